@@ -87,7 +87,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         source = closing.here(CurrentSource(first, clock))
 
         def has_camera() -> bool:
-            return source.is_there
+            return source.has_source
 
         for address, check in (
             *conditions(config, live_models, has_camera),
@@ -100,7 +100,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             config.renderer,
             has_layer5=config.camera != "none" or any(entry.paints_layer5 for entry in configured),
             has_masks=any(entry.finds_masks for entry in configured),
-            tell=warnings.tell,
+            on_progress=warnings.tell,
         )
         size_px = (config.width, config.height)
         drawing = closing.here(GuardedRenderer(open_drawing, size_px, clock=clock, report=warnings.report))

@@ -1,9 +1,9 @@
-"""Sound in, features out: device capture, files and the demo loop, with one analysis for all of them.
+"""Sound in, features out: device capture, files and the demo loop, with one common analysis.
 
 Start with `open_audio` (open.py), which returns an `AudioInput` (input.py). The path of a sample:
 
     device.py, or file.py and demo.py through playback.py, fill
-    ring.py, from which a hop at a time goes to
+    ring.py, which is read hop by hop by
     analyser.py, which calls layout.py, gain.py, history.py with window.py (the waves that are drawn),
                              spectrum.py with pitch.py and onset.py, envelope.py
 

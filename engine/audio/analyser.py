@@ -1,8 +1,8 @@
 """The analysis of the sound in hops of 10 ms: source samples in, `AudioFeatures` out.
 
-Hops have a fixed length at fixed places (sample 0, 441, 882, ... at 44.1 kHz) however the samples arrive, so
-live capture in blocks of any size, a file and an offline run all give the same features. Each step handles all
-four channels in one NumPy call, because this thread shares the interpreter with the frame loop.
+Hops have a fixed length and fixed positions (sample 0, 441, 882, ... at 44.1 kHz) however the samples arrive, so live
+capture in blocks of any size, a file and an offline run all give the same features. Each step handles all four channels
+in one NumPy call, because this thread shares the GIL with the frame loop.
 
 Levels: `gain` = set gain + automatic gain scales waves and levels. Silence detection (for pitch and onsets) works
 before gain, at -60 dBFS RMS.
@@ -50,7 +50,7 @@ class Analyser:
         self._pitch = PitchFollower(hop_s)
         self._hue = HueGlide(hop_s, FIRST_PITCHES_HZ)
         self._leaving_hue: HueGlide | None = None
-        """The glide of the look that fades out: goes on from where it was, at its own pace."""
+        """The hue glide of the outgoing look: continues with its own glide time."""
         self._leaving_hues = np.zeros(CHANNELS)
         self._onset = OnsetDetector(self._onset_plan.count, hop_s)
         self._envelope = EnvelopeFollower(sample_rate_hz, self.hop_frames)
@@ -68,7 +68,7 @@ class Analyser:
         return self.samples_analysed + self.hop_frames
 
     def hop(self, block: np.ndarray, settings: AudioSettings, voice: np.ndarray | None = None) -> None:
-        """Take in the next `hop_frames` samples: (hop_frames, source channels) float32 in [-1, 1].
+        """Analyse the next `hop_frames` samples: (hop_frames, source channels) float32 in [-1, 1].
 
         `voice`, (hop_frames,), is the voice heard at that time; it replaces channel `voice_channel`.
         """
@@ -87,7 +87,7 @@ class Analyser:
         newest_mean_squares = self._onset_plan.mean_squares(newest_power)  # (4, fine bands)
         rms = _rms(recent)
         peak = np.abs(recent).max(axis=1)
-        # Judged by the newest hop alone: the rest of a note that has ended is too short to have a pitch.
+        # Only the newest hop decides: what remains of a note that ended is too short to have a pitch.
         has_pitch = _rms(spread) >= HOLD_BELOW_RMS
         heard_hz = strongest_hz(power, self._rate_hz)
         pitch_hz = self._pitch.follow(heard_hz, has_pitch)

@@ -2,16 +2,16 @@
 
 The bands are Linkwitz-Riley (two Butterworth sections of second order in a row: 24 dB an octave, -6 dB where
 bands meet; Linkwitz 1976), through the bilinear transform. A recursive filter would need a loop over samples, which
-is too slow in Python. But its impulse response has died out (below 1e-11) after 25 ms, so we convolve with the
-response itself, by overlap-save with the FFT: exact to float32, no audible block boundaries, and none of the delay
-of a linear-phase filter.
+is too slow in Python. But its impulse response decays below 1e-11 within 25 ms, so we convolve with it, by
+overlap-save with the FFT: exact to float32, no audible block boundaries, and without the delay of a linear-phase
+filter.
 """
 
 import numpy as np
 
 CROSSOVERS_HZ = (250.0, 1000.0, 4000.0)
 BANDS = len(CROSSOVERS_HZ) + 1
-RESPONSE_S = 0.025  # the slowest pole, 250 Hz / sqrt 2, falls by e in 0.9 ms
+RESPONSE_S = 0.025  # the slowest pole, 250 Hz / sqrt 2, has a time constant of 0.9 ms
 
 
 class BandSplitter:

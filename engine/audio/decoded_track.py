@@ -1,4 +1,4 @@
-"""The sound of a video, and of sound files that libsndfile does not know (M4A, AAC, Opus ...), through FFmpeg."""
+"""The sound of a video, and of sound files that libsndfile does not support (M4A, AAC, Opus ...), through FFmpeg."""
 
 from collections.abc import Generator, Iterator
 from fractions import Fraction
@@ -14,11 +14,11 @@ from av.stream import Disposition
 
 from engine.errors import AudioError
 
-GAP_S = 0.1  # between time stamps; smaller ones come from the rounding of a container's clock
-MAX_GAP_S = 600.0  # a time stamp that jumps further is broken
-SILENCE_S = 1.0  # written at once: a long gap must not fill the memory
+GAP_S = 0.1  # minimum gap between time stamps; smaller ones are rounding of the container's clock
+MAX_GAP_S = 600.0  # a larger jump counts as a broken time stamp
+SILENCE_S = 1.0  # written at a time, so that a long gap does not fill the memory
 EXACT_FORMATS = ("mov", "matroska", "avi", "asf")  # other formats only estimate their length from the bit rate
-BAD_READS = 16  # this many failed reads in a row end the file: the rest is unreadable
+BAD_READS = 16  # after this many failed reads in a row the rest counts as unreadable
 
 
 class DecodedTrack:
@@ -33,7 +33,7 @@ class DecodedTrack:
         self.notes: list[str] = []
         """Messages for the user, without the file's name; complete once all pieces were read."""
         self.begins_s = Fraction(0)
-        """Time of its first sample, from the start of the file. Known after the first piece."""
+        """Time of its first sample, from the start of the file. Set after the first piece."""
         container, stream = self._open()
         with container:
             self.rate_hz: int = stream.rate
@@ -64,17 +64,17 @@ class DecodedTrack:
                 for piece in planar.pieces(frame):
                     read += piece.shape[1]
                     yield piece
-            yield from planar.rest()
+            yield from planar.flush()
 
     def _open(self) -> tuple[InputContainer, AudioStream]:
         try:
             container = av.open(str(self.path), metadata_errors="replace")
         except (av.FFmpegError, OSError) as error:
-            raise AudioError(f"{self.path}: not a sound or video that can be read ({error.strerror})") from None
+            raise AudioError(f"{self.path}: not a readable sound or video ({error.strerror})") from None
         stream = container.streams.best("audio")
         if not isinstance(stream, AudioStream) or stream.codec_context is None or not stream.rate:
             container.close()
-            raise AudioError(f"{self.path}: there is no sound in it that can be decoded")
+            raise AudioError(f"{self.path}: it has no sound that can be decoded")
         stream.codec_context.thread_type = "AUTO"
         return container, stream
 
@@ -89,20 +89,18 @@ class DecodedTrack:
                 break
             except (av.FFmpegError, OSError):
                 bad_reads += 1
-                packets = container.demux(
-                    stream
-                )  # a generator that raised is spent; a new one resumes after the damage
+                packets = container.demux(stream)  # a failed generator ends; a new one resumes after the damage
                 continue
             try:
                 yield from stream.decode(packet)
             except av.FFmpegError:
                 bad_packets += 1
         if bad_packets or bad_reads:
-            self.notes.append("it is damaged: what cannot be decoded is silent or left out")
+            self.notes.append("damaged: parts that cannot be decoded are silent or left out")
 
     def _gap(self, samples: int) -> Iterator[np.ndarray]:
         if samples > MAX_GAP_S * self.rate_hz:
-            self.notes.append(f"its time stamps jump by {samples / self.rate_hz:.0f} s: taken as broken")
+            self.notes.append(f"its time stamps jump by {samples / self.rate_hz:.0f} s: ignored as broken")
         elif samples > GAP_S * self.rate_hz:
             at_once = round(SILENCE_S * self.rate_hz)
             for begin in range(0, samples, at_once):
@@ -120,7 +118,7 @@ class _Planar:
     def pieces(self, frame: AudioFrame) -> Iterator[np.ndarray]:
         shape = frame.format.name, frame.layout.name, frame.sample_rate
         if shape != self._shape:
-            yield from self.rest()
+            yield from self.flush()
             self._shape = shape
             self._resampler = None if shape == self._wanted else AudioResampler(*self._wanted)
         if self._resampler is None:
@@ -128,7 +126,7 @@ class _Planar:
         else:
             yield from (each.to_ndarray() for each in self._resampler.resample(frame))
 
-    def rest(self) -> Iterator[np.ndarray]:
+    def flush(self) -> Iterator[np.ndarray]:
         if self._resampler is not None:
             yield from (each.to_ndarray() for each in self._resampler.resample(None))
 

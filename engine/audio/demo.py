@@ -1,8 +1,8 @@
 """The built-in loop: kick, bass line, pad and arpeggio, four bars at 125 bpm, one instrument a channel.
 
 Synthesised at start, so that `multiverse run` shows something on a machine without a sound card. Notes wrap around the
-end of the loop, so their tails sound into the beginning: there is no seam. Am F C G, a bar
-each; in every instrument the fundamental is the strongest partial, so that each layer's colour is the note.
+end of the loop, so their tails continue at the beginning without a seam. Am F C G, one bar each; in every instrument
+the fundamental is the strongest partial, so that each layer's colour follows the note.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ BASS_STEPS = (
     (14, 7),
 )  # sixteenth in the bar, semitones above the root
 PAD = ((57, 64, 72), (57, 65, 69), (55, 64, 72), (59, 62, 67))
-PAD_LEVELS = (0.45, 1.0, 0.35)  # the middle voice leads: its colour differs from the bass
+PAD_LEVELS = (0.45, 1.0, 0.35)  # the middle voice is the loudest: its colour differs from the bass's
 ARPEGGIO = ((69, 72, 76, 81), (69, 72, 77, 84), (67, 72, 76, 79), (67, 71, 74, 83))
 ARPEGGIO_ORDER = (0, 1, 2, 3, 2, 1, 2, 3, 0, 2, 1, 3, 2, 3, 1, 2)
 KICK_STEPS = (0, 4, 8, 12)

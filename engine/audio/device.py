@@ -1,4 +1,4 @@
-"""Captures a sound device into the ring; reconnects when the device comes back after a loss."""
+"""Captures a sound device into the ring; reconnects after a loss."""
 
 import sys
 
@@ -14,11 +14,11 @@ from engine.system.clock import Clock
 from engine.system.reporting import Report
 
 ZEROS_S = 2.0
-REOPEN_S = 5.0  # longer than AirPods take to become a microphone (3 s)
+REOPEN_S = 5.0  # longer than AirPods need to switch to microphone mode (3 s)
 MAX_REOPEN_S = 60.0
 NO_PERMISSION = (
-    "audio: {name!r} gives nothing but zeros: unmute it, or allow the microphone to the program that multiverse was"
-    " started from (System Settings, Privacy & Security, Microphone); it is opened again until it has sound"
+    "audio: {name!r} delivers only zeros: unmute it, or allow the microphone to the program that multiverse was"
+    " started from (System Settings, Privacy & Security, Microphone); reopened until it has sound"
 )
 
 
@@ -27,7 +27,7 @@ def heard_state(zeros_s: float, is_loopback: bool, platform: str = sys.platform,
 
     macOS delivers exact zeros, and no error, to a program without microphone permission. An analogue input is never
     exactly zero for 2 s, but an idle loopback is, and so is a muted channel of a digital mixer. A device that has
-    sounded before has the permission and is merely silent.
+    delivered sound before has permission and is merely silent.
     """
     if zeros_s < ZEROS_S:
         return "playing"
@@ -80,7 +80,7 @@ class DeviceCapture:
         channels = min(self.ring.channels, device.channels)
         return open_input(device, channels, self.ring.sample_rate_hz, self._hear, self._clock)
 
-    def tell(self) -> None:
+    def report_events(self) -> None:
         if self.lost_blocks > self._told_lost:
             self._report("audio.overflow", f"audio: {self._stream.device.name!r} was read too late, sound is missing")
         self._told_lost = self.lost_blocks
@@ -90,7 +90,7 @@ class DeviceCapture:
 
         A stream opened before the permission was given keeps delivering zeros; one opened afterwards has sound
         (reported for CoreAudio in pull requests 11477 of BasedHardware/omi and 3664 of screenpipe). Once it has
-        sounded it is left open: reopening would cost the first note after a pause.
+        delivered sound it stays open: reopening would lose the first note after a pause.
         """
         now_s = self._clock.now_s()
         if not self._is_started or self.state != "permission?":
@@ -106,7 +106,7 @@ class DeviceCapture:
             return True
         return False
 
-    def pass_time(self) -> None:
+    def while_lost(self) -> None:
         """Write silence for the time in which nothing was captured."""
         block = np.zeros((round(self.ring.sample_rate_hz * BLOCK_S), self.ring.channels), np.float32)
         while self._filled_s + BLOCK_S <= self._clock.now_s():

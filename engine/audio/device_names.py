@@ -1,6 +1,6 @@
 """Program that prints a line `name<TAB>host API` for each sound device present. Imports nothing of the engine.
 
-It is a separate process because PortAudio sees new devices only when it starts, and restarting it ends all streams.
+It is a separate process because PortAudio lists new devices only when it starts, and restarting it ends all streams.
 """
 
 import sys

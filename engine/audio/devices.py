@@ -16,7 +16,7 @@ Kind = Literal["input", "output"]
 
 MAX_CHANNELS = 64
 
-# Parts of names, lower case, of devices that carry the computer's own sound.
+# Lower-case parts of the names of devices that carry the computer's own sound.
 _LOOPBACKS = (
     "blackhole",
     "soundflower",
@@ -28,20 +28,19 @@ _LOOPBACKS = (
     "monitor of",
     ".monitor",
 )
-# On Windows one card is listed once per interface; we take the first of these that has it. Never WDM-KS: PortAudio
-# cannot read from it or write to it without a callback.
+# Windows lists a card once per interface; the first of these is used. Never WDM-KS: PortAudio needs a callback for it.
 WASAPI = "Windows WASAPI"
 _HOSTAPI_ORDER = (WASAPI, "ASIO", "Windows DirectSound", "MME")
 _UNREADABLE_HOSTAPI = "Windows WDM-KS"
 _LISTED_ON_WINDOWS = (WASAPI, "ASIO")
-# ALSA devices that are a sound server: they accept any number of channels and mix up or down to it.
+# ALSA devices that are a sound server: they accept any number of channels and convert.
 _SERVER_NAMES = ("default", "sysdefault", "pulse", "pipewire")
 _SERVER_CHANNELS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioDevice:
-    """An audio input or output, or both in one."""
+    """An audio device with inputs, outputs or both."""
 
     index: int
     name: str
@@ -71,7 +70,7 @@ def list_devices(kind: Kind = "input") -> tuple[AudioDevice, ...]:
     Windows: each device is listed once, under WASAPI, with WASAPI's default. PortAudio's own default there is MME's
     (`paHostApiInitializers` in its pa_win_hostapis.c begins with MME), which cuts names at 31 characters and is the
     slowest of the four interfaces. MME, DirectSound and WDM-KS list the same devices again. ASIO drivers, which none
-    of them lists, appear with the environment variable SD_ENABLE_ASIO.
+    of these lists, appear with the environment variable SD_ENABLE_ASIO.
     """
     sounddevice = load_portaudio()
     with session.holding():
@@ -79,7 +78,7 @@ def list_devices(kind: Kind = "input") -> tuple[AudioDevice, ...]:
         listed = _listed_hostapis(hostapis)
         try:
             default_index = _default_index(sounddevice, hostapis, kind)
-        except sounddevice.PortAudioError:  # none at all
+        except sounddevice.PortAudioError:  # no device at all
             return ()
         devices = [
             device
@@ -114,7 +113,7 @@ def _readable_device(sounddevice: ModuleType, index: int) -> dict[str, Any] | No
     try:
         found: dict[str, Any] = sounddevice.query_devices(index)
     except UnicodeDecodeError as error:
-        logger.warning("audio device %d is left out: its name %r cannot be read", index, error.object)
+        logger.warning("audio device %d is skipped: its name %r cannot be decoded", index, error.object)
         return None
     return found
 
@@ -132,21 +131,19 @@ def is_loopback_name(name: str) -> bool:
 
 
 def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind = "input") -> AudioDevice:
-    """Find an input (or output) by index, name, or part of a name in any case; None is the default. Pure.
+    """Find an input (or output) by index, name, or part of a name, ignoring case; None is the default. Pure.
 
-    A whole name wins over a part. AudioError, listing the candidates, if none or several match.
+    A full name has priority over a part. AudioError, listing the candidates, if none or several match.
     """
     if not devices:
-        none = f"there is no audio {kind} device here"
-        raise AudioError(
-            f"{none}: multiverse doctor says what to do" if wanted is None else f"no audio {kind} {wanted!r}: {none}"
-        )
+        none = f"no audio {kind} device found"
+        raise AudioError(f"{none}: run multiverse doctor" if wanted is None else f"no audio {kind} {wanted!r}: {none}")
     usable = [device for device in devices if device.hostapi != _UNREADABLE_HOSTAPI]
     if wanted is None:
         for device in usable:
             if device.is_default:
                 return device
-        raise AudioError(f"no default audio {kind} device: multiverse devices lists those to choose from")
+        raise AudioError(f"no default audio {kind} device: choose one listed by multiverse devices")
     if wanted.isdigit():
         found = [device for device in usable if device.index == int(wanted)]
     else:
@@ -157,8 +154,8 @@ def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind =
         return found[0]
     listing = ", ".join(f"{device.index} {device.name!r}" for device in found or usable)
     if found:
-        raise AudioError(f"audio device {wanted!r} could be any of {listing}: give the index or more of the name")
-    raise AudioError(f"no audio {kind} {wanted!r}; there are {listing}")
+        raise AudioError(f"audio device {wanted!r} matches any of {listing}: give the index or more of the name")
+    raise AudioError(f"no audio {kind} {wanted!r}; available: {listing}")
 
 
 def _best_hostapi(found: list[AudioDevice]) -> list[AudioDevice]:

@@ -4,8 +4,8 @@ The decoupled peak detector of Giannoulis, Massberg and Reiss (2012): a peak hol
 then a one-pole low-pass for the attack:
     held[n]     = max(|x[n]|, r held[n-1])              r = exp(-1 / (rate decay))
     envelope[n] = a envelope[n-1] + (1 - a) held[n]     a = exp(-1 / (rate 5 ms))
-Divided by r^n the first is a running maximum; only the last value of the second is wanted, and that is a
-weighted sum. Both are the recursion itself, whatever the block size. Blocks must be short against 700 decay
+Divided by r^n the first is a running maximum; of the second only the last value is needed, which is a
+weighted sum. Both equal the recursion exactly, at any block size. Blocks must be short against 700 decay
 times (r^-n must stay finite): a hop is 10 ms, the shortest decay 10 ms.
 """
 

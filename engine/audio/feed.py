@@ -1,4 +1,4 @@
-"""Sound that is pulled on demand (a file, the demo loop), unlike a device, which pushes at its own pace."""
+"""Sound that is read on demand (a file, the demo loop), unlike a device, which pushes at its own rate."""
 
 from typing import Protocol
 
@@ -44,7 +44,7 @@ class LoopFeed:
 def bring_into_range(block: np.ndarray) -> np.ndarray:
     """Make float32 `block` finite and clip it to [-1, 1], in place: NaN becomes 0, infinity full scale. Returns it.
 
-    Float files and some drivers deliver such values; one NaN would stay in every recursive part of the analysis.
+    Float files and some drivers deliver such values; a NaN would persist in every recursive part of the analysis.
     """
     if not np.isfinite(block).all():
         np.nan_to_num(block, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)

@@ -18,12 +18,12 @@ RATES_HZ = (4000, 384_000)
 class FileFeed:
     """Plays a file once, or loops it without a gap. A damaged file plays up to the damage, which is reported.
 
-    AudioError, in one line, if it is missing, holds no sound or cannot be decoded from the beginning.
+    AudioError, in one line, if it is missing, has no sound or cannot be decoded from the beginning.
     """
 
     def __init__(self, path: str, *, is_looped: bool, report: Report) -> None:
         if not Path(path).is_file():
-            raise AudioError(f"{path}: no such file (a device is written device:NAME, the built-in loop demo)")
+            raise AudioError(f"{path}: no such file (device:NAME is a device, demo the built-in loop)")
         self._path = path
         self._report = report
         self._is_looped = is_looped
@@ -54,7 +54,7 @@ class FileFeed:
         except _DamageError as error:
             raise AudioError(f"{self._path}: {error}") from None
         if not has_sound:
-            raise AudioError(f"{self._path}: the file holds no sound")
+            raise AudioError(f"{self._path}: no sound in this file")
 
     def read(self, frames: int) -> np.ndarray:
         """(frames, channels) float32 in [-1, 1]. May wait for the disk."""
@@ -66,7 +66,7 @@ class FileFeed:
             if got == 0:
                 self._rewind()
         if not self._is_looped and self._file.is_at_end():
-            self.is_finished = True  # with the last sample, not one read later
+            self.is_finished = True  # with the last sample, not at the next read
         return bring_into_range(block)
 
     def close(self) -> None:
@@ -77,20 +77,20 @@ class FileFeed:
             return self._file.read_into(rest)
         except _DamageError as error:
             at_s = self._file.position / self.sample_rate_hz
-            self._report("audio.file", f"{self._path}: damaged at {at_s:.1f} s, taken for its end: {error}")
+            self._report("audio.file", f"{self._path}: damaged at {at_s:.1f} s, treated as its end: {error}")
             return 0
 
     def _rewind(self) -> None:
         for note in self._file.take_notes():
             self._report("audio.file", f"{self._path}: {note}")
-        # A file emptied while it plays would be rewound for ever: a second end without sound in between is final.
+        # A file emptied during playback would be rewound endlessly: two ends in a row without sound stop it.
         self.is_finished = not self._is_looped or self._file.position == 0
         if not self.is_finished:
             self._file.rewind()
 
 
 class _DamageError(Exception):
-    """The file cannot be decoded any further; the text says why."""
+    """The file cannot be decoded further; the text tells why."""
 
 
 class _OpenFile(Protocol):
@@ -110,7 +110,7 @@ class _OpenFile(Protocol):
     def rewind(self) -> None: ...
 
     def take_notes(self) -> list[str]:
-        """Notes for the user about what was read, each returned once."""
+        """Notes for the user about the sound read so far, each returned once."""
 
     def close(self) -> None: ...
 
@@ -121,7 +121,7 @@ def _open(path: Path) -> _OpenFile:
 
     try:
         return _SndFile(path)
-    except soundfile.LibsndfileError:  # FFmpeg's reason is the better one
+    except soundfile.LibsndfileError:  # FFmpeg gives a better reason
         return _FFmpegFile(path)
 
 
@@ -160,7 +160,7 @@ class _SndFile:
 
 
 class _FFmpegFile:
-    """Keeps one decoded piece, at most a second."""
+    """A file decoded by FFmpeg; buffers one decoded piece, at most a second."""
 
     def __init__(self, path: Path) -> None:
         from engine.audio.decoded_track import DecodedTrack
@@ -199,7 +199,7 @@ class _FFmpegFile:
         return notes
 
     def close(self) -> None:
-        self._pieces.close()  # the file with it
+        self._pieces.close()  # closes the file too
 
     def _fetch(self) -> bool:
         """Decode the next piece if none is left. False at the end. _DamageError."""

@@ -2,8 +2,8 @@
 
 It measures before the set gain, so that `/audio/<n>/gain_db` still changes the result. A peak meter with a slow
 release (beats a second apart count as one level) measures the channel; the gain moves to where the peak would be
--12 dBFS, quickly down and slowly up. Below -55 dBFS meter and gain are frozen, so that a pause neither pumps up the
-noise nor forgets the level.
+-12 dBFS, quickly down and slowly up. Below -55 dBFS meter and gain are frozen, so that a pause neither amplifies
+noise nor loses the level.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ class AutoGain:
     def step(self, peak: np.ndarray, is_auto: tuple[bool, ...]) -> np.ndarray:
         """Automatic gain in dB after one hop whose largest sample was `peak` (linear, before any gain).
 
-        Never above +24 dB. With `is_auto` off the gain returns to 0 dB in 0.3 s, so that switching does not jump.
+        Never above +24 dB. Without `is_auto` the gain returns to 0 dB in 0.3 s, to avoid a jump.
         """
         is_heard = peak >= GATE_PEAK
         self._meter = np.where(is_heard, np.maximum(peak, self._meter * self._kept), self._meter)

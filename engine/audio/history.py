@@ -1,7 +1,7 @@
 """The last 1.3 s of the four analysed channels, with running sums.
 
-With running sums the mean over any stretch, of any fractional length, takes two look-ups, so a 1 s window costs no
-more than a 5 ms window. Samples and sums lie in flat buffers a few times longer than needed. At the end of the buffer
+With running sums the mean over any interval, even a fractional one, takes two look-ups, so a 1 s window costs no more
+than a 5 ms window. Samples and sums lie in flat buffers a few times longer than needed. At the end of the buffer
 the part still needed is copied to the front and its sums restart from zero, so that they stay exact however long the
 engine runs.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from engine.values import CHANNELS
 
 HISTORY_S = 1.3  # the longest window (1 s), the trigger's search (0.1 s), half the widest box (0.125 s)
-_SLIDES_EVERY = 4  # buffer length in histories: sliding copies a history each 3.9 s
+_SLIDES_EVERY = 4  # buffer length in histories; copies one history every 3.9 s
 
 
 class History:

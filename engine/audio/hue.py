@@ -1,4 +1,4 @@
-"""The hue of each layer from its channel's pitch: it glides, and moves only as far as the pitch is certain.
+"""The hue of each layer from its channel's pitch: it glides, faster the more certain the pitch is.
 
 Problem: taken straight from the strongest frequency the hue jumps several times a second. A bass line changes colour
 with each note, a hi-hat with each hop, and smoothing the pitch itself would sweep through every hue of an octave.
@@ -10,10 +10,10 @@ second show the same hues. If an octave is the whole hue circle, the hue takes t
 
 Confidence, 0..1, is the product of two:
 - the tone's share of the sound: the part of the power (20..20 000 Hz) within the main lobe of the strongest peak, two
-  bins to each side with a Hann window (Harris 1978). A sine has all of it, a chord of a band an eighth to a third,
-  white noise and hi-hats about a hundredth. 4 % counts as 0, 25 % as 1.
-- how steady it is: the mean resultant length (Mardia and Jupp, "Directional Statistics", 2000) of the hues of the last
-  100 ms. 1 for a sustained tone, near 0 for peaks that jump about, as those of a snare drum.
+  bins to each side with a Hann window (Harris 1978). A sine has 100 %, a band's chord an eighth to a third,
+  white noise and hi-hats about 1 %. 4 % maps to 0, 25 % to 1.
+- its steadiness: the mean resultant length (Mardia and Jupp, "Directional Statistics", 2000) of the hues of the last
+  100 ms. 1 for a sustained tone, near 0 for jumping peaks, as from a snare drum.
 Not handled: harmonics stronger than their fundamental, which sometimes give the hue of a fifth.
 """
 
@@ -28,7 +28,7 @@ STEADY_S = 0.1
 
 
 def pitch_hues(pitch_hz: np.ndarray) -> np.ndarray:
-    """Hues in turns, -1/2 to below 1/2, of frequencies in Hz: C is 0, an octave once round. Pure."""
+    """Hues in turns, -1/2 to below 1/2, of frequencies in Hz: C is 0, an octave is one turn. Pure."""
     return _wrapped(np.log2(pitch_hz / MIDDLE_C_HZ))
 
 
@@ -53,7 +53,7 @@ class HueGlide:
         self._hop_s = hop_s
         self._hues = pitch_hues(np.array(first_pitches_hz))
         self._mean = np.zeros(CHANNELS, complex)
-        """Mean of the last hues as points on the unit circle; its length says how well they agree."""
+        """Mean of the last hues as points on the unit circle; its length measures how well they agree."""
         self._kept = np.exp(-hop_s / STEADY_S)
 
     def follow(

@@ -1,4 +1,4 @@
-"""`AudioInput`: the interface to the sound for the rest of the engine."""
+"""`AudioInput`: the engine's interface to sound."""
 
 import logging
 import threading
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Capture(Protocol):
-    """Something that fills a ring on a thread of its own: a device, or a feed being played."""
+    """A writer of a ring with its own thread: a device, or a feed being played."""
 
     ring: SampleRing
     description: str
@@ -39,29 +39,29 @@ class Capture(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioStatus:
     state: str
-    """playing, silence (exact zeros for 2 s), permission? (the same from a macOS microphone that has not sounded yet),
+    """playing, silence (exact zeros for 2 s), permission? (zeros from a macOS microphone that never delivered sound),
     lost, finished.
     """
     description: str
     level: tuple[float, ...]
     """Peak of each of the four channels over the last 85 ms, linear, after gain."""
     lost_blocks: int
-    """Number of times the device was read too late."""
+    """Number of input overflows, where the device was read too late."""
 
 
 class AudioInput(ABC):
     """Made by `open_audio`. Thread-safe, except `advance_to`, which belongs to one thread."""
 
     length_s: float | None = None
-    """Seconds until `is_finished`; None if it never ends, or the end is unknown until it is reached."""
+    """Seconds until `is_finished`; None if endless, or unknown until the end is reached."""
 
     def __init__(self, ring: SampleRing, choice: str) -> None:
         self.choice = choice
-        """The sound that is used, and the reason if it was not chosen by the user."""
+        """The sound in use, and the reason if the user did not choose it."""
         self.settings = AudioSettings()
         """Replaced as a whole; takes effect with the next hop."""
         self.voice: SteadyReader | None = None
-        """The voice that is heard, at this sound's rate; set before `start`, read by the analysis."""
+        """The audible voice, at this sound's rate; set before `start`, read by the analysis."""
         self._ring = ring
         self._analyser = Analyser(ring.sample_rate_hz, ring.channels)
         self._features = self._analyser.features(self.settings)
@@ -79,8 +79,8 @@ class AudioInput(ABC):
         return self._features
 
     def read_block(self, first_sample: int) -> AudioBlock:
-        """A copy of the source's samples from `first_sample` to the newest. It begins later if those were overwritten
-        (after about 10 s), and has no rows if there is nothing new."""
+        """A copy of the source's samples from `first_sample` to the newest. It starts later if those were overwritten
+        (after about 10 s), and is empty if there is nothing new."""
         first, samples = self._ring.read(first_sample)
         return AudioBlock(samples=samples, sample_rate_hz=self.sample_rate_hz, first_sample=first)
 
@@ -102,7 +102,7 @@ class AudioInput(ABC):
     def close(self) -> None: ...
 
     def _analyse_hops(self) -> None:
-        """Analyse all complete hops. Sound that was overwritten before its turn (10 s behind) is skipped."""
+        """Analyse all complete hops. Sound that was overwritten first (10 s behind) is skipped."""
         analyser = self._analyser
         while analyser.next_hop_end <= self._ring.newest:
             _, block = self._ring.read(analyser.samples_analysed, analyser.next_hop_end)
@@ -135,7 +135,7 @@ class LiveAudio(AudioInput):
     def __init__(self, capture: Capture, choice: str, report: Report) -> None:
         super().__init__(capture.ring, choice)
         self.capture = capture
-        """The capture whose ring is analysed; a voice may be taken from it too."""
+        """The capture whose ring is analysed; also a possible source of the voice."""
         self._closing = threading.Event()
         self._guard = Guard(logger, report, "audio.analysis", "audio: analysis failed")
         self._thread = GuardedThread("audio analysis", self._run, self._guard)
@@ -160,11 +160,11 @@ class LiveAudio(AudioInput):
     def _run(self) -> None:
         while not self._closing.is_set():
             if self._ring.wait_beyond(self._analyser.next_hop_end - 1, timeout_s=0.1):
-                self._guard.attempt(self._analyse_hops)  # after an error the picture keeps its last features
+                self._guard.attempt(self._analyse_hops)  # after an error the last features stay in use
 
 
 class OfflineAudio(AudioInput):
-    """A feed that is read and analysed as far as the caller asks. Nothing depends on the clock."""
+    """A feed that is read and analysed on demand. Independent of the clock."""
 
     def __init__(self, feed: Feed, choice: str) -> None:
         super().__init__(SampleRing(feed.sample_rate_hz, feed.channels), choice)
@@ -180,10 +180,10 @@ class OfflineAudio(AudioInput):
 
     def advance_to(self, time_s: float) -> AudioFeatures:
         """Read and analyse all sound up to `time_s` from the start, in this call. The same calls on the same sound give
-        the same features, bit for bit. Does nothing for a time that was reached already."""
+        the same features, bit for bit. Does nothing for a time already reached."""
         end = round(time_s * self.sample_rate_hz)
         while self._ring.newest < end:
-            # No more than a second at once, so that the ring never runs over.
+            # At most a second at once, so that the ring never overflows.
             self._ring.write(self._feed.read(min(self.sample_rate_hz, end - self._ring.newest)))
             self._analyse_hops()
         return self._features

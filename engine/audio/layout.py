@@ -17,7 +17,7 @@ class ChannelLayout:
     """Analyser thread; blocks of `frames` samples.
 
     direct: layer n hears source channel `channel_map[n]`, counted from 1; silence if the source has no such channel
-    stereo: left, right, and of their mean the band below 250 Hz and the band above 4 kHz; mono counts as both
+    stereo: left, right, their mean below 250 Hz, their mean above 4 kHz; a mono source is both left and right
     mono:   four bands of the mean of all channels, meeting at 250, 1000 and 4000 Hz
     """
 

@@ -1,22 +1,22 @@
 """Onset detection: spectral flux over an adaptive median.
 
-Flux is how much the log-compressed spectrum grew since the last hop, averaged over bands an eighth of an
-octave wide. Each band is compared with the loudest of its neighbours a hop before, so that a glide or vibrato is
-not taken for new notes (SuperFlux, Böck and Widmer 2013). An onset is flux that rises above a multiple of the median
+Flux is the growth of the log-compressed spectrum since the last hop, averaged over bands an eighth of an
+octave wide. Each band is compared with the loudest of its neighbours a hop before, so that a glide or vibrato does
+not count as new notes (SuperFlux, Böck and Widmer 2013). An onset is flux that rises above a multiple of the median
 of the last half second, plus a floor, plus the masking by a strong onset just before. The next one counts after the
-flux was below the threshold and 50 ms have passed. No look-ahead: an onset is reported in the hop that shows it.
+flux fell below the threshold and 50 ms have passed. No look-ahead: an onset is reported in the hop that shows it.
 """
 
 import numpy as np
 
 from engine.values import CHANNELS
 
-COMPRESSION = 1000.0  # log(1 + 1000 level): -60 dBFS is where loudness starts to count
+COMPRESSION = 1000.0  # log(1 + 1000 level): loudness counts from about -60 dBFS
 MEDIAN_S = 0.5
 OVER_MEDIAN = 2.5
 FLOOR = 0.05
 MASKING = 0.2  # share of an onset's flux that masks the flux after it ...
-MASKING_S = 0.15  # ... and its decay time: the noisy attack of a sound is one onset
+MASKING_S = 0.15  # ... and its decay time, so that a noisy attack is one onset
 MIN_GAP_S = 0.05
 
 
@@ -56,7 +56,7 @@ class OnsetDetector:
 def spectral_flux(level: np.ndarray, before: np.ndarray, gain: np.ndarray) -> np.ndarray:
     """Mean growth of log(1 + 1000 level) over the bands, (4,); `level` and `before` are (4, bands). Pure.
 
-    Both use the current gain, so that moving a fader is no onset.
+    Both use the current gain, so that moving a fader does not cause an onset.
     """
     loudest = before.copy()
     np.maximum(loudest[:, 1:], before[:, :-1], out=loudest[:, 1:])

@@ -18,7 +18,7 @@ def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Report)
     """The sound that `spec` names, not yet started.
 
     "demo" is the built-in loop, "device:NAME_OR_INDEX" a capture device, anything else a sound file (looped
-    live, played once offline). None is the default device, with the demo loop as the fallback; `choice` says why.
+    live, played once offline). None is the default device, with the demo loop as the fallback; `choice` tells why.
     AudioError if the device is missing or the file cannot be played; UsageError for a device offline.
     """
     if spec is None:
@@ -27,7 +27,7 @@ def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Report)
         return _open_demo("demo loop", offline, clock, report)
     if spec.startswith(DEVICE_PREFIX):
         if offline:
-            raise UsageError(f"--audio {spec}: a device cannot be captured offline; give a file or demo")
+            raise UsageError(f"--audio {spec}: a device cannot be captured offline; use a file or demo")
         return _open_device(spec.removeprefix(DEVICE_PREFIX), report=report, clock=clock)
     from engine.audio.file import FileFeed
 
@@ -67,7 +67,7 @@ def open_output(spec: str, *, clock: Clock, report: Report) -> "DeviceOutput | N
 
 def _open_default(offline: bool, clock: Clock, report: Report) -> AudioInput:
     if offline:
-        return _open_demo("demo loop (offline, where no device can be captured)", offline, clock, report)
+        return _open_demo("demo loop (devices cannot be captured offline)", offline, clock, report)
     try:
         return _open_device(None, clock=clock, report=report)
     except AudioError as error:

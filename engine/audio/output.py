@@ -1,4 +1,4 @@
-"""Plays a reader on a sound device; reconnects when the device comes back after a loss."""
+"""Plays a reader on a sound device; reconnects after a loss."""
 
 from dataclasses import dataclass
 
@@ -28,14 +28,14 @@ class OutputStatus:
 class DeviceOutput:
     """Opens the device in the constructor; AudioError if it is missing or cannot be opened. Silent until `play`.
 
-    `wanted` is an index, a name or part of one; None is the default output. A mono voice comes out of the first two
-    channels alike. While the device is lost nothing is read.
+    `wanted` is an index, a name or part of one; None is the default output. A mono voice is played on the first two
+    channels. While the device is lost nothing is read.
     """
 
     def __init__(self, wanted: str | None, clock: Clock, report: Report) -> None:
         self.lost_blocks = 0
         self.delay_s = 0.0
-        """Latency from writing a block's last sample to hearing it, as the device reported it last."""
+        """Latency from writing a block's last sample to hearing it, as last reported by the device."""
         self.rate_hz = 0
         self._channels = 0
         self._clock = clock
@@ -65,12 +65,12 @@ class DeviceOutput:
         self._stream.close()
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
-        """Open it at the rate it had the first time."""
+        """Open it at its original rate."""
         self.rate_hz = self.rate_hz or device.rate_hz
         self._channels = min(MAX_CHANNELS, device.outputs)
         return open_output(device, self._channels, self.rate_hz, self._fill, self._clock)
 
-    def tell(self) -> None:
+    def report_events(self) -> None:
         if self.lost_blocks > self._told_lost:
             self._report("audio.underflow", f"audio: {self._stream.device.name!r} ran out of sound")
         self._told_lost = self.lost_blocks
@@ -78,8 +78,8 @@ class DeviceOutput:
     def wants_reopening(self) -> bool:
         return False
 
-    def pass_time(self) -> None:
-        """Do nothing: the reader notices the gap by the time at which its next block is heard."""
+    def while_lost(self) -> None:
+        """Do nothing: the reader detects the gap from the time of its next block."""
 
     def _fill(self, frames: int, heard_s: float, has_run_out: bool) -> np.ndarray:
         # audio thread: no lock, no logging

@@ -1,4 +1,4 @@
-"""Plays a feed into the ring in real time: a block is written when its last sample would have been heard."""
+"""Plays a feed into the ring in real time: a block is written when its last sample is due."""
 
 import logging
 import threading
@@ -10,7 +10,7 @@ from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 
 BLOCK_S = 0.01
-LATE_S = 0.5  # if further behind (a suspended machine), the lost time is dropped instead of caught up
+LATE_S = 0.5  # if further behind (a suspended machine), the missed time is skipped
 
 logger = logging.getLogger(__name__)
 

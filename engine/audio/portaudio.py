@@ -1,10 +1,10 @@
 """PortAudio for several streams in one process: loaded once, restarted only while no stream is open.
 
-PortAudio lists devices once, when it starts. A device that was unplugged and plugged in again is found at its old index
-on some systems (ALSA opens by name), on others only after a restart of PortAudio, which ends every stream of this
-process. So a stream that lost its device first tries the old index, then asks a fresh process if the device is there,
-and only then calls `renew`: all other streams are asked to close (`is_renewing`), PortAudio restarts, and all are
-opened again. The other streams miss a fraction of a second.
+PortAudio lists devices once, when it starts. A reconnected device is found at its old index on some systems (ALSA opens
+by name), on others only after a restart of PortAudio, which ends every stream of this process. So a stream that lost
+its device first tries the old index, then checks in a fresh process if the device is listed, and only then calls
+`renew`: all other streams are asked to close (`is_renewing`), PortAudio restarts, and all are reopened. The other
+streams lose a fraction of a second.
 """
 
 import logging
@@ -21,7 +21,7 @@ from engine.errors import AudioError
 from engine.system import win32
 from engine.system.python_process import utf8_environment, without_console
 
-RELEASE_TIMEOUT_S = 2.0  # for the other streams to close; after that PortAudio is not restarted
+RELEASE_TIMEOUT_S = 2.0  # for the other streams to close; if they do not, PortAudio is not restarted
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def com_apartment() -> Iterator[None]:
     """Let this thread open and close streams.
 
     Windows needs COM initialised on each thread. PortAudio does it only on the thread it starts on; on any other,
-    WASAPI devices do not open: CO_E_NOTINITIALIZED, reported as "Invalid device" (PortAudio's issues 250 and 792). We
+    WASAPI devices fail to open: CO_E_NOTINITIALIZED, reported as "Invalid device" (PortAudio's issues 250 and 792). We
     make a single-threaded apartment, as PortAudio does (pa_win_coinitialize.c); ASIO drivers open in no other.
     """
     result = win32.enter_com_apartment() if sys.platform == "win32" else None
@@ -59,8 +59,8 @@ def com_apartment() -> Iterator[None]:
 
 
 def _warn_of_com(result: int) -> None:
-    if result < 0 and result != win32.RPC_E_CHANGED_MODE:  # another kind of apartment works too
-        logger.warning("audio: COM does not start (%#010x); sound devices may not open", result & 0xFFFFFFFF)
+    if result < 0 and result != win32.RPC_E_CHANGED_MODE:  # another apartment type works too
+        logger.warning("audio: COM initialisation failed (%#010x); sound devices may not open", result & 0xFFFFFFFF)
 
 
 class PortAudioSession:
@@ -73,7 +73,7 @@ class PortAudioSession:
         """True while PortAudio restarts: close every stream; `take` returns when it may be opened again."""
 
     def take(self) -> None:
-        """Keep PortAudio running until `release`, for a stream's whole life. Waits during a restart."""
+        """Keep PortAudio running until `release`, for a stream's lifetime. Waits during a restart."""
         with self._changed:
             self._changed.wait_for(lambda: not self.is_renewing)
             self._held += 1
@@ -99,7 +99,7 @@ class PortAudioSession:
         """
         sounddevice = load_portaudio()
         with self._changed:
-            if self.is_renewing:  # another stream is restarting it
+            if self.is_renewing:  # another stream restarts it already
                 self._changed.wait_for(lambda: not self.is_renewing)
                 return
             others = self._held
@@ -108,8 +108,8 @@ class PortAudioSession:
                 if not self._changed.wait_for(lambda: self._held == 0, timeout=RELEASE_TIMEOUT_S):
                     raise AudioError("the device needs a restart of PortAudio, but another stream does not close")
                 if others:
-                    logger.warning("audio: PortAudio restarts for a device that is back; other devices pause briefly")
-                with suppress(sounddevice.PortAudioError):  # an earlier attempt may have failed half way
+                    logger.warning("audio: restarting PortAudio for a reconnected device; other devices pause briefly")
+                with suppress(sounddevice.PortAudioError):  # after an earlier attempt that failed halfway
                     sounddevice._terminate()
                 sounddevice._initialize()
             except sounddevice.PortAudioError as error:

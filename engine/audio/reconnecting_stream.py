@@ -1,7 +1,7 @@
 """A stream that reconnects after a loss. One thread opens, watches and closes it.
 
-All PortAudio calls except its callbacks run on that thread, including opening (Windows: COM objects must stay in their
-apartment).
+All PortAudio calls except its callbacks run on that thread, including opening (on Windows COM objects must stay in
+their apartment).
 """
 
 import logging
@@ -19,31 +19,30 @@ from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 
-MAX_RETRY_S = 5.0  # shorter than the engine's usual 30 s: this is a stage
-CLOSE_S = 3.0  # a driver that never returns must not block the engine's shutdown
+MAX_RETRY_S = 5.0  # shorter than the engine's usual 30 s: silence on stage is worse
+CLOSE_S = 3.0  # a hanging driver must not block the engine's shutdown
 
 logger = logging.getLogger(__name__)
 
 
 class _Closing(Exception):
-    """Asked to close while waiting."""
+    """`close` was called during a wait."""
 
 
 class Owner(Protocol):
     """The user of the stream. Called on the stream's thread."""
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
-        """Open the device, of which everything but the name may have changed since the last time. AudioError if it
-        cannot be opened."""
+        """Open the device, whose properties except the name may have changed. AudioError if that fails."""
 
-    def tell(self) -> None:
-        """Report what the stream's callbacks noted, as those must not wait for a log. Called 20 times a second."""
+    def report_events(self) -> None:
+        """Report events recorded by the stream's callbacks, which must not log. Called 20 times a second."""
 
     def wants_reopening(self) -> bool:
         """True to close the stream and open it again. Called 20 times a second."""
 
-    def pass_time(self) -> None:
-        """Called every 10 ms while the device is lost; less regularly while opening it takes time."""
+    def while_lost(self) -> None:
+        """Called about every 10 ms while the device is lost; less often while it is being opened."""
 
 
 class ReconnectingStream:
@@ -116,7 +115,7 @@ class ReconnectingStream:
         try:
             while not session.is_renewing and not self._owner.wants_reopening():
                 stream.watch()
-                self._owner.tell()
+                self._owner.report_events()
                 self._pause(stream.poll_s)
         except StreamLost as error:
             self._mark_lost(str(error))
@@ -125,13 +124,13 @@ class ReconnectingStream:
             session.release()
 
     def _wait_until_back(self) -> SoundStream:
-        """Try the old device index first; then, once a fresh process lists the device, restart PortAudio."""
+        """Try the old device index; once a fresh process lists the device again, restart PortAudio."""
         failures = 0
         try_at_s = self._clock.now_s() + (next_delay_s(1) if self.is_lost else 0.0)
         look: DeviceListing | None = None
         try:
             while True:
-                self._owner.pass_time()
+                self._owner.while_lost()
                 names = look.names() if look is not None else None
                 is_due = look is None and self._clock.now_s() >= try_at_s
                 try:
@@ -155,9 +154,9 @@ class ReconnectingStream:
 
     def _found_again(self, names: set[tuple[str, str]]) -> SoundStream:
         if (self.device.name, self.device.hostapi) not in names:
-            raise AudioError(f"audio device {self.device.name!r} is not there")
+            raise AudioError(f"audio device {self.device.name!r} not found")
         try:
-            return self._opened(self._same_device())  # it may have come back meanwhile
+            return self._opened(self._same_device())  # it may have returned meanwhile
         except AudioError:
             session.renew()
         return self._opened(self._same_device())
@@ -165,7 +164,7 @@ class ReconnectingStream:
     def _mark_lost(self, reason: str) -> None:
         if not self.is_lost:
             self.is_lost = True
-            self._report("audio.lost", f"audio: {self.device.name!r} is lost ({reason}); silence until it is back")
+            self._report("audio.lost", f"audio: {self.device.name!r} is lost ({reason}); silence until it returns")
 
     def _same_device(self) -> AudioDevice:
         same = [
@@ -174,7 +173,7 @@ class ReconnectingStream:
             if (found.name, found.hostapi) == (self.device.name, self.device.hostapi)
         ]
         if not same:
-            raise AudioError(f"audio device {self.device.name!r} is not there")
+            raise AudioError(f"audio device {self.device.name!r} not found")
         return same[0]
 
     def _pause(self, seconds: float) -> None:

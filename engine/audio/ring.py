@@ -1,13 +1,13 @@
-"""Ring buffer of the last seconds of captured sound: one writer that never waits, any number of readers.
+"""Lock-free ring buffer of the last seconds of captured sound: one writer that never waits, many readers.
 
 Why no lock is needed: samples are numbered; sample s is in row s mod capacity. The writer announces the rows it is
-about to overwrite (`_claimed`), copies, then publishes (`_newest`). A reader copies what was published and then checks
-the claim: a row whose sample is older than `claimed - capacity` may have been overwritten during the copy, so exactly
-those rows are dropped. Both counters are Python integers, replaced in one step under the GIL. Taking and releasing the
+about to overwrite (`_claimed`), copies, then publishes (`_newest`). A reader copies published rows, then checks the
+claim: a row whose sample is older than `claimed - capacity` may have been overwritten during the copy, so those rows
+are dropped. Both counters are Python integers, replaced in one step under the GIL. Taking and releasing the
 GIL is a full memory barrier, so a reader that sees a new counter also sees its samples, even if NumPy copies without
 the GIL.
 
-`wait_beyond` (one waiter, the analyser) sleeps on a bare lock used as a bell. Ringing is a release, which never waits.
+`wait_beyond` (one waiter, the analyser) sleeps on a lock used as a signal. Signalling is a release, which never waits.
 Only the writer releases and only the waiter acquires, so `locked()` is exact for the writer.
 """
 
@@ -43,7 +43,7 @@ class SampleRing:
         return self._mark
 
     def set_mark(self, sample: int, sounded_s: float) -> None:
-        """Set when a sample, written or to come, sounds at the microphone (not when it arrives). Writer thread."""
+        """Set the time at which a sample, past or future, sounds at the microphone, not its arrival. Writer thread."""
         self._mark = sample, sounded_s
 
     def write(self, block: np.ndarray) -> None:

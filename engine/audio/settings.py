@@ -1,4 +1,4 @@
-"""The parameters of the analysis as one value that the frame loop swaps in."""
+"""The parameters of the analysis as one value, replaced as a whole by the frame loop."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ _CHANNEL = [f"/audio/{n}/channel" for n in _NUMBERS]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioSettings:
-    """Values as `osc_schema.accept` gives them; tuples hold one entry a layer. Defaults are the schema's."""
+    """Values as returned by `osc_schema.accept`; tuples have one entry per layer. Defaults are the schema's."""
 
     window_ms: float = 11.0
     ratios: tuple[float, ...] = (0.8, 1.1, 1.6, 0.2)
     width_px: int = 1280
     hue_glide_ms: float = 1500.0
     is_hue_circle: bool = False
-    """True if an octave spans the whole hue circle, not a part of it."""
+    """True if an octave spans the whole hue circle."""
     layout: str = "auto"
     gain_db: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
     auto: tuple[bool, ...] = (True, True, True, True)
@@ -33,9 +33,9 @@ class AudioSettings:
     channel_map: tuple[int, ...] = (1, 2, 3, 4)
     """Source channel of each layer in layout direct, counted from 1."""
     voice_channel: int = 0
-    """Channel that hears the voice instead of its own sound, counted from 1; 0 for none."""
+    """Channel that gets the voice instead of its own sound, counted from 1; 0 for none."""
     leaving: Self | None = None
-    """Settings of the look that fades out, while its waves are still drawn."""
+    """Settings of the outgoing look during a fade, while its waves are still drawn."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], width_px: int) -> Self:

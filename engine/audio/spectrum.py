@@ -1,7 +1,7 @@
 """One spectrum per hop and channel, and its bands: levels for modulation, finer bands for onsets.
 
 Normalisation: Hann window (Harris 1978), real FFT of n samples, power |X|². By Parseval the mean square of
-the windowed stretch is 2 sum |X|² / (n sum w²) = 16 / (3 n²) sum |X|² (bins above 0, below n/2), so the level
+the windowed samples is 2 sum |X|² / (n sum w²) = 16 / (3 n²) sum |X|² (bins above 0, below n/2), so the level
 of a band is the RMS of the sound in it: a full-scale sine gives 0.7071 in its own band.
 """
 
@@ -13,11 +13,11 @@ SPECTRUM_S = 4096 / 48_000
 MIN_HZ = 20.0
 MAX_HZ = 20_000.0
 BAND_EDGES_HZ = (MIN_HZ, 250.0, 4000.0, MAX_HZ)  # low, mid, high
-_BANDS_PER_OCTAVE = 8  # of the fine bands that onsets are found in
+_BANDS_PER_OCTAVE = 8  # fine bands for onset detection
 
 
 def spectrum_frames(sample_rate_hz: int) -> int:
-    """Length of the spectrum: 4096 at 44.1 and 48 kHz, at other rates the power of two that lasts as long."""
+    """Length of the spectrum: 4096 at 44.1 and 48 kHz, at other rates the power of two of similar duration."""
     return 1 << max(8, (round(sample_rate_hz * SPECTRUM_S) - 1).bit_length())
 
 
@@ -36,12 +36,12 @@ def power_spectrum(samples: np.ndarray, window: np.ndarray) -> np.ndarray:
 class BandPlan:
     """Assignment of bins to bands, for one rate and length. A bin at f belongs to [low, high).
 
-    The fine bands are an eighth of an octave, but at least a bin; low, mid and high consist of whole fine bands.
+    Fine bands are an eighth of an octave wide, at least a bin; low, mid and high consist of whole fine bands.
     """
 
     def __init__(self, sample_rate_hz: int, frames: int) -> None:
         bins_per_hz = frames / sample_rate_hz
-        last = frames // 2  # the bin at half the sample rate, left out
+        last = frames // 2  # the bin at half the sample rate, not used
         coarse = [min(last, int(np.ceil(edge * bins_per_hz))) for edge in BAND_EDGES_HZ]
         octaves = np.log2(MAX_HZ / MIN_HZ)
         fine_hz = np.geomspace(MIN_HZ, MAX_HZ, round(octaves * _BANDS_PER_OCTAVE))

@@ -1,9 +1,9 @@
-"""Reads a ring by another clock with a constant lag: the voice from the microphone's clock to the speaker's.
+"""Resamples a ring to another clock with a constant lag: the voice from the microphone's clock to the speaker's.
 
-One clock line says when each sample of the ring sounded, the other when each sample that is read will sound. For a
-moment t we read what the ring held at t - lag, so that the lag is exact to the sample however the two crystals drift.
-It includes everything in between: blocks, buffers, threads. Values between samples come from a windowed sinc (J. O.
-Smith, Digital Audio Resampling: Kaiser window, 32 samples), -80 dB beside its band.
+One clock line gives the time at which each sample of the ring sounded, the other the time at which each sample read
+will be heard. For time t we read the ring at t - lag, so that the lag is exact to the sample however the two crystals
+drift. It includes everything in between: blocks, buffers, threads. Values between samples come from a windowed sinc (J.
+O. Smith, Digital Audio Resampling: Kaiser window, 32 samples), -80 dB beside its band.
 """
 
 import numpy as np
@@ -12,18 +12,18 @@ from engine.audio.clock_line import ClockLine
 from engine.audio.ring import SampleRing
 
 HALF_TAPS = 16
-PHASES = 2048  # of a sample: the nearest is at most -80 dB wrong at 10 kHz
+PHASES = 2048  # per sample: using the nearest one is an error of at most -80 dB at 10 kHz
 KAISER_BETA = 8.0
 SETTLED_S = 0.5
 FADE_S = 0.004
-JUMP_S = 0.001  # larger offsets are crossfaded to, smaller ones glided to
-STEEPEST = 2e-3  # of the rate, while gliding: 3 cents
+JUMP_S = 0.001  # larger offsets are crossfaded, smaller ones glided
+MAX_GLIDE = 2e-3  # maximum change of rate while gliding: 3 cents
 
 
 def sinc_table(share: float) -> np.ndarray:
     """(PHASES + 1, 32) float32: the weights of 32 samples for a position between the 16th and the 17th, by phase.
 
-    `share` of the band up to half the sample rate is kept. Each row sums to 1, so that a constant is unchanged.
+    `share`: part of the band up to half the sample rate that is kept. Rows sum to 1, so that a constant is unchanged.
     """
     offsets = np.arange(2 * HALF_TAPS) - (HALF_TAPS - 1) - np.linspace(0.0, 1.0, PHASES + 1)[:, None]
     inside = np.clip(1.0 - (offsets / HALF_TAPS) ** 2, 0.0, None)
@@ -33,16 +33,18 @@ def sinc_table(share: float) -> np.ndarray:
 
 
 class SteadyReader:
-    """Read from one thread. It has no clock: all times are arguments."""
+    """Read from one thread. All times are arguments."""
 
     def __init__(self, ring: SampleRing, to_hz: int, lag_s: float) -> None:
         self.to_hz = to_hz
         self.lag_s = lag_s
-        """Time from a sample's mark in the ring to its sound. A change takes effect at the next read, with a fade."""
+        """Time from a sample's mark in the ring until it is heard. A change takes effect at the next read, with a
+        fade."""
         self.gaps = 0
-        """Number of times the ring ran dry."""
+        """Number of underruns."""
         self.least_spare_s = float("inf")
-        """Smallest reserve in the ring so far, in seconds; the code that chooses the lag reads and resets it."""
+        """Smallest reserve in the ring since the last reset, in seconds; read and reset by the code that sets the
+        lag."""
         self._ring = ring
         self._table = sinc_table(min(1.0, to_hz / ring.sample_rate_hz))
         self._written = ClockLine(ring.sample_rate_hz)
@@ -58,7 +60,7 @@ class SteadyReader:
 
     @property
     def disturbances(self) -> int:
-        """Grows while one of the clocks is off its prediction, as after a dropout of its device."""
+        """Counter that grows while one of the clocks is off its prediction, as after a dropout."""
         return self._written.disturbances + self._heard.disturbances
 
     def read(self, frames: int, heard_s: float) -> np.ndarray:
@@ -79,7 +81,7 @@ class SteadyReader:
             self._place = begins
         if abs(begins - self._place) <= JUMP_S * rate_hz:
             nominal = frames * rate_hz / self.to_hz
-            step = min(max(ends - self._place, nominal * (1.0 - STEEPEST)), nominal * (1.0 + STEEPEST))
+            step = min(max(ends - self._place, nominal * (1.0 - MAX_GLIDE)), nominal * (1.0 + MAX_GLIDE))
             begins, ends, former = self._place, self._place + step, None
         else:
             former = self._between(frames, self._place, self._place + (ends - begins))
@@ -87,7 +89,7 @@ class SteadyReader:
         return self._faded(frames, begins, ends, former)
 
     def _faded(self, frames: int, begins: float, ends: float, former: np.ndarray | None) -> np.ndarray:
-        """The sound between two positions of the ring; faded out in time if the ring is about to run dry."""
+        """The sound between two positions of the ring; faded out before an underrun."""
         rate_hz = self._ring.sample_rate_hz
         spare = self._ring.newest - (ends + HALF_TAPS + FADE_S * rate_hz)
         self.least_spare_s = min(self.least_spare_s, spare / rate_hz)
@@ -124,5 +126,5 @@ class SteadyReader:
 
 
 def _rise(frames: int) -> np.ndarray:
-    """(frames, 1) from 0 to 1 without a corner."""
+    """(frames, 1) from 0 to 1, smooth at both ends."""
     return (np.sin(np.linspace(0.0, np.pi / 2.0, frames, dtype=np.float32)) ** 2)[:, None]

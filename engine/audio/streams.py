@@ -1,22 +1,23 @@
 """Input and output streams of sound devices, with the time at which each block sounds.
 
-Problem: to know the latency of a stream. Measured on Linux (PortAudio 19.6, ALSA, PulseAudio 16):
+Problem: the latency of a stream must be known. Measured on Linux (PortAudio 19.6, ALSA, PulseAudio 16):
 
 - `stream.latency` is the requested buffer size, 40 of 60 ms. It does not include what the sound server buffers.
-- `read_available` and `write_available` give the fill of ALSA's buffer, in whole periods (20 ms), without the server's
-  buffer either: that is 20 ms to 2 s and changes when other programs come and go.
+- `read_available` and `write_available` give the fill of ALSA's buffer, in whole periods (20 ms), also without the
+  server's buffer, which is 20 ms to 2 s and changes when other programs start and stop.
 - The times given to a callback come from ALSA's `snd_pcm_delay`, which asks the server: a block written now is heard in
-  60 ms, of which 20 ms are the server's; a block read now was spoken 0.1 ms ago, or, for a sink's monitor, will be
-  heard there later. For an idle sink they are nonsense until it has woken up (2 s). A monitor's wander by some 4 ms in
+  60 ms, of which 20 ms are the server's; a block read now was captured 0.1 ms ago, or, for a sink's monitor, will
+  be heard later. For an idle sink the times are wrong until it has woken up (2 s). A monitor's drift by some 4 ms in
   the first half minute, which `clock_line` smooths: a click is then on time within 1.5 ms.
 
-So on ALSA we use a callback: nothing else is correct, and it is as safe, because ALSA's buffer is the slack in both
-cases. The callback runs in PortAudio's thread, needs the GIL once per block, and only copies sound to and from rings.
+So on ALSA we use a callback: nothing else is correct, and it is equally safe, because ALSA's buffer is the reserve in
+both cases. The callback runs in PortAudio's thread, needs the GIL once per block, and only copies sound to and from
+rings.
 
-Elsewhere we use PortAudio's blocking calls. There a callback is the hardware's own and must not wait for the GIL, while
-blocking calls have PortAudio's buffer in C in between. The latency is the fill of that buffer plus `stream.latency`,
-which includes CoreAudio's figures, and WASAPI's for an output (for an input see `_input_delay_s`). The owner's thread
-polls, because on macOS a blocking read of an unplugged device never returns.
+Elsewhere we use PortAudio's blocking calls. There a callback runs in the hardware's deadline and must not wait for the
+GIL, while blocking calls go through PortAudio's buffer in C. The latency is the fill of that buffer plus
+`stream.latency`, which includes CoreAudio's figures, and WASAPI's for an output (for an input see `_input_delay_s`).
+The owner's thread polls, because on macOS a blocking read of an unplugged device never returns.
 """
 
 from collections.abc import Callable
@@ -31,16 +32,16 @@ from engine.errors import AudioError
 from engine.system.clock import Clock
 
 BLOCK_S = 0.01
-POLL_S = 0.004  # of a stream without callback
-WATCH_S = 0.05  # of a stream with callback
-INPUT_BUFFER_S = 0.06  # PortAudio's; drivers deliver a third or a quarter of it at once, which shows in the picture
+POLL_S = 0.004  # polling interval of a stream without callback
+WATCH_S = 0.05  # polling interval of a stream with callback
+INPUT_BUFFER_S = 0.06  # drivers deliver a third or a quarter of it at once, which shows in the picture
 OUTPUT_BUFFER_S = 0.04
-FIRST_SAMPLES_S = 5.0  # an idle sink of PulseAudio wakes up in 2 s: until then it plays nothing, nor does its monitor
+FIRST_SAMPLES_S = 5.0  # an idle PulseAudio sink needs 2 s to wake up; until then it and its monitor are silent
 STALL_S = 1.0
 # Windows' switch for desktop apps: IAudioClient::Initialize answers E_ACCESSDENIED, PortAudio "Invalid device" (its
 # issue 360, FlexASIO's issue 61).
 FORBIDDEN_HINT = (
-    "; does another program use it alone, or is the microphone forbidden to desktop apps"
+    "; is another program using it exclusively, or is the microphone blocked for desktop apps"
     " (Settings, Privacy & security, Microphone)?"
 )
 
@@ -51,17 +52,17 @@ Fill = Callable[[int, float, bool], np.ndarray]
 
 
 class StreamLost(Exception):
-    """The device is gone, or is open but delivers nothing."""
+    """The device disappeared, or is open but delivers nothing."""
 
 
 class SoundStream(Protocol):
-    """One thread opens, watches and closes."""
+    """An open stream. One thread opens, watches and closes it."""
 
     poll_s: float
     """Interval at which to call `watch`."""
 
     def watch(self) -> None:
-        """Read or write what is due. StreamLost if the device is lost."""
+        """Read or write the sound that is due. StreamLost if the device is lost."""
 
     def close(self) -> None: ...
 
@@ -96,7 +97,7 @@ class _Called:
         if self._error is not None:
             raise self._error
         if not self._stream.active:
-            raise StreamLost("it is gone")
+            raise StreamLost("disconnected")
         is_new = self._called_s - self._opened_s < FIRST_SAMPLES_S
         stalled_after_s = FIRST_SAMPLES_S if is_new else STALL_S
         if self._clock.now_s() - self._called_s > stalled_after_s:
@@ -165,8 +166,8 @@ class _PolledInput:
             if self._clock.now_s() - self._heard_s > self._stalled_after_s:
                 raise StreamLost(f"no sound for {self._stalled_after_s:.0f} s")
             return
-        # Never wait for more: when the PulseAudio server dies, its library waits for the reader to finish its block,
-        # while the reader waits for the library: a deadlock.
+        # Never wait for more: when the PulseAudio server dies, its library waits for the reader to finish its block
+        # while the reader waits for the library, a deadlock.
         data, is_overflown = _asked(lambda: self._stream.read(frames))
         self._heard_s = self._clock.now_s()
         self._stalled_after_s = STALL_S
@@ -186,7 +187,7 @@ class _PolledOutput:
         self._fill = fill
         self._clock = clock
         self._stream = _started(device, "RawOutputStream", channels, rate_hz, OUTPUT_BUFFER_S)
-        self._buffer_frames = self._stream.write_available  # all of it: nothing was written yet
+        self._buffer_frames = self._stream.write_available  # the whole buffer, as it is still empty
         self._beyond_s = max(self._stream.latency - self._buffer_frames / rate_hz, 0.0)
         self._written_s = clock.now_s()
         self._is_underflown = False
@@ -200,7 +201,7 @@ class _PolledOutput:
             data = np.ascontiguousarray(block, np.float32)
             self._is_underflown = _asked(partial(self._stream.write, data))
         if self._clock.now_s() - self._written_s > FIRST_SAMPLES_S:
-            raise StreamLost(f"it has taken no sound for {FIRST_SAMPLES_S:.0f} s")
+            raise StreamLost(f"it accepted no sound for {FIRST_SAMPLES_S:.0f} s")
 
     def close(self) -> None:
         self._stream.close()
@@ -227,8 +228,8 @@ def _started(
             latency=latency_s,
             blocksize=round(rate_hz * BLOCK_S),
             callback=callback,
-            # WASAPI refuses any rate and number of channels but those of its mixer (AUDCLNT_E_UNSUPPORTED_FORMAT),
-            # which are set in Windows' sound settings and may change during a show: so it must convert.
+            # WASAPI rejects any rate and number of channels but those of its mixer (AUDCLNT_E_UNSUPPORTED_FORMAT),
+            # which are set in Windows' sound settings and may change during a show, so we let it convert.
             extra_settings=sounddevice.WasapiSettings(auto_convert=True) if device.hostapi == WASAPI else None,
         )
     except sounddevice.PortAudioError as error:

@@ -1,11 +1,11 @@
-"""The wave that is drawn: the latest stretch of sound as 1024 points, averaged so that nothing aliases.
+"""The drawn wave: the latest sound as 1024 points, averaged to avoid aliasing.
 
-Problem: a 1 s window holds 48 000 samples; taking every 47th turns 997 Hz into 27 slow cycles that were never played.
+Problem: a 1 s window holds 48 000 samples; taking every 47th turns 997 Hz into 27 slow cycles that do not exist.
 So point k is the mean over a box around the k-th 1024th part of the window. The box is as wide as the widest of
  - the source samples per point: the boxes then tile the window;
  - 1024 ratio / W points: the part that one pixel shows, in a picture W wide, of a wave repeated `ratio` times;
  - one sample: the mean over a sample's width is the straight line between neighbouring samples.
-A box never reaches past the window's newest edge; at the oldest edge it reaches further back. All means are
+A box never extends past the window's newest edge; at the oldest edge it extends further back. All means are
 differences of running sums (history.py), interpolated linearly between samples.
 """
 

@@ -1,1 +1,1 @@
-"""Measurements of this machine, in ratios within one run: `multiverse bench render`, `osc` and `ipc`."""
+"""Benchmarks for `multiverse bench`, each relative to a reference in the same run."""

@@ -1,4 +1,4 @@
-"""A client of a benchmark in a process of its own, driven by lines on its standard input and output."""
+"""A benchmark's client in a separate process, controlled by lines on its standard input and output."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from engine.system.python_process import utf8_environment
 
 
 class ClientProgram:
-    """Runs a Python file by its path, so that it imports nothing of the engine. Use it as a context manager.
+    """Runs a Python file by path, so that it does not import the engine. Use it as a context manager.
 
-    A thread reads its output: on Windows a pipe cannot be polled.
+    A thread reads its output, because a pipe cannot be polled on Windows.
     """
 
     def __init__(self, file_name: str, order: dict[str, Any]) -> None:
@@ -40,8 +40,8 @@ class ClientProgram:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close its input, which makes it end, and wait for it."""
-        with suppress(OSError):  # it has ended already
+        """Close its input, which makes it exit, and wait for that."""
+        with suppress(OSError):  # it has exited already
             self.close_input()
         self._process.wait()
         self._reader.join()
@@ -56,7 +56,7 @@ class ClientProgram:
         self._input.flush()
 
     def close_input(self) -> None:
-        """Tell it to end."""
+        """Tell it to exit."""
         self._input.close()
 
     def take(self) -> str | None:

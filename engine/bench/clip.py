@@ -40,7 +40,7 @@ def write_clip(path: Path, width: int, height: int, pictures: int = PICTURES) ->
 
 
 class LoopedClip:
-    """Reads like `multiverse segment`: a thread decodes, a few batches are queued. Close it to end the thread."""
+    """Reads like `multiverse segment`: a thread decodes and queues a few batches. `close` ends the thread."""
 
     def __init__(self, path: Path, batch: int) -> None:
         self._pictures = VideoPictures(path)
@@ -70,4 +70,4 @@ class LoopedClip:
         except QueueAborted:
             return
         finally:
-            self._waiting.end()  # after an error too: nobody may wait for ever
+            self._waiting.end()  # also after an error, so that `batches` does not wait forever

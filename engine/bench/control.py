@@ -1,6 +1,6 @@
 """Cost of previews for the picture, latency of a fader, and time to read all parameters.
 
-The cost of previews is measured in alternating rounds with and without viewers, so that a machine that grows warm or
+The cost of previews is measured in alternating rounds with and without viewers, so that a machine that gets warm or
 busy affects both. The viewers run in their own process and do not decode the pictures: in a show they are on other
 machines.
 """
@@ -126,17 +126,17 @@ class _Loop:
         return [self._engine.times.work_ms(newest=1).max for _ in frames]
 
     def during(self, what: str) -> tuple[dict[str, Any], list[float]]:
-        """The client's result for the command `what`, and the work of each frame meanwhile, ms."""
+        """The client's result for the command `what`, and the work time of each frame meanwhile, ms."""
         self._client.send(what)
         work_ms: list[float] = []
         line = self._draw_until_line(MAX_WAIT_S, lambda: work_ms.append(self._engine.times.work_ms(newest=1).max))
         if not line:
-            raise MultiverseError("the preview's client program has ended or hangs; its error is above")
+            raise MultiverseError("the preview's client program exited or hangs; its error is above")
         result: dict[str, Any] = json.loads(line)
         return result, work_ms
 
     def moves_seen(self) -> dict[str, Any]:
-        """Measure from a key press on a fader of the page to the end of the first frame with the new value."""
+        """Time from a key press on a fader of the page to the end of the first frame with the new value."""
         changed_s: list[float] = []
         values = [self._engine.params.get(ADDRESS)]
         self._client.send("browser")

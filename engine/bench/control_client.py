@@ -1,6 +1,6 @@
 """The client process of `multiverse bench control`: watches previews, requests the tree and moves a fader.
 
-Started by its path, with aiohttp and the standard library only, so that it does not slow the engine's interpreter. It
+Started by path, with only aiohttp and the standard library, so that it does not slow down the engine's interpreter. It
 reads one JSON object from standard input (`url`, `viewers`, `fps`, `seconds`, `moves`, `address`), writes "ready", and
 then runs one command per line: `watch` opens the preview with that many viewers, `tree` requests the whole namespace
 repeatedly, `fader` moves `address` over the WebSocket and waits for a frame drawn with it, `browser` opens the page in
@@ -23,10 +23,10 @@ from typing import Any
 
 import aiohttp
 
-PAUSE_S = (0.02, 0.06)  # random, so that moves fall anywhere in a frame
+PAUSE_S = (0.02, 0.06)  # random, so that moves occur anywhere within a frame
 ANSWERED_WITHIN_S = 5.0
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER_PAUSE_S = (0.25, 0.35)  # longer than a move takes to be seen, so that moves can be told apart
+BROWSER_PAUSE_S = (0.25, 0.35)  # longer than a move takes to become visible, so that moves can be distinguished
 STARTED_WITHIN_S = 60.0
 
 Result = dict[str, Any]
@@ -56,7 +56,7 @@ async def watch(session: aiohttp.ClientSession, order: Result) -> Result:
 
 
 async def tree(session: aiohttp.ClientSession, order: Result) -> Result:
-    """Measure from each request to the end of its answer, ms."""
+    """Time from each request to the end of its answer, ms."""
     waits_ms = []
     for _ in range(order["moves"]):
         started_s = time.perf_counter()
@@ -68,7 +68,7 @@ async def tree(session: aiohttp.ClientSession, order: Result) -> Result:
 
 
 async def fader(session: aiohttp.ClientSession, order: Result) -> Result:
-    """Measure from each move to the message that a frame was drawn with it, ms."""
+    """Time from each move to the message that a frame was drawn with it, ms."""
     waits_ms = []
     async with session.ws_connect(order["url"], compress=0) as socket:
         for number in range(order["moves"]):
@@ -87,7 +87,7 @@ async def fader(session: aiohttp.ClientSession, order: Result) -> Result:
 
 
 async def browser(session: aiohttp.ClientSession, order: Result) -> Result:
-    """The time of each key press, in seconds of `time.perf_counter`, which all processes of a machine share."""
+    """The time of each key press by `time.perf_counter`, which all processes of a machine share."""
     program = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if program is None:
         return {"missing": "no Chromium here"}
@@ -125,7 +125,7 @@ async def open_page(session: aiohttp.ClientSession, program: str, url: str) -> A
         ]
         process = subprocess.Popen([program, *options, url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            port_file = Path(folder, "DevToolsActivePort")  # Chromium writes it when it listens: port, path
+            port_file = Path(folder, "DevToolsActivePort")  # written by Chromium when it listens: port, path
             while not (port_file.exists() and (lines := port_file.read_text(encoding="utf-8").splitlines())):
                 await asyncio.sleep(0.05)
             port = f"127.0.0.1:{lines[0]}"

@@ -1,7 +1,7 @@
-"""Time per site picture, the share of starting its process, and memory growth over a long run.
+"""Time per site picture, the part spent on starting its process, and memory growth over a long run.
 
-Each picture is made as in a real run, in a fresh process, one at a time. On request Cycles renders the same scene for
-comparison.
+Each picture is rendered as in a real run, in a fresh process, one at a time. Optionally Cycles renders the same scene
+for comparison.
 """
 
 import os
@@ -21,7 +21,7 @@ from engine.jobs.dataset.running.attempt import run_attempt
 from engine.jobs.dataset.running.policy import Failure, default_timeout_s
 from engine.jobs.dataset.task import PictureTask
 
-# The two cases that the original was measured with, on an M3 Pro: 3.89 s and 45 s.
+# The two cases measured with the original, on an M3 Pro: 3.89 s and 45 s.
 CASES: dict[str, dict[str, Any]] = {
     "44 piles, 1920x1080": {
         "width": 1920,
@@ -35,14 +35,14 @@ CASES: dict[str, dict[str, Any]] = {
 }
 ORIGINAL_S = {"44 piles, 1920x1080": 3.89, "364 piles, 5280x3956": 45.0}
 SMALL_PICTURE: dict[str, Any] = {"width": 320, "height": 240, "use_clusters": True, "num_clusters": 1}
-SETTLED_PICTURES = 5  # of a long run, after which its memory counts as settled
+SETTLED_PICTURES = 5  # pictures of a long run after which its memory counts as settled
 SEED = 1000
 
 
 def run(
     *, cases: tuple[str, ...], pictures: int, long_run: int, with_cycles: bool, blender: str, progress: Progress
 ) -> dict[str, Any]:
-    """Measure; plain values. RenderError if a picture fails."""
+    """Figures as plain values. RenderError if a picture fails."""
     engines = {"raster": RenderSettings(engine="raster")}
     if with_cycles:
         engines["cycles"] = choose_drawing("cycles", blender=blender or None).drawing

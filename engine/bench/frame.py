@@ -1,4 +1,4 @@
-"""Overhead of a frame, steadiness of the loop, time to the first picture, and memory growth."""
+"""Overhead of a frame, jitter of the loop, time to the first picture, and memory growth."""
 
 import subprocess
 import sys

@@ -1,14 +1,14 @@
 """Pictures from one process to another: the frame ring compared with `multiprocessing.Queue`.
 
-A handover lasts from the call that sends a picture until the other process has its own copy. It consists of two
-parts, measured separately. Copying grows with the picture. For the ring, the copies in and out are timed separately
-and together, while the reader polls without sleeping; for the queue, the handover of one pixel is subtracted. Waking
-up does not grow. A reader that sleeps in `wait_newer` polls every millisecond, one in `Queue.get` is woken by the
+A transfer lasts from the call that sends a picture until the other process has its own copy. It has two parts, measured
+separately. Copying grows with the picture size. For the ring, the copies in and out are timed separately and together,
+while the reader polls without sleeping; for the queue, the transfer of one pixel is subtracted. The wake-up time does
+not depend on size. A reader sleeping in `wait_newer` polls every millisecond, one in `Queue.get` is woken by the
 system: here the queue is better.
 
-Blocks of handovers alternate, so that a machine that grows busy slows both, and neither always finds the picture in
-the caches. Then the ring is measured alone at full speed: each picture carries its number in every byte, so that a
-torn one is detected.
+Blocks of transfers alternate, so that a machine that gets busy slows both, and neither always finds the picture in the
+caches. Then the ring is measured alone at full speed: each picture has its number in every byte, so that a torn one is
+detected.
 """
 
 import multiprocessing
@@ -27,15 +27,15 @@ from engine.ipc import FrameRing, RingOwner
 
 SIZES = ((512, 512, 3), (1920, 1080, 4))
 """(width, height, channels)"""
-BLOCK = 10  # handovers of one kind in a row
-SETTLING = 3  # handovers at the start of each block, not counted: every slot gets mapped
+BLOCK = 10  # transfers of one kind in a row
+SETTLING = 3  # transfers at the start of each block, not counted: every slot gets mapped
 NUMBERED = (64, 64, 3)
-POLL_EVERY = 100  # pictures, for the reader's reports
-ASLEEP_S = 0.003  # before a picture that wakes the reader
+POLL_EVERY = 100  # pictures between polls of the reader's reports
+ASLEEP_S = 0.003  # pause before a picture that wakes the reader
 
 
 def run(blocks: int, frames: int, progress: Progress) -> dict[str, Any]:
-    """Measure `blocks` blocks of each size and each way, then `frames` numbered pictures; times in ms."""
+    """Measure `blocks` blocks of each size with ring and queue, then `frames` numbered pictures; times in ms."""
     stages = len(SIZES) + 2
     progress("waking up", 0.0)
     result: dict[str, Any] = {"wake_up": _wake_up(blocks)}
@@ -53,15 +53,15 @@ class _Pair:
         self.ring, self.queue, self.pipe = ring, queue, pipe
         self._given = 0
 
-    def give_queue(self, picture: np.ndarray) -> tuple[float, ...]:
-        """Seconds of the handover."""
+    def send_by_queue(self, picture: np.ndarray) -> tuple[float, ...]:
+        """Seconds of the transfer."""
         began_s = time.perf_counter()
         self.queue.put(picture)
         (got_s,) = self.pipe.recv()
         return (got_s - began_s,)
 
-    def give_ring(self, picture: np.ndarray) -> tuple[float, ...]:
-        """Seconds of the handover, of the copy into the ring, and of the copy out of it."""
+    def send_by_ring(self, picture: np.ndarray) -> tuple[float, ...]:
+        """Seconds of the transfer, of the copy into the ring, and of the copy out of it."""
         self._given += 1
         began_s = time.perf_counter()
         self.ring.write(picture, index=self._given, time_s=began_s)
@@ -86,7 +86,7 @@ def _pair(size: tuple[int, int, int], target: Callable[..., None], *arguments: o
         yield _Pair(ring, queue, pipe)
         child.join()
     finally:
-        child.kill()  # it has ended already if all went well
+        child.kill()  # it has exited already if all went well
         child.join()
         for part in (queue, pipe, ring, child):
             part.close()
@@ -99,8 +99,8 @@ def _compare(size: tuple[int, int, int], blocks: int, queue_wake_ms: float) -> d
     ring_s: list[tuple[float, ...]] = []
     with _pair(size, ipc_reader.take_in_turn, blocks, BLOCK) as pair:
         for _ in range(blocks):
-            queue_s += [pair.give_queue(picture) for _ in range(BLOCK)][SETTLING:]
-            ring_s += [pair.give_ring(picture) for _ in range(BLOCK)][SETTLING:]
+            queue_s += [pair.send_by_queue(picture) for _ in range(BLOCK)][SETTLING:]
+            ring_s += [pair.send_by_ring(picture) for _ in range(BLOCK)][SETTLING:]
     (queue_ms,) = _medians_ms(queue_s)
     handover_ms, write_ms, read_ms = _medians_ms(ring_s)
     copied_ms = queue_ms - queue_wake_ms
@@ -121,9 +121,9 @@ def _wake_up(blocks: int) -> dict[str, float]:
     ring_s: list[float] = []
     with _pair((1, 1, 3), ipc_reader.sleep_in_turn, blocks, BLOCK) as pair:
         for _ in range(blocks):
-            for give, times in ((pair.give_queue, queue_s), (pair.give_ring, ring_s)):
+            for give, times in ((pair.send_by_queue, queue_s), (pair.send_by_ring, ring_s)):
                 for number in range(BLOCK):
-                    time.sleep(ASLEEP_S + number * 1e-4)  # varies, to fall anywhere between two polls
+                    time.sleep(ASLEEP_S + number * 1e-4)  # varies, to land anywhere between two polls
                     times.append(give(pixel)[0])
     return {
         f"{way}_ms_p{percent}": round(float(np.percentile(times, percent)) * 1000, 4)
@@ -133,7 +133,7 @@ def _wake_up(blocks: int) -> dict[str, float]:
 
 
 def _count_torn(frames: int, progress: Callable[[float], None]) -> dict[str, int]:
-    """Count what a reader gets from a writer that never pauses, until it has read `frames` pictures."""
+    """Counts of delivered and torn pictures from a writer that never pauses, until `frames` were read."""
     width, height, channels = NUMBERED
     picture = np.empty((height, width, channels), np.uint8)
     numbers = picture.reshape(-1).view(np.uint64)
@@ -159,5 +159,5 @@ def _count_torn(frames: int, progress: Callable[[float], None]) -> dict[str, int
 
 
 def _medians_ms(rounds: list[tuple[float, ...]]) -> list[float]:
-    """The median of each position of the tuples, from seconds to ms."""
+    """The median of each tuple position, in ms instead of seconds."""
     return [median(times) * 1000 for times in zip(*rounds, strict=True)]

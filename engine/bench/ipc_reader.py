@@ -15,13 +15,13 @@ REPORT_EVERY = 10_000  # pictures
 class Numbered(NamedTuple):
     read: int
     torn: int
-    """Delivered although torn: must be 0."""
+    """Torn pictures that were delivered; must be 0."""
     thrown_away: int
     """Copies that the reader discarded, because the writer overwrote them meanwhile."""
 
 
 def take_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block: int) -> None:
-    """Take `block` pictures from the queue and from the ring, alternately; polls the ring without sleeping."""
+    """Alternately take `block` pictures from the queue and from the ring; polls the ring without sleeping."""
     reader = FrameRing.attach(segment)
     pipe.send(None)
     spare = None
@@ -35,7 +35,7 @@ def take_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block:
 
 
 def sleep_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block: int) -> None:
-    """The same, but sleeps while it waits for the ring."""
+    """`take_in_turn`, but sleeping while it waits for the ring."""
     reader = FrameRing.attach(segment)
     pipe.send(None)
     for _ in range(blocks):
@@ -70,7 +70,7 @@ def _take_queue(queue: Any, pipe: Connection, count: int) -> None:
 
 
 def _spin(reader: RingReader, spare: np.ndarray | None) -> tuple[float, RingFrame]:
-    """The next frame, and when the poll began that found it."""
+    """The next frame, and the start time of the poll that found it."""
     before = reader.sequence
     while True:
         began_s = time.perf_counter()

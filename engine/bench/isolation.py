@@ -1,4 +1,4 @@
-"""How much a busy child disturbs the picture: the same engine with a child stopped, idle, working, and killed.
+"""Effect of a busy child on the picture: the same engine with a child stopped, idle, working, and killed.
 
 The cases alternate in one engine, several rounds each, so that other load on the machine affects all of them. The child
 works on the Multiverse; without a child its last result stays in the picture, so that all cases draw the same.
@@ -30,7 +30,7 @@ MAX_LOAD_S = 300.0
 
 @dataclass(slots=True)
 class ChildLoad:
-    """One case, and what was measured in it."""
+    """One case and its measurements."""
 
     name: str
     params: dict[str, Any]
@@ -70,7 +70,7 @@ def run(
     params: dict[str, Any],
     progress: Progress,
 ) -> dict[str, Any]:
-    """Measure each case for `seconds` in all, in three rounds; `params` are set from the start.
+    """Measure each case for `seconds` in total, in three rounds; `params` are set from the start.
 
     `name`: of the live model; `model`: as in its configuration.
 
@@ -129,7 +129,7 @@ def _prepare(engine: Engine, child: Supervisor, case: ChildLoad) -> None:
         child.start()
         _draw_until(engine, child, lambda: child.status().is_at_work or child.status().state == "failed")
         if child.status().state == "failed":
-            raise ChildError(f"the child does not start: {child.status().detail}")
+            raise ChildError(f"the child did not start: {child.status().detail}")
     end_s = time.perf_counter() + SETTLE_S
     _draw_until(engine, child, lambda: time.perf_counter() >= end_s)
 
@@ -156,7 +156,7 @@ def _play(engine: Engine, child: Supervisor, case: ChildLoad, seconds: float) ->
         if case.is_killed and now_s - kill_s >= KILL_EVERY_S:
             kill_s = now_s
             if pid := child.status().pid:
-                with suppress(ProcessLookupError):  # it has died meanwhile
+                with suppress(ProcessLookupError):  # it died meanwhile
                     os.kill(pid, signal.SIGKILL)
         if now_s - started_s >= seconds:
             break

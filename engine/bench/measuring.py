@@ -1,6 +1,6 @@
-"""Run a measurement in its own process, with the environment that child processes have.
+"""Run a measurement in a separate process, with the environment of child processes.
 
-On Linux its allocator settings make large temporaries cheap; all contenders of a comparison share them.
+On Linux this includes allocator settings that make large temporaries cheap, for all contenders alike.
 """
 
 import faulthandler
@@ -24,7 +24,7 @@ def in_own_process(
 ) -> dict[str, Any]:
     """Run `main()` of `module` with the arguments `asked` (plain values, including `threads`); returns its result.
 
-    ModelError, in one line, if it refuses or dies. `waiting`: OpenMP's wait policy; None: as in child processes.
+    ModelError, in one line, if it fails or dies. `waiting`: OpenMP's wait policy; None: that of child processes.
     """
     environment = {**os.environ, **child_environment(), "OMP_NUM_THREADS": str(asked["threads"])}
     if waiting is not None:
@@ -50,7 +50,7 @@ def in_own_process(
             if "error" in message:
                 raise ModelError(message["error"])
             progress(message["stage"], message["done"])
-        reasons = [exit_reason(process.wait()), stderr_file.gist(stderr_file.tail_of(errors))]
+        reasons = [exit_reason(process.wait()), stderr_file.crash_summary(stderr_file.read_tail(errors))]
     raise ModelError(f"the measurement ended without a result: {'; '.join(filter(None, reasons))}")
 
 

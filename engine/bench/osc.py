@@ -1,10 +1,10 @@
 """A flood of OSC messages while a picture runs: losses, cost per frame, and latency of a value.
 
-Half of the quiet time is before the flood and half after it, so that a machine that grows warm or busy affects both.
-Before the flood the same program floods a socket of its own: the extra cost of the picture then is caused by the
-sender, not by the engine. How much arrives also depends on other programs: `cores_busy_elsewhere` is their load in the
-quiet time. The flood sets 50 addresses to values so close to their defaults that drawing costs the same with and
-without it: the difference is the OSC alone.
+Half of the quiet time is before the flood and half after it, so that a machine that gets warm or busy affects both.
+Before the flood the same program floods its own socket, to measure how much the sender alone slows the picture. How
+many messages arrive also depends on other programs: `cores_busy_elsewhere` is their load in the quiet time. The flood
+sets 50 addresses to values so close to their defaults that drawing costs the same with and without it: the difference
+is OSC alone.
 """
 
 import json
@@ -24,12 +24,12 @@ from engine.osc import encode_reply
 from osc_schema import Param, ParamType, Value
 
 ADDRESSES = 50
-VALUES = 20  # for each address, in turn
+VALUES = 20  # different values per address, sent in turn
 MAX_SETTLING_S = 2.0  # for caches, pools and clock rates; not measured
 ARRIVED_WITHIN_S = 2.0
 SWITCHES_ON = {"/feedback/amount", "/layer/5/intensity", *(f"/layer/{n}/curve" for n in range(1, 5))}
-"""Floats that make drawing more expensive above 0; sent at their default."""
-LEFT_ALONE = osc_schema.FULLY_NAMED | {"safety"}
+"""Floats that make drawing more expensive above 0, so they are sent at their default."""
+EXCLUDED = osc_schema.FULLY_NAMED | {"safety"}
 
 
 def run(rate: float, seconds: float, width: int, height: int, fps: float, progress: Progress) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
         open_engine(config) as engine,
         _sender(engine, rate, seconds) as sender,
     ):
-        sender.read()  # it is ready
+        sender.read()  # waits until it is ready
         loop = _Loop(engine, 3.0 * seconds + settling_s, progress)
         for address, value in _values(0):
             engine.params.set(address, value)
@@ -161,7 +161,7 @@ def _sender(engine: Engine, rate: float, seconds: float) -> ClientProgram:
         encode_reply(address, value).hex()
         for number in range(VALUES)
         for address, value in _values(number)
-        if not isinstance(value, tuple)  # colours are not among them
+        if not isinstance(value, tuple)  # no colours
     ]
     order = {"host": host, "port": port, "rate": rate, "seconds": seconds, "packets": packets}
     return ClientProgram("osc_sender.py", order)
@@ -191,5 +191,5 @@ def _near_default(param: Param, shift: float) -> Value:
 def _params() -> list[Param]:
     """Floats first, then other types that change nothing when set to their default."""
     types = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.BOOL)
-    usable = [param for param in osc_schema.PARAMS if param.type in types and param.area not in LEFT_ALONE]
+    usable = [param for param in osc_schema.PARAMS if param.type in types and param.area not in EXCLUDED]
     return sorted(usable, key=lambda param: types.index(param.type))[:ADDRESSES]

@@ -1,9 +1,9 @@
 """The client process of `multiverse bench osc`: floods the engine and measures how soon it answers.
 
-Standard library only, started by its path. It reads one JSON object from standard input (`host`, `port`, `rate`,
-`seconds`, `packets` in hex), and then one line per flood: `elsewhere` sends the packets at that rate to a socket of its
-own that nobody reads, which measures the cost of sending alone; `engine` sends them to the engine, writes one JSON
-object to standard output and ends.
+Standard library only, started by path. It reads one JSON object from standard input (`host`, `port`, `rate`,
+`seconds`, `packets` in hex), and then one line per flood: `elsewhere` sends the packets at that rate to its own
+socket, which is never read, to measure the cost of sending alone; `engine` sends them to the engine, writes one JSON
+object to standard output and exits.
 """
 
 import json
@@ -15,7 +15,7 @@ import sys
 import time
 
 BURST_INTERVAL_S = 0.001  # 40 packets at once at 40 000 a second, like the ticks of a sequencer
-PROBE_INTERVAL_S = (0.02, 0.06)  # random, so that requests fall anywhere in a frame
+PROBE_INTERVAL_S = (0.02, 0.06)  # random, so that requests occur anywhere within a frame
 ANSWERS_WITHIN_S = 5.0
 
 
@@ -101,7 +101,7 @@ def main() -> None:
                 break
             flood_elsewhere(packets, order["rate"], order["seconds"])
             write_line("sent")
-        else:  # the parent process is gone
+        else:  # the parent process has exited
             return
         probe = SyncProbe(sock)
         started_s = time.perf_counter()

@@ -22,7 +22,7 @@ PITCHES_HZ = (110.0, 164.81, 220.0, 277.18)
 COLOURS = [(1.0, 0.0, 0.0), (0.5, 1.0, 0.0), (0.0, 1.0, 1.0), (0.5, 0.0, 1.0)]
 WINDOW_S = 0.05
 NUMPY_FRAMES = 15
-TINY_PX = 16  # so small that only the overhead remains
+TINY_PX = 16  # so small that only overhead remains
 
 VERTEX = """#version 330 core
 void main() {
@@ -35,7 +35,7 @@ uniform vec3 u_colour;
 out vec4 f_rgba;
 void main() { f_rgba = vec4(u_colour, 1.0); }"""
 
-# The simplest version: rotate, sample the wave, colour, add; no wrap modes, no weights, no tone.
+# Minimal version: rotate, sample the wave, colour, add; no wrap modes, weights or tone.
 MINIMAL = """#version 330 core
 uniform sampler2D u_waves;
 uniform vec2 u_size_px;
@@ -72,7 +72,7 @@ class PlainPass:
         self._vertices = self._context.vertex_array(program, [])
 
     def draw(self) -> None:
-        with self._context:  # the renderer under test then activates its own context
+        with self._context:  # afterwards the renderer under test activates its own context
             self._waves.use(0)
             self._target.use()
             self._vertices.render(vertices=3)

@@ -1,7 +1,7 @@
 """The Multiverse picture in NumPy float32, step by step as in the formula.
 
-It shares no code with the renderers: it is their reference, for speed and, in tests, pixel by pixel. It takes the
-parameters as set (address -> value) and ends before the flash guard.
+It shares no code with the renderers and is their reference, for speed and, in tests, pixel by pixel. It takes the
+parameters as set (address -> value) and stops before the flash guard.
 """
 
 import math
@@ -42,7 +42,7 @@ def draw_reference(
     amount = values["/feedback/amount"]
     if amount > 0 and last is not None:
         moved = moved_last(values, last, x, y, width, height)
-        # Subtract just under half a level too, so that rounding to 8 bits cannot keep a trail for ever.
+        # Subtract just under half a level too, so that rounding to 8 bits does not freeze a trail.
         rgb = np.maximum(rgb, moved * np.float32(amount) - np.float32(0.498 / 255))
     levels = np.floor(rgb.transpose(1, 2, 0) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     if values["/multiverse/alpha"] == "luma":
@@ -122,7 +122,7 @@ def layer_value(
 ) -> np.ndarray:
     """Brightness 0..1 of one layer at each pixel, (height, width)."""
     at = f"/layer/{channel + 1}"
-    # 1. Turned in pixel space, zoomed so that corners stay filled.
+    # 1. Rotated in pixel space, zoomed so that corners stay filled.
     angle_rad = math.radians(values[f"{at}/angle"])
     cos, sin = math.cos(angle_rad), math.sin(angle_rad)
     scale = max((width * abs(cos) + height * abs(sin)) / width, (width * abs(sin) + height * abs(cos)) / height)
@@ -138,7 +138,7 @@ def layer_value(
     u = (u + np.float32(values[f"{at}/phase"])) * np.float32(values[f"{at}/ratio"])
     is_mirror = values[f"{at}/wrap"] == "mirror"
     u = 1 - np.abs(1 - u % 2) if is_mirror else u % 1
-    # 4. The wave between its points.
+    # 4. Interpolated between the wave's points.
     p = u * np.float32(1024)
     k = np.floor(p)
     index = k.astype(np.int32)
@@ -147,7 +147,7 @@ def layer_value(
     wave = waves[channel]
     start, end = wave[index], wave[after]
     a = start + (end - start) * (p - k)
-    # 5. Silence is grey.
+    # 5. Bias: silence is grey.
     bias = np.float32(values["/multiverse/bias"])
     level: np.ndarray = np.clip((bias + (1 - bias) * a) * np.float32(values[f"{at}/intensity"]), 0, 1)
     return level

@@ -1,12 +1,12 @@
 """Voice conversion: a file, a stream, and each part compared with other libraries, in one run, on one device.
 
 - `offline`: a sound in memory, all steps of `multiverse convert` except reading and writing, relative to its duration;
-  on a GPU half precision compared with float32. The stages come from a second run, which synchronises after each.
-- `live`: block by block as in the child, relative to the length of a block; on CUDA with and without captured graphs.
+  on a GPU also half precision against float32. Times per stage come from a second run that synchronises after each.
+- `live`: block by block as in the child, relative to the block length; on CUDA with and without captured graphs.
 - `retrieval`: against FAISS, flat and IVF; `filter`: against SciPy; `synthesizer`: against infer-rvc-python.
 - `batch`: files of three seconds, four at once against one at a time, and the difference of their results.
 
-The weights are random: such a voice speaks noise, as fast as any other of its size.
+The weights are random: the voice produces noise, at the speed of any voice of its size.
 """
 
 import time
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from engine.models.rvc.stream import LiveVoice
 
 UNVERIFIED = (
-    "what CUDA graphs gain in a stream",
-    "what float16 gains",
-    "what batches gain on a GPU",
-    "the filter and the retrieval on a GPU beside SciPy and FAISS on its host",
+    "gain from CUDA graphs in a stream",
+    "gain from float16",
+    "gain from batches on a GPU",
+    "filter and retrieval on a GPU compared with SciPy and FAISS on its host",
     "contention with the renderer on one GPU",
-    "the speed of the true size",
+    "speed at full model size",
 )
 """Not measurable on a CPU."""
 QUERIES = 100  # two seconds
@@ -44,11 +44,11 @@ ROUNDS = 3  # the median is reported
 SECONDS = {"cpu": 20.0}
 SECONDS_ELSEWHERE = 180.0
 BLOCKS_MS = (100.0, 250.0, 500.0)
-LIVE_SHARE = 1 / 6  # share of the seconds for each block size
+LIVE_SHARE = 1 / 6  # share of `seconds` for each block size
 MIN_BLOCKS = 20
 RATE_HZ = 48_000
-CROSSFADE_MS, EXTRA_MS = 50.0, 2500.0  # as `/rvc/*` starts
-SUNG_FRAMES = 100
+CROSSFADE_MS, EXTRA_MS = 50.0, 2500.0  # defaults of `/rvc/*`
+PITCHED_FRAMES = 100
 OTHER = "other"
 
 
@@ -64,7 +64,7 @@ def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def main() -> None:
-    """The measuring process."""
+    """Main function of the measuring process."""
     answer(_measure)
 
 
@@ -130,7 +130,7 @@ def _measure(
     progress("SciPy", 0.9)
     result["filter"] = time_filters(spoken(seconds, 16_000), model.device)
     progress("infer-rvc-python", 0.95)
-    result["synthesizer"] = time_synthesizer(model.synthesizer, SUNG_FRAMES)
+    result["synthesizer"] = time_synthesizer(model.synthesizer, PITCHED_FRAMES)
     return result
 
 
@@ -157,7 +157,7 @@ def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     times_s = []
     for _ in range(ROUNDS):
         began_s = time.perf_counter()
-        made = converter.convert_sound(sound)  # copies the result to the host: the device has finished
+        made = converter.convert_sound(sound)  # copies the result to the host, so the device has finished
         times_s.append(time.perf_counter() - began_s)
     took_s, peak_mb = float(np.median(times_s)), memory_mb(model.device)
     profiler = PerformanceProfiler(model.device)
@@ -234,7 +234,7 @@ def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
 
 
 def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
-    """Convert files of three seconds, each one piece, in one call: both ways alternately; on a CPU once."""
+    """Convert files of three seconds, one piece each, in one call: both ways alternately; on a CPU once."""
     from engine.models.rvc.cutting import piece_of, spans_of
     from engine.models.rvc.offline import VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig

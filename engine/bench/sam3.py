@@ -1,13 +1,13 @@
 """SAM3 compared with transformers' implementation, in alternating calls, on the same weights, device and run.
 
-Ours is the work of the child for one picture: pixels in, a sheet of masks out. Theirs ends with the masks of the same
-objects at the full size of the picture, on the device, and is measured twice: as a user calls it, and with the prompts
-encoded beforehand (`ReferenceSegmenter` lists the steps). Reading is excluded from both; its cost is shown for ours
-alone, which reads a video that is decoded on another thread. Tracking is compared in blocks of pictures that both
+Ours is the child's work for one picture: pixels in, a sheet of masks out. Theirs ends with the masks of the same
+objects at the picture's full size, on the device, and is measured twice: as a user calls it, and with the prompts
+encoded beforehand (`ReferenceSegmenter` lists the steps). Decoding is excluded from both; its cost is only shown for
+ours, where another thread decodes a video. Tracking is compared in blocks of pictures that both
 process, each with its own memory. Each call is synchronised, so that queued work is not missed.
 
-The gain is in the work around the model, so the ratio falls as the model grows: the tiny detector has 32 channels, the
-tiny tracker 128.
+The gain is in the work around the model, so the ratio is smaller for larger models: the tiny detector has 32 channels,
+the tiny tracker 128.
 """
 
 import tempfile
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from engine.values import Segmentation
 
 UNVERIFIED = (
-    "what CUDA graphs gain",
+    "gain from CUDA graphs",
     "bfloat16",
     "contention with the renderer on one GPU",
     "device memory over 2000 pictures",
-    "the speed of the true shape",
+    "speed at full model size",
 )
 """Not measurable on a CPU."""
 PROMPTS = ("person", "guitar", "lamp on the left", "dog")
 THRESHOLD = 0.5
 WARM_UP_CALLS = 3
 MIN_CALLS = 5
-KEPT_BATCHES = 6  # decoded before the rounds, and reused
+KEPT_BATCHES = 6  # decoded in advance and reused
 BLOCK_PICTURES = 10
 MIN_FOLLOWED = 30
 LAST_PICTURES = 50
@@ -52,7 +52,7 @@ Call = Callable[[np.ndarray], object]
 def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Figures by mode, then by resolution and prompts; ModelError for an unknown shape or device.
 
-    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: the work a second; `matmul_tflops`: a
+    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: work per second; `matmul_tflops`: that of a
     large matrix product on this machine, for comparison; a convolution may exceed it.
     `asked`: `shape` ("": the device's own), `modes`, `resolutions` in px (empty: the shape's own), `prompts` (how
     many), `size` (width, height) of the pictures, `objects` in each, `batch`, `seconds` for each of a case's two
@@ -62,7 +62,7 @@ def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def main() -> None:
-    """The measuring process."""
+    """Main function of the measuring process."""
     answer(_measure)
 
 
@@ -208,7 +208,7 @@ class _Case:
         result = self._streamed(ours, seconds)
         result["peak_memory_mb"] = round(memory_mb(model.device))
         ours.segmenter.reset()
-        model.video.max_num_objects = self._objects  # as ours
+        model.video.max_num_objects = self._objects  # equal to ours
         rival = ReferenceTracker(model, self._texts)
         sides: dict[str, Call] = {"ours": ours, "transformers": lambda batch: rival.step(batch[0])}
         times_ms: dict[str, list[float]] = {name: [] for name in sides}
@@ -227,7 +227,7 @@ class _Case:
         count = len(times_ms["ours"])
         last = min(LAST_PICTURES, count // 2)
         fps = {name: 1000.0 / float(np.mean(each[-last:])) for name, each in times_ms.items()}
-        settled = (len(grown_mb["ours"]) + 1) // 2  # before that the memories fill: 16 pictures of an object
+        settled = (len(grown_mb["ours"]) + 1) // 2  # before that the memory banks fill: 16 pictures per object
         return result | {
             "followed": count,
             "last": last,

@@ -1,7 +1,7 @@
 """Live diffusion compared with diffusers' own pipelines, in alternating calls, on the same modules, device and run.
 
-Ours is the work of the child for one picture: uint8 in, uint8 out, all steps of consecutive pictures in one call.
-Theirs is measured twice: as a user calls it (text and PIL picture in, PIL picture out), and with everything prepared
+Ours is the child's work for one picture: uint8 in, uint8 out, all steps of consecutive pictures in one call. Theirs
+is measured twice: as a user calls it (text and PIL picture in, PIL picture out), and with everything prepared
 (embeddings and tensor in, tensor out). Each call is synchronised, so that queued work is not missed.
 """
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from engine.models.places import MeasuredDevice
 
 UNVERIFIED = (
-    "what CUDA graphs gain",
+    "gain from CUDA graphs",
     "float16 overflow in the models' outputs",
     "contention with the renderer on one GPU",
     "device memory over 10 000 frames",
-    "the speed of the true shapes",
+    "speed at full model size",
 )
 """Not measurable on a CPU."""
 MIN_CALLS = 5
@@ -37,7 +37,7 @@ Call = Callable[[], object]
 def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Figures by shape, then by size and steps; ModelError for an unknown shape or device.
 
-    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: the work a second; `matmul_tflops`: a
+    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: work per second; `matmul_tflops`: that of a
     large matrix product on this machine, for comparison; a convolution may exceed it.
     `asked`: `shapes` (empty: the device's own), `sizes` in px, `steps`, `seconds` a case, `device`, `threads` of a CPU.
     """
@@ -45,7 +45,7 @@ def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def main() -> None:
-    """The measuring process."""
+    """Main function of the measuring process."""
     answer(_measure)
 
 
@@ -96,7 +96,7 @@ class _ShapeBench:
         self._model = self._rival.model
 
     def measure(self, side: int, steps: int, seconds: float) -> dict[str, Any]:
-        """One size and number of real steps: ours with and without graphs, theirs both ways, in turn."""
+        """One size and number of real steps: ours with and without graphs, theirs both ways, alternating."""
         from engine.models.sd.shapes import gflop
 
         picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
@@ -132,7 +132,7 @@ class _ShapeBench:
         return result
 
     def close(self) -> None:
-        """Make room for the next shape."""
+        """Free the memory for the next shape."""
         del self._model
         self._rival.close()
 
@@ -167,5 +167,5 @@ class _ShapeBench:
 
 
 def _refuse(key: str, line: str) -> None:
-    """Fail instead of measuring with something left out."""
+    """Fail, because warnings mean that the measurement would be incomplete."""
     raise ModelError(line)

@@ -1,7 +1,7 @@
 """Compares OpenMP's wait policies (engine/system/openmp.py): the same work on an idle and on a busy machine.
 
 Each kind of work is measured with each policy, in its own process, because the library reads the environment once.
-Quiet and busy rounds alternate, so that other load affects both. For the busy rounds one process per core computes.
+Quiet and busy rounds alternate, so that other load affects both. In busy rounds one process per core runs a loop.
 """
 
 import os
@@ -18,13 +18,13 @@ from engine.bench.measuring import answer, in_own_process
 from engine.bench.progress import Progress
 from engine.system import openmp
 
-WAYS: Mapping[str, Mapping[str, str]] = {
+POLICIES: Mapping[str, Mapping[str, str]] = {
     "spin (library default)": openmp.LIBRARY_DEFAULT,
     "brief spin": openmp.BRIEF_SPIN,
     "sleep": openmp.SLEEP,
 }
-USED = {"paint": "brief spin", "find": "brief spin", "convert": "brief spin", "draw": "sleep"}
-"""The policy in use for each kind of work."""
+POLICY_IN_USE = {"paint": "brief spin", "find": "brief spin", "convert": "brief spin", "draw": "sleep"}
+"""The policy that the engine uses for each kind of work."""
 ROUNDS = 3
 WARM_UP_CALLS = 3
 SIDE_PX = 256
@@ -41,20 +41,20 @@ Work = Callable[[], object]
 def run(kinds: Sequence[str], seconds: float, threads: int, progress: Progress) -> dict[str, Any]:
     """Calls per second of each kind of work and wait policy, quiet and busy; the median of three rounds.
 
-    `kinds`: keys of `WORK`. `seconds` for each kind and policy, half quiet, half busy. ModelError if one fails.
+    `kinds`: keys of `WORK`. `seconds`: for each kind and policy, half quiet, half busy. ModelError if one fails.
     """
     result: dict[str, Any] = {"cores": os.cpu_count(), "threads": threads, "busy_processes": os.cpu_count()}
-    steps = [(kind, way) for kind in kinds for way in WAYS]
+    steps = [(kind, way) for kind in kinds for way in POLICIES]
     for done, (kind, way) in enumerate(steps):
         progress(f"{kind}: {way}", done / len(steps))
         asked = {"kind": kind, "seconds": seconds, "threads": threads}
-        measured = in_own_process("engine.bench.threads", asked, progress, waiting=WAYS[way])
-        result.setdefault(kind, {"used": USED[kind]})[way] = measured
+        measured = in_own_process("engine.bench.threads", asked, progress, waiting=POLICIES[way])
+        result.setdefault(kind, {"used": POLICY_IN_USE[kind]})[way] = measured
     return result
 
 
 def main() -> None:
-    """The measuring process."""
+    """Main function of the measuring process."""
     answer(_measure)
 
 
@@ -86,7 +86,7 @@ def _busy_neighbours() -> Iterator[None]:
     with ExitStack() as ended:
         for _ in range(os.cpu_count() or 1):
             process = subprocess.Popen([sys.executable, "-c", BUSY], stdin=subprocess.PIPE)
-            ended.enter_context(process)  # waits until it has ended
+            ended.enter_context(process)  # waits for its exit
             ended.callback(process.kill)
         yield
 

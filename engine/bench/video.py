@@ -1,9 +1,9 @@
 """Painting a video, from a clip on disk to an MP4 on disk, compared with diffusers' own pipeline frame by frame.
 
 Ours is `multiverse video`, `fused` and `split`: the clip is read ahead, painted in batches, encoded. Theirs is a plain
-script with diffusers: PyAV's picture as a PIL picture into the pipeline, its result into the encoder. Both have the
-same weights, sampler, steps, guidance, noise and encoder, and alternate, so that other load affects both. Loading and
-warm-up are excluded.
+script with diffusers: each decoded picture goes as a PIL picture into the pipeline, and the result into the encoder.
+Both have the same weights, sampler, steps, guidance, noise and encoder, and alternate, so that other load affects both.
+Loading and warm-up are excluded.
 """
 
 import statistics
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from engine.models.sd.timing import Repaint
 
 UNVERIFIED = (
-    "what CUDA graphs and overlapping streams gain",
+    "gain from CUDA graphs and overlapping streams",
     "split against fused where all processes share one GPU",
     "float16 overflow in the models' outputs",
-    "the speed of the true shapes, and so the original's 35.5 fps",
+    "speed at full model size, and so the original's 35.5 fps",
 )
 """Not measurable on a CPU."""
 PROMPT = "a forest of glass at dawn"
 SEED = 7
 CFG = 6.0
 ROUNDS = 3
-MIN_BATCHES = 3  # per turn: the pipeline fills once and drains once
-MIN_FRAMES = 8  # per turn: two files are opened and closed
+MIN_BATCHES = 3  # per turn, which includes filling and draining the pipeline
+MIN_FRAMES = 8  # per turn, which includes opening and closing two files
 CLIP_PICTURES = {"cpu": 120, "mps": 300, "cuda": 600}
 ORIGINAL_FPS = {(8, 5, 0.2): 35.485, (8, 20, 0.2): 13.4}
 """(batch, steps, strength) -> fps of the original on an RTX 4090, with one and four real steps."""
@@ -71,7 +71,7 @@ class Turn:
     frames: int
     seconds: float
     outcome: "VideoOutcome | None" = None
-    """Set for ours."""
+    """Only for ours."""
 
     @property
     def fps(self) -> float:
@@ -98,14 +98,14 @@ def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
     `asked`: `shapes` (empty: the device's own), `size` (width, height), `batches` and `steps` (empty: 1 and 8, 5 and 20
     and the original's cases), `strength`, `modes` of ours, `seconds` for each contender of a case, `device`, `threads`
-    of a CPU. `tflops`: the counted work (2 x multiply-adds) per second; `matmul_tflops`: a large matrix product on this
-    machine in one process, for comparison; it is not a limit.
+    of a CPU. `tflops`: the counted work (2 x multiply-adds) per second; `matmul_tflops`: that of a large matrix product
+    on this machine in one process, for comparison; it is not a limit.
     """
     return in_own_process("engine.bench.video", asked, progress)
 
 
 def main() -> None:
-    """The measuring process."""
+    """Main function of the measuring process."""
     answer(_measure)
 
 
@@ -200,7 +200,7 @@ class _ShapeBench:
         return result
 
     def close(self) -> None:
-        """Make room for the next shape."""
+        """Free the memory for the next shape."""
         self._rival.close()
 
     def _job(self, case: Case, asked: dict[str, Any], mode: "Stages") -> "VideoJob":
@@ -221,10 +221,10 @@ class _ShapeBench:
         )
 
     def _in_turn(self, contenders: dict[str, Contender], seconds: float) -> None:
-        """Give each contender as many frames per turn as fill its share of `seconds`."""
+        """Run the contenders in turn, each with as many frames per turn as fill its share of `seconds`."""
         for each in contenders.values():
             most = CLIP_PICTURES[self._place.kind] // each.step
-            each.take(each.step)  # warm-up: the first call of all includes one-time work
+            each.take(each.step)  # warm-up: the first call includes one-time work
             wanted = each.take(each.step).fps * seconds / ROUNDS
             fewest = max(MIN_BATCHES, MIN_FRAMES // each.step)
             each.frames = min(max(round(wanted / each.step), fewest), most) * each.step
@@ -234,7 +234,7 @@ class _ShapeBench:
 
     def _figures(self, case: Case, own: Contender, rival: Contender, ours: "_Ours") -> dict[str, Any]:
         work = self._gflop
-        rows = 1 if self._rival.model.sampler == "turbo" else 2  # the negative prompt needs a row of its own
+        rows = 1 if self._rival.model.sampler == "turbo" else 2  # the negative prompt needs its own row
         work_gflop = work["encode"] + rows * ours.real_steps * work["unet"] + work["decode"]
         outcomes = [turn.outcome for turn in own.turns if turn.outcome is not None]
         stages = {
@@ -302,7 +302,7 @@ class _Ours:
         return Turn(frames=outcome.painted, seconds=time.perf_counter() - began_s, outcome=outcome)
 
     def differs_from(self, paint: "Repaint") -> float:
-        """Mean difference, 0..255, of one batch from the pictures that `paint` makes: rounding only, if both agree."""
+        """Mean difference, 0..255, of one batch from the pictures that `paint` makes: only rounding if both agree."""
         from PIL import Image
 
         from engine.jobs.video.batches import video_batches

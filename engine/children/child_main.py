@@ -1,4 +1,4 @@
-"""Main function of a child process: receives its first message, runs the loop, and reports why it ends.
+"""Main function of a child process: receives its first message, runs the loop, and reports why it exits.
 
 forked:  fork_server.serve -> run(descriptor)
 spawned: main(handle)      -> run(handle)
@@ -37,15 +37,15 @@ def main(handle: int) -> None:
 def ignore_signals() -> None:
     """Ignore Ctrl-C and SIGTERM: the engine decides when this process ends.
 
-    A terminal and a service manager send them to all processes at once. The engine then ends its children in order,
-    and its own death ends them in any case.
+    A terminal or a service manager sends them to all processes at once. The engine then stops its children in order,
+    and if it dies they exit anyway.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def prepare_windows() -> None:
-    """Windows: let a crash end this process at once, and forbid power throttling.
+    """Windows: let a crash end this process at once, and disable power throttling.
 
     A crashed process would wait for Windows Error Reporting, and a missing DLL shows a message box that waits for a
     click (Microsoft's documentation of SetErrorMode). A process without a window may be throttled to save power.
@@ -81,7 +81,7 @@ def run(handle: int) -> int:
 
 
 def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
-    os.environ.update(begin.environment)  # a fork has its server's, which another engine may have started
+    os.environ.update(begin.environment)  # a fork inherits its server's, which another engine may have started
     if hasattr(os, "nice"):
         os.nice(max(0, begin.niceness - os.nice(0)))  # added to the niceness that the engine has already
     words = ChildWords.open(begin.words)

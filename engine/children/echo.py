@@ -8,7 +8,7 @@ loop here runs in the child's process only, and imports the model inside `run`. 
     )
     supervisor.start()
     supervisor.connect_input("source", ring.segment)        # a frame ring it writes pictures into
-    supervisor.set_values({"/echo/delay_ms": 40.0})         # call it every frame if you like: only changes are sent
+    supervisor.set_values({"/echo/delay_ms": 40.0})         # may be called every frame: only changes are sent
     if supervisor.wants_frame:
         ring.write(...)
     segment = supervisor.outputs.get("picture")             # attach to it once there is a result
@@ -19,9 +19,9 @@ Four rules for a loop:
 - Call `enter` at the start of each phase: each has a deadline, and a phase that takes longer counts as a hang. If one
   piece of work may take longer than 10 s, say so with `expect`.
 - Call `trying` before the first use of a value, and `proved` after it worked. A value that kills the process three
-  times is quarantined instead of killing it for ever.
+  times is quarantined instead of killing it again and again.
 - Publish, then call `result`: a child without results is restarted with growing delays.
-- Return when `should_stop`. In all other cases, the engine's death included, the process is ended for you.
+- Return when `should_stop` is True. In all other cases, including the engine's death, the process is ended for you.
 """
 
 import time

@@ -2,9 +2,9 @@
 
 Linux only. It has one thread: the modules it imports must not start others, and must not touch CUDA. Requests come on
 its control socket, each with three descriptors: the child's end of the control pipe, its stderr, and a socket on which
-this server sends the child's id together with a pidfd, and later its exit status. Only the child keeps its end of the
-control pipe, so either side notices the other's death. When the engine dies the control socket closes and the server
-ends; its children see their own pipes close.
+this server sends the child's process id and pidfd, and later its exit status. Only the child keeps its end of the
+control pipe, so either side notices when the other dies. When the engine dies the control socket closes and the server
+ends; its children notice that their own pipes close.
 
 Why not `multiprocessing.forkserver`: there is only one per process, which a host program may have started with other
 modules; it inherits our environment, which we would have to change while other threads read it (numba reads
@@ -29,9 +29,9 @@ from engine.children import child_main
 from engine.system.python_process import wake_with_parent
 
 NUMBER: Final = struct.Struct("=q")
-"""A process id or exit code on its way to the engine."""
+"""A process id or exit code, as sent to the engine."""
 REQUEST: Final = b"fork"
-NICENESS: Final = 10  # while importing: seconds of work beside the live picture
+NICENESS: Final = 10  # while importing, which takes seconds of CPU time during a show
 DESCRIPTORS: Final = 3
 POLL_S: Final = 0.1  # polling interval for the engine's death during the imports
 
@@ -39,7 +39,7 @@ POLL_S: Final = 0.1  # polling interval for the engine's death during the import
 class _Child(NamedTuple):
     pid: int
     events: socket.socket
-    """Gets its id, a pidfd, and later its exit status."""
+    """Socket to the engine: sends the process id, a pidfd, and later the exit status."""
 
 
 def serve(control_descriptor: int, modules: Sequence[str]) -> None:
@@ -48,15 +48,15 @@ def serve(control_descriptor: int, modules: Sequence[str]) -> None:
     control = socket.socket(fileno=control_descriptor)
     # On Linux each thread has its own niceness and cannot lower it again. Children get the main thread's.
     imports = threading.Thread(target=_import_with_low_priority, args=(modules,), daemon=True)
-    gc.disable()  # almost all objects made here stay: collections would take a quarter of the time
+    gc.disable()  # almost nothing becomes garbage here: collections would take a quarter of the time
     imports.start()
     while imports.is_alive():
         imports.join(POLL_S)
         if _is_hung_up(control):
-            os._exit(0)  # not sys.exit: the imports may hold the GIL or wait for a disk
+            os._exit(0)  # not sys.exit: an import in progress would block it
     gc.enable()
     gc.collect()
-    gc.freeze()  # a collection in a child would write to every page of the modules, and so copy it
+    gc.freeze()  # otherwise a collection in a child writes to every page of the modules, which copies them
     children: dict[int, _Child] = {}  # by pidfd
     events = select.poll()
     events.register(control, select.POLLIN)
@@ -92,7 +92,7 @@ def _kill(children: Mapping[int, _Child]) -> None:
 def _import_with_low_priority(modules: Sequence[str]) -> None:
     os.nice(NICENESS)
     for module in modules:
-        # The child reports a missing module: it knows which model needs it.
+        # A missing module is reported by the child, which knows the model that needs it.
         with contextlib.suppress(ImportError, OSError):
             importlib.import_module(module)
 
@@ -128,7 +128,7 @@ def _fork(control: socket.socket, children: dict[int, _Child], descriptors: list
     os.close(stderr)
     pidfd = os.pidfd_open(pid)
     children[pidfd] = _Child(pid, events)
-    with contextlib.suppress(OSError):  # the engine is gone or has given it up: its pipe is closed too
+    with contextlib.suppress(OSError):  # the engine is gone or abandoned this child, whose pipe is then closed too
         socket.send_fds(events, [NUMBER.pack(pid)], [pidfd])
     return pidfd
 

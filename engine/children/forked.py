@@ -16,11 +16,11 @@ from engine.system.python_process import exit_reason, start_python
 
 ATTEMPTS: Final = 3
 KILL_WAIT_S: Final = 1.0
-STATUS_WAIT_S: Final = 1.0  # for the exit code from the server; a stopped server never sends it
+STATUS_WAIT_S: Final = 1.0  # to receive the exit code; a stopped server never sends it
 
 
 class ForkServer:
-    """The engine's handle of a running fork server. Used under its launcher's lock."""
+    """Client of a running fork server. Used under its launcher's lock."""
 
     def __init__(self, modules: tuple[str, ...], environment: Mapping[str, str]) -> None:
         with ExitStack() as undo:
@@ -45,7 +45,7 @@ class ForkServer:
         return self._popen.pid
 
     def request(self, descriptors: list[int]) -> bool:
-        """Request a child; it is forked once the modules are imported. False if the server is gone."""
+        """Request a child; it is forked once the modules are imported. False if the server has died."""
         try:
             socket.send_fds(self._control, [REQUEST], descriptors)
         except OSError:
@@ -53,12 +53,12 @@ class ForkServer:
         return True
 
     def kill(self) -> str:
-        """Kill the server; its children go on. Returns the last line of its stderr."""
+        """Kill the server; its children keep running. Returns the last line of its stderr."""
         self._popen.kill()
-        with suppress(subprocess.TimeoutExpired):  # stuck importing from a network folder that is gone
+        with suppress(subprocess.TimeoutExpired):  # stuck importing from an unreachable network folder
             self._popen.wait(KILL_WAIT_S)
         self._control.close()
-        said = stderr_file.gist(stderr_file.tail_of(self._stderr))
+        said = stderr_file.crash_summary(stderr_file.read_tail(self._stderr))
         self._stderr.close()
         return said
 
@@ -89,7 +89,7 @@ class ForkedProcess:
             raise
 
     def has_ended(self, now_s: float) -> bool:
-        """True when the process is gone and its exit status is known, or cannot be known. Never waits."""
+        """True when the process has exited and its status is known, or cannot be known. Never waits."""
         if self.pid == 0 and not self._problem:
             self._check_started()
         if self.pid == 0:
@@ -117,9 +117,9 @@ class ForkedProcess:
         return self._problem or exit_reason(self._code)
 
     def kill(self) -> None:
-        """Kill it (SIGKILL). One that has not started is given up; if it starts later, its closed pipe ends it."""
+        """Kill it (SIGKILL). One that has not started is abandoned; if it starts later, its closed pipe ends it."""
         if self.pid == 0:
-            self._problem = self._problem or "given up before it was forked"
+            self._problem = self._problem or "abandoned before the fork"
             return
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
@@ -149,10 +149,10 @@ class ForkedProcess:
         except OSError:
             received, descriptors = b"", []
         if received:
-            self._close_theirs()  # from now on only the child has the other ends
+            self._close_theirs()  # now only the child has the other ends
             self.pid, self._pidfd = NUMBER.unpack(received)[0], descriptors[0]
             return
-        self._close_events()  # the server died with our request, or fork failed
+        self._close_events()  # the server died before answering, or fork failed
         if self._attempts == ATTEMPTS:
             self._problem = f"could not be forked in {ATTEMPTS} attempts"
             return

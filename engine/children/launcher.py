@@ -1,11 +1,11 @@
 """Starts child processes and detects when they exit.
 
 Linux forks them from a server that has imported the heavy modules (`forked`). macOS, Windows and kernels without pidfd
-start an interpreter for each (`spawned`). A child gets its own environment at its start; the engine's, which other
-threads read meanwhile, is not changed.
+start an interpreter for each (`spawned`). A child gets its environment when it starts; the engine's own, which other
+threads read, is not changed.
 
-A child is watched by its own pidfd, or by the handle of a process that we started. So the fork server's death is not
-mistaken for the child's, and the next start makes a new server.
+A child is watched through its own pidfd, or through the handle of the process we started. So the fork server's death is
+not mistaken for the child's, and the next start creates a new server.
 """
 
 import os
@@ -41,13 +41,13 @@ class ChildProcess(Protocol):
 
     @property
     def exit_reason(self) -> str:
-        """The exit status in words. Call it once it has ended."""
+        """The exit status in words. Call it after it has exited."""
 
     def kill(self) -> None:
         """Kill it (SIGKILL)."""
 
     def close(self) -> None:
-        """Close its handles. Call it once it has ended."""
+        """Close its handles. Call it after it has exited."""
 
 
 class Launcher:
@@ -62,7 +62,8 @@ class Launcher:
         self._server: ForkServer | None = None
 
     def join(self, modules: tuple[str, ...], environment: Mapping[str, str]) -> None:
-        """Add a user, with the modules and environment of its children. The server gets those known when it starts."""
+        """Add a user, with the modules and environment of its children. The server imports those known when it
+        starts."""
         with self._lock:
             self._users += 1
             self._modules |= dict.fromkeys(modules)
@@ -97,7 +98,8 @@ class Launcher:
             raise ChildError(f"no child process can be started: {error.strerror or error}") from error
 
     def renew(self) -> None:
-        """End a server that hangs; the next launch makes another. Children go on; pending forks are requested again."""
+        """Kill a server that hangs; the next launch creates another. Children keep running; pending forks are
+        retried."""
         with self._lock:
             self._end_server()
 
@@ -108,7 +110,7 @@ class Launcher:
 
     def _request(self, descriptors: list[int]) -> None:
         with self._lock:
-            for _ in range(2):  # a server that died since its last use is replaced
+            for _ in range(2):  # replaces a server that died since its last use
                 if self._server is None:
                     self._server = ForkServer(tuple(self._modules), self._environment)
                 if self._server.request(descriptors):
@@ -122,4 +124,4 @@ class Launcher:
 
 
 LAUNCHER: Final = Launcher()
-"""This process's launcher: two engines in it share the server and its modules."""
+"""This process's launcher: several engines in one process share the server and its modules."""

@@ -7,19 +7,18 @@
                   failed ◄───── restarting ◄── died ────────────────────────────────────┘
 
 - *loading, compiling, ready, busy*: the child stores its phase in a word of shared memory. We read it, so a hung child
-  is seen without its help. Busy: it published a result within the last second, or is working on one.
-- *hung*: we killed it. The next process waits until this one is gone, because two on one device would both fail. One
-  that is not gone 10 s after SIGKILL is stuck in a driver: failed.
-- *restarting*: waiting for the old process to end, or for the delay after its death (`policy`).
-- *failed*: it said that a retry is useless, its model killed it three times, or it is stuck in a driver. A start, a
-  restart or new settings lead out of it and reset all failure counts.
+  is detected without its cooperation. Busy: it published a result within the last second, or is working on one.
+- *hung*: we killed it. The next process starts only after this one has exited, because two on one device would both
+  fail. One that still exists 10 s after SIGKILL is stuck in a driver: failed.
+- *restarting*: waiting for the old process to exit, or for the delay after its death (`policy`).
+- *failed*: it reported that a retry is useless, its model killed it three times, or it is stuck in a driver. A start, a
+  restart or new settings leave this state and reset all failure counts.
 
 A swap of settings runs two processes at once: the second starts beside the first and becomes active with its first
-result, or when it is ready and the first publishes nothing (`policy.Promotion`). If the second dies, the first goes on.
-If it died for lack of memory, the first is stopped and the second is tried alone. The former settings are kept until
-the second is active: if the first is gone by then and the second dies too, the former settings are started again.
-Settings that never worked are not kept; new ones replace them at once. Each swap that was asked for ends once, done or
-not.
+result, or when it is ready and the first publishes nothing (`policy.Promotion`). If the second dies, the first keeps
+running. If it ran out of memory, the first is stopped and the second is tried alone. The previous settings are kept
+until the second is active: if the first has died by then and the second dies too, they are started again. Settings that
+never worked are not kept; new ones replace them at once. Each requested swap reports its end once, done or failed.
 
 Rings belong to the engine and outlive the process that wrote them (`published`): readers keep the last picture until a
 newer one is published.
@@ -77,17 +76,17 @@ class Lifecycle:
         self._main: Child | None = None
         """The active process, or the one that becomes active with its first result."""
         self._second: Child | None = None
-        """The process of a swap under way: runs with the new settings, not active yet."""
+        """The process of the current swap: runs with the new settings, not active yet."""
         self._leaving: list[Child] = []
         """Asked to stop, or killed."""
         self._ended: list[Child] = []
         """Processes that have ended, for `reap` to close."""
         self._coming: Mapping[str, Any] | None = None
-        """New settings of the swap under way. `_settings` are the former ones until its process becomes active."""
+        """New settings of the current swap. `_settings` are the previous ones until its process becomes active."""
         self._is_swap_open = False
-        """True until the end of the latest swap was put into `swap_ends`."""
+        """True until the end of the latest swap is in `swap_ends`."""
         self._has_worked = False
-        """True once a process with `_settings` was active: then they are worth going back to."""
+        """True once a process with `_settings` was active, so that going back to them makes sense."""
         self._start_at_s = 0.0
         self._is_restart = False
         self._failure = ""
@@ -99,15 +98,15 @@ class Lifecycle:
     # commands
 
     def start(self, now_s: float) -> None:
-        """Run from now on, with all failure counts reset."""
+        """Run, with all failure counts reset."""
         self._reset_failures()
         self._is_wanted = True
 
     def stop(self, now_s: float) -> None:
-        """Stop all processes and publish nothing any more."""
+        """Stop all processes and unpublish everything."""
         self._reset_failures()
         self._give_up_swap("it was stopped")
-        self._end_swap(True)  # one that needed no second process: its settings apply at the next start
+        self._end_swap(True)  # a swap without a second process: its settings apply at the next start
         self._is_wanted = False
         self._is_restart = False
         self._stop_all(now_s)
@@ -125,7 +124,7 @@ class Lifecycle:
         is_same = settings == (self._settings if self._coming is None else self._coming)
         is_under_way = is_same and self._is_swap_open
         if self._is_swap_open:
-            self.swap_ends.append((False, "another was asked for"))
+            self.swap_ends.append((False, "replaced by a newer change"))
         self._is_swap_open = True
         if is_under_way:
             return
@@ -141,7 +140,7 @@ class Lifecycle:
         has_results = self._main is not None and self._main.words.results > 0
         self._has_worked |= has_results
         if not has_results or (self._main is not None and self._main.is_leaving):
-            self._stop_all(now_s)  # nothing is published: no need for two processes
+            self._stop_all(now_s)  # nothing is published, so two processes are not needed
         if self._is_wanted and self._has_worked:
             self._coming = settings
             return
@@ -173,7 +172,7 @@ class Lifecycle:
                 self._leaving.remove(child)
                 self._ended.append(child)
             elif child.is_stuck(now_s) and not self._failure:
-                self._failure = f"driver: process {child.pid} is not gone {self._times.gone_s:g} s after SIGKILL"
+                self._failure = f"driver: process {child.pid} has not exited {self._times.gone_s:g} s after SIGKILL"
                 self._report_fault(self._failure)
         self._check_second(now_s)
         self._check_main(now_s)
@@ -184,22 +183,22 @@ class Lifecycle:
         self._publish()
 
     def reap(self) -> None:
-        """Close the processes that have ended. Their words must not be used any more (`wanting`)."""
+        """Close the processes that have ended. Their ChildWords must no longer be in use (`wanting`)."""
         for child in self._ended:
             self._past_results += child.words.results
             child.close()
         self._ended.clear()
 
     def close(self) -> None:
-        """Unpublish everything. Call it when all processes have ended or are given up."""
+        """Unpublish everything. Call it when all processes have exited or are abandoned."""
         self.stop(0.0)
-        self._ended += self._leaving  # given up; their rings belong to us
+        self._ended += self._leaving  # abandoned; we own their rings
         self._leaving.clear()
         self._publish()
         self.reap()
 
     def is_over(self, now_s: float) -> bool:
-        """True when no process is left that a closing engine waits for."""
+        """True when a closing engine has no process left to wait for."""
         return self._main is None and self._second is None and all(child.is_given_up(now_s) for child in self._leaving)
 
     # status
@@ -225,7 +224,7 @@ class Lifecycle:
 
     @property
     def wanting(self) -> tuple[ChildWords, ...]:
-        """The words of the running processes, which say whether they want a frame."""
+        """ChildWords of the running processes, which tell if they want a frame."""
         return tuple(child.words for child in self._running())
 
     def status(self, now_s: float) -> ChildStatus:
@@ -269,7 +268,7 @@ class Lifecycle:
         if child is None:
             return
         if self._kill_if_hung(child, now_s):
-            return  # so that the status says hung at least once
+            return  # so that the status shows hung at least once
         if child.has_ended(now_s):
             self._main = None
             self._main_died(child, now_s)
@@ -307,20 +306,21 @@ class Lifecycle:
     def _second_died(self, child: Child, now_s: float) -> None:
         if not child.has_ended(now_s):
             self._leaving.append(child)
-            self._swap_failed(f"process {child.pid} is not gone")
+            self._swap_failed(f"process {child.pid} has not exited")
             return
         why = self._exit_reason(child)
         if self._main is not None and child.fault is not None and child.fault.kind == "memory":
-            self._report_fault(f"new settings: {why}; the former are stopped first")
+            self._report_fault(f"new settings: {why}; stopping the previous ones first")
             self._is_restart = True
             self._stop_all(now_s)
         else:
             self._swap_failed(why)
 
     def _swap_failed(self, why: str) -> None:
-        """End a swap whose process died or could not be started."""
+        """End a swap whose process died or could not start."""
         self._is_restart |= self._main is None
-        self._report_fault(f"new settings: {why}; {'the former go on' if self._main else 'back to the former'}")
+        consequence = "keeping the previous ones" if self._main else "back to the previous ones"
+        self._report_fault(f"new settings: {why}; {consequence}")
         self._end_swap(False, self._detail)
 
     def _give_up_swap(self, reason: str) -> None:
@@ -328,7 +328,7 @@ class Lifecycle:
             self._end_swap(False, reason)
 
     def _end_swap(self, is_done: bool, reason: str = "") -> None:
-        """Forget the swap under way, and put its end into `swap_ends`."""
+        """Forget the current swap, and put its end into `swap_ends`."""
         self._coming = None
         if self._is_swap_open:
             self._is_swap_open = False
@@ -377,7 +377,7 @@ class Lifecycle:
             self._start_at_s = now_s + verdict.delay_s
 
     def _exit_reason(self, child: Child) -> str:
-        """The reason why it ended, in one line; the end of its stderr goes into the log."""
+        """Why it exited, in one line; logs the end of its stderr."""
         child.exchange()  # messages it sent before it died
         self._ended.append(child)
         cause, tail = child.exit_summary()

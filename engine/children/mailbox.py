@@ -1,8 +1,8 @@
 """A child's thread that sends heartbeats, receives messages, and ends the process when the engine is gone.
 
-The main thread may be inside a library for seconds, so it can do none of these. This thread waits for a message, at
-most a quarter of a second, then stores a heartbeat. It takes no lock and needs only the GIL, so it falls silent exactly
-when the process is stopped or something holds the GIL.
+The main thread may be inside a library for seconds, so it cannot do this. This thread waits up to a quarter of a second
+for a message, then stores a heartbeat. It takes no lock and needs only the GIL, so heartbeats stop exactly when the
+process is stopped or something holds the GIL.
 """
 
 import logging
@@ -19,7 +19,7 @@ from engine.system.guarded_thread import Guard, GuardedThread
 
 BEAT_S: Final = 0.25
 EXIT_ORPHANED: Final = 71
-EXIT_NO_MAILBOX: Final = 72  # this thread failed: without it the engine's death would go unnoticed
+EXIT_NO_MAILBOX: Final = 72  # the mailbox thread failed: the engine's death would go unnoticed
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +36,19 @@ class Mailbox:
 
     def open(self) -> None:
         """Start the thread."""
-        guard = Guard(log, lambda key, line: None, "mailbox", "the mailbox thread failed")  # stderr has it, as all else
+        guard = Guard(log, lambda key, line: None, "mailbox", "the mailbox thread failed")  # logged to stderr only
         GuardedThread("mailbox", self._run, guard, on_failure=lambda error: os._exit(EXIT_NO_MAILBOX)).start()
 
     def _run(self) -> None:
         try:
             while True:
                 self._words.beat(time.perf_counter_ns())
-                self._sort(self._pipe.receive(BEAT_S))
-                stderr_file.cut_long()
-        except PipeClosedError:  # the engine is gone, or gave this process up: there is nothing to save
+                self._dispatch(self._pipe.receive(BEAT_S))
+                stderr_file.truncate_long()
+        except PipeClosedError:  # the engine is gone or abandoned this process: nothing to save
             os._exit(EXIT_ORPHANED)
 
-    def _sort(self, message: ToChild | None) -> None:
+    def _dispatch(self, message: ToChild | None) -> None:
         match message:
             case Update():
                 self.updates.put(message)

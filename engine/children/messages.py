@@ -1,19 +1,19 @@
 """Messages between the engine and a child: msgspec structs, packed by `engine.ipc.ControlPipe`.
 
     engine -> child                              child -> engine
-    Begin       once, first                      Hello       its main function runs
+    Begin       once, first                      Hello       the main function has started
     Update      values, inputs, commands         Taken       its loop has received an update
     OutputMade  the answer to WantOutput         Ready Facts facts for the status
-    Stop        end yourself                     WantOutput  make a ring (WantAudioOutput: for sound)
-                                                 Trying Proved   a value, blamed for a death between the two
+    Stop        please exit                      WantOutput  create a ring (WantAudioOutput: for sound)
+                                                 Trying Proved   before and after the first use of a value
                                                  CallAnswer  the result of a command
                                                  Note        a warning to report
-                                                 FaultReport why it is about to end
+                                                 FaultReport why it is about to exit
 
 A child that is stopped (SIGSTOP, a driver) reads nothing, and a full pipe would block the engine's end. Backpressure:
-everything the engine sends often goes into one kind of message, `Update`, and only one is under way at a time. The next
-is sent when the child has acknowledged it with `Taken`, and carries all that has changed meanwhile. Of Begin, Stop and
-OutputMade there is at most one each under way.
+everything the engine sends often goes into one kind of message, `Update`, and only one is in flight at a time. The next
+is sent when the child has acknowledged it with `Taken`, and carries everything that has changed since. Of Begin, Stop
+and OutputMade at most one each is in flight.
 """
 
 import math
@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
-VALUES_BYTES: Final = 40_000  # per update; with a command and the inputs still below the limit of a control pipe
+VALUES_BYTES: Final = 40_000  # per update; with a command and the inputs it stays below the limit of a control pipe
 CALL_BYTES: Final = 8_000
 
 
@@ -39,9 +39,9 @@ class Begin(ChildMessage, frozen=True):
     environment: dict[str, str]
     niceness: int
     words: str
-    """Segment of this process's words."""
+    """Shared-memory segment of this process's ChildWords."""
     gate: str
-    """Segment of the engine's gate, or "" without one."""
+    """Segment of the engine's render gate, or "" without one."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Update(ChildMessage, frozen=True):
 class OutputMade(ChildMessage, frozen=True):
     name: str
     segment: str
-    """"" when it could not be made."""
+    """"" if it could not be created."""
     reason: str = ""
 
 

@@ -1,20 +1,20 @@
 """Decides what to do when a child hangs or dies. Pure: time comes in as an argument; `lifecycle` acts.
 
-Four questions, each answered from observations alone:
+Four questions, each answered from observations only:
 
-- Does it hang? `Deadlines.hang` checks the age of two words. A thread of the child updates the alive word; if that is
-  old, the process is stopped or something holds the GIL. The main loop updates the progress word with its phase; if
-  that is old, the loop is stuck. Loading a model may take minutes, a picture may not.
+- Does it hang? `Deadlines.hang` checks the age of two words. A thread of the child updates the heartbeat word; if it is
+  old, the process is stopped or something holds the GIL. The main loop updates the progress word with its phase; if it
+  is old, the loop is stuck. Loading a model may take minutes, a picture may not.
 - When is it restarted? After 0.5 s, 1, 2, ... 30 s. Only deaths before the first result count: a child that published
   something before it was killed is restarted after the first delay, however often that happens.
-- What is to blame? Before the first call that uses a new prompt or model, the child says that it is trying it, and
-  afterwards that it is proved. A value that was being tried at a death gets one count. At three it is quarantined:
-  later processes get the last proved value of that key, or none. A value that was proved once is never blamed, or a
-  script that kills the child would take away every prompt. A result with another prompt does not clear the counts, or
-  a poisoned prompt that alternates with a good one would kill for ever.
+- Which value is to blame? Before the first call that uses a new prompt or model, the child reports that it is trying
+  it, and afterwards that it is proved. A value that was being tried at a death gets one count. At three it is
+  quarantined: later processes get the last proved value of that key, or none. A value that was proved once is never
+  blamed, or a script that kills the child would take away every prompt. A result with another prompt does not clear the
+  counts, or a poisoned prompt that alternates with a good one would kill the child endlessly.
 - When does a process with new settings become active? With its first result. But a paused child, or one without a
-  source, has no results, and two models would stay in memory for ever. So it also becomes active once it has been ready
-  for 2 s in which the first published nothing.
+  source, has no results, and two models would stay in memory indefinitely. So it also becomes active once it has been
+  ready for 2 s in which the first published nothing.
 """
 
 from collections import Counter
@@ -28,11 +28,11 @@ from engine.ipc import Phase
 from engine.system.backoff import FIRST_DELAY_S, MAX_DELAY_S, next_delay_s
 
 DEATHS_TO_QUARANTINE: Final = 3
-MODEL: Final = "model"  # nothing runs without it: a quarantined model means failed
-MAX_SHARE_OF_EXPECTED: Final = 4  # a busy machine may take this many times as long as an idle one
+MODEL: Final = "model"  # a child cannot run without its model: quarantined means failed
+MAX_SHARE_OF_EXPECTED: Final = 4  # a busy machine may take this many times longer than expected
 MAX_EXPECTED_S: Final = 300.0
-MAX_POLL_GAP_S: Final = 2.0  # longer between two polls of a child: this process itself was paused
-MAX_PROVED: Final = 256  # proved values remembered: prompts change for hours
+MAX_POLL_GAP_S: Final = 2.0  # a longer gap between two polls means that this process itself was paused
+MAX_PROVED: Final = 256  # proved values remembered; a show may use thousands of prompts
 MAX_SHOWN_CHARACTERS: Final = 80
 
 _Blame = tuple[str, str]
@@ -44,29 +44,29 @@ class Deadlines:
     """Timeouts in seconds. Tests use short ones."""
 
     starting_s: float = 120.0
-    """From the launch to the loop's first phase; meanwhile the fork server may import torch from a cold disk."""
+    """From the launch to the loop's first phase; includes the fork server importing torch from a cold disk."""
     loading_s: float = 300.0
     compiling_s: float = 600.0
     capturing_s: float = 60.0
     running_s: float = 10.0
     idle_s: float = 10.0
     silent_s: float = 10.0
-    """Maximum age of the heartbeat in a phase that makes pictures."""
+    """Maximum age of the heartbeat in a phase that produces pictures."""
     silent_loading_s: float = 30.0
     """The same while it starts, loads or compiles: imports and compilers hold the GIL for seconds."""
     stop_s: float = 3.0
-    """From the request to stop to SIGKILL."""
+    """From the stop request to SIGKILL."""
     gone_s: float = 10.0
     """From SIGKILL to the exit: a process that takes longer is stuck in a driver."""
     gone_at_end_s: float = 1.0
-    """The same while the engine closes, which must not wait: the process dies as soon as the driver returns."""
+    """The same while the engine closes, which does not wait longer: the process dies as soon as the driver returns."""
     quiet_s: float = 2.0
-    """Time without a result of either process, until one that is ready becomes active."""
+    """Time without a result from either process until the new one, being ready, becomes active."""
     first_delay_s: float = FIRST_DELAY_S
     max_delay_s: float = MAX_DELAY_S
 
     def hang(self, phase: Phase, in_phase_s: float, silent_s: float, expected_s: float = 0.0) -> str:
-        """The reason why a child in this phase counts as hung, or "". `expected_s`: its own estimate of its work."""
+        """Why a child in this phase counts as hung, or "". `expected_s`: its own estimate of its work."""
         limit_s = {
             Phase.STARTING: self.starting_s,
             Phase.LOADING: self.loading_s,
@@ -80,7 +80,7 @@ class Deadlines:
             limit_s = max(limit_s, min(MAX_SHARE_OF_EXPECTED * expected_s, MAX_EXPECTED_S))
         is_slow = phase in (Phase.STARTING, Phase.LOADING, Phase.COMPILING)
         if silent_s > (self.silent_loading_s if is_slow else self.silent_s):
-            return f"no sign of life for {silent_s:.3g} s while {phase.name.lower()}"
+            return f"no heartbeat for {silent_s:.3g} s while {phase.name.lower()}"
         if in_phase_s > limit_s:
             return f"{phase.name.lower()} for {in_phase_s:.3g} s, longer than {limit_s:g} s"
         return ""
@@ -108,7 +108,7 @@ class HangDetector:
         is_started: bool,
         expected_s: float = 0.0,
     ) -> str:
-        """The reason why it counts as hung, or "". `since_s`, `alive_s`: its words' times, 0 before the first."""
+        """Why it counts as hung, or "". `since_s`, `alive_s`: times in its ChildWords, 0 before the first."""
         if now_s - self._polled_s > MAX_POLL_GAP_S or is_started > self._is_started:
             self._from_s = now_s
         self._polled_s = now_s
@@ -130,7 +130,7 @@ class Promotion:
         self._former_results = 0
 
     def is_due(self, *, results: int, phase: Phase, former_results: int, now_s: float) -> bool:
-        """True when it becomes active. `results`, `phase`: its own; `former_results`: the active process's, or 0."""
+        """True if it becomes active now. `results`, `phase`: its own; `former_results`: the active process's, or 0."""
         if results:
             return True
         if phase != Phase.IDLE:
@@ -146,7 +146,7 @@ class Verdict:
     """The consequence of a death."""
 
     delay_s: float | None
-    """Delay before the restart, or None: no restart until one is ordered."""
+    """Delay before the restart; None for no restart without a command."""
     blamed: tuple[str, ...] = ()
     """Values quarantined by this death, as text for people."""
 
@@ -210,13 +210,13 @@ class DeathPolicy:
         return admitted
 
     def reset(self) -> None:
-        """Clear all blame and the restart delay, for a start that was ordered. Proved values stay proved."""
+        """Clear all blame and the restart delay, for a start by command. Proved values stay proved."""
         self._deaths_in_a_row = 0
         self._counts.clear()
 
 
 def _blame(key: str, value: Any) -> _Blame:
-    return key, msgspec.json.encode(value).decode()  # hashable for any value; a message turns tuples into lists
+    return key, msgspec.json.encode(value).decode()  # hashable; tuples equal lists, as in a message
 
 
 def _shown(blame: _Blame) -> str:

@@ -60,14 +60,14 @@ class ChildPort:
         gate: Gate | None,
     ) -> None:
         self.settings = settings
-        """Plain values the process was started with; they never change."""
+        """Plain values the process was started with; constant."""
         self.values: dict[str, Any] = {}
-        """The newest parameters by address; filled before the loop runs, then updated by `poll`."""
+        """The newest parameters by address; complete before the loop starts, then updated by `poll`."""
         self.values_version = 0
         """Increases when `values` changes."""
         self.words = words
         self.gate = gate
-        """Says whether the engine is drawing; None without a gate."""
+        """Tells if the engine is drawing; None without a gate."""
         self._send = send
         self._mailbox = mailbox
         self._handlers: dict[str, Callable[..., str]] = {}
@@ -79,30 +79,32 @@ class ChildPort:
 
     @property
     def should_stop(self) -> bool:
-        """True once the engine asks the child to end: return from the loop within 3 s, or be killed."""
+        """True once the engine asks the child to exit: return from the loop within 3 s, or be killed."""
         return self._mailbox.should_stop
 
     def enter(self, phase: Phase) -> None:
-        """Say what the loop does now. Each phase has a deadline (`policy.Deadlines`)."""
+        """Enter a phase of the loop. Each phase has a deadline (`policy.Deadlines`)."""
         self.words.enter(phase, time.perf_counter_ns())
 
     def expect(self, seconds: float) -> None:
-        """Say how long the longest piece of work takes. RUNNING and CAPTURING get four times that as their deadline.
+        """Declare how long the longest piece of work takes. RUNNING and CAPTURING get four times that as their
+        deadline.
 
-        For work that is slow by nature, such as a large picture on a CPU. At least the usual deadline, at most 300 s.
+        For work that is slow by nature, such as a large picture on a CPU. Never below the usual deadline nor above 300
+        s.
         """
         self.words.expected_s = seconds
 
     def poll(self) -> None:
         """Receive values, inputs and commands from the engine. Call it at least every second while idle.
 
-        Command handlers run here. It renews the IDLE deadline; in any other phase the deadline keeps running.
+        Command handlers run here. Restarts the IDLE deadline; in other phases the deadline keeps running.
         """
         phase, _ = self.words.progress
         if phase == Phase.IDLE:
             self.enter(Phase.IDLE)
         # One update at most: the engine sends the next one only after this one is acknowledged. A loop until empty
-        # could go on for ever.
+        # might never end.
         with suppress(Empty):
             self._take(self._mailbox.updates.get_nowait())
 
@@ -111,12 +113,12 @@ class ChildPort:
         self._take(self._mailbox.updates.get())
 
     def ready(self, **facts: Fact) -> None:
-        """Say that the model is loaded and enter IDLE. `facts` are shown in the status."""
-        self.enter(Phase.IDLE)  # before the message, which makes the engine read it
+        """Report that the model is loaded and enter IDLE. `facts` are shown in the status."""
+        self.enter(Phase.IDLE)  # before the message, on which the engine reads the phase
         self._send(Ready(facts=facts))
 
     def facts(self, **facts: Fact) -> None:
-        """Update the facts in the status. One message each: call it a few times a second at most."""
+        """Update the facts in the status. Sends a message each time: call it a few times a second at most."""
         self._send(Facts(facts=facts))
 
     def note(self, key: str, text: str) -> None:
@@ -132,9 +134,9 @@ class ChildPort:
         return self._sounds.get(name)
 
     def open_output(self, name: str, width: int, height: int, channels: int = 3) -> RingWriter:
-        """A new picture ring, which the engine makes and owns. Call it again for another shape.
+        """A new picture ring, which the engine creates and owns. Call it again for another shape.
 
-        Readers see it with the first result. SharedMemoryError when there is no room.
+        Readers see it with the first result. SharedMemoryError if there is no memory for it.
         """
         self._send(WantOutput(name=name, width=width, height=height, channels=channels))
         writer = self._outputs[name] = FrameRing.write_to(self._new_segment(name))
@@ -147,7 +149,7 @@ class ChildPort:
         return writer
 
     def trying(self, key: str, value: Any) -> None:
-        """Say that the next call uses this value: it is blamed if the process dies before it is `proved`.
+        """Announce that the next call uses this value: it is blamed if the process dies before it is `proved`.
 
         `key` is the parameter's address, or "model". Call it before every use; proved values cost nothing.
         """
@@ -155,20 +157,20 @@ class ChildPort:
             self._send(Trying(key=key, value=value))
 
     def proved(self, key: str, value: Any) -> None:
-        """Say that a result was made with this value."""
+        """Report that this value worked."""
         if self._proved.get(key) != value:
             self._proved[key] = value
             self._send(Proved(key=key, value=value))
 
     def result(self, ms: float) -> None:
-        """Count a published result, which took `ms`, and enter IDLE."""
+        """Count a published result that took `ms`, and enter IDLE."""
         now_ns = time.perf_counter_ns()
         self.words.count_result(ms, now_ns)
         self.words.enter(Phase.IDLE, now_ns)
 
     @property
     def wants_frame(self) -> bool:
-        """True while the engine should write the next pictures of the inputs."""
+        """True while the engine should write input pictures."""
         return self.words.wants_frame
 
     @wants_frame.setter
@@ -176,11 +178,11 @@ class ChildPort:
         self.words.wants_frame = wants
 
     def on_call(self, name: str, handler: Callable[..., str]) -> None:
-        """Answer the command `name` with `handler(*arguments)`. A MultiverseError it raises becomes the answer "no"."""
+        """Answer the command `name` with `handler(*arguments)`. A MultiverseError it raises becomes a failed answer."""
         self._handlers[name] = handler
 
     def fail(self, kind: Literal["memory", "driver", "model"], text: str, *, is_final: bool) -> NoReturn:
-        """End the process with this reason. `is_final`: no restart until one is ordered."""
+        """End the process with this reason. `is_final`: no restart without a command."""
         raise ChildFault(FaultReport(kind=kind, text=text, is_final=is_final))
 
     def close(self) -> None:
@@ -203,14 +205,15 @@ class ChildPort:
         handler = self._handlers.get(call.name)
         if handler is None:
             known = ", ".join(self._handlers) or "none"
-            return CallAnswer(number=call.number, is_done=False, text=f"no command {call.name!r}; there are: {known}")
+            text = f"unknown command {call.name!r}; available: {known}"
+            return CallAnswer(number=call.number, is_done=False, text=text)
         try:
             return CallAnswer(number=call.number, is_done=True, text=handler(*call.arguments))
         except MultiverseError as error:
             return CallAnswer(number=call.number, is_done=False, text=str(error))
 
     def _new_segment(self, name: str) -> str:
-        """Wait for the ring the engine makes for this output, and close the one before it."""
+        """Wait for the engine to create this output's ring, and close the previous one."""
         made = self._mailbox.outputs.get()
         if not made.segment:
             raise SharedMemoryError(made.reason)
@@ -221,7 +224,7 @@ class ChildPort:
 
 
 class _Inputs(Generic[Reader]):
-    """Readers of the connected rings, opened when they are first asked for."""
+    """Readers of the connected rings, opened on first use."""
 
     def __init__(self, attach: Callable[[str], Reader], segments: Mapping[str, str]) -> None:
         self._attach: Callable[[str], Reader] = attach
@@ -238,7 +241,7 @@ class _Inputs(Generic[Reader]):
             del self._readers[name]
         try:
             reader = self._attach(segment)
-        except SharedMemoryError:  # gone meanwhile: the engine will connect another
+        except SharedMemoryError:  # removed meanwhile: the engine will connect another
             return None
         self._readers[name] = segment, reader
         return reader

@@ -45,7 +45,7 @@ from engine.system.reporting import Report
 Ring = RingOwner | AudioRingWriter
 OnAnswer = Callable[[bool, str], None]
 
-BUSY_S: Final = 1.0  # counts as busy this long after a result, or the state would flicker with each picture
+BUSY_S: Final = 1.0  # the state stays busy for this long after a result, or it would flicker with each picture
 PHASE_STATES: Final[Mapping[Phase, State]] = {
     Phase.STARTING: "loading",
     Phase.LOADING: "loading",
@@ -55,7 +55,7 @@ PHASE_STATES: Final[Mapping[Phase, State]] = {
     Phase.RUNNING: "busy",
     Phase.STOPPING: "ready",
 }
-MAX_CALLS: Final = 64  # unanswered commands per child: a stopped child must not make the queue grow without end
+MAX_CALLS: Final = 64  # unanswered commands per child: bounds the queue of a stopped child
 
 
 class Child:
@@ -83,14 +83,14 @@ class Child:
         self.outputs: dict[str, Ring] = {}
         """The rings it writes into. We own them: they outlive the process, so that published results stay visible."""
         self.new_rings: set[Ring] = set()
-        """Rings made since `Published` last took them over; it closes them."""
+        """Rings created since `Published` last took them over; `Published` closes them."""
         self.tried: dict[str, Any] = {}
-        """Values it is trying and has not proved: blamed if it dies now."""
+        """Values being tried and not proved yet: blamed if the process dies now."""
         self.facts: dict[str, Fact] = {}
         self.fault: FaultReport | None = None
-        """The fault it sent before it ended, or None."""
+        """The fault it reported before it exited, or None."""
         self.hung = ""
-        """The reason why we killed it as hung, or ""."""
+        """Why it was killed as hung, or ""."""
         self._spec = spec
         self._launcher = launcher
         self._policy = policy
@@ -126,16 +126,17 @@ class Child:
             undo.pop_all()
         self._pipe: ControlPipe[ToEngine] = ControlPipe(connection, ToEngine)
         self._send(begin)
-        self._send_update()  # the loop waits for it, even if it is empty
+        self._send_update()  # the loop waits for the first update, even an empty one
 
     @property
     def pid(self) -> int:
-        """Process id, 0 before it has started. The child sends its own: a venv's python.exe starts another process."""
+        """Process id, 0 before it has started. The child sends it, because a venv's python.exe starts another
+        process."""
         return self._own_pid or self._process.pid
 
     @property
     def is_leaving(self) -> bool:
-        """True once it was asked to stop, or killed."""
+        """True once asked to stop, or killed."""
         return self._stop_by_s is not None or self._killed_s is not None
 
     @property
@@ -145,7 +146,7 @@ class Child:
         return pipe + ([self._process.events] if self._process.events else [])
 
     def state(self, now_s: float) -> State:
-        """Its state, as its words say."""
+        """Its state, read from its ChildWords."""
         if self.hung:
             return "hung"
         state = PHASE_STATES[self.words.progress[0]]
@@ -156,13 +157,13 @@ class Child:
         return self._hang_detector.silent_s(self.words.alive_ns / 1e9, now_s)
 
     def queue(self, values: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
-        """Send these as soon as the child has acknowledged the update before."""
+        """Send these as soon as the child has acknowledged the previous update."""
         self._values |= values
         self._inputs |= inputs
 
     def call(self, name: str, arguments: tuple[Any, ...], on_answer: OnAnswer) -> None:
         if len(self._answers) == MAX_CALLS:
-            on_answer(False, f"{self._spec.name} has {MAX_CALLS} commands to answer already")
+            on_answer(False, f"{self._spec.name}: {MAX_CALLS} commands are already waiting for an answer")
             return
         if packed_bytes(arguments) > CALL_BYTES:
             on_answer(False, f"{name}: its arguments do not fit into a message of {CALL_BYTES} bytes")
@@ -172,7 +173,7 @@ class Child:
         self._calls.append(Call(number=self._serial, name=name, arguments=list(arguments)))
 
     def exchange(self) -> None:
-        """Read all its messages, then send what is queued if it has acknowledged the update before."""
+        """Read all its messages, then send what is queued if it has acknowledged the previous update."""
         while self._is_pipe_open:
             try:
                 message = self._pipe.receive()
@@ -189,7 +190,7 @@ class Child:
             self._send_update()
 
     def hang(self, now_s: float) -> str:
-        """The reason why it counts as hung now, or ""."""
+        """Why it counts as hung now, or ""."""
         phase, since_ns = self.words.progress
         return self._hang_detector.hang(
             phase,
@@ -211,7 +212,7 @@ class Child:
         )
 
     def ask_to_stop(self, now_s: float) -> None:
-        """Let it end by itself; `has_ended` kills it after a timeout. Kill one that has not started yet."""
+        """Ask it to exit; `has_ended` kills it after a timeout. One that has not started yet is killed at once."""
         if self.is_leaving:
             return
         if self.pid:
@@ -221,7 +222,7 @@ class Child:
             self.kill(now_s)
 
     def kill(self, now_s: float) -> None:
-        if not self.pid and self.hung:  # it never started: the fork server hangs
+        if not self.pid and self.hung:  # it never started, so the fork server hangs
             self._launcher.renew()
         self._process.kill()
         self._killed_s = now_s
@@ -235,25 +236,25 @@ class Child:
         return False
 
     def is_stuck(self, now_s: float) -> bool:
-        """True when it is still there long after SIGKILL: stuck in a driver."""
+        """True if it still exists long after SIGKILL: stuck in a driver."""
         return self._killed_s is not None and now_s - self._killed_s > self._times.gone_s
 
     def is_given_up(self, now_s: float) -> bool:
-        """True when it was killed so long ago that a closing engine no longer waits for it."""
+        """True if it was killed so long ago that a closing engine stops waiting for it."""
         return self._killed_s is not None and now_s - self._killed_s > self._times.gone_at_end_s
 
     def exit_summary(self) -> tuple[str, list[str]]:
-        """The reason why it ended, in one line, and the last lines of its stderr. Call it once it has ended."""
-        tail = stderr_file.tail_of(self._stderr)
+        """Why it exited, in one line, and the last lines of its stderr. Call it after it has exited."""
+        tail = stderr_file.read_tail(self._stderr)
         if self.hung:
             return f"hung: {self.hung}", tail
         if self.fault is not None:
             return self.fault.text if self.fault.kind == "error" else f"{self.fault.kind}: {self.fault.text}", tail
-        said = stderr_file.gist(tail)
+        said = stderr_file.crash_summary(tail)
         return self._process.exit_reason + (f": {said}" if said else ""), tail
 
     def close(self) -> None:
-        """Close everything but the outputs. Unanswered commands are answered: it ended."""
+        """Close everything but the outputs. Unanswered commands fail: the process exited."""
         self._pipe.close()
         self._process.close()
         self._stderr.close()
@@ -331,7 +332,7 @@ class Child:
     def _send(self, message: ChildMessage) -> None:
         try:
             self._pipe.send(message)
-        except PipeClosedError:  # the next check finds it dead
+        except PipeClosedError:  # the next check notices that it is dead
             pass
         except ControlPipeError as error:
             self._report(f"child.{self._spec.name}.message", f"{self._spec.name}: {error}")

@@ -1,4 +1,4 @@
-"""Outputs that readers see of a child. A ring is closed only after another one was published in its place."""
+"""The rings of a child that readers see. A ring is closed only after its replacement was published."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -11,20 +11,20 @@ class Published:
 
     def __init__(self) -> None:
         self.segments: Mapping[str, str] = MappingProxyType({})
-        """Segment by name. Never changed; `update` puts a new mapping here when something else is published."""
+        """Segment by name. Never modified; `update` replaces it when other rings are published."""
         self._shown: dict[str, Ring] = {}
         self._rings: set[Ring] = set()
 
     def publish(self, outputs: Mapping[str, Ring]) -> None:
-        """Publish these rings in place of those before."""
+        """Publish these rings instead of the previous ones."""
         self._shown = dict(outputs)
 
     def withdraw(self) -> None:
-        """Publish nothing any more."""
+        """Unpublish everything."""
         self._shown = {}
 
     def update(self, *, running: Iterable[Child], ended: Iterable[Child]) -> None:
-        """Take over new rings, and close those that are neither published nor written any more."""
+        """Take over new rings, and close those that are no longer published or written."""
         needed = set(self._shown.values())
         for child in running:
             self._take_over(child)

@@ -1,4 +1,4 @@
-"""Children on macOS, Windows and kernels without pidfd: each one is a new interpreter."""
+"""Children on macOS, Windows and kernels without pidfd: each runs in a new interpreter."""
 
 import socket
 from collections.abc import Mapping
@@ -12,9 +12,10 @@ class SpawnedProcess:
     """A started interpreter. Used on one thread."""
 
     def __init__(self, pipe: Connection, stderr: IO[bytes], environment: Mapping[str, str], niceness: int) -> None:
-        """`pipe` is the child's end. The child gets copies of it and of `stderr`; ours stay open. OSError: no process.
+        """`pipe` is the child's end. The child gets copies of it and of `stderr`; ours stay open. OSError if it cannot
+        start.
 
-        `niceness`: set at birth on Windows; elsewhere the child sets its own.
+        `niceness`: set at the start on Windows; elsewhere the child sets its own.
         """
         handle = pipe.fileno()
         self._popen = start_python(
@@ -33,7 +34,7 @@ class SpawnedProcess:
 
     @property
     def events(self) -> socket.socket | None:
-        """None: its pipe closes when it ends."""
+        """None: its pipe closes when it exits."""
         return None
 
     def has_ended(self, now_s: float) -> bool:

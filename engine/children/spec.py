@@ -9,7 +9,7 @@ from engine.system import metal, openmp
 from engine.system.python_process import utf8_environment
 
 _ENVIRONMENT: Final[Mapping[str, str]] = {
-    "OMP_NUM_THREADS": "1",  # more would take the drawing thread's core, and thrash
+    "OMP_NUM_THREADS": "1",  # more threads would compete with the drawing thread for cores
     # glibc returns large blocks to the kernel at every free and faults them in again: 1.2 to 3.4 times slower.
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
@@ -33,16 +33,17 @@ class ChildSpec:
     name: str
     """Its name in addresses, in the status and in warnings."""
     loop: str
-    """`package.module:function`, called in the child with a ChildPort. It returns when the port says `should_stop`."""
+    """`package.module:function`, called in the child with a ChildPort. It must return when `port.should_stop` is
+    True."""
     settings: Mapping[str, Any]
-    """Plain values (types that MessagePack knows); they never change while a process runs."""
+    """Plain values (MessagePack types), fixed while a process runs."""
     preload: tuple[str, ...] = ()
     """Modules that the fork server imports in advance (Linux). They must not start threads."""
     environment: Mapping[str, str] = field(default_factory=child_environment)
-    """Added to the engine's own before the process starts, for malloc. A fork has its server's until it runs."""
+    """Added to the engine's own before the process starts, for malloc. A fork inherits its server's until it runs."""
     niceness: int = 10
-    """0..19, below the engine's priority, so that a busy child leaves the drawing thread its core. 0 for sound, where
-    lateness is audible. On Windows any value above 0 means the class below normal."""
+    """0..19: above 0 a busy child leaves the drawing thread its core. 0 for sound, where lateness is audible. On
+    Windows any value above 0 means the priority class "below normal"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,24 +57,24 @@ class ChildStatus:
     heartbeat_age_s: float = 0.0
     """Seconds since its last heartbeat."""
     restarts: int = 0
-    """Number of processes started after one that died or was replaced by order."""
+    """Processes started to replace one that died, or on a restart command."""
     results: int = 0
-    """Results published by all its processes together."""
+    """Results published by all its processes."""
     ms_a_result: float = 0.0
     """Milliseconds that the newest result took."""
     detail: str = ""
     """The last fault in one line: what happened, the signal or exit code by name, the last line of stderr."""
     quarantined: tuple[str, ...] = ()
-    """`address: value` of values that killed three processes; later ones do not get them."""
-    facts: dict[str, Fact] = field(default_factory=dict)  # a dict, which every JSON writer knows
-    """Facts that the child sent about itself."""
+    """`address: value` of quarantined values: each killed three processes."""
+    facts: dict[str, Fact] = field(default_factory=dict)  # a dict, which every JSON encoder accepts
+    """Facts reported by the child."""
 
     @property
     def is_at_work(self) -> bool:
-        """True if it makes results, or would if it had input."""
+        """True if it produces results, or would with input."""
         return self.state in ("ready", "busy")
 
     @property
     def is_away(self) -> bool:
-        """True if no result is to be expected. Not while compiling for a new shape: that takes a moment only."""
+        """True if no results can be expected. False while it compiles for a new shape, which is short."""
         return self.state in ("off", "loading", "hung", "restarting", "failed")

@@ -1,7 +1,8 @@
 """The file that gets a child's stdout and stderr: unnamed, deleted when its last user closes it.
 
-A pipe would have to be read all the time, and would block the child when it is full. The child keeps the file short
-(`cut_long`), and the engine reads its end after the child has died. A crash is described there by faulthandler.
+A pipe would have to be read continuously, and would block the child when full. The child keeps the file short
+(`truncate_long`), and the engine reads the tail after the child has died. faulthandler writes its report of a crash
+there.
 """
 
 import os
@@ -16,40 +17,41 @@ MAX_BYTES: Final = 1 << 20
 TAIL_BYTES: Final = 16 << 10
 TAIL_LINES: Final = 20
 CRASH: Final = "Fatal Python error: "  # faulthandler's first line
-# faulthandler's first line for a Windows exception. A library may handle it; then the process goes on.
+# faulthandler's first line for a Windows exception. If a library handles it, the process continues.
 WINDOWS_EXCEPTION: Final = "Windows fatal exception: "
-DUMP: Final = ("  ", "Thread ", "Current thread", "Extension modules")  # how the lines after it begin
+DUMP: Final = ("  ", "Thread ", "Current thread", "Extension modules")  # prefixes of the lines after it
 CRASHED_THREAD: Final = "Current thread "
 FRAME: Final = "  File "
 
 
 def create() -> IO[bytes]:
-    """A new empty file for the stdout and stderr of one child. ChildError when it cannot be made."""
+    """A new empty file for the stdout and stderr of one child. ChildError if it cannot be created."""
     try:
         file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - its owner closes it
     except OSError as error:
-        raise ChildError(f"no child process can be started: no temporary file: {error.strerror}") from error
+        raise ChildError(f"no child process can be started: no temporary file ({error.strerror})") from error
     if sys.platform != "win32":
         import fcntl
 
-        # Each write goes to the current end: neither the two descriptors nor cutting leave holes.
+        # Append mode: each write goes to the current end, so neither two descriptors nor truncation leave holes.
         fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_APPEND)
     return file
 
 
-def cut_long(descriptor: int = 2) -> None:
+def truncate_long(descriptor: int = 2) -> None:
     """Empty the file when it is longer than 1 MiB. The child calls it regularly; a closed stderr is no error."""
     with suppress(OSError):
         if os.fstat(descriptor).st_size > MAX_BYTES:
-            # Windows has no O_APPEND that a child could inherit. Without the seek the next line would be written where
-            # the last one ended, after a hole as long as the text that was cut, and be cut again the next time.
+            # Windows has no O_APPEND that a child could inherit. Without the seek the next line would be written
+            # where the last one ended, after a hole as long as the text just cut, and be cut again the next time.
             os.lseek(descriptor, 0, os.SEEK_SET)
             os.ftruncate(descriptor, 0)
-            os.write(descriptor, b"(older lines were cut off)\n")
+            os.write(descriptor, b"(older lines were removed)\n")
 
 
-def tail_of(file: IO[bytes]) -> list[str]:
-    """The last 20 lines, or all lines of faulthandler about a crash; without blank ones. For a child that has ended."""
+def read_tail(file: IO[bytes]) -> list[str]:
+    """The last 20 lines, or faulthandler's whole report of a crash; without blank lines. For a child that has
+    exited."""
     file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
     text = file.read(TAIL_BYTES).decode(errors="replace").replace("\0", "")
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
@@ -57,8 +59,8 @@ def tail_of(file: IO[bytes]) -> list[str]:
     return lines[crashes[-1] if crashes else -TAIL_LINES :]
 
 
-def gist(lines: list[str]) -> str:
-    """The most telling line of a tail: a crash with the innermost frame of its thread, else the last line."""
+def crash_summary(lines: list[str]) -> str:
+    """The most useful line of a tail: the crash with its innermost frame, else the last line."""
     if not lines or not _is_crash(lines):
         return lines[-1].strip() if lines else ""
     thread = next((number for number, line in enumerate(lines) if line.startswith(CRASHED_THREAD)), len(lines))
@@ -67,7 +69,7 @@ def gist(lines: list[str]) -> str:
 
 
 def _is_crash(lines: list[str]) -> bool:
-    """True if these lines, to the end of the file, are faulthandler's about a crash that ended the process."""
+    """True if all these lines are faulthandler's report of a crash that ended the process."""
     if lines[0].startswith(WINDOWS_EXCEPTION):
         return all(line.startswith(DUMP) for line in lines[1:])
     return lines[0].startswith(CRASH)

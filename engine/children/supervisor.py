@@ -1,11 +1,11 @@
 """Keeps one child running and restarts it after any fault. The engine never waits for it.
 
-The naive way is to start a process, write to its pipe and check its exit code. A child that infers can do worse than
-exit. It hangs in a driver and answers nothing. It is stopped, and the full pipe blocks the writer. It dies on one
-prompt, and again at every start with that prompt. It is replaced while its pictures are on a screen. So each child has
-a supervisor thread that does everything that may take time, and that alone knows the processes (`lifecycle`: the
-states, and why). The methods that the frame loop calls every frame (`set_values`, `connect_input`, `outputs`,
-`wants_frame`, `status`) take one lock for as long as an assignment; the thread never holds it longer.
+The naive way is to start a process, write to its pipe and check its exit code. A process that runs a model can do worse
+than exit. It hangs in a driver and does not answer. It is stopped, and the full pipe blocks the writer. It dies on one
+prompt, and again at every start with that prompt. It is replaced while its pictures are on screen. So each child has a
+supervisor thread that does everything slow, and only this thread handles the processes (see the states in `lifecycle`).
+The methods that the frame loop calls every frame (`set_values`, `connect_input`, `outputs`, `wants_frame`, `status`)
+take one lock for as long as an assignment; the thread never holds it longer.
 
     frame loop, OSC ──values, inputs, orders──► this thread ──messages──► child's mailbox ──► loop
                     ◄──status, outputs────────             ◄──messages, words of shared memory──
@@ -45,7 +45,7 @@ OnSwap = Callable[[bool, str], None]
 
 
 class Supervisor:
-    """Call its methods on any thread. Only `close` waits."""
+    """Thread-safe. Only `close` waits."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Supervisor:
         self.spec = spec
         self._on_swap = on_swap
         self.orders_done = 0
-        """Number of orders (`start`, `stop`, `restart`, `swap`, `call`) done before the latest `on_change`."""
+        """Orders (`start`, `stop`, `restart`, `swap`, `call`) carried out before the latest `on_change`."""
         self._on_change: list[OnChange] = []
         self._guard = Guard(log, report, f"child.{spec.name}.supervisor", f"{spec.name}: its supervisor failed")
         self._now_s = now_s
@@ -100,25 +100,25 @@ class Supervisor:
         self._on_change.append(on_change)
 
     def start(self) -> int:
-        """Run the child from now on. Blame and restart delay are reset.
+        """Run the child. Resets blame and restart delay.
 
-        Returns the order's number, as the two methods below: the order is done once `orders_done` reaches it.
+        Returns the order's number, as `stop` and `restart` do: the order is done once `orders_done` reaches it.
         """
         return self._order(self._lifecycle.start)
 
     def stop(self) -> int:
-        """Let it end within 3 s, else kill it. Its outputs are unpublished."""
+        """Ask it to exit, and kill it after 3 s. Unpublishes its outputs."""
         return self._order(self._lifecycle.stop)
 
     def restart(self) -> int:
-        """Replace the process. Blame and restart delay are reset."""
+        """Replace the process. Resets blame and restart delay."""
         return self._order(self._lifecycle.restart)
 
     def swap(self, settings: Mapping[str, Any]) -> None:
-        """Change the settings: start a second process with them, and stop the first at the second one's first result.
+        """Change the settings: start a second process with them, and stop the first when the second has a result.
 
         If neither publishes anything, the first is stopped once the second has been ready for 2 s. If the second
-        fails, the first goes on. A child that has published nothing yet is replaced at once; one that is off stays off.
+        fails, the first keeps running. A child without any result yet is replaced at once; one that is off stays off.
         """
         self._order(partial(self._lifecycle.swap, dict(settings)))
 
@@ -127,7 +127,7 @@ class Supervisor:
         self._order(partial(self._lifecycle.call, name, args, on_answer))
 
     def set_values(self, values: Mapping[str, Any]) -> None:
-        """Update the wanted values, plain values by address. Only changes are sent, and of each only the newest."""
+        """Update the wanted values, plain values by address. Only changes are sent; of several only the newest."""
         with self._lock:
             changed = {key: value for key, value in values.items() if self._values.get(key, MISSING) != value}
             if changed:
@@ -136,7 +136,7 @@ class Supervisor:
                 self._wake()
 
     def connect_input(self, name: str, segment: str) -> None:
-        """Have the child read the ring in this segment as its input `name`."""
+        """Make the child read the ring in this segment as its input `name`."""
         with self._lock:
             if self._inputs.get(name) != segment:
                 self._inputs[name] = self._new_inputs[name] = segment
@@ -146,13 +146,13 @@ class Supervisor:
     def outputs(self) -> Mapping[str, str]:
         """Segment by name of the published rings; the same object until something changes.
 
-        A segment may be gone when you attach to it: its successor will be here at the next poll.
+        Attaching may fail because a segment was just removed: the next call returns its successor.
         """
         return self._outputs
 
     @property
     def wants_frame(self) -> bool:
-        """True if the child will read the next picture of an input."""
+        """True if the child is waiting for an input picture."""
         with self._lock:
             return any(words.wants_frame for words in self._wanting)
 
@@ -161,7 +161,7 @@ class Supervisor:
         return self._status
 
     def ask_to_end(self) -> None:
-        """Begin to stop everything without waiting; later orders are ignored. `close` waits. Idempotent."""
+        """Begin to stop everything; ignores later orders. Does not wait, `close` does. Idempotent."""
         with self._lock:
             if self._is_closed:
                 return
@@ -217,7 +217,7 @@ class Supervisor:
         wait([self._wake_receiver, *self._lifecycle.waitables], timeout_s)
 
     def _round(self) -> bool:
-        """Wait, then carry out orders and check the processes. True when it was the last round."""
+        """Wait, then carry out orders and check the processes. True after the last round."""
         self._wait()
         now_s = self._now_s()
         with self._lock:
@@ -242,7 +242,7 @@ class Supervisor:
         before, self._status = self._status, self._lifecycle.status(now_s)
         with self._lock:
             self._wanting = self._lifecycle.wanting
-        self._lifecycle.reap()  # their words are not in `_wanting` any more
+        self._lifecycle.reap()  # their ChildWords are no longer in `_wanting`
         is_new = (self._status.state, self._status.pid) != (before.state, before.pid)
         if is_new or is_ordered:
             for on_change in self._on_change:

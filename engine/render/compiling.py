@@ -24,7 +24,7 @@ from engine.system.guarded_thread import Guard, GuardedThread
 log = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL_S = 5.0
-# Stages are called by kernels only: without wrappers for calls from Python they compile faster.
+# Stages are called by kernels only: they compile faster without wrappers for calls from Python.
 STAGE_OPTIONS: dict[str, Any] = {
     "fastmath": True,
     "error_model": "numpy",
@@ -33,7 +33,7 @@ STAGE_OPTIONS: dict[str, Any] = {
 }
 Function = TypeVar("Function", bound=Callable[..., object])
 
-# Compiled, these give plain numbers. NumPy's stubs know scalars of their own only, which are no float or int.
+# Compiled, these return plain numbers. NumPy's stubs only know its own scalar types.
 float32: Callable[[float], float] = np.float32  # type: ignore[assignment]  # see above
 int32: Callable[[float], int] = np.int32  # type: ignore[assignment]  # see above
 
@@ -50,7 +50,7 @@ class Kernel:
     Numba's own threading layer "workqueue" ends the process if two threads run parallel functions at once
     (numba/np/ufunc/workqueue.c). macOS has no other layer: the wheel lacks libomp.dylib, which the OpenMP layer links
     to. Elsewhere the OpenMP layer is used, which allows it. With "workqueue", and until the first call has loaded a
-    layer, a lock lets one kernel run at a time.
+    layer, a lock serialises kernels.
     """
 
     def __init__(self, dispatcher: Any) -> None:
@@ -83,7 +83,7 @@ def kernel(function: Callable[..., None]) -> Kernel:
 
 
 def small_kernel(function: Callable[..., None]) -> Any:
-    """The same on one core: parallel work on a tenth of a millisecond costs more than it saves."""
+    """The same on one core: for work of a tenth of a millisecond threads cost more than they save."""
     return _kept(function, parallel=False)
 
 
@@ -101,25 +101,27 @@ def cache_folder(compiled: Any) -> Path | None:
     return Path(path) if path else None
 
 
-def prepare(compiled: Any, tell: Callable[[str], None], *args: object) -> None:
+def prepare(compiled: Any, on_progress: Callable[[str], None], *args: object) -> None:
     """Compile the kernel for arguments of these types, or load it from the cache, and call it once. Idempotent.
 
-    After that a call with other types is a TypeError, because compiling would stall a show for seconds.
+    After that a call with other types raises TypeError, because compiling would stall a show for seconds.
     """
-    _prepare(compiled, tell, lambda: compiled(*args))
+    _prepare(compiled, on_progress, lambda: compiled(*args))
 
 
-def prepare_beside(compiled: Any, tell: Callable[[str], None], *args: object) -> None:
-    """The same without the call, for a thread other than the one that draws."""
-    _prepare(compiled, tell, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))  # type: ignore[no-untyped-call]  # Numba's `typeof` has no annotations
+def prepare_in_background(compiled: Any, on_progress: Callable[[str], None], *args: object) -> None:
+    """`prepare` without the call, for use on a thread other than the drawing one."""
+    _prepare(compiled, on_progress, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))  # type: ignore[no-untyped-call]  # Numba's `typeof` has no annotations
 
 
-def _prepare(compiled: Any, tell: Callable[[str], None], act: Callable[[], object]) -> None:
+def _prepare(compiled: Any, on_progress: Callable[[str], None], act: Callable[[], object]) -> None:
     compiled.disable_compile(False)
     try:
         act()
-    except OSError as error:  # a full disk, files of another user: this run works without the cache
-        tell(f"compiled code cannot be kept in {cache_folder(compiled)} ({error.strerror}): each start compiles it")
+    except OSError as error:  # a full disk or another user's files: this run works without the cache
+        on_progress(
+            f"compiled code cannot be cached in {cache_folder(compiled)} ({error.strerror}): compiled at each start"
+        )
         dispatcher = compiled.dispatcher if isinstance(compiled, Kernel) else compiled
         dispatcher._cache = NullCache()
         act()
@@ -146,7 +148,7 @@ class _Progress(event.Listener):
 
 @contextmanager
 def reporting_progress(
-    tell: Callable[[str], None], folder: Path | None, every_s: float = PROGRESS_INTERVAL_S
+    on_progress: Callable[[str], None], folder: Path | None, every_s: float = PROGRESS_INTERVAL_S
 ) -> Iterator[None]:
     """Report when Numba compiles inside the block, its progress, and the cache folder.
 
@@ -159,14 +161,16 @@ def reporting_progress(
         nonlocal began_s
         began_s = time.perf_counter()
         often = (
-            "once on a machine" if folder else "at each start, as no cache folder can be written: set NUMBA_CACHE_DIR"
+            "once per machine" if folder else "at each start, as no cache folder can be written: set NUMBA_CACHE_DIR"
         )
-        tell(f"compiling the renderer for this processor, {often}")
+        on_progress(f"compiling the renderer for this processor, {often}")
         thread.start()
 
     def go_on() -> None:
         while not is_over.wait(every_s):
-            tell(f"still compiling after {time.perf_counter() - began_s:.0f} s: {progress.done} functions are done")
+            on_progress(
+                f"still compiling after {time.perf_counter() - began_s:.0f} s: {progress.done} functions are done"
+            )
 
     guard = Guard(log, lambda key, line: None, "compiling", "reporting the progress of compiling failed")
     thread = GuardedThread("compiling", go_on, guard)
@@ -178,4 +182,4 @@ def reporting_progress(
         is_over.set()
         if thread.is_started:
             thread.join()
-            tell(f"compiled in {time.perf_counter() - began_s:.1f} s{f'; kept in {folder}' if folder else ''}")
+            on_progress(f"compiled in {time.perf_counter() - began_s:.1f} s{f'; cached in {folder}' if folder else ''}")

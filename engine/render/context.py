@@ -1,4 +1,4 @@
-"""Opens a headless OpenGL 3.3 core context on all three systems, or says in one line what to install.
+"""Opens a headless OpenGL 3.3 core context on all three systems, or tells in one line what to install.
 
 Linux: EGL (a GPU's driver, or Mesa's llvmpipe). macOS: CGL. Windows: WGL. The context is current on the thread that
 opened it, and must be used only there.
@@ -16,13 +16,13 @@ from engine.system import win32
 from engine.system.translate_errors import translate_errors
 
 REQUIRED_VERSION = 330
-MAX_MESSAGES_PER_PICTURE = 32  # the rest wait for the next picture, so that a flood of them delays none
+MAX_MESSAGES_PER_PICTURE = 32  # the rest wait for the next picture, so that a flood of messages delays none
 _CORE_PROFILE_BIT = 1
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "SwiftShader", "Microsoft Basic Render")
 _REFUSED = {
-    "Apple Software Renderer": "macOS gave its software renderer: no GPU is reachable from this session "
+    "Apple Software Renderer": "macOS offers only its software renderer: no GPU is reachable from this session "
     "(log in at the screen, not over ssh), or use --renderer numba (docs/mac.md, Graphics)",
-    "GDI Generic": "Windows gave its OpenGL 1.1 emulation: install the graphics card's own driver "
+    "GDI Generic": "Windows offers only its OpenGL 1.1 emulation: install the graphics card's own driver "
     "(remote desktop hides it), or use --renderer numba (docs/windows.md, Graphics)",
 }
 _DEBIAN_PACKAGES = "apt-get install libegl1 libgl1 libgl1-mesa-dri"
@@ -42,10 +42,10 @@ _CAUSES = (
 
 
 def open_context() -> moderngl.Context:
-    """Open a standalone core context, current on this thread. NoGLError gives the cause and what to do."""
+    """Open a standalone core context, current on this thread. NoGLError tells the cause and the remedy."""
     options: dict[str, Any] = {"standalone": True, "require": REQUIRED_VERSION}
     if sys.platform.startswith("linux"):
-        # Named explicitly: otherwise glcontext runs a compiler or ldconfig to find them.
+        # Named explicitly, or glcontext runs a compiler or ldconfig to find them.
         options |= {"backend": "egl", "libgl": "libGL.so.1", "libegl": "libEGL.so.1"}
     # glcontext raises nothing more precise than Exception.
     with translate_errors({Exception: lambda error: explain(str(error))}, as_=NoGLError):
@@ -58,7 +58,7 @@ def open_context() -> moderngl.Context:
 
 
 def explain(message: str) -> str:
-    """Explain the text of an exception from opening a context, in one line."""
+    """One line that explains the text of an exception from opening a context."""
     for pieces, advice in _CAUSES:
         if any(piece in message for piece in pieces):
             return f"no OpenGL: {advice} ({message})"
@@ -66,7 +66,7 @@ def explain(message: str) -> str:
 
 
 def refusal(renderer: str, version_code: int, profile_mask: int) -> str | None:
-    """Reason why an opened context is not good enough, or None."""
+    """Why an opened context cannot be used, or None."""
     for name, advice in _REFUSED.items():
         if name in renderer:
             return f"no OpenGL: {advice}"
@@ -85,8 +85,8 @@ def is_software(renderer: str) -> bool:
 def load_message_pump() -> Callable[[], None]:
     """A function that pumps the messages of the context's window, on the thread that opened it; a no-op elsewhere.
 
-    On Windows glcontext opens a hidden window of no size (meth_create_context in its wgl.cpp). A window whose thread
-    takes no messages for five seconds counts as hung. Logging off waits for it, and so does every program that
+    On Windows glcontext opens a hidden window of size zero (meth_create_context in its wgl.cpp). A window whose thread
+    processes no messages for five seconds counts as hung. Logging off waits for it, and so does every program that
     broadcasts to all windows (SendMessage to HWND_BROADCAST reaches hidden ones too).
     """
     return win32.load_message_pump(MAX_MESSAGES_PER_PICTURE) if sys.platform == "win32" else _nothing

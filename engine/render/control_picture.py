@@ -1,8 +1,8 @@
 """Draws found objects as a segmentation picture for ControlNets such as control_v11p_sd15_seg.
 
 These were trained on the colours of the 150 classes of ADE20K (Zhou et al. 2017), as listed in mmsegmentation's
-mmseg/datasets/ade.py and in the model cards. Only objects of a listed class have a meaning to them; any other colour is
-at least a shape.
+mmseg/datasets/ade.py and in the model cards. Objects of other classes convey only their
+shape.
 """
 
 import re
@@ -111,7 +111,7 @@ def class_named(prompt: str) -> str | None:
     """The class of ADE20K that a prompt names: "a man in a red coat" is a person, "the car door" a door; else None."""
     words = re.findall("[a-z]+", prompt.lower())
     end = next((place for place, word in enumerate(words) if word in _DETAILS), len(words))
-    for last in range(end, 0, -1):  # the last noun is the thing itself
+    for last in range(end, 0, -1):  # the last noun names the object
         for first in (max(last - 2, 0), last - 1):
             name = " ".join(words[first:last])
             for ending in ("", "s", "es"):

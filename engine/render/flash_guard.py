@@ -10,10 +10,11 @@ its light is the problem.
 
 Solution: the new picture is always shown. Where a further flash would begin, it is dimmed.
 
-1. Count rises only. Each flash contains one, so at most three rises in any second are at most three flashes, whatever
-   the falls between them. Getting darker is never limited: a blackout is immediate.
+1. Count rises only. Each flash contains one, so at most three rises in any second are at most three flashes, regardless
+   of the falls between them. Falls are never limited: a blackout is immediate.
 2. A rise begins when the light is `STEP` above its lowest value since the last rise, and ends when it falls by as much
-   below its highest. So changes count however many frames they take. It counts until a second after its highest point.
+   below its highest. So changes count regardless of how many frames they take. It counts until a second after its
+   highest point.
 3. After three rises a fourth may not begin: a gain below 1 keeps the light of that area within `STEP` of its lowest
    value. The gain is computed for each picture, so flicker is flattened while motion goes on.
 4. When a rise is allowed again the ceiling grows e-fold every `RECOVERY_S`, so that a picture that has become steady
@@ -46,17 +47,17 @@ MAX_RISES = 3
 WINDOW_S = 1.02  # a second, both ends included, plus some clock jitter
 STEP = 0.06
 RED_STEP = 0.03  # half of 20/320
-MAX_LEVEL = 0.82 + STEP  # clipped here: if the darker picture is above 0.8 there is no flash
+MAX_LEVEL = 0.82 + STEP  # levels are clipped here: it is no flash if the darker picture is above 0.8
 RECOVERY_S = 0.5
 RED_RECOVERY_S = 1.0
 SMOOTH_CELLS = 4
-MAX_STEP_S = 1.0  # a longer gap in the show raises the ceiling no further
+MAX_STEP_S = 1.0  # a longer gap between frames does not raise the ceiling further
 
 _SIDES = (CELLS // 6, CELLS // 3, CELLS)
 """Cells across a quarter of a field, a field, the picture."""
 _ENDS = [0, *np.cumsum([(CELLS + 1 - side) ** 2 for side in _SIDES])]
 _PARTS = tuple(slice(start, end) for start, end in pairwise(_ENDS))
-"""The slice of all areas that has each of these sizes."""
+"""Slice of all areas, for each of these sizes."""
 _THRESHOLDS = np.array([[STEP], [RED_STEP]])
 _NEVER_S = -np.inf
 
@@ -75,7 +76,7 @@ NO_LIMITS = Limits(maps=np.ones((CELLS, CELLS, 2), np.float32), held_share=0.0)
 
 
 class FlashGuard:
-    """Keeps the rises of the last second, for each area."""
+    """Tracks the rises of the last second in each area."""
 
     def __init__(self) -> None:
         self._time_s: float | None = None
@@ -85,7 +86,7 @@ class FlashGuard:
         """The limits for a picture with these cells, (4, 18, 18), or None to show it unchanged. Counts it as shown.
 
         `cells`: means of luminance-weighted display values, of their squares and of their cubes, and of red. If the
-        clock was set back a new show begins; the first picture of a show is no change.
+        clock was set back, a new show begins; its first picture is not a change.
         """
         levels = np.stack([luminance(cells[:3]), cells[3]]).reshape(2, -1) @ _MEANS
         light = levels[0].copy()
@@ -117,7 +118,7 @@ class FlashGuard:
         self._low, self._high = levels.copy(), levels.copy()  # (2, areas), since the last change of direction
         self._is_high = np.zeros(levels.shape, bool)  # after a rise, before a fall
         self._peaks_s = np.full((MAX_RISES, *levels.shape), _NEVER_S)  # of the latest rises, newest first
-        self._is_held = np.zeros(levels.shape, bool)  # must not begin a rise
+        self._is_held = np.zeros(levels.shape, bool)  # may not begin a rise
         self._ceiling = np.full(levels.shape[1], np.inf)
         self._red_kept = np.ones(levels.shape[1])
 
@@ -128,7 +129,7 @@ class FlashGuard:
         return bool(is_full) or bool(np.isfinite(self._ceiling).any()) or bool(self._red_kept.min() < 1.0)
 
     def _gains(self, cells: np.ndarray) -> np.ndarray:
-        """Gain of each cell, (18, 18). Small areas first: often nothing is left to do for the larger ones."""
+        """Gain of each cell, (18, 18). Small areas first, which often leaves nothing to do for larger ones."""
         gains = np.ones((CELLS, CELLS))
         for part, side in zip(_PARTS, _SIDES, strict=True):
             sums = box_means(cells[:3] * _powers(gains), side).reshape(3, -1)
@@ -148,7 +149,7 @@ class FlashGuard:
         return _smooth(np.min(kept, axis=0))
 
     def _move_ceilings(self, step_s: float) -> None:
-        """Update the ceilings for this picture: lower where no rise may begin, else higher again."""
+        """Update the ceilings for this picture: lowered where no rise may begin, else recovering."""
         assert self._time_s is not None
         has_room = self._peaks_s[-1] <= self._time_s - WINDOW_S
         self._is_held = ~(has_room | self._is_high)
@@ -199,7 +200,7 @@ def _over_cells(values: np.ndarray, side: int) -> np.ndarray:
 def _smooth(values: np.ndarray) -> np.ndarray:
     """(18, 18) that changes slowly from cell to cell and is never above `values`, even when interpolated.
 
-    Takes the minimum over the neighbourhood that the means cover afterwards, so that they stay below it.
+    Takes minima over the neighbourhood of the subsequent means, so that these stay below `values`.
     """
     values = np.pad(values, 2 * SMOOTH_CELLS - 1, mode="edge")
     values = box_minima(values, 2 * SMOOTH_CELLS + 1)  # the means reach 3 cells to each side, interpolation one more
@@ -208,7 +209,7 @@ def _smooth(values: np.ndarray) -> np.ndarray:
 
 
 def _powers(gains: np.ndarray) -> np.ndarray:
-    """Factors by which a gain scales the three sums of a cell."""
+    """Factors by which gains scale the three sums of a cell."""
     return np.stack([gains, gains**2, gains**3])
 
 

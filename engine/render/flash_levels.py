@@ -1,26 +1,27 @@
 """The light of a picture for the flash guard: a grid of cells with their brightness and redness.
 
 A cell is a sixth of a 10 degree field wide and high (see flash_guard.py). We sample 64 pixels of each, one from each
-part of a finer grid at a random position that differs from cell to cell: with a regular grid the stripes of a wave
-could be in phase with it and be missed. A renderer sums them to four numbers (shaders/flash_cells.glsl,
-numba_kernels.py), which give the cell's brightness under any gain. So nothing is drawn or read twice.
+part of a finer grid at a random position that differs from cell to cell: a regular grid could miss the stripes of a
+wave that are in phase with it. A renderer reduces them to four numbers (shaders/flash_cells.glsl, numba_kernels.py),
+from which the cell's brightness follows for any gain. So nothing is drawn or read twice.
 """
 
 import numpy as np
 
 CELLS = 18
-"""Cells across the picture, and down it."""
+"""Cells in each direction."""
 SAMPLES_ACROSS, SAMPLES_DOWN = 8, 8
-"""Pixels taken of each cell."""
+"""Pixels sampled per cell."""
 CELL_SHIFT = (0.7548777, 0.5698403)
-_SEED = 2301  # any; fixed, so that two offline runs agree
+_SEED = 2301  # arbitrary but fixed, so that offline runs are reproducible
 
 # Linear light of a display value c is close to A1 c + A2 c^2 + A3 c^3, at most 0.002 from sRGB's own curve
-# (C. Taylor, "sRGB approximations for HLSL", 2012). Unlike a power's, its mean under a gain follows from three means.
+# (C. Taylor, "sRGB approximations for HLSL", 2012). Unlike with a power, the mean under any gain follows from three
+# means.
 LINEAR = (0.012522878, 0.682171111, 0.305306011)
 
 SATURATED_RED = 0.79
-"""Red is saturated from this share of R + G + B on, linear: WCAG's 0.8 minus the error of LINEAR."""
+"""Minimum share of red in R + G + B, linear, that counts as saturated: WCAG's 0.8 minus the error of LINEAR."""
 
 
 def sample_jitter() -> np.ndarray:
@@ -33,7 +34,7 @@ def sample_jitter() -> np.ndarray:
 def sample_places(width: int, height: int) -> np.ndarray:
     """(18, 18, 64, 2) int32: column and row of each sampled pixel of a picture of this size, by cell.
 
-    In each cell the jitter is shifted by another amount, modulo the cell (Roberts' R2 sequence).
+    The jitter is shifted by a different amount in each cell, modulo the cell (Roberts' R2 sequence).
     """
     columns, rows = np.meshgrid(np.arange(CELLS), np.arange(CELLS))
     moved = (rows * CELLS + columns)[..., None].astype(np.float32) * np.array(CELL_SHIFT, np.float32)
@@ -50,10 +51,10 @@ def luminance(sums: np.ndarray, gain: np.ndarray | float = 1.0) -> np.ndarray:
 
 
 def gain_for(sums: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The gains 0..1, (n,), at which pictures with these sums, (3, n), have these luminances or slightly less.
+    """The gains 0..1, (n,), at which pictures with these sums, (3, n), have the wanted luminances or slightly less.
 
     Newton's method from above: luminance is an increasing convex function of the gain, so no step overshoots. It is at
-    least the cube of the gain times the full luminance, so the cube root is an upper start value.
+    least gain cubed times the full luminance, so the cube root is an upper bound to start from.
     """
     first, second, third = (factor * part for factor, part in zip(LINEAR, sums, strict=True))
     gain = np.cbrt(np.minimum(wanted / np.maximum(first + second + third, 1e-9), 1.0))
@@ -78,7 +79,7 @@ def box_minima(values: np.ndarray, side: int) -> np.ndarray:
     """Smallest value in each square of `side` x `side` of (h, w): (h + 1 - side, w + 1 - side)."""
     for _ in range(2):
         width = 1
-        while width < side:  # doubles the width of the known minima; the last step overlaps
+        while width < side:  # each step doubles the window; the last one overlaps
             step = min(width, side - width)
             values = np.minimum(values[:-step], values[step:])
             width += step

@@ -15,7 +15,7 @@ from engine.render.picture import Matte
 
 SIZE = 0  # width, height, half width, half height, pixels
 LAYER_U = 1  # affine: place along the wave, in periods of its wrap; points a period (2048 mirrored, 1024 repeating)
-LAYER_X = 5  # affine: x', 0..1 across the turned picture; periods that the curve adds where 2 y' - 1 is 1
+LAYER_X = 5  # affine: x', 0..1 across the rotated picture; periods added by the curve where 2 y' - 1 is 1
 LAYER_Y = 9  # affine: 2 y' - 1; unused
 LAYER_RGB = 13  # red, green, blue; weight
 BLEND = 17  # shares of add, screen, difference, dodge
@@ -25,7 +25,7 @@ LAYER5 = 20  # weight; width, height; 1 in simple mode
 MATTE_MAP = 21  # as LAYER5_MAP, for the texels of the matte's mask
 MATTE = 22  # side of the mask; low and slope of its coverage; 1 keeps what it covers, -1 the rest, 0 without a matte
 REGION_MAP = 23  # as LAYER5_MAP, but texel edges at whole numbers
-REGION = 24  # weight of the layers that do not lead; width, height; 1 where there is a map
+REGION = 24  # weight of the layers that do not lead; width, height; 1 with a map
 FEEDBACK_X = 25  # affine: texel x in the last picture; amount
 FEEDBACK_Y = 26  # affine: texel y; hue shift, turns
 FOLD = 27  # 1 where x is mirrored; 1 where y is mirrored; angle of a kaleidoscope sector or 0, rad; unused
@@ -42,7 +42,8 @@ def pack_block(
     region_px: tuple[int, int] | None,
     matte: Matte | None = None,
 ) -> np.ndarray:
-    """(28, 4) float32 for one picture of `size_px` (width, height). The other sizes are None without a picture."""
+    """(28, 4) float32 for one picture of `size_px` (width, height). The other sizes are None if there is no such
+    picture."""
     width, height = size_px
     rows: list[tuple[float, ...]] = [(width, height, width / 2, height / 2)]
     turned = [_turned(layer, width, height) for layer in look.layers]

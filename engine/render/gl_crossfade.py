@@ -1,7 +1,7 @@
 """One picture, or a crossfade of two, as a texture for the pass and for sinks.
 
-Two crossfading pictures are mixed once, at their own size, by mix.glsl. Reading both in the pass would cost a software
-rasteriser four more texels per pixel of the frame, and a second version of every program that shows layer 5.
+Two crossfading pictures are mixed once, at their own size, by mix.glsl. Reading both in the main pass would cost a
+software rasteriser four more texels per pixel, and a second version of every program that shows layer 5.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from engine.values import TextureRef, VideoFrame
 
 
 class CrossfadedImage:
-    """Holds the requested crossfade; uploads, mixes and reads back only what is new. Render thread, context current."""
+    """Holds the requested crossfade; uploads, mixes and reads back only changes. Render thread, context current."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class CrossfadedImage:
         return fade.is_same(self._fade)
 
     def follow(self, fade: PictureCrossfade | None) -> None:
-        """Hold this crossfade; None is black. A picture that is held already, on either side, is not uploaded again."""
+        """Hold this crossfade; None is black. A picture already held on either side is not uploaded again."""
         if fade is None:
             self._picture.follow(None, None)
             self._fade = None
@@ -59,7 +59,7 @@ class CrossfadedImage:
             self._before.follow(before, before.pixels)
         self._fade = fade
         if self._outputs is not None:
-            self._outputs.are_old()
+            self._outputs.invalidate()
 
     def make_ready(self) -> None:
         """Mix the pictures, if needed, before `use`."""
@@ -80,12 +80,12 @@ class CrossfadedImage:
         if outputs.pixels is None:
             source = outputs.for_pass if outputs.for_pass in outputs.drawn else outputs.for_others
             self._draw_into(source)
-            self._finish()  # without the GIL, which moderngl would hold
+            self._finish()  # waits without the GIL, which moderngl would hold
             outputs.pixels = outputs.readback.read(source.framebuffer)
         return outputs.pixels
 
     def draw_texture(self) -> TextureRef:
-        """Opaque RGBA of exactly `size_px`, as other programs need it."""
+        """Opaque RGBA of exactly `size_px`, for other programs."""
         outputs = self._sized_outputs()
         self._draw_into(outputs.for_others)
         self._finish()
@@ -123,7 +123,7 @@ class CrossfadedImage:
             return old
         self._outputs = new = _Outputs(self._context, self._finish, size_px, is_software=self._is_software)
         if old is not None:
-            # moderngl rebinds the framebuffer used last whenever it makes another: that must not be a released one.
+            # moderngl rebinds the last used framebuffer whenever it creates another: that must not be a released one.
             new.for_pass.framebuffer.use()
             old.release()
         return new
@@ -141,20 +141,20 @@ class CrossfadedImage:
 
 
 class _Outputs:
-    """The targets in the size of the picture, and which of them are up to date."""
+    """The targets in the picture's size, and which of them are up to date."""
 
     def __init__(
         self, context: moderngl.Context, finish: Callable[[], None], size_px: tuple[int, int], *, is_software: bool
     ) -> None:
         self.size_px = size_px
         # Same format and kind of size as an uploaded picture: a software rasteriser compiles another version of each
-        # program for any other, 0.2 s each. RGB targets do not work everywhere: a GPU, which does not care, gets RGBA.
+        # program for any other, 0.2 s each. RGB targets do not work everywhere, so a GPU gets RGBA.
         self.for_pass = Target(context, odd_size(*size_px), 3 if is_software else 4)
         self.for_others = Target(context, size_px)
         self.readback = Readback(context, finish, size_px, is_direct=is_software)
-        self.are_old()
+        self.invalidate()
 
-    def are_old(self) -> None:
+    def invalidate(self) -> None:
         self.drawn: list[Target] = []
         self.pixels: np.ndarray | None = None
 

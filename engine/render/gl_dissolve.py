@@ -1,9 +1,9 @@
-"""Targets on the GPU for two looks while one dissolves into the other.
+"""GPU targets for two looks while one dissolves into the other.
 
-Each look has a pair of targets, drawn alternately, so that each keeps its own feedback trail; their mixture has a third
-pair. Instead of copying pictures, pairs change their role: when a fade begins, the pair drawn until now becomes that of
-the outgoing look, with its picture and its trail. If a fade begins during another one, the look that was going out
-stays as a still picture beneath the look that goes out now.
+Each look has a pair of targets, drawn alternately, so that each keeps its own feedback trail; their mix has a third
+pair. Instead of copying pictures, pairs change roles: when a fade begins, the current pair becomes the outgoing look's,
+with its picture and its trail. If a fade begins during another one, the first outgoing look stays as a still picture
+beneath the new outgoing look.
 """
 
 from dataclasses import dataclass
@@ -58,11 +58,11 @@ class Dissolve:
 
     @property
     def mixed(self) -> TargetPair:
-        """Pair of the mixture on screen during a fade."""
+        """Pair of the mix on screen during a fade."""
         return self._pairs["mixed"]
 
     def follow(self, leaving: Leaving | None, *, has_picture: bool) -> None:
-        """Assign the pairs before a picture is drawn. `has_picture`: one is on screen."""
+        """Assign the pairs before a picture is drawn. `has_picture`: True if one is on screen."""
         if leaving is None:
             self._number = self.side = self.beneath = None
             return

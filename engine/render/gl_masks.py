@@ -1,7 +1,7 @@
 """Paints found objects over their source picture, and the picture of their ids, with OpenGL.
 
-The masks are uploaded in their own small size, once per result. Each object is drawn as a rectangle no larger than its
-mask, so that sixteen cost a software rasteriser about as much as one large one. Blending puts them over each other.
+Masks are uploaded at their own small size, once per result. Each object is drawn as the bounding box of its mask, so
+that sixteen cost a software rasteriser about as much as one large one. Blending composites them.
 """
 
 from collections.abc import Callable
@@ -22,17 +22,17 @@ _Asked = TypeVar("_Asked", Overlay, IdPicture)
 class MaskArray:
     """Masks of one result as layers of an R8 texture, uploaded only for a new result.
 
-    Its sides are odd for the same reason as in UploadedImage.
+    Its sides are odd, for the reason given in UploadedImage.
     """
 
     def __init__(self, context: moderngl.Context, layers: int) -> None:
         self._context, self._layers = context, layers
         self.found: Segmentation | None = None
-        """The result whose masks it holds."""
+        """The result whose masks are uploaded."""
         self._texture = self._allocate(1)
 
     def follow(self, found: Segmentation) -> None:
-        """Hold the masks of this result: each in its own layer, or merged if there is only one layer."""
+        """Upload the masks of this result: each into its own layer, or merged if there is only one layer."""
         if found is self.found:
             return
         masks = joined_mask(found.masks)[None] if self._layers == 1 else found.masks
@@ -119,7 +119,7 @@ class MaskPainter:
         masks = np.full((1, 1, 1), 255, np.uint8)
         found = Segmentation(objects=(something,), masks=masks, picture_px=(1, 1), index=0, time_s=0.0)
         source = VideoFrame(pixels=np.zeros((1, 1, 3), np.uint8), index=0, time_s=0.0, source="warm-up")
-        # Kept: moderngl rebinds the framebuffer used last whenever it makes another: that must not be a released one.
+        # Not released: moderngl rebinds the last used framebuffer whenever it creates another.
         self._first_target = target = Target(self._context, (1, 1))
         self.paint_overlay(target, Overlay(source=source, found=found, is_hard=False, opacity=1.0))
         self.paint_ids(target, IdPicture(found=found, size_px=(1, 1)))
@@ -153,13 +153,13 @@ class MaskPainter:
 
 
 def _draw_channels(target: Target, channels: tuple[bool, bool, bool, bool]) -> None:
-    """Draw only into these channels from now on; moderngl applies the mask when it binds the framebuffer."""
+    """Restrict drawing to these channels; moderngl applies the mask when it binds the framebuffer."""
     target.framebuffer.color_mask = channels
     target.framebuffer.use()
 
 
 class PaintedImage(Generic[_Asked]):
-    """A picture beside the main one, painted only when the request changes. Render thread, context current."""
+    """An extra picture, painted only when the request changes. Render thread, context current."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ class PaintedImage(Generic[_Asked]):
         self._pixels: np.ndarray | None = None
 
     def showing(self, asked: _Asked) -> "PaintedImage[_Asked]":
-        """Paint the request into this image, unless it is there already. Returns the image."""
+        """Paint the request into this image, unless it holds it already. Returns the image."""
         if not asked.is_same(self._asked):
             self._paint(self._sized_target(asked.size_px), asked)
             self._asked, self._pixels = asked, None
@@ -189,12 +189,12 @@ class PaintedImage(Generic[_Asked]):
         """(height, width, 4) uint8, opaque, row 0 at the top. May be kept."""
         assert self._target is not None and self._readback is not None
         if self._pixels is None:
-            self._finish()  # without the GIL, which moderngl would hold
+            self._finish()  # waits without the GIL, which moderngl would hold
             self._pixels = self._readback.read(self._target.framebuffer)
         return self._pixels
 
     def draw_texture(self) -> TextureRef:
-        """Opaque RGBA of exactly its size, as other programs need it."""
+        """Opaque RGBA of exactly its size, for other programs."""
         assert self._target is not None
         self._finish()
         width, height = self._size_px
@@ -210,7 +210,7 @@ class PaintedImage(Generic[_Asked]):
             return self._target
         target = Target(self._context, size_px)
         readback = Readback(self._context, self._finish, size_px, is_direct=self._is_software)
-        target.framebuffer.use()  # before the one used last is released, as above
+        target.framebuffer.use()  # before the last used one is released, as above
         self.release()
         self._target, self._readback, self._size_px = target, readback, size_px
         return target

@@ -1,8 +1,8 @@
 """Draws the Multiverse with OpenGL in one pass.
 
 Steps of a picture: upload; the pass (multiverse.glsl) into one of two targets, while the other holds the last picture
-for feedback; the light of its cells for the flash guard (flash_cells.glsl). If it must be faded or dimmed, a second
-pass (publish.glsl) draws into another target; otherwise the first pass's texture is published. A crossfade of layer 5
+for feedback; the light of its cells for the flash guard (flash_cells.glsl). To fade or dim it, a second pass
+(publish.glsl) draws into another target; otherwise the first pass's texture is published. A crossfade of layer 5
 is mixed beforehand, at its own size (gl_crossfade.py). While one look dissolves into another, both are drawn and then
 mixed (mix.glsl).
 """
@@ -39,7 +39,7 @@ from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
 
 log = logging.getLogger(__name__)
 
-# Texture units. moderngl binds new textures to units of its own choice, so we bind all of them before each draw.
+# Texture units. moderngl binds new textures to arbitrary units, so we bind all of them before each draw.
 _WAVES, _LAYER5, _REGION, _LAST, _MATTE = range(5)
 _UNITS = {
     "u_waves": _WAVES,
@@ -51,7 +51,7 @@ _UNITS = {
 
 # Optional features of the pass. A GPU skips disabled branches, so it gets one program with all features. A software
 # rasteriser runs both sides of every branch (10 ms without features, 26 ms with all at 720p), so each set of features
-# gets its own program there. All are made at the start, so that no frame waits for a disk or a compiler: 0.1 s for the
+# gets its own program there. All are built at the start, so that no frame waits for a disk or a compiler: 0.1 s for the
 # twenty-four from Mesa's disk cache, 4 s the first time on a machine. A matte takes 5 ms at 720p, so it is a feature.
 _FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP")
 _SETS = [
@@ -68,7 +68,7 @@ _Painted = TypeVar("_Painted", Overlay, IdPicture)
 
 
 class _Image(Protocol):
-    """A picture beside the main one."""
+    """An extra picture."""
 
     def draw_texture(self) -> TextureRef: ...
 
@@ -76,13 +76,13 @@ class _Image(Protocol):
 
 
 class GLRenderer:
-    """Owns a context that is current on the thread that made it. Use it only on that thread."""
+    """Owns a context, current on the thread that created it. Use it only on that thread."""
 
     kind = "gl"
     reason = ""
 
     def __init__(self, width: int, height: int) -> None:
-        """Open a context and compile. NoGLError without OpenGL, RenderError if it refuses a shader or size."""
+        """Open a context and compile. NoGLError without OpenGL, RenderError if the driver rejects a shader or size."""
         self._context = open_context()
         self._is_closed = False
         with _driver_errors(), ExitStack() as undo:
@@ -111,7 +111,7 @@ class GLRenderer:
             self._ids = self._painted(self._painter.paint_ids)
             self._master = Master()
             self._has_picture = False
-            self._unfinished: PictureInput | None = None  # drawn, but not waited for yet
+            self._unfinished: PictureInput | None = None  # drawn, but not finished yet
             self._pixels: np.ndarray | None = None
             self._start(self._make_targets(width, height))
             undo.pop_all()
@@ -119,7 +119,7 @@ class GLRenderer:
     def resize(self, width: int, height: int) -> None:
         """Draw at this size from now on; the last picture is dropped. RenderError if the GPU cannot."""
         with self._drawing():
-            targets = self._make_targets(width, height)  # first, so that the old ones stay if it is refused
+            targets = self._make_targets(width, height)  # first, so that the old ones stay if this fails
             self._targets.release()
             self._start(targets)
 
@@ -161,14 +161,14 @@ class GLRenderer:
 
     @property
     def texture(self) -> TextureRef:
-        """The finished picture; untouched until the next `draw`."""
+        """The finished picture; valid until the next `draw`."""
         self.wait()
         return TextureRef(
             glo=self._published.texture.glo, width=self._targets.size_px[0], height=self._targets.size_px[1]
         )
 
     def read_rgba(self) -> np.ndarray:
-        """The finished picture, (height, width, 4) uint8, row 0 at the top; read back once a picture."""
+        """The finished picture, (height, width, 4) uint8, row 0 at the top; read back once per picture."""
         self.wait()
         if self._pixels is None:
             with self._drawing():
@@ -181,7 +181,7 @@ class GLRenderer:
         """`picture` alone, crossfaded from `before`; drawn on demand."""
         fade = PictureCrossfade.of(picture, before, mix)
         assert fade is not None
-        return self._shown(fade, self._image_beside)
+        return self._shown(fade, self._crossfade_image)
 
     def show_masks(
         self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
@@ -232,7 +232,7 @@ class GLRenderer:
         return PaintedImage(self._context, self._finish, paint, is_software=self.is_software)
 
     def _shown(self, asked: _Asked, image_of: Callable[[_Asked], _Image]) -> ShownPicture:
-        """A picture that is drawn with `image_of` on demand."""
+        """A picture drawn on demand by `image_of`."""
 
         def answer(ask: Callable[[_Image], _Answer]) -> _Answer:
             with self._drawing():
@@ -249,7 +249,7 @@ class GLRenderer:
             read_rgba=lambda: answer(lambda image: image.read_rgba()),
         )
 
-    def _image_beside(self, fade: PictureCrossfade) -> CrossfadedImage:
+    def _crossfade_image(self, fade: PictureCrossfade) -> CrossfadedImage:
         """Layer 5's own image if it shows this crossfade, else a separate one."""
         if self._layer5.holds(fade):
             return self._layer5
@@ -265,14 +265,14 @@ class GLRenderer:
         try:
             targets = SizedTargets(self._context, self._finish, (width, height), is_direct=self.is_software)
         finally:
-            error = self._context.error  # cleared in any case: it must not count for the next picture
+            error = self._context.error  # reading clears it, so that it does not count for the next picture
         if error != NO_ERROR:
             targets.release()
             raise RenderError(f"size {width}x{height}: the GL driver reports {error}")
         return targets
 
     def _start(self, targets: SizedTargets) -> None:
-        """Draw into these targets from now on, with nothing on screen at first."""
+        """Draw into these targets from now on, starting with nothing on screen."""
         self._targets = targets
         self._current = targets.dissolve.coming.front
         self._published = self._current
@@ -282,12 +282,12 @@ class GLRenderer:
         self._warm_up()
 
     def _draw_looks(self, picture: PictureInput) -> None:
-        """Draw the look; during a dissolve both looks and their mixture."""
+        """Draw the look; during a dissolve, both looks and their mix."""
         dissolve, leaving = self._targets.dissolve, picture.leaving
         dissolve.follow(leaving, has_picture=self._has_picture)
         if leaving is not None and leaving.picture is not None:
             self._draw_pass(leaving.picture, dissolve.leaving)
-            self._finish()  # the next pass reuses this one's buffers: moderngl would wait with the GIL
+            self._finish()  # the next pass reuses this one's buffers: moderngl would wait holding the GIL
             dissolve.side = dissolve.leaving.front
             if dissolve.beneath is not None:
                 dissolve.side = dissolve.sides.turn()
@@ -340,7 +340,7 @@ class GLRenderer:
         self._passes[features].render(moderngl.TRIANGLES, vertices=3)
 
     def _read_cells(self) -> np.ndarray:
-        """Read the light of the cells. Call it after the picture is drawn: otherwise moderngl waits with the GIL."""
+        """Read the light of the cells. Call it after the picture is drawn: otherwise moderngl waits holding the GIL."""
         self._sum_cells.program["u_size_px"] = self._targets.size_px
         self._current.texture.use(0)
         self._cells.framebuffer.use()
@@ -348,7 +348,8 @@ class GLRenderer:
         return self._cells.read_cells()
 
     def _draw_published(self, finish: Finish, *, is_luma: bool) -> None:
-        """Draw the faded or limited picture, alternately into two targets, so that the last one stays for a frame."""
+        """Draw the faded or limited picture, alternately into two targets, so that the previous one stays valid for a
+        frame."""
         first, second = self._targets.finished
         target = second if self._published is first else first
         publish = self._fade if finish.limits is None else self._limit
@@ -403,9 +404,9 @@ class GLRenderer:
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:
-        """Make this context current, inside and after the block: sinks publish from it.
+        """Make this context current, also after the block: sinks publish from it.
 
-        Not `with context`: that leaves no context current, instead of the one before.
+        Not `with context`, which leaves no context current at the end.
         """
         self._require_open()
         with _driver_errors():
@@ -416,7 +417,7 @@ class GLRenderer:
         self._context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations
 
     def _take_context_back(self) -> None:
-        """Clear errors and GL features that a sink sharing the context has left behind."""
+        """Clear errors and GL state left behind by a sink that shares the context."""
         self._context.error  # noqa: B018  reading clears
         self._context.enable_only(moderngl.NOTHING)
 

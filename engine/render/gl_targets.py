@@ -14,7 +14,7 @@ _Part = TypeVar("_Part", Target, Dissolve, Readback)
 
 
 class SizedTargets:
-    """Targets for looks and their mixture, two for faded or limited pictures, and the readback."""
+    """Targets for looks and their mix, two for faded or limited pictures, and the readback."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class SizedTargets:
         is_direct: bool,
     ) -> None:
         self.size_px = size_px
-        with ExitStack() as undo:  # if one is refused, the GPU's memory is freed
+        with ExitStack() as undo:  # if one fails, the GPU memory of the others is freed
 
             def kept(part: _Part) -> _Part:
                 undo.callback(part.release)

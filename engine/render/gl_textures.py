@@ -13,22 +13,22 @@ from engine.values import CHANNELS, VideoFrame
 
 
 class UploadedImage:
-    """An image texture that follows its source's size, uploaded only for a new source.
+    """An image texture that adapts to its source's size, uploaded only for a new source.
 
-    Allocated one texel larger if a side is a power of two: Mesa's software rasteriser compiles a second shader for
-    those, and the first 512 x 512 picture of a show would stall for 100 ms. Shaders get the true size.
+    Allocated one texel larger if a side is a power of two: Mesa's software rasteriser compiles another shader variant
+    for those, and the first 512 x 512 picture of a show would stall for 100 ms. Shaders get the real size.
     """
 
     def __init__(self, context: moderngl.Context, components: int, dtype: str) -> None:
         self._context, self._components, self._dtype = context, components, dtype
         self.source: VideoFrame | RegionMap | None = None
-        """The source whose pixels it holds."""
+        """The source of the uploaded pixels."""
         self._texture = self._allocate(1, 1)
         self._blacken()
         self.size_px: tuple[int, int] | None = None
 
     def follow(self, source: VideoFrame | RegionMap | None, pixels: np.ndarray | None) -> None:
-        """Hold `pixels`, (height, width) or (height, width, components) uint8, of this source."""
+        """Upload `pixels`, (height, width) or (height, width, components) uint8, of this source, if it is new."""
         if source is None or pixels is None:
             if self.source is not None:
                 self._blacken()
@@ -60,7 +60,7 @@ class UploadedImage:
 
 
 def odd_size(width: int, height: int) -> tuple[int, int]:
-    """The smallest size that contains this one and has no side that is a power of two."""
+    """The smallest size not below this one without a side that is a power of two."""
     return _odd_side(width), _odd_side(height)
 
 

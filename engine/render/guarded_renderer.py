@@ -1,7 +1,7 @@
-"""The renderer as the frame loop sees it. It survives the loss of the GL context.
+"""The frame loop's renderer, which recovers from the loss of the GL context.
 
-A driver reset or an unplugged GPU destroys the GL context. The renderer is then closed and opened again, at once and
-then with growing delays; until that succeeds the last picture is held.
+A driver reset or an unplugged GPU destroys the GL context. The renderer is then reopened, at once and then with growing
+delays; until that succeeds the last picture is held.
 """
 
 from collections.abc import Callable
@@ -25,12 +25,12 @@ class ContextUser(Protocol):
     """A part that keeps objects of the renderer's GL context."""
 
     def renew_context(self) -> object:
-        """Let go of the objects of the old context: the current one is new."""
+        """Release all objects of the old context; the current one is new."""
         ...
 
 
 class GuardedRenderer:
-    """Render thread only, but for `description`, `flash_guard` and `announce_layer5`."""
+    """Render thread only, except `description`, `flash_guard` and `announce_layer5`."""
 
     def __init__(
         self,
@@ -51,41 +51,41 @@ class GuardedRenderer:
         self._losses = 0
         self._retry_at_s = 0.0
         self._held = self._black()
-        self._beside = _Beside()
-        self._masks = _Beside()
-        self._ids = _Beside()
+        self._layer5_picture = _ExtraPicture()
+        self._masks = _ExtraPicture()
+        self._ids = _ExtraPicture()
         self.is_software = self._renderer.is_software
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
-        """The renderer's name, for people."""
+        """The renderer's name, for the status."""
         self.flash_guard = FlashGuardState()
-        """The flash guard's work on the picture drawn last."""
+        """State of the flash guard after the last picture."""
         self._context_users: list[ContextUser] = []
 
     def add_context_user(self, user: ContextUser) -> None:
-        """Have `user` drop its objects of the old GL context whenever the renderer is opened again."""
+        """Call `user.renew_context` whenever the renderer is reopened."""
         self._context_users.append(user)
 
     def renew_context(self) -> None:
-        """Tell every context user that the context is a new one. It must be current."""
+        """Notify every context user of the new context, which must be current."""
         for user in self._context_users:
             user.renew_context()
 
     @property
     def reason(self) -> str:
-        """Why this renderer and not OpenGL; "" if OpenGL is not missed."""
+        """Why OpenGL is not used; "" if it is, or was not requested."""
         return self._renderer.reason if self._renderer is not None else ""
 
     @property
     def texture(self) -> TextureRef | None:
-        """The picture drawn last, on the GPU; None from the CPU, and while the renderer is lost."""
+        """The last picture on the GPU; None from the CPU renderer, and while the renderer is lost."""
         if not self._is_drawn or self._renderer is None:
             return None
         return self._renderer.texture
 
     def resize(self, width: int, height: int) -> None:
-        """Draw at this size from now on. RenderError, and the old size, when that is refused."""
+        """Draw at this size from now on. RenderError if that fails; the old size then stays."""
         if self._renderer is None:
-            raise RenderError("the renderer is lost; the size can change when it is back")
+            raise RenderError("the renderer is lost; the size can change once it is reopened")
         self._renderer.resize(width, height)
         self._size_px = (width, height)
         self._held = self._black()
@@ -114,7 +114,7 @@ class GuardedRenderer:
             self.flash_guard = renderer.flash_guard
 
     def reader(self) -> Callable[[], np.ndarray]:
-        """A function that reads the picture drawn last, once for all callers. RenderError if the first call comes after
+        """A function that reads the last picture back, once for all callers. RenderError if it is first called after
         the next draw."""
         return self._until_next_draw(self._read)
 
@@ -128,10 +128,10 @@ class GuardedRenderer:
     ) -> ShownPicture:
         """`picture` by itself at its own size, crossfaded from `before`; black of `size_px` without one.
 
-        Call it after `draw`. While the renderer is lost, the picture shown last is held.
+        Call it after `draw`. While the renderer is lost, the last picture is held.
         """
-        shown = picture or self._beside.black(size_px)
-        return self._shown(self._beside, size_of(shown), lambda renderer: renderer.show(shown, before, mix))
+        shown = picture or self._layer5_picture.black(size_px)
+        return self._shown(self._layer5_picture, size_of(shown), lambda renderer: renderer.show(shown, before, mix))
 
     def show_masks(
         self,
@@ -142,7 +142,7 @@ class GuardedRenderer:
         opacity: float,
         size_px: tuple[int, int],
     ) -> ShownPicture:
-        """`source` with the objects' colours over it; black of `size_px` without one. Otherwise as `show`."""
+        """`source` with the objects' colours over it; black of `size_px` without one. Otherwise like `show`."""
         shown, seen = (source, found) if source is not None else (self._masks.black(size_px), None)
         return self._shown(
             self._masks,
@@ -151,7 +151,7 @@ class GuardedRenderer:
         )
 
     def show_ids(self, found: Segmentation | None, *, size_px: tuple[int, int]) -> ShownPicture:
-        """The objects as numbers, in this size; black without a result. Otherwise as `show`."""
+        """The picture of object ids in this size; black without a result. Otherwise like `show`."""
         seen = NOTHING_FOUND if found is None else found
         return self._shown(self._ids, size_px, lambda renderer: renderer.show_ids(seen, size_px))
 
@@ -161,13 +161,13 @@ class GuardedRenderer:
             self._renderer = None
 
     def _shown(
-        self, beside: "_Beside", size_px: tuple[int, int], show: Callable[[Renderer], ShownPicture]
+        self, extra: "_ExtraPicture", size_px: tuple[int, int], show: Callable[[Renderer], ShownPicture]
     ) -> ShownPicture:
-        """The picture that `show` makes, until the next draw; the one shown last while the renderer is lost."""
+        """The picture from `show`, valid until the next draw; while the renderer is lost, the previous one."""
         width, height = size_px
 
         def read_rgba() -> np.ndarray:
-            return beside.held(self._ask(lambda renderer: show(renderer).read_rgba()), size_px)
+            return extra.held(self._ask(lambda renderer: show(renderer).read_rgba()), size_px)
 
         def draw_texture() -> TextureRef | None:
             return self._ask(lambda renderer: show(renderer).draw_texture())
@@ -180,7 +180,7 @@ class GuardedRenderer:
         )
 
     def _until_next_draw(self, ask: Callable[[], Answer]) -> Callable[[], Answer]:
-        """`ask`, once however often it is called; RenderError when the next picture was drawn before the first time."""
+        """`ask` with a cached result; RenderError if the next picture was drawn before the first call."""
         draw = self._draws
         answers: list[Answer] = []
 
@@ -222,7 +222,7 @@ class GuardedRenderer:
         self._losses += 1
 
     def _reopen(self) -> Renderer | None:
-        """The renderer if it can be opened again."""
+        """The reopened renderer, or None if that failed or is not due."""
         if self._clock.now_s() < self._retry_at_s:
             return None
         try:
@@ -233,7 +233,7 @@ class GuardedRenderer:
             self._report("renderer", f"renderer: {error}")
             return None
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
-        self._report("renderer.opened", f"renderer: opened again ({self.description})")
+        self._report("renderer.opened", f"renderer: reopened ({self.description})")
         self.renew_context()
         return self._renderer
 
@@ -242,15 +242,15 @@ class GuardedRenderer:
         return np.zeros((height, width, 4), np.uint8)
 
 
-class _Beside:
-    """The last state of one extra picture."""
+class _ExtraPicture:
+    """The last content of one extra picture."""
 
     def __init__(self) -> None:
         self._held = opaque_black(1, 1)
         self._black = black_frame(1, 1)
 
     def held(self, rgba: np.ndarray | None, size_px: tuple[int, int]) -> np.ndarray:
-        """`rgba`; where it is None the last one, black if that had another size."""
+        """`rgba`; if None, the last one, or black if that had another size."""
         if rgba is not None:
             self._held = rgba
         elif self._held.shape[1::-1] != size_px:
@@ -258,7 +258,7 @@ class _Beside:
         return self._held
 
     def black(self, size_px: tuple[int, int]) -> VideoFrame:
-        """The same one while the size is the same, so that it is uploaded once."""
+        """The same object for the same size, so that it is uploaded once."""
         if size_of(self._black) != size_px:
             self._black = black_frame(*size_px)
         return self._black

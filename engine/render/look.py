@@ -15,14 +15,14 @@ class LayerLook:
     """One of layers 1 to 4."""
 
     weight: float
-    """0..1: fades in over the first 0.05 of intensity; 0 when muted, or when only others are soloed."""
+    """0..1: fades in over the first 0.05 of intensity; 0 when muted, or when only other layers are soloed."""
     intensity: float
     angle_rad: float
     curve: float
     phase: float
     ratio: float
     is_mirrored: bool
-    """The wave runs back at its end; otherwise it repeats, with a seam."""
+    """True if the wave is mirrored at its end; otherwise it repeats, with a seam."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Look:
     brightness: float
     bias: float
     is_soft: bool
-    """Tone: soft roll-off; otherwise clipped at white."""
+    """True for a soft roll-off; otherwise tones are clipped at white."""
     is_alpha_luma: bool
     layer5_weight: float
     is_layer5_mirrored: bool
@@ -59,7 +59,7 @@ class Look:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "Look":
-        """The look at these parameter values, address -> value, as `Slew.step` gives them."""
+        """The look at these parameter values, address -> value, as returned by `Slew.step`."""
         return cls(
             is_simple=values["/mode"] == "simple",
             layers=_layers(values),

@@ -15,9 +15,9 @@ from engine.render.colour import hue_rgb
 from engine.values import Segmentation, VideoFrame
 
 SOFT_EDGE = (0.25, 2.0)
-HARD_EDGE = (0.5, 1e9)  # the smallest float32 above 1/2 is 6e-8 more: 60 with this slope
+HARD_EDGE = (0.5, 1e9)  # steep: the smallest float32 above 1/2 is 6e-8 more, and times 1e9 that is 60
 SEEN = 64
-"""Texels below it, with such neighbours, cover nothing: v > 1/4 begins above 63.75."""
+"""Areas of texels below this have no coverage: v > 1/4 starts above 63.75."""
 GOLDEN_RATIO = 0.61803398875
 SATURATION = 0.75
 
@@ -43,7 +43,7 @@ def object_colours(ids: Sequence[int]) -> np.ndarray:
 
 
 def shown_id(number: int) -> int:
-    """An id as shown in textures, 1..255; 0 is no object."""
+    """An id as encoded in textures, 1..255; 0 means no object."""
     return 1 + (number - 1) % 255
 
 

@@ -11,7 +11,7 @@ class ObjectRegions:
     """Assigns regions to objects; an object keeps its region while it is found in every result.
 
     The best object gets region 0, the next 1, 2 and 3; a new one gets the first free region. So layers do not swap when
-    scores cross. Without tracking ids are ranks, so regions go by rank.
+    scores cross. Without tracking, ids are ranks, so regions follow the rank.
     """
 
     def __init__(self) -> None:

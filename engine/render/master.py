@@ -20,13 +20,13 @@ class Finish:
 
     @property
     def is_untouched(self) -> bool:
-        """True if the picture is shown as it was drawn."""
+        """True if the picture is shown unchanged."""
         return self.fade == 1.0 and self.limits is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlashGuardState:
-    """State of the flash guard, for people."""
+    """State of the flash guard, for the status."""
 
     is_on: bool = False
     is_limiting: bool = False
@@ -49,8 +49,8 @@ class Master:
     def finish(self, look: Look, cells: np.ndarray | None, time_s: float) -> Finish:
         """The last step for the picture drawn now. `cells`: its (4, 18, 18); None if the look is not guarded.
 
-        A blackout is black in the same frame, whatever flashed before: it is the performer's emergency stop. The guard
-        counts it, so that coming back from black is a rise like any other.
+        A blackout takes effect in the same frame even after flashes, as it is the performer's emergency stop. The guard
+        still counts it, so that the return from black is a rise like any other.
         """
         fade = 0.0 if look.is_black else look.fade
         if cells is None:

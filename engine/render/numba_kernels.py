@@ -1,14 +1,14 @@
 """The Multiverse picture in Numba: its stages, one row of the picture at a time, and the kernels that run them.
 
 A row's values are in small float32 buffers that stay in the processor's L1 cache. Each stage is a plain loop over them
-that the compiler vectorises; everything that is the same for all pixels is decided outside the loop. The numbers are
+that the compiler vectorises; everything constant for all pixels is decided outside the loop. The numbers are
 those of `frame_block.py`, so the stages match shaders/multiverse.glsl one by one. All constants are float32: a Python
 float would turn the arithmetic around it into float64, at half the speed.
 
 The kernels distribute rows over the processor's cores and release the GIL. They are called from one thread only:
-otherwise Numba's fallback thread pool ends the process. All is in one file, because Numba's code cache only notices
-changes of the kernel's own file; after a change of the row numbers in `frame_block.py`, or of `compiling.py`, touch
-this one.
+otherwise Numba's fallback thread pool ends the process. Everything is in one file, because Numba's code cache only
+detects changes of the kernel's own file; after a change of the row numbers in `frame_block.py`, or of `compiling.py`,
+touch this file.
 """
 
 import math
@@ -47,7 +47,7 @@ TONE_STEPS = 4096
 LAST_TONE_STEP = float32(TONE_STEPS - 1)
 FEEDBACK_LOSS = float32(0.498)  # levels; see shaders/feedback.glsl
 
-# Level 0..255 after the soft tone curve, by x / (1 + x) in 4095 steps: here the power is taken once for each.
+# Level 0..255 after the soft tone curve, by x / (1 + x) in 4095 steps: the power is computed once for each.
 SOFT_LEVELS = (WHITE * np.linspace(0, 1, TONE_STEPS) ** 0.8).astype(np.float32)
 
 # sin(pi x) as a series in (x - 1/2)^2, for x in 0..1.
@@ -184,7 +184,7 @@ def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Bloc
 
 @_stage
 def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray, block: Block) -> None:
-    """Weight of a layer at each pixel: its own in its region, times the spread elsewhere."""
+    """Weight of a layer at each pixel: unchanged in its region, multiplied by the spread elsewhere."""
     scale_x, from_x, scale_y, from_y = block[REGION_MAP]
     full = block[LAYER_RGB + channel, 3]
     spread = full * block[REGION, 0]
@@ -197,7 +197,7 @@ def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray
 
 @_stage
 def corners(at: float, size: int) -> tuple[int, int, float]:
-    """The two texels around a position on one axis, clamped to 0..size - 1, and the share of the second."""
+    """The two texels around a position on one axis, clamped to 0..size - 1, and the weight of the second."""
     first = np.floor(at)
     low = int32(first)
     return min(max(low, 0), size - 1), min(max(low + 1, 0), size - 1), at - first
@@ -253,7 +253,7 @@ def tone_row(picture: Rgb, block: Block) -> None:
 def feedback_row(picture: Rgb, layer: Rgb, xs: Row, ys: Row, last: Image, block: Block) -> None:
     """picture: the maximum of itself and the last picture, moved, mirrored at its edges, hue-shifted and dimmed.
 
-    Levels; layer is scratch.
+    In levels; layer is a scratch buffer.
     """
     height, width = last.shape[0], last.shape[1]
     half_w, half_h = block[SIZE, 2], block[SIZE, 3]
@@ -323,20 +323,20 @@ def draw_picture(
 
     tables (4, 1025, 2) float32 and block from `bake_waves` and `pack_block`; image (h, w, 3) uint8 for layer 5, mask
     (side, side) uint8 for its matte and indices (h, w) uint8 for the regions, or any 1 x 1 array for those that the
-    block does not use. With None for image and mask their code is not compiled.
+    block does not use. If image and mask are None, their code is not compiled.
     """
     height, width = out.shape[0], out.shape[1]
     is_simple = block[LAYER5, 3] > ZERO
     layer5_weight = block[LAYER5, 0]
     has_matte = block[MATTE, 3] != ZERO
     has_regions = block[REGION, 3] > ZERO
-    # Add without clamping and without weights per pixel.
+    # Fast path: add without clamping or per-pixel weights.
     is_plain = block[BLEND, 0] == ONE and block[TONE, 1] > ZERO and not has_regions
     for row in prange(height):
         buffers = np.zeros((11, width), np.float32)
         xs, ys, values, weights, has_base = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
         picture, layer = buffers[5:8], buffers[8:11]
-        fold_row(xs, ys, int32(row), block)  # otherwise it is compiled twice: prange counts in uint64
+        fold_row(xs, ys, int32(row), block)  # prange counts in uint64, which would compile it a second time
         for channel in range(4):
             weight = block[LAYER_RGB + channel, 3]
             if is_simple or weight == ZERO:

@@ -1,12 +1,12 @@
 """Paints masks of found objects over a picture, in Numba, as mask_colours.glsl and mask_ids.glsl do.
 
-A row of the picture is drawn at once: for each object whose box it crosses, the two rows of texels around it are mixed
-to one in float, and the pixels in the box are interpolated between its texels. Nothing is scaled to full size. The
-kernels distribute rows over the processor's cores and release the GIL; they are called from one thread only. All is in
-one file, and float32 throughout, for the reasons in numba_kernels.py; after a change of the edges in mask_look.py,
-touch this one.
+The picture is drawn row by row: for each object whose box crosses the row, the two rows of texels around it are mixed
+in float, and the pixels in the box are interpolated between the resulting texels. No mask is scaled to full size. The
+kernels distribute rows over the processor's cores and release the GIL; they are called from one thread only. Everything
+is in one file, and float32 throughout, for the reasons in numba_kernels.py; after a change of the edges in
+mask_look.py, touch this file.
 
-Arrays must be C-contiguous and writable: to Numba others are other types, and each takes seconds to compile.
+Arrays must be C-contiguous and writable: for Numba other layouts are other types, and each takes seconds to compile.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ HARD_LOW, HARD_SLOPE = (float32(value) for value in HARD_EDGE)
 
 @_stage
 def texel_places(size: int, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each of `size` pixels along an axis, the two of `side` texels around it and the share of the second."""
+    """For each of `size` pixels along an axis, the two of `side` texels around it and the weight of the second."""
     first, second, share = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.float32)
     for i in range(size):
         place = (float32(i) + HALF) * (float32(side) / float32(size)) - HALF
@@ -41,7 +41,7 @@ def pixels_touching(low: int, high: int, size: int, side: int) -> tuple[int, int
     return low * size // side, min((high * size + side - 1) // side, size)
 
 
-pixel_range = _stage(pixels_touching)  # the same, compiled
+pixel_range = _stage(pixels_touching)  # compiled version
 
 
 @_stage

@@ -1,4 +1,4 @@
-"""Draws the Multiverse on the CPU, for machines without OpenGL; the same picture within 2/255."""
+"""Draws the Multiverse on the CPU, for machines without OpenGL; equal to OpenGL within 2/255."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.errors import RenderError
 from engine.render.colour import layer_colours
-from engine.render.compiling import cache_folder, prepare, prepare_beside, reporting_progress
+from engine.render.compiling import cache_folder, prepare, prepare_in_background, reporting_progress
 from engine.render.crossfade import PictureCrossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import CELLS, sample_places
@@ -33,8 +33,9 @@ _NO_MASKS = np.zeros((0, 1, 1), np.uint8)
 
 
 def _open_threads() -> int:
-    """Start the threads that draw and return their number. They sleep at once after a picture: by default OpenMP spins
-    for milliseconds on cores that the children need (with a voice on two cores a picture took 4.4 ms, spinning 8.2)."""
+    """Start the drawing threads and return their number. They sleep right after a picture: by default OpenMP spins for
+    milliseconds on cores that the children need (with a voice on two cores a picture took 4.4 ms, with spinning
+    8.2)."""
     with openmp.sleeping():  # the library is loaded here
         return numba.get_num_threads()
 
@@ -53,16 +54,16 @@ class NumbaRenderer:
         reason: str = "",
         has_layer5: bool = True,
         has_masks: bool = True,
-        tell: Callable[[str], None] = lambda line: None,
+        on_progress: Callable[[str], None] = lambda line: None,
     ) -> None:
         """Compile the kernels, so that no picture has to wait: 7 to 13 s of CPU time the first time on a machine, 0.4 s
         from Numba's cache.
 
         `has_layer5`, `has_masks`: True if there will be pictures for layer 5, or masks to show. Otherwise their kernels
-        are compiled when they are first needed. `tell` gets the progress in single lines.
+        are compiled when they are first needed. `on_progress` gets the progress, line by line.
         """
         self.reason = reason
-        self._tell = tell
+        self._on_progress = on_progress
         self._has_layer5, self._has_masks = has_layer5, has_masks
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads"
         self._master = Master()
@@ -78,9 +79,9 @@ class NumbaRenderer:
     def resize(self, width: int, height: int) -> None:
         """Draw at this size from now on; the last picture is dropped. RenderError if there is no memory for it."""
         if not (0 < width <= MAX_PX and 0 < height <= MAX_PX):
-            raise RenderError(f"size {width}x{height}: allowed are 1x1 to {MAX_PX}x{MAX_PX}")
+            raise RenderError(f"size {width}x{height}: allowed: 1x1 to {MAX_PX}x{MAX_PX}")
         with self._drawing():
-            black = np.zeros((height, width, 4), np.uint8)  # first, so that the old one stays if it fails
+            black = np.zeros((height, width, 4), np.uint8)  # first, so that the old one stays if this fails
         self._current = self._last = self._leaving = self._published = black
         self._fade: int | None = None
         self._side: np.ndarray | None = None
@@ -123,7 +124,7 @@ class NumbaRenderer:
         """`picture` alone, crossfaded from `before`; mixed on demand."""
         fade = PictureCrossfade.of(picture, before, mix)
         assert fade is not None
-        return self._shown(fade.size_px, partial(self._read_beside, fade))
+        return self._shown(fade.size_px, partial(self._read_crossfade, fade))
 
     def show_masks(
         self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
@@ -164,12 +165,12 @@ class NumbaRenderer:
         width, height = size_px
         return ShownPicture(width=width, height=height, draw_texture=self._draw_no_texture, read_rgba=read_rgba)
 
-    def _read_beside(self, fade: PictureCrossfade) -> np.ndarray:
+    def _read_crossfade(self, fade: PictureCrossfade) -> np.ndarray:
         with self._drawing():
             return self._mix(fade)
 
     def _mix(self, fade: PictureCrossfade) -> np.ndarray:
-        """(height, width, 4) uint8, opaque; the same array while nothing is new."""
+        """(height, width, 4) uint8, opaque; the same array while the fade is unchanged."""
 
         def paint(out: np.ndarray) -> None:
             pixels = _plain(fade.picture.pixels)
@@ -296,21 +297,25 @@ class NumbaRenderer:
         """Compile the code for layer 5 while pictures are drawn."""
         if not self._has_layer5:
             out, (tables, block) = np.zeros((2, 2, 4), np.uint8), _empty_look()
-            with reporting_progress(self._tell, cache_folder(draw_picture)):
-                prepare_beside(draw_picture, self._tell, out, out, tables, block, _NO_IMAGE, _NOTHING, _NOTHING)
+            with reporting_progress(self._on_progress, cache_folder(draw_picture)):
+                prepare_in_background(
+                    draw_picture, self._on_progress, out, out, tables, block, _NO_IMAGE, _NOTHING, _NOTHING
+                )
 
     def _compile(self) -> None:
         """Run the needed kernels once on empty input, then forbid further compiling."""
         out, (tables, block) = self._pool.take(), _empty_look()
-        with reporting_progress(self._tell, cache_folder(draw_picture)):
-            prepare(draw_picture, self._tell, out, self._current, tables, block, *self._nothing(), _NOTHING)
-            prepare(mix_pictures, self._tell, out, self._current, self._current, np.float32(1))
-            prepare(publish_picture, self._tell, out, self._current, NO_LIMITS.maps, np.float32(1), False)
-            prepare(sum_cells, self._tell, np.empty((4, CELLS, CELLS), np.float32), self._current, self._places)
+        with reporting_progress(self._on_progress, cache_folder(draw_picture)):
+            prepare(draw_picture, self._on_progress, out, self._current, tables, block, *self._nothing(), _NOTHING)
+            prepare(mix_pictures, self._on_progress, out, self._current, self._current, np.float32(1))
+            prepare(publish_picture, self._on_progress, out, self._current, NO_LIMITS.maps, np.float32(1), False)
+            prepare(sum_cells, self._on_progress, np.empty((4, CELLS, CELLS), np.float32), self._current, self._places)
             if self._has_masks:
                 boxes, opacity = mask_boxes(_NO_MASKS), np.float32(1)
-                prepare(paint_masks, self._tell, out, _NO_IMAGE, _NO_MASKS, boxes, object_colours([]), opacity, False)
-                prepare(paint_ids, self._tell, out, _NO_MASKS, boxes, np.zeros((0, 2), np.uint8))
+                prepare(
+                    paint_masks, self._on_progress, out, _NO_IMAGE, _NO_MASKS, boxes, object_colours([]), opacity, False
+                )
+                prepare(paint_ids, self._on_progress, out, _NO_MASKS, boxes, np.zeros((0, 2), np.uint8))
 
 
 def _empty_look() -> tuple[np.ndarray, np.ndarray]:
@@ -322,7 +327,7 @@ _Asked = TypeVar("_Asked", PictureCrossfade, Overlay, IdPicture)
 
 
 class _Kept:
-    """A picture beside the main one, painted only when the request changes."""
+    """An extra picture, painted only when the request changes."""
 
     def __init__(self) -> None:
         self._asked: PictureCrossfade | Overlay | IdPicture | None = None
@@ -342,5 +347,5 @@ class _Kept:
 
 
 def _plain(pixels: np.ndarray) -> np.ndarray:
-    """Make it C-contiguous and writable, as the kernels expect: to Numba a read-only array is another type."""
+    """Make it C-contiguous and writable, as the kernels require: for Numba a read-only array is another type."""
     return np.require(pixels, requirements=["C", "W"])

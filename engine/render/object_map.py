@@ -26,7 +26,7 @@ def objects_seen(found: Segmentation, widest_px: int) -> np.ndarray:
     seen = np.zeros(size_px[::-1], np.uint8)
     for place in range(len(found.objects) - 1, -1, -1):
         scaled = cv2.resize(found.masks[place], size_px, interpolation=cv2.INTER_LINEAR)
-        # 255 inside, 0 outside. In whole levels, above 127.5 means from 128 on.
+        # 255 inside, 0 outside. As integers, above 127.5 means at least 128.
         inside = cv2.compare(scaled, 127, cv2.CMP_GT)  # type: ignore[call-overload]  # it takes a number, too
         seen = (seen & ~inside) | (inside & (1 + place))
     return seen

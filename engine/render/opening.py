@@ -18,24 +18,24 @@ def open_renderer(
     *,
     has_layer5: bool = True,
     has_masks: bool = True,
-    tell: Callable[[str], None] = lambda line: None,
+    on_progress: Callable[[str], None] = lambda line: None,
 ) -> Renderer:
     """Open a renderer of this size, "auto", "gl" or "numba". Use it on the calling thread only.
 
     `has_layer5`, `has_masks`: True if pictures for layer 5 and masks will be drawn. Numba compiles only what is needed
-    and reports its progress to `tell`. "auto" falls back to Numba without OpenGL, with the cause in `.reason`.
-    NoGLError if "gl" is not available; RenderError if a shader or size is refused.
+    and reports its progress to `on_progress`. "auto" falls back to Numba without OpenGL, with the cause in `.reason`.
+    NoGLError if "gl" is not available; RenderError if a shader or size is rejected.
     """
     if choice not in CHOICES:
         raise RenderError(f"renderer {choice!r}: choose auto, gl or numba")
     if choice == "numba":
-        return _open_numba(width, height, "", has_layer5, has_masks, tell)
+        return _open_numba(width, height, "", has_layer5, has_masks, on_progress)
     try:
         return _open_gl(width, height)
-    except RenderError as error:  # no OpenGL, or a driver that refuses a shader
+    except RenderError as error:  # no OpenGL, or a driver that rejects a shader
         if choice == "gl":
             raise
-        return _open_numba(width, height, str(error), has_layer5, has_masks, tell)
+        return _open_numba(width, height, str(error), has_layer5, has_masks, on_progress)
 
 
 def _open_gl(width: int, height: int) -> Renderer:
@@ -47,10 +47,12 @@ def _open_gl(width: int, height: int) -> Renderer:
 
 
 def _open_numba(
-    width: int, height: int, reason: str, has_layer5: bool, has_masks: bool, tell: Callable[[str], None]
+    width: int, height: int, reason: str, has_layer5: bool, has_masks: bool, on_progress: Callable[[str], None]
 ) -> Renderer:
     try:
         from engine.render.numba_renderer import NumbaRenderer
     except ImportError as error:  # no wheel for this Python
         raise RenderError(f"Numba: {error}") from error
-    return NumbaRenderer(width, height, reason=reason, has_layer5=has_layer5, has_masks=has_masks, tell=tell)
+    return NumbaRenderer(
+        width, height, reason=reason, has_layer5=has_layer5, has_masks=has_masks, on_progress=on_progress
+    )

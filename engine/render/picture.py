@@ -42,17 +42,17 @@ class PictureInput:
     features: tuple[ChannelFeatures, ...]
     """Four, in layer order; their pitches colour the layers."""
     layer5: VideoFrame | None
-    """The camera or SD picture of layer 5 and of simple mode; black when None."""
+    """The camera or SD picture for layer 5 and simple mode; None for black."""
     region: RegionMap | None
-    """None shows all layers everywhere, even if the look has regions."""
+    """None for all layers everywhere, even if the look has regions."""
     time_s: float
-    """Due time of the picture; the flash guard counts by it."""
+    """Due time of the picture; also the flash guard's clock."""
     layer5_before: VideoFrame | None = None
-    """The picture that fades out while `layer5` fades in; not shown if its size differs."""
+    """The picture that fades out while `layer5` fades in; ignored if its size differs."""
     layer5_mix: float = 1.0
     """Share of `layer5`, 0..1: 0 shows `layer5_before` alone, 1 `layer5` alone."""
     matte: Matte | None = None
-    """None shows all of layer 5."""
+    """None for all of layer 5."""
     leaving: "Leaving | None" = None
     """The look that this one replaces, during a dissolve."""
 
@@ -62,15 +62,15 @@ class Leaving:
     """A look that dissolves into another: (1 - mix) x its picture + mix x the other's, before the master.
 
     The outgoing look keeps its own feedback trail; the incoming look begins with a black one. If a fade begins during
-    another one, three looks are on screen: the first stands still from then on, beneath the second, which now goes out.
+    another one, three looks are on screen: the first is frozen beneath the second, which now fades out.
     """
 
     number: int
-    """Number of the fade; the outgoing look is the one on screen before it."""
+    """Number of the fade; a new number makes the look on screen the outgoing one."""
     mix: float
     """Share of the incoming look, 0..1."""
     picture: PictureInput | None
-    """Input of the outgoing look, without a `leaving`. None: it is not drawn, the last picture on screen stays."""
+    """Input of the outgoing look, without a `leaving`. None to keep the last picture on screen instead."""
     revealed: float = 1.0
     """Share of `picture` over the still beneath it, 0..1: the mix of the fade that this one interrupted."""
 
@@ -87,9 +87,9 @@ class Renderer(Protocol):
     description: str
     """GL_RENDERER, or Numba's version and number of threads."""
     is_software: bool
-    """True if the CPU draws."""
+    """True if drawing runs on the CPU."""
     reason: str
-    """Reason why GL is not used; "" if this renderer is the requested one."""
+    """Why GL is not used; "" if this renderer was requested."""
 
     def resize(self, width: int, height: int) -> None:
         """Draw at this size from now on; the last picture (feedback, freeze) is dropped.
@@ -98,8 +98,8 @@ class Renderer(Protocol):
         """
 
     def announce_layer5(self) -> None:
-        """Prepare for pictures on layer 5, so that the first one is not late. Any thread; may take seconds, while
-        drawing goes on."""
+        """Prepare for pictures on layer 5, so that the first one is not late. Any thread; may take seconds without
+        blocking drawing."""
 
     def draw(self, picture: PictureInput) -> None:
         """Begin a picture; may return before it is drawn."""
@@ -113,7 +113,7 @@ class Renderer(Protocol):
 
     @property
     def texture(self) -> TextureRef | None:
-        """The finished picture on the GPU, untouched until the next `draw`; None from Numba."""
+        """The finished picture on the GPU, valid until the next `draw`; None from Numba."""
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
         """`picture` alone, crossfaded from `before` like layer 5, without the look's effects.
@@ -133,9 +133,9 @@ class Renderer(Protocol):
         """The picture of object ids, `size_px` (width, height), as `mask_look.IdPicture` says; drawn on demand."""
 
     def read_rgba(self) -> np.ndarray:
-        """The finished picture of this frame, (height, width, 4) uint8, row 0 at the top.
+        """The finished picture of this frame, (height, width, 4) uint8, row 0 at the top. Read back once per picture.
 
-        Do not write to it. It may be kept: it is not overwritten while it is referenced. Read back once per picture.
+        Read-only. It may be kept, as it is not overwritten while referenced.
         """
 
     def close(self) -> None:

@@ -4,19 +4,21 @@ import sys
 
 import numpy as np
 
-MAX_BUFFERS = 8  # further buffers (for a sink that keeps many pictures) are not reused
+MAX_BUFFERS = 8  # more buffers, for a sink that keeps many pictures, are not reused
 
 
-def _holders(buffers: list[np.ndarray]) -> list[int]:
+def _reference_counts(buffers: list[np.ndarray]) -> list[int]:
     """Reference count of each; a view, slice or memoryview of an array references the array itself."""
     return [sys.getrefcount(buffer) for buffer in buffers]
 
 
-_IDLE = _holders([np.empty(0, np.uint8)])[0]  # measured, since Python versions count their own references differently
+_IDLE = _reference_counts([np.empty(0, np.uint8)])[
+    0
+]  # measured, since Python versions count their own references differently
 
 
 class PixelPool:
-    """Provides (height, width, 4) uint8 arrays. `take` on one thread; any thread may keep them."""
+    """A pool of (height, width, 4) uint8 arrays. `take` on one thread; any thread may keep them."""
 
     def __init__(self, width: int, height: int) -> None:
         self._shape = (height, width, 4)
@@ -28,7 +30,7 @@ class PixelPool:
 
     def take(self) -> np.ndarray:
         """An array that is not referenced elsewhere; its content is undefined."""
-        holders = _holders(self._buffers)
+        holders = _reference_counts(self._buffers)
         if _IDLE in holders:
             return self._buffers[holders.index(_IDLE)]
         buffer = np.empty(self._shape, np.uint8)

@@ -1,10 +1,10 @@
 """Reads a drawn picture back into memory, without extra copies and without holding the GIL while the GPU works.
 
 On a GPU in three steps: `glReadPixels` into a pixel buffer object, which only queues the transfer; `glFinish` through
-ctypes, which waits for it while other threads run; then the buffer is mapped and copied. The usual pair of buffers, of
-which the older is read while the newer fills, is not used, because it is a picture late: a recording would pair each
+ctypes, which waits for it while other threads run; then the buffer is mapped and copied. The usual pair of buffers,
+where the older is read while the newer fills, is not used, because it is one picture late: a recording would pair each
 picture with the next one's sound, a snapshot would miss its moment, and the last frame would never arrive. It would
-only save the wait for the transfer (8 MB at 1080p, under a millisecond over PCIe). A software rasteriser's framebuffer
+only save waiting for the transfer (8 MB at 1080p, under a millisecond over PCIe). A software rasteriser's framebuffer
 is in memory already and is read directly.
 """
 
@@ -39,7 +39,7 @@ class Readback:
             framebuffer.read_into(pixels, self._viewport, components=4)
         else:
             framebuffer.read_into(self._transfer, self._viewport, components=4)
-            self._finish()  # without the GIL; after it the copy does not wait
+            self._finish()  # waits without the GIL, so that the copy does not wait
             self._transfer.read_into(pixels)
         return pixels
 

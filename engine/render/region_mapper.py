@@ -33,7 +33,7 @@ class RegionSettings:
     hue_offset: float
     sat_min: float
     is_mirrored: bool
-    """The picture is shown mirrored left to right, and so is its map."""
+    """True if the picture is shown mirrored left to right; its map is too."""
     background: int
     """Region of the background, 0..3."""
 
@@ -60,12 +60,12 @@ class RegionMapper:
     """A thread that maps the newest picture; older ones are dropped."""
 
     def __init__(self, report: Report) -> None:
-        self._guard = Guard(log, report, "region", "region map: keeping the last one")
+        self._guard = Guard(log, report, "region", "region map failed, the last one stays")
         self._wanted: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
         self._seen: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
         self._latest: RegionMap | None = None
         self._edges: np.ndarray | None = None
-        """The newest map of outlines, so that the next one keeps its numbers."""
+        """The newest map of outlines, whose numbers the next one keeps."""
         self._objects: ObjectRegions | None = None
         """The region of each object, kept for the next result."""
         self._wake = threading.Condition()
@@ -75,7 +75,7 @@ class RegionMapper:
     def submit(self, frame: VideoFrame | None, settings: RegionSettings, found: Segmentation | None = None) -> None:
         """Request a map of this picture, or in the objects mode of the result `found`. Returns at once.
 
-        The same picture or result with the same settings is mapped once.
+        An unchanged picture or result with unchanged settings is mapped once.
         """
         source = found if settings.is_of_objects else frame
         if self._seen is not None and self._seen[0] is source and self._seen[1] == settings:
@@ -94,10 +94,11 @@ class RegionMapper:
     def compute(
         self, frame: VideoFrame | None, settings: RegionSettings, found: Segmentation | None = None
     ) -> RegionMap | None:
-        """The map of this picture, made on the calling thread (offline). None without a picture, unless by quadrant.
+        """The map of this picture, computed on the calling thread (offline). None without a picture, except by
+        quadrant.
 
         In the objects mode the map of `found`, or by quadrant if that is None. Use one thread: outlines keep their
-        numbers from the picture before, objects from the result before.
+        numbers from the previous picture, objects from the previous result.
         """
         return self._map(found if settings.is_of_objects else frame, settings)
 
@@ -115,7 +116,7 @@ class RegionMapper:
             indices = region_maps.brightness_regions(pixels, is_equalised=settings.is_equalised)
         elif settings.mode == "edges":
             self._edges = region_maps.edge_regions(pixels, self._edges)
-            if self._edges is None:  # a picture without outlines: an even wall, darkness
+            if self._edges is None:  # no outlines: a plain wall, darkness
                 return RegionMap(indices=region_maps.quadrant_regions())
             indices = self._edges
         else:

@@ -14,7 +14,7 @@ _QUARTERS = (0.25, 0.5, 0.75)
 REGIONS = 4
 _CANNY = (50, 150)
 _WIDE = np.ones((5, 5), np.uint8)
-_CORE = 0.3  # share of the largest distance from an outline; pixels further in are a core
+_CORE = 0.3  # share of the largest distance from an outline; pixels beyond it form a core
 
 
 def reduce_picture(pixels: np.ndarray) -> np.ndarray:
@@ -58,10 +58,10 @@ def quadrant_regions() -> np.ndarray:
 
 
 def edge_regions(pixels: np.ndarray, before: np.ndarray | None = None) -> np.ndarray | None:
-    """The four largest areas enclosed by outlines, grown until they meet; None without any.
+    """The four largest areas enclosed by outlines, grown until they meet; None if there are none.
 
-    `before` is the map of the picture before: each region takes the number of the old region that it overlaps most, so
-    that layers do not swap while something moves. (Marker-controlled watershed; Meyer 1992.)
+    `before` is the previous map: each region takes the number of the old region that it overlaps most, so that layers
+    do not swap while something moves. (Marker-controlled watershed; Meyer 1992.)
     """
     pixels = np.ascontiguousarray(pixels)
     outlines = cv2.dilate(cv2.Canny(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), *_CANNY), _WIDE, iterations=2)
@@ -74,21 +74,21 @@ def edge_regions(pixels: np.ndarray, before: np.ndarray | None = None) -> np.nda
         return None
     count, cores, figures, _ = cv2.connectedComponentsWithStats((inside > _CORE * inside.max()).astype(np.uint8))
     largest = 1 + np.argsort(-figures[1:, cv2.CC_STAT_AREA], kind="stable")[:REGIONS]
-    number_of = np.zeros(count, np.int32)  # 0: not known yet
+    number_of = np.zeros(count, np.int32)  # 0: unassigned
     number_of[largest] = np.arange(1, len(largest) + 1)
-    # Watershed treats the rim as a seam, so a core only there would be lost: add a rim.
+    # Watershed treats the border as a seam, so a core that is only there would be lost: pad by a border.
     framed = cv2.copyMakeBorder(pixels, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    # It grows through even colour first, so that regions meet on the outline.
+    # It floods uniform colour first, so that regions meet on the outline.
     grown = cv2.watershed(framed, np.pad(number_of[cores], 1))[1:-1, 1:-1]
     seams = grown < 1
     numbers = np.where(seams, 0, grown).astype(np.uint8)
-    while seams.any():  # one pixel wide: assign them to a neighbour
+    while seams.any():  # seams are one pixel wide: assign them to a neighbour
         numbers = np.where(seams, cv2.dilate(numbers, _WIDE), numbers)
         seams = numbers == 0
-    return _as_before(numbers - 1, len(largest), before)
+    return _renumbered(numbers - 1, len(largest), before)
 
 
-def _as_before(regions: np.ndarray, count: int, before: np.ndarray | None) -> np.ndarray:
+def _renumbered(regions: np.ndarray, count: int, before: np.ndarray | None) -> np.ndarray:
     """The same regions, renumbered for the largest total overlap with the regions of the same number in `before`."""
     if before is None or before.shape != regions.shape:
         return regions
@@ -102,7 +102,7 @@ def _as_before(regions: np.ndarray, count: int, before: np.ndarray | None) -> np
 
 
 def _split(luma: np.ndarray, sample: np.ndarray, is_equalised: bool) -> np.ndarray:
-    """0..3 by thresholds: the quarters, or the quartiles of `sample` moved apart until four regions exist.
+    """0..3 by thresholds: quarters of the range, or the quartiles of `sample`, moved apart until four regions exist.
 
     If many pixels have the same level (a night scene, a test card), plain quartiles coincide and regions vanish.
     """
@@ -115,7 +115,7 @@ def _split(luma: np.ndarray, sample: np.ndarray, is_equalised: bool) -> np.ndarr
     thresholds = []
     lowest = 1
     for number, share in enumerate(_QUARTERS):
-        # A region begins at the first level above its quartile, but leaves a level for each region after it.
+        # A region begins at the first level above its quartile, but leaves one level for each later region.
         start = int(np.searchsorted(up_to, share)) + 1
         highest = last - (2 - number) if last >= 3 else last
         start = min(max(start, lowest), highest)

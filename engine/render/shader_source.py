@@ -12,7 +12,8 @@ WHOLE_TARGET = "fullscreen"
 
 _INCLUDE = re.compile(r'^#include "(?P<name>\w+\.glsl)"$')
 _VERSION = "#version 330 core"
-# Mesa writes 2:14(3): error, NVIDIA and AMD 2(14) : error, Apple ERROR: 2:14: error; the 2 is what #line set.
+# Mesa writes 2:14(3): error, NVIDIA and AMD 2(14) : error, Apple ERROR: 2:14: error; the 2 is the file number from
+# #line.
 _PLACE = re.compile(r"^(?P<lead>(?:ERROR: )?)(?P<file>\d+)(?P<mark>[:(])", re.MULTILINE)
 
 
@@ -54,11 +55,11 @@ def compile_program(
     try:
         return context.program(vertex_shader=read_shader(vertex, folder=vertex_folder)[0], fragment_shader=text)
     except moderngl.Error as error:
-        raise RenderError(f"the GL driver refuses shader {name}: {name_places(str(error), files)}") from error
+        raise RenderError(f"the GL driver rejects shader {name}: {name_places(str(error), files)}") from error
 
 
 def uniform(program: moderngl.Program, name: str) -> moderngl.Uniform:
-    """A uniform of the program. Numbers are set with `program[name] = ...`; this is for arrays, which are written."""
+    """A uniform of the program. Scalars are set with `program[name] = ...`; arrays need `write`."""
     member = program[name]
     assert isinstance(member, moderngl.Uniform)
     return member

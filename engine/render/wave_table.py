@@ -1,4 +1,4 @@
-"""Prepares the waves of a frame for interpolation: both renderers look up, multiply and add."""
+"""Prepares a frame's waves for interpolation, so that the renderers only look up, multiply and add."""
 
 import numpy as np
 
@@ -12,8 +12,8 @@ def bake_waves(look: Look, waves: np.ndarray) -> np.ndarray:
     """(4, 1025, 2) float32: brightness before clamping at each point, and the step from it to the next.
 
     Brightness is (bias + (1 - bias) a) intensity. It is linear in the wave a, so it can be computed before
-    interpolation; the clamp to 0..1 is not, so the renderer does it. After the last point comes the first if the wave
-    repeats, or the last again if it is mirrored. Source: spec, "One layer", steps 4 and 5.
+    interpolation; the clamp to 0..1 is not, so the renderer does it. The last point is followed by the first if the
+    wave repeats, or by itself if it is mirrored. Source: spec, "One layer", steps 4 and 5.
     """
     intensities = np.array([[layer.intensity] for layer in look.layers], np.float32)
     table = np.empty((CHANNELS, TABLE_POINTS, 2), np.float32)

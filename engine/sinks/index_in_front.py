@@ -1,11 +1,10 @@
 """Moves the index of a finished MP4 or MOV to the front, so that a browser can play it while it downloads.
 
 Problem: a recording must play after a kill, so its index (`moov`) is written in fragments, and as a whole only at the
-end of the file. A player on the network has to read up to there first. Moving it to the front shifts all data, so
-each chunk offset grows by the length of the index. Doing that in place would leave nothing playable after a kill.
+end of the file, which a player on the network has to read first. Moving it to the front shifts all data, so each chunk
+offset grows by the length of the index. Doing that in place would leave an unplayable file after a kill.
 
-Solution: write a second file completely to the disk, then replace the first by it. If anything fails, the first file is
-unchanged and plays.
+Solution: write a second file, sync it to disk, then replace the first. If anything fails, the first file is unchanged.
 
 Boxes follow ISO 14496-12: length, kind, and a long length if length is 1. `stco` holds 32-bit chunk offsets, `co64`
 64-bit ones.
@@ -26,15 +25,15 @@ COPIED_BYTES = 8 * 2**20
 MAX_32_BITS = 2**32 - 1
 HEAD, LONG_HEAD = struct.Struct(">I4s"), struct.Struct(">I4sQ")
 HOLDERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
-"""Boxes that contain the boxes with the chunk offsets."""
+"""Boxes on the path to the chunk offset boxes."""
 OFFSETS = {b"stco": "I", b"co64": "Q"}
 
 
 def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True) -> str:
     """Rewrite the finished movie `path` with its index in front. Idempotent.
 
-    Returns "" on success, else the reason; the file is then unchanged. `is_wanted` is called for every 8 MiB written:
-    once it returns False the copy is abandoned. Needs disk space for a second file. Any thread; reads and writes the
+    Returns "" on success, else the reason; the file is then unchanged. `is_wanted` is called after every
+    8 MiB: when it returns False, the copy is abandoned. Needs disk space for a second file. Any thread; copies the
     whole file.
     """
     copy = partial_path(path)
@@ -43,7 +42,7 @@ def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True)
             places = _places_of(file)
             begin, end = places.get(b"moov", (0, 0))
             if not end or b"mdat" not in places:
-                return "no index was found in it"
+                return "no index found"
             if begin < places[b"mdat"][0]:
                 return ""
             front = places[b"ftyp"][1] if b"ftyp" in places else 0
@@ -55,7 +54,7 @@ def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True)
                 for first, last in ((front, begin), (end, size)):
                     for at in range(first, last, COPIED_BYTES):
                         if not is_wanted():
-                            return "there was no time to move it"
+                            return "not enough time"
                         _write(out, _read(file, at, min(at + COPIED_BYTES, last)))
                         os.fsync(out.fileno())  # otherwise a power cut could destroy both files
         replace_file(copy, path)
@@ -68,7 +67,7 @@ def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True)
 
 
 def _places_of(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
-    """Begin and end in bytes of the file's top-level boxes by kind; of several of a kind the last."""
+    """Start and end in bytes of the file's top-level boxes by kind; the last one of each kind."""
     size, at = os.fstat(file.fileno()).st_size, 0
     places = {}
     while at + LONG_HEAD.size <= size:
@@ -80,7 +79,7 @@ def _places_of(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
 
 
 def _moved_back(index: bytes, size: int) -> bytes:
-    """The index for a file of `size` bytes in which the data follows it."""
+    """The index, adjusted for data that follows it, for a file of `size` bytes."""
     is_long = size + 2 * len(index) > MAX_32_BITS
     return _rebuilt(index, len(_rebuilt(index, 0, is_long)), is_long)
 

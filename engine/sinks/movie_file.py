@@ -1,15 +1,15 @@
-"""Writes a movie with PyAV. Used by one thread, which also imports it, so that the engine does not have to.
+"""Writes a movie with PyAV. Used by one thread, which also imports PyAV, so that the engine does not wait for it.
 
     .mp4  H.264 and AAC      small, plays everywhere
     .mov  ProRes 422 and PCM for editing programs; twenty times as large
-    .avi  Motion JPEG and PCM  intra-only: media servers can scratch in it, and every old program reads it
+    .avi  Motion JPEG and PCM  intra-only: media servers can scratch it, and old programs can read it
 
-MP4 and MOV are fragmented while they are written: twice a second everything so far is complete on the disk, so the file
-of a killed run plays up to there. At the end they become plain files, which editing programs need, by one more header
-for all of it (`hybrid_fragmented`, FFmpeg 7.1), without a copy. `index_in_front.py` moves that header. The first
-fragment carries its header (`delay_moov`): with an empty header in front FFmpeg cannot declare AAC's 1024 priming
-samples and shifts the pictures by 21 ms instead. No B-frames: decoding order is presentation order. An AVI has a
-constant rate: a missing picture is bridged by an empty chunk. After a kill it lacks its index, which players rebuild.
+MP4 and MOV are fragmented while they are written: twice a second everything so far is complete on disk, so the file
+of a killed run plays up to that point. Closing turns them into plain files, which editing programs need, by appending
+one header for everything (`hybrid_fragmented`, FFmpeg 7.1), without a copy. `index_in_front.py` moves that header. The
+first fragment carries its header (`delay_moov`): with an empty header first, FFmpeg cannot declare AAC's 1024 priming
+samples and shifts the pictures by 21 ms. No B-frames: decoding order is presentation order. An AVI has a
+constant rate: a missing picture becomes an empty chunk. After a kill it has no index; players rebuild it.
 """
 
 import struct
@@ -41,8 +41,8 @@ AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 1
 BIT_RATE_PER_CHANNEL = 96_000
 WRITE_BYTES = 8 * 2**20  # a fragment is one write, so a kill rarely leaves half of one
 BOX_HEAD = struct.Struct(">I4sQ")
-BT709_MATRIX, BT470BG_MATRIX = 1, 5  # AVCOL_SPC_...: how a stream names what swscale calls ITU709 and ITU601
-ENCODER_THREADS = 4  # x264's output depends on their number, so it is the same on every machine
+BT709_MATRIX, BT470BG_MATRIX = 1, 5  # AVCOL_SPC_...: the stream tags for swscale's ITU709 and ITU601
+ENCODER_THREADS = 4  # fixed: x264's output depends on it, and must be the same on every machine
 AVX2 = 11  # OpenCV's number for it
 FRAGMENTED = {"frag_duration": f"{FRAGMENT_S * 1e6:.0f}", "flush_packets": "1"}
 
@@ -54,15 +54,15 @@ class Format:
     codec: str
     pixels: str
     live: dict[str, str]
-    """Options of the encoder in a show: fast."""
+    """Encoder options for live use: fast."""
     offline: dict[str, str]
     container: dict[str, str] = field(default_factory=dict)
     sound: str
     has_keys: bool = False
-    """The codec is not intra-only; keyframes are requested by time."""
+    """True if the codec is not intra-only; keyframes are then requested by time."""
     has_fixed_rate: bool = False
     is_full_range: bool = False
-    """Values 0..255 in BT.601, as in JPEG; else 16..235 in BT.709."""
+    """True for levels 0..255 in BT.601, as in JPEG; else 16..235 in BT.709."""
 
 
 FORMATS = {
@@ -97,11 +97,11 @@ FORMATS = {
 
 def make_repeatable(codec: VideoCodecContext) -> None:
     """Make the output deterministic: the same bytes on every machine and in every run. Call it first."""
-    import cv2  # offline only: a live recording does not wait for it
+    import cv2  # offline only: a live recording must not wait for the import
 
     codec.thread_type, codec.thread_count = ThreadType.FRAME, ENCODER_THREADS
     # x264's AVX-512 code (core 165) uses uninitialised values in its lookahead: one of fifty first pictures differed
-    # between runs. Every processor with AVX-512 has AVX2.
+    # between runs. Every processor with AVX-512 has AVX2, so that is used.
     if codec.name == "libx264" and cv2.checkHardwareSupport(AVX2):
         codec.options = codec.options | {"x264-params": "asm=avx2"}
 
@@ -114,7 +114,7 @@ def add_video(container: OutputContainer, codec: str, rate: Fraction, options: d
 
 
 class MovieFile:
-    """A movie; without sound if `sound_channels` is 0. Errors of FFmpeg become SinkError."""
+    """A movie; silent if `sound_channels` is 0. FFmpeg's errors become SinkError."""
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class MovieFile:
             self._container.mux(self._picture.encode(picture))
 
     def add_sound(self, samples: np.ndarray) -> None:
-        """Add (frames, 1 or 2) float32 in [-1, 1] after the sound before, without a gap."""
+        """Append (frames, 1 or 2) float32 in [-1, 1], without a gap."""
         if self._sound is None or not len(samples):
             return
         with self._errors():
@@ -209,7 +209,7 @@ class MovieFile:
 
     @property
     def is_seekable(self) -> bool:
-        """False for a pipe, in which nothing can be changed afterwards."""
+        """False for a pipe, where earlier data cannot be changed."""
         return isinstance(self._file, _SeekableFile)
 
     def close(self) -> None:
@@ -251,9 +251,10 @@ def cut_torn_end(path: Path) -> None:
 
 
 def _open_file(path: Path) -> "_File":
-    """Open the output. SinkError if it cannot be written. A movie in a pipe stays fragmented: no header can follow."""
+    """Open the output. SinkError if it cannot be written. A movie in a pipe stays fragmented, as no header can be
+    added."""
     with translate_errors({OSError: f"record: {path}"}, as_=SinkError):
-        file = when_free(lambda: path.open("wb", buffering=0), path)  # unbuffered, so that data survives a kill
+        file = when_free(lambda: path.open("wb", buffering=0), path)  # unbuffered, so that a kill loses nothing
     return _SeekableFile(file) if file.seekable() else _File(file)
 
 
@@ -262,7 +263,7 @@ class _File:
 
     def __init__(self, file: FileIO) -> None:
         self.error: OSError | None = None
-        """The error that made a write fail."""
+        """The error of a failed write."""
         self._file = file
 
     def write(self, data: bytes) -> int:

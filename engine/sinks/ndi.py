@@ -1,8 +1,8 @@
 """Publishes the picture as an NDI source, for programs on other machines of the network.
 
-Converting and compressing a picture takes milliseconds, so it is done on a thread. The frame loop only hands over the
-newest picture, and reads none back while no receiver is connected. cyndilib releases the GIL while it sends a picture
-(but not while a sender opens or closes, 1 and 10 ms). NDI announces the name on the network, so it is never on by
+Converting and compressing a picture takes milliseconds, so it is done on a thread. The frame loop only passes on the
+newest picture, and does no readback while no receiver is connected. cyndilib releases the GIL while it sends a picture
+(but not while a sender opens or closes, 1 and 10 ms). NDI announces its name on the network, so it is off by
 default.
 
 An opaque picture is sent as RGBX. After the first one with transparency (`/engine/alpha`) it is RGBA with colours
@@ -26,7 +26,7 @@ from engine.values import PublishedFrame
 if TYPE_CHECKING:
     from cyndilib.sender import Sender
 
-POLL_S = 0.1  # interval of the check for receivers while there are none
+POLL_S = 0.1  # polling interval for receivers while none is connected
 MAX_CLOSE_S = 5.0
 
 
@@ -47,7 +47,7 @@ class NdiSink:
         self.name = argument or TITLES[picture]
         self._change = threading.Condition()
         self._waiting: np.ndarray | None = None
-        """The newest picture, until the thread takes it."""
+        """The newest picture not sent yet."""
         self._stage: Stage | None = None
         self._is_ending = False
         self._is_open = False
@@ -76,7 +76,7 @@ class NdiSink:
         assert self._stage is not None
         self._frames += 1
         if not self._connections:
-            return  # no receiver: nothing is read back
+            return  # no receiver: no readback
         pixels = frame.read_rgba()
         with self._change:
             if self._stage.is_offline:
@@ -115,7 +115,7 @@ class NdiSink:
             self._change.notify_all()
 
     def _raise_error(self) -> None:
-        """Raise the error that ended the thread, once: the sink is closed after it."""
+        """Raise the error that ended the thread, once, as the sink is closed then."""
         if self._error is not None:
             error, self._error = self._error, None
             raise error
@@ -166,14 +166,14 @@ class NdiSink:
         picture.set_resolution(form.width, form.height)
         picture.set_frame_rate(exact_rate(form.fps))
         picture.set_fourcc(FourCC.RGBA if form.has_alpha else FourCC.RGBX)
-        sender = Sender(self.name, clock_video=False)  # the frame loop keeps the time
+        sender = Sender(self.name, clock_video=False)  # the frame loop does the pacing
         sender.set_video_frame(picture)
-        sender.set_audio_frame(AudioSendFrame())  # stays empty; without it a refused name ends in a segfault
+        sender.set_audio_frame(AudioSendFrame())  # stays empty; without it a rejected name causes a segfault
         try:
             sender.open()
-        except MemoryError:  # NDI's only error
+        except MemoryError:  # how cyndilib reports a rejected name
             raise SinkError(
-                f"ndi: this machine has a source called {self.name} already; give this one a name of its own"
+                f"ndi: this machine already has a source called {self.name}; give this one another name"
             ) from None
         with self._change:
             self._full_name = sender.name

@@ -19,14 +19,14 @@ def make_folder(kind: str, path: Path) -> None:
     """Create the folder of `path` and its parents. SinkError if that fails."""
     try:
         folder = path.absolute().parent
-    except FileNotFoundError:  # the working folder was removed
+    except FileNotFoundError:  # the current folder was deleted
         raise SinkError(
-            f"{kind}: {path} is relative to the working folder, which is gone; give an absolute path"
+            f"{kind}: {path} is relative to the current folder, which was deleted; give an absolute path"
         ) from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SinkError(f"{kind}: cannot make the folder {folder}: {error.strerror or error}") from error
+        raise SinkError(f"{kind}: cannot create the folder {folder}: {error.strerror or error}") from error
 
 
 def check_suffix(kind: str, path: Path, allowed: tuple[str, ...]) -> None:
@@ -37,7 +37,7 @@ def check_suffix(kind: str, path: Path, allowed: tuple[str, ...]) -> None:
 def reserve(kind: str, wanted: Path) -> Path:
     """Create an empty file and return its path: `wanted`, or with " 2", " 3", ... before the suffix if that exists.
 
-    Two engines that call at once get two files. SinkError if the folder cannot be written.
+    Atomic: two engines that call at once get two files. SinkError if the folder cannot be written.
     """
     for path in itertools.chain([wanted], (wanted.with_stem(f"{wanted.stem} {n}") for n in itertools.count(2))):
         try:

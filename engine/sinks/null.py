@@ -18,7 +18,7 @@ class NullSink:
         self._frames = 0
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
-        """Open the device, file or memory. Unless the caller may wait, do slow things on a thread."""
+        """Open the device, file or memory. Unless `may_wait`, do slow things on a thread."""
 
     def set_format(self, stage: Stage) -> None:
         """Prepare for another size or rate. Not needed by a sink that checks each frame's size."""
@@ -26,13 +26,13 @@ class NullSink:
     def publish(self, frame: PublishedFrame) -> None:
         """`frame.texture` is the picture on the GPU (None from the CPU renderer), `frame.read_rgba()` its pixels.
 
-        Both have row 0 at the top. The array may be kept and given to a thread; the texture is overwritten in the next
+        Both have row 0 at the top. The array may be kept and passed to a thread; the texture is overwritten in the next
         frame.
         """
         self._frames += 1
 
     def pump(self) -> None:
-        """Do what is needed every frame, with or without a picture."""
+        """Work that is needed every frame, with or without a picture."""
 
     def drain(self) -> bool:
         return True  # nothing is pending; a sink with a thread tells it to finish, and returns True once it has

@@ -1,4 +1,4 @@
-"""Makes the sink that a `SinkSpec` describes. Imports the module of a kind only when it is needed."""
+"""Makes the sink that a `SinkSpec` describes. Imports a kind's module on demand."""
 
 from importlib import import_module
 
@@ -7,14 +7,15 @@ from engine.sinks.sink import Sink, SinkSpec
 
 
 def load_kinds() -> None:
-    """Import the modules of all kinds that can run here (not their libraries), so that `make_sink` reads no disk."""
+    """Import the modules of all kinds that can run here (not their libraries), so that `make_sink` does not touch the
+    disk."""
     for kind, entry in KINDS.items():
         if not unavailable_reason(kind):
             import_module(entry.module)
 
 
 def make_sink(spec: SinkSpec) -> Sink:
-    """A sink, not yet started. SinkUnavailableError if this system cannot run it."""
+    """An unstarted sink. SinkUnavailableError if this system cannot run it."""
     require_available(spec.kind)
     entry = KINDS[spec.kind]
     sink: Sink = getattr(import_module(entry.module), entry.sink)(spec.argument, spec.picture)

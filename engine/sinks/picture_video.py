@@ -1,9 +1,8 @@
-"""Writes a video with new pictures in place of a source's. Rate, time stamps, pixel aspect, colour tags and sound are
-kept.
+"""Writes a video with the source's pictures replaced. Keeps rate, time stamps, pixel aspect, colour tags and sound.
 
 Formats and encoders are those of recordings (movie_file.py), plus .mkv and .webm. Pictures are written upright, without
-a rotation tag. They have 8 bits; a 10-bit source keeps its colour tags. 4:2:0 needs even sides, so an odd side gets one
-more pixel. No B-frames: decoding order is presentation order.
+a rotation tag, and with 8 bits; a 10-bit source keeps its colour tags. 4:2:0 needs even sides, so an odd side is padded
+by one pixel. No B-frames: decoding order is presentation order.
 """
 
 from contextlib import AbstractContextManager, suppress
@@ -23,8 +22,8 @@ from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_fi
 from engine.system.translate_errors import reason_of, translate_errors
 
 H264 = FORMATS[".mp4"]
-# These deadline and cpu-used are ten times as fast as "good" and 5, for 5 to 24 % more bytes and at most 0.8 dB less
-# PSNR. No hidden alternate reference frames, and no lookahead.
+# Ten times as fast as deadline "good" and cpu-used 5, for 5 to 24 % more bytes and at most 0.8 dB less PSNR. No hidden
+# alternate reference frames, no lookahead.
 VP9_OPTIONS = {
     "deadline": "realtime",
     "cpu-used": "7",
@@ -43,15 +42,15 @@ INDEX_IN_FRONT = {"movflags": "faststart"}
 VIDEO_FORMATS[".m4v"] = H264  # MP4 by another name
 CONTAINERS = {".mkv": "matroska", ".m4v": "mp4"}
 MATROSKA = (".mkv", ".webm")
-MATROSKA_TICK_S = Fraction(1, 1000)  # known to the encoder, so that times are rounded once and packets are not changed
+MATROSKA_TICK_S = Fraction(1, 1000)  # also the encoder's time base, so that times are rounded only once
 # ProRes has three transfer functions, by FFmpeg's numbers; three others equal the first (ITU-T H.273, table 3).
 PRORES_TRANSFERS = {1: 1, 6: 1, 14: 1, 15: 1, 16: 16, 18: 18}
-KEY_EVERY_S = 1  # a player that seeks starts at most this long before the target
-CONVERSION_THREADS = 1  # the encoder needs the cores
+KEY_EVERY_S = 1  # keyframe interval: a seeking player decodes at most this much
+CONVERSION_THREADS = 1  # leaves the cores to the encoder
 
 
 class PictureVideo:
-    """A video in work, used by one thread. SinkError, in one line, if it cannot be written."""
+    """A video being written by one thread. SinkError, in one line, if it cannot be written."""
 
     def __init__(
         self,
@@ -64,9 +63,10 @@ class PictureVideo:
         shown_as: Path | None = None,
         is_piece: bool = False,
     ) -> None:
-        """The suffix of `path` decides the format. `size`: width and height of the pictures. `every`: one of so many of
-        the source's pictures is written. `sound_from`: file whose sound is copied. `shown_as`: the user's file, for
-        messages. `is_piece`: one of several that are joined later, so that the place of its index does not matter."""
+        """The suffix of `path` decides the format. `size`: width and height of the pictures. `every`: only each
+        `every`-th picture of the source is written. `sound_from`: file whose sound is copied. `shown_as`: the user's
+        file, for messages. `is_piece`: one of several that are joined later, so its index need not be moved to the
+        front."""
         self.path = path
         self.notes: list[str] = []
         self._shown = shown_as or path
@@ -104,9 +104,7 @@ class PictureVideo:
             self.discard()
             raise
         if height % 2 or width % 2:
-            self.notes.append(
-                f"{self._shown.name}: {width + width % 2}x{height + height % 2}, as its sides must be even"
-            )
+            self.notes.append(f"{self._shown.name}: {width + width % 2}x{height + height % 2}: sides must be even")
 
     def add(self, pixels: np.ndarray, start_s: Fraction, end_s: Fraction) -> None:
         """Add the next picture, (height, width, 3) uint8 RGB, C-contiguous, shown between these times of the source."""
@@ -142,7 +140,7 @@ class PictureVideo:
                 self._sound.close()
                 if self._sound.damage:
                     self.notes.append(
-                        f"{self._shown.name}: its sound ends where the source is damaged ({self._sound.damage})"
+                        f"{self._shown.name}: sound ends where the source is damaged ({self._sound.damage})"
                     )
             self._container.close()
             move_into_place(self._partial, self.path, patience_s=MAX_HELD_JOB_S)
@@ -151,9 +149,9 @@ class PictureVideo:
         """Remove everything that was written."""
         if self._sound is not None:
             self._sound.close()
-        with suppress(av.FFmpegError, OSError):  # it may be what failed
+        with suppress(av.FFmpegError, OSError):  # closing may be what failed
             self._container.close()
-        with suppress(OSError):  # the first error was reported, and the folder is removed too
+        with suppress(OSError):  # the first error was reported already, and the folder is removed anyway
             remove_file(self._partial, missing_ok=True)
 
     def _set_up(self, width: int, height: int, rate: Fraction) -> None:
@@ -175,8 +173,8 @@ class PictureVideo:
         for track in sound.streams.audio:
             if not sound.add(track):
                 self.notes.append(
-                    f"{self._shown.name}: its sound ({track.codec.canonical_name}) cannot be copied into such a file, "
-                    ".mkv takes any; it is silent"
+                    f"{self._shown.name}: its sound ({track.codec.canonical_name}) cannot be copied into this format "
+                    "(.mkv holds any); the video is silent"
                 )
 
     def _range_of(self, form: Format) -> ColorRange:
@@ -192,7 +190,7 @@ class PictureVideo:
 
 
 def tick_of(path: Path, look: VideoLook, every: int) -> Fraction:
-    """Time base of such a file in seconds. `every`: one of so many of the source's pictures is written."""
+    """Time base of such a file in seconds. `every`: only each `every`-th picture of the source is written."""
     if VIDEO_FORMATS[path.suffix.lower()].has_fixed_rate:
         return every / look.rate
     return MATROSKA_TICK_S if path.suffix.lower() in MATROSKA else look.time_base

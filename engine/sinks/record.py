@@ -1,6 +1,6 @@
 """Records picture and sound in a movie file, opened and encoded on a thread (`movie_file`).
 
-Live, `publish` never waits. If the queue is full, a picture is dropped and counted, while its sound is kept; pictures
+Live, `publish` never waits. If the queue is full, a picture is dropped and counted, but its sound is kept; pictures
 carry the time of their frame, so both stay in sync. Offline it waits and loses nothing.
 """
 
@@ -27,11 +27,11 @@ from engine.values import AudioBlock, PublishedFrame
 SUFFIXES = (".mp4", ".mov", ".avi")  # H.264, ProRes, Motion JPEG: `movie_file`
 QUEUE_BYTES = 64 * 2**20  # 17 pictures of 720p, 8 of 1080p
 QUEUE_LIMITS = (2, 30)
-MAX_STANDSTILL_S = 60.0  # without any write; then the disk is gone, and the queued sound would fill the memory
+MAX_STANDSTILL_S = 60.0  # without any write: the disk is gone, and queued sound would fill the memory
 MAX_CLOSE_S = 60.0
-MAX_OFFLINE_CLOSE_S = 600.0  # a slow USB stick first has to take what the system has cached for it
-MAX_MOVE_OFFLINE_S = 45.0  # for moving the index to the front
-MAX_MOVE_LIVE_S = 2.0  # the end of a show does not wait longer for it
+MAX_OFFLINE_CLOSE_S = 600.0  # a slow USB stick first has to write what the system has cached
+MAX_MOVE_OFFLINE_S = 45.0  # limit for moving the index to the front
+MAX_MOVE_LIVE_S = 2.0  # the same live: a show's end must not take longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ class Recording:
         after: "Recording | None" = None,
         queue_pictures: int | None = None,
     ) -> None:
-        """`size` is (width, height). `claim` is called with the wanted path on the recording's thread and returns the
-        empty file to write, which is removed if it stays empty. It is called only after `after` has claimed its own
-        file or released it unused, so that files are numbered in the order of their content."""
+        """`size` is (width, height). `claim` is called with the wanted path on the recording's thread; it creates
+        the empty file and returns its path. An empty file is removed at the end. `claim` is called only after the
+        recording `after` has claimed or released its file, so that files are numbered in order."""
         self.path = wanted
-        """The wanted path; the claimed one once it is claimed."""
+        """The wanted path until a file is claimed, then that file's."""
         self.size = size
         self.written = 0
         self.dropped = 0
@@ -68,9 +68,9 @@ class Recording:
         self.size_bytes = 0
         """Size of the finished file."""
         self.note = ""
-        """A remark on the finished file, for the user."""
+        """Note for the user about the finished file."""
         self.error: Exception | None = None
-        """The error that ended the thread early; what was written until then plays."""
+        """The error that stopped the thread early; the file plays up to there."""
         self._stage = stage
         self._claim, self._after = claim, after
         self._has_claimed = threading.Event()
@@ -94,7 +94,7 @@ class Recording:
 
     @property
     def has_moments(self) -> bool:
-        """True once a frame was added. Without one no file is left in the end."""
+        """True once a frame was added; without one, no file is left behind."""
         return self._has_moments
 
     def wait_until_open(self) -> None:
@@ -111,7 +111,7 @@ class Recording:
                 self._state.wait_for(lambda: self._pictures < self._room or self.error)
             has_room = self._pictures < self._room
         self._raise_error()
-        pixels = frame.read_rgba() if has_room else None  # only this thread adds, so there is still room
+        pixels = frame.read_rgba() if has_room else None  # only this thread adds frames, so the room remains
         with self._state:
             self._moments.append(_Moment(frame.id.time_s, pixels, frame.audio))
             self._has_moments = True
@@ -137,7 +137,7 @@ class Recording:
         self._thread.join(0 if self._is_stuck else timeout_s)
         if not self._is_stuck and self._thread.is_alive:
             self._is_stuck = True
-            raise SinkError(f"record: {self.path} is not finished after {timeout_s:.0f} s; is the disk there?")
+            raise SinkError(f"record: {self.path} not finished after {timeout_s:.0f} s; is the disk connected?")
         if not self._was_raised:
             self._raise_error()
 
@@ -150,7 +150,7 @@ class Recording:
         try:
             self._write()
         finally:
-            self._has_claimed.set()  # or failed to
+            self._has_claimed.set()  # also after a failure
             with suppress(OSError):  # the disk may be gone, or the file may not exist
                 if self._is_claimed and self.path.stat().st_size == 0:
                     remove_file(self.path)
@@ -167,7 +167,7 @@ class Recording:
         stage = self._stage
         if self._after is not None:
             self._after._has_claimed.wait()
-            if not self._after.has_moments:  # it was ended before this recording was made: it stays empty
+            if not self._after.has_moments:  # it ended before this recording was created, so it stays empty
                 self._after._thread.join()
             self._after = None
         self.path = self._claim(self.path)
@@ -204,10 +204,10 @@ class Recording:
         if movie.is_seekable and self.path.suffix.lower() in SUFFIXES_WITH_INDEX:
             end_s = time.perf_counter() + (MAX_MOVE_OFFLINE_S if stage.is_offline else MAX_MOVE_LIVE_S)
             reason = put_index_in_front(self.path, lambda: time.perf_counter() < end_s)
-            self.note = f"its index stays at the end: {reason}" if reason else ""
+            self.note = f"its index was not moved to the front: {reason}" if reason else ""
         with suppress(FileNotFoundError):  # it may have been moved away
             self.size_bytes = self.path.stat().st_size
-            if stage.is_offline:  # a finished film must survive a power cut; a show does not wait for that
+            if stage.is_offline:  # a finished file must survive a power cut; a show does not wait for fsync
                 sync_file(self.path)
                 sync_folder(self.path.parent)
 
@@ -232,7 +232,7 @@ class RecordSink:
         self._wanted = Path(argument)
         self._stage: Stage | None = None
         self._recordings: list[Recording] = []
-        """The last one is being recorded; the others ended with a change of size. One file each."""
+        """One per file: the last one is active, the others ended with a change of size."""
 
     @property
     def name(self) -> str:
@@ -276,7 +276,7 @@ class RecordSink:
         detail = ""
         if recordings:
             path = recordings[0].path
-            renamed = f" ({self._wanted} was there already)" if path != self._wanted else ""
+            renamed = f" ({self._wanted} already existed)" if path != self._wanted else ""
             more = f", first of {len(recordings)} files" if len(recordings) > 1 else ""
             detail = f"{path}{renamed}{more}, {sum(recording.seconds for recording in recordings):.1f} s"
             size_bytes = sum(recording.size_bytes for recording in recordings)

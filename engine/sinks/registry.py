@@ -1,4 +1,4 @@
-"""The table of sink kinds, and the check if they can run here. Imports none of their libraries."""
+"""The table of sink kinds, and which of them can run here. Imports none of their libraries."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -19,15 +19,15 @@ class SinkKind:
     argument: str
     """Description of the argument after `=`."""
     platform: str = ""
-    """`sys.platform` it needs; "" for any."""
+    """Required `sys.platform`; "" for any."""
     system: str = ""
-    """The platform's name for people."""
+    """The platform's name for messages."""
     packages: tuple[tuple[str, str], ...] = ()
     """(module, how to install it) of each module that must be importable."""
     is_on_gpu: bool = False
-    """Uses textures, and keeps objects of the GL context current at its start; it is reopened for a new context."""
-    brings_beside: bool = False
-    """Shown by other programs: if the main picture is published so, the run's other pictures are too."""
+    """True if it uses textures and holds objects of the GL context; it is reopened for a new context."""
+    includes_extras: bool = False
+    """True if it shows the picture to other programs; then the run's extra pictures are published the same way."""
 
 
 KINDS = {
@@ -39,10 +39,10 @@ KINDS = {
         system="macOS",
         packages=(
             ("syphon", "pip install 'syphon-python[opengl]'"),
-            ("OpenGL", "pip install 'syphon-python[opengl]'"),  # else its GL server raises ImportError
+            ("OpenGL", "pip install 'syphon-python[opengl]'"),  # its GL server needs it
         ),
         is_on_gpu=True,
-        brings_beside=True,
+        includes_extras=True,
     ),
     "spout": SinkKind(
         module="engine.sinks.spout",
@@ -52,17 +52,17 @@ KINDS = {
         system="Windows",
         packages=(("SpoutGL", "pip install SpoutGL, which needs Python 3.11 to 3.13"),),
         is_on_gpu=True,
-        brings_beside=True,
+        includes_extras=True,
     ),
     "shared": SinkKind(
-        module="engine.sinks.shared", sink="SharedSink", argument="name of the texture", brings_beside=True
+        module="engine.sinks.shared", sink="SharedSink", argument="name of the texture", includes_extras=True
     ),
     "ndi": SinkKind(
         module="engine.sinks.ndi",
         sink="NdiSink",
         argument="name of the source",
         packages=(("cyndilib", "pip install cyndilib"),),
-        brings_beside=True,
+        includes_extras=True,
     ),
     "record": SinkKind(
         module="engine.sinks.record",
@@ -86,7 +86,7 @@ class KindInfo:
     argument: str
     is_available: bool
     reason: str
-    """Reason why it is not available, with the next step; else ""."""
+    """Why it is unavailable, with the next step; "" if available."""
 
 
 def available_kinds() -> tuple[KindInfo, ...]:
@@ -112,7 +112,7 @@ def _is_installed(module: str) -> bool:
         return True
     try:
         return find_spec(module) is not None
-    except ValueError:  # another thread is importing it right now (cv2 removes itself and comes back)
+    except ValueError:  # another thread is importing it (cv2 removes and re-adds itself in sys.modules)
         return True
 
 

@@ -1,7 +1,7 @@
 """Publishes the picture in shared memory, for programs on the same machine: a frame ring (`engine.ipc.layout`).
 
-Other programs read it with `shared_reader.py`, a single file to copy. The newest picture wins, offline too: a slow
-reader misses pictures, and the engine never waits for it.
+Other programs read it with `shared_reader.py`, a single file to copy. Only the newest picture is kept, offline too: a
+slow reader misses pictures, and the engine never waits for it.
 """
 
 import os
@@ -20,14 +20,14 @@ class SharedSink:
         self.name = argument or TITLES[picture]
         self._ring: RingOwner | None = None
         self._frames = 0
-        self.caution = ""
+        self.warning = ""
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         other = find_ring(self.name, system_folder())
         if other is not None and other.writer.pid != os.getpid():
-            self.caution = (
-                f"shared: another engine (process {other.writer.pid}) publishes {self.name!r} too; readers take the "
-                "newer; give another name with --sink shared=NAME"
+            self.warning = (
+                f"shared: another engine (process {other.writer.pid}) also publishes {self.name!r}; readers use the "
+                "newer one; choose another name with --sink shared=NAME"
             )
         try:
             self._ring = FrameRing.create(self.name, stage.width, stage.height, fps=stage.fps)
@@ -46,7 +46,7 @@ class SharedSink:
         self._frames += 1
 
     def pump(self) -> None:
-        """Do nothing: each picture carries a heartbeat."""
+        """Do nothing: each picture is a heartbeat."""
 
     def drain(self) -> bool:
         return True

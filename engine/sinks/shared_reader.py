@@ -1,7 +1,7 @@
-"""Reads Multiverse's picture in another program. Copy this file: it needs only NumPy, nothing of Multiverse.
+"""Reads Multiverse's picture in another program. Copy this file: it needs only NumPy.
 
 reader = SharedReader("Multiverse")
-picture = reader.latest()  # (height, width, 4) uint8 RGBA, row 0 at the top; None until there is one
+picture = reader.latest()  # (height, width, 4) uint8 RGBA, row 0 at the top; None before the first
 
 Never blocks; follows changes of size and finds a restarted engine. The numbers are explained in engine/ipc/layout.py.
 """
@@ -22,13 +22,13 @@ UNTRACKED = {"track": False} if sys.version_info >= (3, 13) else {}
 class SharedReader:
     def __init__(self, name: str = "Multiverse") -> None:
         self.name, self.number, self.fence = name, 0, threading.Barrier(1)
-        self.ring: tuple[shared_memory.SharedMemory, memoryview, memoryview[int]] | None = None  # its bytes, its header
+        self.ring: tuple[shared_memory.SharedMemory, memoryview, memoryview[int]] | None = None  # bytes, header
         self.picture: np.ndarray | None = None
 
     def latest(self) -> "np.ndarray | None":
-        """The newest complete picture; the same array again while nothing is new."""
+        """The newest complete picture; the same array until there is a newer one."""
         if not self.ring or self.ring[2][1] >> 32 != 1 or time.time_ns() - self.ring[2][9] > 2e9:
-            self.connect()  # there was none, or it closed, or moved, or has had no heartbeat for 2 s
+            self.connect()  # no ring yet, or it closed, moved, or sent no heartbeat for 2 s
         if self.ring and (number := self.ring[2][8]) not in (0, self.number):
             _, data, words = self.ring
             shape = words[2] >> 32, words[2] & 0xFFFFFFFF, words[3] & 0xFFFFFFFF
@@ -38,7 +38,7 @@ class SharedReader:
             self.fence.wait(), self.fence.wait()  # locks and unlocks twice: a memory barrier, for ARM
             copy = np.frombuffer(data, np.uint8, np.prod(shape), at + 64).reshape(shape).copy()
             self.fence.wait(), self.fence.wait()
-            if was_whole and counters[0] == number:  # else it was overwritten: keep the picture before
+            if was_whole and counters[0] == number:  # else it was overwritten meanwhile: keep the previous picture
                 self.number, self.picture = number, copy
         return self.picture
 
@@ -47,9 +47,9 @@ class SharedReader:
         for path in FOLDER.glob("multiverse-*"):
             try:
                 memory = shared_memory.SharedMemory(path.name, **UNTRACKED)
-            except (OSError, ValueError):  # gone meanwhile, or still being made
+            except (OSError, ValueError):  # just removed, or still being created
                 continue
-            if not UNTRACKED and sys.platform != "win32":  # else our exit would unlink the memory for everybody
+            if not UNTRACKED and sys.platform != "win32":  # otherwise our exit unlinks the memory for all processes
                 resource_tracker.unregister(memory._name, "shared_memory")  # type: ignore[attr-defined]  # private
             assert memory.buf is not None  # it is open
             words = memoryview(bytes(memory.buf[:4096])).cast("Q")

@@ -13,14 +13,14 @@ from engine.values import PublishedFrame
 from osc_schema import ExtraPicture
 
 Picture = str
-"""One of the run's pictures: `main`, the Multiverse itself, or the name of an ExtraPicture. Each has its own size."""
+"""One of the run's pictures: `main`, the Multiverse itself, or the name of an ExtraPicture. Sizes may differ."""
 EXTRA_PICTURES: dict[Picture, ExtraPicture] = {}
 TITLES: dict[Picture, str] = {"main": "Multiverse"}
-"""The name that receivers see if the user gives none."""
+"""The default name that receivers see."""
 
 
 def declare_pictures(pictures: Iterable[ExtraPicture]) -> None:
-    """Let sinks be asked for these pictures beside the main one. Idempotent."""
+    """Allow sinks for these pictures besides the main one. Idempotent."""
     for picture in pictures:
         EXTRA_PICTURES[picture.name] = picture
         TITLES[picture.name] = picture_name(picture.name, TITLES["main"])
@@ -62,8 +62,8 @@ class SinkSpec:
         if kind not in KINDS or (colon and picture == "main"):
             what = f"picture {mark}:" if kind in KINDS else "kind"
             marks = ", ".join(f"{picture}:" for picture in EXTRA_PICTURES)
-            allowed = f"one of {', '.join(KINDS)}, or one after {marks}"
-            raise SinkError(f"sink {label!r}: there is no such {what}; {allowed}")
+            allowed = f"one of {', '.join(KINDS)}, optionally after {marks}"
+            raise SinkError(f"sink {label!r}: unknown {what}; choose {allowed}")
         return cls(kind=kind, argument=argument, picture=picture)
 
     @property
@@ -78,15 +78,15 @@ class Stage:
     width: int
     height: int
     fps: float
-    """Nominal; offline it is exact."""
+    """Nominal live, exact offline."""
     sample_rate_hz: int
     """Rate of the source's sound; 0 without sound."""
     audio_channels: int
     """Channels of the source's sound; 0 without sound."""
     is_offline: bool
-    """Offline a sink may wait and must lose nothing; live it never waits and may drop pictures."""
+    """Offline a sink may wait and must not lose anything; live it never waits and may drop pictures."""
     record_folder: Path
-    """Folder for files without a given name; created when needed."""
+    """Folder for files that the user did not name; created on demand."""
 
     def with_format(self, width: int, height: int, fps: float) -> "Stage":
         return dataclasses.replace(self, width=width, height=height, fps=fps)
@@ -98,8 +98,7 @@ class SinkStatus:
     name: str
     """The texture's name as receivers see it, or the file."""
     state: str
-    """running | finishing (writes what it still has) | retrying | failed (offline: not tried again) |
-    ended"""
+    """running | finishing (writing the rest) | retrying | failed (offline: no retry) | ended"""
     frames: int
     """Pictures published."""
     dropped: int
@@ -116,15 +115,15 @@ class SinkStatus:
 class Sink(Protocol):
     """Everything but `status` is called on the render thread, with its GL context current.
 
-    To fail, raise an exception from any of them: `SinkSet` then closes the sink, reports, and retries with a new one
-    later.
+    To fail, raise an exception from any method: `SinkSet` then closes the sink, reports it, and retries later with a
+    new one.
     """
 
     kind: str
     name: str
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
-        """Open. SinkUnavailableError if this system can never run it, SinkError for everything that can be fixed.
+        """Open. SinkUnavailableError if it can never run on this system, SinkError for anything the user can fix.
 
         `may_wait`, before a show and offline: return when everything is open. Otherwise never wait for a disk: open
         files on a thread, and raise its error from a later call.
@@ -140,7 +139,7 @@ class Sink(Protocol):
         """Called once a frame, after `publish`: for heartbeats and run loops."""
 
     def drain(self) -> bool:
-        """Start finishing, without waiting: no more frames follow. True once `close` will not wait either."""
+        """Start finishing without waiting; no more frames follow. True once `close` would not wait either."""
 
     def close(self) -> None:
         """Write what is left, waiting for it, and release everything. Idempotent; also called after a failure."""
@@ -150,15 +149,15 @@ class Sink(Protocol):
 
 
 @runtime_checkable
-class Cautious(Protocol):
-    """A sink that works but may have a warning."""
+class WarningSink(Protocol):
+    """A sink that may start with a warning."""
 
-    caution: str
-    """A warning in one line, from `start` on; "" for none."""
+    warning: str
+    """One line, set by `start`; "" for no warning."""
 
 
 @runtime_checkable
-class Taker(Protocol):
+class OnDemandSink(Protocol):
     """A sink that writes a picture on demand."""
 
     def take(self) -> None:

@@ -12,13 +12,13 @@ from engine.sinks.registry import KINDS
 from engine.sinks.sink import (
     EXTRA_PICTURES,
     TITLES,
-    Cautious,
+    OnDemandSink,
     Picture,
     Sink,
     SinkSpec,
     SinkStatus,
     Stage,
-    Taker,
+    WarningSink,
     picture_name,
 )
 from engine.system.backoff import MAX_DELAY_S, next_delay_s
@@ -29,11 +29,11 @@ from engine.values import PublishedFrame, ShownPicture
 log = logging.getLogger(__name__)
 
 
-MAX_SINKS = 16  # each may hold a thread and pictures, and OSC is unauthenticated
-MAX_ENDED = 64  # sinks remembered after they were stopped
+MAX_SINKS = 16  # each may hold a thread and pictures, and OSC is unauthenticated: bounds what a stranger can start
+MAX_ENDED = 64  # stopped sinks remembered for the status
 MAX_END_S = 4.0  # live, for all sinks together; the engine's shutdown takes 5 s at most
-MAX_STANDSTILL_S = 2.0  # after that, without progress; a sink that still writes may go on, to complete its file
-MAX_WRITING_S = 60.0  # limit for that, however much is left to write
+MAX_STANDSTILL_S = 2.0  # after MAX_END_S a sink that still makes progress may continue, to complete its file
+MAX_WRITING_S = 60.0  # limit for sinks with progress
 POLL_S = 0.005
 
 
@@ -51,27 +51,27 @@ class _Place:
     reason: str = ""
     """Reason of the last failure."""
     was_logged: bool = False
-    """The first failure's traceback is in the log; later ones are counted only."""
+    """True once a traceback was logged; later failures are only counted."""
     is_once: bool = False
-    """Stop it after one picture."""
+    """True to stop it after one picture."""
     end_error: Exception | None = None
     """Error from draining it."""
     is_drained: bool = False
-    """Nothing is left to write: closing will not wait."""
-    brought_by: "_Place | None" = None
+    """True if nothing is left to write, so closing does not wait."""
+    started_with: "_Place | None" = None
     """The main picture's sink that this one was started with, and is stopped with."""
 
     def is_for(self, spec: SinkSpec) -> bool:
-        """True if both specs mean the same sink; without an argument its name is the picture's title."""
-        own, asked_for = ((one.kind, one.picture, one.argument or TITLES[one.picture]) for one in (self.spec, spec))
-        return own == asked_for
+        """True if both specs mean the same sink; the default argument is the picture's title."""
+        own, requested = ((one.kind, one.picture, one.argument or TITLES[one.picture]) for one in (self.spec, spec))
+        return own == requested
 
     def drain(self) -> None:
         """Let the sink write what is left, without waiting; sets `is_drained`."""
         self.is_drained = self.sink is None or self.sink.drain()
 
     def status(self) -> SinkStatus:
-        sink = self.sink  # the render thread may remove it meanwhile
+        sink = self.sink  # local copy: the render thread may remove it
         if sink is None:
             return self.last
         now, last = sink.status(), self.last
@@ -84,24 +84,24 @@ class SinkSet:
     """Everything but `status` on the render thread with its GL context current. Close it before the renderer."""
 
     def __init__(self, stage: Stage, clock: Clock, report: Report, *, stopwatch: Clock | None = None) -> None:
-        """`clock` is the show's clock; `stopwatch` is real time, to limit the shutdown also offline."""
+        """`clock` is the show's clock; `stopwatch` is real time, so that shutdown timeouts work offline too."""
         self.stage = stage
         """Format of the main picture."""
-        self._stages_beside: dict[Picture, Stage] = {}
+        self._extra_stages: dict[Picture, Stage] = {}
         """Formats of the run's other pictures."""
         self._clock = clock
         self._stopwatch = stopwatch or SystemClock()
         self._report = report
-        self._asked_s: float | None = None
+        self._end_requested_s: float | None = None
         """Time at which the sinks were asked to end."""
-        self._moved: dict[int, tuple[int, float]] = {}
-        """From then on, by place: number of pictures published, and since when."""
+        self._progress: dict[int, tuple[int, float]] = {}
+        """Progress since then, by place: pictures published, and when that number last changed."""
         self._places: tuple[_Place, ...] = ()
         self._finishing: tuple[_Place, ...] = ()
         self._ended: tuple[_Place, ...] = ()
-        """The latest `MAX_ENDED` that were stopped during the run, for the status after `close`."""
+        """The latest `MAX_ENDED` sinks stopped during the run, for the status after `close`."""
         self._is_closed = False
-        load_kinds()  # now, so that a start during a show does not have to
+        load_kinds()  # imports now, not during a show
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -111,13 +111,13 @@ class SinkSet:
     def add_picture(self, picture: Picture, width: int, height: int, *, may_wait: bool = False) -> None:
         """Add a picture to the run, so that sinks can be started for it.
 
-        Wherever the main picture is published for other programs, this one is too, now and later; files only contain it
-        on request. Its size may change with each published frame, and its sinks follow.
+        Each sink that shows the main picture to other programs gets a second one for this picture, now and later; files
+        contain it only on request. Its size may change with each published frame, and its sinks follow.
         """
-        if picture not in self._stages_beside:
-            self._stages_beside[picture] = self.stage.with_format(width, height, self.stage.fps)
+        if picture not in self._extra_stages:
+            self._extra_stages[picture] = self.stage.with_format(width, height, self.stage.fps)
             for place in self._places:
-                self._bring(picture, place, may_wait)
+                self._start_extra(picture, place, may_wait)
 
     def start(self, spec: SinkSpec, *, may_wait: bool = False) -> None:
         """Open one more sink. SinkError or SinkUnavailableError if that fails or its name is in use.
@@ -126,106 +126,106 @@ class SinkSet:
         file that cannot be written is reported and retried later, like any failure.
         """
         for place in self._places:
-            if place.brought_by is not None and place.is_for(spec):
-                place.brought_by = None  # requested by name: independent from now on
+            if place.started_with is not None and place.is_for(spec):
+                place.started_with = None  # requested by name: independent from now on
                 return
-        place = self._asked_for(spec, may_wait)
+        place = self._open_within_limit(spec, may_wait)
         self._places += (place,)
-        for picture in self._stages_beside:
-            self._bring(picture, place, may_wait)
+        for picture in self._extra_stages:
+            self._start_extra(picture, place, may_wait)
 
-    def _asked_for(self, spec: SinkSpec, may_wait: bool) -> _Place:
-        asked_for = [place for place in (*self._places, *self._finishing) if place.brought_by is None]
-        if len(asked_for) >= MAX_SINKS:
-            raise SinkError(f"{spec.label}: {MAX_SINKS} sinks run already, and no more are allowed; stop one first")
-        return self._opened(spec, self._made(spec), may_wait)
+    def _open_within_limit(self, spec: SinkSpec, may_wait: bool) -> _Place:
+        requested = [place for place in (*self._places, *self._finishing) if place.started_with is None]
+        if len(requested) >= MAX_SINKS:
+            raise SinkError(f"{spec.label}: {MAX_SINKS} sinks are running, the maximum; stop one first")
+        return self._open(spec, self._make(spec), may_wait)
 
-    def _opened(self, spec: SinkSpec, sink: Sink, may_wait: bool) -> _Place:
+    def _open(self, spec: SinkSpec, sink: Sink, may_wait: bool) -> _Place:
         try:
             sink.start(self._stage_of(spec), may_wait=may_wait or self.stage.is_offline)
         except MultiverseError:
             sink.close()
             raise
-        except Exception as error:  # a sink may fail in any way, and the caller must get one line
+        except Exception as error:  # a sink may fail in any way; the caller gets one line
             log.exception("sink %s failed to start", spec.label)
             sink.close()
             raise SinkError(f"{spec.label}: {type(error).__name__}: {error}") from error
-        if isinstance(sink, Cautious) and sink.caution:
-            self._report(f"sink.{spec.label}", sink.caution)
-        return _Place(spec, sink, _nothing_yet(spec, sink.name), self._clock.now_s())
+        if isinstance(sink, WarningSink) and sink.warning:
+            self._report(f"sink.{spec.label}", sink.warning)
+        return _Place(spec, sink, _initial_status(spec, sink.name), self._clock.now_s())
 
-    def _made(self, spec: SinkSpec) -> Sink:
+    def _make(self, spec: SinkSpec) -> Sink:
         """Make a sink without starting it. SinkError if it must not run."""
         if spec.kind not in KINDS:
-            raise SinkError(f"sink {spec.kind!r}: there is no such kind; choose one of {', '.join(KINDS)}")
+            raise SinkError(f"sink {spec.kind!r}: unknown kind; choose one of {', '.join(KINDS)}")
         self._stage_of(spec)
         sink = make_sink(spec)
         if any(place.spec.kind == spec.kind and place.status().name == sink.name for place in self._places):
-            raise SinkError(f"{spec.label}: {sink.name} runs already; give the second one a name of its own")
+            raise SinkError(f"{spec.label}: {sink.name} is already running; give this one another name")
         return sink
 
-    def _bring(self, picture: Picture, main: _Place, may_wait: bool) -> None:
+    def _start_extra(self, picture: Picture, main: _Place, may_wait: bool) -> None:
         """Publish this picture where the main one is. A failure does not affect the main one."""
-        if main.spec.picture != "main" or not KINDS[main.spec.kind].brings_beside:
+        if main.spec.picture != "main" or not KINDS[main.spec.kind].includes_extras:
             return
         argument = picture_name(picture, main.spec.argument) if main.spec.argument else ""
         spec = SinkSpec(kind=main.spec.kind, argument=argument, picture=picture)
         if any(place.is_for(spec) for place in self._places):
             return
         try:
-            sink = self._made(spec)
+            sink = self._make(spec)
         except SinkError as error:
             self._report(f"sink.{spec.label}", str(error))
             return
         try:
-            place = self._opened(spec, sink, may_wait)
+            place = self._open(spec, sink, may_wait)
         except MultiverseError as error:
-            place = _Place(spec, None, _nothing_yet(spec, sink.name), self._clock.now_s())
+            place = _Place(spec, None, _initial_status(spec, sink.name), self._clock.now_s())
             self._fail(place, error)
-        place.brought_by = main
+        place.started_with = main
         self._places += (place,)
 
     def _stage_of(self, spec: SinkSpec) -> Stage:
         """The picture's format. SinkError if the run has no such picture."""
         if spec.picture == "main":
             return self.stage
-        if spec.picture not in self._stages_beside:
-            beside = EXTRA_PICTURES[spec.picture]
-            raise SinkError(f"{spec.label}: this run has no {beside.model}; give it a model ({beside.option})")
-        return self._stages_beside[spec.picture]
+        if spec.picture not in self._extra_stages:
+            extra = EXTRA_PICTURES[spec.picture]
+            raise SinkError(f"{spec.label}: this run has no {extra.model}; start it with {extra.option}")
+        return self._extra_stages[spec.picture]
 
     def stop(self, label: str, name: str | None = None) -> int:
         """Close the sinks of a label (`record`, `PICTURE:record`), or the one of that name or argument, for good.
 
         Returns their number. Sinks that were started along with them are closed too.
 
-        Live, a sink writes what is left while the show goes on; its state is then `finishing`.
+        Live, a sink finishes writing in the background, in state `finishing`.
         """
         chosen = tuple(
             place
             for place in self._places
             if place.spec.label == label and name in (None, place.spec.argument, place.status().name)
         )
-        leaving = tuple(place for place in self._places if place in chosen or place.brought_by in chosen)
+        leaving = tuple(place for place in self._places if place in chosen or place.started_with in chosen)
         self._places = tuple(place for place in self._places if place not in leaving)
         self._finishing += leaving
         self._finish()
         return len(chosen)
 
-    def publish(self, frame: PublishedFrame, beside: Mapping[Picture, ShownPicture] | None = None) -> None:
-        """Give a frame to every sink of the main picture, then each picture in `beside` to its own sinks.
+    def publish(self, frame: PublishedFrame, extras: Mapping[Picture, ShownPicture] | None = None) -> None:
+        """Give a frame to every sink of the main picture, then each picture in `extras` to its own sinks.
 
-        Those have the frame's number, time and sound. Pictures without a sink are not drawn.
+        Extra pictures get the frame's number, time and sound. Pictures without a sink are not drawn.
         """
         self._publish("main", frame)
-        for picture, shown in (beside or {}).items():
-            if picture in self._stages_beside:
+        for picture, shown in (extras or {}).items():
+            if picture in self._extra_stages:
                 self._follow_size(picture, shown)
                 kinds = [
                     KINDS[place.spec.kind] for place in self._places if place.sink and place.spec.picture == picture
                 ]
                 if kinds:
-                    self._publish(picture, _beside(frame, shown, is_drawn=any(kind.is_on_gpu for kind in kinds)))
+                    self._publish(picture, _extra_frame(frame, shown, is_drawn=any(kind.is_on_gpu for kind in kinds)))
         if any(place.is_once for place in self._places):
             self._finishing += tuple(place for place in self._places if place.is_once)
             self._places = tuple(place for place in self._places if not place.is_once)
@@ -236,9 +236,9 @@ class SinkSet:
                 self._attempt(place, partial(place.sink.publish, frame))
 
     def _follow_size(self, picture: Picture, shown: ShownPicture) -> None:
-        stage = self._stages_beside[picture]
+        stage = self._extra_stages[picture]
         if (shown.width, shown.height) != (stage.width, stage.height):
-            stage = self._stages_beside[picture] = stage.with_format(shown.width, shown.height, stage.fps)
+            stage = self._extra_stages[picture] = stage.with_format(shown.width, shown.height, stage.fps)
             self._set_format(picture, stage)
 
     def pump(self) -> None:
@@ -252,18 +252,18 @@ class SinkSet:
             self._finish()
 
     def take_snapshot(self, argument: str = "") -> int:
-        """Tell the snapshot sink of this argument, or every one, to write the next frame. Returns their number.
+        """Tell the snapshot sink with this argument, or all of them, to write the next frame. Returns their number.
 
         If none has this argument, one is opened for this picture only.
         """
         takers = 0
         for place in self._places:
-            if isinstance(place.sink, Taker) and argument in ("", place.spec.argument):
+            if isinstance(place.sink, OnDemandSink) and argument in ("", place.spec.argument):
                 place.sink.take()
                 takers += 1
         if argument and not takers:
-            place = self._asked_for(SinkSpec(kind="snapshot", argument=argument), may_wait=False)
-            assert isinstance(place.sink, Taker)
+            place = self._open_within_limit(SinkSpec(kind="snapshot", argument=argument), may_wait=False)
+            assert isinstance(place.sink, OnDemandSink)
             place.sink.take()
             place.is_once = True
             self._places += (place,)
@@ -275,10 +275,10 @@ class SinkSet:
         unchanged. Other pictures only take over the rate, as their sizes come with each frame."""
         self.stage = stage
         self._set_format("main", stage)
-        for picture, beside in tuple(self._stages_beside.items()):
-            if beside.fps != stage.fps:
-                self._stages_beside[picture] = beside.with_format(beside.width, beside.height, stage.fps)
-                self._set_format(picture, self._stages_beside[picture])
+        for picture, extra in tuple(self._extra_stages.items()):
+            if extra.fps != stage.fps:
+                self._extra_stages[picture] = extra.with_format(extra.width, extra.height, stage.fps)
+                self._set_format(picture, self._extra_stages[picture])
 
     def _set_format(self, picture: Picture, stage: Stage) -> None:
         for place in self._places:
@@ -293,12 +293,12 @@ class SinkSet:
         for place in self._places:
             if place.sink is not None and KINDS[place.spec.kind].is_on_gpu:
                 error = self._close(place)
-                if error is not None:  # the old context may be dead
+                if error is not None:  # expected if the old context is dead
                     self._note(place, error)
                 self._attempt(place, partial(self._retry, place))
 
     def status(self) -> tuple[SinkStatus, ...]:
-        """Status of all that run, wait or finish; after `close` how each ended, stopped ones first. Any thread."""
+        """Status of all sinks that run, wait for a retry or finish; after `close`, how each ended. Any thread."""
         if self._is_closed:
             return tuple(place.status() for place in (*self._ended, *self._places))
         finishing = (place.status() for place in self._finishing)
@@ -308,18 +308,18 @@ class SinkSet:
 
     def ask_to_end(self) -> None:
         """Tell every sink to write what is left, without waiting. No more frames follow; call `close` next."""
-        if self._asked_s is None:
-            self._asked_s = self._stopwatch.now_s()
+        if self._end_requested_s is None:
+            self._end_requested_s = self._stopwatch.now_s()
             for place in (*self._places, *self._finishing):
-                self._moved[id(place)] = place.status().frames, self._asked_s
+                self._progress[id(place)] = place.status().frames, self._end_requested_s
                 self._has_drained(place)
 
     def close(self) -> None:
         """Close every sink, waiting until its files are complete. Offline without a timeout.
 
-        Live, 4 s after `ask_to_end` we give up on sinks without progress: a disk that is gone must not block the
-        shutdown. A recording that still writes may finish, until it has written nothing for 2 s, for 60 s at most.
-        After that its file plays as far as it goes (`movie_file`), and its state is failed.
+        Live, 4 s after `ask_to_end` we abandon sinks without progress: a disk that is gone must not block the shutdown.
+        A recording that still writes may finish, until it has written nothing for 2 s, for 60 s at most. Its file then
+        plays up to that point (`movie_file`), and its state is failed.
         """
         self.ask_to_end()
         if not self.stage.is_offline:
@@ -330,18 +330,18 @@ class SinkSet:
         self._is_closed = True
 
     def _wait_until_drained(self) -> None:
-        """Wait for the sinks to drain; give up those without progress."""
-        assert self._asked_s is not None, "close asks first"
+        """Wait for the sinks to drain; abandon those without progress."""
+        assert self._end_requested_s is not None, "`close` calls `ask_to_end` first"
         late_s = 0.0
         waiting = [place for place in (*self._places, *self._finishing) if place.sink is not None]
         while waiting := [place for place in waiting if not self._has_drained(place)]:
             now_s = self._stopwatch.now_s()
             for place in waiting:
                 frames = place.status().frames
-                if self._moved[id(place)][0] != frames:
-                    self._moved[id(place)] = frames, now_s
-            late_s = now_s - self._asked_s
-            is_any_moving = any(now_s - self._moved[id(place)][1] < MAX_STANDSTILL_S for place in waiting)
+                if self._progress[id(place)][0] != frames:
+                    self._progress[id(place)] = frames, now_s
+            late_s = now_s - self._end_requested_s
+            is_any_moving = any(now_s - self._progress[id(place)][1] < MAX_STANDSTILL_S for place in waiting)
             if late_s > MAX_END_S and (not is_any_moving or late_s > MAX_WRITING_S):
                 break
             self._stopwatch.sleep_until(now_s + POLL_S)
@@ -358,7 +358,7 @@ class SinkSet:
         """Abandon a sink without closing it, which would block; its thread ends with the process."""
         place.last = place.status()
         place.sink = None
-        self._note(place, SinkError(f"{place.last.name} is not finished after {after_s:.0f} s; is the disk there?"))
+        self._note(place, SinkError(f"{place.last.name} not finished after {after_s:.0f} s; is the disk connected?"))
         place.last = replace(place.last, state="failed", detail=place.reason)
 
     def _finish(self) -> None:
@@ -405,7 +405,7 @@ class SinkSet:
             step()
         except MultiverseError as error:
             return error
-        except Exception as error:  # a sink may fail in any way, and must end neither the others nor the show
+        except Exception as error:  # a sink may fail in any way; others and the show go on
             if not place.was_logged:
                 log.error("sink %s failed", place.spec.label, exc_info=error)
                 place.was_logged = True
@@ -413,7 +413,7 @@ class SinkSet:
         return None
 
     def _fail(self, place: _Place, error: Exception) -> None:
-        """Close a failed sink. Live it is retried; offline never, because a file with a gap is useless."""
+        """Close a failed sink. Live it is retried; offline not, because a file with a gap is useless."""
         self._note(place, error)
         now_s = self._clock.now_s()
         if place.sink is not None:
@@ -447,11 +447,11 @@ class SinkSet:
         place.started_s = self._clock.now_s()
 
 
-def _beside(frame: PublishedFrame, shown: ShownPicture, *, is_drawn: bool) -> PublishedFrame:
+def _extra_frame(frame: PublishedFrame, shown: ShownPicture, *, is_drawn: bool) -> PublishedFrame:
     """Another picture of the run as a frame; `is_drawn` if a sink needs its texture."""
     texture = shown.draw_texture() if is_drawn else None
     return replace(frame, width=shown.width, height=shown.height, texture=texture, read_rgba=shown.read_rgba)
 
 
-def _nothing_yet(spec: SinkSpec, name: str) -> SinkStatus:
+def _initial_status(spec: SinkSpec, name: str) -> SinkStatus:
     return SinkStatus(kind=spec.kind, name=name, state="running", frames=0, dropped=0, picture=spec.picture)

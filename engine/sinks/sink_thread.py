@@ -12,8 +12,8 @@ log = logging.getLogger(__name__)
 def sink_thread(name: str, run: Callable[[], object], on_failure: Callable[[Exception], object]) -> GuardedThread:
     """A thread that calls `run` once and gives its error to `on_failure`, on that thread.
 
-    Nothing is reported here: `SinkSet` does it when the sink raises the error. Only unexpected errors are logged with
-    their traceback; ours, such as a full disk, say enough in one line.
+    `SinkSet` reports the error when the sink raises it. Only unexpected errors are logged with their traceback; ours,
+    such as a full disk, explain themselves in one line.
     """
 
     def guarded() -> None:

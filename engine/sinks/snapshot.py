@@ -1,12 +1,12 @@
 """Writes single pictures as PNG files, encoded on a thread.
 
     snapshot              each `take()` writes a file named from date and time in the record folder
-    snapshot=FILE.png     each `take()` writes FILE.png, then FILE 2.png, ...; without any, the last frame is written
+    snapshot=FILE.png     each `take()` writes FILE.png, then FILE 2.png, ...; without a `take()`, the last frame
     snapshot=FILE.png@S   the first frame at or after S seconds, plus one for each `take()`
 
-Only frames that are written are read back. Of the last frame we keep only its `read_rgba`, which works until the next
-draw, so the sinks must be closed before the renderer. A PNG's colours are not premultiplied: where alpha is below 255
-they are divided by it.
+Only frames that are written are read back. Of the last frame only its `read_rgba` is kept, which works until the next
+draw, so sinks must be closed before the renderer. PNG uses straight alpha: colours are divided by alpha where it is
+below 255.
 """
 
 import threading
@@ -65,10 +65,10 @@ class SnapshotSink:
 
     def set_format(self, stage: Stage) -> None:
         self._stage = stage
-        self._last = None  # its texture is gone
+        self._last = None  # its texture no longer exists
 
     def publish(self, frame: PublishedFrame) -> None:
-        self._last = None  # it cannot be read any more
+        self._last = None  # it can no longer be read
         self._raise_error()
         self._newest_s = frame.id.time_s
         is_due = self._at_s is not None and frame.id.time_s >= self._at_s - 1e-6
@@ -124,7 +124,7 @@ class SnapshotSink:
         """The file, or the number of files and their folder, for the status."""
         path, count = self._path, self._frames
         if path is None:
-            return "" if self._at_s is None else f"waits for {self._at_s:g} s"
+            return "" if self._at_s is None else f"waiting for {self._at_s:g} s"
         return str(path) if count <= 1 else f"{count} pictures in {path.parent}, the latest {path.name}"
 
     def _has_room(self) -> bool:
@@ -144,7 +144,7 @@ class SnapshotSink:
     def _raise_error(self) -> None:
         if self._error is not None:
             error, self._error = self._error, None
-            self._at_s = None  # do not complain about that picture as well
+            self._at_s = None  # report one error only
             raise error
 
     def _write_all(self) -> None:
@@ -190,7 +190,7 @@ class SnapshotSink:
             move_into_place(partial, path, patience_s=MAX_HELD_LIVE_S)
         except OSError as error:
             kept = f"; the picture is kept in {partial.name}" if isinstance(error, HeldFileError) else ""
-            with suppress(OSError):  # the same error may occur again
+            with suppress(OSError):  # removing may fail for the same reason
                 path.unlink(missing_ok=True)
                 if not kept:
                     remove_file(partial, missing_ok=True)

@@ -1,20 +1,20 @@
 """Keeps the source's sound in sync with the picture of a recording. Pure: no files, no threads.
 
 Problem: sound in a file has no time stamps of its own; its position is the number of samples before it. Live that
-number drifts from the pictures' times: the sound card's clock is not the computer's, blocks are lost, a device is
-unplugged and comes back.
+number drifts from the pictures' times: the sound card has its own clock, blocks are lost, a device is unplugged and
+reconnected.
 
-Solution: each block is expected to end at the time of its frame. If the track is off by more than a tenth of a second
-for longer than a second (a single late frame does not count), we insert silence or drop samples.
+Solution: each block should end at the time of its frame. If the track is off by more than a tenth of a second for
+longer than a second (so a single late frame does not count), we insert silence or drop samples.
 """
 
 import numpy as np
 
 from engine.values import AudioBlock
 
-MAX_OFFSET_S = 0.1  # EBU R37 allows 40 to 60 ms, but a block of a slow device is 50 ms by itself
-PATIENCE_S = 1.0
-AWAY_S = 0.25  # longer than any device's block
+MAX_OFFSET_S = 0.1  # EBU R37 allows 40 to 60 ms, but a slow device's block alone is 50 ms
+MIN_OFFSET_DURATION_S = 1.0
+MAX_BLOCK_S = 0.25  # longer than any device's block
 
 
 class SoundTrack:
@@ -22,7 +22,7 @@ class SoundTrack:
 
     def __init__(self, *, sample_rate_hz: int, channels: int, is_offline: bool) -> None:
         self.corrections = 0
-        """Number of times the track was resynchronised with the pictures."""
+        """How often the track was resynchronised with the pictures."""
         self._rate_hz = sample_rate_hz
         self._channels = min(channels, 2)
         self._is_offline = is_offline
@@ -38,7 +38,7 @@ class SoundTrack:
         frame is shown; sound before the first frame is dropped.
         """
         sound = stereo(block.samples) if block is not None else np.zeros((0, self._channels), np.float32)
-        if sound.shape[1] < self._channels:  # the source has become mono
+        if sound.shape[1] < self._channels:  # the source switched to mono
             sound = np.repeat(sound, 2, axis=1)
         sound = sound[:, : self._channels]
         if self._is_offline:
@@ -55,17 +55,17 @@ class SoundTrack:
 
     def _must_correct(self, missing: int, came: int, time_s: float) -> bool:
         """True to insert `missing` samples of silence now (if negative, to drop samples) before the `came` new ones."""
-        if not came and missing > AWAY_S * self._rate_hz:
+        if not came and missing > MAX_BLOCK_S * self._rate_hz:
             self.corrections += not self._is_away
             self._is_away = True
-        if self._is_away:  # insert silence as time passes, and the rest of it just before the sound comes back
+        if self._is_away:  # insert silence while the device is away, and the rest just before the sound returns
             self._is_away = not came
             return True
         if abs(missing) <= MAX_OFFSET_S * self._rate_hz:
             self._off_since_s = None
         elif self._off_since_s is None:
             self._off_since_s = time_s
-        elif time_s - self._off_since_s >= PATIENCE_S:
+        elif time_s - self._off_since_s >= MIN_OFFSET_DURATION_S:
             self._off_since_s = None
             self.corrections += 1
             return True

@@ -1,9 +1,9 @@
 """Publishes the picture as a Spout texture (Windows), shared on the GPU.
 
-Spout's shared texture belongs to DirectX, whose row 0 is the top, as ours is: `invert` is False for textures and
-pixels. SpoutGL takes positional arguments only. If a name is taken Spout adds a number (`Multiverse_1`); the status
-shows the actual name. Without a GL context (CPU renderer) Spout makes its own, shared by all its senders, and is given
-pixels. It notices changes of size by itself.
+Spout's shared texture is a DirectX one, whose row 0 is the top, like ours: `invert` is False for textures and pixels.
+SpoutGL takes positional arguments only. If a name is taken Spout adds a number (`Multiverse_1`); the status shows the
+actual name. Without a GL context (CPU renderer) Spout creates its own, shared by all its senders, and gets pixels. It
+follows changes of size by itself.
 """
 
 import ctypes
@@ -20,15 +20,14 @@ if TYPE_CHECKING:
     from SpoutGL import SpoutSender
 
 IS_INVERTED = False
-HOST_FBO = 0  # bound again after a send; the renderer binds its own before each draw
+HOST_FBO = 0  # rebound after a send; the renderer binds its own before each draw
 REFUSALS_BEFORE_FAILURE = 3
 
 
 class _OwnContext:
-    """The context that Spout makes if the renderer has none.
+    """The context that Spout creates if the renderer has none.
 
-    It is also current for later senders, which cannot tell it from a renderer's, and it must outlive the sender that
-    made it.
+    Later senders use it too, as they cannot tell it from a renderer's, so it must outlive the sender that created it.
     """
 
     def __init__(self) -> None:
@@ -137,7 +136,7 @@ class SpoutSink:
             )
 
     def _read_back_state(self) -> None:
-        """After the first picture, ask Spout for our actual name and for the way the texture is shared."""
+        """After the first picture, ask Spout for our actual name and the sharing mode."""
         new = _sender_names() - self._names_before
         if self.name not in new:
             numbered = sorted(name for name in new if name.startswith(f"{self.name}_"))

@@ -1,6 +1,6 @@
 """Publishes the picture as a Syphon texture (macOS), on the GPU.
 
-Syphon treats memory row 0 as the bottom of the picture, in GL and in Metal; ours is the top, so `is_flipped=True`. A
+Syphon takes memory row 0 as the bottom of the picture, in GL and in Metal; ours is the top, so `is_flipped=True`. A
 context made by moderngl has no NSOpenGLContext, which syphon-python would look for, so we pass its CGL pointer. Without
 GL, or after three GL errors in a row, pixels go through Syphon's Metal server instead.
 """
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from syphon import SyphonMetalServer, SyphonOpenGLServer
 
 OPENGL = "/System/Library/Frameworks/OpenGL.framework/OpenGL"
-CGL_CONTEXT_ENCODING = b"^{_CGLContextObject=}"  # as syphon-python declares it
+CGL_CONTEXT_ENCODING = b"^{_CGLContextObject=}"  # Objective-C type encoding, as in syphon-python
 PROCESS_NAME = "Multiverse"
 GL_ERRORS_BEFORE_METAL = 3
-GL_ERROR_FLAGS = 8  # a driver may have several; without a context it reports one endlessly
-METAL_TEXTURES = 3  # so that the GPU has two frames to copy a texture before it is overwritten
+GL_ERROR_FLAGS = 8  # flags a driver may have set; without a context it reports errors endlessly
+METAL_TEXTURES = 3  # gives the GPU two frames to copy a texture before it is overwritten
 
 
 def application_name() -> str:
-    """The application name under which receivers list our servers, from a server's description; "" if it has none.
+    """The application name under which receivers list our servers; "" if there is none.
 
-    Makes a private server and stops it. SinkUnavailableError or SinkError if Syphon cannot run.
+    Creates a private server, reads its description and stops it. SinkUnavailableError or SinkError if Syphon cannot
+    run.
     """
     require_available("syphon")
     try:
@@ -111,7 +112,7 @@ class SyphonSink:
     def publish(self, frame: PublishedFrame) -> None:
         import objc
 
-        with objc.autorelease_pool():  # otherwise Objective-C's objects would pile up each frame
+        with objc.autorelease_pool():  # otherwise Objective-C objects accumulate each frame
             if self._gl_server is None:
                 self._publish_pixels(frame.read_rgba())
             elif frame.texture is not None:
@@ -145,7 +146,7 @@ class SyphonSink:
 
     def _publish_texture(self, texture: TextureRef) -> None:
         assert self._gl_server is not None
-        self._take_gl_error()  # clear errors of the renderer: they are not Syphon's
+        self._take_gl_error()  # discard the renderer's errors, which are not Syphon's
         self._gl_server.publish_frame_texture(
             texture.glo, size=(texture.width, texture.height), is_flipped=True, target=texture.target
         )
@@ -171,7 +172,7 @@ class SyphonSink:
         self._metal_server.publish_frame_texture(texture, size=(width, height), is_flipped=True)
 
     def _stop_gl_server(self) -> None:
-        """Stop the server and restore the context: stopping makes the server's own current, which may be of an old
+        """Stop the server and restore the context: stopping activates the server's own, which may belong to an old
         renderer."""
         if self._gl_server is not None:
             current = self._gl.CGLGetCurrentContext()

@@ -1,4 +1,4 @@
-"""Files that get their own name only when they are complete: written in a hidden folder, renamed at the end."""
+"""Files that appear under their own name only when complete: written in a hidden folder, then renamed."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,7 +10,7 @@ from engine.system.work_folder import WorkFolder
 
 
 class WholeFile:
-    """`path` while it is being written, in a hidden folder beside it that belongs to one run.
+    """A file for `path`, written in a hidden folder beside it that belongs to one run.
 
     Leftovers of a killed run are removed by the next one. SinkError in one line; FolderBusyError if another run is
     writing the same file.
@@ -25,15 +25,15 @@ class WholeFile:
         """Path to write to; it does not exist yet."""
 
     def publish(self) -> None:
-        """Give the file its name, complete even after a power cut. On Windows, SinkError if another program holds the
-        old file; the new one then stays in the hidden folder, and the error says where."""
+        """Sync the file to disk and rename it to `path`. On Windows, SinkError if another program holds the old file;
+        the new one then stays in the hidden folder, and the error says where."""
         try:
             with one_line(self.path):
                 move_into_place(self.unfinished, self.path, patience_s=MAX_HELD_JOB_S)
         except SinkError as error:
             if isinstance(error.__cause__, HeldFileError):
-                self._place.close()  # so that `discard` removes nothing any more
-                raise SinkError(f"{error}; it is kept as {self.unfinished}") from error
+                self._place.close()  # so that `discard` keeps the new file
+                raise SinkError(f"{error}; the new file is {self.unfinished}") from error
             raise
         self._place.remove()
 
@@ -43,10 +43,10 @@ class WholeFile:
 
 
 def partial_path(path: Path) -> Path:
-    """Path of a file until it is complete, in a folder that no other run writes into."""
+    """Temporary path of a file until it is complete, in a folder used by one run only."""
     return path.with_name(f".{path.name}.partial")
 
 
 def one_line(path: Path) -> AbstractContextManager[None]:
-    """Turn an error of the system while writing `path` into SinkError."""
+    """Turn an OSError while writing `path` into SinkError."""
     return translate_errors({OSError: lambda error: f"{path}: cannot be written ({reason_of(error)})"}, as_=SinkError)

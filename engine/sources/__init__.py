@@ -8,17 +8,17 @@
     shared_ring.py  another engine's picture; published.py lists those in this machine's shared memory
     texture.py      a texture of another program, polled by the render thread: syphon.py, spout.py
     names.py        finds a sender by name; senders.py lists all senders and cameras
-    current.py      the current source, and the change to another one during a show
+    current.py      the current source, and switching to another one during a show
     video_file.py   a looped file; decoding.py reads it once, playout.py plays it by the clock,
-                    awaited_pictures.py finds the pictures that a damaged file has lost
+                    awaited_pictures.py detects pictures lost in a damaged file
     still.py        a picture file
     test_card.py    colours, orientation and motion for checking a rig, drawn in card_drawing.py
     pixels.py       converts any decoded picture to RGB
     pictures.py     for offline jobs: a video, a picture or a folder, each picture once; look.py: rate and colour tags;
                     batches.py: in groups; stream_copy.py: copies the other streams of a file;
-                    live_pictures.py: the newest picture of a camera or a stream whenever the job asks
+                    live_pictures.py: the newest picture of a camera or a stream, on demand
 
-Every source except a texture has a thread of its own, and the newest picture wins: `latest_frame()` only reads a
+Every source except a texture has its own thread and keeps only the newest picture: `latest_frame()` just reads a
 reference.
 """
 

@@ -1,4 +1,4 @@
-"""Groups the pictures that are read into batches for the model."""
+"""Groups input pictures into batches for the model."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.sources.pictures import InputPicture
 
-WAITING_BYTES = 256 * 2**20  # of queued pictures, on each side of the model
+WAITING_BYTES = 256 * 2**20  # queued pictures before and after the model
 MIN_WAITING, MAX_WAITING = 2, 8
 
 
@@ -35,13 +35,13 @@ def batches(pictures: Iterable[InputPicture], size: int) -> Iterator[Batch]:
 
 
 def batches_waiting(first: InputPicture, size: int) -> int:
-    """Length of the queue in batches: enough to hide a slow picture, without taking much memory."""
+    """Queue length in batches: hides a slow picture without taking much memory."""
     return min(max(WAITING_BYTES // (first.pixels.nbytes * size), MIN_WAITING), MAX_WAITING)
 
 
 def _batch(pictures: list[InputPicture]) -> Batch:
     if len(pictures) == 1:
         return Batch(pictures=tuple(pictures), pixels=pictures[0].pixels[None])
-    pixels = np.stack([picture.pixels for picture in pictures])  # here, not on the thread that feeds the model
+    pixels = np.stack([picture.pixels for picture in pictures])  # copied here, not on the model's thread
     parts = (replace(picture, pixels=part) for picture, part in zip(pictures, pixels, strict=True))
     return Batch(pictures=tuple(parts), pixels=pixels)

@@ -17,16 +17,16 @@ from engine.system.clock import Clock
 from engine.system.reporting import Report
 
 OPEN_TIMEOUT_S = 10.0
-BUSY_WAIT_S = 0.005  # between two pictures AVFoundation answers "try again" instead of waiting
+BUSY_WAIT_S = 0.005  # AVFoundation returns "try again" between pictures instead of waiting
 BUSY_OPENS = 20
 HINTS = {
-    "darwin": "; is it in use, or the permission missing (System Settings, Privacy & Security, {kind})?",
-    "win32": "; is it in use, or forbidden to desktop apps (Settings, Privacy & security, {kind})?",
+    "darwin": "; is it in use, or is the permission missing (System Settings, Privacy & Security, {kind})?",
+    "win32": "; is it in use, or blocked for desktop apps (Settings, Privacy & security, {kind})?",
 }
 
 
 class CameraSource(LiveSource):
-    """`open_container` opens the device again at each call; it raises SourceError or FFmpegError."""
+    """`open_container` reopens the device at each call; it raises SourceError or FFmpegError."""
 
     kind = "camera"
 
@@ -46,8 +46,8 @@ class CameraSource(LiveSource):
         with self._open_container() as container:
             stream = container.streams.best("video")
             if not isinstance(stream, VideoStream):
-                raise SourceError(f"{self.label}: gives no picture")
-            stream.thread_type = "SLICE"  # threads per picture would delay each by one or two pictures
+                raise SourceError(f"{self.label}: delivers no picture")
+            stream.thread_type = "SLICE"  # frame threading would add one or two pictures of latency
             packets = container.demux(stream)
             newest_s = self._clock.now_s()
             while not self._closing.is_set():
@@ -59,12 +59,12 @@ class CameraSource(LiveSource):
                 except av.ExitError:  # the read timeout of a stream
                     raise SourceError(f"{self.label}: no picture for {SILENT_S:.0f} s") from None
                 except (av.BlockingIOError, av.InvalidDataError) as error:
-                    if isinstance(error, av.InvalidDataError):  # a picture damaged on the wire
+                    if isinstance(error, av.InvalidDataError):  # damaged in transmission
                         yield None
                     if self._clock.now_s() - newest_s > SILENT_S:
                         raise SourceError(f"{self.label}: no picture for {SILENT_S:.0f} s") from None
                     self._closing.wait(BUSY_WAIT_S)
-                    packets = container.demux(stream)  # a generator that raised is spent
+                    packets = container.demux(stream)  # a failed generator ends; make a new one
                     continue
                 newest_s = self._clock.now_s() if frames else newest_s
                 for frame in frames:

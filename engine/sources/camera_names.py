@@ -1,7 +1,7 @@
 """Program that prints the cameras FFmpeg finds, as one line of JSON.
 
 It is a separate process because PyAV holds the GIL while FFmpeg asks the system (av/device.py). That takes DirectShow
-some tenths of a second, and a hanging driver for ever; the engine could not draw a frame meanwhile.
+some tenths of a second, and never ends with a hanging driver; the engine could not draw meanwhile.
 """
 
 import errno
@@ -10,7 +10,7 @@ import re
 import sys
 from typing import Any
 
-# As `dshow_cycle_devices` writes a device to FFmpeg's log: its name, what it gives, and the name that is its own.
+# A device in FFmpeg's log, from `dshow_cycle_devices`: its name, its media types, and its unique name.
 _DSHOW_DEVICE = re.compile(r'^"(.*)" \(([^()]*)\)\n +Alternative name "(.*)"$', re.MULTILINE)
 
 
@@ -41,8 +41,8 @@ def dshow_cameras(log: str) -> list[list[str]] | None:
 def _dshow_log() -> str:
     """FFmpeg's list of DirectShow devices, from its log.
 
-    On a machine without a camera or without a sound input `dshow_get_device_list` (libavdevice/dshow.c) only returns
-    EIO: Windows has no enumerator for an empty category. The log still lists the devices.
+    On a machine without a camera or without a sound input `dshow_get_device_list` (libavdevice/dshow.c) returns EIO,
+    because Windows has no enumerator for an empty category. The log still lists the devices.
     """
     import av
     import av.logging
@@ -55,7 +55,7 @@ def _dshow_log() -> str:
         with av.logging.Capture() as told:
             av.open("dummy", format="dshow", options={"list_devices": "true"}).close()
     except (av.FFmpegError, OSError):
-        pass  # always: AVERROR_EXIT
+        pass  # always raised: AVERROR_EXIT
     finally:
         av.logging.set_level(before[0])
         av.logging.set_skip_repeated(before[1])

@@ -1,10 +1,10 @@
-"""The current source of layer 5, and the change to another one during a show.
+"""The current source of layer 5, and switching to another one during a show.
 
     now ─► the picture          next ─► opened and started, waits for its first picture; then becomes `now`
 
-The current source plays until the next one has a picture. If that has none within 10 s it is closed and nothing
-changes, so a wrong name or a sender that is off never interrupts the picture. Closing can block, so it is done on a
-thread of its own; only textures of other programs are closed by the render thread, which owns them.
+The current source plays until the next one has a picture. If there is none within 10 s, the next one is
+closed and nothing changes, so a wrong name or an inactive sender never interrupts the picture. Closing may block, so it
+runs on a separate thread; only textures of other programs are closed by the render thread, which owns them.
 """
 
 import logging
@@ -23,8 +23,8 @@ from engine.values import VideoFrame
 log = logging.getLogger(__name__)
 
 MAX_WAIT_S: Final = 10.0  # a camera opens within five
-MAX_CLOSE_S: Final = 2.0  # for all sources that are being closed, together
-THE_END = "the engine ends"
+MAX_CLOSE_S: Final = 2.0  # for all closing sources together
+SHUTTING_DOWN = "the engine is shutting down"
 
 Ended = Callable[[str], None]
 """Called once, on the render thread, with "" when the source is shown, else with the reason. Must not wait."""
@@ -32,7 +32,7 @@ Ended = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenSource:
-    """A source and the word that chose it."""
+    """A source and the argument that selected it."""
 
     word: str
     source: Source | None
@@ -57,19 +57,19 @@ class CurrentSource:
         self._clock = clock
         self._now = first
         self._next: _Next | None = None
-        self._changing = threading.Lock()  # only held briefly: the render thread takes it once a frame
+        self._changing = threading.Lock()  # held only briefly, as the render thread takes it once a frame
         self._asked: deque[tuple[ChosenSource | None, Ended]] = deque()
         self._is_closed = False
         self._closing: list[GuardedThread] = []
 
     @property
     def word(self) -> str:
-        """The word that chose the current source."""
+        """The argument that selected the current source."""
         return self._now.word
 
     @property
-    def is_there(self) -> bool:
-        """True unless the current choice is none."""
+    def has_source(self) -> bool:
+        """True unless `none` is selected."""
         return self._now.source is not None
 
     def start(self) -> None:
@@ -85,8 +85,8 @@ class CurrentSource:
         self._refuse(chosen, ended)
 
     def keep(self, word: str, ended: Ended) -> bool:
-        """Keep showing the source chosen by this word, and cancel one that is waiting. False, without any effect, if
-        another source is shown, or will be in the next frame."""
+        """Keep the source selected by this word, and cancel a waiting one. False, without any effect, if another source
+        is shown, or will be in the next frame."""
         with self._changing:
             will_be_none = any(chosen is not None and chosen.source is None for chosen, _ in self._asked)
             if self._is_closed or word != (NOTHING.word if will_be_none else self._now.word):
@@ -130,7 +130,7 @@ class CurrentSource:
             self._asked.clear()
         for chosen, ended in asked:
             self._refuse(chosen, ended)
-        self._give_up(THE_END)
+        self._give_up(SHUTTING_DOWN)
         self._replace(NOTHING)
         end_s = time.perf_counter() + MAX_CLOSE_S
         for thread in self._closing:
@@ -138,10 +138,10 @@ class CurrentSource:
         self._closing.clear()
 
     def _refuse(self, chosen: ChosenSource | None, ended: Ended) -> None:
-        """Close a source that comes after the end. It was never polled, so no GL context holds anything of it."""
+        """Close a source that arrives after `close`. It was never polled, so it holds no GL objects."""
         if chosen is not None and chosen.source is not None:
             self._release(chosen.source)
-        ended(THE_END)
+        ended(SHUTTING_DOWN)
 
     def _begin(self, chosen: ChosenSource | None, ended: Ended) -> None:
         self._give_up("superseded by another choice")
@@ -164,7 +164,7 @@ class CurrentSource:
         elif self._clock.now_s() >= coming.until_s:
             status = coming.source.status()
             why = status.description if status.state == "lost" else f"{status.description}: no picture"
-            self._give_up(f"{why}; given up after {MAX_WAIT_S:.0f} s, the picture stays as it was")
+            self._give_up(f"{why}; gave up after {MAX_WAIT_S:.0f} s, the picture is unchanged")
 
     def _give_up(self, reason: str) -> None:
         coming, self._next = self._next, None
@@ -182,7 +182,7 @@ class CurrentSource:
             source.close()
             return
         self._closing = [thread for thread in self._closing if thread.is_alive]
-        guard = Guard(log, lambda key, line: None, "camera", "closing a source failed")  # it shows no more: log only
+        guard = Guard(log, lambda key, line: None, "camera", "closing a source failed")  # no longer shown: log only
         thread = GuardedThread("close a source", source.close, guard)
         thread.start()
         self._closing.append(thread)

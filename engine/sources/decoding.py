@@ -19,9 +19,9 @@ from engine.sources.awaited_pictures import AwaitedPictures
 from engine.sources.live import SILENT_S
 from engine.sources.stream import OPEN_TIMEOUT_S, shown_address
 
-DECODE_THREADS = 2  # live; more would take the cores that draw
-BAD_READS = 16  # this many failed reads in a row end the pass: the rest of the file is unreadable
-RECONNECTS = {"reconnect": "1"}  # if a server has closed the connection because we read too slowly
+DECODE_THREADS = 2  # live; more would compete with drawing for cores
+BAD_READS = 16  # after this many failed reads in a row the rest of the file counts as unreadable
+RECONNECTS = {"reconnect": "1"}  # a server may close the connection if we read too slowly
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders drop WebM's transparency
 USUAL_FPS = Fraction(25)  # for a file with neither time stamps nor a rate
 
@@ -76,15 +76,15 @@ def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
     except (av.FFmpegError, OSError) as error:
         is_empty = isinstance(path, Path) and path.is_file() and not path.stat().st_size
         reason = "it is empty" if is_empty else error.strerror
-        raise SourceError(f"{shown}: not a video or picture that can be read ({reason})") from None
-    # FFmpeg plays any text file as a terminal animation.
+        raise SourceError(f"{shown}: not a readable video or picture ({reason})") from None
+    # FFmpeg plays any text file as an ANSI animation.
     if container.format.name == "tty":
         container.close()
         raise SourceError(f"{shown}: a text file, not a video or picture")
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream) or stream.codec_context is None:
         container.close()
-        raise SourceError(f"{shown}: there is no picture that can be decoded in this file")
+        raise SourceError(f"{shown}: no picture in this file can be decoded")
     return container, stream
 
 
@@ -94,7 +94,7 @@ def _intervals(
     """Yield (start, end, frame), without gaps, from 0 to the exact length of the pass.
 
     A time stamp is only exact to half a tick of the file's clock. Matroska's tick is a millisecond, so 2/30 s is
-    written as 67 ms. Each picture therefore starts half a tick early; otherwise it would miss its own frame.
+    stored as 67 ms. Each picture therefore starts half a tick early; otherwise it could be shown one frame late.
     """
     first_s = previous_s = start_s = Fraction(0)
     waiting: DecodedFrame | None = None
@@ -103,7 +103,7 @@ def _intervals(
         if waiting is None:
             previous_s = first_s = stamp_s or Fraction(0)
         else:
-            if stamp_s is None or stamp_s <= previous_s:  # no time stamp, or not after the one before
+            if stamp_s is None or stamp_s <= previous_s:  # no time stamp, or not after the previous one
                 stamp_s = previous_s + _length_of(waiting, rate)
             end_s = stamp_s - first_s - half_tick_s
             yield start_s, end_s, waiting
@@ -146,7 +146,7 @@ def _decode(
     if awaited.stamps:
         for frame in _decoded_again(path, awaited.stamps):
             yield from checked(awaited.take(frame))
-    yield from checked(awaited.rest())
+    yield from checked(awaited.flush())
 
 
 def _packets(
@@ -162,9 +162,9 @@ def _packets(
         except (av.FFmpegError, OSError) as error:
             bad_reads += 1
             on_corrupt(str(error.strerror))
-            if bad_reads == BAD_READS or isinstance(error, av.ExitError):  # a server that has gone silent
+            if bad_reads == BAD_READS or isinstance(error, av.ExitError):  # a server stopped sending
                 return
-            packets = container.demux(stream)  # a generator that raised is spent; a new one resumes after the damage
+            packets = container.demux(stream)  # a failed generator ends; a new one resumes after the damage
             continue
         bad_reads = 0
         yield packet
@@ -172,7 +172,7 @@ def _packets(
 
 def _decoded_again(path: Path | str, stamps: frozenset[int]) -> Iterator[DecodedFrame]:
     """Decode the last pictures with these time stamps again, on one thread: with several, an error at the end of a file
-    discards the pictures that the others still had."""
+    discards the pictures still in the other threads."""
     try:
         container, stream = open_video(path)
         with container:
@@ -195,7 +195,7 @@ def _decoder_of(stream: VideoStream, path: Path | str) -> VideoCodecContext:
         decoder = CodecContext.create(name, "r")
     except av.codec.codec.UnknownCodecError:
         shown = path if isinstance(path, Path) else shown_address(path)
-        raise SourceError(f"{shown}: transparent, which takes {name}; the FFmpeg of PyAV here is without it") from None
+        raise SourceError(f"{shown}: transparent, which needs {name}; PyAV's FFmpeg here is built without it") from None
     assert isinstance(decoder, VideoCodecContext)
     return decoder
 

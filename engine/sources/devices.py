@@ -1,4 +1,4 @@
-"""Lists cameras, finds one by name or index, and knows the FFmpeg options to open it on each system.
+"""Lists cameras, finds one by name or index, and has the FFmpeg options to open it on each system.
 
 Linux: Video4Linux nodes, read from sysfs. macOS: AVFoundation; Windows: DirectShow, both listed by FFmpeg.
 """
@@ -16,15 +16,15 @@ from engine.errors import SourceError
 from engine.system.python_process import command, exit_reason, utf8_environment, without_console
 
 SYSFS = Path("/sys/class/video4linux")
-LIST_TIMEOUT_S = 10.0  # a new process and PyAV: 0.3 s, ten times that from a cold disk
-SIZE = "1280x720"  # every camera of the last fifteen years offers it, at 30 pictures a second in MJPEG
-# AVFoundation refuses a rate that the device does not list, and hardly any lists FFmpeg's default of 29.97.
+LIST_TIMEOUT_S = 10.0  # starting a process with PyAV takes 0.3 s, ten times that from a cold disk
+SIZE = "1280x720"  # supported by every camera of the last fifteen years, at 30 fps in MJPEG
+# AVFoundation rejects a rate that the device does not list, and few list FFmpeg's default of 29.97.
 MACOS_RATES = (30, 15, 60, 25)
 MACOS_PIXELS = ("uyvy422", "nv12")
 # In FFmpeg's list AVFoundation's screens come after the cameras (`avf_read_header`, libavdevice/avfoundation.m), so
 # that on a Mac without a camera the first screen is number 0.
 _MACOS_SCREEN = re.compile(r"Capture screen \d+")
-DSHOW_BUFFER_BYTES = 64 << 20  # DirectShow's default of 3 MB holds one raw 720p picture and drops the next
+DSHOW_BUFFER_BYTES = 64 << 20  # the default of 3 MB holds one raw 720p picture and drops the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +42,12 @@ class CameraDevice:
 
     @property
     def label(self) -> str:
-        """For a list: `0 FaceTime HD Camera`, `Capture screen 0`."""
+        """As shown in lists: `0 FaceTime HD Camera`, `Capture screen 0`."""
         return self.name if self.index is None else f"{self.index} {self.name}"
 
     @property
     def word(self) -> str:
-        """Word for `--camera`: a camera's index, as its name may be ambiguous or look like a file; a screen's name."""
+        """Argument for `--camera`: a camera's index, as names may be ambiguous or look like a file; a screen's name."""
         return self.name if self.index is None else str(self.index)
 
 
@@ -78,14 +78,14 @@ def list_video4linux(sysfs: Path) -> tuple[CameraDevice, ...]:
             place = int((node / "index").read_text(encoding="ascii"))
             name = (node / "name").read_text(encoding="utf-8", errors="replace").strip()
         except (OSError, ValueError):
-            continue  # unplugged while we were looking
+            continue  # unplugged meanwhile
         if place == 0:
             cameras.append(CameraDevice(index=int(node.name[5:]), name=name, id=f"/dev/{node.name}"))
     return tuple(sorted(cameras, key=lambda camera: camera.index or 0))
 
 
 def find_camera(wanted: int | str, cameras: Sequence[CameraDevice]) -> CameraDevice:
-    """Find a camera by index or name: the whole name, else a part that is unique; case does not matter. A screen has no
+    """Find a camera by index, full name or unique part of a name, ignoring case. A screen has no
     index, and a part of its name finds it only if no camera matches.
 
     SourceError, listing the cameras, if none or several match.
@@ -103,12 +103,12 @@ def find_camera(wanted: int | str, cameras: Sequence[CameraDevice]) -> CameraDev
     screens = "; ".join(camera.label for camera in cameras if camera.is_screen)
     there += f"; screens, by name: {screens}" if screens else ""
     if found:
-        raise SourceError(f"camera {wanted!r}: several have that name; give an index or all of the name ({there})")
-    raise SourceError(f"camera {wanted!r}: not found (cameras here: {there})")
+        raise SourceError(f"camera {wanted!r}: several match; give an index or the full name ({there})")
+    raise SourceError(f"camera {wanted!r}: not found (available: {there})")
 
 
 def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:
-    """Options to open `device` with, best first, least demanding last. `platform` as in `sys.platform`."""
+    """Options to try when opening `device`, from best to least demanding. `platform` as in `sys.platform`."""
     if platform == "darwin":
         return tuple(
             Attempt(
@@ -129,7 +129,7 @@ def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:
     return tuple(
         Attempt(format="v4l2", file=device.id, options=options)
         for options in (
-            # Raw 720p at 30 pictures a second is too much for USB 2: most cameras send it at 10.
+            # Raw 720p at 30 fps is too much for USB 2: most cameras send 10.
             {"video_size": SIZE, "framerate": "30", "input_format": "mjpeg"},
             {"video_size": SIZE, "framerate": "30"},
             {},
@@ -157,7 +157,7 @@ def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
         raise SourceError(f"{failed}{error.strerror or error})") from None
     try:
         found = json.loads(asked.stdout)
-    except ValueError:  # a driver may crash the process
+    except ValueError:  # a driver may have crashed the process
         raise SourceError(f"{failed}{exit_reason(asked.returncode)})") from None
     if isinstance(found, str):
         raise SourceError(f"{failed}{found})")

@@ -2,8 +2,8 @@
 
     open ─► read pictures ─► it ends, fails, or is silent for 5 s ─► wait (0.5 s, 1, ... 30) ─► open
 
-A source that comes back is found by the name it was chosen by. While it is away its last picture stays for 2 s; then
-there is none, and the show goes on without it.
+A source is found again under the name it was chosen by. While it is lost, its last picture stays for 2 s; then there is
+none, and the show goes on without it.
 """
 
 import logging
@@ -28,7 +28,7 @@ from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
 
-SILENT_S = 5.0  # a source without a picture for so long is closed and opened again
+SILENT_S = 5.0  # a source without a picture for this long is reopened
 RATE_PICTURES = 60  # pictures over which the rate is measured
 NOT_OFFLINE = "a live source cannot be used offline; use a video file"
 
@@ -89,10 +89,10 @@ class LatestPicture:
 
 
 class LiveSource(ABC):
-    """A source read on a thread of its own. Subclasses implement `pictures`."""
+    """A source with its own reading thread. Subclasses implement `pictures`."""
 
     kind: ClassVar[str]
-    """Its name in messages: camera, ndi, shared."""
+    """Kind in messages: camera, ndi, shared."""
 
     def __init__(self, name: str, *, clock: Clock, report: Report) -> None:
         self.name = name
@@ -113,10 +113,10 @@ class LiveSource(ABC):
         """
 
     def miss(self, problem: str) -> None:
-        """Report why the source cannot be opened yet, once for each `problem`."""
+        """Report why the source cannot be opened yet, once per `problem`."""
         if problem != self._picture.problem:
             self._picture.problem = problem
-            self._report("camera", f"{problem}; still looking for it")
+            self._report("camera", f"{problem}; still searching")
 
     def start(self) -> None:
         self._thread.start()
@@ -155,11 +155,11 @@ class LiveSource(ABC):
                         self._picture.lost += 1
                     else:
                         self._picture.take(pixels)
-            self._lose(f"{self.label}: it is gone")
+            self._lose(f"{self.label}: disconnected")
         except SourceError as error:
             self._lose(str(error))
 
     def _lose(self, problem: str) -> None:
         if not self._closing.is_set():
             self._picture.lose(problem)
-            self._report("camera", f"{problem}; it is tried again")
+            self._report("camera", f"{problem}; retrying")

@@ -1,10 +1,10 @@
-"""Pictures of a camera or a stream for a job that is slower than the source: always the newest, never a queue.
+"""Pictures of a camera or a stream for a job that is slower than the source: only the newest, no queue.
 
-    the device ─► a thread reads it as fast as it delivers ─► the newest picture ─► read(), when it asks
+    the device ─► a thread reads at its rate ─► the newest picture ─► read(), on demand
 
 A camera that is not read queues old pictures, and a server closes a stream that is not read. So the thread starts
 with the device and never waits for the job; pictures that arrived before `read` do not count. Time stamps are times of
-arrival, so that painted pictures play in real time.
+arrival, so that painted pictures play back in real time.
 """
 
 import logging
@@ -33,14 +33,14 @@ from engine.system.translate_errors import translate_errors
 log = logging.getLogger(__name__)
 
 TICK_S = Fraction(1, 1000)
-FIRST_TIMEOUT_S = 20.0  # opening takes 10 s at most and silence is noticed after 5, but a driver may simply hang
-MAX_AWAY_S = 10.0  # time to plug a cable in again; after that the job ends
-WAKE_S = 0.1  # a waiting main thread notices a signal within this time: on Windows it cannot interrupt a lock
-LIKELY_FPS = range(1, 1001)  # other values are missing, or the tick of the device's clock
+FIRST_TIMEOUT_S = 20.0  # opening takes up to 10 s and silence is detected after 5, but a driver may hang
+MAX_AWAY_S = 10.0  # time to reconnect a cable; after that the job ends
+WAKE_S = 0.1  # delay to notice a signal: on Windows it cannot interrupt a waiting lock
+LIKELY_FPS = range(1, 1001)  # other values are placeholders, or the device's clock rate
 
 
 class LivePictures:
-    """SourceError if it cannot be opened or delivers no picture. A later loss ends `read`; `counts.notes` say why."""
+    """SourceError if it cannot be opened or delivers no picture. A later loss ends `read`; `counts.notes` tell why."""
 
     kind: Kind = "live"
     expected: int | None = None
@@ -54,8 +54,8 @@ class LivePictures:
         comes_back: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        """`open_container` opens the device, and again after a loss; `opened` is used instead the first time.
-        `comes_back`: treat its end as a loss, as for a camera that was unplugged."""
+        """`open_container` opens the device, also after a loss; `opened`, if given, is used the first time.
+        `comes_back`: treat the end of the stream as a loss and reconnect, as for an unplugged camera."""
         self._clock = clock or SystemClock()
         self._camera = CameraSource(name, self._open, clock=self._clock, report=lambda key, message: None)
         self.label = self._camera.label
@@ -65,11 +65,11 @@ class LivePictures:
         self._rate = USUAL_FPS
         self._first: np.ndarray | None = None
         self._every = 0  # 0 before `read`
-        self._came = 0  # pictures since `read`
+        self._arrived = 0  # pictures since `read`
         self._newest: tuple[int, float, np.ndarray] | None = None  # number, time and pixels of the next one to yield
         self._newest_s = self._clock.now_s()
         self._problem = ""
-        self._losses = 0  # that it came back from
+        self._losses = 0  # followed by a reconnect
         self._is_ended = False
         self._changed = threading.Condition()
         self._closing = threading.Event()
@@ -82,17 +82,17 @@ class LivePictures:
                 self._changed.wait(WAKE_S)
         if self._first is None:
             self.close()
-            raise SourceError(self._problem or f"{self.label}: gives no picture")
+            raise SourceError(self._problem or f"{self.label}: delivers no picture")
         self.first = _picture(0, self._first, Fraction(0), 1 / self._rate)
         self.look = VideoLook(rate=self._rate, time_base=TICK_S, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=())
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
         """Yield the newest picture at each request, none twice, until `close`, `limit`, or the end of the stream. The
-        first is the next one to arrive, at 0 s. A picture's end is an estimate: it lasts as long as the one before."""
+        first is the next to arrive, at 0 s. A picture's end is an estimate: it lasts as long as the previous one."""
         if start:
             raise SourceError(f"{self.label}: a live source cannot be resumed")
         with self._changed:
-            self._came, self._newest, self._every = 0, None, every
+            self._arrived, self._newest, self._every = 0, None, every
         return self._read(every, limit)
 
     def close(self) -> None:
@@ -119,9 +119,9 @@ class LivePictures:
             if wanted == limit:
                 return
         if self._losses > 1:
-            self.counts.notes.append(f"{self.label}: was lost {self._losses} times")
+            self.counts.notes.append(f"{self.label}: disconnected {self._losses} times")
         if not self._closing.is_set():
-            left = self._came - 1 - previous
+            left = self._arrived - 1 - previous
             self.counts.decoded += left
             self.counts.passed_over += left
 
@@ -133,7 +133,7 @@ class LivePictures:
             return None if self._closing.is_set() else newest
 
     def _count(self, previous: int, number: int, every: int) -> None:
-        """Count picture `number` as handed out, and those since `previous` as not."""
+        """Count picture `number` as delivered, and those since `previous` as dropped or passed over."""
         between = number - previous - 1
         dropped = (number - 1) // every - previous // every
         self.counts.decoded += between + 1
@@ -152,11 +152,11 @@ class LivePictures:
                 break
             self._closing.wait(next_delay_s(failures))
         if not self._closing.is_set():
-            self.counts.notes.append(f"{self._problem}; the run ends here")
+            self.counts.notes.append(f"{self._problem}; the run stops here")
         self._end()
 
     def _read_until_lost(self) -> bool:
-        """Take pictures until the source ends or fails. True if it reached its end; `_problem` says why it stopped."""
+        """Take pictures until the source ends or fails. True if it reached its end; `_problem` tells why it stopped."""
         try:
             with (
                 translate_errors({av.FFmpegError: self.label, OSError: self.label}, as_=SourceError),
@@ -167,7 +167,7 @@ class LivePictures:
                         self._take(pixels)
                     elif self._every:
                         self.counts.unreadable += 1
-            self._problem = f"{self.label}: {'it is gone' if self._comes_back else 'has ended'}"
+            self._problem = f"{self.label}: {'disconnected' if self._comes_back else 'ended'}"
             return not self._comes_back
         except SourceError as error:
             self._problem = str(error)
@@ -182,15 +182,15 @@ class LivePictures:
             if self._problem:
                 if not self._losses:
                     away_s = now_s - self._newest_s
-                    self.counts.notes.append(f"{self._problem}; it came back, {away_s:.1f} s after its last picture")
+                    self.counts.notes.append(f"{self._problem}; reconnected {away_s:.1f} s after its last picture")
                 self._losses += 1
                 self._problem = ""
             self._first = pixels if self._first is None else self._first
             self._newest_s = now_s
             if self._every:
-                if self._came % self._every == 0:
-                    self._newest = self._came, now_s, pixels
-                self._came += 1
+                if self._arrived % self._every == 0:
+                    self._newest = self._arrived, now_s, pixels
+                self._arrived += 1
             self._changed.notify_all()
 
     def _open(self) -> InputContainer:

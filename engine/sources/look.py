@@ -8,7 +8,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from engine.sources.pixels import HD_LINES, UNSPECIFIED
 
-# Number of a matrix in a stream (AVCOL_SPC_...; ISO 23091-2, table 4) -> swscale's name for it.
+# Matrix number in a stream (AVCOL_SPC_...; ISO 23091-2, table 4) -> swscale's name.
 MATRICES = {
     1: Colorspace.ITU709,
     4: Colorspace.FCC,
@@ -62,21 +62,21 @@ TRANSFERS = {16: "PQ", 18: "HLG"}
 
 
 def lost_depth(first: DecodedFrame) -> str:
-    """One line on what is lost with 8 bits per colour, or "" if nothing is."""
+    """One line about what 8 bits per colour lose, or ""."""
     bits = max(component.bits for component in first.format.components)
     transfer = TRANSFERS.get(first.color_trc)
     if transfer is not None:
         return (
-            f"HDR ({transfer}, {bits} bits a colour) is not tone-mapped: it is taken as it is coded, with 8 bits, and "
-            f"a video keeps the tag {transfer}; for true colours make it SDR (BT.709) first"
+            f"HDR ({transfer}, {bits} bits a colour) is not tone-mapped: decoded values are kept, with 8 bits, and "
+            f"a video keeps the tag {transfer}; for correct colours convert it to SDR (BT.709) first"
         )
-    return f"{bits} bits a colour are taken, and written, as 8" if bits > 8 else ""
+    return f"{bits} bits a colour are reduced to 8" if bits > 8 else ""
 
 
 def look_of(
     first: DecodedFrame, rate: Fraction, tick_s: Fraction, aspect: Fraction, sound: tuple[str, ...]
 ) -> VideoLook:
-    """The look of a video, from its first picture. `aspect`: of a coded pixel, before the rotation."""
+    """The look of a video, from its first picture. `aspect`: of a pixel as coded, before rotation."""
     is_turned = round(first.rotation / 90) % 2 == 1
     is_rgb = first.format.is_rgb  # RGB has no matrix; the output will have one
     return VideoLook(

@@ -1,11 +1,11 @@
 """Finds a sender of another program by name.
 
-Programs name the same picture differently on each system, and few use their own name. Resolume (its programs are Arena
+Programs name the same picture differently on each system, often not after themselves. Resolume (its programs are Arena
 and Avenue) offers `Arena - Composition` and `Arena - Preview` with Spout, application `Arena` and server `Composition`
 with Syphon, shown as `Arena:Composition`, and `MACHINE (Arena - Composition)` with NDI. So we compare words and ignore
-the characters between them. Best match first: the whole name, the same words, a name with those words, a name with
-them inside other words. Among equal matches the finished picture (`Composition`) comes first and a `Preview` last;
-otherwise the listed order decides.
+the characters between them. Order of preference: the full name, the same words, a name containing those words, a name
+containing them inside other words. Among equal matches `Composition`, the final picture, comes first and `Preview`
+last; otherwise the listed order decides.
 """
 
 import re
@@ -22,9 +22,9 @@ def chosen_name(wanted: str, names: Sequence[str]) -> str | None:
 
 
 def not_found(kind: str, wanted: str, names: Sequence[str]) -> str:
-    """One line for people: the missing name, those present, and the name that was probably meant."""
+    """Message with the missing name, the available ones, and advice for Resolume."""
     advice = f"; {RESOLUME}: give {kind}:Arena or {kind}:Avenue" if "resolume" in wanted.casefold() else ""
-    return f"{kind} {wanted}: not found (there: {'; '.join(names) or 'none'}){advice}"
+    return f"{kind} {wanted}: not found (available: {'; '.join(names) or 'none'}){advice}"
 
 
 def _fit(wanted: str, name: str) -> int | None:

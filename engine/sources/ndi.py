@@ -1,8 +1,8 @@
 """Receives a picture over NDI, from another machine or another program here.
 
 cyndilib holds the GIL while it waits, so we never let it wait: we poll its frame sync every few milliseconds, which
-returns its newest picture at once (3 us). `Receiver.receive` cannot be used besides: every receiver of cyndilib has a
-frame sync, which takes most pictures away from it.
+returns its newest picture at once (3 us). `Receiver.receive` cannot be used: every receiver of cyndilib has a frame
+sync, which takes most pictures away from it.
 """
 
 import gc
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from cyndilib.finder import Finder, Source
     from cyndilib.video_frame import VideoFrameSync
 
-FIND_POLL_S = 0.1  # of the list of sources, until ours is in it
+FIND_POLL_S = 0.1  # polling interval for our source
 FRESH_FINDER_S = 2.0  # a finder queries the addresses it knows every 10 s, a new one at once
-GONE_S = 1.0  # a sender that only changes its size is back sooner
+GONE_S = 1.0  # a sender that only changes its size returns sooner
 FRAME_POLL_S = 0.004
 INSTALL = "pip install cyndilib"
 OPAQUE = 255
@@ -78,7 +78,7 @@ class NdiSource(LiveSource):
                 while self._clock.now_s() - made_s < FRESH_FINDER_S:
                     if self._closing.wait(FIND_POLL_S):
                         return None
-                    names = sorted(finder.update_sources())  # its own thread updates only every 5 s
+                    names = sorted(finder.update_sources())  # cyndilib's own thread updates only every 5 s
                     full_name = chosen_name(self.name, names)
                     if full_name is not None:
                         return finder.get_source(full_name)  # keeps the finder alive
@@ -88,7 +88,7 @@ class NdiSource(LiveSource):
 
 
 def release_finder(finder: "Finder") -> None:
-    """Break the reference cycle between a finder that is done and its sources, so that its sockets are closed.
+    """Break the reference cycle between a finder and its sources, so that its sockets are closed.
 
     Python's garbage collector would break it too, but a frame loop that leaves no garbage never triggers it: a minute
     of searching would leave 90 open files.
@@ -111,7 +111,7 @@ def open_finder() -> "Finder":
 def list_ndi(wait_s: float) -> tuple[str, ...]:
     """Full names of the NDI sources that answer within `wait_s`. SourceError if the library is missing."""
     finder = open_finder()
-    time.sleep(wait_s)  # sources are listed as they answer
+    time.sleep(wait_s)  # sources are listed as they respond
     return tuple(sorted(finder.update_sources()))
 
 

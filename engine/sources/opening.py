@@ -13,8 +13,8 @@ from engine.sources.source import Source
 from engine.system.clock import Clock
 from engine.system.reporting import Report
 
-# The kinds of source are imported when one is chosen: PyAV, Pillow and OpenCV take 20 to 190 ms each, and the
-# engine shows its first picture within 2.5 s of the command.
+# Kinds of source are imported on demand: PyAV, Pillow and OpenCV take 20 to 190 ms each, and the engine shows its
+# first picture within 2.5 s of the command.
 
 FROM_PROGRAMS = {
     "ndi": ("engine.sources.ndi", "NdiSource"),
@@ -22,7 +22,7 @@ FROM_PROGRAMS = {
     "syphon": ("engine.sources.syphon", "SyphonSource"),
     "spout": ("engine.sources.spout", "SpoutSource"),
 }
-"""Kinds of `KIND:NAME`, for pictures that other programs publish: module and class."""
+"""Module and class for each `KIND:NAME`, a picture that another program publishes."""
 EXAMPLES = {"ndi": "Arena", "shared": "Multiverse", "syphon": "Arena", "spout": "Arena"}
 """An example of a name for each kind; Resolume's programs are called Arena and Avenue."""
 
@@ -31,10 +31,10 @@ ADDRESS = r"(rtsps?|https?|rtmps?|srt|udp)://"
 
 def open_source(spec: str, *, offline: bool, clock: Clock, report: Report) -> Source | None:
     """Open `none`, `test`, a camera by index or name, `ndi:NAME` and the like, an address, a video file or a picture. A
-    file of such a name is written `./none`.
+    file with such a name is written `./none`.
 
-    SourceError, in one line, if it is missing or cannot be read; a program or an address may appear later. The caller
-    starts it, and polls a `Polled` one each frame on the render thread.
+    SourceError, in one line, if it is missing or cannot be read; programs and addresses may appear later. The caller
+    starts the source, and polls a `Polled` one each frame on the render thread.
     """
     if spec == "none":
         return None
@@ -51,7 +51,7 @@ def open_source(spec: str, *, offline: bool, clock: Clock, report: Report) -> So
 
 
 def is_offered(spec: str) -> bool:
-    """True if it may be chosen by message while the engine runs. Not files or addresses: OSC is unauthenticated."""
+    """True if it may be selected over OSC. Not files or addresses, because OSC is unauthenticated."""
     if spec in ("none", "test"):
         return True
     return re.match(ADDRESS, spec, re.IGNORECASE) is None and _opener_of(spec) is not None
@@ -62,7 +62,7 @@ def _opener_of(spec: str) -> Callable[..., Source] | None:
     kind, is_named, name = spec.partition(":")
     if is_named and kind in FROM_PROGRAMS:
         if not name:
-            raise SourceError(f"{spec!r} has no name; give a part of one ({kind}:{EXAMPLES[kind]})")
+            raise SourceError(f"{spec!r} lacks a name; give at least part of one ({kind}:{EXAMPLES[kind]})")
         return partial(_open_program, kind, name)
     if re.match(ADDRESS, spec, re.IGNORECASE):
         return partial(_open_address, spec)
@@ -87,7 +87,7 @@ def _open_camera(camera: int | str, *, clock: Clock, report: Report) -> Source:
     device = find_camera(camera, list_cameras())
     from engine.sources.camera import CameraSource, open_device
 
-    # If it was chosen by name, keep the name: a camera that is plugged in again may get another index.
+    # Keep the name if it was chosen by name: a camera that is plugged in again may get another index.
     return CameraSource(device.name, partial(open_device, camera), clock=clock, report=report)
 
 
@@ -98,7 +98,7 @@ def camera_of(spec: str) -> int | str | None:
     if sys.platform == "linux" and (node := re.fullmatch(r"/dev/video(\d+)", spec)):
         return int(node[1])
     path = Path(spec)
-    # Only files in this folder are checked: for `\\HOST\SHARE` Windows would contact that machine, with our password.
+    # Only files in this folder are checked: for `\\HOST\SHARE` Windows would send our credentials to that machine.
     is_path = path.anchor or len(path.parts) > 1 or re.fullmatch(r"\.\w{2,5}", path.suffix)
     return None if is_path or _is_there(path) else spec
 
@@ -106,7 +106,7 @@ def camera_of(spec: str) -> int | str | None:
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # not a valid file name, such as one that is too long
+    except OSError:  # an invalid file name, such as a too long one
         return False
 
 

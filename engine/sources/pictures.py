@@ -20,11 +20,11 @@ from engine.sources.pixels import to_rgb
 from engine.sources.still import is_still, read_still
 from engine.sources.stream import shown_address
 
-FOLDER_FPS = Fraction(25)  # of a video made from a folder
+FOLDER_FPS = Fraction(25)  # of a video created from a folder
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
 ALL_CORES = 0
 WHOLE = math.inf
-MISSING_END = 3  # a file shorter than declared by so many pictures was cut off; rounding accounts for fewer
+MISSING_END = 3  # a file this many pictures shorter than declared was truncated; rounding explains fewer
 
 Kind = Literal["video", "picture", "folder", "live"]
 
@@ -36,7 +36,7 @@ class InputPicture:
     name: str
     """Stem for files written for this picture: `frame_000012`, or its own file name without the suffix."""
     file_name: str
-    """Its own file name, or one for a picture of a video."""
+    """Its own file name; for a picture of a video, a generated one."""
     pixels: np.ndarray
     """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous."""
     start_s: Fraction
@@ -48,7 +48,7 @@ class InputPicture:
 class ReadCounts:
     """Counts of the pictures read. Written by the reading thread, read after it has ended.
 
-    decoded = passed_over + resumed + dropped + those that were handed out
+    decoded = passed_over + resumed + dropped + delivered
     """
 
     decoded: int = 0
@@ -58,11 +58,11 @@ class ReadCounts:
     resumed: int = 0
     """Skipped by `start`."""
     dropped: int = 0
-    """Replaced by a newer one of a live source before they were read."""
+    """Replaced by a newer picture of a live source before being read."""
     damaged: int = 0
-    """Decoded in part."""
+    """Decoded only partly."""
     unreadable: int = 0
-    """Could not be decoded."""
+    """Pictures that could not be decoded."""
     refitted: int = 0
     """Scaled, because their size differs from the first."""
     notes: list[str] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Pictures(Protocol):
     path: Path | str
     """Path or address for FFmpeg, to read its sound; an address may contain a password."""
     label: str
-    """Name for people: the path, the address without its password, or the camera."""
+    """Name for messages: the path, the address without its password, or the camera."""
     kind: Kind
     look: VideoLook
     first: InputPicture
@@ -81,7 +81,7 @@ class Pictures(Protocol):
     counts: ReadCounts
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
-        """Yield each `every`-th picture, at most `limit`, without the first `start` of them, which are done already.
+        """Yield each `every`-th picture, at most `limit`, skipping the first `start` of them, which are done already.
         Unreadable pictures are counted and skipped."""
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ def open_pictures(path: Path) -> Pictures:
         raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if stat.S_ISDIR(mode):
         return FolderPictures(path)
-    if not stat.S_ISREG(mode):  # it would wait for ever for a writer
+    if not stat.S_ISREG(mode):  # reading would wait for a writer
         raise SourceError(f"{path}: a pipe or a device, not a file or folder; a video is read more than once")
     return FolderPictures(path) if is_still(path) else VideoPictures(path)
 
@@ -130,9 +130,9 @@ class VideoPictures:
         timed = next(read_pass(path, reasons.append), None)
         if timed is None:
             reason = f" ({reasons[0]})" if reasons else ""
-            raise SourceError(f"{self.label}: not one picture can be decoded{reason}")
+            raise SourceError(f"{self.label}: no picture can be decoded{reason}")
         first_s = Fraction(timed.frame.pts or 0) * tick_s - self._origin_s
-        self._first_s = round(first_s / tick_s) * tick_s if tick_s else first_s  # the file's start is in microseconds
+        self._first_s = round(first_s / tick_s) * tick_s if tick_s else first_s  # start is in microseconds
         self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), tick_s, aspect, sound)
         self.first = self._picture(0, timed)
         if line := lost_depth(timed.frame):
@@ -159,7 +159,7 @@ class VideoPictures:
         if self._length_s and end_s < self._length_s - self._first_s - MISSING_END / self.look.rate:
             counts.notes.append(
                 f"{self._name}: ends after {float(end_s):.2f} s, but declares {float(self._length_s):.2f} s; "
-                "it seems to be cut off"
+                "it seems to be truncated"
             )
 
     def close(self) -> None:
@@ -171,7 +171,7 @@ class VideoPictures:
             number=number,
             name=f"frame_{number:06d}",
             file_name=f"frame_{number:06d}.png",
-            pixels=to_rgb(timed.frame, longest_px=WHOLE),  # pixels stay as wide as they are: so are those of the output
+            pixels=to_rgb(timed.frame, longest_px=WHOLE),  # keep the pixel aspect: the output has it too
             start_s=self._first_s + start_s,
             end_s=self._first_s + timed.end_s,
         )
@@ -179,7 +179,7 @@ class VideoPictures:
     def _on_corrupt(self, reason: str) -> None:
         self.counts.unreadable += 1
         if self.counts.unreadable + self.counts.damaged == 1:
-            self.counts.notes.append(f"{self._name}: is damaged; the first place: {reason}")
+            self.counts.notes.append(f"{self._name}: damaged; first error: {reason}")
 
 
 class FolderPictures:
@@ -201,7 +201,7 @@ class FolderPictures:
         reasons: list[str] = []
         first = next((found for number in range(len(self._files)) if (found := self._picture(number, reasons))), None)
         if first is None:
-            raise SourceError(reasons[0] if reasons else f"{path}: there is no picture in this folder")
+            raise SourceError(reasons[0] if reasons else f"{path}: no pictures in this folder")
         self.first = first
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
@@ -211,7 +211,7 @@ class FolderPictures:
                 self.counts.decoded += 1
                 self.counts.passed_over += 1
                 continue
-            picture = self._picture(number, self.counts.notes)  # decode those to skip too: a broken one does not count
+            picture = self._picture(number, self.counts.notes)  # decode skipped ones too: broken ones do not count
             if picture is None:
                 self.counts.unreadable += 1
                 continue
@@ -234,7 +234,7 @@ class FolderPictures:
             notes.append(str(error))
             return None
         if not pixels.flags.writeable:
-            pixels = pixels.copy()  # Pillow's own memory is read-only, and torch warns about that
+            pixels = pixels.copy()  # Pillow's memory is read-only, and torch would warn
         start_s = number / FOLDER_FPS
         return InputPicture(
             number=number,
@@ -247,13 +247,14 @@ class FolderPictures:
 
 
 def fitted(pictures: Iterator[InputPicture], size: tuple[int, int], counts: ReadCounts) -> Iterator[InputPicture]:
-    """Yield all pictures in the `size` (width, height) of the first, scaled and padded with black. Notes it once."""
+    """Yield all pictures in the `size` (width, height) of the first, scaled and padded with black; one note about
+    it."""
     for picture in pictures:
         height, width = picture.pixels.shape[:2]
         if (width, height) != size:
             if not counts.refitted:
                 counts.notes.append(
-                    f"from {picture.name} on the picture is {width}x{height}: scaled to the first, {size[0]}x{size[1]}"
+                    f"from {picture.name} on pictures are {width}x{height}: scaled to the first, {size[0]}x{size[1]}"
                 )
             counts.refitted += 1
             picture = replace(picture, pixels=_fit(picture.pixels, size))
@@ -272,7 +273,7 @@ def _fit(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _length_of(stream: VideoStream) -> Fraction | None:
-    """Duration of the pictures that the file declares; None if it only declares that of all its streams."""
+    """Declared duration of the video stream; None if only that of the whole file is declared."""
     if stream.duration and stream.time_base:
         return stream.duration * Fraction(stream.time_base)
     try:  # Matroska stores it as a tag: 00:01:02.345000000

@@ -4,10 +4,10 @@ import numpy as np
 from av.video.frame import VideoFrame as DecodedFrame
 from av.video.reformatter import Colorspace
 
-MAX_SIDE_PX = 4096  # 8K and photographs are reduced: 50 MB a picture would stall its upload, and no output is larger
+MAX_SIDE_PX = 4096  # 8K and photographs are reduced: uploading 50 MB would stall, and no output is larger
 
 UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
-HD_LINES = 576  # above this players treat an untagged file as BT.709 (swscale alone would assume BT.601)
+HD_LINES = 576  # above this players assume BT.709 for an untagged file (swscale would assume BT.601)
 
 
 def fitted_size(width: int, height: int, aspect: float = 1.0, *, longest_px: float = MAX_SIDE_PX) -> tuple[int, int]:
@@ -18,7 +18,7 @@ def fitted_size(width: int, height: int, aspect: float = 1.0, *, longest_px: flo
 
 
 def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous; over black, rotated as tagged.
+    """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous; over black, rotated according to its tag.
 
     `pixel_aspect` is the width of a pixel divided by its height. Pictures above `longest_px` are reduced. Colours
     follow the file's tags; HDR is not tone-mapped. The conversion runs in FFmpeg without the GIL.
@@ -30,7 +30,7 @@ def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0, *, longest_px: float 
         width=width,
         height=height,
         src_colorspace=Colorspace.ITU709 if _is_untagged_hd(frame) else None,
-        threads=1,  # one picture takes 0.3 ms at 720p; swscale's own threads would take the renderer's cores
+        threads=1,  # 0.3 ms per 720p picture; swscale's own threads would compete with the renderer
     )
     if has_alpha:
         pixels = over_black(pixels)

@@ -1,8 +1,8 @@
 """Plays timed pictures by the clock.
 
 A thread converts the next few pictures ahead of time; `latest_frame` returns the one that is due when it is called. So
-a picture changes exactly with the frame that should show it. A thread that slept until the due time would be late by
-its wake-up time, which shows as judder if the file's rate is the engine's.
+a picture changes exactly with the frame that should show it. A thread sleeping until the due time would be late by its
+wake-up time, which is visible as judder if the file has the engine's rate.
 """
 
 import logging
@@ -23,23 +23,23 @@ from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
 
-AHEAD = 3  # pictures ready: covers reopening the file at the end of a loop; at 4K they take 75 MB
-LATE_S = 0.25  # if further behind, the rest is delayed instead of played faster
-# A picture is due this much before the frame that first shows it. Frames are late more often than early. So if both
-# rates match, changes keep clear of the moment of the call, and no picture is shown twice because a frame was early.
+AHEAD = 3  # pictures prepared: covers reopening the file at the end of a loop; 75 MB at 4K
+LATE_S = 0.25  # if further behind, the schedule is shifted instead of catching up
+# A picture is due this long before the frame that first shows it. Frames are late more often than early, so with equal
+# rates a slightly early frame does not show the previous picture again.
 LEAD_S = 0.004
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """One picture to show from `start_s` on, in seconds from the first shot; never decreases."""
+    """A picture shown from `start_s` on, in seconds from the first shot; `start_s` never decreases."""
 
     start_s: float
     read_pixels: Callable[[], np.ndarray]
 
 
 class Playout:
-    """`open_shots` restarts the shots at each call; after an error it is called again, with growing delays.
+    """`open_shots` restarts the shots at each call; after an error it is retried with growing delays.
 
     When the shots end the last picture stays. Playing pauses while `latest_frame` is not called.
     """
@@ -64,7 +64,7 @@ class Playout:
         self._index = 0
         self._origin_s: float | None = None
         self.problem = ""
-        """Reason for the loss; empty while it plays."""
+        """Why it is lost; "" while it plays."""
         self.skipped = 0
         """Pictures whose time had passed before they were shown."""
         self._guard = Guard(log, lambda key, problem: self._lose(problem), "source", name)
@@ -81,7 +81,7 @@ class Playout:
 
     def latest_frame(self) -> VideoFrame | None:
         now_s = self._clock.now_s()
-        with self._change:  # held only briefly by both threads
+        with self._change:  # both threads hold it only briefly
             self._is_starved = not self._ahead
             if self._origin_s is None and self._ahead:
                 self._origin_s = now_s - self._ahead[0].time_s - LEAD_S
@@ -137,7 +137,7 @@ class Playout:
                     return
                 is_slow = self._move_when_late(shot.start_s) and self._is_starved
             if is_slow:
-                self._report("source slow", f"{self._name}: cannot be decoded at its own rate here; it plays slower")
+                self._report("source slow", f"{self._name}: too slow to decode at its own rate; it plays slower")
             frame = VideoFrame(pixels=shot.read_pixels(), index=self._index, time_s=shot.start_s, source=self._name)
             with self._change:
                 self._index += 1
@@ -146,7 +146,7 @@ class Playout:
                 self._lost_since_s = None
 
     def _move_when_late(self, start_s: float) -> bool:
-        """If `start_s` is long past, shift the schedule so that its picture is due at the next call."""
+        """If far behind `start_s`, shift the schedule so that its picture is due at the next call."""
         if self._origin_s is None or self._clock.now_s() - (self._origin_s + start_s) <= LATE_S:
             return False
         self._origin_s = None

@@ -11,7 +11,7 @@ from engine.ipc.ring_folder import read_info, system_folder
 from engine.sources.names import chosen_name, not_found
 from engine.system.clock import Clock
 
-POLL_S = 0.25  # for a ring; also the silence after which a ring is checked for its writer
+POLL_S = 0.25  # interval of the search for a ring; also the silence after which its writer is checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +60,10 @@ def list_shared() -> tuple[SharedPicture, ...]:
 
 
 class SharedWatch:
-    """Reads the picture of an engine's ring by name; when that ring ends, finds the next one. One thread."""
+    """Reads an engine's ring by name; when that ring ends, finds the next one. Used by one thread."""
 
     def __init__(self, wanted: str, clock: Clock, *, others_only: bool) -> None:
-        """`wanted` is a name or a part of it. `others_only`: never this process's own ring, which would be a loop."""
+        """`wanted` is a name or a part of it. `others_only`: ignore this process's own ring, which would feed back."""
         self._wanted = wanted
         self._clock = clock
         self._others_only = others_only
@@ -72,10 +72,11 @@ class SharedWatch:
         self._newest_s = 0.0
         self._look_at_s = clock.now_s()
         self.problem = ""
-        """Reason why there is no ring now; empty while there is one."""
+        """Why there is no ring now; "" while there is one."""
 
     def latest(self, spare: np.ndarray | None = None) -> RingFrame | None:
-        """The newest complete frame, the same object while nothing is new; None before the first and without a ring.
+        """The newest complete frame, the same object until there is a newer one; None before the first and without a
+        ring.
 
         Never waits. `spare` as in `RingReader.latest`.
         """
@@ -90,7 +91,7 @@ class SharedWatch:
             self._frame, self._newest_s = frame, now_s
         elif now_s - self._newest_s > POLL_S and self._reader.state != "live":
             self.close()
-            self.problem = f"shared {self._wanted}: it is gone"
+            self.problem = f"shared {self._wanted}: no longer published"
         return self._frame
 
     def close(self) -> None:

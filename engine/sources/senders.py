@@ -1,8 +1,8 @@
-"""Lists the pictures available now, cameras and senders of other programs, each with the word that chooses it.
+"""Lists the available pictures, cameras and senders of other programs, each with the argument that selects it.
 
-Each library is polled on the thread it belongs to. Syphon and Spout belong to the render thread, which polls them twice
-a second; their list is in memory. Shared memory, cameras and NDI may take long, so another thread polls them. NDI is
-polled only on request: systems warn about programs that scan the network.
+Each library is polled on its own thread. Syphon and Spout belong to the render thread, which polls them twice a second;
+their list is in memory. Shared memory, cameras and NDI may take long, so another thread polls them. NDI is
+polled only on request, because systems warn about programs that scan the network.
 """
 
 import importlib
@@ -35,13 +35,13 @@ TEXTURES = {"darwin": ("engine.sources.syphon", "SyphonServers"), "win32": ("eng
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureSender:
-    """One picture that can be chosen, from a camera or another program."""
+    """A selectable picture, from a camera or another program."""
 
     kind: str
     """One of `TITLES`."""
     name: str
     word: str
-    """Word for `--camera` and `/camera/open`."""
+    """Argument of `--camera` and `/camera/open`."""
 
     @property
     def title(self) -> str:
@@ -58,7 +58,7 @@ def of_camera(camera: CameraDevice) -> PictureSender:
 
 
 class Textures(Protocol):
-    """The list of Syphon or Spout; made and used on the render thread."""
+    """The list of Syphon or Spout; created and used on the render thread."""
 
     kind: str
 
@@ -66,8 +66,8 @@ class Textures(Protocol):
 
 
 def texture_list() -> Callable[[], Textures] | None:
-    """Load the library of this system's texture sharing. Returns a function that makes its list, or None if there is
-    none. Any thread; may take a moment."""
+    """Load the library of this system's texture sharing. Returns a function that creates its list, or None if there is
+    none. Any thread; slow."""
     if PLATFORM not in TEXTURES:
         return None
     module_name, list_name = TEXTURES[PLATFORM]
@@ -75,7 +75,7 @@ def texture_list() -> Callable[[], Textures] | None:
     try:
         module.load_library(module_name)
     except SourceError:
-        return None  # it is not installed; `doctor` reports that
+        return None  # not installed; `doctor` reports that
     made: Callable[[], Textures] = getattr(module, list_name)
     return made
 
@@ -93,16 +93,14 @@ def list_textures() -> tuple[PictureSender, ...]:
 
 
 class SenderLists:
-    """Lists of all kinds. `poll` on the render thread, `look` and `close` on others, the rest on any."""
+    """Lists of all kinds. `poll` on the render thread, `refresh` and `close` on others, the rest on any."""
 
     def __init__(self, clock: Clock, own: Callable[[], Collection[tuple[str, str]]] = tuple) -> None:
-        """`own`: kind and name of this engine's own outputs, which are left out, as they would be a loop."""
+        """`own`: kind and name of this engine's own outputs, which are left out, as they would feed back."""
         self._clock = clock
         self._own = own
-        # Only logged: the list is for a menu, and nothing that plays depends on it.
-        self._guard = Guard(
-            log, lambda key, line: None, "camera", "the list of senders failed and is not asked for again"
-        )
+        # Only logged, as the list is just for a menu.
+        self._guard = Guard(log, lambda key, line: None, "camera", "the list of senders failed and is not polled again")
         self._looking = threading.Lock()
         self._has_loaded = False
         self._make: Callable[[], Textures] | None = None
@@ -113,9 +111,9 @@ class SenderLists:
         self._cameras: tuple[PictureSender, ...] = ()
         self._finder: Finder | None = None
         self.wants_ndi = False
-        """True to search the network for NDI at the next `look`."""
+        """True to search the network for NDI at the next `refresh`."""
         self.now: tuple[PictureSender, ...] = ()
-        """Cameras first; replaced as a whole by `look`."""
+        """Cameras first; replaced as a whole by `refresh`."""
 
     def poll(self) -> None:
         """Poll Syphon or Spout, twice a second. Call it once a frame; never waits, never raises."""
@@ -124,7 +122,7 @@ class SenderLists:
             return
         self._look_at_s = now_s + POLL_S
         self._polled = self._guard.attempt(self._ask_textures)
-        if self._guard.failures:  # another program's list must not cost our frame
+        if self._guard.failures:  # another program's list must not delay a frame
             self._make = None
 
     def _ask_textures(self) -> tuple[PictureSender, ...]:
@@ -132,19 +130,19 @@ class SenderLists:
         there = self._textures = self._textures or self._make()
         return tuple(of_program(there.kind, name) for name in there.names())
 
-    def look(self, *, with_cameras: bool = False) -> tuple[PictureSender, ...]:
+    def refresh(self, *, with_cameras: bool = False) -> tuple[PictureSender, ...]:
         """Poll the rest and update `now`. Returns the Syphon servers or Spout senders that have appeared since the last
-        call; none if another thread is still polling. SourceError if NDI is not available."""
+        call; empty if another thread is still polling. SourceError if NDI is not available."""
         if with_cameras:
             self._cameras = _cameras()
         if not self._looking.acquire(blocking=False):
             return ()
         try:
-            return self._put_together()
+            return self._combined()
         finally:
             self._looking.release()
 
-    def _put_together(self) -> tuple[PictureSender, ...]:
+    def _combined(self) -> tuple[PictureSender, ...]:
         if not self._has_loaded:
             self._has_loaded, self._make = True, texture_list()
         own, polled = self._own(), self._polled

@@ -10,11 +10,11 @@ from engine.sources.live import LiveSource
 from engine.sources.published import SharedWatch
 
 POLL_S = 0.002
-TO_RGB = {1: cv2.COLOR_GRAY2RGB, 4: cv2.COLOR_RGBA2RGB}  # alpha is premultiplied: without it the picture is over black
+TO_RGB = {1: cv2.COLOR_GRAY2RGB, 4: cv2.COLOR_RGBA2RGB}  # alpha is premultiplied: dropping it composites over black
 
 
 class SharedRing(LiveSource):
-    """Another engine's ring by name, or a part of it; the next one when that ends."""
+    """Another engine's ring by name, or a part of it; reconnects to the next one when that ends."""
 
     kind = "shared"
 

@@ -7,14 +7,14 @@ from engine.values import VideoFrame
 
 SourceState = Literal["starting", "playing", "lost"]
 
-HOLD_S = 2.0  # a lost source keeps its last picture for so long: hides a hiccup, but not a dead camera
+HOLD_S = 2.0  # a lost source keeps its last picture this long: hides a hiccup, but not a dead camera
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus:
     state: SourceState
     description: str
-    """Its name, or the reason while it is lost."""
+    """Its name; while it is lost, the reason."""
     width: int = 0
     height: int = 0
     fps: float = 0.0
@@ -22,7 +22,7 @@ class SourceStatus:
     frames: int = 0
     """Pictures delivered since the start."""
     lost: int = 0
-    """Pictures that could not be decoded or were too late to be shown, plus the number of disconnects."""
+    """Pictures that could not be decoded or came too late, plus the number of disconnects."""
 
 
 class Source(Protocol):
@@ -30,9 +30,9 @@ class Source(Protocol):
         """Start playing. Does nothing offline."""
 
     def latest_frame(self) -> VideoFrame | None:
-        """The picture to show now; None before the first, and once the source was lost for 2 s. Never blocks.
+        """The picture to show now; None before the first, and when the source has been lost for 2 s. Never blocks.
 
-        Any thread. The same picture is the same object, so that it is uploaded only once.
+        Any thread. An unchanged picture is the same object, so that it is uploaded only once.
         """
 
     def frame_at(self, time_s: float) -> VideoFrame | None:

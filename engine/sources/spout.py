@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PLATFORM = sys.platform
 IS_INVERTED = False
-HOST_FBO = 0  # bound again after a picture; the renderer binds its own before each draw
+HOST_FBO = 0  # rebound after a picture; the renderer binds its own before each draw
 
 
 class SpoutSource(TextureSource):
@@ -49,7 +49,7 @@ class SpoutSource(TextureSource):
 
     def connect(self, name: str) -> None:
         if not self._opengl.wglGetCurrentContext():
-            raise SourceError(f"{self.label}: needs OpenGL; this run draws without (--renderer gl)")
+            raise SourceError(f"{self.label}: needs OpenGL, which this run does not use (--renderer gl)")
         assert self._receiver is not None
         self._receiver.setReceiverName(name)
         self._has_sender = True
@@ -59,7 +59,7 @@ class SpoutSource(TextureSource):
 
         assert self._receiver is not None
         is_received = self._receiver.receiveImage(self._pixels, enums.GL_RGBA, IS_INVERTED, HOST_FBO)
-        if self._receiver.isUpdated():  # the sender was found, or has another size: the next call fills the array
+        if self._receiver.isUpdated():  # connected, or the size changed: the next call fills the array
             self._pixels = np.zeros((self._receiver.getSenderHeight(), self._receiver.getSenderWidth(), 4), np.uint8)
             return None
         if not self._receiver.isConnected():

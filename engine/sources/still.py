@@ -12,9 +12,9 @@ from engine.sources.source import SourceStatus
 from engine.values import VideoFrame
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "JPEG2000")
-# An explicit list, because Pillow also opens MPEG video and other things as pictures; FFmpeg gets the rest.
-MOVING_FORMATS = ("GIF", "PNG")  # FFmpeg plays their animations
-STUCK_FORMATS = ("WEBP", "AVIF")  # FFmpeg does not play their animations
+# Explicit, because Pillow would also open MPEG videos as pictures; FFmpeg reads all others.
+ANIMATED_FORMATS = ("GIF", "PNG")  # FFmpeg plays their animations
+UNPLAYABLE_FORMATS = ("WEBP", "AVIF")  # FFmpeg does not play their animations
 
 
 class StillPicture:
@@ -51,26 +51,26 @@ def is_still(path: Path) -> bool:
     try:
         with _open(path) as image:
             is_animated = getattr(image, "is_animated", False)
-            if is_animated and image.format in STUCK_FORMATS:
+            if is_animated and image.format in UNPLAYABLE_FORMATS:
                 raise SourceError(f"{path}: animated {image.format} cannot be played; convert it to MP4 or GIF")
-            return not (is_animated and image.format in MOVING_FORMATS)
+            return not (is_animated and image.format in ANIMATED_FORMATS)
     except UnidentifiedImageError:
         return False
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return True  # a broken picture: `read_still` raises the reason
+        return True  # broken: `read_still` raises the reason
 
 
 def read_still(path: Path, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, rotated as EXIF says, over black, reduced if above `longest_px`."""
+    """(height, width, 3) uint8 RGB, rotated according to EXIF, over black, reduced if above `longest_px`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large photographs are fine
             with _open(path) as image:
                 size = fitted_size(*image.size, longest_px=longest_px)
-                image.draft("RGB", size)  # lets a JPEG decode at a fraction of its size
+                image.draft("RGB", size)  # lets a JPEG be decoded at reduced size
                 upright = ImageOps.exif_transpose(image)
     except Image.DecompressionBombError:
-        raise SourceError(f"{path}: too large a picture (the limit is 179 megapixels)") from None
+        raise SourceError(f"{path}: picture too large (the limit is 179 megapixels)") from None
     except (OSError, ValueError, SyntaxError) as error:
         raise SourceError(f"{path}: the picture cannot be read ({error})") from None
     upright = _to_8_bit(upright)

@@ -9,17 +9,17 @@ from engine.errors import SourceError
 from engine.sources.live import SILENT_S
 
 OPEN_TIMEOUT_S = 10.0
-# FFmpeg reads ahead to probe a stream, and its picture is late by that much.
+# FFmpeg reads ahead to probe a stream, which adds latency.
 OPTIONS = {"fflags": "nobuffer", "probesize": "500000", "analyzeduration": "500000", "fpsprobesize": "0"}
 SCHEME_OPTIONS = {
-    "rtsp": {"rtsp_flags": "prefer_tcp"},  # over UDP lost packets tear pictures; servers without TCP still work
+    "rtsp": {"rtsp_flags": "prefer_tcp"},  # lost UDP packets tear pictures; UDP is still the fallback
     "rtsps": {"rtsp_flags": "prefer_tcp"},
     "udp": {"overrun_nonfatal": "1"},  # a full buffer drops pictures, not the stream
 }
 
 
 def shown_address(url: str) -> str:
-    """The address without user, password and query, for messages and the page. SourceError if it is no address."""
+    """The address without user, password and query, for messages and the page. SourceError if it is invalid."""
     try:
         parts = urlsplit(url)
     except ValueError:  # its text may contain the password
@@ -30,7 +30,7 @@ def shown_address(url: str) -> str:
 def open_stream(url: str) -> InputContainer:
     """Open a stream. A read that waits `SILENT_S` raises av.ExitError. SourceError if it cannot be opened."""
     container = open_address(url)
-    # Neither is sent in real time: it would play too fast and then stall.
+    # Neither arrives in real time: it would play too fast and then stall.
     is_list = is_playlist(container)
     if is_list or is_file(container, url):
         container.close()
@@ -46,7 +46,7 @@ def is_playlist(container: InputContainer) -> bool:
 
 
 def is_file(container: InputContainer, url: str) -> bool:
-    """True if it has a known end."""
+    """True if it has a known duration."""
     return url.lower().startswith("http") and container.duration is not None
 
 

@@ -1,5 +1,4 @@
-"""Copies streams of a file unchanged into another one: the sound beside new pictures, or the pictures beside new
-sound."""
+"""Copies streams of a file unchanged into another file: its sound with new pictures, or its pictures with new sound."""
 
 import io
 from collections.abc import Iterator
@@ -17,20 +16,20 @@ if TYPE_CHECKING:
 
     _Packet = Packet[Stream]
 
-MAX_UNTIMED = 64  # packets: a picture depends on one at most 16 later (H.264 and H.265 keep no more)
+MAX_UNTIMED = 64  # packets: a picture depends on one at most 16 later (the reference limit of H.264 and H.265)
 
 
 class StreamCopy:
-    """Reads the added streams of the source in a second pass, never further than `copy_until` says."""
+    """Reads the added streams of the source in a second pass, only as far as `copy_until` requests."""
 
     def __init__(self, path: Path | str, into: OutputContainer, *, has_early: bool) -> None:
         """`has_early`: `into` accepts packets before time 0, such as AAC's priming; else they are dropped."""
         self.damage = ""
-        """Reason why the source could not be read to its end, or ""."""
+        """Why the source could not be read to its end, or ""."""
         self._into = into
         self._source: InputContainer = av.open(str(path), metadata_errors="replace")
         self.origin_s = Fraction(self._source.start_time or 0, 1_000_000)
-        """Time of the source's clock that becomes time 0 of the copies."""
+        """Source time that becomes time 0 of the copies."""
         self._tracks: dict[int, Stream] = {}
         self._has_early = has_early
         self._packets: Iterator[_Packet] | None = None
@@ -75,13 +74,13 @@ class StreamCopy:
     def _read(self) -> "Iterator[_Packet]":
         """Yield packets from time 0 on, in decoding order.
 
-        If the times of sound go back, as in an edited broadcast, it continues after the packet before, as pictures do
-        (decoding.py). That keeps them in sync; containers refuse decreasing times anyway.
+        If the sound's times go back, as in an edited broadcast, it continues after the previous packet, as pictures do
+        (decoding.py). That keeps them in sync; containers reject decreasing times anyway.
         """
         tracks = [self._source.streams[index] for index in self._tracks]
         if not tracks:
             return
-        newest: dict[int, tuple[int, int]] = {}  # when the last packet of a track begins and ends
+        newest: dict[int, tuple[int, int]] = {}  # start and end of the last packet of each track
         try:
             for packet in with_decoding_times(self._source.demux(tracks)):
                 assert packet.dts is not None  # set by `with_decoding_times`
@@ -109,8 +108,8 @@ def with_decoding_times(packets: "Iterator[_Packet]") -> "Iterator[_Packet]":
     """Add missing decoding times.
 
     Matroska stores only presentation times. If pictures depend on later ones, FFmpeg does not know the decoding times
-    of the first packets until it has seen more. They get the ticks before the first known time. A track without any
-    after MAX_UNTIMED packets is assumed to be decoded in presentation order.
+    of the first packets until it has seen more. They get the ticks before the first known time. A track without one
+    in MAX_UNTIMED packets is assumed to be decoded in presentation order.
     """
     waiting: dict[int, list[_Packet]] = {}
     untimed: set[int] = set()
@@ -132,7 +131,7 @@ def with_decoding_times(packets: "Iterator[_Packet]") -> "Iterator[_Packet]":
             yield early
         before.clear()
         yield packet
-    for left in waiting.values():  # a track of a picture or two
+    for left in waiting.values():  # very short tracks
         yield from _decoded_as_shown(left)
 
 
@@ -143,7 +142,7 @@ def _decoded_as_shown(packets: "list[_Packet]") -> "Iterator[_Packet]":
 
 
 def can_hold(container: str, stream: Stream) -> bool:
-    """True if FFmpeg can write such a stream into such a container. It only fails when it writes the header."""
+    """True if FFmpeg can write such a stream into such a container. FFmpeg fails only when it writes the header."""
     with av.open(io.BytesIO(), "w", format=container) as trial:
         try:
             trial.add_stream_from_template(stream)

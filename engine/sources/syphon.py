@@ -1,6 +1,6 @@
 """Receives a Syphon server's picture (macOS) through Metal, which needs no GL context.
 
-Syphon's surfaces follow OpenGL: memory row 0 is the bottom of the picture, so the rows are flipped.
+Syphon surfaces use OpenGL's convention: memory row 0 is the bottom of the picture, so the rows are flipped.
 """
 
 import sys
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from syphon import SyphonMetalClient, SyphonServerDescription, SyphonServerDirectory
 
 PLATFORM = sys.platform
-RUN_LOOP_S = 0.001  # the directory would otherwise wait a second for news
+RUN_LOOP_S = 0.001  # the directory waits a second by default
 
 
 class SyphonSource(TextureSource):
@@ -34,17 +34,17 @@ class SyphonSource(TextureSource):
         self._client: SyphonMetalClient | None = None
 
     def poll(self) -> None:
-        """Run macOS's run loop, which updates the list of servers, then poll as every source."""
+        """Run macOS's run loop, which updates the list of servers, then poll like other sources."""
         import CoreFoundation
         import objc
 
-        with objc.autorelease_pool():  # otherwise Objective-C's objects would pile up each frame
+        with objc.autorelease_pool():  # otherwise Objective-C objects accumulate each frame
             CoreFoundation.CFRunLoopRunInMode(CoreFoundation.kCFRunLoopDefaultMode, 0, True)
             super().poll()
 
     def names(self) -> list[str]:
         if self._servers is None:
-            self._servers = SyphonServers()  # made here, on the render thread
+            self._servers = SyphonServers()  # created on the render thread
         return self._servers.names()
 
     def connect(self, name: str) -> None:
@@ -107,7 +107,7 @@ def load_library(label: str) -> None:
 
 
 def shown_name(server: "SyphonServerDescription") -> str:
-    """`Arena:Composition`, or just one of the two if the other is empty."""
+    """`Arena:Composition`, or only one of the two if the other is empty."""
     return ":".join(part for part in (server.app_name, server.name) if part)
 
 

@@ -1,7 +1,7 @@
 """Base of sources that receive a texture of another program, with Syphon or Spout. Untested on a real Mac or PC.
 
-Both libraries belong to the render thread (all GL is on one thread, which also runs macOS's run loop). So these sources
-have no thread: the frame loop polls them. The tests check both against the libraries' published interfaces.
+Both libraries must be used on the render thread (all GL is on one thread, which also runs macOS's run loop). So these
+sources have no thread: the frame loop polls them. Tests check both against the libraries' published interfaces.
 """
 
 import logging
@@ -23,7 +23,7 @@ from engine.values import VideoFrame
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5  # interval of the search for a sender
-MAX_WAIT_S = 4.0  # after failures in a row
+MAX_WAIT_S = 4.0  # maximum retry delay
 
 
 class TextureSource(ABC):
@@ -38,7 +38,7 @@ class TextureSource(ABC):
         self._clock = clock
         self._report = report
         self._picture = LatestPicture(self.label, name, clock)
-        # Errors of another program's texture must not end our frame.
+        # Errors in another program's texture must not abort our frame.
         self._receiving = Guard(log, lambda key, problem: self._lose(problem), "camera", self.label)
         self._releasing = Guard(log, report, "camera", self.label)
         self._is_connected = False
@@ -47,7 +47,7 @@ class TextureSource(ABC):
 
     @abstractmethod
     def names(self) -> list[str]:
-        """Names of the senders that other programs publish now."""
+        """Names of the senders that other programs publish."""
 
     @abstractmethod
     def connect(self, name: str) -> None:
@@ -106,7 +106,7 @@ class TextureSource(ABC):
             problem = not_found(self.kind, self.name, names)
             if problem != self._picture.problem:
                 self._picture.problem = problem
-                self._report("camera", f"{problem}; still looking for it")
+                self._report("camera", f"{problem}; still searching")
             return False
         self.connect(name)
         self._is_connected = True
@@ -117,8 +117,8 @@ class TextureSource(ABC):
         self._failures += 1
         self._look_at_s = self._clock.now_s() + next_delay_s(self._failures, max_s=MAX_WAIT_S)
         self._picture.lose(problem)
-        self._report("camera", f"{problem}; it is tried again")
+        self._report("camera", f"{problem}; retrying")
 
     def _release(self) -> None:
         self._is_connected = False
-        self._releasing.attempt(self.disconnect)  # fails if the context is dead
+        self._releasing.attempt(self.disconnect)  # fails if the context was lost

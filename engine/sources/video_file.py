@@ -59,7 +59,7 @@ class VideoFile:
                 self._pictures_in_pass += 1
                 continue
             if previous is None:
-                raise SourceError(f"{self._path}: not one picture can be decoded")
+                raise SourceError(f"{self._path}: no picture can be decoded")
             self._duration_s = previous.end_s
             position_s %= self._duration_s
             self._rewind()
@@ -102,18 +102,19 @@ class VideoFile:
                 count += 1
                 length_s = picture.end_s
             if count == 0:
-                raise SourceError(f"{self._path}: not one picture can be decoded")
+                raise SourceError(f"{self._path}: no picture can be decoded")
             if count == 1:
                 return
             start_s += length_s
 
     def _read_first(self) -> TimedPicture:
-        """The first picture. Undecodable ones before it are counted when played; here they only explain a failure."""
+        """The first picture. Undecodable ones before it are counted during playback; here they only explain a
+        failure."""
         reasons: list[str] = []
         for picture in read_pass(self._path, reasons.append):
             return picture
         reason = f" ({reasons[0]})" if reasons else ""
-        raise SourceError(f"{self._path}: not one picture can be decoded{reason}")
+        raise SourceError(f"{self._path}: no picture can be decoded{reason}")
 
     def _rewind(self) -> None:
         self._pass = read_pass(self._path, self._count_corrupt)

@@ -16,7 +16,7 @@ from engine.system.clock import SteppedClock
 from tests.support import fake_portaudio
 from tests.support.fake_portaudio import Device, FakePortAudio, HostApi
 
-# In place of PyAV: what it reads in FFmpeg's log of AVFoundation (`avf_read_header`, libavdevice/avfoundation.m).
+# Replaces PyAV: what it reads from FFmpeg's log of AVFoundation (`avf_read_header`, libavdevice/avfoundation.m).
 PYAV = """
 class FFmpegError(Exception):
     pass
@@ -34,7 +34,7 @@ def enumerate_input_devices(form):
 
 @pytest.fixture
 def mac_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """`mac_with("FaceTime HD Camera", ...)`: a Mac with these video devices; they are asked for in a child process."""
+    """`mac_with("FaceTime HD Camera", ...)`: a Mac with these video devices, which a child process lists."""
 
     def make(*video: str) -> None:
         (tmp_path / "av.py").write_text(PYAV.format(video=video), encoding="utf-8")
@@ -44,14 +44,14 @@ def mac_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     return make
 
 
-def test_on_a_mac_without_a_camera_number_0_is_not_its_screen(mac_with) -> None:
+def test_on_a_mac_without_a_camera_index_0_is_not_its_screen(mac_with) -> None:
     mac_with("Capture screen 0", "Capture screen 1")
     with pytest.raises(SourceError) as refused:
         find_camera(0, list_cameras())
     assert str(refused.value) == (
-        "camera 0: not found (cameras here: none; screens, by name: Capture screen 0; Capture screen 1)"
+        "camera 0: not found (available: none; screens, by name: Capture screen 0; Capture screen 1)"
     )
-    assert camera_formats.list_camera_formats() == [], "and no screen is recorded for a report"
+    assert camera_formats.list_camera_formats() == [], "no screen is captured for a report"
 
 
 def test_a_screen_is_chosen_by_its_name_and_never_before_a_camera(mac_with) -> None:
@@ -83,7 +83,7 @@ def microphone(monkeypatch: pytest.MonkeyPatch, reports):
     capture.close()
 
 
-def test_a_microphone_is_opened_again_until_it_is_allowed_and_told_of_once(microphone, wait_for, reports) -> None:
+def test_a_microphone_is_reopened_until_allowed_and_reported_once(microphone, wait_for, reports) -> None:
     portaudio, capture, clock = microphone
 
     def rounds(passed_s: float) -> None:
@@ -93,19 +93,19 @@ def test_a_microphone_is_opened_again_until_it_is_allowed_and_told_of_once(micro
 
     wait_for(lambda: capture.state == "permission?", "2 s of zeros")
     wait_for(lambda: reports.lines, "the line about it")
-    for opened, delay_s in enumerate((5, 10, 20, 40, 60, 60), start=1):  # nobody answers the question
+    for opened, delay_s in enumerate((5, 10, 20, 40, 60, 60), start=1):  # permission is not granted
         rounds(delay_s - 0.5)
         assert len(portaudio.opened) == opened
         clock.advance(0.5)
-        wait_for(lambda opened=opened: len(portaudio.opened) > opened, "it to be opened again")
-    portaudio.samples = lambda: 0.25  # allowed: what is opened from now on has sound
+        wait_for(lambda opened=opened: len(portaudio.opened) > opened, "it to be reopened")
+    portaudio.samples = lambda: 0.25  # allowed: streams opened from now on have sound
     clock.advance(60.0)
     wait_for(lambda: capture.state == "playing", "sound")
     opened = len(portaudio.opened)
     rounds(600.0)
-    assert len(portaudio.opened) == opened, "never while there is sound"
+    assert len(portaudio.opened) == opened, "never reopened while there is sound"
     portaudio.opened[-1].samples = lambda: 0.0
-    wait_for(lambda: capture.state == "silence", "a pause: what has sounded is allowed")
+    wait_for(lambda: capture.state == "silence", "a pause: it has delivered sound, so it has permission")
     rounds(600.0)
     rounds(0.0)
     assert [stream.is_closed for stream in portaudio.opened] == [True] * (opened - 1) + [False]

@@ -1,4 +1,4 @@
-"""Children as on a Mac: an interpreter of its own for each, and what its environment says."""
+"""Children as on a Mac: a separate interpreter for each, and its environment."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ def source() -> Iterator[RingOwner]:
     ring.close()
 
 
-def test_a_spawned_child_answers_comes_back_after_a_kill_and_ends_when_asked(
+def test_a_spawned_child_answers_restarts_after_a_kill_and_stops_on_request(
     on_a_mac: None, source: RingOwner, wait_for: Callable[..., Any]
 ) -> None:
     spec = ChildSpec(name="echo", loop="engine.children.echo:run", settings={"gain": 2.0})
@@ -60,7 +60,7 @@ def test_a_spawned_child_answers_comes_back_after_a_kill_and_ends_when_asked(
         reader.close()
         supervisor.call("sing", on_answer=lambda is_done, text: refused.append(text))
         wait_for(lambda: refused, "the answer")
-        assert refused == ["no command 'sing'; there are: none"]
+        assert refused == ["unknown command 'sing'; available: none"]
 
         first = supervisor.status().pid
         assert psutil.Process(first).ppid() == os.getpid()
@@ -75,7 +75,7 @@ def test_a_spawned_child_answers_comes_back_after_a_kill_and_ends_when_asked(
     assert not second.is_running()
 
 
-def test_a_spawned_child_ends_by_itself_when_the_engine_is_gone(on_a_mac: None, wait_for: Callable[..., Any]) -> None:
+def test_a_spawned_child_exits_when_the_engine_dies(on_a_mac: None, wait_for: Callable[..., Any]) -> None:
     words = ChildWords.create("echo words")
     with tempfile.TemporaryFile() as stderr:
         process, connection = Launcher(is_forking=False).launch(stderr, child_environment(), 0)
@@ -85,14 +85,14 @@ def test_a_spawned_child_ends_by_itself_when_the_engine_is_gone(on_a_mac: None, 
             Begin(loop=loop, settings=settings, environment={}, niceness=0, words=words.segment, gate="")
         )  # before its interpreter runs
         wait_for(lambda: pipe.receive(), "its first message")
-        pipe.close()  # what the system does for an engine that was killed
+        pipe.close()  # as the system does when an engine is killed
         wait_for(lambda: process.has_ended(time.perf_counter()), "its end")
     words.close()
     assert process.exit_reason == f"exit code {EXIT_ORPHANED}"
 
 
 @pytest.mark.parametrize(("chosen", "told"), [(None, "1"), ("0", "0")], ids=["unasked", "the user's choice"])
-def test_an_operation_that_the_gpu_lacks_is_calculated_on_the_processor_unless_the_user_forbids_it(
+def test_unsupported_gpu_operations_fall_back_to_the_cpu_unless_disabled(
     chosen: str | None, told: str, on_a_mac: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if chosen is not None:
@@ -106,6 +106,6 @@ def test_an_operation_that_the_gpu_lacks_is_calculated_on_the_processor_unless_t
     assert done.stdout.split() == [told, "False"], "torch reads it when it is loaded"
 
 
-def test_other_systems_have_no_such_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_systems_do_not_set_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(metal.VARIABLE, raising=False)
     assert metal.VARIABLE not in child_environment()

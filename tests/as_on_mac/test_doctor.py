@@ -1,4 +1,4 @@
-"""What the doctor says on a Mac, and that docs/mac.md says the same in the same words."""
+"""The doctor's findings on a Mac; docs/mac.md must contain the same text."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ TERMINAL = {"__CFBundleIdentifier": "com.apple.Terminal", "TERM_PROGRAM": "Apple
 
 
 def stumbles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Check]:
-    """Each problem that the doctor can find on a Mac, with the values that the page shows."""
+    """Each problem that the doctor can find on a Mac, with the values in the page."""
     monkeypatch.setattr(sys, "platform", "darwin")
     yield check_processor("x86_64", is_translated=True)
     yield check_mac_folder([HOME / "Downloads" / "multiverse"], HOME)
@@ -46,7 +46,7 @@ def stumbles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Check]:
     yield from check_default_input("Ann's AirPods Pro", 24_000, is_loopback=False)
 
 
-def test_what_the_doctor_says_stands_in_the_page_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_line_of_the_doctor_is_in_the_page_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [line.replace("`", "") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
     for check in list(stumbles(monkeypatch)):
         assert check.state in ("note", "warning")
@@ -54,7 +54,7 @@ def test_what_the_doctor_says_stands_in_the_page_with_what_to_type(monkeypatch: 
         assert any(line.startswith(row) for line in rows), row
 
 
-def test_a_mac_in_order_has_no_stumble_and_one_under_rosetta_has(
+def test_a_mac_without_problems_has_no_findings_and_one_under_rosetta_has(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
@@ -80,11 +80,11 @@ def test_a_mac_in_order_has_no_stumble_and_one_under_rosetta_has(
     ]
 
 
-def test_an_intel_mac_runs_no_rosetta() -> None:
+def test_an_intel_mac_does_not_report_rosetta() -> None:
     assert check_processor("x86_64", is_translated=False).state == "ok"
 
 
-def test_local_network_is_a_matter_of_macos_15_and_of_terminals_other_than_apples() -> None:
+def test_local_network_permission_concerns_macos_15_and_terminals_other_than_apples() -> None:
     """Apple's TN3179: tools run from Terminal or over SSH, and their children, are allowed."""
     assert list(check_local_network({"TERM_PROGRAM": "iTerm.app"}, 14)) == []
     assert list(check_local_network(TERMINAL, 15)) == []
@@ -106,9 +106,9 @@ def test_a_bluetooth_headset_is_known_by_its_name_or_its_rate(
     assert len(list(check_default_input(name, rate_hz, is_loopback=is_loopback))) == count
 
 
-def test_a_permission_is_read_from_macos_and_never_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AVCaptureDevice.h: authorizationStatusForMediaType: answers 0 to 3; only requestAccess... asks. The media types
-    are AVMediaFormat.h's "soun" and "vide"."""
+def test_permissions_are_read_and_never_requested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AVCaptureDevice.h: authorizationStatusForMediaType: returns 0 to 3; only requestAccess... prompts. The media
+    types are AVMediaFormat.h's "soun" and "vide"."""
     noted = {"soun": 2, "vide": 0}
     asked: list[str] = []
 
@@ -128,7 +128,7 @@ def test_a_permission_is_read_from_macos_and_never_asked_for(monkeypatch: pytest
     assert asked == ["soun", "vide"] * 2
 
 
-def test_a_permission_that_cannot_be_asked_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_permission_that_cannot_be_read_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     found = check_permissions(Answer(error="No module named 'objc'"))
     assert [(check.name, check.state) for check in found] == [
         ("microphone permission", "note"),
@@ -136,8 +136,8 @@ def test_a_permission_that_cannot_be_asked_is_a_note(monkeypatch: pytest.MonkeyP
     ]
 
 
-def test_another_terminal_is_named_where_its_permission_is_reset() -> None:
+def test_another_terminal_is_named_in_the_command_that_resets_its_permission() -> None:
     check = check_mac_permission("camera", "refused", {"__CFBundleIdentifier": "com.googlecode.iterm2"})
     assert check.mend.startswith("tccutil reset Camera com.googlecode.iterm2, then quit")
     unknown = check_mac_permission("camera", "refused", {}).mend
-    assert "tccutil" not in unknown and "Privacy & Security, Camera" in unknown  # it would reset every program
+    assert "tccutil" not in unknown and "Privacy & Security, Camera" in unknown  # it would reset all programs

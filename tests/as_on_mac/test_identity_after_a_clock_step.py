@@ -1,9 +1,9 @@
-"""A live engine stays alive, and its rings stay, when the clock of the system is set.
+"""A live engine counts as alive, and keeps its rings, when the system clock is set.
 
-psutil's `create_time()` moves with such a step, in a process that has it imported: on macOS since 7.1
-(adjust_proc_create_time in psutil/_psosx.py), and on Linux by its `boot_time` (Process.create_time in
-psutil/_pslinux.py). So psutil on Linux stands here for psutil on a Mac: real processes, the real calls, and a clock
-that is stepped by an hour. One test runs psutil's own module for macOS over a kernel that answers as XNU does.
+psutil's `create_time()` changes with such a step in a process that has imported psutil: on macOS since 7.1
+(adjust_proc_create_time in psutil/_psosx.py), and on Linux through its `boot_time` (Process.create_time in
+psutil/_pslinux.py). So psutil on Linux can simulate psutil on a Mac: real processes, real calls, and a clock stepped by
+an hour. One test runs psutil's macOS module with a fake kernel that behaves like XNU.
 """
 
 import importlib
@@ -27,7 +27,7 @@ from engine.ipc.ring_folder import RingFolder, read_info
 from engine.ipc.ring_reader import RingReader
 from engine.ipc.segment import map_segment, unlink_segment
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="simulates a Mac by Linux")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="simulates a Mac on Linux")
 REPOSITORY = Path(__file__).parents[2]
 STEP_S = 3600.0
 
@@ -47,7 +47,7 @@ sys.stdin.read()
 
 
 class Engine:
-    """Another engine, whose clock was set between its first ring and its second."""
+    """Another engine, with the clock set between its first and second ring."""
 
     def __init__(self, folder: Path) -> None:
         self.process = subprocess.Popen(
@@ -75,7 +75,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 @pytest.fixture
 def folder(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> RingFolder:
-    """The markers of that engine's rings, looked at as on a Mac."""
+    """The marker files of that engine's rings, read as on a Mac."""
     monkeypatch.setattr(sys, "platform", "darwin")
     folder = RingFolder(tmp_path / "multiverse-rings", holds_segments=False)
     folder.path.mkdir()
@@ -93,7 +93,7 @@ def step(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 @pytest.fixture
 def poke(engine: Engine) -> Iterator[Callable[[str, float], None]]:
-    """Set a number in the head of the engine's first ring; undone at the end."""
+    """Set a number in the header of the engine's first ring; undone at the end."""
     memory = map_segment(engine.segments[0], is_writable=True)
     before = bytes(memory.buf[: layout.HEADER_BYTES])
 
@@ -106,7 +106,7 @@ def poke(engine: Engine) -> Iterator[Callable[[str, float], None]]:
 
 
 class Xnu(ModuleType):
-    """psutil's C module for macOS: `kern.boottime` moves with the clock, and `p_starttime` of a process never does."""
+    """psutil's C module for macOS: `kern.boottime` moves with the clock, a process's `p_starttime` does not."""
 
     ZombieProcessError = type("ZombieProcessError", (Exception,), {})
     SZOMB = 5  # sys/proc.h, as SRUN
@@ -134,7 +134,7 @@ class Xnu(ModuleType):
         return [1, *[0] * 7, self.starts_s[pid], self.statuses.get(pid, 2), "python"]
 
     def __getattr__(self, name: str) -> Any:
-        """Its constants, each another number."""
+        """Its constants, each a different number."""
         if name.startswith("__"):
             raise AttributeError(name)
         return zlib.crc32(name.encode())
@@ -160,10 +160,10 @@ def test_psutils_own_code_for_macos_gives_one_start_time_before_and_after_a_step
     known = ProcessIdentity(pid=other, start=1_000_000_200.5, namespace=0)
     assert is_alive(known)
     xnu.booted_s += STEP_S
-    assert psutil.Process(other).create_time() == known.start + STEP_S, "what psutil tells of it"
+    assert psutil.Process(other).create_time() == known.start + STEP_S, "as psutil reports it"
     assert is_alive(known)
     xnu.starts_s[other] += 1000.0
-    assert not is_alive(known), "the id is in use again"
+    assert not is_alive(known), "the id was reused"
     xnu.starts_s[other] = known.start
     xnu.statuses[other] = xnu.SZOMB
     assert not is_alive(known)
@@ -171,7 +171,7 @@ def test_psutils_own_code_for_macos_gives_one_start_time_before_and_after_a_step
     assert not is_alive(known)
 
 
-def test_no_step_of_the_clock_makes_an_engine_its_own_stranger(
+def test_an_engine_recognises_itself_after_a_clock_step(
     monkeypatch: pytest.MonkeyPatch, step: Callable[[], None]
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
@@ -182,10 +182,10 @@ def test_no_step_of_the_clock_makes_an_engine_its_own_stranger(
 
 
 @pytest.mark.parametrize("is_stepped", [False, True])
-def test_a_second_engine_spares_the_rings_of_one_that_lives(
+def test_a_second_engine_keeps_the_rings_of_a_live_one(
     engine: Engine, folder: RingFolder, step: Callable[[], None], poke: Callable[[str, float], None], is_stepped: bool
 ) -> None:
-    poke("heartbeat_ns", time.time_ns() - int(100e9))  # its identity alone must do
+    poke("heartbeat_ns", time.time_ns() - int(100e9))  # only its identity proves that it lives
     if is_stepped:
         step()
     assert sweep_dead_rings(folder) == []
@@ -202,7 +202,7 @@ def test_a_second_engine_spares_the_rings_of_one_that_lives(
     [(-1, True), (-10, False), (300, False)],
     ids=["beats", "beats no more", "has beaten before the clock was set back"],
 )
-def test_a_reused_process_id_is_dead_unless_the_ring_still_beats(
+def test_a_reused_process_id_counts_as_dead_unless_the_ring_has_heartbeats(
     engine: Engine, folder: RingFolder, poke: Callable[[str, float], None], beat_s: float, is_live: bool
 ) -> None:
     first = read_info(engine.segments[0])
@@ -215,9 +215,9 @@ def test_a_reused_process_id_is_dead_unless_the_ring_still_beats(
         assert sweep_dead_rings(folder) == []
 
 
-def test_a_dead_engines_rings_are_swept_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_engines_rings_are_removed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(tmp_path)
-    # Without its resource tracker, which would clean up after it.
+    # Without its resource tracker, which would clean up.
     for each in psutil.Process(engine.process.pid).children():
         each.kill()
     engine.kill()

@@ -1,9 +1,9 @@
 """A voice on a Mac whose GPU refuses long convolutions.
 
-MPS before macOS 15.1: "Output channels > 65536 not supported at the MPS device", for any side of the result and for
-what a transposed convolution is given (torch's aten/src/ATen/native/mps/operations/Convolution.mm, the words are in
-libtorch_cpu.dylib of the wheel of 2.13). PYTORCH_ENABLE_MPS_FALLBACK does not help: the operation is there. RVC WebUI's
-issue 2393 and rvc-python's 34 are this one. Here the CPU refuses what MPS would.
+MPS before macOS 15.1: "Output channels > 65536 not supported at the MPS device", for any dimension of the result and
+for the input of a transposed convolution (torch's aten/src/ATen/native/mps/operations/Convolution.mm; the text is in
+libtorch_cpu.dylib of the 2.13 wheel). PYTORCH_ENABLE_MPS_FALLBACK does not help, as the operation exists. Known as RVC
+WebUI's issue 2393 and rvc-python's 34. Here the CPU rejects what MPS would.
 """
 
 import sys
@@ -29,13 +29,13 @@ CPU = torch.device("cpu")
 
 
 class Refusing(TorchDispatchMode):
-    """Refuses what Convolution.mm does."""
+    """Rejects the same calls as Convolution.mm."""
 
     longest = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        if "conv" in str(func):  # in inference mode conv2d and conv_transpose2d come as they are called
+        if "conv" in str(func):  # in inference mode conv2d and conv_transpose2d arrive undecomposed
             self.longest = max(self.longest, *(args[0] if "transpose" in str(func) else result).shape)
             if self.longest > LIMIT:
                 raise NotImplementedError("Output channels > 65536 not supported at the MPS device.")
@@ -48,12 +48,12 @@ def limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(device_work.MAX_CONVOLVED, "cpu", LIMIT)
 
 
-def test_a_long_sound_is_converted_in_pieces_that_are_not_refused(tiny_models: TinyModels, limited: None) -> None:
+def test_a_long_sound_is_converted_in_pieces_short_enough_for_mps(tiny_models: TinyModels, limited: None) -> None:
     folder: Path = tiny_models.voice(kind="singing")
     files = {"model": "voice.pth", "content": "content"}
     model = load(VoiceSpec(**{name: str(folder / file) for name, file in files.items()}, pitch="yin"), "cpu", "float32")
     converter = VoiceConverter(model, VoiceSettings(), OptimizationConfig.for_cpu())
-    seconds = 21  # uncut it would be too long for HuBERT, as for all the others
+    seconds = 21  # in one piece too long for HuBERT and all other networks
     sound = 0.3 * np.sin(2.0 * np.pi * 220.0 * np.arange(seconds * 16_000) / 16_000, dtype=np.float32)
     with Refusing() as refusing:
         made = converter.convert_sound(sound)
@@ -62,8 +62,8 @@ def test_a_long_sound_is_converted_in_pieces_that_are_not_refused(tiny_models: T
     assert np.argmax(np.abs(np.fft.rfft(made * np.hanning(len(made))))) / seconds == pytest.approx(220.0, abs=0.5)
 
 
-def test_no_window_of_the_short_cutting_is_too_long_for_hubert(limited: None) -> None:
-    """Its first convolution is 10 wide and gives one of five samples."""
+def test_no_window_of_the_short_plan_is_too_long_for_hubert(limited: None) -> None:
+    """Its first convolution has width 10 and stride 5."""
     cutting = cutting_for(CPU, torch.float32)
     assert cutting is SHORT
     random = np.random.default_rng(0)
@@ -75,7 +75,7 @@ def test_no_window_of_the_short_cutting_is_too_long_for_hubert(limited: None) ->
     assert (cutting.max_s + 2 * cutting.pad_s) * 17 / 16 * 16_000 / 5 <= LIMIT
 
 
-def test_the_pitch_of_pieces_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pitch_from_pieces_equals_pitch_from_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     sound = torch.randn(2, 8_000, generator=torch.Generator().manual_seed(0)).cumsum(1)
     tracker = Yin(CPU)
@@ -86,9 +86,7 @@ def test_the_pitch_of_pieces_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(("is_newer", "wanted"), [(True, sys.maxsize), (False, LIMIT)])
-def test_a_mac_that_takes_any_length_is_asked_for_no_pieces(
-    monkeypatch: pytest.MonkeyPatch, is_newer: bool, wanted: int
-) -> None:
+def test_a_mac_without_the_limit_gets_no_pieces(monkeypatch: pytest.MonkeyPatch, is_newer: bool, wanted: int) -> None:
     asked = []
     monkeypatch.setattr("torch.backends.mps.is_macos_or_newer", lambda *version: asked.append(version) or is_newer)
     assert device_work.max_convolved(torch.device("mps")) == wanted and asked == [(15, 1)]

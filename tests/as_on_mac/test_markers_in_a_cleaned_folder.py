@@ -1,4 +1,4 @@
-"""A ring is found by its name however long the show runs, although macOS cleans the folder of its marker."""
+"""A ring can be found by name however long the show runs, although macOS cleans the folder of its marker file."""
 
 import os
 import threading
@@ -19,14 +19,14 @@ FOUR_DAYS_S = 4 * 86_400.0
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RingFolder:
-    """Of markers, as on a Mac, with ten minutes made short."""
+    """A folder of marker files, as on a Mac, with a short interval instead of ten minutes."""
     monkeypatch.setattr(ring_markers, "REFRESH_S", 0.005)
     monkeypatch.setattr("engine.ipc.ring_folder._markers", RingMarkers())
     return RingFolder(tmp_path / "multiverse-rings", holds_segments=False)
 
 
 def is_used(marker: Path) -> bool:
-    """As `dirhelper` would see it, which goes by both times."""
+    """As `dirhelper` decides, from both times."""
     try:
         told = marker.stat()
     except FileNotFoundError:
@@ -43,29 +43,29 @@ def test_the_marker_of_a_ring_is_touched_while_the_ring_is_open(
     long_ago_s = time.time() - FOUR_DAYS_S
     os.utime(marker, (long_ago_s, long_ago_s))
     wait_for(lambda: is_used(marker), "a marker that was used lately")
-    folder.path.rename(tmp_path / "cleaned")  # away at one stroke, as by a cleaner while the machine slept
-    wait_for(lambda: is_used(marker), "the marker, made again")
+    folder.path.rename(tmp_path / "cleaned")  # all removed at once, as if cleaned while the machine slept
+    wait_for(lambda: is_used(marker), "the recreated marker")
     ring.resize(8, 4)
     second = folder.path / ring.segment
     ring.close()
     other = RingOwner("Another", 6, 4, 3, 0.0, folder)
     os.utime(folder.path / other.segment, (long_ago_s, long_ago_s))
-    wait_for(lambda: is_used(folder.path / other.segment), "a round after the first ring has gone")
+    wait_for(lambda: is_used(folder.path / other.segment), "a round after the first ring was closed")
     assert not marker.exists() and not second.exists()
     other.close()
     wait_for(lambda: set(threading.enumerate()) <= before, "the thread's end")
 
 
-def test_a_process_without_rings_of_that_kind_has_no_such_thread(tmp_path: Path) -> None:
+def test_a_process_without_marker_files_has_no_toucher_thread(tmp_path: Path) -> None:
     before = threading.active_count()
     RingOwner("Multiverse", 6, 4, 3, 0.0, RingFolder(Path("/dev/shm"), holds_segments=True)).close()
     assert threading.active_count() == before
 
 
-def test_a_marker_that_a_scanner_holds_does_not_stop_the_picture(
+def test_a_marker_held_by_a_scanner_does_not_stop_the_picture(
     folder: RingFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rings are resized and closed on the thread that draws."""
+    """Rings are resized and closed on the render thread."""
     ring = RingOwner("Multiverse", 6, 4, 3, 0.0, folder)
 
     def refuse(self: Path, missing_ok: bool = False) -> None:

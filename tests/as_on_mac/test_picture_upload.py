@@ -1,8 +1,8 @@
 """A picture on its way to a Mac's GPU.
 
-`Tensor.to("mps", non_blocking=True)` returns before the picture is read, and what is released or painted over until
-then arrives as something else, without an error (torch's issues 139550 and 189690; its tutorial on pinned memory says
-so of CPU to MPS). On CUDA what is not pinned is staged before the call returns.
+`Tensor.to("mps", non_blocking=True)` returns before the picture is read; if its memory is freed or overwritten before
+that, wrong data arrives without an error (torch's issues 139550 and 189690; its tutorial on pinned memory says so about
+CPU to MPS). On CUDA unpinned memory is staged before the call returns.
 """
 
 from typing import Any
@@ -29,10 +29,10 @@ class Uploads(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("is_writable", [True, False])
-def test_a_picture_may_be_painted_over_as_soon_as_it_was_handed_over(is_writable: bool) -> None:
+def test_a_picture_may_be_overwritten_right_after_its_upload_call(is_writable: bool) -> None:
     picture = np.zeros((1, 48, 64, 3), np.uint8)
     picture.flags.writeable = is_writable
-    device = torch.device("meta")  # another device than the host's, that is not CUDA
+    device = torch.device("meta")  # a device other than the CPU and CUDA
     with Uploads() as uploads:
         assert fitted(picture, 64, 48, device).shape == (1, 3, 48, 64)
         DeviceCopy(device).send(np.zeros((48, 64, 3), np.uint8))

@@ -1,4 +1,4 @@
-"""As on a Mac: two threads that draw with Numba's own threads, and what keeps the machine from sleeping."""
+"""As on a Mac: two threads that draw with Numba's own threads, and preventing sleep."""
 
 import sys
 from types import ModuleType, SimpleNamespace
@@ -34,11 +34,11 @@ print(numba.threading_layer())
 
 
 def test_two_threads_may_draw_with_the_layer_that_numba_has_on_a_mac() -> None:
-    """Without turns Numba ends the process: "Concurrent access has been detected"."""
+    """Without a lock Numba ends the process: "Concurrent access has been detected"."""
     assert run_python(TWO_THREADS, NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="2") == "workqueue"
 
 
-def test_doctor_says_that_threads_take_turns_there() -> None:
+def test_doctor_reports_that_drawing_threads_take_turns() -> None:
     found = Answer(values={"threads": 8, "layer": "workqueue"})
     gl = Answer(values={"renderer": "Apple M2", "version": "4.1 Metal - 88", "is_software": False})
     numba = check_renderers(gl, found, "darwin", "")[1]
@@ -46,13 +46,15 @@ def test_doctor_says_that_threads_take_turns_there() -> None:
     assert numba.detail == "8 threads (workqueue); two threads that draw at once take turns"
 
 
-def test_a_context_of_3_3_or_more_is_core_whatever_its_profile_mask_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_context_of_3_3_or_more_counts_as_core_regardless_of_its_profile_mask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert refusal("Apple M2", 410, 0) is None
-    assert "legacy profile (210)" in (refusal("Apple M2", 210, 0) or "")  # what glcontext takes where no core is had
+    assert "legacy profile (210)" in (refusal("Apple M2", 210, 0) or "")  # glcontext's fallback without core
 
 
-def test_the_machine_neither_naps_nor_sleeps_while_the_picture_runs(activities: list[list[Any]]) -> None:
+def test_app_nap_and_sleep_are_disabled_while_the_picture_runs(activities: list[list[Any]]) -> None:
     with kept_awake():
         [[options, _, is_over]] = activities
         assert options & IDLE_SYSTEM_SLEEP_DISABLED and options & LATENCY_CRITICAL == LATENCY_CRITICAL
@@ -84,7 +86,7 @@ def test_without_pyobjc_the_picture_runs_and_the_log_says_what_is_missing(
 
 @pytest.fixture
 def activities(monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
-    """[options, reason, whether it has ended] of each that NSProcessInfo was asked for."""
+    """[options, reason, has_ended] of each activity requested from NSProcessInfo."""
     begun: list[list[Any]] = []
 
     def begin(options: int, reason: str) -> list[Any]:

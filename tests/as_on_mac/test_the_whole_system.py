@@ -1,4 +1,4 @@
-"""Everything at once in processes that take themselves for a Mac: modules, commands, a show, a child."""
+"""Everything in processes disguised as a Mac: modules, commands, a show, a child."""
 
 from pathlib import Path
 

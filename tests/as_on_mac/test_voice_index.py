@@ -1,8 +1,8 @@
 """A voice's index beside PyTorch: on a Mac a second OpenMP runtime ends the process.
 
-The wheels for macOS of torch 2.13 (torch/lib/libomp.dylib) and of faiss-cpu 1.15 (faiss/.dylibs/libomp.dylib) each hold
-one, each library is linked to its own, and whichever is loaded second calls abort: "OMP: Error #15" (kmp_runtime.cpp,
-__kmp_register_library_startup, of LLVM's openmp). Of all that a child imports no other wheel brings one.
+The wheels for macOS of torch 2.13 (torch/lib/libomp.dylib) and of faiss-cpu 1.15 (faiss/.dylibs/libomp.dylib) each
+contain one, each library is linked to its own, and the one loaded second aborts: "OMP: Error #15" (kmp_runtime.cpp,
+__kmp_register_library_startup, of LLVM's openmp). No other wheel that a child imports contains one.
 """
 
 import ast
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 TIMED = "engine/models/rvc/timing.py"
 
 
-def test_an_index_is_read_where_faiss_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_is_read_without_faiss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
     vectors = np.random.default_rng(0).standard_normal((50, 256), np.float32)
     write_index(tmp_path / "voice.index", vectors)
@@ -43,7 +43,7 @@ def test_nothing_but_the_benchmark_imports_faiss() -> None:
     assert importing == {TIMED}
 
 
-def test_pip_installs_no_faiss_beside_torch_on_a_mac() -> None:
+def test_pip_installs_no_faiss_with_torch_on_a_mac() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert "faiss-cpu" not in {Requirement(each).name for each in project["dependencies"]}
     (faiss,) = (each for each in map(Requirement, project["optional-dependencies"]["test"]) if each.name == "faiss-cpu")
@@ -54,7 +54,7 @@ def test_pip_installs_no_faiss_beside_torch_on_a_mac() -> None:
 @pytest.mark.parametrize(
     ("system", "is_here", "said"), [("darwin", True, FAISS_ON_A_MAC), ("linux", False, FAISS_INSTALL)]
 )
-def test_the_benchmark_says_why_faiss_is_not_beside_it(
+def test_the_benchmark_tells_why_faiss_is_missing(
     system: str, is_here: bool, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch

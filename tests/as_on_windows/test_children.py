@@ -1,7 +1,7 @@
-"""Children as on Windows: their pipes, what they write to stderr, their share of the processor.
+"""Children as on Windows: their pipes, their stderr, their priority.
 
-Evidence: CPython's Lib/multiprocessing/connection.py, which runs here on a stand-in of `_winapi`; its
-Modules/faulthandler.c for what a crash leaves on stderr.
+Based on CPython's Lib/multiprocessing/connection.py, which runs here with a fake `_winapi`, and its
+Modules/faulthandler.c for the output of a crash.
 """
 
 import importlib
@@ -48,7 +48,7 @@ def begin(text: str) -> Begin:
     return Begin(loop="a:run", settings={"text": text}, environment={}, niceness=0, words="", gate="")
 
 
-def test_all_that_a_child_is_told_before_it_runs_is_written_while_its_interpreter_starts(winapi: FakeWinapi) -> None:
+def test_the_first_messages_are_written_while_the_childs_interpreter_starts(winapi: FakeWinapi) -> None:
     engine, child = both_ends()
     messages = [
         begin("x" * 40_000),
@@ -56,14 +56,14 @@ def test_all_that_a_child_is_told_before_it_runs_is_written_while_its_interprete
         Update(number=2),
         Stop(),
     ]
-    for message in messages:  # nobody reads yet
+    for message in messages:  # no reader yet
         engine.send(message)
     assert winapi.timeouts_ms == []
     assert [child.receive(1.0) for _ in messages] == messages
     assert child.receive() is None
 
 
-def test_a_stopped_child_holds_the_thread_that_writes_to_it_for_a_second_and_gets_its_messages_when_it_goes_on(
+def test_a_stopped_child_blocks_its_writer_for_a_second_and_gets_its_messages_after_it_continues(
     winapi: FakeWinapi,
 ) -> None:
     engine, child = both_ends()
@@ -75,14 +75,14 @@ def test_a_stopped_child_holds_the_thread_that_writes_to_it_for_a_second_and_get
         with pytest.raises(ControlPipeError, match="no room for a Update: the other end does not read"):
             engine.send(message)
     assert winapi.timeouts_ms == [ROOM_WAIT_S * 1000] * 2
-    assert winapi.cancelled == [], "a reader may have begun with it"
+    assert winapi.cancelled == [], "a reader may have started on it"
     got = [child.receive(1.0) for _ in range(fitting + 1)]
     assert got == messages[: fitting + 1], "the first that found no room is on its way, the second was never written"
     engine.send(messages[-1])
     assert child.receive(1.0) == messages[-1]
 
 
-def test_a_message_that_found_no_room_is_whole_though_its_reader_was_stopped_in_the_middle_of_it(
+def test_a_message_is_complete_even_if_its_reader_was_stopped_halfway(
     winapi: FakeWinapi,
 ) -> None:
     engine, child = both_ends()
@@ -94,7 +94,7 @@ def test_a_message_that_found_no_room_is_whole_though_its_reader_was_stopped_in_
         engine.send(late)
     assert [child.receive(1.0) for _ in before] == before
     handle = child.connection.fileno()
-    start, _ = winapi.ReadFile(handle, 128, overlapped=True)  # what PipeConnection.recv_bytes does first
+    start, _ = winapi.ReadFile(handle, 128, overlapped=True)  # the first step of PipeConnection.recv_bytes
     with pytest.raises(ControlPipeError):
         engine.send(Stop())
     rest, _ = winapi.ReadFile(handle, winapi.PeekNamedPipe(handle)[1], overlapped=True)
@@ -103,11 +103,11 @@ def test_a_message_that_found_no_room_is_whole_though_its_reader_was_stopped_in_
     assert child.receive(1.0) == Stop()
 
 
-def test_the_end_of_either_process_is_noticed_at_the_other_end(winapi: FakeWinapi) -> None:
+def test_each_process_notices_the_end_of_the_other(winapi: FakeWinapi) -> None:
     engine, child = both_ends()
     engine.send(Stop())
     engine.close()
-    assert child.receive(1.0) == Stop(), "what was said before is heard"
+    assert child.receive(1.0) == Stop(), "earlier messages are still received"
     with pytest.raises(PipeClosedError):
         child.receive(1.0)
     engine, child = both_ends()
@@ -116,7 +116,7 @@ def test_the_end_of_either_process_is_noticed_at_the_other_end(winapi: FakeWinap
         engine.send(Stop())
 
 
-def test_a_child_that_dies_while_a_message_waits_for_room_is_found_dead(winapi: FakeWinapi) -> None:
+def test_the_death_of_a_child_is_noticed_while_a_message_is_pending(winapi: FakeWinapi) -> None:
     engine, child = both_ends()
     with pytest.raises(ControlPipeError):
         for number in range(6):
@@ -126,7 +126,7 @@ def test_a_child_that_dies_while_a_message_waits_for_room_is_found_dead(winapi: 
         engine.send(Stop())
 
 
-def test_a_message_under_way_is_given_up_before_its_handle_is_closed(winapi: FakeWinapi) -> None:
+def test_a_pending_message_is_cancelled_before_its_handle_is_closed(winapi: FakeWinapi) -> None:
     engine, _ = both_ends()
     with pytest.raises(ControlPipeError):
         for number in range(6):
@@ -135,15 +135,15 @@ def test_a_message_under_way_is_given_up_before_its_handle_is_closed(winapi: Fak
     assert len(winapi.cancelled) == 1
 
 
-def test_a_child_that_talks_much_keeps_its_newest_lines_where_no_file_is_opened_for_appending(tmp_path: Path) -> None:
+def test_a_verbose_child_keeps_its_newest_lines_without_append_mode(tmp_path: Path) -> None:
     with (tmp_path / "stderr").open("w+b", buffering=0) as file:
-        stdout, stderr = os.dup(file.fileno()), os.dup(file.fileno())  # one position, as inherited handles have
+        stdout, stderr = os.dup(file.fileno()), os.dup(file.fileno())  # one shared position, as with inherited handles
         os.write(stdout, b"x" * (stderr_file.MAX_BYTES + 1))
         for number in range(3):
-            stderr_file.cut_long(stderr)  # four times a second
+            stderr_file.truncate_long(stderr)  # four times a second
             os.write((stdout, stderr)[number % 2], b"line %d\n" % number)
         assert os.fstat(file.fileno()).st_size < 100, "no hole before them"
-        assert stderr_file.tail_of(file) == ["(older lines were cut off)", "line 0", "line 1", "line 2"]
+        assert stderr_file.read_tail(file) == ["(older lines were removed)", "line 0", "line 1", "line 2"]
         os.close(stdout)
         os.close(stderr)
 
@@ -160,7 +160,7 @@ Current thread 0x000024e8 (most recent call first):
 
 
 @pytest.mark.parametrize(
-    ("printed", "gist"),
+    ("printed", "crash_summary"),
     [
         (ACCESS_VIOLATION, 'access violation in File "C:\\torch\\nn\\functional.py", line 7 in conv2d'),
         (ACCESS_VIOLATION + b"ModelError: no such file\n", "ModelError: no such file"),
@@ -168,14 +168,14 @@ Current thread 0x000024e8 (most recent call first):
     ],
     ids=["the end of the process", "handled by a library", "the second was the end"],
 )
-def test_a_child_that_crashes_names_its_line(printed: bytes, gist: str) -> None:
+def test_a_child_that_crashes_names_its_line(printed: bytes, crash_summary: str) -> None:
     with tempfile.TemporaryFile(buffering=0) as file:
         file.write(printed)
-        assert stderr_file.gist(stderr_file.tail_of(file)).startswith(gist)
+        assert stderr_file.crash_summary(stderr_file.read_tail(file)).startswith(crash_summary)
 
 
 @pytest.mark.parametrize(("niceness", "is_below"), [(10, True), (0, False)], ids=["a painting child", "the voice"])
-def test_a_child_inherits_its_pipe_and_its_output_alone_and_begins_below_the_picture(
+def test_a_child_inherits_only_its_pipe_and_output_and_starts_at_lower_priority(
     niceness: int, is_below: bool, winapi: FakeWinapi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(python_process, "subprocess", fake_winapi.windows_subprocess(monkeypatch))
@@ -183,14 +183,14 @@ def test_a_child_inherits_its_pipe_and_its_output_alone_and_begins_below_the_pic
         process, pipe = Launcher(is_forking=False).launch(stderr, child_environment(), niceness)
     (started,) = winapi.started
     assert bool(started.flags & winapi.BELOW_NORMAL_PRIORITY_CLASS) is is_below
-    assert started.flags & winapi.CREATE_NO_WINDOW, "Ctrl-C and a closing console are the engine's to hear"
+    assert started.flags & winapi.CREATE_NO_WINDOW, "Ctrl-C and a closing console are handled by the engine"
     inherited = started.startup.lpAttributeList["handle_list"]
     standard = {started.startup.hStdInput, started.startup.hStdOutput, started.startup.hStdError}
     (theirs,) = set(inherited) - standard
     assert standard < set(inherited) and standard <= winapi.duplicates.keys()
-    assert f"main({theirs})" in started.command_line, "the number that the child is told"
+    assert f"main({theirs})" in started.command_line, "the handle passed to the child"
     assert theirs != pipe.fileno() and theirs not in winapi.ends, "our copy of it is closed"
-    assert started.environment["PYTHONUTF8"] == "1", "or libraries read their files as cp1252"
+    assert started.environment["PYTHONUTF8"] == "1", "otherwise libraries read files as cp1252"
     assert process.pid == 4711 and not process.has_ended(0.0)
     process.kill()
     assert process.has_ended(0.0) and process.exit_reason == "exit code 1"
@@ -214,10 +214,10 @@ def own_class(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 
 
 @pytest.mark.parametrize(("gives_way", "after"), [(False, "BELOW_NORMAL"), (True, "IDLE")], ids=["a voice", "pictures"])
-def test_a_model_is_loaded_while_nobody_else_wants_the_processor(
+def test_a_model_is_loaded_at_idle_priority(
     gives_way: bool, after: str, own_class: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    importlib.import_module("engine.models.device_work")  # torch loads the DLLs of the system that it believes in
+    importlib.import_module("engine.models.device_work")  # now: torch loads the DLLs of the system it detects
     ours, theirs = open_pipe()
     words = ChildWords.create("toy words")
     port = ChildPort(
@@ -243,7 +243,7 @@ def test_a_model_is_loaded_while_nobody_else_wants_the_processor(
     assert own_class() == getattr(FakeWinapi, f"{after}_PRIORITY_CLASS")
 
 
-def test_windows_that_grants_no_priority_hinders_no_model(
+def test_a_refused_priority_does_not_prevent_loading_a_model(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refused(process: psutil.Process, value: int | None = None) -> None:

@@ -1,5 +1,5 @@
-"""Ctrl-C, Ctrl-Break and a closing window on Windows: what was handed to SetConsoleCtrlHandler is called as Windows
-does it, on a thread of its own."""
+"""Ctrl-C, Ctrl-Break and a closing window on Windows: the handler passed to SetConsoleCtrlHandler is called on a
+separate thread, as Windows does."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> FakeWindows:
 
 @pytest.fixture
 def press(windows: FakeWindows) -> Callable[[int], int]:
-    """`press(event)`: what the handler that was added last returns, on a thread of its own."""
+    """`press(event)`: result of the handler that was added last, called on a separate thread."""
     press = windows.console()
 
     def call(event: int) -> int:
@@ -49,7 +49,7 @@ def press(windows: FakeWindows) -> Callable[[int], int]:
 
 
 class Told:
-    """A console's events with a clock, a wait and an end that only note what they are asked."""
+    """Console events with a fake clock, wait and force quit that only record their calls."""
 
     def __init__(self) -> None:
         self.now_s = 100.0
@@ -79,7 +79,7 @@ def test_the_first_key_stops_the_command_and_a_later_one_ends_it_at_once(
 ) -> None:
     assert press(event) == 1
     assert told.calls == ["stop"]
-    told.now_s += 0.5  # held down, it repeats itself
+    told.now_s += 0.5  # a held key repeats
     assert press(event) == 1
     assert told.calls == ["stop"]
     told.now_s += 1.0
@@ -88,7 +88,9 @@ def test_the_first_key_stops_the_command_and_a_later_one_ends_it_at_once(
 
 
 @pytest.mark.parametrize("event", [CLOSE, LOGOFF, SHUTDOWN])
-def test_a_closing_window_waits_until_the_files_are_whole(told: Told, press: Callable[[int], int], event: int) -> None:
+def test_a_closing_window_waits_until_the_files_are_complete(
+    told: Told, press: Callable[[int], int], event: int
+) -> None:
     """Windows ends the process once the handler returns, and 5 s after the event in any case (microsoft/terminal,
     doc/ConsoleCtrlEvent.md)."""
     assert press(event) == 1
@@ -103,7 +105,7 @@ def test_a_window_that_closes_after_ctrl_c_waits_too(told: Told, press: Callable
 
 
 @pytest.mark.parametrize("event", [CTRL_C, CTRL_BREAK, CLOSE])
-def test_a_command_that_stops_by_an_exception_gets_one(press: Callable[[int], int], event: int) -> None:
+def test_a_command_that_stops_on_an_exception_gets_one(press: Callable[[int], int], event: int) -> None:
     told = Told()
     told.events.listen()
     end_s = time.perf_counter() + 30.0
@@ -168,9 +170,7 @@ def test_ctrl_c_reaches_a_command_before_libraries_that_it_has_loaded(
     assert calls == ["stop"]
 
 
-def test_a_console_that_windows_gives_no_events_of_stops_nothing(
-    windows: FakeWindows, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_console_events_commands_still_run(windows: FakeWindows, caplog: pytest.LogCaptureFixture) -> None:
     windows.answers["SetConsoleCtrlHandler"] = 0
     windows.last_error = 87
     ConsoleEvents().listen()
@@ -179,7 +179,7 @@ def test_a_console_that_windows_gives_no_events_of_stops_nothing(
     ]
 
 
-def test_on_other_systems_nothing_is_asked_of_the_console(
+def test_on_other_systems_no_console_handler_is_installed(
     windows: FakeWindows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(console_events, "sys", SimpleNamespace(platform="linux"))
@@ -187,8 +187,9 @@ def test_on_other_systems_nothing_is_asked_of_the_console(
     assert windows.calls == []
 
 
-def test_our_other_processes_hear_nothing_of_the_console(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a process group of its own it heard no Ctrl-C, but Ctrl-Break and the closing window: it ended in mid-file."""
+def test_our_child_processes_get_no_console_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a separate process group it would get Ctrl-Break and the closing window, though not Ctrl-C, and end in
+    mid-file."""
     started: list[dict[str, Any]] = []
     fake = SimpleNamespace(
         CREATE_NO_WINDOW=CREATE_NO_WINDOW,
@@ -231,7 +232,7 @@ lock.acquire()
 
 
 def test_a_second_ctrl_c_ends_a_program_whose_main_thread_waits_for_a_lock() -> None:
-    """As on Windows before Python 3.14 (CPython #125541): a signal that another thread has taken does not wake it."""
+    """As on Windows before Python 3.14 (CPython #125541): a signal handled on another thread does not wake it."""
     done = subprocess.run(
         [sys.executable, "-c", PREPARED + STUCK], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60
     )
@@ -245,13 +246,13 @@ def close_window():
     while not any(path.stat().st_size for path in Path().glob("**/*out*.mp4*")):
         time.sleep(0.01)
     press(2)
-    print("held in vain", flush=True)
+    print("not held", flush=True)
 threading.Thread(target=close_window, daemon=True).start()
 main()
 """
 
 
-def test_a_recording_is_whole_when_the_window_is_closed(tmp_path: Path) -> None:
+def test_a_recording_is_complete_after_the_window_is_closed(tmp_path: Path) -> None:
     command = ["run", "--size", "160x90", "--fps", "30", "--renderer", "numba", "--audio", "demo", "--osc", "off"]
     done = subprocess.run(
         [sys.executable, "-c", PREPARED + CLOSED, *command, "--web", "off", "--sink", "record=out.mp4"],

@@ -1,4 +1,4 @@
-"""Names in any script where Windows has a code page: printed into files and pipes, told by our own child processes."""
+"""Names in any script on Windows with a code page: printed to files and pipes, and read from child processes."""
 
 import ast
 import json
@@ -37,9 +37,9 @@ def presets(tmp_path: Path) -> Path:
 
 @contextmanager
 def redirected(path: Path, *, chosen: str = "") -> Iterator[None]:
-    """`sys.stdout` leads to the file, encoded as Python does it on Windows: by the ANSI code page, strict.
+    """`sys.stdout` is the file, encoded as by Python on Windows: with the ANSI code page, strict.
 
-    `chosen`: what the user has set as PYTHONIOENCODING.
+    `chosen`: the user's PYTHONIOENCODING.
     """
     with (
         path.open("wb") as file,
@@ -61,21 +61,21 @@ def run_main(*arguments: str) -> object:
     return ended.value.code or 0
 
 
-def test_a_preset_of_any_name_is_listed_into_a_file(presets: Path, tmp_path: Path) -> None:
+def test_a_preset_with_any_name_can_be_listed_into_a_file(presets: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
     with redirected(out):
         assert run_main("preset", "list", "--presets", str(presets)) == 0
     assert NIGHT in out.read_text(encoding="utf-8").splitlines()
 
 
-def test_json_of_any_name_is_utf_8(presets: Path, tmp_path: Path) -> None:
+def test_json_with_any_name_is_utf_8(presets: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
     with redirected(out):
         assert run_main("preset", "list", "--json", "--presets", str(presets)) == 0
     assert NIGHT in {preset["name"] for preset in json.loads(out.read_bytes())}
 
 
-def test_the_encoding_that_a_user_has_chosen_stays(tmp_path: Path) -> None:
+def test_the_users_encoding_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
     with redirected(out, chosen="cp1252"):
         print_any_name()
@@ -83,8 +83,8 @@ def test_the_encoding_that_a_user_has_chosen_stays(tmp_path: Path) -> None:
     assert out.read_bytes().rstrip() == b"\xdcber \\u685c"
 
 
-def test_a_console_keeps_the_encoding_that_python_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """UTF-8, or with PYTHONLEGACYWINDOWSSTDIO its own page, by which it decodes what it gets."""
+def test_a_console_keeps_pythons_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """UTF-8, or the console's own code page with PYTHONLEGACYWINDOWSSTDIO."""
 
     class Console(TextIOWrapper):
         def isatty(self) -> bool:
@@ -110,10 +110,10 @@ def test_the_whole_program_prints_any_name_through_a_pipe_of_a_code_page(presets
     assert b"\\u685c\\u306e\\u591c" in done.stdout
 
 
-def test_no_name_of_a_sound_device_hides_the_devices_after_it(
+def test_no_sound_device_name_hides_later_devices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable
 ) -> None:
-    """The program that looks for them, on a machine with a sounddevice of our own."""
+    """The listing program, with a fake sounddevice module."""
     listed = [{"name": name, "hostapi": 0} for name in DEVICES]
     (tmp_path / "sounddevice.py").write_text(
         f'def query_hostapis(): return [{{"name": "Windows WASAPI", "devices": {[*range(len(listed))]}}}]\n'
@@ -123,11 +123,11 @@ def test_no_name_of_a_sound_device_hides_the_devices_after_it(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
     look = DeviceListing()
-    wait_for(lambda: look._process.poll() is not None, "the look at the devices")
+    wait_for(lambda: look._process.poll() is not None, "the list of devices")
     assert look.names() == {(name, "Windows WASAPI") for name in DEVICES}
 
 
-def test_cameras_of_any_name_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cameras_with_any_name_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "av.py").write_text(
         f"""from types import SimpleNamespace
 class FFmpegError(Exception): pass
@@ -141,7 +141,9 @@ def enumerate_input_devices(format_name):
     assert [camera.name for camera in list_through_ffmpeg("dshow")] == DEVICES
 
 
-def test_what_a_driver_prints_in_the_code_page_hides_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_of_a_driver_in_the_code_page_does_not_break_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "av.py").write_text(
         """import os
 os.write(1, "Gerät gefunden\\n".encode("cp1252"))
@@ -163,8 +165,8 @@ def test_children_open_files_as_utf_8_too(monkeypatch: pytest.MonkeyPatch) -> No
     assert utf8_environment()["PYTHONUTF8"] == "1"
 
 
-def test_no_text_is_read_or_written_in_the_encoding_of_the_system() -> None:
-    """As `python -X warn_default_encoding` would warn of, in code that no test may reach."""
+def test_no_text_is_read_or_written_in_the_system_encoding() -> None:
+    """Like `python -X warn_default_encoding`, but also for code that no test reaches."""
     unnamed = [
         f"{path.relative_to(ENGINE)}:{call.lineno}"
         for path in ENGINE.rglob("*.py")

@@ -1,4 +1,4 @@
-"""Cameras on Windows, as FFmpeg tells of DirectShow's (`dshow_cycle_devices`, libavdevice/dshow.c)."""
+"""Cameras on Windows, as in FFmpeg's log of DirectShow devices (`dshow_cycle_devices`, libavdevice/dshow.c)."""
 
 import errno
 import json
@@ -32,7 +32,7 @@ FOUND = [[TWINS[0], "Web カメラ"], [TWINS[1], "Web カメラ"], [CAPTURE, "Ga
 
 @pytest.fixture
 def without_a_microphone(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """FFmpeg on a machine with cameras and no sound input: no list, EIO; but its log has one."""
+    """FFmpeg on a machine with cameras and no sound input: its list fails with EIO, but its log lists them."""
     lines = list(LOG)
 
     def no_list(form: str) -> None:
@@ -50,12 +50,12 @@ def without_a_microphone(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return lines
 
 
-def test_a_machine_without_a_microphone_has_its_cameras(without_a_microphone, capsys) -> None:
+def test_cameras_are_listed_on_a_machine_without_a_microphone(without_a_microphone, capsys) -> None:
     camera_names.main("dshow")
     assert json.loads(capsys.readouterr().out) == FOUND
 
 
-def test_a_machine_without_a_camera_has_none_which_is_no_error(without_a_microphone, capsys) -> None:
+def test_no_camera_is_an_empty_list_and_no_error(without_a_microphone, capsys) -> None:
     without_a_microphone[:] = [("Could not enumerate video devices (or none found).\n",), *LOG[4:]]
     camera_names.main("dshow")
     assert json.loads(capsys.readouterr().out) == []
@@ -64,16 +64,16 @@ def test_a_machine_without_a_camera_has_none_which_is_no_error(without_a_microph
     assert "I/O error" in json.loads(capsys.readouterr().out), "DirectShow itself is missing"
 
 
-def test_two_cameras_of_one_name_are_chosen_by_index_and_opened_by_their_own_name() -> None:
+def test_two_cameras_with_the_same_name_are_chosen_by_index() -> None:
     twins = tuple(CameraDevice(index=place, name="Web カメラ", id=moniker) for place, moniker in enumerate(TWINS))
     assert find_camera(1, twins).id == TWINS[1]
     assert attempts(find_camera(1, twins), "win32")[0].file == f"video={TWINS[1]}"
     assert ":" not in TWINS[1], "dshow's parse_device_name would end there"
-    with pytest.raises(SourceError, match="several have that name; give an index"):
+    with pytest.raises(SourceError, match="several match; give an index"):
         find_camera("カメラ", twins)
 
 
-def test_a_camera_that_windows_keeps_from_desktop_apps_says_where_to_allow_it(monkeypatch) -> None:
+def test_a_camera_blocked_for_desktop_apps_tells_where_to_allow_it(monkeypatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise av.error.OSError(errno.EIO, "Input/output error")
 
@@ -83,6 +83,6 @@ def test_a_camera_that_windows_keeps_from_desktop_apps_says_where_to_allow_it(mo
     with pytest.raises(SourceError) as refused:
         open_device(0)
     assert str(refused.value) == (
-        "camera 0 Web カメラ: cannot be opened (Input/output error); is it in use, or forbidden to desktop apps"
+        "camera 0 Web カメラ: cannot be opened (Input/output error); is it in use, or blocked for desktop apps"
         " (Settings, Privacy & security, Camera)?"
     )

@@ -1,4 +1,4 @@
-"""What the doctor says on a PC, and that docs/windows.md says the same in the same words."""
+"""The doctor's findings on a PC; docs/windows.md must contain the same text."""
 
 import errno
 import socket
@@ -42,7 +42,7 @@ Registry = dict[tuple[str, str, str], str | int]
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
-    """A registry to fill: (hive, key, name) to value. Python's `winreg` reads it."""
+    """A fake registry, (hive, key, name) -> value, read through `winreg`."""
     values: Registry = {}
 
     @contextmanager
@@ -71,7 +71,7 @@ def windows(monkeypatch: pytest.MonkeyPatch, registry: Registry) -> FakeWindows:
 
 
 def stumbles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Check]:
-    """Each problem that the doctor can find on a PC, with the values that the page shows."""
+    """Each problem that the doctor can find on a PC, with the values in the page."""
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr("platform.python_version", lambda: "3.14.2")
     monkeypatch.setattr("platform.platform", lambda: "Windows-11-10.0.26100-SP0")
@@ -110,7 +110,7 @@ def stumbles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Check]:
         yield check_port("OSC port", "--osc", "127.0.0.1", 9000, (socket.SOCK_DGRAM,))
 
 
-def test_what_the_doctor_says_stands_in_the_page_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_line_of_the_doctor_is_in_the_page_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [line.replace("`", "") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
     for check in list(stumbles(monkeypatch)):
         assert check.state in ("note", "warning")
@@ -119,7 +119,7 @@ def test_what_the_doctor_says_stands_in_the_page_with_what_to_type(monkeypatch: 
 
 
 def test_commands_can_be_typed_in_powershell_and_in_cmd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """PowerShell 5.1 knows no `&&`, and in cmd a single quote is a letter."""
+    """PowerShell 5.1 has no `&&`, and in cmd a single quote is an ordinary character."""
     monkeypatch.setattr(sys, "platform", "win32")
     (tmp_path / "file").touch()
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "file" / "home"))
@@ -131,7 +131,7 @@ def test_commands_can_be_typed_in_powershell_and_in_cmd(monkeypatch: pytest.Monk
         assert "&&" not in command and "'" not in command
 
 
-def test_a_pc_in_order_has_no_stumble(
+def test_a_pc_without_problems_has_no_findings(
     windows: FakeWindows, registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     consent = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore"
@@ -155,7 +155,7 @@ def test_a_pc_in_order_has_no_stumble(
     )
 
 
-def test_a_pc_where_everything_is_wrong_is_told_of_each(
+def test_a_pc_with_every_problem_has_every_finding(
     windows: FakeWindows, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     consent = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore"
@@ -171,7 +171,7 @@ def test_a_pc_where_everything_is_wrong_is_told_of_each(
     assert len(found) == 7 and all(check.state != "ok" and check.mend for check in found)
 
 
-def test_a_long_folder_is_told_of_unless_windows_allows_long_paths() -> None:
+def test_a_long_folder_is_reported_unless_windows_allows_long_paths() -> None:
     folder = CHECKOUT / ("x" * (MAX_FOLDER_CHARACTERS - len(str(CHECKOUT)) - 1))
     assert len(str(folder)) == MAX_FOLDER_CHARACTERS
     assert check_windows_folder([folder], [], allows_long_paths=False).state == "ok"
@@ -196,7 +196,7 @@ def test_long_paths_are_read_from_the_registry(
     [(1, 1, 1, True), (0, 1, 1, False), (0, 1, 3, True), (0, None, 3, False)],
     ids=["remote", "local", "RemoteFX", "no such key"],
 )
-def test_a_remote_desktop_is_known_as_microsoft_says(
+def test_a_remote_desktop_is_detected_as_microsoft_documents(
     windows: FakeWindows, registry: Registry, metrics: int, glass: int | None, session: int, is_remote: bool
 ) -> None:
     """learn.microsoft.com, "Detecting the Remote Desktop Services environment"."""

@@ -1,4 +1,4 @@
-"""Nothing is lost while another program holds a file, as virus scanners and OneDrive do on Windows for a moment."""
+"""Nothing is lost while another program holds a file open, as virus scanners and OneDrive briefly do on Windows."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ def brightness_of(folder: PresetFolder, name: str) -> Any:
 
 
 def shown(sink: RecordSink | SnapshotSink, folder: Path, count: int = 3) -> None:
-    """The whole life of a sink, offline."""
+    """Start, use and close a sink, offline."""
     sink.start(
         Stage(
             width=64,
@@ -82,7 +82,7 @@ def pictures_in(path: Path) -> int:
 # -- the atomic file ---------------------------------------------------------------------------
 
 
-def test_a_file_that_is_held_for_a_moment_is_replaced_all_the_same(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_file_held_briefly_is_still_replaced(scanner: Scanner, tmp_path: Path) -> None:
     write_atomic(tmp_path / "file", "old")
     scanner.hold("file", TIMES)
     write_atomic(tmp_path / "file", "new")
@@ -90,7 +90,7 @@ def test_a_file_that_is_held_for_a_moment_is_replaced_all_the_same(scanner: Scan
     assert len(scanner.refused) == TIMES and scanner.waited_s == pytest.approx(0.01 + 0.02 + 0.04)
 
 
-def test_a_file_that_is_held_for_good_is_an_error_that_says_where_the_new_content_is(
+def test_a_file_held_permanently_is_an_error_that_tells_where_the_new_content_is(
     scanner: Scanner, tmp_path: Path
 ) -> None:
     write_atomic(tmp_path / "file", "old")
@@ -103,13 +103,13 @@ def test_a_file_that_is_held_for_good_is_an_error_that_says_where_the_new_conten
     assert (tmp_path / kept).read_text() == "new"
     scanner.hold("file", 0)
     write_atomic(tmp_path / "file", "newer")
-    assert names(tmp_path) == ["file"], "the next one that succeeds takes the kept one's place"
+    assert names(tmp_path) == ["file"], "the next successful write removes the kept file"
 
 
-def test_a_file_that_is_write_protected_is_told_at_once_and_the_new_content_kept(
+def test_a_write_protected_file_is_an_error_at_once_and_the_new_content_is_kept(
     scanner: Scanner, tmp_path: Path
 ) -> None:
-    """Windows says the same of it as of a file that is open: WinError 5, for good."""
+    """Windows reports the same error as for an open file: WinError 5, permanently."""
     (tmp_path / "file").write_text("old")
     (tmp_path / "file").chmod(0o444)
     scanner.hold("file")
@@ -120,7 +120,7 @@ def test_a_file_that_is_write_protected_is_told_at_once_and_the_new_content_kept
     assert (tmp_path / "file").read_text() == "old" and len(scanner.refused) == 2
 
 
-def test_a_wait_is_bounded_and_begins_short() -> None:
+def test_retry_delays_start_short_and_are_bounded() -> None:
     assert list(retry_delays_s(0.1)) == pytest.approx([0.01, 0.02, 0.04, 0.03])
     assert sum(retry_delays_s(60.0)) == pytest.approx(60.0) and max(retry_delays_s(60.0)) == 0.25
     assert list(retry_delays_s(0.0)) == []
@@ -139,7 +139,7 @@ def test_other_errors_and_other_systems_do_not_wait(scanner: Scanner, monkeypatc
     assert len(scanner.refused) == 1 and scanner.waited_s == 0.0
 
 
-def test_a_job_that_waits_long_says_what_for(scanner: Scanner, tmp_path: Path, caplog) -> None:
+def test_a_long_wait_is_logged_with_its_reason(scanner: Scanner, tmp_path: Path, caplog) -> None:
     scanner.hold("film.mp4", 20)
     (tmp_path / "new").write_bytes(b"film")
     atomic_file.move_into_place(tmp_path / "new", tmp_path / "film.mp4", patience_s=60.0)
@@ -149,7 +149,7 @@ def test_a_job_that_waits_long_says_what_for(scanner: Scanner, tmp_path: Path, c
     ]
 
 
-def test_a_file_that_is_being_replaced_is_read_when_it_is_there(scanner: Scanner, tmp_path: Path) -> None:
+def test_reading_retries_while_a_file_is_being_replaced(scanner: Scanner, tmp_path: Path) -> None:
     """Go's own tools retry here too, for the same errors (ReadFile in cmd/internal/robustio, golang/go)."""
     (tmp_path / "file").write_bytes(b"whole")
     scanner.hold("file", TIMES, from_opening=True)
@@ -157,7 +157,7 @@ def test_a_file_that_is_being_replaced_is_read_when_it_is_there(scanner: Scanner
     assert scanner.refused == ["open file"] * TIMES
 
 
-def test_a_folder_goes_whose_files_are_still_being_deleted(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_folder_with_files_still_being_deleted_is_removed(scanner: Scanner, tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "part").touch()
     scanner.hold("part", 1)
@@ -189,7 +189,7 @@ def test_a_preset_is_saved_over_restored_and_deleted(scanner: Scanner, tmp_path:
 def test_a_preset_is_saved_restored_and_deleted_while_a_viewer_shows_its_picture(
     scanner: Scanner, tmp_path: Path
 ) -> None:
-    """Else it is told as failed, and the page goes back to the values of before, which the file no longer has."""
+    """Otherwise it would be reported as failed, and the page would restore values that the file no longer has."""
     folder = PresetFolder(tmp_path)
     folder.save("Night", {BRIGHTNESS: 1.0})
     folder.save_picture("Night", b"jpeg")
@@ -212,7 +212,7 @@ def test_a_preset_is_saved_while_the_oldest_that_it_replaced_is_held(scanner: Sc
     assert len(kept) == 11 and kept[:2] == ["000001 Night.toml", "000003 Night.toml"]
 
 
-def test_a_preset_that_cannot_be_saved_is_kept_beside_it_and_says_so(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_preset_that_cannot_be_saved_is_kept_beside_it_with_an_error(scanner: Scanner, tmp_path: Path) -> None:
     folder = PresetFolder(tmp_path)
     folder.save("Night", {BRIGHTNESS: 1.0})
     scanner.hold("Night.toml")
@@ -240,7 +240,7 @@ def test_the_show_is_saved_while_its_file_is_held(scanner: Scanner, name: str, t
     assert dict(autosave.load().values)["/layer/1/angle"] == 30.0
 
 
-def test_the_end_of_a_show_waits_less_for_the_disk_than_it_may_take(scanner: Scanner, tmp_path: Path, reports) -> None:
+def test_shutdown_waits_for_the_disk_less_than_its_limit(scanner: Scanner, tmp_path: Path, reports) -> None:
     from engine.system import disk_store
 
     store = ParamStore()
@@ -263,7 +263,7 @@ def test_cues_are_written_while_their_file_is_held(scanner: Scanner, tmp_path: P
     assert [cue.preset for cue in read_cues(tmp_path / "cues.toml")[0]] == ["Night"]
 
 
-def test_a_cue_list_with_errors_is_put_aside_while_it_is_held(
+def test_a_cue_list_with_errors_is_backed_up_while_it_is_held(
     scanner: Scanner, tmp_path: Path, reports, wait_for: Callable[..., Any]
 ) -> None:
     path = tmp_path / "cues.toml"
@@ -287,11 +287,11 @@ def test_a_cue_list_with_errors_is_put_aside_while_it_is_held(
     assert [cue.preset for cue in read_cues(path)[0]] == ["Night"] and len(scanner.refused) == TIMES
 
 
-# -- films, pictures --------------------------------------------------------------------------
+# -- movies, pictures -------------------------------------------------------------------------
 
 
 def test_a_recording_is_finished_while_its_file_is_held(scanner: Scanner, tmp_path: Path) -> None:
-    scanner.hold("film.mp4", TIMES, from_opening=True)  # the empty file that its name was taken with
+    scanner.hold("film.mp4", TIMES, from_opening=True)  # the empty file that reserves its name
     sink = RecordSink(str(tmp_path / "film.mp4"))
     shown(sink, tmp_path)
     assert len(scanner.refused) == TIMES
@@ -309,7 +309,7 @@ def test_a_recording_plays_whether_or_not_its_index_could_be_moved(
     assert pictures_in(tmp_path / "film.mp4") == 3
     data = (tmp_path / "film.mp4").read_bytes()
     assert (data.index(b"moov") > data.index(b"mdat")) == is_held_for_good
-    assert (f"its index stays at the end: {SECONDS_HELD} 2 s" in told) == is_held_for_good
+    assert (f"its index was not moved to the front: {SECONDS_HELD} 2 s" in told) == is_held_for_good
 
 
 def test_a_snapshot_is_written_while_its_empty_file_is_held(scanner: Scanner, tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ def test_a_snapshot_is_written_while_its_empty_file_is_held(scanner: Scanner, tm
     assert names(tmp_path) == ["shot.png"]
 
 
-def test_a_snapshot_that_cannot_take_its_name_is_kept_under_another(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_snapshot_that_cannot_be_renamed_is_kept_under_another_name(scanner: Scanner, tmp_path: Path) -> None:
     scanner.hold("shot.png")
     with pytest.raises(SinkError, match=f"{SECONDS_HELD} 2 s.* the picture is kept in .shot.png.partial"):
         shown(SnapshotSink(str(tmp_path / "shot.png")), tmp_path)
@@ -334,7 +334,9 @@ def clip(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("output", ["out.mp4", "frames"])
-def test_a_video_is_whole_while_its_files_are_held(scanner: Scanner, output: str, clip: Path, tmp_path: Path) -> None:
+def test_a_video_is_completed_while_its_files_are_held(
+    scanner: Scanner, output: str, clip: Path, tmp_path: Path
+) -> None:
     for name in (output, "segment_000000.mp4", "journal.jsonl", "frame_000002.png", "lock"):
         scanner.hold(name, TIMES, from_opening=name == "journal.jsonl")
     write(clip, tmp_path / output)
@@ -344,7 +346,7 @@ def test_a_video_is_whole_while_its_files_are_held(scanner: Scanner, output: str
     assert len(scanner.refused) > TIMES
 
 
-def test_a_video_whose_name_stays_held_goes_on_from_what_is_painted(
+def test_a_video_whose_target_stays_held_resumes_from_the_painted_pictures(
     scanner: Scanner, clip: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "out.mp4").write_bytes(b"of before, and open in a player")
@@ -357,15 +359,15 @@ def test_a_video_whose_name_stays_held_goes_on_from_what_is_painted(
     assert pictures_in(tmp_path / "out.mp4") == 6
 
 
-def test_a_segmented_output_that_cannot_take_its_name_is_kept(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_segmented_output_that_cannot_be_renamed_is_kept(scanner: Scanner, tmp_path: Path) -> None:
     pictures = SimpleNamespace(kind="video", path=Path("in.mp4"))
     (tmp_path / "out.json").write_text("of before")
     output = CocoFile(tmp_path / "out.json", pictures, ("dog",), is_tracked=False)  # type: ignore[arg-type]
     scanner.hold("out.json")
-    with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*; it is kept as") as caught:
+    with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*; the new file is") as caught:
         output.finish()
     output.discard()
-    kept = Path(str(caught.value).rpartition("it is kept as ")[2])
+    kept = Path(str(caught.value).rpartition("the new file is ")[2])
     assert '"dog"' in kept.read_text() and (tmp_path / "out.json").read_text() == "of before"
     scanner.hold("out.json", TIMES)
     again = CocoFile(tmp_path / "out.json", pictures, ("cat",), is_tracked=False)  # type: ignore[arg-type]
@@ -373,8 +375,8 @@ def test_a_segmented_output_that_cannot_take_its_name_is_kept(scanner: Scanner, 
     assert '"cat"' in (tmp_path / "out.json").read_text() and names(tmp_path) == ["out.json"]
 
 
-def test_a_picture_that_somebody_looks_at_hides_no_error_and_keeps_no_other(scanner: Scanner, tmp_path: Path) -> None:
-    """Discarded is what an error, or Ctrl-C, has left unfinished: that is what is to be told."""
+def test_a_held_picture_hides_no_error_and_does_not_block_cleanup(scanner: Scanner, tmp_path: Path) -> None:
+    """An unfinished picture is discarded after an error or Ctrl-C; that error must be reported."""
     output = SourceFrames(tmp_path / "frames")
     for name in ("a", "b", "c"):
         output.add(SimpleNamespace(picture=SimpleNamespace(name=name, pixels=np.zeros((4, 4, 3), np.uint8))))  # type: ignore[arg-type]
@@ -383,7 +385,7 @@ def test_a_picture_that_somebody_looks_at_hides_no_error_and_keeps_no_other(scan
     assert names(tmp_path / "frames") == ["b.png"]
 
 
-def test_a_converted_voice_is_whole_without_the_title_that_could_not_be_added(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_converted_voice_is_complete_even_if_its_tags_could_not_be_added(scanner: Scanner, tmp_path: Path) -> None:
     with soundfile.SoundFile(tmp_path / "song.flac", "w", 48_000, 1) as song:
         song.title = "Early"
         song.write(np.zeros(480, np.float32))
@@ -406,7 +408,7 @@ def work(scanner: Scanner, tmp_path: Path) -> Iterator[WorkFolder]:
     folder.close()
 
 
-def test_a_working_folder_goes_while_what_is_in_it_is_held(work: WorkFolder, scanner: Scanner, tmp_path: Path) -> None:
+def test_a_work_folder_is_removed_while_its_files_are_held(work: WorkFolder, scanner: Scanner, tmp_path: Path) -> None:
     (work.path / "parts").mkdir()
     for name in ("a", "parts/b", "c"):
         (work.path / name).touch()
@@ -416,14 +418,14 @@ def test_a_working_folder_goes_while_what_is_in_it_is_held(work: WorkFolder, sca
     assert names(tmp_path) == [] and len(scanner.refused) == 4 * TIMES
 
 
-def test_a_working_folder_is_taken_while_its_lock_is_read(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_work_folder_is_locked_while_its_lock_file_is_read(scanner: Scanner, tmp_path: Path) -> None:
     WorkFolder(tmp_path / "out").close()
     scanner.hold("lock", TIMES, from_opening=True)
     WorkFolder(tmp_path / "out").remove()
     assert names(tmp_path) == []
 
 
-def test_a_run_goes_on_although_its_journal_and_its_pieces_are_held(
+def test_a_run_continues_while_its_journal_and_pieces_are_held(
     scanner: Scanner, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.jobs.video.writing.segmented_video.SEGMENT_PICTURES", 2)
@@ -434,8 +436,8 @@ def test_a_run_goes_on_although_its_journal_and_its_pieces_are_held(
     assert pictures_in(tmp_path / "out.mp4") == 6 and len(scanner.refused) == 2 * TIMES
 
 
-def test_the_log_of_a_picture_may_be_held_and_no_run_ends_of_it(scanner: Scanner, tmp_path: Path) -> None:
-    """A disk that refuses (EACCES) ends a run: it would refuse the next picture too."""
+def test_a_held_picture_log_does_not_end_a_run(scanner: Scanner, tmp_path: Path) -> None:
+    """A disk error such as EACCES ends a run, as the next picture would fail too; a held file does not."""
     from engine.jobs.dataset.running.single import _logged
 
     log = tmp_path / "image_000000.log"
@@ -445,7 +447,7 @@ def test_the_log_of_a_picture_may_be_held_and_no_run_ends_of_it(scanner: Scanner
     assert len(scanner.refused) == TIMES
 
 
-def test_every_picture_of_a_dataset_takes_its_place_while_files_are_held(scanner: Scanner, tmp_path: Path) -> None:
+def test_every_picture_of_a_dataset_is_written_while_files_are_held(scanner: Scanner, tmp_path: Path) -> None:
     from engine.jobs.dataset.running.folder import DatasetFolder
     from tests.jobs.dataset.running.test_folder import commit, opened
 

@@ -1,4 +1,4 @@
-"""As on Windows: the page outlives a client that resets, and the machine stays awake and exact while a picture runs."""
+"""As on Windows: the page survives a client's reset, and sleep and timer throttling are off while a picture runs."""
 
 import asyncio
 import ctypes
@@ -34,10 +34,10 @@ WM_SETTINGCHANGE = 0x1A
 FD_SETSIZE = 512  # on Windows: CPython, Modules/selectmodule.c
 
 
-def test_the_page_answers_after_a_client_that_reset_while_it_was_accepted(
+def test_the_page_answers_after_a_client_reset_during_accept(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The loop that asyncio gives on Windows closes the listening socket then, for good."""
+    """asyncio's loop on Windows would close the listening socket permanently."""
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(asyncio, "new_event_loop", lambda: BaseProactorEventLoop(ProactorWithReset()))
     monkeypatch.setattr(socket.socket, "accept", failing_once(socket.socket.accept))
@@ -46,12 +46,12 @@ def test_the_page_answers_after_a_client_that_reset_while_it_was_accepted(
 
 
 def test_the_page_takes_fewer_connections_than_select_takes_sockets() -> None:
-    """Those that are open, a burst that was accepted and is refused, the listening socket, the loop's own."""
+    """Open connections, a burst of accepted and rejected ones, the listening socket, and the loop's own."""
     assert MAX_CONNECTIONS + BACKLOG + 2 < FD_SETSIZE
 
 
 def asked_of_a_server() -> bytes:
-    """The second answer: a client came before that was lost."""
+    """The second answer, after a client that was lost."""
 
     async def answer(request: web.Request) -> web.Response:
         return web.Response(text="still here")
@@ -76,7 +76,7 @@ def asked_of_a_server() -> bytes:
 
 
 def failing_once(accept: Callable[[socket.socket], Any]) -> Callable[[socket.socket], Any]:
-    """`accept`, whose first connection is gone before it is taken."""
+    """`accept`, whose first connection is reset before it is accepted."""
     failures = iter([OSError(NETNAME_DELETED, "The specified network name is no longer available")])
 
     def accept_next(listening: socket.socket) -> Any:
@@ -88,7 +88,7 @@ def failing_once(accept: Callable[[socket.socket], Any]) -> Callable[[socket.soc
 
 
 class ProactorWithReset:
-    """As much of `windows_events.IocpProactor` as a listening loop needs. Each connection is reset in the accept."""
+    """The part of `windows_events.IocpProactor` that a listening loop needs. Each connection is reset in accept."""
 
     def set_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -133,7 +133,7 @@ def test_the_display_stays_on_while_a_window_shows_the_picture(windows: FakeWind
     ],
 )
 def test_the_machine_does_not_sleep_during_a_long_job(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here one that is refused at once. What it imports is not to think that it is on Windows."""
+    """With a job that fails at once. Its imports must not see the disguise as Windows."""
     windows = FakeWindows.installed(monkeypatch)
     windows.answers["SetThreadExecutionState"] = CONTINUOUS
     monkeypatch.setattr(power, "sys", SimpleNamespace(platform="win32"))
@@ -141,9 +141,7 @@ def test_the_machine_does_not_sleep_during_a_long_job(command: list[str], monkey
     assert windows.called("SetThreadExecutionState") == [[CONTINUOUS | SYSTEM_REQUIRED], [CONTINUOUS]]
 
 
-def test_a_machine_that_may_sleep_is_a_warning_and_the_picture_goes_on(
-    windows: FakeWindows, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_machine_that_may_sleep_is_only_a_warning(windows: FakeWindows, caplog: pytest.LogCaptureFixture) -> None:
     windows.answers["SetThreadExecutionState"] = 0
     with kept_awake():
         pass
@@ -151,14 +149,14 @@ def test_a_machine_that_may_sleep_is_a_warning_and_the_picture_goes_on(
     assert windows.called("timeEndPeriod") == [[1]]
 
 
-def test_timers_stay_exact_while_no_window_is_seen(windows: FakeWindows) -> None:
+def test_timers_stay_exact_without_a_visible_window(windows: FakeWindows) -> None:
     with kept_awake():
         [[process, information, state, size]] = windows.called("SetProcessInformation")
     assert (process, information, size) == (THIS_PROCESS, 4, 12)
     assert (state.version, state.control_mask, state.state_mask) == (1, 0x1 | 0x4, 0)
 
 
-def test_windows_10_knows_no_throttled_timers(windows: FakeWindows, caplog: pytest.LogCaptureFixture) -> None:
+def test_windows_10_has_no_timer_throttling(windows: FakeWindows, caplog: pytest.LogCaptureFixture) -> None:
     windows.answers["SetProcessInformation"] = lambda process, kind, state, size: state.control_mask == 0x1
     with kept_awake():
         pass
@@ -166,7 +164,7 @@ def test_windows_10_knows_no_throttled_timers(windows: FakeWindows, caplog: pyte
     assert not caplog.records
 
 
-def test_the_picture_is_drawn_first_on_the_gpu_as_far_as_windows_allows(windows: FakeWindows) -> None:
+def test_gpu_priority_is_raised_as_far_as_windows_allows(windows: FakeWindows) -> None:
     refused = NTSTATUS_PRIVILEGE_NOT_HELD
     assert raise_gpu_priority() == "high"
     windows.answers["D3DKMTSetProcessSchedulingPriorityClass"] = lambda process, priority: refused * (priority > 3)
@@ -178,7 +176,7 @@ def test_the_picture_is_drawn_first_on_the_gpu_as_far_as_windows_allows(windows:
 
 
 def test_the_hidden_window_of_the_context_gets_its_messages(windows: FakeWindows) -> None:
-    """A draw gives it those that wait, and goes on when there are ever more."""
+    """A draw processes waiting messages, and continues even if they never end."""
     waiting = [WM_SETTINGCHANGE] * 2
 
     def peek(message: Any, *which: Any) -> bool:
@@ -194,7 +192,7 @@ def test_the_hidden_window_of_the_context_gets_its_messages(windows: FakeWindows
     assert len(windows.called("DispatchMessageW")) == 2 + MAX_MESSAGES_PER_PICTURE
 
 
-def test_a_message_has_the_size_that_windows_writes() -> None:
+def test_the_message_struct_has_windows_size() -> None:
     assert ctypes.sizeof(win32._Message) == (48 if ctypes.sizeof(ctypes.c_void_p) == 8 else 28)
 
 

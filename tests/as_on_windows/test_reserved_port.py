@@ -12,7 +12,7 @@ from engine.web.serving.listening import listen
 from tests.support.reserved_port import reserve_ports
 
 
-def test_a_port_that_windows_reserved_is_told_with_the_command_that_lists_them(
+def test_a_port_reserved_by_windows_is_reported_with_the_command_that_lists_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     unused: Any = None

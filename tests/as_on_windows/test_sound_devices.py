@@ -1,8 +1,7 @@
-"""Sound devices on Windows: which are listed, which one is the default, and how WASAPI lets itself be opened.
+"""Sound devices on Windows: which are listed, which is the default, and how WASAPI devices are opened.
 
-The table is a laptop's (PortAudio's issue 286 and FlexASIO's issue 3, where its owner posted all of it), with a
-microphone of a Japanese Windows. Answers are those of pa_win_wasapi.c in PortAudio 19.7, which sounddevice's wheel
-brings along.
+The table is from a laptop (PortAudio's issue 286 and FlexASIO's issue 3), with a microphone of a Japanese Windows. The
+behaviour is that of pa_win_wasapi.c in PortAudio 19.7, which sounddevice's wheel contains.
 """
 
 import sys
@@ -64,7 +63,7 @@ MIXERS = {9: (48_000, 8), 10: (44_100, 8), 11: (48_000, 2)}  # device: (rate, ch
 
 
 def by_mixer(stream: Opened) -> int:
-    """As GetClosestFormat does: the mixer's rate and channels only, unless Windows may convert."""
+    """Like GetClosestFormat: only the mixer's rate and channels, unless Windows may convert."""
     if stream.flags & fake_portaudio.AUTO_CONVERT or (stream.rate_hz, stream.channels) == MIXERS[stream.device]:
         return 0
     return fake_portaudio.UNSUPPORTED_RATE
@@ -77,7 +76,7 @@ def laptop(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
     return fake
 
 
-def test_each_device_is_listed_once_with_its_whole_name_and_its_own_rate(laptop) -> None:
+def test_each_device_is_listed_once_with_its_full_name_and_rate(laptop) -> None:
     assert [(device.index, device.name, device.rate_hz) for device in list_devices()] == [
         (10, "Hi-Fi Cable Output (VB-Audio Hi-Fi Cable)", 44_100),
         (11, "マイク (Realtek High Definition Audio)", 48_000),
@@ -90,39 +89,39 @@ def test_the_default_is_wasapis_not_that_of_the_first_interface(laptop) -> None:
     assert find_device(list_devices("output"), None, "output").index == 9
 
 
-def test_a_name_that_mme_had_cut_finds_the_whole_one(laptop) -> None:
+def test_a_name_truncated_by_mme_finds_the_full_one(laptop) -> None:
     assert find_device(list_devices(), "Hi-Fi Cable Output (VB-Audio Hi").index == 10
     assert find_device(list_devices(), "マイク").index == 11
 
 
-def test_a_machine_without_a_microphone_says_so_though_mme_has_its_mapper(monkeypatch) -> None:
+def test_without_a_microphone_mmes_mapper_does_not_count_as_one(monkeypatch) -> None:
     speakers = HostApi(kind=fake_portaudio.WASAPI, name="Windows WASAPI", devices=LAPTOP[2].devices[:1])
     FakePortAudio.installed(monkeypatch, (LAPTOP[0], LAPTOP[1], speakers))
-    with pytest.raises(AudioError, match="there is no audio input device here"):
+    with pytest.raises(AudioError, match="no audio input device found"):
         find_device(list_devices(), None)
 
 
-def test_asio_drivers_are_listed_beside_wasapis_devices(monkeypatch) -> None:
+def test_asio_drivers_are_listed_with_wasapis_devices(monkeypatch) -> None:
     asio = HostApi(kind=fake_portaudio.ASIO, name="ASIO", devices=(Device(name="Focusrite USB ASIO", inputs=4),))
     FakePortAudio.installed(monkeypatch, (*LAPTOP[:2], asio, *LAPTOP[2:]))
     assert list_devices()[0].name == "Focusrite USB ASIO"
     assert find_device(list_devices(), None).name.startswith("マイク")
 
 
-def test_one_name_that_cannot_be_read_costs_no_other_device(monkeypatch, caplog, capsys) -> None:
-    cut = "マイク".encode()[:-1].decode(errors="surrogateescape")  # in the middle of a letter
+def test_one_undecodable_name_does_not_hide_other_devices(monkeypatch, caplog, capsys) -> None:
+    cut = "マイク".encode()[:-1].decode(errors="surrogateescape")  # in the middle of a character
     wasapi = HostApi(
         kind=fake_portaudio.WASAPI, name="Windows WASAPI", devices=(Device(name=cut, inputs=1), *LAPTOP[2].devices)
     )
     FakePortAudio.installed(monkeypatch, (*LAPTOP[:2], wasapi))
     assert [device.name for device in list_devices()] == [device.name for device in LAPTOP[2].devices if device.inputs]
-    assert "audio device 9 is left out: its name b" in caplog.text
-    device_names.main()  # by which a device that was lost is found again
+    assert "audio device 9 is skipped: its name b" in caplog.text
+    device_names.main()  # used to find a lost device again
     seen = [line for line in capsys.readouterr().out.splitlines() if line.endswith("\tWindows WASAPI")]
     assert seen == [f"{device.name}\tWindows WASAPI" for device in LAPTOP[2].devices]
 
 
-def test_a_device_opens_at_a_rate_and_with_channels_that_the_mixer_has_not(
+def test_a_device_opens_at_a_rate_and_with_channels_other_than_the_mixers(
     laptop, monkeypatch, wait_for, reports
 ) -> None:
     capture = DeviceCapture(None, SystemClock(), reports)
@@ -134,11 +133,11 @@ def test_a_device_opens_at_a_rate_and_with_channels_that_the_mixer_has_not(
     assert laptop.opened[-1].rate_hz == capture.ring.sample_rate_hz == 48_000
     output = DeviceOutput(None, SystemClock(), reports)
     output.close()
-    assert (laptop.opened[-1].device, laptop.opened[-1].channels) == (9, 2), "of a mixer with eight"
+    assert (laptop.opened[-1].device, laptop.opened[-1].channels) == (9, 2), "although the mixer has eight"
     assert all(stream.is_closed for stream in laptop.opened)
 
 
-def test_sound_is_as_old_as_the_mixers_period_not_as_the_buffer(laptop) -> None:
+def test_input_latency_is_the_mixers_period_not_the_buffer(laptop) -> None:
     clock = SteppedClock()
     heard = []
     stream = open_input(find_device(list_devices(), None), 2, 48_000, lambda *block: heard.append(block), clock)
@@ -148,7 +147,7 @@ def test_sound_is_as_old_as_the_mixers_period_not_as_the_buffer(laptop) -> None:
     assert clock.now_s() - began_s == pytest.approx(len(block) / 48_000 + 0.01)
 
 
-def test_a_microphone_that_windows_keeps_from_desktop_apps_says_where_to_allow_it(laptop, reports) -> None:
+def test_a_microphone_blocked_for_desktop_apps_tells_where_to_allow_it(laptop, reports) -> None:
     laptop.opens = lambda stream: fake_portaudio.INVALID_DEVICE
     with pytest.raises(
         AudioError, match=r"'マイク .* cannot be opened: .*Invalid device.* \(Settings, Privacy & security"
@@ -169,23 +168,23 @@ def test_every_thread_that_opens_a_stream_has_com(laptop, monkeypatch, wait_for,
     assert len({stream.thread for stream in laptop.opened}) == 2
     for stream in streams:
         stream.close()
-    wait_for(lambda: not initialised, "COM to be given back on each thread")
+    wait_for(lambda: not initialised, "COM to be uninitialised on each thread")
     assert windows.called("CoInitializeEx") == [[None, 2], [None, 2]], "single-threaded apartments"
 
 
-def test_com_stays_while_portaudio_does_and_a_failure_is_one_warning(monkeypatch, caplog) -> None:
+def test_com_stays_initialised_with_portaudio_and_a_failure_is_one_warning(monkeypatch, caplog) -> None:
     windows = FakeWindows.installed(monkeypatch)
     monkeypatch.setattr(sys, "platform", "win32")
     windows.answers["CoInitializeEx"] = CO_E_NOTINITIALIZED
     with portaudio.com_apartment():
         assert windows.called("CoUninitialize") == []
-    assert windows.called("CoUninitialize") == [], "what did not begin is not ended"
+    assert windows.called("CoUninitialize") == [], "nothing to uninitialise after a failure"
     assert [record.getMessage() for record in caplog.records] == [
-        "audio: COM does not start (0x800401f0); sound devices may not open"
+        "audio: COM initialisation failed (0x800401f0); sound devices may not open"
     ]
     monkeypatch.delitem(sys.modules, "sounddevice")
     with monkeypatch.context() as other:
-        other.setitem(sys.modules, "_sounddevice", None)  # it is not to start PortAudio anew
+        other.setitem(sys.modules, "_sounddevice", None)  # keeps PortAudio from starting again
         with pytest.raises(ImportError):
             portaudio.load_portaudio()
     assert len(windows.called("CoIncrementMTAUsage")) == 1

@@ -1,14 +1,14 @@
-"""Everything at once in processes that take themselves for Windows: modules, commands, a show, a child.
+"""Everything in processes disguised as Windows: modules, commands, a show, a child.
 
-Our code sees Windows there (`tests/support/disguise`), writes into files that obey Windows' rules, and into
-streams of cp1252. A scanner holds each fresh file for a moment.
+Our code sees Windows (`tests/support/disguise`), files that obey Windows' rules, and streams in cp1252. A scanner
+holds each new file for a moment.
 """
 
 from pathlib import Path
 
 from tests.support.other_system import FOREIGN, run_as
 
-SCANNED = 2  # attempts at a fresh file that fail
+SCANNED = 2  # failing attempts per new file
 
 
 def test_every_module_can_be_imported(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_every_module_can_be_imported(tmp_path: Path) -> None:
     assert count > 400
 
 
-def test_the_commands_work_with_foreign_names_and_say_what_can_be_read(tmp_path: Path) -> None:
+def test_the_commands_work_with_foreign_names_and_readable_output(tmp_path: Path) -> None:
     code = "import commands; tell(commands.say_all())"
     told = run_as("win32", code, tmp_path / FOREIGN, scanned=SCANNED, is_light=True)
     assert told.code == 0, told.err
@@ -52,7 +52,7 @@ def test_a_show_is_played_recorded_and_ended(tmp_path: Path) -> None:
     assert not seen["torch"]
     assert echo["pixel"] == 40 and echo["told"] == []
     warned = [line[9:] for line in seen["err"].splitlines() if "is deleted, and cue 1 would" not in line]
-    assert warned == []  # Windows grants all that it is asked for
+    assert warned == []  # the fake Windows grants every request
     asked = [name for name, *_ in calls]
     assert asked.count("timeBeginPeriod") == asked.count("timeEndPeriod") == 1
     assert [name for name in asked if name == "CreateProcess"] == ["CreateProcess"]

@@ -24,7 +24,7 @@ def test_options_lose_their_quotes_and_keep_their_backslashes(options: str, word
     assert split_options(options, "win32") == words
 
 
-def test_elsewhere_a_backslash_escapes_as_in_a_shell() -> None:
+def test_on_other_systems_a_backslash_escapes_as_in_a_shell() -> None:
     assert split_options("/Users/anna/My\\ Show/loop.wav 'a b' \"c d\"", "darwin") == [
         "/Users/anna/My Show/loop.wav",
         "a b",
@@ -32,7 +32,7 @@ def test_elsewhere_a_backslash_escapes_as_in_a_shell() -> None:
     ]
 
 
-def test_quotes_that_are_not_closed_are_refused() -> None:
+def test_unclosed_quotes_are_rejected() -> None:
     with pytest.raises(ValueError, match="No closing quotation"):
         split_options('--record "D:\\out', "win32")
 
@@ -51,7 +51,7 @@ def test_the_last_line_of_the_log_is_read_as_it_was_written(
         "PYTHONCOERCECLOCALE": "0",
         "PYTHONIOENCODING": "cp1252",
     }.items():
-        monkeypatch.setenv(name, value)  # a code page without these letters
+        monkeypatch.setenv(name, value)  # a code page without these characters
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     engine = EngineProcess()
     engine.start(f'"{program}"', "--audio 'device:a b'", "127.0.0.1:1", "127.0.0.1:2")

@@ -1,4 +1,4 @@
-"""Listens to `device:NAME` and prints what it hears as a line of JSON, twenty times a second, until stdin ends.
+"""Captures `device:NAME` and prints its features as a line of JSON, 20 times a second, until stdin closes.
 
 A separate process, because PortAudio and ALSA read the environment that names the sound server once per process.
 """

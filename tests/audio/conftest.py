@@ -1,4 +1,4 @@
-"""Known sounds, the analysis of a stretch of sound, and a sound server."""
+"""Test sounds, their analysis, and a sound server."""
 
 import shutil
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
-"""The voice's desk from `stagemon` to `stageright`, in a process of its own; prints a line of JSON 20 times a second.
+"""The voice's desk from `stagemon` to `stageright` in a separate process; prints a line of JSON 20 times a second.
 
-Takes lines of JSON on stdin: `values` are parameters, `renew` starts PortAudio again. Ends when stdin does. What is
-converted is inverted. `multimon` is captured too, and `awayout` plays too if it is named.
+Reads lines of JSON from stdin: `values` are parameters, `renew` restarts PortAudio. Exits when stdin closes. The
+"conversion" inverts the sound. `multimon` is captured too, and `awayout` plays too if it is named.
 """
 
 import json
@@ -22,7 +22,7 @@ BLOCK_S, LAG_S, KEPT_S = 0.1, 0.03, 12
 
 
 class Inverter:
-    """Replaces the link to the voice child; takes no time."""
+    """Replaces the link to the voice child, without delay."""
 
     timing = VoiceTiming(block_s=BLOCK_S, lag_s=LAG_S, work_p99_s=0.01)
 

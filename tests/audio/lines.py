@@ -1,4 +1,4 @@
-"""A program that prints a line of JSON now and then, and takes lines of JSON, in a process of its own.
+"""Runs a program that prints lines of JSON and reads lines of JSON.
 
 PortAudio and ALSA read the environment that names the sound server once per process.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class Program:
-    """`said` is the newest line it printed."""
+    """`said` is the newest printed line."""
 
     def __init__(self, file: str, *arguments: str, environment: dict[str, str]) -> None:
         self.said: dict = {}
@@ -30,7 +30,7 @@ class Program:
         self._process.stdin.flush()
 
     def close(self) -> int:
-        """Wait for its end and return its exit code."""
+        """Wait until it exits and return its exit code."""
         self._process.stdin.close()
         try:
             return self._process.wait(timeout=30)

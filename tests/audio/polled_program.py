@@ -1,6 +1,6 @@
-"""A tone played to `stageright` and heard from `stagemon` by polling, as on systems without ALSA.
+"""A tone played to `stageright` and captured from `stagemon` by polling, as on systems without ALSA.
 
-In a process of its own; prints a line of JSON 20 times a second until stdin ends.
+A separate process; prints a line of JSON 20 times a second until stdin closes.
 """
 
 import json

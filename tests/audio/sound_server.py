@@ -1,4 +1,4 @@
-"""A PulseAudio of our own, in its own folder, with silent sinks; and players and recorders on it."""
+"""A private PulseAudio in its own folder, with silent sinks, players and recorders."""
 
 import os
 import subprocess
@@ -15,10 +15,10 @@ RATE_HZ = 48_000
 
 
 class SoundServer:
-    """Two sinks: `multi` of four channels, and the pair `stage`, of which `right` plays on the right side alone.
+    """Two sinks: `multi` with four channels, and the stereo `stage`, whose right side is also the sink `right`.
 
-    ALSA knows `multimon` and `stagemon`, which hear what is played to them, and `stageright`, which plays to `right`;
-    and `awayout`, which is a sink of another server, that can be started and killed by itself.
+    ALSA devices: `multimon` and `stagemon` capture what these sinks play, `stageright` plays to `right`, and `awayout`
+    plays to a sink of another server that can be started and killed separately.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,7 +56,7 @@ class SoundServer:
         wait_for(lambda: self._answers(self.environment["PULSE_SERVER"]), "PulseAudio")
 
     def start_away(self, wait_for: Callable[..., object]) -> None:
-        """Plug the other server's device in."""
+        """Start the other server, as if plugging its device in."""
         folder = self.folder / "away"
         folder.mkdir(exist_ok=True)
         self._away_server = self._serve(
@@ -77,7 +77,7 @@ class SoundServer:
         self._spawn("paplay", "--latency-msec=20", *to_the_sink, str(path))
 
     def record_stage(self) -> "Recorder":
-        """Records both sides of `stage` on one clock."""
+        """Record both sides of `stage` with one clock."""
         return self._record("stage.monitor", self.environment["PULSE_SERVER"])
 
     def record_away(self) -> "Recorder":

@@ -1,4 +1,4 @@
-"""A real sound server, a real device, four tones: heard, lost, heard again."""
+"""Four tones from a real device of a real sound server: captured, lost, captured again."""
 
 import sys
 
@@ -11,7 +11,7 @@ from tests.audio.sound_server import QUAD, RATE_HZ
 TONES_HZ = (220.0, 440.0, 1000.0, 3000.0)
 AMPLITUDES = (0.5, 0.4, 0.3, 0.2)
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PulseAudio through ALSA is Linux's")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PulseAudio through ALSA needs Linux")
 
 
 def four_tones() -> np.ndarray:
@@ -21,7 +21,7 @@ def four_tones() -> np.ndarray:
 
 
 def hears_the_tones(heard: dict) -> bool:
-    """True if every channel has its own tone and nothing of the others (they would show in the level)."""
+    """True if every channel has only its own tone (others would show in the level)."""
     return (
         heard.get("state") == "playing"
         and np.allclose(heard["pitch_hz"], TONES_HZ, rtol=0.003)
@@ -42,12 +42,12 @@ def test_four_tones_on_four_channels_are_heard_and_heard_again_after_the_device_
         sound_server.kill()
         wait_for(lambda: listener.said["state"] == "lost", "the loss to be noticed")
         lost_at = listener.said["end_sample"]
-        wait_for(lambda: listener.said["end_sample"] > lost_at + 48_000, "time to go on")
+        wait_for(lambda: listener.said["end_sample"] > lost_at + 48_000, "another second")
         assert listener.said["state"] == "lost"
         assert max(listener.said["rms"]) == 0.0
         assert listener.said["wave_peak"] == 0.0
         assert listener.said["raw_peak"] == 0.0
-        assert np.allclose(listener.said["pitch_hz"], TONES_HZ, rtol=0.01)  # held
+        assert np.allclose(listener.said["pitch_hz"], TONES_HZ, rtol=0.01)  # the last pitches are held
         assert [report for report in listener.said["reports"] if "'multimon' is lost" in report]
 
         sound_server.start(wait_for)
@@ -58,9 +58,9 @@ def test_four_tones_on_four_channels_are_heard_and_heard_again_after_the_device_
         assert listener.close() == 0
 
 
-def test_a_device_that_is_not_there_is_an_error_that_lists_those_that_are(sound_server, wait_for) -> None:
+def test_a_missing_device_is_an_error_that_lists_the_available_ones(sound_server, wait_for) -> None:
     listener = Program("capture_child.py", "device:no such card", environment=sound_server.environment)
     wait_for(lambda: listener.said, "an answer")
     assert listener.close() == 0
-    assert listener.said["error"].startswith("no audio input 'no such card'; there are")
+    assert listener.said["error"].startswith("no audio input 'no such card'; available:")
     assert "'multimon'" in listener.said["error"]

@@ -22,7 +22,7 @@ def sounded_s(block: int, ppm: float) -> float:
 
 
 @pytest.mark.parametrize("ppm", [200.0, 0.0, -200.0])
-def test_after_a_minute_of_marks_that_jitter_by_a_millisecond_a_sample_is_known_to_its_neighbour(ppm) -> None:
+def test_after_a_minute_of_jittering_marks_the_position_is_known_to_a_sample(ppm) -> None:
     line = ClockLine(RATE_HZ)
     after = follow(line, 60.0, ppm=ppm, jitter_s=0.001)
     off = []
@@ -30,7 +30,7 @@ def test_after_a_minute_of_marks_that_jitter_by_a_millisecond_a_sample_is_known_
         follow(line, 0.01, ppm=ppm, jitter_s=0.001, seed=block, first=block)
         off.append(line.number_at(sounded_s(block, ppm)) - block * BLOCK)
     assert np.abs(off).max() < 2.0
-    assert np.abs(np.diff(off)).max() < 0.1  # from mark to mark: nothing trembles
+    assert np.abs(np.diff(off)).max() < 0.1  # from mark to mark: no jitter
     assert line.disturbances == 0
 
 
@@ -47,14 +47,14 @@ def test_number_and_time_are_each_others_inverse() -> None:
     assert line.number_at(line.time_of(123_456.5)) == pytest.approx(123_456.5, abs=1e-4)
 
 
-def test_one_mark_that_comes_a_fifth_of_a_second_late_moves_nothing_to_speak_of() -> None:
+def test_one_mark_200_ms_late_has_almost_no_effect() -> None:
     line = ClockLine(RATE_HZ)
     after = follow(line, 30.0, ppm=0.0, jitter_s=0.0)
     line.add(after * BLOCK, sounded_s(after, 0.0) + 0.2)
     assert line.number_at(60.0) == pytest.approx(60.0 * RATE_HZ, abs=0.1)
 
 
-def test_a_device_that_was_away_is_followed_at_its_new_place_with_the_slope_it_had() -> None:
+def test_a_reconnected_device_is_followed_from_its_new_position_with_the_old_slope() -> None:
     line = ClockLine(RATE_HZ)
     after = follow(line, 30.0, ppm=200.0, jitter_s=0.0002)
     late_s = 3.0 + np.random.default_rng(2).uniform(-0.0002, 0.0002, 50)
@@ -66,7 +66,7 @@ def test_a_device_that_was_away_is_followed_at_its_new_place_with_the_slope_it_h
     assert line.time_of(in_a_minute * BLOCK) == pytest.approx(sounded_s(in_a_minute, 200.0) + 3.0, abs=2e-3)
 
 
-def test_a_server_that_moves_by_four_milliseconds_is_followed_within_seconds_and_said_to_be_disturbed() -> None:
+def test_a_jump_of_four_milliseconds_is_followed_within_seconds_and_counted_as_a_disturbance() -> None:
     line = ClockLine(RATE_HZ)
     after = follow(line, 60.0, ppm=0.0, jitter_s=0.0)
     for block in range(after, after + 500):

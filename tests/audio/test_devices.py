@@ -51,31 +51,31 @@ def test_a_device_is_found_by_index_by_part_of_its_name_in_any_case_or_as_the_de
     assert find_device(MAC, None).index == 0
 
 
-def test_the_whole_name_wins_over_a_part() -> None:
+def test_the_full_name_wins_over_a_part() -> None:
     assert find_device(MAC, "scarlett").index == 5
 
 
-def test_an_ambiguous_name_lists_what_it_could_mean() -> None:
-    with pytest.raises(AudioError, match=r"could be any of 3 'Scarlett 18i20 USB', 4 'Scarlett 2i2 USB'"):
+def test_an_ambiguous_name_lists_its_matches() -> None:
+    with pytest.raises(AudioError, match=r"matches any of 3 'Scarlett 18i20 USB', 4 'Scarlett 2i2 USB'"):
         find_device(MAC, "usb")
 
 
-def test_a_missing_device_lists_what_there_is() -> None:
+def test_a_missing_device_lists_the_available_ones() -> None:
     for wanted in ("99", "Behringer"):
-        with pytest.raises(AudioError, match=r"no audio input '\w+'; there are 0 'MacBook Pro Microphone', 2"):
+        with pytest.raises(AudioError, match=r"no audio input '\w+'; available: 0 'MacBook Pro Microphone', 2"):
             find_device(MAC, wanted)
-    with pytest.raises(AudioError, match="no audio input 'anything': there is no"):
+    with pytest.raises(AudioError, match="no audio input 'anything': no audio input device found"):
         find_device((), "anything")
 
 
-def test_a_missing_output_is_said_to_be_one() -> None:
-    with pytest.raises(AudioError, match=r"no audio output 'Behringer'; there are 0"):
+def test_a_missing_output_is_called_an_output() -> None:
+    with pytest.raises(AudioError, match=r"no audio output 'Behringer'; available: 0"):
         find_device(MAC, "Behringer", "output")
-    with pytest.raises(AudioError, match="there is no audio output device here"):
+    with pytest.raises(AudioError, match="no audio output device found"):
         find_device((), None, "output")
 
 
-def test_of_a_card_under_several_windows_interfaces_the_best_is_taken_and_never_the_unreadable_one() -> None:
+def test_the_best_of_several_windows_interfaces_is_chosen_and_never_wdm_ks() -> None:
     assert find_device(WINDOWS, "cable output").index == 9
     assert find_device(WINDOWS, "1").index == 1
     for wanted in ("Line In", "15"):
@@ -112,7 +112,7 @@ def test_a_microphone_or_a_cable_input_is_no_loopback() -> None:
         assert not is_loopback_name(name)
 
 
-def test_advice_names_the_loopback_that_is_there_or_the_one_to_install() -> None:
+def test_advice_names_the_available_loopback_or_the_one_to_install() -> None:
     assert "device:BlackHole 16ch" in loopback_advice(MAC)
     assert "blackhole-2ch" in loopback_advice((), "darwin")
     assert "VB-Cable" in loopback_advice((), "win32")
@@ -169,15 +169,15 @@ def open_in_a_machine(spec: str | None, prelude: str = "", **environment: str) -
     ).stdout.strip()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="wheels for macOS and Windows bring PortAudio along")
-def test_without_portaudio_the_demo_plays_and_says_what_to_install() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="wheels for macOS and Windows contain PortAudio")
+def test_without_portaudio_the_demo_plays_and_tells_what_to_install() -> None:
     assert open_in_a_machine(None, NO_PORTAUDIO) == (
         "demo loop (no PortAudio on this machine (install it with: apt install libportaudio2))"
     )
     assert open_in_a_machine("device:0", NO_PORTAUDIO).startswith("AudioError: no PortAudio")
 
 
-def test_without_a_choice_the_default_input_plays_or_else_the_demo_which_says_why(require) -> None:
+def test_by_default_the_default_input_plays_or_else_the_demo_with_the_reason(require) -> None:
     require(_has_portaudio(), "PortAudio (apt install libportaudio2)")
     try:
         default = find_device(list_devices(), None)

@@ -1,4 +1,4 @@
-"""Sound files, ordinary and odd."""
+"""Sound files, normal and unusual."""
 
 import os
 import sys
@@ -50,7 +50,7 @@ def test_an_mp3_is_heard(sine, tmp_path, reports) -> None:
 
 
 def write_through_ffmpeg(path: Path, samples: np.ndarray, rate_hz: int, codec: str, *, has_pictures: bool) -> str:
-    """samples (frames, 2) float32, with a second of black beside them if wanted."""
+    """samples (frames, 2) float32, optionally with a second of black video."""
     with av.open(str(path), "w") as movie:
         video = movie.add_stream("mpeg4", rate=10) if has_pictures else None
         sound = movie.add_stream(codec, rate=rate_hz, layout="stereo")
@@ -72,7 +72,7 @@ def write_through_ffmpeg(path: Path, samples: np.ndarray, rate_hz: int, codec: s
     [("a.m4a", "aac", 44_100, False), ("a.aac", "aac", 48_000, False), ("a.mp4", "aac", 32_000, True),
      ("a.wma", "wmav2", 44_100, False), ("a.mkv", "ac3", 48_000, True)],
 )  # fmt: skip
-def test_what_libsndfile_does_not_read_is_heard_through_ffmpeg_at_its_own_rate_and_in_both_channels(
+def test_other_formats_are_decoded_by_ffmpeg_at_their_own_rate_in_both_channels(
     name, codec, rate_hz, has_pictures, sine, tmp_path, reports
 ) -> None:
     left, right = (0.5 * sine(hz, 1.0, rate_hz=rate_hz) for hz in (440.0, 1000.0))
@@ -94,7 +94,7 @@ def test_what_libsndfile_does_not_read_is_heard_through_ffmpeg_at_its_own_rate_a
     assert reports.lines == []
 
 
-def test_what_ffmpeg_reads_loops_without_a_gap_and_is_analysed(sine, tmp_path, reports) -> None:
+def test_files_decoded_by_ffmpeg_loop_without_a_gap_and_are_analysed(sine, tmp_path, reports) -> None:
     tone = 0.5 * sine(440.0, 1.0, rate_hz=44_100)
     path = write_through_ffmpeg(tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False)
     feed = FileFeed(path, is_looped=True, report=reports)
@@ -114,7 +114,7 @@ def test_what_ffmpeg_reads_loops_without_a_gap_and_is_analysed(sine, tmp_path, r
     assert features.channels[0].pitch_hz == pytest.approx(440.0, rel=0.003)
 
 
-def test_a_film_without_sound_is_refused_and_one_emptied_while_it_plays_ends_in_silence(
+def test_a_video_without_sound_is_an_error_and_one_emptied_during_playback_ends_in_silence(
     sine, tmp_path, reports
 ) -> None:
     silent = tmp_path / "silent.mp4"
@@ -123,7 +123,7 @@ def test_a_film_without_sound_is_refused_and_one_emptied_while_it_plays_ends_in_
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         movie.mux(video.encode(av.VideoFrame(64, 48, "yuv420p")))
         movie.mux(video.encode(None))
-    with pytest.raises(AudioError, match=r"silent\.mp4: there is no sound in it that can be decoded"):
+    with pytest.raises(AudioError, match=r"silent\.mp4: it has no sound that can be decoded"):
         FileFeed(str(silent), is_looped=True, report=reports)
     tone = sine(440.0, 1.0, rate_hz=44_100)
     path = write_through_ffmpeg(tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False)
@@ -135,7 +135,7 @@ def test_a_film_without_sound_is_refused_and_one_emptied_while_it_plays_ends_in_
     assert not silence.any()
 
 
-def test_played_once_a_file_ends_in_silence_and_says_so(noise, tmp_path, reports) -> None:
+def test_a_file_played_once_ends_in_silence_and_is_finished(noise, tmp_path, reports) -> None:
     feed = FileFeed(write(tmp_path / "a.wav", noise, subtype="FLOAT"), is_looped=False, report=reports)
     heard = np.concatenate([feed.read(4000) for _ in range(3)])
     feed.close()
@@ -144,8 +144,8 @@ def test_played_once_a_file_ends_in_silence_and_says_so(noise, tmp_path, reports
     assert feed.is_finished
 
 
-@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
-def test_a_name_that_is_no_utf_8_is_played(noise, tmp_path, reports) -> None:
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+def test_a_file_name_that_is_not_utf_8_is_played(noise, tmp_path, reports) -> None:
     path = tmp_path / os.fsdecode(b"song \xff.wav")
     Path(write(tmp_path / "a.wav", noise, subtype="FLOAT")).rename(path)
     feed = FileFeed(str(path), is_looped=False, report=reports)
@@ -162,7 +162,7 @@ def test_files_of_any_rate_and_width_are_analysed_as_they_are(rate_hz, channels,
     audio.close()
     assert (audio.sample_rate_hz, audio.source_channels) == (rate_hz, channels)
     assert f"{rate_hz} Hz" in audio.choice
-    own = features.channels[1 if channels == 1 else 0]  # of mono, the band from 250 to 1000 Hz
+    own = features.channels[1 if channels == 1 else 0]  # for mono, the band from 250 to 1000 Hz
     assert own.pitch_hz == pytest.approx(440.0, rel=0.003)
 
 
@@ -190,15 +190,15 @@ def unplayable(tmp_path: Path) -> dict[str, str]:
     return {
         str(tmp_path / "missing.wav"): "no such file",
         str(tmp_path): "no such file",
-        str(text): "not a sound or video that can be read",
-        str(nothing): "not a sound or video that can be read",
+        str(text): "not a readable sound or video",
+        str(nothing): "not a readable sound or video",
         str(header): "no sound",
         str(cut): "cut.flac",
         str(slow): "1000 Hz is outside",
     }
 
 
-def test_what_cannot_be_played_is_an_error_of_one_line_that_names_the_file(tmp_path, reports) -> None:
+def test_an_unplayable_file_is_an_error_of_one_line_with_its_name(tmp_path, reports) -> None:
     for path, reason in unplayable(tmp_path).items():
         with pytest.raises(AudioError) as error:
             open_audio(path, offline=True, clock=SteppedClock(), report=reports)
@@ -207,7 +207,7 @@ def test_what_cannot_be_played_is_an_error_of_one_line_that_names_the_file(tmp_p
         assert "\n" not in str(error.value)
 
 
-def test_a_wav_cut_short_plays_what_is_there(noise, tmp_path, reports) -> None:
+def test_a_truncated_wav_plays_its_remaining_sound(noise, tmp_path, reports) -> None:
     path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
     path.write_bytes(path.read_bytes()[: -4000 * 8])
     feed = FileFeed(str(path), is_looped=True, report=reports)
@@ -216,7 +216,7 @@ def test_a_wav_cut_short_plays_what_is_there(noise, tmp_path, reports) -> None:
     assert np.array_equal(heard, np.tile(noise[:3001], (2, 1)))
 
 
-def test_a_flac_cut_short_plays_what_is_there_with_a_report_and_loops(tmp_path, reports) -> None:
+def test_a_truncated_flac_plays_its_remaining_sound_with_a_report_and_loops(tmp_path, reports) -> None:
     noise = np.random.default_rng(11).uniform(-0.5, 0.5, 48_000)
     path = Path(write(tmp_path / "a.flac", noise))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

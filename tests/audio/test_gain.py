@@ -18,11 +18,11 @@ def run(peak: np.ndarray, seconds: float, gain: AutoGain | None = None, auto: tu
     return gain_db
 
 
-def test_peaks_come_to_12_db_below_full_scale_and_never_by_more_than_24_db() -> None:
+def test_peaks_are_brought_to_minus_12_dbfs_with_at_most_24_db() -> None:
     assert run(10 ** (DB / 20), 20.0) == pytest.approx([18.0, 24.0, -6.0, 0.0], abs=0.01)
 
 
-def test_it_goes_63_percent_of_the_way_up_in_two_seconds() -> None:
+def test_gain_rises_63_percent_of_the_way_in_two_seconds() -> None:
     assert run(np.full(4, 10 ** (-30 / 20)), 2.0) == pytest.approx(np.full(4, 18 * (1 - np.exp(-1))))
 
 
@@ -32,11 +32,11 @@ def test_loud_sound_is_turned_down_faster_than_quiet_sound_is_turned_up() -> Non
     assert run(np.ones(4), 1.0, gain)[0] < -10.0
 
 
-def test_under_the_gate_gain_and_meter_stand_still() -> None:
+def test_below_the_gate_gain_and_meter_are_frozen() -> None:
     gain = AutoGain(HOP_S)
     before = run(np.full(4, 0.1), 5.0, gain).copy()
     assert np.array_equal(run(np.full(4, 10 ** (-56 / 20)), 60.0, gain), before)
-    assert run(np.full(4, 0.01), HOP_S, gain) == pytest.approx(before, abs=0.01)  # still the level of before
+    assert run(np.full(4, 0.01), HOP_S, gain) == pytest.approx(before, abs=0.01)  # still the earlier level
     assert np.array_equal(run(np.full(4, 10 ** (-56 / 20)), 60.0), np.zeros(4))
 
 
@@ -47,13 +47,13 @@ def test_a_beat_a_second_is_one_level_not_a_pumping_gain() -> None:
     assert np.ptp(seen[2000:]) < 1.5
 
 
-def test_switched_off_it_returns_to_no_gain_also_in_silence() -> None:
+def test_without_auto_gain_the_gain_returns_to_0_db_also_in_silence() -> None:
     gain = AutoGain(HOP_S)
     run(np.full(4, 0.01), 20.0, gain)
     assert run(np.zeros(4), 5.0, gain, auto=(False, True, False, True)) == pytest.approx([0, 24, 0, 24], abs=0.01)
 
 
-def test_set_gain_comes_on_top(sine, analyse) -> None:
+def test_set_gain_is_added_to_automatic_gain(sine, analyse) -> None:
     tone = sine(440.0, seconds=12.0, amplitude=10 ** (-30 / 20))
     settings = AudioSettings(gain_db=(0.0, 6.0, -6.0, 0.0), auto=(True, True, True, False))
     channels = analyse(tone, tone, tone, tone, settings=settings).features.channels

@@ -6,7 +6,7 @@ import pytest
 from engine.audio.history import History
 
 
-def test_samples_and_sums_stay_exact_however_often_the_buffer_slides() -> None:
+def test_samples_and_sums_stay_exact_after_many_slides() -> None:
     history = History(1000)
     rng = np.random.default_rng(1)
     sound = rng.uniform(-1, 1, (4, 30_000)).astype(np.float32) + np.float32(0.25)
@@ -16,7 +16,7 @@ def test_samples_and_sums_stay_exact_however_often_the_buffer_slides() -> None:
     for frames in (1, 7, 1299):
         summed = history.sums[:, history.end] - history.sums[:, history.end - frames]
         assert summed == pytest.approx(sound[:, -frames:].sum(axis=1, dtype=np.float64), abs=1e-9)
-    assert np.abs(history.sums[:, : history.end + 1]).max() < 5200  # a day of it would not grow either
+    assert np.abs(history.sums[:, : history.end + 1]).max() < 5200  # would not grow in a day either
 
 
 def test_before_the_first_sound_there_is_silence() -> None:

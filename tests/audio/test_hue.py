@@ -1,4 +1,4 @@
-"""The hue that a pitch gives its layer: sure tones move it, slowly and the short way; noise does not."""
+"""The hue of a layer from its pitch: clear tones move it, slowly and the shorter way; noise does not."""
 
 import itertools
 from dataclasses import replace
@@ -57,13 +57,13 @@ def test_a_steady_tone_arrives_at_its_hue_the_short_way_round(sine, analyse) -> 
         assert found.features.channels[channel].pitch_confidence > 0.95
 
 
-def test_a_sure_hue_is_63_percent_of_the_way_after_one_glide_whatever_the_hop() -> None:
+def test_a_certain_hue_covers_63_percent_in_one_glide_time_at_any_hop() -> None:
     for hop_s in (0.005, 0.01):
         glide = HueGlide(hop_s, FIRST_HZ)
-        for _ in range(100_000):  # steady, but at no other hue yet
+        for _ in range(100_000):  # steady, but still at the same hue
             if glide.follow(np.array(FIRST_HZ), np.ones(4), ALL, np.array(FIRST_HZ), 1e9, True)[1].min() > 1 - 1e-12:
                 break
-        heard_hz = np.array(FIRST_HZ) * 2 ** (0.01)  # a hundredth of a turn: as steady as before
+        heard_hz = np.array(FIRST_HZ) * 2 ** (0.01)  # a hundredth of a turn, so just as steady
         for _ in range(round(0.5 / hop_s)):
             now, confidence = glide.follow(heard_hz, np.ones(4), ALL, heard_hz, 500.0, True)
         assert confidence.min() > 0.99
@@ -76,12 +76,12 @@ def test_hi_hats_do_not_move_the_hue(analyse) -> None:
     found = analyse(noise, noise, noise, noise, settings=GLIDING)
     for channel, first in enumerate(FIRST_HUES):
         assert max(turns_apart(hue, first) for hue in hues(found, channel)) < 0.005
-    # With no glide it went all round: what it is held against.
+    # For comparison: without glide it covers the whole circle.
     bare = hues(analyse(noise, noise, noise, noise, settings=AT_ONCE))
     assert np.ptp(bare) > 0.5
 
 
-def test_silence_holds_the_hue_and_is_sure_of_nothing(sine, analyse) -> None:
+def test_silence_holds_the_hue_with_confidence_0(sine, analyse) -> None:
     sound = np.concatenate([sine(330.0, seconds=1.0), np.zeros(RATE_HZ, np.float32)])
     found = analyse(sound, sound, sound, sound, settings=GLIDING)
     assert hues(found)[-90] == hues(found)[-1]
@@ -98,7 +98,7 @@ def test_the_hue_of_techno_changes_by_a_hundredth_a_frame_at_most(analyse) -> No
     assert np.mean(change) < np.mean(bare_change) / 10
 
 
-def test_where_an_octave_is_no_whole_circle_the_hue_goes_between_its_ends_not_across() -> None:
+def test_with_less_than_a_full_hue_circle_the_hue_moves_between_its_ends() -> None:
     glide = HueGlide(0.01, FIRST_HZ)
     heard_hz = np.full(4, 261.63 * 2**0.45)
     for _ in range(3000):
@@ -119,11 +119,11 @@ def test_a_tone_has_all_of_the_power_a_chord_a_part_and_noise_hardly_any(sine) -
     assert shares[0] > 0.99 and 0.2 < shares[1] < 0.35 and shares[2] < 0.03 and shares[3] == 0.0
 
 
-def test_hues_are_places_in_the_octave_around_c() -> None:
+def test_hues_are_positions_in_the_octave_around_c() -> None:
     assert pitch_hues(np.array(FIRST_HZ)) == pytest.approx(FIRST_HUES, abs=1e-4)
 
 
-def test_a_look_that_leaves_keeps_its_hues_though_the_new_one_takes_them_at_once(sine) -> None:
+def test_an_outgoing_look_keeps_its_glide_while_the_new_one_has_none(sine) -> None:
     first, second = (sine(hz, seconds=2.0) for hz in (261.63, 369.99))
     analyser = Analyser(RATE_HZ, 4)
     sound = np.repeat(np.concatenate([first, second])[:, None], 4, axis=1).astype(np.float32)
@@ -137,4 +137,4 @@ def test_a_look_that_leaves_keeps_its_hues_though_the_new_one_takes_them_at_once
     found = analyser.features(replace(AT_ONCE, leaving=slow))
     assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in found.channels)
     for channel, hue in zip(found.leaving_channels, FIRST_HUES, strict=True):
-        assert turns_apart(channel.hue, hue) < 0.05, "2 s of a glide of a minute"
+        assert turns_apart(channel.hue, hue) < 0.05, "2 s into a glide of a minute"

@@ -1,4 +1,4 @@
-"""The layout of source channels on layers."""
+"""The mapping of source channels to layers."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def columns(count: int, frames: int = 480) -> np.ndarray:
 @pytest.mark.parametrize(
     ("channels", "layout"), [(1, "mono"), (2, "stereo"), (3, "stereo"), (4, "direct"), (64, "direct")]
 )
-def test_auto_goes_by_the_number_of_source_channels(channels, layout) -> None:
+def test_auto_depends_on_the_number_of_source_channels(channels, layout) -> None:
     assert resolve_layout("auto", channels) == layout
     assert resolve_layout("mono", channels) == "mono"
 
@@ -70,7 +70,7 @@ def test_bands_meet_at_6_db_and_fall_by_24_db_an_octave() -> None:
     assert 20 * np.log10(high[1000] / high[500]) == pytest.approx(24.0, abs=0.5)
 
 
-def test_the_convolution_is_the_filter_itself(sine) -> None:
+def test_the_convolution_equals_the_filter(sine) -> None:
     sound = np.random.default_rng(8).uniform(-1, 1, 4800).astype(np.float32)
     splitter = BandSplitter(RATE_HZ, 480)
     blocks = [splitter.split(sound[first : first + 480], (0, 1, 2, 3)) for first in range(0, 4800, 480)]

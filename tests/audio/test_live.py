@@ -13,7 +13,7 @@ from engine.system.clock import SystemClock
 
 
 class Hand:
-    """A capture whose samples the test writes."""
+    """A capture with samples written by the test."""
 
     def __init__(self, rate_hz: int = 48_000, channels: int = 4) -> None:
         self.ring = SampleRing(rate_hz, channels)
@@ -40,7 +40,7 @@ def live(reports):
     assert hand.is_closed
 
 
-def test_the_demo_plays_at_the_speed_of_sound_and_is_analysed(reports, wait_for) -> None:
+def test_the_demo_plays_in_real_time_and_is_analysed(reports, wait_for) -> None:
     audio = open_audio("demo", offline=False, clock=SystemClock(), report=reports)
     audio.start()
     wait_for(lambda: audio.latest_features().channels[3].onset_count >= 4, "four notes of the arpeggio")
@@ -82,7 +82,7 @@ def test_blocks_of_any_size_give_the_same_features(live, analyse, wait_for) -> N
     assert np.array_equal(features.waves, expected.waves)
 
 
-def test_new_settings_count_from_the_next_hop(live, sine, wait_for) -> None:
+def test_new_settings_take_effect_at_the_next_hop(live, sine, wait_for) -> None:
     hand, audio = live
     tone = np.repeat(sine(440.0)[:, None], 4, axis=1)
     hand.ring.write(tone[:4800])
@@ -104,7 +104,7 @@ def test_features_are_published_as_a_whole(live, wait_for) -> None:
     assert after.channels[0].peak == 0.5
 
 
-def test_sound_that_was_overwritten_unheard_is_left_out(reports, wait_for) -> None:
+def test_sound_overwritten_before_analysis_is_skipped(reports, wait_for) -> None:
     hand = Hand()
     audio = LiveAudio(hand, "by hand", reports)
     for _ in range(12):
@@ -113,7 +113,7 @@ def test_sound_that_was_overwritten_unheard_is_left_out(reports, wait_for) -> No
     features = wait_for(lambda: (newest := audio.latest_features()).end_sample and newest, "the newest sound")
     audio.close()
     assert features.end_sample == 12 * 48_000
-    assert features.channels[0].gain_db == 0.0  # seconds of it would have turned the gain up
+    assert features.channels[0].gain_db == 0.0  # analysing seconds of it would have raised the gain
     assert reports.lines == []
 
 
@@ -126,7 +126,7 @@ def test_sound_that_was_never_started_can_be_closed(reports) -> None:
     open_audio("demo", offline=False, clock=SystemClock(), report=reports).close()
 
 
-def test_one_channel_may_be_the_voice_as_it_is_heard_at_that_moment(reports, wait_for) -> None:
+def test_one_channel_may_be_the_voice_heard_at_that_time(reports, wait_for) -> None:
     """Source and voice have different clocks here; the voice is 100 ms late."""
     hand, heard = Hand(), SampleRing(16_000, 1)
     audio = LiveAudio(hand, "by hand", reports)
@@ -140,7 +140,7 @@ def test_one_channel_may_be_the_voice_as_it_is_heard_at_that_moment(reports, wai
         hand.ring.set_mark(hand.ring.newest, hop / 100)
         hand.ring.write(np.full((480, 4), 0.5, np.float32))
         wait_for(lambda hop=hop: audio.latest_features().end_sample == (hop + 1) * 480, "the hop")
-        if hop == 155:  # 50 ms after the voice grew louder, 50 ms before that is heard
+        if hop == 155:  # 50 ms after the voice got louder, 50 ms before that is heard
             assert [channel.peak for channel in audio.latest_features().channels] == [
                 0.5,
                 pytest.approx(0.25),

@@ -1,4 +1,4 @@
-"""Sound for a picture that is rendered as fast as it can be."""
+"""Sound for rendering faster than real time."""
 
 import dataclasses
 
@@ -33,21 +33,21 @@ def recording(tmp_path) -> str:
     return str(path)
 
 
-def test_two_runs_are_the_same_byte_for_byte(recording, reports) -> None:
+def test_two_runs_are_identical_byte_for_byte(recording, reports) -> None:
     for spec in ("demo", recording):
         settings = {"trigger": ("rising",) * 4, "window_ms": 100.0, "layout": "mono"}
         first = as_bytes(render(spec, 60, reports, **settings))
         assert first == as_bytes(render(spec, 60, reports, **settings))
 
 
-def test_frame_rate_changes_when_features_are_looked_at_not_what_they_are(recording, reports) -> None:
+def test_the_frame_rate_changes_when_features_are_read_not_their_values(recording, reports) -> None:
     at_10 = render(recording, 9, reports, fps=10.0)
     at_100 = render(recording, 81, reports, fps=100.0)
     at_250 = render(recording, 201, reports, fps=250.0)
     assert as_bytes(at_10[-1:]) == as_bytes(at_100[-1:]) == as_bytes(at_250[-1:])
 
 
-def test_sound_is_taken_in_up_to_the_time_and_no_further(reports) -> None:
+def test_sound_is_analysed_up_to_the_given_time_and_no_further(reports) -> None:
     audio = open_audio("demo", offline=True, clock=SteppedClock(), report=reports)
     features = audio.advance_to(0.105)
     assert features.end_sample == 4800  # ten whole hops
@@ -93,7 +93,7 @@ def test_a_device_cannot_be_captured_offline(reports) -> None:
         open_audio("device:0", offline=True, clock=SteppedClock(), report=reports)
 
 
-def test_without_a_choice_offline_plays_the_demo_and_says_why(reports) -> None:
+def test_offline_without_a_choice_plays_the_demo_with_the_reason(reports) -> None:
     audio: AudioInput = open_audio(None, offline=True, clock=SteppedClock(), report=reports)
-    assert audio.choice == "demo loop (offline, where no device can be captured)"
+    assert audio.choice == "demo loop (devices cannot be captured offline)"
     audio.close()

@@ -22,7 +22,7 @@ def test_clicks_are_counted_exactly(every, analyse) -> None:
     assert analysis.onset_counts == [20, 20, 20, 20]
 
 
-def test_a_click_is_told_within_two_hops_of_sounding(analyse) -> None:
+def test_a_click_is_detected_within_two_hops(analyse) -> None:
     train = clicks(12_000, 10)
     for hop, at in zip(analyse(train, train, train, train).onset_hops[0], 5000 + 12_000 * np.arange(10), strict=True):
         assert at // 480 <= hop <= at // 480 + 2
@@ -35,7 +35,7 @@ def test_a_steady_tone_is_one_onset_where_it_begins(sine, analyse) -> None:
     assert all(10 <= hops[0] <= 12 for hops in analysis.onset_hops)
 
 
-def test_steady_noise_beating_and_vibrato_are_no_onsets(analyse) -> None:
+def test_steady_noise_beating_and_vibrato_cause_no_onsets(analyse) -> None:
     t = np.arange(4 * RATE_HZ) / RATE_HZ
     noise = 0.1 * np.random.default_rng(5).standard_normal(len(t))
     beating = 0.25 * np.sin(2 * np.pi * 220 * t) + 0.25 * np.sin(2 * np.pi * 223 * t)
@@ -68,7 +68,7 @@ def test_strength_lies_between_one_half_and_one_and_is_0_between_onsets(analyse)
     assert len(seen) > 1
 
 
-def test_a_moved_fader_is_no_onset() -> None:
+def test_moving_a_fader_causes_no_onset() -> None:
     level = np.full((4, 60), 0.01, np.float32)
     assert np.array_equal(spectral_flux(level, level, np.array([1.0, 4.0, 0.1, 16.0])), np.zeros(4))
 
@@ -77,7 +77,7 @@ def test_flux_is_the_mean_growth_of_the_compressed_level() -> None:
     before, level = np.zeros((1, 10), np.float32), np.zeros((1, 10), np.float32)
     level[0, 3] = 0.1
     assert spectral_flux(level, before, np.array([2.0]))[0] == pytest.approx(np.log1p(200.0) / 10, rel=1e-5)
-    for neighbour in (2, 4):  # one of them sounded: a glide
+    for neighbour in (2, 4):  # a neighbour sounded before: a glide
         before[:] = 0.0
         before[0, neighbour] = 0.1
         assert spectral_flux(level, before, np.array([2.0]))[0] == 0.0
@@ -104,7 +104,7 @@ def test_a_sound_that_swells_is_one_onset() -> None:
     assert np.count_nonzero(strengths) == 1
 
 
-def test_a_strong_onset_hides_a_weak_one_that_follows_at_once_but_not_later() -> None:
+def test_a_strong_onset_masks_a_weak_one_right_after_it_but_not_later() -> None:
     assert onset_hops([0.0, 2.0, 0.0, 0.0, 0.2]) == [2]
     assert onset_hops([0.0, 2.0, *[0.0] * 20, 0.2]) == [2, 44]
 
@@ -113,7 +113,7 @@ def test_onsets_are_50_ms_apart() -> None:
     assert onset_hops([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]) == [0, 6, 12]
 
 
-def test_nothing_starts_where_nothing_sounds() -> None:
+def test_silence_has_no_onsets() -> None:
     detector = OnsetDetector(bands=4, hop_s=0.01)
     strengths = detector.step(np.ones((4, 4), np.float32), np.ones(4), np.array([True, False, True, False]))
     assert (strengths > 0).tolist() == [True, False, True, False]

@@ -1,4 +1,4 @@
-"""Pitch: what colour a tone gets."""
+"""Pitch, which gives a tone its colour."""
 
 import numpy as np
 import pytest
@@ -75,7 +75,7 @@ def test_pitch_goes_63_percent_of_the_way_in_50_ms_whatever_the_hop(hop_s) -> No
 
 
 def test_an_octave_jump_passes_through_the_middle_in_octaves_not_in_hz() -> None:
-    tracker = PitchFollower(0.05 * np.log(2))  # one step goes half the way
+    tracker = PitchFollower(0.05 * np.log(2))  # one step covers half the distance
     tracker.follow(np.full(4, 440.0), np.ones(4, bool))
     for _ in range(60):
         tracker.follow(np.full(4, 200.0), np.ones(4, bool))

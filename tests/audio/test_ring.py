@@ -37,7 +37,7 @@ def test_reading_ahead_of_the_writer_gives_nothing() -> None:
     assert len(ring.read(50)[1]) == 0
 
 
-def test_a_copy_stays_while_the_ring_goes_on() -> None:
+def test_a_copy_is_unchanged_while_the_ring_is_written() -> None:
     ring = SampleRing(100, 1, seconds=1.0)
     ring.write(numbered(0, 50))
     _, samples = ring.read(0)
@@ -46,7 +46,7 @@ def test_a_copy_stays_while_the_ring_goes_on() -> None:
 
 
 def test_readers_never_see_a_sample_in_the_wrong_place_while_the_writer_laps_them() -> None:
-    ring = SampleRing(4096, 16, seconds=1.0)  # wide rows: a copy takes long enough to be caught out
+    ring = SampleRing(4096, 16, seconds=1.0)  # wide rows, so that copies are slow enough to be overtaken
     blocks = [numbered(first, 1024, channels=16) for first in range(0, 1 << 16, 1024)]
     wrong: list[tuple[int, int]] = []
     reads = [0, 0]
@@ -72,7 +72,7 @@ def test_readers_never_see_a_sample_in_the_wrong_place_while_the_writer_laps_the
     assert wrong == []
 
 
-def test_the_waiter_wakes_for_the_sample_it_waits_for(wait_for) -> None:
+def test_the_waiter_wakes_at_its_sample(wait_for) -> None:
     ring = SampleRing(1000, 1, seconds=1.0)
     heard: list[int] = []
 

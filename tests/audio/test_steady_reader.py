@@ -1,4 +1,4 @@
-"""A ring read by another clock: with a constant lag and without clicks."""
+"""A ring read with another clock: constant lag, no clicks."""
 
 import os
 
@@ -11,13 +11,13 @@ from tests.audio.clicks import click_db
 
 RATE_HZ = 48_000
 LAG_S = 0.2
-LEAD_S = 0.06  # a block is asked for so long before it is heard
-PERIOD = 64  # samples a turn of the voice whose phase tells which sample is heard
+LEAD_S = 0.06  # a block is requested this long before it is heard
+PERIOD = 64  # samples per turn of the test voice, whose phase identifies the sample heard
 SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 
 
 class TwoClocks:
-    """A ring written by one crystal and read by another; real time is neither's."""
+    """A ring written by one crystal and read by another, in simulated time."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class TwoClocks:
         self._read = 0
 
     def run(self, seconds: float, voice=None) -> np.ndarray:
-        """The sound heard in that time, (frames, channels). `voice(numbers)` makes the samples with these numbers."""
+        """The sound heard in that time, (frames, channels). `voice(numbers)` returns the samples with these numbers."""
         heard = []
         end = self._read + round(seconds * self.reader.to_hz)
         while self._read + self._frames <= end:
@@ -52,12 +52,12 @@ class TwoClocks:
         return np.concatenate(heard)
 
     def skip(self, seconds: float) -> None:
-        """Let time pass without a read."""
+        """Advance time without reading."""
         self._read += round(seconds * self.reader.to_hz)
 
     @property
     def heard_s(self) -> float:
-        """Time at which the next frame is heard, by the reader's crystal, which is exact."""
+        """Time at which the next frame is heard; the reader's crystal is exact."""
         return self._read / self.reader.to_hz
 
     def sample_at(self, heard_s: np.ndarray) -> np.ndarray:
@@ -94,14 +94,14 @@ def test_the_lag_holds_to_the_sample_while_two_crystals_drift_apart(ppm) -> None
     clocks = TwoClocks(rate_hz=8000, to_hz=8000, ppm=ppm, jitter_s=0.0001, block=160, read_frames=160, channels=2)
     clocks.run(5.0)
     worst = 0.0
-    for _ in range(360 if SOAK else 6):  # an hour; else a minute, over which they drift apart by 12 ms
+    for _ in range(360 if SOAK else 6):  # an hour, or a minute, in which they drift apart by 12 ms
         first_s = clocks.heard_s
         worst = max(worst, np.abs(lag_error(clocks, clocks.run(10.0), first_s)).max())
     assert worst < 1.0
     assert clocks.reader.gaps == 0
 
 
-def test_marks_that_jitter_by_a_millisecond_do_not_make_the_pitch_tremble() -> None:
+def test_marks_with_a_millisecond_of_jitter_do_not_make_the_pitch_waver() -> None:
     clocks = TwoClocks(ppm=100.0, jitter_s=0.001, block=960, channels=2)
     clocks.run(20.0)
     first_s = clocks.heard_s
@@ -132,10 +132,10 @@ def test_frequencies_above_the_lower_rate_are_filtered_out() -> None:
     assert np.abs(heard[8000:]).max() < 0.01
 
 
-def test_a_constant_stays_what_it_is_wherever_it_is_read() -> None:
+def test_a_constant_is_unchanged_at_any_position() -> None:
     table = sinc_table(1.0)
     assert np.allclose(table.sum(axis=1), 1.0, atol=1e-5)
-    assert np.allclose(table[0], np.eye(32)[15], atol=1e-6)  # on a sample: that sample
+    assert np.allclose(table[0], np.eye(32)[15], atol=1e-6)  # exactly on a sample: that sample
 
 
 def test_nothing_is_heard_before_both_clocks_are_known() -> None:
@@ -150,8 +150,8 @@ def slow(numbers: np.ndarray) -> np.ndarray:
     return 0.5 * np.sin(2.0 * np.pi * 200.0 * numbers / RATE_HZ)[:, None]
 
 
-@pytest.mark.parametrize("more_ms", range(0, 10, 2))  # how much is left when the writer stops
-def test_where_the_ring_runs_dry_the_sound_fades_and_comes_back_at_the_same_lag(more_ms) -> None:
+@pytest.mark.parametrize("more_ms", range(0, 10, 2))  # what is left when the writer stops
+def test_at_an_underrun_the_sound_fades_and_returns_at_the_same_lag(more_ms) -> None:
     clocks = TwoClocks()
     clocks.reader.lag_s = LAG_S + more_ms / 1000.0
     clocks.run(2.0, slow)
@@ -180,7 +180,7 @@ def test_a_change_of_lag_makes_no_click(lag_s) -> None:
     assert clocks.reader.gaps == 0
 
 
-def test_a_device_that_was_away_for_a_while_goes_on_at_the_same_lag() -> None:
+def test_a_reconnected_device_continues_at_the_same_lag() -> None:
     clocks = TwoClocks()
     clocks.run(2.0, slow)
     clocks.skip(3.0)
@@ -193,6 +193,6 @@ def test_a_device_that_was_away_for_a_while_goes_on_at_the_same_lag() -> None:
 def test_the_smallest_reserve_is_reported() -> None:
     clocks = TwoClocks()
     clocks.run(2.0, slow)
-    # 200 ms behind, of which 60 are the lead, 10 the block that is read, up to 10 the one that is not whole yet, and a
-    # little the fade and half the interpolation.
+    # A lag of 200 ms, minus 60 of lead, 10 for the block being read, up to 10 for the incomplete one, and a little for
+    # the fade and half the interpolation.
     assert 0.11 < clocks.reader.least_spare_s < 0.13

@@ -1,4 +1,4 @@
-"""The voice from one device to another on a real sound server: its delay, and a device unplugged and plugged in."""
+"""The voice from one device to another on a real sound server: its delay, and reconnecting a device."""
 
 import os
 import sys
@@ -9,14 +9,14 @@ import pytest
 from tests.audio.lines import Program
 from tests.audio.sound_server import RATE_HZ
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PulseAudio through ALSA is Linux's")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PulseAudio through ALSA needs Linux")
 
 CLICK = np.array([0.4, 0.8, 0.4], np.float32)
 WITHIN_MS = 5.0
 
 
 def clicks(seconds: float) -> np.ndarray:
-    """(frames, 1): a click every 0.7 to 1 s, at irregular times, so that none is confused with another."""
+    """(frames, 1): a click every 0.7 to 1 s, at irregular times, so that they can be told apart."""
     sound = np.zeros((round(seconds * RATE_HZ), 1), np.float32)
     places = np.cumsum(np.random.default_rng(1).uniform(0.7, 1.0, round(seconds)))
     for place in places[places < seconds - 0.1]:
@@ -36,7 +36,7 @@ def places_of_clicks(sound: np.ndarray) -> np.ndarray:
 
 
 def delays_ms(recorded: np.ndarray) -> np.ndarray:
-    """Delay of every click on the left that is heard on the right within 0.6 s."""
+    """Delay of every left click that is heard on the right within 0.6 s."""
     spoken, heard = places_of_clicks(recorded[:, 0]), places_of_clicks(recorded[:, 1])
     nexts = np.searchsorted(heard, spoken)
     spoken, nexts = spoken[nexts < len(heard)], nexts[nexts < len(heard)]
@@ -52,21 +52,21 @@ class Listener:
         self._wait_for = wait_for
 
     def agrees_with(self, program: Program, wanted: int = 4) -> np.ndarray:
-        """Peaks of the clicks heard, (n,), once `wanted` in a row had the delay in the status."""
+        """Peaks of the clicks heard, (n,), once `wanted` in a row have had the delay of the status."""
         recorder = self._server.record_stage()
 
         def agree() -> bool:
             delays = delays_ms(recorder.sound())[-wanted:]
             return len(delays) == wanted and bool(np.all(np.abs(delays - program.said["delay_ms"]) < WITHIN_MS))
 
-        self._wait_for(agree, f"{wanted} clicks in a row that are as late as the status says")
+        self._wait_for(agree, f"{wanted} clicks in a row with the delay of the status")
         sound = recorder.end()[:, 1]
         return sound[places_of_clicks(sound).astype(int)]
 
 
 @pytest.fixture
 def open_desk(sound_server, wait_for):
-    """`open_desk(*more_outputs)`: the program, once it runs."""
+    """`open_desk(*more_outputs)`: the running program."""
     programs: list[Program] = []
 
     def open_with(*more_outputs: str) -> Program:
@@ -80,20 +80,18 @@ def open_desk(sound_server, wait_for):
         assert program.close() == 0
 
 
-# Ten seconds: PulseAudio needs two until it plays, the devices are measured for two, and each click is waited for.
-def test_the_delay_is_what_the_status_says_and_stays_while_another_output_is_pulled_out_and_put_in_again(
-    sound_server, open_desk, wait_for
-) -> None:
+# Takes ten seconds: two until PulseAudio plays, two to measure the devices, and the clicks.
+def test_the_delay_matches_the_status_also_while_another_output_is_replugged(sound_server, open_desk, wait_for) -> None:
     sound_server.start_away(wait_for)
     program = open_desk("awayout")
     listener = Listener(sound_server, wait_for)
     sound_server.play(clicks(60.0), "stage", "front-left")
     wait_for(lambda: 0.0 < program.said["device_ms"] < 300.0, "the devices to be measured")
     assert program.said["description"].startswith("device 'stageright' (2 channels")
-    assert np.all(listener.agrees_with(program, 2)[-2:] < -0.1)  # the conversion, which is upside down
+    assert np.all(listener.agrees_with(program, 2)[-2:] < -0.1)  # the conversion, which is inverted
     program.tell(values={"/rvc/monitor": 0.0})
     sound_server.kill_away()
-    assert np.all(listener.agrees_with(program, 2)[-1:] > 0.1)  # the voice itself, at the same moment
+    assert np.all(listener.agrees_with(program, 2)[-1:] > 0.1)  # the voice itself, at the same time
     wait_for(lambda: program.said["outputs"] == ["lost"], "the loss to be noticed")
     assert [report for report in program.said["reports"] if "'awayout' is lost" in report]
 
@@ -101,7 +99,7 @@ def test_the_delay_is_what_the_status_says_and_stays_while_another_output_is_pul
     wait_for(lambda: program.said["outputs"] == ["playing"], "the device to be back")
     recorder = sound_server.record_away()
     wait_for(lambda: len(places_of_clicks(recorder.sound()[:, 0])) >= 1, "a click")
-    assert np.abs(np.diff(recorder.end(), axis=1)).max() < 1e-6  # both sides alike
+    assert np.abs(np.diff(recorder.end(), axis=1)).max() < 1e-6  # both sides equal
     assert not [report for report in program.said["reports"] if "'stage" in report and "lost" in report]
 
 
@@ -110,7 +108,7 @@ ONLY_SOAK = pytest.mark.skipif(os.environ.get("MULTIVERSE_SOAK") != "1", reason=
 
 @pytest.mark.soak
 @ONLY_SOAK
-def test_portaudio_starts_again_under_three_streams_and_all_come_back(sound_server, open_desk, wait_for) -> None:
+def test_portaudio_restarts_with_three_streams_and_all_reconnect(sound_server, open_desk, wait_for) -> None:
     program = open_desk()
     listener = Listener(sound_server, wait_for)
     sound_server.play(clicks(60.0), "stage", "front-left")
@@ -122,7 +120,7 @@ def test_portaudio_starts_again_under_three_streams_and_all_come_back(sound_serv
 
 @pytest.mark.soak
 @ONLY_SOAK
-def test_sound_comes_back_after_the_server_was_killed_under_all_streams(sound_server, open_desk, wait_for) -> None:
+def test_all_streams_reconnect_after_the_server_was_killed(sound_server, open_desk, wait_for) -> None:
     program = open_desk()
     sound_server.kill()
     wait_for(lambda: program.said["output"] == program.said["input"] == program.said["other"] == "lost", "the loss")
@@ -132,8 +130,8 @@ def test_sound_comes_back_after_the_server_was_killed_under_all_streams(sound_se
     Listener(sound_server, wait_for).agrees_with(program, 2)
 
 
-# Four seconds: the sink wakes up, and a second without sound is what a polled stream calls a loss.
-def test_a_stream_that_is_polled_plays_and_hears_too_and_tells_when_it_is_lost(sound_server, wait_for) -> None:
+# Takes four seconds: the sink wakes up, and a polled stream counts as lost after a second without sound.
+def test_a_polled_stream_plays_captures_and_reports_its_loss(sound_server, wait_for) -> None:
     program = Program("polled_program.py", environment=sound_server.environment)
     try:
         wait_for(lambda: program.said.get("rms", [0, 0])[1] > 0.3, "the tone")

@@ -62,7 +62,7 @@ def test_each_point_is_the_mean_of_its_samples() -> None:
     assert np.allclose(wave_of(sound, window_ms=1000.0, rate_hz=rate_hz), expected, atol=1e-6)
 
 
-def test_997_hz_in_a_window_of_a_second_is_grey_and_not_a_slow_wave_that_was_never_played(sine) -> None:
+def test_997_hz_in_a_window_of_a_second_is_grey_without_aliasing(sine) -> None:
     sound = sine(997.0, seconds=2.0, amplitude=1.0)
     naive = sound[-RATE_HZ:][np.arange(1024) * RATE_HZ // 1024]
     assert cycles(naive) == 27
@@ -76,7 +76,7 @@ def test_a_slow_tone_keeps_its_height_in_a_long_window(sine) -> None:
     assert wave.max() == pytest.approx(1.0, abs=0.001)
 
 
-def test_repeating_the_wave_averages_over_what_a_pixel_shows(sine) -> None:
+def test_a_repeated_wave_is_averaged_per_pixel(sine) -> None:
     # 80 cycles in 50 ms: at ratio 16 a picture of 640 pixels would have to show 1280.
     sound = sine(1600.0, seconds=1.0, amplitude=1.0)
     assert wave_of(sound, 50.0, ratios=ONES, width_px=640).std() > 0.68
@@ -104,14 +104,14 @@ def test_a_triggered_steady_tone_stands_still(sine) -> None:
 
 
 def test_the_trigger_takes_the_newest_crossing_that_leaves_a_full_window(sine) -> None:
-    sound = sine(100.0, seconds=1.0)[: 480 * 90 + 100]  # a period is 480 samples; the last has begun
+    sound = sine(100.0, seconds=1.0)[: 480 * 90 + 100]  # a period is 480 samples; the last one is incomplete
     one_period = 0.5 * np.sin(2 * np.pi * (np.arange(1024) + 0.5) / 1024)
     assert np.allclose(wave_of(sound, window_ms=10.0, trigger=RISING), one_period, atol=0.001)
     mid_period = np.roll(one_period, -round(100 / 480 * 1024))
     assert np.allclose(wave_of(sound, window_ms=10.0), mid_period, atol=0.01)
 
 
-def test_without_a_crossing_a_triggered_wave_is_the_latest() -> None:
+def test_without_a_crossing_a_triggered_wave_is_the_latest_window() -> None:
     ramp = np.linspace(0.1, 0.9, RATE_HZ)
     assert np.array_equal(wave_of(ramp, 50.0, trigger=RISING), wave_of(ramp, 50.0))
 

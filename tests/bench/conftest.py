@@ -19,7 +19,7 @@ __all__ = ["say"]
 
 
 class MeasuredHere:
-    """Stands where the measuring process is: runs its command line in this one, to its end."""
+    """Replaces the measuring process: runs its command line in this process."""
 
     def __init__(self, arguments: list[str], *, stderr: IO[bytes], **_: Any) -> None:
         code, asked = arguments[-2:]
@@ -42,8 +42,8 @@ class MeasuredHere:
 
 @pytest.fixture
 def bench_here(say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
-    """`bench_here("sam3", ...)`: what the command answers, which measures here. That it does so in a process of its own
-    is for one test of each measurement to show."""
+    """`bench_here("sam3", ...)`: output of the command, measured in this process. One test per measurement uses a
+    separate process."""
     monkeypatch.setattr(measuring, "subprocess", SimpleNamespace(Popen=MeasuredHere, PIPE=subprocess.PIPE))
-    monkeypatch.setattr(faulthandler, "enable", lambda: None)  # pytest's own is on
+    monkeypatch.setattr(faulthandler, "enable", lambda: None)  # pytest has enabled it already
     return partial(say, "bench")

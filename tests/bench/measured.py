@@ -1,4 +1,4 @@
-"""A measurement of nothing, for its process to show."""
+"""A trivial measurement, to test the measuring process."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The benchmarks run and report what the issue of speed is judged by. Their figures are nobody's business here."""
+"""The benchmarks run and report their figures. The values are not tested."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ BENCH = Path(sd.__file__).parent
 
 @pytest.fixture
 def bench(say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict]:
-    """`bench("osc", ...)`: what is told as JSON."""
+    """`bench("osc", ...)`: its JSON output."""
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 
@@ -30,7 +30,7 @@ def bench(say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_render_reports_ratios_overhead_first_frame_and_memory(
     bench: Callable[..., dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frame, "STARTS", 1)  # an engine each, of which the best is told
+    monkeypatch.setattr(frame, "STARTS", 1)  # each starts an engine; the best is reported
     result = bench("render", "--size", "96x64", "--frames", "10", "--seconds", "1")
     assert result["first_frame_s"] > 0
     loop = result["loop"]
@@ -40,7 +40,7 @@ def test_render_reports_ratios_overhead_first_frame_and_memory(
     assert result["numba"]["times_faster_than_numpy"] > 0
 
 
-def test_osc_reports_losses_and_what_the_flood_costs(bench: Callable[..., dict]) -> None:
+def test_osc_reports_losses_and_the_cost_of_the_flood(bench: Callable[..., dict]) -> None:
     result = bench("osc", "--size", "96x64", "--rate", "4000", "--seconds", "0.5")
     assert result["messages"] == pytest.approx(2000, rel=0.05)
     assert result["lost"] == 0
@@ -59,20 +59,20 @@ def test_control_reports_previews_the_tree_and_the_fader(bench: Callable[..., di
 
 
 @pytest.mark.parametrize("file", sorted(BENCH.glob("*.py")), ids=lambda file: file.name)
-def test_no_benchmark_asks_select_about_pipes_which_windows_refuses(file: Path) -> None:
+def test_no_benchmark_uses_select_on_pipes_which_windows_rejects(file: Path) -> None:
     nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    assert file.name == "osc_sender.py" or not imported & {"select", "selectors"}  # which asks about a socket
+    assert file.name == "osc_sender.py" or not imported & {"select", "selectors"}  # which uses it on a socket
 
 
-def test_sd_reports_stages_work_and_what_a_cpu_cannot_show(bench_here: Callable[..., Said]) -> None:
+def test_sd_reports_stages_work_and_what_needs_a_gpu(bench_here: Callable[..., Said]) -> None:
     asked = ("--size", "64", "--steps", "1", "--steps", "2", "--seconds", "0", "--device", "cpu", "--json")
     said = bench_here("sd", *asked)
     assert said.code == 0, said.err
     result = json.loads(said.out)
     assert result["matmul_tflops"] > 0
-    assert "limit" not in said.out, "nothing measured here is one: convolutions exceed a matrix product"
-    assert "what CUDA graphs gain" in result["unverified without a device"]
+    assert "limit" not in said.out, "no figure is a limit: convolutions may exceed a matrix product"
+    assert "gain from CUDA graphs" in result["unverified without a device"]
     assert set(result["tiny"]) == {"64x64, 1 step", "64x64, 2 steps"}
     for case in result["tiny"].values():
         assert {"encode_ms", "unet_ms", "decode_ms", "memory_mb"} <= set(case)
@@ -80,6 +80,6 @@ def test_sd_reports_stages_work_and_what_a_cpu_cannot_show(bench_here: Callable[
         assert case["fps"] > 0 and case["times_diffusers_call"] > 0 and case["times_diffusers_tensors"] > 0
 
 
-def test_sd_refuses_what_it_cannot_measure(bench_here: Callable[..., Said]) -> None:
+def test_sd_rejects_an_unknown_shape(bench_here: Callable[..., Said]) -> None:
     said = bench_here("sd", "--shape", "sd3", "--device", "cpu")
     assert said == (1, "", "multiverse: shape sd3: not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny\n")

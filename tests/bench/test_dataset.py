@@ -9,7 +9,7 @@ from engine.bench.progress import no_progress
 SMALL = next(iter(dataset.CASES))
 
 
-def test_the_process_of_a_picture_is_told_apart_from_its_drawing() -> None:
+def test_process_start_and_drawing_are_measured_separately() -> None:
     result = dataset.run(cases=(SMALL,), pictures=1, long_run=2, with_cycles=False, blender="", progress=no_progress)
     assert set(result["cases"]) == {SMALL}
     raster = result["cases"][SMALL]["raster"]
@@ -19,7 +19,7 @@ def test_the_process_of_a_picture_is_told_apart_from_its_drawing() -> None:
     assert result["long_run"]["pictures"] == 2 and result["long_run"]["memory_mb"] > 10
 
 
-def test_a_case_that_is_not_known_is_refused() -> None:
+def test_an_unknown_case_is_rejected() -> None:
     command = [sys.executable, "-m", "engine.cli.main", "bench", "dataset", "--case", "huge", "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (2, "multiverse: --case takes small or large\n")

@@ -1,4 +1,4 @@
-"""The benchmark of rings runs and reports what the rings are judged by. Its times are nobody's business here."""
+"""The benchmark of rings runs and reports its figures. Its times are not tested."""
 
 import json
 import subprocess
@@ -37,7 +37,7 @@ def test_ipc_reports_copies_beside_a_queue_wake_ups_and_torn_frames(home: Path) 
     assert result["numbered"]["written"] >= 500
 
 
-def test_people_get_a_table(home: Path, say: Callable[..., Said]) -> None:
+def test_without_json_the_output_is_a_table(home: Path, say: Callable[..., Said]) -> None:
     lines = dict(line.split() for line in say(*ASKED).out.splitlines())
     assert lines["numbered.torn"] == "0"
     assert float(lines["512x512x3.times_faster_a_copy"]) > 0

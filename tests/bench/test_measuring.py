@@ -1,4 +1,4 @@
-"""A measurement has a process of its own. What each of them measures is shown without one, in the other files here."""
+"""A measurement runs in a separate process. The other tests here run measurements in this process."""
 
 import pytest
 
@@ -9,18 +9,18 @@ from engine.errors import ModelError
 MODULE = "tests.bench.measured"
 
 
-def test_what_is_measured_and_how_far_it_is_come_from_a_process_of_its_own() -> None:
+def test_results_and_progress_come_from_a_separate_process() -> None:
     told: list[tuple[str, float]] = []
     assert in_own_process(MODULE, {"threads": 2}, lambda *stage: told.append(stage)) == {"threads": 2}
     assert told == [("half", 0.5)]
 
 
-def test_a_measurement_that_is_refused_says_why() -> None:
+def test_a_rejected_measurement_tells_why() -> None:
     with pytest.raises(ModelError, match=r"^threads: 0 is not positive$"):
         in_own_process(MODULE, {"threads": 0}, no_progress)
 
 
-def test_a_measurement_that_crashes_says_why() -> None:
+def test_a_crashed_measurement_tells_why() -> None:
     with pytest.raises(ModelError, match=r"without a result: exit code 1; RuntimeError: .*positive") as refusal:
         in_own_process(MODULE, {"threads": -1}, no_progress)
     assert "\n" not in str(refusal.value)

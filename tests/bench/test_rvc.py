@@ -1,4 +1,4 @@
-"""The benchmark of the voice measures what it says it does. Its milliseconds are nobody's business here."""
+"""The benchmark of the voice measures what it claims to. Its milliseconds are not tested."""
 
 import json
 import sys
@@ -14,18 +14,18 @@ from tests.models.rvc.peers import FOLDER, MISSING, PACKAGE
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # by infer-rvc-python
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")  # by the same
-def test_each_figure_stands_beside_what_it_is_compared_with(
+def test_each_figure_is_reported_with_its_reference(
     bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
 ) -> None:
     monkeypatch.syspath_prepend(FOLDER)
-    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE.name]:  # other tests have their own way
+    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE.name]:  # others import it otherwise
         monkeypatch.delitem(sys.modules, name)
     asked = ("--seconds", "1", "--block", "100", "--files", "2", "--embeddings", "800", "--json")
     said = bench_here("rvc", "--device", "cpu", *asked)
     assert said.code == 0, said.err
     result = json.loads(said.out)
     assert (result["shape"], result["device"], result["dtype"]) == ("tiny", "cpu", "float32")
-    assert "what CUDA graphs gain in a stream" in result["unverified without a device"]
+    assert "gain from CUDA graphs in a stream" in result["unverified without a device"]
 
     offline = result["offline"]
     assert offline["seconds"] == pytest.approx(1.0)
@@ -64,14 +64,14 @@ def test_each_figure_stands_beside_what_it_is_compared_with(
         (("--block", "5"), 2, "--block takes 20 to 1500"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_in_one_line(
+def test_an_unmeasurable_case_is_an_error_of_one_line(
     bench_here: Callable[..., Said], arguments: tuple[str, ...], code: int, reason: str
 ) -> None:
     said = bench_here("rvc", *arguments)
     assert said.code == code and reason in said.err and said.err.count("\n") == 1
 
 
-def test_the_benchmarks_voice_speaks_in_phrases() -> None:
+def test_the_test_voice_consists_of_phrases() -> None:
     sound = spoken(5.0, 16_000)
     assert sound.dtype == np.float32 and sound.shape == (80_000,) and np.abs(sound).max() < 1.0
     level = np.sqrt(np.mean(sound.reshape(10, -1) ** 2, axis=1))  # every half second

@@ -1,4 +1,4 @@
-"""The benchmark of SAM3 measures what it says it does. Its milliseconds are nobody's business here."""
+"""The benchmark of SAM3 measures what it claims to. Its milliseconds are not tested."""
 
 import json
 import os
@@ -22,7 +22,7 @@ Bench = Callable[..., Said]
 
 @pytest.fixture
 def bench(bench_here: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """The short form calls each model less often: what is measured is the same, and the figures are nobody's."""
+    """The benchmark with fewer calls in the short form: it measures the same, and figures are not tested."""
     if not IS_SOAK:
         monkeypatch.setattr(sam3, "WARM_UP_CALLS", 1)
         monkeypatch.setattr(sam3, "MIN_CALLS", 3)
@@ -30,7 +30,7 @@ def bench(bench_here: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 def assert_accounted_for(case: dict[str, Any]) -> None:
-    """The stages are all of a picture's time, in the order of the work."""
+    """The stages add up to a picture's time, in order of the work."""
     stages = case["stages"]
     assert list(stages)[:3] == ["read (wait)", "preprocess", "backbone"] and list(stages)[-2:] == ["write", "other"]
     assert sum(stage["ms"] for stage in stages.values()) == pytest.approx(case["ms"], rel=0.01)
@@ -44,7 +44,7 @@ def test_finding_is_faster_than_transformers_and_finds_the_same(bench: Bench) ->
     assert said.code == 0, said.err
     result = json.loads(said.out)
     assert (result["shape"], result["picture"], result["dtype"]) == ("tiny", "1920x1080", "float32")
-    assert "what CUDA graphs gain" in result["unverified without a device"] and result["matmul_tflops"] > 0
+    assert "gain from CUDA graphs" in result["unverified without a device"] and result["matmul_tflops"] > 0
     case = result["image"]["336 px, 1 prompt"]
     assert_accounted_for(case)
     assert {"decoder", "masks", "copy"} <= set(case["stages"])
@@ -54,7 +54,7 @@ def test_finding_is_faster_than_transformers_and_finds_the_same(bench: Bench) ->
     assert set(case["gflop"]) == {"backbone", "decoder", "masks"} and case["tflops"] > 0
 
 
-def test_prompts_and_batches_are_cases_of_their_own(bench: Bench) -> None:
+def test_prompts_and_batches_are_separate_cases(bench: Bench) -> None:
     asked = ("--prompts", "1", "--prompts", "2", "--batch", "2", "--objects", "4", "--size", "160x96", "--seconds", "0")
     said = bench("--mode", "image", *asked, "--json")
     assert said.code == 0, said.err
@@ -68,10 +68,10 @@ def test_prompts_and_batches_are_cases_of_their_own(bench: Bench) -> None:
 
 
 @pytest.mark.soak
-def test_following_tells_what_is_kept_in_memory_beside_what_transformers_keeps(
+def test_tracking_reports_memory_growth_beside_that_of_transformers(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not IS_SOAK:  # the memory of an object is full after 16 pictures, and only the third block is looked at
+    if not IS_SOAK:  # an object's memory bank is full after 16 pictures, so only the third block is checked
         monkeypatch.setattr(sam3, "BLOCK_PICTURES", 8)
         monkeypatch.setattr(sam3, "MIN_FOLLOWED", 24)
     asked = ("--mode", "track", "--objects", "1", "--size", "160x96", "--seconds", "0")
@@ -94,14 +94,14 @@ def test_following_tells_what_is_kept_in_memory_beside_what_transformers_keeps(
         (("--resolution", "640"), 2, "--resolution takes 1008, 672 or 336"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_in_one_line(
+def test_an_unmeasurable_case_is_an_error_of_one_line(
     bench: Bench, arguments: tuple[str, ...], code: int, reason: str
 ) -> None:
     said = bench(*arguments, "--size", "64x64")
     assert said.code == code and reason in said.err and said.err.count("\n") == 1
 
 
-def test_a_clip_is_read_over_and_over_until_it_is_closed(tmp_path: Path) -> None:
+def test_a_clip_is_read_in_a_loop_until_it_is_closed(tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.mp4", 160, 96)
     film = LoopedClip(tmp_path / "clip.mp4", 2)
     batches = film.batches()

@@ -1,4 +1,4 @@
-"""The benchmark of videos measures what it says it does. Its milliseconds are nobody's business here."""
+"""The benchmark of videos measures what it claims to. Its milliseconds are not tested."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
     assert max(stage["busy"] for stage in mode["stages"].values()) <= mode["slowest_busy"] <= 1.0
     assert mode["tflops"] == pytest.approx(mode["gflop"] * mode["fps"] / 1000, rel=0.05)
     assert not any("limit" in name for name in mode)
-    assert mode["pictures_differ"] < 0.1, "both paint the same pictures, but for rounding"
+    assert mode["pictures_differ"] < 0.1, "both paint the same pictures, except for rounding"
 
 
 def by_a_process(*arguments: str) -> Said:
@@ -58,7 +58,7 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
     assert (said.code, said.err) == (0, "")
     result = json.loads(said.out)
     assert (result["device"], result["dtype"], result["picture"], result["cfg"]) == ("cpu", "float32", "64x128", 6.0)
-    assert "what CUDA graphs and overlapping streams gain" in result["unverified without a device"]
+    assert "gain from CUDA graphs and overlapping streams" in result["unverified without a device"]
     assert list(result["tiny"]) == ["batch 4, 2 steps at 0.5"]
     case = result["tiny"]["batch 4, 2 steps at 0.5"]
     assert list(case)[: len(modes) + 1] == [*modes, "diffusers"]
@@ -70,7 +70,7 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_originals_own_cases_are_measured_where_nothing_else_is_asked_for() -> None:
+def test_by_default_the_originals_cases_are_measured() -> None:
     own = [Case(batch=8, steps=5, strength=0.2), Case(batch=8, steps=20, strength=0.2)]
     asked = [Case(batch=batch, steps=steps, strength=0.5) for steps in (5, 20) for batch in (1, 8)]
     assert cases_for((), (), 0.5) == asked + own
@@ -85,7 +85,7 @@ def test_the_originals_own_cases_are_measured_where_nothing_else_is_asked_for() 
         (("--size", "100x64"), "--size: 100x64: both sides must be multiples of 8, 64 or more"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_in_one_line(
+def test_an_unmeasurable_case_is_an_error_of_one_line(
     arguments: tuple[str, ...], reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from engine.cli.main import main
@@ -96,7 +96,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line(
     assert (ended.value.code, capsys.readouterr().err) == (2, f"multiverse: {reason}\n")
 
 
-def test_a_rival_paints_the_first_pictures_of_the_clip_one_after_the_other(tmp_path: Path) -> None:
+def test_the_reference_paints_the_first_pictures_of_the_clip_one_by_one(tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.mp4", 96, 64, 12)
     seen = []
 

@@ -19,7 +19,7 @@ TOY = "tests.children.toy:run"
 
 @pytest.fixture
 def launcher() -> Launcher:
-    """A launcher of the test's own; its server ends with the last child."""
+    """A launcher for this test only; its server ends with the last child."""
     return Launcher()
 
 
@@ -40,8 +40,9 @@ def toys(
     reports: Callable[[str, str], None],
     toy_launcher: Launcher,
 ) -> Iterator[Callable[..., Toy]]:
-    """`toys(settings, times=..., ...)` makes a supervised toy child, off at first. Closes all; checks for leaks."""
-    resource_tracker.ensure_running()  # or its pipe would be counted as a leak
+    """`toys(settings, times=..., ...)` creates a supervised toy child, initially off. Closes all and checks for
+    leaks."""
+    resource_tracker.ensure_running()  # otherwise its pipe would count as a leak
     before, others = processes(), (segments(), descriptors(), threading.active_count())
     made: list[Toy] = []
     default = request.getfixturevalue("launcher") if "launcher" in request.fixturenames else None
@@ -57,7 +58,7 @@ def toys(
         **spec: Any,
     ) -> Toy:
         launcher = launcher or default
-        if launcher is None:  # a server gets its modules and environment when it starts
+        if launcher is None:  # a server's modules and environment are fixed at its start
             launcher = Launcher() if spec.keys() & {"preload", "environment"} else toy_launcher
         launchers.add(launcher)
         open_supervisor = partial(
@@ -80,11 +81,11 @@ def toys(
     assert [pid for toy in made for pid in toy.pids if _is_running(pid)] == [], "orphans of a killed server"
     if toy_launcher in launchers:
         fork_one(toy_launcher)
-        wait_for(lambda: not processes() - before, "the end of those that were forked after they had been given up")
+        wait_for(lambda: not processes() - before, "the exit of children forked after they were abandoned")
 
 
 def _is_running(pid: int) -> bool:
-    """True if it runs, even if it is no descendant any more."""
+    """True if it runs, even if it is no longer a descendant."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""A module whose import never ends, as on a network folder that is away."""
+"""A module whose import never ends, as from an unreachable network folder."""
 
 import time
 

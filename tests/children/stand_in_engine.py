@@ -1,6 +1,6 @@
-"""Acts as an engine with two working children, to be killed. Prints the processes that must be gone afterwards.
+"""Acts as an engine with two working children, to be killed. Prints the processes that must then exit.
 
-`importing`: its fork server imports without end, and children wait for their fork.
+`importing`: its fork server imports endlessly, so that children wait for their fork.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""All faults of a child, on real processes. The `toys` fixture checks that nothing is left afterwards."""
+"""All faults of a child, with real processes. The `toys` fixture checks that nothing is left afterwards."""
 
 import os
 import resource
@@ -20,7 +20,7 @@ STATES = ("loading", "compiling", "ready", "busy")
 
 
 def bring_to(toy: Any, state: str) -> int:
-    """A toy that stays in this state; its process id."""
+    """Bring a toy into this state, in which it stays. Returns its process id."""
     if state == "busy":
         toy.supervisor.set_values({"/toy/busy": "wait"})
     elif state == "ready":
@@ -34,7 +34,7 @@ def go_on(toy: Any) -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_child_killed_in_any_state_comes_back(state: str, toys: Callable[..., Any], reports: Any) -> None:
+def test_a_child_killed_in_any_state_is_restarted(state: str, toys: Callable[..., Any], reports: Any) -> None:
     toy = toys({state: "wait"})
     pid = bring_to(toy, state)
     os.kill(pid, signal.SIGKILL)
@@ -48,13 +48,13 @@ def test_a_child_killed_in_any_state_comes_back(state: str, toys: Callable[..., 
 
 def test_a_child_stopped_in_any_state_is_detected_killed_and_restarted(toys: Callable[..., Any]) -> None:
     stopped = {}
-    for state in STATES:  # all at once, because it takes a while until silence counts as a hang
+    for state in STATES:  # all at once, as the heartbeat timeout takes a while
         toy = toys({state: "wait"}, times=ATTENTIVE, name=state)
         stopped[toy] = bring_to(toy, state)
         os.kill(stopped[toy], signal.SIGSTOP)
     for toy, pid in stopped.items():
         toy.wait_for(lambda toy=toy: toy.status.detail, "the hang")
-        assert toy.status.detail.startswith("hung: no sign of life for ")
+        assert toy.status.detail.startswith("hung: no heartbeat for ")
         assert "hung" in toy.states
         toy.wait_for(lambda pid=pid: not psutil.pid_exists(pid), "its end")
         go_on(toy)
@@ -86,14 +86,14 @@ def test_three_stopped_children_are_ended_in_the_time_that_one_takes(toys: Calla
         return time.perf_counter() - began_s
 
     one_s = seconds_to_end("one")
-    assert one_s >= 1.0, "it had its time to stop"
+    assert one_s >= 1.0, "it got its timeout to stop"
     assert seconds_to_end("a", "b", "c") < 2 * one_s
 
 
 def test_a_closing_engine_does_not_wait_for_a_process_that_survives_sigkill(
     toys: Callable[..., Any], launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stopped server sends no exit code, so the child seems to run for longer, as if stuck in a driver."""
+    """A stopped server sends no exit code, so the child seems to keep running, as if stuck in a driver."""
     monkeypatch.setattr("engine.children.forked.STATUS_WAIT_S", 12.0)
     toy = toys({"busy": "wait"}, times=replace(SOON, stop_s=0.0, gone_at_end_s=0.1))
     bring_to(toy, "busy")
@@ -143,11 +143,11 @@ def test_a_child_killed_again_and_again_is_ready_each_time(toys: Callable[..., A
         ("exit 3", "exit code 3: three it is"),
         ("sys.exit", "exit code 4"),
         ("raise", "ZeroDivisionError: one by nought"),
-        ("memory", "memory: 7 GiB asked for"),
+        ("memory", "memory: 7 GiB requested"),
     ],
 )
 @pytest.mark.parametrize("where", ["loading", "/toy/idle"])
-def test_a_loop_that_ends_is_started_again_and_its_reason_named(
+def test_a_loop_that_ends_is_restarted_with_its_reason_reported(
     where: str, act: str, detail: str, toys: Callable[..., Any]
 ) -> None:
     toy = toys({where: act})
@@ -170,7 +170,7 @@ def test_a_segfault_names_its_line(toys: Callable[..., Any], caplog: pytest.LogC
     ("act", "times", "detail"),
     [
         ("hang", replace(SOON, running_s=2.0), "hung: running for "),
-        ("hold the GIL", replace(SOON, silent_s=3.0), "hung: no sign of life for "),
+        ("hold the GIL", replace(SOON, silent_s=3.0), "hung: no heartbeat for "),
     ],
     ids=["in its work", "with the GIL"],
 )
@@ -186,7 +186,7 @@ def test_a_loop_that_hangs_is_killed(act: str, times: Deadlines, detail: str, to
     assert toy.status.detail.startswith(detail)
 
 
-def test_a_loop_that_said_how_long_its_work_may_take_is_waited_for(toys: Callable[..., Any]) -> None:
+def test_a_loop_that_declared_long_work_is_waited_for(toys: Callable[..., Any]) -> None:
     toy = toys({"expected_s": 10.0}, times=Deadlines(running_s=0.1))
     toy.supervisor.start()
     pid = toy.until_results().pid
@@ -203,18 +203,18 @@ def test_a_loop_that_hangs_while_loading_is_killed(toys: Callable[..., Any]) -> 
     assert detail.endswith(" s, longer than 1 s")
 
 
-def test_a_final_fault_fails_until_somebody_starts_it(toys: Callable[..., Any]) -> None:
+def test_a_final_fault_stays_failed_until_a_start(toys: Callable[..., Any]) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/idle": "memory, finally"})
     toy.supervisor.start()
     status = toy.until("failed")
-    assert (status.detail, status.pid, status.restarts) == ("memory: 7 GiB asked for", 0, 0)
+    assert (status.detail, status.pid, status.restarts) == ("memory: 7 GiB requested", 0, 0)
     toy.supervisor.set_values({"/toy/idle": ""})
     toy.supervisor.start()
     assert toy.until("busy").detail == ""
 
 
-def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_goes_on(toys: Callable[..., Any], reports: Any) -> None:
+def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
     toy.supervisor.start()
@@ -233,7 +233,7 @@ def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_goes_on(toys: Ca
     assert toy.status.restarts == 3
 
 
-def test_a_prompt_that_is_poisoned_from_the_start_is_left_out(toys: Callable[..., Any]) -> None:
+def test_a_prompt_poisoned_from_the_start_is_omitted(toys: Callable[..., Any]) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/prompt": "poison"})
     toy.supervisor.start()
@@ -269,7 +269,7 @@ def test_a_model_that_kills_while_it_loads_fails_by_name(toys: Callable[..., Any
 def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(
     is_forking: bool, toys: Callable[..., Any]
 ) -> None:
-    """Allow one more descriptor each time, until a start succeeds. Those opened before a failure are closed again."""
+    """Allow one more descriptor each time until a start succeeds. Descriptors opened before a failure are closed."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     toy = toys(launcher=Launcher(is_forking=is_forking))
     taken = {int(name) for name in os.listdir("/proc/self/fd")}
@@ -318,12 +318,10 @@ def test_a_signal_to_the_whole_group_does_not_end_a_child(toys: Callable[..., An
         os.kill(pid, number)
     toy.until_results(toy.status.results + 5)
     assert toy.status.pid == pid
-    assert os.getsid(pid) != os.getsid(0), "Ctrl-C in the engine's terminal does not even reach it"
+    assert os.getsid(pid) != os.getsid(0), "Ctrl-C in the engine's terminal does not reach it"
 
 
-def test_the_fork_servers_death_is_not_the_childs_and_does_not_hinder_the_next(
-    toys: Callable[..., Any], launcher: Launcher
-) -> None:
+def test_a_child_survives_its_fork_server_and_the_next_one_starts(toys: Callable[..., Any], launcher: Launcher) -> None:
     toy = toys()
     toy.supervisor.start()
     pid = toy.until_results().pid
@@ -354,7 +352,7 @@ def test_closing_while_the_fork_server_imports_leaves_nothing(toys: Callable[...
     assert launcher.server_pid == 0
 
 
-def test_a_child_that_is_forked_after_it_was_given_up_ends(
+def test_an_abandoned_child_that_is_forked_later_exits(
     toys: Callable[..., Any], launcher: Launcher, wait_for: Callable[..., Any]
 ) -> None:
     neighbour, late = toys(name="neighbour"), toys(name="late")
@@ -372,16 +370,16 @@ def test_a_child_that_is_forked_after_it_was_given_up_ends(
     wait_for(lambda: processes() - family == {third.status.pid}, "the end of the late one")
 
 
-def test_a_process_that_survives_sigkill_is_a_drivers_failure(toys: Callable[..., Any], launcher: Launcher) -> None:
+def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Callable[..., Any], launcher: Launcher) -> None:
     """A stopped server sends no exit code, so the child seems to run a second longer, as if stuck in a driver."""
     toy = toys({"busy": "wait"}, times=replace(SOON, running_s=3.0, gone_s=0.2))
     pid = bring_to(toy, "busy")
     server = launcher.server_pid
     os.kill(server, signal.SIGSTOP)
     detail = toy.until("failed").detail
-    assert detail == f"driver: process {pid} is not gone 0.2 s after SIGKILL"
+    assert detail == f"driver: process {pid} has not exited 0.2 s after SIGKILL"
     os.kill(server, signal.SIGCONT)
-    toy.wait_for(lambda: toy.status.pid == 0, "its end at last")
+    toy.wait_for(lambda: toy.status.pid == 0, "its end")
     assert toy.status.state == "failed"
     go_on(toy)
     toy.supervisor.start()

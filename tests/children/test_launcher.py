@@ -1,4 +1,4 @@
-"""Starting processes: forked or spawned, with which environment and script, and without side effects."""
+"""Starting processes: forked or spawned, their environment and script, and no side effects."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ import pytest
 
 from engine.children.launcher import CAN_FORK, Launcher
 from engine.children.spec import child_environment
-from engine.children.stderr_file import gist
+from engine.children.stderr_file import crash_summary
 from engine.system.python_process import exit_reason
 from tests.children.toys import processes
 
@@ -28,9 +28,7 @@ def spawning() -> Iterator[Launcher]:
     yield Launcher(is_forking=False)
 
 
-def test_a_spawned_child_lives_dies_and_comes_back_like_a_forked_one(
-    toys: Callable[..., Any], spawning: Launcher
-) -> None:
+def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Callable[..., Any], spawning: Launcher) -> None:
     toy = toys({"grey": 3}, launcher=spawning)
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
     toy.supervisor.start()
@@ -61,7 +59,7 @@ def test_a_spawned_child_that_is_closed_while_it_starts_leaves_nothing(
     toy.supervisor.close()
 
 
-def test_a_warm_server_has_a_child_sooner_than_an_interpreter(
+def test_a_warm_server_starts_a_child_faster_than_an_interpreter(
     toys: Callable[..., Any], launcher: Launcher, spawning: Launcher, require: Callable[..., None]
 ) -> None:
     require(CAN_FORK, "Linux with pidfd")
@@ -76,7 +74,7 @@ def test_a_warm_server_has_a_child_sooner_than_an_interpreter(
     for toy in (forked, spawned):
         toy.supervisor.start()
         toy.until_results()
-    times_s = [(start_s(forked), start_s(spawned)) for _ in range(3)]  # by turns: a busy machine slows both
+    times_s = [(start_s(forked), start_s(spawned)) for _ in range(3)]  # alternating, so that a busy machine slows both
     forked_s, spawned_s = (min(one) for one in zip(*times_s, strict=True))
     assert forked_s < (spawned_s / 2 if os.environ.get("MULTIVERSE_SOAK") == "1" else spawned_s)
 
@@ -100,7 +98,7 @@ def test_two_supervisors_share_one_server_which_ends_with_the_last(
     third = toys()
     third.supervisor.start()
     third.until_results()
-    assert launcher.server_pid not in (0, server), "engine after engine in one process"
+    assert launcher.server_pid not in (0, server), "several engines in one process"
 
 
 def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its_own(toys: Callable[..., Any]) -> None:
@@ -114,7 +112,7 @@ def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its
     assert dict(os.environ) == before
 
 
-def test_what_is_preloaded_is_in_the_child_already(toys: Callable[..., Any], require: Callable[..., None]) -> None:
+def test_preloaded_modules_are_in_the_child_at_start(toys: Callable[..., Any], require: Callable[..., None]) -> None:
     require(CAN_FORK, "Linux with pidfd")
     toy = toys(preload=("decimal", "no_such_module_anywhere"), loop="tests.children.toy:tell_modules")
     toy.supervisor.start()
@@ -151,7 +149,7 @@ def test_a_script_without_a_guard_runs_once(more: str, tmp_path: Path) -> None:
     assert _output_of([str(script)], tmp_path) == "ran\ndone\n"
 
 
-def test_an_engine_folder_in_the_current_folder_is_not_ours(tmp_path: Path) -> None:
+def test_an_engine_folder_in_the_current_folder_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "engine").mkdir()
     (tmp_path / "engine" / "__init__.py").write_text("raise SystemExit('the wrong engine')")
     code = f"import sys; sys.path[0] = {str(ROOT)!r}; import engine; sys.path.insert(0, '')\n"
@@ -182,11 +180,11 @@ def _output_of(arguments: list[str], folder: Path) -> str:
         (None, "ended, exit status unknown (its fork server was gone)"),
     ],
 )
-def test_an_exit_status_is_told_by_name(code: int | None, words: str) -> None:
+def test_an_exit_status_is_described_by_name(code: int | None, words: str) -> None:
     assert exit_reason(code) == words
 
 
-def test_the_gist_of_a_crash_is_its_own_threads_innermost_line() -> None:
+def test_the_summary_of_a_crash_is_the_innermost_line_of_its_thread() -> None:
     crash = [
         "Fatal Python error: Aborted",
         "Thread 0x1 (most recent call first):",
@@ -196,6 +194,6 @@ def test_the_gist_of_a_crash_is_its_own_threads_innermost_line() -> None:
         '  File "loop.py", line 3 in run',
         "Extension modules: numpy (total: 1)",
     ]
-    assert gist(crash) == 'Aborted in File "model.py", line 7 in forward'
-    assert gist(["Traceback (most recent call last):", "ValueError: no"]) == "ValueError: no"
-    assert gist([]) == ""
+    assert crash_summary(crash) == 'Aborted in File "model.py", line 7 in forward'
+    assert crash_summary(["Traceback (most recent call last):", "ValueError: no"]) == "ValueError: no"
+    assert crash_summary([]) == ""

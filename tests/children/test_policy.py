@@ -38,7 +38,7 @@ def test_a_prompt_is_quarantined_at_the_third_death_in_its_first_call() -> None:
     assert policy.admitted({"/sd/prompt": "poison", "/sd/seed": 1}) == {"/sd/seed": 1}
 
 
-def test_the_last_proved_value_stands_in_for_a_quarantined_one() -> None:
+def test_the_last_proved_value_replaces_a_quarantined_one() -> None:
     policy = DeathPolicy(TIMES)
     policy.proved("/sd/prompt", "a meadow")
     policy.proved("/sd/prompt", "a lake")
@@ -54,7 +54,7 @@ def test_a_proved_prompt_is_never_blamed() -> None:
     assert policy.quarantined == ()
 
 
-def test_a_prompt_that_worked_after_two_deaths_starts_from_nought() -> None:
+def test_a_prompt_that_worked_after_two_deaths_starts_from_zero() -> None:
     policy = DeathPolicy(TIMES)
     deaths(policy, 2, **{"/sd/prompt": "heavy"})
     policy.proved("/sd/prompt", "heavy")
@@ -70,15 +70,15 @@ def test_results_with_a_good_prompt_in_between_do_not_save_a_poisoned_one() -> N
     assert policy.quarantined == ("/sd/prompt: poison",)
 
 
-def test_a_model_that_kills_three_times_is_not_started_again() -> None:
+def test_a_model_that_kills_three_times_is_not_restarted() -> None:
     assert deaths(DeathPolicy(TIMES), 3, model="broken.safetensors") == [0.5, 1, None]
 
 
-def test_a_final_fault_is_not_started_again() -> None:
+def test_a_final_fault_is_not_restarted() -> None:
     assert DeathPolicy(TIMES).died({}, had_result=True, is_final=True).delay_s is None
 
 
-def test_a_start_by_hand_forgets_blame_and_delay_but_not_what_was_proved() -> None:
+def test_a_manual_start_resets_blame_and_delay_but_keeps_proved_values() -> None:
     policy = DeathPolicy(TIMES)
     policy.proved("/sd/prompt", "a lake")
     deaths(policy, 5, **{"/sd/prompt": "poison"})
@@ -88,7 +88,7 @@ def test_a_start_by_hand_forgets_blame_and_delay_but_not_what_was_proved() -> No
     assert deaths(policy, 1) == [0.5]
 
 
-def test_tuples_and_the_lists_that_messages_make_of_them_are_one_value() -> None:
+def test_tuples_and_lists_count_as_the_same_value() -> None:
     policy = DeathPolicy(TIMES)
     deaths(policy, 3, **{"/sd/t_index": [10, 20]})
     assert policy.admitted({"/sd/t_index": (10, 20)}) == {}
@@ -133,7 +133,7 @@ def test_each_phase_has_its_own_deadline(phase: Phase, limit_s: float) -> None:
         (Phase.LOADING, 100.0, 300),
     ],
 )
-def test_work_that_takes_long_has_four_times_as_long_and_five_minutes_at_most(
+def test_declared_work_gets_four_times_its_duration_up_to_five_minutes(
     phase: Phase, expected_s: float, limit_s: float
 ) -> None:
     assert TIMES.hang(phase, limit_s, 0.0, expected_s) == ""
@@ -141,9 +141,9 @@ def test_work_that_takes_long_has_four_times_as_long_and_five_minutes_at_most(
 
 
 @pytest.mark.parametrize(("phase", "limit_s"), [(Phase.RUNNING, 10), (Phase.IDLE, 10), (Phase.LOADING, 30)])
-def test_silence_is_a_hang_sooner_while_pictures_are_made(phase: Phase, limit_s: float) -> None:
+def test_the_heartbeat_timeout_is_shorter_while_pictures_are_produced(phase: Phase, limit_s: float) -> None:
     assert TIMES.hang(phase, 0.0, limit_s) == ""
-    assert TIMES.hang(phase, 0.0, limit_s + 0.1).startswith("no sign of life for")
+    assert TIMES.hang(phase, 0.0, limit_s + 0.1).startswith("no heartbeat for")
 
 
 def test_a_fork_servers_imports_do_not_count_as_the_childs_silence() -> None:
@@ -155,10 +155,10 @@ def test_a_fork_servers_imports_do_not_count_as_the_childs_silence() -> None:
     for second in range(162, 191):
         assert detector.hang(Phase.STARTING, 160.1, 160.1, second, is_started=True) == ""
     reason = detector.hang(Phase.STARTING, 160.1, 160.1, 191.0, is_started=True)
-    assert reason == "no sign of life for 30.9 s while starting"
+    assert reason == "no heartbeat for 30.9 s while starting"
 
 
-def test_a_machine_that_slept_is_no_hang() -> None:
+def test_a_suspended_machine_is_not_a_hang() -> None:
     detector = HangDetector(TIMES, 100.0)
     assert detector.hang(Phase.IDLE, 100.0, 100.0, 101.0, is_started=True) == ""
     assert detector.hang(Phase.IDLE, 100.0, 100.0, 3700.0, is_started=True) == ""
@@ -167,13 +167,13 @@ def test_a_machine_that_slept_is_no_hang() -> None:
     assert detector.hang(Phase.IDLE, 100.0, 100.0, 3710.5, is_started=True) != ""
 
 
-def test_a_process_takes_charge_with_its_first_result() -> None:
+def test_a_process_becomes_active_with_its_first_result() -> None:
     promotion = Promotion(TIMES)
     assert not promotion.is_due(results=0, phase=Phase.RUNNING, former_results=5, now_s=100.0)
     assert promotion.is_due(results=1, phase=Phase.IDLE, former_results=6, now_s=100.1)
 
 
-def test_a_process_that_is_ready_takes_charge_when_nothing_was_published_for_two_seconds() -> None:
+def test_a_ready_process_becomes_active_after_two_seconds_without_results() -> None:
     promotion = Promotion(TIMES)
 
     def is_due(now_s: float, phase: Phase = Phase.IDLE, former_results: int = 5) -> bool:

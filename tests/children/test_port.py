@@ -1,4 +1,4 @@
-"""A child's loop receives the engine's messages, over a real pipe and real words."""
+"""A child's loop receives the engine's messages, with a real pipe and real ChildWords."""
 
 from collections.abc import Iterator
 from multiprocessing import Pipe

@@ -68,7 +68,7 @@ def test_an_idle_child_sends_heartbeats(toys: Callable[..., Any], wait_for: Call
         status = toy.status
         assert status.state == "ready"
         ages_s.append(status.heartbeat_age_s)
-        return ages_s[-1] < max(ages_s)  # without heartbeats it only grows
+        return ages_s[-1] < max(ages_s)  # without heartbeats the age only grows
 
     wait_for(has_beaten, "a beat")
 
@@ -101,7 +101,7 @@ def test_more_values_than_fit_into_one_message_all_arrive(
     assert reports.lines == [("child.toy.value", "toy: /toy/long does not fit into a message of 40000 bytes: not sent")]
 
 
-def test_a_stopped_child_fills_no_pipe(toys: Callable[..., Any], reports: Any) -> None:
+def test_a_stopped_child_does_not_fill_the_pipe(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys()
     toy.supervisor.start()
     pid = toy.until_results().pid
@@ -110,9 +110,9 @@ def test_a_stopped_child_fills_no_pipe(toys: Callable[..., Any], reports: Any) -
     for number in range(MAX_CALLS + 50):
         toy.supervisor.set_values({"/toy/prompt": f"{number}" + "x" * 30_000})
         toy.supervisor.call("double", number, on_answer=lambda is_done, text: refused.append(text))
-        if number >= MAX_CALLS:  # each refusal shows one more round of the supervisor; all of it would be 1.5 MB
+        if number >= MAX_CALLS:  # each refusal proves one more round of the supervisor; in total 1.5 MB
             toy.wait_for(lambda seen=number - MAX_CALLS: len(refused) > seen, "a refusal")
-    assert set(refused) == {"toy has 64 commands to answer already"}
+    assert set(refused) == {"toy: 64 commands are already waiting for an answer"}
     os.kill(pid, signal.SIGCONT)
     toy.supervisor.set_values({"/toy/prompt": "after all"})
     toy.wait_for(lambda: toy.status.facts["prompt"] == "after all", "the newest prompt")
@@ -140,7 +140,7 @@ def test_a_command_is_answered_later_and_a_refusal_lists_the_commands(
     wait_for(lambda: len(answers) == 4, "the answers")
     assert sorted(answers[1:]) == [
         (False, "double: its arguments do not fit into a message of 8000 bytes"),
-        (False, "no command 'treble'; there are: empty_cache, double, grumble"),
+        (False, "unknown command 'treble'; available: empty_cache, double, grumble"),
         (True, "42"),
     ]
 
@@ -197,7 +197,9 @@ def test_the_published_outputs_are_an_immutable_mapping(toys: Callable[..., Any]
         outputs["picture"] = "mine"
 
 
-def test_a_childs_wish_for_pictures_is_seen_at_once(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+def test_a_childs_request_for_pictures_is_visible_at_once(
+    toys: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
     toy = toys()
     toy.supervisor.start()
     toy.until_results()
@@ -205,7 +207,7 @@ def test_a_childs_wish_for_pictures_is_seen_at_once(toys: Callable[..., Any], wa
     toy.supervisor.set_values({"/toy/wants_frame": True})
     wait_for(lambda: toy.supervisor.wants_frame, "the wish")
     toy.supervisor.stop()
-    wait_for(lambda: not toy.supervisor.wants_frame, "the end of the wish")
+    wait_for(lambda: not toy.supervisor.wants_frame, "the end of the request")
 
 
 def test_a_stopped_child_is_off_and_publishes_nothing_until_started_again(toys: Callable[..., Any]) -> None:
@@ -264,7 +266,7 @@ def test_a_child_that_stops_slowly_is_not_killed_before_the_timeout(toys: Callab
     assert toy.until("off").detail == ""
 
 
-def test_closing_twice_and_calling_afterwards_does_no_harm(toys: Callable[..., Any]) -> None:
+def test_closing_twice_and_calling_afterwards_is_harmless(toys: Callable[..., Any]) -> None:
     toy = toys()
     toy.supervisor.close()
     toy.supervisor.close()
@@ -277,7 +279,7 @@ def test_closing_twice_and_calling_afterwards_does_no_harm(toys: Callable[..., A
 def test_the_frame_loop_never_waits_while_a_child_is_being_started(
     toys: Callable[..., Any], launcher: Launcher
 ) -> None:
-    """Counted, not timed: thousands of calls fit into the start of one process and its server."""
+    """Counted, not timed: thousands of calls happen while one process and its server start."""
     toy = toys()
     toy.supervisor.start()
     calls = 0
@@ -337,7 +339,7 @@ def test_the_echo_child_returns_what_it_is_given(wait_for: Callable[..., Any], r
         supervisor.connect_input("source", ring.segment)
         supervisor.set_values({"/echo/delay_ms": 1.0})
         supervisor.start()
-        wait_for(lambda: supervisor.wants_frame, "the wish for a picture")
+        wait_for(lambda: supervisor.wants_frame, "the request for a picture")
         picture = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3)
         ring.generation = 5
         ring.write(picture, index=42, time_s=1.5)

@@ -12,8 +12,8 @@ from engine.children import Deadlines
 from engine.ipc import FrameRing
 from tests.children.toys import SOON, processes
 
-ANOTHER = False, "another was asked for"
-STOPPED_FIRST = "the former are stopped first"
+ANOTHER = False, "replaced by a newer change"
+STOPPED_FIRST = "stopping the previous ones first"
 
 
 def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
@@ -30,10 +30,10 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
     wait_for(lambda: len(processes()) == 3, "the second process")
     results = toy.status.results
     toy.until_results(results + 10)
-    assert (toy.status.pid, toy.supervisor.outputs) == (old, before), "the first goes on beside the second"
+    assert (toy.status.pid, toy.supervisor.outputs) == (old, before), "the first keeps running beside the second"
     assert toy.grey() == 1
     toy.supervisor.set_values({"/toy/go": True})
-    wait_for(lambda: toy.status.pid not in (0, old), "the second in charge")
+    wait_for(lambda: toy.status.pid not in (0, old), "the second process to become active")
     wait_for(lambda: toy.grey() == 2, "its picture")
     assert toy.swap_ends == [(True, "")]
     assert toy.status.facts["loaded"] == "another"
@@ -64,7 +64,7 @@ def test_settings_that_fail_leave_the_old_ones_running(
     toy.supervisor.start()
     old = toy.until_results().pid
     toy.swap({"grey": 2, "loading": "raise"})
-    why = "new settings: ZeroDivisionError: one by nought; the former go on"
+    why = "new settings: ZeroDivisionError: one by nought; keeping the previous ones"
     wait_for(lambda: toy.swap_ends == [(False, why)], "the end of the swap")
     assert reports.lines == [("child.toy", f"toy: {why}")]
     toy.until_results(toy.status.results + 5)
@@ -80,19 +80,22 @@ def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(
     toy.swap({"grey": 2, "loading": "memory beside another"})
     toy.wait_for(lambda: toy.swap_ends, "the end of the swap")
     assert toy.swap_ends == [(True, "")]
-    assert "memory: 7 GiB asked for; the former are stopped first" in reports.lines[0][1]
+    assert "memory: 7 GiB requested; stopping the previous ones first" in reports.lines[0][1]
     assert (toy.status.pid != old, toy.status.restarts, toy.grey()) == (True, 1, 2)
 
 
-def test_settings_that_fail_alone_too_are_replaced_by_the_former(toys: Callable[..., Any], reports: Any) -> None:
+def test_settings_that_also_fail_alone_are_replaced_by_the_previous_ones(
+    toys: Callable[..., Any], reports: Any
+) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     old = toy.until_results().pid
     toy.swap({"grey": 2, "loading": "memory, finally"})
-    why = "new settings: memory: 7 GiB asked for; "
-    toy.wait_for(lambda: toy.swap_ends == [(False, why + "back to the former")], "the end of the swap")
-    assert reports.lines == [("child.toy", f"toy: {why}{what}") for what in (STOPPED_FIRST, "back to the former")]
-    assert toy.grey() == 1, "the first one's last picture is still there to be read"
+    why = "new settings: memory: 7 GiB requested; "
+    toy.wait_for(lambda: toy.swap_ends == [(False, why + "back to the previous ones")], "the end of the swap")
+    ends = STOPPED_FIRST, "back to the previous ones"
+    assert reports.lines == [("child.toy", f"toy: {why}{end}") for end in ends]
+    assert toy.grey() == 1, "the first one's last picture can still be read"
     status = toy.until("busy")
     assert (status.pid != old, status.facts["grey"], status.restarts) == (True, 1, 2)
 
@@ -112,7 +115,7 @@ def test_if_the_first_process_dies_during_a_swap_the_second_takes_over(toys: Cal
     assert toy.status.restarts == 0
 
 
-def test_a_working_model_comes_back_when_it_is_killed_during_a_swap_that_fails(toys: Callable[..., Any]) -> None:
+def test_a_working_model_is_restored_if_it_is_killed_during_a_failing_swap(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     old = toy.until_results().pid
@@ -121,13 +124,13 @@ def test_a_working_model_comes_back_when_it_is_killed_during_a_swap_that_fails(t
     os.kill(old, signal.SIGKILL)
     second = toy.until("loading", not_pid=old).pid
     toy.supervisor.set_values({"/toy/go": True})
-    why = "new settings: memory: 7 GiB asked for; back to the former"
+    why = "new settings: memory: 7 GiB requested; back to the previous ones"
     toy.wait_for(lambda: toy.swap_ends == [(False, why)], "the end of the swap")
     status = toy.until("busy", not_pid=second)
     assert (status.facts["grey"], status.detail, "failed" in toy.states) == (1, why, False)
 
 
-def test_failing_settings_for_a_child_that_has_just_died_are_replaced_by_the_former(
+def test_failing_settings_for_a_child_that_just_died_are_replaced_by_the_previous_ones(
     toys: Callable[..., Any],
 ) -> None:
     toy = toys({"grey": 1}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))
@@ -172,7 +175,7 @@ def test_settings_for_a_child_without_results_may_fail(toys: Callable[..., Any])
     toy.supervisor.start()
     toy.until("loading")
     toy.swap({"loading": "memory, finally"})
-    toy.wait_for(lambda: toy.swap_ends == [(False, "memory: 7 GiB asked for")], "the end of the swap")
+    toy.wait_for(lambda: toy.swap_ends == [(False, "memory: 7 GiB requested")], "the end of the swap")
     assert toy.status.state == "failed"
 
 
@@ -187,7 +190,7 @@ def test_a_stop_or_restart_aborts_a_swap(toys: Callable[..., Any]) -> None:
         toy.wait_for(lambda: len(processes()) == 3, "the second process")
         order()
         toy.wait_for(lambda why=why: toy.swap_ends == [(False, why)], "the end of the swap")
-    toy.wait_for(lambda: len(processes()) == 2, "the end of all but one")
+    toy.wait_for(lambda: len(processes()) == 2, "the end of the other process")
     assert toy.until("busy").facts["grey"] == 1
 
 
@@ -257,7 +260,7 @@ def test_settings_too_long_for_a_message_leave_the_old_ones_running(toys: Callab
     toy.supervisor.start()
     pid = toy.until_results().pid
     toy.swap({"grey": 2, "text": "x" * 50_000})
-    why = "new settings: toy: its settings do not fit into a message of 40000 bytes; the former go on"
+    why = "new settings: toy: its settings do not fit into a message of 40000 bytes; keeping the previous ones"
     toy.wait_for(lambda: toy.swap_ends == [(False, why)], "the reason")
     assert (toy.status.pid, toy.grey()) == (pid, 1)
 

@@ -17,10 +17,10 @@ CLEAN_PROMPT = "a meadow"
 
 
 def run(port: ChildPort) -> None:
-    """Settings `loading`, `compiling` and values `/toy/idle`, `/toy/busy`: the `act` to do there. `grey`: the picture.
-    `expected_s`: duration of the longest piece of work.
+    """Settings `loading`, `compiling` and values `/toy/idle`, `/toy/busy`: the `act` to perform in that phase. `grey`:
+    the picture. `expected_s`: duration of the longest piece of work.
 
-    `/toy/prompt` kills the process if "poison" is in it. `/toy/paint` False: publish nothing.
+    `/toy/prompt` kills the process if "poison" is in it. `/toy/paint` False: publishes nothing.
     """
     port.on_call("empty_cache", lambda: "nothing was kept")
     port.on_call("double", lambda number: str(2 * number))
@@ -91,12 +91,12 @@ def act(port: ChildPort, what: str) -> None:
         case "segfault":
             ctypes.string_at(0)
         case "memory":
-            port.fail("memory", "7 GiB asked for", is_final=False)
+            port.fail("memory", "7 GiB requested", is_final=False)
         case "memory, finally":
-            port.fail("memory", "7 GiB asked for", is_final=True)
+            port.fail("memory", "7 GiB requested", is_final=True)
         case "memory beside another":
             if len(psutil.Process(os.getppid()).children()) > 1:
-                port.fail("memory", "7 GiB asked for", is_final=False)
+                port.fail("memory", "7 GiB requested", is_final=False)
         case "note":
             port.note("odd", "the lake is frozen")
         case "chatter":

@@ -1,4 +1,4 @@
-"""A supervised toy child for tests, and counts of what it leaves behind."""
+"""A supervised toy child for tests, and counts of leaked resources."""
 
 import os
 import tempfile
@@ -19,9 +19,9 @@ from engine.ipc import FrameRing
 SOON = Deadlines(first_delay_s=0.02, max_delay_s=0.1, gone_at_end_s=10.0)
 """For tests of deaths: the usual timeouts, but short restart delays."""
 SOON_KILLED = replace(SOON, stop_s=0.5)
-"""For processes that ignore the request to stop."""
+"""For processes that ignore the stop request."""
 ATTENTIVE = replace(SOON, silent_s=4.0, silent_loading_s=4.0)
-"""For stopped processes. Longer than a healthy process is ever silent on an overloaded machine."""
+"""For stopped processes. Longer than a healthy process is silent even on an overloaded machine."""
 
 
 def segments() -> set[str]:
@@ -36,7 +36,7 @@ def descriptors() -> int:
 
 
 def is_live(process: psutil.Process) -> bool:
-    """True if it runs. It may end at any moment, even between two calls."""
+    """True if it runs. It may exit at any moment, even between two calls."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -52,20 +52,20 @@ def is_tracker(process: psutil.Process) -> bool:
 
 
 def processes() -> set[int]:
-    """Every live process that descends from this one, without multiprocessing's resource tracker and the server that
-    SD's and SAM3's children are forked from."""
+    """All live descendants of this process, except multiprocessing's resource tracker and the fork server of SD's and
+    SAM3's children."""
     family = psutil.Process().children(recursive=True)
     others = LAUNCHER.server_pid
     return {each.pid for each in family if each.pid != others and is_live(each) and not is_tracker(each)}
 
 
 def fork_one(launcher: Launcher) -> None:
-    """Fork one child that ends at once. Afterwards the server runs, and all earlier requests are done."""
+    """Fork one child that exits at once. Afterwards the server runs, and all earlier requests are done."""
     if not CAN_FORK:
         return
     with tempfile.TemporaryFile() as stderr:
         process, pipe = launcher.launch(stderr, {})
-        pipe.close()  # so it ends at once
+        pipe.close()  # so it exits at once
         end_s = time.perf_counter() + 30.0
         while not process.has_ended(time.perf_counter()):
             assert time.perf_counter() < end_s, "no fork within 30 s"
@@ -96,7 +96,7 @@ class Toy:
         self.swap_ends.append((is_done, reason))
 
     def swap(self, settings: Mapping[str, Any]) -> None:
-        """Ask for a swap. The `toys` fixture checks that each one ends exactly once."""
+        """Request a swap. The `toys` fixture checks that each one ends exactly once."""
         self.swaps += 1
         self.supervisor.swap(settings)
 
@@ -126,13 +126,13 @@ class Toy:
         return self.wait_for(look, "other outputs")
 
     def grey(self) -> int:
-        """Wait for a published picture; its grey value."""
+        """Wait for a published picture and return its grey value."""
         return int(self.wait_for(self._grey, "a picture"))
 
     def _grey(self) -> str:
         try:
             reader = FrameRing.attach(self.supervisor.outputs.get("picture", "none"))
-        except SharedMemoryError:  # none yet, or replaced this moment
+        except SharedMemoryError:  # none yet, or just replaced
             return ""
         frame = reader.latest()
         reader.close()

@@ -36,7 +36,7 @@ def test_segment(home: Path, say: Say, seeing_sam3: Path) -> None:
     small = ["--prompt", "disc", "--resolution", "336", "--threads", "1", "--device", "cpu", "--mode", "image"]
     asked = [*small, "--model", seeing_sam3]
     code, out, err = say("segment", movie, *outputs, *asked, "--json")
-    assert (code, err) == (0, f"multiverse: in{SHOWN}.mp4: 10 bits a colour are taken, and written, as 8\n")
+    assert (code, err) == (0, f"multiverse: in{SHOWN}.mp4: 10 bits a colour are reduced to 8\n")
     assert json.loads(out)["outputs"] == [f"out{ODD}.mp4", f"out{ODD}.json", f"masks{ODD}"]
     assert all(Path(output).exists() for output in outputs)
     code, out, err = say("segment", movie, *outputs, *asked, "--overwrite")

@@ -19,7 +19,7 @@ PLAIN_VALUES = {param.address: param.default for param in osc_schema.PARAMS} | P
 
 @pytest.fixture
 def gl(require: Callable[[object, str], None]) -> Iterator[Renderer]:
-    """A GL renderer; no test may leave a GL error behind."""
+    """A GL renderer; fails a test that leaves a GL error."""
     try:
         renderer = open_renderer("gl", 64, 36)
     except NoGLError as error:

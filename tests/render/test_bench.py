@@ -9,7 +9,7 @@ from engine.bench.render_reference import draw_reference
 from engine.render import Renderer
 
 
-def test_the_figures_are_whole_and_ready_for_json(gl: Renderer) -> None:
+def test_the_figures_are_complete_and_serialise_to_json(gl: Renderer) -> None:
     figures = json.loads(json.dumps(render.run(64, 36, 2)))
     assert figures["width"] == 64 and figures["frames"] == 2
     assert {"times_minimal", "times_trivial", "flash_guard_ms", "all_but_pixels_ms"} <= figures["gl"].keys()

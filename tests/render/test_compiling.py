@@ -1,4 +1,4 @@
-"""The compiling of Numba's kernels and the reported progress."""
+"""Compiling of Numba's kernels and its progress reports."""
 
 import threading
 from collections.abc import Callable
@@ -26,36 +26,34 @@ def new_kernel(file: Path | None) -> Any:
     return kernel(names["fill"])
 
 
-def test_compiling_is_told_as_long_as_it_takes_and_the_disk_spares_it_the_next_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compiling_reports_progress_and_is_cached_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
     lines: list[str] = []
     goes_on = threading.Event()
 
-    def tell(line: str) -> None:
+    def on_progress(line: str) -> None:
         lines.append(line)
         if line.startswith("still"):
             goes_on.set()
 
     fill = new_kernel(tmp_path / "fill.py")
-    with reporting_progress(tell, cache_folder(fill), every_s=0.01):
-        prepare(fill, tell, np.zeros(4))
+    with reporting_progress(on_progress, cache_folder(fill), every_s=0.01):
+        prepare(fill, on_progress, np.zeros(4))
         assert goes_on.wait(30)
-    assert lines[0] == "compiling the renderer for this processor, once on a machine"
+    assert lines[0] == "compiling the renderer for this processor, once per machine"
     assert lines[1].startswith("still compiling after ") and lines[1].endswith(" functions are done")
-    assert lines[-1].startswith("compiled in ") and lines[-1].endswith(f"; kept in {cache_folder(fill)}")
+    assert lines[-1].startswith("compiled in ") and lines[-1].endswith(f"; cached in {cache_folder(fill)}")
     assert str(tmp_path / "cache") in lines[-1]
     lines.clear()
     again = new_kernel(tmp_path / "fill.py")
-    with reporting_progress(tell, cache_folder(again)):
-        prepare(again, tell, np.zeros(4))
+    with reporting_progress(on_progress, cache_folder(again)):
+        prepare(again, on_progress, np.zeros(4))
     assert lines == []
     with pytest.raises(TypeError):
-        again(np.zeros((2, 2)))  # in a show nothing is compiled
+        again(np.zeros((2, 2)))  # nothing is compiled during a show
 
 
-def test_without_a_folder_to_keep_it_in_it_is_compiled_at_each_start_and_says_so() -> None:
+def test_without_a_cache_folder_it_is_compiled_at_each_start_with_a_report() -> None:
     lines: list[str] = []
     fill, out = new_kernel(None), np.zeros(4)
     assert cache_folder(fill) is None
@@ -63,10 +61,10 @@ def test_without_a_folder_to_keep_it_in_it_is_compiled_at_each_start_and_says_so
         prepare(fill, lines.append, out)
     assert out.tolist() == [1, 1, 1, 1]
     assert "at each start" in lines[0] and "NUMBA_CACHE_DIR" in lines[0]
-    assert lines[-1].startswith("compiled in ") and "kept" not in lines[-1]
+    assert lines[-1].startswith("compiled in ") and "cached" not in lines[-1]
 
 
-def test_a_full_disk_keeps_nothing_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_prevents_only_caching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
     lines: list[str] = []
     fill, out = new_kernel(tmp_path / "fill.py"), np.zeros(4)
@@ -76,12 +74,12 @@ def test_a_full_disk_keeps_nothing_and_stops_nothing(tmp_path: Path, monkeypatch
     folder.touch()  # blocks every write there
     prepare(fill, lines.append, out)
     assert out.tolist() == [1, 1, 1, 1]
-    assert lines == [f"compiled code cannot be kept in {folder} (Not a directory): each start compiles it"]
+    assert lines == [f"compiled code cannot be cached in {folder} (Not a directory): compiled at each start"]
 
 
-def test_only_what_a_run_can_draw_is_compiled() -> None:
-    """The default one has no camera and no model: one picture kernel without layer 5, no masks. The other is
-    compiled on a thread when a camera is opened."""
+def test_only_kernels_that_a_run_needs_are_compiled() -> None:
+    """The default run has no camera and no model: one picture kernel without layer 5, no masks. The kernel with
+    layer 5 is compiled on a thread when a camera is opened."""
     told = run_python(
         "from engine import Config, open_engine\n"
         "config = Config(width=64, height=64, fps=30, audio='demo', renderer='numba', sinks=('null',))\n"
@@ -101,7 +99,7 @@ def test_only_what_a_run_can_draw_is_compiled() -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"/mode": "simple"}, {"/multiverse/tone": "clip", "/feedback/amount": 0.9}])
-def test_without_layer_5_the_picture_is_the_same_and_one_that_comes_is_drawn(
+def test_kernels_without_layer_5_draw_the_same_and_a_later_layer_5_is_drawn(
     picture: Callable, changes: dict[str, Any]
 ) -> None:
     shown = []

@@ -1,4 +1,4 @@
-"""The crossfade of layer 5, and the same two pictures shown beside the main picture."""
+"""The crossfade of layer 5, and the same two pictures as an extra picture."""
 
 import dataclasses
 import math
@@ -90,15 +90,15 @@ def test_a_crossfade_is_toned_like_any_picture(renderer: Renderer, fade: Callabl
 
 
 @pytest.mark.parametrize("mix", [0.01, 0.25, 0.5, 0.73, 0.99])
-def test_simple_mode_shows_exactly_the_mixture(renderer: Renderer, fade: Callable, mix: float) -> None:
+def test_simple_mode_shows_exactly_the_mix(renderer: Renderer, fade: Callable, mix: float) -> None:
     after, before = noise(1), noise(2)
     rgba = fade(renderer, SIMPLE, after, before, mix, (64, 48))
     exact = before.pixels * (1 - mix) + after.pixels * mix
-    assert np.abs(rgba[..., :3] - exact).max() <= 0.5 + 0.01  # rounded; which way from a half is not told
+    assert np.abs(rgba[..., :3] - exact).max() <= 0.5 + 0.01  # rounding of halves is not specified
 
 
 @pytest.mark.parametrize("side", [2, 31, 64, 512])
-def test_a_crossfade_of_any_size_stays_in_its_edges(renderer: Renderer, fade: Callable, side: int) -> None:
+def test_a_crossfade_of_any_size_stays_within_its_edges(renderer: Renderer, fade: Callable, side: int) -> None:
     rgba = fade(renderer, SIMPLE, frame(BLUE, (side, side)), frame(RED, (side, side)), 0.25, (80, 60))
     assert (rgba == (191, 0, 64, 255)).all()
 
@@ -111,7 +111,7 @@ def test_at_its_ends_a_crossfade_is_the_one_picture_or_the_other(renderer: Rende
     assert (fade(renderer, SIMPLE, after, after, 0.5) == opaque(after.pixels)).all()
 
 
-def test_a_picture_of_another_size_is_not_faded_from(renderer: Renderer, fade: Callable) -> None:
+def test_a_picture_of_another_size_is_not_crossfaded(renderer: Renderer, fade: Callable) -> None:
     rgba = fade(renderer, SIMPLE, frame(BLUE, (16, 16)), frame(RED, (8, 8)), 0.25, (16, 16))
     assert (rgba == (*BLUE, 255)).all()
 
@@ -144,7 +144,7 @@ def test_opengl_numba_and_the_formula_crossfade_alike(
 
 
 def test_a_picture_that_becomes_the_old_one_is_not_uploaded_again(gl: Renderer, fade: Callable) -> None:
-    """Its pixels are changed without telling the renderer: it shows those uploaded the first time."""
+    """The pixels are changed in place, unknown to the renderer: it shows the ones first uploaded."""
     first, second, third = (frame((level, level, level)) for level in (10, 110, 210))
     fade(gl, SIMPLE, first, None, 1.0, (16, 16))
     first.pixels[:] = 99
@@ -154,10 +154,10 @@ def test_a_picture_that_becomes_the_old_one_is_not_uploaded_again(gl: Renderer, 
     assert (fade(gl, SIMPLE, second, None, 1.0)[..., :3] == 110).all()
     assert (fade(gl, SIMPLE, third, second, 0.5)[..., :3] == 160).all()
     assert (fade(gl, SIMPLE, second, third, 0.25)[..., :3] == 185).all()  # and back again
-    assert (fade(gl, SIMPLE, first, second, 0.5)[..., :3] != 60).all()  # long gone: this one had to go up again
+    assert (fade(gl, SIMPLE, first, second, 0.5)[..., :3] != 60).all()  # evicted long ago, so it was uploaded again
 
 
-def test_a_frozen_picture_stays_while_its_crossfade_goes_on(renderer: Renderer, fade: Callable) -> None:
+def test_a_frozen_picture_stays_while_its_crossfade_continues(renderer: Renderer, fade: Callable) -> None:
     after, before = frame((200, 200, 200)), frame((0, 0, 0))
     fade(renderer, SIMPLE, after, before, 0.25, (16, 16))
     frozen = SIMPLE | {"/master/freeze": True}
@@ -174,7 +174,7 @@ def test_feedback_keeps_the_trail_of_a_crossfade(renderer: Renderer, fade: Calla
         int(fade(renderer, trail, black, white, mix, (16, 16) if mix == 0 else None)[8, 8, 0])
         for mix in (0.0, 0.25, 0.9, 1.0)
     ]
-    assert levels == [200, 150, 75, 37]  # the mixture, the mixture, half of the last, half of that
+    assert levels == [200, 150, 75, 37]  # the mix twice, then halved twice
 
 
 def test_sinks_and_other_pictures_do_not_change_the_main_picture(gl: Renderer, fade: Callable, draw: Callable) -> None:
@@ -182,7 +182,7 @@ def test_sinks_and_other_pictures_do_not_change_the_main_picture(gl: Renderer, f
     for _ in range(2):
         gl._context.enable(moderngl.BLEND)
         gl._context.blend_func = moderngl.ONE, moderngl.ONE
-        gl._context.enable_direct(0xFFFF)  # no such capability: an error is left behind
+        gl._context.enable_direct(0xFFFF)  # no such capability: leaves a GL error
         beside = gl.show(noise(5, (33, 20)), noise(6, (33, 20)), 0.5)
         beside.draw_texture()
         assert apart(beside.read_rgba(), opaque(mixed(noise(5, (33, 20)), noise(6, (33, 20)), 0.5))) <= 1
@@ -190,7 +190,7 @@ def test_sinks_and_other_pictures_do_not_change_the_main_picture(gl: Renderer, f
 
 
 @pytest.mark.parametrize("size", [(64, 48), (512, 512), (7, 5)])
-def test_shown_by_itself_it_has_its_own_size_and_nothing_of_the_look(
+def test_a_shown_crossfade_has_its_own_size_and_no_effects_of_the_look(
     renderer: Renderer, draw: Callable, f_card: Callable, size: tuple[int, int]
 ) -> None:
     draw(renderer, {"/master/fade": 0.5, "/layer/5/mirror": True, "/multiverse/alpha": "luma"}, size=(32, 18))
@@ -205,7 +205,7 @@ def test_shown_by_itself_it_has_its_own_size_and_nothing_of_the_look(
     assert (renderer.show(picture, upside_down, 0.0).read_rgba() == card[::-1]).all()
 
 
-def test_shown_as_a_texture_it_is_upright_opaque_and_of_exactly_its_size(
+def test_a_shown_texture_is_upright_opaque_and_of_exactly_its_size(
     gl: Renderer, fade: Callable, f_card: Callable
 ) -> None:
     def read(glo: int, width: int, height: int) -> np.ndarray:
@@ -215,7 +215,7 @@ def test_shown_as_a_texture_it_is_upright_opaque_and_of_exactly_its_size(
     card = f_card(64, 32)
     picture, black = frame(np.ascontiguousarray(card[..., :3])), frame((0, 0, 0), (64, 32))
     for mix in (1.0, 0.5):
-        fade(gl, SIMPLE, picture, black, mix, (64, 48))  # layer 5 shows the same: nothing is mixed for a second size
+        fade(gl, SIMPLE, picture, black, mix, (64, 48))  # layer 5 shows the same: not mixed a second time
         texture = gl.show(picture, black, mix).draw_texture()
         assert (texture.width, texture.height) == (64, 32)
         assert apart(read(texture.glo, 64, 32), opaque(mixed(picture, black, mix))) <= 1
@@ -229,10 +229,10 @@ def test_numba_has_no_texture_to_show(cpu: Renderer) -> None:
     assert cpu.show(noise(1)).draw_texture() is None
 
 
-def test_a_shown_picture_costs_nothing_until_it_is_asked_for_and_then_once(renderer: Renderer) -> None:
+def test_a_shown_picture_is_drawn_on_demand_and_only_once(renderer: Renderer) -> None:
     picture, before = noise(1), noise(2)
     shown = renderer.show(picture, before, 0.5)
-    picture.pixels[:] = before.pixels  # read only now
+    picture.pixels[:] = before.pixels  # pixels are read only on demand
     first = shown.read_rgba()
     assert (first == opaque(before.pixels)).all()
     picture.pixels[:] = 0
@@ -240,7 +240,7 @@ def test_a_shown_picture_costs_nothing_until_it_is_asked_for_and_then_once(rende
     assert renderer.show(picture, before, 0.6).read_rgba() is not first
 
 
-def test_a_shown_picture_that_is_kept_is_not_drawn_over(renderer: Renderer, fade: Callable) -> None:
+def test_a_kept_shown_picture_is_not_drawn_over(renderer: Renderer, fade: Callable) -> None:
     after, before = noise(1), noise(2)
     kept = []
     for step in range(12):
@@ -268,7 +268,7 @@ def test_a_closed_renderer_shows_nothing(renderer: Renderer) -> None:
             ask()
 
 
-def test_which_of_two_pictures_is_seen_is_decided_without_a_renderer() -> None:
+def test_crossfade_visibility_is_decided_without_a_renderer() -> None:
     one, other, small = frame(RED), frame(BLUE), frame(BLUE, (4, 4))
     assert PictureCrossfade.of(None, other, 0.5) is None
     for before, mix, seen in ((None, 0.3, one), (other, 1.0, one), (other, 0.0, other), (small, 0.3, one)):

@@ -1,4 +1,4 @@
-"""The dissolve of two looks: each picture is the mixture of the two looks drawn alone. GL and Numba."""
+"""Dissolving two looks: each picture is the mix of the two looks drawn alone. GL and Numba."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +23,7 @@ WITHIN = 2  # of 255: three roundings
 
 
 class Pair:
-    """A renderer that fades, and beside it two that draw each look alone."""
+    """A renderer that fades, and two more that draw each look alone."""
 
     def __init__(self, renderer: Renderer, picture: Callable[..., PictureInput]) -> None:
         self.fading = renderer
@@ -69,7 +69,7 @@ def mean_of(going: np.ndarray, coming: np.ndarray, mix: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("alpha", ["opaque", "luma"])
-def test_each_moment_of_a_fade_is_the_mixture_of_both_looks_drawn_alone(pair: Pair, alpha: str) -> None:
+def test_each_frame_of_a_fade_is_the_mix_of_both_looks_drawn_alone(pair: Pair, alpha: str) -> None:
     rose, curtain = (look | {"/multiverse/alpha": alpha} for look in (ROSE, CURTAIN))
     for _ in range(4):
         pair.draw(pair.picture(rose), pair.picture(rose))
@@ -77,17 +77,17 @@ def test_each_moment_of_a_fade_is_the_mixture_of_both_looks_drawn_alone(pair: Pa
         mix = step / 8
         before, to = pair.picture(rose), pair.picture(curtain)
         shown, going, coming = pair.draw(leave(before, to, mix), before, to)
-        assert np.abs(going - coming).mean() > 20, "two looks that nobody takes for one another"
+        assert np.abs(going - coming).mean() > 20, "two clearly different looks"
         assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN, f"at {mix}"
     to = pair.picture(curtain)
     shown, coming = pair.draw(to, None, to)
-    assert (shown == coming).all(), "the fade is over, and the trail goes on"
+    assert (shown == coming).all(), "the fade is over, and the trail continues"
     pair.alone.reverse()
     pair.alone[1].resize(*SIZE)
     for mix in (0.0, 0.5):
         before, to = pair.picture(curtain), pair.picture(rose)
         shown, going, coming = pair.draw(leave(before, to, mix, number=2), before, to)
-        assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN, "back, with nothing of the trail of then"
+        assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN, "back, without the earlier trail"
 
 
 def test_simple_mode_and_the_multiverse_dissolve_into_each_other(pair: Pair) -> None:
@@ -103,7 +103,7 @@ def test_simple_mode_and_the_multiverse_dissolve_into_each_other(pair: Pair) -> 
         assert np.abs(coming - going).mean() > 20
 
 
-def test_a_look_that_is_not_drawn_stands_still_and_dissolves(pair: Pair) -> None:
+def test_an_outgoing_look_that_is_not_drawn_dissolves_as_a_still(pair: Pair) -> None:
     for _ in range(4):
         (still,) = pair.draw(pair.picture(ROSE))
     for step in range(5):
@@ -112,7 +112,7 @@ def test_a_look_that_is_not_drawn_stands_still_and_dissolves(pair: Pair) -> None
         assert np.abs(shown - mean_of(still, coming, step / 4)).max() <= WITHIN
 
 
-def test_a_look_that_stops_in_mid_fade_stands_as_it_was_drawn_last(pair: Pair) -> None:
+def test_a_look_that_stops_during_a_fade_stays_as_last_drawn(pair: Pair) -> None:
     for _ in range(4):
         pair.draw(pair.picture(ROSE), pair.picture(ROSE))
     for mix in (0.0, 0.25):
@@ -157,7 +157,7 @@ def test_a_second_fade_without_time_to_draw_begins_with_what_is_on_screen(pair: 
         assert np.abs(shown - mean_of(mixture, coming, mix)).max() <= WITHIN
 
 
-def test_the_master_the_guard_and_freeze_have_the_mixture(pair: Pair) -> None:
+def test_master_guard_and_freeze_act_on_the_mix(pair: Pair) -> None:
     master = {"/master/fade": 0.5}
     pair.draw(pair.picture(ROSE), pair.picture(ROSE))
     before, to = pair.picture(ROSE), pair.picture(CURTAIN)
@@ -172,7 +172,7 @@ def test_the_master_the_guard_and_freeze_have_the_mixture(pair: Pair) -> None:
     assert (shown[..., :3] == 0).all()
 
 
-def test_another_size_in_mid_fade_draws_both_looks_on_and_has_no_still_of_the_old(pair: Pair) -> None:
+def test_a_new_size_during_a_fade_keeps_both_looks_and_drops_the_still(pair: Pair) -> None:
     pair.draw(pair.picture(ROSE))
     pair.draw(leave(pair.picture(ROSE), pair.picture(CURTAIN), 0.5))
     for renderer in (pair.fading, *pair.alone):
@@ -185,10 +185,10 @@ def test_another_size_in_mid_fade_draws_both_looks_on_and_has_no_still_of_the_ol
     for mix in (0.5, 0.6):
         to = pair.picture(CURTAIN)
         shown, coming = pair.draw(leave(None, to, mix), None, to)
-        assert (shown == coming).all(), "nothing is left of the other, and black is no look"
+        assert (shown == coming).all(), "nothing is left of the other look, nor of black"
 
 
-def test_a_picture_that_went_out_is_not_drawn_over_by_the_fade(pair: Pair) -> None:
+def test_a_fade_does_not_draw_over_a_published_picture(pair: Pair) -> None:
     pair.draw(pair.picture(ROSE))
     kept, copies = [pair.fading.read_rgba()], [pair.fading.read_rgba().copy()]
     for step in range(8):

@@ -8,7 +8,7 @@ import pytest
 
 from engine.render import Renderer
 
-SIMPLE = {"/mode": "simple"}  # what is under the trail is exactly what the camera shows
+SIMPLE = {"/mode": "simple"}  # below the trail is exactly the camera's picture
 BLACK = np.zeros((48, 64, 3), np.uint8)
 
 
@@ -30,11 +30,9 @@ def centre_of(rgba: np.ndarray) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("changes", [{}, {"/feedback/zoom": 1.02, "/feedback/rotate": 3.0}, {"/feedback/hue": 0.07}])
-def test_the_longest_trail_fades_to_black_and_leaves_no_ghost(
-    renderer: Renderer, draw: Callable, changes: dict
-) -> None:
+def test_the_longest_trail_fades_to_black_completely(renderer: Renderer, draw: Callable, changes: dict) -> None:
     trail = SIMPLE | {"/feedback/amount": 0.98} | changes
-    card = np.random.default_rng(5).integers(0, 70, (48, 64, 3), dtype=np.uint8)  # rounding would hold 24 and below
+    card = np.random.default_rng(5).integers(0, 70, (48, 64, 3), dtype=np.uint8)  # rounding would freeze 24 and below
     draw(renderer, trail, size=(64, 48), layer5=card)
     brightest = 70
     for _ in range(70):
@@ -56,7 +54,7 @@ def test_without_feedback_nothing_of_the_last_picture_stays(renderer: Renderer, 
     assert (draw(renderer, SIMPLE, layer5=BLACK)[..., :3] == 0).all()
 
 
-def test_the_brighter_of_picture_and_trail_is_seen(renderer: Renderer, draw: Callable) -> None:
+def test_the_brighter_of_picture_and_trail_is_shown(renderer: Renderer, draw: Callable) -> None:
     trail = SIMPLE | {"/feedback/amount": 0.5}
     draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 200, np.uint8))
     rgba = draw(renderer, trail, layer5=np.full((48, 64, 3), (150, 20, 99), np.uint8))
@@ -74,7 +72,7 @@ def test_rotate_above_0_carries_the_trail_clockwise(renderer: Renderer, draw: Ca
     trail = SIMPLE | {"/feedback/amount": 0.98, "/feedback/rotate": 10.0}
     draw(renderer, trail, size=(64, 48), layer5=spot(48, 24))
     x, y = centre_of(draw(renderer, trail, layer5=BLACK))
-    assert y > 0 and np.degrees(np.arctan2(y, x)) == pytest.approx(10, abs=2)  # right of the centre goes down
+    assert y > 0 and np.degrees(np.arctan2(y, x)) == pytest.approx(10, abs=2)  # right of the centre moves down
 
 
 def test_hue_turns_red_over_yellow_to_green(renderer: Renderer, draw: Callable) -> None:
@@ -90,18 +88,18 @@ def test_hue_turns_red_over_yellow_to_green(renderer: Renderer, draw: Callable) 
 
 
 @pytest.mark.parametrize("move", [{"/feedback/zoom": 0.9}, {"/feedback/rotate": 10.0}])
-def test_no_border_of_black_comes_in_with_a_trail(renderer: Renderer, draw: Callable, move: dict) -> None:
+def test_a_moving_trail_has_no_black_border(renderer: Renderer, draw: Callable, move: dict) -> None:
     trail = SIMPLE | {"/feedback/amount": 0.98} | move
     draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 255, np.uint8))
     assert (draw(renderer, trail, layer5=BLACK)[..., :3] == 249).all()  # 255 x 0.98 = 249.9, less the loss
 
 
-def test_what_comes_in_with_a_trail_is_its_mirror_image(renderer: Renderer, draw: Callable) -> None:
+def test_a_moving_trail_is_mirrored_at_its_edges(renderer: Renderer, draw: Callable) -> None:
     card = np.random.default_rng(8).integers(60, 250, (48, 64, 3), dtype=np.uint8)
     trail = SIMPLE | {"/feedback/amount": 0.98, "/feedback/zoom": 0.9}
     draw(renderer, trail, size=(64, 48), layer5=card)
     rgba = draw(renderer, trail, layer5=BLACK)[..., :3].astype(float)
-    # Shrunk to 9/10 about the centre, what was the left edge lies at column 3.2: beyond it the columns run back.
+    # Shrunk to 9/10 about the centre, the former left edge is at column 3.2; beyond it the columns are mirrored.
     row, column = np.mgrid[:48, :64]
     x, y = (column - 31.5) / 0.9 + 31.5, (row - 23.5) / 0.9 + 23.5
     x, y = 63.5 - np.abs(64 - (x + 0.5) % 128), 47.5 - np.abs(48 - (y + 0.5) % 96)
@@ -109,7 +107,7 @@ def test_what_comes_in_with_a_trail_is_its_mirror_image(renderer: Renderer, draw
     assert np.abs(rgba - (expected * 0.98)).mean() < 2.0
 
 
-def test_the_trail_is_of_the_picture_before_master_fade(renderer: Renderer, draw: Callable) -> None:
+def test_the_trail_uses_the_picture_before_master_fade(renderer: Renderer, draw: Callable) -> None:
     trail = SIMPLE | {"/feedback/amount": 0.5}
     draw(renderer, trail | {"/master/fade": 0.1}, size=(64, 48), layer5=np.full((48, 64, 3), 200, np.uint8))
     assert (draw(renderer, trail, layer5=BLACK)[..., :3] == 100).all()

@@ -1,4 +1,4 @@
-"""At most three flashes in any second, by dimming; motion goes on, and nothing else is changed."""
+"""At most three flashes in any second, by dimming; motion continues, and nothing else changes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -102,7 +102,7 @@ def mean_luminance(pictures: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", STROBES)
-def test_no_strobe_goes_out_with_more_than_three_flashes_a_second(show: Callable, name: str) -> None:
+def test_no_strobe_is_published_with_more_than_three_flashes_a_second(show: Callable, name: str) -> None:
     hz, off, on = STROBES[name]
     times_s = times(30)
     wanted = strobe(hz, off, on, times_s)
@@ -111,18 +111,18 @@ def test_no_strobe_goes_out_with_more_than_three_flashes_a_second(show: Callable
     assert_conforms(published, times_s)
     is_new = [not np.array_equal(one, other) for one, other in pairwise(wanted)]
     is_shown = [not np.array_equal(one, other) for one, other in pairwise(published)]
-    assert all(shown for new, shown in zip(is_new, is_shown, strict=True) if new), "a picture was held"
+    assert all(shown for new, shown in zip(is_new, is_shown, strict=True) if new), "a picture was frozen"
 
 
 @pytest.mark.parametrize("times_s", [times(24), times(60), jittered()], ids=["24 fps", "60 fps", "jittered"])
 @pytest.mark.parametrize("hz", [4, 8, 12])
-def test_the_limit_does_not_depend_on_when_frames_come(show: Callable, times_s: np.ndarray, hz: float) -> None:
+def test_the_limit_does_not_depend_on_frame_times(show: Callable, times_s: np.ndarray, hz: float) -> None:
     published = show(strobe(hz, BLACK, WHITE, times_s), times_s)
     assert_conforms(published, times_s)
-    assert most_flashes_in_a_second(mean_luminance(published)[:, None], times_s)[0] == 3  # what may flash does
+    assert most_flashes_in_a_second(mean_luminance(published)[:, None], times_s)[0] == 3  # the allowed flashes remain
 
 
-def test_three_flashes_pass_as_they_are_and_the_fourth_is_dimmed(show: Callable) -> None:
+def test_three_flashes_pass_unchanged_and_the_fourth_is_dimmed(show: Callable) -> None:
     times_s = times(30, 0.9)
     levels = show(strobe(5, BLACK, WHITE, times_s), times_s)[:, 0, 0, 0]
     flashes = levels[levels > 0].reshape(-1, 3).mean(axis=1)
@@ -136,7 +136,7 @@ def test_a_flash_half_a_second_long_passes_at_the_pace_of_music(show: Callable) 
     assert (show(kicks, times_s) == np.array(kicks)).all()
 
 
-def test_a_steady_picture_after_a_strobe_comes_back_to_all_its_light_in_one_smooth_rise(show: Callable) -> None:
+def test_a_steady_picture_after_a_strobe_recovers_in_one_smooth_rise(show: Callable) -> None:
     times_s = times(30, 5)
     cards = [*strobe(10, BLACK, WHITE, times_s[:60]), *[WHITE] * 90]
     light = mean_luminance(show(cards, times_s))[60:]
@@ -155,7 +155,7 @@ def test_only_the_part_that_strobes_is_dimmed(show: Callable) -> None:
     assert 60 < np.median(near[near > 0]) < 110
 
 
-def test_what_moves_in_a_strobe_goes_on_moving(show: Callable) -> None:
+def test_motion_in_a_strobe_continues(show: Callable) -> None:
     """A moving bar over a strobing background is visible at its position in each picture."""
     times_s = times(30)
     cards = [each.copy() for each in strobe(15, GREY, WHITE, times_s)]
@@ -176,7 +176,7 @@ def test_red_that_flashes_turns_pale_but_not_dark(show: Callable) -> None:
     assert len(reds) and (reds[:, 0] > 150).all() and (reds[:, 1] > 60).all()
 
 
-def test_flicker_of_pictures_brighter_than_four_fifths_is_no_flash(show: Callable) -> None:
+def test_flicker_between_pictures_above_80_percent_is_no_flash(show: Callable) -> None:
     times_s = times(30)
     cards = strobe(10, card(235, 235, 235), WHITE, times_s)  # 0.83 and 1
     assert (show(cards, times_s) == np.array(cards)).all()
@@ -184,7 +184,7 @@ def test_flicker_of_pictures_brighter_than_four_fifths_is_no_flash(show: Callabl
 
 def test_a_slow_picture_is_untouched_bit_for_bit(show: Callable) -> None:
     times_s = times(30, 4)
-    cards = [card(*[round(127.5 - 127.5 * np.cos(time_s * np.pi))] * 3) for time_s in times_s]  # half a swing a second
+    cards = [card(*[round(127.5 - 127.5 * np.cos(time_s * np.pi))] * 3) for time_s in times_s]  # half a cycle a second
     assert (show(cards, times_s) == np.array(cards)).all()
 
 
@@ -205,17 +205,17 @@ def test_a_strobe_by_brightness_fade_or_blackout_is_limited_too(renderer: Render
         )
         assert general_flashes(published, times_s) == 3
         if "/master/blackout" in looks[0]:
-            assert (published[::2] == 0).all()  # at once, always
+            assert (published[::2] == 0).all()  # always immediate
 
 
-def test_switched_off_everything_passes(renderer: Renderer, draw: Callable) -> None:
+def test_with_the_guard_off_everything_passes(renderer: Renderer, draw: Callable) -> None:
     renderer.resize(*SIZE)
     levels = [draw(renderer, SIMPLE, layer5=(BLACK, WHITE)[n % 2], time_s=n / 30)[0, 0, 0] for n in range(20)]
     assert levels == [0, 255] * 10
     assert not renderer.flash_guard.is_on
 
 
-def test_the_guard_tells_what_it_does(renderer: Renderer, draw: Callable) -> None:
+def test_the_guard_reports_its_state(renderer: Renderer, draw: Callable) -> None:
     renderer.resize(*SIZE)
     for frame in range(30):
         draw(renderer, GUARDED, layer5=WHITE, time_s=frame / 30)
@@ -224,7 +224,7 @@ def test_the_guard_tells_what_it_does(renderer: Renderer, draw: Callable) -> Non
     for frame in range(30, 60):
         draw(renderer, GUARDED, layer5=(WHITE, BLACK)[frame % 2], time_s=frame / 30)
     state = renderer.flash_guard
-    assert not state.is_limiting  # black is as it was drawn
+    assert not state.is_limiting  # black is unchanged
     draw(renderer, GUARDED, layer5=WHITE, time_s=60 / 30)
     state = renderer.flash_guard
     assert state.is_limiting and state.held_share > 0.8 and 0.1 < state.lately_share < 0.3
@@ -256,7 +256,7 @@ def limits_of(levels: Sequence[float], fps: float = 30) -> Iterator[Limits | Non
         yield guard.limit(flat(level), frame / fps)
 
 
-def test_a_change_counts_once_however_many_frames_it_takes() -> None:
+def test_a_change_over_many_frames_counts_once() -> None:
     slow = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 0.8, 0.6, 0.4, 0.2]  # one rise and one fall
     assert not any(limits_of(slow * 3)), "three flashes a second"
     assert any(limits_of(slow * 4, fps=40)), "four"
@@ -296,7 +296,7 @@ def test_luminance_under_a_gain_follows_from_three_sums() -> None:
     assert luminance(sums[:, None], found) == pytest.approx(wanted, rel=0.02)
 
 
-def test_boxes_of_cells() -> None:
+def test_box_means_and_minima_of_cells() -> None:
     cells = np.random.default_rng(2).random((2, CELLS, CELLS))
     for side in (1, 3, 6, 9):
         last = 4 + side

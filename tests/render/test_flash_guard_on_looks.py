@@ -1,4 +1,4 @@
-"""Real looks on music: motion is never held, each picture shown is the one drawn, and none flash too often."""
+"""Real looks with music: motion is never frozen, every drawn picture is shown, and none flash too often."""
 
 import wave
 from collections.abc import Callable
@@ -106,7 +106,7 @@ def test_what_moves_is_never_held_and_never_flashes_too_often(
     held = np.flatnonzero(has_moved & ~is_shown)
     assert not len(held), f"frames held: {held}"
     assert likeness(drawn, published).min() > 0.9
-    # A full white after black may be as bright as a twentieth of it; never darker than that.
+    # Full white after black may be dimmed to a twentieth, but not further.
     assert (linear(published).sum(axis=(1, 2, 3)) >= 0.05 * linear(drawn).sum(axis=(1, 2, 3))).all()
 
     times_s = np.arange(len(published)) / FPS
@@ -115,9 +115,9 @@ def test_what_moves_is_never_held_and_never_flashes_too_often(
 
 
 def likeness(drawn: np.ndarray, published: np.ndarray) -> np.ndarray:
-    """Similarity of the shapes in each frame, 1 for equal: dimming keeps them, mixing adds others.
+    """Similarity of the shapes in each frame, (frames,), 1 for equal: dimming keeps shapes, mixing adds others.
 
-    The correlation of what changes from pixel to pixel, (frames,).
+    The correlation of differences between neighbouring pixels.
     """
 
     def edges(pictures: np.ndarray) -> np.ndarray:

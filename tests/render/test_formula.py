@@ -1,4 +1,4 @@
-"""The picture's formula at pixels worked out by hand, in plain Python numbers."""
+"""The picture's formula at pixels calculated by hand, in plain Python numbers."""
 
 import math
 from collections.abc import Callable
@@ -15,7 +15,7 @@ LINEAR = {"/multiverse/tone": "clip", "/multiverse/brightness": 1.0, "/multivers
 
 
 def waves_of(*channels: np.ndarray | float) -> np.ndarray:
-    """(4, 1024) float32; a number is a constant wave, channels left out are silent."""
+    """(4, 1024) float32; a number is a constant wave; omitted channels are silent."""
     waves = np.zeros((4, 1024), np.float32)
     for channel, wave in enumerate(channels):
         waves[channel] = wave
@@ -118,7 +118,7 @@ def test_the_curve_bends_by_the_sine_of_the_place(renderer: Renderer, draw: Call
         assert abs(int(rgba[j, i, 0]) - level(u)) <= 1
 
 
-def test_a_layer_below_a_twentieth_of_intensity_is_weighed_down_as_well(renderer: Renderer, draw: Callable) -> None:
+def test_a_layer_below_a_twentieth_of_intensity_also_gets_less_weight(renderer: Renderer, draw: Callable) -> None:
     changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/intensity": 0.025, "/multiverse/brightness": 4.0}
     rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(1.0), pitches_hz=(RED_HZ,) * 4)
     # v = 0.025, weight smoothstep(0.5) = 0.5, x 4
@@ -142,7 +142,7 @@ A, B = 0.3, 0.6
         (0.0, "soft", ((A + B) / (1 + A + B)) ** 0.8),
     ],
 )
-def test_each_blend_and_what_lies_between(
+def test_each_blend_mode_and_the_crossfades_between_them(
     renderer: Renderer, draw: Callable, blend: float, tone: str, expected: float
 ) -> None:
     changes = LINEAR | RED_OVER_RED | {"/multiverse/blend": blend, "/multiverse/tone": tone}
@@ -158,7 +158,7 @@ def test_dodge_over_black_lifts_it_and_full_white_stays_white(renderer: Renderer
     assert rgba[0, 0, 0] == 255
 
 
-def test_the_first_layer_that_plays_is_the_base(renderer: Renderer, draw: Callable) -> None:
+def test_the_first_playing_layer_is_the_base(renderer: Renderer, draw: Callable) -> None:
     changes = LINEAR | {"/layer/1/mute": True, "/multiverse/blend": 3.0, "/layer/2/solo": True}
     rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(0.9, 0.4), pitches_hz=(RED_HZ,) * 4)
     assert rgba[0, 0].tolist() == [level(0.4), 0, 0, 255]

@@ -1,4 +1,4 @@
-"""Golden images that were checked by eye, each with a semantic assertion.
+"""Golden images, checked by eye, each with a semantic assertion.
 
 Not compared on a GPU, which rounds differently. `MULTIVERSE_UPDATE_GOLDEN=1` redraws them with OpenGL.
 """
@@ -35,7 +35,7 @@ def has_all_hues(rgba: np.ndarray) -> bool:
 
 
 def turned_by_a_sector(rgba: np.ndarray, segments: int) -> np.ndarray:
-    """The picture turned about its centre by one sector, nearest pixels, and where that stays inside."""
+    """The picture rotated by one sector about its centre (nearest pixels), and a mask of pixels that stay inside."""
     height, width = rgba.shape[:2]
     y, x = np.mgrid[:height, :width] + 0.5
     angle = 2 * np.pi / segments
@@ -47,13 +47,13 @@ def turned_by_a_sector(rgba: np.ndarray, segments: int) -> np.ndarray:
 
 
 def looks_woven(rgba: np.ndarray) -> bool:
-    """Dark gaps, bright crossings, neither burnt out nor drowned, all hues."""
+    """Dark gaps, bright crossings, neither overexposed nor too dark, all hues."""
     light = rgba[..., :3].max(axis=-1)
     return has_all_hues(rgba) and (light < 40).mean() > 0.02 and 90 < light.mean() < 200 and light.max() < 250
 
 
 def looks_pale(rgba: np.ndarray) -> bool:
-    """Bright all over, as bias 0.5 is, but no white, and stripes of more than one hue in it."""
+    """Bright everywhere because of bias 0.5, but not white, with stripes of several hues."""
     light = rgba[..., :3].astype(int)
     spans = np.ptp(light, axis=(0, 1))
     return (
@@ -66,14 +66,14 @@ def looks_striped_upright(rgba: np.ndarray) -> bool:
 
 
 def looks_like_star(rgba: np.ndarray) -> bool:
-    """Unchanged by a turn of one sector but for what lies between pixels, and the same upside down."""
+    """Unchanged by a rotation of one sector, except for interpolation, and symmetric top to bottom."""
     light = rgba[..., :3].astype(int)
     turned = turned_by_a_sector(rgba, 6)[..., :3].astype(int)
     return np.abs(light - turned).mean() < 12 and np.abs(light - light[::-1]).max() <= 2 and light.std() > 30
 
 
 def looks_halved(rgba: np.ndarray) -> bool:
-    """Left and right the same, and more than one colour."""
+    """Left and right are equal, with more than one colour."""
     return np.abs(rgba.astype(int) - rgba[:, ::-1].astype(int)).max() <= 1 and has_all_hues(rgba)
 
 
@@ -99,7 +99,7 @@ def looks_quartered(rgba: np.ndarray) -> bool:
 
 
 def looks_like_a_window(rgba: np.ndarray) -> bool:
-    """The same upside down; light on dark ground; greens and blues that belong together, nothing red or brown."""
+    """Symmetric top to bottom; light on dark ground; greens and blues, nothing red or brown."""
     light = rgba[..., :3].astype(int)
     level = light.max(axis=-1)
     is_symmetrical = np.abs(light - light[::-1]).max() <= 2
@@ -143,7 +143,7 @@ def compare(renderer: Renderer, tmp_path: Path) -> Callable[[np.ndarray, str], N
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_the_picture_is_the_one_that_was_looked_at(
+def test_the_picture_equals_the_checked_golden_image(
     renderer: Renderer, draw: Callable, compare: Callable, name: str
 ) -> None:
     changes, looks_right, frames = SCENES[name]
@@ -156,7 +156,7 @@ def test_the_picture_is_the_one_that_was_looked_at(
     compare(rgba, name)
 
 
-def test_a_fresh_start_draws_a_window_of_cold_light_on_dark_ground(
+def test_the_default_look_draws_a_window_of_cold_light_on_dark_ground(
     renderer: Renderer, draw: Callable, compare: Callable, tones: Callable
 ) -> None:
     renderer.resize(*SIZE)
@@ -168,7 +168,7 @@ def test_a_fresh_start_draws_a_window_of_cold_light_on_dark_ground(
     compare(rgba, "default")
 
 
-def test_vav_original_is_pale_as_the_original_was_and_its_stripes_are_seen(
+def test_vav_original_is_as_pale_as_the_original_with_visible_stripes(
     renderer: Renderer, draw: Callable, compare: Callable, vav: dict[str, Any]
 ) -> None:
     rgba = draw(renderer, vav, size=SIZE)
@@ -176,10 +176,10 @@ def test_vav_original_is_pale_as_the_original_was_and_its_stripes_are_seen(
     compare(rgba, "vav_original")
 
 
-def test_silence_of_a_fresh_start_is_black(renderer: Renderer, draw: Callable) -> None:
+def test_silence_with_the_default_look_is_black(renderer: Renderer, draw: Callable) -> None:
     silent = np.zeros((4, 1024), np.float32)
     draw(renderer, FRESH, size=SIZE)
-    for frame in range(20):  # what was lit before the break is gone in two thirds of a second
+    for frame in range(20):  # trails from before the break fade within two thirds of a second
         rgba = draw(renderer, FRESH, waves=silent, time_s=(frame + 1) / 30)
     assert rgba[..., :3].max() == 0
 

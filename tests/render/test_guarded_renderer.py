@@ -15,7 +15,7 @@ from engine.values import ChannelFeatures, FoundObject, Segmentation, ShownPictu
 
 
 class Driver:
-    """Opens real renderers, or refuses on request, and can close the newest one."""
+    """Opens real renderers, fails on request, and can close the newest one."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -51,7 +51,7 @@ def drawing(driver: Driver, clock: SteppedClock, reports: Callable):
 
 @pytest.fixture
 def picture() -> PictureInput:
-    """Silence: an even grey."""
+    """Silence: uniform grey."""
     return PictureInput(
         look=Look.from_values(ParamStore().snapshot()),
         waves=silent_waves(),
@@ -62,7 +62,7 @@ def picture() -> PictureInput:
     )
 
 
-def test_a_lost_renderer_is_opened_again_and_draws_the_same(
+def test_a_lost_renderer_is_reopened_and_draws_the_same(
     drawing: GuardedRenderer, driver: Driver, picture: PictureInput, reports: Callable
 ) -> None:
     drawing.draw(picture)
@@ -70,16 +70,16 @@ def test_a_lost_renderer_is_opened_again_and_draws_the_same(
     told = []
     drawing.add_context_user(SimpleNamespace(renew_context=lambda: told.append(len(driver.opened))))
     driver.reset()
-    drawing.draw(picture)  # is lost here
-    assert np.array_equal(drawing.reader()(), before)  # and held
+    drawing.draw(picture)  # the loss happens here
+    assert np.array_equal(drawing.reader()(), before)  # the last picture is held
     assert drawing.texture is None
-    drawing.draw(picture)  # is opened again here
+    drawing.draw(picture)  # reopens here
     assert np.array_equal(drawing.reader()(), before)
     assert (len(driver.opened), told) == (2, [2])
     assert [key for key, _ in reports.lines] == ["renderer", "renderer.opened"]
 
 
-def test_while_it_cannot_be_opened_the_picture_is_held_and_tries_grow_seldom(
+def test_while_it_cannot_be_opened_the_picture_is_held_and_retries_back_off(
     drawing: GuardedRenderer, driver: Driver, clock: SteppedClock, picture: PictureInput, reports: Callable
 ) -> None:
     drawing.draw(picture)
@@ -114,9 +114,7 @@ def test_a_renderer_lost_while_it_is_read_back_holds_what_was_read_last(
     assert len(driver.opened) == 2
 
 
-def test_a_picture_that_was_drawn_over_cannot_be_read_under_its_old_name(
-    drawing: GuardedRenderer, picture: PictureInput
-) -> None:
+def test_a_reader_of_an_overwritten_picture_raises(drawing: GuardedRenderer, picture: PictureInput) -> None:
     drawing.draw(picture)
     kept, unread = drawing.reader(), drawing.reader()
     pixels = kept()
@@ -126,7 +124,7 @@ def test_a_picture_that_was_drawn_over_cannot_be_read_under_its_old_name(
         unread()
 
 
-def test_a_size_the_renderer_refuses_leaves_the_old_one(drawing: GuardedRenderer, picture: PictureInput) -> None:
+def test_a_rejected_size_leaves_the_old_one(drawing: GuardedRenderer, picture: PictureInput) -> None:
     with pytest.raises(RenderError):
         drawing.resize(0, 48)
     drawing.draw(picture)
@@ -137,7 +135,7 @@ def sd_picture(level: int, side: int = 16) -> VideoFrame:
     return VideoFrame(pixels=np.full((side, side, 3), level, np.uint8), index=level, time_s=0.0, source="sd")
 
 
-def test_before_the_first_picture_beside_it_there_is_black_of_its_size(
+def test_before_its_first_frame_an_extra_picture_is_black_of_its_size(
     drawing: GuardedRenderer, driver: Driver, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
@@ -150,7 +148,7 @@ def test_before_the_first_picture_beside_it_there_is_black_of_its_size(
         assert (texture is None) if driver.kind == "numba" else ((texture.width, texture.height) == size_px)
 
 
-def test_the_picture_beside_is_crossfaded_read_once_and_gone_with_the_next_draw(
+def test_an_extra_picture_is_crossfaded_read_once_and_invalid_after_the_next_draw(
     drawing: GuardedRenderer, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
@@ -166,7 +164,7 @@ def test_the_picture_beside_is_crossfaded_read_once_and_gone_with_the_next_draw(
             ask()
 
 
-def test_while_the_renderer_is_lost_the_picture_beside_is_held(
+def test_while_the_renderer_is_lost_an_extra_picture_is_held(
     drawing: GuardedRenderer, driver: Driver, clock: SteppedClock, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
@@ -196,7 +194,7 @@ def show_masks(drawing: GuardedRenderer, source: VideoFrame | None, found: Segme
     return drawing.show_masks(source, found, is_hard=True, opacity=1.0, size_px=(24, 12))
 
 
-def test_before_there_is_a_result_masks_show_the_source_and_nobody(
+def test_before_the_first_result_masks_show_the_source_without_objects(
     drawing: GuardedRenderer, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
@@ -208,7 +206,7 @@ def test_before_there_is_a_result_masks_show_the_source_and_nobody(
     assert nobody.read_rgba().shape == (12, 24, 4) and (nobody.read_rgba() == (0, 0, 0, 255)).all()
 
 
-def test_masks_are_read_once_and_gone_with_the_next_draw(
+def test_masks_are_read_once_and_invalid_after_the_next_draw(
     drawing: GuardedRenderer, driver: Driver, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
@@ -233,7 +231,7 @@ def test_masks_are_read_once_and_gone_with_the_next_draw(
                 ask()
 
 
-def test_while_the_renderer_is_lost_masks_are_held_each_for_itself(
+def test_while_the_renderer_is_lost_each_mask_picture_is_held(
     drawing: GuardedRenderer, driver: Driver, clock: SteppedClock, picture: PictureInput
 ) -> None:
     drawing.draw(picture)

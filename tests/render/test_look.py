@@ -23,7 +23,7 @@ def weights(look: Look) -> list[float]:
     return [layer.weight for layer in look.layers]
 
 
-def test_an_octave_is_once_round_the_circle_and_c_is_red() -> None:
+def test_an_octave_is_one_turn_of_the_hue_circle_and_c_is_red() -> None:
     for octave in range(-3, 6):
         assert min(pitch_hue(261.63 * 2**octave), 1 - pitch_hue(261.63 * 2**octave)) == pytest.approx(0, abs=1e-9)
     assert pitch_hue(261.63 * 2**0.25) == pytest.approx(0.25)
@@ -48,15 +48,15 @@ def test_schemes_run_from_one_set_of_hues_to_the_next(scheme: float, hues: tuple
     assert [scheme_hue(scheme, channel) for channel in range(4)] == pytest.approx(hues)
 
 
-def test_base_hue_turns_every_layer_in_both_modes() -> None:
+def test_base_hue_rotates_every_layer_in_both_modes() -> None:
     channels = tuple(ChannelFeatures(pitch_hz=261.63) for _ in range(4))
     assert layer_colours("pitch", 1 / 3, 0.0, channels)[2] == pytest.approx((0, 1, 0))
     assert layer_colours("scheme", 1 / 3, 0.0, channels)[0] == pytest.approx((0, 1, 0))
 
 
-def test_spread_draws_the_hues_together_around_the_base() -> None:
+def test_spread_moves_the_hues_toward_the_base() -> None:
     octave = tuple(ChannelFeatures(pitch_hz=261.63 * 2**part) for part in (0.0, 0.25, 0.49, 0.75))
-    hues = (0.5, 0.55, 0.598, 0.45)  # C in the middle, a fifth of the way to either side
+    hues = (0.5, 0.55, 0.598, 0.45)  # C in the middle, each at a fifth of its distance
     assert layer_colours("pitch", 0.5, 0.0, octave, 0.2) == [pytest.approx(hue_rgb(hue)) for hue in hues]
     assert layer_colours("scheme", 0.5, 0.0, octave, 0.2) == [
         pytest.approx(hue_rgb(0.5 + 0.2 * hue)) for hue in (0.0, 0.25, 0.5, 0.75)
@@ -64,7 +64,7 @@ def test_spread_draws_the_hues_together_around_the_base() -> None:
     assert len(set(layer_colours("pitch", 0.5, 0.0, octave, 0.0))) == 1
 
 
-def test_a_hue_that_glides_is_shown_in_place_of_the_pitchs_own() -> None:
+def test_a_gliding_hue_replaces_the_pitchs_hue() -> None:
     gliding = tuple(ChannelFeatures(pitch_hz=440.0, hue=hue) for hue in (-0.25, 0.0, 0.25, 0.5))
     assert layer_colours("pitch", 0.25, 0.0, gliding) == [pytest.approx(hue_rgb(hue)) for hue in (0.0, 0.25, 0.5, 0.75)]
 
@@ -110,7 +110,7 @@ def test_the_block_has_the_rows_that_the_shader_declares(look: Callable) -> None
     assert block[20] == pytest.approx([0.7, 64, 48, 0])
 
 
-def test_unused_pictures_leave_weights_that_change_nothing(look: Callable) -> None:
+def test_unused_pictures_have_neutral_weights(look: Callable) -> None:
     block = pack_block(look({"/layer/5/intensity": 1.0, "/region/enable": True}), [(1, 1, 1)] * 4, (8, 8), None, None)
     assert block[20, 0] == 0  # no layer 5
     assert block[22, 0] == 1  # all layers at full weight everywhere

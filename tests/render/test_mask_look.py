@@ -23,7 +23,7 @@ def test_a_soft_edge_rises_from_a_quarter_to_three_quarters() -> None:
     assert coverage(values, is_hard=False).tolist() == [0, 0, 0.15625, 0.5, 0.84375, 1, 1]
 
 
-def test_a_hard_edge_is_cut_just_above_one_half() -> None:
+def test_a_hard_edge_is_just_above_one_half() -> None:
     half = np.float32(0.5)
     values = [0, 0.499, half, np.nextafter(half, np.float32(1)), 0.51, 1]
     assert coverage(values, is_hard=True).tolist() == [0, 0, 0, 1, 1, 1]
@@ -43,14 +43,14 @@ def test_an_object_keeps_its_colour_and_its_neighbour_has_another() -> None:
     assert object_colours([]).shape == (0, 3)
 
 
-def test_shown_ids_go_round_and_are_never_nobody() -> None:
+def test_shown_ids_wrap_around_and_are_never_0() -> None:
     assert [shown_id(number) for number in (1, 2, 255, 256, 511)] == [1, 2, 255, 1, 1]
 
 
-def test_a_box_holds_what_can_be_seen_and_a_texel_around_it() -> None:
+def test_a_box_contains_the_visible_texels_and_a_margin_of_one() -> None:
     masks = np.zeros((4, 10, 10), np.uint8)
     masks[0, 3:5, 6] = 64
-    masks[0, 0, 0] = 63  # too weak to be seen anywhere
+    masks[0, 0, 0] = 63  # too low to be visible
     masks[1, 0, 9] = masks[1, 9, 0] = 255
     masks[2] = 63
     masks[3, 5, 5] = 200
@@ -59,13 +59,13 @@ def test_a_box_holds_what_can_be_seen_and_a_texel_around_it() -> None:
     assert mask_boxes(np.zeros((0, 4, 4), np.uint8)).shape == (0, 4)
 
 
-def test_masks_join_to_the_greatest_of_each_texel() -> None:
+def test_joined_masks_are_the_maximum_per_texel() -> None:
     masks = np.array([[[1, 200], [0, 4]], [[2, 100], [0, 255]]], np.uint8)
     assert joined_mask(masks).tolist() == [[2, 200], [0, 255]]
     assert (joined_mask(masks[:0]) == 0).all() and joined_mask(masks[:0]).shape == (2, 2)
 
 
-def test_what_is_shown_is_the_same_only_while_the_same_objects_are(found: Callable) -> None:
+def test_requests_are_equal_only_for_the_same_objects(found: Callable) -> None:
     """Compares objects by identity, never pixels."""
     one, other = (VideoFrame(pixels=np.zeros((3, 4, 3), np.uint8), index=0, time_s=0.0, source="") for _ in range(2))
     first, second = found([np.zeros((4, 4))]), found([np.zeros((4, 4))])

@@ -14,7 +14,7 @@ from engine.values import Segmentation, VideoFrame
 
 SIDE = 32
 PLACES = [(slice(4, 12), slice(4 + 6 * n, 9 + 6 * n)) for n in range(4)] + [(slice(20, 28), slice(10, 22))]
-"""Five boxes of texels that do not touch."""
+"""Five separate boxes of texels."""
 
 
 def boxes(*numbers: int) -> np.ndarray:
@@ -63,8 +63,8 @@ def test_maps_have_the_proportions_of_the_picture(
     assert seen.shape == small[::-1] and seen.dtype == np.uint8
 
 
-def test_masks_are_scaled_before_they_are_cut(found: Callable) -> None:
-    """A slope of 0 to 255 across a few texels: cut after scaling, its edge lies between them."""
+def test_masks_are_scaled_before_thresholding(found: Callable) -> None:
+    """A slope of 0 to 255 across a few texels: thresholded after scaling, its edge is between them."""
     slope = np.tile(np.clip(np.arange(SIDE) * 20.0 - 205, 0, 255), (SIDE, 1))
     seen = objects_seen(found([slope], picture_px=(320, 320)), 320)
     edge = (127.5 + 205) / 20  # in texel centres from 0
@@ -88,7 +88,7 @@ def test_where_objects_overlap_the_one_in_front_leads(found: Callable) -> None:
     assert indices[16].tolist() == [3] * 8 + [0] * 12 + [1] * 12
 
 
-def test_without_objects_all_is_background(found: Callable) -> None:
+def test_without_objects_everything_is_background(found: Callable) -> None:
     indices = ObjectRegions().compute(found([], picture_px=(64, 36)), background=2)
     assert indices.shape == (36, 64) and (indices == 2).all()
 
@@ -119,14 +119,16 @@ def test_an_object_without_a_region_gets_the_next_that_is_free(found: Callable) 
     assert [region_at(after, number) for number in (0, 2, 3, 4)] == [0, 2, 3, 1]
 
 
-def test_where_ids_are_ranks_regions_go_by_rank(found: Callable) -> None:
+def test_if_ids_are_ranks_regions_follow_the_rank(found: Callable) -> None:
     regions = ObjectRegions()
     for numbers in ((0, 1, 2, 3), (3, 0), (2, 1, 0, 3, 4), (4,)):
         indices = regions.compute(found(boxes(*numbers)), background=3)
         assert [region_at(indices, number) for number in numbers[:4]] == list(range(len(numbers[:4])))
 
 
-def test_the_mapper_maps_what_was_found_and_quadrants_until_then(mapper: RegionMapper, found: Callable) -> None:
+def test_the_mapper_maps_found_objects_and_quadrants_before_the_first_result(
+    mapper: RegionMapper, found: Callable
+) -> None:
     picture = VideoFrame(pixels=np.zeros((9, 16, 3), np.uint8), index=0, time_s=0.0, source="test")
     for _ in range(2):
         assert mapper.compute(picture, settings()).indices.tolist() == [[0, 1], [2, 3]]
@@ -138,7 +140,7 @@ def test_the_mapper_maps_what_was_found_and_quadrants_until_then(mapper: RegionM
     assert ((flipped == 0) == (plain == 0)[:, ::-1]).all()
 
 
-def test_the_thread_maps_each_result_once_however_many_pictures_come(
+def test_the_thread_maps_each_result_once_regardless_of_the_number_of_pictures(
     mapper: RegionMapper, found: Callable, wait_for: Callable
 ) -> None:
     first, second = found(boxes(0, 1), ids=(1, 2)), found(boxes(1, 0), ids=(2, 1))
@@ -164,7 +166,7 @@ def test_settings_come_from_the_parameters(values: Callable) -> None:
     assert (asked.mode, asked.background) == ("sam3", 1)
 
 
-def test_a_found_object_is_led_by_its_layer_where_it_is_seen(
+def test_a_found_object_shows_its_layer_at_its_position(
     renderer: Renderer, draw: Callable, mapper: RegionMapper, found: Callable
 ) -> None:
     """The square picture of Stable Diffusion covers a wide one, its top and bottom cropped."""
@@ -204,7 +206,7 @@ def test_a_prompt_names_a_class_by_its_last_noun(prompt: str, name: str | None) 
 
 
 def test_a_controlnet_sees_each_class_in_its_colour(found: Callable) -> None:
-    """Colours of ADE20K's palette: person, stage; a word that is no class in the object's own."""
+    """Colours from ADE20K's palette: person, stage; the object's own colour for a word that is no class."""
     result = found(boxes(0, 1, 4), ids=(11, 12, 13), prompts=(1, 3, 4), picture_px=(1280, 720))
     picture = segmentation_picture(result, ("woman", "", "the stage", "theremin"))
     assert picture.shape == (288, 512, 3) and picture.dtype == np.uint8

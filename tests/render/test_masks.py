@@ -70,7 +70,7 @@ def test_opengl_numba_and_the_formula_paint_the_same_objects(
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 @pytest.mark.parametrize("count", [1, 16])
-def test_opengl_numba_and_the_formula_tell_the_same_ids(
+def test_opengl_numba_and_the_formula_paint_the_same_ids(
     gl: Renderer, cpu: Renderer, found: Callable, smooth_masks: Callable, count: int, size: tuple[int, int]
 ) -> None:
     scores = [1 - 0.03 * n for n in range(count)]
@@ -94,7 +94,7 @@ def test_opengl_numba_and_the_formula_tell_the_same_ids(
 def test_a_hard_edge_is_where_full_size_masks_have_it(
     gl: Renderer, cpu: Renderer, found: Callable, smooth_masks: Callable
 ) -> None:
-    """Against PyTorch's interpolation of the probabilities themselves, which is what the model's own code cuts."""
+    """Compared with PyTorch's interpolation of the probabilities, which the model's own code thresholds."""
     import torch
 
     torch.set_num_threads(1)
@@ -106,7 +106,7 @@ def test_a_hard_edge_is_where_full_size_masks_have_it(
     seen = found(levels(probabilities), picture_px=(1280, 720))
     for renderer in (gl, cpu):
         assert (renderer.show_ids(seen, (1280, 720)).read_rgba()[..., 0] != expected).mean() < 0.001
-    # The same in the picture, where a colour is laid on fully.
+    # The same in the picture, with opaque colours.
     alone = found(levels(probabilities[:1]))
     for renderer in (gl, cpu):
         black = frame(np.zeros((720, 1280, 3)).astype(np.uint8))
@@ -146,7 +146,7 @@ def test_half_an_opacity_is_half_the_colour(renderer: Renderer, found: Callable)
 
 
 @pytest.mark.parametrize("size", [(64, 48), (512, 512), (7, 5), (1, 1)])
-def test_where_nothing_is_found_the_source_is_shown_and_nobody_is_there(
+def test_without_objects_the_source_is_shown_and_ids_are_0(
     renderer: Renderer, found: Callable, size: tuple[int, int]
 ) -> None:
     source = noise(size)
@@ -189,10 +189,10 @@ def both(renderer: Renderer, source: VideoFrame, seen: Segmentation) -> tuple[Sh
     return renderer.show_masks(source, seen, is_hard=True, opacity=1.0), renderer.show_ids(seen, (32, 32))
 
 
-def test_it_costs_nothing_until_it_is_asked_for_and_then_once(renderer: Renderer, found: Callable) -> None:
+def test_a_mask_picture_is_painted_on_demand_and_only_once(renderer: Renderer, found: Callable) -> None:
     source, seen = frame(np.zeros((32, 32, 3), np.uint8)), found([np.zeros((32, 32))])
     shown = both(renderer, source, seen)
-    seen.masks[:] = 255  # read only now
+    seen.masks[:] = 255  # pixels are read only on demand
     first = [one.read_rgba() for one in shown]
     assert [one[0, 0].tolist() for one in first] == [[255, 64, 64, 255], [1, 255, 255, 255]]
     seen.masks[:] = 0
@@ -201,8 +201,8 @@ def test_it_costs_nothing_until_it_is_asked_for_and_then_once(renderer: Renderer
     assert other.read_rgba() is not first[0]
 
 
-def test_masks_and_sources_go_up_only_when_they_are_new(gl: Renderer, found: Callable) -> None:
-    """Their pixels are changed without telling the renderer: it shows those uploaded the first time."""
+def test_only_new_masks_and_sources_are_uploaded(gl: Renderer, found: Callable) -> None:
+    """The pixels are changed in place, unknown to the renderer: it shows the ones first uploaded."""
     source, seen = frame(np.full((32, 32, 3), 80, np.uint8)), found([np.tri(32) * 255])
     expected = gl.show_masks(source, seen, is_hard=False, opacity=1.0).read_rgba()
     seen.masks[:] = 255
@@ -238,7 +238,7 @@ def test_read_only_masks_and_views_of_a_sheet_are_shown_too(
     )
 
 
-def test_as_textures_they_are_upright_opaque_and_of_exactly_their_size(
+def test_mask_textures_are_upright_opaque_and_of_exactly_their_size(
     gl: Renderer, found: Callable, smooth_masks: Callable
 ) -> None:
     seen = found(levels(smooth_masks(4, 48)))
@@ -249,11 +249,11 @@ def test_as_textures_they_are_upright_opaque_and_of_exactly_their_size(
         assert (np.frombuffer(known.read(), np.uint8).reshape(32, 64, 4) == shown.read_rgba()).all()
 
 
-def test_numba_has_no_textures_of_them(cpu: Renderer, found: Callable) -> None:
+def test_numba_has_no_mask_textures(cpu: Renderer, found: Callable) -> None:
     assert [shown.draw_texture() for shown in both(cpu, noise((8, 8)), found([]))] == [None, None]
 
 
-def test_the_main_picture_and_the_others_beside_it_are_left_alone(
+def test_painting_masks_does_not_change_other_pictures(
     gl: Renderer, draw: Callable, found: Callable, smooth_masks: Callable
 ) -> None:
     seen, source, beside = found(levels(smooth_masks(9, 48))), noise((33, 20)), noise((16, 16), 1)
@@ -264,7 +264,7 @@ def test_the_main_picture_and_the_others_beside_it_are_left_alone(
         gl._context.enable(moderngl.BLEND | moderngl.DEPTH_TEST)
         gl._context.blend_func = moderngl.ONE, moderngl.ONE
         gl._context.blend_equation = moderngl.MIN
-        gl._context.enable_direct(0xFFFF)  # no such capability: an error is left behind
+        gl._context.enable_direct(0xFFFF)  # no such capability: leaves a GL error
         fresh = Segmentation(objects=seen.objects, masks=seen.masks, picture_px=(64, 48), index=1, time_s=0.0)
         shown = (*both(gl, source, fresh), gl.show(beside))
         assert all((one.read_rgba() == copy).all() for one, copy in zip(shown, told, strict=False))
@@ -283,7 +283,7 @@ def test_a_closed_renderer_shows_no_masks(renderer: Renderer, found: Callable) -
                 ask()
 
 
-def test_once_open_masks_wait_for_no_shader(
+def test_once_open_masks_need_no_more_compiling(
     gl: Renderer, found: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)

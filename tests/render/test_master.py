@@ -1,4 +1,4 @@
-"""Fade, blackout, freeze and alpha: the last controls before a picture goes out."""
+"""Fade, blackout, freeze and alpha: the last steps before a picture is published."""
 
 from collections.abc import Callable
 
@@ -21,26 +21,24 @@ def test_fade_dims_the_finished_picture(renderer: Renderer, draw: Callable, fade
     assert (rgba[..., 3] == 255).all()
 
 
-def test_at_full_fade_the_picture_drawn_is_the_picture_published(gl: Renderer, draw: Callable) -> None:
+def test_without_fade_the_drawn_picture_is_published_directly(gl: Renderer, draw: Callable) -> None:
     draw(gl, SIMPLE, size=(8, 6), layer5=grey(50))
     drawn = gl.texture.glo
     draw(gl, SIMPLE | {"/master/fade": 0.5}, layer5=grey(50))
     assert gl.texture.glo != drawn
     draw(gl, SIMPLE, layer5=grey(50))
-    assert gl.texture.glo == drawn  # the first of the pass's own two targets again
+    assert gl.texture.glo == drawn  # again the first of the pass's two targets
     assert (gl.texture.width, gl.texture.height) == (8, 6)
 
 
-def test_a_published_texture_outlives_the_next_fade(gl: Renderer, draw: Callable) -> None:
+def test_a_published_texture_stays_valid_during_the_next_fade(gl: Renderer, draw: Callable) -> None:
     draw(gl, SIMPLE, size=(8, 6), layer5=grey(50))
     levels = [draw(gl, SIMPLE | {"/master/fade": fade}, layer5=grey(100))[0, 0, 0] for fade in (1, 0.5, 0.25, 1)]
     assert levels == [100, 50, 25, 100]
 
 
 @pytest.mark.parametrize("guard", [False, True])
-def test_blackout_is_black_in_the_same_frame_and_lets_go_in_the_next(
-    renderer: Renderer, draw: Callable, guard: bool
-) -> None:
+def test_blackout_starts_and_ends_within_one_frame(renderer: Renderer, draw: Callable, guard: bool) -> None:
     changes = SIMPLE | {"/safety/flash_guard": guard}
     renderer.resize(8, 6)
     blackout = changes | {"/master/blackout": True}
@@ -60,7 +58,7 @@ def test_blackout_is_black_even_while_the_guard_is_holding(renderer: Renderer, d
     assert (rgba == (0, 0, 0, 255)).all()
 
 
-def test_freeze_holds_the_picture_while_sound_and_camera_go_on(renderer: Renderer, draw: Callable) -> None:
+def test_freeze_holds_the_picture_while_sound_and_camera_continue(renderer: Renderer, draw: Callable) -> None:
     held = draw(renderer, size=(64, 36)).copy()
     for hz in (90.0, 300.0):
         assert (draw(renderer, {"/master/freeze": True}, pitches_hz=(hz,) * 4) == held).all()

@@ -55,7 +55,7 @@ PICTURES = {
 
 @pytest.mark.parametrize("is_mirrored", [False, True], ids=["plain", "mirrored"])
 @pytest.mark.parametrize(("layer5_px", "picture_px"), PICTURES.values(), ids=PICTURES.keys())
-def test_in_simple_mode_it_is_cut_out_where_the_picture_is(
+def test_in_simple_mode_the_matte_follows_the_picture(
     gl: Renderer,
     cpu: Renderer,
     draw: Callable,
@@ -93,7 +93,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
-def test_opengl_and_numba_cut_out_the_same_and_leave_the_rest_as_it_was(
+def test_opengl_and_numba_apply_the_same_matte_and_leave_the_rest_unchanged(
     gl: Renderer,
     cpu: Renderer,
     draw: Callable,
@@ -106,7 +106,7 @@ def test_opengl_and_numba_cut_out_the_same_and_leave_the_rest_as_it_was(
     regions = np.random.default_rng(3).integers(0, 4, (9, 16), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
     card = np.random.default_rng(4).integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
     asked = {"layer5": card, "region": regions}
-    # Cut hard, all of layer 5 or nothing of it is used: known from pictures without a matte.
+    # With hard edges each pixel has all or none of layer 5, as in pictures without a matte.
     extremes = [
         [draw(renderer, one, size=SIZE, **asked).astype(int) for one in (look, look | {"/layer/5/intensity": 0.0})]
         for renderer in (gl, cpu)
@@ -123,7 +123,7 @@ def test_opengl_and_numba_cut_out_the_same_and_leave_the_rest_as_it_was(
 
 
 def test_half_a_coverage_is_half_the_weight(renderer: Renderer, draw: Callable, found: Callable) -> None:
-    """A ramp of two texels, cut softly: at its middle one half of white is added to black."""
+    """A ramp of two texels with a soft edge: at its middle half of white is added to black."""
     masks = np.zeros((1, 32, 32), np.uint8)
     masks[:, :, 16:] = 255
     matte = Matte(found=found(masks), keeps="subject", is_hard=False)
@@ -135,14 +135,16 @@ def test_half_a_coverage_is_half_the_weight(renderer: Renderer, draw: Callable, 
 
 
 @pytest.mark.parametrize(("keeps", "level"), [("subject", 0), ("background", 255)])
-def test_without_objects_the_subject_is_nothing_and_the_background_all(
+def test_without_objects_the_subject_is_empty_and_the_background_everything(
     renderer: Renderer, draw: Callable, found: Callable, keeps: str, level: int
 ) -> None:
     matte = Matte(found=found([]), keeps=keeps, is_hard=False)
     assert (draw(renderer, SIMPLE, size=(32, 18), layer5=WHITE, matte=matte)[..., :3] == level).all()
 
 
-def test_a_matte_comes_changes_and_goes(renderer: Renderer, draw: Callable, found: Callable, f_card: Callable) -> None:
+def test_a_matte_can_be_added_changed_and_removed(
+    renderer: Renderer, draw: Callable, found: Callable, f_card: Callable
+) -> None:
     is_letter = f_card(48, 48)[..., 0] == 160
     letter = found([255 * is_letter], picture_px=(48, 48))
     white = np.full((48, 48, 3), 255, np.uint8)
@@ -160,8 +162,8 @@ def test_a_matte_comes_changes_and_goes(renderer: Renderer, draw: Callable, foun
         assert (rgba[..., :3] == 255 * is_white[..., None]).all()
 
 
-def test_a_result_is_joined_and_goes_up_once(renderer: Renderer, draw: Callable, found: Callable) -> None:
-    """Its masks are changed without telling the renderer: it shows those uploaded the first time."""
+def test_a_result_is_joined_and_uploaded_once(renderer: Renderer, draw: Callable, found: Callable) -> None:
+    """The masks are changed in place, unknown to the renderer: it shows the ones first uploaded."""
     seen = found(np.full((2, 32, 32), 255))
     renderer.resize(16, 16)
     for keeps, level in (("subject", 255), ("background", 0)):
@@ -176,7 +178,7 @@ def test_a_result_is_joined_and_goes_up_once(renderer: Renderer, draw: Callable,
     ).all()
 
 
-def test_a_matte_is_nothing_without_layer_5(renderer: Renderer, draw: Callable, found: Callable) -> None:
+def test_a_matte_without_layer_5_has_no_effect(renderer: Renderer, draw: Callable, found: Callable) -> None:
     matte = Matte(found=found([np.zeros((32, 32))]), keeps="subject", is_hard=False)
     for look, more in (({}, {"layer5": WHITE}), ({"/layer/5/intensity": 1.0}, {})):
         expected = draw(renderer, look, size=(64, 36), **more).copy()
@@ -184,7 +186,7 @@ def test_a_matte_is_nothing_without_layer_5(renderer: Renderer, draw: Callable, 
 
 
 def test_texels_of_the_block_are_those_of_the_whole_picture(values: Callable, found: Callable) -> None:
-    """Layer 5 is the middle square of a wide picture: its left edge lies 280 of 1280 px in."""
+    """Layer 5 is the middle square of a wide picture: its left edge is at 280 of 1280 px."""
     seen: Segmentation = found(np.zeros((1, 288, 288)), picture_px=(1280, 720))
     matte = Matte(found=seen, keeps="background", is_hard=False)
     look = Look.from_values(values({"/layer/5/intensity": 1.0}))
@@ -199,10 +201,10 @@ def test_texels_of_the_block_are_those_of_the_whole_picture(values: Callable, fo
 
 
 @pytest.mark.parametrize("is_mirrored", [False, True], ids=["plain", "mirrored"])
-def test_what_was_found_in_the_finished_picture_lies_where_it_was_found(
+def test_objects_found_in_the_finished_picture_keep_their_position(
     renderer: Renderer, draw: Callable, found: Callable, is_mirrored: bool
 ) -> None:
-    """Layer 5 is square, the picture is wide: cropped or mirrored with layer 5 the mask would lie elsewhere."""
+    """Layer 5 is square, the picture is wide: a mask cropped or mirrored with layer 5 would be misplaced."""
     masks = np.zeros((1, 32, 32), np.uint8)
     masks[:, :, 24:] = 255
     matte = Matte(found=found(masks, picture_px=(128, 72)), keeps="subject", is_hard=True, is_of_finished=True)
@@ -212,7 +214,7 @@ def test_what_was_found_in_the_finished_picture_lies_where_it_was_found(
     assert row[:96].max() == 0 and row[96:].min() == 255
 
 
-def test_the_one_program_of_a_gpu_draws_the_same_with_a_matte_and_without(
+def test_the_single_program_for_gpus_draws_the_same_with_and_without_a_matte(
     gl: Renderer, draw: Callable, found: Callable, smooth_masks: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: False)

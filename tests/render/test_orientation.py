@@ -10,13 +10,13 @@ from engine.render import Renderer
 SIMPLE = {"/mode": "simple"}
 
 
-def test_an_f_stays_an_f(renderer: Renderer, draw: Callable, f_card: Callable) -> None:
+def test_an_f_is_neither_flipped_nor_rotated(renderer: Renderer, draw: Callable, f_card: Callable) -> None:
     card = f_card(64, 48)
     rgba = draw(renderer, SIMPLE, size=(64, 48), layer5=np.ascontiguousarray(card[..., :3]))
     assert (rgba == card).all()
 
 
-def test_simple_mode_knows_neither_brightness_nor_tone(renderer: Renderer, draw: Callable, f_card: Callable) -> None:
+def test_simple_mode_ignores_brightness_and_tone(renderer: Renderer, draw: Callable, f_card: Callable) -> None:
     card = f_card(64, 48)
     changes = SIMPLE | {"/multiverse/brightness": 4.0, "/multiverse/bias": 0.4, "/layer/5/intensity": 0.1}
     rgba = draw(renderer, changes, size=(64, 48), layer5=np.ascontiguousarray(card[..., :3]))
@@ -40,7 +40,7 @@ def test_layer_5_mirrored_is_flipped_left_to_right(renderer: Renderer, draw: Cal
     ("mirror", "red_corners"),
     [("x", [(0, 0), (0, -1)]), ("y", [(0, 0), (-1, 0)]), ("xy", [(0, 0), (0, -1), (-1, 0), (-1, -1)])],
 )
-def test_the_top_left_is_what_mirrors_repeat(
+def test_mirrors_repeat_the_top_left(
     renderer: Renderer, draw: Callable, f_card: Callable, mirror: str, red_corners: list[tuple[int, int]]
 ) -> None:
     card = np.ascontiguousarray(f_card(64, 48)[..., :3])
@@ -50,7 +50,7 @@ def test_the_top_left_is_what_mirrors_repeat(
 
 
 @pytest.mark.parametrize(("source_w", "source_h"), [(320, 240), (321, 241), (33, 77), (1, 1), (3, 2), (512, 512)])
-def test_a_picture_of_any_size_covers_without_being_squashed(
+def test_a_picture_of_any_size_covers_without_distortion(
     renderer: Renderer, draw: Callable, source_w: int, source_h: int
 ) -> None:
     """A source of two colours, left and right: its middle stays in the middle, whichever side is cropped."""

@@ -10,8 +10,8 @@ from engine.bench.render_reference import draw_reference
 from engine.render import Renderer
 
 SIZES = {"wide": (160, 90), "tall and odd": (91, 131)}
-TOLERANCE = 2  # of 255 a channel
-SHARE = 0.99  # the rest lies on wrap, rotation and region edges
+TOLERANCE = 2  # of 255 per channel
+SHARE = 0.99  # the other pixels are at wrap, rotation and region edges
 FRAMES_OF_FEEDBACK = 6
 
 ROTATED_RATIOS = {f"/layer/{n}/ratio": ratio for n, ratio in zip((1, 2, 3, 4), (0.0625, 0.5, 3.0, 16.0), strict=True)}
@@ -61,7 +61,7 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
 
 @pytest.fixture
 def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, tones: Callable) -> Callable[..., None]:
-    """Draws one look with all three over several frames of changing sound, and compares the last pictures."""
+    """Draw one look with all three over several frames of changing sound, and compares the last pictures."""
     random = np.random.default_rng(3)
     camera = random.integers(0, 256, (12, 17, 3), dtype=np.uint8).repeat(7, 0).repeat(7, 1)
     regions = random.integers(0, 4, (9, 16), dtype=np.uint8).repeat(5, 0).repeat(5, 1)

@@ -46,7 +46,7 @@ def mapper(reports: Callable) -> Iterator[RegionMapper]:
     mapper.close()
 
 
-def test_plain_brightness_is_cut_at_the_quarters() -> None:
+def test_plain_brightness_is_split_at_the_quarters() -> None:
     picture = grey_ramp(np.array([0, 63, 64, 127, 128, 191, 192, 255]))
     assert brightness_regions(picture, is_equalised=False)[0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
@@ -69,7 +69,7 @@ def test_four_regions_exist_where_one_level_fills_nearly_all(dominant: int) -> N
     levels[:3] = [level for n, level in enumerate((10, 80, 150, 220)) if n != dominant]
     regions = brightness_regions(grey_ramp(levels), is_equalised=True)[0]
     assert sorted(set(regions.tolist())) == [0, 1, 2, 3]
-    assert (np.diff(regions[np.argsort(levels, kind="stable")].astype(int)) >= 0).all()  # brighter, never lower
+    assert (np.diff(regions[np.argsort(levels, kind="stable")].astype(int)) >= 0).all()  # never lower for brighter ones
 
 
 def test_a_picture_of_two_levels_has_a_darkest_and_a_brightest_region() -> None:
@@ -77,7 +77,7 @@ def test_a_picture_of_two_levels_has_a_darkest_and_a_brightest_region() -> None:
 
 
 @pytest.mark.parametrize(("level", "region"), [(0, 0), (100, 1), (255, 3)])
-def test_a_flat_picture_goes_by_its_brightness(level: int, region: int) -> None:
+def test_a_flat_picture_is_one_region_by_its_brightness(level: int, region: int) -> None:
     assert (brightness_regions(grey_ramp(np.full(9, level)), is_equalised=True) == region).all()
 
 
@@ -86,13 +86,13 @@ def hues(count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("hue_offset", [0.0, 0.1, 0.6, 1.0])
-def test_colours_go_by_quarters_of_the_hue_circle(hue_offset: float) -> None:
+def test_colour_regions_are_quarters_of_the_hue_circle(hue_offset: float) -> None:
     regions = colour_regions(hues(40).round().astype(np.uint8), hue_offset=hue_offset, sat_min=0.2, is_equalised=True)
     expected = [int(((n + 0.5) / 40 - hue_offset) % 1 * 4) for n in range(40)]
     assert regions[0].tolist() == expected
 
 
-def test_greyer_pixels_than_sat_min_go_by_brightness() -> None:
+def test_pixels_below_sat_min_are_assigned_by_brightness() -> None:
     pale_red = np.array([[(200, 170, 170)] * 2 + [(40, 36, 36)] * 2], np.uint8)  # saturation 0.15 and 0.1
     by_brightness = colour_regions(pale_red, hue_offset=0.0, sat_min=0.2, is_equalised=False)
     assert by_brightness[0].tolist() == [2, 2, 0, 0]
@@ -100,12 +100,12 @@ def test_greyer_pixels_than_sat_min_go_by_brightness() -> None:
     assert by_hue[0].tolist() == [0, 0, 0, 0]
 
 
-def test_grey_has_no_hue_even_when_no_saturation_is_asked_for() -> None:
+def test_grey_has_no_hue_even_with_sat_min_0() -> None:
     grey = grey_ramp(np.array([0, 100, 150, 255]))
     assert colour_regions(grey, hue_offset=0.0, sat_min=0.0, is_equalised=False)[0].tolist() == [0, 1, 2, 3]
 
 
-def test_quadrants_are_numbered_like_text() -> None:
+def test_quadrants_are_numbered_in_reading_order() -> None:
     assert quadrant_regions().tolist() == [[0, 1], [2, 3]]
 
 
@@ -157,7 +157,7 @@ def test_outlines_enclose_regions_that_meet_at_the_outline() -> None:
 def test_regions_of_outlines_keep_their_numbers_when_their_sizes_change_places() -> None:
     before = edge_regions(two_boxes(100, 60))
     alone = edge_regions(two_boxes(60, 100))
-    assert alone[LEFT] != before[LEFT], "numbered by size, as the first picture is"
+    assert alone[LEFT] != before[LEFT], "numbered by size, as for a first picture"
     after = edge_regions(two_boxes(60, 100), before)
     for place in (LEFT, RIGHT, GROUND):
         assert after[place] == before[place]
@@ -171,15 +171,15 @@ def test_a_picture_without_outlines_is_cut_into_quadrants(mapper: RegionMapper, 
     assert reports.lines == []
 
 
-def test_noise_is_a_map_too() -> None:
+def test_noise_gives_a_map_too() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (90, 160, 3), dtype=np.uint8)
     regions = edge_regions(noise)
     assert regions is None or (regions.shape == (90, 160) and regions.max() <= 3)
 
 
-def test_a_texture_that_leaves_only_the_rim_free_is_a_map_too() -> None:
+def test_a_texture_with_free_pixels_only_at_the_border_gives_a_map_too() -> None:
     texture = np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)
-    texture[:6, :6] = 128  # of its even corner, outlines leave a few pixels at the very rim
+    texture[:6, :6] = 128  # outlines leave only a few pixels of this plain corner, at the very border
     thin = np.zeros((2, 320, 3), np.uint8)
     thin[:, 100:200] = 255
     for pixels in (texture, thin):
@@ -187,7 +187,7 @@ def test_a_texture_that_leaves_only_the_rim_free_is_a_map_too() -> None:
         assert regions.shape == pixels.shape[:2] and regions.max() <= 3
 
 
-def test_the_mapper_numbers_outlines_as_in_the_picture_before(mapper: RegionMapper) -> None:
+def test_the_mapper_keeps_the_numbers_of_outlines_from_the_previous_picture(mapper: RegionMapper) -> None:
     before = mapper.compute(frame_of(two_boxes(100, 60)), settings("edges")).indices
     after = mapper.compute(frame_of(two_boxes(60, 100), 1), settings("edges")).indices
     assert [after[place] for place in (LEFT, RIGHT)] == [before[place] for place in (LEFT, RIGHT)]
@@ -202,8 +202,8 @@ def test_the_thread_maps_the_newest_picture(mapper: RegionMapper, wait_for: Call
     wait_for(lambda: mapper.latest() is not None and (mapper.latest().indices == expected).all(), "the newest map")
 
 
-def test_submitting_never_waits_for_a_map_in_the_making(reports: Callable, wait_for: Callable) -> None:
-    """A report that blocks holds the mapping thread; the caller must not notice."""
+def test_submitting_never_waits_for_an_unfinished_map(reports: Callable, wait_for: Callable) -> None:
+    """A blocking report callback stops the mapping thread; `submit` must not wait for it."""
     is_reporting, may_go_on = threading.Event(), threading.Event()
 
     def blocking_report(key: str, message: str) -> None:
@@ -237,7 +237,7 @@ def test_a_picture_that_cannot_be_mapped_is_reported_and_the_thread_goes_on(
 ) -> None:
     mapper.submit(frame_of(np.zeros((4, 4), np.uint8)), settings("brightness"))
     wait_for(lambda: reports.lines, "a report")
-    assert reports.lines[0][1].startswith("region map: ")
+    assert reports.lines[0][1].startswith("region map failed")
     mapper.submit(frame_of(grey_ramp(np.array([0, 255]))), settings("brightness"))
     wait_for(mapper.latest, "a map")
 
@@ -252,10 +252,10 @@ def test_closing_ends_the_thread(reports: Callable) -> None:
 
 
 @pytest.mark.parametrize("side", [64, 512])
-def test_a_square_picture_of_stable_diffusion_is_mapped_where_it_is_seen(
+def test_a_square_sd_picture_is_mapped_where_it_is_shown(
     renderer: Renderer, mapper: RegionMapper, draw: Callable, side: int
 ) -> None:
-    """Four bands from dark to bright, each to be led by the layer of its number, while the camera is wide."""
+    """Four bands from dark to bright, each shown by the layer with its number, while the camera is wide."""
     painted = np.repeat(np.array([10, 80, 150, 220], np.uint8), side // 4)[None, :, None].repeat(side, 0).repeat(3, 2)
     frame = VideoFrame(pixels=np.ascontiguousarray(painted), index=0, time_s=0.0, source="sd")
     seen = draw(renderer, {"/mode": "simple"}, size=(160, 90), layer5=frame.pixels)

@@ -1,4 +1,4 @@
-"""Opening, losing and closing renderers, reading back, and other threads during a wait."""
+"""Opening, losing and closing renderers, readback, and other threads during a wait."""
 
 import ctypes
 import os
@@ -59,7 +59,7 @@ def test_the_window_behind_the_context_gets_its_messages_with_each_picture(
     assert len(pumped) == 2
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP, which tells its settings, is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="only GNU's OpenMP, on Linux, prints its settings")
 @pytest.mark.skipif(sys.platform != "linux", reason="EGL is how contexts are made on Linux only")
 def test_without_a_driver_auto_takes_numba_and_says_why() -> None:
     code = (
@@ -86,14 +86,14 @@ def test_without_moderngl_auto_takes_numba_and_says_why() -> None:
     assert run_python(code).startswith("numba | no OpenGL: import of moderngl halted")
 
 
-def test_a_driver_that_refuses_a_shader_leaves_the_show_to_numba(
+def test_numba_takes_over_if_the_driver_rejects_a_shader(
     gl: Renderer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for shader in (ROOT / "engine/render/shaders").iterdir():
         (tmp_path / shader.name).write_text(shader.read_text().replace("u_waves;", "u_waves"))
     monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)
     renderer = open_renderer("auto", 64, 36)
-    assert renderer.kind == "numba" and "refuses shader multiverse: " in renderer.reason
+    assert renderer.kind == "numba" and "rejects shader multiverse: " in renderer.reason
     renderer.close()
 
 
@@ -125,9 +125,7 @@ def test_each_known_cause_says_what_to_install(message: str, advice: str) -> Non
         ("llvmpipe (LLVM 15.0.6, 256 bits)", 450, 1, None),
     ],
 )
-def test_contexts_that_cannot_carry_a_show_are_refused(
-    renderer: str, version: int, profile: int, piece: str | None
-) -> None:
+def test_unusable_contexts_are_rejected(renderer: str, version: int, profile: int, piece: str | None) -> None:
     reason = refusal(renderer, version, profile)
     assert reason is None if piece is None else piece in reason
 
@@ -181,7 +179,9 @@ def test_the_context_stays_current_for_the_sinks(gl: Renderer, draw: Callable) -
     assert current() == own
 
 
-def test_a_closed_renderer_says_so_and_closes_twice(renderer: Renderer, draw: Callable, picture: Callable) -> None:
+def test_a_closed_renderer_raises_and_can_be_closed_again(
+    renderer: Renderer, draw: Callable, picture: Callable
+) -> None:
     draw(renderer, size=(64, 36))
     renderer.close()
     renderer.close()
@@ -203,7 +203,7 @@ def test_a_lost_context_is_a_render_error_wherever_it_is_noticed(
     draw(gl, size=(64, 36))
     lost = open_renderer("gl", 64, 36)
     lost.draw(picture())
-    lost._context.release()  # as after a driver's reset: gone, and nobody was told
+    lost._context.release()  # like a driver reset: gone without notice
     for call in (lost.wait, lambda: lost.draw(picture()), lambda: lost.resize(32, 18)):
         with pytest.raises(RenderError, match="OpenGL: "):
             call()
@@ -214,7 +214,7 @@ def test_a_lost_context_is_a_render_error_wherever_it_is_noticed(
     draw(gl)
 
 
-def test_a_gl_error_that_a_sink_left_behind_is_not_the_pictures(gl: Renderer, draw: Callable) -> None:
+def test_a_gl_error_left_by_a_sink_does_not_fail_the_picture(gl: Renderer, draw: Callable) -> None:
     expected = draw(gl, size=(64, 36)).copy()
     gl._context.enable_direct(0xFFFF)
     assert (draw(gl) == expected).all()
@@ -241,7 +241,7 @@ print(renderer.read_rgba().shape)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a limit of memory that holds is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="memory limits are only enforced on Linux")
 @pytest.mark.parametrize("kind", ["gl", "numba"])
 def test_without_memory_for_a_new_size_the_old_one_stays(request: pytest.FixtureRequest, kind: str) -> None:
     if kind == "gl":
@@ -268,7 +268,7 @@ def test_once_open_no_picture_reads_a_shader_or_waits_for_the_compiler(
     draw(gl)
 
 
-def test_a_size_that_cannot_be_drawn_is_refused_and_the_old_one_stays(renderer: Renderer, draw: Callable) -> None:
+def test_a_size_that_cannot_be_drawn_is_rejected_and_the_old_one_stays(renderer: Renderer, draw: Callable) -> None:
     before = draw(renderer, size=(64, 36)).copy()
     with pytest.raises(RenderError, match="1000000x36"):
         renderer.resize(1_000_000, 36)
@@ -278,12 +278,12 @@ def test_a_size_that_cannot_be_drawn_is_refused_and_the_old_one_stays(renderer: 
 def test_a_gl_error_of_the_driver_is_a_render_error(gl: Renderer, draw: Callable, picture: Callable) -> None:
     draw(gl, size=(64, 36))
     gl.draw(picture())
-    gl._context.enable_direct(0xFFFF)  # no such capability: the driver notes an error
+    gl._context.enable_direct(0xFFFF)  # no such capability: a GL error
     with pytest.raises(RenderError, match="GL_INVALID_ENUM"):
         gl.wait()
 
 
-def test_state_that_a_sink_left_switched_on_does_not_show(gl: Renderer, draw: Callable) -> None:
+def test_gl_state_left_enabled_by_a_sink_does_not_affect_the_picture(gl: Renderer, draw: Callable) -> None:
     expected = draw(gl, size=(64, 36)).copy()
     gl._context.enable(moderngl.BLEND | moderngl.DEPTH_TEST | moderngl.CULL_FACE)
     gl._context.blend_func = moderngl.ONE, moderngl.ONE
@@ -298,7 +298,7 @@ def test_any_size_is_drawn_and_read(renderer: Renderer, draw: Callable, size: tu
     assert (rgba[..., 3] == 255).all()
 
 
-def test_a_picture_that_is_kept_is_not_drawn_over(renderer: Renderer, draw: Callable) -> None:
+def test_a_kept_picture_is_not_drawn_over(renderer: Renderer, draw: Callable) -> None:
     renderer.resize(64, 36)
     kept, copies, views = [], [], []
     for frame in range(12):
@@ -317,13 +317,13 @@ def test_reading_twice_reads_back_once(renderer: Renderer, draw: Callable) -> No
     assert draw(renderer, size=(64, 36)) is renderer.read_rgba()
 
 
-def test_what_is_read_is_this_frame(renderer: Renderer, draw: Callable) -> None:
+def test_the_readback_is_of_this_frame(renderer: Renderer, draw: Callable) -> None:
     renderer.resize(16, 16)
     for level in (10, 250, 90):
         assert draw(renderer, {"/mode": "simple"}, layer5=np.full((4, 4, 3), level, np.uint8))[8, 8, 0] == level
 
 
-def test_buffers_are_used_again_once_nobody_holds_them() -> None:
+def test_unreferenced_buffers_are_reused() -> None:
     pool = PixelPool(8, 4)
     first = pool.take()
     assert first.shape == (4, 8, 4)
@@ -346,7 +346,7 @@ def test_both_ways_of_reading_back_give_the_same_bytes(gl: Renderer, draw: Calla
 
 
 class Heartbeat:
-    """A thread that measures how long it was kept from running."""
+    """A thread that measures how long it was prevented from running."""
 
     def __init__(self) -> None:
         self.longest_gap_s = 0.0
@@ -370,7 +370,7 @@ class Heartbeat:
 
 
 def test_other_threads_run_while_a_picture_is_waited_for(gl: Renderer, picture: Callable) -> None:
-    """moderngl alone would hold the GIL for the whole draw: no other thread would run in all that time."""
+    """moderngl alone would hold the GIL during the whole draw, so no other thread would run."""
     gl.resize(1920, 1080)
     look = {"/multiverse/blend": 2.5, "/feedback/amount": 0.9, "/mirror/mode": "kaleidoscope", "/layer/1/curve": 0.4}
     standstills = []
@@ -423,7 +423,7 @@ def test_lines_after_an_include_keep_their_numbers() -> None:
 @pytest.mark.parametrize(
     "message", ["1:14(3): error: no", "1(14) : error C1: no", "ERROR: 1:14: no"], ids=["Mesa", "NVIDIA", "Apple"]
 )
-def test_every_vendor_spelling_of_a_place_is_understood(message: str) -> None:
+def test_every_vendors_error_location_is_understood(message: str) -> None:
     assert "blend.glsl" in name_places(message, ["multiverse.glsl", "blend.glsl"])
 
 

@@ -1,7 +1,7 @@
-"""A checker of WCAG 2.2's "general flash and red flash thresholds", written from its text alone, over all pixels.
+"""A checker for WCAG 2.2's "general flash and red flash thresholds", written from its text only, over all pixels.
 
-It shares nothing with engine/render/flash_guard.py: sRGB's own curve, every pixel instead of samples, squares that lie
-anywhere instead of on the guard's grid, and flashes that are counted anew in each period of one second.
+It shares nothing with engine/render/flash_guard.py: sRGB's exact curve, every pixel instead of samples, squares at any
+position instead of the guard's grid, and flashes counted separately in each period of one second.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ CHANGE = 0.1  # "10 % or more of the maximum relative luminance (1.0)"
 DARK = 0.8  # "where the relative luminance of the darker image is below 0.80"
 SATURATED = 0.8  # "R/(R + G + B) greater than or equal to 0.8"
 CHROMATICITY = 0.2  # "more than 0.2 in the CIE 1976 UCS chromaticity diagram"
-PEAT_RED = 20 / 320  # the definition before: a change of (R - G - B) x 320 above 20
+PEAT_RED = 20 / 320  # the earlier definition: a change of (R - G - B) x 320 above 20
 FIELD = 3  # "341 x 256 pixels ... of 1024 x 768": a third of the picture each way
 TO_XYZ = np.array([[0.4124, 0.2126, 0.0193], [0.3576, 0.7152, 0.1192], [0.1805, 0.0722, 0.9505]])  # of linear sRGB
 D65_UV = np.array([0.1978, 0.4683])
@@ -27,7 +27,7 @@ def linear(pictures: np.ndarray) -> np.ndarray:
 def most_flashes_in_a_second(levels: np.ndarray, times_s: np.ndarray, change: float = CHANGE) -> np.ndarray:
     """Maximum pairs of opposing changes of `levels`, (frames, n), within any second, both ends included, for each n."""
     starts, ends = np.array(list(_seconds(times_s))).T
-    low, high = levels[starts], levels[starts]  # of each period of one second, all of which are gone through at once
+    low, high = levels[starts], levels[starts]  # per period of one second, all processed at once
     direction, changes = np.zeros(low.shape, int), np.zeros(low.shape, int)
     for place in range(1, int((ends - starts).max())):
         goes_on = starts + place < ends
@@ -43,22 +43,22 @@ def most_flashes_in_a_second(levels: np.ndarray, times_s: np.ndarray, change: fl
 
 
 def general_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
-    """Most general flashes in any second of (frames, height, width, 3) uint8, of any area above what is exempt.
+    """Most general flashes in any second of (frames, height, width, 3) uint8, in any area that is not exempt.
 
-    An area is a quarter of a 10 degree field, a field or the picture, and flashes as its mean does: of more than a
-    quarter of a field at least one such square is full.
+    An area is a quarter of a 10 degree field, a field or the picture, judged by its mean: if more than a quarter of a
+    field flashes, at least one such square does.
     """
     luminance = linear(pictures) @ (0.2126, 0.7152, 0.0722)
-    # Where the darker image is at 0.8 or above, what is brighter makes no flash.
+    # If the darker image is at 0.8 or above, it is not a flash.
     return int(
         most_flashes_in_a_second(np.minimum(_area_means(luminance[..., None])[..., 0], DARK + CHANGE), times_s).max()
     )
 
 
 def red_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
-    """Most red flashes in any second of any such area, by WCAG 2.2's definition, of its mean colour.
+    """Most red flashes in any second of any such area, by WCAG 2.2's definition, from its mean colour.
 
-    Dark has no colour: an area below PEAT's measure counts as white.
+    Dark areas have no colour: below PEAT's threshold an area counts as white.
     """
     rgb = _area_means(linear(pictures))
     total = rgb.sum(axis=-1)
@@ -80,7 +80,8 @@ def red_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
 
 
 def peat_red_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
-    """The same by the definition before it. A pixel at the edge of saturation makes it jump: for flat colours only."""
+    """Red flashes by the earlier definition. It jumps for pixels at the edge of saturation, so use flat colours
+    only."""
     light = linear(pictures)
     red, others = light[..., 0], light[..., 1] + light[..., 2]
     saturation = np.where(red >= SATURATED * (red + others), red - others, 0).clip(0)
@@ -88,7 +89,7 @@ def peat_red_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
 
 
 def flashing_share_of_a_field(pictures: np.ndarray, times_s: np.ndarray) -> float:
-    """The largest share of any 10 degree field whose pixels flash more than three times within a second, one by one."""
+    """The largest share of a 10 degree field whose individual pixels flash more than three times within a second."""
     frames, height, width = pictures.shape[:3]
     luminance = np.minimum(linear(pictures) @ (0.2126, 0.7152, 0.0722), DARK + CHANGE)
     flashes = most_flashes_in_a_second(luminance.reshape(frames, -1), times_s).reshape(1, height, width, 1) > 3

@@ -40,7 +40,7 @@ def test_every_kind_has_the_members_of_a_sink_with_the_same_parameters(kind: str
 
 @pytest.mark.parametrize("picture", PICTURES)
 @pytest.mark.parametrize("kind", AVAILABLE)
-def test_a_sink_lives_through_sizes_and_two_closings(
+def test_a_sink_survives_changes_of_size_and_closes_twice(
     kind: str, picture: Picture, make_stage, make_frame, tmp_path: Path, wait_for
 ) -> None:
     argument = {"record": str(tmp_path / "life.mp4"), "snapshot": str(tmp_path / "life.png")}.get(kind, "life")
@@ -61,7 +61,7 @@ def test_a_sink_lives_through_sizes_and_two_closings(
 
 
 @pytest.mark.parametrize("kind", AVAILABLE)
-def test_no_sink_reads_a_frame_that_another_has_followed(kind: str, make_stage, make_frame, tmp_path: Path) -> None:
+def test_no_sink_reads_a_frame_after_the_next_one(kind: str, make_stage, make_frame, tmp_path: Path) -> None:
     argument = {"record": str(tmp_path / "new.mp4"), "snapshot": str(tmp_path / "new.png")}.get(kind, "new")
     sink = make_sink(SinkSpec(kind=kind, argument=argument))
     sink.start(make_stage(is_offline=True), may_wait=True)
@@ -85,12 +85,12 @@ def test_a_sink_that_was_never_started_can_be_closed(kind: str, picture: Picture
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_without_an_argument_each_picture_goes_by_a_name_of_its_own(
+def test_without_an_argument_each_picture_has_its_own_name(
     kind: str, make_stage, make_frame, wait_for, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = getattr(import_module(KINDS[kind].module), KINDS[kind].sink)
     named = {picture: made("", picture) for picture in PICTURES}
-    if kind == "record":  # named at the start, from date and time, which may be the same for both
+    if kind == "record":  # named at the start from date and time, which may be equal
         monkeypatch.setattr("engine.sinks.record.time.time", lambda: 0.0)
         for sink in named.values():
             sink.start(make_stage(), may_wait=True)
@@ -106,7 +106,7 @@ def test_without_an_argument_each_picture_goes_by_a_name_of_its_own(
         assert names == ["Multiverse", "Multiverse SD", "Multiverse SAM3", "Multiverse SAM3 mask"]
 
 
-def test_what_needs_another_system_is_listed_with_its_reason_and_refused_with_it(
+def test_a_sink_for_another_system_is_listed_and_rejected_with_its_reason(
     make_stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.sinks.registry.PLATFORM", "linux")
@@ -142,7 +142,7 @@ def test_a_spec_is_a_kind_and_an_argument_for_one_of_the_pictures() -> None:
             SinkSpec.parse(f"{label}=x")
 
 
-def test_asking_for_sinks_loads_none_of_their_libraries() -> None:
+def test_creating_sinks_loads_none_of_their_libraries() -> None:
     code = (
         "import sys; from engine.sinks import SinkSet, available_kinds; available_kinds();"
         "print([name for name in ('av', 'cv2', 'syphon', 'SpoutGL', 'cyndilib', 'moderngl') if name in sys.modules])"

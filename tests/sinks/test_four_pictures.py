@@ -1,4 +1,4 @@
-"""The pictures beside the main one: each has its own sinks, label, name and size."""
+"""Extra pictures: each has its own sinks, label, name and size."""
 
 import itertools
 import os
@@ -26,7 +26,7 @@ PICTURES = ("main", *BESIDE_MAIN)
 
 
 def unasked() -> None:
-    raise AssertionError("nobody has asked for this picture")
+    raise AssertionError("this picture was not requested")
 
 
 def shown(picture: Picture, size: tuple[int, int] | None = None) -> ShownPicture:
@@ -73,28 +73,24 @@ def test_the_pictures_are_named_in_one_place() -> None:
 
 
 @pytest.mark.parametrize("picture", BESIDE_MAIN)
-def test_a_label_is_a_mark_and_a_kind(picture: Picture) -> None:
+def test_a_label_is_a_picture_and_a_kind(picture: Picture) -> None:
     spec = SinkSpec.parse(f"{picture}:ndi=sd:left=1")
     assert spec == SinkSpec(kind="ndi", argument="sd:left=1", picture=picture)
     assert spec.label == f"{picture}:ndi"
 
 
 @pytest.mark.parametrize("mark", ["sam4", "main", "SAM3", "sd:sam3", "", "sam3_mask "])
-def test_an_unknown_mark_is_named_with_those_there_are(mark: str) -> None:
+def test_an_unknown_picture_is_an_error_that_lists_the_known_ones(mark: str) -> None:
     with pytest.raises(SinkError) as refusal:
         SinkSpec.parse(f"{mark}:shared=x")
-    assert str(refusal.value).startswith(f"sink '{mark}:shared': there is no such picture {mark}:; one of syphon, ")
-    assert str(refusal.value).endswith("or one after sd:, sam3:, sam3_mask:")
+    assert str(refusal.value).startswith(f"sink '{mark}:shared': unknown picture {mark}:; choose one of syphon, ")
+    assert str(refusal.value).endswith("optionally after sd:, sam3:, sam3_mask:")
 
 
 @pytest.mark.parametrize("picture", BESIDE_MAIN)
-def test_a_picture_that_the_run_does_not_have_is_refused_with_the_option_that_gives_it(
-    open_set, picture: Picture
-) -> None:
+def test_a_picture_missing_in_the_run_is_an_error_that_names_its_option(open_set, picture: Picture) -> None:
     sinks = open_set(*(other for other in BESIDE_MAIN if other != picture))
-    with pytest.raises(
-        SinkError, match=rf"^{picture}:record: this run has no .*; give it a model \({OPTIONS[picture]}\)"
-    ):
+    with pytest.raises(SinkError, match=rf"^{picture}:record: this run has no .*; start it with {OPTIONS[picture]}"):
         sinks.start(SinkSpec.parse(f"{picture}:record"))
     assert sinks.status() == ()
 
@@ -122,7 +118,7 @@ def test_in_any_order_a_texture_publishes_all_pictures_of_the_run(open_set, make
 
 
 @pytest.mark.parametrize("picture", BESIDE_MAIN)
-def test_one_that_came_along_is_stopped_by_its_label_and_the_others_stay(open_set, picture: Picture) -> None:
+def test_an_extra_sink_is_stopped_by_its_label_and_the_others_stay(open_set, picture: Picture) -> None:
     sinks = open_set(*BESIDE_MAIN)
     sinks.start(SinkSpec(kind="shared"))
     assert sinks.stop(f"{picture}:shared", "Multiverse") == 0
@@ -142,7 +138,7 @@ def test_a_picture_without_sinks_is_neither_drawn_nor_read(open_set, make_frame)
     assert {status.state for status in sinks.status()} == {"running"}
 
 
-def test_each_texture_is_drawn_once_for_all_who_take_it(stand_in_syphon, open_set, make_frame) -> None:
+def test_each_texture_is_drawn_once_for_all_its_sinks(stand_in_syphon, open_set, make_frame) -> None:
     drawn: list[Picture] = []
 
     def drawable(picture: Picture) -> ShownPicture:
@@ -229,12 +225,12 @@ def test_every_kind_takes_every_picture(
         assert sinks.status()[0].frames == 1
     else:
         assert seen.shape[:2] == (height, width)
-        tolerance = 0 if kind in ("shared", "snapshot") else 24  # of a codec
+        tolerance = 0 if kind in ("shared", "snapshot") else 24  # for a codec
         assert np.abs(seen[..., :3].astype(int) - LEVELS[picture]).max() <= tolerance
     assert reports.lines == []
 
 
-def test_unnamed_files_of_all_pictures_have_names_of_their_own(open_set, make_frame, make_stage) -> None:
+def test_unnamed_files_of_all_pictures_have_different_names(open_set, make_frame, make_stage) -> None:
     sinks = open_set(*BESIDE_MAIN, is_offline=True)
     for picture in PICTURES:
         for kind in ("record", "snapshot"):
@@ -247,7 +243,7 @@ def test_unnamed_files_of_all_pictures_have_names_of_their_own(open_set, make_fr
     assert stems == sorted([picture_name(picture, "multiverse") for picture in PICTURES] * 2)
 
 
-def test_a_picture_that_cannot_be_read_costs_the_others_nothing(open_set, make_frame) -> None:
+def test_an_unreadable_picture_does_not_affect_the_others(open_set, make_frame) -> None:
     def refuse() -> np.ndarray:
         raise MemoryError
 

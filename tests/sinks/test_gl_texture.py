@@ -1,7 +1,7 @@
-"""The F card as a real GL texture, published by the sinks that use textures, and viewed as by a receiver.
+"""The F card as a real GL texture, published by the sinks that use textures, as a receiver sees it.
 
-Syphon and Spout are fakes, but the texture is read by GL and flipped by the rules of their sources:
-Syphon takes memory row 0 for the bottom unless told that it is flipped; Spout's row 0 is the top unless inverted.
+Syphon and Spout are fakes, but the texture is read by GL and flipped according to their source code:
+Syphon takes memory row 0 as the bottom unless `is_flipped`; Spout's row 0 is the top unless inverted.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ def gl(require) -> Iterator[object]:
 
     try:
         context = moderngl.create_context(standalone=True, backend="egl")
-    except Exception as error:  # moderngl raises the bare class
+    except Exception as error:  # moderngl raises plain Exception
         require(False, f"OpenGL through EGL (apt-get install libegl1 libgl1 libgl1-mesa-dri): {error}")
     with context:
         yield context
@@ -100,7 +100,7 @@ def test_a_spout_receiver_sees_the_texture_upright(textured, stand_in_spout, mak
 
 @pytest.fixture
 def open_gl(require) -> Iterator[Callable[[], Renderer]]:
-    """Opens a real renderer; closed at the end if not before."""
+    """Opens a real renderer, closed at the end at the latest."""
     opened: list[Renderer] = []
 
     def open_one() -> Renderer:
@@ -129,7 +129,7 @@ LIFE = {
 
 @pytest.fixture(params=LIFE)
 def texture_kind(request: pytest.FixtureRequest) -> tuple[str, Any]:
-    """Syphon and Spout in turn, on fakes that treat the real current context as their own system's."""
+    """Syphon and Spout, with fakes that use the real current context."""
     library = request.getfixturevalue(f"stand_in_{request.param}")
     library.answers["CGLGetCurrentContext"] = library.answers["wglGetCurrentContext"] = current_context
     library.answers["SpoutReceiver.getSenderList"] = lambda: []
@@ -140,7 +140,7 @@ def texture_kind(request: pytest.FixtureRequest) -> tuple[str, Any]:
 def test_a_new_renderer_gets_new_servers_of_its_own_context(
     texture_kind, open_gl, make_stage, make_frame, reports
 ) -> None:
-    """A server's context is destroyed with its renderer: making it current again would crash."""
+    """A server's context is destroyed with its renderer; activating it again would crash."""
     kind, library = texture_kind
     renderer = open_gl()
     sinks = SinkSet(make_stage(), SteppedClock(), reports)
@@ -161,7 +161,7 @@ def test_a_new_renderer_gets_new_servers_of_its_own_context(
     assert reports.lines == []
 
 
-def test_a_server_that_cannot_be_made_again_is_tried_later_and_the_rest_go_on(
+def test_a_server_that_cannot_be_recreated_is_retried_while_others_continue(
     texture_kind, open_gl, make_stage, make_frame, reports
 ) -> None:
     kind, library = texture_kind

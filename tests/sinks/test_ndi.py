@@ -14,7 +14,7 @@ from engine.sinks.ndi import NdiSink, straight
 from engine.sinks.opening import make_sink
 from engine.system.clock import SteppedClock
 
-TOLERANCE = 24  # of 255: the codec of NDI takes a pure blue for 240, and another card differs by 95
+TOLERANCE = 24  # of 255: NDI's codec turns pure blue into 240; another card would differ by 95
 MIDDLE = slice(8, -8)
 
 
@@ -101,7 +101,7 @@ def test_transparency_arrives_as_straight_alpha(receive, opened, make_frame, wai
     assert np.abs(middle - (199, 100, 50, 128)).max() <= TOLERANCE
 
 
-def test_straight_alpha_is_the_colour_over_alpha_and_keeps_what_is_opaque_or_gone() -> None:
+def test_straight_alpha_divides_colours_and_keeps_opaque_and_empty_pixels() -> None:
     rgba = np.array([[(10, 20, 30, 255), (0, 0, 0, 0), (64, 32, 0, 64), (1, 2, 3, 6), (9, 9, 9, 0)]], np.uint8)
     expected = np.array(
         [[(10, 20, 30, 255), (0, 0, 0, 0), (255, 128, 0, 64), (42, 85, 128, 6), (0, 0, 0, 0)]], np.uint8
@@ -109,7 +109,7 @@ def test_straight_alpha_is_the_colour_over_alpha_and_keeps_what_is_opaque_or_gon
     assert np.array_equal(straight(rgba), expected)
 
 
-def test_nothing_is_read_back_while_nobody_is_connected(opened, make_frame) -> None:
+def test_nothing_is_read_back_without_a_receiver(opened, make_frame) -> None:
     sink = opened(unique("alone"))
     reads: list[int] = []
     for index in range(20):
@@ -118,7 +118,7 @@ def test_nothing_is_read_back_while_nobody_is_connected(opened, make_frame) -> N
     assert sink.status().detail.endswith("0 receivers")
 
 
-def test_live_the_newest_picture_wins_and_offline_none_is_lost(
+def test_live_only_the_newest_picture_is_sent_and_offline_none_is_lost(
     receive, opened, make_stage, make_frame, f_card, wait_for
 ) -> None:
     for is_offline in (False, True):
@@ -134,7 +134,7 @@ def test_live_the_newest_picture_wins_and_offline_none_is_lost(
         assert (status.dropped == 0) == is_offline
 
 
-def test_a_name_that_another_program_has_is_refused_and_free_again_after_its_end(opened, make_stage) -> None:
+def test_a_name_in_use_is_rejected_and_free_again_after_that_program_exits(opened, make_stage) -> None:
     name = unique("taken")
     first = opened(name)
     code = (
@@ -144,14 +144,14 @@ def test_a_name_that_another_program_has_is_refused_and_free_again_after_its_end
         "NdiSink(sys.argv[1]).start(stage, may_wait=True)"
     )
     done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True)
-    refusal = f"SinkError: ndi: this machine has a source called {name} already; give this one a name of its own"
+    refusal = f"SinkError: ndi: this machine already has a source called {name}; give this one another name"
     assert done.stderr.strip().endswith(refusal)
     assert done.returncode == 1, "not the library's segmentation fault"
     first.close()
     assert name in opened(name).status().detail
 
 
-def test_the_picture_of_stable_diffusion_comes_along(make_stage, reports) -> None:
+def test_the_sd_picture_is_published_too(make_stage, reports) -> None:
     with_sd = SinkSet(make_stage(), SteppedClock(), reports)
     with_sd.start(SinkSpec(kind="ndi", argument=unique("main")))
     with_sd.add_picture("sd", 32, 32)
@@ -159,7 +159,7 @@ def test_the_picture_of_stable_diffusion_comes_along(make_stage, reports) -> Non
     with_sd.close()
 
 
-def test_a_library_that_cannot_be_loaded_is_told_in_the_middle_of_a_show(
+def test_a_library_that_cannot_be_loaded_is_reported_during_a_show(
     make_stage, make_frame, wait_for, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "cyndilib.sender", None)
@@ -186,7 +186,7 @@ def test_without_the_package_the_reason_says_what_to_install(monkeypatch: pytest
         make_sink(SinkSpec(kind="ndi"))
 
 
-def test_ndi_is_never_opened_unasked() -> None:
+def test_ndi_is_opened_only_on_request() -> None:
     code = (
         "import sys; from engine import Config, open_engine\n"
         "with open_engine(Config(width=64, height=64, audio='demo', sinks=None, renderer='numba')) as engine:\n"

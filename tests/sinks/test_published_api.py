@@ -1,4 +1,4 @@
-"""Syphon and Spout cannot run here: every call of our modules is checked against their published interfaces."""
+"""Syphon and Spout cannot run here, so every call of our modules is checked against their published interfaces."""
 
 import ast
 import inspect
@@ -24,7 +24,7 @@ TEXTURE = TextureRef(glo=7, width=64, height=48)
 
 
 def calls_of(module: str, owners: set[str], functions: set[str]) -> list[tuple[str, ast.Call]]:
-    """(what, call) for every call of a library's function or class, or of a method of one of its objects.
+    """(name, call) for every call of a library's function or class, or of a method of its objects.
 
     Objects are recognised by their annotation (`self._sender: SpoutSender | None`) or by their constructor call.
     """
@@ -115,7 +115,7 @@ def test_every_call_of_syphon_python_fits_its_published_signature(published_api)
         assert names <= set(api["modules"][module]["functions"])
 
 
-def test_what_syphons_gl_server_demands_is_what_we_install_and_hand_over(published_api) -> None:
+def test_we_install_and_pass_what_syphons_gl_server_requires(published_api) -> None:
     api = published_api("syphon")
     demands = api["modules"]["syphon.server"]["classes"]["SyphonOpenGLServer"]["constructor_calls"]
     assert "opengl._require_pyopengl" in demands and "opengl" in api["extras"]
@@ -178,8 +178,8 @@ def test_syphon_publishes_the_texture_flipped_with_its_size(stand_in_syphon, mak
 @pytest.mark.parametrize(
     ("running", "listed"), [("Python", "Python"), ("python3.12", "python3.12"), (None, "Multiverse")]
 )
-def test_syphon_tells_under_which_application_receivers_list_it(stand_in_syphon, make_stage, running, listed) -> None:
-    """SyphonServerBase.m: NSRunningApplication's name comes first; the one that we set counts where there is none."""
+def test_syphon_reports_its_application_name_for_receivers(stand_in_syphon, make_stage, running, listed) -> None:
+    """SyphonServerBase.m: NSRunningApplication's name has priority; ours counts only if there is none."""
     stand_in_syphon.answers["NSRunningApplication.localizedName"] = lambda: running
     sink = SyphonSink("")
     sink.start(make_stage())
@@ -190,7 +190,7 @@ def test_syphon_tells_under_which_application_receivers_list_it(stand_in_syphon,
     assert len(stand_in_syphon.named("SyphonMetalServer.stop")) == 1
 
 
-def test_syphon_takes_its_context_back_when_publishing_left_another(stand_in_syphon, make_stage, make_frame) -> None:
+def test_syphon_restores_our_context_after_publishing(stand_in_syphon, make_stage, make_frame) -> None:
     current = [0xC0FFEE]
     stand_in_syphon.answers["CGLGetCurrentContext"] = lambda: current[0]
     sink = SyphonSink("")
@@ -200,13 +200,13 @@ def test_syphon_takes_its_context_back_when_publishing_left_another(stand_in_syp
     assert stand_in_syphon.named("CGLSetCurrentContext") == [{"args": (0xC0FFEE,)}]
 
 
-def test_syphon_stops_its_server_and_gives_back_the_context_that_was_current(stand_in_syphon, make_stage) -> None:
+def test_syphon_stops_its_server_and_restores_the_current_context(stand_in_syphon, make_stage) -> None:
     current = [0xC0FFEE]
     stand_in_syphon.answers["CGLGetCurrentContext"] = lambda: current[0]
     stand_in_syphon.answers["SyphonOpenGLServer.stop"] = lambda: current.insert(0, 0xDEAD)
     sink = SyphonSink("")
     sink.start(make_stage())
-    current[0] = 0xBEEF  # of the renderer that came after
+    current[0] = 0xBEEF  # of a later renderer
     sink.close()
     assert stand_in_syphon.named("CGLSetCurrentContext") == [{"args": (0xBEEF,)}]
 
@@ -239,7 +239,7 @@ def test_syphon_changes_to_metal_after_three_gl_errors_in_a_row(
     sink.close()
 
 
-def test_an_old_gl_error_of_the_renderer_is_not_held_against_syphon(stand_in_syphon, make_stage, make_frame) -> None:
+def test_an_old_gl_error_of_the_renderer_does_not_count_as_syphons(stand_in_syphon, make_stage, make_frame) -> None:
     errors: list[int] = []
     stand_in_syphon.answers["glGetError"] = lambda: errors.pop() if errors else 0
     sink = SyphonSink("")
@@ -265,7 +265,7 @@ def test_syphon_without_gl_takes_pixels_through_metal_and_follows_their_size(
     assert len(stand_in_syphon.named("SyphonMetalServer.stop")) == 1
 
 
-def test_syphons_refusal_to_make_a_server_is_one_clear_line(stand_in_syphon, make_stage) -> None:
+def test_an_error_creating_a_syphon_server_is_one_clear_line(stand_in_syphon, make_stage) -> None:
     def refuse(**_: Any) -> None:
         raise RuntimeError("Syphon could not create the server")
 
@@ -291,9 +291,7 @@ def spout_answers(library: Any, *, name: str = "Multiverse") -> None:
     library.answers["SpoutSender.createOpenGL"] = lambda: True
 
 
-def test_spout_sends_the_texture_as_it_lies_and_reports_how_it_is_shared(
-    stand_in_spout, make_stage, make_frame
-) -> None:
+def test_spout_sends_the_texture_unflipped_and_reports_the_sharing_mode(stand_in_spout, make_stage, make_frame) -> None:
     spout_answers(stand_in_spout)
     sink = SpoutSink("")
     sink.start(make_stage())
@@ -350,17 +348,17 @@ def test_two_spout_senders_share_the_context_that_spout_makes(stand_in_spout, ma
         for sink in sinks:
             sink.start(make_stage())
             sink.publish(make_frame())
-            assert sink.status().frames == 1  # as pixels: nobody takes Spout's context for a renderer's
+            assert sink.status().frames == 1  # as pixels: Spout's context is not mistaken for a renderer's
         sinks[order[0]].close()
         sinks[order[1]].publish(make_frame())
-        assert current, "the other still needs it"
+        assert current, "the other sender still needs it"
         sinks[order[1]].close()
         assert not current
     for call in ("createOpenGL", "closeOpenGL"):
         assert len(stand_in_spout.named(f"SpoutSender.{call}")) == 2
 
 
-def test_spout_that_cannot_make_a_context_says_so(stand_in_spout, make_stage) -> None:
+def test_spout_without_a_context_is_a_clear_error(stand_in_spout, make_stage) -> None:
     spout_answers(stand_in_spout)
     stand_in_spout.answers["wglGetCurrentContext"] = lambda: None
     stand_in_spout.answers["SpoutSender.createOpenGL"] = lambda: False
@@ -381,12 +379,12 @@ def test_spout_fails_when_three_pictures_in_a_row_are_refused(stand_in_spout, ma
     assert sink.status().frames == 1
 
 
-def test_a_library_that_is_there_but_broken_makes_its_sink_unavailable_with_the_reason(
+def test_a_broken_library_makes_its_sink_unavailable_with_the_reason(
     stand_in_syphon, stand_in_spout, make_stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for kind, sink, module in (("syphon", SyphonSink(""), "syphon"), ("spout", SpoutSink(""), "SpoutGL")):
         monkeypatch.setattr("engine.sinks.registry.PLATFORM", KINDS[kind].platform)
-        monkeypatch.setitem(sys.modules, module, None)  # what an import that fails leaves to be seen
+        monkeypatch.setitem(sys.modules, module, None)  # makes the import fail
         with pytest.raises(SinkUnavailableError, match=rf"^{kind}: unavailable \(ModuleNotFoundError: .*{module}"):
             sink.start(make_stage())
         sink.close()

@@ -41,7 +41,7 @@ def playable(path: Path, **streams: int) -> list:
 def sound(path: Path) -> tuple[float, np.ndarray, int]:
     """(time of the first sample, samples (channels, frames), rate)"""
     with av.open(str(path)) as movie:
-        as_float = av.AudioResampler(format="fltp")  # PCM comes as whole numbers
+        as_float = av.AudioResampler(format="fltp")  # PCM is decoded as integers
         blocks = [block for raw in movie.decode(audio=0) for block in as_float.resample(raw)]
     return float(blocks[0].time), np.concatenate([b.to_ndarray() for b in blocks], axis=1), blocks[0].sample_rate
 
@@ -58,7 +58,7 @@ def pitch_hz(path: Path) -> float:
 
 
 def blocks_of(samples: np.ndarray, fps: float = 30) -> Callable[[int], AudioBlock]:
-    """The sound of frame n: what is heard while it is shown."""
+    """The sound of frame n, heard while it is shown."""
 
     def block(index: int) -> AudioBlock:
         first, last = round(index * RATE_HZ / fps), round((index + 1) * RATE_HZ / fps)
@@ -103,7 +103,7 @@ def test_offline_every_frame_is_there_at_its_time_with_its_sound(
     ("name", "codec", "colours"),  # colours: BT.709 in video range; BT.601 in full range
     [("a.mp4", "h264", (1, 1)), ("a.mov", "prores", (1, 1)), ("a.avi", "mjpeg", (5, 2))],
 )
-def test_the_f_card_comes_back_upright_in_its_colours(
+def test_the_f_card_is_recorded_upright_in_its_colours(
     make_stage, make_frame, f_card, tmp_path: Path, name: str, codec: str, colours: tuple[int, int]
 ) -> None:
     card = f_card(320, 240)
@@ -166,14 +166,14 @@ def test_without_sound_the_movie_is_silent(make_stage, make_frame, tmp_path: Pat
 
 
 def as_wanted(wanted: Path) -> Path:
-    """A claim for a pipe, which exists already."""
+    """The `claim` for a pipe, which exists already."""
     return wanted
 
 
-def test_live_pictures_are_dropped_when_the_disk_holds_and_sound_and_times_stay_right(
+def test_live_a_stalled_disk_drops_pictures_but_sound_and_times_stay_correct(
     make_stage, make_frame, tone, tmp_path: Path, require, wait_for
 ) -> None:
-    """The file is a pipe that nobody reads yet: the encoder's thread waits for it while frames keep coming."""
+    """The file is a pipe without a reader: the encoder's thread blocks while frames keep coming."""
     require(hasattr(os, "mkfifo"), "named pipes (not on Windows)")
     pipe, path = tmp_path / "pipe.mp4", tmp_path / "read.mp4"
     os.mkfifo(pipe)
@@ -188,7 +188,7 @@ def test_live_pictures_are_dropped_when_the_disk_holds_and_sound_and_times_stay_
     for index in range(60):
         add(index)
     assert recording.dropped == 56
-    assert reads == [0, 1, 2, 3], "a picture that is dropped is not even read back"
+    assert reads == [0, 1, 2, 3], "a dropped picture is not read back"
 
     reader = threading.Thread(target=lambda: path.write_bytes(pipe.read_bytes()))
     reader.start()
@@ -216,16 +216,16 @@ def test_live_a_recording_that_cannot_be_written_for_a_minute_fails_without_wait
     with pytest.raises(SinkError, match="nothing could be written for 61 s"):
         recording.add(make_frame(3, time_s=61.0))
     recording.close()
-    pipe.read_bytes()  # lets the thread go
+    pipe.read_bytes()  # unblocks the thread
 
 
-def test_what_exists_is_never_overwritten(make_stage, make_frame, tmp_path: Path) -> None:
+def test_existing_files_are_never_overwritten(make_stage, make_frame, tmp_path: Path) -> None:
     path = tmp_path / "take.mp4"
     path.write_bytes(b"precious")
     for number in (2, 3):
         sink = record_offline(path, make_stage(is_offline=True), [make_frame(0)])
         assert len(pictures(tmp_path / f"take {number}.mp4")) == 1
-        assert f"take {number}.mp4 ({path} was there already)" in sink.status().detail
+        assert f"take {number}.mp4 ({path} already existed)" in sink.status().detail
     assert path.read_bytes() == b"precious"
 
 
@@ -242,9 +242,9 @@ def test_without_a_name_the_file_is_dated_and_lies_in_the_record_folder(make_sta
 
 @pytest.mark.parametrize(
     ("name", "complaint"),
-    [("a.mkv", "'a.mkv' must end in .mp4 or .mov or .avi"), ("file/a.mp4", "cannot make the folder .*file: ")],
+    [("a.mkv", "'a.mkv' must end in .mp4 or .mov or .avi"), ("file/a.mp4", "cannot create the folder .*file: ")],
 )
-def test_a_file_that_cannot_be_is_refused_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
+def test_an_impossible_file_is_an_error_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
     (tmp_path / "file").touch()
     sink = RecordSink(str(tmp_path / name))
     with pytest.raises(SinkError, match=complaint):
@@ -253,14 +253,14 @@ def test_a_file_that_cannot_be_is_refused_at_start(make_stage, tmp_path: Path, n
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_a_folder_that_is_missing_is_made(make_stage, make_frame, tmp_path: Path) -> None:
+def test_a_missing_folder_is_created(make_stage, make_frame, tmp_path: Path) -> None:
     path = tmp_path / "tour" / "paris" / "a.mp4"
     record_offline(path, make_stage(is_offline=True), [make_frame(0)])
     assert len(pictures(path)) == 1
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder that is somebody's working folder")
-def test_in_a_working_folder_that_is_gone_only_a_whole_path_is_recorded_to(
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a process's current folder")
+def test_in_a_deleted_current_folder_only_an_absolute_path_can_be_recorded_to(
     make_stage, make_frame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = tmp_path / "gone"
@@ -271,7 +271,7 @@ def test_in_a_working_folder_that_is_gone_only_a_whole_path_is_recorded_to(
     record_offline(tmp_path / "a.mp4", stage, [make_frame()])
     assert len(pictures(tmp_path / "a.mp4")) == 1
     for name in ("a.mp4", ""):
-        with pytest.raises(SinkError, match="is relative to the working folder, which is gone; give an absolute"):
+        with pytest.raises(SinkError, match="is relative to the current folder, which was deleted; give an absolute"):
             RecordSink(name).start(stage, may_wait=True)
 
 
@@ -284,7 +284,7 @@ def written_mb(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
 
 
-def test_a_new_size_goes_on_in_a_second_file(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+def test_a_new_size_continues_in_a_second_file(make_stage, make_frame, f_card, tmp_path: Path) -> None:
     frames = [make_frame(n) for n in range(5)] + [make_frame(n, f_card(80, 40)) for n in range(5, 8)]
     sink = record_offline(tmp_path / "a.mp4", make_stage(is_offline=True), frames)
     first, second = pictures(tmp_path / "a.mp4"), pictures(tmp_path / "a 2.mp4")
@@ -369,10 +369,10 @@ def boxes_of(path: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
-def test_a_finished_movie_is_a_plain_one_with_its_index_in_front(
+def test_a_finished_movie_is_unfragmented_with_its_index_in_front(
     make_stage, make_frame, tmp_path: Path, name: str
 ) -> None:
-    """For editing programs, and for browsers, which play while they download."""
+    """Editing programs need that, and browsers that play during the download."""
     path = tmp_path / name
     record_offline(path, make_stage(fps=30.0, is_offline=True), (make_frame(n, time_s=n / 30) for n in range(60)))
     boxes = boxes_of(path)
@@ -406,15 +406,15 @@ def test_moving_the_index_to_the_front_changes_no_picture_and_no_sound(
     assert heard[0][0] == heard[1][0] and np.array_equal(heard[0][1], heard[1][1])
 
 
-def test_a_recording_whose_index_cannot_be_moved_is_kept_as_it_was(make_stage, make_frame, tmp_path: Path) -> None:
+def test_a_recording_whose_index_cannot_be_moved_is_unchanged(make_stage, make_frame, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     partial_path(path).mkdir()  # in the way of its copy
     sink = record_offline(path, make_stage(is_offline=True), (make_frame(n) for n in range(30)))
-    assert sink.status().detail.endswith("; its index stays at the end: Is a directory")
+    assert sink.status().detail.endswith("; its index was not moved to the front: Is a directory")
     assert len(pictures(path)) == 30
     partial_path(path).rmdir()
     before = path.read_bytes()
-    assert index_in_front.put_index_in_front(path, lambda: False) == "there was no time to move it"
+    assert index_in_front.put_index_in_front(path, lambda: False) == "not enough time"
     assert path.read_bytes() == before
     for _ in range(2):  # idempotent
         assert index_in_front.put_index_in_front(path) == ""
@@ -424,7 +424,7 @@ def test_a_recording_whose_index_cannot_be_moved_is_kept_as_it_was(make_stage, m
 
 
 def test_an_index_beyond_32_bits_has_offsets_of_64(make_stage, make_frame, tmp_path: Path) -> None:
-    """The index of a file that only the move makes larger than 4 GiB."""
+    """The index of a file that exceeds 4 GiB only after the move."""
     path = tmp_path / "a.mp4"
     record_offline(path, make_stage(is_offline=True), (make_frame(n) for n in range(3)))
     index = path.read_bytes()
@@ -440,10 +440,10 @@ def test_an_index_beyond_32_bits_has_offsets_of_64(make_stage, make_frame, tmp_p
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.avi"])
-def test_a_film_is_the_same_bytes_on_any_number_of_cores(
+def test_an_offline_movie_has_the_same_bytes_on_any_number_of_cores(
     make_stage, make_frame, tmp_path: Path, require, name: str
 ) -> None:
-    """Encoders choose their number of threads by the machine, and x264's output depends on it."""
+    """By default encoders choose their number of threads, and x264's output depends on it."""
     require(hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1, "two cores to choose from (Linux)")
     grain = np.random.default_rng(5).integers(0, 255, (45, 80, 4), np.uint8).repeat(4, 0).repeat(4, 1)
     cores = sorted(os.sched_getaffinity(0))
@@ -460,8 +460,8 @@ def test_a_film_is_the_same_bytes_on_any_number_of_cores(
     assert made[0] == made[1]
 
 
-def test_a_picture_that_is_missing_in_an_avi_is_shown_longer(make_stage, make_frame, f_card, tmp_path: Path) -> None:
-    """Its rate is constant: live pictures at 0, 1 and 4 thirtieths stay there."""
+def test_in_an_avi_a_missing_picture_extends_the_previous_one(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+    """An AVI has a constant rate: live pictures at 0, 1 and 4 thirtieths keep their times."""
     path = tmp_path / "a.avi"
     sink = RecordSink(str(path))
     sink.start(make_stage(width=64, height=48, sample_rate_hz=0, audio_channels=0), may_wait=True)
@@ -497,7 +497,7 @@ print([(s.kind, s.state) for s in sinks.status()], sinks.status()[1].frames)
 """
 
 
-def test_a_full_disk_is_reported_the_rest_goes_on_and_the_file_so_far_plays(tmp_path: Path, require) -> None:
+def test_a_full_disk_is_reported_others_continue_and_the_file_plays_up_to_there(tmp_path: Path, require) -> None:
     require(sys.platform == "linux", "a limit of file size (Linux)")
     path = tmp_path / "a.mp4"
     done = subprocess.run(

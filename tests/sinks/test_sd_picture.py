@@ -1,4 +1,4 @@
-"""The picture of Stable Diffusion beside the main one, with its own sinks and size."""
+"""Stable Diffusion's picture as an extra picture with its own sinks and size."""
 
 import ctypes
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def sinks(make_stage: Callable[..., Stage], clock: SteppedClock, reports: Callab
 
 
 def shown(pixels: np.ndarray | int, size: tuple[int, int] = SD_PX, drawn: list[int] | None = None) -> ShownPicture:
-    """These pixels, or one level; `drawn` gets an entry for every texture that is asked for."""
+    """These pixels, or one level; `drawn` gets an entry for every requested texture."""
     if isinstance(pixels, int):
         level, pixels = pixels, np.full((size[1], size[0], 4), 255, np.uint8)
         pixels[..., :3] = level
@@ -66,7 +66,7 @@ def seen_in(name: str) -> np.ndarray:
         reader.close()
 
 
-def test_a_texture_brings_the_second_one_along_under_a_name_of_its_own(sinks: SinkSet, make_frame) -> None:
+def test_a_texture_starts_a_second_one_for_sd_under_its_own_name(sinks: SinkSet, make_frame) -> None:
     sinks.start(SinkSpec(kind="shared"))
     sinks.start(SinkSpec(kind="shared", argument="left"))
     assert names(sinks) == [
@@ -83,12 +83,12 @@ def test_a_texture_brings_the_second_one_along_under_a_name_of_its_own(sinks: Si
 
 
 @pytest.mark.parametrize("kind", ["record", "snapshot", "null"])
-def test_other_kinds_do_not(sinks: SinkSet, kind: str) -> None:
+def test_other_kinds_start_no_second_sink(sinks: SinkSet, kind: str) -> None:
     sinks.start(SinkSpec(kind=kind))
     assert [picture for _, picture, _ in names(sinks)] == ["main"]
 
 
-def test_textures_that_run_already_get_theirs_when_the_run_gets_a_model(make_stage, clock, reports, make_frame) -> None:
+def test_running_textures_get_an_sd_texture_when_a_model_is_added(make_stage, clock, reports, make_frame) -> None:
     sinks = SinkSet(make_stage(), clock, reports)
     for spec in ("shared", "null"):
         sinks.start(SinkSpec.parse(spec))
@@ -102,7 +102,7 @@ def test_textures_that_run_already_get_theirs_when_the_run_gets_a_model(make_sta
     sinks.close()
 
 
-def test_asked_for_by_name_it_runs_by_itself(sinks: SinkSet) -> None:
+def test_an_sd_sink_started_by_name_is_independent(sinks: SinkSet) -> None:
     for order in (("shared", "sd:shared"), ("sd:shared", "shared"), ("shared", "sd:shared=Multiverse SD")):
         for spec in order:
             sinks.start(SinkSpec.parse(spec))
@@ -113,7 +113,7 @@ def test_asked_for_by_name_it_runs_by_itself(sinks: SinkSet) -> None:
     assert sinks.status() == ()
 
 
-def test_it_goes_with_the_texture_that_brought_it_or_before_it(sinks: SinkSet) -> None:
+def test_an_sd_texture_stops_with_its_main_texture_or_before(sinks: SinkSet) -> None:
     for spec in ("shared", "shared=left"):
         sinks.start(SinkSpec.parse(spec))
     assert sinks.stop("sd:shared", "left SD") == 1
@@ -124,7 +124,7 @@ def test_it_goes_with_the_texture_that_brought_it_or_before_it(sinks: SinkSet) -
     assert [name for _, _, name in names(sinks)] == ["Multiverse", "Multiverse SD"]
 
 
-def test_a_name_that_is_taken_is_told_and_the_main_texture_runs(sinks: SinkSet, reports) -> None:
+def test_a_name_in_use_is_reported_and_the_main_texture_runs(sinks: SinkSet, reports) -> None:
     sinks.start(SinkSpec.parse("shared=Multiverse SD"))
     sinks.start(SinkSpec.parse("shared"))
     assert [(picture, name) for _, picture, name in names(sinks)] == [
@@ -133,14 +133,14 @@ def test_a_name_that_is_taken_is_told_and_the_main_texture_runs(sinks: SinkSet, 
         ("main", "Multiverse"),
     ]
     assert [key for key, _ in reports.lines] == ["sink.sd:shared"]
-    assert "Multiverse SD runs already" in reports.lines[0][1]
+    assert "Multiverse SD is already running" in reports.lines[0][1]
 
 
-def test_sinks_that_came_along_do_not_count_towards_the_limit(sinks: SinkSet) -> None:
+def test_extra_sinks_do_not_count_towards_the_limit(sinks: SinkSet) -> None:
     for number in range(MAX_SINKS):
         sinks.start(SinkSpec(kind="shared", argument=str(number)))
     assert len(sinks.status()) == 2 * MAX_SINKS
-    with pytest.raises(SinkError, match=r"^sd:null: 16 sinks run already"):
+    with pytest.raises(SinkError, match=r"^sd:null: 16 sinks are running"):
         sinks.start(SinkSpec.parse("sd:null"))
 
 
@@ -181,7 +181,7 @@ class Failing(NullSink):
         raise ZeroDivisionError("by zero")
 
 
-def test_one_that_fails_is_tried_again_while_the_main_picture_goes_out(
+def test_a_failed_sd_sink_is_retried_while_the_main_picture_is_published(
     sinks: SinkSet, make_frame, clock: SteppedClock, reports, caplog
 ) -> None:
     for spec in ("null", "sd:null", "shared"):
@@ -206,7 +206,7 @@ def test_one_that_fails_is_tried_again_while_the_main_picture_goes_out(
     assert [(name, picture) for name, picture, _ in names(sinks)][1] == ("null", "sd")
 
 
-def test_a_picture_that_cannot_be_read_costs_the_main_one_nothing(sinks: SinkSet, make_frame, tmp_path) -> None:
+def test_an_unreadable_sd_picture_does_not_affect_the_main_one(sinks: SinkSet, make_frame, tmp_path) -> None:
     for spec in (f"record={tmp_path / 'a.mp4'}", "shared"):
         sinks.start(SinkSpec.parse(spec), may_wait=True)
 
@@ -222,7 +222,7 @@ def test_a_picture_that_cannot_be_read_costs_the_main_one_nothing(sinks: SinkSet
     assert states[("shared", "sd")] == ("failed", 0)
 
 
-def test_one_that_cannot_start_with_its_texture_is_tried_again(
+def test_an_sd_texture_that_cannot_start_is_retried(
     sinks: SinkSet, clock: SteppedClock, make_frame, reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = FrameRing.create
@@ -336,7 +336,7 @@ def rgb_frame(card: np.ndarray) -> VideoFrame:
 
 
 @pytest.mark.parametrize("kind", ["shared", "record", "snapshot"])
-def test_every_kind_that_takes_pixels_has_it_upright(
+def test_every_kind_with_pixels_gets_it_upright(
     renderer: Renderer, card: np.ndarray, kind: str, make_stage, clock, reports, make_frame, tmp_path: Path
 ) -> None:
     stage = make_stage(is_offline=True)
@@ -359,10 +359,10 @@ def test_every_kind_that_takes_pixels_has_it_upright(
 
 
 @pytest.mark.parametrize("kind", ["syphon", "spout"])
-def test_every_kind_that_takes_textures_has_it_upright(
+def test_every_kind_with_textures_gets_it_upright(
     request: pytest.FixtureRequest, require, card: np.ndarray, kind: str, make_stage, clock, reports, make_frame
 ) -> None:
-    """On fakes, but the texture is read by GL and flipped by the rules of their sources."""
+    """With fakes, but the texture is read by GL and flipped according to the libraries' source code."""
     library = request.getfixturevalue(f"stand_in_{kind}")
     try:
         renderer = open_renderer("gl", 64, 48)

@@ -82,7 +82,7 @@ def test_a_foreign_program_sees_the_picture_upright_follows_sizes_and_leaves_the
     assert foreign.look() == "nothing"
     sinks = SinkSet(make_stage(), SteppedClock(), reports)
     sinks.start(SinkSpec(kind="shared", argument="Bühne links"))
-    assert foreign.look() == "nothing", "the ring is there, but no picture yet"
+    assert foreign.look() == "nothing", "the ring exists, but no picture yet"
     card = f_card(64, 48)
     shows(sinks, 0, card)
     assert foreign.look() == "same"
@@ -93,18 +93,18 @@ def test_a_foreign_program_sees_the_picture_upright_follows_sizes_and_leaves_the
     shows(sinks, 1, wide)
 
     sinks.close()
-    assert foreign.look() == "same", "the engine is gone; its last picture stays"
+    assert foreign.look() == "same", "the engine ended; its last picture stays"
     again = SinkSet(make_stage(), SteppedClock(), reports)
     again.start(SinkSpec(kind="shared", argument="Bühne links"))
     shows(again, 0, card)
 
     assert foreign.end() == ""
     ring = find_ring("Bühne links", system_folder())
-    assert ring is not None and ring.is_live, "the reader's end took the memory away"
+    assert ring is not None and ring.is_live, "the reader's exit removed the memory"
     again.close()
 
 
-def test_a_torn_picture_is_not_given_out(make_stage, make_frame, reports) -> None:
+def test_a_torn_picture_is_not_returned(make_stage, make_frame, reports) -> None:
     from engine.sinks.shared_reader import SharedReader
 
     sinks = SinkSet(make_stage(), SteppedClock(), reports)
@@ -114,7 +114,7 @@ def test_a_torn_picture_is_not_given_out(make_stage, make_frame, reports) -> Non
     whole = reader.latest()
     sinks.publish(make_frame(1))
     ring = sinks._places[0].sink._ring
-    for word in (0, 1):  # begin, end: as while frame 5 is written over frame 2
+    for word in (0, 1):  # begin, end: as while frame 5 overwrites frame 2
         ring._block.slots[2][0][word] = 5
         assert reader.latest() is whole
         ring._block.slots[2][0][word] = 2
@@ -134,7 +134,7 @@ def test_the_reader_is_at_most_60_lines_and_needs_numpy_only() -> None:
     assert imported - sys.stdlib_module_names == {"numpy"}
 
 
-def test_a_new_rate_alone_is_told_to_readers_in_the_same_memory(make_stage, reports) -> None:
+def test_a_new_rate_alone_reaches_readers_in_the_same_memory(make_stage, reports) -> None:
     sinks = SinkSet(make_stage(), SteppedClock(), reports)
     sinks.start(SinkSpec(kind="shared", argument="rated"))
     reader = FrameRing.open("rated")
@@ -154,7 +154,7 @@ sys.stdin.read()
 """
 
 
-def test_another_engine_that_publishes_the_same_name_is_told(make_stage, reports) -> None:
+def test_another_engine_with_the_same_name_is_reported(make_stage, reports) -> None:
     sinks = SinkSet(make_stage(), SteppedClock(), reports)
     command = [sys.executable, "-c", PUBLISHER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=READER.parents[2]) as other:
@@ -165,12 +165,12 @@ def test_another_engine_that_publishes_the_same_name_is_told(make_stage, reports
     assert reports.lines == [
         (
             "sink.shared",
-            f"shared: another engine (process {other.pid}) publishes 'Multiverse twice' too; readers take the newer; "
-            "give another name with --sink shared=NAME",
+            f"shared: another engine (process {other.pid}) also publishes 'Multiverse twice'; readers use the newer "
+            "one; choose another name with --sink shared=NAME",
         )
     ]
     again = SinkSet(make_stage(), SteppedClock(), reports)
     again.start(SinkSpec(kind="shared", argument="Multiverse twice"))
-    assert len(reports.lines) == 1, "the other one is gone, and this process' own ring is no other engine's"
+    assert len(reports.lines) == 1, "the other engine ended, and our own ring does not count"
     again.close()
     sinks.close()

@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Fragile(NullSink):
-    """A sink that fails where its instructions say so."""
+    """A sink that fails in the methods that the test selects."""
 
     kind = "fragile"
     fails_in: ClassVar[set[str]] = set()
@@ -93,13 +93,13 @@ def test_several_run_at_once_each_with_its_own_name(sinks: SinkSet, make_frame, 
 
 def test_the_same_name_twice_is_refused(sinks: SinkSet) -> None:
     sinks.start(SinkSpec.parse("shared=one"))
-    with pytest.raises(SinkError, match="shared: one runs already"):
+    with pytest.raises(SinkError, match="shared: one is already running"):
         sinks.start(SinkSpec.parse("shared=one"))
-    with pytest.raises(SinkError, match="no such kind"):
+    with pytest.raises(SinkError, match="unknown kind"):
         sinks.start(SinkSpec(kind="hologram"))
 
 
-def test_stopping_takes_one_by_its_name_or_all_of_a_kind(sinks: SinkSet, make_frame, tmp_path: Path) -> None:
+def test_stop_ends_one_sink_by_name_or_all_of_a_kind(sinks: SinkSet, make_frame, tmp_path: Path) -> None:
     for spec in ("shared=one", "shared=two", "null=x", "null=y"):
         sinks.start(SinkSpec.parse(spec))
     assert sinks.stop("shared", "two") == 1
@@ -117,7 +117,7 @@ def test_a_sink_that_cannot_start_is_closed_and_not_kept(sinks: SinkSet, fragile
 
 
 @pytest.mark.parametrize("place", ["publish", "pump", "set_format"])
-def test_one_that_fails_is_closed_and_reported_while_the_rest_go_on(
+def test_a_failed_sink_is_closed_and_reported_while_others_continue(
     sinks: SinkSet, fragile: type[Fragile], make_frame, make_stage, reports, place: str
 ) -> None:
     sinks.start(SinkSpec(kind="fragile"))
@@ -135,7 +135,7 @@ def test_one_that_fails_is_closed_and_reported_while_the_rest_go_on(
     fragile.fails_in = set()
 
 
-def test_it_is_tried_again_at_growing_intervals_and_counts_on_when_it_works(
+def test_a_failed_sink_is_retried_with_growing_delays_and_keeps_its_counts(
     sinks: SinkSet, fragile: type[Fragile], clock: SteppedClock, make_frame, reports
 ) -> None:
     sinks.start(SinkSpec(kind="fragile"))
@@ -159,7 +159,7 @@ def test_it_is_tried_again_at_growing_intervals_and_counts_on_when_it_works(
     assert sinks.status()[0].frames == 2
 
 
-def test_after_half_a_minute_of_working_the_first_interval_is_short_again(
+def test_after_half_a_minute_of_success_the_retry_delay_is_reset(
     sinks: SinkSet, fragile: type[Fragile], clock: SteppedClock, make_frame
 ) -> None:
     sinks.start(SinkSpec(kind="fragile"))
@@ -175,7 +175,7 @@ def test_after_half_a_minute_of_working_the_first_interval_is_short_again(
     assert "next try in 0.5 s" in sinks.status()[0].detail
 
 
-def test_an_unforeseen_error_is_logged_once_with_its_traceback(
+def test_an_unexpected_error_is_logged_once_with_its_traceback(
     sinks: SinkSet, fragile: type[Fragile], clock: SteppedClock, make_frame, reports, caplog
 ) -> None:
     sinks.start(SinkSpec(kind="fragile"))
@@ -190,7 +190,7 @@ def test_an_unforeseen_error_is_logged_once_with_its_traceback(
     fragile.fails_in = set()
 
 
-def test_offline_a_failed_sink_is_not_tried_again_and_stays_failed(
+def test_offline_a_failed_sink_is_not_retried(
     make_stage, fragile: type[Fragile], clock: SteppedClock, make_frame, reports
 ) -> None:
     sinks = SinkSet(make_stage(is_offline=True), clock, reports)
@@ -205,7 +205,7 @@ def test_offline_a_failed_sink_is_not_tried_again_and_stays_failed(
     assert sinks.status()[0].detail == "fragile: broken"
 
 
-def test_a_stopped_recording_finishes_beside_the_show_and_then_leaves_the_list(
+def test_a_stopped_recording_finishes_in_the_background_and_leaves_the_list(
     sinks: SinkSet, make_frame, tmp_path: Path, wait_for
 ) -> None:
     path = tmp_path / "a.mp4"
@@ -248,7 +248,7 @@ def test_after_the_end_the_status_tells_how_each_ended(make_stage, clock, report
 
 
 class Lasting(Fragile):
-    """A sink with data to write until its instructions say otherwise; never closed before that."""
+    """A sink that has data to write until the test ends it; must not be closed before."""
 
     def drain(self) -> bool:
         return type(self).drains(self)
@@ -269,7 +269,7 @@ class Watch(SteppedClock):
             super().sleep_until(due_s)
 
 
-def test_at_the_end_of_a_show_what_hangs_is_given_up_and_a_recording_beside_it_is_whole(
+def test_at_shutdown_a_hanging_sink_is_abandoned_and_a_recording_is_completed(
     make_stage, clock, reports, make_frame, fragile: type[Fragile], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.mp4"
@@ -290,12 +290,12 @@ def test_at_the_end_of_a_show_what_hangs_is_given_up_and_a_recording_beside_it_i
     sinks.close()
     assert MAX_END_S < stopwatch.now_s() < MAX_END_S + 0.1
     assert [(each.kind, each.state) for each in sinks.status()] == [("fragile", "failed")] * 3 + [("record", "ended")]
-    assert sinks.status()[0].detail == "fragile: b is not finished after 4 s; is the disk there?"
+    assert sinks.status()[0].detail == "fragile: b not finished after 4 s; is the disk connected?"
     with av.open(str(path)) as movie:
         assert sum(1 for _ in movie.decode(video=0)) == 10
 
 
-def test_what_hung_while_other_parts_were_closed_is_not_waited_for_again(
+def test_a_sink_that_hung_since_the_end_request_is_not_waited_for_again(
     make_stage, clock, reports, fragile: type[Fragile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopwatch = SteppedClock()
@@ -314,7 +314,7 @@ def test_what_hung_while_other_parts_were_closed_is_not_waited_for_again(
     [(10.0, 10.0, "ended"), (5.0, 7.0, "failed"), (1000.0, 60.0, "failed")],
     ids=["until it is whole", "until it stands still", "for a minute"],
 )
-def test_at_the_end_of_a_show_a_file_that_is_still_written_is_waited_for(
+def test_at_shutdown_a_file_still_being_written_is_waited_for(
     make_stage,
     clock,
     reports,
@@ -341,7 +341,7 @@ def test_at_the_end_of_a_show_a_file_that_is_still_written_is_waited_for(
     assert stopwatch.now_s() == pytest.approx(ends_s, abs=0.1)
 
 
-def test_after_the_end_the_status_tells_of_those_that_were_stopped_too(
+def test_after_the_end_the_status_includes_stopped_sinks(
     sinks: SinkSet, fragile: type[Fragile], make_frame, tmp_path: Path, wait_for
 ) -> None:
     sinks.start(SinkSpec(kind="null"))
@@ -361,7 +361,7 @@ def test_after_the_end_the_status_tells_of_those_that_were_stopped_too(
     sinks.publish(make_frame())
     sinks.stop("fragile")
     sinks.take_snapshot(str(tmp_path / "c.png"))
-    sinks.publish(make_frame())  # still being written when the end comes
+    sinks.publish(make_frame())  # still being written at the end
     sinks.close()
     ended = sinks.status()
     assert sorted((s.kind, s.state, s.frames) for s in ended) == [
@@ -374,7 +374,7 @@ def test_after_the_end_the_status_tells_of_those_that_were_stopped_too(
     assert [s.detail for s in ended if s.kind == "fragile"] == ["fragile: ZeroDivisionError: by zero"]
 
 
-def test_of_the_stopped_ones_the_latest_are_remembered(sinks: SinkSet) -> None:
+def test_only_the_latest_stopped_sinks_are_remembered(sinks: SinkSet) -> None:
     for number in range(MAX_ENDED + 3):
         sinks.start(SinkSpec(kind="null", argument=str(number)))
         sinks.stop("null")
@@ -412,7 +412,7 @@ def test_a_snapshot_under_a_new_name_takes_one_picture_and_leaves_nothing_runnin
 def test_the_number_of_sinks_is_limited(sinks: SinkSet) -> None:
     for number in range(MAX_SINKS):
         sinks.start(SinkSpec(kind="null", argument=str(number)))
-    with pytest.raises(SinkError, match=r"^null: 16 sinks run already, .*; stop one first$"):
+    with pytest.raises(SinkError, match=r"^null: 16 sinks are running, .*; stop one first$"):
         sinks.start(SinkSpec(kind="null", argument="one more"))
     sinks.stop("null", "0")
     sinks.start(SinkSpec(kind="null", argument="one more"))
@@ -420,14 +420,14 @@ def test_the_number_of_sinks_is_limited(sinks: SinkSet) -> None:
 
 
 @pytest.mark.parametrize("spec", ["record=nowhere/a.mp4", "snapshot=nowhere/a.png"])
-def test_before_a_show_a_file_that_cannot_be_ends_the_start_and_during_it_is_reported_later(
+def test_an_impossible_file_fails_the_start_before_a_show_and_is_reported_later_during_it(
     make_stage, clock: SteppedClock, reports, make_frame, wait_for, monkeypatch, tmp_path: Path, spec: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "nowhere").touch()  # where the folder should be
+    (tmp_path / "nowhere").touch()  # in place of the folder
     for is_offline in (False, True):
         sinks = SinkSet(make_stage(is_offline=is_offline), clock, reports)
-        with pytest.raises(SinkError, match=r"cannot make the folder .*nowhere"):
+        with pytest.raises(SinkError, match=r"cannot create the folder .*nowhere"):
             sinks.start(SinkSpec.parse(spec), may_wait=not is_offline)
         assert sinks.status() == () and reports.lines == []
         sinks.close()
@@ -441,7 +441,7 @@ def test_before_a_show_a_file_that_cannot_be_ends_the_start_and_during_it_is_rep
         return bool(reports.lines)
 
     wait_for(is_reported, "the report")
-    assert "cannot make the folder" in reports.lines[0][1]
+    assert "cannot create the folder" in reports.lines[0][1]
     assert [status.state for status in sinks.status()] == ["retrying"]
     (tmp_path / "nowhere").unlink()
     clock.advance(1)

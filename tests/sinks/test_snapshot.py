@@ -16,7 +16,7 @@ def png(path: Path) -> np.ndarray:
 
 
 def run(argument: str | Path, stage, frames, takes: tuple[int, ...] = ()) -> SnapshotSink:
-    """Publish the frames; a picture is asked for before each frame whose number is in `takes`."""
+    """Publish the frames; `take()` is called before each frame whose number is in `takes`."""
     sink = SnapshotSink(str(argument))
     sink.start(stage)
     for frame in frames:
@@ -31,7 +31,7 @@ def shade(index: int) -> np.ndarray:
     return np.full((48, 64, 4), [index, 0, 0, 255], np.uint8)
 
 
-def test_the_f_card_comes_back_upright_and_exact(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+def test_the_f_card_is_saved_upright_and_exact(make_stage, make_frame, f_card, tmp_path: Path) -> None:
     card = f_card()
     run(tmp_path / "card.png", make_stage(), [make_frame(0, card)])
     assert np.array_equal(png(tmp_path / "card.png"), card[..., :3])
@@ -54,7 +54,7 @@ def test_a_named_file_gets_each_take_instead_numbered_from_the_second(make_stage
     assert files == {"a.png": 2, "a 2.png": 5}
 
 
-def test_of_several_pictures_it_is_told_how_many_and_where(make_stage, make_frame, tmp_path: Path) -> None:
+def test_the_status_tells_how_many_pictures_were_written_and_where(make_stage, make_frame, tmp_path: Path) -> None:
     sink = run(tmp_path / "a.png", make_stage(), [make_frame(i, shade(i)) for i in range(3)], takes=(0, 1, 2))
     assert sink.status().detail == f"3 pictures in {tmp_path}, the latest a 3.png"
 
@@ -78,31 +78,33 @@ def test_a_time_gives_the_first_frame_at_or_after_it(make_stage, make_frame, tmp
     assert png(tmp_path / "a.png")[0, 0, 0] == 15
 
 
-def test_a_time_that_never_comes_is_an_error_at_the_end(make_stage, make_frame, tmp_path: Path) -> None:
+def test_a_time_after_the_end_is_an_error_at_the_end(make_stage, make_frame, tmp_path: Path) -> None:
     sink = SnapshotSink(f"{tmp_path / 'a.png'}@2.5")
     sink.start(make_stage())
     sink.publish(make_frame(30))
-    assert sink.status().detail == "waits for 2.5 s"
+    assert sink.status().detail == "waiting for 2.5 s"
     with pytest.raises(SinkError, match=r"ended at 1 s, before 2\.5 s"):
         sink.close()
     sink.close()
 
 
-def test_what_exists_is_never_overwritten_and_nothing_half_done_stays(make_stage, make_frame, tmp_path: Path) -> None:
+def test_existing_files_are_never_overwritten_and_no_partial_file_remains(
+    make_stage, make_frame, tmp_path: Path
+) -> None:
     (tmp_path / "a.png").write_bytes(b"precious")
     run(tmp_path / "a.png", make_stage(), [make_frame(0)])
     assert (tmp_path / "a.png").read_bytes() == b"precious"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a 2.png", "a.png"]
 
 
-def test_offline_no_take_is_lost_however_many_come_at_once(make_stage, make_frame, tmp_path: Path) -> None:
+def test_offline_no_take_is_lost_even_if_many_come_at_once(make_stage, make_frame, tmp_path: Path) -> None:
     frames = (make_frame(n, shade(n)) for n in range(3))
     sink = run(tmp_path / "a.png", make_stage(is_offline=True), frames, takes=(0,) * 9 + (1,) * 9)
     assert (sink.status().frames, sink.status().dropped) == (18, 0)
     assert len(list(tmp_path.iterdir())) == 18
 
 
-def test_a_folder_that_goes_away_is_an_error_not_a_silence(make_stage, make_frame, tmp_path: Path, wait_for) -> None:
+def test_a_removed_folder_is_an_error(make_stage, make_frame, tmp_path: Path, wait_for) -> None:
     folder = tmp_path / "usb stick"
     folder.mkdir()
     sink = SnapshotSink(str(folder / "a.png"))
@@ -115,9 +117,9 @@ def test_a_folder_that_goes_away_is_an_error_not_a_silence(make_stage, make_fram
 
 
 @pytest.mark.parametrize(
-    ("name", "complaint"), [("a.jpg", "must end in .png"), ("file/a.png", "cannot make the folder .*file")]
+    ("name", "complaint"), [("a.jpg", "must end in .png"), ("file/a.png", "cannot create the folder .*file")]
 )
-def test_a_file_that_cannot_be_is_refused_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
+def test_an_impossible_file_is_an_error_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
     (tmp_path / "file").touch()
     sink = SnapshotSink(str(tmp_path / name))
     with pytest.raises(SinkError, match=complaint):
@@ -125,7 +127,7 @@ def test_a_file_that_cannot_be_is_refused_at_start(make_stage, tmp_path: Path, n
     sink.close()
 
 
-def test_a_folder_that_is_missing_is_made(make_stage, make_frame, tmp_path: Path) -> None:
+def test_a_missing_folder_is_created(make_stage, make_frame, tmp_path: Path) -> None:
     path = tmp_path / "tour" / "a.png"
     sink = SnapshotSink(str(path))
     sink.start(make_stage(is_offline=True))
@@ -152,11 +154,11 @@ def test_colours_under_alpha_are_divided_by_it_for_png(tmp_path: Path) -> None:
         ("me@home.png@0", (Path("me@home.png"), 0.0)),
     ],
 )
-def test_the_time_is_what_follows_the_last_at(argument: str, expected: tuple[Path | None, float | None]) -> None:
+def test_the_time_follows_the_last_at_sign(argument: str, expected: tuple[Path | None, float | None]) -> None:
     assert split_argument(argument) == expected
 
 
 @pytest.mark.parametrize("argument", ["out.png@-1", "out.png@nan", "out.png@inf"])
-def test_a_time_that_is_none_is_refused(argument: str) -> None:
+def test_an_invalid_time_is_rejected(argument: str) -> None:
     with pytest.raises(SinkError, match="is not a time"):
         split_argument(argument)

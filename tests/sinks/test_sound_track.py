@@ -30,19 +30,19 @@ def test_live_the_track_begins_with_the_first_frame() -> None:
     assert track.place(block(1600), 5.0 + 1 / FPS).shape == (1600, 2)
 
 
-def test_offline_every_sample_is_taken_as_it_comes() -> None:
+def test_offline_every_sample_is_appended_unchanged() -> None:
     track = SoundTrack(sample_rate_hz=RATE_HZ, channels=2, is_offline=True)
     assert len(run(track, [block(1600), block(0), None, block(99_999)])) == 101_599
 
 
-def test_one_late_frame_is_no_reason_to_touch_the_sound() -> None:
+def test_one_late_frame_does_not_change_the_sound() -> None:
     track = live_track()
     blocks = [block(1600)] * 10 + [block(1600 + 9600)] + [block(0)] * 6 + [block(1600)] * 60
     assert len(run(track, blocks)) == 76 * 1600
     assert track.corrections == 0
 
 
-def test_a_device_that_was_away_leaves_silence_of_the_same_length() -> None:
+def test_a_disconnected_device_leaves_silence_of_the_same_length() -> None:
     track = live_track()
     blocks = [block(1600)] * 31 + [None] * 60 + [block(1600)] * 90
     sound = run(track, blocks)
@@ -54,18 +54,18 @@ def test_a_device_that_was_away_leaves_silence_of_the_same_length() -> None:
 
 
 @pytest.mark.parametrize("drift", [-0.02, 0.02])
-def test_a_sound_card_whose_clock_is_off_stays_within_a_tenth_of_a_second(drift: float) -> None:
+def test_a_drifting_sound_card_stays_within_a_tenth_of_a_second(drift: float) -> None:
     track = live_track()
     placed = 0
     for number in range(FPS * 60):
         placed += len(track.place(block(round(1600 * (1 + drift))), number / FPS))
         expected = number / FPS * RATE_HZ
-        # a tenth of a second, and what drifts by in the second of patience
+        # a tenth of a second, plus the drift within a second
         assert abs(placed - expected) <= (0.1 + 0.025) * RATE_HZ
     assert track.corrections > 3
 
 
-def test_mono_stays_mono_and_more_than_two_channels_lean_left_and_right_in_turn() -> None:
+def test_mono_stays_mono_and_more_than_two_channels_are_panned_alternately() -> None:
     assert live_track(channels=1).place(block(10, channels=1), 0).shape == (0, 1)
     one = np.eye(4, dtype=np.float32)  # channel n alone in row n
     mixed = stereo(one)

@@ -1,4 +1,4 @@
-"""Real frames in the order that damaged files delivered them in."""
+"""Real frames, in orders seen in damaged files."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -9,7 +9,7 @@ import pytest
 
 from engine.sources.awaited_pictures import MAX_EARLY, AwaitedPictures
 
-TICKS = 512  # of a picture, in the MP4 of `write_video`
+TICKS = 512  # per picture, in the MP4 from `write_video`
 
 Await = Callable[..., AwaitedPictures]
 
@@ -21,7 +21,7 @@ def lost() -> list[float]:
 
 @pytest.fixture
 def awaited(write_video: Callable[..., Path], lost: list[float]) -> Await:
-    """`awaited(*stamps)`: packets of these stamps, 30 a second, were sent."""
+    """`awaited(*stamps)`: after packets with these stamps, 30 a second, were sent."""
 
     def send(*stamps: int, **options: str) -> AwaitedPictures:
         with av.open(str(write_video(1, **{"codec": "libx264"} | options))) as container:
@@ -47,33 +47,31 @@ def taken(pictures: AwaitedPictures, *stamps: int) -> list[int]:
     return [frame.pts // TICKS for frame in shown]
 
 
-def test_of_a_clean_video_each_picture_is_shown_at_once(awaited: Await, lost: list[float]) -> None:
+def test_pictures_of_a_clean_video_are_shown_at_once(awaited: Await, lost: list[float]) -> None:
     pictures = awaited(0, 3, 1, 2, 4)
     for stamp in range(5):
         assert taken(pictures, stamp) == [stamp]
-    assert (pictures.rest(), lost) == ([], [])
+    assert (pictures.flush(), lost) == ([], [])
 
 
-def test_a_picture_that_comes_early_waits_for_those_before_it(awaited: Await, lost: list[float]) -> None:
+def test_an_early_picture_waits_for_those_before_it(awaited: Await, lost: list[float]) -> None:
     pictures = awaited(*range(6))
     assert taken(pictures, 0, 4, 5) == [0]
     assert taken(pictures, 1, 2, 3) == [1, 2, 3, 4, 5]
     assert lost == []
 
 
-def test_a_picture_that_does_not_come_in_time_is_lost_and_left_out_when_it_comes(
-    awaited: Await, lost: list[float]
-) -> None:
+def test_a_picture_too_late_counts_as_lost_and_is_dropped_on_arrival(awaited: Await, lost: list[float]) -> None:
     pictures = awaited(*range(10))
     early = list(range(2, 3 + MAX_EARLY))
     assert taken(pictures, 0, *early) == [0, *early]
     assert lost == [pytest.approx(1 / 30)]
     assert taken(pictures, 1, 7) == [7]
-    assert [len(pictures.stamps), len(pictures.rest()), len(lost)] == [2, 0, 3]
+    assert [len(pictures.stamps), len(pictures.flush()), len(lost)] == [2, 0, 3]
 
 
 @pytest.mark.parametrize("stamps", [(0, 1, 2, 50), (0, 1, 2, 2)])
-def test_where_time_stamps_cannot_be_trusted_every_picture_is_shown_as_it_comes(
+def test_with_unreliable_time_stamps_every_picture_is_shown_on_arrival(
     stamps: tuple[int, ...], awaited: Await, lost: list[float]
 ) -> None:
     pictures = awaited(*range(5))
@@ -81,7 +79,7 @@ def test_where_time_stamps_cannot_be_trusted_every_picture_is_shown_as_it_comes(
     assert not pictures.is_exact and lost == []
 
 
-def test_of_a_codec_that_hides_pictures_none_is_missed(awaited: Await, lost: list[float]) -> None:
+def test_hidden_pictures_of_a_codec_do_not_count_as_lost(awaited: Await, lost: list[float]) -> None:
     pictures = awaited(*range(5), codec="mpeg4")
     assert taken(pictures, 0, 4) == [0, 4]
-    assert (pictures.rest(), lost) == ([], [])
+    assert (pictures.flush(), lost) == ([], [])

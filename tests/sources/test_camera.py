@@ -1,4 +1,4 @@
-"""The camera loop is fed real containers that end, stall and come back: Motion JPEG through a pipe."""
+"""The camera loop with real containers that end, stall and resume: Motion JPEG through a pipe."""
 
 import os
 import threading
@@ -16,7 +16,7 @@ from engine.system.clock import SteppedClock
 
 
 class PipedCamera:
-    """A camera at the other end of a pipe; plugged in and out by the test."""
+    """A camera at the other end of a pipe, plugged and unplugged by the test."""
 
     def __init__(self):
         self.is_plugged = True
@@ -24,16 +24,16 @@ class PipedCamera:
 
     def open(self):
         if not self.is_plugged:
-            raise SourceError("camera piped: not found (cameras here: none)")
+            raise SourceError("camera piped: not found (available: none)")
         reading, writing = os.pipe()
         self._writer = os.fdopen(writing, "wb", buffering=0)
         self.send(1)
         self.send(1)
         try:
-            # FFmpeg reads ahead to probe a stream: here as little as possible.
+            # FFmpeg reads ahead to probe a stream; keep that minimal.
             return av.open(f"pipe:{reading}", format="mjpeg", options={"probesize": "32", "fpsprobesize": "0"})
         finally:
-            os.close(reading)  # FFmpeg has a copy
+            os.close(reading)  # FFmpeg has duplicated it
 
     def send(self, level):
         picture = np.full((32, 48, 3), level, np.uint8)
@@ -73,20 +73,18 @@ def level_of(frame):
     return None if frame is None else int(frame.pixels.mean() + 0.5)
 
 
-def test_the_newest_picture_wins(camera, device, wait_for):
+def test_the_newest_picture_is_shown(camera, device, wait_for):
     wait_for(camera.latest_frame, "the first picture")
     for level in range(10, 200, 10):
         device.send(level)
     device.send(200)
-    device.send(200)  # the parser hands a picture on when the next one starts
+    device.send(200)  # the parser emits a picture when the next one starts
     wait_for(lambda: level_of(camera.latest_frame()) == 200, "the newest picture")
     status = camera.status()
     assert (status.state, status.width, status.height) == ("playing", 48, 32)
 
 
-def test_an_unplugged_camera_is_lost_holds_for_two_seconds_and_returns_by_itself(
-    camera, device, clock, wait_for, reports
-):
+def test_an_unplugged_camera_holds_its_picture_for_two_seconds_and_reconnects(camera, device, clock, wait_for, reports):
     wait_for(camera.latest_frame, "the first picture")
     device.unplug()
     wait_for(lambda: camera.status().state == "lost", "the loss")
@@ -99,10 +97,10 @@ def test_an_unplugged_camera_is_lost_holds_for_two_seconds_and_returns_by_itself
     assert camera.status().state == "playing"
     assert camera.status().lost >= 2
     assert reports.keys.count("camera") == camera.status().lost
-    assert all("it is tried again" in line for _, line in reports.lines)
+    assert all("retrying" in line for _, line in reports.lines)
 
 
-def test_a_camera_that_falls_silent_shows_nothing_and_says_so(camera, clock, wait_for):
+def test_a_silent_camera_shows_nothing_and_reports_it(camera, clock, wait_for):
     wait_for(camera.latest_frame, "the first picture")
     clock.advance(HOLD_S)
     assert camera.latest_frame() is None
@@ -110,7 +108,7 @@ def test_a_camera_that_falls_silent_shows_nothing_and_says_so(camera, clock, wai
     assert "no picture for 2 s" in camera.status().description
 
 
-def test_a_damaged_picture_is_passed_over(camera, device, wait_for):
+def test_a_damaged_picture_is_skipped(camera, device, wait_for):
     wait_for(camera.latest_frame, "the first picture")
     device.send_noise()
     for _ in range(3):
@@ -145,7 +143,7 @@ class Stuttering:
         self._container.close()
 
 
-def test_a_device_that_asks_for_patience_gets_it_for_five_seconds(clock, reports, wait_for, write_video):
+def test_a_device_that_answers_try_again_is_retried_for_five_seconds(clock, reports, wait_for, write_video):
     opened = []
 
     def open_container():

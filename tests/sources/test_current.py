@@ -1,4 +1,4 @@
-"""The change from one source to another, on a stopped clock; the sources are textures of other programs."""
+"""Switching from one source to another with a stepped clock; the sources are textures of other programs."""
 
 import threading
 import time
@@ -83,7 +83,7 @@ def test_the_old_source_plays_until_the_new_one_has_a_picture(rig: Rig) -> None:
     assert rig.current.word == "Arena" and chosen.is_open and not rig.before.is_open
 
 
-def test_a_missing_sender_costs_no_picture_and_is_given_up_after_ten_seconds(rig: Rig) -> None:
+def test_a_missing_sender_does_not_interrupt_the_picture_and_times_out_after_ten_seconds(rig: Rig) -> None:
     chosen = rig.choose("nobody", level=200, at_s=1000.0)
     for _ in range(int(MAX_WAIT_S * 2)):
         assert rig.shown() == 10
@@ -91,14 +91,14 @@ def test_a_missing_sender_costs_no_picture_and_is_given_up_after_ten_seconds(rig
         rig.clock.advance(0.5)
     assert rig.shown() == 10
     [(_, reason)] = rig.ended
-    assert reason.startswith("texture nobody: not found (there: none)") and "the picture stays as it was" in reason
+    assert reason.startswith("texture nobody: not found (available: none)") and "the picture is unchanged" in reason
     rig.clock.advance(1000.0)
     rig.shown()
-    assert not chosen.is_open, "it does not come back by itself"
+    assert not chosen.is_open, "it is not reopened"
     assert rig.current.word == "before"
 
 
-def test_the_last_of_several_choices_is_the_one_that_shows(rig: Rig) -> None:
+def test_the_last_of_several_choices_is_shown(rig: Rig) -> None:
     rig.choose("first", level=100, at_s=2.0)
     rig.shown()
     rig.choose("second", level=200)
@@ -117,13 +117,13 @@ def test_choosing_the_current_source_cancels_the_waiting_one(rig: Rig) -> None:
     assert rig.ended == [("late", "superseded by another choice"), ("before", "")]
 
 
-def test_no_picture_is_a_choice_too_and_the_next_one_comes_after_it(rig: Rig) -> None:
+def test_none_can_be_chosen_and_a_later_choice_replaces_it(rig: Rig) -> None:
     rig.current.take(NOTHING, lambda reason: rig.ended.append(("none", reason)))
     assert rig.shown() is None
     assert rig.ended == [("none", "")]
-    assert not rig.current.is_there and rig.current.status() is None and not rig.before.is_open
+    assert not rig.current.has_source and rig.current.status() is None and not rig.before.is_open
     rig.choose("Arena", level=200)
-    assert rig.shown() == 200 and rig.current.is_there
+    assert rig.shown() == 200 and rig.current.has_source
 
 
 def test_a_source_replaced_in_the_next_frame_is_opened_again(rig: Rig) -> None:
@@ -134,7 +134,7 @@ def test_a_source_replaced_in_the_next_frame_is_opened_again(rig: Rig) -> None:
     assert rig.shown() == 20 and rig.current.word == "before"
 
 
-def test_what_is_chosen_as_the_engine_ends_is_closed_and_answered(rig: Rig, reports) -> None:
+def test_a_source_chosen_during_shutdown_is_closed_and_answered(rig: Rig, reports) -> None:
     closed = []
     for word in ("early", "late"):
         card = MovingCard(offline=False, clock=rig.clock, report=reports)
@@ -143,7 +143,7 @@ def test_what_is_chosen_as_the_engine_ends_is_closed_and_answered(rig: Rig, repo
             ChosenSource(word=word, source=card), lambda reason, word=word: rig.ended.append((word, reason))
         )
         rig.current.close()
-    assert rig.ended == [("early", "the engine ends"), ("late", "the engine ends")]
+    assert rig.ended == [("early", "the engine is shutting down"), ("late", "the engine is shutting down")]
     assert closed == ["early", "late"]
 
 
@@ -161,7 +161,7 @@ def test_several_sources_that_hang_delay_the_end_by_no_more_than_one(rig: Rig, m
     answering.set()
 
 
-def test_a_new_gl_context_and_the_end_reach_the_one_that_is_waited_for_too(rig: Rig) -> None:
+def test_a_waiting_source_gets_a_new_gl_context_and_the_shutdown_too(rig: Rig) -> None:
     chosen = rig.choose("Arena", level=200)
     chosen.receive = lambda: None  # connected, and no picture yet
     assert rig.shown() == 10 and chosen.is_open
@@ -171,11 +171,11 @@ def test_a_new_gl_context_and_the_end_reach_the_one_that_is_waited_for_too(rig: 
     assert rig.shown() == 10 and chosen.is_open
     rig.current.close()
     assert not chosen.is_open and not rig.before.is_open
-    assert rig.ended == [("Arena", "the engine ends")]
+    assert rig.ended == [("Arena", "the engine is shutting down")]
     rig.current.close()
 
 
-def test_a_source_with_a_thread_is_closed_beside_the_frame_loop(reports) -> None:
+def test_a_source_with_a_thread_is_closed_off_the_frame_loop(reports) -> None:
     clock = SteppedClock()
     card = MovingCard(offline=False, clock=clock, report=reports)
     assert not isinstance(card, Polled)

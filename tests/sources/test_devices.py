@@ -23,7 +23,7 @@ def sysfs(tmp_path):
         (node / "name").write_text(f"{name}\n")
         (node / "index").write_text(f"{place}\n")
     (tmp_path / "v4l-subdev0").mkdir()
-    (tmp_path / "video7").mkdir()  # a node on its way out
+    (tmp_path / "video7").mkdir()  # a node being removed
     return tmp_path
 
 
@@ -39,9 +39,9 @@ def test_listing_the_cameras_of_this_machine_works_with_or_without_any():
         assert camera.name and camera.id
 
 
-def test_cameras_are_listed_by_another_process_and_one_that_hangs_is_left(monkeypatch):
-    monkeypatch.setattr(av, "enumerate_input_devices", None)  # which would hold the GIL of this one
-    with contextlib.suppress(SourceError):  # where this FFmpeg has no such format
+def test_cameras_are_listed_by_another_process_with_a_timeout(monkeypatch):
+    monkeypatch.setattr(av, "enumerate_input_devices", None)  # it would hold this process's GIL
+    with contextlib.suppress(SourceError):  # if this FFmpeg lacks the format
         assert isinstance(list_through_ffmpeg("v4l2"), tuple)
     with pytest.raises(SourceError, match=r"^cameras cannot be listed \(nothing: no such input format: 'nothing'\)$"):
         list_through_ffmpeg("nothing")
@@ -57,12 +57,12 @@ def test_a_camera_is_found_by_index_by_name_and_by_part_of_its_name():
 
 
 def test_a_name_that_two_cameras_share_asks_for_an_index():
-    with pytest.raises(SourceError, match=r"several have that name; give an index or all of the name \(0 FaceTime"):
+    with pytest.raises(SourceError, match=r"several match; give an index or the full name \(0 FaceTime"):
         find_camera("camera", (HD, PHONE))
 
 
-def test_a_camera_that_is_not_there_is_refused_with_those_that_are(reports):
-    with pytest.raises(SourceError, match=r"camera 7: not found \(cameras here: 0 FaceTime HD Camera\)"):
+def test_a_missing_camera_is_an_error_that_lists_the_available_ones(reports):
+    with pytest.raises(SourceError, match=r"camera 7: not found \(available: 0 FaceTime HD Camera\)"):
         find_camera(7, (HD,))
     with pytest.raises(SourceError, match="camera 'no such camera': not found"):
         open_source("no such camera", offline=False, clock=SteppedClock(), report=reports)
@@ -96,7 +96,7 @@ def test_the_formats_asked_for_exist_in_ffmpeg():
     assert "v4l2" in names
 
 
-def test_none_is_no_source_and_a_path_is_never_taken_for_a_camera(reports, tmp_path):
+def test_none_means_no_source_and_a_path_is_never_a_camera(reports, tmp_path):
     def open_it(spec):
         return open_source(spec, offline=False, clock=SteppedClock(), report=reports)
 
@@ -106,7 +106,7 @@ def test_none_is_no_source_and_a_path_is_never_taken_for_a_camera(reports, tmp_p
             open_it(spec)
 
 
-def test_no_other_machine_is_asked_for_a_path_to_tell_it_from_a_cameras_name(monkeypatch):
+def test_no_network_path_is_checked_to_distinguish_it_from_a_camera_name(monkeypatch):
     class OnWindows(PureWindowsPath):
         asked: ClassVar[list[str]] = []
 
@@ -122,5 +122,5 @@ def test_no_other_machine_is_asked_for_a_path_to_tell_it_from_a_cameras_name(mon
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "9" * 5000])
-def test_a_name_that_no_file_can_have_is_a_cameras(name):
+def test_a_name_that_is_invalid_for_files_means_a_camera(name):
     assert camera_of(name) == name

@@ -1,4 +1,4 @@
-"""Live pictures for a slow job, from Motion JPEG through a pipe: always the newest; the others are counted."""
+"""Live pictures for a slow job, as Motion JPEG through a pipe: always the newest; dropped ones are counted."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def is_read_out(live: LivePictures) -> bool:
     return all(thread.name != live.label for thread in threading.enumerate())
 
 
-def test_pictures_are_shown_when_they_came(open_live: Open, device: PipedCamera, clock: SteppedClock) -> None:
+def test_pictures_are_timed_by_their_arrival(open_live: Open, device: PipedCamera, clock: SteppedClock) -> None:
     live = open_live()
     assert (live.kind, live.expected, live.look.sound, live.first.pixels.shape) == ("live", None, (), (32, 48, 3))
     clock.advance(60)
@@ -68,7 +68,7 @@ def test_pictures_are_shown_when_they_came(open_live: Open, device: PipedCamera,
 
 
 @pytest.mark.parametrize(("every", "dropped", "passed_over"), [(1, 40, 0), (3, 12, 28)])
-def test_a_slow_job_gets_the_newest_and_the_others_are_counted(
+def test_a_slow_job_gets_the_newest_picture_and_dropped_ones_are_counted(
     every: int, dropped: int, passed_over: int, open_live: Open, device: PipedCamera, wait_for: Any
 ) -> None:
     live = open_live()
@@ -85,10 +85,10 @@ def test_a_slow_job_gets_the_newest_and_the_others_are_counted(
     assert last.number == {1: 41, 3: 39}[every]
     assert (counts.decoded, counts.dropped, counts.passed_over) == (42, dropped, passed_over)
     assert counts.decoded == counts.dropped + counts.passed_over + 2
-    assert counts.notes == ["camera piped: has ended; the run ends here"]
+    assert counts.notes == ["camera piped: ended; the run stops here"]
 
 
-def test_no_picture_comes_twice_and_a_limit_ends_it(open_live: Open, device: PipedCamera) -> None:
+def test_no_picture_is_yielded_twice_and_a_limit_ends_reading(open_live: Open, device: PipedCamera) -> None:
     read = open_live().read(1, 3)
     numbers = []
     device.send(10)
@@ -105,7 +105,7 @@ def test_closing_ends_a_job_that_waits_for_a_picture(open_live: Open, device: Pi
     job.start()
     device.send(10)
     wait_for(lambda: read or live.counts.decoded, "the first picture")
-    closing = threading.Thread(target=live.close)  # it waits for the device, which is silent
+    closing = threading.Thread(target=live.close)  # waits for the silent device
     closing.start()
     job.join(timeout=5)
     assert not job.is_alive()
@@ -115,7 +115,7 @@ def test_closing_ends_a_job_that_waits_for_a_picture(open_live: Open, device: Pi
     assert live.counts.notes == []
 
 
-def test_a_camera_that_comes_back_goes_on_at_its_time_and_the_gap_is_told(
+def test_a_reconnected_camera_continues_in_time_and_the_gap_is_noted(
     open_live: Open, device: PipedCamera, clock: SteppedClock
 ) -> None:
     live = open_live(comes_back=True)
@@ -127,10 +127,10 @@ def test_a_camera_that_comes_back_goes_on_at_its_time_and_the_gap_is_told(
     before, back = next(read), next(read)
     assert (level_of(before), before.start_s) == (10, MAX_AWAY_S / 2)
     assert (level_of(back), back.number) == (1, 2)
-    assert live.counts.notes == ["camera piped: it is gone; it came back, 0.0 s after its last picture"]
+    assert live.counts.notes == ["camera piped: disconnected; reconnected 0.0 s after its last picture"]
 
 
-def test_a_camera_that_stays_away_ends_the_job_and_what_it_saw_is_kept(
+def test_a_camera_that_stays_disconnected_ends_the_job_and_its_pictures_are_kept(
     open_live: Open, device: PipedCamera, clock: SteppedClock
 ) -> None:
     live = open_live(comes_back=True)
@@ -142,16 +142,16 @@ def test_a_camera_that_stays_away_ends_the_job_and_what_it_saw_is_kept(
     clock.advance(MAX_AWAY_S + 0.1)
     assert (level_of(last), list(read)) == (10, [])
     (note,) = live.counts.notes
-    assert note.startswith("camera piped: ") and note.endswith("; the run ends here")
+    assert note.startswith("camera piped: ") and note.endswith("; the run stops here")
     assert live.counts.decoded == 2
 
 
-def test_a_camera_that_is_not_there_is_told_at_once(open_live: Open, device: PipedCamera) -> None:
+def test_a_missing_camera_is_an_error_at_once(open_live: Open, device: PipedCamera) -> None:
     device.is_plugged = False
     with pytest.raises(SourceError, match=r"^camera piped: not found"):
         open_live(comes_back=True)
 
 
-def test_what_is_live_cannot_be_resumed(open_live: Open) -> None:
+def test_a_live_source_cannot_be_resumed(open_live: Open) -> None:
     with pytest.raises(SourceError, match="a live source cannot be resumed"):
         next(open_live().read(1, None, 8))

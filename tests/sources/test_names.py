@@ -19,21 +19,21 @@ NDI = ["STAGE (Arena - Preview)", "STAGE (Arena - Composition)", "STAGE (OBS)"]
 @pytest.mark.parametrize(
     "wanted", ["Arena", "ARENA composition", "Arena:Composition", "Arena - Composition", "Composition"]
 )
-def test_resolumes_picture_is_found_however_it_is_written_and_its_preview_is_not_taken_for_it(
+def test_resolumes_composition_is_found_in_any_spelling_and_not_its_preview(
     program: str, names: list[str], wanted: str
 ) -> None:
     there = [name.replace("Arena", program) for name in names]
     wanted = wanted.replace("Arena", program).replace("ARENA", program.upper())
     assert chosen_name(wanted, there) == there[1]
-    assert chosen_name(wanted, there[::-1]) == there[1], "in whatever order they are listed"
+    assert chosen_name(wanted, there[::-1]) == there[1], "in any listed order"
 
 
-def test_a_preview_is_taken_where_it_is_asked_for_or_alone() -> None:
+def test_a_preview_is_chosen_by_name_or_if_it_is_the_only_match() -> None:
     assert chosen_name("Arena Preview", SYPHON) == "Arena:Preview"
     assert chosen_name("Arena", ["Arena - Preview"]) == "Arena - Preview"
 
 
-def test_the_whole_name_comes_before_its_words_a_word_before_a_part_and_the_first_listed_before_the_next() -> None:
+def test_full_names_win_over_words_words_over_parts_and_first_listed_over_later() -> None:
     assert chosen_name("arena", ["Arena - Composition", "ARENA"]) == "ARENA"
     assert chosen_name("left out", ["Left:Out 2", "left/out"]) == "left/out"
     assert chosen_name("Arena", ["Arenas - Composition", "My Arena"]) == "My Arena"
@@ -47,6 +47,6 @@ def test_the_whole_name_comes_before_its_words_a_word_before_a_part_and_the_firs
 def test_a_search_for_resolume_names_its_senders() -> None:
     assert chosen_name("Resolume", SPOUT) is None
     line = not_found("spout", "Resolume", SPOUT)
-    assert "there: Arena - Preview; Arena - Composition; TDSyphonSpoutOut" in line
+    assert "available: Arena - Preview; Arena - Composition; TDSyphonSpoutOut" in line
     assert line.endswith("Resolume's senders are called Arena or Avenue: give spout:Arena or spout:Avenue")
-    assert not_found("ndi", "stage", []) == "ndi stage: not found (there: none)"
+    assert not_found("ndi", "stage", []) == "ndi stage: not found (available: none)"

@@ -1,4 +1,4 @@
-"""NDI as a source: another process sends through NDI's own library, is killed and comes back."""
+"""NDI as a source: another process sends with NDI's own library, is killed and restarted."""
 
 import gc
 import os
@@ -83,7 +83,7 @@ def test_straight_alpha_is_laid_over_black(send, watch, wait_for) -> None:
     wait_for(lambda: shows(source, np.full((96, 128, 4), (100, 50, 25, 255), np.uint8)), "the picture over black")
 
 
-def test_it_comes_back_when_the_other_program_was_killed(
+def test_it_reconnects_after_the_other_program_was_killed(
     send, watch, f_card, wait_for, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.sources.live.HOLD_S", 0.5)
@@ -100,14 +100,14 @@ def test_it_comes_back_when_the_other_program_was_killed(
     assert source.status().state == "playing"
 
 
-def test_a_missing_sender_is_reported_with_those_present(
+def test_a_missing_sender_is_reported_with_the_available_ones(
     send, watch, f_card, wait_for, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.sources.ndi.FRESH_FINDER_S", 0.7)
     sender = send("somebody", f_card(64, 64))
     source = watch("nobody here")
     wait_for(lambda: sender.full_name in source.status().description, "the status")
-    assert source.status().description.startswith("ndi nobody here: not found (there: ")
+    assert source.status().description.startswith("ndi nobody here: not found (available: ")
 
 
 def test_a_long_search_and_many_reconnects_leave_no_sockets(
@@ -116,7 +116,7 @@ def test_a_long_search_and_many_reconnects_leave_no_sockets(
     from cyndilib.finder import Finder
 
     def finders() -> int:
-        # Not isinstance: it asks each object for its class, and other libraries' stand-ins answer with a warning.
+        # Not isinstance: it reads each object's class, and proxies of other libraries emit warnings.
         return sum(type(thing) is Finder for thing in gc.get_objects())
 
     monkeypatch.setattr("engine.sources.ndi.FRESH_FINDER_S", 0.3)
@@ -144,13 +144,13 @@ def test_a_long_search_and_many_reconnects_leave_no_sockets(
 def test_ndi_senders_are_listed_only_while_requested(send, f_card, wait_for) -> None:
     sender = send("offered", f_card(64, 64))
     lists = SenderLists(SystemClock())
-    lists.look()
+    lists.refresh()
     assert not any(one.kind == "ndi" for one in lists.now)
     lists.wants_ndi = True
     word = f"ndi:{sender.full_name}"
-    wait_for(lambda: (lists.look(), word in [one.word for one in lists.now])[1], "the sender")
+    wait_for(lambda: (lists.refresh(), word in [one.word for one in lists.now])[1], "the sender")
     sender.end()
-    wait_for(lambda: (lists.look(), word not in [one.word for one in lists.now])[1], "the sender to go")
+    wait_for(lambda: (lists.refresh(), word not in [one.word for one in lists.now])[1], "the sender to go")
     lists.close()
 
 

@@ -1,4 +1,4 @@
-"""Playing on the clock, with pictures made by the test."""
+"""Playback by the clock, with pictures from the test."""
 
 import threading
 
@@ -34,7 +34,7 @@ def play(clock, reports):
         playout.close()
 
 
-def test_no_more_than_three_pictures_are_kept_ready(play, clock, wait_for):
+def test_at_most_three_pictures_are_prepared(play, clock, wait_for):
     made = []
 
     def shots():
@@ -53,7 +53,7 @@ def test_no_more_than_three_pictures_are_kept_ready(play, clock, wait_for):
         assert len(made) <= playout.frames + 1
 
 
-def test_frames_that_jitter_show_every_picture_once(play, clock, wait_for):
+def test_with_jittering_frames_every_picture_is_shown_once(play, clock, wait_for):
     def shots():
         for number in range(255):
             yield Shot(start_s=number / 30, read_pixels=lambda number=number: picture(number))
@@ -69,7 +69,7 @@ def test_frames_that_jitter_show_every_picture_once(play, clock, wait_for):
     assert shown == list(range(60))
 
 
-def test_decoding_that_cannot_keep_up_shows_every_picture_slower_and_says_so(play, clock, wait_for, reports):
+def test_slow_decoding_plays_every_picture_slower_with_a_report(play, clock, wait_for, reports):
     gate = threading.Semaphore(1)
 
     def shots():

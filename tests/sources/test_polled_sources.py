@@ -1,4 +1,4 @@
-"""A source that belongs to the render thread, in a complete engine."""
+"""A source used on the render thread, in a complete engine."""
 
 import sys
 import threading
@@ -41,7 +41,7 @@ def test_a_texture_of_another_program_is_polled_on_the_thread_that_draws(monkeyp
         status = engine.status().camera
         assert status is not None
         assert (status.state, status.width, status.frames) == ("playing", 64, 5)
-        engine._parts.drawing.renew_context()  # the context of the renderer is a new one
+        engine._parts.drawing.renew_context()  # as after a new GL context
         assert seen[-1] == "disconnected"
     assert seen[0] == "connected to Arena:Composition"
     assert seen[1:6] == [threading.current_thread().name] * 5

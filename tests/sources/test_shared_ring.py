@@ -1,4 +1,4 @@
-"""Another engine's picture as a source: a separate process makes the ring, is killed and comes back."""
+"""Another engine's picture as a source: a separate process creates the ring, is killed and restarted."""
 
 import subprocess
 import sys
@@ -111,7 +111,7 @@ def test_another_engines_picture_is_upright_and_follows_its_size(publish, watch,
 
 
 @pytest.mark.parametrize("ending", ["end", "kill"])
-def test_it_comes_back_with_the_other_engine(ending: str, publish, watch, wait_for, reports) -> None:
+def test_it_reconnects_when_the_other_engine_restarts(ending: str, publish, watch, wait_for, reports) -> None:
     first = publish("comeback", level=100)
     source = watch("shared:comeback")
     wait_for(lambda: shown(source, first) == (48, 64, 100, 0), "the first picture")
@@ -122,17 +122,17 @@ def test_it_comes_back_with_the_other_engine(ending: str, publish, watch, wait_f
     assert source.status().lost == 1
 
 
-def test_a_part_of_the_name_is_enough_and_the_whole_name_wins(publish, watch, wait_for) -> None:
+def test_part_of_the_name_is_enough_and_the_full_name_wins(publish, watch, wait_for) -> None:
     longer = publish("Saal 1 SD", level=50)
     exact = publish("saal 1", level=60)
     newer = publish("Saal 1 back", level=70)
     by_part, by_name = watch("shared:1 sd"), watch("shared:Saal 1")
     wait_for(lambda: shown(by_part, longer) == (48, 64, 50, 0), "the one that contains the part")
-    wait_for(lambda: shown(by_name, exact) == (48, 64, 60, 0), "the one of that very name")
+    wait_for(lambda: shown(by_name, exact) == (48, 64, 60, 0), "the exact name")
     newer.tell()
 
 
-def test_a_missing_ring_is_reported_once_with_those_present(publish, watch, wait_for, reports) -> None:
+def test_a_missing_ring_is_reported_once_with_the_available_ones(publish, watch, wait_for, reports) -> None:
     publish("somebody else")
     source = watch("shared:nobody here")
     wait_for(lambda: reports.lines, "the report")
@@ -140,7 +140,7 @@ def test_a_missing_ring_is_reported_once_with_those_present(publish, watch, wait
     wait_for(lambda: "somebody else" in source.status().description, "the status")
     assert any(picture.name == "somebody else" for picture in looked_at)
     assert len(reports.lines) == 1
-    assert reports.lines[0][1].startswith("shared nobody here: not found (there: ")
+    assert reports.lines[0][1].startswith("shared nobody here: not found (available: ")
 
 
 def test_neither_our_own_picture_nor_one_for_a_child_is_taken(publish, watch, wait_for) -> None:
@@ -154,7 +154,7 @@ def test_neither_our_own_picture_nor_one_for_a_child_is_taken(publish, watch, wa
     own.close()
 
 
-def test_what_other_programs_publish_cannot_be_repeated_offline(reports) -> None:
+def test_pictures_of_other_programs_cannot_be_used_offline(reports) -> None:
     for spec in ("shared:a", "ndi:a", "spout:a", "syphon:a", "rtsp://user:secret@a/b"):
         with pytest.raises(SourceError, match="a live source cannot be used offline") as caught:
             open_source(spec, offline=True, clock=SystemClock(), report=reports)
@@ -162,5 +162,5 @@ def test_what_other_programs_publish_cannot_be_repeated_offline(reports) -> None
 
 
 def test_a_program_needs_a_name(reports) -> None:
-    with pytest.raises(SourceError, match=r"^'ndi:' has no name"):
+    with pytest.raises(SourceError, match=r"^'ndi:' lacks a name"):
         open_source("ndi:", offline=False, clock=SystemClock(), report=reports)

@@ -80,7 +80,7 @@ def test_a_still_is_the_same_at_every_moment(tmp_path, open_still):
 
 
 @pytest.mark.parametrize("kind", ["cut", "header only"])
-def test_a_broken_picture_is_refused_in_one_line_that_names_it(tmp_path, open_still, kind):
+def test_a_broken_picture_is_an_error_of_one_line_with_its_name(tmp_path, open_still, kind):
     path = tmp_path / "a.png"
     Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[: 3000 if kind == "cut" else 20])
@@ -89,7 +89,7 @@ def test_a_broken_picture_is_refused_in_one_line_that_names_it(tmp_path, open_st
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_an_animation_that_cannot_be_played_is_refused_not_frozen(tmp_path, open_still):
+def test_an_unplayable_animation_is_an_error_and_not_shown_as_a_still(tmp_path, open_still):
     path = tmp_path / "a.webp"
     Image.new("RGB", (8, 8)).save(path, save_all=True, append_images=[Image.new("RGB", (8, 8), (255, 0, 0))])
     with pytest.raises(SourceError, match="animated WEBP cannot be played"):

@@ -1,4 +1,4 @@
-"""Streams by address: a real HTTP server sends Motion JPEG and MPEG-TS, ends, stalls and comes back."""
+"""Streams by address: a real HTTP server sends Motion JPEG and MPEG-TS, ends, stalls and resumes."""
 
 import http.server
 import socket
@@ -16,11 +16,11 @@ from engine.sources import Source, open_source
 from engine.sources.stream import open_stream, shown_address
 from engine.system.clock import SystemClock
 
-PICTURES = 8  # of a stream that ends
+PICTURES = 8  # in a stream that ends
 
 
 class Broadcast(http.server.ThreadingHTTPServer):
-    """Every path is one stream of pictures of `level`, sent as fast as the test lets it."""
+    """Every path is one stream of pictures of `level`, sent when the test allows it."""
 
     daemon_threads = True
 
@@ -51,7 +51,7 @@ class Listener(http.server.BaseHTTPRequestHandler):
         send: Callable[[], None] = getattr(self, f"send_{self.path.partition('?')[0].rpartition('.')[2]}")
         try:
             send()
-        except OSError:  # whoever listened is gone
+        except OSError:  # the client disconnected
             pass
 
     def send_mjpg(self) -> None:
@@ -129,7 +129,7 @@ def test_the_newest_picture_of_a_stream_is_shown(kind: str, broadcast: Broadcast
     assert status.description == f"camera http://127.0.0.1:{broadcast.server_port}/stage.{kind}"
 
 
-def test_a_stream_that_ends_is_opened_again(broadcast: Broadcast, watch, wait_for, reports) -> None:
+def test_a_stream_that_ends_is_reopened(broadcast: Broadcast, watch, wait_for, reports) -> None:
     broadcast.is_endless = False
     source = watch("stage.mjpg?token=hidden")
     wait_for(lambda: reports.lines, "the end of the stream")
@@ -140,49 +140,49 @@ def test_a_stream_that_ends_is_opened_again(broadcast: Broadcast, watch, wait_fo
     assert "secret" not in said and "hidden" not in said
 
 
-def test_a_stream_that_stalls_is_closed_and_opened_again(
+def test_a_stalled_stream_is_reopened(
     broadcast: Broadcast, watch, wait_for, reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.sources.stream.SILENT_S", 0.3)
     source = watch("stage.mjpg")
     wait_for(lambda: level_of(source) is not None, "the first picture")
     broadcast.goes_on.clear()
-    wait_for(lambda: reports.lines, "the end of patience")
+    wait_for(lambda: reports.lines, "the read timeout")
     assert "no picture for" in reports.lines[0][1]
     broadcast.goes_on.set()
     wait_for(lambda: source.status().state == "playing", "the stream opened anew")
     assert broadcast.connections >= 2
 
 
-def test_a_server_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.sources.stream.OPEN_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(SourceError, match="no answer within"):
         open_stream(f"http://127.0.0.1:{server.getsockname()[1]}/silent.mjpg")
 
 
-def test_a_file_on_a_server_is_refused_for_it_would_rush_through(broadcast: Broadcast, write_video) -> None:
+def test_a_file_on_a_server_is_rejected_as_a_live_stream(broadcast: Broadcast, write_video) -> None:
     broadcast.file = write_video(10).read_bytes()
     with pytest.raises(SourceError, match="a file, not a live stream; download it"):
         open_stream(f"http://127.0.0.1:{broadcast.server_port}/clip.mp4")
 
 
-def test_a_stream_whose_server_is_away_is_tried_again(free_port, reports, wait_for) -> None:
+def test_an_unreachable_stream_is_retried(free_port, reports, wait_for) -> None:
     source = open_source(f"rtsp://127.0.0.1:{free_port()}/a", offline=False, clock=SystemClock(), report=reports)
     assert source is not None
     source.start()
     wait_for(lambda: reports.lines, "the report")
-    assert "cannot be opened (Connection refused); it is tried again" in reports.lines[0][1]
+    assert "cannot be opened (Connection refused); retrying" in reports.lines[0][1]
     assert source.status().state == "lost"
     source.close()
 
 
-def test_what_ffmpeg_was_built_without_is_named() -> None:
+def test_a_protocol_missing_in_ffmpeg_is_named() -> None:
     try:
         open_stream("srt://127.0.0.1:9")
     except SourceError as error:
         assert "without SRT" in str(error) or "cannot be opened" in str(error) or "no answer" in str(error)
     else:
-        pytest.fail("nothing can be there")
+        pytest.fail("the connection must fail")
 
 
 def test_neither_passwords_nor_tokens_are_shown() -> None:
@@ -190,6 +190,6 @@ def test_neither_passwords_nor_tokens_are_shown() -> None:
     assert shown_address("udp://@:1234") == "udp://:1234"
 
 
-def test_what_is_no_address_is_said_in_a_line_without_its_password() -> None:
+def test_an_invalid_address_is_reported_without_its_password() -> None:
     with pytest.raises(SourceError, match=r"^camera \[hall/cam: not an address$"):
         open_source("rtsp://me:secret@[hall/cam?key=1", offline=False, clock=SystemClock(), report=print)

@@ -24,13 +24,13 @@ def packet(stream: Stream, pts: int, dts: int | None) -> Packet:
     return packet
 
 
-def test_the_first_pictures_are_given_the_ticks_before_the_first_time_that_is_told(stream: Stream) -> None:
+def test_the_first_pictures_get_the_ticks_before_the_first_known_decoding_time(stream: Stream) -> None:
     shown = [(0, None), (3, None), (1, 0), (2, 1)]
     timed = with_decoding_times(packet(stream, *times) for times in shown)
     assert [(each.pts, each.dts) for each in timed] == [(0, -2), (3, -1), (1, 0), (2, 1)]
 
 
-def test_a_track_that_never_tells_is_not_kept_in_memory(stream: Stream) -> None:
+def test_a_track_without_decoding_times_is_not_buffered_completely(stream: Stream) -> None:
     read = []
 
     def packets() -> Iterator[Packet]:

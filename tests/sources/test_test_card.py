@@ -18,7 +18,7 @@ def card(clock, reports):
     source.close()
 
 
-def test_the_card_tells_which_way_is_up(card, wait_for):
+def test_the_card_shows_orientation(card, wait_for):
     pixels = wait_for(card.latest_frame, "the card").pixels
     assert pixels.shape == (720, 1280, 3) and pixels.dtype == np.uint8
     assert pixels[5, 5].tolist() == [255, 0, 0]

@@ -1,4 +1,4 @@
-"""Syphon and Spout as sources, on fakes that accept only the libraries' published interfaces: both cannot run here."""
+"""Syphon and Spout as sources, with fakes that accept only the libraries' published interfaces: neither runs here."""
 
 import ast
 import ctypes
@@ -39,13 +39,13 @@ def opened(clock: SteppedClock, reports) -> Callable[[str], Any]:
 
 
 class Mac:
-    """Answers of the fake for Syphon's servers, one of them with a texture."""
+    """Fake data for Syphon's servers, one of them with a texture."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.library = StandIn()
         self.servers = [("Arena", "Preview"), ("Arena", "Composition"), ("TouchDesigner", "out1")]
         self.texture: np.ndarray | None = None
-        """(height, width, 4) BGRA as Metal has it: row 0 is the bottom."""
+        """(height, width, 4) BGRA as in Metal: row 0 is the bottom."""
         self.is_valid = self.has_news = True
         api = load_api("syphon")
         directory = api["modules"]["syphon.server_directory"]["classes"]["SyphonServerDirectory"]
@@ -103,7 +103,7 @@ class Mac:
 
 
 class Windows:
-    """Answers of the fake for Spout's senders, one of them with a picture."""
+    """Fake data for Spout's senders, one of them with a picture."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.library = StandIn()
@@ -248,7 +248,7 @@ def test_a_syphon_server_is_found_by_a_part_and_its_picture_is_upright(mac: Mac,
     assert len(mac.library.named("SyphonMetalClient.stop")) == 1
 
 
-def test_arena_is_its_composition_though_its_preview_is_listed_first(mac: Mac, windows: Windows, opened) -> None:
+def test_arena_means_its_composition_even_if_its_preview_is_listed_first(mac: Mac, windows: Windows, opened) -> None:
     for spec in ("syphon:Arena", "syphon:Arena:Composition", "syphon:Arena Composition", "spout:Arena"):
         opened(spec).poll()
     described = [call["description"] for call in mac.library.named("SyphonMetalClient.__init__")]
@@ -262,17 +262,17 @@ def test_a_search_for_resolume_names_its_senders_and_reports_later_ones(
     source, there = opened("spout:Resolume"), windows.senders
     windows.senders = []
     source.poll()
-    assert "(there: none); Resolume's senders are called Arena or Avenue" in reports.lines[-1][1]
+    assert "(available: none); Resolume's senders are called Arena or Avenue" in reports.lines[-1][1]
     windows.senders = there
     clock.advance(1.0)
     source.poll()
     assert reports.lines[-1][1] == (
-        "spout Resolume: not found (there: Arena - Preview; Arena - Composition; TDSyphonSpoutOut); Resolume's senders "
-        "are called Arena or Avenue: give spout:Arena or spout:Avenue; still looking for it"
+        "spout Resolume: not found (available: Arena - Preview; Arena - Composition; TDSyphonSpoutOut); Resolume's "
+        "senders are called Arena or Avenue: give spout:Arena or spout:Avenue; still searching"
     )
 
 
-def test_a_syphon_server_that_ends_is_found_again_by_itself(mac: Mac, opened, clock, reports) -> None:
+def test_a_restarted_syphon_server_is_found_again(mac: Mac, opened, clock, reports) -> None:
     mac.texture = np.full((4, 4, 4), 100, np.uint8)
     source = opened("syphon:composition")
     source.poll()
@@ -282,7 +282,7 @@ def test_a_syphon_server_that_ends_is_found_again_by_itself(mac: Mac, opened, cl
     clock.advance(HOLD_S)
     source.poll()
     assert source.latest_frame() is None
-    assert reports.lines[-1][1] == "syphon composition: not found (there: none); still looking for it"
+    assert reports.lines[-1][1] == "syphon composition: not found (available: none); still searching"
     mac.is_valid, mac.has_news, mac.servers = True, True, [("Arena", "Composition 2")]
     clock.advance(1.0)
     source.poll()
@@ -297,14 +297,14 @@ def test_a_missing_sender_is_searched_twice_a_second_and_reported_once(mac: Mac,
         clock.advance(1 / 30)
     assert len(reports.lines) == 1
     assert "Arena:Composition; TouchDesigner:out1" in source.status().description
-    assert len(mac.library.named("CFRunLoopRunInMode")) == 30, "macOS tells of servers only while its loop runs"
+    assert len(mac.library.named("CFRunLoopRunInMode")) == 30, "macOS lists servers only while its run loop runs"
 
 
 def test_a_spout_sender_is_found_by_a_part_and_follows_its_size(windows: Windows, opened, f_card) -> None:
     windows.picture = f_card(48, 32)
     source = opened("spout:composition")
     source.poll()
-    assert source.latest_frame() is None, "the first answer is only the size"
+    assert source.latest_frame() is None, "the first call only reports the size"
     source.poll()
     assert np.array_equal(source.latest_frame().pixels, windows.picture[..., :3])
     assert windows.library.named("setReceiverName") == [{"arguments": ("Arena - Composition",)}]
@@ -318,7 +318,7 @@ def test_a_spout_sender_is_found_by_a_part_and_follows_its_size(windows: Windows
     assert source.latest_frame() is shown
 
 
-def test_a_spout_sender_that_ends_is_found_again_by_itself(windows: Windows, opened, clock, reports) -> None:
+def test_a_restarted_spout_sender_is_found_again(windows: Windows, opened, clock, reports) -> None:
     source = opened("spout:touch")
     windows.senders = ["touch 1"]
     source.poll()
@@ -360,7 +360,7 @@ def test_spout_without_gl_says_what_it_needs(windows: Windows, opened, clock, re
     assert source.status().state == "playing"
 
 
-def test_errors_of_the_library_cost_no_frame(windows: Windows, opened, clock, reports) -> None:
+def test_errors_of_the_library_do_not_abort_a_frame(windows: Windows, opened, clock, reports) -> None:
     def crash(*_: object) -> bool:
         raise OSError("driver reset")
 
@@ -370,12 +370,12 @@ def test_errors_of_the_library_cost_no_frame(windows: Windows, opened, clock, re
         source.poll()
         clock.advance(1 / 30)
     assert "driver reset" in source.status().description
-    assert 2 <= source.status().lost <= 4, "it is tried again ever more seldom"
+    assert 2 <= source.status().lost <= 4, "retried with growing delays"
     windows.library.answers["releaseReceiver"] = crash
     source.close()
 
 
-def test_on_another_system_the_line_says_which_one_it_needs(clock, reports) -> None:
+def test_on_another_system_the_error_names_the_required_one(clock, reports) -> None:
     for kind, system in (("syphon", "macOS"), ("spout", "Windows")):
         with pytest.raises(SourceError, match=rf"^{kind} stage: needs {system}$"):
             open_source(f"{kind}:stage", offline=False, clock=clock, report=reports)
@@ -384,7 +384,7 @@ def test_on_another_system_the_line_says_which_one_it_needs(clock, reports) -> N
 # -- lists of senders ------------------------------------------------------------------------------------
 
 
-def test_senders_are_listed_with_the_words_that_choose_them(mac: Mac) -> None:
+def test_senders_are_listed_with_the_arguments_that_select_them(mac: Mac) -> None:
     assert [sender.word for sender in list_textures()] == [
         "syphon:Arena:Preview",
         "syphon:Arena:Composition",
@@ -396,10 +396,10 @@ def test_a_menu_has_present_and_later_senders_but_not_our_own(windows: Windows, 
     lists = SenderLists(clock, lambda: [("spout", "Multiverse")])
     windows.senders = ["Multiverse", "Arena - Preview"]
     lists.poll()
-    assert windows.library.calls == [], "the library is loaded elsewhere first"
-    assert lists.look() == ()
+    assert windows.library.calls == [], "the library is loaded on another thread first"
+    assert lists.refresh() == ()
     lists.poll()
-    assert lists.look() == (), "who was there before is no news"
+    assert lists.refresh() == (), "senders present at the start are not new"
     assert [(sender.word, sender.title) for sender in lists.now if sender.kind == "spout"] == [
         ("spout:Arena - Preview", "Arena - Preview (Spout)")
     ]
@@ -407,18 +407,18 @@ def test_a_menu_has_present_and_later_senders_but_not_our_own(windows: Windows, 
     for _ in range(30):
         lists.poll()
         clock.advance(1 / 30)
-    assert [sender.word for sender in lists.look()] == ["spout:Arena - Composition"]
-    assert len(windows.library.named("getSenderList")) == 2, "asked twice a second"
+    assert [sender.word for sender in lists.refresh()] == ["spout:Arena - Composition"]
+    assert len(windows.library.named("getSenderList")) == 2, "polled twice a second"
     assert {call for call, _ in windows.library.calls} == {"getSenderList"}
-    assert lists.look() == ()
+    assert lists.refresh() == ()
 
 
-def test_a_list_that_fails_costs_no_frame(windows: Windows, clock) -> None:
+def test_a_failing_list_does_not_abort_a_frame(windows: Windows, clock) -> None:
     def crash() -> list[str]:
         raise OSError("driver reset")
 
     lists = SenderLists(clock)
-    lists.look()
+    lists.refresh()
     windows.library.answers["getSenderList"] = crash
     for _ in range(3):
         lists.poll()
@@ -429,9 +429,9 @@ def test_a_list_that_fails_costs_no_frame(windows: Windows, clock) -> None:
 def test_the_network_is_searched_for_ndi_only_on_request(clock, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "cyndilib.finder", None)
     lists = SenderLists(clock)
-    lists.look()
+    lists.refresh()
     lists.wants_ndi = True
     with pytest.raises(SourceError, match=r"^NDI: needs cyndilib"):
-        lists.look()
+        lists.refresh()
     assert not lists.wants_ndi
-    lists.look()
+    lists.refresh()

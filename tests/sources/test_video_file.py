@@ -40,7 +40,7 @@ def open_file(clock, reports):
 def test_offline_every_picture_of_three_loops_is_the_right_one(
     write_video, open_file, number_in, name, codec, pixel_format
 ):
-    rate = 25 if name == "a.gif" else 30  # a GIF counts hundredths of a second
+    rate = 25 if name == "a.gif" else 30  # GIF times are in hundredths of a second
     source = open_file(write_video(12, name=name, codec=codec, pixel_format=pixel_format, rate=rate), True)
     shown = [number_in(source.frame_at(index / rate).pixels) for index in range(36)]
     assert shown == list(range(12)) * 3
@@ -60,7 +60,7 @@ def test_offline_going_back_and_far_ahead_shows_the_same_pictures(write_video, o
         assert number_in(source.frame_at(index / 30).pixels) == index % 10
 
 
-def test_offline_the_first_question_may_lie_loops_ahead(write_video, open_file, number_in):
+def test_offline_the_first_request_may_be_loops_ahead(write_video, open_file, number_in):
     assert number_in(open_file(write_video(10), True).frame_at(25 / 30).pixels) == 5
 
 
@@ -91,9 +91,7 @@ def test_the_same_moment_gives_the_same_object(write_video, open_file, wait_for)
     assert source.latest_frame() is first
 
 
-def test_pictures_nobody_asked_for_in_time_are_counted_and_passed_over(
-    write_video, open_file, number_in, clock, wait_for
-):
+def test_pictures_not_requested_in_time_are_counted_and_skipped(write_video, open_file, number_in, clock, wait_for):
     source = open_file(write_video(10))
     wait_for(source.latest_frame, "the first picture")
     wait_for(lambda: source.status().frames >= 4, "three pictures ready")
@@ -102,7 +100,7 @@ def test_pictures_nobody_asked_for_in_time_are_counted_and_passed_over(
     assert source.status().lost == 2
 
 
-def test_after_a_long_pause_playing_goes_on_where_it_was(write_video, open_file, number_in, clock, wait_for):
+def test_after_a_long_pause_playback_continues_where_it_was(write_video, open_file, number_in, clock, wait_for):
     source = open_file(write_video(30))
     wait_for(source.latest_frame, "the first picture")
     wait_for(lambda: source.status().frames >= 4, "three pictures ready")
@@ -119,7 +117,7 @@ def test_a_file_of_one_picture_stays(write_video, open_file, number_in, clock, w
     assert source.status().frames == 1
 
 
-def test_a_file_that_goes_away_while_it_plays_is_lost_and_returns_by_itself(
+def test_a_file_removed_during_playback_is_lost_and_reopened_when_it_returns(
     write_video, open_file, number_in, clock, wait_for, reports
 ):
     path = write_video(4)
@@ -142,7 +140,7 @@ def test_a_file_that_goes_away_while_it_plays_is_lost_and_returns_by_itself(
     assert source.status().state == "playing"
 
 
-def test_damage_in_the_middle_is_counted_and_playing_goes_on(write_video, open_file, number_in, reports):
+def test_damage_in_the_middle_is_counted_and_playback_continues(write_video, open_file, number_in, reports):
     path = write_video(40, name="a.avi", codec="mjpeg", pixel_format="yuvj420p")
     data = bytearray(path.read_bytes())
     starts = [match.start() for match in re.finditer(b"00dc....\xff\xd8", data, re.DOTALL)]
@@ -157,7 +155,7 @@ def test_damage_in_the_middle_is_counted_and_playing_goes_on(write_video, open_f
     assert reports.keys.count("source") == 3
 
 
-def test_a_file_cut_short_plays_what_there_is(write_video, open_file, number_in):
+def test_a_truncated_file_plays_its_remaining_pictures(write_video, open_file, number_in):
     path = write_video(40, name="a.mkv", codec="libx264", options={"g": "5"})
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     source = open_file(path, True)
@@ -166,7 +164,7 @@ def test_a_file_cut_short_plays_what_there_is(write_video, open_file, number_in)
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "empty", "text", "text as mp4", "noise", "cut", "sound"])
-def test_what_is_no_picture_is_refused_in_one_line_that_names_the_file(kind, tmp_path, write_video, open_file):
+def test_a_file_without_pictures_is_an_error_of_one_line_with_its_name(kind, tmp_path, write_video, open_file):
     path = tmp_path / {"text": "a.txt", "sound": "a.wav"}.get(kind, "a.mp4")
     if kind == "folder":
         path.mkdir()
@@ -227,7 +225,7 @@ def rotate_in_place(path: Path, matrix: tuple[int, int, int, int]) -> None:
 
 
 @pytest.mark.parametrize(("matrix", "turns_clockwise"), [((0, 1, -1, 0), 1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 3)])
-def test_a_video_filmed_with_a_turned_phone_stands_upright(write_video, open_file, f_card, matrix, turns_clockwise):
+def test_a_video_filmed_with_a_rotated_phone_is_shown_upright(write_video, open_file, f_card, matrix, turns_clockwise):
     card = f_card(96, 64)[..., :3]
     path = write_video(pictures=[card] * 3)
     rotate_in_place(path, matrix)
@@ -251,8 +249,8 @@ def test_wide_pixels_are_made_square(tmp_path, open_file):
 
 
 @pytest.mark.parametrize(("height", "matrix"), [(480, 5), (720, 1)])
-def test_an_untagged_video_is_read_as_players_read_it(write_video, open_file, height, matrix):
-    # 5 is BT.601, what standard definition means; 1 is BT.709, what high definition means.
+def test_an_untagged_video_is_decoded_as_players_do(write_video, open_file, height, matrix):
+    # 5 is BT.601, the default for standard definition; 1 is BT.709, for high definition.
     flat = av.VideoFrame.from_ndarray(np.full((height, 64, 3), (200, 60, 20), np.uint8), "rgb24")
     encoded = flat.reformat(format="yuv444p", dst_colorspace=matrix)
     luma = int(np.frombuffer(encoded.planes[0], np.uint8)[0])

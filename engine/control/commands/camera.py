@@ -257,7 +257,7 @@ class CameraControl:
             return
         try:
             source = self._open_source(wish.spec)
-            if source is not None and not self._current.is_there:
+            if source is not None and not self._current.has_source:
                 self._announce()
             if source is not None:
                 source.start()
@@ -297,7 +297,7 @@ class CameraControl:
 
     def _look(self, *, with_cameras: bool = False) -> None:
         before = self._senders.now
-        came = self._senders.look(with_cameras=with_cameras)
+        came = self._senders.refresh(with_cameras=with_cameras)
         if self._senders.now != before:
             self._tell("/camera/changed", len(self._senders.now))
         for sender in came:

@@ -26,6 +26,6 @@ class DecodedSound(DecodedTrack):
             yield np.concatenate(gathered, axis=1).T
             read += count
         if not read:
-            raise AudioError(f"{self.path}: there is no sound in it that can be decoded")
+            raise AudioError(f"{self.path}: it has no sound that can be decoded")
         if self.knows_its_length:
             note_missing_end(self, read / self.rate_hz)

@@ -68,7 +68,7 @@ class FileSound:
         except soundfile.LibsndfileError as error:
             if not read:
                 raise AudioError(f"{self.path}: {error.error_string.rstrip('.')}") from None
-            self.notes.append(f"damaged at {read / self.rate_hz:.1f} s, taken for its end")
+            self.notes.append(f"damaged at {read / self.rate_hz:.1f} s, treated as its end")
             return
         note_missing_end(self, read / self.rate_hz)
 

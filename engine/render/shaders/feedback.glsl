@@ -15,7 +15,7 @@ vec3 turn_hue(vec3 rgb) {
 
 vec3 feedback(sampler2D last, vec2 d_px) {
     vec2 place = vec2(dot(u_feedback_x.xyz, vec3(d_px, 1.0)), dot(u_feedback_y.xyz, vec3(d_px, 1.0)));
-    // Black from outside would show as a stepped frame around every picture that rotates or shrinks.
+    // Black outside would show as a stepped border around every rotating or shrinking picture.
     place = u_size_px.xy - 0.5 - abs(u_size_px.xy - mod(place + 0.5, 2.0 * u_size_px.xy));
     vec3 moved = bilinear(last, place, ivec2(u_size_px.xy));
     if (u_feedback_y.w != 0.0) moved = turn_hue(moved);

@@ -12,7 +12,7 @@ vec2 fold(vec2 d_px) {
     return u_size_px.zw - abs(u_size_px.xy - mod(folded_px + u_size_px.zw, 2.0 * u_size_px.xy));
 }
 
-// sin(pi x) for x in 0..1 within 5e-7: the cosine series about 1/2. GLSL's own sin may be off by 5e-4.
+// sin(pi x) for x in 0..1 within 5e-7: the cosine series about 1/2. GLSL's sin may be off by 5e-4.
 float half_wave(float x) {
     float t = (x - 0.5) * (x - 0.5);
     return 1.0 + t * (-4.9348022 + t * (4.0587121 + t * (-1.3352628 + t * (0.23533063 + t * -0.025806891))));

@@ -68,8 +68,8 @@ def refused_words(desk: Desk) -> None:
     for word in ("/etc/passwd", "clip.mp4", "rtsp://user:secret@10.0.0.9/stage"):
         reason = desk.failed("/camera/open", word)
         assert "is chosen as the engine starts (--camera)" in reason and "secret" not in reason
-    assert "not found (cameras here: " in desk.failed("/camera/open", 77)
-    assert "has no name" in desk.failed("/camera/open", "spout:")
+    assert "not found (available: " in desk.failed("/camera/open", 77)
+    assert "lacks a name" in desk.failed("/camera/open", "spout:")
     assert "takes a word" in desk.failed("/camera/open")
     assert "takes 1" in desk.failed("/camera/ndi", "on")
 
@@ -204,7 +204,7 @@ def test_of_many_choices_the_last_is_opened(rig: Rig, drivers: Drivers, wait_for
     wait_for(lambda: drivers.asked == ["0", "test"], "the last to be opened")
     wait_for(lambda: (rig.current.poll(), rig.told[-1] == SUPERSEDED)[1], "the first to be given up")
     rig.clock.advance(11.0)
-    wait_for(lambda: (rig.current.poll(), "given up after" in rig.told[-1][-1])[1], "the last to be let go")
+    wait_for(lambda: (rig.current.poll(), "gave up after" in rig.told[-1][-1])[1], "the last to be let go")
 
 
 def test_choosing_the_opening_source_again_cancels_the_choice_between(
@@ -236,7 +236,7 @@ def test_a_driver_that_never_answers_does_not_block_the_next_choice(rig: Rig, dr
     drivers.answering.set()
     wait_for(lambda: drivers.opened and drivers.opened[0].is_closed, "what came too late to be closed")
     rig.current.poll()
-    assert not rig.current.is_there and len(rig.told) == 2
+    assert not rig.current.has_source and len(rig.told) == 2
 
 
 @pytest.mark.parametrize("word", ["a" * 250, "\u00e4" * 250, "9" * 250, "a\0b", "1" * 5000])
@@ -250,6 +250,6 @@ def test_a_word_that_no_source_can_have_is_refused_in_one_line(word: str, wait_f
             assert len(str(error)) < 400
         else:
             wait_for(lambda: rig.answers, "an answer")
-            assert "not found (cameras here: " in rig.told[0][-1]
+            assert "not found (available: " in rig.told[0][-1]
     finally:
         rig.control.close()

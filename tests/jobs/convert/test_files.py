@@ -119,7 +119,7 @@ def test_folders_and_files_keep_their_names_and_bad_ones_are_told_while_others_g
         ("gone.wav", "failed"),
     ]
     assert [report.reason for report in told[:2]] == [
-        f"{songs}/broken.mp3: not a sound or video that can be read (Invalid data found when processing input)",
+        f"{songs}/broken.mp3: not a readable sound or video (Invalid data found when processing input)",
         f"{tmp_path}/gone.wav: no such file or folder",
     ]
     assert not report.is_complete and not report.is_interrupted

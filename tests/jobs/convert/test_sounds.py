@@ -89,7 +89,7 @@ def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("empty.wav", b"", "empty.wav: not a sound or video that can be read"),
+        ("empty.wav", b"", "empty.wav: not a readable sound or video"),
         ("text.mp3", b"hello " * 200, "text.mp3: "),
         ("noise.flac", bytes(range(256)) * 64, "noise.flac: "),
     ],
@@ -108,7 +108,7 @@ def test_a_file_without_a_sample_and_a_video_without_sound_are_told_so(tmp_path:
         stream = container.add_stream("mpeg4", rate=25, width=32, height=32, pix_fmt="yuv420p")
         container.mux(stream.encode(av.VideoFrame(32, 32, "yuv420p")))
         container.mux(stream.encode(None))
-    with pytest.raises(AudioError, match="there is no sound in it that can be decoded"):
+    with pytest.raises(AudioError, match="it has no sound that can be decoded"):
         open_sound(tmp_path / "mute.mp4")
 
 

@@ -74,7 +74,7 @@ def test_sound_that_a_container_cannot_hold_is_told(movie: Callable, tmp_path: P
     output = overlaid(movie(3, name="in.mkv", sound="flac"), tmp_path / "out.mov")
     assert len(pictures_of(tmp_path / "out.mov")) == 3
     assert output.notes == [
-        "out.mov: its sound (flac) cannot be copied into such a file, .mkv takes any; it is silent",
+        "out.mov: its sound (flac) cannot be copied into this format (.mkv holds any); the video is silent",
     ]
 
 
@@ -115,7 +115,7 @@ def test_times_are_kept_to_the_tick(movie: Callable, tmp_path: Path) -> None:
 def test_other_kinds_of_pixels_come_out_as_they_look(movie: Callable, tmp_path: Path, codec, pixel_format, options):
     source = movie(2, name="in.mkv", codec=codec, pixel_format=pixel_format, options=options, sound=None)
     bits = {"yuv420p10le": 10, "yuv422p12le": 12}.get(pixel_format)
-    deep = f"in.mkv: {bits} bits a colour are taken, and written, as 8"
+    deep = f"in.mkv: {bits} bits a colour are reduced to 8"
     assert open_pictures(source).counts.notes == [deep] * bool(bits)
     overlaid(source, tmp_path / "out.mkv")
     right = np.s_[:, WIDTH // 2 + 8 :]
@@ -136,15 +136,15 @@ def test_odd_sides_become_even_and_it_is_told(movie: Callable, tmp_path: Path) -
     source = movie(pictures=[disc_picture(0, 67, 45)] * 2, name="in.mkv", codec="ffv1", pixel_format="bgr0", sound=None)
     output = overlaid(source, tmp_path / "out.mp4")
     assert pictures_of(tmp_path / "out.mp4")[0].shape == (46, 68, 3)
-    assert output.notes == ["out.mp4: 68x46, as its sides must be even"]
+    assert output.notes == ["out.mp4: 68x46: sides must be even"]
 
 
 def test_colour_tags_range_and_pixel_shape_are_the_sources(movie: Callable, tmp_path: Path) -> None:
     colours = BT2020_NCL, BT2020, PQ, FULL_RANGE
     source = movie(2, name="in.mkv", colours=colours, pixel_aspect=Fraction(4, 3), sound=None)
     assert open_pictures(source).counts.notes == [
-        "in.mkv: HDR (PQ, 8 bits a colour) is not tone-mapped: it is taken as it is coded, with 8 bits, and a video "
-        "keeps the tag PQ; for true colours make it SDR (BT.709) first"
+        "in.mkv: HDR (PQ, 8 bits a colour) is not tone-mapped: decoded values are kept, with 8 bits, and a video "
+        "keeps the tag PQ; for correct colours convert it to SDR (BT.709) first"
     ]
     overlaid(source, tmp_path / "out.mkv")
     with av.open(str(tmp_path / "out.mkv")) as container:
@@ -190,7 +190,7 @@ def test_a_change_of_size_in_mid_stream_is_fitted_and_told(tmp_path: Path) -> No
     seen = list(fitted(pictures.read(1, None), (320, 192), pictures.counts))
     assert [picture.pixels.shape for picture in seen] == [(192, 320, 3)] * 9
     assert pictures.counts.refitted == 3
-    assert pictures.counts.notes == ["from frame_000003 on the picture is 160x192: scaled to the first, 320x192"]
+    assert pictures.counts.notes == ["from frame_000003 on pictures are 160x192: scaled to the first, 320x192"]
     narrow = seen[4].pixels
     assert narrow[:, :70].max() == narrow[:, 250:].max() == 0, "its shape is kept, black beside"
     assert narrow[96, 120].min() > 200

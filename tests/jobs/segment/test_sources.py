@@ -50,7 +50,7 @@ def test_pictures_that_are_half_decoded_are_shown_and_counted_and_told_once(movi
     assert len(list(read.read(1, None))) == read.counts.decoded
     assert read.counts.decoded + read.counts.unreadable == 20
     assert read.counts.damaged >= 1
-    assert ["is damaged; the first place: " in note for note in read.counts.notes] == [True]
+    assert ["damaged; first error: " in note for note in read.counts.notes] == [True]
 
 
 def test_a_video_that_is_cut_off_ends_with_what_was_read_and_says_so(movie, tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_odd_sides_are_kept(movie: Movie) -> None:
 
 
 @pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 1)])
-def test_a_video_filmed_with_a_turned_phone_stands_upright(
+def test_a_video_filmed_with_a_rotated_phone_is_shown_upright(
     matrix: tuple[int, int, int, int], turns: int, movie: Movie, f_card: Callable[..., np.ndarray]
 ) -> None:
     card = f_card(96, 64)[..., :3]
@@ -277,7 +277,7 @@ def test_every_picture_of_a_damaged_video_is_accounted_for(
     assert frames[:18] == list(range(18)) and frames == sorted(set(frames))
     assert frames[-1] == 59 or codec == "libvpx-vp9"  # all pictures lean on those before
     (note,) = counts.notes
-    place_s = float(re.fullmatch(rf"{name}: is damaged; the first place: at ([\d.]+) s: .+", note)[1])
+    place_s = float(re.fullmatch(rf"{name}: damaged; first error: at ([\d.]+) s: .+", note)[1])
     assert abs(place_s - places[0] / 30) < 0.15
 
 
@@ -291,7 +291,7 @@ def test_pictures_that_change_their_size_are_fitted_and_told_once(movie: Movie) 
     assert [number_in(picture.pixels[:, 16:-16] if picture.number > 9 else picture.pixels) for picture in read] == list(
         range(20)
     )
-    assert pictures.counts.notes == ["from frame_000010 on the picture is 64x64: scaled to the first, 96x64"]
+    assert pictures.counts.notes == ["from frame_000010 on pictures are 64x64: scaled to the first, 96x64"]
     assert (pictures.counts.decoded, pictures.counts.refitted, pictures.counts.unreadable) == (20, 10, 0)
     assert [picture.start_s for picture in read] == [Fraction(number, 30) for number in range(20)]
 

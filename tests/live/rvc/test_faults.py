@@ -102,7 +102,7 @@ def test_a_hung_child_is_replaced_and_the_next_goes_on_in_time(singing: VoiceStu
     os.kill(stopped, signal.SIGSTOP)
     singing.sing()
     sing_until_made(singing, wait_for, stopped)
-    assert "no sign of life" in singing.status.detail
+    assert "no heartbeat" in singing.status.detail
     assert_in_time(singing, wait_for)
 
 

@@ -79,7 +79,7 @@ def test_a_hung_child_is_replaced(open_sam3: Open, tiny_sam3: Path, wait_for: Wa
     os.kill(stopped, signal.SIGSTOP)
     wait_for(lambda: studio.status.pid not in (0, stopped), "another process")
     wait_for(studio.finds, "its result")
-    assert "no sign of life" in studio.status.detail
+    assert "no heartbeat" in studio.status.detail
 
 
 def test_a_model_that_raises_ends_the_process_and_the_next_finds_again(

@@ -1,8 +1,8 @@
 """Writes syphon.json and spout.json: the published interfaces of the two libraries that cannot run on Linux.
 
-Run by hand when a pinned version changes: `python tests/sinks/published_api/record.py`. It downloads the wheels of
-macOS and Windows by exact name, and reads them without running anything: Python sources by `ast`; of compiled modules
-the names, the C++ names of the functions they import (which spell out every parameter) and pybind11's signature texts.
+Run by hand when a pinned version changes: `python tests/sinks/published_api/record.py`. It downloads the wheels for
+macOS and Windows by exact name and reads them without running them: Python sources with `ast`; from compiled modules
+the names, the mangled C++ names of imported functions (which encode every parameter) and pybind11's signature texts.
 """
 
 import ast
@@ -104,7 +104,7 @@ def public_attributes(node: ast.ClassDef) -> list[str]:
 
 
 def argument_count(encoding: str) -> int:
-    """Arguments of an Objective-C type encoding such as `i^{__CFString=}dZ`: everything after the result."""
+    """Number of arguments in an Objective-C type encoding such as `i^{__CFString=}dZ`: all but the result."""
     return len(re.findall(r"\^*(?:\{[^}]*\}|[a-zA-Z@#:*])", encoding)) - 1
 
 
@@ -149,13 +149,13 @@ def record_syphon(folder: Path) -> dict:
     }
 
 
-# Microsoft's names of C++ types in parameter lists, and what pybind11 takes for them. None: a result, not an argument.
+# Microsoft's mangled C++ types in parameter lists, and the Python types that pybind11 accepts. None: an output.
 CPP_TYPES = {
     "PEBD": "str", "PEBE": "Buffer", "I": "int", "H": "int", "J": "int", "K": "int", "_N": "bool",
     "PEAD": None, "PEAE": "Buffer", "AEAI": None, "AEAPEAX": None, "AEAK": None,
 }  # fmt: skip
 
-CPP_RESULTS = {"X": "None", "N": "bool", "H": "int", "I": "int", "J": "int", "K": "int"}  # of `_N` only the N
+CPP_RESULTS = {"X": "None", "N": "bool", "H": "int", "I": "int", "J": "int", "K": "int"}  # the N of `_N`
 
 
 def cpp_parameters(mangled: str) -> list[str | None]:

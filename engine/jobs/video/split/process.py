@@ -85,12 +85,12 @@ class StageProcess:
         """Why it ended, in one line. Once it has ended, or said so."""
         if self.fault is not None:
             return self.fault.text if self.fault.says_all else f"the {self.title} stage: {self.fault.text}"
-        how = exit_reason(self.exit_code), stderr_file.gist(self.last_lines())
+        how = exit_reason(self.exit_code), stderr_file.crash_summary(self.last_lines())
         return f"the {self.title} stage ended: {'; '.join(filter(None, how))}"
 
     def last_lines(self) -> list[str]:
         """The last lines of its stderr."""
-        return stderr_file.tail_of(self._stderr)
+        return stderr_file.read_tail(self._stderr)
 
     def kill(self) -> None:
         self._popen.kill()

@@ -121,7 +121,7 @@ def serve(work: Work, inputs: list[Consumer], outputs: list[Producer]) -> None:
             seconds=work.seconds(worked_s),
             memory_mb=work.memory_mb() or 0.0,
         )
-        stderr_file.cut_long()
+        stderr_file.truncate_long()
     for other in range(1, len(inputs)):
         ended = inputs[(number + other) % len(inputs)].take()
         assert ended is None, "batches are dealt in turn: where one is missing, all have ended"
