@@ -4,7 +4,7 @@ pipeline.py        three threads: read ahead, work, write
 job_folder.py      the hidden working folder of an output; journal.py: what is finished in it
 fingerprint.py     everything that decides an output; resuming.py: what --resume and --overwrite do
 options.py         options of a command as metadata of the job's fields; option_range.py: their checks
-progress.py        how far a run is; report.py: what it reports at its end
-out_of_memory.py   a full device, in one line
+progress.py        progress of a run; report.py: its final report
+out_of_memory.py   a one-line error when a device is out of memory
 ray_cluster.py     the Ray cluster that a job spreads over
 """

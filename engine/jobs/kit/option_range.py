@@ -1,4 +1,4 @@
-"""Checks of the numbers and names in a job."""
+"""Checks of the numbers and file names given to a job."""
 
 from pathlib import Path
 
@@ -13,9 +13,9 @@ def check_number(option: str, value: float, low: float, high: float | None = Non
 
 
 def check_no_stream(*names: Path | str) -> None:
-    """Raise UsageError for `-`: elsewhere it means stdin or stdout, which no job supports."""
+    """Raise UsageError for `-`, the usual name for stdin or stdout, which no job supports."""
     if any(str(name) == "-" for name in names):
-        raise UsageError("-: stdin and stdout are not for files here; name a file (one of this very name: ./-)")
+        raise UsageError("-: stdin and stdout are not supported; name a file (for a file called - give ./-)")
 
 
 def _told(value: float) -> str:

@@ -1,7 +1,7 @@
 """The remote half of an ActorPool: runs on a machine of the cluster and holds one loaded model.
 
 Ray calls the methods on threads of its own, two at a time. The model belongs to one thread, which serves both calls:
-while it works on the second piece, the first one's result travels home, so the model never waits for the network.
+while it works on the second piece, the result of the first is sent back, so the model never waits for the network.
 """
 
 import os
@@ -18,7 +18,7 @@ from typing import Generic, Protocol, TypeVar
 from engine.errors import DeviceFullError, MultiverseError, in_one_line
 from engine.jobs.kit.fingerprint import package_version
 
-CALLS_PER_ACTOR = 2  # pieces that an actor has at once
+CALLS_PER_ACTOR = 2  # concurrent pieces per actor
 
 Payload = TypeVar("Payload")
 Result = TypeVar("Result")
@@ -38,7 +38,7 @@ class PieceWorker(Protocol[PayloadIn, ResultOut, LoadedOut]):
         """Yield one result per payload, in order. Called anew after `payloads` has run out, and after an error.
 
         It may pull the next payload before it yields a result, to keep a device busy. A payload may be read-only
-        memory of the object store, which stays allocated while it is referenced: copy what is kept.
+        memory of the object store, which stays allocated while it is referenced: copy anything you keep.
         """
 
 
@@ -61,7 +61,7 @@ class ActorPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActorFault:
-    """An error as a return value. Raised, Ray would wrap it into its own, with the traceback in the message."""
+    """An error as a return value. If it were raised, Ray would wrap it, with the traceback in the message."""
 
     text: str
     """One line."""
@@ -94,7 +94,7 @@ class PoolActor(Generic[Payload, Result, Loaded]):
         return _answer_of(self._thread.submit(self._open, recipe))
 
     def run(self, payload: Payload) -> Result | ActorFault:
-        """Process one piece of work. Two calls may be under way at once."""
+        """Process one piece of work. Two calls may run concurrently."""
         call: _Call[Payload, Result] = _Call(payload=payload)
         self._calls.put(call)
         self._thread.submit(self._process_queue)
@@ -105,7 +105,7 @@ class PoolActor(Generic[Payload, Result, Loaded]):
         return self._worker.describe()
 
     def _process_queue(self) -> None:
-        """On the model's thread: process every queued call, and those that are queued meanwhile."""
+        """Process all queued calls, including those queued meanwhile. Model thread."""
         try:
             if not self._calls.empty():  # an earlier run of this may have served the call
                 for result in self._worker.process(self._payloads()):

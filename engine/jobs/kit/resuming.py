@@ -1,9 +1,9 @@
-"""The rule for resuming, the same for all jobs: what `--resume` and `--overwrite` do with what is there already.
+"""The rule for resuming, the same for all jobs: how `--resume` and `--overwrite` treat existing files.
 
-neither        an output or an interrupted run that is there is an error, which names the option to give
---resume       go on with the interrupted run if it had the same fingerprint; its unfinished output is replaced
---overwrite    begin again and replace what is there
-both           go on, and replace an output even if the interrupted run did not write it
+neither        an existing output or interrupted run is an error, which names the option to give
+--resume       continue the interrupted run if it had the same fingerprint; its unfinished output is replaced
+--overwrite    start again and replace existing files
+both           continue, and replace an output even if the interrupted run did not write it
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,11 +23,11 @@ def check_start(
     is_ours: Callable[[Path], bool],
     may_differ: Iterable[str] = (),
 ) -> str:
-    """UsageError if what is there may neither be replaced nor gone on with; a note if `resume` finds nothing to go on
-    with, else "".
+    """UsageError if the existing files may be neither replaced nor resumed. Returns a note if `resume` finds nothing to
+    continue, else "".
 
-    `existing`: the outputs that are there. `is_ours`: True for one that the interrupted run wrote. `may_differ`: keys
-    of the fingerprint that do not forbid going on.
+    `existing`: the outputs that exist. `is_ours`: True for one that the interrupted run wrote. `may_differ`: keys of
+    the fingerprint that may change when a run is resumed.
     """
     before = work.kept_fingerprint
     difference = "" if before is None else differences(before, work.fingerprint, but=may_differ)
@@ -70,6 +70,6 @@ def check_start(
 
 
 def mark_of(file: Path) -> list[int]:
-    """Size and modification time: recognises a file under another name."""
+    """Size and modification time; recognises a file that was renamed."""
     known = file.stat()
     return [known.st_size, known.st_mtime_ns]
