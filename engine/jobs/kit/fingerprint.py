@@ -21,7 +21,8 @@ Fingerprint = dict[str, Any]
 
 
 def fingerprint_of(values: Fingerprint) -> Fingerprint:
-    """`values` as JSON gives them back: tuples are lists there. The key `--lora|lora_weights` is shown as `--lora`."""
+    """`values` after a round trip through JSON: tuples become lists. The key `--lora|lora_weights` is shown as
+    `--lora`."""
     plain: Fingerprint = json.loads(json.dumps(values))
     return plain
 

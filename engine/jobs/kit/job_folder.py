@@ -97,7 +97,7 @@ class JobFolder:
 
     @contextlib.contextmanager
     def one_line(self) -> Iterator[None]:
-        """Turn every write error into a SinkError that says how to go on."""
+        """Turn every write error into a SinkError that says how to resume."""
         try:
             yield
         except (av.FFmpegError, OSError, SinkError) as error:

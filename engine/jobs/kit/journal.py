@@ -53,7 +53,7 @@ class Journal:
             move_into_place(new, self.path, patience_s=MAX_HELD_JOB_S)
 
     def add(self, entry: dict[str, Any]) -> None:
-        """Append an entry; call it after the work it describes was written."""
+        """Append an entry; call this after writing the work that it describes."""
         with one_line(self._shown):
             open_file = partial(self.path.open, "a", encoding="utf-8", newline="\n")
             with when_free(open_file, self.path, patience_s=MAX_HELD_JOB_S) as file:

@@ -54,4 +54,4 @@ def unlike_note(kinds: Iterable[tuple[str, ...]], results: str) -> list[str]:
     if len(found) < 2:
         return []
     named = ", ".join(sorted(" ".join(word for word in kind if word) for kind in found))
-    return [f"the actors are not alike ({named}): their {results} may differ in the last digits"]
+    return [f"the actors run on different hardware ({named}): their {results} may differ in the last digits"]

@@ -19,5 +19,5 @@ def check_no_stream(*names: Path | str) -> None:
 
 
 def _told(value: float) -> str:
-    """An integer in full: it may be larger than any float."""
+    """Integers with all digits, because they may be larger than any float."""
     return str(value) if isinstance(value, int) else f"{value:g}"

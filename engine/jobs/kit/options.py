@@ -39,5 +39,5 @@ class OptionInfo:
 
 
 def option(default: Any, help: str, **info: Any) -> Any:
-    """A field with this default that is an option; `info` as OptionInfo has it."""
+    """A dataclass field that is also a command-line option; `info`: further fields of OptionInfo."""
     return field(default=default, metadata={"option": OptionInfo(help=help, **info)})

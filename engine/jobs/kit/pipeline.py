@@ -26,7 +26,7 @@ MIN_WAITING, MAX_WAITING = 2, 8
 
 
 class Pipeline(Generic[Piece, Result]):
-    """One run. `pieces` and `results` give, on any thread, the number of queued items and the wait time of each side."""
+    """One run. `pieces` and `results` report queue lengths and the wait time of each side, on any thread."""
 
     def __init__(self, name: str, *, ahead: int, unwritten: int, is_stopped: Callable[[], bool]) -> None:
         """`name`: of the job, used as thread names. `is_stopped` is called on the caller's thread."""
@@ -98,5 +98,5 @@ class Pipeline(Generic[Piece, Result]):
 
 
 def waiting_for(piece_bytes: int, budget_bytes: int) -> int:
-    """How many pieces may wait on one side: enough to hide a slow one, within the memory budget if it allows two."""
+    """Length of a queue: long enough to absorb one slow piece, within the memory budget, but at least MIN_WAITING."""
     return min(max(budget_bytes // piece_bytes, MIN_WAITING), MAX_WAITING)

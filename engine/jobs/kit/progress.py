@@ -20,7 +20,7 @@ class JobProgress:
 
     @property
     def seconds_left(self) -> float | None:
-        """If it goes on at this rate; None if the source does not tell its length."""
+        """Estimate from the current rate; None if the length of the source is unknown."""
         return None if self.expected is None or not self.rate else max(self.expected - self.done, 0) / self.rate
 
 

@@ -107,7 +107,7 @@ class PoolActor(Generic[Payload, Result, Loaded]):
     def _process_queue(self) -> None:
         """Process all queued calls, including those queued meanwhile. Model thread."""
         try:
-            if not self._calls.empty():  # an earlier run of this may have served the call
+            if not self._calls.empty():  # an earlier run of this method may have processed the call
                 for result in self._worker.process(self._payloads()):
                     self._in_work.popleft().answer.set_result(result)
         finally:

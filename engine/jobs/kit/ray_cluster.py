@@ -41,8 +41,8 @@ ALONE = QUIET | {
 MAX_REASON = 240
 COLOURS = re.compile("\x1b\\[[0-9;]*m")
 WANTS_TOKEN = (
-    "it asks for a token: what `ray get-auth-token` says on its first machine, in ~/.ray/auth_token here; "
-    "then set RAY_AUTH_MODE=token"
+    "it requires a token: run `ray get-auth-token` on its head node, store the output in ~/.ray/auth_token here, "
+    "and set RAY_AUTH_MODE=token"
 )
 
 
@@ -201,11 +201,11 @@ def host_and_port(address: str, named: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     if "//" in address:
         raise UsageError(
-            f"{named}: Ray clients are not served; make this machine part of the cluster "
+            f"{named}: Ray Client addresses are not supported; make this machine part of the cluster "
             "(ray start --address=HOST:6379), then give --cluster auto"
         )
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-        raise UsageError(f"{named}: neither auto nor HOST:PORT, as 10.0.0.1:6379 is")
+        raise UsageError(f"{named}: neither auto nor HOST:PORT (for example 10.0.0.1:6379)")
     return host.strip("[]"), int(port)
 
 
@@ -233,7 +233,7 @@ def _import_ray() -> Any:
 
 
 def _present(ray: Any) -> Connection | None:
-    """The cluster that another part of this process has joined; a process can be on one only."""
+    """The connection that another part of this process has made already; a process can have only one."""
     if not ray.is_initialized():
         return None
     return Connection(ray=ray, words="the Ray cluster that this program is already connected to", is_joined=False)

@@ -253,7 +253,7 @@ class ActorPool(Generic[Payload, Result, Loaded]):
             self._had_actor_s = now_s
         elif now_s - self._had_actor_s > NO_ACTOR_S:
             raise ChildError(
-                f"no actor has started for {NO_ACTOR_S:.0f} s on {self._cluster}: no resources are free; see: ray status"
+                f"no actor has started for {NO_ACTOR_S:.0f} s on {self._cluster}: nothing is free; see: ray status"
             )
         if now_s - self._polled_s < POLL_INTERVAL_S:
             return
@@ -491,7 +491,7 @@ def death_of(error: BaseException) -> str:
 
 
 def _rank(call: _Call) -> int:
-    """Place among the pieces of its actor, which works on them in this order."""
+    """Index in the queue of its actor."""
     return -1 if call.actor is None else call.actor.calls.index(call)
 
 

@@ -25,7 +25,7 @@ def preserve_process_state(variables: Mapping[str, str]) -> Iterator[Callable[[]
         added = {name: value for name, value in variables.items() if name not in os.environ}
         undo.callback(_remove, added)
         os.environ.update(added)
-        # Ray puts the current folder first on its workers' path: another `engine` there would shadow ours.
+        # Ray puts the working directory first on its workers' path: another `engine` there would shadow ours.
         undo.enter_context(chdir(HOME))
         captured = undo.enter_context(tempfile.TemporaryFile())
         with suppress(OSError):  # a program without a console has no stderr

@@ -109,7 +109,7 @@ class TaskPool(Generic[Task]):
                 yield None
 
     def close(self) -> None:
-        """Kill the tasks at work. Idempotent."""
+        """Kill the tasks in flight. Idempotent."""
         for ref in self._sent:
             self._ray.cancel(ref, force=True)
         self._sent.clear()
