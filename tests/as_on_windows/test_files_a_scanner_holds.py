@@ -349,7 +349,7 @@ def test_a_video_whose_name_stays_held_goes_on_from_what_is_painted(
 ) -> None:
     (tmp_path / "out.mp4").write_bytes(b"of before, and open in a player")
     scanner.hold("out.mp4")
-    with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*what is whole is kept: go on with --resume"):
+    with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*finished work is kept: continue with --resume"):
         write(clip, tmp_path / "out.mp4", overwrite=True)
     assert (tmp_path / "out.mp4").read_bytes() == b"of before, and open in a player"
     scanner.hold("out.mp4", 0)

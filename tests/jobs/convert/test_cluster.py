@@ -120,15 +120,13 @@ def test_machines_that_find_the_pitch_differently_are_refused(
 
     monkeypatch.setattr(VoiceWorker, "describe", described)
     fake_ray()
-    with pytest.raises(
-        ModelError, match=r"^on host\d: the pitch is found by way \d, elsewhere by way \d; name one with"
-    ):
+    with pytest.raises(ModelError, match=r"^on host\d: pitch detection uses way \d, elsewhere way \d; choose one with"):
         on_cluster(job)
 
 
 def test_what_is_done_on_this_machine_cannot_be_asked_of_the_others(job: ConvertJob) -> None:
     for options in ({"gpu_filter": True}, {"profiling": True}):
-        with pytest.raises(UsageError, match=r"^--cluster: .*leave --gpu-filter and --profile out$"):
+        with pytest.raises(UsageError, match=r"^--cluster: .*leave out --gpu-filter and --profile$"):
             replace(job, **options).check()
 
 

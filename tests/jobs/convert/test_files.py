@@ -147,7 +147,7 @@ def test_nothing_is_overwritten_unless_it_is_asked_for(convert: Convert, tmp_pat
     source = write_sound(tmp_path / "in.wav", spoken(0.2))
     out = tmp_path / "out.wav"
     out.write_bytes(b"precious")
-    with pytest.raises(UsageError, match=r"out.wav: exists already; --overwrite replaces it, --resume leaves it"):
+    with pytest.raises(UsageError, match=r"out.wav: exists already; --overwrite replaces it, --resume skips it"):
         convert(source, out)
     assert states(convert(source, out, resume=True)) == ["kept"]
     assert out.read_bytes() == b"precious"
@@ -160,13 +160,16 @@ def test_nothing_is_overwritten_unless_it_is_asked_for(convert: Convert, tmp_pat
     [
         (("in.wav", "in.wav"), "in.wav: is the input; name another output"),
         (("in.wav", "."), "in.wav: is the input; name another output"),
-        (("in.wav", "copy/in.wav", "out/"), "in.wav: in.wav and copy/in.wav would both become it; give them apart"),
-        (("in.wav", "copy/in.wav", "out.wav"), "out.wav: is one file; several inputs need a folder"),
-        (("in.wav", "out.xyz"), "out.xyz: such a file cannot be written; an output is .wav"),
-        (("in.wav", "-"), "-: stdin and stdout are not for files here; name a file"),
-        (("-", "out.wav"), "-: stdin and stdout are not for files here; name a file"),
-        (("in.wav", "readme"), "readme: is a file, and not one that can be written"),
-        (("out/",), "out/: is the output, then; name sound files, videos or folders before it"),
+        (
+            ("in.wav", "copy/in.wav", "out/"),
+            "in.wav: in.wav and copy/in.wav have the same output name; convert them separately",
+        ),
+        (("in.wav", "copy/in.wav", "out.wav"), "out.wav: is a single file; several inputs need a folder"),
+        (("in.wav", "out.xyz"), "out.xyz: cannot write this format; an output is .wav"),
+        (("in.wav", "-"), "-: stdin and stdout are not supported; name a file"),
+        (("-", "out.wav"), "-: stdin and stdout are not supported; name a file"),
+        (("in.wav", "readme"), "readme: is a file in a format that cannot be written"),
+        (("out/",), "out/: is taken as the output; name sound files, videos or folders before it"),
     ],
 )
 def test_what_contradicts_itself_is_told_before_anything_is_done(
@@ -243,5 +246,5 @@ def test_a_converted_sound_takes_its_name_while_a_scanner_holds_its_files(
     report = convert(source, tmp_path / "out.wav", overwrite=True, settings=VoiceSettings(pitch=7))
     assert states(report) == ["failed"]
     assert "another program has had it open for 60 s" in report.files[0].reason
-    assert report.files[0].notes == ("what was converted of it is kept; --resume goes on from there",)
+    assert report.files[0].notes == ("the converted part is kept; --resume continues from there",)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.wav.partial", "in.wav", "out.wav"]

@@ -85,7 +85,7 @@ def test_damage_of_the_right_size_is_found_named_and_made_again(
     assert report.is_complete
     assert (tmp_path / "out.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
     notes = report.files[0].notes
-    assert f"{work / 'heard.f32'}: was damaged; the source was heard again" in notes
+    assert f"{work / 'heard.f32'}: was damaged; the source was read again" in notes
     assert any("is damaged; it is converted again" in note for note in notes)
 
 
@@ -148,8 +148,8 @@ def test_a_conversion_that_could_not_be_written_is_not_lost(
     out = tmp_path / "out.wav"
     report = convert(sources[1], out, on_progress=lambda progress: out.write_bytes(b"somebody else's"))
     assert report.files[0].state == "failed"
-    assert report.files[0].reason == f"{out}: has come to exist meanwhile; nothing was replaced"
-    assert report.files[0].notes == ("what was converted of it is kept; --resume goes on from there",)
+    assert report.files[0].reason == f"{out}: was created meanwhile by another program; it was not replaced"
+    assert report.files[0].notes == ("the converted part is kept; --resume continues from there",)
     assert out.read_bytes() == b"somebody else's"
     out.unlink()
     report = convert(sources[1], out, resume=True)
@@ -254,7 +254,7 @@ def test_what_another_run_has_made_since_this_one_began_is_left_as_it_is(
 
     report = convert(*sources, tmp_path / "out", on_file=make_it, overwrite=overwrite)
     assert [file.state for file in report.files] == ["converted", "converted", "kept"] and report.is_complete
-    assert report.files[2].notes == ("another run or program has made it meanwhile: left as it is",)
+    assert report.files[2].notes == ("another program wrote it meanwhile; left unchanged",)
     assert made.read_bytes() == b"of now"
 
 

@@ -75,7 +75,7 @@ def test_what_is_no_number_is_silence_and_counted(tmp_path: Path) -> None:
     read = open_sound(write_sound(tmp_path / "in.wav", sound, subtype="FLOAT"))
     made = np.concatenate(list(voice_of(read)))
     assert np.isfinite(made).all() and not made[100:110].any() and made[200] == 0
-    assert read.notes == ["11 samples are no numbers (NaN or infinite): taken as silence"]
+    assert read.notes == ["11 samples are NaN or infinite: replaced by silence"]
 
 
 def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:

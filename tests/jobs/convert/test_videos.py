@@ -130,8 +130,8 @@ def test_a_video_may_become_a_sound_and_one_that_no_container_takes_is_told(conv
     (file,) = report.files
     assert (file.state, report.sound_s) == ("failed", 0.0), "it was converted before that was told"
     assert file.reason == (
-        f"{tmp_path}/out.webm: the pictures of {source} (h264) cannot be copied into such a file; "
-        "name an .mkv, which takes any"
+        f"{tmp_path}/out.webm: the pictures of {source} (h264) cannot be copied into this format; "
+        "name an .mkv, which holds any"
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.flac"]
 
@@ -147,5 +147,5 @@ def test_a_video_that_is_replaced_meanwhile_gives_its_pictures_to_no_other_voice
         assert file.state == "converted"
         return
     assert file.state == "failed" and not any("--resume" in note for note in file.notes)
-    assert file.reason == f"{source}: has changed while it was converted; convert it again"
+    assert file.reason == f"{source}: changed during the conversion; convert it again"
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]

@@ -35,7 +35,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 
 FINE = '{"version": "5.0.1", "python": "3.11.13", "gpus": []}'
 WITH_GPU = '{"version": "5.0.1", "python": "3.11.13", "gpus": ["NVIDIA H200"]}'
-OLD = '{"failure": "Blender 3.4.1 is older than 4.2, the oldest that can be used"}'
+OLD = '{"failure": "Blender 3.4.1 is older than 4.2, the oldest supported version"}'
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,4 @@ def test_other_machines_draw_with_the_raster_engine_unless_cycles_is_asked_for(
     with pytest.raises(UsageError, match=r"^--engine cycles: Blender was not found"):
         choose_drawing("cycles")
     chosen = choose_drawing("auto")
-    assert chosen.drawing == RASTER and "for Cycles get Blender: " in chosen.notes[0]
+    assert chosen.drawing == RASTER and "for Cycles install Blender: " in chosen.notes[0]

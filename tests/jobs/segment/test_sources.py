@@ -80,7 +80,7 @@ def test_one_picture_becomes_one_picture_and_one_mask(segment: Segment, tmp_path
         assert (out.format, out.size) == ("JPEG", (320, 192))
         assert np.abs(np.asarray(out)[96, 80].astype(int) - (250, 157, 157)).max() < 12
     assert overlap(np.asarray(Image.open(tmp_path / "masks" / "disc.png")) > 0, disc_shape(0)) > 0.93
-    with pytest.raises(UsageError, match=r"--frames: only of a video; COCO names the pictures of .* as"):
+    with pytest.raises(UsageError, match=r"--frames: only for a video; COCO refers to the pictures of .* by"):
         segment(tmp_path / "disc.png", tmp_path / "out.json", frames=str(tmp_path / "frames"))
 
 
@@ -159,21 +159,21 @@ def test_what_has_no_picture_is_refused_in_one_line(kind: str, job, tmp_path: Pa
     [
         (["out.gif"], {}, "out.gif: an output is a video (.mp4"),
         (["out.json"], {"frames": "full"}, "full: exists already; --overwrite replaces it"),
-        (["out.json"], {"frames": "out.json"}, "out.json: is named twice"),
-        (["-"], {}, "-: stdin and stdout are not for files here; name a file"),
+        (["out.json"], {"frames": "out.json"}, "out.json: is given twice"),
+        (["-"], {}, "-: stdin and stdout are not supported; name a file"),
         (["there.mp4"], {}, "there.mp4: exists already; --overwrite replaces it"),
         (["full/"], {}, "full/: exists already; --overwrite replaces it"),
         (["in.mp4"], {"overwrite": True}, "in.mp4: is the input"),
-        (["out.mp4", "./out.mp4"], {}, "./out.mp4: is named twice"),
+        (["out.mp4", "./out.mp4"], {}, "./out.mp4: is given twice"),
         (["there.mp4/"], {}, "there.mp4/: is a file"),
-        (["out.png"], {}, "out.png: in.mp4 is no single picture"),
+        (["out.png"], {}, "out.png: in.mp4 is not a single picture"),
         ([], {}, "no output: "),
         (["out.mp4"], {"prompts": (" ", "")}, NO_PROMPT),
         (["out.mp4"], {"model": ""}, "no model: name one with --model"),
-        (["out.mp4"], {"resolution": 640}, "--resolution: 640 is none of 1008, 672, 336"),
+        (["out.mp4"], {"resolution": 640}, "--resolution: 640 is not one of 1008, 672, 336"),
         (["out.mp4"], {"batch": 5}, "--batch: 5 is not 1 to 4"),
-        (["out.mp4"], {"batch": 2, "mode": "track"}, "--batch: pictures are followed one by one"),
-        (["out.mp4"], {"boxes": ((0.5, 0.5, 0.1, 0.1),), "mode": "track"}, "--box: boxes belong to single pictures"),
+        (["out.mp4"], {"batch": 2, "mode": "track"}, "--batch: tracking takes one picture at a time"),
+        (["out.mp4"], {"boxes": ((0.5, 0.5, 0.1, 0.1),), "mode": "track"}, "--box: tracking takes no boxes"),
         (["out.mp4"], {"boxes": ((0.5, 2.0, 0.1, 0.1),)}, "--box: 0.5,2.0,0.1,0.1: all four numbers are 0 to 1"),
     ],
 )

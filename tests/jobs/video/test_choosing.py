@@ -16,7 +16,7 @@ def test_a_short_clip_is_painted_in_one_process_and_that_is_said(
 ) -> None:
     report = paint_video(job(clip(4), tmp_path / "frames", stages="auto"))
     assert report.stages == "fused"
-    assert re.fullmatch(r"fused: \d+ s of painting were too few to try split", report.why)
+    assert re.fullmatch(r"fused: \d+ s of painting are too little to try split", report.why)
     assert report.painted == 4, "what was tried before is not counted"
     assert {stage.frames for stage in report.times} == {4}
 
@@ -41,7 +41,7 @@ def test_a_trial_costs_at_most_a_twentieth_of_the_painting_that_is_left() -> Non
     assert "too few" in choosing.reason_not_to_try(batch_s, batches_left=100, load_s=load_s)
     # 18 s of trial before a job of 81 s, as it once was
     assert choosing.reason_not_to_try(batch_s, batches_left=162, load_s=load_s) == (
-        "to try split would take 18 s of the 81 s of painting, above 5%"
+        "trying split would take 18 s of 81 s of painting, more than 5%"
     )
     assert choosing.reason_not_to_try(batch_s, batches_left=720, load_s=load_s) == ""
     assert choosing.reason_not_to_try(batch_s, batches_left=float("inf"), load_s=load_s) == ""
@@ -55,5 +55,5 @@ def test_split_stages_that_load_for_too_long_are_given_up(
     monkeypatch.setattr(choosing, "MAX_TRIAL_SHARE", 0.0)  # no time at all for it
     model = tiny_models.sd(vae="kl")
     report = paint_video(job(clip(4), tmp_path / "frames", stages="auto", model=str(model)))
-    assert (report.stages, report.why) == ("fused", "fused: split cannot be had (its processes were not ready in time)")
+    assert (report.stages, report.why) == ("fused", "fused: split cannot start (its processes were not ready in time)")
     assert report.painted == 4

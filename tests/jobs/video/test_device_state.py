@@ -73,7 +73,7 @@ def test_without_a_driver_there_is_no_state_and_one_reason() -> None:
 
 def test_a_processor_has_no_state() -> None:
     watch = DeviceWatch("cpu")
-    assert (watch.state(), watch.reason) == (None, "NVML knows nothing of cpu")
+    assert (watch.state(), watch.reason) == (None, "NVML does not support cpu")
 
 
 def test_without_the_library_the_reason_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

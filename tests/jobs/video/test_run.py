@@ -61,7 +61,7 @@ def test_a_model_that_gives_no_numbers_leaves_the_sources_pictures(
     source = clip(5)
     report = paint_video(job(source, tmp_path / "frames", model=str(broken_sd), batch=2))
     assert (report.painted, report.passed_through) == (5, 5)
-    assert any("5 pictures are the source's own, from frame_000000 on" in note for note in report.notes)
+    assert any("5 pictures were left unpainted, the first is frame_000000" in note for note in report.notes)
     for (_, written), given in zip(frames_of(tmp_path / "frames"), pictures_of(source), strict=True):
         assert np.abs(written.astype(int) - given).max() <= 2
 
@@ -104,7 +104,7 @@ def test_an_error_says_how_to_go_on_where_something_is_whole(
 
     with pytest.raises(ModelError) as caught:
         paint_video(job(source, out, batch=4), on_progress=fail)
-    assert caught.value.__notes__ == [f"{out}: what is whole is kept: go on with --resume"]
+    assert caught.value.__notes__ == [f"{out}: finished work is kept: continue with --resume"]
     assert paint_video(job(source, out, batch=4, resume=True)).resumed >= 8
     with pytest.raises(ModelError) as caught:
         paint_video(job(clip(3), tmp_path / "short.mp4"), on_progress=fail)

@@ -117,7 +117,7 @@ class SegmentedVideo:
             else:
                 self._segments.append(segment)
         if damaged:
-            behind = f" and the {len(damaged) - 1} behind it" if len(damaged) > 1 else ""
+            behind = f" and the {len(damaged) - 1} after it" if len(damaged) > 1 else ""
             self.notes.append(
                 f"{self._work.path / damaged[0].name}: is damaged or gone; it{behind} "
                 f"{'are' if behind else 'is'} painted again ({sum(each.pictures for each in damaged)} pictures)"

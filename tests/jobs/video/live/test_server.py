@@ -216,7 +216,7 @@ BAD = {
     ),
     "no header": (b"MV", "a message of 2 bytes: a picture begins with 32 bytes of header"),
     "not ours": (b"GIF89a" + bytes(60), "a message that begins with b'GI'"),
-    "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "the data after its header is not a JPEG"),
+    "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "no JPEG after the header"),
     "another size": (
         pack(frame(5, card()))[:16] + b"\x80\x00\x40\x00" + pack(frame(5, card()))[20:],
         "its header says 128 x 64, its JPEG is 64 x 64",
@@ -225,8 +225,8 @@ BAD = {
     "too large": (bytes(70_000), "a picture of 70000 bytes: at most 65536 are accepted"),
     "to follow": (pack(frame(5, card(), kind=REFERENCE)), "the model has no IP-Adapter"),
     "no JSON": ("{", "a text that is not JSON"),
-    "no setting": ('{"settings": {"beauty": 1}}', "'beauty' is no setting here"),
-    "no number": ('{"settings": {"steps": "two"}}', "steps: 'two' is no whole number"),
+    "no setting": ('{"settings": {"beauty": 1}}', "'beauty' is not a setting of this server"),
+    "no number": ('{"settings": {"steps": "two"}}', "steps: 'two' is not a whole number"),
     "far too deep": ("[" * 60_000, "a text that is not JSON"),
 }
 
@@ -380,7 +380,7 @@ def test_who_never_shakes_hands_counts_as_a_connection_until_it_is_gone(
     [
         ({"key": Path("k.pem")}, "the certificate is missing"),
         ({"certificate": Path("c.pem"), "key": Path("k.pem")}, "cannot be used"),
-        ({"side_px": 100}, "size: 100 is no multiple of 8"),
+        ({"side_px": 100}, "size: 100 is not a multiple of 8"),
         ({"side_px": 512}, "size: 512 is not 64 to 256"),
         ({"most_clients": 0}, "clients: 0 is not 1 to 64"),
         ({"painting": {"steps": 0}}, "--steps: 0 is not 1 to 1000"),

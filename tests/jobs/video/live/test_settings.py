@@ -86,11 +86,11 @@ def test_a_model_without_extras_has_no_controls_for_them() -> None:
     ("text", "line"),
     [
         ('{"steps": 0}', "steps: 0 is not 1 to 50"),
-        ('{"steps": 2.5}', "steps: 2.5 is no whole number"),
-        ('{"steps": true}', "steps: True is no whole number"),
+        ('{"steps": 2.5}', "steps: 2.5 is not a whole number"),
+        ('{"steps": true}', "steps: True is not a whole number"),
         ('{"steps": "many"}', "steps: 'many' is no whole number"),
         ('{"steps": null}', "steps: None is no whole number"),
-        ('{"cfg": [1]}', "cfg: a list is no number"),
+        ('{"cfg": [1]}', "cfg: a list is not a number"),
         ('{"cfg": {"a": 1}}', "cfg: an object is no number"),
         ('{"strength": 1.01}', "strength: 1.01 is not 0 to 1"),
         ('{"strength": -1e300}', "strength: -1e+300 is not 0 to 1"),
@@ -99,13 +99,13 @@ def test_a_model_without_extras_has_no_controls_for_them() -> None:
         ('{"side_px": 1024}', "side_px: 1024 is not 64 to 768"),
         (
             '{"sampler": "best"}',
-            "sampler: 'best' is none of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
+            "sampler: 'best' is not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
         ),
-        ('{"prompt": 5}', "prompt: 5 is no text"),
+        ('{"prompt": 5}', "prompt: 5 is not a text"),
         (json.dumps({"prompt": "a" * 1001}), "prompt: 1001 characters; at most 1000 are accepted"),
-        ('{"ip_image": "/etc/passwd"}', "ip_image: '/etc/passwd' is none of none, given, mine"),
+        ('{"ip_image": "/etc/passwd"}', "ip_image: '/etc/passwd' is not one of none, given, mine"),
         ('{"ip_image": "mine"}', "ip_image: mine: you have not sent a picture yet; choose one first"),
-        ('{"lora_3": 1}', "'lora_3' is no setting here; there are prompt, negative, steps,"),
+        ('{"lora_3": 1}', "'lora_3' is not a setting of this server; there are prompt, negative, steps,"),
     ],
 )
 def test_what_cannot_be_taken_is_one_line_and_changes_nothing(text: str, line: str) -> None:
@@ -174,7 +174,7 @@ def test_a_text_that_is_no_settings_is_one_line(text: str) -> None:
         (json.dumps({"settings": {"prompt": "a" * 65_536}}), "a text of 65564 characters: at most 65536 are accepted"),
         (
             json.dumps({"settings": dict.fromkeys(map(str, range(257)), 1)}),
-            "settings: 257 at once; at most 256 are accepted",
+            "settings: 257 in one message; at most 256 are accepted",
         ),
     ],
     ids=["long", "many"],
@@ -206,7 +206,7 @@ def test_a_picture_comes_out_of_its_message_as_it_went_in() -> None:
     ("at", "bytes_", "line"),
     [
         (0, b"XX", "begins with b'XX'"),
-        (2, bytes([PROTOCOL + 1]), "protocol 2: this server speaks 1"),
+        (2, bytes([PROTOCOL + 1]), "protocol 2: this server supports 1"),
         (3, b"\x09", "of kind 9"),
         (8, b"\x00\x00\x00\x00\x00\x00\xf8\x7f", "its capture time nan"),
         (16, b"\x00\x00", "0 x 48: each side is 1 to 4096"),

@@ -162,7 +162,7 @@ def test_a_killed_stage_ends_the_others_and_is_named(victim: int, open_pool: Ope
                 os.kill(pool.pids[victim], signal.SIGKILL)
             yield batch
 
-    with pytest.raises(ModelError, match=rf"^the {title} stage ended: killed by SIGKILL; a system short of memory"):
+    with pytest.raises(ModelError, match=rf"^the {title} stage ended: killed by SIGKILL; probably out of memory"):
         for _ in pool.paint(fatal()):
             pass
     assert processes().isdisjoint(pool.pids)
@@ -175,7 +175,7 @@ def test_the_first_to_die_is_blamed_and_not_the_one_that_ends_because_of_it(
     _, killed, next_stage = (psutil.Process(pid) for pid in pool.pids)
     killed.kill()
     wait_for(lambda: not is_live(next_stage), "the end of the stage that waits for the killed one")
-    with pytest.raises(ModelError, match=r"^the process stage ended: killed by SIGKILL; a system short of memory"):
+    with pytest.raises(ModelError, match=r"^the process stage ended: killed by SIGKILL; probably out of memory"):
         list(pool.paint(batches(4)))
 
 

@@ -43,7 +43,7 @@ def test_every_container_holds_all_pictures_at_their_times_and_the_sound_in_step
         assert [data for _, data in sound_of(out)] == [data for _, data in sound_of(source)]
     else:
         assert written.notes == [
-            f"out{suffix}: its sound (aac) cannot be copied into such a file: it is encoded anew, as {anew}"
+            f"out{suffix}: its sound (aac) cannot be copied into this format: it is re-encoded as {anew}"
         ]
         assert sound_end_s(out) == pytest.approx(1.0, abs=0.03)
 
@@ -62,7 +62,7 @@ def test_sound_of_other_codecs_is_copied_or_encoded_anew_and_stays_in_step(
         track = container.streams.audio[0]
         assert (track.rate, track.channels) == (48_000, 2)
     if anew:
-        assert len(written.notes) == 1 and written.notes[0].endswith(f"it is encoded anew, as {anew}")
+        assert len(written.notes) == 1 and written.notes[0].endswith(f"it is re-encoded as {anew}")
     else:
         assert written.notes == [] and packets_of(out, "audio") == packets_of(source, "audio")
 
@@ -217,7 +217,7 @@ def test_colours_are_tagged_as_the_sources_and_look_the_same(
     }
     assert told == expected.get(suffix, colours)
     if suffix == ".webm":
-        assert written.notes == ["out.webm: its pixels are square, the source's are 4/3 wide; .mkv keeps that"]
+        assert written.notes == ["out.webm: its pixels are square, the source's have the aspect 4/3; .mkv keeps that"]
     else:
         assert aspect == Fraction(4, 3) and written.notes == []
     for before, after in zip(pictures_of(source), pictures_of(out), strict=True):

@@ -78,7 +78,7 @@ def test_a_live_run_that_fails_leaves_a_video_of_what_was_whole_and_says_so(sour
     count = len(pictures_of(out))
     assert count >= SEGMENT and count % SEGMENT == 0
     assert str(caught.value) == "the model has failed"
-    assert caught.value.__notes__ == [f"{out}: holds the {count} pictures that were whole by then"]
+    assert caught.value.__notes__ == [f"{out}: contains the {count} pictures finished before the error"]
     assert names(tmp_path) == ["in.mp4", "out.mp4"]
 
 
@@ -105,7 +105,7 @@ def test_a_recording_that_cannot_be_joined_is_kept_in_segments_and_named(
         output.abandon()
     segments = [f"segment_{number:06d}.mp4" for number in range(3)]
     assert lines + output.notes == [
-        f"{out}: cannot be written (File too large); what was recorded is kept, as videos in {folder}"
+        f"{out}: cannot be written (File too large); the recording is kept as videos in {folder}"
     ]
     assert names(folder) == ["journal.jsonl", "lock", *segments], "half a joined video takes no room"
     assert [len(pictures_of(folder / name)) for name in segments] == [SEGMENT] * 3
@@ -129,7 +129,7 @@ def test_a_recording_whose_name_was_taken_meanwhile_is_kept_in_segments(source: 
     output.abandon()
     folder = tmp_path / ".out.mp4.partial"
     assert str(caught.value) == (
-        f"{out}: has come to exist meanwhile, and nothing was replaced; what was recorded is kept, as videos in "
+        f"{out}: was created meanwhile by another program, and was not replaced; the recording is kept as videos in "
         f"{folder}"
     )
     assert out.read_text() == "somebody else's" and "segment_000001.mp4" in names(folder)

@@ -110,7 +110,7 @@ def test_a_damaged_segment_is_named_and_made_again_with_all_behind_it(
     resumed = write(source, out, resume=True)
     assert resumed.done == SEGMENT
     assert resumed.notes[0].endswith(
-        "segment_000001.mp4: is damaged or gone; it and the 1 behind it are painted again (12 pictures)"
+        "segment_000001.mp4: is damaged or gone; it and the 1 after it are painted again (12 pictures)"
     )
     assert packets_of(out) == packets_of(whole)
 
@@ -132,7 +132,7 @@ def test_a_journal_that_cannot_be_read_tells_of_nothing(clip: Clip, tmp_path: Pa
     write(source, out, stop=7, end="abandon")
     (tmp_path / ".out.mp4.partial" / "journal.jsonl").write_bytes(content)
     resumed = write(source, out, resume=True)
-    assert resumed.done == 0 and "there was nothing to go on with" in resumed.notes[0]
+    assert resumed.done == 0 and "no interrupted run to resume" in resumed.notes[0]
     assert len(pictures_of(out)) == 8
 
 
@@ -158,7 +158,7 @@ def test_frames_that_were_damaged_or_removed_are_named_and_painted_again(
     resumed = write(source, out, resume=True)
     assert resumed.done == 6
     assert resumed.notes[0] == (
-        f"{out / 'frame_000007.png'}: is damaged, changed or gone; its batch and those behind it are painted again "
+        f"{out / 'frame_000007.png'}: is damaged, changed or missing; its batch and later ones are painted again "
         "(10 pictures)"
     )
     assert contents(out) == contents(whole)
@@ -236,7 +236,7 @@ def test_a_full_disk_is_one_line_and_can_be_gone_on_from(clip: Clip, tmp_path: P
         with pytest.raises(SinkError) as caught, no_file_over(max(round(biggest * share), 300)):
             write(source, out, resume=True)
         assert "(File too large)" in str(caught.value) and "\n" not in str(caught.value)
-        assert str(caught.value).startswith(str(out)) and str(caught.value).endswith("go on with --resume")
+        assert str(caught.value).startswith(str(out)) and str(caught.value).endswith("continue with --resume")
         assert not out.is_file()
         ends.add(write(source, out, resume=True, stop=0, end="abandon").done)
     assert len(ends) > 1 or name == "out", "it came further each time"
