@@ -60,7 +60,7 @@ def test_each_of_the_first_ten_has_its_commands_and_its_figures() -> None:
 @pytest.mark.parametrize(
     "hub_id", [hub_id for hub_id, known in KNOWN.items() if known.includes and f"`{hub_id}`" in TABLE]
 )
-def test_sizes_in_the_table_are_those_that_the_engine_tells(hub_id: str) -> None:
+def test_sizes_in_the_table_match_those_of_the_engine(hub_id: str) -> None:
     (row,) = [line for line in TABLE.splitlines() if f"`{hub_id}`" in line]
     assert locate.shown_size(KNOWN[hub_id].size_mb) in row
 

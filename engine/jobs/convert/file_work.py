@@ -75,7 +75,7 @@ class FileWork:
             difference = differences(before, self._work.fingerprint)
             state = None if difference else read_state(self._work.kept())
             if state is not None:
-                self._work.go_on(state.entries())
+                self._work.resume(state.entries())
                 return state
             if difference and self._work.has_kept:
                 self.sound.notes.append(f"started again: {difference}")

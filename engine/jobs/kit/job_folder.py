@@ -13,7 +13,7 @@ from engine.jobs.kit.journal import NAME, Journal
 from engine.system.atomic_file import remove_file
 from engine.system.work_folder import LOCK, WorkFolder
 
-GO_ON = "finished work is kept: continue with --resume"
+RESUME_HINT = "finished work is kept: continue with --resume"
 
 
 def work_folder_of(output: Path) -> Path:
@@ -25,13 +25,13 @@ class JobFolder:
     written."""
 
     def __init__(
-        self, output: Path, fingerprint: Fingerprint, *, at: Path | None = None, can_go_on: bool = True
+        self, output: Path, fingerprint: Fingerprint, *, at: Path | None = None, can_resume: bool = True
     ) -> None:
         """Keeps the files of an interrupted run until `begin`. `at`: the folder, unless it is the one beside the
-        output. `can_go_on`: False for a live source, which cannot be read again."""
+        output. `can_resume`: False for a live source, which cannot be read again."""
         self.output = output
         self.fingerprint = fingerprint
-        self._can_go_on = can_go_on
+        self._can_resume = can_resume
         self._place = WorkFolder(output, at=at or work_folder_of(output))
         self._journal = Journal(self._place.path, output)
         self._is_begun = False
@@ -54,13 +54,13 @@ class JobFolder:
         return next(self.kept(), None) is not None
 
     def begin(self) -> None:
-        """Empty the folder and begin a new journal; does nothing after `go_on` or the first call."""
+        """Empty the folder and begin a new journal; does nothing after `resume` or the first call."""
         if not self._is_begun:
             self._place.empty()
             self._journal.begin(self.fingerprint)
             self._is_begun = True
 
-    def go_on(self, kept: Iterable[dict[str, Any]]) -> None:
+    def resume(self, kept: Iterable[dict[str, Any]]) -> None:
         """Resume the interrupted run with `kept`, those of its entries whose files are still intact."""
         with self.one_line():
             self._journal.begin(self.fingerprint, kept)
@@ -82,7 +82,7 @@ class JobFolder:
         """Unlock the folder, and delete it unless there is something to resume, or this run has not touched what an
         earlier one left. `is_wanted` keeps it in any case, as a sign of the interrupted run."""
         is_wanted = is_wanted or self.has_kept
-        if is_wanted and (self._can_go_on or not self._is_begun):
+        if is_wanted and (self._can_resume or not self._is_begun):
             self._place.close()
         else:
             self._place.remove()
@@ -104,4 +104,6 @@ class JobFolder:
             text = str(error)
             if not isinstance(error, SinkError):
                 text = f"{self.output}: cannot be written ({error.strerror or error})"
-            raise SinkError(f"{text}; {GO_ON}" if self._can_go_on and "--resume" not in text else text) from error
+            raise SinkError(
+                f"{text}; {RESUME_HINT}" if self._can_resume and "--resume" not in text else text
+            ) from error

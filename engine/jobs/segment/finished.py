@@ -53,7 +53,7 @@ class FinishedBatches:
         self._checkpoint: str | None = None
         self._published: dict[str, list[int]] = {}
         if is_resumed:
-            self._go_on(is_tracked=is_tracked)
+            self._resume(is_tracked=is_tracked)
 
     def restored(self, batches: Iterator[Batch]) -> Iterator[Segmented]:
         """The first `count` batches with their stored results, read one at a time."""
@@ -111,7 +111,7 @@ class FinishedBatches:
             remove_file(self.work.path / self._checkpoint, missing_ok=True)
         self._checkpoint = name
 
-    def _go_on(self, *, is_tracked: bool) -> None:
+    def _resume(self, *, is_tracked: bool) -> None:
         """Find the intact entries, and rewrite the journal without the others."""
         intact: list[dict[str, Any]] = []
         last = 0  # entries to resume from
@@ -136,7 +136,7 @@ class FinishedBatches:
         batches = [entry for entry in intact[:last] if "pictures" in entry]
         self.count = len(batches)
         self._end = batches[-1]["masks"][0] + batches[-1]["masks"][1] if batches else 0
-        self.work.go_on(self._kept(self.count))
+        self.work.resume(self._kept(self.count))
         if not self.count:
             self.tracker = self._checkpoint = None
 

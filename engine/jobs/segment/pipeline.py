@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 
-from engine.jobs.kit.job_folder import GO_ON
+from engine.jobs.kit.job_folder import RESUME_HINT
 from engine.jobs.kit.pipeline import Pipeline
 from engine.jobs.segment.advice import coarser_look
 from engine.jobs.segment.finished import FinishedBatches
@@ -118,7 +118,7 @@ class SegmentRun:
         if self._advice:
             own_notes.append(self._advice)
         if writer.failed:
-            own_notes.append(f"{self._finished.work.output}: {GO_ON}")
+            own_notes.append(f"{self._finished.work.output}: {RESUME_HINT}")
         height, width = self._pictures.first.pixels.shape[:2]
         times = self._times
         return SegmentReport(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError, UsageError
-from engine.jobs.kit.job_folder import GO_ON, JobFolder
+from engine.jobs.kit.job_folder import RESUME_HINT, JobFolder
 from engine.jobs.kit.ray_cluster import require_ray
 from engine.jobs.kit.resuming import check_start, mark_of
 from engine.jobs.segment.cluster.cluster_segments import ClusterSegments
@@ -130,7 +130,7 @@ def run_job(
             report = run.run(opened.notes)
     except BaseException as error:
         if work.has_kept and "--resume" not in str(error):
-            error.add_note(f"{work.output}: {GO_ON}")
+            error.add_note(f"{work.output}: {RESUME_HINT}")
         work.close()
         raise
     if report.is_interrupted or report.failed:

@@ -8,7 +8,7 @@ report = run_job(job, opened, stages)     closes both
 import threading
 from dataclasses import dataclass
 
-from engine.jobs.kit.job_folder import GO_ON
+from engine.jobs.kit.job_folder import RESUME_HINT
 from engine.jobs.video.choosing import ChosenStages, choose_stages
 from engine.jobs.video.inputs import open_input
 from engine.jobs.video.job import VideoJob
@@ -108,7 +108,7 @@ def run_job(
             for note in opened.output.notes:
                 error.add_note(note)
         elif opened.output.kept and "--resume" not in str(error):
-            error.add_note(f"{opened.output.path}: {GO_ON}")
+            error.add_note(f"{opened.output.path}: {RESUME_HINT}")
         raise
     finally:
         chosen.stages.close()

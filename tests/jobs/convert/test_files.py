@@ -58,7 +58,7 @@ def test_a_voice_that_swells_and_ebbs_does_so_in_each_piece_of_the_file(convert:
         (".m4a", 44_100, 1023),  # AAC fills its last block
     ],
 )
-def test_every_form_holds_the_voice_whole(
+def test_every_format_holds_the_whole_voice(
     convert: Convert, suffix: str, rate_hz: int, extra: int, tmp_path: Path
 ) -> None:
     sound = spoken(0.5)
@@ -70,7 +70,7 @@ def test_every_form_holds_the_voice_whole(
     assert report.files[0].notes == (() if rate_hz == 40_000 else (changed,))
 
 
-def test_a_rate_that_no_form_takes_is_the_nearest_that_it_does_and_told(convert: Convert, tmp_path: Path) -> None:
+def test_an_unsupported_rate_becomes_the_nearest_one_with_a_note(convert: Convert, tmp_path: Path) -> None:
     source = write_sound(tmp_path / "in.wav", spoken(0.2, 384_000), 384_000)
     (file,) = convert(source, tmp_path / "out.ogg").files  # libvorbis crashes above
     assert file.notes == (".ogg cannot have 384000 Hz: it has 192000 Hz",)
@@ -78,7 +78,7 @@ def test_a_rate_that_no_form_takes_is_the_nearest_that_it_does_and_told(convert:
     assert soundfile.info(tmp_path / "out.ogg").frames == round(0.2 * 192_000)
 
 
-def test_a_rate_may_be_asked_for_where_the_form_has_it(convert: Convert, tmp_path: Path) -> None:
+def test_rate_is_checked_against_the_format(convert: Convert, tmp_path: Path) -> None:
     source = write_sound(tmp_path / "in.wav", spoken(0.3, 22_050), 22_050)
     convert(source, tmp_path / "new" / "out.flac", rate_hz=22_050)
     made, rate_hz = soundfile.read(tmp_path / "new" / "out.flac")
@@ -87,7 +87,7 @@ def test_a_rate_may_be_asked_for_where_the_form_has_it(convert: Convert, tmp_pat
         convert(source, tmp_path / "out.mp3", rate_hz=40_000)
 
 
-def test_what_had_24_bits_keeps_them(convert: Convert, tmp_path: Path) -> None:
+def test_24_bits_are_kept(convert: Convert, tmp_path: Path) -> None:
     source = write_sound(tmp_path / "in.wav", spoken(0.2), subtype="PCM_24")
     convert(source, tmp_path / "out.wav")
     convert(source, tmp_path / "out.flac")
@@ -95,9 +95,7 @@ def test_what_had_24_bits_keeps_them(convert: Convert, tmp_path: Path) -> None:
     assert soundfile.info(tmp_path / "out.flac").subtype == "PCM_16"
 
 
-def test_folders_and_files_keep_their_names_and_bad_ones_are_told_while_others_go_on(
-    convert: Convert, tmp_path: Path
-) -> None:
+def test_names_are_kept_and_bad_files_are_reported_while_others_continue(convert: Convert, tmp_path: Path) -> None:
     songs = tmp_path / "songs"
     (songs / "live").mkdir(parents=True)
     write_sound(songs / "2 b.wav", spoken(0.2))
@@ -126,7 +124,7 @@ def test_folders_and_files_keep_their_names_and_bad_ones_are_told_while_others_g
     assert report.files[1].notes == ("2 channels: their mean is converted, and the voice comes out mono",)
 
 
-def test_what_proves_bad_only_as_it_is_read_is_told_and_leaves_nothing(convert: Convert, tmp_path: Path) -> None:
+def test_a_file_found_damaged_while_reading_is_reported_and_leaves_nothing(convert: Convert, tmp_path: Path) -> None:
     broken = write_sound(tmp_path / "broken.flac", spoken(1.0), subtype="PCM_16")
     broken.write_bytes(broken.read_bytes()[:200])  # its header is whole
     good = write_sound(tmp_path / "good.wav", spoken(0.2))
@@ -136,14 +134,14 @@ def test_what_proves_bad_only_as_it_is_read_is_told_and_leaves_nothing(convert: 
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.wav"]
 
 
-def test_what_cannot_be_written_under_its_name_is_written_with_another_ending(convert: Convert, tmp_path: Path) -> None:
+def test_unsupported_output_formats_get_another_suffix(convert: Convert, tmp_path: Path) -> None:
     source = tmp_path / "talk.snd"
     soundfile.write(source, spoken(0.2), 16_000, format="AU")
     convert(source, tmp_path / "out/")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["talk.snd.wav"]
 
 
-def test_nothing_is_overwritten_unless_it_is_asked_for(convert: Convert, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_without_the_option(convert: Convert, tmp_path: Path) -> None:
     source = write_sound(tmp_path / "in.wav", spoken(0.2))
     out = tmp_path / "out.wav"
     out.write_bytes(b"precious")
@@ -172,7 +170,7 @@ def test_nothing_is_overwritten_unless_it_is_asked_for(convert: Convert, tmp_pat
         (("out/",), "out/: is taken as the output; name sound files, videos or folders before it"),
     ],
 )
-def test_what_contradicts_itself_is_told_before_anything_is_done(
+def test_contradictions_are_refused_before_any_work(
     convert: Convert, paths: tuple[str, ...], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -122,7 +122,7 @@ def test_other_tracks_are_copied(convert: Convert, tmp_path: Path) -> None:
         ]
 
 
-def test_a_video_may_become_a_sound_and_one_that_no_container_takes_is_told(convert: Convert, tmp_path: Path) -> None:
+def test_a_video_may_become_a_sound_and_an_unsupported_codec_is_refused(convert: Convert, tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", [spoken(0.5, 44_100)])
     report = convert(source, tmp_path / "out.flac")
     assert report.is_complete and len(heard(tmp_path / "out.flac")[0]) >= 20_000
@@ -137,9 +137,7 @@ def test_a_video_may_become_a_sound_and_one_that_no_container_takes_is_told(conv
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".flac"])
-def test_a_video_that_is_replaced_meanwhile_gives_its_pictures_to_no_other_voice(
-    convert: Convert, suffix: str, tmp_path: Path
-) -> None:
+def test_a_video_that_is_replaced_meanwhile_is_refused(convert: Convert, suffix: str, tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mkv", [spoken(0.3, 44_100)], count=8)
     other = write_video(tmp_path / "other.mkv", [spoken(0.3, 44_100, hz=150)], count=9)
     (file,) = convert(source, tmp_path / f"out{suffix}", as_it_converts=lambda: other.replace(source)).files

@@ -28,7 +28,7 @@ def test_results_come_out_in_order_and_no_more_wait_than_may() -> None:
     assert max(pieces for pieces, _ in waiting) <= 3 and max(results for _, results in waiting) <= 2
 
 
-def test_a_stop_ends_the_work_and_what_was_made_is_written() -> None:
+def test_a_stop_ends_the_work_and_finished_results_are_written() -> None:
     stop, written, told = threading.Event(), [], []
     line = pipeline(stop.is_set)
 

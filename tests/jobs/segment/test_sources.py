@@ -37,7 +37,7 @@ def test_damage_in_the_middle_is_counted_and_left_out(segment: Segment, movie, t
     assert any("is damaged" in note for note in report.notes)
 
 
-def test_pictures_that_are_half_decoded_are_shown_and_counted_and_told_once(movie) -> None:
+def test_partly_decoded_pictures_are_shown_and_counted_with_one_note(movie) -> None:
     noise = np.random.default_rng(0)
     pictures = [disc_picture(number) ^ noise.integers(0, 16, (192, 320, 3), np.uint8) for number in range(20)]
     source = movie(pictures=pictures, sound=None, options={"g": "5", "bf": "0"})
@@ -53,7 +53,7 @@ def test_pictures_that_are_half_decoded_are_shown_and_counted_and_told_once(movi
     assert ["is damaged; the first place: " in note for note in read.counts.notes] == [True]
 
 
-def test_a_video_that_is_cut_off_ends_with_what_was_read_and_says_so(movie, tmp_path: Path) -> None:
+def test_a_truncated_video_ends_early_with_a_note(movie, tmp_path: Path) -> None:
     source = movie(60, name="in.mkv", options={"g": "5"}, sound=None)
     source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
     pictures = open_pictures(source)
@@ -64,7 +64,7 @@ def test_a_video_that_is_cut_off_ends_with_what_was_read_and_says_so(movie, tmp_
     assert note.startswith("in.mkv: ends after ") and "but declares 2.00 s" in note
 
 
-def test_a_whole_video_is_not_called_cut_off(movie) -> None:
+def test_a_complete_video_is_not_reported_as_truncated(movie) -> None:
     for name in ("in.mp4", "in.mkv", "in.avi", "in.ts"):
         pictures = open_pictures(movie(20, name=name, codec="mpeg4"))
         assert len(list(pictures.read(1, None))) == 20
@@ -133,7 +133,7 @@ def opened(job: SegmentJob) -> Pictures:
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "sound", "noise", "empty folder"])
-def test_what_has_no_picture_is_refused_in_one_line(kind: str, job, tmp_path: Path) -> None:
+def test_a_source_without_pictures_is_refused_in_one_line(kind: str, job, tmp_path: Path) -> None:
     source = tmp_path / "in.mp4"
     if kind == "empty":
         source.touch()
@@ -177,7 +177,7 @@ def test_what_has_no_picture_is_refused_in_one_line(kind: str, job, tmp_path: Pa
         (["out.mp4"], {"boxes": ((0.5, 2.0, 0.1, 0.1),)}, "--box: 0.5,2.0,0.1,0.1: all four numbers are 0 to 1"),
     ],
 )
-def test_what_cannot_be_is_told_before_the_model_is_loaded(
+def test_invalid_jobs_are_refused_before_the_model_is_loaded(
     outputs: list[str], options: dict, reason: str, job, movie, monkeypatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -191,7 +191,7 @@ def test_what_cannot_be_is_told_before_the_model_is_loaded(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["full", "in.mp4", "there.mp4"]
 
 
-def test_what_video_and_sd_can_write_segment_can_too() -> None:
+def test_segment_writes_the_formats_of_video_and_sd() -> None:
     assert {form_of(f"out{suffix}") for suffix in VIDEO_FORMATS} == {"video"}
     assert {form_of(f"out{suffix.upper()}") for suffix in PICTURE_FORMATS} == {"picture"}
 

@@ -21,7 +21,7 @@ def test_a_short_clip_is_painted_in_one_process_and_that_is_said(
     assert {stage.frames for stage in report.times} == {4}
 
 
-def test_where_it_is_worth_it_both_are_tried_and_the_faster_one_paints(
+def test_auto_tries_both_and_uses_the_faster_one_if_that_pays(
     clip: Callable[..., Path], job: MakeJob, tiny_models: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choosing, "MIN_LEFT_S", 0.0)

@@ -58,7 +58,7 @@ def test_a_card_that_runs_free_or_has_nothing_to_do_is_not_slowed() -> None:
     assert throttle_words(0) == throttle_words(IDLE) == ""
 
 
-def test_several_reasons_stand_side_by_side_and_a_new_one_is_told_by_its_bit() -> None:
+def test_several_throttle_reasons_are_listed_and_an_unknown_one_by_its_bit() -> None:
     assert throttle_words(0x4 | 0x40 | IDLE) == "power limit, heat (hardware)"
     assert throttle_words(0x4 | 0x1000) == "power limit, reason 0x1000"
 
@@ -150,7 +150,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return answers
 
 
-def test_the_state_of_the_card_that_is_used_is_told(card: dict[str, Any]) -> None:
+def test_the_state_of_the_used_card_is_reported(card: dict[str, Any]) -> None:
     watch = DeviceWatch("cuda")
     state = watch.state()
     assert state is not None and watch.reason == ""
@@ -161,7 +161,7 @@ def test_the_state_of_the_card_that_is_used_is_told(card: dict[str, Any]) -> Non
     assert watch.state() is None
 
 
-def test_what_a_card_does_not_tell_is_none_and_the_rest_is_told(card: dict[str, Any]) -> None:
+def test_values_that_a_card_does_not_report_are_none(card: dict[str, Any]) -> None:
     del card["nvmlDeviceGetUtilizationRates"], card["nvmlDeviceGetCurrentClocksThrottleReasons"]
     state = DeviceWatch("cuda").state()
     assert state is not None

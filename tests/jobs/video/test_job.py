@@ -34,7 +34,7 @@ from tests.jobs.video.conftest import MakeJob
         ({"cluster": "auto", "stages": "split"}, "--cluster: each machine paints in one process"),
     ],
 )
-def test_what_contradicts_itself_is_refused_in_one_line(options: dict, reason: str, job: MakeJob) -> None:
+def test_contradicting_options_are_refused_in_one_line(options: dict, reason: str, job: MakeJob) -> None:
     asked = job("in.mp4", "out.mp4", **{"stages": "auto"} | options)
     with pytest.raises(UsageError) as error:
         asked.check()
@@ -62,7 +62,7 @@ def test_the_painted_size_is_the_nearest_multiple_of_8(size, scale, painted, job
     assert job(tmp_path, tmp_path, scale=scale).size_for(*size) == painted
 
 
-def test_what_is_not_done_as_asked_is_told(job: MakeJob) -> None:
+def test_options_without_effect_are_reported(job: MakeJob) -> None:
     small = "painted at 64x64: sides are at least 64 px, so the proportions have changed"
     assert job("in", "out", scale=0.5).notes(128, 96) == [small]
     assert job("in", "out", scale=0.5).notes(128, 120) == []

@@ -92,7 +92,7 @@ def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted
     assert packets_of(out) == packets_of(tmp_path / "whole.mp4")
 
 
-def test_an_error_says_how_to_go_on_where_something_is_whole(
+def test_an_error_says_how_to_resume_if_there_is_finished_work(
     clip: Clip, job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
@@ -111,9 +111,7 @@ def test_an_error_says_how_to_go_on_where_something_is_whole(
     assert not hasattr(caught.value, "__notes__")
 
 
-def test_an_output_that_cannot_be_written_is_told_before_the_model_is_loaded(
-    clip: Clip, job: MakeJob, tmp_path: Path
-) -> None:
+def test_an_unwritable_output_is_refused_before_the_model_is_loaded(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(MultiverseError, match="file is no folder"):
         paint_video(job(clip(), tmp_path / "file" / "out.mp4"))
@@ -126,7 +124,7 @@ def test_a_model_that_is_not_there_leaves_nothing_behind(clip: Clip, job: MakeJo
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_progress_tells_of_each_stage_and_its_queue(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+def test_progress_reports_each_stage_and_its_queue(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
     told: list[VideoProgress] = []
     report = paint_video(job(clip(12), tmp_path / "out.mp4", batch=4), on_progress=told.append)
     assert [(progress.done, progress.is_finishing) for progress in told] == [

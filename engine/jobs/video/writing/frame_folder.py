@@ -44,7 +44,7 @@ class FrameFolder:
         self._older = set(frames_in(self.path, pictures))
         self._untold: dict[str, str] = {}
         if is_resumed:
-            work.go_on(self._whole())
+            work.resume(self._whole())
         self._is_live = pictures.kind == "live"
         self.kept = self.done
         count = min(MAX_WRITERS, os.cpu_count() or 1)

@@ -68,7 +68,7 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
     if job.resume and pictures.kind == "live":
         raise UsageError(f"--resume: {pictures.label} is live and cannot be read again")
     _check_place(path, form, pictures)
-    work = JobFolder(path, video_fingerprint(job, pictures, size), can_go_on=pictures.kind != "live")
+    work = JobFolder(path, video_fingerprint(job, pictures, size), can_resume=pictures.kind != "live")
     try:
         before = work.kept_fingerprint
         note = _check_before(job, form, pictures, work)

@@ -60,7 +60,7 @@ class SegmentedVideo:
                 f"{self.path.name}: its pixels are square, the source's have the aspect {aspect}; .mkv keeps that"
             )
         if is_resumed:
-            self._go_on()
+            self._resume()
         self.done = self.kept = sum(segment.pictures for segment in self._segments)
 
     def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
@@ -105,7 +105,7 @@ class SegmentedVideo:
         else:
             self._work.close()
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         damaged: list[VideoSegment] = []
         for entry in self._work.kept():
             if "published" in entry:
@@ -123,7 +123,7 @@ class SegmentedVideo:
                 f"{'are' if behind else 'is'} painted again ({sum(each.pictures for each in damaged)} pictures)"
             )
         kept: list[dict[str, Any]] = [{"segment": asdict(segment)} for segment in self._segments]
-        self._work.go_on(kept + [{"published": self._published}] * bool(self._published))
+        self._work.resume(kept + [{"published": self._published}] * bool(self._published))
         self._work.remove_all_but(segment.name for segment in self._segments)
 
     def _open(self, number: int) -> PictureVideo:
@@ -211,8 +211,8 @@ class SegmentedVideo:
 
     def _publish(self, whole: Path, *, is_done: bool) -> None:
         if self.path.exists() and not self._job.overwrite and mark_of(self.path) != self._published:
-            go_on = "" if self._is_live else "; painted pictures are kept: --resume --overwrite replaces it"
-            raise SinkError(f"{self.path}: was created meanwhile by another program, and was not replaced{go_on}")
+            hint = "" if self._is_live else "; painted pictures are kept: --resume --overwrite replaces it"
+            raise SinkError(f"{self.path}: was created meanwhile by another program, and was not replaced{hint}")
         if not is_done:  # journaled before the move, so that a later run recognises the file as ours
             self._published = mark_of(whole)
             self._work.keep({"published": self._published})

@@ -59,9 +59,7 @@ def test_a_picture_comes_back_painted_with_index_and_capture_time_of_its_source(
     assert np.array_equal(client.paint(8), client.paint(9))
 
 
-def test_what_is_asked_for_holds_from_the_next_picture_on_and_for_that_client_alone(
-    serve: Serve, connect: Connect
-) -> None:
+def test_settings_apply_from_the_next_picture_and_only_to_their_client(serve: Serve, connect: Connect) -> None:
     server = serve(painting={"prompt": "a house"})
     changing, other = connect(server), connect(server)
     before = changing.paint(1)
@@ -79,7 +77,7 @@ def test_what_is_asked_for_holds_from_the_next_picture_on_and_for_that_client_al
     assert np.array_equal(changing.paint(4), before)
 
 
-def test_loras_weigh_for_each_client_by_itself_whatever_the_sizes_are(
+def test_each_client_has_its_own_lora_weights_at_any_size(
     serve: Serve, connect: Connect, tiny_models: TinyModels
 ) -> None:
     sd = tiny_models.sd()
@@ -155,7 +153,7 @@ def test_three_clients_get_the_same_share_though_one_floods(serve: Serve, connec
     assert state["dropped"] > state["painted"]
 
 
-def test_who_comes_when_all_places_are_taken_is_told_and_gets_the_first_that_is_free(
+def test_a_client_is_refused_while_all_places_are_taken_and_gets_the_first_free_one(
     serve: Serve, connect: Connect, wait_for: WaitFor
 ) -> None:
     server = serve(most_clients=2)
@@ -169,7 +167,7 @@ def test_who_comes_when_all_places_are_taken_is_told_and_gets_the_first_that_is_
     assert second.paint(1).shape == (64, 64, 3)
 
 
-def test_who_has_sent_nothing_for_long_gives_its_place_to_a_newcomer(serve: Serve, connect: Connect) -> None:
+def test_an_idle_client_is_displaced_by_a_new_one(serve: Serve, connect: Connect) -> None:
     server = serve(most_clients=1, idle_s=0.0)
     silent = connect(server)
     assert connect(server).paint(1).shape == (64, 64, 3)
@@ -179,14 +177,14 @@ def test_who_has_sent_nothing_for_long_gives_its_place_to_a_newcomer(serve: Serv
     assert "another client needed the place" in gone.value.args[1]
 
 
-def test_a_request_that_is_no_websocket_takes_nobodys_place(serve: Serve, connect: Connect) -> None:
+def test_a_request_that_is_not_a_websocket_takes_no_place(serve: Serve, connect: Connect) -> None:
     server = serve(most_clients=1, idle_s=0.0)
     silent = connect(server)
     assert get(server, "/live/socket")[0] == 400
     assert silent.paint(1).shape == (64, 64, 3)
 
 
-def test_who_comes_and_goes_is_told(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
+def test_connects_and_disconnects_are_logged(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
     told: list[tuple[str, str]] = []
     client = connect(serve(most_clients=3, tell=lambda key, line: told.append((key, line))))
     client.close()
@@ -195,7 +193,7 @@ def test_who_comes_and_goes_is_told(serve: Serve, connect: Connect, wait_for: Wa
     assert told[:2] == [("live connected", came), ("live disconnected", left)]
 
 
-def test_of_a_crowd_it_is_told_how_many_are_left(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
+def test_many_changes_are_logged_as_the_number_of_clients(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
     told: list[str] = []
     server = serve(most_clients=3, tell=lambda key, line: told.append(line) if key == "live clients" else None)
     clients = [connect(server) for _ in range(3)]
@@ -231,9 +229,7 @@ BAD = {
 }
 
 
-def test_what_is_not_as_it_should_be_is_one_line_for_its_client_and_stops_nothing(
-    serve: Serve, connect: Connect, reports: Any
-) -> None:
+def test_an_invalid_message_is_answered_with_one_line(serve: Serve, connect: Connect, reports: Any) -> None:
     server = serve(most_bytes=65_536)
     bad, good = connect(server), connect(server)
     expected = good.paint(1)
@@ -249,7 +245,7 @@ def test_what_is_not_as_it_should_be_is_one_line_for_its_client_and_stops_nothin
     assert reports.lines == []
 
 
-def test_a_message_far_too_large_ends_that_connection_alone(serve: Serve, connect: Connect, reports: Any) -> None:
+def test_a_far_too_large_message_closes_only_its_connection(serve: Serve, connect: Connect, reports: Any) -> None:
     server = serve(most_bytes=65_536)
     bad, good = connect(server), connect(server)
     with pytest.raises(ConnectionError):
@@ -258,7 +254,7 @@ def test_a_message_far_too_large_ends_that_connection_alone(serve: Serve, connec
     assert good.paint(1).shape == (64, 64, 3)
 
 
-def test_a_painting_that_fails_is_a_line_for_its_client_and_others_go_on(
+def test_a_failed_painting_is_reported_to_its_client_and_others_continue(
     serve: Serve, connect: Connect, tiny_models: TinyModels, tmp_path: Path
 ) -> None:
     sd = tiny_models.sd()
@@ -281,7 +277,7 @@ def test_a_painting_that_fails_is_a_line_for_its_client_and_others_go_on(
     assert np.array_equal(failing.paint(5), expected)
 
 
-def test_who_asks_for_more_than_the_device_holds_is_told_once_and_the_others_go_on(
+def test_a_client_beyond_the_device_memory_gets_one_error_and_others_continue(
     serve: Serve, connect: Connect, reports: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(painting_threads, "REST_S", 0.0)
@@ -351,7 +347,7 @@ def test_with_a_certificate_the_page_is_https(serve: Serve, certificate: tuple[P
         assert answer.status == 200
 
 
-def test_who_never_shakes_hands_counts_as_a_connection_until_it_is_gone(
+def test_an_unfinished_handshake_counts_as_a_connection(
     serve: Serve, certificate: tuple[Path, Path], reports: Any, wait_for: WaitFor, request: pytest.FixtureRequest
 ) -> None:
     gc.disable()  # asyncio leaves a cycle of each (gh-109534), which a large program may collect minutes later
@@ -389,7 +385,7 @@ def test_who_never_shakes_hands_counts_as_a_connection_until_it_is_gone(
         ({"spec": {"loras": (("no.safetensors", 9.0),)}}, "--lora: 9 is not -4 to 4"),
     ],
 )
-def test_what_cannot_be_served_is_said_before_anything_is_loaded(
+def test_invalid_arguments_are_refused_before_the_model_is_loaded(
     serve: Serve, options: dict[str, Any], line: str
 ) -> None:
     with pytest.raises(UsageError, match=line):

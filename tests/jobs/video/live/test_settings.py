@@ -61,13 +61,13 @@ def test_every_setting_of_a_painting_can_be_changed() -> None:
     )
 
 
-def test_a_client_begins_with_what_the_server_was_given() -> None:
+def test_a_client_starts_with_the_settings_of_the_server() -> None:
     assert values_of(START, KNOBS) == {knob.control.name: knob.control.default for knob in KNOBS}
     some = {"lora_1": 0.5, "lora_2": 1.0, "ip_image": "given", "prompt": "a house"}
     assert values_of(START, KNOBS) | some == values_of(START, KNOBS)
 
 
-def test_what_a_server_began_with_can_be_had_again_whatever_it_is() -> None:
+def test_the_initial_settings_of_a_server_can_be_restored() -> None:
     spec = ModelSpec(model="any", loras=(("clay.safetensors", 3.5),))
     start = started(Painting(spec=spec, steps=300), 520)
     knobs = knobs_for(start, longest_side_px=768, lora_names=("clay",))
@@ -108,7 +108,7 @@ def test_a_model_without_extras_has_no_controls_for_them() -> None:
         ('{"lora_3": 1}', "'lora_3' is not a setting of this server; there are prompt, negative, steps,"),
     ],
 )
-def test_what_cannot_be_taken_is_one_line_and_changes_nothing(text: str, line: str) -> None:
+def test_an_invalid_setting_is_one_line_and_changes_nothing(text: str, line: str) -> None:
     settings, wrong = changed(START, KNOBS, settings_in(f'{{"settings": {text}}}'))
     assert settings == START
     assert len(wrong) == 1
@@ -139,9 +139,7 @@ def test_a_picture_of_the_client_is_followed_and_can_be_put_aside() -> None:
         ((9, 900), 512, (64, 512)),
     ],
 )
-def test_what_is_painted_has_sides_of_multiples_of_eight(
-    source: tuple[int, int], side: int, painted: tuple[int, int]
-) -> None:
+def test_painted_sides_are_multiples_of_eight(source: tuple[int, int], side: int, painted: tuple[int, int]) -> None:
     assert painted_size(*source, side) == painted
 
 

@@ -75,7 +75,7 @@ def alone_mb(pid: int | None = None) -> float:
     return (info.rss - getattr(info, "shared", 0)) / 2**20
 
 
-def test_the_most_is_seen_without_asking_and_outlives_who_held_it(
+def test_the_peak_is_measured_without_a_request_and_after_the_process_has_ended(
     holders: list[Holder], memory: MainMemory, wait_for: WaitFor
 ) -> None:
     memory.look()
@@ -104,7 +104,7 @@ def test_two_that_hold_at_once_are_added_up(holders: list[Holder], memory: MainM
     assert 1.9 * HELD_MB < memory.peak_mb - before_mb < 2.5 * HELD_MB
 
 
-def test_what_two_map_of_one_file_counts_once(
+def test_a_file_mapped_by_two_processes_counts_once(
     holders: list[Holder], memory: MainMemory, tmp_path: Path, require: Callable[..., None]
 ) -> None:
     require(sys.platform == "linux", "Linux, which tells what is shared")

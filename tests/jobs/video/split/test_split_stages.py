@@ -49,7 +49,7 @@ def pixels(count: int) -> list[np.ndarray]:
     return given
 
 
-def test_a_process_that_does_all_three_stages_tells_their_seconds_apart(whole: PainterWork) -> None:
+def test_a_process_with_all_three_stages_reports_their_seconds_separately(whole: PainterWork) -> None:
     assert (whole.ready.device, whole.ready.dtype, whole.ready.real_steps) == ("cpu", "float32", 2)
     made = whole({"rgb": np.full((2, HEIGHT, WIDTH, 3), 99, np.uint8)})
     assert made["rgb"].shape == (2, HEIGHT, WIDTH, 3) and made["fates"].tolist() == [GOOD, GOOD]
@@ -57,7 +57,7 @@ def test_a_process_that_does_all_three_stages_tells_their_seconds_apart(whole: P
     assert set(seconds) == {"encode", "process", "decode"} and all(each > 0 for each in seconds.values())
 
 
-def test_three_stages_one_after_the_other_paint_what_one_process_paints_bit_for_bit(whole: PainterWork) -> None:
+def test_three_stage_processes_paint_bit_identically_to_one_process(whole: PainterWork) -> None:
     encode, process, decode = (open_work(begin_of(role)) for role in ("encode", "process", "decode"))
     assert [stage.ready.real_steps for stage in (encode, process, decode)] == [0, 2, 0]
     fields = {name: (shape, np.dtype(dtype)) for name, shape, dtype in slot_fields(begin_of("encode"))}
@@ -78,7 +78,7 @@ def test_three_stages_one_after_the_other_paint_what_one_process_paints_bit_for_
 
 
 @pytest.mark.soak
-def test_stages_in_processes_of_their_own_give_what_one_gives_bit_for_bit_and_the_memory_of_all_is_told(
+def test_split_stages_are_bit_identical_and_report_the_memory_of_all_processes(
     tiny_models: Any, tmp_path: Path
 ) -> None:
     """With one that paints: that several are dealt their batches in turn, the toys of `test_split` show. In the short

@@ -75,7 +75,7 @@ def test_raw_samples_stay_as_they_are(tmp_path: Path) -> None:
         assert samples[0] == samples[1] and len(samples[0]) == 6 * 48_000
 
 
-def test_six_channels_become_two_where_they_are_encoded_anew_and_it_is_told(tmp_path: Path) -> None:
+def test_six_channels_are_mixed_to_two_when_reencoded_with_a_note(tmp_path: Path) -> None:
     source, out = write_clapper(tmp_path / "in.mp4", layout="5.1"), tmp_path / "out.webm"
     assert write(source, out).notes[0].endswith("it is encoded anew, as Opus in stereo")
     with av.open(str(out)) as container:
@@ -114,7 +114,7 @@ def test_sound_that_begins_before_the_pictures_stays_with_them(clip: Clip, tmp_p
     assert times_of(out)[0] - sound_of(out)[0][0] / 1000 == pytest.approx(offset_s, abs=0.002)
 
 
-def test_sound_goes_on_as_long_as_the_sources(tmp_path: Path) -> None:
+def test_sound_is_as_long_as_that_of_the_source(tmp_path: Path) -> None:
     source = write_clapper(tmp_path / "in.mkv", codec="flac", sound_s=[(0.0, 1.0)])
     longer = tmp_path / "longer.mkv"
     with av.open(str(source)) as one, av.open(str(longer), "w") as other:  # pictures for half of the time
@@ -160,7 +160,7 @@ def test_uneven_times_are_kept(clip: Clip, tmp_path: Path, suffix: str) -> None:
     assert times_of(tmp_path / f"out{suffix}") == pytest.approx([at / RATE for at in UNEVEN], abs=tolerance)
 
 
-def test_uneven_times_in_a_file_of_one_rate_are_told(clip: Clip, tmp_path: Path) -> None:
+def test_uneven_times_in_a_constant_rate_file_are_reported(clip: Clip, tmp_path: Path) -> None:
     source = clip(times=UNEVEN, pictures=[disc_picture(n, 96, 64, 12) for n in range(12)], sound=None)
     assert write(source, tmp_path / "out.avi").notes == [
         "out.avi: has one rate, and the source's pictures come unevenly: some are shown up to 0.4 s late; .mkv keeps "

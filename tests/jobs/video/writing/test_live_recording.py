@@ -68,7 +68,7 @@ class FailingStages:
         """There is nothing to let go."""
 
 
-def test_a_live_run_that_fails_leaves_a_video_of_what_was_whole_and_says_so(source: Path, tmp_path: Path) -> None:
+def test_a_failed_live_run_publishes_its_finished_pictures_with_a_note(source: Path, tmp_path: Path) -> None:
     out, pictures = tmp_path / "out.mp4", Live(source)
     job = job_of(source, out)
     opened = OpenedJob(pictures=pictures, size=SIZE, output=open_output(job, pictures, SIZE))
@@ -120,7 +120,7 @@ def test_a_recording_that_cannot_be_joined_is_kept_in_segments_and_named(
     assert len(packets_of(out)) == 20 and names(tmp_path) == ["in.mp4", "out.mp4"]
 
 
-def test_a_recording_whose_name_was_taken_meanwhile_is_kept_in_segments(source: Path, tmp_path: Path) -> None:
+def test_a_recording_whose_name_is_taken_meanwhile_stays_in_segments(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     output = recorded(source, out, SEGMENT + 1)
     out.write_text("somebody else's")
@@ -145,7 +145,7 @@ def test_a_joined_video_that_does_not_fit_takes_no_room(source: Path, tmp_path: 
     assert names(folder) == ["journal.jsonl", "lock", *(f"segment_{number:06d}.mp4" for number in range(4))]
 
 
-def test_the_command_tells_what_has_become_of_a_recording_in_a_line_of_its_own(
+def test_the_command_reports_the_fate_of_a_recording_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from engine.cli import main

@@ -53,11 +53,11 @@ def told(source: Path, output: Path | str, **options: Any) -> str:
     ("name", "form"),
     [("out.mp4", "video"), ("a/out.WEBM", "video"), ("out", "frames"), ("out/", "frames"), ("out.mp4/", "frames")],
 )
-def test_the_name_says_what_is_written(name: str, form: str) -> None:
+def test_the_name_decides_the_format(name: str, form: str) -> None:
     assert form_of(name) == form
 
 
-def test_what_cannot_be_written_is_told_in_one_line_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
+def test_an_unwritable_output_is_one_line_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
     assert told(source, tmp_path / "out.gif") == (
         f"{tmp_path}/out.gif: cannot write this format; an output is a video (.mp4 .mov .avi .mkv .webm .m4v) or "
         "a folder of frames (name/)"
@@ -93,14 +93,14 @@ def test_an_input_picture_is_never_replaced_by_its_frame(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody can write into")
-def test_a_folder_that_cannot_be_written_is_told(source: Path) -> None:
+def test_an_unwritable_folder_is_reported(source: Path) -> None:
     for name in ("/proc/out.mp4", "/proc/out/"):
         with pytest.raises(SinkError, match=r"^/proc/out(\.mp4)?: cannot be written \("):
             opened(source, name)
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out"])
-def test_what_exists_is_replaced_only_when_asked(source: Path, tmp_path: Path, name: str) -> None:
+def test_existing_outputs_are_replaced_only_with_the_option(source: Path, tmp_path: Path, name: str) -> None:
     out = tmp_path / name
     write(source, out)
     before = out.stat().st_mtime_ns
@@ -134,13 +134,13 @@ def test_an_interrupted_run_is_named_and_never_lost_by_accident(source: Path, tm
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out"])
-def test_going_on_with_nothing_begins_and_says_so(source: Path, tmp_path: Path, name: str) -> None:
+def test_resuming_nothing_starts_with_a_note(source: Path, tmp_path: Path, name: str) -> None:
     written = write(source, tmp_path / name, resume=True)
     assert written.done == 0
     assert written.notes == [f"{tmp_path / name}: no interrupted run to resume; started from the beginning"]
 
 
-def test_going_on_with_another_job_names_what_differs(source: Path, tmp_path: Path) -> None:
+def test_resuming_another_job_names_the_differences(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     write(source, out, stop=6)
     other = replace(PAINTING, steps=20, prompt="fire " * 20, spec=ModelSpec(model="random:sd21"))
@@ -154,7 +154,7 @@ def test_going_on_with_another_job_names_what_differs(source: Path, tmp_path: Pa
     assert told(source, out).endswith("exists already; --overwrite replaces it"), "it cannot be gone on with"
 
 
-def test_the_accelerator_is_named_as_it_is_given_and_other_threads_are_told(source: Path, tmp_path: Path) -> None:
+def test_the_accelerator_is_named_by_its_option_and_other_threads_are_noted(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     write(source, out, stop=6)
     other = replace(PAINTING, spec=replace(PAINTING.spec, accelerator="deepcache"))
@@ -209,7 +209,7 @@ def test_two_runs_never_write_the_same_output(source: Path, tmp_path: Path) -> N
     assert names(tmp_path) == ["in.mp4"]
 
 
-def test_what_comes_to_exist_meanwhile_is_not_replaced_and_the_work_is_kept(source: Path, tmp_path: Path) -> None:
+def test_an_output_created_meanwhile_is_not_replaced_and_the_work_is_kept(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     write(source, out, stop=6, end="abandon")
     output, pictures = opened(source, out, resume=True)
@@ -227,7 +227,7 @@ def test_what_comes_to_exist_meanwhile_is_not_replaced_and_the_work_is_kept(sour
     assert len(pictures_of(out)) == 10 and names(tmp_path) == ["in.mp4", "out.mp4"]
 
 
-def test_other_files_in_a_folder_of_frames_are_left_alone(source: Path, tmp_path: Path) -> None:
+def test_other_files_in_a_folder_of_frames_are_not_touched(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "notes.txt").write_text("mine")
@@ -247,7 +247,7 @@ def test_frames_are_the_pictures_pixel_by_pixel_under_their_names(source: Path, 
         assert np.array_equal(written, 255 - picture.pixels)
 
 
-def test_a_live_source_cannot_be_gone_on_with_and_keeps_nothing_to_go_on_from(source: Path, tmp_path: Path) -> None:
+def test_a_live_source_cannot_be_resumed_and_keeps_nothing(source: Path, tmp_path: Path) -> None:
     job = job_of(source, tmp_path / "out.mp4", resume=True)
     with pytest.raises(UsageError, match=r"^--resume: camera 0 is live and cannot be read again$"):
         open_output(job, Live(source), (96, 64))

@@ -73,7 +73,7 @@ def test_every_container_can_be_interrupted_more_than_once(clip: Clip, tmp_path:
 
 
 @pytest.mark.parametrize(("name", "pictures"), [("out.mp4", pictures_of), ("out", names)])
-def test_a_run_that_is_stopped_at_once_keeps_what_the_one_before_has_written(
+def test_a_run_stopped_at_once_keeps_the_work_of_the_previous_one(
     clip: Clip, tmp_path: Path, name: str, pictures: Callable[[Path], list[object]]
 ) -> None:
     source, out = clip(12), tmp_path / name
@@ -115,7 +115,7 @@ def test_a_damaged_segment_is_named_and_made_again_with_all_behind_it(
     assert packets_of(out) == packets_of(whole)
 
 
-def test_a_torn_journal_tells_of_what_is_whole_in_it(clip: Clip, tmp_path: Path) -> None:
+def test_a_truncated_journal_keeps_its_complete_entries(clip: Clip, tmp_path: Path) -> None:
     source, whole, out = clip(20), tmp_path / "whole.mp4", tmp_path / "out.mp4"
     write(source, whole)
     write(source, out, stop=19, end="abandon")
@@ -127,7 +127,7 @@ def test_a_torn_journal_tells_of_what_is_whole_in_it(clip: Clip, tmp_path: Path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"form": 0, "key": {}}\n', b"[]\n", b"\xff\n", b"[" * 100_000])
-def test_a_journal_that_cannot_be_read_tells_of_nothing(clip: Clip, tmp_path: Path, content: bytes) -> None:
+def test_an_unreadable_journal_has_no_entries(clip: Clip, tmp_path: Path, content: bytes) -> None:
     source, out = clip(8), tmp_path / "out.mp4"
     write(source, out, stop=7, end="abandon")
     (tmp_path / ".out.mp4.partial" / "journal.jsonl").write_bytes(content)
@@ -137,7 +137,7 @@ def test_a_journal_that_cannot_be_read_tells_of_nothing(clip: Clip, tmp_path: Pa
 
 
 @pytest.mark.parametrize("end", ["stop", "abandon"])
-def test_a_folder_goes_on_behind_the_last_whole_batch(clip: Clip, tmp_path: Path, end: str) -> None:
+def test_a_folder_is_resumed_after_the_last_complete_batch(clip: Clip, tmp_path: Path, end: str) -> None:
     source, whole, out = clip(20), tmp_path / "whole", tmp_path / "out"
     write(source, f"{whole}/", batch=4)
     write(source, out, stop=15, end=end, batch=4)
@@ -187,7 +187,7 @@ sys.stdin.read()
 """
 
 
-def test_what_was_killed_goes_on(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_of_video_is_resumed(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 32)  # as in the other process
     source = clip(60, sound=None)
     write(source, tmp_path / "whole.mp4")
