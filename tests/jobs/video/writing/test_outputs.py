@@ -146,8 +146,8 @@ def test_resuming_another_job_names_the_differences(source: Path, tmp_path: Path
     other = replace(PAINTING, steps=20, prompt="fire " * 20, spec=ModelSpec(model="random:sd21"))
     assert told(source, out, resume=True, painting=other, batch=5) == (
         f"{out}: cannot resume, this run differs from the interrupted one: --model was random:sd15, is random:sd21, "
-        "--prompt has changed, --steps was 5, is 20, --batch was 2, is 5; give the same options, or --overwrite instead "
-        "of --resume to start again"
+        "--prompt has changed, --steps was 5, is 20, --batch was 2, is 5; give the same options, or --overwrite "
+        "instead of --resume to start again"
     )
     os.utime(source, ns=(0, 0))
     assert "this run differs from the interrupted one: the source has changed; give" in told(source, out, resume=True)
