@@ -1,4 +1,4 @@
-"""README's two commands and the pages of the first hour: what they tell people to type can be typed."""
+"""README's two commands and the pages for beginners: every command in them works as printed."""
 
 import re
 import subprocess

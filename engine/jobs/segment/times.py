@@ -58,13 +58,13 @@ class RunTimes:
 
     def table(self) -> tuple[StageShare, ...]:
         """One row per stage, in processing order; they add up to `ms_a_frame`."""
-        told, total_ms = self._counted, (self._now_s() - self._counted.began_s) * 1000
-        read_ms = (self._read.take_wait_s - told.take_wait_s) * 1000
-        write_ms = (self._results.put_wait_s - told.put_wait_s + self._last_wait_s) * 1000
-        rest_ms = max(total_ms - sum(told.stages_ms.values()) - read_ms - write_ms, 0.0)
-        rows = {READ: read_ms, **told.stages_ms, OTHER: rest_ms, WRITE: write_ms}
+        span, total_ms = self._counted, (self._now_s() - self._counted.began_s) * 1000
+        read_ms = (self._read.take_wait_s - span.take_wait_s) * 1000
+        write_ms = (self._results.put_wait_s - span.put_wait_s + self._last_wait_s) * 1000
+        rest_ms = max(total_ms - sum(span.stages_ms.values()) - read_ms - write_ms, 0.0)
+        rows = {READ: read_ms, **span.stages_ms, OTHER: rest_ms, WRITE: write_ms}
         return tuple(
-            StageShare(name=name, ms=ms / max(told.frames, 1), share=ms / max(total_ms, 1e-9))
+            StageShare(name=name, ms=ms / max(span.frames, 1), share=ms / max(total_ms, 1e-9))
             for name, ms in rows.items()
         )
 

@@ -65,10 +65,10 @@ class DeviceWatch:
         if self._card is None:
             return None
         nvml, card = self._nvml, self._card
-        used_bytes = self._told(lambda: nvml.nvmlDeviceGetMemoryInfo(card).used)
-        percent = self._told(lambda: nvml.nvmlDeviceGetUtilizationRates(card).gpu)
-        temperature_c = self._told(lambda: nvml.nvmlDeviceGetTemperature(card, nvml.NVML_TEMPERATURE_GPU))
-        bits = self._told(lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(card))
+        used_bytes = self._value_or_none(lambda: nvml.nvmlDeviceGetMemoryInfo(card).used)
+        percent = self._value_or_none(lambda: nvml.nvmlDeviceGetUtilizationRates(card).gpu)
+        temperature_c = self._value_or_none(lambda: nvml.nvmlDeviceGetTemperature(card, nvml.NVML_TEMPERATURE_GPU))
+        bits = self._value_or_none(lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(card))
         return DeviceState(
             name=self._name,
             memory_mb=None if used_bytes is None else used_bytes / 2**20,
@@ -89,7 +89,7 @@ class DeviceWatch:
         except self._nvml.NVMLError:
             return  # the driver is gone
 
-    def _told(self, ask: Callable[[], Any]) -> Any:
+    def _value_or_none(self, ask: Callable[[], Any]) -> Any:
         try:
             return ask()
         except self._nvml.NVMLError:
@@ -128,5 +128,7 @@ def card_index(device: str, uuids: Sequence[str], names: Sequence[str], environm
     if int(entry) >= len(uuids):
         raise LookupError(f"no card {entry} of {len(uuids)}")
     if len(set(names)) > 1 and environment.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
-        raise LookupError(f"which of {len(names)} unlike cards {device} is, is told by CUDA_DEVICE_ORDER=PCI_BUS_ID")
+        raise LookupError(
+            f"{len(names)} different cards: set CUDA_DEVICE_ORDER=PCI_BUS_ID to show which one is {device}"
+        )
     return int(entry)

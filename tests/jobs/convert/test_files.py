@@ -1,4 +1,4 @@
-"""Files and folders converted: what each becomes, under which name, and what becomes of the bad ones."""
+"""Conversion of files and folders: results, names, and errors for bad files."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A run that was interrupted goes on where it stopped, and what comes out is as if it had never been."""
+"""An interrupted run is resumed, with the same output as an uninterrupted one."""
 
 import os
 import threading
@@ -61,7 +61,7 @@ def test_a_stopped_run_is_resumed_with_the_same_sound(convert: Convert, sources:
     report = convert(*sources, out, resume=True, on_progress=progress.append)
     assert [file.state for file in report.files] == ["kept", "converted", "converted"]
     assert (out / "a.wav").stat().st_mtime_ns == written
-    assert report.sound_s < LONG_S - 0.5, "it began again"
+    assert report.sound_s < LONG_S - 0.5, "it started again"
     assert progress[-1].done == pytest.approx(LONG_S + 0.4, abs=0.1)
     assert names(out) == ["a.wav", "b.wav", "c.wav"]
     for name in names(out):

@@ -1,4 +1,4 @@
-"""Title, artist, cover and chapters go along with the sound, as far as the form of the file holds them."""
+"""Title, artist, cover and chapters are copied with the sound, as far as the format supports them."""
 
 import io
 from collections.abc import Callable
@@ -28,7 +28,7 @@ CHAPTERS: list[Any] = [
 
 @pytest.fixture
 def song(tmp_path: Path) -> Path:
-    """An MP3 with all of it, as a player or a podcaster's program writes it."""
+    """An MP3 with all tags, as written by a player or a podcast program."""
     with av.open(str(tmp_path / "song.mp3"), "w") as container:
         track = container.add_stream("libmp3lame", rate=44_100, layout="stereo")
         container.metadata.update(TEXTS | {"encoder": "Of the file", "replaygain_track_gain": "-7.1 dB"})

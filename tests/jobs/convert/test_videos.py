@@ -1,4 +1,4 @@
-"""Videos come back with their pictures as they were, and their voice replaced in its place."""
+"""Videos keep their pictures unchanged; the voice is replaced at the same time."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -62,7 +62,7 @@ def shown_s(path: Path) -> list[float]:
 
 
 def voice_span(path: Path, hz: float) -> tuple[float, float]:
-    """From when to when `hz` is heard, from the first picture on."""
+    """Start and end of `hz` in seconds, relative to the first picture."""
     with av.open(str(path)) as container:
         first = next(container.decode(audio=0))
         begins_s = float(first.pts * first.time_base)

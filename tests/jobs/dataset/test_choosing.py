@@ -1,4 +1,4 @@
-"""Which engine draws, with which settings."""
+"""The choice of engine and settings."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The journal of a job: what a kill leaves of it can be read, and nothing else is believed."""
+"""The journal of a job: complete entries are read after a kill, and invalid ones are ignored."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Numbers out of their range are one line, whatever their size."""
+"""Numbers out of range are refused with one line, whatever their size."""
 
 import pytest
 

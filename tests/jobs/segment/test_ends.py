@@ -1,4 +1,4 @@
-"""How a run ends: whole, early because it was asked to, or with an error in one of its threads."""
+"""The end of a run: complete, stopped early, or with an error in one of its threads."""
 
 import json
 import os

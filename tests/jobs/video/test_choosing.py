@@ -1,4 +1,4 @@
-"""Which stages paint, and what is said about it."""
+"""The choice of stages, and its reported reason."""
 
 import re
 from collections.abc import Callable

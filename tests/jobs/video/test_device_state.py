@@ -100,7 +100,7 @@ def test_the_card_is_the_one_that_the_environment_shows(
 @pytest.mark.parametrize(
     ("device", "names", "environment", "reason"),
     [
-        ("cuda", UNLIKE, {}, "which of 3 unlike cards cuda is, is told by CUDA_DEVICE_ORDER=PCI_BUS_ID"),
+        ("cuda", UNLIKE, {}, "3 different cards: set CUDA_DEVICE_ORDER=PCI_BUS_ID to show which one is cuda"),
         ("cuda:1", ALIKE, {"CUDA_VISIBLE_DEVICES": "2"}, "no card cuda:1: CUDA_VISIBLE_DEVICES is 2"),
         ("cuda", ALIKE, {"CUDA_VISIBLE_DEVICES": ""}, "no card "),
         ("cuda", ALIKE, {"CUDA_VISIBLE_DEVICES": "7"}, "no card 7 of 3"),

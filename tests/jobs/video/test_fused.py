@@ -1,4 +1,4 @@
-"""All stages in this process: how they fail, and what is left of them."""
+"""All stages in this process: their errors, and the memory they release."""
 
 import gc
 import weakref

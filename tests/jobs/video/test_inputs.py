@@ -1,4 +1,4 @@
-"""Sources of `--input`: every picture is handed out or counted, and errors are one line."""
+"""Sources of `--input`: every picture is returned or counted, and errors are one line."""
 
 import os
 import re
@@ -297,7 +297,7 @@ def test_pictures_of_another_size_are_scaled_with_one_note(movie: Movie) -> None
 
 
 def damage(path: Path, places: tuple[int, ...]) -> None:
-    """Noise into these packets, behind their first bytes."""
+    """Overwrite these packets with noise, except for their first bytes."""
     with av.open(str(path)) as container:
         packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
     data, noise = bytearray(path.read_bytes()), np.random.default_rng(1)

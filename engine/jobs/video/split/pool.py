@@ -143,13 +143,13 @@ class StagePool:
         result = self._built.results[number % len(self._built.results)]
         pipes = [process.connection for process in self._built.processes]
         while True:
-            told = wait([result.connection, *pipes], WAKE_S)
-            if result.connection in told:
+            ready = wait([result.connection, *pipes], WAKE_S)
+            if result.connection in ready:
                 slot = result.take()
                 if slot is not None:
                     self._patience.came()
                 return slot
-            if told:
+            if ready:
                 raise PipeClosedError("a stage process is about to end")
             if not self._feeder.sent:
                 self._patience.idle()  # no timeout for the source

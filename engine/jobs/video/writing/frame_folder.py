@@ -42,7 +42,7 @@ class FrameFolder:
         self._has_written = is_resumed
         self._is_new = not self.path.exists()
         self._older = set(frames_in(self.path, pictures))
-        self._untold: dict[str, str] = {}
+        self._unjournaled: dict[str, str] = {}
         if is_resumed:
             work.resume(self._whole())
         self._is_live = pictures.kind == "live"
@@ -121,11 +121,11 @@ class FrameFolder:
         self._waiting.popleft()
         self._older.discard(name)
         self._has_written = True
-        self._untold[name] = sha256
-        if len(self._untold) == self._batch:
-            self._work.keep({"frames": self._untold})
-            self.kept += 0 if self._is_live else len(self._untold)
-            self._untold = {}
+        self._unjournaled[name] = sha256
+        if len(self._unjournaled) == self._batch:
+            self._work.keep({"frames": self._unjournaled})
+            self.kept += 0 if self._is_live else len(self._unjournaled)
+            self._unjournaled = {}
 
 
 def _write(path: Path, pixels: np.ndarray) -> str:

@@ -69,8 +69,8 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
         stream.codec_context.framerate, stream.codec_context.sample_aspect_ratio = job.rate, job.pixel_aspect
         if job.sound_from is not None:
             sound = _open_sound(job.sound_from, job.sound_label, container, suffix, shown)
-            told = {name: text for name, text in sound.metadata.items() if name.lower() not in NOT_OURS}
-            container.metadata.update(told)
+            tags = {name: text for name, text in sound.metadata.items() if name.lower() not in NOT_OURS}
+            container.metadata.update(tags)
         for packet in _packets(job):
             if sound is not None and packet.pts is not None:
                 sound.write_until(packet.pts * job.tick_s)

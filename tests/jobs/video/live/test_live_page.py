@@ -26,7 +26,7 @@ WaitFor = Callable[..., Any]
 
 
 class Visitor:
-    """One browser window that looks at the page, and what went wrong in it."""
+    """One browser window with the page, and the errors in it."""
 
     def __init__(self, page: Any) -> None:
         self.page = page

@@ -1,4 +1,4 @@
-"""Pictures that arrive unevenly are played evenly: the page's playout.js under Node, with a clock of its own."""
+"""Pictures that arrive unevenly are played evenly: the page's playout.js under Node, with an injected clock."""
 
 import itertools
 import random
@@ -125,7 +125,7 @@ def test_playing_resumes_after_a_pause() -> None:
 
 
 def later(arrivals: list[Arrival], ms: float) -> list[Arrival]:
-    """The same again so much later."""
+    """The same sequence, shifted in time."""
     return [
         {"index": len(arrivals) + number, **{at: each[at] + ms for at in ("captured", "arrived")}}
         for number, each in enumerate(arrivals)

@@ -1,4 +1,4 @@
-"""The live server over real sockets: pictures go in and come back, and nothing that a client does stops the others."""
+"""The live server over real sockets: pictures come back painted, and no client can stop the others."""
 
 import contextlib
 import gc
@@ -130,7 +130,7 @@ def test_three_clients_get_the_same_share_though_one_floods(serve: Serve, connec
     done = threading.Event()
 
     def keep_asking(client: LiveClient, at_once: int) -> None:
-        """So many pictures for each that comes back, until all have enough."""
+        """Keep `ahead` pictures in flight per client until all have enough answers."""
         index = itertools.count(1)
         client.show(next(index))
         while not done.is_set():

@@ -1,4 +1,4 @@
-"""How much main memory is told of processes that hold known amounts. Torch is not needed."""
+"""The measured main memory of processes that hold known amounts. Torch is not needed."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ for line in sys.stdin:
 
 
 class Holder:
-    """A process that holds what it is told to."""
+    """A process that allocates the requested memory."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-S", "-c", HOLDER]
@@ -70,7 +70,7 @@ def memory(holders: list[Holder]) -> Iterator[MainMemory]:
 
 
 def alone_mb(pid: int | None = None) -> float:
-    """MiB that a process has resident, without what it may share where that is told."""
+    """Resident size of a process in MiB, without shared memory where the system reports it."""
     info = psutil.Process(pid).memory_info()
     return (info.rss - getattr(info, "shared", 0)) / 2**20
 

@@ -1,4 +1,4 @@
-"""Stages in processes of their own: order, back-pressure, ends of all kinds. Toys do the work."""
+"""Stages in separate processes, with toy stages: order, backpressure, all kinds of ends."""
 
 import os
 import re
@@ -38,7 +38,7 @@ WaitFor = Callable[..., Any]
 def open_pool(wait_for: WaitFor) -> Iterator[OpenPool]:
     """`open_pool(prompt, **options)`, as `toy_job.layout`. Whatever is done to it, nothing is left of it."""
     resource_tracker.ensure_running()  # has a pipe, for ever
-    wait_for(lambda: any(map(is_tracker, psutil.Process().children())), "a process that has become the tracker")
+    wait_for(lambda: any(map(is_tracker, psutil.Process().children())), "a process that is the resource tracker")
     before = processes(), segments(), descriptors(), threading.active_count()
     pools = []
 

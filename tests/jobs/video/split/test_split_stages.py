@@ -1,4 +1,4 @@
-"""Stages in processes of their own with a real model, and how they share the cores."""
+"""Stages in separate processes with a real model, and the division of cores."""
 
 import os
 from dataclasses import replace
@@ -42,7 +42,7 @@ def begin_of(role: Stage, spec: ModelSpec = TINY) -> BeginStage:
 
 
 def pixels(count: int) -> list[np.ndarray]:
-    """So many batches; a picture in the last is black."""
+    """`count` batches; one picture in the last is black."""
     random = np.random.default_rng(0)
     given = [random.integers(0, 255, (2, HEIGHT, WIDTH, 3), dtype=np.uint8) for _ in range(count)]
     given[-1][1] = 0

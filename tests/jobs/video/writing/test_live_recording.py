@@ -36,7 +36,7 @@ def source(clip: Clip) -> Path:
 
 
 def recorded(source: Path, out: Path, count: int) -> VideoOutput:
-    """A live run, so many pictures on its way."""
+    """A live run, interrupted after a number of pictures."""
     pictures = Live(source)
     output = open_output(job_of(source, out), pictures, SIZE)
     for picture in islice(pictures.read(1, None), count):
@@ -65,7 +65,7 @@ class FailingStages:
         return None
 
     def close(self) -> None:
-        """There is nothing to let go."""
+        """Nothing to release."""
 
 
 def test_a_failed_live_run_publishes_its_finished_pictures_with_a_note(source: Path, tmp_path: Path) -> None:

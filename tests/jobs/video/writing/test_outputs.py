@@ -35,14 +35,14 @@ def source(clip: Clip) -> Path:
 
 
 def done(source: Path, output: Path | str, **options: Any) -> int:
-    """How much would stay of what is there."""
+    """Number of pictures of an interrupted run that would be kept."""
     out, _ = opened(source, output, **options)
     out.abandon()  # such as for a model that cannot be loaded
     return out.done
 
 
 def told(source: Path, output: Path | str, **options: Any) -> str:
-    """Why it cannot be opened."""
+    """The error when opening the output."""
     with pytest.raises(MultiverseError) as caught:
         opened(source, output, **options)
     assert "\n" not in str(caught.value)
@@ -71,7 +71,7 @@ def test_an_unwritable_output_is_one_line_and_leaves_nothing(source: Path, tmp_p
     folder = tmp_path / "pictures"
     folder.mkdir()
     source.rename(folder / "in.mp4")
-    assert told(folder / "in.mp4", Path("/")).startswith("/: is no output")
+    assert told(folder / "in.mp4", Path("/")).startswith("/: is not an output")
 
 
 def test_an_input_picture_is_never_replaced_by_its_frame(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_resuming_another_job_names_the_differences(source: Path, tmp_path: Path
     )
     os.utime(source, ns=(0, 0))
     assert "this run differs from the interrupted one: the source has changed; give" in told(source, out, resume=True)
-    assert told(source, out).endswith("exists already; --overwrite replaces it"), "it cannot be gone on with"
+    assert told(source, out).endswith("exists already; --overwrite replaces it"), "it cannot be resumed"
 
 
 def test_the_accelerator_is_named_by_its_option_and_other_threads_are_noted(source: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A run that was interrupted anywhere and gone on with writes what an uninterrupted one would have written."""
+"""An interrupted and resumed run writes the same output as an uninterrupted one."""
 
 import os
 import signal
@@ -94,7 +94,7 @@ def test_segments_are_whole_batches(clip: Clip, tmp_path: Path, batch: int) -> N
 
 
 def half_of_zeros(path: Path) -> None:
-    """As a power cut leaves a file: of the right size."""
+    """Damage a file like a power cut: it keeps its size."""
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
 
@@ -239,7 +239,7 @@ def test_a_full_disk_is_one_line_and_can_be_gone_on_from(clip: Clip, tmp_path: P
         assert str(caught.value).startswith(str(out)) and str(caught.value).endswith("continue with --resume")
         assert not out.is_file()
         ends.add(write(source, out, resume=True, stop=0, end="abandon").done)
-    assert len(ends) > 1 or name == "out", "it came further each time"
+    assert len(ends) > 1 or name == "out", "it got further each time"
     write(source, out, resume=True)
     assert contents(out) == contents(whole) if out.is_dir() else packets_of(out) == packets_of(whole)
     assert not list(tmp_path.glob(".*"))
