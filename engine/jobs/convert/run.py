@@ -58,7 +58,7 @@ def convert_files(
 ) -> ConvertReport:
     """Convert all files. MultiverseError in one line if nothing can be done.
 
-    `on_file` is called, on any thread, as soon as a file is done or has failed; the others go on. `on_progress` is
+    `on_file` is called, on any thread, as soon as a file is done or has failed; the others continue. `on_progress` is
     called after each batch, on this thread. `stop`, set by another thread or a signal, ends the run between two
     batches: converted files are written, and the rest can be resumed.
     """

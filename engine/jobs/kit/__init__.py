@@ -1,7 +1,7 @@
 """Shared by all jobs. START HERE.
 
 pipeline.py        three threads: read ahead, work, write
-job_folder.py      the hidden working folder of an output; journal.py: what is finished in it
+job_folder.py      the hidden working folder of an output; journal.py: its finished work
 fingerprint.py     everything that decides an output; resuming.py: what --resume and --overwrite do
 options.py         options of a command as metadata of the job's fields; option_range.py: their checks
 progress.py        progress of a run; report.py: its final report

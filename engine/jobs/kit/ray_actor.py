@@ -1,6 +1,6 @@
 """The remote half of an ActorPool: runs on a machine of the cluster and holds one loaded model.
 
-Ray calls the methods on threads of its own, two at a time. The model belongs to one thread, which serves both calls:
+Ray calls the methods on its own threads, two at a time. The model belongs to one thread, which serves both calls:
 while it works on the second piece, the result of the first is sent back, so the model never waits for the network.
 """
 
@@ -35,7 +35,7 @@ class PieceWorker(Protocol[PayloadIn, ResultOut, LoadedOut]):
         """The facts about the loaded model that the driver needs, such as its device."""
 
     def process(self, payloads: Iterator[PayloadIn]) -> Iterator[ResultOut]:
-        """Yield one result per payload, in order. Called anew after `payloads` has run out, and after an error.
+        """Yield one result per payload, in order. Called again after `payloads` has run out, and after an error.
 
         It may pull the next payload before it yields a result, to keep a device busy. A payload may be read-only
         memory of the object store, which stays allocated while it is referenced: copy anything you keep.
@@ -46,7 +46,7 @@ class Recipe(Protocol[PayloadIn, ResultOut, LoadedOut]):
     """How to load a job's model. Pickled and sent to each actor, so it holds settings only."""
 
     def open(self) -> PieceWorker[PayloadIn, ResultOut, LoadedOut]:
-        """Load the model and warm it up. Raises one of our errors for what the user can act on."""
+        """Load the model and warm it up. Raises one of our errors if the user can fix the cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

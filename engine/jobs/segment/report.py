@@ -70,7 +70,7 @@ class SegmentReport(JobReport):
     fps: float
     """Without the first batch, unless there is no other."""
     stages: tuple[StageShare, ...]
-    """In the order of the work; they add up to `ms_a_frame`."""
+    """In processing order; they add up to `ms_a_frame`."""
     ms_a_frame: float
     hidden_ms: dict[str, float]
     """Per picture, on the other two threads: decode; paint and encode."""

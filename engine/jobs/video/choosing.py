@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from engine.jobs.video.fused import FusedStages
 
 MAX_TRIED_BATCHES = 4
-MAX_TRIED_S = 3.0  # so many batches, or so long
-MIN_LEFT_S = 60.0  # of painting: below that nothing is tried
-MAX_TRIAL_SHARE = 0.05  # of the painting that is left
-SPLIT_LOAD_TIMES = 2.0  # its processes load side by side what fused loads once, on the same cores
+MAX_TRIED_S = 3.0  # a trial ends at either limit
+MIN_LEFT_S = 60.0  # remaining time of painting below which split is not tried
+MAX_TRIAL_SHARE = 0.05  # of the remaining time of painting
+SPLIT_LOAD_TIMES = 2.0  # its processes each load a model, in parallel on the same cores
 MIN_SPLIT_GAIN = 1.05
 
 

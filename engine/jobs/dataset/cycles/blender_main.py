@@ -313,7 +313,7 @@ def draw_passes(scene: bpy.types.Scene, path: Path) -> None:
     image = scene.render.image_settings
     if hasattr(image, "media_type"):  # since Blender 5.0
         image.media_type = "MULTI_LAYER_IMAGE"
-        image.use_exr_interleave = True  # one part, as in older versions
+        image.use_exr_interleave = True  # a single-part file, as in older versions
     image.file_format = "OPEN_EXR_MULTILAYER"
     image.color_depth = "32"
     image.exr_codec = "NONE"

@@ -38,7 +38,7 @@ def render(
 ) -> Rendered:
     """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the whole terrain from above, row 0 north.
 
-    Blender's output goes to the log. Its files lie in a new folder within `folder`, or in the system's temporary
+    Blender's output goes to the log. Its files are in a new folder within `folder`, or in the system's temporary
     folder. If this process ends, even by a kill, Blender ends too and its files are deleted.
 
     UsageError for a feature that this Blender lacks; RenderError, in one line, if it fails; OSError for disk errors,

@@ -168,7 +168,7 @@ def _steel_posts(group: _Group) -> Iterator[InstanceBatch]:
 
 
 def _plug(group: _Group, bore: float) -> np.ndarray:
-    """Transforms of the filling of a tube, up to below its rim; its edge lies inside the wall."""
+    """Transforms of the filling of a tube, ending below its rim; its edge is inside the wall."""
     wide = group.diameter * bore * 1.02
     return group.sized((wide, wide, group.length - PLUG_BELOW_TOP_M + BASE_DEPTH_M), (0, 0, -BASE_DEPTH_M))
 

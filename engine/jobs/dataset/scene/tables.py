@@ -50,7 +50,7 @@ def cut_tables(points_m: np.ndarray, ground_m: np.ndarray, columns: np.ndarray) 
 
 
 def off_plane_m(points_m: np.ndarray, heights_m: np.ndarray) -> np.ndarray:
-    """(n,) deviation of each height from the least-squares plane, or from a line if the points lie on one."""
+    """(n,) deviation of each height from the least-squares plane, or from a line if the points are collinear."""
     x, y = (points_m - points_m.mean(axis=0)).T
     off_m: np.ndarray
     z = heights_m - heights_m.mean()

@@ -96,8 +96,8 @@ def _open_sound(source: Path | str, label: str, container: OutputContainer, suff
         return SourceSound(source, container, suffix, shown.name)
     except (av.FFmpegError, OSError) as error:
         raise SourceError(
-            f"{label}: its sound cannot be read ({error.strerror}); the pictures are kept: with the source "
-            "back in its place --resume goes on"
+            f"{label}: its sound cannot be read ({error.strerror}); the pictures are kept: put the source back and "
+            "continue with --resume"
         ) from error
 
 

@@ -124,8 +124,8 @@ def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: JobFolder
     path, kept = work.output, work.kept_fingerprint
     if not (job.resume or job.overwrite) and form == "video" and kept is not None and kept.get(LIVE) and work.has_kept:
         raise UsageError(
-            f"{path}: what an earlier run has recorded live is still in {work.path}, as videos; take them from "
-            "there, --overwrite removes them"
+            f"{path}: videos of an earlier live recording are still in {work.path}; move them elsewhere, --overwrite "
+            "removes them"
         )
     is_there = path.exists() if form == "video" else next(frames_in(path, pictures), None) is not None
 

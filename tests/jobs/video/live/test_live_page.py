@@ -257,7 +257,7 @@ def test_a_page_waits_while_the_server_is_busy_and_is_served_when_a_client_leave
     wait_for(lambda: first.shown() > 3, "pictures for the first")
     with contextlib.closing(LiveClient(server.address)) as second:
         for index in range(5):
-            second.paint(index)  # beside the first
+            second.paint(index)  # concurrently with the first
         late = visit(server.url, "busy")
         assert late.page.inner_text("#banner").startswith("busy: 2 clients are served; try again later. Trying again")
         count = first.shown()

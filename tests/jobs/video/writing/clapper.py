@@ -21,8 +21,8 @@ def write_clapper(
     tags: dict[str, str] | None = None,
     begins_s: float = 0.0,
 ) -> Path:
-    """White on picture `at` of `count` black ones, and as loud. There is sound from and to each of `sound_s`; None: all
-    along. `begins_s`: on the file's own clock."""
+    """Write `count` black pictures with a white one at `at`, and a bang at the same time. `sound_s`: spans with sound;
+    None: everywhere. `begins_s`: start on the file's own clock."""
     with av.open(str(path), "w", options={"output_ts_offset": str(begins_s)}) as container:
         container.metadata.update(tags or {})
         video = container.add_stream("libx264", rate=RATE)

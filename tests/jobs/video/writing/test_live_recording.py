@@ -112,7 +112,7 @@ def test_a_recording_that_cannot_be_joined_is_kept_in_segments_and_named(
     with pytest.raises(UsageError) as refused:  # by any other run of that name
         write(source, out)
     assert str(refused.value) == (
-        f"{out}: what an earlier run has recorded live is still in {folder}, as videos; take them from there, "
+        f"{out}: videos of an earlier live recording are still in {folder}; move them elsewhere, "
         "--overwrite removes them"
     )
     assert names(folder) == ["journal.jsonl", "lock", *segments]
