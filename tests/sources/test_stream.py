@@ -51,7 +51,7 @@ class Listener(http.server.BaseHTTPRequestHandler):
         send: Callable[[], None] = getattr(self, f"send_{self.path.partition('?')[0].rpartition('.')[2]}")
         try:
             send()
-        except OSError:  # whoever listened is gone
+        except OSError:  # the client is gone
             pass
 
     def send_mjpg(self) -> None:

@@ -25,7 +25,7 @@ LONG_S = 2.8
 
 
 def stopped_after(batches: int) -> dict[str, Any]:
-    """Options of a run that is asked to end after so many."""
+    """Options of a run that is stopped after `count` batches."""
     stop, told = threading.Event(), []
 
     def on_progress(progress: Any) -> None:

@@ -48,7 +48,7 @@ def song(tmp_path: Path) -> Path:
 
 
 def told(path: Path) -> tuple[dict[str, str], bool, list[tuple[float, str]]]:
-    """The texts of TEXTS, whether the cover is there as it was, and where chapters begin, with their names."""
+    """The texts of TEXTS, whether the cover is unchanged, and start and name of each chapter."""
     with av.open(str(path)) as container:
         texts = dict(container.metadata) | dict(container.streams.audio[0].metadata)
         assert not any(name.startswith("replaygain") or text == "Of the file" for name, text in texts.items())

@@ -26,7 +26,7 @@ def write_video(
     count: int = 25,
     late_s: float = 0.0,
 ) -> Path:
-    """Grey pictures that grow lighter, each sound a stereo track of its own from `late_s` on."""
+    """Grey pictures that grow lighter, each sound in a separate stereo track that starts at `late_s`."""
     with av.open(str(path), "w") as container:
         container.metadata["title"] = "A talk"
         options = {"bf": "2", "preset": "ultrafast"} if pictures == "libx264" else {}
@@ -128,7 +128,7 @@ def test_a_video_may_become_a_sound_and_an_unsupported_codec_is_refused(convert:
     assert report.is_complete and len(heard(tmp_path / "out.flac")[0]) >= 20_000
     report = convert(source, tmp_path / "out.webm")
     (file,) = report.files
-    assert (file.state, report.sound_s) == ("failed", 0.0), "it was converted before that was told"
+    assert (file.state, report.sound_s) == ("failed", 0.0), "converted before the error"
     assert file.reason == (
         f"{tmp_path}/out.webm: the pictures of {source} (h264) cannot be copied into this format; "
         "name an .mkv, which holds any"

@@ -31,7 +31,7 @@ def test_a_stopped_run_keeps_what_it_has_and_accounts_for_the_rest(segment: Segm
     assert report.read == report.written + report.unwritten and report.unwritten > 0
     assert len(pictures_of(tmp_path / "out.mp4")) == len(list((tmp_path / "masks").iterdir())) == 3
     names = sorted(file.name for file in tmp_path.iterdir())
-    assert names == [".out.mp4.segment", "in.mp4", "masks", "out.mp4"], "what was found is kept for --resume"
+    assert names == [".out.mp4.segment", "in.mp4", "masks", "out.mp4"], "results are kept for --resume"
 
 
 def test_a_run_that_is_stopped_at_once_leaves_nothing(segment: Segment, movie, tmp_path: Path) -> None:

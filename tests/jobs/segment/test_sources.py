@@ -68,7 +68,7 @@ def test_a_complete_video_is_not_reported_as_truncated(movie) -> None:
     for name in ("in.mp4", "in.mkv", "in.avi", "in.ts"):
         pictures = open_pictures(movie(20, name=name, codec="mpeg4"))
         assert len(list(pictures.read(1, None))) == 20
-        assert abs((pictures.expected or 0) - 20) <= 1  # some files tell only how long they are, sound included
+        assert abs((pictures.expected or 0) - 20) <= 1  # some files state only their total length, sound included
         assert pictures.counts.notes == []
 
 

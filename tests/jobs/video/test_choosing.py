@@ -17,7 +17,7 @@ def test_a_short_clip_is_painted_in_one_process_and_that_is_said(
     report = paint_video(job(clip(4), tmp_path / "frames", stages="auto"))
     assert report.stages == "fused"
     assert re.fullmatch(r"fused: \d+ s of painting are too little to try split", report.why)
-    assert report.painted == 4, "what was tried before is not counted"
+    assert report.painted == 4, "the trial is not counted"
     assert {stage.frames for stage in report.times} == {4}
 
 
@@ -39,7 +39,7 @@ def test_auto_tries_both_and_uses_the_faster_one_if_that_pays(
 def test_a_trial_costs_at_most_a_twentieth_of_the_painting_that_is_left() -> None:
     load_s, batch_s = 6.0, 0.5
     assert "too few" in choosing.reason_not_to_try(batch_s, batches_left=100, load_s=load_s)
-    # 18 s of trial before a job of 81 s, as it once was
+    # a trial of 18 s for a job of 81 s, which once happened
     assert choosing.reason_not_to_try(batch_s, batches_left=162, load_s=load_s) == (
         "trying split would take 18 s of 81 s of painting, more than 5%"
     )

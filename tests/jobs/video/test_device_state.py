@@ -114,7 +114,7 @@ def test_a_card_in_question_is_not_guessed(
         card_index(device, UUIDS, names, environment)
 
 
-# -- a card, as the library would tell of it ------------------------------------------------------
+# -- a simulated card ----------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -69,5 +69,5 @@ def test_closed_stages_hold_no_model_and_keep_their_figures(job: MakeJob, monkey
     before = stages.times()
     stages.close()
     stages.close()
-    assert left == [None], "what is held then stays on the device"
+    assert left == [None], "memory in use stays on the device"
     assert stages.times() == before and before[0].frames == 3

@@ -58,7 +58,7 @@ class Files(http.server.SimpleHTTPRequestHandler):
                 head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                 self.wfile.write(head.encode() + jpeg + b"\r\n")
         except OSError:
-            pass  # whoever listened is gone
+            pass  # the client is gone
 
     def log_message(self, *_: object) -> None:
         pass

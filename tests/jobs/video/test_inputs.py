@@ -140,7 +140,7 @@ def test_a_pipe_or_a_device_does_not_block(tmp_path: Path) -> None:
 @pytest.mark.parametrize("is_folder", [False, True])
 def test_a_source_without_permission_says_so(is_folder: bool, movie: Movie, tmp_path: Path) -> None:
     user = os.geteuid()
-    with tempfile.TemporaryDirectory() as name:  # not in tmp_path, where nobody else may look
+    with tempfile.TemporaryDirectory() as name:  # not in tmp_path, which other users cannot read
         Path(name).chmod(0o755)
         source = Path(name, "in.mp4")
         if is_folder:
@@ -148,7 +148,7 @@ def test_a_source_without_permission_says_so(is_folder: bool, movie: Movie, tmp_
         else:
             source.write_bytes(movie(1).read_bytes())
         source.chmod(0)
-        if user == 0:  # who may read everything
+        if user == 0:  # root may read everything
             os.seteuid(NOBODY)
         try:
             with pytest.raises(SourceError) as caught:
@@ -168,7 +168,7 @@ def test_a_truncated_video_is_read_to_its_end(name: str, movie: Movie) -> None:
     assert 10 < len(read) < 58
     assert [number_in(picture.pixels) for picture in read[:-3]] == list(range(len(read) - 3))
     assert pictures.counts.decoded == len(read)
-    if name == "in.mkv":  # it has told how long it is
+    if name == "in.mkv":  # its length is known
         (note,) = [note for note in pictures.counts.notes if "cut off" in note]
         assert note.startswith("in.mkv: ends after ") and "but declares 2.00 s" in note
 

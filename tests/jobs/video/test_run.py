@@ -80,14 +80,14 @@ def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted
     paint_video(job(source, tmp_path / "whole.mp4", batch=4))
     first = paint_video(job(source, out, batch=4), on_progress=stop_after_three_batches, stop=stop)
     assert first.is_interrupted and first.kept == first.painted // 8 * 8
-    assert len(pictures_of(out)) == first.painted >= 12, "what was painted plays"
+    assert len(pictures_of(out)) == first.painted >= 12, "the painted part is playable"
     at_once = paint_video(job(source, out, batch=4, resume=True), stop=stop)
     assert at_once.is_interrupted
     assert min(at_once.resumed, at_once.painted, at_once.unpainted) >= 0
     assert at_once.read == at_once.resumed + at_once.painted + at_once.unpainted
     second = paint_video(job(source, out, batch=4, resume=True))
     assert not second.is_interrupted
-    assert second.resumed >= 8, "what was whole was not painted again"
+    assert second.resumed >= 8, "finished pictures were not painted again"
     assert second.resumed + second.painted == 40
     assert packets_of(out) == packets_of(tmp_path / "whole.mp4")
 
@@ -144,7 +144,7 @@ def frames_of(folder: Path) -> list[tuple[str, np.ndarray]]:
 
 
 def packets_of(path: Path) -> list[tuple[Any, ...]]:
-    """Every picture's time, and what it is coded as."""
+    """Time and codec of every picture."""
     import av
 
     with av.open(str(path)) as container:

@@ -9,7 +9,7 @@ import simplejpeg
 from engine.jobs.video.live.protocol import PICTURE, Frame, pack, unpack
 from tests.web.socket_client import SocketClient
 
-MAX_READ = 100  # messages in which what is waited for must be
+MAX_READ = 100  # messages within which the expected one must arrive
 
 
 def card(width: int = 64, height: int = 64, level: int = 128) -> np.ndarray:

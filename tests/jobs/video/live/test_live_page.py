@@ -93,7 +93,7 @@ def open_browser() -> Iterator[Callable[[str], Any]]:
 
 @pytest.fixture
 def visit(open_browser: Callable[[str], Any], require: Callable[[object, str], None]) -> Iterator[Visit]:
-    """`visit(url, state, program)`: a window of its own storage; in the end none of them may have had an error."""
+    """`visit(url, state, program)`: a window with separate storage; at the end no window may have had an error."""
     require(SHELL, "chromium is missing (apt-get install chromium)")
     with contextlib.ExitStack() as stack:
         visitors = []
@@ -345,7 +345,7 @@ def test_changes_while_disconnected_are_sent_after_reconnecting(visit: Visit, se
     wait_for(lambda: settings_of(server).painting.prompt == "the sea", "the prompt")
     wait_for(lambda: settings_of(server).side_px == 128, "the size")
     assert settings_of(server).painting.seed == 7
-    visitor.page.keyboard.type(" at night")  # into what was in hand all the while
+    visitor.page.keyboard.type(" at night")  # into the held reference
     wait_for(lambda: settings_of(server).painting.prompt == "the sea at night", "the rest of the prompt")
     assert (prompt.input_value(), size.input_value(), seed.input_value()) == ("the sea at night", "128", "7")
     server.close()

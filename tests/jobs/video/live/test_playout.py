@@ -36,7 +36,7 @@ class Shown:
     delay_ms: float
     now_ms: float
     held: int
-    """Slots so far that had no picture of their own."""
+    """Number of slots so far that repeated a picture."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,7 +272,7 @@ def test_a_failed_painting_is_reported_to_its_client_and_others_continue(
     assert lost["index"] == 3
     assert "cannot be read" in lost["reason"]
     assert np.array_equal(good.paint(2), expected)
-    failing.show(4)  # it rests for a moment, but what it changes is tried at once
+    failing.show(4)  # the client is paused, but a change is tried at once
     failing.ask(ip_image="none")
     assert np.array_equal(failing.paint(5), expected)
 

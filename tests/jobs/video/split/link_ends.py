@@ -1,4 +1,4 @@
-"""The other end of a batch link, in a process of its own."""
+"""The other end of a batch link, in a separate process."""
 
 import sys
 
@@ -20,7 +20,7 @@ def changing(segment: str, handle: int) -> None:
 
 
 def crowding(segment: str, handle: int) -> None:
-    """Gives ten batches as soon as there is room, then ends the stream and stays as long as it has a neighbour."""
+    """Send ten batches as soon as there is room, then end the stream and wait until the neighbour is gone."""
     producer = Producer(LinkPlan(segment=segment, slots=2, fields=FIELDS), connection_of(handle))
     for number in range(10):
         slot = producer.room()

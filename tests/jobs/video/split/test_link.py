@@ -59,7 +59,7 @@ def test_batches_arrive_unchanged_and_slots_are_reused(memory: LinkMemory, start
     for number in range(7):
         slot = producer.room()
         assert {name: array.shape for name, array in slot.arrays.items()} == {name: shape for name, shape, _ in FIELDS}
-        if number >= memory.plan.slots:  # what the other process made of the batch that lay here before
+        if number >= memory.plan.slots:  # written by the other process into the slot's previous batch
             before = number - memory.plan.slots
             assert (slot.arrays["z"] == 2.5 * 2 * before).all()
             assert (slot.arrays["rgb"] == 255 - before).all()

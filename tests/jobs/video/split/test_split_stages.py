@@ -99,7 +99,7 @@ def test_split_stages_are_bit_identical_and_report_the_memory_of_all_processes(
     assert (stages.device, stages.dtype, stages.real_steps, stages.memory_mb()) == ("cpu", "float32", 2, None)
     assert stages.notes == list(whole.ready.notes)
     report = run_job(asked, opened, chosen)
-    own_mb = psutil.Process().memory_full_info().uss / 2**20  # alone, as of what is shared each has its share
+    own_mb = psutil.Process().memory_full_info().uss / 2**20  # unshared memory only
     assert (report.painted, report.passed_through, report.memory_of) == (6, 0, "processes")
     assert [(time.name, time.workers) for time in report.times[1:-1]] == [("encode", 1), ("process", 1), ("decode", 1)]
     assert all(time.seconds > 0 for time in report.times)

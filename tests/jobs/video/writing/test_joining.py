@@ -138,7 +138,7 @@ def test_skipping_shows_pictures_longer_and_keeps_the_sound(clip: Clip, tmp_path
     if suffix in (".mp4", ".mov"):
         with av.open(str(out)) as container:
             stream = container.streams.video[0]
-            assert stream.duration * stream.time_base == Fraction(23, RATE), "the last one for what was behind it"
+            assert stream.duration * stream.time_base == Fraction(23, RATE), "the last one covers the pictures after it"
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

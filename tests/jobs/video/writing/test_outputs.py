@@ -89,7 +89,7 @@ def test_an_input_picture_is_never_replaced_by_its_frame(tmp_path: Path) -> None
         )
     assert told(folder, f"{folder}/", overwrite=True) == f"{folder}: is the input; name another output"
     write(folder / "b.jpg", f"{folder}/", overwrite=True)
-    assert names(folder) == ["a.png", "b.jpg", "b.png"], "another name may lie beside it"
+    assert names(folder) == ["a.png", "b.jpg", "b.png"], "another name may be in the same folder"
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody can write into")
@@ -195,7 +195,7 @@ def test_a_folder_whose_pictures_changed_is_another_source(tmp_path: Path) -> No
     folder.mkdir()
     for number in range(6):
         cv2.imwrite(str(folder / f"{number}.png"), disc_picture(number, 96, 64, 12))
-    out = folder / "out.mp4"  # beside them: it is none of them
+    out = folder / "out.mp4"  # in the same folder, but not one of the inputs
     write(folder, out, stop=5)
     assert done(folder, out, resume=True) == 4
     (folder / "5.png").unlink()

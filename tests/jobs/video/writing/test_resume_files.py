@@ -48,7 +48,7 @@ def test_a_video_is_packet_by_packet_that_of_an_uninterrupted_run(
     write(source, whole)
     write(source, out, stop=stop, end=end)
     if end == "stop" and stop:
-        assert len(pictures_of(out)) == stop, "what is there plays"
+        assert len(pictures_of(out)) == stop, "the existing part is playable"
     else:
         assert not out.exists()
     assert (".out.mp4.partial" in names(tmp_path)) == (stop >= SEGMENT or (end == "stop" and stop > 0))
