@@ -106,7 +106,7 @@ def test_auto_falls_back_to_the_raster_engine_and_says_why(
     chosen = choose_drawing("auto", preset="high", use_gpu=True)
     (note,) = chosen.notes
     assert chosen.drawing == RASTER and "\n" not in note
-    assert note.startswith("the raster engine draws") and reason in note and str(path) in note
+    assert note.startswith("using the raster engine") and reason in note and str(path) in note
     assert note.endswith("; --preset --use-gpu: only for Cycles; it has no effect with the raster engine")
 
 
@@ -115,7 +115,7 @@ def test_other_machines_draw_with_the_raster_engine_unless_cycles_is_asked_for(
 ) -> None:
     stand_in(FINE)
     chosen = choose_drawing("auto", is_far=True)
-    assert chosen.drawing == RASTER and chosen.notes[0].startswith("on a cluster the raster engine draws")
+    assert chosen.drawing == RASTER and chosen.notes[0].startswith("on a cluster the raster engine is used")
     (tmp_path / "blender").unlink()
     assert choose_drawing("cycles", is_far=True).drawing.engine == "cycles"
     with pytest.raises(UsageError, match=r"^--engine cycles: Blender was not found"):

@@ -38,7 +38,7 @@ def test_auto_tries_both_and_uses_the_faster_one_if_that_pays(
 
 def test_a_trial_costs_at_most_a_twentieth_of_the_painting_that_is_left() -> None:
     load_s, batch_s = 6.0, 0.5
-    assert "too few" in choosing.reason_not_to_try(batch_s, batches_left=100, load_s=load_s)
+    assert "too little" in choosing.reason_not_to_try(batch_s, batches_left=100, load_s=load_s)
     # a trial of 18 s for a job of 81 s, which once happened
     assert choosing.reason_not_to_try(batch_s, batches_left=162, load_s=load_s) == (
         "trying split would take 18 s of 81 s of painting, more than 5%"

@@ -345,7 +345,7 @@ def test_changes_while_disconnected_are_sent_after_reconnecting(visit: Visit, se
     wait_for(lambda: settings_of(server).painting.prompt == "the sea", "the prompt")
     wait_for(lambda: settings_of(server).side_px == 128, "the size")
     assert settings_of(server).painting.seed == 7
-    visitor.page.keyboard.type(" at night")  # into the held reference
+    visitor.page.keyboard.type(" at night")  # into the field that kept the focus
     wait_for(lambda: settings_of(server).painting.prompt == "the sea at night", "the rest of the prompt")
     assert (prompt.input_value(), size.input_value(), seed.input_value()) == ("the sea at night", "128", "7")
     server.close()

@@ -36,7 +36,7 @@ WaitFor = Callable[..., Any]
 
 @pytest.fixture
 def open_pool(wait_for: WaitFor) -> Iterator[OpenPool]:
-    """`open_pool(prompt, **options)`, as `toy_job.layout`. Checks that no process, thread or memory is left afterwards."""
+    """`open_pool(prompt, **options)`, as `toy_job.layout`. Checks that nothing is left afterwards."""
     resource_tracker.ensure_running()  # has a pipe, for ever
     wait_for(lambda: any(map(is_tracker, psutil.Process().children())), "a process that is the resource tracker")
     before = processes(), segments(), descriptors(), threading.active_count()

@@ -77,7 +77,7 @@ def test_raw_samples_stay_as_they_are(tmp_path: Path) -> None:
 
 def test_six_channels_are_mixed_to_two_when_reencoded_with_a_note(tmp_path: Path) -> None:
     source, out = write_clapper(tmp_path / "in.mp4", layout="5.1"), tmp_path / "out.webm"
-    assert write(source, out).notes[0].endswith("it is encoded anew, as Opus in stereo")
+    assert write(source, out).notes[0].endswith("it is re-encoded as Opus in stereo")
     with av.open(str(out)) as container:
         assert container.streams.audio[0].channels == 2
 
