@@ -1,1 +1,1 @@
-"""Offline jobs, one folder a command: video, segment, convert, dataset. kit/ holds what they share."""
+"""Offline jobs, one folder per command: video, segment, convert, dataset. kit/ has the shared parts."""

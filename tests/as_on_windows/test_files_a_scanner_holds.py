@@ -351,7 +351,7 @@ def test_a_video_whose_target_stays_held_resumes_from_the_painted_pictures(
 ) -> None:
     (tmp_path / "out.mp4").write_bytes(b"of before, and open in a player")
     scanner.hold("out.mp4")
-    with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*what is whole is kept: go on with --resume"):
+    with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*finished work is kept: continue with --resume"):
         write(clip, tmp_path / "out.mp4", overwrite=True)
     assert (tmp_path / "out.mp4").read_bytes() == b"of before, and open in a player"
     scanner.hold("out.mp4", 0)

@@ -92,7 +92,7 @@ def test_ctrl_c_keeps_the_files_that_are_done(home: Path, wait_for) -> None:
     ("arguments", "code", "reason"),
     [
         (["talk.wav", "out"], 2, "no model: name one with --model"),
-        (["talk.wav", "--model", "m.pth"], 2, "talk.wav: is the output, then; name sound files"),
+        (["talk.wav", "--model", "m.pth"], 2, "talk.wav: is taken as the output; name sound files"),
         (["talk.wav", "out", "--model", "gone.pth"], 1, "gone.pth: no such file or folder"),
         (["talk.wav", "out", "--model", "talk.wav"], 1, "talk.wav: "),
         (["talk.wav", "out", "--model", "m.pth", "--pitch", "30"], 2, "--pitch: 30 is not -24 to 24"),

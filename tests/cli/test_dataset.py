@@ -55,8 +55,8 @@ def test_options_of_the_original_script_are_accepted_in_its_spelling(
         ("--jobs 0 --engine raster", "--jobs: 0 is not 1 to 1024"),
         ("--num-rows 500 --no-use-clusters --engine raster", "--num-rows 500"),
         ("--seed -3 --engine raster", "--seed: -3 is not 0 or more"),
-        ("--engine cycles --blender nowhere/blender", "--blender: nowhere/blender is not there"),
-        ("--engine cycles --noise-threshold 7 --blender nowhere", "--blender: nowhere is not there"),
+        ("--engine cycles --blender nowhere/blender", "--blender: nowhere/blender is missing"),
+        ("--engine cycles --noise-threshold 7 --blender nowhere", "--blender: nowhere is missing"),
     ],
 )
 def test_an_option_without_effect_or_that_does_not_fit_is_one_line_and_changes_nothing(
@@ -70,7 +70,7 @@ def test_an_option_without_effect_or_that_does_not_fit_is_one_line_and_changes_n
 
 def test_stdout_is_refused(say: Callable[..., Said]) -> None:
     code, _, err = say("dataset", "-", *SMALL, *RASTER)
-    assert code == 2 and err.startswith("multiverse: -: stdin and stdout are not for files here")
+    assert code == 2 and err.startswith("multiverse: -: stdin and stdout are not supported")
 
 
 def test_without_blender_the_raster_engine_draws_and_says_so(
@@ -81,7 +81,7 @@ def test_without_blender_the_raster_engine_draws_and_says_so(
     monkeypatch.delenv("MULTIVERSE_BLENDER", raising=False)
     code, out, err = say("dataset", str(tmp_path / "out"), "--image-index", "0", "--max_samples", "9", *SMALL)
     assert code == 0 and "engine      raster " in out
-    assert err.startswith("multiverse: the raster engine draws; for Cycles get Blender: ")
+    assert err.startswith("multiverse: using the raster engine; for Cycles install Blender: ")
     assert err.endswith("; --max-samples: only for Cycles; it has no effect with the raster engine\n")
 
 

@@ -135,7 +135,7 @@ def test_ctrl_c_before_the_first_picture_says_so_and_leaves_nothing(
         (
             ["no.mp4", "a.mp4", "--model", "m", "--box", "0.5,0.5,0.1,0.1", "--mode", "track"],
             2,
-            "--box: boxes belong to single pictures; give --mode image with it",
+            "--box: tracking takes no boxes; give --mode image with it",
         ),
         (["in.mp4", "a.mp4", "--model", "m", "--box", "1,2"], 2, "--box: '1,2' is not CX,CY,W,H"),
         (["in.mp4", "a.mp4", "--model", "facebook/sam3", "--prompt", "x"], 1, "facebook/sam3: not in the Hugging Face"),

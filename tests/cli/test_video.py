@@ -170,11 +170,11 @@ PROMPTED = ["--prompt", "x", "--model", "m"]
         ([*PROMPTED, "--web", "8000"], 1, "--web: '8000' is not HOST:PORT"),
         (["in.mp4", "out.mp4", *PROMPTED, "--sampler", "ddim"], 2, "--sampler ddim: not one of auto, lcm, turbo"),
         (["in.mp4", "out.mp4", *PROMPTED, "--strength", "2"], 2, "--strength: 2 is not 0 to 1"),
-        (["in.mp4", "out.mp4", *PROMPTED, "--stages", "fused", "--pipe", "2"], 2, "--pipe: fused stages are one"),
+        (["in.mp4", "out.mp4", *PROMPTED, "--stages", "fused", "--pipe", "2"], 2, "--pipe: fused stages run in one"),
         (["in.mp4", "out.mp4", *PROMPTED, "--lora", "a=b"], 2, "--lora: 'b' in 'a=b' is no number (PATH=0.8)"),
         (["in.mp4", "out.mp4", *PROMPTED, "--ip-adapter", "x"], 2, "--ip-adapter PATH and --ip-image FILE belong"),
         (["in.mp4", "out.mp4", "--prompt", "x", "--model", "nowhere"], 1, "nowhere: no such file or folder"),
-        (["in.mp4", "out.gif", "--prompt", "x", "--model", "random:tiny"], 2, "out.gif: such a file cannot be written"),
+        (["in.mp4", "out.gif", "--prompt", "x", "--model", "random:tiny"], 2, "out.gif: cannot write this format"),
         (["no.mp4", "out.mp4", "--prompt", "x", "--model", "random:tiny"], 1, "no.mp4: no such file or folder"),
     ],
 )

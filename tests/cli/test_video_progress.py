@@ -105,7 +105,7 @@ def test_an_event_tells_frames_queues_and_seconds_of_each_stage_and_why_there_is
     seconds = {"load": 9.25, "read": 1.0, "encode": 1.0, "process": 7.6, "decode": 2.0, "save": 0.5}
     assert event["stage_seconds"] == seconds
     assert event["busy"]["process"] == 0.95 and event["seconds_left"] == 16.3
-    assert (event["device"], event["device_reason"]) == (None, "NVML knows nothing of cpu")
+    assert (event["device"], event["device_reason"]) == (None, "NVML does not support cpu")
     assert json.loads(json.dumps(event)) == event
 
 
@@ -156,8 +156,8 @@ def test_debug_lines_say_once_why_there_is_no_card() -> None:
     write = DebugLines(lines.append)
     write(Telemetry(0.0).event(1.0))
     for _ in range(2):
-        write(event_of(None, "NVML knows nothing of cpu"))
-    assert [line for line in lines if "card" in line] == ["multiverse: card: NVML knows nothing of cpu"]
+        write(event_of(None, "NVML does not support cpu"))
+    assert [line for line in lines if "card" in line] == ["multiverse: card: NVML does not support cpu"]
     assert len(lines) == 4 and lines[0] == "multiverse: loading 0 | load 1.0 s"
 
 

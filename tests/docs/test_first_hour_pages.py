@@ -1,4 +1,4 @@
-"""README's two commands and the pages of the first hour: what they tell people to type can be typed."""
+"""README's two commands and the pages for beginners: every command in them works as printed."""
 
 import re
 import subprocess
@@ -43,7 +43,7 @@ def test_each_command_and_option_in_a_page_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.stem)
-def test_nobody_is_told_to_activate(page: Path) -> None:
+def test_no_page_activates_the_environment(page: Path) -> None:
     """PowerShell's policy refuses the script (Restricted is the default of Windows clients)."""
     assert re.search(r"bin/activate|Scripts\\activate", page.read_text(encoding="utf-8")) is None
 

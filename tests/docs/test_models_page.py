@@ -1,4 +1,4 @@
-"""docs/models.md: its commands can be typed, and fetch what the engine names itself."""
+"""docs/models.md: its commands exist, and download what the engine's own errors name."""
 
 import re
 import shlex
@@ -27,7 +27,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told_by_the_engine(hub_id: str) -> set[str]:
-    """All lines that an error may name for this repository."""
+    """All download commands that errors may show for this repository."""
     names = [hub_id, *(f"{hub_id}/{file}" for file in KNOWN[hub_id].files)]
     return {
         locate.fetch_command(name, files=files) for name in names for files in (locate.MODEL_FILES, locate.CONFIG_FILES)
@@ -60,7 +60,7 @@ def test_each_of_the_first_ten_has_its_commands_and_its_figures() -> None:
 @pytest.mark.parametrize(
     "hub_id", [hub_id for hub_id, known in KNOWN.items() if known.includes and f"`{hub_id}`" in TABLE]
 )
-def test_sizes_in_the_table_are_those_that_the_engine_tells(hub_id: str) -> None:
+def test_sizes_in_the_table_match_those_of_the_engine(hub_id: str) -> None:
     (row,) = [line for line in TABLE.splitlines() if f"`{hub_id}`" in line]
     assert locate.shown_size(KNOWN[hub_id].size_mb) in row
 

@@ -1,4 +1,4 @@
-"""README and every page of docs/: commands can be typed, links lead somewhere, tables are those that are declared."""
+"""README and every page of docs/: commands exist, links are valid, tables match the declarations."""
 
 import re
 import shlex

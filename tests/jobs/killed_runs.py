@@ -158,7 +158,7 @@ def main() -> None:
 
 
 def compare(whole: Path, out: Path) -> None:
-    """Exit with what differs, hidden leftovers counted."""
+    """Exit with the differences between the folders, including hidden leftovers."""
     one, other = contents(whole), contents(out)
     if one != other:
         names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))

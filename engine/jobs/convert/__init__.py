@@ -1,18 +1,18 @@
 """Converts the voice in sound files and videos. START HERE.
 
     job.py          the job and its options, checked before anything is loaded
-    loading.py      the voice of a job; cluster/: on the machines of a Ray cluster
-    run.py          runs a job: `convert_files(job)`, or its three parts
-    tasks.py        which input becomes which output; formats.py: output formats
-    sounds.py       inputs (sound.py: their interface): through libsndfile, or FFmpeg (decoded_sound.py)
-    hearing.py      a source as the model hears it: mono, 16 kHz, without rumble
+    loading.py      loads the voice of a job; cluster/: converts on the machines of a Ray cluster
+    run.py          runs a job: `convert_files(job)`, or its three steps
+    tasks.py        maps inputs to outputs; formats.py: output formats
+    sounds.py       reads inputs (interface: sound.py) through libsndfile or FFmpeg (decoded_sound.py)
+    hearing.py      prepares the model's input: mono, 16 kHz, without rumble
     pipeline.py     one run: hear, convert, finish on three threads (jobs/kit/pipeline.py), several files at once
-    file_work.py    one file in work; scratch.py: its sounds on the disk; file_state.py: its journal, to go on from
-    finishing.py    loudness, rate and peak; writing.py: the file, its pictures copied; tags.py: title, cover, chapters
+    file_work.py    one file in progress; scratch.py: its temporary audio; file_state.py: its state, for --resume
+    finishing.py    loudness, rate and peak; writing.py: the output file, video copied; tags.py: title, cover, chapters
     report.py       progress and report
 
-Memory is bounded: sounds of any length are processed in blocks. An output depends neither on the other files nor on
-interruptions.
+Memory is bounded: files of any length are processed in blocks. An output depends neither on the other files of the job
+nor on interruptions.
 
     from engine.jobs.convert import ConvertJob, convert_files
     from engine.models.rvc import VoiceSettings, VoiceSpec
@@ -43,7 +43,7 @@ __all__ = ["ConvertJob", "ConvertProgress", "ConvertReport", "FileReport", "conv
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: the command line reads the job's options without opening a library for media."""
+    """Import on first use, so that the command line can read the job's options without loading media libraries."""
     if name not in _HOME:
         raise AttributeError(f"module 'engine.jobs.convert' has no attribute {name!r}")
     from importlib import import_module

@@ -1,4 +1,4 @@
-"""Reads the sound of videos, and of sound files that libsndfile does not know, in blocks of a second."""
+"""Reads the sound of videos, and of sound files that libsndfile cannot read, in blocks of a second."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,5 @@
-"""One file in work: heard, converted span by span, finished. Its sounds lie in a hidden folder beside the output."""
+"""One file in progress: read, converted span by span, finished. Temporary audio is in a hidden folder beside the
+output."""
 
 import zlib
 from collections.abc import Callable, Sequence
@@ -43,7 +44,7 @@ class Voice(Protocol):
 
 
 class FileWork:
-    """Passed from the reader thread to the converting one and on to the writer: never used by two at once.
+    """Passed from the reader thread to the converting thread to the writer; never used by two at once.
 
     Each step raises MultiverseError, in one line, if this file cannot be read or written.
     """
@@ -55,7 +56,7 @@ class FileWork:
         self.waiting: list[Span] = []
         """Not yet converted, in order."""
         self.is_closed = False
-        """True once it was finished or given up: its sounds cannot be read any more."""
+        """True once it was finished or given up; its temporary audio can no longer be read."""
         self._voice = voice
         self._source_before = self._source_key()
         self._work = JobFolder(task.output, fingerprint_of(settings | {"the source": self._source_before}))
@@ -68,36 +69,36 @@ class FileWork:
             raise
 
     def _kept_state(self, *, resume: bool) -> FileState:
-        """The state an interrupted run left. Begins anew if there is none, with a note if it was another job's."""
+        """The state of an interrupted run. Starts from the beginning if there is none, or with a note if it differs."""
         before = self._work.kept_fingerprint if resume else None
         if before is not None:
             difference = differences(before, self._work.fingerprint)
             state = None if difference else read_state(self._work.kept())
             if state is not None:
-                self._work.go_on(state.entries())
+                self._work.resume(state.entries())
                 return state
             if difference and self._work.has_kept:
-                self.sound.notes.append(f"begun again: {difference}")
+                self.sound.notes.append(f"started again: {difference}")
         self._work.begin()
         return FileState()
 
     @property
     def seconds(self) -> float:
-        """Length of the source; known once it was heard."""
+        """Length of the source; valid after `hear`."""
         return self._state.source_samples / self.sound.rate_hz
 
     @property
     def waiting_s(self) -> float:
-        """Length of what is not yet converted."""
+        """Length of the unconverted spans."""
         return sum(span.frames for span in self.waiting) * FRAME / RATE_HZ
 
     @property
     def is_begun(self) -> bool:
-        """True if something was converted that a run can go on from."""
+        """True if spans are converted, so that a run can be resumed."""
         return bool(self._state.done)
 
     def hear(self, is_stopped: Callable[[], bool]) -> bool:
-        """Read the source as the model hears it, and cut it; False if it was stopped."""
+        """Read the source as input for the model, and cut it into spans; False if it was stopped."""
         state, voice = self._state, self._voice
         is_damaged = bool(state.source_samples) and self._heard.crc() != state.heard_crc
         if not state.source_samples or is_damaged:
@@ -127,7 +128,7 @@ class FileWork:
         return True
 
     def _drop_damaged(self, is_heard_damaged: bool) -> None:
-        """Count as done only what is still as it was written; the rest gets a note and is made again."""
+        """Count a span as done only if its checksum matches; damaged ones get a note and are converted again."""
         done, kept = self._state.done, self._converted
         for number, span in enumerate(self._made.spans):
             if span.start not in done:
@@ -137,7 +138,7 @@ class FileWork:
                 del done[span.start]
                 self.sound.notes.append(f"{kept.path}: piece {number + 1} is damaged; it is converted again")
         if is_heard_damaged:
-            self.sound.notes.append(f"{self._heard.path}: was damaged; the source was heard again")
+            self.sound.notes.append(f"{self._heard.path}: was damaged; the source was read again")
 
     def piece(self, span: Span) -> Piece:
         piece = piece_of(span, self._heard.read, self._heard.samples)
@@ -145,7 +146,7 @@ class FileWork:
         return piece
 
     def keep(self, spans: Sequence[Span], parts: Sequence[np.ndarray]) -> None:
-        """Keep what was made of these spans, and remember that they are done."""
+        """Store the converted spans, and record them in the journal."""
         for span, part in zip(spans, parts, strict=True):
             self._converted.write(self._made.place_of(self._made.spans.index(span)), part)
             self.waiting.remove(span)
@@ -153,7 +154,7 @@ class FileWork:
         self._work.keep({"done": {span.start: self._state.done[span.start] for span in spans}})
 
     def finish(self, rate_hz: int | Literal["source", "model"], *, overwrite: bool) -> None:
-        """Write the output under its own name and remove the hidden folder."""
+        """Write the output, move it to its name, and remove the hidden folder."""
         output = self.task.output
         form = form_of(output)
         wanted_hz = rate_hz if isinstance(rate_hz, int) else self._own_rate_hz(rate_hz)
@@ -177,11 +178,11 @@ class FileWork:
         if rate != wanted_hz:
             self.sound.notes.append(f"{output.suffix} cannot have {wanted_hz} Hz: it has {rate} Hz")
         if output.exists() and not overwrite:
-            raise UsageError(f"{output}: has come to exist meanwhile; nothing was replaced")
+            raise UsageError(f"{output}: was created meanwhile by another program; it was not replaced")
         self._work.keep({"published": mark_of(new)})
         try:
             move_into_place(new, output, patience_s=MAX_HELD_JOB_S)
-        except OSError as error:  # on Windows also where another program has it open
+        except OSError as error:  # on Windows also if another program has it open
             raise SinkError(f"{output}: cannot be replaced ({error.strerror or error})") from error
         self.discard()
 
@@ -189,7 +190,7 @@ class FileWork:
         return self.sound.rate_hz if of == "source" else self._voice.rate_hz
 
     def close(self) -> None:
-        """Release it; what was done stays, for another run to go on from."""
+        """Close the files; the converted part stays on the disk, for --resume."""
         self._close_sounds()
         self._work.leave()
 
@@ -198,16 +199,16 @@ class FileWork:
         self._work.remove()
 
     def _check_source(self) -> None:
-        """AudioError if the file is no longer the one that was begun with: voice and pictures must not be mixed."""
+        """AudioError if the source was changed since it was read: voice and video would not belong together."""
         if self._source_key() != self._source_before:
-            self._state.done.clear()  # nothing to go on from
-            raise AudioError(f"{self.task.source}: has changed while it was converted; convert it again")
+            self._state.done.clear()  # nothing to resume
+            raise AudioError(f"{self.task.source}: changed during the conversion; convert it again")
 
     def _source_key(self) -> list[Any]:
         try:
             return file_key(self.task.source)
         except OSError as error:
-            raise AudioError(f"{self.task.source}: is no longer there ({error.strerror or error})") from error
+            raise AudioError(f"{self.task.source}: no longer exists ({error.strerror or error})") from error
 
     def _close_sounds(self) -> None:
         self.is_closed = True
@@ -216,12 +217,12 @@ class FileWork:
 
 
 def remove_leftover(output: Path) -> None:
-    """Remove what a run left that was killed between publishing `output` and removing its working folder."""
+    """Remove the working folder of a run that was killed after publishing `output`."""
     if not work_folder_of(output).exists():
         return
     try:
         work = JobFolder(output, {})
-    except SinkError:  # another run is at work on it, or it cannot be removed
+    except SinkError:  # another run uses it, or it cannot be removed
         return
     if work.kept_fingerprint is None or any(entry.get("published") == mark_of(output) for entry in work.kept()):
         work.remove()

@@ -1,7 +1,7 @@
-"""Turns the model's output into the sound that is written: joined, loudness matched, resampled, never clipped.
+"""Turns the model's output into the final sound: spans joined, loudness matched, resampled, never clipped.
 
-Reads the sound three times, because a peak is known only at its end: for loudness, for the peak, for writing. It is
-read from the disk in blocks and never lies in memory as a whole.
+Reads the sound three times: for loudness, for the peak, for writing, because the peak is known only after a whole pass.
+It is read from the disk in blocks and is never in memory as a whole.
 """
 
 from collections.abc import Iterator
@@ -25,9 +25,9 @@ class ConvertedVoice:
     """A converted voice, in pieces on the disk."""
 
     heard: Scratch
-    """The source at 16 kHz, at its own loudness."""
+    """The source at 16 kHz, at its original loudness."""
     limiting_gain: float
-    """Factor by which the sound was multiplied before it was converted."""
+    """Gain that was applied before the conversion."""
     converted: Scratch
     spans: list[Span]
     hop: int
@@ -37,7 +37,7 @@ class ConvertedVoice:
     """Exact length of the source."""
 
     def place_of(self, number: int) -> int:
-        """First sample in `converted` of a span. Spans lie one behind the other, overlaps included."""
+        """First sample of a span in `converted`. Spans are stored one after the other, including their overlaps."""
         return (self.spans[number].start + number) * self.hop
 
     def blocks(self) -> Iterator[np.ndarray]:
@@ -49,7 +49,7 @@ class ConvertedVoice:
         for block in joined(self.spans, parts, self.hop):
             yield block[:left]
             left -= min(left, len(block))
-        if left:  # a sample or two, of the way to 16 kHz and back
+        if left:  # a sample or two, lost in resampling to 16 kHz and back
             yield np.zeros(left, np.float32)
 
 
@@ -57,7 +57,7 @@ class FinishedVoice:
     """The voice at its final loudness and rate, block by block."""
 
     def __init__(self, made: ConvertedVoice, *, share: float, rate_hz: int) -> None:
-        """`share`: rms_mix; 1 leaves the loudness as the model speaks. `rate_hz`: of the file."""
+        """`share`: rms_mix; 1 keeps the loudness of the model. `rate_hz`: of the output file."""
         self._made = made
         self._share = share
         self._rate_hz = rate_hz

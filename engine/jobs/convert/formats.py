@@ -1,7 +1,7 @@
 """Output formats by file suffix, and the sample rates each format takes.
 
-Through libsndfile (sound alone) or FFmpeg. Everything but AAC gives back exactly the samples that went in; AAC comes in
-blocks of 1024, so that a decoder may add up to 1023 silent ones at the end.
+Written by libsndfile (sound only) or FFmpeg. All but AAC keep the exact number of samples; AAC has blocks of 1024, so a
+decoder may return up to 1023 silent samples more at the end.
 """
 
 from dataclasses import dataclass, field
@@ -17,18 +17,18 @@ OPUS_RATES_HZ = (48000, 24000, 16000, 12000, 8000)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     container: str
-    """libsndfile's name, or FFmpeg's if there is a codec."""
+    """libsndfile's name of the format, or FFmpeg's if `codec` is set."""
     subtype: str = ""
-    """libsndfile's name; a source of the same container keeps its own if that is one of `subtypes`."""
+    """libsndfile's name; a source in the same container keeps its own subtype if it is one of `subtypes`."""
     subtypes: tuple[str, ...] = ()
     codec: str = ""
     """FFmpeg's name; "" if libsndfile writes."""
     rates_hz: tuple[int, ...] = ()
-    """Descending; () for any."""
+    """In descending order; () for any rate."""
     options: dict[str, str] = field(default_factory=dict)
-    """FFmpeg's, of the container."""
+    """FFmpeg's options for the container."""
     tagger: str = ""
-    """FFmpeg's container for adding tags to what libsndfile wrote; "" if it takes none."""
+    """FFmpeg's container for adding tags to a file that libsndfile wrote; "" if it has no tags."""
 
 
 PCM = ("PCM_16", "PCM_24", "PCM_32", "FLOAT")
@@ -54,20 +54,21 @@ FORMS = {
     ".webm": Form(container="webm", codec="libopus", rates_hz=OPUS_RATES_HZ),
     ".avi": Form(container="avi", codec="pcm_s16le"),
 }
-# Read, and found in folders, but written in another form.
+# Read, also from folders, but written in another format.
 OTHER_SOUNDS = (".aac", ".ac3", ".amr", ".ape", ".dts", ".mp2", ".ra", ".snd", ".spx", ".tta", ".wma", ".wv", ".oga")
 OTHER_VIDEOS = (".3gp", ".asf", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".wmv")
 SOUND_INSTEAD, VIDEO_INSTEAD = ".wav", ".mkv"
 
 
 def can_read(path: Path) -> bool:
-    """True if a file found in a folder is an input, by its name."""
+    """True if a file in an input folder has the name of a sound or video."""
     suffix = path.suffix.lower()
     return not path.name.startswith(".") and suffix in (*FORMS, *OTHER_SOUNDS, *OTHER_VIDEOS)
 
 
 def name_for(source: Path) -> str:
-    """Output name for a source: its own if that format can be written, else with a suffix that holds any content."""
+    """Output name for a source: the same if its format can be written, else with the suffix of a format that holds
+    any content."""
     suffix = source.suffix.lower()
     if suffix in FORMS:
         return source.name
@@ -78,12 +79,12 @@ def form_of(path: Path) -> Form:
     """The format of a file name; UsageError for an unknown suffix."""
     form = FORMS.get(path.suffix.lower())
     if form is None:
-        raise UsageError(f"{path}: such a file cannot be written; an output is {' '.join(FORMS)} or a folder (name/)")
+        raise UsageError(f"{path}: cannot write this format; an output is {' '.join(FORMS)} or a folder (name/)")
     return form
 
 
 def rate_for(form: Form, wanted_hz: int) -> int:
-    """The wanted rate, else the next higher one that the format takes, else its highest."""
+    """The requested rate, else the next higher one that the format supports, else its highest."""
     if not form.rates_hz or wanted_hz in form.rates_hz:
         return wanted_hz
     return min((rate for rate in form.rates_hz if rate > wanted_hz), default=form.rates_hz[0])

@@ -1,4 +1,4 @@
-"""Converts any sound to the model's input: mono at 16 kHz without rumble, on the disk."""
+"""Converts any sound to the model's input, on the disk: mono, 16 kHz, without rumble."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class HeardSource:
     source_samples: int
     """At the source's rate."""
     peak: float
-    """Peak at 16 kHz before the filter: RVC turns the sound down by it."""
+    """Peak at 16 kHz before the high-pass filter; RVC normalises by it."""
 
 
 def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[[], bool]) -> HeardSource | None:
@@ -53,10 +53,10 @@ def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[
 
 
 def filtered(blocks: Iterator[np.ndarray], high_pass: HighPass) -> Iterator[np.ndarray]:
-    """Filter block by block with the result of filtering all at once: each part is filtered with enough context."""
+    """Filter block by block, with enough context that the result equals filtering everything at once."""
     from engine.models.rvc.highpass import REACH
 
-    waiting, lead = np.zeros(0, np.float32), 0  # `lead` samples of it have been given out already
+    waiting, lead = np.zeros(0, np.float32), 0  # `lead` samples of it have been yielded already
     for block in blocks:
         waiting = np.concatenate((waiting, block))
         while len(waiting) >= lead + FILTERED_AT_ONCE + REACH:

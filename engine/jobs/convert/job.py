@@ -18,20 +18,20 @@ NO_MODEL = (
 )
 VOICE_OPTIONS = {
     "pitch": OptionInfo(help="-24 to 24; 12 from a low voice to a high.", metavar="SEMITONES"),
-    "formant": OptionInfo(help="-2 to 2: a smaller (up) throat.", metavar="SEMITONES"),
-    "is_autotuned": OptionInfo(help="Draw the pitch to the nearest semitone.", flags="--autotune"),
-    "speaker": OptionInfo(help="Which of the model's speakers, from 0.", metavar="N"),
-    "index_rate": OptionInfo(help="How much the index draws to the voice.", metavar="0..1"),
-    "retrieval_power": OptionInfo(help="Its entries weigh by 1/distance^2 (1) or 1/distance^4 (2).", metavar="1|2"),
-    "protect": OptionInfo(help="The index's share of breath; 0.5 is off.", metavar="0..0.5"),
-    "rms_mix": OptionInfo(help="Loudness: 0 the voice's, 1 the model's.", metavar="0..1"),
-    "threshold_db": OptionInfo(help="Softer is silence; -60 is off.", flags="--threshold", metavar="dB"),
+    "formant": OptionInfo(help="-2 to 2: formant shift; higher sounds smaller.", metavar="SEMITONES"),
+    "is_autotuned": OptionInfo(help="Pull the pitch to the nearest semitone.", flags="--autotune"),
+    "speaker": OptionInfo(help="Speaker of the model, from 0.", metavar="N"),
+    "index_rate": OptionInfo(help="Strength of the index.", metavar="0..1"),
+    "retrieval_power": OptionInfo(help="Weight of index entries: 1/distance^2 (1) or 1/distance^4 (2).", metavar="1|2"),
+    "protect": OptionInfo(help="Protection of breath and consonants from the index; 0.5 is off.", metavar="0..0.5"),
+    "rms_mix": OptionInfo(help="Loudness: 0 of the source, 1 of the model.", metavar="0..1"),
+    "threshold_db": OptionInfo(help="Noise gate: softer is silenced; -60 is off.", flags="--threshold", metavar="dB"),
 }
 """Options of VoiceSettings. Their ranges are those of the live voice's parameters, /rvc/pitch and so on."""
 
 
 def rate_of(text: str) -> int | Literal["source", "model"]:
-    """UsageError for what is neither source nor model nor a number."""
+    """Parse `--rate`: source, model or a number; UsageError for anything else."""
     if text == "source":
         return "source"
     if text == "model":
@@ -47,44 +47,46 @@ class ConvertJob:
     sources: tuple[Path, ...]
     """Sound files, videos, and folders of them."""
     output: str
-    """A file if there is one source, or a folder, which keeps the sources' names. Text: a Path forgets a / at its
-    end."""
+    """A file if there is one source, or a folder, which keeps the sources' names. A string, because a Path drops a
+    trailing slash."""
     spec: VoiceSpec
     settings: VoiceSettings = field(default_factory=VoiceSettings)
     rate_hz: int | Literal["source", "model"] = option(
-        "source", "Sample rate of what is written.", flags="--rate", metavar="HZ|source|model", parse=rate_of
+        "source", "Sample rate of the output.", flags="--rate", metavar="HZ|source|model", parse=rate_of
     )
-    """source and model become the next higher rate that the file format takes."""
+    """`source` and `model` are raised to the next rate that the file format supports."""
     cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
-    threads: int | None = option(None, "Of the CPU's work. (default: torch chooses)")
-    """CPU threads of the model; None: as torch chooses, on a cluster one."""
-    batch_size: int | None = option(None, "Pieces at once. [RVC_BATCH_SIZE]", flags="--batch", metavar="N")
+    threads: int | None = option(None, "CPU threads. (default: chosen by torch)")
+    """CPU threads of the model; None: chosen by torch, or one per actor on a cluster."""
+    batch_size: int | None = option(None, "Spans per batch. [RVC_BATCH_SIZE]", flags="--batch", metavar="N")
     fp16: bool | None = option(None, "Half precision. [RVC_USE_FP16]", flags="--fp16/--no-fp16")
     gpu_filter: bool | None = option(
-        None, "Filter on the device. [RVC_GPU_FILTER]", flags="--gpu-filter/--no-gpu-filter"
+        None, "High-pass filter on the device. [RVC_GPU_FILTER]", flags="--gpu-filter/--no-gpu-filter"
     )
     gpu_retrieval: bool | None = option(
         None, "Search the index on the device. [RVC_GPU_RETRIEVAL]", flags="--gpu-retrieval/--no-gpu-retrieval"
     )
-    profiling: bool | None = option(None, "Tell the time of stages. [RVC_PROFILING]", flags="--profile/--no-profile")
-    """If these five are None, the environment decides (RVC_*), else what suits the device."""
+    profiling: bool | None = option(
+        None, "Report the time of each stage. [RVC_PROFILING]", flags="--profile/--no-profile"
+    )
+    """None in these five: taken from the environment (RVC_*), else chosen for the device."""
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
     resume: bool = option(False, RESUME, flags="--resume")
-    """Leave files alone that are there already, and go on with one that was interrupted."""
+    """Skip files that exist already, and continue one that was interrupted."""
 
     def check(self) -> None:
         """Raise UsageError for contradictions and values out of range. Touches no file."""
         if not self.spec.model:
             raise UsageError(NO_MODEL)
         if not self.sources:
-            raise UsageError(f"{self.output}: is the output, then; name sound files, videos or folders before it")
+            raise UsageError(f"{self.output}: is taken as the output; name sound files, videos or folders before it")
         if self.overwrite and self.resume:
-            raise UsageError("--overwrite and --resume contradict each other: one replaces what the other leaves alone")
+            raise UsageError("--overwrite and --resume contradict each other: replace existing files, or skip them")
         if self.cluster is not None and (self.gpu_filter or self.profiling):
             raise UsageError(
-                "--cluster: sounds are filtered on this machine, and no stages are timed; leave --gpu-filter and "
-                "--profile out"
+                "--cluster: the filter runs on this machine, and stages are not timed; leave out --gpu-filter and "
+                "--profile"
             )
         for name, info in VOICE_OPTIONS.items():
             if not info.flags.endswith("autotune"):
@@ -99,6 +101,6 @@ class ConvertJob:
 
     @property
     def switches(self) -> dict[str, Any]:
-        """The arguments of `OptimizationConfig.resolve`."""
+        """Arguments for `OptimizationConfig.resolve`."""
         names = ("gpu_retrieval", "fp16", "gpu_filter", "batch_size", "profiling")
         return {name: getattr(self, name) for name in names}

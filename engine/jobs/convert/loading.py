@@ -1,4 +1,4 @@
-"""Loads the voice of a job, here or in an actor of a cluster; and its facts, as plain values."""
+"""Loads the voice of a job, here or in an actor of a cluster, and describes it in plain values."""
 
 import os
 from collections.abc import Mapping
@@ -22,15 +22,15 @@ class VoiceFacts:
     options: OptimizationConfig
     cutting: Cutting
     hop: int
-    """Samples of a frame of 10 ms."""
+    """Samples per frame of 10 ms."""
     rate_hz: int
     device: str
     dtype: str
     pitch: str
-    """The method: rmvpe, fcpe or yin."""
+    """Pitch method: rmvpe, fcpe or yin."""
     has_pitch: bool
     content: str
-    """The name of HuBERT or ContentVec."""
+    """Name of the encoder, HuBERT or ContentVec."""
     notes: tuple[str, ...]
 
 

@@ -1,10 +1,10 @@
-"""A run of `multiverse convert`: hears files ahead, converts spans of them, finishes files; see jobs/kit/pipeline.py.
+"""A run of `multiverse convert`: reads files ahead, converts their spans, finishes files; see jobs/kit/pipeline.py.
 
-Spans of several files wait together, and those of one size are converted at once. Files are begun in their order and
-heard only a little ahead, so that few lie on the disk in pieces.
+Spans of several files share one queue, and those of one size are converted in a batch. Files are started in order and
+read only a little ahead, so that few unfinished ones occupy the disk.
 
-Two runs on one folder share its files: each locks those it is making. A file that the other run holds is left for the
-end and polled then: either it is there by then, or the other run has given it up, and this one makes it.
+Two runs on one folder share its files: each locks those it is converting. A file locked by the other run is left for
+the end and polled then, until it exists or the other run has given it up and this one can convert it.
 """
 
 import itertools
@@ -31,8 +31,8 @@ from engine.models.rvc.cutting import FRAME, RATE_HZ, Span
 if TYPE_CHECKING:
     from engine.models.rvc.offline import VoiceConverter
 
-UNWRITTEN = 4  # converted files that wait for the writer
-POLL_S = 0.5  # for files that another run holds
+UNWRITTEN = 4  # converted files queued for the writer
+POLL_S = 0.5  # for files locked by another run
 OnProgress = Callable[[ConvertProgress], object]
 OnFile = Callable[[FileReport], object]
 
@@ -53,7 +53,7 @@ class ConvertRun:
         is_stopped: Callable[[], bool],
     ) -> None:
         """`before`: the outputs as they were when the job was opened. `settings`: the fingerprint without the source.
-        `on_file` is called, on any of the three threads, as soon as the end of a file is known."""
+        `on_file` is called, on any of the three threads, as soon as a file is finished or has failed."""
         self._job, self._sounds, self._before = job, sounds, before
         self._voice, self._settings = voice, settings
         self._on_progress, self._on_file, self._is_stopped = on_progress, on_file, is_stopped
@@ -62,19 +62,19 @@ class ConvertRun:
             "convert", ahead=self._ahead, unwritten=UNWRITTEN, is_stopped=is_stopped
         )
         self._works: dict[Task, FileWork] = {}
-        """Those that have files on the disk."""
+        """Files that have a working folder on the disk."""
         self._open: list[FileWork] = []
-        """Those with spans that wait."""
+        """Files with unconverted spans."""
         self._last_size = 0
         self._reports: dict[Task, FileReport] = {}
         self._promised_s = {task: sound.promised_s or 0.0 for task, sound in sounds.items()}
         self._times = _Times()
         self.device_mb = 0.0
         self._is_ending = threading.Event()
-        """Set to end the reader's wait for another run."""
+        """Set to stop the reader from waiting for another run."""
 
     def run(self) -> dict[Task, FileReport]:
-        """The report of each file; raises what a thread raised. What is half done then can be resumed, too."""
+        """Return a report per file; re-raises a thread's error, after which unfinished files can be resumed, too."""
         try:
             self._pipeline.run(self._hear_files, self._convert_all, self._write_files, stop_reading=self._is_ending.set)
         finally:
@@ -115,13 +115,13 @@ class ConvertRun:
                 break
 
     def _hear_file(self, task: Task, *, was_elsewhere: bool) -> FileWork | None:
-        """The file, heard; None if it is made already, or if the run was stopped. FolderBusyError if another run makes
-        it; once that run has ended, what it left unfinished is resumed."""
+        """The file, read; None if its output exists already or the run was stopped. FolderBusyError if another run is
+        converting it; once that run has ended, a file it left unfinished is resumed."""
         sound, resume = self._sounds[task], self._job.resume or was_elsewhere
         work = FileWork(task, sound, self._voice, self._settings, resume=resume)
         if mark_of(task.output) not in (None, self._before[task]):
             work.discard()
-            sound.notes.append("another run or program has made it meanwhile: left as it is")
+            sound.notes.append("another program wrote it meanwhile; left unchanged")
             self._promised_s[task] = 0.0
             self._report(task, "kept")
             return None
@@ -132,7 +132,7 @@ class ConvertRun:
         return work
 
     def _convert_all(self, files: Iterator[FileWork]) -> Iterator[FileWork]:
-        """Run on the caller's thread; gives each file once all its spans are converted."""
+        """Run on the caller's thread; yields each file once all its spans are converted."""
         if isinstance(self._voice, ClusterVoice):
             return self._convert_on_cluster(self._voice, files)
         return self._convert_here(self._voice, files)
@@ -150,7 +150,8 @@ class ConvertRun:
                     self._on_progress(self._progress())
 
     def _pieces(self, voice: ClusterVoice, files: Iterator[FileWork]) -> Iterator[SpanPiece]:
-        """Run on the pool's thread, which takes nothing of a file but its waiting spans, before any is converted."""
+        """Run on the pool's thread. It reads a file's waiting spans before any is converted, and uses nothing else of
+        the file."""
         for work in files:
             self._times.resumed_s += work.seconds - work.waiting_s
             for piece in voice.pieces(work):
@@ -159,7 +160,7 @@ class ConvertRun:
                 yield piece
 
     def _keep(self, piece: SpanPiece, parts: tuple[np.ndarray, ...]) -> SpanPiece:
-        """Keep what was converted on the disk, in the order in which it comes."""
+        """Store converted spans on the disk, in order of arrival."""
         work = piece.work
         if piece.spans and not work.is_closed:
             try:
@@ -185,7 +186,7 @@ class ConvertRun:
                 self._on_progress(self._progress())
 
     def _next_batch(self, count: int) -> list[tuple[FileWork, Span]]:
-        """The first waiting span, and others of its size, at most `count`."""
+        """The first waiting span and others of the same size, at most `count` in all."""
         size = self._open[0].waiting[0].size
         alike = ((work, span) for work in self._open for span in work.waiting if span.size == size)
         return list(itertools.islice(alike, count))
@@ -195,7 +196,7 @@ class ConvertRun:
 
         size = batch[0][1].size
         if size != self._last_size and not any(work.is_begun for work in self._open):
-            free_memory(converter.model.device)  # it keeps blocks of one file's sizes, and the next needs others
+            free_memory(converter.model.device)  # the allocator's cached blocks do not fit the next size
         self._last_size = size
         with one_line_when_full(f"{len(batch)} x {size * FRAME / RATE_HZ:.0f} s", "a smaller --batch"):
             parts = converter.convert([work.piece(span) for work, span in batch])
@@ -209,7 +210,7 @@ class ConvertRun:
         self.device_mb = max(self.device_mb, memory_mb(converter.model.device) or 0.0)
 
     def _take_converted(self) -> Iterator[FileWork]:
-        """Those open files that have no spans left."""
+        """Remove and return the open files without unconverted spans."""
         for work in [work for work in self._open if not work.waiting]:
             self._open.remove(work)
             yield work
@@ -226,14 +227,14 @@ class ConvertRun:
             self._report(work.task, "converted", seconds=work.seconds)
 
     def _leave(self, task: Task, state: State, reason: str = "") -> None:
-        """Give a file up. What was converted stays on the disk for --resume; if nothing was, nothing stays."""
+        """Give a file up. Converted spans stay on the disk for --resume; without any, the folder is removed."""
         work = self._works.pop(task, None)
         if work is not None:
             work.close() if work.is_begun else work.discard()
         if state == "failed":
             self._promised_s[task] = 0.0
             if work is not None and work.is_begun:
-                self._sounds[task].notes.append("what was converted of it is kept; --resume goes on from there")
+                self._sounds[task].notes.append("the converted part is kept; --resume continues from there")
         elif work is None or not work.is_begun:
             state = "not begun"
         self._report(task, state, reason, work.seconds if work else 0.0)
@@ -264,7 +265,7 @@ class ConvertRun:
 
 
 class _Times:
-    """Speed without the first batch, in which kernels are chosen and memory is allocated."""
+    """Speed without the first batch, during which kernels are selected and memory is allocated."""
 
     def __init__(self) -> None:
         self.sound_s = self.resumed_s = 0.0
@@ -279,7 +280,7 @@ class _Times:
 
     @property
     def speed(self) -> float:
-        """Seconds of sound converted in a second."""
+        """Seconds of sound converted per second."""
         now_s = time.perf_counter()
         if self.sound_s > self._first_s:
             return (self.sound_s - self._first_s) / max(now_s - self._ended_first_s, 1e-9)

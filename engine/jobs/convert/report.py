@@ -7,8 +7,8 @@ from engine.jobs.kit.progress import JobProgress
 from engine.jobs.kit.report import JobReport
 
 State = Literal["converted", "kept", "failed", "interrupted", "not begun", "waiting"]
-"""kept: it was there already and --resume leaves it alone, or another run has made it meanwhile. interrupted: --resume
-goes on. waiting: another run is making it; reported on the way, never at the end."""
+"""kept: it existed already and --resume skips it, or another run wrote it meanwhile. interrupted: --resume continues
+it. waiting: another run is converting it; reported during the run, never at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class FileReport:
     reason: str = ""
     """Why it failed, in one line."""
     seconds: float = 0.0
-    """Length of the sound; 0 if it was not heard."""
+    """Length of the sound; 0 if it was not read."""
     notes: tuple[str, ...] = ()
 
 
@@ -34,7 +34,7 @@ class ConvertProgress(JobProgress):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertReport(JobReport):
     files: tuple[FileReport, ...]
-    """In the order of the command line."""
+    """In command-line order."""
     model: str
     index: str
     """"" for none."""
@@ -43,12 +43,12 @@ class ConvertReport(JobReport):
     device: str
     dtype: str
     pitch: str
-    """The method: rmvpe, fcpe or yin; "" for a model without."""
+    """Pitch method: rmvpe, fcpe or yin; "" for a model without pitch."""
     batch_size: int
     sound_s: float
     """Converted in this run."""
     speed: float
-    """Seconds of sound a second; models are loaded before."""
+    """Seconds of sound per second, without the time to load models."""
     stages: tuple[dict[str, Any], ...]
     """Time of each stage (stage, calls, total_s, mean_ms, share), if profiling is on."""
 

@@ -1,4 +1,4 @@
-"""Runs a job. `convert_files` does all of it; its three parts are for callers that load a model once for many jobs:
+"""Runs a job. `convert_files` does everything; its three steps are for callers that load a model once for many jobs:
 
 work = open_job(job)                  UsageError, SinkError, ModelError: everything known before loading
 voice = load_voice(job, work)         seconds
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from engine.models.rvc.offline import VoiceConverter
 
 OPTIONS = {"threshold_db": "threshold", "is_autotuned": "autotune"}
-"""The option of a setting, if it is not the field's own name."""
+"""Options whose name differs from the field's."""
 OnFile = Callable[[FileReport], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedFiles:
-    """The files of a job, each opened once to look at it."""
+    """The files of a job, each opened once to check it."""
 
     tasks: list[Task]
     sounds: dict[Task, Sound]
-    """The inputs that can be read and are not converted yet."""
+    """The inputs that are readable and not converted yet."""
     reports: dict[Task, FileReport]
-    """Reports of the other files."""
+    """Reports of the remaining files."""
     before: dict[Task, Mark]
     """Identity of the outputs of `sounds` at the start."""
 
@@ -58,9 +58,9 @@ def convert_files(
 ) -> ConvertReport:
     """Convert all files. MultiverseError in one line if nothing can be done.
 
-    `on_file` is called, on any thread, as soon as a file is done or has failed; the others go on. `on_progress` is
+    `on_file` is called, on any thread, as soon as a file is done or has failed; the others continue. `on_progress` is
     called after each batch, on this thread. `stop`, set by another thread or a signal, ends the run between two
-    batches: what is converted is written, and the rest can be resumed.
+    batches: converted files are written, and the rest can be resumed.
     """
     work = open_job(job, on_file=on_file)
     return run_job(job, work, load_voice(job, work), on_progress=on_progress, on_file=on_file, stop=stop)
@@ -74,7 +74,7 @@ def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> Opene
     if job.cluster is not None:
         require_ray()
     work = OpenedFiles(tasks=tasks_of(job), sounds={}, reports={}, before={})
-    if not job.spec.random_shape and job.cluster is None:  # else it is on other machines
+    if not job.spec.random_shape and job.cluster is None:  # else the model is on other machines
         check(job.spec).require_complete()
     for task in work.tasks:
         if job.resume and task.output.is_file():
@@ -101,7 +101,7 @@ def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> Opene
 def load_voice(
     job: ConvertJob, work: OpenedFiles, environ: Mapping[str, str] = os.environ
 ) -> "VoiceConverter | ClusterVoice":
-    """The model on its device, or on the machines of a cluster. `run_job` closes a cluster."""
+    """Load the model on its device, or on the machines of a cluster. `run_job` disconnects from a cluster."""
     if job.cluster is None:
         return load_converter(job, environ)
     known = [sound.promised_s for sound in work.sounds.values()]
@@ -118,8 +118,8 @@ def run_job(
     on_file: OnFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
-    """The files of an open job through a model that may have served others before; as `convert_files`. A cluster is
-    closed."""
+    """Convert the files of an open job with a model that may have served other jobs before; see `convert_files`.
+    Disconnects from a cluster."""
     stop = stop or threading.Event()
     began_s = time.perf_counter()
     facts = voice.facts if isinstance(voice, ClusterVoice) else facts_of(voice)
@@ -167,7 +167,7 @@ def _check_rate(job: ConvertJob, task: Task) -> None:
 
 
 def _settings_fingerprint(job: ConvertJob, facts: VoiceFacts) -> Fingerprint:
-    """Everything that affects the outputs, without the source."""
+    """Everything that affects the outputs, except the source."""
     spec = job.spec
     named = (spec.model, spec.index, facts.content, spec.rmvpe)
     settings = asdict(facts.settings)
@@ -176,7 +176,7 @@ def _settings_fingerprint(job: ConvertJob, facts: VoiceFacts) -> Fingerprint:
     return {f"--{name.replace('_', '-')}": value for name, value in values.items()} | {
         "--f0": spec.pitch,
         "a file of the model": digest_of_files(path for name in named for path in model_files(name)),
-        "how the pitch is found": facts.pitch,
+        "the pitch method": facts.pitch,
         "the precision": facts.dtype,
-        "how it is cut": asdict(facts.cutting),
+        "the cutting": asdict(facts.cutting),
     }

@@ -1,4 +1,4 @@
-"""A temporary sound on the disk: raw float32, mono, random access. Keeps memory bounded."""
+"""Temporary sound on the disk: raw float32, mono, random access. Keeps memory bounded."""
 
 import zlib
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from engine.system.atomic_file import when_free
 
 BYTES = 4
 AT_ONCE = 2**18
-"""Samples of a block: a megabyte."""
+"""Samples per block: one megabyte."""
 
 
 class Scratch:
-    """One thread at a time. SinkError, in one line, if the disk is full."""
+    """Not thread-safe. SinkError, in one line, if the disk is full."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file; its content stays."""
+        """Open the file and keep its content."""
         self.path = path
         try:
             when_free(path.touch, path)
@@ -53,12 +53,12 @@ class Scratch:
         return sound[: got // BYTES]
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """All of it, in order."""
+        """The whole sound, in order."""
         for first in range(0, self.samples, AT_ONCE):
             yield self.read(first, AT_ONCE)
 
     def crc(self) -> int:
-        """CRC-32 of all of it."""
+        """CRC-32 of the whole file."""
         crc = 0
         for block in self.blocks():
             crc = zlib.crc32(block.data, crc)

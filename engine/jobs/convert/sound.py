@@ -1,4 +1,4 @@
-"""The interface of an input: its sound in blocks, and notes about it."""
+"""The interface of an input file: its sound in blocks, and notes about problems."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -8,11 +8,11 @@ from typing import Protocol
 import numpy as np
 
 BLOCK_S = 1.0
-MISSING_END_S = 0.5  # a file shorter than promised by this was cut off; rounding is less
+MISSING_END_S = 0.5  # a file that ends this much early was truncated; rounding errors are smaller
 
 
 class Sound(Protocol):
-    """AudioError, in one line, from the constructor and from `blocks`."""
+    """The constructor and `blocks` raise AudioError, in one line."""
 
     path: Path
     rate_hz: int
@@ -21,11 +21,11 @@ class Sound(Protocol):
     """Length according to its header."""
     has_video: bool
     index: int
-    """Index of its track among all streams of the file."""
+    """Index of the audio track among all streams of the file."""
     subtype: str
-    """libsndfile's name of the sample format; "" if FFmpeg reads."""
+    """libsndfile's name of the sample format; "" if FFmpeg reads the file."""
     begins_s: Fraction
-    """When its first sample is heard, from the start of the file. Known after the first block."""
+    """Time of the first sample from the start of the file. Valid after the first block."""
     notes: list[str]
     """Notes for the user, without the file's name."""
 
@@ -37,5 +37,5 @@ class Sound(Protocol):
 def note_missing_end(sound: Sound, read_s: float) -> None:
     if sound.promised_s and read_s < sound.promised_s - MISSING_END_S:
         sound.notes.append(
-            f"ends after {read_s:.1f} s, though it promises {sound.promised_s:.1f} s; it seems to be cut off"
+            f"ends after {read_s:.1f} s, though its header says {sound.promised_s:.1f} s; it seems to be cut off"
         )

@@ -1,6 +1,6 @@
-"""Inputs: any file that libsndfile or FFmpeg reads a sound from, block by block.
+"""Inputs: any file that libsndfile or FFmpeg can read sound from, block by block.
 
-Each is opened twice: to check it before anything is loaded, and to read it. A damaged file is read as far as it goes,
+Each is opened twice: to check it before the model is loaded, and to read it. A damaged file is read up to the damage,
 with a note.
 """
 
@@ -28,7 +28,7 @@ def open_sound(path: Path) -> Sound:
     try:
         with soundfile.SoundFile(name_for_libsndfile(path)) as file:
             sound: Sound = FileSound(path, file)
-    except (soundfile.LibsndfileError, OSError):  # FFmpeg's reason is the better one, and it may well read it
+    except (soundfile.LibsndfileError, OSError):  # FFmpeg may be able to read it, and has the better error message
         sound = DecodedSound(path)
     if not RATES_HZ[0] <= sound.rate_hz <= RATES_HZ[1]:
         raise AudioError(f"{path}: {sound.rate_hz} Hz is outside {RATES_HZ[0]}..{RATES_HZ[1]} Hz")
@@ -40,7 +40,7 @@ def open_sound(path: Path) -> Sound:
 
 
 class FileSound:
-    """Through libsndfile."""
+    """Reads through libsndfile."""
 
     has_video = False
     index = 0
@@ -68,7 +68,7 @@ class FileSound:
         except soundfile.LibsndfileError as error:
             if not read:
                 raise AudioError(f"{self.path}: {error.error_string.rstrip('.')}") from None
-            self.notes.append(f"damaged at {read / self.rate_hz:.1f} s, treated as its end")
+            self.notes.append(f"damaged at {read / self.rate_hz:.1f} s; the rest is ignored")
             return
         note_missing_end(self, read / self.rate_hz)
 
@@ -83,4 +83,4 @@ def voice_of(sound: Sound) -> Iterator[np.ndarray]:
             block = np.where(is_real, block, np.float32(0))
         yield block.mean(axis=1, dtype=np.float32)
     if unreal:
-        sound.notes.append(f"{unreal} samples are no numbers (NaN or infinite): taken as silence")
+        sound.notes.append(f"{unreal} samples are NaN or infinite: replaced by silence")

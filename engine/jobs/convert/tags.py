@@ -1,8 +1,8 @@
-"""Carries tags over to the output: texts such as title and artist, cover, chapters.
+"""Copies tags to the output: texts such as title and artist, cover, chapters.
 
 FFmpeg reads and writes them. If libsndfile wrote the sound, its packets are copied, never encoded again. In Ogg and
 FLAC chapters are comments (CHAPTER000=00:00:00.000), and in Ogg so is the cover (METADATA_BLOCK_PICTURE): FFmpeg reads
-these but does not write them, so we do.
+these but cannot write them, so we do.
 """
 
 import base64
@@ -34,21 +34,21 @@ NOT_CARRIED = (
     "umid",
     "time_reference",
 )
-NOT_CARRIED_PREFIXES = ("replaygain_", "r128_", "id3v2_priv")  # the voice has a loudness of its own
+NOT_CARRIED_PREFIXES = ("replaygain_", "r128_", "id3v2_priv")  # the new voice has another loudness
 MIME_TYPES = {"mjpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
-FRONT_COVER = 3  # as ID3 and FLAC number pictures
+FRONT_COVER = 3  # picture type in ID3 and FLAC
 COMMENTED = ("ogg", "opus", "flac")
 CONTAINER_OPTIONS = {"wav": {"rf64": "auto"}, "aiff": {"write_id3v2": "1"}}
-COVERED = ("mp3", "flac", "mp4")  # a picture that is marked as attached; elsewhere it would be one more video
+COVERED = ("mp3", "flac", "mp4")  # covers are attached pictures; elsewhere one would become a second video stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tags:
-    """As FFmpeg names them."""
+    """By FFmpeg's names."""
 
     texts: dict[str, str]
     chapters: list[Any]
-    """As PyAV has them."""
+    """In PyAV's format."""
     has_cover: bool
 
     def __bool__(self) -> bool:
@@ -63,7 +63,7 @@ class Tags:
 
 
 class TagSource:
-    """A file open for its tags. One thread. av.FFmpegError or OSError if it cannot be read."""
+    """A file opened to read its tags. Single-threaded. av.FFmpegError or OSError if it cannot be read."""
 
     def __init__(self, path: Path) -> None:
         self._container: InputContainer = av.open(str(path), metadata_errors="replace")
@@ -82,7 +82,7 @@ class TagSource:
         )
 
     def add_to(self, into: OutputContainer, voice: AudioStream) -> None:
-        """Add all tags that `into` takes. Call it after its streams were added and before anything is written."""
+        """Add all tags that `into` supports. Call this after adding its streams and before writing packets."""
         name = into.format.name
         texts = dict(self.tags.texts)
         if name in COMMENTED:
@@ -101,11 +101,11 @@ class TagSource:
             elif name in COVERED and kind:
                 self._copy = into.add_stream_from_template(cover)
                 self._copy.disposition = cover.disposition
-        # Ogg has them in the stream, the others in the file.
+        # Ogg stores them in the stream, other formats in the file.
         (voice.metadata if name in ("ogg", "opus") else into.metadata).update(texts)
 
     def mux_cover(self, into: OutputContainer) -> None:
-        """Write the cover, before the first sound."""
+        """Write the cover; must precede the first sound packet."""
         if self._copy is not None:
             packet = self._cover_packet
             packet.stream = self._copy
@@ -126,7 +126,7 @@ def read_tags(path: Path) -> Tags:
 
 
 def copy_with_tags(sound: Path, source: Path, into: Path, container: str, samples: int) -> None:
-    """`into`: the packets of `sound`, `samples` long, with the tags of `source`. av.FFmpegError or OSError."""
+    """Write to `into` the packets of `sound` (`samples` long) with the tags of `source`. av.FFmpegError or OSError."""
     tags = TagSource(source)
     options = {"avoid_negative_ts": "disabled", **CONTAINER_OPTIONS.get(container, {})}
     try:
@@ -150,8 +150,8 @@ def lost_line(source: Tags, written: Path) -> list[str]:
 
 
 def _exact(packets: Iterator[Any], samples: int) -> Iterator[Any]:
-    """Vorbis in a short file: FFmpeg takes the first packet, which makes no sound, for the first 128 samples, and does
-    not know that the last one is cut; libsndfile would then read as many less."""
+    """Correct the timestamps of Vorbis in a short file. FFmpeg counts the first packet, which decodes to nothing, as
+    128 samples, and ignores that the last one is cut; libsndfile would then read fewer samples."""
     before = next(packets)
     shift = before.duration if before.pts == 0 else 0
     for packet in chain(packets, (None,)):
@@ -175,7 +175,7 @@ def _texts_of(container: InputContainer) -> dict[str, str]:
 
 
 def _chapter_comments(chapters: list[Any]) -> dict[str, str]:
-    """As Vorbis comments have them (wiki.xiph.org/Chapter_Extension)."""
+    """Chapters as Vorbis comments (wiki.xiph.org/Chapter_Extension)."""
     comments = {}
     for number, chapter in enumerate(chapters):
         ms = round(chapter["start"] * Fraction(chapter["time_base"]) * 1000)
@@ -186,7 +186,7 @@ def _chapter_comments(chapters: list[Any]) -> dict[str, str]:
 
 
 def _picture_comment(cover: VideoStream, kind: str, data: bytes) -> str:
-    """FLAC's picture block in base64 (RFC 9639, 8.8)."""
+    """FLAC picture block in base64 (RFC 9639, 8.8)."""
     mime = kind.encode("ascii")
     head = struct.pack(">II", FRONT_COVER, len(mime)) + mime + struct.pack(">I", 0)  # no description
     size = struct.pack(">IIIII", cover.width, cover.height, 24, 0, len(data))  # bits a pixel; no palette

@@ -1,4 +1,4 @@
-"""Maps inputs to outputs before anything is loaded, so that nothing is overwritten or written twice."""
+"""Maps inputs to outputs before the model is loaded, and checks that no file is overwritten or written twice."""
 
 import os
 import re
@@ -49,12 +49,12 @@ def _is_file(job: ConvertJob) -> bool:
     path = Path(job.output)
     if job.output.endswith(("/", os.sep)) or path.is_dir() or not path.suffix:
         if path.exists() and not path.is_dir():
-            raise UsageError(f"{job.output}: is a file, and not one that can be written; name another output")
+            raise UsageError(f"{job.output}: is a file in a format that cannot be written; name another output")
         return False
     if len(job.sources) == 1 and not job.sources[0].is_dir():
         return True
     if path.suffix.lower() in FORMS:
-        raise UsageError(f"{job.output}: is one file; several inputs need a folder (name/)")
+        raise UsageError(f"{job.output}: is a single file; several inputs need a folder (name/)")
     return False
 
 
@@ -99,9 +99,11 @@ def _check(tasks: list[Task], job: ConvertJob) -> None:
             raise UsageError(f"{output}: is the input; name another output")
         other = sources.setdefault(output.absolute(), task.source)
         if other is not task.source:
-            raise UsageError(f"{output}: {other} and {task.source} would both become it; give them apart")
+            raise UsageError(f"{output}: {other} and {task.source} have the same output name; convert them separately")
         if output.is_dir():
             raise UsageError(f"{output}: is a folder")
         if output.exists() and not (job.overwrite or job.resume):
-            raise UsageError(f"{output}: exists already; --overwrite replaces it, --resume leaves it and does the rest")
+            raise UsageError(
+                f"{output}: exists already; --overwrite replaces it, --resume skips it and converts the rest"
+            )
         check_place(output)

@@ -1,7 +1,7 @@
-"""Writes the converted voice: as a sound file, or in place of a video's voice with its other streams copied.
+"""Writes the converted voice: as a sound file, or in place of a video's voice track, other streams copied.
 
-A video keeps its pictures, its other sound tracks, subtitles, chapters and tags; the new voice begins where the old one
-did.
+A video keeps its pictures, its other audio tracks, subtitles, chapters and tags; the new voice starts at the time of
+the old one.
 """
 
 import contextlib
@@ -25,12 +25,12 @@ from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file
 from engine.system.file_names import name_for_libsndfile
 from engine.system.translate_errors import translate_errors
 
-BIT_RATE = 128_000  # of a voice in AAC or Opus
-AT_ONCE = 4096  # samples: libsndfile's encoder of Vorbis keeps a whole block on its stack
+BIT_RATE = 128_000  # bit rate of AAC and Opus
+AT_ONCE = 4096  # samples; libsndfile's Vorbis encoder puts a whole block on its stack
 
 
 class SoundWriter(Protocol):
-    """One thread. SinkError, in one line, if it cannot be written."""
+    """Single-threaded. SinkError, in one line, if the file cannot be written."""
 
     notes: list[str]
 
@@ -41,7 +41,7 @@ class SoundWriter(Protocol):
         """Complete the file."""
 
     def discard(self) -> None:
-        """Give it up; the caller removes the file."""
+        """Close without completing; the caller removes the file."""
 
 
 def open_writer(path: Path, form: Form, rate_hz: int, sound: Sound) -> SoundWriter:
@@ -52,7 +52,7 @@ def open_writer(path: Path, form: Form, rate_hz: int, sound: Sound) -> SoundWrit
 
 
 def check_pictures(output: Path, sound: Sound) -> None:
-    """Raise SinkError if the pictures of a video cannot be copied into such an output; before it is converted."""
+    """Raise SinkError if the output format cannot hold the video's pictures. Called before the conversion."""
     form = FORMS[output.suffix.lower()]
     if not (form.codec and sound.has_video):
         return
@@ -60,13 +60,13 @@ def check_pictures(output: Path, sound: Sound) -> None:
         for stream in source.streams.video:
             if Disposition.attached_pic not in stream.disposition and not can_hold(form.container, stream):
                 raise SinkError(
-                    f"{output}: the pictures of {sound.path} ({_codec_of(stream)}) cannot be copied into such a file; "
-                    "name an .mkv, which takes any"
+                    f"{output}: the pictures of {sound.path} ({_codec_of(stream)}) cannot be copied into this format; "
+                    "name an .mkv, which holds any"
                 )
 
 
 class FileWriter:
-    """Writes through libsndfile. 16 bits stay 16 and 24 stay 24 if the format is the source's."""
+    """Writes through libsndfile. Keeps 16 or 24 bits if the source has the same format."""
 
     def __init__(self, path: Path, form: Form, rate_hz: int, sound: Sound) -> None:
         import soundfile
@@ -95,14 +95,14 @@ class FileWriter:
             self._carry(tags)
 
     def _carry(self, tags: Tags) -> None:
-        """Carry the source's tags over. If that fails the sound is kept, with a note."""
+        """Copy the source's tags. If that fails the file is kept without them, with a note."""
         tagged = self._path.with_name(f"tagged{self._path.suffix}")
         try:
             if self._form.tagger:
                 copy_with_tags(self._path, self._source, tagged, self._form.tagger, self._written)
                 replace_file(tagged, self._path, patience_s=MAX_HELD_JOB_S)
-        except (av.FFmpegError, OSError, ValueError) as error:  # the last: a codec that such a file does not take
-            with contextlib.suppress(OSError):  # it goes with its folder
+        except (av.FFmpegError, OSError, ValueError) as error:  # ValueError: a codec that the format does not support
+            with contextlib.suppress(OSError):  # it is removed with its folder
                 remove_file(tagged, missing_ok=True)
             self.notes.append(
                 f"its title, cover and the like are left out ({getattr(error, 'strerror', None) or error})"
@@ -142,7 +142,7 @@ class ContainerWriter:
                     self._copy_from(sound, form)
                 else:
                     self._voice = self._add_voice(form)
-                with contextlib.suppress(av.FFmpegError, OSError):  # libsndfile may read what FFmpeg does not
+                with contextlib.suppress(av.FFmpegError, OSError):  # libsndfile reads some files that FFmpeg cannot
                     self._tags = TagSource(sound.path)
                 if self._tags is not None:
                     self._tags.add_to(self._container, self._voice)
@@ -171,7 +171,7 @@ class ContainerWriter:
                 self._copy.copy_until(None)
                 self._copy.close()
                 if self._copy.damage:
-                    self.notes.append(f"its pictures end where it is damaged ({self._copy.damage})")
+                    self.notes.append(f"its video ends where the file is damaged ({self._copy.damage})")
             self._container.close()
         if self._tags is not None:
             self._tags.close()
@@ -202,12 +202,12 @@ class ContainerWriter:
                 self._voice.metadata.update(stream.metadata)
                 self._voice.disposition = stream.disposition
             elif Disposition.attached_pic in stream.disposition or _is_chapters(stream, copy):
-                continue  # they go with the tags
+                continue  # covers are copied with the tags
             elif stream.type not in ("video", "audio", "subtitle"):
                 self.notes.append(f"its {_kind_of(stream)} stream is left out")
             elif not copy.add(stream):
                 self.notes.append(
-                    f"its {_kind_of(stream)} stream ({_codec_of(stream)}) cannot be copied into such a file: "
+                    f"its {_kind_of(stream)} stream ({_codec_of(stream)}) cannot be copied into this format: "
                     "it is left out"
                 )
 
@@ -219,7 +219,7 @@ class ContainerWriter:
 
 
 def _is_chapters(stream: Stream, source: StreamCopy) -> bool:
-    """True for the text track in which MP4 keeps chapters besides."""
+    """True for the text track in which MP4 stores chapters a second time."""
     return stream.type == "data" and stream.name == "bin_data" and source.has_chapters
 
 

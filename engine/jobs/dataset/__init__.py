@@ -1,10 +1,10 @@
 """Synthetic pictures of a construction site, with labels: `make_dataset(DatasetJob(...))`.
 
-options.py   the user's options; scene/: what stands where, pure functions of options and seed
+options.py   the user's options; scene/: the layout of a site, a pure function of options and seed
 geometry/    a scene as meshes; raster/ and cycles/: two engines that draw it
 labels/      visible piles as YOLO, COCO, HDF5, a contact sheet and figures
 light.py     sun, sky and exposure, the same for both engines
-picture.py   one picture from task to files; running/: many, one process each, here or on a Ray cluster
+picture.py   one picture from task to files; running/: many pictures, one process each, here or on a Ray cluster
 """
 
 import importlib

@@ -7,7 +7,7 @@ from engine.errors import RenderError, UsageError
 from engine.jobs.dataset.task import RenderSettings
 
 CYCLES_ONLY = "only for Cycles; it has no effect with the raster engine"
-FAR = "on a cluster the raster engine draws, which every machine has (--engine cycles needs Blender on each)"
+FAR = "on a cluster the raster engine is used, which every machine has (--engine cycles needs Blender on each)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +29,10 @@ def choose_drawing(
 ) -> ChosenEngine:
     """Choose the engine and its settings. Starts Blender once, which takes a second.
 
-    UsageError for a setting without effect, for a GPU that Cycles does not have, and if Cycles was asked for and
-    Blender is missing or too old; RenderError if it does not start.
+    UsageError for a setting without effect, for --use-gpu if Cycles finds no GPU, and if Cycles was requested and
+    Blender is missing or too old; RenderError if Blender does not start.
 
-    `is_far`: other machines draw, each with its own Blender, which is not checked; auto is the raster engine then.
+    `is_far`: other machines render, each with its own Blender, which is not checked; auto then means raster.
     """
     from engine.jobs.dataset.cycles import PRESETS, ask_blender, find_blender, install_command, locate_blender
 
@@ -54,7 +54,7 @@ def choose_drawing(
     if not is_far:
         found = find_blender(blender or "") if engine == "cycles" else locate_blender(blender or "")
         if found is None:
-            return _raster(f"the raster engine draws; for Cycles get Blender: {install_command()}", given)
+            return _raster(f"using the raster engine; for Cycles install Blender: {install_command()}", given)
     settings = PRESETS[preset or "train"]
     settings = replace(
         settings,
@@ -68,7 +68,7 @@ def choose_drawing(
         except (RenderError, UsageError) as error:
             if engine == "cycles":
                 raise
-            return _raster(f"the raster engine draws, because Cycles cannot: {error}", given)
+            return _raster(f"using the raster engine, because Cycles is unavailable: {error}", given)
         if use_gpu and not gpus:
             raise UsageError(f"--use-gpu: Cycles has no GPU here, only the CPU ({found.path}); leave the option out")
     drawing = RenderSettings(

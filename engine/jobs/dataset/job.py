@@ -19,10 +19,10 @@ class DatasetJob:
     options: SceneOptions = field(default_factory=SceneOptions)
     count: int = option(20, "Total number of pictures.", metavar="N")
     jobs: int | None = option(
-        None, "Pictures at once. (default: by memory: 1, 2 from 16 GB, 4 from 32 GB)", metavar="N"
+        None, "Pictures in parallel. (default: by memory: 1, 2 from 16 GB, 4 from 32 GB)", metavar="N"
     )
     seed: int = option(0, "Seed of picture 0; picture 7 has N + 7.", metavar="N")
-    image_index: int | None = option(None, "Make only this picture, here, without a preview.", metavar="N")
+    image_index: int | None = option(None, "Make only this picture, on this machine, without a preview.", metavar="N")
     save_coco: bool = option(False, "Write coco_annotations.json with masks as RLE.", flags="--save-coco")
     save_hdf5: bool = option(False, "Write colours, depth and instances as hdf5/000000.hdf5.", flags="--save-hdf5")
     timeout_s: float | None = option(
@@ -32,12 +32,12 @@ class DatasetJob:
         metavar="SECONDS",
     )
     retries: int = option(1, "Retries of a failed picture.", metavar="N")
-    resume: bool = option(True, f"{RESUME} Also if not given. Or: {OVERWRITE}", flags="--resume/--overwrite")
+    resume: bool = option(True, f"{RESUME} (the default) Or: {OVERWRITE}", flags="--resume/--overwrite")
     cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     blender: str = ""
 
     def check(self) -> None:
-        """Raise UsageError for invalid settings. Scenes that do not fit are found by `check_job`."""
+        """Raise UsageError for invalid settings. `check_job` finds scenes that do not fit."""
         check_no_stream(self.output)
         check_number("--count", self.count, 1, MAX_PICTURES)
         check_number("--retries", self.retries, 0, 100)
@@ -49,7 +49,7 @@ class DatasetJob:
         if self.image_index is not None:
             check_number("--image-index", self.image_index, 0, MAX_PICTURES)
             if self.cluster is not None:
-                raise UsageError("--image-index: one picture in this process needs no --cluster")
+                raise UsageError("--image-index: makes one picture in this process; leave --cluster out")
         self.options.check()
 
     def task(self, index: int) -> PictureTask:

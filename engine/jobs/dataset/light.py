@@ -11,10 +11,10 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 SKY_HIGH_DEG = 45.0  # elevation of the sun for that brightness
 WHITE_SUN_RGB = np.array([1.0, 0.95, 0.88])
 LOW_SUN_RGB = np.array([1.0, 0.80, 0.58])
-LOW_SUN_DEG = 30.0  # below it the light turns yellow
+LOW_SUN_DEG = 30.0  # elevation below which the light turns yellow
 
 MEAN_RADIANCE = 0.156  # mean radiance of soil that needs no exposure correction
-ADAPTATION = 0.7  # how much of a change in radiance the camera compensates: 0 none, 1 all
+ADAPTATION = 0.7  # share of a change in radiance that the camera compensates: 0 none, 1 all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

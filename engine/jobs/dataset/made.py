@@ -20,5 +20,5 @@ class MadePicture:
     seconds: dict[str, float] = field(default_factory=dict)
     """Per step: scene, draw, labels, save."""
     sha256: dict[str, str] = field(default_factory=dict)
-    """Per file, by the names above."""
+    """Per file, keyed by the names above."""
     bytes: dict[str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The user's options for scenes. None: not given, so each picture draws a random value.
+"""The user's options for scenes. None: not given, so each picture gets a random value.
 
 The names are those of the original script; lengths are in metres.
 """
@@ -17,7 +17,7 @@ MAX_SIDE_PX = 16384
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneOptions:
-    """Options of the scene and the picture's size; none of rendering."""
+    """Options of the scene and the picture's size, without those of rendering."""
 
     width: int = option(5280, "Width in pixels, about 200 m.", metavar="64..16384")
     height: int = option(3956, "Height in pixels.", metavar="64..16384")
@@ -40,7 +40,7 @@ class SceneOptions:
         None, "Ground and kinds of piles. (default: a mix)", metavar="loess|hills"
     )
     num_bags: int | None = option(None, "White bags, not labelled. (default: 30, or as many as fit)", metavar="N")
-    """A given number must fit; the same for machines."""
+    """A given number must fit; otherwise as many as fit. The same for machines."""
     num_machinery: int | None = option(
         None, "Yellow machines, not labelled. (default: 15, or as many as fit)", metavar="N"
     )

@@ -71,7 +71,7 @@ def make_picture(task: PictureTask, folder: Path) -> MadePicture:
 
 
 def draw(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
-    """Draw with the task's engine; Blender's temporary files lie in `folder`."""
+    """Draw with the task's engine; Blender's temporary files are in `folder`."""
     from engine.jobs.dataset.raster import bake_ground, render
 
     if task.drawing.engine == "raster":

@@ -1,4 +1,4 @@
-"""The task of making one picture, as it is sent to the process that makes it."""
+"""The description of one picture to make, as sent to the process that makes it."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ class RenderSettings:
     max_samples: int | None = None
     noise_threshold: float | None = None
     use_gpu: bool | None = None
-    """None: if Cycles has one."""
+    """None: use a GPU if Cycles has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +39,12 @@ class PictureTask:
 
     @property
     def name(self) -> str:
-        """The name of its files, such as `000005`."""
+        """File name without suffix, such as `000005`."""
         return f"{self.index:06d}"
 
     @property
     def key(self) -> dict[str, Any]:
-        """Fingerprint of everything that decides its bytes, as JSON values; the same for all pictures of a dataset."""
+        """Fingerprint of everything that affects the picture's bytes, as JSON values; the same for a whole dataset."""
         return {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
 
     def as_json(self) -> str:
@@ -60,6 +60,6 @@ def task_of(text: str) -> PictureTask:
 
 
 def check_seed(seed: int) -> None:
-    """Raise UsageError unless it is 0 or more. NumPy's SeedSequence supports more than 64 bits."""
+    """Raise UsageError for a negative seed. NumPy's SeedSequence supports more than 64 bits."""
     if seed < 0:
         raise UsageError(f"--seed: {seed} is not 0 or more")

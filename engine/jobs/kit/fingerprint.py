@@ -1,6 +1,6 @@
-"""The fingerprint of a run: everything that decides its output, as plain values by the name that a message gives them.
+"""The fingerprint of a run: everything that affects its output, as plain values under the names used in messages.
 
-A job may go on with what an interrupted run left if both fingerprints are equal. Else a message says what differs:
+An interrupted run can be resumed if both fingerprints are equal. Otherwise a message lists the differences:
 `--steps was 5, is 20, the source has changed`.
 """
 
@@ -21,7 +21,8 @@ Fingerprint = dict[str, Any]
 
 
 def fingerprint_of(values: Fingerprint) -> Fingerprint:
-    """`values` as JSON gives them back: tuples are lists there. The key `--lora|lora_weights` is shown as `--lora`."""
+    """`values` after a round trip through JSON: tuples become lists. The key `--lora|lora_weights` is shown as
+    `--lora`."""
     plain: Fingerprint = json.loads(json.dumps(values))
     return plain
 

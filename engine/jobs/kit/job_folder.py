@@ -1,4 +1,4 @@
-"""A hidden, locked working folder for an output, with the journal of what is finished in it."""
+"""A hidden, locked working folder for an output, with a journal of the finished work."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from engine.jobs.kit.journal import NAME, Journal
 from engine.system.atomic_file import remove_file
 from engine.system.work_folder import LOCK, WorkFolder
 
-GO_ON = "what is whole is kept: go on with --resume"
+RESUME_HINT = "finished work is kept: continue with --resume"
 
 
 def work_folder_of(output: Path) -> Path:
@@ -25,13 +25,13 @@ class JobFolder:
     written."""
 
     def __init__(
-        self, output: Path, fingerprint: Fingerprint, *, at: Path | None = None, can_go_on: bool = True
+        self, output: Path, fingerprint: Fingerprint, *, at: Path | None = None, can_resume: bool = True
     ) -> None:
-        """Keeps what an interrupted run left until `begin`. `at`: the folder, if it is not the
-        one beside the output. `can_go_on`: False for a live source, whose pictures do not come again."""
+        """Keeps the files of an interrupted run until `begin`. `at`: the folder, unless it is the one beside the
+        output. `can_resume`: False for a live source, which cannot be read again."""
         self.output = output
         self.fingerprint = fingerprint
-        self._can_go_on = can_go_on
+        self._can_resume = can_resume
         self._place = WorkFolder(output, at=at or work_folder_of(output))
         self._journal = Journal(self._place.path, output)
         self._is_begun = False
@@ -46,7 +46,7 @@ class JobFolder:
         return self._journal.fingerprint
 
     def kept(self) -> Iterator[dict[str, Any]]:
-        """The entries of what is finished, as they were given to `keep`."""
+        """The journal entries of the finished work, as passed to `keep`."""
         return self._journal.entries()
 
     @property
@@ -54,20 +54,20 @@ class JobFolder:
         return next(self.kept(), None) is not None
 
     def begin(self) -> None:
-        """Empty the folder and begin a new journal; does nothing after `go_on` or the first call."""
+        """Empty the folder and begin a new journal; does nothing after `resume` or the first call."""
         if not self._is_begun:
             self._place.empty()
             self._journal.begin(self.fingerprint)
             self._is_begun = True
 
-    def go_on(self, kept: Iterable[dict[str, Any]]) -> None:
-        """Go on with those entries of the interrupted run whose work is still intact."""
+    def resume(self, kept: Iterable[dict[str, Any]]) -> None:
+        """Resume the interrupted run with `kept`, those of its entries whose files are still intact."""
         with self.one_line():
             self._journal.begin(self.fingerprint, kept)
         self._is_begun = True
 
     def keep(self, entry: dict[str, Any]) -> None:
-        """Append to the journal; call it after the work it describes was written."""
+        """Append to the journal; call this after writing the work that `entry` describes."""
         self._journal.add(entry)
 
     def remove_all_but(self, names: Iterable[str]) -> None:
@@ -79,29 +79,31 @@ class JobFolder:
                     remove_file(path)
 
     def close(self, *, is_wanted: bool = False) -> None:
-        """Release the folder. It stays if there is something to go on with, if this run has not touched what an earlier
-        one left, or if it `is_wanted` as a sign that a run was here."""
+        """Unlock the folder, and delete it unless there is something to resume, or this run has not touched what an
+        earlier one left. `is_wanted` keeps it in any case, as a sign of the interrupted run."""
         is_wanted = is_wanted or self.has_kept
-        if is_wanted and (self._can_go_on or not self._is_begun):
+        if is_wanted and (self._can_resume or not self._is_begun):
             self._place.close()
         else:
             self._place.remove()
 
     def leave(self) -> None:
-        """Release the folder with all that is in it, also of a live source."""
+        """Unlock the folder and keep all its files, even for a live source."""
         self._place.close()
 
     def remove(self) -> None:
-        """Remove the folder: there is nothing left to do."""
+        """Delete the folder after the output is complete."""
         self._place.remove()
 
     @contextlib.contextmanager
     def one_line(self) -> Iterator[None]:
-        """Turn every write error into a SinkError that says how to go on."""
+        """Turn every write error into a SinkError that says how to resume."""
         try:
             yield
         except (av.FFmpegError, OSError, SinkError) as error:
             text = str(error)
             if not isinstance(error, SinkError):
                 text = f"{self.output}: cannot be written ({error.strerror or error})"
-            raise SinkError(f"{text}; {GO_ON}" if self._can_go_on and "--resume" not in text else text) from error
+            raise SinkError(
+                f"{text}; {RESUME_HINT}" if self._can_resume and "--resume" not in text else text
+            ) from error

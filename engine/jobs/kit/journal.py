@@ -1,9 +1,9 @@
-"""The journal of a job: what is finished, so that an interrupted run can go on, even after kill -9.
+"""The journal of a job: its finished work, so that an interrupted run can be resumed, even after kill -9.
 
-Lines of JSON, appended: the head with the run's fingerprint, then one entry for each thing that is finished, written
-after the thing itself. A last line torn by a kill or a full disk is ignored, and dropped when the run goes on.
+Lines of JSON, appended: a head with the run's fingerprint, then one entry per finished item, written after the item
+itself. A truncated last line, after a kill or on a full disk, is ignored, and removed when the run is resumed.
 
-Appending does not wait for the disk: the system keeps what a killed process has written. A power cut may lose the
+Appending does not call fsync: the operating system keeps what a killed process has written. A power cut may lose the
 newest entries, and that work is done again; it may also damage the files, so entries carry a checksum of them.
 """
 
@@ -17,11 +17,12 @@ from engine.sinks.whole_file import one_line
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, when_free
 
 NAME = "journal.jsonl"
-FORMAT = 3  # of the file; others are not read
+FORMAT = 3  # version of the file format; other versions are not read
 
 
 class Journal:
-    """One thread. SinkError, in one line that names `shown`, the output, if the disk is full or the folder gone."""
+    """Single-threaded. SinkError, in one line that names the output, `shown`, if the disk is full or the folder is
+    gone."""
 
     def __init__(self, folder: Path, shown: Path) -> None:
         self.path = folder / NAME
@@ -37,13 +38,13 @@ class Journal:
         return fingerprint if isinstance(fingerprint, dict) else None
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """The entries in order, read one at a time: there may be many."""
+        """The entries in order, read lazily because there may be many."""
         lines = self._lines()
         next(lines, None)
         yield from lines
 
     def begin(self, fingerprint: dict[str, Any], entries: Iterable[dict[str, Any]] = ()) -> None:
-        """Replace the journal atomically. `entries` may be read from the old one meanwhile."""
+        """Replace the journal atomically. `entries` may be an iterator over the old one."""
         new = self.path.with_suffix(".new")
         with one_line(self._shown):
             with new.open("w", encoding="utf-8", newline="\n") as file:
@@ -52,7 +53,7 @@ class Journal:
             move_into_place(new, self.path, patience_s=MAX_HELD_JOB_S)
 
     def add(self, entry: dict[str, Any]) -> None:
-        """Append an entry; call it after the work it describes was written."""
+        """Append an entry; call this after writing the work that it describes."""
         with one_line(self._shown):
             open_file = partial(self.path.open, "a", encoding="utf-8", newline="\n")
             with when_free(open_file, self.path, patience_s=MAX_HELD_JOB_S) as file:

@@ -1,4 +1,4 @@
-"""An opened ActorPool with its cluster, and what all jobs with a model need on a cluster: paths, and alike machines."""
+"""Opens an ActorPool with its cluster connection; absolute paths for the actors, a note on mixed hardware."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,8 @@ def open_pool(
     piece_bytes: int,
     max_actors: int | None = None,
 ) -> Iterator[ActorPool[Payload, Result, Loaded]]:
-    """Connect, start the actors, and end both at the exit. Takes seconds to minutes: every actor loads the model.
+    """Connect and start the actors; stop them and disconnect at exit. Takes seconds to minutes: every actor loads the
+    model.
 
     UsageError if Ray is not installed; ModelError or ChildError, in one line, for everything else.
     """
@@ -42,16 +43,15 @@ def open_pool(
 
 
 def absolute_if_here(name: str) -> str:
-    """Make the path of a file or folder absolute, for an actor may work in another folder. Model ids stay as they
-    are."""
+    """Make an existing path absolute, because an actor may have another working directory. Model ids stay unchanged."""
     path = Path(name).expanduser()
     return str(path.absolute()) if name and path.exists() else name
 
 
 def unlike_note(kinds: Iterable[tuple[str, ...]], results: str) -> list[str]:
-    """A line for the user if the actors are of several kinds, such as (device, dtype, card); empty if they are not."""
+    """A line for the user if the actors differ in `kinds`, such as (device, dtype, card); empty if they do not."""
     found = set(kinds)
     if len(found) < 2:
         return []
     named = ", ".join(sorted(" ".join(word for word in kind if word) for kind in found))
-    return [f"the actors are not alike ({named}): their {results} may differ in the last digits"]
+    return [f"the actors run on different hardware ({named}): their {results} may differ in the last digits"]

@@ -1,20 +1,20 @@
-"""Options of a command, written once: as metadata of the fields of the job's dataclass.
+"""Command-line options, declared once, as metadata of the fields of the job's dataclass.
 
     batch: int = option(1, "Pictures at once; image mode.", low=1, high=4)
 
-`engine/cli/job_options.py` makes `--batch` of it, with the type and the default of the field. A dataclass that is not
-the job's own gets its options from a table, `{"pitch": OptionInfo(...)}`.
+`engine/cli/job_options.py` derives `--batch` from this, with the type and default of the field. A dataclass from
+another package gets its options from a table, `{"pitch": OptionInfo(...)}`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-# The same words in every command.
-RESUME = "Go on where an interrupted run stopped."
-OVERWRITE = "Replace what exists."
+# Help texts that every command shares.
+RESUME = "Continue an interrupted run."
+OVERWRITE = "Replace existing output."
 JSON = "Print one JSON object."
-DEVICE = "Where to work."
+DEVICE = "Device to run on."
 DTYPE = "Precision."
 CLUSTER = "Run on the machines of a Ray cluster."
 DEVICES = "auto|cpu|cuda|mps"
@@ -26,18 +26,18 @@ CLUSTERS = "auto|ADDRESS"
 class OptionInfo:
     help: str
     flags: str = ""
-    """As `--compile` or `--fp16/--no-fp16`; "" to make it from the field's name."""
+    """Such as `--compile` or `--fp16/--no-fp16`; "" to derive it from the field's name."""
     metavar: str | None = None
     low: float | None = None
-    """Checked and shown by the command line; None if the job's `check` does it alone."""
+    """Checked and shown by the command line; None if only the job's `check` tests the range."""
     high: float | None = None
     parse: Callable[[str], Any] | None = None
-    """From the text of the command line to the value; of each text if the field is a tuple."""
+    """Converts the text from the command line to the value; applied to each item if the field is a tuple."""
     is_configured: bool = False
-    """True if the value comes from a configuration file, or the field's default, unless it is given."""
+    """True if the value comes from a configuration file, or else the field's default, when the option is absent."""
     shows_default: bool = True
 
 
 def option(default: Any, help: str, **info: Any) -> Any:
-    """A field with this default that is an option; `info` as OptionInfo has it."""
+    """A dataclass field that is also a command-line option; `info`: further fields of OptionInfo."""
     return field(default=default, metadata={"option": OptionInfo(help=help, **info)})

@@ -1,4 +1,4 @@
-"""A device without enough memory, told in one line."""
+"""A one-line error when a device runs out of memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

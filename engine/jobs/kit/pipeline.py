@@ -1,15 +1,15 @@
-"""Three threads around one stage of work: one reads ahead, the caller's works, one writes.
+"""Three threads: one reads ahead, the caller's thread does the work, one writes.
 
-    reader thread    read()          yields pieces       at most `ahead` of them wait
-    caller's thread  work(pieces)    yields results, in the order in which they are to be written
-    writer thread    write(results)  takes each result   at most `unwritten` of them wait
+    reader thread    read()          yields pieces       at most `ahead` queued
+    caller's thread  work(pieces)    yields results, in the order to be written
+    writer thread    write(results)  takes each result   at most `unwritten` queued
 
-Reading and writing hide behind the work, and the two bounded queues give backpressure: a slow writer holds the work up,
-slow work holds the reader up. `work` gets an iterator and returns one, so it may keep several pieces in flight: in
-other processes, or on other machines.
+Reading and writing overlap with the work, and the two bounded queues give backpressure: a slow writer blocks the work,
+slow work blocks the reader. `work` gets an iterator and returns one, so it may keep several pieces in flight in other
+processes or on other machines.
 
 An error on any thread ends the other two and is raised by `run`. A stop (`is_stopped`) ends the work between two
-results; what was made by then is written.
+results; results made until then are still written.
 """
 
 import time
@@ -26,16 +26,16 @@ MIN_WAITING, MAX_WAITING = 2, 8
 
 
 class Pipeline(Generic[Piece, Result]):
-    """One run. `pieces` and `results` tell any thread how much waits and how long each side has waited."""
+    """One run. `pieces` and `results` report queue lengths and the wait time of each side, on any thread."""
 
     def __init__(self, name: str, *, ahead: int, unwritten: int, is_stopped: Callable[[], bool]) -> None:
-        """`name`: of the job, for the threads. `is_stopped` is asked on the caller's thread."""
+        """`name`: of the job, used as thread names. `is_stopped` is called on the caller's thread."""
         self.pieces: BoundedQueue[Piece] = BoundedQueue(ahead)
         self.results: BoundedQueue[Result] = BoundedQueue(unwritten)
         self.is_interrupted = False
-        """True if the work ended before all pieces were taken. Known when the writer sees the end of the results."""
+        """True if the work ended before all pieces were taken. Valid once the writer sees the end of the results."""
         self.read_s = 0.0
-        """Seconds spent in reading pieces."""
+        """Seconds spent reading pieces."""
         self.last_wait_s = 0.0
         """Seconds the caller waited at the end for the writer."""
         self._name = name
@@ -51,11 +51,10 @@ class Pipeline(Generic[Piece, Result]):
         on_worked: Callable[[], object] = lambda: None,
         stop_reading: Callable[[], object] = lambda: None,
     ) -> None:
-        """Run to the end; raises what a thread raised.
+        """Run to the end; re-raises an error of any of the threads.
 
-        `on_result` is called on this thread after each result was queued for the writer, `on_worked` when there are no
-        more. `stop_reading` has to wake a reader that waits for its source; it is called after the work, also after an
-        error.
+        `on_result` is called on this thread after each result is queued for the writer, `on_worked` after the last one.
+        `stop_reading` must unblock a reader that waits for its source; it is called after the work, and after an error.
         """
         reader = Worker(f"{self._name} reader", lambda: self._read(read()), self.pieces)
         writer = Worker(f"{self._name} writer", lambda: write(self.results.items()), self.results, self.pieces)
@@ -99,5 +98,5 @@ class Pipeline(Generic[Piece, Result]):
 
 
 def waiting_for(piece_bytes: int, budget_bytes: int) -> int:
-    """How many pieces may wait on one side: enough to hide a slow one, within the memory budget if it allows two."""
+    """Length of a queue: long enough to absorb one slow piece, within the memory budget, but at least MIN_WAITING."""
     return min(max(budget_bytes // piece_bytes, MIN_WAITING), MAX_WAITING)

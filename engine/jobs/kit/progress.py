@@ -1,4 +1,4 @@
-"""How far a run is, as every job tells it."""
+"""The progress of a run, the same for every job."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from typing import TypeVar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """Reported on the thread that called the job. The unit (pictures, seconds of sound) is the job's."""
+    """Reported on the thread that called the job. Each job has its own unit, such as pictures or seconds of sound."""
 
     done: float
-    """Includes what an earlier run finished."""
+    """Includes work that an earlier, interrupted run finished."""
     expected: float | None
     """The total, or None if the source does not know it."""
     rate: float
-    """How much is done in a second."""
+    """Units done per second."""
     is_finishing: bool = False
-    """True once no more is read: all is done, or the run was asked to end, and what is there is written."""
+    """True once nothing more is read, because all is done or the run was stopped, and only writing remains."""
 
     @property
     def seconds_left(self) -> float | None:
-        """If it goes on at this rate; None if the source does not tell its length."""
+        """Estimate from the current rate; None if the length of the source is unknown."""
         return None if self.expected is None or not self.rate else max(self.expected - self.done, 0) / self.rate
 
 

@@ -1,7 +1,7 @@
 """The remote half of an ActorPool: runs on a machine of the cluster and holds one loaded model.
 
-Ray calls the methods on threads of its own, two at a time. The model belongs to one thread, which serves both calls:
-while it works on the second piece, the first one's result travels home, so the model never waits for the network.
+Ray calls the methods on its own threads, two at a time. The model belongs to one thread, which serves both calls:
+while it works on the second piece, the result of the first is sent back, so the model never waits for the network.
 """
 
 import os
@@ -18,7 +18,7 @@ from typing import Generic, Protocol, TypeVar
 from engine.errors import DeviceFullError, MultiverseError, in_one_line
 from engine.jobs.kit.fingerprint import package_version
 
-CALLS_PER_ACTOR = 2  # pieces that an actor has at once
+CALLS_PER_ACTOR = 2  # concurrent pieces per actor
 
 Payload = TypeVar("Payload")
 Result = TypeVar("Result")
@@ -35,10 +35,10 @@ class PieceWorker(Protocol[PayloadIn, ResultOut, LoadedOut]):
         """The facts about the loaded model that the driver needs, such as its device."""
 
     def process(self, payloads: Iterator[PayloadIn]) -> Iterator[ResultOut]:
-        """Yield one result per payload, in order. Called anew after `payloads` has run out, and after an error.
+        """Yield one result per payload, in order. Called again after `payloads` has run out, and after an error.
 
         It may pull the next payload before it yields a result, to keep a device busy. A payload may be read-only
-        memory of the object store, which stays allocated while it is referenced: copy what is kept.
+        memory of the object store, which stays allocated while it is referenced: copy anything you keep.
         """
 
 
@@ -46,7 +46,7 @@ class Recipe(Protocol[PayloadIn, ResultOut, LoadedOut]):
     """How to load a job's model. Pickled and sent to each actor, so it holds settings only."""
 
     def open(self) -> PieceWorker[PayloadIn, ResultOut, LoadedOut]:
-        """Load the model and warm it up. Raises one of our errors for what the user can act on."""
+        """Load the model and warm it up. Raises one of our errors if the user can fix the cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class ActorPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActorFault:
-    """An error as a return value. Raised, Ray would wrap it into its own, with the traceback in the message."""
+    """An error as a return value. If it were raised, Ray would wrap it, with the traceback in the message."""
 
     text: str
     """One line."""
@@ -94,7 +94,7 @@ class PoolActor(Generic[Payload, Result, Loaded]):
         return _answer_of(self._thread.submit(self._open, recipe))
 
     def run(self, payload: Payload) -> Result | ActorFault:
-        """Process one piece of work. Two calls may be under way at once."""
+        """Process one piece of work. Two calls may run concurrently."""
         call: _Call[Payload, Result] = _Call(payload=payload)
         self._calls.put(call)
         self._thread.submit(self._process_queue)
@@ -105,9 +105,9 @@ class PoolActor(Generic[Payload, Result, Loaded]):
         return self._worker.describe()
 
     def _process_queue(self) -> None:
-        """On the model's thread: process every queued call, and those that are queued meanwhile."""
+        """Process all queued calls, including those queued meanwhile. Model thread."""
         try:
-            if not self._calls.empty():  # an earlier run of this may have served the call
+            if not self._calls.empty():  # an earlier run of this method may have processed the call
                 for result in self._worker.process(self._payloads()):
                     self._in_work.popleft().answer.set_result(result)
         finally:

@@ -1,7 +1,7 @@
-"""Connects to a Ray cluster: an existing one, or one of this machine alone, which ends with the run.
+"""Connects to an existing Ray cluster, or starts one on this machine alone, which ends with the run.
 
 Ray's own `auto` joins any Ray process it finds on the machine. That may be the private cluster of another run, and our
-run would die with it. So our `auto` is only what the user has named: RAY_ADDRESS, or the last `ray start`.
+run would die with it. So our `auto` uses only a cluster the user has named: RAY_ADDRESS, or the last `ray start`.
 """
 
 import contextlib
@@ -27,22 +27,22 @@ from engine.jobs.kit.ray_surroundings import preserve_process_state
 
 INSTALL = '--cluster needs ray; get it with: pip install "multiverse-engine[cluster]"'
 ANSWER_S = ENDING_S = 5.0
-ADDRESS_FILE = "ray_current_cluster"  # in Ray's folder: where `ray start` stores the address
+ADDRESS_FILE = "ray_current_cluster"  # in Ray's folder; `ray start` stores the address there
 MIN_STORE_BYTES, MAX_STORE_BYTES = 80 * 2**20, 2 * 2**30  # Ray refuses less than 75 MiB
 MAX_STORE_SHARE = 0.3  # of the main memory, Ray's own default
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # or it reports dead workers on stdout, among our JSON
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # without this Ray prints dead workers on stdout, into our JSON
 }
 ALONE = QUIET | {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # without clusters Ray binds 127.0.0.1, on Linux too
-    "RAY_prestart_worker_first_driver": "0",  # or it starts one process per core, however few actors
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # with multi-node clusters off, Ray binds 127.0.0.1, on Linux too
+    "RAY_prestart_worker_first_driver": "0",  # without this it starts one process per core, even for one actor
 }
 MAX_REASON = 240
 COLOURS = re.compile("\x1b\\[[0-9;]*m")
 WANTS_TOKEN = (
-    "it asks for a token: what `ray get-auth-token` says on its first machine, in ~/.ray/auth_token here; "
-    "then set RAY_AUTH_MODE=token"
+    "it requires a token: run `ray get-auth-token` on its head node, store the output in ~/.ray/auth_token here, "
+    "and set RAY_AUTH_MODE=token"
 )
 
 
@@ -50,16 +50,16 @@ WANTS_TOKEN = (
 class Connection:
     ray: Any
     words: str
-    """Names the cluster in a line that the user reads."""
+    """Name of the cluster in messages."""
     is_joined: bool
-    """True if we connected; False if another part of this process had before."""
+    """True if we connected; False if another part of this process was connected already."""
     session: Path | None = None
     """Folder of our own cluster's logs and sockets."""
     processes: tuple[psutil.Process, ...] = ()
-    """Our child processes that make up our own cluster."""
+    """The processes of our own cluster, started by us."""
 
     def close(self) -> None:
-        """Leave the cluster; our own is ended and its files are deleted. Idempotent."""
+        """Disconnect; if it is our own cluster, stop it and delete its files. Idempotent."""
         if not self.is_joined:
             return
         self.is_joined = False
@@ -69,7 +69,7 @@ class Connection:
 
 
 def require_ray() -> None:
-    """Raise UsageError if Ray is not installed. Imports nothing."""
+    """Raise UsageError if Ray is not installed. Does not import Ray."""
     if importlib.util.find_spec("ray") is None:
         raise UsageError(INSTALL)
 
@@ -77,7 +77,7 @@ def require_ray() -> None:
 def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> Connection:
     """Connect to `cluster`, auto or HOST:PORT. UsageError or ChildError, in one line, if there is none.
 
-    For our own cluster: `cpus`, None for all; `actor_bytes`, what each actor needs in the object store at once.
+    For our own cluster: `cpus`, None for all; `actor_bytes`, the space each actor needs in the object store.
     """
     require_ray()
     if cluster != "auto":
@@ -89,7 +89,7 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
 
 
 def running_address(environment: Mapping[str, str]) -> tuple[str, str]:
-    """The address of the cluster that the user has named, and where it was named; both "" if there is none."""
+    """The address of the cluster that the user has named, and the setting it comes from; both "" if there is none."""
     named = environment.get("RAY_ADDRESS", "")
     if named == "local":
         return "", ""
@@ -122,14 +122,14 @@ def _join(address: str, named: str, *, is_found: bool) -> Connection:
         raise ChildError(
             f"{named}: nothing answers there ({error.strerror or error}); start it with: {start}"
         ) from None
-    except ValueError:  # two dots in a row, a label of more than 63 characters
+    except ValueError:  # such as two dots in a row or a label of more than 63 characters
         raise UsageError(f"{named}: not a host name") from None
     with preserve_process_state(QUIET) as captured_text:
         ray = _import_ray()
         if present := _present(ray):
             return present
         try:
-            # Without an address Ray finds the same cluster and sends its token, which it does not send to a given one.
+            # Without an address Ray finds the same cluster and sends its token; to an explicit address it sends none.
             ray.init(address=None if is_found else address, log_to_driver=False, logging_level=logging.ERROR)
         except (*_init_errors(ray),) as error:
             hint = f"this machine must be part of it: ray start --address={address}"
@@ -162,18 +162,18 @@ def _start_own(cpus: int | None, actor_bytes: int) -> Connection:
             )
         except (*_init_errors(ray),) as error:
             raise ChildError(f"--cluster auto: Ray does not start here: {ray_reason(error)}") from error
-        except KeyboardInterrupt:  # ray.shutdown does not know yet what was started
+        except KeyboardInterrupt:  # ray.shutdown does not know the started processes yet
             shut_down(ray, started(), grace_s=0.0)
             for session in ray_folder(os.environ).glob(f"session_*_{os.getpid()}"):
                 delete_session(session)
             raise
-    words = "a Ray cluster of this machine alone, for neither RAY_ADDRESS nor `ray start` names another"
+    words = "a Ray cluster of this machine alone, because neither RAY_ADDRESS nor `ray start` names another"
     session = Path(context.address_info["session_dir"])
     return Connection(ray=ray, words=words, is_joined=True, session=session, processes=started())
 
 
 def shut_down(ray: Any, processes: Collection[psutil.Process], *, grace_s: float = ENDING_S) -> None:
-    """Leave the cluster, and end `processes` and all that they have started."""
+    """Disconnect, and end `processes` and all their descendants."""
     family = [*processes]
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -201,16 +201,16 @@ def host_and_port(address: str, named: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     if "//" in address:
         raise UsageError(
-            f"{named}: Ray clients are not served; make this machine part of the cluster "
+            f"{named}: Ray Client addresses are not supported; make this machine part of the cluster "
             "(ray start --address=HOST:6379), then give --cluster auto"
         )
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-        raise UsageError(f"{named}: neither auto nor HOST:PORT, as 10.0.0.1:6379 is")
+        raise UsageError(f"{named}: neither auto nor HOST:PORT (for example 10.0.0.1:6379)")
     return host.strip("[]"), int(port)
 
 
 def ray_reason(error: BaseException) -> str:
-    """Ray's message for the root cause of an error, as one line of at most MAX_REASON characters."""
+    """Ray's message for the root cause of an error, in one line of at most MAX_REASON characters."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = COLOURS.sub("", str(error)).partition("Traceback")[0]
@@ -220,7 +220,7 @@ def ray_reason(error: BaseException) -> str:
 
 @functools.cache
 def _own_token() -> str:
-    """The token that processes of our own cluster authenticate with. Ray would store one in the user's home."""
+    """Authentication token for the processes of our own cluster. Ray itself would store one in the user's home."""
     return secrets.token_hex(32)
 
 
@@ -233,10 +233,10 @@ def _import_ray() -> Any:
 
 
 def _present(ray: Any) -> Connection | None:
-    """The cluster that another part of this process has joined; a process can be on one only."""
+    """The connection that another part of this process has made already; a process can have only one."""
     if not ray.is_initialized():
         return None
-    return Connection(ray=ray, words="the Ray cluster that this program has joined already", is_joined=False)
+    return Connection(ray=ray, words="the Ray cluster that this program is already connected to", is_joined=False)
 
 
 def _init_errors(ray: Any) -> tuple[type[Exception], ...]:

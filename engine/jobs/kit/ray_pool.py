@@ -1,13 +1,13 @@
-"""A pool of Ray actors that hold a loaded model, and `map`, which sends them pieces of work.
+"""A pool of Ray actors that each hold a loaded model, and `map`, which sends them pieces of work.
 
-Actors are started wherever they fit, and get work once their model is loaded and warm. `map` reads its source with
-bounded look-ahead, keeps two pieces on each actor (one in work, one that has arrived when that is done), and yields the
+Actors start on every machine with free resources, and get work once their model is loaded and warm. `map` reads its
+source with bounded look-ahead, keeps two pieces on each actor (one being processed, one prefetched), and yields the
 results in the order of the pieces.
 
-Failures. Ray tells when an actor's process or machine dies; while the source is quiet, a heartbeat keeps the pool
-looking. A dead actor is replaced and its pieces go to others. What keeps failing is quarantined: a piece that three
-actors died of ends the run; after three failed starts in a row no more actors are started; a machine with too little
-memory for the model loses its place in the pool.
+Failures. Ray reports when an actor's process or machine dies; while the source yields nothing, a heartbeat makes the
+pool check for this. A dead actor is replaced and its pieces go to others. Repeated failures are limited: a piece that
+killed three actors ends the run; after three failed starts in a row no more actors are started; a machine with too
+little memory for the model gets no more actors.
 """
 
 import re
@@ -35,23 +35,23 @@ from engine.jobs.kit.ray_actor import (
 from engine.jobs.kit.ray_cluster import Connection, connect, ray_reason
 from engine.system.bounded_queue import WAKE_S
 
-LOOK_AHEAD = CALLS_PER_ACTOR + 1  # pieces per actor: those it has, and one that is done and waits for its turn
-LOOK_AHEAD_BYTES = 2**30  # of pieces, all together, as long as each actor has one
-MAX_DEATHS = 3  # of actors, by one piece
+LOOK_AHEAD = CALLS_PER_ACTOR + 1  # pieces per actor: two in flight, and one finished out of order
+LOOK_AHEAD_BYTES = 2**30  # of all pieces together, but at least one per actor
+MAX_DEATHS = 3  # actors that one piece may kill
 MAX_FAILED_STARTS = 3
 WAIT_S = 1.0
-LATECOMERS_S = 5.0  # an actor that has not begun by then waits for another job to end
+LATECOMERS_S = 5.0  # if no actor has started by then, another job occupies the cluster
 NO_ACTOR_S = 60.0
 IDLE_S = 0.2
-POLL_INTERVAL_S = 5.0  # between looks for machines that have joined
-RESOURCES = {"num_gpus": "GPU", "num_cpus": "CPU"}  # what an actor asks for, and what a machine has
-DEATHS = (  # words in Ray's message, and ours for them
+POLL_INTERVAL_S = 5.0  # poll interval for new machines
+RESOURCES = {"num_gpus": "GPU", "num_cpus": "CPU"}  # of an actor's request and of a machine
+DEATHS = (  # Ray's wording and ours
     ("its node has died", "its machine is gone"),
     ("running low on memory", "its machine ran out of memory"),
     ("its worker process has died", "its process was killed or crashed"),
     ("is temporarily unavailable", "its machine does not answer"),
 )
-LOST: Final = object()  # in place of the answer of a dead actor
+LOST: Final = object()  # stands for the answer of a dead actor
 LACKS_MODULE = re.compile(r"\bip=(?P<address>[^,)]+).*No module named '(?P<module>[^']+)'", re.DOTALL)
 
 Item = TypeVar("Item")
@@ -60,11 +60,11 @@ PayloadOut = TypeVar("PayloadOut", covariant=True)
 
 
 class WorkPiece(Protocol[PayloadOut]):
-    """A piece of work. The driver keeps it until its result is there."""
+    """A piece of work. The driver keeps it until it has the result."""
 
     @property
     def payload(self) -> PayloadOut:
-        """The part that travels to an actor; read once."""
+        """The part sent to an actor; read once."""
 
     @property
     def name(self) -> str:
@@ -72,7 +72,7 @@ class WorkPiece(Protocol[PayloadOut]):
 
     @property
     def size(self) -> int:
-        """The amount of work, in a unit of the job's choice, for `ActorPool.waiting`."""
+        """The amount of work, in a unit that the job chooses, for `ActorPool.waiting`."""
 
 
 PieceT = TypeVar("PieceT", bound=WorkPiece[Any])
@@ -93,7 +93,7 @@ class ActorShare:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Actor(Generic[Loaded]):
-    """One actor: begun once its place is known, warm once it has loaded."""
+    """One actor: started once its place is known, warm once it has loaded the model."""
 
     handle: Any
     place_ref: Any
@@ -101,7 +101,7 @@ class Actor(Generic[Loaded]):
     place: ActorPlace | None = None
     loaded: Loaded | None = None
     calls: deque["_Call"] = field(default_factory=deque)
-    """The pieces it has, the oldest first."""
+    """The pieces assigned to it, oldest first."""
 
     @property
     def machine(self) -> str:
@@ -112,12 +112,12 @@ class Actor(Generic[Loaded]):
 class _Call:
     piece: WorkPiece[Any]
     payload_ref: Any
-    """In the object store, until there is a result."""
+    """Reference in the object store, until there is a result."""
     answer_ref: Any = None
     actor: Actor[Any] | None = None
-    """The actor that has it."""
+    """The actor it is assigned to."""
     outputs: list[Any] = field(default_factory=list)
-    """The output, once the result is there."""
+    """The output, once it has been received."""
     deaths: int = 0
 
     @property
@@ -144,12 +144,12 @@ class ActorPool(Generic[Payload, Result, Loaded]):
         self.notes: list[str] = []
         """Lines for the user: why actors were lost. The job may add its own."""
         self.waiting = 0
-        """Size of all pieces that were read and have no result yet."""
+        """Total size of the pieces that were read and have no result yet."""
         self.workers = self.max_workers = 0
-        """Actors that work now, and the most that did at once."""
+        """Actors that are working now, and the highest number so far."""
         self._remote = self._ray.remote(PoolActor).options(
             **share.needs,
-            max_restarts=0,  # a new one has to load, so the pool starts it
+            max_restarts=0,  # the number of actors to start
             max_concurrency=CALLS_PER_ACTOR,
             scheduling_strategy="SPREAD",
         )
@@ -158,9 +158,9 @@ class ActorPool(Generic[Payload, Result, Loaded]):
         self._polled_s = self._had_actor_s = clock()
 
     def start(self) -> None:
-        """Start the actors; return when all that begin soon are warm.
+        """Start the actors; return when those that start promptly are warm.
 
-        ModelError or ChildError, in one line, when one cannot load for a reason other than its machine's memory.
+        ModelError or ChildError, in one line, if one cannot load for a reason other than its machine's memory.
         """
         self._add(self._room())
         if not self.actors:
@@ -182,10 +182,10 @@ class ActorPool(Generic[Payload, Result, Loaded]):
     def map(
         self, pieces: Iterator[PieceT], receive: Callable[[Actor[Loaded], PieceT, Result], Output]
     ) -> Generator[Output, None, None]:
-        """Yield one output per piece, in order. May be called again once it has ended or was closed.
+        """Yield one output per piece, in order. May be called again after the iterator has ended or was closed.
 
-        `receive` turns each result into the output as soon as it is there, so not in order. It must copy arrays that
-        it keeps: they lie in the object store, which is full while they are referenced, and is gone with Ray.
+        `receive` turns each result into an output as soon as it arrives, so out of order. It must copy arrays that it
+        keeps: they occupy the object store while they are referenced, and disappear with Ray.
         """
         line: deque[_Call] = deque()
         try:
@@ -221,7 +221,7 @@ class ActorPool(Generic[Payload, Result, Loaded]):
 
     @property
     def places(self) -> tuple[ActorPlace, ...]:
-        """Where the warm actors are."""
+        """The processes of the warm actors."""
         return tuple(actor.place for actor in self.warm if actor.place is not None)
 
     @property
@@ -232,11 +232,11 @@ class ActorPool(Generic[Payload, Result, Loaded]):
         return f"{_counted(len(warm), 'actor')} on {_counted(len(machines), 'machine')}: {self._cluster}"
 
     def wait(self, refs: list[Any], *, timeout_s: float) -> list[Any]:
-        """Return those of `refs` that are done, after at most `timeout_s`. Takes in actors that begin meanwhile."""
+        """Return those of `refs` that are done, after at most `timeout_s`. Also admits actors that become ready."""
         starting = self._starting
         waited = refs + starting
         if not waited:
-            time.sleep(min(timeout_s, IDLE_S))  # there is no actor, and none is starting
+            time.sleep(min(timeout_s, IDLE_S))  # no actor runs or is starting
             return []
         done, _ = self._ray.wait(waited, num_returns=1, timeout=timeout_s)
         if done and len(waited) > 1:
@@ -247,13 +247,13 @@ class ActorPool(Generic[Payload, Result, Loaded]):
         return list(done)
 
     def poll_nodes(self) -> None:
-        """Start actors where there is room: one has died, or a machine has joined. ChildError when none is left."""
+        """Start actors where there is room, after one has died or a machine has joined. ChildError if none is left."""
         now_s = self._clock()
         if any(actor.place is not None for actor in self.actors):
             self._had_actor_s = now_s
         elif now_s - self._had_actor_s > NO_ACTOR_S:
             raise ChildError(
-                f"no actor has begun for {NO_ACTOR_S:.0f} s on {self._cluster}: nothing is free; see: ray status"
+                f"no actor has started for {NO_ACTOR_S:.0f} s on {self._cluster}: nothing is free; see: ray status"
             )
         if now_s - self._polled_s < POLL_INTERVAL_S:
             return
@@ -272,15 +272,15 @@ class ActorPool(Generic[Payload, Result, Loaded]):
     def _advance(
         self, line: deque[_Call], receive: Callable[[Actor[Loaded], PieceT, Result], Output], *, timeout_s: float
     ) -> Iterator[Output]:
-        """Hand out what waits, take in what is done within `timeout_s`, yield what is next in order."""
+        """Send waiting pieces, receive results for up to `timeout_s`, yield those that are next in order."""
         self.poll_nodes()
         for call in line:
             if call.is_waiting:
                 self._send(call)
         sent = {call.answer_ref: call for call in line if call.actor is not None}
         done = [sent[ref] for ref in self.wait(list(sent), timeout_s=timeout_s if line else 0.0) if ref in sent]
-        for call in sorted(done, key=_rank):  # an actor's results first, then what it died of
-            if call.actor is not None:  # None: its actor was lost a moment ago
+        for call in sorted(done, key=_rank):  # an actor's results before the error it died of
+            if call.actor is not None:  # None if its actor was lost just before
                 self._take(call, receive)
         self.workers = len(self.warm)
         self.max_workers = max(self.max_workers, self.workers)
@@ -289,7 +289,7 @@ class ActorPool(Generic[Payload, Result, Loaded]):
             yield from line.popleft().outputs
 
     def _send(self, call: _Call) -> None:
-        """Send it to the warm actor with the fewest pieces, if one has room."""
+        """Send a piece to the warm actor with the fewest pieces, if one has room."""
         free = [actor for actor in self.warm if len(actor.calls) < CALLS_PER_ACTOR]
         if free:
             actor = min(free, key=lambda actor: len(actor.calls))
@@ -301,7 +301,7 @@ class ActorPool(Generic[Payload, Result, Loaded]):
         assert actor is not None
         answer = self._answer(call.answer_ref, actor)
         if answer is LOST:
-            self._take_back(actor, died_of=actor.calls[0])  # the most likely one
+            self._take_back(actor, died_of=actor.calls[0])  # the most likely cause
         elif not isinstance(answer, ActorFault):
             actor.calls.remove(call)
             call.actor = call.answer_ref = call.payload_ref = None
@@ -330,7 +330,7 @@ class ActorPool(Generic[Payload, Result, Loaded]):
 
     @property
     def _starting(self) -> list[Any]:
-        """The next reference to wait for of each actor that is not warm yet."""
+        """For each actor that is not warm yet, the reference to wait for next."""
         return [
             actor.load_ref if actor.place is not None else actor.place_ref
             for actor in self.actors
@@ -338,9 +338,9 @@ class ActorPool(Generic[Payload, Result, Loaded]):
         ]
 
     def _room(self) -> int:
-        """Actors that the whole cluster has room for, ignoring other jobs.
+        """Number of actors that fit on the whole cluster, ignoring other jobs.
 
-        Ray does not tell which machines are too small for the model, only that each that was given up is one.
+        Ray does not say on which machines the model does not fit, so each abandoned one is counted as one actor.
         """
         wanted = {RESOURCES[name]: count for name, count in self._share.needs.items()}
         room = sum(
@@ -378,7 +378,7 @@ class ActorPool(Generic[Payload, Result, Loaded]):
                 self._failed_starts = 0
 
     def _answer(self, ref: Any, actor: Actor[Loaded]) -> Any:
-        """The actor's answer; LOST when it has died, and was removed from the pool."""
+        """The actor's answer; LOST if it has died, in which case it is removed from the pool."""
         try:
             return self._ray.get(ref)
         except self._ray.exceptions.RayError as error:
@@ -386,7 +386,7 @@ class ActorPool(Generic[Payload, Result, Loaded]):
             return LOST
 
     def _lose(self, actor: Actor[Loaded], reason: str) -> None:
-        """Remove an actor that is dead or useless. ChildError when no other can be started."""
+        """Remove a dead or unusable actor. ChildError if no other can be started."""
         self._remove(actor, reason)
         if actor.loaded is None:
             self._failed_starts += 1
@@ -394,15 +394,15 @@ class ActorPool(Generic[Payload, Result, Loaded]):
             raise ChildError(f"no actor works, and none can be started; the last, on {actor.machine}: {reason}")
 
     def _give_up_machine(self, actor: Actor[Loaded], fault: ActorFault) -> None:
-        """Remove an actor whose machine has too little memory, and start none in its place. ModelError if it was the
-        last."""
+        """Remove an actor whose machine has too little memory, without a replacement. ModelError if it was the last."""
         self._too_small += 1
         self._remove(actor, fault.text)
         if not self.actors and (self._room() == 0 or self._too_small >= MAX_FAILED_STARTS):
             raise ModelError(f"on {actor.machine}: {fault.text}") from RuntimeError(fault.trace)
 
     def _refuse(self, actor: Actor[Loaded], error: ChildError | ModelError) -> None:
-        """Remove an actor that cannot load. Raises `error` before the run begins; a run under way keeps its others."""
+        """Remove an actor that cannot load. Raises `error` before the run begins; later the run continues with the
+        others."""
         if not self._is_started:
             raise error
         self._failed_starts = MAX_FAILED_STARTS
@@ -416,13 +416,13 @@ class ActorPool(Generic[Payload, Result, Loaded]):
 
 
 def connect_pool(cluster: str, *, piece_bytes: int) -> Connection:
-    """Connect to a cluster for pieces of this size: in our own, the object store gets room for them."""
-    # Payloads and results, twice: what is released leaves the store a while later.
+    """Connect to a cluster; for our own, size the object store for pieces of `piece_bytes`."""
+    # Payloads and results, times two: the store frees released objects with a delay.
     return connect(cluster, actor_bytes=2 * 2 * LOOK_AHEAD * piece_bytes)
 
 
 def machine_resources(ray: Any) -> list[dict[str, float]]:
-    """CPU, GPU and so on of each machine that is up."""
+    """Resources (CPU, GPU and so on) of each live machine."""
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
@@ -434,7 +434,7 @@ def share_of(
     cluster: str,
     max_actors: int | None = None,
 ) -> ActorShare:
-    """Choose an actor's share of a machine for `--device` and `--threads`: a card, or cores. Pure.
+    """Choose an actor's share of a machine for `--device` and `--threads`: one GPU, or cores. Pure.
 
     UsageError or ModelError if no machine has such a device.
     """
@@ -446,9 +446,9 @@ def share_of(
     if has_cards and device in ("auto", "cuda"):
         return ActorShare(needs={"num_gpus": 1, "num_cpus": 1}, device="cuda", threads=threads, max_actors=max_actors)
     if device == "mps" or (device == "auto" and sys.platform == "darwin"):
-        most = min(max_actors or len(machines), len(machines))  # one GPU each, unknown to Ray
+        most = min(max_actors or len(machines), len(machines))  # one GPU each, which Ray does not count
         return ActorShare(needs={"num_cpus": 1}, device=device, threads=threads, max_actors=most)
-    threads = threads or 1  # Ray's default too: a share is one core
+    threads = threads or 1  # one core, as is Ray's default
     return ActorShare(needs={"num_cpus": threads}, device="cpu", threads=threads, max_actors=max_actors)
 
 
@@ -460,10 +460,10 @@ _END: Final = _End()
 
 
 def with_heartbeat(items: Iterator[Item]) -> Generator[Item | None, None, None]:
-    """Yield each item, and None every 0.1 s in which there is none, so that the caller can look after other things.
+    """Yield each item, and None after every 0.1 s without one, so that the caller can do other work meanwhile.
 
-    Nothing is read ahead: the next item is asked for when the caller wants it. `items` is advanced on another thread,
-    which the interpreter waits for at its end: an iterator that may block must end when its source is aborted.
+    Nothing is read ahead: the next item is requested only when the caller asks for it. `items` is advanced on another
+    thread, which the interpreter joins at exit: an iterator that may block must end when its source is aborted.
     """
     thread = ThreadPoolExecutor(1, thread_name_prefix="feeder")
     try:
@@ -491,7 +491,7 @@ def death_of(error: BaseException) -> str:
 
 
 def _rank(call: _Call) -> int:
-    """Place among the pieces of its actor, which works on them in this order."""
+    """Index in the queue of its actor."""
     return -1 if call.actor is None else call.actor.calls.index(call)
 
 

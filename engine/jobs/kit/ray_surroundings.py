@@ -16,16 +16,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def preserve_process_state(variables: Mapping[str, str]) -> Iterator[Callable[[], str]]:
-    """Wrap Ray's import and start. Sets `variables` in the environment meanwhile, without overriding the user's.
+    """Wrap Ray's import and start. Sets `variables` in the environment for that time, without overriding the user's.
 
-    Captures stderr, of Python and of C++. Yields a function that returns what was captured so far.
+    Captures stderr of Python and C++. Yields a function that returns the text captured so far.
     """
     with ExitStack() as undo:
         undo.callback(_restore_signals, {number: signal.getsignal(number) for number in SIGNALS})
         added = {name: value for name, value in variables.items() if name not in os.environ}
         undo.callback(_remove, added)
         os.environ.update(added)
-        # Ray puts the current folder first on its workers' path: another `engine` there would shadow ours.
+        # Ray puts the working directory first on its workers' path: another `engine` there would shadow ours.
         undo.enter_context(chdir(HOME))
         captured = undo.enter_context(tempfile.TemporaryFile())
         with suppress(OSError):  # a program without a console has no stderr

@@ -1,7 +1,7 @@
 """Stateless tasks on a Ray cluster: one process per task, which ends with it (`max_calls=1`).
 
-Ray retries a task whose process died, and one that raises an error of the given type, on another machine where it can.
-A task should end itself when it takes too long. One that cannot even do that is cancelled by the pool and sent again.
+Ray retries a task whose process died or which raised an error of the given type, if possible on another machine. A task
+should end itself after a timeout. One that hangs beyond that is cancelled by the pool and sent again.
 """
 
 import time
@@ -25,11 +25,11 @@ class EndedTask(Generic[Task]):
     value: Any = None
     """The function's result, if there is no error."""
     error: Exception | None = None
-    """Ray's, after all retries; its `cause` is the error that the function raised, if any."""
+    """Ray's error after all retries; its `cause` is the error that the function raised, if any."""
     cancelled: int = 0
     """Attempts that hung and were cancelled by the pool."""
     has_hung: bool = False
-    """True if the last attempt was one of these."""
+    """True if the last attempt hung and was cancelled."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -41,7 +41,7 @@ class _SentTask(Generic[Task]):
 
 
 class TaskPool(Generic[Task]):
-    """Runs one function for many tasks. Used by one thread."""
+    """Runs one function for many tasks. Single-threaded."""
 
     def __init__(
         self,
@@ -56,10 +56,10 @@ class TaskPool(Generic[Task]):
         retry_on: type[Exception],
         deadline_s: float,
     ) -> None:
-        """`arguments` is called before each attempt that the pool sends; `name` names a task in an error.
+        """`arguments` is called before each attempt that the pool sends; `name` gives a task's name in errors.
 
-        `jobs`: tasks at once, None for as many as fit; each gets at most `max_cores` cores. `deadline_s`: time from
-        sending a task to cancelling it. It includes the time that Ray lets it wait, and Ray's retries.
+        `jobs`: concurrent tasks, None for as many as fit; each gets at most `max_cores` cores. `deadline_s`: time from
+        sending a task to cancelling it, including its wait in Ray's queue and Ray's retries.
         """
         self._ray, self._arguments, self._name = connection.ray, arguments, name
         self._retries, self._deadline_s = retries, deadline_s
@@ -81,13 +81,14 @@ class TaskPool(Generic[Task]):
 
     @property
     def at_work(self) -> int:
-        """Tasks that are sent and have not ended."""
+        """Number of tasks in flight."""
         return len(self._sent)
 
     def run(self, tasks: Iterable[Task], is_stopped: Callable[[], bool]) -> Iterator[EndedTask[Task] | None]:
-        """Yield tasks as they end, in any order, and None every 0.1 s in which none does.
+        """Yield tasks as they end, in any order, and None after every 0.1 s without one.
 
-        Once `is_stopped`, no task is begun; those at work are finished. ChildError for one that cannot be cancelled.
+        Once `is_stopped`, no task is started; those in flight are finished. ChildError for one that cannot be
+        cancelled.
         """
         waiting, is_dry = iter(tasks), False
         while True:
@@ -108,7 +109,7 @@ class TaskPool(Generic[Task]):
                 yield None
 
     def close(self) -> None:
-        """Kill the tasks at work. Idempotent."""
+        """Kill the tasks in flight. Idempotent."""
         for ref in self._sent:
             self._ray.cancel(ref, force=True)
         self._sent.clear()

@@ -7,12 +7,12 @@ from typing import Any
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobReport:
     is_interrupted: bool
-    """True if the run ended before everything was done; --resume goes on."""
+    """True if the run ended before everything was done; --resume continues it."""
     seconds: float
-    """Duration of the run, without loading the model."""
+    """Duration of the run, without the time to load the model."""
     peak_memory_mb: float
     memory_of: str
-    """device; process: main memory of this one; processes: of this one and those it started together."""
+    """`device`; `process`: main memory of this process; `processes`: of this process and its children together."""
     notes: tuple[str, ...]
     """Notes for the user, one line each."""
 

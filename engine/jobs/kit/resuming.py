@@ -1,9 +1,9 @@
-"""The rule for resuming, the same for all jobs: what `--resume` and `--overwrite` do with what is there already.
+"""The rule for resuming, the same for all jobs: how `--resume` and `--overwrite` treat existing files.
 
-neither        an output or an interrupted run that is there is an error, which names the option to give
---resume       go on with the interrupted run if it had the same fingerprint; its unfinished output is replaced
---overwrite    begin again and replace what is there
-both           go on, and replace an output even if the interrupted run did not write it
+neither        an existing output or interrupted run is an error, which names the option to give
+--resume       continue the interrupted run if it had the same fingerprint; its unfinished output is replaced
+--overwrite    start again and replace existing files
+both           continue, and replace an output even if the interrupted run did not write it
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,53 +23,51 @@ def check_start(
     is_ours: Callable[[Path], bool],
     may_differ: Iterable[str] = (),
 ) -> str:
-    """UsageError if what is there may neither be replaced nor gone on with; a note if `resume` finds nothing to go on
-    with, else "".
+    """UsageError if the existing files may be neither replaced nor resumed. Returns a note if `resume` finds nothing to
+    continue, else "".
 
-    `existing`: the outputs that are there. `is_ours`: True for one that the interrupted run wrote. `may_differ`: keys
-    of the fingerprint that do not forbid going on.
+    `existing`: the outputs that exist. `is_ours`: True for one that the interrupted run wrote. `may_differ`: keys of
+    the fingerprint that may change when a run is resumed.
     """
     before = work.kept_fingerprint
     difference = "" if before is None else differences(before, work.fingerprint, but=may_differ)
-    can_go_on = before is not None and not difference
+    can_resume = before is not None and not difference
     first = existing[0] if existing else str(work.output)
     if resume:
         if difference and (work.has_kept or existing):
             raise UsageError(
-                f"{work.output}: cannot go on, the interrupted run was another: {difference}; give what it had, or "
-                "--overwrite instead of --resume to begin again"
+                f"{work.output}: cannot resume, this run differs from the interrupted one: {difference}; give the same "
+                "options, or --overwrite instead of --resume to start again"
             )
-        if can_go_on:
+        if can_resume:
             foreign = [] if overwrite else [name for name in existing if not is_ours(Path(name))]
             if not foreign:
                 return ""
             raise UsageError(
-                f"{foreign[0]}: is not what the interrupted run has written; with --overwrite --resume replaces it"
+                f"{foreign[0]}: was not written by the interrupted run; --resume together with --overwrite replaces it"
             )
         if existing and not overwrite:
             raise UsageError(
-                f"{first}: exists already, finished or another's: no interrupted run lies beside it; "
-                "--overwrite replaces it"
+                f"{first}: exists already, and there is no interrupted run to resume; --overwrite replaces it"
             )
-        return f"{work.output}: there was nothing to go on with, so it was begun"
+        return f"{work.output}: no interrupted run to resume; started from the beginning"
     if overwrite:
         return ""
-    go_on = ", --resume goes on where the interrupted run has stopped" if can_go_on else ""
+    resume_hint = ", --resume continues the interrupted run" if can_resume else ""
     if existing:
-        raise UsageError(f"{first}: exists already; --overwrite replaces it{go_on}")
-    if can_go_on and work.has_kept:
+        raise UsageError(f"{first}: exists already; --overwrite replaces it{resume_hint}")
+    if can_resume and work.has_kept:
         raise UsageError(
-            f"{work.output}: an interrupted run of this job lies beside it; --overwrite begins again{go_on}"
+            f"{work.output}: there is an interrupted run of this job; --overwrite starts again{resume_hint}"
         )
     if work.has_kept:
         raise UsageError(
-            f"{work.output}: an interrupted run of another job lies beside it ({difference}); --overwrite gives up "
-            "what is whole of it"
+            f"{work.output}: there is an interrupted run of another job ({difference}); --overwrite discards it"
         )
     return ""
 
 
 def mark_of(file: Path) -> list[int]:
-    """Size and modification time: recognises a file under another name."""
+    """Size and modification time; recognises a file that was renamed."""
     known = file.stat()
     return [known.st_size, known.st_mtime_ns]

@@ -1,13 +1,13 @@
-"""Finds and follows objects named in words in a video, a picture or a folder of pictures. START HERE.
+"""Finds and tracks objects, described in words, in a video, a picture or a folder of pictures. START HERE.
 
     job.py          the job and its options, checked before anything is loaded
-    run.py          runs a job: `segment_file(job)`, or its three parts
-    loading.py      the model; stage.py: the stage of work, by one model here, or on a cluster (cluster/)
+    run.py          runs a job: `segment_file(job)`, or its three steps
+    loading.py      loads the model; stage.py: runs it, in this process or on a cluster (cluster/)
     pipeline.py     one run: decode, segment, paint and encode on three threads (jobs/kit/pipeline.py)
-    finished.py     results kept on the disk, so that an interrupted run can go on
-    writing.py      the writer thread; results.py: one picture, its masks painted once for all outputs
+    finished.py     stores results on the disk, for --resume
+    writing.py      the writer thread; results.py: one picture, its masks drawn once for all outputs
     outputs.py      output formats; overlay_video.py, mask_pictures.py, coco.py
-    report.py       progress and report; times.py: time of each stage; advice.py: how to make it faster
+    report.py       progress and report; times.py: time per stage; advice.py: how to make it faster
 
 Inputs and their batches: engine/sources/pictures.py, batches.py.
 
@@ -28,7 +28,7 @@ __all__ = ["SegmentJob", "SegmentProgress", "SegmentReport", "segment_file"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: the command line reads the job's options without opening a library for media."""
+    """Import on first use, so that the command line can read the job's options without loading media libraries."""
     if name not in _HOME:
         raise AttributeError(f"module 'engine.jobs.segment' has no attribute {name!r}")
     from importlib import import_module

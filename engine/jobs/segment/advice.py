@@ -1,8 +1,8 @@
-"""Advice for a slow run: the option that would make it faster."""
+"""Advice for a slow run: an option that makes it faster."""
 
 COARSEST_PX = 336
-SLOW_S = 2.0  # per picture: then a minute of video takes an hour
-SHARE_OF_WORK = {1008: "a tenth", 672: "a quarter"}  # at COARSEST_PX, as models/segmentation/shapes.py counts it
+SLOW_S = 2.0  # per picture; a minute of video then takes an hour
+SHARE_OF_WORK = {1008: "a tenth", 672: "a quarter"}  # at COARSEST_PX; computed with models/sam3/shapes.py
 
 
 def coarser_look(resolution: int, device_kind: str, picture_s: float) -> str | None:

@@ -1,6 +1,6 @@
 """COCO: images, categories and annotations in one JSON file, masks as compressed RLE (cocodataset.org, format-results).
 
-Annotations are written as they come, so that hours of video need no memory but a line for each picture.
+Annotations are written as they come, so that hours of video need memory only for one line per picture.
 """
 
 import json
@@ -16,11 +16,11 @@ from engine.sinks.whole_file import WholeFile, one_line
 from engine.sources.pictures import Pictures
 from engine.system.file_names import escaped
 
-WITHOUT_WORDS = "like the box"  # the category where examples are given and no prompt
+WITHOUT_WORDS = "like the box"  # category for example boxes without a prompt
 
 
 class CocoFile:
-    """Categories are prompts, by the prompt's number; `track_id` is written in track mode only."""
+    """Category ids are prompt numbers; `track_id` is written in track mode only."""
 
     def __init__(self, path: Path, pictures: Pictures, prompts: tuple[str, ...], *, is_tracked: bool) -> None:
         self.path = path
@@ -66,7 +66,7 @@ class CocoFile:
     def discard(self) -> None:
         try:
             self._file.close()
-        except OSError:  # flushing may be what failed
+        except OSError:  # flushing may have failed
             pass
         self._whole.discard()
 
@@ -93,18 +93,19 @@ class CocoFile:
 def run_lengths(part: np.ndarray, left: int, top: int, height: int, width: int) -> list[int]:
     """COCO's uncompressed RLE: pixels outside, inside, outside ... down each column and then to the next.
 
-    `part` (rows, columns) of 0 and 1 lies at `left`, `top` of a picture (height, width) that is 0 elsewhere. Only this
-    part is scanned: the whole picture would cost ten times as much.
+    `part` (rows, columns) of 0 and 1 is at `left`, `top` in a picture (height, width) that is 0 elsewhere. Only this
+    part is scanned, because the whole picture would take ten times as long.
     """
     columns = np.zeros((part.shape[1], part.shape[0] + 2), np.int8)
     columns[:, 1:-1] = part.T
-    xs, ys = np.nonzero(np.diff(columns, axis=1))  # in turn where a run begins and just after where it ends
+    xs, ys = np.nonzero(np.diff(columns, axis=1))  # alternating: first pixel of a run, first pixel after it
     edges = (left + xs) * height + top + ys
-    goes_on = np.flatnonzero(np.diff(edges) == 0)  # from the bottom of one column to the top of the next
+    # runs that continue from the bottom of a column at the top of the next
+    goes_on = np.flatnonzero(np.diff(edges) == 0)
     edges = np.delete(edges, np.concatenate((goes_on, goes_on + 1)))
     counts: list[int] = np.diff(edges, prepend=0, append=height * width).tolist()
     return counts if counts[-1] or len(counts) == 1 else counts[:-1]
 
 
 def _line(values: Any) -> str:
-    return escaped(json.dumps(values, ensure_ascii=False))  # a picture's name may be no UTF-8
+    return escaped(json.dumps(values, ensure_ascii=False))  # a picture's name may not be valid UTF-8

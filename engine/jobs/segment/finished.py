@@ -1,15 +1,15 @@
-"""Keeps the model's results on the disk, so that an interrupted run need not compute them again.
+"""Stores the model's results on the disk, so that a resumed run need not compute them again.
 
     .out.mp4.segment/    lock, journal.jsonl, masks.bin, tracker_000123.pt
 
-The masks of each finished batch are appended to masks.bin, then a line of the journal tells where they lie. Outputs are
-not kept: a video's encoder cannot go on in the middle, and to paint and encode again costs little beside the model. A
-run that goes on takes the masks of the finished pictures from here and writes all outputs from the first picture on, so
-they have the bytes of an uninterrupted run.
+The masks of each finished batch are appended to masks.bin, then a journal entry records their offset. Outputs are not
+kept: a video encoder cannot continue in the middle of a file, and painting and encoding cost little compared with the
+model. A resumed run reads the masks of the finished pictures from here and writes all outputs from the first picture
+on, so that they are byte-identical to those of an uninterrupted run.
 
-In track mode the next picture depends on the tracker's memory of all pictures before. To run the tracker over them
-again would cost what the first run did; so its state is saved, exactly, every CHECKPOINT_S, and pictures behind the
-newest state are segmented again.
+In track mode the next picture depends on the tracker's memory of all pictures before. Running the tracker over them
+again would take as long as the first run, so its exact state is saved every CHECKPOINT_S, and pictures after the newest
+checkpoint are segmented again.
 """
 
 import zlib
@@ -32,31 +32,31 @@ from engine.sources.pictures import PICTURE_SUFFIXES, Pictures
 from engine.system.atomic_file import remove_file
 from engine.values import FoundObject, Segmentation
 
-CHECKPOINT_S = 30.0  # of the tracker: a kill costs at most so long, and saving takes a tenth of a second
+CHECKPOINT_S = 30.0  # between tracker states; a kill loses at most this much work, and saving takes 0.1 s
 MASKS = "masks.bin"
-QUICK = 1  # zlib's level: masks are flat
+QUICK = 1  # zlib level; masks are flat and compress well
 
 
 class FinishedBatches:
-    """Written by one thread. SinkError, in one line that says how to go on, if the disk is full."""
+    """Written by one thread. SinkError, in one line that says how to resume, if the disk is full."""
 
     def __init__(self, work: JobFolder, *, is_tracked: bool, is_resumed: bool) -> None:
-        """`is_resumed`: what is kept in `work` is this job's. SourceError from `restored`, no other."""
+        """`is_resumed`: True if the results in `work` belong to this job. Only `restored` raises SourceError."""
         self.work = work
         self.count = 0
-        """Batches that need not be segmented again."""
+        """Number of batches that need not be segmented again."""
         self.tracker: bytes | None = None
-        """State of the tracker after these."""
+        """State of the tracker after these batches."""
         self.notes: list[str] = []
         self._masks = work.path / MASKS
         self._end = 0
         self._checkpoint: str | None = None
         self._published: dict[str, list[int]] = {}
         if is_resumed:
-            self._go_on(is_tracked=is_tracked)
+            self._resume(is_tracked=is_tracked)
 
     def restored(self, batches: Iterator[Batch]) -> Iterator[Segmented]:
-        """The first `count` batches with what was found in them, read one at a time."""
+        """The first `count` batches with their stored results, read one at a time."""
         entries = (entry for entry in self.work.kept() if "pictures" in entry)
         for _ in range(self.count):
             batch = next(batches, None)
@@ -65,11 +65,11 @@ class FinishedBatches:
             entry = next(entries)
             if [picture.number for picture in batch.pictures] != entry["pictures"]:
                 raise SourceError(
-                    f"{self.work.output}: cannot go on, the source gives other pictures than before; --overwrite "
-                    "instead of --resume begins again"
+                    f"{self.work.output}: cannot resume, the pictures of the source have changed; --overwrite "
+                    "instead of --resume starts again"
                 )
             content = self._content(entry["masks"])
-            assert content is not None  # it was checked when the run went on
+            assert content is not None  # checked when the run was resumed
             yield Segmented(
                 batch=batch,
                 found=list(_unpacked(entry["found"], zlib.decompress(content))),
@@ -78,7 +78,7 @@ class FinishedBatches:
             )
 
     def keep(self, segmented: Segmented) -> None:
-        """Keep a batch that was segmented in this run."""
+        """Store a batch that was segmented in this run."""
         self.work.begin()
         content = zlib.compress(b"".join(np.ascontiguousarray(each.masks).data for each in segmented.found), QUICK)
         with self.work.one_line():
@@ -98,7 +98,7 @@ class FinishedBatches:
                 self._keep_tracker(segmented.tracker, segmented.batch.pictures[-1].number)
 
     def keep_published(self, output: Path, unfinished: Path) -> None:
-        """Remember an output just before it gets its name, so that a later run knows it as ours."""
+        """Record an output just before it gets its name, so that a later run recognises it as ours."""
         self._published[str(output)] = mark_of(unfinished)
         with self.work.one_line():
             self.work.keep({"published": self._published})
@@ -111,10 +111,10 @@ class FinishedBatches:
             remove_file(self.work.path / self._checkpoint, missing_ok=True)
         self._checkpoint = name
 
-    def _go_on(self, *, is_tracked: bool) -> None:
-        """Find what is intact. Written anew: the journal without the rest."""
+    def _resume(self, *, is_tracked: bool) -> None:
+        """Find the intact entries, and rewrite the journal without the others."""
         intact: list[dict[str, Any]] = []
-        last = 0  # entries that can be gone on from
+        last = 0  # entries to resume from
         lost = pictures = 0
         for entry in self.work.kept():
             if "published" in entry:
@@ -136,12 +136,12 @@ class FinishedBatches:
         batches = [entry for entry in intact[:last] if "pictures" in entry]
         self.count = len(batches)
         self._end = batches[-1]["masks"][0] + batches[-1]["masks"][1] if batches else 0
-        self.work.go_on(self._kept(self.count))
+        self.work.resume(self._kept(self.count))
         if not self.count:
             self.tracker = self._checkpoint = None
 
     def _kept(self, count: int) -> Iterator[dict[str, Any]]:
-        """The first entries of the old journal, read one at a time."""
+        """The first `count` entries of the old journal, read one at a time."""
         for entry in self.work.kept():
             if "pictures" in entry:
                 if not count:
@@ -153,7 +153,7 @@ class FinishedBatches:
             yield {"published": self._published}
 
     def _content(self, place: list[int]) -> bytes | None:
-        """Compressed masks; None if they are not what was written."""
+        """Compressed masks; None if their checksum does not match."""
         first, size, crc = place
         with suppress(OSError), self._masks.open("rb") as file:
             file.seek(first)

@@ -35,49 +35,58 @@ class SegmentJob:
     source: Path
     """A video, a picture or a folder of pictures."""
     outputs: tuple[str, ...]
-    """Each a form of its own, by its name: see outputs.py. Text, because a Path forgets a / at its end."""
-    prompts: tuple[str, ...] = option((), "What to find, in a few words; repeatable.", flags="--prompt", metavar="TEXT")
-    """Each a concept; objects name theirs by its number, from 1. May be missing if there are boxes."""
-    model: str = option("", "A folder or a Hugging Face id, as facebook/sam3.", metavar="PATH|ID", is_configured=True)
+    """Each in a format chosen by its name: see outputs.py. Strings, because a Path drops a trailing slash."""
+    prompts: tuple[str, ...] = option(
+        (), "Object to find, in a few words; repeatable.", flags="--prompt", metavar="TEXT"
+    )
+    """One concept each; objects refer to it by its number, from 1. May be empty if there are boxes."""
+    model: str = option(
+        "", "A folder or a Hugging Face id, such as facebook/sam3.", metavar="PATH|ID", is_configured=True
+    )
     """A folder, a Hugging Face id, or random:SHAPE."""
     mode: Mode | None = option(
         None,
         "image: each picture by itself; track: objects keep their ids. (default: track for a video)",
         metavar="image|track",
     )
-    """None: track for a video, unless boxes or batches are asked for; else image. In image mode ids are ranks."""
-    threshold: float = option(0.5, "Least score of an object.", low=0.0, high=1.0)
-    max_objects: int = option(MAX_OBJECTS, "Most objects in a picture; the best stay.", low=1, high=MAX_OBJECTS)
-    resolution: int = option(
-        RESOLUTIONS_PX[0], "Side in px of what the model sees; less is faster.", metavar="1008|672|336"
+    """None: track for a video, unless boxes or batches are given; else image. In image mode ids are ranks."""
+    threshold: float = option(0.5, "Minimum score of an object.", low=0.0, high=1.0)
+    max_objects: int = option(
+        MAX_OBJECTS, "Maximum number of objects per picture; the best are kept.", low=1, high=MAX_OBJECTS
     )
-    batch: int = option(1, "Pictures at once; image mode.", low=1, high=MAX_BATCH)
+    resolution: int = option(
+        RESOLUTIONS_PX[0], "Side of the model's input in px; smaller is faster.", metavar="1008|672|336"
+    )
+    batch: int = option(1, "Pictures per batch; image mode.", low=1, high=MAX_BATCH)
     boxes: tuple[Box, ...] = option(
         (),
-        "Around an example, 0 to 1; image mode; repeatable; needs torchvision.",
+        "Box around an example, 0 to 1; image mode; repeatable; needs torchvision.",
         flags="--box",
         metavar="CX,CY,W,H",
         parse=box_of,
     )
-    """Around examples of what to find: centre x and y, width, height, 0..1; image mode only."""
-    opacity: float = option(0.5, "Of the colours over the picture.", low=0.0, high=1.0)
-    edge: Literal["soft", "hard"] = option("soft", "Of the colours over the picture.", metavar="soft|hard")
-    """Edge of the colours; masks themselves are cut at one half."""
+    """Boxes around examples of the object: centre x and y, width, height, 0..1; image mode only."""
+    opacity: float = option(0.5, "Opacity of the overlay.", low=0.0, high=1.0)
+    edge: Literal["soft", "hard"] = option("soft", "Edge of the overlay.", metavar="soft|hard")
+    """Only for the overlay; the masks themselves are cut at one half."""
     cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
     dtype: str = option("auto", DTYPE, metavar=DTYPES, is_configured=True)
-    threads: int | None = option(None, "Of the CPU's work. (default: torch chooses)", low=1)
-    """CPU threads of the model; None: as torch chooses, on a cluster one."""
-    is_compiled: bool = option(False, "Minutes at the start, faster after it.", flags="--compile")
-    is_offloaded: bool = option(False, "Weights in main memory, for small cards.", flags="--offload")
+    threads: int | None = option(None, "CPU threads. (default: chosen by torch)", low=1)
+    """CPU threads of the model; None: chosen by torch, or one per actor on a cluster."""
+    is_compiled: bool = option(False, "Compile the model: minutes at the start, faster afterwards.", flags="--compile")
+    is_offloaded: bool = option(False, "Keep weights in main memory, for small GPUs.", flags="--offload")
     every: int = option(1, "Only each N-th picture.", metavar="N", low=1)
     limit: int | None = option(None, "At most N pictures.", metavar="N", low=1)
     frames: str = option(
-        "", "Write the video's pictures too, by the names COCO gives them.", metavar="FOLDER", shows_default=False
+        "",
+        "Also write the video's pictures, under their names in the COCO file.",
+        metavar="FOLDER",
+        shows_default=False,
     )
     """A folder for the pictures of a video; "" for none."""
     resume: bool = option(False, RESUME, flags="--resume")
-    """Go on where an interrupted run of the same job stopped."""
+    """Continue an interrupted run of the same job."""
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
 
     def check(self) -> None:
@@ -96,7 +105,7 @@ class SegmentJob:
         check_number("--limit", 1 if self.limit is None else self.limit, 1)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
         if self.resolution not in RESOLUTIONS_PX:
-            raise UsageError(f"--resolution: {self.resolution} is none of {', '.join(map(str, RESOLUTIONS_PX))}")
+            raise UsageError(f"--resolution: {self.resolution} is not one of {', '.join(map(str, RESOLUTIONS_PX))}")
         for box in self.boxes:
             if not all(0.0 <= number <= 1.0 for number in box):
                 raise UsageError(f"--box: {','.join(map(str, box))}: all four numbers are 0 to 1 of the picture")
@@ -106,6 +115,6 @@ class SegmentJob:
     def check_mode(self, mode: Mode) -> None:
         """Raise UsageError for options that this mode does not take."""
         if mode == "track" and self.batch > 1:
-            raise UsageError("--batch: pictures are followed one by one; give --mode image with it")
+            raise UsageError("--batch: tracking takes one picture at a time; give --mode image with it")
         if mode == "track" and self.boxes:
-            raise UsageError("--box: boxes belong to single pictures; give --mode image with it")
+            raise UsageError("--box: tracking takes no boxes; give --mode image with it")

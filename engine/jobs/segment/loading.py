@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def load_segmenter(job: SegmentJob) -> "Segmenter":
-    """The model on its device; ModelError in one line, for boxes without torchvision before it is loaded."""
+    """Load the model on its device. ModelError in one line; for boxes without torchvision before loading."""
     if job.boxes:
         from engine.models.sam3.boxes import require_roi_align
 

@@ -13,7 +13,7 @@ from engine.sinks.whole_file import WholeFile, one_line
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
 from engine.system.work_folder import WorkFolder
 
-PNG_EFFORT = 1  # masks are flat: more effort saves little and takes five times as long
+PNG_EFFORT = 1  # PNG compression level; a higher one saves little on flat masks and takes five times as long
 
 
 class OverlayPicture:
@@ -35,14 +35,14 @@ class OverlayPicture:
 
 
 class PngFolder:
-    """A PNG for each picture, which has its name only once it is whole. Subclasses say what it shows."""
+    """Writes one PNG per picture, each moved to its name when complete. Subclasses provide the pixels."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes: list[str] = []
         self._written: list[Path] = []
         self._is_new = not path.exists()
-        # In it, not beside it: a picture is moved from there to its name, and the folder may be a disk of its own.
+        # Inside the folder, not beside it: a rename must stay on one disk, and the folder may be a mount point.
         self._place = WorkFolder(path, at=path / WORK)
         self._place.empty()
         self._unfinished = self._place.path / "picture.png"
@@ -70,24 +70,24 @@ class PngFolder:
     def discard(self) -> None:
         for path in self._written:
             if path.name not in self._before:
-                with suppress(OSError):  # another program has it open; the reason for giving up is reported
+                with suppress(OSError):  # another program has it open; the original error is reported
                     remove_file(path, missing_ok=True)
         self._place.remove()
         if self._is_new:
-            with suppress(OSError):  # another program has put something there
+            with suppress(OSError):  # another program has put a file there
                 self.path.rmdir()
 
 
 class MaskFolder(PngFolder):
-    """8-bit grey, which every program reads unchanged: 0 for no object, else 1 + (id - 1) % 255. (With a palette OpenCV
-    would read the colours, and the ids would be lost.)"""
+    """8-bit grey, which every program reads unchanged: 0 for no object, else 1 + (id - 1) % 255. (OpenCV would convert
+    a palette to colours and lose the ids.)"""
 
     def pixels(self, result: Result) -> np.ndarray:
         return result.ids()
 
 
 class SourceFrames(PngFolder):
-    """The pictures of a video as they were segmented, by the names that COCO gives them."""
+    """The video's pictures as they were segmented, under their names in the COCO file."""
 
     def pixels(self, result: Result) -> np.ndarray:
         return result.picture.pixels

@@ -2,12 +2,12 @@
 
     .mp4 .m4v .mov .mkv .webm .avi    the source with coloured masks, its sound copied
     .png .jpg .webp .tif .bmp         the same of one picture
-    .json                             COCO: every mask as RLE, with box, area, score and, of followed objects, track_id
-    name/ or no suffix                a folder of masks: 8-bit grey PNGs, a picture each, values are ids
+    .json                             COCO: every mask as RLE, with box, area, score and, in track mode, track_id
+    name/ or no suffix                a folder of masks: one 8-bit grey PNG per picture, values are ids
 
-With --frames also a folder of the video's own pictures, by the names that COCO gives them.
+--frames adds a folder of the video's own pictures, under their names in the COCO file.
 
-No output has its own name before it is whole: it is written beside it and moved there at the end.
+Every output is written under a temporary name beside its final one, and renamed when complete.
 """
 
 import importlib.util
@@ -26,9 +26,9 @@ from engine.system.work_folder import check_place
 
 COCO = ".json"
 WORK = ".unfinished"
-"""In a folder of masks: the mask that is being written."""
+"""Subfolder of a folder of masks, for the mask that is being written."""
 JOB_WORK = ".segment"
-"""In a folder of masks: what a run keeps to go on from, if all its outputs are folders."""
+"""Working folder inside a folder of masks, if all outputs of the run are folders."""
 FORMS = (
     f"a video ({' '.join(VIDEO_FORMATS)}), a picture ({' '.join(PICTURE_FORMATS)}), COCO (.json) or a folder of masks "
     "(name/)"
@@ -41,11 +41,11 @@ OnWhole = Callable[[Path], object]
 
 
 def nothing(unfinished: Path) -> None:
-    """The default of `on_whole`."""
+    """Do nothing; the default of `on_whole`."""
 
 
 class SegmentOutput(Protocol):
-    """Used by one thread. SinkError, in one line, if it cannot be written."""
+    """Single-threaded. SinkError, in one line, if it cannot be written."""
 
     path: Path
     notes: list[str]
@@ -54,14 +54,14 @@ class SegmentOutput(Protocol):
         """Add the next picture, in order."""
 
     def finish(self, on_whole: OnWhole = nothing) -> None:
-        """Complete it and give it its name. A file calls `on_whole` with its unfinished path just before that."""
+        """Complete the output and move it to its name. A file calls `on_whole` with its temporary path just before."""
 
     def discard(self) -> None:
-        """Leave nothing of it behind."""
+        """Delete the unfinished output."""
 
 
 def form_of(name: str) -> Form:
-    """The format of a name; UsageError for an unknown suffix."""
+    """Format of an output by its name; UsageError for an unknown suffix."""
     suffix = Path(name).suffix.lower()
     if name.endswith(("/", os.sep)) or not suffix or Path(name).is_dir():
         return "masks"
@@ -75,13 +75,13 @@ def form_of(name: str) -> Form:
 
 
 def forms_of(names: tuple[str, ...], frames: str) -> list[tuple[str, Form]]:
-    """The outputs with their formats, then the folder of `frames` if there is one."""
+    """Outputs with their formats, then the folder of `--frames` if given."""
     forms: list[tuple[str, Form]] = [(name, form_of(name)) for name in names]
     return [*forms, (frames, "frames")] if frames else forms
 
 
 def check_outputs(forms: list[tuple[str, Form]], source: Path) -> list[str]:
-    """Check before anything is loaded that all outputs can be written; returns those that exist already."""
+    """Check, before the model is loaded, that all outputs can be written; return those that exist already."""
     check_no_stream(source, *(name for name, _ in forms))
     existing = []
     for number, (name, form) in enumerate(forms):
@@ -89,7 +89,7 @@ def check_outputs(forms: list[tuple[str, Form]], source: Path) -> list[str]:
         if path.exists() and source.exists() and path.samefile(source):
             raise UsageError(f"{name}: is the input; name another output")
         if path.absolute() in (Path(other).absolute() for other, _ in forms[:number]):
-            raise UsageError(f"{name}: is named twice")
+            raise UsageError(f"{name}: is given twice")
         if is_folder and path.exists() and not path.is_dir():
             raise UsageError(f"{name}: is a file; a folder of {form} needs another name")
         is_taken = path.exists()
@@ -104,7 +104,7 @@ def check_outputs(forms: list[tuple[str, Form]], source: Path) -> list[str]:
 
 
 def job_folder_of(forms: list[tuple[str, Form]]) -> Path:
-    """Where a run keeps what it has found: beside its first file, or in its first folder."""
+    """Working folder of a run: beside its first output file, or else in its first output folder."""
     for name, form in forms:
         if form not in ("masks", "frames"):
             return Path(name).with_name(f".{Path(name).name}.segment")
@@ -112,11 +112,13 @@ def job_folder_of(forms: list[tuple[str, Form]]) -> Path:
 
 
 def check_forms(forms: list[tuple[str, Form]], pictures: Pictures) -> None:
-    """Raise UsageError for formats that this source cannot become."""
+    """Raise UsageError for output formats that do not fit this source."""
     for name, form in forms:
         if form == "picture" and pictures.kind != "picture":
-            raise UsageError(f"{name}: {pictures.path} is no single picture; name a video or a folder of masks")
+            raise UsageError(f"{name}: {pictures.path} is not a single picture; name a video or a folder of masks")
         if form == "video" and pictures.kind == "picture":
             raise UsageError(f"{name}: {pictures.path} is one picture; name one ({' '.join(PICTURE_FORMATS)})")
         if form == "frames" and pictures.kind != "video":
-            raise UsageError(f"--frames: only of a video; COCO names the pictures of {pictures.path} as they are there")
+            raise UsageError(
+                f"--frames: only for a video; COCO refers to the pictures of {pictures.path} by their own names"
+            )

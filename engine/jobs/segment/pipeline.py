@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 
-from engine.jobs.kit.job_folder import GO_ON
+from engine.jobs.kit.job_folder import RESUME_HINT
 from engine.jobs.kit.pipeline import Pipeline
 from engine.jobs.segment.advice import coarser_look
 from engine.jobs.segment.finished import FinishedBatches
@@ -49,7 +49,7 @@ class SegmentRun:
         self._times = RunTimes(self._pipeline.pieces, self._pipeline.results)
 
     def run(self, notes: tuple[str, ...]) -> SegmentReport:
-        """Run to the end; raises what a thread raised. `notes` go before those of this run."""
+        """Run to the end; re-raises an error of any thread. `notes` precede those of this run in the report."""
         try:
             self._pipeline.run(self._read, self._segment, self._writer.run, on_result=self._count)
         finally:
@@ -72,7 +72,7 @@ class SegmentRun:
         yield from self._stage.segment(batches, self._stop.is_set)
 
     def _count(self, segmented: Segmented) -> None:
-        """Count a batch that was handed to the writer."""
+        """Count a batch that was queued for the writer."""
         self._frames += len(segmented.found)
         self._not_finite += segmented.not_finite
         for each in segmented.found:
@@ -99,9 +99,8 @@ class SegmentRun:
     def _time(self, segmented: Segmented) -> None:
         self._times.end_batch(len(segmented.found), segmented.stages_ms)
         self._batches += 1
-        if self._stage.is_local and self._batches == (
-            2 if self._job.is_compiled else 1
-        ):  # the first batch includes the compiler's minutes
+        # the first batch includes minutes of compilation
+        if self._stage.is_local and self._batches == (2 if self._job.is_compiled else 1):
             picture_s = sum(segmented.stages_ms.values()) / 1000 / len(segmented.found)
             self._advice = coarser_look(self._job.resolution, self._stage.device.partition(":")[0], picture_s)
         self._device_mb = max(self._device_mb, self._stage.memory_mb() or 0.0)
@@ -119,7 +118,7 @@ class SegmentRun:
         if self._advice:
             own_notes.append(self._advice)
         if writer.failed:
-            own_notes.append(f"{self._finished.work.output}: {GO_ON}")
+            own_notes.append(f"{self._finished.work.output}: {RESUME_HINT}")
         height, width = self._pictures.first.pixels.shape[:2]
         times = self._times
         return SegmentReport(

@@ -1,4 +1,4 @@
-"""Progress and report of a segmentation: time of each stage, and what became of every picture."""
+"""Progress and report of a segmentation: time per stage, and counts that cover every picture."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +10,14 @@ from engine.jobs.segment.job import Mode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentProgress(JobProgress):
-    """In pictures, reported after each batch. `rate`: since the first batch, which builds what the others reuse."""
+    """In pictures, reported after each batch. `rate`: without the first batch, which includes the warm-up."""
 
     read_ahead: tuple[int, int]
-    """Batches decoded and waiting for the model, and how many may."""
+    """Batches decoded and waiting for the model, and their maximum."""
     unwritten: tuple[int, int]
-    """Batches segmented and waiting to be written, and how many may."""
+    """Batches segmented and waiting to be written, and their maximum."""
     advice: str | None
-    """Advice that would make it faster, one line, once a batch has shown it; also in the report's notes."""
+    """One line of advice on speed, after a slow batch; also in the report's notes."""
     failed: tuple[str, ...] = ()
     """Outputs that were given up, one line each; also in the report."""
 
@@ -33,11 +33,11 @@ class StageShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentReport(JobReport):
-    """read = written + unwritten + passed_over; unreadable ones never became a picture."""
+    """read = written + unwritten + passed_over; unreadable pictures are not counted as read."""
 
     source: str
     outputs: tuple[str, ...]
-    """Those that are whole, or that end early because the run was interrupted."""
+    """Outputs that are complete, or shorter because the run was interrupted."""
     failed: tuple[str, ...]
     """Outputs that were given up and why, one line each."""
     model: str
@@ -51,29 +51,29 @@ class SegmentReport(JobReport):
     read: int
     written: int
     resumed: int
-    """Pictures among those written whose objects an earlier run had found already."""
+    """Written pictures whose results come from an interrupted run."""
     unwritten: int
     """Decoded, but not segmented before the run was interrupted."""
     passed_over: int
     damaged: int
-    """Pictures among those written that are shown as far as they could be decoded."""
+    """Written pictures that could be decoded only in part."""
     unreadable: int
     refitted: int
     objects: int
-    """Total number of objects in all pictures."""
+    """Number of objects, summed over all pictures."""
     identities: int
-    """Number of different ids; in track mode the number of objects followed."""
+    """Number of different ids; in track mode the number of tracked objects."""
     most_objects: int
     """Largest number in one picture."""
     first_batch_s: float
-    """Part of `seconds`: in the first batch kernels are chosen, compiled and captured."""
+    """Part of `seconds`: the first batch, in which kernels are selected, compiled and captured."""
     fps: float
     """Without the first batch, unless there is no other."""
     stages: tuple[StageShare, ...]
-    """In the order of the work; they add up to `ms_a_frame`."""
+    """In processing order; they add up to `ms_a_frame`."""
     ms_a_frame: float
     hidden_ms: dict[str, float]
-    """Per picture, on the threads beside the model: decode; paint and encode."""
+    """Per picture, on the other two threads: decode; paint and encode."""
     read_waits: int
     """How often, after the first batch, the model had to wait for a picture."""
 

@@ -18,18 +18,18 @@ class PaintLook:
 
 
 class Result:
-    """Used by one thread. Everything is drawn on first use."""
+    """Single-threaded. Everything is drawn on first use."""
 
     def __init__(self, picture: InputPicture, found: Segmentation, look: PaintLook) -> None:
         self.picture = picture
         self.found = found
         self._look = look
         self._boxes = mask_boxes(found.masks)
-        self._masks = np.require(found.masks, requirements=["C", "W"])  # Numba compiles one kind of array only
+        self._masks = np.require(found.masks, requirements=["C", "W"])  # one array layout, so that Numba compiles once
         self._overlay: Rgb | None = None
 
     def overlay(self) -> Rgb:
-        """The picture with each object's colour over it, by id."""
+        """The picture overlaid with each object's colour, chosen by its id."""
         from engine.render.numba_masks import paint_masks
 
         if self._overlay is None:
@@ -47,8 +47,8 @@ class Result:
         return self._painted(slice(None), [shown_id(each.id) for each in self.found.objects])
 
     def mask(self, place: int) -> tuple[np.ndarray, int, int]:
-        """The whole mask of the object at this place, also behind others: (height, width) uint8, 1 inside and 0
-        elsewhere, of the part of the picture that it may lie in, with the left and top of that part."""
+        """Full mask of the object at index `place`, including occluded pixels: (height, width) uint8, 1 inside and 0
+        elsewhere, cropped to the object's part of the picture; and the left and top of that part."""
         from engine.render.numba_masks import pixels_touching
 
         height, width = self.picture.pixels.shape[:2]

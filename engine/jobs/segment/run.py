@@ -1,4 +1,4 @@
-"""Runs a job. `segment_file` does all of it; its three parts are for callers that load a model once for many files:
+"""Runs a job. `segment_file` does everything; its three steps are for callers that load a model once for many files:
 
 opened = open_job(job)                UsageError, SourceError, SinkError, ModelError: everything known before loading
 model = load_model(job, opened)       seconds
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError, UsageError
-from engine.jobs.kit.job_folder import GO_ON, JobFolder
+from engine.jobs.kit.job_folder import RESUME_HINT, JobFolder
 from engine.jobs.kit.ray_cluster import require_ray
 from engine.jobs.kit.resuming import check_start, mark_of
 from engine.jobs.segment.cluster.cluster_segments import ClusterSegments
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedSource:
-    """The source, and what an earlier run found in it; nothing is loaded yet."""
+    """The source, and the results of an interrupted run; no model is loaded yet."""
 
     pictures: Pictures
     mode: Mode
     finished: FinishedBatches
     notes: tuple[str, ...]
-    """Notes about an earlier run."""
+    """Notes about an interrupted run."""
 
     def close(self) -> None:
-        """Release both if no run takes them over."""
+        """Close both, unless a run has taken them over."""
         self.finished.work.close()
         self.pictures.close()
 
@@ -48,12 +48,12 @@ class OpenedSource:
 def segment_file(
     job: SegmentJob, *, on_progress: OnProgress = lambda progress: None, stop: threading.Event | None = None
 ) -> SegmentReport:
-    """Segment a whole source. MultiverseError in one line if it fails; then no output is left behind, and what was
-    found stays for `resume`. An output that cannot be written fails alone if there is another: see
+    """Segment a whole source. MultiverseError in one line if it fails; then no output is left behind, and results stay
+    on the disk for `resume`. If one of several outputs cannot be written, the others continue: see
     `SegmentReport.failed`.
 
     `on_progress` is called after each batch, on this thread. `stop`, set by another thread or a signal, ends the run
-    early: what was segmented by then is written, and `resume` goes on.
+    early: pictures segmented by then are written, and `resume` continues.
     """
     opened = open_job(job)
     try:
@@ -65,7 +65,7 @@ def segment_file(
 
 
 def open_job(job: SegmentJob) -> OpenedSource:
-    """Open the source, its first picture decoded. Raises errors of the job, its outputs, source and model."""
+    """Open the source and decode its first picture. Raises errors of the job, its outputs, source and model."""
     job.check()
     if job.cluster is not None:
         require_ray()
@@ -82,7 +82,7 @@ def open_job(job: SegmentJob) -> OpenedSource:
     try:
 
         def is_ours(path: Path) -> bool:
-            """True if the interrupted run wrote it; a folder is its own as long as its journal is there."""
+            """True if the interrupted run wrote this output; a folder counts as its own while the journal exists."""
             marks = [entry["published"].get(str(path)) for entry in work.kept() if "published" in entry]
             return path.is_dir() or mark_of(path) in marks
 
@@ -96,7 +96,7 @@ def open_job(job: SegmentJob) -> OpenedSource:
 
 
 def load_model(job: SegmentJob, opened: OpenedSource) -> "Segmenter | ClusterSegments":
-    """The model on its device, or on the machines of a cluster. `run_job` closes a cluster."""
+    """Load the model on its device, or on the machines of a cluster. `run_job` disconnects from a cluster."""
     if job.cluster is None:
         return load_segmenter(job)
     pictures = opened.pictures
@@ -113,8 +113,8 @@ def run_job(
     on_progress: OnProgress = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> SegmentReport:
-    """One source through a model that may have served others before; as `segment_file`. On the thread that loaded it.
-    A cluster is closed."""
+    """Segment one source with a model that may have served other jobs before; see `segment_file`. Call it on the thread
+    that loaded the model. Disconnects from a cluster."""
     work = opened.finished.work
     try:
         with ExitStack() as closing:
@@ -130,7 +130,7 @@ def run_job(
             report = run.run(opened.notes)
     except BaseException as error:
         if work.has_kept and "--resume" not in str(error):
-            error.add_note(f"{work.output}: {GO_ON}")
+            error.add_note(f"{work.output}: {RESUME_HINT}")
         work.close()
         raise
     if report.is_interrupted or report.failed:
@@ -141,7 +141,7 @@ def run_job(
 
 
 def mode_for(job: SegmentJob, pictures: Pictures, *, can_follow: bool) -> Mode:
-    """The mode asked for; else track for a video, unless there are boxes or batches, which belong to one picture."""
+    """The requested mode; else track for a video, unless boxes or batches are given, which need image mode."""
     if job.mode is not None:
         return job.mode
     return "track" if pictures.kind == "video" and can_follow and job.batch == 1 and not job.boxes else "image"
@@ -150,7 +150,7 @@ def mode_for(job: SegmentJob, pictures: Pictures, *, can_follow: bool) -> Mode:
 def _can_follow(job: SegmentJob) -> bool:
     """True if the model has a tracker; ModelError if files are missing. Milliseconds.
 
-    On a cluster the model may be on other machines only: True then, and they raise the error if it has none.
+    On a cluster the model may be on other machines only: returns True then, and they raise the error.
     """
     from engine.models.sam3.check import NO_TRACKER, check
 

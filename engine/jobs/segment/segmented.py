@@ -1,4 +1,4 @@
-"""One batch on its way from the model to the writer."""
+"""One batch with its results, passed from the model to the writer."""
 
 from dataclasses import dataclass, field
 
@@ -10,12 +10,12 @@ from engine.values import Segmentation
 class Segmented:
     batch: Batch
     found: list[Segmentation]
-    """One for each picture of the batch."""
+    """One per picture of the batch."""
     not_finite: int
     """Pictures that the model answered with NaN."""
     stages_ms: dict[str, float] = field(default_factory=dict)
     """Time of the model's stages, for the whole batch."""
     tracker: bytes | None = None
-    """State of the tracker after this batch, from time to time."""
+    """State of the tracker after this batch; None except at a checkpoint."""
     is_restored: bool = False
-    """True if an earlier run found this."""
+    """True if these are results of an interrupted run."""

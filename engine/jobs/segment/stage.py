@@ -1,4 +1,4 @@
-"""The stage of work: batches in, found objects out; by one model in this process, or on a cluster (cluster/)."""
+"""Runs the model: batches in, found objects out; in this process, or on a cluster (cluster/)."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,33 +19,33 @@ if TYPE_CHECKING:
 
 
 class SegmentStage(Protocol):
-    """Loaded and set up for one source. Used by one thread."""
+    """Loaded and set up for one source. Single-threaded."""
 
     device: str
     dtype: str
     is_local: bool
-    """True if one model in this process does the work."""
+    """True if the model runs in this process."""
 
     @property
     def notes(self) -> Sequence[str]:
         """Notes for the user, one line each; may grow."""
 
     def segment(self, batches: Iterator[Batch], is_stopped: Callable[[], bool]) -> Iterator[Segmented]:
-        """Segment the batches in their order. `is_stopped`: True once `batches` ends early."""
+        """Segment the batches in order. `is_stopped` returns True once `batches` has been ended early."""
 
     def restore_tracker(self, state: bytes) -> None:
-        """Go on from a saved state; before `segment`, in track mode only."""
+        """Continue from a saved state. Call it before `segment`; track mode only."""
 
     def memory_mb(self) -> float | None:
-        """MiB of device memory held; None on a CPU."""
+        """Device memory in use, in MiB; None on a CPU."""
 
     def close(self) -> None:
-        """Release what was opened for this run. Idempotent."""
+        """Release everything that was opened for this run. Idempotent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FoundBatch:
-    """The result of the model for one batch."""
+    """The model's result for one batch."""
 
     found: list[Segmentation]
     not_finite: int
@@ -53,7 +53,7 @@ class FoundBatch:
 
 
 class LocalSegments:
-    """SegmentStage with one model in this process, which may have served other jobs before."""
+    """A SegmentStage with a model in this process, which may have served other jobs before."""
 
     is_local = True
 
@@ -84,7 +84,7 @@ class LocalSegments:
             )
 
     def find(self, pixels: np.ndarray, *, index: int, time_s: float) -> FoundBatch:
-        """Segment one batch. `index` and `time_s`: of its first picture."""
+        """Segment one batch. `index` and `time_s` belong to its first picture."""
         size = f"{len(pixels)} x {self._job.resolution} px"
         with one_line_when_full(size, "a smaller --batch or --resolution, or --offload"):
             found = self._segmenter.segment(pixels, index=index, time_s=time_s)
@@ -92,7 +92,7 @@ class LocalSegments:
         return FoundBatch(found=found, not_finite=self._segmenter.not_finite, stages_ms=stages_ms)
 
     def forget(self) -> None:
-        """Forget the followed objects."""
+        """Drop all tracked objects."""
         self._segmenter.reset()
 
     def tracker_state(self) -> bytes:
@@ -105,4 +105,4 @@ class LocalSegments:
         return self._segmenter.memory_mb
 
     def close(self) -> None:
-        """The model stays, for other jobs."""
+        """Does nothing: the model stays loaded for other jobs."""

@@ -1,4 +1,4 @@
-"""Times of the calling thread: in the model's stages, or waiting for the other two threads."""
+"""Times of the calling thread: in the model's stages, and waiting for the other two threads."""
 
 import time
 from typing import Any
@@ -10,11 +10,11 @@ READ, WRITE, OTHER = "read (wait)", "write (wait)", "other"
 
 
 class RunTimes:
-    """Averages without the first batch, in which kernels are chosen, compiled and captured; with it if there is no
-    other."""
+    """Averages without the first batch, in which kernels are selected, compiled and captured, unless it is the only
+    one."""
 
     def __init__(self, read: BoundedQueue[Any], results: BoundedQueue[Any]) -> None:
-        """Starts the clock. `read`: the queue before the model; `results`: the queue behind it."""
+        """Start the clock. `read`: the model's input queue; `results`: its output queue."""
         self._read, self._results = read, results
         self._whole = _Span(read, results)
         self._steady: _Span | None = None
@@ -30,7 +30,7 @@ class RunTimes:
             self._steady.add(frames, stages_ms)
 
     def end(self, last_wait_s: float) -> None:
-        """Stop the clock. `last_wait_s`: spent at the end waiting for the writer."""
+        """Stop the clock. `last_wait_s`: time spent at the end waiting for the writer."""
         self._end_s = time.perf_counter()
         self._last_wait_s = last_wait_s
 
@@ -57,14 +57,14 @@ class RunTimes:
         return self._read.empty_takes - self._counted.empty_takes
 
     def table(self) -> tuple[StageShare, ...]:
-        """A row for each stage, in the order of the work; they add up to `ms_a_frame`."""
-        told, total_ms = self._counted, (self._now_s() - self._counted.began_s) * 1000
-        read_ms = (self._read.take_wait_s - told.take_wait_s) * 1000
-        write_ms = (self._results.put_wait_s - told.put_wait_s + self._last_wait_s) * 1000
-        rest_ms = max(total_ms - sum(told.stages_ms.values()) - read_ms - write_ms, 0.0)
-        rows = {READ: read_ms, **told.stages_ms, OTHER: rest_ms, WRITE: write_ms}
+        """One row per stage, in processing order; they add up to `ms_a_frame`."""
+        span, total_ms = self._counted, (self._now_s() - self._counted.began_s) * 1000
+        read_ms = (self._read.take_wait_s - span.take_wait_s) * 1000
+        write_ms = (self._results.put_wait_s - span.put_wait_s + self._last_wait_s) * 1000
+        rest_ms = max(total_ms - sum(span.stages_ms.values()) - read_ms - write_ms, 0.0)
+        rows = {READ: read_ms, **span.stages_ms, OTHER: rest_ms, WRITE: write_ms}
         return tuple(
-            StageShare(name=name, ms=ms / max(told.frames, 1), share=ms / max(total_ms, 1e-9))
+            StageShare(name=name, ms=ms / max(span.frames, 1), share=ms / max(total_ms, 1e-9))
             for name, ms in rows.items()
         )
 
@@ -77,7 +77,7 @@ class RunTimes:
 
 
 class _Span:
-    """Counts from a moment on, and the waits up to then."""
+    """Counts since a start time, and the wait times at that start."""
 
     def __init__(self, read: BoundedQueue[Any], results: BoundedQueue[Any]) -> None:
         self.began_s = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Paints and encodes what the model has found, on the writer thread, and completes the outputs."""
+"""Paints and encodes the model's results on the writer thread, and completes the outputs."""
 
 import contextlib
 import time
@@ -19,20 +19,20 @@ from engine.sources.pictures import Pictures
 
 
 class Writer:
-    """Keeps what was found, then feeds all outputs; leaves none behind that is not whole. One that cannot be written is
-    given up and reported in `failed`, and the others go on. SinkError if none is left."""
+    """Stores results, then feeds all outputs; leaves no incomplete output behind. One that cannot be written is given
+    up and reported in `failed`, and the others continue. SinkError if none is left."""
 
     def __init__(self, job: SegmentJob, pictures: Pictures, mode: Mode, finished: FinishedBatches) -> None:
         self.written = 0
         self.work_s = 0.0
-        """Seconds spent in painting and encoding."""
+        """Seconds spent painting and encoding."""
         self.outputs: list[SegmentOutput] = []
-        """Those that are whole."""
+        """Outputs that are complete."""
         self.failed: list[str] = []
         """Outputs that were given up and why, one line each."""
         self.notes: list[str] = []
         self._open: list[SegmentOutput] = []
-        """Those that are written."""
+        """Outputs still being written."""
         self._forms = forms_of(job.outputs, job.frames)
         self._job = job
         self._pictures = pictures
@@ -64,7 +64,7 @@ class Writer:
                 output.discard()
 
     def _finish(self) -> None:
-        """Finish each on its own: what is whole stays if the next one fails."""
+        """Finish the outputs one by one: completed ones stay if the next one fails."""
         with contextlib.ExitStack() as each:
             for output in reversed(self._open):
                 each.callback(self._finish_one, output)

@@ -1,4 +1,4 @@
-"""Pictures at the size in which they are painted, in batches of one length."""
+"""Groups pictures, scaled to the painted size, into batches of equal length."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,9 +14,9 @@ class VideoBatch:
     number: int
     """From 0, including those done before this run."""
     pictures: tuple[InputPicture, ...]
-    """At most as many as `pixels` has rows; their own pixels are parts of it."""
+    """At most as many as `pixels` has rows; their pixels are views of it."""
     pixels: np.ndarray
-    """(batch, height, width, 3) uint8 RGB; rows behind the last picture repeat it."""
+    """(batch, height, width, 3) uint8 RGB; rows after the last picture repeat it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,7 +57,7 @@ def video_batches(
 
 
 def covered(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scale (h, w, 3) uint8 evenly to cover this width and height, and crop to the middle."""
+    """Scale (h, w, 3) uint8 proportionally to cover this width and height, and crop to the centre."""
     height, width = pixels.shape[:2]
     if (width, height) == size:
         return pixels

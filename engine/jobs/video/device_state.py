@@ -1,8 +1,8 @@
-"""State of a job's graphics card from NVML: memory, load, temperature, and why it is throttled.
+"""State of a job's graphics card from NVML: memory, load, temperature, and reasons for throttling.
 
 NVML numbers cards differently from CUDA: it ignores CUDA_VISIBLE_DEVICES, and CUDA puts the fastest card first unless
-CUDA_DEVICE_ORDER is PCI_BUS_ID. So a card is found by its UUID if this process uses it, else from those variables; if
-two different cards remain possible it is not found. Untested on a device.
+CUDA_DEVICE_ORDER is PCI_BUS_ID. So a card is identified by its UUID if this process uses it, else from those variables;
+if two different cards remain possible, nothing is reported. Untested on a device.
 """
 
 import os
@@ -16,32 +16,32 @@ THROTTLE_WORDS = {
     0x002: "clocks set by the user",
     0x004: "power limit",
     0x008: "slowed by the hardware",
-    0x010: "in step with other cards",
+    0x010: "synchronised with other cards",
     0x020: "heat (driver)",
     0x040: "heat (hardware)",
     0x080: "power brake",
-    0x100: "clocks of the display",
+    0x100: "display clocks",
 }
 """nvmlClocksEventReason...: NVML's bits."""
 IDLE = 0x001  # no work is no throttling
 
 
 def throttle_words(bits: int) -> str:
-    """Why a card is throttled, or ""."""
+    """Reasons why a card is throttled, or ""."""
     known = [words for bit, words in THROTTLE_WORDS.items() if bits & bit]
     others = bits & ~(IDLE | sum(THROTTLE_WORDS))
     return ", ".join([*known, f"reason {others:#x}"] if others else known)
 
 
 class DeviceWatch:
-    """One thread at a time. Without a card `state()` is None and `reason` says why."""
+    """Not thread-safe. Without a card `state()` is None and `reason` says why."""
 
     def __init__(self, device: str) -> None:
-        """`device`: as torch names it."""
+        """`device`: torch's name of it."""
         self.reason = ""
         self._card: Any = None
         if not device.startswith("cuda"):
-            self.reason = f"NVML knows nothing of {device}"
+            self.reason = f"NVML does not support {device}"
             return
         try:
             import pynvml
@@ -61,14 +61,14 @@ class DeviceWatch:
             self._end(f"NVML: {error.args[0] if isinstance(error, LookupError) else error}")
 
     def state(self) -> DeviceState | None:
-        """Read the state, in milliseconds. Values that a card does not report are None (a MIG part has no load)."""
+        """Read the state; takes milliseconds. Values that a card does not report are None (MIG instances: load)."""
         if self._card is None:
             return None
         nvml, card = self._nvml, self._card
-        used_bytes = self._told(lambda: nvml.nvmlDeviceGetMemoryInfo(card).used)
-        percent = self._told(lambda: nvml.nvmlDeviceGetUtilizationRates(card).gpu)
-        temperature_c = self._told(lambda: nvml.nvmlDeviceGetTemperature(card, nvml.NVML_TEMPERATURE_GPU))
-        bits = self._told(lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(card))
+        used_bytes = self._value_or_none(lambda: nvml.nvmlDeviceGetMemoryInfo(card).used)
+        percent = self._value_or_none(lambda: nvml.nvmlDeviceGetUtilizationRates(card).gpu)
+        temperature_c = self._value_or_none(lambda: nvml.nvmlDeviceGetTemperature(card, nvml.NVML_TEMPERATURE_GPU))
+        bits = self._value_or_none(lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(card))
         return DeviceState(
             name=self._name,
             memory_mb=None if used_bytes is None else used_bytes / 2**20,
@@ -89,7 +89,7 @@ class DeviceWatch:
         except self._nvml.NVMLError:
             return  # the driver is gone
 
-    def _told(self, ask: Callable[[], Any]) -> Any:
+    def _value_or_none(self, ask: Callable[[], Any]) -> Any:
         try:
             return ask()
         except self._nvml.NVMLError:
@@ -121,12 +121,14 @@ def card_index(device: str, uuids: Sequence[str], names: Sequence[str], environm
         raise LookupError(f"no card {device}: CUDA_VISIBLE_DEVICES is {shown}")
     entry = entries[number]
     if not entry.isdigit():
-        found = [index for index, uuid in enumerate(uuids) if entry and uuid.startswith(entry)]  # may be cut short
+        found = [index for index, uuid in enumerate(uuids) if entry and uuid.startswith(entry)]  # may be abbreviated
         if len(found) != 1:
-            raise LookupError(f"no card {entry}, as CUDA_VISIBLE_DEVICES has it")
+            raise LookupError(f"no card {entry}, which CUDA_VISIBLE_DEVICES names")
         return found[0]
     if int(entry) >= len(uuids):
         raise LookupError(f"no card {entry} of {len(uuids)}")
     if len(set(names)) > 1 and environment.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
-        raise LookupError(f"which of {len(names)} unlike cards {device} is, is told by CUDA_DEVICE_ORDER=PCI_BUS_ID")
+        raise LookupError(
+            f"{len(names)} different cards: set CUDA_DEVICE_ORDER=PCI_BUS_ID to show which one is {device}"
+        )
     return int(entry)

@@ -1,4 +1,4 @@
-"""All stages in this process: on overlapping CUDA streams, elsewhere one after the other."""
+"""All stages in this process: on overlapping CUDA streams, or sequentially on other devices."""
 
 import time
 from collections import deque
@@ -14,7 +14,7 @@ from engine.jobs.video.stages import STAGES, StageFigures
 
 
 class FusedStages:
-    """PaintStages; see there."""
+    """PaintStages in this process; see stages.py."""
 
     def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
         """Loads the model and warms it up: seconds. ModelError in one line."""
@@ -38,7 +38,7 @@ class FusedStages:
             began_s = time.perf_counter()
             painter.warm_up(job.batch)
             self.batch_s = time.perf_counter() - began_s
-            """Seconds that the first batch took: an upper bound for those that follow."""
+            """Seconds of the first batch, an upper bound for later ones."""
         self.real_steps = painter.real_steps
         self.notes = [*painter.model.notes, *painter.notes]
         self._frames = 0
@@ -74,7 +74,7 @@ class FusedStages:
         if painter is None:
             return self._last
         seconds = painter.stage_s
-        turns = "" if self.device.startswith("cuda") else "paint"  # there each has a stream of its own
+        turns = "" if self.device.startswith("cuda") else "paint"  # on CUDA each stage has its own stream
         return tuple(
             StageFigures(name=name, frames=self._frames, seconds=seconds.get(name, 0.0), turns=turns) for name in STAGES
         )
@@ -89,11 +89,11 @@ class FusedStages:
 
         self._last = self.times()
         device, self._painter = self._painter.model.device, None
-        free_memory(device)  # after the model is dropped: the stages that replace this one need the memory
+        free_memory(device)  # free the model's memory: the stages that replace these need it
 
     @contextmanager
     def _one_line(self, of_source: Callable[[], Exception | None] = lambda: None) -> Iterator[None]:
-        """Turn errors of libraries into ModelError; those of the source pass unchanged."""
+        """Turn library errors into ModelError; errors of the source pass unchanged."""
         try:
             yield
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Opens a source by its name: a file, a folder, a camera, an address."""
+"""Opens a source by name: a file, a folder, a camera or an address."""
 
 import re
 from functools import partial
@@ -12,22 +12,22 @@ from engine.sources.pictures import Pictures, VideoPictures, open_pictures
 
 def open_input(source: str) -> Pictures:
     """Open a video, a picture, a folder of pictures, a camera's index or name, or an address. A file on a server is
-    read like one on disk; streams and cameras are live. A file with the name of a camera: `./0`.
+    read like one on disk; streams and cameras are live. For a file named like a camera use `./0`.
 
-    SourceError, in one line, if it is missing or gives no picture; the first one is decoded here. The caller calls
+    SourceError, in one line, if it is missing or has no picture; the first one is decoded here. The caller calls
     `close()`.
     """
     if re.match(ADDRESS, source, re.IGNORECASE):
         return _open_address(source)
     try:
         camera = camera_of(source)
-    except (OSError, ValueError):  # not a possible file name: open_pictures reports it
+    except (OSError, ValueError):  # not a valid file name; open_pictures reports it
         camera = None
     return open_pictures(Path(source)) if camera is None else _open_camera(camera)
 
 
 def expected_pictures(job: VideoJob, pictures: Pictures) -> int | None:
-    """How many pictures will be painted, those of an earlier run included; None if the source does not know."""
+    """Number of pictures to paint, including those of an interrupted run; None if unknown."""
     whole = pictures.expected
     ends = (whole and -(-whole // job.every), job.limit)
     return min((end for end in ends if end), default=None)
@@ -43,7 +43,9 @@ def _open_address(url: str) -> Pictures:
         return VideoPictures(url)
     if is_playlist(container):
         container.close()
-        raise SourceError(f"{shown_address(url)}: a playlist (HLS) of a live stream; give the stream's own address")
+        raise SourceError(
+            f"{shown_address(url)}: a playlist (HLS) of a live stream; give the address of the stream itself"
+        )
     return LivePictures(shown_address(url), partial(open_address, url), opened=container)
 
 

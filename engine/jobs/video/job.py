@@ -11,10 +11,10 @@ from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL
 
 MAX_BATCH = 64
-MAX_PIPE = 32  # Windows waits for 63 handles at once, and each process has one
-SIDE_STEP_PX = 8  # what a latent spans
+MAX_PIPE = 32  # Windows can wait for 63 handles at once, one per process
+SIDE_STEP_PX = 8  # pixels per latent
 MIN_SIDE_PX = 64
-MAX_SCALE = 2.0  # of a ControlNet or an IP-Adapter; 1 is what they were trained for
+MAX_SCALE = 2.0  # of a ControlNet or an IP-Adapter; they were trained with 1
 MAX_LORA_WEIGHT = 4.0
 
 Stages = Literal["auto", "split", "fused"]
@@ -25,22 +25,22 @@ class VideoJob:
     source: str
     """A video, a picture, a folder of pictures, a camera's index or name, or an address."""
     output: str
-    """A video (.mp4 .m4v .mov .mkv .webm .avi), or a folder of frames: no suffix, or a / at its end."""
+    """A video (.mp4 .m4v .mov .mkv .webm .avi), or a folder of frames: no suffix, or a trailing slash."""
     painting: Painting
-    scale: float = option(1.0, "Of the source's size; sides become multiples of 8 px.", metavar="0.05..8")
-    batch: int = option(1, "Pictures painted at once.", metavar="1..64")
-    pipe: int = option(1, "Processes that paint side by side; split only.", metavar="N")
-    skip: int = option(0, "Leave N pictures out after each one that is kept.", metavar="N")
+    scale: float = option(1.0, "Factor of the source's size; sides are rounded to 8 px.", metavar="0.05..8")
+    batch: int = option(1, "Pictures per batch.", metavar="1..64")
+    pipe: int = option(1, "Painting processes in parallel; split only.", metavar="N")
+    skip: int = option(0, "Leave out N pictures after each one.", metavar="N")
     """A picture is kept if its number % (skip + 1) == 0."""
     limit: int | None = option(None, "Paint at most N pictures.", metavar="N")
     stages: Stages = option(
-        "auto", "split: a process a stage; fused: one; auto: the faster here.", metavar="auto|split|fused"
+        "auto", "split: one process per stage; fused: one process; auto: the faster.", metavar="auto|split|fused"
     )
     cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
     dtype: str = option("auto", DTYPE, metavar=DTYPES, is_configured=True)
-    threads: int | None = option(None, "CPU threads of each process. (default: the cores are shared out)", metavar="N")
-    """None: fused has as many as torch chooses, split shares the cores out, on a cluster it is one."""
+    threads: int | None = option(None, "CPU threads per process. (default: cores divided among them)", metavar="N")
+    """None: chosen by torch for fused, cores divided among the processes for split, one on a cluster."""
     resume: bool = option(False, RESUME, flags="--resume")
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
 
@@ -55,17 +55,17 @@ class VideoJob:
         check_number("--limit", 1 if self.limit is None else self.limit, 1)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
         if self.stages == "fused" and self.pipe > 1:
-            raise UsageError("--pipe: fused stages are one process; give --stages split with it")
+            raise UsageError("--pipe: fused stages run in one process; give --stages split with it")
         if self.cluster is not None and (self.pipe > 1 or self.stages != "auto"):
             raise UsageError("--cluster: each machine paints in one process; leave --pipe and --stages out")
 
     @property
     def every(self) -> int:
-        """Every n-th picture is kept."""
+        """Every n-th picture is painted."""
         return self.skip + 1
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height at which a picture of this size is painted, to the nearest multiple of 8 px."""
+        """Painted width and height of a picture of this size, rounded to multiples of 8 px."""
 
         def side(px: int) -> int:
             return max(MIN_SIDE_PX, round(px * self.scale / SIDE_STEP_PX) * SIDE_STEP_PX)
@@ -73,18 +73,18 @@ class VideoJob:
         return side(width), side(height)
 
     def notes(self, width: int, height: int) -> list[str]:
-        """Notes about options that have no effect, or an unexpected one, on pictures of this size."""
+        """Notes about options with no effect, or an unexpected one, on pictures of this size."""
         found = []
         if min(width, height) * self.scale < MIN_SIDE_PX - SIDE_STEP_PX / 2:
             shown = "{}x{}".format(*self.size_for(width, height))
-            found.append(f"painted at {shown}: no side is below {MIN_SIDE_PX} px, so the proportions are not kept")
+            found.append(f"painted at {shown}: sides are at least {MIN_SIDE_PX} px, so the proportions have changed")
         if self.painting.negative and self.painting.cfg <= 1.0:
-            found.append("--negative changed nothing: it needs --cfg above 1")
+            found.append("--negative has no effect: it needs --cfg above 1")
         return found
 
 
 def check_painting(painting: Painting) -> None:
-    """Raise UsageError for values that no model takes."""
+    """Raise UsageError for values that no model supports."""
     if not painting.spec.model:
         raise UsageError(NO_MODEL)
     if painting.sampler not in SAMPLERS:

@@ -5,7 +5,8 @@ from engine.jobs.video.job import VideoJob
 
 
 def check_model(job: VideoJob) -> None:
-    """Raise ModelError for files that a model lacks, in milliseconds; on a cluster they are on other machines."""
+    """Raise ModelError for missing files of a model. Takes milliseconds. Skipped on a cluster: the files are on other
+    machines."""
     from engine.models.sd.check import check
 
     spec = job.painting.spec

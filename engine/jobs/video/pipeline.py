@@ -19,12 +19,12 @@ OnProgress = Callable[[VideoProgress], object]
 Watch = Callable[[Callable[[], VideoProgress]], None]
 """Receives a progress getter that is safe to call from any thread."""
 
-WAITING_BYTES = 128 * 2**20  # of pictures, on each side of the stages
+WAITING_BYTES = 128 * 2**20  # of pictures, before the stages and after them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoOutcome:
-    """Figures of one run: what became of the pictures it read."""
+    """Figures of one run: counts that cover every picture it read."""
 
     is_interrupted: bool
     painted: int
@@ -52,7 +52,7 @@ class VideoRun:
     ) -> None:
         self._job, self._pictures, self._size, self._output, self._stages = job, pictures, size, output, stages
         self._on_progress, self._stop, self._watch = on_progress, stop, watch
-        # A queue would make live pictures late.
+        # A queue would delay live pictures.
         waiting = 1 if pictures.kind == "live" else batches_waiting(size, job.batch)
         self._pipeline: Pipeline[VideoBatch, PaintedBatch] = Pipeline(
             "video", ahead=waiting, unwritten=waiting, is_stopped=stop.is_set
@@ -64,8 +64,8 @@ class VideoRun:
         self._end_s: float | None = None
 
     def run(self) -> VideoOutcome:
-        """Run to the end; raises what a thread raised. Then the output is abandoned: what is whole in it stays."""
-        self._before = {time.name: time for time in self._stages.times()}  # what was tried before the run
+        """Run to the end; re-raises an error of any thread, but keeps the finished parts of the output for `resume`."""
+        self._before = {time.name: time for time in self._stages.times()}  # includes the trial before the run
         self._began_s = time.perf_counter()
         self._watch(self.progress)
         self._pipeline.run(
@@ -74,7 +74,7 @@ class VideoRun:
             self._write,
             on_result=lambda painted: self._on_progress(self.progress()),
             on_worked=self._end_painting,
-            stop_reading=self._pictures.close,  # else a camera without pictures would be waited for
+            stop_reading=self._pictures.close,  # otherwise the run would wait for a camera that sends nothing
         )
         self._end_s = time.perf_counter()
         return VideoOutcome(

@@ -11,31 +11,31 @@ from engine.jobs.video.stages import StageFigures
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceState:
-    """State of the graphics card from NVML; None for what it does not report."""
+    """State of the graphics card from NVML; None for values that it does not report."""
 
     name: str
     memory_mb: float | None = None
-    """Used by all programs together."""
+    """Memory used by all programs together."""
     load: float | None = None
     """0..1."""
     temperature_c: float | None = None
     throttle: str | None = None
-    """Why it is throttled, in a word or two; "" if it is not."""
+    """Reason for throttling, in a word or two; "" if there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoProgress(JobProgress):
-    """In pictures: `done` counts those written or waiting to be."""
+    """In pictures. `done` counts those written or queued for the writer."""
 
     seconds: float
-    """Since the first picture was asked for, models loaded and warm."""
+    """Time since the first picture was requested, without loading and warm-up."""
     stages: tuple[StageFigures, ...]
-    """read, those of PaintStages, save: frames and seconds so far, and the queue before each."""
+    """`read`, the stages of PaintStages, `save`: frames and seconds so far, and the queue before each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoReport(JobReport):
-    """read = resumed + painted + unpainted + skipped + dropped; unreadable ones never became a picture."""
+    """read = resumed + painted + unpainted + skipped + dropped; unreadable pictures are not counted as read."""
 
     source: str
     output: str
@@ -43,42 +43,42 @@ class VideoReport(JobReport):
     stages: str
     """fused, split or cluster."""
     why: str
-    """Why auto chose these; "" if it did not choose."""
+    """Reason for the choice of `auto`; "" if the job named the stages."""
     device: str
     dtype: str
     width: int
     height: int
     read: int
     resumed: int
-    """Finished before this run; if it was stopped early, those of them it has passed."""
+    """Finished by an interrupted run; if this run was stopped early, only those it has passed."""
     painted: int
-    """Painted and written by this run."""
+    """Pictures painted and written by this run."""
     unpainted: int
     """Read, but the run was interrupted before they were written."""
     kept: int
-    """Pictures among those resumed and painted that `resume` would not paint again."""
+    """Resumed and painted pictures that another `resume` would not paint again."""
     skipped: int
-    """By --skip."""
+    """Left out by --skip."""
     dropped: int
     """Pictures of a live source that were replaced by newer ones before they could be painted."""
     damaged: int
-    """Pictures among those painted that could be decoded in part only."""
+    """Painted pictures that could be decoded only in part."""
     unreadable: int
     refitted: int
-    """Pictures of another size than the first."""
+    """Pictures whose size differs from the first one's."""
     rerun: int
-    """Painted at the second attempt: the first gave NaN or black."""
+    """Painted at the second attempt, because the first gave NaN or black."""
     passed_through: int
-    """Written unpainted: both attempts failed."""
+    """Written unpainted, because both attempts failed."""
     load_s: float
-    """Models loaded, processes started, warmed up; not in `seconds`."""
+    """Seconds to load models, start processes and warm up; not part of `seconds`."""
     fps: float
     its: float
-    """Steps asked for x fps, as the original counted."""
+    """Requested steps x fps, as the original program counted."""
     evals: float
-    """UNet evaluations of pictures a second: real steps x fps."""
+    """UNet evaluations of pictures per second: steps that were run x fps."""
     times: tuple[StageFigures, ...]
-    """read, those of PaintStages, save."""
+    """`read`, the stages of PaintStages, `save`."""
 
     @property
     def busy(self) -> dict[str, float]:
@@ -87,12 +87,12 @@ class VideoReport(JobReport):
 
     @property
     def busiest(self) -> tuple[str, float]:
-        """The busiest of the stages that run side by side, and its share of the run, 0..1."""
+        """The busiest of the parallel stages, and its share of the run, 0..1."""
         return busiest_of(self.times, self.busy)
 
     @property
     def done_line(self) -> str:
-        """The original's last line, and `evals`."""
+        """The last line of the original program, extended by `evals`."""
         figures = f"time={self.seconds:.3f} frames={self.painted} fps={self.fps:.3f}"
         return f"done: {figures} its={self.its:.3f} evals={self.evals:.3f}"
 

@@ -1,4 +1,4 @@
-"""Runs a job. `paint_video` does all of it; its three parts are for callers that show what happens in between:
+"""Runs a job. `paint_video` does everything; its three steps are for callers that report progress in between:
 
 opened = open_job(job)                    UsageError, SourceError, SinkError, ModelError: everything known at once
 stages = open_stages(job, opened)         seconds: models, processes, warm-up, and the choice between fused and split
@@ -8,7 +8,7 @@ report = run_job(job, opened, stages)     closes both
 import threading
 from dataclasses import dataclass
 
-from engine.jobs.kit.job_folder import GO_ON
+from engine.jobs.kit.job_folder import RESUME_HINT
 from engine.jobs.video.choosing import ChosenStages, choose_stages
 from engine.jobs.video.inputs import open_input
 from engine.jobs.video.job import VideoJob
@@ -23,15 +23,15 @@ from engine.system.process_memory import peak_process_mb
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedJob:
-    """The opened source and output; nothing is loaded yet."""
+    """The opened source and output; no model is loaded yet."""
 
     pictures: Pictures
     size: tuple[int, int]
-    """Width and height of what is painted."""
+    """Painted width and height."""
     output: VideoOutput
 
     def close(self) -> None:
-        """Release both if no run takes them over."""
+        """Close both, unless a run has taken them over."""
         self.output.abandon()
         self.pictures.close()
 
@@ -39,10 +39,10 @@ class OpenedJob:
 def paint_video(
     job: VideoJob, *, on_progress: OnProgress = lambda progress: None, stop: threading.Event | None = None
 ) -> VideoReport:
-    """Paint a whole video. MultiverseError in one line if it fails; what is whole then stays for `resume`.
+    """Paint a whole video. MultiverseError in one line if it fails; finished parts then stay for `resume`.
 
     `on_progress` is called after each batch, and once when all are painted, on this thread. `stop`, set by another
-    thread or a signal, ends the run early: what was painted by then is written and plays, and `resume` goes on.
+    thread or a signal, ends the run early: pictures painted by then form a playable output, and `resume` continues.
     """
     opened = open_job(job)
     try:
@@ -54,7 +54,7 @@ def paint_video(
 
 
 def open_job(job: VideoJob) -> OpenedJob:
-    """Open source and output, the first picture decoded. Raises errors of the job, its model, source or output."""
+    """Open source and output, and decode the first picture. Raises errors of the job, its model, source or output."""
     job.check()
     if job.cluster is not None:
         from engine.jobs.kit.ray_cluster import require_ray
@@ -73,7 +73,7 @@ def open_job(job: VideoJob) -> OpenedJob:
 
 
 def open_stages(job: VideoJob, opened: OpenedJob) -> ChosenStages:
-    """The stages, loaded and warm: as the job says, or the faster."""
+    """Load and warm up the stages: those the job names, or the faster ones."""
     return choose_stages(job, opened.pictures, opened.size, done=opened.output.done)
 
 
@@ -86,9 +86,9 @@ def run_job(
     watch: Watch = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> VideoReport:
-    """As `paint_video`, on the thread that opened the stages. Closes the stages and the opened job.
+    """Run an opened job, on the thread that opened the stages; see `paint_video`. Closes the stages and the opened job.
 
-    `watch` receives a progress getter that is safe to call from any thread: a batch may take minutes.
+    `watch` receives a progress getter that is safe to call from any thread, because a batch may take minutes.
     """
     try:
         run = VideoRun(
@@ -104,11 +104,11 @@ def run_job(
         outcome = run.run()
         return _report(job, opened, chosen, outcome)
     except BaseException as error:
-        if opened.pictures.kind == "live":  # a recording cannot be repeated: say where it is
+        if opened.pictures.kind == "live":  # a recording cannot be repeated; say where it is
             for note in opened.output.notes:
                 error.add_note(note)
         elif opened.output.kept and "--resume" not in str(error):
-            error.add_note(f"{opened.output.path}: {GO_ON}")
+            error.add_note(f"{opened.output.path}: {RESUME_HINT}")
         raise
     finally:
         chosen.stages.close()
@@ -120,11 +120,11 @@ def _report(job: VideoJob, opened: OpenedJob, chosen: ChosenStages, outcome: Vid
     height, width = opened.pictures.first.pixels.shape[:2]
     notes = [*job.notes(width, height), *stages.notes, *counts.notes, *output.notes]
     if outcome.rerun:
-        notes.append(f"{outcome.rerun} pictures were painted twice: the first attempt gave no picture")
+        notes.append(f"{outcome.rerun} pictures were painted twice, because the first attempt gave no picture")
     if outcome.passed_through:
         advice = "" if stages.dtype == "float32" else "; try --dtype float32"
         notes.append(
-            f"{outcome.passed_through} pictures are the source's own, from {outcome.first_passed} on: "
+            f"{outcome.passed_through} pictures were left unpainted, the first is {outcome.first_passed}: "
             f"the model gave NaN or black for them twice{advice}"
         )
     memory_mb, memory_of = _peak_memory(stages)
@@ -167,7 +167,7 @@ def _report(job: VideoJob, opened: OpenedJob, chosen: ChosenStages, outcome: Vid
 
 
 def _peak_memory(stages: PaintStages) -> tuple[float, str]:
-    """MiB, and whose memory it is."""
+    """Peak memory in MiB, and which memory it is."""
     device_mb = stages.memory_mb()
     if device_mb is not None:
         return device_mb, "device"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-if TYPE_CHECKING:  # a stage process reads no video and draws nothing
+if TYPE_CHECKING:  # stage processes need no video library
     from engine.jobs.video.batches import PaintedBatch, VideoBatch
 
 STAGES: Final = ("encode", "process", "decode")
@@ -15,14 +15,14 @@ class StageFigures:
     """Figures of one stage so far."""
 
     name: str
-    """One of STAGES."""
+    """One of `STAGES`."""
     frames: int
-    """Pictures of the source; rows that fill the last batch do not count."""
+    """Pictures of the source, without the padding of the last batch."""
     seconds: float
-    """Busy time of all its processes together."""
+    """Busy time, summed over all its processes."""
     workers: int = 1
     turns: str = ""
-    """Stages with the same name here take turns on one worker. "" for workers of its own."""
+    """Stages with the same name here take turns on one worker. "" if the stage has its own workers."""
     waiting: int = 0
     """Batches in the queue before it."""
     most: int = 0
@@ -30,26 +30,26 @@ class StageFigures:
 
 
 class PaintStages(Protocol):
-    """Loaded and warm when it is made (ModelError in one line otherwise). Used by one thread, `times` by any."""
+    """Loaded and warm once constructed (otherwise ModelError in one line). Single-threaded, except `times`."""
 
     device: str
     dtype: str
     real_steps: int
-    """UNet evaluations of a picture."""
+    """UNet evaluations per picture."""
     notes: list[str]
     """Notes for the user, one line each; may grow."""
 
     def paint(self, batches: "Iterator[VideoBatch]") -> "Iterator[PaintedBatch]":
-        """Paint the batches in their order; a few are in flight at once. May be called again."""
+        """Paint the batches in order, with a few in flight at once. May be called again."""
 
     def times(self) -> tuple[StageFigures, ...]:
-        """The stages in the order of the work; after `close` the last figures."""
+        """The stages in processing order; after `close` their last figures."""
 
     def memory_mb(self) -> float | None:
-        """MiB of device memory held; None on a CPU."""
+        """Device memory in use, in MiB; None on a CPU."""
 
     def close(self) -> None:
-        """End its processes at once, also after an error. Idempotent."""
+        """End all processes at once, also after an error. Idempotent."""
 
 
 @runtime_checkable
@@ -57,5 +57,5 @@ class StagesInProcesses(Protocol):
     """PaintStages whose models are in other processes of this machine."""
 
     def processes_mb(self) -> float:
-        """Peak of the main memory used by this process and those together, in MiB. Shared memory is counted once on
-        Linux; other systems do not report it. Any thread, also after `close`."""
+        """Peak of the main memory of this process and the stage processes together, in MiB. On Linux shared memory is
+        counted once; other systems do not report it. Any thread, also after `close`."""

@@ -1,4 +1,4 @@
-"""One voice for all tests here: it sings a sine at the pitch it is given, its windows short."""
+"""One voice for all tests here: it outputs a sine at the given pitch, with short windows."""
 
 from collections.abc import Callable
 from pathlib import Path

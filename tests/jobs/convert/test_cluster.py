@@ -74,7 +74,7 @@ def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     assert all(handle.is_killed for handle in ray.handles)
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(
+def test_an_interrupted_run_is_resumed(
     convert: Convert, sources: list[Path], job: ConvertJob, fake_ray: Any, tmp_path: Path
 ) -> None:
     convert(*sources, f"{tmp_path / 'local'}/", batch_size=2)
@@ -87,7 +87,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert content(tmp_path / "far") == content(tmp_path / "local")
 
 
-def test_a_file_that_cannot_be_written_fails_alone(
+def test_a_write_error_affects_only_its_file(
     sources: list[Path], job: ConvertJob, fake_ray: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from engine.errors import SinkError
@@ -120,15 +120,13 @@ def test_machines_that_find_the_pitch_differently_are_refused(
 
     monkeypatch.setattr(VoiceWorker, "describe", described)
     fake_ray()
-    with pytest.raises(
-        ModelError, match=r"^on host\d: the pitch is found by way \d, elsewhere by way \d; name one with"
-    ):
+    with pytest.raises(ModelError, match=r"^on host\d: pitch detection uses way \d, elsewhere way \d; choose one with"):
         on_cluster(job)
 
 
-def test_what_is_done_on_this_machine_cannot_be_asked_of_the_others(job: ConvertJob) -> None:
+def test_options_of_local_stages_are_refused_on_a_cluster(job: ConvertJob) -> None:
     for options in ({"gpu_filter": True}, {"profiling": True}):
-        with pytest.raises(UsageError, match=r"^--cluster: .*leave --gpu-filter and --profile out$"):
+        with pytest.raises(UsageError, match=r"^--cluster: .*leave out --gpu-filter and --profile$"):
             replace(job, **options).check()
 
 

@@ -1,4 +1,4 @@
-"""Files and folders converted: what each becomes, under which name, and what becomes of the bad ones."""
+"""Conversion of files and folders: results, names, and errors for bad files."""
 
 import threading
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def test_a_voice_that_swells_and_ebbs_does_so_in_each_piece_of_the_file(convert:
         (".m4a", 44_100, 1023),  # AAC fills its last block
     ],
 )
-def test_every_form_holds_the_voice_whole(
+def test_every_format_holds_the_whole_voice(
     convert: Convert, suffix: str, rate_hz: int, extra: int, tmp_path: Path
 ) -> None:
     sound = spoken(0.5)
@@ -70,7 +70,7 @@ def test_every_form_holds_the_voice_whole(
     assert report.files[0].notes == (() if rate_hz == 40_000 else (changed,))
 
 
-def test_a_rate_that_no_form_takes_is_the_nearest_that_it_does_and_told(convert: Convert, tmp_path: Path) -> None:
+def test_an_unsupported_rate_becomes_the_nearest_one_with_a_note(convert: Convert, tmp_path: Path) -> None:
     source = write_sound(tmp_path / "in.wav", spoken(0.2, 384_000), 384_000)
     (file,) = convert(source, tmp_path / "out.ogg").files  # libvorbis crashes above
     assert file.notes == (".ogg cannot have 384000 Hz: it has 192000 Hz",)
@@ -78,7 +78,7 @@ def test_a_rate_that_no_form_takes_is_the_nearest_that_it_does_and_told(convert:
     assert soundfile.info(tmp_path / "out.ogg").frames == round(0.2 * 192_000)
 
 
-def test_a_rate_may_be_asked_for_where_the_form_has_it(convert: Convert, tmp_path: Path) -> None:
+def test_rate_is_checked_against_the_format(convert: Convert, tmp_path: Path) -> None:
     source = write_sound(tmp_path / "in.wav", spoken(0.3, 22_050), 22_050)
     convert(source, tmp_path / "new" / "out.flac", rate_hz=22_050)
     made, rate_hz = soundfile.read(tmp_path / "new" / "out.flac")
@@ -87,7 +87,7 @@ def test_a_rate_may_be_asked_for_where_the_form_has_it(convert: Convert, tmp_pat
         convert(source, tmp_path / "out.mp3", rate_hz=40_000)
 
 
-def test_what_had_24_bits_keeps_them(convert: Convert, tmp_path: Path) -> None:
+def test_24_bits_are_kept(convert: Convert, tmp_path: Path) -> None:
     source = write_sound(tmp_path / "in.wav", spoken(0.2), subtype="PCM_24")
     convert(source, tmp_path / "out.wav")
     convert(source, tmp_path / "out.flac")
@@ -95,9 +95,7 @@ def test_what_had_24_bits_keeps_them(convert: Convert, tmp_path: Path) -> None:
     assert soundfile.info(tmp_path / "out.flac").subtype == "PCM_16"
 
 
-def test_folders_and_files_keep_their_names_and_bad_ones_are_told_while_others_go_on(
-    convert: Convert, tmp_path: Path
-) -> None:
+def test_names_are_kept_and_bad_files_are_reported_while_others_continue(convert: Convert, tmp_path: Path) -> None:
     songs = tmp_path / "songs"
     (songs / "live").mkdir(parents=True)
     write_sound(songs / "2 b.wav", spoken(0.2))
@@ -126,7 +124,7 @@ def test_folders_and_files_keep_their_names_and_bad_ones_are_told_while_others_g
     assert report.files[1].notes == ("2 channels: their mean is converted, and the voice comes out mono",)
 
 
-def test_what_proves_bad_only_as_it_is_read_is_told_and_leaves_nothing(convert: Convert, tmp_path: Path) -> None:
+def test_a_file_found_damaged_while_reading_is_reported_and_leaves_nothing(convert: Convert, tmp_path: Path) -> None:
     broken = write_sound(tmp_path / "broken.flac", spoken(1.0), subtype="PCM_16")
     broken.write_bytes(broken.read_bytes()[:200])  # its header is whole
     good = write_sound(tmp_path / "good.wav", spoken(0.2))
@@ -136,18 +134,18 @@ def test_what_proves_bad_only_as_it_is_read_is_told_and_leaves_nothing(convert: 
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.wav"]
 
 
-def test_what_cannot_be_written_under_its_name_is_written_with_another_ending(convert: Convert, tmp_path: Path) -> None:
+def test_unsupported_output_formats_get_another_suffix(convert: Convert, tmp_path: Path) -> None:
     source = tmp_path / "talk.snd"
     soundfile.write(source, spoken(0.2), 16_000, format="AU")
     convert(source, tmp_path / "out/")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["talk.snd.wav"]
 
 
-def test_nothing_is_overwritten_unless_it_is_asked_for(convert: Convert, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_without_the_option(convert: Convert, tmp_path: Path) -> None:
     source = write_sound(tmp_path / "in.wav", spoken(0.2))
     out = tmp_path / "out.wav"
     out.write_bytes(b"precious")
-    with pytest.raises(UsageError, match=r"out.wav: exists already; --overwrite replaces it, --resume leaves it"):
+    with pytest.raises(UsageError, match=r"out.wav: exists already; --overwrite replaces it, --resume skips it"):
         convert(source, out)
     assert states(convert(source, out, resume=True)) == ["kept"]
     assert out.read_bytes() == b"precious"
@@ -160,16 +158,19 @@ def test_nothing_is_overwritten_unless_it_is_asked_for(convert: Convert, tmp_pat
     [
         (("in.wav", "in.wav"), "in.wav: is the input; name another output"),
         (("in.wav", "."), "in.wav: is the input; name another output"),
-        (("in.wav", "copy/in.wav", "out/"), "in.wav: in.wav and copy/in.wav would both become it; give them apart"),
-        (("in.wav", "copy/in.wav", "out.wav"), "out.wav: is one file; several inputs need a folder"),
-        (("in.wav", "out.xyz"), "out.xyz: such a file cannot be written; an output is .wav"),
-        (("in.wav", "-"), "-: stdin and stdout are not for files here; name a file"),
-        (("-", "out.wav"), "-: stdin and stdout are not for files here; name a file"),
-        (("in.wav", "readme"), "readme: is a file, and not one that can be written"),
-        (("out/",), "out/: is the output, then; name sound files, videos or folders before it"),
+        (
+            ("in.wav", "copy/in.wav", "out/"),
+            "in.wav: in.wav and copy/in.wav have the same output name; convert them separately",
+        ),
+        (("in.wav", "copy/in.wav", "out.wav"), "out.wav: is a single file; several inputs need a folder"),
+        (("in.wav", "out.xyz"), "out.xyz: cannot write this format; an output is .wav"),
+        (("in.wav", "-"), "-: stdin and stdout are not supported; name a file"),
+        (("-", "out.wav"), "-: stdin and stdout are not supported; name a file"),
+        (("in.wav", "readme"), "readme: is a file in a format that cannot be written"),
+        (("out/",), "out/: is taken as the output; name sound files, videos or folders before it"),
     ],
 )
-def test_what_contradicts_itself_is_told_before_anything_is_done(
+def test_contradictions_are_refused_before_any_work(
     convert: Convert, paths: tuple[str, ...], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -243,5 +244,5 @@ def test_a_converted_sound_takes_its_name_while_a_scanner_holds_its_files(
     report = convert(source, tmp_path / "out.wav", overwrite=True, settings=VoiceSettings(pitch=7))
     assert states(report) == ["failed"]
     assert "another program has had it open for 60 s" in report.files[0].reason
-    assert report.files[0].notes == ("what was converted of it is kept; --resume goes on from there",)
+    assert report.files[0].notes == ("the converted part is kept; --resume continues from there",)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.wav.partial", "in.wav", "out.wav"]

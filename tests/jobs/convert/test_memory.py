@@ -1,4 +1,4 @@
-"""However long a file is, no more of it lies in memory than some seconds."""
+"""Only a few seconds of a file are in memory, however long it is."""
 
 import os
 import subprocess
@@ -58,7 +58,7 @@ def write_talk(path: Path, seconds: int) -> Path:
 
 
 def peak_mb(act: Callable[[], object]) -> float:
-    """MiB that Python and NumPy hold at most while it acts."""
+    """Peak memory of Python and NumPy during `act`, in MiB."""
     tracemalloc.start()
     try:
         act()
@@ -97,7 +97,7 @@ def test_four_times_as_long_a_sound_is_heard_and_finished_in_the_same_memory(tmp
 @pytest.mark.soak
 @pytest.mark.skipif(os.environ.get("MULTIVERSE_SOAK") != "1", reason="an hour of sound, MULTIVERSE_SOAK=1 converts it")
 def test_a_file_four_times_as_long_takes_no_more_memory(voice: VoiceSpec, tmp_path: Path) -> None:
-    """An hour after a quarter of one in one process, which has had all it needs by then."""
+    """An hour after a quarter of an hour in one process, so that all caches are filled by then."""
     names = [write_talk(tmp_path / f"{seconds}.wav", seconds).name for seconds in (QUARTER_S, WHOLE_S)]
     command = [sys.executable, "-c", MEASURED, str(tmp_path), voice.model, voice.content, *names]
     done = subprocess.run(command, capture_output=True, text=True, timeout=7200)

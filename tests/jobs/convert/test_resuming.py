@@ -1,4 +1,4 @@
-"""A run that was interrupted goes on where it stopped, and what comes out is as if it had never been."""
+"""An interrupted run is resumed, with the same output as an uninterrupted one."""
 
 import os
 import threading
@@ -25,7 +25,7 @@ LONG_S = 2.8
 
 
 def stopped_after(batches: int) -> dict[str, Any]:
-    """Options of a run that is asked to end after so many."""
+    """Options of a run that is stopped after `count` batches."""
     stop, told = threading.Event(), []
 
     def on_progress(progress: Any) -> None:
@@ -49,9 +49,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_was_done_is_kept_and_the_rest_goes_on_to_the_same_sound(
-    convert: Convert, sources: list[Path], tmp_path: Path
-) -> None:
+def test_a_stopped_run_is_resumed_with_the_same_sound(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
     whole, out = tmp_path / "whole", tmp_path / "out"
     convert(*sources, whole)
     report = convert(*sources, out, **stopped_after(3))
@@ -63,7 +61,7 @@ def test_what_was_done_is_kept_and_the_rest_goes_on_to_the_same_sound(
     report = convert(*sources, out, resume=True, on_progress=progress.append)
     assert [file.state for file in report.files] == ["kept", "converted", "converted"]
     assert (out / "a.wav").stat().st_mtime_ns == written
-    assert report.sound_s < LONG_S - 0.5, "it began again"
+    assert report.sound_s < LONG_S - 0.5, "it started again"
     assert progress[-1].done == pytest.approx(LONG_S + 0.4, abs=0.1)
     assert names(out) == ["a.wav", "b.wav", "c.wav"]
     for name in names(out):
@@ -85,11 +83,11 @@ def test_damage_of_the_right_size_is_found_named_and_made_again(
     assert report.is_complete
     assert (tmp_path / "out.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
     notes = report.files[0].notes
-    assert f"{work / 'heard.f32'}: was damaged; the source was heard again" in notes
+    assert f"{work / 'heard.f32'}: was damaged; the source was read again" in notes
     assert any("is damaged; it is converted again" in note for note in notes)
 
 
-def test_a_run_that_was_killed_goes_on_too(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+def test_a_killed_run_is_resumed(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
     def die(progress: Any) -> None:
         raise MemoryError("as if the process had ended here")
 
@@ -114,7 +112,7 @@ def test_a_stop_while_the_first_file_is_heard_leaves_nothing(
 
 
 @pytest.mark.parametrize("change", ["settings", "source", "content", "no --resume"])
-def test_it_begins_again_where_something_has_changed(
+def test_a_changed_option_restarts_a_file_with_a_note(
     convert: Convert,
     voice: VoiceSpec,
     sources: list[Path],
@@ -148,8 +146,8 @@ def test_a_conversion_that_could_not_be_written_is_not_lost(
     out = tmp_path / "out.wav"
     report = convert(sources[1], out, on_progress=lambda progress: out.write_bytes(b"somebody else's"))
     assert report.files[0].state == "failed"
-    assert report.files[0].reason == f"{out}: has come to exist meanwhile; nothing was replaced"
-    assert report.files[0].notes == ("what was converted of it is kept; --resume goes on from there",)
+    assert report.files[0].reason == f"{out}: was created meanwhile by another program; it was not replaced"
+    assert report.files[0].notes == ("the converted part is kept; --resume continues from there",)
     assert out.read_bytes() == b"somebody else's"
     out.unlink()
     report = convert(sources[1], out, resume=True)
@@ -157,7 +155,7 @@ def test_a_conversion_that_could_not_be_written_is_not_lost(
     assert np.abs(soundfile.read(out)[0]).max() > 0.1
 
 
-def test_an_output_that_cannot_be_replaced_fails_alone(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+def test_an_irreplaceable_output_affects_only_its_file(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
 
     def hinder(progress: Any) -> None:
@@ -168,9 +166,7 @@ def test_an_output_that_cannot_be_replaced_fails_alone(convert: Convert, sources
     assert report.files[0].reason.startswith(f"{out / 'a.wav'}: cannot be replaced (")
 
 
-def test_a_journal_that_cannot_be_written_fails_its_file_alone(
-    convert: Convert, sources: list[Path], tmp_path: Path
-) -> None:
+def test_a_journal_write_error_affects_only_its_file(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
 
     def hinder(progress: Any) -> None:
@@ -187,18 +183,18 @@ def test_a_journal_that_cannot_be_written_fails_its_file_alone(
     "entry",
     [{"heard": {"source_samples": "many"}}, {"done": 5}, {"done": {"x": 1}}, {"heard": 3}],
 )
-def test_entries_that_are_not_those_of_a_file_tell_nothing(entry: dict[str, Any]) -> None:
+def test_foreign_journal_entries_are_ignored(entry: dict[str, Any]) -> None:
     assert read_state([entry]) is None
 
 
-def test_the_state_of_a_file_is_that_of_its_entries() -> None:
+def test_the_state_of_a_file_is_restored_from_its_entries() -> None:
     state = FileState(source_samples=7, peak=0.1, begins_s="1/3", notes=["a"], heard_crc=5, done={0: 1, 40: 2})
     assert read_state([*state.entries(), {"done": {"40": 3, "80": 4}}]).done == {0: 1, 40: 3, 80: 4}
     assert read_state(state.entries()) == state
 
 
 @pytest.mark.parametrize("resume", [False, True])
-def test_of_two_runs_on_one_output_the_second_one_is_told_and_touches_nothing(
+def test_a_second_run_on_the_same_output_is_refused_and_changes_nothing(
     sources: list[Path], resume: bool, tmp_path: Path
 ) -> None:
     task, sound = Task(source=sources[0], output=tmp_path / "out.wav"), open_sound(sources[0])
@@ -214,7 +210,7 @@ def test_of_two_runs_on_one_output_the_second_one_is_told_and_touches_nothing(
 
 
 @pytest.mark.parametrize("end", ["made", "given up"])
-def test_a_file_that_another_run_is_making_is_waited_for_and_made_where_that_run_does_not(
+def test_a_file_given_up_by_another_run_is_taken_over(
     convert: Convert, sources: list[Path], end: str, tmp_path: Path
 ) -> None:
     (tmp_path / "out").mkdir()
@@ -238,7 +234,7 @@ def test_a_file_that_another_run_is_making_is_waited_for_and_made_where_that_run
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_another_run_has_made_since_this_one_began_is_left_as_it_is(
+def test_an_output_written_meanwhile_by_another_run_is_not_replaced(
     convert: Convert, sources: list[Path], overwrite: bool, tmp_path: Path
 ) -> None:
     (tmp_path / "out").mkdir()
@@ -254,7 +250,7 @@ def test_what_another_run_has_made_since_this_one_began_is_left_as_it_is(
 
     report = convert(*sources, tmp_path / "out", on_file=make_it, overwrite=overwrite)
     assert [file.state for file in report.files] == ["converted", "converted", "kept"] and report.is_complete
-    assert report.files[2].notes == ("another run or program has made it meanwhile: left as it is",)
+    assert report.files[2].notes == ("another program wrote it meanwhile; left unchanged",)
     assert made.read_bytes() == b"of now"
 
 
@@ -273,7 +269,7 @@ def test_a_stop_ends_the_wait_for_another_run(convert: Convert, sources: list[Pa
     assert report.is_interrupted and names(tmp_path / "out") == ["a.wav"]
 
 
-def test_a_lock_whose_folder_was_removed_meanwhile_holds_nothing(tmp_path: Path) -> None:
+def test_a_lock_in_a_removed_folder_is_released(tmp_path: Path) -> None:
     first = WorkFolder(tmp_path / "out.wav")
     late = first._open()  # by a second run, which is about to lock it
     first.remove()
@@ -286,7 +282,7 @@ def test_a_lock_whose_folder_was_removed_meanwhile_holds_nothing(tmp_path: Path)
     assert names(tmp_path) == []
 
 
-def test_a_source_that_changes_while_it_is_heard_fails_alone(
+def test_a_source_that_changes_while_it_is_read_affects_only_its_file(
     convert: Convert, sources: list[Path], tmp_path: Path
 ) -> None:
     stop = threading.Event()

@@ -54,7 +54,7 @@ def test_any_rate_and_number_of_channels_is_the_same_voice_at_16_khz(
 @pytest.mark.parametrize(
     ("name", "codec"), [("in.m4a", "aac"), ("in.mka", "flac"), ("in.mp4", "aac"), ("in.ac3", "ac3")]
 )
-def test_what_libsndfile_does_not_know_is_read_through_ffmpeg(name: str, codec: str, tmp_path: Path) -> None:
+def test_formats_unknown_to_libsndfile_are_read_through_ffmpeg(name: str, codec: str, tmp_path: Path) -> None:
     sound = tone(1.0, 48_000, silent_s=0.2)
     read = voice(write_track(tmp_path / name, sound, 48_000, codec=codec))
     assert 0 <= len(read) - len(sound) < 5000  # they fill their last block
@@ -62,20 +62,20 @@ def test_what_libsndfile_does_not_know_is_read_through_ffmpeg(name: str, codec: 
     assert np.argmax(spectrum) * 48_000 / len(read) == pytest.approx(220, abs=1)
 
 
-def test_where_a_recording_stopped_for_a_while_there_is_silence(tmp_path: Path) -> None:
+def test_gaps_in_a_recording_become_silence(tmp_path: Path) -> None:
     read = voice(write_track(tmp_path / "in.mkv", tone(2.0, 48_000), 48_000, codec="flac", gap_s=0.5))
     assert len(read) == pytest.approx(2.5 * 48_000, abs=100)
     silent = np.flatnonzero(np.abs(np.convolve(np.abs(read), np.ones(1000) / 1000, "same")) < 1e-4)
     assert [silent[0] / 48_000, silent[-1] / 48_000] == pytest.approx([1.0, 1.5], abs=0.1)  # a block of FLAC
 
 
-def test_what_is_no_number_is_silence_and_counted(tmp_path: Path) -> None:
+def test_nan_and_infinity_become_silence_and_are_counted(tmp_path: Path) -> None:
     sound = tone(0.1)
     sound[100:110], sound[200] = np.nan, np.inf
     read = open_sound(write_sound(tmp_path / "in.wav", sound, subtype="FLOAT"))
     made = np.concatenate(list(voice_of(read)))
     assert np.isfinite(made).all() and not made[100:110].any() and made[200] == 0
-    assert read.notes == ["11 samples are no numbers (NaN or infinite): taken as silence"]
+    assert read.notes == ["11 samples are NaN or infinite: replaced by silence"]
 
 
 def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -94,14 +94,14 @@ def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> No
         ("noise.flac", bytes(range(256)) * 64, "noise.flac: "),
     ],
 )
-def test_what_is_no_sound_is_one_line(name: str, content: bytes, reason: str, tmp_path: Path) -> None:
+def test_a_file_without_sound_is_refused_in_one_line(name: str, content: bytes, reason: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(AudioError) as error:
         list(voice_of(open_sound(tmp_path / name)))
     assert str(error.value).startswith(str(tmp_path / reason)) and "\n" not in str(error.value)
 
 
-def test_a_file_without_a_sample_and_a_video_without_sound_are_told_so(tmp_path: Path) -> None:
+def test_an_empty_sound_and_a_silent_video_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="there is no sound in it"):
         open_sound(write_sound(tmp_path / "none.wav", np.zeros(0, np.float32)))
     with av.open(str(tmp_path / "mute.mp4"), "w") as container:
@@ -119,7 +119,7 @@ def test_a_rate_and_channels_beyond_all_reason_are_refused(tmp_path: Path) -> No
         open_sound(write_sound(tmp_path / "wide.wav", np.zeros((100, 65), np.float32)))
 
 
-def test_a_sound_filtered_in_parts_is_filtered_as_a_whole() -> None:
+def test_filtering_in_blocks_equals_filtering_at_once() -> None:
     from engine.models.rvc.highpass import high_pass_on_host
 
     sound = np.random.default_rng(0).normal(0, 0.2, 2 * FILTERED_AT_ONCE + 40_000).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Title, artist, cover and chapters go along with the sound, as far as the form of the file holds them."""
+"""Title, artist, cover and chapters are copied with the sound, as far as the format supports them."""
 
 import io
 from collections.abc import Callable
@@ -28,7 +28,7 @@ CHAPTERS: list[Any] = [
 
 @pytest.fixture
 def song(tmp_path: Path) -> Path:
-    """An MP3 with all of it, as a player or a podcaster's program writes it."""
+    """An MP3 with all tags, as written by a player or a podcast program."""
     with av.open(str(tmp_path / "song.mp3"), "w") as container:
         track = container.add_stream("libmp3lame", rate=44_100, layout="stereo")
         container.metadata.update(TEXTS | {"encoder": "Of the file", "replaygain_track_gain": "-7.1 dB"})
@@ -48,7 +48,7 @@ def song(tmp_path: Path) -> Path:
 
 
 def told(path: Path) -> tuple[dict[str, str], bool, list[tuple[float, str]]]:
-    """The texts of TEXTS, whether the cover is there as it was, and where chapters begin, with their names."""
+    """The texts of TEXTS, whether the cover is unchanged, and start and name of each chapter."""
     with av.open(str(path)) as container:
         texts = dict(container.metadata) | dict(container.streams.audio[0].metadata)
         assert not any(name.startswith("replaygain") or text == "Of the file" for name, text in texts.items())
@@ -64,7 +64,7 @@ def told(path: Path) -> tuple[dict[str, str], bool, list[tuple[float, str]]]:
     )
 
 
-def test_they_go_from_each_form_to_the_next_and_no_sample_is_lost(convert: Convert, song: Path, tmp_path: Path) -> None:
+def test_tags_survive_every_format_and_no_sample_is_lost(convert: Convert, song: Path, tmp_path: Path) -> None:
     source = song
     for suffix in (".ogg", ".m4a", ".flac", ".opus", ".mka", ".mp3"):
         out = tmp_path / f"out{suffix}"
@@ -77,7 +77,7 @@ def test_they_go_from_each_form_to_the_next_and_no_sample_is_lost(convert: Conve
         source = out
 
 
-def test_what_a_form_cannot_hold_is_named_in_one_line(convert: Convert, song: Path, tmp_path: Path) -> None:
+def test_tags_that_a_format_cannot_hold_are_reported(convert: Convert, song: Path, tmp_path: Path) -> None:
     for suffix, lost in ((".wav", "album artist, cover, chapters"), (".w64", ", ".join([*TEXTS, "cover", "chapters"]))):
         (file,) = convert(song, tmp_path / f"out{suffix}").files
         line = f"{suffix} cannot hold its {lost.replace('_', ' ')}: left out"
@@ -86,9 +86,7 @@ def test_what_a_form_cannot_hold_is_named_in_one_line(convert: Convert, song: Pa
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au", ".caf"])
-def test_the_sound_is_the_same_sample_for_sample_with_tags_and_without(
-    convert: Convert, suffix: str, tmp_path: Path
-) -> None:
+def test_tags_do_not_change_any_sample(convert: Convert, suffix: str, tmp_path: Path) -> None:
     plain = write_sound(tmp_path / "plain.wav", spoken(0.7, 44_100), 44_100)
     with av.open(str(plain)) as read, av.open(str(tmp_path / "tagged.wav"), "w") as written:
         track = written.add_stream_from_template(read.streams.audio[0])

@@ -1,4 +1,4 @@
-"""Videos come back with their pictures as they were, and their voice replaced in its place."""
+"""Videos keep their pictures unchanged; the voice is replaced at the same time."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -26,7 +26,7 @@ def write_video(
     count: int = 25,
     late_s: float = 0.0,
 ) -> Path:
-    """Grey pictures that grow lighter, each sound a stereo track of its own from `late_s` on."""
+    """Grey pictures that grow lighter, each sound in a separate stereo track that starts at `late_s`."""
     with av.open(str(path), "w") as container:
         container.metadata["title"] = "A talk"
         options = {"bf": "2", "preset": "ultrafast"} if pictures == "libx264" else {}
@@ -62,7 +62,7 @@ def shown_s(path: Path) -> list[float]:
 
 
 def voice_span(path: Path, hz: float) -> tuple[float, float]:
-    """From when to when `hz` is heard, from the first picture on."""
+    """Start and end of `hz` in seconds, relative to the first picture."""
     with av.open(str(path)) as container:
         first = next(container.decode(audio=0))
         begins_s = float(first.pts * first.time_base)
@@ -122,24 +122,22 @@ def test_other_tracks_are_copied(convert: Convert, tmp_path: Path) -> None:
         ]
 
 
-def test_a_video_may_become_a_sound_and_one_that_no_container_takes_is_told(convert: Convert, tmp_path: Path) -> None:
+def test_a_video_may_become_a_sound_and_an_unsupported_codec_is_refused(convert: Convert, tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", [spoken(0.5, 44_100)])
     report = convert(source, tmp_path / "out.flac")
     assert report.is_complete and len(heard(tmp_path / "out.flac")[0]) >= 20_000
     report = convert(source, tmp_path / "out.webm")
     (file,) = report.files
-    assert (file.state, report.sound_s) == ("failed", 0.0), "it was converted before that was told"
+    assert (file.state, report.sound_s) == ("failed", 0.0), "converted before the error"
     assert file.reason == (
-        f"{tmp_path}/out.webm: the pictures of {source} (h264) cannot be copied into such a file; "
-        "name an .mkv, which takes any"
+        f"{tmp_path}/out.webm: the pictures of {source} (h264) cannot be copied into this format; "
+        "name an .mkv, which holds any"
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.flac"]
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".flac"])
-def test_a_video_that_is_replaced_meanwhile_gives_its_pictures_to_no_other_voice(
-    convert: Convert, suffix: str, tmp_path: Path
-) -> None:
+def test_a_video_that_is_replaced_meanwhile_is_refused(convert: Convert, suffix: str, tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mkv", [spoken(0.3, 44_100)], count=8)
     other = write_video(tmp_path / "other.mkv", [spoken(0.3, 44_100, hz=150)], count=9)
     (file,) = convert(source, tmp_path / f"out{suffix}", as_it_converts=lambda: other.replace(source)).files
@@ -147,5 +145,5 @@ def test_a_video_that_is_replaced_meanwhile_gives_its_pictures_to_no_other_voice
         assert file.state == "converted"
         return
     assert file.state == "failed" and not any("--resume" in note for note in file.notes)
-    assert file.reason == f"{source}: has changed while it was converted; convert it again"
+    assert file.reason == f"{source}: changed during the conversion; convert it again"
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]

@@ -1,4 +1,4 @@
-"""Voices with a known answer, and what is heard in a file."""
+"""Synthetic voices with known results, and measurements of the sound in a file."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def write_sound(path: Path, sound: np.ndarray, rate_hz: int = 16_000, **options:
 
 
 def heard(path: Path) -> tuple[np.ndarray, int]:
-    """The first sound track as (n, channels) float32, and its rate; by FFmpeg, which no part of the engine is here."""
+    """The first audio track as (n, channels) float32, and its rate; read with FFmpeg, independently of the engine."""
     blocks = []
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
@@ -47,14 +47,14 @@ def heard(path: Path) -> tuple[np.ndarray, int]:
 
 
 def level_at(sound: np.ndarray, rate_hz: int, hz: float) -> np.ndarray:
-    """How much of (n,) is at `hz`, over 20 ms around each sample."""
+    """Level of (n,) at `hz`, over 20 ms around each sample."""
     width = rate_hz // 50
     turned = sound * np.exp(-2j * np.pi * hz * np.arange(len(sound)) / rate_hz)
     return np.abs(np.convolve(turned, np.ones(width) / width, "same"))
 
 
 def span_of(sound: np.ndarray, rate_hz: int, hz: float) -> tuple[float, float]:
-    """From when to when `hz` is heard, in s."""
+    """Start and end of `hz`, in s."""
     level = level_at(sound, rate_hz, hz)
     at = np.flatnonzero(level > 0.5 * level.max())
     return at[0] / rate_hz, at[-1] / rate_hz

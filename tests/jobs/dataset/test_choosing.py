@@ -1,4 +1,4 @@
-"""Which engine draws, with which settings."""
+"""The choice of engine and settings."""
 
 import sys
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 
 FINE = '{"version": "5.0.1", "python": "3.11.13", "gpus": []}'
 WITH_GPU = '{"version": "5.0.1", "python": "3.11.13", "gpus": ["NVIDIA H200"]}'
-OLD = '{"failure": "Blender 3.4.1 is older than 4.2, the oldest that can be used"}'
+OLD = '{"failure": "Blender 3.4.1 is older than 4.2, the oldest supported version"}'
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_auto_falls_back_to_the_raster_engine_and_says_why(
     chosen = choose_drawing("auto", preset="high", use_gpu=True)
     (note,) = chosen.notes
     assert chosen.drawing == RASTER and "\n" not in note
-    assert note.startswith("the raster engine draws") and reason in note and str(path) in note
+    assert note.startswith("using the raster engine") and reason in note and str(path) in note
     assert note.endswith("; --preset --use-gpu: only for Cycles; it has no effect with the raster engine")
 
 
@@ -115,10 +115,10 @@ def test_other_machines_draw_with_the_raster_engine_unless_cycles_is_asked_for(
 ) -> None:
     stand_in(FINE)
     chosen = choose_drawing("auto", is_far=True)
-    assert chosen.drawing == RASTER and chosen.notes[0].startswith("on a cluster the raster engine draws")
+    assert chosen.drawing == RASTER and chosen.notes[0].startswith("on a cluster the raster engine is used")
     (tmp_path / "blender").unlink()
     assert choose_drawing("cycles", is_far=True).drawing.engine == "cycles"
     with pytest.raises(UsageError, match=r"^--engine cycles: Blender was not found"):
         choose_drawing("cycles")
     chosen = choose_drawing("auto")
-    assert chosen.drawing == RASTER and "for Cycles get Blender: " in chosen.notes[0]
+    assert chosen.drawing == RASTER and "for Cycles install Blender: " in chosen.notes[0]

@@ -1,4 +1,4 @@
-"""The journal of a job: what a kill leaves of it can be read, and nothing else is believed."""
+"""The journal of a job: complete entries are read after a kill, and invalid ones are ignored."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_entries_come_back_in_order_and_with_the_fingerprint(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("torn", ['{"b": 2', '{"b": 2}', "\x00\x00", "[1]\n", "["])
-def test_a_torn_last_line_is_ignored_and_gone_once_the_run_goes_on(torn: str, tmp_path: Path) -> None:
+def test_a_truncated_last_line_is_ignored_and_removed_on_resume(torn: str, tmp_path: Path) -> None:
     (tmp_path / NAME).write_text(HEAD + '{"a": 1}\n' + torn, encoding="utf-8")
     journal = Journal(tmp_path, tmp_path / "out")
     assert list(journal.entries()) == [{"a": 1}]

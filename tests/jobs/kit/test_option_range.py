@@ -1,4 +1,4 @@
-"""Numbers out of their range are one line, whatever their size."""
+"""Numbers out of range are refused with one line, whatever their size."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from engine.jobs.kit.option_range import check_number
         (0.05, 0.5, 1.0, "--count: 0.05 is not 0.5 to 1"),
     ],
 )
-def test_what_is_out_of_range_is_told_with_what_is_in_it(value: float, low: float, high: float, told: str) -> None:
+def test_a_value_out_of_range_is_refused_with_its_range(value: float, low: float, high: float, told: str) -> None:
     with pytest.raises(UsageError) as caught:
         check_number("--count", value, low, high)
     assert str(caught.value) == told

@@ -1,4 +1,4 @@
-"""The pipeline of all jobs: order, backpressure, and how it ends."""
+"""The pipeline of all jobs: order, backpressure, and its end."""
 
 import threading
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def test_results_come_out_in_order_and_no_more_wait_than_may() -> None:
     assert max(pieces for pieces, _ in waiting) <= 3 and max(results for _, results in waiting) <= 2
 
 
-def test_a_stop_ends_the_work_and_what_was_made_is_written() -> None:
+def test_a_stop_ends_the_work_and_finished_results_are_written() -> None:
     stop, written, told = threading.Event(), [], []
     line = pipeline(stop.is_set)
 
@@ -71,7 +71,7 @@ def test_a_reader_that_waits_for_its_source_is_woken() -> None:
 
     def read() -> Iterator[int]:
         yield 1
-        assert source.wait(30.0), "nobody woke it"
+        assert source.wait(30.0), "not woken"
 
     stop = threading.Event()
     line = pipeline(stop.is_set)

@@ -127,7 +127,7 @@ def test_a_closed_map_leaves_nothing_for_the_next() -> None:
     assert outputs(pool, 5) == list(range(5))
 
 
-def test_an_actor_gets_a_card_where_there_are_cards_else_cores() -> None:
+def test_an_actor_gets_a_gpu_if_there_is_one_else_cores() -> None:
     assert share_of(CARD, "auto", None, cluster="c").needs == {"num_gpus": 1, "num_cpus": 1}
     assert (share_of(CARD, "cpu", 3, cluster="c").needs, share_of(CPU, "cpu", None, cluster="c").threads) == (
         {"num_cpus": 3},

@@ -20,9 +20,7 @@ def test_a_slow_look_on_a_cpu_is_advised_to_be_coarser() -> None:
 @pytest.mark.parametrize(
     ("resolution", "device_kind", "picture_s"), [(336, "cpu", 9.0), (1008, "cpu", 2.0), (1008, "cuda", 9.0)]
 )
-def test_what_is_coarse_or_quick_or_on_no_cpu_is_not_advised(
-    resolution: int, device_kind: str, picture_s: float
-) -> None:
+def test_no_advice_for_a_coarse_or_fast_run_or_on_a_gpu(resolution: int, device_kind: str, picture_s: float) -> None:
     assert coarser_look(resolution, device_kind, picture_s) is None
 
 

@@ -27,7 +27,7 @@ def on_cluster(job: SegmentJob, **options: Any) -> SegmentReport:
 
 
 def begin_ids_anew(segmenter: Any) -> None:
-    """As in a new process: the tracker of all tests here counts on from run to run."""
+    """Reset the tracker that all tests here share, as in a new process: its ids continue from run to run."""
     if segmenter._tracker is not None:
         segmenter._tracker._session.max_obj_id = 0
 

@@ -1,4 +1,4 @@
-"""How a run ends: whole, early because it was asked to, or with an error in one of its threads."""
+"""The end of a run: complete, stopped early, or with an error in one of its threads."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def test_a_stopped_run_keeps_what_it_has_and_accounts_for_the_rest(segment: Segm
     assert report.read == report.written + report.unwritten and report.unwritten > 0
     assert len(pictures_of(tmp_path / "out.mp4")) == len(list((tmp_path / "masks").iterdir())) == 3
     names = sorted(file.name for file in tmp_path.iterdir())
-    assert names == [".out.mp4.segment", "in.mp4", "masks", "out.mp4"], "what was found is kept for --resume"
+    assert names == [".out.mp4.segment", "in.mp4", "masks", "out.mp4"], "results are kept for --resume"
 
 
 def test_a_run_that_is_stopped_at_once_leaves_nothing(segment: Segment, movie, tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_run_that_is_stopped_at_once_leaves_nothing(segment: Segment, movie, t
     assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
 
 
-def test_an_output_that_fails_is_given_up_alone_and_told_at_once(segment: Segment, movie, tmp_path: Path) -> None:
+def test_a_failing_output_is_reported_at_once_and_the_others_continue(segment: Segment, movie, tmp_path: Path) -> None:
     masks = tmp_path / "masks"
     heard: list[tuple[str, ...]] = []
 
@@ -63,7 +63,7 @@ def test_an_output_that_fails_is_given_up_alone_and_told_at_once(segment: Segmen
     assert names == [".out.mp4.segment", "in.mp4", "masks", "out.json", "out.mp4"]
 
 
-def test_whole_outputs_stay_when_another_cannot_be_finished(segment: Segment, movie, tmp_path: Path) -> None:
+def test_complete_outputs_stay_if_another_cannot_be_finished(segment: Segment, movie, tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=r"out\.json: cannot be written"):
         segment(movie(1), tmp_path / "out.json", on_progress=lambda progress: (tmp_path / "out.json").mkdir())
     (tmp_path / "out.json").rmdir()
@@ -97,7 +97,7 @@ def test_a_picture_whose_name_is_no_utf_8_comes_out_in_every_form(segment: Segme
     assert sorted(os.listdir(outputs[2])) == sorted([f"{name}.png", "other.png"])
 
 
-def test_what_killed_runs_left_behind_is_gone_after_the_next_and_two_at_once_are_told(
+def test_leftovers_of_killed_runs_are_removed_and_a_second_run_is_refused(
     segment: Segment, movie, tmp_path: Path
 ) -> None:
     source, out, masks = movie(1), tmp_path / "out.mp4", tmp_path / "masks"
@@ -129,7 +129,9 @@ def test_an_error_of_the_caller_ends_all_threads_and_leaves_nothing(segment: Seg
     assert threading.active_count() == before
 
 
-def test_what_exists_is_replaced_when_asked_and_only_when_whole(segment: Segment, movie, tmp_path: Path) -> None:
+def test_outputs_are_replaced_only_with_the_option_and_only_when_complete(
+    segment: Segment, movie, tmp_path: Path
+) -> None:
     out, masks = tmp_path / "out.mp4", tmp_path / "masks"
     out.write_text("of before")
     masks.mkdir()
@@ -188,7 +190,7 @@ def test_breaking_off_wakes_both_sides(wait_for) -> None:
         next(full.items())
 
 
-def test_the_error_of_a_worker_breaks_off_and_is_kept() -> None:
+def test_an_error_of_a_worker_aborts_the_queue_and_is_kept() -> None:
     queue: BoundedQueue[int] = BoundedQueue(1)
 
     def fail() -> None:

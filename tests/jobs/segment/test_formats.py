@@ -70,7 +70,7 @@ def test_every_container_holds_all_pictures_and_the_sound_as_it_was(movie: Calla
         assert out.read_bytes().index(b"moov") < out.read_bytes().index(b"mdat")
 
 
-def test_sound_that_a_container_cannot_hold_is_told(movie: Callable, tmp_path: Path) -> None:
+def test_sound_that_a_container_cannot_hold_is_reported(movie: Callable, tmp_path: Path) -> None:
     output = overlaid(movie(3, name="in.mkv", sound="flac"), tmp_path / "out.mov")
     assert len(pictures_of(tmp_path / "out.mov")) == 3
     assert output.notes == [
@@ -132,7 +132,7 @@ def test_transparent_pictures_lie_over_black(movie: Callable, tmp_path: Path) ->
     assert shown[8, 80].max() < 4 and np.abs(shown[56, 80].astype(int) - (200, 100, 50)).max() < 6
 
 
-def test_odd_sides_become_even_and_it_is_told(movie: Callable, tmp_path: Path) -> None:
+def test_odd_sides_become_even_with_a_note(movie: Callable, tmp_path: Path) -> None:
     source = movie(pictures=[disc_picture(0, 67, 45)] * 2, name="in.mkv", codec="ffv1", pixel_format="bgr0", sound=None)
     output = overlaid(source, tmp_path / "out.mp4")
     assert pictures_of(tmp_path / "out.mp4")[0].shape == (46, 68, 3)
@@ -179,7 +179,7 @@ def test_a_turned_video_is_written_upright(movie: Callable, tmp_path: Path) -> N
         assert container.streams.video[0].sample_aspect_ratio == Fraction(3, 4)
 
 
-def test_a_change_of_size_in_mid_stream_is_fitted_and_told(tmp_path: Path) -> None:
+def test_pictures_are_scaled_after_a_change_of_size_with_a_note(tmp_path: Path) -> None:
     parts = [
         write_movie(tmp_path / f"{n}.h264", [disc_picture(0, *size)] * 3, sound=None, options={"bf": "0"})
         for n, size in enumerate([(320, 192), (160, 192), (320, 192)])

@@ -37,7 +37,7 @@ def test_damage_in_the_middle_is_counted_and_left_out(segment: Segment, movie, t
     assert any("is damaged" in note for note in report.notes)
 
 
-def test_pictures_that_are_half_decoded_are_shown_and_counted_and_told_once(movie) -> None:
+def test_partly_decoded_pictures_are_shown_and_counted_with_one_note(movie) -> None:
     noise = np.random.default_rng(0)
     pictures = [disc_picture(number) ^ noise.integers(0, 16, (192, 320, 3), np.uint8) for number in range(20)]
     source = movie(pictures=pictures, sound=None, options={"g": "5", "bf": "0"})
@@ -53,7 +53,7 @@ def test_pictures_that_are_half_decoded_are_shown_and_counted_and_told_once(movi
     assert ["damaged; first error: " in note for note in read.counts.notes] == [True]
 
 
-def test_a_video_that_is_cut_off_ends_with_what_was_read_and_says_so(movie, tmp_path: Path) -> None:
+def test_a_truncated_video_ends_early_with_a_note(movie, tmp_path: Path) -> None:
     source = movie(60, name="in.mkv", options={"g": "5"}, sound=None)
     source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
     pictures = open_pictures(source)
@@ -64,11 +64,11 @@ def test_a_video_that_is_cut_off_ends_with_what_was_read_and_says_so(movie, tmp_
     assert note.startswith("in.mkv: ends after ") and "but declares 2.00 s" in note
 
 
-def test_a_whole_video_is_not_called_cut_off(movie) -> None:
+def test_a_complete_video_is_not_reported_as_truncated(movie) -> None:
     for name in ("in.mp4", "in.mkv", "in.avi", "in.ts"):
         pictures = open_pictures(movie(20, name=name, codec="mpeg4"))
         assert len(list(pictures.read(1, None))) == 20
-        assert abs((pictures.expected or 0) - 20) <= 1  # some files tell only how long they are, sound included
+        assert abs((pictures.expected or 0) - 20) <= 1  # some files state only their total length, sound included
         assert pictures.counts.notes == []
 
 
@@ -80,7 +80,7 @@ def test_one_picture_becomes_one_picture_and_one_mask(segment: Segment, tmp_path
         assert (out.format, out.size) == ("JPEG", (320, 192))
         assert np.abs(np.asarray(out)[96, 80].astype(int) - (250, 157, 157)).max() < 12
     assert overlap(np.asarray(Image.open(tmp_path / "masks" / "disc.png")) > 0, disc_shape(0)) > 0.93
-    with pytest.raises(UsageError, match=r"--frames: only of a video; COCO names the pictures of .* as"):
+    with pytest.raises(UsageError, match=r"--frames: only for a video; COCO refers to the pictures of .* by"):
         segment(tmp_path / "disc.png", tmp_path / "out.json", frames=str(tmp_path / "frames"))
 
 
@@ -133,7 +133,7 @@ def opened(job: SegmentJob) -> Pictures:
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "sound", "noise", "empty folder"])
-def test_what_has_no_picture_is_refused_in_one_line(kind: str, job, tmp_path: Path) -> None:
+def test_a_source_without_pictures_is_refused_in_one_line(kind: str, job, tmp_path: Path) -> None:
     source = tmp_path / "in.mp4"
     if kind == "empty":
         source.touch()
@@ -159,25 +159,25 @@ def test_what_has_no_picture_is_refused_in_one_line(kind: str, job, tmp_path: Pa
     [
         (["out.gif"], {}, "out.gif: an output is a video (.mp4"),
         (["out.json"], {"frames": "full"}, "full: exists already; --overwrite replaces it"),
-        (["out.json"], {"frames": "out.json"}, "out.json: is named twice"),
-        (["-"], {}, "-: stdin and stdout are not for files here; name a file"),
+        (["out.json"], {"frames": "out.json"}, "out.json: is given twice"),
+        (["-"], {}, "-: stdin and stdout are not supported; name a file"),
         (["there.mp4"], {}, "there.mp4: exists already; --overwrite replaces it"),
         (["full/"], {}, "full/: exists already; --overwrite replaces it"),
         (["in.mp4"], {"overwrite": True}, "in.mp4: is the input"),
-        (["out.mp4", "./out.mp4"], {}, "./out.mp4: is named twice"),
+        (["out.mp4", "./out.mp4"], {}, "./out.mp4: is given twice"),
         (["there.mp4/"], {}, "there.mp4/: is a file"),
-        (["out.png"], {}, "out.png: in.mp4 is no single picture"),
+        (["out.png"], {}, "out.png: in.mp4 is not a single picture"),
         ([], {}, "no output: "),
         (["out.mp4"], {"prompts": (" ", "")}, NO_PROMPT),
         (["out.mp4"], {"model": ""}, "no model: name one with --model"),
-        (["out.mp4"], {"resolution": 640}, "--resolution: 640 is none of 1008, 672, 336"),
+        (["out.mp4"], {"resolution": 640}, "--resolution: 640 is not one of 1008, 672, 336"),
         (["out.mp4"], {"batch": 5}, "--batch: 5 is not 1 to 4"),
-        (["out.mp4"], {"batch": 2, "mode": "track"}, "--batch: pictures are followed one by one"),
-        (["out.mp4"], {"boxes": ((0.5, 0.5, 0.1, 0.1),), "mode": "track"}, "--box: boxes belong to single pictures"),
+        (["out.mp4"], {"batch": 2, "mode": "track"}, "--batch: tracking takes one picture at a time"),
+        (["out.mp4"], {"boxes": ((0.5, 0.5, 0.1, 0.1),), "mode": "track"}, "--box: tracking takes no boxes"),
         (["out.mp4"], {"boxes": ((0.5, 2.0, 0.1, 0.1),)}, "--box: 0.5,2.0,0.1,0.1: all four numbers are 0 to 1"),
     ],
 )
-def test_what_cannot_be_is_told_before_the_model_is_loaded(
+def test_invalid_jobs_are_refused_before_the_model_is_loaded(
     outputs: list[str], options: dict, reason: str, job, movie, monkeypatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -191,7 +191,7 @@ def test_what_cannot_be_is_told_before_the_model_is_loaded(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["full", "in.mp4", "there.mp4"]
 
 
-def test_what_video_and_sd_can_write_segment_can_too() -> None:
+def test_segment_writes_the_formats_of_video_and_sd() -> None:
     assert {form_of(f"out{suffix}") for suffix in VIDEO_FORMATS} == {"video"}
     assert {form_of(f"out{suffix.upper()}") for suffix in PICTURE_FORMATS} == {"picture"}
 

@@ -47,6 +47,6 @@ def test_another_shape_is_covered_from_the_middle_and_not_squashed() -> None:
     assert (rows.min() + rows.max()) / 2 == (columns.min() + columns.max()) / 2 == 59.5
 
 
-def test_a_picture_of_the_right_size_stays_what_it_is() -> None:
+def test_a_picture_of_the_right_size_is_unchanged() -> None:
     pixels = picture(9).pixels
     assert covered(pixels, (32, 16)) is pixels

@@ -1,4 +1,4 @@
-"""Which stages paint, and what is said about it."""
+"""The choice of stages, and its reported reason."""
 
 import re
 from collections.abc import Callable
@@ -16,12 +16,12 @@ def test_a_short_clip_is_painted_in_one_process_and_that_is_said(
 ) -> None:
     report = paint_video(job(clip(4), tmp_path / "frames", stages="auto"))
     assert report.stages == "fused"
-    assert re.fullmatch(r"fused: \d+ s of painting were too few to try split", report.why)
-    assert report.painted == 4, "what was tried before is not counted"
+    assert re.fullmatch(r"fused: \d+ s of painting are too little to try split", report.why)
+    assert report.painted == 4, "the trial is not counted"
     assert {stage.frames for stage in report.times} == {4}
 
 
-def test_where_it_is_worth_it_both_are_tried_and_the_faster_one_paints(
+def test_auto_tries_both_and_uses_the_faster_one_if_that_pays(
     clip: Callable[..., Path], job: MakeJob, tiny_models: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choosing, "MIN_LEFT_S", 0.0)
@@ -38,10 +38,10 @@ def test_where_it_is_worth_it_both_are_tried_and_the_faster_one_paints(
 
 def test_a_trial_costs_at_most_a_twentieth_of_the_painting_that_is_left() -> None:
     load_s, batch_s = 6.0, 0.5
-    assert "too few" in choosing.reason_not_to_try(batch_s, batches_left=100, load_s=load_s)
-    # 18 s of trial before a job of 81 s, as it once was
+    assert "too little" in choosing.reason_not_to_try(batch_s, batches_left=100, load_s=load_s)
+    # a trial of 18 s for a job of 81 s, which once happened
     assert choosing.reason_not_to_try(batch_s, batches_left=162, load_s=load_s) == (
-        "to try split would take 18 s of the 81 s of painting, above 5%"
+        "trying split would take 18 s of 81 s of painting, more than 5%"
     )
     assert choosing.reason_not_to_try(batch_s, batches_left=720, load_s=load_s) == ""
     assert choosing.reason_not_to_try(batch_s, batches_left=float("inf"), load_s=load_s) == ""
@@ -55,5 +55,5 @@ def test_split_stages_that_load_for_too_long_are_given_up(
     monkeypatch.setattr(choosing, "MAX_TRIAL_SHARE", 0.0)  # no time at all for it
     model = tiny_models.sd(vae="kl")
     report = paint_video(job(clip(4), tmp_path / "frames", stages="auto", model=str(model)))
-    assert (report.stages, report.why) == ("fused", "fused: split cannot be had (its processes were not ready in time)")
+    assert (report.stages, report.why) == ("fused", "fused: split cannot start (its processes were not ready in time)")
     assert report.painted == 4

@@ -58,7 +58,7 @@ def test_a_card_that_runs_free_or_has_nothing_to_do_is_not_slowed() -> None:
     assert throttle_words(0) == throttle_words(IDLE) == ""
 
 
-def test_several_reasons_stand_side_by_side_and_a_new_one_is_told_by_its_bit() -> None:
+def test_several_throttle_reasons_are_listed_and_an_unknown_one_by_its_bit() -> None:
     assert throttle_words(0x4 | 0x40 | IDLE) == "power limit, heat (hardware)"
     assert throttle_words(0x4 | 0x1000) == "power limit, reason 0x1000"
 
@@ -73,7 +73,7 @@ def test_without_a_driver_there_is_no_state_and_one_reason() -> None:
 
 def test_a_processor_has_no_state() -> None:
     watch = DeviceWatch("cpu")
-    assert (watch.state(), watch.reason) == (None, "NVML knows nothing of cpu")
+    assert (watch.state(), watch.reason) == (None, "NVML does not support cpu")
 
 
 def test_without_the_library_the_reason_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_the_card_is_the_one_that_the_environment_shows(
 @pytest.mark.parametrize(
     ("device", "names", "environment", "reason"),
     [
-        ("cuda", UNLIKE, {}, "which of 3 unlike cards cuda is, is told by CUDA_DEVICE_ORDER=PCI_BUS_ID"),
+        ("cuda", UNLIKE, {}, "3 different cards: set CUDA_DEVICE_ORDER=PCI_BUS_ID to show which one is cuda"),
         ("cuda:1", ALIKE, {"CUDA_VISIBLE_DEVICES": "2"}, "no card cuda:1: CUDA_VISIBLE_DEVICES is 2"),
         ("cuda", ALIKE, {"CUDA_VISIBLE_DEVICES": ""}, "no card "),
         ("cuda", ALIKE, {"CUDA_VISIBLE_DEVICES": "7"}, "no card 7 of 3"),
@@ -114,7 +114,7 @@ def test_a_card_in_question_is_not_guessed(
         card_index(device, UUIDS, names, environment)
 
 
-# -- a card, as the library would tell of it ------------------------------------------------------
+# -- a simulated card ----------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return answers
 
 
-def test_the_state_of_the_card_that_is_used_is_told(card: dict[str, Any]) -> None:
+def test_the_state_of_the_used_card_is_reported(card: dict[str, Any]) -> None:
     watch = DeviceWatch("cuda")
     state = watch.state()
     assert state is not None and watch.reason == ""
@@ -161,7 +161,7 @@ def test_the_state_of_the_card_that_is_used_is_told(card: dict[str, Any]) -> Non
     assert watch.state() is None
 
 
-def test_what_a_card_does_not_tell_is_none_and_the_rest_is_told(card: dict[str, Any]) -> None:
+def test_values_that_a_card_does_not_report_are_none(card: dict[str, Any]) -> None:
     del card["nvmlDeviceGetUtilizationRates"], card["nvmlDeviceGetCurrentClocksThrottleReasons"]
     state = DeviceWatch("cuda").state()
     assert state is not None

@@ -1,4 +1,4 @@
-"""All stages in this process: how they fail, and what is left of them."""
+"""All stages in this process: their errors, and the memory they release."""
 
 import gc
 import weakref
@@ -39,7 +39,7 @@ def test_an_error_of_a_library_is_one_line_that_names_the_model(
     stages.close()
 
 
-def test_an_error_of_the_source_stays_what_it_is(job: MakeJob) -> None:
+def test_an_error_of_the_source_is_raised_unchanged(job: MakeJob) -> None:
     stages = FusedStages(job("in", "out"), SIZE)
     for error in (SourceError("in: the cable is out"), OSError(5, "Input/output error")):
 
@@ -54,7 +54,7 @@ def test_an_error_of_the_source_stays_what_it_is(job: MakeJob) -> None:
     stages.close()
 
 
-def test_closed_it_holds_no_model_and_tells_what_it_did(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_stages_hold_no_model_and_keep_their_figures(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     stages = FusedStages(replace(job("in", "out"), batch=2), SIZE)
     assert stages._painter is not None
     unet = weakref.ref(stages._painter.model.unet)
@@ -69,5 +69,5 @@ def test_closed_it_holds_no_model_and_tells_what_it_did(job: MakeJob, monkeypatc
     before = stages.times()
     stages.close()
     stages.close()
-    assert left == [None], "what is held then stays on the device"
+    assert left == [None], "memory in use stays on the device"
     assert stages.times() == before and before[0].frames == 3

@@ -58,7 +58,7 @@ class Files(http.server.SimpleHTTPRequestHandler):
                 head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                 self.wfile.write(head.encode() + jpeg + b"\r\n")
         except OSError:
-            pass  # whoever listened is gone
+            pass  # the client is gone
 
     def log_message(self, *_: object) -> None:
         pass
@@ -122,7 +122,7 @@ def test_a_camera_on_a_server_is_live(server: str) -> None:
     assert pictures.label == f"camera {server.replace('artist:secret@', '')}/stage.mjpg"
 
 
-def test_what_is_wrong_with_an_address_is_told_without_its_password(server: str, tmp_path: Path) -> None:
+def test_errors_of_an_address_do_not_show_its_password(server: str, tmp_path: Path) -> None:
     (tmp_path / "notes.mp4").write_text("not a video\n" * 100)
     soundfile.write(tmp_path / "sound.wav", np.zeros(8000), 8000)
     for path in ("missing.mp4", "notes.mp4", "sound.wav"):

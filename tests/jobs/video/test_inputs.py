@@ -1,4 +1,4 @@
-"""Sources of `--input`: every picture is handed out or counted, and errors are one line."""
+"""Sources of `--input`: every picture is returned or counted, and errors are one line."""
 
 import os
 import re
@@ -55,7 +55,7 @@ def test_each_of_509_pictures_comes_once_whatever_is_skipped(movie: Movie) -> No
 
 
 @pytest.mark.parametrize("is_folder", [False, True])
-def test_what_is_done_already_is_left_out_and_counted(is_folder: bool, movie: Movie, tmp_path: Path) -> None:
+def test_finished_batches_are_skipped_and_counted(is_folder: bool, movie: Movie, tmp_path: Path) -> None:
     source = folder_of(tmp_path / "in", range(23)) if is_folder else movie(23)
     for every, limit, start in [(1, None, 7), (3, None, 4), (2, 9, 8), (2, 8, 8), (1, None, 23)]:
         _, whole = read_all(source, every, limit)
@@ -75,7 +75,7 @@ def test_a_broken_picture_of_a_folder_is_not_one_of_those_that_are_done(tmp_path
     assert (pictures.counts.resumed, pictures.counts.unreadable) == (4, 1)
 
 
-def test_a_folder_is_read_by_number_broken_ones_are_told_and_other_sizes_fitted(tmp_path: Path) -> None:
+def test_a_folder_is_sorted_by_number_with_notes_on_damage_and_other_sizes(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "in", (10, 2, 1))
     Image.fromarray(numbered(3, 64, 64)).save(folder / "3.jpg", quality=95)
     Image.fromarray(numbered(4, 33, 21)).save(folder / "4.png")
@@ -102,7 +102,7 @@ def folder_of(folder: Path, numbers: Any) -> Path:
 @pytest.mark.parametrize(
     "kind", ["empty", "text", "noise", "sound", "no index", "empty folder", "missing", "long", "word"]
 )
-def test_what_has_no_picture_is_refused_in_one_line(kind: str, movie: Movie, tmp_path: Path) -> None:
+def test_a_source_without_pictures_is_refused_in_one_line(kind: str, movie: Movie, tmp_path: Path) -> None:
     source = tmp_path / "in.mp4"
     if kind == "empty":
         source.touch()
@@ -129,7 +129,7 @@ def test_what_has_no_picture_is_refused_in_one_line(kind: str, movie: Movie, tmp
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes that are files there")
-def test_nobody_waits_for_a_pipe_or_a_device(tmp_path: Path) -> None:
+def test_a_pipe_or_a_device_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
     for source in (tmp_path / "pipe.mp4", Path("/dev/zero")):
         with pytest.raises(SourceError, match="a pipe or a device, not a file or folder"):
@@ -140,7 +140,7 @@ def test_nobody_waits_for_a_pipe_or_a_device(tmp_path: Path) -> None:
 @pytest.mark.parametrize("is_folder", [False, True])
 def test_a_source_without_permission_says_so(is_folder: bool, movie: Movie, tmp_path: Path) -> None:
     user = os.geteuid()
-    with tempfile.TemporaryDirectory() as name:  # not in tmp_path, where nobody else may look
+    with tempfile.TemporaryDirectory() as name:  # not in tmp_path, which other users cannot read
         Path(name).chmod(0o755)
         source = Path(name, "in.mp4")
         if is_folder:
@@ -148,7 +148,7 @@ def test_a_source_without_permission_says_so(is_folder: bool, movie: Movie, tmp_
         else:
             source.write_bytes(movie(1).read_bytes())
         source.chmod(0)
-        if user == 0:  # who may read everything
+        if user == 0:  # root may read everything
             os.seteuid(NOBODY)
         try:
             with pytest.raises(SourceError) as caught:
@@ -160,7 +160,7 @@ def test_a_source_without_permission_says_so(is_folder: bool, movie: Movie, tmp_
 
 
 @pytest.mark.parametrize("name", ["in.mkv", "in.ts"])
-def test_of_a_video_that_is_cut_off_what_is_there_is_read(name: str, movie: Movie) -> None:
+def test_a_truncated_video_is_read_to_its_end(name: str, movie: Movie) -> None:
     source = movie(60, name=name, options={"g": "5"})
     data = source.read_bytes()
     source.write_bytes(data[: len(data) * 3 // 4])
@@ -168,7 +168,7 @@ def test_of_a_video_that_is_cut_off_what_is_there_is_read(name: str, movie: Movi
     assert 10 < len(read) < 58
     assert [number_in(picture.pixels) for picture in read[:-3]] == list(range(len(read) - 3))
     assert pictures.counts.decoded == len(read)
-    if name == "in.mkv":  # it has told how long it is
+    if name == "in.mkv":  # its length is known
         (note,) = [note for note in pictures.counts.notes if "cut off" in note]
         assert note.startswith("in.mkv: ends after ") and "but declares 2.00 s" in note
 
@@ -209,7 +209,7 @@ def test_a_video_filmed_with_a_rotated_phone_is_shown_upright(
 @pytest.mark.parametrize(
     ("name", "codec", "pixel_format"), [("in.mov", "qtrle", "argb"), ("in.webm", "libvpx-vp9", "yuva420p")]
 )
-def test_what_is_transparent_lies_over_black(name: str, codec: str, pixel_format: str, movie: Movie) -> None:
+def test_transparent_pixels_become_black(name: str, codec: str, pixel_format: str, movie: Movie) -> None:
     card = np.full((HEIGHT, WIDTH, 4), (200, 100, 50, 255), np.uint8)
     card[:, WIDTH // 2 :, 3] = 128
     options = {"auto-alt-ref": "0", "deadline": "realtime"} if codec == "libvpx-vp9" else {}
@@ -281,7 +281,7 @@ def test_every_picture_of_a_damaged_video_is_accounted_for(
     assert abs(place_s - places[0] / 30) < 0.15
 
 
-def test_pictures_that_change_their_size_are_fitted_and_told_once(movie: Movie) -> None:
+def test_pictures_of_another_size_are_scaled_with_one_note(movie: Movie) -> None:
     source = movie(10, name="in.ts")
     other = movie(name="other.ts", pictures=[numbered(number, 64, 64) for number in range(10, 20)])
     source.write_bytes(source.read_bytes() + other.read_bytes())
@@ -297,7 +297,7 @@ def test_pictures_that_change_their_size_are_fitted_and_told_once(movie: Movie) 
 
 
 def damage(path: Path, places: tuple[int, ...]) -> None:
-    """Noise into these packets, behind their first bytes."""
+    """Overwrite these packets with noise, except for their first bytes."""
     with av.open(str(path)) as container:
         packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
     data, noise = bytearray(path.read_bytes()), np.random.default_rng(1)

@@ -29,12 +29,12 @@ from tests.jobs.video.conftest import MakeJob
             {"sampler": "heun"},
             "--sampler heun: not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
         ),
-        ({"stages": "fused", "pipe": 2}, "--pipe: fused stages are one process"),
+        ({"stages": "fused", "pipe": 2}, "--pipe: fused stages run in one process"),
         ({"cluster": "auto", "pipe": 2}, "--cluster: each machine paints in one process"),
         ({"cluster": "auto", "stages": "split"}, "--cluster: each machine paints in one process"),
     ],
 )
-def test_what_contradicts_itself_is_refused_in_one_line(options: dict, reason: str, job: MakeJob) -> None:
+def test_contradicting_options_are_refused_in_one_line(options: dict, reason: str, job: MakeJob) -> None:
     asked = job("in.mp4", "out.mp4", **{"stages": "auto"} | options)
     with pytest.raises(UsageError) as error:
         asked.check()
@@ -44,7 +44,7 @@ def test_what_contradicts_itself_is_refused_in_one_line(options: dict, reason: s
 
 @pytest.mark.parametrize("files", [("-", "out.mp4"), ("in.mp4", "-")])
 def test_stdin_and_stdout_are_refused(files: tuple[str, str], job: MakeJob) -> None:
-    with pytest.raises(UsageError, match=r"^-: stdin and stdout are not for files here; name a file"):
+    with pytest.raises(UsageError, match=r"^-: stdin and stdout are not supported; name a file"):
         job(*files).check()
 
 
@@ -62,10 +62,10 @@ def test_the_painted_size_is_the_nearest_multiple_of_8(size, scale, painted, job
     assert job(tmp_path, tmp_path, scale=scale).size_for(*size) == painted
 
 
-def test_what_is_not_done_as_asked_is_told(job: MakeJob) -> None:
-    small = "painted at 64x64: no side is below 64 px, so the proportions are not kept"
+def test_options_without_effect_are_reported(job: MakeJob) -> None:
+    small = "painted at 64x64: sides are at least 64 px, so the proportions have changed"
     assert job("in", "out", scale=0.5).notes(128, 96) == [small]
     assert job("in", "out", scale=0.5).notes(128, 120) == []
-    negative = "--negative changed nothing: it needs --cfg above 1"
+    negative = "--negative has no effect: it needs --cfg above 1"
     assert job("in", "out", negative="rain", cfg=1.0).notes(128, 96) == [negative]
     assert job("in", "out", negative="rain", cfg=1.5).notes(128, 96) == []

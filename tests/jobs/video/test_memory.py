@@ -1,4 +1,4 @@
-"""However long a clip is, no more of it lies in memory than a few batches."""
+"""Only a few batches of a clip are in memory, however long it is."""
 
 import os
 import subprocess
@@ -62,7 +62,7 @@ def test_three_times_as_long_a_clip_is_painted_in_the_same_memory(job: MakeJob, 
 @pytest.mark.soak
 @pytest.mark.skipif(os.environ.get("MULTIVERSE_SOAK") != "1", reason="ten minutes, MULTIVERSE_SOAK=1 paints them")
 def test_ten_minutes_take_hardly_more_memory_than_ten_seconds(tiny_sd: Path, tmp_path: Path) -> None:
-    """In one process, which has had all it needs by then."""
+    """In one process, so that all caches are filled by then."""
     names = [long_clip(tmp_path / f"{seconds}.mp4", seconds * FPS).name for seconds in (SHORT_S, LONG_S)]
     command = [sys.executable, "-c", MEASURED, str(tiny_sd), *names]
     done = subprocess.run(command, capture_output=True, text=True, timeout=3600, cwd=tmp_path)

@@ -61,7 +61,7 @@ def test_a_model_that_gives_no_numbers_leaves_the_sources_pictures(
     source = clip(5)
     report = paint_video(job(source, tmp_path / "frames", model=str(broken_sd), batch=2))
     assert (report.painted, report.passed_through) == (5, 5)
-    assert any("5 pictures are the source's own, from frame_000000 on" in note for note in report.notes)
+    assert any("5 pictures were left unpainted, the first is frame_000000" in note for note in report.notes)
     for (_, written), given in zip(frames_of(tmp_path / "frames"), pictures_of(source), strict=True):
         assert np.abs(written.astype(int) - given).max() <= 2
 
@@ -80,19 +80,19 @@ def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted
     paint_video(job(source, tmp_path / "whole.mp4", batch=4))
     first = paint_video(job(source, out, batch=4), on_progress=stop_after_three_batches, stop=stop)
     assert first.is_interrupted and first.kept == first.painted // 8 * 8
-    assert len(pictures_of(out)) == first.painted >= 12, "what was painted plays"
+    assert len(pictures_of(out)) == first.painted >= 12, "the painted part is playable"
     at_once = paint_video(job(source, out, batch=4, resume=True), stop=stop)
     assert at_once.is_interrupted
     assert min(at_once.resumed, at_once.painted, at_once.unpainted) >= 0
     assert at_once.read == at_once.resumed + at_once.painted + at_once.unpainted
     second = paint_video(job(source, out, batch=4, resume=True))
     assert not second.is_interrupted
-    assert second.resumed >= 8, "what was whole was not painted again"
+    assert second.resumed >= 8, "finished pictures were not painted again"
     assert second.resumed + second.painted == 40
     assert packets_of(out) == packets_of(tmp_path / "whole.mp4")
 
 
-def test_an_error_says_how_to_go_on_where_something_is_whole(
+def test_an_error_says_how_to_resume_if_there_is_finished_work(
     clip: Clip, job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
@@ -104,16 +104,14 @@ def test_an_error_says_how_to_go_on_where_something_is_whole(
 
     with pytest.raises(ModelError) as caught:
         paint_video(job(source, out, batch=4), on_progress=fail)
-    assert caught.value.__notes__ == [f"{out}: what is whole is kept: go on with --resume"]
+    assert caught.value.__notes__ == [f"{out}: finished work is kept: continue with --resume"]
     assert paint_video(job(source, out, batch=4, resume=True)).resumed >= 8
     with pytest.raises(ModelError) as caught:
         paint_video(job(clip(3), tmp_path / "short.mp4"), on_progress=fail)
     assert not hasattr(caught.value, "__notes__")
 
 
-def test_an_output_that_cannot_be_written_is_told_before_the_model_is_loaded(
-    clip: Clip, job: MakeJob, tmp_path: Path
-) -> None:
+def test_an_unwritable_output_is_refused_before_the_model_is_loaded(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(MultiverseError, match="file is no folder"):
         paint_video(job(clip(), tmp_path / "file" / "out.mp4"))
@@ -126,7 +124,7 @@ def test_a_model_that_is_not_there_leaves_nothing_behind(clip: Clip, job: MakeJo
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_progress_tells_of_each_stage_and_its_queue(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+def test_progress_reports_each_stage_and_its_queue(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
     told: list[VideoProgress] = []
     report = paint_video(job(clip(12), tmp_path / "out.mp4", batch=4), on_progress=told.append)
     assert [(progress.done, progress.is_finishing) for progress in told] == [
@@ -146,7 +144,7 @@ def frames_of(folder: Path) -> list[tuple[str, np.ndarray]]:
 
 
 def packets_of(path: Path) -> list[tuple[Any, ...]]:
-    """Every picture's time, and what it is coded as."""
+    """Time and codec of every picture."""
     import av
 
     with av.open(str(path)) as container:

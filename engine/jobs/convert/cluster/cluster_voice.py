@@ -1,7 +1,7 @@
 """The voice on the machines of a Ray cluster. Spans of several files are converted at once, on several actors.
 
-Reading, cutting and finishing are the same code as in a local run, here. The rumble is filtered out here, too, as a
-local run on a CPU does it.
+Reading, cutting and finishing run on this machine, with the same code as a local run. So does the high-pass filter, on
+the CPU.
 """
 
 import os
@@ -23,20 +23,20 @@ from engine.models.rvc import VoiceSpec
 from engine.models.rvc.cutting import FRAME, RATE_HZ, SHORT, Piece, Span, equally_long
 from engine.models.rvc.optimization import OptimizationConfig
 
-PIECE_BYTES = 32 * 2**20  # some spans of a minute, at 16 kHz or the model's rate
+PIECE_BYTES = 32 * 2**20  # a few spans of a minute each, at 16 kHz or the model's rate
 
 Output = TypeVar("Output")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpanPiece:
-    """A WorkPiece of jobs/kit/ray_pool.py: spans of one size of one file."""
+    """A WorkPiece of jobs/kit/ray_pool.py: spans of one file, all of one size."""
 
     work: FileWork
     spans: tuple[Span, ...]
-    """Empty for a file of which all is converted already."""
+    """Empty for a file that is fully converted already."""
     is_last: bool
-    """True if the file has no more."""
+    """True for the file's last piece."""
 
     @property
     def payload(self) -> list[Piece]:
@@ -57,7 +57,7 @@ class SpanPiece:
 
 
 class ClusterVoice:
-    """Used by one thread; `high_pass` by any one other."""
+    """Single-threaded, except `high_pass`, which another thread may call."""
 
     def __init__(
         self, job: ConvertJob, *, sounds_s: list[float] | None, environ: Mapping[str, str] = os.environ
@@ -113,7 +113,7 @@ class ClusterVoice:
             self._closing = opening.pop_all()
 
     def high_pass(self, sound: np.ndarray) -> np.ndarray:
-        """(n,) at 16 kHz without what is below 48 Hz."""
+        """(n,) at 16 kHz, high-pass filtered at 48 Hz."""
         from engine.models.rvc.highpass import high_pass_on_host
 
         return high_pass_on_host(sound)
@@ -129,8 +129,8 @@ class ClusterVoice:
     def convert(
         self, pieces: Iterator[SpanPiece], receive: Callable[[SpanPiece, tuple[np.ndarray, ...]], Output]
     ) -> Generator[Output, None, None]:
-        """Yield what `receive` makes of each piece and its converted sound, in order. It is called as soon as a piece
-        is converted, and must copy sound that it keeps."""
+        """Yield `receive`'s result for each piece and its converted sound, in order. `receive` is called as soon as a
+        piece is converted, and must copy sound that it keeps."""
 
         def received(actor: Actor[LoadedVoice], piece: SpanPiece, answer: ConvertedSpans) -> Output:
             self._check_alike(actor)
@@ -150,13 +150,11 @@ class ClusterVoice:
         self._closing.close()
 
     def _check_alike(self, actor: Actor[LoadedVoice]) -> None:
-        """ModelError for an actor whose machine finds the pitch otherwise: one sound must not be made of both."""
+        """ModelError for an actor with another pitch method: one file must not mix two."""
         assert actor.loaded is not None
         own, first = actor.loaded.facts.pitch, self.facts.pitch
         if own != first:
-            raise ModelError(
-                f"on {actor.machine}: the pitch is found by {own}, elsewhere by {first}; name one with --f0"
-            )
+            raise ModelError(f"on {actor.machine}: pitch detection uses {own}, elsewhere {first}; choose one with --f0")
 
 
 def _absolute(spec: VoiceSpec) -> VoiceSpec:

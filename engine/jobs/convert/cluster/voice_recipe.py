@@ -1,4 +1,4 @@
-"""The worker in each actor of the cluster: loads the voice of a local run and converts spans with it."""
+"""The worker in each actor of the cluster: loads the same voice as a local run and converts spans with it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class VoiceRecipe:
     """Recipe (jobs/kit/ray_actor.py) for the voice of a local run. A payload is spans of one size, with their sound."""
 
     job: ConvertJob
-    """Says how it is run: nothing is taken from the actor's environment."""
+    """Fully resolved here; the actor's environment is not consulted."""
 
     def open(self) -> "VoiceWorker":
         converter = load_converter(self.job, {})
@@ -62,7 +62,7 @@ class VoiceWorker:
         device = self._converter.model.device
         for pieces in payloads:
             if pieces and pieces[0].span.size != self._last_size:
-                if pieces[0].span.start == 0:  # the allocator keeps blocks of the sizes of one file
+                if pieces[0].span.start == 0:  # the allocator's cached blocks fit only one span size
                     free_memory(device)
                 self._last_size = pieces[0].span.size
             with one_line_when_full(f"{len(pieces)} x {self._last_size * FRAME / RATE_HZ:.0f} s", "a smaller --batch"):

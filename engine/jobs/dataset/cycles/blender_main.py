@@ -36,11 +36,11 @@ ORPHANED = 70
 OLDEST = (4, 2)  # the first long-term release with AgX, "Specular IOR Level", and normals without auto smooth
 BOUNCES = 4
 MAX_THREADS = 1024  # Blender's limit
-# By default Cycles takes 64 samples before it compares a pixel's noise with a threshold of 0.01: with 50 samples no
-# pixel would end early. With this it compares after 16, 32, ...
+# By default Cycles takes 64 samples before it compares a pixel's noise with a threshold of 0.01, so with 50 samples no
+# pixel would end early. With this value it compares after 16, 32, ...
 MIN_SAMPLES = 8
 SUN_ANGLE_DEG = 0.53
-VIEW_STOPS = 0.5  # how much darker its view is than the raster engine's tone map, at the soil
+VIEW_STOPS = 0.5  # by how much AgX renders soil darker than the raster engine's tone map
 GPU_KINDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # fastest first
 
 
@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> None:
         number = error.errno if isinstance(error, OSError) else None
         text = str(error) or type(error).__name__
         answer = {"failure": text, "is_usage": False, "errno": number, "trace": traceback.format_exc()}
-    # Read after this process has ended; if it is killed while writing, the JSON is incomplete.
+    # The parent reads it after this process has ended; after a kill during writing the JSON is incomplete.
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
 
 
@@ -96,12 +96,12 @@ def begin() -> None:
     """Start with an empty scene and factory settings, without the user's."""
     if bpy.app.version < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise UnavailableError(f"Blender {bpy.app.version_string} is older than {oldest}, the oldest that can be used")
+        raise UnavailableError(f"Blender {bpy.app.version_string} is older than {oldest}, the oldest supported version")
     bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
 def gpus() -> tuple[str, list[str]]:
-    """The kind of GPU that Cycles uses here, or "", and the names of its devices."""
+    """The kind of GPU that Cycles can use here, or "", and the names of its devices."""
     preferences = bpy.context.preferences.addons["cycles"].preferences
     known = {kind for kind, *_ in preferences.get_device_types(bpy.context)}
     for kind in GPU_KINDS:
@@ -135,7 +135,7 @@ def choose_threads(scene: bpy.types.Scene) -> None:
 
 
 def used_settings(scene: bpy.types.Scene) -> Json:
-    """The settings that the scene really has, for the log."""
+    """The effective settings of the scene, for the log."""
     cycles = scene.cycles
     is_adaptive = cycles.use_adaptive_sampling
     return {
@@ -248,7 +248,7 @@ def add_camera(scene: bpy.types.Scene, stage: Json) -> None:
     camera.sensor_fit = "HORIZONTAL"
     camera.lens = camera.sensor_width / 2 / float(np.tan(np.radians(stage["field_of_view_deg"]) / 2))
     camera.clip_start, camera.clip_end = 0.1, 10_000.0
-    thing = bpy.data.objects.new("camera", camera)  # without rotation it looks down, its top to the north
+    thing = bpy.data.objects.new("camera", camera)  # without rotation it looks down, with north at the top
     thing.location = (0.0, 0.0, stage["camera_m"])
     scene.collection.objects.link(thing)
     scene.camera = thing
@@ -311,9 +311,9 @@ def draw_passes(scene: bpy.types.Scene, path: Path) -> None:
     cycles.filter_width = 0.01  # the minimum: the sample lies within 0.01 px of the centre
     cycles.max_bounces = 0
     image = scene.render.image_settings
-    if hasattr(image, "media_type"):  # from Blender 5.0 on
+    if hasattr(image, "media_type"):  # since Blender 5.0
         image.media_type = "MULTI_LAYER_IMAGE"
-        image.use_exr_interleave = True  # one part, as in older versions
+        image.use_exr_interleave = True  # a single-part file, as in older versions
     image.file_format = "OPEN_EXR_MULTILAYER"
     image.color_depth = "32"
     image.exr_codec = "NONE"

@@ -38,11 +38,11 @@ def render(
 ) -> Rendered:
     """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the whole terrain from above, row 0 north.
 
-    Blender's output goes to the log. Its files lie in a new folder within `folder`, or in the system's temporary
+    Blender's output goes to the log. Its files are in a new folder within `folder`, or in the system's temporary
     folder. If this process ends, even by a kill, Blender ends too and its files are deleted.
 
-    UsageError for something that this Blender does not have, RenderError, in one line, if it fails; OSError for disk
-    errors, also those that Blender meets.
+    UsageError for a feature that this Blender lacks; RenderError, in one line, if it fails; OSError for disk errors,
+    including those inside Blender.
     """
     settings.check()
     largest = max((int(batch.instances.max(initial=0)) for batch in stage.batches), default=0)
@@ -102,12 +102,12 @@ def ask_blender(blender: Blender, timeout_s: float = 60.0) -> dict[str, Any]:
 
 
 def _run(blender: Blender, work: Path, said: deque[str]) -> dict[str, Any]:
-    """Run Blender to its end and return its answer; `said` gets its output."""
+    """Run Blender to its end and return its answer; `said` receives its output."""
     try:
         process = subprocess.Popen(
             blender.command(SCRIPT, str(work)),
             env=blender_environment(work, os.environ),
-            stdin=subprocess.PIPE,  # held open: Blender ends when it closes
+            stdin=subprocess.PIPE,  # kept open: Blender exits when it is closed
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
@@ -155,13 +155,14 @@ def _death(blender: Blender, code: int, said: Iterable[str]) -> RenderError:
     """The error for a process that ended without an answer: exit code and last output."""
     words = "; ".join(list(said)[-LAST_WORDS:])
     if "no bpy" in words:
-        return RenderError(f"{blender.path}: has {words}; get one that does: {install_command()}")
+        return RenderError(f"{blender.path}: has {words}; install a Python with bpy: {install_command()}")
     hint = " (out of memory?)" if code == -getattr(signal, "SIGKILL", 9) else ""
     return RenderError(f"Blender ({blender.path}) ended too early: {exit_reason(code)}{hint}; {words}")
 
 
 def _channel(passes: dict[str, np.ndarray], word: str) -> np.ndarray:
-    """Find a channel by a word in its name: versions of Blender say `IndexOB` or `Object Index`, `.X` or `.V`."""
+    """Find a channel by a word in its name, which differs between versions of Blender: `IndexOB` or `Object Index`,
+    `.X` or `.V`."""
     found = [values for name, values in passes.items() if word in name]
     if len(found) != 1:
         raise RenderError(f"passes.exr: no single channel for {word} among {', '.join(passes)}")
@@ -174,5 +175,5 @@ def _read_png(path: Path, height: int, width: int) -> np.ndarray:
     encoded = np.fromfile(path, np.uint8)
     picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     if picture is None or picture.shape != (height, width, 3):
-        raise RenderError(f"{path.name}: is not the picture of {width}x{height} that was asked for")
+        raise RenderError(f"{path.name}: is not a picture of {width}x{height} as requested")
     return np.ascontiguousarray(picture[..., ::-1])

@@ -50,9 +50,9 @@ def find_blender(given: str = "") -> Blender:
 
 
 def locate_blender(given: str = "") -> Blender | None:
-    """Find Blender, or None. UsageError for a wrong name.
+    """Find Blender, or None. UsageError if `given` or the variable names none.
 
-    In this order: `given` (a Python with bpy, its environment's folder, or a Blender program), MULTIVERSE_BLENDER, this
+    Search order: `given` (a Python with bpy, its environment's folder, or a Blender program), MULTIVERSE_BLENDER, this
     Python if it has bpy (which is not imported), the environment of `install_command`, a `blender` on the PATH.
     """
     for name, source in ((given, "--blender"), (os.environ.get(VARIABLE, ""), VARIABLE)):
@@ -80,7 +80,7 @@ def install_command() -> str:
 
 def blender_environment(folder: Path, inherited: Mapping[str, str]) -> dict[str, str]:
     """The environment of Blender's process: it writes to `folder` only and reads none of the user's settings."""
-    kept = {name: value for name, value in inherited.items() if name != "OCIO"}  # it would change the colours
+    kept = {name: value for name, value in inherited.items() if name != "OCIO"}  # OCIO would change the colours
     return kept | {
         "BLENDER_USER_RESOURCES": str(folder / "user"),
         "TMPDIR": str(folder),
@@ -99,9 +99,9 @@ def _named(name: str, source: str) -> Path:
         return found.absolute()
     known = shutil.which(path)
     if known is None:
-        why = "not an executable program" if path.exists() else "not there"
+        why = "not an executable program" if path.exists() else "missing"
         raise UsageError(f"{source}: {path} is {why}; name a Blender program or a Python with bpy")
-    # Not resolved: the python of an environment is a link, and its location identifies the environment.
+    # Links are not resolved: the python of an environment is a link, and its location identifies the environment.
     return Path(known).absolute()
 
 

@@ -1,4 +1,4 @@
-"""Solids that piles are assembled from. Diameter 1 and z 0..1 unless noted; each is built once and cached."""
+"""Solids from which piles are assembled. Diameter 1 and z 0..1 unless noted; each is built once and cached."""
 
 from functools import cache
 
@@ -11,11 +11,11 @@ from engine.jobs.dataset.geometry.primitives import cylinder, loft, rough_cylind
 
 SIDES = 20
 STEEL_SIDES = 14
-PHC_BORE = 0.55  # of the diameter: 400 mm piles have walls of about 90 mm
+PHC_BORE = 0.55  # share of the diameter; 400 mm piles have walls of about 90 mm
 STEEL_BORE = 0.9
 FLANGE_THICK_M = 0.016
-FLANGE_BORE = 0.28  # of the flange: 62 mm of 220, less than the thinnest tube
-PROUD_M = 0.004  # offset of a dark patch from its surface: more than the depth buffer's error at 100 m
+FLANGE_BORE = 0.28  # share of the flange's diameter; 62 mm of 220, less than the thinnest tube
+PROUD_M = 0.004  # offset of a dark patch from its surface; more than the depth buffer's error at 100 m
 BLADE_TURNS = 1.25
 VARIANTS = 4
 """Number of shapes of pads, of heaps and of poured posts, used in turn."""

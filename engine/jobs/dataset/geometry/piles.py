@@ -1,8 +1,8 @@
 """Foundation piles as batches; every part of a pile carries the pile's number.
 
-A pile's frame has its origin at the foot on the ground, z along the axis, x in the direction of its turn. The post is
-drawn from 0.3 m below the ground. The base follows the slope of the ground, as heaped or poured material does, and
-reaches 0.25 m below it, deeper over hollows, so that nothing floats.
+A pile's frame has its origin at the foot on the ground, z along the axis, x in the direction of its `turn`. The post
+starts 0.3 m below the ground. The base follows the slope of the ground, as heaped or poured material does, and reaches
+0.25 m below it, deeper over hollows, so that nothing floats.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from engine.jobs.dataset.scene.description import GroundLook, Pile, PileKind, Te
 POST_DEPTH_M = 0.3
 BASE_DEPTH_M = 0.25
 BASE_SLOPE_OVER_M = 1.0
-UNDER_M = 0.05  # a base ends at least so far below the lowest ground at its edge
+UNDER_M = 0.05  # minimum depth of a base below the lowest ground at its edge
 PLUG_BELOW_TOP_M = 0.04  # the hole must stay dark to a camera that looks in at 45 degrees
 FLANGE_INSIDE_M = 0.008  # a flanged tube ends in the middle of its flange
 HOOP_HIGH_M = 0.14
@@ -30,7 +30,7 @@ STEEL_TINTS = np.array([[1.0, 1.0, 1.0], [0.88, 0.68, 0.52], [1.0, 1.0, 1.0], [0
 """Tint by grade of rust; from grade 2 the surface is RUST."""
 FIRST_RUSTY_GRADE = 2
 POURED_TINT = np.array([0.90, 0.88, 0.84])  # poured on site: duller than a factory-made pile
-SPOIL_SHADE = 0.72  # of the subsoil: fresh earth is moist
+SPOIL_SHADE = 0.72  # factor for the subsoil's colour; fresh earth is moist
 PAD_TINT = np.array([0.84, 0.81, 0.76])  # dirty from footsteps
 
 
@@ -135,7 +135,7 @@ def _group(piles: tuple[Pile, ...], terrain: Terrain) -> _Group:
 
 
 def _depth_m(base_frames: np.ndarray, radii: np.ndarray, terrain: Terrain) -> np.ndarray:
-    """(k,): how far each base must reach below its plane so that its edge ends in the ground all around."""
+    """(k,) depth of each base below its plane, so that its whole edge is in the ground."""
     around = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     edge = np.stack([np.cos(around), np.sin(around), np.zeros(16)], axis=1)  # (16, 3)
     points = radii[:, None, None] * (edge @ base_frames[:, :3, :3].transpose(0, 2, 1)) + base_frames[:, None, :3, 3]
@@ -168,7 +168,7 @@ def _steel_posts(group: _Group) -> Iterator[InstanceBatch]:
 
 
 def _plug(group: _Group, bore: float) -> np.ndarray:
-    """Transforms of the filling of a tube, up to below its rim; its edge lies inside the wall."""
+    """Transforms of the filling of a tube, ending below its rim; its edge is inside the wall."""
     wide = group.diameter * bore * 1.02
     return group.sized((wide, wide, group.length - PLUG_BELOW_TOP_M + BASE_DEPTH_M), (0, 0, -BASE_DEPTH_M))
 

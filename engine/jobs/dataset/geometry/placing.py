@@ -3,7 +3,7 @@
 import numpy as np
 
 Axes = tuple[float | np.ndarray, float | np.ndarray, float | np.ndarray]
-"""A number per axis: one for all instances, or (count,)."""
+"""One number per axis: for all instances, or (count,)."""
 
 
 def standing(feet: np.ndarray, axes: np.ndarray, turns: np.ndarray) -> np.ndarray:
@@ -35,7 +35,7 @@ def turned(angles: np.ndarray) -> np.ndarray:
 
 
 def sized(count: int, size: Axes, at: Axes = (0, 0, 0)) -> np.ndarray:
-    """Scale along the own axes, then move: (count, 4, 4). Each number is one for all, or (count,)."""
+    """Scale along the own axes, then move: (count, 4, 4). Each number is for all instances, or (count,)."""
     matrices = np.tile(np.eye(4), (count, 1, 1))
     for axis in range(3):
         matrices[:, axis, axis] = size[axis]

@@ -17,8 +17,8 @@ ROUND_SIDES = 24
 def revolve(profile: Sequence[tuple[float, float]], sides: int = ROUND_SIDES) -> Mesh:
     """Revolve the outline (radius, z) around z; sharp between its segments, smooth around.
 
-    The solid lies to the left of the outline in its direction. It is closed if both ends of the outline lie on the
-    axis, or if it ends where it began.
+    The solid is to the left of the outline in its direction. It is closed if both ends of the outline are on the axis,
+    or if they coincide.
     """
     angles = np.arange(sides) * (2 * np.pi / sides)
     around = np.stack([np.cos(angles), np.sin(angles)], axis=1)  # (sides, 2)

@@ -3,14 +3,14 @@
 instances      visible piles with boxes and areas, the source of all labels
 yolo           a label file, written and read
 ultralytics    dataset.yaml
-coco           coco_annotations.json, from the pictures' parts
+coco           coco_annotations.json, assembled from one part per picture
 hdf5           colours, depth and instances in one file
 picture_file   PNG
 preview        the contact sheet
 statistics     a data set's figures next to those of real pictures
 
-Nothing here depends on the renderer. Only `write_hdf5` and `write_coco` write; the caller puts picture and label in
-place together. OpenCV, h5py and pycocotools are imported where they are used.
+Nothing here depends on the renderer. Only `write_hdf5` and `write_coco` write files; the caller moves picture and label
+into place together. OpenCV, h5py and pycocotools are imported on first use.
 """
 
 from engine.jobs.dataset.labels.coco import coco_part, read_part, require_pycocotools, write_coco

@@ -101,7 +101,7 @@ def read_part(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError):  # json raises these for bad bytes, a truncated file, and too deep nesting
-        fault = "no whole JSON"
+        fault = "incomplete JSON"
     if fault:
         raise SourceError(f"{path}: not the COCO part of picture {path.stem} ({fault})")
     return part
@@ -135,12 +135,12 @@ def _is_of(annotation: dict[str, Any], image: dict[str, Any]) -> bool:
 
 
 def _has_fields(thing: Any, kinds: dict[str, type]) -> bool:
-    """True if it has exactly these fields of exactly these types: a bool is no int."""
+    """True if it has exactly these fields of exactly these types; a bool does not count as an int."""
     return isinstance(thing, dict) and {name: type(value) for name, value in thing.items()} == kinds
 
 
 def _counts(picture: np.ndarray, number: int, box: list[int]) -> np.ndarray:
-    """Lengths of the runs off, on, off… down the columns of the whole picture; only the box is searched."""
+    """Lengths of the runs off, on, off… down the columns of the whole picture; scans only the box."""
     height, width = picture.shape
     x0, y0, x1, y1 = box
     # Each column is padded with an off pixel above and below, so that its runs end inside it.

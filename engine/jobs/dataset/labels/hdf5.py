@@ -12,7 +12,7 @@ from engine.jobs.dataset.rendered import Rendered
 
 INSTALL = '--save-hdf5 needs h5py; get it with: pip install "multiverse-engine[dataset]"'
 GZIP_LEVEL = 1
-CHUNK_BYTES = 2**20  # the size of HDF5's chunk cache; a larger chunk is decompressed again for each row
+CHUNK_BYTES = 2**20  # size of HDF5's chunk cache; a larger chunk would be decompressed again for each row
 
 
 def require_h5py() -> ModuleType:
@@ -29,7 +29,7 @@ def write_hdf5(path: Path, rendered: Rendered) -> None:
     """Write `colors` (h, w, 3) uint8, `depth` (h, w) float32 metres, `instance_segmaps` (h, w) uint16, 0 for none.
 
     The same pictures give the same bytes: no time is stored. Compressed in bands of whole rows. SinkError if it cannot
-    be written; nothing is left then. Not atomic: write to a temporary name.
+    be written; no file is left then. Not atomic: write to a temporary name.
     """
     h5py = require_h5py()
     # HDF5 writes to memory and we write that to the disk, since HDF5 2.0 segfaults on a full disk. About 100 MB for

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 NUMBERS = 2**16  # values of a uint16
-PIXELS_AT_ONCE = 2**20  # the comparison is one byte per pixel, so it stays in the processor's cache
+PIXELS_AT_ONCE = 2**20  # rows per block; the comparison takes one byte per pixel, so it stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,8 +23,8 @@ class Instances:
 def find_instances(picture: np.ndarray) -> Instances:
     """Find every number other than 0 in `picture`, (height, width) uint16; separate parts share one box.
 
-    It works on runs along the rows, since a picture has a thousand times as many pixels as runs: each pixel is only
-    compared with its left neighbour.
+    It works on runs along the rows, of which there are a thousand times fewer than pixels: each pixel is only compared
+    with its left neighbour.
     """
     width = picture.shape[1]
     lows = np.full((2, NUMBERS), np.iinfo(np.int64).max)  # x0, y0
@@ -46,10 +46,10 @@ def find_instances(picture: np.ndarray) -> Instances:
 def _runs(band: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Number, row, first column and end column (exclusive) of each run of one number other than 0, (runs,)."""
     height, width = band.shape
-    is_edge = np.ones((height, width + 1), bool)  # a row begins and ends with one
+    is_edge = np.ones((height, width + 1), bool)  # a row begins and ends with an edge
     np.not_equal(band[:, 1:], band[:, :-1], out=is_edge[:, 1:width])
     rows, columns = np.divmod(np.flatnonzero(is_edge), width + 1)
-    begins = np.flatnonzero(columns < width)  # the last edge of a row begins no run
+    begins = np.flatnonzero(columns < width)  # the last edge of a row does not begin a run
     rows, starts, ends = rows[begins], columns[begins], columns[begins + 1]
     numbers = band[rows, starts]
     kept = np.flatnonzero(numbers)

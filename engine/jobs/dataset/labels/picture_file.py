@@ -8,14 +8,14 @@ from engine.errors import SinkError
 def encode_png(colors: np.ndarray) -> bytes:
     """Encode (height, width, 3) uint8 RGB as PNG; deterministic for one build of OpenCV.
 
-    Filter and coding are chosen for speed on noisy pictures, in which a search for repetitions finds nothing. A picture
+    Filter and coding are chosen for speed on noisy pictures, which contain no repetitions. A picture
     of 5280x3956 with camera noise, 62.7 MB, one core, in seconds and MB:
 
-        OpenCV: average, Huffman alone   0.47  38.2   (this)
-        OpenCV: as it is (sub, runs)     0.51  40.3
+        OpenCV: average, Huffman only    0.47  38.2   (this)
+        OpenCV: default (sub, runs)      0.51  40.3
         OpenCV: level 1                  1.32  41.4
-        OpenCV: Paeth, Huffman alone     0.72  40.3
-        zlib: sub, Huffman alone         0.42  40.2
+        OpenCV: Paeth, Huffman only      0.72  40.3
+        zlib: sub, Huffman only          0.42  40.2
         zlib: sub, level 1               1.17  43.1
         Pillow: level 1                  2.05  42.8
 
@@ -24,7 +24,7 @@ def encode_png(colors: np.ndarray) -> bytes:
     """
     import cv2
 
-    settings = [  # the strategy after the level, which sets one of its own
+    settings = [  # the strategy must follow the level, which sets another one
         *(cv2.IMWRITE_PNG_COMPRESSION, 1),
         *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY),
         *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG),

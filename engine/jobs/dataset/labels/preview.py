@@ -16,16 +16,16 @@ from engine.jobs.dataset.labels.yolo import read_boxes
 
 MAX_PICTURES = 20
 SMALL_WIDTH_PX = 720
-SIDE_PX = 540  # of the crop, and the height of the overview
+SIDE_PX = 540  # side of the crop, and height of the overview
 CAPTION_PX = 32
 GAP_PX = 8
 CELL_WIDTH_PX = SMALL_WIDTH_PX + GAP_PX + SIDE_PX
 CELL_HEIGHT_PX = CAPTION_PX + SIDE_PX
-SHEET_ASPECT = 1.6  # width by height, about that of a screen
-BOX_COLOUR = (255, 0, 255)  # nothing on a site has it: machines are yellow, bags white, grass green
+SHEET_ASPECT = 1.6  # width / height, about that of a screen
+BOX_COLOUR = (255, 0, 255)  # a colour that nothing on a site has: machines are yellow, bags white, grass green
 BACKGROUND = (24, 24, 24)
 TEXT_COLOUR = (230, 230, 230)
-CANDIDATES = 256  # crops that are compared for the most piles
+CANDIDATES = 256  # candidate crops, compared by their number of piles
 
 
 def draw_preview(pictures: Iterable[tuple[int, Path, Path]]) -> np.ndarray:
@@ -36,7 +36,7 @@ def draw_preview(pictures: Iterable[tuple[int, Path, Path]]) -> np.ndarray:
     """
     chosen = heapq.nsmallest(MAX_PICTURES, pictures, key=lambda picture: picture[0])
     if not chosen:
-        raise SourceError("preview: there is no picture to draw")
+        raise SourceError("preview: no picture to draw")
     columns, rows = _grid(len(chosen))
     size = (rows * (CELL_HEIGHT_PX + GAP_PX) + GAP_PX, columns * (CELL_WIDTH_PX + GAP_PX) + GAP_PX, 3)
     sheet = np.full(size, BACKGROUND, np.uint8)
@@ -69,7 +69,7 @@ def _draw_cell(cell: np.ndarray, index: int, image_path: Path, label_path: Path)
 
 
 def densest_corner(boxes: np.ndarray, width: int, height: int) -> tuple[int, int]:
-    """Left and top of the crop that is shown at full scale: the one centred on a pile with the most whole boxes.
+    """Left and top of the crop to show at full scale: of crops centred on a pile, the one with the most whole boxes.
 
     Ties go to the first box of the file. The middle of the picture if there is no box.
     """
@@ -95,7 +95,7 @@ def _read_picture(path: Path) -> np.ndarray:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    except cv2.error:  # broken header: the size exceeds OpenCV's limit, or memory
+    except cv2.error:  # damaged header: the size exceeds OpenCV's limit or the memory
         pixels = None
     if pixels is None:
         raise SourceError(f"{path}: not a complete picture that OpenCV can read")

@@ -11,16 +11,16 @@ REAL_WIDTH_PX = 5280
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """None where there is no data: piles if there is no picture, boxes if there is no pile."""
+    """None if there is no data: for piles without a picture, for boxes without a pile."""
 
     pictures: int
     piles: int
     piles_mean: float | None
-    """Per picture, as are the next two."""
+    """Per picture, like the next two."""
     piles_min: int | None
     piles_max: int | None
     box_width_mean_px: float | None
-    """Scaled to a picture 5280 px wide, as are the next three."""
+    """Scaled to a picture 5280 px wide, like the next three."""
     box_height_mean_px: float | None
     box_width_median_px: float | None
     box_height_median_px: float | None
@@ -32,7 +32,7 @@ class Statistics:
         rows = [
             ("", "these", "real"),
             ("pictures", str(self.pictures), ""),
-            ("piles a picture", _figure(self.piles_mean), _figure(REAL.piles_mean)),
+            ("piles per picture", _figure(self.piles_mean), _figure(REAL.piles_mean)),
             ("fewest and most", _range(self), _range(REAL)),
             (f"mean box, px at {REAL_WIDTH_PX}", _box_mean(self), _box_mean(REAL)),
             (f"median box, px at {REAL_WIDTH_PX}", _box_median(self), ""),
@@ -41,7 +41,7 @@ class Statistics:
         return [f"{name:<24} {these:>14} {real:>14}".rstrip() for name, these, real in rows]
 
     def as_json(self) -> dict[str, Any]:
-        """Every field, and under `real` the figures of the real pictures."""
+        """Every field; the key `real` has the figures of the real pictures."""
         return {**asdict(self), "real": {name: value for name, value in asdict(REAL).items() if value is not None}}
 
 

@@ -72,7 +72,7 @@ def _box(line: str, where: str) -> tuple[float, float, float, float]:
     except ValueError as error:
         raise SourceError(f"{where}: {' '.join(fields[1:])!r} are not four numbers") from error
     box = (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2)
-    # Written so that NaN is refused too: no comparison with it is true.
+    # Written so that NaN is rejected too: no comparison with it is true.
     if not (w > 0 and h > 0 and min(box) >= -ROUNDING_NORM and max(box) <= 1 + ROUNDING_NORM):
         raise SourceError(f"{where}: the box {' '.join(fields[1:])} is not inside the picture (0..1), or has no size")
     return box

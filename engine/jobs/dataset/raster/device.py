@@ -25,7 +25,7 @@ _Thing = TypeVar("_Thing", bound=_Releasable)
 
 
 class Device:
-    """Makes programs, buffers and targets, and releases them all when it closes. Used by one thread."""
+    """Creates programs, buffers and targets, and releases them all on close. Single-threaded."""
 
     def __init__(self, context: moderngl.Context, undo: ExitStack) -> None:
         self.context = context
@@ -98,6 +98,6 @@ def open_device() -> Iterator[Device]:
             yield device
             device.check()
         except (moderngl.Error, MemoryError) as error:
-            code = context.error  # moderngl says what failed, the driver why
+            code = context.error  # moderngl names the failed call, the driver the reason
             said = " ".join(str(error).split()) or type(error).__name__
             raise RenderError(f"OpenGL: {said}{_HINTS.get(code, '')}") from error

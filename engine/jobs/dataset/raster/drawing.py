@@ -37,7 +37,7 @@ class StageDrawing:
         self._device, self._stage, self._targets = device, stage, targets
         scene = stage.scene
         context = device.context
-        context.front_face = "cw"  # row 0 is the top, so everything is drawn upside down
+        context.front_face = "cw"  # row 0 of the target is the top, so everything is drawn upside down
         self._ground = Ground(device, stage.ground, scene.camera, scene.sun)
         self._ground_depth = self._ground.drawn_by(device.program("ground_depth", "ground_vertex"))
         self._numbers_start = device.pass_over_all("numbers_start", u_ground_depth=_GROUND_DEPTH)

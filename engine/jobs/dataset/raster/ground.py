@@ -62,7 +62,8 @@ def terrain_texture(device: Device, mesh: Mesh, terrain: Terrain) -> moderngl.Te
 
 
 def _in_chunks(positions: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Triangles sorted by the square they begin in, (t, 3), and the start of each square's triangles, (chunks,)."""
+    """Triangles sorted by the square of their first vertex, (t, 3), and the start of each square's triangles,
+    (chunks,)."""
     squares = np.floor(positions[:, :2] / CHUNK_M).astype(np.int32)
     squares -= squares.min(axis=0)
     number = (squares[:, 1] * (squares[:, 0].max() + 1) + squares[:, 0])[triangles[:, 0]]
@@ -76,7 +77,7 @@ def _own_last_vertices(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Vertices, (v, 8) float32 position, plane and reach, and triangles, (t, 3) uint32.
 
-    Vertex t is the last of triangle t; its other corners are any copies.
+    Vertex t is the last of triangle t; its other corners are any vertices at the same position.
     """
     count = len(triangles)
     copies = np.full(len(positions), -1, np.int64)

@@ -13,7 +13,7 @@ from engine.jobs.dataset.scene.description import SiteCamera, SiteScene, Terrain
 TRACK, LIME, SHADE = 0, 1, 2
 PIECE_M = 4.0  # maximum length, so that the box around a piece of a track stays flat
 SLACK_M = 0.3
-SHADE_REACH = 0.8  # share of a thing's height
+SHADE_REACH = 0.8  # radius of contact shade as a share of a thing's height
 SHADE_REACH_M = (0.05, 1.2)
 SHADE_STRENGTH = 0.75
 SHADE_LIFT_M = 0.5  # a thing at this height above the ground shades a third as much
@@ -25,7 +25,7 @@ class Marks:
     """Boxes for marks_vertex.glsl; (k, 12) float32 rows: ends, form, kind."""
 
     def __init__(self, device: Device, program: moderngl.Program, rows: np.ndarray, camera: SiteCamera | None) -> None:
-        """Without a camera, as in a plan, each tile draws all marks."""
+        """Without a camera (in a plan) each tile draws all marks."""
         self._device = device
         self._rows = rows
         self._boxes_px = None if camera is None else boxes_in_picture(camera, _corners(rows))

@@ -2,7 +2,7 @@
 
 They project along the sun's rays onto the plane z = 0 and keep the highest z: a shear instead of the usual view from
 the sun. So texels have the same size on the ground at any elevation of the sun, a bias is a height in metres, and the
-map covers just the camera's view. The ground has its own map because it needs a larger bias than the things.
+map covers exactly the camera's view. The ground has its own map because it needs a larger bias than the things.
 """
 
 import math
@@ -15,12 +15,12 @@ from engine.jobs.dataset.raster.device import Device
 from engine.jobs.dataset.raster.view import ShadowSpace
 from engine.jobs.dataset.scene.description import SiteCamera, Sun
 
-FINEST_M = 0.025  # a third of the thinnest post
+FINEST_M = 0.025  # a third of the thinnest post's diameter
 TEXELS_A_PIXEL = 1.6
 GROUND_TEXEL_M = 0.15
 MAX_PX = 8192
 MARGIN_M = 0.5
-STEEPEST = math.tan(math.radians(86))  # below 4 degrees of elevation shadows are as long as at 4
+STEEPEST = math.tan(math.radians(86))  # limits shadows to their length at 4 degrees of elevation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

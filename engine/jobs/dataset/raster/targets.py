@@ -31,7 +31,7 @@ class RasterTargets:
         self._depth_texture = device.texture(size_px, 1, "f4")
         self.numbers = framebuffer([self._numbers_texture, self._depth_texture], depth)
         self.depth_alone = framebuffer([], depth)
-        """The depth of `numbers` alone, since integer colours cannot be cleared along with it."""
+        """The depth buffer of `numbers` alone, because integer colours cannot be cleared together with depth."""
         if not wants_colors:
             return
         self.marks_texture = device.texture(size_px, 4)

@@ -33,7 +33,7 @@ def run_attempt(
     environment: Mapping[str, str],
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any] | Failure:
-    """Return `MadePicture` as plain values, or the failure. Any thread. OSError if the disk does not let it begin.
+    """Return `MadePicture` as plain values, or the failure. Any thread. OSError if a disk error prevents the start.
 
     A process that takes longer than `timeout_s`, or is running when `is_stopped`, is killed with its children.
     """
@@ -80,7 +80,7 @@ def _watch(process: subprocess.Popen[bytes], timeout_s: float, is_stopped: Calla
 
 
 def kill_family(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and its descendants. Those that have ended are no error."""
+    """Kill the process and its descendants, ignoring those that have ended."""
     family = []
     with contextlib.suppress(psutil.Error):
         family = psutil.Process(process.pid).children(recursive=True)
@@ -96,7 +96,7 @@ def _unexplained_failure(code: int, folder: Path, log_path: Path) -> Failure:
         return Failure(reason=f"{folder.parent.parent}: the disk is full or cannot be written", ends_run=True)
     reason = f"its process ended without a result: {exit_reason(code)}"
     if code == -getattr(signal, "SIGKILL", 9):
-        reason += " (usually the system, out of main memory: give fewer --jobs)"
+        reason += " (usually by the system, out of main memory: give fewer --jobs)"
     said = last_line(log_path)
     return Failure(reason=f"{reason}; {said}" if said else reason)
 

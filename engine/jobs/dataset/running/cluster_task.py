@@ -26,9 +26,10 @@ class NotMadeError(Exception):
 def make_files(task: str, timeout_s: float) -> dict[str, Any]:
     """Make the picture; return `files` by name, `log`, `seconds`, and `made` or a final `failure`.
 
-    If it takes longer than `timeout_s`, its process exits, wherever it hangs; Ray starts another.
+    After `timeout_s` its process exits, even if it hangs; Ray starts another.
     """
-    faulthandler.dump_traceback_later(timeout_s, exit=True)  # its thread needs no GIL, which a hanging driver may hold
+    # faulthandler's thread does not need the GIL, which a hanging driver may hold
+    faulthandler.dump_traceback_later(timeout_s, exit=True)
     began_s = time.perf_counter()
     output = io.StringIO()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=output, force=True)
@@ -38,7 +39,7 @@ def make_files(task: str, timeout_s: float) -> dict[str, Any]:
             result = attempt(task_of(task), Path(folder))
             paths = (Path(folder, name) for name in (PICTURE, LABELS, COCO_PART, HDF5))
             files = {path.name: path.read_bytes() for path in paths if path.exists()}
-    except OSError as error:  # this machine's disk; another's may work
+    except OSError as error:  # this machine's disk failed; another machine may succeed
         raise NotMadeError(f"{machine}: {failure_of(error).reason}", output.getvalue()) from None
     finally:
         faulthandler.cancel_dump_traceback_later()

@@ -30,7 +30,7 @@ class FolderOutputs:
 
 
 def write_outputs(folder: DatasetFolder, job: DatasetJob) -> FolderOutputs:
-    """Write dataset.yaml, the COCO file if pictures have parts of it, the preview and the figures. Raises OSError."""
+    """Write dataset.yaml, the COCO file if there are COCO parts, the preview and the figures. Raises OSError."""
     finished = FolderOutputs()
     write_atomic(folder.path / YAML_FILE, dataset_yaml())
     pictures = folder.finished_pictures()
@@ -62,12 +62,12 @@ def write_coco_file(folder: DatasetFolder, finished: FolderOutputs, pictures: li
     try:
         _replace(folder.path / COCO_FILE, lambda path: _write_coco(parts, path))
     except SourceError as error:  # a file in the folder was edited
-        finished.notes.append(f"{error}; {COCO_FILE} is as it was")
+        finished.notes.append(f"{error}; {COCO_FILE} was not changed")
         return
     finished.outputs.append(COCO_FILE)
     if len(parts) < len(pictures):
         finished.notes.append(
-            f"{COCO_FILE} holds {len(parts)} of {len(pictures)} pictures; with --save-coco the rest are drawn again"
+            f"{COCO_FILE} covers {len(parts)} of {len(pictures)} pictures; --save-coco draws the others again"
         )
 
 

@@ -1,12 +1,12 @@
-"""The output folder of a dataset. Used by one run at a time; never contains a picture without its label.
+"""The output folder of a dataset. Locked by one run at a time; never contains a picture without its label.
 
 images/000000.png  labels/000000.txt  hdf5/000000.hdf5  image_000000.log  manifest.jsonl  dataset.yaml
 coco_annotations.json  preview.png  .work/ (the lock, unfinished pictures, the parts of the COCO file)
 
 A picture's files are written to .work and renamed when all are complete: the label first and the picture last, because
-trainers list the pictures, and one without a label would teach that there are no piles. A run that is killed between
-the two leaves a lone label, which the next run removes. Files are flushed to the disk before they enter the manifest,
-and a resumed run compares each with its SHA-256 there: a damaged picture is drawn again.
+trainers list the pictures, and one without a label would count as a picture without piles. A run killed between the two
+renames leaves a label without a picture, which the next run removes. Files are flushed to the disk before they enter
+the manifest, and a resumed run compares each with its SHA-256 there: a damaged picture is drawn again.
 """
 
 import shutil
@@ -30,7 +30,7 @@ WORK = ".work"
 COCO_FILE, YAML_FILE, PREVIEW = "coco_annotations.json", "dataset.yaml", "preview.png"
 MAX_NAMED = 4
 POLL_INTERVAL_S = 0.02
-CHECKS_AT_ONCE = 4  # files that are hashed in parallel: hashing takes half as long as reading from a fast disk
+CHECKS_AT_ONCE = 4  # threads that hash files; hashing takes half as long as reading from a fast disk
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
 
 
@@ -46,14 +46,14 @@ def paths_of(task: PictureTask) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
-    """The work that a run has to do, found before anything is changed."""
+    """The work of a run, determined before anything is changed."""
 
     finished: frozenset[int]
     """Indices of finished pictures."""
     forgotten: frozenset[int]
-    """Indices whose files are removed because they are made again."""
+    """Indices whose files are removed because they will be made again."""
     damaged: frozenset[int]
-    """Indices whose files differ from what was written, and are removed."""
+    """Indices whose files do not match their SHA-256, and are removed."""
     notes: tuple[str, ...]
 
 
@@ -84,9 +84,9 @@ class DatasetFolder:
     ) -> RunPlan:
         """Plan the run; changes nothing. UsageError if existing pictures were made with other options.
 
-        Without `is_resuming`, existing pictures are forgotten: all if the tasks are the whole dataset, else the tasks'.
-        With it, all files are read once; progress goes to `tell_checked(pictures, of_all)`. Once `is_stopped`, the
-        unchecked rest is neither finished nor removed.
+        Without `is_resuming`, existing pictures are dropped: all if the tasks are the whole dataset, else only those of
+        the tasks. With it, all files are read once; progress goes to `tell_checked(pictures, of_all)`. Once
+        `is_stopped`, unchecked pictures are neither finished nor removed.
         """
         notes = []
         if self.manifest.unreadable:
@@ -243,7 +243,7 @@ class DatasetFolder:
         return whole, damaged
 
     def _damaged_file(self, task: PictureTask) -> str:
-        """The first file of a finished picture that differs from what was written, or "". Raises OSError."""
+        """The first file of a finished picture that does not match its SHA-256, or "". Raises OSError."""
         sha256 = self.manifest.entries[task.index].sha256
         for path in paths_of(task).values():
             if sha256_of(self.path / path) != sha256.get(path):
@@ -251,7 +251,7 @@ class DatasetFolder:
         return ""
 
     def _foreign_pictures(self, tasks: list[PictureTask]) -> list[str]:
-        """A note about pictures that are neither in the manifest nor made by this run: trainers would use them."""
+        """A note about pictures neither in the manifest nor made by this run, because trainers would use them."""
         known = {f"{index:06d}.png" for index in self.manifest.entries} | {f"{task.name}.png" for task in tasks}
         strange = sorted(path.name for path in (self.path / "images").glob("*.png") if path.name not in known)
         if not strange:

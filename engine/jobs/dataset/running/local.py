@@ -22,21 +22,21 @@ log = logging.getLogger(__name__)
 
 
 class LocalRunner:
-    """Runner on this machine. Its threads only wait for processes; results are handled on the iterating thread."""
+    """A Runner on this machine. Its threads only wait for processes; results are handled on the iterating thread."""
 
     def __init__(self, folder: DatasetFolder, *, jobs: int, timeout_s: float, retries: int) -> None:
         self.jobs, self.words = jobs, ""
         self._folder, self._timeout_s, self._retries = folder, timeout_s, retries
         threads = str(max(1, cores() // jobs))
-        # Otherwise Mesa's rasteriser and NumPy use all cores in every process. The pictures are the same.
+        # Otherwise Mesa's rasteriser and NumPy would use all cores in every process. The pictures are the same.
         self._environment = {"LP_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
         self._is_closing = threading.Event()
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="picture")
         self.at_work = 0
 
     def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterator[PictureOutcome | None]:
-        """Yield outcomes as they come, and None every 0.1 s without one. Once `is_stopped`, no picture is begun; those
-        at work are finished."""
+        """Yield outcomes as they come, and None after every 0.1 s without one. Once `is_stopped`, no picture is
+        started; those in progress are finished."""
         waiting = iter(tasks)
         running: set[Future[PictureOutcome]] = set()
         is_dry = False
@@ -57,7 +57,7 @@ class LocalRunner:
                 yield None
 
     def close(self) -> None:
-        """Kill the pictures at work."""
+        """Kill the processes of pictures in progress."""
         self._is_closing.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
@@ -87,7 +87,7 @@ class LocalRunner:
                 is_stopped=self._is_closing.is_set,
             )
         except OSError as error:
-            log.info("an attempt at picture %s could not begin", task.name, exc_info=True)
+            log.info("an attempt at picture %s could not start", task.name, exc_info=True)
             return failure_of(error, self._folder.path)
         if isinstance(result, Failure):
             shutil.rmtree(staged, ignore_errors=True)

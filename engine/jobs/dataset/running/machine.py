@@ -23,6 +23,6 @@ def memory_bytes(limits: tuple[Path, ...] = MEMORY_LIMITS) -> int:
     for limit in limits:
         try:
             return min(total, int(limit.read_text(encoding="ascii")))
-        except (OSError, ValueError):  # there is none, or "max"
+        except (OSError, ValueError):  # no such file, or "max"
             continue
     return total

@@ -19,7 +19,7 @@ from engine.system.file_names import escaped
 from engine.system.small_file import read_small
 
 MANIFEST = "manifest.jsonl"
-MAX_MANIFEST_BYTES = 4 << 30  # millions of pictures
+MAX_MANIFEST_BYTES = 4 << 30  # enough for millions of pictures
 DONE, FAILED = "done", "failed"
 
 
@@ -37,15 +37,15 @@ class ManifestEntry:
     seconds: float = 0.0
     """Time of the successful attempt, including its process."""
     sha256: dict[str, str] = field(default_factory=dict)
-    """Per file, by its path in the folder."""
+    """Per file, keyed by its path in the folder."""
     bytes: dict[str, int] = field(default_factory=dict)
     attempts: int = 1
     piles: int = 0
     labelled: int = 0
     drawn: dict[str, Any] = field(default_factory=dict)
-    """Every number of its scene, including those that were drawn at random."""
+    """Every number of its scene, including random ones."""
     reason: str = ""
-    """Why it failed or was retried."""
+    """Reason for a failure or a retry."""
 
     def line(self) -> builtins.bytes:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -61,9 +61,9 @@ def entry_of(task: PictureTask, **values: Any) -> ManifestEntry:
 class Manifest:
     path: Path
     entries: dict[int, ManifestEntry]
-    """By index; the last of several lines counts."""
+    """By index; if there are several lines, the last one counts."""
     unreadable: int = 0
-    """Number of truncated or foreign lines."""
+    """Number of truncated or unreadable lines."""
     _options: dict[str, Any] = field(default_factory=dict)
     """The options of the last entry."""
 
@@ -104,5 +104,6 @@ def read_manifest(folder: Path) -> Manifest:
         except (ValueError, RecursionError):  # msgspec raises ValueError too
             manifest.unreadable += 1
     if content and not content.endswith(b"\n"):
-        manifest.unreadable = max(manifest.unreadable, 1)  # the next line would be appended to it
+        # otherwise the next line would be appended to the truncated one
+        manifest.unreadable = max(manifest.unreadable, 1)
     return manifest

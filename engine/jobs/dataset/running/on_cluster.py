@@ -1,6 +1,6 @@
 """Pictures on the machines of a Ray cluster: one task and one process per picture.
 
-A picture's files travel home as bytes, so only this machine needs the folder.
+A picture's files are sent back as bytes, so only this machine needs the folder.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from engine.jobs.kit.ray_cluster import connect, ray_reason
 from engine.jobs.kit.ray_tasks import EndedTask, TaskPool
 from engine.system.atomic_file import remove_file
 
-QUEUE_TIMEOUT_S = 3600.0  # a busy cluster may let a picture wait so long before it begins
-PIXEL_BYTES, ARRAYS_PIXEL_BYTES = 3, 9  # of the files that travel home, at most
-CORES_A_PICTURE = 2  # a renderer on a CPU fills them; more pictures at once only need more memory
+QUEUE_TIMEOUT_S = 3600.0  # maximum wait of a picture in the queue of a busy cluster
+PIXEL_BYTES, ARRAYS_PIXEL_BYTES = 3, 9  # upper bound of a picture's files
+CORES_A_PICTURE = 2  # one CPU renderer uses them all; more pictures in parallel would only need more memory
 
 
 class ClusterRunner:
-    """Runner on a cluster. Used by one thread."""
+    """A Runner on a cluster. Single-threaded."""
 
     def __init__(self, folder: DatasetFolder, job: DatasetJob, *, timeout_s: float) -> None:
         """UsageError or ChildError, in one line, if there is no such cluster."""
@@ -60,12 +60,13 @@ class ClusterRunner:
             yield None if ended is None else self._outcome(ended)
 
     def close(self) -> None:
-        """Kill the pictures at work and leave the cluster."""
+        """Kill the tasks in progress and disconnect."""
         self._pool.close()
         self._connection.close()
 
     def _arguments(self, task: PictureTask) -> tuple[str, float]:
-        with contextlib.suppress(OSError):  # an earlier run's log; a full disk is reported when the files come home
+        # remove the log of an earlier run; a full disk is reported when the files arrive
+        with contextlib.suppress(OSError):
             remove_file(self._folder.log_path(task), missing_ok=True)
         return task.as_json(), self._timeout_s
 

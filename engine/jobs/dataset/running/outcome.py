@@ -11,11 +11,11 @@ from engine.jobs.dataset.task import PictureTask
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempted:
-    """A successful attempt. Its files lie in `folder` until they are committed."""
+    """A successful attempt. Its files are in `folder` until they are committed."""
 
     folder: Path
     seconds: float
-    """Includes the process."""
+    """Includes starting the process."""
     values: dict[str, Any]
     """`MadePicture` as plain values."""
 
@@ -33,4 +33,4 @@ class PictureOutcome:
     made: Attempted | None = None
     failure: Failure | None = None
     earlier: tuple[str, ...] = ()
-    """Why earlier attempts failed, as far as known."""
+    """Reason for the failure of earlier attempts, if known."""

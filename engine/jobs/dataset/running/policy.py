@@ -1,4 +1,4 @@
-"""Decisions of a run: how many pictures at once, which failures are retried, which end the run. Pure."""
+"""Decisions of a run: pictures in parallel, which failures are retried, which end the run. Pure."""
 
 import errno
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.task import RenderSettings
 
 GB = 10**9
-# Pictures at once by memory: what a picture of 5280 x 3956 needs in Blender, with room for the system.
+# Pictures in parallel by memory: Blender's need for a picture of 5280 x 3956, with a reserve for the system.
 JOBS_BY_MEMORY = ((32 * GB, 4), (16 * GB, 2))
 # The next picture would fail with the same error.
 FATAL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG})
@@ -24,21 +24,21 @@ def default_timeout_s(drawing: RenderSettings, options: SceneOptions) -> float:
 
 
 def default_jobs(memory_bytes: int, cores: int) -> int:
-    """Pictures at once: 1 below 16 GB, 2 from 16 GB, 4 from 32 GB, and at most one per core."""
+    """Pictures in parallel: 1 below 16 GB, 2 from 16 GB, 4 from 32 GB, and at most one per core."""
     jobs = next((jobs for least, jobs in JOBS_BY_MEMORY if memory_bytes >= least), 1)
     return max(1, min(jobs, cores))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why an attempt at a picture failed."""
+    """The reason why an attempt at a picture failed."""
 
     reason: str
     """One line."""
     is_final: bool = False
     """True if another attempt would fail the same way."""
     ends_run: bool = False
-    """True if every other picture would, too."""
+    """True if every other picture would fail, too."""
 
 
 def is_tried_again(failure: Failure, attempts: int, retries: int) -> bool:
@@ -46,7 +46,7 @@ def is_tried_again(failure: Failure, attempts: int, retries: int) -> bool:
 
 
 def failure_of(error: BaseException, place: object = "") -> Failure:
-    """Classify an exception from making a picture. `place`: the path for disk errors that name none."""
+    """Classify an exception raised while making a picture. `place`: path for disk errors without one."""
     of_disk = error.__cause__ if isinstance(error, SinkError) else error
     if isinstance(of_disk, OSError) and of_disk.errno in FATAL_ERRNOS:
         where = of_disk.filename or place

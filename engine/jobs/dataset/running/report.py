@@ -42,7 +42,7 @@ class DatasetReport:
     made: int
     failed: tuple[FailedPicture, ...]
     retried: int
-    """Number of retries."""
+    """Number of retried attempts."""
     is_interrupted: bool
     engine: str
     jobs: int

@@ -1,7 +1,7 @@
 """Runs a dataset job: `make_dataset(job)`.
 
-Everything that can be checked is checked before a file is touched: scenes that do not fit, options that differ from the
-folder's, a cluster that does not answer.
+Checks before any file is changed: scenes that do not fit, options that differ from those of the folder, a cluster that
+does not respond.
 """
 
 import statistics
@@ -23,18 +23,18 @@ from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.kit.progress import OnProgress
 
-MAX_CHECKED = 2000  # 0.2 s; a later one that does not fit is reported when its turn comes
+MAX_CHECKED = 2000  # takes 0.2 s; a later scene that does not fit is reported when its turn comes
 Say = Callable[[str], None]
 
 
 class Runner(Protocol):
     jobs: int
     words: str
-    """Names the machines it runs on; "" for this one."""
+    """Description of the machines; "" for this one."""
 
     @property
     def at_work(self) -> int:
-        """Pictures at work."""
+        """Number of pictures in progress."""
 
     def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterable[PictureOutcome | None]: ...
     def close(self) -> None: ...
@@ -49,9 +49,9 @@ def make_dataset(
 ) -> DatasetReport:
     """Run the whole job. MultiverseError, in one line, if it fails; finished pictures stay.
 
-    `tell` gets the progress several times a second, `say` a line for each failure, both on this thread. Once
-    `is_stopped`, no picture is begun and those at work are finished. A single picture (`image_index`) is made on this
-    thread and cannot be stopped.
+    `tell` receives the progress several times a second, `say` one line per failure, both on this thread. Once
+    `is_stopped`, no picture is started and those in progress are finished. A single picture (`image_index`) is made on
+    this thread and cannot be stopped.
     """
     check_job(job)
     if job.image_index is not None:
@@ -64,7 +64,7 @@ def make_dataset(
 
 
 def check_job(job: DatasetJob) -> None:
-    """Raise UsageError if the job cannot succeed, before anything is touched."""
+    """Raise UsageError if the job cannot succeed, before any file is changed."""
     job.check()
     for index in islice(job.indices, MAX_CHECKED):
         settle(job.options, job.task(index).seed)
@@ -95,7 +95,7 @@ class _Run:
         self._seconds: list[float] = []
         self._failed: list[FailedPicture] = []
         self._retried = self._kept = 0
-        self._end_reason = ""  # why no more pictures are begun
+        self._end_reason = ""  # reason why no more pictures are started
 
     def make(self) -> DatasetReport:
         tasks = [self._job.task(index) for index in self._job.indices]
@@ -121,7 +121,7 @@ class _Run:
                 raise unwritable(self._folder.path, error) from error
         notes = [*plan.notes, *finished.notes]
         if self._end_reason:
-            notes.append(f"{self._end_reason}; no more pictures were begun, run the same command to go on")
+            notes.append(f"{self._end_reason}; no more pictures were started; run the same command to continue")
         entries = self._folder.manifest.entries
         drawn_by = {entries[task.index].engine for task in tasks if task.index in entries} - {""}
         return DatasetReport(

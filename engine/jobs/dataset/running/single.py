@@ -1,7 +1,7 @@
 """`--image-index`: makes one picture in this process.
 
-Several of these may work on one folder at the same time: each locks it only while it commits its files. They write no
-preview and no figures; a run of the whole dataset does.
+Several such processes may share a folder: each locks it only while it commits its files. They do not write the preview
+and the figures; a run of the whole dataset does.
 """
 
 import logging
@@ -27,13 +27,15 @@ from engine.jobs.dataset.running.report import DatasetReport, FailedPicture
 from engine.jobs.dataset.running.worker import attempt
 from engine.system.atomic_file import when_free, write_atomic
 
-PATIENCE_S = 30.0  # other single pictures lock the folder for milliseconds, a run of the whole dataset until its end
-HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # only this host can tell if its process is alive
+PATIENCE_S = (
+    30.0  # other single pictures lock the folder for milliseconds, but a run of the whole dataset until its end
+)
+HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # only on the same host can we check if the process is alive
 STAGING = f".picture-{HOST}-"
 
 
 def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
-    """Like `make_dataset`, but on this thread and not stoppable."""
+    """Like `make_dataset`, but runs on this thread and cannot be stopped."""
     assert job.image_index is not None
     began_s = time.perf_counter()
     task = job.task(job.image_index)

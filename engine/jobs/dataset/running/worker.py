@@ -39,7 +39,7 @@ def attempt(task: PictureTask, folder: Path) -> dict[str, Any]:
 
     try:
         return {"made": asdict(make_picture(task, folder))}
-    except Exception as error:  # the top of a process: the run gets it as a failure, the log gets the traceback
+    except Exception as error:  # top of a process: the run receives a failure, the log the traceback
         failure = failure_of(error, folder)
         logging.getLogger(__name__).error("failed: %s", failure.reason, exc_info=not failure.is_final)
         return {"failure": asdict(failure)}
@@ -52,7 +52,7 @@ def write_result(folder: Path, result: dict[str, Any]) -> None:
 
 
 def read_result(folder: Path) -> dict[str, Any] | Failure | None:
-    """`MadePicture` as plain values, the failure, or None if the process wrote no result."""
+    """`MadePicture` as plain values, a failure, or None if the process wrote no result."""
     try:
         path = folder / RESULT
         result = json.loads(when_free(lambda: path.read_text(encoding="utf-8"), path))
@@ -65,6 +65,6 @@ def read_result(folder: Path) -> dict[str, Any] | Failure | None:
 
 
 def _end_with_parent() -> None:
-    while os.read(0, 1):  # not sys.stdin: Python would wait for its lock at exit
+    while os.read(0, 1):  # not sys.stdin, whose lock Python would wait for at exit
         pass
     os._exit(ORPHANED)

@@ -2,8 +2,8 @@
 
 Read `description.py` first (the data classes), then `build.py` (the order of steps). `settling.py` chooses every
 number and `site.py` computes how much fits; `terrain.py` makes the ground; `rows.py` or `clusters.py` lay out lines of
-piles, `tables.py` cuts them where the ground is too uneven, `piles.py` plants them; `distractors.py` and `marks.py` add
-the rest. All random numbers come from `streams.py`.
+piles, `tables.py` cuts them where the ground is too uneven, `piles.py` places the piles; `distractors.py` and
+`marks.py` add machines, debris, tracks and lime. All random numbers come from `streams.py`.
 """
 
 from engine.jobs.dataset.scene.build import describe_scene

@@ -22,7 +22,7 @@ GRASS_HILLS = (0.30, 0.55)
 
 
 def describe_scene(options: SceneOptions, seed: int) -> SiteScene:
-    """Deterministic on every machine. UsageError if something does not fit, with how many would."""
+    """Build the scene, identical on every machine. UsageError, with the number that fits, if something does not fit."""
     settled = settle(options, seed)
     terrain = make_terrain(settled, seed)
     layout = lay_clusters(settled, terrain, seed) if settled.use_clusters else lay_rows(settled, seed)

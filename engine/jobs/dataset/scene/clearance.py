@@ -6,7 +6,7 @@ from engine.jobs.dataset.scene.site import Site
 
 CELL_M = 1.0
 REACH_M = 8.0
-"""Upper bound of the distances: more than the largest thing needs."""
+"""Upper limit of the stored distances; larger than any thing needs."""
 
 
 class Clearance:

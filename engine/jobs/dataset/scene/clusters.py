@@ -20,16 +20,16 @@ from engine.jobs.dataset.scene.site import (
 from engine.jobs.dataset.scene.streams import stream
 
 THROWS = 200
-"""Random attempts, after which clusters go on a lattice: on a crowded site random placement fails."""
+"""Random attempts before clusters are placed on a lattice, because random placement fails on a crowded site."""
 MAX_HEADING = math.radians(5)
 FLAT_SPACING_M = 4.15
 STEEP = 0.35
-"""Rise per metre from which the spacing is constant."""
+"""Rise per metre beyond which the spacing is constant."""
 SLOPE_OVER_M = 12.0
 
 
 def spacing_m(slope_east: float, slope_north: float) -> float:
-    """Spacing of piles along a row in metres, for ground that rises so much per metre to the east and the north.
+    """Spacing of piles along a row in metres, for the ground's rise per metre to the east and to the north.
 
     Ground that falls to the south (rises to the north) faces the noon sun: its tables throw short shadows and stand
     closer, down to 3.6 m. On ground that falls to the north shadows are long: up to 4.7 m. Ground that falls to the

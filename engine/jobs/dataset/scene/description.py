@@ -1,4 +1,4 @@
-"""Data classes of a construction site seen from above: what stands where, independent of rendering.
+"""Data classes of a construction site seen from above, independent of rendering.
 
 x points right in the picture (east), y up (north), z towards the camera. Metres and radians unless a name says
 otherwise. The origin is the middle of the picture at the site's mean height.
@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 
 CAMERA_HEIGHT_M = 100.0
-FIELD_OF_VIEW_DEG = 90.0  # across the width
+FIELD_OF_VIEW_DEG = 90.0  # metres across the width of the picture
 
 
 class PileKind(StrEnum):
@@ -145,7 +145,7 @@ class Pile:
     """True if a steel ring is around the head of a PHC pile."""
     is_cracked: bool = False
     rust: int = 0
-    """For steel: 0 bright, 1 spotted, 2 brown, 3 flaking."""
+    """Grade of rust of steel: 0 bright, 1 spotted, 2 brown, 3 flaking."""
     tilt_x: float = 0.0
     """Tilt of the axis to the east, radians."""
     tilt_y: float = 0.0
@@ -155,7 +155,7 @@ class Pile:
     shade: float = 1.0
     """Factor for the brightness of its material."""
     table: int = 0
-    """Number of the table that it carries: the tops of a table's piles lie in one plane."""
+    """Number of the table that it carries; the tops of a table's piles are coplanar."""
 
     @property
     def top_m(self) -> float:
@@ -164,7 +164,8 @@ class Pile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distractor:
-    """A thing that must not be mistaken for a pile: no instance, no label. It follows the slope of the ground."""
+    """A thing that must not be mistaken for a pile: without instance number and label. Aligned with the ground's
+    slope."""
 
     kind: DistractorKind
     x_m: float

@@ -27,12 +27,12 @@ MACHINE_SHARES = (0.5, 0.25, 0.25)
 DEBRIS_PIECES = (10, 40)
 REBAR_BUNDLES = (2, 8)
 LEVEL_SLOPE = 0.3
-"""Ground that rises more per metre is used only when no flatter ground is left."""
+"""Rise per metre above which ground is used only when no flatter ground is left."""
 SCALES = (0.85, 1.0)
 
 
 def place_distractors(settled: Settled, terrain: Terrain, piles: tuple[Pile, ...], seed: int) -> tuple[Distractor, ...]:
-    """Place machines, bags and debris. UsageError if there is no room for the machines or bags asked for."""
+    """Place machines, bags and debris. UsageError if there is no room for the requested machines or bags."""
     places = Clearance(settled.site, stream(seed, "distractors places"))
     if piles:
         places.take(np.array([(pile.x_m, pile.y_m) for pile in piles]), FROM_PILE_M)
@@ -40,7 +40,7 @@ def place_distractors(settled: Settled, terrain: Terrain, piles: tuple[Pile, ...
     kinds = stream(seed, "distractors machines").choice(len(MACHINES), settled.num_machinery, p=MACHINE_SHARES)
     machines: list[Distractor] = []
     for kind in kinds:
-        # Fall back to a smaller machine where a larger one does not fit: a full site has rollers on its roads.
+        # Fall back to a smaller machine where a larger one does not fit; crowded sites have rollers on their roads.
         placed = next((found for smaller in MACHINES[kind:] if (found := placer.place(smaller, 1))), [])
         machines += placed
         if not placed:

@@ -12,7 +12,7 @@ class Strip:
     points_m: np.ndarray
     """(n, 2) positions of the piles, before jitter; sorted by column."""
     columns: np.ndarray
-    """(n,) int from 0: piles with the same number stand side by side across the line."""
+    """(n,) int from 0: column of each pile; piles of one column are next to each other across the line."""
     heading: float
     """Direction of the line in radians from east, counter-clockwise."""
     axis_m: np.ndarray
@@ -24,6 +24,6 @@ class Strip:
 class SiteLayout:
     strips: tuple[Strip, ...]
     roads_m: tuple[np.ndarray, ...]
-    """(k, 2) each: centre lines of the roads, which are kept clear."""
+    """(k, 2) each: centre lines of the roads, which are kept free."""
     centres_m: np.ndarray
     """(clusters, 2); (0, 2) if there are none."""

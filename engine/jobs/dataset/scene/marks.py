@@ -23,7 +23,7 @@ LIME_BESIDE_M = 0.9
 def lay_tracks(
     layout: SiteLayout, site: Site, piles: tuple[Pile, ...], distractors: tuple[Distractor, ...], seed: int
 ) -> tuple[Track, ...]:
-    """Lay tracks along roads, between tables, and to each machine from the nearest of these."""
+    """Lay tracks along roads and between tables, and from the nearest of these to each machine."""
     draw = stream(seed, "tracks ways")
     tracks = []
     for number, way in enumerate(layout.roads_m):
@@ -58,7 +58,7 @@ def lay_lime(layout: SiteLayout, seed: int) -> tuple[LimeLine, ...]:
 
 
 def _wander(way: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """The way as it is driven: it wanders a little to both sides and overshoots both ends."""
+    """The path as driven: it wanders a little to both sides and overshoots both ends."""
     first, last = way[0] - way[1], way[-1] - way[-2]
     ends = [end + OVERSHOT_M * out / np.hypot(*out) for end, out in ((way[0], first), (way[-1], last))]
     whole = np.concatenate([ends[:1], way, ends[1:]])
@@ -74,7 +74,7 @@ def _wander(way: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 def _route(
     machine: Distractor, ways: np.ndarray, piles: np.ndarray, site: Site, draw: np.random.Generator
 ) -> np.ndarray:
-    """A curve from a way to the machine: of several candidates the one furthest from the piles."""
+    """A curve from a path to the machine: of several candidates the one farthest from the piles."""
     to = np.array([machine.x_m, machine.y_m])
     nearest = np.argsort(np.hypot(*(ways - to).T), kind="stable")[:ROUTES_TRIED]
     best: np.ndarray | None = None

@@ -1,4 +1,4 @@
-"""Plants piles on the lines of a layout: kind, length and condition."""
+"""Places piles on the lines of a layout: kind, length and condition."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ HOOPED_SHARE = 0.8
 CRACKED_SHARE = 0.2
 RUST_SHARES = (0.5, 0.3, 0.15, 0.05)
 BASE_M = (1.22, 1.5)
-"""Dominates a pile's bounding box: 32 to 40 px at 5280 wide; real boxes have 35 x 38 px."""
+"""Determines a pile's bounding box: 32 to 40 px in a picture 5280 px wide; real boxes are 35 x 38 px."""
 BASE_HIGH_M = (0.06, 0.2)
 
 
@@ -43,7 +43,7 @@ def kind_shares(preset: Preset | None) -> tuple[float, ...]:
 
 
 def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: int) -> tuple[Pile, ...]:
-    """Plant all piles of the layout, strip by strip; tables are numbered from 0."""
+    """Place all piles of the layout, strip by strip; tables are numbered from 0."""
     strips = [strip for strip in layout.strips if len(strip.points_m)]
     if not strips:
         return ()

@@ -8,7 +8,7 @@ from engine.jobs.dataset.scene.site import PILE_SPACING_M, ROAD_M, ROWS_TO_A_ROA
 from engine.jobs.dataset.scene.streams import stream
 
 BEND_M = 2.0
-"""Maximum offset of a row's middle from the line between its ends."""
+"""Maximum offset of a row's middle from the straight line between its ends."""
 ROAD_BEYOND_M = 4.0
 """Length by which a road extends beyond its rows at either end."""
 POINTS_OF_ROAD = 25

@@ -1,4 +1,4 @@
-"""Chooses every number of a scene: those given, and random ones for the rest, so that all fit together."""
+"""Determines every number of a scene: given ones, and random ones for the rest, so that all fit together."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ class Settled:
     num_bags: int
     num_machinery: int
     must_bags_fit: bool
-    """True if the number was given: then fewer are an error. The same for machines."""
+    """True if the number was given, so that placing fewer is an error. The same for machines."""
     must_machinery_fit: bool
     min_piles_per_cluster: int
     max_piles_per_cluster: int
@@ -61,7 +61,7 @@ class Settled:
 
 
 def settle(options: SceneOptions, seed: int) -> Settled:
-    """Complete the options with random values from this seed. UsageError if they do not fit, with how many would.
+    """Complete the options with random values from this seed. UsageError, with the number that fits, if they do not.
 
     Fast: a run calls it for every picture before it starts.
     """
@@ -128,7 +128,7 @@ class _Draw:
 
 
 def _settle_layout(options: SceneOptions, seed: int) -> bool:
-    """True for clusters: given by name, implied by an option that only one layout has, or else drawn."""
+    """True for clusters: given by name, implied by an option of one layout only, or else random."""
     rows = [field for field in _OF_ROWS if getattr(options, field) is not None]
     clusters = [field for field in _OF_CLUSTERS if getattr(options, field) is not None]
     if options.use_clusters is not None:
@@ -212,7 +212,7 @@ def _cluster_size(options: SceneOptions) -> float:
 
 
 def _piles_per_cluster(options: SceneOptions) -> tuple[int, int]:
-    """Minimum and maximum: as given, else the defaults, clipped to each other and to what fits into a cluster."""
+    """Minimum and maximum: as given, else the defaults, clipped to each other and to the number that fits a cluster."""
     fewest, most = options.min_piles_per_cluster, options.max_piles_per_cluster
     if most is None:
         most = max(min(USUAL_PILES_PER_CLUSTER[1], room.piles_per_cluster(_cluster_size(options))), fewest or 0)

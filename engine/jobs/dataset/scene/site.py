@@ -1,6 +1,6 @@
-"""The room on a site, and how many of each thing fit: pure arithmetic on the plan.
+"""The space on a site, and the number of rows, clusters, piles and terraces that fit: pure arithmetic on the plan.
 
-Layouts rely on it: rows and clusters that fit by these counts can always be placed.
+Layouts rely on these counts: so many rows and clusters can always be placed.
 """
 
 import math
@@ -20,9 +20,9 @@ ROAD_M = (4.0, 5.0)
 """Extra distance between two rows for a road."""
 
 ROW_PITCH_M = 3.6
-"""Distance of two rows of piles under one table; the minimum between tables or clusters."""
+"""Distance of the two rows of piles under one table; minimum distance between tables or clusters."""
 TABLE_PITCH_M = (2 * ROW_PITCH_M, 8.0)
-"""Minimum and maximum from one table to the next across the rows."""
+"""Minimum and maximum distance between tables across the rows."""
 CLUSTER_PITCH = 1.5
 """Minimum distance between centres of clusters, in cluster sizes."""
 STEEPEST_RISE = 0.35

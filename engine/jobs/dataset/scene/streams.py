@@ -1,7 +1,7 @@
-"""Random streams of a scene, one per thing, with its name.
+"""Random streams of a scene, one per named purpose.
 
-With one stream for the whole scene, every value would depend on the order of drawing: with one more terrace, every pile
-would move.
+With one stream for the whole scene, every value would depend on the order in which values are drawn: one more terrace
+would move every pile.
 """
 
 import zlib

@@ -1,7 +1,7 @@
 """Cuts lines of piles into tables, and computes how high each pile stands so that a table's tops are coplanar.
 
-A table's plane follows the ground under it (least squares). Where the ground deviates by more than posts may differ in
-length, the line of piles is cut into shorter tables: two piles always have a common plane.
+A table's plane follows the ground under it (least squares). Where the ground deviates from it by more than posts may
+differ in length, the line of piles is cut into shorter tables. Two piles always have a common plane.
 """
 
 import math
@@ -10,7 +10,7 @@ import numpy as np
 
 EXPOSED_M = (0.3, 1.0)
 TOP_M = 0.015
-"""Maximum deviation of a top from the table's plane: a table's tops lie within 30 mm, where 40 are allowed."""
+"""Maximum deviation of a top from the table's plane, so that a table's tops are within 30 mm; 40 are allowed."""
 MAX_COLUMNS = 10
 UNEVEN_M = EXPOSED_M[1] - EXPOSED_M[0] - 2 * TOP_M
 
@@ -50,7 +50,7 @@ def cut_tables(points_m: np.ndarray, ground_m: np.ndarray, columns: np.ndarray) 
 
 
 def off_plane_m(points_m: np.ndarray, heights_m: np.ndarray) -> np.ndarray:
-    """(n,) deviation of each height from the least-squares plane, or from a line if the points lie on one."""
+    """(n,) deviation of each height from the least-squares plane, or from a line if the points are collinear."""
     x, y = (points_m - points_m.mean(axis=0)).T
     off_m: np.ndarray
     z = heights_m - heights_m.mean()

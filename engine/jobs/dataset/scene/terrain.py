@@ -13,10 +13,10 @@ MAX_CELLS = 499
 RISER_PER_HEIGHT = 1.6
 """Length of the slope between two terraces per height: 1:1.07 at its steepest, about what cut loam holds."""
 RISER_SHARE = 0.5
-"""Maximum share of the slope in the way from one terrace to the next."""
+"""Maximum share of the slope in the distance from one terrace to the next."""
 CURVE_M = 6.0
 WAVES_M = (56.0, 28.0, 14.0, 7.0, 3.5)
-"""Wavelengths of the rolling ground; each has half the height of the one before."""
+"""Wavelengths of the rolling ground; each has half the amplitude of the previous one."""
 ROLLING_M = (0.25, 0.6)
 """Amplitude of the longest wave."""
 

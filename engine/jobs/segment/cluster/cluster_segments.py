@@ -1,10 +1,10 @@
-"""Segmentation on the machines of a Ray cluster: batches travel in pieces, results come in order.
+"""Segmentation on the machines of a Ray cluster: batches are sent in pieces, results come in order.
 
 Image mode spreads the pieces over all actors. A piece is a whole number of batches, so each picture is segmented in the
 same batch as in a local run.
 
-Track mode has one actor, because each picture depends on all before it, and gets one piece at a time. The tracker's
-state comes home with every result: if the actor is lost, the next one is given it and goes on with the same bits.
+Track mode has one actor, which gets one piece at a time, because each picture depends on all before it. Every result
+includes the tracker's state: if the actor is lost, its successor continues from that state with identical results.
 """
 
 import time
@@ -30,7 +30,7 @@ from engine.jobs.segment.segmented import Segmented
 from engine.jobs.segment.stage import FoundBatch
 from engine.sources.batches import Batch
 
-PICTURES: dict[Mode, int] = {"image": 4, "track": 16}  # in a piece: few, so that a small folder keeps all actors busy
+PICTURES: dict[Mode, int] = {"image": 4, "track": 16}  # per piece; few, so that a small folder keeps all actors busy
 PIECE_BYTES = 64 * 2**20
 
 
@@ -60,7 +60,7 @@ class SegmentPiece:
 
 
 class ClusterSegments:
-    """SegmentStage; see there."""
+    """A SegmentStage; see stage.py."""
 
     is_local = False
 
@@ -135,10 +135,10 @@ class ClusterSegments:
     def _follow(self, pieces: Iterator[SegmentPiece], is_stopped: Callable[[], bool]) -> Iterator[Segmented]:
         saved_s = time.monotonic()
         for piece in pieces:
-            if piece.number == 0 and self._tracker is not None:  # an earlier run's
+            if piece.number == 0 and self._tracker is not None:  # the state of an interrupted run
                 piece = replace(piece, tracker=self._tracker)
             answer = self._answer(piece)
-            if not answer.batches:  # another actor is there now
+            if not answer.batches:  # the actor was replaced
                 answer = self._answer(replace(piece, tracker=self._tracker))
             self._tracker = answer.tracker
             *others, last = self._segmented(piece, answer)
@@ -167,5 +167,5 @@ class ClusterSegments:
             yield Segmented(batch=batch, found=made.found, not_finite=made.not_finite, stages_ms=self._shared_ms(made))
 
     def _shared_ms(self, made: FoundBatch) -> dict[str, float]:
-        """The stages' part of the run's time: actors work side by side."""
+        """Stage times divided by the number of actors, which work in parallel."""
         return {name: ms / max(self._pool.workers, 1) for name, ms in made.stages_ms.items()}

@@ -1,4 +1,4 @@
-"""The worker in each actor of the cluster: loads the model of a local run and segments pieces with it."""
+"""The worker in each actor of the cluster: loads the same model as a local run and segments pieces with it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class SentPiece:
     number: int
     """Number of the piece, from 0. In track mode each piece continues the one before."""
     tracker: bytes | None = None
-    """State of the tracker to go on from; None if the actor has it, or for the first piece of a source."""
+    """State of the tracker to continue from; None if the actor has it, or for the first piece of a source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,7 +70,7 @@ class SegmentWorker:
     def __init__(self, stage: LocalSegments, *, is_tracked: bool, card: str = "") -> None:
         self._stage, self._is_tracked, self._card = stage, is_tracked, card
         self._next = 0
-        """Number of the piece that the tracker can go on with."""
+        """Number of the piece that the tracker is ready for."""
 
     def describe(self) -> LoadedSegmenter:
         stage = self._stage
@@ -92,7 +92,7 @@ class SegmentWorker:
             )
 
     def _is_ready_for(self, piece: SentPiece) -> bool:
-        """Bring the tracker to the state before the piece; False if it is not known here."""
+        """Restore the tracker's state before the piece; False if this actor does not have it."""
         if piece.tracker is not None:
             self._stage.restore_tracker(piece.tracker)
         elif piece.number == 0:

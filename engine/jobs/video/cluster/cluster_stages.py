@@ -1,8 +1,8 @@
-"""Stages on the machines of a Ray cluster: the clip travels in segments, actors paint them, results come in order.
+"""Stages on the machines of a Ray cluster: the clip is sent in segments, actors paint them, results come in order.
 
 Reading and writing are the same code as in a local run. A segment is a whole number of batches, so each picture is
-painted in the same batch as in a local run, and becomes the same. The driver keeps a segment's pictures until it is
-painted; the pool bounds how many segments are under way.
+painted in the same batch as in a local run, with the same result. The driver keeps a segment's pictures until it is
+painted; the pool limits the number of segments in flight.
 """
 
 from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ class ClipPiece:
 
 
 class ClusterStages:
-    """PaintStages; see there."""
+    """PaintStages on a cluster; see stages.py."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class ClusterStages:
         self._frames = 0
         self._turns = ""
         self._last: dict[Actor[LoadedPainter], PaintedSegment] = {}
-        """The latest result of each actor."""
+        """Latest result of each actor."""
 
         def recipe_for(share: ActorShare) -> Recipe[list[np.ndarray], PaintedSegment, LoadedPainter]:
             own = with_absolute_paths(job)
@@ -97,8 +97,8 @@ class ClusterStages:
                     yield painted
 
     def times(self) -> tuple[StageFigures, ...]:
-        """Totals of all actors. Everything under way counts as waiting before the first stage. `workers` is the most
-        that worked at once: there may be fewer by now, but the seconds are of all."""
+        """Totals of all actors. Everything in flight counts as waiting before the first stage. `workers` is the highest
+        number that worked at once: there may be fewer now, but the seconds include all of them."""
         workers = max(self._pool.max_workers, 1)
         most = self._pool.look_ahead * self._segment_batches
         return tuple(
@@ -116,11 +116,11 @@ class ClusterStages:
 
     @property
     def places(self) -> tuple[ActorPlace, ...]:
-        """Where the actors are."""
+        """Machines and processes of the actors."""
         return self._pool.places
 
     def memory_mb(self) -> float | None:
-        """Memory of all cards together."""
+        """Memory of all GPUs together."""
         last = [self._last[actor] for actor in list(self._pool.actors) if actor in self._last]
         held = [segment.memory_mb for segment in last if segment.memory_mb is not None]
         return sum(held) if held else None
@@ -154,7 +154,7 @@ class ClusterStages:
         ]
 
     def _count(self, actor: Actor[LoadedPainter], answer: PaintedSegment) -> None:
-        """Add what the actor's totals have gained. Results may be taken out of order: one with older totals adds
+        """Add the increase of the actor's totals. Results may arrive out of order: one with older totals adds
         nothing."""
         before = {time.name: time.seconds for time in self._last[actor].times} if actor in self._last else {}
         gained = {time.name: time.seconds - before.get(time.name, 0.0) for time in answer.times}
@@ -163,4 +163,4 @@ class ClusterStages:
         for name, seconds in gained.items():
             self._seconds[name] += seconds
         self._turns = answer.times[0].turns
-        self._last[actor] = replace(answer, pixels=(), fates=())  # arrays would fill the object store
+        self._last[actor] = replace(answer, pixels=(), fates=())  # keeping the arrays would fill the object store

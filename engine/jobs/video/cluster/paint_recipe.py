@@ -1,4 +1,4 @@
-"""The worker in each actor of the cluster: loads the stages of a local run and paints segments with them."""
+"""The worker in each actor of the cluster: loads the same stages as a local run and paints segments with them."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class LoadedPainter:
     dtype: str
     real_steps: int
     card: str
-    """Name of the card as NVML gives it; "" if there is none."""
+    """Name of the GPU according to NVML; "" if there is none."""
     notes: tuple[str, ...]
 
 
@@ -83,18 +83,18 @@ class PaintWorker:
 
 
 def _batches(payloads: Iterator[list[np.ndarray]], lengths: deque[int]) -> Iterator[VideoBatch]:
-    """All batches of the payloads in one stream; appends how many each payload has."""
+    """All batches of the payloads in one stream; appends each payload's number of batches to `counts`."""
     number = 0
     for payload in payloads:
         lengths.append(len(payload))
         for pixels in payload:
-            # A copy: an array of the object store is read-only, and stays there while it is referenced.
+            # Copy: arrays in the object store are read-only, and occupy it while they are referenced.
             yield VideoBatch(number=number, pictures=(), pixels=np.array(pixels))
             number += 1
 
 
 def card_name(device: str) -> str:
-    """Name of the card as NVML gives it, else ""."""
+    """Name of the GPU according to NVML, else ""."""
     watch = DeviceWatch(device)
     try:
         state = watch.state()
@@ -104,7 +104,8 @@ def card_name(device: str) -> str:
 
 
 def with_absolute_paths(job: VideoJob) -> VideoJob:
-    """Make the paths of local files absolute, for an actor may work in another folder. Model ids stay as they are."""
+    """Make the paths of local files absolute, because an actor may have another working directory. Model ids stay
+    unchanged."""
     painting = job.painting
     spec = _absolute_spec(painting.spec)
     return replace(job, painting=replace(painting, spec=spec, ip_image=absolute_if_here(painting.ip_image)))

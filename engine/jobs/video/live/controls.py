@@ -13,10 +13,10 @@ Read = Callable[["LiveSettings"], Any]
 Write = Callable[["LiveSettings", Any], "LiveSettings"]
 
 MAX_CHARACTERS = 1000
-SIZE_STEP_PX = 64  # between offered sizes: each new size needs a new painter, and on CUDA captured graphs
-MAX_WEIGHT = 2.0  # offered for a LoRA; the server may be started with more
+SIZE_STEP_PX = 64  # between offered sizes; each size needs its own painter, and on CUDA its own captured graphs
+MAX_WEIGHT = 2.0  # range of a LoRA's control; the server may be started with more
 NO_PROMPT = "No prompt: the model paints anything. Describe the picture."
-MAX_STEPS = 50  # more make no visible difference and slow everybody down
+MAX_STEPS = 50  # more make no visible difference and slow down all clients
 NO_PICTURE, GIVEN, MINE = "none", "given", "mine"
 """Reference pictures for the IP-Adapter: none, the one the server was started with, the client's own."""
 
@@ -29,7 +29,7 @@ class LiveSettings:
     side_px: int
     """Longest side of the painted picture."""
     mine: str = ""
-    """File of the client's own reference picture; empty before it sent one."""
+    """File of the client's own reference picture; empty until it has sent one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +49,14 @@ class PageControl:
     choices: tuple[str, ...] = ()
     most_characters: int = 0
     empty: str = ""
-    """Shown while a text is empty."""
+    """Placeholder while a text is empty."""
     is_costly: bool = False
-    """Each new value is expensive for the server: the page sends the final value only, not those while dragging."""
+    """True if a new value is expensive for the server: the page then sends only the final value of a drag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knob:
-    """A control, and how it reads and changes the settings."""
+    """A control with its getter and setter for the settings."""
 
     control: PageControl
     read: Read
@@ -64,11 +64,11 @@ class Knob:
 
 
 def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[str, ...]) -> tuple[Knob, ...]:
-    """All knobs for the model of `start`, in page order. `lora_names`: in the order of the spec's LoRAs."""
+    """All knobs for the model of `start`, in the page's order. `lora_names`: in the order of the spec's LoRAs."""
     painting = start.painting
     knobs = [
         _text("prompt", "Describes the picture.", painting, empty=NO_PROMPT),
-        _text("negative", "What to avoid; needs guidance above 1.", painting),
+        _text("negative", "Negative prompt: describes what to avoid; needs guidance above 1.", painting),
         _of_painting(
             "steps",
             kind="whole",
@@ -76,7 +76,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             low=1,
             high=max(MAX_STEPS, painting.steps),
             step=1,
-            about="Denoising steps; strength times this many are run. More is finer and slower.",
+            about="Denoising steps, of which the share `strength` is run. More is finer and slower.",
         ),
         _of_painting(
             "strength",
@@ -85,7 +85,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             low=0.0,
             high=1.0,
             step=0.01,
-            about="How much the source is changed. Rounded to whole steps, at least one.",
+            about="How much the source is changed. Rounded to a whole number of steps, at least one.",
         ),
         _of_painting(
             "cfg",
@@ -95,7 +95,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             low=0.0,
             high=30.0,
             step=0.1,
-            about="How closely the prompt is followed; 1 is off and twice as fast. Turbo and Lightning ignore it.",
+            about="How closely the prompt is followed; 1 is off and twice as fast. Ignored by Turbo and Lightning.",
         ),
         _of_painting(
             "seed",
@@ -124,7 +124,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
                 step=SIZE_STEP_PX,
                 unit="px",
                 is_costly=True,
-                about="Longest side of the painted picture. Half the size is four times as fast.",
+                about="Longest side of the painted picture. Half the side is about four times as fast.",
             ),
             read=lambda settings: settings.side_px,
             write=lambda settings, value: replace(settings, side_px=value),
@@ -145,7 +145,7 @@ def started(painting: Painting, side_px: int) -> LiveSettings:
 
 
 def painted_size(width: int, height: int, side_px: int) -> tuple[int, int]:
-    """Width and height to paint for a source of this size: multiples of 8, the longer side is `side_px`."""
+    """Painted width and height for a source of this size: multiples of 8, the longer side is `side_px`."""
     scale = side_px / max(width, height)
 
     def side(px: int) -> int:
@@ -214,7 +214,15 @@ def _controlnet(number: int) -> tuple[Knob, Knob]:
             choices=("edges", "input"),
             about="edges: outlines of the picture, white on black; input: the picture itself.",
         ),
-        turning("scale", label="scale", kind="number", low=0.0, high=2.0, step=0.01, about="Its strength; 0 is off."),
+        turning(
+            "scale",
+            label="scale",
+            kind="number",
+            low=0.0,
+            high=2.0,
+            step=0.01,
+            about="Strength of the ControlNet; 0 is off.",
+        ),
     )
 
 
@@ -235,12 +243,14 @@ def _ip_adapter(start: LiveSettings) -> tuple[Knob, Knob]:
         kind="choice",
         group="IP-Adapter",
         choices=(NO_PICTURE, *((GIVEN,) if given else ()), MINE),
-        about="Reference picture, besides the prompt: none, the server's, or your own.",
+        about="Reference picture in addition to the prompt: none, the server's, or your own.",
     )
     scale = {"kind": "number", "low": 0.0, "high": MAX_SCALE, "step": 0.01}
     return (
         Knob(control=picture, read=read, write=write),
-        _of_painting("ip_scale", label="scale", group="IP-Adapter", about="Strength of that picture.", **scale),
+        _of_painting(
+            "ip_scale", label="scale", group="IP-Adapter", about="Strength of the reference picture.", **scale
+        ),
     )
 
 

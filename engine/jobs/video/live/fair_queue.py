@@ -1,11 +1,11 @@
 """A fair queue of pictures to paint: each client has at most one picture waiting, and each gets an equal share of time.
 
-Clients send pictures at any rate, and one painter takes them. With a plain queue the client that floods it would get
-most of the painter, and everybody would wait behind it. So each client has room for one picture, the newest. The next
-one served is the first in the round that has recently used no more of the painter's time than the client that used the
-least; it then goes to the end of the round. If all pictures take equally long, this is plain round robin. If not, it
-shares time: a client that wants fifty steps gets fewer pictures, and those of the others come no later. A picture waits
-for about one picture of each other client, or as long as it takes itself, if that is longer.
+Clients send pictures at any rate, and one painter takes them. With a plain queue, a client that floods it would get
+most of the painter's time, and all others would wait. So each client has room for one picture, the newest. The queue
+serves clients in rotation, and skips those that have recently used more of the painter's time than the one that used
+the least; a served client moves to the end. If all pictures take equally long, this is plain round robin. If not, it
+shares time: a client with fifty steps gets fewer pictures, and does not delay those of the others. A picture waits for
+about one picture of each other client, or for as long as it takes itself, if that is longer.
 """
 
 import statistics
@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from engine.jobs.video.live.controls import LiveSettings
 from engine.jobs.video.live.protocol import Frame, State
 
-HALF_LIFE_S = 10.0  # of used time: heavy settings of a minute ago should not make a client wait now
-MEASURED = 15  # pictures in the median of the figures: about one second
+HALF_LIFE_S = 10.0  # half-life of used time, so that a client does not wait now for heavy settings a minute ago
+MEASURED = 15  # pictures in the median of the figures, about one second
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -33,7 +33,7 @@ class Client:
     note: Callable[[str], None]
     """Receives a note for the client, in one line; called on any thread."""
     number: int = 0
-    """Version of the settings: incremented by each change."""
+    """Version of the settings, incremented by each change."""
     waiting: Frame | None = None
     arrived_s: float = 0.0
     """Arrival time of the waiting picture, or of the last one."""
@@ -49,7 +49,7 @@ class Client:
     dropped: int = 0
     failed: int = 0
     spent_ms: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=MEASURED))
-    """(waited, painted) of the last pictures."""
+    """(wait, painting) times of the last pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,14 +66,14 @@ class PaintTask:
 
 
 class FairQueue:
-    """Thread-safe. Times are seconds of one clock, given by the caller."""
+    """Thread-safe. Times are in seconds on one clock, passed in by the caller."""
 
     def __init__(self, *, most_clients: int, idle_s: float) -> None:
-        """`idle_s`: after so long without a picture a client can be displaced when all places are taken."""
+        """`idle_s`: a client that has sent no picture for this long can be displaced when all places are taken."""
         self.most_clients = most_clients
         self._idle_s = idle_s
         self._round: list[Client] = []  # the first is served next
-        self._floor_s = 0.0  # least used time when the last task was taken: a newcomer starts with this, not with 0
+        self._floor_s = 0.0  # least used time when the last task was taken; new clients start with this, not with 0
         self._taken: tuple[Client, float] | None = None  # the client being served, and since when
         self._decayed_s: float | None = None
         self._changed = threading.Condition()
@@ -109,20 +109,20 @@ class FairQueue:
         with self._changed:
             client.received += 1
             client.dropped += client.waiting is not None
-            if client.waiting is None:  # time away earns no credit
+            if client.waiting is None:  # idle time earns no credit
                 client.used_s = max(client.used_s, self._floor_s)
             client.waiting, client.arrived_s, client.heard_s = frame, now_s, now_s
             self._changed.notify()
 
     def change(self, client: Client, settings: LiveSettings) -> None:
-        """Use these settings from the client's next picture on. Ends the pause after a failure."""
+        """Apply these settings from the client's next picture on. Ends the pause after a failure."""
         with self._changed:
             if settings != client.settings:
                 client.settings, client.number, client.rests_until_s = settings, client.number + 1, 0.0
                 self._changed.notify()
 
     def take(self, now_s: Callable[[], float]) -> PaintTask | None:
-        """Wait for the next picture to paint; None after `end`. Its client pays for the time until the next call."""
+        """Wait for the next picture to paint; None after `end`. Time until the next call is charged to its client."""
         with self._changed:
             self._charge(now_s())
             while not self._is_ended:
@@ -140,7 +140,7 @@ class FairQueue:
             task.client.spent_ms.append((waited_ms, painted_ms))
 
     def fail(self, task: PaintTask, *, until_s: float) -> None:
-        """Count a task as failed. The client's next picture is tried at `until_s`, or when its settings change."""
+        """Count a task as failed. The client's next picture is tried at `until_s` or when its settings change."""
         with self._changed:
             task.client.failed += 1
             if task.number == task.client.number:
@@ -186,7 +186,7 @@ class FairQueue:
         if not ready:
             return None
         least_s = min(client.used_s for client in ready)
-        # A difference below half a picture counts as equal: keeps the round's order when pictures take about as long.
+        # Differences below half a picture count as equal, to keep the rotation if pictures take about equally long.
         client = next(client for client in ready if client.used_s - least_s <= client.last_s / 2.0)
         self._floor_s = least_s
         self._taken = client, now_s

@@ -6,8 +6,8 @@ import simplejpeg
 from engine.jobs.video.live.protocol import Frame, ProtocolError
 
 QUALITY = 88
-MAX_SCANS = 32  # of a progressive JPEG; encoders write about ten. Each is a few bytes but a pass over the whole picture
-SCAN = b"\xff\xda"  # the marker of a scan; cannot occur in coded data, where 00 follows every FF
+MAX_SCANS = 32  # in a progressive JPEG; encoders write about ten. Decoding each is a pass over the whole picture
+SCAN = b"\xff\xda"  # marker of a scan; cannot occur in coded data, where 00 follows every FF
 
 
 def check_jpeg(frame: Frame) -> None:
@@ -18,7 +18,7 @@ def check_jpeg(frame: Frame) -> None:
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(frame.jpeg)
     except ValueError:
-        raise ProtocolError(f"picture {frame.index}: the data after its header is not a JPEG") from None
+        raise ProtocolError(f"picture {frame.index}: no JPEG after the header") from None
     if (width, height) != (frame.width, frame.height):
         said = f"{frame.width} x {frame.height}"
         raise ProtocolError(f"picture {frame.index}: its header says {said}, its JPEG is {width} x {height}")

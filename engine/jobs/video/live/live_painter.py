@@ -1,4 +1,4 @@
-"""Paints the pictures of all clients with one model, and keeps a painter for each size in use. One thread."""
+"""Paints the pictures of all clients with one model, and caches a painter for each size in use. Single-threaded."""
 
 import re
 from collections import OrderedDict
@@ -14,7 +14,8 @@ from engine.sources.still import read_still
 if TYPE_CHECKING:
     from engine.models.sd.batch_painter import BatchPainter
 
-LIBRARIES = re.compile(r"cuda|cublas|cudnn|cusolver", re.IGNORECASE)  # an error in one of these ruins the CUDA context
+# an error in one of these corrupts the CUDA context
+LIBRARIES = re.compile(r"cuda|cublas|cudnn|cusolver", re.IGNORECASE)
 SMALLER = "choose a smaller size"
 SMALLER_START = "start with a smaller --side, or --dtype float16"
 
@@ -60,24 +61,24 @@ class LivePainter:
         return self._model.notes
 
     def warm_up(self, painting: Painting, size: tuple[int, int]) -> None:
-        """Paint once at this size, so that the first picture takes no longer than the next. Errors as in `paint`."""
+        """Paint once at this size, so that the first picture takes no longer than later ones. Errors as in `paint`."""
         try:
             self._painter(painting, size).warm_up(1)
-        except Exception as error:  # any error of a library; the user can still change the server's options
+        except Exception as error:  # any library error; the user can still change the server's options
             raise self._explained(error, painting, size, SMALLER_START) from error
 
     def paint(self, pixels: np.ndarray, painting: Painting, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
         """Crop `pixels` (h, w, 3) uint8 centrally and paint: (height, width, 3) uint8 RGB, and notes, a line each.
 
-        Raises MultiverseError, in one line. DeviceFullError: it does not fit even with all other painters dropped.
-        DeviceLostError: no later picture can be painted either.
+        Raises MultiverseError, in one line. DeviceFullError: no memory even after dropping all other painters.
+        DeviceLostError: the device is unusable from now on.
         """
         shown = np.ascontiguousarray(covered(pixels, size))
         try:
             return self._attempt(shown, painting, size)
         except DeviceFullError:
-            pass  # leave this block first: the error keeps the memory of the attempt alive
-        self._drop_painters()  # they may hold the memory
+            pass  # retry outside this block, because the error keeps the memory of the attempt alive
+        self._drop_painters()  # other painters may hold the memory
         try:
             return self._attempt(shown, painting, size)
         except DeviceFullError:
@@ -93,7 +94,7 @@ class LivePainter:
         try:
             painter = self._painter(painting, size)
             painted, fates = painter.paint(shown[None])
-        except Exception as error:  # any error of a library: one picture fails, not the server
+        except Exception as error:  # any library error: one picture fails, not the server
             raise self._explained(error, painting, size, SMALLER) from error
         if fates[0] not in (GOOD, RERUN):
             raise ModelError(f"the model gave no picture (NaN or black): {_gentler(self.dtype)}")
@@ -111,13 +112,14 @@ class LivePainter:
                 self._free(oldest)
             painter = self._painters[size] = BatchPainter(self._model, painting, *size, read_picture=read_still)
         else:
-            painter.change(painting)  # every time: a painter of another size may have changed the model's weights
+            # every time, because a painter of another size may have changed the model's weights
+            painter.change(painting)
         self._painters.move_to_end(size)
         return painter
 
     def _explained(self, error: Exception, painting: Painting, size: tuple[int, int], smaller: str) -> MultiverseError:
         width, height = size
-        if _is_full(error):  # the painter's own message is for the command line
+        if _is_full(error):  # the painter's own message names command-line options
             return DeviceFullError(f"{self.device} has no memory for {width} x {height} px: {smaller}")
         if isinstance(error, MultiverseError):
             return error
@@ -134,12 +136,12 @@ class LivePainter:
             self._free(painter)
 
     def _free(self, painter: "BatchPainter") -> None:
-        if self.device != "cpu":  # on the CPU nothing is cached, and looking for it takes half a second
+        if self.device != "cpu":  # on the CPU nothing is cached, and the collection takes half a second
             painter.free_memory()
 
 
 def is_of_device(error: Exception) -> bool:
-    """True if CUDA or one of its libraries failed for a reason other than a full device."""
+    """True if CUDA or one of its libraries failed for a reason other than lack of memory."""
     return LIBRARIES.search(str(error)) is not None and not _is_full(error)
 
 

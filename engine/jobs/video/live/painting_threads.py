@@ -1,7 +1,7 @@
 """Two threads between the clients and the model: one decodes and paints, one picture at a time, the other encodes.
 
-Encoding overlaps with painting the next picture. Decoding does not: it takes a millisecond, and a picture decoded ahead
-of time would be an older one.
+Encoding overlaps with painting the next picture. Decoding does not: it takes a millisecond, and decoding ahead would
+mean painting an older picture.
 """
 
 import logging
@@ -40,12 +40,12 @@ class PaintedResult:
 
 
 class PaintingThreads:
-    """The painter's thread and the encoder's, from `start` to `close`."""
+    """The painter thread and the encoder thread, from `start` to `close`."""
 
     def __init__(self, queue: FairQueue, open_painter: Callable[[], LivePainter], report: Report) -> None:
-        """`open_painter` is called on the painter's thread, the only one that uses the model."""
+        """`open_painter` is called on the painter thread, the only one that uses the model."""
         self.fault = ""
-        """Why painting has stopped, in one line; empty while it works."""
+        """Reason why painting has stopped, in one line; empty while it works."""
         self._queue = queue
         self._open_painter = open_painter
         self._report = report
@@ -75,7 +75,7 @@ class PaintingThreads:
         self._first = (painting, size)
         self._painter.start()
         while not self._is_open.wait(WAKE_S):
-            pass  # on Windows a wait without timeout would ignore Ctrl-C
+            pass  # on Windows a wait without a timeout would ignore Ctrl-C
         if self._error is not None:
             raise self._error
         self._encoder.start()
@@ -93,13 +93,13 @@ class PaintingThreads:
         self.fault = self.fault or line
         self._queue.end()
 
-    # -- the painter's thread -------------------------------------------------------------------
+    # -- painter thread -------------------------------------------------------------------------
 
     def _run_painter(self) -> None:
         try:
             self._model = self._open_painter()
             self._model.warm_up(*self._first)
-        except MultiverseError as error:  # `start` raises it
+        except MultiverseError as error:  # raised by `start`
             self._error = error
             self._is_open.set()
             return
@@ -131,7 +131,7 @@ class PaintingThreads:
             self._painted.put(painted)
 
     def _try_to_paint(self, model: LivePainter, task: PaintTask) -> PaintedResult | None:
-        """The painted picture; None if it failed in a known way, which its client has been told."""
+        """The painted picture; None after a known kind of failure, which has been reported to its client."""
         began_s = time.perf_counter()
         size = painted_size(task.frame.width, task.frame.height, task.settings.side_px)
         try:
@@ -156,7 +156,7 @@ class PaintingThreads:
         self._queue.fail(task, until_s=time.perf_counter() + rest_s)
         task.client.lose(task, reason)
 
-    # -- the encoder's thread -------------------------------------------------------------------
+    # -- encoder thread -------------------------------------------------------------------------
 
     def _run_encoder(self) -> None:
         for painted in self._painted.items():

@@ -17,7 +17,7 @@ the server paints loses pictures but adds no latency. Pictures come back in the 
 
 All other messages are JSON, one object with one key. From the client:
 
-    {"settings": {"prompt": "a forest", "steps": 4}}    each is applied, or answered with an error line
+    {"settings": {"prompt": "a forest", "steps": 4}}    each setting is applied, or answered with an error line
 
 From the server:
 
@@ -45,9 +45,9 @@ PROTOCOL = 1
 MAGIC = b"MV"
 PICTURE, REFERENCE = 1, 2
 HEADER = struct.Struct("<2sBBIdHHffI")
-MAX_SIDE_PX = 4096  # of sent pictures; painted ones have their own limit
+MAX_SIDE_PX = 4096  # of pictures from clients; painted ones have their own limit
 MAX_TEXT = 64 * 1024  # characters of JSON: ten times all settings with long texts
-MAX_SETTINGS = 256  # in one message; there are about twenty, and each unknown one is answered
+MAX_SETTINGS = 256  # per message; there are about twenty settings, and each unknown one is answered
 
 
 class ProtocolError(MultiverseError):
@@ -78,18 +78,18 @@ class State:
     clients: int
     most_clients: int
     waiting: int
-    """Clients whose pictures will be painted before this one's next."""
+    """Number of clients whose pictures are painted before this client's next one."""
     received: int
     painted: int
     dropped: int
-    """Replaced by a newer one before being painted."""
+    """Pictures replaced by a newer one before being painted."""
     unsent: int
-    """Painted, but replaced by newer ones before being sent."""
+    """Painted pictures replaced by newer ones before being sent."""
     failed: int
     server_ms: float
-    """From the arrival of a picture until it is painted: median of the last ones."""
+    """Time from a picture's arrival until it is painted: median of the last ones."""
     painting_ms: float
-    """The part of it spent painting; the rest is waiting in the queue."""
+    """The part of `latency_ms` spent painting; the rest is waiting in the queue."""
 
 
 def pack(frame: Frame) -> bytes:
@@ -118,9 +118,11 @@ def unpack(data: bytes, *, most_bytes: int) -> Frame:
     if magic != MAGIC:
         raise ProtocolError(f"a message that begins with {magic!r}: a picture begins with {MAGIC!r}")
     if version != PROTOCOL:
-        raise ProtocolError(f"picture of protocol {version}: this server speaks {PROTOCOL}; reload the page")
+        raise ProtocolError(f"picture of protocol {version}: this server supports {PROTOCOL}; reload the page")
     if kind not in (PICTURE, REFERENCE):
-        raise ProtocolError(f"picture {index} of kind {kind}: {PICTURE} is to paint, {REFERENCE} is a reference")
+        raise ProtocolError(
+            f"picture {index} of unknown kind {kind}: {PICTURE} is a picture to paint, {REFERENCE} a reference picture"
+        )
     if not math.isfinite(captured_ms):
         raise ProtocolError(f"picture {index}: its capture time {captured_ms} is not a number of milliseconds")
     if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
@@ -152,7 +154,7 @@ def settings_in(text: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ProtocolError(f"settings: {shortened(msgspec.json.encode(values).decode())} is not an object")
     if len(values) > MAX_SETTINGS:
-        raise ProtocolError(f"settings: {len(values)} at once; at most {MAX_SETTINGS} are accepted")
+        raise ProtocolError(f"settings: {len(values)} in one message; at most {MAX_SETTINGS} are accepted")
     return values
 
 

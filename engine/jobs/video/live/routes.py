@@ -12,7 +12,7 @@ from engine.web.serving.admission import Admission, add_headers
 from engine.web.serving.page_files import ONLY_OUR_SCRIPTS, load_page
 from engine.web.serving.sockets import WebSockets
 
-MAX_BODY_BYTES = 1024  # no request here has a body
+MAX_BODY_BYTES = 1024  # no request has a body
 OWN_FILES_PLAY = "media-src 'self' blob:"  # a chosen video file is played from a blob: URL
 
 
@@ -46,7 +46,7 @@ class LiveRoutes:
         return app
 
     async def redirect(self, request: web.Request) -> web.Response:
-        raise web.HTTPFound(request.rel_url.with_path("/live", keep_query=True))  # keeps its token
+        raise web.HTTPFound(request.rel_url.with_path("/live", keep_query=True))  # keep the token
 
     async def serve_page_or_socket(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").casefold() == "websocket":

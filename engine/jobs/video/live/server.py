@@ -42,13 +42,13 @@ class LiveLimits:
     """Limits on what clients may request."""
 
     most_clients: int = 4
-    """Served at once; further ones are refused as busy."""
+    """Maximum number of clients; further ones are refused as busy."""
     longest_side_px: int = MAX_PAINTED_PX
     """Longest side of painted pictures."""
     most_bytes: int = MAX_PICTURE_BYTES
-    """Size of a received picture."""
+    """Maximum size of a received picture."""
     idle_s: float = 30.0
-    """A client that has sent nothing for so long is displaced by a new one when all places are taken."""
+    """A client that has sent nothing for this long is displaced by a new one when all places are taken."""
 
     def check(self) -> None:
         check_number("clients", self.most_clients, 1, MAX_CLIENTS)
@@ -89,7 +89,7 @@ class LiveServer:
         self.limits.check()
         check_number("size", side_px, MIN_SIDE_PX, self.limits.longest_side_px)
         if side_px % SIDE_STEP_PX:
-            raise UsageError(f"size: {side_px} is no multiple of {SIDE_STEP_PX}")
+            raise UsageError(f"size: {side_px} is not a multiple of {SIDE_STEP_PX}")
         check_painting(painting)
         _check_model(painting.spec)
         self.address = (host, port)
@@ -127,12 +127,12 @@ class LiveServer:
 
     @property
     def fault(self) -> str:
-        """Why painting or serving has stopped, in one line; empty while it works."""
+        """Reason why painting or serving has stopped, in one line; empty while it works."""
         return self._threads.fault or (self._web.fault if self._web is not None else "")
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes for the user about the model, a line each."""
+        """Notes for the user about the model, one line each."""
         return self._threads.painter.notes
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""The clients' WebSocket sessions: take in messages, send what is queued for each client. Event loop only."""
+"""The clients' WebSocket sessions: receive messages, and send those queued for each client. Event loop only."""
 
 import asyncio
 import contextlib
@@ -22,9 +22,9 @@ from engine.web.serving.sockets import MAX_SOCKETS, Data, Farewell, Send, WebSoc
 STATE_S = 0.5
 MAX_LINES = 16  # queued for a client; beyond this the oldest are dropped
 MAX_PICTURES = 2  # queued for a client with a slow connection
-MAX_REFERENCE_PX = 1024  # the IP-Adapter uses about 224 of them
+MAX_REFERENCE_PX = 1024  # the IP-Adapter scales pictures to about 224
 REFERENCE_INTERVAL_S = 0.5  # between reference pictures: decoding one blocks the event loop
-QUIET_S = 1.1  # slightly longer than the log's throttle for lines of one kind
+QUIET_S = 1.1  # slightly longer than the log's rate limit for lines of one kind
 IDLE = "idle for a while, and another client needed the place; the next picture reconnects"
 
 
@@ -85,7 +85,7 @@ class Sessions:
             self._log_change("disconnected", request)
 
     def _log_change(self, what: str, request: web.Request) -> None:
-        """Log it at once. After further changes within `QUIET_S`, log the number of clients once it is quiet again."""
+        """Log the change at once. After further changes within `QUIET_S`, log only the number of clients, once."""
         self._log_line(f"live {what}", f"page: {request.remote} {what}; {self._clients()}")
         if self._quiet is not None:
             self._quiet.cancel()
@@ -116,7 +116,7 @@ class Session:
         self._knobs = knobs
         self._most_bytes = most_bytes
         self._loop = asyncio.get_running_loop()
-        self._texts: dict[str, str] = {}  # the newest of each kind
+        self._texts: dict[str, str] = {}  # the newest message of each kind
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
         self._pictures: deque[bytes] = deque(maxlen=MAX_PICTURES)
         self._unsent = 0
@@ -163,7 +163,7 @@ class Session:
         check_jpeg(frame)
         if not self._references.take(self._loop.time()):
             raise ProtocolError(
-                f"reference picture: the last came less than {REFERENCE_INTERVAL_S:g} s ago; choose it again"
+                f"reference picture: the last one came less than {REFERENCE_INTERVAL_S:g} s ago; choose it again"
             )
         decode(frame)
         file = Path(f"{self._files}-{self.client.number + 1}.jpg")
@@ -173,7 +173,7 @@ class Session:
         except OSError as error:
             raise ProtocolError(f"reference picture: the server cannot store it ({error.strerror})") from None
         self._apply(with_picture(self.client.settings, str(file)))
-        while len(self._written) > 2:  # the painter may still use the one before
+        while len(self._written) > 2:  # the painter may still use the previous one
             _remove(self._written.popleft())
 
     def _apply(self, settings: LiveSettings) -> None:
@@ -191,7 +191,7 @@ class Session:
         self._has_something.set()
 
     def send_line(self, kind: str, value: object) -> None:
-        """Queue a message behind all others."""
+        """Queue a message after all others."""
         self._lines.append(as_text(kind, value))
         self._has_something.set()
 
@@ -214,7 +214,8 @@ class Session:
             self._lines.clear()
             for text in texts:
                 await send(text)
-            if self._pictures:  # one per round: when they come faster than they are sent, texts still get through
+            # one per round, so that texts get through even if pictures arrive faster than they are sent
+            if self._pictures:
                 await send(self._pictures.popleft())
             if self._loop.time() >= state_due_s:
                 state_due_s = self._loop.time() + STATE_S
@@ -237,7 +238,7 @@ class Session:
         self._call_on_loop(self.send_line, "note", line)
 
     def _call_on_loop(self, call: Callable[..., None], *values: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: no client is left
+        with contextlib.suppress(RuntimeError):  # the loop is closed, so no client is left
             self._loop.call_soon_threadsafe(call, *values)
 
     def _queue_picture(self, data: bytes) -> None:
@@ -250,5 +251,5 @@ class Session:
 
 
 def _remove(file: Path) -> None:
-    with contextlib.suppress(OSError):  # on Windows while the painter reads it; it is deleted with the folder
+    with contextlib.suppress(OSError):  # on Windows, while the painter reads it; then it is deleted with the folder
         file.unlink(missing_ok=True)

@@ -20,7 +20,9 @@ def changed(
         try:
             knob = by_name.get(name)
             if knob is None:
-                raise ProtocolError(f"{shortened(name)} is no setting here; there are {', '.join(by_name)}")
+                raise ProtocolError(
+                    f"{shortened(name)} is not a setting of this server; there are {', '.join(by_name)}"
+                )
             settings = knob.write(settings, accepted(knob.control, value, settings))
         except ProtocolError as error:
             wrong.append(str(error))
@@ -33,7 +35,7 @@ def with_picture(settings: LiveSettings, file: str) -> LiveSettings:
 
 
 def values_of(settings: LiveSettings, knobs: tuple[Knob, ...]) -> dict[str, Any]:
-    """The value of every control, by its name."""
+    """The value of every control, by name."""
     return {knob.control.name: knob.read(settings) for knob in knobs}
 
 
@@ -44,7 +46,7 @@ def accepted(control: PageControl, value: Any, settings: LiveSettings) -> Any:
             return _text(control, value)
         case "choice":
             if not isinstance(value, str) or value not in control.choices:
-                raise ProtocolError(f"{control.name}: {_quoted(value)} is none of {', '.join(control.choices)}")
+                raise ProtocolError(f"{control.name}: {_quoted(value)} is not one of {', '.join(control.choices)}")
             if control.name == "ip_image" and value == MINE and not settings.mine:
                 raise ProtocolError(NO_OWN_PICTURE)
             return value
@@ -56,7 +58,7 @@ def accepted(control: PageControl, value: Any, settings: LiveSettings) -> Any:
 
 def _text(control: PageControl, value: Any) -> str:
     if not isinstance(value, str):
-        raise ProtocolError(f"{control.name}: {_quoted(value)} is no text")
+        raise ProtocolError(f"{control.name}: {_quoted(value)} is not a text")
     if len(value) > control.most_characters:
         raise ProtocolError(f"{control.name}: {len(value)} characters; at most {control.most_characters} are accepted")
     return value
@@ -64,7 +66,7 @@ def _text(control: PageControl, value: Any) -> str:
 
 def _whole(control: PageControl, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ProtocolError(f"{control.name}: {_quoted(value)} is no whole number")
+        raise ProtocolError(f"{control.name}: {_quoted(value)} is not a whole number")
     _check_range(control, value)
     if value != control.default and (value - control.low) % control.step:
         raise ProtocolError(f"{control.name}: {value} is not one of {control.low:g}, {control.low + control.step:g}, …")
@@ -73,13 +75,13 @@ def _whole(control: PageControl, value: Any) -> int:
 
 def _number(control: PageControl, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ProtocolError(f"{control.name}: {_quoted(value)} is no number")
+        raise ProtocolError(f"{control.name}: {_quoted(value)} is not a number")
     _check_range(control, value)
     return float(value)
 
 
 def _check_range(control: PageControl, value: float) -> None:
-    if not control.low <= value <= control.high:  # neither is NaN
+    if not control.low <= value <= control.high:  # False for NaN, too
         raise ProtocolError(f"{control.name}: {_quoted(value)} is not {control.low:.12g} to {control.high:.12g}")
 
 

@@ -1,7 +1,7 @@
-"""Starts the stage processes and the links between them, and ends them.
+"""Starts and stops the stage processes and the links between them.
 
-parent -> encode -> process (N of them) -> decode -> parent    if encoding and decoding are worth a process each
-parent -> whole (N of them) -> parent                          if they are not
+parent -> encode -> process (N of them) -> decode -> parent    if encoding and decoding deserve their own processes
+parent -> whole (N of them) -> parent                          otherwise
 """
 
 from contextlib import ExitStack
@@ -25,17 +25,17 @@ class StageLayout:
     begin: BeginStage
     """The settings of each process, without its role and links."""
     count: int
-    """Processes that paint side by side."""
+    """Number of parallel painting processes."""
     threads_beside: int
-    """CPU threads of those that only encode or decode; the others' are in `begin`."""
+    """CPU threads of processes that only encode or decode; `begin` has the number for the others."""
     is_whole: bool
-    """True if each process encodes and decodes what it paints."""
+    """True if each process also encodes and decodes its batches."""
     sees_pixels: bool
-    """True if the painting needs the pictures besides their latents."""
+    """True if the painting needs the pictures in addition to their latents."""
 
 
 class Link:
-    """One link, in the process that hands its ends out."""
+    """One link, in the process that creates it and passes its ends on."""
 
     def __init__(self, name: str, fields: Fields) -> None:
         self.taking, self.giving = Pipe()
@@ -60,19 +60,20 @@ class Link:
 
 
 class BuiltStages:
-    """Processes that load, and the ends of the links that this process holds. Used by one thread, figures by any."""
+    """The stage processes, while loading, and this process's ends of the links. Single-threaded; figures from any
+    thread."""
 
     def __init__(self, layout: StageLayout) -> None:
         """ModelError if a process or its memory cannot be created; then none is left."""
         self.processes: list[StageProcess] = []
         self.feeds: list[Producer] = []
-        """Batch k goes to feed k % feeds."""
+        """Batch k goes to `feeds[k % len(feeds)]`."""
         self.results: list[Consumer] = []
-        """And comes from result k % results."""
+        """Batch k comes from `results[k % len(results)]`."""
         self.into: dict[str, list[LinkMemory]] = {stage: [] for stage in STAGES}
         self.out_of: dict[str, list[LinkMemory]] = {stage: [] for stage in STAGES}
         self.out_of_each: list[list[LinkMemory]] = []
-        """As `processes`."""
+        """In the order of `processes`."""
         self._layout = layout
         self._links: list[Link] = []
         with ExitStack() as undo:
@@ -89,12 +90,12 @@ class BuiltStages:
             undo.pop_all()
 
     def kill(self) -> None:
-        """Kill the processes; there is nothing to save. Idempotent."""
+        """Kill the processes, which hold no unsaved data. Idempotent."""
         for process in self.processes:
             process.kill()
 
     def close(self) -> None:
-        """End everything. No other thread may use an end any more."""
+        """End everything. No other thread may use the links after this."""
         self.kill()
         for process in self.processes:
             process.close()
@@ -146,7 +147,7 @@ class BuiltStages:
         )
         self.processes.append(StageProcess(title, begin, *ends))
         for end in (*ends[0], *ends[1]):
-            end.close()  # a copy that stayed open would hide the process's death from its neighbours
+            end.close()  # while this copy stayed open, neighbours would not notice the process's death
         self.out_of_each.append([link.memory for link in outputs])
         self.into["encode" if role == "whole" else role] += [link.memory for link in inputs]
         for stage in STAGES if role == "whole" else (role,):
@@ -154,7 +155,7 @@ class BuiltStages:
 
 
 def slot_fields(begin: BeginStage) -> Fields:
-    """The arrays that a slot may hold: pixels, latents, fates."""
+    """Layout of the possible arrays of a slot: pixels, latents, fates."""
     size = begin.batch, begin.height, begin.width
     return (
         ("rgb", (*size, 3), "u1"),

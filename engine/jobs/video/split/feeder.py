@@ -13,28 +13,28 @@ ENDING_S = 0.01
 
 
 class Feeder:
-    """One stream of batches, dealt in turn, then its end. Created, stopped and joined by the painting thread."""
+    """Feeds one stream of batches, round robin, then its end. Created, stopped and joined by the painting thread."""
 
     def __init__(self, batches: Iterator[VideoBatch], links: list[Producer]) -> None:
         self.sent: deque[VideoBatch] = deque()
         """Batches in flight, oldest first."""
         self.error: Exception | None = None
-        """Error of the iterator, or None. Batches it gave before are still painted."""
+        """Error of the iterator, or None. Batches from before the error are still painted."""
         self._batches, self._links = batches, links
         self._is_stopped = False
         self._is_asking = False
-        """True while it waits for the iterator; then it uses no link."""
+        """True while the thread waits for the iterator and uses no link."""
         self._thread = threading.Thread(target=self._run, name="video feeder", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the thread; call it once the stream has ended."""
+        """Wait for the thread. Call this after the stream has ended."""
         self._thread.join()
 
     def stop(self) -> None:
-        """Stop using the links. The thread may still wait for the iterator, without a limit."""
+        """Stop using the links. The thread may still be waiting for the iterator, without a timeout."""
         self._is_stopped = True
         while self._thread.is_alive() and not self._is_asking:
             self._thread.join(ENDING_S)
@@ -48,7 +48,7 @@ class Feeder:
             if not self._is_stopped:
                 for link in self._links:
                     link.end()
-        except PipeClosedError:  # the painting thread sees it too, and finds the cause
+        except PipeClosedError:  # the painting thread sees it too, and determines the cause
             pass
 
     def _next(self) -> VideoBatch | None:
@@ -56,9 +56,9 @@ class Feeder:
         self._is_asking = True
         try:
             batch = next(self._batches, None)
-        except Exception as error:  # the top of a thread: raised again by the thread that paints
+        except Exception as error:  # top of a thread; re-raised by the painting thread
             self.error, batch = error, None
-        self._is_asking = False  # cleared before `_is_stopped` is read; `stop` sets that before it reads this
+        self._is_asking = False  # cleared before reading `_is_stopped`; `stop` sets `_is_stopped` before reading this
         return None if self._is_stopped else batch
 
     def _give(self, number: int, batch: VideoBatch) -> None:

@@ -1,10 +1,10 @@
-"""Passes batches from one process to the next: shared memory for pixels and latents, a pipe for a few bytes each.
+"""Passes batches from one process to the next: shared memory for pixels and latents, a pipe for small messages.
 
-The memory has a few slots of one size. The producer waits for a free slot, fills it and sends its number over the pipe;
-the consumer works on the slot and sends the number back. So no more batches wait than there are slots, nothing is
-pickled, and the pipe keeps the order. If one end dies its pipe is closed and the other end notices at once, provided
-that no other process holds a copy of that end. Between the last store into a slot and the first load from it there are
-system calls, which order them: no fence is needed.
+The memory has a few slots of equal size. The producer waits for a free slot, fills it and sends its number over the
+pipe; the consumer processes the slot and sends the number back. So the queue is bounded by the number of slots, nothing
+is pickled, and the pipe keeps the order. If one end dies, its pipe is closed and the other end notices at once,
+provided that no other process holds a copy of that end. Between the last store into a slot and the first load from it
+there are system calls, which order them: no fence is needed.
 
 A third process creates the memory, passes its name to both ends, and reads the counters in its header.
 """
@@ -28,14 +28,14 @@ from engine.ipc.ring_folder import RingFolder, system_folder
 from engine.ipc.segment import MappedSegment
 from engine.jobs.video.stages import STAGES
 
-SLOTS: Final = 2  # one is worked on while the next is filled
+SLOTS: Final = 2  # one is processed while the next is filled
 
-GIVEN: Final = struct.Struct("<iqi")  # slot, number of the batch, pictures in it
+GIVEN: Final = struct.Struct("<iqi")  # slot, batch number, number of pictures
 TAKEN: Final = struct.Struct("<i")  # slot
 NO_SLOT: Final = -1  # after the last batch
 
 Fields = tuple[tuple[str, tuple[int, ...], str], ...]
-"""Name, shape and dtype of each array in a slot, in their order."""
+"""Name, shape and dtype of each array in a slot, in order."""
 
 _KIND: Final = layout.BATCH_LINK
 _COUNTED: Final = _KIND.word("given"), _KIND.word("taken"), _KIND.word("frames")
@@ -45,7 +45,7 @@ _MEMORY: Final = _KIND.word("memory_mb")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkPlan:
-    """Layout of a link, known to both ends."""
+    """Memory layout of a link, known to both ends."""
 
     segment: str
     slots: int
@@ -64,15 +64,15 @@ class LinkFigures:
     waiting: int = 0
     """Batches in the queue."""
     frames: int = 0
-    """In the batches that were given."""
+    """Pictures in the batches that were passed on."""
     seconds: Mapping[str, float]
-    """The producer's work on them, of each of STAGES."""
+    """Seconds of the producer's work on them, one per item of STAGES."""
     memory_mb: float = 0.0
-    """Device memory that the producer holds."""
+    """Device memory of the producer."""
 
 
 class LinkMemory:
-    """A link's memory in the process that makes it and takes it away. Figures may be asked for by any thread."""
+    """A link's memory, in the process that creates and deletes it. `figures` is thread-safe."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class LinkMemory:
         slots: int = SLOTS,
         folder: RingFolder | None = None,
     ) -> None:
-        """SharedMemoryError when there is no room."""
+        """SharedMemoryError if there is no room."""
         plan = LinkPlan(segment="", slots=slots, fields=fields)
         size = layout.HEADER_BYTES + slots * plan.slot_bytes
         self.memory = OwnedSegment(_KIND, name, size, folder or system_folder())
@@ -91,7 +91,7 @@ class LinkMemory:
         self._is_open = True
 
     def figures(self) -> LinkFigures:
-        """The counters; after `close` the last ones."""
+        """The counters; after `close` their last values."""
         return self._words.figures()
 
     def close(self) -> None:
@@ -100,36 +100,36 @@ class LinkMemory:
             return
         self._is_open = False
         self._words.keep()
-        with suppress(BufferError):  # an end in this process is at work this moment: the mapping goes with its arrays
+        with suppress(BufferError):  # an end in this process still uses arrays in it; the mapping is released with them
             self.memory.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Slot:
-    """One batch, in the memory that both ends see."""
+    """One batch in the shared memory."""
 
     index: int
     arrays: Mapping[str, np.ndarray]
     number: int = 0
     """Number of the batch, from 0 in each stream."""
     pictures: int = 0
-    """In it; the rows behind them fill it."""
+    """Pictures in the batch; further rows are padding."""
 
 
 class _End:
-    """Common part of both ends. One thread."""
+    """Common part of both ends. Single-threaded."""
 
     def __init__(self, plan: LinkPlan, connection: Connection, memory: MappedSegment | None = None) -> None:
-        """`memory`: where this process has it mapped already. SharedMemoryError when its maker is gone."""
+        """`memory`: the existing mapping, if this process has one. SharedMemoryError if its creator is gone."""
         self.connection = connection
-        """For `multiprocessing.connection.wait`: ready when the other end has told something, or is gone."""
+        """For `multiprocessing.connection.wait`: ready when the other end has sent a message or is gone."""
         self._memory = memory or open_segment(_KIND, plan.segment, is_writable=True)
         self._is_mapped_here = memory is None
         self._words = _Words(self._memory.buf)
         self._arrays = [self._slot(plan, layout.HEADER_BYTES + i * plan.slot_bytes) for i in range(plan.slots)]
 
     def close(self) -> None:
-        """Close the pipe, which the other end notices, and release the memory."""
+        """Close the pipe, which unblocks the other end, and release the memory."""
         self.connection.close()
         self._arrays = []
         self._words.keep()
@@ -147,7 +147,7 @@ class _End:
 
     def _send(self, message: bytes) -> None:
         try:
-            self.connection.send_bytes(message)  # a few at most wait to be read: it never waits
+            self.connection.send_bytes(message)  # never blocks: at most a few messages are unread
         except OSError as error:
             raise _gone(error) from error
 
@@ -166,7 +166,7 @@ class Producer(_End):
         self._free = deque(range(plan.slots))
 
     def has_room(self, timeout_s: float) -> bool:
-        """True if `room` would not block; waits up to this time for that."""
+        """True if `room` would not block; waits for that up to `timeout_s`."""
         return bool(self._free) or self._has_news(timeout_s)
 
     def room(self) -> Slot:
@@ -185,7 +185,7 @@ class Producer(_End):
         seconds: Mapping[str, float] = MappingProxyType({}),
         memory_mb: float = 0.0,
     ) -> None:
-        """Pass on a slot from `room`, filled. `seconds`: the work on it, by stage; `memory_mb`: as in the figures."""
+        """Pass on a filled slot from `room`. `seconds`: work on it, by stage; `memory_mb`: as in LinkFigures."""
         self._words.tell(seconds, memory_mb)
         self._words.add(given=1, frames=pictures)
         self._send(GIVEN.pack(slot.index, number, pictures))
@@ -206,7 +206,7 @@ class Consumer(_End):
     """The consuming end. Every call raises PipeClosedError once the producer is gone and all its batches are taken."""
 
     def take(self) -> Slot | None:
-        """The next batch, to be given back, or None at the end of the stream. Blocks."""
+        """The next batch, or None at the end of the stream. Blocks. Return it with `give_back`."""
         index, number, pictures = self._receive(GIVEN)
         if index == NO_SLOT:
             return None
@@ -219,7 +219,7 @@ class Consumer(_End):
 
 
 class _Words:
-    """The header's words. Each has one writer, so a load and a store are all it takes."""
+    """The header's words. Each has only one writer, so plain loads and stores suffice."""
 
     def __init__(self, buf: memoryview) -> None:
         self._counts = np.frombuffer(buf, np.uint64, layout.PAGE_BYTES // 8)
@@ -236,7 +236,7 @@ class _Words:
         self._floats[_MEMORY] = memory_mb
 
     def figures(self) -> LinkFigures:
-        taken, given = (int(self._counts[word]) for word in (_COUNTED[1], _COUNTED[0]))  # never more taken than given
+        taken, given = (int(self._counts[word]) for word in (_COUNTED[1], _COUNTED[0]))  # `taken` never exceeds `given`
         return LinkFigures(
             given=given,
             waiting=given - taken,
@@ -246,7 +246,7 @@ class _Words:
         )
 
     def keep(self) -> None:
-        """Freeze the words: the memory is about to be unmapped."""
+        """Copy the words before the memory is unmapped."""
         self._counts = self._counts.copy()
         self._floats = self._counts.view(np.float64)
 

@@ -1,10 +1,10 @@
-"""Measures the peak of the main memory that processes use together.
+"""Measures the peak of the main memory that several processes use together.
 
-What each holds by itself cannot be added up: torch's libraries, and weights that are read through a mapping of their
-file, lie once in the memory however many processes see them. Linux knows each process's share of such pages (PSS), but
-goes through all its pages to tell it: 8 ms for a process with torch, where the resident size, which counts them in
-full, takes 20 us. So the sizes are looked at twice a second, and the shares only where the sizes have grown. Other
-systems tell nothing better than resident sizes of another process; there shared pages count in each.
+Resident sizes cannot be added up: torch's libraries and memory-mapped weights are in memory only once, however many
+processes map them. Linux knows each process's share of such pages (PSS), but has to walk all its pages for it: 8 ms for
+a process with torch, compared with 20 us for the resident size. So we poll resident sizes twice a second, and read PSS
+only after they have grown. Other systems report only resident sizes of other processes; there shared pages count once
+per process.
 """
 
 import threading
@@ -15,13 +15,12 @@ from typing import Final
 import psutil
 
 POLL_S: Final = 0.5
-ENDING_S: Final = 1.0  # a process that hangs in a driver may hold what a look waits for
-GROWN: Final = 1.01  # else it would go through all pages for each small thing that comes and goes
+ENDING_S: Final = 1.0  # a process that hangs in a driver may hold a lock that the measurement needs
+GROWN: Final = 1.01  # otherwise every small fluctuation would cost a walk over all pages
 
 
 class MainMemory:
-    """Measures on a thread of its own until `close`. Misses peaks shorter than half a second and growth below one
-    percent."""
+    """Measures on its own thread until `close`. Misses peaks shorter than half a second and growth below 1 %."""
 
     def __init__(self, pids: Sequence[int]) -> None:
         self._sizes_bytes = self._peak_bytes = 0
@@ -30,7 +29,7 @@ class MainMemory:
         self._thread = threading.Thread(target=self._run, name="video split memory", daemon=True)
         self._family: list[psutil.Process] = []
         for pid in pids:
-            with suppress(psutil.Error):  # it has died already
+            with suppress(psutil.Error):  # the process has died already
                 self._family.append(psutil.Process(pid))
         self._thread.start()
 
@@ -42,7 +41,7 @@ class MainMemory:
     def look(self) -> None:
         """Measure now, unless closed. Any thread; dead processes count as 0."""
         with self._looking:
-            if self._is_closed.is_set():  # their numbers may be those of others by now
+            if self._is_closed.is_set():  # their process ids may have been reused
                 return
             sizes_bytes = sum(map(_size_bytes, self._family))
             if sizes_bytes > GROWN * self._sizes_bytes:
@@ -62,15 +61,15 @@ class MainMemory:
 
 def _size_bytes(process: psutil.Process) -> int:
     """Resident size, shared memory included; 0 for a dead process."""
-    with suppress(psutil.Error, OSError):  # OSError: of /proc, of one that dies at this moment
+    with suppress(psutil.Error, OSError):  # OSError from /proc, for a process that is just dying
         return int(process.memory_info().rss)
     return 0
 
 
 def _share_bytes(process: psutil.Process) -> int:
-    """Proportional size (PSS): its own memory and its share of shared memory; else its resident size."""
+    """Proportional set size (PSS): private memory plus its share of shared memory; else the resident size."""
     with suppress(psutil.Error, OSError):
-        share = getattr(process.memory_full_info(), "pss", None)  # Linux alone has it
+        share = getattr(process.memory_full_info(), "pss", None)  # Linux only
         if share is not None:
             return int(share)
     return _size_bytes(process)

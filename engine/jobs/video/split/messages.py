@@ -7,10 +7,10 @@ from engine.models.sd.painting import Painting, Stage
 
 
 class BeginStage(msgspec.Struct, kw_only=True, frozen=True, tag=True):
-    """To a stage process, first and last: the rest comes through its links."""
+    """The only message to a stage process; everything else goes through its links."""
 
     opener: str
-    """`package.module:function`, which makes its Work of this message."""
+    """`package.module:function` that creates the process's Work from this message."""
     role: Stage
     painting: Painting
     width: int
@@ -21,29 +21,29 @@ class BeginStage(msgspec.Struct, kw_only=True, frozen=True, tag=True):
     threads: int
     """CPU threads of the process."""
     inputs: tuple[LinkPlan, ...]
-    """In the order of the handles that it was started with."""
+    """In the order of the handles that the process was started with."""
     outputs: tuple[LinkPlan, ...]
 
 
 class StageReady(msgspec.Struct, kw_only=True, frozen=True, tag=True):
-    """Loaded and warm."""
+    """The process is loaded and warm."""
 
     device: str
     dtype: str
     real_steps: int
-    """UNet evaluations of a picture; 0 where no UNet is."""
+    """UNet evaluations per picture; 0 in a process without a UNet."""
     notes: tuple[str, ...]
     memory_mb: float | None
-    """Memory of the device; None on a CPU."""
+    """Device memory; None on a CPU."""
 
 
 class StageFault(msgspec.Struct, kw_only=True, frozen=True, tag=True):
-    """Why it is about to end."""
+    """The reason why the process is about to exit."""
 
     text: str
     """One line."""
     says_all: bool
-    """It is an error of ours; others are of use only together with the stage that they happened in."""
+    """True for one of our errors. Other errors are shown together with the stage they occurred in."""
 
 
 FromStage = StageReady | StageFault

@@ -1,15 +1,15 @@
-"""Timeout of a batch, after which its process counts as hung, for example in a driver."""
+"""Adaptive timeout of a batch; after it the process counts as hung, for example in a driver."""
 
 from collections.abc import Callable
 from typing import Final
 
-FIRST_S: Final = 600.0  # kernels are chosen and compiled
+FIRST_S: Final = 600.0  # kernels are selected and compiled
 MIN_S: Final = 120.0
 TIMES_SLOWEST: Final = 20.0
 
 
 class Patience:
-    """One thread. The timeout follows the slowest batch so far, measured from one batch to the next."""
+    """Single-threaded. The timeout is derived from the longest interval between two batches so far."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Passes batches through the stage processes, and finds the cause if one fails."""
+"""Passes batches through the stage processes, and determines the cause if one fails."""
 
 import logging
 import math
@@ -25,20 +25,20 @@ from engine.system.bounded_queue import WAKE_S
 
 log = logging.getLogger(__name__)
 
-CAUSE_S: Final = 5.0  # after the first death, to find the process that failed first
+CAUSE_S: Final = 5.0  # after the first death, to collect messages and find the process that failed first
 ENDING_S: Final = 0.02
 KILLED: Final = -9  # SIGKILL
-SHORT_OF_MEMORY: Final = "a system short of memory does that: give a smaller --batch, --scale or --pipe"
+SHORT_OF_MEMORY: Final = "probably out of memory: give a smaller --batch, --scale or --pipe"
 
 
 class StagePool:
-    """Loaded and warm when it is made. Used by one thread; `times`, `memory_mb` and `processes_mb` by any."""
+    """Loaded and warm once constructed. Single-threaded, except `times`, `memory_mb` and `processes_mb`."""
 
     def __init__(
         self, layout: StageLayout, *, ready_within_s: float = math.inf, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         """ModelError in one line if a process, its memory or its model fails, or is not ready in time."""
-        sweep_dead_rings()  # left by a run that was killed
+        sweep_dead_rings()  # shared memory left by a killed run
         self._layout = layout
         self._built = BuiltStages(layout)
         self._memory = MainMemory([os.getpid(), *self.pids])
@@ -49,24 +49,24 @@ class StagePool:
         try:
             self._wait_ready(clock, clock() + ready_within_s)
             if self.memory_mb() is not None:
-                self._memory.close()  # the device's memory is reported instead
+                self._memory.close()  # on a GPU its memory is reported instead
         except BaseException:
             self.close()
             raise
 
     @property
     def ready(self) -> list[StageReady]:
-        """The messages of the processes that are warm, in the order of the work."""
+        """Messages of the warm processes, in processing order."""
         return [process.ready for process in self._built.processes if process.ready is not None]
 
     @property
     def pids(self) -> list[int]:
-        """In the order of the work."""
+        """Process ids in processing order."""
         return [process.pid for process in self._built.processes]
 
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
-        """As PaintStages. After an error, or a stream left before its end, only `close` may be called."""
-        assert self._is_open and self._feeder is None, "closed, or the stream before this one has not come to its end"
+        """See PaintStages. After an error or an abandoned stream, only `close` may be called."""
+        assert self._is_open and self._feeder is None, "closed, or the previous stream was not read to its end"
         results = self._built.results
         self._given_before = {link: link.figures().given for links in self._built.into.values() for link in links}
         self._feeder = feeder = Feeder(batches, self._built.feeds)
@@ -75,7 +75,7 @@ class StagePool:
         self._patience.idle()
         try:
             while (slot := self._take(number)) is not None:
-                assert slot.number == number, f"batch {slot.number} came in the place of {number}"
+                assert slot.number == number, f"got batch {slot.number} instead of {number}"
                 pixels, fates = slot.arrays["rgb"].copy(), slot.arrays["fates"].copy()
                 results[number % len(results)].give_back(slot)
                 slot = None
@@ -89,7 +89,7 @@ class StagePool:
         finally:
             feeder.stop()
         if is_broken:
-            self._fail()  # not in `except`: the error would keep the slot alive, and the slot its memory mapped
+            self._fail()  # outside `except`, where the error would keep the slot, and so the mapping, alive
         feeder.join()
         self._feeder = None
         if feeder.error is not None:
@@ -99,7 +99,7 @@ class StagePool:
         return tuple(self._time(stage) for stage in STAGES)
 
     def memory_mb(self) -> float | None:
-        """MiB of device memory, all processes together; None on a CPU."""
+        """Device memory of all processes together, in MiB; None on a CPU."""
         held = 0.0
         for ready, links in zip(self.ready, self._built.out_of_each, strict=True):
             if ready.memory_mb is None:
@@ -108,7 +108,7 @@ class StagePool:
         return held
 
     def processes_mb(self) -> float:
-        """As StagesInProcesses."""
+        """See StagesInProcesses."""
         self._memory.look()
         return self._memory.peak_mb
 
@@ -136,30 +136,30 @@ class StagePool:
         )
 
     def _take(self, number: int) -> Slot | None:
-        """The batch of this number, or None at the end of the stream. PipeClosedError if a process has ended or hangs
-        on this batch."""
+        """Receive batch `number`; None at the end of the stream. PipeClosedError if a process has ended, or hangs on
+        this batch."""
         assert self._feeder is not None
         self._patience.wait()
         result = self._built.results[number % len(self._built.results)]
         pipes = [process.connection for process in self._built.processes]
         while True:
-            told = wait([result.connection, *pipes], WAKE_S)
-            if result.connection in told:
+            ready = wait([result.connection, *pipes], WAKE_S)
+            if result.connection in ready:
                 slot = result.take()
                 if slot is not None:
                     self._patience.came()
                 return slot
-            if told:
+            if ready:
                 raise PipeClosedError("a stage process is about to end")
             if not self._feeder.sent:
-                self._patience.idle()  # the source may take as long as it likes
+                self._patience.idle()  # no timeout for the source
             elif self._patience.is_over:
                 title = self._at_work_on(number).title
                 self._overdue = f"the {title} stage hangs: no batch for {self._patience.limit_s:.0f} s; it was killed"
                 raise PipeClosedError(self._overdue)
 
     def _at_work_on(self, number: int) -> StageProcess:
-        """The process that works on this batch: the last one it reached."""
+        """The process that is working on this batch: the last one that it reached."""
         processes, into, painter = self._built.processes, self._built.into, number % self._layout.count
         if self._layout.is_whole:
             return processes[painter]
@@ -183,7 +183,7 @@ class StagePool:
                 self._fail()
 
     def _fail(self) -> NoReturn:
-        """End all processes after one has failed, and raise its reason."""
+        """End all processes after one has failed, and raise an error with its reason."""
         culprit = None if self._overdue else self._culprit()
         self._built.kill()
         reason = self._overdue or "--stages split: all stage processes ended at once, for an unknown reason"
@@ -196,7 +196,7 @@ class StagePool:
         raise ModelError(reason)
 
     def _culprit(self) -> StageProcess | None:
-        """The process that failed first. The others end because their neighbours do."""
+        """The process that failed first. The others exit because their neighbours have."""
         end_s = time.perf_counter() + CAUSE_S
         while time.perf_counter() < end_s:
             is_any_running = False
@@ -207,5 +207,5 @@ class StagePool:
                 is_any_running |= process.exit_code is None
             if not is_any_running:
                 return None
-            time.sleep(ENDING_S)  # a pipe ends a moment before its process
+            time.sleep(ENDING_S)  # a pipe closes shortly before its process exits
         return None

@@ -15,18 +15,18 @@ from engine.jobs.video.split.messages import BeginStage, FromStage, StageFault, 
 from engine.system.python_process import exit_reason, start_python
 
 STAGE: Final = "engine.jobs.video.split.stage_process"
-GONE_S: Final = 10.0  # a killed process is gone in milliseconds, one in a driver never
+GONE_S: Final = 10.0  # a killed process is gone in milliseconds, unless it is stuck in a driver
 
 
 class StageProcess:
-    """Used by one thread; nothing waits but `close`."""
+    """Single-threaded. Only `close` blocks."""
 
     def __init__(
         self, title: str, begin: BeginStage, inputs: Sequence[Connection], outputs: Sequence[Connection]
     ) -> None:
-        """`inputs` and `outputs`: its ends of its links; it gets copies. ChildError or OSError: it cannot be had."""
+        """`inputs` and `outputs`: its ends of the links, which are copied. ChildError or OSError if it cannot start."""
         self.title = title
-        """For people: `process 1 of 2`."""
+        """Name in messages, such as `process 1 of 2`."""
         self.ready: StageReady | None = None
         self.fault: StageFault | None = None
         with ExitStack() as undo:
@@ -44,7 +44,7 @@ class StageProcess:
             undo.pop_all()
         self._pipe: ControlPipe[FromStage] = ControlPipe(ours, FromStage)
         self._is_pipe_open = True
-        with suppress(PipeClosedError):  # it is about to be found dead
+        with suppress(PipeClosedError):  # it has died, which will be noticed next
             self._pipe.send(begin)
 
     @property
@@ -53,12 +53,12 @@ class StageProcess:
 
     @property
     def connection(self) -> Connection:
-        """For `multiprocessing.connection.wait`: ready when it has said something, or is gone."""
+        """For `multiprocessing.connection.wait`: ready when the process has sent a message or is gone."""
         return self._pipe.connection
 
     @property
     def is_leaving(self) -> bool:
-        """True once it has given its reason for ending, or is gone, as far as its messages were read."""
+        """True once it has sent its exit reason or is gone, as far as its messages were read."""
         return self.fault is not None or not self._is_pipe_open
 
     @property
@@ -67,7 +67,7 @@ class StageProcess:
         return self._popen.poll()
 
     def listen(self) -> None:
-        """Take its messages, if there are any."""
+        """Read its pending messages."""
         while self._is_pipe_open:
             try:
                 message = self._pipe.receive()
@@ -82,7 +82,7 @@ class StageProcess:
                 self.fault = message
 
     def reason(self) -> str:
-        """Why it ended, in one line. Once it has ended, or said so."""
+        """Exit reason in one line. Valid once `is_leaving`."""
         if self.fault is not None:
             return self.fault.text if self.fault.says_all else f"the {self.title} stage: {self.fault.text}"
         how = exit_reason(self.exit_code), stderr_file.crash_summary(self.last_lines())
@@ -96,7 +96,7 @@ class StageProcess:
         self._popen.kill()
 
     def close(self) -> None:
-        """Wait until one that was killed is gone, and let go of it."""
+        """Wait until the killed process is gone, and release its resources."""
         with suppress(subprocess.TimeoutExpired):
             self._popen.wait(GONE_S)
         self._pipe.close()

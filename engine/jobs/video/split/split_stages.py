@@ -1,4 +1,4 @@
-"""Stages in processes of their own."""
+"""Stages in separate processes, and the layout of processes and cores."""
 
 import math
 import os
@@ -14,15 +14,15 @@ from engine.jobs.video.stages import StageFigures
 from engine.models.sd.check import has_tiny_vae
 
 OPENER: Final = "engine.jobs.video.split.work:open_work"
-BESIDE: Final = 8  # at 640 x 360 TAESD takes 108 and 124 GFLOP a picture, SD 1.5's UNet 746 a row and step
+BESIDE: Final = 8  # at 640 x 360 TAESD needs 108 and 124 GFLOP per picture, SD 1.5's UNet 746 per row and step
 
 
 class SplitStages:
-    """PaintStages and StagesInProcesses; see there."""
+    """PaintStages and StagesInProcesses; see stages.py."""
 
     def __init__(self, job: VideoJob, size: tuple[int, int], *, ready_within_s: float = math.inf) -> None:
-        """Starts the processes, which load and warm up side by side: seconds. ModelError in one line, also if they
-        are not ready in time."""
+        """Start the processes, which load and warm up in parallel: seconds. ModelError in one line, also if they are
+        not ready in time."""
         self._pool = StagePool(layout_for(job, size), ready_within_s=ready_within_s)
         ready = self._pool.ready
         painter = next(each for each in ready if each.real_steps)
@@ -31,7 +31,7 @@ class SplitStages:
 
     @property
     def pids(self) -> list[int]:
-        """Ids of its processes, in the order of the work."""
+        """Process ids, in processing order."""
         return self._pool.pids
 
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
@@ -51,8 +51,8 @@ class SplitStages:
 
 
 def layout_for(job: VideoJob, size: tuple[int, int]) -> StageLayout:
-    """With TAESD, encoding and decoding are a process each; a full VAE takes as long as painting does, and is better
-    spread over the processes that paint."""
+    """Choose the processes. With TAESD, encoding and decoding get a process each; a full VAE takes as long as the UNet,
+    so it runs in the painting processes."""
     is_whole = not has_tiny_vae(job.painting.spec)
     threads, threads_beside = shared_out(_cores(), job.pipe, is_whole=is_whole)
     width, height = size
@@ -79,8 +79,8 @@ def layout_for(job: VideoJob, size: tuple[int, int]) -> StageLayout:
 
 
 def shared_out(cores: int, painters: int, *, is_whole: bool) -> tuple[int, int]:
-    """CPU threads of each painting process, and of those that encode and decode beside them. No core is shared: waiting
-    for another process's core costs several times what one more thread gains."""
+    """CPU threads of each painting process, and of the encoding and decoding processes. No core is shared: contention
+    costs several times more than one more thread gains."""
     beside = max(1, cores // BESIDE)
     return max(1, (cores if is_whole else cores - 2 * beside) // painters), beside
 

@@ -1,8 +1,8 @@
 """Main function of a stage process: loads its part of the model, then takes batches from links and passes them on.
 
-Batch k of a stream comes from input k % inputs and goes to output k % outputs: a process with several
-neighbours deals and gathers in turn, which keeps the order. The end of a stream comes through every input and
-goes to every output; the next stream begins at 0.
+Batch k of a stream comes from input k % inputs and goes to output k % outputs: a process with several neighbours sends
+and receives round robin, which keeps the order. The end of a stream arrives on every input and goes to every output;
+the next stream begins at 0.
 """
 
 import faulthandler
@@ -28,11 +28,11 @@ from engine.jobs.video.split.link import Consumer, Producer
 from engine.jobs.video.split.messages import BeginStage, StageFault, StageReady
 
 EXIT_FAULT: Final = 1
-EXIT_NEIGHBOUR_GONE: Final = 4  # not the one to blame
+EXIT_NEIGHBOUR_GONE: Final = 4  # exit code of a process that is not the cause
 
 
 class Work(Protocol):
-    """A stage's part of the painting, loaded and warm. One thread."""
+    """A stage's part of the painting, loaded and warm. Single-threaded."""
 
     ready: StageReady
 
@@ -40,14 +40,14 @@ class Work(Protocol):
         """The output arrays for the input arrays of a slot. The input stays valid until the result is copied."""
 
     def seconds(self, worked_s: float) -> Mapping[str, float]:
-        """The last call's seconds by stage; `worked_s`: from its beginning until its result was copied."""
+        """Seconds of the last call by stage; `worked_s`: from its start until its result was copied."""
 
     def memory_mb(self) -> float | None:
-        """Device memory held; None on a CPU."""
+        """Device memory in use; None on a CPU."""
 
 
 def main(control: int, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:
-    """The main function of a started interpreter; ends the process. All of them are ends of pipes."""
+    """Main function of a stage process; exits the process. All arguments are ends of pipes."""
     os._exit(run(control, inputs, outputs))
 
 
@@ -74,7 +74,7 @@ def run(control: int, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
 
 
 def _end_with(connection: Connection) -> None:
-    """Run on a thread: end this process at once when the parent ends, also while loading."""
+    """Run on a thread: exit this process at once when the parent exits, even while loading."""
     with suppress(OSError):
         wait([connection])
     os._exit(EXIT_NEIGHBOUR_GONE)
@@ -91,7 +91,7 @@ def _work(pipe: ControlPipe[BeginStage], begin: BeginStage, inputs: tuple[int, .
             serve(work, consumers, producers)
     except PipeClosedError:
         raise
-    except Exception as error:  # the top of a process
+    except Exception as error:  # top of a process
         traceback.print_exc()
         fault = StageFault(text=in_one_line(error), says_all=isinstance(error, MultiverseError))
     pipe.send(fault)

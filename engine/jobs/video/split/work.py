@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def open_work(begin: BeginStage) -> "PainterWork":
-    """The stage's part of the model, loaded and warm: seconds. ModelError in one line."""
+    """Load and warm up the stage's part of the model: seconds. ModelError in one line."""
     from engine.models.device_work import chosen_device, chosen_dtype, forbid_spilling, use_threads
     from engine.models.sd.stage_loading import load_stage
     from engine.sources.still import read_still
@@ -29,7 +29,7 @@ def open_work(begin: BeginStage) -> "PainterWork":
 
 
 class PainterWork:
-    """Work; see there."""
+    """Implements Work of stage_process.py."""
 
     def __init__(self, begin: BeginStage, painter: "BatchPainter") -> None:
         self._role, self._painter = begin.role, painter

@@ -1,7 +1,6 @@
-"""A folder of frames: a PNG for each kept picture, which has its name only once it is whole.
+"""A folder of frames: one PNG per picture, each moved to its name when complete.
 
-The journal, with the SHA-256 of each frame, lies in a hidden folder beside it. Other files in the folder are left
-alone.
+The journal, with the SHA-256 of each frame, is in a hidden folder beside it. Other files in the folder are not touched.
 """
 
 import contextlib
@@ -31,10 +30,10 @@ _FRAME = re.compile(r"frame_\d{6,}\.png")
 
 
 class FrameFolder:
-    """See VideoOutput."""
+    """A VideoOutput; see outputs.py."""
 
     def __init__(self, job: VideoJob, pictures: Pictures, work: JobFolder, *, is_resumed: bool) -> None:
-        """`is_resumed`: go on with what is kept in `work`."""
+        """`is_resumed`: continue with the frames recorded in `work`."""
         self.path = work.output
         self.notes: list[str] = []
         self.done = 0
@@ -43,9 +42,9 @@ class FrameFolder:
         self._has_written = is_resumed
         self._is_new = not self.path.exists()
         self._older = set(frames_in(self.path, pictures))
-        self._untold: dict[str, str] = {}
+        self._unjournaled: dict[str, str] = {}
         if is_resumed:
-            work.go_on(self._whole())
+            work.resume(self._whole())
         self._is_live = pictures.kind == "live"
         self.kept = self.done
         count = min(MAX_WRITERS, os.cpu_count() or 1)
@@ -71,7 +70,7 @@ class FrameFolder:
                 sync_folder(self.path)
         self._writers.shutdown()
         with self._work.one_line():
-            for left in self.path.glob(f".*{SUFFIX}.partial"):  # half a frame of a run that was killed
+            for left in self.path.glob(f".*{SUFFIX}.partial"):  # partial frame of a killed run
                 remove_file(left, missing_ok=True)
         if is_whole:
             self._work.remove()
@@ -82,12 +81,12 @@ class FrameFolder:
 
     def abandon(self) -> None:
         self._writers.shutdown()
-        with contextlib.suppress(SinkError):  # it may be what failed
+        with contextlib.suppress(SinkError):  # this may be the step that failed
             while self._waiting:
                 self._take()
         self._work.close(is_wanted=self._has_written)
         if self._is_new:
-            with contextlib.suppress(OSError):  # there is something in it, or it was never made
+            with contextlib.suppress(OSError):  # not empty, or never created
                 self.path.rmdir()
 
     def _whole(self) -> Iterator[dict[str, Any]]:
@@ -104,7 +103,7 @@ class FrameFolder:
             yield entry
         if damaged:
             self.notes.append(
-                f"{self.path / damaged}: is damaged, changed or gone; its batch and those behind it are painted again "
+                f"{self.path / damaged}: is damaged, changed or missing; its batch and later ones are painted again "
                 f"({count} pictures)"
             )
 
@@ -122,18 +121,18 @@ class FrameFolder:
         self._waiting.popleft()
         self._older.discard(name)
         self._has_written = True
-        self._untold[name] = sha256
-        if len(self._untold) == self._batch:
-            self._work.keep({"frames": self._untold})
-            self.kept += 0 if self._is_live else len(self._untold)
-            self._untold = {}
+        self._unjournaled[name] = sha256
+        if len(self._unjournaled) == self._batch:
+            self._work.keep({"frames": self._unjournaled})
+            self.kept += 0 if self._is_live else len(self._unjournaled)
+            self._unjournaled = {}
 
 
 def _write(path: Path, pixels: np.ndarray) -> str:
-    """Write (height, width, 3) uint8 BGR and return its SHA-256. On one of several writer threads. The content is on
-    the disk then, the name once the folder is flushed."""
+    """Write (height, width, 3) uint8 BGR and return its SHA-256. Runs on one of several writer threads. Flushes the
+    content to the disk; the name is durable once the folder is flushed."""
     partial = path.with_name(f".{path.name}.partial")
-    # No options: with any compression level OpenCV tries five filters per row, which takes twice the time.
+    # No options: with an explicit compression level OpenCV tries five filters per row, which takes twice as long.
     _, encoded = cv2.imencode(SUFFIX, pixels)
     with one_line(path):
         try:
@@ -147,7 +146,7 @@ def _write(path: Path, pixels: np.ndarray) -> str:
 
 
 def frames_in(folder: Path, pictures: Pictures) -> Iterator[str]:
-    """Names of files there that could be frames of these pictures."""
+    """Names of existing files in the folder that could be frames of these pictures."""
     if not folder.is_dir():
         return
     is_numbered = pictures.kind in ("video", "live")

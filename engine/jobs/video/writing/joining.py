@@ -1,4 +1,4 @@
-"""Joins segments and the source's sound into one video. Packets are copied: nothing is encoded twice."""
+"""Joins segments and the source's sound into one video by copying packets, without re-encoding."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from engine.jobs.video.writing.source_sound import SourceSound
 from engine.sinks.picture_video import INDEX_IN_FRONT, container_of
 
 NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
-"""Tags of the source that describe its file and not the film."""
+"""Tags of the source that describe its file rather than the film."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class VideoSegment:
     last_number: int
     """Number of its last picture in the source."""
     last_length_s: str
-    """How long that picture was shown there, a fraction as text."""
+    """Duration of that picture in the source, a fraction as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +43,23 @@ class Joining:
     segments: Sequence[VideoSegment]
     tick_s: Fraction
     rate: Fraction
-    """Pictures a second, on average."""
+    """Average pictures per second."""
     pixel_aspect: Fraction
     end_s: Fraction
     """End of the last picture."""
     sound_from: Path | str | None
     sound_label: str
-    """Its name in messages: an address may hold a password."""
+    """Name of the source in messages; unlike an address it contains no password."""
     is_all: bool
-    """True to copy the source's sound to its end, not only to the end of the pictures."""
+    """True to copy the source's sound to its end, instead of to the end of the pictures."""
 
 
 def join(job: Joining, path: Path, shown: Path) -> list[str]:
     """Write the whole video to `path`; returns notes. av.FFmpegError or OSError if it cannot be written; the caller
-    removes the rest of it. `shown`: its name in notes."""
+    then removes the incomplete file. `shown`: its name in notes."""
     suffix, form = path.suffix.lower(), container_of(path)
     sound: SourceSound | None = None
-    # Edit lists, which say when pictures begin, use this clock: in milliseconds they would be rounded.
+    # Edit lists, which hold the start times, use this clock; in milliseconds they would be rounded.
     options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(job.tick_s))} if form in ("mp4", "mov") else {}
     container = av.open(str(path), "w", format=form, options=options)
     try:
@@ -69,8 +69,8 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
         stream.codec_context.framerate, stream.codec_context.sample_aspect_ratio = job.rate, job.pixel_aspect
         if job.sound_from is not None:
             sound = _open_sound(job.sound_from, job.sound_label, container, suffix, shown)
-            told = {name: text for name, text in sound.metadata.items() if name.lower() not in NOT_OURS}
-            container.metadata.update(told)
+            tags = {name: text for name, text in sound.metadata.items() if name.lower() not in NOT_OURS}
+            container.metadata.update(tags)
         for packet in _packets(job):
             if sound is not None and packet.pts is not None:
                 sound.write_until(packet.pts * job.tick_s)
@@ -81,7 +81,7 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
             sound.finish()
         container.close()
     except BaseException:
-        with contextlib.suppress(av.FFmpegError, OSError):  # it may be what failed
+        with contextlib.suppress(av.FFmpegError, OSError):  # this may be the step that failed
             container.close()
         raise
     finally:
@@ -91,34 +91,34 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
 
 
 def _open_sound(source: Path | str, label: str, container: OutputContainer, suffix: str, shown: Path) -> SourceSound:
-    """SourceError if the source is no longer there."""
+    """SourceError if the source no longer exists."""
     try:
         return SourceSound(source, container, suffix, shown.name)
     except (av.FFmpegError, OSError) as error:
         raise SourceError(
-            f"{label}: its sound cannot be read ({error.strerror}); the pictures are kept: with the source "
-            "back in its place --resume goes on"
+            f"{label}: its sound cannot be read ({error.strerror}); the pictures are kept: put the source back and "
+            "continue with --resume"
         ) from error
 
 
 def _packets(job: Joining) -> "Iterator[Packet[VideoStream]]":
-    """The packets of all segments, with their times in the whole."""
+    """The packets of all segments, with their times in the whole video."""
     ends = [segment.first for segment in job.segments[1:]] + [round(job.end_s / job.tick_s)]
     for segment, end in zip(job.segments, ends, strict=True):
         with av.open(str(job.folder / segment.name)) as container:
             for packet in container.demux(video=0):
-                if packet.pts is None or packet.time_base is None:  # the end
+                if packet.pts is None or packet.time_base is None:  # end of the stream
                     continue
                 at = segment.first + round(packet.pts * packet.time_base / job.tick_s)
                 length = max(round((packet.duration or 0) * packet.time_base / job.tick_s), 1)
                 packet.time_base = job.tick_s
-                packet.pts = packet.dts = at  # no picture depends on a later one
+                packet.pts = packet.dts = at  # no B-frames: no picture depends on a later one
                 packet.duration = max(end - at, 1) if at == segment.last else length
                 yield packet
 
 
 def _clock_hz(tick_s: Fraction) -> int:
-    """Clock of a movie in which ticks are whole numbers, not coarser than FFmpeg's own."""
+    """Clock rate of the movie in which ticks are integers, at least as fine as FFmpeg's own."""
     hz = tick_s.denominator
     while hz < 1000:
         hz *= 2

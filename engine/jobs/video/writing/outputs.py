@@ -3,8 +3,8 @@
     .mp4 .m4v .mov .mkv .webm .avi    a video with the source's sound: segmented_video.py
     name/ or no suffix                a folder of frames, PNG: frame_folder.py
 
-An unfinished output lies in a hidden folder beside it (jobs/kit/job_folder.py): its lock keeps a second run out, its
-journal lets an interrupted run go on.
+An unfinished output is in a hidden folder beside it (jobs/kit/job_folder.py), with a lock against a second run and a
+journal to resume an interrupted one.
 """
 
 import os
@@ -30,11 +30,11 @@ Form = Literal["video", "frames"]
 
 
 class VideoOutput(Protocol):
-    """Used by one thread. SinkError, in one line, if it cannot be written."""
+    """Single-threaded. SinkError, in one line, if it cannot be written."""
 
     path: Path
     done: int
-    """Pictures that an earlier run finished and that stay: a multiple of the batch, or all of them."""
+    """Pictures that an interrupted run finished and that are kept: a multiple of the batch, or all of them."""
     kept: int
     """Pictures that `resume` would not paint again; 0 for a live source."""
     notes: list[str]
@@ -43,31 +43,32 @@ class VideoOutput(Protocol):
         """Add the next picture, in order, (height, width, 3) uint8 RGB."""
 
     def finish(self, *, is_whole: bool) -> None:
-        """Publish it under its own name. `is_whole`: False if the run was interrupted; it plays nevertheless."""
+        """Publish the output under its name. `is_whole`: False if the run was interrupted; it is playable all the
+        same."""
 
     def abandon(self) -> None:
-        """End it after an error: what is whole stays for `resume`, nothing half gets the output's name. A live source
-        cannot be resumed: what is whole is published, and `notes` says so."""
+        """End after an error: finished parts stay for `resume`, and nothing incomplete gets the output's name. A live
+        source cannot be resumed: its finished parts are published, and `notes` says so."""
 
 
 def form_of(name: str) -> Form:
-    """The format of a name; UsageError for an unknown suffix."""
+    """Format of an output by its name; UsageError for an unknown suffix."""
     path = Path(name)
     if name.endswith(("/", os.sep)) or not path.suffix or path.is_dir():
         return "frames"
     if path.suffix.lower() in VIDEO_FORMATS:
         return "video"
-    raise UsageError(f"{name}: such a file cannot be written; an output is {FORMS}")
+    raise UsageError(f"{name}: cannot write this format; an output is {FORMS}")
 
 
 def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> VideoOutput:
     """Open the output before any model is loaded; UsageError or SinkError, in one line, if that is not possible.
-    `size`: width and height of the pictures. What an interrupted run left is kept until the first picture."""
+    `size`: width and height of the pictures. Files of an interrupted run are kept until the first picture."""
     form, path = form_of(job.output), _path_of(job.output)
     if job.resume and pictures.kind == "live":
-        raise UsageError(f"--resume: {pictures.label} is live, and what it has shown does not come again")
+        raise UsageError(f"--resume: {pictures.label} is live and cannot be read again")
     _check_place(path, form, pictures)
-    work = JobFolder(path, video_fingerprint(job, pictures, size), can_go_on=pictures.kind != "live")
+    work = JobFolder(path, video_fingerprint(job, pictures, size), can_resume=pictures.kind != "live")
     try:
         before = work.kept_fingerprint
         note = _check_before(job, form, pictures, work)
@@ -88,10 +89,10 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
 
 def _path_of(name: str) -> Path:
     path = Path(name)
-    if not path.name or path.name == "..":  # such as . or ..: its own name is wanted
+    if not path.name or path.name == "..":  # such as . or ..; resolve to the real name
         path = Path(os.path.abspath(path))
     if not path.name:
-        raise UsageError(f"{name}: is no output; it is {FORMS}")
+        raise UsageError(f"{name}: is not an output; an output is {FORMS}")
     return path
 
 
@@ -108,7 +109,7 @@ def _check_place(path: Path, form: Form, pictures: Pictures) -> None:
 
 
 def _own_input(folder: Path, pictures: Pictures) -> Path | None:
-    """An input picture in the output folder that a frame would replace, or None."""
+    """An input picture in the output folder that a frame would overwrite, or None."""
     if pictures.kind not in ("picture", "folder"):  # their frames are numbered
         return None
     for file in picture_files(pictures.path):
@@ -119,17 +120,17 @@ def _own_input(folder: Path, pictures: Pictures) -> Path | None:
 
 
 def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: JobFolder) -> str:
-    """As `check_start`; what was recorded live cannot be gone on with, but is not given up silently either."""
+    """See `check_start`. A live recording cannot be resumed, but is not discarded silently either."""
     path, kept = work.output, work.kept_fingerprint
     if not (job.resume or job.overwrite) and form == "video" and kept is not None and kept.get(LIVE) and work.has_kept:
         raise UsageError(
-            f"{path}: what an earlier run has recorded live is still in {work.path}, as videos; take them from "
-            "there, --overwrite removes them"
+            f"{path}: videos of an earlier live recording are still in {work.path}; move them elsewhere, --overwrite "
+            "removes them"
         )
     is_there = path.exists() if form == "video" else next(frames_in(path, pictures), None) is not None
 
     def is_ours(path: Path) -> bool:
-        """True if the interrupted run wrote it; frames are compared one by one later."""
+        """True if the interrupted run wrote this output; frames are compared one by one later."""
         return form == "frames" or any(entry.get("published") == mark_of(path) for entry in work.kept())
 
     return check_start(

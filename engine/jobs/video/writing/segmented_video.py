@@ -1,9 +1,9 @@
-"""A video written in closed segments, which are joined at the end: a kill loses one segment at most.
+"""A video written in closed segments, which are joined at the end: a kill loses at most one segment.
 
     .out.mp4.partial/    lock, journal.jsonl, segment_000000.mp4, segment_000001.mp4, ...
 
-The length of a segment depends on the job alone, and each is encoded by itself: a run that was interrupted anywhere and
-resumed gives the same packets as one that was not.
+The length of a segment depends only on the job, and each is encoded separately: an interrupted and resumed run gives
+the same packets as an uninterrupted one.
 """
 
 import math
@@ -25,19 +25,19 @@ from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
 from engine.system.work_folder import sha256_of
 
-SEGMENT_PICTURES = 32  # in whole batches; a kill costs at most so many. Each second has a key picture anyway
+SEGMENT_PICTURES = 32  # in whole batches; the most that a kill can lose. There is a key frame every second anyway
 
-TOLD_LATE_S = 0.1  # EBU R37 allows sound to be 40 to 60 ms off
-SQUARE_ONLY = (".webm",)  # VP9 does not tell another shape, and PyAV does not let us tell the container
+TOLD_LATE_S = 0.1  # EBU R37 allows sound to be off by 40 to 60 ms
+SQUARE_ONLY = (".webm",)  # VP9 does not store a pixel aspect ratio, and PyAV cannot set the container's
 
 
 class SegmentedVideo:
-    """See VideoOutput."""
+    """A VideoOutput; see outputs.py."""
 
     def __init__(
         self, job: VideoJob, pictures: Pictures, size: tuple[int, int], work: JobFolder, *, is_resumed: bool
     ) -> None:
-        """`is_resumed`: go on with what is kept in `work`."""
+        """`is_resumed`: continue with the segments recorded in `work`."""
         self.path = work.output
         self.notes: list[str] = []
         self._job, self._pictures, self._size, self._work = job, pictures, size, work
@@ -49,18 +49,18 @@ class SegmentedVideo:
         self._is_left = False
         """True if a live recording could not be joined and stays in segments."""
         self._published: list[Any] | None = None
-        """Mark of the file that an interrupted run published under our name."""
+        """Mark (size and time) of the file that an interrupted run published under our name."""
         self._video: PictureVideo | None = None
         self._count = self._first = self._newest = 0
-        """State of the segment in work."""
+        """State of the current segment."""
         self._latest_s = Fraction(0)
         aspect = pictures.look.pixel_aspect
         if self._suffix in SQUARE_ONLY and aspect != 1:
             self.notes.append(
-                f"{self.path.name}: its pixels are square, the source's are {aspect} wide; .mkv keeps that"
+                f"{self.path.name}: its pixels are square, the source's have the aspect {aspect}; .mkv keeps that"
             )
         if is_resumed:
-            self._go_on()
+            self._resume()
         self.done = self.kept = sum(segment.pictures for segment in self._segments)
 
     def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
@@ -105,7 +105,7 @@ class SegmentedVideo:
         else:
             self._work.close()
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         damaged: list[VideoSegment] = []
         for entry in self._work.kept():
             if "published" in entry:
@@ -117,13 +117,13 @@ class SegmentedVideo:
             else:
                 self._segments.append(segment)
         if damaged:
-            behind = f" and the {len(damaged) - 1} behind it" if len(damaged) > 1 else ""
+            behind = f" and the {len(damaged) - 1} after it" if len(damaged) > 1 else ""
             self.notes.append(
                 f"{self._work.path / damaged[0].name}: is damaged or gone; it{behind} "
                 f"{'are' if behind else 'is'} painted again ({sum(each.pictures for each in damaged)} pictures)"
             )
         kept: list[dict[str, Any]] = [{"segment": asdict(segment)} for segment in self._segments]
-        self._work.go_on(kept + [{"published": self._published}] * bool(self._published))
+        self._work.resume(kept + [{"published": self._published}] * bool(self._published))
         self._work.remove_all_but(segment.name for segment in self._segments)
 
     def _open(self, number: int) -> PictureVideo:
@@ -157,13 +157,13 @@ class SegmentedVideo:
             self.kept += 0 if self._is_live else self._count
 
     def _length_of(self, picture: InputPicture) -> Fraction:
-        """Seconds for which the source shows it, in whole ticks; its reader ends half a tick early."""
+        """Seconds for which the source shows a picture, in whole ticks; the source's reader ends half a tick early."""
         tick_s = self._pictures.look.time_base
         return math.ceil((picture.end_s - picture.start_s) / tick_s) * tick_s
 
     def _join(self, *, is_whole: bool, is_done: bool) -> None:
-        """Join all segments and publish the video. A live source cannot be repeated: if joining fails the segments
-        stay, and the error says where."""
+        """Join all segments and publish the video. A live source cannot be repeated: if joining fails, the segments
+        stay, and the error names their folder."""
         whole = self._work.path / f"whole{self._suffix}"
         try:
             with self._work.one_line():
@@ -171,19 +171,19 @@ class SegmentedVideo:
                 self._publish(whole, is_done=is_done)
         except BaseException as error:
             with suppress(OSError):
-                remove_file(whole, missing_ok=True)  # on a full disk it takes the room that is missing
+                remove_file(whole, missing_ok=True)  # on a full disk the incomplete file occupies the missing space
             self._is_left = self._is_live
             if self._is_live and isinstance(error, MultiverseError):
-                raise SinkError(f"{error}; what was recorded is kept, as videos in {self._work.path}") from error
+                raise SinkError(f"{error}; the recording is kept as videos in {self._work.path}") from error
             raise
 
     def _rescue(self) -> None:
-        """After an error: publish what was recorded live until then as one video."""
+        """After an error: publish the live recording so far as one video."""
         try:
             if not self._is_left:
                 self._join(is_whole=False, is_done=True)
                 count = sum(segment.pictures for segment in self._segments)
-                self.notes.append(f"{self.path}: holds the {count} pictures that were whole by then")
+                self.notes.append(f"{self.path}: contains the {count} pictures finished before the error")
         except MultiverseError as error:
             self.notes.append(str(error))
         finally:
@@ -194,7 +194,7 @@ class SegmentedVideo:
 
     def _joining(self, *, is_whole: bool) -> Joining:
         pictures, last = self._pictures, self._segments[-1]
-        # The last picture is shown in place of those behind it that were passed over.
+        # The last picture is also shown for the pictures skipped after it.
         shown_for = min(self._job.every, max(pictures.counts.decoded - last.last_number, 1))
         count = sum(segment.pictures for segment in self._segments)
         return Joining(
@@ -211,16 +211,16 @@ class SegmentedVideo:
 
     def _publish(self, whole: Path, *, is_done: bool) -> None:
         if self.path.exists() and not self._job.overwrite and mark_of(self.path) != self._published:
-            go_on = "" if self._is_live else "; what is painted is kept: --resume --overwrite replaces it"
-            raise SinkError(f"{self.path}: has come to exist meanwhile, and nothing was replaced{go_on}")
-        if not is_done:  # journaled before it is there: else a later run would not know it as ours
+            hint = "" if self._is_live else "; painted pictures are kept: --resume --overwrite replaces it"
+            raise SinkError(f"{self.path}: was created meanwhile by another program, and was not replaced{hint}")
+        if not is_done:  # journaled before the move, so that a later run recognises the file as ours
             self._published = mark_of(whole)
             self._work.keep({"published": self._published})
         move_into_place(whole, self.path, patience_s=MAX_HELD_JOB_S)
 
 
 def _is_whole(file: Path, segment: VideoSegment) -> bool:
-    """True if the file is unchanged; a power cut or a failing disk leaves files of the right size."""
+    """True if the checksum matches: after a power cut or disk failure a damaged file may have the right size."""
     try:
         return file.stat().st_size == segment.size_bytes and sha256_of(file) == segment.sha256
     except OSError:

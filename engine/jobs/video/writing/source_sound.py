@@ -1,6 +1,6 @@
-"""Writes the source's sound beside new pictures: copied if the container takes it, else encoded anew.
+"""Writes the source's sound for the new pictures: copied if the container supports the codec, else re-encoded.
 
-The source is read a second time, never further than the pictures. Time 0 is the start of the source, as for them.
+The source is read a second time, never beyond the pictures. Time 0 is the start of the source, as for the pictures.
 """
 
 import contextlib
@@ -22,9 +22,13 @@ from engine.sources.stream_copy import StreamCopy
 OPUS_RATE_HZ = 48_000
 RAW = "pcm_"
 COUNTED = (".mov", ".avi")
-"""Containers in which raw samples have no time stamps: they are played one after the other, without gaps."""
-MIN_GAP_S = 0.03  # between time stamps: less is how a container rounds
-CHANNELS = {"aac": 2, "libopus": 2}  # more channels have orders that some encoders do not know: they are mixed to two
+"""Containers without timestamps for raw samples, which are played back to back, without gaps."""
+MIN_GAP_S = 0.03  # between timestamps; smaller gaps are the container's rounding
+# some encoders do not support the channel order of more channels; they are mixed down to two
+CHANNELS = {
+    "aac": 2,
+    "libopus": 2,
+}
 NAMES = {"aac": "AAC", "libopus": "Opus", "pcm_s16le": "PCM"}
 
 
@@ -32,7 +36,7 @@ class SourceSound:
     """av.FFmpegError or OSError if it cannot be written; read errors are reported in `notes`."""
 
     def __init__(self, source: Path | str, into: OutputContainer, suffix: str, shown: str) -> None:
-        """`suffix` says what `into` is; `shown` is what notes call it."""
+        """`suffix`: container of `into`; `shown`: its name in notes."""
         self.notes: list[str] = []
         form = VIDEO_FORMATS[suffix]
         self._shown = shown
@@ -46,17 +50,17 @@ class SourceSound:
             self._encoded.append(EncodedTrack(source, track.index, into, codec if is_same else form.sound))
             if not is_same:
                 self.notes.append(
-                    f"{shown}: its sound ({codec}) cannot be copied into such a file: it is encoded anew, as "
+                    f"{shown}: its sound ({codec}) cannot be copied into this format: it is re-encoded as "
                     f"{self._encoded[-1].description}"
                 )
 
     @property
     def metadata(self) -> dict[str, str]:
-        """Tags of the source."""
+        """Metadata tags of the source."""
         return self._copy.metadata
 
     def write_until(self, end_s: Fraction | None) -> None:
-        """Write everything that begins before this time; None for all that is left."""
+        """Write everything that begins before this time; None for the whole rest."""
         self._copy.copy_until(end_s)
         for track in self._encoded:
             track.write_until(end_s)
@@ -76,11 +80,11 @@ class SourceSound:
 
 
 class EncodedTrack:
-    """One sound track, decoded and encoded. Gaps in its time stamps become silence: it keeps to the pictures."""
+    """One audio track, decoded and encoded. Gaps in its timestamps become silence, so that it stays in sync."""
 
     def __init__(self, source: Path | str, index: int, into: OutputContainer, codec: str) -> None:
         self.damage = ""
-        """Why it could not be read to its end."""
+        """Reason why the track could not be read to its end; "" if it could."""
         self._into = into
         self._source = av.open(str(source), metadata_errors="replace")
         self._origin_s = Fraction(self._source.start_time or 0, 1_000_000)
@@ -118,15 +122,16 @@ class EncodedTrack:
         self._source.close()
 
     def _even(self, rate: int, layout: str) -> Iterator[AudioFrame]:
-        """The frames without gaps, from time 0 on."""
+        """Frames without gaps, from time 0 on."""
         begins = 0  # in samples
-        for _, frames in itertools.groupby(self._timed(), _kind_of):  # a broadcast goes over to other channels
+        for _, frames in itertools.groupby(self._timed(), _kind_of):  # a broadcast may change its channel layout
             for even in _without_gaps(frames, rate, layout, begins):
                 begins = (even.pts or 0) + even.samples
                 yield even
 
     def _timed(self) -> Iterator[AudioFrame]:
-        """The frames with times in samples from 0. If times go back, a frame follows the one before, as pictures do."""
+        """Frames with times in samples from 0. If times go back, a frame is placed after the previous one, as for
+        pictures."""
         begins_s: Fraction | None = None
         ends_s = Fraction(0)
         for frame in self._decoded():
@@ -151,7 +156,7 @@ class EncodedTrack:
 
 
 def _start_of(frame: AudioFrame) -> Fraction:
-    assert frame.pts is not None and frame.time_base is not None  # the filter gives both
+    assert frame.pts is not None and frame.time_base is not None  # the filter sets both
     return frame.pts * Fraction(frame.time_base)
 
 
@@ -180,7 +185,7 @@ def _graph_for(first: AudioFrame, rate: int, layout: str, begins: int) -> Graph:
         layout=first.layout.name,
         time_base=Fraction(1, first.sample_rate),
     )
-    # async=1: silence where time stamps leave a gap, and what overlaps is left out.
+    # async=1 fills gaps in the timestamps with silence and drops overlaps.
     even = graph.add("aresample", f"{rate}:async=1:min_hard_comp={MIN_GAP_S}:first_pts={begins}")
     mixed = graph.add("aformat", f"channel_layouts={layout}")
     sink = graph.add("abuffersink")
@@ -208,7 +213,7 @@ def _rate_for(codec: str, rate_hz: int) -> int:
 
 
 def _plays_in(suffix: str, track: AudioStream) -> bool:
-    """False for what FFmpeg writes and players do not read: raw samples in .mp4, any copied sound in .avi."""
+    """False for sound that FFmpeg writes but players cannot read: raw samples in .mp4, any copied sound in .avi."""
     if suffix == ".avi":
         return False
     return not (suffix in (".mp4", ".m4v", ".mov") and track.codec.canonical_name.startswith(RAW))

@@ -15,12 +15,12 @@ from engine.models.sd.spec import VAE_WORDS
 from engine.sources.pictures import PICTURE_SUFFIXES, Pictures
 
 LIVE = "a live source"
-# May differ, with a note: torch does not promise the same last bits if another number of threads shares a sum. --pipe
-# and --stages share the cores out too and may differ without a note: with little memory there are fewer processes,
-# `auto` chooses anew for each run, and from 1 to 16 threads layers as large as Stable Diffusion's gave the same bits
-# (torch 2.13, float32).
+# May differ, with a note: torch does not guarantee identical last bits when another number of threads shares a sum.
+# --pipe and --stages change the threads per process too, but may differ without a note: with little memory there are
+# fewer processes, `auto` chooses again for each run, and with 1 to 16 threads layers as large as Stable Diffusion's
+# gave identical bits (torch 2.13, float32).
 THREADS = "--threads"
-# The option of a field of the painting, if it is not the field's own name.
+# Options whose name differs from the painting's field.
 OPTIONS = {
     "loras": "--lora",
     "lora_weights": "--lora",
@@ -40,7 +40,7 @@ OPTIONS = {
 def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Fingerprint:
     painting = asdict(job.painting)
     spec = painting.pop("spec")
-    spec["model_sampler"] = spec.pop("sampler")  # of the configuration: used if the job asks for none
+    spec["model_sampler"] = spec.pop("sampler")  # from the configuration file; used if the job names none
     values: dict[str, Any] = {
         "the source": _source_key(pictures),
         "the size": f"{size[0]}x{size[1]}",
@@ -60,15 +60,15 @@ def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) 
 
 
 def rounding_note(before: Fingerprint, now: Fingerprint) -> str:
-    """A note if the run goes on with another number of threads, else ""."""
+    """A note if the run is resumed with another number of threads, else ""."""
     if before.get(THREADS) == now.get(THREADS):
         return ""
     change = difference(before.get(THREADS), now.get(THREADS))
-    return f"{THREADS} {change}: what is painted from here on may differ by rounding"
+    return f"{THREADS} {change}: pictures from here on may differ by rounding"
 
 
 def picture_files(source: Path | str) -> list[Path]:
-    """The picture files of a folder, or the one picture; empty for other sources."""
+    """The picture files of a folder, or the single picture; empty for other sources."""
     if isinstance(source, str):
         return []
     files = sorted(source.iterdir()) if source.is_dir() else [source]
@@ -77,17 +77,17 @@ def picture_files(source: Path | str) -> list[Path]:
 
 def _source_key(pictures: Pictures) -> str:
     path = pictures.path
-    if isinstance(path, str):  # an address: nothing tells if its content has changed
+    if isinstance(path, str):  # an address: changed content cannot be detected
         return digest([path, pictures.expected])
     return digest_of_files(picture_files(path) if path.is_dir() else [path])
 
 
 def _model_key(job: VideoJob) -> dict[str, Any]:
-    """The files that are read of the model, and what was decided from them."""
+    """The files that are read of the model, and the settings derived from them."""
     spec, shown = job.painting.spec, _found(job.painting.ip_image)
     plan = None
     if not spec.random_shape:
-        with suppress(ModelError):  # on a cluster it lies on other machines
+        with suppress(ModelError):  # on a cluster the model is on other machines
             plan = plan_model(spec)
     if plan is None:
         named = [spec.model, spec.vae, spec.ip_adapter, spec.image_encoder, *(name for name, _ in spec.loras)]

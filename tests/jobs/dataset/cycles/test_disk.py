@@ -57,7 +57,7 @@ def test_a_disk_too_full_for_the_answer_is_recognised_by_the_output(
 
 
 def test_an_empty_picture_is_no_picture(blender_after: Callable[..., Blender], drawn: Drawn) -> None:
-    with pytest.raises(RenderError, match=r"^colors\.png: is not the picture of 80x60"):
+    with pytest.raises(RenderError, match=r"^colors\.png: is not a picture of 80x60"):
         render(drawn.stage(is_small=True), quarters(), SETTINGS, blender_after("", ': > "$folder/colors.png"'))
 
 

@@ -78,7 +78,7 @@ def test_a_wrong_path_is_reported_with_its_source(bare: Path, tmp_path: Path, mo
         with pytest.raises(UsageError, match=f"^--blender: .*{name}"):
             locate_blender(str(tmp_path / name))
     monkeypatch.setenv("MULTIVERSE_BLENDER", "nowhere")
-    with pytest.raises(UsageError, match=r"^MULTIVERSE_BLENDER: nowhere is not there"):
+    with pytest.raises(UsageError, match=r"^MULTIVERSE_BLENDER: nowhere is missing"):
         locate_blender()
 
 

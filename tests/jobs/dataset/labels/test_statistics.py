@@ -57,7 +57,7 @@ def test_a_terminal_shows_the_real_figures_beside_them() -> None:
     lines = measure([boxes((35, 38)), NONE], 5280).lines()
     assert [line.split("  ")[0] for line in lines[1:]] == [
         "pictures",
-        "piles a picture",
+        "piles per picture",
         "fewest and most",
         "mean box, px at 5280",
         "median box, px at 5280",

@@ -12,7 +12,7 @@ from tests.jobs.dataset.running.small_runs import small_job
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., DatasetReport]:
-    """`make(count=3, **values)` runs a job into `out`; `heard` gets the messages, `tell` the progress."""
+    """`make(count=3, **values)` runs a job into `out`; `heard` receives the messages, `tell` the progress."""
 
     def run(output: Path | None = None, *, heard: list[str] | None = None, **values: Any) -> DatasetReport:
         followed = {name: values.pop(name) for name in ("tell", "is_stopped") if name in values}

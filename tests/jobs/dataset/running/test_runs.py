@@ -125,7 +125,7 @@ def test_a_grown_run_without_the_option_says_what_its_coco_file_lacks(whole: Pat
     shutil.copytree(whole, folder)
     (folder / ".work/coco/000002.json").unlink()
     report = make_dataset(small_job(folder, 3))
-    assert report.notes == ("coco_annotations.json holds 2 of 3 pictures; with --save-coco the rest are drawn again",)
+    assert report.notes == ("coco_annotations.json covers 2 of 3 pictures; --save-coco draws the others again",)
     (folder / ".work/coco/000001.json").write_text('{"image": {"id": 1')
     (note,) = make_dataset(small_job(folder, 3)).notes
     assert "000001.json" in note and note.endswith("; coco_annotations.json is as it was")
@@ -208,7 +208,7 @@ def test_a_picture_that_always_dies_is_reported_and_the_others_go_on(make: Make)
     assert (report.made, report.missing, report.retried) == (2, 1, 1)
     (failed,) = report.failed
     assert (failed.index, failed.attempts) == (1, 2)
-    assert "killed by SIGKILL (usually the system, out of main memory: give fewer --jobs)" in failed.reason
+    assert "killed by SIGKILL (usually by the system, out of main memory: give fewer --jobs)" in failed.reason
     assert heard == [f"picture 000001 was retried: {failed.reason}", f"picture 000001 failed: {failed.reason}"]
     folder = Path(report.folder)
     assert not (folder / "images/000001.png").exists() and not (folder / "labels/000001.txt").exists()
@@ -260,7 +260,7 @@ def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_resumes(mak
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert (report.made, len(report.failed), report.missing, report.retried) == (0, 1, 2, 0)
     assert "File too large" in report.failed[0].reason
-    assert any("no more pictures were begun, run the same command to go on" in note for note in report.notes)
+    assert any("no more pictures were started; run the same command to continue" in note for note in report.notes)
     assert make(count=2).missing == 0
 
 

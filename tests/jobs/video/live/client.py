@@ -1,4 +1,4 @@
-"""A client of the live server on a bare socket: it says what it likes, and counts what comes back."""
+"""A client of the live server on a raw socket: sends any message, and collects the answers."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ import simplejpeg
 from engine.jobs.video.live.protocol import PICTURE, Frame, pack, unpack
 from tests.web.socket_client import SocketClient
 
-MAX_READ = 100  # messages in which what is waited for must be
+MAX_READ = 100  # messages within which the expected one must arrive
 
 
 def card(width: int = 64, height: int = 64, level: int = 128) -> np.ndarray:
@@ -29,7 +29,7 @@ class LiveClient(SocketClient):
     def __init__(self, address: tuple[str, int], path: str = "/live/socket", **headers: str) -> None:
         super().__init__(address, path, **headers)
         self.painted: list[Frame] = []
-        """All that came back."""
+        """All received messages."""
         try:
             self.hello = self.hear("hello")
         except BaseException:
@@ -73,6 +73,6 @@ class LiveClient(SocketClient):
         raise AssertionError("nothing painted came")
 
     def paint(self, index: int, pixels: np.ndarray | None = None) -> np.ndarray:
-        """A picture sent, and what it became: (h, w, 3) uint8."""
+        """Send a picture and return the painted one: (h, w, 3) uint8."""
         self.show(index, pixels)
         return simplejpeg.decode_jpeg(self.take(index).jpeg)

@@ -13,7 +13,7 @@ SETTINGS = started(Painting(spec=ModelSpec(model="any")), 512)
 
 
 class Row:
-    """FairQueue with a clock in the test's hand."""
+    """FairQueue with an injected clock."""
 
     def __init__(self, **options: Any) -> None:
         self.now_s = 100.0
@@ -78,7 +78,7 @@ def served_for(row: Row, clients: dict[str, tuple[Client, float]], *, seconds: f
     return order
 
 
-def test_who_asks_for_much_gets_its_share_of_the_time_and_not_of_the_pictures() -> None:
+def test_an_expensive_client_gets_its_share_of_time_not_of_pictures() -> None:
     row = Row()
     clients = {"heavy": (row.join(), 1.0), "light": (row.join(), 0.05), "other": (row.join(), 0.05)}
     counts = Counter(served_for(row, clients, seconds=90.0))
@@ -104,7 +104,7 @@ def test_pictures_that_take_about_the_same_go_round_in_one_order() -> None:
     assert "".join(served_for(row, clients, seconds=2.0)) == "abc" * 6 + "ab"
 
 
-def test_who_was_away_has_saved_nothing_up() -> None:
+def test_an_idle_client_earns_no_credit() -> None:
     row = Row()
     busy, away = row.join(), row.join()
     served_for(row, {"busy": (busy, 0.1)}, seconds=30.0)
@@ -113,7 +113,7 @@ def test_who_was_away_has_saved_nothing_up() -> None:
     assert max(counts.values()) - min(counts.values()) <= 1
 
 
-def test_who_asked_for_much_a_while_ago_is_not_made_to_wait_for_it_for_ever() -> None:
+def test_used_time_decays_so_that_old_expensive_requests_do_not_count() -> None:
     row = Row()
     former, other = row.join(), row.join()
     served_for(row, {"former": (former, 30.0)}, seconds=30.0)
@@ -122,7 +122,7 @@ def test_who_asked_for_much_a_while_ago_is_not_made_to_wait_for_it_for_ever() ->
     assert abs(now[-50:].count("former") - 25) <= 1
 
 
-def test_who_has_nothing_waiting_is_passed_over_and_served_first_when_it_comes() -> None:
+def test_a_client_without_a_picture_is_skipped_and_then_served_first() -> None:
     row = Row()
     rare, busy, keen = (row.join() for _ in range(3))
     for index in range(4):
@@ -134,7 +134,7 @@ def test_who_has_nothing_waiting_is_passed_over_and_served_first_when_it_comes()
     assert row.take().client is rare
 
 
-def test_a_client_that_leaves_frees_its_place_and_what_waited_is_gone() -> None:
+def test_a_leaving_client_frees_its_place_and_its_picture_is_dropped() -> None:
     row = Row(most_clients=1)
     client = row.join()
     row.offer(client, 0)
@@ -187,7 +187,7 @@ def test_a_client_whose_picture_failed_rests_while_others_are_served_until_it_ch
     assert row.take().frame.index == 3
 
 
-def test_nobody_waits_for_a_turn_after_the_end() -> None:
+def test_take_returns_none_after_the_end() -> None:
     row = Row()
     row.offer(row.join(), 0)
     row.queue.end()

@@ -26,7 +26,7 @@ WaitFor = Callable[..., Any]
 
 
 class Visitor:
-    """One browser window that looks at the page, and what went wrong in it."""
+    """One browser window with the page, and the errors in it."""
 
     def __init__(self, page: Any) -> None:
         self.page = page
@@ -93,7 +93,7 @@ def open_browser() -> Iterator[Callable[[str], Any]]:
 
 @pytest.fixture
 def visit(open_browser: Callable[[str], Any], require: Callable[[object, str], None]) -> Iterator[Visit]:
-    """`visit(url, state, program)`: a window of its own storage; in the end none of them may have had an error."""
+    """`visit(url, state, program)`: a window with separate storage; at the end no window may have had an error."""
     require(SHELL, "chromium is missing (apt-get install chromium)")
     with contextlib.ExitStack() as stack:
         visitors = []
@@ -198,9 +198,7 @@ def test_another_prompt_changes_the_pictures_and_is_remembered(
     wait_for(lambda: prompt.input_value() == "a house", "the settings of the beginning")
 
 
-def test_only_what_was_changed_is_remembered_for_a_server_that_begins_with_something_else(
-    visit: Visit, serve: Serve, wait_for: WaitFor
-) -> None:
+def test_only_changed_settings_are_remembered_for_another_server(visit: Visit, serve: Serve, wait_for: WaitFor) -> None:
     server = serve(painting={"prompt": "a house"})
     visitor = visit(server.url)
     visitor.page.get_by_label("seed", exact=True).fill("7")
@@ -231,7 +229,7 @@ def test_a_source_that_is_stopped_leaves_the_last_picture_and_no_figures(
     assert visitor.page.inner_text("#result-caption") == "painted"
 
 
-def test_who_gave_its_place_away_comes_back_with_a_picture_only(
+def test_a_displaced_page_reconnects_only_with_a_picture(
     visit: Visit, serve: Serve, still: Path, wait_for: WaitFor
 ) -> None:
     server = serve(most_clients=1, idle_s=0.0)
@@ -251,7 +249,7 @@ def test_who_gave_its_place_away_comes_back_with_a_picture_only(
     wait_for(lambda: visitor.shown() > 2, "pictures")
 
 
-def test_who_comes_when_all_are_served_is_told_so_and_served_as_soon_as_one_leaves(
+def test_a_page_waits_while_the_server_is_busy_and_is_served_when_a_client_leaves(
     visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
 ) -> None:
     first = visit(server.url)
@@ -259,7 +257,7 @@ def test_who_comes_when_all_are_served_is_told_so_and_served_as_soon_as_one_leav
     wait_for(lambda: first.shown() > 3, "pictures for the first")
     with contextlib.closing(LiveClient(server.address)) as second:
         for index in range(5):
-            second.paint(index)  # beside the first
+            second.paint(index)  # concurrently with the first
         late = visit(server.url, "busy")
         assert late.page.inner_text("#banner").startswith("busy: 2 clients are served; try again later. Trying again")
         count = first.shown()
@@ -280,7 +278,7 @@ def test_a_video_that_was_chosen_is_painted_on_and_on(
     assert visitor.errors == []
 
 
-def test_what_is_no_picture_and_no_video_is_said(visit: Visit, server: LiveServer, tmp_path: Path) -> None:
+def test_a_file_that_is_neither_picture_nor_video_is_reported(visit: Visit, server: LiveServer, tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("no picture", encoding="utf-8")
     visitor = visit(server.url)
@@ -328,9 +326,7 @@ def settings_of(server: LiveServer) -> LiveSettings:
     return client.settings
 
 
-def test_what_was_changed_while_the_server_was_away_is_sent_when_it_is_back(
-    visit: Visit, serve: Serve, wait_for: WaitFor
-) -> None:
+def test_changes_while_disconnected_are_sent_after_reconnecting(visit: Visit, serve: Serve, wait_for: WaitFor) -> None:
     began = {"prompt": "a house"}
     server = serve(painting=began)
     visitor = visit(server.url)
@@ -349,7 +345,7 @@ def test_what_was_changed_while_the_server_was_away_is_sent_when_it_is_back(
     wait_for(lambda: settings_of(server).painting.prompt == "the sea", "the prompt")
     wait_for(lambda: settings_of(server).side_px == 128, "the size")
     assert settings_of(server).painting.seed == 7
-    visitor.page.keyboard.type(" at night")  # into what was in hand all the while
+    visitor.page.keyboard.type(" at night")  # into the field that kept the focus
     wait_for(lambda: settings_of(server).painting.prompt == "the sea at night", "the rest of the prompt")
     assert (prompt.input_value(), size.input_value(), seed.input_value()) == ("the sea at night", "128", "7")
     server.close()
@@ -363,9 +359,7 @@ def test_what_was_changed_while_the_server_was_away_is_sent_when_it_is_back(
     visitor.errors.clear()  # of the connections that were refused meanwhile
 
 
-def test_what_was_changed_while_the_page_was_asleep_is_sent_when_it_wakes(
-    visit: Visit, serve: Serve, still: Path, wait_for: WaitFor
-) -> None:
+def test_changes_while_asleep_are_sent_after_waking(visit: Visit, serve: Serve, still: Path, wait_for: WaitFor) -> None:
     server = serve(most_clients=1, idle_s=0.0)
     visitor = visit(server.url)
     with contextlib.closing(LiveClient(server.address)):

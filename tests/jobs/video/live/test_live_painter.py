@@ -39,7 +39,7 @@ def test_the_errors_of_cuda_and_its_libraries_mean_that_the_device_is_lost(line:
     assert is_of_device(RuntimeError(line)) is is_lost
 
 
-def test_no_more_sizes_are_kept_than_it_was_told(tiny_sd: Path) -> None:
+def test_the_cache_keeps_at_most_the_given_number_of_sizes(tiny_sd: Path) -> None:
     painting = small_painting(tiny_sd)
     painter = LivePainter(painting, device="cpu", dtype="auto", threads=1, most_sizes=2)
     for side in (64, 72, 80, 64):
@@ -57,7 +57,7 @@ def test_a_first_picture_that_does_not_fit_is_said_with_the_options_of_the_page(
         painter.warm_up(painting, (512, 512))
 
 
-def test_a_picture_that_does_not_fit_is_a_full_device_and_nothing_is_kept_on_it(
+def test_a_picture_too_large_for_the_device_is_refused_and_leaves_nothing_on_it(
     tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painting = small_painting(tiny_sd)
@@ -70,9 +70,7 @@ def test_a_picture_that_does_not_fit_is_a_full_device_and_nothing_is_kept_on_it(
     assert not painter._painters
 
 
-def test_a_picture_that_fits_beside_nothing_else_is_painted_where_larger_ones_have_filled_the_device(
-    tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cached_painters_are_dropped_to_make_room(tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     painting = small_painting(tiny_sd)
     painter = LivePainter(painting, device="cpu", dtype="auto", threads=1)
     alone, _ = painter.paint(card(), painting, (64, 64))

@@ -16,7 +16,7 @@ from tests.jobs.video.live.client import card, frame
 WaitFor = Callable[..., Any]
 
 
-def test_an_encoder_that_fails_ends_the_painting_and_is_told(tiny_sd: Path, reports: Any, wait_for: WaitFor) -> None:
+def test_a_failed_encoder_ends_painting_with_a_report(tiny_sd: Path, reports: Any, wait_for: WaitFor) -> None:
     painting = Painting(spec=ModelSpec(model=str(tiny_sd)), steps=1, strength=1.0, cfg=1.0)
     queue = FairQueue(most_clients=4, idle_s=30.0)
     threads = PaintingThreads(queue, lambda: LivePainter(painting, device="cpu", dtype="auto", threads=1), reports)

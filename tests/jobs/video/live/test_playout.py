@@ -1,4 +1,4 @@
-"""Pictures that arrive unevenly are played evenly: the page's playout.js under Node, with a clock of its own."""
+"""Pictures that arrive unevenly are played evenly: the page's playout.js under Node, with an injected clock."""
 
 import itertools
 import random
@@ -36,7 +36,7 @@ class Shown:
     delay_ms: float
     now_ms: float
     held: int
-    """Slots so far that had no picture of their own."""
+    """Number of slots so far that repeated a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def test_when_the_server_gets_three_times_faster_the_rate_follows_without_a_burs
     assert run.passed < 40
 
 
-def test_after_a_pause_the_playing_goes_on_as_before() -> None:
+def test_playing_resumes_after_a_pause() -> None:
     before = stream((40.0, 100, 80.0))
     run = play(before + later(before, 9000))
     resumed = run.after(9000)
@@ -125,7 +125,7 @@ def test_after_a_pause_the_playing_goes_on_as_before() -> None:
 
 
 def later(arrivals: list[Arrival], ms: float) -> list[Arrival]:
-    """The same again so much later."""
+    """The same sequence, shifted in time."""
     return [
         {"index": len(arrivals) + number, **{at: each[at] + ms for at in ("captured", "arrived")}}
         for number, each in enumerate(arrivals)
@@ -181,7 +181,7 @@ def test_the_delay_grows_at_once_and_shrinks_slowly_without_a_gap() -> None:
     assert min(back) > 0.9 * 50
 
 
-def test_what_comes_late_or_out_of_order_is_never_shown_after_a_newer_one() -> None:
+def test_late_or_reordered_pictures_are_never_shown_after_newer_ones() -> None:
     arrivals = stream((50.0, 200, 60.0))
     for late in (60, 90, 91, 150):
         arrivals[late]["arrived"] += 400

@@ -1,4 +1,4 @@
-"""The live server over real sockets: pictures go in and come back, and nothing that a client does stops the others."""
+"""The live server over real sockets: pictures come back painted, and no client can stop the others."""
 
 import contextlib
 import gc
@@ -59,9 +59,7 @@ def test_a_picture_comes_back_painted_with_index_and_capture_time_of_its_source(
     assert np.array_equal(client.paint(8), client.paint(9))
 
 
-def test_what_is_asked_for_holds_from_the_next_picture_on_and_for_that_client_alone(
-    serve: Serve, connect: Connect
-) -> None:
+def test_settings_apply_from_the_next_picture_and_only_to_their_client(serve: Serve, connect: Connect) -> None:
     server = serve(painting={"prompt": "a house"})
     changing, other = connect(server), connect(server)
     before = changing.paint(1)
@@ -79,7 +77,7 @@ def test_what_is_asked_for_holds_from_the_next_picture_on_and_for_that_client_al
     assert np.array_equal(changing.paint(4), before)
 
 
-def test_loras_weigh_for_each_client_by_itself_whatever_the_sizes_are(
+def test_each_client_has_its_own_lora_weights_at_any_size(
     serve: Serve, connect: Connect, tiny_models: TinyModels
 ) -> None:
     sd = tiny_models.sd()
@@ -132,7 +130,7 @@ def test_three_clients_get_the_same_share_though_one_floods(serve: Serve, connec
     done = threading.Event()
 
     def keep_asking(client: LiveClient, at_once: int) -> None:
-        """So many pictures for each that comes back, until all have enough."""
+        """Keep `ahead` pictures in flight per client until all have enough answers."""
         index = itertools.count(1)
         client.show(next(index))
         while not done.is_set():
@@ -155,7 +153,7 @@ def test_three_clients_get_the_same_share_though_one_floods(serve: Serve, connec
     assert state["dropped"] > state["painted"]
 
 
-def test_who_comes_when_all_places_are_taken_is_told_and_gets_the_first_that_is_free(
+def test_a_client_is_refused_while_all_places_are_taken_and_gets_the_first_free_one(
     serve: Serve, connect: Connect, wait_for: WaitFor
 ) -> None:
     server = serve(most_clients=2)
@@ -169,7 +167,7 @@ def test_who_comes_when_all_places_are_taken_is_told_and_gets_the_first_that_is_
     assert second.paint(1).shape == (64, 64, 3)
 
 
-def test_who_has_sent_nothing_for_long_gives_its_place_to_a_newcomer(serve: Serve, connect: Connect) -> None:
+def test_an_idle_client_is_displaced_by_a_new_one(serve: Serve, connect: Connect) -> None:
     server = serve(most_clients=1, idle_s=0.0)
     silent = connect(server)
     assert connect(server).paint(1).shape == (64, 64, 3)
@@ -179,14 +177,14 @@ def test_who_has_sent_nothing_for_long_gives_its_place_to_a_newcomer(serve: Serv
     assert "another client needed the place" in gone.value.args[1]
 
 
-def test_a_request_that_is_no_websocket_takes_nobodys_place(serve: Serve, connect: Connect) -> None:
+def test_a_request_that_is_not_a_websocket_takes_no_place(serve: Serve, connect: Connect) -> None:
     server = serve(most_clients=1, idle_s=0.0)
     silent = connect(server)
     assert get(server, "/live/socket")[0] == 400
     assert silent.paint(1).shape == (64, 64, 3)
 
 
-def test_who_comes_and_goes_is_told(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
+def test_connects_and_disconnects_are_logged(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
     told: list[tuple[str, str]] = []
     client = connect(serve(most_clients=3, tell=lambda key, line: told.append((key, line))))
     client.close()
@@ -195,7 +193,7 @@ def test_who_comes_and_goes_is_told(serve: Serve, connect: Connect, wait_for: Wa
     assert told[:2] == [("live connected", came), ("live disconnected", left)]
 
 
-def test_of_a_crowd_it_is_told_how_many_are_left(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
+def test_many_changes_are_logged_as_the_number_of_clients(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
     told: list[str] = []
     server = serve(most_clients=3, tell=lambda key, line: told.append(line) if key == "live clients" else None)
     clients = [connect(server) for _ in range(3)]
@@ -216,7 +214,7 @@ BAD = {
     ),
     "no header": (b"MV", "a message of 2 bytes: a picture begins with 32 bytes of header"),
     "not ours": (b"GIF89a" + bytes(60), "a message that begins with b'GI'"),
-    "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "the data after its header is not a JPEG"),
+    "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "no JPEG after the header"),
     "another size": (
         pack(frame(5, card()))[:16] + b"\x80\x00\x40\x00" + pack(frame(5, card()))[20:],
         "its header says 128 x 64, its JPEG is 64 x 64",
@@ -225,15 +223,13 @@ BAD = {
     "too large": (bytes(70_000), "a picture of 70000 bytes: at most 65536 are accepted"),
     "to follow": (pack(frame(5, card(), kind=REFERENCE)), "the model has no IP-Adapter"),
     "no JSON": ("{", "a text that is not JSON"),
-    "no setting": ('{"settings": {"beauty": 1}}', "'beauty' is no setting here"),
-    "no number": ('{"settings": {"steps": "two"}}', "steps: 'two' is no whole number"),
+    "no setting": ('{"settings": {"beauty": 1}}', "'beauty' is not a setting of this server"),
+    "no number": ('{"settings": {"steps": "two"}}', "steps: 'two' is not a whole number"),
     "far too deep": ("[" * 60_000, "a text that is not JSON"),
 }
 
 
-def test_what_is_not_as_it_should_be_is_one_line_for_its_client_and_stops_nothing(
-    serve: Serve, connect: Connect, reports: Any
-) -> None:
+def test_an_invalid_message_is_answered_with_one_line(serve: Serve, connect: Connect, reports: Any) -> None:
     server = serve(most_bytes=65_536)
     bad, good = connect(server), connect(server)
     expected = good.paint(1)
@@ -249,7 +245,7 @@ def test_what_is_not_as_it_should_be_is_one_line_for_its_client_and_stops_nothin
     assert reports.lines == []
 
 
-def test_a_message_far_too_large_ends_that_connection_alone(serve: Serve, connect: Connect, reports: Any) -> None:
+def test_a_far_too_large_message_closes_only_its_connection(serve: Serve, connect: Connect, reports: Any) -> None:
     server = serve(most_bytes=65_536)
     bad, good = connect(server), connect(server)
     with pytest.raises(ConnectionError):
@@ -258,7 +254,7 @@ def test_a_message_far_too_large_ends_that_connection_alone(serve: Serve, connec
     assert good.paint(1).shape == (64, 64, 3)
 
 
-def test_a_painting_that_fails_is_a_line_for_its_client_and_others_go_on(
+def test_a_failed_painting_is_reported_to_its_client_and_others_continue(
     serve: Serve, connect: Connect, tiny_models: TinyModels, tmp_path: Path
 ) -> None:
     sd = tiny_models.sd()
@@ -276,12 +272,12 @@ def test_a_painting_that_fails_is_a_line_for_its_client_and_others_go_on(
     assert lost["index"] == 3
     assert "cannot be read" in lost["reason"]
     assert np.array_equal(good.paint(2), expected)
-    failing.show(4)  # it rests for a moment, but what it changes is tried at once
+    failing.show(4)  # the client is paused, but a change is tried at once
     failing.ask(ip_image="none")
     assert np.array_equal(failing.paint(5), expected)
 
 
-def test_who_asks_for_more_than_the_device_holds_is_told_once_and_the_others_go_on(
+def test_a_client_beyond_the_device_memory_gets_one_error_and_others_continue(
     serve: Serve, connect: Connect, reports: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(painting_threads, "REST_S", 0.0)
@@ -351,7 +347,7 @@ def test_with_a_certificate_the_page_is_https(serve: Serve, certificate: tuple[P
         assert answer.status == 200
 
 
-def test_who_never_shakes_hands_counts_as_a_connection_until_it_is_gone(
+def test_an_unfinished_handshake_counts_as_a_connection(
     serve: Serve, certificate: tuple[Path, Path], reports: Any, wait_for: WaitFor, request: pytest.FixtureRequest
 ) -> None:
     gc.disable()  # asyncio leaves a cycle of each (gh-109534), which a large program may collect minutes later
@@ -380,7 +376,7 @@ def test_who_never_shakes_hands_counts_as_a_connection_until_it_is_gone(
     [
         ({"key": Path("k.pem")}, "the certificate is missing"),
         ({"certificate": Path("c.pem"), "key": Path("k.pem")}, "cannot be used"),
-        ({"side_px": 100}, "size: 100 is no multiple of 8"),
+        ({"side_px": 100}, "size: 100 is not a multiple of 8"),
         ({"side_px": 512}, "size: 512 is not 64 to 256"),
         ({"most_clients": 0}, "clients: 0 is not 1 to 64"),
         ({"painting": {"steps": 0}}, "--steps: 0 is not 1 to 1000"),
@@ -389,7 +385,7 @@ def test_who_never_shakes_hands_counts_as_a_connection_until_it_is_gone(
         ({"spec": {"loras": (("no.safetensors", 9.0),)}}, "--lora: 9 is not -4 to 4"),
     ],
 )
-def test_what_cannot_be_served_is_said_before_anything_is_loaded(
+def test_invalid_arguments_are_refused_before_the_model_is_loaded(
     serve: Serve, options: dict[str, Any], line: str
 ) -> None:
     with pytest.raises(UsageError, match=line):

@@ -61,13 +61,13 @@ def test_every_setting_of_a_painting_can_be_changed() -> None:
     )
 
 
-def test_a_client_begins_with_what_the_server_was_given() -> None:
+def test_a_client_starts_with_the_settings_of_the_server() -> None:
     assert values_of(START, KNOBS) == {knob.control.name: knob.control.default for knob in KNOBS}
     some = {"lora_1": 0.5, "lora_2": 1.0, "ip_image": "given", "prompt": "a house"}
     assert values_of(START, KNOBS) | some == values_of(START, KNOBS)
 
 
-def test_what_a_server_began_with_can_be_had_again_whatever_it_is() -> None:
+def test_the_initial_settings_of_a_server_can_be_restored() -> None:
     spec = ModelSpec(model="any", loras=(("clay.safetensors", 3.5),))
     start = started(Painting(spec=spec, steps=300), 520)
     knobs = knobs_for(start, longest_side_px=768, lora_names=("clay",))
@@ -86,12 +86,12 @@ def test_a_model_without_extras_has_no_controls_for_them() -> None:
     ("text", "line"),
     [
         ('{"steps": 0}', "steps: 0 is not 1 to 50"),
-        ('{"steps": 2.5}', "steps: 2.5 is no whole number"),
-        ('{"steps": true}', "steps: True is no whole number"),
-        ('{"steps": "many"}', "steps: 'many' is no whole number"),
-        ('{"steps": null}', "steps: None is no whole number"),
-        ('{"cfg": [1]}', "cfg: a list is no number"),
-        ('{"cfg": {"a": 1}}', "cfg: an object is no number"),
+        ('{"steps": 2.5}', "steps: 2.5 is not a whole number"),
+        ('{"steps": true}', "steps: True is not a whole number"),
+        ('{"steps": "many"}', "steps: 'many' is not a whole number"),
+        ('{"steps": null}', "steps: None is not a whole number"),
+        ('{"cfg": [1]}', "cfg: a list is not a number"),
+        ('{"cfg": {"a": 1}}', "cfg: an object is not a number"),
         ('{"strength": 1.01}', "strength: 1.01 is not 0 to 1"),
         ('{"strength": -1e300}', "strength: -1e+300 is not 0 to 1"),
         (f'{{"seed": {"9" * 300}}}', f"seed: {'9' * 40} is not 0 to 2147483647"),
@@ -99,16 +99,16 @@ def test_a_model_without_extras_has_no_controls_for_them() -> None:
         ('{"side_px": 1024}', "side_px: 1024 is not 64 to 768"),
         (
             '{"sampler": "best"}',
-            "sampler: 'best' is none of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
+            "sampler: 'best' is not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
         ),
-        ('{"prompt": 5}', "prompt: 5 is no text"),
+        ('{"prompt": 5}', "prompt: 5 is not a text"),
         (json.dumps({"prompt": "a" * 1001}), "prompt: 1001 characters; at most 1000 are accepted"),
-        ('{"ip_image": "/etc/passwd"}', "ip_image: '/etc/passwd' is none of none, given, mine"),
+        ('{"ip_image": "/etc/passwd"}', "ip_image: '/etc/passwd' is not one of none, given, mine"),
         ('{"ip_image": "mine"}', "ip_image: mine: you have not sent a picture yet; choose one first"),
-        ('{"lora_3": 1}', "'lora_3' is no setting here; there are prompt, negative, steps,"),
+        ('{"lora_3": 1}', "'lora_3' is not a setting of this server; there are prompt, negative, steps,"),
     ],
 )
-def test_what_cannot_be_taken_is_one_line_and_changes_nothing(text: str, line: str) -> None:
+def test_an_invalid_setting_is_one_line_and_changes_nothing(text: str, line: str) -> None:
     settings, wrong = changed(START, KNOBS, settings_in(f'{{"settings": {text}}}'))
     assert settings == START
     assert len(wrong) == 1
@@ -139,9 +139,7 @@ def test_a_picture_of_the_client_is_followed_and_can_be_put_aside() -> None:
         ((9, 900), 512, (64, 512)),
     ],
 )
-def test_what_is_painted_has_sides_of_multiples_of_eight(
-    source: tuple[int, int], side: int, painted: tuple[int, int]
-) -> None:
+def test_painted_sides_are_multiples_of_eight(source: tuple[int, int], side: int, painted: tuple[int, int]) -> None:
     assert painted_size(*source, side) == painted
 
 
@@ -174,7 +172,7 @@ def test_a_text_that_is_no_settings_is_one_line(text: str) -> None:
         (json.dumps({"settings": {"prompt": "a" * 65_536}}), "a text of 65564 characters: at most 65536 are accepted"),
         (
             json.dumps({"settings": dict.fromkeys(map(str, range(257)), 1)}),
-            "settings: 257 at once; at most 256 are accepted",
+            "settings: 257 in one message; at most 256 are accepted",
         ),
     ],
     ids=["long", "many"],
@@ -206,8 +204,8 @@ def test_a_picture_comes_out_of_its_message_as_it_went_in() -> None:
     ("at", "bytes_", "line"),
     [
         (0, b"XX", "begins with b'XX'"),
-        (2, bytes([PROTOCOL + 1]), "protocol 2: this server speaks 1"),
-        (3, b"\x09", "of kind 9"),
+        (2, bytes([PROTOCOL + 1]), "protocol 2: this server supports 1"),
+        (3, b"\x09", "of unknown kind 9"),
         (8, b"\x00\x00\x00\x00\x00\x00\xf8\x7f", "its capture time nan"),
         (16, b"\x00\x00", "0 x 48: each side is 1 to 4096"),
         (18, b"\x01\x20", "64 x 8193"),

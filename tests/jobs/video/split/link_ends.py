@@ -1,4 +1,4 @@
-"""The other end of a batch link, in a process of its own."""
+"""The other end of a batch link, in a separate process."""
 
 import sys
 
@@ -9,7 +9,7 @@ FIELDS = (("rgb", (2, 5, 7, 3), "u1"), ("z", (2, 4, 1, 1), "<f4"), ("fates", (2,
 
 
 def changing(segment: str, handle: int) -> None:
-    """Takes what comes, to the end, and leaves other numbers where it lay."""
+    """Take all batches to the end, and overwrite their slots with other numbers."""
     consumer = Consumer(LinkPlan(segment=segment, slots=2, fields=FIELDS), connection_of(handle))
     while (slot := consumer.take()) is not None:
         slot.arrays["z"][...] *= 2.0
@@ -20,7 +20,7 @@ def changing(segment: str, handle: int) -> None:
 
 
 def crowding(segment: str, handle: int) -> None:
-    """Gives ten batches as soon as there is room, then ends the stream and stays as long as it has a neighbour."""
+    """Send ten batches as soon as there is room, then end the stream and wait until the neighbour is gone."""
     producer = Producer(LinkPlan(segment=segment, slots=2, fields=FIELDS), connection_of(handle))
     for number in range(10):
         slot = producer.room()
@@ -32,6 +32,6 @@ def crowding(segment: str, handle: int) -> None:
 
 
 def crashing(segment: str, handle: int) -> None:
-    """Ends without a word, with a batch in its hands."""
+    """Exit without a message while holding a batch."""
     Consumer(LinkPlan(segment=segment, slots=2, fields=FIELDS), connection_of(handle)).take()
     sys.exit(3)

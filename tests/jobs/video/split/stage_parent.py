@@ -1,4 +1,4 @@
-"""A program whose stage processes are at work, one of them hanging, to be killed. Prints whose they are."""
+"""A program to be killed: its stage processes run, one of them hangs. Prints their process ids."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Stages whose work can be foretold and that fail when they are asked to, for tests. Torch is not needed.
+"""Stages with predictable results that fail on request, for tests. Torch is not needed.
 
 Red of a painted picture is that of the source's 8 x 8 blocks, first pixel each, and 1 more; green counts the batches of
 the process that painted it; blue is the source's, where the stage that paints has seen it, else 0.

@@ -53,13 +53,13 @@ def start(memory: LinkMemory) -> Iterator[Start]:
         ours.close()
 
 
-def test_what_one_process_writes_the_other_reads_and_slots_are_used_again(memory: LinkMemory, start: Start) -> None:
+def test_batches_arrive_unchanged_and_slots_are_reused(memory: LinkMemory, start: Start) -> None:
     _, ours = start("changing")
     producer = Producer(memory.plan, ours, memory.memory)
     for number in range(7):
         slot = producer.room()
         assert {name: array.shape for name, array in slot.arrays.items()} == {name: shape for name, shape, _ in FIELDS}
-        if number >= memory.plan.slots:  # what the other process made of the batch that lay here before
+        if number >= memory.plan.slots:  # written by the other process into the slot's previous batch
             before = number - memory.plan.slots
             assert (slot.arrays["z"] == 2.5 * 2 * before).all()
             assert (slot.arrays["rgb"] == 255 - before).all()
@@ -86,7 +86,7 @@ def test_a_producer_stops_when_no_slot_is_free(memory: LinkMemory, start: Start,
     consumer.close()
 
 
-def test_its_maker_sees_frames_seconds_and_what_waits(
+def test_the_creator_of_a_link_reads_frames_seconds_and_queue_length(
     memory: LinkMemory, start: Start, wait_for: Callable[..., Any]
 ) -> None:
     _, ours = start("crowding")
@@ -113,7 +113,7 @@ def test_a_consumer_that_dies_is_noticed_by_one_that_waits_for_room(memory: Link
     producer.close()
 
 
-def test_a_killed_producer_is_noticed_after_what_it_gave(
+def test_a_killed_producer_is_noticed_after_its_last_batch(
     memory: LinkMemory, start: Start, wait_for: Callable[..., Any]
 ) -> None:
     process, ours = start("crowding")

@@ -1,4 +1,4 @@
-"""How much main memory is told of processes that hold known amounts. Torch is not needed."""
+"""The measured main memory of processes that hold known amounts. Torch is not needed."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ for line in sys.stdin:
 
 
 class Holder:
-    """A process that holds what it is told to."""
+    """A process that allocates the requested memory."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-S", "-c", HOLDER]
@@ -70,12 +70,12 @@ def memory(holders: list[Holder]) -> Iterator[MainMemory]:
 
 
 def alone_mb(pid: int | None = None) -> float:
-    """MiB that a process has resident, without what it may share where that is told."""
+    """Resident size of a process in MiB, without shared memory where the system reports it."""
     info = psutil.Process(pid).memory_info()
     return (info.rss - getattr(info, "shared", 0)) / 2**20
 
 
-def test_the_most_is_seen_without_asking_and_outlives_who_held_it(
+def test_the_peak_is_measured_without_a_request_and_after_the_process_has_ended(
     holders: list[Holder], memory: MainMemory, wait_for: WaitFor
 ) -> None:
     memory.look()
@@ -104,7 +104,7 @@ def test_two_that_hold_at_once_are_added_up(holders: list[Holder], memory: MainM
     assert 1.9 * HELD_MB < memory.peak_mb - before_mb < 2.5 * HELD_MB
 
 
-def test_what_two_map_of_one_file_counts_once(
+def test_a_file_mapped_by_two_processes_counts_once(
     holders: list[Holder], memory: MainMemory, tmp_path: Path, require: Callable[..., None]
 ) -> None:
     require(sys.platform == "linux", "Linux, which tells what is shared")

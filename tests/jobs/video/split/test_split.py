@@ -1,4 +1,4 @@
-"""Stages in processes of their own: order, back-pressure, ends of all kinds. Toys do the work."""
+"""Stages in separate processes, with toy stages: order, backpressure, all kinds of ends."""
 
 import os
 import re
@@ -36,9 +36,9 @@ WaitFor = Callable[..., Any]
 
 @pytest.fixture
 def open_pool(wait_for: WaitFor) -> Iterator[OpenPool]:
-    """`open_pool(prompt, **options)`, as `toy_job.layout`. Whatever is done to it, nothing is left of it."""
+    """`open_pool(prompt, **options)`, as `toy_job.layout`. Checks that nothing is left afterwards."""
     resource_tracker.ensure_running()  # has a pipe, for ever
-    wait_for(lambda: any(map(is_tracker, psutil.Process().children())), "a process that has become the tracker")
+    wait_for(lambda: any(map(is_tracker, psutil.Process().children())), "a process that is the resource tracker")
     before = processes(), segments(), descriptors(), threading.active_count()
     pools = []
 
@@ -83,7 +83,7 @@ def test_every_picture_comes_once_and_in_order_stream_after_stream(
     assert first == [first[number % count] + number // count for number in range(6)], "they are dealt in turn"
 
 
-def test_the_stage_that_paints_sees_the_pictures_where_it_must(open_pool: OpenPool) -> None:
+def test_the_painting_stage_gets_the_pictures_if_it_needs_them(open_pool: OpenPool) -> None:
     for sees in (False, True):
         (painted,) = open_pool(sees=sees, count=1).paint(batches(2))
         assert [int(pixels[0, 0, 2]) for pixels in painted.pixels] == ([0, 10] if sees else [0, 0])
@@ -95,7 +95,7 @@ def test_black_that_was_black_before_is_good(open_pool: OpenPool) -> None:
     assert [int(fate) for fate in painted.fates] == [GOOD, BLACK]
 
 
-def test_who_does_not_take_stops_who_gives(open_pool: OpenPool, wait_for: WaitFor) -> None:
+def test_a_slow_consumer_blocks_the_producer(open_pool: OpenPool, wait_for: WaitFor) -> None:
     pool, drawn = open_pool(), 0
 
     def counted() -> Iterator[VideoBatch]:
@@ -141,7 +141,7 @@ def test_a_stage_that_cannot_load_says_why_and_leaves_nothing(open_pool: OpenPoo
         open_pool("decode load refuses")
 
 
-def test_shared_memory_that_is_not_to_be_had_is_named() -> None:
+def test_missing_shared_memory_is_reported() -> None:
     resource_tracker.ensure_running()
     before, side = descriptors(), 1 << 16
     given = layout(batch=64)
@@ -162,7 +162,7 @@ def test_a_killed_stage_ends_the_others_and_is_named(victim: int, open_pool: Ope
                 os.kill(pool.pids[victim], signal.SIGKILL)
             yield batch
 
-    with pytest.raises(ModelError, match=rf"^the {title} stage ended: killed by SIGKILL; a system short of memory"):
+    with pytest.raises(ModelError, match=rf"^the {title} stage ended: killed by SIGKILL; probably out of memory"):
         for _ in pool.paint(fatal()):
             pass
     assert processes().isdisjoint(pool.pids)
@@ -175,7 +175,7 @@ def test_the_first_to_die_is_blamed_and_not_the_one_that_ends_because_of_it(
     _, killed, next_stage = (psutil.Process(pid) for pid in pool.pids)
     killed.kill()
     wait_for(lambda: not is_live(next_stage), "the end of the stage that waits for the killed one")
-    with pytest.raises(ModelError, match=r"^the process stage ended: killed by SIGKILL; a system short of memory"):
+    with pytest.raises(ModelError, match=r"^the process stage ended: killed by SIGKILL; probably out of memory"):
         list(pool.paint(batches(4)))
 
 
@@ -263,7 +263,7 @@ def test_a_stream_that_is_left_can_be_closed_at_once(open_pool: OpenPool) -> Non
     go_on.set()
 
 
-def test_an_error_of_the_source_comes_after_what_it_gave(open_pool: OpenPool) -> None:
+def test_an_error_of_the_source_comes_after_its_pictures(open_pool: OpenPool) -> None:
     pool = open_pool()
     painted: list[PaintedBatch] = []
 
@@ -302,7 +302,7 @@ def test_nothing_is_left_when_the_parent_is_killed(wait_for: WaitFor, require: C
     wait_for(lambda: not memory(), "the resource tracker to remove the segments")
 
 
-def test_all_that_a_stage_is_told_arrives() -> None:
+def test_all_fields_of_a_stage_message_arrive() -> None:
     spec = ModelSpec(model="a", vae="full", loras=(("b", 0.5),), controlnets=("c", "d"), ip_adapter="e")
     controls = (ControlUse(sees="input", scale=0.25), ControlUse())
     painting = Painting(spec=spec, prompt="glass, 玻璃", sampler="dpm", lora_weights=(1.0,), controls=controls)

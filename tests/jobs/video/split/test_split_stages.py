@@ -1,4 +1,4 @@
-"""Stages in processes of their own with a real model, and how they share the cores."""
+"""Stages in separate processes with a real model, and the division of cores."""
 
 import os
 from dataclasses import replace
@@ -42,14 +42,14 @@ def begin_of(role: Stage, spec: ModelSpec = TINY) -> BeginStage:
 
 
 def pixels(count: int) -> list[np.ndarray]:
-    """So many batches; a picture in the last is black."""
+    """`count` batches; one picture in the last is black."""
     random = np.random.default_rng(0)
     given = [random.integers(0, 255, (2, HEIGHT, WIDTH, 3), dtype=np.uint8) for _ in range(count)]
     given[-1][1] = 0
     return given
 
 
-def test_a_process_that_does_all_three_stages_tells_their_seconds_apart(whole: PainterWork) -> None:
+def test_a_process_with_all_three_stages_reports_their_seconds_separately(whole: PainterWork) -> None:
     assert (whole.ready.device, whole.ready.dtype, whole.ready.real_steps) == ("cpu", "float32", 2)
     made = whole({"rgb": np.full((2, HEIGHT, WIDTH, 3), 99, np.uint8)})
     assert made["rgb"].shape == (2, HEIGHT, WIDTH, 3) and made["fates"].tolist() == [GOOD, GOOD]
@@ -57,7 +57,7 @@ def test_a_process_that_does_all_three_stages_tells_their_seconds_apart(whole: P
     assert set(seconds) == {"encode", "process", "decode"} and all(each > 0 for each in seconds.values())
 
 
-def test_three_stages_one_after_the_other_paint_what_one_process_paints_bit_for_bit(whole: PainterWork) -> None:
+def test_three_stage_processes_paint_bit_identically_to_one_process(whole: PainterWork) -> None:
     encode, process, decode = (open_work(begin_of(role)) for role in ("encode", "process", "decode"))
     assert [stage.ready.real_steps for stage in (encode, process, decode)] == [0, 2, 0]
     fields = {name: (shape, np.dtype(dtype)) for name, shape, dtype in slot_fields(begin_of("encode"))}
@@ -78,7 +78,7 @@ def test_three_stages_one_after_the_other_paint_what_one_process_paints_bit_for_
 
 
 @pytest.mark.soak
-def test_stages_in_processes_of_their_own_give_what_one_gives_bit_for_bit_and_the_memory_of_all_is_told(
+def test_split_stages_are_bit_identical_and_report_the_memory_of_all_processes(
     tiny_models: Any, tmp_path: Path
 ) -> None:
     """With one that paints: that several are dealt their batches in turn, the toys of `test_split` show. In the short
@@ -99,7 +99,7 @@ def test_stages_in_processes_of_their_own_give_what_one_gives_bit_for_bit_and_th
     assert (stages.device, stages.dtype, stages.real_steps, stages.memory_mb()) == ("cpu", "float32", 2, None)
     assert stages.notes == list(whole.ready.notes)
     report = run_job(asked, opened, chosen)
-    own_mb = psutil.Process().memory_full_info().uss / 2**20  # alone, as of what is shared each has its share
+    own_mb = psutil.Process().memory_full_info().uss / 2**20  # unshared memory only
     assert (report.painted, report.passed_through, report.memory_of) == (6, 0, "processes")
     assert [(time.name, time.workers) for time in report.times[1:-1]] == [("encode", 1), ("process", 1), ("decode", 1)]
     assert all(time.seconds > 0 for time in report.times)

@@ -35,7 +35,7 @@ def layout(
 
 
 def picture(number: int, side: int = SIDE) -> InputPicture:
-    """All one colour: its number is its red, ten times that its blue."""
+    """A picture of one colour: red is its number, blue ten times that."""
     pixels = np.empty((side, side, 3), np.uint8)
     pixels[:] = number, 0, 10 * number % 256
     name = f"frame_{number:06d}"

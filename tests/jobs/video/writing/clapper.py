@@ -1,4 +1,4 @@
-"""A movie in which a flash and a bang come together, and where they are found again."""
+"""A movie with a flash and a bang at the same time, and functions that find both."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -21,8 +21,8 @@ def write_clapper(
     tags: dict[str, str] | None = None,
     begins_s: float = 0.0,
 ) -> Path:
-    """White on picture `at` of `count` black ones, and as loud. There is sound from and to each of `sound_s`; None: all
-    along. `begins_s`: on the file's own clock."""
+    """Write `count` black pictures with a white one at `at`, and a bang at the same time. `sound_s`: spans with sound;
+    None: everywhere. `begins_s`: start on the file's own clock."""
     with av.open(str(path), "w", options={"output_ts_offset": str(begins_s)}) as container:
         container.metadata.update(tags or {})
         video = container.add_stream("libx264", rate=RATE)
@@ -51,24 +51,24 @@ def write_clapper(
 
 
 def flash_s(path: Path) -> float:
-    """When the picture is shown that differs most from the first."""
+    """Time of the picture that differs most from the first."""
     with av.open(str(path)) as container:
         seen = [(frame.time, frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
     return max(seen, key=lambda each: abs(each[1] - seen[0][1]))[0]
 
 
 def bang_s(path: Path) -> float:
-    """When it is loud first."""
+    """Time of the first loud sample."""
     with av.open(str(path)) as container:
         for frame in container.decode(audio=0):
             loud = np.abs(_floats(frame)).max(axis=0) > 0.2
             if loud.any():
                 return float(frame.time + loud.argmax() / frame.sample_rate)
-    raise AssertionError("it is never loud")
+    raise AssertionError("no loud sample")
 
 
 def sound_end_s(path: Path) -> float:
-    """Until when there is sound."""
+    """End of the sound."""
     with av.open(str(path)) as container:
         return max(frame.time + frame.samples / frame.sample_rate for frame in container.decode(audio=0))
 

@@ -43,7 +43,7 @@ def test_every_container_holds_all_pictures_at_their_times_and_the_sound_in_step
         assert [data for _, data in sound_of(out)] == [data for _, data in sound_of(source)]
     else:
         assert written.notes == [
-            f"out{suffix}: its sound (aac) cannot be copied into such a file: it is encoded anew, as {anew}"
+            f"out{suffix}: its sound (aac) cannot be copied into this format: it is re-encoded as {anew}"
         ]
         assert sound_end_s(out) == pytest.approx(1.0, abs=0.03)
 
@@ -62,7 +62,7 @@ def test_sound_of_other_codecs_is_copied_or_encoded_anew_and_stays_in_step(
         track = container.streams.audio[0]
         assert (track.rate, track.channels) == (48_000, 2)
     if anew:
-        assert len(written.notes) == 1 and written.notes[0].endswith(f"it is encoded anew, as {anew}")
+        assert len(written.notes) == 1 and written.notes[0].endswith(f"it is re-encoded as {anew}")
     else:
         assert written.notes == [] and packets_of(out, "audio") == packets_of(source, "audio")
 
@@ -75,9 +75,9 @@ def test_raw_samples_stay_as_they_are(tmp_path: Path) -> None:
         assert samples[0] == samples[1] and len(samples[0]) == 6 * 48_000
 
 
-def test_six_channels_become_two_where_they_are_encoded_anew_and_it_is_told(tmp_path: Path) -> None:
+def test_six_channels_are_mixed_to_two_when_reencoded_with_a_note(tmp_path: Path) -> None:
     source, out = write_clapper(tmp_path / "in.mp4", layout="5.1"), tmp_path / "out.webm"
-    assert write(source, out).notes[0].endswith("it is encoded anew, as Opus in stereo")
+    assert write(source, out).notes[0].endswith("it is re-encoded as Opus in stereo")
     with av.open(str(out)) as container:
         assert container.streams.audio[0].channels == 2
 
@@ -114,7 +114,7 @@ def test_sound_that_begins_before_the_pictures_stays_with_them(clip: Clip, tmp_p
     assert times_of(out)[0] - sound_of(out)[0][0] / 1000 == pytest.approx(offset_s, abs=0.002)
 
 
-def test_sound_goes_on_as_long_as_the_sources(tmp_path: Path) -> None:
+def test_sound_is_as_long_as_that_of_the_source(tmp_path: Path) -> None:
     source = write_clapper(tmp_path / "in.mkv", codec="flac", sound_s=[(0.0, 1.0)])
     longer = tmp_path / "longer.mkv"
     with av.open(str(source)) as one, av.open(str(longer), "w") as other:  # pictures for half of the time
@@ -138,7 +138,7 @@ def test_skipping_shows_pictures_longer_and_keeps_the_sound(clip: Clip, tmp_path
     if suffix in (".mp4", ".mov"):
         with av.open(str(out)) as container:
             stream = container.streams.video[0]
-            assert stream.duration * stream.time_base == Fraction(23, RATE), "the last one for what was behind it"
+            assert stream.duration * stream.time_base == Fraction(23, RATE), "the last one covers the pictures after it"
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -160,7 +160,7 @@ def test_uneven_times_are_kept(clip: Clip, tmp_path: Path, suffix: str) -> None:
     assert times_of(tmp_path / f"out{suffix}") == pytest.approx([at / RATE for at in UNEVEN], abs=tolerance)
 
 
-def test_uneven_times_in_a_file_of_one_rate_are_told(clip: Clip, tmp_path: Path) -> None:
+def test_uneven_times_in_a_constant_rate_file_are_reported(clip: Clip, tmp_path: Path) -> None:
     source = clip(times=UNEVEN, pictures=[disc_picture(n, 96, 64, 12) for n in range(12)], sound=None)
     assert write(source, tmp_path / "out.avi").notes == [
         "out.avi: has one rate, and the source's pictures come unevenly: some are shown up to 0.4 s late; .mkv keeps "
@@ -217,7 +217,7 @@ def test_colours_are_tagged_as_the_sources_and_look_the_same(
     }
     assert told == expected.get(suffix, colours)
     if suffix == ".webm":
-        assert written.notes == ["out.webm: its pixels are square, the source's are 4/3 wide; .mkv keeps that"]
+        assert written.notes == ["out.webm: its pixels are square, the source's have the aspect 4/3; .mkv keeps that"]
     else:
         assert aspect == Fraction(4, 3) and written.notes == []
     for before, after in zip(pictures_of(source), pictures_of(out), strict=True):

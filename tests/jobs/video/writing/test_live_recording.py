@@ -36,7 +36,7 @@ def source(clip: Clip) -> Path:
 
 
 def recorded(source: Path, out: Path, count: int) -> VideoOutput:
-    """A live run, so many pictures on its way."""
+    """A live run, interrupted after a number of pictures."""
     pictures = Live(source)
     output = open_output(job_of(source, out), pictures, SIZE)
     for picture in islice(pictures.read(1, None), count):
@@ -65,10 +65,10 @@ class FailingStages:
         return None
 
     def close(self) -> None:
-        """There is nothing to let go."""
+        """Nothing to release."""
 
 
-def test_a_live_run_that_fails_leaves_a_video_of_what_was_whole_and_says_so(source: Path, tmp_path: Path) -> None:
+def test_a_failed_live_run_publishes_its_finished_pictures_with_a_note(source: Path, tmp_path: Path) -> None:
     out, pictures = tmp_path / "out.mp4", Live(source)
     job = job_of(source, out)
     opened = OpenedJob(pictures=pictures, size=SIZE, output=open_output(job, pictures, SIZE))
@@ -78,7 +78,7 @@ def test_a_live_run_that_fails_leaves_a_video_of_what_was_whole_and_says_so(sour
     count = len(pictures_of(out))
     assert count >= SEGMENT and count % SEGMENT == 0
     assert str(caught.value) == "the model has failed"
-    assert caught.value.__notes__ == [f"{out}: holds the {count} pictures that were whole by then"]
+    assert caught.value.__notes__ == [f"{out}: contains the {count} pictures finished before the error"]
     assert names(tmp_path) == ["in.mp4", "out.mp4"]
 
 
@@ -105,14 +105,14 @@ def test_a_recording_that_cannot_be_joined_is_kept_in_segments_and_named(
         output.abandon()
     segments = [f"segment_{number:06d}.mp4" for number in range(3)]
     assert lines + output.notes == [
-        f"{out}: cannot be written (File too large); what was recorded is kept, as videos in {folder}"
+        f"{out}: cannot be written (File too large); the recording is kept as videos in {folder}"
     ]
     assert names(folder) == ["journal.jsonl", "lock", *segments], "half a joined video takes no room"
     assert [len(pictures_of(folder / name)) for name in segments] == [SEGMENT] * 3
     with pytest.raises(UsageError) as refused:  # by any other run of that name
         write(source, out)
     assert str(refused.value) == (
-        f"{out}: what an earlier run has recorded live is still in {folder}, as videos; take them from there, "
+        f"{out}: videos of an earlier live recording are still in {folder}; move them elsewhere, "
         "--overwrite removes them"
     )
     assert names(folder) == ["journal.jsonl", "lock", *segments]
@@ -120,7 +120,7 @@ def test_a_recording_that_cannot_be_joined_is_kept_in_segments_and_named(
     assert len(packets_of(out)) == 20 and names(tmp_path) == ["in.mp4", "out.mp4"]
 
 
-def test_a_recording_whose_name_was_taken_meanwhile_is_kept_in_segments(source: Path, tmp_path: Path) -> None:
+def test_a_recording_whose_name_is_taken_meanwhile_stays_in_segments(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     output = recorded(source, out, SEGMENT + 1)
     out.write_text("somebody else's")
@@ -129,7 +129,7 @@ def test_a_recording_whose_name_was_taken_meanwhile_is_kept_in_segments(source: 
     output.abandon()
     folder = tmp_path / ".out.mp4.partial"
     assert str(caught.value) == (
-        f"{out}: has come to exist meanwhile, and nothing was replaced; what was recorded is kept, as videos in "
+        f"{out}: was created meanwhile by another program, and was not replaced; the recording is kept as videos in "
         f"{folder}"
     )
     assert out.read_text() == "somebody else's" and "segment_000001.mp4" in names(folder)
@@ -145,7 +145,7 @@ def test_a_joined_video_that_does_not_fit_takes_no_room(source: Path, tmp_path: 
     assert names(folder) == ["journal.jsonl", "lock", *(f"segment_{number:06d}.mp4" for number in range(4))]
 
 
-def test_the_command_tells_what_has_become_of_a_recording_in_a_line_of_its_own(
+def test_the_command_reports_the_fate_of_a_recording_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from engine.cli import main

@@ -35,14 +35,14 @@ def source(clip: Clip) -> Path:
 
 
 def done(source: Path, output: Path | str, **options: Any) -> int:
-    """How much would stay of what is there."""
+    """Number of pictures of an interrupted run that would be kept."""
     out, _ = opened(source, output, **options)
     out.abandon()  # such as for a model that cannot be loaded
     return out.done
 
 
 def told(source: Path, output: Path | str, **options: Any) -> str:
-    """Why it cannot be opened."""
+    """The error when opening the output."""
     with pytest.raises(MultiverseError) as caught:
         opened(source, output, **options)
     assert "\n" not in str(caught.value)
@@ -53,13 +53,13 @@ def told(source: Path, output: Path | str, **options: Any) -> str:
     ("name", "form"),
     [("out.mp4", "video"), ("a/out.WEBM", "video"), ("out", "frames"), ("out/", "frames"), ("out.mp4/", "frames")],
 )
-def test_the_name_says_what_is_written(name: str, form: str) -> None:
+def test_the_name_decides_the_format(name: str, form: str) -> None:
     assert form_of(name) == form
 
 
-def test_what_cannot_be_written_is_told_in_one_line_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
+def test_an_unwritable_output_is_one_line_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
     assert told(source, tmp_path / "out.gif") == (
-        f"{tmp_path}/out.gif: such a file cannot be written; an output is a video (.mp4 .mov .avi .mkv .webm .m4v) or "
+        f"{tmp_path}/out.gif: cannot write this format; an output is a video (.mp4 .mov .avi .mkv .webm .m4v) or "
         "a folder of frames (name/)"
     )
     assert told(source, source, overwrite=True) == f"{source}: is the input; name another output"
@@ -71,7 +71,7 @@ def test_what_cannot_be_written_is_told_in_one_line_and_leaves_nothing(source: P
     folder = tmp_path / "pictures"
     folder.mkdir()
     source.rename(folder / "in.mp4")
-    assert told(folder / "in.mp4", Path("/")).startswith("/: is no output")
+    assert told(folder / "in.mp4", Path("/")).startswith("/: is not an output")
 
 
 def test_an_input_picture_is_never_replaced_by_its_frame(tmp_path: Path) -> None:
@@ -89,24 +89,24 @@ def test_an_input_picture_is_never_replaced_by_its_frame(tmp_path: Path) -> None
         )
     assert told(folder, f"{folder}/", overwrite=True) == f"{folder}: is the input; name another output"
     write(folder / "b.jpg", f"{folder}/", overwrite=True)
-    assert names(folder) == ["a.png", "b.jpg", "b.png"], "another name may lie beside it"
+    assert names(folder) == ["a.png", "b.jpg", "b.png"], "another name may be in the same folder"
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody can write into")
-def test_a_folder_that_cannot_be_written_is_told(source: Path) -> None:
+def test_an_unwritable_folder_is_reported(source: Path) -> None:
     for name in ("/proc/out.mp4", "/proc/out/"):
         with pytest.raises(SinkError, match=r"^/proc/out(\.mp4)?: cannot be written \("):
             opened(source, name)
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out"])
-def test_what_exists_is_replaced_only_when_asked(source: Path, tmp_path: Path, name: str) -> None:
+def test_existing_outputs_are_replaced_only_with_the_option(source: Path, tmp_path: Path, name: str) -> None:
     out = tmp_path / name
     write(source, out)
     before = out.stat().st_mtime_ns
     assert told(source, out) == f"{out}: exists already; --overwrite replaces it"
     assert told(source, out, resume=True) == (
-        f"{out}: exists already, finished or another's: no interrupted run lies beside it; --overwrite replaces it"
+        f"{out}: exists already, and there is no interrupted run to resume; --overwrite replaces it"
     )
     assert names(tmp_path) == ["in.mp4", name] and out.stat().st_mtime_ns == before
     killed = out / ".frame_000099.png.partial"
@@ -120,53 +120,51 @@ def test_an_interrupted_run_is_named_and_never_lost_by_accident(source: Path, tm
     out = tmp_path / name
     write(source, out, stop=6)
     assert told(source, out) == (
-        f"{out}: exists already; --overwrite replaces it, --resume goes on where the interrupted run has stopped"
+        f"{out}: exists already; --overwrite replaces it, --resume continues the interrupted run"
     )
     if name == "out.mp4":
         out.unlink()
         assert told(source, out) == (
-            f"{out}: an interrupted run of this job lies beside it; --overwrite begins again, --resume goes on where "
-            "the interrupted run has stopped"
+            f"{out}: there is an interrupted run of this job; --overwrite starts again, --resume continues the "
+            "interrupted run"
         )
-        assert told(source, out, batch=5).startswith(
-            f"{out}: an interrupted run of another job lies beside it (--batch was "
-        )
+        assert told(source, out, batch=5).startswith(f"{out}: there is an interrupted run of another job (--batch was ")
     assert done(source, out, overwrite=True) == 0
     assert done(source, out, resume=True) > 0
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out"])
-def test_going_on_with_nothing_begins_and_says_so(source: Path, tmp_path: Path, name: str) -> None:
+def test_resuming_nothing_starts_with_a_note(source: Path, tmp_path: Path, name: str) -> None:
     written = write(source, tmp_path / name, resume=True)
     assert written.done == 0
-    assert written.notes == [f"{tmp_path / name}: there was nothing to go on with, so it was begun"]
+    assert written.notes == [f"{tmp_path / name}: no interrupted run to resume; started from the beginning"]
 
 
-def test_going_on_with_another_job_names_what_differs(source: Path, tmp_path: Path) -> None:
+def test_resuming_another_job_names_the_differences(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     write(source, out, stop=6)
     other = replace(PAINTING, steps=20, prompt="fire " * 20, spec=ModelSpec(model="random:sd21"))
     assert told(source, out, resume=True, painting=other, batch=5) == (
-        f"{out}: cannot go on, the interrupted run was another: --model was random:sd15, is random:sd21, --prompt has "
-        "changed, --steps was 5, is 20, --batch was 2, is 5; give what it had, or --overwrite instead of --resume to "
-        "begin again"
+        f"{out}: cannot resume, this run differs from the interrupted one: --model was random:sd15, is random:sd21, "
+        "--prompt has changed, --steps was 5, is 20, --batch was 2, is 5; give the same options, or --overwrite "
+        "instead of --resume to start again"
     )
     os.utime(source, ns=(0, 0))
-    assert "the interrupted run was another: the source has changed; give" in told(source, out, resume=True)
-    assert told(source, out).endswith("exists already; --overwrite replaces it"), "it cannot be gone on with"
+    assert "this run differs from the interrupted one: the source has changed; give" in told(source, out, resume=True)
+    assert told(source, out).endswith("exists already; --overwrite replaces it"), "it cannot be resumed"
 
 
-def test_the_accelerator_is_named_as_it_is_given_and_other_threads_are_told(source: Path, tmp_path: Path) -> None:
+def test_the_accelerator_is_named_by_its_option_and_other_threads_are_noted(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     write(source, out, stop=6)
     other = replace(PAINTING, spec=replace(PAINTING.spec, accelerator="deepcache"))
     assert told(source, out, resume=True, painting=other, threads=3) == (
-        f"{out}: cannot go on, the interrupted run was another: --inductor, --deepcache or --stablefast was none, is "
-        "deepcache; give what it had, or --overwrite instead of --resume to begin again"
+        f"{out}: cannot resume, this run differs from the interrupted one: --inductor, --deepcache or --stablefast was "
+        "none, is deepcache; give the same options, or --overwrite instead of --resume to start again"
     )
     with_threads, _ = opened(source, out, resume=True, threads=3)
     assert with_threads.done == 4
-    assert with_threads.notes == ["--threads was not given, is 3: what is painted from here on may differ by rounding"]
+    assert with_threads.notes == ["--threads was not given, is 3: pictures from here on may differ by rounding"]
     with_threads.abandon()
     assert done(source, out, resume=True, stages="split", pipe=2) == 4, "a full memory asks for fewer"
 
@@ -197,7 +195,7 @@ def test_a_folder_whose_pictures_changed_is_another_source(tmp_path: Path) -> No
     folder.mkdir()
     for number in range(6):
         cv2.imwrite(str(folder / f"{number}.png"), disc_picture(number, 96, 64, 12))
-    out = folder / "out.mp4"  # beside them: it is none of them
+    out = folder / "out.mp4"  # in the same folder, but not one of the inputs
     write(folder, out, stop=5)
     assert done(folder, out, resume=True) == 4
     (folder / "5.png").unlink()
@@ -211,23 +209,25 @@ def test_two_runs_never_write_the_same_output(source: Path, tmp_path: Path) -> N
     assert names(tmp_path) == ["in.mp4"]
 
 
-def test_what_comes_to_exist_meanwhile_is_not_replaced_and_the_work_is_kept(source: Path, tmp_path: Path) -> None:
+def test_an_output_created_meanwhile_is_not_replaced_and_the_work_is_kept(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     write(source, out, stop=6, end="abandon")
     output, pictures = opened(source, out, resume=True)
     out.write_text("somebody else's")
     for picture in pictures:
         output.add(picture, picture.pixels)
-    with pytest.raises(SinkError, match=r"out\.mp4: has come to exist meanwhile, and nothing was replaced; .*--resume"):
+    with pytest.raises(
+        SinkError, match=r"out\.mp4: was created meanwhile by another program, and was not replaced; .*--resume"
+    ):
         output.finish(is_whole=True)
     output.abandon()
     assert out.read_text() == "somebody else's"
-    assert "is not what the interrupted run has written" in told(source, out, resume=True)
+    assert "was not written by the interrupted run" in told(source, out, resume=True)
     assert write(source, out, resume=True, overwrite=True).done == 10
     assert len(pictures_of(out)) == 10 and names(tmp_path) == ["in.mp4", "out.mp4"]
 
 
-def test_other_files_in_a_folder_of_frames_are_left_alone(source: Path, tmp_path: Path) -> None:
+def test_other_files_in_a_folder_of_frames_are_not_touched(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "notes.txt").write_text("mine")
@@ -247,9 +247,9 @@ def test_frames_are_the_pictures_pixel_by_pixel_under_their_names(source: Path, 
         assert np.array_equal(written, 255 - picture.pixels)
 
 
-def test_a_live_source_cannot_be_gone_on_with_and_keeps_nothing_to_go_on_from(source: Path, tmp_path: Path) -> None:
+def test_a_live_source_cannot_be_resumed_and_keeps_nothing(source: Path, tmp_path: Path) -> None:
     job = job_of(source, tmp_path / "out.mp4", resume=True)
-    with pytest.raises(UsageError, match=r"^--resume: camera 0 is live, and what it has shown does not come again$"):
+    with pytest.raises(UsageError, match=r"^--resume: camera 0 is live and cannot be read again$"):
         open_output(job, Live(source), (96, 64))
     for name in ("out.mp4", "out"):
         output = open_output(job_of(source, tmp_path / name), Live(source), (96, 64))

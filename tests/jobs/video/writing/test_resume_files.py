@@ -1,4 +1,4 @@
-"""A run that was interrupted anywhere and gone on with writes what an uninterrupted one would have written."""
+"""An interrupted and resumed run writes the same output as an uninterrupted one."""
 
 import os
 import signal
@@ -48,7 +48,7 @@ def test_a_video_is_packet_by_packet_that_of_an_uninterrupted_run(
     write(source, whole)
     write(source, out, stop=stop, end=end)
     if end == "stop" and stop:
-        assert len(pictures_of(out)) == stop, "what is there plays"
+        assert len(pictures_of(out)) == stop, "the existing part is playable"
     else:
         assert not out.exists()
     assert (".out.mp4.partial" in names(tmp_path)) == (stop >= SEGMENT or (end == "stop" and stop > 0))
@@ -73,7 +73,7 @@ def test_every_container_can_be_interrupted_more_than_once(clip: Clip, tmp_path:
 
 
 @pytest.mark.parametrize(("name", "pictures"), [("out.mp4", pictures_of), ("out", names)])
-def test_a_run_that_is_stopped_at_once_keeps_what_the_one_before_has_written(
+def test_a_run_stopped_at_once_keeps_the_work_of_the_previous_one(
     clip: Clip, tmp_path: Path, name: str, pictures: Callable[[Path], list[object]]
 ) -> None:
     source, out = clip(12), tmp_path / name
@@ -94,7 +94,7 @@ def test_segments_are_whole_batches(clip: Clip, tmp_path: Path, batch: int) -> N
 
 
 def half_of_zeros(path: Path) -> None:
-    """As a power cut leaves a file: of the right size."""
+    """Damage a file like a power cut: it keeps its size."""
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
 
@@ -110,12 +110,12 @@ def test_a_damaged_segment_is_named_and_made_again_with_all_behind_it(
     resumed = write(source, out, resume=True)
     assert resumed.done == SEGMENT
     assert resumed.notes[0].endswith(
-        "segment_000001.mp4: is damaged or gone; it and the 1 behind it are painted again (12 pictures)"
+        "segment_000001.mp4: is damaged or gone; it and the 1 after it are painted again (12 pictures)"
     )
     assert packets_of(out) == packets_of(whole)
 
 
-def test_a_torn_journal_tells_of_what_is_whole_in_it(clip: Clip, tmp_path: Path) -> None:
+def test_a_truncated_journal_keeps_its_complete_entries(clip: Clip, tmp_path: Path) -> None:
     source, whole, out = clip(20), tmp_path / "whole.mp4", tmp_path / "out.mp4"
     write(source, whole)
     write(source, out, stop=19, end="abandon")
@@ -127,17 +127,17 @@ def test_a_torn_journal_tells_of_what_is_whole_in_it(clip: Clip, tmp_path: Path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"form": 0, "key": {}}\n', b"[]\n", b"\xff\n", b"[" * 100_000])
-def test_a_journal_that_cannot_be_read_tells_of_nothing(clip: Clip, tmp_path: Path, content: bytes) -> None:
+def test_an_unreadable_journal_has_no_entries(clip: Clip, tmp_path: Path, content: bytes) -> None:
     source, out = clip(8), tmp_path / "out.mp4"
     write(source, out, stop=7, end="abandon")
     (tmp_path / ".out.mp4.partial" / "journal.jsonl").write_bytes(content)
     resumed = write(source, out, resume=True)
-    assert resumed.done == 0 and "there was nothing to go on with" in resumed.notes[0]
+    assert resumed.done == 0 and "no interrupted run to resume" in resumed.notes[0]
     assert len(pictures_of(out)) == 8
 
 
 @pytest.mark.parametrize("end", ["stop", "abandon"])
-def test_a_folder_goes_on_behind_the_last_whole_batch(clip: Clip, tmp_path: Path, end: str) -> None:
+def test_a_folder_is_resumed_after_the_last_complete_batch(clip: Clip, tmp_path: Path, end: str) -> None:
     source, whole, out = clip(20), tmp_path / "whole", tmp_path / "out"
     write(source, f"{whole}/", batch=4)
     write(source, out, stop=15, end=end, batch=4)
@@ -158,7 +158,7 @@ def test_frames_that_were_damaged_or_removed_are_named_and_painted_again(
     resumed = write(source, out, resume=True)
     assert resumed.done == 6
     assert resumed.notes[0] == (
-        f"{out / 'frame_000007.png'}: is damaged, changed or gone; its batch and those behind it are painted again "
+        f"{out / 'frame_000007.png'}: is damaged, changed or missing; its batch and later ones are painted again "
         "(10 pictures)"
     )
     assert contents(out) == contents(whole)
@@ -187,7 +187,7 @@ sys.stdin.read()
 """
 
 
-def test_what_was_killed_goes_on(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_of_video_is_resumed(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 32)  # as in the other process
     source = clip(60, sound=None)
     write(source, tmp_path / "whole.mp4")
@@ -236,10 +236,10 @@ def test_a_full_disk_is_one_line_and_can_be_gone_on_from(clip: Clip, tmp_path: P
         with pytest.raises(SinkError) as caught, no_file_over(max(round(biggest * share), 300)):
             write(source, out, resume=True)
         assert "(File too large)" in str(caught.value) and "\n" not in str(caught.value)
-        assert str(caught.value).startswith(str(out)) and str(caught.value).endswith("go on with --resume")
+        assert str(caught.value).startswith(str(out)) and str(caught.value).endswith("continue with --resume")
         assert not out.is_file()
         ends.add(write(source, out, resume=True, stop=0, end="abandon").done)
-    assert len(ends) > 1 or name == "out", "it came further each time"
+    assert len(ends) > 1 or name == "out", "it got further each time"
     write(source, out, resume=True)
     assert contents(out) == contents(whole) if out.is_dir() else packets_of(out) == packets_of(whole)
     assert not list(tmp_path.glob(".*"))

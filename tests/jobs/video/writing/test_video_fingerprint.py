@@ -1,4 +1,4 @@
-"""By what an interrupted run is known again: every file and choice that decides the picture is another key."""
+"""The fingerprint of a run: every file and option that affects the pictures changes it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Outputs of `multiverse video` fed without a model: each picture is the source's own, its colours turned over."""
+"""Outputs of `multiverse video` without a model: each picture is the source's own with inverted colours."""
 
 import itertools
 import zlib
@@ -40,7 +40,7 @@ def job_of(source: Path, output: Path | str, **options: Any) -> VideoJob:
 
 
 def opened(source: Path, output: Path | str, **options: Any) -> tuple[VideoOutput, Iterator[InputPicture]]:
-    """The output, and the pictures that it still wants."""
+    """The opened output, and an iterator of its remaining pictures."""
     job, pictures = job_of(source, output, **options), open_pictures(source)
     height, width = pictures.first.pixels.shape[:2]
     out = open_output(job, pictures, (width, height))
@@ -50,7 +50,7 @@ def opened(source: Path, output: Path | str, **options: Any) -> tuple[VideoOutpu
 def write(
     source: Path, output: Path | str, *, stop: int | None = None, end: str = "stop", **options: Any
 ) -> VideoOutput:
-    """The whole job; or so many pictures more, and then the `end`: stop (as Ctrl-C), abandon (an error), none."""
+    """Run the whole job; or `stop` more pictures, and then the `end`: stop (as Ctrl-C), abandon (an error), none."""
     out, pictures = opened(source, output, **options)
     try:
         for picture in itertools.islice(pictures, stop):
@@ -66,7 +66,7 @@ def write(
 
 
 def packets_of(path: Path, kind: str = "video") -> list[tuple[Any, ...]]:
-    """All that a file holds of its first such stream."""
+    """All packets of the first stream of this kind."""
     with av.open(str(path)) as container:
         return [
             (packet.pts, packet.dts, packet.duration, packet.is_keyframe, zlib.crc32(bytes(packet)))

@@ -1,7 +1,7 @@
 // Provides ray_of(), point_at(), on_target(), clip_of(). Needs view.glsl.
-// Row 0 of every target is the top of the picture: GL calls it the bottom and is not told otherwise.
+// Row 0 of every target is the top of the picture, although GL calls it the bottom.
 
-// x and y that the ray through this place of the target gains for each metre of depth.
+// Change of x and y per metre of depth along the ray through this position of the target.
 vec2 ray_of(vec2 place_px) {
     vec2 off_px = place_px + u_tile.xy - 0.5 * u_camera.xy;
     return vec2(off_px.x, -off_px.y) / u_camera.z;
@@ -11,8 +11,8 @@ vec3 point_at(vec2 ray, float depth) {
     return vec3(ray * depth, u_camera.w - depth);
 }
 
-// A place of the picture, px, in the target's -1..1. The viewport is wider than the target, so that what crosses the
-// target's edge is not clipped there: clipping makes new corners, and those are rounded.
+// Converts a position in the picture, px, to the target's -1..1. The viewport is wider than the target, so that
+// triangles are not clipped at the target's edge: clipping makes new corners, and those are rounded.
 vec2 on_target(vec2 place_px) {
     float spare_px = u_soil.w;
     return (place_px - u_tile.xy + spare_px) / (u_tile.zw + 2.0 * spare_px) * 2.0 - 1.0;

@@ -1,4 +1,4 @@
-// The ground in the picture: its colour was found before, once a pixel (ground_shade.glsl).
+// The ground in the picture: its colour was computed before, once per pixel (ground_shade.glsl).
 #version 330 core
 
 uniform sampler2D u_ground_rgb;

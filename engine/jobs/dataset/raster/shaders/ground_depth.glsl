@@ -1,4 +1,4 @@
-// How deep below the camera the bare ground lies, metres.
+// Depth of the bare ground below the camera, metres.
 #version 330 core
 #include "view.glsl"
 #include "camera.glsl"

@@ -1,4 +1,4 @@
-// Provides ground_at(): what the ground looks like, for the picture and for the plan. Needs view.glsl, noise.glsl.
+// Provides ground_at(): the ground's material, for the picture and for the plan. Needs view.glsl, noise.glsl.
 
 struct Ground {
     vec3 albedo;
@@ -6,9 +6,9 @@ struct Ground {
 };
 
 const vec3 LIME = vec3(0.80, 0.80, 0.77);
-const mat2 TURN = mat2(0.8, 0.6, -0.6, 0.8); // each layer's lattice lies askew to the one before
+const mat2 TURN = mat2(0.8, 0.6, -0.6, 0.8); // each layer's lattice is rotated against the previous one
 
-// Stones within a lattice of so many metres a cell, one at most in each: shade (0: none), coverage.
+// Stones on a lattice with cells of this many metres, at most one per cell: shade (0: none), coverage.
 vec2 stones(vec2 xy, float cell_m, float share, float pixel_m, uint salt) {
     vec2 place = xy / cell_m;
     vec2 low = floor(place);
@@ -23,7 +23,7 @@ vec2 stones(vec2 xy, float cell_m, float share, float pixel_m, uint salt) {
     return vec2(unit_of(h * 0x9E3779B1u, 12), cover * strength * strength * is_there);
 }
 
-// xy: metres; slope: rise of the terrain a metre, east and north; marks: as marks.glsl draws them.
+// xy: metres; slope: rise of the terrain per metre, east and north; marks: as drawn by marks.glsl.
 Ground ground_at(vec2 xy, vec2 slope, float pixel_m, vec4 marks) {
     uint salt = u_seed.x;
     float wet = 0.6 * relief(xy / 47.0, salt).x;
@@ -57,14 +57,14 @@ Ground ground_at(vec2 xy, vec2 slope, float pixel_m, vec4 marks) {
     soil *= 1.0 + 0.18 * wet + 0.11 * patches + 0.10 * spots + 0.17 * clods;
     soil *= mix(vec3(1.0), vec3(1.05, 1.0, 0.92), 0.5 * wet);
 
-    // Stones are of the soil's own rock, paler than it or darker.
+    // Stones have the soil's colour, but lighter or darker.
     vec3 rock = mix(soil, vec3(dot(soil, vec3(0.3, 0.5, 0.2))), 0.3);
     vec2 stone = stones(xy, 0.19, 0.16, pixel_m, salt + 11u);
     vec3 albedo = mix(soil, rock * mix(0.45, 1.55, stone.x), 0.8 * stone.y);
     stone = stones(TURN * xy, 0.062, 0.4, pixel_m, salt + 12u);
     albedo = mix(albedo, rock * mix(0.4, 1.5, stone.x), 0.8 * stone.y);
 
-    // Tufts: where the wide noise lets grass grow, the fine one says where it stands; between them it is dark.
+    // Tufts: coarse noise selects areas with grass, fine noise the tufts in them; between tufts it is dark.
     vec3 tuft = relief(TURN * xy / 0.33, salt + 13u) * seen(0.33, pixel_m);
     float blades = relief(TURN * TURN * xy / 0.09, salt + 14u).x * seen(0.09, pixel_m);
     float clumps = relief(TURN * TURN * xy / 0.9, salt + 16u).x;
@@ -76,7 +76,7 @@ Ground ground_at(vec2 xy, vec2 slope, float pixel_m, vec4 marks) {
     green *= clamp(0.9 + 0.45 * tuft.x + 0.45 * blades + 0.15 * spots, 0.3, 1.6);
     albedo = mix(albedo, green, 0.88 * grass);
 
-    // Ruts: pressed and moist, ribs where the grousers bit.
+    // Ruts: compacted and moist, with ribs from the grousers.
     albedo *= 1.0 - track * (0.24 + 0.34 * marks.a);
     float lime = marks.g * clamp(0.85 + 0.5 * clods + 0.3 * spots, 0.0, 1.0);
     albedo = mix(albedo, LIME, lime);

@@ -1,5 +1,5 @@
-// The lit ground of a tile, display values, once a pixel.
-// From: its depth (ground_depth.glsl), marks (marks.glsl), the terrain's slopes, shadow maps.
+// The lit ground of a tile, display values, once per pixel.
+// Inputs: its depth (ground_depth.glsl), marks (marks.glsl), the terrain's slopes, shadow maps.
 #version 330 core
 #include "view.glsl"
 #include "camera.glsl"

@@ -3,8 +3,8 @@
 uniform sampler2DShadow u_things_shadow;
 uniform sampler2DShadow u_ground_shadow;
 
-// 0..1 of the sun that reaches a point. The maps are drawn along the sun's rays onto a level plane and keep the
-// highest z (shadow.py); pixel_m: over how much to soften; bias_m: how far above the point an obstacle must be.
+// Share of the sun, 0..1, that reaches a point. The maps are drawn along the sun's rays onto a level plane and keep the
+// highest z (shadow.py); pixel_m: width of the soft edge; bias_m: minimum height of an obstacle above the point.
 float sunlit(vec3 point, float pixel_m, float bias_m) {
     vec2 place = (point.xy - point.z * u_shadow_shear.xy - u_shadow_place.xy) * u_shadow_place.zw;
     float span = u_shadow_shear.w - u_shadow_shear.z;
@@ -22,14 +22,14 @@ float sunlit(vec3 point, float pixel_m, float bias_m) {
     return open * hill / 16.0;
 }
 
-// Radiance of a white Lambert surface under the whole sky; below its horizon lies lit soil.
+// Radiance of a white Lambert surface under the whole sky; lit soil is below its horizon.
 vec3 skylight(vec3 normal) {
     vec3 bounced = u_soil.rgb * (u_sky_rgb.rgb + u_sun_rgb.rgb * u_sun.z);
     return mix(bounced, u_sky_rgb.rgb, 0.5 + 0.5 * normal.z);
 }
 
-// Light to a display value: a film's toe and shoulder (Narkowicz 2015, after ACES), then the sRGB curve, whose roots
-// stand for a power that would be slow on a CPU (Chilliant 2012; within 0.003).
+// Light to a display value: a filmic curve (Narkowicz 2015, after ACES), then the sRGB curve, approximated by square
+// roots because a power would be slow on a CPU (Chilliant 2012; within 0.003).
 vec3 shown(vec3 light) {
     light *= u_sky_rgb.a;
     vec3 film = clamp(light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14), 0.0, 1.0);

@@ -1,11 +1,11 @@
-// Vertex shader of marks on the ground: a box around each piece, of which the inner sides are drawn, so that every pixel
-// whose ground can lie in it is asked once. 36 vertices an instance.
+// Vertex shader of marks on the ground: a box around each piece, of which the back faces are drawn, so that every pixel
+// whose ground may be inside is shaded once. 36 vertices per instance.
 #version 330 core
 #include "view.glsl"
 #include "camera.glsl"
 
 in vec4 in_ends; // x and y where the piece begins and ends
-in vec4 in_form; // half its width, what it reaches beyond, lowest and highest z of the ground there
+in vec4 in_form; // half its width, extension beyond it, lowest and highest z of the ground there
 in vec4 in_kind; // 0 track, 1 lime, 2 shade; strength; half the gauge; metres from the track's start
 flat out vec4 v_ends;
 flat out vec4 v_form;

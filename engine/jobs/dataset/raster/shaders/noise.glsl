@@ -1,4 +1,4 @@
-// Provides hash(), unit_of(), relief(), seen(). Whole numbers are hashed, so that every GPU gives the same.
+// Provides hash(), unit_of(), relief(), seen(). Integers are hashed, so that every GPU gives the same result.
 
 uint hash(ivec2 cell, uint salt) {
     uint h = uint(cell.x) * 0x9E3779B1u + uint(cell.y) * 0x85EBCA77u + salt * 0xC2B2AE3Du;
@@ -29,7 +29,7 @@ vec3 relief(vec2 place, uint salt) {
     return vec3(a + (b - a) * s.x + (c - a) * s.y + k * s.x * s.y, ds * (vec2(b - a, c - a) + k * s.yx));
 }
 
-// How much of a wave shows where a pixel covers so much: all of it, or nothing but its mean.
+// Visible share of a wave for this pixel size, 0..1: large pixels show only its mean.
 float seen(float wave_m, float pixel_m) {
     return smoothstep(1.0, 3.2, wave_m / pixel_m);
 }

@@ -1,5 +1,5 @@
-// Which pile is seen through the middle of each pixel, and how deep below the camera that point lies, metres.
-// The ground is asked by its own depth, not by the depth buffer, which would round.
+// Number of the pile at the centre of each pixel, and depth of that point below the camera, metres.
+// Compared with the ground's own depth instead of the depth buffer, which would round.
 #version 330 core
 #include "view.glsl"
 #include "camera.glsl"

@@ -1,4 +1,4 @@
-// Depth alone.
+// Writes depth only.
 #version 330 core
 
 void main() {

@@ -23,7 +23,7 @@ void main() {
     vec3 normal = normalize(v_normal);
     vec3 eye = normalize(vec3(-ray, 1.0));
 
-    // Spots on whichever pair of axes the surface lies along: seen from above, mostly x and y.
+    // Position of the spots: x and y, sheared by z so that vertical faces have spots too.
     vec2 across = point.xy + point.z * vec2(0.71, 0.37);
     float spots = relief(across / u_finish.z, 77u).x * seen(u_finish.z, pixel_m);
     spots += 0.5 * relief(across / (4.0 * u_finish.z), 78u).x;

@@ -1,4 +1,4 @@
-// Vertex shader of instanced meshes, three vertices a triangle: each knows the other two corners.
+// Vertex shader of instanced meshes, three vertices per triangle; each has the other two corners as attributes.
 #version 330 core
 #include "view.glsl"
 #include "camera.glsl"

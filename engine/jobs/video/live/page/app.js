@@ -15,11 +15,11 @@ import { Screen } from "./screen.js";
 import { asReference, listCameras, mayHaveCamera, NO_CAMERA_HERE, Source } from "./source.js";
 
 const MINE = "mine"; // value of ip_image: the picture that this page sent
-const STATE_WORDS = { connecting: "connecting", connected: "connected", busy: "busy", gone: "server gone", asleep: "asleep", refused: "not let in" };
+const STATE_WORDS = { connecting: "connecting", connected: "connected", busy: "busy", gone: "server gone", asleep: "asleep", refused: "refused" };
 
 const source = new Source(byId("source-video"), byId("source-image"), () => {
   closeSource();
-  say("The camera is gone: it was taken away or unplugged.");
+  say("The camera was disconnected.");
 });
 const screen = new Screen(byId("result"));
 const flights = new Flights();
@@ -30,10 +30,10 @@ const connection = new Connection({ hello, settings, state: (now) => figures.tak
 let index = 0;
 let isGrabbing = false;
 let grabbedAt = 0;
-let model = ""; // the server's model: settings belong to a model
+let model = ""; // the server's model; settings are stored per model
 let isConnected = false;
 let described = ""; // the controls shown on the page
-let unanswered = {}; // changes made here that the server has not confirmed: it may be away
+let unanswered = {}; // changes made here that the server has not confirmed yet
 let reference = null; // this browser's picture for the IP-Adapter, sent again after a reconnection
 
 // -- messages from the server --------------------------------------------------------------------
@@ -48,7 +48,7 @@ function hello(told) {
   const here = model === told.model ? controls.changed(before) : {}; // for browsers without storage
   model = told.model;
   const now = told.settings.values;
-  if (described !== JSON.stringify(told.controls)) controls.build(told.controls); // otherwise a user who types is not disturbed
+  if (described !== JSON.stringify(told.controls)) controls.build(told.controls); // only if they differ, so that a text being typed is not lost
   described = JSON.stringify(told.controls);
   controls.show(now);
   flights.forget();
@@ -67,7 +67,7 @@ function hello(told) {
 function settings({ values }) {
   unanswered = Object.fromEntries(Object.entries(unanswered).filter(([name, value]) => values[name] !== value));
   controls.show(values);
-  // Only changes made here: a server started with another prompt must show its own.
+  // Store only changes made here: a server started with another prompt must show its own.
   remember(`settings of ${model}`, controls.changed(values));
 }
 
@@ -83,7 +83,7 @@ function picture(buffer) {
   flights.answered(answer.index, answer, now);
   if (!source.isOn) return; // it belongs to the stopped source
   figures.count("painted", now);
-  screen.take(answer).catch(() => say("A picture came back that this browser cannot read."));
+  screen.take(answer).catch(() => say("This browser cannot decode a picture from the server."));
 }
 
 function showState(state, line) {
@@ -103,7 +103,7 @@ function showRunning() {
   figures.isOff = !isRunning;
   document.body.classList.toggle("is-running", isRunning);
   write(byId("result-caption"), isRunning || !screen.hasPicture ? "painted" : "last picture");
-  write(byId("result-empty"), source.isOn ? "The first picture is being painted …" : "Use a camera or choose a file: its pictures are painted here, as the prompt says.");
+  write(byId("result-empty"), source.isOn ? "The first picture is being painted …" : "Use a camera or choose a file: its pictures appear here, painted according to the prompt.");
 }
 
 // -- messages to the server ----------------------------------------------------------------------
@@ -129,7 +129,7 @@ function sendReference() {
   connection.send(packed({ kind: REFERENCE, index: 0, captured: performance.now(), width, height }, jpeg));
 }
 
-/** Sends a picture of the source if there is a new one, it is due, and neither network nor server is full. */
+/** Sends a picture of the source if there is a new one, it is due, and neither network nor server is congested. */
 async function grab(now) {
   const period = 1000 / byId("fps").valueAsNumber || 30;
   if (isGrabbing || screen.isFrozen || !source.isOn || !source.hasNew) return;
@@ -153,7 +153,7 @@ async function grab(now) {
 
 function grabOnAndOn(now) {
   requestAnimationFrame(grabOnAndOn);
-  grab(now).catch((error) => say(`The source gives no picture: ${error.message}`));
+  grab(now).catch((error) => say(`Cannot read a picture from the source: ${error.message}`));
 }
 
 // -- the source ---------------------------------------------------------------------------------
@@ -166,10 +166,10 @@ async function openCamera(id) {
     showSource();
   } catch (error) {
     const reasons = {
-      NotAllowedError: "The camera was not allowed: allow it in the browser's address bar and try again.",
-      NotFoundError: "There is no camera here: connect one, or choose a file.",
+      NotAllowedError: "Camera access was denied: allow it in the browser's address bar and try again.",
+      NotFoundError: "No camera found: connect one, or choose a file.",
       NotReadableError: "The camera is in use by another program.",
-      OverconstrainedError: "That camera is not here any more: choose another.",
+      OverconstrainedError: "That camera is no longer available: choose another.",
     };
     say(reasons[error.name] ?? `The camera cannot be used: ${error.message}`);
   }
@@ -281,7 +281,7 @@ byId("source-video").addEventListener("resize", () => shape(byId("source-video")
 byId("source-image").addEventListener("load", () => shape(byId("source-image")));
 
 if (new URLSearchParams(location.search).has("token")) {
-  history.replaceState(null, "", location.pathname); // the token is in a cookie now: hide it from the address bar
+  history.replaceState(null, "", location.pathname); // hide the token from the address bar; a cookie has it now
 }
 setView(recall("view", "inset"));
 setControls(recall("controls", true));

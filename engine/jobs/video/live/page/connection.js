@@ -1,11 +1,11 @@
-// The WebSocket, with reconnection and exponential backoff; reports its state to the page in words.
+// The WebSocket, with reconnection and exponential backoff; reports its state to the page.
 
 import { socketUrl } from "./socket.js";
 
 const FIRST_WAIT_MS = 500;
 const MAX_WAIT_MS = 8000;
 const SILENT_MS = 6000; // the server sends its state twice a second
-const FULL_BYTES = 128 * 1024; // more than this is buffered: the network is full
+const FULL_BYTES = 128 * 1024; // buffered bytes above which the network counts as congested
 const TRY_AGAIN_LATER = 1013;
 
 export class Connection {
@@ -28,7 +28,7 @@ export class Connection {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** True if data sent now would leave at once. */
+  /** True if data sent now would leave without queueing. */
   get hasRoom() {
     return this.isOpen && this.#socket.bufferedAmount < FULL_BYTES;
   }
@@ -104,13 +104,13 @@ export class Connection {
   }
 }
 
-/** Finds out why a WebSocket was refused: browsers hide the reason, but not that of a plain request. */
+/** Determines why a WebSocket was refused, with a plain request: browsers hide the reason for WebSockets. */
 async function whyNot() {
   try {
     const answer = await fetch("/status.json", { cache: "no-store" });
-    if (answer.ok) return ["gone", "The server answers but takes no further connection."];
-    return ["refused", `Not let in: ${(await answer.text()).trim()}.`];
+    if (answer.ok) return ["gone", "The server responds but accepts no more connections."];
+    return ["refused", `Refused: ${(await answer.text()).trim()}.`];
   } catch {
-    return ["gone", "The server is not there."];
+    return ["gone", "The server cannot be reached."];
   }
 }

@@ -1,10 +1,10 @@
-// One control for each that the server describes; nothing specific to a control is written here.
+// Builds a control for each description from the server; nothing here is specific to one control.
 
 import { byId, make, write } from "./dom.js";
 
 const SENT_AFTER_MS = 50; // a dragged slider is sent twenty times a second
 const SETTLED_AFTER_MS = 400; // for controls that are expensive for the server
-const MAX_SLIDER = 100_000; // steps; more cannot be aimed at
+const MAX_SLIDER = 100_000; // steps; more are too fine to hit
 
 export class Controls {
   #root;
@@ -16,7 +16,7 @@ export class Controls {
   #timer = 0;
   #settling = {}; // name -> timer
 
-  /** `send(values)` requests changes; `follow(file)` gets a picture for the IP-Adapter. */
+  /** `send(values)` requests changes; `follow(file)` receives a picture for the IP-Adapter. */
   constructor(root, send, follow) {
     this.#root = root;
     this.#send = send;
@@ -69,7 +69,7 @@ export class Controls {
     const { control, element } = row;
     element.classList.toggle("is-changed", isChanged);
     const began = control.default === "" ? "nothing" : control.default;
-    const title = isChanged ? `${control.about} Changed (blue): the server began with ${began}.` : control.about;
+    const title = isChanged ? `${control.about} Changed (blue); initial value: ${began}.` : control.about;
     for (const part of element.querySelectorAll("label, textarea")) part.title = title;
   }
 
@@ -188,7 +188,7 @@ function nearest(value, { low, high, step }) {
   return Math.min(high, low + Math.round((inside - low) / step) * step);
 }
 
-/** Shows a line at the lower edge; repetitions are counted. */
+/** Shows a line at the bottom of the page; repetitions are counted. */
 export function say(line) {
   const list = byId("lines");
   const same = [...list.children].find((item) => item.dataset.line === line);

@@ -1,4 +1,4 @@
-// The figures: counted here, and received from the server.
+// The figures on the page: some counted here, some received from the server.
 
 import { byId, write } from "./dom.js";
 
@@ -42,14 +42,14 @@ export class Figures {
     const state = this.isOff ? null : this.#state;
     const period = playout.period;
     tell("latency", latency === null || this.isOff ? "–" : `${Math.round(latency)} ms`);
-    tell("server", state?.painted ? `${Math.round(state.server_ms)} ms` : "–", state?.painted ? `of that painting ${Math.round(state.painting_ms)} ms` : "");
+    tell("server", state?.painted ? `${Math.round(state.server_ms)} ms` : "–", state?.painted ? `of which painting ${Math.round(state.painting_ms)} ms` : "");
     tell("sent", this.#rate("sent", now));
     tell("painted", this.#rate("painted", now));
-    tell("shown", this.#rate("shown", now), period ? `played at ${(1000 / period).toFixed(1)} a second` : "");
-    tell("dropped", state ? String(state.dropped + state.unsent + playout.passed) : "–", state ? `by the server ${state.dropped}, on the way ${state.unsent}, here ${playout.passed}` : "");
-    tell("buffer", this.isOff ? "–" : String(playout.depth), `on their way ${this.#flights.count} of ${this.#flights.size}; held ${playout.held}`);
+    tell("shown", this.#rate("shown", now), period ? `played at ${(1000 / period).toFixed(1)} per second` : "");
+    tell("dropped", state ? String(state.dropped + state.unsent + playout.passed) : "–", state ? `before painting ${state.dropped}, before sending ${state.unsent}, in this browser ${playout.passed}` : "");
+    tell("buffer", this.isOff ? "–" : String(playout.depth), `in flight ${this.#flights.count} of ${this.#flights.size}; repeated ${playout.held}`);
     const all = this.#state;
-    tell("clients", all ? `${all.clients}/${all.most_clients}` : "–", all ? `waiting before this one: ${all.waiting}` : "");
+    tell("clients", all ? `${all.clients}/${all.most_clients}` : "–", all ? `ahead of this one in the queue: ${all.waiting}` : "");
   }
 
   #rate(what, now) {

@@ -1,16 +1,16 @@
-// The number of pictures in flight (a congestion window): enough to keep the server busy, few enough that nothing queues
+// The number of pictures in flight (a congestion window): enough to keep the server busy, few enough that no queue builds
 // up. No DOM, no clock.
 //
 // With a short round trip two are right: one is painted, one waits. With a long one the server paints faster than
-// answers come back, and a picture finds it idle: then one more is allowed. If the server drops pictures for newer ones,
-// there are too many. An answer also settles all earlier pictures: they were painted or dropped.
+// answers come back and becomes idle between pictures: then one more is allowed. If the server drops pictures for newer
+// ones, there are too many. An answer also settles all earlier pictures: they were painted or dropped.
 
 const LEAST = 2;
 const MOST = 8;
 const LOOKED_AT = 6; // answers between two adjustments
-const IDLE = 0.1; // share of the painting time: a shorter wait means that the server was idle
+const IDLE = 0.1; // share of the painting time; a shorter wait means that the server was idle
 const IDLE_MS = 2;
-const GONE_MS = 5000; // timeout of an answer, or four times its usual time
+const GONE_MS = 5000; // timeout of an answer; four times its usual time if that is longer
 
 export class Flights {
   #sent = new Map(); // index -> time

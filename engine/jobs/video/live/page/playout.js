@@ -1,10 +1,11 @@
-// Adaptive playout: pictures arrive unevenly and are shown evenly. No DOM, no clock: times are arguments, ms of one clock.
+// Adaptive playout (a jitter buffer): pictures arrive unevenly and are shown evenly. No DOM, no clock: the caller passes
+// times, in ms on one clock.
 //
 // The problem. A picture leaves the camera, waits in the server's queue, is painted and comes back, sometimes after 80
 // ms, sometimes after 140. The server serves other clients, a prompt changes, the network stalls. Showing each picture
-// as it comes makes every one of these hitches visible. Delaying every picture by a fixed time needs the right time: too
-// short and it hitches, too long and the picture lags for nothing; and when the server gets three times slower, no fixed
-// time is right. Stretching the delay with each late picture causes the very unevenness it should remove.
+// as it comes makes every one of these hitches visible. A fixed delay is either too short and hitches, or too long and
+// lags without need; and when the server gets three times slower, no fixed delay fits. Stretching the delay with each
+// late picture causes the unevenness it should remove.
 //
 // The solution. Pictures are shown in slots, one period apart.
 //
@@ -22,13 +23,13 @@
 //    So the correction ends when the delay is right, not when old pictures are dropped, which would overshoot.
 //
 // 3. If a slot's picture has not come, the previous one stays for another period, so the delay grows by a period at
-//    once. The grid of slots goes on: after the hitch everything is as even as before.
+//    once. The grid of slots continues: after the hitch everything is as even as before.
 //
 // 4. Pictures that are too old are skipped: with more than a period and a half of spare slack, one per slot; while the
 //    server gets faster and the period still follows, all but the last two. So the delay shrinks without a burst, and
 //    never grows without limit.
 //
-// 5. After a long pause playing stops, and starts anew with the next picture.
+// 5. After a long pause playing stops, and restarts with the next picture.
 //
 // Deriving the delay from the recent spread of lateness comes from adaptive playout buffers for speech (Ramjee et al.
 // 1994, Moon et al. 1998), playing slightly faster or slower from Liang et al. 2003; here both work on one grid of
@@ -166,7 +167,7 @@ export class Playout {
     this.#newest = -Infinity;
   }
 
-  // -- beginning and ending -----------------------------------------------------------------
+  // -- start and end ------------------------------------------------------------------------
 
   /** Starts with the first picture; if the rate is known already, it waits half a period. */
   #begin(now) {

@@ -9,7 +9,7 @@ export class Screen {
   #playout = new Playout(({ bitmap }) => bitmap.close());
 
   isFrozen = false;
-  /** True if no picture is expected: late ones belong to a stopped source. */
+  /** True if no picture is expected; late ones belong to a stopped source. */
   isOff = false;
   /** True if a picture is on the canvas. */
   hasPicture = false;
@@ -38,7 +38,7 @@ export class Screen {
     else this.#playout.push({ ...answer, jpeg: null, bitmap }, performance.now());
   }
 
-  /** Starts anew: later pictures are unrelated to earlier ones. */
+  /** Resets playout: later pictures are unrelated to earlier ones. */
   forget() {
     this.#playout.reset();
   }

@@ -6,7 +6,7 @@ const MIN_PX = 64;
 const MAX_REFERENCE_PX = 512;
 
 export const NO_CAMERA_HERE =
-  "Browsers give the camera only to pages from https:// or from localhost, and this page came by http:// from another " +
+  "Browsers allow the camera only on pages from https:// or localhost, and this page was loaded over http:// from another " +
   "machine. Start the server with a certificate and its key, or choose a file, which works everywhere.";
 
 /** True if this page may request a camera. */
@@ -33,7 +33,7 @@ export class Source {
   #watch = 0;
   #canvas = document.createElement("canvas");
 
-  /** `video` and `image`: elements that show the source. `onEnd()`: the camera is gone. */
+  /** `video` and `image`: elements that show the source. `onEnd()`: called when the camera disconnects. */
   constructor(video, image, onEnd) {
     this.#video = video;
     this.#image = image;
@@ -166,7 +166,7 @@ export async function asReference(file) {
   return { jpeg, width: canvas.width, height: canvas.height };
 }
 
-/** The size as the server computes it: multiples of 8, the longer side as requested. Then it is not scaled again. */
+/** The size as computed by the server, so that it need not scale again: multiples of 8, the longer side as requested. */
 export function paintedSize(width, height, side) {
   const scale = side / Math.max(width, height);
   return [width, height].map((px) => Math.min(side, Math.max(MIN_PX, Math.round((px * scale) / STEP_PX) * STEP_PX)));
