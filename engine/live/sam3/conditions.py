@@ -1,4 +1,4 @@
-"""Conditions for `/sam3` and for the uses of its masks: refuse values that need something this run does not have."""
+"""Conditions for `/sam3` and for parameters that use its masks: refuse values this run has no model or source for."""
 
 from collections.abc import Callable, Iterator
 
@@ -34,7 +34,7 @@ def conditions(config: Sam3Config, *, has_camera: Callable[[], bool], has_sd: bo
     }
 
     def require_source(source: Value) -> None:
-        camera: dict[Value, str] = {"camera": "" if has_camera() else WITHOUT_CAMERA}  # may be opened later
+        camera: dict[Value, str] = {"camera": "" if has_camera() else WITHOUT_CAMERA}  # the camera may be opened later
         _refusing("/sam3/source", {**missing, **camera})(source)
 
     yield "/sam3/source", require_source

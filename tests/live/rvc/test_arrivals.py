@@ -26,7 +26,7 @@ def read_blocks(chunk_times_s: np.ndarray, chunk: int, block: int) -> Reading:
     now_s, target = 0.0, block
     while target <= len(chunk_times_s) * chunk:
         end = int(np.searchsorted(chunk_times_s, now_s, side="right")) * chunk
-        arrivals.look(end, now_s)
+        arrivals.saw(end, now_s)
         reading.looks += 1
         if end >= target:
             reading.late_s.append(now_s - chunk_times_s[-(-target // chunk) - 1])

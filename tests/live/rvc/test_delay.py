@@ -36,7 +36,7 @@ def delay() -> VoiceDelay:
 
 def measured(delay: VoiceDelay, spare_s: float, now_s: float = NOW_S) -> None:
     for tenth in range(-1, 20):
-        delay.was_spare(spare_s, 0, now_s + tenth / 10)
+        delay.had_spare(spare_s, 0, now_s + tenth / 10)
 
 
 def test_a_sample_waits_for_its_block_for_the_join_and_for_the_work(delay) -> None:
@@ -85,27 +85,27 @@ def test_the_spare_time_of_undisturbed_devices_is_given_up(delay) -> None:
 
 
 def test_the_least_spare_time_since_the_last_disturbance_counts(delay) -> None:
-    delay.was_spare(0.01, 0, 10.0)
-    delay.was_spare(0.02, 1, 10.9)  # some of it was before
+    delay.had_spare(0.01, 0, 10.0)
+    delay.had_spare(0.02, 1, 10.9)  # some of it was before
     for tenth in range(20):
-        delay.was_spare(0.2 if tenth != 7 else 0.15, 1, 11.0 + tenth / 10)
+        delay.had_spare(0.2 if tenth != 7 else 0.15, 1, 11.0 + tenth / 10)
     assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.15 + ROOM_S)
 
 
 def test_disturbed_devices_are_not_measured(delay) -> None:
     for tenth in range(50):
-        delay.was_spare(0.2, tenth, tenth / 10)
+        delay.had_spare(0.2, tenth, tenth / 10)
     assert delay.parts.device_s == GENEROUS_S
 
 
 def test_a_shortage_is_added_but_a_stall_is_not(delay) -> None:
     measured(delay, 0.3)
     before = delay.parts.device_s
-    delay.was_spare(-0.02, 0, 200.0)
+    delay.had_spare(-0.02, 0, 200.0)
     assert delay.parts.device_s == pytest.approx(before + 0.02 + MARGIN_S)
-    delay.was_spare(0.1, 0, 200.5)
-    delay.was_spare(-0.8, 0, 201.0)
-    delay.was_spare(-0.02, 1, 202.0)  # a clock that was disturbed
+    delay.had_spare(0.1, 0, 200.5)
+    delay.had_spare(-0.8, 0, 201.0)
+    delay.had_spare(-0.02, 1, 202.0)  # a clock that was disturbed
     assert delay.parts.device_s == pytest.approx(before + 0.02 + MARGIN_S)
 
 
@@ -159,7 +159,7 @@ class Night:
             self.delay.was_in_time(early_s, self.now_s)
         spare_s = parts.device_s - self.device_s
         self.gaps += spare_s < 0.0
-        self.delay.was_spare(spare_s, self.disturbances, self.now_s)
+        self.delay.had_spare(spare_s, self.disturbances, self.now_s)
 
     @property
     def falls_s(self) -> list[float]:

@@ -175,7 +175,7 @@ def test_a_device_too_small_for_the_weights_ends_the_child_for_good(
     open_rvc: Open, tiny_voice: Path, wait_for: WaitFor
 ) -> None:
     studio = open_rvc(tiny_voice, settings={"no_room": True})
-    assert "voice.pth: there is no room for its weights on cpu" in failure(studio, wait_for)
+    assert "voice.pth: not enough memory for its weights on cpu" in failure(studio, wait_for)
 
 
 def spoilt(voice: Path, folder: Path) -> Path:

@@ -128,7 +128,7 @@ def test_a_device_too_small_for_the_weights_ends_the_child_for_good(
     open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
 ) -> None:
     studio = open_sam3(tiny_sam3, settings={"no_room": True})
-    assert f"memory: {tiny_sam3}: there is no room for its weights on cpu" in failure(studio, wait_for)
+    assert f"memory: {tiny_sam3}: not enough memory for its weights on cpu" in failure(studio, wait_for)
 
 
 def test_an_answer_that_is_not_a_number_leaves_the_last_one_and_is_counted(
@@ -143,7 +143,7 @@ def test_an_answer_that_is_not_a_number_leaves_the_last_one_and_is_counted(
         assert studio.feed_one(wait_for).sequence == before.sequence
     wait_for(lambda: studio.finds() is None and (studio.fact("nan") or 0) >= 2, "the count")
     told = [line for key, line in studio.reports if key == "child.sam3.nan"]
-    assert told == [f"sam3: {tiny_sam3}: the masks are not numbers; the last ones stay"]
+    assert told == [f"sam3: {tiny_sam3}: the masks are not finite numbers; keeping the previous ones"]
     studio.set({"/sam3/prompt/1": "fire", GENERATION: 1})
     wait_for(lambda: studio.shows(lambda frame: frame.generation == 1), "results again")
     assert studio.status.restarts == 0
@@ -155,7 +155,7 @@ def test_a_detector_without_a_tracker_finds_in_each_picture_and_says_what_to_get
     studio = open_sam3(detector_alone, values={"/sam3/mode": "track"})
     wait_for(lambda: studio.finds(lambda found: len(found.objects) == 16), "a result all the same")
     wait_for(lambda: studio.told("asked.0"), "a word about it")
-    assert "/sam3/mode track" in studio.told("asked.0") and "going on with image" in studio.told("asked.0")
+    assert "/sam3/mode track" in studio.told("asked.0") and "continuing with image" in studio.told("asked.0")
     assert "facebook/sam3" in studio.told("asked.0")
 
 

@@ -72,7 +72,7 @@ def test_a_full_device_makes_the_picture_smaller_where_that_is_allowed(
 ) -> None:
     studio = open_sd(tiny_sd, settings={"room_px": 128}, values={"/sd/oom": "shrink", "/sd/width": 256})
     wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (64, 128, 3)), "what there is room for")
-    assert "no memory for 192x64; going on with 128x64" in studio.told("memory")
+    assert "no memory for 192x64; continuing with 128x64" in studio.told("memory")
     studio.set({"/sd/width": 64})
     wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (64, 64, 3)), "the size that was asked for")
     studio.set({"/sd/width": 192})

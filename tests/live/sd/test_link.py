@@ -90,7 +90,7 @@ def test_a_disk_error_while_a_file_is_looked_up_is_reported(link: DiffusionLink,
 
     link._look_up(read, "painting.png")
     wait_for(lambda: reports.lines, "the report")
-    assert reports.lines == [("sd.files", '"painting.png" cannot be looked up: OSError: input/output error')]
+    assert reports.lines == [("sd.files", 'cannot look up "painting.png": OSError: input/output error')]
 
 
 def test_the_child_is_sent_modulated_values_and_then_the_set_value(link: DiffusionLink) -> None:

@@ -215,7 +215,7 @@ def test_a_model_with_its_own_sampler_paints_picture_by_picture_and_says_so(
 ) -> None:
     studio = open_sd(tiny_models.sd(sampler="ddim"))
     wait_for(studio.shows, "a picture")
-    wait_for(lambda: "picture by picture" in studio.told("mode"), "a word about it")
+    wait_for(lambda: "using mode single" in studio.told("mode"), "a note about it")
 
 
 def test_loras_controlnets_and_a_picture_to_follow_change_the_picture_and_at_zero_do_not(
