@@ -8,14 +8,13 @@ round trip and a test can recognize the origin of a latent.
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import engine.models  # noqa: F401  registers the replacement for torchaudio before transformers is imported
+from engine.models.seeded import seeded
 
 KINDS = ("sd15", "turbo", "sdxl", "sd21")
 VAES = ("analytic", "kl")
@@ -23,14 +22,6 @@ SAMPLERS = ("lcm", "turbo", "turbo_ancestral", "ddim", "pndm", "euler")
 TEXT_WIDTH = 32
 CONTEXT_TOKENS = 77
 NOISE_TABLE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Weights drawn inside depend only on `seed`; the caller's random state is unchanged."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
-        yield
 
 
 def build_tiny_sd(

@@ -141,9 +141,9 @@ def mask_part(detector: Any) -> Part:
     def part(state: State) -> State:
         seen = state["seen"]
         prompt = state["prompt"].expand(len(seen), -1, -1)
-        told, _ = decoder.prompt_cross_attn(decoder.prompt_cross_attn_norm(seen), prompt, prompt)
+        attended, _ = decoder.prompt_cross_attn(decoder.prompt_cross_attn_norm(seen), prompt, prompt)
         fine, middle, coarse = state["levels"]
-        seen = (seen + told).unflatten(1, coarse.shape[2:]).permute(0, 3, 1, 2)  # (B, C, g, g), channels last
+        seen = (seen + attended).unflatten(1, coarse.shape[2:]).permute(0, 3, 1, 2)  # (B, C, g, g), channels last
         pixels = refined(decoder.pixel_decoder, seen, (middle, fine))  # (B, C, 4 g, 4 g)
         # Project the few queries instead of every pixel: (W x + b) . q = x . (W' q) + b . q
         projection = decoder.instance_projection

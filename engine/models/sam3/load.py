@@ -96,8 +96,8 @@ def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype) -> Any:
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # or it would refuse them without a name
             )
-    network, told = loaded
-    absent = sorted(told["missing_keys"]) + sorted(name for name, *_ in told["mismatched_keys"])
+    network, report = loaded
+    absent = sorted(report["missing_keys"]) + sorted(name for name, *_ in report["mismatched_keys"])
     if absent:
         raise ModelError(
             f"{folder.name}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}"

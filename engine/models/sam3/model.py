@@ -1,11 +1,11 @@
 """A loaded segmentation model: its networks, device and notes."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from engine.models.device_work import bytes_of, weights_of
 from engine.models.sam3.spec import SegmentationSpec
 
 
@@ -38,9 +38,4 @@ class SegmentationModel:
 
     def memory_bytes(self) -> int:
         """Bytes of all weights that stay on the device."""
-        return sum({tensor.data_ptr(): tensor.nbytes for tensor in self._tensors() if not tensor.is_meta}.values())
-
-    def _tensors(self) -> Iterator[torch.Tensor]:
-        for network in self.networks:
-            yield from network.parameters()
-            yield from network.buffers()
+        return bytes_of(weights_of(self.networks))

@@ -5,16 +5,16 @@ random weights would find nothing, or everything. These are adjusted so that eve
 picture.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from engine.errors import ModelError
+from engine.models.flop_count import count_gflop
 from engine.models.pretrained import quieten_libraries
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.spec import SegmentationSpec
+from engine.models.seeded import seeded
 
 SHAPES = ("sam3", "tiny")
 """`tiny` is not a published shape; it is small enough for a CPU."""
@@ -49,7 +49,7 @@ def build(
 
     quieten_libraries("transformers")
     config = _config(name, resolution, has_tracker)
-    with _seeded(seed), torch.device(device):
+    with seeded(seed), torch.device(device):
         if has_tracker:
             video = _from_config(Sam3VideoModel, config, dtype)
             detector = video.detector_model
@@ -83,27 +83,20 @@ def require_shape(name: str, resolution: int) -> None:
 
 def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
     """GFLOP per picture (2 x multiply-adds / 1e9): `backbone`, `decoder`, and `masks` of OBJECTS. Counted, not run."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    def counted(call: Any) -> tuple[float, Any]:
-        with FlopCounterMode(display=False) as counter:
-            made = call()
-        return counter.get_total_flops() / 1e9, made
-
     detector = build(name, resolution, "meta", torch.float32, has_tracker=False).detector
     with torch.no_grad(), torch.device("meta"):
-        backbone, vision = counted(lambda: detector.vision_encoder(torch.empty(1, 3, resolution, resolution)))
+        backbone, vision = count_gflop(lambda: detector.vision_encoder(torch.empty(1, 3, resolution, resolution)))
         levels = [level.expand(prompts, -1, -1, -1) for level in vision.fpn_hidden_states[:-1]]
         places = vision.fpn_position_encoding[-2].expand(prompts, -1, -1, -1)
         text = torch.empty(prompts, COUNTED_TOKENS, detector.config.detr_encoder_config.hidden_size)
-        encoder, encoded = counted(
+        encoder, encoded = count_gflop(
             lambda: detector.detr_encoder(
                 vision_features=[levels[-1]], text_features=text, vision_pos_embeds=[places], text_mask=None
             )
         )
         # On the CPU, because the decoder reads the values, and a meta tensor has none.
         sides = torch.tensor([levels[-1].shape[-2:]], device="cpu")
-        decoder, decoded = counted(
+        decoder, decoded = count_gflop(
             lambda: detector.detr_decoder(
                 vision_features=encoded.last_hidden_state,
                 text_features=encoded.text_features,
@@ -113,10 +106,10 @@ def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
             )
         )
         queries = decoded.intermediate_hidden_states[-1]
-        heads, _ = counted(
+        heads, _ = count_gflop(
             lambda: (detector.detr_decoder.box_head(queries), detector.dot_product_scoring(queries[None], text))
         )
-        masks, _ = counted(
+        masks, _ = count_gflop(
             lambda: detector.mask_decoder(
                 decoder_queries=queries[:, :OBJECTS],
                 backbone_features=levels,
@@ -262,11 +255,3 @@ def _tokenizer() -> Any:
     from transformers import CLIPTokenizer
 
     return CLIPTokenizer(vocab=_words(), merges=[], model_max_length=PROMPT_TOKENS)
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Context with torch's random state set from `seed`. Restores the state afterwards."""
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(seed)
-        yield

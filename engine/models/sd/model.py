@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from engine.models.device_work import bytes_of, weights_of
 from engine.models.sd.plan.sampler_name import TCD_ETA
 from engine.models.sd.plan.usual_guidance import EMBEDDED_GUIDANCE
 from engine.models.sd.spec import ModelSpec
@@ -99,16 +100,14 @@ class DiffusionModel:
 
     def memory_bytes(self) -> int:
         """Bytes of all weights on the device, including LoRA factors and the copies kept for them."""
-        return sum({tensor.data_ptr(): tensor.nbytes for tensor in self._tensors()}.values())
+        return bytes_of(self._tensors())
 
     def _tensors(self) -> Iterator[torch.Tensor]:
         modules = [self.unet, self.vae, *self.text_encoders, *self.controlnets]
         if self.ip_adapter is not None:
             modules += self.ip_adapter.modules()
             yield from self.ip_adapter.tensors()
-        for module in filter(None, modules):
-            yield from module.parameters()
-            yield from module.buffers()
+        yield from weights_of(filter(None, modules))
         if self.loras is not None:
             yield from self.loras.tensors()
         for embedding in self.embeddings:

@@ -15,9 +15,10 @@ from safetensors.torch import save_file
 
 from engine.errors import ModelError
 from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
-from engine.models.rvc.random_voice import scatter, seeded
+from engine.models.rvc.random_voice import scatter
 from engine.models.rvc.shapes import MAX_SIZE
 from engine.models.rvc.synthesizer import Synthesizer
+from engine.models.seeded import seeded
 from tests.support.tiny_voice import published, tiny_shape, with_weight_norm
 
 torch.set_num_threads(1)

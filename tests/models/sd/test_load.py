@@ -113,7 +113,7 @@ def test_pickles_are_read_with_weights_only_and_mentioned(
     other.unlink()
     model = load_tiny(folder, controlnets=(str(controlnet),))
     assert model.notes == tuple(
-        f"{what}: read from a pickle (diffusion_pytorch_model.bin); safetensors would be safer"
+        f"{what}: a pickle, read with weights_only; safetensors would be safer"
         for what in ("unet", f"ControlNet {controlnet}")
     )
     assert torch.equal(model.unet.conv_in.weight, load_tiny(tiny_sd).unet.conv_in.weight)

@@ -18,7 +18,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.check import check
 from engine.models.sd.load import load
 from engine.models.sd.lora_delta import Delta
-from tests.support.tiny_models import seeded
+from engine.models.seeded import seeded
 
 ATTENTION = ["to_q", "to_v", "to_out.0"]
 CONVOLUTIONS = [*ATTENTION, "conv1", "proj_in"]

@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.models.sd import ModelSpec
+from engine.models.seeded import seeded
 from tests.support.replicas.replica import Refused, Replica, Shelf, Works
-from tests.support.tiny_models import plus_projection, seeded, standard_projection, tiny_unet
+from tests.support.tiny_models import plus_projection, standard_projection, tiny_unet
 from tests.support.tiny_single_file import original_unet_name, original_vae_name
 
 HUB = "https://huggingface.co"

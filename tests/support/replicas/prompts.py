@@ -6,8 +6,9 @@ from typing import Any
 import torch
 
 from engine.models.sd import ModelSpec
+from engine.models.seeded import seeded
 from tests.support.replicas.replica import Refused, Replica, Shelf, Works
-from tests.support.tiny_models import TEXT_WIDTH, seeded
+from tests.support.tiny_models import TEXT_WIDTH
 
 
 def vectors(count: int) -> torch.Tensor:

@@ -96,7 +96,7 @@ def lcm_dreamshaper(shelf: Shelf) -> ModelSpec:
     """A model whose UNet has a guidance embedding."""
     from diffusers import UNet2DConditionModel
 
-    from tests.support.tiny_models import seeded
+    from engine.models.seeded import seeded
 
     folder = with_scheduler(shelf.tiny.sd(), shelf.folder / "LCM_Dreamshaper_v7")
     config = UNet2DConditionModel.load_config(folder / "unet")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from engine.errors import ModelError
-from engine.models.safetensors_header import Tensor
+from engine.models.safetensors_header import Tensor, shown_shape
 from engine.models.sd.plan.model_folder import DiffusersFolder
 
 UNET_WIDTHS: Final = (320, 640, 1280, 1280)
@@ -42,7 +42,7 @@ def require_shapes(what: str, kind: str, told: Mapping[str, Any], tensors: Mappi
             raise ModelError(f"{what}: {name} is missing; it is another kind of model, or damaged")
         if any(one not in (None, other) for one, other in zip(shape, tensor.shape, strict=False)):
             raise ModelError(
-                f"{what}: {name} is {_shown(tensor.shape)}, config.json says {_shown(shape)}; the file or its "
+                f"{what}: {name} is {shown_shape(tensor.shape)}, config.json says {shown_shape(shape)}; the file or its "
                 "configuration belongs to another model"
             )
 
@@ -103,7 +103,3 @@ def _of_half(told: Mapping[str, Any], half: str) -> Mapping[str, Any]:
     """The relevant half of a whole CLIP's configuration."""
     inner = told.get(half)
     return inner if isinstance(inner, dict) and "hidden_size" not in told else told
-
-
-def _shown(shape: Shape) -> str:
-    return " x ".join("any" if side is None else str(side) for side in shape) or "one number"
