@@ -89,7 +89,7 @@ def require_plain(what: str, config: dict[str, Any]) -> None:
         if key in _QUANTIZED and value:
             method = value.get("quant_method") if isinstance(value, dict) else None
             raise ModelError(
-                f"{what}: its weights are quantized ({_shown(method or key)}), which is not read here; take the model "
+                f"{what}: its weights are quantized ({_shown(method or key)}), which is not supported; use the model "
                 "with plain weights (float32, float16 or bfloat16)"
             )
         types = _TYPES.get(key)
@@ -118,8 +118,8 @@ def require_no_adapter(name: str, *folders: Path) -> None:
     for folder in folders:
         if (folder / ADAPTER).exists():
             raise ModelError(
-                f"{name}: {folder / ADAPTER} belongs to an adapter, which would bring a model of its own; take it away,"
-                " and name a LoRA as one"
+                f"{name}: {folder / ADAPTER} belongs to an adapter, which would load another model; "
+                "remove it, and pass a LoRA with the option for LoRAs"
             )
 
 

@@ -117,7 +117,7 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
 
 
 def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
-    """A configuration of the transformers class `kind`, with only the keys of `config_json` that describe the network's shape.
+    """A configuration of the transformers class `kind`, with only those keys that describe the network's shape.
 
     A nested configuration always gets the default class of its key. ModelError in one line.
     """
@@ -140,7 +140,7 @@ def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
     values = {key: value for key, value in config_json.items() if key in known}
     for key, value in values.items():
         if key.endswith(("_act", "activation")) and value not in _ACTIVATIONS:
-            raise ModelError(f"{what}: {key} is {str(value)[:40]!r}; known are {', '.join(sorted(_ACTIVATIONS))}")
+            raise ModelError(f"{what}: {key} is {str(value)[:40]!r}; supported: {', '.join(sorted(_ACTIVATIONS))}")
     for key, spec in kind.sub_configs_defaults.items():
         inner = values.pop(key, None)
         if inner is None:

@@ -304,7 +304,7 @@ def test_a_gated_model_is_told_with_the_steps_before(hub: Hub) -> None:
 def test_sam_3_1_is_told_as_what_no_download_makes_readable(hub: Hub) -> None:
     hub.fetch("facebook/sam3.1", {"config.json": 0.1, "sam3.1_multiplex.pt": 3500.0})
     with pytest.raises(
-        ModelError, match=r"facebook/sam3\.1: is SAM 3\.1, which is published as Meta's own .*; take facebook/sam3"
+        ModelError, match=r"facebook/sam3\.1: is SAM 3\.1, which is published as Meta's own .*; use facebook/sam3"
     ):
         find_sam3("facebook/sam3.1")
 

@@ -163,7 +163,7 @@ def _version(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Tenso
     seen: Version | None = next((version for version, wide in CONTENT_CHANNELS.items() if wide == channels), None)
     version: Version | None = next((each for each in CONTENT_CHANNELS if isinstance(said, str) and each == said), None)
     if said is not None and version is None:
-        raise ModelError(f"{name}: version {shown(said)}; known are v1 and v2")
+        raise ModelError(f"{name}: version {shown(said)}; supported: v1 and v2")
     if version and seen and version != seen:
         raise ModelError(f"{name}: calls itself {version}, but takes features of {channels} channels, as {seen} does")
     return version or seen or "v1"

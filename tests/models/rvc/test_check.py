@@ -78,8 +78,8 @@ def without_end() -> list[Any]:
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ({"version": without_end()}, "known are v1 and v2"),
-        ({"version": "v3\n\x1b[2J" * 1000}, "known are v1 and v2"),
+        ({"version": without_end()}, "supported: v1 and v2"),
+        ({"version": "v3\n\x1b[2J" * 1000}, "supported: v1 and v2"),
         ({"f0": without_end()}, "not 0 or 1"),
         ({"f0": 7}, "f0 is 7, not 0 or 1"),
         ({"version": "v1"}, "calls itself v1, but takes features of 768 channels, as v2 does"),

@@ -286,8 +286,8 @@ def test_a_tensor_that_is_not_a_weight_is_named(
     ("told", "said"),
     [
         ({"version": "v1"}, "calls itself v1, but takes features of 768 channels, as v2 does"),
-        ({"version": "v3"}, "version 'v3'; known are v1 and v2"),
-        ({"version": ["v2"] * 1000}, "; known are v1 and v2"),
+        ({"version": "v3"}, "version 'v3'; supported: v1 and v2"),
+        ({"version": ["v2"] * 1000}, "; supported: v1 and v2"),
         ({"f0": "perhaps"}, "f0 is 'perhaps', not 0 or 1"),
         ({"f0": without_end()}, ", not 0 or 1"),
     ],

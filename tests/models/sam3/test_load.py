@@ -127,7 +127,7 @@ def test_other_folders_are_refused_by_what_they_are(tmp_path: Path, copied: Path
     refused(spec_of(copied / "config.json"), "is a file; give the folder")
     refused(spec_of(tmp_path / "nowhere"), "no such file or folder")
     (copied / "config.json").write_text(json.dumps({"model_type": "clip"}))
-    refused(spec_of(copied), "model_type clip; known are sam3_video, sam3")
+    refused(spec_of(copied), "model_type clip; supported: sam3_video, sam3")
     (copied / "config.json").write_text("[1]")
     refused(spec_of(copied), r"config\.json holds no JSON object")
     (copied / "config.json").write_text('{"model_type":')

@@ -53,7 +53,7 @@ IDS = {
     "yonigozlan/EdgeTAM-hf": "EdgeTAM",
     "yonigozlan/sam3-litetext-s0": "SAM3-LiteText",
 }
-STEPS = "; take facebook/sam3: ask for access at https://huggingface.co/facebook/sam3, then `hf auth login`, then `hf"
+STEPS = "; use facebook/sam3: ask for access at https://huggingface.co/facebook/sam3, then `hf auth login`, then `hf"
 
 
 @pytest.fixture(autouse=True)
@@ -133,7 +133,7 @@ def test_a_cached_model_is_suggested_without_a_download(tmp_path: Path, hub: Pat
     (repository / "snapshots").mkdir()
     (repository / "snapshots" / ("0" * 40)).symlink_to(tiny_sam3, target_is_directory=True)
     line = refusal(str(written(tmp_path / "sam3.pt", SAM3, False)))
-    assert line.endswith("; take facebook/sam3, which is on this machine")
+    assert line.endswith("; use facebook/sam3, which is on this machine")
 
 
 def test_weights_named_without_their_folder_name_the_folder(tiny_sam3: Path) -> None:

@@ -280,8 +280,8 @@ def no_text_encoder(folder: Path) -> None:
     ("harm", "line"),
     [
         (broken_index, "model_index.json cannot be read"),
-        (other_kind, "a FluxPipeline without unet/config.json; known are Stable Diffusion"),
-        (refiner, "has no text_encoder; known are Stable Diffusion .* hf download"),
+        (other_kind, "a FluxPipeline without unet/config.json; supported: Stable Diffusion"),
+        (refiner, "has no text_encoder; supported: Stable Diffusion .* hf download"),
         (other_texts, "its text_encoder is a ChatGLMModel"),
         (inpainting, "its UNet takes 9 channels"),
         (cut_off, "cut off, [0-9]+ bytes are missing"),

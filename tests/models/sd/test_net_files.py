@@ -130,7 +130,7 @@ def test_a_controlnet_that_wants_blue_first_gets_it(shelf: Shelf) -> None:
         ({"encoder_hid_dim": 4096, "encoder_hid_dim_type": "text_proj"}, "texts of another encoder"),
         ({"num_control_type": 6}, "a ControlNet union"),
         ({"class_embed_type": "timestep"}, "takes classes"),
-        ({"controlnet_conditioning_channel_order": "hsv"}, "known are rgb and bgr"),
+        ({"controlnet_conditioning_channel_order": "hsv"}, "supported: rgb and bgr"),
         ({"block_out_channels": [32, 128]}, r"block_out_channels \[32, 128\]"),
         ({"layers_per_block": 2}, "layers_per_block 2"),
     ],
@@ -242,7 +242,7 @@ def test_the_image_encoder_is_the_one_whose_width_fits(
 def test_a_pickle_that_asks_for_code_is_refused_with_what_it_asks_for(tiny_sd: Path, tmp_path: Path) -> None:
     file = tmp_path / "kl-f8-anime.ckpt"
     torch.save({"state_dict": {}, "callbacks": Path("made/by/a/callback")}, file)
-    with pytest.raises(ModelError, match=r"would run pathlib\.\w+, which no tensors need; take the same as \.safe"):
+    with pytest.raises(ModelError, match=r"would run pathlib\.\w+, which no tensors need; use the same as \.safe"):
         choose_vae(DiffusersFolder(tiny_sd), str(file))
 
 

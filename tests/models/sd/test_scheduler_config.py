@@ -62,7 +62,7 @@ def test_every_scheduler_that_is_run_paints_the_same_again(tiny_sd: Path) -> Non
         ),
         (TABLE | {"_class_name": "DDIMInverseScheduler"}, "adds noise instead"),
         ({"_class_name": "UnCLIPScheduler"}, "belongs to unCLIP models and has no noise table"),
-        ({"_class_name": "RePaintScheduler", "beta_schedule": "sigmoid"}, "has the beta_schedule sigmoid; known are "),
+        ({"_class_name": "RePaintScheduler", "beta_schedule": "sigmoid"}, "has the beta_schedule sigmoid; supported: "),
         (TABLE | {"_class_name": "DDPMScheduler", "beta_schedule": "laplace"}, "beta_schedule laplace"),
         (TABLE | {"_class_name": "os"}, "its scheduler os is not known here"),
         (TABLE, "which names no class"),

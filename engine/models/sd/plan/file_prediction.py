@@ -33,13 +33,13 @@ class FilePrediction:
     told: Decision | None
     """From markers in the file, or None."""
     likely: Decision | None
-    """From heuristics, or None: the weights of SD 2.x, then the file's name."""
+    """From heuristics, or None: the weights of an SD 2.x model, else the file's name."""
     zero_snr: str
-    """Source of the information that the last timestep is noise only, or ""."""
+    """What indicates that the last timestep is pure noise (zero terminal SNR), or ""."""
 
 
 def file_prediction(file: Path, family: str, header: CheckpointHeader) -> FilePrediction:
-    """`family`: sd15, sd21 or sdxl."""
+    """Determine the prediction of a file. `family`: sd15, sd21 or sdxl."""
     zero_snr = f"the tensor {ZERO_SNR}" if ZERO_SNR in header.tensors else ""
     if not zero_snr and (named := _ZERO_SNR_STEM.search(file.stem)):
         zero_snr = f"{named[0]} in the file's name"

@@ -1,4 +1,4 @@
-"""Examines a LoRA by its header: the model it was made for, and the weight that each of its changes belongs to."""
+"""Reads from a LoRA's header which model it was made for, and which weight each of its layers changes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -26,13 +26,13 @@ class LoraFile:
     file: Path
     tensors: dict[str, Tensor]
     changes: tuple[LoraChange, ...] = ()
-    """The changes with a place in the model; empty if the model's outline is unknown."""
+    """The changes to weights of the model; empty if the model's outline is unknown."""
     is_pickle: bool = False
     notes: tuple[str, ...] = ()
 
 
 def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> LoraFile:
-    """ModelError in one line if `load` would refuse it. `outline`: of its model, or None if unknown."""
+    """Examine a LoRA. ModelError in one line if `load` would refuse it. `outline`: that of its model, if known."""
     file = lora_file(name)
     is_pickle = file.suffix in PICKLES
     tensors, metadata = (pickled_tensors(file), {}) if is_pickle else (read_header(file), read_metadata(file))
@@ -42,12 +42,12 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
     if (base := foreign_base(tensors)) is not None:
         theirs = base_in_metadata(metadata) or base
         if outline is None:
-            raise ModelError(f"{file}: a LoRA made for {theirs}; known are LoRAs for {SUPPORTED}")
+            raise ModelError(f"{file}: a LoRA made for {theirs}; supported: LoRAs for {SUPPORTED}")
         raise made_for_another(f"{file}: a LoRA", theirs, "this", FAMILIES[outline.family], _take(outline))
     if (kind := other_kind(tensors, rest)) is not None:
         raise ModelError(f"{file}: {kind}")
     known = lora_name(file)
-    notes = [f"LoRA {known}: {len(rest)} of its tensors are not read, the first is {rest[0][:80]}"] if rest else []
+    notes = [f"LoRA {known}: {len(rest)} of its tensors are ignored, the first is {rest[0][:80]}"] if rest else []
     if is_pickle:
         notes.append(pickle_note(f"LoRA {known}"))
     changes: tuple[LoraChange, ...] = ()
@@ -55,7 +55,7 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
         fitting = _Fitting(file, tensors, scales, outline, base_in_metadata(metadata))
         changes = fitting.changes(layers)
         if len(changes) < len(layers):
-            notes.append(f"LoRA {known}: only {len(changes)} of its {len(layers)} changes have a place in this model")
+            notes.append(f"LoRA {known}: only {len(changes)} of its {len(layers)} changes fit this model")
     return LoraFile(
         name=known,
         weight=weight,
@@ -104,7 +104,7 @@ class _Fitting:
         if layers and (not found or (lost and not any(change.place.part == UNET_PART for change in found))):
             first = (lost or layers)[0].named[:120]
             raise self._made_for(
-                self._told, f"none of its {len(lost or layers)} changes has a place in this model, the first is {first}"
+                self._told, f"none of its {len(lost or layers)} changes fits this model, the first is {first}"
             )
         return tuple(found)
 
@@ -116,9 +116,10 @@ class _Fitting:
         return next((place for place in places if _fits(place, shape)), places[0] if places else None)
 
     def _require_text_width(self, layers: Sequence[LoraLayer], shapes: Sequence[FactorShape]) -> None:
-        """ModelError if the text width differs.
+        """Raise ModelError if the text width differs.
 
-        Most layers of SD 1.5, 2.x and XL have the same names, many the same shapes; the text width tells them apart.
+        Most layers of SD 1.5, 2.x and XL have the same names and many the same shapes; the text width distinguishes
+        them.
         """
         for layer, shape in zip(layers, shapes, strict=True):
             is_of_texts = UNET_PART in layer.parts and layer.flat.endswith(("attn2_to_k", "attn2_to_v"))

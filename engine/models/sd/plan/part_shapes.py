@@ -1,7 +1,7 @@
-"""Compares a part's tensor shapes with its config.json, to detect files and configurations of another model.
+"""Compares a part's tensor shapes with its config.json, to detect files that belong to another model.
 
-Names and defaults are those of diffusers and transformers. Does not load torch. Checks a few tensors that differ
-between models, and all tensors of a text encoder.
+Names and defaults are those of diffusers and transformers. Checks a few tensors that differ between models, and all
+tensors of a text encoder. Does not load torch.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,24 +31,24 @@ def require_shapes(what: str, kind: str, told: Mapping[str, Any], tensors: Mappi
     """ModelError in one line if `tensors` do not fit a `kind` (a class of diffusers or transformers) with configuration
     `told`."""
     if kind.startswith("CLIPText"):
-        tensors = {name.removeprefix(_TEXT): tensor for name, tensor in tensors.items()}  # of transformers before 5
+        tensors = {name.removeprefix(_TEXT): tensor for name, tensor in tensors.items()}  # as in transformers before 5
     try:
         wanted = list(_wanted(kind, told, tensors))
     except (LookupError, TypeError, ValueError):
-        raise ModelError(f"{what}: config.json does not say how wide its network is") from None
+        raise ModelError(f"{what}: config.json lacks the width of its network") from None
     for name, shape in wanted:
         tensor = tensors.get(name)
         if tensor is None:
             raise ModelError(f"{what}: {name} is missing; it is another kind of model, or damaged")
         if any(one not in (None, other) for one, other in zip(shape, tensor.shape, strict=False)):
             raise ModelError(
-                f"{what}: {name} is {shown_shape(tensor.shape)}, config.json says {shown_shape(shape)}; the file or its "
-                "configuration belongs to another model"
+                f"{what}: {name} is {shown_shape(tensor.shape)}, config.json says {shown_shape(shape)}; the file or "
+                "its configuration belongs to another model"
             )
 
 
 def require_text_width(folder: DiffusersFolder) -> None:
-    """ModelError in one line if the text width of the UNet differs from that of the model's text encoders."""
+    """Raise ModelError, in one line, if the text width of the UNet differs from that of the text encoders."""
     widths = [
         _of_half(folder.config(f"{part}/config.json"), "text_config").get("hidden_size", 512)
         for part in folder.parts
@@ -57,7 +57,7 @@ def require_text_width(folder: DiffusersFolder) -> None:
     wanted = folder.unet.get("cross_attention_dim", 1280)
     if all(isinstance(width, int) for width in widths) and sum(widths) != wanted:
         raise ModelError(
-            f"{folder.name}: its UNet attends to texts {wanted} numbers wide, its text_encoder writes "
+            f"{folder.name}: its UNet needs text embeddings of width {wanted}, its text_encoder makes "
             f"{' + '.join(map(str, widths))}: one of the two belongs to another model"
         )
 
