@@ -107,16 +107,16 @@ class Detector:
         mark: Mark = ignore,
     ) -> Best:
         """The best `max_queries` queries of one prompt, whatever their score, with their mask logits, on the device."""
-        told = prompt.embeds
+        embeds = prompt.embeds
         if boxes:
-            told = self._boxes.with_boxes(told, features, boxes)
+            embeds = self._boxes.with_boxes(embeds, features, boxes)
         vision = features.fpn_hidden_states[-1]
-        shape = (tuple(vision.shape), tuple(told.shape), max_queries)
+        shape = (tuple(vision.shape), tuple(embeds.shape), max_queries)
         chain = decoder_chain(self._detector, self._grid, self._position, max_queries)
-        state = self._calls.run(("decoder", shape), chain, {"vision": vision, "prompt": told}, between)
+        state = self._calls.run(("decoder", shape), chain, {"vision": vision, "prompt": embeds}, between)
         mark("decoder")
         between()
-        inputs: State = {"seen": state["seen"], "queries": state["queries"], "prompt": told}
+        inputs: State = {"seen": state["seen"], "queries": state["queries"], "prompt": embeds}
         masks = self._calls.run(("masks", shape), self._masks, inputs | {"levels": features.fpn_hidden_states})
         logits = masks["logits"]
         # One NaN or infinity makes the sum non-finite. A sum avoids a boolean tensor of the size of the masks.
@@ -141,10 +141,10 @@ class Detector:
             ),
             dim=-1,
         )  # (B, k, 7)
-        told, shown = self._home.fetch(numbers, masks.flatten(1, 2)[rows, places])
+        fetched, shown = self._home.fetch(numbers, masks.flatten(1, 2)[rows, places])
         side = self._model.mask_side
         found = []
-        for of_picture, of_masks in zip(told, shown, strict=True):
+        for of_picture, of_masks in zip(fetched, shown, strict=True):
             if not of_picture[0, 6]:
                 found.append(no_objects(side, is_finite=False))
                 continue

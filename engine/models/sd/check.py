@@ -60,8 +60,8 @@ def report_on(plan: ModelPlan) -> ModelReport:
 def run_line(sampler: str, sampler_reason: str, prediction: str, prediction_reason: str) -> str:
     """Sampler and prediction with their reasons, in one line: `turbo (the scheduler's configuration), epsilon (asked
     for)`."""
-    told = ((sampler, sampler_reason), (prediction, prediction_reason))
-    return ", ".join(f"{value} ({reason})" if reason else value for value, reason in told)
+    decisions = ((sampler, sampler_reason), (prediction, prediction_reason))
+    return ", ".join(f"{value} ({reason})" if reason else value for value, reason in decisions)
 
 
 def has_tiny_vae(spec: ModelSpec) -> bool:

@@ -10,7 +10,7 @@ import torch
 
 from engine.models.sd.plan.clip_skip import layers_skipped
 from engine.models.sd.prompt_syntax import ParsedPrompt, parse_prompt
-from engine.models.sd.prompt_tokens import TokenRow, emphasised, tell_left_out, token_row
+from engine.models.sd.prompt_tokens import TokenRow, emphasised, note_left_out, token_row
 from engine.models.sd.textual_inversion import Triggers, vectors_in_place
 
 if TYPE_CHECKING:
@@ -126,13 +126,13 @@ class Conditioner:
             self._texts.clear()
             self._texts_of = loras.text_version
         key = text, skipped
-        encoded = self._texts.pop(key, None) or self._told(text, skipped, is_negative)
+        encoded = self._texts.pop(key, None) or self._parsed_and_encoded(text, skipped, is_negative)
         self._texts[key] = encoded  # newest last
         if len(self._texts) > KEPT_TEXTS:
             del self._texts[next(iter(self._texts))]
         return encoded
 
-    def _told(self, text: str, skipped: int, is_negative: bool) -> Encoded:
+    def _parsed_and_encoded(self, text: str, skipped: int, is_negative: bool) -> Encoded:
         """Parse and encode a text, with notes on unsupported syntax."""
         prompt = parse_prompt(text)
         for line in prompt.notes:
@@ -149,7 +149,7 @@ class Conditioner:
             token_row(tokenizer, number, prompt, self._triggers, model.device)
             for number, tokenizer in enumerate(model.tokenizers)
         ]
-        tell_left_out(rows[0], self._note)
+        note_left_out(rows[0], self._note)
         if model.family != "sdxl":
             hidden = _hidden(model.text_encoders[0], rows[0], skipped)
             return emphasised(hidden, rows[0].weights).to(model.dtype), None

@@ -230,15 +230,15 @@ class _Loading:
         folder.require_tokenizer(part)
         return read_tokenizer(f"{folder.name}/{part}", folder.path / part)
 
-    def _scheduler_config(self, told: dict[str, Any]) -> dict[str, Any]:
+    def _scheduler_config(self, config: dict[str, Any]) -> dict[str, Any]:
         """The configuration with the defaults of the scheduler's class filled in."""
         import diffusers
 
-        name, kind = self.spec.model, told.get("_class_name", "")
+        name, kind = self.spec.model, config.get("_class_name", "")
         if not kind.endswith("Scheduler") or not hasattr(diffusers, kind):
             raise ModelError(f"{name}: scheduler {kind or 'without _class_name'} is not known to diffusers")
         with one_line(f"{name}/scheduler"):
-            return dict(getattr(diffusers, kind).from_config(told).config) | {"_class_name": kind}
+            return dict(getattr(diffusers, kind).from_config(config).config) | {"_class_name": kind}
 
     def _placed(self, module: Any, dtype: torch.dtype | None = None) -> Any:
         """Move to the device, without gradients, in the fastest memory layout for convolutions."""

@@ -20,7 +20,7 @@ MAX_LORA_WEIGHT = 4.0  # the same limit as for `--lora`
 _HUGE = 1e9  # limit while multiplying, so that no product becomes infinite, nor NaN times 0
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
-_TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<told>[^<>]+)>", re.IGNORECASE)
+_TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<values>[^<>]+)>", re.IGNORECASE)
 _MARK = re.compile(
     rf"\\(?P<escaped>[()\[\]\\])|:\s*(?P<weight>{_NUMBER})\s*\)|(?P<bracket>[()\[\]])|(?P<plain>[^\\()\[\]:]+|[\\:])"
 )
@@ -166,11 +166,11 @@ class _Parsing:
 
     def _take_tag(self, tag: re.Match[str]) -> str:
         """Record the tag, and remove it from the text."""
-        name, *told = (part.strip() for part in tag["told"].split(":"))
+        name, *values = (part.strip() for part in tag["values"].split(":"))
         if tag["kind"].lower() == "hypernet":
             self._note(f"{tag[0][:80]}: hypernetworks are not supported; ignored")
             return ""
-        weights = [_number(part.rpartition("=")[2]) for part in told if not part.startswith("dyn=")] or [1.0]
+        weights = [_number(part.rpartition("=")[2]) for part in values if not part.startswith("dyn=")] or [1.0]
         if None in weights or len(weights) > 2:
             self._note(f"{tag[0][:80]}: is not a valid <lora:name:0.8>; ignored")
             return ""

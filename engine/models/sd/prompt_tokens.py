@@ -78,7 +78,7 @@ def _plain(tokenizer: Any, text: str, device: torch.device) -> TokenRow:
     return TokenRow(ids=tokens.input_ids, mask=tokens.attention_mask, left_out=left_out)
 
 
-def tell_left_out(row: TokenRow, note: Callable[[str, str], None]) -> None:
+def note_left_out(row: TokenRow, note: Callable[[str, str], None]) -> None:
     """Call `note("prompt", line)` if the prompt was too long."""
     if row.left_out:
         used = row.ids.shape[1] - 2

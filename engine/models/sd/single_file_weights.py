@@ -94,11 +94,11 @@ def _named(single: SingleFile, held: dict[str, Any]) -> dict[str, Any]:
 
 def _write_plain(place: Path, folder: DiffusersFolder, part: str) -> None:
     """Write a configuration without keys that select code; that of a text encoder has only its shape."""
-    told = folder.config(f"{part}/config.json")
+    config = folder.config(f"{part}/config.json")
     if part in TEXT_CLASSES:
         import transformers
 
         kind = getattr(transformers, TEXT_CLASSES[part])
-        told = architecture(kind.config_class, told, f"{folder.name}/{part}").to_dict()
+        config = architecture(kind.config_class, config, f"{folder.name}/{part}").to_dict()
     place.mkdir()
-    (place / "config.json").write_text(json.dumps(told), encoding="utf-8")
+    (place / "config.json").write_text(json.dumps(config), encoding="utf-8")

@@ -231,17 +231,17 @@ def test_sd_2_is_found_under_its_old_name_and_fetched_from_the_mirror(
 def test_metadata_tells_the_prediction(
     tensors: dict[str, torch.Tensor], tmp_path: Path, metadata: dict[str, str], value: str | None
 ) -> None:
-    told = examine(save_tensors(tmp_path / "x.safetensors", tensors, metadata)).prediction.told
-    assert (told and told.value) == value
+    marked = examine(save_tensors(tmp_path / "x.safetensors", tensors, metadata)).prediction.marked
+    assert (marked and marked.value) == value
 
 
 def test_the_mark_in_the_file_outranks_its_metadata_and_its_name(
     tensors: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
-    marked = tensors | {"v_pred": torch.tensor([])}
-    file = save_tensors(tmp_path / "eps.safetensors", marked, {"modelspec.prediction_type": "epsilon"})
-    told = examine(file).prediction.told
-    assert told is not None and (told.value, told.reason) == ("v_prediction", "the tensor v_pred in the file")
+    with_mark = tensors | {"v_pred": torch.tensor([])}
+    file = save_tensors(tmp_path / "eps.safetensors", with_mark, {"modelspec.prediction_type": "epsilon"})
+    marked = examine(file).prediction.marked
+    assert marked is not None and (marked.value, marked.reason) == ("v_prediction", "the tensor v_pred in the file")
 
 
 def test_a_checkpoint_is_examined_without_torch(

@@ -125,9 +125,9 @@ def family_of(config: Mapping[str, Any]) -> str:
     """The family of the UNet that a ControlNet was made for: sd15, sd21 or sdxl."""
     if config.get("addition_embed_type") == "text_time":
         return "sdxl"
-    told = TEXT_WIDTHS.get(config.get("cross_attention_dim", 0), "")
+    base = TEXT_WIDTHS.get(config.get("cross_attention_dim", 0), "")
     by_name = {shown: family for family, shown in FAMILIES.items()}
-    return by_name.get(told) or ("sd21" if config.get("use_linear_projection") else "sd15")
+    return by_name.get(base) or ("sd21" if config.get("use_linear_projection") else "sd15")
 
 
 def _plain(value: Any) -> Any:

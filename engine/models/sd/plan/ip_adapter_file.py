@@ -50,8 +50,8 @@ class Need:
 
     def is_met_by(self, config: Mapping[str, Any]) -> bool:
         inner = config.get("vision_config")
-        told = inner if isinstance(inner, dict) else config
-        return bool(told.get(self.key, _DEFAULTS[self.key]) == self.width)
+        vision = inner if isinstance(inner, dict) else config
+        return bool(vision.get(self.key, _DEFAULTS[self.key]) == self.width)
 
     @property
     def published(self) -> str:

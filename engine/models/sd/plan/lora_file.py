@@ -75,10 +75,10 @@ class _Fitting:
     """Finds the weight in the model for each layer. Refuses the file at the first layer of another model."""
 
     def __init__(
-        self, file: Path, tensors: Mapping[str, Tensor], scales: Scales, outline: NetworkOutline, told: str | None
+        self, file: Path, tensors: Mapping[str, Tensor], scales: Scales, outline: NetworkOutline, base: str | None
     ) -> None:
         self._file, self._tensors, self._scales, self._outline = file, tensors, scales, outline
-        self._told = told
+        self._base = base
         self._places = places_in(outline)
 
     def changes(self, layers: Sequence[LoraLayer]) -> tuple[LoraChange, ...]:
@@ -91,20 +91,20 @@ class _Fitting:
                 continue
             if not _fits(place, shape):
                 raise self._made_for(
-                    self._told,
+                    self._base,
                     f"{layer.named[:120]} changes {shape.rows} x {shape.columns} weights, here they are "
                     f"{' x '.join(map(str, place.shape))}",
                 )
             what = str(self._file)
             rank = shape.rank
-            told = self._scales.of(place.part, place.layer, rank, what) if "alpha" not in layer.tensors else None
+            scale = self._scales.of(place.part, place.layer, rank, what) if "alpha" not in layer.tensors else None
             axis = dora_axis(place, self._roles(layer), layer.named, what)
-            found.append(LoraChange(place=place, shape=shape, tensors=layer.tensors, scale=told, dora_axis=axis))
+            found.append(LoraChange(place=place, shape=shape, tensors=layer.tensors, scale=scale, dora_axis=axis))
         lost = [layer for layer in layers if UNET_PART in layer.parts]
         if layers and (not found or (lost and not any(change.place.part == UNET_PART for change in found))):
             first = (lost or layers)[0].named[:120]
             raise self._made_for(
-                self._told, f"none of its {len(lost or layers)} changes fits this model, the first is {first}"
+                self._base, f"none of its {len(lost or layers)} changes fits this model, the first is {first}"
             )
         return tuple(found)
 
@@ -125,7 +125,7 @@ class _Fitting:
             is_of_texts = UNET_PART in layer.parts and layer.flat.endswith(("attn2_to_k", "attn2_to_v"))
             if is_of_texts and shape.columns != self._outline.text_width:
                 raise self._made_for(
-                    TEXT_WIDTHS.get(shape.columns, self._told),
+                    TEXT_WIDTHS.get(shape.columns, self._base),
                     f"its texts have {shape.columns} numbers a token, here {self._outline.text_width}",
                 )
 

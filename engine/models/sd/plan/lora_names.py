@@ -136,10 +136,10 @@ def _placed(named: str, layers_per_block: int) -> tuple[tuple[str, ...], str]:
             flat = named.removeprefix(start).lstrip("_").replace(".", "_")
             return parts, _flat_name(flat, parts, layers_per_block)
     rest, parts = named.removeprefix(_PEFT), (UNET_PART,)
-    for start, told in _DOTTED_PARTS.items():
+    for start, dotted_parts in _DOTTED_PARTS.items():
         if rest.startswith(start):
-            parts = told
-            rest = rest if told == TEXT_PARTS else rest.removeprefix(start)
+            parts = dotted_parts
+            rest = rest if dotted_parts == TEXT_PARTS else rest.removeprefix(start)
             break
     rest = rest.removeprefix(_PEFT).replace(".processor.", ".")
     rest = _OLD_OUT.sub(lambda found: f"{found[0]}.0", rest)

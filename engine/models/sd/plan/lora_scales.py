@@ -34,15 +34,17 @@ class Scales:
 
         `rank`: of the layer's factors, None for full matrices. ModelError if it contradicts the configuration.
         """
-        told = self.options.get(part, self.options.get(""))
-        if told is None or ("lora_alpha" not in told and "alpha" not in told):
+        options = self.options.get(part, self.options.get(""))
+        if options is None or ("lora_alpha" not in options and "alpha" not in options):
             return None
-        alpha = _number(_matched(told, "alpha_pattern", layer, what) or told.get("lora_alpha", told.get("alpha")), what)
-        stated = _matched(told, "rank_pattern", layer, what) or told.get("r")
+        alpha = _number(
+            _matched(options, "alpha_pattern", layer, what) or options.get("lora_alpha", options.get("alpha")), what
+        )
+        stated = _matched(options, "rank_pattern", layer, what) or options.get("r")
         stated_rank = rank if stated is None else _number(stated, what)
         if not stated_rank or (rank is not None and rank != stated_rank):
             raise ModelError(f"{what}: {layer} has rank {rank}, its configuration says {stated}")
-        return float(alpha / (math.sqrt(stated_rank) if told.get("use_rslora") else stated_rank))
+        return float(alpha / (math.sqrt(stated_rank) if options.get("use_rslora") else stated_rank))
 
 
 def scales_of(file: Path, *, is_pickle: bool) -> Scales:
@@ -52,17 +54,17 @@ def scales_of(file: Path, *, is_pickle: bool) -> Scales:
     `megatron_config` imports any module named in `megatron_core`.
     """
     if (file.parent / ADAPTER).is_file() and file.stem == "adapter_model":
-        told = read_config(str(file.parent), file.parent, ADAPTER)
-        _require_plain(file, f"its {ADAPTER}", told, _SILENT)
-        kind = str(told.get("peft_type", "LORA"))
+        options = read_config(str(file.parent), file.parent, ADAPTER)
+        _require_plain(file, f"its {ADAPTER}", options, _SILENT)
+        kind = str(options.get("peft_type", "LORA"))
         if kind not in KINDS:
             raise ModelError(f"{file.parent}: a peft adapter of type {kind[:40]}; supported: {', '.join(KINDS)}")
-        return Scales(options={"": told})
+        return Scales(options={"": options})
     if is_pickle:
         return Scales()
     try:
-        told = parse_json(read_metadata(file).get(METADATA) or "{}")
-        items = [(str(key).rpartition("."), value) for key, value in told.items()]
+        metadata = parse_json(read_metadata(file).get(METADATA) or "{}")
+        items = [(str(key).rpartition("."), value) for key, value in metadata.items()]
     except (ValueError, AttributeError):
         raise ModelError(f"{file}: its metadata ({METADATA}) are not a JSON object") from None
     parts: dict[str, dict[str, Any]] = {}
@@ -82,9 +84,9 @@ def _require_plain(file: Path, where: str, options: Mapping[str, Any], plain: fr
             raise ModelError(f"{file}: {where} use {key[:40]}; only factors and their scales are supported")
 
 
-def _matched(told: Mapping[str, Any], key: str, layer: str, what: str) -> Any:
+def _matched(options: Mapping[str, Any], key: str, layer: str, what: str) -> Any:
     """The value whose pattern matches `layer` as in peft: the full name, or its end after a dot."""
-    patterns = told.get(key) or {}
+    patterns = options.get(key) or {}
     if not isinstance(patterns, dict):
         raise ModelError(f"{what}: {key} is not an object")
     for pattern, value in patterns.items():

@@ -75,8 +75,8 @@ class DiffusersFolder:
                 raise self._refusal(f"its {part} is a {kind}, not CLIP's")
 
     def _require_sizes(self) -> None:
-        told = self.config("text_encoder_2/config.json") if (self.path / "text_encoder_2" / CONFIG).is_file() else {}
-        pooled = told.get("projection_dim")
+        config = self.config("text_encoder_2/config.json") if (self.path / "text_encoder_2" / CONFIG).is_file() else {}
+        pooled = config.get("projection_dim")
         if isinstance(pooled, int) and sizes_wanted(self.unet, pooled) != SIZES:
             wanted = sizes_wanted(self.unet, pooled)
             raise self._refusal(f"its UNet wants {wanted} numbers about the picture (the refiner: 5), not {SIZES}")

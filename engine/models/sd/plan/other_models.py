@@ -73,9 +73,9 @@ def purpose_of(pipeline: str) -> str:
     return _first(_PIPELINES, pipeline)
 
 
-def unet_of_another_kind(told: dict[str, Any], pipeline: str) -> str:
+def unet_of_another_kind(config: dict[str, Any], pipeline: str) -> str:
     """Text for an error: the kind of an unsupported UNet; "" for a supported one."""
-    unet = told.get("_class_name", UNET)
+    unet = config.get("_class_name", UNET)
     if unet == UNET:
         return ""
     what = "" if purpose_of(pipeline) else _first(_UNETS, unet)  # mention it only once

@@ -27,13 +27,13 @@ Shape = tuple[int | None, ...]
 """A shape; None for an unknown side."""
 
 
-def require_shapes(what: str, kind: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+def require_shapes(what: str, kind: str, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """ModelError in one line if `tensors` do not fit a `kind` (a class of diffusers or transformers) with configuration
-    `told`."""
+    `config`."""
     if kind.startswith("CLIPText"):
         tensors = {name.removeprefix(_TEXT): tensor for name, tensor in tensors.items()}  # as in transformers before 5
     try:
-        wanted = list(_wanted(kind, told, tensors))
+        wanted = list(_wanted(kind, config, tensors))
     except (LookupError, TypeError, ValueError):
         raise ModelError(f"{what}: config.json lacks the width of its network") from None
     for name, shape in wanted:
@@ -62,44 +62,44 @@ def require_text_width(folder: DiffusersFolder) -> None:
         )
 
 
-def _wanted(kind: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Shape]]:
+def _wanted(kind: str, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Shape]]:
     if kind in ("UNet2DConditionModel", "ControlNetModel"):
-        widths = told.get("block_out_channels", UNET_WIDTHS)
-        yield "conv_in.weight", (widths[0], told.get("in_channels", 4))
+        widths = config.get("block_out_channels", UNET_WIDTHS)
+        yield "conv_in.weight", (widths[0], config.get("in_channels", 4))
         if kind == "ControlNetModel":
             yield "controlnet_mid_block.weight", (widths[-1], widths[-1])
         for name in tensors:
             if name.endswith(_TO_KEYS):
-                yield name, (None, told.get("cross_attention_dim", 1280))
+                yield name, (None, config.get("cross_attention_dim", 1280))
     elif kind == "AutoencoderKL":
-        widths, channels = told.get("block_out_channels", (64,)), told.get("latent_channels", 4)
-        yield "encoder.conv_in.weight", (widths[0], told.get("in_channels", 3))
+        widths, channels = config.get("block_out_channels", (64,)), config.get("latent_channels", 4)
+        yield "encoder.conv_in.weight", (widths[0], config.get("in_channels", 3))
         yield "decoder.conv_in.weight", (widths[-1], channels)
     elif kind == "AutoencoderTiny":
-        yield "encoder.layers.0.weight", (told.get("encoder_block_out_channels", (64,))[0], 3)
-        channels = told.get("latent_channels", 4)
-        yield "decoder.layers.0.weight", (told.get("decoder_block_out_channels", (64,))[0], channels)
+        yield "encoder.layers.0.weight", (config.get("encoder_block_out_channels", (64,))[0], 3)
+        channels = config.get("latent_channels", 4)
+        yield "decoder.layers.0.weight", (config.get("decoder_block_out_channels", (64,))[0], channels)
     elif kind.startswith("CLIPText"):
-        yield from _of_text(_of_half(told, "text_config"))
+        yield from _of_text(_of_half(config, "text_config"))
     elif kind.startswith("CLIPVision"):
-        inner = _of_half(told, "vision_config")
+        inner = _of_half(config, "vision_config")
         width = inner.get("hidden_size", 768)
         yield "vision_model.embeddings.class_embedding", (width,)
-        yield "visual_projection.weight", (told.get("projection_dim", 512), width)
+        yield "visual_projection.weight", (config.get("projection_dim", 512), width)
 
 
-def _of_text(told: Mapping[str, Any]) -> Iterator[tuple[str, Shape]]:
-    width, layers = told.get("hidden_size", 512), range(told.get("num_hidden_layers", 12))
-    yield "embeddings.token_embedding.weight", (told.get("vocab_size", 49408), width)
-    yield "embeddings.position_embedding.weight", (told.get("max_position_embeddings", 77), width)
+def _of_text(config: Mapping[str, Any]) -> Iterator[tuple[str, Shape]]:
+    width, layers = config.get("hidden_size", 512), range(config.get("num_hidden_layers", 12))
+    yield "embeddings.token_embedding.weight", (config.get("vocab_size", 49408), width)
+    yield "embeddings.position_embedding.weight", (config.get("max_position_embeddings", 77), width)
     yield "final_layer_norm.weight", (width,)
     for layer in layers:
         for name in TEXT_LAYER:
             is_wide = name in ("mlp.fc1.weight", "mlp.fc1.bias")
-            yield f"encoder.layers.{layer}.{name}", (told.get("intermediate_size", 2048) if is_wide else width,)
+            yield f"encoder.layers.{layer}.{name}", (config.get("intermediate_size", 2048) if is_wide else width,)
 
 
-def _of_half(told: Mapping[str, Any], half: str) -> Mapping[str, Any]:
+def _of_half(config: Mapping[str, Any], half: str) -> Mapping[str, Any]:
     """The relevant half of a whole CLIP's configuration."""
-    inner = told.get(half)
-    return inner if isinstance(inner, dict) and "hidden_size" not in told else told
+    inner = config.get(half)
+    return inner if isinstance(inner, dict) and "hidden_size" not in config else config

@@ -21,8 +21,8 @@ def choose_prediction(wanted: str, folder: DiffusersFolder, single: SingleFile |
         choice = Decision(WORDS[wanted], ASKED)
     elif single is None:
         choice = Decision(_configured(folder), "the scheduler's configuration")
-    elif single.prediction.told:
-        choice = single.prediction.told
+    elif single.prediction.marked:
+        choice = single.prediction.marked
     elif predicts_picture(single.path.stem):
         choice = Decision("sample", f"the name {single.path.stem}: the one-step SDXL-Lightning")
     elif folder.path == single.folder_beside:

@@ -54,8 +54,8 @@ def choose_sampler(
         if not (is_velocity and named.sampler == "turbo"):
             return _as_named(reason, named)
     if _is_sdxs(folder) and not is_velocity:
-        told = "a UNet without a middle block, as in SDXS: made for 1 step without guidance"
-        return SamplerChoice("turbo", f"unet/config.json: {told}, at /sd/t_index 0")
+        reason = "a UNet without a middle block, as in SDXS: made for 1 step without guidance"
+        return SamplerChoice("turbo", f"unet/config.json: {reason}, at /sd/t_index 0")
     if kind in _CLASSES:
         return SamplerChoice(_CLASSES[kind], f"the scheduler's configuration: {kind}")
     for reason, named in by_file:
@@ -70,9 +70,9 @@ def choose_sampler(
     return SamplerChoice("scheduler", "the scheduler's configuration")
 
 
-def _named(told: Sequence[tuple[str, str]], *, is_lora: bool) -> list[tuple[str, NamedSampler]]:
+def _named(names: Sequence[tuple[str, str]], *, is_lora: bool) -> list[tuple[str, NamedSampler]]:
     """The (reason, sampler) pairs for names that imply a sampler."""
-    found = [(reason, sampler_named(name, is_lora=is_lora)) for reason, name in told]
+    found = [(reason, sampler_named(name, is_lora=is_lora)) for reason, name in names]
     return [(reason, named) for reason, named in found if named is not None]
 
 
@@ -104,13 +104,13 @@ def _is_sdxs(folder: DiffusersFolder) -> bool:
 
 
 def _of_trailing_euler(folder: DiffusersFolder, kind: str) -> SamplerChoice:
-    told = f"the scheduler's configuration: {kind} with trailing timesteps"
+    reason = f"the scheduler's configuration: {kind} with trailing timesteps"
     name = Path(folder.name).name
     named = sampler_named(name, is_lora=False)
     if named is not None:
-        return SamplerChoice(named.sampler, f"{told} and the name {name}", named.eta, named.is_hyper_guided)
+        return SamplerChoice(named.sampler, f"{reason} and the name {name}", named.eta, named.is_hyper_guided)
     if folder.family == "sd21":
-        return SamplerChoice("turbo", f"{told}, as sd-turbo's")
+        return SamplerChoice("turbo", f"{reason}, as sd-turbo's")
     if folder.family == "sdxl" and folder.unet.get("sample_size") == _TURBO_SIDE:
-        return SamplerChoice("turbo", f"{told}, made for 512 px as sdxl-turbo")
-    return SamplerChoice("scheduler", f"{told}; if it is a turbo or lightning model, set that sampler")
+        return SamplerChoice("turbo", f"{reason}, made for 512 px as sdxl-turbo")
+    return SamplerChoice("scheduler", f"{reason}; if it is a turbo or lightning model, set that sampler")

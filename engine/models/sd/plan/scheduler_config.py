@@ -56,20 +56,20 @@ def scheduler_config(
 
     `wanted`: the requested sampler. A sampler implemented here needs only the scheduler's noise table.
     """
-    told = folder_schedule(folder.name, folder.scheduler, wanted)
-    told |= {"prediction_type": known_prediction(folder, prediction)}
+    config = folder_schedule(folder.name, folder.scheduler, wanted)
+    config |= {"prediction_type": known_prediction(folder, prediction)}
     if single is not None:
-        told = _file_schedule(told, single, prediction)
-    elif prediction.value != "v_prediction" and prediction.reason == ASKED and "rescale_betas_zero_snr" in told:
-        told |= {"rescale_betas_zero_snr": False}  # a schedule for v-prediction only
-    if wanted == "deis" and told.get("rescale_betas_zero_snr"):
+        config = _file_schedule(config, single, prediction)
+    elif prediction.value != "v_prediction" and prediction.reason == ASKED and "rescale_betas_zero_snr" in config:
+        config |= {"rescale_betas_zero_snr": False}  # a schedule for v-prediction only
+    if wanted == "deis" and config.get("rescale_betas_zero_snr"):
         raise ModelError(f"{folder.name}: {NO_ZERO_SNR}")
-    return told
+    return config
 
 
-def require_signal(name: str, told: dict[str, Any], prediction: Decision, sampler: str) -> None:
+def require_signal(name: str, config: dict[str, Any], prediction: Decision, sampler: str) -> None:
     """Raise ModelError if our samplers would divide by the picture's share where it is 0."""
-    if told.get("rescale_betas_zero_snr") and prediction.value == "epsilon" and sampler in FEW_STEPS:
+    if config.get("rescale_betas_zero_snr") and prediction.value == "epsilon" and sampler in FEW_STEPS:
         raise ModelError(
             f"{name}: its scheduler begins with noise alone (rescale_betas_zero_snr), where {sampler} cannot tell a "
             "picture from epsilon; where it predicts v, set prediction to v, else rescale_betas_zero_snr to false"
@@ -88,18 +88,18 @@ def known_prediction(folder: DiffusersFolder, prediction: Decision) -> str:
 # -- of a single file
 
 
-def _file_schedule(told: dict[str, Any], single: SingleFile, prediction: Decision) -> dict[str, Any]:
-    """`told`: the published configuration for this kind of file.
+def _file_schedule(config: dict[str, Any], single: SingleFile, prediction: Decision) -> dict[str, Any]:
+    """`config`: the published configuration for this kind of file.
 
     If the file was trained with zero terminal SNR (Lin et al. 2023), the schedule is rescaled and starts at the last
     timestep.
     """
     if prediction.value != "v_prediction":
-        return told | {"rescale_betas_zero_snr": False} if "rescale_betas_zero_snr" in told else told
+        return config | {"rescale_betas_zero_snr": False} if "rescale_betas_zero_snr" in config else config
     if not single.prediction.zero_snr:
-        return told
-    kind = told.get("_class_name")
-    return told | {
+        return config
+    kind = config.get("_class_name")
+    return config | {
         "_class_name": kind if kind in ZERO_SNR_SCHEDULERS else "EulerDiscreteScheduler",
         "rescale_betas_zero_snr": True,
         "timestep_spacing": "trailing",
@@ -109,29 +109,29 @@ def _file_schedule(told: dict[str, Any], single: SingleFile, prediction: Decisio
 # -- of a folder
 
 
-def folder_schedule(name: str, told: dict[str, Any], wanted: str) -> dict[str, Any]:
-    """`told`, changed so that it can be run. ModelError in one line if it cannot."""
-    kind = told.get("_class_name")
+def folder_schedule(name: str, config: dict[str, Any], wanted: str) -> dict[str, Any]:
+    """`config`, changed so that it can be run. ModelError in one line if it cannot."""
+    kind = config.get("_class_name")
     what = f"{name}: its scheduler {kind}" if kind else f"{name}: its scheduler (without a class name)"
-    schedule = told.get("beta_schedule", "linear" if kind in RUNNABLE else None)
-    if told.get("use_flow_sigmas"):
+    schedule = config.get("beta_schedule", "linear" if kind in RUNNABLE else None)
+    if config.get("use_flow_sigmas"):
         raise ModelError(
             f"{what} belongs to a flow-matching model (use_flow_sigmas); supported: those of Stable Diffusion"
         )
-    if told.get("timestep_type") == "continuous" or (isinstance(kind, str) and kind.startswith("EDM")):
+    if config.get("timestep_type") == "continuous" or (isinstance(kind, str) and kind.startswith("EDM")):
         instead = f"instead of Playground 2.5 and CosXL, use Playground 2: {locate.fetch_command(PLAYGROUND)}"
         raise ModelError(f"{what} parametrizes noise as EDM does, not by timesteps; {instead}")
-    if told.get("trained_betas") is None and schedule not in SCHEDULES:
+    if config.get("trained_betas") is None and schedule not in SCHEDULES:
         if schedule is None:
             raise ModelError(f"{what} {_of_kind(kind)} and has no noise table (no beta_schedule)")
         raise ModelError(f"{what} has the beta_schedule {schedule}; supported: {', '.join(SCHEDULES)}")
     if wanted not in OWN_CHOICE:
-        return told if kind in RUNNABLE and not _absent(told) else told | {"_class_name": CARRIER}
+        return config if kind in RUNNABLE and not _absent(config) else config | {"_class_name": CARRIER}
     if kind not in RUNNABLE:
         raise ModelError(f"{what} {_of_kind(kind)}; {ANOTHER}")
-    if package := _absent(told):
+    if package := _absent(config):
         raise ModelError(f"{what} needs {package}, which is not installed: pip install {package}; or {ANOTHER}")
-    return told
+    return config
 
 
 def _of_kind(kind: Any) -> str:
@@ -139,7 +139,7 @@ def _of_kind(kind: Any) -> str:
     return next(found, "is unknown")
 
 
-def _absent(told: dict[str, Any]) -> str:
+def _absent(config: dict[str, Any]) -> str:
     """A package that the scheduler needs but is not installed, or ""."""
-    needed = PACKAGES.get(told.get("_class_name", ""), "scipy" if told.get("use_beta_sigmas") else "")
+    needed = PACKAGES.get(config.get("_class_name", ""), "scipy" if config.get("use_beta_sigmas") else "")
     return needed if needed and importlib.util.find_spec(needed) is None else ""

@@ -87,7 +87,7 @@ class SingleFile:
 
     @property
     def _predicts_v(self) -> bool:
-        choice = self.prediction.told or self.prediction.likely
+        choice = self.prediction.marked or self.prediction.likely
         return choice is not None and choice.value == "v_prediction"
 
 

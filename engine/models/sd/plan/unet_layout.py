@@ -103,8 +103,8 @@ def require_same_blocks(name: str, family: str, tensors: Mapping[str, Tensor], u
         )
     place = min(place for place in own.keys() | planned.keys() if own.get(place) != planned.get(place))
     raise ModelError(
-        f"{name}: its UNet is built differently from its configuration (distilled? {place} has {_told(own.get(place))},"
-        f" the configuration {_told(planned.get(place))}); use the diffusers folder of this model"
+        f"{name}: its UNet is built differently from its configuration (distilled? {place} has "
+        f"{_in_words(own.get(place))}, the configuration {_in_words(planned.get(place))}); use the diffusers folder of this model"
     )
 
 
@@ -144,5 +144,5 @@ def _depths(kind: str, depth: Any, layers: int) -> list[int]:
     return list(depth[:layers]) if isinstance(depth, list | tuple) else [depth] * layers
 
 
-def _told(block: Block | None) -> str:
+def _in_words(block: Block | None) -> str:
     return "nothing" if block is None else f"{block.channels} channels and {block.depth} transformer blocks"

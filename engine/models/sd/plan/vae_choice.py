@@ -134,9 +134,9 @@ def _of_file(name: str, path: Path, folder: DiffusersFolder) -> VaeChoice:
 
 def _require_kind(name: str, kind: str, folder: DiffusersFolder) -> None:
     if kind not in KINDS:
-        told = f" ({PART_CLASSES[kind]})" if kind in PART_CLASSES else ""
+        what = f" ({PART_CLASSES[kind]})" if kind in PART_CLASSES else ""
         raise ModelError(
-            f"{name}: a {kind}{told}, where one of {' and '.join(KINDS)} is needed; {_that_fits(folder.family)}"
+            f"{name}: a {kind}{what}, where one of {' and '.join(KINDS)} is needed; {_that_fits(folder.family)}"
         )
 
 
@@ -149,20 +149,20 @@ def _require_channels(name: str, config: Mapping[str, Any], folder: DiffusersFol
             f"{_that_fits(folder.family)}"
         )
     for key in ("in_channels", "out_channels"):
-        if (told := config.get(key, COLOURS)) != COLOURS:
+        if (channels := config.get(key, COLOURS)) != COLOURS:
             raise ModelError(
-                f"{name}: a VAE whose pictures have {str(told)[:40]} channels ({key}), ours have {COLOURS}; "
+                f"{name}: a VAE whose pictures have {str(channels)[:40]} channels ({key}), ours have {COLOURS}; "
                 f"{_that_fits(folder.family)}"
             )
     for key in ("latents_mean", "latents_std"):
-        told = config.get(key)
-        if told is not None and not (isinstance(told, list) and len(told) == LATENT_CHANNELS):
+        values = config.get(key)
+        if values is not None and not (isinstance(values, list) and len(values) == LATENT_CHANNELS):
             raise ModelError(f"{name}: {key} is not a list of {LATENT_CHANNELS} numbers")
 
 
 def _require_factor(name: str, config: Mapping[str, Any], folder: DiffusersFolder) -> None:
     """Raise ModelError if this VAE scales latents differently from the one the model was trained with."""
-    ours, theirs = _span_of(folder), {"scaling_factor": SCALING_FACTORS["sd15"]} | _told_span(config)
+    ours, theirs = _span_of(folder), {"scaling_factor": SCALING_FACTORS["sd15"]} | _configured_span(config)
     made_for = {factor: FAMILIES[family] for family, factor in reversed(SCALING_FACTORS.items())}
     whose = made_for.get(theirs["scaling_factor"])
     for key in _SPAN:
@@ -176,10 +176,10 @@ def _require_factor(name: str, config: Mapping[str, Any], folder: DiffusersFolde
 def _span_of(folder: DiffusersFolder) -> dict[str, Any]:
     """Scaling of the full VAE's latents for this model, from its configuration, else its family's."""
     own = folder.vae if folder.vae.get("_class_name", TINY) == FULL else {}
-    return {"scaling_factor": SCALING_FACTORS[folder.family]} | _told_span(own)
+    return {"scaling_factor": SCALING_FACTORS[folder.family]} | _configured_span(own)
 
 
-def _told_span(config: Mapping[str, Any]) -> dict[str, Any]:
+def _configured_span(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: config[key] for key in _SPAN if config.get(key)}
 
 
