@@ -20,7 +20,7 @@ def numbers(begin: Any, end: Any, count: int = 2) -> dict[str, Any]:
     return {"dtype": "F32", "shape": [count], "data_offsets": [begin, end]}
 
 
-def test_tensors_that_lie_one_after_the_other_are_told_in_any_order(tmp_path: Path) -> None:
+def test_contiguous_tensors_are_read_in_any_order(tmp_path: Path) -> None:
     file = written(tmp_path / "x.safetensors", {"b": numbers(8, 16), "none": numbers(8, 8, 0), "a": numbers(0, 8)}, 16)
     assert {name: tensor.shape for name, tensor in read_header(file).items()} == {"b": (2,), "none": (0,), "a": (2,)}
 
@@ -39,7 +39,7 @@ def test_tensors_that_lie_one_after_the_other_are_told_in_any_order(tmp_path: Pa
     ],
     ids=["over", "inside", "before", "backwards", "behind", "too long", "negative", "texts"],
 )
-def test_a_tensor_that_lies_where_it_cannot_is_named(tmp_path: Path, tensors: dict[str, Any], said: str) -> None:
+def test_a_tensor_with_an_impossible_position_is_named(tmp_path: Path, tensors: dict[str, Any], said: str) -> None:
     with pytest.raises(ModelError, match=said) as error:
         read_header(written(tmp_path / "x.safetensors", tensors, 16))
     assert "\n" not in str(error.value)

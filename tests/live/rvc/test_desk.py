@@ -162,7 +162,7 @@ def test_the_dry_voice_is_heard_at_the_same_moment(world) -> None:
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
 
 
-def test_the_status_tells_where_the_delay_comes_from(world) -> None:
+def test_the_status_shows_the_parts_of_the_delay(world) -> None:
     status = world.desk.status()
     assert status.algorithmic_ms == pytest.approx(130.0)
     assert status.compute_ms == pytest.approx(110.0)
@@ -172,7 +172,7 @@ def test_the_status_tells_where_the_delay_comes_from(world) -> None:
     assert (status.input_state, status.input_description, status.output) == ("playing", "a microphone", None)
 
 
-def test_the_delay_stays_what_it_is(world) -> None:
+def test_the_delay_is_constant(world) -> None:
     delays_ms = {world.desk.status().delay_ms}
     for _ in range(20):
         world.run(0.5)
@@ -180,7 +180,7 @@ def test_the_delay_stays_what_it_is(world) -> None:
     assert len(delays_ms) == 1
 
 
-def test_the_time_that_blocks_take_is_measured_and_waited_for_no_longer_than_needed(reports, monkeypatch) -> None:
+def test_the_delay_shrinks_to_the_measured_time_of_blocks(reports, monkeypatch) -> None:
     monkeypatch.setattr(voice_delay, "CALM_S", 20.0)
     world = World(hum, reports)
     generous_ms = (AT_FIRST * 0.02 + HAND_OVER_S) * 1000.0
@@ -191,7 +191,7 @@ def test_the_time_that_blocks_take_is_measured_and_waited_for_no_longer_than_nee
     assert world.desk.status().underruns == 0
 
 
-def test_a_killed_child_is_followed_by_the_dry_voice_within_a_block_and_without_a_click(world) -> None:
+def test_after_a_kill_the_dry_voice_follows_within_a_block_without_a_click(world) -> None:
     world.link.is_alive = False
     heard = world.run(1.5)
     assert click_db(heard) < -50.0
@@ -210,7 +210,7 @@ def world_spoken_before(world: World, heard: np.ndarray) -> np.ndarray:
     return world.microphone.voice(world.now - 8000 - len(heard) - behind + np.arange(len(heard)))
 
 
-def test_a_killed_child_is_followed_by_silence_if_that_is_the_fallback(world) -> None:
+def test_after_a_kill_silence_follows_if_that_is_the_fallback(world) -> None:
     world.set(fallback="silence")
     world.link.is_alive = False
     heard = world.run(1.5)
@@ -218,7 +218,7 @@ def test_a_killed_child_is_followed_by_silence_if_that_is_the_fallback(world) ->
     assert not world.run(0.5).any()
 
 
-def test_a_child_that_comes_back_is_heard_again_without_a_click(world) -> None:
+def test_a_restarted_child_is_heard_again_without_a_click(world) -> None:
     world.link.is_alive = False
     world.run(1.0)
     world.link.is_alive = True
@@ -227,7 +227,7 @@ def test_a_child_that_comes_back_is_heard_again_without_a_click(world) -> None:
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
 
 
-def test_a_block_that_comes_too_late_is_bridged_and_the_delay_grows_by_as_much(world, reports) -> None:
+def test_a_late_block_is_bridged_and_the_delay_grows_by_its_lateness(world, reports) -> None:
     before = world.desk.status()
     world.link.work_s = 0.15
     heard = world.run(2.0)
@@ -242,7 +242,7 @@ def test_a_block_that_comes_too_late_is_bridged_and_the_delay_grows_by_as_much(w
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
 
 
-def test_a_delay_that_is_asked_for_is_the_one_that_is_heard(world) -> None:
+def test_a_requested_delay_is_the_heard_delay(world) -> None:
     world.set(delay_ms=2900.0)
     assert click_db(world.run(3.5)) < -50.0
     assert world.desk.status().delay_ms == pytest.approx(2900.0)
@@ -255,7 +255,7 @@ def test_a_delay_that_is_asked_for_is_the_one_that_is_heard(world) -> None:
     assert world.desk.status().underruns == world.desk.status().gaps == 0
 
 
-def test_a_delay_that_cannot_be_kept_is_told_once_for_each_value_with_the_shortest(world, reports) -> None:
+def test_a_delay_that_is_too_short_is_reported_once_per_value_with_the_minimum(world, reports) -> None:
     shortest_ms = world.desk.status().delay_ms
     for asked_ms in (100.0, 400.0, 50.0, 0.0):
         world.set(delay_ms=asked_ms)
@@ -281,7 +281,7 @@ def test_another_channel_of_the_source_may_be_the_voice(world) -> None:
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
 
 
-def test_a_change_of_the_channel_is_no_click_for_the_listener_nor_for_the_child(world) -> None:
+def test_a_change_of_channel_clicks_neither_for_the_listener_nor_for_the_child(world) -> None:
     world.microphone.voice = lambda numbers: np.full(len(numbers), 0.4)  # the other channel: -0.2
     world.set(monitor=0.0)
     world.run(1.0)
@@ -296,7 +296,7 @@ def test_a_change_of_the_channel_is_no_click_for_the_listener_nor_for_the_child(
         assert (np.abs(world.link.voice[given:] - level) < 1e-6).any()
 
 
-def test_a_channel_that_the_source_lacks_is_silence_and_is_told_once(world, reports) -> None:
+def test_a_missing_channel_is_silent_and_reported_once(world, reports) -> None:
     world.set(input_channel=3)
     world.run(1.0)
     assert not world.run(0.5).any()
@@ -329,7 +329,7 @@ def test_the_voice_is_converted_without_a_listener(reports) -> None:
     assert np.abs(heard[:, 0] + hum(np.arange(first, first + len(heard)))).max() < 1e-6
 
 
-def test_a_failing_desk_reports_and_goes_on(reports, wait_for) -> None:
+def test_a_failing_desk_reports_and_continues(reports, wait_for) -> None:
     clock = SteppedClock()
     link = Inverter(clock)
     microphone = Microphone(hum)

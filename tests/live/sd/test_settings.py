@@ -66,7 +66,7 @@ def test_texts_name_the_suspects_of_a_crash() -> None:
         (1.0, {"/sd/prompt_b": "fire"}),
     ],
 )
-def test_a_prompt_that_is_not_mixed_in_is_neither_proved_nor_blamed(mix: float, named: dict[str, str]) -> None:
+def test_a_prompt_with_weight_zero_is_neither_cleared_nor_suspected(mix: float, named: dict[str, str]) -> None:
     settings = read_settings({"/sd/prompt": "sea", "/sd/prompt_b": "fire", "/sd/prompt_mix": mix})
     assert settings.texts == named
 

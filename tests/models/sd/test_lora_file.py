@@ -132,7 +132,7 @@ def pair(**tensors: tuple[int, ...]) -> dict[str, torch.Tensor]:
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(
+def test_a_lora_that_does_not_fit_is_refused(
     tiny_sd: Path, tmp_path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None, line: str
 ) -> None:
     file = tmp_path / "it.safetensors"

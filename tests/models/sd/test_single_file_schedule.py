@@ -62,7 +62,7 @@ def test_painting_from_noise_begins_with_no_picture_in_it(model: DiffusionModel,
 
 
 @pytest.mark.parametrize("sampler", ["scheduler", "euler", "dpm", "lcm"])
-def test_a_picture_is_painted_over_with_less_strength(model: DiffusionModel, sampler: str) -> None:
+def test_a_picture_is_repainted_with_less_strength(model: DiffusionModel, sampler: str) -> None:
     cond = Conditioner(model).encode("a cat", "grey")
     schedule = batch(model, sampler, strength=0.5)
     assert schedule._timesteps[0] < 999
@@ -92,7 +92,7 @@ def test_an_epsilon_file_keeps_its_schedule_and_says_so(marked_file: Path) -> No
     assert "rescale_betas_zero_snr" not in plan.scheduler
 
 
-def test_those_that_take_the_schedule_are_those_of_the_library() -> None:
+def test_the_schedulers_that_support_zero_snr_are_those_of_the_library() -> None:
     import inspect
 
     import diffusers

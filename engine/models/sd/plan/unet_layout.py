@@ -104,7 +104,8 @@ def require_same_blocks(name: str, family: str, tensors: Mapping[str, Tensor], u
     place = min(place for place in own.keys() | planned.keys() if own.get(place) != planned.get(place))
     raise ModelError(
         f"{name}: its UNet is built differently from its configuration (distilled? {place} has "
-        f"{_in_words(own.get(place))}, the configuration {_in_words(planned.get(place))}); use the diffusers folder of this model"
+        f"{_in_words(own.get(place))}, the configuration {_in_words(planned.get(place))}); use the diffusers folder of "
+        "this model"
     )
 
 
