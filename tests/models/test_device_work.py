@@ -37,7 +37,9 @@ def test_auto_is_the_best_device_in_its_fastest_precision() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
 def test_a_missing_device_is_named_with_the_available_ones() -> None:
-    with pytest.raises(ModelError, match=r"device cuda:1: not here \(found: .*cpu\); `multiverse doctor` tells why"):
+    with pytest.raises(
+        ModelError, match=r"device cuda:1: not available \(found: .*cpu\); `multiverse doctor` shows the reason"
+    ):
         chosen_device("cuda:1")
 
 

@@ -291,9 +291,7 @@ def test_a_model_removed_from_the_hub_is_suggested_under_its_new_id(hub: Hub, go
     assert f"removed from the Hub, {now} has the same files" in line and f"hf download {now} " in line
     hub.type(line, SD_15)
     assert locate.find(gone) == locate.find(now)
-    assert locate.revision_notes(gone) == (
-        f"{gone} was removed from the Hub; read from {now}, where it is published now",
-    )
+    assert locate.revision_notes(gone) == (f"{gone} was removed from the Hub; using {now}, where it is published now",)
 
 
 def test_a_gated_model_is_reported_with_the_steps_for_access(hub: Hub) -> None:
@@ -304,7 +302,7 @@ def test_a_gated_model_is_reported_with_the_steps_for_access(hub: Hub) -> None:
 def test_sam_3_1_is_reported_as_unreadable(hub: Hub) -> None:
     hub.fetch("facebook/sam3.1", {"config.json": 0.1, "sam3.1_multiplex.pt": 3500.0})
     with pytest.raises(
-        ModelError, match=r"facebook/sam3\.1: is SAM 3\.1, which is published as Meta's own .*; use facebook/sam3"
+        ModelError, match=r"facebook/sam3\.1: is SAM 3\.1, which is published only as Meta's own .*; use facebook/sam3"
     ):
         find_sam3("facebook/sam3.1")
 
@@ -347,7 +345,7 @@ def test_a_revision_other_than_main_is_found_and_noted(hub: Hub, ref: str) -> No
     assert locate.find("artist/model").name == "1" * 40
     told = {"fp16": "fp16", "pr/1": "refs/pr/1", "": "1" * 40}[ref]
     assert locate.revision_notes("artist/model") == (
-        f"artist/model: revision {told} of the cache, main is not here or not complete",
+        f"artist/model: using the cached revision {told}; main is missing or incomplete",
     )
 
 
@@ -395,7 +393,7 @@ def test_a_folder_of_local_dir_is_a_path(hub: Hub, tmp_path: Path) -> None:
 
 def test_a_folder_of_the_cache_is_reported_with_its_id(hub: Hub) -> None:
     hub.fetch("artist/model", SD_15)
-    assert refusal(str(hub.repository("artist/model"))).endswith("give the id: artist/model")
+    assert refusal(str(hub.repository("artist/model"))).endswith("use the id: artist/model")
 
 
 @pytest.mark.parametrize("broken", ["", "[]", '{"files": 3}', '{"files": {"a": {"size": "much"}}}', "{"])

@@ -20,13 +20,13 @@ from engine.models.sd.spec import ModelSpec
 SAVED = {
     "page.safetensors": (b"<!DOCTYPE html><html>sign in", "is a web page"),
     "page.ckpt": (b"\n<html>sign in", "is a web page"),
-    "answer.safetensors": (b'{"error":"Unauthorized","message":"..."}', "is the text of an answer"),
+    "answer.safetensors": (b'{"error":"Unauthorized","message":"..."}', "is a server's reply"),
     "pointer.safetensors": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "`git lfs pull`"),
     "empty.safetensors": (b"", "is empty"),
     "empty.ckpt": (b"", "is empty"),
-    "model.safetensors.crdownload": (b"1", "a download that has not ended"),
+    "model.safetensors.crdownload": (b"1", "an unfinished download"),
     "model.rar": (b"Rar!\x1a\x07\x00", "is an archive; unpack it"),
-    "notes.txt": (b"hello", "of single files only .safetensors and .ckpt are read"),
+    "notes.txt": (b"hello", "single files must be .safetensors or .ckpt"),
 }
 
 
@@ -64,8 +64,8 @@ def test_a_folder_of_downloads_is_reported_with_the_file_names(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("told", "says"),
     [
-        ({"_class_name": "ControlNetModel"}, "is a ControlNet; it goes beside a --model, as --controlnet"),
-        ({"_class_name": "AutoencoderTiny"}, "is a VAE; it goes beside a --model, as --vae"),
+        ({"_class_name": "ControlNetModel"}, "is a ControlNet; use it together with a --model, as --controlnet"),
+        ({"_class_name": "AutoencoderTiny"}, "is a VAE; use it together with a --model, as --vae"),
         ({"_class_name": "UNet2DConditionModel"}, "give the folder of the whole model"),
         ({"model_type": "hubert"}, "is a HuBERT"),
         ({"model_type": "clip_text_model"}, "is a text encoder"),
@@ -82,14 +82,14 @@ def test_a_partly_downloaded_model_is_not_mistaken_for_another_kind(tmp_path: Pa
     told = {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"]}
     (tmp_path / "model_index.json").write_text(json.dumps(told), encoding="utf-8")
     line = refused(tmp_path)
-    assert "is here only in part, unet/config.json is missing; fetch it again" in line and "known are" not in line
+    assert "incomplete, unet/config.json is missing; fetch it again" in line and "supported:" not in line
 
 
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("https://huggingface.co/stabilityai/sd-turbo/tree/main", "give the id: stabilityai/sd-turbo"),
-        ("https://civitai.com/models/4384/dreamshaper", "fetch the file with a browser, and give its path"),
+        ("https://huggingface.co/stabilityai/sd-turbo/tree/main", "use the id: stabilityai/sd-turbo"),
+        ("https://civitai.com/models/4384/dreamshaper", "download the file with a browser, and use its path"),
     ],
 )
 def test_a_url_is_recognized(address: str, says: str) -> None:
@@ -98,7 +98,7 @@ def test_a_url_is_recognized(address: str, says: str) -> None:
 
 
 def test_an_empty_name_is_refused() -> None:
-    with pytest.raises(ModelError, match="its name is empty"):
+    with pytest.raises(ModelError, match="the model name is empty"):
         locate.find("")
 
 
@@ -125,4 +125,4 @@ def test_an_unknown_sampler_or_prediction_is_a_usage_error(tiny_models: Any) -> 
 
 def test_a_controlnet_with_the_suffix_of_voices_is_recognized(tmp_path: Path) -> None:
     torch.save({"control_model.input_blocks.0.0.weight": torch.zeros(1)}, tmp_path / "control_v11p_sd15_canny.pth")
-    assert "is a ControlNet; it goes beside a --model" in refused(tmp_path / "control_v11p_sd15_canny.pth")
+    assert "is a ControlNet; use it together with a --model" in refused(tmp_path / "control_v11p_sd15_canny.pth")

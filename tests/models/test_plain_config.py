@@ -27,7 +27,7 @@ def written(folder: Path, told: Any) -> Path:
         ('{"a":' * 100_000, "nested too deeply"),
         ('{"x": ' + "9" * 5000 + "}", "Exceeds the limit"),
         (" " * (17 << 20), "larger than 16 MiB"),
-        ([1], "holds no JSON object"),
+        ([1], "is not a JSON object"),
         ({"detector_config": 5}, "detector_config is 5, not an object"),
         ({"detector_config": {"vision_config": []}}, r"vision_config is \[\], not an object"),
         ({"_class_name": ["x"]}, r"_class_name is \['x'\], not a text"),
@@ -58,7 +58,7 @@ def test_a_fifo_instead_of_a_model_or_configuration_does_not_block(tmp_path: Pat
     os.mkfifo(tmp_path / "config.json")
     with pytest.raises(ModelError, match=r"config\.json cannot be read \(a FIFO, where a file is needed\)"):
         read_config("fox", tmp_path)
-    with pytest.raises(ModelError, match="is a FIFO, where a file or a folder is needed"):
+    with pytest.raises(ModelError, match="is a FIFO, not a file or a folder"):
         locate.find(str(tmp_path / "config.json"))
 
 
@@ -87,7 +87,7 @@ def test_a_configuration_that_asks_for_code_is_noted_and_ignored(tmp_path: Path,
     asked = {key: "owner/name"}
     written(tmp_path, {place: asked} if place else asked)
     assert notes_on("fox", tmp_path) == (
-        f"fox: config.json asks for code of its own ({key}: 'owner/name'); it is not used",
+        f"fox: config.json asks for custom code ({key}: 'owner/name'), which is not used",
     )
 
 

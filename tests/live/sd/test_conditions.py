@@ -26,7 +26,7 @@ def store_for(config: SdConfig, *, has_camera: bool = False) -> ParamStore:
         ("/sd/lora/3/weight", 0.5, "no LoRA 3 is configured"),
         ("/sd/ip_adapter/image", "face.png", "no IP-Adapter is configured"),
         ("/sd/model", "other", "no model folders are configured"),
-        ("/sd/t_index", "45 32", "rising places"),
+        ("/sd/t_index", "45 32", "increasing numbers"),
         ("/sd/t_index", "32 99", "0..49"),
         ("/sd/source", "video", "--sd-video FILE"),
         ("/sd/source", "camera", "--camera INDEX"),

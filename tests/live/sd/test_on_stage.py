@@ -208,7 +208,7 @@ def test_a_refused_model_keeps_the_previous_one_and_all_interfaces_report_it(sta
     (stage.models / "broken").mkdir(exist_ok=True)
     pid = stage.child.pid
     stage.set(sd__model="broken")
-    stage.wait_for(lambda: stage.engine.params.get("/sd/model") == "", "the model before")
+    stage.wait_for(lambda: stage.engine.params.get("/sd/model") == "", "the previous model")
     stage.await_results(1)
     assert stage.child.pid == pid
     assert "sd.model" in stage.engine.status().warning_counts

@@ -82,7 +82,7 @@ def test_t_index_is_read_with_blanks_or_commas(text: str, places: tuple[int, ...
 
 @pytest.mark.parametrize("text", ["45 32", "50", "-1", "a few", "3 3", "1.5"])
 def test_an_invalid_t_index_is_noted_and_ignored(text: str) -> None:
-    with pytest.raises(ModelError, match=r"rising places of 0\.\.49"):
+    with pytest.raises(ModelError, match=r"increasing numbers in 0\.\.49"):
         parse_t_index(text)
     settings = read_settings({"/sd/t_index": text})
     assert settings.steps.t_index == ()

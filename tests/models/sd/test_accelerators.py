@@ -122,7 +122,7 @@ def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(
     painted, fates = cached.paint(shown)
     assert len(deep) == 2, "the first and the fourth of five"
     assert (cached.real_steps, fates.tolist()) == (2, [0, 0])
-    assert cached.notes == ["deepcache: evals counts the steps in which the whole UNet runs: 2 of 5 a picture"]
+    assert cached.notes == ["deepcache: evals counts the steps that run the whole UNet: 2 of 5 a picture"]
     assert np.abs(painted.astype(int) - expected).max() > 1
     pipeline = pipeline_of(tiny_sd)
     pipeline.scheduler = DEISMultistepScheduler.from_config(pipeline.scheduler.config)
@@ -158,7 +158,7 @@ def test_the_number_of_full_unet_runs_with_deepcache_is_reported(
     painter.paint(source_picture(0)[None])
     assert len(deep) == painter.real_steps < len(calls)
     assert painter.notes == [
-        f"deepcache: evals counts the steps in which the whole UNet runs: {len(deep)} of {len(calls)} a picture"
+        f"deepcache: evals counts the steps that run the whole UNet: {len(deep)} of {len(calls)} a picture"
     ]
 
 
@@ -168,7 +168,7 @@ def test_deepcache_has_no_effect_on_a_single_step_and_a_note_says_so(tiny_sd: Pa
     for _ in range(2):
         assert np.array_equal(cached.paint(shown)[0], plain.paint(shown)[0])
     assert plain.notes == []
-    assert cached.notes == ["deepcache: one step a picture leaves nothing to reuse; ask for more --steps or --strength"]
+    assert cached.notes == ["deepcache: has no effect with one step per picture; increase --steps or --strength"]
 
 
 def test_deepcache_that_keeps_nothing_changes_nothing(tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:

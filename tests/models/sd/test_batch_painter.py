@@ -211,10 +211,10 @@ def test_alternating_clients_get_their_own_pictures_without_encoding_texts_again
 
 def test_a_painting_must_use_only_loaded_parts(tiny_sd: Path, usual: BatchPainter) -> None:
     for changes, reason in (
-        ({"controls": (ControlUse(),)}, "has 0 ControlNets, but uses for 1 are given"),
+        ({"controls": (ControlUse(),)}, "has 0 ControlNets, but settings for 1 are given"),
         ({"lora_weights": (1.0, 0.5)}, "has 0 LoRAs, but weights for 2 are given"),
-        ({"ip_image": "face.png"}, "face.png: a picture to follow needs an IP-Adapter"),
-        ({"sampler": "lcm", "steps": 51}, "51 steps: this LCM model was made for at most 50"),
+        ({"ip_image": "face.png"}, "face.png: a picture prompt needs an IP-Adapter"),
+        ({"sampler": "lcm", "steps": 51}, "51 steps: this LCM model supports at most 50"),
     ):
         with pytest.raises(ModelError, match=reason):
             usual.change(painting_of(tiny_sd, **changes))

@@ -236,7 +236,7 @@ def test_a_scheduler_that_cannot_run_so_few_steps_suggests_alternatives(tiny_mod
     """PNDM with Runge-Kutta steps at the start makes at least four steps."""
     model = loaded(tiny_models.sd(sampler="pndm"))
     del model.scheduler_config["skip_prk_steps"]
-    reason = rf": PNDMScheduler cannot make {steps} steps \(.*\); ask for another --sampler or more --steps$"
+    reason = rf": PNDMScheduler cannot run {steps} steps \(.*\); use another --sampler or more --steps$"
     with pytest.raises(ModelError, match=reason) as told:
         _ = batch(model, steps=steps, strength=1.0, sampler="scheduler").steps
     assert "\n" not in str(told.value)

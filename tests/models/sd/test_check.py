@@ -107,7 +107,7 @@ def test_a_pickle_is_named_and_counted_without_running_it(tiny_models: Any, tmp_
     assert (report.parts[0].parameters, report.parts[0].dtype) == (plain.parts[0].parameters, "float32")
     file.with_suffix(".bin").write_bytes(b"\x80\x04no pickle")
     (line,) = checked(folder).missing
-    assert "diffusion_pytorch_model.bin: no file of torch.save, or cut off" in line
+    assert "diffusion_pytorch_model.bin: not a file written by torch.save, or truncated" in line
 
 
 def test_ignored_requests_of_a_folder_are_noted(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_ignored_requests_of_a_folder_are_noted(tiny_models: Any, tiny_sd: Path,
     config.write_text(json.dumps(json.loads(config.read_text()) | {"_attn_implementation": "owner/kernel"}))
     report = check(ModelSpec(model=str(folder)))
     (note,) = report.notes
-    assert report.is_complete and "text_encoder: config.json asks for code of its own (_attn_impl" in note
+    assert report.is_complete and "text_encoder: config.json asks for custom code (_attn_impl" in note
     config.write_text(json.dumps({"quantization_config": {"quant_method": "bitsandbytes"}}))
     (line,) = check(ModelSpec(model=str(folder))).missing
     assert "its weights are quantized ('bitsandbytes')" in line
@@ -127,7 +127,7 @@ def test_a_truncated_file_is_listed_with_the_missing_bytes(tiny_models: Any, tmp
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
     file.write_bytes(file.read_bytes()[:-10])
     (line,) = checked(folder).missing
-    assert line.endswith("cut off, 10 bytes are missing")
+    assert line.endswith("truncated, 10 bytes are missing")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_the_index_file_of_a_folder_is_reported_with_the_folder(tiny_sd: Path) -
     index = tiny_sd / "model_index.json"
     with pytest.raises(ModelError) as caught:
         checked(index)
-    assert str(caught.value) == f"{index}: is a file of a diffusers folder; give the folder: {tiny_sd}"
+    assert str(caught.value) == f"{index}: is a file of a diffusers folder; name the folder: {tiny_sd}"
 
 
 def test_checking_does_not_load_torch(tiny_sd: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_long_text_is_truncated_like_in_diffusers_and_the_rest_is_noted(tiny_s
     assert torch.equal(ours, pipeline_of(tiny_sd).encode_prompt(text, "cpu", 1, False)[0])
     ((key, line),) = notes
     assert key == "prompt"
-    assert line.startswith("75 tokens of the prompt are used; left out: ") and line.endswith("thing 2 4")
+    assert line.startswith("75 tokens of the prompt are used; ignored: ") and line.endswith("thing 2 4")
 
 
 def test_a_text_that_just_fits_causes_no_note(model: DiffusionModel) -> None:
@@ -209,11 +209,11 @@ def test_the_truncated_end_of_a_weighted_text_is_noted_without_syntax(model: Dif
     notes: list[tuple[str, str]] = []
     conditioner = Conditioner(model, note=lambda key, line: notes.append((key, line)))
     ours = conditioner.encode("(" + "x " * 74 + "y:1.5) the (cat:1.2)", None).text
-    assert notes == [("prompt", "75 tokens of the prompt are used; left out: the cat")]
+    assert notes == [("prompt", "75 tokens of the prompt are used; ignored: the cat")]
     assert ours.shape == (1, 77, 32)
     conditioner.encode("[a|b]", "a <lora:ink:1>")
     assert [key for key, _ in notes] == ["prompt"] * 3
-    assert "alternation" in notes[1][1] and "in the negative prompt weighs nothing" in notes[2][1]
+    assert "alternation" in notes[1][1] and "has no effect in the negative prompt" in notes[2][1]
 
 
 @pytest.mark.parametrize(("kind", "own"), [("sd15", 1), ("turbo", 2)])

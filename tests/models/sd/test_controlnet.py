@@ -73,5 +73,5 @@ def test_a_controlnet_for_another_model_is_refused(tiny_models: Any, tiny_sd: Pa
 
 
 def test_a_folder_that_is_not_a_controlnet_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no ControlNet folder"):
+    with pytest.raises(ModelError, match="not a diffusers ControlNet folder"):
         load(ModelSpec(model=str(tiny_sd), controlnets=(str(tmp_path),)), "cpu", "fp32")

@@ -119,7 +119,7 @@ def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Pa
     alone = tmp_path / "folder" / "alone.safetensors"
     alone.parent.mkdir()
     alone.write_bytes(adapter.read_bytes())
-    with pytest.raises(ModelError, match="no image_encoder folder beside it"):
+    with pytest.raises(ModelError, match="no image_encoder folder next to it"):
         load(ModelSpec(model=str(tiny_sd), ip_adapter=str(alone)), "cpu", "fp32")
     named = ModelSpec(model=str(tiny_sd), ip_adapter=str(alone), image_encoder=str(adapter.parent / "image_encoder"))
     assert load(named, "cpu", "fp32").ip_adapter is not None

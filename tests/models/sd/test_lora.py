@@ -143,8 +143,8 @@ def test_a_lora_for_another_model_is_refused_in_one_line(tiny_models: Any, tiny_
         ({"lora_unet_mid.dora_scale": torch.ones(1)}, "damaged: lora_unet_mid: its lokr_w1_a is missing"),
         ({"lora_unet_mid.hada_w1_a": torch.ones(1)}, "damaged: lora_unet_mid: its hada_w1_b is missing"),
         ({"lora_unet_mid.lora_up.weight": torch.ones(2, 2)}, "damaged: lora_unet_mid: its down is missing"),
-        ({"something": torch.ones(1)}, "no LoRA: none of its 1 tensors is part of one, the first is something"),
-        ({"model.diffusion_model.out.2.weight": torch.ones(1)}, "a whole model, no LoRA; name it as the model"),
+        ({"something": torch.ones(1)}, "not a LoRA: none of its 1 tensors is part of one, the first is something"),
+        ({"model.diffusion_model.out.2.weight": torch.ones(1)}, "a complete model, not a LoRA; name it as the model"),
     ],
 )
 def test_an_unmergeable_file_is_refused(tiny_sd: Path, tmp_path: Path, tensors: dict, line: str) -> None:
@@ -163,7 +163,7 @@ def test_a_folder_with_one_lora_selects_and_names_it(tiny_models: Any, tiny_sd: 
     model = load(ModelSpec(model=str(tiny_sd), loras=((str(folder), 1.0),)), "cpu", "fp32")
     assert model.loras.names == ("glass",)
     (folder / "second.safetensors").write_bytes(data)
-    with pytest.raises(ModelError, match="file is wanted, found pytorch_lora"):
+    with pytest.raises(ModelError, match="file, found pytorch_lora"):
         load(ModelSpec(model=str(tiny_sd), loras=((str(folder), 1.0),)), "cpu", "fp32")
 
 
@@ -175,4 +175,4 @@ def test_layers_that_do_not_fit_the_model_are_noted(tiny_models: Any, tiny_sd: P
     lost = {f"unet.nowhere.to_q.lora_{side}.weight": torch.ones(4, 4) for side in "AB"}
     save_file(tensors | lost, tmp_path / "more.safetensors")
     model = load(ModelSpec(model=str(tiny_sd), loras=((str(tmp_path / "more.safetensors"), 1.0),)), "cpu", "fp32")
-    assert model.notes == (f"LoRA more: only {pairs} of its {pairs + 1} changes have a place in this model",)
+    assert model.notes == (f"LoRA more: only {pairs} of its {pairs + 1} changes fit this model",)

@@ -88,7 +88,7 @@ def test_a_controlnet_file_without_one_of_its_tensors_is_refused(shelf: Shelf) -
     file = shelf.folder / "cut.safetensors"
     for lacking, says in (
         ("zero_convs.1.0.weight", r"1 tensors are missing .* controlnet_down_blocks\.1\.weight"),
-        ("zero_convs.1.", "incomplete ControlNet, of 4 controlnet_down_blocks it has 3"),
+        ("zero_convs.1.", "incomplete ControlNet, it has 3 of 4 controlnet_down_blocks"),
         ("input_hint_block.0.", r"incomplete ControlNet, controlnet_cond_embedding\.conv_in\.weight is missing"),
     ):
         save_file({name: tensor for name, tensor in tensors.items() if lacking not in name}, file)
@@ -130,7 +130,7 @@ def test_a_controlnet_with_bgr_input_gets_bgr(shelf: Shelf) -> None:
         ({"encoder_hid_dim": 4096, "encoder_hid_dim_type": "text_proj"}, "texts of another encoder"),
         ({"num_control_type": 6}, "a ControlNet union"),
         ({"class_embed_type": "timestep"}, "takes classes"),
-        ({"controlnet_conditioning_channel_order": "hsv"}, "supported: rgb and bgr"),
+        ({"controlnet_conditioning_channel_order": "hsv"}, "supported: rgb, bgr"),
         ({"block_out_channels": [32, 128]}, r"block_out_channels \[32, 128\]"),
         ({"layers_per_block": 2}, "layers_per_block 2"),
     ],
@@ -196,7 +196,7 @@ def test_a_vae_with_another_normalisation_is_refused(shelf: Shelf) -> None:
     vae = nets.vae_folder(shelf, "madebyollin/sdxl-vae-fp16-fix", kind="sdxl", scaling_factor=0.13025).vae
     with pytest.raises(ModelError, match=r"a VAE of SDXL whose scaling_factor is 0\.13025, .* trained with 0\.5"):
         choose_vae(DiffusersFolder(Path(model)), vae)
-    with pytest.raises(ModelError, match=r"no TAESD is made for a VAE whose scaling_factor is 0\.5"):
+    with pytest.raises(ModelError, match=r"there is no TAESD for a VAE whose scaling_factor is 0\.5"):
         choose_vae(DiffusersFolder(Path(model)), "taesd")
     nets.taesd_folder(shelf, "madebyollin/taesdxl", kind="sdxl")
     assert choose_vae(DiffusersFolder(Path(model)), "auto").kind == "AutoencoderKL"
@@ -242,7 +242,7 @@ def test_the_image_encoder_is_the_one_whose_width_fits(
 def test_a_pickle_that_imports_code_is_refused_with_the_imported_name(tiny_sd: Path, tmp_path: Path) -> None:
     file = tmp_path / "kl-f8-anime.ckpt"
     torch.save({"state_dict": {}, "callbacks": Path("made/by/a/callback")}, file)
-    with pytest.raises(ModelError, match=r"would run pathlib\.\w+, which no tensors need; use the same as \.safe"):
+    with pytest.raises(ModelError, match=r"would run pathlib\.\w+, which no file of tensors needs; use a \.safe"):
         choose_vae(DiffusersFolder(tiny_sd), str(file))
 
 
@@ -250,7 +250,7 @@ def test_a_network_is_filled_completely_or_not_at_all() -> None:
     tensors = {"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}
     for wrong, says in (
         ({"weight": torch.zeros(2, 3)}, "1 tensors are missing"),
-        (tensors | {"more": torch.zeros(1)}, "1 tensors have no place in it, the first is more"),
+        (tensors | {"more": torch.zeros(1)}, "1 tensors do not belong to it, the first is more"),
         (tensors | {"bias": torch.zeros(3)}, "another shape, the first is bias"),
     ):
         with pytest.raises(ModelError, match=says):

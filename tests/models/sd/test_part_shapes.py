@@ -51,10 +51,10 @@ def wider_text_encoder(folder: Path) -> None:
         (config("vae", out_channels=4), "vae: a VAE whose pictures have 4 channels (out_channels), ours have 3; "),
         (config("unet", block_out_channels=[48, 64]), "unet: conv_in.weight is "),
         (config("unet", cross_attention_dim=48), ".attn2.to_k.weight is "),
-        (config("unet", block_out_channels=[]), "unet: config.json does not say how wide its network is"),
+        (config("unet", block_out_channels=[]), "unet: config.json lacks the width of its network"),
         (half_a_text_encoder, "text_encoder: encoder.layers.1.self_attn.q_proj.weight is missing"),
         (vae_in_the_text_encoder, "text_encoder: embeddings.token_embedding.weight is missing"),
-        (wider_text_encoder, "its UNet attends to texts 32 numbers wide, its text_encoder writes 64"),
+        (wider_text_encoder, "its UNet needs text embeddings of width 32, its text_encoder makes 64"),
     ],
 )
 def test_parts_of_different_models_are_reported_before_loading(

@@ -94,7 +94,7 @@ def test_lora_tags_are_removed_from_the_text(text: str, rest: str, tags: list[tu
         ("<lora:ink:1:2:3>", [], "is not a valid <lora:name:0.8>"),
         ("<lora:ink:9>", [], "a weight is -4 to 4"),
         ("<hypernet:ink:1>", [], "hypernetworks are not supported"),
-        ("<lora:ink:0.5:1>", [1.0], "one weight applies to text encoder and UNet; 1 is used"),
+        ("<lora:ink:0.5:1>", [1.0], "text encoder and UNet have the same weight; using 1"),
     ],
 )
 def test_an_invalid_tag_is_noted(text: str, weights: list[float], note: str) -> None:

@@ -148,7 +148,7 @@ def choice(
     [
         ("copy", EULER, SD21, "epsilon", "turbo", "as sd-turbo's"),
         ("copy", EULER | {"_class_name": "EulerAncestralDiscreteScheduler"}, XL_512, "epsilon", "turbo", "512 px"),
-        ("copy", EULER, XL, "epsilon", "scheduler", "if it is a turbo or lightning model, ask for that sampler"),
+        ("copy", EULER, XL, "epsilon", "scheduler", "if it is a turbo or lightning model, set that sampler"),
         ("my-xl-turbo", EULER, XL, "epsilon", "turbo", "and the name my-xl-turbo"),
         ("realvis-lightning", EULER, XL, "epsilon", "lightning", "and the name realvis-lightning"),
         ("turbo", EULER | {"prediction_type": "v_prediction"}, SD21, "v_prediction", "scheduler", "configuration"),

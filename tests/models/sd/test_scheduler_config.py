@@ -51,22 +51,22 @@ def test_every_supported_scheduler_is_reproducible(tiny_sd: Path) -> None:
     [
         (
             {"_class_name": "EDMEulerScheduler", "sigma_data": 0.5},
-            "counts noise as EDM does, .* take Playground 2: hf ",
+            "parametrizes noise as EDM does, .* use Playground 2: hf ",
         ),
-        ({"_class_name": "EulerDiscreteScheduler", "timestep_type": "continuous"}, "counts noise as EDM does"),
+        ({"_class_name": "EulerDiscreteScheduler", "timestep_type": "continuous"}, "parametrizes noise as EDM does"),
         ({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}, "flow-matching models .* no noise table"),
         ({"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": True}, "flow-matching model"),
         (
             TABLE | {"_class_name": "DPMSolverSDEScheduler"},
-            "which no seed repeats; ask for the sampler euler, deis or dpm",
+            "which is not reproducible by a seed; set the sampler euler, deis or dpm",
         ),
         (TABLE | {"_class_name": "DDIMInverseScheduler"}, "adds noise instead"),
         ({"_class_name": "UnCLIPScheduler"}, "belongs to unCLIP models and has no noise table"),
         ({"_class_name": "RePaintScheduler", "beta_schedule": "sigmoid"}, "has the beta_schedule sigmoid; supported: "),
         (TABLE | {"_class_name": "DDPMScheduler", "beta_schedule": "laplace"}, "beta_schedule laplace"),
-        (TABLE | {"_class_name": "os"}, "its scheduler os is not known here"),
-        (TABLE, "which names no class"),
-        ({}, "which names no class.* no noise table"),
+        (TABLE | {"_class_name": "os"}, "its scheduler os is unknown"),
+        (TABLE, "without a class name"),
+        ({}, "without a class name.* no noise table"),
     ],
 )
 def test_an_unsupported_scheduler_is_described(told: dict[str, Any], says: str) -> None:
@@ -102,7 +102,7 @@ def test_the_supported_schedules_are_those_that_can_be_computed() -> None:
         assert len(x0_weights(noise_table(TABLE | {"beta_schedule": "linear"}), prediction)) == 2
     for schedule in SCHEDULES:
         assert noise_table(TABLE | {"beta_schedule": schedule}).shape == (1000,)
-    with pytest.raises(ModelError, match="UnCLIPScheduler names no beta_schedule"):
+    with pytest.raises(ModelError, match="UnCLIPScheduler has no beta_schedule"):
         noise_table({"_class_name": "UnCLIPScheduler", "num_train_timesteps": 1000})
 
 
@@ -134,7 +134,7 @@ def test_a_model_with_an_unsupported_scheduler_paints_with_a_requested_sampler(
     tiny_sd: Path, tmp_path: Path, sampler: str
 ) -> None:
     spec = with_scheduler(tiny_sd, tmp_path / "model", _class_name="DPMSolverSDEScheduler")
-    assert "ask for the sampler euler" in check(spec).missing[0]
+    assert "set the sampler euler" in check(spec).missing[0]
     model = load(replace(spec, sampler=sampler), "cpu", "float32")
     schedule = BatchSchedule(model, Denoiser(model), steps=4, strength=0.5, seed=3)
     assert schedule.run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None)).isfinite().all()

@@ -71,5 +71,5 @@ def test_a_model_with_random_weights_is_loaded_by_the_name_of_its_shape() -> Non
     assert (model.family, model.sampler, model.is_tiny_vae) == ("sd15", "lcm", True)
     with pytest.raises(ModelError, match="huge: not one of sd15, sd-turbo"):
         load(ModelSpec(model="random:huge"), "cpu", "float32")
-    with pytest.raises(ModelError, match="random weights take no LoRA"):
+    with pytest.raises(ModelError, match="random weights: no LoRA"):
         load(ModelSpec(model="random:tiny", loras=(("a", 1.0),)), "cpu", "float32")

@@ -81,7 +81,7 @@ def test_velocity_at_no_signal_gives_the_picture_without_a_division(model: Diffu
 
 
 def test_a_sampler_without_such_a_schedule_is_refused(model: DiffusionModel) -> None:
-    with pytest.raises(ModelError, match="zero terminal SNR, which DEISMultistepScheduler cannot begin with"):
+    with pytest.raises(ModelError, match="zero terminal SNR, with which DEISMultistepScheduler cannot start"):
         batch(model, "deis").run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None))
 
 

@@ -100,7 +100,7 @@ def test_vectors_that_do_not_fit_are_dropped_and_noted(tiny_sd: Path, write: Wri
     conditioner.encode("x " * 72 + "ink", None)
     assert notes == []
     conditioner.encode("x " * 73 + "ink the", None)
-    assert notes == ["75 tokens of the prompt are used; left out: ink the"]
+    assert notes == ["75 tokens of the prompt are used; ignored: ink the"]
 
 
 @pytest.mark.parametrize(
@@ -137,14 +137,14 @@ class Stranger:
     [
         ("xl.safetensors", {"clip_l": vectors(), "clip_g": vectors()}, "an embedding made for SDXL (32 + 32 numbers"),
         ("sd2.pt", {"*": vectors(width=1024)}, "an embedding made for SD 2.x (1024 numbers a token), "),
-        ("ink.safetensors", {"lora_te_x.lora_up.weight": vectors()}, "a LoRA, no embedding; give it with --lora"),
-        ("two.safetensors", {"a": vectors(), "b": vectors()}, "no textual inversion embedding; it holds a, b"),
+        ("ink.safetensors", {"lora_te_x.lora_up.weight": vectors()}, "a LoRA, not an embedding; pass it with --lora"),
+        ("two.safetensors", {"a": vectors(), "b": vectors()}, "not a textual inversion embedding; it contains a, b"),
         ("long.safetensors", {"emb_params": vectors(76)}, "1 to 75 vectors"),
-        ("uneven.safetensors", {"clip_l": vectors(1), "clip_g": vectors(2)}, "as many for each text encoder"),
+        ("uneven.safetensors", {"clip_l": vectors(1), "clip_g": vectors(2)}, "the same number for each text encoder"),
         (
             "old.pt",
             {"string_to_param": torch.nn.ParameterDict({"*": vectors()})},
-            "ParameterDict, which no tensors need",
+            "ParameterDict, which no file of tensors needs",
         ),
         ("bad.pt", {"*": vectors(), "x": Stranger()}, "it would run builtins.print"),
     ],
@@ -162,4 +162,4 @@ def test_a_file_that_is_not_an_embedding_for_the_model_is_refused_in_the_plan(
 def test_two_embeddings_of_one_name_are_refused(tiny_sd: Path, write: Write) -> None:
     files = write("ink.pt", {"*": vectors()}), write("other/INK.safetensors", {"emb_params": vectors()})
     (line,) = check(ModelSpec(model=str(tiny_sd), embeddings=files)).missing
-    assert "two embeddings are called ink; rename one file" in line
+    assert "two embeddings have the name ink; rename one file" in line

@@ -20,10 +20,10 @@ from engine.models.sd.spec import ModelSpec
     [
         ({"in_channels": 9}, "takes 9 channels"),
         ({"out_channels": 8}, "makes 8 channels"),
-        ({"class_embed_type": "timestep"}, "wants class labels"),
-        ({"num_class_embeds": 1000}, "wants class labels"),
-        ({"encoder_hid_dim": 4096}, "wants text of another encoder"),
-        ({"encoder_hid_dim_type": "ip_image_proj"}, "wants text of another encoder, or a picture's embedding"),
+        ({"class_embed_type": "timestep"}, "needs class labels"),
+        ({"num_class_embeds": 1000}, "needs class labels"),
+        ({"encoder_hid_dim": 4096}, "needs text of another encoder"),
+        ({"encoder_hid_dim_type": "ip_image_proj"}, "needs text of another encoder, or a picture's embedding"),
         ({"dual_cross_attention": True}, "wants two texts"),
         ({"addition_embed_type": "text_image"}, "addition_embed_type text_image"),
         ({"attention_type": "gated-text-image"}, "attention_type gated-text-image"),
@@ -111,4 +111,4 @@ def test_a_shard_that_was_not_fetched_is_named(folder: Path) -> None:
     index = unet / "diffusion_pytorch_model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": first.name, "b": second.name}}), encoding="utf-8")
     (line,) = check(ModelSpec(model=str(folder))).missing
-    assert line.endswith(f"unet: {second.name} is missing, of 2 files that {index.name} names; fetch it")
+    assert line.endswith(f"unet: {second.name} is missing, one of 2 files listed in {index.name} ; download it")

@@ -309,13 +309,13 @@ REPLICAS = [
         name="SD 1.5 LoRA on SDXL",
         source=KOHYA,
         build=of_another_base(SD15, "sdxl"),
-        expect=Refused(says=("made for SD 1.5, this is SDXL", "take a LoRA for SDXL")),
+        expect=Refused(says=("made for SD 1.5, this is SDXL", "use a LoRA for SDXL")),
     ),
     Replica(
         name="SDXL LoRA on SD 1.5",
         source=KOHYA,
         build=of_another_base(({}, *SDXL[1:]), "sd15"),
-        expect=Refused(says=("made for SDXL, this is SD 1.5", "take a LoRA for SD 1.5")),
+        expect=Refused(says=("made for SDXL, this is SD 1.5", "use a LoRA for SD 1.5")),
     ),
     Replica(
         name="Flux LoRA (kohya)",

@@ -91,7 +91,7 @@ REPLICAS = [
         name="CivitAI unaestheticXL_Jug6.safetensors, clip skip 2",
         source="https://github.com/huggingface/diffusers/issues/8854",
         build=unaesthetic_xl,
-        expect=Works(family="sdxl", says=("clip skip 2 is the model's own",)),
+        expect=Works(family="sdxl", says=("clip skip 2 is the model's default",)),
     ),
     Replica(
         name="gsdf/EasyNegative with SDXL",

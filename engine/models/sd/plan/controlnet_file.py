@@ -19,7 +19,7 @@ from engine.models.weight_files import Weights, weights_in
 
 ORIGINAL = "control_model."
 """Prefix of a ControlNet's tensors in files of the original code, which may also hold the whole model."""
-PLAIN = f"what is read is a plain {KIND}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}"
+PLAIN = f"supported: a plain {KIND}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}"
 _UNION = PART_CLASSES["ControlNetUnionModel"]
 _T2I = PART_CLASSES["T2IAdapter"]
 _BY_TENSORS = (

@@ -68,7 +68,7 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
 
 
 def _take(outline: NetworkOutline) -> str:
-    return f"take a LoRA for {FAMILIES[outline.family]}"
+    return f"use a LoRA for {FAMILIES[outline.family]}"
 
 
 class _Fitting:
