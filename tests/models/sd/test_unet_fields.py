@@ -111,4 +111,4 @@ def test_a_shard_that_was_not_fetched_is_named(folder: Path) -> None:
     index = unet / "diffusion_pytorch_model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": first.name, "b": second.name}}), encoding="utf-8")
     (line,) = check(ModelSpec(model=str(folder))).missing
-    assert line.endswith(f"unet: {second.name} is missing, one of 2 files listed in {index.name} ; download it")
+    assert line.endswith(f"unet: {second.name} is missing, one of 2 files listed in {index.name}; download it")
