@@ -1,4 +1,4 @@
-"""A stub live model joins a run by one entry in the table, and everything around it knows it."""
+"""A stub live model is added by one entry in the table, and appears in status, commands, previews and sinks."""
 
 import asyncio
 from collections.abc import Callable, Iterator

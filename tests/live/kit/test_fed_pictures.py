@@ -1,4 +1,4 @@
-"""Every answer finds its picture, however long the child takes."""
+"""Every result finds its source picture, however long the child takes."""
 
 import numpy as np
 import pytest
@@ -51,9 +51,9 @@ def play(calls_s: list[float], fps: float, *, rest_s: float = 0.0) -> list[tuple
 @pytest.mark.parametrize(
     ("calls_s", "rest_s"),
     [
-        ([0.03] * 20, 0.0),  # as fast as can be
-        ([2.0, 0.03, 1.5, 0.03, 0.3] * 4, 0.0),  # nobody could know how long
-        ([1.0 + 0.2 * (n % 3) for n in range(20)], 0.0),  # a little longer now and then
+        ([0.03] * 20, 0.0),  # as fast as possible
+        ([2.0, 0.03, 1.5, 0.03, 0.3] * 4, 0.0),  # unpredictable durations
+        ([1.0 + 0.2 * (n % 3) for n in range(20)], 0.0),  # occasionally a little longer
         ([0.3 + 0.1 * (n % 4) for n in range(20)], 0.7),  # with rests
     ],
 )

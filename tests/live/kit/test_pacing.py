@@ -11,7 +11,7 @@ PERIOD_NS = 33_333_333
 
 
 class Time:
-    """A clock that only moves during work and rests."""
+    """A clock that only advances during work and rests."""
 
     def __init__(self) -> None:
         self.now_ns = 1_000_000_000
@@ -252,7 +252,7 @@ def test_a_wait_for_the_renderer_inside_a_slice_is_not_counted_as_work(time: Tim
     pacer.yield_within()
     assert time.rests_s == []
     gate.draw_begins(time.now_ns)
-    pacer.yield_within()  # nobody ends the draw: one period, then the child goes on
+    pacer.yield_within()  # the draw never ends: after one period the child continues
     assert sum(time.rests_s) == pytest.approx(PERIOD_NS / 1e9, rel=0.05)
     time.work(4)
     assert pacer.end_call() == pytest.approx(7)

@@ -1,4 +1,4 @@
-"""A child is sent each change once, and of modulation only what it would notice."""
+"""A child is sent each change once, and modulation only if it is large enough."""
 
 from engine.live.kit.sent_values import GENERATION, SentValues
 from engine.params import ParamStore

@@ -1,4 +1,4 @@
-"""Pictures of any shape go to a child; the frame loop never waits for memory."""
+"""Pictures of any shape are sent to a child; the frame loop never waits for memory."""
 
 from collections.abc import Iterator
 from typing import Any

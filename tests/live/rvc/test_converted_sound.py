@@ -1,4 +1,4 @@
-"""The sound of a child by sample number, across its processes; over real rings."""
+"""The output of a sound child by sample number, across its processes, over real rings."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ class Processes:
         self.rings: list[AudioRingWriter] = []
 
     def begin(self, first: int, frames: int, value: float) -> AudioRingWriter:
-        """Put another process in charge, which has made these samples."""
+        """Let another process take over, which has written these samples."""
         ring = AudioRing.create("converted", channels=2, rate_hz=RATE_HZ, seconds=0.5)
         self.rings.append(ring)
         go_on(ring, first, frames, value)

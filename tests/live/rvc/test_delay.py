@@ -41,7 +41,7 @@ def measured(delay: VoiceDelay, spare_s: float, now_s: float = NOW_S) -> None:
 
 def test_the_delay_covers_the_block_the_join_and_the_work(delay) -> None:
     assert delay.parts.algorithmic_s == pytest.approx(0.31)
-    assert delay.parts.compute_s == pytest.approx(0.25 + HAND_OVER_S)  # nothing is known: as long as a block may take
+    assert delay.parts.compute_s == pytest.approx(0.25 + HAND_OVER_S)  # unknown work: one block is allowed
     delay.follow(timing(0.04), 0.0)
     assert delay.parts.compute_s == pytest.approx(AT_FIRST * 0.04 + HAND_OVER_S)
     assert delay.parts.total_s == pytest.approx(0.31 + AT_FIRST * 0.04 + HAND_OVER_S + GENEROUS_S)
@@ -86,7 +86,7 @@ def test_unused_margin_of_undisturbed_devices_is_removed(delay) -> None:
 
 def test_the_smallest_margin_since_the_last_disturbance_is_used(delay) -> None:
     delay.had_spare(0.01, 0, 10.0)
-    delay.had_spare(0.02, 1, 10.9)  # some of it was before
+    delay.had_spare(0.02, 1, 10.9)  # part of this margin was measured before the disturbance
     for tenth in range(20):
         delay.had_spare(0.2 if tenth != 7 else 0.15, 1, 11.0 + tenth / 10)
     assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.15 + ROOM_S)
@@ -115,7 +115,9 @@ def test_a_requested_delay_includes_the_devices_and_is_never_below_the_shortest(
     delay.follow(timing(0.04), 1200.0)
     assert delay.parts.total_s == pytest.approx(1.2)
     measured(delay, 0.3)
-    assert delay.parts.total_s == pytest.approx(1.2)  # what the devices give up is waited instead
+    assert delay.parts.total_s == pytest.approx(
+        1.2
+    )  # the requested total stays: it is padded by what the devices no longer need
     delay.follow(timing(0.04), 100.0)
     assert delay.parts.total_s == pytest.approx(shortest_s - 0.3 + ROOM_S)
 
@@ -163,7 +165,7 @@ class Night:
 
     @property
     def falls_s(self) -> list[float]:
-        """The times at which it became shorter."""
+        """The times at which the delay became shorter."""
         return [at_s for (_, before), (at_s, after) in itertools.pairwise(self.totals_s) if after < before]
 
 
@@ -195,7 +197,7 @@ def test_a_bad_minute_lengthens_the_delay_only_for_a_while() -> None:
     night.run(60.0)
     assert night.delay.parts.total_s > before.total_s + 0.05
     night.device_s, night.work_s = 0.06, 0.04
-    night.run(2 * CALM_S + 2 * APART_S + 10.0)  # each part was made shorter and that was wrong
+    night.run(2 * CALM_S + 2 * APART_S + 10.0)  # each part was shortened too much
     assert night.delay.parts.total_s == pytest.approx(before.total_s)
     night.run(3600.0)
     assert night.delay.parts.total_s == pytest.approx(before.total_s) and night.gaps == 2

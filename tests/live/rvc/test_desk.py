@@ -1,4 +1,4 @@
-"""The desk on a simulated clock: the sound that is heard, its time, and failures."""
+"""The desk on a simulated clock: the output, its timing, and failures."""
 
 import math
 from collections.abc import Callable
@@ -18,13 +18,13 @@ from tests.audio.clicks import click_db
 
 RATE_HZ = 16_000
 BLOCK, LAG = 1600, 480  # 100 ms; 30 ms
-STEP = 160  # the world goes on by 10 ms
-LEAD_S = 0.05  # of the device that is listened with
+STEP = 160  # step of the simulation: 10 ms
+LEAD_S = 0.05  # latency of the output device
 DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS}
 
 
 class Microphone:
-    """A capture with two channels, whose sound is a function of the sample's number."""
+    """A capture with two channels whose sound is a function of the sample number."""
 
     def __init__(self, voice: Callable[[np.ndarray], np.ndarray]) -> None:
         self.ring = SampleRing(RATE_HZ, 2)
@@ -47,7 +47,7 @@ class Microphone:
 
 
 class Inverter:
-    """A stand-in for the voice child's link: inverts each complete block after `work_s`."""
+    """Replaces the voice child's link: inverts each complete block after `work_s`."""
 
     def __init__(self, clock: SteppedClock) -> None:
         self.timing = VoiceTiming(block_s=BLOCK / RATE_HZ, lag_s=LAG / RATE_HZ, work_p99_s=0.02)
@@ -108,7 +108,8 @@ class World:
         self._heard = 0
 
     def run(self, seconds: float) -> np.ndarray:
-        """The sound heard meanwhile, (frames,); sample n of the whole run is heard LEAD_S after n / RATE_HZ."""
+        """Run for this time. Returns the sound heard, (frames,); sample n of the whole run is heard LEAD_S after n /
+        RATE_HZ."""
         heard = []
         for _ in range(round(seconds * RATE_HZ / STEP)):
             self.clock.advance(STEP / RATE_HZ)
@@ -128,7 +129,7 @@ class World:
 
     @property
     def now(self) -> int:
-        """Number of the voice's sample at the microphone while the next one is heard."""
+        """Number of the sample at the microphone at the time when the next output sample is heard."""
         return self._heard + round(LEAD_S * RATE_HZ)
 
     def spoken(self, frames: int) -> np.ndarray:
@@ -145,7 +146,7 @@ def hum(numbers: np.ndarray) -> np.ndarray:
 @pytest.fixture
 def world(reports) -> World:
     world = World(hum, reports)
-    world.run(4.0)  # the devices are measured, the first blocks there
+    world.run(4.0)  # until the devices are measured and the first blocks have arrived
     return world
 
 
@@ -166,7 +167,7 @@ def test_the_status_shows_the_parts_of_the_delay(world) -> None:
     status = world.desk.status()
     assert status.algorithmic_ms == pytest.approx(130.0)
     assert status.compute_ms == pytest.approx(110.0)
-    # 10 ms to get here and 50 to the loudspeaker are its own; blocks, fades and what is kept for safety come to it.
+    # Input latency is 10 ms and output latency 50 ms; blocks, fades and safety margins are added.
     assert 60.0 < status.device_ms < 110.0
     assert status.delay_ms == pytest.approx(status.algorithmic_ms + status.compute_ms + status.device_ms)
     assert (status.input_state, status.input_description, status.output) == ("playing", "a microphone", None)
@@ -199,7 +200,7 @@ def test_after_a_kill_the_dry_voice_follows_within_a_block_without_a_click(world
     expected = world.spoken(8000)
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
     assert status.underruns == 1
-    # Until the delay has passed what was converted before is heard; then a block at most is still whole.
+    # Until the delay has passed, earlier conversions are heard; after that at most one complete block.
     changed = np.flatnonzero(np.abs(heard - world_spoken_before(world, heard)) < 2e-3)
     assert changed[0] <= round(status.delay_ms / 1000.0 * RATE_HZ) + BLOCK
 
@@ -268,7 +269,7 @@ def test_a_delay_that_is_too_short_is_reported_once_per_value_with_the_minimum(w
 
 
 def test_before_the_devices_are_measured_no_delay_is_called_too_short(reports) -> None:
-    world = World(hum, reports, **{"/rvc/delay_ms": 400.0})  # the first guess at the devices is 400 ms alone
+    world = World(hum, reports, **{"/rvc/delay_ms": 400.0})  # the initial guess for the devices alone is 400 ms
     world.run(4.0)
     assert world.desk.status().delay_ms == pytest.approx(400.0)
     assert "rvc.delay" not in reports.keys

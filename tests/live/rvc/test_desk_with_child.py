@@ -1,4 +1,4 @@
-"""The desk with the real voice child: a tone is sung an octave higher; the child is killed in mid-phrase."""
+"""The desk with the real voice child: a tone is converted to an octave higher; the child is killed in mid-phrase."""
 
 import os
 import signal

@@ -48,7 +48,7 @@ def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
 
 
 def sing_until_made(studio: VoiceStudio, wait_for: WaitFor, pid: int) -> None:
-    """Speak until another process than `pid` makes output."""
+    """Send sound until another process than `pid` makes output."""
     made = studio.made_to()
 
     def is_made() -> bool:
@@ -74,7 +74,7 @@ def assert_in_time(studio: VoiceStudio, wait_for: WaitFor) -> None:
 
 
 def failure(studio: VoiceStudio, wait_for: WaitFor) -> str:
-    """The line that says why it is not restarted."""
+    """The line with the reason why the child is not restarted."""
     wait_for(lambda: studio.status.state == "failed", "the failure")
     assert "\n" not in studio.status.detail
     assert studio.status.restarts == 0

@@ -1,4 +1,4 @@
-"""The voice child at work: a real process with a tiny voice, which sings its input or turns it into noise."""
+"""The voice child: a real process with a tiny voice that makes a sine at the input's pitch, or noise."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""The mix of dry and converted voice: known answers, and never a click."""
+"""The mix of dry and converted voice: known results, and no clicks."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ ONES = np.ones(4800, np.float32)
 
 
 class Table:
-    """Mixes whole sounds, a step at a time, as the desk does."""
+    """Mixes whole sounds step by step, like the desk."""
 
     def __init__(self) -> None:
         self.mix = VoiceMix(RATE_HZ)

@@ -1,4 +1,4 @@
-"""Voice conversion in a running engine: a tone sung an octave higher, and dry while the child is away."""
+"""Voice conversion in a running engine: a tone an octave higher, and the dry voice while the child is down."""
 
 import os
 import signal

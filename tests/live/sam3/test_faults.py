@@ -50,7 +50,7 @@ def fed(studio: Sam3Studio) -> Sam3Studio:
 
 
 def failure(studio: Sam3Studio, wait_for: WaitFor) -> str:
-    """The line that says why it is not restarted."""
+    """The line with the reason why the child is not restarted."""
     wait_for(lambda: fed(studio).status.state == "failed", "the failure")
     assert "\n" not in studio.status.detail
     assert studio.status.restarts == 0

@@ -1,4 +1,5 @@
-"""SAM3 in a running engine: a dancer (a moving disc) is followed over OSC while its mask drives the picture."""
+"""SAM3 in a running engine: a dancer (a moving disc) is tracked and sent over OSC while its mask controls the
+picture."""
 
 import os
 import signal
@@ -117,8 +118,8 @@ def heard(
     after: Callable[[], None] = lambda: None,
     until: Callable[[list[Message]], bool] = lambda messages: True,
 ) -> list[Message]:
-    """At least `count` messages about objects, as a subscriber gets them, until `until(all of them)`. The first one
-    comes after `after()`."""
+    """At least `count` messages about objects, as a subscriber gets them, until `until(all of them)`. `after()` is
+    called before the first one."""
     stage.client.send(encode_message("/engine/notify", 1))
     after()
     messages: list[Message] = []

@@ -117,10 +117,10 @@ def test_a_slow_child_asks_for_its_next_picture_while_it_paints_and_not_all_the_
 ) -> None:
     studio = open_sd(tiny_sd, settings={"slow_s": 0.4})
     wait_for(studio.shows, "a picture")
-    quiet: Counter[int] = Counter()  # looks without a wish after each picture
+    quiet: Counter[int] = Counter()  # polls without a request after each picture
 
     def look() -> bool:
-        wants = studio.supervisor.wants_frame  # read before the ring: what is asked after a picture is not in time
+        wants = studio.supervisor.wants_frame  # read before the ring: a request after a picture is too late
         sequence = studio.newest().sequence
         if not wants:
             quiet[sequence] += 1
@@ -152,7 +152,9 @@ def test_a_slow_machine_is_not_mistaken_for_a_hang(open_sd: Open, tiny_sd: Path,
     studio = open_sd(tiny_sd, settings={"slow_s": 0.2}, times=replace(QUICK, running_s=0.1))
     wait_for(studio.shows, "a picture")
     wait_for(studio.shows, "another")
-    studio.set({"/sd/width": 192, "/sd/height": 128})  # six times as slow, and longer than four times what was seen
+    studio.set(
+        {"/sd/width": 192, "/sd/height": 128}
+    )  # six times as slow, and longer than four times the measured duration
     wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (128, 192, 3)), "the larger picture")
     assert studio.status.restarts == 0
 

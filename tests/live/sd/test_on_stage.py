@@ -69,7 +69,7 @@ def open_stage(
 
 @pytest.fixture
 def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Stage:
-    """Simple mode, which shows the SD picture alone, with a working child."""
+    """Simple mode, which shows only the SD picture, with a working child."""
     stage = open_stage(wait_for)
     stage.models.mkdir(exist_ok=True)
     looks = {"/mode": "simple", "/sd/source": "camera", "/sd/enable": True, "/sd/freeze": False, "/sd/fallback": "hold"}
@@ -77,7 +77,7 @@ def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Sta
     if stage.child.state not in ("ready", "busy"):
         stage.done("/child/sd/start")
     stage.await_results(2)
-    stage.shows(SEA_RGB, "the camera, painted")  # by this child: what the test before left on screen is gone
+    stage.shows(SEA_RGB, "the camera, painted")  # painted by this child: the picture left by the previous test is gone
     return stage
 
 
@@ -270,7 +270,7 @@ def test_pictures_keep_coming_and_are_all_recorded_while_the_child_is_killed(
         stage.await_results(1)
         if kills == 100 and len(killed) % 4 == 3:
             os.kill(LAUNCHER.server_pid, signal.SIGKILL)
-        is_stopped = kills == 100 and len(killed) % 25 == 10  # it takes 10 s until that is held against it
+        is_stopped = kills == 100 and len(killed) % 25 == 10  # a hang is only detected after 10 s
         killed.append(stage.child.pid)
         os.kill(killed[-1], signal.SIGSTOP if is_stopped else signal.SIGKILL)
         wait_for(lambda: stage.child.pid not in (0, *killed), f"a new child ({stage.child})", ceiling_s=60.0)

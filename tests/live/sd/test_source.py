@@ -1,4 +1,4 @@
-"""The pictures the diffusion child is fed, with known answers."""
+"""Source pictures of the diffusion child, with known results."""
 
 import cv2
 import numpy as np
