@@ -211,7 +211,7 @@ def test_without_the_extra_of_models_what_needs_them_names_the_one_command(
     done = run(light, "multiverse", *words)
     assert done.returncode != 0 and "Traceback" not in done.stderr
     (line,) = [line for line in done.stderr.splitlines() if "models need" in line]
-    assert line.endswith('get them with: pip install "multiverse-engine[models]"')
+    assert line.endswith('install them with: pip install "multiverse-engine[models]"')
 
 
 def test_doctor_runs_from_the_wheel(elsewhere: Path) -> None:

@@ -1,4 +1,4 @@
-"""The table of live models, and how a run opens those that its configuration asks for."""
+"""The table of live models; opens those that the configuration asks for."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,11 +13,11 @@ from engine.system.closing import Closing
 from osc_schema import Rejected, Value
 
 LIVE_MODELS: tuple[LiveEntry, ...] = (SD, SAM3, RVC)
-"""In order of effect: SAM3 may cut what SD has painted."""
+"""In order of processing: SAM3 may cut out of the picture that SD has painted."""
 
 
 def configured_models(config: Config, table: Sequence[LiveEntry]) -> tuple[LiveEntry, ...]:
-    """The models that this run has. ConfigError if it runs offline, which none of them can."""
+    """The models in this run's configuration. ConfigError if the run is offline, which no live model supports."""
     entries = tuple(entry for entry in table if entry.is_configured(config))
     if entries and config.offline:
         raise ConfigError(f"{entries[0].name}.model: {entries[0].not_offline}")
@@ -48,5 +48,5 @@ def _refuse_item(address: str, entry: LiveEntry) -> Check:
 
 
 def open_models(entries: Sequence[LiveEntry], around: Surroundings, closing: Closing) -> tuple[LiveModel, ...]:
-    """Each model, to be closed with the run; none is started yet. ModelError before anything takes long."""
+    """Open each model without starting it; `closing` closes them. Raises ModelError early, before anything slow."""
     return tuple(closing(entry.open(around)) for entry in entries)

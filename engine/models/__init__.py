@@ -1,5 +1,6 @@
 """Inference on tensors: the only part of the engine that imports torch, and only inside functions or in modules that
-are themselves imported inside functions. No rings, no OSC: the loops in `engine.live` connect a model to those.
+are themselves imported inside functions. No ring buffers and no OSC: the loops in `engine.live` connect models to
+those.
 
 sd/     Stable Diffusion
 sam3/   SAM3
@@ -15,5 +16,5 @@ from engine.models import torchaudio_stand_in
 from engine.system import metal, openmp
 
 torchaudio_stand_in.register()
-openmp.spin_briefly()  # read when torch is loaded
-metal.allow_fallback()  # likewise
+openmp.spin_briefly()  # torch reads this variable when it is loaded
+metal.allow_fallback()  # as above

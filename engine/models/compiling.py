@@ -11,11 +11,11 @@ import torch
 
 from engine.errors import ModelError
 
-SHAPES_KEPT = 64  # for each part; after torch's default of 8 it would silently run uncompiled
+SHAPES_KEPT = 64  # per part; beyond torch's default of 8 shapes it would silently run uncompiled
 
 
 def require_compiler(device: torch.device, asked: str) -> None:
-    """ModelError if inductor's compiler is not installed. `asked`: the setting that needs it."""
+    """Raise ModelError if inductor's compiler is not installed. `asked`: the setting that needs it, for the message."""
     if device.type == "cpu":
         from torch._inductor.cpp_builder import get_cpp_compiler
         from torch._inductor.exc import InvalidCxxCompiler
@@ -38,6 +38,6 @@ def compiled(part: Callable[..., Any], backend: str = "inductor") -> Callable[..
     if backend == "inductor":
         import torch._inductor.config
 
-        torch._inductor.config.compile_threads = 1  # the processes of a pool would outlive a killed child
+        torch._inductor.config.compile_threads = 1  # the pool's processes would outlive a killed child
     torch._dynamo.config.recompile_limit = SHAPES_KEPT
     return torch.compile(part, backend=backend, dynamic=False)

@@ -8,9 +8,9 @@ import torch
 def card_uuid(device: str) -> str:
     """The UUID of a CUDA device as NVML writes it, `GPU-...`, or "" if this process does not use CUDA yet.
 
-    Asking then would create a context there, which takes hundreds of megabytes of the card's memory.
+    A query would create a CUDA context, which takes hundreds of megabytes of the card's memory.
     """
-    cuda: Any = torch.cuda  # not annotated throughout
+    cuda: Any = torch.cuda  # torch.cuda is only partly annotated
     if not cuda.is_initialized():
         return ""
     return f"GPU-{cuda.get_device_properties(device).uuid}"

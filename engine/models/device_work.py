@@ -1,10 +1,10 @@
-"""Work with a device apart from a model: choose it, wait for it, time it, copy to and from it, detect a full one."""
+"""Device functions that do not depend on a model: choose, wait, time, copy, and detect out-of-memory errors."""
 
 import gc
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from engine.errors import ModelError
 
 _cuda: Any = torch.cuda  # torch annotates neither its events nor its streams
 
-# The allocators of CPU and MPS raise a plain RuntimeError, and so does CUDA for handles and streams, which do not come
-# from its allocator. These are their messages. The context stays usable after them.
+# The CPU and MPS allocators raise a plain RuntimeError when out of memory, and so does CUDA for handles and streams.
+# These are their messages. The context stays usable after them.
 FULL = (
     "ALLOC_FAILED",
     "CUDA error: out of memory",
@@ -31,26 +31,26 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float32": torch.float32,
 }
-STREAMS = 32  # of a CUDA device, in torch's pool, which hands them out in turn, even one still in use
+STREAMS = 32  # number of streams in torch's pool for a CUDA device; it hands them out in turn, even those still in use
 MAX_CONVOLVED = {"mps": 65_536}
 """The longest side of a convolution's result, by kind of device; devices without a limit are not listed."""
-MAX_SHARE = 0.9  # of a device's memory on Windows; the rest is for the desktop and the renderer
+MAX_SHARE = 0.9  # share of a device's memory that may be used on Windows; the rest is for the desktop and the renderer
 
 
 def chosen_device(wanted: str) -> str:
-    """Resolve `auto` to the fastest kind of device here. ModelError for a kind that is not available."""
+    """Resolve `auto` to the fastest kind of device on this machine. ModelError for a kind that is not available."""
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
         return next(kind for kind, is_here in here.items() if is_here)
     kind = wanted.partition(":")[0]
     if not here.get(kind, False):
         found = ", ".join(kind for kind, is_here in here.items() if is_here)
-        raise ModelError(f"device {wanted}: not here (found: {found}); `multiverse doctor` tells why")
+        raise ModelError(f"device {wanted}: not available (found: {found}); `multiverse doctor` shows the reason")
     return wanted
 
 
 def call_before_layers(networks: Iterable[torch.nn.Module], call: Callable[[], None]) -> None:
-    """Register `call()` before each convolution and linear layer of these networks. It cannot be removed."""
+    """Call `call()` before each convolution and linear layer of these networks. The hooks cannot be removed."""
     for network in networks:
         for layer in network.modules():
             if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
@@ -58,7 +58,7 @@ def call_before_layers(networks: Iterable[torch.nn.Module], call: Callable[[], N
 
 
 def in_fastest_layout(module: Any, device: torch.device) -> Any:
-    """The same module with channels last on CUDA (for its tensor cores) and CPUs (1.2 times as fast at 512 px)."""
+    """The module, converted to channels-last on CUDA (for tensor cores) and CPUs (1.2 times as fast at 512 px)."""
     return module if device.type == "mps" else module.to(memory_format=torch.channels_last)
 
 
@@ -70,7 +70,7 @@ def chosen_dtype(wanted: str, device: str, *, half: str = "float16") -> str:
 
 
 def dtype_named(name: str) -> torch.dtype:
-    """The dtype called float16 or fp16, bfloat16 or bf16, float32 or fp32. ModelError for any other name."""
+    """The torch dtype for float16 or fp16, bfloat16 or bf16, float32 or fp32. ModelError for any other name."""
     if name not in DTYPES:
         raise ModelError(f"dtype {name}: not one of {', '.join(DTYPES)}")
     return DTYPES[name]
@@ -93,16 +93,16 @@ def use_threads(count: int) -> None:
 
 
 def forbid_spilling(device: str) -> None:
-    """Make a full CUDA device fail on Windows too.
+    """Make CUDA allocations fail on Windows too when the device is full.
 
-    There the driver would move memory to RAM instead, and the child would become many times slower without an error.
+    Otherwise the driver moves memory to RAM, and the child becomes many times slower without an error.
     """
     if sys.platform == "win32" and device.startswith("cuda"):
         torch.cuda.set_per_process_memory_fraction(MAX_SHARE, torch.device(device).index)  # None: the current one
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """True if the device was full. After any other error of a CUDA device its context is unusable."""
+    """True if the device was out of memory. After any other CUDA error the context is unusable."""
     return isinstance(error, torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in FULL)
     )
@@ -114,8 +114,9 @@ def device_wait(device: torch.device) -> Callable[[], None]:
         done = _cuda.Event(blocking=True)  # without it the driver busy-waits and takes a core from the renderer
 
         def wait() -> None:
-            # With the device: without it the event goes on the current device's stream, possibly another device's, and
-            # is done at once. Looked up each time, because inside `torch.cuda.stream` the current stream differs.
+            # `device` is passed because otherwise the event is recorded on the current device's stream, possibly of
+            # another device, and completes at once. Looked up each time, because inside `torch.cuda.stream` the current
+            # stream differs.
             done.record(torch.cuda.current_stream(device))
             done.synchronize()
 
@@ -126,11 +127,11 @@ def device_wait(device: torch.device) -> Callable[[], None]:
 
 
 def _metal_wait(device: torch.device) -> Callable[[], None]:
-    """A wait that releases the GIL.
+    """A function that blocks until an MPS device has finished all its work, without holding the GIL.
 
-    torch.mps.synchronize holds it (torch/csrc/mps/Module.cpp): the heartbeat thread would be silent while the device
-    works, and a child counts as hung after 10 s. A copy to the host waits for all earlier work too, and releases the
-    GIL meanwhile.
+    torch.mps.synchronize holds the GIL (torch/csrc/mps/Module.cpp), so the heartbeat thread would stop while the device
+    works, and a child counts as hung after 10 s. A copy to the host waits for all earlier work too, but releases the
+    GIL.
     """
     last = torch.zeros(1, device=device)
 
@@ -144,10 +145,10 @@ _streams: weakref.WeakSet[Any] = weakref.WeakSet()  # the streams in use
 
 
 def own_stream(device: torch.device) -> Any:
-    """A CUDA stream that no other holder of one uses. They are shared only if all 32 are in use."""
+    """A CUDA stream that no other caller of this function uses. Streams are shared only if all 32 are in use."""
     for _ in range(STREAMS):
         stream = _cuda.Stream(device)
-        if stream not in _streams:  # the same one, not the same object
+        if stream not in _streams:  # compares equal without being the same object
             break
     _streams.add(stream)
     return stream
@@ -155,7 +156,7 @@ def own_stream(device: torch.device) -> Any:
 
 def free_memory(device: torch.device) -> None:
     """Return the allocator's cached memory to the device."""
-    gc.collect()  # an error's traceback keeps the tensors of the failed call alive
+    gc.collect()  # the traceback of an error keeps the tensors of the failed call alive
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":
@@ -171,11 +172,23 @@ def memory_mb(device: torch.device) -> float | None:
     return None
 
 
+def weights_of(networks: Iterable[torch.nn.Module]) -> Iterator[torch.Tensor]:
+    """Parameters and buffers of these networks."""
+    for network in networks:
+        yield from network.parameters()
+        yield from network.buffers()
+
+
+def bytes_of(tensors: Iterable[torch.Tensor]) -> int:
+    """Bytes of these tensors. Shared memory counts once; tensors on the meta device do not count."""
+    return sum({tensor.data_ptr(): tensor.nbytes for tensor in tensors if not tensor.is_meta}.values())
+
+
 class StageClock:
     """Measures the milliseconds of each stage of a call: by CUDA events, without waiting, or else by host time."""
 
     def __init__(self, device: torch.device, idle_s: Callable[[], float] = lambda: 0.0) -> None:
-        """`idle_s`: seconds that the caller has deliberately waited; they count for no stage."""
+        """`idle_s()`: total seconds that the caller has deliberately waited; not counted to any stage."""
         self._device, self._is_cuda = device, device.type == "cuda"
         # Metal calls return early, too.
         self._wait: Callable[[], None] = (lambda: None) if self._is_cuda else device_wait(device)
@@ -186,11 +199,11 @@ class StageClock:
         self._marks = [("", self._now(), self._idle_s())]
 
     def end(self, stage: str) -> None:
-        """Count the work given to the device since the last mark as `stage`."""
+        """Attribute the work queued on the device since the last mark to `stage`."""
         self._marks.append((stage, self._now(), self._idle_s()))
 
     def read_ms(self) -> dict[str, float]:
-        """The milliseconds by stage; a stage that was marked twice is summed. Waits for the device."""
+        """Milliseconds by stage; a stage that was marked several times is summed. Waits for the device."""
         if self._is_cuda and self._marks:
             last: Any = self._marks[-1][1]
             last.synchronize()  # later events may still be pending
@@ -210,7 +223,7 @@ class StageClock:
 
 
 class DeviceCopy:
-    """Copies pictures to the device through a pinned buffer; a copy from pageable memory would block the host."""
+    """Copies pictures to the device through a pinned buffer, because a copy from pageable memory blocks the host."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -219,7 +232,7 @@ class DeviceCopy:
     def send(self, picture: np.ndarray) -> torch.Tensor:
         """Copy a picture (height, width, channels) uint8, or a batch of them, to the device, as a batch.
 
-        On a CPU the result shares the picture's memory. The device must have finished with the previous picture.
+        On a CPU the result shares the picture's memory. The device must have finished reading the previous picture.
         """
         given = torch.from_numpy(picture)
         given = given if given.ndim == 4 else given[None]
@@ -232,14 +245,15 @@ class DeviceCopy:
 
 
 class DeviceCopies:
-    """A DeviceCopy with its own buffer for each of the several inputs of one batch."""
+    """A DeviceCopy with a separate buffer for each of the inputs of a batch."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._copies: dict[str, DeviceCopy] = {}
 
     def send(self, what: str, pictures: np.ndarray) -> torch.Tensor:
-        """Send `pictures` as `DeviceCopy.send` does. The device must have finished with the previous `what`."""
+        """Like `DeviceCopy.send`, with the buffer named `what`. The device must have finished reading its previous
+        content."""
         if what not in self._copies:
             self._copies[what] = DeviceCopy(self._device)
         # Copy a read-only array: torch has no read-only tensors and would warn.
@@ -247,7 +261,7 @@ class DeviceCopies:
 
 
 class HostCopy:
-    """Copies pictures to the host through a pinned buffer, with one wait for the picture and its validity."""
+    """Copies a picture and its validity flag to the host through pinned buffers, with a single wait for both."""
 
     def __init__(self, device: torch.device, shape: tuple[int, int, int]) -> None:
         is_cuda = device.type == "cuda"
@@ -257,7 +271,7 @@ class HostCopy:
         self._is_finite = torch.empty((), dtype=torch.bool, pin_memory=is_cuda)
 
     def fetch(self, picture: torch.Tensor, is_finite: torch.Tensor) -> tuple[np.ndarray, bool]:
-        """The picture (height, width, 3) uint8, and True if it may be shown. The next fetch overwrites the array."""
+        """The picture (height, width, 3) uint8, and True if it is finite. The next fetch overwrites the array."""
         self._picture.copy_(picture, non_blocking=self._is_cuda)
         self._is_finite.copy_(is_finite, non_blocking=self._is_cuda)
         self._wait()

@@ -2,15 +2,15 @@
 
 A UNet call is some thousand kernels of microseconds each, launched one by one from Python: on a fast card the launches
 are the bottleneck. A CUDA graph replays them all at once, but with the addresses it was captured with. So inputs are
-copied into fixed buffers, results lie in fixed buffers, and every number that may change is a tensor: a Python float
-would be baked in. A graph fits one shape; the last four are kept.
+copied into fixed buffers, results are in fixed buffers, and every number that may change is a tensor: a Python float
+would be captured as a constant. A graph works for one shape; the last four are cached.
 
 Each chain has its own memory pool and capture stream (the parts of one chain share them, because they run in the order
 of their capture), so that two chains can run on two streams at once. The stream matters too: PyTorch keeps a cuBLAS
 workspace for each handle and stream, and the graphs captured there contain its address, whatever their pools. Two
 chains captured on one stream would write into the same workspace. And deleting a graph frees the workspace of its
-stream for all graphs captured there (pytorch/pytorch#193402). Untested without a device: the capture itself, and that
-two chains running at once do not share a workspace.
+stream for all graphs captured there (pytorch/pytorch#193402). Tested only on machines with a CUDA device: the capture
+itself, and that two chains running at once do not share a workspace.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -33,23 +33,24 @@ Capture = Callable[[Sequence[Part], State], tuple[list[Callable[[], None]], Stat
 
 
 def nothing() -> None:
-    """Called between two parts if nobody else shares the device."""
+    """Default for `between`, for a device that is not shared."""
 
 
 class Calls(Protocol):
     def run(self, key: Hashable, parts: Sequence[Part], inputs: State, between: Callable[[], None] = nothing) -> State:
-        """The state after all `parts`; each gets the state returned by the previous one. `between` is called between.
+        """The state after all `parts`; each receives the state returned by the previous one. `between` is called
+        between two parts.
 
-        `key` identifies everything except the inputs' values: same key, same parts and shapes. The result may lie in
-        buffers that the next run with this key overwrites.
+        `key` identifies everything except the inputs' values: the same key means the same parts and shapes. The result
+        may be in buffers that the next run with this key overwrites.
         """
 
     def drop(self) -> None:
-        """Free everything kept between runs: the first thing to do when device memory runs out."""
+        """Free everything cached between runs. Do this first when device memory runs out."""
 
 
 class DirectCalls:
-    """Runs the parts directly. One thread; nothing is kept."""
+    """Runs the parts directly. Single thread; caches nothing."""
 
     def run(self, key: Hashable, parts: Sequence[Part], inputs: State, between: Callable[[], None] = nothing) -> State:
         state = inputs
@@ -64,7 +65,8 @@ class DirectCalls:
 
 
 class CompiledCalls:
-    """Runs the parts directly, and reports before a run with a new shape, which compiles. One thread."""
+    """Runs the parts directly, and calls `before_compile` before a run with a new shape, which compiles. Single
+    thread."""
 
     def __init__(self, before_compile: Callable[[], None] = nothing) -> None:
         self._before_compile = before_compile
@@ -93,7 +95,7 @@ class Chain:
 
 
 class GraphCalls:
-    """Captures a graph in the first run of a key, which takes seconds, and replays it afterwards. One thread."""
+    """Captures a graph in the first run of a key, which takes seconds, and replays it afterwards. Single thread."""
 
     def __init__(self, capture: Capture, kept: int = KEPT, *, before_capture: Callable[[], None] = nothing) -> None:
         self._capture = capture
@@ -162,7 +164,7 @@ def capture_cuda(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[
 def replayed(graph: Any, captured_on: Any) -> None:
     """Replay on the current stream of the graph's device.
 
-    `captured_on` is only referenced, so that no other chain gets this stream while the graph exists.
+    The reference to `captured_on` prevents other chains from getting this stream while the graph exists.
     """
     graph.replay()
 

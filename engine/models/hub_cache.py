@@ -1,9 +1,8 @@
 """Reads the Hugging Face cache on this machine: its snapshots, and the file lists that downloads leave there.
 
-No network. huggingface_hub is not used: for a repository of which only some files were fetched (`hf download
---include`), its `snapshot_download(local_files_only=True)` raises as if nothing were there (2.4.0), and the only
-revision it knows is main.
-Layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+No network. huggingface_hub is not used: if only some files of a repository were fetched (`hf download --include`), its
+`snapshot_download(local_files_only=True)` raises as if there were none (2.4.0), and it only looks for the revision
+main. Layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
 from collections.abc import Iterator
@@ -36,12 +35,12 @@ class CacheSnapshot:
 
     @property
     def revision(self) -> str:
-        """A name to show: the first branch or tag, or the commit."""
+        """Name of the revision for messages: the first branch or tag, else the commit."""
         return self.refs[0] if self.refs else self.folder.name
 
 
 def cache_folder() -> Path:
-    """Follows HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME and XDG_CACHE_HOME, in this order."""
+    """The cache folder, from HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME or XDG_CACHE_HOME, in this order."""
     require_libraries()
     from huggingface_hub import constants
 
@@ -49,7 +48,7 @@ def cache_folder() -> Path:
 
 
 def newest_snapshot(hub_id: str, file: str = "") -> CacheSnapshot | None:
-    """The best snapshot of `owner/name` that holds `file` ("": any file), or None.
+    """The best snapshot of `owner/name` that contains `file` ("": any file), or None.
 
     Prefers complete ones, then main, then the newest. A link whose target was deleted is not a file.
     """
@@ -66,8 +65,8 @@ def listing(hub_id: str) -> dict[str, int]:
     if snapshot is None:
         return {}
     try:
-        told = read_json(_repository(hub_id) / "trees" / f"{snapshot.folder.name}.json")
-        files = {str(path): int(entry["size"]) for path, entry in told["files"].items()}
+        content = read_json(_repository(hub_id) / "trees" / f"{snapshot.folder.name}.json")
+        files = {str(path): int(entry["size"]) for path, entry in content["files"].items()}
     except (*_TROUBLES, AttributeError, KeyError, TypeError):
         return {}
     return files if len(files) <= MAX_FILES else {}
@@ -92,7 +91,7 @@ def _snapshots(hub_id: str) -> Iterator[CacheSnapshot]:
 
 
 def _ref_name(repository: Path, file: Path) -> str:
-    """`refs/pr/1` of a pull request, `fp16` of a branch."""
+    """Name of a ref: `refs/pr/1` for a pull request, `fp16` for a branch."""
     name = file.relative_to(repository / "refs").as_posix()
     return f"refs/{name}" if name.startswith("pr/") else name
 
@@ -104,13 +103,13 @@ def _holds(folder: Path, file: str) -> bool:
 
 
 def _is_whole(folder: Path) -> bool:
-    """True if there are weights for every part that its JSON files describe."""
+    """True if the folder has weights for every part that its JSON files describe."""
     index = folder / "model_index.json"
     if not index.is_file():
         return not (folder / "config.json").is_file() or weights_in(folder) is not None
     try:
-        told = read_json(index)
-        named = [part for part in _PARTS if (told.get(part) or [None])[0] is not None]
+        content = read_json(index)
+        named = [part for part in _PARTS if (content.get(part) or [None])[0] is not None]
     except (*_TROUBLES, AttributeError, KeyError, TypeError):
         return False
     return all(weights_in(folder / part) is not None for part in named)

@@ -1,4 +1,4 @@
-"""The repositories that people try first: the smallest set of files that our loader needs, and its size.
+"""The most popular repositories: the smallest set of files that our loader needs, and their size.
 
 As of November 2026, not checked against the Hub. File names, and which models exist in half precision, come from model
 cards and other programs' download lists (`variant="fp16"` for sd-turbo, sdxl-turbo, SDXL base, SSD-1B and
@@ -21,13 +21,13 @@ class Repository:
     includes: tuple[str, ...] = ()
     """Patterns for `hf download`; empty if the user must choose one of `files`."""
     size_mb: int = 0
-    """Approximate size of everything that `includes` fetches."""
+    """Approximate total size of the files in `includes`."""
     files: dict[str, int] = field(default_factory=dict)
-    """Sizes in MB of single files that people fetch by name."""
+    """Sizes in MB of files that are fetched individually."""
     weights: str = "safetensors"
     """Suffix of the weights in the folders among `files`."""
     is_gated: bool = False
-    """True if a licence must be accepted on its page before anything can be fetched."""
+    """True if a licence must be accepted on its page before download."""
 
 
 def _model(size_mb: int, *, weights: tuple[str, ...] = _HALF, files: dict[str, int] | None = None) -> Repository:
@@ -108,7 +108,7 @@ UNREADABLE: Final = {
     "facebook/sam3.1": "is published for Meta's own code alone (sam3.1_multiplex.pt), transformers cannot read it; "
     "take facebook/sam3",
 }
-"""Repositories that cannot be loaded, and what to take instead."""
+"""Repositories that cannot be loaded, and what to use instead."""
 
 
 def known(hub_id: str) -> Repository:

@@ -16,10 +16,10 @@ def missing_libraries() -> list[str]:
 
 
 def require_libraries() -> None:
-    """ModelError, in one line with the command to type, where models cannot run because libraries are missing."""
+    """Raise ModelError, in one line with the install command, if libraries that models need are missing."""
     missing = missing_libraries()
     if not missing:
         return
     if "torch" in missing and sys.platform == "darwin" and platform.machine() == "x86_64":
         raise ModelError("models need PyTorch, which has no build for Intel Macs any more: see docs/platforms.md")
-    raise ModelError(f"models need {', '.join(missing)}, which this install left out; get them with: {INSTALL}")
+    raise ModelError(f"models need {', '.join(missing)}, which are not installed; install them with: {INSTALL}")

@@ -14,7 +14,7 @@ _ADDRESS = re.compile(r"https?://")
 _HUB_ADDRESS = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w-][\w.-]*/[\w.-]+)")
 
 MAX_EXAMPLES = 3
-MAX_NAME = 200  # characters shown in an error
+MAX_NAME = 200  # length of a name in an error message
 MODEL_FILES = (
     "*.json",
     "*.txt",
@@ -24,7 +24,7 @@ MODEL_FILES = (
 )
 """Files to fetch for a diffusers model whose file list is unknown: half precision, no copies in other formats.
 
-If it has none in half precision, `how_to_get` names everything it may have.
+If there are none in half precision, `how_to_get` names all kinds of files that it may have.
 """
 ALL_MODEL_FILES = (
     "*.json",
@@ -49,22 +49,22 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
     automatically: gigabytes at the wrong moment would disturb a live show.
     """
     if not name:
-        raise ModelError("no model: its name is empty")
+        raise ModelError("the model name is empty")
     path, mode = _stated(name)
     if mode is not None:
         if kind := special_kind(mode):
-            raise ModelError(f"{name}: is {kind}, where a file or a folder is needed")
+            raise ModelError(f"{name}: is {kind}, not a file or a folder")
         if path.name == INDEX and path.is_file():
-            raise ModelError(f"{name}: is a file of a diffusers folder; give the folder: {path.parent}")
+            raise ModelError(f"{name}: is a file of a diffusers folder; name the folder: {path.parent}")
         if path.name.startswith("models--") and (path / "snapshots").is_dir():
             hub_id = path.name.removeprefix("models--").replace("--", "/")
-            raise ModelError(f"{name}: is a folder of the Hugging Face cache; give the id: {hub_id}")
+            raise ModelError(f"{name}: is a folder of the Hugging Face cache; use the id: {hub_id}")
         _check_utf_8(path)
         return path
     if found := _ADDRESS.match(name):
         address = _HUB_ADDRESS.match(name)
-        then = f"give the id: {address[1]}" if address else "fetch the file with a browser, and give its path"
-        raise ModelError(f"{name}: is an address ({found[0]}...), and nothing is downloaded by itself; {then}")
+        then = f"use the id: {address[1]}" if address else "download the file with a browser, and use its path"
+        raise ModelError(f"{name}: is a URL ({found[0]}...), and nothing is downloaded automatically; {then}")
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:
         raise ModelError(f"{name}: no such file or folder, and not the id of a Hugging Face model (owner/name)")
@@ -87,7 +87,7 @@ def _check_utf_8(path: Path) -> None:
         str(path).encode("utf-8")
     except UnicodeEncodeError:
         raise ModelError(
-            f"{path}: a model's path must be UTF-8, safetensors reads no other; rename it, or link to it (ln -s)"
+            f"{path}: the path of a model must be UTF-8, which safetensors requires; rename it, or link to it (ln -s)"
         ) from None
 
 
@@ -98,9 +98,9 @@ def _stated(name: str) -> tuple[Path, int | None]:
         return path, path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return path, None
-    except (OSError, ValueError, RuntimeError) as error:  # name too long, a NUL in it, or an unknown user in ~user
+    except (OSError, ValueError, RuntimeError) as error:  # name too long, NUL in it, or unknown ~user
         reason = getattr(error, "strerror", None) or error
-        raise ModelError(f"{name[:MAX_NAME]}: cannot be looked for ({reason})") from None
+        raise ModelError(f"{name[:MAX_NAME]}: cannot be accessed ({reason})") from None
 
 
 def fetch_command(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> str:
@@ -143,7 +143,7 @@ def _wanted(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, 
     there, about = listing(hub_id), known(hub_id)
     if file and Path(file).suffix:
         return (file,), _size_mb(there, (file,)) or about.files.get(file, 0)
-    if file:  # a folder, which may hold its weights twice, as safetensors and as pickle
+    if file:  # a folder, which may contain the weights twice, as safetensors and as pickle
         exact = tuple(f"{file}/{pattern}" for pattern in _smallest(_inside(there, file)))
         usual = files if files not in _WHOLE and not about.files else ("*.json", f"*.{about.weights}")
         patterns = exact or tuple(f"{file}/{pattern}" for pattern in usual)
@@ -204,7 +204,7 @@ def cached(hub_id: str, file: str = "") -> Path | None:
 
 
 def revision_notes(name: str) -> tuple[str, ...]:
-    """A note if an id resolves to something other than the branch main of its own repository."""
+    """Notes for an id that resolves to another repository, or to another revision than main."""
     parts = _HUB_NAME.fullmatch(name)
     if parts is None or _stated(name)[1] is not None:
         return ()
@@ -213,17 +213,17 @@ def revision_notes(name: str) -> tuple[str, ...]:
     if snapshot is None and hub_id in MOVED:
         snapshot = newest_snapshot(MOVED[hub_id], file)
         if snapshot is not None:
-            return (f"{hub_id} was removed from the Hub; read from {MOVED[hub_id]}, where it is published now",)
+            return (f"{hub_id} was removed from the Hub; using {MOVED[hub_id]}, where it is published now",)
     if snapshot is None or snapshot.is_main:
         return ()
-    return (f"{hub_id}: revision {snapshot.revision} of the cache, main is not here or not complete",)
+    return (f"{hub_id}: using the cached revision {snapshot.revision}; main is missing or incomplete",)
 
 
 def how_to_get(name: str) -> str:
-    """ "; fetch it: ..." if `name` is an id whose files are incomplete here; "" for a folder of the user's own.
+    """The end of an error message, "; fetch it: ...", for an id whose files are incomplete; "" for a user's own folder.
 
-    If the repository's file list is unknown, this names every kind of weights it may have, because the files that
-    `find` names first were not enough.
+    If the repository's file list is unknown, this names all kinds of weights it may have, because the files that `find`
+    suggests first were not enough.
     """
     parts = _HUB_NAME.fullmatch(name)
     if parts is None or Path(name).expanduser().exists():

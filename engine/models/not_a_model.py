@@ -1,42 +1,43 @@
-"""Recognizes files that are not a readable model, for the error that refuses them. No torch.
+"""Recognizes common files that are not models, for error messages. Does not load torch.
 
-Downloads fail in few ways: CivitAI and gated repositories return a web page without a login, `git clone` without LFS
-leaves pointers, browsers give an unfinished download another suffix.
+Typical failed downloads: without a login, CivitAI and gated repositories return a web page; `git clone` without LFS
+leaves pointer files; browsers give unfinished downloads another suffix.
 """
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 MAX_NAMED: Final = 3
-"""File names listed in one error."""
+"""Maximum number of file names in one error."""
 MODEL_SUFFIXES: Final = (".safetensors", ".ckpt", ".pth", ".pt", ".bin", ".gguf")
 _UNFINISHED: Final = (".part", ".crdownload", ".aria2", ".download", ".incomplete", ".partial", ".tmp")
 _PAGES: Final = (b"<!doctype", b"<html", b"<?xml", b"<head")
 _ARCHIVES: Final = (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")
 _POINTER: Final = b"version https://git-lfs"
 _HEAD_BYTES: Final = 64
-_AGAIN: Final = "fetch it again, logged in where the site asks for that"
+_AGAIN: Final = "download it again, logged in if the site requires it"
 
 
 def not_a_model(file: Path) -> str:
-    """For an error: the kind of a file that is not a model, and what to do; "" if it is not recognized."""
+    """Text for an error: what the file is instead of a model, and the next step; "" if it is not recognized."""
     if file.suffix.lower() in _UNFINISHED:
-        return "a download that has not ended; wait for it, or fetch it again"
+        return "an unfinished download; wait for it, or download it again"
     try:
         with file.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
     except OSError:
         return ""
     if not head:
-        return "empty (cut off); fetch it again"
+        return "empty; download it again"
     if head.startswith(_POINTER):
-        return "a pointer of Git LFS, not the model itself; fetch that with `git lfs pull` in its folder"
+        return "a Git LFS pointer, not the model itself; run `git lfs pull` in its folder"
     if head.lstrip().lower().startswith(_PAGES):
-        return f"a web page, saved in place of the model; {_AGAIN}"
+        return f"a web page saved instead of the model; {_AGAIN}"
     if head.startswith(b'{"'):
-        return f"the text of an answer, saved in place of the model; {_AGAIN}"
-    if head.startswith(_ARCHIVES) and file.suffix.lower() not in MODEL_SUFFIXES:  # torch.save writes a zip too
+        return f"a server's reply saved instead of the model; {_AGAIN}"
+    if head.startswith(_ARCHIVES) and file.suffix.lower() not in MODEL_SUFFIXES:  # torch.save writes zips too
         return f"an archive; unpack it, and name the model in it{_inside(file)}"
     return ""
 
@@ -47,10 +48,10 @@ def _inside(file: Path) -> str:
             names = sorted(name for name in archive.namelist() if name.lower().endswith(MODEL_SUFFIXES))
     except (OSError, ValueError, zipfile.BadZipFile):
         return ""
-    return f" ({listed(names)})" if names else ""
+    return f" ({shown_names(names)})" if names else ""
 
 
-def listed(names: list[str]) -> str:
-    """The first names of a list, for an error."""
+def shown_names(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return f"{', '.join(name[:100] for name in names[:MAX_NAMED])}{more}"

@@ -15,22 +15,22 @@ BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartReport:
     name: str
-    """unet, vae, text_encoder, or such as `lora glass`."""
+    """unet, vae, text_encoder, or for example `lora glass`."""
     parameters: int | None
-    """None if only a pickle is there, which is not counted."""
+    """None if there is only a pickle, whose weights are not counted."""
     dtype: str
-    """On disk: float16, float32, ...; the most common first if mixed."""
+    """Dtype on disk: float16, float32, ...; if mixed, the most common first."""
     files: tuple[str, ...]
     is_pickle: bool = False
 
     def memory_bytes(self, dtype: str) -> int | None:
-        """Bytes of its weights in a dtype listed in BYTES."""
+        """Bytes of its weights in this dtype, a key of BYTES."""
         return None if self.parameters is None else self.parameters * BYTES[dtype]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The parts of a model, and the memory of its weights. Activations come on top."""
+    """The parts of a model, and the memory of its weights, without activations."""
 
     model: str
     path: str
@@ -45,11 +45,11 @@ class Report:
         return not self.missing
 
     def memory_bytes(self, dtype: str) -> int:
-        """Bytes of all weights that were found, in a dtype listed in BYTES."""
+        """Bytes of all weights that were found, in this dtype, a key of BYTES."""
         return sum(part.memory_bytes(dtype) or 0 for part in self.parts)
 
     def require_complete(self) -> None:
-        """ModelError, in one line, for what is missing: libraries first, then files."""
+        """Raise ModelError, in one line, if something is missing: libraries first, then files."""
         require_libraries()
         if not self.is_complete:
             raise ModelError(first_missing(self.model, self.missing))
@@ -67,7 +67,7 @@ class Missing(list[str]):
 
     @contextmanager
     def listed(self) -> Iterator[None]:
-        """Add a ModelError raised inside to the list, and continue the check."""
+        """Catch a ModelError raised in the `with` block and add it to the list."""
         try:
             yield
         except ModelError as error:

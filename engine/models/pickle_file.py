@@ -1,6 +1,6 @@
-"""Reads the structure of files written by torch.save, without torch and without running any of their code.
+"""Reads the structure of files written by torch.save, without torch and without executing them.
 
-A pickle is a program: at GLOBAL Python imports a function, at REDUCE it calls it. Here every imported name becomes a
+A pickle is a program: the opcode GLOBAL imports a function, and REDUCE calls it. Here every imported name becomes a
 `StandIn`, which accepts any call and does nothing; a tensor is described by its constructor's arguments. Weights are
 never read.
 """
@@ -11,7 +11,7 @@ import reprlib
 import struct
 import zipfile
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -44,7 +44,7 @@ MAX_PICKLE = 8 << 20
 """Bytes: many times what the largest HuBERT needs. A hostile pickle uses far more memory than it has bytes, and can be
 compressed a thousandfold."""
 MAX_NAME = 200
-LEGACY_PARTS = 3  # magic number, protocol and system information: pickles before the actual one
+LEGACY_PARTS = 3  # pickles before the actual one: magic number, protocol, system information
 TROUBLES = (
     pickle.UnpicklingError,
     struct.error,
@@ -63,7 +63,7 @@ TROUBLES = (
 
 
 class StandIn:
-    """Takes the place of an object of any class: keeps its constructor's arguments and does nothing."""
+    """Replaces an object of any class: stores its constructor's arguments and does nothing."""
 
     name = ""
     arguments: tuple[Any, ...]
@@ -90,13 +90,13 @@ class StandIn:
 class Row(tuple[Any, ...]):
     """A tuple that refuses to be hashed if it is nested.
 
-    Python hashes a tuple recursively every time: 40 tuples that each hold the previous one twice would take forever as
-    a key, in torch too.
+    Python hashes a tuple recursively every time: 40 tuples, each containing the previous one twice, would take forever
+    as a dict key, in torch too.
     """
 
     def __hash__(self) -> int:
         if any(isinstance(each, tuple) for each in self):
-            raise ValueError("a key made of rows")
+            raise ValueError("a nested tuple as a key")
         return super().__hash__()
 
 
@@ -109,7 +109,7 @@ class Table(dict[Any, Any]):
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The storage of a tensor, unread."""
+    """The storage of a tensor, which is not read."""
 
     dtype: str
     key: str = ""
@@ -125,11 +125,11 @@ class PickledFile:
 
     @property
     def foreign(self) -> tuple[str, ...]:
-        """The imported names that a file of tensors does not need."""
+        """The imported names that no file of tensors needs."""
         return tuple(name for name in self.names if not _PLAIN.fullmatch(name))
 
     def tensors(self, of: str = "") -> dict[str, Tensor]:
-        """Dtype and shape of each tensor by name, in the dict under the key `of`; "" for the top level."""
+        """Dtype and shape of each tensor by name, in the dict at key `of`; "": the top level."""
         held = self.value.get(of) if of and isinstance(self.value, dict) else self.value
         if not isinstance(held, dict):
             return {}
@@ -138,7 +138,7 @@ class PickledFile:
 
 
 def read_pickle(file: Path) -> PickledFile:
-    """ModelError in one line if the file was not written by torch.save, or is truncated."""
+    """Read a file written by torch.save. ModelError in one line if it is not one, or is truncated."""
     try:
         with file.open("rb") as stream:
             if zipfile.is_zipfile(stream):
@@ -146,22 +146,25 @@ def read_pickle(file: Path) -> PickledFile:
             stream.seek(0)
             return _read_legacy(BytesIO(stream.read(MAX_PICKLE)))  # the weights come last
     except zipfile.BadZipFile as error:
-        raise ModelError(f"{file}: cut off or damaged ({error})") from None
+        raise ModelError(f"{file}: truncated or damaged ({error})") from None
     except TROUBLES as error:
         if what := not_a_model(file):
             raise ModelError(f"{file}: is {what}") from None
         why = " ".join(str(error).split()) or type(error).__name__
-        raise ModelError(f"{file}: no file of torch.save, or cut off ({why})") from None
+        raise ModelError(f"{file}: not a file written by torch.save, or truncated ({why})") from None
 
 
 def read_plain_pickle(file: Path) -> PickledFile:
     """Like `read_pickle`, but also ModelError if it imports more than torch's `weights_only` allows."""
     read = read_pickle(file)
-    if read.foreign:
-        raise ModelError(
-            f"{file}: refused: it would run {read.foreign[0]}, which no tensors need; take the same as .safetensors"
-        )
+    refuse_code(file, read.foreign, "file of tensors", "; use a .safetensors version of it")
     return read
+
+
+def refuse_code(file: Path | str, foreign: Sequence[str], kind: str, advice: str = "") -> None:
+    """Raise ModelError if a pickle of this kind imports names that it does not need."""
+    if foreign:
+        raise ModelError(f"{file}: refused: it would run {foreign[0]}, which no {kind} needs{advice}")
 
 
 def pickled_tensors(file: Path) -> dict[str, Tensor]:
@@ -182,12 +185,12 @@ def pickled_tensors(file: Path) -> dict[str, Tensor]:
 
 
 def pickle_note(what: str) -> str:
-    """The note about weights from a pickle that contains only tensors."""
+    """The note about weights read from a pickle."""
     return f"{what}: a pickle, read with weights_only; safetensors would be safer"
 
 
 def shown(value: Any) -> str:
-    """A short, bounded repr of a value from a file: nested lists can have an endless full one."""
+    """A repr of limited length, because the full repr of hostile nested lists can be exponentially long."""
     if isinstance(value, int) and abs(value) >= 10**18:
         return "a number too large"
     short = reprlib.Repr()
@@ -231,7 +234,7 @@ def _read(stream: IO[bytes]) -> PickledFile:
     names: dict[str, None] = {}
     known = {"collections.OrderedDict": Table}
 
-    # The unpickler in Python: the one in C allocates gigabytes if a broken file has memo numbers in the billions.
+    # The pure Python unpickler: the one in C allocates gigabytes if a broken file has memo numbers in the billions.
     class Reader(pickle._Unpickler):
         dispatch = pickle._Unpickler.dispatch | {
             code[0]: _as_row(pickle._Unpickler.dispatch[code[0]])
@@ -239,7 +242,7 @@ def _read(stream: IO[bytes]) -> PickledFile:
         }
 
         def find_class(self, module: str, name: str) -> Callable[..., Any]:
-            # torch.save writes Python 2 names, and `os` under the name of its operating system.
+            # torch.save writes Python 2 names, and the name of the operating system's module for `os`.
             module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
             full = _printable(f"{SYSTEMS.get(module, module)}.{name}")
             names.setdefault(full)
@@ -254,7 +257,7 @@ def _read(stream: IO[bytes]) -> PickledFile:
 
 
 def _as_row(load: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Wrap an opcode that leaves a tuple on the stack: it leaves a `Row` instead."""
+    """Wrap an opcode that pushes a tuple so that it pushes a `Row` instead."""
 
     def loaded(reader: Any) -> None:
         load(reader)

@@ -1,4 +1,4 @@
-"""The device that a benchmark runs on: its memory use, and the highest speed that it can reach."""
+"""The device that a benchmark runs on, its memory use, and its matrix product speed for comparison."""
 
 import time
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class MeasuredDevice:
 
 
 def place_for(wanted: str, *, half: str = "float16") -> MeasuredDevice:
-    """The device asked for (auto: the fastest here), with float32 on a CPU and `half` elsewhere.
+    """The requested device (auto: the fastest on this machine), with float32 on a CPU and `half` elsewhere.
 
     ModelError if it is not available.
     """
@@ -42,10 +42,10 @@ def place_for(wanted: str, *, half: str = "float16") -> MeasuredDevice:
 
 
 def matmul_tflops(place: MeasuredDevice) -> float:
-    """The speed of a large matrix product on these threads, for comparison; the best of thirty.
+    """Speed of a large matrix product with the current number of threads, for comparison; the best of thirty.
 
-    Not an upper bound: Winograd convolutions multiply less than is counted, and stages in other processes have their
-    own threads.
+    Not an upper bound: Winograd convolutions need fewer multiplications than are counted, and other processes have
+    threads of their own.
     """
     side = MATMUL_SIDE[place.kind]
     wait = device_wait(torch.device(place.device))
@@ -67,7 +67,7 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def memory_mb(device: torch.device) -> float:
-    """MiB: on CUDA the peak since `reset_peak_memory`, elsewhere the current memory of the process."""
+    """Memory in MiB: on CUDA the peak since `reset_peak_memory`, elsewhere the current memory of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     held_bytes: int = psutil.Process().memory_info().rss

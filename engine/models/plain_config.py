@@ -1,8 +1,8 @@
-"""Validates a model's JSON files: numbers and names of its network are allowed, keys that select code are not.
+"""Validates a model's JSON files: values that describe the network are allowed, keys that select code are not.
 
-The libraries that build networks read more from these files: the attention kernel (`owner/name` is fetched from the
-Hub and imported), the package for quantized weights, the class of a part, the file with the actual configuration. All
-of that is refused or reported here, and all numbers are bounded, before a library reads them. No torch.
+The libraries that build networks also read from these files: the attention kernel (`owner/name` is fetched from the Hub
+and imported), the package for quantized weights, the class of a part, and the path of the actual configuration. All of
+these are refused or reported here, and all numbers are range-checked, before a library reads them. Does not load torch.
 """
 
 import re
@@ -15,9 +15,9 @@ from engine.system.small_file import read_json
 
 CONFIG: Final = "config.json"
 ADAPTER: Final = "adapter_config.json"
-"""peft's file: transformers would read it beside the weights, and load the model that it names."""
+"""File of peft: if it is next to the weights, transformers reads it and loads the model named in it."""
 MAX_LAYERS: Final = 256
-"""Maximum of one kind: SDXL's UNet has 10 in a block, SAM3's vision encoder 32."""
+"""Maximum number of layers of one kind: SDXL's UNet has 10 in a block, SAM3's vision encoder 32."""
 MAX_TIMESTEPS: Final = 100_000
 MAX_NUMBER: Final = 2**31
 MAX_SHOWN: Final = 80
@@ -25,7 +25,7 @@ MAX_SHOWN: Final = 80
 _COUNTS: Final = re.compile(r"layers|blocks|stages|depth$|num_multimask|num_point_embeddings|num_maskmem")
 """Keys whose numbers are counts of layers to build."""
 _LISTS: Final = re.compile(r"layer|block|stage|channels|attention|^conv_")
-"""Keys whose lists have an item for each layer to build."""
+"""Keys whose lists have one item per layer to build."""
 _QUANTIZED: Final = ("quantization_config", "compression_config")
 _CODE: Final = frozenset(
     "attn_implementation _attn_implementation _attn_implementation_internal experts_implementation "
@@ -34,7 +34,7 @@ _CODE: Final = frozenset(
     "configuration_files distributed_config".split()
 )
 _PLAIN: Final[tuple[Any, ...]] = (None, False, "", "sdpa", "eager", {}, [])
-"""Values of these keys that need no note: PyTorch's own attention is used anyway."""
+"""Values of these keys that cause no note, because PyTorch's own attention is used anyway."""
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "_class_name": (str,),
     "model_type": (str,),
@@ -67,29 +67,29 @@ _NAMES: Final = {str: "a text", int: "a whole number", float: "a number", bool: 
 def read_config(name: str, folder: Path, file: str = CONFIG) -> dict[str, Any]:
     """The JSON object in `file` of `folder`. `name` is the model's.
 
-    ModelError in one line if it is missing or no object, if the model is quantized, or if a value is implausible.
+    ModelError in one line if it is missing or not an object, if the model is quantized, or if a value is implausible.
     """
     try:
-        told = read_json(folder / file)
+        config = read_json(folder / file)
     except FileNotFoundError:
         raise ModelError(f"{name}: {file} is missing") from None
     except OSError as error:
         raise ModelError(f"{name}: {file} cannot be read ({error.strerror or error})") from None
     except ValueError as error:
         raise ModelError(f"{name}: {file} cannot be read ({error})") from None
-    if not isinstance(told, dict):
-        raise ModelError(f"{name}: {file} holds no JSON object")
-    require_plain(f"{name}: {file}", told)
-    return told
+    if not isinstance(config, dict):
+        raise ModelError(f"{name}: {file} is not a JSON object")
+    require_plain(f"{name}: {file}", config)
+    return config
 
 
-def require_plain(what: str, told: dict[str, Any]) -> None:
+def require_plain(what: str, config: dict[str, Any]) -> None:
     """ModelError for a quantized model, and for a value of the wrong type or larger than in any model."""
-    for key, value in _entries(told):
+    for key, value in _entries(config):
         if key in _QUANTIZED and value:
             method = value.get("quant_method") if isinstance(value, dict) else None
             raise ModelError(
-                f"{what}: its weights are quantized ({_shown(method or key)}), which is not read here; take the model "
+                f"{what}: its weights are quantized ({_shown(method or key)}), which is not supported; use the model "
                 "with plain weights (float32, float16 or bfloat16)"
             )
         types = _TYPES.get(key)
@@ -107,19 +107,19 @@ def notes_on(name: str, folder: Path, file: str = CONFIG) -> tuple[str, ...]:
     """A note for each key of a configuration that asks for custom code, which is not run."""
     asked = {key: value for key, value in _entries(read_config(name, folder, file)) if key in _CODE}
     return tuple(
-        f"{name}: {file} asks for code of its own ({key}: {_shown(value)}); it is not used"
+        f"{name}: {file} asks for custom code ({key}: {_shown(value)}), which is not used"
         for key, value in asked.items()
         if value not in _PLAIN
     )
 
 
 def require_no_adapter(name: str, *folders: Path) -> None:
-    """ModelError if peft's configuration lies beside a model."""
+    """Raise ModelError if a peft configuration is in the model's folder."""
     for folder in folders:
         if (folder / ADAPTER).exists():
             raise ModelError(
-                f"{name}: {folder / ADAPTER} belongs to an adapter, which would bring a model of its own; take it away,"
-                " and name a LoRA as one"
+                f"{name}: {folder / ADAPTER} belongs to an adapter, which would load another model; "
+                "remove it, and pass a LoRA with the option for LoRAs"
             )
 
 
@@ -129,9 +129,9 @@ def class_named(entry: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _entries(told: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _entries(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Every key with its value, nested ones included, except inside keys that select code, which are not read."""
-    waiting: list[Any] = [told]
+    waiting: list[Any] = [config]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Loads networks from disk with their libraries' own loaders, and turns their errors into one line.
+"""Loads networks from disk with their libraries' loaders, and turns errors into one line.
 
 No key of a model's file selects code: a transformers configuration is built only from keys that describe the network's
 shape, diffusers classes accept no others, and attention is PyTorch's own.
@@ -20,36 +20,37 @@ import torch
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from engine.errors import ModelError
+from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import CONFIG, notes_on, read_config, require_no_adapter
 from engine.models.weight_files import Weights, weights_in
 
 ATTENTION: Final = "sdpa"
 """torch.nn.functional.scaled_dot_product_attention, even if a file asks for another."""
 MIN_COUNTED: Final = 1 << 26
-"""Networks with fewer weights than this are always built: 256 MiB in float32."""
+"""Networks with fewer weights than this are built without a check: 256 MiB in float32."""
 HARMLESS: Final = re.compile(
     r"(^|\.)position_ids$|^(text|visual)_projection(\.weight)?$|^logit_scale$|^(model_)?ema\.|^safety_checker\."
 )
-"""Tensors in files that are not weights of the network and can be ignored."""
+"""Tensors in published files that are not weights of the network and are ignored."""
 OTHER_HALF: Final = {"CLIPText": "vision_model.", "CLIPVision": "text_model."}
 """Tensors of a whole CLIP that a class for one half ignores, by the prefix of the class name."""
 ADVICE: Final = " If you want to instead overwrite"
-"""Start of diffusers' advice for programmers after a wrong shape; cut off."""
+"""Start of diffusers' advice for programmers after a shape error, which is cut off."""
 _TROUBLES = (
     OSError, EOFError, UnpicklingError, ValueError, RuntimeError, LookupError, TypeError, AttributeError,
     ArithmeticError, AssertionError, ImportError, MemoryError,
 )  # fmt: skip
-_LEGACY = frozenset(("rope_theta", "rope_scaling", "partial_rotary_factor"))  # today part of rope_parameters
+_LEGACY = frozenset(("rope_theta", "rope_scaling", "partial_rotary_factor"))  # now part of rope_parameters
 _ACTIVATIONS = frozenset(
     "gelu gelu_fast gelu_new gelu_python gelu_pytorch_tanh gelu_accurate quick_gelu leaky_relu linear mish relu relu2 "
     "relu6 sigmoid silu swish tanh".split()
 )
-"""Those of transformers that are arithmetic; others import a package."""
+"""Activations of transformers that are plain arithmetic; others import a package."""
 
 
 @contextmanager
 def one_line(what: str) -> Iterator[None]:
-    """Turn a library's error about a broken file into a ModelError of one line. Out-of-memory errors pass through."""
+    """Turn a library's error about a broken file into a one-line ModelError. Out-of-memory errors pass through."""
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
@@ -64,14 +65,14 @@ def one_line(what: str) -> Iterator[None]:
         if not known and type(error) is not Exception:  # the library `tokenizers` raises bare Exceptions
             raise
         lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
-        told = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1]).partition(ADVICE)[0]
-        raise ModelError(f"{what}: cannot be loaded ({told})") from error
+        reason = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1]).partition(ADVICE)[0]
+        raise ModelError(f"{what}: cannot be loaded ({reason})") from error
 
 
 def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: str) -> Any:
     """Load a network of `kind`, a class of diffusers or transformers. ModelError for missing or unexpected tensors."""
     folder = path / subfolder
-    weights, told = weights_in(folder, wants_half=dtype != torch.float32), read_config(what, folder)
+    weights, config_json = weights_in(folder, wants_half=dtype != torch.float32), read_config(what, folder)
     options: dict[str, Any] = {}
     with one_line(what):
         if kind.startswith("CLIP"):
@@ -79,14 +80,14 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
 
             require_no_adapter(what, path, folder)
             loader = getattr(transformers, kind)
-            config = architecture(loader.config_class, told, what)
+            config = architecture(loader.config_class, config_json, what)
             build = partial(loader, config)
             options = {"config": config, "attn_implementation": ATTENTION}
         else:
             import diffusers
 
             loader = getattr(diffusers, kind)
-            build = partial(loader.from_config, told)
+            build = partial(loader.from_config, config_json)
         with require_fitting(what, build, weights):
             module, found = loader.from_pretrained(
                 path,
@@ -115,27 +116,31 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
     return module
 
 
-def architecture(kind: Any, told: Mapping[str, Any], what: str) -> Any:
-    """A configuration of the transformers class `kind`, with only the keys of `told` that describe the network's shape.
+def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
+    """A configuration of the transformers class `kind`, with only those keys that describe the network's shape.
 
-    A nested configuration always has the default class for its place. ModelError in one line.
+    A nested configuration always gets the default class of its key. ModelError in one line.
     """
     from transformers import PreTrainedConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    if told.get("model_type", kind.model_type) != kind.model_type and isinstance(told.get(kind.base_config_key), dict):
-        told = told[kind.base_config_key]  # a whole CLIP, of which one half is needed
+    if config_json.get("model_type", kind.model_type) != kind.model_type and isinstance(
+        config_json.get(kind.base_config_key), dict
+    ):
+        config_json = config_json[
+            kind.base_config_key
+        ]  # the configuration of a whole CLIP, of which one half is needed
     common = {field.name for field in fields(PreTrainedConfig)}
     known = {field.name for field in fields(kind)} - common | set(kind.attribute_map) | _LEGACY
-    known |= {  # keys of older files, which are settable properties in today's class
+    known |= {  # keys of older files, which are settable properties in the current class
         name
         for name, found in inspect.getmembers(kind, lambda member: isinstance(member, property))
         if found.fset and not hasattr(PreTrainedConfig, name)
     }
-    values = {key: value for key, value in told.items() if key in known}
+    values = {key: value for key, value in config_json.items() if key in known}
     for key, value in values.items():
         if key.endswith(("_act", "activation")) and value not in _ACTIVATIONS:
-            raise ModelError(f"{what}: {key} is {str(value)[:40]!r}; known are {', '.join(sorted(_ACTIVATIONS))}")
+            raise ModelError(f"{what}: {key} is {str(value)[:40]!r}; supported: {', '.join(sorted(_ACTIVATIONS))}")
     for key, spec in kind.sub_configs_defaults.items():
         inner = values.pop(key, None)
         if inner is None:
@@ -144,21 +149,21 @@ def architecture(kind: Any, told: Mapping[str, Any], what: str) -> Any:
             raise ModelError(f"{what}: {key} is {str(inner)[:40]}, not an object")
         is_named = issubclass(spec.config_class, PreTrainedConfig)
         inner_kind = spec.config_class if is_named else CONFIG_MAPPING[spec.model_type]
-        kind_told = inner.get("model_type", inner_kind.model_type)
-        if not is_named and kind_told != inner_kind.model_type:
-            raise ModelError(f"{what}: {key} is a {kind_told}; known is {inner_kind.model_type}")
+        kind_named = inner.get("model_type", inner_kind.model_type)
+        if not is_named and kind_named != inner_kind.model_type:
+            raise ModelError(f"{what}: {key} is a {kind_named}; known is {inner_kind.model_type}")
         values[key] = architecture(inner_kind, inner, f"{what}: {key}")
     return kind(**values, attn_implementation=ATTENTION)
 
 
 @contextmanager
 def require_fitting(what: str, build: Callable[[], torch.nn.Module], weights: Weights | None) -> Iterator[None]:
-    """ModelError if the network that a library builds inside has more weights than its `weights` files have bytes.
+    """Raise ModelError if a network built in the `with` block has more weights than its files have bytes.
 
-    The library would build what config.json asks for, in memory that nobody has, and fill it with random numbers.
-    Counting on a second network from `build`, on the device meta, would double the time of loading. So the weights are
-    counted while the library's own network is built: torch calls a hook for each parameter. Only if that count is too
-    large, or loading fails, `build` is called for the exact number.
+    Problem: the library builds whatever size config.json asks for, even more than fits into memory, and fills it with
+    random numbers. Building a second network with `build` on the meta device to count its weights would double the
+    loading time. So the weights are counted while the library builds its network: torch calls a hook for each
+    parameter. Only if that count is too large, or loading fails, `build` is called for the exact number.
     """
     if weights is None:
         yield
@@ -190,7 +195,7 @@ def require_fitting(what: str, build: Callable[[], torch.nn.Module], weights: We
     try:
         yield
     except Exception:
-        require_fit()  # too large a network takes precedence over the library's error
+        require_fit()  # an oversized network takes precedence over the library's error
         raise
     finally:
         hook.remove()
@@ -200,14 +205,14 @@ def require_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
     """ModelError for the first tensor that holds NaN or infinity, which would make every output NaN."""
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
-            raise ModelError(f"{what}: {name} holds numbers that are none (NaN or infinity)")
+            raise ModelError(f"{what}: {name} contains NaN or infinity")
 
 
 def pickle_notes(what: str, weights: Weights | None) -> tuple[str, ...]:
-    """A note if `what` comes from a pickle, which torch reads without running its code."""
+    """The note about a pickle if `weights` are in one."""
     if weights is None or not weights.is_pickle:
         return ()
-    return (f"{what}: read from a pickle ({weights.files[0].name}); safetensors would be safer",)
+    return (pickle_note(what),)
 
 
 def notes_of(what: str, folder: Path) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,11 @@ from engine.system.translate_errors import Description, translate_errors
 
 # 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
 _LENGTH_BYTES = 8
-MAX_HEADER_BYTES = 16 << 20  # the format allows 100 MB; this is ten times SDXL's, and parsed in a second
+MAX_HEADER_BYTES = 16 << 20  # the format allows 100 MB; this is ten times SDXL's header, and is parsed within a second
 MAX_DIMENSIONS = 16
 MAX_SIDE = 1 << 40
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8", "I64": "int64"}
-_BITS = re.compile(r"[A-Z]+(\d+)")  # bits of a number, in the name of its dtype; BOOL has none
+_BITS = re.compile(r"[A-Z]+(\d+)")  # number of bits in the name of a dtype; BOOL has none
 
 _TROUBLES = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 
@@ -37,7 +38,7 @@ class Tensor:
 def read_header(file: Path) -> dict[str, Tensor]:
     """Tensors by name.
 
-    ModelError if it is no safetensors file, if it is truncated, or if tensors overlap, lie outside of it, or have a
+    ModelError if it is not a safetensors file, if it is truncated, or if tensors overlap, exceed the file, or have a
     size that does not match their shape.
     """
     with _one_line(file):
@@ -50,15 +51,15 @@ def read_header(file: Path) -> dict[str, Tensor]:
     for name, (begin, stop) in sorted(places.items(), key=lambda item: item[1]):
         what = f"{file}: damaged: {name}"
         if not 0 <= begin <= stop:
-            raise ModelError(f"{what} lies outside the file")
+            raise ModelError(f"{what} exceeds the file")
         if begin < end:
-            raise ModelError(f"{what} lies where another tensor does")
+            raise ModelError(f"{what} overlaps another tensor")
         width = bits[name]
         if width is not None and tensors[name].count * width != (stop - begin) * 8:
-            raise ModelError(f"{what} has {stop - begin} bytes, its shape asks for {tensors[name].count * width // 8}")
+            raise ModelError(f"{what} has {stop - begin} bytes, but its shape needs {tensors[name].count * width // 8}")
         end = stop
     if start + end > size:
-        raise ModelError(f"{file}: cut off, {start + end - size} bytes are missing")
+        raise ModelError(f"{file}: truncated, {start + end - size} bytes are missing")
     return tensors
 
 
@@ -73,11 +74,16 @@ def read_stored(file: Path, name: str) -> tuple[str, bytes]:
     """The dtype of one tensor and its stored bytes, little-endian; errors as in `read_header`."""
     with _one_line(file):
         header, start, _ = _read(file)
-        told = header[name]
-        begin, stop = _place(told["data_offsets"])
+        entry = header[name]
+        begin, stop = _place(entry["data_offsets"])
         with file.open("rb") as stream:
             stream.seek(start + begin)
-            return DTYPES.get(told["dtype"], told["dtype"]), stream.read(stop - begin)
+            return DTYPES.get(entry["dtype"], entry["dtype"]), stream.read(stop - begin)
+
+
+def shown_shape(sides: Sequence[int | None]) -> str:
+    """A shape in words: "320 x 4"; "any" for a side that is None; "one number" for no sides."""
+    return " x ".join("any" if side is None else str(side) for side in sides) or "one number"
 
 
 def _one_line(file: Path) -> AbstractContextManager[None]:
@@ -90,7 +96,7 @@ def _one_line(file: Path) -> AbstractContextManager[None]:
 
 def _shape(sides: Any) -> tuple[int, ...]:
     if len(sides) > MAX_DIMENSIONS or not all(isinstance(side, int) and abs(side) <= MAX_SIDE for side in sides):
-        raise ValueError("a shape that no tensor has")
+        raise ValueError("an invalid shape")
     return tuple(sides)
 
 
@@ -98,7 +104,7 @@ def _place(offsets: Any) -> tuple[int, int]:
     """Start and end of a tensor in bytes, relative to the first weight."""
     begin, end = offsets
     if not (isinstance(begin, int) and isinstance(end, int)):
-        raise ValueError("data_offsets that are no numbers")
+        raise ValueError("data_offsets that are not numbers")
     return begin, end
 
 
@@ -109,5 +115,5 @@ def _read(file: Path) -> tuple[dict[str, Any], int, int]:
         length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
         if not 2 <= length <= min(size - _LENGTH_BYTES, MAX_HEADER_BYTES):
             what = not_a_model(file)
-            raise ModelError(f"{file}: is {what}" if what else f"{file}: no safetensors file, or cut off in its header")
+            raise ModelError(f"{file}: is {what}" if what else f"{file}: not a safetensors file, or truncated")
         return parse_json(stream.read(length)), _LENGTH_BYTES + length, size

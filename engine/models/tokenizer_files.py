@@ -1,4 +1,4 @@
-"""Loads a CLIP tokenizer from its vocabulary only; all other keys are removed before a library reads the files."""
+"""Loads a CLIP tokenizer from its vocabulary only; unsafe keys are removed before a library reads the files."""
 
 import json
 import tempfile
@@ -23,7 +23,7 @@ SETTINGS: Final = {
 """The keys that define the tokens. Others select code (auto_map, trust_remote_code), other files (gguf_file,
 fast_tokenizer_files, init_inputs) or templates that are programs (chat_template)."""
 ADDED: Final = "added_tokens.json"
-"""A plain map from texts to token numbers."""
+"""File with a plain map from text to token number."""
 
 
 def read_tokenizer(name: str, folder: Path) -> Any:
@@ -45,12 +45,12 @@ def _copy(name: str, source: Path, target: Path) -> None:
     try:
         raw = read_small(source, max_bytes=MAX_JSON_BYTES)
         if source.suffix == ".json":
-            told = parse_json(raw)
-            if not isinstance(told, dict):
-                raise ValueError("holds no JSON object")
+            content = parse_json(raw)
+            if not isinstance(content, dict):
+                raise ValueError("is not a JSON object")
             if source.name in SETTINGS:
-                told = {key: value for key, value in told.items() if key in SETTINGS[source.name]}
-                raw = json.dumps(told).encode()
+                content = {key: value for key, value in content.items() if key in SETTINGS[source.name]}
+                raw = json.dumps(content).encode()
     except OSError as error:
         raise ModelError(f"{name}: {source.name} cannot be read ({error.strerror or error})") from None
     except ValueError as error:

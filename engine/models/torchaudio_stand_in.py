@@ -1,8 +1,8 @@
 """A replacement for torchaudio, for the libraries that import it. Does not load torch.
 
-transformers imports torchaudio if it is installed, and torchfcpe installs it. A torchaudio built against CUDA cannot
-be loaded with a CPU build of torch, and then no transformers model can be loaded either. torchfcpe itself only uses
-its resampler, for sound that is not at 16 kHz; ours always is.
+transformers imports torchaudio if it is installed, and torchfcpe installs it. A torchaudio built against CUDA cannot be
+loaded with a CPU build of torch, and then no transformers model can be loaded either. torchfcpe itself only uses the
+resampler, for sound that is not at 16 kHz; ours always is.
 """
 
 import importlib.machinery
@@ -15,11 +15,11 @@ NAME = "torchaudio"
 
 class Resample:
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        raise NotImplementedError(f"this stands in for {NAME}: resample before")
+        raise NotImplementedError(f"this is a replacement for {NAME}, which cannot resample; pass sound at 16 kHz")
 
 
 def register() -> None:
-    """Put the replacement into sys.modules, unless a real torchaudio is loaded already."""
+    """Put the replacement into sys.modules, unless the real torchaudio is already loaded."""
     if NAME in sys.modules:
         return
     module, transforms = ModuleType(NAME), ModuleType(f"{NAME}.transforms")

@@ -15,11 +15,11 @@ class Weights:
     variant: str | None
     is_pickle: bool
     has_config: bool = True
-    """True if a config.json beside them describes them; False for single files."""
+    """True if a config.json in the same folder describes them; False for single files."""
 
 
 def weights_in(folder: Path, *, wants_half: bool = False) -> Weights | None:
-    """The weight files of a folder, or None: safetensors before pickles, half precision first if wanted.
+    """The weight files of a folder, or None. Prefers safetensors to pickles, and half precision if `wants_half`.
 
     ModelError if an index lists a file that is missing.
     """
@@ -35,19 +35,19 @@ def weights_in(folder: Path, *, wants_half: bool = False) -> Weights | None:
 
 
 def _shards(index: Path) -> tuple[Path, ...]:
-    """The sorted files listed in `index`; none without an index, which the libraries need too."""
+    """The files listed in `index`, sorted; none without an index, which the libraries need too."""
     try:
-        told = read_json(index)
+        content = read_json(index)
     except FileNotFoundError:
         return ()
     except (OSError, ValueError) as error:
         raise ModelError(f"{index}: cannot be read ({error})") from None
-    named = told.get("weight_map") if isinstance(told, dict) else None
+    named = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(named, dict) or not named:
-        raise ModelError(f"{index}: names no files (weight_map)")
+        raise ModelError(f"{index}: lists no files (weight_map)")
     names = sorted({str(name) for name in named.values()})
     if away := [name for name in names if Path(name).name != name or not (index.parent / name).is_file()]:
         raise ModelError(
-            f"{index.parent}: {away[0]} is missing, of {len(names)} files that {index.name} names; fetch it"
+            f"{index.parent}: {away[0]} is missing, one of {len(names)} files listed in {index.name}; download it"
         )
     return tuple(index.parent / name for name in names)

@@ -66,7 +66,7 @@ def test_sd_and_model_check(home: Path, say: Say, tiny_sd: Path) -> None:
     for command in (["sd", f"in{ODD}.png", "new.png", *small, "--model", model], ["model", "check", model, "--json"]):
         code, out, err = say(*command)
         assert code == 1 and err.count("\n") == 1
-        assert err.startswith("multiverse: ") and f"model{SHOWN}: a model's path must be UTF-8" in err
+        assert err.startswith("multiverse: ") and f"model{SHOWN}: the path of a model must be UTF-8" in err
 
 
 def test_video(home: Path, say: Say, tiny_sd: Path) -> None:

@@ -53,12 +53,12 @@ class PictureStudio:
         self.fed += 1
 
     def newest(self) -> RingFrame | None:
-        """The newest output picture, of the process in charge."""
+        """The newest output picture of the current process."""
         segment = self.supervisor.outputs.get(self._output, "")
         if segment != self._segment:
             try:
                 reader = FrameRing.attach(segment)
-            except SharedMemoryError:  # replaced between two looks
+            except SharedMemoryError:  # the process was replaced between the two calls
                 return None
             if self._reader is not None:
                 self._reader.close()
@@ -87,7 +87,7 @@ class PictureStudio:
         return self.status.facts.get(name)
 
     def told(self, key: str) -> str:
-        """The newest note of the child with this key, or ""."""
+        """The child's newest note with this key, or ""."""
         return next((line for told, line in reversed(self.reports) if told == f"child.{self._name}.{key}"), "")
 
     def taken(self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None) -> None:

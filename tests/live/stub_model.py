@@ -1,4 +1,4 @@
-"""A fourth live model, as small as one can be: the echo child, shown as an extra picture and offered to layer 5."""
+"""A minimal fourth live model: the echo child, shown as an extra picture and offered to layer 5."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -18,7 +18,7 @@ SIZE_PX = (32, 24)
 
 
 class StubModel(ChildLink[None]):
-    """Hands the camera to the child, and shows what comes back."""
+    """Sends the camera picture to the child, and shows the result."""
 
     def __init__(self, around: Surroundings) -> None:
         spec = ChildSpec(name=NAME, loop="engine.children.echo:run", settings={"gain": 0.5})

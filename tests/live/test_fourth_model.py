@@ -1,4 +1,4 @@
-"""A stub live model joins a run by one entry in the table, and everything around it knows it."""
+"""A stub live model is added by one entry in the table, and appears in status, commands, previews and sinks."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ def colour_of(pixels: np.ndarray) -> np.ndarray:
     return pixels[..., :3].reshape(-1, 3).mean(axis=0)
 
 
-def test_a_fourth_model_is_one_entry_in_the_table(stage: Stage, wait_for: Callable[..., Any]) -> None:
+def test_a_fourth_model_needs_one_entry_in_the_table(stage: Stage, wait_for: Callable[..., Any]) -> None:
     wait_for(lambda: stage.child.results > 2, "results")
     assert list(stage.engine.children) == [NAME]
     status = stage.ask("/engine/status")

@@ -81,17 +81,17 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("keys", [*ATTENTION.values(), *OTHERS.values()], ids=[*ATTENTION, *OTHERS])
-def test_a_text_encoder_is_built_from_its_shape_alone(tiny_sd: Path, tmp_path: Path, keys: dict[str, Any]) -> None:
+def test_a_text_encoder_is_built_only_from_its_shape(tiny_sd: Path, tmp_path: Path, keys: dict[str, Any]) -> None:
     folder = shutil.copytree(tiny_sd, tmp_path / "model")
     change(folder / "text_encoder" / "config.json", **keys)
     (folder / "text_encoder" / "config.5.0.0.json").write_text(json.dumps({"_attn_implementation": KERNEL}))
     model = load_sd(ModelSpec(model=str(folder)), "cpu", "fp32", stage="process")
     assert model.text_encoders[0].config._attn_implementation == "sdpa"
     (note,) = model.notes
-    assert next(iter(keys)) in note and "code of its own" in note
+    assert next(iter(keys)) in note and "custom code" in note
 
 
-def test_an_image_encoder_is_built_from_its_shape_alone(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+def test_an_image_encoder_is_built_only_from_its_shape(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     from engine.models.pretrained import pretrained
 
     folder = shutil.copytree(tiny_models.ip_adapter(tiny_sd).parent, tmp_path / "ip") / "image_encoder"
@@ -111,7 +111,9 @@ def test_an_image_encoder_is_built_from_its_shape_alone(tiny_models: Any, tiny_s
         ("config.json", {"model_type": "mistral", "transformers_version": "4.57.2"}),
     ],
 )
-def test_a_tokenizer_is_its_vocabulary_alone(tiny_sd: Path, tmp_path: Path, file: str, keys: dict[str, Any]) -> None:
+def test_a_tokenizer_is_built_only_from_its_vocabulary(
+    tiny_sd: Path, tmp_path: Path, file: str, keys: dict[str, Any]
+) -> None:
     from engine.models.tokenizer_files import read_tokenizer
 
     folder = shutil.copytree(tiny_sd / "tokenizer", tmp_path / "tokenizer")
@@ -145,7 +147,7 @@ SAM3_PLACES = [
 ]
 
 
-def test_sam3_is_built_from_its_shape_alone(tiny_sam3: Path, tmp_path: Path) -> None:
+def test_sam3_is_built_only_from_its_shape(tiny_sam3: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_sam3, tmp_path / "sam3")
     for place in SAM3_PLACES:
         change(folder / "config.json", *place, **ATTENTION["private"], **OTHERS["classes"])
@@ -156,7 +158,7 @@ def test_sam3_is_built_from_its_shape_alone(tiny_sam3: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("place", SAM3_PLACES, ids=".".join)
-def test_code_of_its_own_is_noted_wherever_sam3_asks_for_it(
+def test_custom_code_is_noted_wherever_sam3_asks_for_it(
     tiny_sam3: Path, tmp_path: Path, place: tuple[str, ...]
 ) -> None:
     file = Path(shutil.copy(tiny_sam3 / "config.json", tmp_path))
@@ -181,7 +183,7 @@ def test_a_part_of_sam3_that_is_another_network_is_refused(
         load_sam3(SegmentationSpec(model=str(folder), resolution=336), "cpu", "fp32")
 
 
-def test_the_shape_of_a_network_is_what_its_own_class_reads(tiny_sd: Path, tiny_sam3: Path) -> None:
+def test_the_shape_of_a_network_has_all_keys_that_its_class_reads(tiny_sd: Path, tiny_sam3: Path) -> None:
     """Also for older files with other names, such as facebook/sam3's tracker."""
     from transformers import CLIPTextConfig, HubertConfig, Sam3VideoConfig
 
@@ -209,7 +211,7 @@ def shape_in(told: Any) -> Any:
     return told
 
 
-def test_a_hubert_is_built_from_its_shape_alone(tmp_path: Path) -> None:
+def test_a_hubert_is_built_only_from_its_shape(tmp_path: Path) -> None:
     small_hubert().save_pretrained(tmp_path)
     change(tmp_path / "config.json", **ATTENTION["private"], **OTHERS["classes"])
     encoder = load_content(str(tmp_path), torch.device("cpu"), torch.float32)
@@ -226,7 +228,7 @@ def test_a_hubert_is_built_from_its_shape_alone(tmp_path: Path) -> None:
     ],
     ids=["text", "tokenizer", "networks", "pipeline"],
 )
-def test_the_index_beside_a_single_file_names_no_classes(
+def test_the_index_next_to_a_single_file_selects_no_classes(
     tiny_models: Any, tmp_path: Path, keys: dict[str, Any]
 ) -> None:
     whole = tiny_models.single_file(tiny_models.sd(vae="kl"))
@@ -249,7 +251,7 @@ def test_the_index_beside_a_single_file_names_no_classes(
         ("unet", {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}, "quantized"),
         ("text_encoder", {"quantization_config": {"quant_method": "bitsandbytes"}}, "quantized"),
         ("vae", {"quantization_config": {"quant_method": "torchao"}}, "quantized"),
-        ("text_encoder", {"hidden_act": "xielu"}, "hidden_act is 'xielu'; known are"),
+        ("text_encoder", {"hidden_act": "xielu"}, "hidden_act is 'xielu'; supported:"),
         ("text_encoder", {"hidden_size": 65_536, "intermediate_size": 262_144}, "config.json says .* x 65536"),
         ("unet", {"block_out_channels": [16_384, 32_768]}, "config.json says 16384 x 4"),
         ("unet", {"time_embedding_dim": 20_000_000}, "asks for .* weights, its files have"),
@@ -257,7 +259,7 @@ def test_the_index_beside_a_single_file_names_no_classes(
         ("scheduler", {"_class_name": "CosineDPMSolverMultistepScheduler"}, "its scheduler Cosine.* noise as EDM"),
     ],
 )
-def test_what_only_other_code_could_load_is_one_line(
+def test_a_model_that_needs_other_code_is_refused_in_one_line(
     tiny_sd: Path, tmp_path: Path, part: str, keys: dict[str, Any], reason: str
 ) -> None:
     folder = shutil.copytree(tiny_sd, tmp_path / "model")
@@ -283,7 +285,7 @@ def test_a_tokenizer_that_fills_up_memory_is_refused(tiny_sd: Path, tmp_path: Pa
     ],
     ids=["import", "pissa", "loftq"],
 )
-def test_the_metadata_of_a_lora_ask_for_nothing(
+def test_the_metadata_of_a_lora_import_nothing(
     tiny_models: Any, tiny_sd: Path, tmp_path: Path, options: dict[str, Any]
 ) -> None:
     from safetensors.torch import load_file, save_file

@@ -27,7 +27,7 @@ from tests.models.recorded_cuda import RecordedCuda, RecordedStream
 CPU = torch.device("cpu")
 
 
-def test_auto_is_the_best_device_here_in_the_precision_it_is_fastest_in() -> None:
+def test_auto_is_the_best_device_in_its_fastest_precision() -> None:
     best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     assert chosen_device("auto") == best
     assert chosen_device("cpu") == "cpu"
@@ -36,12 +36,14 @@ def test_auto_is_the_best_device_here_in_the_precision_it_is_fastest_in() -> Non
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
-def test_a_device_that_is_not_there_is_named_with_those_that_are() -> None:
-    with pytest.raises(ModelError, match=r"device cuda:1: not here \(found: .*cpu\); `multiverse doctor` tells why"):
+def test_a_missing_device_is_named_with_the_available_ones() -> None:
+    with pytest.raises(
+        ModelError, match=r"device cuda:1: not available \(found: .*cpu\); `multiverse doctor` shows the reason"
+    ):
         chosen_device("cuda:1")
 
 
-def test_full_memory_is_told_from_other_errors() -> None:
+def test_out_of_memory_is_distinguished_from_other_errors() -> None:
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
     with pytest.raises(RuntimeError) as too_much:
         torch.empty(1 << 60, dtype=torch.uint8)
@@ -52,7 +54,7 @@ def test_full_memory_is_told_from_other_errors() -> None:
     assert not is_out_of_memory(ValueError("DefaultCPUAllocator"))
 
 
-def test_pictures_go_there_and_back_unchanged() -> None:
+def test_pictures_are_copied_to_the_device_and_back_unchanged() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (8, 16, 3), np.uint8)
     there = DeviceCopy(CPU).send(picture)
     assert there.shape == (1, 8, 16, 3)
@@ -61,13 +63,13 @@ def test_pictures_go_there_and_back_unchanged() -> None:
     assert HostCopy(CPU, (8, 16, 3)).fetch(there[0], torch.tensor(False))[1] is False
 
 
-def test_a_batch_goes_there_as_one() -> None:
+def test_a_batch_is_copied_at_once() -> None:
     batch = np.random.default_rng(0).integers(0, 256, (3, 4, 6, 3), dtype=np.uint8)
     sent = DeviceCopy(torch.device("cpu")).send(batch)
     assert np.array_equal(sent.numpy(), batch)
 
 
-def test_several_things_of_one_batch_go_there_unchanged_and_may_be_read_only() -> None:
+def test_several_inputs_of_a_batch_are_copied_unchanged_and_may_be_read_only() -> None:
     copies, shown = DeviceCopies(CPU), {}
     for what in ("encoded", "edges"):
         shown[what] = np.full((2, 4, 6, 3), len(what), np.uint8)
@@ -77,7 +79,7 @@ def test_several_things_of_one_batch_go_there_unchanged_and_may_be_read_only() -
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
-def test_events_stand_on_the_models_device_whichever_is_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_are_recorded_on_the_models_device_whichever_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
     cuda, second = RecordedCuda(monkeypatch), torch.device("cuda:1")
     wait, clock, side = device_wait(second), StageClock(second), own_stream(second)
     wait()
@@ -90,7 +92,7 @@ def test_events_stand_on_the_models_device_whichever_is_the_current_one(monkeypa
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
-def test_a_stream_of_ones_own_is_no_one_elses_while_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_own_stream_is_not_shared_while_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     RecordedCuda(monkeypatch)
     first, second = torch.device("cuda:0"), torch.device("cuda:1")
     held = [own_stream(second) for _ in range(31)]
@@ -103,7 +105,7 @@ def test_a_stream_of_ones_own_is_no_one_elses_while_it_is_held(monkeypatch: pyte
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
-def test_what_comes_home_from_another_device_than_the_current_one_has_arrived() -> None:
+def test_a_copy_from_a_device_that_is_not_current_has_arrived() -> None:
     second = torch.device("cuda:1")
     home, clock = HostBuffers(second), StageClock(second)
     numbers = torch.rand(4096, 4096, device=second)
@@ -117,7 +119,7 @@ def test_what_comes_home_from_another_device_than_the_current_one_has_arrived() 
     assert clock.read_ms()["product"] > 0.0
 
 
-def test_several_tensors_come_home_together() -> None:
+def test_several_tensors_are_fetched_together() -> None:
     home = HostBuffers(torch.device("cpu"))
     for shape in ((2, 3), (4,)):
         numbers, bits = torch.rand(shape), torch.randint(0, 256, shape, dtype=torch.uint8)
@@ -126,7 +128,7 @@ def test_several_tensors_come_home_together() -> None:
         assert np.array_equal(fetched[0], numbers.numpy()) and np.array_equal(fetched[1], bits.numpy())
 
 
-def test_windows_is_told_to_let_a_full_device_fail_and_takes_a_device_without_a_number(
+def test_on_windows_a_full_device_fails_also_for_a_device_without_a_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shares: list[tuple[float, int]] = []
@@ -140,7 +142,7 @@ def test_windows_is_told_to_let_a_full_device_fail_and_takes_a_device_without_a_
     assert shares == [(0.9, 2), (0.9, 1)]
 
 
-def test_a_wait_for_metal_leaves_the_interpreter_to_the_thread_that_beats(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_for_metal_releases_the_gil_for_the_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
     copies: list[str] = []
 
     class OnMetal:
@@ -174,7 +176,7 @@ def test_idle_time_belongs_to_no_stage() -> None:
     assert -5000.0 <= times_ms["unet"] < -4000.0
 
 
-def test_a_cpu_is_never_waited_for_and_its_memory_is_the_processs_own() -> None:
+def test_a_cpu_needs_no_wait_and_reports_no_device_memory() -> None:
     device_wait(CPU)()
     free_memory(CPU)
     assert memory_mb(CPU) is None

@@ -24,7 +24,7 @@ def value(number: float) -> State:
 
 
 @pytest.mark.parametrize("calls", [DirectCalls(), GraphCalls(Recording())], ids=["direct", "graphs"])
-def test_a_chain_runs_in_order_and_can_be_interrupted_between_its_parts_only(calls: Calls) -> None:
+def test_a_chain_runs_in_order_and_can_be_interrupted_only_between_parts(calls: Calls) -> None:
     interruptions: list[str] = []
     for runs, number in enumerate((3.0, 4.0), start=1):
         result = calls.run("a", [double, add_one, double], value(number), lambda: interruptions.append("now"))
@@ -63,7 +63,7 @@ def test_the_callers_tensors_are_not_the_buffers() -> None:
     assert first["value"].tolist() == [1.0, 1.0, 1.0]
 
 
-def test_tensors_in_tuples_are_fed_too_and_what_is_absent_stays_absent() -> None:
+def test_tensors_in_tuples_are_copied_too_and_none_stays_none() -> None:
     def total(state: State) -> State:
         assert state["missing"] is None
         return {"value": sum(picture * scale for picture, scale in state["controls"])}
@@ -75,7 +75,7 @@ def test_tensors_in_tuples_are_fed_too_and_what_is_absent_stays_absent() -> None
         assert result["value"].tolist() == [10.0 * (2 * number + 1)] * 2
 
 
-def test_the_last_four_used_are_kept() -> None:
+def test_the_four_most_recently_used_graphs_are_cached() -> None:
     capture = Recording()
     calls = GraphCalls(capture)
     for key in ("a", "b", "c", "d", "a", "e", "a", "c", "d", "e"):
@@ -110,7 +110,7 @@ def test_graphs_are_for_cuda_only() -> None:
     assert isinstance(calls_for("cuda:1"), GraphCalls)
 
 
-def test_each_chain_is_captured_on_a_stream_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_chain_is_captured_on_a_separate_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     """If a library keeps a workspace for each stream, chains of one stream would write into the same one."""
     cuda = RecordedCuda(monkeypatch)
     used: dict[str, list[int]] = {}

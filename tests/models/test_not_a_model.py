@@ -20,13 +20,13 @@ from engine.models.sd.spec import ModelSpec
 SAVED = {
     "page.safetensors": (b"<!DOCTYPE html><html>sign in", "is a web page"),
     "page.ckpt": (b"\n<html>sign in", "is a web page"),
-    "answer.safetensors": (b'{"error":"Unauthorized","message":"..."}', "is the text of an answer"),
+    "answer.safetensors": (b'{"error":"Unauthorized","message":"..."}', "is a server's reply"),
     "pointer.safetensors": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "`git lfs pull`"),
     "empty.safetensors": (b"", "is empty"),
     "empty.ckpt": (b"", "is empty"),
-    "model.safetensors.crdownload": (b"1", "a download that has not ended"),
+    "model.safetensors.crdownload": (b"1", "an unfinished download"),
     "model.rar": (b"Rar!\x1a\x07\x00", "is an archive; unpack it"),
-    "notes.txt": (b"hello", "of single files only .safetensors and .ckpt are read"),
+    "notes.txt": (b"hello", "single files must be .safetensors or .ckpt"),
 }
 
 
@@ -40,19 +40,19 @@ def refused(name: Path | str) -> str:
 
 
 @pytest.mark.parametrize("name", SAVED)
-def test_a_file_that_is_no_model(name: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_model_is_named(name: str, tmp_path: Path) -> None:
     content, says = SAVED[name]
     (tmp_path / name).write_bytes(content)
     assert says in refused(tmp_path / name)
 
 
-def test_an_archive_is_told_with_the_model_in_it(tmp_path: Path) -> None:
+def test_an_archive_is_reported_with_the_model_inside(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "model.zip", "w") as archive:
         archive.writestr("dreamshaper_8.safetensors", "")
     assert "unpack it, and name the model in it (dreamshaper_8.safetensors)" in refused(tmp_path / "model.zip")
 
 
-def test_a_folder_of_downloads_is_answered_with_their_names(tmp_path: Path) -> None:
+def test_a_folder_of_downloads_is_reported_with_the_file_names(tmp_path: Path) -> None:
     for name in "abcd":
         (tmp_path / f"{name}.safetensors").touch()
     line = refused(tmp_path)
@@ -64,45 +64,45 @@ def test_a_folder_of_downloads_is_answered_with_their_names(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("told", "says"),
     [
-        ({"_class_name": "ControlNetModel"}, "is a ControlNet; it goes beside a --model, as --controlnet"),
-        ({"_class_name": "AutoencoderTiny"}, "is a VAE; it goes beside a --model, as --vae"),
+        ({"_class_name": "ControlNetModel"}, "is a ControlNet; use it together with a --model, as --controlnet"),
+        ({"_class_name": "AutoencoderTiny"}, "is a VAE; use it together with a --model, as --vae"),
         ({"_class_name": "UNet2DConditionModel"}, "give the folder of the whole model"),
         ({"model_type": "hubert"}, "is a HuBERT"),
         ({"model_type": "clip_text_model"}, "is a text encoder"),
     ],
 )
-def test_a_part_that_was_named_as_the_model(told: dict[str, Any], says: str, tmp_path: Path) -> None:
+def test_a_part_named_as_the_model_is_recognized(told: dict[str, Any], says: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(told), encoding="utf-8")
     assert says in refused(tmp_path)
     with pytest.raises(ModelError, match=says):
         check(ModelSpec(model=str(tmp_path)))
 
 
-def test_a_model_that_was_fetched_in_part_is_not_taken_for_one_of_another_kind(tmp_path: Path) -> None:
+def test_a_partly_downloaded_model_is_not_mistaken_for_another_kind(tmp_path: Path) -> None:
     told = {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"]}
     (tmp_path / "model_index.json").write_text(json.dumps(told), encoding="utf-8")
     line = refused(tmp_path)
-    assert "is here only in part, unet/config.json is missing; fetch it again" in line and "known are" not in line
+    assert "incomplete, unet/config.json is missing; fetch it again" in line and "supported:" not in line
 
 
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("https://huggingface.co/stabilityai/sd-turbo/tree/main", "give the id: stabilityai/sd-turbo"),
-        ("https://civitai.com/models/4384/dreamshaper", "fetch the file with a browser, and give its path"),
+        ("https://huggingface.co/stabilityai/sd-turbo/tree/main", "use the id: stabilityai/sd-turbo"),
+        ("https://civitai.com/models/4384/dreamshaper", "download the file with a browser, and use its path"),
     ],
 )
-def test_an_address_is_told_as_one(address: str, says: str) -> None:
+def test_a_url_is_recognized(address: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):
         locate.find(address)
 
 
-def test_an_empty_name_is_no_folder() -> None:
-    with pytest.raises(ModelError, match="its name is empty"):
+def test_an_empty_name_is_refused() -> None:
+    with pytest.raises(ModelError, match="the model name is empty"):
         locate.find("")
 
 
-def test_a_text_encoder_and_a_hubert_are_no_taesd() -> None:
+def test_a_text_encoder_and_a_hubert_are_not_mistaken_for_a_taesd() -> None:
     assert "a text encoder" in kind_of({"encoder.layers.0.self_attn.k_proj.weight"})
     assert "a HuBERT" in kind_of({"encoder.layers.0.attention.k_proj.weight"})
     assert "a TAESD" in kind_of({"decoder.layers.1.weight", "encoder.layers.0.conv.0.weight"})
@@ -113,7 +113,7 @@ def test_a_voice_whose_suffix_is_in_capitals_is_a_voice(tiny_models: Any, tmp_pa
     check_command(str(tmp_path / "Alto.PTH"), content=str(tiny_models.voice() / "content"))
 
 
-def test_a_sampler_or_prediction_that_there_is_none_of_is_a_wrong_option(tiny_models: Any) -> None:
+def test_an_unknown_sampler_or_prediction_is_a_usage_error(tiny_models: Any) -> None:
     sd = str(tiny_models.sd())
     for word in ({"sampler": "ddim"}, {"prediction": "x"}):
         (option,) = word
@@ -123,6 +123,6 @@ def test_a_sampler_or_prediction_that_there_is_none_of_is_a_wrong_option(tiny_mo
             ModelOptions(model=sd, **word).spec(SdConfig())
 
 
-def test_a_controlnet_that_ends_as_voices_do_is_told_as_one(tmp_path: Path) -> None:
+def test_a_controlnet_with_the_suffix_of_voices_is_recognized(tmp_path: Path) -> None:
     torch.save({"control_model.input_blocks.0.0.weight": torch.zeros(1)}, tmp_path / "control_v11p_sd15_canny.pth")
-    assert "is a ControlNet; it goes beside a --model" in refused(tmp_path / "control_v11p_sd15_canny.pth")
+    assert "is a ControlNet; use it together with a --model" in refused(tmp_path / "control_v11p_sd15_canny.pth")

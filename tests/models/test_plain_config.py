@@ -27,7 +27,7 @@ def written(folder: Path, told: Any) -> Path:
         ('{"a":' * 100_000, "nested too deeply"),
         ('{"x": ' + "9" * 5000 + "}", "Exceeds the limit"),
         (" " * (17 << 20), "larger than 16 MiB"),
-        ([1], "holds no JSON object"),
+        ([1], "is not a JSON object"),
         ({"detector_config": 5}, "detector_config is 5, not an object"),
         ({"detector_config": {"vision_config": []}}, r"vision_config is \[\], not an object"),
         ({"_class_name": ["x"]}, r"_class_name is \['x'\], not a text"),
@@ -44,7 +44,7 @@ def written(folder: Path, told: Any) -> Path:
         ({"text_config": {"quantization_config": "x" * 1000}}, r"quantized \('quantization_config'\)"),
     ],
 )
-def test_a_configuration_that_cannot_be_meant_is_one_line_that_names_the_file(
+def test_an_implausible_configuration_is_refused_in_one_line_with_the_file(
     tmp_path: Path, told: Any, reason: str
 ) -> None:
     with pytest.raises(ModelError, match=reason) as caught:
@@ -54,22 +54,22 @@ def test_a_configuration_that_cannot_be_meant_is_one_line_that_names_the_file(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
-def test_a_fifo_in_place_of_a_model_or_its_configuration_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_fifo_instead_of_a_model_or_configuration_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.json")
     with pytest.raises(ModelError, match=r"config\.json cannot be read \(a FIFO, where a file is needed\)"):
         read_config("fox", tmp_path)
-    with pytest.raises(ModelError, match="is a FIFO, where a file or a folder is needed"):
+    with pytest.raises(ModelError, match="is a FIFO, not a file or a folder"):
         locate.find(str(tmp_path / "config.json"))
 
 
 @pytest.mark.parametrize("name", ["x" * 100_000, "a\0b", "~nobody-of-this-name/model"])
-def test_a_name_that_no_file_can_have_is_one_line(name: str) -> None:
+def test_an_impossible_file_name_is_refused_in_one_line(name: str) -> None:
     with pytest.raises(ModelError) as caught:
         locate.find(name)
     assert len(str(caught.value)) < 400
 
 
-def test_what_a_published_configuration_holds_is_let_be(tmp_path: Path) -> None:
+def test_published_configurations_are_accepted(tmp_path: Path) -> None:
     told = {
         "model_type": "clip_text_model", "num_hidden_layers": 24, "eos_token_id": 49407, "conv_dim": [512] * 7,
         "_attn_implementation": "sdpa", "quantization_config": None, "auto_map": {}, "torch_dtype": "float16",
@@ -83,15 +83,15 @@ def test_what_a_published_configuration_holds_is_let_be(tmp_path: Path) -> None:
     "key", ["_attn_implementation", "attn_implementation", "_attn_implementation_internal", "auto_map", "fusion_config"]
 )
 @pytest.mark.parametrize("place", ["", "text_config", "detector_config"])
-def test_a_configuration_that_asks_for_code_is_told_and_gets_none(tmp_path: Path, key: str, place: str) -> None:
+def test_a_configuration_that_asks_for_code_is_noted_and_ignored(tmp_path: Path, key: str, place: str) -> None:
     asked = {key: "owner/name"}
     written(tmp_path, {place: asked} if place else asked)
     assert notes_on("fox", tmp_path) == (
-        f"fox: config.json asks for code of its own ({key}: 'owner/name'); it is not used",
+        f"fox: config.json asks for custom code ({key}: 'owner/name'), which is not used",
     )
 
 
-def test_an_adapter_beside_a_model_is_refused(tmp_path: Path) -> None:
+def test_an_adapter_next_to_a_model_is_refused(tmp_path: Path) -> None:
     require_no_adapter("fox", tmp_path)
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(ModelError, match=r"adapter_config\.json belongs to an adapter"):

@@ -42,7 +42,7 @@ def spec(request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.Mon
 
 
 @parametrized(REPLICAS, Works)
-def test_it_is_known_by_its_headers_and_paints_in_jobs_and_live(spec: ModelSpec, expect: Works) -> None:
+def test_its_headers_identify_it_and_it_paints_in_jobs_and_live(spec: ModelSpec, expect: Works) -> None:
     plan = plan_model(spec)
     report = report_on(plan)
     assert report.missing == ()
@@ -67,7 +67,7 @@ def test_it_is_known_by_its_headers_and_paints_in_jobs_and_live(spec: ModelSpec,
 
 
 @parametrized(REPLICAS, Refused)
-def test_it_is_refused_in_one_line_that_says_what_to_take_instead(spec: ModelSpec, expect: Refused) -> None:
+def test_it_is_refused_in_one_line_with_an_alternative(spec: ModelSpec, expect: Refused) -> None:
     assert_refused_alike(expect, spec.model, lambda: check(spec), lambda: load(spec, "cpu", "float32"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from engine.models import torchaudio_stand_in
 
 
-def test_what_transformers_and_torchfcpe_ask_torchaudio_for_is_there() -> None:
+def test_the_replacement_has_the_names_that_transformers_and_torchfcpe_import() -> None:
     torchaudio_stand_in.register()
     import torchaudio
     import transformers.audio_utils

@@ -29,7 +29,7 @@ STOPPED, PLAYING = 1, 3
 
 
 def message(address: str, value: float | int | str) -> bytes:
-    """One message, whatever its address: a library refuses an empty one."""
+    """One message with any address. the OSC library refuses an empty one."""
     if isinstance(value, str):
         tag, data = "s", _padded(value)
     elif isinstance(value, float):
@@ -44,25 +44,25 @@ def clip_state(layer: int, clip: int, state: int) -> bytes:
 
 
 def clip_mouse(layer: int, clip: int) -> list[bytes]:
-    """A clip is pressed with the mouse, and let go."""
+    """A clip is clicked with the mouse."""
     address = f"/composition/layers/{layer}/clips/{clip}/connect"
     return [message(address, 1), message(address, 0)]
 
 
 def second(number: int, *, has_clip: bool = False) -> list[bytes]:
-    """What is sent in the second of that number, 236 or 481 datagrams; the same each time it is asked for."""
+    """The 236 or 481 datagrams that are sent in the second with this number. Deterministic."""
     wanted = PLAYING_A_SECOND if has_clip else IDLE_A_SECOND
     odd = [message("", 0.5)] * EMPTY_A_SECOND
     odd += [message(BARE[number % len(BARE)], 0), message(WITHOUT_SLASH[number % len(WITHOUT_SLASH)], "Layer #")]
     stream = _moving(number, has_clip)
     packets = list(itertools.islice(stream, wanted - len(odd)))
-    for place, packet in enumerate(odd):  # in between, as they come
+    for place, packet in enumerate(odd):  # interleaved, as in the capture
         packets.insert((place + 1) * len(packets) // (len(odd) + 1), packet)
     return packets
 
 
 def _moving(number: int, has_clip: bool) -> Iterator[bytes]:
-    """Playheads, transitions and mixers of every layer, and in each second another part of all that has a state."""
+    """Playheads, transitions and mixers of every layer, and in each second another part of the remaining states."""
     states = _states()
     for place in range(STATES_A_SECOND):
         address, value = states[(number * STATES_A_SECOND + place) % len(states)]
@@ -82,7 +82,7 @@ def _moving(number: int, has_clip: bool) -> Iterator[bytes]:
 
 def _states() -> list[tuple[str, float | int | str]]:
     states: list[tuple[str, float | int | str]] = []
-    for layer in range(5, LAYERS + 1):  # those of the other layers are a test's to tell
+    for layer in range(5, LAYERS + 1):  # the other layers are left to the tests
         at = f"/composition/layers/{layer}"
         states += [(f"{at}/{name}", 0) for name in ("smpte1quickselect", "smpte2quickselect", "bypassed", "solo")]
         states += [(f"{at}/master", 1.0), (f"{at}/video/opacity", 1.0), (f"{at}/name", "Layer #")]

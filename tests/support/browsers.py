@@ -1,8 +1,8 @@
-"""Chromium, with which tests look at pages."""
+"""The Chromium builds that tests of pages use."""
 
 import shutil
 
 CHROMIUM = shutil.which("chromium")
-"""What people have."""
+"""The full browser, as users have it."""
 SHELL = shutil.which("chromium-headless-shell") or CHROMIUM
-"""The same without windows, for half the work, where it is there; but it does not draw at a display's steady beat."""
+"""The headless shell, if it is installed: half the work, but it does not draw at a display's regular rate."""

@@ -1,4 +1,4 @@
-"""An engine that draws, and a client that plays it over a real UDP socket."""
+"""A drawing engine, and a client that controls it over a real UDP socket."""
 
 import contextlib
 import threading
@@ -16,19 +16,19 @@ CEILING_S = 30.0
 
 
 class Desk:
-    """A client and the engine it plays; the engine draws on a thread of its own."""
+    """A client and the engine that it controls; the engine draws on its own thread."""
 
     def __init__(self, engine: Engine, client: OscClient) -> None:
         self.engine = engine
         self.client = client
 
     def ask(self, address: str, *args: object) -> list[Message]:
-        """Send a command; everything that is answered up to its /done or /fail."""
+        """Send a command. Returns all messages up to its /done or /fail."""
         self.client.send(encode_message(address, *args))
         return self.answers_up_to("/done", "/fail")
 
     def answers_up_to(self, *addresses: str) -> list[Message]:
-        """Every message up to the first at one of these addresses; a subscriber's heartbeats keep nobody waiting."""
+        """All messages up to the first one with one of these addresses. Heartbeats do not extend the timeout."""
         end_s = time.perf_counter() + CEILING_S
         answers = [self.answer()]
         while answers[-1].address not in addresses:
@@ -59,7 +59,7 @@ class Desk:
 
 @contextlib.contextmanager
 def open_desk(folder: Path, **changes: Any) -> Iterator[Desk]:
-    """The engine's files lie in `folder`; it draws 64 x 64 pixels with the demo loop for sound."""
+    """Open an engine with its files in `folder`; it draws 64 x 64 pixels with the demo loop as sound."""
     config = build_config(
         {
             "width": 64, "height": 64, "fps": 60.0, "audio": "demo", "osc": {"listen": "127.0.0.1:0"},

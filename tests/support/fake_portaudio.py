@@ -1,6 +1,6 @@
-"""Stand-in for the PortAudio of another system, below the real sounddevice: its tables, and streams that give a tone.
+"""Replacement for the PortAudio of another system, below the real sounddevice: device tables, and streams with a tone.
 
-The C structures are those that sounddevice declares, so names arrive as bytes and settings leave as flags.
+The C structures are those declared by sounddevice, so names are bytes and settings are flags.
 """
 
 import struct
@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import sounddevice
 
-UNSUPPORTED_RATE = -9997  # paInvalidSampleRate, what pa_win_wasapi.c answers for a format that the mixer has not
-INVALID_DEVICE = -9996  # paInvalidDevice, what it answers where CreateAudioClient failed
+UNSUPPORTED_RATE = -9997  # paInvalidSampleRate: pa_win_wasapi.c returns it for a format that the mixer does not support
+INVALID_DEVICE = -9996  # paInvalidDevice: returned if CreateAudioClient failed
 MME, DIRECTSOUND, WDMKS, WASAPI, ASIO, CORE_AUDIO = 2, 1, 11, 13, 3, 5  # PaHostApiTypeId (portaudio.h)
 OUTPUT_BUFFER_S = 0.05
 AUTO_CONVERT = 1 << 6  # paWinWasapiAutoConvert (pa_win_wasapi.h)
@@ -57,7 +57,7 @@ class FakePortAudio:
     hostapis: Sequence[HostApi]
     opened: list[Opened] = field(default_factory=list)
     opens: Callable[[Opened], int] = lambda stream: 0
-    """PortAudio's answer to a stream that is to be opened: 0, or one of its errors."""
+    """PortAudio's return value for opening a stream: 0, or one of its errors."""
     samples: Callable[[], float] = lambda: 0.25
     """What each sample is of an input that is opened from now on."""
     reads: int = 0
@@ -145,7 +145,7 @@ class FakePortAudio:
         return self._by_handle[int(_FFI.cast("intptr_t", stream))]
 
     def Pa_GetStreamInfo(self, stream: Any) -> Any:
-        buffer_s = 0.07  # as ActivateAudioClientInput tells: the whole buffer
+        buffer_s = 0.07  # as from ActivateAudioClientInput: the whole buffer
         return self._new("PaStreamInfo*", (1, buffer_s, buffer_s, self._stream(stream).rate_hz))
 
     def Pa_StartStream(self, stream: Any) -> int:
@@ -173,12 +173,12 @@ class FakePortAudio:
         return max(round(opened.rate_hz * OUTPUT_BUFFER_S) - opened.written, 0)
 
     def Pa_WriteStream(self, stream: Any, data: Any, frames: int) -> int:
-        self._stream(stream).written += frames  # nothing is ever played
+        self._stream(stream).written += frames  # nothing is played
         return 0
 
 
 _REAL = sounddevice._lib
-# Kept for ever: a stream that a failed test left open asks the real library about its handle, which must be memory to
-# be refused (PaUtil_ValidateStreamPointer).
+# Never freed: a stream that a failed test left open passes its handle to the real library, which reads that memory to
+# refuse it (PaUtil_ValidateStreamPointer).
 _HANDLES: list[Any] = []
 _FFI = sounddevice._ffi

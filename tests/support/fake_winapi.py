@@ -1,13 +1,14 @@
-"""Stand-in for what CPython's `_winapi` shows of Windows: named pipes with their quotas, and the start of processes.
+"""Replacement for CPython's `_winapi`: Windows' named pipes with their quotas, and the start of processes.
 
-`fake_winapi.installed(monkeypatch)` puts it in the place of `_winapi`, and CPython's own PipeConnection, which its
-Lib/multiprocessing/connection.py defines on Windows alone, on top of it. Both ends are in this process.
-`windows_subprocess(monkeypatch)` gives CPython's own subprocess.py as it is on Windows; a process started with it is
-noted, not run.
+`fake_winapi.installed(monkeypatch)` replaces `_winapi`, and adds CPython's PipeConnection, which
+Lib/multiprocessing/connection.py defines only on Windows, on top of it. Both ends are in this process.
+`windows_subprocess(monkeypatch)` gives CPython's subprocess.py as on Windows; a process started with it is recorded,
+not run.
 
-It follows Microsoft's documentation of CreateNamedPipe and of overlapped operations: a write is done at once while its
-message fits into what is left of the buffer, else when the message has been read; a message is read in parts where the
-buffer given is shorter (ERROR_MORE_DATA); a read of no bytes consumes nothing and tells that a message is there.
+It follows Microsoft's documentation of CreateNamedPipe and of overlapped operations: a write completes immediately if
+its message fits into the free part of the buffer, else when the message has been read; a message is read in parts if
+the given buffer is shorter (ERROR_MORE_DATA); a read of zero bytes consumes nothing and shows that a message is
+available.
 """
 
 import importlib.util
@@ -36,7 +37,7 @@ def windows_error(code: int) -> OSError:
 
 
 class Overlapped:
-    """An operation that is done, or under way. `event` is what WaitForMultipleObjects waits for."""
+    """An operation, finished or pending. WaitForMultipleObjects waits for `event`."""
 
     _events = itertools.count(0x10000)
 
@@ -83,7 +84,7 @@ class Message:
 
 @dataclass(eq=False)
 class End:
-    """One end of a pipe, with what its reader has not read."""
+    """One end of a pipe, with its unread messages."""
 
     quota: int
     other: "End | None" = None
@@ -118,7 +119,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A process that CreateProcess was asked for."""
+    """A process requested from CreateProcess."""
 
     command_line: str
     flags: int
@@ -127,7 +128,7 @@ class Started:
 
 
 class FakeWinapi(ModuleType):
-    """The functions and constants that are needed here; any other is an AttributeError."""
+    """The functions and constants that are needed here; others raise AttributeError."""
 
     NULL = 0
     INFINITE = 0xFFFFFFFF
@@ -139,7 +140,7 @@ class FakeWinapi(ModuleType):
     PIPE_TYPE_MESSAGE, PIPE_READMODE_MESSAGE, PIPE_WAIT = 4, 2, 0
     NMPWAIT_WAIT_FOREVER = 0xFFFFFFFF
     GENERIC_READ, GENERIC_WRITE, OPEN_EXISTING = 0x80000000, 0x40000000, 3
-    # what subprocess.py imports
+    # the names that subprocess.py imports
     CREATE_NEW_CONSOLE, CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW, DETACHED_PROCESS = 0x10, 0x200, 0x8000000, 0x8
     CREATE_DEFAULT_ERROR_MODE, CREATE_BREAKAWAY_FROM_JOB = 0x4000000, 0x1000000
     ABOVE_NORMAL_PRIORITY_CLASS, BELOW_NORMAL_PRIORITY_CLASS, NORMAL_PRIORITY_CLASS = 0x8000, 0x4000, 0x20
@@ -230,7 +231,7 @@ class FakeWinapi(ModuleType):
 
     def CloseHandle(self, handle: int) -> None:
         with self.changed:
-            if handle not in self.ends:  # of a process or a file
+            if handle not in self.ends:  # a handle of a process or a file
                 return
             end = self.ends.pop(handle)
             for message in end.inbox:
@@ -267,7 +268,7 @@ class FakeWinapi(ModuleType):
             return operation, operation.error
 
     def PeekNamedPipe(self, handle: int, size: int = 0) -> tuple[int, int]:
-        """Bytes that can be read, and what is left of the first message."""
+        """Number of readable bytes, and the remaining bytes of the first message."""
         with self.changed:
             end = self._end(handle)
             if end.other is None and not end.inbox:
@@ -282,7 +283,7 @@ class FakeWinapi(ModuleType):
             return next(done, None)
 
         with self.changed:
-            # A write whose reader is this very thread waits in vain: tell so at once.
+            # A write whose reader is this thread would wait forever: fail at once.
             patience_s = 5.0 if timeout_ms == self.INFINITE else min(timeout_ms / 1000, 0.02)
             if self.changed.wait_for(lambda: first_done() is not None, patience_s):
                 return self.WAIT_OBJECT_0 + (first_done() or 0)
@@ -297,7 +298,7 @@ class FakeWinapi(ModuleType):
 
 
 def installed(monkeypatch: pytest.MonkeyPatch) -> FakeWinapi:
-    """`sys.platform` is win32 from here on, `_winapi` is this, and PipeConnection is CPython's."""
+    """Set `sys.platform` to win32, `_winapi` to this object, and PipeConnection to CPython's."""
     api = FakeWinapi()
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(sys, "getwindowsversion", lambda: (10, 0), raising=False)
@@ -322,7 +323,7 @@ def windows_subprocess(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def _executed(name: str, original: ModuleType) -> ModuleType:
-    """The module once more, as it is on the system that `sys.platform` says."""
+    """Execute a module again, as on the system in `sys.platform`."""
     spec = importlib.util.spec_from_file_location(name, original.__file__)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

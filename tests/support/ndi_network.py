@@ -1,6 +1,7 @@
-"""NDI between processes of this machine: where the library finds senders, and programs of both ends in children.
+"""NDI between processes of this machine: discovery over loopback, and sender and receiver programs in child processes.
 
-The library reads its configuration when it is loaded, and without a daemon for mDNS finds nobody unless told where.
+The library reads its configuration when it is loaded. Without an mDNS daemon it finds no senders unless it is
+configured where to look.
 """
 
 import json
@@ -61,7 +62,7 @@ while True:
 
 
 def use_loopback(folder: Path) -> None:
-    """Let the library of this process and of its children look for senders on 127.0.0.1. Before it is loaded."""
+    """Make the library in this process and its children search for senders on 127.0.0.1. Call before it is loaded."""
     if "NDI_CONFIG_DIR" not in os.environ:
         configuration = {"ndi": {"machinename": "stage", "networks": {"ips": "127.0.0.1,"}}}
         (folder / "ndi-config.v1.json").write_text(json.dumps(configuration))
@@ -69,7 +70,7 @@ def use_loopback(folder: Path) -> None:
 
 
 class NdiReceiver:
-    """Another program that looks at a source."""
+    """Another program that receives a source."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self._target = folder / f"{name}.npy"
@@ -87,7 +88,7 @@ class NdiReceiver:
         return self._process.stdout.readline().strip()
 
     def seen(self) -> np.ndarray:
-        """(height, width, 4) uint8: the picture of the last look."""
+        """The picture of the last `look`, (height, width, 4) uint8."""
         return np.load(self._target)
 
     def end(self) -> None:
@@ -97,7 +98,7 @@ class NdiReceiver:
 
 
 class NdiSender:
-    """Another program that sends one picture, (height, width, 4) uint8, again and again."""
+    """Another program that sends one picture, (height, width, 4) uint8, repeatedly."""
 
     def __init__(self, name: str, picture: np.ndarray, folder: Path, fourcc: str = "RGBX") -> None:
         source = folder / f"sent {name}.npy"

@@ -1,7 +1,7 @@
-"""Runs our code in a child Python that takes itself for Windows or a Mac; `disguise` says how far that goes.
+"""Runs our code in a child Python process disguised as Windows or a Mac; see `disguise` for the limits.
 
-`pytest tests/as_on_windows` and `pytest tests/as_on_mac` are the two suites. A test that needs the whole system starts
-one child and checks much in it, since each start costs seconds.
+`pytest tests/as_on_windows` and `pytest tests/as_on_mac` are the two suites. A test that needs the disguise starts one
+child and checks many things in it, because each start takes seconds.
 """
 
 import json
@@ -28,7 +28,7 @@ def tell(value):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a disguised process answered: the JSON of its last `tell(...)`, its exit code and its streams."""
+    """The result of a disguised process: the JSON of its last `tell(...)`, its exit code and its streams."""
 
     value: Any
     code: int
@@ -39,10 +39,10 @@ class Told:
 def run_as(
     system: str, code: str, folder: Path, *, scanned: int = 0, is_light: bool = False, timeout_s: float = TIMEOUT_S
 ) -> Told:
-    """Run Python code as on `system` ("win32" or "darwin"), in `folder`; `tell(value)` there hands a value back.
+    """Run Python code as on `system` ("win32" or "darwin"), in `folder`; `tell(value)` in that code returns a value.
 
     Below `folder`, files obey Windows' rules. `scanned`: how many attempts to move or remove a fresh file fail, as
-    while a virus scanner reads it. `is_light`: torch and its like are empty modules (`heavy`).
+    while a virus scanner reads it. `is_light`: torch and other slow packages are replaced by empty modules (`heavy`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     told = folder.parent / f"{folder.name}-told.json"
@@ -61,7 +61,7 @@ def run_as(
 
 
 def environment_as(system: str, folder: Path, *, scanned: int = 0, is_light: bool = False) -> dict[str, str]:
-    """The environment that disguises a Python process and all that it starts."""
+    """The environment that disguises a Python process and all its children."""
     temporary = folder / "temp"
     temporary.mkdir(parents=True, exist_ok=True)
     return {
@@ -71,7 +71,7 @@ def environment_as(system: str, folder: Path, *, scanned: int = 0, is_light: boo
         "DISGUISE_SCANNED": str(scanned),
         "DISGUISE_LIGHT": "1" if is_light else "",
         "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "support" / "disguise"), str(ROOT)]),
-        "PYTHONUTF8": "0",  # it would be switched on by the locale C
+        "PYTHONUTF8": "0",  # UTF-8 mode, which the C locale would switch on
         "PYTHONWARNDEFAULTENCODING": "1",
         "LC_ALL": "C.UTF-8",
         "TMPDIR": str(temporary),

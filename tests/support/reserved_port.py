@@ -8,7 +8,7 @@ import pytest
 
 
 def reserve_ports(monkeypatch: pytest.MonkeyPatch, kind: socket.SocketKind) -> None:
-    """Let `bind` answer as Windows does for a reserved port: WinError 10013, which Python makes EACCES."""
+    """Make `bind` fail as on Windows for a reserved port: WinError 10013, which Python maps to EACCES."""
     real = socket.socket.bind
 
     def bind(sock: socket.socket, address: Any) -> None:

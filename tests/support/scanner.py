@@ -1,4 +1,4 @@
-"""A virus scanner as Windows shows it to other programs: files that it reads can be neither replaced nor deleted.
+"""The effect of a virus scanner on Windows: files that it is reading can be neither replaced nor deleted.
 
 CPython raises PermissionError there: MoveFileExW and DeleteFileW fail with WinError 5 (ERROR_ACCESS_DENIED) or 32
 (ERROR_SHARING_VIOLATION), and PC/errmap.h maps both to EACCES (python/cpython).
@@ -22,14 +22,14 @@ from engine.system import atomic_file
 
 
 class Scanner:
-    """Use it as `scanner = Scanner.installed(monkeypatch)`: the atomic file then takes the system for Windows.
+    """Use it as `scanner = Scanner.installed(monkeypatch)`; `atomic_file` then behaves as on Windows.
 
-    Waiting takes no time; it is summed up in `waited_s`.
+    Waiting takes no real time; it is added up in `waited_s`.
     """
 
     def __init__(self) -> None:
         self.refused: list[str] = []
-        """What was refused, in order: the call and the file's name."""
+        """Refused calls in order: the name of the call and of the file."""
         self.waited_s = 0.0
         self._held: dict[str, float] = {}
         self._opens: set[str] = set()
@@ -47,7 +47,7 @@ class Scanner:
         return scanner
 
     def hold(self, name: str, times: float = math.inf, *, from_opening: bool = False) -> None:
-        """Refuse so many calls on files whose name matches; `from_opening`: also to open them."""
+        """Refuse this many calls on files whose name matches; `from_opening`: also refuse to open them."""
         self._held[name] = times
         if from_opening:
             self._opens.add(name)

@@ -1,13 +1,13 @@
-"""Hand-set weights that make the tiny SAM3's detector see: exact arithmetic in the real layers, no training.
+"""Hand-set weights with which the tiny SAM3's detector really detects colours: exact arithmetic, no training.
 
-What it finds, whatever the prompt, is one object a kind of colour: query 0 what is white or red (red above a half),
-query 1 what is green, query 2 what is blue or cyan. Masks are right to a quarter of a patch. Boxes have the centre of
-the mask and its standard deviations, four wide, which fits an ellipse. Scores are above 0.9 where more than 0.7 % of
-the picture is of that kind, below 0.01 where none is. So at every size; in bfloat16 the sizes of boxes are rough.
+For any prompt it finds one object per kind of colour: query 0 finds white or red (red above a half), query 1 green,
+query 2 blue or cyan. Masks are exact to a quarter of a patch. A box has the centre of the mask and is four standard
+deviations wide, which fits an ellipse. Scores are above 0.9 if more than 0.7 % of the picture is of that kind, and
+below 0.01 if none is. This holds for every picture size; in bfloat16 the box sizes are rough.
 
-How a signal survives so many normalisations: constants of fifty times its size, in a pair of channels of opposite sign,
-make LayerNorm's divisor a constant; a channel that holds nothing carries the mean away. Where a quotient is wanted the
-same trick is turned round: what must be divided by leads the vector. Every other sublayer adds zero.
+How a signal survives the many normalisations: constants of fifty times its size, in a pair of channels of opposite
+sign, make LayerNorm's divisor constant; an empty channel absorbs the mean. To compute a quotient, the trick is
+reversed: the divisor dominates the vector. All other sublayers add zero.
 
 - ViT: each token holds, a kind, the 4 x 4 means of its patch: `KIND_WEIGHTS` of (R, G, B) - 1/2, above zero inside.
 - Neck: transposed convolutions unfold the means to the 4x level; the 1x level keeps all sixteen.
@@ -24,13 +24,14 @@ from typing import Any
 import torch
 
 SHAPE_KINDS = 3
-# What is above 0 is of that kind, from RGB in 0..1: red > 1/2; green - red - blue > 1/2; blue - red > 1/2.
+# A colour is of a kind if its weighted sum is above 0, from RGB in 0..1: red > 1/2; green - red - blue > 1/2; blue -
+# red > 1/2.
 KIND_WEIGHTS = ((1.0, 0.0, 0.0), (-1.0, 1.0, -1.0), (-1.0, 0.0, 1.0))
 KIND_THRESHOLD = 0.5
-SUBBLOCKS = 16  # of a patch: 4 x 4, one texel each of the low-resolution mask
+SUBBLOCKS = 16  # subblocks of a patch: 4 x 4, one for each texel of the low-resolution mask
 FEATURES = SHAPE_KINDS * SUBBLOCKS
 
-# References: the last channels of every width. NOTHING stays empty; PLUS and MINUS carry the constants.
+# References: the last channels of every width. NOTHING stays empty; PLUS and MINUS hold the constants.
 NOTHING, PLUS, MINUS = -3, -2, -1
 REFERENCE = 50.0
 
@@ -48,7 +49,8 @@ LONE_PAIR = 8.0  # what LayerNorm makes of 128 channels of which one pair is set
 
 
 def set_detector_weights(detector: Any, patch_size: int, native_side: int) -> None:
-    """Sets a Sam3Model of ViT width 64, all else 128, one layer a part, 8 heads and 128 units in its decoder.
+    """Set the weights of a Sam3Model with ViT width 64, width 128 elsewhere, one layer per part, 8 heads and 128 units
+    in its decoder.
 
     native_side: patches along a side of the native picture.
     """
@@ -66,7 +68,7 @@ def set_detector_weights(detector: Any, patch_size: int, native_side: int) -> No
 
 
 def silence(*parts: torch.nn.Module) -> None:
-    """Every layer answers 0 and every norm only normalises."""
+    """Make every layer return 0 and every norm only normalise."""
     for part in parts:
         for parameter in part.parameters():
             parameter.zero_()
@@ -76,7 +78,7 @@ def silence(*parts: torch.nn.Module) -> None:
 
 
 def keep_scale(norm: Any, width: int | None = None, reference: float = REFERENCE) -> float:
-    """Lets `norm` undo its own division by the references' standard deviation; the divisor."""
+    """Make `norm` undo its division by the references' standard deviation. Returns the divisor."""
     width = width or norm.weight.shape[0]
     divisor = reference * math.sqrt(2 / width)
     norm.weight.fill_(divisor)
@@ -94,7 +96,7 @@ def cut_patches(vit: Any, patch_size: int) -> None:
     pixels = torch.arange(patch_size)[None]
     share = (torch.minimum(starts + step, pixels + 1.0) - torch.maximum(starts, pixels)).clamp(min=0) / step
     blocks = torch.einsum("iy,jx->ijyx", share, share).flatten(0, 1)  # (16, patch, patch)
-    positions = vit.embeddings.position_embeddings  # the projection has no bias: constants come from here
+    positions = vit.embeddings.position_embeddings  # the projection has no bias, so constants are added here
     for kind, weights in enumerate(KIND_WEIGHTS):
         channels = slice(kind * SUBBLOCKS, (kind + 1) * SUBBLOCKS)
         # Pixels come as 2 RGB - 1.
@@ -130,7 +132,7 @@ def keep_subblocks(level: Any) -> None:
 
 
 def count_subblocks(layer: Any) -> None:
-    """Channel AREA + kind: how much of the patch is inside, 0..1, each quarter cut sharply around 0."""
+    """Channel AREA + kind: the covered share of the patch, 0..1, each quarter thresholded at 0."""
     keep_scale(layer.layer_norm3)
     steepness = 8.0
     for channel in range(FEATURES):
@@ -186,7 +188,8 @@ def hinges(layer: Any, first_unit: int, inputs: torch.Tensor, constant: float, k
 
 
 def straight_pieces(row: torch.Tensor, units: slice, knots: torch.Tensor, values: torch.Tensor) -> float:
-    """Sets the weights over `hinges` that draw straight pieces through (knots, values); the value to add."""
+    """Set the weights over `hinges` of a piecewise linear function through (knots, values). Returns the offset to
+    add."""
     middle = len(knots) // 2
     weights = []
     for at, to in ((knots[middle:], values[middle:]), (-knots[: middle + 1].flip(0), values[: middle + 1].flip(0))):
@@ -204,7 +207,8 @@ def only(channel: int, value: float, width: int) -> torch.Tensor:
 
 
 def choose_moments(decoder: Any) -> None:
-    """The query's own moments in pairs of channels from SELECTED, of which the area leads, so LayerNorm divides by it.
+    """Select the query's own moments, in pairs of channels from SELECTED. The area dominates, so LayerNorm divides by
+    it.
 
     Away from the native size x' is off by a little, the same for all patches, and with it the mean of w. In half the
     difference of 1 + x' and 1 - x' the two cancel; the second moment is off by twice the first times that little,
@@ -221,7 +225,7 @@ def choose_moments(decoder: Any) -> None:
     layer.vision_cross_attn_layer_norm.weight.zero_()
     for channels in (slice(0, MOMENTS * SHAPE_KINDS), slice(OTHER, OTHER + SHAPE_KINDS), slice(NOTHING, NOTHING + 1)):
         layer.vision_cross_attn_layer_norm.weight[channels] = divisor
-    # Units: the moments of each kind, shut for the queries of other kinds; then one a kind, open for its own query.
+    # Units: the moments of each kind, closed for the queries of other kinds; then one per kind, open for its own query.
     for kind in range(SHAPE_KINDS):
         area, x, y, less_x, less_y, xx, yy = (SHAPE_KINDS * moment + kind for moment in range(MOMENTS))
         own = SHAPE_KINDS * MOMENTS + kind
@@ -278,7 +282,7 @@ def draw_boxes(box_head: Any, native_side: int) -> None:
 
 
 def score_areas(detector: Any) -> None:
-    """Scores fall with the least area's share in the query; no word changes them."""
+    """Scores decrease with the share of the least area in the query; the prompt has no effect."""
     scoring = detector.dot_product_scoring
     share_at_half = LONE_PAIR / math.hypot(1.0, 4.0)
     scoring.text_proj.bias[0] = 1 / scoring.scale

@@ -1,12 +1,12 @@
-"""Hand-set weights that make the tiny SAM3's tracker follow what its detector sees, by colour.
+"""Hand-set weights with which the tiny SAM3's tracker tracks the detected objects by colour.
 
-- The memory keeps, a patch, its kinds under the object's mask. Attention takes them from the patches that hold any, of
-  all memories, and LayerNorm makes a one-hot code of them, the same for every patch of the new picture.
-- The code opens one of the three kinds in the high-resolution features: that is the mask.
-- Where the code meets a patch of its kind the object is present; the tracker's score is above a half if it is anywhere.
+- The memory stores for each patch its kinds under the object's mask. Attention reads them from all memories' patches
+  that have any, and LayerNorm turns them into a one-hot code, the same for every patch of the new picture.
+- The code selects one of the three kinds in the high-resolution features, which gives the mask.
+- The object is present in patches whose kind equals the code; the tracker's score is above a half if there are any.
 
-So an object may move any distance from one picture to the next and may go and come back, and a tracked mask is all
-there is of its colour: two shapes of one colour are one object.
+So an object may move any distance between two pictures, and may disappear and return. A tracked mask covers everything
+of its colour: two shapes of one colour are one object.
 """
 
 import math
@@ -33,7 +33,8 @@ PRESENT = 50  # a pair of channels: about 3 and -3 where the patch is of the kin
 
 
 def set_tracker_weights(model: Any) -> None:
-    """Sets the tracker of a Sam3VideoModel: width 128, one layer of memory attention and of the memory fuser."""
+    """Set the tracker's weights in a Sam3VideoModel: width 128, one layer of memory attention and one of the memory
+    fuser."""
     tracker = model.tracker_model
     silence(tracker, model.tracker_neck)
     unfold(model.tracker_neck.fpn_layers[0])
@@ -57,7 +58,7 @@ def average_subblocks(level: Any) -> None:
 def remember_kinds(encoder: Any) -> None:
     """Memory channel kind: 2 where the mask covers three fifths of a patch and the patch is of that kind, else 0.
 
-    Less would let in the other kind where two shapes touch; a shape must once cover that much of a patch.
+    A lower limit would include the other kind where two shapes touch; so a shape must cover that much of some patch.
     """
     mask, remembered = 10, 20
     last = encoder.mask_downsampler.layers[-1]
@@ -83,7 +84,7 @@ def remember_kinds(encoder: Any) -> None:
     fuser.depthwise_conv.weight[:, 0, 3, 3] = 1.0
     keep_scale(fuser.layer_norm)
     fuser.scale.fill_(1.0)
-    # Again a step, 0 to 2, where the patch's mean is above zero; shut where the mask's is.
+    # Again a step, 0 to 2, where the patch's mean is above zero; closed where the mask's is.
     for kind in range(SHAPE_KINDS):
         encoder.feature_projection.weight[kind, 2 * kind] = 1.0
         for unit, offset, sign in ((kind, 0.0, 1.0), (SHAPE_KINDS + kind, -2.0, -1.0)):
@@ -143,7 +144,7 @@ def draw_tracked_masks(decoder: Any) -> None:
 
 
 def score_presence(decoder: Any) -> None:
-    """The score's token looks for the patches that are PRESENT; its logit is 10 times what it finds, less 10."""
+    """The score's token reads the patches that are PRESENT; its logit is 10 times their value, minus 10."""
     blocks = decoder.transformer.layers
     across = blocks[0].cross_attn_token_to_image
     across.q_proj.bias[0] = 1 / across.scaling

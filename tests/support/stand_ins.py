@@ -1,4 +1,4 @@
-"""Stand-ins for the libraries of other systems, strict to the interfaces recorded in tests/sinks/published_api."""
+"""Replacements for libraries of other systems that allow only the interfaces recorded in tests/sinks/published_api."""
 
 import inspect
 import json
@@ -10,7 +10,7 @@ PUBLISHED_API = Path(__file__).parents[1] / "sinks" / "published_api"
 
 
 class StandIn:
-    """A library that is not here: takes only calls that its recorded interface allows, and remembers them."""
+    """A library that is not installed: accepts only calls that its recorded interface allows, and records them."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []

@@ -108,7 +108,7 @@ def test_names_that_windows_refuses_are_known(name: str, is_wrong: bool) -> None
     assert wrong_name(name) is is_wrong
 
 
-def test_every_file_of_the_project_can_lie_on_a_disk_of_windows_and_of_a_mac() -> None:
+def test_every_file_of_the_project_has_a_name_allowed_on_windows_and_mac() -> None:
     """No two names that differ by case only (NTFS, APFS), and none that Windows refuses."""
     paths = [
         path.relative_to(ROOT)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
-from engine.models.rvc.random_voice import seeded
 from engine.models.rvc.synthesizer import Synthesizer
+from engine.models.seeded import seeded
 from tests.support.tiny_voice import CELLS, ROWS, build_tiny_voice
 
 torch.set_num_threads(1)

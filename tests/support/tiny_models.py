@@ -1,21 +1,20 @@
 """Tiny Stable Diffusion models with random weights: the structure of the real ones, a few megabytes each.
 
 `python -m tests.support.tiny_models FOLDER [--kind sd15] [--vae analytic]` writes one; the tests build theirs through
-the fixtures. Same arguments, same weights. The analytic VAE is exact arithmetic in TAESD's layers: encoding averages
-each 8 x 8 block into the first three latent channels, decoding fills the block with it, so that a picture survives the
-round trip and a test can recognize the origin of a latent.
+the fixtures. The same arguments give the same weights. The analytic VAE is exact arithmetic in TAESD's layers: encoding
+averages each 8 x 8 block into the first three latent channels, decoding fills the block with it, so that a picture
+survives the round trip and a test can recognize the origin of a latent.
 """
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import engine.models  # noqa: F401  registers the replacement for torchaudio before transformers is imported
+from engine.models.seeded import seeded
 
 KINDS = ("sd15", "turbo", "sdxl", "sd21")
 VAES = ("analytic", "kl")
@@ -23,14 +22,6 @@ SAMPLERS = ("lcm", "turbo", "turbo_ancestral", "ddim", "pndm", "euler")
 TEXT_WIDTH = 32
 CONTEXT_TOKENS = 77
 NOISE_TABLE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Weights drawn inside depend only on `seed`; the caller's random state is unchanged."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
-        yield
 
 
 def build_tiny_sd(
@@ -94,7 +85,7 @@ def tiny_scheduler(sampler: str, prediction_type: str) -> Any:
 
 
 def tiny_unet(kind: str) -> Any:
-    """Two levels, 32 and 64 channels, attention at the lower one: latents need even sides."""
+    """A UNet of two levels, 32 and 64 channels, with attention at the lower one. Latents need even sides."""
     from diffusers import UNet2DConditionModel
 
     shape: dict[str, Any] = {
@@ -199,7 +190,8 @@ def tiny_kl(scaling_factor: float) -> Any:
 
 
 def build_tiny_controlnet(folder: Path, sd_folder: Path, *, seed: int = 1) -> Path:
-    """A ControlNet of the model in `sd_folder`, written to `folder`; its zero convolutions are random, so it shows."""
+    """A ControlNet of the model in `sd_folder`, written to `folder`; its zero convolutions are random, so that it has
+    an effect."""
     from diffusers import ControlNetModel, UNet2DConditionModel
 
     unet = UNet2DConditionModel.from_pretrained(sd_folder, subfolder="unet", local_files_only=True)
@@ -207,7 +199,8 @@ def build_tiny_controlnet(folder: Path, sd_folder: Path, *, seed: int = 1) -> Pa
         controlnet = ControlNetModel.from_unet(unet)
         for convolution in (*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block):
             convolution.weight.normal_(0.0, 0.3)
-        # As they are drawn, the layers a picture goes through shrink it to nothing: any picture would do.
+        # With the default initialisation the layers shrink the picture to nothing, so that every picture has the same
+        # effect.
         for convolution in (controlnet.controlnet_cond_embedding.conv_in, *controlnet.controlnet_cond_embedding.blocks):
             convolution.weight.mul_(2.0)
         controlnet.controlnet_cond_embedding.conv_out.weight.normal_(0.0, 0.3)
@@ -276,7 +269,7 @@ def kohya_name(part: str, name: str) -> str:
 
 
 def build_tiny_ip_adapter(folder: Path, sd_folder: Path, *, kind: str = "standard", seed: int = 3) -> Path:
-    """Writes `ip-adapter.safetensors` and `image_encoder/` into `folder`; 4 image tokens. Returns the adapter's file.
+    """Write `ip-adapter.safetensors` and `image_encoder/` into `folder`; 4 image tokens. Returns the adapter's file.
 
     kind: "standard" (linear projection of the image embedding) or "plus" (resampler over the patches).
     """

@@ -1,17 +1,17 @@
 """A tiny SAM3 for tests: the shape of facebook/sam3, 18 MB, native picture 336 x 336 (24 x 24 patches of 14).
 
-`python -m tests.support.tiny_sam3 FOLDER [--kind seeing]` writes one; the tests build theirs through the fixtures. Same
-arguments, same weights. The folder holds a Sam3VideoModel (detector and tracker) and a CLIP tokenizer of 32 tokens, as
-the one on the Hub does, and loads as Sam3VideoModel or, its detector alone, as Sam3Model.
+`python -m tests.support.tiny_sam3 FOLDER [--kind seeing]` writes one; the tests build theirs through the fixtures. The
+same arguments give the same weights. The folder contains a Sam3VideoModel (detector and tracker) and a CLIP tokenizer
+of 32 tokens, like the one on the Hub, and loads as Sam3VideoModel or, only the detector, as Sam3Model.
 
 Another size, before building (checked with transformers 5.23): read the configuration with Sam3VideoConfig, then
 
 - `config.image_size = size` sets the detector's ViT and, in the tracker, the prompt encoder, backbone_feature_sizes and
   memory_attention_rope_feat_sizes as well;
-- `config.low_res_mask_size = 4 * size // 14` is not reached by it, and is read for empty results alone: masks of no
-  object have the old size where it is left;
-- the detector's vision_config.backbone_feature_sizes is read by nobody, the position embeddings are tiled, and the
-  positions of attention are made when the model is built, so weights of every size fit;
+- `config.low_res_mask_size = 4 * size // 14` must be set separately; it is only read for empty results, whose masks
+  otherwise have the old size;
+- the detector's vision_config.backbone_feature_sizes is never read, the position embeddings are tiled, and the
+  positions of attention are created when the model is built, so the weights fit every size;
 - `Sam3Model.from_pretrained(folder, config=config)` takes the same configuration and finds the detector's part itself.
 """
 
@@ -22,25 +22,25 @@ from typing import Any
 import torch
 
 import engine.models  # noqa: F401  what stands in for a torchaudio that does not load is there before transformers
+from engine.models.seeded import seeded
 from tests.support.seeing_detector import HEADS, set_detector_weights
 from tests.support.seeing_tracker import set_tracker_weights
-from tests.support.tiny_models import seeded, tiny_tokenizer
+from tests.support.tiny_models import tiny_tokenizer
 
 KINDS = ("random", "seeing")
 NATIVE_SIZE = 336
 PATCH_SIZE = 14
 TEXT_WIDTH = 32
-WIDTH = 128  # the least: object pointers are split into memories of 64 channels, which one alone fails to do
+WIDTH = 128  # the minimum: object pointers are split into memories of 64 channels, which fails with a single one
 PROMPT_TOKENS = 32
 
 
 def build_tiny_sam3(folder: Path, *, kind: str = "random", seed: int = 0) -> Path:
-    """Writes a sam3_video folder with its tokenizer and returns it; about 18 MB, thresholds as the real model's.
+    """Write a sam3_video folder with its tokenizer and return it; about 18 MB, with the thresholds of the real model.
 
-    random: every prompt finds more than 16 of the 48 queries above 0.5; masks are scattered specks.
-    seeing: finds what is white or red, what is green and what is blue on dark ground, one object each, whatever the
-    prompt, and follows it: seeing_detector.py and seeing_tracker.py beside this file say how, and how well. `seed`
-    changes nothing in its answers.
+    random: every prompt finds more than 16 of the 48 queries above 0.5; masks are scattered specks. seeing: for any
+    prompt, finds white or red, green, and blue areas on dark ground, one object each, and tracks them; see
+    seeing_detector.py and seeing_tracker.py. `seed` has no effect on its results.
     """
     from transformers import Sam3VideoModel
 
@@ -58,7 +58,7 @@ def build_tiny_sam3(folder: Path, *, kind: str = "random", seed: int = 0) -> Pat
     tokenizer = tiny_tokenizer(folder, pad_token=None)
     tokenizer.model_max_length = PROMPT_TOKENS
     tokenizer.save_pretrained(folder)
-    # The names of the weights as on the Hub: the other way doubles the tracker's prefix.
+    # Weight names as on the Hub: the alternative doubles the tracker's prefix.
     model.save_pretrained(folder, save_original_format=False)
     return folder
 
@@ -132,7 +132,8 @@ def tiny_config(kind: str) -> Any:
 
 
 def scatter_weights(model: Any) -> None:
-    """Draws every matrix anew so that a signal keeps its size through it: as they are drawn, all answers are alike."""
+    """Redraw every matrix so that it preserves the signal level. With the default initialisation all results are
+    alike."""
     for module in model.modules():
         if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):
             module.weight.normal_(0.0, module.weight[0].numel() ** -0.5)
@@ -143,7 +144,7 @@ def scatter_weights(model: Any) -> None:
 
 
 def score_above_half(detector: Any) -> None:
-    """Lifts the scores: their spread stays the queries' own, their middle is well above a half for every prompt."""
+    """Raise the scores: their spread stays, and their mean is well above a half for every prompt."""
     scoring = detector.dot_product_scoring
     direction = torch.ones(WIDTH)
     scoring.text_proj.weight.mul_(0.2)
@@ -156,7 +157,8 @@ def score_above_half(detector: Any) -> None:
 
 
 def thin_masks(detector: Any) -> None:
-    """A constant channel lowers every mask, so that each is a few percent of the picture and they overlap little."""
+    """Lower every mask with a constant channel, so that each covers a few percent of the picture and they overlap
+    little."""
     decoder = detector.mask_decoder
     decoder.instance_projection.weight[0] = 0.0
     decoder.instance_projection.bias[0] = 1.0

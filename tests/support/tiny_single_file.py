@@ -1,6 +1,6 @@
 """A tiny model as one checkpoint file, with the tensor names of Stable Diffusion's original code.
 
-SD 1.5 has CLIP under transformers' names, SD 2.x OpenCLIP with one layer more than is used, SDXL one of each.
+SD 1.5 has CLIP with transformers' names, SD 2.x OpenCLIP with one unused layer, SDXL one of each.
 """
 
 import json
@@ -95,7 +95,7 @@ OPEN_CLIP_NAMES = {
 
 
 def open_clip_tensors(text: dict[str, torch.Tensor], *, extra_layers: int = 0) -> dict[str, torch.Tensor]:
-    """Tensors of a transformers text encoder by OpenCLIP's names, and `extra_layers` more that are never used.
+    """Tensors of a transformers text encoder by OpenCLIP's names, plus `extra_layers` unused layers.
 
     Query, key and value are one matrix, and the projection is transposed.
     """

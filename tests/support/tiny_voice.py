@@ -1,10 +1,10 @@
-"""A tiny RVC voice for tests: the layout of a published one, some megabytes.
+"""A tiny RVC voice for tests: the layout of a published one, a few megabytes.
 
 `python -m tests.support.tiny_voice FOLDER [--kind singing]` writes one; the tests build theirs through the fixtures.
-Same arguments, same weights. The folder holds
+The same arguments give the same weights. The folder contains
 
-- `voice.pth`: a dictionary as RVC extracts it: float16 tensors with their weight norm, a config of 18 items, and 109
-  speakers in the config whatever the tensors say;
+- `voice.pth`: a dictionary as extracted by RVC: float16 tensors with weight norm, and a config of 18 items that always
+  says 109 speakers;
 - `voice.index`: FAISS `IVF4,Flat` over ROWS random embeddings, 256 (v1) or 768 (v2) channels wide;
 - `content/`: a HuBERT of two layers, 768 wide, with its final projection to 256, in the layout of transformers.
 """
@@ -19,9 +19,10 @@ import numpy as np
 import torch
 
 from engine.models.pretrained import quieten_libraries
-from engine.models.rvc.random_voice import scatter, seeded
+from engine.models.rvc.random_voice import scatter
 from engine.models.rvc.shapes import RATES, SHAPES, SynthesizerShape
 from engine.models.rvc.synthesizer import Synthesizer
+from engine.models.seeded import seeded
 
 KINDS = ("random", "singing")
 VERSIONS = ("v1", "v2")
@@ -43,11 +44,11 @@ def build_tiny_voice(
     has_pitch: bool = True,
     seed: int = 0,
 ) -> Path:
-    """Writes `voice.pth`, `voice.index` and `content/` into `folder` and returns it.
+    """Write `voice.pth`, `voice.index` and `content/` into `folder` and return it.
 
-    random: noise that everything it is given changes.
-    singing: a sine at the pitch it is given, whatever is said: amplitude 0.38 (0.1 of the source, tanh, GAIN and tanh)
-    with noise 30 dB under it where there is a pitch, noise of 0.13 rms where there is none.
+    random: noise that depends on all inputs. singing: a sine at the given pitch, whatever the content: amplitude 0.38
+    (0.1 of the source, tanh, GAIN and tanh) with noise 30 dB below it in voiced frames, and noise of 0.13 rms in
+    unvoiced ones.
     """
     shape = tiny_shape(version, rate_hz, speakers=speakers, has_pitch=has_pitch)
     if kind not in KINDS:
@@ -73,7 +74,7 @@ def tiny_shape(version: str, rate_hz: int, **changes: Any) -> SynthesizerShape:
 
 
 def published(synthesizer: Synthesizer) -> dict[str, Any]:
-    """What RVC writes of a trained voice."""
+    """The content of the file that RVC extracts from a trained voice."""
     shape = synthesizer.shape
     config = shape.config()
     config[-3] = 109
@@ -91,7 +92,7 @@ def published(synthesizer: Synthesizer) -> dict[str, Any]:
 def with_weight_norm(
     tensors: dict[str, torch.Tensor], names: tuple[str, str] = ("weight_g", "weight_v")
 ) -> dict[str, torch.Tensor]:
-    """The tensors that training keeps as length and direction taken apart so."""
+    """Split the tensors that training stores as length and direction."""
     apart: dict[str, torch.Tensor] = {}
     for name, tensor in tensors.items():
         if name.endswith(".weight") and any(part in name for part in NORMED):
@@ -104,8 +105,8 @@ def with_weight_norm(
 
 
 def let_the_source_through(synthesizer: Synthesizer) -> None:
-    """The decoder's last stage hands on the source and its negative, all else is silent: their leaky rectified
-    difference is 1.01 times the source."""
+    """Make the decoder's last stage pass on only the source and its negative: their leaky rectified difference is 1.01
+    times the source."""
     decoder = synthesizer.dec
     for parameter in decoder.parameters():
         parameter.zero_()
@@ -139,7 +140,7 @@ def tiny_content() -> Any:
 def write_index(file: Path, embeddings: np.ndarray) -> None:
     """FAISS `IVF4,Flat` over (n, channels) float32, laid out as in `engine.models.rvc.index_file`.
 
-    Without faiss, which cannot be in a process with torch on a Mac. Rows are dealt out to the lists in turn.
+    Written without faiss, which cannot be loaded together with torch on a Mac. Rows are assigned to the lists in turn.
     """
     count, width = embeddings.shape
     rows = [np.arange(cell, count, CELLS) for cell in range(CELLS)]

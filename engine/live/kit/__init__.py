@@ -1,4 +1,4 @@
-"""Shared code of the live models, for both processes. Start with live_model.py.
+"""Code shared by the live models, for the engine and the child processes. Start with live_model.py.
 
 In the engine:    live_model.py (the protocol), scene.py (what a frame shows), child_link.py (base of every link),
                   sent_values.py, requests.py, source_rings.py, output_ring.py, fed_pictures.py, fader.py,

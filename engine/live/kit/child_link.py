@@ -1,7 +1,7 @@
-"""The part of a link that is the same for every live model: supervisor, values, swaps of the model, rings, the end.
+"""Base class of every live model's link: supervisor, values, model swaps, rings, closing.
 
-A link is the engine's end of one child. Nothing in it waits: rings are newest-wins, the supervisor has its own thread,
-and a worker thread does whatever needs a disk or fresh memory.
+A link is the engine's end of one child. Nothing in it blocks: rings hold only the newest picture, the supervisor has
+its own thread, and a worker thread does all disk access and memory allocation.
 """
 
 from abc import ABC, abstractmethod
@@ -29,8 +29,8 @@ class _Ring(Protocol):
 
 
 class ChildLink(ABC, Generic[Build]):
-    """Frame loop's thread, except `supervisor` and `status`. `Build`: what a model is built from; another one is
-    another process."""
+    """Frame loop's thread, except `supervisor` and `status`: any thread. `Build`: the settings fixed when a model is
+    loaded; changing them needs a new process."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class ChildLink(ABC, Generic[Build]):
         report: Report,
         obsoleting: Set[str] = frozenset(),
     ) -> None:
-        """Starts no process yet. `in_force`: the build of `spec.settings`. `obsoleting`: as for SentValues."""
+        """Does not start the process. `in_force`: the build in `spec.settings`. `obsoleting`: see SentValues."""
         self.name = spec.name
         self.supervisor = Supervisor(spec, report=report, gate=gate, on_swap=self._on_swap)
         self._report = report
@@ -52,7 +52,7 @@ class ChildLink(ABC, Generic[Build]):
         self._is_ending = False
 
     def ask_to_end(self) -> None:
-        """Begin to end without waiting: the child is asked to stop."""
+        """Ask the child to stop, without waiting for it."""
         self._is_ending = True
         self.supervisor.ask_to_end()
 
@@ -64,7 +64,7 @@ class ChildLink(ABC, Generic[Build]):
             ring.close()
 
     def status(self) -> ChildStatus:
-        """Any thread. After `close`: what the child last said of itself."""
+        """Any thread. After `close`: the last status that the child sent."""
         return self.supervisor.status()
 
     @property
@@ -78,40 +78,40 @@ class ChildLink(ABC, Generic[Build]):
         return self._sent.snapshot is not None and bool(self._sent.snapshot[f"/{self.name}/enable"])
 
     def _open_input(self, name: str) -> SourceRings:
-        """The rings of the child's input `name`, closed with the link."""
+        """Open the rings of the child's input `name`; the link closes them."""
         connect = partial(self.supervisor.connect_input, name)
         rings = SourceRings(f"{self.name} {name}", self._worker, connect, self._report)
         self._rings.append(rings)
         return rings
 
     def _open_output(self, name: str) -> OutputRing:
-        """The ring of the child's output `name`, closed with the link."""
+        """Open the ring of the child's output `name`; the link closes it."""
         ring = OutputRing(self.supervisor, name)
         self._rings.append(ring)
         return ring
 
     def _swap(self, build: Build, settings: Mapping[str, Any]) -> None:
-        """Ask for another process with these settings. Any thread."""
+        """Request a new process with these settings. Any thread."""
         self._builds.begin(build)
         self.supervisor.swap(settings)
 
     def _on_swap(self, is_done: bool, reason: str) -> None:
-        """The supervisor's thread: the oldest open swap has ended."""
+        """Called on the supervisor's thread when the oldest pending swap ends."""
         if self._is_ending:
-            return  # a swap that the end interrupts has not failed
+            return  # a swap interrupted by closing has not failed
         build, is_last = self._builds.end(is_done)
-        if not is_done and is_last:  # else it was given up for the next one
+        if not is_done and is_last:  # otherwise it was superseded by the next one
             self._refuse(build, self._builds.in_force, reason)
 
     @abstractmethod
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:
-        """`build` could not be had, and `stays` goes on: put the parameters back. Any thread."""
+        """`build` failed and `stays` stays in force: restore the parameters. Any thread."""
 
     def _in_background(self, change: Callable[..., None], *arguments: object, of: str) -> None:
-        """Call `change(*arguments)` on the worker's thread. An error is reported as one of the files `of`."""
+        """Call `change(*arguments)` on the worker thread. An error is reported with `of` as the name of the files."""
 
         def report(done: Future[None]) -> None:
             if (error := done.exception()) is not None:
-                self._report(f"{self.name}.files", f"{of} cannot be looked up: {type(error).__name__}: {error}")
+                self._report(f"{self.name}.files", f"cannot look up {of}: {type(error).__name__}: {error}")
 
         self._worker.submit(change, *arguments).add_done_callback(report)

@@ -1,9 +1,9 @@
-"""Crossfades from one painted picture to the next. Pure except for OpenCV's arithmetic; the time is an argument.
+"""Crossfades from one painted picture to the next. Deterministic; the time is an argument.
 
-Painted pictures come much less often than frames are drawn. So each new picture fades in over the old one, in the
-shader, with a share that grows once a frame. Two cases could still jump. If a picture comes before the last one has
-faded in, the fade starts from the mixture on display, which is computed once, here. And a fade longer than the interval
-between pictures would never end, so it lasts no longer than the interval between the last two.
+Painted pictures arrive much less often than frames are drawn. So each new picture fades in over the old one in the
+shader, with a weight that grows every frame. Two cases need care. If a picture arrives before the last one has faded
+in, the fade starts from the mixture on display, which is computed here once. And a fade longer than the interval
+between pictures would never finish, so it lasts no longer than the interval between the last two pictures.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Fade:
 
     picture: VideoFrame
     before: VideoFrame | None
-    """The same size as `picture`; None once it has faded out."""
+    """Has the same size as `picture`; None once it has faded out."""
     share: float
     """Weight of `picture`, 0..1."""
 
@@ -28,7 +28,7 @@ class Fader:
     """One thread."""
 
     def __init__(self) -> None:
-        import cv2  # 0.1 s, before the first frame is due
+        import cv2  # takes 0.1 s: import it before the first frame is due
 
         self._cv2 = cv2
         self._fade: Fade | None = None
@@ -36,7 +36,7 @@ class Fader:
         self._interval_s: float | None = None
 
     def show(self, picture: VideoFrame, now_s: float, crossfade_s: float) -> None:
-        """Start a fade from the current display to this picture; the first picture is shown at once."""
+        """Start a fade from the current display to this picture; the first picture is shown immediately."""
         seen = self.at(now_s, crossfade_s)
         self._interval_s = now_s - self._started_s if self._fade is not None else None
         self._started_s = now_s
@@ -56,7 +56,7 @@ class Fader:
         return Fade(picture=fade.picture, before=fade.before, share=max(share, 0.0))
 
     def fitted(self, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-        """The middle of a picture (H, W, 3) at this size, not stretched: (height, width, 3) uint8."""
+        """A picture (H, W, 3) scaled and centre-cropped to this size: (height, width, 3) uint8."""
         full_height, full_width = pixels.shape[:2]
         part_width = min(full_width, max(1, round(full_height * width / height)))
         part_height = min(full_height, max(1, round(full_width * height / width)))
@@ -65,7 +65,7 @@ class Fader:
         return self._cv2.resize(part, (width, height), interpolation=self._cv2.INTER_AREA)
 
     def _seen_as(self, seen: Fade, picture: VideoFrame) -> VideoFrame:
-        """The current display as one picture, in the size of the next."""
+        """The current display as one picture, in the size of the next picture."""
         frame, before = seen.picture, seen.before
         pixels = frame.pixels
         if before is not None:
@@ -74,7 +74,7 @@ class Fader:
         if pixels.shape != picture.pixels.shape:
             pixels = self._cv2.resize(pixels, (width, height), interpolation=self._cv2.INTER_LINEAR)
         if pixels is frame.pixels:
-            return frame  # the same object, which the GPU holds already
+            return frame  # the same object, which is already on the GPU
         return VideoFrame(
             pixels=np.ascontiguousarray(pixels), index=frame.index, time_s=frame.time_s, source=frame.source
         )

@@ -1,28 +1,28 @@
-"""Finds the picture that a result belongs to, among those that the child may have taken. Pure.
+"""Finds the source picture of a result among the pictures that the child may have read. Pure.
 
-A child takes the newest picture at a moment that the engine does not see, and asks for the next one before its work is
-done. If the work takes longer than expected, dozens of pictures are handed over and the child takes one of them;
-keeping all of them would need too much memory. So only those are kept that the child may have taken: the first after an
-answer or after it began to ask, because the child may have waited for it; the newest at an answer, when it looks for
-the next; and the newest when it stops asking, which it does because it has one. In the last two cases the one before it
-is kept as well, because the engine notices one frame later.
+A child reads the newest picture at a moment that the engine cannot observe, and asks for the next one before it has
+finished. If the work takes longer than expected, dozens of pictures are sent, of which the child reads one; keeping all
+of them would need too much memory. So only those that the child may have read are kept: the first picture after a
+result or after the child began to ask, because the child may have been waiting for it; the newest one when a result
+arrives, because the child then reads the next; and the newest one when the child stops asking, because it has read one.
+In the last two cases the previous picture is kept as well, because the engine notices one frame late.
 """
 
 from collections import deque
 
 from engine.values import VideoFrame
 
-MAX_MARKED = 6  # two at an answer, two when it stops asking, the first after each; there may be no answer
+MAX_MARKED = 6  # two at a result, two when the child stops asking, and the first after each
 NEWEST = 2
 
 
 class FedPictures:
-    """One thread. Keeps 8 pictures at most."""
+    """Single thread. Keeps at most 8 pictures."""
 
     def __init__(self) -> None:
         self._pictures: dict[int, VideoFrame] = {}  # ordered by number
         self._marked: deque[int] = deque(maxlen=MAX_MARKED)
-        """Numbers of the pictures that the child may have taken."""
+        """Numbers of the pictures that the child may have read."""
         self._is_first = True
         self._was_asked = False
 
@@ -31,7 +31,7 @@ class FedPictures:
         return next(reversed(self._pictures.values()), None)
 
     def add(self, number: int, picture: VideoFrame) -> None:
-        """Remember a picture handed over with this number, which is higher than all before."""
+        """Keep a picture that was sent with this number. Numbers must increase."""
         self._pictures[number] = picture
         if self._is_first:
             self._marked.append(number)
@@ -40,7 +40,7 @@ class FedPictures:
         self._pictures = {each: picture for each, picture in self._pictures.items() if each in kept}
 
     def follow_wish(self, is_asking: bool) -> None:
-        """Note if the child asks for a picture now. Call it every frame."""
+        """Record whether the child asks for a picture now. Call every frame."""
         if is_asking and not self._was_asked:
             self._is_first = True
         elif self._was_asked and not is_asking:
@@ -48,7 +48,8 @@ class FedPictures:
         self._was_asked = is_asking
 
     def answered(self, number: int) -> VideoFrame | None:
-        """The picture of this number, or None if it was dropped. Numbers must rise from answer to answer."""
+        """The picture of a result with this number, or None if it was dropped. Numbers must increase from result to
+        result."""
         self._pictures = {each: picture for each, picture in self._pictures.items() if each >= number}
         self._mark_newest()
         self._is_first = True

@@ -1,4 +1,4 @@
-"""Statistics that a child of pictures reports once a second."""
+"""Statistics that a picture child reports once a second."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ class Figures:
         self.nan = 0
         """Results dropped because the model's output was not a number."""
         self.call_s = 0.0
-        """Duration of the newest call, waits and rests included."""
+        """Duration of the newest call, including waits and rests."""
         self._stages: deque[Mapping[str, float]] = deque(maxlen=KEPT_CALLS)
         self._shown_s: deque[float] = deque(maxlen=1024)
         self._told_s = float("-inf")
 
     def count_call(self, stages_ms: Mapping[str, float], call_s: float) -> None:
-        """Count a call with the milliseconds of each of its stages."""
+        """Record a call and the milliseconds of each of its stages."""
         self._stages.append(stages_ms)
         self.call_s = call_s
 

@@ -1,7 +1,7 @@
 """Decides when a child asks for its next picture. Pure.
 
-If it asks all the time, the engine reads back pictures that are never used. If it asks after its work is done, it has
-to wait for one. So a slow child asks shortly before it will be free, and a fast child asks all the time.
+If a child asks all the time, the engine reads back pictures that are never used. If it asks only after it has finished,
+it has to wait for a picture. So a slow child asks shortly before it will finish, and a fast child asks all the time.
 """
 
 LEAD_S = 0.1  # three frames at 30 fps: the engine notices one frame later, and reads back one frame after that

@@ -1,6 +1,6 @@
-"""The protocol of a live model, and the entry by which a run opens one.
+"""The protocol of a live model, and the table entry from which a run opens one.
 
-The frame loop, the control desk, the page and the sinks know live models through this file only. To add one, write a
+The frame loop, the control desk, the page and the sinks use live models only through this file. To add one, write a
 folder in `engine/live` with an ENTRY, its tensors in `engine/models`, its schema file and its table in `config.py`,
 then add the ENTRY to `engine/live/opening.py`.
 """
@@ -24,34 +24,35 @@ from engine.values import PublishedFrame
 from osc_schema import ExtraPicture, Value
 
 Check = Callable[[Value], None]
-"""A condition of `ParamStore.add_condition`: raises Rejected for a value that this run cannot use."""
+"""A condition for `ParamStore.add_condition`: raises Rejected for a value that this run cannot use."""
 
 
 class LiveModel(Protocol):
-    """A model that runs beside the picture in a process of its own, as the frame loop sees it.
+    """A model that runs in its own process alongside the picture: the interface that the frame loop uses.
 
     Frame loop's thread, except `supervisor` and `status`, which any thread may use. Only `close` waits.
     """
 
     @property
     def name(self) -> str:
-        """Its option, configuration table, OSC prefix and folder have this name."""
+        """Name of its option, configuration table, OSC prefix and folder."""
         ...
 
     @property
     def supervisor(self) -> Supervisor: ...
 
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[Picture, tuple[int, int]]:
-        """The pictures it publishes beside the main one; width and height until the first one comes."""
+        """The pictures it publishes in addition to the main one, with the width and height used until the first one
+        arrives."""
         ...
 
     def start(self, snapshot: Snapshot) -> None:
-        """Begin to load the model with these values."""
+        """Start loading the model with these values."""
         ...
 
     def follow(self, snapshot: Snapshot, values: Mapping[str, object], moved: Mapping[str, float]) -> None:
-        """Send the parameters that have changed. `values`: this frame's, smoothed and modulated. `moved`: those of the
-        snapshot that modulation changes, with their modulated value."""
+        """Send the parameters that have changed. `values`: this frame's values, smoothed and modulated. `moved`: only
+        the modulated parameters, with their modulated values."""
         ...
 
     def show(self, scene: Scene, values: Mapping[str, object], now_s: float) -> None:
@@ -59,7 +60,7 @@ class LiveModel(Protocol):
         ...
 
     def feed(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
-        """Send the pictures that the child wants, from the finished frame or from the scene."""
+        """Send the pictures that the child asks for, from the finished frame or from the scene."""
         ...
 
     def describe(self, snapshot: Snapshot) -> list[str]:
@@ -67,11 +68,11 @@ class LiveModel(Protocol):
         ...
 
     def status(self) -> ChildStatus:
-        """After `close`: what the child last said of itself."""
+        """Status of the child; after `close`, the last one that it sent."""
         ...
 
     def ask_to_end(self) -> None:
-        """Begin to end, without waiting."""
+        """Ask the child to stop, without waiting for it."""
         ...
 
     def close(self) -> None: ...
@@ -96,22 +97,23 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveEntry:
-    """Everything that a run has to know of one live model before it is opened."""
+    """Everything that a run needs to know about a live model before it is opened."""
 
     name: str
     no_model: str
-    """Why its commands fail in a run without it, and how to get it."""
+    """Error text for its commands in a run without it: the reason and the next step."""
     not_offline: str
-    """Why it does not run offline, and which command does its work on files."""
+    """Why it does not run offline, and which command does the same on files."""
     is_configured: Callable[[Config], bool]
     open: Callable[[Surroundings], LiveModel]
-    """Raises ModelError before anything takes long."""
+    """Raises ModelError early, before anything slow."""
     conditions: Callable[[Config, Callable[[], bool]], Iterable[tuple[str, Check]]] = lambda config, has_camera: ()
-    """`conditions(config, has_camera)`: (address, check) for each parameter that this run may be unable to use."""
+    """`conditions(config, has_camera)`: an (address, check) pair for each parameter that may have unusable values in
+    this run."""
     first_values: Callable[[Config], Iterable[tuple[str, Value]]] = lambda config: ()
-    """Parameters that the configuration decides at each start."""
+    """Initial values of parameters that come from the configuration."""
     calls: Mapping[str, str] = field(default_factory=dict)
-    """OSC command -> name of the call that the child carries out for it."""
+    """OSC command -> name of the command sent to the child."""
     pictures: tuple[ExtraPicture, ...] = ()
     paints_layer5: bool = False
     finds_masks: bool = False

@@ -1,4 +1,4 @@
-"""Loads a child's model on the device of its settings, or ends the child with one line."""
+"""Loads a child's model on the device from its settings. If that fails, the child ends with a one-line reason."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -19,10 +19,10 @@ M = TypeVar("M", bound=_Loaded)
 def load_on_device(
     port: ChildPort, name: str, load: Callable[[str, str], M], *, half: str, gives_way: bool = True
 ) -> M:
-    """`load(device, dtype)` with the device and dtype of `port.settings`; `half`: the dtype for `auto` on a GPU.
+    """Call `load(device, dtype)` with the device and dtype from `port.settings`; `half`: the dtype for `auto` on a GPU.
 
-    `name`: of the model, for messages. Its notes go to the engine. `gives_way`: on a CPU the child runs at the lowest
-    priority, which is wrong for sound. On Windows every child loads at that priority.
+    `name`: name of the model, for messages. Its notes are sent to the engine. `gives_way`: on a CPU, run the child at
+    the lowest priority; wrong for sound. On Windows every child loads at that priority.
     """
     port.enter(Phase.LOADING)
     port.trying("model", name)
@@ -33,7 +33,7 @@ def load_on_device(
     try:
         device = device_work.chosen_device(port.settings["device"])
         device_work.forbid_spilling(device)
-        is_behind = device == "cpu" and gives_way  # it would take the cores that draw
+        is_behind = device == "cpu" and gives_way  # otherwise it takes CPU time from the renderer
         if is_behind:
             priority.run_when_idle()
         model = load(device, device_work.chosen_dtype(port.settings["dtype"], device, half=half))
@@ -42,7 +42,7 @@ def load_on_device(
     except RuntimeError as error:
         if not device_work.is_out_of_memory(error):
             raise
-        port.fail("memory", f"{name}: there is no room for its weights on {device}", is_final=True)
+        port.fail("memory", f"{name}: not enough memory for its weights on {device}", is_final=True)
     if not is_behind:
         priority.leave_idle_class(own_class)
     for number, note in enumerate(model.notes):

@@ -1,4 +1,4 @@
-"""The engine's end of one output of a child: the newest picture of the process in charge."""
+"""The engine's end of one output of a child: the newest picture of its current process."""
 
 from engine.children.supervisor import Supervisor
 from engine.errors import SharedMemoryError
@@ -6,7 +6,7 @@ from engine.ipc import FrameRing, RingFrame, RingReader
 
 
 class OutputRing:
-    """One thread. Follows the output across processes and shapes."""
+    """Single thread. Reopens the ring when the process or the picture's shape changes."""
 
     def __init__(self, supervisor: Supervisor, name: str) -> None:
         self._supervisor = supervisor
@@ -16,12 +16,13 @@ class OutputRing:
         self._sequence = 0
 
     def newest(self, *, generation: int = 0) -> RingFrame | None:
-        """The child's newest picture, once, and only if it is of this generation or a later one. It may be kept."""
+        """The child's newest picture if it is of this generation or later and was not returned before, else None. The
+        caller may keep it."""
         segment = self._supervisor.outputs.get(self._name, "")
         if segment != self._segment:
             try:
                 reader = FrameRing.attach(segment) if segment else None
-            except SharedMemoryError:  # replaced meanwhile: its successor is named next time
+            except SharedMemoryError:  # the process was replaced in the meantime; the next call finds the new one
                 return None
             self.close()
             self._reader, self._segment, self._sequence = reader, segment, 0

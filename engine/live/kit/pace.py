@@ -1,4 +1,4 @@
-"""How fast a child may work: the parameters that all children of pictures share. Pure."""
+"""The rate parameters that all picture children share. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ class ChildPace:
     interval_s: float
     """Minimum time between the beginnings of two calls; 0: as fast as possible."""
     duty: float | None
-    """Share of the time, 0.05..1; None: automatic."""
+    """Share of the device's time that the child may use, 0.05..1; None: automatic."""
     slice_ms: float
     has_gate: bool
 
 
 def value_reader(values: Mapping[str, Any], area: str) -> Callable[[str], Any]:
-    """`read(name)` gives the value at `area`/`name` as `osc_schema` accepted it, or the default if it is missing."""
+    """Return `read(name)`: the value at `area`/`name` as `osc_schema` accepted it, or its default if it is missing."""
 
     def read(name: str) -> Any:
         address = f"{area}/{name}"

@@ -1,11 +1,12 @@
-"""Limits a child's share of the device (its duty), and cuts its work into slices that yield to the renderer.
+"""Limits a child's share of the device (its duty), and splits its work into slices that yield to the renderer.
 
 Processes share a GPU by time slices, and priorities do not work across processes: if a child queues 80 ms of work, the
-renderer waits 80 ms. So a child queues one slice, waits until the device has done it, rests, waits while a picture is
-being drawn or a voice converted, and only then queues the next slice. The rest must be a sleep after that wait:
-launches are asynchronous, so a sleep without it would run beside the work, not between two slices.
+renderer waits 80 ms. So a child queues one slice, waits until the device has finished it, sleeps, waits while a picture
+is being drawn or a voice converted, and only then queues the next slice. It must wait for the device before it sleeps:
+launches are asynchronous, so without the wait the sleep would overlap with the work.
 
-The share is adapted like TCP's window (Chiu and Jain 1989): a little more each second, much less after a late frame.
+The share is adapted like TCP's congestion window (AIMD, Chiu and Jain 1989): a small increase each second, a large cut
+after a late frame.
 """
 
 import time
@@ -16,19 +17,19 @@ from dataclasses import dataclass
 from engine.ipc import Gate
 
 MIN_DUTY = 0.05
-INCREASE_PER_S = 0.05  # from the lowest share to all in 19 s: too slow to be noticed as a stutter
-DECREASE = 0.7  # as CUBIC (RFC 9438): yields without falling to zero
-REACTION_S = 0.25  # frames late within it had begun before the cut, so one cut counts for all of them
-MAX_STEP_S = 1.0  # a child that slept long has measured nothing meanwhile
+INCREASE_PER_S = 0.05  # from the lowest share to 1 in 19 s: too slow to be noticed as a stutter
+DECREASE = 0.7  # as in CUBIC (RFC 9438): yields without falling to zero
+REACTION_S = 0.25  # frames that are late within this time began before the cut, so they cause no second cut
+MAX_STEP_S = 1.0  # a child that slept for long has measured nothing in that time
 POLL_S = 0.0005
 MAX_VOICE_WAIT_S = 1.0
-MIN_REST_S = 1e-6  # a shorter rest is a rounding error
-MAX_REST_S = 10.0  # even at the lowest duty: a longer pause would look like a hang
+MIN_REST_S = 1e-6  # a shorter rest is not worth a sleep
+MAX_REST_S = 10.0  # even at the lowest duty, because a longer rest would look like a hang
 KEPT_SLICES = 512
 
 
 class DutyControl:
-    """Adapts the share of the time that a child may use the device, 0.05..1, to the engine's count of late frames."""
+    """Adapts a child's share of the device's time, 0.05..1, to the engine's count of late frames."""
 
     def __init__(self) -> None:
         self.duty = 1.0
@@ -37,7 +38,8 @@ class DutyControl:
         self._cut_s = float("-inf")
 
     def update(self, late_frames: int, now_s: float) -> float:
-        """The share from now on. Counting begins at the first count; a lower count comes from a new engine."""
+        """The new share. `late_frames` is a running count; the first call sets the baseline, and so does a lower count,
+        which comes from a new engine."""
         if self._late_frames is None:
             self._late_frames, self._now_s = late_frames, now_s
         passed_s, self._now_s = now_s - self._now_s, now_s
@@ -52,7 +54,8 @@ class DutyControl:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceTimes:
-    """Milliseconds of device work between two checks of the gate, over the newest 512 slices; 0 before the first."""
+    """Statistics over the newest 512 slices: milliseconds of device work between two checks of the gate; 0 before the
+    first."""
 
     p50_ms: float = 0.0
     p99_ms: float = 0.0
@@ -63,11 +66,11 @@ def _nothing() -> None:
 
 
 class Pacer:
-    """Cuts a child's work into slices. Used by the child's main thread only.
+    """Splits a child's work into slices. Used by the child's main thread only.
 
-    `wait_device` returns when the device has done all its work (on a CPU every call has). `rest` sleeps for so many
-    seconds; the one of a child serves its control pipe and heartbeat meanwhile, and may return early so that a new duty
-    takes effect.
+    `wait_device` blocks until the device has finished all work (on a CPU it returns immediately). `rest(seconds)`
+    sleeps; in a child it also serves the control pipe and the heartbeat, and may return early so that a new duty takes
+    effect.
     """
 
     def __init__(
@@ -79,12 +82,12 @@ class Pacer:
         now_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self.fixed_duty: float | None = None
-        """None: adapted by `DutyControl` to the gate's late frames; 1 without a gate."""
+        """None: adapted by `DutyControl` to the gate's count of late frames; 1 without a gate."""
         self.yields_to_drawing = gate is not None
         self.slice_ms = 4.0
-        """If the last call's work took no longer than this, a call is not cut."""
+        """If the last call's work took no longer than this, the next call is not split."""
         self.idle_s = 0.0
-        """Time spent in waits and rests so far."""
+        """Total time spent in waits and rests."""
         self._gate = gate
         self._wait_device = wait_device
         self._rest = rest
@@ -106,23 +109,23 @@ class Pacer:
         self._slice_began_ns = self._now_ns()
 
     def between(self) -> None:
-        """Cut the work here. Does nothing if the last picture's work fitted into one slice, or outside a call, as in a
-        warm-up."""
+        """End the slice and begin the next one. Does nothing if the last call fitted into one slice, or outside a call,
+        for example during warm-up."""
         if self._slice_began_ns is not None and self._last_call_ms > self.slice_ms:
             self._end_slice()
             self.before_slice()
             self._slice_began_ns = self._now_ns()
 
     def yield_within(self) -> None:
-        """Inside a slice, at any rate: wait while a picture is drawn, one frame period at most.
+        """Wait inside a slice, at any duty, while a picture is being drawn, at most one frame period.
 
-        For a CPU that also draws: it has no queue, so the work can stop between any two layers.
+        For a CPU that also renders: it has no queue, so the work can stop between any two layers.
         """
         if self._slice_began_ns is not None and self.yields_to_drawing and self._gate is not None:
             began_ns = self._now_ns()
             if self._gate.is_drawing(began_ns):
                 self._wait_for_drawing(self._gate)
-                self._slice_began_ns += self._now_ns() - began_ns  # waiting does not count as work
+                self._slice_began_ns += self._now_ns() - began_ns  # time spent waiting does not count as work
 
     def end_call(self) -> float:
         """Call after the last work on a picture. Returns the milliseconds of its work, without waits and rests."""
@@ -132,16 +135,16 @@ class Pacer:
         return self._work_ms
 
     def before_slice(self) -> None:
-        """Wait while a voice is being converted (1 s at most) or a picture drawn (one frame period at most)."""
+        """Wait while a voice is being converted (at most 1 s) or a picture drawn (at most one frame period)."""
         gate = self._gate
         if gate is None:
             return
-        self._look_until(lambda now_ns: not gate.is_voice_running(now_ns), MAX_VOICE_WAIT_S * 1e9)
+        self._poll_until(lambda now_ns: not gate.is_voice_running(now_ns), MAX_VOICE_WAIT_S * 1e9)
         if self.yields_to_drawing:
             self._wait_for_drawing(gate)
 
     def after_slice(self, work_ms: float) -> None:
-        """Count the slice, then rest until it was `duty` of the time, 10 s at most."""
+        """Record the slice, then rest until it amounts to `duty` of the time, at most 10 s."""
         self._slices_ms.append(work_ms)
         if self.fixed_duty is None and self._gate is not None:
             self._control.update(self._gate.late_frames, self._now_ns() / 1e9)
@@ -160,7 +163,7 @@ class Pacer:
         )
 
     def _rest_s(self, work_ms: float) -> float:
-        """Seconds to rest after this much work, by the current duty."""
+        """Seconds to rest after this much work at the current duty."""
         return min(work_ms / 1000.0 * (1.0 / self.duty - 1.0), MAX_REST_S)
 
     def _end_slice(self) -> None:
@@ -171,9 +174,9 @@ class Pacer:
         self.after_slice(work_ms)
 
     def _wait_for_drawing(self, gate: Gate) -> None:
-        self._look_until(lambda now_ns: not gate.is_drawing(now_ns), gate.period_ns)
+        self._poll_until(lambda now_ns: not gate.is_drawing(now_ns), gate.period_ns)
 
-    def _look_until(self, is_free: Callable[[int], bool], longest_ns: float) -> None:
+    def _poll_until(self, is_free: Callable[[int], bool], longest_ns: float) -> None:
         began_ns = now_ns = self._now_ns()
         while not is_free(now_ns) and now_ns - began_ns < longest_ns:
             self._rest(POLL_S)

@@ -1,11 +1,10 @@
-"""The main loop of a child that works on pictures: the newest picture in, a result out, one after the other.
+"""The main loop of a child that processes pictures: read the newest picture, process it, publish the result, repeat.
 
-It warms the model up with a picture of its own, then repeats until it must stop: take the changed values, take the
-newest picture, work, publish. `PictureLoop` holds everything that does not depend on the model; a child fills in its
-abstract methods. `progress` cuts the work into pieces.
+First it warms the model up with a made-up picture. `PictureLoop` contains everything that does not depend on the model;
+a child implements its abstract methods. `progress` splits the work into pieces.
 
-Errors: if the device is full, its memory is freed and the work tried once more, then the child decides. An output that
-is not a number is not shown. Every other error ends the process, because the device's context may be broken after it.
+Errors: if the device runs out of memory, caches are freed and the work is retried once; then the child decides. An
+output with NaN is not shown. Every other error ends the process, because the device's context may be broken after it.
 """
 
 import threading
@@ -29,7 +28,7 @@ from engine.live.kit.sent_values import GENERATION
 if TYPE_CHECKING:
     import torch
 
-POLL_S = 0.002  # interval of polling for a new picture
+POLL_S = 0.002  # poll interval for a new picture
 
 Picture = TypeVar("Picture")
 Result = TypeVar("Result")
@@ -49,7 +48,8 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         device: "torch.device",
         capture_phase: Phase = Phase.CAPTURING,
     ) -> None:
-        """`area`: first part of its addresses, with the slash. `output`: name of its ring. `model`: its name."""
+        """`area`: first part of the child's OSC addresses, with the slash. `output`: name of its output ring. `model`:
+        name of the model, for messages."""
         from engine.models.device_work import device_wait
 
         self._port = port
@@ -78,65 +78,66 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         port = self._port
         self._follow_values()
         self._progress.begin_piece()
-        self._with_room(self._warm_up)
+        self._retry_after_freeing(self._warm_up)
         self._progress.end_piece()
         port.proved("model", self._model_name)
         port.ready(model=self._model_name, **self._facts_once())
         while not port.should_stop:
             port.poll()
             self._follow_values()
-            self._ask()
+            self._update_wants_frame()
             is_due = not self._pace.is_paused and time.perf_counter() >= self._due_s
             picture = self._next_picture() if is_due else None
             if picture is None:
-                time.sleep(self._until_look_s)
+                time.sleep(self._until_poll_s)
             else:
                 self._call(picture)
-            self._tell()
+            self._report_facts()
 
-    # -- filled in by a child
+    # -- implemented by each child
 
     @abstractmethod
     def _warm_up(self) -> None:
-        """Make one result that is not published: this compiles, captures, and proves that the model works."""
+        """Compute one result that is not published: this compiles, captures, and shows that the model works."""
 
     @abstractmethod
     def _take_values(self) -> None:
-        """Take over the port's values: they have changed, or have come for the first time."""
+        """Apply the port's values. Called when they arrive for the first time and after each change."""
 
     @abstractmethod
     def _next_picture(self) -> Picture | None:
-        """The picture to work on now, or None if there is no new one."""
+        """The picture to process now, or None if there is no new one."""
 
     @abstractmethod
     def _work_on(self, picture: Picture) -> Result | None:
-        """The result of this picture, or None if there is none yet. Called again if the device was full."""
+        """The result for this picture, or None if there is none yet. Called again if the device ran out of memory."""
 
     @abstractmethod
     def _publish(self, result: Result) -> None:
-        """Pass the result to `_put_out`, or the reason against it to `_leave_out`."""
+        """Call `_publish_pixels` with the result, or `_drop` with the reason not to show it."""
 
     @abstractmethod
     def _stages_ms(self) -> Mapping[str, float]:
-        """Milliseconds of the stages of the newest call, once the device is done with it; `copy` counts as other."""
+        """Milliseconds of each stage of the newest call; waits until the device has finished it."""
 
     @abstractmethod
     def _free_memory(self) -> None:
-        """Free everything that is only kept for speed."""
+        """Free everything that is only cached for speed."""
 
     @abstractmethod
-    def _ask_less(self) -> None:
-        """Need less memory from now on, or end the child: the device is full even after `_free_memory`."""
+    def _reduce_memory(self) -> None:
+        """Reduce the memory needed, or end the child. Called if the device is out of memory even after
+        `_free_memory`."""
 
     @property
     @abstractmethod
     def _work(self) -> float:
-        """Amount of work in a call."""
+        """Amount of work in one call, in arbitrary units."""
 
     @property
     @abstractmethod
     def _uses_source(self) -> bool:
-        """True if the child, unless it is paused, would use the engine's next picture."""
+        """True if the child would use the engine's next picture if it is not paused."""
 
     @abstractmethod
     def _facts_once(self) -> dict[str, Fact]:
@@ -156,7 +157,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
             self._take_values()
 
     def _newest(self) -> RingFrame | None:
-        """The engine's newest picture, once."""
+        """The engine's newest picture; None if it was already returned."""
         self._reader = self._port.input("source")
         frame = None if self._reader is None else self._reader.latest(self._spare)
         if frame is None or frame is self._source:
@@ -166,11 +167,11 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         return frame
 
     def _call(self, picture: Picture) -> None:
-        """Work, publish, rest."""
+        """Process a picture, publish the result, rest."""
         began_s = self._call_began_s = time.perf_counter()
-        alarm = self._ask_in_time()
+        alarm = self._request_picture()
         self._progress.begin_call()
-        result = self._with_room(lambda: self._work_on(picture))
+        result = self._retry_after_freeing(lambda: self._work_on(picture))
         self._progress.end_piece()
         if result is not None:
             self._publish(result)
@@ -182,8 +183,9 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._figures.count_call(stages_ms, time.perf_counter() - began_s)
         self._port.enter(Phase.IDLE)
 
-    def _with_room(self, work: Callable[[], T]) -> T:
-        """`work()`; retried when the device was full, with less and less memory if the child can."""
+    def _retry_after_freeing(self, work: Callable[[], T]) -> T:
+        """The result of `work()`. If the device runs out of memory, it is retried with less and less memory, as far as
+        the child can reduce it."""
         from engine.models.device_work import is_out_of_memory
 
         is_second = False
@@ -193,19 +195,20 @@ class PictureLoop(ABC, Generic[Picture, Result]):
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-            self._free_memory()  # outside the handler, where the error and the tensors in its traceback are gone
+            self._free_memory()  # outside the handler, because the traceback holds references to tensors
             if is_second:
-                self._ask_less()
+                self._reduce_memory()
             is_second = True
 
-    def _try(self, texts: Mapping[str, str]) -> None:
-        """Name the texts in use from now on, by address: suspects if the process dies before the next result."""
+    def _name_suspects(self, texts: Mapping[str, str]) -> None:
+        """Tell the engine which texts are in use from now on, by address. They are suspects for quarantine if the
+        process dies before the next result."""
         for address, text in texts.items():
             self._port.trying(address, text)
         self._trial = dict(texts)
 
-    def _put_out(self, pixels: np.ndarray, *, generation: int, index: int, time_s: float) -> None:
-        """Publish a result, (height, width, channels) uint8. The texts that were tried for it are proved."""
+    def _publish_pixels(self, pixels: np.ndarray, *, generation: int, index: int, time_s: float) -> None:
+        """Publish a result, (height, width, channels) uint8. The texts in use are cleared of suspicion."""
         height, width, channels = pixels.shape
         if self._writer is None or self._writer.shape != pixels.shape:
             self._writer = self._port.open_output(self._output, width, height, channels)
@@ -219,48 +222,48 @@ class PictureLoop(ABC, Generic[Picture, Result]):
             self._port.proved(address, text)
         self._trial.clear()
 
-    def _leave_out(self, reason: str) -> None:
-        """Drop a result that is not a number; note it once until the next good result."""
+    def _drop(self, reason: str) -> None:
+        """Count a result that contains NaN and is not published; send one note until the next good result."""
         if not self._is_nan:
             self._port.note("nan", f"{self._model_name}: {reason}")
         self._is_nan = True
         self._figures.nan += 1
 
-    # -- when
+    # -- timing
 
     @property
-    def _until_look_s(self) -> float:
-        """Seconds until there may be something to do."""
+    def _until_poll_s(self) -> float:
+        """Seconds to sleep before the next poll."""
         if self._pace.is_paused:
             return MAX_NAP_S
         return min(MAX_NAP_S, max(POLL_S, self._due_s - time.perf_counter()))
 
-    def _ask(self) -> None:
-        """Tell the engine if its next picture would be used."""
+    def _update_wants_frame(self) -> None:
+        """Tell the engine whether its next picture would be used."""
         is_useful = not self._pace.is_paused and self._uses_source
         self._port.wants_frame = is_useful and time.perf_counter() >= self._ask_from_s
 
-    def _ask_in_time(self) -> threading.Timer | None:
-        """Ask for a picture now, or by a timer during a long call: one piece of it may take seconds."""
-        self._ask()
+    def _request_picture(self) -> threading.Timer | None:
+        """Ask for a picture now, or later by a timer, because the call may block this thread for seconds."""
+        self._update_wants_frame()
         wait_s = self._ask_from_s - time.perf_counter()
         if wait_s <= 0.0 or not self._uses_source:
             return None
-        alarm = threading.Timer(wait_s, self._ask)
+        alarm = threading.Timer(wait_s, self._update_wants_frame)
         alarm.daemon = True
         alarm.start()
         return alarm
 
     @property
     def _due_s(self) -> float:
-        """The earliest begin of the next call."""
+        """The earliest time at which the next call may begin."""
         return self._call_began_s + self._pace.interval_s
 
     @property
     def _ask_from_s(self) -> float:
         return ask_from_s(call_began_s=self._call_began_s, call_s=self._figures.call_s, due_s=self._due_s)
 
-    def _tell(self) -> None:
+    def _report_facts(self) -> None:
         now_s = time.perf_counter()
         if not self._figures.is_due(now_s):
             return

@@ -1,4 +1,4 @@
-"""Requests to a child that take a while, such as another model: their order, and what is in force until they end."""
+"""Queue of requests to a child that take a while, such as loading another model, and the request in force meanwhile."""
 
 import threading
 from collections import deque
@@ -8,7 +8,7 @@ Request = TypeVar("Request")
 
 
 class Requests(Generic[Request]):
-    """Any thread. Requests end in the order in which they were made."""
+    """Thread-safe. Requests end in the order in which they were made."""
 
     def __init__(self, in_force: Request) -> None:
         self._in_force = in_force
@@ -20,7 +20,7 @@ class Requests(Generic[Request]):
             self._open.append(asked)
 
     def end(self, is_done: bool) -> tuple[Request, bool]:
-        """End the oldest request: returns it, and True if no other is open. If it is done, it is in force now."""
+        """End the oldest request. Returns it, and True if no other is pending. If `is_done`, it is now in force."""
         with self._lock:
             asked = self._open.popleft()
             if is_done:
@@ -34,6 +34,6 @@ class Requests(Generic[Request]):
 
     @property
     def newest(self) -> Request:
-        """The request made last; if none is open, the one in force."""
+        """The newest pending request; if none is pending, the one in force."""
         with self._lock:
             return self._open[-1] if self._open else self._in_force

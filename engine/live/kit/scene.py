@@ -1,7 +1,7 @@
-"""The scene of a frame: the camera, and everything that the live models add to it.
+"""The scene of a frame: the camera picture, and everything that the live models add to it.
 
-The frame loop makes one Scene a frame. Each live model adds its newest results in `show`, in the order of the models.
-A later model may use what an earlier one added. Models know each other through the Scene only.
+The frame loop creates one Scene per frame. Each live model in turn adds its newest results in `show`, and may use the
+results of the models before it. Models interact only through the Scene.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,9 +18,10 @@ from engine.values import FrameId, Segmentation, ShownPicture, VideoFrame
 
 Values = Mapping[str, object]
 DrawPicture = Callable[[GuardedRenderer], ShownPicture]
-"""Shows an extra picture. Called after the frame is drawn."""
+"""Draws an extra picture. Called after the frame is drawn."""
 WriteControlImage = Callable[[np.ndarray, FrameId, float], bool]
-"""`write(picture, frame, now_s)`: hands a model a control image, (height, width, 3) uint8; False: not possible yet."""
+"""`write(picture, frame, now_s)`: sends a control image, (height, width, 3) uint8, to a model; False: not possible
+yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,23 +31,23 @@ class Layer5Offer:
     fade: Fade | None
     """None before the first picture."""
     is_automatic: bool
-    """True if `/layer/5/source auto` takes it."""
+    """True if `/layer/5/source auto` may select it."""
 
 
 class Masks(Protocol):
-    """Objects that a model has found, and what follows from them."""
+    """Objects that a model has found, and their effect on the picture."""
 
     @property
     def found(self) -> Segmentation | None:
-        """The same object until the next result; None without one."""
+        """The newest result; the same object until the next result, None before the first."""
         ...
 
     def matte(self, values: Values) -> Matte | None:
-        """The cut-out of layer 5, or None if nothing is cut."""
+        """The matte of layer 5, or None if nothing is cut."""
         ...
 
     def synced_layer5(self, layer5: Fade | None, values: Values) -> Fade | None:
-        """`layer5`, or while it is cut out the picture that the masks were found in."""
+        """`layer5`, or, while it is cut out, the picture that the masks were found in."""
         ...
 
     def region_settings(self, values: Values) -> RegionSettings:
@@ -56,15 +57,15 @@ class Masks(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Scene:
-    """One frame's. Frame loop's thread."""
+    """The scene of one frame. Frame loop's thread."""
 
     camera: VideoFrame | None
     layer5_offers: dict[str, Layer5Offer] = field(default_factory=dict)
-    """By model, which is also the word of `/layer/5/source`."""
+    """By name of the model, which is also its item in the menu `/layer/5/source`."""
     masks: Masks | None = None
     extra_pictures: dict[Picture, DrawPicture] = field(default_factory=dict)
     write_control_image: WriteControlImage | None = None
-    """Set by a model that wants a picture of the masks to steer it."""
+    """Set by a model that uses the masks as control image."""
 
     @property
     def found(self) -> Segmentation | None:
@@ -72,14 +73,14 @@ class Scene:
 
     @property
     def automatic_layer5(self) -> Fade | None:
-        """The picture of the last model that offers one, or else the camera's."""
+        """The picture of the last model that offers one, or else the camera picture."""
         for offer in reversed(self.layer5_offers.values()):
             if offer.is_automatic:
                 return offer.fade
         return self._camera_fade()
 
     def layer5(self, values: Values) -> Fade | None:
-        """The picture of layer 5 and of simple mode with these values."""
+        """The picture for layer 5, and for simple mode, with these values."""
         source = values["/layer/5/source"]
         if source == "camera":
             shown = self._camera_fade()

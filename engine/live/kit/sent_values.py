@@ -1,4 +1,4 @@
-"""Which values a child must be sent: those set since the last frame, and those that modulation moves."""
+"""Decides which values to send to a child: those set since the last frame, and those that modulation moves."""
 
 from collections.abc import Mapping, Set
 from types import MappingProxyType
@@ -8,29 +8,29 @@ import osc_schema
 from engine.params import Snapshot
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-SMALL_STEP = 1 / 256  # of the range: modulation that moves less changes no picture, but each value costs the child work
+SMALL_STEP = 1 / 256  # share of the range: a smaller change is not visible, but each value sent costs the child work
 GENERATION: Final = "generation"
-"""The key of the generation among a child's values. The child writes it with each picture made with these values."""
+"""Key of the generation among a child's values. The child attaches it to each picture made with these values."""
 
 
 class SentValues:
     """Frame loop's thread."""
 
     def __init__(self, child: str, *, obsoleting: Set[str] = frozenset()) -> None:
-        """`obsoleting`: addresses whose change makes every earlier picture useless, such as its size."""
+        """`obsoleting`: addresses whose change makes all earlier pictures unusable, such as the picture size."""
         self.snapshot: Snapshot | None = None
-        """The one sent last; None before the first."""
+        """The snapshot sent last; None before the first."""
         self.generation = 0
-        """Raised by each obsoleting change. A picture of a lower generation must not be shown."""
+        """Incremented by each obsoleting change. A picture of a lower generation must not be shown."""
         self._addresses = frozenset(param.address for param in osc_schema.PARAMS if param.child == child)
         self._obsoleting = obsoleting
         self._moved = NOTHING
 
     def changes(self, snapshot: Snapshot, moved: Mapping[str, float] = NOTHING) -> Mapping[str, Any]:
-        """Address -> value of everything that differs from the last call; everything at the first call.
+        """The values that differ from the last call, by address; on the first call all values.
 
-        `moved`: values that modulation changes in this frame. A value that it no longer changes is sent as it was set.
-        An obsoleting change comes with its new generation.
+        `moved`: values that modulation changes in this frame. When modulation stops, the set value is sent again. An
+        obsoleting change includes the new generation.
         """
         if snapshot is self.snapshot and not moved and not self._moved:
             return NOTHING

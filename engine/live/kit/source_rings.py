@@ -1,8 +1,8 @@
-"""Rings for pictures of changing shapes; the frame loop never waits for their memory.
+"""Rings for pictures of changing shapes, allocated without blocking the frame loop.
 
-The system zeroes fresh shared memory: 25 MB for 1080p RGBA take 15 ms, nearly a frame at 60 fps. A source may change
-its shape during the show (RGB from a camera, RGBA from the Multiverse). So a worker thread makes the ring, pictures are
-dropped until it is there, and the rings of the last few shapes are kept.
+The system zeroes newly allocated shared memory: 25 MB for 1080p RGBA takes 15 ms, nearly a frame at 60 fps. A source
+may change its shape during the show (RGB from a camera, RGBA from the Multiverse). So a worker thread allocates the
+ring, pictures are dropped until it is ready, and the rings of the last few shapes are kept.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from engine.system.daemon_worker import DaemonWorker
 from engine.system.reporting import Report
 from engine.values import FrameId
 
-KEPT_SHAPES = 3  # camera, Multiverse, and one of another size
-RETRY_S = 1.0  # after the system had no memory
+KEPT_SHAPES = 3  # rings kept: camera, Multiverse, and one of another size
+RETRY_S = 1.0  # wait before the next attempt after an allocation failed
 
 Shape = tuple[int, ...]
 
 
 class SourceRings:
-    """Frame loop's thread. `connect(segment)` is called whenever another ring is written to."""
+    """Frame loop's thread. `connect(segment)` is called whenever writing switches to another ring."""
 
     def __init__(self, name: str, worker: DaemonWorker, connect: Callable[[str], None], report: Report) -> None:
         self._name = name
@@ -66,13 +66,13 @@ class SourceRings:
             self._rings[shape] = made.result()
         except SharedMemoryError as error:
             self._retry_at_s = now_s + RETRY_S
-            self._report(self._name.replace(" ", "."), f"{self._name}: fed nothing: {error}")
+            self._report(self._name.replace(" ", "."), f"{self._name}: no pictures are sent: {error}")
             return
         while len(self._rings) > KEPT_SHAPES:
             oldest = self._rings.pop(next(iter(self._rings)))
             self._worker.submit(oldest.close)
 
     def _make(self, shape: Shape) -> RingOwner:
-        """The worker's thread."""
+        """Runs on the worker thread."""
         height, width, channels = shape
         return FrameRing.create(self._name, width, height, channels=channels)

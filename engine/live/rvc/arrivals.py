@@ -1,10 +1,11 @@
 """Predicts when the next block of a sound that another process writes will be complete. Pure.
 
 The sound comes in chunks of unknown size, with jitter. Polling once a millisecond would waste part of a core. Sleeping
-for the length of the missing samples starts up to a chunk too late, because the newest samples came some time ago. But
-no sample comes before it has sounded: the earliest time at which each number was seen gives a line of earliest
-arrivals. So sleep until that line, then poll once a millisecond until the chunk is there. Begin a little before the
-line: a chunk found at the first poll may have been there for long, and only polls that come too early correct the line.
+for the duration of the missing samples wakes up to one chunk too late, because the newest samples arrived some time
+ago. But samples arrive in real time: a sample's number divided by the sample rate, plus the smallest offset seen
+lately, is the earliest time at which it can arrive. So sleep until shortly before that time, then poll once a
+millisecond until the chunk arrives. Waking early is necessary: if a chunk is already there at the first poll, its
+arrival time is unknown and cannot correct the offset.
 """
 
 from collections import deque
@@ -12,32 +13,32 @@ from typing import Final
 
 POLL_S: Final = 0.001
 EARLY_S: Final = 0.003
-KEPT_LOOKS: Final = 64  # that saw new samples: some seconds, in which two clocks drift by a fraction of a chunk
-STALL_S: Final = 0.25  # longer than any chunk: after such a stall the line is another one
+KEPT_POLLS: Final = 64  # polls that saw new samples: a few seconds, in which two clocks drift by a fraction of a chunk
+STALL_S: Final = 0.25  # longer than any chunk: after such a stall the old offset is wrong
 STALLED_POLL_S: Final = 0.005
 
 
 class Arrivals:
-    """Seconds of `time.perf_counter`; samples by their number."""
+    """Times are seconds of `time.perf_counter`; samples are identified by number."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self._lines_s: deque[float] = deque(maxlen=KEPT_LOOKS)
-        """The arrival of sample 0, extrapolated from each poll."""
+        self._offsets_s: deque[float] = deque(maxlen=KEPT_POLLS)
+        """The offset from each poll: when sample 0 would have arrived."""
         self._end_sample = -1
         self._grown_s = float("-inf")
 
-    def look(self, end_sample: int, now_s: float) -> None:
-        """Note that samples up to `end_sample` have come."""
+    def saw(self, end_sample: int, now_s: float) -> None:
+        """Record that samples up to `end_sample` have arrived by `now_s`."""
         if end_sample == self._end_sample:
             return
         if now_s - self._grown_s > STALL_S:
-            self._lines_s.clear()
+            self._offsets_s.clear()
         self._end_sample, self._grown_s = end_sample, now_s
-        self._lines_s.append(now_s - end_sample / self._rate_hz)
+        self._offsets_s.append(now_s - end_sample / self._rate_hz)
 
     def wait_s(self, sample: int, now_s: float) -> float:
-        """Seconds to sleep before polling for `sample` samples. Call `look` first."""
+        """Seconds to sleep before polling for the arrival of sample number `sample`. Call `saw` first."""
         if now_s - self._grown_s > STALL_S:
             return STALLED_POLL_S
-        return max(POLL_S, min(self._lines_s) + sample / self._rate_hz - EARLY_S - now_s)
+        return max(POLL_S, min(self._offsets_s) + sample / self._rate_hz - EARLY_S - now_s)

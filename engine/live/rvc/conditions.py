@@ -1,4 +1,4 @@
-"""Conditions for `/rvc`: refuse values that need something this run does not have."""
+"""Conditions for `/rvc`: refuse values that need a model or file this run does not have."""
 
 from collections.abc import Callable, Iterator
 
@@ -24,7 +24,7 @@ def conditions(config: RvcConfig) -> Iterator[tuple[str, Check]]:
 
 
 def _refusing(address: str) -> Check:
-    """A check that allows off, none and empty only, which are the defaults."""
+    """A check that allows only off, none and empty, which are the defaults."""
 
     def check(value: Value) -> None:
         if value:

@@ -1,8 +1,8 @@
-"""The output of a sound child by sample number, across its processes.
+"""Reads the output of a sound child by sample number, across restarts and swaps of its process.
 
-Each process writes its own ring. When a new process takes over, the listener still reads older samples, which are in
-the former ring. So that ring is kept until the reading has passed the begin of the new one. There the two are
-crossfaded, because two models are two voices.
+Each process writes its own ring. When a new process takes over, the reader still needs older samples from the previous
+ring. So that ring is kept until the read position has passed the start of the new one. There the two are crossfaded,
+because the new process may have another model with another voice.
 """
 
 import math
@@ -16,11 +16,11 @@ from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, AudioRingReader
 
 CROSSFADE_S: Final = 0.01
-MAX_RINGS: Final = 4  # processes within one delay; of more there is nothing left to hear
+MAX_RINGS: Final = 4  # rings kept: processes within one delay; samples of older ones have been played
 
 
 class Outputs(Protocol):
-    """The part of a Supervisor that is used here."""
+    """The interface of Supervisor that is used here."""
 
     @property
     def outputs(self) -> Mapping[str, str]: ...
@@ -39,12 +39,12 @@ class ConvertedSound:
     def read(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
         """The sound from sample `first` on and its presence, each (frames,) float32; both 0.0 if missing.
 
-        Call it with rising `first`: the begin of a new process is found on the way.
+        `first` must increase from call to call, so that the start of each new process is noticed.
         """
         self._follow()
         sound, presence = np.zeros(frames, np.float32), np.zeros(frames, np.float32)
         for ring in self._rings:
-            ring.lay_over(first, sound, presence)
+            ring.overlay(first, sound, presence)
         for _ in range(len(self._rings) - 1):
             if not self._rings[1].is_alone(first + frames):
                 break
@@ -52,13 +52,12 @@ class ConvertedSound:
         return sound, presence
 
     def has(self, sample: int) -> bool:
-        """True if this sample is present by now, as far as rings are kept. It may lie before the samples read so
-        far."""
+        """True if this sample is present in one of the rings kept. It may be older than the current read position."""
         return any(ring.has(sample) for ring in self._rings)
 
     @property
     def end(self) -> int:
-        """One past the newest sample of the newest process; 0 before the first `read` that found one."""
+        """Number of the newest sample of the newest process plus 1; 0 before the first `read` that found a process."""
         return self._rings[-1].end if self._rings else 0
 
     def close(self) -> None:
@@ -66,13 +65,13 @@ class ConvertedSound:
             self._rings.pop().close()
 
     def _follow(self) -> None:
-        """Open the ring of the process in charge."""
+        """Open the ring of the current process."""
         segment = self._supervisor.outputs.get(self._name, "")
         if segment in ("", self._segment):
             return
         try:
             ring = _Ring(AudioRing.open(segment))
-        except SharedMemoryError:  # replaced meanwhile: its successor is named next time
+        except SharedMemoryError:  # the process was replaced in the meantime; the next call finds the new one
             return
         self._segment = segment
         self._rings.append(ring)
@@ -87,10 +86,10 @@ class _Ring:
         self._reader = reader
         self._fade_frames = math.ceil(CROSSFADE_S * reader.rate_hz)
         self._begin: int | None = None
-        """The first of its samples that was asked for and present."""
+        """The first of its samples that was both requested and present."""
 
-    def lay_over(self, first: int, sound: np.ndarray, presence: np.ndarray) -> None:
-        """Lay its samples over those of earlier processes, faded in at its begin."""
+    def overlay(self, first: int, sound: np.ndarray, presence: np.ndarray) -> None:
+        """Overwrite the samples of earlier processes with its own, with a fade-in at the start."""
         end = self._reader.end_sample
         low = max(first, end - self._reader.capacity, 0)
         high = min(first + len(sound), end)
@@ -116,7 +115,7 @@ class _Ring:
         return self._reader.end_sample
 
     def is_alone(self, sample: int) -> bool:
-        """True if no earlier process is heard from `sample` on."""
+        """True if no sample of an earlier process is audible from `sample` on."""
         return self._begin is not None and sample >= self._begin + self._fade_frames
 
     def close(self) -> None:

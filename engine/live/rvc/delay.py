@@ -1,15 +1,15 @@
-"""Decides the constant delay from spoken to heard, and its parts. Pure.
+"""Decides the delay from spoken to heard, as the sum of three parts. Pure.
 
     spoken ── device ──► ring ── block, crossfade, search ── computing ──► mixed ── device ──► heard
               `device_s`         `algorithmic_s`             `compute_s`            `device_s`
 
-A gap is worse than some milliseconds of delay, so a part begins generous: computing with AT_FIRST times the longest of
-the first blocks, the devices with GENEROUS_S until they have run undisturbed for MEASURED_S, then with their measured
-need plus ROOM_S. A part that is too short becomes longer at once.
+A gap is worse than a few more milliseconds of delay, so each part starts long: computing with AT_FIRST times the
+longest of the first blocks, the devices with GENEROUS_S until they have run undisturbed for MEASURED_S, then with their
+measured need plus ROOM_S. A part that proves too short is lengthened immediately.
 
 Each part shrinks to its worst measurement of the last ten minutes (CALM_S). Each change is audible as a crossfade, so
-two that shorten the delay are APART_S apart, and none is smaller than MARGIN_S. If a part turns out too short after it
-was shortened, it waits twice as long before the next time; so with gaps that keep coming back the delay stays long.
+reductions are at least APART_S apart and at least MARGIN_S long. If a part proves too short after it was shortened, its
+waiting time before the next reduction doubles, so the delay stays long on a machine with recurring gaps.
 """
 
 import math
@@ -26,10 +26,10 @@ MAX_CALM_S = 3600.0
 APART_S = 60.0
 MINUTE_S = 60.0
 MARGIN_S = 0.01
-ROOM_S = 0.03  # beyond the worst case of a time as short as MEASURED_S
-HAND_OVER_S = 0.03  # a block's last sample waits for the device's next delivery, the desk's poll and the child's
-MAX_SHORT_S = 0.1  # a longer shortage was a stall that no longer delay would cover
-MAX_BLOCKS = 2.0  # a child that needs more is not in time at any delay
+ROOM_S = 0.03  # added to the worst case, because MEASURED_S is short
+HAND_OVER_S = 0.03  # a block's last sample waits for the next device buffer, the desk's poll and the child's poll
+MAX_SHORT_S = 0.1  # a longer shortage was a stall, which a longer delay would not prevent
+MAX_BLOCKS = 2.0  # a child that needs more is too slow at any delay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +37,13 @@ class DelayParts:
     algorithmic_s: float
     """Block, crossfade and search."""
     compute_s: float
-    """Time allowed for the conversion, plus the rest of a longer requested delay."""
+    """Time allowed for the conversion, plus padding up to the requested delay."""
     device_s: float
     """Input and output devices, and the buffers between threads."""
 
     @property
     def mixed_s(self) -> float:
-        """A sample is mixed when this much newer voice has come."""
+        """A sample is mixed when this much later voice has arrived."""
         return self.algorithmic_s + self.compute_s
 
     @property
@@ -52,12 +52,12 @@ class DelayParts:
 
 
 class VoiceDelay:
-    """One thread. `now_s` must not go back."""
+    """Single thread. `now_s` must not decrease."""
 
     def __init__(self) -> None:
         self._timing: VoiceTiming | None = None
         self._computing: _Part | None = None
-        """None while it is unknown: then one block is allowed."""
+        """None while it is unknown; then the length of one block is used."""
         self._devices = _Part(GENEROUS_S, measured_s=MEASURED_S)
         self._disturbances: int | None = None
         self._may_fall_s = -math.inf
@@ -65,7 +65,7 @@ class VoiceDelay:
         self._asked_s = 0.0
 
     def follow(self, timing: VoiceTiming, asked_ms: float) -> None:
-        """Take the child's times and the requested total delay; 0: the shortest possible."""
+        """Use the child's timing and the requested total delay; 0: as short as possible."""
         self._asked_s = asked_ms / 1000.0
         former, self._timing = self._timing, timing
         if former is None or (former.block_s, former.lag_s) != (timing.block_s, timing.lag_s):
@@ -75,22 +75,22 @@ class VoiceDelay:
             self._computing = _Part(min(first_s, self._longest_compute_s))
 
     def was_in_time(self, spare_s: float, now_s: float) -> None:
-        """Note a block that came this long before it was due."""
+        """Record that a block arrived this long before it was due."""
         if self._computing is not None:
             self._needed(self._computing, self.parts.compute_s - spare_s, now_s)
 
     def was_late(self, late_s: float, now_s: float) -> None:
-        """Note a block that came this long after it was due."""
+        """Record that a block arrived this long after it was due."""
         if self._computing is None:
             self._computing = _Part(self._shortest_compute_s)
         self._computing.was_short(self.parts.compute_s + late_s, now_s, longest_s=self._longest_compute_s)
 
-    def was_spare(self, spare_s: float, disturbances: int, now_s: float) -> None:
-        """Note the least spare time of late between mixing and hearing; a negative one was missing.
+    def had_spare(self, spare_s: float, disturbances: int, now_s: float) -> None:
+        """Record the smallest recent margin between mixing and playback; negative: samples were missing.
 
-        `disturbances` is a growing count of disturbed clocks.
+        `disturbances` is the running count of clock disturbances.
         """
-        if disturbances != self._disturbances:  # the spare times so far are outdated
+        if disturbances != self._disturbances:  # margins measured so far no longer apply
             self._disturbances = disturbances
             self._devices.measure_anew()
         elif spare_s >= 0.0:
@@ -100,17 +100,17 @@ class VoiceDelay:
 
     def _needed(self, part: "_Part", need_s: float, now_s: float) -> None:
         part.was_enough(need_s, now_s)
-        if now_s >= self._may_fall_s and part.becomes_shorter(now_s):
+        if now_s >= self._may_fall_s and part.shorten(now_s):
             self._may_fall_s = now_s + APART_S
 
     @property
     def is_settled(self) -> bool:
-        """True if both computing and the devices are measured."""
+        """True if both computing and the devices have been measured."""
         return self._computing is not None and self._devices.is_measured
 
     @property
     def shortest_s(self) -> float:
-        """The shortest total delay possible now."""
+        """The shortest total delay that is possible now."""
         assert self._timing is not None
         return self._timing.block_s + self._timing.lag_s + self._shortest_compute_s + self._devices.length_s
 
@@ -137,24 +137,24 @@ class VoiceDelay:
 
 
 class _Part:
-    """One part of the delay: as long as it was needed lately, plus some room."""
+    """One part of the delay: the recent worst-case need plus a margin."""
 
     def __init__(self, length_s: float, *, measured_s: float | None = None) -> None:
-        """`measured_s`: time after which a generous first length is replaced by a measured one; None: never."""
+        """`measured_s`: time after which the generous initial length is replaced by a measured one; None: never."""
         self.length_s = length_s
         self._measured_s = measured_s
-        """None once it is measured."""
+        """None once the length has been measured."""
         self._calm_s = CALM_S
-        self._has_become_shorter = False
+        self._was_shortened = False
         self._minutes: deque[_Minute] = deque()
-        """The needs since the last measurement began, or of the last MAX_CALM_S."""
+        """Needs recorded since the last measurement began, at most MAX_CALM_S back."""
 
     @property
     def is_measured(self) -> bool:
         return self._measured_s is None
 
     def measure_anew(self) -> None:
-        """Forget the needs so far: they say nothing about the future. A measured part keeps its length."""
+        """Discard the recorded needs, because they no longer apply. A measured part keeps its length."""
         self._minutes.clear()
 
     def was_enough(self, need_s: float, now_s: float) -> None:
@@ -167,29 +167,29 @@ class _Part:
     def was_short(self, need_s: float, now_s: float, *, longest_s: float = math.inf) -> None:
         self.length_s = min(max(self.length_s, need_s + MARGIN_S), longest_s)
         self.was_enough(self.length_s - MARGIN_S, now_s)
-        if self._has_become_shorter:
+        if self._was_shortened:
             self._calm_s = min(2.0 * self._calm_s, MAX_CALM_S)
-        self._has_become_shorter = False
+        self._was_shortened = False
 
-    def becomes_shorter(self, now_s: float) -> bool:
-        """Shorten it if it is time and worth it; True if it was shortened."""
+    def shorten(self, now_s: float) -> bool:
+        """Shorten the part if enough time has passed and it saves enough. True if it was shortened."""
         lasts_s, room_s = (self._calm_s, MARGIN_S) if self._measured_s is None else (self._measured_s, ROOM_S)
         if now_s < self._minutes[0].since_s + lasts_s:
             return False
         recent = [minute for minute in self._minutes if minute.since_s > now_s - lasts_s - MINUTE_S]
         worst_s = max(minute.worst_s for minute in recent)
         mean_s = sum(minute.sum_s for minute in recent) / sum(minute.count for minute in recent)
-        wanted_s = worst_s + max(room_s, (worst_s - mean_s) / 2.0)  # a short time does not show the worst case
+        wanted_s = worst_s + max(room_s, (worst_s - mean_s) / 2.0)  # a short measurement does not show the worst case
         was_measured, self._measured_s = self.is_measured, None
         if self.length_s - wanted_s < MARGIN_S:
             return False
         self.length_s = wanted_s
-        self._has_become_shorter = was_measured
+        self._was_shortened = was_measured
         return True
 
 
 class _Minute:
-    """The needs of one minute."""
+    """Statistics of the needs recorded within one minute."""
 
     def __init__(self, since_s: float) -> None:
         self.since_s = since_s

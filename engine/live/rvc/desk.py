@@ -1,12 +1,12 @@
-"""Takes the voice in, has it converted, and mixes the output, always in time.
+"""Captures the voice, sends it to the child for conversion, and mixes the output in real time.
 
     voice's ring ─► hear ─► child ─► converted ─┐
           └────────────► dry ───────────────────┴─► mix ─► `heard` ─► SteadyReader ─► output device
                                                                   └─► SteadyReader ─► the analyser's channel
 
-One thread, woken a hundred times a second. All numbers count the voice's samples: sample n of `heard` is the output for
-sample n of the voice, written as late as the delay allows. The readers' lag is the time from spoken to heard; `delay`
-decides it. No thread waits for this one, and it waits for none.
+One thread, woken 100 times a second. All samples are numbered by the voice: sample n of `heard` is the output for
+sample n of the voice, written as late as the delay allows. The readers' lag is the total delay from spoken to heard,
+which `delay` decides. This thread never blocks on another one, and no thread blocks on it.
 """
 
 import logging
@@ -31,16 +31,16 @@ from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 
 PERIOD_S = 0.01
-POLL_S = 0.1  # interval of adapting the delay
-HEARD_S = 8.0  # of the output is kept: more than the longest delay
-WAITED_S = 3.0  # for a late block, to measure its lateness
-MAX_STEP_S = 1.0  # of sound in one step
+POLL_S = 0.1  # interval of delay adaptation
+HEARD_S = 8.0  # length of the output ring: more than the longest delay
+WAITED_S = 3.0  # maximum time to wait for a late block when measuring its lateness
+MAX_STEP_S = 1.0  # maximum length of sound processed in one step
 
 logger = logging.getLogger(__name__)
 
 
 class VoiceConversion(Protocol):
-    """The part of a VoiceLink that the desk uses."""
+    """The interface of VoiceLink that the desk uses."""
 
     @property
     def timing(self) -> VoiceTiming: ...
@@ -57,25 +57,26 @@ class VoiceConversion(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceStatus:
-    """Delays and faults of the voice; milliseconds."""
+    """Delays in milliseconds, and counts of faults."""
 
     algorithmic_ms: float
     compute_ms: float
     device_ms: float
-    """0 without a listener."""
+    """0 if nothing plays the output."""
     delay_ms: float
-    """The sum of the three, from spoken to heard."""
+    """Total delay from spoken to heard: the sum of the three above."""
     underruns: int
-    """Times that the conversion was missing while it was wanted."""
+    """Times that converted samples were missing while the conversion was on."""
     gaps: int
-    """Times that no sound at all was ready in time."""
+    """Times that the output device found no samples at all, not even dry ones."""
     input_state: str
     input_description: str
     output: OutputStatus | None
 
 
 class VoiceDesk:
-    """`follow` and `status` on any thread. `start` once. The owner starts and closes the capture and the output."""
+    """`follow` and `status` may be called on any thread, `start` only once. The caller starts and closes the capture
+    and the output."""
 
     def __init__(
         self,
@@ -102,27 +103,27 @@ class VoiceDesk:
         self._parts = self._delay.parts
         self._settings = MixSettings()
         self._asked_ms = 0.0
-        self._told_ms = 0.0
+        self._reported_ms = 0.0
         """The last requested delay that was reported as too short."""
         self._channel = 1
         self._longest_step = round(MAX_STEP_S * rate_hz)
-        self._look_s = 0.0
+        self._next_adapt_s = 0.0
         self._readers: tuple[SteadyReader, ...] = ()
         self._gaps = 0
         self._taken: int | None = None
         """Samples taken from the capture's ring so far."""
         self._late: tuple[int, float] | None = None
-        """A sample that was missing when it was due, and its due time."""
+        """Number and due time of a sample that was missing when it was due."""
         self._made_to = 0
         """The number of the newest block's first sample."""
         self._closing = threading.Event()
-        self._guard = Guard(logger, report, "rvc.desk", "rvc: the voice's desk failed")
+        self._guard = Guard(logger, report, "rvc.desk", "rvc: the voice desk failed")
         self._thread = GuardedThread("voice desk", self._run, self._guard)
         if output is not None:
             output.play(self.listen(output.rate_hz))
 
     def listen(self, to_hz: int) -> SteadyReader:
-        """A reader of the output in time, for a thread with a clock of its own. Call it before `start`."""
+        """A reader that plays the output steadily on the clock of another thread. Call before `start`."""
         reader = SteadyReader(self.heard, to_hz, self._parts.total_s)
         self._readers = (*self._readers, reader)
         return reader
@@ -163,7 +164,7 @@ class VoiceDesk:
         )
 
     def facts(self) -> dict[str, Fact]:
-        """`status` as facts of the voice child. Any thread."""
+        """`status` in the form of facts of the voice child. Any thread."""
         status = self.status()
         return {
             "algorithmic_ms": round(status.algorithmic_ms, 1),
@@ -181,20 +182,20 @@ class VoiceDesk:
             self._guard.attempt(self.step)
 
     def step(self) -> None:
-        """Take the new samples, mix the due ones, adapt the delay. Called by the thread."""
-        if self._clock.now_s() >= self._look_s:
-            self._look_s = self._clock.now_s() + POLL_S
+        """Read new samples, mix those that are due, adapt the delay. Called by the thread."""
+        if self._clock.now_s() >= self._next_adapt_s:
+            self._next_adapt_s = self._clock.now_s() + POLL_S
             self._watch_spare()
             self._delay.follow(self._link.timing, self._asked_ms)
             self._parts = self._delay.parts
-            self._tell_shortest()
+            self._report_shortest()
         if self._capture.ring.newest == self._taken:
             return
         self._hear()
         due = self._dry.newest - round(self._parts.mixed_s * self._rate_hz)
         if due > self.heard.newest:
             self._mix_up_to(min(due, self.heard.newest + self._longest_step))
-        if self.heard.newest >= due:  # else the samples for a shorter delay are not mixed yet
+        if self.heard.newest >= due:  # otherwise the samples for a shorter delay are not mixed yet
             for reader in self._readers:
                 reader.lag_s = self._parts.total_s
         self._watch_lateness()
@@ -208,8 +209,8 @@ class VoiceDesk:
             voice = self._one_channel.of(samples, self._channel)
             self._link.hear(voice)
             self._dry.write(voice[:, None])
-        self._taken = first + len(samples)  # last, so that a failed step is repeated with the same numbers
-        # Samples that were overwritten unread have no number here; the mark places the rest.
+        self._taken = first + len(samples)  # assigned last, so that a failed step is repeated with the same numbers
+        # Samples overwritten before they were read get no number; the mark aligns the ones after them.
         if (mark := ring.mark) is not None:
             self.heard.set_mark(mark[0] - (self._taken - self._dry.newest), mark[1])
 
@@ -224,16 +225,16 @@ class VoiceDesk:
             self._late = first + int(np.flatnonzero(presence <= 0.0)[0]), self._clock.now_s()
 
     def _watch_spare_of_blocks(self, needed: int) -> None:
-        """Measure how long before its first sample was needed a new block came. This step needs samples up to
+        """Measure how long before its first sample was needed each new block arrived. This step needs samples up to
         `needed`."""
         first, self._made_to = self._made_to, self._link.converted_end
         spare_s = (first - needed) / self._rate_hz
-        is_next = 0 < first < self._made_to and spare_s > -POLL_S  # else the first, or the first after a pause
+        is_next = 0 < first < self._made_to and spare_s > -POLL_S  # not the first block, nor the first after a pause
         if is_next and self._late is None:
             self._delay.was_in_time(spare_s, self._clock.now_s())
 
     def _watch_lateness(self) -> None:
-        """Measure how late a missing block is. One that never comes says nothing about the delay."""
+        """Measure how late a missing block arrives. A block that never arrives is ignored."""
         if self._late is None:
             return
         sample, since_s = self._late
@@ -241,20 +242,19 @@ class VoiceDesk:
         if self._link.is_converted(sample):
             self._late = None
             self._delay.was_late(late_s, self._clock.now_s())
-            self._parts = self._delay.parts  # at once, so that the next block is in time
-            self._report("rvc.late", f"rvc: a block came {late_s * 1000:.0f} ms late; the delay is longer by that now")
+            self._parts = self._delay.parts  # immediately, so that the next block is in time
+            self._report("rvc.late", f"rvc: a block arrived {late_s * 1000:.0f} ms late; the delay grew by that amount")
         elif late_s > WAITED_S:
             self._late = None
 
-    def _tell_shortest(self) -> None:
-        """Report once that a requested delay is too short, as soon as that is known."""
+    def _report_shortest(self) -> None:
+        """Report once that the requested delay is too short, as soon as the shortest possible delay is known."""
         asked_ms, shortest_ms = self._asked_ms, self._delay.shortest_s * 1000.0
-        if asked_ms != self._told_ms and 0.0 < asked_ms < shortest_ms and self._delay.is_settled:
-            self._told_ms = asked_ms
+        if asked_ms != self._reported_ms and 0.0 < asked_ms < shortest_ms and self._delay.is_settled:
+            self._reported_ms = asked_ms
             self._report(
                 "rvc.delay",
-                f"/rvc/delay_ms {asked_ms:g}: the shortest that can be kept is {math.ceil(shortest_ms)} ms, "
-                "which is kept",
+                f"/rvc/delay_ms {asked_ms:g}: too short; using the minimum, {math.ceil(shortest_ms)} ms",
             )
 
     def _watch_spare(self) -> None:
@@ -265,4 +265,4 @@ class VoiceDesk:
             return
         for reader in listening:
             reader.least_spare_s = math.inf
-        self._delay.was_spare(spare_s, sum(reader.disturbances for reader in listening), self._clock.now_s())
+        self._delay.had_spare(spare_s, sum(reader.disturbances for reader in listening), self._clock.now_s())

@@ -15,9 +15,9 @@ from osc_schema.rvc import CHILD
 
 
 def open_rvc(around: Surroundings) -> LiveRvc:
-    """The voice's link, desk and devices. Only the voice's own capture is already started."""
+    """Open the voice's link, desk and devices. Of these, only the voice's own capture is already started."""
     config, audio = around.config.rvc, around.audio
-    assert isinstance(audio, LiveAudio)  # no voice is converted offline
+    assert isinstance(audio, LiveAudio)  # live voice conversion does not run offline
     require_complete(spec_of(config))
     with ExitStack() as undo:
         set_value = partial(around.store.set, by=CHILD)

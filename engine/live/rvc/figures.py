@@ -8,7 +8,7 @@ from engine.children.messages import Fact
 
 KEPT_BLOCKS: Final = 512
 KEPT_STAGES: Final = 32
-MIN_BLOCKS: Final = 8  # before a machine is called too slow: the first blocks warm it up
+MIN_BLOCKS: Final = 8  # measured before the machine is reported as too slow: the first blocks include warm-up
 TELL_EVERY_S: Final = 1.0
 
 
@@ -17,23 +17,23 @@ class VoiceFigures:
 
     def __init__(self) -> None:
         self.skipped = 0
-        """Whole blocks skipped because newer ones had come."""
+        """Blocks skipped because newer ones had arrived."""
         self._work_ms: deque[float] = deque(maxlen=KEPT_BLOCKS)
         self._stages: deque[Mapping[str, float]] = deque(maxlen=KEPT_STAGES)
         self._told_s = float("-inf")
 
     def begin_window(self) -> None:
-        """Forget the times: blocks have another length from now on."""
+        """Discard the measured times, because the length of a block changes."""
         self._work_ms.clear()
         self._stages.clear()
 
     def count_block(self, work_ms: float, stages_ms: Mapping[str, float]) -> None:
-        """Count a block: its work from complete input to published output, and the milliseconds of each stage."""
+        """Record a block: its time from complete input to published output, and the milliseconds of each stage."""
         self._work_ms.append(work_ms)
         self._stages.append(stages_ms)
 
     def too_slow_ms(self, block_ms: float) -> float | None:
-        """The median work if it is longer than a block, or None if the conversion keeps up."""
+        """The median processing time if it is longer than a block; None if the conversion keeps up."""
         if len(self._work_ms) < MIN_BLOCKS:
             return None
         p50_ms = sorted(self._work_ms)[len(self._work_ms) // 2]

@@ -1,7 +1,8 @@
-"""The engine's end of the voice child: the voice and parameters out, the converted voice in, by sample number.
+"""The engine's end of the voice child: sends the voice and the parameters, receives the converted voice by sample
+number.
 
-Two threads use it: the frame loop's, which follows the parameters, and the desk's, which has the sound. Neither
-waits: a worker does what needs a disk.
+Used by two threads: the frame loop's for parameters, and the desk's for sound. Neither blocks: a worker thread does all
+disk access.
 """
 
 import os
@@ -27,38 +28,38 @@ from engine.system.reporting import Report
 from osc_schema.rvc import CHILD
 
 Build = Mapping[str, Any]
-"""Values of `BUILT`, by address."""
+"""Values of the parameters in `BUILT`, by address."""
 
 LOOP: Final = "engine.live.rvc.loop:run"
-KEPT_S: Final = 12.0  # of the voice: more than the longest block and the lead-in of a new process
+KEPT_S: Final = 12.0  # length of the voice ring: more than the longest block plus the lead-in of a new process
 NOMINAL_HZ: Final = 48_000  # until the voice's own rate is known
 DTYPES: Final = {"auto": "auto", "on": "float16", "off": "float32"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceTiming:
-    """The time a sample needs before it can be heard converted."""
+    """The latency of the conversion in its parts."""
 
     block_s: float
     lag_s: float
-    """Crossfade and search: the output of a block ends this long before the newest sample of the block."""
+    """Crossfade and SOLA search: a block's output ends this long before the newest sample of its input."""
     work_p99_s: float | None
-    """99th percentile of the work on a block; None while it is unknown."""
+    """99th percentile of the processing time of a block; None while it is unknown."""
 
 
 class VoiceLink(ChildLink[Build]):
-    """Each method says whose thread it is for; `supervisor` and `status` are for any."""
+    """Comments below say which thread may call each group of methods; `supervisor` and `status`: any thread."""
 
     def __init__(
         self, config: RvcConfig, *, gate: Gate, report: Report, set_value: Callable[[str, Any], object]
     ) -> None:
-        """`set_value(address, value)` puts a refused parameter back, on any thread. ConfigError names an environment
-        variable (RVC_*) whose value is not allowed."""
+        """`set_value(address, value)` restores a parameter whose new value was refused; called on any thread.
+        ConfigError names an environment variable (RVC_*) whose value is not allowed."""
         self._config = config
         self.model = config.model
         """As configured; another may be chosen over OSC."""
         self._set_value = set_value
-        # A forked child has the environment of its fork server, so ours travels with the settings.
+        # A forked child inherits the environment of its fork server, so our environment is passed in the settings.
         self._environment = {name: os.environ[name] for name, _ in VARIABLES.values() if name in os.environ}
         OptimizationConfig.from_environment(self._environment, "cpu")
         settings = self._settings(AS_DECLARED)
@@ -70,13 +71,13 @@ class VoiceLink(ChildLink[Build]):
         self._rings.append(self._converted)
 
     def open_voice(self, rate_hz: int) -> None:
-        """Make the ring that the voice is written to. Call it once, before `start`. May raise SharedMemoryError."""
+        """Create the shared-memory ring for the voice. Call once, before `start`. May raise SharedMemoryError."""
         self._voice = AudioRing.create(f"{CHILD} voice", channels=1, rate_hz=rate_hz, seconds=KEPT_S)
         self._rings.append(self._voice)
         self.supervisor.connect_input("voice", self._voice.segment)
 
     def start(self, values: Snapshot) -> None:
-        """Begin to load the model with these values. Reads the disk."""
+        """Start loading the model with these values. Reads the disk."""
         assert self._voice is not None
         self._grid = _grid(self._voice.rate_hz, values)
         self._change(self._built_as(values))
@@ -85,7 +86,7 @@ class VoiceLink(ChildLink[Build]):
     # -- parameters: the frame loop's thread -----------------------------------------------------
 
     def follow(self, values: Snapshot, moved: Mapping[str, float] = NOTHING) -> None:
-        """Send what has changed since the last frame; another build is a planned swap."""
+        """Send the values that changed since the last frame. A change of a BUILT parameter starts a planned swap."""
         changes = self._sent.changes(values, moved)
         plain = {address: value for address, value in changes.items() if address not in BUILT}
         if plain:
@@ -95,11 +96,11 @@ class VoiceLink(ChildLink[Build]):
             self._in_background(self._change, self._built_as(values), of=MODEL)
 
     def _change(self, build: Build) -> None:
-        """Ask for another build, unless it was asked for last. The worker's thread, and `start`."""
+        """Request another build unless it is already the latest request. Called by the worker thread and by `start`."""
         newest = self._builds.newest
         try:
             files_named(self._config, build[MODEL])
-        except ValueError as reason:  # it existed when it was set
+        except ValueError as reason:  # the file existed when the parameter was set
             self._refuse({MODEL: build[MODEL]}, newest, str(reason))
             build = {**build, MODEL: newest[MODEL]}
         if build == newest:
@@ -137,31 +138,31 @@ class VoiceLink(ChildLink[Build]):
 
     @property
     def heard_samples(self) -> int:
-        """The number of the next sample of the voice."""
+        """Number of voice samples sent so far, which is the number of the next one."""
         return 0 if self._voice is None else self._voice.end_sample
 
     def hear(self, block: np.ndarray) -> None:
-        """Send the next samples of the voice as captured, (n,) float32."""
+        """Send the next captured samples of the voice, (n,) float32."""
         assert self._voice is not None
         self._voice.write(block[:, None])
 
     def converted(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """The converted samples from `first` on, and their presence (1.0 or 0.0), each (frames,) float32. Call it with
-        rising `first`."""
+        """The converted samples from `first` on, and their presence (1.0 or 0.0), each (frames,) float32. `first` must
+        increase from call to call."""
         return self._converted.read(first, frames)
 
     def is_converted(self, sample: int) -> bool:
-        """True if this sample, which was asked for before, is converted by now."""
+        """True if this sample has been converted by now. It must have been requested from `converted` before."""
         return self._converted.has(sample)
 
     @property
     def converted_end(self) -> int:
-        """One past the newest converted sample; 0 without one."""
+        """Number of the newest converted sample plus 1; 0 if there is none."""
         return self._converted.end
 
     @property
     def timing(self) -> VoiceTiming:
-        """For the lengths asked for, or for those that the child still uses if they are longer."""
+        """The latency for the requested window, or for the window that the child still uses if that is longer."""
         facts, grid = self.status().facts, self._grid
         p99_ms = facts.get("work_p99_ms")
         return VoiceTiming(

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def load_model(port: ChildPort) -> "VoiceModel":
-    """The voice that `port.settings` name, on their device. Ends the child if it cannot be loaded.
+    """Load the voice named in `port.settings` on the device given there. Ends the child if that fails.
 
-    The environment (RVC_USE_FP16, RVC_GPU_RETRIEVAL), then the device, decides what the settings leave open.
+    Settings of `auto` are decided by the environment (RVC_USE_FP16, RVC_GPU_RETRIEVAL), then by the device.
     """
     spec, settings = VoiceSpec(**port.settings["spec"]), port.settings
 

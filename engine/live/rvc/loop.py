@@ -1,18 +1,18 @@
-"""The voice child: each block of the voice in, the same block in another voice out, as soon as it is complete.
+"""The voice child: converts each block of the voice as soon as it is complete.
 
-START HERE, then `engine.models.rvc.stream` (how a block is converted), `arrivals` (when the next one will be there),
-`settings`.
+START HERE, then `engine.models.rvc.stream` (how a block is converted), `arrivals` (when the next block will be
+complete), `settings`.
 
-Samples keep their numbers: sample n of `converted` is made from sample n of `voice`, and a second channel says if it
-was made at all. Blocks lie on one grid, so two processes make the same blocks while one takes over from the other.
-Nothing is made twice, and a child that is more than one block behind skips the blocks between.
+Samples keep their numbers: sample n of `converted` is made from sample n of `voice`, and a second channel says whether
+it was converted. All blocks are aligned to one grid, so that two processes produce the same blocks while one takes over
+from the other. No sample is published twice, and a child that is more than one block behind skips blocks.
 
-If it begins in the middle of a phrase (a start, another window, `/rvc/enable`), it first listens to the sound before,
-so that its first block is as good as any.
+If the conversion starts in the middle of a phrase (a new process, a new window, `/rvc/enable`), it first processes the
+preceding sound, so that its first block is as good as any other.
 
-Errors: a model that cannot be loaded ends the child for good, and so does a device that stays full. Samples that are
-not numbers are silence to the model; a block whose output is not a number is skipped. Every other error ends the
-process, and the engine starts another.
+Errors: if the model cannot be loaded, or the device stays out of memory, the child exits and is not restarted. NaN and
+infinite input samples are replaced by silence; a block whose output is not finite is skipped. Every other error ends
+the process, and the engine starts another.
 """
 
 import math
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from engine.models.rvc.model import VoiceModel
     from engine.models.rvc.stream import LiveVoice
 
-MAX_NAP_S: Final = 0.05  # interval of polling the control pipe: the longest wait of a value
-MAX_WAITING: Final = 2  # complete blocks: the newest, and one that is late
-KEPT_S: Final = 8.0  # of the converted sound: more than the longest delay, 5 s, and the longest block
-CHANNELS: Final = 2  # the sound, and its presence
+MAX_NAP_S: Final = 0.05  # poll interval of the control pipe: the longest time before a value is read
+MAX_WAITING: Final = 2  # complete blocks that the window holds: the newest, and one that is late
+KEPT_S: Final = 8.0  # length of the converted ring: more than the longest delay (5 s) plus the longest block
+CHANNELS: Final = 2  # the sound and its presence
 
 T = TypeVar("T")
 
@@ -76,16 +76,16 @@ class VoiceLoop:
         self._figures = VoiceFigures()
         self._phase = Phase.CAPTURING
         self._next: int | None = None
-        """Number of the next block; None: begin anew."""
+        """Number of the next block; None: start over."""
         self._joined_from = 0
-        """The first sample of complete output; before it the output fades in from nothing."""
+        """First sample at full level; before it the output fades in from silence."""
         self._notes: set[str] = set()
         self._slow_window: Window | None = None
-        """The window that was reported as too slow for this machine."""
+        """The window that was last reported as too slow for this machine."""
         reader = port.audio_input("voice")
         assert reader is not None
         self._open_rings(reader)
-        self._live = self._opened()
+        self._live = self._open_stream()
         port.on_call("empty_cache", self._empty_cache)
 
     def run(self) -> None:
@@ -96,8 +96,8 @@ class VoiceLoop:
             port.poll()
             self._follow_values()
             time.sleep(min(self._step(), MAX_NAP_S))
-            self._tell()
-        # Another process takes over after this block, which is complete: no block is missing.
+            self._report_facts()
+        # Finish this block before stopping: the next process takes over after it, and no block is missing.
         if self._settings.is_enabled and self._next is not None and self._read(self._next) is not None:
             self._convert(self._next)
 
@@ -115,7 +115,8 @@ class VoiceLoop:
         self._live.settings = self._voice()
 
     def _follow_input(self) -> bool:
-        """True if there is a voice to listen to. Another ring is another sound, whose samples begin at 0."""
+        """Open the voice ring that the engine writes to now; True if there is one. In a new ring, samples count from
+        0."""
         reader = self._port.audio_input("voice")
         if reader is None:
             return False
@@ -129,11 +130,11 @@ class VoiceLoop:
         self._writer = self._port.open_audio_output("converted", CHANNELS, reader.rate_hz, KEPT_S)
 
     def _open_anew(self) -> None:
-        self._live.free_memory()  # there may be no memory for two
-        self._live = self._opened()
+        self._live.free_memory()  # closed first, because there may not be enough memory for two
+        self._live = self._open_stream()
 
-    def _opened(self) -> "LiveVoice":
-        """A warm stream with the lengths asked for. The blocks begin anew."""
+    def _open_stream(self) -> "LiveVoice":
+        """Create and warm up a stream with the requested window. Block numbering starts over."""
         from engine.models.rvc.stream import LiveVoice
 
         window = self._settings.window
@@ -148,7 +149,7 @@ class VoiceLoop:
             before_capture=lambda: self._enter(Phase.CAPTURING),
         )
         live.settings = self._voice()
-        self._with_room(live, live.warm_up)
+        self._retry_after_freeing(live, live.warm_up)
         self._enter(Phase.IDLE)
         self._next = None
         self._arrivals = Arrivals(self._reader.rate_hz)
@@ -159,11 +160,11 @@ class VoiceLoop:
         return live
 
     def _voice(self) -> VoiceSettings:
-        """The settings asked for, with a speaker that the model has."""
+        """The requested settings, with the speaker replaced if the model does not have it."""
         voice, speakers = self._settings.voice, self._model.synthesizer.shape.speakers
         if voice.speaker < speakers:
             return voice
-        self._note("asked", f"/rvc/speaker {voice.speaker}: the model has 0..{speakers - 1}; 0 speaks")
+        self._note("asked", f"/rvc/speaker {voice.speaker}: the model has 0..{speakers - 1}; using 0")
         return replace(voice, speaker=0)
 
     # -- block by block
@@ -175,45 +176,47 @@ class VoiceLoop:
             return MAX_NAP_S
         end = self._reader.end_sample
         now_s = time.perf_counter()
-        self._arrivals.look(end, now_s)
+        self._arrivals.saw(end, now_s)
         frames = self._live.block_frames
         if self._next is None:
-            self._next = self._begun()
+            self._next = self._start_blocks()
             return 0.0
         waiting = end // frames - self._next
         if waiting > MAX_WAITING:
             self._figures.skipped += waiting - 1
-            self._leave_out(self._next, self._next + waiting - 1)
+            self._skip(self._next, self._next + waiting - 1)
             self._next += waiting - 1
         if waiting > 0:
             self._convert(self._next)
             return 0.0
         return self._arrivals.wait_s((self._next + 1) * frames, now_s)
 
-    def _begun(self) -> int:
-        """The number of the first block, which is not complete yet. The sound before it is listened to, and the block
-        before it converted without being published, so that the first block continues it like any other."""
+    def _start_blocks(self) -> int:
+        """Prepare the stream and return the number of the first block, which is not complete yet. The sound before it
+        is processed, and the block before it is converted but not published, so that the first block continues
+        seamlessly."""
         self._joined_from = number = 0
-        with self._at_work():
-            for _ in range(2):  # to the window, then to what has come meanwhile
+        with self._occupying_device():
+            for _ in range(2):  # first the window, then the samples that arrived during that
                 heard, number = number, self._reader.end_sample // self._live.block_frames
                 self._listen(heard - 1, number - 1)
             if number > 0:
                 self._converted(number - 1)
         return number
 
-    def _leave_out(self, first: int, number: int) -> None:
-        """Skip blocks from `first` on; the voice fades in with block `number`."""
-        with self._at_work():
+    def _skip(self, first: int, number: int) -> None:
+        """Skip the blocks from `first` up to `number`; the voice fades in with block `number`."""
+        with self._occupying_device():
             self._listen(first, number)
         self._joined_from = self._first_sample(number) + self._live.grid.crossfade
 
     def _first_sample(self, number: int) -> int:
-        """The voice sample of the first output sample of block `number`."""
+        """Number of the voice sample that the first output sample of block `number` belongs to."""
         return number * self._live.block_frames - self._live.lag_frames
 
     def _listen(self, first: int, end: int) -> None:
-        """Listen to blocks `first` to `end`, as far as they are in the window that ends there and in the ring."""
+        """Feed blocks `first` to `end` to the stream without output, as far as they lie within one window and are still
+        in the ring."""
         in_window = math.ceil(self._settings.window.extra_ms / self._block_ms)
         for number in range(max(first, end - in_window, 0), end):
             sound = self._read(number)
@@ -224,13 +227,13 @@ class VoiceLoop:
         """Convert and publish block `number`."""
         began_s = time.perf_counter()
         spoiled = self._live.spoiled
-        with self._at_work():
+        with self._occupying_device():
             sound = self._converted(number)
         self._next = None if sound is None else number + 1
         if sound is None:
             return
         if self._live.spoiled != spoiled:
-            self._note("nan", "what the model makes of the voice is not a number there: left out")
+            self._note("nan", "the model's output is not finite; block skipped")
             self._joined_from = self._first_sample(number + 1) + self._live.grid.crossfade
         is_heard = self._write(sound, self._first_sample(number))
         work_ms = (time.perf_counter() - began_s) * 1000.0
@@ -239,21 +242,21 @@ class VoiceLoop:
             self._port.result(work_ms)
 
     def _converted(self, number: int) -> np.ndarray | None:
-        """The converted block, (block_frames,), or None if its input is gone from the ring."""
+        """The converted block, (block_frames,), or None if its input was already overwritten in the ring."""
         live, sound = self._live, self._read(number)
         if sound is None:
             return None
-        return self._with_room(live, lambda: live.convert(sound, first_sample=number * live.block_frames))
+        return self._retry_after_freeing(live, lambda: live.convert(sound, first_sample=number * live.block_frames))
 
     def _read(self, number: int) -> np.ndarray | None:
-        """A block of the voice, (block_frames,), or None if it is not there yet or gone from the ring."""
+        """A block of the voice, (block_frames,), or None if it is incomplete or was already overwritten in the ring."""
         frames = self._live.block_frames
         sound = self._reader.read(number * frames, frames)
         return None if sound is None else sound[:, 0]
 
     @contextmanager
-    def _at_work(self) -> Iterator[None]:
-        """Keep the other children from the device meanwhile."""
+    def _occupying_device(self) -> Iterator[None]:
+        """Keep the other children off the device during the `with` block."""
         gate = self._port.gate
         self._enter(Phase.RUNNING)
         if gate is not None:
@@ -266,8 +269,8 @@ class VoiceLoop:
         self._enter(Phase.IDLE)
 
     def _write(self, sound: np.ndarray, first: int) -> bool:
-        """Write it from sample `first` on, without samples that were written before or only fade in. True if any were
-        written."""
+        """Write `sound` from sample `first` on, leaving out samples already written or still fading in. True if any
+        were written."""
         begin = max(first, self._joined_from, self._writer.end_sample)
         if begin >= first + len(sound):
             return False
@@ -278,8 +281,8 @@ class VoiceLoop:
 
     # -- memory
 
-    def _with_room(self, live: "LiveVoice", work: Callable[[], T]) -> T:
-        """`work()`; retried once, after freeing memory, if the device was full."""
+    def _retry_after_freeing(self, live: "LiveVoice", work: Callable[[], T]) -> T:
+        """The result of `work()`, retried once after freeing memory if the device ran out of memory."""
         from engine.models.device_work import is_out_of_memory
 
         for is_second in (False, True):
@@ -288,7 +291,7 @@ class VoiceLoop:
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-            if not is_second:  # outside the handler, where the error and the tensors in its traceback are gone
+            if not is_second:  # outside the handler, because the traceback holds references to tensors
                 live.free_memory()
                 live.reset()
         full = f"{self._model.device}: no memory for a window of {self._settings.window.extra_ms:g} ms"
@@ -301,7 +304,7 @@ class VoiceLoop:
 
     @property
     def _memory_mb(self) -> int:
-        """MiB that this process holds on the device; on a CPU the weights alone."""
+        """Memory of this process on the device in MiB; on a CPU only the weights."""
         held_mb = self._live.memory_mb
         return round(self._model.memory_mb if held_mb is None else held_mb)
 
@@ -312,7 +315,7 @@ class VoiceLoop:
         self._port.enter(phase)
 
     def _note(self, key: str, text: str) -> None:
-        """Note each text once."""
+        """Send a note to the engine; the same text only once."""
         if text not in self._notes:
             self._notes.add(text)
             self._port.note(key, f"{self._model.spec.model}: {text}")
@@ -337,7 +340,7 @@ class VoiceLoop:
             "memory_mb": self._memory_mb,
         }
 
-    def _tell(self) -> None:
+    def _report_facts(self) -> None:
         if not self._figures.is_due(time.perf_counter()):
             return
         self._warn_of_slowness()
@@ -346,7 +349,8 @@ class VoiceLoop:
         self._port.facts(**self._figures.facts(self._block_ms), **counts, **stages, memory_mb=self._memory_mb)
 
     def _warn_of_slowness(self) -> None:
-        """Warn once for each window that is too slow: most of the voice is then not converted, at any delay."""
+        """Warn once for each window that is too slow for real time: most of the voice would stay unconverted at any
+        delay."""
         work_ms = self._figures.too_slow_ms(self._block_ms)
         if work_ms is not None and self._settings.window != self._slow_window:
             self._slow_window = self._settings.window

@@ -1,9 +1,9 @@
-"""Mixes dry and converted voice, sample by sample of the same moment, without a click.
+"""Crossfades between the dry and the converted voice, sample-aligned and without clicks.
 
-The conversion is present for some samples and missing for others. Before it stops, it must be faded out by its last
-sample, so the mix looks FADE_S ahead. A sample counts as present if all samples of the FADE_S from it on are present.
-The gain of the conversion is the mean of that over the newest FADE_S, weighted by a Hann window (Harris 1978) so that
-it has no corners. The dry voice, or silence, fills the rest with 1 minus that gain.
+The converted voice has gaps. The fade-out must be complete at its last sample before a gap, so the mix looks FADE_S
+ahead: a sample counts as usable if all samples from it to FADE_S later are present. The gain of the converted voice is
+this flag (0 or 1) averaged over the newest FADE_S, weighted by a Hann window (Harris 1978) so that it has no corners.
+The dry voice or silence is mixed in with 1 minus that gain.
 """
 
 from collections.abc import Mapping
@@ -13,21 +13,21 @@ from typing import Any, Self
 import numpy as np
 
 FADE_S = 0.006
-SILENT_DB = -60.0  # the lowest volume is silence
+SILENT_DB = -60.0  # at or below this level the gain is 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixSettings:
-    """The listener's settings."""
+    """The `/rvc/*` parameters of the mix."""
 
     is_wanted: bool = False
-    """True if the conversion is on; if it is off, its absence is not counted."""
+    """True if the conversion is on. While it is off, missing samples are not counted as underruns."""
     monitor: float = 1.0
-    """0 is the dry voice, 1 the conversion; linear between."""
+    """0: dry voice, 1: converted voice; linear in between."""
     volume: float = 1.0
     """Linear."""
     is_dry_without: bool = True
-    """Without a conversion: True for the dry voice, False for silence."""
+    """While converted samples are missing: True plays the dry voice, False silence."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
@@ -46,13 +46,14 @@ class VoiceMix:
 
     def __init__(self, rate_hz: int) -> None:
         self.fade_frames = round(rate_hz * FADE_S)
-        """Samples of the conversion that must be known beyond the mixed ones."""
+        """Number of converted samples that `mix` needs beyond the ones it mixes."""
         self.underruns = 0
-        """Times that the conversion stopped while it was wanted; a run of missing samples counts once."""
-        self._opened = np.zeros(self.fade_frames, bool)  # for the newest samples: did each count as present
+        """Times that converted samples were missing while the conversion was on; a run of missing samples counts
+        once."""
+        self._usable = np.zeros(self.fade_frames, bool)  # 1 for each of the newest samples that was usable, else 0
         self._was_wanted = False
         window = np.hanning(self.fade_frames + 2)[1:-1]
-        self._door = (window / window.sum()).astype(np.float32)
+        self._window = (window / window.sum()).astype(np.float32)
         self._monitor = _Fader(1.0, self.fade_frames)
         self._without = _Fader(1.0, self.fade_frames)
         self._volume = _Fader(1.0, self.fade_frames)
@@ -70,27 +71,27 @@ class VoiceMix:
         """The gain of the conversion, (frames,) float32 in 0..1."""
         fade = self.fade_frames
         missing = np.concatenate(([0], np.cumsum(presence <= 0.0)))
-        counts = missing[fade : fade + frames] == missing[:frames]  # all of the FADE_S from it on are present
-        before = np.concatenate(([self._opened[-1] and self._was_wanted], counts[:-1]))
+        counts = missing[fade : fade + frames] == missing[:frames]  # usable: all present up to FADE_S later
+        before = np.concatenate(([self._usable[-1] and self._was_wanted], counts[:-1]))
         if is_wanted:
             self.underruns += int(np.count_nonzero(before & ~counts))
         self._was_wanted = is_wanted
-        opened = np.concatenate((self._opened, counts))
-        self._opened = opened[frames:]
+        opened = np.concatenate((self._usable, counts))
+        self._usable = opened[frames:]
         if opened.all() or not opened.any():
             return np.full(frames, opened[0], np.float32)
-        return np.convolve(opened[1:], self._door, mode="valid")
+        return np.convolve(opened[1:], self._window, mode="valid")
 
 
 class OneChannel:
-    """One channel of a sound. A change of the channel is crossfaded in FADE_S; a channel that the sound lacks is
-    silent. One thread; every call continues where the last one ended."""
+    """Selects one channel of a sound. A change of channel is crossfaded over FADE_S; a channel that does not exist is
+    silent. Single thread; each call continues where the last one ended."""
 
     def __init__(self, rate_hz: int) -> None:
         self._fade_frames = round(rate_hz * FADE_S)
         self._former = self._channel = 0
         self._share = _Fader(1.0, self._fade_frames)
-        """Weight of `_channel`; `_former` has the rest."""
+        """Weight of `_channel`; `_former` gets 1 minus this."""
 
     def of(self, sound: np.ndarray, channel: int) -> np.ndarray:
         """(n,) float32 of (n, channels); `channel` counts from 1. A change during a crossfade waits for its end."""
@@ -102,7 +103,7 @@ class OneChannel:
         if self._share.at == 1.0:
             return _channel_of(sound, self._channel)
         share = self._share.step(1.0, len(sound))
-        share = share * share * (3.0 - 2.0 * share)  # without corners
+        share = share * share * (3.0 - 2.0 * share)  # smoothstep: no corners
         return share * _channel_of(sound, self._channel) + (1.0 - share) * _channel_of(sound, self._former)
 
 

@@ -1,7 +1,8 @@
-"""The values of `/rvc/*` as the voice child uses them. Pure.
+"""The `/rvc/*` values as typed settings of the voice child. Pure.
 
-A change has one of three costs: another window needs another stream in the same process, which begins anew; the sound
-of the voice changes with the next block; a parameter that the model is built with (`spec.BUILT`) needs another process.
+A change takes effect in one of three ways: a new window needs a new stream in the same process, which starts over;
+voice settings apply from the next block; a parameter that is fixed when the model is loaded (`spec.BUILT`) needs a new
+process.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from engine.live.kit.pace import value_reader
 from engine.models.rvc import VoiceSettings
 
 PRELOAD: Final = (
-    "engine.models",  # first: the libraries find what stands in for torchaudio
+    "engine.models",  # first: it registers the replacement for torchaudio before its users are imported
     "torch",
     "transformers.models.hubert.modeling_hubert",
     "engine.live.rvc.loop",
@@ -20,7 +21,7 @@ PRELOAD: Final = (
     "engine.models.rvc.load",
     "engine.models.rvc.stream",
 )
-"""Imported by the fork server of the voice children."""
+"""Modules that the fork server of the voice children imports in advance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class Window:
 class VoiceChildSettings:
     is_enabled: bool
     is_profiled: bool
-    """True if the milliseconds of the stages are reported."""
+    """True if the duration of each stage is reported."""
     window: Window
     voice: VoiceSettings
 

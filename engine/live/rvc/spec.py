@@ -1,4 +1,4 @@
-"""The voice that a child must load, from the configuration, and a check that all its files are there."""
+"""The voice that a child must load, from the configuration, and a check that all its files exist."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from engine.system.file_names import clean_name
 
 MODEL: Final = "/rvc/model"
 BUILT: Final = (MODEL, "/rvc/f0", "/rvc/fp16", "/rvc/gpu_retrieval")
-"""Addresses of the parameters that the model is built with. Another value of these needs another process."""
+"""Addresses of the parameters that are fixed when the model is loaded. Changing one of them needs a new process."""
 
 AS_DECLARED: Final[dict[str, Any]] = {
     param.address: param.default for param in osc_schema.PARAMS if param.address in BUILT
@@ -21,8 +21,8 @@ AS_DECLARED: Final[dict[str, Any]] = {
 
 
 def files_named(config: RvcConfig, name: str) -> tuple[str, IndexChoice]:
-    """Path of the model of this name in the first model folder that has it, and its index (see `index_for`). "" is the
-    configured pair. ValueError gives the reason if there is none."""
+    """Path of the named model in the first model folder that contains it, and its index (see `index_for`). "" gives the
+    configured pair. Raises ValueError with the reason if there is no such model."""
     if not name:
         return config.model, index_for(config.model, config.index)
     if not config.folders:
@@ -36,9 +36,9 @@ def files_named(config: RvcConfig, name: str) -> tuple[str, IndexChoice]:
 
 
 def spec_of(config: RvcConfig, build: Mapping[str, Any] = AS_DECLARED) -> VoiceSpec:
-    """The voice for the values in `build` (of BUILT, by address).
+    """The spec of the voice with the values of `build` (parameters in BUILT, by address).
 
-    Reads the disk; ValueError as `files_named`. The child decides on which device the index is searched.
+    Reads the disk. Raises ValueError like `files_named`. The child decides on which device the index is searched.
     """
     model, index = files_named(config, build[MODEL])
     return VoiceSpec(
@@ -52,7 +52,7 @@ def spec_of(config: RvcConfig, build: Mapping[str, Any] = AS_DECLARED) -> VoiceS
 
 
 def require_complete(spec: VoiceSpec) -> None:
-    """Raise ModelError, in one line, for a missing or broken file: now, not after seconds of loading in a child."""
+    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading."""
     require_libraries()
     if not spec.random_shape:
         from engine.models.rvc.check import check
@@ -61,6 +61,6 @@ def require_complete(spec: VoiceSpec) -> None:
 
 
 def _absolute(name: str) -> str:
-    """An absolute path, because the child's working folder may be another one; an id stays as it is."""
+    """Make a path absolute, because the child may have another working folder; a Hugging Face id stays as it is."""
     path = Path(name).expanduser()
     return str(path.absolute()) if name and path.exists() else name

@@ -1,4 +1,5 @@
-"""Live voice conversion as the frame loop sees it: the child's link, the desk, and the devices of their own."""
+"""The LiveModel of voice conversion: the link to the child, the desk, and the audio devices that only the voice
+uses."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,12 +16,12 @@ from engine.values import PublishedFrame
 
 
 class LiveRvc:
-    """A LiveModel without pictures: it neither shows nor is fed any. Closes all parts that it was given."""
+    """A LiveModel without pictures: `show` and `feed` do nothing. Closes all parts passed to it."""
 
     def __init__(
         self, link: VoiceLink, desk: VoiceDesk, *, capture: Capture | None, output: DeviceOutput | None
     ) -> None:
-        """`capture`: the voice's own input, None if it is a channel of the run's sound."""
+        """`capture`: the voice's own input device; None if the voice is a channel of the run's main input."""
         self.name = link.name
         self.link = link
         self.desk = desk
@@ -55,7 +56,7 @@ class LiveRvc:
         return
 
     def status(self) -> ChildStatus:
-        """The child's, with the facts that only the desk knows. Any thread."""
+        """Status of the child plus the desk's facts. Any thread."""
         status = self.link.status()
         return replace(status, facts=status.facts | self.desk.facts())
 

@@ -1,4 +1,4 @@
-"""Conditions for `/sam3` and `/layer/5/matte`: refuse values that need something this run does not have."""
+"""Conditions for `/sam3` and `/layer/5/matte`: refuse values that this run has no model or source for."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -22,18 +22,17 @@ def conditions(config: Sam3Config, *, has_camera: Callable[[], bool]) -> Iterato
         yield "/layer/5/matte", _refusing("/layer/5/matte", {"subject": NO_MODEL, "background": NO_MODEL})
 
     def require_source(source: Value) -> None:
-        reason = {"video": "" if config.video else WITHOUT_VIDEO, "camera": "" if has_camera() else WITHOUT_CAMERA}
-        if reason.get(str(source)):
-            raise Rejected(f"/sam3/source: {reason[str(source)]}")
+        camera = "" if has_camera() else WITHOUT_CAMERA  # the camera may be opened later
+        _refusing("/sam3/source", {"video": "" if config.video else WITHOUT_VIDEO, "camera": camera})(source)
 
     yield "/sam3/source", require_source
 
 
 def _refusing(address: str, reasons: Mapping[Value, str]) -> Check:
-    """A check that refuses each value in `reasons`."""
+    """A check that refuses each value with a reason; "" is none."""
 
     def check(value: Value) -> None:
-        if value in reasons:
-            raise Rejected(f"{address}: {reasons[value]}")
+        if reason := reasons.get(value):
+            raise Rejected(f"{address}: {reason}")
 
     return check

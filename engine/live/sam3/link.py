@@ -1,4 +1,4 @@
-"""The engine's end of the SAM3 child: parameters and pictures out, masks in, each with the picture it was found in."""
+"""The engine's end of the SAM3 child: sends parameters and pictures, receives masks, each with its source picture."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -24,11 +24,11 @@ from engine.values import FrameId, PublishedFrame, Segmentation, VideoFrame
 from osc_schema.sam3 import AREA, CHILD, PROMPTS
 
 Build = Mapping[str, Any]
-"""Values of `BUILT`, by address."""
+"""Values of the parameters in `BUILT`, by address."""
 
 LOOP = "engine.live.sam3.loop:run"
 SOURCE = "/sam3/source"
-REPEAT_S = 0.1  # a still picture is looked at again at this interval, because prompts change
+REPEAT_S = 0.1  # interval at which an unchanged picture is segmented again, because prompts change
 
 
 class SegmentationLink(ChildLink[Build]):
@@ -46,8 +46,9 @@ class SegmentationLink(ChildLink[Build]):
         tell: Tell,
         size_px: tuple[int, int],
     ) -> None:
-        """`set_values(values)` puts refused parameters back, on any thread. `tell(address, *args)` sends an OSC message
-        to every subscriber. `size_px`: of the extra pictures until SAM3 has looked at a picture."""
+        """`set_values(values)` restores parameters whose new values were refused; called on any thread.
+        `tell(address, *args)` sends an OSC message to every subscriber. `size_px`: size of the extra pictures
+        until the first result."""
         import cv2  # noqa: F401  0.1 s, before the first frame is due: finished_picture uses it
 
         self._config = config
@@ -64,12 +65,12 @@ class SegmentationLink(ChildLink[Build]):
         self._view = MasksView(found=None, picture=None)
         self._found: Segmentation | None = None
         self._picture: VideoFrame | None = None
-        """The picture that `_found` was found in."""
+        """The source picture of `_found`."""
         self._fed = FedPictures()
         self._fed_count = 0
         self._fed_s = 0.0
         self._newest: VideoFrame | None = None
-        """The picture that SAM3 would look at now."""
+        """The newest picture from the source that SAM3 uses."""
         self._prompts: tuple[str, ...] = ()
         self._is_loop = False
 
@@ -93,7 +94,7 @@ class SegmentationLink(ChildLink[Build]):
     def follow(
         self, snapshot: Snapshot, values: Mapping[str, object] = NOTHING, moved: Mapping[str, float] = NOTHING
     ) -> None:
-        """Send what has changed since the last frame; another build is a planned swap."""
+        """Send the values that changed since the last frame. A change of a BUILT parameter starts a planned swap."""
         changes = self._sent.changes(snapshot, moved)
         plain = {address: value for address, value in changes.items() if address not in BUILT.values()}
         if plain:
@@ -103,7 +104,7 @@ class SegmentationLink(ChildLink[Build]):
             self._swap(build, self._settings(build))
 
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:
-        self._set_values(stays)  # the supervisor has reported the reason
+        self._set_values(stays)  # the supervisor has already reported the reason
 
     @staticmethod
     def _built_as(values: Snapshot) -> Build:
@@ -122,12 +123,13 @@ class SegmentationLink(ChildLink[Build]):
 
     @property
     def source(self) -> str:
-        """Where the pictures come from: /sam3/source with `auto` decided."""
+        """The source of pictures: /sam3/source with `auto` resolved."""
         chosen = str(self._values[SOURCE])
         return chosen if chosen != "auto" else "camera" if self._has_camera() else "multiverse"
 
     def feed(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
-        """Hand the child a picture if it wants one, and the masks to a model that is steered by them."""
+        """Send the child a picture if it asks for one, and send the masks to a model that uses them as control
+        image."""
         self._feed_picture(frame, scene, now_s)
         if scene.write_control_image is not None:
             self._outputs.update_control_image(scene.write_control_image, self._view, self._prompts, frame.id, now_s)
@@ -148,7 +150,7 @@ class SegmentationLink(ChildLink[Build]):
         elif self._is_enabled:
             return
         else:
-            picture = None  # the last one would stay on display, frozen, until SAM3 is switched on again
+            picture = None  # otherwise the last result would stay on display, frozen, until SAM3 is switched on again
         self._newest = picture
         if picture is None or not is_wanted:
             return
@@ -161,13 +163,13 @@ class SegmentationLink(ChildLink[Build]):
                 self._fed_s = now_s
 
     def _warn_of_loop(self) -> None:
-        """Warn once each time it begins to look at its own cut: what is cut away is not found, and comes back."""
+        """Warn once each time SAM3 begins to segment a picture that its own matte has cut: an object that is cut away
+        is no longer found, so it reappears."""
         is_loop = self._is_enabled and self.source == "multiverse" and self._values["/layer/5/matte"] != "all"
         if is_loop and not self._is_loop:
             self._report(
                 "sam3.loop",
-                "/layer/5/matte cuts what SAM3 finds in the finished picture: it sees its own cut; "
-                "choose another /sam3/source",
+                "/layer/5/matte cuts the finished picture that SAM3 segments: feedback; choose another /sam3/source",
             )
         self._is_loop = is_loop
 
@@ -179,9 +181,9 @@ class SegmentationLink(ChildLink[Build]):
         self._outputs.tell(self._view)
 
     def view(self) -> MasksView:
-        """The masks to show now. Takes the newest result."""
+        """The masks to show in this frame. Reads the newest result."""
         self._take_newest()
-        if not self._is_enabled:  # nothing from before a pause, or as it began, is shown after it
+        if not self._is_enabled:  # results from before or during a pause are not shown after it
             self._found = self._picture = None
         if not self._is_enabled or self._shows_source:
             return MasksView(found=None, picture=self._newest)
@@ -189,7 +191,8 @@ class SegmentationLink(ChildLink[Build]):
 
     @property
     def _shows_source(self) -> bool:
-        """Without masks, because there are none yet, or because the child is away and the fallback is `source`."""
+        """True if the source is shown without masks: before the first result, or while the child is down and the
+        fallback is `source`."""
         is_away = self._values["/sam3/fallback"] == "source" and self.supervisor.status().is_away
         return self._found is None or is_away
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def load_model(port: ChildPort) -> "SegmentationModel":
-    """The model that `port.settings` name, on their device. Ends the child if it cannot be loaded."""
+    """Load the model named in `port.settings` on the device given there. Ends the child if that fails."""
     spec = SegmentationSpec(**port.settings["spec"])
 
     def loaded(device: str, dtype: str) -> "SegmentationModel":

@@ -1,13 +1,13 @@
-"""The segmentation child: newest picture in, found objects out, one after the other.
+"""The segmentation child: finds the objects in the newest picture, over and over.
 
 START HERE, then `picture_loop` (the main loop), `engine.models.sam3` (how objects are found), `pacing` (how the
 device is shared), `settings`.
 
-Each result carries the index and time of its picture. In mode `track` objects are followed from picture to picture; if
-the source of the pictures changes, all objects are new.
+Each result carries the index and time of its picture. In mode `track` objects are tracked from picture to picture; if
+the picture source changes, tracking starts over.
 
-Errors, besides those of `picture_loop`: a model that cannot be loaded ends the child for good, and so does a device
-that stays full. A model without a tracker works picture by picture, and a note says so.
+Errors, besides those of `picture_loop`: if the model cannot be loaded, or the device stays out of memory, the child
+exits and is not restarted. A model without a tracker detects in each picture separately, and a note says so.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -64,7 +64,7 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
             capture_phase=Phase.COMPILING if is_compiled else Phase.CAPTURING,
         )
         self._model = model
-        if model.device.type == "cpu" and not is_compiled:  # compiled layers are one piece
+        if model.device.type == "cpu" and not is_compiled:  # compiled layers cannot be interrupted
             call_before_layers(model.networks, self._progress.pacer.yield_within)
         self._segmenter = Segmenter(
             model,
@@ -76,7 +76,7 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         self._is_changed = True
         self._objects = 0
         self._looked_in: RingReader | None = None
-        """The ring that the newest picture came through."""
+        """The ring from which the newest picture was read."""
         self._notes: list[str] = []
         self._sheet = np.zeros(sheet_shape(model.mask_side), np.uint8)
         port.on_call("empty_cache", self._empty_cache)
@@ -92,22 +92,22 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         if self._settings.query != before.query:
             self._is_changed = True
         if self._settings.source != before.source:
-            self._newest()  # the picture in the ring may still be from the old source; the next one is not
+            self._newest()  # the picture in the ring may still come from the old source
             self._segmenter.reset()
         self._segmenter.threshold = self._settings.threshold
         self._segmenter.max_objects = self._settings.most
 
     def _take_asked(self) -> None:
-        """Encode the prompts if they have changed, and note once what cannot be done as asked."""
+        """Encode the prompts if they have changed. Sends a note for each setting that cannot be followed."""
         settings = self._settings
-        self._try(settings.texts)
+        self._name_suspects(settings.texts)
         notes = list(self._segmenter.set_prompts(settings.prompts))
         if not settings.texts:
             notes.append(NO_PROMPT)
         try:
             self._segmenter.mode = settings.mode
         except ModelError as error:
-            notes.append(f"/sam3/mode {settings.mode}: {error}; going on with {self._segmenter.mode}")
+            notes.append(f"/sam3/mode {settings.mode}: {error}; continuing with {self._segmenter.mode}")
         for number, note in enumerate(notes):
             if note not in self._notes:
                 self._port.note(f"asked.{number}", note)
@@ -123,7 +123,7 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         is_earlier = before is not None and frame.index < before.index
         if is_elsewhere or is_earlier:
             self._segmenter.reset()
-        return None if is_elsewhere and is_earlier else frame  # an old picture that was left in this ring
+        return None if is_elsewhere and is_earlier else frame  # a stale picture left in this ring
 
     def _work_on(self, frame: RingFrame) -> Segmentation:
         if self._is_changed:
@@ -143,19 +143,19 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
 
     def _publish(self, found: Segmentation) -> None:
         if self._segmenter.not_finite:
-            self._leave_out("the masks are not numbers; the last ones stay")
+            self._drop("the masks are not finite numbers; keeping the previous ones")
             return
         self._objects = len(found.objects)
         write_sheet(self._sheet, found)
-        self._put_out(self._sheet, generation=self._generation, index=found.index, time_s=found.time_s)
+        self._publish_pixels(self._sheet, generation=self._generation, index=found.index, time_s=found.time_s)
 
     # -- memory
 
     def _free_memory(self) -> None:
         self._segmenter.free_memory()
-        self._segmenter.reset()  # the failed call may have left the tracker half updated
+        self._segmenter.reset()  # the failed call may have left the tracker in an inconsistent state
 
-    def _ask_less(self) -> None:
+    def _reduce_memory(self) -> None:
         full = f"{self._model.device}: no memory for {self._model.spec.resolution} px"
         self._port.fail("memory", f"{full}; set a smaller /sam3/resolution, or /sam3/offload", is_final=True)
 
@@ -166,7 +166,7 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
 
     @property
     def _memory_mb(self) -> int:
-        """MiB that this process holds on the device; on a CPU the weights alone."""
+        """Memory of this process on the device in MiB; on a CPU only the weights."""
         held_mb = self._segmenter.memory_mb
         return round(self._model.memory_bytes() / 2**20 if held_mb is None else held_mb)
 

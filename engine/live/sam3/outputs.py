@@ -1,7 +1,7 @@
-"""Everything that is made of the masks: OSC messages, layer 5's matte, the region map, two textures, a control image.
+"""The outputs derived from the masks: OSC messages, layer 5's matte, the region map, two textures, a control image.
 
-A result is one Segmentation object until the next result. Everything here, and the renderer, tells by the object's
-identity that a result is new.
+The same Segmentation object is passed until there is a new result. The code here and the renderer detect a new result
+by object identity.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,20 +22,20 @@ Tell = Callable[..., None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MasksView:
-    """The masks of one frame: a `scene.Masks`."""
+    """The masks of one frame; implements `scene.Masks`."""
 
     found: Segmentation | None
-    """The same object until the next result; None without one, or while SAM3 is off."""
+    """The same object until the next result; None before the first one and while SAM3 is off."""
     picture: VideoFrame | None
-    """The picture they were found in; without masks the newest picture that SAM3 would look at."""
+    """The picture they were found in; without masks, the newest picture of the source."""
 
     @property
     def is_of_finished(self) -> bool:
-        """True if they were found in the finished picture, and not in one that layer 5 may crop and mirror."""
+        """True if they were found in the finished picture; False if in a picture that layer 5 may crop and mirror."""
         return self.picture is not None and self.picture.source == FINISHED
 
     def matte(self, values: Mapping[str, object]) -> Matte | None:
-        """The cut-out of layer 5, or None if nothing is cut."""
+        """The matte of layer 5, or None if nothing is cut."""
         keeps = values["/layer/5/matte"]
         if (keeps != "subject" and keeps != "background") or self.found is None:
             return None
@@ -43,7 +43,7 @@ class MasksView:
         return Matte(found=self.found, keeps=keeps, is_hard=is_hard, is_of_finished=self.is_of_finished)
 
     def synced_layer5(self, layer5: Fade | None, values: Mapping[str, object]) -> Fade | None:
-        """`layer5`; while it is cut out, the picture that the masks were found in if it has the same source."""
+        """`layer5`, or, while layer 5 is cut out and has the same source, the picture that the masks were found in."""
         if layer5 is None or self.found is None or self.picture is None or values["/layer/5/matte"] == "all":
             return layer5
         if not values["/layer/5/matte_sync"] or self.picture.source != layer5.picture.source:
@@ -51,17 +51,17 @@ class MasksView:
         return Fade(picture=self.picture, before=None, share=1.0)
 
     def region_settings(self, values: Mapping[str, object]) -> RegionSettings:
-        """As the parameters say; masks of the finished picture are not mirrored with layer 5."""
+        """The settings from the parameters, except that masks of the finished picture are not mirrored with layer 5."""
         settings = RegionSettings.from_values(values)
         return replace(settings, is_mirrored=False) if settings.mode == "sam3" and self.is_of_finished else settings
 
 
 class MaskOutputs:
-    """Frame loop's thread. Nothing here waits: a thread of its own paints the control image."""
+    """Frame loop's thread. Nothing here blocks: a separate thread draws the control image."""
 
     def __init__(self, tell: Tell) -> None:
         """`tell(address, *args)` sends an OSC message to every subscriber."""
-        self._tell = tell
+        self._broadcast = tell
         self._told: Segmentation | None = None
         self._size_px = (1, 1)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sam3 control")
@@ -73,7 +73,8 @@ class MaskOutputs:
         self._worker.shutdown()
 
     def add_to(self, scene: Scene, view: MasksView, values: Mapping[str, object]) -> None:
-        """Add the masks and their two extra pictures, which cost nothing until a sink asks for them."""
+        """Add the masks and their two extra pictures to the scene. The pictures are drawn only when a sink asks for
+        them."""
         scene.masks = view
         if view.picture is not None:
             height, width = view.picture.pixels.shape[:2]
@@ -82,19 +83,19 @@ class MaskOutputs:
         scene.extra_pictures["sam3_mask"] = partial(self._draw_ids, view)
 
     def tell(self, view: MasksView) -> None:
-        """Send each result once: the number of objects, then each of them, best first; 0 when the masks end."""
+        """Send each result once over OSC: the number of objects, then each object, best first; 0 when the masks end."""
         if view.found is self._told:
             return
         self._told = view.found
         objects = view.found.objects if view.found is not None else ()
-        self._tell("/sam3/objects", len(objects))
+        self._broadcast("/sam3/objects", len(objects))
         for place, each in enumerate(objects, start=1):
-            self._tell(f"/sam3/object/{place}", each.id, each.prompt, each.score, *each.box)
+            self._broadcast(f"/sam3/object/{place}", each.id, each.prompt, each.score, *each.box)
 
     def update_control_image(
         self, write: WriteControlImage, view: MasksView, prompts: tuple[str, ...], frame: FrameId, now_s: float
     ) -> None:
-        """Write the newest result as a control image, black while there are no masks. A thread of its own paints it."""
+        """Write the newest result as a control image, black while there are no masks. A separate thread draws it."""
         self._paint(view.found, prompts)
         if self._painted is not None and self._painted is not self._shown:
             picture = self._painted[1] if view.found is not None else np.zeros_like(self._painted[1])
@@ -116,7 +117,7 @@ class MaskOutputs:
         return drawing.show_ids(view.found, size_px=self._size_px)
 
     def _paint(self, found: Segmentation | None, prompts: tuple[str, ...]) -> None:
-        """Take a finished control image, and start to paint the newest result."""
+        """Take a finished control image, and start drawing the newest result."""
         if self._painting is not None and self._painting[1].done():
             (painted, picture), self._painting = self._painting, None
             self._painted = painted, picture.result()

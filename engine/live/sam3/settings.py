@@ -1,4 +1,4 @@
-"""The values of `/sam3/*` as the segmentation child uses them, except those in `pace`. Pure."""
+"""The `/sam3/*` values as typed settings of the segmentation child; see `pace` for the rest. Pure."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from engine.live.kit.pace import value_reader
 from osc_schema.sam3 import PROMPTS
 
 PRELOAD: Final = (
-    "engine.models",  # first: the libraries find what stands in for torchaudio
+    "engine.models",  # first: it registers the replacement for torchaudio before its users are imported
     "torch",
     "transformers.models.clip.modeling_clip",
     "transformers.models.clip.tokenization_clip",
@@ -20,13 +20,13 @@ PRELOAD: Final = (
     "engine.models.sam3.load",
     "engine.models.sam3.segmenter",
 )
-"""Imported by the fork server of the SAM3 children."""
+"""Modules that the fork server of the SAM3 children imports in advance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentationSettings:
     prompts: tuple[str, ...]
-    """The four prompts as they were typed; a blank one is not used."""
+    """The four prompts as typed; blank ones are not used."""
     mode: str
     """image or track"""
     source: str
@@ -37,13 +37,14 @@ class SegmentationSettings:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The prompts to encode, by address, without blank ones: suspects if the process dies."""
+        """The prompts to encode, by address, without blank ones. They are suspects for quarantine if the process
+        dies."""
         return {f"/sam3/prompt/{n}": text for n, text in zip(PROMPTS, self.prompts, strict=True) if text.strip()}
 
     @property
     def query(self) -> Hashable:
-        """Prompts, mode and source: a change of these must be prepared. Threshold and count, which modulation may
-        change in every frame, need no preparation."""
+        """Prompts, mode and source: the settings whose change needs preparation. Threshold and count need none, so
+        modulation may change them in every frame."""
         return self.prompts, self.mode, self.source
 
 

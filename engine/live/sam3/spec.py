@@ -1,4 +1,4 @@
-"""The SAM3 that a child must load, from the configuration, and a check that all its files are there."""
+"""The SAM3 model that a child must load, from the configuration, and a check that all its files exist."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import check
 
 BUILT: Final = {"resolution": "/sam3/resolution", "is_compiled": "/sam3/compile", "is_offloaded": "/sam3/offload"}
-"""Field of the spec -> address of its parameter. Another value of these needs another process."""
+"""Field of the spec -> address of its parameter. Changing one of them needs a new process."""
 
 
 AS_DECLARED: Final[dict[str, Any]] = {
@@ -27,12 +27,12 @@ def spec_of(config: Sam3Config) -> SegmentationSpec:
 
 
 def built(spec: SegmentationSpec, build: Mapping[str, Any]) -> SegmentationSpec:
-    """`spec` with the values in `build` (of BUILT, by address)."""
+    """`spec` with the values of `build` (parameters in BUILT, by address)."""
     return replace(spec, **{field: build[address] for field, address in BUILT.items()})
 
 
 def require_complete(spec: SegmentationSpec) -> None:
-    """Raise ModelError, in one line, for a missing or broken file: now, not after seconds of loading in a child."""
+    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading."""
     require_libraries()
     if not spec.random_shape:
         check(spec).require_complete()

@@ -1,4 +1,4 @@
-"""Conditions for `/sd`: refuse values that the schema allows but that need something this run does not have.
+"""Conditions for `/sd`: refuse values that the schema allows but this run has no model, file or source for.
 
 The command line and the configuration may name any model. Over OSC only files in the configured folders are allowed, so
 that no sender can make the engine read the rest of the disk.
@@ -57,7 +57,7 @@ def conditions(config: SdConfig, *, has_camera: Callable[[], bool]) -> Iterator[
 
 
 def model_named(config: SdConfig, name: str) -> str:
-    """Path of the model of that name in the first of the model folders that has it; "" is the configured model."""
+    """Path of the named model in the first model folder that contains it; "" gives the configured model."""
     if not name:
         return config.model
     if not config.folders:
@@ -66,7 +66,7 @@ def model_named(config: SdConfig, name: str) -> str:
 
 
 def picture_named(config: SdConfig, name: str) -> str:
-    """Path of the picture of that name in the pictures folder; "" stays ""."""
+    """Path of the named picture in the pictures folder; "" stays ""."""
     return _named(name, [pictures_folder(config)]) if name else ""
 
 

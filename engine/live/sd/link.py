@@ -1,4 +1,4 @@
-"""The engine's end of the SD child: parameters and pictures out, painted pictures in, and the fallback meanwhile."""
+"""The engine's end of the SD child: sends parameters and pictures, receives painted pictures, applies the fallback."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -29,9 +29,9 @@ from osc_schema.sd import CHILD, CONTROLNETS, MASKS_SOURCE
 LOOP = "engine.live.sd.loop:run"
 MODEL, IMAGE = "/sd/model", "/sd/ip_adapter/image"
 SIZE = frozenset({"/sd/width", "/sd/height"})
-REPEAT_S = 0.1  # a still picture is painted again at this interval, because prompts and seeds change
+REPEAT_S = 0.1  # interval at which an unchanged picture is painted again, because prompts and seeds change
 PRELOAD = (
-    "engine.models",  # first: the libraries find what stands in for torchaudio
+    "engine.models",  # first: it registers the replacement for torchaudio before its users are imported
     "torch",
     "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img",
     "transformers.models.clip.modeling_clip",
@@ -45,11 +45,11 @@ PRELOAD = (
     "engine.models.sd.load",
     "engine.models.sd.pixels",
 )
-"""Imported by the fork server of the SD children."""
+"""Modules that the fork server of the SD children imports in advance."""
 
 
 class DiffusionLink(ChildLink[str]):
-    """A LiveModel. Its build is the model's name as /sd/model has it."""
+    """A LiveModel. Its build is the value of /sd/model."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class DiffusionLink(ChildLink[str]):
         report: Report,
         set_value: Callable[[str, str], object],
     ) -> None:
-        """`set_value(address, value)` puts a refused parameter back. Any thread."""
+        """`set_value(address, value)` restores a parameter whose new value was refused; called on any thread."""
         self._config = config
         self._video = video
         self._has_camera = has_camera
@@ -97,7 +97,7 @@ class DiffusionLink(ChildLink[str]):
     def follow(
         self, snapshot: Snapshot, values: Mapping[str, object] = NOTHING, moved: Mapping[str, float] = NOTHING
     ) -> None:
-        """Send what has changed since the last frame; another model is a planned swap."""
+        """Send the values that changed since the last frame. A change of /sd/model starts a planned swap."""
         self._moved = moved
         is_first = self._sent.snapshot is None
         changes = self._sent.changes(snapshot, moved)
@@ -116,8 +116,8 @@ class DiffusionLink(ChildLink[str]):
         """The worker's thread."""
         try:
             self.supervisor.set_values({IMAGE: picture_named(self._config, name)})
-        except ValueError as reason:  # it existed when it was set
-            self._report("sd.picture", f'{IMAGE} "{name}": {reason}; the picture before stays')
+        except ValueError as reason:  # the file existed when the parameter was set
+            self._report("sd.picture", f'{IMAGE} "{name}": {reason}; keeping the previous picture')
 
     def _change_model(self, name: str) -> None:
         """The worker's thread."""
@@ -130,13 +130,13 @@ class DiffusionLink(ChildLink[str]):
             self._swap(name, self._settings(spec))
 
     def _refuse(self, build: str, stays: str, reason: str) -> None:
-        self._report("sd.model", f'{MODEL} "{build}": {reason}; the model before stays')
+        self._report("sd.model", f'{MODEL} "{build}": {reason}; keeping the previous model')
         self._set_value(MODEL, stays)
 
     # -- pictures to the child -----------------------------------------------------------------
 
     def feed(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
-        """Hand the child a picture if it wants one."""
+        """Send the child a picture if it asks for one."""
         if not self._is_enabled:
             return
         is_wanted = self.supervisor.wants_frame
@@ -156,7 +156,7 @@ class DiffusionLink(ChildLink[str]):
 
     @property
     def wants_control_image(self) -> bool:
-        """True if a ControlNet is steered by masks."""
+        """True if a ControlNet uses the masks as its control image."""
         if not self._is_enabled:
             return False
         values = self._values
@@ -166,17 +166,18 @@ class DiffusionLink(ChildLink[str]):
         )
 
     def write_control_image(self, picture: np.ndarray, frame: FrameId, now_s: float) -> bool:
-        """Hand the child a control image, (height, width, 3) uint8. False while there is no ring for it."""
+        """Send the child a control image, (height, width, 3) uint8. False while there is no ring for it."""
         return self._segments.write(picture, frame, now_s)
 
     @property
     def source(self) -> str:
-        """Where the pictures come from: /sd/source, with `auto` and the first picture of a feedback decided."""
+        """The source of pictures: /sd/source, with `auto` and the first picture of a feedback resolved."""
         chosen = str(self._values["/sd/source"])
         return chosen if chosen not in ("auto", "feedback") else "camera" if self._has_camera() else "multiverse"
 
     def _warn_of_loop(self) -> None:
-        """Warn once each time SD begins to repaint its own output: it is shown alone and fed with what is shown."""
+        """Warn once each time SD begins to repaint its own output: only SD's picture is shown, and the source is the
+        shown picture."""
         is_loop = self._values["/mode"] == "simple" and self._values["/sd/source"] != "feedback"
         if is_loop and not self._is_loop:
             self._report(
@@ -187,7 +188,7 @@ class DiffusionLink(ChildLink[str]):
         self._is_loop = is_loop
 
     def _source_picture(self, camera: VideoFrame | None) -> VideoFrame | None:
-        """The newest picture for SD to repaint."""
+        """The newest picture of the source."""
         if self.source == "camera":
             return camera
         if self.source == "video":
@@ -204,7 +205,7 @@ class DiffusionLink(ChildLink[str]):
             scene.write_control_image = self.write_control_image
 
     def offer(self, now_s: float, camera: VideoFrame | None) -> Layer5Offer:
-        """The picture to show now. Takes the newest one out of the ring, unless frozen."""
+        """The picture to show in this frame. Reads the newest one from the ring, unless frozen."""
         set_s = self._values["/sd/crossfade_s"]
         assert isinstance(set_s, float)
         crossfade_s = self._moved.get("/sd/crossfade_s", set_s)
@@ -216,7 +217,7 @@ class DiffusionLink(ChildLink[str]):
         return Layer5Offer(fade=fade, is_automatic=self._is_enabled and fade is not None)
 
     def _draw(self, fade: Fade | None, drawing: GuardedRenderer) -> ShownPicture:
-        """The extra picture of this fade, black before the first."""
+        """Draw the extra picture: the fade on display, or black before the first picture."""
         size_px = size_of(self._values)
         if fade is None:
             return drawing.show(None, size_px=size_px)
@@ -245,14 +246,14 @@ class DiffusionLink(ChildLink[str]):
         self._fader.show(shown, now_s, crossfade_s)
 
     def _newest_frame(self) -> VideoFrame | None:
-        """The child's newest picture, once; never one from before a change of size."""
+        """The child's newest picture if it was not returned before; never one from before a change of size."""
         frame = self._output.newest(generation=self._sent.generation)
         if frame is None:
             return None
         return VideoFrame(pixels=frame.pixels, index=frame.index, time_s=frame.time_s, source=CHILD)
 
     def _fit(self, frame: VideoFrame) -> VideoFrame:
-        """The middle of `frame` at SD's size, so that the sinks of SD's picture need not follow another size."""
+        """`frame` centre-cropped to SD's size, so that the sinks of SD's picture see a constant size."""
         width, height = size_of(self._values)
         if self._fitted is None or self._fitted[0] is not frame or self._fitted[1].pixels.shape[:2] != (height, width):
             fitted = self._fader.fitted(frame.pixels, width, height)
@@ -270,7 +271,7 @@ class DiffusionLink(ChildLink[str]):
 
 
 def size_of(values: Snapshot) -> tuple[int, int]:
-    """Width and height of the SD picture that is asked for."""
+    """Requested width and height of the SD picture."""
     width, height = values["/sd/width"], values["/sd/height"]
     assert isinstance(width, int) and isinstance(height, int)
     return width, height

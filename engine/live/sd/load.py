@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def spec_from(plain: dict[str, Any]) -> ModelSpec:
-    """A ModelSpec from the lists and strings that crossed the pipe."""
+    """Rebuild a ModelSpec from the lists and strings received through the pipe."""
     loras = tuple((str(name), float(weight)) for name, weight in plain.get("loras", ()))
     lists = {name: tuple(plain.get(name, ())) for name in ("controlnets", "embeddings")}
     return ModelSpec(**plain | {"loras": loras} | lists)
 
 
 def load_model(port: ChildPort) -> "DiffusionModel":
-    """The model that `port.settings` name, on their device. Ends the child if it cannot be loaded."""
+    """Load the model named in `port.settings` on the device given there. Ends the child if that fails."""
     spec = spec_from(port.settings["spec"])
 
     def loaded(device: str, dtype: str) -> "DiffusionModel":

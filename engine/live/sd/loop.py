@@ -1,10 +1,10 @@
-"""The diffusion child: connects the engine's rings to a model. Newest picture in, picture out, one after the other.
+"""The diffusion child: repaints the newest picture from the engine, over and over.
 
 START HERE, then `picture_loop` (the main loop), `painter` (how a picture is painted), `pacing` (how the device is
 shared), `settings`.
 
-Errors, besides those of `picture_loop`: a model that cannot be loaded ends the child for good. If the device stays
-full, the picture gets smaller if `/sd/oom` allows it, else the child ends.
+Errors, besides those of `picture_loop`: if the model cannot be loaded, the child exits and is not restarted. If the
+device stays out of memory, the picture is made smaller if `/sd/oom` allows it, else the child exits.
 """
 
 import time
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
     from engine.models.sd.similarity import SimilarityFilter
 
-GREY_AFTER_S = 0.5  # without a picture from the engine, which needs a few frames to send the first one
+GREY_AFTER_S = 0.5  # wait for the engine's first picture, which takes a few frames
 
 
 def run(port: ChildPort) -> None:
@@ -47,7 +47,7 @@ def run(port: ChildPort) -> None:
 
 
 class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
-    """Paints. A picture is (H, W, 3 or 4) uint8; a tensor lies on the model's device."""
+    """Main loop of the SD child. A picture is (H, W, 3 or 4) uint8; tensors are on the model's device."""
 
     def __init__(self, port: ChildPort, model: "DiffusionModel") -> None:
         from engine.live.sd.painter import Painter
@@ -63,7 +63,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             capture_phase=Phase.CAPTURING if is_plain else Phase.COMPILING,
         )
         self._model = model
-        if model.device.type == "cpu" and is_plain:  # compiled layers are one piece
+        if model.device.type == "cpu" and is_plain:  # compiled layers cannot be interrupted
             call_before_layers((model.unet, model.vae, *model.controlnets), self._progress.pacer.yield_within)
         self._painter = Painter(
             model,
@@ -95,10 +95,10 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         settings = self._settings
         self._is_changed = True
         if settings.size != before.size:
-            self._shrunk = None  # the new size may fit again
+            self._shrunk = None  # the new size may fit into memory
         if settings.problem and settings.problem != before.problem:
             self._port.note("t_index", settings.problem)
-        if settings.similarity is None or settings.is_feedback:  # a skipped picture would stop the feedback for ever
+        if settings.similarity is None or settings.is_feedback:  # a skipped picture would stop the feedback
             self._similarity = None
         elif self._similarity is None:
             from engine.models.sd.similarity import SimilarityFilter
@@ -106,11 +106,11 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             self._similarity = SimilarityFilter(settings.similarity, max(0, settings.steps.seed))
         else:
             self._similarity.threshold = settings.similarity
-            self._similarity.forget()  # the same picture may look different now
+            self._similarity.forget()  # with new settings the same picture may come out differently
 
     @property
     def _size(self) -> tuple[int, int]:
-        """(width, height) in force: as asked for, or as small as the device needs it."""
+        """(width, height) in use: as requested, or smaller if the device ran out of memory."""
         return self._shrunk or self._settings.size
 
     # -- painting
@@ -127,7 +127,8 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         return frame.pixels
 
     def _next_of_feedback(self) -> "np.ndarray | torch.Tensor | None":
-        """The last picture, moved. The first one is the engine's picture, or grey if none comes in time."""
+        """The last picture, zoomed and rotated. The first one is the engine's picture, or grey if none arrives in
+        time."""
         moved = self._painter.feedback(self._settings.zoom, self._settings.rotate_deg)
         if moved is not None:
             self._grey_from_s = None
@@ -146,7 +147,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     def _work_on(self, picture: "np.ndarray | torch.Tensor") -> "PaintedPicture | None":
         if self._is_changed:
-            self._try(self._settings.texts)
+            self._name_suspects(self._settings.texts)
             self._painter.take(replace(self._settings, size=self._size))
             self._is_changed = False
             self._progress.expect()
@@ -158,7 +159,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         if self._settings.sees_segments:
             reader = self._port.input("segments")
             frame = None if reader is None else reader.latest()
-            if frame is not None:  # a new ring is empty for a moment: keep the image before it
+            if frame is not None:  # a new ring is empty at first: keep the previous image
                 self._segments = frame.pixels
         return self._segments
 
@@ -168,9 +169,9 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     def _publish(self, painted: "PaintedPicture") -> None:
         if not painted.is_finite:
-            self._leave_out("the picture is not a number; the last one stays")
+            self._drop("the picture is not finite; keeping the previous one")
             return
-        self._put_out(
+        self._publish_pixels(
             painted.pixels, generation=painted.generation, index=self._figures.pictures, time_s=painted.time_s
         )
 
@@ -179,15 +180,15 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
     def _free_memory(self) -> None:
         self._painter.free_memory()
 
-    def _ask_less(self) -> None:
-        """A smaller picture."""
+    def _reduce_memory(self) -> None:
+        """Make the picture smaller, or end the child."""
         width, height = self._size
         full = f"{self._model.device}: no memory for {width}x{height}"
         shrunk = smaller(self._size) if self._settings.may_shrink else None
         if shrunk is None:
             mend = "set a smaller /sd/width and /sd/height, or /sd/oom shrink"
             self._port.fail("memory", f"{full}; {mend}", is_final=True)
-        self._port.note("memory", f"{full}; going on with {shrunk[0]}x{shrunk[1]} (/sd/oom shrink)")
+        self._port.note("memory", f"{full}; continuing with {shrunk[0]}x{shrunk[1]} (/sd/oom shrink)")
         self._shrunk = shrunk
         self._is_changed = True
 

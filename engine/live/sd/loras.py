@@ -1,8 +1,8 @@
-"""Decides between a LoRA's fader (`/sd/lora/<n>/weight`) and its weight in the prompt (`<lora:name:0.8>`).
+"""Decides a LoRA's weight: from its fader (`/sd/lora/<n>/weight`) or from its prompt tag (`<lora:name:0.8>`).
 
-The one touched last counts. A prompt with a tag sets the weight; a fader that is moved afterwards takes over until the
-tag changes; without a tag the fader counts. Between two prompts the weight is mixed like the prompts, and a prompt
-without a tag stands for the fader. If prompt and fader change at the same time, as in a preset, the tag counts. Pure.
+The one changed last applies. A prompt tag sets the weight; a fader moved afterwards takes over until the tag changes;
+without a tag the fader applies. In a mix of two prompts the weights are mixed too, and a prompt without a tag uses the
+fader's weight. If prompt and fader change at the same time, as when a preset is loaded, the tag applies. Pure.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,11 @@ from engine.models.sd.lora_tags import Note, tagged_weights
 
 
 class LoraFaders:
-    """One thread."""
+    """Single thread."""
 
     def __init__(self, names: Sequence[str], note: Note) -> None:
-        """`names`: of the model's LoRAs. `note(key, line)` gets a line for each tag that names none of them."""
+        """`names`: the names of the model's LoRAs. `note(key, line)` receives a line for each tag that matches none of
+        them."""
         self._names, self._note = tuple(names), note
         self._prompts = ("", "")
         self._tags: tuple[dict[int, float], dict[int, float]] = ({}, {})

@@ -1,4 +1,4 @@
-"""Paints pictures with a model and its settings: conditioning, schedule, pixels. Picture in, picture out."""
+"""Paints pictures with a model and its settings: conditioning, schedule, pixels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,15 +37,15 @@ class PaintedPicture:
     pixels: np.ndarray
     """(height, width, 3) uint8; overwritten by the next picture."""
     is_finite: bool
-    """True if every value of the output is a number. If not, the picture must not be shown."""
+    """False if the output contains NaN or infinity; then the picture must not be shown."""
     generation: int
-    """The generation of the values in force when its frame went in (`sent_values`)."""
+    """Generation of the values (`sent_values`) at the time its source frame went in."""
     time_s: float
-    """The time of that frame."""
+    """Time of that frame."""
 
 
 class Painter:
-    """Used on the model's thread only. It keeps captured graphs for the newest shapes."""
+    """Used on the model's thread only. Caches captured graphs for the most recent shapes."""
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class Painter:
         idle_s: Callable[[], float] = lambda: 0.0,
         calls: "Callable[[torch.device, Callable[[], None]], Calls] | None" = None,
     ) -> None:
-        """`note(key, text)` gets a line for each setting that cannot be followed. `between` is called wherever the work
-        can be cut, `idle_s()` are the seconds spent there so far. `before_capture` is called before the slow work that
-        is done once for each shape. `calls(device, before_capture)` runs the parts of the model; default: CUDA
+        """`note(key, text)` receives a line for each setting that cannot be followed. `between` is called wherever the
+        work can be interrupted; `idle_s()` returns the total seconds spent there. `before_capture` is called before the
+        slow work done once for each shape. `calls(device, before_capture)` runs the parts of the model; default: CUDA
         graphs."""
         from engine.models.device_work import DeviceCopy, StageClock
         from engine.models.graphs import calls_for
@@ -71,7 +71,7 @@ class Painter:
         for_vae = [(calls or calls_for)(model.device, before_capture) for _ in range(2)]
         self.model = model
         self.clock = StageClock(model.device, idle_s)
-        """Stages encode, unet, decode and copy of the newest call."""
+        """Durations of the stages encode, unet, decode and copy in the newest call."""
         self._between = between
         self._note = note
         self._conditioner = Conditioner(model, note=note)
@@ -86,15 +86,15 @@ class Painter:
         self._last: torch.Tensor | None = None
 
     def take(self, settings: DiffusionSettings) -> None:
-        """Paint with these settings from now on. Runs the text encoders if a text has changed, and keeps the frames in
-        flight if it can.
+        """Use these settings from now on. Runs the text encoders if a text has changed. Keeps the frames in flight if
+        possible.
 
-        May be called again after an error (out of memory).
+        May be called again after running out of memory.
         """
         before = self._settings
         if before is None or settings.size != before.size:
             self._resize(*settings.size)
-        self._weigh(settings)
+        self._set_lora_weights(settings)
         if before is None or settings.image != before.image:
             self._image = self._read_image(settings.image)
         self._condition(settings)
@@ -109,10 +109,11 @@ class Painter:
         time_s: float = 0.0,
         generation: int = 0,
     ) -> PaintedPicture | None:
-        """Repaint `picture` (H, W, 3 or 4) uint8 of any size; None while a stream fills, for S - 1 calls.
+        """Repaint `picture` (H, W, 3 or 4) uint8 of any size. A stream of S steps returns None for the first S - 1
+        calls.
 
-        A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has its `time_s`
-        and `generation`. `found`: the control image of the masks, (H, W, 3) uint8; None for no masks.
+        A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has that frame's
+        `time_s` and `generation`. `found`: the control image of the masks, (H, W, 3) uint8, or None.
         """
         from engine.live.sd.plan import Ticket
 
@@ -134,52 +135,52 @@ class Painter:
         pixels, is_shown = self._host_copy.fetch(decoded["rgb"][0], decoded["is_finite"][0])
         self.clock.end("copy")
         if is_shown:
-            self._last = decoded["rgb"][0].clone()  # a graph's next result overwrites this one
+            self._last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
         return PaintedPicture(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
-        """The last picture zoomed and rotated clockwise, (height, width, 3) uint8; None without one."""
+        """The last picture zoomed and rotated clockwise, (height, width, 3) uint8; None if there is none."""
         from engine.models.sd.pixels import moved
 
         return None if self._last is None else moved(self._last[None], zoom, rotate_deg)[0]
 
     def forget(self) -> None:
-        """Drop the last picture, so that a feedback begins anew."""
+        """Drop the last picture, so that the feedback starts over."""
         self._last = None
 
     @property
     def has_last(self) -> bool:
-        """True if there is a last picture for a feedback."""
+        """True if there is a last picture to feed back."""
         return self._last is not None
 
     @property
     def steps(self) -> int:
-        """Real steps of a picture; in a stream the number of calls from a frame to its picture."""
+        """Steps actually run for a picture; in a stream also the number of calls until a frame comes out painted."""
         assert self._plan is not None
         return self._plan.steps
 
     @property
     def guidance(self) -> float:
-        """The guidance in force; 1 is off."""
+        """The guidance scale in use; 1: off."""
         assert self._plan is not None
         return self._plan.guidance
 
     @property
     def work(self) -> int:
-        """Pixels times rows of a UNet call; the time of its pieces is proportional to it."""
+        """Pixels times batch rows of a UNet call; the duration of its pieces is proportional to this."""
         assert self._plan is not None
         return self._size[0] * self._size[1] * self._plan.rows
 
     @property
     def memory_mb(self) -> float:
-        """MiB that this process holds on the device; on a CPU the weights alone."""
+        """Memory of this process on the device in MiB; on a CPU only the weights."""
         from engine.models.device_work import memory_mb
 
         held_mb = memory_mb(self.model.device)
         return self.model.memory_bytes() / 2**20 if held_mb is None else held_mb
 
     def free_memory(self) -> None:
-        """Free everything that is only kept for speed: captured graphs, then the allocator's cache."""
+        """Free everything that is only cached for speed: captured graphs, then the allocator's cache."""
         from engine.models.device_work import free_memory
 
         self._denoiser.calls.drop()
@@ -199,8 +200,8 @@ class Painter:
         if self._last is not None:
             self._last = self._pixels.resized(self._last[None])[0]
 
-    def _weigh(self, settings: DiffusionSettings) -> None:
-        """Set the weights of the LoRAs. Costs nothing if no weight changes."""
+    def _set_lora_weights(self, settings: DiffusionSettings) -> None:
+        """Set the weights of the LoRAs. Does nothing if no weight has changed."""
         loras = self.model.loras
         weights = self._lora_faders.weights(settings.lora_weights, settings.words)
         if loras is not None:
@@ -212,11 +213,11 @@ class Painter:
         try:
             return read_still(Path(file))
         except SourceError as error:
-            self._note("picture", f"/sd/ip_adapter/image: {error}; the picture before stays")
+            self._note("picture", f"/sd/ip_adapter/image: {error}; keeping the previous picture")
             return self._image
 
     def _condition(self, settings: DiffusionSettings) -> None:
-        """Run the encoders if their input has changed."""
+        """Run the text and image encoders if their input has changed."""
         model, words = self.model, settings.words
         if model.ip_adapter is not None:
             model.ip_adapter.set_scale(settings.image_scale)
@@ -234,24 +235,24 @@ class Painter:
             clip_skip=words.clip_skip,
         )
         if self._settings is None or words.clip_skip != self._settings.words.clip_skip:
-            self._tell_clip_skip(words.clip_skip)
+            self._note_clip_skip(words.clip_skip)
         self._conditioned = needed
 
-    def _tell_clip_skip(self, asked: int) -> None:
+    def _note_clip_skip(self, asked: int) -> None:
         from engine.models.sd.plan.clip_skip import clip_skip_note
 
         if line := clip_skip_note(self.model.family, asked):
             self._note("clip_skip", f"/sd/clip_skip: {line}")
 
     def _schedule(self, settings: DiffusionSettings) -> None:
-        """PaintPlan how pictures are painted from now on."""
+        """Choose the PaintPlan for these settings, or update the current one."""
         from engine.live.sd.plan import SinglePlan, StreamPlan
         from engine.models.sd.model import unguided
 
         is_stream = settings.steps.is_stream and self.model.sampler in FEW_STEPS
         was_asked = self._settings is not None and self._settings.steps.is_stream
         if settings.steps.is_stream and not is_stream and not was_asked:
-            self._note("mode", f"/sd/mode stream: only {_LISTED} models; this one paints picture by picture")
+            self._note("mode", f"/sd/mode stream: works with {_LISTED} models only; using mode single")
         line = unguided(self.model, self.model.sampler, settings.steps.guidance)
         if line and (self._settings is None or settings.steps.guidance != self._settings.steps.guidance):
             self._note("guidance", f"/sd/guidance: {line}")
@@ -263,12 +264,12 @@ class Painter:
             before.change(settings)
         assert self._plan is not None
         if self._plan.ignores_delta and (self._settings is None or settings.steps != self._settings.steps):
-            self._note("delta", "/sd/delta: counts as 1 in the first step, which begins with noise alone")
+            self._note("delta", "/sd/delta: has no effect in the first step, which starts from pure noise")
 
     # -- one call
 
     def _controls(self, picture: "np.ndarray | torch.Tensor", found: np.ndarray | None) -> "list[ControlInput]":
-        """The input of each ControlNet in use."""
+        """The control image for each ControlNet in use."""
         from engine.models.sd.denoiser import ControlInput
 
         assert self._settings is not None

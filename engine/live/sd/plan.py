@@ -1,4 +1,4 @@
-"""The two ways of painting, with one interface: as a stream, or picture by picture."""
+"""The two modes of painting behind one interface: stream (frames overlap), and single (picture by picture)."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """Attached to a frame on its way in, and returned with its picture."""
+    """Attached to a frame when it goes in, and returned with its picture."""
 
     generation: int
-    """The generation of the values in force then."""
+    """Generation of the values at that moment."""
     time_s: float
-    """The frame's time on the engine's clock."""
+    """Time of the frame on the engine's clock."""
 
 
 class PaintPlan(Protocol):
     @property
     def steps(self) -> int:
-        """Real steps of a picture."""
+        """Steps actually run for a picture."""
 
     @property
     def rows(self) -> int:
-        """Rows of a UNet call."""
+        """Batch rows of a UNet call."""
 
     @property
     def guidance(self) -> float:
-        """The guidance in force; 1 is off."""
+        """The guidance scale in use; 1: off."""
 
     @property
     def ignores_delta(self) -> bool:
         """True if `delta` has no effect in the first step."""
 
     def change(self, settings: DiffusionSettings) -> None:
-        """Go on with these settings, giving up the frames in flight if it must."""
+        """Continue with these settings; drops the frames in flight if necessary."""
 
     def paint(
         self,
@@ -56,11 +56,11 @@ class PaintPlan(Protocol):
         between: Callable[[], None],
         ticket: Ticket,
     ) -> "tuple[torch.Tensor | None, Ticket]":
-        """The finished latents (1, 4, h, w), or None while a stream fills, and the ticket of their frame."""
+        """The finished latents (1, 4, h, w), or None while a stream fills, with the ticket of their frame."""
 
 
 class StreamPlan:
-    """Pictures come out `steps` calls after their frames went in, one a call."""
+    """A picture comes out `steps` calls after its frame went in, one per call."""
 
     def __init__(self, model: "DiffusionModel", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
         self._schedule = StreamSchedule(model, denoiser, _stream_settings(settings))
@@ -85,7 +85,7 @@ class StreamPlan:
     def change(self, settings: DiffusionSettings) -> None:
         before = self._schedule.generation
         self._schedule.change(_stream_settings(settings))
-        if self._schedule.generation != before:  # the frames in flight were given up
+        if self._schedule.generation != before:  # the frames in flight were dropped
             self._in_flight.clear()
 
     def paint(
@@ -102,7 +102,7 @@ class StreamPlan:
 
 
 class SinglePlan:
-    """Each call makes all steps of one picture."""
+    """Each call runs all steps of one picture."""
 
     ignores_delta = False
 

@@ -1,6 +1,6 @@
-"""The values of `/sd/*` as the diffusion child uses them, except those in `pace`. Pure.
+"""The `/sd/*` values as typed settings of the diffusion child; see `pace` for the rest. Pure.
 
-A change costs, from high to low: a new schedule with its lead-in, new conditioning (the text encoders run), nothing.
+Cost of a change, from high to low: a new schedule (the stream refills), new conditioning (the text encoders run), none.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from engine.live.kit.pace import value_reader
 from osc_schema.sd import CONTROLNETS, LORAS, MASKS_SOURCE
 
 SIZE_STEP_PX = 64
-TABLE_STEPS = 50  # length of the table that a t_index points into
+TABLE_STEPS = 50  # length of the timestep table that a t_index refers to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Words:
     mix: float
     """0..1, from `prompt` to `prompt_b`."""
     clip_skip: int = 0
-    """Layer to read, counted from the end; 0: the model's own."""
+    """Text encoder layer to use, counted from the end; 0: the model's default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Steps:
     steps: int
     strength: float
     t_index: tuple[int, ...]
-    """Places in the 50-step table, from noisy to clean; empty: use steps and strength."""
+    """Indices into the 50-step table, from noisy to clean; empty: use steps and strength."""
     cfg_type: Literal["none", "full", "self", "initialise"]
     guidance: float
     """1 or less: off."""
@@ -47,14 +47,14 @@ class Steps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlSetting:
-    """How one ControlNet of the model is used."""
+    """Settings of one ControlNet of the model."""
 
     number: int
     """From 1, as in the address."""
     scale: float
     """0..2; 0 if it is switched off."""
     sees: str
-    """Its input: `input`, the source picture; `edges`, the outlines of that; or MASKS_SOURCE."""
+    """Its control image: `input`, the source picture; `edges`, the outlines of it; or MASKS_SOURCE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +75,15 @@ class DiffusionSettings:
     """None: no picture is skipped."""
     may_shrink: bool
     problem: str = ""
-    """One line about a value that is ignored because it cannot be used."""
+    """One line about a value that is invalid and ignored."""
 
     @property
     def texts(self) -> dict[str, str]:
-        """The texts encoded for a picture, by address, without empty ones: suspects if the process dies.
+        """The texts encoded for a picture, by address, without empty ones. They are suspects for quarantine if the
+        process dies.
 
-        A prompt that the mix leaves out is not among them: a picture made without it would wrongly prove it harmless.
-        The negative prompt is encoded at any guidance, so that raising the guidance costs nothing.
+        A prompt with weight 0 in the mix is left out: a picture made without it would wrongly clear it of suspicion.
+        The negative prompt is encoded at any guidance scale, so that raising the scale needs no encoding.
         """
         words = self.words
         texts = {
@@ -95,7 +96,7 @@ class DiffusionSettings:
 
     @property
     def sees_segments(self) -> bool:
-        """True if a ControlNet in use is steered by masks."""
+        """True if a ControlNet in use has the masks as its control image."""
         return any(control.scale != 0.0 and control.sees == MASKS_SOURCE for control in self.controls)
 
 
@@ -147,19 +148,20 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
 
 
 def parse_t_index(text: str) -> tuple[int, ...]:
-    """`"32 45"` (or with commas) as (32, 45); ModelError unless they are rising places in the 50-step table."""
+    """Parse `"32 45"` (or with commas) to (32, 45). ModelError unless they are increasing indices of the 50-step
+    table."""
     try:
         places = tuple(int(word) for word in text.replace(",", " ").split())
     except ValueError:
         places = (-1,)
     if any(not 0 <= place < TABLE_STEPS for place in places) or list(places) != sorted(set(places)):
         raise ModelError(
-            f"/sd/t_index: {text!r} is not rising places of 0..{TABLE_STEPS - 1}, such as 32 45 (not used)"
+            f"/sd/t_index: {text!r} must be increasing numbers in 0..{TABLE_STEPS - 1}, such as 32 45 (not used)"
         )
     return places
 
 
 def smaller(size: tuple[int, int]) -> tuple[int, int] | None:
-    """64 px less on each side that is longer than that, or None if neither is."""
+    """A size with 64 px less on each side longer than 64 px; None if no side is."""
     shrunk = (max(SIZE_STEP_PX, size[0] - SIZE_STEP_PX), max(SIZE_STEP_PX, size[1] - SIZE_STEP_PX))
     return shrunk if shrunk != size else None

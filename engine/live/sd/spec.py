@@ -1,4 +1,4 @@
-"""The model that a child must load, from the configuration, and a check that all its files are there."""
+"""The SD model that a child must load, from the configuration, and a check that all its files exist."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from engine.models.sd.spec import VAE_WORDS, ModelSpec
 
 
 def spec_of(config: SdConfig, model: str) -> ModelSpec:
-    """`model` with everything that the configuration adds to it. Reads the disk."""
+    """The spec of `model` with the configured VAE, LoRAs, ControlNets and so on. Reads the disk."""
     return ModelSpec(
         model=_absolute(model),
         vae=config.vae if config.vae in VAE_WORDS else _absolute(config.vae),
@@ -26,14 +26,14 @@ def spec_of(config: SdConfig, model: str) -> ModelSpec:
 
 
 def require_complete(spec: ModelSpec) -> None:
-    """Raise ModelError, in one line, for a missing or broken file: now, not after seconds of loading in a child."""
+    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading."""
     require_libraries()
     if not spec.random_shape:
         check(spec).require_complete()
 
 
 def sd_line(config: SdConfig) -> str:
-    """How and why the configured model is run this way, in words; "" for random weights. ModelError without a model."""
+    """One line on how the configured model will be run and why; "" for random weights. ModelError if it is missing."""
     spec = spec_of(config, config.model)
     if spec.random_shape:
         return ""
@@ -42,6 +42,6 @@ def sd_line(config: SdConfig) -> str:
 
 
 def _absolute(name: str) -> str:
-    """An absolute path, because the child's working folder may be another one; an id stays as it is."""
+    """Make a path absolute, because the child may have another working folder; a Hugging Face id stays as it is."""
     path = Path(name).expanduser()
     return str(path.absolute()) if name and path.exists() else name

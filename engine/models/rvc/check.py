@@ -1,6 +1,6 @@
 """Checks a voice from file headers, in milliseconds: its kind and what is missing.
 
-Does not load torch and runs nothing of a file.
+Does not load torch, and never executes code from a file.
 """
 
 import importlib.util
@@ -12,7 +12,7 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.part_report import Missing, PartReport, Report, counted_part
-from engine.models.pickle_file import TRAINING, PickledFile, read_pickle
+from engine.models.pickle_file import TRAINING, PickledFile, read_pickle, refuse_code
 from engine.models.rvc.content_folder import PROJECTION, find_content
 from engine.models.rvc.embedder import ContentChoice, content_for
 from engine.models.rvc.index_file import count_vectors
@@ -35,19 +35,19 @@ class VoiceReport(Report):
     pitch: str
     """The pitch tracker: rmvpe, fcpe or yin."""
     vectors: int
-    """Number of vectors in the index; 0 without one."""
+    """Number of vectors in the index; 0 without an index."""
 
     @property
     def index_bytes(self) -> int:
-        """Memory of the vectors during search, where they are always float32."""
+        """Memory of the vectors during search, where they are float32."""
         return self.vectors * CONTENT_CHANNELS[self.version] * 4
 
 
 def check(spec: VoiceSpec) -> VoiceReport:
     """Check a voice on disk.
 
-    ModelError if `spec.model` is not found, or if `read_checkpoint` would refuse it and the headers show it, with the
-    same message. Every other problem is in the report.
+    ModelError if `spec.model` is not found, or if its headers show that `read_checkpoint` would refuse it, with the
+    same message. Every other problem is listed in the report.
     """
     return _Check(spec).report()
 
@@ -96,7 +96,7 @@ class _Check:
         if not any("encoder.layers.0." in key for key in tensors):
             raise ModelError(f"{name}: no HuBERT")
         if version == "v1" and f"{PROJECTION}weight" not in tensors:
-            raise ModelError(f"{name}: has no final projection, which a v1 voice needs; {self._spec.model} is one")
+            raise ModelError(f"{name}: has no final projection, which v1 voices need, and {self._spec.model} is v1")
         self._parts.append(counted_part("content", tensors, tuple(map(str, files))))
 
     def _count_vectors(self, channels: int) -> int:
@@ -131,7 +131,5 @@ def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
 
 def _pickled_content(file: Path) -> dict[str, Tensor]:
     read: PickledFile = read_pickle(file)
-    foreign = [name for name in read.foreign if not TRAINING.fullmatch(name)]
-    if foreign:
-        raise ModelError(f"{file}: refused: it would run {foreign[0]}, which no HuBERT needs")
+    refuse_code(file, [name for name in read.foreign if not TRAINING.fullmatch(name)], "HuBERT")
     return read.tensors("model") or read.tensors()

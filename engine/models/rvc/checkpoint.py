@@ -1,4 +1,4 @@
-"""Reads a published RVC voice from disk: its shape and weights. Runs nothing of the file.
+"""Reads the shape and weights of a published RVC voice. Never executes code from the file.
 
 A `.pth` file is a pickle. It is scanned first (pickle_file.py), and then only read by torch's restricted unpickler,
 which runs no code. voice_file.py defines what it must contain.
@@ -37,7 +37,7 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read the voice in a `.pth` or `.safetensors` file. Runs nothing of it.
+    """Read the voice in a `.pth` or `.safetensors` file, without executing code from it.
 
     ModelError in one line if it is not a voice, is truncated, would run code, or its tensors do not fit its
     configuration.
@@ -64,7 +64,7 @@ def _from_pickle(path: Path) -> Mapping[Any, Any]:
     except (UnpicklingError, *READ_ERRORS) as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
-        raise ModelError(f"{path}: damaged, or not an RVC voice: torch cannot read it") from error
+        raise ModelError(f"{path}: torch cannot read it: damaged, or not an RVC voice") from error
     return require_voice(str(path), stored)
 
 

@@ -10,12 +10,13 @@ RATE_HZ: Final = 16_000
 HOP: Final = 320
 """Samples between vectors."""
 MIN_SAMPLES: Final = 400
-"""Samples that the first vector needs. A shorter sound has no vectors."""
+"""Samples that the first vector needs. A shorter sound gives no vectors."""
 LAYERS: Final = {"v1": 9, "v2": 12}
 
 
 class ContentEncoder:
-    """HuBERT (Hsu et al., 2021) or ContentVec (Qian et al., 2022), in evaluation mode on its device. One thread."""
+    """HuBERT (Hsu et al., 2021) or ContentVec (Qian et al., 2022), in evaluation mode on its device. Not
+    thread-safe."""
 
     def __init__(self, hubert: HubertModel, final_projection: nn.Linear | None) -> None:
         self._hubert = hubert
@@ -24,9 +25,9 @@ class ContentEncoder:
     def __call__(self, sound: Tensor, *, version: Literal["v1", "v2"]) -> Tensor:
         """(B, n) at 16 kHz, n >= 400 -> (B, (n - 80) // 320, channels) in the encoder's dtype.
 
-        v1: hidden layer 9 through the final projection (256 channels); v2: hidden layer 12 (768). With fewer
-        layers, the last one. Vector k depends on the samples from 320 k to 320 k + 400. Higher layers are not run. All
-        sounds of a batch must have the same length, because there is no mask. A CUDA graph can capture it.
+        v1: hidden layer 9 through the final projection (256 channels); v2: hidden layer 12 (768). If there are fewer
+        layers, the last one. Vector k depends on samples 320 k to 320 k + 400. Higher layers are not run. All sounds of
+        a batch must have the same length, because there is no mask. Can be captured in a CUDA graph.
         """
         hubert = self._hubert
         features = hubert.feature_extractor(sound.to(self.dtype)).transpose(1, 2)  # (B, T, 512)

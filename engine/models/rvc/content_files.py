@@ -18,7 +18,7 @@ from engine.models.rvc.content import ContentEncoder
 from engine.models.rvc.content_folder import PROJECTION, find_content
 from engine.models.safetensors_header import read_header
 
-HEAD_WIDTH = 64  # in every HuBERT with layers 768 or 1024 wide
+HEAD_WIDTH = 64  # the same in every HuBERT, whether its layers are 768 or 1024 wide
 _WEIGHT_NORM = {".weight_g": ".parametrizations.weight.original0", ".weight_v": ".parametrizations.weight.original1"}
 _FIRST = "feature_extractor.conv_layers."
 _POSITIONS = "encoder.pos_conv_embed.conv."
@@ -39,7 +39,7 @@ def load_content(name: str, device: torch.device, dtype: torch.dtype) -> Content
 def build(
     name: str,
     tensors: Mapping[str, Tensor],
-    told: Mapping[str, Any] | None,
+    config_json: Mapping[str, Any] | None,
     device: torch.device,
     dtype: torch.dtype,
 ) -> ContentEncoder:
@@ -47,12 +47,12 @@ def build(
     weights = {_current(key): tensor.float() for key, tensor in tensors.items()}
     projection = {key.removeprefix(PROJECTION): weights.pop(key) for key in list(weights) if key.startswith(PROJECTION)}
     with one_line(name):
-        config = _config_of(weights) if told is None else architecture(HubertConfig, told, name)
+        config = _config_of(weights) if config_json is None else architecture(HubertConfig, config_json, name)
         if config.num_hidden_layers != _layers(weights):
             raise ModelError(
-                f"{name}: config.json says {config.num_hidden_layers} layers, there are tensors of {_layers(weights)}"
+                f"{name}: config.json says {config.num_hidden_layers} layers, but the weights have {_layers(weights)}"
             )
-        config.mask_time_prob = config.mask_feature_prob = 0.0  # for training; at 0 it needs no tensor
+        config.mask_time_prob = config.mask_feature_prob = 0.0  # only used in training; 0 avoids its tensor
         config._attn_implementation = "sdpa"
         with torch.device("meta"):
             hubert = HubertModel(config)

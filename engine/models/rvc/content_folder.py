@@ -33,11 +33,11 @@ def find_content(name: str) -> ContentFolder:
     try:
         path = locate.find(name, files=FILES)
     except ModelError as error:
-        raise ModelError(f"{error}; or name what you have with {OPTIONS}") from None
+        raise ModelError(f"{error}; or name another one with {OPTIONS}") from None
     if path.is_file():
         beside = path.parent / CONFIG
-        told = read_config(name, path.parent) if beside.is_file() else {}
-        return ContentFolder(weights=(path,), config=told if told.get("model_type") == MODEL_TYPE else None)
+        config = read_config(name, path.parent) if beside.is_file() else {}
+        return ContentFolder(weights=(path,), config=config if config.get("model_type") == MODEL_TYPE else None)
     config, weights = read_config(name, path), weights_in(path)
     if config.get("model_type") != MODEL_TYPE:
         kind = config.get("model_type") or "nothing"

@@ -1,10 +1,10 @@
-"""Cuts a long sound at quiet places, and gives each piece the context it needs. Does not load torch.
+"""Cuts a long sound at quiet places, and adds the context that each piece needs. Does not load torch.
 
-A voice model converts some seconds at once, and a piece needs sound before and after it to be converted as it would be
-in the middle. So each `Span` keeps `frames` of its own, and its window has `lead` frames before them and the rest after
-them: neighbouring sound, or its reflection beyond the ends of the sound. Windows come in few sizes (steps of a
-sixteenth), and only windows of one size are batched: padding would change the result, because the base HuBERT
-normalises over the whole window. The window of a span depends only on the sound, not on the batch or on earlier work.
+A voice model converts a few seconds at once, and the result is only good where there is sound before and after. So of
+each `Span` only `frames` frames are kept, and its window has `lead` frames of context before them and the rest after
+them: the neighbouring sound, or its reflection at the ends of the sound. Windows come in few sizes (steps of a
+sixteenth), and only windows of equal size are batched: padding would change the result, because the base HuBERT
+normalises over the whole window. The window of a span depends only on the sound, not on the batch or on previous calls.
 
 Spans overlap by one frame of 10 ms, which is crossfaded.
 """
@@ -18,21 +18,21 @@ import numpy as np
 RATE_HZ = 16_000
 FRAME = 160
 """Samples per frame: 100 frames a second."""
-MIN_STEP = 32  # frames: RMVPE halves its picture of the sound five times
+MIN_STEP = 32  # frames: RMVPE halves its spectrogram five times
 STEPS_AN_OCTAVE = 16
 
 Read = Callable[[int, int], np.ndarray]
-"""`read(first, count)` returns (count,) float32, all of them inside the sound."""
+"""`read(first, count)` returns (count,) float32; the range is always inside the sound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cutting:
-    """Lengths in s, with RVC's names and values (infer/modules/vc/pipeline.py)."""
+    """Lengths in seconds, with RVC's names and values (infer/modules/vc/pipeline.py)."""
 
     pad_s: float
     """Minimum context before and after the kept part."""
     query_s: float
-    """A cut is searched this far before and after each multiple of `center_s`."""
+    """A place to cut is searched this far before and after each multiple of `center_s`."""
     center_s: float
     max_s: float
     """Sounds up to this length are not cut."""
@@ -41,9 +41,9 @@ class Cutting:
 FULL = Cutting(pad_s=1, query_s=6, center_s=38, max_s=41)
 """float32."""
 SMALL = Cutting(pad_s=1, query_s=5, center_s=30, max_s=32)
-"""float32 on a device of 4 GB or less."""
+"""For float32 on a device with 4 GB or less."""
 SHORT = Cutting(pad_s=1, query_s=2, center_s=12, max_s=16)
-"""For devices whose convolutions are limited to 65 536 outputs: HuBERT's first one makes one from five samples."""
+"""For devices whose convolutions are limited to 65 536 outputs: HuBERT's first one has one output per five samples."""
 HALF = Cutting(pad_s=3, query_s=10, center_s=60, max_s=65)
 """float16."""
 
@@ -73,7 +73,7 @@ class Piece:
 
 
 def spans_of(read: Read, samples: int, cutting: Cutting) -> list[Span]:
-    """Cut a sound of `samples` at 16 kHz into spans, in order. Its last frame may be filled up by reflection."""
+    """Cut a sound of `samples` at 16 kHz into spans, in order. An incomplete last frame is completed by reflection."""
     total = -(-samples // FRAME)
     pad = round(cutting.pad_s * RATE_HZ / FRAME)
     edges = [0, *(cut for cut in _cuts(read, samples, cutting) if 0 < cut < total), total]
@@ -83,7 +83,7 @@ def spans_of(read: Read, samples: int, cutting: Cutting) -> list[Span]:
         end += 0 if is_last else 1
         size = _window(end - start + 2 * pad)
         more = size - (end - start) - 2 * pad
-        behind = min(more, max(0, total - end - pad))  # prefers real sound to reflection
+        behind = min(more, max(0, total - end - pad))  # prefer real sound to reflection
         before = min(more - behind, max(0, start - pad))
         spans.append(Span(start=start, frames=end - start, lead=pad + before, size=size, is_last=is_last))
     return spans
@@ -107,7 +107,7 @@ def equally_long(sizes: Sequence[int], max_count: int) -> list[list[int]]:
 
 
 def joined(spans: Iterable[Span], parts: Iterable[np.ndarray], hop: int) -> Iterator[np.ndarray]:
-    """Crossfade the converted spans, each (frames * hop,). Yields exactly the frames of the sound."""
+    """Crossfade and yield the converted spans, each (frames * hop,). Together they have exactly the sound's frames."""
     rise = ((np.arange(hop) + 0.5) / hop).astype(np.float32)
     tail: np.ndarray | None = None
     for span, part in zip(spans, parts, strict=True):
@@ -134,7 +134,7 @@ def _cuts(read: Read, samples: int, cutting: Cutting) -> Iterator[int]:
 
 
 def _reflected(read: Read, samples: int, first: int, count: int) -> np.ndarray:
-    """`count` samples from `first` on, mirrored where that is before or after the sound."""
+    """`count` samples from `first` on, mirrored before the start and after the end of the sound."""
     if first >= 0 and first + count <= samples:
         return read(first, count)
     period = max(2 * (samples - 1), 1)
@@ -145,6 +145,6 @@ def _reflected(read: Read, samples: int, first: int, count: int) -> np.ndarray:
 
 
 def _window(frames: int) -> int:
-    """The next window size: less than a sixteenth longer, or less than 32 frames if that is more."""
+    """The next larger window size: longer by less than a sixteenth, or by less than 32 frames if that is more."""
     step = max(MIN_STEP, (1 << frames.bit_length() - 1) // STEPS_AN_OCTAVE)
     return -(-frames // step) * step

@@ -1,8 +1,8 @@
 """Chooses the HuBERT that a voice was trained with. Does not load torch.
 
 Applio stores its name in the voice as `embedder_model` (rvc/train/process/extract_model.py, load_embedding in
-rvc/lib/utils.py); the WebUI stores none and trains with ContentVec. All of them give 768 numbers 50 times a second, so
-with the wrong one a voice runs without an error, but its words are unintelligible.
+rvc/lib/utils.py); the WebUI stores none and trains with ContentVec. All of them give vectors of the same size at the
+same rate, so with the wrong one a voice runs without an error, but its words are unintelligible.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ PUBLISHED: Final = {
     "japanese_hubert_base": f"{_APPLIO}/japanese_hubert_base",
     "korean_hubert_base": f"{_APPLIO}/korean_hubert_base",
 }
-"""Where they are published, by name with `_` for `-`."""
+"""Repository of each, by name with `_` for `-`."""
 
 
 @dataclass(frozen=True, slots=True)

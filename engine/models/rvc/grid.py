@@ -1,8 +1,8 @@
-"""The grid that a stream is cut on: whole blocks, counted from sample 0. Plain numbers; no torch.
+"""The block grid of a stream, aligned to sample 0. Plain numbers; does not load torch.
 
 A hop is 10 ms: 160 samples at 16 kHz, one column of everything the model computes. A block is a whole number of hops
-and of samples, so nothing is rounded from block to block, and positions stay exact for hours. At 44.1 and 48 kHz any
-number of hops works. At 22.05 kHz a hop is 220.5 samples and only pairs of hops are a whole number: block sizes are
+and of samples, so rounding errors do not accumulate and positions stay exact for hours. At 44.1 and 48 kHz any number
+of hops works. At 22.05 kHz a hop is 220.5 samples, so only an even number of hops works. In general, block sizes are
 multiples of the `grain`.
 """
 
@@ -14,20 +14,20 @@ from engine.errors import ModelError
 HOPS_A_SECOND = 100
 RATES_HZ = 25
 SEARCH_HOPS = 1
-"""The farthest a join may move to fit."""
+"""SOLA search range: the maximum shift of a join."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockGrid:
     rate_hz: int
     grain_hops: int
-    """The smallest number of hops that is a whole number of samples: 1 at 48 and 44.1 kHz, 2 at 22.05."""
+    """The smallest number of hops that is a whole number of samples: 1 at 48 and 44.1 kHz, 2 at 22.05 kHz."""
     block_hops: int
     """A multiple of the grain."""
     crossfade: int
-    """Samples that two blocks overlap by."""
+    """Number of samples by which two blocks overlap."""
     extra_hops: int
-    """Context before the part that sounds; a multiple of the grain."""
+    """Context before the audible part; a multiple of the grain."""
 
     @classmethod
     def of(cls, rate_hz: int, *, block_ms: float, crossfade_ms: float, extra_ms: float) -> "BlockGrid":
@@ -60,12 +60,12 @@ class BlockGrid:
 
     @property
     def lag(self) -> int:
-        """Samples by which the output lags behind the input."""
+        """Number of samples by which the output lags behind the input."""
         return self.crossfade + self.search
 
     @property
     def sounding_hops(self) -> int:
-        """Hops of a window that sound: the block and its lag, rounded up to the grain."""
+        """Number of audible hops of a window: the block and its lag, rounded up to the grain."""
         grains = -(-(self.block + self.lag) // self.grain)
         return grains * self.grain_hops
 

@@ -3,7 +3,7 @@
 SciPy's `filtfilt` is a recursion over all samples, which a GPU cannot parallelise. But its response decays within a
 quarter of a second, so each direction is computed as an FFT convolution in overlapping rows (overlap-save), all at
 once. Forwards with H and backwards with H gives |H|^2 without delay. A single pass with |H|^2 would differ at the ends,
-where filtfilt drops what still rings before it turns back.
+where filtfilt cuts off the ringing before the backward pass.
 """
 
 from functools import cache
@@ -59,7 +59,7 @@ def _one_way(sound: torch.Tensor) -> torch.Tensor:
     return result
 
 
-@cache  # never dropped: captured graphs hold its address
+@cache  # never evicted, because captured graphs contain its address
 def _response(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     """Frequency response (ROW // 2 + 1,), complex.
 

@@ -1,4 +1,4 @@
-"""Chooses the index for a voice if the user names none. Does not load torch.
+"""Chooses the index for a voice if the user does not name one. Does not load torch.
 
 RVC's WebUI writes `added_IVF256_Flat_nprobe_1_NAME_v2.index` (train/train_index.py) to `logs/NAME`, and the voice,
 `NAME.pth` or `NAME_e200_s4000.pth`, to `weights` or `assets/weights`. Later versions also link the index to
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from engine.models.not_a_model import shown_names
+
 NONE: Final = "none"
 SUFFIX: Final = ".index"
 OPTIONS: Final = "--index (run: --rvc-index), or index under [rvc]"
-MAX_NAMED: Final = 3
-"""Maximum number of files named in one line."""
 
 _AGE: Final = re.compile(r"(_e\d+(_s\d+)?|_\d+e(_\d+s)?)(_best_epoch)?$", re.IGNORECASE)
 """Training epoch and step in a file name, in the WebUI's and Applio's form."""
@@ -31,11 +31,11 @@ class IndexChoice:
     index: str = ""
     """"" for none."""
     note: str = ""
-    """The index that was chosen and why, or why none of the files was chosen; "" if there is nothing to say."""
+    """Note on which index was chosen and why, or why none was; "" if there is no note."""
 
 
 def for_another(configured: str) -> str:
-    """The index setting to use for a voice other than the configured one: `none` stays, a file does not apply."""
+    """The index setting for a voice other than the configured one: keeps `none`, drops a file."""
     return NONE if configured == NONE else ""
 
 
@@ -45,9 +45,9 @@ def configured_for(model: str, voice: str | None, index: str) -> str:
 
 
 def index_for(model: str, index: str) -> IndexChoice:
-    """The index to use with `model`: `index` if one is named, none if that is `none`.
+    """The index to use with `model`: `index` if it is a file, no index if it is `none`.
 
-    If nothing is named, the first of these: the file with the voice's own name beside it; the `added_*.index` there
+    If `index` is empty, the first of these: the file with the voice's own name beside it; the `added_*.index` there
     that is named after it; the only index there, unless it is named after another voice there; the one in the WebUI's
     `logs` or `assets/indices`. Reads folders.
     """
@@ -102,9 +102,8 @@ def _taken(file: Path, why: str) -> IndexChoice:
 
 
 def _not_taken(why: str, files: Sequence[Path]) -> IndexChoice:
-    shown = ", ".join(file.name for file in files[:MAX_NAMED])
-    more = f" and {len(files) - MAX_NAMED} more" if len(files) > MAX_NAMED else ""
-    return IndexChoice(note=f"no index is used ({shown}{more}: {why}); name the right one with {OPTIONS}")
+    names = shown_names([file.name for file in files])
+    return IndexChoice(note=f"no index is used ({names}: {why}); name the right one with {OPTIONS}")
 
 
 def _trained_name(voice: Path) -> str:
@@ -119,7 +118,7 @@ def _named_for(name: str, added: list[Path]) -> list[Path]:
 
 
 def _trained_as(name: str, added: list[Path]) -> list[Path]:
-    return [file for file in added if (told := _TRAINED_AS.search(file.stem)) and _is_same(told["name"], name)]
+    return [file for file in added if (match := _TRAINED_AS.search(file.stem)) and _is_same(match["name"], name)]
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -75,14 +75,14 @@ class _Block:
 def count_vectors(path: Path, channels: int) -> int:
     """Number of vectors in the index, in milliseconds: reads everything except the vectors.
 
-    ModelError in one line for everything that `read_index` refuses, except vectors that are not finite.
+    ModelError in one line for everything that `read_index` refuses, except NaN and infinity.
     """
     with _opened(path) as stream:
         return sum(len(block.rows) for block in _Walk(path, stream, channels).blocks())
 
 
 def read_index(path: Path, channels: int) -> np.ndarray:
-    """(n, channels) float32, in the order they were added. Needs their memory and 4 MiB.
+    """The vectors (n, channels) float32, in the order they were added. Needs the memory of the result plus 4 MiB.
 
     ModelError in one line if it is not an index, is empty or broken, or belongs to features of another width.
     """
@@ -118,7 +118,7 @@ def _opened(path: Path) -> Iterator[BufferedReader]:
 
 
 class _Walk:
-    """Parses an index from its beginning, without reading its vectors."""
+    """Parses an index from the start, without reading its vectors."""
 
     def __init__(self, path: Path, stream: BufferedReader, channels: int) -> None:
         self._path = path
@@ -170,7 +170,7 @@ class _Walk:
         return (block,)
 
     def _inverted(self, count: int) -> tuple[_Block, ...]:
-        lists, _ = self._unpacked(_TWO_COUNTS)  # and how many of them to search
+        lists, _ = self._unpacked(_TWO_COUNTS)  # skips the number of lists to search
         self._skip_centres()
         self._skip_map()
         self._require_lists()
@@ -181,7 +181,7 @@ class _Walk:
         held = sum(sizes)  # Python integers, because the sizes in a broken file can overflow 64 bits
         if held != count:
             raise ModelError(
-                f"{self._path}: says {count} vectors, its lists hold {held}: damaged, or trained on "
+                f"{self._path}: declares {count} vectors, but its lists hold {held}: damaged, or trained on "
                 "NaN; copy it again, or train it again"
             )
         blocks = []
@@ -218,11 +218,11 @@ class _Walk:
     def _sizes(self, lists: int) -> list[int]:
         """Sizes of the non-empty lists, in file order."""
         kind, (count,) = self._kind(), self._unpacked(_COUNT)
-        told = self._array(count, "<u8")
+        numbers = self._array(count, "<u8")
         if kind == b"full" and count == lists:
-            return [size for size in told.tolist() if size]
+            return [size for size in numbers.tolist() if size]
         if kind == b"sprs" and count % 2 == 0:
-            places, sizes = told[::2], told[1::2]
+            places, sizes = numbers[::2], numbers[1::2]
             if (places < lists).all() and (places[1:] > places[:-1]).all():
                 return [size for size in sizes.tolist() if size]
         raise self._truncated()

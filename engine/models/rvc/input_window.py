@@ -14,15 +14,16 @@ HOP = 160
 
 
 class InputWindow:
-    """Resamples only the new block, and one grain before it again.
+    """Resamples only the new block, plus one grain before it a second time.
 
-    Interpolation needs 2 ms on both sides at 16 kHz, but after the end of a block there is nothing yet: the last
-    samples are computed as if silence followed. A streaming resampler would wait for them and add delay. Here they are
-    corrected with the next block, which adds none. The model output affected by it is in the part that fades out.
+    Interpolation needs 2 ms on both sides at 16 kHz, but the sound after the end of a block is not known yet: the last
+    samples are computed as if silence followed. A streaming resampler would wait for more sound and add delay. Here
+    they are corrected with the next block, without delay. The model output that they affect is in the part that is
+    faded out.
     """
 
     def __init__(self, grid: BlockGrid, samples: int, device: torch.device) -> None:
-        """`samples` to keep at 16 kHz, a whole number of hops."""
+        """`samples`: length of the window at 16 kHz, a whole number of hops."""
         self._grid = grid
         self._gate = NoiseGate(grid.grain, device)
         self._resampler = Resampler(grid.rate_hz, RATE_HZ, device)
@@ -38,7 +39,9 @@ class InputWindow:
         self._before = joined[:, -2 * grid.grain :]
         mark("gate")
         new = (grid.block_hops + grid.grain_hops) * HOP
-        resampled = self._resampler(joined)[:, -new:]  # without the first grain, which lacks its past
+        resampled = self._resampler(joined)[
+            :, -new:
+        ]  # drop the first grain, which was computed without the sound before it
         self.sound = torch.cat((self.sound[:, grid.block_hops * HOP : -grid.grain_hops * HOP], resampled), 1)
         mark("resample")
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import ModelError
-from engine.models.pickle_file import TRAINING, read_pickle
+from engine.models.pickle_file import TRAINING, read_pickle, refuse_code
 from engine.models.pretrained import one_line
 
 MARK = "post_extract_proj.weight"
@@ -62,9 +62,7 @@ def read_legacy(file: Path) -> dict[str, Any]:
     ModelError in one line if it holds another type, or would run code.
     """
     asked = read_pickle(file).foreign
-    refused = [name for name in asked if not TRAINING.fullmatch(name)]
-    if refused:
-        raise ModelError(f"{file}: refused: it would run {refused[0]}, which no HuBERT needs")
+    refuse_code(file, [name for name in asked if not TRAINING.fullmatch(name)], "HuBERT")
     stand_ins: list[Any] = [(_table if name == "collections.defaultdict" else Inert, name) for name in asked]
     with one_line(str(file)), torch.serialization.safe_globals(stand_ins):
         stored = torch.load(file, map_location="cpu", weights_only=True)

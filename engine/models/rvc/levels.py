@@ -2,7 +2,7 @@
 
 from typing import Final
 
-MAX_PEAK_IN: Final = 0.95  # RVC: a louder sound is turned down as a whole
+MAX_PEAK_IN: Final = 0.95  # from RVC: a louder sound is attenuated as a whole
 MAX_PEAK_OUT: Final = 0.99
 
 

@@ -20,10 +20,11 @@ from engine.models.rvc.index_file import read_index
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch import choose
 from engine.models.rvc.pitch.load import load_pitch
-from engine.models.rvc.random_voice import build, seeded
+from engine.models.rvc.random_voice import build
 from engine.models.rvc.retrieval import Retrieval
 from engine.models.rvc.spec import CONTENT, RANDOM, VoiceSpec
 from engine.models.rvc.synthesizer import Synthesizer
+from engine.models.seeded import seeded
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +38,11 @@ _RANDOM_INDEX = re.compile(rf"{RANDOM}(\d+)")
 
 
 def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
-    """The voice on `device` (cpu, cuda, cuda:1, mps), its networks in `dtype` (a name that `dtype_named` knows).
+    """Load the voice onto `device` (cpu, cuda, cuda:1, mps), its networks in `dtype` (a name for `dtype_named`).
 
     `random:SHAPE` draws the synthesizer's weights, and HuBERT's too unless `spec.content` is set; `random:N` as the
-    index means N vectors. Downloads nothing and runs nothing of a file. ModelError in one line names what is missing
-    and how to get it. Does not catch `torch.OutOfMemoryError`.
+    index means N vectors. Downloads nothing, and never executes code from a file. ModelError in one line names what is
+    missing and how to get it. Does not catch `torch.OutOfMemoryError`.
     """
     wanted, place = dtype_named(dtype), torch.device(device)
     quieten_libraries("transformers")
@@ -74,7 +75,7 @@ def _synthesizer(spec: VoiceSpec, device: str, dtype: torch.dtype) -> tuple[Synt
     if spec.random_shape:
         return build(spec.random_shape, device, dtype), ContentChoice(spec.content or CONTENT)
     checkpoint = read_checkpoint(locate.find(spec.model, files=("*.pth",)))
-    hubert_choice = content_for(checkpoint.name, checkpoint.metadata, spec.content)  # fails before anything is computed
+    hubert_choice = content_for(checkpoint.name, checkpoint.metadata, spec.content)  # fails before anything slow
     return synthesizer_of(checkpoint, device, dtype), hubert_choice
 
 

@@ -4,14 +4,14 @@
 
 The rms is taken at points: of a whole sound over 1 s every half second, of live blocks over 40 ms every 10 ms. Point k
 is at sample k hop, with linear interpolation in between. RVC stretches its points over the file, which moves them by up
-to a quarter of a second. Ours stay where they were taken, so a piece of a sound is scaled as the whole is.
+to a quarter of a second. Ours stay where they were measured, so a piece of a sound is scaled like the whole.
 """
 
 import torch
 from torch.nn import functional as F
 
 MIN_RMS = 1e-6  # lower limit of the output's rms, for whole sounds (RVC)
-MIN_RMS_LIVE = 1e-3  # for blocks (RVC's real-time window): near silence is not boosted within 10 ms
+MIN_RMS_LIVE = 1e-3  # for live blocks (RVC's real-time window): prevents near silence from being boosted
 LIVE_CELLS = 4
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 
+from engine.models.device_work import bytes_of, weights_of
 from engine.models.rvc.content import ContentEncoder
 from engine.models.rvc.pitch import F0Tracker
 from engine.models.rvc.retrieval import Retrieval
@@ -15,7 +16,7 @@ from engine.models.rvc.synthesizer import Synthesizer
 
 @dataclass(slots=True, kw_only=True)
 class VoiceModel:
-    """One voice on its device, frozen and in evaluation mode. One thread at a time."""
+    """One voice on its device, frozen and in evaluation mode. Not thread-safe."""
 
     spec: VoiceSpec
     device: torch.device
@@ -45,17 +46,15 @@ class VoiceModel:
 
     @property
     def networks(self) -> tuple[torch.nn.Module, ...]:
-        """Networks that contain every layer once."""
+        """Networks that together contain every layer exactly once."""
         return (*self.content.networks, *self.pitch.networks, self.synthesizer)
 
     @property
     def memory_mb(self) -> float:
         """MiB of all weights, and of the index if it is on the model's device."""
-        return sum({tensor.data_ptr(): tensor.nbytes for tensor in self._tensors()}.values()) / 2**20
+        return bytes_of(self._tensors()) / 2**20
 
     def _tensors(self) -> Iterator[torch.Tensor]:
-        for network in self.networks:
-            yield from network.parameters()
-            yield from network.buffers()
+        yield from weights_of(self.networks)
         if self.retrieval is not None and self.retrieval.device == self.device:
             yield self.retrieval.embeddings

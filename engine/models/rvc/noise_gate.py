@@ -1,4 +1,4 @@
-"""Noise gate before the conversion: otherwise the noise of a room would be converted to voice.
+"""Noise gate before the conversion, so that room noise is not converted to voice.
 
 RVC takes the rms of 40 ms around each 10 ms, and treats both ends of a block as silence. Here it is the rms of a cell
 of 10 ms and the three before it, also across blocks: speech opens the gate at once, it stays open 30 ms longer, and the
@@ -40,7 +40,7 @@ class NoiseGate:
         return _gated(joined, threshold_db, self._hop)
 
     def reset(self) -> None:
-        """Forget the past, because another stream begins."""
+        """Clear the state, because a new stream begins."""
         self._before.zero_()
 
 

@@ -1,8 +1,8 @@
-"""Converts whole sounds: the parts of a model in turn, over batches of pieces of equal length.
+"""Converts whole sounds, cut into pieces, in batches of equal length.
 
-The result of a piece depends only on its window: its noise is seeded by its position in the sound, so it does not
-depend on the batch or on the order of work. Sounds that do not fit into memory are passed piece by piece
-(engine/jobs/convert); `convert_sound` converts one that fits.
+The result of a piece depends only on its window, not on the batch or the order of work: its noise is seeded by its
+position in the sound. Sounds that do not fit into memory are passed piece by piece (engine/jobs/convert);
+`convert_sound` converts one that fits.
 """
 
 import sys
@@ -147,7 +147,7 @@ class VoiceConverter:
         ]
 
     def _pitch(self, sound: Tensor) -> Tensor | None:
-        """The pitch to synthesize, (B, size) Hz, lowered by what the formant will raise it.
+        """The pitch to synthesize, (B, size) Hz, lowered by the amount that the formant will raise it.
 
         None for a model without pitch.
         """
@@ -163,10 +163,9 @@ class VoiceConverter:
         return self.model.synthesizer.shape.stretched_hop(self.settings.formant)
 
     def _decoded_frames(self, spans: list[Span]) -> slice:
-        """Frames of the window that are decoded: those that any span keeps, and some before them, so that few lengths
-        occur.
+        """Frames of the window to decode: those that any span keeps, rounded up so that few different lengths occur.
 
-        All frames if the window is stretched, because they move then.
+        All frames if a formant stretches the window, because frames then change position.
         """
         if self._stretched_hop != self.hop:
             return slice(0, spans[0].size)
@@ -238,6 +237,6 @@ def _at(places: Tensor, frames: Tensor) -> Tensor:
 
 
 def _pitch_at(places: Tensor, f0: Tensor) -> Tensor:
-    """The same for a pitch. Between a voiced and an unvoiced frame, the nearer one."""
+    """Like `_at` for a pitch. Between a voiced and an unvoiced frame, takes the nearer one."""
     is_steady = _at(places, (f0 > 0.0).float()) == 1.0
     return torch.where(is_steady, _at(places, f0), f0[:, places.round().long()])

@@ -1,4 +1,4 @@
-"""Performance options of the conversion: from a flag, else the environment, else the defaults for the device.
+"""Performance options of the conversion: from a command line option, else the environment, else device defaults.
 
     RVC_GPU_RETRIEVAL  RVC_USE_FP16  RVC_GPU_FILTER  RVC_PROFILING      true or false
     RVC_BATCH_SIZE                                                      1..64
@@ -25,7 +25,7 @@ class OptimizationConfig:
     gpu_filter: bool
     """True: high-pass a file on the model's device, in float32. False: on the CPU in float64."""
     batch_size: int
-    """Pieces of a file that are converted at once if they have equal length."""
+    """Maximum number of equally long pieces of a file that are converted in one batch."""
     profiling: bool
     """Report the time of every stage."""
 
@@ -35,12 +35,12 @@ class OptimizationConfig:
 
     @classmethod
     def for_apple_silicon(cls) -> Self:
-        """Half precision gains little there; batches are not measured yet."""
+        """Half precision gains little there; batch sizes are not measured yet."""
         return cls(gpu_retrieval=True, fp16=False, gpu_filter=True, batch_size=1, profiling=False)
 
     @classmethod
     def for_cpu(cls) -> Self:
-        """One piece fills a CPU's caches: a batch is slower."""
+        """Batch size 1: one piece already fills the caches, so a batch is slower."""
         return cls(gpu_retrieval=True, fp16=False, gpu_filter=False, batch_size=1, profiling=False)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Pitch of a moving window; each block only analyses its newest part."""
+"""Pitch of a moving window, of which only the newest part is analysed for each block."""
 
 import torch
 from torch import Tensor
@@ -6,16 +6,16 @@ from torch import Tensor
 from engine.models.rvc.pitch import HOP, F0Tracker
 
 LEAD_IN = 800
-"""Samples at 16 kHz before the block that the tracker also gets (RVC: 50 ms)."""
+"""Samples at 16 kHz before the block that are also passed to the tracker (RVC: 50 ms)."""
 UNRELIABLE_FRAMES = 3
-"""Frames dropped at the start of the tracker's result, because half their sound is missing (RVC)."""
+"""Frames dropped at the start of the tracker's result, because half of their input is missing (RVC)."""
 
 
 class PitchCache:
-    """Pitch in Hz of the input, before shifting and tuning, so that changed settings also apply to the past.
+    """Pitch of the input in Hz, before shifting and tuning, so that changed settings also apply to cached frames.
 
-    The tracker's window ends with the sound, so its last frames depend on their first half alone. The next block
-    computes them again with what followed, before they are audible: they are in the crossfade.
+    The tracker's input ends with the sound, so its last frames are computed from only the first half of their window.
+    The next block computes them again before they become audible, because they are in the crossfade.
     """
 
     def __init__(self, tracker: F0Tracker, block_hops: int, window_hops: int, device: torch.device) -> None:

@@ -1,7 +1,7 @@
 """Time per stage of a conversion. Does not load torch until it is switched on.
 
-The profiler waits for the device after each stage, to measure the work and not its queue. A profiled run is a little
-slower than a normal one.
+The profiler waits for the device after each stage, to measure the computation and not only the launch. This makes a
+profiled run slightly slower.
 """
 
 import time
@@ -26,7 +26,7 @@ class ProfiledStage:
 
 
 class PerformanceProfiler:
-    """Measures stages. One thread. Switched off it does nothing and waits for nothing."""
+    """Measures stages. Not thread-safe. Does nothing while it is off."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class PerformanceProfiler:
             self._wait = device_wait(device)
 
     def start(self, stage: str) -> None:
-        """Begin `stage`: work queued from now on belongs to it. A stage that never ends (an error) is not counted."""
+        """Begin `stage`. A stage that never ends, because of an error, is not counted."""
         if not self.is_on:
             return
         self._wait()
@@ -55,7 +55,7 @@ class PerformanceProfiler:
             self._first_s = self._began_s
 
     def end(self, stage: str) -> None:
-        """End the stage; waits until its work is done. ValueError if it is not the current one."""
+        """End the stage, after waiting for the device. ValueError if it is not the current one."""
         if not self.is_on:
             return
         if self._stage != stage:
@@ -66,7 +66,7 @@ class PerformanceProfiler:
         self._stage = ""
 
     def report(self) -> tuple[ProfiledStage, ...]:
-        """The stages by their first start, then `other`: the time between them."""
+        """The stages in the order of their first start, then `other`: the time between stages."""
         whole_s = self._last_s - self._first_s
         rows = [self._row(stage, len(times), sum(times), whole_s) for stage, times in self._times_s.items()]
         if rows:

@@ -19,7 +19,7 @@ KAISER_BETA = 7.86  # 0.1102 (80 dB - 8.7), Kaiser (1974)
 MAX_WEIGHTS = 2**24
 """Maximum weights for one pair of rates: 64 MiB. Rates with a common factor of 25 stay far below it."""
 KEPT = 32
-"""Pairs of rates whose weights are cached; a gliding formant asks for a new one each time."""
+"""Number of rate pairs whose weights are cached; a gliding formant needs a new pair for each block."""
 
 
 class Resampler:
@@ -29,7 +29,7 @@ class Resampler:
     """
 
     def __init__(self, from_hz: int, to_hz: int, device: torch.device) -> None:
-        """ValueError for rates with so small a common factor that the weights would fill the memory."""
+        """ValueError if the common factor of the rates is so small that the weights would not fit into memory."""
         factor = gcd(from_hz, to_hz)
         self.down, self.up = from_hz // factor, to_hz // factor
         """This many input samples (`down`) make `up` output samples."""
@@ -43,7 +43,7 @@ class Resampler:
         self._row = self._together * self.down + 2 * self.reach
         if self._row * self._together * self.up > MAX_WEIGHTS:
             raise ValueError(f"{from_hz} to {to_hz} Hz: their common factor is only {factor}")
-        # Referenced here too: captured graphs read from their address even after the cache drops them.
+        # Keep a reference: captured graphs read from their address even after the cache has dropped them.
         self._weights = _weights(self.up, self.down, self.reach, self._together, device) if self.reach else None
 
     def __call__(self, sound: torch.Tensor) -> torch.Tensor:

@@ -1,9 +1,9 @@
-"""Moves content features towards the target voice: the exact nearest of its own feature vectors.
+"""Moves content features towards the target voice, by exact nearest-neighbour search among its feature vectors.
 
 |q - e|^2 = |q|^2 + |e|^2 - 2 q e for all rows at once is one matrix product; |q|^2 is the same for every row and left
-out. The result is a difference of large numbers, even after the rows' mean is subtracted from both. So it only selects
-twice as many candidates as wanted; their distances are then computed directly, and the order is that of the true
-distances. Of equally near rows the first is taken, as in FAISS.
+out. The result is a difference of large numbers, even after the rows' mean is subtracted from both. So it is only used
+to select twice as many candidates as wanted, whose distances are then computed directly and sorted. Of equally near
+rows the first is taken, as in FAISS.
 """
 
 import logging
@@ -23,7 +23,7 @@ BLOCK: Final = 64
 
 
 class Retrieval:
-    """The embeddings, kept on `device` in float32 whatever the model's dtype. One thread."""
+    """The embeddings on `device`, always in float32. Not thread-safe."""
 
     def __init__(self, embeddings: Tensor, device: torch.device) -> None:
         """`embeddings` (n, C), n >= 1."""
@@ -86,7 +86,7 @@ class Retrieval:
 
 
 def protect(features: Tensor, original: Tensor, f0: Tensor, share: float | Tensor) -> Tensor:
-    """Use less of the index in unvoiced frames: `share` of the retrieved features, the rest original.
+    """In unvoiced frames, use only `share` of the retrieved features, and the original ones for the rest.
 
     Features (B, T, C) and f0 (B, T) Hz, 0 where unvoiced. From a share of 0.5 on, everything is retrieved.
     """

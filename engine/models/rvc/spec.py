@@ -1,4 +1,4 @@
-"""The files a voice is loaded from, by name. Plain values: it is sent to other processes. Does not load torch."""
+"""The files of a voice, as plain values that can be sent to other processes. Does not load torch."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -17,7 +17,7 @@ class VoiceSpec:
     index: str = ""
     """FAISS .index file of the same voice; "" for none."""
     index_note: str = ""
-    """Note for the user on how `index` was chosen (see index_choice.py); "" if the user named it."""
+    """Note for the user on how `index` was chosen (see index_choice.py); "" if the user chose it."""
     content: str = ""
     """HuBERT or ContentVec: a folder, a Hugging Face id, or a .pt or .bin file. "" means the one that the voice was
     trained on (see embedder.py), or CONTENT if the voice names none."""

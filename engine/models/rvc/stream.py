@@ -1,14 +1,14 @@
-"""Converts a voice live: a block of sound in, a block of another voice out, joined without a seam.
+"""Converts a voice live, block by block, with seamless joins.
 
-Timing. With each block the newest part of the sound, a window, is converted again; it ends with the block, at sample E.
-All parts keep time: HuBERT's vector k starts at hop 2 k (a hop is 10 ms), pitch k belongs to the start of hop k and is
-held for the hop (5 ms late on average, as the models were trained), and hop k of the synthesizer's output is hop k of
-the input. So the end of the output corresponds to E. `convert` returns the output for E - lag - block to E - lag,
-always the same number of samples; lag = crossfade + search. That much is held back because the end of a window was
-computed without knowing what follows. The next window computes it again with more context, and the two are crossfaded
-(sola.py). `search`, 10 ms, is the range for moving the join to where the two agree. Joined at offset 0 the timing is
-exact. A moved join makes its block early by the offset, at most 10 ms, and the source continues from the phase that is
-then audible, so that the next join fits at offset 0 again.
+Timing. For each block the newest part of the sound, a window that ends with the block at sample E, is converted again.
+All parts keep exact timing: HuBERT's vector k starts at hop 2 k (a hop is 10 ms), pitch k belongs to the start of hop k
+and is held for the hop (5 ms late on average, as the models were trained), and hop k of the synthesizer's output is hop
+k of the input. So the end of the output corresponds to E. `convert` returns the output for E - lag - block to E - lag,
+always the same number of samples; lag = crossfade + search. The last `lag` samples are held back, because the end of a
+window is computed without the sound that follows. The next window computes them again with more context, and the two
+versions are crossfaded (sola.py). `search`, 10 ms, is the range within which the join is shifted to where the two agree
+best. At offset 0 the timing is exact. A shifted join makes its block early by the offset, at most 10 ms, and the source
+continues from the phase that is then audible, so that the next join fits at offset 0 again.
 
 What is computed, from the window's end backwards, in hops:
 
@@ -18,16 +18,16 @@ What is computed, from the window's end backwards, in hops:
     24 more     pass through the flow: 4 couplings of 3 convolutions that look 2 hops back, exactly its receptive field
     the rest    of `extra` is seen by HuBERT and by the text encoder, whose attention is unbounded
 
-A short `extra` shortens these lead-ins. At the other end nothing can be done, because the future is unknown. Features
-are blended with the index only where they are decoded. Pitch is computed for the block and the 50 ms before it, and
-cached (pitch_cache.py). HuBERT takes steps of two hops, aligned to the sound and not to the window: a window that
-begins at an odd hop is extended by one hop, because the same sound would otherwise give different vectors in every
-second block.
+A short `extra` shortens these lead-ins. At the end of the window there is no such context, because the future is
+unknown. Features are blended with the index only where they are decoded. Pitch is computed for the block and the 50 ms
+before it, and cached (pitch_cache.py). HuBERT takes steps of two hops, aligned to the sound and not to the window: a
+window that begins at an odd hop is extended by one hop, because the same sound would otherwise give different vectors
+in every second block.
 
-State that continues from window to window, so that two windows agree where they overlap: the noise of the latent and of
-the source, drawn once per hop; and the phase of the source. Upstream restarts the sine in every window, and SOLA has to
-find where it fits. Here the phase is kept for the first sounding hop; the phase at the start of the lead-in is computed
-back from it, because the pitch there may have been recomputed.
+State kept from window to window, so that two windows agree where they overlap: the noise of the latent and of the
+source, drawn once per hop, and the phase of the source. Upstream restarts the sine in every window, and SOLA has to
+find the best match. Here the phase is kept for the first sounding hop; the phase at the start of the lead-in is
+computed back from it, because the pitch there may have been recomputed.
 
 Formant x. f = 2^(x/12), rounded so that f hops are whole samples. The latent is stretched to f times as many hops, the
 source makes its cycles over these samples, and the result is played f times as fast: the spectral envelope moves up by
@@ -35,7 +35,7 @@ f, pitch and timing stay. All bookkeeping is in hops of the sound, so a change o
 model without pitch input, the pitch moves with the formant.
 
 Speed. HuBERT is one chain of calls; text encoder, flow and decoder are another. Both have fixed shapes and are captured
-graphs on CUDA. The work between them is a few kernels with changing values. Only the result waits for the device.
+graphs on CUDA. Between them run a few kernels with changing values. Only fetching the result waits for the device.
 """
 
 from collections.abc import Callable
@@ -60,17 +60,16 @@ from engine.models.rvc.settings import VoiceSettings
 from engine.models.rvc.sola import Sola
 from engine.models.rvc.voicing import Voicing
 
-GRAPHS_KEPT = 4  # content starting at an even and at an odd hop; sound with and without formant
+GRAPHS_KEPT = 4  # graphs kept: content starting at an even and at an odd hop; sound with and without formant
 WARM_UP_BLOCKS = 2  # per formant: two consecutive blocks end at an even and at an odd hop
 
 
 class LiveVoice:
-    """Converts a stream block by block. One thread, one device. Only copying the result to the host waits for the
-    device.
+    """Converts a stream block by block. Not thread-safe. Only copying the result to the host waits for the device.
 
     `between` is called between slices of the device's work. `before_capture` is called before work that takes seconds
-    and is done once per shape. `idle_s` returns the seconds that `between` has waited on purpose; `clock` counts them
-    to no stage.
+    and is done once per shape. `idle_s` returns the total seconds that `between` has waited on purpose; `clock` does
+    not count them to any stage.
     """
 
     def __init__(
@@ -99,7 +98,7 @@ class LiveVoice:
         self.spoiled = 0
         """Blocks since the start in which the model returned NaN or infinity; they are silent there."""
         self.early_frames = 0
-        """Samples by which the last block is earlier than `lag_frames`, because its join was moved."""
+        """Number of samples by which the last block is early, because its join was shifted."""
         self._between = between
         self._calls = calls or calls_for(model.device, before_capture, kept=GRAPHS_KEPT)
         grid, device = self.grid, model.device
@@ -127,8 +126,8 @@ class LiveVoice:
     def convert(self, block: np.ndarray, *, first_sample: int) -> np.ndarray:
         """Convert the next block, (block_frames,) float32 -> (block_frames,) float32, -1..1, with the current settings.
 
-        The result is the conversion of the samples from `first_sample - lag_frames` on. A block that does not follow
-        the last one restarts the stream. No input sample causes an error.
+        The result is the conversion of the samples from `first_sample - lag_frames` on. A block that does not directly
+        follow the last one restarts the stream. Any sample value is accepted.
         """
         self._hear(block, first_sample)
         features = self._content(self.grid.end_hop(first_sample))
@@ -150,19 +149,20 @@ class LiveVoice:
 
     @torch.no_grad()
     def listen(self, block: np.ndarray, *, first_sample: int) -> None:
-        """Take in a block without converting it, because it is too late or another process has done it: little work.
+        """Add a block to the window without converting it, because it is too late or another process has converted it.
+        Cheap.
 
-        It is in the window of the next block, and the voice fades in there.
+        It serves as context of the next block, where the voice fades in.
         """
         self._hear(block, first_sample)
         if self._pitch is not None:
             self._pitch.follow(self._input.sound)
         self._voicing.reset()
         self._sola.reset()
-        self._wait()  # the next copy to the device uses the same buffer
+        self._wait()  # because the next copy to the device uses the same buffer
 
     def reset(self) -> None:
-        """Restart: the next block does not follow the last one. Silence precedes it, and the voice fades in."""
+        """Restart the stream: the next block is preceded by silence, and the voice fades in."""
         self._input.reset()
         self._voicing.reset()
         self._sola.reset()
@@ -182,7 +182,7 @@ class LiveVoice:
 
     @property
     def work(self) -> float:
-        """Work per block, for comparing times: hops in the window."""
+        """Amount of work per block, for estimating times: hops in the window."""
         return float(self.grid.window_hops)
 
     @property
@@ -191,7 +191,7 @@ class LiveVoice:
         return device_work.memory_mb(self.model.device)
 
     def free_memory(self) -> None:
-        """Return cached memory to the device. Graphs are captured again."""
+        """Free captured graphs and cached memory. Graphs are captured again when needed."""
         self._calls.drop()
         device_work.free_memory(self.model.device)
 
@@ -211,7 +211,7 @@ class LiveVoice:
         self._between()
 
     def _take(self, block: np.ndarray) -> None:
-        """Copy the block into the buffer for the device, with every sample a number in -1..1."""
+        """Copy the block into the transfer buffer, with NaN replaced and samples clipped to -1..1."""
         given = self._given[0].numpy()
         with np.errstate(invalid="ignore"):
             np.clip(block, -1.0, 1.0, out=given)
@@ -219,7 +219,8 @@ class LiveVoice:
         self.cleaned += int(np.count_nonzero(given != block))
 
     def _content(self, end_hop: int) -> tuple[Tensor, int]:
-        """Features of the window, (1, T, C), 50 a second, and how many hops the first one starts before it (0 or 1)."""
+        """Features of the window, (1, T, C), 50 a second, and by how many hops (0 or 1) the first one starts before
+        it."""
         odd = (end_hop - self.grid.window_hops) % 2
         sound = self._input.sound[:, -(self.grid.window_hops + odd) * HOP :]
         state = self._calls.run(("content", odd), (self._encode_content,), {"sound": sound})
@@ -258,5 +259,7 @@ class LiveVoice:
         stretched = sound.shape[1] // hops
         if self.settings.rms_mix < 1.0:
             sound = mix_loudness_live(self._input.sound[:, -hops * HOP :], sound, stretched, self.settings.rms_mix)
-        resampler = Resampler(stretched * HOPS_A_SECOND, self.grid.rate_hz, self.model.device)  # its weights are cached
+        resampler = Resampler(
+            stretched * HOPS_A_SECOND, self.grid.rate_hz, self.model.device
+        )  # created anew, because its weights are cached
         return resampler(sound)[0, -(self.grid.block + self.grid.lag) :]

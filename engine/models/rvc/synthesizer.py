@@ -31,7 +31,7 @@ NOISE_SCALE = 0.66666  # RVC
 PIECE_FRAMES = 250
 MIN_PIECE_FRAMES = 100
 LENGTH_STEP = 50
-MAX_FRAMES = 6000  # on a device, of all sounds of a batch: about a gigabyte in half precision
+MAX_FRAMES = 6000  # frames decoded at once on a GPU, over all sounds of a batch: about a gigabyte in half precision
 
 
 class TextEncoder(nn.Module):
@@ -255,9 +255,9 @@ class SineSource(nn.Module):
     def forward(self, f0: Tensor, start: Tensor | None = None, noise: Tensor | None = None) -> Tensor:
         """(B, T) Hz, 0 where unvoiced -> (B, 1, T n), in the dtype of the weights; n is hop.
 
-        `noise` (B, 1, T n) is standard normal; None draws it. With another n, a frame has n samples but still the turns
-        that `f0` makes in 10 ms: the source of a sound that will be played faster or slower. As upstream, the first
-        sample has the phase after one step, not 0.
+        `noise` (B, 1, T n) is standard normal; None draws it. With another n, a frame has n samples but the same number
+        of cycles, as needed for a sound that will be played faster or slower. As upstream, the first sample has the
+        phase after one step, not 0.
         """
         batch, frames = f0.shape
         f0 = f0.float()
@@ -276,7 +276,8 @@ class SineSource(nn.Module):
 
 
 class RollingNoise:
-    """Standard normal noise for a window that moves along a stream. A column is drawn once and moves with the window.
+    """Standard normal noise for a window that moves along a stream. Each column is drawn once and keeps its position in
+    the stream.
 
     `values` is (1, channels, length) float32. Its address never changes, so captured graphs can read it.
     """
@@ -288,7 +289,7 @@ class RollingNoise:
         self.values = torch.randn(1, channels, length, device=device, generator=generator)
 
     def advance(self, columns: int) -> None:
-        """Move the window on: drop the oldest `columns` and draw as many new ones."""
+        """Move the window: drop the oldest `columns` and draw as many new ones."""
         kept = self.values[..., columns:].clone()
         self.values.normal_(generator=self._generator)
         self.values[..., : kept.shape[2]] = kept
@@ -407,7 +408,7 @@ class Synthesizer(nn.Module):
         self.emb_g = nn.Embedding(shape.speakers, shape.gin)
 
     def settle(self, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """Move the weights to their device, in its fastest layout, and freeze them for inference."""
+        """Move the weights to the device in its fastest layout, and freeze them for inference."""
         self.requires_grad_(False).eval().to(torch.device(device), dtype)
         self.dec.lay_out()
         return self

@@ -1,4 +1,4 @@
-"""The tensors of a synthesizer, and where a published file stores them. Does not load torch."""
+"""The tensors of a synthesizer, and their names in published files. Does not load torch."""
 
 import math
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from engine.models.rvc.shapes import (
     PITCH_BINS,
     SynthesizerShape,
 )
-from engine.models.safetensors_header import Tensor
+from engine.models.safetensors_header import Tensor, shown_shape
 
 Sides = tuple[int, ...]
 
 NORMED: Final = (("weight_v", "weight_g"), ("parametrizations.weight.original1", "parametrizations.weight.original0"))
-"""Names of the direction and length of a weight that training keeps apart (weight norm)."""
+"""Name suffixes of the direction and the length of a weight, which training stores separately (weight norm)."""
 
 
 def tensors_of(shape: SynthesizerShape) -> dict[str, Sides]:
@@ -28,7 +28,7 @@ def tensors_of(shape: SynthesizerShape) -> dict[str, Sides]:
 
 
 def sources_of(name: str, shape: SynthesizerShape, tensors: Mapping[str, Tensor]) -> dict[str, tuple[str, ...]]:
-    """The tensor in a file for each tensor of `tensors_of`, or its direction and its length.
+    """For each tensor of `tensors_of`, the name of its tensor in a file, or the names of its direction and length.
 
     ModelError in one line if one is missing, has another shape, or is not floating point.
     """
@@ -41,14 +41,16 @@ def sources_of(name: str, shape: SynthesizerShape, tensors: Mapping[str, Tensor]
         for part, sides in zip(source, (wanted[key], _length_sides(wanted[key])), strict=False):
             tensor = tensors[part]
             if tensor.shape != sides:
-                raise ModelError(f"{name}: {key} is {_shown(tensor.shape)}, its config asks for {_shown(sides)}")
+                raise ModelError(
+                    f"{name}: {key} is {shown_shape(tensor.shape)}, its config asks for {shown_shape(sides)}"
+                )
             if "float" not in tensor.dtype:
                 raise ModelError(f"{name}: {key} is not a floating-point array")
     return sources
 
 
 def _length_sides(weight: Sides) -> Sides:
-    """Shape of the lengths of a weight's rows."""
+    """Shape of the tensor with the length of each row of a weight."""
     return (weight[0], *(1 for _ in weight[1:]))
 
 
@@ -88,7 +90,7 @@ def _flow(shape: SynthesizerShape) -> dict[str, Sides]:
     hidden, half = shape.hidden, shape.latent // 2
     found: dict[str, Sides] = {}
     for coupling in range(FLOW_COUPLINGS):
-        stem = f"flow.flows.{2 * coupling}."  # every other module flips channels and has no weights
+        stem = f"flow.flows.{2 * coupling}."  # every second module flips the channels and has no weights
         found |= _biased(f"{stem}pre", hidden, half, 1)
         found |= _biased(f"{stem}enc.cond_layer", 2 * hidden * FLOW_LAYERS, shape.gin, 1)
         for layer in range(FLOW_LAYERS):
@@ -129,7 +131,3 @@ def _biased(stem: str, made: int, *taken: int) -> dict[str, Sides]:
 
 def _norm(stem: str, channels: int) -> dict[str, Sides]:
     return {f"{stem}.gamma": (channels,), f"{stem}.beta": (channels,)}
-
-
-def _shown(sides: Sides) -> str:
-    return " x ".join(map(str, sides)) or "one number"

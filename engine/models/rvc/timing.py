@@ -1,7 +1,7 @@
-"""Benchmarks against independent implementations, on the same data, with calls taking turns.
+"""Benchmarks against independent implementations on the same data, with interleaved calls.
 
 FAISS searches on the CPU, so queries are copied from the device and results back to it, as in RVC. SciPy filters on the
-CPU too. Each call is timed until its result is there.
+CPU too. Each call is timed until its result is available.
 """
 
 import importlib
@@ -35,7 +35,7 @@ Call = Callable[[], Any]
 
 
 def in_turn_ms(calls: dict[str, Call], device: torch.device) -> dict[str, float]:
-    """Median of five rounds in ms. Calls take turns, so other load on the machine affects all alike."""
+    """Median of five rounds in ms. The calls are interleaved, so that other load affects all of them equally."""
     wait = device_wait(device)
     times_ms: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(WARM_UP_ROUNDS + ROUNDS):
@@ -91,7 +91,7 @@ def time_retrieval(count: int, channels: int, queries: int, device: torch.device
         return result | {"ms": in_turn_ms(calls, device), "faiss": FAISS_ON_A_MAC}
     if importlib.util.find_spec("faiss") is None:
         return result | {"ms": in_turn_ms(calls, device), "faiss": FAISS_INSTALL}
-    faiss: Any = importlib.import_module("faiss")  # its stubs lack the fields of SearchParametersIVF
+    faiss: Any = importlib.import_module("faiss")  # faiss's type stubs lack the fields of SearchParametersIVF
     faiss.omp_set_num_threads(threads)
     flat = faiss.IndexFlatL2(channels)
     flat.add(embeddings)

@@ -1,4 +1,4 @@
-"""Reads and checks the metadata of a voice file. Does not load torch, so checking and loading give the same messages.
+"""Reads and checks the metadata of a voice file. Does not load torch; used both for checking and for loading.
 
 A voice is a dictionary: `weight` (tensors by name, usually float16), `config` (18 items, see `shape_of`), `version`
 (default "v1"), `f0` (default 1: with pitch), `sr`, and texts. A `.safetensors` file holds the tensors of `weight`, and
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import ModelError
-from engine.models.pickle_file import PickledFile, shown
+from engine.models.pickle_file import PickledFile, refuse_code, shown
 from engine.models.rvc.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, MAX_SIZE, RATES, SynthesizerShape, Version
 from engine.models.safetensors_header import Tensor, read_metadata
 from engine.system.small_file import parse_json
@@ -23,7 +23,7 @@ _OWN_VOCODERS: Final = ("hifi-gan", "hifi-gan-nsf", "nsf-hifi-gan", "default")
 _VOCODER_TENSORS: Final = {"dec.mrfs.": "MRF HiFi-GAN", "dec.upsample_conv_blocks.": "RefineGAN"}
 """Tensor name prefixes that only this vocoder has (Applio, rvc/lib/algorithm/generators)."""
 _TRAINED: Final = {
-    "discriminators.": "the discriminator of a training (D_*.pth), which is not a voice",
+    "discriminators.": "the discriminator from training (D_*.pth), which is not a voice",
     "unit2ctrl.": "a DDSP-SVC voice, not RVC's",
     "enc_p.f0_emb.": "a so-vits-svc voice, not RVC's",
 }
@@ -31,14 +31,14 @@ _TRAINED: Final = {
 GPT_SOVITS: Final = "a GPT-SoVITS voice, not RVC's"
 _FILE_KINDS: Final = {
     ".index": "the index of a voice; name the voice (.pth) as the model, and this with --index",
-    ".onnx": "an export to ONNX, which is not run here; take the voice's .pth or the model's .safetensors",
+    ".onnx": "an ONNX export, which is not supported; use the voice's .pth or .safetensors file",
 }
 MAX_STAGES: Final = 16  # limit for upsampling stages, blocks per stage, and dilations per block
 MAX_HZ: Final = 400_000
 
 
 def require_voice_file(path: Path) -> None:
-    """ModelError if the path cannot be a voice (a folder, archive, index or export), with what to use instead."""
+    """Raise ModelError if the path cannot be a voice (a folder, archive, index or export), with what to use instead."""
     if path.is_dir():
         voices = sorted(file.name for file in path.glob("*.pth"))
         raise ModelError(f"{path}: is a folder; a voice is a .pth or .safetensors file{_inside(voices)}")
@@ -67,31 +67,30 @@ def metadata_of(path: Path) -> dict[str, Any]:
     """The metadata of a `.safetensors` file, with `config` as a list; ModelError if there is none."""
     metadata: dict[str, Any] = dict(read_metadata(path))
     if "config" not in metadata:
-        raise ModelError(f"{path}: not an RVC voice: its metadata need `config`, a JSON list, and `version` and `f0`")
+        raise ModelError(f"{path}: not an RVC voice: its metadata must have `config` (a JSON list), `version` and `f0`")
     try:
         metadata["config"] = parse_json(metadata["config"])
     except ValueError:
-        raise ModelError(f"{path}: the `config` of its metadata is no JSON list") from None
+        raise ModelError(f"{path}: the `config` in its metadata is not a JSON list") from None
     return metadata
 
 
 def require_plain_values(path: Path, file: PickledFile) -> None:
-    """ModelError if a pickle needs more than tensors and plain values. Runs nothing of it."""
+    """Raise ModelError if a pickle imports more than tensors and plain values need. Does not execute it."""
     if any(name.endswith(".HParams") for name in file.foreign):
         raise ModelError(f"{path}: is {GPT_SOVITS} (its config is a class of that program)")
-    if file.foreign:
-        raise ModelError(f"{path}: refused: it would run {file.foreign[0]}, which no voice needs")
+    refuse_code(path, file.foreign, "voice")
 
 
 def require_voice(name: str, stored: Any) -> Mapping[str, Any]:
-    """The content of a pickle, checked to have weights and a config. ModelError says what it is instead."""
+    """The content of a pickle, after checking that it has weights and a config. ModelError says what it is instead."""
     if not isinstance(stored, Mapping):
         raise ModelError(f"{name}: no RVC voice (needs `weight` and `config`; holds a {type(stored).__name__})")
     if "config" not in stored or not isinstance(stored.get("weight"), Mapping):
         what = _trained(stored["model"]) if "model" in stored else "no RVC voice"
         raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {shown(list(stored))})")
     if isinstance(stored["config"], Mapping):
-        raise ModelError(f"{name}: is {GPT_SOVITS} (its config is no list of {CONFIG_ITEMS} items)")
+        raise ModelError(f"{name}: is {GPT_SOVITS} (its config is not a list of {CONFIG_ITEMS} items)")
     return stored
 
 
@@ -101,11 +100,11 @@ def _trained(tensors: Any) -> str:
     for start, what in _TRAINED.items():
         if any(name.startswith(start) for name in names):
             return f"is {what}"
-    return "a state of training, no voice yet: let RVC extract one"
+    return "a training checkpoint, not a voice: extract the voice with RVC"
 
 
 def require_known_vocoder(name: str, metadata: Mapping[str, Any], tensors: Iterable[str]) -> None:
-    """ModelError if Applio trained the voice with a decoder that is not implemented here.
+    """Raise ModelError if Applio trained the voice with a decoder that is not implemented here.
 
     Checked before the tensors are counted, because "155 tensors are missing" would not help.
     """
@@ -158,13 +157,13 @@ def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Tenso
 
 
 def _version(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Version:
-    """The version in the file, else the one its tensors show, else "v1"."""
+    """The version named in the file, else the one that its tensors imply, else "v1"."""
     said = metadata.get("version")
     _, channels = _table_sides(tensors.get("enc_p.emb_phone.weight")) or (0, 0)
     seen: Version | None = next((version for version, wide in CONTENT_CHANNELS.items() if wide == channels), None)
     version: Version | None = next((each for each in CONTENT_CHANNELS if isinstance(said, str) and each == said), None)
     if said is not None and version is None:
-        raise ModelError(f"{name}: version {shown(said)}; known are v1 and v2")
+        raise ModelError(f"{name}: version {shown(said)}; supported: v1 and v2")
     if version and seen and version != seen:
         raise ModelError(f"{name}: calls itself {version}, but takes features of {channels} channels, as {seen} does")
     return version or seen or "v1"
@@ -172,7 +171,7 @@ def _version(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Tenso
 
 def _has_pitch(name: str, metadata: Mapping[str, Any]) -> bool:
     said = metadata.get("f0", 1)
-    # str() only of these types: nested lists that share elements could expand without limit.
+    # str() only for these types: hostile nested lists could expand without limit.
     text = str(said).lower() if isinstance(said, str) or (isinstance(said, int) and said in (0, 1)) else ""
     if text not in ("0", "1", "true", "false"):
         raise ModelError(f"{name}: f0 is {shown(said)}, not 0 or 1")

@@ -1,4 +1,4 @@
-"""Synthesis in the stream: from content and pitch of a window to its audible sound."""
+"""Synthesis in a stream: from the content and pitch of a window to its audible sound."""
 
 from collections.abc import Callable
 
@@ -96,7 +96,7 @@ class Voicing:
     def shift_phase(self, seconds: Tensor) -> None:
         """Adjust the phase after the last sound was joined as if it began `seconds` later, () up to a hop.
 
-        The next one begins at the phase that is then audible, so that it fits without a move.
+        The next one begins at the phase that is then audible, so that it fits at offset 0.
         """
         self._phase = self._phase + self._following_hz * seconds
 

@@ -5,9 +5,9 @@
     notes = segmenter.set_prompts(["person", "guitar"])         # when a text changes
     (found,) = segmenter.segment(rgb)                           # every picture: engine.values.Segmentation
 
-A picture goes through `pixels` (squashed to a square), `backbone` (image features), `detector` (finds what the
-prompts name: boxes, scores, and masks of the best only), `tidy` (removes duplicates, holes and specks). In track mode
-`tracker` follows the objects from picture to picture.
+The steps for a picture are `pixels` (scales it to a square), `backbone` (image features), `detector` (boxes and scores
+for each prompt, and masks of the best only), `tidy` (removes duplicates, holes and specks). In track mode `tracker`
+tracks the objects from picture to picture.
 
 Read `model.py` (the parts), `load.py`, then `segmenter.py`. Importing this package does not load torch;
 `spec.py`, `model_folder.py`, `detected_objects.py`, `tidy.py` and `check.py` never do.

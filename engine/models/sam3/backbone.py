@@ -1,9 +1,9 @@
 """Image features: SAM3's ViT and its feature pyramid, as a chain of parts.
 
-transformers cuts the picture into windows before each layer and joins them after it. But everything in a layer except
-attention works on single tokens, and attention does not depend on the order of its tokens as long as each has its own
-rotary position. So the tokens are put in window order once, stay in it through all layers (global ones too), and are
-put back once: two copies instead of two per layer. The rotations of a layer, which transformers computes anew each
+transformers splits the picture into windows before each layer and joins them after it. But everything in a layer except
+attention works on single tokens, and attention does not depend on the order of its tokens as long as each keeps its
+rotary position. So the tokens are put into window order once, stay in it through all layers (including global ones),
+and are put back once: two copies instead of two per layer. The rotations of a layer, which transformers recomputes each
 time, are constants here.
 """
 
@@ -18,9 +18,9 @@ from engine.models.compiling import compiled
 from engine.models.graphs import Calls, Part, State, nothing
 from engine.models.sam3.model import SegmentationModel
 
-LAYERS_A_SLICE = 4  # of 32: 2 to 4 ms on a fast GPU at 1008 px
+LAYERS_A_SLICE = 4  # layers per part, of 32: 2 to 4 ms on a fast GPU at 1008 px
 COARSEST = 2
-"""The pyramid levels in use have 4, 2 and 1 texels per patch. Nothing reads the fourth, of half a texel."""
+"""Texels per patch of the pyramid levels in use. The fourth level, with half a texel, is never read."""
 
 Layer = Callable[..., torch.Tensor]
 
@@ -50,7 +50,7 @@ class Features:
 
 
 class Backbone:
-    """Stateless except for what `calls` caches. One thread, one device; nothing here waits for the device."""
+    """Stateless except for the caches of `calls`. Single thread, single device; never waits for the device."""
 
     def __init__(self, model: SegmentationModel, calls: Calls) -> None:
         self._calls = calls
@@ -65,14 +65,14 @@ class Backbone:
         }
         self._layer: Layer = vit_layer
         if model.spec.is_compiled:
-            self._layer = compiled(vit_layer)  # compiles twice: window and global layers have different shapes
+            self._layer = compiled(vit_layer)  # compiled twice, because window and global layers have different shapes
             self._rotations = {size: torch.view_as_real(turn) for size, turn in self._rotations.items()}
         self.position = level_position(self._neck, self._grid, model.device).to(model.dtype)
         self._parts = self._chain()
 
     @torch.no_grad()
     def run(self, pixels: torch.Tensor, between: Callable[[], None] = nothing) -> Features:
-        """`pixels` (B, 3, resolution, resolution) as `preprocess` makes them; `between` is called between slices."""
+        """Features of `pixels` (B, 3, resolution, resolution) from `preprocess`; `between` is called between slices."""
         state = self._calls.run(("backbone", tuple(pixels.shape)), self._parts, {"pixels": pixels}, between)
         return Features(fpn_hidden_states=state["levels"], position=self.position, last_hidden_state=state["hidden"])
 
@@ -118,7 +118,7 @@ def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Ten
     """One Sam3ViTLayer on tokens (B, windows, w * w, D) in window order; `turn` comes from `rotation`."""
     attention = layer.attention
     x = layer.layer_norm1(hidden)
-    x = x if layer.window_size else x.flatten(1, 2)[:, None]  # global: one window of all
+    x = x if layer.window_size else x.flatten(1, 2)[:, None]  # global layer: a single window
     heads = (*x.shape[:-1], attention.num_attention_heads, attention.head_dim)
     query = turned(attention.q_proj(x).view(heads), turn)
     key = turned(attention.k_proj(x).view(heads), turn)
@@ -133,7 +133,7 @@ def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Ten
 def turned(x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
     """Rotate pairs of `x` (..., tokens, heads, d) in float32 by `turn`: complex, or real and imaginary parts.
 
-    The complex product is a single kernel; the other form can be fused by a compiler.
+    The complex product is a single kernel; a compiler can fuse the other form.
     """
     pairs = torch.unflatten(x.float(), -1, (-1, 2))  # (..., d / 2, 2)
     if turn.is_complex():

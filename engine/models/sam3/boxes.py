@@ -1,4 +1,4 @@
-"""Box prompts: examples of what to look for, encoded by SAM3's geometry encoder. Needs torchvision's roi_align."""
+"""Box prompts: examples of the objects to find, encoded by SAM3's geometry encoder. Needs torchvision's roi_align."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ POSITIVE = 1
 
 
 class BoxEncoder:
-    """Same as transformers' Sam3GeometryEncoder, for boxes that are all valid, so no mask is needed. One thread."""
+    """Equal to transformers' Sam3GeometryEncoder, without a mask, because all boxes are valid. Single thread."""
 
     def __init__(self, model: SegmentationModel) -> None:
         self._model = model
@@ -58,7 +58,7 @@ def require_roi_align() -> Any:
     """torchvision's roi_align; ModelError in one line if it is not installed or does not load."""
     try:
         from torchvision.ops import roi_align
-    except (ImportError, RuntimeError) as error:  # RuntimeError: a build for another torch
+    except (ImportError, RuntimeError) as error:  # RuntimeError: built for another version of torch
         raise ModelError(
             f"box prompts: need torchvision ({str(error).splitlines()[0]}); pip install torchvision, the release that "
             f"goes with torch {torch.__version__.partition('+')[0]}"

@@ -7,8 +7,8 @@ from engine.models.safetensors_header import Tensor
 from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.sam3.spec import SegmentationSpec
 
-# Prefixes of tensor names by part. In a folder with only the detector they lack "detector_model.". Tensors that match
-# no other line belong to the detector.
+# Tensor name prefixes by part. In a folder with only the detector, names lack "detector_model.". Tensors that match no
+# prefix belong to the detector.
 DETECTOR = "detector_model."
 PARTS = {
     "vision": ("vision_encoder.",),
@@ -16,13 +16,13 @@ PARTS = {
     "detector": ("",),
 }
 TRACKER = ("tracker_model.", "tracker_neck.")
-NO_TRACKER = "no tracker: finds objects in each picture, does not follow them (mode track); facebook/sam3 has one"
+NO_TRACKER = "no tracker: detects objects in each picture, but cannot track them (mode track); facebook/sam3 has one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentationReport(Report):
     kind: str
-    """sam3_video: detector and tracker; sam3: the detector alone."""
+    """sam3_video: detector and tracker; sam3: only the detector."""
 
 
 def check(spec: SegmentationSpec) -> SegmentationReport:

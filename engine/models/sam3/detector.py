@@ -1,4 +1,4 @@
-"""Finds what the prompts name in a picture: boxes, scores and masks, equal to those of transformers' Sam3Model."""
+"""Detects the prompted objects in a picture: boxes, scores and masks, equal to those of transformers' Sam3Model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from engine.models.sam3.prompts import EncodedPrompt
 
 Mark = Callable[[str], None]
 MASKS_AT_A_TIME = 16
-"""Masks are computed for a multiple of this many queries. Otherwise each new value of `max_objects` would need a CUDA
-graph of its own, which costs more than the extra masks."""
+"""Masks are computed for a multiple of this many queries. Otherwise each value of `max_objects` would need another CUDA
+graph, which costs more than the extra masks."""
 
 
 def ignore(stage: str) -> None:
-    """Does nothing: for callers that do not measure stages."""
+    """Default for `mark`: does nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +42,12 @@ class Best:
 
 
 class Detector:
-    """Runs the detector. Stateless except for what `calls` caches. One thread, one device.
+    """Runs the detector. Stateless except for the caches of `calls`. Single thread, single device.
 
-    Each prompt runs by itself: prompts differ in length and would need padding and masks, they share little work (the
-    first of six self-attentions), and the device can be given to others in between. Masks are computed for the best
-    queries only, not for all 200, in shapes that do not depend on the picture. One copy brings the result to the host,
-    where the threshold is applied.
+    Prompts run one by one: batched prompts of different lengths would need padding and masks, they share little work
+    (the first of six self-attentions), and other processes may use the device in between. Masks are computed for the
+    best queries only, not for all 200, in shapes that do not depend on the picture. One copy brings the result to the
+    host, where the threshold is applied.
     """
 
     def __init__(self, model: SegmentationModel, calls: Calls) -> None:
@@ -74,12 +74,12 @@ class Detector:
         between: Callable[[], None] = nothing,
         mark: Mark = ignore,
     ) -> list[DetectedObjects]:
-        """For each picture the best `max_objects` of all prompts whose score is above `threshold`.
+        """For each picture, the best `max_objects` over all prompts with a score above `threshold`.
 
         Selection as in `post_process_instance_segmentation` without target sizes.
 
-        `boxes`: examples of what to look for, centre x, centre y, width and height in 0..1, the same in all pictures;
-        ModelError without torchvision. `mark` is called at the end of each stage: decoder, masks, copy.
+        `boxes`: examples of the objects to find, centre x, centre y, width and height in 0..1, the same in all
+        pictures; ModelError without torchvision. `mark` is called at the end of each stage: decoder, masks, copy.
         """
         if not prompts:
             return [no_objects(self._model.mask_side)] * len(features.last_hidden_state)
@@ -106,27 +106,27 @@ class Detector:
         between: Callable[[], None] = nothing,
         mark: Mark = ignore,
     ) -> Best:
-        """The best `max_queries` queries of one prompt at any score, with their mask logits, on the device."""
-        told = prompt.embeds
+        """The best `max_queries` queries of one prompt, whatever their score, with their mask logits, on the device."""
+        embeds = prompt.embeds
         if boxes:
-            told = self._boxes.with_boxes(told, features, boxes)
+            embeds = self._boxes.with_boxes(embeds, features, boxes)
         vision = features.fpn_hidden_states[-1]
-        shape = (tuple(vision.shape), tuple(told.shape), max_queries)
+        shape = (tuple(vision.shape), tuple(embeds.shape), max_queries)
         chain = decoder_chain(self._detector, self._grid, self._position, max_queries)
-        state = self._calls.run(("decoder", shape), chain, {"vision": vision, "prompt": told}, between)
+        state = self._calls.run(("decoder", shape), chain, {"vision": vision, "prompt": embeds}, between)
         mark("decoder")
         between()
-        inputs: State = {"seen": state["seen"], "queries": state["queries"], "prompt": told}
+        inputs: State = {"seen": state["seen"], "queries": state["queries"], "prompt": embeds}
         masks = self._calls.run(("masks", shape), self._masks, inputs | {"levels": features.fpn_hidden_states})
         logits = masks["logits"]
-        # A single NaN or infinity makes the sum non-finite. This needs no boolean tensor of the size of the masks.
+        # One NaN or infinity makes the sum non-finite. A sum avoids a boolean tensor of the size of the masks.
         is_finite = state["is_finite"] & torch.isfinite(logits.sum(dim=(1, 2, 3), dtype=torch.float32))
         return Best(scores=state["scores"], boxes=state["boxes"], logits=logits, is_finite=is_finite)
 
     def _fetched(
         self, results: list[tuple[torch.Tensor, ...]], max_objects: int, threshold: float
     ) -> list[DetectedObjects]:
-        """The best `max_objects` of all prompts, copied to the host."""
+        """The best `max_objects` over all prompts, copied to the host."""
         scores, boxes, masks, are_finite = (torch.stack(each, dim=1) for each in zip(*results, strict=True))
         batch, count, k = scores.shape
         prompts = torch.arange(count, device=scores.device).repeat_interleave(k).expand(batch, -1)
@@ -141,10 +141,10 @@ class Detector:
             ),
             dim=-1,
         )  # (B, k, 7)
-        told, shown = self._home.fetch(numbers, masks.flatten(1, 2)[rows, places])
+        fetched, shown = self._home.fetch(numbers, masks.flatten(1, 2)[rows, places])
         side = self._model.mask_side
         found = []
-        for of_picture, of_masks in zip(told, shown, strict=True):
+        for of_picture, of_masks in zip(fetched, shown, strict=True):
             if not of_picture[0, 6]:
                 found.append(no_objects(side, is_finite=False))
                 continue

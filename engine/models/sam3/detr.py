@@ -1,8 +1,8 @@
-"""The decoder's parts: from features and a prompt to scored boxes, and from the best boxes to masks.
+"""The parts of the decoder: scored boxes from features and a prompt, and masks for the best boxes.
 
-They call transformers' layers in transformers' order, but copy no Python lists to the device, use no masks, and always
-keep boxes, positions and scores in float32: a box in bfloat16 is off by up to 4 px of 1008, and each layer corrects the
-box of the layer before.
+They call transformers' layers in the same order, but do not copy Python lists to the device, use no masks, and keep
+boxes, positions and scores in float32: a box in bfloat16 is off by up to 4 px of 1008, and each layer refines the box
+of the layer before.
 """
 
 import math
@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from engine.models.graphs import Part, State
 
-LAYERS_A_SLICE = 3  # of 6
-LOG_SCALE = 8.0  # deltas of 1/8 are 1 after the logarithm (Sam3DetrDecoder._get_rpb_matrix)
+LAYERS_A_SLICE = 3  # layers per part, of 6
+LOG_SCALE = 8.0  # scale: deltas of 1/8 become 1 after the logarithm (Sam3DetrDecoder._get_rpb_matrix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,8 @@ def picked(rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
 
 
 def box_bias(decoder: Any, boxes: torch.Tensor, grid: TexelGrid, dtype: torch.dtype) -> torch.Tensor:
-    """Attention bias of each query per texel, from the texel's distance to the box's edges: (B, heads, 1 + Q, g * g).
+    """Attention bias of each query for each texel, from the distance of the texel to the edges of the box: (B, heads, 1
+    + Q, g * g).
 
     The first row belongs to the presence token and is zero.
     """
@@ -141,9 +142,9 @@ def mask_part(detector: Any) -> Part:
     def part(state: State) -> State:
         seen = state["seen"]
         prompt = state["prompt"].expand(len(seen), -1, -1)
-        told, _ = decoder.prompt_cross_attn(decoder.prompt_cross_attn_norm(seen), prompt, prompt)
+        attended, _ = decoder.prompt_cross_attn(decoder.prompt_cross_attn_norm(seen), prompt, prompt)
         fine, middle, coarse = state["levels"]
-        seen = (seen + told).unflatten(1, coarse.shape[2:]).permute(0, 3, 1, 2)  # (B, C, g, g), channels last
+        seen = (seen + attended).unflatten(1, coarse.shape[2:]).permute(0, 3, 1, 2)  # (B, C, g, g), channels last
         pixels = refined(decoder.pixel_decoder, seen, (middle, fine))  # (B, C, 4 g, 4 g)
         # Project the few queries instead of every pixel: (W x + b) . q = x . (W' q) + b . q
         projection = decoder.instance_projection
@@ -159,7 +160,7 @@ def refined(decoder: Any, pixels: torch.Tensor, levels: tuple[torch.Tensor, ...]
     """Sam3PixelDecoder: `pixels` upsampled to the size of each of `levels`, coarsest first, and added to it."""
     for level, conv, norm in zip(
         levels, decoder.conv_layers, decoder.norms, strict=False
-    ):  # the decoder has one layer more
+    ):  # the decoder has one more layer
         pixels = pixels.contiguous(memory_format=torch.channels_last)  # CUDA's group norm returns channels first
         grown = F.interpolate(pixels, size=level.shape[-2:], mode="nearest")
         pixels = F.relu_(norm(conv(grown.add_(level))))

@@ -3,26 +3,26 @@
 from collections.abc import Mapping, Sequence
 
 LOST_AFTER = 30
-"""Consecutive results without a sign of an object after which it is dropped, to make room for others."""
+"""Number of consecutive results in which an object is missing after which it is dropped, to make room for others."""
 
 
 class MissedResults:
-    """Counts for each object the consecutive results in which it was missed."""
+    """Counts for each object the consecutive results in which it was missing."""
 
     def __init__(self, results: Mapping[int, int] | None = None) -> None:
-        """`results`: of another one, to go on from."""
+        """`results`: those of another MissedResults, to continue from."""
         self._results: dict[int, int] = dict(results or {})
 
     @property
     def results(self) -> dict[int, int]:
-        """Results in a row without a sign, by id."""
+        """Number of consecutive results in which each object was missing, by id."""
         return dict(self._results)
 
     def after(self, is_seen: Mapping[int, bool]) -> list[int]:
-        """Ids of the objects that are lost after one more result.
+        """Count one more result. Returns the ids of the objects that are now lost.
 
-        `is_seen` holds all tracked objects: True if this result shows the object where the detector sees something too.
-        Objects not in it are forgotten.
+        `is_seen` has all tracked objects: True if this result shows the object and the detector confirms it. Objects
+        not in it are removed.
         """
         self._results = {
             object_id: 0 if seen else self._results.get(object_id, 0) + 1 for object_id, seen in is_seen.items()
@@ -31,7 +31,7 @@ class MissedResults:
 
 
 def surplus_ids(scores: Mapping[int, float], threshold: float, max_objects: int) -> list[int]:
-    """Ids to drop so that at most `max_objects` stay, the best, each with a score of at least `threshold`.
+    """Ids to drop so that only the best `max_objects` with a score of at least `threshold` stay.
 
     Of equal scores the older object, with the smaller id, stays.
     """
@@ -42,7 +42,7 @@ def surplus_ids(scores: Mapping[int, float], threshold: float, max_objects: int)
 
 
 def best_candidates(candidates: Sequence[int], scores: Sequence[float], free: int) -> list[int]:
-    """The candidates (indices into `scores`) to accept: all, or the best `free`, best first."""
+    """The candidates (indices into `scores`) to accept: at most `free`, best first."""
     if len(candidates) <= free:
         return list(candidates)
     return sorted(candidates, key=lambda place: -scores[place])[:free]
@@ -51,7 +51,7 @@ def best_candidates(candidates: Sequence[int], scores: Sequence[float], free: in
 def threshold_for_new(threshold: float, own_threshold: float, own_for_new: float) -> float:
     """Minimum score for a detection to become a new object while others are tracked.
 
-    The model's own thresholds are 0.5 for detections and 0.7 for new objects: 0.7 leaves 0.6 of the range from 0.5 to 1
-    above it. The same proportion is used for every threshold, which gives 0.43 at 0.05, 0.7 at 0.5 and 0.97 at 0.95.
+    The model's own thresholds are 0.5 for detections and 0.7 for new objects, so 0.6 of the range from 0.5 to 1 lies
+    above 0.7. The same proportion is used for every threshold: 0.43 for 0.05, 0.7 for 0.5 and 0.97 for 0.95.
     """
     return 1.0 - (1.0 - threshold) * (1.0 - own_for_new) / (1.0 - own_threshold)

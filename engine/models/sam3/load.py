@@ -19,18 +19,18 @@ from engine.models.weight_files import weights_in
 
 log = logging.getLogger(__name__)
 
-NOTHING_TO_OFFLOAD = "offload: has no effect, the weights are in main memory already"
+NOTHING_TO_OFFLOAD = "offload: has no effect, because the weights are already in main memory"
 
 
 def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
-    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name that `dtype_named` knows).
+    """Load the model onto `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name for `dtype_named`).
 
-    Downloads nothing; weights come from safetensors. ModelError in one line names what is missing and how to get it.
-    Does not catch `torch.OutOfMemoryError`.
+    Downloads nothing; reads weights from safetensors files. ModelError in one line names what is missing and how to get
+    it. Does not catch `torch.OutOfMemoryError`.
     """
     wanted = dtype_named(dtype)
     if spec.is_compiled and spec.is_offloaded:
-        raise ModelError("compile and offload: cannot be combined; choose one of the two")
+        raise ModelError("compile and offload cannot be combined; choose one of them")
     if spec.is_compiled:
         require_compiler(torch.device(device), "compile")
     quieten_libraries("transformers")
@@ -57,7 +57,7 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
     folder = Sam3Folder(path, spec.model)
     folder.require_resolution(spec.resolution)
     folder.require_tokenizer()
-    folder.weights()  # what is cut off is found here, with the file's name
+    folder.weights()  # detects truncated files, and names the file
     network = _network(folder, spec.resolution, dtype)
     is_video = folder.kind == "sam3_video"
     network.requires_grad_(False).eval()
@@ -85,7 +85,7 @@ def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype) -> Any:
         config = architecture(of, folder.config, folder.name)
         config.image_size = resolution
         if is_video:
-            config.low_res_mask_size = 4 * resolution // 14  # image_size does not reach it
+            config.low_res_mask_size = 4 * resolution // 14  # image_size is not passed on to it
         with require_fitting(folder.name, lambda: kind(config), weights_in(folder.path)):
             loaded: Any = kind.from_pretrained(
                 folder.path,
@@ -94,10 +94,10 @@ def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype) -> Any:
                 dtype=dtype,
                 local_files_only=True,
                 output_loading_info=True,
-                ignore_mismatched_sizes=True,  # or it would refuse them without a name
+                ignore_mismatched_sizes=True,  # otherwise it refuses them without naming them
             )
-    network, told = loaded
-    absent = sorted(told["missing_keys"]) + sorted(name for name, *_ in told["mismatched_keys"])
+    network, report = loaded
+    absent = sorted(report["missing_keys"]) + sorted(name for name, *_ in report["mismatched_keys"])
     if absent:
         raise ModelError(
             f"{folder.name}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}"

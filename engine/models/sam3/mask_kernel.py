@@ -1,11 +1,11 @@
-"""Mask NMS and connected components for transformers' SAM3 video model, which would download a package for them.
+"""Mask NMS and connected components for transformers' SAM3 video model, which otherwise downloads a package for them.
 
-Without the two functions the model skips NMS, hole filling and sprinkle removal, with one warning.
+Without these two functions the model skips NMS, hole filling and speck removal, with one warning.
 
 NMS is greedy, as in Faster R-CNN: by descending score, a mask stays unless a kept mask overlaps it by more than the
 threshold. Components are 8-connected. On the CPU OpenCV finds them. On other devices labels spread by a fixed number of
-max poolings, so the host does not wait. That reaches every pixel of a small component, and the model only asks for the
-areas of small ones.
+max poolings, so that the host need not wait. That is enough for small components, and the model only needs the areas of
+small ones.
 """
 
 from types import ModuleType
@@ -18,11 +18,11 @@ import torch.nn.functional as F
 
 
 def install(largest_area: int) -> None:
-    """Make transformers' SAM3 video model use a MaskKernel, in this whole process, from now on."""
+    """Make transformers' SAM3 video model use a MaskKernel from now on, in the whole process."""
     from transformers.models.sam3_video import modeling_sam3_video
 
     module: ModuleType = modeling_sam3_video
-    # KeyError: this version of transformers loads its kernels differently.
+    # A KeyError here means that this version of transformers loads its kernels differently.
     found: Any = module.__dict__["cv_utils_kernel"]
     if isinstance(found, MaskKernel):
         largest_area = max(largest_area, found.largest_area)
@@ -30,7 +30,7 @@ def install(largest_area: int) -> None:
 
 
 class MaskKernel:
-    """Names and arguments are those that transformers calls. transformers swallows errors raised here."""
+    """The interface that transformers calls. transformers ignores errors raised here."""
 
     def __init__(self, largest_area: int) -> None:
         """`largest_area`: pixels of the largest component whose area is needed (the model's `fill_hole_area`)."""
@@ -41,7 +41,7 @@ class MaskKernel:
     ) -> torch.Tensor:
         """Indices of the kept masks, best first, int64 on the scores' device, from IoUs (n, n) and scores (n,).
 
-        One copy to the host, which chooses greedily among at most a few dozen masks.
+        Needs one copy to the host, which selects greedily among at most a few dozen masks.
         """
         both = torch.cat((ious.float(), scores.float()[None])).cpu().numpy()
         kept = greedy_nms(both[:-1], both[-1], iou_threshold)
@@ -69,7 +69,7 @@ def greedy_nms(ious: np.ndarray, scores: np.ndarray, threshold: float) -> list[i
 
 
 def host_components(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """cc_2d with every area exact, on the CPU."""
+    """cc_2d on the CPU, with exact areas."""
     labels = np.zeros(masks.shape, np.int32)
     areas = np.zeros(masks.shape, np.int32)
     for place, mask in enumerate(masks.numpy()[:, 0]):
@@ -81,11 +81,11 @@ def host_components(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def device_components(masks: torch.Tensor, largest_area: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """cc_2d by max pooling, on any device; the host does not wait.
+    """cc_2d by max pooling, on any device, without waiting for it.
 
-    Each pixel takes the largest label around it, `largest_area` times. A component of n pixels is crossed in at most
-    n - 1 steps, so a small one has a single label afterwards. In a larger one, a label that still touches a larger
-    label counts as h * w; any other has spread `largest_area` steps, so it covers more pixels than that.
+    Each pixel takes the largest neighbouring label, `largest_area` times. A label crosses a component of n pixels in at
+    most n - 1 steps, so a small one ends with a single label. In a larger one, the area of a label that still touches a
+    larger label is set to h * w; any other label has spread `largest_area` steps, so it covers more pixels than that.
     """
     count, _, height, width = masks.shape
     inside = masks != 0

@@ -1,17 +1,17 @@
 """A loaded segmentation model: its networks, device and notes."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from engine.models.device_work import bytes_of, weights_of
 from engine.models.sam3.spec import SegmentationSpec
 
 
 @dataclass(slots=True, kw_only=True)
 class SegmentationModel:
-    """SAM3 on its device, frozen and in evaluation mode. One thread at a time."""
+    """SAM3 on its device, frozen and in evaluation mode. Not thread-safe."""
 
     spec: SegmentationSpec
     device: torch.device
@@ -28,19 +28,14 @@ class SegmentationModel:
 
     @property
     def networks(self) -> tuple[Any, ...]:
-        """Networks that contain every layer once, for `device_work.call_before_layers`."""
+        """Networks that together contain every layer exactly once, for `device_work.call_before_layers`."""
         return (self.detector if self.video is None else self.video,)
 
     @property
     def is_offloaded(self) -> bool:
-        """True if weights are in main memory and are copied to the device layer by layer. Never on a CPU."""
+        """True if weights are in main memory and copied to the device layer by layer. Always False on a CPU."""
         return self.spec.is_offloaded and self.device.type != "cpu"
 
     def memory_bytes(self) -> int:
-        """Bytes of all weights that stay on the device."""
-        return sum({tensor.data_ptr(): tensor.nbytes for tensor in self._tensors() if not tensor.is_meta}.values())
-
-    def _tensors(self) -> Iterator[torch.Tensor]:
-        for network in self.networks:
-            yield from network.parameters()
-            yield from network.buffers()
+        """Bytes of all weights that are permanently on the device."""
+        return bytes_of(weights_of(self.networks))

@@ -1,4 +1,4 @@
-"""A SAM3 model folder, checked from its small files and file headers. Reads no weights and does not load torch."""
+"""Checks a SAM3 model folder from its JSON files and file headers. Reads no weights and does not load torch."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ PATCH_PX = 14
 
 
 class Sam3Folder:
-    """A folder with `config.json`. ModelError in one line if it is not a SAM3 that can be run."""
+    """A folder with `config.json`. ModelError in one line if it is not a supported SAM3."""
 
     def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
@@ -29,10 +29,10 @@ class Sam3Folder:
             raise ModelError(
                 f"{self.name}: is {what}{instead()}"
                 if what
-                else f"{self.name}: is a file; give the folder that holds config.json: {path.parent}"
+                else f"{self.name}: is a file; name the folder with config.json: {path.parent}"
             )
         if not (path / "config.json").is_file():
-            what = "a diffusers folder (Stable Diffusion?)" if (path / locate.INDEX).is_file() else "no model folder"
+            what = "a diffusers folder (Stable Diffusion?)" if (path / locate.INDEX).is_file() else "not a model folder"
             if what_is_there := checkpoint_in(path):
                 raise ModelError(f"{self.name}: {what_is_there}{instead()}")
             raise ModelError(f"{self.name}: {what}, config.json is missing; SAM3 is facebook/sam3")
@@ -45,7 +45,7 @@ class Sam3Folder:
             raise ModelError(f"{self.name}: {what}{instead()}")
         if self.kind not in KINDS:
             raise ModelError(
-                f"{self.name}: config.json says model_type {self.kind or 'nothing'}; known are {', '.join(KINDS)}"
+                f"{self.name}: config.json says model_type {self.kind or 'nothing'}; supported: {', '.join(KINDS)}"
             )
 
     @property
@@ -60,13 +60,13 @@ class Sam3Folder:
         return (detector.get("vision_config") or {}).get("backbone_config") or {}
 
     def require_resolution(self, resolution: int) -> None:
-        """ModelError unless `resolution` px are whole attention windows; the rest would be padding."""
+        """Raise ModelError unless `resolution` px is a multiple of the attention window, without padding."""
         window_px = self.vision.get("patch_size", PATCH_PX) * self.vision.get("window_size", 24)
         if resolution <= 0 or resolution % window_px:
             raise ModelError(f"resolution {resolution}: not a multiple of {window_px} px, this model's window")
 
     def require_tokenizer(self) -> None:
-        """ModelError if it is missing. Without this check transformers silently makes one that knows no words."""
+        """Raise ModelError if it is missing. Otherwise transformers would silently create an empty one."""
         if (self.path / "tokenizer.json").is_file():
             return
         absent = [file for file in ("vocab.json", "merges.txt") if not (self.path / file).is_file()]
@@ -108,7 +108,8 @@ class Sam3Folder:
 
 
 def find(name: str) -> Path:
-    """The folder of a path or id, as `locate.find`. ModelError if it is not on this machine, with how to get access."""
+    """The folder for a path or id, like `locate.find`. ModelError, with how to get access, if it is not on this
+    machine."""
     try:
         return locate.find(name, files=FILES)
     except ModelError as error:
@@ -120,15 +121,16 @@ def find(name: str) -> Path:
 
 
 def instead() -> str:
-    """Text "; take facebook/sam3", with how to get it if it is not on this machine."""
+    """The end of an error, "; use facebook/sam3", with how to get it if it is not on this machine."""
     here = locate.cached(SAM3)
     if here is not None and (here / "config.json").is_file() and weights_in(here) is not None:
-        return f"; take {SAM3}, which is on this machine"
-    return f"; take {SAM3}: {how_to_get(SAM3).removeprefix('; ')}"
+        return f"; use {SAM3}, which is on this machine"
+    return f"; use {SAM3}: {how_to_get(SAM3).removeprefix('; ')}"
 
 
 def how_to_get(name: str, *, again: bool = False) -> str:
-    """Text "; fetch it: ..." if `name` is an id, with the steps before it if that is gated. "" for a local folder."""
+    """The end of an error, "; fetch it: ...", if `name` is an id, with the steps for a gated repository. "" for a
+    folder."""
     command = locate.fetch_command(name, files=FILES)
     if Path(name).expanduser().exists() or not command:
         return ""

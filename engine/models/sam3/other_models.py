@@ -1,4 +1,4 @@
-"""Recognises models of the SAM family that cannot be run here, for the error that refuses them. Does not load torch.
+"""Recognizes unsupported models of the SAM family, for error messages. Does not load torch.
 
 Supported is SAM3 in transformers' format: config.json and model.safetensors of facebook/sam3. That repository also
 holds sam3.pt, the same weights with the names of Meta's own program (github.com/facebookresearch/sam3,
@@ -14,7 +14,7 @@ from engine.errors import ModelError
 from engine.models.pickle_file import read_pickle
 from engine.models.safetensors_header import read_header
 
-CLICKED: Final = "which follows what is clicked and finds nothing by a word"
+CLICKED: Final = "which needs clicks and cannot find objects by text"
 MODEL_TYPES: Final = {
     "sam": f"SAM 1, {CLICKED}",
     "sam_hq": f"SAM-HQ, a SAM 1, {CLICKED}",
@@ -24,13 +24,11 @@ MODEL_TYPES: Final = {
     "edgetam_video": f"EdgeTAM, a small SAM 2, {CLICKED}",
     "sam3_tracker": f"SAM3's tracker alone, {CLICKED}",
     "sam3_tracker_video": f"SAM3's tracker alone, {CLICKED}",
-    "sam3_lite_text": "SAM3-LiteText, a SAM3 with a smaller text encoder, which is not built here",
+    "sam3_lite_text": "SAM3-LiteText, a SAM3 with a smaller text encoder, which is not supported",
 }
 """Descriptions of transformers models by `model_type`."""
-_SAM31: Final = "SAM 3.1, which is published as Meta's own checkpoint (sam3.1_multiplex.pt) alone, not for transformers"
-_SAM3_FILE: Final = (
-    "Meta's own checkpoint of SAM 3, not the model.safetensors with its config.json that transformers has"
-)
+_SAM31: Final = "SAM 3.1, which is published only as Meta's own checkpoint (sam3.1_multiplex.pt), not for transformers"
+_SAM3_FILE: Final = "Meta's own checkpoint of SAM 3, not the model.safetensors and config.json for transformers"
 _IDS: Final = (
     (re.compile(r"facebook/sam3\.1\b.*"), _SAM31),
     (re.compile(r"facebook/sam2(\.1)?-hiera-.*"), MODEL_TYPES["sam2"]),
@@ -42,12 +40,12 @@ _SUFFIXES: Final = (".pt", ".pth", ".safetensors", ".bin")
 
 
 def what_id_is(name: str) -> str:
-    """Description of a published id that is known not to run here; "" for any other."""
+    """Description of a published id that is known to be unsupported; "" for any other."""
     return next((what for pattern, what in _IDS if pattern.fullmatch(name)), "")
 
 
 def what_file_is(path: Path) -> str:
-    """Description of a single file with the weights of a SAM, recognised by its tensors' names.
+    """Description of a single file with the weights of a SAM, recognized by its tensor names.
 
     "" for any other file, and for one that cannot be read.
     """
@@ -67,7 +65,7 @@ def what_file_is(path: Path) -> str:
 
 
 def is_of_transformers(path: Path) -> bool:
-    """True if the file holds SAM3's weights in the supported format, outside their folder."""
+    """True if the file contains SAM3's weights in the supported format."""
     return any(name.startswith(("detector_model.", "tracker_model.")) for name in _tensor_names(path))
 
 
@@ -86,6 +84,6 @@ def _tensor_names(path: Path) -> list[str]:
         if path.suffix == ".safetensors":
             return list(read_header(path))
         stored = read_pickle(path)
-    except ModelError:  # the caller reports it as what it was taken for
+    except ModelError:  # the caller reports the broken file
         return []
     return list(stored.tensors("model") or stored.tensors())

@@ -8,7 +8,7 @@ from engine.models.sam3.model import SegmentationModel
 
 KEPT = 16
 WITHOUT_WORDS = "visual"
-"""The text the model was trained with when only boxes are given (transformers' Sam3Processor)."""
+"""The text that the model was trained with for prompts of only boxes (transformers' Sam3Processor)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class EncodedPrompt:
 
 
 class PromptEncoder:
-    """Encodes texts, with a cache of the newest ones. One thread.
+    """Encodes texts, with a cache of the most recent ones. Single thread.
 
     transformers pads every prompt to 32 tokens and masks the padding. The text encoder is causal, so no token attends
     to the padding after it. Without padding the result is the same, and no mask is needed.

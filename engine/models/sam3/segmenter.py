@@ -1,4 +1,4 @@
-"""From pictures to objects, for the child process, `multiverse segment` and the benchmark."""
+"""Finds objects in pictures, for the child process, `multiverse segment` and the benchmark."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,16 +20,16 @@ from engine.models.sam3.prompts import WITHOUT_WORDS, EncodedPrompt, PromptEncod
 from engine.models.sam3.tidy import oldest_of_each, tidy
 from engine.values import FoundObject, Segmentation
 
-GRAPHS_KEPT = 12  # backbone, then decoder and masks of four prompts of different lengths; the rest is spare
+GRAPHS_KEPT = 12  # graphs kept: backbone, decoder and masks for four prompts of different lengths, and some spare
 MODES = ("image", "track")
 
 
 class Segmenter:
-    """Segments pictures. One thread, one device. Only copying the result to the host waits for the device.
+    """Segments pictures. Single thread, single device. Only copying the result to the host waits for the device.
 
     `between` is called between slices of the device's work. `before_capture` is called before work that takes seconds
-    and is done once per shape (a CUDA graph, a compilation). `idle_s` returns the seconds that `between` has waited on
-    purpose; `clock` counts them to no stage.
+    and is done once per shape (a CUDA graph, a compilation). `idle_s` returns the total seconds that `between` has
+    waited on purpose; `clock` does not count them to any stage.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class Segmenter:
         self.threshold = 0.5
         self.max_objects = 16
         self.boxes: tuple[Box, ...] = ()
-        """Examples of what to look for: centre x, centre y, width and height, 0..1. Image mode only."""
+        """Box prompts, examples of the objects to find: centre x, centre y, width and height, 0..1. Image mode only."""
         self.not_finite = 0
-        """Pictures of the last call that the model answered with NaN. Their results are empty."""
+        """Pictures of the last call for which the model returned NaN. Their results are empty."""
         self._between = between
         self._calls = calls or own_calls(model, before_capture)
         is_own = calls is None and model.spec.is_compiled
@@ -79,13 +79,13 @@ class Segmenter:
         if mode == "track" and self._tracker is None:
             from engine.models.sam3.tracker import Tracker
 
-            self._tracker = Tracker(self.model, self._detector)  # only once, because it hooks into the model
+            self._tracker = Tracker(self.model, self._detector)  # created once, because it installs hooks in the model
         if mode != self._mode:
             self.reset()
         self._mode = mode
 
     def set_prompts(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Set what to look for.
+        """Set the text prompts.
 
         Returns notes about truncated texts. Empty texts are skipped; the others keep their numbers.
         """
@@ -124,16 +124,15 @@ class Segmenter:
         return results
 
     def reset(self) -> None:
-        """Forget the tracked objects, because another scene begins.
+        """Drop all tracked objects, for a new scene.
 
-        A new size or mode, or having no prompts, resets too.
+        A change of size or mode, and an empty list of prompts, also reset.
         """
         if self._tracker is not None:
             self._tracker.reset()
 
     def tracker_state(self) -> bytes:
-        """Everything the next picture's objects depend on besides prompts and settings; track mode only. See
-        `restore_tracker`."""
+        """The tracker's complete state besides prompts and settings, for `restore_tracker`; track mode only."""
         import io
 
         import torch
@@ -143,17 +142,18 @@ class Segmenter:
         return content.getvalue()
 
     def restore_tracker(self, state: bytes) -> None:
-        """Follow the objects of the segmenter that gave this `state`, in track mode: what follows is the same bits."""
+        """Continue in track mode from the state of another segmenter. Later results are bit-identical to its
+        results."""
         import io
 
         import torch
 
-        # weights_only: tensors and plain values; no code is run that a damaged or foreign file may name.
+        # weights_only: only tensors and plain values, so that no code from a file is executed.
         self._tracker.restore(torch.load(io.BytesIO(state), map_location=self.model.device, weights_only=True))
 
     @property
     def work(self) -> float:
-        """Work per picture, for comparing times: pixels times prompts."""
+        """Amount of work per picture, for estimating times: pixels times prompts."""
         return float(self.model.spec.resolution**2 * max(1, len(self._asked())))
 
     @property
@@ -162,7 +162,7 @@ class Segmenter:
         return device_work.memory_mb(self.model.device)
 
     def free_memory(self) -> None:
-        """Return cached memory to the device. Graphs are captured again."""
+        """Free captured graphs and cached memory. Graphs are captured again when needed."""
         self._calls.drop()
         device_work.free_memory(self.model.device)
 

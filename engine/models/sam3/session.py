@@ -1,16 +1,16 @@
-"""Memory of a stream: transformers' inference session, with a bounded size.
+"""The memory of a stream: transformers' inference session, with bounded size.
 
-The original keeps every picture, every full-size mask and all bookkeeping per frame forever. What can be dropped
-follows from the code of transformers' Sam3TrackerVideoModel, and a test holds it. With M = num_maskmem, P =
-max_object_pointers_in_encoder and C = max_cond_frame_num (7, 16 and 4 as published), frame f + 1 reads of an object
+The original keeps every picture, every full-size mask and all bookkeeping of every frame forever. The code of
+transformers' Sam3TrackerVideoModel shows what can be dropped, and a test checks it. With M = num_maskmem, P =
+max_object_pointers_in_encoder and C = max_cond_frame_num (7, 16 and 4 as published), frame f + 1 reads for each object
 
 - mask memories of the frames after f + 1 - M, and of the C newest conditioning frames;
 - object pointers of the frames after f + 1 - P, and of all conditioning frames so far.
 
 The last item cannot be bounded exactly: a tracked object gets a conditioning frame whenever it is reconditioned, every
-16th frame. Here only the newest CONDITIONING_KEPT stay. For its first 240 frames an object's masks equal those of
-transformers. After that it remembers 16 moments spread over about the last 8 seconds (at 30 pictures a second), where
-transformers would attend to ever more of them. (The published SAM 2 reads C.)
+16th frame. Here only the newest CONDITIONING_KEPT are kept. For its first 240 frames an object's masks equal those of
+transformers. After that, 16 frames spread over about the last 8 seconds (at 30 fps) are kept, while transformers would
+attend to more and more of them. (The published SAM 2 reads C.)
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenc
 
 CONDITIONING_KEPT = 16
 NOT_STATE = ("cache", "processed_frames", "inference_device", "inference_state_device", "video_storage_device", "dtype")
-"""Attributes of a session that `state` leaves out: given to the constructor, or made anew for each frame."""
+"""Attributes of a session that are not part of `state`: constructor arguments, and those recreated for each frame."""
 
 
 class StreamSession(Sam3VideoInferenceSession):
@@ -39,17 +39,17 @@ class StreamSession(Sam3VideoInferenceSession):
 
     @property
     def num_frames(self) -> int:
-        """Number of frames so far. The model requests no pointers of frames before the first."""
+        """Number of frames so far. The model reads it, to request no pointers of frames before the first."""
         return self._frames
 
     def add_new_frame(self, pixel_values: torch.Tensor, frame_idx: int | None = None) -> int:
-        """Begin a frame and return its index. Keeps only the newest picture. Ignores `frame_idx` and counts itself."""
+        """Begin a frame and return its index, counted here; `frame_idx` is ignored. Keeps only the newest picture."""
         self.processed_frames = None
         self._frames += 1
         return super().add_new_frame(pixel_values, self._frames - 1)
 
     def state(self) -> dict[str, Any]:
-        """Everything later frames depend on, after `trim`: tensors and plain values, not copied. See `restore`."""
+        """The complete state, as tensors and plain values (not copied), for `restore`. Call `trim` before."""
         return {
             name: dict(value) if isinstance(value, defaultdict) else value
             for name, value in vars(self).items()
@@ -57,7 +57,7 @@ class StreamSession(Sam3VideoInferenceSession):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where the session that gave this `state` was, to the last bit. The session must be new."""
+        """Continue from the state of another session, bit-identically. This session must be new."""
         for name, value in state.items():
             if isinstance(held := vars(self).get(name), defaultdict):
                 held.update(value)
@@ -65,7 +65,7 @@ class StreamSession(Sam3VideoInferenceSession):
                 setattr(self, name, value)
 
     def trim(self, tracker_config: Any) -> None:
-        """Drop everything that no later frame reads."""
+        """Drop all data that no later frame reads."""
         self.obj_id_to_tracker_score_frame_wise.clear()
         self.suppressed_obj_ids.clear()
         # Only read for complete videos, but deep-copied every frame.
@@ -93,7 +93,7 @@ class StreamSession(Sam3VideoInferenceSession):
 
     def drop(self, object_id: int) -> None:
         """Stop tracking an object. Its id is not used again."""
-        self.remove_object(object_id, strict=True)  # updates indices, but leaves dictionaries keyed by id
+        self.remove_object(object_id, strict=True)  # updates the indices, but not the dictionaries keyed by id
         for by_id in (
             self.obj_id_to_score,
             self.obj_id_to_last_occluded,
@@ -102,20 +102,20 @@ class StreamSession(Sam3VideoInferenceSession):
         ):
             by_id.pop(object_id, None)
         if not self.obj_ids:
-            # Removing the last object empties only the outputs.
+            # Removing the last object only clears the outputs.
             self.mask_inputs_per_obj.clear()
             self.point_inputs_per_obj.clear()
 
 
 def keep_memory(output: dict[str, torch.Tensor], *, has_memory: bool) -> None:
-    """Keep only the tensors that later frames may read of this frame of one object."""
+    """Drop all tensors of this frame and object that later frames do not read."""
     wanted = ("object_pointer", "maskmem_features", "maskmem_pos_enc") if has_memory else ("object_pointer",)
     for name in [name for name in output if name not in wanted]:
         del output[name]
 
 
 def copy_tensors(output: dict[str, torch.Tensor]) -> None:
-    """Copy the tensors of a frame that is kept for long. They are slices of one tensor of all objects, and each slice
-    would keep all of it alive."""
+    """Copy the tensors of a frame that is kept for long. They are slices of one tensor for all objects, and each slice
+    would keep the whole tensor in memory."""
     for name, tensor in output.items():
         output[name] = tensor.clone()

@@ -1,20 +1,20 @@
-"""Models of the true size with random weights, built in memory. They run as fast as real ones.
+"""Models of the published size with random weights, built in memory. They run as fast as real ones.
 
 The configuration is that of the published model. Nothing is downloaded; the tokenizer knows single letters. Purely
-random weights would find nothing, or everything. These are adjusted so that every prompt finds OBJECTS objects in every
-picture.
+random weights would detect nothing or everything. These are adjusted so that every prompt finds OBJECTS objects in
+every picture.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from engine.errors import ModelError
+from engine.models.flop_count import count_gflop
 from engine.models.pretrained import quieten_libraries
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.spec import SegmentationSpec
+from engine.models.seeded import seeded
 
 SHAPES = ("sam3", "tiny")
 """`tiny` is not a published shape; it is small enough for a CPU."""
@@ -43,13 +43,13 @@ def build(
     """A model of this shape that finds `objects` objects per prompt. ModelError for an unknown shape.
 
     The same arguments give the same weights on the same kind of device. On the device `meta` it has only shapes, for
-    counting. Without a tracker it is a detector alone; the tiny one is then a quarter as wide, 32 channels.
+    counting. Without a tracker it is only a detector; the tiny one then has a quarter of the width, 32 channels.
     """
     from transformers import Sam3Model, Sam3VideoModel
 
     quieten_libraries("transformers")
     config = _config(name, resolution, has_tracker)
-    with _seeded(seed), torch.device(device):
+    with seeded(seed), torch.device(device):
         if has_tracker:
             video = _from_config(Sam3VideoModel, config, dtype)
             detector = video.detector_model
@@ -74,7 +74,7 @@ def build(
 
 
 def require_shape(name: str, resolution: int) -> None:
-    """ModelError for an unknown shape, or a resolution that is not a multiple of the attention window."""
+    """Raise ModelError for an unknown shape, or a resolution that is not a multiple of the attention window."""
     if name not in SHAPES:
         raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
     if resolution <= 0 or resolution % WINDOW_PX:
@@ -83,27 +83,20 @@ def require_shape(name: str, resolution: int) -> None:
 
 def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
     """GFLOP per picture (2 x multiply-adds / 1e9): `backbone`, `decoder`, and `masks` of OBJECTS. Counted, not run."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    def counted(call: Any) -> tuple[float, Any]:
-        with FlopCounterMode(display=False) as counter:
-            made = call()
-        return counter.get_total_flops() / 1e9, made
-
     detector = build(name, resolution, "meta", torch.float32, has_tracker=False).detector
     with torch.no_grad(), torch.device("meta"):
-        backbone, vision = counted(lambda: detector.vision_encoder(torch.empty(1, 3, resolution, resolution)))
+        backbone, vision = count_gflop(lambda: detector.vision_encoder(torch.empty(1, 3, resolution, resolution)))
         levels = [level.expand(prompts, -1, -1, -1) for level in vision.fpn_hidden_states[:-1]]
         places = vision.fpn_position_encoding[-2].expand(prompts, -1, -1, -1)
         text = torch.empty(prompts, COUNTED_TOKENS, detector.config.detr_encoder_config.hidden_size)
-        encoder, encoded = counted(
+        encoder, encoded = count_gflop(
             lambda: detector.detr_encoder(
                 vision_features=[levels[-1]], text_features=text, vision_pos_embeds=[places], text_mask=None
             )
         )
         # On the CPU, because the decoder reads the values, and a meta tensor has none.
         sides = torch.tensor([levels[-1].shape[-2:]], device="cpu")
-        decoder, decoded = counted(
+        decoder, decoded = count_gflop(
             lambda: detector.detr_decoder(
                 vision_features=encoded.last_hidden_state,
                 text_features=encoded.text_features,
@@ -113,10 +106,10 @@ def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
             )
         )
         queries = decoded.intermediate_hidden_states[-1]
-        heads, _ = counted(
+        heads, _ = count_gflop(
             lambda: (detector.detr_decoder.box_head(queries), detector.dot_product_scoring(queries[None], text))
         )
-        masks, _ = counted(
+        masks, _ = count_gflop(
             lambda: detector.mask_decoder(
                 decoder_queries=queries[:, :OBJECTS],
                 backbone_features=levels,
@@ -140,8 +133,8 @@ def _config(name: str, resolution: int, has_tracker: bool) -> Any:
     config = Sam3VideoConfig() if name == "sam3" else _tiny_config(TRACKER_WIDTH if has_tracker else TINY_VIT_WIDTH)
     config.image_size = resolution
     config.low_res_mask_size = 4 * resolution // PATCH_PX
-    config.max_num_objects = OBJECTS  # an untrained tracker loses all objects in every picture
-    config.det_nms_thresh = 0.7  # its masks overlap more than those of real objects
+    config.max_num_objects = OBJECTS  # because an untrained tracker loses all objects in every picture
+    config.det_nms_thresh = 0.7  # because its masks overlap more than those of real objects
     return config
 
 
@@ -208,9 +201,9 @@ def _tiny_config(width: int) -> Any:
 
 
 def _scatter(model: Any) -> None:
-    """Redraw matrices so that they keep a signal's size. With the default initialisation the picture fades to nothing.
+    """Redraw matrices so that they preserve the signal level. With the default initialisation the signal fades out.
 
-    The DETR parts are left alone: they must tell queries apart by their initial embeddings.
+    The DETR parts are not changed: they must tell queries apart by their initial embeddings.
     """
     for name, module in model.named_modules():
         if "detr_" in name or "text_encoder" in name:
@@ -231,7 +224,7 @@ def _find_objects(detector: Any, count: int) -> None:
     queries.normal_()
     for name, module in detector.detr_decoder.layers.named_modules():
         if name.endswith(("o_proj", "fc2")):
-            module.weight *= 0.1  # or six layers of shared content would hide the differences between queries
+            module.weight *= 0.1  # otherwise six layers of shared content hide the differences between queries
     queries[:count] += direction
     queries[count:] -= direction
     scoring = detector.dot_product_scoring
@@ -241,12 +234,14 @@ def _find_objects(detector: Any, count: int) -> None:
     scoring.query_proj.weight[0] = direction
     detector.detr_decoder.presence_head.layer3.bias.fill_(6.0)
     masks = detector.mask_decoder
-    # Remove the component that all queries share, or all masks would be the same.
+    # Remove the component that all queries share; otherwise all masks are the same.
     first, last = masks.mask_embedder.layers[0], masks.mask_embedder.layers[-1]
     first.weight -= (first.weight @ direction)[:, None] * direction / width
     last.weight *= MASK_GAIN / width**0.5
     projection = masks.instance_projection.weight
-    projection -= projection.mean(1, keepdim=True)  # a constant over the whole picture is in no mask
+    projection -= projection.mean(
+        1, keepdim=True
+    )  # remove the constant over the whole picture, which belongs to no mask
     projection[0] = 0.0
     masks.instance_projection.bias[0] = 1.0
     last.weight[0] = 0.0
@@ -262,11 +257,3 @@ def _tokenizer() -> Any:
     from transformers import CLIPTokenizer
 
     return CLIPTokenizer(vocab=_words(), merges=[], model_max_length=PROMPT_TOKENS)
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Context with torch's random state set from `seed`. Restores the state afterwards."""
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(seed)
-        yield

@@ -1,4 +1,4 @@
-"""Settings that decide which segmentation model is loaded, and how, as the user names them."""
+"""The settings, as the user gives them, that decide which segmentation model is loaded and how."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class SegmentationSpec:
     resolution: int = 1008
     """Side in pixels of the square that pictures are scaled to: a multiple of an attention window (336 px)."""
     is_compiled: bool = False
-    """Compile the backbone with torch.compile: minutes at the first picture, faster after it. Not with offload. The
-    decoder is not compiled, because every length of a prompt would need another compilation."""
+    """Compile the backbone with torch.compile: the first picture takes minutes, later ones are faster. Cannot be
+    combined with offload. The decoder is not compiled, because each prompt length would need another compilation."""
     is_offloaded: bool = False
     """Keep weights in main memory and copy them to the device layer by layer, for small cards."""
 

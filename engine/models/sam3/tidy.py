@@ -1,14 +1,16 @@
 """Removes duplicates, holes and specks from masks, on the host. Does not load torch.
 
-transformers does this for videos only, with a package that it would download, and silently skips it without the
-package; `post_process_instance_segmentation` does none of it.
+transformers does this for videos only, with a package that it downloads, and silently skips it without that package;
+`post_process_instance_segmentation` does nothing of it.
 
-Its NMS drops a mask that overlaps a better one by more than 0.1: in a video the tracker recovers objects behind others.
-A single picture has no second chance, so here only the same object found twice is dropped: IoU above 0.7 for results of
-one prompt; above 0.9 for results of two prompts, because a jacket may well cover most of the person who wears it.
+Its NMS drops a mask that overlaps a better one by more than 0.1, because in a video the tracker recovers occluded
+objects. For a single picture that would lose objects, so here only an object found twice is dropped: IoU above 0.7 for
+results of one prompt; above 0.9 for results of two prompts, because, for example, a jacket may cover most of the person
+who wears it.
 
 A hole or a speck is a component (8 neighbours) of at most 16 px at a side of 288; a speck also has at most half the
-pixels of its mask. Changed pixels get a value just beyond the edge, like the reference's logits of 0.1 and -0.1.
+pixels of its mask. Changed pixels get a value just above or below the edge, like the reference's logits of 0.1 and
+-0.1.
 """
 
 import cv2
@@ -19,26 +21,26 @@ from engine.models.sam3.detected_objects import DetectedObjects
 SAME_IOU = 0.7
 SAME_IOU_ACROSS = 0.9
 SMALL_PX, SMALL_AT_SIDE = 16, 288
-INSIDE = 127  # pixels above it are inside
+INSIDE = 127  # pixels above this value are inside
 FILLED, REMOVED = 134, 121  # 255 sigmoid(0.1) and 255 sigmoid(-0.1)
 
 
 def tidy(
     found: DetectedObjects, *, same_iou: float = SAME_IOU, same_iou_across: float = SAME_IOU_ACROSS
 ) -> DetectedObjects:
-    """`found` without duplicates, holes and specks. Does not change `found`."""
+    """A copy of `found` without duplicates, holes and specks."""
     if not len(found):
         return found
     kept = found.only(first_of_each(found, same_iou, same_iou_across))
-    for mask in kept.masks:  # `only` copied them
+    for mask in kept.masks:  # in place: `only` has copied them
         mend(mask)
     return kept
 
 
 def oldest_of_each(found: DetectedObjects) -> DetectedObjects:
-    """Drop tracked objects that another prompt found too; the oldest, with the smallest id, stays.
+    """Drop tracked objects that another prompt also found; the oldest, with the smallest id, stays.
 
-    Scores do not decide, because the object shown must not change with them.
+    Scores are not compared, because the object shown should not alternate with changing scores.
     """
     if len(found) < 2:
         return found
@@ -48,7 +50,8 @@ def oldest_of_each(found: DetectedObjects) -> DetectedObjects:
 
 
 def first_of_each(found: DetectedObjects, same_iou: float, same_iou_across: float) -> np.ndarray:
-    """Indices of the kept objects, (n,) int64 in order: greedy NMS drops those that equal a better kept one."""
+    """Indices of the objects to keep, (n,) int64 in order. Greedy NMS drops those that overlap a better one too
+    much."""
     limits = np.where(found.prompts[:, None] == found.prompts, same_iou, same_iou_across)
     is_same = mask_iou(found.masks) > limits
     kept: list[int] = []
@@ -77,13 +80,13 @@ def mend(mask: np.ndarray) -> None:
     left, top, width, height = cv2.boundingRect(inside)
     if not width:
         return
-    # Only the bounding box of the inside matters; one pixel around it represents everything outside.
+    # Only the bounding box of the inside is processed, with a border of one pixel for everything outside.
     rows, columns = mask.shape
     top, bottom = max(top - 1, 0), min(top + height + 1, rows)
     left, right = max(left - 1, 0), min(left + width + 1, columns)
     part, inside = mask[top:bottom, left:right], np.ascontiguousarray(inside[top:bottom, left:right])
     limit = SMALL_PX * rows * columns // SMALL_AT_SIDE**2
-    # If an edge of the box is not an edge of the mask, whole rows of outside lie beyond it: too large to be a hole.
+    # If an edge of the box is not an edge of the mask, the outside continues beyond it, which is too large for a hole.
     open_edges = (top > 0, bottom < rows, left > 0, right < columns)
     holes = small_components(1 - inside, limit, open_edges)
     if holes is not None:

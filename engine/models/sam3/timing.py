@@ -1,4 +1,4 @@
-"""transformers' own SAM3 on the modules of our model, run as its users run it: the reference for benchmarks."""
+"""The baseline for benchmarks: transformers' SAM3 pipelines with the modules of our model."""
 
 import ast
 import gc
@@ -23,7 +23,7 @@ MIDDLE = 127.5
 
 
 class ReferenceSegmenter:
-    """transformers' pipeline for single pictures. One thread.
+    """transformers' pipeline for single pictures. Single thread.
 
     The picture is scaled on the CPU, in uint8 with antialiasing, converted to float there and then copied to the device
     (Sam3ImageProcessor). The backbone runs once per picture, the decoder once per prompt, padded to 32 tokens, with
@@ -42,7 +42,7 @@ class ReferenceSegmenter:
 
     @torch.inference_mode()
     def call(self, picture: np.ndarray, threshold: float) -> list[dict[str, torch.Tensor]]:
-        """Run it as a user does, from texts and a picture (H, W, 3) uint8.
+        """Run it as users do, from texts and a picture (H, W, 3) uint8.
 
         Returns for each prompt scores (n,), boxes (n, 4) in px, and masks (n, H, W) uint8 or bool.
         """
@@ -50,7 +50,7 @@ class ReferenceSegmenter:
 
     @torch.inference_mode()
     def prepared(self, picture: np.ndarray, threshold: float) -> list[dict[str, torch.Tensor]]:
-        """The same with texts encoded in advance."""
+        """Like `call`, with the texts encoded in advance."""
         asked = [
             {"text_embeds": embeds, "attention_mask": words["attention_mask"]}
             for embeds, words in zip(self._embeds, self._asked, strict=True)
@@ -75,10 +75,10 @@ class ReferenceSegmenter:
 
 
 class ReferenceTracker:
-    """transformers' pipeline for streams: a Sam3VideoModel with a session that keeps everything. One thread.
+    """transformers' pipeline for streams: a Sam3VideoModel with an unbounded session. Single thread.
 
-    Masks are scaled to the full size on the device and stay there. The processor's other work is left out (boxes of the
-    masks, which object is in front).
+    Masks are scaled to the full size on the device and stay there. The processor's other work is omitted (boxes of the
+    masks, and which object is in front).
     """
 
     def __init__(self, model: SegmentationModel, texts: Sequence[str]) -> None:
@@ -140,7 +140,7 @@ def difference(
 
     `masks_differ`: share of differing pixels in full-size masks, ours scaled and cut at one half as a shader does; each
     of ours against the nearest of theirs. `scores_differ`, `boxes_differ_px`: the largest difference.
-    `transformers_objects`: how many they find.
+    `transformers_objects`: the number of objects that transformers finds.
     """
     ours = found(model, texts, picture, threshold, max_objects)
     theirs = ReferenceSegmenter(model, texts).prepared(picture, threshold)
@@ -167,7 +167,7 @@ def difference(
 def found(
     model: SegmentationModel, texts: Sequence[str], picture: np.ndarray, threshold: float, max_objects: int
 ) -> DetectedObjects:
-    """Our detector's results in one picture (H, W, 3) uint8, before they are tidied up."""
+    """Our detector's results for one picture (H, W, 3) uint8, before `tidy`."""
     calls, encoder = DirectCalls(), PromptEncoder(model)
     pixels = preprocess(torch.from_numpy(picture)[None].to(model.device), model.spec.resolution, model.dtype)
     features = Backbone(model, calls).run(pixels)
@@ -178,7 +178,7 @@ def found(
 def tensors_mb(device: torch.device) -> float:
     """MiB of all tensors in use, to find leaks.
 
-    The process's memory would not show them, because it keeps freed memory for later.
+    The process's memory does not show leaks, because it keeps freed memory.
     """
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device) / 2**20

@@ -19,20 +19,20 @@ from engine.models.sam3.session import StreamSession
 from engine.models.sam3.video_flow import Detections, VideoFlow, detections_of
 
 CANDIDATES = 64
-"""Queries per prompt for which masks are computed, before duplicates are dropped. The model has 200."""
+"""Number of queries per prompt for which masks are computed before duplicates are dropped. The model has 200."""
 
 
 class Tracker:
-    """Tracks what the prompts name through the pictures of one source. One thread, one device.
+    """Tracks the prompted objects through the pictures of one source. Single thread, single device.
 
     An object keeps its id, from 1, as long as it is tracked; ids are never reused. Memory is bounded (`session.py`).
-    The rules for dropping objects are in `following.py`. Pictures of any size become the same square before they get
-    here, so a change of size changes nothing.
+    The rules for dropping objects are in `following.py`. Pictures of any size are scaled to the same square before, so
+    a change of size has no effect here.
     """
 
     def __init__(self, model: SegmentationModel, detector: Detector) -> None:
-        """`model` has a tracker. All of transformers' SAM3 video models in this process use our NMS and hole filling
-        from now on."""
+        """`model` must have a tracker. From now on all of transformers' SAM3 video models in this process use our NMS
+        and hole filling."""
         self._model = model
         self._detector = detector
         self._flow = VideoFlow.over(model.video)
@@ -47,12 +47,12 @@ class Tracker:
             piece.register_forward_pre_hook(self._before_piece)
 
     def reset(self) -> None:
-        """Forget all tracked objects, because pictures of another source begin."""
+        """Drop all tracked objects, for pictures from another source."""
         self._session = StreamSession(self._model.device, self._model.dtype, first_id=self._session.max_obj_id + 1)
         self._absence = MissedResults()
 
     def state(self) -> dict[str, Any]:
-        """Everything the next step depends on: tensors and plain values, not copied. See `restore`."""
+        """The complete state, as tensors and plain values (not copied), for `restore`."""
         return {
             "session": self._session.state(),
             "absence": self._absence.results,
@@ -61,7 +61,7 @@ class Tracker:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where the tracker that gave this `state` was: the next steps give the same bits."""
+        """Continue from the state of another tracker. The next steps are bit-identical to its steps."""
         self._session = StreamSession(self._model.device, self._model.dtype, first_id=1)
         self._session.restore(state["session"])
         self._absence = MissedResults(state["absence"])
@@ -77,19 +77,19 @@ class Tracker:
         between: Callable[[], None] = nothing,
         mark: Mark = ignore,
     ) -> DetectedObjects:
-        """The objects in the next picture, with `ids`: at most `max_objects`, highest score first.
+        """Process the next picture. Returns its objects, with `ids`: at most `max_objects`, highest score first.
 
         As in transformers' processor, an object keeps the detector's score from when it was found, so the order stays
-        the same. Boxes enclose the masks. Tracked objects that are not visible are left out.
+        the same. Boxes enclose the masks. Tracked objects that are not visible are omitted.
 
-        `threshold`: minimum score of a detection. While objects are tracked, a new one needs more
-        (`threshold_for_new`: 0.7 at 0.5). `threshold`, `max_objects` and `prompts` may change at any time: objects with
-        a lower score, too many objects, and objects of removed texts are dropped; the others stay. A text given twice
-        is searched once.
+        `threshold`: minimum score of a detection. While objects are tracked, a new one needs more (`threshold_for_new`:
+        0.7 at 0.5). `threshold`, `max_objects` and `prompts` may change at any time: objects with a lower score, too
+        many objects, and objects of removed texts are dropped; the others stay. A text that is given twice is processed
+        once.
 
         `features` belong to one picture. `between` is called between the parts of detector and tracker, several times
         per object. `mark` is called at the end of each stage: decoder and masks for each prompt, then tracker and copy.
-        `is_finite` is False if the detector returned NaN or infinity: the result is then empty, and tracking goes on
+        `is_finite` is False if the detector returned NaN or infinity: the result is then empty, and tracking continues
         with the next picture.
         """
         places = self._places(prompts)
@@ -121,17 +121,17 @@ class Tracker:
         try:
             output = self._flow.follow(self._session, features, detections)
         except BaseException:
-            self.reset()  # after an error within a frame the session is inconsistent
+            self.reset()  # an error inside a frame leaves the session inconsistent
             raise
         finally:
             self._between = nothing
         return output.obj_id_to_mask or {}
 
     def _before_piece(self, piece: torch.nn.Module, inputs: tuple[object, ...]) -> None:
-        self._between()  # returns None: anything else would replace the inputs
+        self._between()  # a hook that returns something would replace the inputs
 
     def _places(self, prompts: Sequence[EncodedPrompt]) -> dict[int, int]:
-        """Index of each text in `prompts`, by the number it keeps while it is in use.
+        """Index of each text in `prompts`, by a number that stays the same while the text is in use.
 
         Drops objects of removed texts.
         """
@@ -151,7 +151,7 @@ class Tracker:
             self._session.drop(object_id)
 
     def _forget(self, shown: set[int]) -> None:
-        """Drop what no later picture needs, and objects that have been missed for long."""
+        """Drop data that no later picture needs, and objects that have been missing for long."""
         session = self._session
         newest = session.num_frames - 1
         matched = {each for each in shown if newest not in session.unmatched_frame_inds.get(each, ())}

@@ -1,9 +1,9 @@
-"""transformers' SAM3 video model, frame by frame, with features and detections passed in instead of computed by it.
+"""Runs transformers' SAM3 video model frame by frame, with features and detections passed in.
 
 Its own `forward` runs unchanged: it matches detections with tracked objects, decides which are new, propagates,
-reconditions and updates the session. Three methods are replaced, which do not affect how tracking works: the source of
+reconditions and updates the session. Three methods that do not affect the tracking itself are replaced: the source of
 features (`detector_model.get_vision_features`), the source of detections (`run_detection`), and the limit on new
-objects (`_associate_det_trk`: the model itself would log a warning for every picture of a crowd). If transformers
+objects (`_associate_det_trk`: the original logs a warning for every picture with too many objects). If transformers
 changes one of them, calls fail or results differ from the original model; a test compares the two picture by picture.
 """
 
@@ -20,7 +20,7 @@ from engine.models.sam3.following import best_candidates
 from engine.models.sam3.session import StreamSession
 
 PICTURE = torch.empty(0)
-"""Placeholder for the picture, whose features are known."""
+"""Placeholder for the picture, because its features are already computed."""
 
 Detections = dict[str, torch.Tensor]
 """In transformers' format: bbox (n, 4), mask (n, side, side) logits, scores (n,)."""
@@ -36,7 +36,7 @@ class PrecomputedFeatures(torch.nn.Module):
 
 
 class VideoFlow(Sam3VideoModel):  # type: ignore[no-untyped-call]  # transformers' __init_subclass__ has no types
-    """Shares the layers of the model it is made from; settings (plain attributes) are its own."""
+    """Shares the layers of the model it is created from, but has its own settings (plain attributes)."""
 
     @classmethod
     def over(cls, video: Sam3VideoModel) -> "VideoFlow":
@@ -49,7 +49,7 @@ class VideoFlow(Sam3VideoModel):  # type: ignore[no-untyped-call]  # transformer
     def follow(
         self, session: StreamSession, features: Features, detections: Mapping[int, Detections]
     ) -> Sam3VideoSegmentationOutput:
-        """Run one frame. `detections` by the number of the prompt, which the session assigns to its objects."""
+        """Run one frame. `detections`: by prompt number, as in the session."""
         source = cast(PrecomputedFeatures, self._modules["detector_model"])
         source.features, self._detections = features, detections
         try:
@@ -59,7 +59,7 @@ class VideoFlow(Sam3VideoModel):  # type: ignore[no-untyped-call]  # transformer
             source.features, self._detections = None, {}  # frees up to hundreds of megabytes
 
     def pieces(self) -> Iterator[torch.nn.Module]:
-        """Layers between which the device can be given to others, a few milliseconds each."""
+        """Layers between which other processes may use the device; each takes a few milliseconds."""
         yield self.tracker_neck
         yield from self.tracker_model.memory_attention.layers
         yield self.tracker_model.mask_decoder

@@ -1,14 +1,15 @@
-"""Optional packages that make the UNet faster. Untested without a device: TensorRT, stable-fast.
+"""Optional packages that make the UNet faster. TensorRT and stable-fast are untested.
 
-- `inductor`: torch.compile, part by part, so that a call can still be interrupted. Weights are inputs of the compiled
-  code: LoRAs and the IP-Adapter still change them in place. Never `max-autotune`, which tries kernels for minutes.
-- `tensorrt`: the same with Torch-TensorRT, which bakes weights in: no LoRA, no IP-Adapter.
-- `stablefast`: stable-fast traces the whole UNet and keeps its parameters; a call is one piece.
+- `inductor`: torch.compile, part by part, so that a call can be interrupted between parts. Weights are inputs of the
+  compiled code, so LoRAs and the IP-Adapter can still change them in place. Never `max-autotune`, which tries kernels
+  for minutes.
+- `tensorrt`: the same with Torch-TensorRT, which compiles the weights in: no LoRA, no IP-Adapter.
+- `stablefast`: stable-fast traces the whole UNet and keeps its parameters; a call cannot be interrupted.
 
 Each of these compiles again for every shape, which takes minutes.
 
-- `deepcache`: no compiler. Between full steps of a picture it reuses the deep features of the last one, so pictures
-  change. For jobs only: the rows of a stream are different pictures, and a live picture has one to four steps.
+- `deepcache`: not a compiler. Between full steps it reuses the deep features of the last full step, which changes the
+  pictures. For jobs only: the rows of a stream are different pictures, and a live picture has only one to four steps.
 
 None of them can be combined with captured graphs.
 """
@@ -41,7 +42,7 @@ DEEPCACHE = (
 
 
 def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> None:
-    """ModelError in one line unless the accelerator is known, installed, and compatible with the rest of the spec."""
+    """Raise ModelError, in one line, unless the accelerator is known, installed, and compatible with the spec."""
     name = spec.accelerator
     if name == "deepcache" and not is_job:
         raise ModelError(DEEPCACHE)
@@ -56,7 +57,7 @@ def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool =
         if device.type != "cuda" and name != "deepcache":
             raise ModelError(f"accelerator {name}: needs a CUDA device, not {device}")
     if name == "tensorrt" and (spec.loras or spec.ip_adapter):
-        raise ModelError("accelerator tensorrt: bakes the weights in, so no LoRA and no IP-Adapter; use inductor")
+        raise ModelError("accelerator tensorrt: compiles the weights in: no LoRA, no IP-Adapter; use inductor")
 
 
 def accelerate(model: "DiffusionModel") -> None:
@@ -65,7 +66,7 @@ def accelerate(model: "DiffusionModel") -> None:
     if name == "stablefast":
         from sfast.compilers.diffusion_pipeline_compiler import CompilationConfig, compile_unet
 
-        model.unet = compile_unet(model.unet, CompilationConfig.Default())  # its defaults preserve parameters
+        model.unet = compile_unet(model.unet, CompilationConfig.Default())  # by default it keeps parameters changeable
         model.parts = UnetParts(can_split=False)
     elif name == "deepcache":
         from engine.models.sd.deep_cache import DeepCache
@@ -74,7 +75,7 @@ def accelerate(model: "DiffusionModel") -> None:
         model.parts = UnetParts(whole=DeepCache.whole, can_split=False)
     elif name != "none":
         if name == "tensorrt":
-            import torch_tensorrt  # noqa: F401 - brings the backend
+            import torch_tensorrt  # noqa: F401 - registers the backend
         backend = BACKENDS[name]
         model.parts = UnetParts(
             whole=compiled(whole, backend),
@@ -85,7 +86,7 @@ def accelerate(model: "DiffusionModel") -> None:
 
 
 def unet_calls(model: "DiffusionModel", before_slow: Callable[[], None] = nothing) -> Calls:
-    """Runs the UNet's parts: as captured graphs on CUDA, directly elsewhere or with an accelerator.
+    """The Calls for the UNet's parts: captured graphs on CUDA, direct calls elsewhere or with an accelerator.
 
     `before_slow` is called before the slow work that is done once for each shape.
     """

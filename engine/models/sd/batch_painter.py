@@ -1,8 +1,8 @@
-"""Paints the pictures of a job in batches, in three stages that a pipeline can run in threads or processes.
+"""Paints the pictures of a job in batches, in three stages that can run in separate threads or processes.
 
 Every batch has the same number of rows and every picture the same noise, so a result depends only on its picture and
-the painting. If a model returns NaN or black, the batch is run again with the same number of rows, and the good
-pictures of the first run are kept.
+the Painting. If the model returns NaN or black for a picture, the whole batch is run again, and the good pictures of
+the first run are kept.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,8 @@ GREY = 128
 
 
 class BatchPainter:
-    """One thread, except `stage_s` and `memory_mb`. Raises one-line ModelErrors, DeviceFullError without memory."""
+    """Single thread, except `stage_s` and `memory_mb`. Raises one-line ModelErrors, and DeviceFullError if memory is
+    short."""
 
     def __init__(
         self,
@@ -41,7 +42,7 @@ class BatchPainter:
         stage: Stage = "whole",
         calls: CallsFor | None = None,
     ) -> None:
-        """`read_picture` reads the IP-Adapter's picture file. `stage`: the stage that the model was loaded for.
+        """`read_picture` reads the IP-Adapter's picture file. `stage`: the stage for which the model was loaded.
 
         `calls(device)` runs the parts of the model; by default graphs on CUDA.
         """
@@ -65,14 +66,14 @@ class BatchPainter:
             self._note(self._reuse)
 
     def change(self, painting: Painting) -> None:
-        """Use this painting from the next batch on; its spec must be the model's. Cheap if its texts are cached."""
+        """Use this Painting from the next batch on; its spec must be the model's. Cheap if its texts are cached."""
         if self._latents is not None:
             with self._in_memory(1):
                 self._latents.change(painting)
 
     @property
     def real_steps(self) -> int:
-        """Evaluations of the whole UNet for a picture; with DeepCache fewer than steps."""
+        """Evaluations of the whole UNet per picture; with DeepCache fewer than steps."""
         assert self._latents is not None
         return self._latents.evaluations
 
@@ -81,12 +82,12 @@ class BatchPainter:
         assert self._latents is not None
         steps = self._latents.steps
         if steps < 2:
-            return "deepcache: one step a picture leaves nothing to reuse; ask for more --steps or --strength"
-        return f"deepcache: evals counts the steps in which the whole UNet runs: {self.real_steps} of {steps} a picture"
+            return "deepcache: has no effect with one step per picture; increase --steps or --strength"
+        return f"deepcache: evals counts the steps that run the whole UNet: {self.real_steps} of {steps} per picture"
 
     @property
     def stage_s(self) -> dict[str, float]:
-        """Seconds spent in encode, process and decode, as far as they were read from the device."""
+        """Seconds spent in encode, process and decode, as far as they have been read from the device."""
         return self._pieces.seconds.total()
 
     @property
@@ -100,7 +101,7 @@ class BatchPainter:
         free_memory(self.model.device)
 
     def warm_up(self, batch: int) -> None:
-        """Do the one-time work for batches of this size: choose kernels, capture graphs, compile parts."""
+        """Do the one-time work for this batch size: select kernels, capture graphs, compile parts."""
         width, height = self._size
         grey = np.full((batch, height, width, 3), GREY, np.uint8)
         span = self.model.latent_scale
@@ -111,7 +112,7 @@ class BatchPainter:
             case "process":
                 self.process(z, grey)
             case "decode":
-                # Marked as black beforehand, so that a flat colour is not decoded a second time.
+                # Marked as BLACK in advance, so that a flat colour does not cause a second attempt.
                 self.decode_judged(z, np.full(batch, BLACK, np.uint8))
             case "whole":
                 self.paint(grey)
@@ -120,12 +121,12 @@ class BatchPainter:
     def encode(self, rgb: np.ndarray) -> torch.Tensor:
         """Encode (B, height, width, 3) uint8 to latents (B, 4, height / 8, width / 8) float32 on the device.
 
-        On CUDA they must be fetched before the next call.
+        On CUDA the latents must be fetched before the next call.
         """
         self._pieces.seconds.read()
         with self._in_memory(len(rgb)):
             z = self._pieces.encode(rgb, self._uploads)
-        if self.model.device.type != "cuda":  # on CUDA the next call reads it, to avoid waiting now
+        if self.model.device.type != "cuda":  # on CUDA it is read in the next call, to avoid waiting now
             self._pieces.seconds.read()
         return z
 
@@ -165,7 +166,7 @@ class BatchPainter:
     def paint_stream(self, batches: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Paint batch after batch, in order. On CUDA several batches are in flight at once.
 
-        A batch must not change until its result has come, and no other method may be called meanwhile.
+        A batch must not be changed until its result has arrived, and no other method may be called in the meantime.
         """
         if self.model.device.type != "cuda":
             yield from map(self.paint, batches)
@@ -215,5 +216,5 @@ class BatchPainter:
             batches = "" if batch is None else f" in batches of {batch}"
             raise DeviceFullError(
                 f"{self.model.spec.model}: pictures of {width} x {height}{batches} do not fit into the memory of "
-                f"{self.model.device}; give a smaller --batch or --scale"
+                f"{self.model.device}; use a smaller --batch or --scale"
             ) from None

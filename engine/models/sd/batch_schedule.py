@@ -1,4 +1,4 @@
-"""Paints one batch after the other: S calls for F pictures, with any sampler. For jobs and single pictures."""
+"""Runs all S steps of a batch of F pictures, with any sampler. For jobs and single pictures."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Sampler = Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"]
 Progress = Callable[[int, int], None]
-"""(steps done, steps in all)."""
+"""(steps done, total steps)."""
 
 NAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "deis": ("DEISMultistepScheduler", {"algorithm_type": "deis"}),
@@ -37,7 +37,7 @@ def ignore(done: int, steps: int) -> None:
 
 
 class BatchSchedule:
-    """One thread. Each picture depends only on its own latents and the seed, not on its batch."""
+    """Single thread. Each picture depends only on its own latents and the seed, not on its batch."""
 
     def __init__(
         self,
@@ -50,9 +50,9 @@ class BatchSchedule:
         seed: int = 0,
         sampler: Sampler = "auto",
     ) -> None:
-        """`steps` x `strength` steps are made, at least one. `guidance`: see `DiffusionModel.guidance_for`.
+        """`steps` x `strength` steps are run, at least one. `guidance`: see `DiffusionModel.guidance_for`.
 
-        seed -1: other noise for each run. sampler auto: the model's own.
+        `seed` -1: new noise for each run. `sampler` auto: the model's own.
         """
         self._model = model
         self._denoiser = denoiser
@@ -64,12 +64,12 @@ class BatchSchedule:
 
     @property
     def rows_a_picture(self) -> int:
-        """Rows of a UNet call for each picture: 2 with guidance, else 1."""
+        """UNet batch rows per picture: 2 with guidance, else 1."""
         return 2 if self._denoiser.uses_negative(self.guidance) else 1
 
     @property
     def steps(self) -> int:
-        """UNet calls for a picture. ModelError if `run` would raise one."""
+        """UNet calls per picture. Raises the same ModelErrors as `run`."""
         return len(self._timesteps)
 
     @cached_property
@@ -90,7 +90,8 @@ class BatchSchedule:
     ) -> torch.Tensor:
         """The latents (F, 4, h, w) float32 of the finished pictures; `z` (F, 4, h, w) scaled latents of the frames.
 
-        `generator` (on the CPU) replaces a new one made from the seed; for callers that have drawn from it before.
+        `generator` (on the CPU) is used instead of a new one from the seed, for callers that have already drawn from
+        it.
         """
         noise = self._noise_for(z, generator)
         if self._is_consistency:
@@ -155,7 +156,7 @@ class BatchSchedule:
         progress: Progress,
     ) -> torch.Tensor:
         steps = self._library_steps
-        scheduler = copy.deepcopy(steps.scheduler)  # it remembers the steps of one batch
+        scheduler = copy.deepcopy(steps.scheduler)  # it keeps state for the steps of one batch
         self._begin(steps.timesteps)
         x = steps.signal * z + steps.noise * noise.draw(0)
         later = LaterNoise(noise)
@@ -207,11 +208,11 @@ class BatchSchedule:
         name, differences = NAMED.get(self._sampler, (config.get("_class_name", ""), {}))
         kind = getattr(diffusers, name, None)
         if kind is None:
-            raise ModelError(f"{self._model.spec.model}: this version of diffusers has no {name}")
+            raise ModelError(f"{self._model.spec.model}: the installed version of diffusers has no {name}")
         if config.get("rescale_betas_zero_snr") and name not in ZERO_SNR_SCHEDULERS:
             raise ModelError(
-                f"{self._model.spec.model}: trained with zero terminal SNR, which {name} cannot begin with; ask for "
-                "--sampler euler or dpm, or leave it to the model"
+                f"{self._model.spec.model}: trained with zero terminal SNR, with which {name} cannot start; use "
+                "--sampler euler, dpm or auto"
             )
         try:
             scheduler = kind.from_config(config, **differences)
@@ -219,11 +220,11 @@ class BatchSchedule:
         except (ValueError, NotImplementedError, ImportError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise ModelError(
-                f"{self._model.spec.model}: {name} cannot make {self._steps} steps ({reason}); "
-                "ask for another --sampler or more --steps"
+                f"{self._model.spec.model}: {name} cannot run {self._steps} steps ({reason}); "
+                "use another --sampler or more --steps"
             ) from error
         start = (self._steps - real_steps(self._steps, self._strength)) * scheduler.order
-        if hasattr(scheduler, "set_begin_index"):  # these count their steps; DDIM and PNDM look the timestep up
+        if hasattr(scheduler, "set_begin_index"):  # these count their steps; DDIM and PNDM look up the timestep
             scheduler.set_begin_index(start)
         timesteps = scheduler.timesteps[start:]
         if timesteps.is_floating_point():
@@ -242,15 +243,15 @@ class BatchSchedule:
 class LibrarySteps:
     """The steps of a diffusers scheduler, which stays on the CPU.
 
-    On the device, each number that it looks up or compares would make the host wait.
+    On the device, each value that it looks up or compares would block the host.
     """
 
     scheduler: Any
-    """In its state before the first step."""
+    """The scheduler, in its state before the first step."""
     timesteps: torch.Tensor
     """(S,) on the CPU."""
     rows: torch.Tensor
-    """The same on the device."""
+    """`timesteps` on the device."""
     signal: float
     """Weight of the picture before the first step."""
     noise: float
@@ -261,7 +262,7 @@ class SeededNoise:
     """Noise (1, 4, h, w) on the device for each step, the same for all pictures."""
 
     def __init__(self, generator: torch.Generator, z: torch.Tensor) -> None:
-        """Noise for pictures like `z` (F, 4, h, w), drawn lazily on the generator's device, and kept."""
+        """Noise for pictures like `z` (F, 4, h, w), drawn on the generator's device when first needed, and cached."""
         self._generator, self._shape, self._device = generator, (1, *z.shape[1:]), z.device
         self._drawn: list[torch.Tensor] = []
 
@@ -269,7 +270,7 @@ class SeededNoise:
         return self._shape[1:] == z.shape[1:] and self._device == z.device
 
     def draw(self, step: int) -> torch.Tensor:
-        """The noise of a step. Steps are counted from 0 without gaps."""
+        """The noise of a step. Steps must be requested from 0 without gaps."""
         if step == len(self._drawn):
             drawn = torch.randn(self._shape, generator=self._generator, device=self._generator.device)
             self._drawn.append(drawn.to(self._device))
@@ -277,9 +278,10 @@ class SeededNoise:
 
 
 class LaterNoise(TorchFunctionMode):
-    """Inside, `torch.randn` without a generator returns the next noise of a picture, the same for each row.
+    """In the `with` block, `torch.randn` without a generator returns the noise of the next step, the same for each row.
 
-    Schedulers that get no generator call it that way. A generator on the CPU would have its noise uploaded each time.
+    Schedulers call it that way if they are given no generator. With a CPU generator, noise would be uploaded in each
+    step.
     """
 
     def __init__(self, noise: SeededNoise) -> None:

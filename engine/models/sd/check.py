@@ -1,4 +1,4 @@
-"""Reports what a model is, what it needs and what is missing, from file headers, in milliseconds.
+"""Reports the kind of a model, its parts and missing files, from file headers, in milliseconds.
 
 Does not load torch.
 """
@@ -35,7 +35,8 @@ class ModelReport(Report):
 
 
 def check(spec: ModelSpec) -> ModelReport:
-    """ModelError if `spec.model` is not found or not a model we know. Anything else that is wrong is in the report."""
+    """Check a model. ModelError if `spec.model` is not found or not a supported kind; other problems are in the
+    report."""
     return report_on(plan_model(spec))
 
 
@@ -57,13 +58,14 @@ def report_on(plan: ModelPlan) -> ModelReport:
 
 
 def run_line(sampler: str, sampler_reason: str, prediction: str, prediction_reason: str) -> str:
-    """How a model is run and why, in one line: `turbo (the scheduler's configuration), epsilon (asked for)`."""
-    told = ((sampler, sampler_reason), (prediction, prediction_reason))
-    return ", ".join(f"{value} ({reason})" if reason else value for value, reason in told)
+    """Sampler and prediction with their reasons, in one line: `turbo (the scheduler's configuration), epsilon (asked
+    for)`."""
+    decisions = ((sampler, sampler_reason), (prediction, prediction_reason))
+    return ", ".join(f"{value} ({reason})" if reason else value for value, reason in decisions)
 
 
 def has_tiny_vae(spec: ModelSpec) -> bool:
-    """True if `load` would give it a TAESD as its VAE. ModelError if there is no VAE for it."""
+    """True if `load` would use a TAESD as VAE. ModelError if there is no VAE."""
     if spec.random_shape:
         return True
     path = locate.find(spec.model)

@@ -25,7 +25,8 @@ MAX_BETA = 0.999
 
 
 def noise_table(config: Mapping[str, Any]) -> torch.Tensor:
-    """abar (T,) float64 of a scheduler's configuration: the picture's remaining share at each timestep, falling."""
+    """abar (T,) float64 of a scheduler's configuration: the remaining share of the picture's variance at each timestep,
+    decreasing."""
     betas = _betas(config)
     if config.get("rescale_betas_zero_snr", False):
         betas = _without_last_signal(betas)
@@ -39,7 +40,7 @@ def _betas(config: Mapping[str, Any]) -> torch.Tensor:
     schedule = config.get("beta_schedule")
     if schedule is None:
         kind = config.get("_class_name", "the scheduler")
-        raise ModelError(f"{kind} names no beta_schedule, so there is no noise table to read")
+        raise ModelError(f"{kind} has no beta_schedule, so there is no noise table")
     count = config["num_train_timesteps"]
     if schedule == "squaredcos_cap_v2":  # Nichol and Dhariwal 2021
         left = torch.cos((torch.arange(count + 1, dtype=torch.float64) / count + 0.008) / 1.008 * math.pi / 2) ** 2
@@ -53,7 +54,7 @@ def _betas(config: Mapping[str, Any]) -> torch.Tensor:
 
 
 def _without_last_signal(betas: torch.Tensor) -> torch.Tensor:
-    """Rescale so that nothing of the picture is left at the last timestep (Lin et al. 2023, algorithm 1)."""
+    """Rescale to zero terminal SNR: at the last timestep only noise is left (Lin et al. 2023, algorithm 1)."""
     signal = torch.cumprod(1.0 - betas, dim=0).sqrt()
     signal = (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
     left = signal**2
@@ -84,7 +85,7 @@ def boundary(timesteps: torch.Tensor, scaling: float = TIMESTEP_SCALING) -> tupl
 
 
 def real_steps(steps: int, strength: float) -> int:
-    """Number of steps that are made of `steps`, counted as in img2img; never 0, with which diffusers fails."""
+    """Number of `steps` that img2img runs at this strength; at least 1, because diffusers fails with 0."""
     return max(1, min(steps, int(steps * strength)))
 
 
@@ -94,7 +95,7 @@ def lcm_timesteps(count: int, steps: int, trained: int = TRAINED_STEPS) -> list[
     ModelError if the model was distilled on fewer steps.
     """
     if steps > trained:
-        raise ModelError(f"{steps} steps: this LCM model was made for at most {trained}")
+        raise ModelError(f"{steps} steps: this LCM model supports at most {trained}")
     table = (np.arange(1, trained + 1) * (count // trained) - 1)[::-1]
     places = np.floor(np.linspace(0, trained, num=steps, endpoint=False)).astype(np.int64)
     return [int(timestep) for timestep in table[places]]
@@ -110,8 +111,8 @@ class StepCoefficients:
     """The steps of one picture, noisiest first: `timesteps` (S,) int64, the weights (S,) float64, all on the CPU.
 
     A step begins with x = signal clean + noise (kept guess + fresh drawn), from which the model predicts x0. It ends
-    with clean = c_out x0 + c_skip x and guess = (x - signal x0) / noise, the noise estimated in x. In the next step
-    the kept part of the guess and the freshly drawn noise have unit power together.
+    with clean = c_out x0 + c_skip x and guess = (x - signal x0) / noise, the noise estimated in x. In the next step the
+    kept part of the guess and the newly drawn noise together have unit power.
     """
 
     timesteps: torch.Tensor
@@ -124,7 +125,7 @@ class StepCoefficients:
     kept: torch.Tensor
     """Share of the step's noise that is the guess of the previous step; 0 in the first."""
     fresh: torch.Tensor
-    """Share of it that is drawn again; 1 in the first."""
+    """Share of it that is newly drawn; 1 in the first."""
 
     @property
     def steps(self) -> int:
@@ -157,7 +158,7 @@ def step_coefficients(
     t_index: Sequence[int] = (),
     eta: float = TCD_ETA,
 ) -> StepCoefficients:
-    """The steps of a sampler in FEW_STEPS. `t_index`, places in the 50-step table, overrides steps and strength.
+    """The steps of a sampler in FEW_STEPS. `t_index`, indices into the 50-step table, overrides steps and strength.
 
     lcm: LCMScheduler's table and boundary condition. tcd: the same table, `eta` as TCDScheduler's (Zheng et al. 2024).
     The others have trailing timesteps. turbo: the prediction is the result (c_skip 0, c_out 1). lightning: Euler's
@@ -179,7 +180,7 @@ def step_coefficients(
     if t_index:
         if list(t_index) != sorted(set(t_index)) or not 0 <= t_index[0] <= t_index[-1] < TRAINED_STEPS:
             asked = " ".join(map(str, t_index))
-            raise ModelError(f"/sd/t_index: {asked}: places must rise and be 0 to {TRAINED_STEPS - 1}, as in 32 45")
+            raise ModelError(f"/sd/t_index: {asked}: not increasing numbers in 0..{TRAINED_STEPS - 1}")
         places = table(TRAINED_STEPS)
         chosen = [places[index] for index in t_index]
     else:
@@ -193,7 +194,7 @@ def step_coefficients(
         c_skip, c_out = boundary(timesteps, config.get("timestep_scaling", TIMESTEP_SCALING))
     elif sampler != "turbo":
         shares = abar[torch.floor((1.0 - eta) * timesteps).long()] if sampler == "tcd" else left
-        ratio = left / shares  # of the picture, between the end of this step and the start of the next
+        ratio = left / shares  # ratio of the picture's weight between the end of this step and the start of the next
         kept[1:] = (ratio * (1.0 - shares)).sqrt()[1:] / noise[1:]
         fresh[1:] = (1.0 - ratio).sqrt()[1:] / noise[1:]
         if sampler == "tcd" or (sampler == "hyper" and not config.get("set_alpha_to_one", True)):

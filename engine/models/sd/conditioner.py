@@ -1,4 +1,4 @@
-"""Encodes texts and a picture into the UNet's conditions. Runs when one of them changes, not for every frame."""
+"""Encodes texts and a picture into the UNet's conditioning. Runs when an input changes, not for every frame."""
 
 import logging
 from collections.abc import Callable, Hashable
@@ -10,7 +10,7 @@ import torch
 
 from engine.models.sd.plan.clip_skip import layers_skipped
 from engine.models.sd.prompt_syntax import ParsedPrompt, parse_prompt
-from engine.models.sd.prompt_tokens import TokenRow, emphasised, tell_left_out, token_row
+from engine.models.sd.prompt_tokens import TokenRow, emphasised, note_left_out, token_row
 from engine.models.sd.textual_inversion import Triggers, vectors_in_place
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEPT_TEXTS = 8
-ALMOST_PARALLEL = 0.9995  # cosine above which sin(angle) is too small a divisor; the chord is then exact to 1e-4
+ALMOST_PARALLEL = 0.9995  # above it sin(angle) is too small a divisor; linear interpolation is then exact to 1e-4
 
 Encoded = tuple[torch.Tensor, torch.Tensor | None]
 
 
 @dataclass(slots=True, kw_only=True)
 class Cond:
-    """The conditions of a UNet call, in the model's dtype on its device. D: 768 (SD 1.5), 1024 (2.x), 2048 (XL)."""
+    """The conditioning of a UNet call, in the model's dtype on its device. D: 768 (SD 1.5), 1024 (2.x), 2048 (XL)."""
 
     text: torch.Tensor
     """(1, 77, D)."""
@@ -58,10 +58,10 @@ class Cond:
 
 
 class Conditioner:
-    """Encodes texts bit for bit as diffusers' `encode_prompt`, with A1111's brackets, embeddings and clip skip.
+    """Encodes texts, bit-identical to diffusers' `encode_prompt`, plus A1111's brackets, embeddings and clip skip.
 
-    Caches the last texts, so that a mix of two can change without the text encoder. LoRA tags are removed from the
-    texts; the caller applies them (`lora_tags`). One thread.
+    Caches the last texts, so that the mix of two can change without running the text encoder. LoRA tags are removed
+    from the texts; the caller applies them (`lora_tags`). Single thread.
     """
 
     def __init__(self, model: "DiffusionModel", *, note: Callable[[str, str], None] | None = None) -> None:
@@ -83,11 +83,11 @@ class Conditioner:
         size: tuple[int, int] = (512, 512),
         clip_skip: int | None = None,
     ) -> Cond:
-        """Encode the prompts. `mix` 0..1 interpolates from `prompt` to `prompt_b` on the sphere, token by token.
+        """Encode the prompts. `mix` 0..1 interpolates spherically from `prompt` to `prompt_b`, token by token.
 
-        A negative of None is omitted; an empty one is encoded as the model was trained: zeros for SDXL, else the empty
-        text. `ip_image` is (height, width, 3) uint8 RGB; with None the IP-Adapter has no effect. `size`: width and
-        height of the pictures. `clip_skip`: as A1111 counts, 0 for the model's own, None for the ModelSpec's.
+        A negative of None is omitted; an empty one is encoded as in training: zeros for SDXL, else the empty text.
+        `ip_image`: (height, width, 3) uint8 RGB; with None the IP-Adapter has no effect. `size`: width and height of
+        the pictures. `clip_skip`: counted as in A1111; 0: the model's default, None: the ModelSpec's.
         """
         skipped = layers_skipped(self._model.family, self._model.spec.clip_skip if clip_skip is None else clip_skip)
         text, pooled = self._mixed(prompt, prompt_b, mix, skipped)
@@ -126,19 +126,19 @@ class Conditioner:
             self._texts.clear()
             self._texts_of = loras.text_version
         key = text, skipped
-        encoded = self._texts.pop(key, None) or self._told(text, skipped, is_negative)
+        encoded = self._texts.pop(key, None) or self._parsed_and_encoded(text, skipped, is_negative)
         self._texts[key] = encoded  # newest last
         if len(self._texts) > KEPT_TEXTS:
             del self._texts[next(iter(self._texts))]
         return encoded
 
-    def _told(self, text: str, skipped: int, is_negative: bool) -> Encoded:
-        """Parse and encode a text; unsupported syntax is noted."""
+    def _parsed_and_encoded(self, text: str, skipped: int, is_negative: bool) -> Encoded:
+        """Parse and encode a text, with notes on unsupported syntax."""
         prompt = parse_prompt(text)
         for line in prompt.notes:
             self._note("prompt", line)
         if is_negative and prompt.loras:
-            self._note("prompt", f"<lora:{prompt.loras[0].name[:80]}> in the negative prompt weighs nothing")
+            self._note("prompt", f"<lora:{prompt.loras[0].name[:80]}> has no effect in the negative prompt")
         return self._encode(prompt, skipped)
 
     @torch.no_grad()
@@ -149,7 +149,7 @@ class Conditioner:
             token_row(tokenizer, number, prompt, self._triggers, model.device)
             for number, tokenizer in enumerate(model.tokenizers)
         ]
-        tell_left_out(rows[0], self._note)
+        note_left_out(rows[0], self._note)
         if model.family != "sdxl":
             hidden = _hidden(model.text_encoders[0], rows[0], skipped)
             return emphasised(hidden, rows[0].weights).to(model.dtype), None
@@ -157,7 +157,7 @@ class Conditioner:
         for encoder, row in zip(model.text_encoders, rows, strict=True):
             with vectors_in_place(encoder, row.vectors):
                 outputs.append(encoder(row.ids, output_hidden_states=True))
-        # The second to last state, which the model was trained with.
+        # The second to last state, as in training.
         states = [output.hidden_states[-2 - _held(skipped, output, 2)] for output in outputs]
         hidden = torch.cat([emphasised(state, row.weights) for state, row in zip(states, rows, strict=True)], dim=-1)
         return hidden.to(model.dtype), outputs[-1].text_embeds
@@ -180,7 +180,7 @@ def _hidden(encoder: Any, row: TokenRow, skipped: int) -> torch.Tensor:
 
 
 def _held(skipped: int, output: Any, own: int) -> int:
-    """`skipped`, limited so that the first layer remains. `own`: the model's own distance from the end."""
+    """`skipped`, limited so that the first layer remains. `own`: number of layers that the model itself skips."""
     return min(skipped, len(output.hidden_states) - 1 - own)
 
 

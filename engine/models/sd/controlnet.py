@@ -1,4 +1,4 @@
-"""Loads ControlNets, which steer the UNet by a picture of edges, depth or poses (Zhang et al. 2023)."""
+"""Loads ControlNets, which condition the UNet on a picture of edges, depth or poses (Zhang et al. 2023)."""
 
 from typing import Any
 
@@ -22,11 +22,11 @@ def load_controlnet(files: ControlNetFiles, dtype: torch.dtype) -> tuple[Any, tu
 
 
 def _from_file(files: ControlNetFiles, dtype: torch.dtype) -> Any:
-    """Load through diffusers' own conversion, strictly: every tensor must be used."""
+    """Load with diffusers' conversion, strictly: every tensor must be used."""
     import diffusers
     from diffusers.loaders import single_file_utils
 
-    kind: Any = diffusers.ControlNetModel  # neither is annotated
+    kind: Any = diffusers.ControlNetModel  # neither function is annotated
     utils: Any = single_file_utils
     with one_line(files.name):
         read = read_tensors(files.path)

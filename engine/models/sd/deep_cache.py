@@ -2,7 +2,7 @@
 
 Ma et al., arXiv 2312.00858, through its authors' PyPI package, which replaces the `forward` of the UNet's blocks: in
 every INTERVAL-th step, starting with the first, all blocks run; in between only the outermost down and up layer. It
-waits for the device in each step to find its place in the schedule.
+waits for the device in each step to look up the step's index.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ OUTERMOST = 0
 
 
 class DeepCache:
-    """Installed into `unet` by the constructor. One batch at a time, all its rows in the same step."""
+    """The constructor installs it into `unet`. One batch at a time, with all rows in the same step."""
 
     def __init__(self, unet: Any) -> None:
         from DeepCache import DeepCacheSDHelper
 
-        # The parts of a pipeline that the helper uses.
+        # The attributes of a pipeline that the helper uses.
         self._pipeline = SimpleNamespace(unet=unet, scheduler=SimpleNamespace(timesteps=[]))
         self._helper = DeepCacheSDHelper(pipe=self._pipeline)
         self._interval = INTERVAL
@@ -30,17 +30,17 @@ class DeepCache:
         self._helper.enable()
 
     def begin(self, timesteps: Sequence[float]) -> None:
-        """Start a batch with these steps; all blocks run in the first."""
+        """Start a batch with these timesteps; all blocks run in the first step."""
         self._pipeline.scheduler.timesteps = timesteps
 
     def full_steps(self, timesteps: Sequence[float]) -> int:
         """The number of a batch's steps in which all blocks run.
 
-        Steps are identified by timestep, so one that a scheduler makes twice counts as one place.
+        Steps are identified by timestep, so a timestep that a scheduler uses twice counts once.
         """
         return sum(timesteps.index(timestep) % self._interval == 0 for timestep in timesteps)
 
     @staticmethod
     def whole(unet: Any, state: State) -> State:
-        """The part of a UNet call: `unet_parts.whole` with the single timestep that the package looks up."""
+        """`unet_parts.whole` with the timestep as a scalar, which the package needs."""
         return whole(unet, state | {"timesteps": state["timesteps"][0]})

@@ -1,4 +1,4 @@
-"""One UNet call: predicts the picture without noise."""
+"""One UNet call: predicts the denoised picture x0."""
 
 import math
 from collections.abc import Callable, Hashable, Sequence
@@ -23,17 +23,17 @@ class ControlInput:
     """The input of one ControlNet."""
 
     index: int
-    """Its place in `DiffusionModel.controlnets`."""
+    """Its index in `DiffusionModel.controlnets`."""
     picture: torch.Tensor
     """(rows, 3, height, width) in 0..1, one for each row of the latents."""
     scale: float
 
 
 class Denoiser:
-    """Stateless except for captured graphs. One thread, one device; never waits for the device."""
+    """Stateless except for captured graphs. Single thread, single device; never waits for the device."""
 
     def __init__(self, model: "DiffusionModel", *, calls: Calls | None = None, is_split: bool = False) -> None:
-        """`calls`: by default `accelerators.unet_calls`. `is_split`: calls can be interrupted within the UNet: after
+        """`calls`: by default `accelerators.unet_calls`. `is_split`: calls can be interrupted inside the UNet: after
         the ControlNets, the down blocks and the middle block."""
         self.model = model
         self.device = torch.device(model.device)
@@ -59,7 +59,7 @@ class Denoiser:
 
         Above 1, `guidance` is classifier-free guidance against `cond.negative_text`, with twice the rows; for a model
         with a guidance embedding it is an input. `between` is called between two parts. ModelError if the negative
-        is missing.
+        prompt is missing.
         """
         return self.x0(z, t, self.guided_output(z, t, cond, control, guidance=guidance, between=between))
 
@@ -95,7 +95,7 @@ class Denoiser:
     ) -> tuple[torch.Tensor | None, torch.Tensor]:
         """Predictions float32: with the negative prompt for the first `negatives` rows, and with the prompt for all."""
         if negatives and cond.negative_text is None:
-            raise ModelError("guidance above 1 needs a negative prompt; an empty one will do")
+            raise ModelError("guidance above 1 needs a negative prompt; it may be empty")
         inputs: State = {
             "sample": z.to(self._dtype),
             "timesteps": t,
@@ -107,19 +107,19 @@ class Denoiser:
             "ip": cond.ip,
             "negative_ip": cond.negative_ip,
             "guidance": self._guidance_embedding(guidance),
-            # A tensor, filled on the device: a float would be baked into a graph, and copying one would wait.
+            # A tensor, filled on the device: a float would become a constant of the graph, and a copy would wait.
             "controls": tuple(
                 (shown.picture.to(self._dtype), torch.full((), shown.scale, device=self.device)) for shown in control
             ),
         }
         used = tuple(shown.index for shown in control)
-        # Strengths of LoRAs and IP-Adapter are not in the key: they are in the weights, which change in place.
+        # The strengths of LoRAs and IP-Adapter are not part of the key, because they change the weights in place.
         key: Hashable = ("unet", tuple(z.shape), t.dtype, negatives, used, cond.negative_text is None, cond.ip is None)
         controlnets = [self.model.controlnets[index] for index in used]
         parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split, parts=self.model.parts)
         with torch.no_grad():
             result = self.calls.run(key, parts, inputs, between)["output"]
-            output = result.to(torch.float32, copy=True)  # float32 too: a graph overwrites its result
+            output = result.to(torch.float32, copy=True)  # a copy, because a graph overwrites its result
         return (output[:negatives], output[negatives:]) if negatives else (None, output)
 
     def x0(self, z: torch.Tensor, t: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
@@ -137,7 +137,7 @@ class Denoiser:
 
 
 def guidance_embedding(guidance: float, size: int) -> torch.Tensor:
-    """(1, size) float32: sines and cosines of 1000 (guidance - 1), as in the distillation of these models."""
+    """Sinusoidal embedding of 1000 (guidance - 1), (1, size) float32, as in the distillation of these models."""
     half = size // 2
     rates = torch.exp(torch.arange(half) * -(math.log(10000.0) / (half - 1)))
     angles = (guidance - 1.0) * 1000.0 * rates

@@ -1,4 +1,4 @@
-"""Checks row by row if a model's output is a valid picture, on the device, without waiting for it."""
+"""Checks for each row whether the model's output is a valid picture, on the device and without waiting for it."""
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ def latent_fates(z: torch.Tensor) -> torch.Tensor:
 
 
 def picture_fates(rgb: torch.Tensor, are_finite: torch.Tensor) -> torch.Tensor:
-    """(B,) uint8, GOOD, NOT_FINITE or BLACK, of pictures (B, h, w, 3) uint8; `are_finite` (B,) of their values."""
+    """(B,) uint8, GOOD, NOT_FINITE or BLACK, of pictures (B, h, w, 3) uint8; `are_finite` (B,): whether their values
+    are finite."""
     return _fates(are_finite, rgb.flatten(1).amax(dim=1) == 0)
 
 
@@ -24,11 +25,11 @@ def _fates(are_finite: torch.Tensor, are_black: torch.Tensor) -> torch.Tensor:
 
 
 def first_bad(fates: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
-    """`fates`, replaced by those of a `later` stage where they are GOOD."""
+    """`fates`, where GOOD replaced by those of a `later` stage."""
     return torch.where(fates == GOOD, later, fates)
 
 
 def merge_rerun(fates: np.ndarray, again: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fates (B,) uint8 after a second attempt with fates `again`; (B,) bool: True to take its result."""
+    """Final fates (B,) uint8 after a second attempt with fates `again`, and (B,) bool: True to use its result."""
     is_mended = (fates != GOOD) & (again == GOOD)
     return np.where(is_mended, RERUN, fates).astype(np.uint8), is_mended

@@ -1,9 +1,9 @@
-"""IP-Adapter: a picture as a prompt beside the text (Ye et al. 2023). One adapter, standard or plus.
+"""IP-Adapter: a picture as a prompt in addition to the text (Ye et al. 2023). One adapter, standard or plus.
 
-diffusers' attention processors do the work. Three things are ours. The image is projected to tokens once, when it
-changes, instead of at each UNet call. Tokens of zeros then have no effect, because keys and values have no bias. And
-the strength is multiplied into the value weights in place, W = scale W0: attention is linear in its values, and a
-captured graph sees the new weights.
+It uses diffusers' attention processors, with three differences. The image is projected to tokens once, when it changes,
+instead of in each UNet call. Zero tokens then have no effect, because keys and values have no bias. And the strength is
+multiplied into the value weights in place, W = scale W0: attention is linear in its values, and a captured graph sees
+the new weights.
 """
 
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ Tokens = tuple[torch.Tensor, ...]
 
 
 class GivenTokens(torch.nn.Module):
-    """Replaces the UNet's projection of image embeddings, which are tokens already."""
+    """Replaces the UNet's projection of image embeddings with the identity, because they are already tokens."""
 
     def forward(self, image_embeds: list[torch.Tensor]) -> list[torch.Tensor]:
         return image_embeds
 
 
 class IpAdapter:
-    """An IP-Adapter inside a UNet. Thread of the model only."""
+    """An IP-Adapter inside a UNet. Used on the model's thread only."""
 
     def __init__(self, unet: Any, files: IpAdapterFiles, device: torch.device, dtype: torch.dtype) -> None:
         """Put the adapter's attention processors into `unet`. ModelError if adapter and UNet do not fit each other."""
@@ -44,7 +44,7 @@ class IpAdapter:
         self._encoder.requires_grad_(False).eval().to(device)
         side = self._encoder.config.image_size
         self._processor = CLIPImageProcessor(size=side, crop_size=side)
-        with one_line(f"IP-Adapter {files.name}, made for another model?"):
+        with one_line(f"IP-Adapter {files.name}, perhaps made for another model"):
             self._projection = self._put_into(unet, files.file)
             self._nothing = self._tokens(self._embedded(np.zeros((8, 8, 3), np.uint8))[1]).zero_()
         processors = unet.attn_processors.values()
@@ -55,10 +55,11 @@ class IpAdapter:
 
     @torch.no_grad()
     def encode(self, picture: np.ndarray | None) -> tuple[Tokens, Tokens]:
-        """Tokens (1, 1, tokens, D) of `picture` (height, width, 3) uint8 RGB, and those of no picture, for guidance.
+        """Tokens (1, 1, tokens, D) of `picture` (height, width, 3) uint8 RGB, and the tokens without a picture, for
+        guidance.
 
-        For None both are zeros, with which the UNet works exactly as without an IP-Adapter. The last array is cached,
-        so it must not be modified.
+        For None both are zeros, which gives exactly the result without an IP-Adapter. The last array is cached, so it
+        must not be modified.
         """
         if picture is None:
             return (self._nothing.clone(),), (self._nothing.clone(),)
@@ -70,7 +71,7 @@ class IpAdapter:
 
     @torch.no_grad()
     def set_scale(self, scale: float) -> None:
-        """Set the strength of the picture; 0 is exactly off."""
+        """Set the strength of the picture; 0 turns it off exactly."""
         if scale == self.scale:
             return
         for weight, original in self._values:
@@ -85,7 +86,7 @@ class IpAdapter:
         yield from (original for _, original in self._values)
 
     def _put_into(self, unet: Any, file: Path) -> Any:
-        """Give the UNet its attention processors through diffusers' loader. Returns the image projection."""
+        """Install the attention processors into the UNet with diffusers' loader. Returns the image projection."""
         import diffusers
 
         kind: Any = diffusers.StableDiffusionImg2ImgPipeline  # not annotated
@@ -98,7 +99,7 @@ class IpAdapter:
         (projection,) = unet.encoder_hid_proj.image_projection_layers
         if not isinstance(projection, (ImageProjection, IPAdapterPlusImageProjection, IPAdapterFullImageProjection)):
             raise ModelError(
-                f"{file}: a FaceID adapter, which needs a face detector; known are standard, plus and full"
+                f"{file}: a FaceID adapter, which needs a face detector; supported: standard, plus and full"
             )
         unet.encoder_hid_proj = GivenTokens()
         unet.requires_grad_(False)

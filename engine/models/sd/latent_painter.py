@@ -1,4 +1,4 @@
-"""Paints latents according to a Painting, and caches encoded texts and schedules for the next equal one."""
+"""Paints latents according to a Painting, and caches encoded texts and schedules."""
 
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.models.graphs import Calls
     from engine.models.sd.model import DiffusionModel
 
-KEPT = 16  # cached paintings, for as many clients that take turns
+KEPT = 16  # number of cached Paintings: enough for as many alternating clients
 
 ReadPicture = Callable[[Path], np.ndarray]
 """(height, width, 3) uint8 of a file."""
@@ -30,7 +30,7 @@ Kept = TypeVar("Kept")
 
 
 class LatentPainter:
-    """One thread; call `change` before the first run."""
+    """Single thread; call `change` before the first run."""
 
     def __init__(
         self,
@@ -51,11 +51,11 @@ class LatentPainter:
         self._painting: Painting | None = None
 
     def change(self, painting: Painting) -> None:
-        """Use this painting from now on. Recent texts and pictures are cached.
+        """Use this Painting from now on. Recent texts and pictures are cached.
 
-        ModelError if the model does not support it. A LoRA with a tag in the prompt (`lora_tags`) gets the tag's
-        weight. LoRA weights and the IP-Adapter's scale belong to the model: if several painters share it, call this
-        before each batch.
+        ModelError if the model does not support it. A prompt tag (`lora_tags`) sets the weight of its LoRA. LoRA
+        weights and the IP-Adapter's scale are state of the model: if several painters share it, call this before each
+        batch.
         """
         model = self._model
         _require_counts(painting, model)
@@ -68,7 +68,8 @@ class LatentPainter:
             tagged_weights(painting.prompt, (), self._note)
         if model.ip_adapter is not None:
             model.ip_adapter.set_scale(painting.ip_scale)
-        # LoRAs may change the encoders of texts and picture, so their weights are in the key; the scale is in the UNet.
+        # LoRAs may change the text and image encoders, so their weights are part of the key; the scale only affects the
+        # UNet.
         key = painting.prompt, painting.negative, painting.lora_weights, painting.ip_image
         self._cond = _kept(self._conds, key, lambda: self._encoded(painting))
         before = self._painting
@@ -81,18 +82,18 @@ class LatentPainter:
 
     @property
     def steps(self) -> int:
-        """UNet calls for a picture."""
+        """UNet calls per picture."""
         return self._steps
 
     @property
     def evaluations(self) -> int:
-        """UNet calls for a picture in which the whole UNet runs."""
+        """UNet calls per picture that run the whole UNet."""
         return self._evaluations
 
     def controls(self, rgb: np.ndarray | None, uploads: "DeviceCopies") -> list[ControlInput]:
-        """The inputs of all ControlNets with a scale above 0, from the pictures (B, height, width, 3) uint8.
+        """The inputs of all ControlNets with a scale above 0, for pictures (B, height, width, 3) uint8.
 
-        `uploads` must not be used for another batch before these have arrived.
+        `uploads` must not be reused for another batch before these have arrived.
         """
         assert self._painting is not None
         seen: dict[str, torch.Tensor] = {}  # (B, 3, height, width), shared by ControlNets with the same input
@@ -109,7 +110,7 @@ class LatentPainter:
 
     @torch.no_grad()
     def run(self, z: torch.Tensor, controls: list[ControlInput]) -> torch.Tensor:
-        """The painted latents (B, 4, h, w) float32, in new memory."""
+        """Paint latents (B, 4, h, w); returns float32 in new memory."""
         return self._schedule.run(z, self._cond, controls)
 
     def drop(self) -> None:
@@ -138,20 +139,20 @@ class LatentPainter:
 
 
 def _require_counts(painting: Painting, model: "DiffusionModel") -> None:
-    """ModelError if the painting uses parts that the model was not loaded with."""
+    """Raise ModelError if the Painting uses parts that were not loaded with the model."""
     name, uses, weights = model.spec.model, painting.control_uses, painting.lora_weights
     if len(uses) != len(model.controlnets):
-        raise ModelError(f"{name}: has {len(model.controlnets)} ControlNets, but uses for {len(uses)} are given")
+        raise ModelError(f"{name}: has {len(model.controlnets)} ControlNets, but settings for {len(uses)} are given")
     if weights and len(weights) != len(model.spec.loras):
         raise ModelError(f"{name}: has {len(model.spec.loras)} LoRAs, but weights for {len(weights)} are given")
     if painting.ip_image and model.ip_adapter is None:
-        raise ModelError(f"{painting.ip_image}: a picture to follow needs an IP-Adapter; name one with --ip-adapter")
+        raise ModelError(f"{painting.ip_image}: a picture prompt needs an IP-Adapter; name one with --ip-adapter")
 
 
 def _kept(memory: dict[Hashable, Kept], key: Hashable, make: Callable[[], Kept]) -> Kept:
-    """The cached result of `make` for this key; the KEPT most recently used are cached."""
+    """The result of `make` for this key, from an LRU cache of KEPT entries."""
     value = memory.pop(key) if key in memory else make()
-    memory[key] = value  # last in the dict: most recently used
+    memory[key] = value  # re-inserted at the end: most recently used
     if len(memory) > KEPT:
         del memory[next(iter(memory))]
     return value

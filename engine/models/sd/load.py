@@ -33,16 +33,16 @@ log = logging.getLogger(__name__)
 
 
 def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is_job: bool = False) -> DiffusionModel:
-    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name that `dtype_named` knows).
+    """Load the model onto `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name for `dtype_named`).
 
-    `stage`: load only what this stage of a job needs. `is_job`: each picture makes all its steps before the next.
+    `stage`: load only what this stage of a job needs. `is_job`: all steps of a picture run before those of the next.
 
-    Nothing is downloaded. Weights come from safetensors. If a folder has only pickles, they are read with torch's
-    `weights_only`, and a note says so. ModelError in one line names what is missing and how to get it;
+    Nothing is downloaded. Weights are read from safetensors files. If a folder has only pickles, they are read with
+    torch's `weights_only`, with a note. ModelError in one line names what is missing and how to get it;
     `torch.OutOfMemoryError` passes through.
     """
     wanted = dtype_named(dtype)
-    require_accelerator(spec, torch.device(device), is_job=is_job)  # before anything takes long
+    require_accelerator(spec, torch.device(device), is_job=is_job)  # before anything slow
     if not spec.random_shape:
         return load_planned(plan_model(spec), device, dtype, stage=stage)
     model = _random(spec, device, wanted, stage)
@@ -52,7 +52,7 @@ def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is
 
 
 def load_planned(plan: ModelPlan, device: str, dtype: str, *, stage: Stage = "whole") -> DiffusionModel:
-    """Load the model that `plan_model` has examined; arguments and errors are those of `load`."""
+    """Load a model from the plan of `plan_model`; arguments and errors as in `load`."""
     wanted = dtype_named(dtype)
     quieten_libraries("diffusers", "transformers")
     plan.require_complete()
@@ -65,7 +65,7 @@ def load_planned(plan: ModelPlan, device: str, dtype: str, *, stage: Stage = "wh
 def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> DiffusionModel:
     if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
         raise ModelError(
-            f"{spec.model}: random weights take no LoRA, ControlNet, IP-Adapter, VAE, sampler, embedding or clip skip"
+            f"{spec.model}: random weights: no LoRA, ControlNet, IP-Adapter, VAE, sampler, embedding or clip skip"
         )
     model = build(spec.random_shape, device, dtype, stage)
     model.spec = replace(model.spec, accelerator=spec.accelerator)
@@ -102,7 +102,7 @@ class _Loading:
             networks = self._from_file(plan.single, plan.folder, plan.vae)
         return self._assembled(plan.folder, plan.prediction, plan.sampler, **networks)
 
-    # -- the two ways a model lies on disk
+    # -- the two formats of a model on disk
 
     def _from_folder(self, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
         texts = [part for part in folder.parts if part in TEXT_CLASSES and self._has_unet]
@@ -146,7 +146,7 @@ class _Loading:
         with one_line(f"{folder.name}/scheduler"):
             table = noise_table(config)
         self.notes += notes_on(folder.name, folder.path, INDEX)
-        scaling, shift = latent_scale(vae.config, self.device) if vae else (math.nan, 0.0)  # NaN shows wrong use
+        scaling, shift = latent_scale(vae.config, self.device) if vae else (math.nan, 0.0)  # NaN: never used
         texts = [part for part in folder.parts if part.startswith("tokenizer") and self._has_unet]
         tokenizers = tuple(self._tokenizer(folder, part) for part in texts)
         model = DiffusionModel(
@@ -222,7 +222,7 @@ class _Loading:
         return pretrained(choice.kind, choice.folder, "", self._vae_dtype(folder, choice), str(choice.folder))
 
     def _vae_dtype(self, folder: DiffusersFolder, choice: VaeChoice) -> torch.dtype:
-        # The full VAE of SDXL overflows in float16; its configuration asks for float32, those of fixed VAEs do not.
+        # The full VAE of SDXL overflows in float16; its configuration asks for float32, that of a fixed VAE does not.
         overflows = folder.family == "sdxl" and choice.wants_float32 and self.dtype == torch.float16
         return torch.float32 if overflows else self.dtype
 
@@ -230,15 +230,15 @@ class _Loading:
         folder.require_tokenizer(part)
         return read_tokenizer(f"{folder.name}/{part}", folder.path / part)
 
-    def _scheduler_config(self, told: dict[str, Any]) -> dict[str, Any]:
+    def _scheduler_config(self, config: dict[str, Any]) -> dict[str, Any]:
         """The configuration with the defaults of the scheduler's class filled in."""
         import diffusers
 
-        name, kind = self.spec.model, told.get("_class_name", "")
+        name, kind = self.spec.model, config.get("_class_name", "")
         if not kind.endswith("Scheduler") or not hasattr(diffusers, kind):
             raise ModelError(f"{name}: scheduler {kind or 'without _class_name'} is not known to diffusers")
         with one_line(f"{name}/scheduler"):
-            return dict(getattr(diffusers, kind).from_config(told).config) | {"_class_name": kind}
+            return dict(getattr(diffusers, kind).from_config(config).config) | {"_class_name": kind}
 
     def _placed(self, module: Any, dtype: torch.dtype | None = None) -> Any:
         """Move to the device, without gradients, in the fastest memory layout for convolutions."""

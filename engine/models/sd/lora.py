@@ -1,9 +1,8 @@
 """Merges LoRAs into the weights (Hu et al. 2021): W = W0 + sum of w_i s_i B_i A_i, computed from W0 each time.
 
-Adding and subtracting would drift by rounding, and adapter layers beside the weights would slow every call. So W0 is
-kept and weights change in place: a captured graph sees them at the same addresses, and with every w_i at 0 the weights
-are bit for bit those of the file. `lora_file` decides which tensor changes which weight; `lora_delta` has the
-arithmetic.
+Adding and subtracting deltas would accumulate rounding errors, and separate adapter layers would slow down every call.
+So W0 is kept and weights are changed in place: a captured graph sees them at the same addresses, and with all w_i at 0
+the weights are bit-identical to the file. `lora_file` maps tensors to weights; `lora_delta` has the arithmetic.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ class Merged:
 
     weight: torch.Tensor
     original: torch.Tensor
-    """The same values, as float16 or bfloat16 if those hold them exactly."""
+    """The original values, stored as float16 or bfloat16 if that is lossless."""
     is_text: bool
     deltas: list[Delta] = field(default_factory=list)
     strengths: tuple[float, ...] = ()
@@ -35,10 +34,10 @@ class Merged:
 
 
 class LoraSet:
-    """The LoRAs of a model by name, each with its effective weight. Thread of the model only."""
+    """The LoRAs of a model by name, each with its effective weight. Used on the model's thread only."""
 
     def __init__(self, loras: Sequence[LoraFile], *, model: str, unet: Any, text_encoders: Sequence[Any]) -> None:
-        """Read the files and merge them into the networks with their weights. `model`: its name, for errors.
+        """Read the files and merge them into the networks with their weights. `model`: name of the model, for errors.
 
         ModelError if a file is damaged, does not fit the networks, or two LoRAs have the same name.
         """
@@ -46,11 +45,11 @@ class LoraSet:
         self._merged: dict[int, Merged] = {}
         self.weights: dict[str, float] = {}
         self.text_version = 0
-        """Increases when the weights of a text encoder change; texts must then be encoded again."""
+        """Incremented when the weights of a text encoder change; texts must then be encoded again."""
         weights = _weights_of(unet, text_encoders)
         for lora in loras:
             if lora.name in self.weights:
-                raise ModelError(f"{lora.file}: two LoRAs are called {lora.name}; rename one file")
+                raise ModelError(f"{lora.file}: two LoRAs have the name {lora.name}; rename one file")
             self._read(weights, lora)
             self.weights[lora.name] = 0.0
         self.set_weights({lora.name: lora.weight for lora in loras})
@@ -62,9 +61,9 @@ class LoraSet:
 
     @torch.no_grad()
     def set_weights(self, weights: Mapping[str, float]) -> None:
-        """Merge with these strengths; LoRAs that are not named keep theirs. KeyError for an unknown name."""
+        """Merge with these strengths; other LoRAs keep theirs. KeyError for an unknown name."""
         for name, weight in weights.items():
-            self.weights[name]  # raises KeyError instead of adding a name
+            self.weights[name]  # a lookup, which raises KeyError for an unknown name
             self.weights[name] = float(weight)
         texts_changed = False
         for merged in self._merged.values():
@@ -77,7 +76,7 @@ class LoraSet:
         self.text_version += texts_changed
 
     def tensors(self) -> Iterator[torch.Tensor]:
-        """Tensors kept in addition to the model's weights."""
+        """Tensors stored in addition to the model's weights."""
         for merged in self._merged.values():
             yield merged.original
             for delta in merged.deltas:
@@ -89,7 +88,7 @@ class LoraSet:
         for change in lora.changes:
             weight = weights.get((change.place.part, change.place.layer))
             if weight is None or tuple(weight.shape) != change.place.shape:
-                raise ModelError(f"{lora.file}: {change.place.layer} of {self._model} is not as its file says")
+                raise ModelError(f"{lora.file}: {change.place.layer} of {self._model} is not as in its file")
             if id(weight) not in self._merged:
                 self._merged[id(weight)] = Merged(weight, _copied(weight), change.place.part != UNET_PART)
             self._merged[id(weight)].deltas.append(_delta(lora, change, held, self._dtype))

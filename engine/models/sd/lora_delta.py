@@ -18,7 +18,7 @@ class Delta:
     """lora, loha or lokr."""
     scale: float
     factors: dict[str, torch.Tensor]
-    """Tensors by role (`lora_names`), without alpha; none wider than the model's dtype."""
+    """Tensors by role (`lora_names`), without alpha, in the model's dtype or a smaller one."""
     dora_axis: int | None = None
     """See `LoraChange`."""
 

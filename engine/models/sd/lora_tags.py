@@ -1,7 +1,7 @@
-"""LoRA tags in prompts, `<lora:name:0.8>`, for LoRAs that the model was started with. Does not load torch.
+"""LoRA tags in prompts, `<lora:name:0.8>`, for LoRAs that were loaded with the model. Does not load torch.
 
-While its prompt is used, a tag overrides the LoRA's weight from option or configuration. Names are file names, case
-insensitive, as in A1111. If a LoRA is named twice, the last tag counts.
+While the prompt is used, a tag overrides the LoRA's weight from the option or configuration. Names are file names,
+case-insensitive, as in A1111. If a LoRA is named twice, the last tag applies.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ def tagged_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, f
             there = f"there are {', '.join(names)}" if names else "none was loaded"
             note(
                 "lora",
-                f"<lora:{tag.name[:80]}>: no LoRA of that name, {there}; bring it at the start: --lora PATH, or "
+                f"<lora:{tag.name[:80]}>: no LoRA of that name, {there}; load it at start: --lora PATH, or "
                 "[[sd.loras]] in the configuration",
             )
         else:
@@ -38,14 +38,14 @@ def tagged_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, f
 
 
 def with_tags(prompt: str, names: Sequence[str], weights: Sequence[float], note: Note) -> dict[str, float]:
-    """Weights of all LoRAs by name: the tag's, or else from `weights`, in the order of `names`."""
+    """Weights of all LoRAs by name: from its tag, else from `weights` (in the order of `names`)."""
     tags = tagged_weights(prompt, names, note)
     return {name: tags.get(place, weight) for place, (name, weight) in enumerate(zip(names, weights, strict=True))}
 
 
 @contextmanager
 def tags_in_force(model: "DiffusionModel", prompt: str, note: Note) -> Iterator[None]:
-    """Apply the prompt's LoRA tags inside the block, and restore the weights afterwards."""
+    """Apply the prompt's LoRA tags inside the `with` block, and restore the weights afterwards."""
     names = () if model.loras is None else model.loras.names
     tags = tagged_weights(prompt, names, note)
     if model.loras is None or not tags:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from engine.models.device_work import bytes_of, weights_of
 from engine.models.sd.plan.sampler_name import TCD_ETA
 from engine.models.sd.plan.usual_guidance import EMBEDDED_GUIDANCE
 from engine.models.sd.spec import ModelSpec
@@ -26,7 +27,7 @@ SPAN_PX = 8  # pixels per latent, in every VAE of Stable Diffusion
 class DiffusionModel:
     """One Stable Diffusion model on its device, without gradients, in evaluation mode.
 
-    Used by one thread at a time. If loaded for one stage of a job, it has only the networks for that stage.
+    Not thread-safe. If loaded for one stage of a job, it has only the networks for that stage.
     """
 
     spec: ModelSpec
@@ -36,15 +37,15 @@ class DiffusionModel:
     family: str
     """sd15, sd21 or sdxl."""
     unet: Any
-    """None for the stages that encode or decode."""
+    """None if loaded for the stage encode or decode."""
     vae: Any
-    """None for the stage between them."""
+    """None if loaded for the stage process."""
     is_tiny_vae: bool
     text_encoders: tuple[Any, ...]
     """One, or two for SDXL; none without a UNet."""
     tokenizers: tuple[Any, ...]
     scheduler_config: dict[str, Any]
-    """The scheduler's whole configuration, defaults filled in, with `_class_name`."""
+    """The scheduler's complete configuration, including defaults and `_class_name`."""
     prediction_type: str
     """epsilon, v_prediction or sample."""
     scaling_factor: float | torch.Tensor
@@ -72,9 +73,9 @@ class DiffusionModel:
     sampler_reason: str = ""
     """Why this sampler was chosen, in a few words."""
     eta: float = TCD_ETA
-    """Share of the noise that tcd draws again after each step."""
+    """Share of the noise that tcd redraws after each step."""
     is_hyper_guided: bool = False
-    """True if this hyper model takes guidance."""
+    """True if this hyper model supports guidance."""
     notes: tuple[str, ...] = ()
     """Messages for the user about loading, one line each."""
 
@@ -86,10 +87,10 @@ class DiffusionModel:
         return 1 << (len(vae_channels(self.vae)) - 1)
 
     def guidance_for(self, sampler: str, asked: float) -> float:
-        """The effective guidance if `asked` is requested; 1 is off.
+        """The effective guidance if `asked` is requested; 1: off.
 
         Always off for turbo, lightning and most hyper models, which were distilled with their guidance. A model with a
-        guidance embedding has no off: 1 and below is its authors' default.
+        guidance embedding cannot turn it off: 1 and below give its authors' default.
         """
         if self.time_cond_proj_dim is not None:
             return asked if asked > 1.0 else EMBEDDED_GUIDANCE
@@ -99,16 +100,14 @@ class DiffusionModel:
 
     def memory_bytes(self) -> int:
         """Bytes of all weights on the device, including LoRA factors and the copies kept for them."""
-        return sum({tensor.data_ptr(): tensor.nbytes for tensor in self._tensors()}.values())
+        return bytes_of(self._tensors())
 
     def _tensors(self) -> Iterator[torch.Tensor]:
         modules = [self.unet, self.vae, *self.text_encoders, *self.controlnets]
         if self.ip_adapter is not None:
             modules += self.ip_adapter.modules()
             yield from self.ip_adapter.tensors()
-        for module in filter(None, modules):
-            yield from module.parameters()
-            yield from module.buffers()
+        yield from weights_of(filter(None, modules))
         if self.loras is not None:
             yield from self.loras.tensors()
         for embedding in self.embeddings:
@@ -119,7 +118,7 @@ def unguided(model: DiffusionModel, sampler: str, asked: float) -> str:
     """One line if the requested guidance has no effect, else empty."""
     if asked <= 1.0 or model.guidance_for(sampler, asked) == asked:
         return ""
-    return f"{asked:g} has no effect: {sampler} models were distilled with their guidance; --sampler asks for another"
+    return f"{asked:g} has no effect: {sampler} models were distilled with guidance; see --sampler"
 
 
 def vae_channels(vae: Any) -> tuple[int, ...]:

@@ -1,15 +1,15 @@
-"""Draws the input of a ControlNet for edges, on the CPU with OpenCV. Does not load torch."""
+"""Draws edges as the control image of a ControlNet, on the CPU with OpenCV. Does not load torch."""
 
 import cv2
 import numpy as np
 
-EDGE_LOW, EDGE_HIGH = 100, 200  # Canny's two thresholds, with which ControlNet's canny models were trained
+EDGE_LOW, EDGE_HIGH = 100, 200  # the two Canny thresholds with which ControlNet's canny models were trained
 
 
 def covering(picture: np.ndarray, size: tuple[int, int], *, interpolation: int | None = None) -> np.ndarray:
     """Crop the middle of `picture` to the aspect ratio of `size` (width, height), and scale it to that size.
 
-    `interpolation`: a constant of OpenCV; None: by area when shrinking, else bilinear.
+    `interpolation`: an OpenCV constant; None: area for shrinking, else bilinear.
     """
     height, width = picture.shape[:2]
     scale = max(size[0] / width, size[1] / height)

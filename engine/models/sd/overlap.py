@@ -1,10 +1,10 @@
-"""Runs batches through the three stages at once, each stage on its own CUDA stream. Untested without a device.
+"""Overlaps the three stages of consecutive batches, each stage on its own CUDA stream. Tested only with a device.
 
 While the UNet paints one batch, the next is uploaded and encoded, and the previous one is decoded and downloaded, so
-that copies and the VAE use what the UNet leaves of the card. The host waits only for the oldest of a few batches in
-flight; later batches are queued on the device in all three stages without waiting. This works with lcm, turbo, deis,
-euler and dpm, and with a model's own DDIM, PNDM, LCM, Euler or DPM scheduler. Other diffusers schedulers may wait in
-each step, as UniPC does, and so does DeepCache: then the stages overlap less, with the same pictures.
+that copies and the VAE use the capacity that the UNet leaves idle. The host waits only for the oldest of a few batches
+in flight; later batches are queued on the device in all three stages without waiting. This works with lcm, turbo, deis,
+euler and dpm, and with a model's own DDIM, PNDM, LCM, Euler or DPM scheduler. Other diffusers schedulers, such as
+UniPC, and DeepCache wait for the device in each step: then the stages overlap less, with the same pictures.
 
 Why this is safe:
 - Events order the stages of one batch; a stream orders the batches of one stage. A captured graph overwrites its
@@ -49,14 +49,14 @@ def paint_overlapped(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(B, height, width, 3) uint8 and fates (B,) uint8 for each batch, in order.
 
-    An error raised by `batches` comes after the results of the batches before it.
+    An error raised by `batches` is re-raised after the results of the previous batches.
     """
     streams = [own_stream(pieces.device) for _ in range(3)]
     uploads = [DeviceCopies(pieces.device) for _ in range(IN_FLIGHT)]
     flights: deque[LaunchedBatch] = deque()
     before = torch.cuda.current_stream(pieces.device)
     for stream in streams:
-        stream.wait_stream(before)  # texts were encoded and noise was uploaded on this stream
+        stream.wait_stream(before)  # text encoding and noise upload are queued on this stream
 
     def finished(flight: LaunchedBatch) -> tuple[np.ndarray, np.ndarray]:
         flight.done.synchronize()
@@ -82,7 +82,7 @@ def paint_overlapped(
             break
         if len(flights) == IN_FLIGHT:
             yield finished(flights.popleft())
-        # These upload buffers belonged to the finished batch: the device no longer reads them.
+        # Reuse the upload buffers of the finished batch, which the device no longer reads.
         flights.append(launched(pieces, streams, uploads[number % IN_FLIGHT], source))
     yield from landed()
 
@@ -106,6 +106,6 @@ def launched(pieces: StagePieces, streams: list[Any], uploads: DeviceCopies, sou
         pixels = torch.empty(rgb.shape, dtype=rgb.dtype, pin_memory=True).copy_(rgb, non_blocking=True)
         verdicts = torch.empty(fates.shape, dtype=fates.dtype, pin_memory=True).copy_(fates, non_blocking=True)
         cuda: Any = torch.cuda  # torch does not annotate its events
-        done = cuda.Event(blocking=True)  # otherwise the driver busy-waits
+        done = cuda.Event(blocking=True)  # without it the driver busy-waits
         done.record(decoding)
     return LaunchedBatch(source, pixels, verdicts, done, pieces.seconds.taken())

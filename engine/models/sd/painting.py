@@ -1,4 +1,4 @@
-"""The settings for painting pictures, of a job or of one client, as plain values. Does not load torch."""
+"""The settings of a job or of one client for painting pictures, as plain values. Does not load torch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +11,7 @@ Stage = Literal["encode", "process", "decode", "whole"]
 
 MAX_SEED = 2**31 - 1
 GOOD, RERUN, NOT_FINITE, BLACK = range(4)
-"""The fate of a picture: painted; painted at the second attempt; not finite twice; completely black twice."""
+"""The fate of a picture: painted; painted at the second attempt; both attempts not finite; both completely black."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class ControlUse:
     """The input and strength of one ControlNet of the model."""
 
     sees: str = "edges"
-    """edges of each picture, or input: the picture itself."""
+    """edges: the edges of each picture; input: the picture itself."""
     scale: float = 1.0
 
 
@@ -31,10 +31,10 @@ class Painting:
     prompt: str = ""
     negative: str = ""
     steps: int = 5
-    """Only the share `strength` of these is made."""
+    """Total steps; only the last `strength` share of them is run."""
     strength: float = 0.5
     cfg: float = 6.0
-    """Guidance; 1 is off. turbo, lightning and hyper have none."""
+    """Guidance scale; 1: off. turbo, lightning and hyper ignore it."""
     seed: int = 0
     sampler: str = "auto"
     """One of `sampler_choice.SAMPLERS`; auto: the model's own."""
@@ -43,12 +43,12 @@ class Painting:
     controls: tuple[ControlUse, ...] = ()
     """Inputs of the spec's ControlNets, in their order; empty: edges for each."""
     ip_image: str = ""
-    """File of the picture for the IP-Adapter."""
+    """Picture file for the IP-Adapter."""
     ip_scale: float = 0.6
 
     @property
     def control_uses(self) -> tuple[ControlUse, ...]:
-        """One for each of the spec's ControlNets."""
+        """The settings of each of the spec's ControlNets."""
         return self.controls or (ControlUse(),) * len(self.spec.controlnets)
 
     @property

@@ -18,7 +18,7 @@ Draw = Callable[[Any], torch.Tensor]
 
 
 class Pixels:
-    """Encodes and decodes pictures of one size with the model's VAE. One thread."""
+    """Encodes and decodes pictures of one size with the model's VAE. Single thread."""
 
     def __init__(self, model: "DiffusionModel", width: int, height: int) -> None:
         """ModelError unless width and height are multiples of 8, the pixels per latent."""
@@ -35,7 +35,7 @@ class Pixels:
     def encode(self, rgb: Pictures) -> torch.Tensor:
         """Encode (F, H, W, 3) uint8 of any size to scaled latents (F, 4, height / 8, width / 8) float32.
 
-        Cropped to the middle, not distorted. Deterministic: the mode of a full VAE's distribution.
+        Centre-cropped, not stretched. Deterministic: uses the mode of a full VAE's distribution.
         """
         if self._is_cpu and len(rgb) > 1:
             return torch.cat([self._latents(rgb[row : row + 1], None) for row in range(len(rgb))])
@@ -60,7 +60,8 @@ class Pixels:
     def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Decode scaled latents (F, 4, h, w) to (F, 8 h, 8 w, 3) uint8, and (F,) bool, both on the device.
 
-        The second is True for pictures without NaN or infinity before and after the VAE; others are black or white.
+        The bool is True if there was no NaN or infinity before and after the VAE; otherwise the picture is black or
+        white.
         """
         if self._is_cpu and len(z) > 1:
             pictures, verdicts = zip(*map(self.decode, torch.split(z, 1)), strict=True)
@@ -80,7 +81,7 @@ class Pixels:
         return as_rgb(self.fitted(rgb))
 
     def fitted(self, rgb: Pictures) -> torch.Tensor:
-        """The function `fitted` on the model's device."""
+        """`fitted` on the model's device."""
         return fitted(rgb, self.width, self.height, self._model.device)
 
 
@@ -89,7 +90,7 @@ def fitted(rgb: Pictures, width: int, height: int, device: torch.device) -> torc
     if isinstance(rgb, np.ndarray):
         # Copy a read-only array: torch has no read-only tensors and would warn.
         rgb = torch.from_numpy(np.require(rgb, requirements=("C", "W")))
-    # non_blocking on CUDA only: MPS would read the picture later, when its memory may have been reused.
+    # non_blocking on CUDA only: MPS reads the picture later, when its memory may have been reused.
     x = covering(rgb.to(device, non_blocking=device.type == "cuda"), width, height)
     x = x.permute(0, 3, 1, 2).float() / 255.0  # (F, 3, H, W)
     if x.shape[2:] == (height, width):
@@ -108,7 +109,7 @@ def is_finite(pictures: torch.Tensor) -> torch.Tensor:
 
 
 def covering(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:
-    """The largest middle part (F, H', W', 3) of `rgb` (F, H, W, 3) with this aspect ratio; a view."""
+    """The largest centred part (F, H', W', 3) of `rgb` (F, H, W, 3) with this aspect ratio; a view."""
     full_height, full_width = rgb.shape[1:3]
     part_width = min(full_width, max(1, round(full_height * width / height)))
     part_height = min(full_height, max(1, round(full_width * height / width)))
@@ -119,7 +120,8 @@ def covering(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:
 def moved(rgb: torch.Tensor, zoom: float, angle_deg: float) -> torch.Tensor:
     """Zoom `rgb` (F, H, W, 3) uint8 about its middle and rotate it clockwise, mirrored at its edges.
 
-    For feedback that makes tunnels. Bilinear, on the picture's device. Without zoom and angle the input is returned.
+    For tunnel effects by feedback. Bilinear, on the picture's device. Returns the input if there is no zoom and no
+    rotation.
     """
     if zoom == 1.0 and angle_deg % 360.0 == 0.0:
         return rgb

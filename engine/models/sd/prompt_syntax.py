@@ -1,12 +1,12 @@
 """Parses prompts like A1111's web UI: weights in brackets, escapes, LoRA tags. Pure; does not load torch.
 
-`(text)` has weight 1.1, `[text]` 1/1.1, `(text:1.3)` 1.3; nested weights multiply; open brackets end with the prompt; a
-bracket after a backslash is literal (A1111, modules/prompt_parser.py, parse_prompt_attention). `<lora:name:0.8>` is
+`(text)` has weight 1.1, `[text]` 1/1.1, `(text:1.3)` 1.3; nested weights multiply; unclosed brackets extend to the end;
+a bracket after a backslash is literal (A1111, modules/prompt_parser.py, parse_prompt_attention). `<lora:name:0.8>` is
 removed from the text (modules/extra_networks.py).
 
 Not supported, with a line in `notes`: prompt editing `[from:to:when]` and alternation `[a|b]` are read literally,
-brackets included, at the surrounding weight; BREAK is a space, because there is one chunk of tokens. A backslash before
-anything other than a bracket or a backslash stays; A1111 drops it. AND is a word.
+including the brackets, at the surrounding weight; BREAK is a space, because there is only one chunk of tokens. A
+backslash before any other character is kept; A1111 drops it. AND is an ordinary word.
 """
 
 import re
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 ROUND = 1.1
 SQUARE = 1 / 1.1
-MAX_WEIGHT = 100.0  # of a word: far above any useful weight, and far below the limit of float16
-MAX_LORA_WEIGHT = 4.0  # the limit of `--lora`
+MAX_WEIGHT = 100.0  # maximum weight of a word: far above any useful weight, and far below the limit of float16
+MAX_LORA_WEIGHT = 4.0  # the same limit as for `--lora`
 _HUGE = 1e9  # limit while multiplying, so that no product becomes infinite, nor NaN times 0
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
-_TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<told>[^<>]+)>", re.IGNORECASE)
+_TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<values>[^<>]+)>", re.IGNORECASE)
 _MARK = re.compile(
     rf"\\(?P<escaped>[()\[\]\\])|:\s*(?P<weight>{_NUMBER})\s*\)|(?P<bracket>[()\[\]])|(?P<plain>[^\\()\[\]:]+|[\\:])"
 )
@@ -30,7 +30,7 @@ _WHEN = re.compile(rf":\s*{_NUMBER}\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """A stretch of text and its weight."""
+    """A piece of text and its weight."""
 
     text: str
     weight: float
@@ -56,7 +56,7 @@ class ParsedPrompt:
 
     @property
     def text(self) -> str:
-        """The text without syntax."""
+        """The text without brackets and tags."""
         return "".join(fragment.text for fragment in self.fragments)
 
     @property
@@ -81,7 +81,7 @@ class _Square:
     """An open square bracket."""
 
     piece: int
-    """Index of its first piece, which is empty, for the bracket itself."""
+    """Index of its first piece: an empty one in place of the bracket itself."""
     place: int
     """Position in the text after the bracket."""
     has_bar: bool = False
@@ -134,7 +134,7 @@ class _Parsing:
         self._pieces[square.piece].text = "["
         self._pieces.append(_Piece("]"))
         kind = "alternation [a|b]" if square.has_bar else "prompt editing [from:to:when]"
-        self._note(f"{kind} is not supported: [{inside[:60]}] is read literally, brackets included, without a weight")
+        self._note(f"{kind} is not supported: [{inside[:60]}] is read literally, with its brackets")
 
     def _take_text(self, text: str) -> None:
         if self._squares and "|" in text:
@@ -154,7 +154,7 @@ class _Parsing:
         for piece in self._pieces:
             weight = _within(piece.weight, MAX_WEIGHT)
             if weight != piece.weight:
-                self._note(f"a weight beyond {MAX_WEIGHT:g} is read as {weight:g}")
+                self._note(f"a weight above {MAX_WEIGHT:g} is limited to {weight:g}")
             if not piece.text:
                 continue
             if held.text and weight != held.weight:
@@ -166,16 +166,16 @@ class _Parsing:
 
     def _take_tag(self, tag: re.Match[str]) -> str:
         """Record the tag, and remove it from the text."""
-        name, *told = (part.strip() for part in tag["told"].split(":"))
+        name, *values = (part.strip() for part in tag["values"].split(":"))
         if tag["kind"].lower() == "hypernet":
-            self._note(f"{tag[0][:80]}: hypernetworks are not supported; it is left out")
+            self._note(f"{tag[0][:80]}: hypernetworks are not supported; ignored")
             return ""
-        weights = [_number(part.rpartition("=")[2]) for part in told if not part.startswith("dyn=")] or [1.0]
+        weights = [_number(part.rpartition("=")[2]) for part in values if not part.startswith("dyn=")] or [1.0]
         if None in weights or len(weights) > 2:
-            self._note(f"{tag[0][:80]}: is not a valid <lora:name:0.8>; it is left out")
+            self._note(f"{tag[0][:80]}: is not a valid <lora:name:0.8>; ignored")
             return ""
         if len(set(weights)) > 1:
-            self._note(f"{tag[0][:80]}: one weight applies to text encoder and UNet; {weights[-1]:g} is used")
+            self._note(f"{tag[0][:80]}: text encoder and UNet have the same weight; using {weights[-1]:g}")
         weight = weights[-1]
         assert weight is not None
         if abs(weight) > MAX_LORA_WEIGHT:

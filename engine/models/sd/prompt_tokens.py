@@ -1,4 +1,4 @@
-"""Converts a prompt to a row of tokens for a text encoder, with weights and the vectors of embeddings."""
+"""Converts a prompt to a row of tokens for a text encoder, with weights and embedding vectors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import torch
 from engine.models.sd.prompt_syntax import ParsedPrompt
 from engine.models.sd.textual_inversion import Triggers
 
-MAX_SHOWN = 200  # characters of the left-out text
+MAX_SHOWN = 200  # maximum length of the truncated text in a note
 PLACE_OF_A_VECTOR = 0  # placeholder token whose embedding the vector replaces, as in A1111
 
 
@@ -24,13 +24,13 @@ class TokenRow:
     weights: torch.Tensor | None = None
     """(T,) float32, or None if all are 1."""
     vectors: dict[int, torch.Tensor] = field(default_factory=dict)
-    """(vectors, width) by the index of the first."""
+    """Embedding vectors (vectors, width) by the index of their first token."""
     left_out: str = ""
-    """The end of the prompt that did not fit."""
+    """The end of the prompt, which did not fit."""
 
 
 def token_row(tokenizer: Any, encoder: int, prompt: ParsedPrompt, triggers: Triggers, device: torch.device) -> TokenRow:
-    """Tokenize a prompt. `encoder`: index of the text encoder, which selects the vectors.
+    """Tokenize a prompt. `encoder`: index of the text encoder, which selects the embedding vectors.
 
     Text without weights and triggers is tokenized as a whole, otherwise each fragment separately, as in A1111.
     """
@@ -78,11 +78,11 @@ def _plain(tokenizer: Any, text: str, device: torch.device) -> TokenRow:
     return TokenRow(ids=tokens.input_ids, mask=tokens.attention_mask, left_out=left_out)
 
 
-def tell_left_out(row: TokenRow, note: Callable[[str, str], None]) -> None:
+def note_left_out(row: TokenRow, note: Callable[[str, str], None]) -> None:
     """Call `note("prompt", line)` if the prompt was too long."""
     if row.left_out:
         used = row.ids.shape[1] - 2
-        note("prompt", f"{used} tokens of the prompt are used; left out: {row.left_out[:MAX_SHOWN]}")
+        note("prompt", f"{used} tokens of the prompt are used; ignored: {row.left_out[:MAX_SHOWN]}")
 
 
 def emphasised(hidden: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:

@@ -5,8 +5,6 @@ downloaded; the tokenizer knows only single letters.
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +12,13 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.device_work import in_fastest_layout
+from engine.models.flop_count import count_gflop
 from engine.models.pretrained import quieten_libraries
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.painting import Stage
 from engine.models.sd.spec import ModelSpec
+from engine.models.seeded import seeded
 
 CONTEXT_TOKENS = 77
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -109,12 +109,12 @@ def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") ->
     with torch.device(device):
         # Each part is seeded on its own, so that a stage has the same weights as the whole model.
         if stage in ("process", "whole"):
-            with _seeded():
+            with seeded(0):
                 unet = build_unet(name)
-            with _seeded():
+            with seeded(0):
                 encoders = tuple(_text_encoder(config, is_last) for config, is_last in _with_last(shape))
         if stage != "process":
-            with _seeded():
+            with seeded(0):
                 vae = build_taesd(name)
     scheduler = build_scheduler(name)
     for module in filter(None, (unet, vae, *encoders)):
@@ -184,13 +184,6 @@ def build_pipeline(model: DiffusionModel, name: str) -> Any:
 
 def gflop(name: str, width: int, height: int) -> dict[str, float]:
     """2 x multiply-adds / 1e9 of one call for one picture: `unet`, `encode` and `decode`. Counted without running."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    def counted(call: Any) -> float:
-        with FlopCounterMode(display=False) as counter:
-            call()
-        return float(counter.get_total_flops()) / 1e9
-
     with torch.no_grad(), torch.device("meta"):
         unet, vae = build_unet(name).eval(), build_taesd(name).eval()
         z, t = torch.empty(1, 4, height // 8, width // 8), torch.empty(1)
@@ -200,9 +193,9 @@ def gflop(name: str, width: int, height: int) -> dict[str, float]:
         if _shape(name).family == "sdxl":
             options["added_cond_kwargs"] = {"text_embeds": torch.empty(1, 1280), "time_ids": torch.empty(1, 6)}
         return {
-            "unet": counted(lambda: unet(z, t, **options)),
-            "encode": counted(lambda: vae.encode(torch.empty(1, 3, height, width))),
-            "decode": counted(lambda: vae.decode(z)),
+            "unet": count_gflop(lambda: unet(z, t, **options))[0],
+            "encode": count_gflop(lambda: vae.encode(torch.empty(1, 3, height, width)))[0],
+            "decode": count_gflop(lambda: vae.decode(z))[0],
         }
 
 
@@ -237,11 +230,3 @@ def _tokenizer() -> Any:
     words = ["<|startoftext|>", "<|endoftext|>", *LETTERS, *(f"{letter}</w>" for letter in LETTERS)]
     vocabulary = {word: number for number, word in enumerate(words)}
     return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=CONTEXT_TOKENS)
-
-
-@contextmanager
-def _seeded() -> Iterator[None]:
-    """Draw the same weights each time, without changing the caller's random state."""
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(0)
-        yield

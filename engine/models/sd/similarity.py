@@ -1,19 +1,19 @@
-"""Skips pictures that hardly differ from the last painted one, so that a still scene costs nothing.
+"""Skips pictures that hardly differ from the last painted one, so that a still scene needs no computation.
 
-StreamDiffusion's stochastic filter (Kodaira et al. 2023, arXiv 2312.12491): the more similar, the more likely it is
-skipped. It is random instead of a hard limit so that a slowly changing scene does not stutter.
+StreamDiffusion's stochastic filter (Kodaira et al. 2023, arXiv 2312.12491): the more similar a picture is, the more
+likely it is skipped. A random choice instead of a hard threshold prevents stutter in slowly changing scenes.
 """
 
 import numpy as np
 
-MAX_RUN = 10  # skipped pictures in a row, after which one is always painted
+MAX_RUN = 10  # maximum number of pictures skipped in a row
 
 
 class SimilarityFilter:
-    """One thread. Deterministic for the same seed, threshold and pictures."""
+    """Single thread. Deterministic for the same seed, threshold and pictures."""
 
     def __init__(self, threshold: float, seed: int) -> None:
-        """`threshold` 0..1: the cosine above which pictures may be skipped; at 1 none is."""
+        """`threshold` 0..1: the cosine similarity above which pictures may be skipped; 1: none is skipped."""
         self.threshold = threshold
         self._random = np.random.default_rng(seed)
         self._painted: np.ndarray | None = None
@@ -37,7 +37,7 @@ class SimilarityFilter:
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """Cosine -1..1. A uniformly mid-grey picture, which has no direction, has 1 with itself, else 0."""
+    """Cosine similarity, -1..1. A uniform mid-grey picture is the zero vector: 1 with itself, else 0."""
     size = float(np.sqrt((a @ a) * (b @ b)))
     if size == 0.0:
         return float(np.array_equal(a, b))

@@ -1,4 +1,4 @@
-"""Paints one picture, end to end, for `multiverse sd` and for comparison with diffusers' own pipelines."""
+"""Paints a single picture, for `multiverse sd` and for comparison with diffusers' pipelines."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -41,9 +41,9 @@ def paint(
 ) -> np.ndarray:
     """Repaint `image` (H, W, 3) uint8 of any size: (height, width, 3) uint8. Deterministic.
 
-    `controls`: for each ControlNet of the model its input (H, W, 3) uint8 of any size, and its scale. `ip_image`
-    (H, W, 3) uint8. `note(line)` is called for unsupported prompt syntax; by default a log warning.
-    ModelError for sizes and settings that the model does not support, and if the result holds NaN (float16).
+    `controls`: for each ControlNet of the model its input (H, W, 3) uint8 of any size, and its scale. `ip_image` (H, W,
+    3) uint8. `note(line)` is called for unsupported prompt syntax; by default a log warning. ModelError for sizes and
+    settings that the model does not support, and if the result contains NaN (float16).
     """
     if len(controls) > len(model.controlnets):
         raise ModelError(f"{len(controls)} control pictures, but {model.spec.model} has {len(model.controlnets)} nets")

@@ -1,4 +1,4 @@
-"""Loads the networks of a single file through diffusers' own name conversion. No code in the file is run."""
+"""Loads the networks of a single file with diffusers' name conversion. Never executes code from the file."""
 
 import json
 import tempfile
@@ -25,7 +25,8 @@ def read(
     """Load the `wanted` of unet, vae and text_encoders, on the CPU in `dtype`, the VAE in `vae_dtype`.
 
     The VAE is never converted through float16, which would lose precision. `folder` describes the file. ModelError in
-    one line if a tensor is missing. Only the tensors that they need are read, no averaged weights (`model_ema.`).
+    one line if a tensor is missing. Only tensors that these networks need are read, and no averaged weights
+    (`model_ema.`).
     """
     starts = {"unet": UNET, "vae": VAE}
     starts = {part: start for part, start in starts.items() if part in wanted}
@@ -38,8 +39,8 @@ def read(
             own = {name: tensor for name, tensor in tensors.items() if name.startswith(start)}
             try:
                 parts[part] = _network(part, own, place, vae_dtype if part == "vae" else dtype)
-            except NotImplementedError:  # diffusers moves a network with a missing tensor
-                raise ModelError(f"{single.path}: {part} lacks a tensor that its configuration asks for") from None
+            except NotImplementedError:  # diffusers fails when it moves a network with a missing tensor
+                raise ModelError(f"{single.path}: {part} lacks a tensor that its configuration needs") from None
             _require_complete(f"{single.path}: {part}", parts[part])
     networks: dict[str, Any] = {part: parts[part] for part in starts}
     if "text_encoders" in wanted:
@@ -76,7 +77,7 @@ def _require_complete(what: str, network: Any) -> None:
 def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Tensors:
     """The tensors whose names (in `single`) begin with one of `starts`."""
     if single.is_pickle:
-        # Its header was checked before: it imports nothing except tensors.
+        # Its header was checked before: it imports only what tensors need.
         stored = torch.load(single.path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(single.path))
         held = stored.get(STATE_DICT, stored)
         return {name: tensor for name, tensor in _named(single, held).items() if name.startswith(starts)}
@@ -92,12 +93,12 @@ def _named(single: SingleFile, held: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_plain(place: Path, folder: DiffusersFolder, part: str) -> None:
-    """Write a configuration without keys that select code; a text encoder's has only its shape."""
-    told = folder.config(f"{part}/config.json")
+    """Write a configuration without keys that select code; that of a text encoder has only its shape."""
+    config = folder.config(f"{part}/config.json")
     if part in TEXT_CLASSES:
         import transformers
 
         kind = getattr(transformers, TEXT_CLASSES[part])
-        told = architecture(kind.config_class, told, f"{folder.name}/{part}").to_dict()
+        config = architecture(kind.config_class, config, f"{folder.name}/{part}").to_dict()
     place.mkdir()
-    (place / "config.json").write_text(json.dumps(told), encoding="utf-8")
+    (place / "config.json").write_text(json.dumps(config), encoding="utf-8")

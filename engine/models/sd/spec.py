@@ -19,9 +19,9 @@ class ModelSpec:
     """A diffusers folder, an id, or one `.safetensors` file of Stable Diffusion 1.5, 2.x or XL; or `random:SHAPE`, a
     model of a true size with random weights, for measuring."""
     vae: str = "auto"
-    """auto: TAESD if it is available, else the model's own. taesd; full: the model's own. Else a folder or id."""
+    """auto: TAESD if available, else the model's own. taesd. full: the model's own. Or a folder or id."""
     sampler: str = "auto"
-    """One of `sampler_choice.SAMPLERS`; auto: from the scheduler's configuration and the names."""
+    """One of `sampler_choice.SAMPLERS`; auto: from the scheduler's configuration and the file names."""
     prediction: str = "auto"
     """The UNet's prediction, epsilon or v; auto: from the model's files."""
     loras: tuple[tuple[str, float], ...] = ()
@@ -38,7 +38,7 @@ class ModelSpec:
     """1: the text encoder's last layer, 2: the second to last, and so on, as in A1111; 0: the model's own."""
 
     accelerator: str = "none"
-    """How the UNet is made faster, one of ACCELERATORS; none: captured graphs on CUDA, no compiler."""
+    """One of ACCELERATORS for the UNet; none: captured graphs on CUDA, no compiler."""
 
     @property
     def random_shape(self) -> str:

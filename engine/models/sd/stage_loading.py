@@ -18,7 +18,7 @@ def load_stage(
     *,
     read_picture: ReadPicture | None = None,
 ) -> BatchPainter:
-    """A painter for this stage: encode and decode load only the VAE, process everything except the VAE.
+    """Load a painter for this stage: for encode and decode only the VAE, for process everything except the VAE.
 
     ModelError in one line, DeviceFullError if memory is short. `read_picture`: see BatchPainter.
     """

@@ -22,7 +22,7 @@ CallsFor = Callable[[torch.device], Calls]
 
 
 class StagePieces:
-    """The stages that the model was loaded for. One thread."""
+    """The stages for which the model was loaded. Single thread."""
 
     def __init__(
         self, model: "DiffusionModel", size: tuple[int, int], latents: LatentPainter | None, calls: CallsFor | None
@@ -36,15 +36,15 @@ class StagePieces:
     def encode(self, rgb: np.ndarray, uploads: DeviceCopies) -> torch.Tensor:
         """Encode (B, height, width, 3) uint8 to latents (B, 4, h, w) float32 on the device.
 
-        `uploads` must not be used for another batch before the pictures have arrived.
+        `uploads` must not be reused for another batch before the pictures have arrived.
         """
         with self.seconds.of("encode"):
             sent = uploads.send("encoded", rgb)
             z: torch.Tensor = self._encode_calls.run(("encode", sent.shape), (self._encode,), {"rgb": sent})["z"]
-            return z.clone()  # the next replay of a graph overwrites this result
+            return z.clone()  # a copy, because the next replay of the graph overwrites its result
 
     def process(self, z: torch.Tensor, controls: list[ControlInput]) -> torch.Tensor:
-        """The latents painted, (B, 4, h, w) float32."""
+        """Paint the latents: (B, 4, h, w) float32."""
         assert self._latents is not None
         with self.seconds.of("process"):
             return self._latents.run(z, controls)
@@ -58,7 +58,7 @@ class StagePieces:
     def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Decode to (B, height, width, 3) uint8, and (B,) uint8 GOOD, NOT_FINITE or BLACK, both on the device.
 
-        They may lie in buffers that the next call overwrites.
+        They may be in buffers that the next call overwrites.
         """
         with self.seconds.of("decode"):
             done = self._decode_calls.run(("decode", z.shape), (self._decode,), {"z": z})
@@ -83,7 +83,7 @@ class StagePieces:
 
 
 class StageSeconds:
-    """Total time of each stage. One thread; `total` may be called from any."""
+    """Total time of each stage. Single thread, except `total`, which any thread may call."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -92,7 +92,7 @@ class StageSeconds:
 
     @contextmanager
     def of(self, stage: str) -> Iterator[None]:
-        """Count the device's work inside the block as `stage`."""
+        """Attribute the device's work inside the `with` block to `stage`."""
         clock = StageClock(self._device)
         clock.begin()
         yield
@@ -100,12 +100,12 @@ class StageSeconds:
         self._marks.append(clock)
 
     def taken(self) -> list[StageClock]:
-        """The marks since the last call, to be read when the device has finished them."""
+        """Take the marks since the last call, to `read` when the device has finished them."""
         marks, self._marks = self._marks, []
         return marks
 
     def read(self, marks: list[StageClock] | None = None) -> None:
-        """Add these marks, or all that were not taken, to the totals. Waits for the device to finish them."""
+        """Add these marks, by default all that were not taken, to the totals. Waits for the device."""
         for clock in self.taken() if marks is None else marks:
             for stage, ms in clock.read_ms().items():
                 self._total[stage] += ms / 1000.0

@@ -1,23 +1,23 @@
 """Live pictures: all steps of consecutive frames in one UNet call (StreamDiffusion, Kodaira et al., arXiv 2312.12491).
 
-A picture takes S steps, one after the other; run separately, each frame costs S calls. Here each call takes new frames
-in at the first step and moves those of the last S - 1 calls one step on, all as rows of one batch: the same work per
-picture, but in one large call instead of small ones that leave a card idle. A picture comes out S calls after its
-frame went in.
+A picture needs S consecutive steps, so one by one each frame costs S calls. Here each call starts new frames at the
+first step and advances those of the last S - 1 calls by one step, all as rows of one batch: the same work per picture,
+but in one large call instead of small ones that leave a GPU partly idle. A picture comes out S calls after its frame
+went in.
 
-Rows are step-major: with F frames a call, rows 0..F-1 are the newest at the noisiest step, the last F rows are done.
-The ring holds x0, not x: noise is added at the start of a call, with the coefficients of that call, so a change of
-timesteps or seed reaches all rows at once. For samplers that keep noise (lightning, hyper, tcd) the noise estimated
-in a row is kept with its x0. Each step has one noise for all frames: with one per row, every F-th picture would look
-alike and the rest flicker.
+Rows are step-major: with F frames per call, rows 0..F-1 are the newest, at the noisiest step, and the last F rows are
+finished. The state holds x0, not x: noise is added at the start of a call, with the coefficients of that call, so a
+change of timesteps or seed applies to all rows at once. For samplers that keep noise (lightning, hyper, tcd) the noise
+estimated in a row is stored with its x0. Each step uses the same noise for all frames: with different noise per row,
+every F-th picture would look alike and the others flicker.
 
-Residual guidance (section 3.2 there) replaces the negative prediction by one that costs nothing. Of a row with sample
-x at (abar), take the latent a that it comes from; the noise between them, e = (x - sqrt(abar) a) / sqrt(1 - abar),
-stands for the negative prediction, times delta. `self`: a is the encoded frame. `initialise`: a is what the model sees
-in the frame's first step with the negative prompt, so that only F rows are computed twice. Guidance is affine in the
+Residual guidance (section 3.2 of the paper) replaces the negative prediction by one that needs no UNet call. For a row
+with sample x at abar that comes from latent a, the noise between them, e = (x - sqrt(abar) a) / sqrt(1 - abar), times
+delta, is used as the negative prediction. `self`: a is the encoded frame. `initialise`: a is the model's prediction for
+the frame's first step with the negative prompt, so that only F rows are computed twice. Guidance is affine in the
 prediction, so it is computed on x0, where delta e becomes delta a + (1 - delta) x / sqrt(abar): no division by small
-numbers at delta 1, and the same for every prediction type. In a step that begins with noise only (zero terminal SNR)
-abar is 0 and there is no such x0 for any other delta, so delta is 1 there.
+numbers at delta 1, and the same for every prediction type. In a step that begins with pure noise (zero terminal SNR)
+abar is 0 and x0 is undefined for any other delta, so delta is 1 there.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,11 +47,11 @@ class StreamSettings:
     steps: int = 2
     strength: float = 0.5
     t_index: tuple[int, ...] = ()
-    """Places in the 50-step table, noisiest first; overrides steps and strength."""
+    """Indices into the 50-step table, noisiest first; overrides steps and strength."""
     frames: int = 1
     """Frames per call."""
     guidance: float = 1.0
-    """1 and below is off; see `DiffusionModel.guidance_for`."""
+    """1 and below: off; see `DiffusionModel.guidance_for`."""
     cfg_type: CfgType = "self"
     delta: float = 1.0
     seed: int = 0
@@ -71,15 +71,16 @@ class FramesInFlight:
     pictures: dict[int, torch.Tensor]
     """((S - 1) F, 3, height, width) by ControlNet: its input for each frame."""
     calls: int
-    """Calls since nothing was in flight."""
+    """Number of calls since the stream was empty."""
 
 
 class StreamSchedule:
-    """For models with a sampler in FEW_STEPS; ModelError for others and for a t_index outside the table. One thread."""
+    """For models with a sampler in FEW_STEPS; ModelError for others and for a t_index outside the table. Single
+    thread."""
 
     def __init__(self, model: "DiffusionModel", denoiser: Denoiser, settings: StreamSettings) -> None:
         self.generation = 0
-        """Increases whenever frames in flight are dropped; older pictures must not be shown any more."""
+        """Incremented when frames in flight are dropped; older pictures must no longer be shown."""
         self.guidance = 1.0
         """The effective guidance."""
         self._model = model
@@ -91,19 +92,19 @@ class StreamSchedule:
 
     @property
     def steps(self) -> int:
-        """S: calls from a frame to its picture."""
+        """S: number of calls from a frame to its picture."""
         return self._steps
 
     @property
     def rows(self) -> int:
-        """Rows of a UNet call, including those with the negative prompt."""
+        """Batch rows of a UNet call, including those with the negative prompt."""
         frames = self._settings.frames
         negatives = {"full": self._steps * frames, "initialise": frames}.get(self._cfg_type, 0)
         return self._steps * frames + negatives
 
     @property
     def ignores_delta(self) -> bool:
-        """True if delta is not 1, residual guidance is on, and a step begins with noise only."""
+        """True if delta is not 1, residual guidance is on, and a step begins with pure noise."""
         is_residual = self._cfg_type in ("self", "initialise") and self._settings.delta != 1.0
         return is_residual and self._has_noise_alone
 
@@ -126,7 +127,7 @@ class StreamSchedule:
         self._flight = None
 
     def fill(self, z: torch.Tensor, cond: "Cond", control: Sequence[ControlInput] = ()) -> None:
-        """Run the lead-in with one frame's latents `z` (F, 4, h, w), so that every later push returns pictures."""
+        """Fill the stream with the latents `z` (F, 4, h, w) of one frame, so that every later push returns pictures."""
         while self._flight_for(z).calls < self._steps - 1:
             self.push(z, cond, control)
 
@@ -138,7 +139,8 @@ class StreamSchedule:
         *,
         between: Callable[[], None] = nothing,
     ) -> torch.Tensor | None:
-        """Push F frames, get the latents (F, 4, h, w) float32 of those pushed S - 1 calls ago, or None in the lead-in.
+        """Push F frames. Returns the latents (F, 4, h, w) float32 of those pushed S - 1 calls ago, or None while
+        filling.
 
         `z`: (F, 4, h, w) scaled latents; each of `control` has F pictures.
         """
@@ -152,7 +154,7 @@ class StreamSchedule:
         shown = self._shown(control, flight)
         x0, origins = self._guided_x0(x, clean, flight, cond, shown, between)
         denoised = rows.c_out * x0 + rows.c_skip * x
-        # Assigned at once and last, so that a failed call (for example without memory) leaves the state consistent.
+        # Assigned last, so that a call that fails (for example out of memory) leaves the state consistent.
         self._flight = FramesInFlight(
             clean=denoised[:-frames],
             guess=((x - rows.signal * x0) / rows.noise)[:-frames] if self._keeps_noise else None,
@@ -192,7 +194,7 @@ class StreamSchedule:
         return negative + self.guidance * (self._denoiser.x0(x, t, output) - negative), origin
 
     def _shown(self, control: Sequence[ControlInput], flight: FramesInFlight) -> list[ControlInput]:
-        """The ControlNet inputs of all rows: frames in flight keep the picture that came with them.
+        """The ControlNet inputs of all rows: frames in flight keep the picture that they were pushed with.
 
         A ControlNet that was just switched on uses its first pictures for the frames in flight too.
         """
@@ -233,7 +235,7 @@ class StreamSchedule:
         self._shape = (coefficients.steps, settings.frames, size, self._cfg_type)
         self._settings = settings
         if settings.seed >= 0:
-            # From a generator on the CPU, for the same values on every kind of device.
+            # Drawn on the CPU, so that the values are the same on every kind of device.
             self._noise = self._drawn_noise(torch.Generator().manual_seed(settings.seed))
 
     def _drawn_noise(self, generator: torch.Generator) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Textual inversion embeddings (Gal et al. 2022): words that are replaced by vectors instead of token embeddings.
+"""Textual inversion embeddings (Gal et al. 2022): words whose token embeddings are replaced by trained vectors.
 
 diffusers adds tokens to the tokenizer and rows to the text encoder's table. A1111 and we insert the vectors after the
 table lookup: tokenizer and weights stay unchanged, and a word may have a weight in brackets.
@@ -25,7 +25,7 @@ class Embedding:
 
 
 class Triggers:
-    """Finds the words of embeddings in a text: whole words, longest first, case insensitive like CLIP's tokenizers."""
+    """Finds trigger words in a text: whole words, longest first, case-insensitive like CLIP's tokenizers."""
 
     def __init__(self, embeddings: Sequence[Embedding]) -> None:
         self._found = {word.lower(): embedding for embedding in embeddings for word in embedding.triggers}
@@ -62,13 +62,14 @@ def load_embedding(file: EmbeddingFile, device: torch.device, dtype: torch.dtype
             stored = load_file(file.file)
         tensors = [stored[key].detach().to(device, dtype) for key in file.keys]
     if not all(tensor.isfinite().all() for tensor in tensors):
-        raise ModelError(f"{file.file}: holds NaN or infinity in {str(dtype).removeprefix('torch.')}")
+        raise ModelError(f"{file.file}: contains NaN or infinity in {str(dtype).removeprefix('torch.')}")
     return Embedding(file.triggers, tuple(tensor.reshape(-1, tensor.shape[-1]) for tensor in tensors))
 
 
 @contextmanager
 def vectors_in_place(encoder: Any, vectors: Mapping[int, torch.Tensor]) -> Iterator[None]:
-    """Inside, the text encoder reads these vectors (vectors, width) instead of its tokens, from each index on."""
+    """In the `with` block, the text encoder uses these vectors (vectors, width) instead of tokens, from each index
+    on."""
 
     def put(module: Any, given: Any, embedded: torch.Tensor) -> torch.Tensor:
         embedded = embedded.clone()

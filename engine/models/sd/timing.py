@@ -1,4 +1,4 @@
-"""The baseline of benchmarks: diffusers' pipelines on the same modules."""
+"""The baseline for benchmarks: diffusers' pipelines with the same modules."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ Repaint = Callable[[Image.Image], Image.Image]
 
 
 class DiffusersBaseline:
-    """A model with random weights and diffusers' own pipeline on its modules. Only `repaint` uses guidance."""
+    """A model with random weights, and diffusers' pipeline with its modules. Only `repaint` uses guidance."""
 
     def __init__(self, shape: str, place: MeasuredDevice, prompt: str) -> None:
         self.model: DiffusionModel = build(shape, place.device, place.dtype)
@@ -26,12 +26,12 @@ class DiffusersBaseline:
         self._prompt = prompt
 
     def call(self, picture: np.ndarray, steps: int) -> Call:
-        """The way a user calls it: text and PIL picture in, PIL picture out."""
+        """A call as users write it: text and PIL picture in, PIL picture out."""
         image = Image.fromarray(picture)
         return lambda: self._pipeline(self._prompt, image=image, **self._asked(steps)).images
 
     def tensors(self, picture: np.ndarray, steps: int) -> Call:
-        """With everything prepared: embeddings and tensor in, tensor out."""
+        """A call with prepared inputs: embeddings and tensor in, tensor out."""
         model = self.model
         with torch.no_grad():
             encoded = self._pipeline.encode_prompt(
@@ -64,6 +64,6 @@ class DiffusersBaseline:
         free_memory(device)
 
     def _asked(self, steps: int) -> dict[str, Any]:
-        """Options for `steps` real steps: twice as many at half strength."""
+        """Options for `steps` real steps: twice as many steps at half strength."""
         generator = torch.Generator(self.model.device).manual_seed(1)
         return {"num_inference_steps": 2 * steps, "strength": 0.5, "guidance_scale": 1.0, "generator": generator}

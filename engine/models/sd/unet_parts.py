@@ -1,8 +1,8 @@
-"""The UNet's forward pass as a chain of parts, so that a call can be interrupted when the device is shared.
+"""The UNet's forward pass as a chain of parts, so that a call can be interrupted on a shared device.
 
 down -> mid -> up perform the same operations as `UNet2DConditionModel.forward` for Stable Diffusion 1, 2 and XL (time
-and size embeddings, ControlNet residuals, IP-Adapter, guidance embedding): the results are bit-identical. Before them
-`rows` lays out the batch and `controlnets` adds the residuals. Every part takes and returns a State.
+and size embeddings, ControlNet residuals, IP-Adapter, guidance embedding): the results are bit-identical. Before them,
+`rows` lays out the batch and `controlled` adds the ControlNets' residuals. Every part takes and returns a State.
 """
 
 from collections.abc import Callable, Sequence
@@ -83,8 +83,8 @@ def lay_rows(state: State, negatives: int) -> State:
 def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0) -> State:
     """Sum the residuals of all ControlNets, each times its scale.
 
-    One that averages over the picture (shuffle) does not affect the first `negatives` rows, as it was trained
-    (diffusers' guess mode).
+    One that averages over the picture (shuffle) does not affect the first `negatives` rows, as in training (diffusers'
+    guess mode).
     """
     down_sum: list[torch.Tensor] = []
     mid_sum: Any = None
@@ -176,7 +176,7 @@ def up(unet: Any, state: State) -> State:
     for place, block in enumerate(unet.up_blocks):
         count = len(block.resnets)
         own, skips = skips[-count:], skips[:-count]
-        # For sides that cannot be halved all the way: each block must match the size of the next one's skips.
+        # For sides that are not divisible often enough: each block must match the size of the next one's skips.
         options: dict[str, Any] = {"upsample_size": skips[-1].shape[2:] if place < len(unet.up_blocks) - 1 else None}
         if getattr(block, "has_cross_attention", False):
             options["encoder_hidden_states"] = state["hidden"]

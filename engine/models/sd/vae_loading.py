@@ -14,12 +14,12 @@ OLD_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj
 
 
 def load_vae_file(choice: VaeChoice, dtype: torch.dtype) -> Any:
-    """The AutoencoderKL or AutoencoderTiny of a choice that is a file, on the CPU. ModelError in one line."""
+    """Load the AutoencoderKL or AutoencoderTiny of a choice that is a file, on the CPU. ModelError in one line."""
     import diffusers
     from diffusers.loaders import single_file_utils
 
     if choice.weights is None:
-        raise ModelError("the VAE has no file of its own")
+        raise ModelError("the VAE is not in a separate file")
     files = choice.weights.files
     with one_line(str(files[0])):
         if len(files) > 1:
@@ -37,7 +37,8 @@ def load_vae_file(choice: VaeChoice, dtype: torch.dtype) -> Any:
 
 
 def _todays_name(name: str) -> str:
-    """The current name: diffusers before 0.17 had other names for a VAE's attention, and sd-vae-ft-mse still has."""
+    """The current name of a tensor: diffusers before 0.17 named a VAE's attention differently, as sd-vae-ft-mse still
+    does."""
     if ".attentions." in name:
         for old, new in OLD_NAMES.items():
             name = name.replace(old, new)

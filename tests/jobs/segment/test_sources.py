@@ -213,7 +213,7 @@ def test_a_model_that_cannot_follow_takes_pictures_one_by_one_unless_it_must(
     assert mode_for(asked, opened(asked), can_follow=True) == "track"
     without = replace(asked, model=str(detector))
     assert mode_for(without, opened(without), can_follow=False) == "image"
-    with pytest.raises(ModelError, match="no tracker: finds objects in each picture"):
+    with pytest.raises(ModelError, match="no tracker: detects objects in each picture"):
         open_job(replace(without, mode="track"))
 
 

@@ -25,14 +25,14 @@ def test_the_first_picture_is_shown_at_once() -> None:
     assert (seen(fade.at(1.0, 1.0)), fade.at(1.0, 1.0).before) == (100.0, None)
 
 
-def test_a_new_picture_takes_the_time_asked_for() -> None:
+def test_a_fade_lasts_the_set_time() -> None:
     fade = Fader()
     fade.show(picture(0), 0.0, 1.0)
     fade.show(picture(200), 5.0, 1.0)
     assert [seen(fade.at(5.0 + step / 4, 1.0)) for step in range(6)] == [0, 50, 100, 150, 200, 200]
 
 
-def test_a_fade_never_lasts_longer_than_pictures_take_to_come() -> None:
+def test_a_fade_never_lasts_longer_than_the_interval_between_pictures() -> None:
     fade = Fader()
     fade.show(picture(0), 0.0, 1.0)
     fade.show(picture(200), 0.5, 1.0)
@@ -40,7 +40,7 @@ def test_a_fade_never_lasts_longer_than_pictures_take_to_come() -> None:
     assert seen(fade.at(1.0, 1.0)) == 200
 
 
-def test_a_picture_that_comes_in_mid_fade_starts_from_the_display() -> None:
+def test_a_picture_arriving_during_a_fade_starts_from_the_display() -> None:
     fade = Fader()
     fade.show(picture(0), 0.0, 1.0)
     fade.show(picture(200), 10.0, 1.0)
@@ -50,14 +50,14 @@ def test_a_picture_that_comes_in_mid_fade_starts_from_the_display() -> None:
     assert seen(fade.at(10.75, 1.0)) == 70  # half of the half second that pictures take now
 
 
-def test_without_a_crossfade_pictures_are_cut() -> None:
+def test_without_a_crossfade_pictures_switch_at_once() -> None:
     fade = Fader()
     fade.show(picture(0), 0.0, 0.0)
     fade.show(picture(200), 1.0, 0.0)
     assert seen(fade.at(1.0, 0.0)) == 200
 
 
-def test_the_picture_that_fades_out_is_the_same_object_as_before() -> None:
+def test_the_picture_fading_out_is_the_same_object_as_before() -> None:
     """So that the renderer need not upload it again."""
     fade, first = Fader(), picture(0)
     fade.show(first, 0.0, 1.0)
@@ -66,7 +66,7 @@ def test_the_picture_that_fades_out_is_the_same_object_as_before() -> None:
 
 
 @pytest.mark.parametrize("size", [(16, 4), (4, 16)])
-def test_a_new_size_is_faded_to_as_well(size: tuple[int, int]) -> None:
+def test_a_picture_of_a_new_size_is_faded_in_too(size: tuple[int, int]) -> None:
     fade = Fader()
     fade.show(picture(60), 0.0, 1.0)
     fade.show(picture(200, *size), 2.0, 1.0)

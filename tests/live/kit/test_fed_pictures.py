@@ -1,4 +1,4 @@
-"""Every answer finds its picture, however long the child takes."""
+"""Every result finds its source picture, however long the child takes."""
 
 import numpy as np
 import pytest
@@ -51,13 +51,13 @@ def play(calls_s: list[float], fps: float, *, rest_s: float = 0.0) -> list[tuple
 @pytest.mark.parametrize(
     ("calls_s", "rest_s"),
     [
-        ([0.03] * 20, 0.0),  # as fast as can be
-        ([2.0, 0.03, 1.5, 0.03, 0.3] * 4, 0.0),  # nobody could know how long
-        ([1.0 + 0.2 * (n % 3) for n in range(20)], 0.0),  # a little longer now and then
+        ([0.03] * 20, 0.0),  # as fast as possible
+        ([2.0, 0.03, 1.5, 0.03, 0.3] * 4, 0.0),  # unpredictable durations
+        ([1.0 + 0.2 * (n % 3) for n in range(20)], 0.0),  # occasionally a little longer
         ([0.3 + 0.1 * (n % 4) for n in range(20)], 0.7),  # with rests
     ],
 )
-def test_an_answer_finds_its_picture_however_many_were_handed_over_meanwhile(
+def test_a_result_finds_its_picture_however_many_were_sent_since(
     fps: float, calls_s: list[float], rest_s: float
 ) -> None:
     told = play(calls_s, fps, rest_s=rest_s)
@@ -65,7 +65,7 @@ def test_an_answer_finds_its_picture_however_many_were_handed_over_meanwhile(
     assert max(kept for *_, kept in told) <= MAX_MARKED + NEWEST
 
 
-def test_pictures_that_are_never_answered_are_not_kept() -> None:
+def test_pictures_without_a_result_are_dropped() -> None:
     fed = FedPictures()
     for number in range(100):
         fed.add(number, picture(number))
@@ -75,7 +75,7 @@ def test_pictures_that_are_never_answered_are_not_kept() -> None:
     assert fed.answered(5) is None
 
 
-def test_the_first_picture_of_another_process_is_found_though_the_one_before_it_never_answered() -> None:
+def test_the_first_picture_of_a_new_process_is_found_although_the_last_process_sent_no_result() -> None:
     fed = FedPictures()
     for number, is_asking in ((0, True), (1, True), (1, False), *((number, True) for number in range(2, 100))):
         fed.follow_wish(is_asking)

@@ -27,7 +27,7 @@ def test_stages_are_means_over_the_newest_calls() -> None:
     assert figures.call_s == 0.02
 
 
-def test_facts_go_out_once_a_second() -> None:
+def test_facts_are_reported_once_a_second() -> None:
     figures = Figures()
     assert [figures.is_due(now_s) for now_s in (0.0, 0.5, 0.99, 1.0, 1.5, 2.1)] == [
         True,
@@ -39,7 +39,7 @@ def test_facts_go_out_once_a_second() -> None:
     ]
 
 
-def test_the_longest_piece_grows_with_the_work_and_never_shrinks() -> None:
+def test_the_longest_piece_scales_up_with_the_work_and_never_down() -> None:
     pieces = PieceTimes()
     assert pieces.longest_s(1000.0) == 0.0
     pieces.count(2.0, 1000.0)
@@ -54,7 +54,7 @@ def test_a_piece_that_was_long_once_is_forgotten() -> None:
     assert pieces.longest_s(1.0) == 1.0
 
 
-def test_a_fast_child_always_wants_the_next_picture() -> None:
+def test_a_fast_child_always_asks_for_the_next_picture() -> None:
     assert ask_from_s(call_began_s=10.0, call_s=0.03, due_s=10.0) < 10.0
 
 

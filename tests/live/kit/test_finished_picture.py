@@ -6,7 +6,7 @@ from engine.live.kit.finished_picture import finished_picture
 from engine.values import FINISHED, FrameId
 
 
-def test_it_has_the_colours_of_the_picture_and_no_alpha() -> None:
+def test_it_has_the_colours_of_the_picture_without_alpha() -> None:
     rgba = np.random.default_rng(0).integers(0, 256, (5, 7, 4), np.uint8)
     rgba.flags.writeable = False
     frame = finished_picture(rgba, FrameId(index=3, time_s=0.1))

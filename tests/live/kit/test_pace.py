@@ -18,7 +18,7 @@ def test_a_child_rests_when_it_is_off_and_when_it_is_paused() -> None:
     assert read_pace({"/sd/enable": False, "/sd/paused": False}, "/sd").is_paused
 
 
-def test_a_duty_counts_only_if_it_is_not_automatic() -> None:
+def test_the_duty_applies_only_if_it_is_not_automatic() -> None:
     values = {"/sam3/duty": 0.3, "/sam3/interval_s": 2.0, "/sam3/slice_ms": 9.0, "/sam3/gate": False}
     assert read_pace(values, "/sam3").duty is None
     pace = read_pace(values | {"/sam3/duty_auto": False}, "/sam3")

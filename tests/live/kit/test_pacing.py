@@ -11,7 +11,7 @@ PERIOD_NS = 33_333_333
 
 
 class Time:
-    """A clock that only moves during work and rests."""
+    """A clock that only advances during work and rests."""
 
     def __init__(self) -> None:
         self.now_ns = 1_000_000_000
@@ -41,12 +41,12 @@ def gate() -> Iterator[Gate]:
     gate.close()
 
 
-def test_duty_is_all_until_a_frame_is_late() -> None:
+def test_the_duty_is_1_until_a_frame_is_late() -> None:
     control = DutyControl()
     assert [control.update(7, second) for second in range(5)] == [1.0] * 5
 
 
-def test_a_late_frame_cuts_the_duty_at_once_and_it_comes_back_slowly() -> None:
+def test_a_late_frame_cuts_the_duty_at_once_and_it_recovers_slowly() -> None:
     control = DutyControl()
     control.update(0, 0.0)
     assert control.update(1, 1.0) == pytest.approx(0.7)
@@ -57,7 +57,7 @@ def test_a_late_frame_cuts_the_duty_at_once_and_it_comes_back_slowly() -> None:
     assert control.duty == 1.0
 
 
-def test_frames_late_in_a_row_from_one_cause_cut_the_duty_once() -> None:
+def test_consecutive_late_frames_with_one_cause_cut_the_duty_once() -> None:
     control = DutyControl()
     control.update(0, 0.0)
     for index in range(6):
@@ -73,7 +73,7 @@ def test_steady_lateness_leaves_the_lowest_duty() -> None:
     assert control.duty == MIN_DUTY
 
 
-def test_a_restarted_engine_counts_from_zero_and_is_not_called_late() -> None:
+def test_a_restarted_engine_counts_from_zero_without_a_cut() -> None:
     control = DutyControl()
     control.update(500, 0.0)
     assert control.update(0, 1.0) == 1.0
@@ -96,7 +96,7 @@ def test_work_is_the_duty_share_of_work_and_rest(time: Time) -> None:
     assert time.rests_s == [pytest.approx(0.030)]
 
 
-def test_a_rest_that_ends_early_goes_on_as_the_new_duty_wants_it(time: Time) -> None:
+def test_a_rest_that_ends_early_continues_with_the_new_duty(time: Time) -> None:
     """A child's own rest ends early for any message; most messages change no duty."""
 
     def rest(seconds: float) -> None:
@@ -175,7 +175,7 @@ def test_no_slice_starts_while_a_picture_is_drawn(time: Time, gate: Gate) -> Non
     assert sum(time.rests_s) < PERIOD_NS / 1e9
 
 
-def test_a_draw_that_never_ends_is_waited_for_one_period_only(time: Time, gate: Gate) -> None:
+def test_a_draw_that_never_ends_delays_a_slice_by_one_period_only(time: Time, gate: Gate) -> None:
     pacer = Pacer(gate, rest=time.rest, now_ns=time)
 
     def rest(seconds: float) -> None:
@@ -188,7 +188,7 @@ def test_a_draw_that_never_ends_is_waited_for_one_period_only(time: Time, gate: 
     assert sum(time.rests_s) == pytest.approx(PERIOD_NS / 1e9, abs=0.001)
 
 
-def test_with_the_gate_off_a_drawn_picture_is_not_waited_for(time: Time, gate: Gate) -> None:
+def test_with_the_gate_off_a_slice_does_not_wait_for_drawing(time: Time, gate: Gate) -> None:
     pacer = Pacer(gate, rest=time.rest, now_ns=time)
     pacer.yields_to_drawing = False
     gate.draw_begins(time.now_ns)
@@ -231,7 +231,7 @@ def test_slice_times_are_percentiles_of_the_newest_slices(time: Time) -> None:
     assert pacer.slice_times().p99_ms == 100.0
 
 
-def test_a_warm_up_is_no_slice_and_earns_no_rest(time: Time) -> None:
+def test_a_warm_up_is_not_a_slice_and_causes_no_rest(time: Time) -> None:
     """It is cut like a picture, but before the first: a rest for all the time since the clock's start would hang."""
     pacer = Pacer(None, rest=time.rest, now_ns=time)
     pacer.fixed_duty = 0.5
@@ -252,7 +252,7 @@ def test_a_wait_for_the_renderer_inside_a_slice_is_not_counted_as_work(time: Tim
     pacer.yield_within()
     assert time.rests_s == []
     gate.draw_begins(time.now_ns)
-    pacer.yield_within()  # nobody ends the draw: one period, then the child goes on
+    pacer.yield_within()  # the draw never ends: after one period the child continues
     assert sum(time.rests_s) == pytest.approx(PERIOD_NS / 1e9, rel=0.05)
     time.work(4)
     assert pacer.end_call() == pytest.approx(7)

@@ -5,7 +5,7 @@ import threading
 from engine.live.kit.requests import Requests
 
 
-def test_a_done_request_is_in_force_and_a_refused_one_changes_nothing() -> None:
+def test_a_successful_request_takes_effect_and_a_refused_one_does_not() -> None:
     models: Requests[str] = Requests("first")
     assert (models.newest, models.in_force) == ("first", "first")
     for name in ("second", "third"):

@@ -27,13 +27,13 @@ def offered(name: str, *, is_automatic: bool = True) -> Layer5Offer:
         ("off", True, "sd"),  # simple mode has a picture all the same; layer 5 has no weight then
     ],
 )
-def test_what_layer_5_shows_at_each_of_its_sources(source: str, is_on: bool, shown: str) -> None:
+def test_layer_5_shows_the_picture_of_each_source(source: str, is_on: bool, shown: str) -> None:
     scene = Scene(camera=frame_called("camera"), layer5_offers={"sd": offered("sd", is_automatic=is_on)})
     fade = scene.layer5({"/layer/5/source": source})
     assert fade is not None and fade.picture.source == shown
 
 
-def test_without_camera_and_model_layer_5_is_empty() -> None:
+def test_layer_5_is_empty_without_a_camera_and_a_model() -> None:
     assert Scene(camera=None).layer5({"/layer/5/source": "auto"}) is None
     assert Scene(camera=frame_called("camera")).layer5({"/layer/5/source": "sd"}) is None
 

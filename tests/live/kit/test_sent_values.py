@@ -1,10 +1,10 @@
-"""A child is sent each change once, and of modulation only what it would notice."""
+"""A child is sent each change once, and modulation only if it is large enough."""
 
 from engine.live.kit.sent_values import GENERATION, SentValues
 from engine.params import ParamStore
 
 
-def test_everything_first_then_only_what_changed() -> None:
+def test_the_first_call_sends_all_values_and_later_ones_only_changes() -> None:
     store, sent = ParamStore(), SentValues("sam3")
     assert sent.snapshot is None
     first = sent.changes(store.snapshot())
@@ -16,7 +16,7 @@ def test_everything_first_then_only_what_changed() -> None:
     assert sent.changes(store.snapshot()) == {}
 
 
-def test_modulated_values_are_sent_if_they_differ_enough_and_put_back_at_the_end() -> None:
+def test_modulated_values_are_sent_if_they_differ_enough_and_the_set_value_at_the_end() -> None:
     store, sent = ParamStore(), SentValues("sam3")
     snapshot = store.snapshot()
     sent.changes(snapshot)
@@ -27,7 +27,7 @@ def test_modulated_values_are_sent_if_they_differ_enough_and_put_back_at_the_end
     assert sent.changes(snapshot) == {}
 
 
-def test_a_change_that_makes_pictures_useless_comes_with_a_new_generation() -> None:
+def test_a_change_that_makes_pictures_obsolete_includes_a_new_generation() -> None:
     store, sent = ParamStore(), SentValues("sd", obsoleting={"/sd/width"})
     assert sent.changes(store.snapshot())[GENERATION] == sent.generation == 1
     store.set("/sd/prompt", "fire")

@@ -1,4 +1,4 @@
-"""Pictures of any shape go to a child; the frame loop never waits for memory."""
+"""Pictures of any shape are sent to a child; the frame loop never waits for memory."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -48,7 +48,7 @@ def test_the_first_picture_is_dropped_and_the_next_arrives(rings: SourceRings, c
     reader.close()
 
 
-def test_a_shape_that_comes_again_has_kept_its_ring(rings: SourceRings, connected: list[str], wait_for) -> None:
+def test_a_shape_that_returns_reuses_its_ring(rings: SourceRings, connected: list[str], wait_for) -> None:
     for channels in (3, 4):
         wait_for(lambda channels=channels: rings.write(picture(16, channels), TICK, 0.0), "a ring")
     assert rings.write(picture(16, 3), TICK, 0.0) and rings.write(picture(16, 4), TICK, 0.0)

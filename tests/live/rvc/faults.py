@@ -1,8 +1,7 @@
 """The voice child with injected faults, patched in its own process before the real loop begins.
 
-`/rvc/rms_mix` chooses the fault: at TIGHT the device is full for one block, at FULL for all; at BROKEN the model
-raises, at SPOILT its output is not a number.
-Setting `no_room`: the device is too small for the weights.
+`/rvc/rms_mix` selects the fault: at TIGHT the device is out of memory for one block, at FULL for all; at BROKEN the
+model raises, at SPOILT its output is NaN. Setting `no_room`: the device is too small for the weights.
 """
 
 from typing import Any, Final

@@ -101,15 +101,15 @@ class VoiceStudio:
         self.hear(tone(hz, frames, self.voice.end_sample))
 
     def made_to(self) -> int:
-        """One past the last converted sample; 0 before the first."""
-        self._listened.read(self.read_to, 1)  # as a listener would, while processes come and go
+        """Number of the last converted sample plus 1; 0 before the first."""
+        self._listened.read(self.read_to, 1)  # like a listener, while processes are replaced
         first = max(0, self.voice.end_sample - LOOKED)
         _, presence = self._looked.read(first, LOOKED)
         there = np.flatnonzero(presence)
         return first + int(there[-1]) + 1 if len(there) else 0
 
     def sing_on(self, wait_for: Callable[..., Any], blocks: int = 1, hz: float = 220.0) -> None:
-        """Sing block by block, each after the output of the one before."""
+        """Send block by block, each after the output of the previous one has arrived."""
         for _ in range(blocks):
             self.sing(hz)
             whole = self.voice.end_sample // BLOCK * BLOCK - LAG
@@ -129,7 +129,7 @@ class VoiceStudio:
         return self.status.facts.get(name)
 
     def told(self, key: str) -> str:
-        """The newest note of the child with this key, or ""."""
+        """The child's newest note with this key, or ""."""
         return next((line for told, line in reversed(self.reports) if told == f"child.rvc.{key}"), "")
 
     def skip(self) -> None:

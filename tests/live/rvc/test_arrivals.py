@@ -26,7 +26,7 @@ def read_blocks(chunk_times_s: np.ndarray, chunk: int, block: int) -> Reading:
     now_s, target = 0.0, block
     while target <= len(chunk_times_s) * chunk:
         end = int(np.searchsorted(chunk_times_s, now_s, side="right")) * chunk
-        arrivals.look(end, now_s)
+        arrivals.saw(end, now_s)
         reading.looks += 1
         if end >= target:
             reading.late_s.append(now_s - chunk_times_s[-(-target // chunk) - 1])
@@ -54,13 +54,13 @@ def test_a_complete_block_is_seen_within_one_poll(chunk: int, block_ms: int, dri
     assert max(reading.late_s[learning:]) <= POLL_S + 2 * OVERHEAD_S
 
 
-def test_between_blocks_it_sleeps() -> None:
+def test_the_reader_sleeps_between_blocks() -> None:
     reading = read_blocks(chunk_times_s(60.0, 480, jitter_s=0.004), 480, RATE_HZ // 4)
     chunk_looks, naps = 18, 6  # a chunk, its jitter and what it is early; a block's time in naps
     assert reading.looks / len(reading.late_s) < chunk_looks + naps
 
 
-def test_after_a_silence_of_the_writer_it_is_as_punctual_as_before() -> None:
+def test_after_a_pause_of_the_writer_blocks_are_seen_as_promptly_as_before() -> None:
     times_s = chunk_times_s(60.0, 480)
     times_s[len(times_s) // 2 :] += 10 * STALL_S
     reading = read_blocks(times_s, 480, RATE_HZ // 4)

@@ -35,7 +35,7 @@ def folders(tmp_path: Path) -> RvcConfig:
 @pytest.mark.parametrize(
     ("address", "value"), [("/rvc/enable", 1), ("/rvc/channel", 2), ("/rvc/model", "alto.pth"), ("/rvc/channel", 4)]
 )
-def test_values_that_need_a_model_are_refused_with_the_command_that_gives_one(address: str, value: object) -> None:
+def test_values_that_need_a_model_are_refused_with_the_option_to_use(address: str, value: object) -> None:
     store = store_for(RvcConfig())
     before = store.get(address)
     with pytest.raises(Rejected, match=address) as refusal:
@@ -44,14 +44,14 @@ def test_values_that_need_a_model_are_refused_with_the_command_that_gives_one(ad
     assert store.get(address) == before
 
 
-def test_a_run_without_a_model_takes_every_default() -> None:
+def test_a_run_without_a_model_accepts_every_default() -> None:
     """A preset contains all defaults."""
     store = store_for(RvcConfig())
     refused = store.set_many([(p.address, p.default) for p in PARAMS if p.area == "rvc"], by="preset")
     assert not [result for result in refused if isinstance(result, Rejected)]
 
 
-def test_voices_come_from_their_folders_only_with_the_index_beside_them(folders: RvcConfig, tmp_path: Path) -> None:
+def test_voices_are_found_only_in_their_folders_with_the_index_next_to_them(folders: RvcConfig, tmp_path: Path) -> None:
     alto = tmp_path / "a" / "alto.pth"
     model, its_index = files_named(folders, "alto.pth")
     assert (model, its_index.index) == (str(alto), str(alto.with_suffix(".index")))
@@ -70,12 +70,12 @@ def test_voices_come_from_their_folders_only_with_the_index_beside_them(folders:
             store.set("/rvc/model", name)
 
 
-def test_without_folders_no_other_voice_can_be_named() -> None:
+def test_without_folders_no_other_voice_is_accepted() -> None:
     with pytest.raises(Rejected, match=r"no model folders are configured: set folders .* under \[rvc\]"):
         store_for(RvcConfig(model="given.pth")).set("/rvc/model", "alto.pth")
 
 
-def test_files_are_named_so_that_a_child_in_another_folder_finds_them(
+def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""The sound of a child by sample number, across its processes; over real rings."""
+"""The output of a sound child by sample number, across its processes, over real rings."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ class Processes:
         self.rings: list[AudioRingWriter] = []
 
     def begin(self, first: int, frames: int, value: float) -> AudioRingWriter:
-        """Put another process in charge, which has made these samples."""
+        """Let another process take over, which has written these samples."""
         ring = AudioRing.create("converted", channels=2, rate_hz=RATE_HZ, seconds=0.5)
         self.rings.append(ring)
         go_on(ring, first, frames, value)
@@ -60,7 +60,7 @@ def test_missing_samples_are_silent_and_not_present(processes: Processes, conver
     assert np.array_equal(presence, (made > 0).astype(np.float32))
 
 
-def test_a_sample_that_is_missing_now_may_come_later(processes: Processes, converted: ConvertedSound) -> None:
+def test_a_missing_sample_may_arrive_later(processes: Processes, converted: ConvertedSound) -> None:
     ring = processes.begin(0, 20, 1.0)
     assert converted.read(10, 20)[1].sum() == 10
     go_on(ring, 20, 20, 1.0)
@@ -73,9 +73,7 @@ def test_overwritten_samples_are_missing(processes: Processes, converted: Conver
     assert converted.read(650, 100)[1].sum() == 50, "the oldest of what it holds is sample 700"
 
 
-def test_one_process_takes_over_from_another_without_a_sample_missing(
-    processes: Processes, converted: ConvertedSound
-) -> None:
+def test_a_takeover_between_processes_loses_no_sample(processes: Processes, converted: ConvertedSound) -> None:
     processes.begin(0, 100, 1.0)
     converted.read(0, 10)
     processes.begin(60, 100, -1.0)
@@ -87,7 +85,7 @@ def test_one_process_takes_over_from_another_without_a_sample_missing(
     assert np.allclose(steps[:FADE], -2.0 / FADE, atol=1e-6), "crossfaded evenly"
 
 
-def test_the_former_process_is_heard_to_its_end_where_the_next_begins_later(
+def test_the_old_process_is_heard_to_its_end_if_the_next_begins_later(
     processes: Processes, converted: ConvertedSound
 ) -> None:
     processes.begin(0, 40, 1.0)
@@ -98,7 +96,7 @@ def test_the_former_process_is_heard_to_its_end_where_the_next_begins_later(
     assert np.array_equal(presence, np.repeat([1.0, 0.0, 1.0], [30, 30, 40]).astype(np.float32))
 
 
-def test_checking_for_a_late_sample_moves_no_takeover(processes: Processes, converted: ConvertedSound) -> None:
+def test_checking_for_a_late_sample_does_not_move_a_takeover(processes: Processes, converted: ConvertedSound) -> None:
     processes.begin(0, 100, 1.0)
     converted.read(20, 10)
     assert converted.has(15) and converted.has(99) and not converted.has(100) and not converted.has(5000)
@@ -110,9 +108,7 @@ def test_checking_for_a_late_sample_moves_no_takeover(processes: Processes, conv
     assert np.allclose(sound[: FADE + 1], 1.0 - 2.0 * np.minimum(np.arange(1, FADE + 2) / FADE, 1.0)), "faded in here"
 
 
-def test_former_rings_are_closed_when_the_reading_has_passed_them(
-    processes: Processes, converted: ConvertedSound
-) -> None:
+def test_old_rings_are_closed_when_reading_has_passed_them(processes: Processes, converted: ConvertedSound) -> None:
     for number in range(4):
         processes.begin(100 * number, 100 + FADE, float(number))
         converted.read(100 * number + 50, 20)
@@ -123,7 +119,7 @@ def test_former_rings_are_closed_when_the_reading_has_passed_them(
     assert len(converted._rings) == MAX_RINGS
 
 
-def test_the_output_is_heard_after_the_end_of_all_processes(processes: Processes, converted: ConvertedSound) -> None:
+def test_the_output_can_be_read_after_all_processes_have_ended(processes: Processes, converted: ConvertedSound) -> None:
     processes.begin(0, 100, 1.0)
     converted.read(0, 10)
     processes.outputs = {}

@@ -36,18 +36,18 @@ def delay() -> VoiceDelay:
 
 def measured(delay: VoiceDelay, spare_s: float, now_s: float = NOW_S) -> None:
     for tenth in range(-1, 20):
-        delay.was_spare(spare_s, 0, now_s + tenth / 10)
+        delay.had_spare(spare_s, 0, now_s + tenth / 10)
 
 
-def test_a_sample_waits_for_its_block_for_the_join_and_for_the_work(delay) -> None:
+def test_the_delay_covers_the_block_the_join_and_the_work(delay) -> None:
     assert delay.parts.algorithmic_s == pytest.approx(0.31)
-    assert delay.parts.compute_s == pytest.approx(0.25 + HAND_OVER_S)  # nothing is known: as long as a block may take
+    assert delay.parts.compute_s == pytest.approx(0.25 + HAND_OVER_S)  # unknown work: one block is allowed
     delay.follow(timing(0.04), 0.0)
     assert delay.parts.compute_s == pytest.approx(AT_FIRST * 0.04 + HAND_OVER_S)
     assert delay.parts.total_s == pytest.approx(0.31 + AT_FIRST * 0.04 + HAND_OVER_S + GENEROUS_S)
 
 
-def test_the_work_on_the_next_blocks_changes_nothing(delay) -> None:
+def test_similar_work_on_later_blocks_does_not_change_the_delay(delay) -> None:
     delay.follow(timing(0.04), 0.0)
     before = delay.parts
     for work_s in (0.01, 0.2, None):
@@ -55,7 +55,7 @@ def test_the_work_on_the_next_blocks_changes_nothing(delay) -> None:
     assert delay.parts == before
 
 
-def test_a_late_block_makes_it_longer_by_as_much_but_never_longer_than_two_blocks(delay) -> None:
+def test_a_late_block_lengthens_the_delay_by_its_lateness_but_at_most_to_two_blocks(delay) -> None:
     delay.follow(timing(0.04), 0.0)
     before = delay.parts.compute_s
     delay.was_late(0.03, NOW_S)
@@ -64,12 +64,12 @@ def test_a_late_block_makes_it_longer_by_as_much_but_never_longer_than_two_block
     assert delay.parts.compute_s == pytest.approx(2 * 0.25 + HAND_OVER_S)
 
 
-def test_work_that_begins_slower_than_two_blocks_is_not_waited_for(delay) -> None:
+def test_work_slower_than_two_blocks_at_the_start_is_not_waited_for(delay) -> None:
     delay.follow(timing(9.0), 0.0)
     assert delay.parts.compute_s == pytest.approx(2 * 0.25 + HAND_OVER_S)
 
 
-def test_another_block_is_another_beginning(delay) -> None:
+def test_another_block_length_restarts_the_measurement(delay) -> None:
     delay.follow(timing(0.04), 0.0)
     delay.was_late(0.1, NOW_S)
     delay.follow(timing(block_s=0.1), 0.0)
@@ -77,35 +77,35 @@ def test_another_block_is_another_beginning(delay) -> None:
     assert delay.parts.algorithmic_s == pytest.approx(0.16)
 
 
-def test_the_spare_time_of_undisturbed_devices_is_given_up(delay) -> None:
+def test_unused_margin_of_undisturbed_devices_is_removed(delay) -> None:
     measured(delay, 0.3)
     assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.3 + ROOM_S)
     measured(delay, 0.2, NOW_S + 10.0)
     assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.3 + ROOM_S)
 
 
-def test_the_least_spare_time_since_the_last_disturbance_counts(delay) -> None:
-    delay.was_spare(0.01, 0, 10.0)
-    delay.was_spare(0.02, 1, 10.9)  # some of it was before
+def test_the_smallest_margin_since_the_last_disturbance_is_used(delay) -> None:
+    delay.had_spare(0.01, 0, 10.0)
+    delay.had_spare(0.02, 1, 10.9)  # part of this margin was measured before the disturbance
     for tenth in range(20):
-        delay.was_spare(0.2 if tenth != 7 else 0.15, 1, 11.0 + tenth / 10)
+        delay.had_spare(0.2 if tenth != 7 else 0.15, 1, 11.0 + tenth / 10)
     assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.15 + ROOM_S)
 
 
 def test_disturbed_devices_are_not_measured(delay) -> None:
     for tenth in range(50):
-        delay.was_spare(0.2, tenth, tenth / 10)
+        delay.had_spare(0.2, tenth, tenth / 10)
     assert delay.parts.device_s == GENEROUS_S
 
 
-def test_a_shortage_is_added_but_a_stall_is_not(delay) -> None:
+def test_a_shortage_lengthens_the_delay_but_a_stall_does_not(delay) -> None:
     measured(delay, 0.3)
     before = delay.parts.device_s
-    delay.was_spare(-0.02, 0, 200.0)
+    delay.had_spare(-0.02, 0, 200.0)
     assert delay.parts.device_s == pytest.approx(before + 0.02 + MARGIN_S)
-    delay.was_spare(0.1, 0, 200.5)
-    delay.was_spare(-0.8, 0, 201.0)
-    delay.was_spare(-0.02, 1, 202.0)  # a clock that was disturbed
+    delay.had_spare(0.1, 0, 200.5)
+    delay.had_spare(-0.8, 0, 201.0)
+    delay.had_spare(-0.02, 1, 202.0)  # a clock that was disturbed
     assert delay.parts.device_s == pytest.approx(before + 0.02 + MARGIN_S)
 
 
@@ -115,12 +115,14 @@ def test_a_requested_delay_includes_the_devices_and_is_never_below_the_shortest(
     delay.follow(timing(0.04), 1200.0)
     assert delay.parts.total_s == pytest.approx(1.2)
     measured(delay, 0.3)
-    assert delay.parts.total_s == pytest.approx(1.2)  # what the devices give up is waited instead
+    assert delay.parts.total_s == pytest.approx(
+        1.2
+    )  # the requested total stays: it is padded by what the devices no longer need
     delay.follow(timing(0.04), 100.0)
     assert delay.parts.total_s == pytest.approx(shortest_s - 0.3 + ROOM_S)
 
 
-def test_a_late_block_makes_a_requested_delay_longer_too(delay) -> None:
+def test_a_late_block_lengthens_a_requested_delay_too(delay) -> None:
     delay.follow(timing(0.04), 1200.0)
     delay.was_late(0.02, NOW_S)
     assert delay.parts.total_s == pytest.approx(1.2 + 0.02 + MARGIN_S)
@@ -159,15 +161,15 @@ class Night:
             self.delay.was_in_time(early_s, self.now_s)
         spare_s = parts.device_s - self.device_s
         self.gaps += spare_s < 0.0
-        self.delay.was_spare(spare_s, self.disturbances, self.now_s)
+        self.delay.had_spare(spare_s, self.disturbances, self.now_s)
 
     @property
     def falls_s(self) -> list[float]:
-        """The times at which it became shorter."""
+        """The times at which the delay became shorter."""
         return [at_s for (_, before), (at_s, after) in itertools.pairwise(self.totals_s) if after < before]
 
 
-def test_it_begins_generous_and_is_what_was_needed_after_a_calm_while() -> None:
+def test_it_starts_long_and_shrinks_to_the_need_after_a_calm_time() -> None:
     night = Night()
     night.run(MEASURED_S + 0.5)
     assert night.delay.parts.device_s == pytest.approx(0.06 + ROOM_S)
@@ -179,7 +181,7 @@ def test_it_begins_generous_and_is_what_was_needed_after_a_calm_while() -> None:
     assert night.gaps == 0 and len(night.falls_s) == 3
 
 
-def test_blocks_that_differ_leave_room_for_worse_ones() -> None:
+def test_varying_blocks_leave_a_margin_for_worse_ones() -> None:
     night = Night()
     for number in range(130):
         night.work_s = 0.07 if number == 9 else 0.04
@@ -187,7 +189,7 @@ def test_blocks_that_differ_leave_room_for_worse_ones() -> None:
     assert night.delay.parts.compute_s == pytest.approx(0.07 + HAND_OVER_S + 0.03 / 2, abs=1e-3)
 
 
-def test_a_bad_minute_costs_delay_for_a_while_and_not_for_the_night() -> None:
+def test_a_bad_minute_lengthens_the_delay_only_for_a_while() -> None:
     night = Night()
     night.run(2 * CALM_S)
     before = night.delay.parts
@@ -195,13 +197,13 @@ def test_a_bad_minute_costs_delay_for_a_while_and_not_for_the_night() -> None:
     night.run(60.0)
     assert night.delay.parts.total_s > before.total_s + 0.05
     night.device_s, night.work_s = 0.06, 0.04
-    night.run(2 * CALM_S + 2 * APART_S + 10.0)  # each part was made shorter and that was wrong
+    night.run(2 * CALM_S + 2 * APART_S + 10.0)  # each part was shortened too much
     assert night.delay.parts.total_s == pytest.approx(before.total_s)
     night.run(3600.0)
     assert night.delay.parts.total_s == pytest.approx(before.total_s) and night.gaps == 2
 
 
-def test_a_good_minute_among_worse_ones_gives_nothing_up() -> None:
+def test_a_good_minute_among_worse_ones_does_not_shorten_the_delay() -> None:
     night = Night()
     for minute in range(60):
         night.work_s, night.device_s = 0.04, 0.06
@@ -211,7 +213,7 @@ def test_a_good_minute_among_worse_ones_gives_nothing_up() -> None:
     assert night.gaps == 0
 
 
-def test_it_becomes_shorter_rarely_and_never_by_little() -> None:
+def test_it_shrinks_rarely_and_never_by_a_small_amount() -> None:
     night = Night()
     night.run(10.0)
     night.device_s, night.work_s = 0.2, 0.2
@@ -227,7 +229,7 @@ def test_it_becomes_shorter_rarely_and_never_by_little() -> None:
     assert min(map(abs, changes)) >= MARGIN_S - 1e-9
 
 
-def test_devices_that_were_reopened_are_measured_anew() -> None:
+def test_reopened_devices_are_measured_again() -> None:
     night = Night(device_s=0.2)
     night.run(CALM_S - 10.0)
     night.device_s = 0.05

@@ -1,4 +1,4 @@
-"""The desk on a simulated clock: the sound that is heard, its time, and failures."""
+"""The desk on a simulated clock: the output, its timing, and failures."""
 
 import math
 from collections.abc import Callable
@@ -18,13 +18,13 @@ from tests.audio.clicks import click_db
 
 RATE_HZ = 16_000
 BLOCK, LAG = 1600, 480  # 100 ms; 30 ms
-STEP = 160  # the world goes on by 10 ms
-LEAD_S = 0.05  # of the device that is listened with
+STEP = 160  # step of the simulation: 10 ms
+LEAD_S = 0.05  # latency of the output device
 DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS}
 
 
 class Microphone:
-    """A capture with two channels, whose sound is a function of the sample's number."""
+    """A capture with two channels whose sound is a function of the sample number."""
 
     def __init__(self, voice: Callable[[np.ndarray], np.ndarray]) -> None:
         self.ring = SampleRing(RATE_HZ, 2)
@@ -47,7 +47,7 @@ class Microphone:
 
 
 class Inverter:
-    """A stand-in for the voice child's link: inverts each complete block after `work_s`."""
+    """Replaces the voice child's link: inverts each complete block after `work_s`."""
 
     def __init__(self, clock: SteppedClock) -> None:
         self.timing = VoiceTiming(block_s=BLOCK / RATE_HZ, lag_s=LAG / RATE_HZ, work_p99_s=0.02)
@@ -108,7 +108,8 @@ class World:
         self._heard = 0
 
     def run(self, seconds: float) -> np.ndarray:
-        """The sound heard meanwhile, (frames,); sample n of the whole run is heard LEAD_S after n / RATE_HZ."""
+        """Run for this time. Returns the sound heard, (frames,); sample n of the whole run is heard LEAD_S after n /
+        RATE_HZ."""
         heard = []
         for _ in range(round(seconds * RATE_HZ / STEP)):
             self.clock.advance(STEP / RATE_HZ)
@@ -128,7 +129,7 @@ class World:
 
     @property
     def now(self) -> int:
-        """Number of the voice's sample at the microphone while the next one is heard."""
+        """Number of the sample at the microphone at the time when the next output sample is heard."""
         return self._heard + round(LEAD_S * RATE_HZ)
 
     def spoken(self, frames: int) -> np.ndarray:
@@ -145,7 +146,7 @@ def hum(numbers: np.ndarray) -> np.ndarray:
 @pytest.fixture
 def world(reports) -> World:
     world = World(hum, reports)
-    world.run(4.0)  # the devices are measured, the first blocks there
+    world.run(4.0)  # until the devices are measured and the first blocks have arrived
     return world
 
 
@@ -162,17 +163,17 @@ def test_the_dry_voice_is_heard_at_the_same_moment(world) -> None:
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
 
 
-def test_the_status_tells_where_the_delay_comes_from(world) -> None:
+def test_the_status_shows_the_parts_of_the_delay(world) -> None:
     status = world.desk.status()
     assert status.algorithmic_ms == pytest.approx(130.0)
     assert status.compute_ms == pytest.approx(110.0)
-    # 10 ms to get here and 50 to the loudspeaker are its own; blocks, fades and what is kept for safety come to it.
+    # Input latency is 10 ms and output latency 50 ms; blocks, fades and safety margins are added.
     assert 60.0 < status.device_ms < 110.0
     assert status.delay_ms == pytest.approx(status.algorithmic_ms + status.compute_ms + status.device_ms)
     assert (status.input_state, status.input_description, status.output) == ("playing", "a microphone", None)
 
 
-def test_the_delay_stays_what_it_is(world) -> None:
+def test_the_delay_is_constant(world) -> None:
     delays_ms = {world.desk.status().delay_ms}
     for _ in range(20):
         world.run(0.5)
@@ -180,7 +181,7 @@ def test_the_delay_stays_what_it_is(world) -> None:
     assert len(delays_ms) == 1
 
 
-def test_the_time_that_blocks_take_is_measured_and_waited_for_no_longer_than_needed(reports, monkeypatch) -> None:
+def test_the_delay_shrinks_to_the_measured_time_of_blocks(reports, monkeypatch) -> None:
     monkeypatch.setattr(voice_delay, "CALM_S", 20.0)
     world = World(hum, reports)
     generous_ms = (AT_FIRST * 0.02 + HAND_OVER_S) * 1000.0
@@ -191,7 +192,7 @@ def test_the_time_that_blocks_take_is_measured_and_waited_for_no_longer_than_nee
     assert world.desk.status().underruns == 0
 
 
-def test_a_killed_child_is_followed_by_the_dry_voice_within_a_block_and_without_a_click(world) -> None:
+def test_after_a_kill_the_dry_voice_follows_within_a_block_without_a_click(world) -> None:
     world.link.is_alive = False
     heard = world.run(1.5)
     assert click_db(heard) < -50.0
@@ -199,7 +200,7 @@ def test_a_killed_child_is_followed_by_the_dry_voice_within_a_block_and_without_
     expected = world.spoken(8000)
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
     assert status.underruns == 1
-    # Until the delay has passed what was converted before is heard; then a block at most is still whole.
+    # Until the delay has passed, earlier conversions are heard; after that at most one complete block.
     changed = np.flatnonzero(np.abs(heard - world_spoken_before(world, heard)) < 2e-3)
     assert changed[0] <= round(status.delay_ms / 1000.0 * RATE_HZ) + BLOCK
 
@@ -210,7 +211,7 @@ def world_spoken_before(world: World, heard: np.ndarray) -> np.ndarray:
     return world.microphone.voice(world.now - 8000 - len(heard) - behind + np.arange(len(heard)))
 
 
-def test_a_killed_child_is_followed_by_silence_if_that_is_the_fallback(world) -> None:
+def test_after_a_kill_silence_follows_if_that_is_the_fallback(world) -> None:
     world.set(fallback="silence")
     world.link.is_alive = False
     heard = world.run(1.5)
@@ -218,7 +219,7 @@ def test_a_killed_child_is_followed_by_silence_if_that_is_the_fallback(world) ->
     assert not world.run(0.5).any()
 
 
-def test_a_child_that_comes_back_is_heard_again_without_a_click(world) -> None:
+def test_a_restarted_child_is_heard_again_without_a_click(world) -> None:
     world.link.is_alive = False
     world.run(1.0)
     world.link.is_alive = True
@@ -227,7 +228,7 @@ def test_a_child_that_comes_back_is_heard_again_without_a_click(world) -> None:
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
 
 
-def test_a_block_that_comes_too_late_is_bridged_and_the_delay_grows_by_as_much(world, reports) -> None:
+def test_a_late_block_is_bridged_and_the_delay_grows_by_its_lateness(world, reports) -> None:
     before = world.desk.status()
     world.link.work_s = 0.15
     heard = world.run(2.0)
@@ -242,7 +243,7 @@ def test_a_block_that_comes_too_late_is_bridged_and_the_delay_grows_by_as_much(w
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
 
 
-def test_a_delay_that_is_asked_for_is_the_one_that_is_heard(world) -> None:
+def test_a_requested_delay_is_the_heard_delay(world) -> None:
     world.set(delay_ms=2900.0)
     assert click_db(world.run(3.5)) < -50.0
     assert world.desk.status().delay_ms == pytest.approx(2900.0)
@@ -255,20 +256,20 @@ def test_a_delay_that_is_asked_for_is_the_one_that_is_heard(world) -> None:
     assert world.desk.status().underruns == world.desk.status().gaps == 0
 
 
-def test_a_delay_that_cannot_be_kept_is_told_once_for_each_value_with_the_shortest(world, reports) -> None:
+def test_a_delay_that_is_too_short_is_reported_once_per_value_with_the_minimum(world, reports) -> None:
     shortest_ms = world.desk.status().delay_ms
     for asked_ms in (100.0, 400.0, 50.0, 0.0):
         world.set(delay_ms=asked_ms)
         world.run(0.5)
         world.set(delay_ms=asked_ms)
         world.run(0.5)
-    said = f"the shortest that can be kept is {math.ceil(shortest_ms)} ms, which is kept"
+    said = f"too short; using the minimum, {math.ceil(shortest_ms)} ms"
     told = [line for key, line in reports.lines if key == "rvc.delay"]
     assert told == [f"/rvc/delay_ms 100: {said}", f"/rvc/delay_ms 50: {said}"]
 
 
 def test_before_the_devices_are_measured_no_delay_is_called_too_short(reports) -> None:
-    world = World(hum, reports, **{"/rvc/delay_ms": 400.0})  # the first guess at the devices is 400 ms alone
+    world = World(hum, reports, **{"/rvc/delay_ms": 400.0})  # the initial guess for the devices alone is 400 ms
     world.run(4.0)
     assert world.desk.status().delay_ms == pytest.approx(400.0)
     assert "rvc.delay" not in reports.keys
@@ -281,7 +282,7 @@ def test_another_channel_of_the_source_may_be_the_voice(world) -> None:
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
 
 
-def test_a_change_of_the_channel_is_no_click_for_the_listener_nor_for_the_child(world) -> None:
+def test_a_change_of_channel_clicks_neither_for_the_listener_nor_for_the_child(world) -> None:
     world.microphone.voice = lambda numbers: np.full(len(numbers), 0.4)  # the other channel: -0.2
     world.set(monitor=0.0)
     world.run(1.0)
@@ -296,7 +297,7 @@ def test_a_change_of_the_channel_is_no_click_for_the_listener_nor_for_the_child(
         assert (np.abs(world.link.voice[given:] - level) < 1e-6).any()
 
 
-def test_a_channel_that_the_source_lacks_is_silence_and_is_told_once(world, reports) -> None:
+def test_a_missing_channel_is_silent_and_reported_once(world, reports) -> None:
     world.set(input_channel=3)
     world.run(1.0)
     assert not world.run(0.5).any()
@@ -329,7 +330,7 @@ def test_the_voice_is_converted_without_a_listener(reports) -> None:
     assert np.abs(heard[:, 0] + hum(np.arange(first, first + len(heard)))).max() < 1e-6
 
 
-def test_a_failing_desk_reports_and_goes_on(reports, wait_for) -> None:
+def test_a_failing_desk_reports_and_continues(reports, wait_for) -> None:
     clock = SteppedClock()
     link = Inverter(clock)
     microphone = Microphone(hum)

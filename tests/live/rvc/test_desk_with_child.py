@@ -1,4 +1,4 @@
-"""The desk with the real voice child: a tone is sung an octave higher; the child is killed in mid-phrase."""
+"""The desk with the real voice child: a tone is converted to an octave higher; the child is killed in mid-phrase."""
 
 import os
 import signal
@@ -47,9 +47,7 @@ def share_of_octave(sound: np.ndarray) -> float:
 # Five seconds: a model is loaded twice.
 @pytest.mark.soak
 @pytest.mark.skipif(os.environ.get("MULTIVERSE_SOAK") != "1", reason="takes seconds: MULTIVERSE_SOAK=1")
-def test_what_is_said_after_a_child_was_killed_is_heard_as_it_is_and_nothing_clicks(
-    singing_voice, reports, wait_for
-) -> None:
+def test_speech_after_a_child_was_killed_is_heard_dry_without_a_click(singing_voice, reports, wait_for) -> None:
     clock = SystemClock()
     config = RvcConfig(model=str(singing_voice / "voice.pth"), content=str(singing_voice / "content"), device="cpu")
     gate = Gate.create()

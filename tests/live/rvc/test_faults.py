@@ -48,7 +48,7 @@ def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
 
 
 def sing_until_made(studio: VoiceStudio, wait_for: WaitFor, pid: int) -> None:
-    """Speak until another process than `pid` makes output."""
+    """Send sound until another process than `pid` makes output."""
     made = studio.made_to()
 
     def is_made() -> bool:
@@ -74,14 +74,14 @@ def assert_in_time(studio: VoiceStudio, wait_for: WaitFor) -> None:
 
 
 def failure(studio: VoiceStudio, wait_for: WaitFor) -> str:
-    """The line that says why it is not restarted."""
+    """The line with the reason why the child is not restarted."""
     wait_for(lambda: studio.status.state == "failed", "the failure")
     assert "\n" not in studio.status.detail
     assert studio.status.restarts == 0
     return studio.status.detail
 
 
-def test_killed_in_mid_phrase_its_output_stays_and_the_next_process_goes_on_in_time(
+def test_after_a_kill_in_mid_phrase_the_output_stays_and_the_next_process_continues_in_time(
     singing: VoiceStudio, wait_for: WaitFor, gate: Gate
 ) -> None:
     restarts = singing.status.restarts
@@ -97,7 +97,7 @@ def test_killed_in_mid_phrase_its_output_stays_and_the_next_process_goes_on_in_t
     wait_for(lambda: not gate.is_voice_running(time.perf_counter_ns()), "the gate of the killed one to open")
 
 
-def test_a_hung_child_is_replaced_and_the_next_goes_on_in_time(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_a_hung_child_is_replaced_and_the_next_continues_in_time(singing: VoiceStudio, wait_for: WaitFor) -> None:
     stopped = singing.status.pid
     os.kill(stopped, signal.SIGSTOP)
     singing.sing()
@@ -106,14 +106,14 @@ def test_a_hung_child_is_replaced_and_the_next_goes_on_in_time(singing: VoiceStu
     assert_in_time(singing, wait_for)
 
 
-def test_started_again_it_goes_on_in_time(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_after_a_restart_it_continues_in_time(singing: VoiceStudio, wait_for: WaitFor) -> None:
     before = singing.status.pid
     singing.supervisor.restart()
     sing_until_made(singing, wait_for, before)
     assert_in_time(singing, wait_for)
 
 
-def test_a_model_that_raises_ends_the_process_with_the_gate_down_and_the_next_sings_again(
+def test_a_model_that_raises_ends_the_process_with_the_gate_down_and_the_next_converts(
     singing: VoiceStudio, gate: Gate, wait_for: WaitFor
 ) -> None:
     before, restarts = singing.status.pid, singing.status.restarts
@@ -128,7 +128,7 @@ def test_a_model_that_raises_ends_the_process_with_the_gate_down_and_the_next_si
     assert_in_time(singing, wait_for)
 
 
-def test_output_that_is_not_a_number_is_dropped_and_counted(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_nan_output_is_dropped_and_counted(singing: VoiceStudio, wait_for: WaitFor) -> None:
     singing.skip()
     first, pid = singing.read_to, singing.status.pid
     singing.set({"/rvc/rms_mix": SPOILT})
@@ -149,7 +149,7 @@ def test_output_that_is_not_a_number_is_dropped_and_counted(singing: VoiceStudio
     assert_in_time(singing, wait_for)
 
 
-def test_a_full_device_is_freed_and_asked_again(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_out_of_memory_frees_caches_and_retries(singing: VoiceStudio, wait_for: WaitFor) -> None:
     pid = singing.status.pid
     singing.set({"/rvc/rms_mix": TIGHT})
     singing.taken(wait_for)
@@ -158,7 +158,7 @@ def test_a_full_device_is_freed_and_asked_again(singing: VoiceStudio, wait_for: 
     assert_in_time(singing, wait_for)
 
 
-def test_a_device_that_stays_full_ends_the_child_for_good_with_the_remedy(
+def test_a_device_that_stays_out_of_memory_ends_the_child_without_restart_and_names_a_remedy(
     open_rvc: Open, singing_voice: Path, wait_for: WaitFor
 ) -> None:
     studio = open_rvc(singing_voice)
@@ -171,11 +171,11 @@ def test_a_device_that_stays_full_ends_the_child_for_good_with_the_remedy(
     assert detail == "memory: cpu: no memory for a window of 300 ms; set a smaller /rvc/extra_ms or /rvc/block_ms"
 
 
-def test_a_device_too_small_for_the_weights_ends_the_child_for_good(
+def test_a_device_too_small_for_the_weights_ends_the_child_without_restart(
     open_rvc: Open, tiny_voice: Path, wait_for: WaitFor
 ) -> None:
     studio = open_rvc(tiny_voice, settings={"no_room": True})
-    assert "voice.pth: there is no room for its weights on cpu" in failure(studio, wait_for)
+    assert "voice.pth: not enough memory for its weights on cpu" in failure(studio, wait_for)
 
 
 def spoilt(voice: Path, folder: Path) -> Path:
@@ -193,7 +193,7 @@ class Trap:
         return os.system, (f"touch {self._sprung}",)
 
 
-def test_a_model_that_would_run_code_ends_the_child_for_good_and_runs_nothing(
+def test_a_model_that_would_run_code_ends_the_child_without_restart_and_runs_nothing(
     open_rvc: Open, tiny_voice: Path, tmp_path: Path, wait_for: WaitFor
 ) -> None:
     folder, sprung = spoilt(tiny_voice, tmp_path), tmp_path / "sprung"
@@ -204,7 +204,7 @@ def test_a_model_that_would_run_code_ends_the_child_for_good_and_runs_nothing(
     assert not sprung.exists()
 
 
-def test_a_truncated_model_ends_the_child_for_good(
+def test_a_truncated_model_ends_the_child_without_restart(
     open_rvc: Open, tiny_voice: Path, tmp_path: Path, wait_for: WaitFor
 ) -> None:
     folder = spoilt(tiny_voice, tmp_path)
@@ -213,7 +213,7 @@ def test_a_truncated_model_ends_the_child_for_good(
     assert f"model: {folder / 'voice.pth'}" in failure(open_rvc(folder), wait_for)
 
 
-def test_an_index_of_another_dimension_ends_the_child_for_good_with_both(
+def test_an_index_of_another_width_ends_the_child_without_restart_and_names_both(
     open_rvc: Open, tiny_voice: Path, tmp_path: Path, wait_for: WaitFor
 ) -> None:
     from tests.support.tiny_voice import write_index
@@ -224,5 +224,5 @@ def test_an_index_of_another_dimension_ends_the_child_for_good_with_both(
     assert str(narrow) in detail and "256" in detail and "768" in detail
 
 
-def test_a_missing_model_ends_the_child_for_good(open_rvc: Open, tmp_path: Path, wait_for: WaitFor) -> None:
+def test_a_missing_model_ends_the_child_without_restart(open_rvc: Open, tmp_path: Path, wait_for: WaitFor) -> None:
     assert str(tmp_path / "voice.pth") in failure(open_rvc(tmp_path), wait_for)

@@ -129,7 +129,7 @@ def run(open_run: Callable[..., Run], wait_for: WaitFor) -> Run:
     return run
 
 
-def test_another_model_takes_over_without_a_sample_missing(run: Run, folders: Path, wait_for: WaitFor) -> None:
+def test_another_model_takes_over_without_losing_a_sample(run: Run, folders: Path, wait_for: WaitFor) -> None:
     before = run.link.status().pid
     run.set("/rvc/model", "other.pth")
     sounds: list[np.ndarray] = []
@@ -147,7 +147,7 @@ def test_another_model_takes_over_without_a_sample_missing(run: Run, folders: Pa
 
 
 @pytest.mark.parametrize(("name", "told"), [("short.pth", "short.pth"), ("partial.pth", "dec.conv_pre")])
-def test_a_broken_model_is_refused_and_the_one_before_goes_on(
+def test_a_broken_model_is_refused_and_the_previous_one_continues(
     run: Run, reports: Any, wait_for: WaitFor, name: str, told: str
 ) -> None:
     before = run.link.status().pid
@@ -162,7 +162,7 @@ def test_a_broken_model_is_refused_and_the_one_before_goes_on(
     assert run.link.status().pid == before
 
 
-def test_it_starts_with_the_kept_model_or_without_one_that_is_gone(
+def test_it_starts_with_the_stored_model_or_the_default_if_that_is_gone(
     open_run: Callable[..., Run], folders: Path, reports: Any, wait_for: WaitFor
 ) -> None:
     kept = open_run(**{"/rvc/model": "other.pth"})
@@ -176,7 +176,7 @@ def test_it_starts_with_the_kept_model_or_without_one_that_is_gone(
     assert spec["model"].endswith("voice.pth")
 
 
-def test_the_child_is_sent_its_own_parameters_only() -> None:
+def test_the_child_is_sent_only_its_own_parameters() -> None:
     area = {param.address for param in PARAMS if param.area == "rvc"}
     told = SentValues("rvc").changes(ParamStore().snapshot())
     mixed = {f"/rvc/{name}" for name in "monitor gain_db fallback channel input_channel delay_ms".split()}

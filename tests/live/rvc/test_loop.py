@@ -1,4 +1,4 @@
-"""The voice child at work: a real process with a tiny voice, which sings its input or turns it into noise."""
+"""The voice child: a real process with a tiny voice that makes a sine at the input's pitch, or noise."""
 
 import os
 import time
@@ -44,7 +44,7 @@ def heard(studio: VoiceStudio, wait_for: WaitFor, blocks: int, hz: float = 220.0
     return sound
 
 
-def test_a_tone_is_sung_at_its_pitch_without_a_sample_missing(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_a_tone_keeps_its_pitch_and_no_sample_is_missing(singing: VoiceStudio, wait_for: WaitFor) -> None:
     sound = heard(singing, wait_for, 5)
     assert pitch_of(sound) == pytest.approx(220.0, rel=10 * (CENT - 1))
     assert np.sqrt(np.mean(sound**2)) > 0.1
@@ -64,14 +64,14 @@ def test_sample_n_of_the_output_is_made_from_sample_n_of_the_input(singing: Voic
     assert pitch_of(after) == pytest.approx(330.0, rel=20 * (CENT - 1))
 
 
-def test_another_pitch_counts_from_the_next_block_on(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_a_new_pitch_applies_from_the_next_block_on(singing: VoiceStudio, wait_for: WaitFor) -> None:
     singing.set({"/rvc/pitch": 12.0})
     singing.taken(wait_for)
     sound = heard(singing, wait_for, 3)
     assert pitch_of(sound[LAG + SOON :]) == pytest.approx(440.0, rel=20 * (CENT - 1))
 
 
-def test_blocks_of_another_length_go_on_in_time_and_nothing_is_made_twice(
+def test_blocks_of_another_length_continue_in_time_without_repeating_a_sample(
     singing: VoiceStudio, wait_for: WaitFor
 ) -> None:
     singing.set({"/rvc/block_ms": 150.0, "/rvc/crossfade_ms": 50.0})
@@ -89,9 +89,7 @@ def test_blocks_of_another_length_go_on_in_time_and_nothing_is_made_twice(
     assert pitch_of(sound[began - end :]) == pytest.approx(220.0, rel=20 * (CENT - 1))
 
 
-def test_switched_off_it_makes_nothing_and_goes_on_when_it_is_switched_on(
-    singing: VoiceStudio, wait_for: WaitFor
-) -> None:
+def test_it_stops_when_switched_off_and_continues_when_switched_on(singing: VoiceStudio, wait_for: WaitFor) -> None:
     singing.set({"/rvc/enable": False})
     singing.taken(wait_for)
     made, results = singing.made_to(), singing.status.results
@@ -122,7 +120,7 @@ def test_more_than_a_block_behind_it_skips_blocks_and_counts_them(singing: Voice
 
 
 @pytest.mark.parametrize("sample", [np.nan, np.inf, -np.inf, 1e30])
-def test_sound_that_is_not_a_number_does_no_harm(singing: VoiceStudio, wait_for: WaitFor, sample: float) -> None:
+def test_nan_input_does_no_harm(singing: VoiceStudio, wait_for: WaitFor, sample: float) -> None:
     pid = singing.status.pid
     spoilt = tone(220.0, BLOCK, singing.voice.end_sample)
     spoilt[::7] = sample
@@ -134,7 +132,7 @@ def test_sound_that_is_not_a_number_does_no_harm(singing: VoiceStudio, wait_for:
     assert singing.status.pid == pid
 
 
-def test_a_missing_speaker_is_noted_and_the_first_speaks(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_a_missing_speaker_is_noted_and_the_first_is_used(singing: VoiceStudio, wait_for: WaitFor) -> None:
     singing.set({"/rvc/speaker": 5})
     heard(singing, wait_for, 2)
     wait_for(lambda: singing.told("asked"), "a word about it")
@@ -193,7 +191,7 @@ def test_the_gate_is_up_while_it_works_and_down_otherwise(
     gate.close()
 
 
-def test_the_environment_variables_of_voices_count(
+def test_the_environment_variables_of_voices_apply(
     open_rvc: Callable[..., VoiceStudio], tiny_voice: Path, wait_for: WaitFor
 ) -> None:
     studio = open_rvc(tiny_voice, settings={"environment": {"RVC_PROFILING": "yes", "RVC_USE_FP16": "0"}})

@@ -1,4 +1,4 @@
-"""The mix of dry and converted voice: known answers, and never a click."""
+"""The mix of dry and converted voice: known results, and no clicks."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ ONES = np.ones(4800, np.float32)
 
 
 class Table:
-    """Mixes whole sounds, a step at a time, as the desk does."""
+    """Mixes whole sounds step by step, like the desk."""
 
     def __init__(self) -> None:
         self.mix = VoiceMix(RATE_HZ)
@@ -45,7 +45,7 @@ def tone(hz: float, frames: int) -> np.ndarray:
     return (0.5 * np.sin(2 * np.pi * hz * np.arange(frames) / RATE_HZ)).astype(np.float32)
 
 
-def test_the_settings_are_those_of_the_parameters() -> None:
+def test_the_settings_come_from_the_parameters() -> None:
     values = {param.address: param.default for param in osc_schema.PARAMS}
     assert MixSettings.from_values(values) == MixSettings()
     values |= {"/rvc/enable": True, "/rvc/monitor": 0.25, "/rvc/gain_db": 6.0, "/rvc/fallback": "silence"}
@@ -55,7 +55,7 @@ def test_the_settings_are_those_of_the_parameters() -> None:
     assert MixSettings.from_values(values | {"/rvc/gain_db": -60.0}).volume == 0.0
 
 
-def test_without_a_conversion_the_dry_voice_or_silence_is_heard() -> None:
+def test_missing_samples_are_replaced_by_the_dry_voice_or_silence() -> None:
     zeros = np.zeros(4800, np.float32)
     assert np.array_equal(Table().run(ONES, zeros, zeros), ONES)
     silent = MixSettings(is_wanted=True, is_dry_without=False)
@@ -63,19 +63,19 @@ def test_without_a_conversion_the_dry_voice_or_silence_is_heard() -> None:
 
 
 @pytest.mark.parametrize(("monitor", "expected"), [(1.0, 0.5), (0.0, 1.0), (0.25, 0.875)])
-def test_the_monitor_goes_from_the_dry_voice_to_the_conversion(monitor, expected) -> None:
+def test_the_monitor_mixes_dry_and_converted_voice(monitor, expected) -> None:
     settings = MixSettings(is_wanted=True, monitor=monitor)
     heard = Table().run(ONES, 0.5 * ONES, ONES, settings)
     assert heard[1000:4000] == pytest.approx(expected)
 
 
-def test_the_volume_counts_for_both() -> None:
+def test_the_volume_applies_to_dry_and_converted_voice() -> None:
     settings = MixSettings(is_wanted=True, volume=0.5)
     heard = Table().run(ONES, ONES, there(4800, (0, 2400)), settings)
     assert heard[480:] == pytest.approx(0.5)
 
 
-def test_the_conversion_is_gone_when_its_last_sample_comes_and_comes_with_its_first() -> None:
+def test_the_converted_voice_fades_out_by_its_last_sample_and_in_from_its_first() -> None:
     table = Table()
     wet = np.where(there(9600, (2400, 7200)) > 0, 0.0, 99.0).astype(np.float32)  # 99: what must never be heard
     heard = table.run(np.ones(9600, np.float32), wet, there(9600, (2400, 7200)))
@@ -86,7 +86,7 @@ def test_the_conversion_is_gone_when_its_last_sample_comes_and_comes_with_its_fi
     assert heard[7200] == pytest.approx(1.0, abs=1e-4)
 
 
-def test_one_sound_on_both_sides_goes_through_every_fade_unchanged() -> None:
+def test_equal_dry_and_converted_sound_passes_every_fade_unchanged() -> None:
     voice = tone(200.0, 48_000)
     heard = Table().run(voice, voice, there(48_000, (5000, 9000), (9100, 20_001), (30_000, 48_000)))
     assert np.abs(heard - voice).max() < 1e-6
@@ -123,7 +123,7 @@ def test_no_change_of_the_settings_clicks() -> None:
     assert click_db(heard) < -50.0
 
 
-def test_a_run_of_missing_samples_is_one_underrun_and_none_when_switched_off() -> None:
+def test_a_run_of_missing_samples_is_one_underrun_and_none_while_off() -> None:
     presence = there(48_000, (4800, 9600), (14_400, 19_200), (19_300, 30_000))
     table = Table()
     table.run(np.zeros(48_000, np.float32), np.zeros(48_000, np.float32), presence)
@@ -133,7 +133,7 @@ def test_a_run_of_missing_samples_is_one_underrun_and_none_when_switched_off() -
     assert unwanted.mix.underruns == 0
 
 
-def test_switching_off_is_no_underrun() -> None:
+def test_switching_off_is_not_an_underrun() -> None:
     table = Table()
     presence = there(48_000, (4800, 24_000))
     table.run(

@@ -1,4 +1,4 @@
-"""Voice conversion in a running engine: a tone sung an octave higher, and dry while the child is away."""
+"""Voice conversion in a running engine: a tone an octave higher, and the dry voice while the child is down."""
 
 import os
 import signal
@@ -98,12 +98,12 @@ def test_the_converted_voice_is_a_channel_of_the_multiverse(stage: Stage) -> Non
     hears(stage, TONE_HZ * 2 ** (7 / 12))
 
 
-def test_dry_and_converted_are_mixed_as_asked(stage: Stage) -> None:
+def test_the_monitor_mixes_dry_and_converted_in_a_run(stage: Stage) -> None:
     stage.set(rvc__monitor=0.0)
     hears(stage, TONE_HZ)
 
 
-def test_the_dry_voice_is_heard_while_the_child_is_killed_and_the_picture_goes_on(stage: Stage) -> None:
+def test_the_dry_voice_is_heard_while_the_child_is_killed_and_pictures_continue(stage: Stage) -> None:
     drawn, pid = stage.engine.times.frames, stage.child.pid
     os.kill(pid, signal.SIGKILL)
     hears(stage, TONE_HZ)
@@ -121,7 +121,7 @@ def test_the_fallback_may_be_silence(stage: Stage) -> None:
     hears(stage, OCTAVE_HZ)
 
 
-def test_the_status_adds_the_delays_up(stage: Stage) -> None:
+def test_the_status_sums_the_delays(stage: Stage) -> None:
     told = {message.address: message.args for message in stage.ask("/engine/status")}
     at = "/engine/status/child/rvc"
     parts = [told[f"{at}/{part}_ms"][0] for part in ("algorithmic", "compute", "device")]
@@ -144,7 +144,7 @@ def test_another_model_takes_over_by_name(stage: Stage, tiny_models: Any) -> Non
     stage.wait_for(lambda: stage.child.facts.get("rate_hz") == 40_000, "the first model", ceiling_s=60.0)
 
 
-def test_anything_missing_ends_the_start_in_one_line(tmp_path: Path, singing_voice: Path) -> None:
+def test_a_missing_file_ends_the_start_in_one_line(tmp_path: Path, singing_voice: Path) -> None:
     config = stage_config(tmp_path, singing_voice)
     config["rvc"]["model"] = str(tmp_path / "gone.pth")
     with pytest.raises(ModelError, match=r"gone\.pth"), open_engine(build_config(config)):

@@ -6,7 +6,7 @@ from engine.live.rvc.spec import BUILT
 from engine.models.rvc import VoiceSettings
 
 
-def test_what_is_not_set_has_the_schemas_default() -> None:
+def test_an_unset_value_has_the_schemas_default() -> None:
     assert read_settings({}) == VoiceChildSettings(
         is_enabled=False,
         is_profiled=False,
@@ -23,5 +23,5 @@ def test_every_parameter_of_the_child_changes_its_settings_or_its_build() -> Non
         assert any(read_settings({param.address: value}) != read_settings({}) for value in some), param.address
 
 
-def test_what_is_built_into_a_process_is_known_to_it_alone() -> None:
+def test_build_parameters_change_only_the_build() -> None:
     assert {osc_schema.lookup(address).child for address in BUILT} == {"rvc"}

@@ -1,5 +1,5 @@
-"""An engine with a SAM3 child at work, to be killed. `python -m tests.live.sam3.engine MODEL` prints what must be
-gone afterwards: its own process id, its fork server's and its child's."""
+"""An engine with a working SAM3 child, to be killed. `python -m tests.live.sam3.engine MODEL` prints the ids of the
+processes that must end with it: its own, its fork server's and its child's."""
 
 import os
 import sys

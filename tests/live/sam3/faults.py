@@ -1,8 +1,8 @@
 """The segmentation child with injected faults, patched in its own process before the real loop begins.
 
-The text `poison` kills the process when it is encoded. `/sam3/prompt/1`: at `tight` the device is full for one call, at
-`full` for all; `broken` makes the model raise, and `nan` makes its input not a number. Setting `no_room`: the device
-is too small for the weights.
+The text `poison` kills the process when it is encoded. `/sam3/prompt/1`: at `tight` the device is out of memory for one
+call, at `full` for all; `broken` makes the model raise, and `nan` makes its input NaN. Setting `no_room`: the device is
+too small for the weights.
 """
 
 import os

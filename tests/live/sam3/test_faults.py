@@ -50,7 +50,7 @@ def fed(studio: Sam3Studio) -> Sam3Studio:
 
 
 def failure(studio: Sam3Studio, wait_for: WaitFor) -> str:
-    """The line that says why it is not restarted."""
+    """The line with the reason why the child is not restarted."""
     wait_for(lambda: fed(studio).status.state == "failed", "the failure")
     assert "\n" not in studio.status.detail
     assert studio.status.restarts == 0
@@ -58,9 +58,7 @@ def failure(studio: Sam3Studio, wait_for: WaitFor) -> str:
 
 
 @pytest.mark.soak
-def test_killed_again_and_again_it_finds_the_same_each_time(
-    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
-) -> None:
+def test_after_repeated_kills_it_finds_the_same_each_time(open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor) -> None:
     kills = 5 if os.environ.get("MULTIVERSE_SOAK") == "1" else 2
     studio = open_sam3(tiny_sam3)
     first = wait_for(studio.finds, "a result")
@@ -94,7 +92,7 @@ def test_a_model_that_raises_ends_the_process_and_the_next_finds_again(
     wait_for(studio.finds, "a result")
 
 
-def test_a_prompt_that_kills_is_quarantined_and_the_other_prompts_go_on(
+def test_a_prompt_that_kills_is_quarantined_and_the_others_continue(
     open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
 ) -> None:
     studio = open_sam3(tiny_sam3)
@@ -106,7 +104,9 @@ def test_a_prompt_that_kills_is_quarantined_and_the_other_prompts_go_on(
     assert studio.status.restarts == 3
 
 
-def test_a_call_is_retried_when_the_device_was_full_once(open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor) -> None:
+def test_a_call_is_retried_after_running_out_of_memory_once(
+    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+) -> None:
     studio = open_sam3(tiny_sam3)
     wait_for(studio.shows, "a result")
     studio.set({"/sam3/prompt/1": "tight", GENERATION: 1})
@@ -114,7 +114,7 @@ def test_a_call_is_retried_when_the_device_was_full_once(open_sam3: Open, tiny_s
     assert (studio.status.restarts, studio.told("memory")) == (0, "")
 
 
-def test_a_device_that_stays_full_ends_the_child_for_good_with_the_remedy(
+def test_a_device_that_stays_out_of_memory_ends_the_child_without_restart_and_names_a_remedy(
     open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
 ) -> None:
     studio = open_sam3(tiny_sam3)
@@ -124,16 +124,14 @@ def test_a_device_that_stays_full_ends_the_child_for_good_with_the_remedy(
     assert detail == "memory: cpu: no memory for 336 px; set a smaller /sam3/resolution, or /sam3/offload"
 
 
-def test_a_device_too_small_for_the_weights_ends_the_child_for_good(
+def test_a_device_too_small_for_the_weights_ends_the_child_without_restart(
     open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
 ) -> None:
     studio = open_sam3(tiny_sam3, settings={"no_room": True})
-    assert f"memory: {tiny_sam3}: there is no room for its weights on cpu" in failure(studio, wait_for)
+    assert f"memory: {tiny_sam3}: not enough memory for its weights on cpu" in failure(studio, wait_for)
 
 
-def test_an_answer_that_is_not_a_number_leaves_the_last_one_and_is_counted(
-    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
-) -> None:
+def test_a_nan_result_keeps_the_last_one_and_is_counted(open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor) -> None:
     studio = open_sam3(tiny_sam3)
     wait_for(studio.finds, "a result")
     studio.set({"/sam3/prompt/1": "nan"})
@@ -143,19 +141,19 @@ def test_an_answer_that_is_not_a_number_leaves_the_last_one_and_is_counted(
         assert studio.feed_one(wait_for).sequence == before.sequence
     wait_for(lambda: studio.finds() is None and (studio.fact("nan") or 0) >= 2, "the count")
     told = [line for key, line in studio.reports if key == "child.sam3.nan"]
-    assert told == [f"sam3: {tiny_sam3}: the masks are not numbers; the last ones stay"]
+    assert told == [f"sam3: {tiny_sam3}: the masks are not finite numbers; keeping the previous ones"]
     studio.set({"/sam3/prompt/1": "fire", GENERATION: 1})
     wait_for(lambda: studio.shows(lambda frame: frame.generation == 1), "results again")
     assert studio.status.restarts == 0
 
 
-def test_a_detector_without_a_tracker_finds_in_each_picture_and_says_what_to_get(
+def test_a_detector_without_a_tracker_detects_in_each_picture_and_suggests_a_model(
     open_sam3: Open, detector_alone: Path, wait_for: WaitFor
 ) -> None:
     studio = open_sam3(detector_alone, values={"/sam3/mode": "track"})
     wait_for(lambda: studio.finds(lambda found: len(found.objects) == 16), "a result all the same")
     wait_for(lambda: studio.told("asked.0"), "a word about it")
-    assert "/sam3/mode track" in studio.told("asked.0") and "going on with image" in studio.told("asked.0")
+    assert "/sam3/mode track" in studio.told("asked.0") and "continuing with image" in studio.told("asked.0")
     assert "facebook/sam3" in studio.told("asked.0")
 
 

@@ -91,7 +91,7 @@ def test_a_malformed_sheet_is_reported_and_the_last_masks_stay(
     assert link.view().found.index == 3
 
 
-def test_switched_off_it_shows_no_finished_picture_of_before(
+def test_after_switching_off_no_old_finished_picture_is_shown(
     link: SegmentationLink, results: Results, store: ParamStore
 ) -> None:
     store.set("/sam3/source", "multiverse")
@@ -103,7 +103,7 @@ def test_switched_off_it_shows_no_finished_picture_of_before(
         assert picture is None if not is_on else picture.source == FINISHED
 
 
-def test_switched_on_again_it_shows_no_masks_of_before(
+def test_after_switching_on_again_no_old_masks_are_shown(
     link: SegmentationLink, results: Results, switch: Callable[[bool], None]
 ) -> None:
     switch(True)
@@ -119,7 +119,7 @@ def test_switched_on_again_it_shows_no_masks_of_before(
     assert link.view().found.index == 3
 
 
-def test_a_loop_of_sam3_with_its_own_cut_is_reported_once_each_time(
+def test_feedback_of_sam3_through_its_own_matte_is_reported_once_each_time(
     link: SegmentationLink, store: ParamStore, reports: Any
 ) -> None:
     def feed(**values: object) -> int:

@@ -79,14 +79,14 @@ def segment(tiny_sam3: Path) -> Segment:
     return segmenting_core(tiny_sam3)
 
 
-def test_it_finds_what_the_core_finds(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
+def test_it_finds_the_same_objects_as_the_core(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
     expected = segment(scene())
     assert len(expected.objects) == 16
     assert not is_same(expected, segment(scene(1)))
     assert is_same(studio.find_one(wait_for), expected)
 
 
-def test_a_result_bears_the_index_and_time_of_its_picture(studio: Sam3Studio, wait_for: WaitFor) -> None:
+def test_a_result_has_the_index_and_time_of_its_picture(studio: Sam3Studio, wait_for: WaitFor) -> None:
     for _ in range(3):
         found = studio.find_one(wait_for)
         assert (found.index, found.time_s) == (studio.fed - 1, float(studio.fed - 1))
@@ -122,7 +122,7 @@ def test_threshold_and_count_are_live(studio: Sam3Studio, wait_for: WaitFor, seg
         assert is_same(found_in(frame), segment(scene(), **options))
 
 
-def test_without_a_prompt_it_finds_nothing_and_says_why_once(studio: Sam3Studio, wait_for: WaitFor) -> None:
+def test_without_a_prompt_it_finds_nothing_and_notes_why_once(studio: Sam3Studio, wait_for: WaitFor) -> None:
     for blank in ("  ", ""):
         studio.set({"/sam3/prompt/1": blank})
         studio.taken(wait_for)
@@ -134,7 +134,7 @@ def test_without_a_prompt_it_finds_nothing_and_says_why_once(studio: Sam3Studio,
     wait_for(lambda: studio.finds(lambda found: len(found.objects) == 16), "objects again")
 
 
-def test_a_prompt_of_500_words_is_cut_and_noted(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
+def test_a_prompt_of_500_words_is_truncated_and_noted(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
     studio.set({"/sam3/prompt/2": " ".join(["sea"] * 500)})
     wait_for(lambda: studio.finds(lambda found: {each.prompt for each in found.objects} == {1, 2}), "both prompts")
     wait_for(lambda: studio.told("asked.0"), "a word about it")
@@ -160,7 +160,7 @@ def test_alpha_is_ignored(studio: Sam3Studio, wait_for: WaitFor, segment: Segmen
     wait_for(lambda: studio.finds(lambda found: is_same(found, segment(scene()))), "the same as without")
 
 
-def test_switched_off_it_asks_for_nothing_and_finds_nothing(studio: Sam3Studio, wait_for: WaitFor) -> None:
+def test_switched_off_it_asks_for_no_pictures_and_finds_nothing(studio: Sam3Studio, wait_for: WaitFor) -> None:
     studio.set({"/sam3/enable": False})
     studio.taken(wait_for)
     wait_for(lambda: not studio.supervisor.wants_frame, "rest")
@@ -180,7 +180,7 @@ def test_an_interval_is_kept(studio: Sam3Studio, wait_for: WaitFor) -> None:
     wait_for(studio.finds, "what is in the picture that was fed")
 
 
-def test_a_picture_left_in_the_ring_from_the_former_source_is_skipped(studio: Sam3Studio, wait_for: WaitFor) -> None:
+def test_a_stale_picture_of_the_old_source_is_skipped(studio: Sam3Studio, wait_for: WaitFor) -> None:
     studio.set({"/sam3/enable": False})
     studio.taken(wait_for)
     before = studio.newest()
@@ -243,7 +243,7 @@ def test_objects_are_new_when_the_source_of_the_pictures_changes(following: Sam3
         assert len(found_in(frame).objects) == 2 and min(ids(found_in(frame))) > max(known), change.__name__
 
 
-def test_sd_and_sam3_are_forked_from_one_process_of_one_thread(
+def test_sd_and_sam3_are_forked_from_one_single_threaded_process(
     studio: Sam3Studio, started: Callable[[Studio], Studio], tiny_sd: Path, wait_for: WaitFor
 ) -> None:
     sd = started(Studio(tiny_sd))

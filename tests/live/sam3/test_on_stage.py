@@ -1,4 +1,5 @@
-"""SAM3 in a running engine: a dancer (a moving disc) is followed over OSC while its mask drives the picture."""
+"""SAM3 in a running engine: a dancer (a moving disc) is tracked and sent over OSC while its mask controls the
+picture."""
 
 import os
 import signal
@@ -117,8 +118,8 @@ def heard(
     after: Callable[[], None] = lambda: None,
     until: Callable[[list[Message]], bool] = lambda messages: True,
 ) -> list[Message]:
-    """At least `count` messages about objects, as a subscriber gets them, until `until(all of them)`. The first one
-    comes after `after()`."""
+    """At least `count` messages about objects, as a subscriber gets them, until `until(all of them)`. `after()` is
+    called before the first one."""
     stage.client.send(encode_message("/engine/notify", 1))
     after()
     messages: list[Message] = []
@@ -154,7 +155,7 @@ def test_a_dancer_is_followed_over_osc(stage: Stage) -> None:
     assert np.abs(sizes - 2 * RADIUS).max() < 24
 
 
-def test_its_mask_drives_the_regions_of_the_multiverse(stage: Stage) -> None:
+def test_its_mask_controls_the_regions_of_the_multiverse(stage: Stage) -> None:
     """Layer 1 leads in the dancer, layer 4 elsewhere."""
     stage.set(region__enable=True, region__mode="sam3", region__background=3, sam3__source="video")
     stage.wait_for(lambda: not heard(stage, 1)[0].args[0], "nobody on the dark floor")
@@ -192,7 +193,7 @@ def test_the_matte_cuts_layer_5_out(stage: Stage, is_simple: bool) -> None:
         stage.engine.params.set(f"/layer/{n}/mute", False)
 
 
-def test_both_textures_are_published_by_themselves(stage: Stage) -> None:
+def test_both_textures_are_published_separately(stage: Stage) -> None:
     coloured, ids = FrameRing.open("floor SAM3"), FrameRing.open("floor SAM3 mask")
     frame = stage.wait_for(lambda: coloured.latest(), "the SAM3 texture")
     assert frame.pixels.shape == (HEIGHT, WIDTH, 4)
@@ -225,7 +226,7 @@ def test_another_resolution_takes_over_without_a_gap(stage: Stage) -> None:
     stage.wait_for(lambda: stage.child.facts.get("resolution") == 336, "the first again", ceiling_s=90.0)
 
 
-def test_the_picture_goes_on_while_the_child_hangs_or_dies(stage: Stage) -> None:
+def test_pictures_continue_while_the_child_hangs_or_dies(stage: Stage) -> None:
     stage.set(layer__5__matte="subject", layer__5__intensity=1.0, mode="simple")
     for kill in (signal.SIGKILL, signal.SIGSEGV):
         restarts, frames = stage.child.restarts, stage.indices[-1]
@@ -236,7 +237,7 @@ def test_the_picture_goes_on_while_the_child_hangs_or_dies(stage: Stage) -> None
     assert stage.indices == list(range(stage.indices[0], stage.indices[0] + len(stage.indices))), "no frame was lost"
 
 
-def test_while_the_child_is_away_masks_stay_or_go(stage: Stage) -> None:
+def test_while_the_child_is_down_masks_stay_or_disappear_as_set(stage: Stage) -> None:
     stage.set(layer__5__matte="subject", mode="simple")
     stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() == 0, "the floor is cut away")
     stage.done("/child/sam3/stop")
@@ -247,7 +248,7 @@ def test_while_the_child_is_away_masks_stay_or_go(stage: Stage) -> None:
     stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() > 0, "as if there were no SAM3")
 
 
-def test_switched_off_it_leaves_the_picture_alone(stage: Stage) -> None:
+def test_switched_off_it_does_not_change_the_picture(stage: Stage) -> None:
     stage.set(layer__5__matte="subject", mode="simple")
     stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() == 0, "the floor is cut away")
     stage.set(sam3__enable=False)
@@ -258,7 +259,7 @@ def test_its_cache_can_be_emptied(stage: Stage) -> None:
     assert stage.ask("/sam3/empty_cache")[-1].address == "/done"
 
 
-def test_values_that_need_a_model_are_refused_with_the_key_to_set(tmp_path: Path) -> None:
+def test_values_that_need_a_model_are_refused_with_the_setting_to_add(tmp_path: Path) -> None:
     config = {"width": 64, "height": 64, "audio": "demo", "renderer": "numba"}
     with open_engine(build_config(config)) as engine:
         for address, value in (

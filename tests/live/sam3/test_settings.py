@@ -28,7 +28,7 @@ def taken(values: dict[str, osc_schema.Value]) -> tuple[SegmentationSettings, Ch
     return read_settings(values), read_pace(values, "/sam3")
 
 
-def test_another_prompt_mode_or_source_is_another_query_and_a_threshold_is_not() -> None:
+def test_prompt_mode_and_source_are_part_of_the_query_and_the_threshold_is_not() -> None:
     before = read_settings({}).query
     for values in ({"/sam3/prompt/3": "dog"}, {"/sam3/mode": "track"}, {"/sam3/source": "video"}):
         assert read_settings(values).query != before, values

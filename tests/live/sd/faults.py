@@ -1,7 +1,7 @@
 """The diffusion child with injected faults, patched in its own process before the real loop begins.
 
-The text `poison` kills the process when it is encoded. `/sd/prompt`: `nan` makes the UNet's output not a number, at
-`tight` the device is full for one call. Settings:
+The text `poison` kills the process when it is encoded. `/sd/prompt`: `nan` makes the UNet's output NaN, at `tight` the
+device is out of memory for one call. Settings:
 
 - `room_px`: the widest picture that the simulated device has memory for;
 - `slow_s`: minimum time of decoding 64 x 64;

@@ -28,13 +28,15 @@ def store_for(config: SdConfig, *, has_camera: bool = False) -> ParamStore:
         ("/sd/lora/3/weight", 0.5, "no LoRA 3 is configured"),
         ("/sd/ip_adapter/image", "face.png", "no IP-Adapter is configured"),
         ("/sd/model", "other", "no model folders are configured"),
-        ("/sd/t_index", "45 32", "rising places"),
+        ("/sd/t_index", "45 32", "increasing numbers"),
         ("/sd/t_index", "32 99", "0..49"),
         ("/sd/source", "video", "--sd-video FILE"),
         ("/sd/source", "camera", "--camera INDEX"),
     ],
 )
-def test_values_that_need_configuration_are_refused_with_the_key_to_set(address: str, value: object, what: str) -> None:
+def test_values_that_need_configuration_are_refused_with_the_setting_to_add(
+    address: str, value: object, what: str
+) -> None:
     store = store_for(SdConfig())
     before = store.get(address)
     with pytest.raises(Rejected, match=address) as refusal:
@@ -43,14 +45,14 @@ def test_values_that_need_configuration_are_refused_with_the_key_to_set(address:
     assert store.get(address) == before
 
 
-def test_a_run_with_nothing_configured_takes_every_default() -> None:
+def test_a_run_without_configuration_accepts_every_default() -> None:
     """A preset contains all defaults."""
     store = store_for(SdConfig())
     refused = store.set_many([(p.address, p.default) for p in PARAMS if p.area == "sd"], by="preset")
     assert not [result for result in refused if isinstance(result, Rejected)]
 
 
-def test_what_is_configured_can_be_used(tmp_path: Path) -> None:
+def test_configured_values_are_accepted(tmp_path: Path) -> None:
     (tmp_path / "face.png").touch()
     config = SdConfig(
         model="a model",
@@ -76,7 +78,7 @@ def test_what_is_configured_can_be_used(tmp_path: Path) -> None:
             store.set(address, 0.25 if "lora" in address else True)
 
 
-def test_models_and_pictures_come_from_their_folders_only(tmp_path: Path) -> None:
+def test_models_and_pictures_are_found_only_in_their_folders(tmp_path: Path) -> None:
     models, pictures = tmp_path / "models", tmp_path / "pictures"
     (models / "turbo").mkdir(parents=True)
     pictures.mkdir()

@@ -20,7 +20,7 @@ Open = Callable[..., Studio]
 
 
 @pytest.mark.soak
-def test_killed_again_and_again_it_paints_the_same_each_time(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
+def test_after_repeated_kills_it_paints_the_same_each_time(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
     kills = 5 if os.environ.get("MULTIVERSE_SOAK") == "1" else 2
     studio = open_sd(tiny_sd)
     first = wait_for(studio.shows, "a picture")
@@ -34,7 +34,7 @@ def test_killed_again_and_again_it_paints_the_same_each_time(open_sd: Open, tiny
     assert studio.status.quarantined == ()
 
 
-def test_a_prompt_that_kills_is_quarantined_after_three_deaths_and_the_rest_goes_on(
+def test_a_prompt_that_kills_is_quarantined_after_three_deaths_and_painting_continues(
     open_sd: Open, tiny_sd: Path, wait_for: WaitFor
 ) -> None:
     studio = open_sd(tiny_sd)
@@ -67,12 +67,10 @@ def test_a_second_prompt_that_kills_is_quarantined_though_pictures_were_made_whi
     wait_for(lambda: studio.shows(lambda frame: (frame.pixels == first.pixels).all()), "the first prompt alone")
 
 
-def test_a_full_device_makes_the_picture_smaller_where_that_is_allowed(
-    open_sd: Open, tiny_sd: Path, wait_for: WaitFor
-) -> None:
+def test_out_of_memory_shrinks_the_picture_if_allowed(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
     studio = open_sd(tiny_sd, settings={"room_px": 128}, values={"/sd/oom": "shrink", "/sd/width": 256})
     wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (64, 128, 3)), "what there is room for")
-    assert "no memory for 192x64; going on with 128x64" in studio.told("memory")
+    assert "no memory for 192x64; continuing with 128x64" in studio.told("memory")
     studio.set({"/sd/width": 64})
     wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (64, 64, 3)), "the size that was asked for")
     studio.set({"/sd/width": 192})
@@ -80,7 +78,7 @@ def test_a_full_device_makes_the_picture_smaller_where_that_is_allowed(
     assert studio.status.restarts == 0
 
 
-def test_a_call_is_retried_when_the_device_was_full_once(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
+def test_a_call_is_retried_after_running_out_of_memory_once(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
     studio = open_sd(tiny_sd)
     wait_for(studio.shows, "a picture")
     studio.set({"/sd/prompt": "tight", GENERATION: 1})
@@ -88,7 +86,7 @@ def test_a_call_is_retried_when_the_device_was_full_once(open_sd: Open, tiny_sd:
     assert (studio.status.restarts, studio.told("memory")) == (0, "")
 
 
-def test_a_full_device_ends_the_child_for_good_where_shrinking_is_not_allowed(
+def test_out_of_memory_ends_the_child_without_restart_if_shrinking_is_not_allowed(
     open_sd: Open, tiny_sd: Path, wait_for: WaitFor
 ) -> None:
     studio = open_sd(tiny_sd, settings={"room_px": 128})
@@ -99,9 +97,7 @@ def test_a_full_device_ends_the_child_for_good_where_shrinking_is_not_allowed(
     assert "no memory for 256x64; set a smaller /sd/width and /sd/height, or /sd/oom shrink" in studio.status.detail
 
 
-def test_an_output_that_is_not_a_number_leaves_the_last_picture_and_is_counted(
-    open_sd: Open, tiny_sd: Path, wait_for: WaitFor
-) -> None:
+def test_a_nan_output_keeps_the_last_picture_and_is_counted(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
     studio = open_sd(tiny_sd)
     wait_for(studio.shows, "a picture")
     studio.set({"/sd/prompt": "nan"})
@@ -121,10 +117,10 @@ def test_a_slow_child_asks_for_its_next_picture_while_it_paints_and_not_all_the_
 ) -> None:
     studio = open_sd(tiny_sd, settings={"slow_s": 0.4})
     wait_for(studio.shows, "a picture")
-    quiet: Counter[int] = Counter()  # looks without a wish after each picture
+    quiet: Counter[int] = Counter()  # polls without a request after each picture
 
     def look() -> bool:
-        wants = studio.supervisor.wants_frame  # read before the ring: what is asked after a picture is not in time
+        wants = studio.supervisor.wants_frame  # read before the ring: a request after a picture is too late
         sequence = studio.newest().sequence
         if not wants:
             quiet[sequence] += 1
@@ -152,11 +148,13 @@ def test_the_rest_of_a_low_duty_ends_when_the_duty_is_raised(
     wait_for(lambda: studio.status.state == "ready" and studio.newest().sequence > before.sequence, "its picture")
 
 
-def test_a_slow_machine_is_not_taken_for_a_hang(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
+def test_a_slow_machine_is_not_mistaken_for_a_hang(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
     studio = open_sd(tiny_sd, settings={"slow_s": 0.2}, times=replace(QUICK, running_s=0.1))
     wait_for(studio.shows, "a picture")
     wait_for(studio.shows, "another")
-    studio.set({"/sd/width": 192, "/sd/height": 128})  # six times as slow, and longer than four times what was seen
+    studio.set(
+        {"/sd/width": 192, "/sd/height": 128}
+    )  # six times as slow, and longer than four times the measured duration
     wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (128, 192, 3)), "the larger picture")
     assert studio.status.restarts == 0
 
@@ -168,7 +166,7 @@ def test_on_a_cpu_nothing_is_ever_compiling(open_sd: Open, tiny_sd: Path, wait_f
         assert "compiling" not in states(studio, change, wait_for)
 
 
-def test_a_graph_that_is_captured_shows_as_compiling_and_one_that_is_there_does_not(
+def test_capturing_a_graph_shows_as_compiling_and_replaying_one_does_not(
     open_sd: Open, tiny_sd: Path, wait_for: WaitFor
 ) -> None:
     studio = open_sd(tiny_sd, settings={"slow_s": 0.05, "capture_s": 0.2})
@@ -205,7 +203,7 @@ def test_a_missing_model_fails_in_one_line(open_sd: Open, tmp_path: Path, wait_f
     assert studio.status.restarts == 0
 
 
-def test_a_model_cut_short_fails_in_one_line_that_names_the_part(
+def test_a_truncated_model_fails_in_one_line_that_names_the_part(
     open_sd: Open, tiny_models: TinyModels, wait_for: WaitFor
 ) -> None:
     broken = tiny_models.sd(seed=99)

@@ -35,13 +35,13 @@ def link(gate: Gate, reports: Any) -> Iterator[DiffusionLink]:
     link.close()
 
 
-def test_the_child_is_sent_its_own_parameters_only() -> None:
+def test_the_child_is_sent_only_its_own_parameters() -> None:
     sd = {param.address for param in PARAMS if param.area == "sd"}
     told = SentValues("sd").changes(ParamStore().snapshot())
     assert sd - told.keys() == {"/sd/freeze", "/sd/crossfade_s", "/sd/fallback"}
 
 
-def test_before_the_first_picture_there_is_nothing_to_see(link: DiffusionLink) -> None:
+def test_nothing_is_shown_before_the_first_picture(link: DiffusionLink) -> None:
     store = ParamStore()
     store.set("/sd/enable", True)
     link.follow(store.snapshot())
@@ -50,7 +50,7 @@ def test_before_the_first_picture_there_is_nothing_to_see(link: DiffusionLink) -
     assert link.source == "multiverse" and link.extra_pictures(store.snapshot()) == {"sd": (512, 512)}
 
 
-def test_files_are_named_so_that_a_child_in_another_folder_finds_them(
+def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate, reports: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -69,7 +69,7 @@ def test_files_are_named_so_that_a_child_in_another_folder_finds_them(
     assert (spec["vae"], spec["controlnets"]) == ("auto", ("owner/id",))
 
 
-def test_a_loop_of_sd_with_itself_is_reported_once_each_time(link: DiffusionLink, reports: Any) -> None:
+def test_feedback_of_sd_with_itself_is_reported_once_each_time(link: DiffusionLink, reports: Any) -> None:
     store = ParamStore()
     store.set("/sd/enable", True)
 
@@ -90,7 +90,7 @@ def test_a_disk_error_while_a_file_is_looked_up_is_reported(link: DiffusionLink,
 
     link._look_up(read, "painting.png")
     wait_for(lambda: reports.lines, "the report")
-    assert reports.lines == [("sd.files", '"painting.png" cannot be looked up: OSError: input/output error')]
+    assert reports.lines == [("sd.files", 'cannot look up "painting.png": OSError: input/output error')]
 
 
 def test_the_child_is_sent_modulated_values_and_then_the_set_value(link: DiffusionLink) -> None:

@@ -43,7 +43,7 @@ def paint(tiny_sd: Path) -> Callable[..., np.ndarray]:
     return painting_core(tiny_sd)
 
 
-def test_it_paints_the_source_as_the_core_does(studio: Studio, wait_for: WaitFor, paint: Any) -> None:
+def test_it_paints_the_same_picture_as_the_core(studio: Studio, wait_for: WaitFor, paint: Any) -> None:
     expected = paint()
     assert not np.array_equal(expected, paint(prompt="fire"))
     wait_for(lambda: studio.shows_just(expected), "the picture of the core")
@@ -80,7 +80,7 @@ def test_a_new_size_is_a_new_ring_of_that_size(studio: Studio, wait_for: WaitFor
 
 
 @pytest.mark.parametrize(("steps", "strength", "real"), [(2, 0.5, 1), (4, 0.5, 2), (4, 1.0, 4)])
-def test_a_prompt_shows_at_most_one_call_more_than_steps_later(
+def test_a_prompt_takes_effect_within_steps_plus_one_calls(
     studio: Studio, wait_for: WaitFor, steps: int, strength: float, real: int
 ) -> None:
     studio.set({"/sd/steps": steps, "/sd/strength": strength})
@@ -106,7 +106,7 @@ def test_the_lead_in_of_a_stream_is_never_shown(studio: Studio, wait_for: WaitFo
 
 
 @pytest.mark.parametrize("resting", [{"/sd/paused": True}, {"/sd/enable": False}])
-def test_paused_or_switched_off_it_asks_for_nothing_and_paints_nothing(
+def test_paused_or_switched_off_it_asks_for_no_pictures_and_paints_nothing(
     studio: Studio, wait_for: WaitFor, resting: dict[str, bool]
 ) -> None:
     studio.set(resting)
@@ -128,7 +128,7 @@ def test_an_interval_is_kept(studio: Studio, wait_for: WaitFor) -> None:
     wait_for(studio.shows, "the picture that was fed")
 
 
-def test_feedback_goes_on_without_a_source(studio: Studio, wait_for: WaitFor) -> None:
+def test_feedback_continues_without_a_source(studio: Studio, wait_for: WaitFor) -> None:
     studio.set({"/sd/source": "feedback", "/sd/feedback/rotate": 30.0, "/sd/feedback/zoom": 1.05})
     studio.taken(wait_for)
     wait_for(lambda: not studio.supervisor.wants_frame, "that no source is wanted")
@@ -142,7 +142,7 @@ def test_feedback_goes_on_without_a_source(studio: Studio, wait_for: WaitFor) ->
     assert studio.fed == fed
 
 
-def test_a_feedback_that_has_nothing_yet_begins_with_the_engines_picture(
+def test_a_feedback_starts_from_the_engines_picture(
     open_sd: Open, tiny_sd: Path, wait_for: WaitFor, paint: Any
 ) -> None:
     studio = open_sd(tiny_sd, values={"/sd/source": "feedback", "/sd/paused": True})
@@ -152,7 +152,7 @@ def test_a_feedback_that_has_nothing_yet_begins_with_the_engines_picture(
     wait_for(lambda: studio.shows_just(paint()), "the source painted anew, and not grey")
 
 
-def test_a_feedback_begins_with_grey_where_the_engine_has_no_picture(
+def test_a_feedback_starts_from_grey_if_the_engine_has_no_picture(
     open_sd: Open, tiny_sd: Path, wait_for: WaitFor, paint: Any
 ) -> None:
     studio = open_sd(tiny_sd, values={"/sd/source": "feedback", "/sd/interval_s": 10.0})
@@ -160,7 +160,7 @@ def test_a_feedback_begins_with_grey_where_the_engine_has_no_picture(
     assert np.array_equal(frame.pixels, paint(blank((64, 64))))
 
 
-def test_a_picture_like_the_last_is_left_out_and_counted_until_a_value_changes(
+def test_a_picture_like_the_last_is_skipped_and_counted_until_a_value_changes(
     studio: Studio, wait_for: WaitFor
 ) -> None:
     studio.set({"/sd/similarity/enable": True})
@@ -173,7 +173,7 @@ def test_a_picture_like_the_last_is_left_out_and_counted_until_a_value_changes(
     wait_for(lambda: studio.fact("skipped") == 2, "the count")
 
 
-def test_two_prompts_mix_on_the_way(studio: Studio, wait_for: WaitFor, paint: Any) -> None:
+def test_two_prompts_are_mixed(studio: Studio, wait_for: WaitFor, paint: Any) -> None:
     studio.set({"/sd/prompt_b": "fire", "/sd/prompt_mix": 1.0})
     wait_for(lambda: studio.shows_just(paint(prompt="fire")), "the second prompt alone")
     studio.set({"/sd/prompt_mix": 0.5})
@@ -191,7 +191,7 @@ def test_a_t_index_overrides_the_steps_and_an_invalid_one_is_noted(studio: Studi
     wait_for(lambda: studio.shows() and studio.fact("steps") == 1, "steps and strength again")
 
 
-def test_a_seed_of_minus_one_is_new_noise_each_time(studio: Studio, wait_for: WaitFor) -> None:
+def test_seed_minus_one_gives_new_noise_each_time(studio: Studio, wait_for: WaitFor) -> None:
     for mode in ("single", "stream"):
         studio.set({"/sd/seed": -1, "/sd/mode": mode})
         studio.taken(wait_for)
@@ -210,15 +210,15 @@ def test_it_reports_its_facts(studio: Studio, wait_for: WaitFor) -> None:
     assert facts["guidance"] == 1.0
 
 
-def test_a_model_with_its_own_sampler_paints_picture_by_picture_and_says_so(
+def test_a_model_with_its_own_sampler_paints_in_single_mode_with_a_note(
     open_sd: Open, tiny_models: TinyModels, wait_for: WaitFor
 ) -> None:
     studio = open_sd(tiny_models.sd(sampler="ddim"))
     wait_for(studio.shows, "a picture")
-    wait_for(lambda: "picture by picture" in studio.told("mode"), "a word about it")
+    wait_for(lambda: "using mode single" in studio.told("mode"), "a note about it")
 
 
-def test_loras_controlnets_and_a_picture_to_follow_change_the_picture_and_at_zero_do_not(
+def test_loras_controlnets_and_an_ip_adapter_change_the_picture_unless_their_weight_is_zero(
     open_sd: Open, tiny_sd: Path, tiny_models: TinyModels, tmp_path: Path, wait_for: WaitFor
 ) -> None:
     plain = wait_for(open_sd(tiny_sd).shows, "a picture of the model alone").pixels
@@ -255,7 +255,7 @@ def test_loras_controlnets_and_a_picture_to_follow_change_the_picture_and_at_zer
     assert (studio.feed_one(wait_for).pixels == followed.pixels).all()
 
 
-def test_a_controlnet_follows_masks_of_any_size_and_sees_black_before_the_first(
+def test_a_controlnet_uses_masks_of_any_size_and_black_before_the_first(
     open_sd: Open, tiny_sd: Path, tiny_models: TinyModels, wait_for: WaitFor
 ) -> None:
     nets = (str(tiny_models.controlnet(tiny_sd)),)

@@ -69,7 +69,7 @@ def open_stage(
 
 @pytest.fixture
 def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Stage:
-    """Simple mode, which shows the SD picture alone, with a working child."""
+    """Simple mode, which shows only the SD picture, with a working child."""
     stage = open_stage(wait_for)
     stage.models.mkdir(exist_ok=True)
     looks = {"/mode": "simple", "/sd/source": "camera", "/sd/enable": True, "/sd/freeze": False, "/sd/fallback": "hold"}
@@ -77,11 +77,11 @@ def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Sta
     if stage.child.state not in ("ready", "busy"):
         stage.done("/child/sd/start")
     stage.await_results(2)
-    stage.shows(SEA_RGB, "the camera, painted")  # by this child: what the test before left on screen is gone
+    stage.shows(SEA_RGB, "the camera, painted")  # painted by this child: the picture left by the previous test is gone
     return stage
 
 
-def test_simple_mode_shows_the_camera_as_sd_paints_it(stage: Stage) -> None:
+def test_simple_mode_shows_the_camera_painted_by_sd(stage: Stage) -> None:
     stage.shows(SEA_RGB, "the camera, painted")
     blocks = stage.pictures[0][..., :3].reshape(-1, 3).std(axis=0)
     assert blocks.max() > 0.5, "this is the camera itself"
@@ -117,7 +117,7 @@ def test_the_source_is_chosen_while_running(stage: Stage) -> None:
     stage.shows(SAND_RGB, "the video, painted")
 
 
-def test_feedback_paints_its_own_pictures_without_being_fed(stage: Stage) -> None:
+def test_feedback_repaints_its_own_pictures_without_a_source(stage: Stage) -> None:
     stage.shows(SEA_RGB, "the camera, painted")
     stage.set(sd__source="feedback")
     stage.wait_for(lambda: not stage.engine.children["sd"].wants_frame, "a child that wants no pictures")
@@ -136,7 +136,7 @@ def test_the_multiverse_can_be_painted_and_shown_in_itself(stage: Stage) -> None
     stage.wait_for(lambda: stage.colour().max() > 5, "the picture again")
 
 
-def test_region_maps_are_made_of_the_sd_picture(stage: Stage) -> None:
+def test_region_maps_use_the_sd_picture(stage: Stage) -> None:
     """By hue sand is layer 1's and the sea layer 3's: SD paints sand while the camera sees the sea."""
     stage.set(sd__source="video")
     stage.shows(SAND_RGB, "the video, painted")
@@ -154,7 +154,7 @@ def test_region_maps_are_made_of_the_sd_picture(stage: Stage) -> None:
         stage.engine.params.set(f"/layer/{n}/solo", False)
 
 
-def test_freeze_holds_the_picture_while_sd_works_on(stage: Stage) -> None:
+def test_freeze_holds_the_picture_while_sd_keeps_painting(stage: Stage) -> None:
     stage.shows(SEA_RGB, "the camera, painted")
     stage.set(sd__freeze=True, sd__source="video")
     stage.await_results(3)
@@ -163,7 +163,7 @@ def test_freeze_holds_the_picture_while_sd_works_on(stage: Stage) -> None:
     stage.shows(SAND_RGB, "the video, painted")
 
 
-def test_the_sd_picture_is_published_by_itself(stage: Stage) -> None:
+def test_the_sd_picture_is_published_separately(stage: Stage) -> None:
     reader = FrameRing.open("stage SD")
     frame = stage.wait_for(reader.latest, "the SD texture")
     assert frame.pixels.shape == (64, 64, 4)
@@ -177,7 +177,7 @@ def test_the_sd_picture_is_published_by_itself(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("fallback", "seen"), [("hold", SAND_RGB), ("black", (0, 0, 0)), ("source", SEA_RGB)])
-def test_while_the_child_is_away_the_fallback_is_shown(stage: Stage, fallback: str, seen: tuple[int, int, int]) -> None:
+def test_while_the_child_is_down_the_fallback_is_shown(stage: Stage, fallback: str, seen: tuple[int, int, int]) -> None:
     stage.set(sd__source="video")
     stage.shows(SAND_RGB, "the video, painted")
     stage.set(sd__fallback=fallback)
@@ -204,17 +204,17 @@ def test_a_recording_of_the_sd_picture_is_one_file_whatever_the_child_does(stage
     assert [file.name for file in stage.recordings.glob("sd*.mp4")] == ["sd.mp4"]
 
 
-def test_a_refused_model_leaves_the_one_before_and_every_surface_says_so(stage: Stage) -> None:
+def test_a_refused_model_keeps_the_previous_one_and_all_interfaces_report_it(stage: Stage) -> None:
     (stage.models / "broken").mkdir(exist_ok=True)
     pid = stage.child.pid
     stage.set(sd__model="broken")
-    stage.wait_for(lambda: stage.engine.params.get("/sd/model") == "", "the model before")
+    stage.wait_for(lambda: stage.engine.params.get("/sd/model") == "", "the previous model")
     stage.await_results(1)
     assert stage.child.pid == pid
     assert "sd.model" in stage.engine.status().warning_counts
 
 
-def test_another_model_takes_over_while_the_first_paints_on(stage: Stage, tiny_sd: Path) -> None:
+def test_another_model_takes_over_while_the_first_keeps_painting(stage: Stage, tiny_sd: Path) -> None:
     other = stage.models / "other"
     if not other.exists():
         shutil.copytree(tiny_sd, other)
@@ -228,7 +228,7 @@ def test_another_model_takes_over_while_the_first_paints_on(stage: Stage, tiny_s
     stage.wait_for(lambda: stage.child.facts.get("model") == str(tiny_sd), "the first again", ceiling_s=60.0)
 
 
-def test_commands_answer_when_it_has_happened(stage: Stage) -> None:
+def test_commands_reply_when_they_are_done(stage: Stage) -> None:
     first = stage.child.pid
     assert stage.ask("/child/sd/start")[-1].address == "/done", "it runs already"
     stage.done("/child/sd/restart")
@@ -270,7 +270,7 @@ def test_pictures_keep_coming_and_are_all_recorded_while_the_child_is_killed(
         stage.await_results(1)
         if kills == 100 and len(killed) % 4 == 3:
             os.kill(LAUNCHER.server_pid, signal.SIGKILL)
-        is_stopped = kills == 100 and len(killed) % 25 == 10  # it takes 10 s until that is held against it
+        is_stopped = kills == 100 and len(killed) % 25 == 10  # a hang is only detected after 10 s
         killed.append(stage.child.pid)
         os.kill(killed[-1], signal.SIGSTOP if is_stopped else signal.SIGKILL)
         wait_for(lambda: stage.child.pid not in (0, *killed), f"a new child ({stage.child})", ceiling_s=60.0)
@@ -293,7 +293,7 @@ def test_offline_sd_is_refused_because_it_cannot_be_repeated(tiny_sd: Path) -> N
         pass
 
 
-def test_a_value_that_needs_a_model_ends_the_start_without_one() -> None:
+def test_a_start_value_that_needs_a_missing_model_is_an_error() -> None:
     with (
         pytest.raises(MultiverseError, match="run --sd MODEL"),
         open_engine(build_config({"audio": "demo", "params": {"/sd/enable": 1}})),

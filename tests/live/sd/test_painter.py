@@ -79,7 +79,7 @@ def test_captured_graphs_follow_every_change_like_direct_calls(model: Any, is_fe
     assert len({picture.tobytes() for picture in shown}) > len(SHOW)
 
 
-def test_texts_are_encoded_when_they_change_and_not_for_a_number(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_are_encoded_only_when_a_text_changes(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.models.sd.conditioner import Conditioner
 
     encoded: list[str] = []
@@ -96,7 +96,7 @@ def test_texts_are_encoded_when_they_change_and_not_for_a_number(model: Any, mon
     assert encoded == ["sea", "fire", "sea"]
 
 
-def test_guidance_without_effect_is_noted_once_and_the_one_in_force_is_reported(model: Any) -> None:
+def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported(model: Any) -> None:
     said: list[tuple[str, str]] = []
     painter = Painter(replace(model, sampler="turbo"), note=lambda key, line: said.append((key, line)))
     for guidance in (1.0, 3.0, 3.0):
@@ -112,7 +112,7 @@ def test_guidance_without_effect_is_noted_once_and_the_one_in_force_is_reported(
         assert distilled.guidance == 2.5
 
 
-def test_after_an_error_the_same_settings_can_be_taken_again(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_an_error_the_same_settings_can_be_applied_again(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     from engine.models.sd.conditioner import Conditioner
@@ -152,7 +152,7 @@ def test_a_picture_that_overflows_in_the_vae_is_neither_shown_nor_fed_back(tiny_
     assert last is not None and np.array_equal(last.numpy(), good)
 
 
-def test_a_controlnet_sees_the_source_its_edges_or_what_was_found(model: Any) -> None:
+def test_a_controlnet_gets_the_source_its_edges_or_the_masks(model: Any) -> None:
     from engine.models.sd.single import paint
 
     source, found = source_picture(0), source_picture(1)
@@ -193,7 +193,7 @@ def test_a_picture_keeps_the_time_of_the_frame_it_was_made_from(model: Any) -> N
         assert times_s == [10.0 + index for index in range(5 - lag)]
 
 
-def test_a_feedback_goes_on_through_a_change_of_size(model: Any) -> None:
+def test_a_feedback_continues_through_a_change_of_size(model: Any) -> None:
     painter = Painter(model, note=no_note)
     painter.take(read_settings(BASE | {"/sd/width": 128}))
     painted = painter.paint(source_picture(0))
@@ -212,7 +212,7 @@ def failing(error: Exception) -> Callable[..., Any]:
     return fail
 
 
-def test_a_tag_in_the_prompt_weighs_a_lora_until_its_fader_is_moved(model: Any) -> None:
+def test_a_prompt_tag_sets_the_lora_weight_until_its_fader_is_moved(model: Any) -> None:
     (name,) = model.loras.names
 
     def painted(*changes: dict[str, Any]) -> np.ndarray:

@@ -66,7 +66,7 @@ def test_texts_name_the_suspects_of_a_crash() -> None:
         (1.0, {"/sd/prompt_b": "fire"}),
     ],
 )
-def test_a_prompt_that_is_not_mixed_in_is_neither_proved_nor_blamed(mix: float, named: dict[str, str]) -> None:
+def test_a_prompt_with_weight_zero_is_neither_cleared_nor_suspected(mix: float, named: dict[str, str]) -> None:
     settings = read_settings({"/sd/prompt": "sea", "/sd/prompt_b": "fire", "/sd/prompt_mix": mix})
     assert settings.texts == named
 
@@ -82,7 +82,7 @@ def test_t_index_is_read_with_blanks_or_commas(text: str, places: tuple[int, ...
 
 @pytest.mark.parametrize("text", ["45 32", "50", "-1", "a few", "3 3", "1.5"])
 def test_an_invalid_t_index_is_noted_and_ignored(text: str) -> None:
-    with pytest.raises(ModelError, match=r"rising places of 0\.\.49"):
+    with pytest.raises(ModelError, match=r"increasing numbers in 0\.\.49"):
         parse_t_index(text)
     settings = read_settings({"/sd/t_index": text})
     assert settings.steps.t_index == ()

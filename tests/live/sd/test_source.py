@@ -1,4 +1,4 @@
-"""The pictures the diffusion child is fed, with known answers."""
+"""Source pictures of the diffusion child, with known results."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from engine.live.sd.source import blank, segments, thumbnail
 from engine.models.sd.outlines import covering, edges
 
 
-def test_a_wide_picture_loses_its_sides_and_is_not_squashed() -> None:
+def test_a_wide_picture_is_cropped_at_its_sides_and_not_squashed() -> None:
     wide = np.zeros((64, 128, 3), np.uint8)
     wide[:, 32:96] = 255
     assert (covering(wide, (64, 64)) == 255).all()
@@ -28,7 +28,7 @@ def test_edges_are_white_lines_on_black() -> None:
 @pytest.mark.parametrize(
     ("size_from", "size"), [((512, 288), (64, 64)), ((131, 77), (64, 128)), ((96, 96), (64, 64)), ((40, 30), (128, 64))]
 )
-def test_a_segmentation_picture_covers_as_the_source_does_and_mixes_no_classes(
+def test_a_segmentation_picture_is_cropped_like_the_source_and_mixes_no_classes(
     size_from: tuple[int, int], size: tuple[int, int]
 ) -> None:
     chosen = np.random.default_rng(0).integers(0, 2, (6, 8), np.uint8)
@@ -44,7 +44,7 @@ def test_a_segmentation_picture_covers_as_the_source_does_and_mixes_no_classes(
     assert (seen != most).any(axis=2).mean() < 0.02, "the places where the source has them, within half a pixel"
 
 
-def test_the_middle_of_a_segmentation_picture_stays_the_middle() -> None:
+def test_a_segmentation_picture_stays_centred() -> None:
     picture = np.zeros((90, 160, 3), np.uint8)
     picture[:, 80:] = 255
     for side in (30, 64, 90, 181, 512):
@@ -72,6 +72,6 @@ def test_alpha_is_ignored() -> None:
     assert np.array_equal(edges(rgba, (64, 64)), edges(rgb, (64, 64)))
 
 
-def test_a_feedback_begins_with_grey() -> None:
+def test_a_blank_picture_is_grey() -> None:
     assert blank((128, 64)).shape == (64, 128, 3)
     assert (blank((128, 64)) == 128).all()

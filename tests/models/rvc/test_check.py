@@ -78,8 +78,8 @@ def without_end() -> list[Any]:
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ({"version": without_end()}, "known are v1 and v2"),
-        ({"version": "v3\n\x1b[2J" * 1000}, "known are v1 and v2"),
+        ({"version": without_end()}, "supported: v1 and v2"),
+        ({"version": "v3\n\x1b[2J" * 1000}, "supported: v1 and v2"),
         ({"f0": without_end()}, "not 0 or 1"),
         ({"f0": 7}, "f0 is 7, not 0 or 1"),
         ({"version": "v1"}, "calls itself v1, but takes features of 768 channels, as v2 does"),
@@ -233,7 +233,7 @@ def test_a_voice_that_would_run_something_is_refused_by_name_and_runs_nothing(vo
 @pytest.mark.parametrize(
     ("stored", "said"),
     [
-        ({"model": {"a": torch.zeros(1)}, "iteration": 3}, "a state of training"),
+        ({"model": {"a": torch.zeros(1)}, "iteration": 3}, "a training checkpoint"),
         ({"a": torch.zeros(1)}, "no RVC voice"),
         ([1, 2], "no RVC voice"),
         ({"weight": {"a": torch.zeros(1)}, "config": [1, "fast"]}, "no list of 18 items"),
@@ -251,7 +251,7 @@ def test_a_file_that_is_not_a_voice_is_one_line(tmp_path: Path, stored: Any, sai
 def test_a_truncated_voice_is_one_line(voice: Path) -> None:
     file = voice / "voice.pth"
     file.write_bytes(file.read_bytes()[:20_000])
-    with pytest.raises(ModelError, match="cut off") as error:
+    with pytest.raises(ModelError, match="truncated") as error:
         check(spec_of(voice))
     assert "\n" not in str(error.value)
 

@@ -15,9 +15,10 @@ from safetensors.torch import save_file
 
 from engine.errors import ModelError
 from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
-from engine.models.rvc.random_voice import scatter, seeded
+from engine.models.rvc.random_voice import scatter
 from engine.models.rvc.shapes import MAX_SIZE
 from engine.models.rvc.synthesizer import Synthesizer
+from engine.models.seeded import seeded
 from tests.support.tiny_voice import published, tiny_shape, with_weight_norm
 
 torch.set_num_threads(1)
@@ -180,7 +181,7 @@ def test_a_truncated_voice_is_reported(share: float, stored: dict[str, Any], ref
     content = io.BytesIO()
     torch.save(stored, content)
     whole = content.getvalue()
-    assert "cut off" in refusal(whole[: int(share * len(whole))])
+    assert "truncated" in refusal(whole[: int(share * len(whole))])
 
 
 @pytest.mark.parametrize(
@@ -188,14 +189,14 @@ def test_a_truncated_voice_is_reported(share: float, stored: dict[str, Any], ref
     [
         (
             b"<!DOCTYPE html><html>not found</html>",
-            "is a web page, saved in place of the model; fetch it again, logged in where the site asks for that",
+            "is a web page saved instead of the model; download it again, logged in if the site requires it",
         ),
         (torch.zeros(3), "no RVC voice (needs `weight` and `config`; holds a Tensor)"),
         ({}, "no RVC voice (needs `weight` and `config`; holds [])"),
         ({"weight": 3, "config": 4}, "no RVC voice (needs `weight` and `config`; holds ['weight', 'config'])"),
         (
             {"model": {}, "iteration": 7},
-            "a state of training, no voice yet: let RVC extract one (needs `weight` and `config`; holds "
+            "a training checkpoint, not a voice: extract the voice with RVC (needs `weight` and `config`; holds "
             "['model', 'iteration'])",
         ),
         ({"weight": {}, "config": [1, 2]}, "its config is no list of 18 items"),
@@ -266,7 +267,7 @@ def test_a_voice_without_pitch_does_not_load_as_one_with_pitch(
 @pytest.mark.parametrize(
     ("tensor", "said"),
     [
-        (torch.full((64, 16, 7), torch.nan), "holds numbers that are none (NaN or infinity)"),
+        (torch.full((64, 16, 7), torch.nan), "contains NaN or infinity"),
         (torch.zeros(64, 16, 7, dtype=torch.int64), "is not a floating-point array"),
         (torch.zeros(64, 16, 7).to_sparse(), "is not a floating-point array"),
         (torch.zeros(()), "is one number, its config asks for 64 x 16 x 7"),
@@ -285,8 +286,8 @@ def test_a_tensor_that_is_not_a_weight_is_named(
     ("told", "said"),
     [
         ({"version": "v1"}, "calls itself v1, but takes features of 768 channels, as v2 does"),
-        ({"version": "v3"}, "version 'v3'; known are v1 and v2"),
-        ({"version": ["v2"] * 1000}, "; known are v1 and v2"),
+        ({"version": "v3"}, "version 'v3'; supported: v1 and v2"),
+        ({"version": ["v2"] * 1000}, "; supported: v1 and v2"),
         ({"f0": "perhaps"}, "f0 is 'perhaps', not 0 or 1"),
         ({"f0": without_end()}, ", not 0 or 1"),
     ],
@@ -301,8 +302,9 @@ def test_broken_safetensors_are_reported(stored: dict[str, Any], refusal: Callab
     file = tmp_path / "voice.safetensors"
     save_file(stored["weight"], file)
     assert (
-        refusal(None, file.name) == "not an RVC voice: its metadata need `config`, a JSON list, and `version` and `f0`"
+        refusal(None, file.name)
+        == "not an RVC voice: its metadata must have `config` (a JSON list), `version` and `f0`"
     )
     save_file(stored["weight"], file, metadata={"config": "[1, 2"})
-    assert refusal(None, file.name) == "the `config` of its metadata is no JSON list"
+    assert refusal(None, file.name) == "the `config` in its metadata is not a JSON list"
     assert "bytes are missing" in refusal(file.read_bytes()[:-100], file.name)

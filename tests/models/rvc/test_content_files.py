@@ -196,7 +196,7 @@ def test_nan_in_the_weights_is_refused(hubert: SmallHubert, tmp_path: Path, name
     tensors = {name: tensor.clone() for name, tensor in hubert.state_dict().items()}
     tensors[name][3] = torch.nan
     save_file(tensors, tmp_path / "content.safetensors")
-    with pytest.raises(ModelError, match=rf"{name} holds numbers that are none \(NaN or infinity\)"):
+    with pytest.raises(ModelError, match=rf"{name} contains NaN or infinity"):
         load(tmp_path / "content.safetensors")
 
 
@@ -218,7 +218,7 @@ def test_a_folder_of_another_model_is_named(tmp_path: Path) -> None:
         ({"hidden_size": "wide"}, "hidden_size"),
         ({"num_attention_heads": 5}, "num_heads"),
         ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000, more than 256"),
-        ({"num_hidden_layers": 200}, "says 200 layers, there are tensors of 12"),
+        ({"num_hidden_layers": 200}, "says 200 layers, but the weights have 12"),
         ({"hidden_size": 256}, "tensors are missing or have another shape"),
     ],
 )

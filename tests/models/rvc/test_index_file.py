@@ -219,7 +219,7 @@ def test_an_index_with_a_wrong_count_is_refused(tmp_path: Path, promised: int) -
     told[8:16] = promised.to_bytes(8, "little")
     file.write_bytes(told)
     for read in (read_index, count_vectors):
-        with pytest.raises(ModelError, match=f"says {promised} vectors, its lists hold 300"):
+        with pytest.raises(ModelError, match=f"declares {promised} vectors, but its lists hold 300"):
             read(file, 32)
 
 
@@ -236,7 +236,7 @@ def test_vectors_that_are_not_numbered_consecutively_are_refused(tmp_path: Path,
 
 @pytest.mark.parametrize(
     ("factory", "said"),
-    [("Flat", r"holds NaN or infinity"), ("IVF5,Flat", r"says 300 vectors, its lists hold 299.*NaN")],
+    [("Flat", r"holds NaN or infinity"), ("IVF5,Flat", r"declares 300 vectors, but its lists hold 299.*NaN")],
 )
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
 def test_vectors_with_nan_are_refused(tmp_path: Path, factory: str, said: str, broken: float) -> None:

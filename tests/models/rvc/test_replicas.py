@@ -24,7 +24,7 @@ def spec(request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.Mon
 
 
 @parametrized(REPLICAS, Speaks)
-def test_it_is_known_by_its_headers_and_loads_with_what_it_was_trained_on(spec: VoiceSpec, expect: Speaks) -> None:
+def test_its_headers_identify_it_and_it_loads_with_its_own_hubert(spec: VoiceSpec, expect: Speaks) -> None:
     torch.set_num_threads(1)
     report = check(spec)
     assert report.missing == () and report.vectors == expect.vectors
@@ -39,5 +39,5 @@ def test_it_is_known_by_its_headers_and_loads_with_what_it_was_trained_on(spec: 
 
 
 @parametrized(REPLICAS, Refused)
-def test_it_is_refused_in_one_line_that_says_what_to_take_instead(spec: VoiceSpec, expect: Refused) -> None:
+def test_it_is_refused_in_one_line_with_an_alternative(spec: VoiceSpec, expect: Refused) -> None:
     assert_refused_alike(expect, spec.model, lambda: check(spec), lambda: load(spec, "cpu", "float32"))

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from engine.models.rvc.random_voice import seeded
 from engine.models.rvc.synthesizer import AMPLITUDE, UNVOICED_NOISE, VOICED_NOISE, RollingNoise, SineSource
+from engine.models.seeded import seeded
 from tests.support.tiny_voice import tiny_shape
 
 torch.set_num_threads(1)

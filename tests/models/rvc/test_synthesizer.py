@@ -10,9 +10,10 @@ from torch import Tensor
 
 from engine.models.rvc import synthesizer as module
 from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
-from engine.models.rvc.random_voice import build, scatter, seeded
+from engine.models.rvc.random_voice import build, scatter
 from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES, SHAPES, SynthesizerShape
 from engine.models.rvc.synthesizer import Synthesizer
+from engine.models.seeded import seeded
 from tests.models.rvc import peers
 from tests.support.tiny_voice import tiny_shape
 

@@ -43,7 +43,7 @@ def parameters(network: Any) -> int:
     return sum(each.numel() for each in network.parameters())
 
 
-def test_the_headers_tell_what_loading_would_find(tiny_sam3: Path) -> None:
+def test_the_report_from_headers_equals_the_loaded_model(tiny_sam3: Path) -> None:
     from engine.models.sam3.load import load
 
     report = checked(tiny_sam3, resolution=336)
@@ -66,7 +66,7 @@ def test_a_detector_alone_is_complete_but_cannot_track(detector_alone: Path) -> 
     assert "no tracker" in note and "facebook/sam3" in note
 
 
-def test_all_that_is_missing_is_listed_at_once(copied: Path) -> None:
+def test_everything_missing_is_listed_at_once(copied: Path) -> None:
     (copied / WEIGHTS).unlink()
     for file in ("tokenizer.json", "vocab.json"):
         (copied / file).unlink()
@@ -79,7 +79,7 @@ def test_all_that_is_missing_is_listed_at_once(copied: Path) -> None:
 def test_a_truncated_file_is_listed_with_what_is_missing(copied: Path) -> None:
     (copied / WEIGHTS).write_bytes((copied / WEIGHTS).read_bytes()[:-10])
     (line,) = checked(copied).missing
-    assert WEIGHTS in line and "cut off, 10 bytes are missing" in line
+    assert WEIGHTS in line and "truncated, 10 bytes are missing" in line
 
 
 def test_a_part_without_weights_is_named(copied: Path, detector_alone: Path) -> None:

@@ -30,7 +30,7 @@ EDGE = ("image_encoder.trunk.body.stem_0.c.weight", SAM2[1], "spatial_perceiver.
 FILES = [
     ("sam3.pt", SAM3, False, "Meta's own checkpoint of SAM 3"),
     ("sam3.safetensors", SAM3, False, "Meta's own checkpoint of SAM 3"),
-    ("sam3.1_multiplex.pt", SAM31, True, "SAM 3.1, which is published as Meta's own checkpoint"),
+    ("sam3.1_multiplex.pt", SAM31, True, "SAM 3.1, which is published only as Meta's own checkpoint"),
     ("newer.pt", SAM31, True, "SAM 3.1"),
     ("sam2.1_hiera_large.pt", SAM2, True, "SAM 2"),
     ("sam_vit_h_4b8939.pth", SAM1, False, "SAM 1"),
@@ -47,13 +47,13 @@ KINDS = {
     "sam3_lite_text": "SAM3-LiteText",
 }
 IDS = {
-    "facebook/sam3.1": "SAM 3.1, which is published as Meta's own checkpoint (sam3.1_multiplex.pt) alone",
+    "facebook/sam3.1": "SAM 3.1, which is published only as Meta's own checkpoint (sam3.1_multiplex.pt)",
     "facebook/sam2.1-hiera-large": "SAM 2",
     "facebook/sam-vit-huge": "SAM 1",
     "yonigozlan/EdgeTAM-hf": "EdgeTAM",
     "yonigozlan/sam3-litetext-s0": "SAM3-LiteText",
 }
-STEPS = "; take facebook/sam3: ask for access at https://huggingface.co/facebook/sam3, then `hf auth login`, then `hf"
+STEPS = "; use facebook/sam3: ask for access at https://huggingface.co/facebook/sam3, then `hf auth login`, then `hf"
 
 
 @pytest.fixture(autouse=True)
@@ -133,13 +133,11 @@ def test_a_cached_model_is_suggested_without_a_download(tmp_path: Path, hub: Pat
     (repository / "snapshots").mkdir()
     (repository / "snapshots" / ("0" * 40)).symlink_to(tiny_sam3, target_is_directory=True)
     line = refusal(str(written(tmp_path / "sam3.pt", SAM3, False)))
-    assert line.endswith("; take facebook/sam3, which is on this machine")
+    assert line.endswith("; use facebook/sam3, which is on this machine")
 
 
 def test_weights_named_without_their_folder_name_the_folder(tiny_sam3: Path) -> None:
-    assert refusal(str(tiny_sam3 / "model.safetensors")).endswith(
-        f"give the folder that holds config.json: {tiny_sam3}"
-    )
+    assert refusal(str(tiny_sam3 / "model.safetensors")).endswith(f"name the folder with config.json: {tiny_sam3}")
 
 
 def test_a_sam_checkpoint_is_refused_as_a_voice(tmp_path: Path) -> None:

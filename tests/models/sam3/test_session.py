@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from engine.models.sam3.mask_kernel import install
 from engine.models.sam3.session import CONDITIONING_KEPT, StreamSession
+from engine.models.seeded import seeded
 from tests.models.sam3.held_memory import sizes
-from tests.support.tiny_models import seeded
 from tests.support.tiny_sam3 import scatter_weights, score_above_half, tiny_config
 
 SIDE = 56

@@ -81,7 +81,7 @@ def test_a_compiled_unet_paints_the_same_and_follows_changes_of_weights(
         ("stablefast", "sfast", "pip install git"),
     ],
 )
-def test_one_that_is_not_installed_says_how_to_get_it(tiny_sd: Path, name: str, module: str, command: str) -> None:
+def test_a_missing_accelerator_names_the_install_command(tiny_sd: Path, name: str, module: str, command: str) -> None:
     if importlib.util.find_spec(module) is not None:
         pytest.skip(f"{module} is installed")
     with pytest.raises(ModelError, match=f"accelerator {name}: {module} is not installed; {command}") as refusal:
@@ -92,7 +92,7 @@ def test_one_that_is_not_installed_says_how_to_get_it(tiny_sd: Path, name: str, 
 @pytest.mark.parametrize(
     ("name", "reason"), [("deepcache", "rows are different pictures"), ("magic", "not one of none, inductor")]
 )
-def test_one_that_is_not_for_us_is_refused_before_anything_is_loaded(name: str, reason: str) -> None:
+def test_an_unsuitable_accelerator_is_refused_before_loading(name: str, reason: str) -> None:
     with pytest.raises(ModelError, match=reason):
         load(ModelSpec(model="/nowhere", accelerator=name), "cpu", "float32")
 
@@ -106,7 +106,7 @@ def job_painter(folder: Path, accelerator: str, **asked: Any) -> BatchPainter:
     return load_stage(job_painting(folder, accelerator, **asked), "whole", "cpu", "float32", 64, 64)
 
 
-def test_deepcache_runs_the_deep_blocks_in_every_third_step_and_paints_what_diffusers_paints_with_it(
+def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(
     tiny_sd: Path,
 ) -> None:
     from DeepCache import DeepCacheSDHelper
@@ -122,7 +122,7 @@ def test_deepcache_runs_the_deep_blocks_in_every_third_step_and_paints_what_diff
     painted, fates = cached.paint(shown)
     assert len(deep) == 2, "the first and the fourth of five"
     assert (cached.real_steps, fates.tolist()) == (2, [0, 0])
-    assert cached.notes == ["deepcache: evals counts the steps in which the whole UNet runs: 2 of 5 a picture"]
+    assert cached.notes == ["deepcache: evals counts the steps that run the whole UNet: 2 of 5 a picture"]
     assert np.abs(painted.astype(int) - expected).max() > 1
     pipeline = pipeline_of(tiny_sd)
     pipeline.scheduler = DEISMultistepScheduler.from_config(pipeline.scheduler.config)
@@ -147,7 +147,7 @@ def test_deepcache_runs_the_deep_blocks_in_every_third_step_and_paints_what_diff
 
 
 @pytest.mark.parametrize(("sampler", "strength"), [("lcm", 1.0), ("auto", 0.9)])
-def test_deepcache_is_told_how_often_the_whole_unet_runs(
+def test_the_number_of_full_unet_runs_with_deepcache_is_reported(
     tiny_models: TinyModels, sampler: str, strength: float
 ) -> None:
     """PNDM repeats its second step, here as the first two: the package treats both as the first."""
@@ -158,17 +158,17 @@ def test_deepcache_is_told_how_often_the_whole_unet_runs(
     painter.paint(source_picture(0)[None])
     assert len(deep) == painter.real_steps < len(calls)
     assert painter.notes == [
-        f"deepcache: evals counts the steps in which the whole UNet runs: {len(deep)} of {len(calls)} a picture"
+        f"deepcache: evals counts the steps that run the whole UNet: {len(deep)} of {len(calls)} a picture"
     ]
 
 
-def test_deepcache_leaves_a_single_step_as_it_is_and_says_so(tiny_sd: Path) -> None:
+def test_deepcache_has_no_effect_on_a_single_step_and_a_note_says_so(tiny_sd: Path) -> None:
     shown = source_picture(0)[None]
     plain, cached = (job_painter(tiny_sd, name, strength=0.2) for name in ("none", "deepcache"))
     for _ in range(2):
         assert np.array_equal(cached.paint(shown)[0], plain.paint(shown)[0])
     assert plain.notes == []
-    assert cached.notes == ["deepcache: one step a picture leaves nothing to reuse; ask for more --steps or --strength"]
+    assert cached.notes == ["deepcache: has no effect with one step per picture; increase --steps or --strength"]
 
 
 def test_deepcache_that_keeps_nothing_changes_nothing(tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +178,7 @@ def test_deepcache_that_keeps_nothing_changes_nothing(tiny_sd: Path, monkeypatch
     assert np.array_equal(cached.paint(shown)[0], plain.paint(shown)[0])
 
 
-def test_deepcache_that_is_not_installed_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_deepcache_names_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     _, command = accelerators.INSTALL["deepcache"]
     monkeypatch.setitem(accelerators.INSTALL, "deepcache", ("no_such_module", command))
     with pytest.raises(ModelError, match="deepcache: no_such_module is not installed; pip install DeepCache"):

@@ -76,7 +76,7 @@ def test_a_picture_whose_latents_cannot_be_halved_is_that_of_diffusers(tiny_sd: 
     assert usual.real_steps == 2
 
 
-def test_a_unet_in_pieces_takes_such_latents_as_the_whole_one_does(usual: BatchPainter) -> None:
+def test_a_split_unet_handles_such_latents_like_the_whole_one(usual: BatchPainter) -> None:
     model = usual.model
     z, t = random_latents(2, seed=1, size=(9, 13)), torch.tensor([300, 300])
     cond = Conditioner(model).encode("the cat", "grey")
@@ -85,7 +85,7 @@ def test_a_unet_in_pieces_takes_such_latents_as_the_whole_one_does(usual: BatchP
 
 
 @pytest.mark.parametrize("sampler", ["auto", "deis", "euler", "dpm"])
-def test_a_picture_is_the_same_wherever_it_stands_in_a_batch(tiny_sd: Path, usual: BatchPainter, sampler: str) -> None:
+def test_a_picture_is_the_same_at_any_place_in_a_batch(tiny_sd: Path, usual: BatchPainter, sampler: str) -> None:
     usual.change(painting_of(tiny_sd, sampler=sampler))
     shown = pictures(4)
     together, _ = usual.paint(shown)
@@ -97,7 +97,7 @@ def test_a_picture_is_the_same_wherever_it_stands_in_a_batch(tiny_sd: Path, usua
     assert np.abs(alone[0].astype(int) - together[1]).max() <= 1, "another number of rows: a rounding at most"
 
 
-def test_pictures_are_as_different_as_their_sources_and_seeds(tiny_sd: Path, usual: BatchPainter) -> None:
+def test_different_sources_and_seeds_give_different_pictures(tiny_sd: Path, usual: BatchPainter) -> None:
     usual.change(painting_of(tiny_sd))
     painted, _ = usual.paint(pictures(2))
     assert np.abs(painted[0].astype(int) - painted[1]).max() > 20
@@ -115,7 +115,7 @@ def split(painters: list[BatchPainter], shown: np.ndarray) -> tuple[np.ndarray, 
 
 
 @pytest.mark.parametrize("kind", ["folder", "one file", "random"])
-def test_stages_that_load_only_their_part_paint_what_one_process_paints(
+def test_stages_that_load_only_their_part_paint_the_same_as_one_process(
     tiny_models: TinyModels, tiny_sd: Path, kind: str
 ) -> None:
     if kind == "random":
@@ -140,7 +140,7 @@ def test_stages_that_load_only_their_part_paint_what_one_process_paints(
     assert has_tiny_vae(painting.spec) == whole.model.is_tiny_vae == (kind != "one file")
 
 
-def test_all_that_a_painting_asks_for_is_what_single_pictures_get(
+def test_a_batch_applies_all_settings_like_single_pictures(
     tiny_models: TinyModels, tiny_sd: Path, tmp_path: Path
 ) -> None:
     """LoRA at another weight, two ControlNets and an IP-Adapter; test_single compares with diffusers."""
@@ -167,7 +167,7 @@ def test_all_that_a_painting_asks_for_is_what_single_pictures_get(
     assert np.abs(painted[0].astype(int) - expected).max() <= 1
 
 
-def test_what_several_controlnets_see_goes_up_once(tiny_models: TinyModels, tiny_sd: Path) -> None:
+def test_the_input_of_several_controlnets_is_uploaded_once(tiny_models: TinyModels, tiny_sd: Path) -> None:
     class Uploads(DeviceCopies):
         """Records the uploads."""
 
@@ -187,7 +187,7 @@ def test_what_several_controlnets_see_goes_up_once(tiny_models: TinyModels, tiny
     assert (first.scale, second.scale, third.scale) == (1.0, 0.5, 0.2)
 
 
-def test_clients_who_take_turns_get_their_own_pictures_and_no_text_is_encoded_again(
+def test_alternating_clients_get_their_own_pictures_without_encoding_texts_again(
     tiny_models: TinyModels, tiny_sd: Path
 ) -> None:
     lora = ((str(tiny_models.lora(tiny_sd)), 0.0),)
@@ -209,12 +209,12 @@ def test_clients_who_take_turns_get_their_own_pictures_and_no_text_is_encoded_ag
     assert [len(set(map(bytes, expected))), painter.real_steps] == [3, 3]
 
 
-def test_what_a_painting_uses_must_be_there(tiny_sd: Path, usual: BatchPainter) -> None:
+def test_a_painting_must_use_only_loaded_parts(tiny_sd: Path, usual: BatchPainter) -> None:
     for changes, reason in (
-        ({"controls": (ControlUse(),)}, "has 0 ControlNets, but uses for 1 are given"),
+        ({"controls": (ControlUse(),)}, "has 0 ControlNets, but settings for 1 are given"),
         ({"lora_weights": (1.0, 0.5)}, "has 0 LoRAs, but weights for 2 are given"),
-        ({"ip_image": "face.png"}, "face.png: a picture to follow needs an IP-Adapter"),
-        ({"sampler": "lcm", "steps": 51}, "51 steps: this LCM model was made for at most 50"),
+        ({"ip_image": "face.png"}, "face.png: a picture prompt needs an IP-Adapter"),
+        ({"sampler": "lcm", "steps": 51}, "51 steps: this LCM model supports at most 50"),
     ):
         with pytest.raises(ModelError, match=reason):
             usual.change(painting_of(tiny_sd, **changes))
@@ -267,7 +267,7 @@ def faulty(tiny_sd: Path, usual: BatchPainter) -> Iterator[Any]:
         ("decoder", -9.0, 2, RERUN),
     ],
 )
-def test_a_picture_that_is_none_is_painted_again_and_the_others_stay_as_they_are(
+def test_an_invalid_picture_is_painted_again_and_the_others_stay_unchanged(
     usual: BatchPainter, faulty: Any, way: str, part: str, value: float, calls: int, fate: int
 ) -> None:
     shown = pictures(3)
@@ -282,7 +282,7 @@ def test_a_picture_that_is_none_is_painted_again_and_the_others_stay_as_they_are
     assert np.array_equal(painted[kept], expected[kept])
 
 
-def test_black_is_no_picture_unless_the_source_is_black(usual: BatchPainter, faulty: Any) -> None:
+def test_black_is_invalid_unless_the_source_is_black(usual: BatchPainter, faulty: Any) -> None:
     shown = pictures(3)
     shown[1] = 0
     faulty("decoder", [0], -9.0, FOR_EVER)
@@ -291,7 +291,7 @@ def test_black_is_no_picture_unless_the_source_is_black(usual: BatchPainter, fau
         assert fates.tolist() == [BLACK, GOOD, BLACK]
 
 
-def test_latents_without_a_trace_of_a_picture_are_black(tiny_sd: Path) -> None:
+def test_constant_latents_count_as_black(tiny_sd: Path) -> None:
     """A UNet that predicts the same flat grey from any noise."""
     painter = painter_of(painting_of(tiny_sd, cfg=1.0))
     model = painter.model
@@ -303,7 +303,7 @@ def test_latents_without_a_trace_of_a_picture_are_black(tiny_sd: Path) -> None:
     assert fates.tolist() == [BLACK, BLACK]
 
 
-def test_a_stream_gives_what_single_batches_give_whatever_graphs_leave_behind(
+def test_streamed_batches_equal_single_batches_although_graphs_overwrite_buffers(
     tiny_sd: Path, usual: BatchPainter
 ) -> None:
     painting = painting_of(tiny_sd, sampler="dpm")
@@ -342,9 +342,7 @@ def test_a_stage_that_decodes_is_warmed_up_by_one_batch_and_captures_nothing_lat
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 @pytest.mark.parametrize("vae", ["tiny", "kl"])
-def test_overlapping_stages_paint_what_one_after_the_other_paints(
-    tiny_models: TinyModels, dtype: str, vae: str
-) -> None:
+def test_overlapping_stages_paint_the_same_as_sequential_ones(tiny_models: TinyModels, dtype: str, vae: str) -> None:
     """A full VAE has attention, which needs workspaces like the UNet's; ControlNets need uploaded pictures."""
     folder = tiny_models.sd(vae=vae)
     nets = (str(tiny_models.controlnet(folder)), str(tiny_models.controlnet(folder, seed=9)))
@@ -358,7 +356,7 @@ def test_overlapping_stages_paint_what_one_after_the_other_paints(
         assert np.array_equal(ours[1], alone[1])
 
 
-def test_what_does_not_fit_is_told_with_size_and_batch() -> None:
+def test_out_of_memory_is_reported_with_size_and_batch() -> None:
     painting = Painting(spec=ModelSpec(model="random:tiny"), steps=2)
     side_px = 8 << 20
     painter = load_stage(painting, "process", "cpu", "float32", side_px, side_px)

@@ -74,7 +74,7 @@ def test_a_picture_does_not_depend_on_the_batch_it_is_in(
     ("built", "sampler"),
     [(PNDM, "lcm"), (PNDM, "deis"), (PNDM, "dpm"), (V_PREDICTION, "lcm"), (V_PREDICTION, "euler"), (LCM, "dpm")],
 )
-def test_a_sampler_asked_for_by_name_is_that_of_diffusers(
+def test_a_requested_sampler_equals_that_of_diffusers(
     tiny_models: Any, models: Callable[..., DiffusionModel], built: dict[str, Any], sampler: str
 ) -> None:
     """Built from the model's own scheduler configuration."""
@@ -111,7 +111,7 @@ def test_a_sampler_asked_for_by_name_is_that_of_diffusers(
         ({"sampler": "scheduler"}, 8, 0.5, 5),  # PNDM looks twice where it starts
     ],
 )
-def test_it_is_told_how_often_the_unet_runs(
+def test_the_number_of_unet_calls_is_reported(
     models: Callable[..., DiffusionModel], asked: dict[str, Any], steps: int, strength: float, calls: int
 ) -> None:
     model = models(sampler="pndm")
@@ -123,7 +123,7 @@ def test_it_is_told_how_often_the_unet_runs(
     assert rows == [6] * calls, "each picture and its negative"
 
 
-def test_a_control_picture_belongs_to_its_own_frame(tiny_models: Any) -> None:
+def test_a_control_picture_affects_only_its_own_frame(tiny_models: Any) -> None:
     sd = tiny_models.sd()
     model = loaded(sd, controlnets=(str(tiny_models.controlnet(sd)),))
     cond, z = cond_of(model), random_latents(2, seed=1)
@@ -149,7 +149,7 @@ def test_the_same_seed_gives_the_same_pictures_run_after_run(
 
 
 @pytest.mark.parametrize(("built", "asked"), SAMPLERS[:3], ids=IDS[:3])
-def test_others_may_use_the_device_between_steps(
+def test_other_processes_may_use_the_device_between_steps(
     models: Callable[..., DiffusionModel], built: dict[str, Any], asked: dict[str, Any]
 ) -> None:
     model = models(**built)
@@ -185,7 +185,7 @@ def test_turbo_is_never_guided(models: Callable[..., DiffusionModel]) -> None:
     assert torch.equal(batch(model, guidance=5.0).run(z, cond), batch(model, guidance=1.0).run(z, cond))
 
 
-def test_a_scheduler_this_library_does_not_have_is_named(tiny_models: Any) -> None:
+def test_a_scheduler_missing_in_this_version_of_diffusers_is_named(tiny_models: Any) -> None:
     model = loaded(tiny_models.sd(sampler="ddim"))
     model.scheduler_config["_class_name"] = "TomorrowsScheduler"
     with pytest.raises(ModelError, match="TomorrowsScheduler"):
@@ -207,7 +207,7 @@ PUBLISHED = [
 
 @pytest.mark.parametrize("sampler", list(NAMED))
 @pytest.mark.parametrize("published", PUBLISHED)
-def test_a_sampler_asked_for_by_name_paints_whatever_scheduler_the_model_came_with(
+def test_a_requested_sampler_works_with_any_scheduler_of_the_model(
     models: Callable[..., DiffusionModel], published: str, sampler: str
 ) -> None:
     import diffusers
@@ -232,13 +232,11 @@ def test_a_sampler_asked_for_by_name_paints_whatever_scheduler_the_model_came_wi
 
 
 @pytest.mark.parametrize("steps", [1, 3])
-def test_a_scheduler_that_cannot_make_so_few_steps_says_what_else_can_be_asked_for(
-    tiny_models: Any, steps: int
-) -> None:
+def test_a_scheduler_that_cannot_run_so_few_steps_suggests_alternatives(tiny_models: Any, steps: int) -> None:
     """PNDM with Runge-Kutta steps at the start makes at least four steps."""
     model = loaded(tiny_models.sd(sampler="pndm"))
     del model.scheduler_config["skip_prk_steps"]
-    reason = rf": PNDMScheduler cannot make {steps} steps \(.*\); ask for another --sampler or more --steps$"
+    reason = rf": PNDMScheduler cannot run {steps} steps \(.*\); use another --sampler or more --steps$"
     with pytest.raises(ModelError, match=reason) as told:
         _ = batch(model, steps=steps, strength=1.0, sampler="scheduler").steps
     assert "\n" not in str(told.value)

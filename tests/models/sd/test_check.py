@@ -21,7 +21,7 @@ def checked(folder: Path | str, **options: Any) -> ModelReport:
 
 @pytest.mark.parametrize("kind", ["sd15", "turbo", "sdxl", "sd21"])
 @pytest.mark.parametrize("vae", ["analytic", "kl"])
-def test_the_headers_tell_what_loading_would_find(tiny_models: Any, kind: str, vae: str) -> None:
+def test_the_report_from_headers_equals_the_loaded_model(tiny_models: Any, kind: str, vae: str) -> None:
     folder = tiny_models.sd(kind=kind, vae=vae)
     own_vae = "full" if vae == "kl" else "auto"
     report, model = checked(folder, vae=own_vae), load(ModelSpec(model=str(folder), vae=own_vae), "cpu", "fp32")
@@ -40,7 +40,7 @@ def test_the_headers_tell_what_loading_would_find(tiny_models: Any, kind: str, v
     assert report.is_complete and report.pickles == () and report.missing == ()
 
 
-def test_a_single_file_is_told_apart_into_its_parts(tiny_models: Any) -> None:
+def test_a_single_file_is_split_into_its_parts(tiny_models: Any) -> None:
     sd = tiny_models.sd(vae="kl")
     as_file, as_folder = checked(tiny_models.single_file(sd), vae="full"), checked(sd, vae="full")
     assert {part.name: part.parameters for part in as_file.parts} == {p.name: p.parameters for p in as_folder.parts}
@@ -59,7 +59,7 @@ def test_a_single_file_alone_lacks_only_its_configuration(
     assert report.family == "sd15" and {part.name for part in report.parts} == {"unet", "vae", "text_encoder"}
 
 
-def test_everything_named_beside_the_model_is_counted(tiny_models: Any, tiny_sd: Path) -> None:
+def test_all_extras_of_the_model_are_counted(tiny_models: Any, tiny_sd: Path) -> None:
     adapter = tiny_models.ip_adapter(tiny_sd)
     report = checked(
         tiny_sd,
@@ -73,7 +73,7 @@ def test_everything_named_beside_the_model_is_counted(tiny_models: Any, tiny_sd:
     assert all(part.parameters for part in report.parts) and report.is_complete
 
 
-def test_all_that_is_missing_is_listed_at_once(tiny_models: Any, tmp_path: Path) -> None:
+def test_everything_missing_is_listed_at_once(tiny_models: Any, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_models.sd(), tmp_path / "model")
     shutil.rmtree(folder / "tokenizer")
     (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
@@ -86,7 +86,7 @@ def test_all_that_is_missing_is_listed_at_once(tiny_models: Any, tmp_path: Path)
     assert 'hf download a/b --include "c.safetensors"' in " ".join(report.missing)
 
 
-def test_tables_of_positions_are_no_weights(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+def test_position_tables_do_not_count_as_weights(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     folder = shutil.copytree(tiny_sd, tmp_path / "model")
@@ -107,27 +107,27 @@ def test_a_pickle_is_named_and_counted_without_running_it(tiny_models: Any, tmp_
     assert (report.parts[0].parameters, report.parts[0].dtype) == (plain.parts[0].parameters, "float32")
     file.with_suffix(".bin").write_bytes(b"\x80\x04no pickle")
     (line,) = checked(folder).missing
-    assert "diffusion_pytorch_model.bin: no file of torch.save, or cut off" in line
+    assert "diffusion_pytorch_model.bin: not a file written by torch.save, or truncated" in line
 
 
-def test_what_a_folder_asks_for_and_does_not_get_is_named(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+def test_ignored_requests_of_a_folder_are_noted(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_sd, tmp_path / "model")
     config = folder / "text_encoder" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"_attn_implementation": "owner/kernel"}))
     report = check(ModelSpec(model=str(folder)))
     (note,) = report.notes
-    assert report.is_complete and "text_encoder: config.json asks for code of its own (_attn_impl" in note
+    assert report.is_complete and "text_encoder: config.json asks for custom code (_attn_impl" in note
     config.write_text(json.dumps({"quantization_config": {"quant_method": "bitsandbytes"}}))
     (line,) = check(ModelSpec(model=str(folder))).missing
     assert "its weights are quantized ('bitsandbytes')" in line
 
 
-def test_a_cut_off_file_is_listed_with_what_it_lacks(tiny_models: Any, tmp_path: Path) -> None:
+def test_a_truncated_file_is_listed_with_the_missing_bytes(tiny_models: Any, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_models.sd(), tmp_path / "model")
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
     file.write_bytes(file.read_bytes()[:-10])
     (line,) = checked(folder).missing
-    assert line.endswith("cut off, 10 bytes are missing")
+    assert line.endswith("truncated, 10 bytes are missing")
 
 
 @pytest.mark.parametrize(
@@ -135,18 +135,18 @@ def test_a_cut_off_file_is_listed_with_what_it_lacks(tiny_models: Any, tmp_path:
     [lambda f: None, lambda f: f.mkdir(), lambda f: f.write_bytes(b"12345678{")],
     ids=["nothing", "a folder", "bytes"],
 )
-def test_what_is_no_model_at_all_is_an_error_of_one_line(tmp_path: Path, make: Any) -> None:
+def test_a_path_that_is_not_a_model_is_a_one_line_error(tmp_path: Path, make: Any) -> None:
     make(tmp_path / "thing")
     with pytest.raises(ModelError) as told:
         checked(tmp_path / "thing")
     assert "\n" not in str(told.value) and "thing" in str(told.value)
 
 
-def test_the_index_of_a_folder_is_answered_with_the_folder(tiny_sd: Path) -> None:
+def test_the_index_file_of_a_folder_is_reported_with_the_folder(tiny_sd: Path) -> None:
     index = tiny_sd / "model_index.json"
     with pytest.raises(ModelError) as caught:
         checked(index)
-    assert str(caught.value) == f"{index}: is a file of a diffusers folder; give the folder: {tiny_sd}"
+    assert str(caught.value) == f"{index}: is a file of a diffusers folder; name the folder: {tiny_sd}"
 
 
 def test_checking_does_not_load_torch(tiny_sd: Path) -> None:
@@ -169,7 +169,7 @@ def test_checking_does_not_load_torch(tiny_sd: Path) -> None:
         b"\x04\0\0\0\0\0\0\0null",
     ],
 )
-def test_bytes_that_are_no_safetensors_file_are_an_error(tmp_path: Path, content: bytes) -> None:
+def test_bytes_that_are_not_a_safetensors_file_are_an_error(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "x.safetensors"
     file.write_bytes(content)
     with pytest.raises(ModelError):

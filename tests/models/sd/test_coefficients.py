@@ -72,14 +72,14 @@ def test_the_boundary_condition_is_that_of_lcm_in_float64(scaling: float) -> Non
         assert c_skip[1] > 0.8
 
 
-def test_the_boundary_condition_gives_the_sample_back_at_time_zero() -> None:
+def test_the_boundary_condition_returns_the_sample_at_time_zero() -> None:
     c_skip, c_out = boundary(torch.tensor([0]))
     assert (c_skip.item(), c_out.item()) == (1.0, 0.0)
     c_skip, _ = boundary(torch.tensor([19]))
     assert c_skip.item() < 1e-5
 
 
-def test_the_steps_carry_the_models_own_scaling() -> None:
+def test_the_steps_use_the_models_own_scaling() -> None:
     coefficients = lcm(config=SD | {"timestep_scaling": 0.01}, steps=1)
     expected_skip, expected_out = boundary(torch.tensor([999]), 0.01)
     assert coefficients.c_skip.item() == expected_skip.item() > 1e-3
@@ -123,7 +123,7 @@ def test_trailing_timesteps_are_diffusers_for_every_number_of_steps() -> None:
         assert trailing_timesteps(1000, steps) == scheduler.timesteps.tolist()
 
 
-def test_the_fifty_step_tables_of_lcm_and_turbo_are_one() -> None:
+def test_the_fifty_step_tables_of_lcm_and_turbo_are_equal() -> None:
     assert lcm_timesteps(1000, 50) == trailing_timesteps(1000, 50) == list(range(999, 0, -20))
 
 
@@ -161,7 +161,7 @@ def test_a_t_index_that_does_not_rise_through_the_table_is_refused(t_index: tupl
         lcm(t_index=t_index)
 
 
-def test_turbo_takes_the_prediction_as_it_is() -> None:
+def test_turbo_uses_the_prediction_unchanged() -> None:
     turbo = step_coefficients(ABAR, SD, sampler="turbo", steps=4, strength=0.5)
     assert turbo.timesteps.tolist() == [499, 249]
     assert turbo.c_skip.tolist() == [0.0, 0.0]
@@ -258,7 +258,7 @@ def painted_by(
 
 
 @pytest.mark.parametrize("sampler", ["lightning", "hyper", "tcd"])
-def test_what_is_kept_and_what_is_drawn_have_unit_power_together(sampler: str) -> None:
+def test_kept_and_drawn_noise_together_have_unit_power(sampler: str) -> None:
     made = step_coefficients(ABAR, SD, sampler=sampler, steps=4, strength=1.0)
     torch.testing.assert_close(made.kept**2 + made.fresh**2, torch.ones(4, dtype=torch.float64))
     assert (made.kept[0].item(), made.fresh[0].item()) == (0.0, 1.0)

@@ -26,7 +26,7 @@ def encoder_calls(model: DiffusionModel) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["sd15", "sd21", "turbo"])
-def test_texts_become_what_diffusers_makes_of_them_bit_for_bit(tiny_models: Any, kind: str) -> None:
+def test_texts_encode_bit_identically_to_diffusers(tiny_models: Any, kind: str) -> None:
     sd = tiny_models.sd(kind=kind)
     model = load(ModelSpec(model=str(sd)), "cpu", "fp32")
     theirs = pipeline_of(sd).encode_prompt("a photo of the cat", "cpu", 1, True, "the dog, ünïcode 🦊")
@@ -37,7 +37,7 @@ def test_texts_become_what_diffusers_makes_of_them_bit_for_bit(tiny_models: Any,
 
 
 @pytest.mark.parametrize("negative", ["the dog", "", None])
-def test_both_encoders_of_an_xl_model_give_what_diffusers_gives(tiny_models: Any, negative: str | None) -> None:
+def test_both_encoders_of_an_xl_model_equal_diffusers(tiny_models: Any, negative: str | None) -> None:
     sd = tiny_models.sd(kind="sdxl")
     pipeline = pipeline_of(sd)
     theirs = pipeline.encode_prompt(
@@ -57,17 +57,17 @@ def test_both_encoders_of_an_xl_model_give_what_diffusers_gives(tiny_models: Any
         assert torch.equal(ours.negative_pooled, theirs[3])
 
 
-def test_a_long_text_is_cut_where_diffusers_cuts_it_and_the_rest_is_named(tiny_sd: Path, model: DiffusionModel) -> None:
+def test_a_long_text_is_truncated_like_in_diffusers_and_the_rest_is_noted(tiny_sd: Path, model: DiffusionModel) -> None:
     text = " ".join(f"thing{n}" for n in range(25))
     notes: list[tuple[str, str]] = []
     ours = Conditioner(model, note=lambda key, line: notes.append((key, line))).encode(text, None).text
     assert torch.equal(ours, pipeline_of(tiny_sd).encode_prompt(text, "cpu", 1, False)[0])
     ((key, line),) = notes
     assert key == "prompt"
-    assert line.startswith("75 tokens of the prompt are used; left out: ") and line.endswith("thing 2 4")
+    assert line.startswith("75 tokens of the prompt are used; ignored: ") and line.endswith("thing 2 4")
 
 
-def test_a_text_that_just_fits_is_not_complained_about(model: DiffusionModel) -> None:
+def test_a_text_that_just_fits_causes_no_note(model: DiffusionModel) -> None:
     notes: list[tuple[str, str]] = []
     conditioner = Conditioner(model, note=lambda key, line: notes.append((key, line)))
     conditioner.encode("x" * 75, None)
@@ -77,7 +77,7 @@ def test_a_text_that_just_fits_is_not_complained_about(model: DiffusionModel) ->
     assert len(notes) == 1
 
 
-def test_a_sliding_mix_leaves_the_text_encoder_alone(model: DiffusionModel, encoder_calls: list) -> None:
+def test_a_changing_mix_does_not_run_the_text_encoder(model: DiffusionModel, encoder_calls: list) -> None:
     conditioner = Conditioner(model)
     start = conditioner.encode("a cat", None, prompt_b="the dog", mix=0.0).text
     end = conditioner.encode("a cat", None, prompt_b="the dog", mix=1.0).text
@@ -90,7 +90,7 @@ def test_a_sliding_mix_leaves_the_text_encoder_alone(model: DiffusionModel, enco
     assert torch.equal(conditioner.encode("a cat", None, prompt_b="", mix=0.7).text, start)
 
 
-def test_only_the_last_texts_are_remembered(model: DiffusionModel, encoder_calls: list) -> None:
+def test_only_the_last_texts_are_cached(model: DiffusionModel, encoder_calls: list) -> None:
     conditioner = Conditioner(model)
     for number in range(KEPT_TEXTS + 1):
         conditioner.encode(f"text {number}", None)
@@ -100,7 +100,7 @@ def test_only_the_last_texts_are_remembered(model: DiffusionModel, encoder_calls
     assert len(encoder_calls) == KEPT_TEXTS + 2
 
 
-def test_new_conditions_land_in_the_old_tensors_and_spoil_nothing(tiny_models: Any) -> None:
+def test_new_conditions_are_copied_into_the_old_tensors_only(tiny_models: Any) -> None:
     model = load(ModelSpec(model=str(tiny_models.sd(kind="sdxl"))), "cpu", "fp32")
     conditioner = Conditioner(model)
     buffers = conditioner.encode("a cat", "", size=(64, 64))
@@ -120,7 +120,7 @@ def test_a_condition_with_a_negative_does_not_fit_buffers_without(model: Diffusi
         conditioner.encode("a cat", "x").into(conditioner.encode("a cat", None))
 
 
-def test_the_mix_goes_over_the_sphere_at_an_even_speed() -> None:
+def test_the_spherical_mix_has_constant_speed() -> None:
     x, y = torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 3.0]])
     for mix in (0.25, 0.5, 0.9):
         at = slerp(x, y, mix)[0]
@@ -129,7 +129,7 @@ def test_the_mix_goes_over_the_sphere_at_an_even_speed() -> None:
 
 
 @pytest.mark.parametrize("end", [[1.0, 2.0], [-1.0, -2.0], [0.0, 0.0], [1.0001, 2.0], [2.0, 4.0]])
-def test_no_pair_of_vectors_gives_anything_but_numbers(end: list[float]) -> None:
+def test_the_mix_of_any_two_vectors_is_finite(end: list[float]) -> None:
     start = torch.tensor([[1.0, 2.0]])
     for mix in (0.0, 0.3, 0.5, 1.0):
         at = slerp(start, torch.tensor([end]), mix)
@@ -155,7 +155,7 @@ def weighted(plain: torch.Tensor, weights: dict[int, float], width: int) -> torc
     return torch.cat(encoders, dim=-1)[None]
 
 
-def test_a_weighted_word_counts_more_and_the_mean_stays(tiny_sd: Path) -> None:
+def test_a_weighted_word_has_more_effect_and_the_mean_is_kept(tiny_sd: Path) -> None:
     model = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
     model.text_encoders[0].final_layer_norm.bias += 0.5  # with none the mean is 0, and its restoring rounding
     conditioner, tokenizer = Conditioner(model), model.tokenizers[0]
@@ -186,40 +186,38 @@ def test_each_encoder_of_an_xl_model_keeps_its_mean_and_the_pooled_text_has_no_w
 
 @pytest.mark.parametrize("kind", ["sd15", "sdxl", "turbo"])
 @pytest.mark.parametrize("text", ["a (cat:1), the [(dog:1.1)]", r"(a cat:1.0), the dog", "a cat, the <lora:x:0.5>dog"])
-def test_weights_of_one_change_no_bit(tiny_models: Any, kind: str, text: str) -> None:
+def test_weights_of_one_are_bit_identical(tiny_models: Any, kind: str, text: str) -> None:
     conditioner = Conditioner(load(ModelSpec(model=str(tiny_models.sd(kind=kind))), "cpu", "fp32"))
     plain, ours = conditioner.encode("a cat, the dog", None), conditioner.encode(text, None)
     assert torch.equal(ours.text, plain.text)
     assert ours.pooled is None or torch.equal(ours.pooled, plain.pooled)
 
 
-def test_a_bracket_behind_a_backslash_is_read(model: DiffusionModel) -> None:
+def test_an_escaped_bracket_is_literal(model: DiffusionModel) -> None:
     plain = pipeline_of(Path(model.spec.model)).encode_prompt("a cat (manul)", "cpu", 1, False)[0]
     assert torch.equal(Conditioner(model).encode(r"a cat \(manul\)", None).text, plain)
 
 
-def test_two_weighted_prompts_mix_over_the_sphere(model: DiffusionModel) -> None:
+def test_two_weighted_prompts_are_mixed_spherically(model: DiffusionModel) -> None:
     conditioner = Conditioner(model)
     one, other = (conditioner.encode(text, None).text for text in ("a (cat:1.4)", "(the dog:0.7)"))
     mixed = conditioner.encode("a (cat:1.4)", None, prompt_b="(the dog:0.7)", mix=0.3).text
     assert torch.equal(mixed, slerp(one, other, 0.3))
 
 
-def test_the_end_of_a_long_weighted_text_is_named_in_plain_words(model: DiffusionModel) -> None:
+def test_the_truncated_end_of_a_weighted_text_is_noted_without_syntax(model: DiffusionModel) -> None:
     notes: list[tuple[str, str]] = []
     conditioner = Conditioner(model, note=lambda key, line: notes.append((key, line)))
     ours = conditioner.encode("(" + "x " * 74 + "y:1.5) the (cat:1.2)", None).text
-    assert notes == [("prompt", "75 tokens of the prompt are used; left out: the cat")]
+    assert notes == [("prompt", "75 tokens of the prompt are used; ignored: the cat")]
     assert ours.shape == (1, 77, 32)
     conditioner.encode("[a|b]", "a <lora:ink:1>")
     assert [key for key, _ in notes] == ["prompt"] * 3
-    assert "alternation" in notes[1][1] and "in the negative prompt weighs nothing" in notes[2][1]
+    assert "alternation" in notes[1][1] and "has no effect in the negative prompt" in notes[2][1]
 
 
 @pytest.mark.parametrize(("kind", "own"), [("sd15", 1), ("turbo", 2)])
-def test_clip_skip_is_what_a1111_means_and_diffusers_counts_from_the_models_own(
-    tiny_models: Any, kind: str, own: int
-) -> None:
+def test_clip_skip_equals_a1111_and_diffusers(tiny_models: Any, kind: str, own: int) -> None:
     sd = tiny_models.sd(kind=kind)
     model = load(ModelSpec(model=str(sd)), "cpu", "fp32")
     conditioner, encoder = Conditioner(model), model.text_encoders[0]

@@ -44,7 +44,7 @@ def residuals_of(model: DiffusionModel, scales: list[torch.Tensor]) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["sd15", "sdxl"])
-def test_two_controlnets_steer_the_picture_as_in_diffusers(tiny_models: Any, kind: str) -> None:
+def test_two_controlnets_have_the_same_effect_as_in_diffusers(tiny_models: Any, kind: str) -> None:
     from diffusers import ControlNetModel
 
     sd = tiny_models.sd(kind=kind, sampler="lcm")
@@ -60,7 +60,7 @@ def test_two_controlnets_steer_the_picture_as_in_diffusers(tiny_models: Any, kin
     assert difference(theirs, ours) < 0.5 + 0.255
 
 
-def test_at_strength_0_a_controlnet_changes_nothing_by_a_bit(tiny_models: Any, tiny_sd: Path) -> None:
+def test_at_strength_0_a_controlnet_leaves_the_result_bit_identical(tiny_models: Any, tiny_sd: Path) -> None:
     model = load(ModelSpec(model=str(tiny_sd), controlnets=(str(tiny_models.controlnet(tiny_sd)),)), "cpu", "fp32")
     cond = Conditioner(model).encode("a cat", None)
     assert torch.equal(our_latents(model, cond, residuals_of(model, [torch.tensor(0.0)])), our_latents(model, cond))
@@ -72,6 +72,6 @@ def test_a_controlnet_for_another_model_is_refused(tiny_models: Any, tiny_sd: Pa
         load(ModelSpec(model=str(tiny_sd), controlnets=(str(other),)), "cpu", "fp32")
 
 
-def test_a_folder_that_is_no_controlnet_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no ControlNet folder"):
+def test_a_folder_that_is_not_a_controlnet_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not a diffusers ControlNet folder"):
         load(ModelSpec(model=str(tiny_sd), controlnets=(str(tmp_path),)), "cpu", "fp32")

@@ -116,7 +116,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("size", [(8, 8), (7, 9)], ids=["even", "odd"])
 @pytest.mark.parametrize("is_controlled", [False, True], ids=["plain", "controlled"])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_unets_of_other_layouts_come_in_parts_too(layout: str, is_controlled: bool, size: tuple[int, int]) -> None:
+def test_unets_of_other_layouts_are_split_too(layout: str, is_controlled: bool, size: tuple[int, int]) -> None:
     """Bit for bit the same as the library's forward, which has no parts."""
     from diffusers import UNet2DConditionModel
 
@@ -143,16 +143,14 @@ def test_unets_of_other_layouts_come_in_parts_too(layout: str, is_controlled: bo
         assert torch.equal(up(unet, mid(unet, down(unet, state)))["output"], expected)
 
 
-def test_parts_meet_where_sides_cannot_be_halved(models: Callable[[str], DiffusionModel]) -> None:
+def test_parts_fit_together_at_sides_that_cannot_be_halved(models: Callable[[str], DiffusionModel]) -> None:
     model = models("sd15")
     cond, z = cond_of(model), random_latents(3, seed=1, size=(7, 9))
     assert torch.equal(Denoiser(model).predict(z, T, cond), Denoiser(model, is_split=True).predict(z, T, cond))
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
-def test_the_answer_is_the_picture_under_the_noise(
-    models: Callable[[str], DiffusionModel], prediction_type: str
-) -> None:
+def test_the_prediction_is_the_denoised_picture(models: Callable[[str], DiffusionModel], prediction_type: str) -> None:
     """Compared with the library's own formulas, each row at its own timestep."""
     from diffusers import DDIMScheduler
 
@@ -180,14 +178,14 @@ def test_guidance_up_to_one_is_off(models: Callable[[str], DiffusionModel], guid
     )
 
 
-def test_guidance_without_a_negative_says_what_is_missing(models: Callable[[str], DiffusionModel]) -> None:
+def test_guidance_without_a_negative_prompt_is_an_error(models: Callable[[str], DiffusionModel]) -> None:
     model = models("sd15")
     cond = Conditioner(model).encode("the cat", None)
     with pytest.raises(ModelError, match="negative prompt"):
         Denoiser(model).predict(random_latents(3, seed=3), T, cond, guidance=2.0)
 
 
-def test_guidance_towards_the_same_text_changes_nothing(models: Callable[[str], DiffusionModel]) -> None:
+def test_guidance_with_equal_texts_changes_nothing(models: Callable[[str], DiffusionModel]) -> None:
     model = models("sd15")
     cond, z = Conditioner(model).encode("the cat", "the cat"), random_latents(3, seed=3)
     guided, plain = (Denoiser(model).predict(z, T, cond, guidance=guidance) for guidance in (7.0, 1.0))
@@ -214,7 +212,7 @@ def test_the_guidance_embedding_is_the_librarys(size: int) -> None:
 
 @pytest.mark.parametrize("is_split", [False, True], ids=["whole", "split"])
 @pytest.mark.parametrize("kind", ["sd15", "sdxl"])
-def test_through_a_graphs_buffers_everything_may_change_but_the_shape(
+def test_with_graph_buffers_everything_but_the_shape_may_change(
     full_models: Callable[[str], DiffusionModel], kind: str, is_split: bool
 ) -> None:
     """Prompt, step size, control pictures, scales and guidance need no new capture; results equal direct calls."""
@@ -228,7 +226,7 @@ def test_through_a_graphs_buffers_everything_may_change_but_the_shape(
     assert len(capture.captured) == 1
 
 
-def test_what_changes_the_shape_is_captured_apart(full_models: Callable[[str], DiffusionModel]) -> None:
+def test_another_shape_is_captured_separately(full_models: Callable[[str], DiffusionModel]) -> None:
     capture = Recording()
     model = full_models("sd15")
     direct, graphed = Denoiser(model), Denoiser(model, calls=GraphCalls(capture, kept=9))
@@ -250,7 +248,7 @@ def test_what_changes_the_shape_is_captured_apart(full_models: Callable[[str], D
     assert len(capture.captured) == len(requests)
 
 
-def test_lora_and_ip_adapter_strengths_reach_a_graph_that_was_captured_before(tiny_models: Any) -> None:
+def test_lora_and_ip_adapter_strengths_affect_an_existing_graph(tiny_models: Any) -> None:
     """Both change the weights in place, so that neither needs a new capture."""
     sd = tiny_models.sd(kind="sd15")
     lora, ip_adapter = str(tiny_models.lora(sd)), str(tiny_models.ip_adapter(sd))
@@ -271,7 +269,7 @@ def test_lora_and_ip_adapter_strengths_reach_a_graph_that_was_captured_before(ti
 
 
 @pytest.mark.parametrize("cfg_type", ["none", "full", "self", "initialise"])
-def test_nothing_on_the_way_of_a_picture_waits_for_the_device(
+def test_painting_a_picture_never_waits_for_the_device(
     full_models: Callable[[str], DiffusionModel], cfg_type: Any
 ) -> None:
     model = full_models("sd15")
@@ -286,7 +284,7 @@ def test_nothing_on_the_way_of_a_picture_waits_for_the_device(
     assert watch.names & WAITS == set()
 
 
-def test_no_batch_and_no_decoding_waits_for_the_device(full_models: Callable[[str], DiffusionModel]) -> None:
+def test_batches_and_decoding_never_wait_for_the_device(full_models: Callable[[str], DiffusionModel]) -> None:
     model = full_models("sd15")
     batch, cond = BatchSchedule(model, Denoiser(model), steps=4, strength=0.5), cond_of(model)
     with Watch() as watch:

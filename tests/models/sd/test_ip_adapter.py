@@ -46,7 +46,7 @@ def diffusers_pipeline(tiny_sd: Path, adapter: Path) -> Any:
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.6])
-def test_a_shown_picture_counts_as_in_diffusers(
+def test_a_picture_prompt_has_the_same_effect_as_in_diffusers(
     tiny_sd: Path, adapter: Path, model: DiffusionModel, scale: float
 ) -> None:
     pipeline = diffusers_pipeline(tiny_sd, adapter)
@@ -58,7 +58,7 @@ def test_a_shown_picture_counts_as_in_diffusers(
     assert difference(theirs, ours) < 0.5 + 0.255
 
 
-def test_what_guidance_goes_away_from_is_what_diffusers_takes_for_no_picture(
+def test_the_negative_picture_embedding_equals_that_of_diffusers(
     tiny_sd: Path, adapter: Path, model: DiffusionModel
 ) -> None:
     pipeline = diffusers_pipeline(tiny_sd, adapter)
@@ -68,7 +68,7 @@ def test_what_guidance_goes_away_from_is_what_diffusers_takes_for_no_picture(
     assert torch.allclose(torch.cat([cond.negative_ip[0], cond.ip[0]]), tokens, atol=1e-5)
 
 
-def test_at_strength_0_and_without_a_picture_nothing_changes_by_a_bit(tiny_sd: Path, model: DiffusionModel) -> None:
+def test_at_strength_0_and_without_a_picture_the_result_is_bit_identical(tiny_sd: Path, model: DiffusionModel) -> None:
     plain = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
     base = our_latents(plain, Conditioner(plain).encode("a cat", None))
     conditioner = Conditioner(model)
@@ -80,7 +80,7 @@ def test_at_strength_0_and_without_a_picture_nothing_changes_by_a_bit(tiny_sd: P
     assert torch.equal(our_latents(model, shown), base)
 
 
-def test_the_strength_changes_weights_in_place_and_comes_back_exactly(model: DiffusionModel) -> None:
+def test_the_strength_changes_weights_in_place_and_is_exactly_reversible(model: DiffusionModel) -> None:
     model.ip_adapter.set_scale(1.0)
     weights = [weight for weight, _ in model.ip_adapter._values]
     addresses = [weight.data_ptr() for weight in weights]
@@ -90,7 +90,7 @@ def test_the_strength_changes_weights_in_place_and_comes_back_exactly(model: Dif
     assert all(torch.equal(weight, as_read) and weight.any() for weight, as_read in model.ip_adapter._values)
 
 
-def test_a_shown_picture_is_copied_into_buffers_and_leaves_them_again(model: DiffusionModel) -> None:
+def test_a_picture_prompt_is_copied_into_buffers_and_removed_again(model: DiffusionModel) -> None:
     conditioner = Conditioner(model)
     buffers: Cond = conditioner.encode("a cat", None)
     address = buffers.ip[0].data_ptr()
@@ -119,7 +119,7 @@ def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Pa
     alone = tmp_path / "folder" / "alone.safetensors"
     alone.parent.mkdir()
     alone.write_bytes(adapter.read_bytes())
-    with pytest.raises(ModelError, match="no image_encoder folder beside it"):
+    with pytest.raises(ModelError, match="no image_encoder folder next to it"):
         load(ModelSpec(model=str(tiny_sd), ip_adapter=str(alone)), "cpu", "fp32")
     named = ModelSpec(model=str(tiny_sd), ip_adapter=str(alone), image_encoder=str(adapter.parent / "image_encoder"))
     assert load(named, "cpu", "fp32").ip_adapter is not None
@@ -138,7 +138,7 @@ def test_an_image_encoder_of_another_size_is_refused(tiny_sd: Path, adapter: Pat
     assert "\n" not in str(told.value)
 
 
-def test_an_adapter_that_wants_a_face_detector_is_refused(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+def test_an_adapter_that_needs_a_face_detector_is_refused(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     standard = tiny_models.ip_adapter(tiny_sd)
@@ -176,6 +176,6 @@ def test_an_adapter_for_another_model_is_refused(tiny_models: Any, tiny_sd: Path
         load(ModelSpec(model=str(tiny_sd), ip_adapter=str(other)), "cpu", "fp32")
 
 
-def test_any_picture_shape_is_taken(model: DiffusionModel) -> None:
+def test_any_picture_shape_is_accepted(model: DiffusionModel) -> None:
     for shape in ((3, 5, 3), (200, 31, 3)):
         assert model.ip_adapter.encode(np.full(shape, 99, np.uint8))[0][0].isfinite().all()

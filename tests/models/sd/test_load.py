@@ -51,7 +51,9 @@ def load_tiny(folder: Path | str, dtype: str = "fp32", **options: Any) -> Diffus
         ("sd21", "sd21", "scheduler", "v_prediction"),
     ],
 )
-def test_a_folder_tells_what_it_is(tiny_models: Any, kind: str, family: str, sampler: str, prediction: str) -> None:
+def test_a_folder_determines_family_sampler_and_prediction(
+    tiny_models: Any, kind: str, family: str, sampler: str, prediction: str
+) -> None:
     model = load_tiny(tiny_models.sd(kind=kind))
     assert (model.family, model.sampler, model.prediction_type) == (family, sampler, prediction)
     assert model.latent_scale == 8 and model.is_tiny_vae and model.scaling_factor == 1.0
@@ -62,21 +64,21 @@ def test_a_folder_tells_what_it_is(tiny_models: Any, kind: str, family: str, sam
 
 @pytest.mark.parametrize("kind", ["sd15", "sd21", "sdxl"])
 @pytest.mark.parametrize("vae", ["analytic", "kl"])
-def test_the_loaded_parts_paint_what_diffusers_paints(tiny_models: Any, kind: str, vae: str) -> None:
+def test_the_loaded_parts_paint_the_same_as_diffusers(tiny_models: Any, kind: str, vae: str) -> None:
     folder = tiny_models.sd(kind=kind, vae=vae)
     model = load_tiny(folder, vae="full" if vae == "kl" else "auto")
     ours = our_picture(model, Conditioner(model).encode("a cat", None, size=(64, 64)))
     assert difference(diffusers_picture(pipeline_of(folder)), ours) < 0.5 + 0.255
 
 
-def test_a_sampler_that_is_asked_for_is_taken(tiny_sd: Path) -> None:
+def test_a_requested_sampler_is_used(tiny_sd: Path) -> None:
     assert load_tiny(tiny_sd, sampler="scheduler").sampler == "scheduler"
     with pytest.raises(ModelError, match="sampler ddim: not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler"):
         load_tiny(tiny_sd, sampler="ddim")
 
 
 @pytest.mark.parametrize(("name", "dtype"), [("fp16", torch.float16), ("bfloat16", torch.bfloat16)])
-def test_weights_come_in_the_type_asked_for(tiny_sd: Path, name: str, dtype: torch.dtype) -> None:
+def test_weights_have_the_requested_dtype(tiny_sd: Path, name: str, dtype: torch.dtype) -> None:
     model = load_tiny(tiny_sd, name)
     assert model.unet.dtype == model.vae.dtype == model.text_encoders[0].dtype == model.dtype == dtype
     assert model.memory_bytes() < 0.6 * load_tiny(tiny_sd).memory_bytes()
@@ -91,7 +93,7 @@ def test_the_full_vae_of_an_xl_model_stays_in_float32(tiny_models: Any) -> None:
     assert load_tiny(tiny_models.sd(vae="kl"), "fp16").vae.dtype == torch.float16
 
 
-def test_half_precision_files_alone_are_enough(copied: Any) -> None:
+def test_half_precision_files_are_sufficient(copied: Any) -> None:
     folder = copied()
     for file in folder.rglob("*.safetensors"):
         file.rename(file.with_suffix(".fp16.safetensors"))
@@ -113,7 +115,7 @@ def test_pickles_are_read_with_weights_only_and_mentioned(
     other.unlink()
     model = load_tiny(folder, controlnets=(str(controlnet),))
     assert model.notes == tuple(
-        f"{what}: read from a pickle (diffusion_pytorch_model.bin); safetensors would be safer"
+        f"{what}: a pickle, read with weights_only; safetensors would be safer"
         for what in ("unet", f"ControlNet {controlnet}")
     )
     assert torch.equal(model.unet.conv_in.weight, load_tiny(tiny_sd).unet.conv_in.weight)
@@ -135,7 +137,7 @@ def test_a_pickle_that_runs_code_is_refused(copied: Any, tmp_path: Path, part: s
     for file in (folder / part).glob("*.safetensors"):
         file.unlink()
     torch.save({"conv_in.weight": Evil(tmp_path / "touched")}, folder / part / name)
-    with pytest.raises(ModelError, match=f"{name}: no file of torch.save, or cut off"):
+    with pytest.raises(ModelError, match=f"{name}: not a file written by torch.save, or truncated"):
         load_tiny(folder)
     assert not (tmp_path / "touched").exists()
 
@@ -143,7 +145,7 @@ def test_a_pickle_that_runs_code_is_refused(copied: Any, tmp_path: Path, part: s
 # -- the VAE
 
 
-def test_auto_takes_taesd_from_the_cache_where_the_model_has_only_a_full_vae(tiny_models: Any, hub: Any) -> None:
+def test_auto_uses_taesd_from_the_cache_if_the_model_has_only_a_full_vae(tiny_models: Any, hub: Any) -> None:
     folder = tiny_models.sd(vae="kl")
     plain = load_tiny(folder)
     assert not plain.is_tiny_vae
@@ -158,22 +160,20 @@ def test_auto_takes_taesd_from_the_cache_where_the_model_has_only_a_full_vae(tin
 
 def test_a_vae_can_be_named(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     assert not load_tiny(tiny_sd, vae=str(tiny_models.sd(vae="kl") / "vae")).is_tiny_vae
-    with pytest.raises(ModelError, match="no VAE folder"):
+    with pytest.raises(ModelError, match="not a VAE folder"):
         load_tiny(tiny_sd, vae=str(tmp_path))
     with pytest.raises(ModelError, match="a UNet2DConditionModel, where one of"):
         load_tiny(tiny_sd, vae=str(tiny_sd / "unet"))
 
 
-def test_a_vae_that_is_not_here_is_named_with_what_to_do(tiny_models: Any, tiny_sd: Path, hub: Any) -> None:
+def test_a_missing_vae_is_named_with_the_next_step(tiny_models: Any, tiny_sd: Path, hub: Any) -> None:
     with pytest.raises(ModelError, match="hf download madebyollin/taesdxl"):
         load_tiny(tiny_models.sd(kind="sdxl", vae="kl"), vae="taesd")
-    with pytest.raises(ModelError, match="its own VAE is a TAESD"):
+    with pytest.raises(ModelError, match="its VAE is a TAESD"):
         load_tiny(tiny_sd, vae="full")
 
 
-def test_a_taesd_that_was_fetched_by_halves_does_not_stand_in_the_way(
-    tiny_models: Any, hub: Any, tmp_path: Path
-) -> None:
+def test_an_incomplete_taesd_is_ignored(tiny_models: Any, hub: Any, tmp_path: Path) -> None:
     half = shutil.copytree(tiny_models.sd() / "vae", tmp_path / "half")
     (half / "diffusion_pytorch_model.safetensors").unlink()
     hub("madebyollin/taesd", half)
@@ -194,7 +194,7 @@ def test_a_model_is_found_in_the_cache_by_its_id(tiny_sd: Path, hub: Any) -> Non
     assert load_tiny("artist/tiny").sampler == "lcm"
 
 
-def test_a_half_fetched_model_says_how_to_get_the_rest(copied: Any, hub: Any) -> None:
+def test_an_incomplete_model_names_the_download_command(copied: Any, hub: Any) -> None:
     folder = copied()
     (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     hub("artist/tiny", folder)
@@ -203,7 +203,7 @@ def test_a_half_fetched_model_says_how_to_get_the_rest(copied: Any, hub: Any) ->
 
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "nothing", "a b/c", "./x/y/z", "", "C:\\models\\x"])
-def test_a_name_that_stands_for_nothing_is_refused_in_one_line(name: str) -> None:
+def test_an_unknown_name_is_refused_in_one_line(name: str) -> None:
     with pytest.raises(ModelError) as told:
         load_tiny(name)
     assert "\n" not in str(told.value)
@@ -280,16 +280,16 @@ def no_text_encoder(folder: Path) -> None:
     ("harm", "line"),
     [
         (broken_index, "model_index.json cannot be read"),
-        (other_kind, "a FluxPipeline without unet/config.json; known are Stable Diffusion"),
-        (refiner, "has no text_encoder; known are Stable Diffusion .* hf download"),
+        (other_kind, "a FluxPipeline without unet/config.json; supported: Stable Diffusion"),
+        (refiner, "has no text_encoder; supported: Stable Diffusion .* hf download"),
         (other_texts, "its text_encoder is a ChatGLMModel"),
         (inpainting, "its UNet takes 9 channels"),
-        (cut_off, "cut off, [0-9]+ bytes are missing"),
+        (cut_off, "truncated, [0-9]+ bytes are missing"),
         (other_shapes, "unet: cannot be loaded"),
         (one_tensor_less, "unet: 1 tensors are missing or have another shape, the first is conv_in.bias"),
         (one_text_tensor_less, "text_encoder: 1 tensors are missing or have another shape"),
         (no_scheduler, "scheduler/scheduler_config.json is missing"),
-        (foreign_scheduler, "its scheduler os is not known here and has no noise table"),
+        (foreign_scheduler, "its scheduler os is unknown and has no noise table"),
         (no_tokenizer, "tokenizer is missing"),
         (no_text_encoder, "text_encoder has no weights"),
     ],
@@ -316,7 +316,9 @@ def test_one_file_gives_the_same_model_as_its_folder(tiny_models: Any, hub: Any)
     assert file.sampler == "lcm" and not file.is_tiny_vae and len(file.notes) == 1
 
 
-def test_one_file_without_a_configuration_says_how_to_get_it(tiny_models: Any, tmp_path: Path, hub: Any) -> None:
+def test_a_single_file_without_a_configuration_names_the_download_command(
+    tiny_models: Any, tmp_path: Path, hub: Any
+) -> None:
     alone = tmp_path / "alone.safetensors"
     alone.write_bytes(tiny_models.single_file(tiny_models.sd(vae="kl")).read_bytes())
     with pytest.raises(ModelError, match="hf download stable-diffusion-v1-5/stable-diffusion-v1-5") as told:
@@ -328,18 +330,18 @@ def test_one_file_without_a_configuration_says_how_to_get_it(tiny_models: Any, t
     assert load_tiny(alone).family == "sd15"
 
 
-def test_a_file_that_is_no_checkpoint_is_refused(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_refused(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    with pytest.raises(ModelError, match="is a LoRA; it goes beside a --model"):
+    with pytest.raises(ModelError, match="is a LoRA; use it together with a --model"):
         load_tiny(tiny_models.lora(tiny_sd))
     nine_channels = {"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(4, 9, 3, 3)}
     save_file(nine_channels, tmp_path / "inpainting.safetensors")
     with pytest.raises(ModelError, match="its UNet takes 9 channels"):
         load_tiny(tmp_path / "inpainting.safetensors")
     (tmp_path / "x.safetensors").write_bytes(b"no tensors at all")
-    with pytest.raises(ModelError, match="no safetensors file"):
+    with pytest.raises(ModelError, match="not a safetensors file"):
         load_tiny(tmp_path / "x.safetensors")
     (tmp_path / "x.onnx").write_bytes(b"\x08\x07")
-    with pytest.raises(ModelError, match="of single files only"):
+    with pytest.raises(ModelError, match="single files must be"):
         load_tiny(tmp_path / "x.onnx")

@@ -24,7 +24,7 @@ def plain(tiny_sd: Path) -> Any:
 
 
 @pytest.mark.parametrize("options", [{}, {"style": "kohya"}, {"with_conv": True}, {"with_text": False}], ids=str)
-def test_a_merged_lora_paints_what_diffusers_paints_with_it(tiny_models: Any, tiny_sd: Path, options: dict) -> None:
+def test_a_merged_lora_paints_the_same_as_in_diffusers(tiny_models: Any, tiny_sd: Path, options: dict) -> None:
     file = tiny_models.lora(tiny_sd, **options)
     model = load(ModelSpec(model=str(tiny_sd), loras=((str(file), 0.7),)), "cpu", "fp32")
     pipeline = pipeline_of(tiny_sd)
@@ -65,7 +65,7 @@ def test_two_loras_add_up_as_in_diffusers(tiny_models: Any, tiny_sd: Path) -> No
     assert difference(diffusers_picture(pipeline), ours) < 0.5 + 0.255
 
 
-def test_at_nothing_the_weights_are_those_of_the_file_and_never_move(
+def test_at_strength_zero_the_weights_equal_the_file_at_the_same_addresses(
     tiny_models: Any, tiny_sd: Path, plain: Any
 ) -> None:
     file = tiny_models.lora(tiny_sd, with_conv=True)
@@ -85,7 +85,7 @@ def test_at_nothing_the_weights_are_those_of_the_file_and_never_move(
     assert [weight.data_ptr() for weight in weights_of(model)] == addresses
 
 
-def test_the_networks_are_plain_again_after_reading_a_lora(tiny_models: Any, tiny_sd: Path, plain: Any) -> None:
+def test_reading_a_lora_leaves_no_hooks_in_the_networks(tiny_models: Any, tiny_sd: Path, plain: Any) -> None:
     file = tiny_models.lora(tiny_sd)
     model = load(ModelSpec(model=str(tiny_sd), loras=((str(file), 1.0),)), "cpu", "fp32")
     for ours, theirs in zip((model.unet, *model.text_encoders), (plain.unet, *plain.text_encoders), strict=True):
@@ -94,7 +94,7 @@ def test_the_networks_are_plain_again_after_reading_a_lora(tiny_models: Any, tin
         assert not ours.training
 
 
-def test_texts_are_encoded_anew_only_when_a_text_encoder_changed(tiny_models: Any, tiny_sd: Path) -> None:
+def test_texts_are_encoded_again_only_if_a_text_encoder_changed(tiny_models: Any, tiny_sd: Path) -> None:
     both, unet_only = tiny_models.lora(tiny_sd), tiny_models.lora(tiny_sd, with_text=False)
     model = load(ModelSpec(model=str(tiny_sd), loras=((str(both), 0.0), (str(unet_only), 0.0))), "cpu", "fp32")
     conditioner = Conditioner(model)
@@ -108,7 +108,7 @@ def test_texts_are_encoded_anew_only_when_a_text_encoder_changed(tiny_models: An
     assert torch.equal(conditioner.encode("a cat", None).text, before)
 
 
-def test_both_text_encoders_of_an_xl_model_take_their_part(tiny_models: Any) -> None:
+def test_a_lora_changes_both_text_encoders_of_an_xl_model(tiny_models: Any) -> None:
     sd = tiny_models.sd(kind="sdxl")
     file = tiny_models.lora(sd)
     model = load(ModelSpec(model=str(sd), loras=((str(file), 1.0),)), "cpu", "fp32")
@@ -143,11 +143,11 @@ def test_a_lora_for_another_model_is_refused_in_one_line(tiny_models: Any, tiny_
         ({"lora_unet_mid.dora_scale": torch.ones(1)}, "damaged: lora_unet_mid: its lokr_w1_a is missing"),
         ({"lora_unet_mid.hada_w1_a": torch.ones(1)}, "damaged: lora_unet_mid: its hada_w1_b is missing"),
         ({"lora_unet_mid.lora_up.weight": torch.ones(2, 2)}, "damaged: lora_unet_mid: its down is missing"),
-        ({"something": torch.ones(1)}, "no LoRA: none of its 1 tensors is part of one, the first is something"),
-        ({"model.diffusion_model.out.2.weight": torch.ones(1)}, "a whole model, no LoRA; name it as the model"),
+        ({"something": torch.ones(1)}, "not a LoRA: none of its 1 tensors is part of one, the first is something"),
+        ({"model.diffusion_model.out.2.weight": torch.ones(1)}, "a complete model, not a LoRA; name it as the model"),
     ],
 )
-def test_what_cannot_be_merged_is_refused(tiny_sd: Path, tmp_path: Path, tensors: dict, line: str) -> None:
+def test_an_unmergeable_file_is_refused(tiny_sd: Path, tmp_path: Path, tensors: dict, line: str) -> None:
     from safetensors.torch import save_file
 
     save_file(tensors, tmp_path / "x.safetensors")
@@ -155,7 +155,7 @@ def test_what_cannot_be_merged_is_refused(tiny_sd: Path, tmp_path: Path, tensors
         load(ModelSpec(model=str(tiny_sd), loras=((str(tmp_path / "x.safetensors"), 1.0),)), "cpu", "fp32")
 
 
-def test_a_folder_stands_for_its_one_lora_and_names_it(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+def test_a_folder_with_one_lora_selects_and_names_it(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     folder = tmp_path / "glass"
     folder.mkdir()
     data = tiny_models.lora(tiny_sd).read_bytes()
@@ -163,11 +163,11 @@ def test_a_folder_stands_for_its_one_lora_and_names_it(tiny_models: Any, tiny_sd
     model = load(ModelSpec(model=str(tiny_sd), loras=((str(folder), 1.0),)), "cpu", "fp32")
     assert model.loras.names == ("glass",)
     (folder / "second.safetensors").write_bytes(data)
-    with pytest.raises(ModelError, match="file is wanted, found pytorch_lora"):
+    with pytest.raises(ModelError, match="file, found pytorch_lora"):
         load(ModelSpec(model=str(tiny_sd), loras=((str(folder), 1.0),)), "cpu", "fp32")
 
 
-def test_what_has_no_place_in_the_model_is_mentioned(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+def test_layers_that_do_not_fit_the_model_are_noted(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     tensors = load_file(tiny_models.lora(tiny_sd))
@@ -175,4 +175,4 @@ def test_what_has_no_place_in_the_model_is_mentioned(tiny_models: Any, tiny_sd: 
     lost = {f"unet.nowhere.to_q.lora_{side}.weight": torch.ones(4, 4) for side in "AB"}
     save_file(tensors | lost, tmp_path / "more.safetensors")
     model = load(ModelSpec(model=str(tiny_sd), loras=((str(tmp_path / "more.safetensors"), 1.0),)), "cpu", "fp32")
-    assert model.notes == (f"LoRA more: only {pairs} of its {pairs + 1} changes have a place in this model",)
+    assert model.notes == (f"LoRA more: only {pairs} of its {pairs + 1} changes fit this model",)

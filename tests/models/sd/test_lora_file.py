@@ -123,16 +123,16 @@ def pair(**tensors: tuple[int, ...]) -> dict[str, torch.Tensor]:
         (
             {"unet.nowhere.lora_A.weight": torch.ones(2, 2), "unet.nowhere.lora_B.weight": torch.ones(2, 2)},
             {"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"},
-            "made for SDXL, this is SD 1.5 (none of its 1 changes has a place in this model",
+            "made for SDXL, this is SD 1.5 (none of its 1 changes fits this model",
         ),
         (
             pair(A=(2, 64), B=(64, 2)) | {f"unet.{ATTENTION}.dora_scale": torch.ones(3, 1)},
             None,
-            "its DoRA has lengths for neither the rows nor the columns",
+            "the DoRA lengths fit neither the rows nor the columns",
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(
+def test_a_lora_that_does_not_fit_is_refused(
     tiny_sd: Path, tmp_path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None, line: str
 ) -> None:
     file = tmp_path / "it.safetensors"
@@ -146,5 +146,5 @@ def test_tensors_that_are_not_read_are_mentioned(tiny_models: Any, tiny_sd: Path
     file = tmp_path / "more.safetensors"
     save_file(load_file(tiny_models.lora(tiny_sd)) | {"bundle_emb.cat.clip_l": torch.ones(1, 32)}, file)
     assert examine_lora(str(file), 1.0, outline_of_folder(DiffusersFolder(tiny_sd))).notes == (
-        "LoRA more: 1 of its tensors are not read, the first is bundle_emb.cat.clip_l",
+        "LoRA more: 1 of its tensors are ignored, the first is bundle_emb.cat.clip_l",
     )

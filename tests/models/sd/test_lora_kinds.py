@@ -18,7 +18,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.check import check
 from engine.models.sd.load import load
 from engine.models.sd.lora_delta import Delta
-from tests.support.tiny_models import seeded
+from engine.models.seeded import seeded
 
 ATTENTION = ["to_q", "to_v", "to_out.0"]
 CONVOLUTIONS = [*ATTENTION, "conv1", "proj_in"]
@@ -114,7 +114,7 @@ def kohya_file(folder: Path, file: Path, alpha: float) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_is_merged_as_peft_runs_it(tiny_sd: Path, adapters: Adapters, plain: Any, kind: str) -> None:
+def test_merging_equals_running_it_with_peft(tiny_sd: Path, adapters: Adapters, plain: Any, kind: str) -> None:
     folder, theirs = adapters(kind)
     model = merged(tiny_sd, folder)
     assert (theirs - painted(plain)).abs().max() > 0.01
@@ -124,15 +124,13 @@ def test_it_is_merged_as_peft_runs_it(tiny_sd: Path, adapters: Adapters, plain: 
 
 
 @pytest.mark.parametrize("kind", ["dora", "loha_tucker", "lokr"])
-def test_lycoris_alpha_means_what_pefts_does(tiny_sd: Path, adapters: Adapters, tmp_path: Path, kind: str) -> None:
+def test_lycoris_alpha_equals_pefts(tiny_sd: Path, adapters: Adapters, tmp_path: Path, kind: str) -> None:
     folder, theirs = adapters(kind)
     model = merged(tiny_sd, kohya_file(folder, tmp_path / "it.safetensors", 3.0))
     assert torch.allclose(painted(model.unet), theirs, atol=1e-5, rtol=1e-5)
 
 
-def test_alpha_of_a_lokr_of_two_whole_matrices_counts_for_nothing(
-    tiny_sd: Path, adapters: Adapters, tmp_path: Path
-) -> None:
+def test_alpha_of_a_lokr_with_two_full_matrices_is_ignored(tiny_sd: Path, adapters: Adapters, tmp_path: Path) -> None:
     folder, _ = adapters("lokr_whole")
     one, nine = (merged(tiny_sd, kohya_file(folder, tmp_path / f"{alpha}.safetensors", alpha)) for alpha in (1.0, 9.0))
     assert torch.equal(painted(one.unet), painted(nine.unet))
@@ -157,7 +155,7 @@ def test_a_dora_of_columns_gives_each_input_its_length() -> None:
     assert torch.allclose(whole / whole.norm(dim=(0, 2))[:, None], added / added.norm(dim=(0, 2))[:, None], atol=1e-5)
 
 
-def test_a_tucker_core_stands_between_two_small_convolutions() -> None:
+def test_a_tucker_core_is_applied_between_two_small_convolutions() -> None:
     with seeded(3):
         picture = torch.randn(1, 5, 7, 7)
         down, mid, up = torch.randn(3, 5, 1, 1), torch.randn(2, 3, 3, 3), torch.randn(6, 2, 1, 1)
@@ -166,7 +164,9 @@ def test_a_tucker_core_stands_between_two_small_convolutions() -> None:
     assert torch.allclose(torch.conv2d(picture, delta.product().view(6, 5, 3, 3), padding=1), convolved, atol=1e-4)
 
 
-def test_a_rank_that_the_configuration_denies_is_refused(tiny_sd: Path, adapters: Adapters, tmp_path: Path) -> None:
+def test_a_rank_that_contradicts_the_configuration_is_refused(
+    tiny_sd: Path, adapters: Adapters, tmp_path: Path
+) -> None:
     folder, _ = adapters("lora")
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     config = json.loads((tmp_path / "adapter_config.json").read_text(encoding="utf-8"))

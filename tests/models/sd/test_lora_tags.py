@@ -26,7 +26,7 @@ def picture(model: DiffusionModel, prompt: str, notes: list[str]) -> np.ndarray:
     return paint(model, source_picture(), prompt=prompt, width=64, height=64, note=notes.append)
 
 
-def test_a_tag_stands_in_place_of_the_weight_while_its_prompt_is_painted(model: DiffusionModel) -> None:
+def test_a_tag_replaces_the_weight_while_its_prompt_is_painted(model: DiffusionModel) -> None:
     notes: list[str] = []
     assert model.loras is not None
     (name,) = model.loras.names
@@ -40,7 +40,7 @@ def test_a_tag_stands_in_place_of_the_weight_while_its_prompt_is_painted(model: 
     assert notes == []
     assert np.array_equal(picture(model, "a cat <lora:gone:1>", notes), before)
     assert notes == [
-        f"<lora:gone>: no LoRA of that name, there are {name}; bring it at the start: --lora PATH, or [[sd.loras]] in "
+        f"<lora:gone>: no LoRA of that name, there are {name}; load it at start: --lora PATH, or [[sd.loras]] in "
         "the configuration"
     ]
 
@@ -63,7 +63,7 @@ def test_a_job_paints_with_the_weight_of_its_prompts_tag(model: DiffusionModel) 
     assert np.array_equal(plain, painted("a cat")[0]) and not np.array_equal(plain, expected)
 
 
-def test_live_the_last_one_touched_counts() -> None:
+def test_live_the_last_change_applies() -> None:
     faders = LoraFaders(("ink", "clay"), lambda key, line: pytest.fail(line))
 
     def weights(prompt: str, *values: float, prompt_b: str = "", mix: float = 0.0) -> tuple[float, ...]:
@@ -81,7 +81,7 @@ def test_live_the_last_one_touched_counts() -> None:
     assert weights("a dog", 0.1, 0.6, prompt_b="<lora:ink:1.1><lora:clay:0>", mix=1.0) == (1.1, 0.0)
 
 
-def test_live_an_unknown_name_is_told_once_a_prompt() -> None:
+def test_live_an_unknown_name_is_noted_once_per_prompt() -> None:
     notes: list[str] = []
     faders = LoraFaders((), lambda key, line: notes.append(line))
     words = Words(prompt="<lora:ink>", negative="", prompt_b="", mix=0.0)

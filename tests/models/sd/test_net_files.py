@@ -88,7 +88,7 @@ def test_a_controlnet_file_without_one_of_its_tensors_is_refused(shelf: Shelf) -
     file = shelf.folder / "cut.safetensors"
     for lacking, says in (
         ("zero_convs.1.0.weight", r"1 tensors are missing .* controlnet_down_blocks\.1\.weight"),
-        ("zero_convs.1.", "incomplete ControlNet, of 4 controlnet_down_blocks it has 3"),
+        ("zero_convs.1.", "incomplete ControlNet, it has 3 of 4 controlnet_down_blocks"),
         ("input_hint_block.0.", r"incomplete ControlNet, controlnet_cond_embedding\.conv_in\.weight is missing"),
     ):
         save_file({name: tensor for name, tensor in tensors.items() if lacking not in name}, file)
@@ -97,7 +97,7 @@ def test_a_controlnet_file_without_one_of_its_tensors_is_refused(shelf: Shelf) -
 
 
 @pytest.mark.parametrize("negatives", [0, 1])
-def test_a_shuffle_controlnet_says_nothing_about_the_negative_prompt(shelf: Shelf, negatives: int) -> None:
+def test_a_shuffle_controlnet_does_not_affect_the_negative_prompt(shelf: Shelf, negatives: int) -> None:
     """diffusers' pipelines use guess_mode with global_pool_conditions."""
     model = load(nets.canny(shelf, global_pool_conditions=True), "cpu", "float32")
     denoiser = Denoiser(model, calls=DirectCalls())
@@ -112,7 +112,7 @@ def test_a_shuffle_controlnet_says_nothing_about_the_negative_prompt(shelf: Shel
         assert against is not None and free is not None and torch.allclose(against, free, atol=1e-5)
 
 
-def test_a_controlnet_that_wants_blue_first_gets_it(shelf: Shelf) -> None:
+def test_a_controlnet_with_bgr_input_gets_bgr(shelf: Shelf) -> None:
     sd = shelf.tiny.sd(kind="sd15", sampler="lcm")
     rgb = controlnet_of(shelf.tiny.controlnet(sd), sd, torch.float32)
     bgr = controlnet_of(nets.controlnet_folder(shelf, "sd15", controlnet_conditioning_channel_order="bgr"), sd,
@@ -130,19 +130,19 @@ def test_a_controlnet_that_wants_blue_first_gets_it(shelf: Shelf) -> None:
         ({"encoder_hid_dim": 4096, "encoder_hid_dim_type": "text_proj"}, "texts of another encoder"),
         ({"num_control_type": 6}, "a ControlNet union"),
         ({"class_embed_type": "timestep"}, "takes classes"),
-        ({"controlnet_conditioning_channel_order": "hsv"}, "known are rgb and bgr"),
+        ({"controlnet_conditioning_channel_order": "hsv"}, "supported: rgb, bgr"),
         ({"block_out_channels": [32, 128]}, r"block_out_channels \[32, 128\]"),
         ({"layers_per_block": 2}, "layers_per_block 2"),
     ],
 )
-def test_a_controlnet_that_would_get_something_else_is_refused(shelf: Shelf, values: dict[str, Any], says: str) -> None:
+def test_a_controlnet_with_unsupported_inputs_is_refused(shelf: Shelf, values: dict[str, Any], says: str) -> None:
     folder = nets.controlnet_folder(shelf, "sd15")
     nets.edit_config(folder, **values)
     with pytest.raises(ModelError, match=says):
         examine_controlnet(str(folder), outline_of(shelf.tiny.sd(kind="sd15", sampler="lcm")))
 
 
-def test_a_unet_without_a_middle_block_takes_no_controlnet() -> None:
+def test_a_unet_without_a_middle_block_supports_no_controlnet() -> None:
     outline = NetworkOutline(
         model="nota-ai/bk-sdm-small",
         family="sd15",
@@ -168,7 +168,7 @@ def test_a_vae_file_is_the_network_of_its_folder(shelf: Shelf, name: str) -> Non
 @pytest.mark.parametrize(
     ("hub_id", "dtype"), [("stabilityai/sdxl-vae", torch.float32), ("madebyollin/sdxl-vae-fp16-fix", torch.float16)]
 )
-def test_only_the_sdxl_vae_mended_for_it_runs_in_half_precision(shelf: Shelf, hub_id: str, dtype: torch.dtype) -> None:
+def test_only_the_fixed_sdxl_vae_runs_in_half_precision(shelf: Shelf, hub_id: str, dtype: torch.dtype) -> None:
     spec = nets.vae_file(shelf, "sdxl_vae.safetensors", kind="sdxl", hub_id=hub_id)
     assert load(spec, "cpu", "float16").vae.dtype == dtype
 
@@ -180,7 +180,7 @@ def test_a_taesd_in_two_files_is_the_network_of_its_folder(shelf: Shelf) -> None
     )
 
 
-def test_latents_with_a_mean_and_a_spread_are_scaled_as_in_diffusers() -> None:
+def test_latents_with_mean_and_std_are_scaled_as_in_diffusers() -> None:
     mean, spread = [-1.6574, 1.886, -1.383, 2.5155], [8.4927, 5.9022, 6.5498, 5.2299]
     config = nets.tiny_vae(latents_mean=mean, latents_std=spread, scaling_factor=0.5).config
     factor, shift = latent_scale(config, torch.device("cpu"))
@@ -191,12 +191,12 @@ def test_latents_with_a_mean_and_a_spread_are_scaled_as_in_diffusers() -> None:
     assert torch.allclose((latents - shift) * factor, wanted, atol=1e-6)
 
 
-def test_a_vae_normalised_in_another_way_is_refused(shelf: Shelf) -> None:
+def test_a_vae_with_another_normalisation_is_refused(shelf: Shelf) -> None:
     model = nets.own_vae(shelf, latents_mean=[0.1] * 4, latents_std=[2.0] * 4, scaling_factor=0.5).model
     vae = nets.vae_folder(shelf, "madebyollin/sdxl-vae-fp16-fix", kind="sdxl", scaling_factor=0.13025).vae
     with pytest.raises(ModelError, match=r"a VAE of SDXL whose scaling_factor is 0\.13025, .* trained with 0\.5"):
         choose_vae(DiffusersFolder(Path(model)), vae)
-    with pytest.raises(ModelError, match=r"no TAESD is made for a VAE whose scaling_factor is 0\.5"):
+    with pytest.raises(ModelError, match=r"there is no TAESD for a VAE whose scaling_factor is 0\.5"):
         choose_vae(DiffusersFolder(Path(model)), "taesd")
     nets.taesd_folder(shelf, "madebyollin/taesdxl", kind="sdxl")
     assert choose_vae(DiffusersFolder(Path(model)), "auto").kind == "AutoencoderKL"
@@ -239,18 +239,18 @@ def test_the_image_encoder_is_the_one_whose_width_fits(
     assert f"this one fits: {found.encoder}" in str(told.value)
 
 
-def test_a_pickle_that_asks_for_code_is_refused_with_what_it_asks_for(tiny_sd: Path, tmp_path: Path) -> None:
+def test_a_pickle_that_imports_code_is_refused_with_the_imported_name(tiny_sd: Path, tmp_path: Path) -> None:
     file = tmp_path / "kl-f8-anime.ckpt"
     torch.save({"state_dict": {}, "callbacks": Path("made/by/a/callback")}, file)
-    with pytest.raises(ModelError, match=r"would run pathlib\.\w+, which no tensors need; take the same as \.safe"):
+    with pytest.raises(ModelError, match=r"would run pathlib\.\w+, which no file of tensors needs; use a \.safe"):
         choose_vae(DiffusersFolder(tiny_sd), str(file))
 
 
-def test_a_network_is_filled_whole_or_not_at_all() -> None:
+def test_a_network_is_filled_completely_or_not_at_all() -> None:
     tensors = {"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}
     for wrong, says in (
         ({"weight": torch.zeros(2, 3)}, "1 tensors are missing"),
-        (tensors | {"more": torch.zeros(1)}, "1 tensors have no place in it, the first is more"),
+        (tensors | {"more": torch.zeros(1)}, "1 tensors do not belong to it, the first is more"),
         (tensors | {"bias": torch.zeros(3)}, "another shape, the first is bias"),
     ):
         with pytest.raises(ModelError, match=says):
@@ -258,7 +258,7 @@ def test_a_network_is_filled_whole_or_not_at_all() -> None:
     assert fill(torch.nn.Linear(3, 2), tensors, torch.float16, "x").weight.dtype == torch.float16
 
 
-def test_a_folder_that_holds_a_controlnet_file_says_to_name_it(shelf: Shelf) -> None:
+def test_a_folder_with_a_controlnet_file_suggests_naming_the_file(shelf: Shelf) -> None:
     spec = nets.original_file(shelf, "control_v11p_sd15_canny.pth")
     with pytest.raises(ModelError, match=r"name the file itself: .*control_v11p_sd15_canny\.pth"):
         load(ModelSpec(model=spec.model, controlnets=(str(shelf.folder),)), "cpu", "float32")

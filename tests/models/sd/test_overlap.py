@@ -48,7 +48,7 @@ def as_they_are(source: np.ndarray, pixels: np.ndarray, fates: np.ndarray) -> tu
 
 
 @pytest.mark.parametrize("count", range(8))
-def test_each_batch_comes_out_once_in_its_order_while_the_next_ones_are_on_their_way(
+def test_each_batch_comes_out_once_in_order_while_the_next_are_in_flight(
     expected: list[np.ndarray], pieces: StagePieces, count: int
 ) -> None:
     given: list[int] = []
@@ -68,7 +68,7 @@ def test_each_batch_comes_out_once_in_its_order_while_the_next_ones_are_on_their
 
 
 @pytest.mark.parametrize("count", range(8))
-def test_what_came_before_an_error_of_the_source_is_painted_first(
+def test_batches_before_an_error_of_the_source_are_painted_first(
     expected: list[np.ndarray], pieces: StagePieces, count: int
 ) -> None:
     def source() -> Iterator[np.ndarray]:

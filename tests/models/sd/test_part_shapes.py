@@ -51,13 +51,13 @@ def wider_text_encoder(folder: Path) -> None:
         (config("vae", out_channels=4), "vae: a VAE whose pictures have 4 channels (out_channels), ours have 3; "),
         (config("unet", block_out_channels=[48, 64]), "unet: conv_in.weight is "),
         (config("unet", cross_attention_dim=48), ".attn2.to_k.weight is "),
-        (config("unet", block_out_channels=[]), "unet: config.json does not say how wide its network is"),
+        (config("unet", block_out_channels=[]), "unet: config.json lacks the width of its network"),
         (half_a_text_encoder, "text_encoder: encoder.layers.1.self_attn.q_proj.weight is missing"),
         (vae_in_the_text_encoder, "text_encoder: embeddings.token_embedding.weight is missing"),
-        (wider_text_encoder, "its UNet attends to texts 32 numbers wide, its text_encoder writes 64"),
+        (wider_text_encoder, "its UNet needs text embeddings of width 32, its text_encoder makes 64"),
     ],
 )
-def test_parts_of_different_models_are_told_before_anything_is_loaded(
+def test_parts_of_different_models_are_reported_before_loading(
     change: Callable[[Path], None], said: str, tiny_models: Any, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(tiny_models.sd(vae="kl"), tmp_path / "model")
@@ -70,7 +70,7 @@ def test_parts_of_different_models_are_told_before_anything_is_loaded(
     assert str(raised.value).endswith(line.removeprefix(f"{folder}: "))
 
 
-def test_a_controlnet_whose_configuration_contradicts_its_file_is_told_by_check(
+def test_a_controlnet_whose_configuration_contradicts_its_file_is_reported_by_check(
     tiny_models: Any, tmp_path: Path
 ) -> None:
     sd = tiny_models.sd()
@@ -92,7 +92,7 @@ def test_a_controlnet_whose_configuration_contradicts_its_file_is_told_by_check(
         ("vocab.json", '{"a', "tokenizer/vocab.json cannot be read (Unterminated string"),
     ],
 )
-def test_a_broken_tokenizer_is_told_before_anything_is_loaded(
+def test_a_broken_tokenizer_is_reported_before_loading(
     file: str, text: str | None, said: str, tiny_sd: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(tiny_sd, tmp_path / "model")

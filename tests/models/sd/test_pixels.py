@@ -53,7 +53,7 @@ def test_a_round_trip_gives_the_blocks_back_in_their_colours(model: DiffusionMod
     assert is_finite.tolist() == [True]
 
 
-def test_several_pictures_are_encoded_as_each_alone(model: DiffusionModel) -> None:
+def test_a_batch_is_encoded_like_its_single_pictures(model: DiffusionModel) -> None:
     pictures = np.stack([source_picture(seed) for seed in range(3)])
     pixels = Pixels(model, 64, 64)
     alone = torch.cat([pixels.encode(picture[None]) for picture in pictures])
@@ -86,7 +86,7 @@ def test_latents_are_decoded_as_diffusers_does(kl_folder: Path, kl_model: Diffus
     assert off.max() <= 1 and off.mean() < 1e-3
 
 
-def test_a_picture_whose_decoding_overflows_is_told_from_its_neighbours(kl_folder: Path) -> None:
+def test_a_picture_that_overflows_in_decoding_does_not_affect_its_neighbours(kl_folder: Path) -> None:
     model = load(ModelSpec(model=str(kl_folder), vae="full"), "cpu", "bf16")
     pixels = Pixels(model, 64, 64)
     z = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -113,14 +113,14 @@ def test_a_wide_picture_is_cropped_in_the_middle_not_squashed(model: DiffusionMo
     assert covering(tall, 32, 64)[0, :, 0, 0].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-def test_shrinking_loses_no_fine_lines(model: DiffusionModel) -> None:
+def test_shrinking_keeps_fine_lines(model: DiffusionModel) -> None:
     lines = np.zeros((512, 512, 3), np.uint8)
     lines[3::8] = 200
     small = Pixels(model, 64, 64).fitted(lines[None])
     assert (small[:, :, 1:-1] * 255 - 200 / 8).abs().max() < 1.0  # without antialiasing half a line or none
 
 
-def test_pictures_that_may_only_be_read_are_taken(model: DiffusionModel) -> None:
+def test_read_only_pictures_are_accepted(model: DiffusionModel) -> None:
     picture = source_picture()[None]
     picture.setflags(write=False)
     assert Pixels(model, 64, 64).encode(picture).isfinite().all()
@@ -134,12 +134,12 @@ def test_control_pictures_are_in_0_to_1_with_channels_first(model: DiffusionMode
 
 
 @pytest.mark.parametrize("size", [(60, 64), (64, 63), (0, 64)])
-def test_a_size_that_latents_cannot_have_is_refused(model: DiffusionModel, size: tuple[int, int]) -> None:
+def test_a_size_that_is_not_a_multiple_of_8_is_refused(model: DiffusionModel, size: tuple[int, int]) -> None:
     with pytest.raises(ModelError, match="multiples of 8"):
         Pixels(model, *size)
 
 
-def test_a_picture_that_is_not_moved_stays_the_same_object() -> None:
+def test_a_picture_without_zoom_and_rotation_is_the_same_object() -> None:
     rgb = torch.from_numpy(source_picture()[None])
     assert moved(rgb, 1.0, 0.0) is rgb
     assert moved(rgb, 1.0, 360.0) is rgb
@@ -170,6 +170,6 @@ def test_turning_a_wide_picture_does_not_shear_it() -> None:
     assert columns.float().mean().item() == pytest.approx(31.5, abs=0.6)
 
 
-def test_what_moves_in_from_outside_is_mirrored_never_black() -> None:
+def test_the_outside_is_mirrored_and_never_black() -> None:
     rgb = torch.full((2, 32, 48, 3), 200, dtype=torch.uint8)
     assert torch.equal(moved(rgb, 0.9, 33.0), rgb)

@@ -46,7 +46,7 @@ def told(text: str) -> list[tuple[str, float]]:
         ("(a [b (c:2) d] e)", [("a ", 1.1), ("b ", 1.0), ("c", 2.0), (" d", 1.0), (" e", 1.1)]),
     ],
 )
-def test_brackets_weigh_as_in_a1111(text: str, fragments: list[tuple[str, float]]) -> None:
+def test_brackets_give_the_weights_of_a1111(text: str, fragments: list[tuple[str, float]]) -> None:
     assert told(text) == fragments
     assert parse_prompt(text).notes == ()
 
@@ -63,7 +63,9 @@ def test_brackets_weigh_as_in_a1111(text: str, fragments: list[tuple[str, float]
         ("(a:1000)", [("a", MAX_WEIGHT)], "beyond 100"),
     ],
 )
-def test_what_is_not_done_weighs_nothing_and_is_told(text: str, fragments: list[tuple[str, float]], note: str) -> None:
+def test_unsupported_syntax_has_no_weight_and_is_noted(
+    text: str, fragments: list[tuple[str, float]], note: str
+) -> None:
     assert told(text) == fragments
     (line,) = parse_prompt(text).notes
     assert note in line
@@ -79,7 +81,7 @@ def test_what_is_not_done_weighs_nothing_and_is_told(text: str, fragments: list[
         ("(<lora:ink:1.2>:1.5)", "", [("ink", 1.2)]),
     ],
 )
-def test_tags_of_loras_are_taken_out_of_the_text(text: str, rest: str, tags: list[tuple[str, float]]) -> None:
+def test_lora_tags_are_removed_from_the_text(text: str, rest: str, tags: list[tuple[str, float]]) -> None:
     prompt = parse_prompt(text)
     assert (prompt.text, prompt.notes) == (rest, ())
     assert prompt.loras == tuple(LoraTag(*tag) for tag in tags)
@@ -92,17 +94,17 @@ def test_tags_of_loras_are_taken_out_of_the_text(text: str, rest: str, tags: lis
         ("<lora:ink:1:2:3>", [], "is not a valid <lora:name:0.8>"),
         ("<lora:ink:9>", [], "a weight is -4 to 4"),
         ("<hypernet:ink:1>", [], "hypernetworks are not supported"),
-        ("<lora:ink:0.5:1>", [1.0], "one weight applies to text encoder and UNet; 1 is used"),
+        ("<lora:ink:0.5:1>", [1.0], "text encoder and UNet have the same weight; using 1"),
     ],
 )
-def test_a_tag_that_cannot_be_had_as_written_is_told(text: str, weights: list[float], note: str) -> None:
+def test_an_invalid_tag_is_noted(text: str, weights: list[float], note: str) -> None:
     prompt = parse_prompt(text)
     assert [tag.weight for tag in prompt.loras] == weights
     assert prompt.text == "" and len(prompt.notes) == 1 and note in prompt.notes[0]
 
 
 @given(st.text(alphabet=st.one_of(st.sampled_from("()[]:\\|<>lora.-019 aBREAK"), st.characters()), max_size=60))
-def test_any_text_parses_to_weights_that_are_numbers(text: str) -> None:
+def test_any_text_parses_to_finite_weights(text: str) -> None:
     prompt = parse_prompt(text)
     for fragment, following in zip(prompt.fragments, prompt.fragments[1:], strict=False):
         assert fragment.weight != following.weight

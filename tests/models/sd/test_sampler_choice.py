@@ -72,14 +72,14 @@ LORAS = {
     [(name, False, sampler) for name, sampler in CHECKPOINTS.items()]
     + [(name, True, sampler) for name, sampler in LORAS.items()],
 )
-def test_a_name_says_how_its_model_was_distilled_and_an_artists_does_not(
+def test_a_name_shows_the_distillation_unless_its_words_have_another_meaning(
     name: str, is_lora: bool, expected: str
 ) -> None:
     named = sampler_named(name, is_lora=is_lora)
     assert ("" if named is None else named.sampler) == expected
 
 
-def test_a_name_tells_steps_eta_and_whether_guidance_was_kept() -> None:
+def test_a_name_shows_steps_eta_and_support_for_guidance() -> None:
     def told(name: str) -> tuple[int | None, float, bool]:
         named = sampler_named(name, is_lora=True)
         assert named is not None
@@ -103,7 +103,7 @@ def file_of(path: Path) -> SingleFile:
     )
 
 
-def test_a_prediction_is_taken_from_that_name_unless_another_is_asked_for(tmp_path: Path) -> None:
+def test_a_prediction_follows_from_that_name_unless_another_is_requested(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "model", {"_class_name": "PNDMScheduler"}, XL)
     file = file_of(tmp_path / "sdxl_lightning_1step_x0.safetensors")
     assert choose_prediction("auto", folder, file).value == "sample"
@@ -148,7 +148,7 @@ def choice(
     [
         ("copy", EULER, SD21, "epsilon", "turbo", "as sd-turbo's"),
         ("copy", EULER | {"_class_name": "EulerAncestralDiscreteScheduler"}, XL_512, "epsilon", "turbo", "512 px"),
-        ("copy", EULER, XL, "epsilon", "scheduler", "if it is a turbo or lightning model, ask for that sampler"),
+        ("copy", EULER, XL, "epsilon", "scheduler", "if it is a turbo or lightning model, set that sampler"),
         ("my-xl-turbo", EULER, XL, "epsilon", "turbo", "and the name my-xl-turbo"),
         ("realvis-lightning", EULER, XL, "epsilon", "lightning", "and the name realvis-lightning"),
         ("turbo", EULER | {"prediction_type": "v_prediction"}, SD21, "v_prediction", "scheduler", "configuration"),
@@ -161,7 +161,7 @@ def choice(
         ("copy", {"_class_name": "TCDScheduler"}, XL, "epsilon", "tcd", "TCDScheduler"),
     ],
 )
-def test_a_folder_is_told_by_its_own_configuration(
+def test_the_sampler_of_a_folder_follows_from_its_configuration(
     tmp_path: Path, name: str, scheduler: Any, unet: Any, prediction: str, expected: str, words: str
 ) -> None:
     chosen = choice(folder_of(tmp_path / name, scheduler, unet), prediction=prediction)
@@ -169,7 +169,7 @@ def test_a_folder_is_told_by_its_own_configuration(
     assert words in chosen.reason
 
 
-def test_of_a_single_file_only_its_stem_counts_not_its_folder_or_what_a_published_one_says(tmp_path: Path) -> None:
+def test_only_the_stem_of_a_single_file_counts_not_its_folder_or_the_published_configuration(tmp_path: Path) -> None:
     """The published folder describes its networks, not the sampler of another file with that configuration."""
     published = folder_of(tmp_path / "lcm" / "sdxl-turbo", EULER, XL_512)
     assert choice(published, single="turbolicious").value == "scheduler"
@@ -180,7 +180,7 @@ def test_of_a_single_file_only_its_stem_counts_not_its_folder_or_what_a_publishe
     assert choice(own, single="mine").value == "turbo"
 
 
-def test_a_lora_on_top_decides_before_the_model_under_it(tmp_path: Path) -> None:
+def test_a_lora_takes_precedence_over_the_model(tmp_path: Path) -> None:
     lcm = folder_of(tmp_path / "model", {"_class_name": "LCMScheduler"}, XL)
     chosen = choice(lcm, loras=("glass", "Hyper-SDXL-12steps-CFG-lora"))
     assert (chosen.value, chosen.is_hyper_guided) == ("hyper", True)
@@ -188,7 +188,7 @@ def test_a_lora_on_top_decides_before_the_model_under_it(tmp_path: Path) -> None
     assert choice(lcm, loras=("glass",)).value == "lcm"
 
 
-def test_what_predicts_velocity_is_no_turbo_whatever_its_name(tmp_path: Path) -> None:
+def test_a_model_that_predicts_velocity_is_never_turbo(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "model", {"_class_name": "PNDMScheduler"}, XL)
     chosen = choice(folder, single="vpred_turbo", prediction="v_prediction")
     assert chosen.value == "scheduler" and "says turbo, but it predicts v" in chosen.reason
@@ -196,7 +196,7 @@ def test_what_predicts_velocity_is_no_turbo_whatever_its_name(tmp_path: Path) ->
     assert choice(folder, single="vpred_turbo", prediction="v_prediction", wanted="turbo").reason == "asked for"
 
 
-def test_what_is_asked_for_still_takes_from_the_name_what_only_that_tells(tmp_path: Path) -> None:
+def test_a_requested_sampler_still_uses_details_from_the_name(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "model", {"_class_name": "PNDMScheduler"}, XL)
     assert choice(folder, loras=("Hyper-SDXL-1step-lora",), wanted="tcd").eta == 1.0
     assert choice(folder, loras=("Hyper-SDXL-8steps-CFG-lora",), wanted="hyper").is_hyper_guided

@@ -30,7 +30,7 @@ TABLE = {
 
 
 @pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")  # NumPy of what KDPM2 does in diffusers
-def test_every_scheduler_that_is_run_paints_the_same_again(tiny_sd: Path) -> None:
+def test_every_supported_scheduler_is_reproducible(tiny_sd: Path) -> None:
     """For one seed and any batch size. Schedulers that draw their own noise would fail."""
     import diffusers
 
@@ -51,31 +51,31 @@ def test_every_scheduler_that_is_run_paints_the_same_again(tiny_sd: Path) -> Non
     [
         (
             {"_class_name": "EDMEulerScheduler", "sigma_data": 0.5},
-            "counts noise as EDM does, .* take Playground 2: hf ",
+            "parametrizes noise as EDM does, .* use Playground 2: hf ",
         ),
-        ({"_class_name": "EulerDiscreteScheduler", "timestep_type": "continuous"}, "counts noise as EDM does"),
+        ({"_class_name": "EulerDiscreteScheduler", "timestep_type": "continuous"}, "parametrizes noise as EDM does"),
         ({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}, "flow-matching models .* no noise table"),
         ({"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": True}, "flow-matching model"),
         (
             TABLE | {"_class_name": "DPMSolverSDEScheduler"},
-            "which no seed repeats; ask for the sampler euler, deis or dpm",
+            "which is not reproducible by a seed; set the sampler euler, deis or dpm",
         ),
         (TABLE | {"_class_name": "DDIMInverseScheduler"}, "adds noise instead"),
         ({"_class_name": "UnCLIPScheduler"}, "belongs to unCLIP models and has no noise table"),
-        ({"_class_name": "RePaintScheduler", "beta_schedule": "sigmoid"}, "has the beta_schedule sigmoid; known are "),
+        ({"_class_name": "RePaintScheduler", "beta_schedule": "sigmoid"}, "has the beta_schedule sigmoid; supported: "),
         (TABLE | {"_class_name": "DDPMScheduler", "beta_schedule": "laplace"}, "beta_schedule laplace"),
-        (TABLE | {"_class_name": "os"}, "its scheduler os is not known here"),
-        (TABLE, "which names no class"),
-        ({}, "which names no class.* no noise table"),
+        (TABLE | {"_class_name": "os"}, "its scheduler os is unknown"),
+        (TABLE, "without a class name"),
+        ({}, "without a class name.* no noise table"),
     ],
 )
-def test_a_scheduler_that_is_not_run_is_named_with_what_it_is(told: dict[str, Any], says: str) -> None:
+def test_an_unsupported_scheduler_is_described(told: dict[str, Any], says: str) -> None:
     with pytest.raises(ModelError, match=says) as caught:
         folder_schedule("owner/model", told, "auto")
     assert str(caught.value).startswith("owner/model: its scheduler") and "\n" not in str(caught.value)
 
 
-def test_a_sampler_that_is_asked_for_needs_the_noise_table_alone() -> None:
+def test_a_requested_sampler_needs_only_the_noise_table() -> None:
     taken = folder_schedule("x", TABLE | {"_class_name": "DPMSolverSDEScheduler"}, "lcm")
     assert taken == TABLE | {"_class_name": CARRIER}
     assert folder_schedule("x", TABLE | {"_class_name": "DDIMScheduler"}, "lcm")["_class_name"] == "DDIMScheduler"
@@ -83,7 +83,7 @@ def test_a_sampler_that_is_asked_for_needs_the_noise_table_alone() -> None:
         folder_schedule("x", {"_class_name": "EDMEulerScheduler"}, "lcm")
 
 
-def test_a_scheduler_of_a_package_that_is_not_here_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_needs_a_missing_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for told in ({"_class_name": "LMSDiscreteScheduler"}, {"_class_name": "DDIMScheduler", "use_beta_sigmas": True}):
         with pytest.raises(ModelError, match="needs scipy, which is not installed: pip install scipy"):
@@ -95,18 +95,18 @@ def test_a_table_of_betas_needs_no_name() -> None:
     assert folder_schedule("x", told, "auto") == told
 
 
-def test_what_is_known_is_what_can_be_computed() -> None:
+def test_the_supported_schedules_are_those_that_can_be_computed() -> None:
     from engine.models.sd.coefficients import noise_table, x0_weights
 
     for prediction in PREDICTIONS:
         assert len(x0_weights(noise_table(TABLE | {"beta_schedule": "linear"}), prediction)) == 2
     for schedule in SCHEDULES:
         assert noise_table(TABLE | {"beta_schedule": schedule}).shape == (1000,)
-    with pytest.raises(ModelError, match="UnCLIPScheduler names no beta_schedule"):
+    with pytest.raises(ModelError, match="UnCLIPScheduler has no beta_schedule"):
         noise_table({"_class_name": "UnCLIPScheduler", "num_train_timesteps": 1000})
 
 
-def test_a_prediction_nobody_knows_is_refused_by_check(tiny_models: Any, tmp_path: Path) -> None:
+def test_an_unknown_prediction_is_refused_by_check(tiny_models: Any, tmp_path: Path) -> None:
     import json
     import shutil
 
@@ -130,18 +130,18 @@ def with_scheduler(folder: Path, place: Path, **told: Any) -> ModelSpec:
 
 
 @pytest.mark.parametrize("sampler", ["deis", "euler", "dpm"])
-def test_a_model_whose_scheduler_is_not_run_paints_with_one_that_is_asked_for(
+def test_a_model_with_an_unsupported_scheduler_paints_with_a_requested_sampler(
     tiny_sd: Path, tmp_path: Path, sampler: str
 ) -> None:
     spec = with_scheduler(tiny_sd, tmp_path / "model", _class_name="DPMSolverSDEScheduler")
-    assert "ask for the sampler euler" in check(spec).missing[0]
+    assert "set the sampler euler" in check(spec).missing[0]
     model = load(replace(spec, sampler=sampler), "cpu", "float32")
     schedule = BatchSchedule(model, Denoiser(model), steps=4, strength=0.5, seed=3)
     assert schedule.run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None)).isfinite().all()
     assert type(schedule._library_steps.scheduler).__name__ == NAMED[sampler][0]
 
 
-def test_epsilon_and_noise_alone_are_refused_where_nothing_could_be_told(tiny_sd: Path, tmp_path: Path) -> None:
+def test_epsilon_with_zero_terminal_snr_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
     """At timestep 999 the noise times infinity would be subtracted from the picture."""
     noisy = {"_class_name": "DDIMScheduler", "rescale_betas_zero_snr": True}
     spec = with_scheduler(tiny_sd, tmp_path / "model", **noisy)
@@ -161,7 +161,7 @@ def test_epsilon_and_noise_alone_are_refused_where_nothing_could_be_told(tiny_sd
         ({"_class_name": "LCMScheduler"}, "euler", 6.0),
     ],
 )
-def test_a_job_that_asks_for_no_guidance_gets_the_authors(
+def test_a_job_without_a_guidance_option_uses_the_authors_default(
     tiny_sd: Path, tmp_path: Path, told: dict[str, Any], asked: str, usual: float
 ) -> None:
     spec = replace(with_scheduler(tiny_sd, tmp_path / "model", **told), sampler=asked)

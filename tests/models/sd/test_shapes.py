@@ -27,14 +27,14 @@ def test_unets_have_as_many_weights_as_the_published_ones(name: str) -> None:
         assert sum(weight.numel() for weight in build_taesd(name).parameters()) == 2_445_063  # both halves
 
 
-def test_all_weights_have_the_dtype_that_was_asked_for() -> None:
+def test_all_weights_have_the_requested_dtype() -> None:
     model = build("sdxs", "meta", torch.float16)
     networks = (model.unet, model.vae, *model.text_encoders)
     assert {weight.dtype for network in networks for weight in network.parameters()} == {torch.float16}
 
 
 @pytest.mark.soak
-def test_work_of_a_call_is_counted_as_others_have_counted_it() -> None:
+def test_the_counted_work_of_a_call_equals_published_counts() -> None:
     work = gflop("sd15", 512, 512)
     assert {stage: round(amount) for stage, amount in work.items()} == {"unet": 803, "encode": 122, "decode": 141}
     assert round(gflop("sdxs", 512, 512)["unet"]) == 369
@@ -43,7 +43,7 @@ def test_work_of_a_call_is_counted_as_others_have_counted_it() -> None:
         assert round(gflop("ssd-1b", 512, 512)["unet"]) == 980
 
 
-def test_the_tiny_one_paints_as_diffusers_does_with_the_same_modules() -> None:
+def test_the_tiny_model_paints_the_same_as_diffusers() -> None:
     from engine.models.sd.single import paint
 
     image = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).numpy()
@@ -61,7 +61,7 @@ def test_the_tiny_one_paints_as_diffusers_does_with_the_same_modules() -> None:
     assert abs(theirs.permute(1, 2, 0) * 255 - torch.from_numpy(ours).float()).max() <= 0.51
 
 
-def test_a_shape_nobody_has_is_refused() -> None:
+def test_an_unknown_shape_is_refused() -> None:
     with pytest.raises(ModelError, match="not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny"):
         build("sd3", "meta", torch.float16)
 
@@ -71,5 +71,5 @@ def test_a_model_with_random_weights_is_loaded_by_the_name_of_its_shape() -> Non
     assert (model.family, model.sampler, model.is_tiny_vae) == ("sd15", "lcm", True)
     with pytest.raises(ModelError, match="huge: not one of sd15, sd-turbo"):
         load(ModelSpec(model="random:huge"), "cpu", "float32")
-    with pytest.raises(ModelError, match="random weights take no LoRA"):
+    with pytest.raises(ModelError, match="random weights: no LoRA"):
         load(ModelSpec(model="random:tiny", loras=(("a", 1.0),)), "cpu", "float32")

@@ -38,7 +38,7 @@ def test_a_moving_scene_is_always_painted() -> None:
     assert not any(filter.should_skip(picture(seed)) for seed in range(50))
 
 
-def test_half_way_between_threshold_and_sameness_about_half_is_left_out() -> None:
+def test_half_way_between_threshold_and_identity_about_half_is_skipped() -> None:
     first, second = with_cosine(0.99)
     assert cosine(first.ravel(), second.ravel()) == pytest.approx(0.99)
     skipped = 0
@@ -49,7 +49,7 @@ def test_half_way_between_threshold_and_sameness_about_half_is_left_out() -> Non
     assert 440 < skipped < 560
 
 
-def test_what_is_compared_with_is_the_last_picture_painted_not_the_last_one_seen() -> None:
+def test_a_picture_is_compared_with_the_last_painted_one_not_the_last_seen() -> None:
     start, end = with_cosine(0.5)
     filter = SimilarityFilter(0.6, seed=3)
     filter.should_skip(start)
@@ -75,14 +75,14 @@ def test_the_caller_may_reuse_its_picture_buffer() -> None:
     assert not filter.should_skip(buffer)
 
 
-def test_a_forgotten_picture_is_painted_again() -> None:
+def test_after_forget_the_picture_is_painted_again() -> None:
     filter = SimilarityFilter(0.5, seed=1)
     filter.should_skip(picture())
     filter.forget()
     assert not filter.should_skip(picture())
 
 
-def test_the_same_seed_gives_the_same_answers() -> None:
+def test_the_same_seed_gives_the_same_decisions() -> None:
     first, second = with_cosine(0.99)
     answers = []
     for _ in range(2):
@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_answers() -> None:
     assert 0 < sum(answers[0]) < 60
 
 
-def test_grey_all_over_resembles_only_itself() -> None:
+def test_uniform_grey_is_similar_only_to_itself() -> None:
     grey = np.zeros(3)
     assert cosine(grey, grey) == 1.0
     assert cosine(grey, np.ones(3)) == 0.0

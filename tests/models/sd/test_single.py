@@ -133,16 +133,16 @@ def assert_same(
 
 @diffusers_and_numpy_2
 @pytest.mark.parametrize("case", CASES)
-def test_a_picture_is_that_of_diffusers(models: Callable[..., Any], pipelines: Callable[..., Any], case: str) -> None:
+def test_a_picture_equals_that_of_diffusers(
+    models: Callable[..., Any], pipelines: Callable[..., Any], case: str
+) -> None:
     built, asked = CASES[case]
     assert_same(models(**built), pipelines(**built), asked, {}, {})
 
 
 @pytest.mark.parametrize("guidance", [1.0, 2.0])
 @pytest.mark.parametrize("kind", ["sd15", "sdxl"])
-def test_a_picture_steered_by_two_controlnets_is_that_of_diffusers(
-    tiny_models: Any, kind: str, guidance: float
-) -> None:
+def test_a_picture_with_two_controlnets_equals_that_of_diffusers(tiny_models: Any, kind: str, guidance: float) -> None:
     from diffusers import ControlNetModel
 
     built = {} if kind == "sd15" else {"kind": kind, "sampler": "lcm"}
@@ -162,7 +162,7 @@ def test_a_picture_steered_by_two_controlnets_is_that_of_diffusers(
 
 
 @pytest.mark.parametrize(("built", "adapter"), [({}, "standard"), ({}, "plus"), ({"kind": "sdxl"}, "standard")])
-def test_a_picture_that_follows_another_is_that_of_diffusers(
+def test_a_picture_with_an_ip_adapter_equals_that_of_diffusers(
     tiny_models: Any, built: dict[str, Any], adapter: str
 ) -> None:
     sd = tiny_models.sd(**built)
@@ -190,7 +190,7 @@ def test_a_scheduler_of_second_order_makes_as_many_steps_as_in_diffusers(tiny_mo
     assert_same(model, pipeline, LCM | {"sampler": "scheduler"}, {}, {})
 
 
-def test_the_guidance_of_a_fully_distilled_model_is_an_input_of_its_own(tiny_models: Any, tiny_sd: Any) -> None:
+def test_the_guidance_of_a_fully_distilled_model_is_a_separate_input(tiny_models: Any, tiny_sd: Any) -> None:
     """Models like LCM Dreamshaper take it as an input instead of a second, negative call."""
     from diffusers.models.embeddings import TimestepEmbedding
 
@@ -224,7 +224,7 @@ def test_a_picture_of_any_shape_is_cropped_to_the_size_asked_for(models: Callabl
     assert painted.shape == (64, 128, 3)
 
 
-def test_progress_is_told_step_by_step(models: Callable[..., Any]) -> None:
+def test_progress_is_reported_step_by_step(models: Callable[..., Any]) -> None:
     told: list[tuple[int, int]] = []
     model = models()
     paint(
@@ -240,7 +240,7 @@ def test_progress_is_told_step_by_step(models: Callable[..., Any]) -> None:
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_a_result_that_is_not_a_number_is_an_error_and_no_picture(tiny_models: Any) -> None:
+def test_a_nan_result_is_an_error(tiny_models: Any) -> None:
     model = model_of(tiny_models, {})
     with torch.no_grad():
         model.unet.conv_out.bias.fill_(float("nan"))
@@ -248,7 +248,7 @@ def test_a_result_that_is_not_a_number_is_an_error_and_no_picture(tiny_models: A
         paint(model, source_picture(), prompt=PROMPT, width=64, height=64)
 
 
-def test_a_picture_that_overflows_in_the_vae_is_an_error_with_a_way_out(tiny_models: Any) -> None:
+def test_a_picture_that_overflows_in_the_vae_is_an_error_with_a_remedy(tiny_models: Any) -> None:
     model = model_of(tiny_models, {"vae": "kl"})
     with torch.no_grad():
         model.vae.decoder.conv_out.bias.fill_(float("inf"))

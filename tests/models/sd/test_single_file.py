@@ -71,7 +71,7 @@ def test_a_file_of_each_family_gives_the_same_networks_as_its_folder(tiny_models
         assert all(torch.equal(tensor, expected[name]) for name, tensor in ours.state_dict().items())
 
 
-def test_the_full_vae_of_sdxl_keeps_the_numbers_of_its_file_beside_a_unet_in_half_precision(tiny_models: Any) -> None:
+def test_the_full_vae_of_sdxl_keeps_its_precision_with_a_unet_in_half_precision(tiny_models: Any) -> None:
     """It overflows in float16, so it runs in float32; converted through float16 it would differ from the folder's."""
     folder = tiny_models.sd(kind="sdxl", vae="kl")
     loaded = [
@@ -86,7 +86,7 @@ def test_the_full_vae_of_sdxl_keeps_the_numbers_of_its_file_beside_a_unet_in_hal
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
-def test_the_numbers_of_one_tensor_are_read_without_the_others(tmp_path: Path, dtype: torch.dtype, suffix: str) -> None:
+def test_the_values_of_one_tensor_are_read_without_the_others(tmp_path: Path, dtype: torch.dtype, suffix: str) -> None:
     wanted = torch.linspace(-2, 2, 7).to(dtype)
     whole = torch.cat((torch.zeros(5, dtype=dtype), wanted))
     file = tmp_path / f"x{suffix}"
@@ -99,7 +99,7 @@ def test_the_numbers_of_one_tensor_are_read_without_the_others(tmp_path: Path, d
     assert numbers is not None and numbers.tolist() == wanted.double().tolist()
 
 
-def test_numbers_whose_place_cannot_be_told_are_none(tmp_path: Path) -> None:
+def test_values_that_cannot_be_located_are_none(tmp_path: Path) -> None:
     legacy = tmp_path / "x.ckpt"
     torch.save({"wanted": torch.ones(3)}, legacy, _use_new_zipfile_serialization=False)
     assert read_numbers(legacy, "wanted", is_pickle=True) is None
@@ -107,7 +107,7 @@ def test_numbers_whose_place_cannot_be_told_are_none(tmp_path: Path) -> None:
     assert read_numbers(eight_bits, "wanted", is_pickle=False) is None
 
 
-def test_a_pickle_holds_the_same_model_and_says_that_it_is_one(
+def test_a_pickle_gives_the_same_model_with_a_note(
     tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     sd = tiny_models.sd(vae="kl")
@@ -144,7 +144,7 @@ def test_the_pickle_of_a_whole_checkpoint_is_read(tmp_path: Path) -> None:
         ("cond_stage_model.transformer.text_model.final_layer_norm.bias", "text_encoder: 1 tensors are missing"),
     ],
 )
-def test_a_tensor_that_is_missing_is_one_line(
+def test_a_missing_tensor_is_refused_in_one_line(
     tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path, name: str, line: str
 ) -> None:
     copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x")
@@ -154,7 +154,7 @@ def test_a_tensor_that_is_missing_is_one_line(
     assert "\n" not in str(told.value)
 
 
-def test_a_configuration_of_another_model_beside_the_file_is_refused(
+def test_a_configuration_of_another_model_next_to_the_file_is_refused(
     tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     file = save_tensors(tmp_path / "x.safetensors", tensors)
@@ -166,7 +166,7 @@ def test_a_configuration_of_another_model_beside_the_file_is_refused(
     assert "text_encoder has 3 layers of width 32" in check(ModelSpec(model=str(file))).missing[0]
 
 
-def test_the_blocks_of_published_unets_are_told_by_their_configuration() -> None:
+def test_the_blocks_of_published_unets_follow_from_their_configuration() -> None:
     """The depths are ComfyUI's `transformer_depth` and, from its end, `transformer_depth_output`."""
     for config, depths in ((SSD_1B, [0, 0, 2, 2, 4, 4]), (SDXL, [0, 0, 2, 2, 10, 10]), ({}, [1] * 6 + [0, 0])):
         layout = layout_of_config(config)
@@ -228,20 +228,20 @@ def test_sd_2_is_found_under_its_old_name_and_fetched_from_the_mirror(
         ({"modelspec.prediction_type": "none of these"}, None),
     ],
 )
-def test_metadata_tells_the_prediction(
+def test_metadata_determine_the_prediction(
     tensors: dict[str, torch.Tensor], tmp_path: Path, metadata: dict[str, str], value: str | None
 ) -> None:
-    told = examine(save_tensors(tmp_path / "x.safetensors", tensors, metadata)).prediction.told
-    assert (told and told.value) == value
+    marked = examine(save_tensors(tmp_path / "x.safetensors", tensors, metadata)).prediction.marked
+    assert (marked and marked.value) == value
 
 
-def test_the_mark_in_the_file_outranks_its_metadata_and_its_name(
+def test_the_marker_in_the_file_takes_precedence_over_metadata_and_name(
     tensors: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
-    marked = tensors | {"v_pred": torch.tensor([])}
-    file = save_tensors(tmp_path / "eps.safetensors", marked, {"modelspec.prediction_type": "epsilon"})
-    told = examine(file).prediction.told
-    assert told is not None and (told.value, told.reason) == ("v_prediction", "the tensor v_pred in the file")
+    with_mark = tensors | {"v_pred": torch.tensor([])}
+    file = save_tensors(tmp_path / "eps.safetensors", with_mark, {"modelspec.prediction_type": "epsilon"})
+    marked = examine(file).prediction.marked
+    assert marked is not None and (marked.value, marked.reason) == ("v_prediction", "the tensor v_pred in the file")
 
 
 def test_a_checkpoint_is_examined_without_torch(
@@ -257,7 +257,7 @@ def test_a_checkpoint_is_examined_without_torch(
     assert done.stdout.strip() == "() False"
 
 
-def test_a_distilled_file_names_the_folder_that_does_instead() -> None:
+def test_a_distilled_file_suggests_its_diffusers_folder() -> None:
     """SSD-1B's blocks in a header, with SDXL's configuration."""
     start = "model.diffusion_model."
     header: dict[str, Tensor] = {}

@@ -62,7 +62,7 @@ def test_painting_from_noise_begins_with_no_picture_in_it(model: DiffusionModel,
 
 
 @pytest.mark.parametrize("sampler", ["scheduler", "euler", "dpm", "lcm"])
-def test_a_picture_is_painted_over_with_less_strength(model: DiffusionModel, sampler: str) -> None:
+def test_a_picture_is_repainted_with_less_strength(model: DiffusionModel, sampler: str) -> None:
     cond = Conditioner(model).encode("a cat", "grey")
     schedule = batch(model, sampler, strength=0.5)
     assert schedule._timesteps[0] < 999
@@ -81,7 +81,7 @@ def test_velocity_at_no_signal_gives_the_picture_without_a_division(model: Diffu
 
 
 def test_a_sampler_without_such_a_schedule_is_refused(model: DiffusionModel) -> None:
-    with pytest.raises(ModelError, match="zero terminal SNR, which DEISMultistepScheduler cannot begin with"):
+    with pytest.raises(ModelError, match="zero terminal SNR, with which DEISMultistepScheduler cannot start"):
         batch(model, "deis").run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None))
 
 
@@ -92,7 +92,7 @@ def test_an_epsilon_file_keeps_its_schedule_and_says_so(marked_file: Path) -> No
     assert "rescale_betas_zero_snr" not in plan.scheduler
 
 
-def test_those_that_take_the_schedule_are_those_of_the_library() -> None:
+def test_the_schedulers_that_support_zero_snr_are_those_of_the_library() -> None:
     import inspect
 
     import diffusers

@@ -63,7 +63,7 @@ CFG = [
 
 @pytest.mark.parametrize("frames", [1, 2])
 @pytest.mark.parametrize("cfg", CFG, ids=lambda cfg: "-".join(map(str, cfg.values())) or "off")
-def test_every_picture_is_the_one_worked_out_alone_from_the_formulas(
+def test_every_picture_equals_the_one_computed_alone_from_the_formulas(
     model: DiffusionModel, conds: list[Cond], frames: int, cfg: dict[str, Any]
 ) -> None:
     """Moving pictures, and a prompt that changes with every call: it takes effect in all rows at once."""
@@ -114,7 +114,7 @@ def test_a_control_picture_stays_with_its_frame(model: DiffusionModel, conds: li
             torch.testing.assert_close(picture, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
 
 
-def test_a_controlnet_switched_on_steers_the_frames_in_flight_with_its_first_picture(
+def test_a_controlnet_that_is_switched_on_uses_its_first_picture_for_frames_in_flight(
     model: DiffusionModel, conds: list[Cond]
 ) -> None:
     z = random_latents(3, seed=2).view(3, 1, 4, 8, 8)
@@ -141,7 +141,7 @@ def test_two_frames_of_the_same_picture_do_not_flicker(model: DiffusionModel, co
 @pytest.mark.parametrize("cfg", CFG[:2], ids=["off", "full"])
 @pytest.mark.parametrize("asked", [{"steps": 2, "strength": 0.5}, {"steps": 4, "strength": 0.75}])
 @pytest.mark.parametrize("sampler", ["lcm", "hyper", "tcd"])
-def test_a_stream_gives_what_the_batch_gives(
+def test_a_stream_equals_the_batch(
     model: DiffusionModel, conds: list[Cond], asked: dict[str, Any], cfg: dict[str, Any], sampler: str
 ) -> None:
     """With one step exactly the same call as for a single picture; with three the same picture S - 1 calls later."""
@@ -156,7 +156,7 @@ def test_a_stream_gives_what_the_batch_gives(
         torch.testing.assert_close(given[call + stream.steps - 1], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_the_first_pictures_are_held_back_and_filling_spares_the_wait(model: DiffusionModel, conds: list[Cond]) -> None:
+def test_the_lead_in_returns_no_pictures_and_fill_skips_it(model: DiffusionModel, conds: list[Cond]) -> None:
     z = random_latents(1, seed=6)
     stream = stream_of(model, THREE_STEPS)
     waited = [stream.push(z, conds[0]) for _ in range(3)]
@@ -180,7 +180,7 @@ def test_same_seed_same_frames_same_pictures(model: DiffusionModel, conds: list[
     [{"width": 128}, {"t_index": (5, 45)}, {"frames": 2}, {"guidance": 2.0}, {"guidance": 2.0, "cfg_type": "full"}],
     ids=["size", "steps", "frames", "guidance on", "cfg_type"],
 )
-def test_what_rows_are_made_of_cannot_change_without_a_new_generation(
+def test_a_change_of_the_rows_starts_a_new_generation(
     model: DiffusionModel, conds: list[Cond], change: dict[str, Any]
 ) -> None:
     stream = stream_of(model, THREE_STEPS)
@@ -202,9 +202,7 @@ def test_what_rows_are_made_of_cannot_change_without_a_new_generation(
     [{"seed": 8}, {"t_index": (15, 30, 48)}, {"cfg_type": "none"}, {"guidance": 0.5}, {"delta": 0.5}, {}],
     ids=["seed", "other steps", "cfg_type while off", "guidance still off", "delta", "nothing"],
 )
-def test_a_knob_that_is_turned_costs_no_picture(
-    model: DiffusionModel, conds: list[Cond], change: dict[str, Any]
-) -> None:
+def test_a_changing_value_loses_no_picture(model: DiffusionModel, conds: list[Cond], change: dict[str, Any]) -> None:
     """A moving fader must not stop the stream. When it rests, the pictures equal those of a new stream."""
     stream = stream_of(model, THREE_STEPS)
     z = random_latents(1, seed=9)
@@ -230,7 +228,7 @@ def test_guidance_may_move_while_it_is_on(model: DiffusionModel, conds: list[Con
     assert not torch.allclose(at_two, at_three, atol=1e-2)
 
 
-def test_a_broken_frame_leaves_the_others_alone(model: DiffusionModel, conds: list[Cond]) -> None:
+def test_a_frame_with_nan_does_not_affect_others(model: DiffusionModel, conds: list[Cond]) -> None:
     """NaN, as from float16, stays in its own frame, which is flagged, and leaves no traces."""
     z = random_latents(6, seed=10).view(6, 1, 4, 8, 8)
     broken = z.clone()
@@ -243,7 +241,7 @@ def test_a_broken_frame_leaves_the_others_alone(model: DiffusionModel, conds: li
 
 
 @pytest.mark.parametrize("cfg", [CFG[0], CFG[3], CFG[4]], ids=["off", "self", "initialise"])
-def test_a_call_that_fails_can_be_made_again(model: DiffusionModel, conds: list[Cond], cfg: dict[str, Any]) -> None:
+def test_a_failed_call_can_be_repeated(model: DiffusionModel, conds: list[Cond], cfg: dict[str, Any]) -> None:
     """Out of memory in the middle of the UNet: frames, origins and control pictures stay consistent."""
     settings = replace(THREE_STEPS, **cfg)
     z = random_latents(5, seed=10).view(5, 1, 4, 8, 8)
@@ -263,7 +261,7 @@ def test_a_call_that_fails_can_be_made_again(model: DiffusionModel, conds: list[
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(given[2:], expected[2:], strict=True))
 
 
-def test_the_flag_is_one_a_picture() -> None:
+def test_there_is_one_flag_per_picture() -> None:
     pictures = torch.zeros((3, 4, 2, 2))
     pictures[1, 3, 1, 0] = float("inf")
     assert is_finite(pictures).tolist() == [True, False, True]
@@ -275,7 +273,7 @@ def test_models_that_cannot_stream_say_how_to_run_them(model: DiffusionModel) ->
 
 
 @pytest.mark.parametrize("sampler", ["turbo", "lightning", "hyper"])
-def test_what_was_distilled_with_its_guidance_is_never_guided(
+def test_models_distilled_with_guidance_are_never_guided(
     model: DiffusionModel, conds: list[Cond], sampler: str
 ) -> None:
     turbo = replace(model, sampler=sampler)
@@ -290,7 +288,7 @@ def test_what_was_distilled_with_its_guidance_is_never_guided(
     assert unguided(turbo, sampler, 1.0) == unguided(replace(model, sampler="tcd"), "tcd", 5.0) == ""
 
 
-def test_an_embedded_guidance_is_the_published_one_until_another_is_asked_for(model: DiffusionModel) -> None:
+def test_an_embedded_guidance_defaults_to_the_published_one(model: DiffusionModel) -> None:
     """SimianLuo/LCM_Dreamshaper_v7: the default 1 means off for other models, which is impossible here."""
     distilled = replace(model, time_cond_proj_dim=256)
     in_force = {
@@ -301,7 +299,7 @@ def test_an_embedded_guidance_is_the_published_one_until_another_is_asked_for(mo
     assert BatchSchedule(distilled, Denoiser(model), steps=2, strength=1.0).guidance == 8.0
 
 
-def test_a_seed_of_minus_one_is_new_noise_for_each_call_and_nothing_else_new(
+def test_seed_minus_one_gives_new_noise_for_each_call_and_changes_nothing_else(
     model: DiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from engine.models.sd import stream_schedule
@@ -317,7 +315,7 @@ def test_a_seed_of_minus_one_is_new_noise_for_each_call_and_nothing_else_new(
 
 
 @pytest.mark.parametrize("cfg_type", ["self", "initialise"])
-def test_a_step_that_begins_with_noise_alone_has_a_delta_of_one(
+def test_a_step_that_begins_with_pure_noise_has_delta_one(
     model: DiffusionModel, conds: list[Cond], cfg_type: Any
 ) -> None:
     """Zero terminal SNR: at 999 the share of the picture, by which the delta would be divided, is 0."""

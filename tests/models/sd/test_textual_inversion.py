@@ -41,7 +41,7 @@ def loaded(sd: Path, *files: str) -> DiffusionModel:
 
 
 @pytest.mark.parametrize("kind", ["sd15", "turbo"])
-def test_its_words_become_what_diffusers_makes_of_them_bit_for_bit(tiny_models: Any, write: Write, kind: str) -> None:
+def test_embeddings_encode_bit_identically_to_diffusers(tiny_models: Any, write: Write, kind: str) -> None:
     sd = tiny_models.sd(kind=kind)
     file = write("easynegative.safetensors", {"emb_params": vectors(3)})
     pipeline = pipeline_of(sd)
@@ -66,7 +66,7 @@ def test_each_encoder_of_an_xl_model_has_its_own_vectors(tiny_models: Any, write
     assert torch.equal(ours.text, theirs[0]) and torch.equal(ours.pooled, theirs[2])
 
 
-def test_a_word_counts_whole_and_in_any_case_and_may_have_a_weight(tiny_sd: Path, write: Write) -> None:
+def test_a_trigger_matches_whole_words_in_any_case_and_may_have_a_weight(tiny_sd: Path, write: Write) -> None:
     model = loaded(tiny_sd, write("ink.safetensors", {"emb_params": vectors()}))
     without = loaded(tiny_sd)
     for each in (model, without):
@@ -93,14 +93,14 @@ def test_the_longer_of_two_words_is_found_first(tiny_sd: Path, write: Write) -> 
     assert torch.equal(both.encode("bad-hands", None).text, one.encode("bad-hands", None).text)
 
 
-def test_vectors_that_no_longer_fit_are_left_out_and_told(tiny_sd: Path, write: Write) -> None:
+def test_vectors_that_do_not_fit_are_dropped_and_noted(tiny_sd: Path, write: Write) -> None:
     notes: list[str] = []
     model = loaded(tiny_sd, write("ink.safetensors", {"emb_params": vectors(3)}))
     conditioner = Conditioner(model, note=lambda key, line: notes.append(line))
     conditioner.encode("x " * 72 + "ink", None)
     assert notes == []
     conditioner.encode("x " * 73 + "ink the", None)
-    assert notes == ["75 tokens of the prompt are used; left out: ink the"]
+    assert notes == ["75 tokens of the prompt are used; ignored: ink the"]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_vectors_that_no_longer_fit_are_left_out_and_told(tiny_sd: Path, write: 
         ("renamed.safetensors", {"<cat-toy>": vectors()}, ("<cat-toy>", "renamed")),
     ],
 )  # fmt: skip
-def test_the_words_of_each_kind_of_file(
+def test_each_kind_of_file_has_its_trigger_words(
     tiny_sd: Path, write: Write, name: str, content: Any, words: tuple[str, ...]
 ) -> None:
     file = write(name, content)
@@ -137,19 +137,19 @@ class Stranger:
     [
         ("xl.safetensors", {"clip_l": vectors(), "clip_g": vectors()}, "an embedding made for SDXL (32 + 32 numbers"),
         ("sd2.pt", {"*": vectors(width=1024)}, "an embedding made for SD 2.x (1024 numbers a token), "),
-        ("ink.safetensors", {"lora_te_x.lora_up.weight": vectors()}, "a LoRA, no embedding; give it with --lora"),
-        ("two.safetensors", {"a": vectors(), "b": vectors()}, "no textual inversion embedding; it holds a, b"),
+        ("ink.safetensors", {"lora_te_x.lora_up.weight": vectors()}, "a LoRA, not an embedding; pass it with --lora"),
+        ("two.safetensors", {"a": vectors(), "b": vectors()}, "not a textual inversion embedding; it contains a, b"),
         ("long.safetensors", {"emb_params": vectors(76)}, "1 to 75 vectors"),
-        ("uneven.safetensors", {"clip_l": vectors(1), "clip_g": vectors(2)}, "as many for each text encoder"),
+        ("uneven.safetensors", {"clip_l": vectors(1), "clip_g": vectors(2)}, "the same number for each text encoder"),
         (
             "old.pt",
             {"string_to_param": torch.nn.ParameterDict({"*": vectors()})},
-            "ParameterDict, which no tensors need",
+            "ParameterDict, which no file of tensors needs",
         ),
         ("bad.pt", {"*": vectors(), "x": Stranger()}, "it would run builtins.print"),
     ],
 )
-def test_what_is_no_embedding_for_the_model_is_refused_in_the_plan(
+def test_a_file_that_is_not_an_embedding_for_the_model_is_refused_in_the_plan(
     tiny_sd: Path, write: Write, name: str, content: Any, told: str
 ) -> None:
     spec = ModelSpec(model=str(tiny_sd), embeddings=(write(name, content),))
@@ -162,4 +162,4 @@ def test_what_is_no_embedding_for_the_model_is_refused_in_the_plan(
 def test_two_embeddings_of_one_name_are_refused(tiny_sd: Path, write: Write) -> None:
     files = write("ink.pt", {"*": vectors()}), write("other/INK.safetensors", {"emb_params": vectors()})
     (line,) = check(ModelSpec(model=str(tiny_sd), embeddings=files)).missing
-    assert "two embeddings are called ink; rename one file" in line
+    assert "two embeddings have the name ink; rename one file" in line

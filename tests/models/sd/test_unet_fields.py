@@ -20,10 +20,10 @@ from engine.models.sd.spec import ModelSpec
     [
         ({"in_channels": 9}, "takes 9 channels"),
         ({"out_channels": 8}, "makes 8 channels"),
-        ({"class_embed_type": "timestep"}, "wants class labels"),
-        ({"num_class_embeds": 1000}, "wants class labels"),
-        ({"encoder_hid_dim": 4096}, "wants text of another encoder"),
-        ({"encoder_hid_dim_type": "ip_image_proj"}, "wants text of another encoder, or a picture's embedding"),
+        ({"class_embed_type": "timestep"}, "needs class labels"),
+        ({"num_class_embeds": 1000}, "needs class labels"),
+        ({"encoder_hid_dim": 4096}, "needs text of another encoder"),
+        ({"encoder_hid_dim_type": "ip_image_proj"}, "needs text of another encoder, or a picture's embedding"),
         ({"dual_cross_attention": True}, "wants two texts"),
         ({"addition_embed_type": "text_image"}, "addition_embed_type text_image"),
         ({"attention_type": "gated-text-image"}, "attention_type gated-text-image"),
@@ -36,18 +36,18 @@ from engine.models.sd.spec import ModelSpec
         ({}, ""),
     ],
 )
-def test_what_a_call_does_not_give_is_told(told: dict[str, Any], says: str) -> None:
+def test_an_input_that_calls_do_not_provide_is_reported(told: dict[str, Any], says: str) -> None:
     assert says in unsupported_input(told) and bool(says) == bool(unsupported_input(told))
 
 
-def test_sdxl_is_told_six_sizes_and_the_refiner_five() -> None:
+def test_sdxl_gets_six_sizes_and_the_refiner_five() -> None:
     xl = {"addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2816}
     assert sizes_wanted(xl, 1280) == 6
     assert sizes_wanted(xl | {"projection_class_embeddings_input_dim": 2560}, 1280) == 5
     assert sizes_wanted({}, 1280) == 0
 
 
-def test_tensors_without_a_place_are_found_by_how_they_begin() -> None:
+def test_unexpected_tensors_are_found_by_their_prefix() -> None:
     two = {"down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2, "mid_block_type": None}
     fits = [
         "conv_in.weight",
@@ -74,7 +74,7 @@ def add(file: Path, *names: str) -> None:
     save_file(load_file(file) | {name: torch.zeros(2) for name in names}, file, {"format": "pt"})
 
 
-def test_a_network_beside_the_unet_is_seen_by_check(folder: Path) -> None:
+def test_an_extra_network_in_the_unet_file_is_found_by_check(folder: Path) -> None:
     add(folder / "unet" / "diffusion_pytorch_model.safetensors", "position_net.null_positive_feature", "fuser.x")
     (line,) = check(ModelSpec(model=str(folder))).missing
     assert "unet holds 2 tensors that a UNet2DConditionModel of its configuration has no place for" in line
@@ -89,7 +89,7 @@ def test_a_network_beside_the_unet_is_seen_by_check(folder: Path) -> None:
         ("text_encoder/model.safetensors", "text_model.encoder.layers.9.layer_norm1.weight"),
     ],
 )
-def test_tensors_that_a_class_would_leave_out_are_refused(folder: Path, file: str, name: str) -> None:
+def test_tensors_that_a_class_would_ignore_are_refused(folder: Path, file: str, name: str) -> None:
     add(folder / file, name)
     with pytest.raises(
         ModelError, match=r"1 of its tensors have no place in a .*, the first is .*; it is another kind"
@@ -97,7 +97,7 @@ def test_tensors_that_a_class_would_leave_out_are_refused(folder: Path, file: st
         load(ModelSpec(model=str(folder)), "cpu", "float32")
 
 
-def test_what_is_no_weight_of_the_network_does_no_harm(folder: Path) -> None:
+def test_tensors_that_are_not_weights_do_no_harm(folder: Path) -> None:
     text = folder / "text_encoder" / "model.safetensors"
     add(text, "embeddings.position_ids", "text_projection.weight", "logit_scale", "vision_model.post_layernorm.weight")
     assert load(ModelSpec(model=str(folder)), "cpu", "float32").family == "sd15"
@@ -111,4 +111,4 @@ def test_a_shard_that_was_not_fetched_is_named(folder: Path) -> None:
     index = unet / "diffusion_pytorch_model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": first.name, "b": second.name}}), encoding="utf-8")
     (line,) = check(ModelSpec(model=str(folder))).missing
-    assert line.endswith(f"unet: {second.name} is missing, of 2 files that {index.name} names; fetch it")
+    assert line.endswith(f"unet: {second.name} is missing, one of 2 files listed in {index.name}; download it")

@@ -1,4 +1,4 @@
-"""Console commands one after another in this disguised process, each with streams of its own."""
+"""Runs console commands one after another in this disguised process, each with its own streams."""
 
 import contextlib
 import io
@@ -53,8 +53,8 @@ ENCODING = "cp1252" if os.environ["DISGUISE"] == "win32" else "utf-8"
 
 
 def say(*words: str) -> tuple[int, str, str]:
-    """`say("preset", "list")`: the exit code, and what stood in a file that stdout and stderr were redirected to. A
-    traceback is an answer too: code 99."""
+    """`say("preset", "list")`: the exit code, and the content of the file that stdout and stderr were redirected to. A
+    traceback gives code 99."""
     from engine.cli.main import main
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -79,5 +79,5 @@ def say(*words: str) -> tuple[int, str, str]:
 
 
 def say_all() -> list[tuple[str, int, int, str, str]]:
-    """Of each of COMMANDS: its words, the code that it should end with, and what `say` gives."""
+    """For each of COMMANDS: its arguments, the expected exit code, and the result of `say`."""
     return [(" ".join(words), expected, *say(*words)) for expected, words in COMMANDS]

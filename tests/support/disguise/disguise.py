@@ -1,13 +1,13 @@
-"""Makes this process look like Windows or a Mac to our own code, and to nothing else.
+"""Makes this process look like Windows or a Mac to our own code only.
 
-Setting `sys.platform` for everybody does not work: pathlib, subprocess, asyncio and multiprocessing choose by it, and
-would call DLLs that are not there. Instead, `import` is wrapped. A module of ours that imports `os` gets a view of it:
-what the other system lacks raises AttributeError there, what only that system has is given, all else is the real one. A
-module that the other system lacks cannot be imported at all. The standard library and the packages go on with Linux.
+Setting `sys.platform` globally does not work: pathlib, subprocess, asyncio and multiprocessing depend on it, and would
+call missing DLLs. Instead, `import` is wrapped. A module of ours that imports `os` gets a view of it: names that the
+other system lacks raise AttributeError, names that only that system has are added, and everything else is real. A
+module that the other system lacks cannot be imported. The standard library and packages still see Linux.
 
-So what our code asks of the system is checked; how the packages behave on the other system is not. Three more things
-are held for the whole process, since our files pass through pathlib, shutil and FFmpeg: which files may be replaced or
-removed while somebody has them open (`file_rules`), which names are allowed, and that no file of text is opened in the
+So our code's use of the system is checked; the behaviour of packages on the other system is not. Three rules are
+enforced for the whole process, because our files pass through pathlib, shutil and FFmpeg: which files may be replaced
+or removed while they are open (`file_rules`), which names are allowed, and that no text file is opened with the
 encoding of the locale, which is cp1252 on Windows (PEP 597).
 
 The lists of names are in `system_names`. Other sources: CPython's Modules/posixmodule.c, Modules/signalmodule.c

@@ -1,12 +1,12 @@
-"""What Windows allows to be done with a file, held in a Linux process for everything below one folder.
+"""Enforces Windows' rules for files in a Linux process, for everything below one folder.
 
 Python and FFmpeg open files without sharing deletion (CreateFileW, FILE_SHARE_READ | FILE_SHARE_WRITE: _open in the C
-runtime). A file that anybody has open, or has mapped, can be neither removed nor renamed nor replaced: ERROR_SHARING_
-VIOLATION (32) for a source, ERROR_ACCESS_DENIED (5) for a target. The same holds for a file that a virus scanner has
-opened just after it was written. Linux shows all of it: /proc/PID/fd and /proc/PID/maps, also for FFmpeg's files and
-those of child processes.
+runtime). A file that any process has open or mapped can be neither removed nor renamed nor replaced: ERROR_SHARING_
+VIOLATION (32) for a source, ERROR_ACCESS_DENIED (5) for a target. The same applies to a file that a virus scanner has
+opened just after it was written. Linux shows open and mapped files in /proc/PID/fd and /proc/PID/maps, including those
+of FFmpeg and of child processes.
 
-An audit hook (PEP 578) refuses: what it raises is raised by `os.replace`, `os.remove` and `open` themselves.
+An audit hook (PEP 578) refuses: exceptions raised in it are raised by `os.replace`, `os.remove` and `open`.
 """
 
 import contextlib
@@ -32,24 +32,24 @@ _real_rename, _real_fsync = os.rename, os.fsync
 
 
 def hold() -> None:
-    """From here on, as on Windows."""
+    """Enforce Windows' rules from now on."""
     sys.addaudithook(_once(_as_windows))
     os.rename, os.fsync = _rename, _fsync
     shutil._use_fd_functions = False  # remove trees by paths, as there
 
 
 def hide_linux() -> None:
-    """From here on, what only Linux has is not there for our code, as on a Mac."""
+    """From now on, hide Linux-only features from our code, as on a Mac."""
     sys.addaudithook(_once(_without_linux))
 
 
 def wrong_name(name: str) -> bool:
-    """Whether Windows refuses this name of a file or folder, or takes it for a device."""
+    """True if Windows refuses this name of a file or folder, or treats it as a device."""
     return bool(REFUSED.search(name) or RESERVED.match(name)) and name not in (".", "..")
 
 
 def _once(hook: Callable[..., None]) -> Callable[..., None]:
-    """The hook looks into files itself, which asks it again."""
+    """Prevent recursion: the hook itself opens files, which triggers the hook."""
     own = threading.local()
 
     def ask(event: str, arguments: tuple[Any, ...]) -> None:
@@ -75,7 +75,7 @@ def _as_windows(event: str, arguments: tuple[Any, ...]) -> None:
             _check_scanned(source)
     elif event in ("os.remove", "os.rmdir"):
         path = _inside(arguments[0])
-        if path is not None and _caller() != "tempfile":  # the file without a name: on Windows O_TEMPORARY
+        if path is not None and _caller() != "tempfile":  # an unnamed file: on Windows O_TEMPORARY
             _check_free(path, 32)
             if event == "os.remove":
                 _check_scanned(path)
@@ -101,7 +101,7 @@ def _without_linux(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _caller() -> str:
-    """The package that opens a file, through whatever part of the standard library does it for it."""
+    """The package that opens a file, ignoring frames of the standard library."""
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_globals.get("__name__", "").partition(".")[0]
@@ -122,7 +122,7 @@ def _caller() -> str:
 
 
 def _inside(path: Any) -> str | None:
-    """The path with its folder's links followed, when it is below ROOT."""
+    """The path with links in its folder resolved, if it is below ROOT."""
     if isinstance(path, int) or path is None:
         return None
     path = os.path.abspath(os.fsdecode(path))
@@ -155,9 +155,9 @@ def _check_free(path: str, winerror: int) -> None:
 def _opened_by(pid: int) -> set[str]:
     """The files that a process has open or mapped."""
     found = set()
-    with contextlib.suppress(OSError):  # it has ended
+    with contextlib.suppress(OSError):  # the process has ended
         for number in os.listdir(f"/proc/{pid}/fd"):
-            with contextlib.suppress(OSError):  # listing them is one, and closed by now
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself, which is closed by now
                 found.add(os.readlink(f"/proc/{pid}/fd/{number}"))
         with open(f"/proc/{pid}/maps", "rb") as maps:
             found |= {os.fsdecode(line[line.index(b"/") :].rstrip()) for line in maps if b"/" in line}
@@ -182,7 +182,7 @@ def _denied(path: str, winerror: int) -> PermissionError:
 
 
 def _family() -> list[int]:
-    """This process and those that it started, and so on."""
+    """This process and all its descendants."""
     found = [os.getpid()]
     for pid in found:
         try:
@@ -205,5 +205,5 @@ def _fsync(descriptor: Any) -> None:
 
     number = descriptor if isinstance(descriptor, int) else descriptor.fileno()
     if fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
-        raise OSError(9, "Bad file descriptor")  # _commit wants a file that may be written
+        raise OSError(9, "Bad file descriptor")  # _commit needs a writable file
     _real_fsync(descriptor)

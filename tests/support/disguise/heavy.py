@@ -1,4 +1,4 @@
-"""Empty stand-ins for the packages that take seconds to import, for a test that only imports what uses them."""
+"""Empty replacements for packages that take seconds to import, for tests that only import their users."""
 
 import importlib.abc
 import importlib.machinery
@@ -45,5 +45,5 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def leave_out() -> None:
-    """From here on, importing one of them takes no time."""
+    """Replace these packages from now on."""
     sys.meta_path.insert(0, _Finder())

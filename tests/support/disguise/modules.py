@@ -1,11 +1,11 @@
-"""Imports every module of ours in this disguised process."""
+"""Imports each of our modules in this disguised process."""
 
 import importlib
 import pkgutil
 import traceback
 
 PACKAGES = ("engine", "osc_schema", "touchdesigner")
-ELSEWHERE = (  # these run inside Blender and TouchDesigner, and end where those are not
+ELSEWHERE = (  # these run inside Blender and TouchDesigner, and exit elsewhere
     "engine.jobs.dataset.cycles.blender_main",
     "touchdesigner.build_component",
     "touchdesigner.builder",
@@ -14,7 +14,7 @@ ELSEWHERE = (  # these run inside Blender and TouchDesigner, and end where those
 
 
 def import_all() -> tuple[int, dict[str, str]]:
-    """How many there are, and the traceback of each that cannot be imported."""
+    """The number of modules, and the traceback of each that cannot be imported."""
     names, failed = [], {}
     for package in PACKAGES:
         names.append(package)

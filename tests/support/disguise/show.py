@@ -1,5 +1,5 @@
 """A whole show in this disguised process: pictures, recordings, the page, OSC, presets and a child, all files in the
-working folder. The command `run` has the main thread; another one is the audience."""
+working folder. The command `run` has the main thread; a second thread is the audience."""
 
 import json
 import os
@@ -18,7 +18,7 @@ SECONDS = 20.0
 
 
 def play() -> dict[str, Any]:
-    """What was seen and heard of it, by name; `faults` are tracebacks of the audience."""
+    """The audience's observations, by name; `faults` are its tracebacks."""
     osc, web = free_port(), free_port()
     seen: dict[str, Any] = {"faults": []}
     audience = threading.Thread(target=_attend, args=(osc, web, seen), daemon=True)
@@ -54,7 +54,7 @@ def _attend(osc: int, web: int, seen: dict[str, Any]) -> None:
         for address, *arguments in (
             ("/preset/save", NAME),
             ("/layer/1/angle", 45.0),
-            ("/preset/save", NAME),  # over the one before, which is kept
+            ("/preset/save", NAME),  # replaces the one before, which is kept
             ("/preset/restore", NAME),
             ("/preset/load", NAME),
             ("/cue/set", 1, NAME),
@@ -81,7 +81,7 @@ def _attend(osc: int, web: int, seen: dict[str, Any]) -> None:
 
 
 def _fetch(url: str, headers: dict[str, str] | None = None) -> bytes:
-    """Asked again until somebody listens."""
+    """Retried until the server accepts connections."""
     end_s = time.perf_counter() + SECONDS
     while True:
         try:
@@ -101,7 +101,7 @@ def _answer(client: Any) -> tuple[Any, ...]:
 
 
 def echo() -> dict[str, Any]:
-    """A child as the other system starts it, which gives a picture back twice as bright."""
+    """A child, started as on the other system, that returns a picture twice as bright."""
     import numpy as np
 
     from engine.children import ChildSpec, Supervisor
@@ -130,7 +130,7 @@ def echo() -> dict[str, Any]:
 
 
 def free_port() -> int:
-    """Free for UDP and TCP."""
+    """A port that is free for UDP and TCP."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
             udp.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Python runs this first in a process of `tests.support.other_system`, and in every process that one starts."""
+"""Python runs this first in a process of `tests.support.other_system`, and in all its child processes."""
 
 import os
 

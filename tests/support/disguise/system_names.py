@@ -1,8 +1,8 @@
 """The names of the standard library that Linux has and Windows or macOS lacks. Generated; not meant to be read.
 
-From the branches on `sys.platform` in typeshed's stubs (github.com/python/typeshed, commit 21dff5c0, stdlib/): what a
-stub declares for linux and not for the other system, in any of Python 3.11 to 3.14. Only modules that a program of ours
-could import; no names of classes' members."""
+From the branches on `sys.platform` in typeshed's stubs (github.com/python/typeshed, commit 21dff5c0, stdlib/): names
+that a stub declares for linux and not for the other system, in any of Python 3.11 to 3.14. Only modules that our code
+could import; no members of classes."""
 
 ABSENT_MODULES = {
     "win32": """

@@ -226,8 +226,8 @@ def texts(kind: str) -> Change:
 
 
 PLAIN = Works(family="sd15", prediction="epsilon", sampler="scheduler")
-ONE_STEP_15 = Works(family="sd15", prediction="epsilon", sampler="turbo", says=("as SDXS has it: made for 1 step",))
-ONE_STEP_21 = Works(family="sd21", prediction="epsilon", sampler="turbo", says=("as SDXS has it: made for 1 step",))
+ONE_STEP_15 = Works(family="sd15", prediction="epsilon", sampler="turbo", says=("as in SDXS: made for 1 step",))
+ONE_STEP_21 = Works(family="sd21", prediction="epsilon", sampler="turbo", says=("as in SDXS: made for 1 step",))
 XL = Works(family="sdxl", prediction="epsilon", sampler="scheduler")
 NO_TEXT = {"text_encoder": [None, None], "tokenizer": [None, None]}
 
@@ -235,7 +235,7 @@ REPLICAS = [
     works(
         "stabilityai/sd-turbo",
         kind="turbo",
-        expect=Works(family="sd21", prediction="epsilon", sampler="turbo", says=("no TAESD here",)),
+        expect=Works(family="sd21", prediction="epsilon", sampler="turbo", says=("TAESD is not on this machine",)),
         source=f"{PAGE}stabilityai/sd-turbo/blob/main/scheduler/scheduler_config.json",
     ),
     works("stable-diffusion-v1-5/stable-diffusion-v1-5", scheduler(PNDM), with_names_of_2022, expect=PLAIN),
@@ -349,7 +349,7 @@ REPLICAS = [
         "Intel/ldm3d-4c",
         index(_class_name="StableDiffusionLDM3DPipeline"),
         unet_says(in_channels=4, out_channels=4),
-        says=("paints depth beside colour (LDM3D)",),
+        says=("paints depth and colour (LDM3D)",),
     ),
     refused(
         "playgroundai/playground-v2.5-1024px-aesthetic",
@@ -362,7 +362,7 @@ REPLICAS = [
             latents_std=[8.4927, 5.9022, 6.5498, 5.2299],
         ),
         kind="sdxl",
-        says=("EDMDPMSolverMultistepScheduler counts noise as EDM does", "playground-v2-1024px-aesthetic"),
+        says=("EDMDPMSolverMultistepScheduler parametrizes noise as EDM does", "playground-v2-1024px-aesthetic"),
         source="https://github.com/lllyasviel/stable-diffusion-webui-forge/issues/461",
     ),
     refused(
@@ -382,14 +382,14 @@ REPLICAS = [
         "timbrooks/instruct-pix2pix",
         index(_class_name="StableDiffusionInstructPix2PixPipeline"),
         unet_says(in_channels=8),
-        says=("edits a picture after an instruction", "takes 8 channels"),
+        says=("edits a picture by an instruction", "takes 8 channels"),
     ),
     refused(
         "stabilityai/stable-diffusion-2-depth",
         index(_class_name="StableDiffusionDepth2ImgPipeline"),
         unet_says(in_channels=5),
         kind="sd21",
-        says=("paints after a depth map; a ControlNet for depth does that here", "takes 5 channels"),
+        says=("paints from a depth map; use a depth ControlNet for that", "takes 5 channels"),
     ),
     refused(
         "stabilityai/stable-diffusion-x4-upscaler",
@@ -403,7 +403,7 @@ REPLICAS = [
         index(_class_name="StableUnCLIPImg2ImgPipeline"),
         unet_says(class_embed_type="projection", projection_class_embeddings_input_dim=2048),
         kind="sd21",
-        says=("an IP-Adapter does that here", "wants class labels (class_embed_type projection)"),
+        says=("use an IP-Adapter for that", "needs class labels (class_embed_type projection)"),
     ),
     refused(
         "masterful/gligen-1-4-generation-text-box",
@@ -454,6 +454,6 @@ REPLICAS = [
         "kandinsky-community/kandinsky-2-2-decoder",
         index(_class_name="KandinskyV22Pipeline", **NO_TEXT),
         unet_says(addition_embed_type="image", encoder_hid_dim_type="image_proj", out_channels=8),
-        says=("Kandinsky, which paints after embeddings", "has no text_encoder"),
+        says=("Kandinsky, which paints from picture embeddings", "has no text_encoder"),
     ),
 ]

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from engine.models.sd import ModelSpec
+from engine.models.seeded import seeded
 from tests.support.replicas.replica import Refused, Replica, Shelf, Works
-from tests.support.tiny_models import kohya_name, seeded
+from tests.support.tiny_models import kohya_name
 from tests.support.tiny_single_file import original_unet_name
 
 RANK = 4
@@ -308,13 +309,13 @@ REPLICAS = [
         name="SD 1.5 LoRA on SDXL",
         source=KOHYA,
         build=of_another_base(SD15, "sdxl"),
-        expect=Refused(says=("made for SD 1.5, this is SDXL", "take a LoRA for SDXL")),
+        expect=Refused(says=("made for SD 1.5, this is SDXL", "use a LoRA for SDXL")),
     ),
     Replica(
         name="SDXL LoRA on SD 1.5",
         source=KOHYA,
         build=of_another_base(({}, *SDXL[1:]), "sd15"),
-        expect=Refused(says=("made for SDXL, this is SD 1.5", "take a LoRA for SD 1.5")),
+        expect=Refused(says=("made for SDXL, this is SD 1.5", "use a LoRA for SD 1.5")),
     ),
     Replica(
         name="Flux LoRA (kohya)",

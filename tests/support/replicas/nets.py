@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.models.sd import ModelSpec
+from engine.models.seeded import seeded
 from tests.support.replicas.replica import Refused, Replica, Shelf, Works
-from tests.support.tiny_models import plus_projection, seeded, standard_projection, tiny_unet
+from tests.support.tiny_models import plus_projection, standard_projection, tiny_unet
 from tests.support.tiny_single_file import original_unet_name, original_vae_name
 
 HUB = "https://huggingface.co"
@@ -369,7 +370,7 @@ COMFY = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/controlnet.
 DIFFUSERS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers"
 SINGLE = f"{DIFFUSERS}/loaders/single_file_utils.py"
 IP = f"{HUB}/h94/IP-Adapter/tree/main"
-PLAIN = "what is read is a plain ControlNetModel"
+PLAIN = "supported: a plain ControlNetModel"
 
 CONTROLNETS = [
     works(
@@ -399,7 +400,7 @@ CONTROLNETS = [
         "comfyanonymous/ControlNet-v1-1_fp16_safetensors/control_v11e_sd15_shuffle_fp16.safetensors",
         COMFY,
         partial(original_file, name="control_v11e_sd15_shuffle_fp16.safetensors", prefix=""),
-        "a shuffle one, by the file's name",
+        "named a shuffle one",
     ),
     *(
         works(
@@ -493,7 +494,7 @@ VAES = [
         "a VAE file of any name",
         SINGLE,
         partial(vae_file, name="mine.safetensors"),
-        "nothing in it says which family it is for; used as one of SD 1.5",
+        "its family is unknown; assuming SD 1.5",
     ),
     works(
         "stabilityai/sdxl-vae/sdxl_vae.safetensors",
@@ -573,7 +574,7 @@ VAES = [
         "taesd_decoder.safetensors alone",
         "https://github.com/madebyollin/taesd",
         partial(taesd_pair, name="taesd", kind="sd15", halves=("decoder",)),
-        "put taesd_encoder.safetensors beside it",
+        "put taesd_encoder.safetensors next to it",
     ),
     refused(
         "madebyollin/taesd beside SDXL",

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 
 from engine.models.sd import ModelSpec
+from engine.models.seeded import seeded
 from tests.support.replicas.replica import Refused, Replica, Shelf, Works
-from tests.support.tiny_models import TEXT_WIDTH, seeded
+from tests.support.tiny_models import TEXT_WIDTH
 
 
 def vectors(count: int) -> torch.Tensor:
@@ -90,7 +91,7 @@ REPLICAS = [
         name="CivitAI unaestheticXL_Jug6.safetensors, clip skip 2",
         source="https://github.com/huggingface/diffusers/issues/8854",
         build=unaesthetic_xl,
-        expect=Works(family="sdxl", says=("clip skip 2 is the model's own",)),
+        expect=Works(family="sdxl", says=("clip skip 2 is the model's default",)),
     ),
     Replica(
         name="gsdf/EasyNegative with SDXL",

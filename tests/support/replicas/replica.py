@@ -20,7 +20,7 @@ Expected = TypeVar("Expected")
 
 @dataclass(frozen=True, kw_only=True)
 class Works:
-    """It loads and paints, run as its authors intend."""
+    """It loads and paints, and is run as its authors intend."""
 
     family: str = ""
     """sd15, sd21 or sdxl; "" here and in the next two if the replica is not about it."""
@@ -32,10 +32,10 @@ class Works:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """It is refused in one line, by check and load alike."""
+    """It is refused in one line, with the same text by check and load."""
 
     says: tuple[str, ...]
-    """Parts of the line: what the file is, and what to take instead."""
+    """Parts of the line: what the file is, and what to use instead."""
 
 
 @dataclass(frozen=True, kw_only=True)

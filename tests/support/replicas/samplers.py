@@ -1,4 +1,4 @@
-"""Models distilled to few steps, and models that only look like it, with the sampler that each is run with."""
+"""Models distilled to few steps, and models that only look like it, with the expected sampler of each."""
 
 import json
 from collections.abc import Callable
@@ -74,7 +74,7 @@ def sd_turbo_copied(shelf: Shelf) -> ModelSpec:
 
 
 def lcm_file(shelf: Shelf) -> ModelSpec:
-    """The folder beside the file, put there by a user, describes SD 1.5."""
+    """A folder next to the file, added by a user, has the configuration of SD 1.5."""
     sd = shelf.tiny.sd(vae="kl", sampler="pndm")
     published = shelf.tiny.single_file(sd)
     file = shelf.folder / "dreamshaper_8LCM.safetensors"
@@ -96,7 +96,7 @@ def lcm_dreamshaper(shelf: Shelf) -> ModelSpec:
     """A model whose UNet has a guidance embedding."""
     from diffusers import UNet2DConditionModel
 
-    from tests.support.tiny_models import seeded
+    from engine.models.seeded import seeded
 
     folder = with_scheduler(shelf.tiny.sd(), shelf.folder / "LCM_Dreamshaper_v7")
     config = UNet2DConditionModel.load_config(folder / "unet")

@@ -284,13 +284,13 @@ def refused(
 
 REFUSED = [
     refused("sd_xl_refiner_1.0.safetensors", checkpoint(SD_XL, "sd_xl_refiner_1.0.safetensors", as_refiner),
-            "the refiner of SDXL", "take the base"),
+            "the refiner of SDXL", "use the base"),
     refused("SDXL with one text encoder", checkpoint(SD_XL, "x.safetensors", without("conditioner.embedders.1.")),
-            "text_encoder_2 is not in the file, one of two"),
+            "text_encoder_2, one of two, is not in the file"),
     refused("SDXL's UNet alone, old names", checkpoint(SD_XL, "x.safetensors", without("conditioner.")),
-            "holds no text encoder"),
+            "contains no text encoder"),
     refused("SD 1.5 without a VAE, none given", checkpoint(SD_15, "x.safetensors", without("first_stage_model.")),
-            "holds no VAE; pass --vae", "hf download madebyollin/taesd "),
+            "contains no VAE; pass --vae", "hf download madebyollin/taesd "),
     refused("ByteDance/SDXL-Lightning/sdxl_lightning_4step_unet.safetensors", unet_alone,
             "the UNet alone", "(sdxl_lightning_4step.safetensors)",
             source="https://huggingface.co/ByteDance/SDXL-Lightning/tree/main"),

@@ -1,7 +1,7 @@
-"""Replicas of published models in their true size: real widths, file names, tensor names and JSON, random weights.
+"""Replicas of published models in true size: real widths, file names, tensor names and JSON, with random weights.
 
-`python -m tests.support.replicas.true_size NAME FOLDER` writes one into FOLDER. They are for measuring what a small
-replica cannot show: loading time, memory, speed. Pictures are noise. Shapes come from models on the device meta, and
+`python -m tests.support.replicas.true_size NAME FOLDER` writes one into FOLDER. They are for measuring loading time,
+memory and speed, which a small replica cannot show. Pictures are noise. Shapes come from models on the device meta, and
 weights from one repeating block of noise, so memory stays below 4 GB. Sizes on disk are within 1 % of those on the Hub.
 
 Tokenizers have as many words as CLIP's, of two letters each, so prompts are split into other tokens than with the
@@ -27,9 +27,9 @@ from tests.support.tiny_single_file import open_clip_tensors, original_unet_tens
 Shapes = dict[str, tuple[int, ...]]
 Values = Callable[[str, tuple[int, ...]], Iterable[np.ndarray]]
 
-BLOCK = 4_000_037  # numbers; no multiple of a row's length, or rows would be alike
+BLOCK = 4_000_037  # length of the noise; not a multiple of a row's length, otherwise all rows are alike
 WORDS = 49_408
-GAIN = 3**-0.5  # as torch draws a layer: uniform within 1 / sqrt(inputs)
+GAIN = 3**-0.5  # like torch's initialisation: uniform within 1 / sqrt(inputs)
 DTYPES = {"F16": "<f2", "F32": "<f4"}
 LCM_RANK = 64
 LCM_TARGETS = (
@@ -73,7 +73,7 @@ def _scale(name: str, shape: tuple[int, ...]) -> float:
 
 
 def write_safetensors(file: Path, shapes: Shapes, values: Values, dtype: str = "F16") -> None:
-    """Write one tensor after the other, never the whole file in memory.
+    """Write one tensor after the other, without the whole file in memory.
 
     Format: https://github.com/huggingface/safetensors#format
     """
@@ -333,9 +333,10 @@ def write_voice(place: Path) -> Path:
     """Write voice.pth (v2, 40 kHz), its index of 100 000 vectors, and ContentVec as in lengyue233/content-vec-best."""
     from transformers import HubertConfig, HubertModel
 
-    from engine.models.rvc.random_voice import scatter, seeded
+    from engine.models.rvc.random_voice import scatter
     from engine.models.rvc.shapes import SHAPES as VOICES
     from engine.models.rvc.synthesizer import Synthesizer
+    from engine.models.seeded import seeded
     from tests.support.tiny_voice import published, write_index
 
     place.mkdir(parents=True, exist_ok=True)
@@ -354,7 +355,7 @@ def write_voice(place: Path) -> Path:
 
 
 def write_sam3(place: Path) -> Path:
-    """Write facebook/sam3 in float32; it finds 16 things in every picture."""
+    """Write facebook/sam3 in float32; it finds 16 objects in every picture."""
     from engine.models.sam3.shapes import PROMPT_TOKENS, build
 
     video = build("sam3", 1008, "cpu", torch.bfloat16).video

@@ -21,7 +21,7 @@ INDEX = "added_IVF256_Flat_nprobe_1_alto_v2.index"
 
 @dataclass(frozen=True, kw_only=True)
 class Speaks:
-    """It loads and speaks, run as its authors intend."""
+    """It loads and converts, and is run as its authors intend."""
 
     content: str = CONTENT
     """The ContentVec or HuBERT that reads its input."""
@@ -277,13 +277,13 @@ REPLICAS = [
         name="G_2333333.pth",
         source=f"{WEBUI}/train/train.py",
         build=training("enc_p.emb_phone.weight", "dec.conv_pre.weight"),
-        expect=Refused(says=("a state of training, no voice yet",)),
+        expect=Refused(says=("a training checkpoint, not a voice",)),
     ),
     Replica(
         name="D_2333333.pth",
         source=f"{WEBUI}/train/train.py",
         build=training("discriminators.0.convs.0.weight_v"),
-        expect=Refused(says=("the discriminator of a training",)),
+        expect=Refused(says=("the discriminator from training",)),
     ),
     Replica(
         name="so-vits-svc 4.1",
@@ -307,7 +307,7 @@ REPLICAS = [
         name="model.onnx",
         source=f"{WEBUI}/README.md",
         build=not_a_file_of_torch("model.onnx"),
-        expect=Refused(says=("is an export to ONNX", ".pth")),
+        expect=Refused(says=("is an ONNX export", ".pth")),
     ),
     Replica(
         name="an index given as the voice",

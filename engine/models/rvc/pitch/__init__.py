@@ -50,7 +50,8 @@ class PitchChoice:
 
 
 def choose(spec: VoiceSpec) -> PitchChoice:
-    """The tracker for a spec. `auto` takes the best one on this machine, and says why not a better one."""
+    """The tracker for a spec. `auto` takes the best one on this machine, and gives the reason if there is a better
+    one."""
     if spec.pitch != "auto":
         return PitchChoice(name=spec.pitch, reason="")
     try:

@@ -10,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.pickle_file import read_pickle
+from engine.models.pickle_file import read_pickle, refuse_code
 from engine.models.pretrained import one_line, require_finite
 from engine.models.rvc.pitch import HOP
 from engine.models.rvc.pitch.mel import FRAME, LogMel, mel_filters, mirrored
@@ -59,9 +59,7 @@ def load_rmvpe(name: str, device: torch.device, dtype: torch.dtype) -> RmvpeTrac
 
 def read_network(path: Path, name: str) -> Rmvpe:
     """Read the network on the CPU, in float32. Refuses a pickle with anything but tensors, without running it."""
-    foreign = read_pickle(path).foreign
-    if foreign:
-        raise ModelError(f"{name}: refused: it would run {foreign[0]}, which no RMVPE needs")
+    refuse_code(name, read_pickle(path).foreign, "RMVPE")
     with one_line(name):
         weights: Any = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(weights, dict):

@@ -33,10 +33,10 @@ EDGE = -(-FRAME // 2 // HOP)  # frames at either end whose window may extend bey
 TOGETHER = 4096  # frames transformed at once: 25 MB per buffer
 
 CUTOFF_HZ = (
-    1500.0  # higher frequencies make dips so narrow that they fall between two samples, and contain breath noise
+    1500.0  # higher frequencies contain breath noise, and make dips so narrow that they fall between two samples
 )
 TAPS = 33
-SILENCE = 1e-8  # mean squared difference; below about -80 dBFS nothing counts as periodic
+SILENCE = 1e-8  # mean squared difference: sound below about -80 dBFS is unvoiced
 
 NEARLY = 0.05
 CLEAR = 0.2
@@ -92,7 +92,7 @@ class Yin:
         for some, of_kind in zip(torch.split(frames, TOGETHER, 1), torch.split(kind, TOGETHER), strict=True):
             window = windows[of_kind]
             mean = (some * window).sum(-1, keepdim=True) / window.sum(-1, keepdim=True)
-            centred = some - mean  # an offset changes no difference, but would cost float32 precision
+            centred = some - mean  # a DC offset does not change differences, but costs float32 precision
             windowed = centred * window
             energy = torch.fft.rfft(windowed * centred, TRANSFORM)
             both = (energy.conj() * spectra[of_kind]).real - power(torch.fft.rfft(windowed, TRANSFORM))

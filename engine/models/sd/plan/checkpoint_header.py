@@ -30,16 +30,17 @@ class CheckpointHeader:
 
 
 def read_checkpoint_header(file: Path) -> CheckpointHeader:
-    """ModelError in one line if it cannot be read, or is a pickle that imports more than tensors."""
+    """Read the header. ModelError in one line if it cannot be read, or is a pickle that imports more than tensors
+    need."""
     with_suffix = file.suffix.lower()
     if with_suffix == ".gguf" or _starts_with(file, GGUF):
-        raise ModelError(f"{file}: a GGUF file, whose weights are quantized; take the model as .safetensors in float16")
+        raise ModelError(f"{file}: a GGUF file, whose weights are quantized; use the model as .safetensors in float16")
     if with_suffix == ".safetensors":
         return CheckpointHeader(tensors=read_header(file), metadata=read_metadata(file))
     if with_suffix not in PICKLES:
         if what := not_a_model(file):
             raise ModelError(f"{file}: is {what}")
-        raise ModelError(f"{file}: of single files only .safetensors and .ckpt are read")
+        raise ModelError(f"{file}: single files must be .safetensors or .ckpt")
     return CheckpointHeader(tensors=pickled_tensors(file), is_pickle=True)
 
 
@@ -49,13 +50,13 @@ def read_numbers(file: Path, name: str, *, is_pickle: bool) -> np.ndarray | None
     Raises OSError and ModelError from reading.
     """
     dtype, raw = _pickled(file, name) if is_pickle else read_stored(file, name)
-    if dtype == "bfloat16":  # the upper half of a float32
+    if dtype == "bfloat16":  # bfloat16 is the upper half of a float32
         return (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4").astype(np.float64)
     return np.frombuffer(raw, _NUMPY[dtype]).astype(np.float64) if dtype in _NUMPY else None
 
 
 def _pickled(file: Path, name: str) -> tuple[str, bytes]:
-    """Dtype and bytes of a contiguous tensor; an empty dtype if it cannot be located."""
+    """Dtype and bytes of a contiguous tensor; dtype "" if it cannot be found."""
     value = read_pickle(file).value
     held = value.get(_key_in(value) or None, value)
     match held.get(name):

@@ -1,4 +1,4 @@
-"""A decision about a model with its reason. `model check`, the start of a run and the page show both."""
+"""A decision about a model, with its reason. `model check`, the start of a run and the page show both."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Decision:
     value: str
     reason: str
-    """The source of the value, in a few words: `asked for`, `the empty tensor v_pred in the file`."""
+    """Where the value comes from, in a few words: `asked for`, `the empty tensor v_pred in the file`."""
 
 
 ASKED = "asked for"

@@ -1,7 +1,7 @@
 """Derives a ControlNet's configuration from its tensor shapes, and checks which UNet it fits. Does not load torch.
 
-A single file holds no configuration. Widths, counts and kinds of its layers follow from its shapes. Attention heads and
-norms do not, but a ControlNet starts as a copy of its UNet, so these are taken from the UNet.
+A single file contains no configuration. Widths, counts and kinds of its layers follow from its tensor shapes. Attention
+heads and norms do not, but a ControlNet is trained from a copy of its UNet, so these are copied from the UNet.
 """
 
 import re
@@ -38,7 +38,7 @@ _HINT = re.compile(r"input_hint_block\.(\d+)\.(.+)")
 
 
 def as_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of the original layout, without `control_model.`, by diffusers' names."""
+    """Tensors of the original layout, without `control_model.`, renamed to diffusers' names."""
     halving = (name for name in tensors if re.fullmatch(r"input_blocks\.\d+\.0\.op\.weight", name))
     layers = min((int(name.split(".")[1]) for name in halving), default=3) - 1
     return {_diffusers_name(name, layers): tensor for name, tensor in tensors.items()}
@@ -70,7 +70,7 @@ def config_from(name: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any
     layers = _count(tensors, "down_blocks.0.resnets.")
     added_up, wanted = _count(tensors, "controlnet_down_blocks."), 1 + len(widths) * layers + len(widths) - 1
     if added_up != wanted:
-        raise ModelError(f"{name}: incomplete ControlNet, of {wanted} controlnet_down_blocks it has {added_up}")
+        raise ModelError(f"{name}: incomplete ControlNet, it has {added_up} of {wanted} controlnet_down_blocks")
     depths = [_depth(tensors, f"down_blocks.{level}.") for level in range(len(widths))]
     linear = tensors.get(_first(tensors, ".proj_in.weight"))
     text = tensors.get(_first(tensors, ".attn2.to_k.weight"))
@@ -100,12 +100,12 @@ def config_from(name: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any
 
 
 def require_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
-    """ModelError in one line if a ControlNet of this configuration was made for another UNet than the outline's."""
+    """Raise ModelError, in one line, if a ControlNet with this configuration does not fit the outline's UNet."""
     model, unet = outline.model, outline.unet
     if "mid_block_type" in unet and unet["mid_block_type"] is None:
         raise ModelError(
             f"{name}: a ControlNet adds to the middle block of a UNet, and that of {model} has none (a small distilled "
-            "one); take a model with a whole UNet, such as stable-diffusion-v1-5/stable-diffusion-v1-5"
+            "one); use a model with a whole UNet, such as stable-diffusion-v1-5/stable-diffusion-v1-5"
         )
     theirs = family_of(config)
     if theirs != outline.family:
@@ -125,13 +125,13 @@ def family_of(config: Mapping[str, Any]) -> str:
     """The family of the UNet that a ControlNet was made for: sd15, sd21 or sdxl."""
     if config.get("addition_embed_type") == "text_time":
         return "sdxl"
-    told = TEXT_WIDTHS.get(config.get("cross_attention_dim", 0), "")
+    base = TEXT_WIDTHS.get(config.get("cross_attention_dim", 0), "")
     by_name = {shown: family for family, shown in FAMILIES.items()}
-    return by_name.get(told) or ("sd21" if config.get("use_linear_projection") else "sd15")
+    return by_name.get(base) or ("sd21" if config.get("use_linear_projection") else "sd15")
 
 
 def _plain(value: Any) -> Any:
-    """A list of equal values becomes that value."""
+    """Replace a list of equal values by that value."""
     if isinstance(value, (list, tuple)):
         return value[0] if len({str(each) for each in value}) == 1 else list(value)
     return value

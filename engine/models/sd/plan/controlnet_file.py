@@ -19,7 +19,7 @@ from engine.models.weight_files import Weights, weights_in
 
 ORIGINAL = "control_model."
 """Prefix of a ControlNet's tensors in files of the original code, which may also hold the whole model."""
-PLAIN = f"what is read is a plain {KIND}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}"
+PLAIN = f"supported: a plain {KIND}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}"
 _UNION = PART_CLASSES["ControlNetUnionModel"]
 _T2I = PART_CLASSES["T2IAdapter"]
 _BY_TENSORS = (
@@ -49,7 +49,7 @@ _SHUFFLE = re.compile(r"_shuffle(_fp16)?$")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlNetFiles:
     name: str
-    """As it was asked for."""
+    """The name as the user gave it."""
     path: Path
     """A diffusers folder, or one file."""
     weights: Weights
@@ -59,7 +59,8 @@ class ControlNetFiles:
 
 
 def examine_controlnet(name: str, outline: NetworkOutline | None) -> ControlNetFiles:
-    """ModelError in one line if `load` would refuse it. `outline`: of its model, or None if unknown."""
+    """Examine a ControlNet. ModelError in one line if `load` would refuse it. `outline`: that of its model, if
+    known."""
     path = locate.find(name, files=locate.PART_FILES)
     if path.is_file():
         beside = weights_in(path.parent)
@@ -74,7 +75,7 @@ def examine_controlnet(name: str, outline: NetworkOutline | None) -> ControlNetF
 
 
 def without_prefix(names: Collection[str]) -> dict[str, str]:
-    """Names in a file by the network's own names; only the ControlNet's if the file holds more."""
+    """Names in a file by the network's names without prefix; only the ControlNet's if the file contains more."""
     if any(name.startswith(ORIGINAL) for name in names):
         return {name.removeprefix(ORIGINAL): name for name in names if name.startswith(ORIGINAL)}
     return {name: name for name in names}
@@ -91,11 +92,11 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
     if not (path / CONFIG).is_file():
         single = sorted(path.glob("*.safetensors")) or sorted(path.glob("*.pth"))
         hint = f"; name the file itself: {single[0]}" if single else ""
-        raise ModelError(f"{name}: no ControlNet folder of diffusers (config.json is missing){hint}")
+        raise ModelError(f"{name}: not a diffusers ControlNet folder (config.json is missing){hint}")
     config = read_config(name, path)
     kind = config.get("_class_name")
     if kind != KIND:
-        raise ModelError(f"{name}: {PART_CLASSES.get(str(kind), f'a {kind}')}, which is not run here; {PLAIN}")
+        raise ModelError(f"{name}: {PART_CLASSES.get(str(kind), f'a {kind}')}, which is not supported; {PLAIN}")
     weights = weights_in(path)
     if weights is None:
         raise ModelError(f"{name} has no weights{locate.how_to_get(name)}")
@@ -117,16 +118,16 @@ def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNe
     notes: tuple[str, ...] = ()
     if _SHUFFLE.search(path.stem):
         config["global_pool_conditions"] = True
-        notes = (f"ControlNet {name}: a shuffle one, by the file's name: its output is averaged over the picture",)
+        notes = (f"ControlNet {name}: named a shuffle one, so its output is averaged over the picture",)
     return ControlNetFiles(name=name, path=path, weights=weights, config=config, notes=notes)
 
 
 def _require_known(name: str, tensors: Mapping[str, Tensor]) -> None:
-    """ModelError for tensors that would be ignored silently."""
+    """Raise ModelError for tensors that would be silently ignored."""
     surplus = sorted(each for each in tensors if not _KNOWN.fullmatch(each))
     if surplus:
         _require_no_other(name, tensors)
-        raise ModelError(f"{name}: {len(surplus)} tensors have no place in a ControlNet ({surplus[0]} first); {PLAIN}")
+        raise ModelError(f"{name}: {len(surplus)} tensors are not a ControlNet's, the first is {surplus[0]}; {PLAIN}")
 
 
 def _require_no_other(name: str, tensors: Mapping[str, Tensor]) -> None:
@@ -137,14 +138,14 @@ def _require_no_other(name: str, tensors: Mapping[str, Tensor]) -> None:
 
 def _require_usable(name: str, config: Mapping[str, Any]) -> None:
     if config.get("num_control_type"):
-        raise ModelError(f"{name}: {_UNION}, which is not run here; {PLAIN}")
+        raise ModelError(f"{name}: {_UNION}, which is not supported; {PLAIN}")
     if config.get("encoder_hid_dim"):
-        raise ModelError(f"{name}: takes texts of another encoder (Kolors'?), which is not run here; {PLAIN}")
+        raise ModelError(f"{name}: takes texts of another encoder (Kolors'?), which is not supported; {PLAIN}")
     if config.get("class_embed_type") or config.get("num_class_embeds"):
-        raise ModelError(f"{name}: takes classes beside the text, which is not run here; {PLAIN}")
+        raise ModelError(f"{name}: takes classes beside the text, which is not supported; {PLAIN}")
     channels = config.get("conditioning_channels", 3)
     if channels != 3:
         raise ModelError(f"{name}: takes pictures of {channels} channels, not of 3 (red, green, blue); {PLAIN}")
     order = config.get("controlnet_conditioning_channel_order", "rgb")
     if order not in ("rgb", "bgr"):
-        raise ModelError(f"{name}: controlnet_conditioning_channel_order is {str(order)[:40]!r}; known are rgb and bgr")
+        raise ModelError(f"{name}: controlnet_conditioning_channel_order is {str(order)[:40]!r}; supported: rgb, bgr")

@@ -1,4 +1,4 @@
-"""Examines a textual inversion embedding by its header: trigger words and text encoders. No torch."""
+"""Reads the trigger words and text encoders of a textual inversion embedding from its header. Does not load torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ SUFFIXES = (".safetensors", ".pt", ".bin")
 WEBUI_PICKLE = "string_to_param"
 WEBUI = "emb_params"
 XL = ("clip_l", "clip_g")
-LEARNED = "learned_embeds"  # the file name that diffusers gives to every embedding
+LEARNED = "learned_embeds"  # diffusers' file name for every embedding
 BASES = {(768,): FAMILIES["sd15"], (1024,): FAMILIES["sd21"], (768, 1280): FAMILIES["sdxl"]}
 """Model families by the vector width of each text encoder."""
-MAX_VECTORS = 75  # the tokens of a text
-DEFAULT_WIDTH = 512  # of CLIPTextConfig
+MAX_VECTORS = 75  # number of tokens of a text
+DEFAULT_WIDTH = 512  # default of CLIPTextConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingFile:
     name: str
-    """As it was asked for."""
+    """The name as the user gave it."""
     file: Path
     is_pickle: bool
     triggers: tuple[str, ...]
@@ -50,7 +50,7 @@ def text_widths(folder: DiffusersFolder) -> tuple[int, ...]:
 def examine_embedding(name: str, widths: tuple[int, ...], model: str) -> EmbeddingFile:
     """Examine an embedding for `model`, whose text encoders have these `widths` (see `text_widths`).
 
-    ModelError in one line if it is no embedding, or made for another model.
+    ModelError in one line if it is not an embedding, or was made for another model.
     """
     file = _file(name)
     is_pickle = file.suffix.lower() != ".safetensors"
@@ -79,7 +79,7 @@ def _file(name: str) -> Path:
         learned = [file for file in files if file.stem == LEARNED]
         if not learned and len(files) != 1:
             found = ", ".join(file.name for file in files[:5]) or "none"
-            raise ModelError(f"{name}: one embedding is wanted, found {found}; name the file")
+            raise ModelError(f"{name}: need exactly one embedding, found {found}; name the file")
         path = (learned or files)[0]
     if path.suffix.lower() not in SUFFIXES:
         raise ModelError(f"{name}: an embedding is a {', '.join(SUFFIXES)} file; A1111 saves pictures' as .pt, too")
@@ -94,13 +94,13 @@ def _pickled(file: Path) -> dict[str, Tensor]:
 def _keys(file: Path, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
     keys = XL if all(key in tensors for key in XL) else (WEBUI,) if WEBUI in tensors else tuple(tensors)
     if any("lora" in key for key in tensors):
-        raise ModelError(f"{file}: a LoRA, no embedding; give it with --lora PATH")
+        raise ModelError(f"{file}: a LoRA, not an embedding; pass it with --lora PATH")
     shapes = [tensors[key].shape for key in keys]
     if (keys != XL and len(keys) != 1) or any(len(shape) not in (1, 2) for shape in shapes):
-        raise ModelError(f"{file}: no textual inversion embedding; it holds {', '.join(list(tensors)[:3])[:120]}")
+        raise ModelError(f"{file}: not a textual inversion embedding; it contains {', '.join(list(tensors)[:3])[:120]}")
     counts = {shape[0] if len(shape) == 2 else 1 for shape in shapes}
     if len(counts) > 1 or not 1 <= counts.pop() <= MAX_VECTORS:
-        raise ModelError(f"{file}: an embedding of 1 to {MAX_VECTORS} vectors is wanted, as many for each text encoder")
+        raise ModelError(f"{file}: must have 1 to {MAX_VECTORS} vectors, the same number for each text encoder")
     return keys
 
 

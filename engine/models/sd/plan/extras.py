@@ -1,4 +1,4 @@
-"""Finds LoRA files and the names by which files are known. Does not load torch."""
+"""Finds LoRA files, and the names to show for files. Does not load torch."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from engine.models import locate
 from engine.models.pickle_file import PICKLES
 from engine.models.plain_config import ADAPTER
 
-_PUBLISHED = ("pytorch_lora_weights", "adapter_model")  # diffusers and peft give these names to every LoRA
+_PUBLISHED = ("pytorch_lora_weights", "adapter_model")  # diffusers' and peft's file names for every LoRA
 
 
 def lora_file(name: str) -> Path:
@@ -26,7 +26,7 @@ def lora_file(name: str) -> Path:
     files = files or sorted(file for file in path.iterdir() if file.suffix in PICKLES)
     if len(files) != 1:
         found = ", ".join(file.name for file in files) or "none"
-        raise ModelError(f"{name}: one .safetensors file is wanted, found {found}; name the file")
+        raise ModelError(f"{name}: need exactly one .safetensors file, found {found}; name the file")
     return files[0]
 
 

@@ -1,4 +1,4 @@
-"""The families of Stable Diffusion that can be run: their names, and the published models of each."""
+"""The supported families of Stable Diffusion: their names, and published models of each."""
 
 from typing import Final
 
@@ -15,26 +15,26 @@ BASES: Final = {
     "sd21": "stabilityai/sd-turbo",
     "sdxl": "stabilityai/stable-diffusion-xl-base-1.0",
 }
-"""A model of each family that is known to work, suggested when another one is refused."""
+"""A tested model of each family, suggested when another one is refused."""
 TAESD: Final = {"sd15": "madebyollin/taesd", "sd21": "madebyollin/taesd", "sdxl": "madebyollin/taesdxl"}
 FULL_VAES: Final = {
     "sd15": "stabilityai/sd-vae-ft-mse",
     "sd21": "stabilityai/sd-vae-ft-mse",
     "sdxl": "madebyollin/sdxl-vae-fp16-fix",
 }
-"""Full VAEs that are published on their own."""
+"""Full VAEs that are published separately."""
 CONTROLNETS: Final = {
     "sd15": "lllyasviel/control_v11p_sd15_canny",
     "sd21": "thibaud/controlnet-sd21-canny-diffusers",
     "sdxl": "diffusers/controlnet-canny-sdxl-1.0",
 }
-"""A ControlNet for edges of each family."""
+"""An edge ControlNet for each family."""
 
 
 def made_for_another(what: str, theirs: str, model: str, ours: str, take: str, *, why: str = "") -> ModelError:
-    """The refusal of a part that belongs to another model, in one line.
+    """The error line for a part that belongs to another model.
 
-    `what` was made for `theirs`, but `model` is `ours`. `take` says what to use instead, `why` how it was recognized.
+    `what` was made for `theirs`, but `model` is `ours`. `take`: what to use instead; `why`: how it was recognized.
     """
     because = f" ({why})" if why else ""
     return ModelError(f"{what} made for {theirs}, {model} is {ours}{because}; {take}")

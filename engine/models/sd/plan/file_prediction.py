@@ -30,25 +30,25 @@ _ZERO_SNR_STEM = re.compile(r"zt?snr", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePrediction:
-    told: Decision | None
+    marked: Decision | None
     """From markers in the file, or None."""
     likely: Decision | None
-    """From heuristics, or None: the weights of SD 2.x, then the file's name."""
+    """From heuristics, or None: the weights of an SD 2.x model, else the file's name."""
     zero_snr: str
-    """Source of the information that the last timestep is noise only, or ""."""
+    """What indicates that the last timestep is pure noise (zero terminal SNR), or ""."""
 
 
 def file_prediction(file: Path, family: str, header: CheckpointHeader) -> FilePrediction:
-    """`family`: sd15, sd21 or sdxl."""
+    """Determine the prediction of a file. `family`: sd15, sd21 or sdxl."""
     zero_snr = f"the tensor {ZERO_SNR}" if ZERO_SNR in header.tensors else ""
     if not zero_snr and (named := _ZERO_SNR_STEM.search(file.stem)):
         zero_snr = f"{named[0]} in the file's name"
     return FilePrediction(
-        told=_told(file, header), likely=_by_norm(file, family, header) or _by_stem(file), zero_snr=zero_snr
+        marked=_marked(file, header), likely=_by_norm(file, family, header) or _by_stem(file), zero_snr=zero_snr
     )
 
 
-def _told(file: Path, header: CheckpointHeader) -> Decision | None:
+def _marked(file: Path, header: CheckpointHeader) -> Decision | None:
     if V_PRED in header.tensors:
         return Decision("v_prediction", f"the tensor {V_PRED} in the file")
     yaml = file.with_suffix(".yaml")

@@ -2,7 +2,7 @@
 
 Published adapters come with two CLIP vision models, ViT-H and ViT-bigG, in folders of the same name. A standard adapter
 takes the encoder's projection (width 1024 of ViT-H, 1280 of bigG); plus and full-face take its second to last layer
-(width 1280 of ViT-H, 1664 of bigG). So the adapter's own shapes tell which encoder it needs.
+(width 1280 of ViT-H, 1664 of bigG). So the adapter's shapes show which encoder it needs.
 """
 
 import re
@@ -25,15 +25,15 @@ from engine.models.weight_files import Weights, weights_in
 PUBLISHED = "h94/IP-Adapter"
 ENCODER = "image_encoder"
 VIT_H, BIG_G = "models/image_encoder", "sdxl_models/image_encoder"
-"""Folders of PUBLISHED with the two encoders."""
+"""Folders of PUBLISHED that contain the two encoders."""
 ENCODER_FILES = ("config.json", "model.safetensors")
 ADAPTERS = {
     "sd15": "models/ip-adapter_sd15.safetensors",
     "sdxl": "sdxl_models/ip-adapter_sdxl_vit-h.safetensors",
 }
 """A standard adapter for each family that has one; SD 2.x has none."""
-FACE_NUMBERS = 512  # width of a face recogniser's embedding, the input of FaceID and InstantID
-_DEFAULTS = {"hidden_size": 768, "projection_dim": 512}  # of transformers' CLIPVisionConfig
+FACE_NUMBERS = 512  # width of a face recognition embedding, the input of FaceID and InstantID
+_DEFAULTS = {"hidden_size": 768, "projection_dim": 512}  # default of transformers' CLIPVisionConfig
 _KEY = re.compile(r"ip_adapter\.\d+\.to_k_ip\.weight")
 _KOLORS_WIDTH = 1024
 """hidden_size of the CLIP ViT-L of Kolors' adapter. Kolors' UNet has the same widths as SDXL's, but other texts."""
@@ -42,7 +42,7 @@ _FACE = "which needs a face detector"
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """The required image encoder: `key` in its config.json must be `width`."""
+    """A required image encoder: `key` in its config.json must be `width`."""
 
     key: str
     """projection_dim for a standard adapter, hidden_size for plus and full-face."""
@@ -50,8 +50,8 @@ class Need:
 
     def is_met_by(self, config: Mapping[str, Any]) -> bool:
         inner = config.get("vision_config")
-        told = inner if isinstance(inner, dict) else config
-        return bool(told.get(self.key, _DEFAULTS[self.key]) == self.width)
+        vision = inner if isinstance(inner, dict) else config
+        return bool(vision.get(self.key, _DEFAULTS[self.key]) == self.width)
 
     @property
     def published(self) -> str:
@@ -64,7 +64,7 @@ class Need:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IpAdapterFiles:
     name: str
-    """As it was asked for."""
+    """The name as the user gave it."""
     file: Path
     tensors: dict[str, Tensor]
     encoder: Path
@@ -74,14 +74,15 @@ class IpAdapterFiles:
 
 
 def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) -> IpAdapterFiles:
-    """ModelError in one line if `load` would refuse it. `encoder`: the name of the image encoder, "" to search for it.
+    """Examine an IP-Adapter. ModelError in one line if `load` would refuse it. `encoder`: its image encoder, "":
+    search.
 
-    `outline`: of its model, or None if unknown.
+    `outline`: that of its model, or None if unknown.
     """
     file = locate.find(name)
     if file.is_dir():
         held = ", ".join(sorted(each.name for each in file.glob("*adapter*.safetensors"))) or "none"
-        raise ModelError(f"{name}: an IP-Adapter is one .safetensors or .bin file; name it (here: {held})")
+        raise ModelError(f"{name}: an IP-Adapter is one .safetensors or .bin file; name the file (found: {held})")
     weights = weights_of(name, file)
     tensors = headers_of(weights)
     need = _need(name, file, tensors)
@@ -98,13 +99,13 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
 
 
 def _need(name: str, file: Path, tensors: Mapping[str, Tensor]) -> Need:
-    """The image encoder that the adapter needs. ModelError with its actual kind if it needs more than that."""
+    """The image encoder that the adapter needs. ModelError with its kind if it is an unsupported one."""
 
     def shape(inner: str) -> tuple[int, ...]:
         tensor = tensors.get(f"image_proj.{inner}")
         return tensor.shape if tensor is not None and len(tensor.shape) >= 2 else ()
 
-    known = "known are standard, plus, plus-face and full-face of SD 1.5 and SDXL"
+    known = "supported: standard, plus, plus-face and full-face of SD 1.5 and SDXL"
     if any(each.startswith(("id_adapter", "pulid", "image_proj.mapping_", "image_proj.body.")) for each in tensors):
         raise ModelError(f"{name}: a PuLID adapter, {_FACE}; {known}")
     is_face = "image_proj.perceiver_resampler.proj_in.weight" in tensors or (
@@ -113,7 +114,7 @@ def _need(name: str, file: Path, tensors: Mapping[str, Tensor]) -> Need:
     if is_face or any("_lora." in each for each in tensors):
         raise ModelError(f"{name}: a FaceID adapter, {_FACE}; {known}")
     if not any(_KEY.fullmatch(each) for each in tensors):
-        raise ModelError(f"{name}: no IP-Adapter of Stable Diffusion ({len(tensors)} tensors); {known}")
+        raise ModelError(f"{name}: not an IP-Adapter for Stable Diffusion ({len(tensors)} tensors); {known}")
     if shape("proj.weight"):
         return Need("projection_dim", shape("proj.weight")[1])
     if shape("proj.0.weight") and "image_proj.proj.3.weight" in tensors:
@@ -124,7 +125,7 @@ def _need(name: str, file: Path, tensors: Mapping[str, Tensor]) -> Need:
     if width == FACE_NUMBERS:
         raise ModelError(f"{name}: InstantID's adapter, {_FACE}; {known}")
     if width == _KOLORS_WIDTH or "kolors" in published_name(file).lower():
-        raise ModelError(f"{name}: an IP-Adapter of Kolors, which is not run here; {known}")
+        raise ModelError(f"{name}: an IP-Adapter of Kolors, which is not supported; {known}")
     return Need("hidden_size", width)
 
 
@@ -143,13 +144,13 @@ def _require_fit(name: str, tensors: Mapping[str, Tensor], outline: NetworkOutli
     if attended and sorted(shape[0] for shape in attended) != sorted(shape[0] for shape in keys):
         raise ModelError(
             f"{name}: an IP-Adapter for a UNet with {len(keys)} attention layers, that of {model} has {len(attended)} "
-            "or others (a distilled one?); take a model with a whole UNet"
+            "or others (a distilled one?); use a model with a whole UNet"
         )
 
 
 def _encoder(name: str, file: Path, named: str, need: Need) -> Path:
-    """The folder of the CLIP vision model that meets `need`: `named` (a folder or id), or an `image_encoder` near the
-    file, where published ones lie. ModelError with the next step if there is none."""
+    """The folder of the CLIP vision model that meets `need`: `named` (a folder or id), or an `image_encoder` folder
+    near the file, as in published repositories. ModelError with the next step if there is none."""
     near = [
         folder
         for place in (
@@ -168,7 +169,7 @@ def _encoder(name: str, file: Path, named: str, need: Need) -> Path:
         raise ModelError(f"{name}: needs {_described(need)}, {named} is another; {_where(need, fitting)}")
     if fitting:
         return fitting[0]
-    lacking = "the one beside it is another" if near else "there is no image_encoder folder beside it"
+    lacking = "the one next to it is another" if near else "there is no image_encoder folder next to it"
     raise ModelError(f"{name}: needs {_described(need)}, {lacking}; {_where(need, [], name)}")
 
 
@@ -178,7 +179,7 @@ def _described(need: Need) -> str:
 
 
 def _where(need: Need, fitting: list[Path], adapter: str = "") -> str:
-    """How to get the encoder. `adapter`: the id asked for, if an encoder may lie beside it on the Hub."""
+    """How to get the encoder. `adapter`: the requested id, if its repository may contain the encoder."""
     if fitting:
         return f"this one fits: {fitting[0]}"
     if not need.published:

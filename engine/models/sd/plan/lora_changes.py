@@ -1,9 +1,9 @@
-"""Determines from tensor shapes how a file changes one weight: by LoRA, LoHa or LoKr, with DoRA or without.
+"""Determines from tensor shapes how a file changes a weight: LoRA, LoHa or LoKr, with or without DoRA.
 
 LoRA (Hu et al. 2021) adds B A; LoCon does so to convolutions, with a Tucker core (`mid`) between the factors where
-there is one. LoHa (Hyeon-Woo et al. 2021) adds (B1 A1) * (B2 A2), elementwise, LoKr (Edalati et al. 2022) the
-Kronecker product of two matrices, each of which may itself be a product of factors. All in LyCORIS' format
-(lycoris/modules). DoRA (Liu et al. 2024) scales the rows or columns of the sum to given lengths. No torch.
+there is one. LoHa (Hyeon-Woo et al. 2021) adds (B1 A1) * (B2 A2), elementwise, LoKr (Edalati et al. 2022) the Kronecker
+product of two matrices, each of which may itself be a product of factors. All in LyCORIS' format (lycoris/modules).
+DoRA (Liu et al. 2024) scales the rows or columns of the sum to given lengths. Does not load torch.
 """
 
 import math
@@ -51,7 +51,7 @@ def shape_of(named: str, roles: Mapping[str, Tensor], what: str) -> FactorShape:
         else:
             found = _lokr(shapes)
     except (KeyError, ValueError, IndexError) as error:
-        absent = f"its {error.args[0]} is missing" if isinstance(error, KeyError) else "its tensors do not go together"
+        absent = f"its {error.args[0]} is missing" if isinstance(error, KeyError) else "its tensors do not fit together"
         raise ModelError(f"{what}: damaged: {named[:120]}: {absent}") from None
     return found
 
@@ -59,7 +59,7 @@ def shape_of(named: str, roles: Mapping[str, Tensor], what: str) -> FactorShape:
 def dora_axis(place: WeightPlace, roles: Mapping[str, Tensor], named: str, what: str) -> int | None:
     """The axis of DoRA's lengths, see `LoraChange`. ModelError if they fit neither rows nor columns."""
     rows, columns = place.shape[:2]
-    if "magnitude" in roles:  # peft's, always of the rows
+    if "magnitude" in roles:  # peft's form, always for rows
         if roles["magnitude"].count == rows:
             return 0
     elif "dora_scale" in roles:
@@ -70,7 +70,7 @@ def dora_axis(place: WeightPlace, roles: Mapping[str, Tensor], named: str, what:
             return 1
     else:
         return None
-    raise ModelError(f"{what}: {named[:120]}: its DoRA has lengths for neither the rows nor the columns of the weight")
+    raise ModelError(f"{what}: {named[:120]}: the DoRA lengths fit neither the rows nor the columns of the weight")
 
 
 def _lora(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:

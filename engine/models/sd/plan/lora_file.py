@@ -1,4 +1,4 @@
-"""Examines a LoRA by its header: the model it was made for, and the weight that each of its changes belongs to."""
+"""Reads from a LoRA's header which model it was made for, and which weight each of its layers changes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -26,13 +26,13 @@ class LoraFile:
     file: Path
     tensors: dict[str, Tensor]
     changes: tuple[LoraChange, ...] = ()
-    """The changes with a place in the model; empty if the model's outline is unknown."""
+    """The changes to weights of the model; empty if the model's outline is unknown."""
     is_pickle: bool = False
     notes: tuple[str, ...] = ()
 
 
 def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> LoraFile:
-    """ModelError in one line if `load` would refuse it. `outline`: of its model, or None if unknown."""
+    """Examine a LoRA. ModelError in one line if `load` would refuse it. `outline`: that of its model, if known."""
     file = lora_file(name)
     is_pickle = file.suffix in PICKLES
     tensors, metadata = (pickled_tensors(file), {}) if is_pickle else (read_header(file), read_metadata(file))
@@ -42,12 +42,12 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
     if (base := foreign_base(tensors)) is not None:
         theirs = base_in_metadata(metadata) or base
         if outline is None:
-            raise ModelError(f"{file}: a LoRA made for {theirs}; known are LoRAs for {SUPPORTED}")
+            raise ModelError(f"{file}: a LoRA made for {theirs}; supported: LoRAs for {SUPPORTED}")
         raise made_for_another(f"{file}: a LoRA", theirs, "this", FAMILIES[outline.family], _take(outline))
     if (kind := other_kind(tensors, rest)) is not None:
         raise ModelError(f"{file}: {kind}")
     known = lora_name(file)
-    notes = [f"LoRA {known}: {len(rest)} of its tensors are not read, the first is {rest[0][:80]}"] if rest else []
+    notes = [f"LoRA {known}: {len(rest)} of its tensors are ignored, the first is {rest[0][:80]}"] if rest else []
     if is_pickle:
         notes.append(pickle_note(f"LoRA {known}"))
     changes: tuple[LoraChange, ...] = ()
@@ -55,7 +55,7 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
         fitting = _Fitting(file, tensors, scales, outline, base_in_metadata(metadata))
         changes = fitting.changes(layers)
         if len(changes) < len(layers):
-            notes.append(f"LoRA {known}: only {len(changes)} of its {len(layers)} changes have a place in this model")
+            notes.append(f"LoRA {known}: only {len(changes)} of its {len(layers)} changes fit this model")
     return LoraFile(
         name=known,
         weight=weight,
@@ -68,17 +68,17 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
 
 
 def _take(outline: NetworkOutline) -> str:
-    return f"take a LoRA for {FAMILIES[outline.family]}"
+    return f"use a LoRA for {FAMILIES[outline.family]}"
 
 
 class _Fitting:
     """Finds the weight in the model for each layer. Refuses the file at the first layer of another model."""
 
     def __init__(
-        self, file: Path, tensors: Mapping[str, Tensor], scales: Scales, outline: NetworkOutline, told: str | None
+        self, file: Path, tensors: Mapping[str, Tensor], scales: Scales, outline: NetworkOutline, base: str | None
     ) -> None:
         self._file, self._tensors, self._scales, self._outline = file, tensors, scales, outline
-        self._told = told
+        self._base = base
         self._places = places_in(outline)
 
     def changes(self, layers: Sequence[LoraLayer]) -> tuple[LoraChange, ...]:
@@ -91,20 +91,20 @@ class _Fitting:
                 continue
             if not _fits(place, shape):
                 raise self._made_for(
-                    self._told,
+                    self._base,
                     f"{layer.named[:120]} changes {shape.rows} x {shape.columns} weights, here they are "
                     f"{' x '.join(map(str, place.shape))}",
                 )
             what = str(self._file)
             rank = shape.rank
-            told = self._scales.of(place.part, place.layer, rank, what) if "alpha" not in layer.tensors else None
+            scale = self._scales.of(place.part, place.layer, rank, what) if "alpha" not in layer.tensors else None
             axis = dora_axis(place, self._roles(layer), layer.named, what)
-            found.append(LoraChange(place=place, shape=shape, tensors=layer.tensors, scale=told, dora_axis=axis))
+            found.append(LoraChange(place=place, shape=shape, tensors=layer.tensors, scale=scale, dora_axis=axis))
         lost = [layer for layer in layers if UNET_PART in layer.parts]
         if layers and (not found or (lost and not any(change.place.part == UNET_PART for change in found))):
             first = (lost or layers)[0].named[:120]
             raise self._made_for(
-                self._told, f"none of its {len(lost or layers)} changes has a place in this model, the first is {first}"
+                self._base, f"none of its {len(lost or layers)} changes fits this model, the first is {first}"
             )
         return tuple(found)
 
@@ -116,15 +116,16 @@ class _Fitting:
         return next((place for place in places if _fits(place, shape)), places[0] if places else None)
 
     def _require_text_width(self, layers: Sequence[LoraLayer], shapes: Sequence[FactorShape]) -> None:
-        """ModelError if the text width differs.
+        """Raise ModelError if the text width differs.
 
-        Most layers of SD 1.5, 2.x and XL have the same names, many the same shapes; the text width tells them apart.
+        Most layers of SD 1.5, 2.x and XL have the same names and many the same shapes; the text width distinguishes
+        them.
         """
         for layer, shape in zip(layers, shapes, strict=True):
             is_of_texts = UNET_PART in layer.parts and layer.flat.endswith(("attn2_to_k", "attn2_to_v"))
             if is_of_texts and shape.columns != self._outline.text_width:
                 raise self._made_for(
-                    TEXT_WIDTHS.get(shape.columns, self._told),
+                    TEXT_WIDTHS.get(shape.columns, self._base),
                     f"its texts have {shape.columns} numbers a token, here {self._outline.text_width}",
                 )
 

@@ -1,4 +1,4 @@
-"""Recognizes files that were given as a LoRA and cannot be merged, and the model that a LoRA was made for.
+"""Recognizes files passed as a LoRA that cannot be merged, and the model that a LoRA was made for.
 
 Does not load torch.
 """
@@ -41,23 +41,23 @@ _TOLD_BASES = {
 _MERGED = "; merge it into its model with the program that made it, and load that model"
 _KINDS = {
     r"(^|[._])b?oft_(diag|blocks|R|s)(\b|[._])|^oft_unet": (
-        f"an OFT, which turns weights instead of adding to them{_MERGED}"
+        f"an OFT, which rotates weights instead of adding to them{_MERGED}"
     ),
-    r"\.on_input$|\.ia3_l(\b|\.)": f"an IA3, which scales what layers give out{_MERGED}",
-    r"\.[ab][12]\.weight$": f"a GLoRA, which is no product of two factors{_MERGED}",
+    r"\.on_input$|\.ia3_l(\b|\.)": f"an IA3, which scales the outputs of layers{_MERGED}",
+    r"\.[ab][12]\.weight$": f"a GLoRA, which is not a product of two factors{_MERGED}",
     r"\.vera_lambda": f"a VeRA, whose factors are not in the file{_MERGED}",
     r"\.(diff|diff_b|w_norm|b_norm)$": (
-        f"made of whole differences of weights, norms and biases (LyCORIS' full or norm), no LoRA{_MERGED}"
+        f"made of whole differences of weights, norms and biases (LyCORIS' full or norm), not a LoRA{_MERGED}"
     ),
     r"\.(lora_[AB]|lora_up|lora_down|up|down)(\.default)?\.bias$": (
         f"a LoRA that changes biases too; only weights can be merged{_MERGED}"
     ),
     r"custom_diffusion": f"of Custom Diffusion, which replaces weights of attention{_MERGED}",
     r"^(unet|text_encoder):\d+:(up|down)$": (
-        "a LoRA of the package lora_diffusion, which counts its layers and does not name them; convert it with that"
+        "a LoRA of the package lora_diffusion, which numbers its layers instead of naming them; convert it with that"
     ),
     r"^(model\.diffusion_model|cond_stage_model|first_stage_model|conditioner)\.": (
-        "a whole model, no LoRA; name it as the model"
+        "a complete model, not a LoRA; name it as the model"
     ),
     **dict((CONTROL_LORA, IP_ADAPTER, CONTROLNET, EMBEDDING)),
 }
@@ -66,9 +66,9 @@ MAX_TOKENS_OF_EMBEDDING = 256
 
 
 def other_kind(tensors: Mapping[str, Tensor], rest: list[str]) -> str | None:
-    """For an error: the kind of file it is and what to do instead, or None if it can be merged.
+    """Text for an error: the kind of the file and what to do instead, or None if it can be merged.
 
-    `rest`: its tensors that belong to no LoRA, LoHa or LoKr.
+    `rest`: tensors that do not belong to a LoRA, LoHa or LoKr.
     """
     for name in rest:
         for pattern, what in _KINDS.items():
@@ -90,7 +90,8 @@ def other_kind(tensors: Mapping[str, Tensor], rest: list[str]) -> str | None:
         return EMBEDDING[1]
     first = next(iter(tensors), "")
     return (
-        f"no LoRA: none of its {len(tensors)} tensors is part of one{f', the first is {first[:80]}' if first else ''}"
+        f"not a LoRA: none of its {len(tensors)} tensors is part of one"
+        f"{f', the first is {first[:80]}' if first else ''}"
     )
 
 

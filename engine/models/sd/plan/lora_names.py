@@ -32,7 +32,7 @@ _ROLES: dict[str, str] = {
 }
 """Role of a tensor in its layer, by the suffix of its name."""
 _ENDS = tuple(sorted(_ROLES, key=len, reverse=True))
-_LEFT_OVER = ("_lora", ".lora", ".lora_linear_layer")  # suffixes left on a layer's name before `.alpha`
+_LEFT_OVER = ("_lora", ".lora", ".lora_linear_layer")  # suffixes of a layer's name before `.alpha`
 
 _FLAT_PARTS = {
     "lora_unet_": (UNET_PART,),
@@ -49,7 +49,7 @@ _DOTTED_PARTS = {
     "text_encoder_2.": ("text_encoder_2",),
     "text_encoders.clip_l.transformer.": ("text_encoder",),
     "text_encoders.clip_g.transformer.": ("text_encoder_2",),
-    "text_model.": TEXT_PARTS,  # a peft folder of a text encoder does not say which one
+    "text_model.": TEXT_PARTS,  # a peft folder of a text encoder does not name the encoder
     "encoder.layers.": TEXT_PARTS,
 }
 _PEFT = "base_model.model."
@@ -71,7 +71,7 @@ class LoraLayer:
     named: str
     """Its name in the file, without the suffixes of tensors."""
     parts: tuple[str, ...]
-    """Candidates among unet, text_encoder and text_encoder_2; the one that has such a layer counts."""
+    """Candidates among unet, text_encoder and text_encoder_2; the one that has such a layer is used."""
     flat: str
     """Its name in diffusers or transformers, with underscores instead of dots."""
     tensors: dict[str, str]
@@ -89,7 +89,7 @@ class WeightPlace:
 
 
 def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[LoraLayer], list[str]]:
-    """All layers that a file changes, in file order, and the tensors that belong to none."""
+    """All layers that a file changes, in file order, and the tensors that belong to no layer."""
     found: dict[str, dict[str, str]] = {}
     rest: list[str] = []
     for name in names:
@@ -136,10 +136,10 @@ def _placed(named: str, layers_per_block: int) -> tuple[tuple[str, ...], str]:
             flat = named.removeprefix(start).lstrip("_").replace(".", "_")
             return parts, _flat_name(flat, parts, layers_per_block)
     rest, parts = named.removeprefix(_PEFT), (UNET_PART,)
-    for start, told in _DOTTED_PARTS.items():
+    for start, dotted_parts in _DOTTED_PARTS.items():
         if rest.startswith(start):
-            parts = told
-            rest = rest if told == TEXT_PARTS else rest.removeprefix(start)
+            parts = dotted_parts
+            rest = rest if dotted_parts == TEXT_PARTS else rest.removeprefix(start)
             break
     rest = rest.removeprefix(_PEFT).replace(".processor.", ".")
     rest = _OLD_OUT.sub(lambda found: f"{found[0]}.0", rest)

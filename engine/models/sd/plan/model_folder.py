@@ -19,14 +19,14 @@ TEXT_PARTS = {
     "sd21": ("text_encoder", "tokenizer"),
     "sdxl": ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2"),
 }
-MAX_TOKENS = 1024  # of a text; CLIP has 77
+MAX_TOKENS = 1024  # maximum length of a text; CLIP has 77
 TEXT_CLASSES = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
 
 class DiffusersFolder:
     """A model in diffusers layout; `path` holds `model_index.json`.
 
-    ModelError in one line if it is not a Stable Diffusion model that we can run: its actual kind, and one that works.
+    ModelError in one line, with the actual kind and a model that works, if it is not a supported model.
     """
 
     def __init__(self, path: Path, name: str = "") -> None:
@@ -35,12 +35,12 @@ class DiffusersFolder:
         self.unet: dict[str, Any] = {}
         if not (path / "model_index.json").is_file():
             what = other_folder(path)
-            raise ModelError(f"{self.name}: {what or 'no diffusers model (model_index.json is missing)'}")
+            raise ModelError(f"{self.name}: {what or 'not a diffusers model (model_index.json is missing)'}")
         self.index = self.config("model_index.json")
         if not (path / "unet" / CONFIG).is_file():
             if not purpose_of(self._pipeline) and (class_named(self.index.get("unet")) or not self._pipeline):
                 again = locate.how_to_get(self.name) or "; fetch it again"
-                raise ModelError(f"{self.name}: is here only in part, unet/{CONFIG} is missing{again}")
+                raise ModelError(f"{self.name}: incomplete, unet/{CONFIG} is missing{again}")
             kind = self.index.get("_class_name", "model of an unknown kind")
             raise self._refusal(f"a {kind} without unet/config.json")
         self.unet = self.config("unet/config.json")
@@ -48,7 +48,7 @@ class DiffusersFolder:
             raise self._refusal(wrong)
         self._require_texts()
         if "LDM3D" in self._pipeline:  # whose UNet has the shape of SD 1.5's
-            raise self._refusal("its latents hold a depth map too")
+            raise self._refusal("its latents contain a depth map too")
         if wrong := unsupported_input(self.unet):
             raise self._refusal(f"its UNet {wrong}")
         if self.family == "sdxl":
@@ -59,7 +59,7 @@ class DiffusersFolder:
         return str(self.index.get("_class_name", ""))
 
     def _refusal(self, wrong: str) -> ModelError:
-        """The purpose of the model's class, `wrong`, and a model that works."""
+        """The error line: the purpose of the model's class, `wrong`, and a model that works."""
         does = purpose_of(self._pipeline)
         what = f"a {self._pipeline}, which {does}: " if does else ""
         return ModelError(f"{self.name}: {what}{wrong}; {known_models(self.family)}")
@@ -75,8 +75,8 @@ class DiffusersFolder:
                 raise self._refusal(f"its {part} is a {kind}, not CLIP's")
 
     def _require_sizes(self) -> None:
-        told = self.config("text_encoder_2/config.json") if (self.path / "text_encoder_2" / CONFIG).is_file() else {}
-        pooled = told.get("projection_dim")
+        config = self.config("text_encoder_2/config.json") if (self.path / "text_encoder_2" / CONFIG).is_file() else {}
+        pooled = config.get("projection_dim")
         if isinstance(pooled, int) and sizes_wanted(self.unet, pooled) != SIZES:
             wanted = sizes_wanted(self.unet, pooled)
             raise self._refusal(f"its UNet wants {wanted} numbers about the picture (the refiner: 5), not {SIZES}")
@@ -114,9 +114,9 @@ class DiffusersFolder:
         return ("unet", "vae", *TEXT_PARTS[self.family], "scheduler")
 
     def require_tokenizer(self, part: str) -> None:
-        """ModelError if the tokenizer is missing, broken, or has no maximum length.
+        """Raise ModelError if the tokenizer is missing, broken, or has no maximum length.
 
-        transformers would silently create one without words, or pad every text without limit.
+        transformers would silently create an empty tokenizer, or pad every text without limit.
         """
         words = [file for file in ("tokenizer.json", "vocab.json") if (self.path / part / file).is_file()]
         if not words:
@@ -134,7 +134,7 @@ class DiffusersFolder:
             )
 
     def require_no_strays(self, tensors: Iterable[str]) -> None:
-        """ModelError if its UNet's file has `tensors` that do not belong to a network of its configuration."""
+        """Raise ModelError if the UNet's file has `tensors` that do not belong to a network of its configuration."""
         if found := unexpected_tensors(self.unet, tensors):
             raise ModelError(
                 f"{self.name}: unet holds {len(found)} tensors that a {UNET} of its configuration has no place for, "
@@ -142,5 +142,5 @@ class DiffusersFolder:
             )
 
     def weights(self, part: str, *, wants_half: bool = False) -> Weights | None:
-        """The weight files of `part`: safetensors before pickles, half precision first if wanted; None if none."""
+        """The weight files of `part`, or None. Prefers safetensors to pickles, and half precision if `wants_half`."""
         return weights_in(self.path / part, wants_half=wants_half)

@@ -1,7 +1,7 @@
-"""Decides how a model is run, from file headers and JSON alone: `check` prints the plan, `load` carries it out.
+"""Decides how a model is run, from file headers and JSON only: `check` prints the plan, `load` executes it.
 
-A module for each part decides: single_file, model_folder, prediction, sampler_choice, scheduler_config, vae_choice,
-lora_file, controlnet_file, ip_adapter_file. Each refusal becomes one line in `missing`, and `load` raises the first.
+One module decides for each part: single_file, model_folder, prediction, sampler_choice, scheduler_config, vae_choice,
+lora_file, controlnet_file, ip_adapter_file. Each problem becomes one line in `missing`, and `load` raises the first.
 Does not load torch.
 """
 
@@ -36,7 +36,7 @@ from engine.models.sd.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.sd.spec import ModelSpec
 from engine.models.weight_files import Weights
 
-# Prefixes of each part's tensors in a single file, by the original names: SD first, then XL.
+# Prefixes of each part's tensors in a single file, in the original layout: SD first, then XL.
 FILE_PARTS = {
     "unet": ("model.diffusion_model.",),
     "vae": ("first_stage_model.",),
@@ -47,12 +47,13 @@ DESCRIBING = (".json", ".txt")
 """Suffixes of configurations and tokenizer vocabularies."""
 IMAGE_ENCODER = "CLIPVisionModelWithProjection"
 BESIDE = (CONFIG, ADAPTER, "preprocessor_config.json")
-"""Files that are read beside the weights of a VAE, LoRA, ControlNet or image encoder."""
+"""Files that are read in addition to the weights of a VAE, LoRA, ControlNet or image encoder."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ModelPlan:
-    """The parts of a model and how it is run. Fields are None or empty if `missing` says why. Read-only once made."""
+    """The parts of a model and how to run it. Fields may be None or empty, for a reason listed in `missing`.
+    Read-only."""
 
     spec: ModelSpec
     path: Path
@@ -74,12 +75,12 @@ class ModelPlan:
     embeddings: tuple[EmbeddingFile, ...] = ()
     parts: tuple[PartReport, ...] = ()
     missing: tuple[str, ...] = ()
-    """Missing, broken or unsupported parts, one line each, with how to get them or what to take instead."""
+    """Missing, broken or unsupported parts, one line each, with how to get them or what to use instead."""
     notes: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files that are read when it is run: weights, and the JSON and tokenizers that describe them."""
+        """All files that are read to run it: weights, and their JSON files and tokenizers."""
         described = [self.folder.path] if self.folder is not None else []
         texts = [file for folder in described for file in folder.rglob("*") if file.suffix in DESCRIBING]
         weights = [Path(file) for part in self.parts for file in part.files]
@@ -87,7 +88,7 @@ class ModelPlan:
         return tuple(sorted({self.path, *texts, *weights, *(file for file in beside if file.is_file())}))
 
     def require_complete(self) -> None:
-        """ModelError in one line if anything is missing."""
+        """Raise ModelError, in one line, if anything is missing."""
         if self.missing:
             raise ModelError(first_missing(self.spec.model, self.missing))
 
@@ -95,7 +96,7 @@ class ModelPlan:
 def plan_model(spec: ModelSpec) -> ModelPlan:
     """Examine a model, in milliseconds.
 
-    ModelError if `spec.model` is not found or not a known kind of model. All other problems are in `missing`.
+    ModelError if `spec.model` is not found or not a supported kind of model. All other problems are in `missing`.
     """
     require_libraries()
     path = locate.find(spec.model)
@@ -214,7 +215,7 @@ class _Planning:
         """Add clip skip and embeddings, which change how prompts are encoded."""
         asked = self._spec.clip_skip
         if not 0 <= asked <= MAX_CLIP_SKIP:
-            self._missing.append(f"clip skip {asked}: is 1 to {MAX_CLIP_SKIP}, or 0 for the model's own")
+            self._missing.append(f"clip skip {asked}: must be 1 to {MAX_CLIP_SKIP}, or 0 for the model's default")
         elif note := clip_skip_note(plan.family, asked):
             self._notes.append(note)
         if plan.folder is None or not self._spec.embeddings:
@@ -224,7 +225,7 @@ class _Planning:
             with self._missing.listed():
                 embedding = examine_embedding(name, text_widths(plan.folder), self._spec.model)
                 if taken := words & {word.lower() for word in embedding.triggers}:
-                    raise ModelError(f"{name}: two embeddings are called {min(taken)}; rename one file")
+                    raise ModelError(f"{name}: two embeddings have the name {min(taken)}; rename one file")
                 words |= {word.lower() for word in embedding.triggers}
                 part = f"embedding {embedding.triggers[0]}"
                 self._parts.append(counted_part(part, embedding.tensors, (str(embedding.file),)))

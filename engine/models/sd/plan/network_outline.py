@@ -1,4 +1,4 @@
-"""The shapes of a model's networks, from headers and JSON, which a LoRA, a ControlNet or an IP-Adapter must fit.
+"""The tensor shapes of a model's networks, from headers and JSON, to check if a LoRA, ControlNet or IP-Adapter fits.
 
 Does not load torch.
 """
@@ -24,7 +24,7 @@ class NetworkOutline:
     unet: dict[str, Any]
     """config.json of the UNet."""
     unet_tensors: dict[str, Tensor]
-    """By diffusers' names; empty if the file is damaged."""
+    """The UNet's tensors by diffusers' names; empty if the file is damaged."""
     text_tensors: tuple[dict[str, Tensor], ...] = ()
     """Tensors of each text encoder by transformers' names; for a single file only weights, without `text_model.`"""
 
@@ -32,7 +32,7 @@ class NetworkOutline:
     def text_width(self) -> int:
         """Width of the texts that the UNet attends to: 768 for SD 1.5, 1024 for 2.x, 2048 for XL."""
         width = self.unet.get("cross_attention_dim", 1280)
-        return int(width[0] if isinstance(width, list) else width)  # one for each level, all attend to the same texts
+        return int(width[0] if isinstance(width, list) else width)  # a list has equal items, one per level
 
 
 def outline_of_folder(folder: DiffusersFolder) -> NetworkOutline:
@@ -47,7 +47,7 @@ def outline_of_folder(folder: DiffusersFolder) -> NetworkOutline:
 
 
 def outline_of_file(single: SingleFile, folder: DiffusersFolder) -> NetworkOutline:
-    """The outline of a single file; `folder` has its configuration."""
+    """The outline of a single file whose configuration is in `folder`."""
     layers = folder.unet.get("layers_per_block", 2)
     named = {diffusers_name(name, layers): tensor for name, tensor in single.tensors.items()}
     unet = {name: tensor for name, tensor in named.items() if name is not None}

@@ -1,7 +1,8 @@
-"""Maps the UNet tensor names of a single file, those of Stable Diffusion's original code, to diffusers'. No torch.
+"""Maps the UNet tensor names of Stable Diffusion's original code to diffusers' names. Does not load torch.
 
 The original code numbers all blocks consecutively: with L resnets in a down block, `input_blocks` 0 is the first
-convolution, then each block has L entries and one that halves the size; `output_blocks` have L + 1 each.
+convolution, then each block has L entries plus one that halves the size; in `output_blocks` each block has L + 1
+entries.
 """
 
 import re
@@ -40,7 +41,7 @@ _SGM = {
 
 
 def modern_name(name: str, *, is_xl: bool) -> str:
-    """The usual name of a tensor.
+    """The common name of a tensor.
 
     transformers before 4.17 had other names for CLIP's parts (A1111's `checkpoint_dict_replacements`), and files of
     SD 1.x and 2.x written by SDXL's code have its prefixes.

@@ -32,7 +32,7 @@ _JOINED = "attn.in_proj_weight"
 def text_weights(tensors: Mapping[str, Tensor], starts: tuple[str, ...], layers: int | None) -> dict[str, Tensor]:
     """Weights of the encoder whose names begin with one of `starts`.
 
-    For OpenCLIP only the first `layers`, or all for None: SD 2.x omits the last one.
+    For OpenCLIP only the first `layers` layers (None: all), because SD 2.x omits the last one.
     """
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():

@@ -1,4 +1,4 @@
-"""Recognizes models of other kinds, in diffusers folders like ours, by their class names.
+"""Recognizes unsupported models in diffusers folders by their class names.
 
 These are diffusers' names of pipelines and models, from `model_index.json` and `config.json`. Does not load torch.
 """
@@ -11,25 +11,25 @@ from engine.models.sd.plan.families import BASES, SUPPORTED
 
 UNET: Final = "UNet2DConditionModel"
 
-_VIDEO: Final = "makes videos, while ours paint picture by picture"
-# The first pattern found in the class name counts.
+_VIDEO: Final = "makes videos, not single pictures"
+# The first pattern found in the class name is used.
 _PIPELINES: Final = (
     (r"StableVideo|TextToVideo|VideoToVideo|AnimateDiff|PIA|I2V|ImageToVideo|CogVideo|HunyuanVideo|Wan|LTX", _VIDEO),
-    (r"InstructPix2Pix|Edit", "edits a picture after an instruction"),
+    (r"InstructPix2Pix|Edit", "edits a picture by an instruction"),
     (r"Inpaint|PaintByExample|BrushNet", "fills holes in a picture (inpainting)"),
     (r"Upscale|SuperRes", "makes a picture larger"),
-    (r"Depth2Img", "paints after a depth map; a ControlNet for depth does that here"),
-    (r"UnCLIP|Unclip", "paints after the CLIP embedding of a picture (unCLIP); an IP-Adapter does that here"),
-    (r"ImageVariation|Zero123", "paints after a picture without any text; an IP-Adapter does that here"),
-    (r"GLIGEN", "paints things into boxes (GLIGEN)"),
-    (r"Marigold|Lotus", "estimates depth or normals, and paints nothing"),
-    (r"LDM3D", "paints depth beside colour (LDM3D)"),
+    (r"Depth2Img", "paints from a depth map; use a depth ControlNet for that"),
+    (r"UnCLIP|Unclip", "paints from the CLIP embedding of a picture (unCLIP); use an IP-Adapter for that"),
+    (r"ImageVariation|Zero123", "paints from a picture without text; use an IP-Adapter for that"),
+    (r"GLIGEN", "paints objects into boxes (GLIGEN)"),
+    (r"Marigold|Lotus", "estimates depth or normals"),
+    (r"LDM3D", "paints depth and colour (LDM3D)"),
     (r"AudioLDM|MusicLDM|AudioDiffusion|StableAudio", "makes sound"),
     (r"LDMTextToImage", "is the latent diffusion of 2022, with another text encoder"),
-    (r"^IF", "is DeepFloyd IF, which paints pixels after a T5"),
+    (r"^IF", "is DeepFloyd IF, which paints pixels with a T5 text encoder"),
     (r"Kolors", "is Kolors, whose text encoder is ChatGLM"),
-    (r"Kandinsky", "is Kandinsky, which paints after embeddings of pictures"),
-    (r"Cascade|Wuerstchen", "is Stable Cascade or Wuerstchen, which works in stages of its own"),
+    (r"Kandinsky", "is Kandinsky, which paints from picture embeddings"),
+    (r"Cascade|Wuerstchen", "is Stable Cascade or Wuerstchen, which has other stages"),
     (
         r"Flux|StableDiffusion3|PixArt|Hunyuan|AuraFlow|Sana|Lumina|QwenImage|ZImage|Chroma|HiDream|CogView|OmniGen|DiT",
         "is a diffusion transformer, not a UNet",
@@ -42,15 +42,15 @@ _UNETS: Final = (
     (r"UNetMotion", f"{_VIDEO} (AnimateDiff)"),
     (r"SpatioTemporal", f"{_VIDEO} (Stable Video Diffusion)"),
     (r"I2VGen", _VIDEO),
-    (r"UNet2DModel", "paints without any text"),
-    (r"UNetControlNetXS", "is joined with a ControlNet-XS"),
+    (r"UNet2DModel", "paints without text"),
+    (r"UNetControlNetXS", "contains a ControlNet-XS"),
     (r"Kandinsky", "belongs to Kandinsky"),
     (r"StableCascade|Wuerstchen", "belongs to Stable Cascade or Wuerstchen"),
     (r"^Flax", "is written for Flax"),
 )
 
 PART_CLASSES: Final = {
-    "ControlNetUnionModel": "a ControlNet union, one net for many kinds of pictures",
+    "ControlNetUnionModel": "a ControlNet union, for several kinds of control images",
     "ControlNetXSAdapter": "a ControlNet-XS",
     "ControlNetXSModel": "a ControlNet-XS",
     "SD3ControlNetModel": "a ControlNet for SD 3",
@@ -65,26 +65,26 @@ PART_CLASSES: Final = {
     "AutoencoderDC": "Sana's autoencoder",
     "AutoencoderKLWan": "Wan's video VAE",
 }
-"""ControlNets and VAEs that are not run, by their class in diffusers."""
+"""ControlNets and VAEs that are not supported, by their class in diffusers."""
 
 
 def purpose_of(pipeline: str) -> str:
-    """The purpose of a pipeline, in words that follow its class name (`makes videos`); "" for an unknown class."""
+    """The purpose of a pipeline, to follow "which" (`makes videos`); "" for an unknown class."""
     return _first(_PIPELINES, pipeline)
 
 
-def unet_of_another_kind(told: dict[str, Any], pipeline: str) -> str:
-    """For an error: the kind of a UNet that is not one for pictures; "" for ours."""
-    unet = told.get("_class_name", UNET)
+def unet_of_another_kind(config: dict[str, Any], pipeline: str) -> str:
+    """Text for an error: the kind of an unsupported UNet; "" for a supported one."""
+    unet = config.get("_class_name", UNET)
     if unet == UNET:
         return ""
-    what = "" if purpose_of(pipeline) else _first(_UNETS, unet)  # said once
+    what = "" if purpose_of(pipeline) else _first(_UNETS, unet)  # mention it only once
     return f"its UNet is a {unet}{f', which {what}' if what else ''}"
 
 
 def known_models(family: str) -> str:
-    """`known are ...`, with the command that fetches a model that works."""
-    return f"known are {SUPPORTED}: {locate.fetch_command(BASES[family])}"
+    """`supported: ...`, with the command that downloads a model that works."""
+    return f"supported: {SUPPORTED}; for example {locate.fetch_command(BASES[family])}"
 
 
 def _first(table: tuple[tuple[str, str], ...], name: str) -> str:

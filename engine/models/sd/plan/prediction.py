@@ -13,7 +13,7 @@ WORDS = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_predictio
 def choose_prediction(wanted: str, folder: DiffusersFolder, single: SingleFile | None) -> Decision:
     """`wanted`: auto, or one of WORDS. `single`: the model's file, described by `folder`; None for a folder.
 
-    For a single file, markers inside it take precedence, then the configuration beside it, then its weights and name.
+    For a single file, in this order: markers inside it, the configuration next to it, its weights, its name.
     """
     if wanted != "auto" and wanted not in WORDS:
         raise ModelError(f"prediction {wanted}: not one of auto, epsilon, v")
@@ -21,12 +21,12 @@ def choose_prediction(wanted: str, folder: DiffusersFolder, single: SingleFile |
         choice = Decision(WORDS[wanted], ASKED)
     elif single is None:
         choice = Decision(_configured(folder), "the scheduler's configuration")
-    elif single.prediction.told:
-        choice = single.prediction.told
+    elif single.prediction.marked:
+        choice = single.prediction.marked
     elif predicts_picture(single.path.stem):
         choice = Decision("sample", f"the name {single.path.stem}: the one-step SDXL-Lightning")
     elif folder.path == single.folder_beside:
-        choice = Decision(_configured(folder), f"the scheduler's configuration in {folder.path.name}/ beside the file")
+        choice = Decision(_configured(folder), f"the scheduler's configuration in {folder.path.name}/ next to the file")
     else:
         choice = single.prediction.likely or Decision(_configured(folder), "nothing in the file; the published default")
     return choice if single is None else _with_zero_snr(choice, single)
@@ -42,5 +42,5 @@ def _with_zero_snr(choice: Decision, single: SingleFile) -> Decision:
         return choice
     if choice.value == "v_prediction":
         return Decision(choice.value, f"{choice.reason}; zero terminal SNR: {where}")
-    reason = f"{choice.reason}; {where} is not used: only v-prediction can begin with noise alone"
+    reason = f"{choice.reason}; {where} is ignored: only v-prediction can start from pure noise"
     return Decision(choice.value, reason)

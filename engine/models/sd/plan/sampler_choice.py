@@ -1,10 +1,10 @@
-"""Decides which sampler a model with these LoRAs was made for, and why.
+"""Decides which sampler to use for a model with its LoRAs, with the reason.
 
-Checked in order: the LoRAs' names, because they are applied on top; the UNet (SDXS has a scheduler for many steps and a
-network for one); the model's own scheduler; the stem of a single file. Folder names do not count, with one exception:
-sd-turbo and sdxl-turbo have an Euler scheduler with trailing timesteps, but any model may have one. Running an ordinary
-model as turbo would blur its pictures and turn its guidance off; running a turbo as an ordinary one keeps the steps
-that its authors published. So it is turbo only if its name, or the size it was made for, says so.
+Checked in order: the names of the LoRAs, because they override the model; the UNet (SDXS has a scheduler for many steps
+but a network for one); the model's scheduler; the stem of a single file. Folder names are ignored, with one exception:
+sd-turbo and sdxl-turbo have an Euler scheduler with trailing timesteps, but so may any model. Running an ordinary model
+as turbo would blur its pictures and turn off its guidance; running a turbo model as an ordinary one still follows its
+published steps. So a model counts as turbo only if its name or its size says so.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,10 @@ from engine.models.sd.plan.sampler_name import TCD_ETA, NamedSampler, sampler_na
 from engine.models.sd.plan.single_file import SingleFile
 
 SAMPLERS = ("auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm")
-"""The last three are schedulers of diffusers that work with any model."""
+"""The last three use diffusers' schedulers, which work with any model."""
 FEW_STEPS = ("lcm", "turbo", "lightning", "hyper", "tcd")
-"""Samplers implemented here, live and in jobs; `scheduler` is one of diffusers', for jobs and single pictures."""
+"""Samplers implemented here, live and in jobs; `scheduler` is the model's own diffusers scheduler, for jobs and single
+pictures."""
 _CLASSES = {"LCMScheduler": "lcm", "TCDScheduler": "tcd"}
 _EULERS = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
 _TURBO_SIDE = 64  # latents, 512 px: the size of sdxl-turbo; SDXL and SDXL-Lightning have 1024 px
@@ -30,7 +31,7 @@ _TURBO_SIDE = 64  # latents, 512 px: the size of sdxl-turbo; SDXL and SDXL-Light
 @dataclass(frozen=True, slots=True)
 class SamplerChoice(Decision):
     eta: float = TCD_ETA
-    """Share of the noise that tcd draws again after each step, 0 to 1."""
+    """Share of the noise that tcd redraws after each step, 0 to 1."""
     is_hyper_guided: bool = False
     """True if this hyper model was distilled to be used with guidance."""
 
@@ -53,8 +54,8 @@ def choose_sampler(
         if not (is_velocity and named.sampler == "turbo"):
             return _as_named(reason, named)
     if _is_sdxs(folder) and not is_velocity:
-        told = "a UNet without a middle block, as SDXS has it: made for 1 step without guidance"
-        return SamplerChoice("turbo", f"unet/config.json: {told}, at /sd/t_index 0")
+        reason = "a UNet without a middle block, as in SDXS: made for 1 step without guidance"
+        return SamplerChoice("turbo", f"unet/config.json: {reason}, at /sd/t_index 0")
     if kind in _CLASSES:
         return SamplerChoice(_CLASSES[kind], f"the scheduler's configuration: {kind}")
     for reason, named in by_file:
@@ -69,9 +70,9 @@ def choose_sampler(
     return SamplerChoice("scheduler", "the scheduler's configuration")
 
 
-def _named(told: Sequence[tuple[str, str]], *, is_lora: bool) -> list[tuple[str, NamedSampler]]:
+def _named(names: Sequence[tuple[str, str]], *, is_lora: bool) -> list[tuple[str, NamedSampler]]:
     """The (reason, sampler) pairs for names that imply a sampler."""
-    found = [(reason, sampler_named(name, is_lora=is_lora)) for reason, name in told]
+    found = [(reason, sampler_named(name, is_lora=is_lora)) for reason, name in names]
     return [(reason, named) for reason, named in found if named is not None]
 
 
@@ -103,13 +104,13 @@ def _is_sdxs(folder: DiffusersFolder) -> bool:
 
 
 def _of_trailing_euler(folder: DiffusersFolder, kind: str) -> SamplerChoice:
-    told = f"the scheduler's configuration: {kind} with trailing timesteps"
+    reason = f"the scheduler's configuration: {kind} with trailing timesteps"
     name = Path(folder.name).name
     named = sampler_named(name, is_lora=False)
     if named is not None:
-        return SamplerChoice(named.sampler, f"{told} and the name {name}", named.eta, named.is_hyper_guided)
+        return SamplerChoice(named.sampler, f"{reason} and the name {name}", named.eta, named.is_hyper_guided)
     if folder.family == "sd21":
-        return SamplerChoice("turbo", f"{told}, as sd-turbo's")
+        return SamplerChoice("turbo", f"{reason}, as sd-turbo's")
     if folder.family == "sdxl" and folder.unet.get("sample_size") == _TURBO_SIDE:
-        return SamplerChoice("turbo", f"{told}, made for 512 px as sdxl-turbo")
-    return SamplerChoice("scheduler", f"{told}; if it is a turbo or lightning model, ask for that sampler")
+        return SamplerChoice("turbo", f"{reason}, made for 512 px as sdxl-turbo")
+    return SamplerChoice("scheduler", f"{reason}; if it is a turbo or lightning model, set that sampler")

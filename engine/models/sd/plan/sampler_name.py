@@ -1,7 +1,7 @@
 """Recognizes from a model's name how it was distilled. Pure.
 
 Only whole words count: `LCM_Dreamshaper`, `dreamshaperXL_lightningDPMSDE` and `realvisxlV40_v40LightningBakedvae` have
-one, `falcmix` and `turbolicious` do not. Words with another meaning in art, such as lightning or hyper, count only next
+one, `falcmix` and `turbolicious` do not. Words with another common meaning, such as lightning or hyper, count only next
 to other words of a distillation.
 """
 
@@ -11,8 +11,8 @@ from itertools import pairwise
 
 TCD_ETA = 0.3
 """Default of TCDScheduler.step in diffusers and in the examples for TCD-LoRA (h1t/TCD-SDXL-LoRA)."""
-_UNIFIED_ETA = 1.0  # of Hyper-SD's one-step LoRAs (ByteDance/Hyper-SD)
-_PHASED_ETA = 0.0  # of PCM's LoRAs: their authors leave the pipeline's eta at 0 (wangfuyun/PCM_Weights)
+_UNIFIED_ETA = 1.0  # eta of Hyper-SD's one-step LoRAs (ByteDance/Hyper-SD)
+_PHASED_ETA = 0.0  # eta of PCM's LoRAs: their authors leave the pipeline's eta at 0 (wangfuyun/PCM_Weights)
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _BASES = frozenset(("sd", "sdxl", "xl", "ssd"))
@@ -27,7 +27,7 @@ _JOINED = {
     "flashsd": ("flash", "sd"),
     "flashsdxl": ("flash", "sdxl"),
 }
-"""Several words written as one."""
+"""Several words that are often written as one."""
 _AFTER_HYPER = ("baked", "bakedvae", "vae", "lora", "unet", "cfg", "dpmsde", "fp")
 
 
@@ -42,11 +42,11 @@ class NamedSampler:
     steps: int | None = None
     """Number of steps in the name, or None."""
     eta: float = TCD_ETA
-    """Eta of tcd."""
+    """The eta for sampler tcd."""
     is_hyper_guided: bool = False
     """True if made for guidance, such as Hyper-SD's CFG files."""
     place: int | None = None
-    """The only place in the 50-step table that it was made for, or None."""
+    """The only index of the 50-step table that it was made for, or None."""
 
 
 def words_in(name: str) -> tuple[str, ...]:
@@ -61,7 +61,8 @@ def words_in(name: str) -> tuple[str, ...]:
 def sampler_named(name: str, *, is_lora: bool) -> NamedSampler | None:
     """The sampler implied by a file's stem or a LoRA's name, or None.
 
-    A LoRA may show anything, a turbo sports car too: its words count only next to `sd`, `sdxl` or a number of steps.
+    A LoRA may depict anything, such as a turbo sports car: its words count only next to `sd`, `sdxl` or a number of
+    steps.
     """
     words = words_in(name)
     steps = _steps_in(words)

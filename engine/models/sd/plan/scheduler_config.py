@@ -1,4 +1,4 @@
-"""Determines the noise schedule that a model is run with, from its JSON. Does not load torch."""
+"""Determines the noise schedule to run a model with, from its JSON. Does not load torch."""
 
 import importlib.util
 from typing import Any, Final
@@ -22,26 +22,26 @@ PREDICTIONS: Final = ("epsilon", "v_prediction", "sample")
 CARRIER: Final = "EulerDiscreteScheduler"
 """Replaces an unsupported class if the requested sampler needs only the noise table."""
 OWN_CHOICE: Final = ("auto", "scheduler")
-"""Samplers for which the scheduler's class is, or may be, used for the steps."""
+"""Samplers for which diffusers' scheduler class computes, or may compute, the steps."""
 PACKAGES: Final = {"LMSDiscreteScheduler": "scipy"}
 PLAYGROUND: Final = "playgroundai/playground-v2-1024px-aesthetic"
 _KINDS: Final = (
-    ("CosineDPM", "counts noise as EDM does"),
-    ("DPMSolverSDE", "draws noise of its own (torchsde), which no seed repeats"),
+    ("CosineDPM", "parametrizes noise as EDM does"),
+    ("DPMSolverSDE", "draws its own noise (torchsde), which is not reproducible by a seed"),
     ("FlowMa", "belongs to flow-matching models (SD 3, Flux)"),
     ("SCM", "belongs to flow-matching models (Sana)"),
     ("CMStochastic", "belongs to consistency models over pixels"),
     ("CogVideoX", "belongs to video models"),
-    ("Inverse", "adds noise instead of taking it away"),
+    ("Inverse", "adds noise instead of removing it"),
     ("UnCLIP", "belongs to unCLIP models"),
     ("VQDiffusion", "belongs to VQ Diffusion"),
-    ("RePaint", "fills holes in pictures"),
+    ("RePaint", "is for inpainting"),
     ("Wuerstchen", "belongs to Stable Cascade"),
     ("KarrasVe", "counts noise by its variance, over pixels"),
     ("ScoreSde", "counts noise by its variance, over pixels"),
 )
-ANOTHER: Final = "ask for the sampler euler, deis or dpm (lcm or turbo where the model was made for it)"
-NO_ZERO_SNR: Final = "was trained with zero terminal SNR, with which deis cannot begin; ask for euler or dpm"
+ANOTHER: Final = "set the sampler euler, deis or dpm (lcm or turbo if the model was made for it)"
+NO_ZERO_SNR: Final = "was trained with zero terminal SNR, with which deis cannot start; set euler or dpm"
 ZERO_SNR_SCHEDULERS = (
     "DDIMScheduler", "DDPMScheduler", "DPMSolverMultistepScheduler", "EulerAncestralDiscreteScheduler",
     "EulerDiscreteScheduler", "LCMScheduler", "TCDScheduler", "UniPCMultistepScheduler",
@@ -52,24 +52,24 @@ ZERO_SNR_SCHEDULERS = (
 def scheduler_config(
     folder: DiffusersFolder, single: SingleFile | None, prediction: Decision, wanted: str = "auto"
 ) -> dict[str, Any]:
-    """The published configuration with our decisions applied. ModelError in one line for an unsupported schedule.
+    """The published configuration, changed by the decisions made here. ModelError in one line if it is unsupported.
 
-    `wanted`: the requested sampler. One that makes its own steps needs only the scheduler's noise table.
+    `wanted`: the requested sampler. A sampler implemented here needs only the scheduler's noise table.
     """
-    told = folder_schedule(folder.name, folder.scheduler, wanted)
-    told |= {"prediction_type": known_prediction(folder, prediction)}
+    config = folder_schedule(folder.name, folder.scheduler, wanted)
+    config |= {"prediction_type": known_prediction(folder, prediction)}
     if single is not None:
-        told = _file_schedule(told, single, prediction)
-    elif prediction.value != "v_prediction" and prediction.reason == ASKED and "rescale_betas_zero_snr" in told:
-        told |= {"rescale_betas_zero_snr": False}  # a schedule for v only
-    if wanted == "deis" and told.get("rescale_betas_zero_snr"):
+        config = _file_schedule(config, single, prediction)
+    elif prediction.value != "v_prediction" and prediction.reason == ASKED and "rescale_betas_zero_snr" in config:
+        config |= {"rescale_betas_zero_snr": False}  # a schedule for v-prediction only
+    if wanted == "deis" and config.get("rescale_betas_zero_snr"):
         raise ModelError(f"{folder.name}: {NO_ZERO_SNR}")
-    return told
+    return config
 
 
-def require_signal(name: str, told: dict[str, Any], prediction: Decision, sampler: str) -> None:
-    """ModelError if our own steps would divide by the picture's share where it is 0."""
-    if told.get("rescale_betas_zero_snr") and prediction.value == "epsilon" and sampler in FEW_STEPS:
+def require_signal(name: str, config: dict[str, Any], prediction: Decision, sampler: str) -> None:
+    """Raise ModelError if our samplers would divide by the picture's share where it is 0."""
+    if config.get("rescale_betas_zero_snr") and prediction.value == "epsilon" and sampler in FEW_STEPS:
         raise ModelError(
             f"{name}: its scheduler begins with noise alone (rescale_betas_zero_snr), where {sampler} cannot tell a "
             "picture from epsilon; where it predicts v, set prediction to v, else rescale_betas_zero_snr to false"
@@ -79,7 +79,7 @@ def require_signal(name: str, told: dict[str, Any], prediction: Decision, sample
 def known_prediction(folder: DiffusersFolder, prediction: Decision) -> str:
     if prediction.value not in PREDICTIONS:
         raise ModelError(
-            f"{folder.name}: predicts {prediction.value} ({prediction.reason}); known are {', '.join(PREDICTIONS)}; "
+            f"{folder.name}: predicts {prediction.value} ({prediction.reason}); supported: {', '.join(PREDICTIONS)}; "
             "where that is wrong, set prediction to epsilon or v"
         )
     return prediction.value
@@ -88,18 +88,18 @@ def known_prediction(folder: DiffusersFolder, prediction: Decision) -> str:
 # -- of a single file
 
 
-def _file_schedule(told: dict[str, Any], single: SingleFile, prediction: Decision) -> dict[str, Any]:
-    """`told`: the published configuration for this kind of file.
+def _file_schedule(config: dict[str, Any], single: SingleFile, prediction: Decision) -> dict[str, Any]:
+    """`config`: the published configuration for this kind of file.
 
-    If the file was trained with zero terminal SNR (Lin et al. 2023), the schedule is rescaled and begins at the last
+    If the file was trained with zero terminal SNR (Lin et al. 2023), the schedule is rescaled and starts at the last
     timestep.
     """
     if prediction.value != "v_prediction":
-        return told | {"rescale_betas_zero_snr": False} if "rescale_betas_zero_snr" in told else told
+        return config | {"rescale_betas_zero_snr": False} if "rescale_betas_zero_snr" in config else config
     if not single.prediction.zero_snr:
-        return told
-    kind = told.get("_class_name")
-    return told | {
+        return config
+    kind = config.get("_class_name")
+    return config | {
         "_class_name": kind if kind in ZERO_SNR_SCHEDULERS else "EulerDiscreteScheduler",
         "rescale_betas_zero_snr": True,
         "timestep_spacing": "trailing",
@@ -109,37 +109,37 @@ def _file_schedule(told: dict[str, Any], single: SingleFile, prediction: Decisio
 # -- of a folder
 
 
-def folder_schedule(name: str, told: dict[str, Any], wanted: str) -> dict[str, Any]:
-    """`told`, changed so that it can be run. ModelError in one line if it cannot."""
-    kind = told.get("_class_name")
-    what = f"{name}: its scheduler {kind}" if kind else f"{name}: its scheduler (which names no class)"
-    schedule = told.get("beta_schedule", "linear" if kind in RUNNABLE else None)
-    if told.get("use_flow_sigmas"):
+def folder_schedule(name: str, config: dict[str, Any], wanted: str) -> dict[str, Any]:
+    """`config`, changed so that it can be run. ModelError in one line if it cannot."""
+    kind = config.get("_class_name")
+    what = f"{name}: its scheduler {kind}" if kind else f"{name}: its scheduler (without a class name)"
+    schedule = config.get("beta_schedule", "linear" if kind in RUNNABLE else None)
+    if config.get("use_flow_sigmas"):
         raise ModelError(
-            f"{what} belongs to a flow-matching model (use_flow_sigmas); known are those of Stable Diffusion"
+            f"{what} belongs to a flow-matching model (use_flow_sigmas); supported: those of Stable Diffusion"
         )
-    if told.get("timestep_type") == "continuous" or (isinstance(kind, str) and kind.startswith("EDM")):
-        instead = f"in the place of Playground 2.5 and CosXL, take Playground 2: {locate.fetch_command(PLAYGROUND)}"
-        raise ModelError(f"{what} counts noise as EDM does, not in timesteps; {instead}")
-    if told.get("trained_betas") is None and schedule not in SCHEDULES:
+    if config.get("timestep_type") == "continuous" or (isinstance(kind, str) and kind.startswith("EDM")):
+        instead = f"instead of Playground 2.5 and CosXL, use Playground 2: {locate.fetch_command(PLAYGROUND)}"
+        raise ModelError(f"{what} parametrizes noise as EDM does, not by timesteps; {instead}")
+    if config.get("trained_betas") is None and schedule not in SCHEDULES:
         if schedule is None:
             raise ModelError(f"{what} {_of_kind(kind)} and has no noise table (no beta_schedule)")
-        raise ModelError(f"{what} has the beta_schedule {schedule}; known are {', '.join(SCHEDULES)}")
+        raise ModelError(f"{what} has the beta_schedule {schedule}; supported: {', '.join(SCHEDULES)}")
     if wanted not in OWN_CHOICE:
-        return told if kind in RUNNABLE and not _absent(told) else told | {"_class_name": CARRIER}
+        return config if kind in RUNNABLE and not _absent(config) else config | {"_class_name": CARRIER}
     if kind not in RUNNABLE:
         raise ModelError(f"{what} {_of_kind(kind)}; {ANOTHER}")
-    if package := _absent(told):
+    if package := _absent(config):
         raise ModelError(f"{what} needs {package}, which is not installed: pip install {package}; or {ANOTHER}")
-    return told
+    return config
 
 
 def _of_kind(kind: Any) -> str:
     found = (what for start, what in _KINDS if isinstance(kind, str) and start in kind)
-    return next(found, "is not known here")
+    return next(found, "is unknown")
 
 
-def _absent(told: dict[str, Any]) -> str:
-    """A package that the scheduler needs and that is not installed, or ""."""
-    needed = PACKAGES.get(told.get("_class_name", ""), "scipy" if told.get("use_beta_sigmas") else "")
+def _absent(config: dict[str, Any]) -> str:
+    """A package that the scheduler needs but is not installed, or ""."""
+    needed = PACKAGES.get(config.get("_class_name", ""), "scipy" if config.get("use_beta_sigmas") else "")
     return needed if needed and importlib.util.find_spec(needed) is None else ""

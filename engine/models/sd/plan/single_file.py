@@ -1,4 +1,4 @@
-"""Examines models in one file, like most shared checkpoints: weights without a configuration. No torch."""
+"""Examines models in a single file, like most shared checkpoints: weights without a configuration. No torch."""
 
 import re
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ CONFIGS = {
     ("sdxl", False): ("stabilityai/stable-diffusion-xl-base-1.0",),
     ("sdxl", True): ("stabilityai/sdxl-turbo",),
 }
-"""Repositories with the configuration of a file, by family and whether it is a turbo, which only its name tells. If
-none of them is here, the first is suggested."""
+"""Repositories with the configuration for a file, by family and whether its name says turbo. If none of them is on this
+machine, the first is suggested."""
 V_CONFIGS = {"sd21": tuple(f"{owner}/stable-diffusion-2-1" for owner in SD_2_OWNERS)}
 """The same for models that predict v, with another configuration (attention in float32, another size)."""
 CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
@@ -49,7 +49,7 @@ _LAYER = re.compile(r"(?:text_model\.encoder\.layers|transformer\.resblocks)\.(\
 _INPUT = f"{UNET}input_blocks.0.0.weight"
 _XL_EMBEDDING = f"{UNET}label_emb.0.0.weight"
 _CHANNELS = {9: "an inpainting model", 8: "an editing model (pix2pix)", 7: "an upscaler", 5: "a depth model"}
-_EDM = "continuous EDM noise is not run here; known are "
+_EDM = "continuous EDM noise is not supported; supported: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +60,13 @@ class SingleFile:
     family: str
     """sd15, sd21 or sdxl."""
     tensors: dict[str, Tensor]
-    """By the current original names, also for old files (`original_names.modern_name`)."""
+    """Tensors by their current original names, also for old files (`original_names.modern_name`)."""
     prediction: FilePrediction
     is_pickle: bool = False
 
     @property
     def folder_beside(self) -> Path:
-        """The folder that may hold its own configuration: `x/` for `x.safetensors`."""
+        """The folder that may contain its configuration: `x/` for `x.safetensors`."""
         return self.path.with_suffix("")
 
     @property
@@ -77,7 +77,7 @@ class SingleFile:
 
     @property
     def config_ids(self) -> tuple[str, ...]:
-        """Repositories with its configuration, the one to fetch first."""
+        """Repositories with its configuration, the preferred one first."""
         usual = CONFIGS[self.family, self.is_turbo]
         return V_CONFIGS.get(self.family, usual) if self._predicts_v else usual
 
@@ -87,12 +87,12 @@ class SingleFile:
 
     @property
     def _predicts_v(self) -> bool:
-        choice = self.prediction.told or self.prediction.likely
+        choice = self.prediction.marked or self.prediction.likely
         return choice is not None and choice.value == "v_prediction"
 
 
 def examine(file: Path) -> SingleFile:
-    """ModelError in one line, with the actual kind of the file, if it is not a supported checkpoint."""
+    """Examine a checkpoint. ModelError in one line, with the actual kind of the file, if it is not a supported one."""
     header = read_checkpoint_header(file)
     is_xl = _XL_EMBEDDING in header.tensors
     tensors = {modern_name(name, is_xl=is_xl): tensor for name, tensor in header.tensors.items()}
@@ -113,7 +113,7 @@ def family_in(tensors: dict[str, Tensor], file: Path) -> str:
     channels = tensors[_INPUT].shape[1]
     if channels != 4:
         kind = _CHANNELS.get(channels, "inpainting or editing")
-        raise ModelError(f"{file}: its UNet takes {channels} channels ({kind}); known are {SUPPORTED}")
+        raise ModelError(f"{file}: its UNet takes {channels} channels ({kind}); supported: {SUPPORTED}")
     if "scaled_fp8" in tensors:
         raise ModelError(f"{file}: {kind_of(tensors)}")
     if "edm_mean" in tensors:
@@ -124,38 +124,38 @@ def family_in(tensors: dict[str, Tensor], file: Path) -> str:
         return "sd21" if _has_linear_projection(tensors) else "sd15"
     if any(name.startswith("conditioner.embedders.0.model.") for name in tensors):
         raise ModelError(
-            f"{file}: the refiner of SDXL, which has one text encoder and only finishes pictures; take the base "
+            f"{file}: the refiner of SDXL, which has one text encoder and only finishes pictures; use the base "
             "(sd_xl_base_1.0.safetensors) or another SDXL checkpoint"
         )
     if any(name.startswith(("embedder.model.", "cond_stage_model.")) for name in tensors):
-        raise ModelError(f"{file}: an unCLIP model, which paints from pictures instead of text; known are {SUPPORTED}")
+        raise ModelError(f"{file}: an unCLIP model, which paints from pictures instead of text; supported: {SUPPORTED}")
     return "sdxl"
 
 
 def lacks(single: SingleFile) -> list[str]:
-    """A line about text encoders that are not in the file, if any."""
+    """A line about missing text encoders, if any."""
     parts = PARTS[single.family]
     absent = [part for part, start in parts.items() if not any(name.startswith(start) for name in single.tensors)]
     if not absent:
         return []
     if len(absent) == len(parts):
-        return [f"{single.path}: holds no text encoder (a UNet alone?); take the whole checkpoint"]
-    return [f"{single.path}: {absent[0]} is not in the file, one of two; take the whole checkpoint"]
+        return [f"{single.path}: contains no text encoder (only a UNet?); use the complete checkpoint"]
+    return [f"{single.path}: {absent[0]}, one of two, is not in the file; use the complete checkpoint"]
 
 
 def require_vae(single: SingleFile) -> None:
-    """ModelError if the file has no VAE."""
+    """Raise ModelError if the file contains no VAE."""
     if any(name.startswith(VAE) for name in single.tensors):
         return
     tiny = TAESD[single.family]
     raise ModelError(
-        f"{single.path}: holds no VAE; pass --vae with one of {FAMILIES[single.family]}: a folder, or {tiny} "
+        f"{single.path}: contains no VAE; pass --vae with one of {FAMILIES[single.family]}: a folder, or {tiny} "
         f"({locate.download_command(tiny, locate.PART_FILES)})"
     )
 
 
 def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
-    """ModelError if `folder` has the configuration of another model: family, blocks, or size of a text encoder."""
+    """Raise ModelError if `folder` has the configuration of another family, other blocks or text encoder sizes."""
     if folder.family != single.family:
         raise made_for_another(
             f"{single.path}: its configuration ({folder.path}) was",
@@ -184,8 +184,8 @@ def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
 def config_folder(single: SingleFile) -> Path:
     """The diffusers folder with the configuration of `single`.
 
-    The folder of the same name beside it (`x/` for `x.safetensors`), else the published one in the Hugging Face cache.
-    ModelError with the command that fetches it if there is none.
+    The folder of the same name next to it (`x/` for `x.safetensors`), else the published one in the Hugging Face cache.
+    ModelError with the download command if there is none.
     """
     beside = single.folder_beside
     if (beside / locate.INDEX).is_file():
@@ -196,8 +196,8 @@ def config_folder(single: SingleFile) -> Path:
             return folder
     command = locate.download_command(single.config_ids[0], locate.CONFIG_FILES)
     raise ModelError(
-        f"{single.path}: one file holds no configuration; put a diffusers folder of it (JSON and tokenizer only) at "
-        f"{beside}, or fetch the published one once: {command}"
+        f"{single.path}: a single file contains no configuration; put a diffusers folder of it (JSON and tokenizer "
+        f"only) at {beside}, or fetch the published one once: {command}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads single files of tensors: a ControlNet, a VAE or an adapter as `.safetensors`, `.pth`, `.pt`, `.ckpt` or `.bin`.
+"""Reads a ControlNet, VAE or adapter in a single file: `.safetensors`, `.pth`, `.pt`, `.ckpt` or `.bin`.
 
 Does not load torch until tensors are read.
 """
@@ -18,9 +18,9 @@ SAFETENSORS = ".safetensors"
 
 
 def weights_of(name: str, file: Path) -> Weights:
-    """ModelError in one line if the format of `file` is not supported."""
+    """The Weights of a single file. ModelError in one line if its format is not supported."""
     if file.suffix == ".gguf":
-        raise ModelError(f"{name}: a GGUF file, whose quantized weights are not read here; take the .safetensors one")
+        raise ModelError(f"{name}: a GGUF file, whose quantized weights are not supported; use the .safetensors one")
     if file.suffix not in (SAFETENSORS, *PICKLES):
         known = ", ".join((SAFETENSORS, *PICKLES))
         raise ModelError(f"{name}: a {file.suffix or 'file without suffix'}; of single files {known} are read")
@@ -41,7 +41,7 @@ def headers_of(weights: Weights) -> dict[str, Tensor]:
 def read_tensors(file: Path) -> "dict[str, torch.Tensor]":
     """All tensors by name, on the CPU, except those in inner dicts of a pickle, which is read with weights_only.
 
-    Errors of the libraries pass through.
+    Library errors are not translated.
     """
     import torch
 
@@ -65,6 +65,6 @@ def fill(module: Any, tensors: "dict[str, torch.Tensor]", dtype: "torch.dtype", 
     if absent:
         raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
     if surplus:
-        raise ModelError(f"{what}: {len(surplus)} tensors have no place in it, the first is {surplus[0]}")
+        raise ModelError(f"{what}: {len(surplus)} tensors do not belong to it, the first is {surplus[0]}")
     module.load_state_dict(tensors, assign=True)
     return module.to(dtype)

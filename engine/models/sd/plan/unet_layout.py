@@ -1,7 +1,7 @@
-"""Compares the blocks of a single file's UNet with its configuration. No torch, no weights read.
+"""Compares the blocks of a single file's UNet with its configuration. Does not load torch, reads no weights.
 
 A distilled model (SSD-1B, Vega, KOALA, BK-SDM) has a subset of its teacher's tensor names: with the teacher's
-configuration hundreds would be missing.
+configuration, hundreds of tensors are missing.
 """
 
 import re
@@ -44,7 +44,7 @@ DISTILLED = {
 class Block:
     channels: int
     depth: int
-    """Transformer blocks after the resnet."""
+    """Number of transformer blocks after the resnet."""
 
 
 def layout_of_file(tensors: Mapping[str, Tensor]) -> dict[str, Block]:
@@ -68,11 +68,11 @@ def layout_of_config(unet: Mapping[str, Any]) -> dict[str, Block]:
     try:
         return _planned(unet)
     except (LookupError, TypeError, ValueError) as error:
-        raise ModelError(f"unet/config.json: its blocks cannot be told ({error})") from None
+        raise ModelError(f"unet/config.json: its lists of blocks are inconsistent ({error})") from None
 
 
 def require_whole(name: str, tensors: Mapping[str, Tensor]) -> None:
-    """ModelError in one line if a block of the file `name` lacks a tensor that every such block has."""
+    """Raise ModelError, in one line, if a block of the file `name` lacks a tensor that every such block has."""
     starts: dict[str, tuple[str, ...]] = {f"{UNET}{start}": _PAIR for start in _FIXED}
     for tensor in tensors:
         found = _PLACE.fullmatch(tensor)
@@ -90,7 +90,7 @@ def require_whole(name: str, tensors: Mapping[str, Tensor]) -> None:
 
 
 def require_same_blocks(name: str, family: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> None:
-    """ModelError in one line if the file `name` has other blocks than the configuration `unet`."""
+    """Raise ModelError, in one line, if the file `name` has other blocks than the configuration `unet`."""
     own, planned = layout_of_file(tensors), layout_of_config(unet)
     if own == planned:
         return
@@ -103,8 +103,9 @@ def require_same_blocks(name: str, family: str, tensors: Mapping[str, Tensor], u
         )
     place = min(place for place in own.keys() | planned.keys() if own.get(place) != planned.get(place))
     raise ModelError(
-        f"{name}: its UNet is built differently from its configuration (distilled? {place} has {_told(own.get(place))},"
-        f" the configuration {_told(planned.get(place))}); use the diffusers folder of this model"
+        f"{name}: its UNet is built differently from its configuration (distilled? {place} has "
+        f"{_in_words(own.get(place))}, the configuration {_in_words(planned.get(place))}); use the diffusers folder of "
+        "this model"
     )
 
 
@@ -144,5 +145,5 @@ def _depths(kind: str, depth: Any, layers: int) -> list[int]:
     return list(depth[:layers]) if isinstance(depth, list | tuple) else [depth] * layers
 
 
-def _told(block: Block | None) -> str:
+def _in_words(block: Block | None) -> str:
     return "nothing" if block is None else f"{block.channels} channels and {block.depth} transformer blocks"

@@ -3,12 +3,12 @@
 from engine.models.sd.plan.model_plan import ModelPlan
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 
-EMBEDDED_GUIDANCE = 8.0  # from SimianLuo/LCM_Dreamshaper_v7's own example, as diffusers counts: 7 is embedded
+EMBEDDED_GUIDANCE = 8.0  # from the example of SimianLuo/LCM_Dreamshaper_v7, in diffusers' scale, where 7 is embedded
 USUAL_GUIDANCE = 6.0
 
 
 def usual_guidance(plan: ModelPlan) -> float:
-    """1, which is off, for models distilled to few steps, except Hyper-SD's CFG files."""
+    """The default guidance: 1 (off) for models distilled to few steps, except Hyper-SD's CFG files."""
     if plan.folder is not None and plan.folder.unet.get("time_cond_proj_dim") is not None:
         return EMBEDDED_GUIDANCE
     sampler = plan.sampler

@@ -1,7 +1,7 @@
 """Chooses the VAE of a model. TAESD encodes and decodes some twenty times faster than the full one.
 
-VAEs of different families have the same shape: SD 1.5 latents decoded by an SDXL VAE have wrong colours. They differ in
-the scaling factor of a folder's configuration, and for single files and TAESD only in the name.
+VAEs of different families have the same shape: SD 1.5 latents decoded by an SDXL VAE have wrong colours. They can be
+told apart by the scaling factor in a folder's configuration; for single files and TAESD only by the name.
 """
 
 import re
@@ -22,7 +22,7 @@ from engine.models.sd.plan.vae_file import FULL, TINY, examine_vae_file
 from engine.models.weight_files import Weights, weights_in
 
 SCALING_FACTORS = {"sd15": 0.18215, "sd21": 0.18215, "sdxl": 0.13025}
-"""Factor of the full VAE's latents (vae/config.json of each family)."""
+"""Scaling factor of the full VAE's latents, by family (vae/config.json)."""
 COLOURS = 3
 KINDS = (TINY, FULL)
 _SPAN = "scaling_factor shift_factor latents_mean latents_std".split()
@@ -32,7 +32,7 @@ _FIRST = re.compile(
     re.IGNORECASE,
 )
 _HALF_SAFE = re.compile(r"fp16[-_.]?fix", re.IGNORECASE)
-"""Name of the SDXL VAE that was fixed for half precision."""
+"""Name of the SDXL VAE that works in half precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class VaeChoice:
     weights: Weights | None = None
     """None if the VAE is inside the model's single file."""
     config: dict[str, Any] = field(default_factory=dict)
-    """config.json of a VAE in a file of its own, derived from its tensors."""
+    """config.json of a VAE in a separate single file, derived from its tensors."""
     wants_float32: bool = False
     """True if it overflows in float16, according to its configuration."""
     note: str = ""
@@ -53,9 +53,9 @@ class VaeChoice:
 def choose_vae(folder: DiffusersFolder, wanted: str, *, is_in_file: bool = False) -> VaeChoice:
     """The VAE for `wanted` (auto, taesd, full, or a folder, file or id).
 
-    auto uses TAESD if the model ships it or the Hugging Face cache has it, else the model's own with a note.
-    `is_in_file`: the model is a single file that holds its full VAE. ModelError if there is no such VAE, or if it does
-    not fit this model.
+    auto: TAESD if it is part of the model or in the Hugging Face cache, else the model's own VAE with a note.
+    `is_in_file`: the model is a single file that contains its full VAE. ModelError if there is no such VAE, or if it
+    does not fit this model.
     """
     own = folder.path / "vae"
     if wanted in ("auto", "taesd") and folder.is_taesd and weights_in(own):
@@ -64,14 +64,14 @@ def choose_vae(folder: DiffusersFolder, wanted: str, *, is_in_file: bool = False
     tiny = TAESD[folder.family]
     other = _another_normalisation(folder)
     if wanted == "taesd" and other:
-        raise ModelError(f"{folder.name}: no TAESD is made for a VAE whose {other}; take its own (vae = full)")
+        raise ModelError(f"{folder.name}: there is no TAESD for a VAE whose {other}; use its own (vae = full)")
     if wanted == "taesd" or (wanted == "auto" and not other and _is_here(tiny)):
         return _elsewhere(tiny, folder)
     if wanted not in ("auto", "full"):
         return _elsewhere(wanted, folder)
     if wanted == "full" and folder.is_taesd:
         raise ModelError(
-            f"{folder.name}: its own VAE is a TAESD, there is no full one here; name one as vae under [sd] in a file "
+            f"{folder.name}: its VAE is a TAESD; for a full one, name it as vae under [sd] in a file "
             "and pass --config FILE.toml"
         )
     if folder.vae:
@@ -80,7 +80,7 @@ def choose_vae(folder: DiffusersFolder, wanted: str, *, is_in_file: bool = False
     note = ""
     if wanted == "auto" and not other:
         command = locate.download_command(tiny, locate.PART_FILES)
-        note = f"no TAESD here, so the much slower full VAE is used; fetch it once: {command}"
+        note = f"TAESD is not on this machine, so the much slower full VAE is used; download it once: {command}"
     if is_in_file:
         return VaeChoice(kind=FULL, folder=None, wants_float32=_wants_float32(folder.vae), note=note)
     weights = weights_in(own)
@@ -100,7 +100,7 @@ def _elsewhere(name: str, folder: DiffusersFolder) -> VaeChoice:
     try:
         config = read_config(name, path)
     except ModelError as error:
-        raise ModelError(f"{error}, so it is no VAE folder{_file_hint(path)}") from None
+        raise ModelError(f"{error}, so it is not a VAE folder{_file_hint(path)}") from None
     kind = str(config.get("_class_name"))
     _require_kind(name, kind, folder)
     _require_channels(name, config, folder)
@@ -134,9 +134,9 @@ def _of_file(name: str, path: Path, folder: DiffusersFolder) -> VaeChoice:
 
 def _require_kind(name: str, kind: str, folder: DiffusersFolder) -> None:
     if kind not in KINDS:
-        told = f" ({PART_CLASSES[kind]})" if kind in PART_CLASSES else ""
+        what = f" ({PART_CLASSES[kind]})" if kind in PART_CLASSES else ""
         raise ModelError(
-            f"{name}: a {kind}{told}, where one of {' and '.join(KINDS)} is needed; {_that_fits(folder.family)}"
+            f"{name}: a {kind}{what}, where one of {' and '.join(KINDS)} is needed; {_that_fits(folder.family)}"
         )
 
 
@@ -149,20 +149,20 @@ def _require_channels(name: str, config: Mapping[str, Any], folder: DiffusersFol
             f"{_that_fits(folder.family)}"
         )
     for key in ("in_channels", "out_channels"):
-        if (told := config.get(key, COLOURS)) != COLOURS:
+        if (channels := config.get(key, COLOURS)) != COLOURS:
             raise ModelError(
-                f"{name}: a VAE whose pictures have {str(told)[:40]} channels ({key}), ours have {COLOURS}; "
+                f"{name}: a VAE whose pictures have {str(channels)[:40]} channels ({key}), ours have {COLOURS}; "
                 f"{_that_fits(folder.family)}"
             )
     for key in ("latents_mean", "latents_std"):
-        told = config.get(key)
-        if told is not None and not (isinstance(told, list) and len(told) == LATENT_CHANNELS):
+        values = config.get(key)
+        if values is not None and not (isinstance(values, list) and len(values) == LATENT_CHANNELS):
             raise ModelError(f"{name}: {key} is not a list of {LATENT_CHANNELS} numbers")
 
 
 def _require_factor(name: str, config: Mapping[str, Any], folder: DiffusersFolder) -> None:
-    """ModelError if the latents of this VAE are scaled differently from those that the model was trained on."""
-    ours, theirs = _span_of(folder), {"scaling_factor": SCALING_FACTORS["sd15"]} | _told_span(config)
+    """Raise ModelError if this VAE scales latents differently from the one the model was trained with."""
+    ours, theirs = _span_of(folder), {"scaling_factor": SCALING_FACTORS["sd15"]} | _configured_span(config)
     made_for = {factor: FAMILIES[family] for family, factor in reversed(SCALING_FACTORS.items())}
     whose = made_for.get(theirs["scaling_factor"])
     for key in _SPAN:
@@ -174,17 +174,17 @@ def _require_factor(name: str, config: Mapping[str, Any], folder: DiffusersFolde
 
 
 def _span_of(folder: DiffusersFolder) -> dict[str, Any]:
-    """Scaling of the full VAE's latents for this model: from its own configuration, or else its family's."""
+    """Scaling of the full VAE's latents for this model, from its configuration, else its family's."""
     own = folder.vae if folder.vae.get("_class_name", TINY) == FULL else {}
-    return {"scaling_factor": SCALING_FACTORS[folder.family]} | _told_span(own)
+    return {"scaling_factor": SCALING_FACTORS[folder.family]} | _configured_span(own)
 
 
-def _told_span(config: Mapping[str, Any]) -> dict[str, Any]:
+def _configured_span(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: config[key] for key in _SPAN if config.get(key)}
 
 
 def _another_normalisation(folder: DiffusersFolder) -> str:
-    """For example "scaling_factor is 0.5", if the scaling differs from the model's family, or ""."""
+    """For example "scaling_factor is 0.5" if the scaling differs from that of the model's family, else ""."""
     for key, value in _span_of(folder).items():
         if value != {"scaling_factor": SCALING_FACTORS[folder.family]}.get(key):
             return f"{key} is {value}"
@@ -192,12 +192,12 @@ def _another_normalisation(folder: DiffusersFolder) -> str:
 
 
 def _require_family(name: str, path: Path, folder: DiffusersFolder) -> str:
-    """A note if the name does not say for which family it is; ModelError if it names another family."""
+    """A note if the name does not show the family; ModelError if it shows another family."""
     known_as = published_name(path)
     is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
     shown = FAMILIES[folder.family]
     if is_xl == is_first:
-        return f"VAE {name}: nothing in it says which family it is for; used as one of {shown}"
+        return f"VAE {name}: its family is unknown; assuming {shown}"
     if is_xl != (folder.family == "sdxl"):
         theirs, why = FAMILIES["sdxl"] if is_xl else "SD 1.5 and 2.x", "all colours would be wrong"
         raise made_for_another(f"{name}: a VAE", theirs, folder.name, shown, _that_fits(folder.family), why=why)

@@ -1,4 +1,4 @@
-"""Examines a VAE in one file, or a TAESD in two, by headers: kind and configuration. Does not load torch.
+"""Determines kind and configuration of a VAE in one file, or a TAESD in two, from headers. Does not load torch.
 
 Files of Stable Diffusion's original code (`vae-ft-mse-840000-ema-pruned`, `sdxl_vae`), of diffusers, and TAESD's own
 pairs (`taesd_encoder` beside `taesd_decoder`).
@@ -17,13 +17,13 @@ from engine.models.weight_files import Weights
 
 FULL, TINY = "AutoencoderKL", "AutoencoderTiny"
 PREFIXES = ("first_stage_model.", "vae.")
-"""Prefixes of a VAE's tensors in a file that may hold the whole model."""
+"""Prefixes of a VAE's tensors in a file that may contain the whole model."""
 PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
-"""The tensors that are read; training leaves `loss.` and `model_ema.` in the file too."""
-TINY_WIDTHS = 4  # levels of a TAESD
+"""The tensors that are read; files from training also contain `loss.` and `model_ema.`."""
+TINY_WIDTHS = 4  # number of levels of a TAESD
 TINY_LAYERS = {"encoder": 14, "decoder": 18}
 """Index of the last layer of each half (madebyollin/taesd, taesd.py); one more in the file of a decoder."""
-GROUPS = 32  # of every norm in the original VAE
+GROUPS = 32  # number of groups of every norm in the original VAE
 _HALF = re.compile(r"(encoder|decoder)")
 _LAYER = re.compile(r"\d+\.(.+\.)?(weight|bias)")
 _OTHERS = (
@@ -42,12 +42,12 @@ class VaeFile:
     kind: str
     weights: Weights
     config: dict[str, Any]
-    """The config.json that diffusers would write, except its scaling factor, which does not follow from tensors."""
+    """The config.json that diffusers would write, except the scaling factor, which cannot be derived from tensors."""
     latent_channels: int
 
 
 def examine_vae_file(name: str, file: Path) -> VaeFile:
-    """ModelError in one line, with the actual kind of the file, if it is not a VAE of Stable Diffusion."""
+    """Examine a VAE. ModelError in one line, with the actual kind of the file, if it is not a Stable Diffusion VAE."""
     weights = weights_of(name, file)
     held = headers_of(weights)
     if held and all(_LAYER.fullmatch(each) for each in held):
@@ -55,19 +55,19 @@ def examine_vae_file(name: str, file: Path) -> VaeFile:
     tensors = {ours: held[theirs] for ours, theirs in without_prefix(held).items()}
     for pattern, kind in _OTHERS:
         if any(re.fullmatch(pattern, each) for each in tensors or held):
-            raise ModelError(f"{name}: {kind}; what is read is an {FULL} or a TAESD, such as madebyollin/taesd")
+            raise ModelError(f"{name}: {kind}; supported: an {FULL} or a TAESD, such as madebyollin/taesd")
     if "encoder.layers.0.weight" in tensors and "decoder.layers.0.weight" in tensors:
         config = _tiny_config(name, tensors)
         return VaeFile(kind=TINY, weights=weights, config=config, latent_channels=config["latent_channels"])
     for half in ("encoder", "decoder"):
         if f"{half}.conv_in.weight" not in tensors:
-            raise ModelError(f"{name}: no VAE, it has no {half} (of {len(held)} tensors, {next(iter(held), 'none')})")
+            raise ModelError(f"{name}: not a VAE, it has no {half} (first of {len(held)}: {next(iter(held), 'none')})")
     config = _full_config(tensors)
     return VaeFile(kind=FULL, weights=weights, config=config, latent_channels=config["latent_channels"])
 
 
 def without_prefix(names: Collection[str]) -> dict[str, str]:
-    """Names in a VAE's file by the network's own names."""
+    """Names in a VAE's file by the network's names, which have no prefix."""
     start = next((each for each in PREFIXES if any(name.startswith(each) for name in names)), "")
     found = {name.removeprefix(start): name for name in names if name.startswith(start)}
     return {ours: theirs for ours, theirs in found.items() if ours.startswith((*PARTS, "quantize.", "decoder_unet."))}
@@ -81,7 +81,7 @@ def is_original(names: Collection[str]) -> bool:
 def pair_names(encoder: Collection[str], decoder: Collection[str]) -> dict[str, str]:
     """diffusers' layer names for a TAESD's two files, by `encoder:` or `decoder:` and the name in the file.
 
-    diffusers' decoder clamps outside its layers, so its indices are one lower (its convert_tiny_autoencoder script).
+    diffusers' decoder clamps outside its layers, so its layer indices are one lower (see convert_tiny_autoencoder).
     """
     named = {f"encoder:{name}": f"encoder.layers.{name}" for name in encoder}
     for name in decoder:
@@ -94,13 +94,13 @@ def _tiny_pair(name: str, file: Path) -> VaeFile:
     halves = _HALF.findall(file.stem)
     if not halves:
         raise ModelError(
-            f"{name}: half of a TAESD, and its name does not say which; call them ..._encoder and ..._decoder"
+            f"{name}: half of a TAESD, with a name that does not show which; name the files ..._encoder and ..._decoder"
         )
     half = halves[-1]
     other = "decoder" if half == "encoder" else "encoder"
     beside = file.with_name(other.join(file.name.rsplit(half, 1)))
     if not beside.is_file():
-        raise ModelError(f"{name}: the {half} of a TAESD without its {other}; put {beside.name} beside it")
+        raise ModelError(f"{name}: the {half} of a TAESD without its {other}; put {beside.name} next to it")
     pair = {half: file, other: beside}
     held = {each: headers_of(weights_of(name, path)) for each, path in pair.items()}
     tensors: dict[str, Tensor] = {}
@@ -116,7 +116,7 @@ def _tiny_pair(name: str, file: Path) -> VaeFile:
 def _tiny_config(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     for half, last in TINY_LAYERS.items():
         if f"{half}.layers.0.weight" not in tensors or f"{half}.layers.{last}.weight" not in tensors:
-            raise ModelError(f"{name}: no TAESD that is known here, its {half} has no {last + 1} layers")
+            raise ModelError(f"{name}: an unknown kind of TAESD, its {half} does not have {last + 1} layers")
     return {
         "_class_name": TINY,
         "encoder_block_out_channels": [tensors["encoder.layers.0.weight"].shape[0]] * TINY_WIDTHS,
