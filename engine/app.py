@@ -380,7 +380,7 @@ def _open_web(
     name = service_name(config.name)
     tree, hub = QueryTree(store), closing(QueryHub(desk.dispatcher, warnings.report))
     tree.show_cues(desk.cues.cues)
-    desk.cues.watch(lambda cues: hub.tell_paths(tree.show_cues(cues)))
+    desk.cues.watch(lambda cues: hub.send_paths(tree.show_cues(cues)))
     return closing(
         WebServer(
             host,

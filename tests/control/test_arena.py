@@ -116,8 +116,8 @@ def test_arenas_flood_without_a_map_is_one_line_and_one_answer(open_stage: Calla
     first, second = stage.warnings.latest
     assert first == (
         "/composition/layers/1/position: no such parameter, and nothing is mapped to it; "
-        "`/map/load resolume` loads a map for that program; what else it sends that is not mapped is only counted: "
-        "`multiverse osc heard` lists it "
+        "`/map/load resolume` loads a map for that program; its other unmapped messages are only counted: "
+        "`multiverse osc heard` lists them "
         f"(from {stage.arena_name})"
     )
     assert second.startswith(MISTAKE)

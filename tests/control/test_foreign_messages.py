@@ -56,8 +56,8 @@ def test_unmapped_messages_are_reported_once_a_sender_and_then_counted(reports, 
     assert reports.lines == [
         (
             "osc.unmapped",
-            "/foreign/0: no such parameter, and nothing is mapped to it; what else it sends that is not mapped is only "
-            "counted: `multiverse osc heard` lists it (from udp 192.0.2.1:5000)",
+            "/foreign/0: no such parameter, and nothing is mapped to it; its other unmapped messages are only "
+            "counted: `multiverse osc heard` lists them (from udp 192.0.2.1:5000)",
         )
     ]
     assert (dispatcher.counters.unmapped, dispatcher.counters.unknown) == (40, 0)

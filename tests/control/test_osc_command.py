@@ -80,7 +80,7 @@ def test_a_name_that_is_no_name_of_a_host_is_an_error_of_one_line(rig: Any, host
 def test_send_says_that_nothing_listens_and_what_to_do(free_port: Callable[[], int], over: tuple[str, ...]) -> None:
     done = osc("send", "/layer/1/angle", "45", "--to", f"127.0.0.1:{free_port()}", *over)
     assert done.returncode == 1 and "nothing listens there" in done.stderr
-    assert "start `multiverse run`, or say where it is with --to HOST:PORT" in done.stderr
+    assert "start `multiverse run`, or give the engine's address with --to HOST:PORT" in done.stderr
 
 
 def test_send_takes_the_answer_of_an_engine_that_ends_for_the_end(rig: Any) -> None:

@@ -502,7 +502,7 @@ def test_a_sender_that_comes_while_the_page_is_open_is_offered_and_chosen_and_a_
         visit.page.locator(".toast", has_text="raise /layer/5/intensity to see it").wait_for()
     finally:
         publisher.end()
-    wait_for(lambda: option.inner_text() == f"{word} (not there now)", "the sender to go")
+    wait_for(lambda: option.inner_text() == f"{word} (not available)", "the sender to go")
     stage.send("/camera/open", "test")
     wait_for(lambda: menu.input_value() == "test", "the choice of another surface")
     menu.evaluate("list => { list.add(new Option('wrong', '/no/such/file')); list.value = '/no/such/file' }")

@@ -55,7 +55,7 @@ def test_a_sender_that_comes_during_the_show_is_offered_chosen_and_missed_when_i
         finally:
             publisher.end()
         wait_for(lambda: f"shared:{name}" not in offered(desk), "the sender to go")
-        assert offered(desk)[name_of(name)] == (f"{name_of(name)} (not there now)", 1)
+        assert offered(desk)[name_of(name)] == (f"{name_of(name)} (not available)", 1)
         assert desk.done("/camera/open", "start") == ("/camera/open", "none"), "what it was started with"
         assert desk.engine.status().camera is None
 
@@ -183,7 +183,7 @@ def test_a_camera_that_plays_is_not_called_away_before_the_cameras_were_asked_fo
     rig.current.poll()
     assert rig.control.offered()[-1] == ("0", "0", True)
     playing.status = lambda: SourceStatus(state="lost", description="unplugged")
-    assert rig.control.offered()[-1] == ("0", "0 (not there now)", True)
+    assert rig.control.offered()[-1] == ("0", "0 (not available)", True)
 
 
 def playing_frame() -> VideoFrame:
@@ -231,7 +231,7 @@ def test_a_driver_that_never_answers_does_not_block_the_next_choice(rig: Rig, dr
     assert rig.told == [], "a driver may take its time"
     rig.clock.advance(6.0)
     rig.control.poll(rig.clock.now_s())
-    assert rig.told == [("/fail", "has not answered for 5 s; the next choice is opened")]
+    assert rig.told == [("/fail", "has not answered for 5 s; the next source is opened")]
     wait_for(lambda: (rig.current.poll(), rig.told[-1] == ("/done", "none"))[1], "the next choice")
     drivers.answering.set()
     wait_for(lambda: drivers.opened and drivers.opened[0].is_closed, "what came too late to be closed")

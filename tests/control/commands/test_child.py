@@ -134,7 +134,7 @@ def test_no_sender_can_make_more_than_a_few_wait(desks: Callable[..., Any]) -> N
     desk, supervisor = desks({"loading": "wait"})
     desk.say(*[START] * (MAX_WAITING + 5))
     for _ in range(5):
-        assert desk.hears() == ("/fail", START, f"{MAX_WAITING} of the same wait already")
+        assert desk.hears() == ("/fail", START, f"{MAX_WAITING} of the same command are already waiting")
     supervisor.set_values({"/toy/go": True})
     assert [desk.hears() for _ in range(MAX_WAITING)] == [("/done", START)] * MAX_WAITING
 

@@ -186,8 +186,8 @@ def test_deleting_a_preset_says_which_cues_would_load_it(show: Rig, reports: Any
     show.say("/preset/delete", "high")
     wait_for(lambda: len(show.answers) == 2, "both gone")
     assert [line for _, line in reports.lines] == [
-        "preset 'low' is deleted, and cues 1, 9 would load it",
-        "preset 'high' is deleted, and cue 7 would load it",
+        "preset 'low' was deleted, but cues 1, 9 would load it",
+        "preset 'high' was deleted, but cue 7 would load it",
     ]
 
 
@@ -196,7 +196,14 @@ def test_a_cue_whose_preset_is_missing_does_not_hold_up_those_that_follow(rig: R
         rig.say("/cue/set", *cue)
     rig.say("/cue/go")
     assert [rig.frame(now_s) for now_s in (0.0, 2.0, 4.9, 5.0)] == [1.0, 1.0, 1.0, 3.0]
-    assert any(line.startswith("no cue follows 1: cue 2: preset 'gone'") for _, line in reports.lines)
+    assert any(line.startswith("automatic follow: cue 2: preset 'gone'") for _, line in reports.lines)
+
+
+def test_a_follow_time_on_the_last_cue_is_reported_in_one_plain_line(rig: Rig, reports: Any) -> None:
+    rig.say("/cue/set", 3, "low", 0, 2.0)
+    rig.say("/cue/go")
+    assert [rig.frame(now_s) for now_s in (0.0, 2.0)] == [1.0, 1.0]
+    assert reports.lines == [("cues", "automatic follow: no cue comes after 3")]
 
 
 def test_a_cue_follows_by_itself_as_long_after_its_beginning_as_asked(rig: Rig) -> None:

@@ -456,7 +456,7 @@ def test_unmapped_midi_is_reported_once(desk: Desk, reports: Any) -> None:
     desk.entries()
     assert [line for key, line in reports.lines if key == "map.unmapped"] == [
         f"midi 1 note 0 (from udp 127.0.0.1:{desk.client.socket.getsockname()[1]}) is not mapped; "
-        "/map/learn ADDRESS maps what moves next"
+        "/map/learn ADDRESS maps the control that moves next"
     ]
     assert desk.dispatcher.counters.unknown == 0
 

@@ -10,7 +10,7 @@ import osc_schema
 from engine.control import CommandTable, Dispatcher, Outgoing
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import (
-    HAND_S,
+    REST_S,
     INTERVAL_S,
     MAX_PACKETS_A_TURN,
     MAX_SUBSCRIBERS,
@@ -130,7 +130,7 @@ def test_a_motor_fader_is_left_alone_while_a_hand_is_on_it(stage: Stage) -> None
         stage.bridge.say("/pitch", 1, at)
         assert stage.after(0.3) == []
     stage.store.set("/layer/1/curve", 0.25, by="a cue")  # the hand has not been gone for long enough
-    assert stage.after(HAND_S - 0.3 - 2 * INTERVAL_S) == []
+    assert stage.after(REST_S - 0.3 - 2 * INTERVAL_S) == []
     assert stage.after(3 * INTERVAL_S) == [("/pitch", 1, 4096)]
 
 
@@ -139,7 +139,7 @@ def test_a_motor_fader_gets_its_own_last_position(stage: Stage) -> None:
     stage.add("midi 1 bend", "/layer/1/curve", takeover=0)
     assert stage.follow() == [("/pitch", 1, 0)]
     stage.bridge.say("/pitch", 1, 12000)
-    assert stage.after(HAND_S + 2 * INTERVAL_S) == [("/pitch", 1, 12000)]
+    assert stage.after(REST_S + 2 * INTERVAL_S) == [("/pitch", 1, 12000)]
 
 
 def test_a_fader_that_has_not_picked_up_is_fetched(stage: Stage) -> None:
@@ -147,7 +147,7 @@ def test_a_fader_that_has_not_picked_up_is_fetched(stage: Stage) -> None:
     stage.store.set("/layer/1/curve", 1.0)
     stage.follow()
     stage.bridge.say("/control", 1, 7, 10)
-    assert stage.after(HAND_S + 2 * INTERVAL_S) == [("/control", 1, 7, 127)]
+    assert stage.after(REST_S + 2 * INTERVAL_S) == [("/control", 1, 7, 127)]
     assert stage.store.get("/layer/1/curve") == 1.0
 
 
@@ -282,7 +282,7 @@ def test_osc_controls_get_their_value_at_their_own_address(stage: Stage) -> None
     stage.store.set("/layer/2/curve", 0.25)
     assert stage.follow("osc") == [("/1/fader3", 0.0), ("/3/xy", 0.5, 0.25)]
     stage.bridge.say("/1/fader3", 0.75)
-    assert stage.after(HAND_S - INTERVAL_S) == []
+    assert stage.after(REST_S - INTERVAL_S) == []
     stage.store.set("/layer/1/curve", 0.5, by="page")
     assert stage.after(3 * INTERVAL_S) == [("/1/fader3", 0.5)]
 
@@ -357,7 +357,7 @@ def test_the_one_that_asked_longest_ago_makes_room(stage: Stage, reports: Any) -
     for port in range(MAX_SUBSCRIBERS + 1):
         stage.bridge.say("/map/feedback", 1, 6000 + port)
     assert [key for key, _ in reports.lines] == ["map.feedback"]
-    assert "6000 makes room" in reports.lines[0][1]
+    assert "6000, the oldest, is removed" in reports.lines[0][1]
 
 
 def test_who_stands_in_the_configuration_makes_no_room(stage: Stage, reports: Any) -> None:

@@ -50,7 +50,9 @@ def test_sinks_start_and_stop_while_it_runs(desk: Desk, wait_for: Callable, tmp_
 
 def test_files_asked_for_over_osc_stay_in_their_folder(desk: Desk, tmp_path: Path) -> None:
     for escape in ("../out.mp4", "/tmp/out.mp4", "a/b.mp4", "C:out.mp4", ".hidden.mp4", "NUL.mp4", "a\nb.mp4"):
-        assert "over OSC, files go to the recordings folder" in desk.failed("/sink/start", "record", escape)
+        assert "over OSC, files are written to the recordings folder only" in desk.failed(
+            "/sink/start", "record", escape
+        )
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -58,7 +60,9 @@ def test_sinks_for_the_picture_of_stable_diffusion_obey_the_same_rules(desk: Des
     assert "no Stable Diffusion" in desk.failed("/sink/start", "sd:record", "sd.mp4")
     desk.engine.post(lambda: desk.engine._parts.sinks.add_picture("sd", 64, 64))
     for escape in ("../a.mp4", str(tmp_path / "a.mp4")):
-        assert "over OSC, files go to the recordings folder" in desk.failed("/sink/start", "sd:record", escape)
+        assert "over OSC, files are written to the recordings folder only" in desk.failed(
+            "/sink/start", "sd:record", escape
+        )
     desk.done("/sink/start", "sd:record", "sd.mp4")
     assert [(sink.kind, sink.picture) for sink in desk.engine.status().sinks] == [("record", "sd")]
     assert desk.engine.params.get("/sink/record/enable") is False

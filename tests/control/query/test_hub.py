@@ -64,10 +64,10 @@ def test_text_that_is_no_command_is_reported_and_never_answered(site: Any, repor
         "": "not an OSCQuery command",
         "{": "not an OSCQuery command",
         "[" * 50_000: "not an OSCQuery command",
-        '{"COMMAND": "LISTEN"}': "DATA is no path",
-        '{"COMMAND": "LISTEN", "DATA": 5}': "DATA is no path",
-        '{"COMMAND": "LISTEN", "DATA": "/layer/9/angle"}': "/layer/9/angle is no parameter",
-        '{"COMMAND": "DANCE", "DATA": ""}': "LISTEN and IGNORE are",
+        '{"COMMAND": "LISTEN"}': "DATA is not a path",
+        '{"COMMAND": "LISTEN", "DATA": 5}': "DATA is not a path",
+        '{"COMMAND": "LISTEN", "DATA": "/layer/9/angle"}': "/layer/9/angle is not a parameter",
+        '{"COMMAND": "DANCE", "DATA": ""}': "unknown command (known: LISTEN, IGNORE)",
         '{"COMMAND": "LISTEN", "DATA": "", "MORE": ' + "[" * 30_000 + "]" * 30_000 + "}": "recursion",
     }
     for text in wrong:
@@ -199,7 +199,7 @@ def test_a_client_that_does_not_read_loses_the_oldest_and_then_gets_the_values_o
 def test_a_client_that_lost_a_change_of_the_tree_is_told_to_read_it_again(desk: Desk) -> None:
     peer = desk.connect()
     for number in range(MAX_WAITING_PACKETS + 1):
-        peer.tell_path(PathEvent("PATH_ADDED", f"/cue/{number}"))
+        peer.queue_path(PathEvent("PATH_ADDED", f"/cue/{number}"))
     *rest, last = peer.take()
     assert json.loads(last) == {"COMMAND": "PATH_CHANGED", "DATA": "/"} and len(rest) == MAX_WAITING_PACKETS
     assert peer.take() == []
