@@ -70,7 +70,24 @@ def test_nothing_can_be_done_but_ask(serve, reports, method):
     assert reports.keys == []
 
 
-def test_a_body_that_nobody_asked_for_is_not_kept(serve):
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        ("http://localhost/status.json", "localhost", b"200"),
+        ("http://LOCALHOST:9000/status.json?x", "localhost:9000", b"200"),
+        ("http://evil.example/status.json", "localhost", b"403"),
+        ("http://localhost@evil.example/status.json", "localhost", b"403"),
+        ("http://localhost/status.json", "evil.example", b"403"),
+        ("http://evil.example/status.json", "evil.example", b"403"),
+    ],
+)
+def test_an_absolute_request_target_must_name_the_same_host_as_the_host_header(serve, target, host, status):
+    stand = serve()
+    request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    assert talk(stand, request.encode(), hangs_up=False).split(b" ")[1] == status
+
+
+def test_a_request_body_is_not_stored(serve):
     stand = serve()
     answer = talk(stand, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 3_000_000)
     assert b" 405 " in answer[:20] or answer == b""
