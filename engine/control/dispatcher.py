@@ -350,7 +350,7 @@ class Dispatcher:
         except (MultiverseError, Rejected) as error:
             reply.fail(str(error))
         except Exception as error:
-            reply.fail(f"internal error: {type(error).__name__} (the log has the traceback)", is_logged=False)
+            reply.fail(f"internal error: {type(error).__name__} (see the log)", is_logged=False)
             raise
         finally:
             if limit is not None:

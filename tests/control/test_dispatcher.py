@@ -623,7 +623,7 @@ def test_an_error_of_a_handler_is_answered(desk: Desk) -> None:
     assert desk.say("/preset/load") == [Message("/fail", ("/preset/load", "no preset named x"), "ss")]
     assert desk.counters.errors == 0
     (answer,) = desk.say("/preset/list")
-    assert answer.args == ("/preset/list", "internal error: ZeroDivisionError (the log has the traceback)")
+    assert answer.args == ("/preset/list", "internal error: ZeroDivisionError (see the log)")
     assert desk.counters.errors == 1 and "osc.error" in desk.reports.keys
 
 

@@ -149,12 +149,12 @@ def heard(serve, f_card):
     """A server to which this machine is a stranger whose OSC is heard, with the addresses it asked about."""
     asked_about = []
 
-    def hears_osc(*addresses):
+    def accepts_osc(*addresses):
         asked_about.append(addresses)
         return True
 
     stand = serve(
-        f_card(), token=TOKEN, is_local=lambda address: False, hears_osc=hears_osc, allowed_hosts=("show.example",)
+        f_card(), token=TOKEN, is_local=lambda address: False, accepts_osc=accepts_osc, allowed_hosts=("show.example",)
     )
     return stand, asked_about
 

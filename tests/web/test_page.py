@@ -84,7 +84,7 @@ def test_a_number_is_typed_after_enter_and_what_is_none_is_said(visit: Visit, st
     visit.page.keyboard.press("Enter")
     visit.page.keyboard.type("left")
     visit.page.keyboard.press("Enter")
-    visit.page.locator(".toast.fail", has_text="is no number").locator(".close").click()
+    visit.page.locator(".toast.fail", has_text="is not a number").locator(".close").click()
     assert stage.get("/layer/1/angle") == -12.5
     assert visit.control("/layer/1/angle").locator("input.number").input_value() == "-12.5"
 
@@ -287,7 +287,7 @@ def test_presets_are_saved_loaded_and_deleted(visit: Visit, stage: Stage, wait_f
     item.locator(".quiet").click()
     item.locator(".quiet", has_text="really").click()
     item.wait_for(state="detached")
-    visit.page.locator(".toast", has_text="is deleted").locator("button", has_text="undo").click()
+    visit.page.locator(".toast", has_text="was deleted").locator("button", has_text="undo").click()
     item.wait_for()
     stage.send("/preset/delete", "Bent")
     item.wait_for(state="detached")
@@ -683,7 +683,7 @@ def test_the_page_comes_back_when_the_engine_does_with_what_was_missed_at_first(
     assert visit.page.locator("#presets img").count() == 0, "a connection that broke at this moment"
     stage.stop()
     visit.page.wait_for_selector("body[data-state=gone]")
-    assert "engine is gone" in visit.page.locator("#banner").inner_text()
+    assert "No connection to the engine" in visit.page.locator("#banner").inner_text()
     stage.start()
     stage.send("/layer/1/curve", 0.625)
     visit.page.wait_for_selector("body[data-state=connected]")

@@ -87,20 +87,20 @@ def test_switches_that_cannot_be_on_here_are_grey_and_say_why(visit: Visit, stag
     assert {"/sink/syphon/enable", "/sink/spout/enable"} & reasons.keys(), "no system has both"
 
 
-def test_frames_that_are_left_out_are_a_warning(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_dropped_frames_are_a_warning(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     page = visit.page
     page.locator("#status-tab").click()
     stage.engine._loop.schedule.dropped += 1282
     line = (
-        r"In the last 10 s (\d+) of (\d+) frames were left out and (\d+) came late \((\d+) %\).*"
-        r" Since the start (\d+) of (\d+) were left out, (\d+) came late \((\d+) %\)\."
+        r"In the last 10 s (\d+) of (\d+) frames were dropped and (\d+) were late \((\d+) %\).*"
+        r" Since the start (\d+) of (\d+) frames were dropped and (\d+) were late \((\d+) %\)\."
     )
 
     def told() -> list[int]:
         found = re.fullmatch(line, page.locator("#late").inner_text())
         return [int(number) for number in found.groups()] if found else [0]
 
-    dropped, due, late, share, *ever = wait_for(lambda: told()[0] >= 1282 and told(), "the frames that were left out")
+    dropped, due, late, share, *ever = wait_for(lambda: told()[0] >= 1282 and told(), "the dropped frames")
     assert dropped <= due and share == round(100 * (dropped + late) / due)
     assert ever[0] >= dropped and ever[1] >= due and ever[3] == round(100 * (ever[0] + ever[2]) / ever[1])
     assert page.locator("#late-mark").is_visible()

@@ -269,11 +269,11 @@ def test_saving_over_a_look_is_asked_and_undone(visit: Visit, stage: Stage, wait
     button.click()
     assert curve() == 0.25, "not before it was answered"
     button.click()
-    undo = page.locator(".toast", has_text="“Kept” was saved over").locator("button", has_text="undo")
+    undo = page.locator(".toast", has_text="“Kept” was overwritten").locator("button", has_text="undo")
     undo.wait_for()
     assert curve() == 0.75
     undo.click()
-    page.locator(".toast", has_text="“Kept” is as it was before").wait_for()
+    page.locator(".toast", has_text="“Kept” was restored").wait_for()
     assert curve() == 0.25
     stage.send("/preset/delete", "Kept")
     page.locator("#presets li[data-name=Kept]").wait_for(state="detached")
@@ -408,7 +408,9 @@ def test_after_a_knob_is_learnt_the_page_offers_the_next(visit: Visit, stage: St
     line = page.locator("#learn-line", has_text="/layer/1/angle")
     line.wait_for()
     turns = iter(range(1000))
-    said = page.locator("#learn-line", has_text="/knob/3 moves /layer/1/angle. Touch another to learn it too, or stop.")
+    said = page.locator(
+        "#learn-line", has_text="/knob/3 now controls /layer/1/angle. Touch another control to map it too, or stop."
+    )
     wait_for(lambda: (stage.send("/knob/3", next(turns) / 10 % 1), said.count())[1], "the knob to be learnt")
     page.locator("#learn-cancel").click()
     stage.send("/map/clear")
@@ -507,7 +509,7 @@ def test_a_sender_that_comes_while_the_page_is_open_is_offered_and_chosen_and_a_
     wait_for(lambda: menu.input_value() == "test", "the choice of another surface")
     menu.evaluate("list => { list.add(new Option('wrong', '/no/such/file')); list.value = '/no/such/file' }")
     menu.dispatch_event("change")
-    visit.page.locator(".toast.fail", has_text="a file or an address is chosen").wait_for()
+    visit.page.locator(".toast.fail", has_text="a file or an address can only be given at the start").wait_for()
     wait_for(lambda: (menu.input_value(), note.inner_text()) == ("test", ""), "the truth")
     menu.evaluate("list => { list.add(new Option('late', 'shared:nobody')); list.value = 'shared:nobody' }")
     menu.dispatch_event("change")

@@ -231,7 +231,7 @@ def test_seventeen_viewers_are_one_too_many(serve, f_card):
     assert stand.get("/stream.mjpg")[0] == 503
     with pytest.raises(ConnectionError) as end:
         stand.connect("/preview").read()
-    assert end.value.args == (1013, "16 viewers are watching already")
+    assert end.value.args == (1013, "16 viewers is reached")
 
 
 def test_sixty_five_sockets_are_one_too_many_and_one_that_leaves_makes_room(serve, wait_for):

@@ -265,7 +265,7 @@ class CameraControl:
             self._answer(request, str(error))
             return
         except Exception as error:
-            self._answer(request, f"internal error: {type(error).__name__} (the log has the traceback)")
+            self._answer(request, f"internal error: {type(error).__name__} (see the log)")
             raise
         with self._lock:
             is_superseded, request.is_open = request.is_answered, True

@@ -214,7 +214,7 @@ class ShowControl:
             except (MultiverseError, osc_schema.Rejected) as error:
                 reply.fail(str(error))
             except Exception as error:
-                reply.fail(f"internal error: {type(error).__name__} (the log has the traceback)")
+                reply.fail(f"internal error: {type(error).__name__} (see the log)")
                 raise
 
         self._hooks.post(act)

@@ -10,10 +10,10 @@ import osc_schema
 from engine.control import CommandTable, Dispatcher, Outgoing
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import (
-    REST_S,
     INTERVAL_S,
     MAX_PACKETS_A_TURN,
     MAX_SUBSCRIBERS,
+    REST_S,
     MapFeedback,
 )
 from engine.control.sender import Sender
