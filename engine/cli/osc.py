@@ -239,8 +239,13 @@ def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
     end_s = time.perf_counter() + within_s
     while waits_for:
         message = client.receive(end_s - time.perf_counter())
-        if message is None:
+        if message is None and "/synced" in waits_for:
             raise MultiverseError(f"{client.target}: no answer in {within_s:g} s; does the engine run there?")
+        if message is None:
+            raise MultiverseError(
+                f"{client.target}: the engine answers, but {address} is not finished after {within_s:g} s and goes on; "
+                "`multiverse osc listen` prints what changes, `multiverse osc send /engine/status --wait` the state"
+            )
         if message.address == "/synced" and message.args == (number,):
             waits_for.discard("/synced")
             continue

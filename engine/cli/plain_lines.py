@@ -43,7 +43,7 @@ def plain_lines(pace: PlainPace, write: Write = write_to_stderr) -> Iterator[Cal
             line = pace.line(time.perf_counter())
             if line is not None:
                 try:
-                    write(f"multiverse: {line}")
+                    write(f"progress: {line}")
                 except OSError:  # a closed pipe or a full disk does not end the run
                     return
 

@@ -107,7 +107,7 @@ class DebugLines:
         if event["device"] is None and event["device_reason"] not in ("", NOT_KNOWN, self._said):
             self._said = event["device_reason"]
             self._write(f"multiverse: card: {self._said}")
-        self._write(f"multiverse: {debug_line(event)}")
+        self._write(f"progress: {debug_line(event)}")
 
 
 def debug_line(event: Event) -> str:

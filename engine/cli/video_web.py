@@ -1,7 +1,6 @@
 """`multiverse video --web`: the page on which a browser's pictures are painted, until Ctrl-C."""
 
 import json
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -53,7 +52,7 @@ def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: in
         try:
             server.start()
         except KeyboardInterrupt:
-            print("multiverse: interrupted before the page was served", file=sys.stderr)
+            log.say("multiverse: interrupted before the page was served")  # queued, so behind all earlier lines
             raise typer.Exit(INTERRUPTED) from None
         for note in server.notes:
             log.say(f"multiverse: {note}")

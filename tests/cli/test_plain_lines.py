@@ -29,7 +29,7 @@ def test_lines_are_written_while_a_batch_is_at_work_and_none_after_the_end(wait_
         wait_for(lambda: lines, "a line")
         tell("5 of 300")
     assert pace.words == "5 of 300"
-    assert lines == ["multiverse: 4 of 300"]
+    assert lines == ["progress: 4 of 300"]
     assert threading.active_count() == before
 
 

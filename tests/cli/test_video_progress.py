@@ -158,7 +158,7 @@ def test_debug_lines_say_once_why_there_is_no_card() -> None:
     for _ in range(2):
         write(event_of(None, "NVML knows nothing of cpu"))
     assert [line for line in lines if "card" in line] == ["multiverse: card: NVML knows nothing of cpu"]
-    assert len(lines) == 4 and lines[0] == "multiverse: loading 0 | load 1.0 s"
+    assert len(lines) == 4 and lines[0] == "progress: loading 0 | load 1.0 s"
 
 
 def test_events_come_by_themselves_until_the_end_and_who_listened_may_go(wait_for) -> None:

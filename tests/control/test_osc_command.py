@@ -111,6 +111,19 @@ def test_send_waits_for_a_command_that_takes_its_time(drawing: Any) -> None:
     assert (failed.returncode, failed.stdout) == (1, "/fail /preset/save a preset needs a name\n")
 
 
+def test_a_command_that_outlasts_the_wait_is_not_reported_as_a_missing_engine(drawing: Any) -> None:
+    drawing.commands.add("/child/sd/restart", lambda args, reply: None)  # the model is loading
+    unfinished = r"^127\.0\.0\.1:\d+: the engine answers, but /child/sd/restart is not finished after 2 s and goes on; "
+    with pytest.raises(MultiverseError, match=unfinished + r".*osc listen.* /engine/status --wait"):
+        carry_out("/child/sd/restart", [], target(drawing), within_s=2.0)
+
+
+def test_an_engine_that_draws_no_frame_is_reported_as_one_that_does_not_answer(rig: Any) -> None:
+    rig.commands.add("/child/sd/restart", lambda args, reply: None)
+    with pytest.raises(MultiverseError, match=r"no answer in 0\.5 s; does the engine run there\?$"):
+        carry_out("/child/sd/restart", [], target(rig), within_s=0.5)
+
+
 def test_heard_lists_unmapped_messages(rig: Any) -> None:
     def heard(*args: str) -> Any:
         return CliRunner().invoke(app, ["heard", "--to", target(rig), *args])
