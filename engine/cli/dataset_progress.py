@@ -1,4 +1,4 @@
-"""How `multiverse dataset` words its progress; engine/cli/job_progress.py shows it."""
+"""The progress texts of `multiverse dataset`; engine/cli/job_progress.py shows them."""
 
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 def words_of(progress: "DatasetProgress") -> str:
     if progress.is_checking:
-        return f"{progress.done} of {progress.expected} existing pictures were checked"
+        return f"{progress.done} of {progress.expected} existing pictures checked"
     failed = f", {progress.failed} failed" if progress.failed else ""
     return f"{progress.done} of {progress.expected} pictures{failed}, {pace_of(progress)}"
 
 
 def pace_of(progress: "DatasetProgress") -> str:
-    """Pictures per minute and the time left; until the first is finished, the number at work."""
+    """Pictures per minute and the time left; before the first is finished, the number in progress."""
     if not progress.made:
         return f"{progress.at_work} at work"
     left = "" if progress.is_finishing else time_left(progress)

@@ -31,52 +31,66 @@ MAX_SEED = 2**31 - 1
 def sd(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture to start from.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write the result: .png .jpg .webp .tif .bmp.")],
-    prompt: Annotated[str, typer.Option(metavar="TEXT", help="What the picture shall show.")],
-    negative: Annotated[str, typer.Option(metavar="TEXT", help="Negative prompt; needs a guidance above 1.")] = "",
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help="Prompt: what the picture should show.")],
+    negative: Annotated[
+        str, typer.Option(metavar="TEXT", help="Negative prompt: what it should not show; needs --guidance above 1.")
+    ] = "",
     model: Annotated[
         str | None,
         typer.Option(metavar="PATH|ID", help="Diffusers folder, .safetensors file or Hugging Face id."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Take the model and what belongs to it from its [sd].")
+        Path | None, typer.Option(metavar="FILE.toml", help="Take the model and its options from [sd] in this file.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, max=50, help="Of these, `strength` are made.")] = 4,
-    strength: Annotated[float, typer.Option(min=0.05, max=1.0, help="How far the result may leave the picture.")] = 0.5,
-    guidance: Annotated[float, typer.Option(min=1.0, max=15.0, help="How hard the prompt pulls; 1 is off.")] = 1.0,
+    steps: Annotated[
+        int, typer.Option(min=1, max=50, help="Total steps; only the last `strength` share of them is run.")
+    ] = 4,
+    strength: Annotated[float, typer.Option(min=0.05, max=1.0, help="Denoising strength: how much may change.")] = 0.5,
+    guidance: Annotated[
+        float,
+        typer.Option(min=1.0, max=15.0, help="Guidance scale (CFG): how strictly to follow the prompt; 1 is off."),
+    ] = 1.0,
     sampler: Annotated[
         str | None,
         typer.Option(
             metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler|deis|euler|dpm",
-            help="What the model was distilled for; scheduler: nothing. (default: what its files tell)",
+            help="Sampler the model was distilled for; scheduler: none. (default: detected from the model's files)",
         ),
     ] = None,
     prediction: Annotated[
         str | None,
-        typer.Option(metavar="auto|epsilon|v", help="What its UNet predicts. (default: what its files tell)"),
+        typer.Option(
+            metavar="auto|epsilon|v", help="What the UNet predicts. (default: detected from the model's files)"
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=-1, max=MAX_SEED, help="Noise to start from; -1: any.")] = 1,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Multiples of 64 px; the picture is cropped.")] = "512x512",
+    seed: Annotated[int, typer.Option(min=-1, max=MAX_SEED, help="Seed of the noise; -1: random.")] = 1,
+    size: Annotated[
+        str, typer.Option(metavar="WxH", help="Size in multiples of 64 px; the picture is cropped to it.")
+    ] = "512x512",
     lora: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH[=WEIGHT]", help="A LoRA, repeatable; <lora:NAME:0.8> in a prompt weighs it."),
+        typer.Option(metavar="PATH[=WEIGHT]", help="A LoRA, repeatable; <lora:NAME:0.8> in a prompt sets its weight."),
     ] = None,
     embedding: Annotated[
         list[str] | None, typer.Option(metavar="PATH", help="A textual inversion embedding, repeatable.")
     ] = None,
     clip_skip: Annotated[
         int | None,
-        typer.Option(min=0, max=12, help="Layers of the text encoder, from the end; 0: the model's own."),
+        typer.Option(min=0, max=12, help="CLIP skip, counted as in A1111; 0: the model's own."),
     ] = None,
     controlnet: Annotated[
         list[str] | None, typer.Option(metavar="PATH[=SCALE]", help="A ControlNet, repeatable.")
     ] = None,
     control: Annotated[
-        str, typer.Option(metavar="edges|input|FILE", help="What the ControlNets see; edges and input: of IMAGE.")
+        str,
+        typer.Option(
+            metavar="edges|input|FILE", help="Input of the ControlNets: edges of IMAGE, IMAGE itself, or a file."
+        ),
     ] = "edges",
     ip_adapter: Annotated[str | None, typer.Option(metavar="PATH", help="An IP-Adapter; needs --ip-image.")] = None,
-    ip_image: Annotated[Path | None, typer.Option(metavar="FILE", help="The picture that it follows.")] = None,
-    ip_scale: Annotated[float, typer.Option(min=0.0, max=1.5, help="How closely.")] = 0.6,
-    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = None,
+    ip_image: Annotated[Path | None, typer.Option(metavar="FILE", help="Reference picture for the IP-Adapter.")] = None,
+    ip_scale: Annotated[float, typer.Option(min=0.0, max=1.5, help="Strength of the IP-Adapter.")] = 0.6,
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Device to run on.")] = None,
     dtype: Annotated[str | None, typer.Option(metavar="auto|float16|bfloat16|float32", help="Precision.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -104,7 +118,7 @@ def sd(
     )
     if not spec.model:
         raise UsageError(NO_MODEL)
-    locate.find(spec.model)  # report a wrong name at once, before seconds of loading
+    locate.find(spec.model)  # reports a wrong name at once, before seconds of loading
     picture = _writable(read_still(image))
     shown = _control_picture(control, picture, (width, height)) if spec.controlnets else None
     scales = [scale for _, scale in controls] or [1.0] * len(spec.controlnets)
@@ -141,7 +155,7 @@ def _paint(
     *,
     is_quiet: bool,
 ) -> tuple["np.ndarray", dict[str, Any]]:
-    """The painted picture, and the figures for the report."""
+    """Paint; returns the picture and the figures for the report."""
     from engine.models.device_work import chosen_device, chosen_dtype
     from engine.models.sd.check import run_line
     from engine.models.sd.coefficients import real_steps
@@ -217,12 +231,12 @@ def _control_picture(control: str, picture: "np.ndarray", size: tuple[int, int])
 
 
 def _writable(picture: "np.ndarray") -> "np.ndarray":
-    """A writable copy: torch warns about Pillow's read-only memory."""
+    """A writable copy, because torch warns about Pillow's read-only memory."""
     return picture.copy()
 
 
 def _write(out: Path, picture: "np.ndarray") -> None:
-    """Write beside the target and move it there: a reader never sees half a picture."""
+    """Write a temporary file and rename it, so that a reader never sees half a picture."""
     from engine.sinks.picture_file import save_picture
     from engine.sinks.whole_file import WholeFile, one_line
 
@@ -245,7 +259,7 @@ def _one_line_when_full(width: int, height: int) -> Iterator[None]:
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        raise ModelError(f"no memory for {width}x{height} with this model; choose a smaller --size") from None
+        raise ModelError(f"not enough memory for {width}x{height} with this model; choose a smaller --size") from None
 
 
 @contextmanager

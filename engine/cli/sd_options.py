@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def configured_sd(path: Path | None) -> "SdConfig":
-    """[sd] of a configuration file, or its defaults without a file."""
+    """[sd] of a configuration file, or the defaults without a file."""
     from engine.config import build_config, read_config_file
 
     return build_config(read_config_file(path) if path else {}).sd
@@ -31,7 +31,7 @@ def model_spec(
     clip_skip: int | None = None,
     **others: Any,
 ) -> "ModelSpec":
-    """The model: options override the configuration. `others`: fields of ModelSpec; None means as configured."""
+    """The model to load: options override the configuration. `others`: fields of ModelSpec; None: as configured."""
     from engine.models.sd import ModelSpec
 
     spec = ModelSpec(
@@ -63,7 +63,7 @@ def require_known(sampler: str, prediction: str) -> None:
 
 
 def with_numbers(texts: Sequence[str] | None, option: str) -> list[tuple[str, float]]:
-    """Each `PATH=0.5` as (PATH, 0.5); without a number 1. A path may hold = itself."""
+    """Each `PATH=0.5` as (PATH, 0.5); without a number, 1. The path itself may contain =."""
     return [_split_number(text, option) for text in texts or ()]
 
 
@@ -76,4 +76,4 @@ def _split_number(text: str, option: str) -> tuple[str, float]:
     except ValueError:
         if Path(text).exists():
             return text, 1.0
-        raise UsageError(f"{option}: {number!r} in {text!r} is no number (PATH=0.8)") from None
+        raise UsageError(f"{option}: {number!r} in {text!r} is not a number (PATH=0.8)") from None

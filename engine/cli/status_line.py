@@ -30,7 +30,7 @@ def level_bar(level: float) -> str:
 
 
 def started_lines(engine: "Engine") -> list[str]:
-    """Lines about the choices made, and why, printed once before the first picture."""
+    """Lines about the chosen renderer, sound, models and sinks, with reasons; printed once before the first picture."""
     from engine.live.sd.spec import sd_line
 
     status = engine.status()
@@ -41,13 +41,13 @@ def started_lines(engine: "Engine") -> list[str]:
     ]
     if status.camera is not None:
         is_hidden = engine.params.get("/layer/5/intensity") == 0 and engine.params.get("/mode") != "simple"
-        hint = " (not seen yet: raise /layer/5/intensity)" if is_hidden else ""
+        hint = " (not visible yet: raise /layer/5/intensity)" if is_hidden else ""
         lines.append(f"camera    {status.camera.description}{hint}")
     for child in status.children:
         how = sd_line(engine.config.sd) if child.name == "sd" else ""
         lines.append(f"{child.name:<9} {getattr(engine.config, child.name).model}{f', {how}' if how else ''}")
     if engine.config.rvc.model and engine.config.rvc.output == "none" and not engine.params.get("/rvc/channel"):
-        lines.append("          (the voice is not heard yet: --rvc-output default plays it, /rvc/channel 1 draws it)")
+        lines.append("          (the voice is not audible yet: --rvc-output default plays it, /rvc/channel 1 draws it)")
     lines += [f"sink      {sink.label} {sink.name}" for sink in status.sinks]
     if engine.osc_address is not None:
         host, port = engine.osc_address
@@ -58,7 +58,7 @@ def started_lines(engine: "Engine") -> list[str]:
 
 
 def network_lines(engine: "Engine") -> list[str]:
-    """The page's URL for other machines, as text and as a QR code. Without a network the run goes on."""
+    """The page's URL for other machines, as text and as a QR code; without a network, the reason."""
     try:
         url = engine.lan_page_url
     except MultiverseError as error:
@@ -92,7 +92,7 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
 
 
 class StatusLine:
-    """The live line, drawn on its own thread; log lines appear above it."""
+    """The live line, drawn on a separate thread; log lines appear above it."""
 
     def __init__(self, engine: "Engine", log: LogThread) -> None:
         self._engine = engine
@@ -116,7 +116,7 @@ class StatusLine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._thread.join(MAX_END_S)  # a blocked terminal blocks it
+        self._thread.join(MAX_END_S)  # a blocked terminal would block it
         self._log.write = write_to_stderr
 
     def _refresh(self) -> None:
@@ -133,7 +133,8 @@ class StatusLine:
 
 
 class PlainLines:
-    """Output without a terminal: the choices, then only warnings (through logging), and periodic progress of a film."""
+    """Output without a terminal: the started lines, then only warnings (through logging) and a film's periodic
+    progress."""
 
     def __init__(self, engine: "Engine", expected: int | None, log: LogThread, *, is_quiet: bool) -> None:
         """`expected`: total number of frames, if known."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from engine.models.sd.painting import Painting
 
 INTERRUPTED = 1
-NO_PROMPT = 'no prompt: say what the pictures shall show, for example --prompt "a forest of glass at dawn"'
+NO_PROMPT = 'no prompt: describe what the pictures should show, for example --prompt "a forest of glass at dawn"'
 NO_INPUT = "no input: multiverse video IN OUT --prompt TEXT --model PATH|ID (or --input IN --output OUT)"
 NO_OUTPUT = "no output: name a video (.mp4 .m4v .mov .mkv .webm .avi) or a folder of frames: multiverse video IN OUT"
 
@@ -46,96 +46,116 @@ def video(
             metavar="OUT", show_default=False, help="A video (.mp4 .m4v .mov .mkv .webm .avi) or a frame folder."
         ),
     ] = None,
-    input_: Annotated[str | None, typer.Option("--input", "-i", metavar="IN", help="As IN.")] = None,
-    output_: Annotated[str | None, typer.Option("--output", "-o", metavar="OUT", help="As OUT.")] = None,
+    input_: Annotated[str | None, typer.Option("--input", "-i", metavar="IN", help="Same as the IN argument.")] = None,
+    output_: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="OUT", help="Same as the OUT argument.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(metavar="PATH|ID", help="Diffusers folder, .safetensors file or Hugging Face id.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Take the model and what belongs to it from its [sd].")
+        Path | None, typer.Option(metavar="FILE.toml", help="Take the model and its options from [sd] in this file.")
     ] = None,
-    prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="What the pictures shall show.")] = None,
+    prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="Prompt: what the pictures should show.")] = None,
     negative: Annotated[str, typer.Option(metavar="TEXT", help="Negative prompt; needs --cfg above 1.")] = "",
-    steps: Annotated[int, typer.Option(metavar="COUNT", help="Asked for; of 5 at a strength of 0.5 two are made.")] = 5,
-    strength: Annotated[float, typer.Option(metavar="0..1", help="How far a picture may leave the source.")] = 0.5,
+    steps: Annotated[
+        int,
+        typer.Option(metavar="COUNT", help="Total steps; only the `strength` share of them is run: two of 5 at 0.5."),
+    ] = 5,
+    strength: Annotated[
+        float, typer.Option(metavar="0..1", help="Denoising strength: how much a picture may change.")
+    ] = 0.5,
     cfg: Annotated[
         float | None,
         typer.Option(
             metavar="0..30",
-            help="How hard the prompt pulls; 1 is off. (default: 6, and for distilled models what their authors take)",
+            help="Guidance scale (CFG): how strictly to follow the prompt; 1 is off. (default: 6, or as published)",
         ),
     ] = None,
     sampler: Annotated[
         str,
         typer.Option(
             metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler|deis|euler|dpm",
-            help="auto: the one that the model was made for; scheduler: of its own configuration.",
+            help="auto: the one that the model was made for; scheduler: the one in its configuration.",
         ),
     ] = "auto",
     prediction: Annotated[
         str | None,
-        typer.Option(metavar="auto|epsilon|v", help="What the UNet predicts. (default: what its files tell)"),
+        typer.Option(
+            metavar="auto|epsilon|v", help="What the UNet predicts. (default: detected from the model's files)"
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the noise, the same for every picture.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the noise, which is the same for every picture.")] = 0,
     vae: Annotated[bool, typer.Option("--vae", help="Use the full VAE, not TAESD: slower, more detail.")] = False,
     lora: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH[=WEIGHT]", help="A LoRA, repeatable; <lora:NAME:0.8> in a prompt weighs it."),
+        typer.Option(metavar="PATH[=WEIGHT]", help="A LoRA, repeatable; <lora:NAME:0.8> in a prompt sets its weight."),
     ] = None,
     embedding: Annotated[
         list[str] | None, typer.Option(metavar="PATH", help="A textual inversion embedding, repeatable.")
     ] = None,
     clip_skip: Annotated[
         int | None,
-        typer.Option(min=0, max=12, help="Layers of the text encoder, from the end; 0: the model's own."),
+        typer.Option(min=0, max=12, help="CLIP skip, counted as in A1111; 0: the model's own."),
     ] = None,
     controlnet: Annotated[
         list[str] | None, typer.Option(metavar="PATH[=SCALE]", help="A ControlNet, repeatable.")
     ] = None,
     control: Annotated[
-        Literal["edges", "input"], typer.Option(metavar="edges|input", help="What ControlNets see of each picture.")
+        Literal["edges", "input"],
+        typer.Option(metavar="edges|input", help="Input of the ControlNets: edges of each picture, or the picture."),
     ] = "edges",
     ip_adapter: Annotated[str | None, typer.Option(metavar="PATH", help="An IP-Adapter; needs --ip-image.")] = None,
-    ip_image: Annotated[Path | None, typer.Option(metavar="FILE", help="The picture that it follows.")] = None,
-    ip_scale: Annotated[float, typer.Option(metavar="0..2", help="How closely.")] = 0.6,
+    ip_image: Annotated[Path | None, typer.Option(metavar="FILE", help="Reference picture for the IP-Adapter.")] = None,
+    ip_scale: Annotated[float, typer.Option(metavar="0..2", help="Strength of the IP-Adapter.")] = 0.6,
     stablefast: Annotated[bool, typer.Option("--stablefast", help="Compile with stable-fast.")] = False,
     deepcache: Annotated[bool, typer.Option("--deepcache", help="Reuse deep features from step to step.")] = False,
-    inductor: Annotated[bool, typer.Option("--inductor", help="Compile with torch: minutes, then faster.")] = False,
+    inductor: Annotated[
+        bool, typer.Option("--inductor", help="Compile with torch: takes minutes, then runs faster.")
+    ] = False,
     web: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="No IN and OUT: serve a page that paints a browser's pictures, live."),
+        typer.Option(
+            metavar="HOST:PORT", help="Instead of IN and OUT: serve a page that paints a browser's pictures live."
+        ),
     ] = None,
-    clients: Annotated[int, typer.Option(metavar="1..64", help="Of --web, served at once.")] = 4,
-    side: Annotated[int, typer.Option(metavar="PX", help="Of --web: longest side painted at the start.")] = 512,
+    clients: Annotated[int, typer.Option(metavar="1..64", help="With --web: clients served at the same time.")] = 4,
+    side: Annotated[
+        int, typer.Option(metavar="PX", help="With --web: longest side of the picture at the start.")
+    ] = 512,
     certificate: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.pem", help="Of --web, with --key: HTTPS, without which other machines give no camera."
+            metavar="FILE.pem",
+            help="With --web and --key: serve HTTPS, which browsers on other machines require for the camera.",
         ),
     ] = None,
-    key: Annotated[Path | None, typer.Option(metavar="FILE.pem", help="Of the certificate.")] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE.pem", help="Private key of the certificate.")] = None,
     token: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What other machines need for --web. (default: a new one)")
+        str | None,
+        typer.Option(metavar="TEXT", help="With --web: token required from other machines. (default: a new one)"),
     ] = None,
     *,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Tell stages, queues and the card twice a second, and tracebacks of errors.")
+        bool,
+        typer.Option("--debug", help="Print stages, queues and GPU state twice a second, and tracebacks of errors."),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON Lines: the same twice a second, and the report.")
+        bool, typer.Option("--json", help="Print JSON Lines: progress twice a second, then the report.")
     ] = False,
     **options: Any,
 ) -> None:
     """Repaint a video, a camera's picture or a folder of pictures with Stable Diffusion.
 
-    The name of OUT decides its format: .mp4 .m4v .mov .mkv .webm .avi is a video with the source's sound and rate; a
-    name/ or one without a suffix is a folder of frames. Every picture gets the same noise, so that the result hangs
-    together; a painted picture depends on no batch, process or interruption.
+    The suffix of OUT sets the format: .mp4 .m4v .mov .mkv .webm .avi is a video with the source's sound and frame rate;
+    a
+    name/ or one without a suffix is a folder of frames. Every picture gets the same noise, so that the result is
+    consistent. Batch size, processes and interruptions do not change a painted picture.
 
     Example: multiverse video dance.mp4 glass.mp4 --prompt "dancers of glass" --model stabilityai/sd-turbo --batch 8
 
-    Ctrl-C ends early: the file plays as far as it came, and --resume goes on. A second Ctrl-C ends at once. A camera
-    or a stream is painted until Ctrl-C.
+    Ctrl-C ends early: the file so far is playable, and --resume continues. A second Ctrl-C ends at once. A camera or a
+    stream is painted until Ctrl-C.
 
     In a browser: multiverse video --web 127.0.0.1:8000 --model stabilityai/sd-turbo
     """
@@ -157,10 +177,10 @@ def video(
         ip_image=ip_image,
         embeddings=embedding,
         clip_skip=clip_skip,
-        needs_ip_image=web is None,  # on a page it can be chosen later
+        needs_ip_image=web is None,  # on the page it can be chosen later
         vae="full" if vae else configured.vae,
         accelerator=accelerator or configured.accelerator,
-        # Random weights have no schedule to ask; the painting asks for the sampler of its steps.
+        # Random weights have no schedule; the painting chooses the sampler by its steps.
         sampler=None if sampler == "auto" or (model or configured.model).startswith(RANDOM) else sampler,
         prediction=prediction,
     )
@@ -205,7 +225,7 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
             telemetry(writers(as_json, is_debug)) as known,
         ):
             report, is_live = _painted(job, known, show, stop, said, as_json=as_json)
-    except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
+    except KeyboardInterrupt:  # while loading, Ctrl-C raises an exception, which ends the run at once
         print("multiverse: interrupted before the first picture; nothing was written", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     for note in report.notes:
@@ -224,14 +244,14 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
 def _painted(
     job: VideoJob, known: Telemetry, on_progress: "OnProgress", stop: threading.Event, said: set[str], *, as_json: bool
 ) -> "tuple[VideoReport, bool]":
-    """The report, and True if the source is live. Notes printed before the run are added to `said`."""
+    """Paint; returns the report, and True if the source is live. Notes printed before the run are added to `said`."""
     from engine.cli.run import Signals
     from engine.jobs.video.run import open_job, open_stages, run_job
 
-    with ExitStack() as undone:  # Ctrl-C up to here is an exception
+    with ExitStack() as undone:  # up to here Ctrl-C raises an exception
         opened = open_job(job)
         undone.callback(opened.close)
-        for note in opened.pictures.counts.notes:  # before hours of work
+        for note in opened.pictures.counts.notes:  # printed before hours of work
             said.add(note)
             print(f"multiverse: {note}", file=sys.stderr, flush=True)
         _say_model(job.painting, as_json=as_json)
@@ -245,7 +265,7 @@ def _painted(
 
 
 def _usual_cfg(spec: "ModelSpec") -> float:
-    """The default guidance of a model; the usual one if the model is not on this machine."""
+    """The default guidance of a model; the general default if the model is not on this machine."""
     from engine.models.sd.plan.model_plan import plan_model
     from engine.models.sd.plan.usual_guidance import USUAL_GUIDANCE, usual_guidance
 

@@ -130,7 +130,7 @@ def test_a_switch_of_the_environment_is_checked_as_one_of_the_command_line(
 
 def test_a_line_of_progress_has_the_time_done_of_all_the_rate_and_the_time_left() -> None:
     progress = ConvertProgress(done=83.0, expected=3750.0, files_done=2, files=9, rate=6.04)
-    assert sound_line(progress) == "1:23 of 1:02:30, 2 of 9 files, 6.0 times as fast as it is heard, 10:07 left"
+    assert sound_line(progress) == "1:23 of 1:02:30, 2 of 9 files, 6.0 times real time, 10:07 left"
 
 
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,7 @@ def test_ctrl_c_finishes_the_pictures_at_work_and_says_how_to_go_on(
     made = len(list((tmp_path / "out").glob("images/*.png")))
     assert run.returncode == 1 and 1 <= made < 3
     assert "finishing the pictures at work; Ctrl-C again stops at once\n" in err
-    assert f"interrupted with {3 - made} to go; run the same command to go on\n" in err
+    assert f"interrupted with {3 - made} pictures left; run the same command again to continue\n" in err
     assert f"pictures    {made} made, {3 - made} missing" in out
     assert len(contents(tmp_path / "out")) == made * 2 + 2
 
@@ -131,7 +131,7 @@ def test_missing_pictures_are_named_with_the_place_of_their_logs() -> None:
     assert note_lines(report) == [
         f"12 failed: {', '.join(f'00000{index}' for index in range(10))} and 2 more; their logs are "
         "site/image_NNNNNN.log",
-        "interrupted with 14 to go; run the same command to go on",
+        "interrupted with 14 pictures left; run the same command again to continue",
     ]
     assert report_lines(report)[:2] == [
         "pictures    5 made, 1 existed, 14 missing, 13 retried",

@@ -89,7 +89,9 @@ def test_a_card_comes_back_upright_and_unchanged_through_another_process(full_ru
 
 def test_the_report_can_be_read_ticked_off_and_mailed(full_run):
     done, folder = full_run
-    assert done.stderr == "report.md: written; read it, tick what you see in the programs it names, and send it\n"
+    assert (
+        done.stderr == "report.md: written; read it, tick off what you see in the programs that it names, and send it\n"
+    )
     report = (folder / "report.md").read_text(encoding="utf-8")
     headings = [line[3:] for line in report.splitlines() if line.startswith("## ")]
     assert headings[1].startswith("Self-test") and headings[-1] == "The same as JSON"

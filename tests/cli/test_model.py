@@ -28,7 +28,7 @@ def check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 def test_sam3_is_told_from_stable_diffusion_by_itself(check: Check, tiny_sam3: Path, tiny_sd: Path) -> None:
     sam3, sd = (dict(line.split(maxsplit=1) for line in check(path)[1].splitlines()) for path in (tiny_sam3, tiny_sd))
-    assert sam3["family"] == "SAM3, finds and follows" and sd["family"] == "Stable Diffusion 1.5"
+    assert sam3["family"] == "SAM3, finds and tracks" and sd["family"] == "Stable Diffusion 1.5"
     assert sam3["complete"] == sd["complete"] == "yes"
     assert {"vision", "text", "detector", "tracker"} <= set(sam3)
     assert "MiB as bfloat16" in sam3["memory"] and "MiB as float16" in sd["memory"]
@@ -64,7 +64,7 @@ def test_a_gated_model_that_is_not_here_is_answered_with_how_to_get_it(
 
 def test_what_belongs_to_stable_diffusion_is_refused_for_sam3(check: Check, tiny_sam3: Path) -> None:
     code, _, said = check(tiny_sam3, "--lora", "glass")
-    assert code == 2 and "belong to Stable Diffusion" in said
+    assert code == 2 and "are for Stable Diffusion" in said
 
 
 def test_what_it_is_run_with_and_why_is_told_and_can_be_asked_for(check: Check, tiny_sd: Path, tiny_sam3: Path) -> None:
@@ -76,7 +76,7 @@ def test_what_it_is_run_with_and_why_is_told_and_can_be_asked_for(check: Check, 
     assert own["predicts"] == "epsilon (the scheduler's configuration)"
     assert (asked["sampler"], asked["predicts"]) == ("tcd (asked for)", "v_prediction (asked for)")
     code, _, said = check(tiny_sam3, "--sampler", "lcm")
-    assert code == 2 and "belong to Stable Diffusion" in said
+    assert code == 2 and "are for Stable Diffusion" in said
 
 
 @pytest.mark.parametrize("name", ["nowhere", "nobody/nothing"])
@@ -120,6 +120,6 @@ def test_what_a_voice_lacks_is_named_with_the_command_that_fetches_it(
 
 def test_options_of_another_kind_of_model_are_refused(check: Check, tiny_voice: Path, tiny_sam3: Path) -> None:
     code, _, said = check(tiny_voice / "voice.pth", "--lora", "glass")
-    assert code == 2 and "belong to Stable Diffusion" in said
+    assert code == 2 and "are for Stable Diffusion" in said
     code, _, said = check(tiny_sam3, "--index", "x.index")
-    assert code == 2 and "--index and --content belong to one" in said
+    assert code == 2 and "--index and --content are for voices" in said

@@ -144,7 +144,7 @@ def test_offline_a_sound_file_is_rendered_to_its_end(
     assert done.code == 0, done.err
     frames, wrote = done.err.splitlines()[-2:]
     assert frames.startswith("frames    60 of 160x90, 2.0 s at 30 fps; drawn in ")
-    assert frames.endswith(" times as fast as it plays")
+    assert frames.endswith(" times real time")
     assert wrote == f"wrote     out.mp4, 2.0 s, {(home / 'out.mp4').stat().st_size / 1e6:.1f} MB"
     with av.open(str(home / "out.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 60
@@ -522,7 +522,7 @@ def test_lan_and_an_address_that_only_this_machine_has_exclude_each_other(
     with pytest.raises(UsageError) as caught:
         build_settings(None, {key: address}, [], is_open_to_lan=True)
     assert str(caught.value) == (
-        f"--lan opens the engine to the network, {option} {address} is local only: for the network write {instead}"
+        f"--lan opens the engine to the network, but {option} {address} is local only; for the network, use {instead}"
     )
 
 

@@ -95,7 +95,7 @@ def test_ctrl_c_keeps_a_video_that_plays(
     assert code == 1
     on_a_slow_machine = "no picture yet", " a second"
     said = [line for line in err.splitlines() if not any(words in line for words in on_a_slow_machine)]
-    kept = "out.mp4, masks: kept up to there, the same command with --resume goes on"
+    kept = "out.mp4, masks: kept up to there, the same command with --resume continues"
     assert said == [f"multiverse: interrupted after {count} pictures; {kept}"]
     table = out.splitlines()
     assert table[0].split() == ["stage", "ms", "a", "frame", "share"]

@@ -20,7 +20,7 @@ from engine.sources.still import read_still
 from tests.cli.conftest import Said
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of, write_movie
 
-BEGINS_AGAIN = "begins again: these are too few to go on from"
+STARTS_OVER = "starts over: too few pictures to continue from"
 COUNT = 24  # of four steps each: enough for a thread beside them to interrupt, whoever else has the cores
 QUICK = ["--prompt", "glass", "--steps", "2", "--cfg", "1", "--device", "cpu", "--threads", "1", "--stages", "fused"]
 Run = Callable[..., Said]
@@ -89,7 +89,7 @@ def test_ctrl_c_keeps_a_video_that_plays_and_resume_makes_it_whole(
     assert code == 1
     said = err.splitlines()[-1]  # on a slow machine behind how far it is
     kept = f"multiverse: interrupted after {count} pictures; out.mp4: plays up to there"
-    assert said == f"{kept}, the same command with --resume {BEGINS_AGAIN}"
+    assert said == f"{kept}, the same command with --resume {STARTS_OVER}"
     assert f" frames={count} " in out.splitlines()[-1]
     assert run(*command, "--resume")[0] == 0
     assert len(pictures_of(home / "out.mp4")) == COUNT
@@ -171,7 +171,7 @@ PROMPTED = ["--prompt", "x", "--model", "m"]
         (["in.mp4", "out.mp4", *PROMPTED, "--sampler", "ddim"], 2, "--sampler ddim: not one of auto, lcm, turbo"),
         (["in.mp4", "out.mp4", *PROMPTED, "--strength", "2"], 2, "--strength: 2 is not 0 to 1"),
         (["in.mp4", "out.mp4", *PROMPTED, "--stages", "fused", "--pipe", "2"], 2, "--pipe: fused stages are one"),
-        (["in.mp4", "out.mp4", *PROMPTED, "--lora", "a=b"], 2, "--lora: 'b' in 'a=b' is no number (PATH=0.8)"),
+        (["in.mp4", "out.mp4", *PROMPTED, "--lora", "a=b"], 2, "--lora: 'b' in 'a=b' is not a number (PATH=0.8)"),
         (["in.mp4", "out.mp4", *PROMPTED, "--ip-adapter", "x"], 2, "--ip-adapter PATH and --ip-image FILE belong"),
         (["in.mp4", "out.mp4", "--prompt", "x", "--model", "nowhere"], 1, "nowhere: no such file or folder"),
         (["in.mp4", "out.gif", "--prompt", "x", "--model", "random:tiny"], 2, "out.gif: such a file cannot be written"),

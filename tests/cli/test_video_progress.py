@@ -123,7 +123,7 @@ def test_the_card_of_this_machine_says_nothing_of_a_cluster() -> None:
     known = Telemetry(100.0)
     known.loaded(9.25, None)
     event = known.event(120.0)
-    assert (event["device"], event["device_reason"]) == (None, "the cards of a cluster are in other machines")
+    assert (event["device"], event["device_reason"]) == (None, "a cluster's GPUs are in other machines")
 
 
 def test_an_event_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,18 +211,18 @@ def test_every_picture_is_accounted_for() -> None:
     beside = {"damaged": 1, "refitted": 2, "rerun": 3, "passed_through": 4, "unreadable": 5}
     (line,) = [line for line in report_lines(report(**counts, **beside)) if line.startswith("pictures")]
     assert line == (
-        "pictures  60 read: 8 whole before, 20 painted, 4 read, but not painted any more, 20 skipped, "
-        "8 dropped, for newer ones; 1 damaged, shown as far as they go, 2 of another size, 3 painted twice, "
-        "4 passed through as they came, 5 unreadable besides"
+        "pictures  60 read: 8 already complete, 20 painted, 4 read but not painted, 20 skipped, "
+        "8 dropped for newer ones; 1 damaged, shown as far as possible, 2 of another size, 3 painted twice, "
+        "4 passed through unchanged, 5 unreadable"
     )
 
 
 def test_an_interruption_says_how_far_it_came_and_how_to_go_on() -> None:
     ended = report(is_interrupted=True, resumed=16, painted=21)
     for kept, way_on in (
-        (37, "goes on"),
-        (32, "goes on behind the first 32"),
-        (0, "begins again: these are too few to go on from"),
+        (37, "continues"),
+        (32, "continues after the first 32"),
+        (0, "starts over: too few pictures to continue from"),
     ):
         line = ended_line(replace(ended, kept=kept), is_live=False)
         assert line == (

@@ -61,7 +61,7 @@ def test_send_without_waiting_prints_what_failed_at_once(rig: Any) -> None:
 
 @pytest.mark.parametrize("args", [("/layer\udcff",), ("/layer/1/angle", "\udcff"), ("/preset/save", "s:\udcff")])
 def test_bytes_that_are_no_text_are_refused_in_one_line(args: tuple[str, ...]) -> None:
-    with pytest.raises(UsageError, match=r"\\xff: is not UTF-8, as text in OSC is$"):
+    with pytest.raises(UsageError, match=r"\\xff: is not valid UTF-8, which OSC requires$"):
         carry_out(args[0], list(args[1:]), "127.0.0.1:9", within_s=None)
 
 
@@ -113,7 +113,7 @@ def test_send_waits_for_a_command_that_takes_its_time(drawing: Any) -> None:
 
 def test_a_command_that_outlasts_the_wait_is_not_reported_as_a_missing_engine(drawing: Any) -> None:
     drawing.commands.add("/child/sd/restart", lambda args, reply: None)  # the model is loading
-    unfinished = r"^127\.0\.0\.1:\d+: the engine answers, but /child/sd/restart is not finished after 2 s and goes on; "
+    unfinished = r"^127\.0\.0\.1:\d+: the engine answers, but /child/sd/restart is still running after 2 s; "
     with pytest.raises(MultiverseError, match=unfinished + r".*osc listen.* /engine/status --wait"):
         carry_out("/child/sd/restart", [], target(drawing), within_s=2.0)
 

@@ -67,7 +67,9 @@ class ConvertJob:
     gpu_retrieval: bool | None = option(
         None, "Search the index on the device. [RVC_GPU_RETRIEVAL]", flags="--gpu-retrieval/--no-gpu-retrieval"
     )
-    profiling: bool | None = option(None, "Tell the time of stages. [RVC_PROFILING]", flags="--profile/--no-profile")
+    profiling: bool | None = option(
+        None, "Print the time spent in each stage. [RVC_PROFILING]", flags="--profile/--no-profile"
+    )
     """If these five are None, the environment decides (RVC_*), else what suits the device."""
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
     resume: bool = option(False, RESUME, flags="--resume")
