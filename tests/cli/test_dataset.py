@@ -59,7 +59,7 @@ def test_options_of_the_original_script_are_accepted_in_its_spelling(
         ("--engine cycles --noise-threshold 7 --blender nowhere", "--blender: nowhere is not there"),
     ],
 )
-def test_an_option_without_effect_or_that_does_not_fit_is_one_line_and_changes_nothing(
+def test_an_option_without_effect_or_out_of_range_is_an_error_of_one_line(
     say: Callable[..., Said], tmp_path: Path, arguments: str, message: str
 ) -> None:
     code, out, err = say("dataset", str(tmp_path / "out"), *arguments.split())
@@ -73,7 +73,7 @@ def test_stdout_is_refused(say: Callable[..., Said]) -> None:
     assert code == 2 and err.startswith("multiverse: -: stdin and stdout are not for files here")
 
 
-def test_without_blender_the_raster_engine_draws_and_says_so(
+def test_without_blender_the_raster_engine_draws_and_a_note_says_so(
     say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -86,7 +86,7 @@ def test_without_blender_the_raster_engine_draws_and_says_so(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_ctrl_c_finishes_the_pictures_at_work_and_says_how_to_go_on(
+def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(
     tmp_path: Path, wait_for: Callable[..., object]
 ) -> None:
     command = [*MULTIVERSE, str(tmp_path / "out"), "--count", "3", "--jobs", "1", *SMALL, *RASTER]

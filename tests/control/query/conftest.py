@@ -53,7 +53,7 @@ class Site:
         self.hub.send_paths(self.tree.show_cues(cues))
 
     def get(self, path: str) -> tuple[int, Any]:
-        """Status and, where there is a body, the JSON in it."""
+        """The status, and the JSON of the body if there is one."""
         try:
             with urllib.request.urlopen(self.server.url.rstrip("/") + path, timeout=30) as answer:
                 status, body = answer.status, answer.read()
