@@ -237,8 +237,7 @@ def rvc(
     json_: AsJson = False,
 ) -> None:
     """Measure voice conversion of files and streams, with random weights of the real size; compare parts with FAISS,
-    SciPy
-    and RVC."""
+    SciPy and RVC."""
     from engine.bench import rvc as rvc_bench
 
     if not all(20.0 <= each <= 1500.0 for each in block or ()):

@@ -13,10 +13,8 @@ at most `MAX_HOLD_S`. Until then no handler can be added or removed: Windows wou
 Two cases remain. At logoff and shutdown, Windows notifies only programs that have not loaded user32.dll, which OpenGL
 does: no event arrives, and files are left as after a power loss. And a console notifies its programs newest first, so
 this one before the launcher that started it (`multiverse.exe`, `python.exe` of a venv), whose end also ends this
-process
-(the job in PC/launcher.c of CPython). But consoles built from December 2022 to November 2024 notify the oldest first,
-by
-mistake (microsoft/terminal #18233): then no event arrives either.
+process (the job in PC/launcher.c of CPython). But consoles built from December 2022 to November 2024 notify the oldest
+first, by mistake (microsoft/terminal #18233): then no event arrives either.
 
 On other systems this module does nothing; signals are used there.
 """

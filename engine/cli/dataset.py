@@ -74,8 +74,7 @@ def dataset(
     Example: multiverse dataset site --count 20 --jobs 2 --seed 1000
 
     Ctrl-C finishes the pictures in progress; the same command resumes. A picture that fails is retried and reported,
-    and
-    the run continues; the exit code is 1 if one is missing at the end. Options may also be written with _.
+    and the run continues; the exit code is 1 if one is missing at the end. Options may also be written with _.
     """
     from engine.cli.run import Signals
     from engine.jobs.dataset import check_job, choose_drawing, make_dataset

@@ -1,8 +1,7 @@
 """Tables of options and parameters in docs/, generated from the command line and the schema.
 
 A page contains `<!-- options: video -->` or `<!-- parameters: /sd -->`, then the table, then `<!-- end -->`.
-`multiverse
-schema write` fills the tables in, and a test checks that they are up to date.
+`multiverse schema write` fills the tables in, and a test checks that they are up to date.
 """
 
 import re

@@ -78,8 +78,7 @@ def check_processor(machine: str, *, is_translated: bool) -> Check:
 
 def check_local_network(environment: Mapping[str, str], release: int) -> Iterator[Check]:
     """Check local network access: from macOS 15 on, only programs started from Terminal or ssh have it without asking
-    the
-    user (Apple's TN3179)."""
+    the user (Apple's TN3179)."""
     program = environment.get("TERM_PROGRAM", "")
     if release < 15 or "SSH_CONNECTION" in environment or program in ("", "Apple_Terminal"):
         return

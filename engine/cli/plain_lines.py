@@ -35,8 +35,7 @@ class PlainPace:
 @contextmanager
 def plain_lines(pace: PlainPace, write: Write = write_to_stderr) -> Iterator[Callable[[str], None]]:
     """Print progress lines periodically; yields a function that sets the text. A separate thread prints, because
-    loading
-    or one batch may block for longer than the interval."""
+    loading or one batch may block for longer than the interval."""
     end = threading.Event()
 
     def run() -> None:
@@ -74,8 +73,7 @@ def bar_or_lines(
     has_bar: bool = True,
 ) -> Iterator[Shown[Progress]]:
     """Show a bar on a terminal, otherwise `words_of(progress)` periodically. Yields `tell(progress)`, which may be
-    called
-    at any rate, and `say(line)`, which prints a line above the bar; both from any thread."""
+    called at any rate, and `say(line)`, which prints a line above the bar; both from any thread."""
     if is_quiet:
         yield lambda progress: None, write_to_stderr
     elif has_bar and sys.stderr.isatty():

@@ -148,8 +148,7 @@ def video(
     """Repaint a video, a camera's picture or a folder of pictures with Stable Diffusion.
 
     The suffix of OUT sets the format: .mp4 .m4v .mov .mkv .webm .avi is a video with the source's sound and frame rate;
-    a
-    name/ or one without a suffix is a folder of frames. Every picture gets the same noise, so that the result is
+    a name/ or one without a suffix is a folder of frames. Every picture gets the same noise, so that the result is
     consistent. Batch size, processes and interruptions do not change a painted picture.
 
     Example: multiverse video dance.mp4 glass.mp4 --prompt "dancers of glass" --model stabilityai/sd-turbo --batch 8

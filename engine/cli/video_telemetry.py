@@ -141,8 +141,7 @@ def _card_words(device: dict[str, Any]) -> str:
 @contextmanager
 def telemetry(writes: list[Write]) -> Iterator[Telemetry]:
     """Write events twice a second from a separate thread, because loading or one batch may take longer. With no
-    `writes`,
-    nothing is written."""
+    `writes`, nothing is written."""
     known, end = Telemetry(time.perf_counter()), threading.Event()
 
     def run() -> None:

@@ -9,11 +9,10 @@ bundle's step, unless its own time is later.
 
 Time. Values are checked when a bundle arrives, so that the sender hears about a mistake at once. They are applied at
 the start of the first frame after the bundle is due, by `tick` on the frame loop's thread. That thread never uses a
-socket or runs a command's handler: from the first command
-on, an OSC thread runs the rest of a due plan (`run_deferred`). Time tags are converted to the engine's clock on
-arrival.
-A bundle more than 10 s ahead is refused, with an answer that names the usual cause, a wrong clock: applying it now and
-dropping it silently would both be guesses.
+socket or runs a command's handler: from the first command on, an OSC thread runs the rest of a due plan
+(`run_deferred`). Time tags are converted to the engine's clock on arrival. A bundle more than 10 s ahead is refused,
+with an answer that names the usual cause, a wrong clock: applying it now and dropping it silently would both be
+guesses.
 
 Foreign messages. On arrival, a message that is not a parameter, a matching pattern, a command or a query is looked up
 in the map of foreign messages. The messages that it is mapped to are executed instead, with the sender name `map`, so

@@ -2,8 +2,7 @@
 
 The frame loop calls `wants_frame` first, so a picture is read back from the GPU only if a viewer is due for one, has
 received the previous one, and the encoder is free. The loop never waits: at most one picture is in progress. So a
-viewer
-with a slow connection gets fewer pictures, all of them recent, and costs less.
+viewer with a slow connection gets fewer pictures, all of them recent, and costs less.
 """
 
 import queue

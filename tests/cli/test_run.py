@@ -94,8 +94,7 @@ def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, so
 @pytest.mark.parametrize("closed", ["2>&-", "0<&- 1>&- 2>&-"])
 def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) -> None:
     """Daemons and launchers close them. The next opened file would get their descriptors, and libraries would print
-    into
-    it."""
+    into it."""
     command = [*MULTIVERSE, "run", *SMALL, "--offline", "--frames", "3", "--renderer", "numba", "--sink"]
     done = subprocess.run(
         ["sh", "-c", f'exec "$@" {closed}', "sh", *command, "record=out.mp4"],

@@ -4,8 +4,7 @@
                           └─► movements ─► learner;  the map ─► our own messages;  feedback: the control is being moved
 
 Mapped controls keep working while a new one is learned. The movement that is learned has no effect itself, so that a
-cue
-can be assigned to a pad during the show. Learning times out if nothing moves. After the start only the disk store's
+cue can be assigned to a pad during the show. Learning times out if nothing moves. After the start only the disk store's
 threads use the disk.
 """
 

@@ -1,10 +1,9 @@
 """Sends mapped controls their current value on request: lights, rings of encoders, motor faders.
 
-        store changed, map changed ─► owed ─► not being moved ─► sent, at most 60 times a second
+    store changed, map changed ─► owed ─► not being moved ─► sent, at most 60 times a second
 
-    Problem: the page, a preset, a cue or another controller may change a parameter, and then its mapped fader and light
-    show
-    the wrong value. Sending every value back at once fails: a motor fader fights with the hand on it.
+Problem: the page, a preset, a cue or another controller may change a parameter, and then its mapped fader and light
+show the wrong value. Sending every value back at once fails: a motor fader fights with the hand on it.
 
 - Only subscribers get feedback (`/map/feedback`, `[[osc.feedback]]` with `send`), never an address that only sends.
 - A fader gets nothing until `REST_S` after its last movement, then the current value, even if it sent that itself: a

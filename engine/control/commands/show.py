@@ -1,8 +1,7 @@
 """Commands and switches of the engine itself: size, sinks, smoothing, status, quit.
 
 Commands arrive on an OSC thread. Work that needs the GL context is posted to the frame loop, which then answers
-(`/done`,
-`/fail`).
+(`/done`, `/fail`).
 """
 
 import sys

@@ -28,8 +28,7 @@ class Announcer:
     `name`: the name of both services. `host`: the machine's name, such as `multiverse-studio.local`, announced with its
     addresses. `web_port`: the port of OSCQuery. `osc_port`: the UDP port of OSC, or None if it is off.
     `find_interfaces()`: this machine's IPv4 addresses on the networks to announce to. Raises MultiverseError if there
-    are
-    none; it is then called again until there are, because an installation may be switched on before its network.
+    are none; it is then called again until there are, because an installation may be switched on before its network.
     """
 
     def __init__(

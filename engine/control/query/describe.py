@@ -2,8 +2,7 @@
 
 TYPE defines what a client sends and how it draws the control (OSCQuery, "Data Types and UI Item conventions"): `T` is a
 toggle, `I` a button, `s` with VALS a menu. OVERLOADS lists the plain numbers that are also accepted; feedback is sent
-as
-i, f and s. MULTIVERSE holds attributes for our own pages beyond the proposal.
+as i, f and s. MULTIVERSE holds attributes for our own pages beyond the proposal.
 """
 
 import math

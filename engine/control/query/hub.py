@@ -1,8 +1,7 @@
 """OSC over WebSockets, beside UDP and TCP: binary messages are OSC packets, text messages are OSCQuery's JSON.
 
 Each client is a `Peer`: a packet sender with a bounded queue of outgoing messages. The page's server owns the socket;
-it
-passes received messages to the peer and sends the queued ones.
+it passes received messages to the peer and sends the queued ones.
 """
 
 import json
@@ -70,8 +69,7 @@ class Peer:
 
         Harmless requests are ignored: listening to a node without a value (Chataigne's "Listen to all" includes
         commands), and OSC over UDP (libossia's START_OSC_STREAMING; it listens here as well). Other invalid requests
-        are
-        counted and reported.
+        are counted and reported.
         """
         try:
             command = msgspec.json.decode(text, type=_Command)

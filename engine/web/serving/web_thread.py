@@ -103,9 +103,8 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
     With asyncio's default on Windows, the Proactor, one can: a client that resets its connection while it is being
     accepted causes an OSError (WinError 64), and `BaseProactorEventLoop._start_serving` then closes the listening
-    socket
-    (CPython issue 93821). `BaseSelectorEventLoop` only reports such a failure. On Windows it has no subprocesses and no
-    pipes, which are not needed here, and is limited to 512 sockets (FD_SETSIZE in CPython's selectmodule.c).
+    socket (CPython issue 93821). `BaseSelectorEventLoop` only reports such a failure. On Windows it has no subprocesses
+    and no pipes, which are not needed here, and is limited to 512 sockets (FD_SETSIZE in CPython's selectmodule.c).
     """
     return asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()
 

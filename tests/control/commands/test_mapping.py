@@ -148,8 +148,7 @@ def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
     tmp_path: Path, oscsend: Callable[..., None], wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a whole engine that draws; after a restart the control is still mapped. Feedback moves its fader through
-    osmid's
-    o2m."""
+    osmid's o2m."""
     o2m = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     o2m.bind(("127.0.0.1", 0))
     o2m.settimeout(30.0)
