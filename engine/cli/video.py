@@ -317,7 +317,7 @@ def _one_of(place: str, argument: str | None, option: str, value: str | None) ->
 
 
 def _only_one(asked: dict[str, bool]) -> str:
-    """The accelerator asked for, or ""."""
+    """The requested accelerator, or ""."""
     names = [name for name, is_asked in asked.items() if is_asked]
     if len(names) > 1:
         raise UsageError(f"{' '.join(f'--{name}' for name in names)}: one of them at a time")

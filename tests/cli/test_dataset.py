@@ -96,7 +96,7 @@ def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(
     out, err = run.communicate()
     made = len(list((tmp_path / "out").glob("images/*.png")))
     assert run.returncode == 1 and 1 <= made < 3
-    assert "finishing the pictures at work; Ctrl-C again stops at once\n" in err
+    assert "finishing the pictures in progress; Ctrl-C again stops at once\n" in err
     assert f"interrupted with {3 - made} pictures left; run the same command again to continue\n" in err
     assert f"pictures    {made} made, {3 - made} missing" in out
     assert len(contents(tmp_path / "out")) == made * 2 + 2
@@ -104,7 +104,7 @@ def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(
 
 def test_progress_shows_pictures_per_minute_and_the_time_left() -> None:
     known = {"expected": 100, "at_work": 2}
-    assert pace_of(DatasetProgress(done=5, made=0, failed=0, rate=0.0, **known)) == "2 at work"
+    assert pace_of(DatasetProgress(done=5, made=0, failed=0, rate=0.0, **known)) == "2 in progress"
     going = DatasetProgress(done=25, made=20, failed=0, rate=20 / 60, **known)
     assert pace_of(going) == "20.0 per minute, 3:45 left"
     failing = DatasetProgress(done=25, made=20, failed=15, rate=20 / 60, **known)

@@ -95,10 +95,10 @@ def test_the_report_can_be_read_ticked_off_and_mailed(full_run):
     report = (folder / "report.md").read_text(encoding="utf-8")
     headings = [line[3:] for line in report.splitlines() if line.startswith("## ")]
     assert headings[1].startswith("Self-test") and headings[-1] == "The same as JSON"
-    assert {"Checks", "Pictures of other programs", "Sound", "Cameras", "To look at"} <= set(headings)
+    assert {"Checks", "Pictures of other programs", "Sound", "Cameras", "To check by eye"} <= set(headings)
     assert "- Result: passed" in report and "- Arrived: upright" in report
     assert "- Receivers list it as: Multiverse self-test " in report
-    assert "- ndi: not asked for" in report
+    assert "- ndi: not searched" in report
     for step in steps_for(sys.platform):
         assert f"### {step.title}\n\n- [ ] {step.see[0]}\n" in report
     found = json.loads(report.partition("```json\n")[2].rpartition("```")[0])
@@ -178,7 +178,7 @@ def test_the_report_names_a_failed_self_test_and_a_mac():
     assert "- Receivers list it as: Python:Multiverse\n" in report
     assert "- Python: 3.12.7 for macosx-11.0, framework Python (~/v/bin/python)" in report
     assert "- note: Syphon name: listed under Python\n  mend: `brew x`\n" in report
-    assert "- syphon: Arena:Composition\n- ndi: not asked for" in report
+    assert "- syphon: Arena:Composition\n- ndi: not searched" in report
     assert "## Sound\n\n- inputs: none\n- outputs: none\n- problem: needs syphon-python" in report
     assert "  1280x720@[15.0 30.0]fps\n" in report
     assert "### Mac: Syphon" in report and "### PC: Spout" not in report

@@ -158,12 +158,16 @@ PROMPTED = ["--prompt", "x", "--model", "m"]
         (
             ["in.mp4", "out.mp4", "--model", "m"],
             2,
-            "no prompt: say what the pictures shall show, for example --pr",
+            "no prompt: describe what the pictures should show, for example --pr",
         ),
         (["in.mp4", "out.mp4", "--prompt", "x"], 2, "no model: name one with --model"),
         (["in.mp4", "out.mp4", "-i", "0", *PROMPTED], 2, "--input 0: IN is given already, as in.mp4; leave one out"),
         (["in.mp4", "out.mp4", *PROMPTED, "--stablefast", "--inductor"], 2, "--stablefast --inductor: one of them at"),
-        (["in.mp4", *PROMPTED, "--web", "127.0.0.1:0", "--skip", "1"], 2, "--web: the browser is input and output, p"),
+        (
+            ["in.mp4", *PROMPTED, "--web", "127.0.0.1:0", "--skip", "1"],
+            2,
+            "--web: the browser is both input and output; r",
+        ),
         (["in.mp4", "out.mp4", *PROMPTED, "--clients", "2"], 2, "--clients: only with --web HOST:PORT"),
         (["in.mp4", "out.mp4", *PROMPTED, "--control", "input"], 2, "--control: only with --controlnet PATH"),
         (["in.mp4", "out.mp4", *PROMPTED, "--ip-scale", "1"], 2, "--ip-scale: only with --ip-adapter PATH"),

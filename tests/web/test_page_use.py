@@ -260,7 +260,7 @@ def test_overwriting_a_preset_is_confirmed_and_can_be_undone(visit: Visit, stage
     set_curve(0.75)
     field.fill("Kept")
     field.press("Enter")
-    assert button.inner_text() == "really replace?"
+    assert button.inner_text() == "really overwrite?"
     field.fill("Kept 2")
     assert button.inner_text() == "save", "the question was about another name"
     field.fill("Kept")
@@ -496,7 +496,7 @@ def test_a_new_sender_can_be_chosen_on_the_page_and_a_wrong_one_keeps_the_pictur
         option.wait_for(state="attached")
         assert option.inner_text() == "stage left (shared memory)"
         menu.select_option(word)
-        wait_for(lambda: "until this one comes" in note.inner_text(), "a line that it is being opened")
+        wait_for(lambda: "until the new one arrives" in note.inner_text(), "a line that it is being opened")
         assert stage.engine.status().camera is None
         wait_for(lambda: (publisher.tell(), stage.engine.status().camera)[1], "the source")
         wait_for(lambda: note.inner_text() == "", "the line to go")
@@ -513,7 +513,7 @@ def test_a_new_sender_can_be_chosen_on_the_page_and_a_wrong_one_keeps_the_pictur
     wait_for(lambda: (menu.input_value(), note.inner_text()) == ("test", ""), "the truth")
     menu.evaluate("list => { list.add(new Option('late', 'shared:nobody')); list.value = 'shared:nobody' }")
     menu.dispatch_event("change")
-    wait_for(lambda: "until this one comes" in note.inner_text(), "a line that it is being opened")
+    wait_for(lambda: "until the new one arrives" in note.inner_text(), "a line that it is being opened")
     stage.send("/camera/open", "test")
     wait_for(lambda: (menu.input_value(), note.inner_text()) == ("test", ""), "what another surface made of it")
     menu.select_option("none")

@@ -67,10 +67,10 @@ def name_of(name: str) -> str:
 def refused_words(desk: Desk) -> None:
     for word in ("/etc/passwd", "clip.mp4", "rtsp://user:secret@10.0.0.9/stage"):
         reason = desk.failed("/camera/open", word)
-        assert "is chosen as the engine starts (--camera)" in reason and "secret" not in reason
+        assert "can only be given at the start (--camera)" in reason and "secret" not in reason
     assert "not found (cameras here: " in desk.failed("/camera/open", 77)
     assert "has no name" in desk.failed("/camera/open", "spout:")
-    assert "takes a word" in desk.failed("/camera/open")
+    assert "takes an entry of /camera/list" in desk.failed("/camera/open")
     assert "takes 1" in desk.failed("/camera/ndi", "on")
 
 

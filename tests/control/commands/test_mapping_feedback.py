@@ -327,7 +327,7 @@ def test_another_port_gets_feedback_and_a_mistake_is_answered(stage: Stage, repo
         stage.bridge.say("/map/feedback", *wrong)
         (answer,) = stage.bridge.take()
         assert answer[:2] == ("/fail", "/map/feedback")
-        assert "takes 1 or 0, a port 1..65535" in answer[2]
+        assert "takes 1 or 0, optionally the port 1..65535" in answer[2]
     assert "/map/feedback: takes 1 or 0" in reports.lines[-1][1]
 
 
