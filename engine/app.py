@@ -51,7 +51,7 @@ from engine.system.disk_store import DiskStore
 from engine.system.power import kept_awake, raise_gpu_priority
 from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap, StillCamera, WebServer
-from engine.web.serving.access import hears_nobody
+from engine.web.serving.access import accepts_none
 from engine.web.serving.hosts import announced_host
 from engine.web.serving.lan import lan_addresses
 
@@ -380,7 +380,7 @@ def _open_web(
     name = service_name(config.name)
     tree, hub = QueryTree(store), closing(QueryHub(desk.dispatcher, warnings.report))
     tree.show_cues(desk.cues.cues)
-    desk.cues.watch(lambda cues: hub.tell_paths(tree.show_cues(cues)))
+    desk.cues.watch(lambda cues: hub.send_paths(tree.show_cues(cues)))
     return closing(
         WebServer(
             host,
@@ -397,7 +397,7 @@ def _open_web(
             dispatcher=desk.dispatcher,
             report=warnings.report,
             token=config.web_token,
-            hears_osc=osc.hears if osc is not None else hears_nobody,
+            accepts_osc=osc.hears if osc is not None else accepts_none,
         )
     )
 

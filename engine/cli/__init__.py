@@ -1,1 +1,1 @@
-"""The command `multiverse`: one file a verb. The only place that prints; verbs import their module when called."""
+"""The command `multiverse`: one file per verb. Only this package prints; a verb imports what it needs when called."""

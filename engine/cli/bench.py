@@ -1,4 +1,4 @@
-"""`multiverse bench ...`: measure this machine, always compared with a reference in the same run."""
+"""`multiverse bench ...`: measures this machine, each time beside a reference in the same run."""
 
 import json
 import os
@@ -24,11 +24,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def render(
     size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
     frames: Annotated[int, typer.Option(min=10, help="Frames a renderer draws.")] = 120,
-    seconds: Annotated[float, typer.Option(min=1.0, help="Length of the live loop; 120 proves flat memory.")] = 10.0,
+    seconds: Annotated[
+        float, typer.Option(min=1.0, help="Length of the live loop; 120 shows that memory stays flat.")
+    ] = 10.0,
     fps: Annotated[float, typer.Option(help="Rate of the live loop.")] = 30.0,
     json_: AsJson = False,
 ) -> None:
-    """Renderers against simpler ones, and the overhead of a frame."""
+    """Compare the renderers with simpler ones, and measure the overhead of a frame."""
     from engine.bench import frame
     from engine.bench import render as render_bench
     from engine.cli.run import parse_size
@@ -52,7 +54,7 @@ def osc(
     fps: Annotated[float, typer.Option(help="Rate of the loop.")] = 30.0,
     json_: AsJson = False,
 ) -> None:
-    """A flood of OSC while the picture runs: losses, and cost per frame."""
+    """Flood the engine with OSC while it draws: lost packets, and cost per frame."""
     from engine.bench import osc as osc_bench
     from engine.cli.run import parse_size
 
@@ -72,7 +74,7 @@ def control(
     fps: Annotated[float, typer.Option(help="Rate of the loop.")] = 30.0,
     json_: AsJson = False,
 ) -> None:
-    """Cost of previews, latency of a fader in a browser, and time to read the whole parameter tree."""
+    """Measure the cost of previews, the latency of a fader in a browser, and the time to read the parameter tree."""
     from engine.bench import control as control_bench
     from engine.cli.run import parse_size
 
@@ -85,10 +87,10 @@ def control(
 @app.command()
 def ipc(
     blocks: Annotated[int, typer.Option(min=1, help="Blocks of ten pictures of each size and each way.")] = 10,
-    frames: Annotated[int, typer.Option(min=1, help="Numbered pictures read; 1000000 for the long proof.")] = 100_000,
+    frames: Annotated[int, typer.Option(min=1, help="Numbered pictures read; 1000000 for the long test.")] = 100_000,
     json_: AsJson = False,
 ) -> None:
-    """Pictures to another process: the ring against a queue, and the number of torn pictures."""
+    """Send pictures to another process: the ring compared with a queue, and the number of torn pictures."""
     from engine.bench import ipc as ipc_bench
 
     with _progress(json_) as progress:
@@ -103,11 +105,12 @@ def isolation(
     ] = "random:tiny",
     size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
     fps: Annotated[float, typer.Option(help="Rate of the loop.")] = 30.0,
-    seconds: Annotated[float, typer.Option(min=1.0, help="Length of each case; 600 for the long proof.")] = 30.0,
+    seconds: Annotated[float, typer.Option(min=1.0, help="Length of each case; 600 for the long test.")] = 30.0,
     sd_size: Annotated[str, typer.Option(metavar="WxH", help="Size of the SD picture.")] = "512x512",
     json_: AsJson = False,
 ) -> None:
-    """How a child disturbs the picture: stopped, idle, busy, with and without the gate, killed every second."""
+    """Measure how a child process disturbs the picture: stopped, idle, busy, with and without the gate, killed every
+    second."""
     from engine.bench import isolation as isolation_bench
     from engine.cli.run import parse_size
 
@@ -128,14 +131,16 @@ def sd(
             help="Repeatable. (default: tiny on a CPU, the first three elsewhere)",
         ),
     ] = None,
-    size: Annotated[list[int] | None, typer.Option(metavar="PX", help="Side, repeatable. (default: 512 768)")] = None,
+    size: Annotated[
+        list[int] | None, typer.Option(metavar="PX", help="Side of the picture, repeatable. (default: 512 768)")
+    ] = None,
     steps: Annotated[list[int] | None, typer.Option(metavar="COUNT", help="Repeatable. (default: 1 2 4)")] = None,
-    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="For each size and number of steps.")] = 5.0,
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="Length of each size and number of steps.")] = 5.0,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     json_: AsJson = False,
 ) -> None:
-    """Live diffusion, random weights of the true shapes, against diffusers' own pipelines."""
+    """Compare live diffusion, with random weights of the real shapes, with diffusers' own pipelines."""
     from engine.bench import sd as sd_bench
 
     sizes, counts = size or (512, 768), steps or (1, 2, 4)
@@ -157,27 +162,30 @@ def sd(
 @app.command()
 def sam3(
     shape: Annotated[
-        str, typer.Option(metavar="sam3|tiny", help="What to measure. (default: the true size; on a CPU a tiny one)")
+        str, typer.Option(metavar="sam3|tiny", help="Model size to measure. (default: the real size; on a CPU tiny)")
     ] = "",
     mode: Annotated[
         list[str] | None, typer.Option(metavar="image|track", help="Repeatable. (default: image track)")
     ] = None,
     resolution: Annotated[
         list[int] | None,
-        typer.Option(metavar="PX", help="1008, 672 or 336, repeatable. (default: 1008; of the tiny one 336)"),
+        typer.Option(metavar="PX", help="1008, 672 or 336, repeatable. (default: 1008; tiny: 336)"),
     ] = None,
     prompts: Annotated[
-        list[int] | None, typer.Option(metavar="COUNT", help="How many at once, 1 to 4, repeatable. (default: 1)")
+        list[int] | None, typer.Option(metavar="COUNT", help="Number of prompts, 1 to 4, repeatable. (default: 1)")
     ] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1920x1080",
-    objects: Annotated[int, typer.Option(min=1, max=16, help="Found in each picture.")] = 16,
-    batch: Annotated[int, typer.Option(min=1, max=4, help="Pictures at once; image mode only.")] = 1,
-    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="For each of a case's two measurements.")] = 5.0,
+    objects: Annotated[int, typer.Option(min=1, max=16, help="Objects found in each picture.")] = 16,
+    batch: Annotated[int, typer.Option(min=1, max=4, help="Pictures per batch; image mode only.")] = 1,
+    seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Length of each of a case's two measurements.")
+    ] = 5.0,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     json_: AsJson = False,
 ) -> None:
-    """SAM3 with random weights of the true size, against transformers' own with masks of the full size."""
+    """Compare SAM3, with random weights of the real size, with transformers' own, which makes masks of the full
+    size."""
     from engine.bench import sam3 as sam3_bench
     from engine.cli.run import parse_size
 
@@ -209,7 +217,7 @@ def rvc(
         str,
         typer.Option(
             metavar="v2-48k|v2-40k|v2-32k|v1-48k|v1-40k|v1-32k|tiny",
-            help="What to measure. (default: v2-48k; on a CPU tiny)",
+            help="Model shape to measure. (default: v2-48k; on a CPU tiny)",
         ),
     ] = "",
     seconds: Annotated[
@@ -220,14 +228,16 @@ def rvc(
         typer.Option(metavar="MS", help="Block length of the live conversion, repeatable. (default: 100 250 500)"),
     ] = None,
     files: Annotated[
-        int | None, typer.Option(min=1, metavar="COUNT", help="Files of 3 s, for batches. (default: 32; on a CPU 8)")
+        int | None,
+        typer.Option(min=1, metavar="COUNT", help="Number of 3 s files, for batches. (default: 32; on a CPU 8)"),
     ] = None,
-    embeddings: Annotated[int, typer.Option(min=40, help="Size of the index.")] = 20_000,
+    embeddings: Annotated[int, typer.Option(min=40, help="Vectors in the index.")] = 20_000,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     json_: AsJson = False,
 ) -> None:
-    """Voice conversion with random weights of the true size, file and stream, its parts against FAISS, SciPy, RVC."""
+    """Measure voice conversion of files and streams, with random weights of the real size; compare parts with FAISS,
+    SciPy and RVC."""
     from engine.bench import rvc as rvc_bench
 
     if not all(20.0 <= each <= 1500.0 for each in block or ()):
@@ -257,7 +267,7 @@ def video(
     ] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "360x640",
     batch: Annotated[
-        list[int] | None, typer.Option(metavar="COUNT", help="Pictures at once, repeatable. (default: 1 8)")
+        list[int] | None, typer.Option(metavar="COUNT", help="Pictures per batch, repeatable. (default: 1 8)")
     ] = None,
     steps: Annotated[
         list[int] | None, typer.Option(metavar="COUNT", help="Requested steps, repeatable. (default: 5 20)")
@@ -266,14 +276,14 @@ def video(
     mode: Annotated[
         list[str] | None, typer.Option(metavar="fused|split", help="Repeatable. (default: fused split)")
     ] = None,
-    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="For each contender of a case.")] = 6.0,
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="Length of each measurement of a case.")] = 6.0,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     json_: AsJson = False,
 ) -> None:
-    """Painting a video, random weights of the true shapes, from file to file, against diffusers frame by frame.
+    """Paint a video from file to file, with random weights of the real shapes; compare with diffusers frame by frame.
 
-    Without --batch and --steps the cases that the original told figures of are measured too.
+    Without --batch and --steps, the cases for which the original published figures are measured too.
     """
     from engine.bench import video as video_bench
     from engine.cli.run import parse_size
@@ -306,11 +316,11 @@ def threads(
     kind: Annotated[
         list[str] | None, typer.Option(metavar="paint|find|convert|draw", help="Repeatable. (default: all)")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="For each kind and policy.")] = 12.0,
+    seconds: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Length of each kind and policy.")] = 12.0,
     count: Annotated[int | None, typer.Option("--threads", min=1, help="(default: the machine's cores)")] = None,
     json_: AsJson = False,
 ) -> None:
-    """OpenMP's wait policies: models and Numba on a quiet and on a busy machine."""
+    """Compare OpenMP's wait policies for models and Numba, on an idle and on a busy machine."""
     from engine.bench import threads as threads_bench
 
     kinds = tuple(dict.fromkeys(kind or threads_bench.WORK))
@@ -324,15 +334,17 @@ def threads(
 @app.command()
 def dataset(
     case: Annotated[list[str] | None, typer.Option(metavar="small|large", help="Repeatable. (default: both)")] = None,
-    pictures: Annotated[int, typer.Option(min=1, max=100, help="Pictures of each case; the median counts.")] = 3,
+    pictures: Annotated[int, typer.Option(min=1, max=100, help="Pictures per case; the median is reported.")] = 3,
     long_run: Annotated[int, typer.Option(min=0, help="Small pictures, for memory and overhead; 0: none.")] = 20,
-    cycles: Annotated[bool, typer.Option("--cycles", help="The same scenes by Cycles too: minutes.")] = False,
-    blender: Annotated[str, typer.Option(metavar="PATH", help="For Cycles. [MULTIVERSE_BLENDER]")] = "",
+    cycles: Annotated[
+        bool, typer.Option("--cycles", help="Also render the same scenes with Cycles: takes minutes.")
+    ] = False,
+    blender: Annotated[str, typer.Option(metavar="PATH", help="Blender, for Cycles. [MULTIVERSE_BLENDER]")] = "",
     json_: AsJson = False,
 ) -> None:
-    """Site pictures with labels: time per picture and of its process, memory of a long run, optionally Cycles.
+    """Measure site pictures with labels: time per picture and per process, memory of a long run, optionally Cycles.
 
-    small is 44 piles at 1920x1080, large 364 at 5280x3956: what the original was measured with.
+    small is 44 piles at 1920x1080, large 364 at 5280x3956: the cases for which the original has figures.
     """
     from engine.bench import dataset as dataset_bench
 

@@ -1,7 +1,7 @@
-"""List each camera's sizes, rates and pixel formats, from FFmpeg. For `doctor --report`, in a child.
+"""Lists each camera's sizes, rates and pixel formats, from FFmpeg. For `doctor --report`, in a child process.
 
-FFmpeg has no list of them in its API: it writes them to its log, when asked (v4l2: `list_formats`, DirectShow:
-`list_options`, ffmpeg-devices manual) or when it cannot give what was asked for (AVFoundation).
+FFmpeg's API has no such list. It writes the formats to its log, either on request (v4l2: `list_formats`, DirectShow:
+`list_options`, ffmpeg-devices manual) or when an impossible size is requested (AVFoundation).
 """
 
 import sys
@@ -17,12 +17,12 @@ def list_camera_formats() -> list[dict[str, Any]]:
     return [
         {"index": camera.index, "name": camera.name, "formats": ask_formats(camera, sys.platform)}
         for camera in list_cameras()
-        if not camera.is_screen  # querying it would record it
+        if not camera.is_screen  # querying a screen would record it
     ]
 
 
 def ask_formats(camera: CameraDevice, platform: str) -> list[str]:
-    """FFmpeg's lines about one camera, or those of its error. `platform` as in `sys.platform`."""
+    """FFmpeg's log lines about one camera, or its error. `platform` as in `sys.platform`."""
     import av
     import av.logging
 
@@ -38,15 +38,16 @@ def ask_formats(camera: CameraDevice, platform: str) -> list[str]:
     else:
         refused = ""
     finally:
-        # A decoder that is closed waits for its threads with the GIL held; one that logs to Python waits for the GIL.
+        # Avoids a deadlock: closing a decoder waits for its threads with the GIL held, and a thread that logs to Python
+        # waits for the GIL.
         av.logging.set_level(before[0])
         av.logging.set_skip_repeated(before[1])
     lines = [line.strip() for line in "".join(text for _, _, text in told).splitlines() if line.strip()]
-    return lines or [refused or "FFmpeg told nothing"]
+    return lines or [refused or "FFmpeg logged nothing"]
 
 
 def format_question(camera: CameraDevice, platform: str) -> tuple[str, str, dict[str, str]]:
-    """(FFmpeg's format, file, options) that make it write the formats to its log and open nothing."""
+    """(FFmpeg's format, file, options) that make FFmpeg log the formats without opening the camera."""
     if platform == "darwin":
         return "avfoundation", camera.id, {"video_size": NO_CAMERA_HAS_IT}
     if platform == "win32":

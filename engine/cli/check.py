@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 State = Literal["ok", "note", "warning", "failed"]
-"""note: works, and could do more. warning: something will be missed. failed: `multiverse run` cannot work."""
+"""note: works, but could be better. warning: something will not work. failed: `multiverse run` cannot work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,14 +15,14 @@ class Check:
     state: State
     detail: str
     mend: str = ""
-    """The command or step that fixes it; empty if nothing needs fixing."""
+    """The command or step that fixes it; empty if nothing needs to be fixed."""
 
 
 def pip_command() -> str:
-    """The command of this Python's pip, to paste into a shell.
+    """The command that runs this Python's pip, to paste into a shell.
 
-    PowerShell runs no program whose path is quoted, and cmd takes no `&` before it. A path with a blank is therefore
-    told from the current folder where that leaves the blank out.
+    PowerShell does not run a program whose path is quoted, and cmd does not accept `&` before it. So a path with a
+    blank is given relative to the current folder, if that removes the blank.
     """
     python = PurePath(sys.executable)
     if " " in str(python) and python.is_relative_to(Path.cwd()) and python.parent != Path.cwd():

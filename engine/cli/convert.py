@@ -1,4 +1,4 @@
-"""`multiverse convert`: makes the voice in sound files and videos another one's."""
+"""`multiverse convert`: converts the voice in sound files and videos to another one."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.jobs.convert import ConvertReport, FileReport
 
 FAILED = 1
-MAX_NAMES = 3  # in one line
+MAX_NAMES = 3  # file names listed in one line
 
 
 @job_options(ConvertJob, tables={VoiceSettings: VOICE_OPTIONS})
@@ -34,35 +34,37 @@ def convert(
         str | None,
         typer.Option(
             metavar="M.index|none",
-            help="FAISS index of the same voice. (default: the one of its name, or the only one)",
+            help="FAISS index of the voice. (default: the one with the voice's name, or the only one in its folder)",
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Take model, index, content and device from its [rvc].")
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Take model, index, content and device from [rvc] in this file."),
     ] = None,
     f0: Annotated[
         Literal["auto", "rmvpe", "fcpe", "yin"],
-        typer.Option(metavar="auto|rmvpe|fcpe|yin", help="How the pitch is found; auto: the best that is here."),
+        typer.Option(metavar="auto|rmvpe|fcpe|yin", help="Pitch detection method; auto: the best one available."),
     ] = "auto",
     content: Annotated[
-        str | None, typer.Option(metavar="PATH|ID", help="HuBERT or ContentVec: a folder, an id, a .pt file.")
+        str | None,
+        typer.Option(metavar="PATH|ID", help="HuBERT or ContentVec: a folder, a Hugging Face id or a .pt file."),
     ] = None,
-    rmvpe: Annotated[str | None, typer.Option(metavar="PATH|ID", help="Checkpoint of RMVPE.")] = None,
+    rmvpe: Annotated[str | None, typer.Option(metavar="PATH|ID", help="RMVPE checkpoint.")] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
     **options: Any,
 ) -> None:
-    """Make the voice in sound files and videos another one's.
+    """Convert the voice in sound files and videos to another one.
 
-    A folder OUT keeps the names of what is converted, and the folders in it. A video comes back with its pictures as
-    they were and its voice replaced, as long to the sample. Several channels become one. The sample rate is the
-    source's; title, artist, cover and chapters go along, and what a form cannot hold is named.
+    In a folder OUT, files and subfolders keep their names. A video keeps its pictures unchanged and its exact length;
+    only its voice is replaced. Several channels become one. The sample rate stays that of the source; title, artist,
+    cover and chapters are copied, and the program names what the output format cannot hold.
 
     Example: multiverse convert talk.wav songs/ clip.mp4 out/ --model alto.pth --index alto.index --pitch 12
 
-    Ctrl-C keeps the files that are done; with --resume a long one goes on where it stopped. What cannot be read is
-    named and left out, and the exit code is 1 then. Two runs on one folder share its files: the exit code is 0 once all
-    are there, whichever run made them.
+    Ctrl-C keeps the finished files; with --resume a long one continues where it stopped. Files that cannot be read are
+    reported and skipped, and the exit code is then 1. Two runs on one folder share its files; the exit code is 0 once
+    all exist, whichever run made them.
     """
     from engine.cli.run import Signals
     from engine.config import build_config, read_config_file
@@ -95,7 +97,7 @@ def convert(
                 if report.state == "failed":
                     say(f"multiverse: {report.reason}")
                 elif report.state == "waiting":
-                    say(f"multiverse: {report.output}: another run is making it; waited for when all others are done")
+                    say(f"multiverse: {report.output}: another run is making it; waiting for it after all other files")
 
             work = open_job(job, on_file=on_file)
             if chosen.note:
@@ -105,11 +107,11 @@ def convert(
             load_s = time.perf_counter() - began_s
             Signals().connect(stop.set)
             report = run_job(job, work, loaded, on_progress=on_progress, on_file=on_file, stop=stop)
-    except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
+    except KeyboardInterrupt:  # while loading, Ctrl-C raises an exception, which ends the run at once
         print("multiverse: interrupted before the first file; nothing was written", file=sys.stderr)
         raise typer.Exit(FAILED) from None
     for line in note_lines(report):
-        if line == chosen.note:  # told at the start
+        if line == chosen.note:  # printed at the start
             continue
         print(f"multiverse: {line}", file=sys.stderr)
     if as_json:
@@ -121,7 +123,7 @@ def convert(
 
 
 def note_lines(report: "ConvertReport") -> list[str]:
-    """Notes of the run, then of its files (one line for files that share a note), then what is unfinished."""
+    """Notes about the run, then about its files (one line for files with the same note), then the unfinished files."""
     lines = list(report.notes)
     files: dict[str, list[str]] = {}
     for file in report.files:
@@ -131,7 +133,7 @@ def note_lines(report: "ConvertReport") -> list[str]:
     half_done = [Path(file.source).name for file in report.files if file.state == "interrupted"]
     untouched = [Path(file.source).name for file in report.files if file.state == "not begun"]
     if half_done:
-        lines.append(f"{_named(half_done)}: interrupted; the same command with --resume goes on where it stopped")
+        lines.append(f"{_named(half_done)}: interrupted; the same command with --resume continues where it stopped")
     if untouched:
         lines.append(f"{_named(untouched)}: interrupted before anything was converted")
     return lines
@@ -152,8 +154,8 @@ def report_lines(report: "ConvertReport", load_s: float) -> list[str]:
     others = "".join(f", {number} {state}" for state, number in count.items() if number and state != "converted")
     lines += [
         f"files       {count['converted']} of {len(report.files)} converted{others}",
-        f"sound       {report.sound_s:.1f} s in {report.seconds:.2f} s, {report.speed:.2f} times as fast as it is "
-        f"heard; model loaded in {load_s:.1f} s",
+        f"sound       {report.sound_s:.1f} s in {report.seconds:.2f} s, {report.speed:.2f} times real time; "
+        f"model loaded in {load_s:.1f} s",
         f"memory      {report.peak_memory_mb:.0f} MiB of the {report.memory_of} at most",
         f"model       {report.model}, {report.rate_hz} Hz, pitch {report.pitch or 'none'}, batch {report.batch_size}, "
         f"{report.dtype} on {report.device}",

@@ -36,7 +36,7 @@ def plain_names(name: str) -> str:
 @job_options(DatasetJob, SceneOptions)
 def dataset(
     context: typer.Context,
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="A folder: a new one, or one to resume.")],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="Output folder: a new one, or one to resume.")],
     *,
     engine: Annotated[
         Literal["auto", "cycles", "raster"],
@@ -46,12 +46,12 @@ def dataset(
         Literal["quick", "train", "high"] | None,
         typer.Option(
             metavar="quick|train|high",
-            help="Cycles: 30 samples to a noise of 0.02, 50 to 0.01 (default), 100 to 0.005.",
+            help="Cycles: up to 30 samples and a noise of 0.02; 50 and 0.01 (default); 100 and 0.005.",
         ),
     ] = None,
-    max_samples: Annotated[int | None, typer.Option(metavar="N", help="Cycles: maximum per pixel.")] = None,
+    max_samples: Annotated[int | None, typer.Option(metavar="N", help="Cycles: maximum samples per pixel.")] = None,
     noise_threshold: Annotated[
-        float | None, typer.Option(metavar="0..1", help="Cycles: noise at which a pixel is finished.")
+        float | None, typer.Option(metavar="0..1", help="Cycles: noise level at which a pixel is finished.")
     ] = None,
     use_gpu: Annotated[
         bool | None,
@@ -66,15 +66,15 @@ def dataset(
     as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
     **options: Any,
 ) -> None:
-    """Render pictures of a construction site from above, foundation piles among machines and bags, with labels.
+    """Render labelled pictures of a construction site from above: foundation piles among machines and bags.
 
-    OUT gets images/ and labels/ (YOLO), dataset.yaml (Ultralytics), manifest.jsonl, a log per picture and preview.png,
-    which shows the boxes. The same options and seed give the same bytes, for any number of jobs or interruptions.
+    Writes images/ and labels/ (YOLO), dataset.yaml (Ultralytics), manifest.jsonl, a log per picture and preview.png,
+    which shows the boxes. The same options and seed give the same bytes, with any number of jobs and interruptions.
 
     Example: multiverse dataset site --count 20 --jobs 2 --seed 1000
 
-    Ctrl-C finishes the pictures at work; the same command resumes. A picture that fails is retried and reported; the
-    others go on, and the exit code is 1 if one is missing at the end. Options may also be written with _.
+    Ctrl-C finishes the pictures in progress; the same command resumes. A picture that fails is retried and reported,
+    and the run continues; the exit code is 1 if one is missing at the end. Options may also be written with _.
     """
     from engine.cli.run import Signals
     from engine.jobs.dataset import check_job, choose_drawing, make_dataset
@@ -113,7 +113,7 @@ def dataset(
 
 
 def _make_here(job: DatasetJob) -> "DatasetReport":
-    """Make one picture. Ctrl-C stops it at once and leaves no files of it."""
+    """Make one picture. Ctrl-C stops at once and leaves no files behind."""
     from engine.jobs.dataset import make_dataset
 
     try:
@@ -124,21 +124,21 @@ def _make_here(job: DatasetJob) -> "DatasetReport":
 
 
 def _end(stop: threading.Event) -> None:
-    if not stop.is_set() and not sys.stderr.isatty():  # a progress bar says so itself
+    if not stop.is_set() and not sys.stderr.isatty():  # a progress bar shows this itself
         with contextlib.suppress(OSError):  # not sys.stderr: the signal may have interrupted a write to it
-            os.write(STDERR, b"multiverse: finishing the pictures at work; Ctrl-C again stops at once\n")
+            os.write(STDERR, b"multiverse: finishing the pictures in progress; Ctrl-C again stops at once\n")
     stop.set()
 
 
 def note_lines(report: "DatasetReport") -> list[str]:
-    """Notes about the run, and the pictures that are missing."""
+    """Notes about the run, and the missing pictures."""
     lines = list(report.notes)
     if report.failed:
         named = ", ".join(f"{failed.index:06d}" for failed in report.failed[:MAX_NAMED])
         more = f" and {len(report.failed) - MAX_NAMED} more" if len(report.failed) > MAX_NAMED else ""
         lines.append(f"{len(report.failed)} failed: {named}{more}; their logs are {report.folder}/image_NNNNNN.log")
     if report.is_interrupted:
-        lines.append(f"interrupted with {report.missing} to go; run the same command to go on")
+        lines.append(f"interrupted with {report.missing} pictures left; run the same command again to continue")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""How `multiverse dataset` words its progress; engine/cli/job_progress.py shows it."""
+"""The progress texts of `multiverse dataset`; engine/cli/job_progress.py shows them."""
 
 from typing import TYPE_CHECKING
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 def words_of(progress: "DatasetProgress") -> str:
     if progress.is_checking:
-        return f"{progress.done} of {progress.expected} existing pictures were checked"
+        return f"{progress.done} of {progress.expected} existing pictures checked"
     failed = f", {progress.failed} failed" if progress.failed else ""
     return f"{progress.done} of {progress.expected} pictures{failed}, {pace_of(progress)}"
 
 
 def pace_of(progress: "DatasetProgress") -> str:
-    """Pictures per minute and the time left; until the first is finished, the number at work."""
+    """Pictures per minute and the time left; before the first is finished, the number in progress."""
     if not progress.made:
-        return f"{progress.at_work} at work"
+        return f"{progress.at_work} in progress"
     left = "" if progress.is_finishing else time_left(progress)
     return f"{60 * progress.rate:.1f} per minute{left}"
 
@@ -26,7 +26,7 @@ def pace_of(progress: "DatasetProgress") -> str:
 def _beside_the_bar(progress: "DatasetProgress") -> str:
     if progress.is_checking:
         return "checking existing pictures"
-    return f"{progress.at_work} at work; Ctrl-C again stops at once" if progress.is_finishing else pace_of(progress)
+    return f"{progress.at_work} in progress; Ctrl-C again stops at once" if progress.is_finishing else pace_of(progress)
 
 
 DATASET: "ProgressLook[DatasetProgress]" = ProgressLook(

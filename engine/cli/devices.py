@@ -1,4 +1,4 @@
-"""`multiverse devices`: sound inputs and outputs, cameras, pictures of other programs, and loopback advice."""
+"""`multiverse devices`: lists sound inputs and outputs, cameras and other programs' pictures, with loopback advice."""
 
 import dataclasses
 import json
@@ -18,11 +18,11 @@ NDI_WAIT_S = 2.0
 
 
 def devices(
-    ndi: Annotated[bool, typer.Option("--ndi", help="Ask the network for NDI sources too (takes 2 s).")] = False,
+    ndi: Annotated[bool, typer.Option("--ndi", help="Also search the network for NDI sources (takes 2 s).")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List audio inputs (--audio device:NAME), outputs (--rvc-output device:NAME), cameras (--camera INDEX), and
-    pictures of other programs, in the form that --camera takes."""
+    """List audio inputs (--audio device:NAME), outputs (--rvc-output device:NAME), cameras (--camera INDEX) and other
+    programs' pictures, as --camera takes them."""
     from engine.audio.devices import list_devices, loopback_advice
     from engine.sources.devices import list_cameras
     from engine.sources.published import list_shared
@@ -41,7 +41,7 @@ def devices(
     except MultiverseError as error:
         problems.append(f"cameras: {error}")
     sources: tuple[str, ...] = ()
-    if ndi:  # only on request: systems warn about programs that scan the network
+    if ndi:  # only on request, because systems warn about programs that scan the network
         from engine.sources.ndi import list_ndi
 
         try:
@@ -78,7 +78,7 @@ def devices(
         *(f"{_choice(f'shared:{picture.name}')}  {_shared_line(picture)}" for picture in shared),
         *(_choice(f"ndi:{source}") for source in sources),
     ]
-    hint = "" if ndi else "; --ndi asks the network too"
+    hint = "" if ndi else "; --ndi also searches the network"
     print(f"Pictures of other programs{'' if seen else ': none'}{hint}")
     for line in seen:
         print(f"  {line}")
@@ -97,7 +97,7 @@ def _audio_line(device: "AudioDevice", channels: int) -> str:
 
 
 def _choice(word: str) -> str:
-    """The name quoted for a shell: names of other programs may contain blanks."""
+    """The option with its name quoted for a shell: other programs' names may contain blanks."""
     return f'--camera "{word}"'
 
 

@@ -1,7 +1,7 @@
-"""Tables of options and parameters in docs/, made from the command line and the schema.
+"""Tables of options and parameters in docs/, generated from the command line and the schema.
 
-A page holds `<!-- options: video -->` or `<!-- parameters: /sd -->`, then the table, then `<!-- end -->`. `multiverse
-schema write` fills them in, and a test holds them to what is declared.
+A page contains `<!-- options: video -->` or `<!-- parameters: /sd -->`, then the table, then `<!-- end -->`.
+`multiverse schema write` fills the tables in, and a test checks that they are up to date.
 """
 
 import re
@@ -17,7 +17,7 @@ MARKER = re.compile(r"<!-- (options|parameters): ([^>]+) -->\n.*?<!-- end -->", 
 
 
 def filled(text: str, command: Any) -> str:
-    """The page with new tables. `command` is `multiverse` itself, as typer made it: a click group."""
+    """The page with new tables. `command`: the click group of `multiverse`."""
     return MARKER.sub(partial(_table, command), text)
 
 
@@ -34,7 +34,7 @@ def _table(command: Any, found: re.Match[str]) -> str:
 
 
 def option_rows(command: Any, words: list[str]) -> list[tuple[str, str]]:
-    """(name, help) of each option of a command, as `multiverse COMMAND --help` has them."""
+    """(name, help) of each option of a command, as `multiverse COMMAND --help` prints them."""
     for word in words:
         command = command.commands[word]
     context = command.context_class(command)

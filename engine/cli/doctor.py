@@ -1,4 +1,5 @@
-"""`multiverse doctor`: what works on this machine, what does not, why, and the command that fixes it."""
+"""`multiverse doctor`: checks what works on this machine, and names causes of problems and the commands that fix
+them."""
 
 import json
 import re
@@ -23,23 +24,25 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     selftest: Annotated[
         bool,
-        typer.Option("--selftest", help="Also publish a card, receive it in another process and compare."),
+        typer.Option("--selftest", help="Also publish a test card, receive it in another process and compare."),
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write the self-test's result there, as JSON.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the self-test's result to this file, as JSON.")
     ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
             "--report",
             metavar="FILE",
-            help="With --selftest: write what was found and what is left to look at there, as Markdown, to mail.",
+            help="With --selftest: write all results and a checklist for a person, as Markdown to mail.",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the report if it exists.")] = False,
-    ndi: Annotated[bool, typer.Option("--ndi", help="Ask the network for NDI sources too, for the report.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing report.")] = False,
+    ndi: Annotated[
+        bool, typer.Option("--ndi", help="Also search the network for NDI sources, for the report.")
+    ] = False,
 ) -> None:
-    """Check this machine. Exit code 0 when the engine can run, warnings or not; 1 when it cannot."""
+    """Check this machine. Exit code 0 if the engine can run, even with warnings; 1 if it cannot."""
     if out is not None and not selftest:
         raise UsageError("--out FILE is for the self-test: add --selftest")
     if report is not None and not selftest:
@@ -62,7 +65,7 @@ def doctor(
             _write(out, result)
         if report is not None:
             write_report(report, checks, result, wants_ndi=ndi)
-            what_next = "read it, tick what you see in the programs it names, and send it"
+            what_next = "read it, tick off what you see in the programs that it names, and send it"
             print(f"{report}: written; {what_next}", file=sys.stderr)
     can_run = all(check.state != "failed" for check in checks)
     if as_json:
@@ -82,7 +85,7 @@ def _write(path: Path, result: dict[str, object]) -> None:
 
 
 def _print_list(checks: "Sequence[Check]") -> None:
-    """Print each step on one unwrapped line, so that commands can be copied whole."""
+    """Print each step on one unwrapped line, so that commands can be copied in one piece."""
     from rich.console import Console
     from rich.text import Text
 
@@ -99,7 +102,7 @@ def _print_list(checks: "Sequence[Check]") -> None:
 
 
 def mend_steps(mend: str) -> list[tuple[str, str]]:
-    """Split a fix into (mend, then or or; command to type). Pure."""
+    """Split a fix into its steps: (word before the step: mend, then or or; the command or action). Pure."""
     pieces = re.split(r", (then) |; (or):? ", f", then {mend}")[1:] if mend else []
     steps = [(then or either, step) for then, either, step in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True)]
     return [("mend", steps[0][1]), *steps[1:]] if steps else []

@@ -1,6 +1,7 @@
 """The doctor's checks of rendering, sound, cameras, recording and inference.
 
-Each is asked in a child process, side by side, because a driver may crash or hang; judging the answers is pure.
+Each part is queried in a child process, all in parallel, because a driver may crash or hang. The functions that judge
+the answers are pure.
 """
 
 import os
@@ -23,9 +24,7 @@ from engine.sinks.sink import TITLES
 from engine.sinks.syphon import PROCESS_NAME
 
 CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
-OLD_CARDS_INDEX = (
-    "https://download.pytorch.org/whl/cu126"  # from the GTX 900 on; CUDA 13 begins with the GTX 16, RTX 20
-)
+OLD_CARDS_INDEX = "https://download.pytorch.org/whl/cu126"  # from the GTX 900 on; CUDA 13 needs GTX 16, RTX 20
 
 
 def run_checks() -> list[Check]:
@@ -55,9 +54,9 @@ def run_checks() -> list[Check]:
 
 
 def check_renderers(gl: Answer, numba: Answer, system: str, nvidia: str) -> list[Check]:
-    """OpenGL or Numba must work; without OpenGL, or with a software one, there is a warning or a note."""
+    """Check that OpenGL or Numba works; warn, or add a note, if OpenGL is missing or drawn in software."""
     layer = numba.values.get("layer")
-    turns = "; two threads that draw at once take turns" if layer == "workqueue" else ""  # as on every Mac
+    turns = "; threads that draw at the same time take turns" if layer == "workqueue" else ""  # always so on a Mac
     numba_check = Check(name="Numba", state="ok", detail=f"{numba.values.get('threads')} threads ({layer}){turns}")
     if numba.error:
         numba_check = Check(
@@ -75,7 +74,7 @@ def check_renderers(gl: Answer, numba: Answer, system: str, nvidia: str) -> list
         gl_check = Check(
             name="OpenGL",
             state="warning" if nvidia else "note",
-            detail=f"{detail}: drawn by the CPU" + (f", although there is a {nvidia}" if nvidia else ""),
+            detail=f"{detail}: software rendering on the CPU" + (f", although there is a {nvidia}" if nvidia else ""),
             mend="install the graphics driver's OpenGL/EGL part (Debian: libnvidia-egl-*)" if nvidia else "",
         )
     elif system == "win32" and nvidia and "nvidia" not in renderer.lower():
@@ -115,7 +114,7 @@ def check_audio(audio: Answer) -> Iterator[Check]:
 
 
 def check_permissions(permissions: Answer) -> list[Check]:
-    """Permissions of microphone and camera on a Mac; "unknown" if macOS could not be asked."""
+    """Check the permissions for microphone and camera on a Mac; "unknown" if macOS did not answer."""
     return [
         check_mac_permission(device, permissions.values.get(device, "unknown"), os.environ)
         for device in ("microphone", "camera")
@@ -130,7 +129,7 @@ def check_cameras(cameras: Answer) -> Check:
     return Check(
         name="cameras",
         state="ok" if found else "note",
-        detail="; ".join(found) or "none; --camera takes a video, a picture or test",
+        detail="; ".join(found) or "none found; --camera also takes a video, a picture or test",
     )
 
 
@@ -150,10 +149,12 @@ def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) ->
     """Check torch. `torch` is None if it is not installed; `nvidia` is the card's name or empty."""
     install, models = f"{pip_command()} install torch", f'{pip_command()} install "multiverse-engine[models]"'
     if torch is None and not has_wheel:
-        reason = "PyTorch has no build for Intel Macs: no Stable Diffusion, SAM3, voice; the picture needs none of it"
+        reason = "PyTorch has no build for Intel Macs: no Stable Diffusion, SAM3 or voice; everything else works"
         return Check(name="torch", state="note", detail=reason)
     if torch is None:
-        return Check(name="torch", state="note", detail="not installed: no Stable Diffusion, SAM3, voice", mend=models)
+        return Check(
+            name="torch", state="note", detail="not installed: no Stable Diffusion, SAM3 or voice", mend=models
+        )
     if torch.error:
         mend = library_advice(torch.error) or f"{install} --force-reinstall"
         return Check(name="torch", state="warning", detail=torch.error, mend=mend)
@@ -164,7 +165,7 @@ def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) ->
         return Check(
             name="torch",
             state="warning",
-            detail=f"{version} was not built for the {', '.join(too_old)}: too old for CUDA {torch.values['cuda']}",
+            detail=f"{version} does not support the {', '.join(too_old)}: too old for CUDA {torch.values['cuda']}",
             mend=f"{install}=={release} --force-reinstall --index-url {OLD_CARDS_INDEX}",
         )
     if devices:
@@ -182,14 +183,14 @@ def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) ->
         return Check(
             name="torch",
             state="warning",
-            detail=f"{version} does not reach the {nvidia} (CUDA {torch.values['cuda']})",
+            detail=f"{version} cannot use the {nvidia} (CUDA {torch.values['cuda']})",
             mend="install the newest driver from nvidia.com/drivers (CUDA 13 needs 580; nvidia-smi shows yours)",
         )
-    return Check(name="torch", state="note", detail=f"{version} on the CPU: pictures a second are few")
+    return Check(name="torch", state="note", detail=f"{version} on the CPU: few pictures a second")
 
 
 def _cards_without_kernels(torch: Answer) -> list[str]:
-    """Cards too old for this build of torch: CUDA lists them, but every operation fails."""
+    """Cards that are too old for this build of torch: CUDA lists them, but every operation fails."""
     built_for = [
         int(name.removeprefix("sm_").rstrip("af")) for name in torch.values.get("kernels_for", ()) if "sm_" in name
     ]
@@ -199,13 +200,13 @@ def _cards_without_kernels(torch: Answer) -> list[str]:
 
 
 def check_blender(blender: Answer) -> Check:
-    """Check Blender. Empty values: it is not installed; only `multiverse dataset` needs it."""
+    """Check Blender, which only `multiverse dataset` needs. Empty values: it is not installed."""
     from engine.jobs.dataset.cycles import install_command
 
     if blender.error:
         return Check(name="Blender", state="warning", detail=blender.error, mend=install_command())
     if not blender.values:
-        detail = "not installed: `multiverse dataset` draws with --engine raster alone"
+        detail = "not installed: `multiverse dataset` can only use --engine raster"
         return Check(name="Blender", state="note", detail=detail, mend=install_command())
     found = blender.values
     drawn_by = ", ".join(found["gpus"]) or "the CPU"
@@ -214,7 +215,7 @@ def check_blender(blender: Answer) -> Check:
 
 
 def check_syphon_name(syphon: Answer) -> Check:
-    """The application name under which other programs list the pictures: often Python's, not ours."""
+    """Show the application name under which other programs list the pictures: often Python's, not ours."""
     if syphon.error:
         return Check(name="Syphon name", state="warning", detail=syphon.error)
     application = syphon.values["application"] or "no application"

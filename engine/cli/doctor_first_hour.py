@@ -1,4 +1,4 @@
-"""The doctor's checks for common problems of beginners: those of this system, and the sound input on any system."""
+"""The doctor's checks for common beginners' problems: those of this system, and the sound input on any system."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from engine.cli.check import Check
 from engine.cli.doctor_mac import mac_checks
 from engine.cli.doctor_windows import windows_checks
 
-MAX_TELEPHONE_RATE_HZ = 24_000  # Bluetooth headsets send 8, 16 or 24 kHz while their microphone is open
+MAX_TELEPHONE_RATE_HZ = 24_000  # Bluetooth headsets use 8, 16 or 24 kHz while their microphone is open
 HEADSETS = ("airpods", "hands-free", "headset", "beats")
 
 
@@ -27,8 +27,8 @@ def check_default_input(default: str | None, rate_hz: int, *, is_loopback: bool)
         yield Check(
             name="default sound input",
             state="warning",
-            detail=f"{default} ({rate_hz} Hz) seems to be a headset's or a camera's microphone: no highs, and a "
-            "Bluetooth headset then plays like a telephone",
+            detail=f"{default} ({rate_hz} Hz) seems to be a headset's or a camera's microphone: no treble, and a "
+            "Bluetooth headset then sounds like a telephone",
             mend="choose another input in the system's sound settings; or multiverse run --audio device:NAME",
         )
 

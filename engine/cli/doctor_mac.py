@@ -1,7 +1,7 @@
-"""The doctor's checks for common problems of beginners on a Mac.
+"""The doctor's checks for common beginners' problems on a Mac.
 
-docs/mac.md says the same in the same words; a test compares them. Judging is pure, and `mac_checks` looks up what is
-judged. Nothing here opens a microphone or a camera, so macOS asks for nothing.
+docs/mac.md uses the same words; a test compares them. `mac_checks` looks up the facts, the other functions judge them
+and are pure. Nothing here opens a microphone or a camera, so macOS asks for no permission.
 """
 
 import os
@@ -17,7 +17,7 @@ from engine.cli.check import Check
 NEW_ENVIRONMENT = (
     'python3.13 -m venv --clear .venv, then .venv/bin/python -m pip install -c .ci/constraints.txt -e ".[models]"'
 )
-"""Recreates the environment. Without --clear, venv keeps the Python that is in it (CPython's `setup_python`)."""
+"""Recreates the environment. Without --clear, venv would keep its old Python (CPython's `setup_python`)."""
 
 Permission = Literal["allowed", "refused", "not asked", "unknown"]
 
@@ -31,7 +31,7 @@ def mac_checks() -> Iterator[Check]:
 
 
 def check_mac_folder(folders: Sequence[PurePosixPath], home: PurePosixPath) -> Check:
-    """macOS asks for permission for Desktop, Documents and Downloads, and iCloud may hold the first two."""
+    """Check the folder: macOS protects Desktop, Documents and Downloads, and iCloud may synchronise the first two."""
     name = "folder"
     move = f"mv {{}} ~/multiverse, then cd ~/multiverse, then {NEW_ENVIRONMENT}"
     for folder in folders:
@@ -65,7 +65,7 @@ def check_mac_session(environment: Mapping[str, str]) -> Check:
 
 
 def check_processor(machine: str, *, is_translated: bool) -> Check:
-    """`machine` as in `platform.machine()`, of the Python that runs and not of the Mac."""
+    """Check the processor. `machine`: `platform.machine()`, which is that of the running Python, not of the Mac."""
     if machine == "x86_64" and is_translated:
         return Check(
             name="processor",
@@ -77,7 +77,8 @@ def check_processor(machine: str, *, is_translated: bool) -> Check:
 
 
 def check_local_network(environment: Mapping[str, str], release: int) -> Iterator[Check]:
-    """Apple's TN3179: from macOS 15 on, what Terminal and ssh start may use the local network, and others are asked."""
+    """Check local network access: from macOS 15 on, only programs started from Terminal or ssh have it without asking
+    the user (Apple's TN3179)."""
     program = environment.get("TERM_PROGRAM", "")
     if release < 15 or "SSH_CONNECTION" in environment or program in ("", "Apple_Terminal"):
         return
@@ -90,7 +91,7 @@ def check_local_network(environment: Mapping[str, str], release: int) -> Iterato
 
 
 def check_mac_permission(device: str, permission: Permission, environment: Mapping[str, str]) -> Check:
-    """Report the permission that macOS has noted for the terminal this was started from."""
+    """Report the permission that macOS has stored for the terminal that started this program."""
     name = f"{device} permission"
     if permission == "unknown":
         return Check(name=name, state="note", detail=f"macOS does not say (docs/mac.md, {device.capitalize()})")
@@ -101,7 +102,7 @@ def check_mac_permission(device: str, permission: Permission, environment: Mappi
         return Check(name=name, state="ok", detail="allowed")
     # LaunchServices puts the identifier of the program, such as com.apple.Terminal, into its environment.
     terminal = environment.get("__CFBundleIdentifier", "")
-    # Without it, tccutil would take the permission from every program.
+    # Without it, tccutil would reset the permission of every program.
     allow = f"System Settings, Privacy & Security, {device.capitalize()}: switch the terminal on"
     reset = f"tccutil reset {device.capitalize()} {terminal}" if terminal else allow
     return Check(
@@ -113,9 +114,9 @@ def check_mac_permission(device: str, permission: Permission, environment: Mappi
 
 
 def mac_permissions() -> dict[str, Permission]:
-    """Read the permissions that macOS has noted for microphone and camera, through pyobjc (which Syphon brings).
+    """Read the stored permissions for microphone and camera, through pyobjc (which comes with Syphon).
 
-    It asks nobody.
+    Does not make macOS ask the user.
     """
     import objc
 
@@ -131,7 +132,7 @@ def mac_permissions() -> dict[str, Permission]:
 
 
 def _is_translated() -> bool:
-    """True for a process that Rosetta runs: the kernel's `sysctl.proc_translated`."""
+    """True if Rosetta runs this process, from the kernel's `sysctl.proc_translated`."""
     try:
         asked = subprocess.run(
             ["/usr/sbin/sysctl", "-n", "sysctl.proc_translated"],

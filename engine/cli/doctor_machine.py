@@ -23,17 +23,17 @@ INFERENCE_PACKAGES = ("torch", "diffusers", "transformers")
 LITTLE_DISK_BYTES = 2 << 30  # half an hour of recorded 720p
 LITTLE_SHM_BYTES = 256 << 20
 RING_SIZE = (1920, 1080)
-OTHER_PORT = 100  # away from the one that is taken
-SPOUT_BELOW = (3, 14)  # SpoutGL has no wheel from there on
+OTHER_PORT = 100  # distance from the port that is in use
+SPOUT_BELOW = (3, 14)  # the first Python for which SpoutGL has no wheel
 
 
 def texture_sink(system: str) -> str:
-    """The kind of sink for sharing textures on this system; `system` as in `sys.platform`."""
+    """The texture sharing sink of this system; `system` as in `sys.platform`."""
     return {"darwin": "syphon", "win32": "spout"}.get(system, "shared")
 
 
 def has_torch_wheel(system: str, machine: str) -> bool:
-    """True if PyTorch can be installed: not for x86 Python on a Mac. As in `sys.platform`, `platform.machine()`."""
+    """True if PyTorch can be installed: not for x86 Python on a Mac. Takes `sys.platform` and `platform.machine()`."""
     return system != "darwin" or machine == "arm64"
 
 
@@ -78,7 +78,7 @@ def check_packages(versions: dict[str, str | None]) -> Check:
         return Check(
             name="packages",
             state="note",
-            detail=f"without {', '.join(missing)}: no Stable Diffusion, SAM3, voice; {detail}",
+            detail=f"without {', '.join(missing)}: no Stable Diffusion, SAM3 or voice; {detail}",
             mend=f'{pip_command()} install "multiverse-engine[models]"',
         )
     return Check(name="packages", state="ok", detail=detail)
@@ -98,7 +98,7 @@ def check_receive_buffer(granted_bytes: int, system: str) -> Check:
 
 
 def check_gpu_priority(priority: str | None) -> Iterator[Check]:
-    """`priority` as `raise_gpu_priority` returns it; no check without one."""
+    """Report the GPU priority. `priority`: from `raise_gpu_priority`; no check if there is none."""
     if priority is not None:
         is_raised = not priority.startswith("normal")
         detail = (
@@ -108,7 +108,7 @@ def check_gpu_priority(priority: str | None) -> Iterator[Check]:
 
 
 def check_port(name: str, option: str, host: str, port: int, kinds: tuple[socket.SocketKind, ...]) -> Check:
-    """Check that the port is free for every kind of socket, by binding it for a moment."""
+    """Check that the port is free for every kind of socket, by binding it briefly."""
     for kind in kinds:
         with socket.socket(socket.AF_INET, kind) as trial:
             if kind == socket.SOCK_STREAM and sys.platform != "win32":
@@ -121,14 +121,14 @@ def check_port(name: str, option: str, host: str, port: int, kinds: tuple[socket
                     name=name,
                     state="warning",
                     detail=f"{host}:{port} cannot be used ({refusal_reason(error)})"
-                    + ("" if is_refused else "; is a multiverse running?"),
+                    + ("" if is_refused else "; is an engine running already?"),
                     mend=f"multiverse run {option} {host}:{_other_port(port)}",
                 )
     return Check(name=name, state="ok", detail=f"{host}:{port} is free")
 
 
 def _other_port(port: int) -> int:
-    """9100 and 9101 for 9000 and 9001, as in the guides for beginners."""
+    """9100 and 9101 for 9000 and 9001, as in the beginners' guides."""
     return port + OTHER_PORT if port + OTHER_PORT < 1 << 16 else port - OTHER_PORT
 
 
@@ -177,7 +177,7 @@ def check_presets(system: str) -> Check:
 
 
 def _own_folder_command(system: str) -> str:
-    """`system` as in `sys.platform`. cmd and PowerShell set a variable in different words, but both have setx."""
+    """The command that moves our folder. `system` as in `sys.platform`. setx works in both cmd and PowerShell."""
     if system == "win32":
         return r"setx MULTIVERSE_HOME C:\multiverse-home, then open a new window"
     return "export MULTIVERSE_HOME=~/multiverse-home, then start it from the same window"

@@ -1,7 +1,7 @@
-"""The doctor's checks for common problems of beginners on Windows.
+"""The doctor's checks for common beginners' problems on Windows.
 
-docs/windows.md says the same in the same words; a test compares them. Judging is pure, and `windows_checks` looks up
-what is judged. Nothing here opens a microphone or a camera.
+docs/windows.md uses the same words; a test compares them. `windows_checks` looks up the facts, the other functions
+judge them and are pure. Nothing here opens a microphone or a camera.
 """
 
 import os
@@ -16,8 +16,8 @@ NEW_ENVIRONMENT = (
     "py -3.13 -m venv --clear .venv, then "
     r'.venv\Scripts\python -m pip install -c .ci\constraints.txt -e ".[models]"'
 )
-"""Recreates the environment. Without --clear, venv keeps the Python that is in it (CPython's `setup_python`)."""
-# Windows ends paths at 260 characters. The longest below an environment is torch's, 171 in Lib\site-packages.
+"""Recreates the environment. Without --clear, venv would keep its old Python (CPython's `setup_python`)."""
+# Windows limits paths to 260 characters. The longest one in an environment is torch's: 171 in Lib\site-packages.
 MAX_FOLDER_CHARACTERS = 60
 ALLOW_LONG_PATHS = (
     r'reg add "HKLM\SYSTEM\CurrentControlSet\Control\FileSystem" /v LongPathsEnabled /t REG_DWORD /d 1 /f'
@@ -40,7 +40,7 @@ def windows_checks() -> Iterator[Check]:
     yield check_vc_runtime(is_there=runtime.exists())
     policy = r"SYSTEM\CurrentControlSet\Control\CI\Policy"
     state = win32.registry_value("HKEY_LOCAL_MACHINE", policy, "VerifiedAndReputablePolicyState")
-    yield check_smart_app_control(is_on=state == 1)  # 0 off, 2 evaluation, which blocks nothing
+    yield check_smart_app_control(is_on=state == 1)  # 0: off; 2: evaluation, which blocks nothing
     yield check_windows_session(is_remote=win32.is_remote_session())
     for device, key in (("microphone", "microphone"), ("camera", "webcam")):
         values = [
@@ -55,8 +55,8 @@ def windows_checks() -> Iterator[Check]:
 
 
 def check_python_source(base_prefix: str) -> Check:
-    """Warn of the Microsoft Store's Python: it redirects writes below AppData to a private folder (CPython's manual,
-    "Using Python on Windows"), so other programs, and another Python, do not see the presets."""
+    """Warn about the Microsoft Store's Python: it redirects writes to AppData to a private folder (CPython's manual,
+    "Using Python on Windows"), so other programs and other Pythons do not see the presets."""
     name = "Python's origin"
     if "windowsapps" not in base_prefix.lower():
         return Check(name=name, state="ok", detail=base_prefix)
@@ -71,7 +71,7 @@ def check_python_source(base_prefix: str) -> Check:
 def check_windows_folder(
     folders: Sequence[PureWindowsPath], synced: Sequence[str], *, allows_long_paths: bool
 ) -> Check:
-    """Check folders. `folders`: the checkout's and the current one. `synced`: those that OneDrive synchronises."""
+    """Check the folders. `folders`: the checkout and the current one. `synced`: those that OneDrive synchronises."""
     name = "folder"
     for folder in folders:
         for place in synced:
@@ -108,7 +108,7 @@ def check_vc_runtime(*, is_there: bool) -> Check:
 
 
 def check_smart_app_control(*, is_on: bool) -> Check:
-    """Smart App Control of Windows 11. It blocks unsigned packages for Python unless many people have them."""
+    """Check Windows 11's Smart App Control, which blocks unsigned Python packages unless many people use them."""
     if not is_on:
         return Check(name="Smart App Control", state="ok", detail="off, or blocks nothing")
     return Check(
@@ -131,7 +131,8 @@ def check_windows_session(*, is_remote: bool) -> Check:
 
 
 def check_windows_permission(device: str, values: Sequence[str | int | None]) -> Check:
-    """`values`: ConsentStore's for the machine, the user, and the user's desktop programs; None: never set."""
+    """Check a permission. `values`: ConsentStore's for the machine, the user and the user's desktop programs; None:
+    unset."""
     if "Deny" not in values:
         return Check(name=f"{device} permission", state="ok", detail="allowed, as far as Windows says")
     return Check(
@@ -148,7 +149,7 @@ def check_windows_permission(device: str, values: Sequence[str | int | None]) ->
 def graphics_advice(python: str) -> str:
     """Steps that make Windows give the Python at this path the fast graphics card.
 
-    It has to be the base one: the python.exe of an environment only starts it (CPython, PC/venvlauncher.c).
+    It must be the base Python: an environment's python.exe only starts that one (CPython, PC/venvlauncher.c).
     """
     choose = f"Settings, System, Display, Graphics: add {python} with High performance"
     key = r"HKCU\Software\Microsoft\DirectX\UserGpuPreferences"

@@ -1,6 +1,6 @@
 """The steps of docs/first-contact.md in short, as a checklist for `multiverse doctor --report`.
 
-A test holds the titles against the page's headings.
+A test compares the titles with the page's headings.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ class Step:
     title: str
     """The page's heading."""
     see: tuple[str, ...]
-    """Observations that only a person can make, one each."""
+    """Things that only a person can check, one per line."""
     systems: tuple[str, ...] = (MAC, PC, LINUX)
-    """Systems it applies to, as in `sys.platform`."""
+    """Systems that the step applies to, as in `sys.platform`."""
 
 
 STEPS = (

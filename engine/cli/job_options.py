@@ -4,7 +4,7 @@
     def segment(source: ..., *, as_json: ... = False, **options: Any) -> None:
         job = SegmentJob(source=source, **options)
 
-Typer reads the signature that is given to the command here: its own parameters, with those of the fields between the
+Typer reads the signature that is built here: the command's own parameters, with those from the fields between the
 positional and the keyword ones.
 """
 
@@ -26,9 +26,10 @@ Kind = TypeVar("Kind")
 def job_options(
     *kinds: type, tables: Mapping[type, Mapping[str, OptionInfo]] | None = None
 ) -> Callable[[Command], Command]:
-    """`kinds`: dataclasses whose fields have metadata; `tables`: others, with the options of their fields by name.
+    """`kinds`: dataclasses whose fields have metadata. `tables`: other dataclasses, with the options of their fields by
+    name.
 
-    The command gets the values by the names of the fields; those that were not given and are configured are left out.
+    The command gets the values under the fields' names; options that were not given but are configured are omitted.
     """
     found = [entry for kind in kinds for entry in _fields_of(kind, {})]
     found += [entry for kind, table in (tables or {}).items() for entry in _fields_of(kind, table)]

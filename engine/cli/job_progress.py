@@ -1,4 +1,4 @@
-"""Shows how far a job is: a bar on a terminal, a plain line now and then elsewhere, nothing beside --json."""
+"""Shows a job's progress: a bar on a terminal, periodic plain lines elsewhere, nothing with --json."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressLook(Generic[Progress]):
-    """How the progress of one job is put into words."""
+    """The texts of one job's progress."""
 
     nothing: str
-    """Said, with the time it has taken, until the first progress."""
+    """Printed, with the elapsed time, before the first progress."""
     doing: str
     line: Callable[[Progress], str]
     """The plain line."""
@@ -39,8 +39,8 @@ class ProgressLook(Generic[Progress]):
 def shown_progress(
     look: ProgressLook[Progress], is_quiet: bool, stop: threading.Event | None = None, *, has_bar: bool = True
 ) -> AbstractContextManager[Shown[Progress]]:
-    """`tell(progress)` as often as one likes, and `say(line)`. `stop`: set once the run was asked to end. `has_bar`:
-    False if something else writes lines meanwhile, which would tear a bar."""
+    """Yields `tell(progress)`, which may be called at any rate, and `say(line)`. `stop`: set once the run was asked to
+    end. `has_bar`: False if something else writes lines meanwhile, which would break a bar."""
     return bar_or_lines(is_quiet, look.nothing, look.line, partial(_bar_on_stderr, look, stop), has_bar=has_bar)
 
 
@@ -93,7 +93,7 @@ def clock(seconds: float) -> str:
 
 
 def time_left(progress: JobProgress, before: str = ", ") -> str:
-    """`, 0:16 left`, or "" if the source does not tell its length."""
+    """`, 0:16 left`, or "" if the source's length is unknown."""
     left_s = progress.seconds_left
     return "" if left_s is None else f"{before}{clock(left_s)} left"
 
@@ -108,12 +108,12 @@ def _pictures_pace(progress: JobProgress) -> str:
 
 
 def stage_words(progress: "VideoProgress") -> str:
-    """Each stage with the queue before it and the share of the time it was at work: `encode 1/4 35 %`."""
+    """Each stage with its input queue and the share of the time that it was busy: `encode 1/4 35 %`."""
     return "  ".join(_stage(time, progress.seconds) for time in progress.stages)
 
 
 def busy_share(time: "StageFigures", seconds: float) -> float:
-    """Share of this time in which the workers of a stage were at work, 0..1."""
+    """Share of this time in which a stage's workers were busy, 0..1."""
     return min(time.seconds / max(seconds * time.workers, 1e-9), 1.0)
 
 
@@ -131,7 +131,7 @@ def _segment_pace(progress: "SegmentProgress") -> str:
 def sound_line(progress: "ConvertProgress") -> str:
     done = f"{clock(progress.done)} of {clock(progress.expected or 0.0)}"
     files = f"{progress.files_done} of {progress.files} files"
-    return f"{done}, {files}, {progress.rate:.1f} times as fast as it is heard{time_left(progress)}"
+    return f"{done}, {files}, {progress.rate:.1f} times real time{time_left(progress)}"
 
 
 VIDEO: "ProgressLook[VideoProgress]" = ProgressLook(
@@ -145,5 +145,5 @@ SEGMENT: "ProgressLook[SegmentProgress]" = ProgressLook(
     nothing="no picture yet", doing="segmenting", line=pictures_line, pace=_segment_pace
 )
 CONVERT: "ProgressLook[ConvertProgress]" = ProgressLook(
-    nothing="nothing is converted yet", doing="converting", line=sound_line, pace=sound_line, is_counted=False
+    nothing="nothing converted yet", doing="converting", line=sound_line, pace=sound_line, is_counted=False
 )

@@ -1,7 +1,7 @@
-"""Writes log lines on a thread of its own, so that a blocked terminal never stops the picture.
+"""Writes log lines on a separate thread, so that a blocked terminal never stops the picture.
 
-A full pipe, Ctrl-S, or a mouse selection in a Windows console make a write to stderr wait for ever. Whoever logs only
-puts the line into a queue; when the queue is full, lines are lost and counted.
+A full pipe, Ctrl-S, or a mouse selection in a Windows console block a write to stderr for ever. So logging only queues
+the line; when the queue is full, lines are dropped and counted.
 """
 
 import logging
@@ -24,21 +24,21 @@ def write_to_stderr(line: str) -> None:
 
 
 class LogThread(logging.Handler):
-    """A context manager that replaces the root logger's handlers."""
+    """A log handler; as a context manager it replaces the root logger's handlers."""
 
     def __init__(self, write: Write = write_to_stderr) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         self.lost = 0
         self.write = write
-        """Writes one line; may block. Can be replaced at any time."""
+        """Called with each line, on the log thread; may block. Can be replaced at any time."""
         self._lines: queue.Queue[str | None] = queue.Queue(KEPT_LINES)
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record)
-        except (TypeError, ValueError, LookupError, AttributeError) as error:  # must not stop the thread that logs
+        except (TypeError, ValueError, LookupError, AttributeError) as error:  # must not stop the logging thread
             line = f"{record.msg} ({error})"
         self.say(line)
 
@@ -63,7 +63,7 @@ class LogThread(logging.Handler):
         try:
             self._lines.put_nowait(None)
         except queue.Full:
-            return  # the terminal is blocked: queued lines are lost
+            return  # the terminal is blocked: the queued lines are lost
         self._thread.join(MAX_END_S)
 
     def _run(self) -> None:
@@ -74,5 +74,5 @@ class LogThread(logging.Handler):
                     self.write(f"({self.lost - reported} lines were lost here)")
                     reported = self.lost
                 self.write(line)
-            except OSError:  # a closed pipe or a full disk: may recover
+            except OSError:  # a closed pipe or a full disk, which may recover
                 self.lost += 1

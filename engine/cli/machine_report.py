@@ -1,7 +1,7 @@
-"""`multiverse doctor --selftest --report FILE`: everything the program can find out about a machine, in one file.
+"""`multiverse doctor --selftest --report FILE`: everything that the program can find out about a machine, in one file.
 
-Markdown that a person can read, tick off and mail, with the same as JSON at its end. Names of the user, of the machine
-and of the home folder are taken out.
+Markdown that a person can read, tick off and mail, with the same data as JSON at the end. The names of the user, the
+machine and the home folder are removed.
 """
 
 import getpass
@@ -25,14 +25,14 @@ from engine.cli.probe import Probe
 from engine.errors import UsageError
 
 PAGE = "docs/first-contact.md"
-MIN_NAME_CHARACTERS = 2  # a shorter one would match too many words
+MIN_NAME_CHARACTERS = 2  # a shorter name would match too many words
 EVERYBODYS_NAMES = ("localhost", "root", "user", "admin")
 
 
 def check_path(path: Path, overwrite: bool) -> None:
-    """Raise UsageError if the report could not be written, before the checks, which may take a minute."""
+    """Raise UsageError if the report cannot be written; called before the checks, which may take a minute."""
     if path.is_dir():
-        raise UsageError(f"--report {path}: is a folder; give the name of a file, such as {path / 'report.md'}")
+        raise UsageError(f"--report {path}: is a folder; give a file name, such as {path / 'report.md'}")
     if not path.parent.is_dir():
         raise UsageError(f"--report {path}: the folder {path.parent} does not exist; create it, or choose another")
     if path.exists() and not overwrite:
@@ -40,7 +40,7 @@ def check_path(path: Path, overwrite: bool) -> None:
 
 
 def write_report(path: Path, checks: Sequence[Check], selftest: dict[str, Any], *, wants_ndi: bool) -> None:
-    """Collect what the checks do not cover, and write everything. UsageError if the file cannot be written."""
+    """Collect what the checks do not cover, and write everything. Raises UsageError if the file cannot be written."""
     from engine.system.atomic_file import write_atomic
 
     found = redact(_find_out(checks, selftest, wants_ndi=wants_ndi), private_names())
@@ -54,7 +54,7 @@ def private_names() -> dict[str, str]:
     """Names to remove from a report -> their replacements, longest first."""
     host = socket.gethostname()
     names = {str(Path.home()): "~", host: "HOST", host.partition(".")[0]: "HOST"}
-    with suppress(OSError, KeyError):  # a container's user may have no name
+    with suppress(OSError, KeyError):  # a user in a container may have no name
         names[getpass.getuser()] = "USER"
     kept = {
         name: stand_in
@@ -65,7 +65,7 @@ def private_names() -> dict[str, str]:
 
 
 def redact(found: Any, names: dict[str, str]) -> Any:
-    """`found`, ready for JSON, with each of `names` replaced as a whole word, ignoring case. Pure."""
+    """`found` (plain JSON data) with each of `names` replaced as a whole word, ignoring case. Pure."""
     if isinstance(found, str):
         for name, stand_in in names.items():
             literal = stand_in.replace("\\", r"\\")
@@ -79,7 +79,7 @@ def redact(found: Any, names: dict[str, str]) -> Any:
 
 
 def render(found: dict[str, Any], system: str) -> str:
-    """The report as Markdown. `found` as in its own JSON, `system` as in `sys.platform`. Pure."""
+    """The report as Markdown. `found`: the data of its JSON; `system` as in `sys.platform`. Pure."""
     return "\n".join(_lines(found, system)) + "\n"
 
 
@@ -114,8 +114,8 @@ def _lines(found: dict[str, Any], system: str) -> Iterator[str]:
     yield "# Multiverse on a real machine"
     yield ""
     yield f"Written {found['written']} by `multiverse doctor --selftest --report`, multiverse {found['multiverse']}."
-    yield "The names of the user, of this machine and of the home folder are left out. Read it before you send it:"
-    yield "devices and other programs stand here as the system names them."
+    yield "The names of the user, of this machine and of the home folder are removed. Read it before you send it:"
+    yield "devices and other programs are listed under their own names."
     yield ""
     yield "## The machine"
     yield ""
@@ -146,9 +146,9 @@ def _lines(found: dict[str, Any], system: str) -> Iterator[str]:
     yield ""
     yield from _about_cameras(found["camera_formats"])
     yield ""
-    yield "## To look at"
+    yield "## To check by eye"
     yield ""
-    yield f"Only a person can check these. {PAGE} explains how, and what a failure means. Tick them, and write"
+    yield f"Only a person can check these. {PAGE} explains how, and what a failure means. Tick them off, and write"
     yield "beside them what was different."
     for step in steps_for(system):
         yield ""
@@ -186,7 +186,7 @@ def _about_senders(devices: dict[str, Any]) -> Iterator[str]:
     ]
     yield from seen or ["- none"]
     if devices.get("ndi") is None:
-        yield "- ndi: not asked for (--ndi asks the network)"
+        yield "- ndi: not searched (--ndi searches the network)"
 
 
 def _about_sound(devices: dict[str, Any]) -> Iterator[str]:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Models of Stable Diffusion, SAM3 and RVC.", no_args_is_help=True)
 
-KINDS = {"sam3_video": "SAM3, finds and follows", "sam3": "SAM3, finds only"}
+KINDS = {"sam3_video": "SAM3, finds and tracks", "sam3": "SAM3, finds only"}
 SD_ONLY = (
-    "--vae, --lora, --controlnet, --ip-adapter, --embedding, --clip-skip, --sampler and --prediction belong to Stable "
+    "--vae, --lora, --controlnet, --ip-adapter, --embedding, --clip-skip, --sampler and --prediction are for Stable "
     "Diffusion"
 )
 
@@ -34,21 +34,26 @@ def check(
             help="Folder of a diffusers model or of SAM3, .safetensors file, a voice's .pth file, Hugging Face id.",
         ),
     ],
-    vae: Annotated[str, typer.Option(metavar="auto|taesd|full|PATH", help="As in the configuration.")] = "auto",
-    lora: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A LoRA for it, repeatable.")] = None,
+    vae: Annotated[str, typer.Option(metavar="auto|taesd|full|PATH", help="Like vae in [sd].")] = "auto",
+    lora: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A LoRA, repeatable.")] = None,
     controlnet: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A ControlNet, repeatable.")] = None,
     ip_adapter: Annotated[str, typer.Option(metavar="PATH", help="An IP-Adapter.")] = "",
     embedding: Annotated[list[str] | None, typer.Option(metavar="PATH", help="An embedding, repeatable.")] = None,
-    clip_skip: Annotated[int, typer.Option(min=0, max=12, help="As in the configuration.")] = 0,
-    sampler: Annotated[str, typer.Option(metavar=SAMPLER_WORDS, help="As in the configuration.")] = "auto",
-    prediction: Annotated[str, typer.Option(metavar=PREDICTION_WORDS, help="As in the configuration.")] = "auto",
+    clip_skip: Annotated[int, typer.Option(min=0, max=12, help="Like clip_skip in [sd].")] = 0,
+    sampler: Annotated[str, typer.Option(metavar=SAMPLER_WORDS, help="Like sampler in [sd].")] = "auto",
+    prediction: Annotated[str, typer.Option(metavar=PREDICTION_WORDS, help="Like prediction in [sd].")] = "auto",
     index: Annotated[
-        str, typer.Option(metavar="PATH", help="A voice's .index, or none. (default: its own, or the only one there)")
+        str,
+        typer.Option(
+            metavar="PATH", help="A voice's .index file, or none. (default: the voice's own, or the only one there)"
+        ),
     ] = "",
-    content: Annotated[str, typer.Option(metavar="PATH", help="Speech encoder of a voice, as in [rvc].")] = "",
+    content: Annotated[
+        str, typer.Option(metavar="PATH", help="Speech encoder of a voice, like content in [rvc].")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show a model's kind, the memory its weights take, and what is missing. Exit code 1 if anything is."""
+    """Show a model's kind, the memory its weights take, and what is missing. Exit code 1 if something is missing."""
     require_known(sampler, prediction)
     report: ModelReport | SegmentationReport | VoiceReport
     is_plain = vae == sampler == prediction == "auto"
@@ -66,7 +71,7 @@ def check(
         half = "float16"
         kind = _voice_rows(report)
     elif index or content:
-        raise UsageError(f"{path}: is no voice; --index and --content belong to one")
+        raise UsageError(f"{path}: is not a voice; --index and --content are for voices")
     elif _is_sam3(path):
         from engine.models.sam3 import SegmentationSpec
         from engine.models.sam3.check import check as check_sam3
@@ -117,7 +122,7 @@ def check(
 def _is_sam3(name: str) -> bool:
     """True if the folder is a transformers model, False for a diffusers model, which has its parts in folders.
 
-    ModelError if there is nothing, or neither.
+    Raises ModelError for an empty folder, or one that is neither.
     """
     from engine.models import locate
     from engine.models.sam3.model_folder import GATED
@@ -134,12 +139,12 @@ def _is_sam3(name: str) -> bool:
     if not checkpoint_in(path) and (what := other_folder(path)):
         raise ModelError(f"{name}: {what}")
     if not (path / "config.json").is_file() and not checkpoint_in(path):
-        raise ModelError(f"{name}: neither a diffusers model ({locate.INDEX}) nor SAM3 (config.json) lies there")
+        raise ModelError(f"{name}: contains neither a diffusers model ({locate.INDEX}) nor SAM3 (config.json)")
     return True
 
 
 def _is_sam_file(name: str) -> bool:
-    """True if the tensors of a single file are of some SAM; the refusal names what would work."""
+    """True if a single file has the tensors of a SAM model, which is refused with the name of what would work."""
     from engine.models.sam3.other_models import is_of_transformers, what_file_is
 
     path = Path(name).expanduser()

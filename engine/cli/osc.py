@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Talk to a running engine.", no_args_is_help=True)
 
 ANSWER_WITHIN_S = 5.0
-FAILURE_WITHIN_S = 0.25  # a refusal is answered at once
-MAX_LISTED = 4000  # entries in one answer; the engine queues 8192 packets
-MIN_SHOWN_HZ = 0.1  # a lower rate only means that the sender has stopped
+FAILURE_WITHIN_S = 0.25  # refusals are answered at once
+MAX_LISTED = 4000  # entries per answer; the engine queues 8192 packets
+MIN_SHOWN_HZ = 0.1  # a lower rate means that the sender has stopped
 HEARD_KEYS = ("address", "sender", "count", "rate_hz", "arguments")
 
 Target = Annotated[
@@ -31,7 +31,7 @@ OverTcp = Annotated[bool, typer.Option("--tcp", help="Send over TCP instead of U
 Entry = tuple[Any, ...]  # address, sender, count, rate, arguments
 
 
-@app.command(context_settings={"ignore_unknown_options": True})  # else -45 would be an option
+@app.command(context_settings={"ignore_unknown_options": True})  # otherwise -45 would be read as an option
 def send(
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="For example /layer/1/angle.")],
     args: Annotated[
@@ -45,18 +45,20 @@ def send(
     tcp: OverTcp = False,
     wait: Annotated[
         bool,
-        typer.Option("--wait", help="Print the answers; end when a frame is drawn with it, 1 if it failed."),
+        typer.Option(
+            "--wait", help="Print the answers and wait until the message has taken effect; exit code 1 if it failed."
+        ),
     ] = False,
 ) -> None:
-    """Send one message. A failure that is answered at once is printed, and the exit code is 1."""
+    """Send one message. If it is refused at once, the reason is printed and the exit code is 1."""
     within_s = ANSWER_WITHIN_S if wait or address == "/get" else None  # a query prints its answer
     carry_out(address, args or [], to, tcp=tcp, within_s=within_s)
 
 
 def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, within_s: float | None) -> None:
-    """Send a message and print its answers, which must come within that time; without a time only a failure.
+    """Send a message and print its answers, which must arrive within that time; `within_s` None: print only a refusal.
 
-    typer.Exit with code 1 when it failed.
+    Raises typer.Exit with code 1 if the message failed.
     """
     from engine.osc import encode_message
 
@@ -67,7 +69,7 @@ def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, with
             text.encode("utf-8")
         except UnicodeEncodeError:
             shown = os.fsencode(text).decode("utf-8", "backslashreplace")
-            raise UsageError(f"{shown}: is not UTF-8, as text in OSC is") from None
+            raise UsageError(f"{shown}: is not valid UTF-8, which OSC requires") from None
     packet = encode_message(address, *map(read_argument, args))
     client = _connect(to, tcp)
     try:
@@ -83,7 +85,7 @@ def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, with
 def listen(
     to: Target = "127.0.0.1:9000",
     tcp: OverTcp = False,
-    seconds: Annotated[float | None, typer.Option(metavar="S", help="End by itself after this long.")] = None,
+    seconds: Annotated[float | None, typer.Option(metavar="S", help="Stop after this many seconds.")] = None,
 ) -> None:
     """Print every value and then every change, until Ctrl-C."""
     from engine.osc import encode_message
@@ -94,8 +96,8 @@ def listen(
         client.send(encode_message("/engine/notify", 1))
         while (left_s := end_s - time.perf_counter()) > 0.0:
             message = client.receive(min(left_s, ANSWER_WITHIN_S))
-            if message is None and left_s > ANSWER_WITHIN_S:  # not even a heartbeat came
-                raise MultiverseError(f"{to}: nothing heard for {ANSWER_WITHIN_S:.0f} s")
+            if message is None and left_s > ANSWER_WITHIN_S:  # not even a heartbeat arrived
+                raise MultiverseError(f"{to}: nothing received for {ANSWER_WITHIN_S:.0f} s")
             if message is not None and message.address not in ("/engine/heartbeat", "/done"):
                 print(as_line(message), flush=True)
     except KeyboardInterrupt:
@@ -114,9 +116,9 @@ def heard(
     to: Target = "127.0.0.1:9000",
     tcp: OverTcp = False,
     most: Annotated[
-        int, typer.Option(metavar="N", min=1, max=MAX_LISTED, help="List only the N addresses heard last.")
+        int, typer.Option(metavar="N", min=1, max=MAX_LISTED, help="List only the N most recent addresses.")
     ] = 1000,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array, for a script.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
 ) -> None:
     """List unmapped messages of other programs: address, sender, count, rate and last arguments."""
     client = _connect(to, tcp)
@@ -135,7 +137,7 @@ def heard(
 
 
 def _ask_heard(client: "OscClient", most: int) -> tuple[list[Entry], int]:
-    """The entries, and their total number in the engine. MultiverseError if it does not answer or refuses."""
+    """The entries, and their total number in the engine. Raises MultiverseError if it does not answer or refuses."""
     from engine.osc import encode_message
 
     client.send(encode_message("/map/heard", most))
@@ -181,7 +183,8 @@ def _counted(count: int, one: str, many: str) -> str:
 
 
 def read_argument(text: str) -> int | float | bool | str:
-    """`1` int, `0.5` float, `true` bool, anything else text; a prefix `i:` `f:` `s:` decides. UsageError."""
+    """Parse an argument: `1` int, `0.5` float, `true` bool, anything else text; `i:` `f:` `s:` set the type.
+    UsageError."""
     kind, colon, rest = text.partition(":")
     try:
         if colon and kind == "i":
@@ -226,7 +229,7 @@ def _connect(to: str, tcp: bool) -> "OscClient":
 
 
 def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
-    """Print answers until the message has taken effect and a command is done; True if it failed."""
+    """Print answers until the message has taken effect and, for a command, `/done` has come; True if it failed."""
     import osc_schema
     from engine.osc import encode_message
 
@@ -239,8 +242,13 @@ def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
     end_s = time.perf_counter() + within_s
     while waits_for:
         message = client.receive(end_s - time.perf_counter())
-        if message is None:
+        if message is None and "/synced" in waits_for:
             raise MultiverseError(f"{client.target}: no answer in {within_s:g} s; does the engine run there?")
+        if message is None:
+            raise MultiverseError(
+                f"{client.target}: the engine answers, but {address} is still running after {within_s:g} s; "
+                "`multiverse osc listen` prints what changes, `multiverse osc send /engine/status --wait` the state"
+            )
         if message.address == "/synced" and message.args == (number,):
             waits_for.discard("/synced")
             continue
@@ -249,13 +257,13 @@ def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
             return True
         if message.address == "/done" and message.args[:1] == (address,):
             waits_for.discard("/done")
-            if address == "/engine/quit":  # the engine draws no further frame
+            if address == "/engine/quit":  # the engine draws no more frames, so no /synced follows
                 return False
     return False
 
 
 def _print_failure(client: "OscClient", address: str) -> bool:
-    """True if the message was refused at once. Most successes are not answered."""
+    """Print a refusal; True if one came at once. Most successful messages are not answered."""
     end_s = time.perf_counter() + FAILURE_WITHIN_S
     while (message := client.receive(end_s - time.perf_counter())) is not None:
         if message.address == "/fail":

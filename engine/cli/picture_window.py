@@ -1,6 +1,6 @@
 """A window, or a whole display, that shows one picture at its aspect ratio on black, with vsync.
 
-Everything on the main thread: macOS allows windows nowhere else.
+Main thread only: macOS allows windows nowhere else.
 """
 
 import sys
@@ -16,7 +16,7 @@ from engine.render.context import explain
 from engine.render.shader_source import compile_program
 
 FIRST_SIZE = (1280, 720)
-MAX_SHARE_OF_DISPLAY = 0.9  # a window leaves room for its frame
+MAX_SHARE_OF_DISPLAY = 0.9  # leaves room for the window's frame
 QUIT, FULL_SCREEN = "qQ", "fF"
 
 
@@ -24,9 +24,9 @@ class PictureWindow:
     def __init__(self, title: str, *, display: int | None, is_full_screen: bool) -> None:
         """Open on that display; None lets the system choose.
 
-        RenderError if there is no screen or no GL, UsageError if there is no such display.
+        Raises RenderError without a screen or OpenGL, UsageError if the display does not exist.
         """
-        # Wayland refuses some calls, such as placing a window: not an error.
+        # Wayland refuses some calls, such as placing a window; that is not an error.
         _start({glfw.FEATURE_UNAVAILABLE: "ignore", glfw.FEATURE_UNIMPLEMENTED: "ignore", None: "raise"})
         try:
             self._monitor = _monitor(display)
@@ -66,7 +66,7 @@ class PictureWindow:
         glfw.set_window_title(self._window, title)
 
     def show(self, pixels: np.ndarray | None) -> None:
-        """Show `pixels` (height, width, 4) uint8 from the next `step` on; None is black. They are copied."""
+        """Show `pixels`, (height, width, 4) uint8, from the next `step` on; None shows black. The pixels are copied."""
         self._is_stale = True
         if pixels is None:
             self._release_texture()
@@ -76,11 +76,13 @@ class PictureWindow:
             self._release_texture()
             self._texture = self._context.texture((width, height), channels, alignment=1)
             self._texture.filter = moderngl.LINEAR, moderngl.LINEAR
-            self._texture.repeat_x = self._texture.repeat_y = False  # or each edge would bleed into the opposite one
+            self._texture.repeat_x = self._texture.repeat_y = (
+                False  # otherwise each edge would bleed into the opposite one
+            )
         self._texture.write(pixels, alignment=1)
 
     def step(self, wait_s: float) -> None:
-        """Draw a new picture and wait for vsync; without one wait `wait_s`, or until user input."""
+        """Draw a new picture and wait for vsync; without one, wait `wait_s` or until user input."""
         if self._is_stale:
             self._draw()
             glfw.swap_buffers(self._window)
@@ -109,7 +111,7 @@ class PictureWindow:
         glfw.window_hint(glfw.CONTEXT_VERSION_MINOR, 3)
         glfw.window_hint(glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE)
         glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)  # macOS requires it for a core profile
-        glfw.window_hint(glfw.AUTO_ICONIFY, False)  # stays visible when somebody clicks on the other display
+        glfw.window_hint(glfw.AUTO_ICONIFY, False)  # stays visible when the user clicks on the other display
         glfw.window_hint(glfw.VISIBLE, False)
         left, top, width, height = glfw.get_monitor_workarea(self._monitor)
         share = min(1.0, MAX_SHARE_OF_DISPLAY * width / FIRST_SIZE[0], MAX_SHARE_OF_DISPLAY * height / FIRST_SIZE[1])
@@ -160,7 +162,7 @@ def fitted(picture: tuple[int, int], window: tuple[int, int]) -> tuple[int, int,
 
 
 def list_displays() -> list[str]:
-    """A description of each display, by number. RenderError if there is no screen."""
+    """A description of each display, by number. Raises RenderError without a screen."""
     _start({None: "raise"})
     lines = []
     for monitor in glfw.get_monitors():
@@ -172,7 +174,7 @@ def list_displays() -> list[str]:
 
 
 def _start(on_errors: Any) -> None:
-    """Initialise GLFW; `on_errors`: how to handle each kind of error. RenderError if there is no screen."""
+    """Initialise GLFW; `on_errors`: how to handle each kind of error. Raises RenderError without a screen."""
     glfw.ERROR_REPORTING = on_errors
     try:
         glfw.init()
@@ -193,7 +195,7 @@ def _context() -> moderngl.Context:
     options: dict[str, Any] = {"libgl": "libGL.so.1"} if sys.platform.startswith("linux") else {}
     try:
         return moderngl.create_context(require=330, **options)
-    except Exception as error:  # moderngl raises a plain Exception
+    except Exception as error:  # moderngl raises plain Exception
         raise NoGLError(explain(str(error))) from error
 
 

@@ -14,12 +14,12 @@ POLL_INTERVAL_S = 0.5
 
 
 class PlainPace:
-    """Decides which line is due when; time is an argument. A run shorter than LINE_EVERY_S prints nothing."""
+    """Decides when a line is due; time is an argument. A run shorter than LINE_EVERY_S prints nothing."""
 
     def __init__(self, began_s: float, nothing: str) -> None:
-        """`nothing`: the text, printed with the elapsed time, before the first progress: `no picture yet`."""
+        """`nothing`: printed with the elapsed time before the first progress, such as `no picture yet`."""
         self.words: str | None = None
-        """The newest."""
+        """The newest progress; None before the first."""
         self._nothing = nothing
         self._began_s = began_s
         self._due_s = began_s + LINE_EVERY_S
@@ -34,8 +34,8 @@ class PlainPace:
 
 @contextmanager
 def plain_lines(pace: PlainPace, write: Write = write_to_stderr) -> Iterator[Callable[[str], None]]:
-    """Takes words as they change. Lines come by a thread of their own: a batch, and the loading before all, may take
-    longer than one is due."""
+    """Print progress lines periodically; yields a function that sets the text. A separate thread prints, because
+    loading or one batch may block for longer than the interval."""
     end = threading.Event()
 
     def run() -> None:
@@ -43,8 +43,8 @@ def plain_lines(pace: PlainPace, write: Write = write_to_stderr) -> Iterator[Cal
             line = pace.line(time.perf_counter())
             if line is not None:
                 try:
-                    write(f"multiverse: {line}")
-                except OSError:  # a closed pipe or a full disk does not end the run
+                    write(f"progress: {line}")
+                except OSError:  # a closed pipe or a full disk must not end the run
                     return
 
     def tell(words: str) -> None:
@@ -72,8 +72,8 @@ def bar_or_lines(
     *,
     has_bar: bool = True,
 ) -> Iterator[Shown[Progress]]:
-    """`tell(progress)` as often as one likes, and `say(line)`, from any thread, for which a bar makes room. A bar on a
-    terminal, else `words_of(progress)` now and then."""
+    """Show a bar on a terminal, otherwise `words_of(progress)` periodically. Yields `tell(progress)`, which may be
+    called at any rate, and `say(line)`, which prints a line above the bar; both from any thread."""
     if is_quiet:
         yield lambda progress: None, write_to_stderr
     elif has_bar and sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""`multiverse preset`: the folder of presets, and saving and loading in a running engine over OSC."""
+"""`multiverse preset`: manages the folder of presets; saves and loads them in a running engine over OSC."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +22,7 @@ Folder = Annotated[
     typer.Option("--presets", metavar="FOLDER", help="Folder of the presets. [default: the user's data folder]"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 
 
 @app.command("list")
@@ -66,7 +66,7 @@ def load(
     to: Target = "127.0.0.1:9000",
     as_json: AsJson = False,
 ) -> None:
-    """Fade the running engine to a preset's picture (/preset/load); ends when the fade is complete."""
+    """Crossfade the running engine to a preset (/preset/load); returns when the fade is complete."""
     _carry_out("load", name, to, as_json, fade_s)
 
 
@@ -77,7 +77,7 @@ def glide(
     to: Target = "127.0.0.1:9000",
     as_json: AsJson = False,
 ) -> None:
-    """Glide the running engine's values to a preset's (/preset/glide); ends when they have arrived."""
+    """Glide the running engine's values to a preset's (/preset/glide); returns when they have arrived."""
     _carry_out("glide", name, to, as_json, glide_s)
 
 
@@ -91,7 +91,7 @@ def delete(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def restore(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
-    """Bring back the preset last overwritten or deleted under a name. A second call undoes the first."""
+    """Restore the preset that was last overwritten or deleted under this name. A second call undoes the first."""
     loaded = _open(folder).restore(name)
     if as_json:
         _print_json({"restored": loaded.name})
@@ -99,15 +99,15 @@ def restore(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
 
 @app.command("import")
 def import_preset(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A preset file from elsewhere.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Preset file to import.")],
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Keep it under this name. [default: its own]")
+        str | None, typer.Option(metavar="NAME", help="Save it under this name. [default: its own]")
     ] = None,
     overwrite: Overwrite = False,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a preset file into the folder; invalid entries are listed on stderr and left out."""
+    """Copy a preset file into the folder; invalid entries are listed on stderr and skipped."""
     loaded = _open(folder).import_file(file, name, overwrite=overwrite)
     if as_json:
         _print_json({"name": name or loaded.name, "problems": loaded.problems})
@@ -120,13 +120,13 @@ def import_preset(
 def export(
     name: Name,
     file: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="Write here instead of to the terminal.")
+        Path | None, typer.Option("--to", metavar="FILE", help="File to write instead of the terminal.")
     ] = None,
     overwrite: Overwrite = False,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a preset, also a built-in one, as a file for another machine."""
+    """Print a preset, or a built-in look, as a file for another machine."""
     if file is not None:
         _check_free(file, overwrite)
     text = _open(folder).export_text(name)
@@ -153,13 +153,14 @@ def picture(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Picture to write: .jpg or .png.")],
     size: Annotated[str, typer.Option(metavar="WxH", help="Size in pixels.")] = "320x180",
     seconds: Annotated[
-        float, typer.Option(min=0.0, max=60.0, metavar="SECONDS", help="How far into the demo loop it is taken.")
+        float,
+        typer.Option(min=0.0, max=60.0, metavar="SECONDS", help="Time in the demo loop at which the picture is taken."),
     ] = 4.7,
     overwrite: Overwrite = False,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw a preset with the built-in demo loop and write the picture; deterministic."""
+    """Draw a preset with the built-in demo loop and write the picture; the same preset gives the same picture."""
     from PIL import Image
 
     from engine.app import open_engine
@@ -178,7 +179,7 @@ def picture(
     with open_engine(config) as engine:
         for frame in engine.frames(seconds=max(seconds, 1 / 30)):
             rgba = frame.read_rgba() if frame.time_s > seconds - 2 / 30 else None
-    assert rgba is not None  # the last frame's
+    assert rgba is not None  # of the last frame
     try:
         Image.fromarray(rgba[..., :3]).save(file, quality=90)
     except OSError as error:

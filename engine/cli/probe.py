@@ -1,4 +1,4 @@
-"""Query one part of the system in a child process, because the query may crash, hang or load a lot.
+"""Queries one part of the system in a child process, because the query may crash, hang or load large libraries.
 
 `main()` takes NAME [ARGUMENT...] from the command line and prints one line of JSON: the answer, or `{"error": ...,
 "traceback": ...}`. `Probe` is the parent's side.
@@ -20,7 +20,7 @@ from typing import Any
 
 from engine.system.python_process import command, utf8_environment
 
-TIMEOUT_S = 120.0  # torch from a cold disk
+TIMEOUT_S = 120.0  # importing torch from a cold disk takes long
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +60,14 @@ class Probe:
         return parse_answer(output, self._process.returncode)
 
     def close(self) -> None:
-        """Kill the child if it still runs."""
+        """Kill the child process if it is still running."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.communicate()
 
 
 def parse_answer(output: str, return_code: int) -> Answer:
-    """Parse the last line that is JSON; libraries may have printed others. Its traceback goes to the log (--debug)."""
+    """Parse the last line that is JSON; libraries may have printed other lines. A traceback is logged (--debug)."""
     for line in reversed(output.splitlines()):
         try:
             values = json.loads(line)
@@ -108,7 +108,7 @@ def _ask_numba() -> dict[str, Any]:
         return values
 
     if not np.array_equal(double(np.ones(100)), np.full(100, 2.0)):
-        raise RuntimeError("a compiled loop gives wrong numbers")
+        raise RuntimeError("a compiled loop gives wrong results")
     return {"threads": numba.get_num_threads(), "layer": numba.threading_layer()}  # type: ignore[attr-defined]  # missing in the stubs
 
 
@@ -224,7 +224,7 @@ def main() -> None:
     name, *arguments = sys.argv[1:]
     try:
         answer = QUESTIONS[name](*arguments)
-    except Exception as error:  # any error of a driver or library is the answer
+    except Exception as error:  # an error in a driver or library is the answer
         reason = " ".join(str(error).split()) or type(error).__name__
         answer = {"error": reason, "traceback": traceback.format_exc()}
     print(json.dumps(answer))

@@ -1,12 +1,12 @@
-"""A QR code in the terminal: a phone reads the page's address off the screen."""
+"""A QR code for the terminal, with which a phone reads the page's address from the screen."""
 
 import io
 
 
 def qr_text(url: str) -> str:
-    """The code in half blocks, two rows of modules a line, with the quiet margin; ends with a line break.
+    """The code in half blocks, two rows of modules per line, with the quiet zone; ends with a line break.
 
-    Light on dark as terminals are: dark modules are spaces. Readers take either way round, the margin makes sure.
+    Light on dark, because most terminals are: dark modules are spaces. Readers accept both polarities.
     """
     import segno
 

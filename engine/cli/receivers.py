@@ -1,7 +1,7 @@
-"""Receive one picture of a texture sink as another program would. For `doctor --selftest`, in a child process.
+"""Receives one picture from a texture sink as another program would. For `doctor --selftest`, in a child process.
 
-Each returns (height, width, 4) uint8 RGBA, row 0 the top of the picture as programs of that system show it, and the
-name under which such a program lists the sender.
+Each function returns (height, width, 4) uint8 RGBA, row 0 at the top as programs on that system show it, and the name
+under which such a program lists the sender.
 """
 
 import time
@@ -17,7 +17,7 @@ GL_RGBA = 0x1908
 
 
 def receive_shared(name: str) -> tuple[np.ndarray, str]:
-    """Receive from shared memory, through the ring's reader."""
+    """Receive from shared memory, with the ring's reader."""
     from engine.errors import SharedMemoryError
     from engine.ipc import FrameRing
 
@@ -36,7 +36,7 @@ def receive_shared(name: str) -> tuple[np.ndarray, str]:
 def receive_syphon(name: str) -> tuple[np.ndarray, str]:
     """Receive from Syphon, as a Metal texture.
 
-    Syphon's surfaces follow OpenGL: memory row 0 is the bottom of the picture, so the rows are turned over here.
+    Syphon's surfaces follow OpenGL: row 0 in memory is the bottom of the picture, so the rows are flipped here.
     """
     import Metal
     import syphon
@@ -80,7 +80,7 @@ def receive_spout(name: str) -> tuple[np.ndarray, str]:
     def find() -> np.ndarray | None:
         nonlocal picture
         is_received = receiver.receiveImage(picture, GL_RGBA, False, 0)
-        if receiver.isUpdated():  # the sender was found or resized: the next call fills the picture
+        if receiver.isUpdated():  # the sender was just found or resized: the next call fills the picture
             picture = np.zeros((receiver.getSenderHeight(), receiver.getSenderWidth(), 4), np.uint8)
             return None
         return picture if is_received and picture is not None and picture.any() else None

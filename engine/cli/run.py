@@ -37,13 +37,13 @@ LIVE_OPTIONS: tuple[type[LiveOptions], ...] = (SdOptions, Sam3Options, RvcOption
 @job_options(*LIVE_OPTIONS)
 def run(
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Read the configuration; options win over it.")
+        Path | None, typer.Option(metavar="FILE.toml", help="Configuration file; options override it.")
     ] = None,
     audio: Annotated[
         str | None,
         typer.Option(
             metavar="demo|device:NAME|FILE",
-            help="Sound in; a file may be any sound or video. Left out: the default input device, else the demo loop.",
+            help="Sound input; FILE: any sound or video. (default: the default input device, else the demo loop)",
         ),
     ] = None,
     camera: Annotated[
@@ -51,8 +51,8 @@ def run(
         typer.Option(
             metavar="none|test|INDEX|NAME|FILE|URL|KIND:NAME",
             help="Layer 5: a camera, a video, a picture, the test card, a stream (rtsp://, http://, udp://), or another"
-            " program's picture: ndi:NAME, shared:NAME, syphon:NAME, spout:NAME. A word of the name is enough:"
-            " spout:Arena is Resolume Arena's composition. `multiverse devices` lists who is there.",
+            " program's picture: ndi:NAME, shared:NAME, syphon:NAME, spout:NAME. Part of the name is enough:"
+            " spout:Arena is Resolume Arena's composition. `multiverse devices` lists what is available.",
         ),
     ] = None,
     *,
@@ -120,7 +120,7 @@ def run(
         typer.Option(
             "--map",
             metavar="NAME[:FIRST]",
-            help="Add a built-in map of foreign controls, repeatable: resolume; resolume:5 begins at its layer 5, "
+            help="Add a built-in map of a program's controls, repeatable: resolume; resolume:5 starts at its layer 5, "
             "resolume:group1 takes its groups, resolume:selected its selected layer.",
         ),
     ] = None,
@@ -128,19 +128,21 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="ADDRESS=VALUE", help="Start with this value, repeatable; patterns work."),
     ] = None,
-    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Start with a saved look.")] = None,
+    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Start with this preset.")] = None,
     presets: Annotated[
         str | None,
         typer.Option(metavar="FOLDER", help="Folder of the presets. (default: the user's data folder)"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Start with the values of the last run.")] = False,
-    seconds: Annotated[float | None, typer.Option(min=0.0, metavar="SECONDS", help="End after so long.")] = None,
-    frames: Annotated[int | None, typer.Option(min=0, metavar="COUNT", help="End after so many pictures.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.0, metavar="SECONDS", help="Stop after this many seconds.")
+    ] = None,
+    frames: Annotated[int | None, typer.Option(min=0, metavar="COUNT", help="Stop after this many frames.")] = None,
     offline: Annotated[
         bool,
         typer.Option(
             "--offline",
-            help="Render a film: as fast as possible into --sink record=FILE, to the end of the sound file or of"
+            help="Render a film as fast as possible into --sink record=FILE, to the end of the sound file or of"
             " --frames or --seconds; the same input gives the same bytes.",
         ),
     ] = False,
@@ -149,10 +151,10 @@ def run(
 ) -> None:
     """Turn sound into the Multiverse picture and publish it.
 
-    With no option: the default sound input (else the built-in demo loop), OpenGL (else Numba), the system's texture
+    Without options: the default sound input (else the built-in demo loop), OpenGL (else Numba), the system's texture
     sharing (Syphon, Spout or shared memory), OSC on 127.0.0.1:9000 and a page on http://127.0.0.1:9001/.
 
-    With --offline it makes a film of a sound file, as fast as it can:
+    With --offline it renders a film from a sound file, as fast as possible:
     multiverse run --offline --audio song.wav --preset Aurora --sink record=film.mp4
     """
     options: dict[str, Any] = {
@@ -197,10 +199,10 @@ def run(
         with open_engine(settings) as engine:
             signals.connect(engine.stop)
             gc.collect()
-            gc.freeze()  # long-lived objects are not scanned again: no pause during the show
+            gc.freeze()  # long-lived objects are not scanned again, to avoid pauses during the show
             expected = expected_frames(engine, frames, seconds)
             is_whole = _show_while_running(engine, frames, seconds, expected, log, is_quiet=json_)
-        if not json_:  # by now every file is closed
+        if not json_:  # every file is closed by now
             for line in end_lines(engine):
                 log.say(line)
     is_interrupted = settings.offline and not is_whole  # live, an interrupt is the normal end
@@ -220,9 +222,9 @@ def build_settings(
 ) -> "Config":
     """The Config of this run: defaults of a live run, overridden by the file, overridden by the options.
 
-    `--lan` stands above the file: it is asked for on the spot, whatever the show's file says of addresses.
+    `--lan` overrides the file's addresses, because it is given for this run.
 
-    Offline nothing is opened unasked: the picture depends on its input alone.
+    Offline, no default device is opened: the picture depends on its input only.
     """
     from engine.config import RUN_DEFAULTS, build_config, lan_defaults, read_config_file
 
@@ -260,10 +262,10 @@ def _refuse_loopback(option: str, listen: str) -> None:
     if listen == "off":
         return
     host, port = split_host_port(listen, option)
-    with contextlib.suppress(ValueError):  # a name: resolved when it is bound
+    with contextlib.suppress(ValueError):  # a host name: resolved when it is bound
         if host.casefold() == "localhost" or ipaddress.ip_address(host).is_loopback:
             raise UsageError(
-                f"--lan opens the engine to the network, {option} {listen} is local only: for the network write "
+                f"--lan opens the engine to the network, but {option} {listen} is local only; for the network, use "
                 f"{option} 0.0.0.0:{port}"
             )
 
@@ -276,7 +278,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_rate(text: str) -> float:
-    """Frames a second, as a number or as a fraction of two."""
+    """Parse frames a second, a number or a fraction."""
     numerator, slash, denominator = text.partition("/")
     try:
         return float(Fraction(int(numerator), int(denominator))) if slash else float(text)
@@ -285,7 +287,7 @@ def parse_rate(text: str) -> float:
 
 
 def parse_assignment(text: str) -> dict[str, Any]:
-    """`ADDRESS=VALUE` as {address: value}; a pattern names every parameter it matches."""
+    """Parse `ADDRESS=VALUE` to {address: value}; a pattern gives every parameter that it matches."""
     import osc_schema
 
     address, is_assigned, raw = text.partition("=")
@@ -302,7 +304,8 @@ def parse_assignment(text: str) -> dict[str, Any]:
 
 
 def _value_for(param: "Param", raw: str) -> int | float | str:
-    """Convert command-line text to the parameter's type; the schema rejects text that does not convert."""
+    """Convert command-line text to the parameter's type; text that cannot be converted is left to the schema to
+    reject."""
     kind = param.type.name
     if kind in ("BOOL", "TRIGGER"):
         return {"true": 1, "on": 1, "false": 0, "off": 0}.get(raw.lower(), raw)
@@ -318,28 +321,28 @@ def _value_for(param: "Param", raw: str) -> int | float | str:
 class Signals:
     """The first signal ends the run with every file complete; another, at least a second later, kills it.
 
-    A terminal that closes sends several at once. On Windows the console's events do the same (console_events.py).
+    A closing terminal sends several at once. On Windows, console events do the same (console_events.py).
     """
 
     def __init__(self) -> None:
-        """Handle signals from now on, also while the engine is being opened."""
+        """Handle signals from now on, even while the engine is being opened."""
         self._first_s: float | None = None
         self._stop: Callable[[], None] | None = None
         console.connect(self._end_run)
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
             number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup stays nohup
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup stays in effect
                 signal.signal(number, self._end)
 
     def connect(self, stop: Callable[[], None]) -> None:
-        """Call `stop` for the first signal, also if it came already. On Windows on any thread."""
+        """Call `stop` at the first signal, at once if it has already come. On Windows on any thread."""
         self._stop = stop
         console.connect(self._end_run)
         if self._first_s is not None:
             stop()
 
     def _end_run(self) -> None:
-        """Any thread. Either `connect` sees the time, or this sees the connected `stop`."""
+        """Any thread. Either `connect` sees the time set here, or this sees the connected `stop`."""
         if self._first_s is None:
             self._first_s = time.perf_counter()
         if self._stop is not None:
@@ -362,7 +365,7 @@ def _show_while_running(
     *,
     is_quiet: bool,
 ) -> bool:
-    """Draw to the end; False if interrupted. `expected`: total number of frames, if known."""
+    """Run to the end; False if interrupted. `expected`: total number of frames, if known."""
     from engine.cli.status_line import PlainLines, ProgressLine, StatusLine
 
     is_terminal = sys.stderr.isatty() and not is_quiet
@@ -378,7 +381,7 @@ def _show_while_running(
 
 
 def summary(engine: "Engine") -> dict[str, Any]:
-    """The summary printed by `--json`."""
+    """The summary that `--json` prints."""
     from dataclasses import asdict
 
     status, times = engine.status(), engine.times

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from engine.app import Engine
 
 FILES = ("record", "snapshot")
-ROUNDING = 1e-6  # of a frame: 30 s at 29.97 fps are 899.1009 frames, 3 s at 30 exactly 90
+ROUNDING = 1e-6  # tolerance in frames: 30 s at 29.97 fps are 899.1009 frames, 3 s at 30 fps exactly 90
 
 
 def expected_frames(engine: "Engine", frames: int | None, seconds: float | None) -> int | None:
-    """Frames of the whole film, or None if its length is unknown.
+    """Number of frames of the whole film, or None if its length is unknown.
 
-    `frames` and `seconds` are the options; without them, offline, the sound's length counts.
+    `frames` and `seconds`: the options. Without them, an offline film is as long as its sound.
     """
     if seconds is None and frames is None and engine.config.offline:
         seconds = engine.sound_length_s
@@ -26,7 +26,7 @@ def expected_frames(engine: "Engine", frames: int | None, seconds: float | None)
 
 
 class FilmPace(PlainPace):
-    """Reads the progress of the film each time a line may be due."""
+    """Progress lines of a film, with the progress read when a line is due."""
 
     def __init__(self, engine: "Engine", expected: int | None, began_s: float) -> None:
         super().__init__(began_s, "no frame yet")
@@ -57,9 +57,9 @@ def end_lines(engine: "Engine") -> list[str]:
     pace = f" in {times.frames / rate:.1f} s, {rate:.1f} a second" if rate else ""
     if engine.config.offline:
         line += f", {times.frames / status.target_fps:.1f} s at {status.target_fps:g} fps"
-        line += f"; drawn{pace}, {rate / status.target_fps:.2f} times as fast as it plays" if rate else ""
+        line += f"; drawn{pace}, {rate / status.target_fps:.2f} times real time" if rate else ""
     else:
-        line += f"{pace}; {times.late} late, {times.dropped} left out"
+        line += f"{pace}; {times.late} late, {times.dropped} dropped"
     files = [
         f"wrote     {sink.detail or sink.name}"
         for sink in status.sinks
@@ -69,7 +69,7 @@ def end_lines(engine: "Engine") -> list[str]:
 
 
 def interrupted_line(engine: "Engine", expected: int | None) -> str:
-    """One line for an interrupted film: its progress, and the files that are kept."""
+    """One line for an interrupted film: how far it came, and the files that are kept."""
     status, done = engine.status(), engine.times.frames
     seconds, of_all = done / status.target_fps, ""
     if expected:

@@ -16,18 +16,20 @@ class RvcOptions(LiveOptions):
         None, "Live voice conversion: a published RVC model, .pth or .safetensors.", metavar="MODEL.pth"
     )
     rvc_index: str | None = option(
-        None, "Index of the same voice. (default: the one of its name, or the only one)", metavar="FILE.index|none"
+        None,
+        "FAISS index of the voice. (default: the one with the voice's name, or the only one in its folder)",
+        metavar="FILE.index|none",
     )
     rvc_content: str | None = option(
         None, "Speech encoder: HuBERT, ContentVec. (default: the voice's own)", metavar="PATH|ID"
     )
     rvc_input: str | None = option(
         None,
-        "Where the voice comes from; audio: a channel of the sound (/rvc/input_channel). (default: audio)",
+        "Source of the voice; audio: a channel of the sound input (/rvc/input_channel). (default: audio)",
         metavar="audio|device:NAME|FILE",
     )
     rvc_output: str | None = option(
-        None, "Where the voice is played. (default: none)", metavar="none|default|device:NAME"
+        None, "Sound output for the converted voice. (default: none)", metavar="none|default|device:NAME"
     )
 
     @staticmethod

@@ -17,7 +17,7 @@ class Sam3Options(LiveOptions):
         None, "Live SAM3 segmentation: a folder or a Hugging Face id (facebook/sam3).", metavar="MODEL"
     )
     sam3_prompt: tuple[str, ...] = option(
-        (), "What SAM3 looks for, repeatable up to four times. (default: person)", metavar="WORDS"
+        (), "What SAM3 should find, repeatable up to four times. (default: person)", metavar="WORDS"
     )
     sam3_video: str | None = option(
         None,

@@ -1,4 +1,4 @@
-"""`multiverse schema`: the parameters and commands, for people, for programs and as control surfaces."""
+"""`multiverse schema`: prints the parameters and commands for people, programs and control surfaces."""
 
 import re
 from pathlib import Path
@@ -15,27 +15,28 @@ app = typer.Typer(
     help="Every parameter and command, for people, for programs and as control surfaces.", no_args_is_help=True
 )
 
-Out = Annotated[Path | None, typer.Argument(metavar="[OUT]", help="File to write; without it, it is printed.")]
+Out = Annotated[Path | None, typer.Argument(metavar="[OUT]", help="File to write. (default: print)")]
 Host = Annotated[str, typer.Option(metavar="HOST", help="Machine that the engine runs on.")]
-Port = Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Port where the engine hears OSC.")]
+Port = Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="The engine's OSC port.")]
 ListenPort = Annotated[
-    int, typer.Option(metavar="PORT", min=1, max=65535, help="UDP port where it hears the engine's answers.")
+    int,
+    typer.Option(metavar="PORT", min=1, max=65535, help="UDP port on which the patch receives the engine's answers."),
 ]
 
 
 @app.command("list")
 def list_params(
     pattern: Annotated[
-        str, typer.Argument(metavar="PATTERN", help="Only these: an address or an OSC pattern.")
+        str, typer.Argument(metavar="PATTERN", help="List only these: an address or an OSC pattern.")
     ] = "//*",
     commands: Annotated[
-        bool, typer.Option("--commands", help="The commands in place of the parameters: arguments, what they do.")
+        bool, typer.Option("--commands", help="List the commands instead of the parameters: arguments, description.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print all that is declared, types, ranges and defaults too, as JSON.")
+        bool, typer.Option("--json", help="Print everything, including types, ranges and defaults, as JSON.")
     ] = False,
 ) -> None:
-    """Print the parameters, one a line: address, values, default, what it does."""
+    """Print the parameters, one per line: address, values, default, description."""
     import json
 
     chosen: tuple[Any, ...] = _commands_at(pattern) if commands else _params_at(pattern)
@@ -125,17 +126,17 @@ def write(
     context: typer.Context,
     folder: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Where to, with the same paths. [default: this installation]"),
+        typer.Option(metavar="FOLDER", help="Folder to write to, with the same paths. [default: this installation]"),
     ] = None,
 ) -> None:
-    """Write the generated files again, after a declaration has changed."""
+    """Regenerate the generated files, after a declaration was changed."""
     from osc_schema.generate import FILES, ROOT
 
     for name, generate in FILES.items():
         path = (folder or ROOT) / name
         try:
             content = generate()
-        except ValueError as error:  # a declaration that one of the programs has no room for
+        except ValueError as error:  # a declaration that one of the programs cannot represent
             raise MultiverseError(f"{name}: {error}") from None
         _write(content, path)
         print(path)
@@ -163,7 +164,7 @@ def _write(content: str | bytes, path: Path) -> None:
 
 
 def _host(host: str) -> str:
-    """A name or an address: what else could end a message in a patch. UsageError."""
+    """Return a host name or address; UsageError for anything else, which could break out of a message in a patch."""
     if re.fullmatch(r"[\w.-]+|[0-9a-fA-F:]+", host) is None:
         raise UsageError(f"--host {host}: not a name or an address of a machine")
     return host
@@ -211,6 +212,6 @@ def _default(param: "Param") -> str:
 
 
 def _argument(argument: "Argument") -> str:
-    """`fade_s:f`, in brackets where it may be left out."""
+    """`fade_s:f`, in brackets if it is optional."""
     name = f"{argument.name}:{argument.type}"
     return f"[{name}]" if argument.is_optional else name

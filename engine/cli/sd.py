@@ -72,7 +72,7 @@ def sd(
     spec = asked.spec(configured)
     if not spec.model:
         raise UsageError(NO_MODEL)
-    locate.find(spec.model)  # report a wrong name at once, before seconds of loading
+    locate.find(spec.model)  # reports a wrong name at once, before seconds of loading
     picture = _writable(read_still(image))
     shown = _control_picture(asked.control, picture, (width, height)) if spec.controlnets else None
     settings = {
@@ -110,7 +110,7 @@ def _paint(
     *,
     is_quiet: bool,
 ) -> tuple["np.ndarray", dict[str, Any]]:
-    """The painted picture, and the figures for the report."""
+    """Paint; returns the picture and the figures for the report."""
     from engine.models.device_work import chosen_device, chosen_dtype
     from engine.models.sd.check import run_line
     from engine.models.sd.coefficients import real_steps
@@ -186,12 +186,12 @@ def _control_picture(control: str, picture: "np.ndarray", size: tuple[int, int])
 
 
 def _writable(picture: "np.ndarray") -> "np.ndarray":
-    """A writable copy: torch warns about Pillow's read-only memory."""
+    """A writable copy, because torch warns about Pillow's read-only memory."""
     return picture.copy()
 
 
 def _write(out: Path, picture: "np.ndarray") -> None:
-    """Write beside the target and move it there: a reader never sees half a picture."""
+    """Write a temporary file and rename it, so that a reader never sees half a picture."""
     from engine.sinks.picture_file import save_picture
     from engine.sinks.whole_file import WholeFile, one_line
 
@@ -214,7 +214,7 @@ def _one_line_when_full(width: int, height: int) -> Iterator[None]:
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        raise ModelError(f"no memory for {width}x{height} with this model; choose a smaller --size") from None
+        raise ModelError(f"not enough memory for {width}x{height} with this model; choose a smaller --size") from None
 
 
 @contextmanager

@@ -20,10 +20,10 @@ PREDICTION_WORDS = "auto|epsilon|v"
 PREDICTION = "What the model's UNet predicts. (default: detected from the model's files)"
 
 # Texts of options that each command has with its own range or default.
-PROMPT = "Prompt: describes the picture."
+PROMPT = "Prompt: what the picture should show."
 STEPS = "Total steps; only the last `strength` share of them is run."
 STRENGTH = "Denoising strength: how far the result may differ from the source."
-GUIDANCE = "Guidance scale: how closely the picture follows the prompt; 1 is off."
+GUIDANCE = "Guidance scale (CFG): how closely the picture follows the prompt; 1 is off."
 SEED = "Seed of the noise."
 IP_SCALE = "How closely the result follows --ip-image."
 
@@ -34,9 +34,11 @@ class ModelOptions:
 
     model: str | None = option(None, "Diffusers folder, .safetensors file or Hugging Face id.", metavar="PATH|ID")
     config: Path | None = option(
-        None, "Read defaults for the model options, --device and --dtype from its [sd].", metavar="FILE.toml"
+        None, "Take the model options, --device and --dtype from [sd] in this file.", metavar="FILE.toml"
     )
-    negative: str = option("", "Negative prompt; needs a guidance above 1.", metavar="TEXT")
+    negative: str = option(
+        "", "Negative prompt: what the picture should not show; needs a guidance scale above 1.", metavar="TEXT"
+    )
     sampler: str | None = option(None, SAMPLER, metavar=SAMPLER_WORDS)
     prediction: str | None = option(None, PREDICTION, metavar=PREDICTION_WORDS)
     lora: tuple[str, ...] = option(
@@ -116,7 +118,7 @@ def require_known(sampler: str, prediction: str) -> None:
 
 
 def _with_numbers(texts: Sequence[str], option: str) -> list[tuple[str, float]]:
-    """Each `PATH=0.5` as (PATH, 0.5); without a number 1. A path may hold = itself."""
+    """Each `PATH=0.5` as (PATH, 0.5); without a number, 1. The path itself may contain =."""
     return [_split_number(text, option) for text in texts]
 
 
@@ -129,4 +131,4 @@ def _split_number(text: str, option: str) -> tuple[str, float]:
     except ValueError:
         if Path(text).exists():
             return text, 1.0
-        raise UsageError(f"{option}: {number!r} in {text!r} is no number (PATH=0.8)") from None
+        raise UsageError(f"{option}: {number!r} in {text!r} is not a number (PATH=0.8)") from None

@@ -1,4 +1,4 @@
-"""`multiverse segment`: finds what is named in words in a video, a picture or a folder, and follows it."""
+"""`multiverse segment`: finds objects by text prompts in a video, a picture or a folder, and tracks them."""
 
 import json
 import sys
@@ -24,25 +24,25 @@ FAILED = 1  # or interrupted
 @job_options(SegmentJob)
 def segment(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A video, a picture or a folder of pictures.")],
-    outputs: Annotated[list[str], typer.Argument(metavar="OUT...", help="What to write; one or several.")],
+    outputs: Annotated[list[str], typer.Argument(metavar="OUT...", help="Outputs to write, one or several.")],
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Take model, device and dtype from its [sam3].")
+        Path | None, typer.Option(metavar="FILE.toml", help="Take model, device and dtype from [sam3] in this file.")
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
     **options: Any,
 ) -> None:
-    """Find what is named in words in a video, a picture or a folder of pictures, and follow it.
+    """Find objects by text prompts in a video, a picture or a folder of pictures, and track them.
 
-    The name of OUT decides its format. .mp4 .m4v .mov .mkv .webm .avi: the video with coloured masks and its sound (a
-    folder plays at 25 pictures a second). .png .jpg .webp .tif .bmp: the same of one picture. .json: COCO, masks as
-    RLE; it names a video's pictures frame_000000.png and so on, which --frames writes. A name/ or one without a suffix:
-    a folder of masks, a grey PNG of 8 bits for each picture, whose values are ids (0: no object), almost black to the
-    eye.
+    The suffix of OUT sets the format. .mp4 .m4v .mov .mkv .webm .avi: the video with coloured masks and its sound (a
+    folder plays at 25 pictures a second). .png .jpg .webp .tif .bmp: one picture with coloured masks. .json: COCO,
+    masks as RLE; a video's pictures are called frame_000000.png and so on, as --frames writes them. A name/ or one
+    without a suffix: a folder of masks, one 8-bit grey PNG per picture, whose values are ids (0: no object) and look
+    almost black.
 
     Example: multiverse segment dance.mp4 found.mp4 masks/ --prompt person --prompt guitar --model facebook/sam3
 
-    Ctrl-C ends early: what was segmented until then is written, and --resume goes on.
+    Ctrl-C ends early: everything segmented until then is written, and --resume continues.
     """
     from engine.cli.run import Signals
     from engine.config import build_config, read_config_file
@@ -59,16 +59,16 @@ def segment(
 
             def on_progress(progress: "SegmentProgress") -> None:
                 show(progress)
-                advice = (progress.advice,) if progress.advice else ()  # while it can still be followed
+                advice = (progress.advice,) if progress.advice else ()  # printed while the user can still act on it
                 for line in (*advice, *progress.failed):
                     if line not in said:
                         said.add(line)
                         say(f"multiverse: {line}")
 
-            with ExitStack() as undone:  # Ctrl-C up to here is an exception
+            with ExitStack() as undone:  # up to here Ctrl-C raises an exception
                 opened = open_job(job)
                 undone.callback(opened.close)
-                for note in (*opened.notes, *opened.pictures.counts.notes):  # before hours of work
+                for note in (*opened.notes, *opened.pictures.counts.notes):  # printed before hours of work
                     said.add(note)
                     say(f"multiverse: {note}")
                 began_s = time.perf_counter()
@@ -79,7 +79,7 @@ def segment(
                 Signals().connect(stop.set)
                 undone.pop_all()
             report = run_job(job, opened, model, on_progress=on_progress, stop=stop)
-    except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
+    except KeyboardInterrupt:  # while loading, Ctrl-C raises an exception, which ends the run at once
         _print_interrupted(0, ())
         raise typer.Exit(FAILED) from None
     for note in (*report.notes, *report.failed):
@@ -104,7 +104,7 @@ def report_lines(report: "SegmentReport", load_s: float) -> list[str]:
     hidden = ", ".join(f"{name} {ms:.2f}" for name, ms in report.hidden_ms.items())
     lines += [
         "",
-        f"beside it     {hidden} ms a frame",
+        f"in parallel   {hidden} ms a frame",
         f"frames        {report.written} in {report.seconds:.2f} s, {report.fps:.2f} fps after a first batch of "
         f"{report.first_batch_s:.2f} s; model loaded in {load_s:.1f} s",
         f"objects       {report.objects} in all, at most {report.most_objects} at once"
@@ -113,9 +113,9 @@ def report_lines(report: "SegmentReport", load_s: float) -> list[str]:
         f"model         {report.model}, {report.mode}, {report.resolution} px, {report.dtype} on {report.device}",
     ]
     left_out = {
-        "passed over": report.passed_over,
+        "skipped": report.passed_over,
         "unreadable": report.unreadable,
-        "damaged, shown as far as they go": report.damaged,
+        "damaged, shown as far as possible": report.damaged,
         "of another size": report.refitted,
     }
     if any(left_out.values()):
@@ -127,5 +127,5 @@ def _print_interrupted(written: int, outputs: tuple[str, ...]) -> None:
     where, kept = "before the first picture", "nothing was written"
     if written:
         where = f"after {written} pictures"
-        kept = f"{', '.join(outputs)}: kept up to there, the same command with --resume goes on"
+        kept = f"{', '.join(outputs)}: kept up to there, the same command with --resume continues"
     print(f"multiverse: interrupted {where}; {kept}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """`multiverse doctor --selftest`: send a test card through this system's texture sink to another process.
 
-The one way to know that pictures arrive upright and unchanged on a machine nobody here has seen.
+The only way to verify on an unknown machine that pictures arrive upright and unchanged.
 """
 
 import os
@@ -23,11 +23,11 @@ from engine.system.clock import SystemClock
 from engine.values import FrameId, PublishedFrame, TextureRef
 
 FPS = 30.0
-TOLERANCE = 2  # of 255: tolerance for a GPU's colour conversion
+TOLERANCE = 2  # of 255; tolerance for a GPU's colour conversion
 
 
 def run_selftest(kind: str = "") -> dict[str, Any]:
-    """Publish, receive, compare; the findings, ready for JSON. Main thread (macOS requires it)."""
+    """Publish, receive and compare; returns the result as plain JSON data. Main thread only (macOS requires it)."""
     kind = kind or texture_sink(sys.platform)
     result: dict[str, Any] = {
         "passed": False,
@@ -97,7 +97,7 @@ def _draw_card() -> np.ndarray:
 
 
 def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[Answer, dict[str, Any]]:
-    """Publish the card at 30 fps until the other process has it; its answer, and the renderer."""
+    """Publish the card at 30 fps until the other process has it; returns its answer and the renderer."""
     from engine.sinks import SinkSet, SinkSpec, Stage
 
     height, width = card.shape[:2]

@@ -30,7 +30,7 @@ def level_bar(level: float) -> str:
 
 
 def started_lines(engine: "Engine") -> list[str]:
-    """Lines about the choices made, and why, printed once before the first picture."""
+    """Lines about the chosen renderer, sound, models and sinks, with reasons; printed once before the first picture."""
     status = engine.status()
     why = f" ({engine.renderer_choice})" if engine.renderer_choice else ""
     lines = [
@@ -39,7 +39,7 @@ def started_lines(engine: "Engine") -> list[str]:
     ]
     if status.camera is not None:
         is_hidden = engine.params.get("/layer/5/intensity") == 0 and engine.params.get("/mode") != "simple"
-        hint = " (not seen yet: raise /layer/5/intensity)" if is_hidden else ""
+        hint = " (not visible yet: raise /layer/5/intensity)" if is_hidden else ""
         lines.append(f"camera    {status.camera.description}{hint}")
     for name, (model, *hints) in engine.describe_models().items():
         lines.append(f"{name:<9} {model}")
@@ -54,7 +54,7 @@ def started_lines(engine: "Engine") -> list[str]:
 
 
 def network_lines(engine: "Engine") -> list[str]:
-    """The page's URL for other machines, as text and as a QR code. Without a network the run goes on."""
+    """The page's URL for other machines, as text and as a QR code; without a network, the reason."""
     try:
         url = engine.lan_page_url
     except MultiverseError as error:
@@ -88,7 +88,7 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
 
 
 class StatusLine:
-    """The live line, drawn on its own thread; log lines appear above it."""
+    """The live line, drawn on a separate thread; log lines appear above it."""
 
     def __init__(self, engine: "Engine", log: LogThread) -> None:
         self._engine = engine
@@ -112,7 +112,7 @@ class StatusLine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._thread.join(MAX_END_S)  # a blocked terminal blocks it
+        self._thread.join(MAX_END_S)  # a blocked terminal would block it
         self._log.write = write_to_stderr
 
     def _refresh(self) -> None:
@@ -129,7 +129,8 @@ class StatusLine:
 
 
 class PlainLines:
-    """Output without a terminal: the choices, then only warnings (through logging), and periodic progress of a film."""
+    """Output without a terminal: the started lines, then only warnings (through logging) and a film's periodic
+    progress."""
 
     def __init__(self, engine: "Engine", expected: int | None, log: LogThread, *, is_quiet: bool) -> None:
         """`expected`: total number of frames, if known."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engine.models.sd.painting import Painting
 
 INTERRUPTED = 1
-NO_PROMPT = 'no prompt: say what the pictures shall show, for example --prompt "a forest of glass at dawn"'
+NO_PROMPT = 'no prompt: describe what the pictures should show, for example --prompt "a forest of glass at dawn"'
 NO_INPUT = "no input: multiverse video IN OUT --prompt TEXT --model PATH|ID (or --input IN --output OUT)"
 NO_OUTPUT = "no output: name a video (.mp4 .m4v .mov .mkv .webm .avi) or a folder of frames: multiverse video IN OUT"
 
@@ -50,7 +50,7 @@ class PaintingOptions(ModelOptions):
     ip_scale: float = option(0.6, IP_SCALE, metavar="0..2")
     stablefast: bool = option(False, "Compile with stable-fast.", flags="--stablefast")
     deepcache: bool = option(False, "Reuse deep features from step to step.", flags="--deepcache")
-    inductor: bool = option(False, "Compile with torch: minutes, then faster.", flags="--inductor")
+    inductor: bool = option(False, "Compile with torch: takes minutes, then runs faster.", flags="--inductor")
 
 
 @job_options(PaintingOptions, VideoJob)
@@ -76,38 +76,45 @@ def video(
     *,
     web: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="No IN and OUT: serve a page that paints a browser's pictures, live."),
+        typer.Option(
+            metavar="HOST:PORT", help="Instead of IN and OUT: serve a page that paints a browser's pictures live."
+        ),
     ] = None,
-    clients: Annotated[int, typer.Option(metavar="1..64", help="Of --web, served at once.")] = 4,
-    side: Annotated[int, typer.Option(metavar="PX", help="Of --web: longest side painted at the start.")] = 512,
+    clients: Annotated[int, typer.Option(metavar="1..64", help="With --web: clients served at the same time.")] = 4,
+    side: Annotated[
+        int, typer.Option(metavar="PX", help="With --web: longest side of the picture at the start.")
+    ] = 512,
     certificate: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.pem", help="Of --web, with --key: HTTPS, without which other machines give no camera."
+            metavar="FILE.pem",
+            help="With --web and --key: serve HTTPS, which browsers on other machines require for the camera.",
         ),
     ] = None,
-    key: Annotated[Path | None, typer.Option(metavar="FILE.pem", help="Of the certificate.")] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE.pem", help="Private key of the certificate.")] = None,
     token: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What other machines need for --web. (default: a new one)")
+        str | None,
+        typer.Option(metavar="TEXT", help="With --web: token required from other machines. (default: a new one)"),
     ] = None,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Tell stages, queues and the card twice a second, and tracebacks of errors.")
+        bool,
+        typer.Option("--debug", help="Print stages, queues and GPU state twice a second, and tracebacks of errors."),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON Lines: the same twice a second, and the report.")
+        bool, typer.Option("--json", help="Print JSON Lines: progress twice a second, then the report.")
     ] = False,
     **options: Any,
 ) -> None:
     """Repaint a video, a camera's picture or a folder of pictures with Stable Diffusion.
 
-    The name of OUT decides its format: .mp4 .m4v .mov .mkv .webm .avi is a video with the source's sound and rate; a
-    name/ or one without a suffix is a folder of frames. Every picture gets the same noise, so that the result hangs
-    together; a painted picture depends on no batch, process or interruption.
+    The suffix of OUT sets the format: .mp4 .m4v .mov .mkv .webm .avi is a video with the source's sound and frame rate;
+    a name/ or one without a suffix is a folder of frames. Every picture gets the same noise, so that the result is
+    consistent. Batch size, processes and interruptions do not change a painted picture.
 
     Example: multiverse video dance.mp4 glass.mp4 --prompt "dancers of glass" --model stabilityai/sd-turbo --batch 8
 
-    Ctrl-C ends early: the file plays as far as it came, and --resume goes on. A second Ctrl-C ends at once. A camera
-    or a stream is painted until Ctrl-C.
+    Ctrl-C ends early: the file so far is playable, and --resume continues. A second Ctrl-C ends at once. A camera or a
+    stream is painted until Ctrl-C.
 
     In a browser: multiverse video --web 127.0.0.1:8000 --model stabilityai/sd-turbo
     """
@@ -123,10 +130,10 @@ def video(
     sampler = asked.sampler or "auto"
     spec = asked.spec(
         configured,
-        needs_ip_image=web is None,  # on a page it can be chosen later
+        needs_ip_image=web is None,  # on the page it can be chosen later
         vae="full" if asked.vae else configured.vae,
         accelerator=accelerator or configured.accelerator,
-        # Random weights have no schedule to ask; the painting asks for the sampler of its steps.
+        # Random weights have no schedule; the painting chooses the sampler by its steps.
         sampler=None if sampler == "auto" or (asked.model or configured.model).startswith(RANDOM) else sampler,
     )
     for name, needed, is_there in (
@@ -169,7 +176,7 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
             telemetry(writers(as_json, is_debug)) as known,
         ):
             report, is_live = _painted(job, known, show, stop, said, as_json=as_json)
-    except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
+    except KeyboardInterrupt:  # while loading, Ctrl-C raises an exception, which ends the run at once
         print("multiverse: interrupted before the first picture; nothing was written", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     for note in report.notes:
@@ -188,14 +195,14 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
 def _painted(
     job: VideoJob, known: Telemetry, on_progress: "OnProgress", stop: threading.Event, said: set[str], *, as_json: bool
 ) -> "tuple[VideoReport, bool]":
-    """The report, and True if the source is live. Notes printed before the run are added to `said`."""
+    """Paint; returns the report, and True if the source is live. Notes printed before the run are added to `said`."""
     from engine.cli.run import Signals
     from engine.jobs.video.run import open_job, open_stages, run_job
 
-    with ExitStack() as undone:  # Ctrl-C up to here is an exception
+    with ExitStack() as undone:  # up to here Ctrl-C raises an exception
         opened = open_job(job)
         undone.callback(opened.close)
-        for note in opened.pictures.counts.notes:  # before hours of work
+        for note in opened.pictures.counts.notes:  # printed before hours of work
             said.add(note)
             print(f"multiverse: {note}", file=sys.stderr, flush=True)
         _say_model(job.painting, as_json=as_json)
@@ -209,7 +216,7 @@ def _painted(
 
 
 def _usual_cfg(spec: "ModelSpec") -> float:
-    """The default guidance of a model; the usual one if the model is not on this machine."""
+    """The default guidance of a model; the general default if the model is not on this machine."""
     from engine.models.sd.plan.model_plan import plan_model
     from engine.models.sd.plan.usual_guidance import USUAL_GUIDANCE, usual_guidance
 
@@ -262,7 +269,7 @@ def _one_of(place: str, argument: str | None, option: str, value: str | None) ->
 
 
 def _only_one(asked: dict[str, bool]) -> str:
-    """The accelerator asked for, or ""."""
+    """The requested accelerator, or ""."""
     names = [name for name, is_asked in asked.items() if is_asked]
     if len(names) > 1:
         raise UsageError(f"{' '.join(f'--{name}' for name in names)}: one of them at a time")

@@ -1,4 +1,4 @@
-"""The report that `multiverse video` prints at its end: stages, pictures, and the last line."""
+"""The final report of `multiverse video`: stages, pictures, and the last line."""
 
 from typing import TYPE_CHECKING
 
@@ -32,37 +32,37 @@ def report_lines(report: "VideoReport") -> list[str]:
 
 
 def ended_line(report: "VideoReport", *, is_live: bool) -> str:
-    """The line about an interrupted run: how far it came, what is kept, how to go on."""
+    """The line about an interrupted run: how far it came, what is kept, how to continue."""
     whole = report.resumed + report.painted
     if not whole:
         return "interrupted before the first picture; nothing was written"
     pictures = f"{whole} picture{'s' * (whole > 1)}"
-    if is_live:  # it has no other end, and what it showed does not come again
+    if is_live:  # a live source has no other end and cannot be resumed
         return f"ended after {pictures}"
     if report.kept == whole:
-        way_on = "goes on"
+        way_on = "continues"
     elif report.kept:
-        way_on = f"goes on behind the first {report.kept}"
+        way_on = f"continues after the first {report.kept}"
     else:
-        way_on = "begins again: these are too few to go on from"
+        way_on = "starts over: too few pictures to continue from"
     return f"interrupted after {pictures}; {report.output}: plays up to there, the same command with --resume {way_on}"
 
 
 def _accounting(report: "VideoReport") -> str:
-    """`N read:` with the parts that add up to it, then what is counted besides."""
+    """`N read:` with the counts that add up to it, then other counts."""
     parts = {
-        "whole before": report.resumed,
+        "already complete": report.resumed,
         "painted": report.painted,
-        "read, but not painted any more": report.unpainted,
+        "read but not painted": report.unpainted,
         "skipped": report.skipped,
-        "dropped, for newer ones": report.dropped,
+        "dropped for newer ones": report.dropped,
     }
     others = {
-        "damaged, shown as far as they go": report.damaged,
+        "damaged, shown as far as possible": report.damaged,
         "of another size": report.refitted,
         "painted twice": report.rerun,
-        "passed through as they came": report.passed_through,
-        "unreadable besides": report.unreadable,
+        "passed through unchanged": report.passed_through,
+        "unreadable": report.unreadable,
     }
     line = f"{report.read} read: {_counted(parts) or 'none'}"
     beside = _counted(others)

@@ -1,4 +1,4 @@
-"""Telemetry of `multiverse video --debug` and `--json`, twice a second: stages, queues, seconds, the card."""
+"""Telemetry of `multiverse video --debug` and `--json`, twice a second: stages, queues, seconds, GPU state."""
 
 import json
 import threading
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from engine.jobs.video.device_state import DeviceWatch
 
 EVERY_S = 0.5
-NOT_KNOWN = "not known before the model is loaded"
-ELSEWHERE = "the cards of a cluster are in other machines"
+NOT_KNOWN = "unknown until the model is loaded"
+ELSEWHERE = "a cluster's GPUs are in other machines"
 
 Event = dict[str, Any]
 Write = Callable[[Event], None]
 
 
 class Telemetry:
-    """The current figures: set by the working thread, read by the one that writes."""
+    """The current figures: set by the working thread, read by the writing one."""
 
     def __init__(self, began_s: float) -> None:
         self._began_s = began_s
@@ -34,7 +34,7 @@ class Telemetry:
         self._progress: Callable[[], VideoProgress] | None = None
 
     def loaded(self, load_s: float, device: str | None) -> None:
-        """The model is there, on `device` as torch names it; None: in other machines."""
+        """Record that the model is loaded, on `device` as torch names it; None: on other machines."""
         from engine.jobs.video.device_state import DeviceWatch
 
         if device is None:
@@ -44,11 +44,11 @@ class Telemetry:
         self._load_s = load_s
 
     def follow(self, progress: "Callable[[], VideoProgress]") -> None:
-        """Take a getter of the progress, callable on any thread."""
+        """Set the function that returns the progress; it may be called on any thread."""
         self._progress = progress
 
     def event(self, now_s: float) -> Event:
-        """One line of `--json`."""
+        """The data of one line of `--json`."""
         watch, load_s = self._watch, self._load_s
         progress = None if self._progress is None else self._progress()
         device = None if watch is None else watch.state()
@@ -92,12 +92,12 @@ def told(progress: "VideoProgress", load: dict[str, float]) -> Event:
 
 
 def write_json(event: Event) -> None:
-    """A line on standard output, at once."""
+    """Print one line on standard output, unbuffered."""
     print(json.dumps(event, ensure_ascii=False), flush=True)
 
 
 class DebugLines:
-    """The same for people, on standard error; why there is nothing to tell of the card is said once."""
+    """The same figures for people, on standard error. Why there is no GPU state is printed once."""
 
     def __init__(self, write: Callable[[str], None] = write_to_stderr) -> None:
         self._write = write
@@ -107,11 +107,11 @@ class DebugLines:
         if event["device"] is None and event["device_reason"] not in ("", NOT_KNOWN, self._said):
             self._said = event["device_reason"]
             self._write(f"multiverse: card: {self._said}")
-        self._write(f"multiverse: {debug_line(event)}")
+        self._write(f"progress: {debug_line(event)}")
 
 
 def debug_line(event: Event) -> str:
-    """All of an event in one line: frames of each stage, the queue before it, and its seconds."""
+    """An event as one line: for each stage its frames, input queue and seconds."""
     seconds = event["stage_seconds"]
     parts = [f"{event['state']} {event['done']}{'' if event['expected'] is None else '/' + str(event['expected'])}"]
     if event["frames"]:
@@ -140,8 +140,8 @@ def _card_words(device: dict[str, Any]) -> str:
 
 @contextmanager
 def telemetry(writes: list[Write]) -> Iterator[Telemetry]:
-    """Written by a thread of its own, twice a second: a batch, and the loading before all, may take longer. Nothing is
-    written where `writes` is empty."""
+    """Write events twice a second from a separate thread, because loading or one batch may take longer. With no
+    `writes`, nothing is written."""
     known, end = Telemetry(time.perf_counter()), threading.Event()
 
     def run() -> None:
@@ -152,7 +152,7 @@ def telemetry(writes: list[Write]) -> Iterator[Telemetry]:
             try:
                 for write in writes:
                     write(event)
-            except OSError:  # a closed pipe, a full disk: no reason to end the run
+            except OSError:  # a closed pipe or a full disk must not end the run
                 return
 
     thread = threading.Thread(target=run, name="telemetry", daemon=True)
@@ -168,5 +168,5 @@ def telemetry(writes: list[Write]) -> Iterator[Telemetry]:
 
 
 def writers(as_json: bool, is_debug: bool) -> list[Write]:
-    """Who writes what is told."""
+    """The functions that write each event."""
     return [*([write_json] if as_json else []), *([DebugLines()] if is_debug else [])]

@@ -1,7 +1,6 @@
-"""`multiverse video --web`: the page on which a browser's pictures are painted, until Ctrl-C."""
+"""`multiverse video --web`: serves a page that paints a browser's pictures, until Ctrl-C."""
 
 import json
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -24,16 +23,16 @@ WEB_ONLY = ("clients", "side", "certificate", "key", "token")
 
 
 def refuse_without_effect(context: typer.Context, *, is_web: bool) -> None:
-    """UsageError for an option of the other way to paint."""
+    """Raise UsageError for an option that has no effect with, or without, `--web`."""
     given = [name for name in (FILE_ONLY if is_web else WEB_ONLY) if is_given(context, name)]
     if given and is_web:
-        raise UsageError(f"--web: the browser is input and output, picture by picture; leave {_shown(given)} out")
+        raise UsageError(f"--web: the browser is both input and output; remove {_shown(given)}")
     if given:
         raise UsageError(f"{_shown(given)}: only with --web HOST:PORT")
 
 
 def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: int, **options: Any) -> None:
-    """Serves until Ctrl-C; `options` as LiveServer takes them."""
+    """Serve until Ctrl-C; `options`: further arguments of LiveServer."""
     from engine.cli.log_thread import LogThread
     from engine.cli.run import Signals
     from engine.config import split_host_port
@@ -43,17 +42,17 @@ def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: in
 
     host, port = split_host_port(address, "--web")
     stop = threading.Event()
-    with LogThread() as log, ExitStack() as undone:  # Ctrl-C is an exception until the page is served
+    with LogThread() as log, ExitStack() as undone:  # until the page is served, Ctrl-C raises an exception
         report = Warnings(SystemClock()).report
         limits = LiveLimits(most_clients=most_clients)
         server = LiveServer(painting, host=host, port=port, limits=limits, report=report, tell=report, **options)
         undone.callback(server.close)
         if not as_json:
-            log.say(f"model     {painting.spec.model} is being loaded")
+            log.say(f"model     loading {painting.spec.model}")
         try:
             server.start()
         except KeyboardInterrupt:
-            print("multiverse: interrupted before the page was served", file=sys.stderr)
+            log.say("multiverse: interrupted before the page was served")  # queued, so behind all earlier lines
             raise typer.Exit(INTERRUPTED) from None
         for note in server.notes:
             log.say(f"multiverse: {note}")
@@ -67,7 +66,7 @@ def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: in
 
 
 def page_lines(addresses: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Where the page is, for other machines as a QR code too."""
+    """The page's URLs; the one for other machines also as a QR code."""
     for name, where in addresses:
         yield f"{name:<10}{where}"
         if name == "network" and "://" in where:
@@ -78,7 +77,7 @@ def page_lines(addresses: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def _addresses(server: "LiveServer") -> Iterator[tuple[str, str]]:
-    """That there is no network (yet) ends nothing."""
+    """(name, URL) of the page, for this machine and for others; without a network, the reason."""
     yield "page", server.url
     try:
         network = server.lan_url

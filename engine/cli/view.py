@@ -8,14 +8,14 @@ import typer
 
 from engine.errors import RenderError, UsageError
 
-POLL_S = 0.002  # longest delay of a new picture, before vsync
+POLL_S = 0.002  # maximum delay of a new picture, before vsync
 INSTALL = "pip install glfw"
 
 
 def view(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="The picture's name, or a part of it.")] = "Multiverse",
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="The picture's name, or part of it.")] = "Multiverse",
     display: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="On this display, as --list numbers them. (default: 0)")
+        int | None, typer.Option(min=0, metavar="N", help="Display to use, numbered as in --list. (default: 0)")
     ] = None,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the display; F toggles it.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the displays and the available pictures.")] = False,
@@ -23,8 +23,8 @@ def view(
 ) -> None:
     """Show a running engine's picture in a window.
 
-    The engine needs its sink `shared` (on Linux it runs unasked). The window follows new sizes and waits for an engine
-    that is restarted. Esc or Q closes it, F fills the display.
+    The engine needs its sink `shared` (on Linux it is on by default). The window adapts to new picture sizes and
+    waits while the engine restarts. Esc or Q closes it, F fills the display.
     """
     if as_json and not list_:
         raise UsageError("--json is for --list: add --list")

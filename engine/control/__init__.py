@@ -1,8 +1,8 @@
 """OSC control: turns messages into parameter changes and commands, and sends changes to subscribers.
 
 Start with `dispatcher.py` (carries out messages), then `feedback.py` (subscribers), `server.py` (sockets) and
-`sending.py` (the thread that sends). Everything between a socket and the parameter store is here; encoding and decoding
-are in `engine.osc`.
+`sending.py` (the thread that sends). Everything between a socket and the parameter store is here; packets are encoded
+and decoded in `engine.osc`.
 """
 
 from engine.control.announcements import Announcements, Tell

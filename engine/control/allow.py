@@ -9,7 +9,7 @@ from engine.system.network_interfaces import Network, own_interfaces
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 KEPT_HOSTS = 1024
-POLL_INTERVAL_S = 1.0  # maximum age of the list of this machine's own addresses
+POLL_INTERVAL_S = 1.0  # how long the list of this machine's own addresses is cached
 THIS_MACHINE = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
 
 
@@ -18,7 +18,8 @@ def own_addresses() -> frozenset[Address]:
 
 
 class AllowList:
-    """Allows the given networks (CIDR notation) and always this machine; with no networks, every sender."""
+    """Allows senders in the given networks (CIDR notation) and on this machine; with no networks given, every
+    sender."""
 
     def __init__(
         self, networks: Iterable[str], own_addresses: Callable[[], Collection[Address]] = own_addresses
@@ -31,8 +32,8 @@ class AllowList:
         """Host -> its address if it is outside all networks, None if it is in one."""
 
     def allows(self, host: str, now_s: float) -> bool:
-        """True if a numeric host address may send. The answer of the networks is cached per host. The machine's own
-        addresses are polled, at most once a second, because they change with the cables."""
+        """True if a numeric host address may send. The result for the networks is cached per host. The machine's own
+        addresses are read again at most once a second, because they change when a network is connected."""
         if not self._networks:
             return True
         if host not in self._outside:
@@ -54,14 +55,14 @@ class AllowList:
 
 
 def is_reached(bound: str, at: str) -> bool:
-    """True if packets to the machine's address `at` reach a socket bound to `bound`, both numeric. `::` also gets IPv4,
-    as on Linux and macOS."""
+    """True if a socket bound to `bound` receives packets sent to this machine's address `at`; both are numeric. `::`
+    also receives IPv4, as on Linux and macOS."""
     own, asked = _plain(bound), _plain(at)
     return own == asked or (own.is_unspecified and own.version in (6, asked.version))
 
 
 def _plain(host: str) -> Address:
-    """The address without a zone; ::ffff:192.0.2.1, as a socket for both families shows it, as 192.0.2.1."""
+    """The address without its zone. An IPv4-mapped address (::ffff:192.0.2.1) becomes IPv4 (192.0.2.1)."""
     address = ipaddress.ip_address(host.partition("%")[0])
     return getattr(address, "ipv4_mapped", None) or address
 

@@ -1,6 +1,6 @@
-"""Messages to every subscriber, queued by any thread until the next sending.
+"""Messages to every subscriber, queued by any thread and sent in the next turn of the sending thread.
 
-They need neither the store nor a socket, so this queue is built before the parts that announce something.
+The queue needs neither the store nor a socket, so it is built before the parts that announce something.
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ class Tell(Protocol):
 
 
 class Announcements:
-    """A bounded queue: if it is full, the oldest message makes room. Takes no lock: its users may hold one."""
+    """A bounded queue; when it is full, the oldest message is dropped. Takes no lock, because callers may hold one."""
 
     def __init__(self) -> None:
         self._queue: deque[Announcement] = deque(maxlen=MAX_QUEUED)
@@ -29,11 +29,11 @@ class Announcements:
         self._queue.append((address, values))
 
     def warn(self, line: str) -> None:
-        """Send a line of the log as `/engine/warning <line>`."""
+        """Send a log line as `/engine/warning <line>`."""
         self.tell("/engine/warning", line)
 
     def take(self) -> list[Announcement]:
-        """All queued messages, oldest first. One thread."""
+        """Remove and return all queued messages, oldest first. The sending thread only."""
         return [self._queue.popleft() for _ in range(len(self._queue))]
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""The queue of bundles that wait for their time tag, bounded, on the engine's clock."""
+"""A bounded queue of bundles that wait for their time tag, on the engine's clock."""
 
 import heapq
 import threading
@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 MAX_WAIT_S = 10.0
-LATE_S = 1 / 60  # a tag of "now" (osc.js) arrives some ms old: only more than a frame is late
+LATE_S = 1 / 60  # osc.js sends the current time as the tag, which arrives some ms old: a bundle is late only beyond a
+# frame
 MAX_BUNDLES = 1024
-MAX_VALUES = 16_384  # of all bundles: if all are due at once, the frame takes 5 ms longer
+MAX_VALUES = 16_384  # in all queued bundles: if all are due at once, the frame takes 5 ms longer
 
 Plan = TypeVar("Plan")
 
@@ -32,7 +33,7 @@ class BundleQueue(Generic[Plan]):
         self._values = 0
 
     def add(self, due_s: float, values: int, plan: Plan) -> bool:
-        """Keep `plan`, which costs `values`, until `due_s`; False if the queue is full."""
+        """Queue `plan`, which counts as `values` values, until `due_s`; False if the queue is full."""
         with self._lock:
             if len(self._heap) >= MAX_BUNDLES or self._values + values > MAX_VALUES:
                 return False
@@ -42,8 +43,8 @@ class BundleQueue(Generic[Plan]):
             return True
 
     def take_due(self, now_s: float) -> list[Plan]:
-        """Remove and return the plans that are due, in order of their time."""
-        if not self._heap:  # every frame, on the frame loop's thread: no lock if nothing waits
+        """Remove and return the plans that are due, in time order."""
+        if not self._heap:  # called every frame: takes no lock if nothing is queued
             return []
         due: list[Plan] = []
         with self._lock:

@@ -1,4 +1,4 @@
-"""A small OSC client for the command line, benchmarks and tests: sends packets, reads answers. UDP or TCP."""
+"""A small OSC client (UDP or TCP) for the command line, benchmarks and tests: sends packets, reads replies."""
 
 import contextlib
 import socket
@@ -42,10 +42,10 @@ class OscClient:
 
     def _nothing_listens(self, error: OSError) -> MultiverseError:
         why = f"{self.target}: nothing listens there ({error.strerror or error})"
-        return MultiverseError(f"{why}; start `multiverse run`, or say where it is with --to HOST:PORT")
+        return MultiverseError(f"{why}; start `multiverse run`, or give the engine's address with --to HOST:PORT")
 
     def receive(self, timeout_s: float) -> Message | None:
-        """The next message, unpacked from its bundle, or None after the timeout. Malformed packets are skipped."""
+        """The next message (bundles are unpacked), or None after the timeout. Malformed packets are skipped."""
         end_s = time.perf_counter() + timeout_s
         while not self._messages:
             left_s = end_s - time.perf_counter()

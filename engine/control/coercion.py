@@ -1,8 +1,8 @@
 """Converts the arguments of a message to one value for a parameter; `osc_schema.accept` checks it.
 
-MIDI (`m`: port, status, data 1, data 2), as bridges send it: controllers, note velocities, channel pressure and pitch
-bend are fader positions across the parameter's range. Note off is the lower end. A program change is the index of a
-menu's item or a whole number.
+MIDI arguments from bridges (`m`: port, status, data 1, data 2): controllers, note velocities, channel pressure and
+pitch bend are fader positions across the parameter's range. Note off is the lower end. A program change is a menu index
+or a whole number.
 """
 
 from typing import Final
@@ -18,7 +18,7 @@ _SEVEN_BITS, _FOURTEEN_BITS = 127, 16_383
 
 
 def value_of(param: Param, args: tuple[object, ...]) -> object:
-    """The value that `args` mean, ready for `accept`. Raises Rejected."""
+    """Convert `args` to one value for `accept`. Raises Rejected."""
     if len(args) == 1:
         return _single(param, args[0])
     if not args:
@@ -38,7 +38,7 @@ def _single(param: Param, value: object) -> object:
     if isinstance(value, Impulse) and param.type is ParamType.TRIGGER:
         return None
     if isinstance(value, Rgba | Impulse | TimeTag | bytes):
-        raise Rejected(f"{param.address}: {_KINDS[type(value)]} means nothing here")
+        raise Rejected(f"{param.address}: {_KINDS[type(value)]} cannot set this parameter")
     if isinstance(value, tuple):
         return value_of(param, value)  # an array; the decoder bounds its depth
     return value
@@ -50,7 +50,7 @@ def _of_midi(param: Param, midi: Midi) -> object:
         return midi.data1
     position = _position(event, midi)
     if position is None or param.type in (ParamType.TEXT, ParamType.FILE, ParamType.COLOUR):
-        raise Rejected(f"{param.address}: MIDI {bytes(midi).hex(' ')} means nothing here")
+        raise Rejected(f"{param.address}: MIDI {bytes(midi).hex(' ')} cannot set this parameter")
     if param.type is ParamType.BOOL:
         return position >= 0.5 if event == _CONTROLLER else position > 0.0
     if param.type is ParamType.TRIGGER:
@@ -60,7 +60,7 @@ def _of_midi(param: Param, midi: Midi) -> object:
 
 
 def _position(event: int, midi: Midi) -> float | None:
-    """The fader position of a MIDI event, 0..1, or None if it has none."""
+    """The fader position of a MIDI event, 0..1, or None for other kinds of events."""
     if event == _NOTE_OFF:
         return 0.0
     if event in (_NOTE_ON, _CONTROLLER):

@@ -8,17 +8,17 @@ from engine.osc.encode import ReplyValue
 
 
 class Reply:
-    """Answers a command. Any thread, at any later time, any number of times."""
+    """Sends the answers to one command, from any thread, at any time, any number of times."""
 
     __slots__ = ("_log", "_post", "command", "sent")
 
     def __init__(
         self, command: str, post: Callable[[bytes], None], log: Callable[[str], None] = lambda line: None
     ) -> None:
-        """`log(line)` shows a failure to the operator as well; it must not wait."""
+        """`log(line)` also shows a failure to the operator; it must not block."""
         self.command = command
         self.sent = 0
-        """Number of `send` calls: the entries of a listing."""
+        """Number of messages sent with `send`: the entries of a listing."""
         self._post = post
         self._log = log
 
@@ -27,12 +27,12 @@ class Reply:
         self._post(encode_reply(address, *values))
 
     def done(self, *values: ReplyValue) -> None:
-        """Answer `/done <command> <values>`: the command is carried out."""
+        """Answer `/done <command> <values>`: the command succeeded."""
         self._post(encode_reply("/done", self.command, *values))
 
     def fail(self, reason: str, *, is_logged: bool = True) -> None:
-        """Answer `/fail <command> <reason>`. Not logged: superseded commands, which are not mistakes, and failures that
-        are reported elsewhere."""
+        """Answer `/fail <command> <reason>`. Set `is_logged` to False for superseded commands, which are not mistakes,
+        and for failures that are reported elsewhere."""
         if is_logged:
             self._log(f"{self.command}: {reason}")
         self._post(encode_reply("/fail", self.command, reason))
@@ -55,8 +55,8 @@ class CommandTable:
         """Register a handler. `handler(args, reply)` answers now or later; it must not block, because packets wait.
 
         A MultiverseError or osc_schema.Rejected that it raises is answered with `/fail`. `<n>` in the address means
-        a whole number 1..999, which the handler gets before the arguments. `is_listing`: it answers with many messages
-        before it returns, so its use is rate limited.
+        a whole number 1..999, which the handler gets before the arguments. `is_listing`: the handler sends many
+        messages before it returns, so the command is rate limited.
         """
         handlers = self._numbered if "/<n>" in address else self._handlers
         if address in handlers:
@@ -67,7 +67,7 @@ class CommandTable:
             self._listings.add(address)
 
     def has_root(self, root: str) -> bool:
-        """True if some command's address begins with `/root`."""
+        """True if a command's address begins with `/root`."""
         return root in self._roots
 
     def is_listing(self, address: str) -> bool:

@@ -1,22 +1,24 @@
-"""Carries out packets: sets values, answers questions, runs commands, keeps bundles until their time.
+"""Executes packets: sets values, answers queries, runs commands, queues bundles until their time tag.
 
 Order and atomicity. The changes of one packet are one `store.apply`: they land in one frame. A bundle may
 also hold commands, and a command must see the changes before it (`/layer/1/angle 5`, `/preset/save x`) but not those
 after it. So a bundle becomes a plan, a list of steps: changes are collected into one step until a command ends it. The
-three questions (`/get`, `/sync`, `/engine/notify`) do not end a step: they change nothing and are answered after the
-last one. So a bundle of values, or of values and questions, is always one step. A bundle inside a bundle belongs to the
-step of the outer one, unless its own time is later.
+three queries (`/get`, `/sync`, `/engine/notify`) do not end a step: they change nothing and are answered after the last
+step. So a bundle of values, or of values and queries, is always one step. A bundle inside a bundle belongs to the outer
+bundle's step, unless its own time is later.
 
 Time. Values are checked when a bundle arrives, so that the sender hears about a mistake at once. They are applied at
 the start of the first frame after the bundle is due, by `tick` on the frame loop's thread. That thread never uses a
-socket or runs a command's handler: from the first command on, the rest of a due plan is left to an OSC thread
-(`run_deferred`). Time tags are converted to the engine's clock on arrival. A bundle more than 10 s ahead is refused
-with an answer that names the usual cause, a wrong clock: to apply it now, or never, would both be guesses.
+socket or runs a command's handler: from the first command on, an OSC thread runs the rest of a due plan
+(`run_deferred`). Time tags are converted to the engine's clock on arrival. A bundle more than 10 s ahead is refused,
+with an answer that names the usual cause, a wrong clock: applying it now and dropping it silently would both be
+guesses.
 
-Foreign messages. A message that is not a parameter, a matching pattern, a command or a question is given to the map of
-foreign messages on arrival. The messages that it stands for are carried out instead, with the sender name `map`: the
-sender's display shows its own control, not our parameter. Unmapped messages that resemble none of our addresses are
-counted and listed without a warning, because another program sends hundreds of them a second.
+Foreign messages. On arrival, a message that is not a parameter, a matching pattern, a command or a query is looked up
+in the map of foreign messages. The messages that it is mapped to are executed instead, with the sender name `map`, so
+that the sender is sent these changes too: its display shows its own control, not our parameter. Unmapped messages that
+resemble none of our addresses are counted and listed without a warning, because another program sends hundreds a
+second.
 """
 
 import logging
@@ -53,13 +55,13 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 Question = Callable[[Message, Sender], None]
-"""Called on OSC's threads. Sends its own answer, also for a mistake."""
+"""Called on OSC's threads. Sends its own answer, also on failure."""
 Watcher = Callable[[float, str, Message | str], None]
 """`watcher(now_s, sender_name, message)` is called for every message as it arrived, and again with the reason (str) if
 the message was refused."""
 
 MAX_PENDING_SYNCS = 1024
-MAX_VALUES_A_BUNDLE = 4096  # a pattern counts once for each match: enough for every parameter forty times
+MAX_VALUES_A_BUNDLE = 4096  # a pattern counts once for each match; enough to set every parameter forty times
 
 
 class Dispatcher:
@@ -76,8 +78,8 @@ class Dispatcher:
         outgoing: Outgoing | None = None,
         on_gone: Callable[[str], None] = lambda name: None,
     ) -> None:
-        """`outgoing` None: it gets its own. `on_gone(name)` is called, on any thread, after the connection of a TCP or
-        WebSocket sender has ended."""
+        """`outgoing` None: creates one. `on_gone(name)` is called, on any thread, after a TCP or WebSocket sender has
+        disconnected."""
         outgoing = outgoing or Outgoing(store, report)
         self.clock = clock
         self.report = report
@@ -106,7 +108,7 @@ class Dispatcher:
         self._guard = Guard(log, report, "osc.error", "OSC")
 
     def set_watcher(self, watcher: Watcher | None) -> None:
-        """Call `watcher` for every message from now on, on OSC's threads; it must not wait. None ends it."""
+        """Call `watcher` for every message from now on, on OSC's threads; it must not block. None removes it."""
         self._watcher = watcher
 
     @property
@@ -123,7 +125,7 @@ class Dispatcher:
     # -- OSC's threads -------------------------------------------------------------------------
 
     def receive(self, data: bytes, sender: Sender) -> None:
-        """Carry out one packet. Never raises: a malformed one is counted and reported. Any thread."""
+        """Execute one packet. Never raises: a malformed one is counted and reported. Any thread."""
         with self._receiving:
             counters = self.counters
             counters.packets += 1
@@ -131,7 +133,7 @@ class Dispatcher:
             try:
                 packet = decode_packet(data)
                 if (watcher := self._watcher) is not None:
-                    self._show(packet, sender, watcher)
+                    self._show_to_watcher(packet, sender, watcher)
                 if isinstance(packet, Message):
                     self._on_message(packet, sender)
                 else:
@@ -139,21 +141,21 @@ class Dispatcher:
             except OscDecodeError as error:
                 counters.malformed += 1
                 self.report("osc.malformed", f"{sender.name}: not an OSC packet: {error}")
-            except Exception as error:  # the top of the receiving loop of every transport
+            except Exception as error:  # the top level of every transport's receiving loop
                 self.counters.add("errors")
                 self._guard.caught(error)
 
-    def _show(self, packet: Message | Bundle, sender: Sender, watcher: Watcher) -> None:
+    def _show_to_watcher(self, packet: Message | Bundle, sender: Sender, watcher: Watcher) -> None:
         if isinstance(packet, Message):
             watcher(self.clock.now_s(), sender.name, packet)
             return
         for element in packet.elements:
-            self._show(element, sender, watcher)
+            self._show_to_watcher(element, sender, watcher)
 
     def run_deferred(self) -> None:
-        """Carry out the steps of due bundles that `tick` left: from their first command on."""
+        """Run the steps of due bundles that `tick` deferred: those from the first command on."""
         while self._deferred:
-            plan = self._deferred[0]  # stays in the queue until it is done: meanwhile `tick` defers later plans
+            plan = self._deferred[0]  # stays queued while it runs, so that `tick` defers later plans
             self.attempt(partial(self._carry_out, plan.steps))
             self._deferred.popleft()
 
@@ -164,11 +166,11 @@ class Dispatcher:
         self.report(key, f"{reason} (from {sender.name})")
 
     def attempt(self, step: Callable[[], Result]) -> Result | None:
-        """Run a step of OSC's threads; an error in the engine's own code is counted, logged and reported."""
+        """Run `action` on an OSC thread; an error in the engine's own code is counted, logged and reported."""
         return self._guard.attempt(step, lambda error: self.counters.add("errors"))
 
     def _on_message(self, message: Message, sender: Sender) -> None:
-        """Hot path: one parameter, one plain value."""
+        """Hot path for one parameter and one plain value."""
         self.counters.messages += 1
         address, args, tags = message
         param = osc_schema.lookup(address)
@@ -203,18 +205,21 @@ class Dispatcher:
 
     def _on_bundle(self, bundle: Bundle, packet_bytes: int, sender: Sender) -> None:
         groups: dict[float, list[Message]] = {}
-        self._gather(bundle, 0.0, self.clock.wall_s(), groups)
+        self._group_by_due_time(bundle, 0.0, self.clock.wall_s(), groups)
         allowance = MAX_VALUES_A_BUNDLE
         for wait_s, messages in groups.items():
             self.counters.messages += len(messages)
             steps, allowance = self._steps_of(messages, sender, allowance)
             if wait_s > 0.0:
-                self._keep(wait_s, packet_bytes, PacketPlan(sender, steps))
+                self._queue_plan(wait_s, packet_bytes, PacketPlan(sender, steps))
             else:
                 self._carry_out(steps)
 
-    def _gather(self, bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, list[Message]]) -> None:
-        """Group messages by the seconds until their bundle is due; at least as long as for the outer bundle."""
+    def _group_by_due_time(
+        self, bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, list[Message]]
+    ) -> None:
+        """Group messages by the seconds until their bundle is due; an inner bundle is never due before its outer
+        one."""
         own_s = 0.0 if is_at_once(bundle.time_tag) else wall_s_of(bundle.time_tag) - wall_s
         self.counters.late_bundles += own_s < -LATE_S
         wait_s = max(own_s, outer_s)
@@ -223,36 +228,36 @@ class Dispatcher:
             if isinstance(element, Message):
                 messages.append(element)
             else:
-                self._gather(element, wait_s, wall_s, groups)
+                self._group_by_due_time(element, wait_s, wall_s, groups)
 
-    def _keep(self, wait_s: float, packet_bytes: int, plan: PacketPlan) -> None:
-        """BundleQueue a plan, or refuse it."""
+    def _queue_plan(self, wait_s: float, packet_bytes: int, plan: PacketPlan) -> None:
+        """Queue a plan, or refuse it."""
         if wait_s > MAX_WAIT_S:
             reason = f"bundle {wait_s:.1f} s ahead; {MAX_WAIT_S:.0f} s are allowed (is a clock wrong?)"
         elif self._schedule.add(self.clock.now_s() + wait_s, plan.cost(packet_bytes), plan):
             self.counters.scheduled += 1
             return
         else:
-            reason = "bundle refused: too many wait for their time"
+            reason = "bundle refused: too many scheduled bundles are queued"
         self.counters.add("rejected")
         self._mistakes.explain("osc.bundle", "#bundle", reason, plan.sender)
 
     def _steps_of(self, messages: list[Message], sender: Sender, allowance: int) -> tuple[list[PlanStep], int]:
-        """Turn messages into steps of at most `allowance` values; also returns the allowance that is left.
+        """Convert messages to steps that set at most `allowance` values; also returns the remaining allowance.
 
-        Unusable messages are counted and answered here.
+        Invalid messages are counted and answered here.
         """
-        return self._steps_from(self._foreign.made_own(messages, sender), messages, sender, allowance)
+        return self._steps_from(self._foreign.translate_all(messages, sender), messages, sender, allowance)
 
     def _steps_from(
         self, own: Iterable[tuple[int, Message, Sender]], messages: list[Message], sender: Sender, allowance: int
     ) -> tuple[list[PlanStep], int]:
-        """The same for translated messages: (number of the original message, message, sender)."""
+        """Like `_steps_of`, for translated messages: (number of the original message, message, sender)."""
         steps: list[PlanStep] = []
         questions: list[PlanStep] = []
         gathering: Changes | None = None
         for number, message, by in own:
-            param = osc_schema.lookup(message.address)  # first: almost all messages in bundles are parameters
+            param = osc_schema.lookup(message.address)  # checked first: almost all messages in bundles are parameters
             if param is None and self._foreign.is_foreign(message.address):
                 self._mistakes.unmapped(message, by)
                 continue
@@ -273,7 +278,7 @@ class Dispatcher:
         return steps + questions, allowance
 
     def _is_command(self, address: str) -> bool:
-        """True for commands and questions."""
+        """True for commands and queries."""
         return address in self._questions or self._commands.find(address) is not None
 
     def _on_overfull(self, left: list[Message], sender: Sender) -> None:
@@ -283,9 +288,9 @@ class Dispatcher:
         self._mistakes.explain("osc.bundle", "#bundle", reason, sender)
 
     def _gather_changes(self, message: Message, param: Param | None, sender: Sender, into: Changes) -> int:
-        """Add the values that a message sets; returns their number, wrong ones included, at least 1.
+        """Add the values that a message sets; returns their number, invalid ones included, at least 1.
 
-        `param` None: the address may be a pattern.
+        `param` is None if the address may be a pattern.
         """
         try:
             params = (param,) if param else settable(message.address)
@@ -339,18 +344,18 @@ class Dispatcher:
             return
         try:
             handler = self._commands.find(message.address)
-            assert handler is not None  # a step is made of known commands only
+            assert handler is not None  # steps hold known commands only
             handler(message.args, reply)
         except (MultiverseError, Rejected) as error:
             reply.fail(str(error))
         except Exception as error:
-            reply.fail(f"an error of the engine itself: {type(error).__name__}", is_logged=False)
+            reply.fail(f"internal error: {type(error).__name__} (see the log)", is_logged=False)
             raise
         finally:
             if limit is not None:
                 limit.spend(now_s, reply.sent)
 
-    # -- questions -----------------------------------------------------------------------------
+    # -- queries -------------------------------------------------------------------------------
 
     def _on_get(self, message: Message, sender: Sender) -> None:
         reply = self._reply("/get", sender)
@@ -368,23 +373,23 @@ class Dispatcher:
             reply.fail(unknown(address))
         if not param and not self._gets[host_of(sender.name)].take(self.clock.now_s(), len(params)):
             self.counters.add("rejected")
-            reason = "too many patterns at once (/engine/notify 1 tells changes)"
+            reason = "too many patterns at once (/engine/notify 1 subscribes to changes)"
             self._mistakes.explain("osc.get", "/get", reason, sender)
             return
         for param in params:
             reply.send(param.address, *self.feedback.reply_values(param, self._store.get(param.address)))
 
     def _on_sync(self, message: Message, sender: Sender) -> None:
-        """Answer `/synced` after the first frame that begins from now on, which shows all earlier messages.
+        """Answer `/synced` after the next frame to begin, which shows all earlier messages.
 
         Their values are in the store already, or were posted to the frame loop, which runs them right after `tick`.
         """
         ids = [value for value in message.args if isinstance(value, int | float | str)]
         if len(message.args) > 1 or len(ids) < len(message.args):
-            self._reply("/sync", sender).fail("takes one number or text, which comes back")
+            self._reply("/sync", sender).fail("takes one number or text, which is sent back")
             return
         if len(self._syncs) >= MAX_PENDING_SYNCS:
-            self._reply("/sync", sender).fail("no frame has been drawn for a long time")
+            self._reply("/sync", sender).fail("too many are waiting: no frame has been drawn for a long time")
             return
         target = self.feedback.listener_of(sender)
         packet = encode_reply("/synced", *ids)
@@ -395,7 +400,7 @@ class Dispatcher:
         is_on, port = (*args, None, None)[:2]
         is_port = isinstance(port, int | float) and 1 <= port < 65_536
         if len(args) > 2 or not isinstance(is_on, int | float) or (len(args) == 2 and not is_port):
-            self._reply("/engine/notify", sender).fail("takes 1 or 0 and, if wanted, a port 1..65535")
+            self._reply("/engine/notify", sender).fail("takes 1 or 0 and optionally a port 1..65535")
             return
         target = sender.at(port) if isinstance(port, int | float) else sender
         if target is None:
@@ -411,7 +416,7 @@ class Dispatcher:
         self.outbox.wake()
 
     def _reply(self, command: str, sender: Sender) -> Reply:
-        """Answers go to the port where the sender listens: Max, TouchDesigner and Resolume send from another one."""
+        """Answer at the port where the sender listens: Max, TouchDesigner and Resolume send from another one."""
 
         def log_failure(line: str) -> None:
             self._report_refusal("osc.command", line, sender)
@@ -421,9 +426,9 @@ class Dispatcher:
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def tick(self) -> None:
-        """Apply the bundles that are due, first thing in a frame. Uses no socket and runs no handler.
+        """Apply the bundles that are due, at the start of a frame. Uses no socket and runs no handler.
 
-        Keeps the order: while an OSC thread has a deferred bundle to carry out, later ones wait.
+        Keeps the order: while an OSC thread still has to run a deferred bundle, later ones wait.
         """
         self._ticks += 1
         if self._deferred:
@@ -439,7 +444,7 @@ class Dispatcher:
             self.outbox.wake()
 
     def frame_drawn(self, version: int) -> None:
-        """Answer the `/sync`s that the newest frame covers: begun with the last `tick`, drawn at store `version`."""
+        """Answer the `/sync`s that the newest frame covers: it began with the last `tick` and shows store `version`."""
         while self._syncs and self._syncs[0][0] <= version and self._syncs[0][1] < self._ticks:
             _, _, post, packet = self._syncs.popleft()
             post(packet)
@@ -450,5 +455,5 @@ def _matches(address: str) -> tuple[Param, ...]:
 
 
 def _differs(param: Param, value: object, accepted: Accepted) -> bool:
-    """True if the sender's display is wrong now. 1 for on, or an index for a menu's item, is not wrong."""
+    """True if the sender's display is wrong now. Sending 1 for on, or an index for a menu item, is not wrong."""
     return bool(accepted.note) or (param.out_of_range == "wrap" and accepted.value != value)

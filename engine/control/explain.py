@@ -1,12 +1,11 @@
-"""Handling of messages that cannot be used: counted, reported, and explained to their sender, within a rate limit.
+"""Handles invalid messages: counts them, reports them, and explains them to their sender.
 
-The limit: one explanation a second for each sender, and fifty a second in all.
+Explanations are rate limited: one a second for each sender, fifty a second in all.
 
-Typing errors are explained within that limit. The messages that another program sends in its own language are not
-mistakes: they are counted and listed (`HeardMessages`), and one line mentions their sender, unless something of the
-same program is mapped. Problem: the two look alike (`/layers/1/opacity`). So an unknown address that resembles ours is
-explained as a typing error while its sender has sent few unmapped addresses: a person mistypes some, a program sends
-hundreds.
+Messages that another program sends at its own addresses are not mistakes: they are counted and listed
+(`HeardMessages`), and one line mentions their sender, unless some of that program's addresses are mapped. Problem: they
+can look like typing errors (`/layers/1/opacity`). So an unknown address that resembles ours is explained as a typing
+error only while its sender has sent few unmapped addresses: a person mistypes some, a program sends hundreds.
 """
 
 from collections.abc import Callable, Sized
@@ -25,12 +24,12 @@ from engine.system.token_bucket import SharedLimit, TokenBucket, TokenBuckets
 from osc_schema import Rejected
 
 INTERVAL_S = 1.0
-MAX_A_SECOND = 50  # of all senders together: an answer costs a search for the nearest address
+MAX_A_SECOND = 50  # for all senders together: an explanation costs a search for the nearest address
 MAX_MISTYPED = 16  # different addresses of one sender
 
 
 class Mistakes:
-    """Counts, reports and explains messages that cannot be used. OSC's threads."""
+    """Counts, reports and explains invalid messages. OSC's threads."""
 
     def __init__(
         self,
@@ -74,33 +73,34 @@ class Mistakes:
             self.unknown(message, sender)
             return
         self._counters.unmapped += 1
-        if known != "" and not heard_from.is_told:
-            heard_from.is_told = True
-            self._tell_of(address, known, sender)
+        if known != "" and not heard_from.is_reported:
+            heard_from.is_reported = True
+            self._report_sender(address, known, sender)
 
     def _is_explained(self, address: str, addresses: Sized, sender: Sender) -> bool:
         if self._feedback.is_subscribed(sender.name):
             return True
         return len(addresses) <= MAX_MISTYPED and is_like_ours(address)
 
-    def _tell_of(self, address: str, known: str | None, sender: Sender) -> None:
-        """Mention a sender in one line and answer it: a person may have typed this address."""
+    def _report_sender(self, address: str, known: str | None, sender: Sender) -> None:
+        """Report a sender in one line, and answer it, because a person may have typed this address."""
         what = f"{shown(address)}: no such parameter" if address else "an empty address"
         loads = f"; `/map/load {known}` loads a map for that program" if known else ""
-        if self._heard.may_tell(sender.name):
-            rest = "what else it sends that is not mapped is only counted: `multiverse osc heard` lists it"
+        if self._heard.may_report(sender.name):
+            rest = "its other unmapped messages are only counted: `multiverse osc heard` lists them"
             self._report("osc.unmapped", f"{what}, and nothing is mapped to it{loads}; {rest}", sender)
         if self._limit.take(sender.name, self._clock.now_s()):
             reply = Reply(shown(address), self._feedback.listener_of(sender).post)
             reply.fail(f"{unknown(address).removeprefix(f'{shown(address)}: ')}{loads}", is_logged=False)
 
     def explain(self, key: str, address: str, reason: str, sender: Sender) -> None:
-        """Report a mistake and answer `/fail <address> <reason>`, within the rate limit. "": unknown address."""
-        is_told = self._limit.take(sender.name, self._clock.now_s())
+        """Report a mistake and, within the rate limit, answer `/fail <address> <reason>`. `reason` "": unknown
+        address."""
+        is_reported = self._limit.take(sender.name, self._clock.now_s())
         if not reason:  # the search for the nearest address takes milliseconds: only if it is sent
-            reason = unknown(address) if is_told else f"{shown(address)}: no such parameter"
+            reason = unknown(address) if is_reported else f"{shown(address)}: no such parameter"
         self._report(key, reason, sender)
-        if is_told:
+        if is_reported:
             reply = Reply(shown(address), self._feedback.listener_of(sender).post)
             reply.fail(reason.removeprefix(f"{shown(address)}: "))
 

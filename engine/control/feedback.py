@@ -1,19 +1,20 @@
 """Sends subscribers every value when they subscribe, then every change that they did not make themselves.
 
-A subscriber hears everything (`/engine/notify`), single addresses (OSCQuery's LISTEN), or both.
+A subscriber gets everything (`/engine/notify`), single addresses (OSCQuery's LISTEN), or both.
 
-- Changes are sent at most 60 times a second: between two sendings only the newest value of an address is kept. A
-  subscriber gets at most 64 packets per sending and the rest in the next ones: a receive buffer of 212 992 bytes, the
-  Linux default, holds 256 small packets, and a resync takes about 150. Nothing is added while its last portion waits in
-  the outbox (backpressure). All subscribers together get at most 256 packets, in turn: with many pages open, each hears
-  a fade in coarser steps, but the picture stays smooth. Plain messages, no bundles: every program reads them.
+- Changes are sent at most 60 times a second; between two ticks only the newest value of an address is kept. A
+  subscriber gets at most 64 packets per tick and the rest in the next ones: a receive buffer of 212 992 bytes, the
+  Linux default, holds 256 small packets, and a resync takes about 150. Nothing more is queued for a subscriber while
+  its last packets wait in the outbox (backpressure). All subscribers together get at most 256 packets per tick, in
+  turn: with many pages open, each sees a fade in coarser steps, but the picture stays smooth. Values are sent as plain
+  messages, not bundles, because every program reads those.
 - A subscriber's own change is not echoed: a fader under a finger would fight with its echo. If the accepted value
   differs from the sent one (clipped, wrapped, rounded), `owe` sends it back after all. Older values of that address
-  that still wait for this subscriber are dropped.
-- Subscribers are identified by the address where they listen; the author of a change by the address it came from. The
+  that are still queued for this subscriber are dropped.
+- A subscriber is identified by the address where it listens, the author of a change by the address it came from. The
   two differ for programs that send from another port than they listen on (`/engine/notify 1 PORT`).
-- UDP does not tell that a subscriber is gone. Sending to it does no harm. When the table is full, the oldest
-  subscription makes room, WebSockets last.
+- UDP does not report that a subscriber is gone, and sending to it does no harm. When the table is full, the oldest
+  subscription is removed, WebSockets last.
 """
 
 import threading
@@ -33,9 +34,9 @@ from engine.system.reporting import Report
 from engine.values import ChannelFeatures
 from osc_schema import Param, ParamType, Value
 
-MAX_SUBSCRIBERS = 128  # 64 over UDP and TCP, and every WebSocket the page's server takes
+MAX_SUBSCRIBERS = 128  # 64 over UDP and TCP, plus every WebSocket that the page's server accepts
 CHANGE_INTERVAL_S = 1 / 60
-PACKETS_TO_ALL = 256  # per sending: 15 000 a second, which cost a sixth of a core
+PACKETS_TO_ALL = 256  # per tick: 15 000 a second, which cost a sixth of a core
 HEARTBEAT_INTERVAL_S = 1.0
 MAX_OWED = 4096
 
@@ -48,15 +49,15 @@ _PARAMS = {param.address: param for param in osc_schema.PARAMS}
 class Subscriber:
     target: Sender
     origin: str
-    """Name of the sender whose changes are this subscriber's own."""
+    """Name of the sender whose changes are not echoed to this subscriber."""
     hears_all: bool = False
-    """Every change, heartbeats, warnings and audio features."""
+    """Gets every change, heartbeats, warnings and audio features."""
     listened: set[str] = field(default_factory=set)
-    """Single addresses that it has asked for."""
+    """Single addresses that it subscribed to."""
     owed: dict[str, None] = field(default_factory=dict)
-    """Addresses whose current value it gets with the next sending, in this order, even if it set that itself."""
+    """Addresses whose current value is sent with the next tick, in this order, even if this subscriber set it."""
     waiting: dict[str, bytes] = field(default_factory=dict)
-    """Newest packet of each address, in the order of the changes."""
+    """Newest unsent packet of each address, in the order of the changes."""
 
     def hears(self, address: str) -> bool:
         return self.hears_all or address in self.listened
@@ -73,14 +74,14 @@ class Feedback:
         is_behind: Callable[[str], bool],
         announcements: Announcements,
     ) -> None:
-        """`is_behind(name)`: True if many packets for the target of that name are waiting."""
+        """`is_behind(name)`: True if many packets for the target of that name are still queued."""
         self._is_behind = is_behind
         self._announcements = announcements
         self._store = store
         self._counters = counters
         self._report = report
         self._lock = threading.Lock()
-        self._subscribers: dict[str, Subscriber] = {}  # by the target's name, longest subscribed first
+        self._subscribers: dict[str, Subscriber] = {}  # by the target's name, oldest subscription first
         self._by_origin: dict[str, Subscriber] = {}
         self._owed: deque[tuple[str, str]] = deque(maxlen=MAX_OWED)
         self._version = 0
@@ -93,9 +94,9 @@ class Feedback:
     # -- any thread ----------------------------------------------------------------------------
 
     def subscribe(self, target: Sender, origin: str) -> None:
-        """Send `target` every value, then the changes that `origin` did not make. A repeated call starts over."""
+        """Send `target` every value, then every change not made by `origin`. A repeated call starts over."""
         with self._lock:
-            if not any(self._hearing_all()):  # announcements from before the first subscriber are old
+            if not any(self._full_subscribers()):  # announcements from before the first subscriber are out of date
                 self._announcements.clear()
             listened = self._forget(target.name)
             subscriber = self._remember(Subscriber(target, origin, hears_all=True, listened=listened))
@@ -107,10 +108,10 @@ class Feedback:
             for subscriber in (self._subscribers.get(name), self._by_origin.get(name)):
                 if subscriber is not None:
                     subscriber.hears_all = False
-                    self._keep_what_is_heard(subscriber)
+                    self._drop_unsubscribed(subscriber)
 
     def listen(self, target: Sender, origin: str, address: str) -> None:
-        """Send `target` a parameter's value, then its changes that `origin` did not make."""
+        """Send `target` a parameter's value, then its changes not made by `origin`."""
         with self._lock:
             subscriber = self._subscribers.get(target.name) or self._remember(Subscriber(target, origin))
             subscriber.listened.add(address)
@@ -122,36 +123,36 @@ class Feedback:
             subscriber = self._subscribers.get(target_name)
             if subscriber is not None:
                 subscriber.listened.discard(address)
-                self._keep_what_is_heard(subscriber)
+                self._drop_unsubscribed(subscriber)
 
     def resend(self, target_name: str) -> None:
-        """Send all current values that this target hears, because packets to it were lost."""
+        """Send a target all values that it subscribed to, because packets to it were lost."""
         with self._lock:
             subscriber = self._subscribers.get(target_name)
             if subscriber is not None:
                 subscriber.owed = dict.fromkeys(filter(subscriber.hears, _PARAMS))
 
     def leave(self, target_name: str) -> None:
-        """Forget a target that is gone."""
+        """Remove a target that is gone."""
         with self._lock:
             self._forget(target_name)
 
-    def _hearing_all(self) -> Iterator[Subscriber]:
+    def _full_subscribers(self) -> Iterator[Subscriber]:
         return (subscriber for subscriber in self._subscribers.values() if subscriber.hears_all)
 
     def _remember(self, subscriber: Subscriber) -> Subscriber:
-        if not self._subscribers:  # earlier changes are part of the current values that it gets
+        if not self._subscribers:  # earlier changes are part of the current values that are sent
             self._version = self._store.version
         if len(self._subscribers) >= MAX_SUBSCRIBERS:
-            # A WebSocket closes with its page, and an open page never subscribes again: UDP and TCP targets go first.
-            # `min` returns the first of equals, so the oldest subscription.
+            # UDP and TCP targets are removed first: an open page never subscribes again; its WebSocket ends with it.
+            # `min` returns the first of equals: the oldest subscription.
             oldest = min(self._subscribers, key=lambda name: self._subscribers[name].target.at_port is None)
             self._forget(oldest)
-            self._report("osc.subscribers", f"{MAX_SUBSCRIBERS} subscribers: {oldest} makes room")
+            self._report("osc.subscribers", f"over {MAX_SUBSCRIBERS} subscribers: {oldest}, the oldest, is removed")
         self._subscribers[subscriber.target.name] = self._by_origin[subscriber.origin] = subscriber
         return subscriber
 
-    def _keep_what_is_heard(self, subscriber: Subscriber) -> None:
+    def _drop_unsubscribed(self, subscriber: Subscriber) -> None:
         if not subscriber.hears_all and not subscriber.listened:
             self._forget(subscriber.target.name)
         for addresses in (subscriber.waiting, subscriber.owed):
@@ -159,7 +160,7 @@ class Feedback:
                 del addresses[address]
 
     def _forget(self, target_name: str) -> set[str]:
-        """Remove a subscriber; returns the single addresses that it has asked for."""
+        """Remove a subscriber; returns the single addresses that it subscribed to."""
         subscriber = self._subscribers.pop(target_name, None)
         if subscriber is None:
             return set()
@@ -168,26 +169,26 @@ class Feedback:
         return subscriber.listened
 
     def listener_of(self, sender: Sender) -> Sender:
-        """The target for answers to `sender`: where it subscribed, else the address it sends from."""
+        """The target for answers to `sender`: the address that it subscribed for, else the one it sends from."""
         subscriber = self._by_origin.get(sender.name)
         return sender if subscriber is None else subscriber.target
 
     def is_subscribed(self, origin: str) -> bool:
-        """True if the sender with this name hears everything, so it reads its answers."""
+        """True if the sender with this name is subscribed to everything, so it reads its answers."""
         subscriber = self._by_origin.get(origin)
         return subscriber is not None and subscriber.hears_all
 
     def owe(self, origin: str, addresses: Iterable[str]) -> None:
-        """Send `origin` the values at `addresses`, although it set them: they were not accepted as sent."""
+        """Send `origin` the values at `addresses` although it set them, because they were not accepted as sent."""
         if origin in self._by_origin:
             self._owed.extend((origin, address) for address in addresses)
 
     def tell(self, address: str, *values: ReplyValue) -> None:
-        """Send a message to every subscriber that hears all. Takes no lock: the caller may hold one."""
+        """Send a message to everyone subscribed to everything. Takes no lock, because the caller may hold one."""
         self._announcements.tell(address, *values)
 
     def warn(self, line: str) -> None:
-        """Send a line of the log as `/engine/warning <line>`."""
+        """Send a log line as `/engine/warning <line>`."""
         self._announcements.warn(line)
 
     @property
@@ -196,7 +197,7 @@ class Feedback:
         return self._features
 
     def offer_features(self, channels: tuple[ChannelFeatures, ...]) -> None:
-        """Publish a frame's audio features. Frame loop's thread, every frame: stores a reference only."""
+        """Publish a frame's audio features. Frame loop's thread, every frame: only stores a reference."""
         self._features = channels
 
     @staticmethod
@@ -257,11 +258,11 @@ class Feedback:
         return encode_reply(address, *self.reply_values(_PARAMS[address], self._store.get(address)))
 
     def _send_waiting(self) -> None:
-        """Send to the subscribers in turn, starting where the last sending ran out of room."""
+        """Send to the subscribers in turn, starting where the last tick reached its limit."""
         subscribers = list(self._subscribers.values())
         first, room = self._turn % len(subscribers), PACKETS_TO_ALL
         for subscriber in subscribers[first:] + subscribers[:first]:
-            if self._is_behind(subscriber.target.name):  # a full outbox drops packets; here the newest value is kept
+            if self._is_behind(subscriber.target.name):  # kept here, where newer values replace older ones
                 continue
             waiting = subscriber.waiting
             portion = list(waiting)[: min(PACKETS_A_SENDING, room)]
@@ -274,13 +275,13 @@ class Feedback:
             self._turn += 1
 
     def _send_to_all(self, packet: bytes) -> None:
-        for subscriber in self._hearing_all():
+        for subscriber in self._full_subscribers():
             subscriber.target.post(packet)
 
     # -- audio features ------------------------------------------------------------------------
 
     def _features_interval_s(self) -> float:
-        """Seconds between two sendings of audio features; 0 if they are off."""
+        """Seconds between two sets of audio features; 0 if they are off."""
         rate_hz = self._store.get("/audio/features/rate_hz")
         assert isinstance(rate_hz, int | float)
         return 1.0 / rate_hz if rate_hz > 0.0 and self._features else 0.0
@@ -289,7 +290,7 @@ class Feedback:
         interval_s = self._features_interval_s()
         if not interval_s:
             return
-        self._features_due_s = min(self._features_due_s, now_s + interval_s)  # the rate may have been raised
+        self._features_due_s = min(self._features_due_s, now_s + interval_s)  # the rate may have been raised since
         if now_s < self._features_due_s:
             return
         is_behind = now_s - self._features_due_s > interval_s

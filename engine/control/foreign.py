@@ -16,23 +16,23 @@ from engine.system.clock import Clock
 from osc_schema import Rejected
 
 MAP = "map"  # the sender name of values that a mapped control set
-MIN_LIKENESS = 0.8  # of 0..1, of two first parts: /layers is like /layer, /composition like none
+MIN_LIKENESS = 0.8  # similarity of two first parts, 0..1: /layers resembles /layer, /composition none of ours
 KEPT_ADDRESSES = 4096
-MAX_KEPT_CHARACTERS = 240  # of an address; no control has a longer one
-MAX_ROOT_CHARACTERS = 40  # longer ones are no typing errors
+MAX_KEPT_CHARACTERS = 240  # per address; no control has a longer one
+MAX_ROOT_CHARACTERS = 40  # a longer one is not a typing error
 
 
 class ForeignMap(Protocol):
-    """The map of other programs' messages, as the dispatcher asks it. OSC's threads."""
+    """The map of other programs' messages, as the dispatcher uses it. OSC's threads."""
 
     def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
-        """Our own messages that a foreign message stands for, or None if it is not mapped."""
+        """The messages of ours that a foreign message is mapped to, or None if it is not mapped."""
 
     def map_for(self, root: str) -> str | None:
         """The built-in map with addresses that begin with `root`, "" if some are mapped already, or None."""
 
     def is_mapped(self, address: str) -> bool:
-        """True if a message to this address moves something."""
+        """True if a message to this address is mapped to something."""
 
 
 _ADDRESSES = (*(param.address for param in osc_schema.PARAMS), *(command.address for command in osc_schema.COMMANDS))
@@ -40,7 +40,7 @@ _LAST_PARTS = frozenset(address.rpartition("/")[2] for address in _ADDRESSES)
 
 
 def root_of(address: str) -> str:
-    """The first part of an address: `layer` of `/layer/1/angle`, and of `layer/1/angle`; "" of an empty one."""
+    """The first part of an address: `layer` for `/layer/1/angle` and `layer/1/angle`, "" for an empty one."""
     start = 1 if address[:1] == "/" else 0
     end = address.find("/", start)
     return address[start:] if end < 0 else address[start:end]
@@ -52,12 +52,12 @@ OUR_ROOTS = frozenset(map(root_of, _ADDRESSES))
 def is_like_ours(address: str) -> bool:
     """True if a foreign address may be a typing error: `/layers/1/angle`, or `/panic` for `/master/panic`."""
     root = root_of(address)
-    return (len(root) == len(address) - 1 and root in _LAST_PARTS) or _is_like_a_root(root[:MAX_ROOT_CHARACTERS])
+    return (len(root) == len(address) - 1 and root in _LAST_PARTS) or _resembles_a_root(root[:MAX_ROOT_CHARACTERS])
 
 
 @lru_cache(maxsize=1024)
-def _is_like_a_root(root: str) -> bool:
-    import difflib  # only here: 3 ms that a start without foreign messages need not pay
+def _resembles_a_root(root: str) -> bool:
+    import difflib  # imported here: takes 3 ms, needed only with foreign messages
 
     return bool(difflib.get_close_matches(root, OUR_ROOTS, 1, MIN_LIKENESS))
 
@@ -80,11 +80,11 @@ class ForeignMessages:
         self._clock = clock
 
     def is_foreign(self, address: str) -> bool:
-        """True if only the map can give this address a meaning, judged by its first part. Hot path."""
+        """True if, by its first part, an address can only be known to the map. Hot path."""
         known = self._known.get(address)
         if known is None:
             known = self._has_foreign_root(address)
-            if len(address) > MAX_KEPT_CHARACTERS:  # 64 KiB each would fill 256 MiB
+            if len(address) > MAX_KEPT_CHARACTERS:  # at 64 KiB each they would fill 256 MiB
                 return known
             if len(self._known) >= KEPT_ADDRESSES:
                 self._known.clear()
@@ -104,8 +104,8 @@ class ForeignMessages:
             return False
         return bool(root) and not osc_schema.is_pattern(root)
 
-    def made_own(self, messages: list[Message], sender: Sender) -> Iterator[tuple[int, Message, Sender]]:
-        """Translate the foreign ones among `messages`: (number of the original message, message, sender) each."""
+    def translate_all(self, messages: list[Message], sender: Sender) -> Iterator[tuple[int, Message, Sender]]:
+        """Translate the foreign ones among `messages`; yields (number of the original message, message, sender)."""
         by_map: Sender | None = None
         for number, message in enumerate(messages):
             if self._map is None or not (self.is_foreign(message.address) or self._is_unknown(message.address)):
@@ -120,7 +120,8 @@ class ForeignMessages:
                 yield number, own, by_map
 
     def _is_unknown(self, address: str) -> bool:
-        """True if only the map can give this address a meaning. A malformed pattern is a mistake, not foreign."""
+        """True if an address is none of ours, so only the map can know it. A malformed pattern is a mistake, not
+        foreign."""
         if osc_schema.lookup(address) or self._is_command(address):
             return False
         try:

@@ -1,8 +1,8 @@
 """Counts and lists unmapped messages of other programs, in bounded memory.
 
 Resolume Arena's "Output All OSC Messages" sends 236 datagrams a second while nothing plays, to 1545 addresses in 22 s.
-A warning for each, or one a second, would bury all others. So such a message costs one look-up and is listed with its
-sender, its last arguments and its rate: `/map/heard`, `multiverse osc heard` and the page show the list.
+A warning for each, or even one a second, would drown all other warnings. So such a message costs one look-up and is
+listed with its sender, last arguments and rate. `/map/heard`, `multiverse osc heard` and the page show the list.
 """
 
 import threading
@@ -18,15 +18,15 @@ from engine.osc.decode import shown
 from engine.system.clock import Clock
 from engine.system.token_bucket import SharedLimit, TokenBucket, TokenBuckets
 
-MAX_SENDERS = 16  # the least recently heard one makes room
-MAX_ADDRESSES = 2048  # of one sender; the least recently heard one makes room
+MAX_SENDERS = 16  # then the least recently heard sender is dropped
+MAX_ADDRESSES = 2048  # of one sender; then the least recently heard one is dropped
 MAX_ADDRESS_CHARACTERS = 240
-MAX_ARGUMENTS = 8  # kept of a message
-MAX_TEXT = 64  # kept of one text or blob
+MAX_ARGUMENTS = 8  # stored of a message
+MAX_TEXT = 64  # stored of one text or blob
 RATE_WINDOW_S = 2.0
 DEFAULT_ENTRIES = 1000
-MAX_ENTRIES = 4000  # listed at once: half of what the outbox takes
-LINE_INTERVAL_S = 60.0  # between two lines about senders of one host: a script may open a new port for each message
+MAX_ENTRIES = 4000  # in one listing: half of the outbox's capacity
+LINE_INTERVAL_S = 60.0  # between two log lines about senders on one host: a script may open a new port for each message
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class HeardAddress:
     window_s: float = 0.0
     window_count: int = 0
     rate_hz: float = -1.0
-    """Messages a second in the last whole window; negative before the first."""
+    """Messages a second in the last complete window; negative before the first."""
 
     def add(self, args: tuple[object, ...], now_s: float) -> None:
         elapsed_s = now_s - self.window_s
@@ -52,7 +52,7 @@ class HeardAddress:
         self.args, self.heard_s = args, now_s
 
     def rate_at(self, now_s: float) -> float:
-        """Messages a second in the last whole window; in the current one if there was none or it is over."""
+        """Messages a second in the last complete window; in the current one before the first or if it is over."""
         elapsed_s = now_s - self.window_s
         if elapsed_s < RATE_WINDOW_S and self.rate_hz >= 0.0:
             return self.rate_hz
@@ -65,17 +65,17 @@ class HeardSender:
 
     addresses: OrderedDict[str, HeardAddress] = field(default_factory=OrderedDict)
     """Newest last."""
-    is_told: bool = False
+    is_reported: bool = False
 
 
 class HeardMessages:
-    """The list of unmapped messages, by sender and address. Any thread."""
+    """The unmapped messages, by sender and address. Any thread."""
 
     def __init__(self, clock: Clock, is_mapped: Callable[[str], bool] = lambda address: False) -> None:
-        """`is_mapped(address)`: True if it was mapped after it was heard, so that it is not listed any more."""
+        """`is_mapped(address)`: True if it has been mapped since it was heard, so that it is no longer listed."""
         self._clock = clock
         self._is_mapped = is_mapped
-        self._lock = threading.Lock()  # a flood of one thread against a listing on another
+        self._lock = threading.Lock()  # one thread may list while another counts
         self._senders: OrderedDict[str, HeardSender] = OrderedDict()
         self._lines = SharedLimit(
             TokenBuckets(1, 1 / LINE_INTERVAL_S), TokenBucket(MAX_SENDERS, MAX_SENDERS / LINE_INTERVAL_S)
@@ -109,13 +109,13 @@ class HeardMessages:
         return sender
 
     def holds(self, address: str, sender_name: str) -> bool:
-        """True if that sender's messages to `address` were listed and it has not been mapped since."""
+        """True if messages from that sender to `address` are listed and still unmapped."""
         with self._lock:
             sender = self._senders.get(sender_name)
             is_noted = sender is not None and address[:MAX_ADDRESS_CHARACTERS] in sender.addresses
         return is_noted and not self._is_mapped(address)
 
-    def may_tell(self, sender_name: str) -> bool:
+    def may_report(self, sender_name: str) -> bool:
         """True if the log may mention this sender now: one line a minute for each host, 16 a minute in all."""
         return self._lines.take(host_of(sender_name), self._clock.now_s())
 
@@ -147,7 +147,7 @@ class HeardMessages:
 
 
 def _shortened(args: tuple[object, ...]) -> tuple[object, ...]:
-    """Bound the memory that arguments take: a sender can make them as large as a datagram."""
+    """Shorten arguments to bound the memory: a sender can make them as large as a datagram."""
     return tuple(_short(value) for value in args[:MAX_ARGUMENTS])
 
 

@@ -9,7 +9,7 @@
 | osmid with a template | `/midi/<channel>/control_change` | data |
 | anything | any | one `m`: port, status, data 1, data 2 |
 
-A bend is one number of 14 bits. Numbers may come as floats: Open Stage Control sends floats unless told otherwise.
+A bend is one number of 14 bits. Numbers may be floats: Open Stage Control sends floats by default.
 Sources: Open Stage Control's manual ("MIDI messages"), osmid's midiinprocessor.cpp, Sonic Pi's tutorial 11.1, and
 MIDI 1.0.
 """
@@ -69,7 +69,7 @@ _SYSTEM_STATUS: Final[dict[int, MidiKind]] = {0xF8: "clock", 0xFA: "start", 0xFB
 
 
 def read_midi(message: Message) -> MidiEvent | None:
-    """The MIDI message in an OSC message, or None if it is not MIDI or not as its bridge would send it."""
+    """The MIDI message in an OSC message, or None if it is not MIDI or not in the form that its bridge sends."""
     address, args, _ = message
     if len(args) == 1 and isinstance(args[0], Midi):
         return _of_bytes(args[0])
@@ -83,7 +83,7 @@ def read_midi(message: Message) -> MidiEvent | None:
 
 
 def _of_named(address: str, args: tuple[object, ...]) -> MidiEvent | None:
-    """Read an address of Sonic Pi or osmid: device, channel and, as its last part, the kind of event."""
+    """Read an address from Sonic Pi or osmid: device, channel and, as the last part, the kind of event."""
     place, _, what = address[6:].rpartition("/")
     if what in _WITHOUT_CHANNEL:
         return MidiEvent(kind=_WITHOUT_CHANNEL[what], device=_device(place))

@@ -1,4 +1,4 @@
-"""Makes the MIDI messages that set a control's light, ring or motor, as OSC for a bridge. Pure.
+"""Builds the MIDI messages that set a control's light, ring or motor, as OSC for a bridge. Pure.
 
 | form | a controller | taken by |
 |---|---|---|
@@ -10,7 +10,7 @@ Open Stage Control needs a custom module that passes them on.
 
 Sources: Open Stage Control's `main.py` (`send_midi`; `/control` is taken with and without its option `rpn`), osmid's
 `oscinprocessor.cpp`: whole numbers only, a device as its `safeOscString` writes it and `*` for all of them. A note with
-velocity 0 puts a light out in all three.
+velocity 0 switches a light off in all three forms.
 """
 
 from typing import Final, Literal
@@ -27,7 +27,7 @@ _STATUS: Final = {"cc": 0xB0, "note": 0x90, "bend": 0xE0, "pressure": 0xD0}
 
 
 def midi_packets(control: Control, value: float, form: MidiForm) -> list[bytes]:
-    """The OSC packets in sending order; `value` in the control's own units. Empty for a program change."""
+    """The OSC packets in sending order; `value` is in the control's own unit. Empty for a program change."""
     if control.kind not in MAX_VALUES or control.kind in ("osc", "program"):
         return []
     number = round(min(max(value, 0.0), MAX_VALUES[control.kind]))

@@ -1,9 +1,10 @@
-"""The queue of packets to send, from any thread to the sending thread. Bounded and fair: a flood cannot fill the
-memory, and a receiver that is sent far too much loses its own packets, not another's.
+"""The queue of packets to send, from any thread to the sending thread.
+
+It is bounded and fair: a flood cannot fill the memory, and a receiver that is sent too much loses only its own packets.
 
 Datagrams are rate limited for each receiver. A receive buffer of 212 992 bytes, the Linux default, holds 256 small
 packets, and the system drops the rest silently: a listing of 600 answers would end in the middle, without its `/done`.
-At 64 packets each sixtieth of a second, a receiver that reads only every fourth time still gets everything.
+At 64 packets per 1/60 s, a receiver that reads only 15 times a second still gets everything.
 """
 
 import threading
@@ -16,10 +17,10 @@ from engine.control.counters import OscCounters
 from engine.system.reporting import Report
 from engine.system.token_bucket import TokenBuckets
 
-MAX_PACKETS = 8192  # a full tick of feedback to every subscriber
-PACKETS_A_TURN = 32  # to one receiver, then the next has its turn
-PACKETS_A_PASS = 1024  # some 10 ms of work, then the feedback has its turn
-PACKETS_A_SENDING: Final = 64  # datagrams that one receiver is sent at once
+MAX_PACKETS = 8192  # holds a full tick of feedback to every subscriber
+PACKETS_A_TURN = 32  # to one receiver in a row, then it is the next one's turn
+PACKETS_A_PASS = 1024  # about 10 ms of work, then it is the feedback's turn
+PACKETS_A_SENDING: Final = 64  # datagrams to one receiver in one burst
 SENDING_INTERVAL_S: Final = 1 / 60
 KEPT_RECEIVERS: Final = 1024
 
@@ -37,16 +38,17 @@ class Outbox:
         self._counters = counters
         self._report = report
         self._lock = threading.Lock()
-        self._queues: dict[str, _Queue] = {}  # by receiver, whose turn is next first
+        self._queues: dict[str, _Queue] = {}  # by receiver; the first one is next
         self._waiting = 0
         self._is_wanted = threading.Event()
         self._limits = TokenBuckets(PACKETS_A_SENDING, PACKETS_A_SENDING / SENDING_INTERVAL_S, KEPT_RECEIVERS)
 
     def put(self, receiver: str, deliver: Deliver, packet: bytes, *, is_paced: bool = False) -> None:
-        """Queue `packet`; the sending thread calls `deliver(packet)`. Any thread; never waits.
+        """Queue `packet`; the sending thread calls `deliver(packet)`. Any thread; never blocks.
 
-        `is_paced`: it is a datagram, which gets lost if its receiver's buffer is full.
-        While 8192 packets wait, a receiver that already has its share of them gets no more; 16384 never wait.
+        `is_paced`: rate limited, for datagrams, which are lost if the receiver's buffer is full.
+        Once 8192 packets are queued, a receiver that already has its share of them gets no more; the queue never
+        exceeds 16384.
         """
         with self._lock:
             queue = self._queues.get(receiver)
@@ -62,12 +64,12 @@ class Outbox:
                 del self._queues[receiver]
         if is_full:
             self._counters.add("dropped")
-            self._report("osc.dropped", f"OSC: {MAX_PACKETS} packets wait to be sent; some to {receiver} are dropped")
+            self._report("osc.dropped", f"OSC: {MAX_PACKETS} packets are queued; some to {receiver} are dropped")
         else:
             self._is_wanted.set()
 
     def is_behind(self, receiver: str) -> bool:
-        """True if more than 32 packets for this receiver are waiting. The sending thread."""
+        """True if more than 32 packets for this receiver are queued. The sending thread."""
         queue = self._queues.get(receiver)
         return queue is not None and len(queue.waiting) > PACKETS_A_TURN
 
@@ -76,15 +78,15 @@ class Outbox:
         self._is_wanted.set()
 
     def wait(self, longest_s: float | None) -> None:
-        """The sending thread: return if there is something to do, or after `longest_s` seconds (None: no limit)."""
+        """Block until there is something to do, or for `longest_s` seconds (None: no limit). The sending thread."""
         self._is_wanted.wait(longest_s)
         self._is_wanted.clear()
 
     def send(self, now_s: float | None, packets: int = PACKETS_A_PASS) -> float | None:
-        """The sending thread: deliver about `packets` packets, to every receiver in turn; `wait` returns at once if
-        more are left. `now_s` None: without the rate limit of datagrams, as at the end.
+        """Deliver about `packets` packets, to every receiver in turn; `wait` returns at once if more are left. `now_s`
+        None: without the rate limit for datagrams, as at the end. The sending thread.
 
-        Returns when the rate limit allows a receiver that has used it up more packets, or None.
+        Returns the time when the rate limit allows more packets to a receiver that has used it up, or None.
         """
         with self._lock:
             turns = deque(self._queues)

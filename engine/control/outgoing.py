@@ -1,4 +1,4 @@
-"""The outgoing half of OSC: what the sending thread delivers. Built before the dispatcher, whose parts answer by it."""
+"""The outgoing half of OSC. Built before the dispatcher, whose parts send their answers through it."""
 
 from engine.control.announcements import Announcements
 from engine.control.counters import OscCounters
@@ -12,7 +12,7 @@ class Outgoing:
     """The outbox, the feedback that fills it, and the counters of both directions."""
 
     def __init__(self, store: ParamStore, report: Report, announcements: Announcements | None = None) -> None:
-        """`announcements` None: it gets its own."""
+        """`announcements` None: creates one."""
         self.counters = OscCounters()
         self.outbox = Outbox(self.counters, report)
         self.feedback = Feedback(store, self.counters, report, self.outbox.is_behind, announcements or Announcements())

@@ -1,8 +1,8 @@
-"""Rules for address patterns that set values: which parameters they reach, and how many values a second.
+"""Rules for address patterns that set values: which parameters they match, and how many values a second they may set.
 
-`//*` is quickly typed, and its 12 bytes stand for every parameter. Without the first rule it shrinks the picture to
-64 x 64, starts sinks and models and pulls every trigger. Without the second, a receive buffer full of it (2 MB) keeps
-the OSC thread from `/engine/quit` for half a minute.
+`//*` is quickly typed, and its 12 bytes match every parameter. Without the first rule it would shrink the picture to
+64 x 64, start sinks and models and pull every trigger. Without the second, a receive buffer full of it (2 MB) would
+delay a `/engine/quit` by half a minute.
 """
 
 from functools import lru_cache
@@ -13,15 +13,15 @@ from engine.system.token_bucket import TokenBucket
 from osc_schema import Param, ParamType, Rejected
 
 NAMED_AREAS = osc_schema.FULLY_NAMED
-VALUES_A_SECOND = 50_000  # some 0.15 s of the OSC thread's time; a fader on `/layer/*/angle` at 1 kHz needs 4000
+VALUES_A_SECOND = 50_000  # about 0.15 s of the OSC thread's time; a fader on `/layer/*/angle` at 1 kHz needs 4000
 
 
 @lru_cache(maxsize=1024)
 def settable(address: str) -> tuple[Param, ...]:
-    """The parameters that a pattern sets; none if `address` is not a pattern or matches nothing.
+    """The parameters that a pattern may set; none if `address` is not a pattern or matches nothing.
 
-    Areas that need their full name (`/engine`, `/sink` ...) and triggers are set only by a pattern whose first part is
-    plain (`/sink/*/enable`). Raises Rejected if it matches nothing else, and if it is malformed.
+    Protected areas (`/engine`, `/sink` ...) and triggers are set only by a pattern whose first part has no wildcard
+    (`/sink/*/enable`). Raises Rejected if a pattern matches nothing else, and if it is malformed.
     """
     if not osc_schema.is_pattern(address):
         return ()
@@ -37,5 +37,5 @@ def settable(address: str) -> tuple[Param, ...]:
 
 
 def limit_of_values() -> TokenBucket:
-    """The limit of values that patterns set, for all senders together."""
+    """The rate limit for values set by patterns, shared by all senders."""
     return TokenBucket(VALUES_A_SECOND, VALUES_A_SECOND)

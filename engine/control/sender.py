@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-NO_PORT = "takes no port over a WebSocket: it is its own way back"
+NO_PORT = "takes no port over a WebSocket: answers use the same connection"
 
 SocketAddress = tuple[Any, ...]
 """As the `socket` module gives and takes it: (host, port), with flow and zone for IPv6."""
@@ -16,18 +16,19 @@ class Sender:
     name: str
     """`udp 127.0.0.1:5000`, `tcp ...`, `ws ...`: recorded in the store as the author of a value."""
     post: Callable[[bytes], None]
-    """Queues one packet for this peer. Any thread; never waits: a full queue drops the packet and counts it."""
+    """Queues one packet for this peer. Any thread; never blocks: if the queue is full, the packet is dropped and
+    counted."""
     at_port: "Callable[[int], Sender] | None"
-    """The same host at another UDP port. Never another host, so that nobody can direct a flood at a third party. None:
-    it can be answered over its own connection only (a WebSocket)."""
+    """The same host at another UDP port; never another host, so that nobody can direct a flood at a third party. None
+    if it can be answered over its own connection only (a WebSocket)."""
 
     def at(self, port: float) -> "Sender | None":
-        """The same host at another UDP port, or None if it has no other ports."""
+        """The same host at another UDP port, or None if it can be answered over its own connection only."""
         return None if self.at_port is None else self.at_port(int(port))
 
 
 def numeric_localhost(host: str) -> str:
-    """`localhost` as 127.0.0.1, where programs send to: the name may resolve to ::1 first. Other hosts unchanged."""
+    """Replace `localhost` by 127.0.0.1, the address that programs send to: the name may resolve to ::1 first."""
     return "127.0.0.1" if host.casefold() == "localhost" else host
 
 

@@ -1,6 +1,6 @@
 """The thread that sends everything over every transport: answers, feedback and heartbeats.
 
-It also carries out the commands of due bundles. The frame loop and the receiving threads only queue.
+It also runs the commands of due bundles. The frame loop and the receiving threads only queue.
 """
 
 import threading
@@ -13,8 +13,8 @@ from engine.control.dispatcher import Dispatcher
 from engine.control.outbox import MAX_PACKETS
 
 LOST_INTERVAL_S = 1.0
-RETRY_S = 1 / 60  # until a full connection is tried again
-MIN_WAIT_S = 0.001  # a stepped clock stands still while the thread waits for it
+RETRY_S = 1 / 60  # before a full connection is tried again
+MIN_WAIT_S = 0.001  # a stepped clock does not advance while the thread waits for it
 CLOSED_WITHIN_S = 3.0
 
 
@@ -44,12 +44,13 @@ class SendingThread:
         self._held_until_s: float | None = None
 
     def add(self, transport: Transport) -> None:
-        """Serve another transport from the next turn on. Any thread."""
+        """Serve another transport, from the next turn on. Any thread."""
         self._transports = (*self._transports, transport)
 
-    def poll(self, look: Callable[[float], bool]) -> None:
-        """Call `look(now_s)` in every turn, 60 times a second while it returns True. Before `start`."""
-        self._polled = (*self._polled, look)
+    def poll(self, action: Callable[[float], bool]) -> None:
+        """Call `action(now_s)` in every turn: 60 times a second while it returns True, else at least once a second.
+        Before `start`."""
+        self._polled = (*self._polled, action)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="osc send", daemon=True)
@@ -76,10 +77,10 @@ class SendingThread:
         outbox, now_s = self._dispatcher.outbox, self._dispatcher.clock.now_s()
         self._dispatcher.run_deferred()
         self._dispatcher.feedback.tick(now_s)
-        is_polled = any([look(now_s) for look in self._polled])
+        is_polled = any([action(now_s) for action in self._polled])
         if is_last:
             outbox.send(None, 2 * MAX_PACKETS)
-        else:  # limited by real time, not the engine's clock: the receivers live in real time
+        else:  # the rate limit uses real time, not the engine's clock, because receivers read in real time
             self._held_until_s = outbox.send(time.perf_counter())
         self._something_waits = any([transport.send_rest() for transport in self._transports]) or is_polled
         if now_s >= self._next_lost_s:
@@ -88,7 +89,7 @@ class SendingThread:
                 transport.count_lost()
 
     def _rest_s(self) -> float:
-        """Seconds until the next turn, if nothing wakes the thread before."""
+        """Seconds until the next turn, unless the thread is woken earlier."""
         due_s = self._dispatcher.feedback.next_due_s()
         if due_s is not None:
             rest_s = min(max(due_s - self._dispatcher.clock.now_s(), MIN_WAIT_S), RETRY_S)

@@ -1,7 +1,7 @@
-"""OSC's sockets and the thread that receives and carries out packets; the `SendingThread` sends.
+"""The OSC sockets and the thread that receives and executes packets; the `SendingThread` sends.
 
-UDP and TCP share one port and one receiving thread, so packets are carried out one after the other. It polls at most
-once a millisecond: waking up for each packet is what costs time, and a frame takes 16 ms anyway.
+UDP and TCP share one port and one receiving thread, so packets are executed one after the other. The thread polls at
+most once a millisecond: waking up for each packet costs most of the time, and a frame takes 16 ms anyway.
 """
 
 import errno
@@ -22,15 +22,16 @@ from engine.system.refused_port import refusal_reason
 from engine.system.reporting import Report
 
 READ_INTERVAL_S = 0.001  # single packets are read together: at 40 000 a second this halves the processor time
-MAX_HOLD_S = 0.05  # that packets wait in the system's buffer while a picture is drawn
-HOLDING_BUFFER_BYTES = 4 << 20  # at least: 5000 small packets, more than a flood brings in that time
+MAX_HOLD_S = 0.05  # longest time that packets stay in the system's buffer while a frame is drawn
+HOLDING_BUFFER_BYTES = 4 << 20  # 5000 small packets, more than a flood sends in that time
 PORT_ATTEMPTS = 16
 
 
 class OscServer:
-    """`start` binds and begins, `close` ends. MultiverseError names `--osc` when it cannot.
+    """Bound and running from `start` to `close`. `start` raises MultiverseError, which names `--osc`, if it cannot
+    bind.
 
-    A transport of the sending thread, which is closed before it.
+    Also a transport of the sending thread, which is closed first.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class OscServer:
         self._wanted = (host, port)
         allow = tuple(allow)
         self._allow = AllowList(allow)
-        self._web_allow = AllowList(allow)  # for the web thread: an AllowList belongs to one thread
+        self._web_allow = AllowList(allow)  # a second one for the web thread: an AllowList belongs to one thread
         self._report = report
         self._is_closing = threading.Event()
         self._may_read = threading.Event()
@@ -58,7 +59,7 @@ class OscServer:
         udp_socket, listener = self._bind()
         self._selector = selectors.DefaultSelector()
         self.granted_receive_buffer_bytes = granted_receive_buffer_bytes(udp_socket)
-        """In the unit it was asked in: 8 MiB where the system allows it."""
+        """The granted size, comparable to the requested one: 8 MiB where the system allows it."""
         self._dispatcher.counters.receive_buffer_bytes = self.granted_receive_buffer_bytes
         self.address: tuple[str, int] = udp_socket.getsockname()[:2]
         """Host and port in use, UDP and TCP."""
@@ -94,15 +95,15 @@ class OscServer:
     def hears(self, host: str, at: str) -> bool:
         """True if OSC from the numeric address `host` to this machine's address `at` is accepted.
 
-        The web thread: hosts whose OSC is accepted may use OSCQuery as well.
+        Used by the web thread: a host whose OSC is accepted may use OSCQuery as well.
         """
         if self._thread is None or not is_reached(self.address[0], at):
             return False
         return self._web_allow.allows(host, self._dispatcher.clock.now_s())
 
     def draw_begins(self) -> None:
-        """Pause reading. Frame loop's thread. Packets that arrive during a draw are too late for that picture: carried
-        out after it, they take no time from the draw and are in the next picture as before."""
+        """Pause reading. Frame loop's thread. Packets that arrive during a draw are too late for that frame: executed
+        after it, they take no time from the draw and still show in the next frame."""
         if self.granted_receive_buffer_bytes >= HOLDING_BUFFER_BYTES:
             self._may_read.clear()
 
@@ -136,7 +137,7 @@ class OscServer:
             self._may_read.wait(MAX_HOLD_S)
             for key, _ in ready:
                 self._dispatcher.attempt(key.data)
-            # Also gives the frame loop the GIL: non-blocking reads release it only after 5 ms.
+            # Also lets the frame loop take the GIL, which non-blocking reads release only after 5 ms.
             time.sleep(READ_INTERVAL_S)
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
@@ -181,7 +182,7 @@ def _bind_both(family: socket.AddressFamily, address: SocketAddress) -> tuple[so
             return udp_socket, listen(family, (*address[:1], udp_socket.getsockname()[1], *address[2:]))
         except OSError:
             udp_socket.close()
-            # A port that the system chose for UDP may be in use for TCP: then let it choose again.
+            # The port that the system chose for UDP may be in use for TCP: then let the system choose again.
             if address[1] or attempt == PORT_ATTEMPTS:
                 raise
     raise AssertionError("the last attempt returns or raises")

@@ -1,7 +1,7 @@
 """Shows the current preset or cue as a text in other programs (`[[osc.text]]`).
 
-A program with addresses of its own, such as Resolume, cannot use `/preset/current night 0`. It gets `night` at the
-address of one of its own texts, on every change.
+A program with its own address space, such as Resolume, cannot use `/preset/current night 0`. On every change it is sent
+`night`, at the address of one of its own texts.
 """
 
 import threading
@@ -20,12 +20,12 @@ _TEXT_OF: Final[dict[str, tuple[str, Callable[..., str]]]] = {
 
 
 class ShownTexts:
-    """Passes announcements on, and sends names to the texts that show them. Any thread."""
+    """Forwards announcements, and sends the names in them to the texts that show them. Any thread."""
 
     def __init__(self, tell: Tell) -> None:
-        """`tell` gets every message that is passed to `tell` here."""
+        """`tell` gets every message that is announced here."""
         self._tell = tell
-        self._lock = threading.Lock()  # keeps two names in order that are told at the same time
+        self._lock = threading.Lock()  # keeps two simultaneous announcements in order
         self._texts: dict[str, str] = {}
         self._targets: dict[str, list[tuple[Sender, str]]] = {}
 
@@ -37,7 +37,7 @@ class ShownTexts:
                 target.post(encode_reply(address, self._texts[what]))
 
     def tell(self, address: str, *args: ReplyValue) -> None:
-        """Tell all subscribers, and send the text to the targets that show it. Never waits."""
+        """Announce to all subscribers, and send the text to the targets that show it. Never blocks."""
         self._tell(address, *args)
         if address not in _TEXT_OF:
             return

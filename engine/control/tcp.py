@@ -19,7 +19,7 @@ from engine.system.reporting import Report
 MAX_CLIENTS = 64
 READ_BYTES = 65_536  # per turn and client
 ACCEPT_PAUSE_S = 1.0
-MAX_UNSENT_BYTES = 1 << 20  # 30 000 changes: a client so far behind does not read at all
+MAX_UNSENT_BYTES = 1 << 20  # 30 000 changes: a client that far behind does not read at all
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _KEEPALIVE_S = 10  # a pulled cable is noticed after three of these
 
@@ -39,7 +39,7 @@ class TcpClient:
         self._transport = transport
         self._counters = transport.dispatcher.counters
         self._unsent = bytearray()
-        self._lock = threading.Lock()  # keeps a send from using the descriptor of a closed socket again
+        self._lock = threading.Lock()  # a send must not use a closed socket's descriptor, which may be reused
         self._is_open = True
 
     def _deliver(self, packet: bytes) -> None:
@@ -52,7 +52,7 @@ class TcpClient:
             self._send()
 
     def send_rest(self) -> bool:
-        """Send what the connection did not take before; True while something is left. The sending thread."""
+        """Continue sending the buffered bytes; True while some are left. The sending thread."""
         with self._lock:
             if self._unsent and self._is_open:
                 self._send()
@@ -69,14 +69,14 @@ class TcpClient:
         del self._unsent[:sent]
         if len(self._unsent) > MAX_UNSENT_BYTES:
             self._transport.report(
-                "osc.slow", f"{self.sender.name} does not read: {len(self._unsent)} bytes wait; hung up"
+                "osc.slow", f"{self.sender.name} does not read: {len(self._unsent)} bytes unsent; disconnected"
             )
             self._hang_up()
 
     def _hang_up(self) -> None:
         self._unsent.clear()
         with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)  # the receiving thread reads the end and closes
+            self.socket.shutdown(socket.SHUT_RDWR)  # the receiving thread then reads the end of the stream and closes
 
     def close(self) -> None:
         with self._lock:
@@ -115,7 +115,7 @@ class TcpTransport:
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 self._pause(error)
-            return  # otherwise the client is gone already
+            return  # any other error: the client is gone already
         counters, report = self.dispatcher.counters, self.report
         name = display_address(*address[:2])
         if not self._allow.allows(address[0], self.dispatcher.clock.now_s()):
@@ -127,20 +127,20 @@ class TcpTransport:
             report("osc.clients", f"OSC from {name} refused: {MAX_CLIENTS} TCP clients are connected")
             sock.close()
         else:
-            self._take(sock, address)
+            self._add_client(sock, address)
 
-    def _take(self, sock: socket.socket, address: SocketAddress) -> None:
+    def _add_client(self, sock: socket.socket, address: SocketAddress) -> None:
         client = TcpClient(sock, address, self)
         try:
             prepare(sock)
             self._selector.register(sock, EVENT_READ, partial(self._read, client))
-        except OSError:  # reset already (macOS then refuses options), or too many sockets
+        except OSError:  # the connection was reset (macOS then refuses options), or too many sockets are open
             client.close()
         else:
             self._clients = {**self._clients, sock: client}
 
     def _pause(self, error: OSError) -> None:
-        """Stop accepting for a second: else the selector would report the waiting connection in a busy loop."""
+        """Stop accepting for a second; otherwise the selector would report the pending connection in a busy loop."""
         self.report("osc.clients", f"OSC: no TCP connection can be accepted ({error.strerror or error})")
         self._selector.unregister(self._listener)
         self._resume_s = self.dispatcher.clock.now_s() + ACCEPT_PAUSE_S
@@ -170,7 +170,7 @@ class TcpTransport:
                 self.dispatcher.receive(packet, client.sender)
         except OscDecodeError as error:
             self.dispatcher.counters.malformed += 1
-            self.report("osc.malformed", f"{client.sender.name}: {error}; hung up")
+            self.report("osc.malformed", f"{client.sender.name}: {error}; disconnected")
             self._close(client)
 
     def _close(self, client: TcpClient) -> None:
@@ -190,8 +190,8 @@ class TcpTransport:
     # -- the sending thread --------------------------------------------------------------------
 
     def send_rest(self) -> bool:
-        """Send what clients did not take before; True while something is left."""
-        # The receiving thread replaces this dict and never changes it.
+        """Continue sending the clients' buffered bytes; True while some are left."""
+        # Safe to iterate: the receiving thread replaces this dict and never mutates it.
         return any([client.send_rest() for client in self._clients.values()])
 
 

@@ -10,14 +10,14 @@ from engine.control.dispatcher import Dispatcher
 from engine.control.sender import Sender, SocketAddress, display_address
 from engine.system.reporting import Report
 
-WANTED_RECEIVE_BUFFER_BYTES = 8 << 20  # 10 000 small packets: a quarter of a second at 40 000 a second
-WANTED_SEND_BUFFER_BYTES = 1 << 20  # feedback to many subscribers leaves in bursts
+WANTED_RECEIVE_BUFFER_BYTES = 8 << 20  # holds 10 000 small packets: a quarter of a second at 40 000 a second
+WANTED_SEND_BUFFER_BYTES = 1 << 20  # feedback to many subscribers is sent in bursts
 MIN_BUFFER_BYTES = 1 << 16
-PACKETS_A_TURN = 256  # then TCP has its turn
+PACKETS_A_TURN = 256  # then it is TCP's turn
 MAX_DATAGRAM_BYTES = 65_536
 KEPT_SENDERS = 1024
 
-_SO_RCVBUFFORCE = 33  # Linux: exceeds net.core.rmem_max, with the privilege
+_SO_RCVBUFFORCE = 33  # Linux: may exceed net.core.rmem_max, for privileged processes
 _SO_MEMINFO, _DROPS_AT, _MEMINFO = 55, 8, struct.Struct("=9I")  # Linux: sock_diag(7), SK_MEMINFO_DROPS
 
 
@@ -36,7 +36,7 @@ class UdpTransport:
     # -- the receiving thread ------------------------------------------------------------------
 
     def read(self) -> None:
-        """Carry out at most 256 of the packets that have arrived. Hot path: 40 000 a second."""
+        """Read and execute at most 256 packets. Hot path: 40 000 a second."""
         receive_into, buffer, view = self.socket.recvfrom_into, self._buffer, memoryview(self._buffer)
         senders, receive = self._senders, self._dispatcher.receive
         for _ in range(PACKETS_A_TURN):
@@ -44,19 +44,19 @@ class UdpTransport:
                 size, address = receive_into(buffer)
             except BlockingIOError:
                 return
-            except ConnectionResetError:  # Windows: an earlier answer went to a closed port
+            except ConnectionResetError:  # Windows reports here that an earlier answer went to a closed port
                 continue
             try:
                 sender: Sender | None = senders[address]
             except KeyError:
-                sender = self._meet(address)
+                sender = self._new_sender(address)
             if sender is None:
                 self._refuse(address)
             else:
                 receive(bytes(view[:size]), sender)
 
-    def _meet(self, address: SocketAddress) -> Sender | None:
-        """The Sender for a new address, or None if it is not allowed, which its next packet checks again."""
+    def _new_sender(self, address: SocketAddress) -> Sender | None:
+        """The Sender for a new address, or None if it is not allowed; that is checked again for its next packet."""
         if not self._allow.allows(address[0], self._dispatcher.clock.now_s()):
             return None
         if len(self._senders) >= KEPT_SENDERS:
@@ -83,7 +83,7 @@ class UdpTransport:
     def _deliver(self, address: tuple[str, int], packet: bytes) -> None:
         try:
             self.socket.sendto(packet, address)
-        except OSError as error:  # nothing listens there, no route, too large, buffer full
+        except OSError as error:  # nothing listens there, no route, packet too large, or buffer full
             self._counters.add("dropped")
             reason = error.strerror or error
             self._report("osc.unsent", f"OSC to {display_address(*address)}: {reason}")
@@ -124,6 +124,6 @@ def _ask(sock: socket.socket, option: int, size: int) -> None:
 
 
 def granted_receive_buffer_bytes(sock: socket.socket) -> int:
-    """The size in the unit of the request; Linux reports twice as much, for its own bookkeeping."""
+    """The granted size, comparable to the requested one: Linux reports twice as much, for its own bookkeeping."""
     granted = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
     return granted // 2 if sys.platform == "linux" else granted

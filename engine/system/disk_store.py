@@ -113,7 +113,7 @@ class DiskQueue:
             except (MultiverseError, Rejected, OSError) as error:
                 fail(str(error))
 
-        self.guard.attempt(attempt, lambda error: fail(f"an error of the engine itself: {type(error).__name__}"))
+        self.guard.attempt(attempt, lambda error: fail(f"internal error: {type(error).__name__} (see the log)"))
 
 
 class _Worker:

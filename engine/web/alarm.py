@@ -8,7 +8,7 @@ class Alarm:
     """An event that any thread can set and one task waits for."""
 
     def __init__(self) -> None:
-        """Call it on the event loop."""
+        """Create it on the event loop."""
         self._loop = asyncio.get_running_loop()
         self._rung = asyncio.Event()
         self._is_ringing = False
@@ -21,7 +21,7 @@ class Alarm:
                 self._loop.call_soon_threadsafe(self._rung.set)
 
     async def wait(self) -> None:
-        """Wait for `ring`. Check for new data after it returns: then none is missed."""
+        """Wait for `ring`. The caller must check for new data afterwards, so that none is missed."""
         await self._rung.wait()
         self._rung.clear()
         self._is_ringing = False

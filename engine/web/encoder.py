@@ -31,12 +31,12 @@ class EncoderThread:
             for width_px in {viewer.width_px for viewer in offered.viewers}:
                 viewers = [viewer for viewer in offered.viewers if viewer.width_px == width_px]
                 if self._guard.attempt(partial(self._encode, offered, width_px, viewers)) is None:
-                    for viewer in viewers:  # failed: the next picture may work
+                    for viewer in viewers:  # encoding failed; the next picture may work
                         viewer.is_ready = True
             self._tap.finish_offered()
 
     def _encode(self, offered: Offered, width_px: int, viewers: list[Viewer]) -> bool:
-        # Imported here, for the first viewer: OpenCV takes long to import, and the first picture must not wait for it.
+        # Imported for the first viewer: importing OpenCV takes long, and must not delay the engine's first picture.
         from engine.web.jpeg import encode_preview
 
         jpeg = encode_preview(offered.rgba, width_px)

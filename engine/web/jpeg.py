@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import simplejpeg
 
-MAX_SIDE_PX = 1280  # a preview, not an output; beyond this the limit is a phone's connection, not its screen
+MAX_SIDE_PX = 1280  # only a preview; with larger pictures a phone's connection is the limit, not its screen
 QUALITY = 80
 
 
@@ -17,7 +17,7 @@ def encode_preview(rgba: np.ndarray, width_px: int = MAX_SIDE_PX) -> bytes:
     scale = min(width_px / width, MAX_SIDE_PX / max(height, width))
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        # Area averaging takes seven times as long, and only makes a difference when pixels would be skipped.
+        # Area averaging takes seven times as long, and only looks better where pixels would be skipped.
         interpolation = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
         rgba = cv2.resize(rgba, size, interpolation=interpolation)
     jpeg: bytes = simplejpeg.encode_jpeg(

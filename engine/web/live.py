@@ -1,11 +1,11 @@
 """/live: levels, status and the OSC monitor for the page, as JSON on a WebSocket.
 
-    {"levels": [{"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}, ... one a channel]}   20 a second
-    {"status": {... as /status.json}}                                                                    2 a second
+    {"levels": [{"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}, ... per channel]}      20 a second
+    {"status": {... as in /status.json}}                                                                 2 a second
     {"osc": [{"at_s", "from", "address", "args"} or {"at_s", "from", "refused"}, ...], "skipped": n}
                                                              at most 10 a second, to clients that sent {"monitor": true}
 
-A slow browser skips to the newest levels and status, and to the newest lines of the monitor.
+A slow browser gets only the newest levels and status, and the newest lines of the monitor.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class Outbound:
         self._has_something.set()
 
     async def take(self) -> list[str]:
-        """Wait until something is queued, then take all of it."""
+        """Wait until something is queued, then remove and return all of it."""
         await self._has_something.wait()
         self._has_something.clear()
         texts, self._texts = list(self._texts.values()), {}
@@ -96,7 +96,7 @@ class LiveFeed:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         browser = Outbound()
 
-        async def speak(send: Send) -> None:
+        async def send_messages(send: Send) -> None:
             while True:
                 for text in await browser.take():
                     await send(text)
@@ -104,7 +104,9 @@ class LiveFeed:
         self._add(browser)
         try:
             return await self._sockets.serve(
-                request, hear=lambda data: self._receive(browser, data, str(request.remote)), speak=speak
+                request,
+                on_message=lambda data: self._receive(browser, data, str(request.remote)),
+                send_messages=send_messages,
             )
         finally:
             self._remove(browser)
@@ -148,7 +150,7 @@ class LiveFeed:
             await asyncio.sleep(due_s - loop.time())
 
     def tick(self, number: int) -> None:
-        """Queue the messages that are due at this twentieth of a second for every browser."""
+        """Queue the messages that are due now for every browser. Called 20 times a second."""
         channels = [{name: getattr(channel, name) for name in LEVELS} for channel in self._features()]
         self._put_all("levels", {"levels": channels})
         if number % TICKS_A_MONITOR == 0 and any(browser.wants_osc for browser in self._browsers):

@@ -1,6 +1,6 @@
-"""The OSC monitor: recent incoming messages and refusals, while a page shows them.
+"""The OSC monitor: recent incoming messages and refusals, recorded while a page shows them.
 
-Cheap under a flood: one reference is stored per message.
+Cheap under a flood: per message, one reference is stored.
 """
 
 import itertools
@@ -13,8 +13,8 @@ from engine.control import Dispatcher
 from engine.osc import Message
 from engine.osc.decode import TimeTag, shown
 
-MAX_LINES = 200  # kept between two reads, and in one message to the browser
-MAX_ARGUMENTS = 32  # shown of a message
+MAX_LINES = 200  # stored between two reads, and per message to the browser
+MAX_ARGUMENTS = 32  # shown per message
 
 Shown = bool | int | float | str | None
 
@@ -28,9 +28,9 @@ class Line:
     address: str
     args: tuple[Shown, ...]
     refused: str = ""
-    """Why the message before it was refused; then `address` and `args` are empty."""
+    """The reason why the previous message was refused; `address` and `args` are then empty."""
     is_unmapped: bool = False
-    """A message of another program that is mapped to nothing."""
+    """An unmapped message from another program."""
 
     def as_json(self) -> dict[str, object]:
         line = {"at_s": round(self.at_s, 4), "from": self.sender}
@@ -59,7 +59,7 @@ class OscMonitor:
         self._dispatcher.set_watcher(None)
 
     def take(self) -> tuple[tuple[Line, ...], int]:
-        """The newest lines since the last call, at most 200, oldest first; and the number of older ones left out."""
+        """The newest lines since the last call, at most 200, oldest first; and how many older ones were dropped."""
         lines = []
         newest = self._taken
         while self._noted:
@@ -78,7 +78,7 @@ class OscMonitor:
         return tuple(lines), max(0, skipped)
 
     def _note(self, at_s: float, sender: str, message: Message | str) -> None:
-        """Record a message or a refusal; those of one sender stay in order. Any thread. Hot path."""
+        """Record a message or a refusal; those from one sender stay in order. Any thread. Hot path."""
         self._noted.append((next(self._numbers), at_s, sender, message))
 
 
@@ -93,7 +93,7 @@ def _shown_value(value: object) -> Shown:
         case TimeTag():
             return str(int(value))  # a browser would round the number
         case float() if not math.isfinite(value):
-            return str(value)  # JSON has no infinities
+            return str(value)  # JSON has no infinity
         case None | bool() | int() | float():
             return value
         case _:

@@ -1,4 +1,4 @@
-"""OSCQuery over HTTP and WebSocket: the transport only; the answers come from engine/control/query. Event loop only."""
+"""OSCQuery over HTTP and WebSocket. Transport only: engine/control/query creates the answers. Event loop only."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class OscQuery:
-    """The handlers of HTTP requests and WebSockets."""
+    """The handlers for HTTP requests and WebSockets."""
 
     def __init__(
         self, tree: "QueryTree", hub: "QueryHub", host_info: Callable[[str], Mapping[str, object]], sockets: WebSockets
@@ -36,20 +36,20 @@ class OscQuery:
         alarm = Alarm()
         peer = self._hub.connect(_name_of(request), alarm.ring)
 
-        def hear(data: Data) -> None:
+        def on_message(data: Data) -> None:
             if isinstance(data, str):
                 peer.receive_text(data)
             else:
                 peer.receive_binary(data)
 
-        async def speak(send: Send) -> None:
+        async def send_messages(send: Send) -> None:
             while True:
                 await alarm.wait()
                 for data in peer.take():
                     await send(data)
 
         try:
-            return await self._sockets.serve(request, hear=hear, speak=speak)
+            return await self._sockets.serve(request, on_message=on_message, send_messages=send_messages)
         finally:
             peer.close()
 

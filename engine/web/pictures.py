@@ -1,7 +1,7 @@
 """Pictures for viewers: /preview as a WebSocket, /stream.mjpg and /frame.jpg over HTTP. Event loop only.
 
-All take `?picture=main&fps=1..60&width=1..1280`; `picture` may also be one of the run's extra pictures. There are few
-widths, so that viewers share an encoded picture: it is the smallest of `WIDTHS_PX` that is as wide as asked.
+All take `?picture=main&fps=1..60&width=1..1280`; `picture` may also name one of the run's extra pictures. `width` is
+rounded up to the next of `WIDTHS_PX`, so that many viewers share an encoded picture.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from aiohttp import web
 
 from engine.web.preview import PreviewTap, Viewer
-from engine.web.serving.sockets import STUCK_S, Send, WebSockets, hold_little
+from engine.web.serving.sockets import STUCK_S, Send, WebSockets, limit_send_buffer
 
 BOUNDARY = "multiverse-frame"
 MAX_VIEWERS = 16
-PICTURE_TIMEOUT_S = 2.0  # how long /frame.jpg waits for the frame loop
+PICTURE_TIMEOUT_S = 2.0  # of /frame.jpg
 DEFAULT_FPS, MAX_FPS = 30, 60
 WIDTHS_PX = (320, 480, 640, 960, 1280)
 
@@ -26,7 +26,7 @@ class Screen:
     def __init__(self, tap: PreviewTap, fps: int, width_px: int) -> None:
         self._tap = tap
         self._loop = asyncio.get_running_loop()
-        self._arrived: asyncio.Queue[bytes] = asyncio.Queue()  # holds at most one: the next comes after is_ready
+        self._arrived: asyncio.Queue[bytes] = asyncio.Queue()  # holds at most one: the next is delivered after is_ready
         self._viewer: Viewer = tap.watch(fps, width_px, self._deliver)
 
     def _deliver(self, jpeg: bytes) -> None:
@@ -38,7 +38,7 @@ class Screen:
         return await self._arrived.get()
 
     def make_room(self) -> None:
-        """Accept the next picture: the last one has been sent."""
+        """Allow the next picture, because the last one has been sent."""
         self._viewer.is_ready = True
 
     def close(self) -> None:
@@ -46,7 +46,7 @@ class Screen:
 
 
 class PictureStreams:
-    """The handlers of the three URLs."""
+    """The handlers for the three URLs."""
 
     def __init__(self, taps: Mapping[str, PreviewTap], sockets: WebSockets) -> None:
         self._taps = taps
@@ -57,14 +57,14 @@ class PictureStreams:
         try:
             with self._watching(request) as screen:
 
-                async def speak(send: Send) -> None:
+                async def send_messages(send: Send) -> None:
                     while True:
                         await send(await screen.next())
                         screen.make_room()
 
-                return await self._sockets.serve(request, hear=lambda data: None, speak=speak)
+                return await self._sockets.serve(request, on_message=lambda data: None, send_messages=send_messages)
         except (
-            NotShown
+            PictureUnavailable
         ) as refusal:  # a browser hides HTTP errors from the page, but not the reason of a closed WebSocket
             return await self._sockets.refuse(request, str(refusal))
 
@@ -74,7 +74,7 @@ class PictureStreams:
         with _refusing(), self._watching(request) as screen:
             try:
                 await response.prepare(request)
-                hold_little(request)
+                limit_send_buffer(request)
                 while True:
                     jpeg = await screen.next()
                     head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
@@ -93,7 +93,7 @@ class PictureStreams:
                 async with asyncio.timeout(PICTURE_TIMEOUT_S):
                     jpeg = await screen.next()
             except TimeoutError:
-                raise NotShown("no picture is being drawn") from None
+                raise PictureUnavailable("no picture is being drawn") from None
         return web.Response(body=jpeg, content_type="image/jpeg")
 
     @contextlib.contextmanager
@@ -102,11 +102,11 @@ class PictureStreams:
         tap = self._taps.get(picture)
         if tap is None:
             names = " and ".join(", ".join(self._taps).rsplit(", ", 1))
-            raise NotShown(f"picture: {picture[:20]!r} does not exist; available: {names}")
+            raise PictureUnavailable(f"picture: {picture[:20]!r} does not exist; available: {names}")
         fps = _whole_number(request, "fps", DEFAULT_FPS, MAX_FPS)
         width_px = _whole_number(request, "width", WIDTHS_PX[-1], WIDTHS_PX[-1])
         if sum(tap.viewers for tap in self._taps.values()) >= MAX_VIEWERS:
-            raise NotShown(f"{MAX_VIEWERS} viewers are watching already")
+            raise PictureUnavailable(f"the limit of {MAX_VIEWERS} viewers is reached")
         screen = Screen(tap, fps, next(width for width in WIDTHS_PX if width >= width_px))
         try:
             yield screen
@@ -114,15 +114,15 @@ class PictureStreams:
             screen.close()
 
 
-class NotShown(Exception):
-    """The reason why a viewer gets no picture, in one line."""
+class PictureUnavailable(Exception):
+    """Raised if a viewer can get no picture; the text is the reason, in one line."""
 
 
 @contextlib.contextmanager
 def _refusing() -> Iterator[None]:
     try:
         yield
-    except NotShown as refusal:
+    except PictureUnavailable as refusal:
         raise web.HTTPServiceUnavailable(text=f"{refusal}\n") from None
 
 
@@ -131,5 +131,5 @@ def _whole_number(request: web.Request, name: str, default: int, most: int) -> i
     if text is None:
         return default
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
-        raise NotShown(f"{name}: {text[:20]!r} is not a whole number from 1 to {most}")
+        raise PictureUnavailable(f"{name}: {text[:20]!r} is not a whole number from 1 to {most}")
     return int(text)

@@ -1,8 +1,8 @@
 """Hands pictures from the frame loop to viewers, each at its own frame rate, with backpressure.
 
-The loop calls `wants_frame` first, so a picture is read back from the GPU only when a viewer is due for one, has taken
-the previous one, and the encoder is free. It never waits: at most one picture is in progress. So a viewer with a slow
-connection gets fewer pictures, all of them new, and costs less.
+The frame loop calls `wants_frame` first, so a picture is read back from the GPU only if a viewer is due for one, has
+received the previous one, and the encoder is free. The loop never waits: at most one picture is in progress. So a
+viewer with a slow connection gets fewer pictures, all of them recent, and costs less.
 """
 
 import queue
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-EARLY_S = 1 / 120  # how early a picture may be, at most a quarter of a period: tolerates the jitter of the loop
+EARLY_S = 1 / 120  # how early a picture may be, but at most a quarter of a period: tolerates jitter of the frame loop
 
 
 class FrameRate:
-    """The due times of pictures at a frame rate. Viewers of the same rate share one, and so share every picture.
+    """The due times of pictures at one frame rate. Viewers with the same rate share it, and so share every picture.
 
-    Not a token bucket: after a pause it must not send two pictures in quick succession.
+    Not a token bucket: after a pause two pictures must not follow in quick succession.
     """
 
     def __init__(self, fps: int) -> None:
@@ -31,7 +31,7 @@ class FrameRate:
         return now_s >= self._due_s - self._early_s
 
     def step(self, now_s: float) -> None:
-        """Count a picture as taken now."""
+        """Record that a picture was taken now."""
         is_in_step = now_s - self._due_s < self._period_s
         self._due_s = (self._due_s if is_in_step else now_s) + self._period_s
 
@@ -44,7 +44,7 @@ class Viewer:
         self.width_px = width_px
         self.deliver = deliver
         self.is_ready = True
-        """True if it can take a picture. The receiver sets it, `offer` clears it."""
+        """True if the viewer can receive a picture. The receiver sets it, `offer` clears it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +52,15 @@ class Offered:
     rgba: np.ndarray
     """(height, width, 4) uint8, row 0 at the top."""
     viewers: tuple[Viewer, ...]
-    """The viewers that are due."""
+    """The viewers that get this picture."""
 
 
 class PreviewTap:
-    """One picture of the engine, with its viewers."""
+    """One of the engine's pictures, and its viewers."""
 
     def __init__(self) -> None:
         self._offered: queue.SimpleQueue[Offered | None] = queue.SimpleQueue()
-        self._viewers: tuple[Viewer, ...] = ()  # never changed in place: the frame loop reads it without a lock
+        self._viewers: tuple[Viewer, ...] = ()  # replaced, never mutated: the frame loop reads it without a lock
         self._changing_viewers = threading.Lock()
         self._due: tuple[Viewer, ...] = ()
         self._is_busy = False
@@ -79,7 +79,7 @@ class PreviewTap:
         return bool(self._due)
 
     def offer(self, rgba: np.ndarray) -> None:
-        """Pass on (height, width, 4) uint8, row 0 at the top. Not copied: the caller must not write to it again."""
+        """Hand over (height, width, 4) uint8, row 0 at the top. Not copied: the caller must not write to it again."""
         self._is_busy = True
         for viewer in self._due:
             viewer.is_ready = False

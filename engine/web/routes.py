@@ -1,4 +1,4 @@
-"""URLs of the engine's page. Runs on the web thread's event loop."""
+"""The URLs of the engine's page. Event loop only."""
 
 from collections.abc import Callable, Mapping
 

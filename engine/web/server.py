@@ -13,7 +13,7 @@ from engine.system.reporting import Report
 from engine.values import ChannelFeatures
 from engine.web.encoder import EncoderThread
 from engine.web.preview import PreviewTap
-from engine.web.serving.access import Access, hears_nobody, is_loopback, new_token
+from engine.web.serving.access import Access, accepts_none, is_loopback, new_token
 from engine.web.serving.web_thread import WebThread
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class WebServer:
-    """Serves the page, from `start` to `close`."""
+    """Serves the page from `start` to `close`."""
 
     def __init__(
         self,
@@ -42,14 +42,14 @@ class WebServer:
         token: str | None = None,
         allowed_hosts: Collection[str] = (),
         is_local: Callable[[str], bool] = is_loopback,
-        hears_osc: Callable[[str, str], bool] = hears_nobody,
+        accepts_osc: Callable[[str, str], bool] = accepts_none,
     ) -> None:
         """`taps`: the available pictures by name: `main` and the run's extra pictures.
 
         `status` (encoded with msgspec), `preset_pictures`, `features` and `host_info` are called on the web thread and
-        must not wait. `host_info(reached_at, own_address)` gets the address of this machine that the client connected
-        to, and where the server listens. `token`: required from clients that are not `is_local` (given their address);
-        None makes a new one. `hears_osc(peer, reached_at)`: True if that client may use OSCQuery without the token.
+        must not block. `host_info(reached_at, own_address)` gets the address of this machine that the client connected
+        to, and the server's listening address. `token`: required from clients whose address is not `is_local`; None
+        creates one. `accepts_osc(peer, reached_at)`: True if that client may use OSCQuery without the token.
         """
         self.address = (host, port)
         """Listening address; after `start` with the real port."""
@@ -65,7 +65,7 @@ class WebServer:
         self._report = report
         self._allowed_hosts = allowed_hosts
         self._is_local = is_local
-        self._hears_osc = hears_osc
+        self._hears_osc = accepts_osc
         self._web: WebThread | None = None
 
     @property
@@ -75,7 +75,7 @@ class WebServer:
         return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
     def start(self) -> None:
-        """Bind the port now (MultiverseError if that fails); the rest happens on the web thread."""
+        """Bind the port (MultiverseError if that fails), then serve on the web thread."""
         self._web = WebThread(*self.address, self._report)
         self.address = self._web.address
         self._web.start(self._build_app)
@@ -101,7 +101,7 @@ class WebServer:
                 bound_to=host,
                 allowed_hosts=self._allowed_hosts,
                 is_local=self._is_local,
-                hears_osc=self._hears_osc,
+                accepts_osc=self._hears_osc,
             ),
             sockets=sockets,
             pictures=PictureStreams(self._taps, sockets),
@@ -109,14 +109,14 @@ class WebServer:
             osc_query=OscQuery(self._query, self._hub, lambda at: self._host_info(at, self.address), sockets),
             status=self._status,
             preset_pictures=self._preset_pictures,
-            cookie=f"multiverse_{port}",  # a browser sends cookies to all ports of a host: two engines need two names
+            cookie=f"multiverse_{port}",  # browsers send a host's cookies to all its ports: two engines need two names
             report=self._report,
         ).build_app()
         app.cleanup_ctx.append(self._encoding)
         return app
 
     async def _encoding(self, app: "web.Application") -> AsyncIterator[None]:
-        """Run the encoder threads while the page is served."""
+        """Run the encoder threads while the server runs."""
         encoders = [EncoderThread(picture, tap, self._report) for picture, tap in self._taps.items()]
         for encoder in encoders:
             encoder.start()

@@ -1,7 +1,7 @@
 """Single pictures of the output, for saved presets: a preview viewer that takes one frame.
 
-So a picture costs the frame loop as much as one preview frame, and nothing while the page is watched anyway. Scaling
-and JPEG run on the encoder's thread. A dark picture is not delivered.
+A picture costs the frame loop as much as one preview frame, and nothing extra while somebody watches the preview.
+Scaling and JPEG encoding run on the encoder's thread. A dark picture is not delivered.
 """
 
 import threading
@@ -11,8 +11,8 @@ from engine.web.preview import PreviewTap, Viewer
 
 WIDTH_PX = 320
 FPS = 60
-DARK = 12  # of 255: a picture whose brightest value is below this is dark
-MAX_WAITING = 100  # requests while no picture is drawn; the oldest are dropped
+DARK = 12  # of 255; a picture without a brighter value counts as dark
+MAX_WAITING = 100  # queued requests while no picture is drawn; the oldest are dropped
 
 
 class StillCamera:
@@ -44,6 +44,6 @@ class StillCamera:
 
 
 def _is_dark(jpeg: bytes) -> bool:
-    import simplejpeg  # imported already on the encoder's thread
+    import simplejpeg  # the encoder's thread has imported it already
 
     return int(simplejpeg.decode_jpeg(jpeg, colorspace="RGB").max()) < DARK

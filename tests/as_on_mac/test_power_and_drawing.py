@@ -43,7 +43,7 @@ def test_doctor_reports_that_drawing_threads_take_turns() -> None:
     gl = Answer(values={"renderer": "Apple M2", "version": "4.1 Metal - 88", "is_software": False})
     numba = check_renderers(gl, found, "darwin", "")[1]
     assert numba.state == "ok"
-    assert numba.detail == "8 threads (workqueue); two threads that draw at once take turns"
+    assert numba.detail == "8 threads (workqueue); threads that draw at the same time take turns"
 
 
 def test_a_context_of_3_3_or_more_counts_as_core_regardless_of_its_profile_mask(

@@ -51,7 +51,7 @@ def test_a_show_is_played_recorded_and_ended(tmp_path: Path) -> None:
     assert [name for name in seen["files"] if name.endswith((".partial", ".tmp"))] == []
     assert not seen["torch"]
     assert echo["pixel"] == 40 and echo["told"] == []
-    warned = [line[9:] for line in seen["err"].splitlines() if "is deleted, and cue 1 would" not in line]
+    warned = [line[9:] for line in seen["err"].splitlines() if "was deleted, but cue 1 would" not in line]
     assert warned == []  # the fake Windows grants every request
     asked = [name for name, *_ in calls]
     assert asked.count("timeBeginPeriod") == asked.count("timeEndPeriod") == 1

@@ -1,4 +1,4 @@
-"""Commands of `multiverse` in this process: torch and the like are imported once, not again for each."""
+"""Runs `multiverse` commands in this process, so that torch and the like are imported only once."""
 
 import importlib
 import os
@@ -23,8 +23,8 @@ class Said(NamedTuple):
 
 @pytest.fixture
 def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """`say("sd", "in.png", ...)`: what the command answers. That it runs as a process of its own is for one test of
-    each command to show, and signals are for those that have a process."""
+    """`say("sd", "in.png", ...)` runs a command and returns its exit code and output. One test per command runs it as a
+    process; tests of signals do so too."""
 
     def start(*arguments: object) -> Said:
         monkeypatch.setattr(sys, "argv", ["multiverse", *map(str, arguments)])
@@ -45,7 +45,7 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 class _CtrlC:
-    """Asked where a module is, as Python asks each finder: presses Ctrl-C, and leaves the answer to the others."""
+    """An import finder that finds nothing but raises SIGINT when the module is imported."""
 
     def __init__(self, module: str) -> None:
         self._module = module
@@ -58,14 +58,14 @@ class _CtrlC:
 
 @pytest.fixture
 def ctrl_c_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """`ctrl_c_at("engine.jobs.video.fused")`: Ctrl-C comes when a command of this test imports that module, which
-    is new to it whatever was imported before."""
+    """`ctrl_c_at("engine.jobs.video.fused")`: raise SIGINT when a command of this test imports that module, which is
+    removed from `sys.modules` first."""
 
     def prepare(module: str) -> None:
         known = importlib.import_module(module)
         package, _, name = module.rpartition(".")
         monkeypatch.delitem(sys.modules, module)
-        monkeypatch.setattr(sys.modules[package], name, known)  # put back when the test has imported another
+        monkeypatch.setattr(sys.modules[package], name, known)  # undoes the test's own import afterwards
         monkeypatch.setattr(sys, "meta_path", [_CtrlC(module), *sys.meta_path])
 
     return prepare
@@ -73,8 +73,8 @@ def ctrl_c_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 @pytest.fixture
 def ctrl_c_when() -> Callable[..., AbstractContextManager[None]]:
-    """`with ctrl_c_when(condition):` Ctrl-C comes as soon as that is so, as it comes to a process; not after the end of
-    what is interrupted."""
+    """`with ctrl_c_when(condition):` raises SIGINT as soon as the condition holds, but not after the end of the
+    block."""
 
     @contextmanager
     def pressing(condition: Callable[[], object]) -> Iterator[None]:

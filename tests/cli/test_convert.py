@@ -1,4 +1,4 @@
-"""`multiverse convert`, as people start it, with a tiny voice that sings the pitch it is given."""
+"""`multiverse convert` as users start it, with a tiny voice that sings the pitch it is given."""
 
 import json
 import signal
@@ -22,7 +22,7 @@ COUNT = 60
 
 @pytest.fixture
 def home(singing_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: it holds `voice.toml`, which names the singing voice."""
+    """The current folder, with `voice.toml`, which names the singing voice."""
     monkeypatch.chdir(tmp_path)
     lines = f"model = '{singing_voice}/voice.pth'", f"content = '{singing_voice}/content'", "device = 'cpu'"
     Path("voice.toml").write_text("[rvc]\n" + "\n".join(lines) + "\n")
@@ -31,7 +31,7 @@ def home(singing_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., object]:
-    """The command in this process, where it gets no further than its arguments: exit code and what it says."""
+    """Run the command in this process, up to the check of its arguments: exit code and stderr."""
 
     def start(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["multiverse", "convert", *arguments])
@@ -42,14 +42,12 @@ def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     return start
 
 
-def test_a_configuration_names_the_voice_and_json_tells_what_became_of_each_file(
-    home: Path, say: Callable[..., Said]
-) -> None:
+def test_a_configuration_names_the_voice_and_json_reports_each_file(home: Path, say: Callable[..., Said]) -> None:
     write_sound(home / "talk.wav", spoken(0.5))
     asked = ("--pitch", "12", "--batch", "2", "--threads", "1", "--f0", "yin", "--profile", "--json")
     code, out, err = say("convert", "talk.wav", "gone.wav", "out", *asked, "--config", "voice.toml")
     assert code == 1
-    gone, index = err.splitlines()  # the index is told at the start, and not again at the end
+    gone, index = err.splitlines()  # the index is printed at the start, not again at the end
     assert gone == "multiverse: gone.wav: no such file or folder"
     assert index == "multiverse: index: voice.index (it has the voice's name)"
     told = json.loads(out)
@@ -59,7 +57,7 @@ def test_a_configuration_names_the_voice_and_json_tells_what_became_of_each_file
     ]
     assert (told["device"], told["dtype"], told["pitch"], told["batch_size"]) == ("cpu", "float32", "yin", 2)
     assert told["sound_s"] == pytest.approx(0.5) and told["rate_hz"] == 40_000
-    assert Path(told["index"]).name == "voice.index"  # nobody named it: it lies beside the model
+    assert Path(told["index"]).name == "voice.index"  # found beside the model, not named
     stages = ["content", "retrieval", "pitch", "encode", "flow", "decode", "other"]
     assert [row["stage"] for row in told["stages"]] == stages
     assert {"seconds", "speed", "load_s", "peak_memory_mb", "notes"} < set(told)
@@ -81,7 +79,7 @@ def test_ctrl_c_keeps_the_files_that_are_done(home: Path, wait_for) -> None:
     done = len(list((home / "out").iterdir()))
     assert 2 <= done < COUNT and process.returncode == 1
     names = f"{done}.wav, {done + 1}.wav, {done + 2}.wav and {COUNT - done - 3} more"
-    on_the_way = " times as fast", "nothing is converted", "index: voice.index"
+    on_the_way = " times real time", "nothing converted", "index: voice.index"
     said = [line for line in err.splitlines() if not any(words in line for words in on_the_way)]
     assert said == [f"multiverse: {names}: interrupted before anything was converted"]
     assert out.splitlines()[0].startswith(f"files       {done} of {COUNT} converted")
@@ -101,7 +99,7 @@ def test_ctrl_c_keeps_the_files_that_are_done(home: Path, wait_for) -> None:
         (["talk.wav", "talk.wav", "--model", "m.pth"], 2, "talk.wav: is the input; name another output"),
     ],
 )
-def test_what_is_missing_or_wrong_is_said_in_one_line(
+def test_missing_and_invalid_input_is_an_error_of_one_line(
     fail: Callable[..., tuple[int, str]], home: Path, arguments: list[str], code: int, reason: str
 ) -> None:
     write_sound(home / "talk.wav", tone(0.1))
@@ -112,7 +110,7 @@ def test_what_is_missing_or_wrong_is_said_in_one_line(
     assert sorted(path.name for path in home.iterdir()) == ["talk.wav", "voice.toml"]
 
 
-def test_a_switch_of_the_environment_is_checked_as_one_of_the_command_line(
+def test_an_environment_variable_is_checked_like_the_option(
     home: Path, singing_voice: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from engine.errors import ConfigError
@@ -128,9 +126,9 @@ def test_a_switch_of_the_environment_is_checked_as_one_of_the_command_line(
         load_converter(job, {"RVC_USE_FP16": "maybe"})
 
 
-def test_a_line_of_progress_has_the_time_done_of_all_the_rate_and_the_time_left() -> None:
+def test_a_progress_line_has_the_time_done_the_total_the_rate_and_the_time_left() -> None:
     progress = ConvertProgress(done=83.0, expected=3750.0, files_done=2, files=9, rate=6.04)
-    assert sound_line(progress) == "1:23 of 1:02:30, 2 of 9 files, 6.0 times as fast as it is heard, 10:07 left"
+    assert sound_line(progress) == "1:23 of 1:02:30, 2 of 9 files, 6.0 times real time, 10:07 left"
 
 
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

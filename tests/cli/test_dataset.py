@@ -59,7 +59,7 @@ def test_options_of_the_original_script_are_accepted_in_its_spelling(
         ("--engine cycles --noise-threshold 7 --blender nowhere", "--blender: nowhere is missing"),
     ],
 )
-def test_an_option_without_effect_or_that_does_not_fit_is_one_line_and_changes_nothing(
+def test_an_option_without_effect_or_out_of_range_is_an_error_of_one_line(
     say: Callable[..., Said], tmp_path: Path, arguments: str, message: str
 ) -> None:
     code, out, err = say("dataset", str(tmp_path / "out"), *arguments.split())
@@ -73,7 +73,7 @@ def test_stdout_is_refused(say: Callable[..., Said]) -> None:
     assert code == 2 and err.startswith("multiverse: -: stdin and stdout are not supported")
 
 
-def test_without_blender_the_raster_engine_draws_and_says_so(
+def test_without_blender_the_raster_engine_draws_and_a_note_says_so(
     say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -86,7 +86,7 @@ def test_without_blender_the_raster_engine_draws_and_says_so(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_ctrl_c_finishes_the_pictures_at_work_and_says_how_to_go_on(
+def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(
     tmp_path: Path, wait_for: Callable[..., object]
 ) -> None:
     command = [*MULTIVERSE, str(tmp_path / "out"), "--count", "3", "--jobs", "1", *SMALL, *RASTER]
@@ -96,15 +96,15 @@ def test_ctrl_c_finishes_the_pictures_at_work_and_says_how_to_go_on(
     out, err = run.communicate()
     made = len(list((tmp_path / "out").glob("images/*.png")))
     assert run.returncode == 1 and 1 <= made < 3
-    assert "finishing the pictures at work; Ctrl-C again stops at once\n" in err
-    assert f"interrupted with {3 - made} to go; run the same command to go on\n" in err
+    assert "finishing the pictures in progress; Ctrl-C again stops at once\n" in err
+    assert f"interrupted with {3 - made} pictures left; run the same command again to continue\n" in err
     assert f"pictures    {made} made, {3 - made} missing" in out
     assert len(contents(tmp_path / "out")) == made * 2 + 2
 
 
 def test_progress_shows_pictures_per_minute_and_the_time_left() -> None:
     known = {"expected": 100, "at_work": 2}
-    assert pace_of(DatasetProgress(done=5, made=0, failed=0, rate=0.0, **known)) == "2 at work"
+    assert pace_of(DatasetProgress(done=5, made=0, failed=0, rate=0.0, **known)) == "2 in progress"
     going = DatasetProgress(done=25, made=20, failed=0, rate=20 / 60, **known)
     assert pace_of(going) == "20.0 per minute, 3:45 left"
     failing = DatasetProgress(done=25, made=20, failed=15, rate=20 / 60, **known)
@@ -131,7 +131,7 @@ def test_missing_pictures_are_named_with_the_place_of_their_logs() -> None:
     assert note_lines(report) == [
         f"12 failed: {', '.join(f'00000{index}' for index in range(10))} and 2 more; their logs are "
         "site/image_NNNNNN.log",
-        "interrupted with 14 to go; run the same command to go on",
+        "interrupted with 14 pictures left; run the same command again to continue",
     ]
     assert report_lines(report)[:2] == [
         "pictures    5 made, 1 existed, 14 missing, 13 retried",

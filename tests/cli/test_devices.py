@@ -1,4 +1,4 @@
-"""`multiverse devices`: the pictures of other programs beside inputs and cameras."""
+"""`multiverse devices`: other programs' pictures, besides inputs and cameras."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def test_pictures_of_other_programs_are_listed_as_the_camera_takes_them(require,
     assert f'  --camera "ndi:{sender.full_name}"' in seen
 
 
-def test_the_network_is_not_asked_for_ndi_unless_wanted() -> None:
+def test_the_network_is_searched_for_ndi_only_on_request() -> None:
     assert json.loads(list_devices("--json"))["ndi"] is None
 
 

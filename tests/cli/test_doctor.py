@@ -59,7 +59,7 @@ def run_doctor(folder, *options, **environment):
 
 @pytest.fixture(scope="module")
 def full_run(tmp_path_factory):
-    """`multiverse doctor --selftest --json` once, from a folder that is not the repository, by somebody with a name."""
+    """`multiverse doctor --selftest --json`, run once, outside the repository, with a user name."""
     home = tmp_path_factory.mktemp("home") / "annabel"
     folder = home / "elsewhere"
     folder.mkdir(parents=True)
@@ -89,14 +89,16 @@ def test_a_card_comes_back_upright_and_unchanged_through_another_process(full_ru
 
 def test_the_report_can_be_read_ticked_off_and_mailed(full_run):
     done, folder = full_run
-    assert done.stderr == "report.md: written; read it, tick what you see in the programs it names, and send it\n"
+    assert (
+        done.stderr == "report.md: written; read it, tick off what you see in the programs that it names, and send it\n"
+    )
     report = (folder / "report.md").read_text(encoding="utf-8")
     headings = [line[3:] for line in report.splitlines() if line.startswith("## ")]
     assert headings[1].startswith("Self-test") and headings[-1] == "The same as JSON"
-    assert {"Checks", "Pictures of other programs", "Sound", "Cameras", "To look at"} <= set(headings)
+    assert {"Checks", "Pictures of other programs", "Sound", "Cameras", "To check by eye"} <= set(headings)
     assert "- Result: passed" in report and "- Arrived: upright" in report
     assert "- Receivers list it as: Multiverse self-test " in report
-    assert "- ndi: not asked for" in report
+    assert "- ndi: not searched" in report
     for step in steps_for(sys.platform):
         assert f"### {step.title}\n\n- [ ] {step.see[0]}\n" in report
     found = json.loads(report.partition("```json\n")[2].rpartition("```")[0])
@@ -113,7 +115,7 @@ def test_the_report_names_neither_user_nor_machine_nor_home(full_run):
     assert re.search(rf"\b{re.escape(socket.gethostname())}\b", report) is None
 
 
-def test_private_names_are_taken_out_as_words_and_the_longest_first():
+def test_private_names_are_removed_as_whole_words_longest_first():
     names = {"/Users/ann": "~", "stage-mac": "HOST", "ann": "USER"}
     found = {"a": ["/Users/ann/show", "STAGE-MAC (Arena - Composition)"], "b": "Ann's iPhone, channel Anna, 1", "c": 7}
     assert redact(found, names) == {
@@ -145,7 +147,7 @@ def test_a_report_that_cannot_be_written_is_one_line_before_anything_is_checked(
     assert (tmp_path / "old.md").read_text() == "mine"
 
 
-def test_a_failed_self_test_and_a_mac_are_told_in_the_report():
+def test_the_report_names_a_failed_self_test_and_a_mac():
     problem = {"problem": "needs syphon-python"}
     camera = {"index": 0, "name": "FaceTime", "formats": ["Supported modes:", "1280x720@[15.0 30.0]fps"]}
     report = render(
@@ -176,7 +178,7 @@ def test_a_failed_self_test_and_a_mac_are_told_in_the_report():
     assert "- Receivers list it as: Python:Multiverse\n" in report
     assert "- Python: 3.12.7 for macosx-11.0, framework Python (~/v/bin/python)" in report
     assert "- note: Syphon name: listed under Python\n  mend: `brew x`\n" in report
-    assert "- syphon: Arena:Composition\n- ndi: not asked for" in report
+    assert "- syphon: Arena:Composition\n- ndi: not searched" in report
     assert "## Sound\n\n- inputs: none\n- outputs: none\n- problem: needs syphon-python" in report
     assert "  1280x720@[15.0 30.0]fps\n" in report
     assert "### Mac: Syphon" in report and "### PC: Spout" not in report
@@ -202,7 +204,7 @@ def test_ffmpeg_is_asked_for_a_cameras_formats_in_each_systems_way():
 @pytest.mark.parametrize(
     ("application", "state"), [("Python", "note"), ("python3.12", "note"), ("Multiverse", "ok"), ("", "note")]
 )
-def test_the_name_under_which_syphon_lists_us_is_told(application, state):
+def test_the_name_under_which_syphon_lists_us_is_reported(application, state):
     check = check_syphon_name(Answer(values={"application": application}))
     assert check.state == state
     assert f"under {application or 'no application'}: look for" in check.detail
@@ -210,7 +212,7 @@ def test_the_name_under_which_syphon_lists_us_is_told(application, state):
 
 
 def test_without_a_terminal_each_check_is_a_plain_line(full_run, say, monkeypatch):
-    """The options of the full run, listed in words."""
+    """With the options of the full run."""
     found = json.loads(full_run[0].stdout)["checks"]
     monkeypatch.setattr(doctor_checks, "run_checks", lambda: [Check(**check) for check in found])
     code, out, err = say("doctor")
@@ -221,8 +223,8 @@ def test_without_a_terminal_each_check_is_a_plain_line(full_run, say, monkeypatc
     assert "\x1b" not in out
 
 
-def test_a_terminal_gets_colours_and_each_command_whole_on_a_line_of_its_own():
-    """A Mac's Terminal has 80 columns: a command that we broke there was copied as two."""
+def test_a_terminal_gets_colours_and_each_command_on_one_line():
+    """A Mac's Terminal has 80 columns: a command that we wrapped there was copied as two."""
     second = "pip install -c .ci/constraints.txt " + "-e . " * 20
     code = (
         "from engine.cli.check import Check; from engine.cli.doctor import _print_list\n"
@@ -249,7 +251,7 @@ def test_a_terminal_gets_colours_and_each_command_whole_on_a_line_of_its_own():
         ("choose it; or: reg add x; or run y", [("mend", "choose it"), ("or", "reg add x"), ("or", "run y")]),
     ],
 )
-def test_a_mend_of_several_commands_is_told_one_by_one(mend, steps):
+def test_a_fix_of_several_commands_is_printed_step_by_step(mend, steps):
     assert mend_steps(mend) == steps
 
 
@@ -265,7 +267,7 @@ def test_a_child_that_dies_is_an_answer():
     assert probe.read().error == "crashed (SIGKILL)"
 
 
-def test_a_child_that_fails_tells_why(monkeypatch):
+def test_a_failing_probe_gives_its_reason(monkeypatch):
     monkeypatch.setenv("__EGL_VENDOR_LIBRARY_FILENAMES", "/nowhere")
     assert "no OpenGL" in Probe("gl").read().error
 
@@ -327,8 +329,9 @@ def test_cpu_torch_beside_an_nvidia_card_names_the_command_that_mends_it():
     assert check_torch(Answer(values={**CPU_TORCH, "has_mps": True}), "").state == "ok"
 
 
-def test_a_card_that_the_build_of_torch_leaves_out_names_the_build_that_has_it():
-    """PyTorch 2.13's cu130 begins with Turing, 7.5, its cu126 with Maxwell, 5.0 (RELEASE.md). CUDA finds all cards."""
+def test_a_card_without_kernels_in_this_torch_names_the_build_that_has_them():
+    """PyTorch 2.13's cu130 supports Turing (7.5) and newer, cu126 Maxwell (5.0) and newer (RELEASE.md). CUDA lists all
+    cards."""
     cu130 = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120"]
     values = {**CPU_TORCH, "version": "2.13.0+cu130", "cuda": "13.0", "devices": ["GTX 1080"], "kernels_for": cu130}
     check = check_torch(Answer(values={**values, "capabilities": [[6, 1]]}), "GTX 1080")
@@ -338,8 +341,8 @@ def test_a_card_that_the_build_of_torch_leaves_out_names_the_build_that_has_it()
     assert check_torch(Answer(values={**values, "capabilities": [[12, 1]]}), "GTX 1080").state == "ok"
 
 
-def test_pip_is_named_without_quotes_where_the_folder_lies_below_one_with_a_blank(tmp_path, monkeypatch):
-    """PowerShell takes a quoted path for a text: Unexpected token '-m' in expression or statement."""
+def test_the_pip_command_avoids_quotes_if_a_parent_folder_has_a_blank(tmp_path, monkeypatch):
+    """PowerShell reads a quoted path as a string: Unexpected token '-m' in expression or statement."""
     folder = tmp_path / "Ann Smith" / "multiverse"
     folder.mkdir(parents=True)
     monkeypatch.setattr(sys, "executable", str(folder / ".venv" / "bin" / "python"))
@@ -349,14 +352,14 @@ def test_pip_is_named_without_quotes_where_the_folder_lies_below_one_with_a_blan
     assert pip_command().startswith('"')
 
 
-def test_an_intel_mac_is_not_told_to_install_a_torch_that_it_cannot_have():
+def test_an_intel_mac_is_not_advised_to_install_torch():
     assert not has_torch_wheel("darwin", "x86_64")
     assert all(has_torch_wheel(*where) for where in (("darwin", "arm64"), ("win32", "AMD64"), ("linux", "x86_64")))
     check = check_torch(None, "", has_wheel=False)
     assert (check.state, check.mend) == ("note", "") and "Intel Mac" in check.detail
 
 
-def test_a_missing_blender_is_a_note_with_the_command_that_gets_it_and_a_broken_one_a_warning():
+def test_a_missing_blender_is_a_note_with_the_install_command_and_a_broken_one_a_warning():
     check = check_blender(Answer())
     assert check.state == "note" and "-m venv" in check.mend and check.mend.endswith("-m pip install bpy")
     check = check_blender(Answer(error="/opt/blender: no answer within 60 s"))
@@ -367,7 +370,7 @@ def test_a_missing_blender_is_a_note_with_the_command_that_gets_it_and_a_broken_
     assert check.detail == "5.0.1 with Python 3.11.7, Cycles on the CPU (/opt/bpy/bin/python)"
 
 
-def test_blender_is_asked_in_a_child_of_its_own(monkeypatch, tmp_path):
+def test_blender_is_queried_in_a_separate_process(monkeypatch, tmp_path):
     monkeypatch.setenv("MULTIVERSE_BLENDER", str(tmp_path / "none"))
     assert "MULTIVERSE_BLENDER" in Probe("blender").read().error
     monkeypatch.setenv("MULTIVERSE_BLENDER", sys.executable)
@@ -433,7 +436,7 @@ def test_each_system_has_its_texture_sink():
         (lambda card: card[::-1, ::-1], "turned by 180 degrees"),
     ],
 )
-def test_the_selftest_names_the_orientation_it_got(f_card, turn, orientation):
+def test_the_selftest_names_the_orientation_that_arrived(f_card, turn, orientation):
     result = compare(f_card(96, 64), turn(f_card(96, 64)))
     assert result["orientation"] == orientation
     assert result["passed"] is (orientation == "upright")

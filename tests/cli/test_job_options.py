@@ -1,4 +1,4 @@
-"""Options that are made from the fields of a job's dataclass."""
+"""Options that are built from the fields of a job's dataclass."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -39,7 +39,7 @@ def answer(*words: str) -> tuple[int, Any]:
     return result.exit_code, seen[0] if seen else result.output
 
 
-def test_defaults_are_those_of_the_fields_and_configured_ones_are_left_out() -> None:
+def test_defaults_come_from_the_fields_and_configured_options_are_omitted() -> None:
     plain = {"most": 3, "edge": "soft", "is_quick": False, "pitch": 0.0}
     assert answer("in") == (0, ("in", False, plain))
 

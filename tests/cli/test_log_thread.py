@@ -1,4 +1,4 @@
-"""A log that nobody reads."""
+"""Logging to a terminal that blocks or breaks."""
 
 import logging
 import threading
@@ -14,7 +14,7 @@ def test_lines_are_written_in_order() -> None:
     assert [line.split(" ", 1)[1] for line in written] == [f"line {number}" for number in range(50)]
 
 
-def test_a_terminal_that_stands_still_stops_nobody() -> None:
+def test_a_blocked_terminal_blocks_no_logging_thread() -> None:
     moves_again = threading.Event()
     log = LogThread(lambda line: moves_again.wait() and None)
     with log:
@@ -31,7 +31,7 @@ def test_afterwards_the_log_is_as_before() -> None:
     assert logging.getLogger().handlers == before
 
 
-def test_a_pipe_that_breaks_for_a_moment_costs_a_line_and_says_so() -> None:
+def test_a_pipe_that_breaks_briefly_loses_a_line_and_reports_it() -> None:
     written: list[str] = []
     breaks = [True]
 

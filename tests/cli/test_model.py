@@ -1,4 +1,4 @@
-"""`multiverse model check` of a SAM3, as people start it."""
+"""`multiverse model check` as users start it."""
 
 import json
 import shutil
@@ -26,15 +26,17 @@ def check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     return start
 
 
-def test_sam3_is_told_from_stable_diffusion_by_itself(check: Check, tiny_sam3: Path, tiny_sd: Path) -> None:
+def test_sam3_is_distinguished_from_stable_diffusion_automatically(
+    check: Check, tiny_sam3: Path, tiny_sd: Path
+) -> None:
     sam3, sd = (dict(line.split(maxsplit=1) for line in check(path)[1].splitlines()) for path in (tiny_sam3, tiny_sd))
-    assert sam3["family"] == "SAM3, finds and follows" and sd["family"] == "Stable Diffusion 1.5"
+    assert sam3["family"] == "SAM3, finds and tracks" and sd["family"] == "Stable Diffusion 1.5"
     assert sam3["complete"] == sd["complete"] == "yes"
     assert {"vision", "text", "detector", "tracker"} <= set(sam3)
     assert "MiB as bfloat16" in sam3["memory"] and "MiB as float16" in sd["memory"]
 
 
-def test_scripts_read_the_same_of_sam3_as_of_stable_diffusion(check: Check, tiny_sam3: Path, tiny_sd: Path) -> None:
+def test_json_has_the_same_keys_for_sam3_as_for_stable_diffusion(check: Check, tiny_sam3: Path, tiny_sd: Path) -> None:
     code, out, _ = check(tiny_sam3, "--json")
     report = json.loads(out)
     assert (code, report["kind"], report["is_complete"], report["missing"]) == (0, "sam3_video", True, [])
@@ -52,7 +54,7 @@ def test_what_is_missing_is_named_and_the_exit_code_is_1(check: Check, tiny_sam3
     assert any(line.startswith("missing") and "has no weights" in line for line in lines)
 
 
-def test_a_gated_model_that_is_not_here_is_answered_with_how_to_get_it(
+def test_a_missing_gated_model_is_an_error_that_says_how_to_get_it(
     check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
@@ -62,12 +64,14 @@ def test_a_gated_model_that_is_not_here_is_answered_with_how_to_get_it(
     assert "https://huggingface.co/facebook/sam3" in said
 
 
-def test_what_belongs_to_stable_diffusion_is_refused_for_sam3(check: Check, tiny_sam3: Path) -> None:
+def test_stable_diffusion_options_are_refused_for_sam3(check: Check, tiny_sam3: Path) -> None:
     code, _, said = check(tiny_sam3, "--lora", "glass")
-    assert code == 2 and "belong to Stable Diffusion" in said
+    assert code == 2 and "are for Stable Diffusion" in said
 
 
-def test_what_it_is_run_with_and_why_is_told_and_can_be_asked_for(check: Check, tiny_sd: Path, tiny_sam3: Path) -> None:
+def test_the_sampler_and_its_reason_are_printed_and_can_be_overridden(
+    check: Check, tiny_sd: Path, tiny_sam3: Path
+) -> None:
     own, asked = (
         dict(line.split(maxsplit=1) for line in check(tiny_sd, *options)[1].splitlines())
         for options in ((), ("--sampler", "tcd", "--prediction", "v"))
@@ -76,11 +80,11 @@ def test_what_it_is_run_with_and_why_is_told_and_can_be_asked_for(check: Check, 
     assert own["predicts"] == "epsilon (the scheduler's configuration)"
     assert (asked["sampler"], asked["predicts"]) == ("tcd (asked for)", "v_prediction (asked for)")
     code, _, said = check(tiny_sam3, "--sampler", "lcm")
-    assert code == 2 and "belong to Stable Diffusion" in said
+    assert code == 2 and "are for Stable Diffusion" in said
 
 
 @pytest.mark.parametrize("name", ["nowhere", "nobody/nothing"])
-def test_a_path_that_is_not_there_is_one_line(
+def test_a_missing_path_is_an_error_of_one_line(
     check: Check, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
@@ -89,13 +93,13 @@ def test_a_path_that_is_not_there_is_one_line(
     assert (code, out, said.count("\n")) == (1, "", 1) and said.startswith(f"multiverse: {name}: ")
 
 
-def test_a_folder_that_is_neither_is_told_both_it_could_be(check: Check, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_model_is_an_error_that_names_both_kinds(check: Check, tmp_path: Path) -> None:
     code, out, said = check(tmp_path)
     assert (code, out, said.count("\n")) == (1, "", 1)
     assert "model_index.json" in said and "SAM3 (config.json)" in said
 
 
-def test_a_voice_is_told_with_its_index_and_what_hears_its_words(check: Check, tiny_voice: Path) -> None:
+def test_a_voice_is_listed_with_its_index_and_speech_encoder(check: Check, tiny_voice: Path) -> None:
     code, out, _ = check(tiny_voice / "voice.pth", "--content", tiny_voice / "content")
     told = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert (code, told["family"], told["rate"], told["speakers"]) == (0, "RVC v2, with pitch", "40000 Hz", "2")
@@ -108,7 +112,7 @@ def test_a_voice_is_told_with_its_index_and_what_hears_its_words(check: Check, t
     assert (report["version"], report["rate_hz"], report["has_pitch"], report["vectors"]) == ("v2", 40_000, True, 256)
 
 
-def test_what_a_voice_lacks_is_named_with_the_command_that_fetches_it(
+def test_missing_parts_of_a_voice_are_named_with_the_command_that_fetches_them(
     check: Check, tiny_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
@@ -120,6 +124,6 @@ def test_what_a_voice_lacks_is_named_with_the_command_that_fetches_it(
 
 def test_options_of_another_kind_of_model_are_refused(check: Check, tiny_voice: Path, tiny_sam3: Path) -> None:
     code, _, said = check(tiny_voice / "voice.pth", "--lora", "glass")
-    assert code == 2 and "belong to Stable Diffusion" in said
+    assert code == 2 and "are for Stable Diffusion" in said
     code, _, said = check(tiny_sam3, "--index", "x.index")
-    assert code == 2 and "--index and --content belong to one" in said
+    assert code == 2 and "--index and --content are for voices" in said

@@ -1,4 +1,4 @@
-"""Files whose names are bytes that are not UTF-8: every command takes, makes and prints them."""
+"""File names that are not UTF-8: every command accepts, creates and prints them."""
 
 import json
 import os
@@ -22,7 +22,7 @@ SHOWN = "\\udcff\\udce9"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, itself of such a name."""
+    """The current folder, whose own name is not UTF-8."""
     folder = tmp_path / f"here {ODD}"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -15,13 +15,13 @@ def test_a_line_comes_every_ten_seconds_with_the_newest_words() -> None:
     assert pace.line(120.2) == "3 of 300"
 
 
-def test_a_beginning_that_takes_long_gives_a_sign_of_life_too() -> None:
+def test_a_line_is_printed_every_ten_seconds_before_the_first_progress_too() -> None:
     pace = PlainPace(5.0, "no picture yet")
     assert pace.line(15.0) == "no picture yet after 10 s"
     assert pace.line(25.0) == "no picture yet after 20 s"
 
 
-def test_lines_are_written_while_a_batch_is_at_work_and_none_after_the_end(wait_for) -> None:
+def test_lines_are_written_while_a_batch_blocks_and_none_after_the_end(wait_for) -> None:
     pace, lines = PlainPace(-1e9, "nothing yet"), []  # the first line is due at once
     pace.words = "4 of 300"
     before = threading.active_count()
@@ -29,11 +29,11 @@ def test_lines_are_written_while_a_batch_is_at_work_and_none_after_the_end(wait_
         wait_for(lambda: lines, "a line")
         tell("5 of 300")
     assert pace.words == "5 of 300"
-    assert lines == ["multiverse: 4 of 300"]
+    assert lines == ["progress: 4 of 300"]
     assert threading.active_count() == before
 
 
-def test_who_listened_may_go_and_the_run_goes_on(wait_for) -> None:
+def test_a_closed_pipe_does_not_end_the_run(wait_for) -> None:
     refused = threading.Event()
 
     def write(line: str) -> None:

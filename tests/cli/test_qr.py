@@ -11,7 +11,7 @@ HALVES = {" ": (0, 0), "▀": (1, 0), "▄": (0, 1), "█": (1, 1)}  # upper and
     "url",
     ["http://192.168.1.5:9001/", "http://192.168.100.200:9001/?token=abcdefghijklmnopqrstuv", "http://[fe80::1]:9001/"],
 )
-def test_a_phone_reads_the_address_off_the_terminal(url):
+def test_a_qr_reader_decodes_the_address_from_the_terminal(url):
     lines = qr_text(url).splitlines()
     assert len({len(line) for line in lines}) == 1 and len(lines[0]) <= 80 and len(lines) <= 24
     rows = [[HALVES[half][part] for half in line] for line in lines for part in (0, 1)]

@@ -1,4 +1,4 @@
-"""The receivers of macOS and Windows, which cannot run here, held against the libraries' published API."""
+"""The receivers for macOS and Windows, which cannot run here, checked against the libraries' published API."""
 
 import ast
 import json
@@ -16,7 +16,7 @@ def api(name: str) -> dict[str, Any]:
 
 
 def attributes_of(function: str, owner: str) -> list[tuple[str, ast.Call | None]]:
-    """(attribute, the call when it is called) for every `owner.attribute` in a function of the receivers."""
+    """(attribute, its call node if it is called) for every `owner.attribute` in a function of the receivers."""
     tree = ast.parse(RECEIVERS.read_text(encoding="utf-8"))
     body = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
     calls = {id(node.func): node for node in ast.walk(body) if isinstance(node, ast.Call)}

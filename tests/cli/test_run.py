@@ -1,4 +1,4 @@
-"""`multiverse run` as people start it: a process, its output, its exit code, the files it leaves."""
+"""`multiverse run` as users start it: process, output, exit code and files."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ SMALL = ["--size", "160x90", "--fps", "30"]
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's data folder and working folder of the commands in a test."""
+    """The user's data folder and the working folder for the commands of a test."""
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "home"))
     return tmp_path
 
@@ -93,8 +93,8 @@ def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, so
 @pytest.mark.skipif(os.name == "nt", reason="closes descriptors with a shell")
 @pytest.mark.parametrize("closed", ["2>&-", "0<&- 1>&- 2>&-"])
 def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) -> None:
-    """Daemons and launchers close them. What is opened next would get their numbers, and what is printed by libraries
-    written into it."""
+    """Daemons and launchers close them. The next opened file would get their descriptors, and libraries would print
+    into it."""
     command = [*MULTIVERSE, "run", *SMALL, "--offline", "--frames", "3", "--renderer", "numba", "--sink"]
     done = subprocess.run(
         ["sh", "-c", f'exec "$@" {closed}', "sh", *command, "record=out.mp4"],
@@ -108,8 +108,8 @@ def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) 
 
 
 @pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
-def test_a_stream_that_is_none_is_one_that_leads_nowhere(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start a program the way pythonw does."""
+def test_a_missing_stream_is_replaced_by_the_null_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start a program like pythonw."""
     others = {other: getattr(sys, other) for other in ("stdin", "stdout", "stderr") if other != name}
     with monkeypatch.context() as patch:
         patch.setattr(sys, name, None)
@@ -144,14 +144,14 @@ def test_offline_a_sound_file_is_rendered_to_its_end(
     assert done.code == 0, done.err
     frames, wrote = done.err.splitlines()[-2:]
     assert frames.startswith("frames    60 of 160x90, 2.0 s at 30 fps; drawn in ")
-    assert frames.endswith(" times as fast as it plays")
+    assert frames.endswith(" times real time")
     assert wrote == f"wrote     out.mp4, 2.0 s, {(home / 'out.mp4').stat().st_size / 1e6:.1f} MB"
     with av.open(str(home / "out.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 60
 
 
 @pytest.mark.parametrize("is_json", [False, True])
-def test_a_film_that_is_interrupted_says_how_far_it_came_and_fails(
+def test_an_interrupted_film_reports_its_progress_and_exits_with_1(
     home: Path, say: Callable[..., Said], wait_for: Callable, monkeypatch: pytest.MonkeyPatch, is_json: bool
 ) -> None:
     monkeypatch.chdir(home)
@@ -159,7 +159,7 @@ def test_a_film_that_is_interrupted_says_how_far_it_came_and_fails(
     def interrupt() -> None:
         try:
             wait_for(lambda: (home / "out.mp4").exists() and (home / "out.mp4").stat().st_size, "the first fragment")
-        finally:  # else it goes on for an hour
+        finally:  # otherwise it would run for an hour
             os.kill(os.getpid(), signal.SIGINT)
 
     interrupting = threading.Thread(target=interrupt)
@@ -181,15 +181,15 @@ def test_a_film_that_is_interrupted_says_how_far_it_came_and_fails(
         assert (summary["is_interrupted"], summary["frames"]) == (True, count)
 
 
-def test_a_film_without_a_sink_is_refused_and_told_where_it_could_go(say: Callable[..., Said]) -> None:
+def test_a_film_without_a_sink_is_refused_with_a_suggestion(say: Callable[..., Said]) -> None:
     done = say("run", "--offline", "--frames", "1")
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("multiverse: --offline makes a film") and "--sink record=FILE.mp4" in done.err
     assert say("run", *SMALL, "--offline", "--audio", "demo", "--frames", "1", "--sink", "null").code == 0
 
 
-def test_how_far_a_film_is_is_said_every_ten_seconds(home: Path, song: Path) -> None:
-    """With its length, that of the sound, and the time left."""
+def test_a_film_prints_its_progress_every_ten_seconds(home: Path, song: Path) -> None:
+    """With its length, which is that of the sound, and the time left."""
     from engine import Config, open_engine
     from engine.cli.run_end import FilmPace, expected_frames
 
@@ -213,7 +213,7 @@ def test_how_far_a_film_is_is_said_every_ten_seconds(home: Path, song: Path) -> 
         assert expected_frames(engine, None, None) is None
 
 
-def test_a_command_in_a_set_says_how_it_is_sent(say: Callable[..., Said]) -> None:
+def test_set_refuses_a_command_and_says_how_to_send_it(say: Callable[..., Said]) -> None:
     done = say("run", "--set", "/cue/go=1")
     assert (done.code, done.err) == (
         2,
@@ -222,7 +222,7 @@ def test_a_command_in_a_set_says_how_it_is_sent(say: Callable[..., Said]) -> Non
     )
 
 
-def test_without_a_terminal_it_says_what_it_chose_and_how_to_stop(home: Path) -> None:
+def test_without_a_terminal_it_prints_its_choices_and_how_to_stop(home: Path) -> None:
     done = run(home, *SMALL, "--audio", "demo", "--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--seconds", "0.3")
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
@@ -257,8 +257,8 @@ def test_a_signal_ends_it_cleanly(home: Path, number: signal.Signals) -> None:
         assert sum(1 for _ in container.decode(video=0)) >= 1
 
 
-def test_what_a_killed_engine_leaves_is_swept_by_the_next(home: Path, say: Callable[..., Said]) -> None:
-    # In a group of its own, to be killed with Python's resource tracker, which would clear up behind it.
+def test_leftovers_of_a_killed_engine_are_removed_by_the_next_one(home: Path, say: Callable[..., Said]) -> None:
+    # In its own process group, to be killed together with Python's resource tracker, which would clean up after it.
     process = start(
         home, *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared", start_new_session=True
     )
@@ -271,7 +271,7 @@ def test_what_a_killed_engine_leaves_is_swept_by_the_next(home: Path, say: Calla
     assert not any(str(process.pid) in name for name in ring_files())
 
 
-def test_a_run_is_resumed_where_it_was_left(
+def test_a_run_resumes_with_the_last_values(
     home: Path, say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(home)
@@ -340,7 +340,7 @@ def assert_one_clear_line(name: str, code: int, said: str) -> None:
 
 
 @pytest.mark.parametrize("name", BAD_STARTS)
-def test_a_bad_start_is_one_clear_line_and_nothing_goes_on(
+def test_a_bad_start_is_one_clear_line_and_no_thread_keeps_running(
     bad_files: Path,
     name: str,
     say: Callable[..., Said],
@@ -351,13 +351,13 @@ def test_a_bad_start_is_one_clear_line_and_nothing_goes_on(
     before = threading.active_count()
     done = say("run", *bad_start(name))
     assert_one_clear_line(name, done.code, done.err)
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []  # lines, elsewhere
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []  # lines, not log records
     assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("name", ["a size that is none", "an unknown sink", "a corrupt preset"])
 def test_a_bad_start_ends_the_process(bad_files: Path, name: str) -> None:
-    """By its usage, before the engine is opened, and while it is being opened."""
+    """With wrong usage, before the engine is opened, and while it is being opened."""
     done = run(bad_files, *bad_start(name))
     assert_one_clear_line(name, done.returncode, done.stderr)
 
@@ -375,7 +375,7 @@ def test_help_names_every_option(home: Path) -> None:
     assert "multiverse run --offline --audio song.wav" in text and "film" in text
 
 
-def test_a_terminal_that_nobody_reads_stops_neither_the_picture_nor_the_end(home: Path) -> None:
+def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(home: Path) -> None:
     unread, stderr = os.pipe()
     os.set_blocking(stderr, False)
     try:
@@ -398,12 +398,12 @@ def test_a_video_for_sd_without_sd_is_refused(say: Callable[..., Said]) -> None:
 
 
 @pytest.mark.parametrize(("option", "value"), [("--sd-sampler", "turbo"), ("--sd-prediction", "v")])
-def test_how_sd_is_run_without_sd_is_refused(say: Callable[..., Said], option: str, value: str) -> None:
+def test_sd_options_without_sd_are_refused(say: Callable[..., Said], option: str, value: str) -> None:
     done = say("run", *SMALL, option, value, "--frames", "1")
     assert (done.code, done.err) == (2, f"multiverse: {option} is for Stable Diffusion: it needs --sd MODEL\n")
 
 
-def test_a_sampler_that_there_is_not_is_refused_with_those_that_there_are(say: Callable[..., Said]) -> None:
+def test_an_unknown_sampler_is_refused_with_the_known_ones(say: Callable[..., Said]) -> None:
     done = say("run", *SMALL, "--sd", "m", "--sd-sampler", "ddim", "--frames", "1")
     assert done.code != 0 and "sd.sampler: 'ddim' is not allowed" in done.err and "lightning, hyper, tcd" in done.err
 
@@ -512,9 +512,7 @@ def test_lan_offline_is_refused(say: Callable[..., Said]) -> None:
         ("--web", "[::1]:80", "--web 0.0.0.0:80"),
     ],
 )
-def test_lan_and_an_address_that_only_this_machine_has_exclude_each_other(
-    option: str, address: str, instead: str
-) -> None:
+def test_lan_and_a_loopback_address_exclude_each_other(option: str, address: str, instead: str) -> None:
     from engine.cli.run import build_settings
     from engine.errors import UsageError
 
@@ -522,7 +520,7 @@ def test_lan_and_an_address_that_only_this_machine_has_exclude_each_other(
     with pytest.raises(UsageError) as caught:
         build_settings(None, {key: address}, [], is_open_to_lan=True)
     assert str(caught.value) == (
-        f"--lan opens the engine to the network, {option} {address} is local only: for the network write {instead}"
+        f"--lan opens the engine to the network, but {option} {address} is local only; for the network, use {instead}"
     )
 
 
@@ -535,7 +533,7 @@ def test_a_short_token_and_an_announcement_without_a_page_are_refused(home: Path
     assert done.code == 1 and done.err.startswith("multiverse: announce: ")
 
 
-def test_another_voice_than_the_files_has_not_its_index(home: Path) -> None:
+def test_a_voice_from_the_command_line_does_not_use_the_configured_index(home: Path) -> None:
     from engine.cli.run import build_settings
 
     show = home / "show.toml"

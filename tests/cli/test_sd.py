@@ -1,4 +1,4 @@
-"""`multiverse sd` and `multiverse model check`, as people start them, with a tiny model."""
+"""`multiverse sd` and `multiverse model check` as users start them, with a tiny model."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ Fail = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: it holds `in.png`, 96 x 96."""
+    """The current folder, with `in.png`, 96 x 96."""
     blocks = np.random.default_rng(0).integers(0, 256, (12, 12, 3), np.uint8)
     Image.fromarray(blocks.repeat(8, axis=0).repeat(8, axis=1)).save(tmp_path / "in.png")
     monkeypatch.chdir(tmp_path)
@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fail:
-    """The command in this process, where it gets no further than its arguments: exit code and what it says."""
+    """Run the command in this process, up to the check of its arguments: exit code and stderr."""
 
     def start(*arguments: str | Path) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["multiverse", *map(str, arguments)])
@@ -42,7 +42,7 @@ def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     return start
 
 
-def test_one_picture_is_what_the_core_paints(
+def test_sd_paints_the_same_picture_as_the_library(
     home: Path, say: Callable[..., Said], tiny_sd: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "out.png").write_text("of before")
@@ -55,7 +55,7 @@ def test_one_picture_is_what_the_core_paints(
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["in.png", "out.png"]
 
 
-def test_how_the_model_is_run_and_what_has_no_effect_is_told(
+def test_the_sampler_is_printed_and_an_option_without_effect_is_refused(
     home: Path, say: Callable[..., Said], tiny_sd: Path
 ) -> None:
     asked = ["--model", tiny_sd, "--sampler", "lightning", "--guidance", "3", "--overwrite"]
@@ -78,7 +78,7 @@ def painted(model: Path, image: Path) -> np.ndarray:
     return paint(load(ModelSpec(model=str(model)), "cpu", "float32"), np.array(Image.open(image)), **options)
 
 
-def test_a_configuration_names_the_model_and_what_belongs_to_it(
+def test_a_configuration_names_the_model_and_its_options(
     home: Path, say: Callable[..., Said], tiny_sd: Path, tiny_models: TinyModels
 ) -> None:
     lora, controlnet = tiny_models.lora(tiny_sd), tiny_models.controlnet(tiny_sd)
@@ -102,27 +102,27 @@ def test_a_configuration_names_the_model_and_what_belongs_to_it(
         (["--prompt", "sea", "--model", "m", "--ip-adapter", "x"], "--ip-adapter PATH and --ip-image FILE belong"),
     ],
 )
-def test_what_is_missing_or_wrong_is_said_in_one_line(fail: Fail, arguments: list[str], reason: str) -> None:
+def test_missing_and_invalid_input_is_an_error_of_one_line(fail: Fail, arguments: list[str], reason: str) -> None:
     code, said = fail("sd", "in.png", "out.png", *arguments)
     assert code in (1, 2)
     assert said.startswith(f"multiverse: {reason}")
     assert said.count("\n") == 1
 
 
-def test_an_existing_file_is_not_replaced_unasked(fail: Fail, home: Path) -> None:
+def test_an_existing_file_is_not_replaced_without_overwrite(fail: Fail, home: Path) -> None:
     (home / "out.png").write_text("precious")
     answer = fail("sd", "in.png", "out.png", *SMALL, "--model", "m")
     assert answer == (2, "multiverse: out.png: exists already; --overwrite replaces it\n")
     assert (home / "out.png").read_text() == "precious"
 
 
-def test_an_output_that_cannot_be_is_told_before_anything_is_loaded(fail: Fail) -> None:
+def test_an_invalid_output_is_refused_before_anything_is_loaded(fail: Fail) -> None:
     assert "must end in .png, .jpg, .jpeg" in fail("sd", "in.png", "out.gif", *SMALL, "--model", "m")[1]
     assert "-: stdin and stdout are not supported" in fail("sd", "in.png", "-", *SMALL, "--model", "m")[1]
     assert "in.png is no folder" in fail("sd", "in.png", "in.png/out.png", *SMALL, "--model", "m")[1]
 
 
-def test_a_check_tells_what_a_model_is_without_loading_torch(tiny_sd: Path) -> None:
+def test_a_check_identifies_a_model_without_loading_torch(tiny_sd: Path) -> None:
     code = "import sys; from engine.cli.main import app; app(sys.argv[1:], standalone_mode=False)"
     command = [sys.executable, "-c", f"{code}; print('torch' in sys.modules)", "model", "check", str(tiny_sd), "--json"]
     *lines, has_torch = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()

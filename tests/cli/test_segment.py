@@ -1,4 +1,4 @@
-"""`multiverse segment`, as people start it, with a tiny model that sees bright shapes."""
+"""`multiverse segment` as users start it, with a tiny model that finds bright shapes."""
 
 import importlib.util
 import json
@@ -32,7 +32,7 @@ def movie(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: it holds `in.mp4`, the pictures of a moving disc."""
+    """The current folder, with `in.mp4`, a video of a moving disc."""
     shutil.copy(movie, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -40,7 +40,7 @@ def home(movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fail:
-    """The command in this process, where it gets no further than its arguments: exit code and what it says."""
+    """Run the command in this process, up to the check of its arguments: exit code and stderr."""
 
     def start(*arguments: str | Path) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["multiverse", "segment", *map(str, arguments)])
@@ -51,7 +51,7 @@ def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     return start
 
 
-def test_a_configuration_names_the_model_and_json_tells_all(home: Path, say: Say, seeing_sam3: Path) -> None:
+def test_a_configuration_names_the_model_and_json_has_the_full_report(home: Path, say: Say, seeing_sam3: Path) -> None:
     (home / "show.toml").write_text(f"[sam3]\nmodel = '{seeing_sam3}'\ndevice = 'cpu'\n")
     command = ["segment", "in.mp4", "out.mp4", "masks/", "out.json", *SMALL, "--config", "show.toml", "--limit", "4"]
     code, out, err = say(*command, "--json")
@@ -95,7 +95,7 @@ def test_ctrl_c_keeps_a_video_that_plays(
     assert code == 1
     on_a_slow_machine = "no picture yet", " a second"
     said = [line for line in err.splitlines() if not any(words in line for words in on_a_slow_machine)]
-    kept = "out.mp4, masks: kept up to there, the same command with --resume goes on"
+    kept = "out.mp4, masks: kept up to there, the same command with --resume continues"
     assert said == [f"multiverse: interrupted after {count} pictures; {kept}"]
     table = out.splitlines()
     assert table[0].split() == ["stage", "ms", "a", "frame", "share"]
@@ -108,11 +108,11 @@ def test_ctrl_c_keeps_a_video_that_plays(
 @pytest.mark.parametrize(
     "module",
     [
-        "engine.models.sam3.load",  # Ctrl-C while the model is loaded
-        "engine.models.sam3.tracker",  # ... when it is there, before its first picture
+        "engine.models.sam3.load",  # Ctrl-C while the model loads
+        "engine.models.sam3.tracker",  # ... after loading, before the first picture
     ],
 )
-def test_ctrl_c_before_the_first_picture_says_so_and_leaves_nothing(
+def test_ctrl_c_before_the_first_picture_is_reported_and_leaves_no_files(
     module: str, home: Path, say: Say, ctrl_c_at: Callable[[str], None], seeing_sam3: Path
 ) -> None:
     ctrl_c_at(module)
@@ -141,7 +141,9 @@ def test_ctrl_c_before_the_first_picture_says_so_and_leaves_nothing(
         (["in.mp4", "a.mp4", "--model", "facebook/sam3", "--prompt", "x"], 1, "facebook/sam3: not in the Hugging Face"),
     ],
 )
-def test_what_is_missing_or_wrong_is_said_in_one_line(fail: Fail, arguments: list[str], code: int, reason: str) -> None:
+def test_missing_and_invalid_input_is_an_error_of_one_line(
+    fail: Fail, arguments: list[str], code: int, reason: str
+) -> None:
     answer, said = fail(*arguments)
     assert answer == code
     assert said.startswith(f"multiverse: {reason}")
@@ -152,7 +154,7 @@ def test_what_is_missing_or_wrong_is_said_in_one_line(fail: Fail, arguments: lis
 def test_a_box_without_torchvision_is_one_line_before_the_model_is_loaded(
     home: Path, say: Say, seeing_sam3: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "engine.models.sam3.load", None)  # whoever imports it fails
+    monkeypatch.setitem(sys.modules, "engine.models.sam3.load", None)  # importing it fails
     Image.fromarray(disc_picture(0)).save(home / "in.png")
     command = ["segment", "in.png", "out.png", *SMALL, "--box", "0.25,0.5,0.2,0.3", "--model", str(seeing_sam3)]
     code, _, err = say(*command)

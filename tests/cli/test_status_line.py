@@ -20,7 +20,7 @@ pty = pytest.importorskip("pty", reason="pseudo-terminals are a Unix thing")
 
 
 def run_on_a_terminal(home: Path, *arguments: str) -> tuple[str, int]:
-    """Everything the command writes to a terminal of its own, and its exit code."""
+    """Everything that the command writes to its own terminal, and its exit code."""
     command = [sys.executable, "-m", "engine.cli.main", "run", "--size", "64x64", "--audio", "demo", *arguments]
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120", "MULTIVERSE_HOME": str(home)}
     ours, theirs = pty.openpty()
@@ -30,7 +30,7 @@ def run_on_a_terminal(home: Path, *arguments: str) -> tuple[str, int]:
         try:
             while block := os.read(ours, 65_536):
                 seen += block
-        except OSError:  # Linux's way to say that the other end was closed
+        except OSError:  # on Linux: the other end was closed
             pass
     os.close(ours)
     return seen.decode(), process.returncode
@@ -48,7 +48,11 @@ def test_a_live_line_shows_rate_times_levels_and_sinks(tmp_path: Path) -> None:
     assert any(bar in line for bar in BARS[1:])
 
 
-WITHOUT_A_NETWORK = ("unshare", "--map-root-user", "--net")  # Linux: a name space that has no interface that is up
+WITHOUT_A_NETWORK = (
+    "unshare",
+    "--map-root-user",
+    "--net",
+)  # Linux: a network namespace without an interface that is up
 
 
 @pytest.mark.skipif(
@@ -87,7 +91,7 @@ def test_a_level_bar_is_empty_under_the_floor_and_full_at_full_scale() -> None:
     assert level_bar(4.0) == BARS[-1]
 
 
-def test_sinks_of_every_picture_are_told_by_their_labels() -> None:
+def test_sinks_of_every_picture_are_listed_by_their_labels() -> None:
     with open_engine(Config(width=64, height=64, audio="demo", renderer="numba", sinks=("null",))) as engine:
         sinks = engine._parts.sinks
         for picture in ("sd", "sam3_mask"):

@@ -1,4 +1,4 @@
-"""`multiverse video`, as people start it, with a tiny model."""
+"""`multiverse video` as users start it, with a tiny model."""
 
 import json
 import re
@@ -20,15 +20,15 @@ from engine.sources.still import read_still
 from tests.cli.conftest import Said
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of, write_movie
 
-BEGINS_AGAIN = "begins again: these are too few to go on from"
-COUNT = 24  # of four steps each: enough for a thread beside them to interrupt, whoever else has the cores
+STARTS_OVER = "starts over: too few pictures to continue from"
+COUNT = 24  # of four steps each: long enough for another thread to interrupt, even on a busy machine
 QUICK = ["--prompt", "glass", "--steps", "2", "--cfg", "1", "--device", "cpu", "--threads", "1", "--stages", "fused"]
 Run = Callable[..., Said]
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: it holds `in.mp4`, ten pictures of a moving disc, 96 x 64."""
+    """The current folder, with `in.mp4`: ten pictures of a moving disc, 96 x 64."""
     write_movie(tmp_path / "in.mp4", [disc_picture(number, 96, 64, 12) for number in range(10)])
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -36,7 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(home: Path, say: Callable[..., Said]) -> Run:
-    """The command in this process: exit code, what it prints and what it says."""
+    """Run the command in this process: exit code, stdout, stderr."""
     return partial(say, "video")
 
 
@@ -57,7 +57,7 @@ def test_a_video_is_painted_and_the_last_line_is_the_originals(run: Run, tiny_sd
     assert sorted(path.name for path in home.iterdir()) == ["in.mp4", "out.mp4"]
 
 
-def test_json_lines_tell_of_the_way_and_the_last_one_of_all(run: Run, tiny_sd: Path, home: Path) -> None:
+def test_json_lines_report_progress_and_the_last_one_the_result(run: Run, tiny_sd: Path, home: Path) -> None:
     (home / "show.toml").write_text(f"[sd]\nmodel = '{tiny_sd}'\ndevice = 'cpu'\n")
     named = ("--input", "in.mp4", "-o", "frames/", "--config", "show.toml")
     code, out, err = run(*named, *QUICK, "--scale", "1.1", "--limit", "3", "--json", "--debug")
@@ -72,7 +72,7 @@ def test_json_lines_tell_of_the_way_and_the_last_one_of_all(run: Run, tiny_sd: P
     assert (told["sampler"], told["prediction_type"]) == ("lcm", "epsilon") and "LCM" in told["sampler_reason"]
     assert {"fps", "its", "evals", "seconds", "load_s", "peak_memory_mb", "notes"} < set(told)
     assert [read_still(path).shape for path in (home / "frames").iterdir()] == [(72, 104, 3)] * 3
-    assert err.startswith("multiverse: loading 0 | load 0.0 s\n")
+    assert err.startswith("progress: loading 0 | load 0.0 s\n")
     assert err.count("\n") >= len(events) - 1
 
 
@@ -87,15 +87,15 @@ def test_ctrl_c_keeps_a_video_that_plays_and_resume_makes_it_whole(
     count = len(pictures_of(home / "out.mp4"))
     assert 1 <= count < COUNT < SEGMENT_PICTURES
     assert code == 1
-    said = err.splitlines()[-1]  # on a slow machine behind how far it is
+    said = err.splitlines()[-1]  # on a slow machine, after progress lines
     kept = f"multiverse: interrupted after {count} pictures; out.mp4: plays up to there"
-    assert said == f"{kept}, the same command with --resume {BEGINS_AGAIN}"
+    assert said == f"{kept}, the same command with --resume {STARTS_OVER}"
     assert f" frames={count} " in out.splitlines()[-1]
     assert run(*command, "--resume")[0] == 0
     assert len(pictures_of(home / "out.mp4")) == COUNT
 
 
-def test_ctrl_c_while_the_model_is_loaded_says_so_and_leaves_nothing(
+def test_ctrl_c_while_the_model_loads_is_reported_and_leaves_no_files(
     run: Run, ctrl_c_at: Callable[[str], None], home: Path, tiny_sd: Path
 ) -> None:
     ctrl_c_at("engine.jobs.video.fused")
@@ -129,7 +129,7 @@ def test_a_page_is_served_until_ctrl_c(run: Run, tiny_sd: Path, free_port, wait_
     assert "<html" in answers[0]
 
 
-def test_ctrl_c_while_the_pages_model_is_loaded_ends_at_once(
+def test_ctrl_c_while_the_pages_model_loads_ends_at_once(
     run: Run, ctrl_c_at: Callable[[str], None], tiny_sd: Path
 ) -> None:
     ctrl_c_at("engine.models.sd.load")
@@ -158,12 +158,16 @@ PROMPTED = ["--prompt", "x", "--model", "m"]
         (
             ["in.mp4", "out.mp4", "--model", "m"],
             2,
-            "no prompt: say what the pictures shall show, for example --pr",
+            "no prompt: describe what the pictures should show, for example --pr",
         ),
         (["in.mp4", "out.mp4", "--prompt", "x"], 2, "no model: name one with --model"),
         (["in.mp4", "out.mp4", "-i", "0", *PROMPTED], 2, "--input 0: IN is given already, as in.mp4; leave one out"),
         (["in.mp4", "out.mp4", *PROMPTED, "--stablefast", "--inductor"], 2, "--stablefast --inductor: one of them at"),
-        (["in.mp4", *PROMPTED, "--web", "127.0.0.1:0", "--skip", "1"], 2, "--web: the browser is input and output, p"),
+        (
+            ["in.mp4", *PROMPTED, "--web", "127.0.0.1:0", "--skip", "1"],
+            2,
+            "--web: the browser is both input and output; r",
+        ),
         (["in.mp4", "out.mp4", *PROMPTED, "--clients", "2"], 2, "--clients: only with --web HOST:PORT"),
         (["in.mp4", "out.mp4", *PROMPTED, "--control", "input"], 2, "--control: only with --controlnet PATH"),
         (["in.mp4", "out.mp4", *PROMPTED, "--ip-scale", "1"], 2, "--ip-scale: only with --ip-adapter PATH"),
@@ -171,14 +175,16 @@ PROMPTED = ["--prompt", "x", "--model", "m"]
         (["in.mp4", "out.mp4", *PROMPTED, "--sampler", "ddim"], 2, "--sampler ddim: not one of auto, lcm, turbo"),
         (["in.mp4", "out.mp4", *PROMPTED, "--strength", "2"], 2, "--strength: 2 is not 0 to 1"),
         (["in.mp4", "out.mp4", *PROMPTED, "--stages", "fused", "--pipe", "2"], 2, "--pipe: fused stages run in one"),
-        (["in.mp4", "out.mp4", *PROMPTED, "--lora", "a=b"], 2, "--lora: 'b' in 'a=b' is no number (PATH=0.8)"),
+        (["in.mp4", "out.mp4", *PROMPTED, "--lora", "a=b"], 2, "--lora: 'b' in 'a=b' is not a number (PATH=0.8)"),
         (["in.mp4", "out.mp4", *PROMPTED, "--ip-adapter", "x"], 2, "--ip-adapter PATH and --ip-image FILE belong"),
         (["in.mp4", "out.mp4", "--prompt", "x", "--model", "nowhere"], 1, "nowhere: no such file or folder"),
         (["in.mp4", "out.gif", "--prompt", "x", "--model", "random:tiny"], 2, "out.gif: cannot write this format"),
         (["no.mp4", "out.mp4", "--prompt", "x", "--model", "random:tiny"], 1, "no.mp4: no such file or folder"),
     ],
 )
-def test_what_is_missing_or_wrong_is_said_in_one_line(run: Run, arguments: list[str], code: int, reason: str) -> None:
+def test_missing_and_invalid_input_is_an_error_of_one_line(
+    run: Run, arguments: list[str], code: int, reason: str
+) -> None:
     answer, _, said = run(*arguments)
     assert answer == code
     assert said.startswith(f"multiverse: {reason}")

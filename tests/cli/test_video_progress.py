@@ -40,19 +40,19 @@ def report(**changes: Any) -> VideoReport:
     return VideoReport(**values | changes)
 
 
-# -- on the way -----------------------------------------------------------------------------------
+# -- progress -------------------------------------------------------------------------------------
 
 
-def test_a_line_has_the_pictures_done_of_all_their_rate_and_the_time_left() -> None:
+def test_a_line_has_the_pictures_done_the_total_the_rate_and_the_time_left() -> None:
     assert pictures_line(progress()) == "100 of 508 pictures, 25.00 a second, 0:16 left"
     assert pictures_line(progress(expected=108_100)) == "100 of 108100 pictures, 25.00 a second, 1:12:00 left"
 
 
-def test_a_source_that_does_not_know_its_length_has_no_whole_and_no_end() -> None:
+def test_a_source_of_unknown_length_has_no_total_and_no_time_left() -> None:
     assert pictures_line(progress(expected=None)) == "100 pictures, 25.00 a second"
 
 
-def test_each_stage_has_the_queue_before_it_and_its_share_of_the_time_for_each_worker() -> None:
+def test_each_stage_shows_its_input_queue_and_how_busy_its_workers_were() -> None:
     words = stage_words(progress()).split("  ")
     assert words == ["read 25 %", "encode 3/8 25 %", "process 1/4 95 %", "decode 0/4 50 %", "save 2/8 12 %"]
 
@@ -72,7 +72,7 @@ def test_a_terminal_shows_a_bar_with_the_stages_under_it() -> None:
     assert "finishing" in screen.getvalue()
 
 
-def test_a_short_run_and_json_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_short_run_and_json_print_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     before = threading.active_count()
     with shown_progress(VIDEO, True) as (tell, _):
         assert threading.active_count() == before
@@ -82,10 +82,10 @@ def test_a_short_run_and_json_say_nothing(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().err == ""
 
 
-# -- twice a second -------------------------------------------------------------------------------
+# -- telemetry ------------------------------------------------------------------------------------
 
 
-def test_before_the_model_is_there_an_event_tells_how_long_it_has_been_loaded() -> None:
+def test_while_the_model_loads_an_event_has_the_loading_time() -> None:
     event = Telemetry(100.0).event(102.5)
     assert (event["event"], event["state"], event["done"], event["stage_seconds"]) == (
         *("progress", "loading", 0),
@@ -94,7 +94,7 @@ def test_before_the_model_is_there_an_event_tells_how_long_it_has_been_loaded() 
     assert (event["device"], event["device_reason"]) == (None, NOT_KNOWN)
 
 
-def test_an_event_tells_frames_queues_and_seconds_of_each_stage_and_why_there_is_no_card() -> None:
+def test_an_event_has_frames_queues_and_seconds_of_each_stage_and_why_there_is_no_gpu_state() -> None:
     known = Telemetry(100.0)
     known.loaded(9.25, "cpu")
     known.follow(progress)
@@ -109,7 +109,7 @@ def test_an_event_tells_frames_queues_and_seconds_of_each_stage_and_why_there_is
     assert json.loads(json.dumps(event)) == event
 
 
-def test_an_event_tells_of_now_and_not_of_the_last_batch() -> None:
+def test_an_event_has_the_current_figures_not_those_of_the_last_batch() -> None:
     known, told = Telemetry(100.0), [progress(done=100), replace(progress(done=508), is_finishing=True)]
     known.loaded(9.25, "cpu")
     known.follow(lambda: told.pop(0))
@@ -119,11 +119,11 @@ def test_an_event_tells_of_now_and_not_of_the_last_batch() -> None:
     ]
 
 
-def test_the_card_of_this_machine_says_nothing_of_a_cluster() -> None:
+def test_a_cluster_run_does_not_report_this_machines_gpu() -> None:
     known = Telemetry(100.0)
     known.loaded(9.25, None)
     event = known.event(120.0)
-    assert (event["device"], event["device_reason"]) == (None, "the cards of a cluster are in other machines")
+    assert (event["device"], event["device_reason"]) == (None, "a cluster's GPUs are in other machines")
 
 
 def test_an_event_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,17 +151,17 @@ def test_a_debug_line_has_everything() -> None:
     assert debug_line(event_of(replace(DEVICE, load=None, throttle=None))).endswith("| H100 10240 MiB 66 °C")
 
 
-def test_debug_lines_say_once_why_there_is_no_card() -> None:
+def test_debug_lines_give_the_reason_for_missing_gpu_state_once() -> None:
     lines: list[str] = []
     write = DebugLines(lines.append)
     write(Telemetry(0.0).event(1.0))
     for _ in range(2):
         write(event_of(None, "NVML does not support cpu"))
     assert [line for line in lines if "card" in line] == ["multiverse: card: NVML does not support cpu"]
-    assert len(lines) == 4 and lines[0] == "multiverse: loading 0 | load 1.0 s"
+    assert len(lines) == 4 and lines[0] == "progress: loading 0 | load 1.0 s"
 
 
-def test_events_come_by_themselves_until_the_end_and_who_listened_may_go(wait_for) -> None:
+def test_events_are_written_periodically_until_the_end_or_a_closed_pipe(wait_for) -> None:
     events: list[dict[str, Any]] = []
     before = threading.active_count()
     with telemetry([events.append]) as known:
@@ -182,7 +182,7 @@ def test_events_come_by_themselves_until_the_end_and_who_listened_may_go(wait_fo
         wait_for(refused.is_set, "the event")
 
 
-# -- at the end -----------------------------------------------------------------------------------
+# -- the report -----------------------------------------------------------------------------------
 
 
 def test_the_last_line_is_the_originals_and_evals() -> None:
@@ -196,7 +196,7 @@ def test_the_table_has_frames_seconds_share_and_milliseconds_of_each_stage() -> 
     assert lines[3].split() == ["process", "112", "7.60", "95.0", "%", "67.86", "2", "processes"]
 
 
-def test_the_busiest_stage_is_named_and_those_that_take_turns_are_one() -> None:
+def test_the_busiest_stage_is_named_and_stages_on_one_thread_count_as_one() -> None:
     assert "busiest   process, 95.0 % of the run" in report_lines(report(seconds=4.0))
     turns = tuple(replace(each, turns="paint") if each.name in ("encode", "decode") else each for each in STAGES)
     assert "busiest   encode, decode, 100.0 % of the run" in report_lines(
@@ -211,18 +211,18 @@ def test_every_picture_is_accounted_for() -> None:
     beside = {"damaged": 1, "refitted": 2, "rerun": 3, "passed_through": 4, "unreadable": 5}
     (line,) = [line for line in report_lines(report(**counts, **beside)) if line.startswith("pictures")]
     assert line == (
-        "pictures  60 read: 8 whole before, 20 painted, 4 read, but not painted any more, 20 skipped, "
-        "8 dropped, for newer ones; 1 damaged, shown as far as they go, 2 of another size, 3 painted twice, "
-        "4 passed through as they came, 5 unreadable besides"
+        "pictures  60 read: 8 already complete, 20 painted, 4 read but not painted, 20 skipped, "
+        "8 dropped for newer ones; 1 damaged, shown as far as possible, 2 of another size, 3 painted twice, "
+        "4 passed through unchanged, 5 unreadable"
     )
 
 
-def test_an_interruption_says_how_far_it_came_and_how_to_go_on() -> None:
+def test_an_interrupted_run_reports_its_progress_and_how_to_continue() -> None:
     ended = report(is_interrupted=True, resumed=16, painted=21)
     for kept, way_on in (
-        (37, "goes on"),
-        (32, "goes on behind the first 32"),
-        (0, "begins again: these are too few to go on from"),
+        (37, "continues"),
+        (32, "continues after the first 32"),
+        (0, "starts over: too few pictures to continue from"),
     ):
         line = ended_line(replace(ended, kept=kept), is_live=False)
         assert line == (
@@ -234,5 +234,5 @@ def test_an_interruption_says_how_far_it_came_and_how_to_go_on() -> None:
     assert ended_line(nothing, is_live=False) == "interrupted before the first picture; nothing was written"
 
 
-def test_what_a_camera_showed_cannot_be_gone_on_with() -> None:
+def test_an_interrupted_camera_run_cannot_be_resumed() -> None:
     assert ended_line(report(is_interrupted=True, painted=21), is_live=True) == "ended after 21 pictures"

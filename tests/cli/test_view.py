@@ -1,4 +1,4 @@
-"""`multiverse view` on a real X screen: what a viewer sees there, read from the screen, and real key presses."""
+"""`multiverse view` on a real X screen: the visible pixels, read from the screen, and real key presses."""
 
 import ctypes
 import json
@@ -42,13 +42,13 @@ class Screen:
         self._connection = ctypes.c_void_p(self._x.XOpenDisplay(self.display.encode()))
 
     def look(self) -> np.ndarray:
-        """(480, 640, 3) uint8: what is on the screen."""
+        """The screen's pixels, (480, 640, 3) uint8."""
         options = {"video_size": f"{SCREEN[0]}x{SCREEN[1]}", "draw_mouse": "0"}
         with av.open(self.display, format="x11grab", options=options) as grabber:
             return next(grabber.decode(video=0)).to_ndarray(format="rgb24")
 
     def press(self, keysym: int) -> None:
-        """A key goes to the window under the pointer, which is put in the middle."""
+        """Press a key, which goes to the window under the pointer; the pointer is moved to the middle."""
         code = self._x.XKeysymToKeycode(self._connection, ctypes.c_ulong(keysym))
         self._test.XTestFakeMotionEvent(self._connection, 0, SCREEN[0] // 2, SCREEN[1] // 2, 0)
         for is_down in (1, 0):
@@ -90,7 +90,7 @@ def run_view(*arguments: str, display: str | None) -> "subprocess.Popen[str]":
 
 @pytest.fixture
 def view(screen: Screen) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """`view("name", "--fullscreen")` on that screen."""
+    """`view("name", "--fullscreen")` starts `multiverse view` on that screen."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> "subprocess.Popen[str]":
@@ -105,7 +105,7 @@ def view(screen: Screen) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
 
 @pytest.fixture
 def ring() -> Iterator[Callable[..., RingOwner]]:
-    """`ring(name, card)`: an engine's ring with that picture in it."""
+    """`ring(name, card)`: an engine's ring that holds this picture."""
     rings: list[RingOwner] = []
 
     def make(name: str, card: np.ndarray) -> RingOwner:
@@ -145,9 +145,7 @@ def test_a_full_screen_shows_the_picture_upright_at_its_aspect_and_follows_its_s
     assert process.communicate() == ("", "")
 
 
-def test_the_newest_picture_is_shown_and_black_while_no_engine_runs(
-    screen: Screen, view, ring, f_card, wait_for
-) -> None:
+def test_the_newest_picture_is_shown_and_black_without_an_engine(screen: Screen, view, ring, f_card, wait_for) -> None:
     first, second, third = f_card(64, 48), 255 - f_card(64, 48), f_card(64, 48)[::-1].copy()
     whole = (0, 0, *SCREEN)
     engine = ring("restart", first)
@@ -163,7 +161,7 @@ def test_the_newest_picture_is_shown_and_black_while_no_engine_runs(
     assert process.wait(timeout=20) == 0
 
 
-def test_what_is_waited_for_is_said_once_with_what_there_is(screen: Screen, view, ring, f_card, wait_for) -> None:
+def test_waiting_is_reported_once_with_the_available_pictures(screen: Screen, view, ring, f_card, wait_for) -> None:
     card = f_card(64, 48)
     ring("Stage left", card)
     process = view("Nope", "--fullscreen")
@@ -198,7 +196,7 @@ def test_the_list_names_displays_and_pictures(screen: Screen, view, ring, f_card
     assert [(p["width"], p["height"], p["fps"], p["pid"]) for p in mine] == [(64, 48, 30.0, os.getpid())]
 
 
-def test_a_display_that_is_not_there_is_one_clear_line(screen: Screen, view) -> None:
+def test_a_missing_display_is_an_error_of_one_line(screen: Screen, view) -> None:
     process = view("--display", "4")
     assert process.communicate(timeout=60)[1] == (
         "multiverse: --display: 4 is not one of 0..0 (`multiverse view --list`)\n"
@@ -206,7 +204,7 @@ def test_a_display_that_is_not_there_is_one_clear_line(screen: Screen, view) -> 
     assert process.returncode == 2
 
 
-def test_without_a_screen_there_is_one_clear_line(require) -> None:
+def test_a_missing_screen_is_an_error_of_one_line(require) -> None:
     require(find_spec("glfw"), INSTALL)
     process = run_view(display=None)
     errors = process.communicate(timeout=60)[1]

@@ -115,7 +115,7 @@ def rig(open_rig: Callable[..., Rig]) -> Rig:
 
 @pytest.fixture
 def settle(wait_for: Callable[..., Any]) -> Callable[[Rig, Client], None]:
-    """`settle(rig, client)` waits until all messages of `client` are carried out and drawn in a frame."""
+    """`settle(rig, client)` waits until all messages of `client` are executed and drawn."""
     numbers = iter(range(1_000_000))
 
     def synchronise(rig: Rig, client: Client) -> None:

@@ -1,4 +1,4 @@
-"""Which hosts are heard, with known addresses and times."""
+"""The allow list, with known addresses and times."""
 
 import ipaddress
 import socket
@@ -13,14 +13,14 @@ from engine.system.network_interfaces import own_interfaces, own_networks
 CABLE = ipaddress.ip_address("2.0.0.7")
 
 
-def test_this_machine_is_heard_from_its_own_addresses_too() -> None:
+def test_this_machines_own_addresses_are_always_allowed() -> None:
     allow = AllowList(["192.168.1.0/24"], lambda: {CABLE})
     for host in ("127.0.0.1", "::1", "192.168.1.77", "2.0.0.7", "::ffff:2.0.0.7"):
         assert allow.allows(host, 0.0)
     assert not allow.allows("2.0.0.8", 0.0)
 
 
-def test_an_address_that_comes_is_known_within_a_second_and_one_that_goes_as_well() -> None:
+def test_added_and_removed_addresses_are_noticed_within_a_second() -> None:
     own, asked = set(), []
     allow = AllowList(["192.168.1.0/24"], lambda: asked.append(1) or set(own))
     assert not any(allow.allows("2.0.0.7", n / 1000) for n in range(500)) and len(asked) == 1

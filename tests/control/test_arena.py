@@ -39,7 +39,8 @@ class Stage:
         return f"udp 127.0.0.1:{self._arena.getsockname()[1]}"
 
     def arena_sends(self, *packets: bytes) -> None:
-        """Send them, and return when they have been carried out: fifty at a time find room in any receive buffer."""
+        """Send messages, and return when they have been executed: fifty at a time, which fit into any receive
+        buffer."""
         for start in range(0, len(packets), 50):
             portion = packets[start : start + 50]
             before = self.counters.packets
@@ -53,7 +54,7 @@ class Stage:
             self._seconds += 1
 
     def arena_heard(self) -> int:
-        """How many datagrams Arena was sent."""
+        """Number of datagrams sent to Arena."""
         count = 0
         while True:
             try:
@@ -63,7 +64,7 @@ class Stage:
             count += 1
 
     def patch_is_answered(self, address: str) -> str:
-        """The patch sends a wrong message; returns the explanation."""
+        """Send a wrong message from the patch; returns the explanation."""
         self.patch.send(encode_message(address, 1.0))
         while (message := self.patch.receive(30.0)) is not None:
             if message.address == "/fail":
@@ -92,7 +93,7 @@ def open_stage(tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[Callabl
 def test_arenas_flood_with_its_map_causes_no_warning_and_hides_no_mistake(
     open_stage: Callable[..., Stage],
 ) -> None:
-    """22 s of it, as in the capture. Red before: two warnings a second, and `/fail` once a second to Arena."""
+    """22 s of the captured flood. Failed before with two warnings a second, and one `/fail` a second to Arena."""
     stage = open_stage("resolume")
     stage.flood(11, has_clip=False)
     assert "nearest: /layer/1/intensity" in stage.patch_is_answered(MISTAKE)
@@ -107,7 +108,7 @@ def test_arenas_flood_with_its_map_causes_no_warning_and_hides_no_mistake(
     assert total > 1400 and {sender for _, sender, _ in listed} == {stage.arena_name}
 
 
-def test_arenas_flood_without_a_map_is_one_line_and_one_answer(open_stage: Callable[..., Stage]) -> None:
+def test_arenas_flood_without_a_map_causes_one_line_and_one_answer(open_stage: Callable[..., Stage]) -> None:
     stage = open_stage()
     stage.arena_sends(arena.message("/composition/layers/1/position", 0.25))
     stage.flood(4, has_clip=True)
@@ -116,15 +117,15 @@ def test_arenas_flood_without_a_map_is_one_line_and_one_answer(open_stage: Calla
     first, second = stage.warnings.latest
     assert first == (
         "/composition/layers/1/position: no such parameter, and nothing is mapped to it; "
-        "`/map/load resolume` loads a map for that program; what else it sends that is not mapped is only counted: "
-        "`multiverse osc heard` lists it "
+        "`/map/load resolume` loads a map for that program; its other unmapped messages are only counted: "
+        "`multiverse osc heard` lists them "
         f"(from {stage.arena_name})"
     )
     assert second.startswith(MISTAKE)
     assert stage.arena_heard() == 1
 
 
-def test_a_page_that_is_told_of_warnings_hears_only_the_real_one(open_stage: Callable[..., Stage]) -> None:
+def test_a_page_that_is_sent_warnings_gets_only_the_real_one(open_stage: Callable[..., Stage]) -> None:
     stage = open_stage("resolume")
     stage.patch.send(encode_message("/engine/notify", 1))
     stage.flood(3, has_clip=True)
@@ -143,7 +144,7 @@ def test_a_page_that_is_told_of_warnings_hears_only_the_real_one(open_stage: Cal
 
 @pytest.mark.parametrize("old_goes_first", [True, False])
 def test_a_clip_that_starts_by_itself_shows_its_layer(open_stage: Callable[..., Stage], old_goes_first: bool) -> None:
-    """The map once used `connect`, the mouse. A repeated state must not undo a later mute by hand."""
+    """The map once used `connect`, which is a mouse click. A repeated state must not undo a later manual mute."""
     stage = open_stage("resolume")
     store = stage.desk.store
     stage.arena_sends(arena.clip_state(2, 9, arena.PLAYING))
@@ -161,8 +162,8 @@ def test_a_clip_that_starts_by_itself_shows_its_layer(open_stage: Callable[..., 
     assert store.get("/layer/2/mute") is False, "a clip that stops changes nothing"
 
 
-def test_another_layer_group_or_the_selected_layer_of_arena_is_our_first(open_stage: Callable[..., Stage]) -> None:
-    """`/map/load resolume 5` replaces the entries of an earlier load, and none that were made by hand."""
+def test_any_layer_group_or_the_selected_layer_of_arena_can_be_our_first(open_stage: Callable[..., Stage]) -> None:
+    """`/map/load resolume 5` replaces the entries of an earlier load, but none that the user made."""
     stage = open_stage("resolume")
     desk, store = stage.desk, stage.desk.store
     desk.done("/map/add", "osc /composition/layers/1/dashboard/link1", "/layer/1/solo")
@@ -172,8 +173,8 @@ def test_another_layer_group_or_the_selected_layer_of_arena_is_our_first(open_st
     assert store.get("/layer/1/intensity") == 0.25
     assert desk.done("/map/load", "resolume", 5) == ("resolume:5", len(desk.entries()) - 2)
     stage.arena_sends(
-        arena.message("/composition/layers/1/master", 0.75),  # no more
-        arena.message("/composition/layers/3/master", 1.0),  # kept: it was changed
+        arena.message("/composition/layers/1/master", 0.75),  # no longer mapped
+        arena.message("/composition/layers/3/master", 1.0),  # kept, because it was edited
         arena.message("/composition/layers/6/master", 0.125),
         arena.message("/composition/layers/1/dashboard/link1", 1.0),
     )

@@ -26,7 +26,7 @@ ANGLE = "/layer/1/angle"
 
 
 class Desk:
-    """A dispatcher, one sender, and the values they end in."""
+    """A dispatcher, one sender, and the resulting values."""
 
     def __init__(self, reports: Any, peer: Any) -> None:
         self.clock = SteppedClock()
@@ -38,7 +38,7 @@ class Desk:
         self.peer = peer
 
     def packet(self, data: bytes) -> list[Message]:
-        """Carry out one packet; returns the answers."""
+        """Execute one packet; returns the answers."""
         self.dispatcher.receive(data, self.peer.sender())
         return self.peer.take()
 
@@ -91,7 +91,7 @@ def raw(address: bytes, tags: bytes, data: bytes = b"") -> bytes:
         ("/multiverse/brightness", (2**40,), 4.0),  # liblo sends large ints as h
     ],
 )
-def test_a_value_is_taken_where_its_meaning_is_plain(desk: Desk, address: str, args: tuple, value: object) -> None:
+def test_an_unambiguous_value_is_accepted(desk: Desk, address: str, args: tuple, value: object) -> None:
     assert desk.say(address, *args) == []
     assert desk[address] == value
     assert type(desk[address]) is type(value)
@@ -106,16 +106,16 @@ def test_a_value_is_taken_where_its_meaning_is_plain(desk: Desk, address: str, a
         (encode_message(ANGLE, math.nan), "not a finite number"),
         (encode_message(ANGLE, math.inf), "not a finite number"),
         (encode_message(ANGLE, None), "not a number"),
-        (encode_message(ANGLE, b"blob"), "a blob means nothing here"),
+        (encode_message(ANGLE, b"blob"), "a blob cannot set this parameter"),
         (encode_message(ANGLE, []), "needs a value"),
-        (raw(b"/layer/1/angle", b"t", bytes(8)), "a time tag means nothing here"),
-        (raw(b"/layer/1/angle", b"I"), "an impulse means nothing here"),
-        (raw(b"/layer/1/angle", b"r", bytes(4)), "a colour means nothing here"),
+        (raw(b"/layer/1/angle", b"t", bytes(8)), "a time tag cannot set this parameter"),
+        (raw(b"/layer/1/angle", b"I"), "an impulse cannot set this parameter"),
+        (raw(b"/layer/1/angle", b"r", bytes(4)), "a colour cannot set this parameter"),
         (encode_message("/mode", 7), "multiverse, simple"),
-        (encode_message("/mode", (0, 0xF8, 0, 0)), "MIDI 00 f8 00 00 means nothing here"),
+        (encode_message("/mode", (0, 0xF8, 0, 0)), "MIDI 00 f8 00 00 cannot set this parameter"),
     ],
 )
-def test_a_value_without_plain_meaning_is_refused_and_explained(desk: Desk, packet: bytes, reason: str) -> None:
+def test_an_ambiguous_value_is_refused_and_explained(desk: Desk, packet: bytes, reason: str) -> None:
     before = desk.store.snapshot()
     (answer,) = desk.packet(packet)
     assert desk.store.snapshot() is before
@@ -171,7 +171,7 @@ def test_midi_is_a_position_on_the_range(desk: Desk, address: str, event: tuple,
         raw(b"/master/panic", b"I"),
     ],
 )
-def test_a_trigger_fires_once_and_not_when_the_button_is_let_go(desk: Desk, pull: bytes) -> None:
+def test_a_trigger_fires_once_and_not_when_the_button_is_released(desk: Desk, pull: bytes) -> None:
     desk.packet(pull)
     desk.say("/master/panic", 0)
     desk.say("/master/panic", midi(0x80, 60, 0))
@@ -189,9 +189,7 @@ def test_a_pattern_sets_every_parameter_it_matches_and_reports_those_that_refuse
 
 
 @pytest.mark.parametrize("pattern", ["//*", "//{mute,width,take,enable}", "/*/*", "/?*//*", "/{engine,sink,layer}//*"])
-def test_a_pattern_without_a_plain_first_part_leaves_the_engine_the_sinks_and_triggers_alone(
-    desk: Desk, pattern: str
-) -> None:
+def test_a_pattern_with_a_wildcard_first_part_does_not_set_engine_sinks_or_triggers(desk: Desk, pattern: str) -> None:
     before = desk.store.snapshot()
     desk.say(pattern, 1)
     changed = {address for address, value in desk.store.snapshot().items() if value != before[address]}
@@ -200,7 +198,7 @@ def test_a_pattern_without_a_plain_first_part_leaves_the_engine_the_sinks_and_tr
     assert all(osc_schema.lookup(address).type is not osc_schema.ParamType.TRIGGER for address in changed)
 
 
-def test_a_trigger_in_any_area_needs_a_plain_first_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trigger_in_any_area_needs_a_first_part_without_wildcards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patterns, "NAMED_AREAS", frozenset())
     reached = patterns.settable.__wrapped__("//*")  # past the cache
     triggers = [param for param in osc_schema.PARAMS if param.type is osc_schema.ParamType.TRIGGER]
@@ -215,14 +213,14 @@ def test_a_pattern_that_matches_only_fully_named_areas_is_refused_and_explained(
     assert (desk.counters.rejected, desk.counters.changes) == (1, 0)
 
 
-def test_a_pattern_with_a_plain_first_part_reaches_all_of_its_area(desk: Desk) -> None:
+def test_a_pattern_whose_first_part_has_no_wildcard_sets_its_whole_area(desk: Desk) -> None:
     desk.say("/engine/*", 64)
     desk.say("/sink/*/enable", 1)
     desk.say("/master//*", 1)
     assert (desk["/engine/width"], desk["/sink/record/enable"], desk["/master/panic"]) == (64, True, 1)
 
 
-def test_patterns_set_fifty_thousand_values_a_second_and_the_rest_is_refused_aloud(desk: Desk) -> None:
+def test_patterns_set_fifty_thousand_values_a_second_and_the_rest_is_refused_with_a_report(desk: Desk) -> None:
     most = VALUES_A_SECOND // 4
     answers = [desk.say("/layer/*/angle", 1.0) for _ in range(most + 3)]
     assert desk.counters.changes == VALUES_A_SECOND
@@ -279,8 +277,8 @@ def test_a_flood_of_different_senders_is_not_answered_one_by_one(desk: Desk, mak
     assert sum(len(peer.take()) for peer in peers) <= 50
 
 
-def test_fifty_thousand_mutated_packets_leave_the_dispatcher_at_work(desk: Desk) -> None:
-    """Seeded. Nothing comes out as an exception, nothing takes for ever, the next packet is carried out."""
+def test_fifty_thousand_mutated_packets_leave_the_dispatcher_working(desk: Desk) -> None:
+    """Seeded. No exception escapes, nothing hangs, and the next packet is executed."""
     chance = random.Random(7)
     seeds = [
         encode_message(ANGLE, 45.0),
@@ -323,7 +321,7 @@ def test_a_bundle_lands_in_one_version_of_the_store(desk: Desk) -> None:
     assert desk.store.version == before + 1
 
 
-def test_a_bad_value_does_not_hold_up_the_rest_of_its_bundle(desk: Desk) -> None:
+def test_a_bad_value_does_not_affect_the_rest_of_its_bundle(desk: Desk) -> None:
     desk.bundle(encode_reply(ANGLE, 1.0), encode_reply("/mode", "neither"), encode_reply("/layer/2/angle", 2.0))
     assert (desk[ANGLE], desk["/layer/2/angle"]) == (1.0, 2.0)
     assert desk.counters.rejected == 1
@@ -337,7 +335,7 @@ def test_a_command_in_a_bundle_sees_the_values_before_it(desk: Desk) -> None:
     assert desk[ANGLE] == 6.0
 
 
-def test_a_bundle_with_questions_is_still_one_change(desk: Desk) -> None:
+def test_a_bundle_with_queries_is_still_one_change(desk: Desk) -> None:
     before = desk.store.version
     (answer,) = desk.bundle(
         encode_reply(ANGLE, 5.0),
@@ -424,7 +422,7 @@ def test_a_wall_clock_that_is_set_does_not_move_a_waiting_bundle(desk: Desk) -> 
     assert desk[ANGLE] == 5.0
 
 
-def test_the_commands_of_a_waiting_bundle_are_left_for_an_osc_thread(desk: Desk) -> None:
+def test_the_commands_of_a_waiting_bundle_run_on_an_osc_thread(desk: Desk) -> None:
     """The frame loop applies values; a handler that reads a disk must not run there."""
     seen: list[object] = []
     desk.commands.add("/preset/load", lambda args, reply: seen.append(desk[ANGLE]))
@@ -452,7 +450,9 @@ def test_a_deferred_bundle_is_not_overtaken(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("after_s", [None, 1.0])
-def test_a_command_that_sets_values_stands_between_the_values_around_it(desk: Desk, after_s: float | None) -> None:
+def test_a_command_that_sets_values_keeps_its_place_among_the_values_around_it(
+    desk: Desk, after_s: float | None
+) -> None:
     """As with `/preset/load`: it replaces values set before it, not those set after it."""
     preset = [(ANGLE, 50.0), ("/layer/2/angle", 50.0)]
     desk.commands.add("/preset/load", lambda args, reply: desk.store.set_many(preset, by="preset"))
@@ -482,7 +482,7 @@ def test_a_panic_in_a_bundle_resets_earlier_values_and_not_later_ones(desk: Desk
     assert desk["/master/panic"] == 2 + MAX_PULLS
 
 
-def test_the_values_of_one_bundle_are_bounded_and_the_rest_is_refused_aloud(desk: Desk) -> None:
+def test_the_values_of_one_bundle_are_bounded_and_the_rest_is_refused_with_a_report(desk: Desk) -> None:
     """A datagram has room for 4000 patterns that match everything."""
     count = MAX_VALUES_A_BUNDLE // len(osc_schema.match("//mute")) + 10
     (answer,) = desk.bundle(*[encode_reply("//mute", 1)] * count, encode_reply(ANGLE, 9.0))
@@ -501,7 +501,7 @@ def test_the_values_that_wait_for_their_time_are_bounded(desk: Desk) -> None:
     assert (desk.counters.scheduled, desk.counters.rejected) == (min(fitting, MAX_BUNDLES), 3)
 
 
-def test_commands_that_wait_for_their_time_count_with_all_they_carry(desk: Desk) -> None:
+def test_waiting_commands_count_with_the_size_of_their_arguments(desk: Desk) -> None:
     desk.commands.add("/preset/save", lambda args, reply: None)
     big = encode_reply("/preset/save", "x" * 60_000)
     for _ in range(10):
@@ -509,7 +509,7 @@ def test_commands_that_wait_for_their_time_count_with_all_they_carry(desk: Desk)
     assert (desk.counters.scheduled, desk.counters.rejected) == (4, 6)
 
 
-# -- questions and commands --------------------------------------------------------------------
+# -- queries and commands ----------------------------------------------------------------------
 
 
 def test_get_answers_with_the_value(desk: Desk) -> None:
@@ -522,7 +522,7 @@ def test_get_answers_with_the_value(desk: Desk) -> None:
     assert desk.say("/get", "/master/panic") == [Message("/master/panic", (0,), "i")]
 
 
-def test_patterns_in_get_are_answered_eight_full_listings_at_once_and_then_one_a_second(desk: Desk) -> None:
+def test_patterns_in_get_get_eight_full_listings_at_once_then_one_a_second(desk: Desk) -> None:
     """Otherwise sixteen bytes from a forged address would send a hundred packets to its owner."""
     full = len(osc_schema.PARAMS)
     answers = [desk.say("/get", "//*") for _ in range(20)]
@@ -534,7 +534,7 @@ def test_patterns_in_get_are_answered_eight_full_listings_at_once_and_then_one_a
     desk.peer.name = "udp 192.0.2.2:5000"
     assert len(desk.say("/get", "//*")) == full
     desk.peer.name = "udp 192.0.2.1:5000"
-    assert desk.say("/get", ANGLE) == [Message(ANGLE, (0.0,), "f")]  # one value for one question: never refused
+    assert desk.say("/get", ANGLE) == [Message(ANGLE, (0.0,), "f")]  # one value per query: never refused
     desk.clock.advance(1.0)
     assert [len(desk.say("/get", "//*")) for _ in range(2)] == [full, 1]
     assert desk.counters.rejected == 14
@@ -551,7 +551,7 @@ def test_repeated_long_lists_are_rate_limited(desk: Desk) -> None:
 
     desk.commands.add("/map/list", list_them, is_listing=True)
     desk.commands.add("/cue/go", lambda args, reply: reply.done())
-    whole = MAX_PACKETS // entries + 1  # a list that was begun is sent to its end
+    whole = MAX_PACKETS // entries + 1  # a list that has begun is sent completely
     answers = [desk.say("/map/list") for _ in range(200)]
     assert [len(answer) for answer in answers] == [entries + 1] * whole + [1] * (200 - whole)
     assert answers[-1] == [Message("/fail", ("/map/list", "asked too often"), "ss")]
@@ -562,7 +562,9 @@ def test_repeated_long_lists_are_rate_limited(desk: Desk) -> None:
     desk.peer.name = "udp 192.0.2.1:5000"
     desk.clock.advance(1.0)
     answers = [desk.say("/map/list") for _ in range(5)]
-    assert [len(answer) for answer in answers] == [entries + 1] * 4 + [1]  # 3840 a second, and the first were 192 over
+    assert [len(answer) for answer in answers] == [entries + 1] * 4 + [
+        1
+    ]  # 3840 a second, and the first lists exceeded that by 192
 
 
 @pytest.mark.parametrize("args", [(), (1,), ("/nowhere",), ("/nowhere/*",), ("/layer/[/x",), ("a", "b")])
@@ -575,22 +577,22 @@ def test_sync_is_answered_by_the_first_frame_that_shows_earlier_messages(desk: D
     old = desk.store.snapshot().version
     desk.say(ANGLE, 5.0)
     assert desk.say("/sync", 42) == []
-    desk.dispatcher.frame_drawn(old)  # a frame that was under way when the value came
+    desk.dispatcher.frame_drawn(old)  # a frame that had begun when the value arrived
     assert desk.peer.take() == []
     assert desk.frame() == [Message("/synced", (42,), "i")]
     assert desk.frame() == []
 
 
-def test_sync_waits_for_a_frame_that_was_begun_after_it(desk: Desk) -> None:
-    """Work that a command posts to the frame loop runs after the frame's beginning, and is in that picture."""
+def test_sync_waits_for_a_frame_that_begins_after_it(desk: Desk) -> None:
+    """Work that a command posts to the frame loop runs after the start of a frame, and shows in that frame."""
     desk.dispatcher.tick()
     desk.say("/sync", 42)
-    desk.dispatcher.frame_drawn(desk.store.snapshot().version)  # begun before the question came
+    desk.dispatcher.frame_drawn(desk.store.snapshot().version)  # begun before the query arrived
     assert desk.peer.take() == []
     assert desk.frame() == [Message("/synced", (42,), "i")]
 
 
-def test_sync_gives_back_what_it_was_given(desk: Desk) -> None:
+def test_sync_returns_its_argument(desk: Desk) -> None:
     for args in ((), ("cue 7",), (2.5,)):
         desk.say("/sync", *args)
     assert [message.args for message in desk.frame()] == [(), ("cue 7",), (2.5,)]
@@ -598,7 +600,7 @@ def test_sync_gives_back_what_it_was_given(desk: Desk) -> None:
     assert answer.args[0] == "/sync" and answer.address == "/fail"
 
 
-def test_a_handler_gets_the_arguments_and_answers_when_it_likes(desk: Desk) -> None:
+def test_a_handler_gets_the_arguments_and_may_answer_later(desk: Desk) -> None:
     kept: list[Reply] = []
     desk.commands.add("/sink/start", lambda args, reply: kept.append(reply))
     assert desk.say("/sink/start", "record", "out.mp4") == []
@@ -623,7 +625,7 @@ def test_an_error_of_a_handler_is_answered(desk: Desk) -> None:
     assert desk.say("/preset/load") == [Message("/fail", ("/preset/load", "no preset named x"), "ss")]
     assert desk.counters.errors == 0
     (answer,) = desk.say("/preset/list")
-    assert answer.args == ("/preset/list", "an error of the engine itself: ZeroDivisionError")
+    assert answer.args == ("/preset/list", "internal error: ZeroDivisionError (see the log)")
     assert desk.counters.errors == 1 and "osc.error" in desk.reports.keys
 
 
@@ -645,7 +647,8 @@ def test_a_malformed_packet_is_counted_and_reported(desk: Desk) -> None:
 
 
 def test_a_bundle_is_carried_out_whole_before_a_packet_of_another_transport(desk: Desk) -> None:
-    """The page's thread and the OSC thread receive at once; values after a command belong to its bundle."""
+    """The page's thread and the OSC thread receive concurrently; values after a command belong to the command's
+    bundle."""
     page = threading.Thread(target=desk.dispatcher.receive, args=(encode_message(ANGLE, 5.0), desk.peer.sender()))
 
     def meanwhile(args: tuple, reply: Any) -> None:
@@ -660,7 +663,7 @@ def test_a_bundle_is_carried_out_whole_before_a_packet_of_another_transport(desk
     assert desk.dispatcher.counters.errors == 0
 
 
-def test_a_command_that_fails_is_a_line_of_the_log_too_and_one_that_gave_way_is_not(desk: Desk) -> None:
+def test_a_failed_command_is_logged_and_a_superseded_one_is_not(desk: Desk) -> None:
     def load(args: tuple, reply: Reply) -> None:
         if args == ("old",):
             reply.fail("superseded by preset new", is_logged=False)
@@ -674,5 +677,5 @@ def test_a_command_that_fails_is_a_line_of_the_log_too_and_one_that_gave_way_is_
     desk.say("/engine/notify", "loud")
     assert desk.reports.lines == [
         ("osc.command", "/preset/load: no preset lost (from udp 192.0.2.1:5000)"),
-        ("osc.command", "/engine/notify: takes 1 or 0 and, if wanted, a port 1..65535 (from udp 192.0.2.1:5000)"),
+        ("osc.command", "/engine/notify: takes 1 or 0 and optionally a port 1..65535 (from udp 192.0.2.1:5000)"),
     ]

@@ -74,12 +74,12 @@ def test_a_subscriber_gets_every_value_then_silence(hall: Hall, peers: tuple[Any
     assert one.take() == []
 
 
-def test_changes_before_and_during_a_subscription_come_once_in_their_place(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_changes_before_and_during_a_subscription_are_sent_once_in_order(hall: Hall, peers: tuple[Any, Any]) -> None:
     """The last value is the end of a resync: no older value follows and overwrites a new one."""
     one, other = peers
     hall.store.set(osc_schema.PARAMS[-1].address, 640.0, by="configuration")
     hall.subscribe(other)
-    for peer in (one, other):  # the second time others are there already
+    for peer in (one, other):  # the second time, others have subscribed already
         hall.say(peer, "/engine/notify", 0)
         hall.store.set(osc_schema.PARAMS[-2].address, 480.0, by="a hand")
         peer.take()
@@ -99,7 +99,7 @@ def test_subscribing_again_brings_every_value_again(hall: Hall, peers: tuple[Any
     assert len(without_heartbeat(one.take())) == 1 + len(osc_schema.PARAMS)
 
 
-def test_all_values_come_in_portions_a_small_receive_buffer_holds(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_all_values_are_sent_in_portions_that_fit_a_small_receive_buffer(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, _ = peers
     hall.say(one, "/engine/notify", 1)
     portions = []
@@ -132,12 +132,12 @@ def test_a_change_goes_to_everybody_but_the_one_who_made_it(hall: Hall, peers: t
         ("/mirror/segments", 7.4, 7),  # rounded
     ],
 )
-def test_an_own_change_comes_back_when_the_value_is_another(
+def test_a_changed_value_is_sent_back_if_it_was_not_accepted_as_sent(
     hall: Hall, peers: tuple[Any, Any], address: str, sent: float, told: float
 ) -> None:
     one, _ = peers
     hall.subscribe(one)
-    for _ in range(2):  # the second time nothing changes in the store, and the fader still stands wrong
+    for _ in range(2):  # the second time nothing changes in the store, but the fader's position is still wrong
         hall.say(one, address, sent)
         hall.after(0.1)
         (message,) = without_heartbeat(one.take())
@@ -145,7 +145,7 @@ def test_an_own_change_comes_back_when_the_value_is_another(
 
 
 @pytest.mark.parametrize(("address", "sent"), [("/layer/1/mute", 1), ("/mode", 1), (ANGLE, 30)])
-def test_an_own_change_does_not_come_back_in_another_spelling(
+def test_a_value_is_not_sent_back_only_because_it_is_spelled_differently(
     hall: Hall, peers: tuple[Any, Any], address: str, sent: int
 ) -> None:
     one, _ = peers
@@ -155,10 +155,10 @@ def test_an_own_change_does_not_come_back_in_another_spelling(
     assert without_heartbeat(one.take()) == []
 
 
-def test_an_older_change_of_another_does_not_overtake_an_own_one(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_an_older_change_by_another_sender_does_not_overwrite_an_own_one(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, other = peers
     hall.say(one, "/engine/notify", 1)
-    hall.feedback.tick(hall.clock.now_s())  # the first portion; the rest still waits
+    hall.feedback.tick(hall.clock.now_s())  # the first portion; the rest is still queued
     late = osc_schema.PARAMS[-1]
     hall.say(other, late.address, 100.0)
     hall.say(one, late.address, 50.0)
@@ -168,7 +168,7 @@ def test_an_older_change_of_another_does_not_overtake_an_own_one(hall: Hall, pee
     assert hall.store.get(late.address) == 50.0
 
 
-def test_of_many_changes_only_the_newest_goes_out_sixty_times_a_second(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_of_many_changes_only_the_newest_is_sent_sixty_times_a_second(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, other = peers
     hall.subscribe(one)
     for step in range(1000):  # one second
@@ -213,14 +213,14 @@ def test_a_trigger_is_sent_as_one_and_read_as_zero(hall: Hall, peers: tuple[Any,
 
 
 def test_a_subscriber_may_listen_on_another_port_than_it_sends_from(hall: Hall, peers: tuple[Any, Any]) -> None:
-    """Max, TouchDesigner and Resolume do. Answers go there too; the host stays the sender's own."""
+    """Max, TouchDesigner and Resolume do. Answers go to that port too, always on the sender's own host."""
     one, other = peers
     hall.say(one, "/engine/notify", 1, 9001)
     hall.after(0.5)
     listener = one.others[9001]
     assert listener.name == "udp 192.0.2.1:9001"
     assert len(without_heartbeat(listener.take())) == 1 + len(osc_schema.PARAMS)
-    hall.say(one, ANGLE, 20.0)  # its own, though it listens elsewhere
+    hall.say(one, ANGLE, 20.0)  # its own change, although it listens on another port
     hall.say(one, "/get", "/mode")
     hall.say(other, "/mode", 1)
     hall.after(0.1)
@@ -245,7 +245,7 @@ def test_unsubscribing_a_port_leaves_the_others(hall: Hall, peers: tuple[Any, An
 
 
 @pytest.mark.parametrize("args", [(), ("on",), (1, 0), (1, 65_536), (1, -1), (1, "9001"), (1, 9001, 2)])
-def test_a_subscription_that_cannot_be_understood_fails(hall: Hall, peers: tuple[Any, Any], args: tuple) -> None:
+def test_an_invalid_subscription_fails(hall: Hall, peers: tuple[Any, Any], args: tuple) -> None:
     one, _ = peers
     hall.say(one, "/engine/notify", *args)
     (answer,) = one.take()
@@ -253,7 +253,7 @@ def test_a_subscription_that_cannot_be_understood_fails(hall: Hall, peers: tuple
     assert hall.feedback.next_due_s() is None
 
 
-def test_the_number_of_subscribers_is_bounded_and_the_oldest_makes_room(
+def test_the_number_of_subscribers_is_bounded_and_the_oldest_is_removed(
     hall: Hall, make_peer: Callable[..., Any], reports: Any
 ) -> None:
     crowd = [make_peer(f"udp 192.0.2.1:{port}") for port in range(1, MAX_SUBSCRIBERS + 2)]
@@ -268,7 +268,7 @@ def test_the_number_of_subscribers_is_bounded_and_the_oldest_makes_room(
     assert "osc.subscribers" in reports.keys
 
 
-def test_a_program_with_many_ports_does_not_take_the_place_of_a_page(hall: Hall, make_peer: Callable[..., Any]) -> None:
+def test_a_program_with_many_ports_does_not_displace_a_page(hall: Hall, make_peer: Callable[..., Any]) -> None:
     page, program = make_peer("ws 127.0.0.1:40000"), make_peer("udp 192.0.2.1:5000")
     hall.feedback.subscribe(dataclasses.replace(page.sender(), at_port=None), origin=page.name)
     for port in range(1, MAX_SUBSCRIBERS + 2):
@@ -280,7 +280,7 @@ def test_a_program_with_many_ports_does_not_take_the_place_of_a_page(hall: Hall,
     assert without_heartbeat(page.take()) == [Message(ANGLE, (12.0,), "f")]
 
 
-def test_features_go_out_at_the_rate_asked_for(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_features_are_sent_at_the_configured_rate(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, _ = peers
     hall.subscribe(one)
     quiet = ChannelFeatures(rms=0.25, peak=0.5, pitch_hz=440.0, low=0.125, mid=0.0625, high=0.5)
@@ -332,7 +332,7 @@ def test_packets_beyond_the_queue_are_dropped_and_counted(hall: Hall, reports: A
     assert len(sent) == MAX_PACKETS and sent[0] == b"0"
 
 
-def test_a_receiver_that_is_sent_too_much_takes_nothing_from_the_others(hall: Hall, reports: Any) -> None:
+def test_a_receiver_that_is_sent_too_much_does_not_affect_the_others(hall: Hall, reports: Any) -> None:
     outbox = hall.dispatcher.outbox
     sent: list[str] = []
     for number in range(10 * MAX_PACKETS):
@@ -346,9 +346,7 @@ def test_a_receiver_that_is_sent_too_much_takes_nothing_from_the_others(hall: Ha
     assert len(sent) == MAX_PACKETS + 50
 
 
-def test_a_crowd_that_subscribes_faster_than_it_is_sent_to_misses_no_value(
-    hall: Hall, make_peer: Callable[..., Any], reports: Any
-) -> None:
+def test_many_rapid_subscriptions_miss_no_value(hall: Hall, make_peer: Callable[..., Any], reports: Any) -> None:
     crowd = [make_peer(f"ws 127.0.0.1:{port}") for port in range(1, 65)]
     outbox = hall.dispatcher.outbox
     for peer in crowd:
@@ -356,7 +354,7 @@ def test_a_crowd_that_subscribes_faster_than_it_is_sent_to_misses_no_value(
         hall.feedback.subscribe(dataclasses.replace(peer.sender(), post=post), origin=peer.name)
     for _ in range(12):
         hall.after(0.1)
-        outbox.send(0.0, 64)  # two of them have had their turn, while feedback has had six
+        outbox.send(0.0, 64)  # two of them have had their turn, after six turns of feedback
     hall.store.set(ANGLE, 12.0, by="web")
     for _ in range(60):
         hall.after(FRAME_S)
@@ -386,7 +384,7 @@ def test_many_subscribers_get_everything_slower_but_in_equal_shares(hall: Hall, 
     assert min(seen) >= 0.7 * max(seen) and sum(seen) == 60 * PACKETS_TO_ALL
 
 
-def test_datagrams_leave_at_a_pace_a_small_receive_buffer_bears_and_delay_no_other_receiver(hall: Hall) -> None:
+def test_datagrams_are_rate_limited_per_receiver(hall: Hall) -> None:
     outbox = hall.dispatcher.outbox
     listing, other, stream = [], [], []
     for number in range(300):
@@ -406,7 +404,7 @@ def test_datagrams_leave_at_a_pace_a_small_receive_buffer_bears_and_delay_no_oth
     assert listing == [b"%d" % number for number in range(300)]
 
 
-def test_at_the_end_everything_leaves_at_once(hall: Hall) -> None:
+def test_at_the_end_everything_is_sent_without_a_rate_limit(hall: Hall) -> None:
     outbox = hall.dispatcher.outbox
     sent: list[bytes] = []
     for _ in range(300):
@@ -414,7 +412,7 @@ def test_at_the_end_everything_leaves_at_once(hall: Hall) -> None:
     assert outbox.send(None, 2 * MAX_PACKETS) is None and len(sent) == 300
 
 
-def test_the_pace_of_ever_new_receivers_is_forgotten(hall: Hall) -> None:
+def test_rate_limits_of_old_receivers_are_forgotten(hall: Hall) -> None:
     outbox = hall.dispatcher.outbox
     for number in range(3 * KEPT_RECEIVERS):
         outbox.put(f"udp 192.0.2.9:{number}", lambda packet: None, b"", is_paced=True)
@@ -422,7 +420,7 @@ def test_the_pace_of_ever_new_receivers_is_forgotten(hall: Hall) -> None:
     assert len(outbox._limits) <= KEPT_RECEIVERS
 
 
-def test_packets_to_ever_new_receivers_are_bounded_too(hall: Hall) -> None:
+def test_packets_to_many_different_receivers_are_bounded(hall: Hall) -> None:
     outbox = hall.dispatcher.outbox
     sent: list[bytes] = []
     for number in range(3 * MAX_PACKETS):
@@ -439,7 +437,7 @@ def listen(hall: Hall, peer: Any, address: str) -> None:
     hall.feedback.listen(sender, origin=sender.name, address=address)
 
 
-def test_a_listener_gets_the_value_of_now_and_then_the_changes_of_others(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_a_listener_gets_the_current_value_and_then_the_changes_by_others(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, other = peers
     hall.say(one, ANGLE, 20.0)
     listen(hall, one, ANGLE)
@@ -457,7 +455,7 @@ def test_a_listener_gets_the_value_of_now_and_then_the_changes_of_others(hall: H
     assert one.take() == [Message(ANGLE, (-170.0,), "f")]
 
 
-def test_who_ignores_hears_no_more_of_that_address(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_after_ignore_no_more_changes_of_that_address_are_sent(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, _ = peers
     listen(hall, one, ANGLE)
     listen(hall, one, "/mode")
@@ -470,7 +468,9 @@ def test_who_ignores_hears_no_more_of_that_address(hall: Hall, peers: tuple[Any,
     assert hall.feedback.next_due_s() is None
 
 
-def test_listening_and_a_subscription_send_a_change_once_and_end_apart(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_listening_and_a_subscription_send_a_change_once_and_end_independently(
+    hall: Hall, peers: tuple[Any, Any]
+) -> None:
     one, _ = peers
     listen(hall, one, ANGLE)
     hall.subscribe(one)
@@ -495,7 +495,7 @@ def test_after_lost_packets_the_current_values_are_sent(hall: Hall, peers: tuple
     one.take()
     hall.feedback.resend(one.name)
     hall.feedback.resend(other.name)
-    hall.feedback.resend("ws 192.0.2.3:5000")  # gone already
+    hall.feedback.resend("ws 192.0.2.3:5000")  # the client has gone already
     hall.after(0.5)
     assert {message.address for message in one.take()} == {ANGLE, "/mode"}
     assert len(without_heartbeat(other.take())) == len(osc_schema.PARAMS)

@@ -1,4 +1,4 @@
-"""Messages of other programs: translated by the map and carried out in its name."""
+"""Messages from other programs: translated by the map and executed with `map` as the author."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def intensity(message: Message, sender: str, now_s: float) -> tuple[Message, ...
     return (Message("/layer/1/intensity", message.args, "f"),)
 
 
-def test_a_mapped_message_sets_its_parameter_in_the_name_of_the_map(reports, make_peer) -> None:
+def test_a_mapped_message_sets_its_parameter_with_the_map_as_author(reports, make_peer) -> None:
     dispatcher, store, _ = make(intensity, reports)
     dispatcher.receive(encode_message("/fader", 0.5), make_peer().sender())
     assert store.get("/layer/1/intensity") == 0.5
@@ -56,8 +56,8 @@ def test_unmapped_messages_are_reported_once_a_sender_and_then_counted(reports, 
     assert reports.lines == [
         (
             "osc.unmapped",
-            "/foreign/0: no such parameter, and nothing is mapped to it; what else it sends that is not mapped is only "
-            "counted: `multiverse osc heard` lists it (from udp 192.0.2.1:5000)",
+            "/foreign/0: no such parameter, and nothing is mapped to it; its other unmapped messages are only "
+            "counted: `multiverse osc heard` lists them (from udp 192.0.2.1:5000)",
         )
     ]
     assert (dispatcher.counters.unmapped, dispatcher.counters.unknown) == (40, 0)
@@ -85,7 +85,7 @@ def test_a_typing_error_is_explained_each_second_while_another_program_floods(re
     assert reports.keys == ["osc.unmapped", *["osc.unknown"] * 3]
 
 
-def test_a_program_whose_addresses_are_like_ours_is_not_warned_of_for_ever(reports, make_peer) -> None:
+def test_a_program_with_addresses_like_ours_is_not_warned_about_for_ever(reports, make_peer) -> None:
     """Resolume 5 and before: `/layer1/clip3/connect`."""
     dispatcher, _, _ = make(intensity, reports)
     peer = make_peer()
@@ -107,7 +107,7 @@ def test_a_subscriber_reads_what_is_wrong_with_each_message(reports, make_peer) 
     assert [answer.args[0] for answer in peer.take()] == ["/foreign/0", "/foreign/1", "/foreign/2"]
 
 
-def test_an_address_without_its_slash_is_a_mistake_where_it_would_be_ours(reports, make_peer) -> None:
+def test_one_of_our_addresses_without_its_slash_is_explained(reports, make_peer) -> None:
     dispatcher, store, _ = make(intensity, reports)
     peer = make_peer()
     beside = arena.message("layer/1/angle", 45.0)
@@ -164,7 +164,7 @@ def test_a_flood_of_addresses_and_senders_does_not_fill_the_memory(reports, make
     assert any(address.startswith("/2999/") for address, _, _ in listed)
 
 
-def test_forged_hosts_get_no_line_each(reports, make_peer) -> None:
+def test_forged_hosts_do_not_each_get_a_log_line(reports, make_peer) -> None:
     dispatcher, _, _ = make(None, reports)
     for host in range(200):
         dispatcher.receive(encode_message("/composition/x", 1), make_peer(f"udp 192.0.2.{host}:5000").sender())
@@ -185,7 +185,7 @@ def test_addresses_as_long_as_a_datagram_are_not_remembered(reports, make_peer) 
     assert kept_bytes < 2_000_000
 
 
-def test_a_message_that_is_mapped_to_nothing_just_now_is_not_unknown(reports, make_peer) -> None:
+def test_a_mapped_message_that_has_no_effect_now_is_not_unknown(reports, make_peer) -> None:
     dispatcher, store, _ = make(lambda message, sender, now_s: (), reports)
     peer = make_peer()
     dispatcher.receive(encode_message("/clock"), peer.sender())
@@ -194,7 +194,7 @@ def test_a_message_that_is_mapped_to_nothing_just_now_is_not_unknown(reports, ma
     assert peer.take() == []
 
 
-def test_our_own_language_is_never_translated(reports, make_peer) -> None:
+def test_our_own_addresses_are_never_translated(reports, make_peer) -> None:
     asked = []
     dispatcher, store, ran = make(lambda message, *_: asked.append(message.address), reports)
     peer = make_peer()
@@ -214,7 +214,7 @@ def test_our_own_language_is_never_translated(reports, make_peer) -> None:
     assert asked == ["/mood"]
 
 
-def test_a_control_mapped_to_a_command_runs_it_and_its_sender_hears_the_answer(reports, make_peer) -> None:
+def test_a_control_mapped_to_a_command_runs_it_and_its_sender_gets_the_answer(reports, make_peer) -> None:
     dispatcher, _, ran = make(lambda *_: (Message("/preset/load", ("night",), "s"),), reports)
     peer = make_peer()
     dispatcher.receive(encode_message("/pad", 1), peer.sender())
@@ -247,7 +247,7 @@ def test_the_mapped_messages_of_a_timed_bundle_land_in_one_frame(reports, make_p
     assert {change.by for change in store.changes_since(0)[0]} == {"map"}
 
 
-def test_values_set_by_a_mapped_control_come_back_to_its_subscribed_sender(reports, make_peer) -> None:
+def test_values_set_by_a_mapped_control_are_sent_to_its_subscribed_sender(reports, make_peer) -> None:
     dispatcher, _, _ = make(intensity, reports)
     peer = make_peer()
     dispatcher.receive(encode_message("/engine/notify", 1), peer.sender())

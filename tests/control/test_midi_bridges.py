@@ -1,4 +1,4 @@
-"""MIDI messages as bridges really send them, and messages that only look like MIDI."""
+"""MIDI messages as real bridges send them, and messages that only look like MIDI."""
 
 import pytest
 from hypothesis import given
@@ -63,7 +63,7 @@ def test_messages_without_a_channel_are_read_without_one(form: str, what: str) -
     assert heard(f"{form}/{what}") == event(what, device="nano_key2:0")
 
 
-def test_noise_of_a_bridge_is_midi_that_moves_nothing() -> None:
+def test_other_midi_of_a_bridge_moves_nothing() -> None:
     for what in ("active_sensing", "song_position", "sysex", "heartbeat"):
         assert heard(f"/midi/dev/0/{what}", 1, 2).kind == "other"
 

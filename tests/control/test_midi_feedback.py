@@ -1,4 +1,4 @@
-"""MIDI that makes a control show something, as each bridge takes it; and it is read back as the same MIDI."""
+"""MIDI that sets a control's light, ring or motor, in each bridge's form; it reads back as the same MIDI."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ def sent(name: str, value: float, form: str) -> list[Message]:
         ("midi 1 program 5", 1, []),
     ],
 )
-def test_open_stage_control_gets_what_its_send_midi_takes(name: str, value: float, expected: list[tuple]) -> None:
+def test_open_stage_control_gets_the_arguments_of_its_send_midi(name: str, value: float, expected: list[tuple]) -> None:
     """`OSC_TO_MIDI` in src/server/python/utils.py, `send_midi` in main.py: channel 1..16 first."""
     assert [(message.address, *message.args) for message in sent(name, value, "stage")] == expected
 
@@ -93,8 +93,8 @@ console.log(JSON.stringify(sent.map((all) => all.map((one) => (one.type === "i" 
 
 
 def test_the_module_for_open_stage_control_passes_midi_both_ways(require: Callable[[object, str], None]) -> None:
-    """The page's own, in a context as its custom-module.mjs and osc/index.mjs give it: `send(host, port, address, ...)`
-    takes `midi` for a host and the device for a port, and what comes from a device has those."""
+    """The module in docs, run in a context like that of custom-module.mjs and osc/index.mjs: `send(host, port, address,
+    ...)` takes `midi` as the host and the device as the port, and messages from a device have these too."""
     node = shutil.which("node")
     require(node, "node (apt-get install nodejs)")
     page = (Path(__file__).parents[2] / "docs" / "midi-and-mapping.md").read_text(encoding="utf-8")

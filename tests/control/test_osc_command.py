@@ -43,7 +43,7 @@ def target(rig: Any) -> str:
 
 
 @pytest.mark.parametrize("transport", [(), ("--tcp",)])
-def test_send_sets_a_value_and_ends_when_it_is_drawn(drawing: Any, transport: tuple[str, ...]) -> None:
+def test_send_wait_sets_a_value_and_returns_when_it_is_drawn(drawing: Any, transport: tuple[str, ...]) -> None:
     done = osc("send", "/layer/1/angle", "-45", "--to", target(drawing), "--wait", *transport)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert drawing.store.get("/layer/1/angle") == -45.0
@@ -60,14 +60,14 @@ def test_send_without_waiting_prints_what_failed_at_once(rig: Any) -> None:
 
 
 @pytest.mark.parametrize("args", [("/layer\udcff",), ("/layer/1/angle", "\udcff"), ("/preset/save", "s:\udcff")])
-def test_bytes_that_are_no_text_are_refused_in_one_line(args: tuple[str, ...]) -> None:
-    with pytest.raises(UsageError, match=r"\\xff: is not UTF-8, as text in OSC is$"):
+def test_bytes_that_are_not_utf_8_are_refused_in_one_line(args: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match=r"\\xff: is not valid UTF-8, which OSC requires$"):
         carry_out(args[0], list(args[1:]), "127.0.0.1:9", within_s=None)
 
 
 @pytest.mark.parametrize("tcp", [False, True])
 @pytest.mark.parametrize("host", ["192.168..5", "a" * 64 + ".example"])
-def test_a_name_that_is_no_name_of_a_host_is_an_error_of_one_line(rig: Any, host: str, tcp: bool) -> None:
+def test_an_invalid_host_name_is_an_error_of_one_line(rig: Any, host: str, tcp: bool) -> None:
     with pytest.raises(MultiverseError, match="not a host name"):
         OscClient(host, 9000, tcp=tcp)
     with pytest.raises(MultiverseError, match=r"^osc\.feedback .*: not a host name"):
@@ -80,10 +80,10 @@ def test_a_name_that_is_no_name_of_a_host_is_an_error_of_one_line(rig: Any, host
 def test_send_says_that_nothing_listens_and_what_to_do(free_port: Callable[[], int], over: tuple[str, ...]) -> None:
     done = osc("send", "/layer/1/angle", "45", "--to", f"127.0.0.1:{free_port()}", *over)
     assert done.returncode == 1 and "nothing listens there" in done.stderr
-    assert "start `multiverse run`, or say where it is with --to HOST:PORT" in done.stderr
+    assert "start `multiverse run`, or give the engine's address with --to HOST:PORT" in done.stderr
 
 
-def test_send_takes_the_answer_of_an_engine_that_ends_for_the_end(rig: Any) -> None:
+def test_send_wait_returns_when_the_engine_answers_quit(rig: Any) -> None:
     rig.commands.add("/engine/quit", lambda args, reply: reply.done())
     ended = osc("send", "/engine/quit", "--to", target(rig), "--wait")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "/done /engine/quit\n", "")
@@ -109,6 +109,19 @@ def test_send_waits_for_a_command_that_takes_its_time(drawing: Any) -> None:
     assert (saved.returncode, saved.stdout) == (0, "/done /preset/save 12\n")
     failed = osc("send", "/preset/save", "s:", "--to", target(drawing), "--wait")
     assert (failed.returncode, failed.stdout) == (1, "/fail /preset/save a preset needs a name\n")
+
+
+def test_a_command_that_outlasts_the_wait_is_not_reported_as_a_missing_engine(drawing: Any) -> None:
+    drawing.commands.add("/child/sd/restart", lambda args, reply: None)  # the model is loading
+    unfinished = r"^127\.0\.0\.1:\d+: the engine answers, but /child/sd/restart is still running after 2 s; "
+    with pytest.raises(MultiverseError, match=unfinished + r".*osc listen.* /engine/status --wait"):
+        carry_out("/child/sd/restart", [], target(drawing), within_s=2.0)
+
+
+def test_an_engine_that_draws_no_frame_is_reported_as_one_that_does_not_answer(rig: Any) -> None:
+    rig.commands.add("/child/sd/restart", lambda args, reply: None)
+    with pytest.raises(MultiverseError, match=r"no answer in 0\.5 s; does the engine run there\?$"):
+        carry_out("/child/sd/restart", [], target(rig), within_s=0.5)
 
 
 def test_heard_lists_unmapped_messages(rig: Any) -> None:
@@ -165,7 +178,7 @@ def test_listen_prints_every_value(drawing: Any) -> None:
         ("", ""),
     ],
 )
-def test_an_argument_is_read_as_it_looks_unless_it_says_what_it_is(text: str, value: object) -> None:
+def test_an_arguments_type_follows_its_spelling_unless_a_prefix_sets_it(text: str, value: object) -> None:
     assert read_argument(text) == value
     assert type(read_argument(text)) is type(value)
 

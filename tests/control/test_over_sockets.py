@@ -1,4 +1,4 @@
-"""The whole way through real UDP and TCP sockets on 127.0.0.1."""
+"""End to end through real UDP and TCP sockets on 127.0.0.1."""
 
 import contextlib
 import errno
@@ -71,7 +71,7 @@ def test_every_address_takes_its_lowest_highest_and_default_value(rig: Any, sett
     client = rig.client()
     for choose in (at_low, at_high, at_default):
         for param in sorted(osc_schema.PARAMS, key=lambda param: param.type is not ParamType.TRIGGER):
-            client.say(param.address, choose(param)[0])  # the panic first: it would undo earlier values
+            client.say(param.address, choose(param)[0])  # panic first, because it would reset earlier values
         settle(rig, client)
         expected = {param.address: choose(param)[1] for param in osc_schema.PARAMS}
         held = rig.store.snapshot()
@@ -97,7 +97,7 @@ def test_meaningless_values_are_refused_at_every_address(rig: Any, settle: Calla
 
 
 def test_a_burst_of_forty_thousand_messages_arrives_whole(rig: Any, wait_for: Callable[..., Any]) -> None:
-    """As fast as the sender can, in portions of half the granted buffer: only the engine could lose one."""
+    """Sent as fast as possible, in portions of half the granted buffer, so that only the engine could lose a packet."""
     client = rig.client()
     counters = rig.dispatcher.counters
     addresses = [param.address for param in osc_schema.PARAMS if param.type is ParamType.FLOAT][:40]
@@ -117,7 +117,7 @@ def test_a_burst_of_forty_thousand_messages_arrives_whole(rig: Any, wait_for: Ca
 
 
 def test_a_reader_never_sees_half_a_bundle(rig: Any, settle: Callable[..., None]) -> None:
-    """Six values change together, three at either end of a long bundle; a thread looks at them all the time."""
+    """Six values change together, three at either end of a long bundle; a thread reads them continuously."""
     together = [f"/layer/{n}/intensity" for n in (1, 2, 3, 4)] + ["/colour/scheme", "/region/spread"]
     between = [encode_reply("/feedback/amount", number % 7 / 8) for number in range(1000)]
     halves: list[Snapshot] = []
@@ -141,7 +141,7 @@ def test_a_reader_never_sees_half_a_bundle(rig: Any, settle: Callable[..., None]
     set_all(0.0)
     reader = threading.Thread(target=read)
     interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)  # so that threads change within a bundle, too
+    sys.setswitchinterval(1e-6)  # so that threads also switch in the middle of a bundle
     reader.start()
     try:
         for step in range(1, 51):
@@ -151,7 +151,7 @@ def test_a_reader_never_sees_half_a_bundle(rig: Any, settle: Callable[..., None]
         reader.join()
         sys.setswitchinterval(interval_s)
     assert halves == []
-    assert len(seen) > 20  # it did look while they changed
+    assert len(seen) > 20  # it did read while they changed
 
 
 def test_a_scheduled_bundle_arrives_through_the_socket_and_waits(
@@ -171,7 +171,7 @@ def test_a_scheduled_bundle_arrives_through_the_socket_and_waits(
     clock.advance(3.0)
     rig.draw()
     assert rig.store.get(ANGLE) == 9.0
-    assert client.hear("/done").args == ("/preset/list",)  # carried out by the sending thread
+    assert client.hear("/done").args == ("/preset/list",)  # run by the sending thread
 
 
 @pytest.mark.parametrize("is_tcp", [False, True])
@@ -191,13 +191,14 @@ def test_a_long_listing_comes_whole_and_in_order(rig: Any, is_tcp: bool) -> None
 
 
 def test_a_client_that_reads_late_gets_everything(reports: Any) -> None:
-    """It looks up after three sendings; the test is the sending thread. All at once, 256 of 600 fit its buffer."""
+    """It reads after every third turn; the test is the sending thread. Of 600 packets at once, 256 would fit its
+    buffer."""
     dispatcher = Dispatcher(ParamStore(), CommandTable(), SteppedClock(), reports)
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late,
     ):
-        late.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 106_496)  # Linux keeps twice as much: its default
+        late.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 106_496)  # the Linux default; the system doubles it
         late.bind(("127.0.0.1", 0))
         late.setblocking(False)
         sender = UdpTransport(own, dispatcher, AllowList(()), reports).sender_at(*late.getsockname())
@@ -219,7 +220,7 @@ def test_the_granted_receive_buffer_is_reported(rig: Any) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how many datagrams it threw away")
 def test_a_full_receive_buffer_is_counted_as_lost(rig: Any, wait_for: Callable[..., Any], reports: Any) -> None:
-    """The receiving thread is held up by a handler while far more arrives than the system keeps."""
+    """A handler blocks the receiving thread while far more arrives than the receive buffer holds."""
     is_over = threading.Event()
     rig.commands.add("/preset/list", lambda args, reply: (is_over.wait(30.0), reply.done()))
     rig.server._udp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -242,7 +243,8 @@ def test_packets_wait_while_a_picture_is_drawn_and_are_carried_out_after_it(
     monkeypatch.setattr("engine.control.server.MAX_HOLD_S", 30.0)
     rig = open_rig()
     if rig.server.granted_receive_buffer_bytes < server.HOLDING_BUFFER_BYTES:
-        rig.server.granted_receive_buffer_bytes = server.HOLDING_BUFFER_BYTES  # few packets here: the buffer does
+        # Few packets are sent here, so a smaller buffer is enough.
+        rig.server.granted_receive_buffer_bytes = server.HOLDING_BUFFER_BYTES
     client = rig.client()
     rig.server.draw_begins()
     client.send(encode_message("/get", "/layer/1/curve"))
@@ -342,9 +344,7 @@ def test_the_server_is_heard_over_ipv6(require: Callable[..., None], reports: An
         server.close()
 
 
-def test_localhost_is_where_programs_send_to(
-    monkeypatch: pytest.MonkeyPatch, reports: Any, wait_for: Callable[..., Any]
-) -> None:
+def test_localhost_is_127_0_0_1(monkeypatch: pytest.MonkeyPatch, reports: Any, wait_for: Callable[..., Any]) -> None:
     """Many systems resolve it to ::1 first; then packets to 127.0.0.1 would not arrive."""
     asked = socket.getaddrinfo
 
@@ -367,7 +367,7 @@ def test_localhost_is_where_programs_send_to(
 
 
 class Hiccup(selectors.DefaultSelector):
-    """Refuses once when told to, as a system short of memory does."""
+    """Fails once on request, like a system that is short of memory."""
 
     refusals = 0
 
@@ -503,7 +503,7 @@ def test_a_connection_left_half_way_is_forgotten(rig: Any, wait_for: Callable[..
     half = socket.create_connection(rig.server.address)
     half.sendall(frame(encode_message("/engine/notify", 1), Framing.LENGTH) + struct.pack(">i", 400) + b"/half")
     wait_for(lambda: rig.dispatcher.feedback.next_due_s() is not None, "the subscription")
-    half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # the end comes as a reset
+    half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # the connection ends with a reset
     half.close()
     wait_for(lambda: rig.dispatcher.feedback.next_due_s() is None, "the end of the subscription")
     assert rig.dispatcher.counters.errors == 0
@@ -545,7 +545,7 @@ def test_a_tcp_client_that_reads_late_gets_everything(rig: Any, wait_for: Callab
     late.hear(ANGLE)
     (connection,) = rig.server._tcp._clients.values()
     connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    for number in range(900):  # more than the system takes, less than the engine keeps
+    for number in range(900):  # more than the system buffers, less than the engine does
         connection.sender.post(encode_reply("/late", number, "x" * 1000))
     wait_for(lambda: rig.dispatcher.counters.sent == 901, "every answer to be on its way")
     assert connection._unsent
@@ -589,7 +589,7 @@ def test_without_file_descriptors_tcp_waits_and_udp_goes_on(
                 client.hear(ANGLE)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-        assert reports.keys == ["osc.clients"]  # asked once, not again and again
+        assert reports.keys == ["osc.clients"]  # accept was called once, not in a busy loop
         clock.advance(ACCEPT_PAUSE_S)
         client.say("/get", ANGLE)
         late.sendall(frame(encode_message("/get", ANGLE), Framing.LENGTH))
@@ -599,7 +599,7 @@ def test_without_file_descriptors_tcp_waits_and_udp_goes_on(
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs a socket that takes no TCP options")
 def test_a_connection_that_takes_no_options_any_more_is_closed_and_no_error(rig: Any, tmp_path: Path) -> None:
-    """macOS refuses options to a peer that has reset; here a socket that never takes them."""
+    """macOS refuses options on a connection that the peer has reset; here, a socket that never accepts any."""
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as peer:
         listener.bind(str(tmp_path / "osc"))
         listener.listen()

@@ -188,7 +188,7 @@ def test_pd_hears_every_value_and_then_a_change(
 
 
 def bench(port: int, addresses: list[str]) -> str:
-    """A patch that works like a message box `; NAME VALUE` does for `list NAME TYPE VALUE;`, and prints its output."""
+    """A patch that handles `list NAME TYPE VALUE;` like a message box `; NAME VALUE`, and prints its output."""
     lines = ["#N canvas 0 0 500 300 10", f"#X obj 10 10 netreceive -u {port}", r"#X msg 10 40 \; \$1 \$2 \$3"]
     cords = ["#X connect 0 0 1 0"]
     for at, address in enumerate(addresses):
@@ -238,7 +238,7 @@ def test_every_control_of_the_pd_patch_moves_its_parameter_and_shows_feedback(
     for trouble in ("couldn't create", "connection failed", "error"):
         assert trouble not in output.read_text()
     held = {param.address: osc_schema.accept(param, other(param)).value for param in params}
-    for at in range(0, len(params), 50):  # a socket's buffer holds no more
+    for at in range(0, len(params), 50):  # a socket's buffer does not hold more
         some = params[at : at + 50]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             for param in some:
@@ -249,7 +249,7 @@ def test_every_control_of_the_pd_patch_moves_its_parameter_and_shows_feedback(
         wait_for(lambda: rig.draw() and not unlike(wanted, {a: rig.store.get(a) for a in wanted}), "moves")  # noqa: B023
     assert rig.dispatcher.counters.rejected == rig.dispatcher.counters.unknown == 0
 
-    before = len(output.read_text())  # the patch has shown its defaults when it was opened
+    before = len(output.read_text())  # when it was opened, the patch showed its defaults
     told = {}
     for param in params:
         rig.store.set(param.address, param.default)

@@ -37,7 +37,7 @@ def test_jobs_are_done_in_order_and_their_failures_told(reports: Any, tmp_path: 
     disk.post(refuse("full"), told.append)
     disk.post(lambda: 1 / 0, told.append)
     disk.close()
-    assert told == [*range(50), "full", "an error of the engine itself: ZeroDivisionError"]
+    assert told == [*range(50), "full", "internal error: ZeroDivisionError (see the log)"]
     assert reports.lines == [("disk", "disk: disk access failed: ZeroDivisionError: division by zero")]
 
 

@@ -1,4 +1,4 @@
-"""The page's server with a real store and dispatcher behind it; the frame loop is the test itself."""
+"""The page's server with a real store and dispatcher behind it; the test is the frame loop."""
 
 import contextlib
 import threading
@@ -31,7 +31,7 @@ class Status:
 
 
 class FrameLoop:
-    """Offers its picture whenever it is wanted, on a thread, as the engine does."""
+    """Offers its picture whenever it is requested, on a thread, like the engine."""
 
     def __init__(self, tap: PreviewTap, picture: np.ndarray) -> None:
         self.tap, self.picture, self.offered = tap, picture, 0
@@ -125,7 +125,7 @@ def serve(reports: Any) -> Iterator[Callable[..., Stand]]:
 
 @pytest.fixture
 def assert_is_card(f_card: Callable[..., np.ndarray]) -> Callable[[np.ndarray], None]:
-    """`assert_is_card(pixels)`: RGB as f_card of that size, the right way up, within what JPEG loses."""
+    """`assert_is_card(pixels)`: RGB equals f_card of that size, upright, within JPEG's losses."""
 
     def check(pixels: np.ndarray) -> None:
         card = f_card(pixels.shape[1], pixels.shape[0])
@@ -140,7 +140,7 @@ def assert_is_card(f_card: Callable[..., np.ndarray]) -> Callable[[np.ndarray], 
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MULTIVERSE_HOME", str(folder))  # presets, cues and mappings of these tests alone
+        patch.setenv("MULTIVERSE_HOME", str(folder))  # presets, cues and mappings of these tests only
         house = House(folder)
         yield house
         house.close()
@@ -148,7 +148,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.fixture(scope="module")
 def long_visit(house: House) -> Iterator[list[Visit]]:
-    """Holds the one visit that most tests share."""
+    """Holds the browser window that most tests share."""
     visits: list[Visit] = []
     yield visits
     for visit in visits:
@@ -170,7 +170,7 @@ def visit(house: House, stage: Stage, long_visit: list[Visit]) -> Iterator[Visit
     visit.page.locator("#play-tab").click()
     yield visit
     visit.page.mouse.up()
-    visit.page.evaluate("document.getElementById('help').close()")  # a test that failed may have left it open
+    visit.page.evaluate("document.getElementById('help').close()")  # a failed test may have left it open
     errors, visit.errors[:] = list(visit.errors), []
     assert errors == []
 

@@ -1,4 +1,4 @@
-"""A real engine on a thread of its own, and a real Chromium that looks at its page."""
+"""A real engine on its own thread, and a real Chromium that shows its page."""
 
 import contextlib
 import socket
@@ -20,7 +20,7 @@ STARTED_WITHIN_S = 60.0
 class Stage:
     """The engine: 320 x 180, demo sound, OSC and the page on free ports of 127.0.0.1.
 
-    12 pictures a second: to show 30 takes Chromium half a core.
+    12 pictures a second, because showing 30 takes Chromium half a core.
     """
 
     engine: Engine
@@ -76,7 +76,7 @@ class Stage:
         self._udp.close()
 
     def reset(self) -> None:
-        """Every value as at the start."""
+        """Reset every value to that of the start."""
         params = [
             param for param in osc_schema.PARAMS if param.type != "trigger" and param.area not in ("engine", "sink")
         ]
@@ -86,7 +86,7 @@ class Stage:
         return self.engine.params.get(address)
 
     def send(self, address: str, *args: object) -> None:
-        """Over UDP, as any controller would."""
+        """Send over UDP, like any controller."""
         assert self.engine.osc_address is not None
         self._udp.sendto(encode_message(address, *args), self.engine.osc_address)
 
@@ -108,7 +108,7 @@ class House:
         return self._stage
 
     def visit(self, **context: Any) -> "Visit":
-        """A browser of its own cookies and size that looks at the page and is connected."""
+        """A new browser window with its own cookies and size, with the page open and connected."""
         if self._browser is None:
             from playwright.sync_api import sync_playwright
 
@@ -124,7 +124,7 @@ class House:
 
 
 class Visit:
-    """One browser window, and what went wrong in it."""
+    """One browser window, and the errors in it."""
 
     def __init__(self, page: Any, stage: Stage) -> None:
         self.page, self.stage = page, stage
@@ -138,7 +138,7 @@ class Visit:
         return self
 
     def control(self, address: str) -> Any:
-        """The control's row, in sight."""
+        """The control's row, scrolled into view."""
         row = self.page.locator(f'.control[data-address="{address}"]')
         self.page.locator("details", has=row).evaluate("element => element.open = true")
         row.scroll_into_view_if_needed()
@@ -152,7 +152,7 @@ class Visit:
         return float(self.slider(address).get_attribute("aria-valuenow"))
 
     def grab(self, address: str) -> Callable[[float], None]:
-        """Press the mouse on the fader's handle; the answer moves it by a part of the fader's length."""
+        """Press the mouse on the fader's handle; the returned function moves it by a share of the fader's length."""
         box = self.slider(address).bounding_box()
         handle = self.control(address).locator(".handle").bounding_box()
         x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
@@ -162,7 +162,7 @@ class Visit:
         return lambda share: mouse.move(x + share * box["width"], y, steps=4)
 
     def picture_mean(self) -> float:
-        """Mean of what is on the canvas, 0..255."""
+        """Mean of the canvas, 0..255."""
         return self.page.evaluate(
             """() => {
                 const canvas = document.getElementById("picture");

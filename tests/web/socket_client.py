@@ -1,4 +1,4 @@
-"""A WebSocket client on a bare socket (RFC 6455): it can also be rude, which libraries do not let a test be."""
+"""A WebSocket client on a bare socket (RFC 6455), which can also break the protocol, unlike a library's."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
 class Refused(Exception):
-    """The answer was no WebSocket: `status` and `body`."""
+    """Raised if the server refused the WebSocket, with `status` and `body`."""
 
     def __init__(self, status: int, body: str) -> None:
         super().__init__(f"{status}: {body}")
@@ -20,7 +20,7 @@ class Refused(Exception):
 
 class SocketClient:
     def __init__(self, address: tuple[str, int], path: str, *, receive_bytes: int = 0, **headers: str) -> None:
-        """`receive_bytes`: of the system's buffer, for a client that is to be slow."""
+        """`receive_bytes`: size of the system's receive buffer, for a slow client."""
         self.socket = socket.socket()
         self.socket.settimeout(30)
         if receive_bytes:
@@ -68,7 +68,8 @@ class SocketClient:
         self.socket.sendall(head + payload)
 
     def read(self) -> bytes | str:
-        """The next message; pings are answered. ConnectionError, with code and reason, when the server closes."""
+        """The next message; pings are answered. Raises ConnectionError, with code and reason, when the server
+        closes."""
         while True:
             opcode, payload = self.read_frame()
             if opcode == PING:
@@ -82,7 +83,7 @@ class SocketClient:
                 return payload
 
     def read_json(self, key: str) -> Any:
-        """The next JSON message that has `key`; it must be among the next 300: some twelve seconds of /live."""
+        """The next JSON message that has `key`; it must be among the next 300, about twelve seconds of /live."""
         for _ in range(300):
             if key in (message := json.loads(self.read())):
                 return message

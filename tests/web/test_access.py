@@ -17,7 +17,7 @@ SOCKET_PATHS = ("/", "/layer/1", "/preview", "/live")
 
 @pytest.fixture
 def stranger(serve, f_card):
-    """A server to which this machine is a stranger."""
+    """A server that treats this machine as remote."""
     return serve(f_card(), token=TOKEN, is_local=lambda address: False)
 
 
@@ -37,7 +37,7 @@ def test_tokens_are_new_each_time_and_fit_a_url():
     assert all(len(token) == 22 and token.replace("-", "").replace("_", "").isalnum() for token in tokens)
 
 
-def test_a_page_of_ours_is_one_from_the_very_address_it_asks():
+def test_a_page_of_ours_has_the_same_origin_as_the_request():
     assert is_our_origin("http://localhost:9001", host="localhost:9001")
     assert is_our_origin("HTTP://LocalHost:9001", host="localhost:9001")
     assert is_our_origin("http://[::1]:9001", host="[::1]:9001")
@@ -57,7 +57,7 @@ def test_a_page_from_elsewhere_is_not_ours(origin):
 NO_TOKEN = b"this needs the token that the server shows: open /?token=TOKEN\n"
 
 
-def test_a_stranger_without_the_token_gets_nothing(stranger, reports):
+def test_a_remote_client_without_the_token_gets_nothing(stranger, reports):
     for path in HTTP_PATHS:
         for method in ("GET", "HEAD", "POST", "OPTIONS"):
             status, headers, body = stranger.get(path, method)
@@ -71,7 +71,7 @@ def test_a_stranger_without_the_token_gets_nothing(stranger, reports):
 
 
 @pytest.mark.parametrize("wrong", ["", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "%C3%A9", "%ff", "%00", "\xe9"])
-def test_a_wrong_token_is_none(stranger, wrong):
+def test_a_wrong_token_is_refused(stranger, wrong):
     cookie = f"multiverse_{stranger.server.address[1]}={wrong}"
     assert stranger.get("/status.json", Authorization=f"Bearer {wrong}")[0] == 401
     assert stranger.get("/status.json", Cookie=cookie)[0] == 401
@@ -83,7 +83,7 @@ def test_a_wrong_token_is_none(stranger, wrong):
             stranger.connect(f"/live?token={wrong}")
 
 
-def test_the_token_opens_everything_however_it_comes(stranger):
+def test_the_token_is_accepted_in_url_header_and_cookie(stranger):
     cookie = f"other=1; multiverse_{stranger.server.address[1]}={TOKEN}"
     for path in PAGES:
         assert stranger.get(path, Authorization=f"Bearer {TOKEN}")[0] in (200, 404), path
@@ -116,7 +116,7 @@ def test_without_a_token_given_nobody_can_guess_it(serve):
     assert stand.get(f"/status.json?token={stand.server.token}")[0] == 200
 
 
-def test_a_page_that_points_its_own_name_here_learns_nothing(serve, f_card):
+def test_dns_rebinding_is_refused(serve, f_card):
     stand = serve(f_card())
     for path in HTTP_PATHS:
         assert stand.get(path, Host="evil.example")[0] == 403
@@ -138,7 +138,7 @@ def test_a_page_of_another_site_cannot_open_a_socket_though_it_runs_on_this_mach
     stand.connect("/", Origin=f"http://localhost:{port}")
 
 
-# -- whose OSC is heard ------------------------------------------------------------------------
+# -- hosts whose OSC is accepted ---------------------------------------------------------------
 
 OSC_PATHS = ("/?HOST_INFO", "/?HOST_INFO=1", "/", "/layer", "/layer/1/angle?VALUE")
 OTHER_PATHS = ("/page/index.html", "/status.json", "/frame.jpg", "/stream.mjpg", "/presets/pictures.json")
@@ -146,20 +146,20 @@ OTHER_PATHS = ("/page/index.html", "/status.json", "/frame.jpg", "/stream.mjpg",
 
 @pytest.fixture
 def heard(serve, f_card):
-    """A server to which this machine is a stranger whose OSC is heard, with the addresses it asked about."""
+    """A server that treats this machine as remote but accepts its OSC, with the addresses that it checked."""
     asked_about = []
 
-    def hears_osc(*addresses):
+    def accepts_osc(*addresses):
         asked_about.append(addresses)
         return True
 
     stand = serve(
-        f_card(), token=TOKEN, is_local=lambda address: False, hears_osc=hears_osc, allowed_hosts=("show.example",)
+        f_card(), token=TOKEN, is_local=lambda address: False, accepts_osc=accepts_osc, allowed_hosts=("show.example",)
     )
     return stand, asked_about
 
 
-def test_whose_osc_is_heard_has_oscquery_without_a_token_and_nothing_else(heard):
+def test_hosts_whose_osc_is_accepted_may_use_oscquery_without_a_token_and_nothing_else(heard):
     """Neither Chataigne (GenericOSCQueryModule.cpp, requestHostInfo), libossia (http_client.hpp) nor VRChat's library
     (vrc-oscquery-lib, Extensions.cs) can send one."""
     stand, asked_about = heard
@@ -179,7 +179,7 @@ def test_whose_osc_is_heard_has_oscquery_without_a_token_and_nothing_else(heard)
     assert stand.get("/layer", "POST")[0] == 401
 
 
-def test_a_page_of_another_site_has_nothing_of_that(heard):
+def test_pages_of_other_sites_may_not_use_oscquery(heard):
     stand, _ = heard
     port = stand.server.address[1]
     for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}, asked("cross-site", "cors", "empty")):
@@ -190,7 +190,7 @@ def test_a_page_of_another_site_has_nothing_of_that(heard):
     stand.connect("/", Origin=f"http://localhost:{port}")
 
 
-def test_who_comes_through_a_proxy_needs_the_token(heard):
+def test_a_forwarded_request_needs_the_token(heard):
     stand, _ = heard
     port = stand.server.address[1]
     for headers in (
@@ -215,7 +215,7 @@ def asked(site, mode="no-cors", destination="image"):
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_a_page_of_another_site_sees_no_picture_and_takes_no_viewers_place(serve, stranger, f_card, site):
+def test_a_page_of_another_site_gets_no_picture_and_does_not_count_as_a_viewer(serve, stranger, f_card, site):
     stand = serve(f_card())
     for path in HTTP_PATHS:
         for fetch in (
@@ -232,7 +232,7 @@ def test_a_page_of_another_site_sees_no_picture_and_takes_no_viewers_place(serve
     assert stranger.get(f"/frame.jpg?token={TOKEN}", **asked(site))[0] == 403
 
 
-def test_a_link_on_another_site_leads_here(serve, f_card):
+def test_a_link_on_another_site_may_be_followed(serve, f_card):
     stand = serve(f_card())
     for path in PAGES:
         assert stand.get(path, **asked("cross-site", "navigate", "document"))[0] in (200, 404), path

@@ -1,4 +1,4 @@
-"""Malformed input to the real server: it goes on, counts it, and keeps its log short."""
+"""Malformed input to the real server: it keeps running, counts the input, and keeps its log short."""
 
 import contextlib
 import logging
@@ -15,7 +15,7 @@ GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 
 
 def talk(stand, request, *, hangs_up=True):
-    """All that the server says to these bytes."""
+    """The server's whole answer to these bytes. After `hangs_up` it may close before it answers."""
     answer = b""
     with socket.create_connection(stand.server.address, timeout=30) as client, contextlib.suppress(OSError):
         client.sendall(request)
@@ -26,7 +26,7 @@ def talk(stand, request, *, hangs_up=True):
     return answer
 
 
-def test_garbage_is_survived_counted_and_stays_out_of_the_log(serve, f_card, caplog, reports):
+def test_garbage_is_refused_counted_and_not_logged(serve, f_card, caplog, reports):
     stand = serve(f_card())
     rng = random.Random(1)
     garbage = [
@@ -62,7 +62,7 @@ def test_garbage_is_survived_counted_and_stays_out_of_the_log(serve, f_card, cap
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
-def test_nothing_can_be_done_but_ask(serve, reports, method):
+def test_only_get_is_allowed(serve, reports, method):
     stand = serve()
     for path in ("/", "/layer/1/angle", "/status.json", "/preview", "/page/index.html"):
         status, headers, _ = stand.get(path, method)
@@ -70,7 +70,24 @@ def test_nothing_can_be_done_but_ask(serve, reports, method):
     assert reports.keys == []
 
 
-def test_a_body_that_nobody_asked_for_is_not_kept(serve):
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        ("http://localhost/status.json", "localhost", b"200"),
+        ("http://LOCALHOST:9000/status.json?x", "localhost:9000", b"200"),
+        ("http://evil.example/status.json", "localhost", b"403"),
+        ("http://localhost@evil.example/status.json", "localhost", b"403"),
+        ("http://localhost/status.json", "evil.example", b"403"),
+        ("http://evil.example/status.json", "evil.example", b"403"),
+    ],
+)
+def test_an_absolute_request_target_must_name_the_same_host_as_the_host_header(serve, target, host, status):
+    stand = serve()
+    request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    assert talk(stand, request.encode(), hangs_up=False).split(b" ")[1] == status
+
+
+def test_a_request_body_is_not_stored(serve):
     stand = serve()
     answer = talk(stand, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 3_000_000)
     assert b" 405 " in answer[:20] or answer == b""
@@ -84,7 +101,7 @@ def test_a_body_that_nobody_asked_for_is_not_kept(serve):
      "/page/index.html%00.js", "/page/index.html/", "/page/./index.html/.", "/%00", "/%ff%fe", "/layer/%00",
      "/" + "a/" * 3000, "/page/" + "a" * 7000, "/page/__init__.py", "/layer%2f1%2f..", "/*", "/{a,b}", "/[a-z"],
 )  # fmt: skip
-def test_odd_paths_lead_nowhere(serve, reports, path):
+def test_odd_paths_are_not_found(serve, reports, path):
     stand = serve()
     for accept in ("text/html", "application/json"):
         head = f"Host: localhost\r\nConnection: close\r\nAccept: {accept}"
@@ -94,13 +111,13 @@ def test_odd_paths_lead_nowhere(serve, reports, path):
     assert "web" not in reports.keys
 
 
-def test_a_connection_that_says_nothing_is_closed(serve, monkeypatch):
+def test_an_idle_connection_is_closed(serve, monkeypatch):
     monkeypatch.setattr("engine.web.serving.web_thread.IDLE_S", 0.2)
     stand = serve()
     with socket.create_connection(stand.server.address, timeout=30) as silent:
         assert silent.recv(10) == b""
     with socket.create_connection(stand.server.address, timeout=30) as dribbling:
-        dribbling.sendall(GET)  # and never the end of it
+        dribbling.sendall(GET)  # and never the rest
         assert dribbling.recv(10) == b""
 
 
@@ -141,7 +158,7 @@ RUDE = {
 
 @pytest.mark.parametrize("path", ["/", "/live", "/preview"])
 @pytest.mark.parametrize("rudeness", RUDE)
-def test_what_is_no_websocket_ends_it_with_the_right_code(serve, reports, caplog, wait_for, rudeness, path):
+def test_a_protocol_violation_closes_a_websocket_with_the_right_code(serve, reports, caplog, wait_for, rudeness, path):
     stand = serve()
     bystander = stand.connect("/live")
     client = stand.connect(path)
@@ -156,8 +173,8 @@ def test_what_is_no_websocket_ends_it_with_the_right_code(serve, reports, caplog
     assert not caplog.records
 
 
-def test_frames_without_a_mask_do_no_harm(serve):
-    """They are against the protocol, to protect proxies; a server that reads them loses nothing."""
+def test_unmasked_frames_do_no_harm(serve):
+    """The protocol forbids them, to protect proxies; a server can read them without harm."""
     stand = serve()
     client = stand.connect("/live")
     client.send_frame(TEXT, b'{"monitor": true}', is_masked=False)
@@ -177,7 +194,7 @@ def test_a_message_in_many_pieces_is_one_message(serve, wait_for):
 
 
 @pytest.mark.parametrize("path", ["/", "/live", "/preview"])
-def test_random_bytes_end_one_socket_and_nothing_else(serve, caplog, reports, path):
+def test_random_bytes_close_only_their_own_socket(serve, caplog, reports, path):
     stand = serve()
     bystander = stand.connect("/live")
     rng = random.Random(7)
@@ -200,7 +217,7 @@ def test_random_bytes_end_one_socket_and_nothing_else(serve, caplog, reports, pa
     "headers",
     [{"Sec_WebSocket_Key": "short"}, {"Sec_WebSocket_Version": "99"}, {"Upgrade": "h2c"}, {"Connection": "close"}],
 )
-def test_a_handshake_that_is_none_is_answered_in_one_line(serve, reports, headers):
+def test_an_invalid_handshake_is_answered_in_one_line(serve, reports, headers):
     stand = serve()
     head = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Version": "13"} | headers
     status, _, body = stand.get("/live", **head)
@@ -208,13 +225,13 @@ def test_a_handshake_that_is_none_is_answered_in_one_line(serve, reports, header
     assert "web" not in reports.keys
 
 
-def test_what_protocols_a_client_offers_stays_out_of_the_log(serve, caplog):
+def test_offered_websocket_protocols_are_not_logged(serve, caplog):
     stand = serve()
     stand.connect("/", Sec_WebSocket_Protocol="oscquery, x")
     assert not caplog.records
 
 
-def test_a_client_that_hangs_up_before_the_answer_is_no_fault(serve, reports, caplog):
+def test_a_client_that_disconnects_before_the_answer_is_not_an_error(serve, reports, caplog):
     stand = serve()
     handshake = GET + (
         b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"

@@ -19,7 +19,7 @@ def send(stand, address, *args):
     stand.dispatcher.receive(encode_message(address, *args), SENDER)
 
 
-def test_levels_come_twenty_times_a_second_and_status_twice(serve):
+def test_levels_are_sent_twenty_times_a_second_and_status_twice(serve):
     client = serve().connect("/live")
     kinds = []
     while kinds.count("status") < 4:
@@ -31,17 +31,17 @@ def test_levels_come_twenty_times_a_second_and_status_twice(serve):
         else:
             assert message["status"] == {"fps": 30.0, "level_db": None, "warnings": ["a warning"]}
     ends = [index for index, kind in enumerate(kinds) if kind == "status"]
-    # A busy machine may leave some levels out, and adds none.
+    # A busy machine may skip some levels, but adds none.
     assert all(1 <= after - before - 1 <= 10 for before, after in itertools.pairwise(ends))
 
 
-def test_a_file_whose_name_is_no_utf_8_is_shown_escaped():
+def test_a_file_name_that_is_not_utf_8_is_shown_escaped():
     status = {"audio": ["song \udcff.wav", -math.inf], "sinks": ({"detail": "é\udce9.mp4"},)}
     told = {"audio": ["song \\udcff.wav", None], "sinks": [{"detail": "é\\udce9.mp4"}]}
     assert json.loads(as_json(status).encode("utf-8")) == told
 
 
-def test_the_monitor_shows_what_comes_in_to_those_who_asked_only(serve, wait_for):
+def test_the_monitor_is_sent_only_to_clients_that_requested_it(serve, wait_for):
     stand = serve()
     watching, other = stand.connect("/live"), stand.connect("/live")
     other.read()
@@ -67,7 +67,7 @@ def test_the_monitor_shows_what_comes_in_to_those_who_asked_only(serve, wait_for
         assert "osc" not in json.loads(other.read())
 
 
-def test_nobody_watches_when_the_last_watcher_left(serve, wait_for):
+def test_the_monitor_stops_when_the_last_client_leaves(serve, wait_for):
     stand = serve()
     first, second = stand.connect("/live"), stand.connect("/live")
     for client in (first, second):
@@ -111,14 +111,14 @@ def test_a_browser_that_reads_nothing_costs_two_hundred_lines(serve, wait_for):
         sent += 400
         other.read_json("osc")
     counted = 0
-    while counted < 2 * sent:  # nothing it reads late is unbounded, and all is accounted for
+    while counted < 2 * sent:  # the queue is bounded, and every line is either sent or counted
         message = stuck.read_json("osc")
         assert len(message["osc"]) <= MAX_LINES
         counted += len(message["osc"]) + message["skipped"]
     assert counted == 2 * sent, "each message, and why it was refused"
 
 
-def test_a_status_that_fails_leaves_the_levels(serve, reports, caplog):
+def test_levels_are_still_sent_if_the_status_fails(serve, reports, caplog):
     def broken():
         raise RuntimeError("no status today")
 
@@ -133,7 +133,7 @@ def test_a_status_that_fails_leaves_the_levels(serve, reports, caplog):
     "nonsense",
     ["", "null", "[]", "{", '{"monitor": "yes"}', b"\x00\xff", "[" * 60000, '{"x": ' + "[" * 60000],
 )
-def test_nonsense_is_reported_and_the_talk_goes_on(serve, reports, wait_for, nonsense):
+def test_an_invalid_message_is_reported_and_the_connection_stays_open(serve, reports, wait_for, nonsense):
     client = serve().connect("/live")
     client.send(nonsense)
     wait_for(lambda: reports.keys == ["web request"], "the report")

@@ -1,4 +1,4 @@
-"""OSC and OSCQuery over the WebSocket at any path that is no other endpoint: a transport like UDP and TCP."""
+"""OSC and OSCQuery over a WebSocket at any path without another endpoint: a transport like UDP and TCP."""
 
 import json
 import time
@@ -19,7 +19,7 @@ def hear(client, address):
     return message
 
 
-def test_a_value_set_by_websocket_is_set_and_told_to_the_others_only(serve, wait_for):
+def test_a_value_set_by_websocket_is_sent_to_the_others_only(serve, wait_for):
     stand = serve()
     first, second = stand.connect("/"), stand.connect("/any/path")
     for client in (first, second):
@@ -36,7 +36,7 @@ def test_a_value_set_by_websocket_is_set_and_told_to_the_others_only(serve, wait
     assert ANGLE not in told
 
 
-def test_a_flood_by_websocket_leaves_time_for_the_picture(serve, wait_for, monkeypatch):
+def test_a_websocket_flood_leaves_time_for_the_picture(serve, wait_for, monkeypatch):
     monkeypatch.setattr("engine.web.serving.sockets.PAUSE_S", 0.05)
     stand = serve()
     client = stand.connect("/")
@@ -47,7 +47,7 @@ def test_a_flood_by_websocket_leaves_time_for_the_picture(serve, wait_for, monke
     assert time.perf_counter() - started_s >= 10 * 0.05
 
 
-def test_who_subscribes_is_told_every_value(serve):
+def test_a_subscriber_is_sent_every_value(serve):
     client = serve().connect("/")
     client.send(encode_message("/engine/notify", 1))
     missing = {param.address for param in osc_schema.PARAMS}
@@ -55,7 +55,7 @@ def test_who_subscribes_is_told_every_value(serve):
         missing.discard(decode_packet(client.read()).address)
 
 
-def test_a_question_is_answered_to_who_asked(serve):
+def test_a_query_is_answered_to_its_sender_only(serve):
     stand = serve()
     client, other = stand.connect("/"), stand.connect("/")
     for number, asking in enumerate((client, other), start=1):
@@ -64,7 +64,7 @@ def test_a_question_is_answered_to_who_asked(serve):
         assert hear(asking, ANGLE).args == (float(number),)
 
 
-def test_listening_to_one_address_tells_its_value_and_then_its_changes(serve):
+def test_listening_to_one_address_sends_its_value_and_then_its_changes(serve):
     stand = serve()
     client = stand.connect("/")
     client.send(json.dumps({"COMMAND": "LISTEN", "DATA": ANGLE}))
@@ -91,7 +91,7 @@ def test_a_client_that_leaves_is_forgotten(serve, wait_for):
     wait_for(lambda: stand.hub.count == 0, "the server to see that it left")
 
 
-def test_a_client_that_reads_nothing_costs_little_and_others_hear_everything(serve, monkeypatch, wait_for):
+def test_a_client_that_reads_nothing_uses_little_memory_and_does_not_affect_others(serve, monkeypatch, wait_for):
     monkeypatch.setattr("engine.web.serving.sockets.STUCK_S", 0.3)
     stand = serve()
     stuck, other = stand.connect("/", receive_bytes=4096), stand.connect("/")
@@ -111,7 +111,7 @@ def test_a_client_that_reads_nothing_costs_little_and_others_hear_everything(ser
     hear(other, "/last")
 
 
-def test_garbage_in_a_socket_is_counted_and_the_talk_goes_on(serve, caplog, reports, wait_for):
+def test_garbage_in_a_socket_is_counted_and_the_connection_stays_open(serve, caplog, reports, wait_for):
     stand = serve()
     client = stand.connect("/")
     rng = np.random.default_rng(3)
@@ -127,7 +127,7 @@ def test_garbage_in_a_socket_is_counted_and_the_talk_goes_on(serve, caplog, repo
     assert "osc.error" not in reports.keys
 
 
-def test_the_longest_message_there_may_be_is_carried_out(serve, wait_for):
+def test_a_message_of_the_maximum_size_is_executed(serve, wait_for):
     stand = serve()
     packet = encode_message(ANGLE, 5.0)
     element = len(packet).to_bytes(4, "big") + packet
@@ -137,7 +137,7 @@ def test_the_longest_message_there_may_be_is_carried_out(serve, wait_for):
     assert stand.dispatcher.counters.malformed == 0
 
 
-def test_fifty_controllers_at_once_are_all_heard(serve):
+def test_fifty_simultaneous_controllers_all_set_their_values(serve):
     stand = serve()
     clients = [stand.connect("/") for _ in range(50)]
     for number, client in enumerate(clients):

@@ -19,7 +19,7 @@ def enter(field: Any, text: str) -> None:
     field.press("Enter")
 
 
-def test_every_parameter_has_a_control_that_says_its_address(visit: Visit) -> None:
+def test_every_parameter_has_a_control_labelled_with_its_address(visit: Visit) -> None:
     found = visit.page.evaluate(
         """() => [...document.querySelectorAll(".control[data-address]")].map((row) => [row.dataset.address,
             row.querySelector(`[role=slider], [role=radiogroup], [role=switch], .pull, .draft, select, .text,
@@ -75,7 +75,9 @@ def test_the_keyboard_moves_a_fader_by_hundredths_and_home(visit: Visit, stage: 
         assert visit.shown("/layer/1/intensity") == pytest.approx(value, abs=1e-4)
 
 
-def test_a_number_is_typed_after_enter_and_what_is_none_is_said(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_a_number_is_typed_after_enter_and_anything_else_is_refused(
+    visit: Visit, stage: Stage, wait_for: WaitFor
+) -> None:
     visit.slider("/layer/1/angle").focus()
     visit.page.keyboard.press("Enter")
     visit.page.keyboard.type("-12.5")
@@ -84,12 +86,12 @@ def test_a_number_is_typed_after_enter_and_what_is_none_is_said(visit: Visit, st
     visit.page.keyboard.press("Enter")
     visit.page.keyboard.type("left")
     visit.page.keyboard.press("Enter")
-    visit.page.locator(".toast.fail", has_text="is no number").locator(".close").click()
+    visit.page.locator(".toast.fail", has_text="is not a number").locator(".close").click()
     assert stage.get("/layer/1/angle") == -12.5
     assert visit.control("/layer/1/angle").locator("input.number").input_value() == "-12.5"
 
 
-def test_an_exponential_fader_multiplies_and_a_circle_goes_round(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_an_exponential_fader_multiplies_and_an_angle_wraps(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     visit.slider("/layer/1/ratio").focus()
     visit.page.keyboard.press("Home")
     for _ in range(5):
@@ -107,7 +109,7 @@ def test_a_change_over_osc_moves_the_fader(visit: Visit, stage: Stage, wait_for:
     assert "is-changed" in visit.control("/layer/2/curve").get_attribute("class")
 
 
-def test_a_fader_that_is_held_is_not_pulled_away_and_shows_the_truth_when_let_go(
+def test_a_held_fader_ignores_other_changes_and_shows_them_on_release(
     visit: Visit, stage: Stage, wait_for: WaitFor
 ) -> None:
     visit.control("/layer/1/curve")
@@ -116,7 +118,7 @@ def test_a_fader_that_is_held_is_not_pulled_away_and_shows_the_truth_when_let_go
     wait_for(lambda: stage.get("/layer/1/curve") > 0.4, "the hand to arrive")
     held = visit.shown("/layer/1/curve")
     stage.send("/layer/1/curve", 0.125)
-    stage.send("/layer/1/phase", 0.5)  # told in the same breath, right after it
+    stage.send("/layer/1/phase", 0.5)  # sent right after it
     wait_for(lambda: visit.shown("/layer/1/phase") == 0.5, "the other fader to follow")
     assert visit.shown("/layer/1/curve") == held
     visit.page.mouse.up()
@@ -174,7 +176,7 @@ def test_a_trigger_fires_once_a_press(visit: Visit, stage: Stage, wait_for: Wait
     wait_for(lambda: stage.get("/tempo/reset") == before + 1, "the trigger")
 
 
-def test_blackout_is_one_press_and_one_key_away_and_shows_wherever_it_came_from(
+def test_blackout_has_a_button_and_a_key_and_shows_changes_by_others(
     visit: Visit, stage: Stage, wait_for: WaitFor
 ) -> None:
     button = visit.page.locator("#blackout")
@@ -187,7 +189,7 @@ def test_blackout_is_one_press_and_one_key_away_and_shows_wherever_it_came_from(
     wait_for(lambda: button.get_attribute("aria-pressed") == "true", "the button to follow")
 
 
-def test_panic_returns_the_look_and_can_be_undone(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_panic_resets_the_look_and_can_be_undone(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     stage.send("/layer/3/curve", 0.75)
     stage.send("/multiverse/tone", "soft")
     wait_for(lambda: visit.shown("/layer/3/curve") == 0.75, "the fader to follow")
@@ -199,7 +201,7 @@ def test_panic_returns_the_look_and_can_be_undone(visit: Visit, stage: Stage, wa
     assert visit.shown("/layer/3/curve") == 0.75
 
 
-def test_the_search_leaves_what_has_all_its_words(visit: Visit) -> None:
+def test_the_search_shows_the_controls_that_have_all_its_words(visit: Visit) -> None:
     visit.page.keyboard.press("/")
     visit.page.keyboard.type("turns layer clockwise")
     addresses = visit.page.evaluate(
@@ -229,7 +231,7 @@ WORDS = {
 }
 
 
-def test_the_search_knows_the_words_of_the_trade(visit: Visit) -> None:
+def test_the_search_knows_common_synonyms(visit: Visit) -> None:
     for word, addresses in WORDS.items():
         visit.page.locator("#search").fill(word)
         found = visit.page.evaluate(
@@ -287,7 +289,7 @@ def test_presets_are_saved_loaded_and_deleted(visit: Visit, stage: Stage, wait_f
     item.locator(".quiet").click()
     item.locator(".quiet", has_text="really").click()
     item.wait_for(state="detached")
-    visit.page.locator(".toast", has_text="is deleted").locator("button", has_text="undo").click()
+    visit.page.locator(".toast", has_text="was deleted").locator("button", has_text="undo").click()
     item.wait_for()
     stage.send("/preset/delete", "Bent")
     item.wait_for(state="detached")
@@ -298,9 +300,9 @@ def test_a_look_keeps_the_focus_when_another_is_saved_elsewhere(visit: Visit, st
     page.locator("#presets-tab").click()
     look = page.locator("#presets li[data-name='Mandala'] .look")
     look.focus()
-    stage.send("/preset/save", "ahead of it")  # in the alphabet
+    stage.send("/preset/save", "ahead of it")  # alphabetically
     picture = page.locator("#presets li[data-name='ahead of it'] img")
-    picture.scroll_into_view_if_needed()  # it is loaded when it is seen
+    picture.scroll_into_view_if_needed()  # it is loaded when it scrolls into view
     wait_for(lambda: picture.evaluate("img => img.complete"), "its picture: else it is asked for when it is gone")
     assert look.evaluate("look => look === document.activeElement")
     stage.send("/preset/delete", "ahead of it")
@@ -386,7 +388,7 @@ def test_a_list_stays_closed_while_learning(visit: Visit) -> None:
     assert is_left_closed, "browsers open a list at mousedown"
 
 
-def test_learning_that_is_cancelled_is_said(visit: Visit, stage: Stage) -> None:
+def test_cancelled_learning_is_reported(visit: Visit, stage: Stage) -> None:
     visit.page.locator("#learn").click()
     visit.control("/layer/1/mute").click()
     visit.page.keyboard.press("Escape")
@@ -394,7 +396,7 @@ def test_learning_that_is_cancelled_is_said(visit: Visit, stage: Stage) -> None:
     assert not stage.get("/layer/1/mute")
 
 
-def test_a_refused_command_is_said_in_a_notice(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_a_refused_command_is_shown_in_a_notice(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     visit.page.locator("#status-tab").click()
     visit.page.locator("#sink-kind").select_option("snapshot")
     visit.page.locator("#sink-name").fill("../outside")
@@ -404,12 +406,12 @@ def test_a_refused_command_is_said_in_a_notice(visit: Visit, stage: Stage, wait_
     notice.wait_for()
     notice.locator(".close").click()
     warning = visit.page.locator("#warnings li", has_text="/sink/start")
-    # One that comes within a second of another refused command is only counted.
+    # A failure within a second of another one is only counted.
     wait_for(lambda: warning.count() or stage.send("/sink/start", "snapshot", "../outside"), "the warning")
-    visit.page.locator("#failures li", has_text="/sink/start").wait_for(state="hidden")  # it is read once
+    visit.page.locator("#failures li", has_text="/sink/start").wait_for(state="hidden")  # it is shown only once
 
 
-def test_sinks_start_and_stop_and_what_the_network_says_stays_text(
+def test_sinks_start_and_stop_and_text_from_the_network_is_never_markup(
     visit: Visit, stage: Stage, wait_for: WaitFor
 ) -> None:
     page = visit.page
@@ -424,7 +426,7 @@ def test_sinks_start_and_stop_and_what_the_network_says_stays_text(
     assert "/layer/<b>bold</b>" in page.locator("#monitor").inner_text()
     page.locator("#status-tab").click()
     warning = page.locator("#warnings li", has_text="<b>bold</b>")
-    # One that comes within a second of another mistyped address is only counted.
+    # A mistyped address within a second of another one is only counted.
     wait_for(lambda: warning.count() or stage.send("/layer/<b>bold</b>", "<i>"), "the warning")
     assert page.locator("#warnings b, #monitor b, #monitor i").count() == 0
 
@@ -468,7 +470,7 @@ EDGES = f"""() => {{ {CONTRAST}
 }}"""
 
 
-def test_every_text_stands_out_from_its_ground(visit: Visit) -> None:
+def test_every_text_has_enough_contrast(visit: Visit) -> None:
     page = visit.page
     page.evaluate("document.querySelectorAll('details').forEach((area) => { area.open = true })")
     for tab in page.locator("#tabs [role=tab]:visible").all():
@@ -503,7 +505,7 @@ NEEDED_IN_THE_DARK = ("picture", "master-fade", "blackout", "freeze", "panic")
 
 
 @pytest.mark.parametrize("size", [(390, 844), (1920, 1080), (2560, 1440)], ids=["phone", "full HD", "1440p"])
-def test_no_text_is_cut_and_what_is_needed_in_the_dark_never_scrolls_away(visit: Visit, size: tuple[int, int]) -> None:
+def test_no_text_is_cut_off_and_safety_controls_never_scroll_away(visit: Visit, size: tuple[int, int]) -> None:
     page = visit.page
     page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
     page.evaluate("document.querySelectorAll('details').forEach((area) => { area.open = true })")
@@ -530,7 +532,7 @@ def test_no_text_is_cut_and_what_is_needed_in_the_dark_never_scrolls_away(visit:
         page.set_viewport_size({"width": 1280, "height": 800})
 
 
-def test_every_field_and_rail_has_an_edge_that_is_seen(visit: Visit) -> None:
+def test_every_field_and_rail_has_a_visible_edge(visit: Visit) -> None:
     page = visit.page
     page.evaluate("document.querySelectorAll('details').forEach((area) => { area.open = true })")
     assert len(page.evaluate(EDGES)) > 100
@@ -552,7 +554,7 @@ def test_a_phone_has_everything_without_scrolling_sideways(phone: Visit) -> None
     assert phone.errors == []
 
 
-def test_a_finger_takes_a_fader_from_where_it_stands(phone: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_a_touch_moves_a_fader_relative_to_its_position(phone: Visit, stage: Stage, wait_for: WaitFor) -> None:
     slider = phone.slider("/layer/1/intensity")
     stage.send("/layer/1/intensity", 1.1)
     wait_for(lambda: phone.shown("/layer/1/intensity") == 1.1, "where it stands")
@@ -578,8 +580,8 @@ def test_a_finger_takes_a_fader_from_where_it_stands(phone: Visit, stage: Stage,
     )
 
 
-def test_messages_are_the_same_in_the_page_and_in_the_engine(visit: Visit) -> None:
-    """`decode` in the page of what the engine's decoder reads, and back, for every type the page has."""
+def test_page_and_engine_encode_messages_identically(visit: Visit) -> None:
+    """For every type that the page supports, page and engine decode and encode the same packet."""
     packet, tags = visit.page.evaluate(
         """async () => {
             const { encodeMessage, decodePacket, BANG } = await import("/page/osc.js");
@@ -600,7 +602,7 @@ def test_messages_are_the_same_in_the_page_and_in_the_engine(visit: Visit) -> No
     assert (yes, no, nothing, tuple(midi)) == (True, False, None, (0, 0x90, 60, 127))
 
 
-def test_what_is_no_osc_is_refused_in_the_page(visit: Visit) -> None:
+def test_the_page_rejects_invalid_osc(visit: Visit) -> None:
     refused = visit.page.evaluate(
         """async () => {
             const { decodePacket } = await import("/page/osc.js");
@@ -625,7 +627,7 @@ def test_a_colour_is_sent_as_four_floats(visit: Visit) -> None:
     assert all(param.type is not ParamType.COLOUR for param in osc_schema.PARAMS), "then its control can be played here"
 
 
-def test_a_browser_without_the_token_is_told_so(house: House, stage: Stage) -> None:
+def test_a_browser_without_the_token_shows_the_reason(house: House, stage: Stage) -> None:
     visit = house.visit()
     visit.page.route(
         stage.engine.page_url,
@@ -637,9 +639,9 @@ def test_a_browser_without_the_token_is_told_so(house: House, stage: Stage) -> N
     visit.close()
 
 
-def test_an_engine_that_takes_calls_and_never_answers_is_called_again(house: House, stage: Stage) -> None:
+def test_the_page_retries_if_the_engine_accepts_but_never_answers(house: House, stage: Stage) -> None:
     visit = house.visit()
-    visit.page.add_init_script(  # the browser's own clock for requests, twenty times as fast
+    visit.page.add_init_script(  # the browser's request timeout, twenty times as fast
         "const timeout = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = (ms) => timeout(ms / 20);"
     )
     asked: list[Any] = []
@@ -668,7 +670,7 @@ def test_the_full_screen_gets_a_picture_of_its_width(visit: Visit) -> None:
     page.wait_for_selector("body[data-state=connected]")
 
 
-def test_the_page_comes_back_when_the_engine_does_with_what_was_missed_at_first(
+def test_the_page_reconnects_to_a_restarted_engine_and_gets_missed_values(
     house: House, stage: Stage, wait_for: WaitFor
 ) -> None:
     visit = house.visit()
@@ -683,7 +685,7 @@ def test_the_page_comes_back_when_the_engine_does_with_what_was_missed_at_first(
     assert visit.page.locator("#presets img").count() == 0, "a connection that broke at this moment"
     stage.stop()
     visit.page.wait_for_selector("body[data-state=gone]")
-    assert "engine is gone" in visit.page.locator("#banner").inner_text()
+    assert "No connection to the engine" in visit.page.locator("#banner").inner_text()
     stage.start()
     stage.send("/layer/1/curve", 0.625)
     visit.page.wait_for_selector("body[data-state=connected]")

@@ -1,4 +1,4 @@
-"""The page's switch between the pictures of a run, in a real browser, against the real server."""
+"""The page's selector for the pictures of a run, in a real browser, against the real server."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ LEVELS = {"main": 40, "sd": 90, "sam3": 140, "sam3_mask": 190}
 
 @pytest.fixture
 def children() -> list[str]:
-    """Preset pictures of the engine behind the page; may be changed."""
+    """The children of the engine behind the page; a test may change them."""
     return ["sd", "sam3"]
 
 
 @pytest.fixture
 def stand(serve: Callable[..., Stand], stage: Stage, children: list[str]) -> Stand:
-    """An engine that has all pictures, each of one grey, and a sink for each."""
+    """An engine with all pictures, each in its own grey, and a sink for each."""
     sinks = tuple(
         SinkStatus(kind="shared", name=name, state="running", frames=1, dropped=0, picture=name) for name in LEVELS
     )
@@ -58,9 +58,7 @@ def offered(visit: Visit) -> list[str]:
 @pytest.mark.parametrize(
     "guest", [(1280, 800), (360, 640), (844, 390)], ids=["desk", "phone", "phone on its side"], indirect=True
 )
-def test_each_picture_that_the_engine_has_is_offered_by_its_whole_name_and_shown(
-    guest: Visit, wait_for: WaitFor
-) -> None:
+def test_each_picture_of_the_engine_is_offered_by_its_full_name_and_shown(guest: Visit, wait_for: WaitFor) -> None:
     wait_for(lambda: offered(guest) == ["main", "SD", "SAM3", "SAM3 mask"], "the names")
     for name, level in zip(offered(guest), LEVELS.values(), strict=True):
         guest.page.get_by_role("radio", name=name, exact=True).check()
@@ -69,7 +67,9 @@ def test_each_picture_that_the_engine_has_is_offered_by_its_whole_name_and_shown
     assert guest.page.locator("#pictures, #pictures span").evaluate_all(cut) == []
 
 
-def test_a_picture_that_is_gone_gives_way_to_the_main_one(guest: Visit, children: list[str], wait_for: WaitFor) -> None:
+def test_the_page_switches_to_the_main_picture_when_the_chosen_one_is_gone(
+    guest: Visit, children: list[str], wait_for: WaitFor
+) -> None:
     guest.page.get_by_role("radio", name="SAM3 mask").check()
     wait_for(lambda: abs(guest.picture_mean() - LEVELS["sam3_mask"]) < 4, "the mask")
     children.remove("sd")

@@ -1,4 +1,4 @@
-"""The page's status: warnings and good news, facts of children, the sinks that can be started."""
+"""The page's status: warnings and notices, facts of children, the sinks that can be started."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from tests.web.page_stage import Stage, Visit
 WaitFor = Callable[..., Any]
 
 
-def test_warnings_that_were_looked_at_are_no_news(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_seen_warnings_are_not_counted(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     page = visit.page
     badge = page.locator("#warning-count")
     page.locator("#status-tab").click()
@@ -26,7 +26,7 @@ def test_warnings_that_were_looked_at_are_no_news(visit: Visit, stage: Stage, wa
     assert badge.is_hidden()
 
 
-def test_good_news_is_read_plain_and_counted_nowhere(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_notices_are_listed_but_not_counted_as_warnings(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     page = visit.page
     badge = page.locator("#warning-count")
     page.locator("#status-tab").click()
@@ -46,7 +46,7 @@ def test_good_news_is_read_plain_and_counted_nowhere(visit: Visit, stage: Stage,
     assert warning.first.evaluate("line => getComputedStyle(line).color") not in colours
 
 
-def test_the_badge_counts_what_came_since_though_the_oldest_are_gone(visit: Visit) -> None:
+def test_the_badge_counts_new_warnings_even_if_old_ones_were_dropped(visit: Visit) -> None:
     counts = visit.page.evaluate(
         """async () => {
             const { newIn } = await import("/page/status.js");
@@ -57,7 +57,7 @@ def test_the_badge_counts_what_came_since_though_the_oldest_are_gone(visit: Visi
     assert counts == [2, 0, 2, 2, 1, 0]
 
 
-def test_a_childs_facts_are_read_with_their_units_and_without_what_never_happened(visit: Visit) -> None:
+def test_a_childs_facts_have_units_and_zero_fault_counts_are_hidden(visit: Visit) -> None:
     said = visit.page.evaluate(
         """async () => {
             const { factsOf } = await import("/page/status.js");
@@ -76,7 +76,7 @@ def test_a_childs_facts_are_read_with_their_units_and_without_what_never_happene
 REASONS = {info.kind: info.reason for info in available_kinds() if not info.is_available}
 
 
-def test_switches_that_cannot_be_on_here_are_grey_and_say_why(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_unavailable_switches_are_disabled_with_the_reason(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     reasons = {f"/sink/{kind}/enable": reason for kind, reason in REASONS.items()} | {"/sd/enable": "--sd MODEL"}
     for address, reason in reasons.items():
         row = visit.control(address)
@@ -87,27 +87,27 @@ def test_switches_that_cannot_be_on_here_are_grey_and_say_why(visit: Visit, stag
     assert {"/sink/syphon/enable", "/sink/spout/enable"} & reasons.keys(), "no system has both"
 
 
-def test_frames_that_are_left_out_are_a_warning(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_dropped_frames_are_a_warning(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     page = visit.page
     page.locator("#status-tab").click()
     stage.engine._loop.schedule.dropped += 1282
     line = (
-        r"In the last 10 s (\d+) of (\d+) frames were left out and (\d+) came late \((\d+) %\).*"
-        r" Since the start (\d+) of (\d+) were left out, (\d+) came late \((\d+) %\)\."
+        r"In the last 10 s (\d+) of (\d+) frames were dropped and (\d+) were late \((\d+) %\).*"
+        r" Since the start (\d+) of (\d+) frames were dropped and (\d+) were late \((\d+) %\)\."
     )
 
     def told() -> list[int]:
         found = re.fullmatch(line, page.locator("#late").inner_text())
         return [int(number) for number in found.groups()] if found else [0]
 
-    dropped, due, late, share, *ever = wait_for(lambda: told()[0] >= 1282 and told(), "the frames that were left out")
+    dropped, due, late, share, *ever = wait_for(lambda: told()[0] >= 1282 and told(), "the dropped frames")
     assert dropped <= due and share == round(100 * (dropped + late) / due)
     assert ever[0] >= dropped and ever[1] >= due and ever[3] == round(100 * (ever[0] + ever[2]) / ever[1])
     assert page.locator("#late-mark").is_visible()
     assert "No warnings" not in page.locator("#status-panel").inner_text()
 
 
-def test_what_runs_on_every_machine_is_offered_first(visit: Visit, wait_for: WaitFor) -> None:
+def test_sinks_that_run_on_every_machine_are_offered_first(visit: Visit, wait_for: WaitFor) -> None:
     visit.page.locator("#status-tab").click()
     kinds = visit.page.locator("#sink-kind")
     wait_for(lambda: kinds.locator("option:disabled").count() == len(REASONS), "those that cannot run here to be grey")
@@ -118,10 +118,11 @@ def test_what_runs_on_every_machine_is_offered_first(visit: Visit, wait_for: Wai
 
 def test_a_lamp_is_lit_while_the_flash_guard_limits(visit: Visit, stage: Stage) -> None:
     lamp = visit.page.locator("#flash-guard")
-    # Two pictures and more a cycle, of twelve a second: a faster one would be seen as a slower one.
+    # At least two pictures per cycle, at twelve a second: a faster strobe would alias to a slower one.
     strobe = {"/lfo/1/shape": "square", "/lfo/1/rate_hz": 5.0, "/mod/1/source": "lfo1", "/mod/1/amount": -1.0}
-    # From all the light to none, on ground that is not black: the picture at its usual brightness is often too dark to
-    # flash, and a machine that is busy may draw eight a second.
+    # Between full brightness and black, on a background that is not black: at its normal brightness the picture is
+    # often
+    # too dark to flash, and a busy machine may draw only eight pictures a second.
     light = {"/mod/1/target": "/multiverse/brightness", "/multiverse/brightness": 4.0, "/multiverse/bias": 1.0}
     for address, value in {**strobe, **light}.items():
         stage.send(address, value)

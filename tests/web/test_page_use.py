@@ -1,4 +1,4 @@
-"""The page in the hands of somebody who has not read how it works: keys, notices, marks, looks of one's own."""
+"""The page as used by somebody who has not read the manual: keys, notices, marks, saved presets."""
 
 import re
 from collections.abc import Callable
@@ -26,7 +26,7 @@ MEAN_COLOUR = """async image => {
 
 
 @pytest.mark.parametrize(("key", "left_in_it"), [("Escape", ""), ("Enter", "curve")])
-def test_a_search_is_left_at_once_and_blackout_works_again(
+def test_escape_leaves_a_search_and_blackout_works_again(
     visit: Visit, stage: Stage, wait_for: WaitFor, key: str, left_in_it: str
 ) -> None:
     keyboard = visit.page.keyboard
@@ -71,7 +71,7 @@ def test_blackout_and_freeze_work_from_a_list_a_number_and_the_help(
     page.keyboard.press("Shift+B")
     wait_for(lambda: not stage.get("/master/blackout"), "light from a field of seconds")
     page.locator("#help-open").click()
-    page.locator("#freeze[aria-pressed=true]").wait_for(state="attached")  # whatever was under way
+    page.locator("#freeze[aria-pressed=true]").wait_for(state="attached")  # any focus
     page.keyboard.press("Shift+F")
     wait_for(lambda: not stage.get("/master/freeze"), "the picture to move, from the help")
     page.keyboard.press("Escape")
@@ -90,7 +90,7 @@ def test_a_capital_in_a_name_is_a_letter(visit: Visit, stage: Stage, wait_for: W
     assert not stage.get("/master/blackout")
 
 
-def test_a_cue_without_its_preset_says_so_and_so_does_go(visit: Visit, stage: Stage) -> None:
+def test_a_cue_without_its_preset_is_marked_and_so_is_go(visit: Visit, stage: Stage) -> None:
     page = visit.page
     page.locator("#cues-tab").click()
     stage.send("/cue/insert", 1, "Overture", 0.0, 0.0)
@@ -124,7 +124,7 @@ def test_a_cue_without_its_preset_says_so_and_so_does_go(visit: Visit, stage: St
     page.locator("#cues li").first.wait_for(state="detached")
 
 
-def test_a_long_cue_list_keeps_go_in_sight_and_follows_the_show_but_not_against_the_user(
+def test_a_long_cue_list_keeps_go_visible_and_scrolls_to_the_current_cue_unless_the_user_scrolls(
     visit: Visit, stage: Stage
 ) -> None:
     page = visit.page
@@ -165,7 +165,7 @@ def test_a_long_cue_list_keeps_go_in_sight_and_follows_the_show_but_not_against_
     page.locator("#cues li").first.wait_for(state="detached")
 
 
-def test_a_refusal_fades_away_but_not_under_the_mouse_and_stays_in_the_status(house: House, stage: Stage) -> None:
+def test_a_refusal_disappears_unless_hovered_and_stays_in_the_status(house: House, stage: Stage) -> None:
     visit = house.visit(viewport={"width": 1280, "height": 800})
     page = visit.page
     page.clock.install()
@@ -189,9 +189,7 @@ def test_a_refusal_fades_away_but_not_under_the_mouse_and_stays_in_the_status(ho
     visit.close()
 
 
-def test_a_looks_button_fades_to_its_picture_in_the_seconds_beside_it(
-    visit: Visit, stage: Stage, wait_for: WaitFor
-) -> None:
+def test_a_preset_button_fades_in_the_set_time(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     page = visit.page
     leaving = stage.engine._parts.leaving
     page.locator("#presets-tab").click()
@@ -209,7 +207,7 @@ def test_a_looks_button_fades_to_its_picture_in_the_seconds_beside_it(
     wait_for(lambda: leaving.fade is None, "panic to end it")
 
 
-def test_a_look_of_ones_own_has_the_picture_of_when_it_was_saved_in_every_browser(
+def test_a_saved_preset_has_its_picture_in_every_browser(
     visit: Visit, house: House, stage: Stage, wait_for: WaitFor
 ) -> None:
     page = visit.page
@@ -242,7 +240,7 @@ def test_a_look_of_ones_own_has_the_picture_of_when_it_was_saved_in_every_browse
     item.wait_for(state="detached")
 
 
-def test_saving_over_a_look_is_asked_and_undone(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_overwriting_a_preset_is_confirmed_and_can_be_undone(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
     field, button = page.locator("#preset-name"), page.locator("#preset-save")
@@ -262,24 +260,24 @@ def test_saving_over_a_look_is_asked_and_undone(visit: Visit, stage: Stage, wait
     set_curve(0.75)
     field.fill("Kept")
     field.press("Enter")
-    assert button.inner_text() == "really replace?"
+    assert button.inner_text() == "really overwrite?"
     field.fill("Kept 2")
     assert button.inner_text() == "save", "the question was about another name"
     field.fill("Kept")
     button.click()
     assert curve() == 0.25, "not before it was answered"
     button.click()
-    undo = page.locator(".toast", has_text="“Kept” was saved over").locator("button", has_text="undo")
+    undo = page.locator(".toast", has_text="“Kept” was overwritten").locator("button", has_text="undo")
     undo.wait_for()
     assert curve() == 0.75
     undo.click()
-    page.locator(".toast", has_text="“Kept” is as it was before").wait_for()
+    page.locator(".toast", has_text="“Kept” was restored").wait_for()
     assert curve() == 0.25
     stage.send("/preset/delete", "Kept")
     page.locator("#presets li[data-name=Kept]").wait_for(state="detached")
 
 
-def test_the_look_that_is_on_is_marked_whoever_loaded_it(visit: Visit, stage: Stage) -> None:
+def test_the_current_preset_is_marked_even_if_another_client_loaded_it(visit: Visit, stage: Stage) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
     stage.send("/preset/load", "Silk")
@@ -293,7 +291,7 @@ def test_the_look_that_is_on_is_marked_whoever_loaded_it(visit: Visit, stage: St
     page.locator("#look-now", has_text="Silk *").wait_for()
 
 
-def test_a_phone_on_its_side_shows_picture_and_faders_together(house: House, stage: Stage) -> None:
+def test_a_phone_in_landscape_shows_picture_and_faders_together(house: House, stage: Stage) -> None:
     visit = house.visit(viewport={"width": 844, "height": 390}, has_touch=True, is_mobile=True).open()
     page = visit.page
     shown = page.locator("#areas [role=slider]").evaluate_all(
@@ -311,7 +309,7 @@ def test_a_phone_on_its_side_shows_picture_and_faders_together(house: House, sta
     visit.close()
 
 
-def test_the_monitor_tells_the_time_of_day_and_what_was_refused(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_the_monitor_shows_the_time_of_day_and_refusals(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     page = visit.page
     page.locator("#monitor-tab").click()
     line = page.locator("#monitor li", has_text="/layer/9/curve 0.5")
@@ -333,13 +331,13 @@ def test_the_monitor_tells_the_time_of_day_and_what_was_refused(visit: Visit, st
     assert set(before) == {"/layer/9/curve 0.5"}, "a refusal stands behind its message"
 
 
-def test_the_mapping_tab_says_once_how_to_learn(visit: Visit) -> None:
+def test_the_mapping_tab_explains_learning_once(visit: Visit) -> None:
     visit.page.locator("#mapping-tab").click()
     assert visit.page.locator("#no-maps").inner_text() == "Nothing is mapped yet."
     assert visit.page.locator("#mapping-panel").inner_text().count("move a knob") == 1
 
 
-def test_what_another_program_sends_is_listed_and_mapped_with_two_presses(
+def test_messages_of_another_program_are_listed_and_mapped_with_two_presses(
     visit: Visit, stage: Stage, wait_for: WaitFor
 ) -> None:
     page = visit.page
@@ -362,7 +360,7 @@ def test_what_another_program_sends_is_listed_and_mapped_with_two_presses(
     visit.slider("/layer/3/curve").click(position={"x": 100, "y": 10})
     page.locator("#learn-banner").wait_for(state="hidden")
     assert stage.get("/layer/3/curve") == 0.5, "a press chooses and moves nothing"
-    for value in (0.0, 1.0):  # past the value of now: a fader takes over
+    for value in (0.0, 1.0):  # past the current value, where a fader takes over
         stage.send("/desk/fader/16", value)
     wait_for(lambda: stage.get("/layer/3/curve") == 1.0, "the desk's fader to move it")
     stage.send("/map/add", "osc /desk/fader/17", "/layer/3/curve")
@@ -373,7 +371,9 @@ def test_what_another_program_sends_is_listed_and_mapped_with_two_presses(
     page.locator("#maps li").first.wait_for(state="detached")
 
 
-def test_while_learning_a_key_chooses_and_moves_nothing(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_while_learning_a_key_selects_a_control_and_changes_nothing(
+    visit: Visit, stage: Stage, wait_for: WaitFor
+) -> None:
     page = visit.page
     page.locator("#learn").click()
     for part, keys in (
@@ -408,7 +408,9 @@ def test_after_a_knob_is_learnt_the_page_offers_the_next(visit: Visit, stage: St
     line = page.locator("#learn-line", has_text="/layer/1/angle")
     line.wait_for()
     turns = iter(range(1000))
-    said = page.locator("#learn-line", has_text="/knob/3 moves /layer/1/angle. Touch another to learn it too, or stop.")
+    said = page.locator(
+        "#learn-line", has_text="/knob/3 now controls /layer/1/angle. Touch another control to map it too, or stop."
+    )
     wait_for(lambda: (stage.send("/knob/3", next(turns) / 10 % 1), said.count())[1], "the knob to be learnt")
     page.locator("#learn-cancel").click()
     stage.send("/map/clear")
@@ -416,7 +418,7 @@ def test_after_a_knob_is_learnt_the_page_offers_the_next(visit: Visit, stage: St
     page.locator("#maps li").wait_for(state="detached")
 
 
-def test_a_page_that_is_older_than_the_engine_says_so_and_offers_to_reload(visit: Visit) -> None:
+def test_a_page_older_than_the_engine_offers_to_reload(visit: Visit) -> None:
     page, url = visit.page, visit.stage.engine.page_url
     loads: list[Any] = []
 
@@ -442,7 +444,7 @@ def test_a_page_that_is_older_than_the_engine_says_so_and_offers_to_reload(visit
     assert errors and all("TypeError" in error for error in errors), "what broke, for a developer's console"
 
 
-def test_a_list_that_is_refused_is_asked_for_again_and_at_last_said(house: House, stage: Stage) -> None:
+def test_a_refused_list_is_retried_and_finally_reported(house: House, stage: Stage) -> None:
     visit = house.visit()
     page = visit.page
     asked = {"/cue/list": 0, "/map/list": 0}
@@ -481,7 +483,7 @@ def test_a_list_that_is_refused_is_asked_for_again_and_at_last_said(house: House
     visit.close()
 
 
-def test_a_sender_that_comes_while_the_page_is_open_is_offered_and_chosen_and_a_wrong_one_costs_no_picture(
+def test_a_new_sender_can_be_chosen_on_the_page_and_a_wrong_one_keeps_the_picture(
     visit: Visit, stage: Stage, wait_for: WaitFor
 ) -> None:
     row = visit.control("/layer/5/source")
@@ -494,7 +496,7 @@ def test_a_sender_that_comes_while_the_page_is_open_is_offered_and_chosen_and_a_
         option.wait_for(state="attached")
         assert option.inner_text() == "stage left (shared memory)"
         menu.select_option(word)
-        wait_for(lambda: "until this one comes" in note.inner_text(), "a line that it is being opened")
+        wait_for(lambda: "until the new one arrives" in note.inner_text(), "a line that it is being opened")
         assert stage.engine.status().camera is None
         wait_for(lambda: (publisher.tell(), stage.engine.status().camera)[1], "the source")
         wait_for(lambda: note.inner_text() == "", "the line to go")
@@ -502,16 +504,16 @@ def test_a_sender_that_comes_while_the_page_is_open_is_offered_and_chosen_and_a_
         visit.page.locator(".toast", has_text="raise /layer/5/intensity to see it").wait_for()
     finally:
         publisher.end()
-    wait_for(lambda: option.inner_text() == f"{word} (not there now)", "the sender to go")
+    wait_for(lambda: option.inner_text() == f"{word} (not available)", "the sender to go")
     stage.send("/camera/open", "test")
     wait_for(lambda: menu.input_value() == "test", "the choice of another surface")
     menu.evaluate("list => { list.add(new Option('wrong', '/no/such/file')); list.value = '/no/such/file' }")
     menu.dispatch_event("change")
-    visit.page.locator(".toast.fail", has_text="a file or an address is chosen").wait_for()
+    visit.page.locator(".toast.fail", has_text="a file or an address can only be given at the start").wait_for()
     wait_for(lambda: (menu.input_value(), note.inner_text()) == ("test", ""), "the truth")
     menu.evaluate("list => { list.add(new Option('late', 'shared:nobody')); list.value = 'shared:nobody' }")
     menu.dispatch_event("change")
-    wait_for(lambda: "until this one comes" in note.inner_text(), "a line that it is being opened")
+    wait_for(lambda: "until the new one arrives" in note.inner_text(), "a line that it is being opened")
     stage.send("/camera/open", "test")
     wait_for(lambda: (menu.input_value(), note.inner_text()) == ("test", ""), "what another surface made of it")
     menu.select_option("none")

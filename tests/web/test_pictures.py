@@ -78,7 +78,7 @@ def test_every_picture_of_the_run_is_shown_by_its_name_and_no_other(serve):
     assert (status, body) == (503, b"picture: 'sd' does not exist; available: main, sam3 and sam3_mask\n")
 
 
-def test_a_large_picture_is_reduced_and_more_for_who_asks(serve, f_card, assert_is_card):
+def test_a_large_picture_is_scaled_down_to_the_requested_width(serve, f_card, assert_is_card):
     stand = serve(f_card(2560, 1440))
     for query, width in (
         ("", 1280),
@@ -97,7 +97,7 @@ def test_a_small_picture_is_not_enlarged(serve, f_card):
 
 
 def test_viewers_of_one_rate_share_every_picture_and_its_encoding(serve):
-    """Each picture is a grey of its own: who sees the same greys sees the same pictures."""
+    """Each picture has its own grey, so equal greys mean equal pictures."""
     stand = serve()
     first, second = stand.connect("/preview?fps=20"), stand.connect("/preview?fps=20")
     other = stand.connect("/preview?fps=20&width=320")
@@ -111,7 +111,7 @@ def test_viewers_of_one_rate_share_every_picture_and_its_encoding(serve):
     assert stand.loop.offered <= 8  # 12 pictures were seen
 
 
-def test_a_single_picture_is_drawn_after_it_was_asked_for(serve, f_card):
+def test_a_single_picture_is_drawn_after_the_request(serve, f_card):
     stand = serve(f_card(96, 64))
     stand.get("/frame.jpg")
     stand.loop.picture = grey(200)
@@ -120,7 +120,7 @@ def test_a_single_picture_is_drawn_after_it_was_asked_for(serve, f_card):
     assert abs(simplejpeg.decode_jpeg(jpeg, "RGB").mean() - 200) < 3
 
 
-def test_pictures_are_wanted_only_while_somebody_watches(serve, f_card, wait_for):
+def test_pictures_are_requested_only_while_there_are_viewers(serve, f_card, wait_for):
     stand = serve(f_card())
     stand.get("/status.json")
     stand.connect("/live").read()
@@ -135,7 +135,7 @@ def test_pictures_are_wanted_only_while_somebody_watches(serve, f_card, wait_for
     assert stand.loop.offered == offered
 
 
-def test_without_pictures_a_single_one_is_refused_not_waited_for(serve):
+def test_a_single_picture_times_out_if_none_is_drawn(serve):
     status, _, body = serve().get("/frame.jpg")
     assert (status, body) == (503, b"no picture is being drawn\n")
 
@@ -153,7 +153,7 @@ def test_without_pictures_a_single_one_is_refused_not_waited_for(serve):
         ("width=", "width: '' is not"),
     ],
 )
-def test_what_cannot_be_shown_is_refused_with_its_reason(serve, query, reason):
+def test_an_invalid_picture_request_is_refused_with_its_reason(serve, query, reason):
     stand = serve()
     for path in ("/frame.jpg", "/stream.mjpg"):
         status, _, body = stand.get(f"{path}?{query}")
@@ -163,7 +163,7 @@ def test_what_cannot_be_shown_is_refused_with_its_reason(serve, query, reason):
     assert end.value.args[0] == 1013 and reason in end.value.args[1]
 
 
-def test_a_viewer_who_never_reads_stops_nobody_and_gets_few_pictures(serve, wait_for):
+def test_a_viewer_that_never_reads_blocks_nobody_and_gets_few_pictures(serve, wait_for):
     stand = serve(NOISE)
     stuck = stand.connect("/preview?fps=60", receive_bytes=SLOW_BYTES)
     stuck_stream = socket.create_connection(stand.server.address)
@@ -177,13 +177,13 @@ def test_a_viewer_who_never_reads_stops_nobody_and_gets_few_pictures(serve, wait
     wait_for(lambda: stand.tap.viewers == 2, "the viewer to leave")
     offered = stand.loop.offered
     stand.get("/frame.jpg")
-    assert stand.loop.offered <= offered + 1  # who has taken nothing is drawn nothing
+    assert stand.loop.offered <= offered + 1  # no picture is drawn for a viewer that has taken none
     stuck.close()
     stuck_stream.close()
 
 
-def test_a_slow_viewer_sees_new_pictures_not_a_queue(serve, wait_for):
-    """Pictures of 1.4 MB and a reader that stops: what it reads when it goes on was drawn lately."""
+def test_a_slow_viewer_gets_recent_pictures_not_a_queue(serve, wait_for):
+    """Pictures of 1.4 MB and a reader that pauses: when it continues, it reads recently drawn pictures."""
     stand = serve(NOISE)
     slow = stand.connect("/preview?fps=60", receive_bytes=SLOW_BYTES)
     other = stand.connect("/preview?fps=60")
@@ -191,11 +191,11 @@ def test_a_slow_viewer_sees_new_pictures_not_a_queue(serve, wait_for):
         other.read()
     stand.loop.picture = grey(200, 1280, 720)
     other.read(), other.read()  # the second was surely drawn after the change
-    slow.read()  # the one that was on its way
+    slow.read()  # the one that was in flight
     assert abs(read_picture(slow).mean() - 200) < 3
 
 
-def test_a_viewer_who_takes_nothing_for_long_is_dropped(serve, wait_for, monkeypatch):
+def test_a_viewer_that_reads_nothing_for_long_is_disconnected(serve, wait_for, monkeypatch):
     monkeypatch.setattr("engine.web.pictures.STUCK_S", 0.2)
     monkeypatch.setattr("engine.web.serving.sockets.STUCK_S", 0.2)
     stand = serve(NOISE)
@@ -207,7 +207,7 @@ def test_a_viewer_who_takes_nothing_for_long_is_dropped(serve, wait_for, monkeyp
     stuck.close()
 
 
-def test_a_picture_that_cannot_be_encoded_is_passed_over(serve, f_card, reports, wait_for, assert_is_card):
+def test_a_picture_that_cannot_be_encoded_is_skipped(serve, f_card, reports, wait_for, assert_is_card):
     stand = serve(np.zeros((0, 0, 4), np.uint8))
     viewers = stand.connect("/preview"), Viewer(stand)
     wait_for(lambda: "web" in reports.keys, "the report")
@@ -216,25 +216,25 @@ def test_a_picture_that_cannot_be_encoded_is_passed_over(serve, f_card, reports,
     assert_is_card(viewers[1].read_picture())
 
 
-def test_a_machine_that_cannot_encode_says_so(serve, f_card, reports, wait_for, monkeypatch):
-    monkeypatch.setitem(sys.modules, "engine.web.jpeg", None)  # as where OpenCV misses a library of the system
+def test_a_machine_that_cannot_encode_reports_it(serve, f_card, reports, wait_for, monkeypatch):
+    monkeypatch.setitem(sys.modules, "engine.web.jpeg", None)  # as on a system where OpenCV lacks a library
     stand = serve(f_card(64, 48))
     stand.connect("/preview")
     wait_for(lambda: reports.keys.count("web") > 1, "word of more than one picture")
     assert "cannot be encoded for the page" in reports.lines[-1][1]
 
 
-def test_seventeen_viewers_are_one_too_many(serve, f_card):
+def test_a_seventeenth_viewer_is_refused(serve, f_card):
     stand = serve(f_card())
     for _ in range(16):
         stand.connect("/preview").read()
     assert stand.get("/stream.mjpg")[0] == 503
     with pytest.raises(ConnectionError) as end:
         stand.connect("/preview").read()
-    assert end.value.args == (1013, "16 viewers are watching already")
+    assert end.value.args == (1013, "16 viewers is reached")
 
 
-def test_sixty_five_sockets_are_one_too_many_and_one_that_leaves_makes_room(serve, wait_for):
+def test_a_sixty_fifth_socket_is_refused_until_another_closes(serve, wait_for):
     stand = serve()
     clients = [stand.connect("/live") for _ in range(64)]
     with pytest.raises(Refused, match="503: 64 WebSockets are open already"):

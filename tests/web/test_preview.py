@@ -1,4 +1,4 @@
-"""The tap's policy, with times that are given to it."""
+"""The tap's policy, with times as arguments."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ PICTURE = np.zeros((4, 4, 4), np.uint8)
 
 
 class Watcher:
-    """Takes each picture as soon as it is there, and remembers at which frame."""
+    """Takes each picture at once, and records the frame number."""
 
     def __init__(self, tap, fps=30, takes=True):
         self.seen = []
@@ -18,7 +18,7 @@ class Watcher:
 
 
 def show(tap, watchers, times):
-    """Which of the frames at `times` are offered, with an encoder that is done at once."""
+    """Which of the frames at `times` are offered, with an encoder that takes no time."""
     offered = []
     for index, now_s in enumerate(times):
         if not tap.wants_frame(now_s):
@@ -39,7 +39,7 @@ def shown(tap, times, fps=30):
     return show(tap, [Watcher(tap, fps)], times)
 
 
-def test_no_picture_is_wanted_while_nobody_watches():
+def test_no_picture_is_requested_without_viewers():
     tap = PreviewTap()
     assert show(tap, [], [index / 30 for index in range(30)]) == []
     watcher = Watcher(tap)
@@ -48,16 +48,16 @@ def test_no_picture_is_wanted_while_nobody_watches():
     assert show(tap, [], [3.0]) == []
 
 
-def test_every_second_picture_of_sixty_is_wanted():
+def test_every_second_picture_of_sixty_is_requested():
     assert shown(PreviewTap(), [10 + index / 60 for index in range(60)]) == list(range(0, 60, 2))
 
 
-def test_every_picture_of_a_jittering_thirty_is_wanted():
+def test_every_picture_of_a_jittering_thirty_is_requested():
     jitter_s = np.random.default_rng(1).uniform(-0.004, 0.004, 300)
     assert shown(PreviewTap(), 5 + np.arange(300) / 30 + jitter_s) == list(range(300))
 
 
-def test_the_rate_is_at_most_as_asked_whatever_the_rate_of_the_pictures():
+def test_the_rate_never_exceeds_the_requested_one():
     for fps in (1, 7, 25, 30, 59, 60):
         for drawn_hz in (24, 50, 60, 144, 240):
             times = [3 + index / drawn_hz for index in range(10 * drawn_hz)]
@@ -71,7 +71,7 @@ def test_after_a_pause_there_is_no_burst():
     assert show(tap, watchers, [100 + index / 240 for index in range(24)]) == [0, 6, 14, 22]
 
 
-def test_each_gets_the_rate_it_asked_for_and_equal_rates_share_every_picture():
+def test_each_viewer_gets_its_rate_and_equal_rates_share_every_picture():
     tap = PreviewTap()
     first = Watcher(tap, 20)
     show(tap, [first], [1.0])
@@ -82,7 +82,7 @@ def test_each_gets_the_rate_it_asked_for_and_equal_rates_share_every_picture():
     assert len(offered) <= 250
 
 
-def test_who_has_not_taken_its_picture_is_drawn_no_other_and_holds_up_nobody():
+def test_a_viewer_that_has_not_taken_its_picture_gets_no_other_and_blocks_nobody():
     tap = PreviewTap()
     stuck, other = Watcher(tap, 60, takes=False), Watcher(tap, 20)
     offered = show(tap, [stuck, other], [1 + index / 60 for index in range(60)])
@@ -92,14 +92,14 @@ def test_who_has_not_taken_its_picture_is_drawn_no_other_and_holds_up_nobody():
     assert show(tap, [stuck, other], [2.001]) == [0] and len(stuck.seen) == 2  # the newest, at once
 
 
-def test_a_picture_that_was_wanted_and_could_not_be_read_is_wanted_again():
+def test_a_requested_picture_that_could_not_be_read_is_requested_again():
     tap = PreviewTap()
     watcher = Watcher(tap)
     assert tap.wants_frame(1.0)
     assert show(tap, [watcher], [1.04]) == [0]
 
 
-def test_nothing_is_wanted_while_the_encoder_is_busy_and_offering_never_waits():
+def test_nothing_is_requested_while_the_encoder_is_busy_and_offering_never_blocks():
     tap = PreviewTap()
     watcher = Watcher(tap)
     assert tap.wants_frame(1.0)
@@ -112,7 +112,7 @@ def test_nothing_is_wanted_while_the_encoder_is_busy_and_offering_never_waits():
     assert tap.wants_frame(30.0)
 
 
-def test_a_still_is_one_frame_for_all_who_asked_and_none_where_it_is_dark(reports, wait_for):
+def test_one_frame_serves_all_requests_for_a_still_and_a_dark_one_is_not_delivered(reports, wait_for):
     tap = PreviewTap()
     camera, encoder, stills = StillCamera(tap), EncoderThread("main", tap, reports), []
     encoder.start()

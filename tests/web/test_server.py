@@ -1,4 +1,4 @@
-"""The server as a whole, by real clients on real sockets."""
+"""The whole server, with real clients on real sockets."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ def test_a_browser_gets_the_page_and_every_other_program_oscquery(serve):
     browser = "text/html,application/xhtml+xml,*/*;q=0.8"
     status, headers, page = stand.get("/", Accept=browser)
     assert status == 200 and headers["Content-Type"].startswith("text/html") and b"<html" in page
-    assert "script" not in headers["Content-Security-Policy"]  # none but our own: 'self', by default
+    assert "script" not in headers["Content-Security-Policy"]  # only our own scripts: 'self', from default-src
     for accept in ("application/json", "*/*"):
         status, headers, body = stand.get("/", Accept=accept)
         assert headers["Content-Type"].startswith("application/json")
@@ -26,7 +26,7 @@ def test_a_browser_gets_the_page_and_every_other_program_oscquery(serve):
     assert json.loads(stand.get("/?HOST_INFO=", Accept=browser)[2])["OSC_IP"] == "127.0.0.1"
 
 
-def test_the_page_names_no_file_that_is_not_served(serve):
+def test_the_page_references_only_served_files(serve):
     stand = serve()
     page = stand.get("/", Accept="text/html")[2].decode()
     names = [piece.partition('"')[0] for piece in page.split('="/page/')[1:]]
@@ -53,7 +53,7 @@ def test_the_pictures_of_presets_are_served_by_their_names(serve):
         assert stand.get(f"/presets/{name}")[0] == 404
 
 
-def test_a_status_that_fails_is_an_error_not_an_end(serve, reports, caplog):
+def test_a_failing_status_is_an_error_and_the_server_keeps_running(serve, reports, caplog):
     def broken():
         raise RuntimeError("no status today")
 
@@ -79,16 +79,16 @@ def test_an_unknown_host_is_an_error_that_names_the_option(serve):
 
 
 @pytest.mark.parametrize("host", ["192.168..5", "a" * 64 + ".example"])
-def test_a_name_that_is_no_name_of_a_host_is_an_error_of_one_line(serve, host):
+def test_an_invalid_host_name_is_an_error_of_one_line(serve, host):
     with pytest.raises(MultiverseError, match=r"--web .*: no such host here"):
         serve(host=host)
 
 
-def test_localhost_is_where_programs_send_to(serve):
+def test_localhost_is_127_0_0_1(serve):
     assert serve(host="localhost").server.address[0] == "127.0.0.1"
 
 
-def test_closing_drops_clients_says_so_frees_the_port_and_may_be_repeated(serve, f_card):
+def test_closing_disconnects_clients_frees_the_port_and_is_idempotent(serve, f_card):
     stand = serve(f_card())
     viewer, live = stand.connect("/preview"), stand.connect("/live")
     viewer.read()
@@ -107,7 +107,7 @@ def test_closing_drops_clients_says_so_frees_the_port_and_may_be_repeated(serve,
     again.close()
 
 
-def test_a_client_that_answers_no_ping_is_gone_and_the_others_stay(serve, monkeypatch, wait_for, reports):
+def test_a_client_that_answers_no_ping_is_disconnected_and_the_others_stay(serve, monkeypatch, wait_for, reports):
     stand = serve()
     awake = stand.connect("/")
     monkeypatch.setattr("engine.web.serving.sockets.PING_S", 0.1)

@@ -1,12 +1,12 @@
-"""`/camera`: chooses the source of layer 5 during the show.
+"""`/camera`: selects the source of layer 5 during the show.
 
     /camera/open ─► the worker opens and starts it ─► the frame loop switches to it at its first picture ─► /done
                           └─ it fails: /fail, and the previous source plays on
 
-Opening a device and listing cameras or the network take time, so a worker thread does it, and polls the list once a
-second. A driver may never answer: if a choice waits 5 s behind one, that thread is abandoned and another takes over.
-Files and addresses cannot be chosen here: only the person who starts the engine may name them, not everyone who can
-send it a message. `start` stands for the source that the engine was started with.
+Opening a device and listing cameras or network sources take time, so a worker thread does both; it polls the list once
+a second. A driver may hang: if a request has waited 5 s behind one, that thread is abandoned and replaced. Files and
+addresses cannot be selected here: only the person who starts the engine may name them, not everyone who can send it a
+message. `start` is the source that the engine was started with.
 """
 
 import logging
@@ -32,30 +32,30 @@ from engine.system.reporting import Report
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S: Final = 1.0
-MAX_BUSY_S: Final = 5.0  # a driver that has not answered by then hangs
-MAX_LEFT: Final = 8  # abandoned threads with hung drivers
+MAX_BUSY_S: Final = 5.0  # a driver that takes longer is considered hung
+MAX_ABANDONED: Final = 8  # abandoned threads with hung drivers
 MAX_WORD_CHARACTERS: Final = 255  # a Syphon or NDI name is shorter
 FIRST = "start"
 FIXED = (("none", "no picture"), ("test", "test card"))
 SUPERSEDED = "superseded by another choice"
-NOT_OFFLINE = "offline the source does not change: start with another --camera"
+NOT_OFFLINE = "the source cannot be changed in an offline run: start with another --camera"
 
 Job = Callable[[], None]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class _Wish:
+class _Request:
     word: str
     spec: str
     """The argument for `open_source`."""
     reply: Reply
     is_open: bool = False
-    """Its driver has answered; its first picture has not come yet."""
+    """The driver has opened it; the first picture has not arrived yet."""
     is_answered: bool = False
 
 
 class _Worker:
-    """A thread that carries out jobs, and the time since when it is busy."""
+    """A thread that runs jobs, and the time when its current job began."""
 
     def __init__(self, run: Callable[["_Worker"], None]) -> None:
         self.busy_since_s: float | None = None
@@ -84,7 +84,7 @@ class CameraControl:
         say: Callable[[str], None],
         report: Report = lambda key, line: None,
     ) -> None:
-        """`first`: the source in the configuration. `say(line)` reaches the log and the page; `report` gets warnings.
+        """`first`: the configured source. `say(line)` writes to the log and the page; `report` gets warnings.
         `announce()` prepares the renderer for a first picture on layer 5."""
         self._current = current
         self._senders = senders
@@ -97,22 +97,22 @@ class CameraControl:
         self._say = say
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._worker = _Worker(self._run)
-        self._left = 0
+        self._abandoned = 0
         """Number of abandoned threads."""
         self._guard = Guard(log, report, "camera", "a source could not be opened or listed")
         self._is_closed = False
-        self._is_asking_cameras = False
-        self._wishing = threading.Lock()
-        self._wish: _Wish | None = None
-        self._opening: _Wish | None = None
+        self._is_listing_cameras = False
+        self._lock = threading.Lock()
+        self._request: _Request | None = None
+        self._opening: _Request | None = None
 
     def start(self) -> None:
         if not self._is_offline:
             self._worker.thread.start()
 
     def close(self) -> None:
-        """End the worker. If a device keeps it, it ends with the process."""
-        with self._wishing:  # `poll` may be about to replace it
+        """End the worker. If a driver blocks it, it ends with the process."""
+        with self._lock:  # `poll` may be about to replace it
             self._is_closed, worker = True, self._worker
         self._jobs.put(None)
         if worker.thread.is_alive():
@@ -127,7 +127,7 @@ class CameraControl:
 
     def _on_open(self, args: Args, reply: Reply) -> None:
         if len(args) != 1 or not isinstance(args[0], str | int):
-            raise SourceError("takes a word of /camera/list: none, test, a camera's index, or KIND:NAME")
+            raise SourceError("takes an entry of /camera/list: none, test, a camera's index, or KIND:NAME")
         if self._is_offline:
             raise SourceError(NOT_OFFLINE)
         if isinstance(args[0], str) and len(args[0]) > MAX_WORD_CHARACTERS:
@@ -136,38 +136,38 @@ class CameraControl:
         if word != FIRST and not is_offered(word):
             kinds = ", ".join(f"{kind}:NAME" for kind in FROM_PROGRAMS)
             raise SourceError(
-                f"camera {word.rpartition('@')[2]!r}: a file or an address is chosen as the engine starts (--camera), "
-                f"and is `{FIRST}` then; here none, test, a camera's index or name, {kinds}"
+                f"camera {word.rpartition('@')[2]!r}: a file or an address can only be given at the start (--camera), "
+                f"and is `{FIRST}` then; possible here: none, test, a camera's index or name, {kinds}"
             )
         busy_s = self._busy_s(self._clock.now_s())
-        if self._left >= MAX_LEFT and busy_s > MAX_BUSY_S:
-            raise SourceError(f"camera {word}: what was asked for before has not answered for {busy_s:.0f} s")
-        with self._wishing:
-            before = self._wish
+        if self._abandoned >= MAX_ABANDONED and busy_s > MAX_BUSY_S:
+            raise SourceError(f"camera {word}: an earlier source has not answered for {busy_s:.0f} s")
+        with self._lock:
+            before = self._request
             is_opening = self._opening is not None and self._opening.word == word
-            self._wish = None if is_opening else _Wish(word=word, spec=spec, reply=reply)
+            self._request = None if is_opening else _Request(word=word, spec=spec, reply=reply)
             if before is None and not is_opening:
                 self._jobs.put(self._open)
-        if before is not None:  # its job is still queued and opens the newer one
-            self._end(before, SUPERSEDED)
+        if before is not None:  # its job is still queued and will open the newer one
+            self._answer(before, SUPERSEDED)
         if is_opening:
             reply.fail("is being opened already", is_logged=False)
 
     def poll(self, now_s: float) -> bool:
-        """Replace the worker if a choice waits behind a hung driver. The sending thread, once a second or more often.
-        Returns False: it needs no faster polling."""
-        if self._wish is None or self._busy_s(now_s) <= MAX_BUSY_S or self._left >= MAX_LEFT:
+        """Replace the worker if a request waits behind a hung driver. The sending thread, at least once a second.
+        Returns False: no faster polling is needed."""
+        if self._request is None or self._busy_s(now_s) <= MAX_BUSY_S or self._abandoned >= MAX_ABANDONED:
             return False
-        with self._wishing:
-            if self._wish is None or self._is_closed:
+        with self._lock:
+            if self._request is None or self._is_closed:
                 return False
             hung = self._opening if self._opening is not None and not self._opening.is_open else None
-            self._left += 1
+            self._abandoned += 1
             self._worker = _Worker(self._run)
             self._worker.thread.start()
-        log.warning("what was asked for before has not answered for %.0f s; another choice is opened", MAX_BUSY_S)
+        log.warning("camera: a source has not answered for %.0f s; the next one is opened without it", MAX_BUSY_S)
         if hung is not None:
-            self._end(hung, f"has not answered for {MAX_BUSY_S:.0f} s; the next choice is opened")
+            self._answer(hung, f"has not answered for {MAX_BUSY_S:.0f} s; the next source is opened")
         return False
 
     def _busy_s(self, now_s: float) -> float:
@@ -180,9 +180,9 @@ class CameraControl:
             reply.send("/camera/entry", word, title, int(is_on))
         reply.send("/camera/ndi", int(self._senders.wants_ndi))
         reply.done()
-        if not self._is_offline and not self._is_asking_cameras:  # /camera/changed announces new ones
-            self._is_asking_cameras = True
-            self._jobs.put(self._look_at_cameras)
+        if not self._is_offline and not self._is_listing_cameras:  # /camera/changed announces new ones
+            self._is_listing_cameras = True
+            self._jobs.put(self._poll_cameras)
 
     def _on_ndi(self, args: Args, reply: Reply) -> None:
         if len(args) != 1 or args[0] not in (0, 1):
@@ -194,7 +194,7 @@ class CameraControl:
         def look() -> None:
             self._senders.wants_ndi = is_wanted
             try:
-                self._look()
+                self._poll_sources()
             except SourceError as error:
                 reply.fail(str(error))
                 return
@@ -204,20 +204,20 @@ class CameraControl:
         self._jobs.put(look)
 
     def offered(self) -> list[tuple[str, str, bool]]:
-        """(word, title, is on now) of every source that can be chosen. Any thread."""
+        """(word, title, True if it is in use) for every source that can be selected. Any thread."""
         word, senders = self._current.word, self._senders.now
         on = word if word in (FIRST, "none", "test") else self._sender_of(word, senders)
         fixed = [*FIXED, *([(FIRST, "what the engine was started with")] if first_word(self._first) == FIRST else [])]
         entries = [*fixed, *((sender.word, sender.title) for sender in senders)]
         if on is None:
             on, status = word, self._current.status()
-            is_camera = word.partition(":")[0] not in FROM_PROGRAMS  # which may only not have been listed yet
+            is_camera = word.partition(":")[0] not in FROM_PROGRAMS  # it may just not be listed yet
             is_away = not is_camera or status is None or status.state == "lost"
-            entries.append((word, f"{word} (not there now)" if is_away else word))
+            entries.append((word, f"{word} (not available)" if is_away else word))
         return [(entry, title, entry == on) for entry, title in entries]
 
     def _sender_of(self, word: str, senders: tuple[PictureSender, ...]) -> str | None:
-        """The word of the source that a part of its name means."""
+        """The word of the source whose name contains the one in `word`."""
         kind, _, name = word.partition(":") if word.partition(":")[0] in FROM_PROGRAMS else ("camera", "", word)
         of_kind = {sender.name: sender.word for sender in senders if sender.kind == kind}
         if word in of_kind.values():
@@ -225,82 +225,82 @@ class CameraControl:
         chosen = chosen_name(name, list(of_kind))
         return of_kind[chosen] if chosen is not None else None
 
-    # -- its own thread ------------------------------------------------------------------------
+    # -- the worker's thread -------------------------------------------------------------------
 
     def _run(self, worker: _Worker) -> None:
         while worker is self._worker:
             try:
                 job = self._jobs.get(timeout=POLL_INTERVAL_S)
             except queue.Empty:
-                job = self._look
+                job = self._poll_sources
             if job is None:
                 self._senders.close()
                 return
             worker.busy_since_s = self._clock.now_s()
-            self._guard.attempt(job)  # a driver's error must not end the choice of all other sources
+            self._guard.attempt(job)  # an error in one driver must not make all other sources unavailable
             worker.busy_since_s = None
-        with self._wishing:  # another worker has taken over
-            self._left -= 1
+        with self._lock:  # another worker has taken over
+            self._abandoned -= 1
 
     def _open(self) -> None:
-        with self._wishing:
-            wish, self._wish = self._wish, None
-            if wish is None:  # the source that is being opened was chosen again
+        with self._lock:
+            request, self._request = self._request, None
+            if request is None:  # the source that is being opened was requested again
                 return
-            self._opening = wish
+            self._opening = request
 
         def ended(reason: str) -> None:
-            self._end(wish, reason)
+            self._answer(request, reason)
 
-        if self._current.keep(wish.word, ended):  # the current source reconnects by itself
-            wish.is_open = True
+        if self._current.keep(request.word, ended):  # the current source reconnects by itself
+            request.is_open = True
             return
         try:
-            source = self._open_source(wish.spec)
+            source = self._open_source(request.spec)
             if source is not None and not self._current.has_source:
                 self._announce()
             if source is not None:
                 source.start()
         except SourceError as error:
-            self._end(wish, str(error))
+            self._answer(request, str(error))
             return
         except Exception as error:
-            self._end(wish, f"an error of the engine itself: {type(error).__name__}")
+            self._answer(request, f"internal error: {type(error).__name__} (see the log)")
             raise
-        with self._wishing:
-            is_left, wish.is_open = wish.is_answered, True
-        if not is_left:
-            self._current.take(ChosenSource(word=wish.word, source=source), ended)
+        with self._lock:
+            is_superseded, request.is_open = request.is_answered, True
+        if not is_superseded:
+            self._current.take(ChosenSource(word=request.word, source=source), ended)
         elif source is not None:
             source.close()
 
-    def _end(self, wish: _Wish, reason: str) -> None:
-        """Answer a choice, once. `reason`: why it failed; "" if it shows. Any thread."""
-        with self._wishing:
-            if wish.is_answered:
+    def _answer(self, request: _Request, reason: str) -> None:
+        """Answer a request, once. `reason`: why it failed; "" if its picture shows. Any thread."""
+        with self._lock:
+            if request.is_answered:
                 return
-            wish.is_answered = True
-            if self._opening is wish:
+            request.is_answered = True
+            if self._opening is request:
                 self._opening = None
-        if wish.word == FIRST:  # without its folder, as in the status
+        if request.word == FIRST:  # without its folder, as in the status
             path = Path(self._first)
             reason = reason.replace(str(path), path.name)
         if reason:
-            wish.reply.fail(reason, is_logged=not reason.startswith("superseded"))
+            request.reply.fail(reason, is_logged=not reason.startswith("superseded"))
             return
-        self._tell("/camera/current", wish.word)
-        wish.reply.done(wish.word)
+        self._tell("/camera/current", request.word)
+        request.reply.done(request.word)
 
-    def _look_at_cameras(self) -> None:
-        self._is_asking_cameras = False
-        self._look(with_cameras=True)
+    def _poll_cameras(self) -> None:
+        self._is_listing_cameras = False
+        self._poll_sources(with_cameras=True)
 
-    def _look(self, *, with_cameras: bool = False) -> None:
+    def _poll_sources(self, *, with_cameras: bool = False) -> None:
         before = self._senders.now
         came = self._senders.refresh(with_cameras=with_cameras)
         if self._senders.now != before:
             self._tell("/camera/changed", len(self._senders.now))
         for sender in came:
             self._say(
-                f'camera: {sender.title} is there now; choose it on the page, or start with --camera "{sender.word}"'
+                f'camera: {sender.title} is available; choose it on the page, or start with --camera "{sender.word}"'
             )

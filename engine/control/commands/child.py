@@ -1,9 +1,10 @@
-"""`/child/<name>/start`, `stop`, `restart`: answered once it has happened, however long that takes.
+"""`/child/<name>/start`, `stop` and `restart`, answered when they have succeeded or failed, however long that takes.
 
-A child that keeps dying is restarted again and again, and a start waits all the while, because it may still succeed.
-The waiting ends when the child is ready, when it has failed for good, or with a later command that wants the opposite.
+A child that keeps crashing is restarted repeatedly; a pending `start` waits meanwhile, because it may still succeed.
+It is answered when the child is ready, when the child has failed for good, or when a later command asks for the
+opposite.
 
-Also the commands that a child carries out itself.
+Also forwards the commands that a child executes itself.
 """
 
 import threading
@@ -23,22 +24,22 @@ OPPOSITES: Final = {"start": ("stop",), "restart": ("stop",), "stop": ("start", 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Wish:
+class _Request:
     verb: str
     order: int
-    """The supervisor's number of this order. A status from before it says nothing about this wish."""
+    """The supervisor's number of this order. An earlier status says nothing about this request."""
     reply: Reply
 
-    def is_granted(self, status: ChildStatus) -> bool:
+    def is_done(self, status: ChildStatus) -> bool:
         return status.state == "off" if self.verb == "stop" else status.is_at_work
 
-    def is_refused(self, status: ChildStatus) -> bool:
-        """True if it cannot happen any more. A stop fails too, if the process is stuck."""
+    def has_failed(self, status: ChildStatus) -> bool:
+        """True if it can no longer succeed. A stop fails too if the process is stuck."""
         return status.state == "failed" or (self.verb != "stop" and status.state == "off")
 
 
 class ChildControl:
-    """Commands come on OSC's threads, answers leave on the supervisors' threads."""
+    """Commands run on OSC's threads; answers are sent from the supervisors' threads."""
 
     def __init__(
         self,
@@ -47,15 +48,16 @@ class ChildControl:
         tell: Callable[[str], None],
         calls: Mapping[str, tuple[str, str]] = NO_CALLS,
     ) -> None:
-        """`missing`: every child's name, and why a command fails that a run without this child gets. `tell(line)` is
-        told when a child is back. `calls`: command -> (child, call) of the commands that a child carries out."""
+        """`missing`: child name -> the reason why its commands fail if this run does not have it, for every child.
+        `tell(line)` is called when a child is ready again. `calls`: command -> (child, call), for commands that a child
+        executes."""
         self._supervisors = supervisors
         self._missing = missing
         self._tell = tell
         self._calls = calls
         self._away = set(supervisors)
         self._pids: dict[str, int] = {}
-        self._wishes: dict[str, list[_Wish]] = {name: [] for name in supervisors}
+        self._requests: dict[str, list[_Request]] = {name: [] for name in supervisors}
         self._lock = threading.Lock()
         for name, supervisor in supervisors.items():
             supervisor.subscribe(partial(self._on_change, name))
@@ -73,16 +75,16 @@ class ChildControl:
             reply.fail(self._missing[name])
             return
         with self._lock:
-            waiting = self._wishes[name]
-            if sum(wish.verb == verb for wish in waiting) == MAX_WAITING:
-                reply.fail(f"{MAX_WAITING} of the same wait already")
+            waiting = self._requests[name]
+            if sum(request.verb == verb for request in waiting) == MAX_WAITING:
+                reply.fail(f"{MAX_WAITING} of the same command are already waiting")
                 return
-            superseded = [wish for wish in waiting if wish.verb in OPPOSITES[verb]]
+            superseded = [request for request in waiting if request.verb in OPPOSITES[verb]]
             order = getattr(supervisor, verb)()
-            kept = [wish for wish in waiting if wish not in superseded]
-            self._wishes[name] = [*kept, _Wish(verb, order, reply)]
-        for wish in superseded:
-            wish.reply.fail(f"superseded by {reply.command}", is_logged=False)
+            kept = [request for request in waiting if request not in superseded]
+            self._requests[name] = [*kept, _Request(verb, order, reply)]
+        for request in superseded:
+            request.reply.fail(f"superseded by {reply.command}", is_logged=False)
 
     def _on_call(self, name: str, call: str, args: tuple[object, ...], reply: Reply) -> None:
         supervisor = self._supervisors.get(name)
@@ -99,21 +101,23 @@ class ChildControl:
         supervisor.call(call, on_answer=answer)
 
     def _on_change(self, name: str, status: ChildStatus) -> None:
-        self._tell_return(name, status)
+        self._report_return(name, status)
         orders_done = self._supervisors[name].orders_done
         with self._lock:
-            judged = [wish for wish in self._wishes[name] if wish.order <= orders_done]
-            granted = [wish for wish in judged if wish.is_granted(status)]
-            refused = [wish for wish in judged if wish.is_refused(status)]
-            self._wishes[name] = [wish for wish in self._wishes[name] if wish not in granted and wish not in refused]
-        for wish in granted:
-            wish.reply.done()
-        for wish in refused:
-            wish.reply.fail(status.detail or f"it is {status.state}", is_logged=not status.detail)
+            current = [request for request in self._requests[name] if request.order <= orders_done]
+            done = [request for request in current if request.is_done(status)]
+            failed = [request for request in current if request.has_failed(status)]
+            self._requests[name] = [
+                request for request in self._requests[name] if request not in done and request not in failed
+            ]
+        for request in done:
+            request.reply.done()
+        for request in failed:
+            request.reply.fail(status.detail or f"{name} is {status.state}", is_logged=not status.detail)
 
-    def _tell_return(self, name: str, status: ChildStatus) -> None:
-        """Say that a child is ready, for the first time or again, or that another process has taken over. Faults are
-        reported by the supervisor."""
+    def _report_return(self, name: str, status: ChildStatus) -> None:
+        """Report that a child is ready (again), or that another process has taken over. The supervisor reports
+        faults."""
         if status.is_away:
             self._away.add(name)
         elif status.is_at_work and name in self._away:

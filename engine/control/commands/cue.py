@@ -1,9 +1,8 @@
-"""The cue list over OSC: go, back, jump, edit; and the cue that follows by itself.
+"""The cue list over OSC: go, back, jump, edit; and cues that follow automatically.
 
-A cue is started on the thread that asks for it: OSC's for a command, the frame loop's for one that follows. Neither
-uses the disk: presets are in memory, and loading one takes a quarter of a millisecond. The disk store writes the list.
-Invalid entries of the file are reported and left out; then the file is kept as `cues.previous.toml` before the first
-write.
+A cue starts on the calling thread: OSC's for a command, the frame loop's for an automatic follow. Neither uses the
+disk: presets are in memory, and loading one takes 0.25 ms. The disk store writes the list. Invalid entries of the file
+are reported and left out; the file is then renamed to `cues.previous.toml` before the first write.
 """
 
 import threading
@@ -28,7 +27,7 @@ PREVIOUS_NAME = "cues.previous.toml"
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Follow:
-    """The next cue starts `seconds` after the first frame of this one."""
+    """An automatic follow: the next cue starts `seconds` after the first frame of the current one."""
 
     seconds: float
     panics: object
@@ -59,19 +58,19 @@ class CueControl:
         self._is_put_aside = not problems
         self._written = self._cues
         self._current = 0
-        """Number of the current cue in the list; 0 before the first. `_going` guards this and `_follow`."""
+        """Number of the current cue in the list; 0 before the first. `_lock` protects this and `_follow`."""
         self._shown = 0
-        """Number of the cue whose look is on; 0 if none. Differs from `_current` if that one failed."""
+        """Number of the cue whose preset is showing; 0 if none. Differs from `_current` if that one failed."""
         self._failure = ""
         """Why the current cue failed, or ""."""
         self._follow: _Follow | None = None
-        self._going = threading.Lock()  # a cue that follows by itself may meet one that is asked for
+        self._lock = threading.Lock()  # an automatic follow may coincide with a command
         self._disk = disk.open("cues", path.parent)
         presets.watch_deletions(self._on_preset_deleted)
         self._watchers: tuple[Callable[[CueList], object], ...] = ()
 
     def watch(self, watcher: Callable[[CueList], object]) -> None:
-        """Have `watcher(cues)` called after each edit, on the thread that made it: it must not wait."""
+        """Call `watcher(cues)` after each edit, on the editing thread; it must not block."""
         self._watchers = (*self._watchers, watcher)
 
     @property
@@ -80,7 +79,7 @@ class CueControl:
         return self._cues
 
     def close(self) -> None:
-        with self._going:
+        with self._lock:
             self._follow = None
         self._disk.close()
 
@@ -93,13 +92,13 @@ class CueControl:
         table.add("/cue/delete", self._on_delete)
         table.add("/cue/list", self._on_list, is_listing=True)
 
-    # -- going ---------------------------------------------------------------------------------
+    # -- starting cues -------------------------------------------------------------------------
 
     def _command(self, chosen: Callable[[], Cue]) -> Handler:
         def on_command(args: Args, reply: Reply) -> None:
             if args and args[0] == 0:  # a button was released
                 return
-            with self._going:
+            with self._lock:
                 cue = chosen()
                 self._go(cue, answer(reply, cue.number, cue.preset))
 
@@ -110,7 +109,7 @@ class CueControl:
         self._command(lambda: self._cues.at(number))(tuple(rest), reply)
 
     def _go(self, cue: Cue, ended: Ended) -> None:
-        """Start a cue. CueError, without any change of values, if its preset is missing. The caller holds `_going`.
+        """Start a cue. Raises CueError, without changing any value, if its preset is missing. The caller holds `_lock`.
 
         A failed cue still becomes the current one, and its `follow_s` counts: a missing preset must not stop the show.
         """
@@ -128,27 +127,27 @@ class CueControl:
 
     def step(self, now_s: float) -> None:
         """Start the next cue if it is due. Frame loop's thread."""
-        if self._follow is None or not self._going.acquire(blocking=False):
-            return  # a command is running; the next frame looks again
+        if self._follow is None or not self._lock.acquire(blocking=False):
+            return  # a command is running; the next frame tries again
         try:
             follow: _Follow | None = self._follow
             if follow is not None and follow.panics != self._store.get(PANIC):
                 follow = self._follow = None
             if follow is not None and follow.due_s is not None and now_s >= follow.due_s:
-                self._go_on()
+                self._start_next()
                 follow = self._follow
             if follow is not None and follow.due_s is None:
                 follow.due_s = now_s + follow.seconds
         finally:
-            self._going.release()
+            self._lock.release()
 
-    def _go_on(self) -> None:
-        """Start the cue after the current one. The caller holds `_going`."""
-        self._follow, stood_on = None, self._current
+    def _start_next(self) -> None:
+        """Start the cue after the current one. The caller holds `_lock`."""
+        self._follow = None
         try:
-            self._go(self._cues.after(stood_on), lambda superseded_by: None)
+            self._go(self._cues.after(self._current), lambda superseded_by: None)
         except CueError as error:
-            self._report("cues", f"no cue follows {stood_on}: {error}")
+            self._report("cues", f"automatic follow: {error}")
 
     # -- editing -------------------------------------------------------------------------------
 
@@ -158,10 +157,10 @@ class CueControl:
 
     def _on_insert(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
-        with self._going:
+        with self._lock:
             before, cues = self._cues, self._cues.with_inserted(cue)
             if cues.cues.get(self._current) is not before.cues.get(self._current):
-                self._current += 1  # the current cue has moved up
+                self._current += 1  # the current cue has moved one place up
             if cues.cues.get(self._shown) is not before.cues.get(self._shown):
                 self._shown += 1
             self._cues = cues
@@ -174,7 +173,7 @@ class CueControl:
         self._replace(self._cues.without(gone), gone.number, reply)
 
     def _on_list(self, args: Args, reply: Reply) -> None:
-        with self._going:
+        with self._lock:
             cues, current, shown = self._cues, self._cues.cues.get(self._current), self._cues.cues.get(self._shown)
             failure = self._failure
         for cue in cues:
@@ -186,12 +185,12 @@ class CueControl:
         reply.done()
 
     def _replace(self, cues: CueList, number: int, reply: Reply, made: Cue | None = None) -> None:
-        """Replace the list at once, and answer after it was written. `made`: a new cue, whose preset is checked."""
+        """Replace the list at once, and answer when it is written. `made`: a new cue, whose preset is checked."""
         self._cues = cues
         self._tell("/cue/changed", len(cues))
         for watcher in self._watchers:
             watcher(cues)
-        if made is not None:  # only a warning: a show may be written before its presets
+        if made is not None:  # only a warning: the cue list may be written before the presets
             missing = f"cue {number}: there is no preset {made.preset!r} yet"
             self._presets.if_missing(made.preset, lambda: self._report(f"cues.{number}", missing))
 
@@ -202,7 +201,7 @@ class CueControl:
         self._disk.post(save, lambda reason: reply.fail(f"changed, but not saved: {reason}"))
 
     def _save(self) -> None:
-        """Write the list, once for many edits in a row. The disk's thread."""
+        """Write the list, once for several edits in a row. The disk's thread."""
         cues = self._cues
         if cues is self._written:
             return
@@ -219,10 +218,10 @@ class CueControl:
         numbers = [cue.number for cue in self._cues if cue.preset == name]
         if numbers:
             users = f"cue{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
-            self._report("cues.deleted", f"preset {name!r} is deleted, and {users} would load it")
+            self._report("cues.deleted", f"preset {name!r} was deleted, but {users} would load it")
 
 
 def _cue_of(args: Args) -> Cue:
     if not 2 <= len(args) <= 5:
-        raise CueError("takes a number, a preset and, if wanted, fade_s, follow_s and glide")
+        raise CueError("takes a number, a preset and optionally fade_s, follow_s and glide")
     return Cue.checked(*args)

@@ -1,11 +1,11 @@
-"""The map over OSC: learns, lists, edits and stores the meaning of foreign messages.
+"""The map over OSC: learns, lists, edits and stores what foreign messages do.
 
     message ─► read_midi ─┬─► clock ticks ─► tempo
-                          └─► movements ─► learner;  the map ─► messages in our own language;  feedback: a hand is on it
+                          └─► movements ─► learner;  the map ─► our own messages;  feedback: the control is being moved
 
-While something is learned, mapped controls keep working: the show does not stop for it. The movement that is learned
-has no effect itself, so that a pad can get a cue during the show. A lesson in which nothing moves times out. After the
-start only the disk store's threads use the disk.
+Mapped controls keep working while a new one is learned. The movement that is learned has no effect itself, so that a
+cue can be assigned to a pad during the show. Learning times out if nothing moves. After the start only the disk store's
+threads use the disk.
 """
 
 import threading
@@ -48,7 +48,7 @@ MAPS_FOLDER = "maps"
 SUFFIX = ".toml"
 
 LESSON_S = 60.0
-"""Timeout of a lesson."""
+"""Timeout of `/map/learn`."""
 
 StartTimer = Callable[[float, Callable[[], None]], Callable[[], None]]
 """`start_timer(seconds, ended)` calls `ended()` after that time, on any thread; returns a function that cancels it."""
@@ -85,9 +85,10 @@ class MapControl:
         disk: DiskStore,
         start_timer: StartTimer = start_timer,
     ) -> None:
-        """Reads the map; `path` need not exist. MappingError if it is not a map, or if a named map does not exist.
+        """Reads the map; `path` need not exist. Raises MappingError if it is not a map, or if a named map does not
+        exist.
 
-        `names`: maps to add; an entry is left out if the file has one for its control and target. `clock`: handlers of
+        `names`: maps to add; an entry is left out if the file has one for its control and target. `clock`: handlers for
         MIDI's `clock`, `start`, `continue` and `stop`, called with the time. `feedback` gets entries and movements.
         """
         self._path = path
@@ -102,7 +103,7 @@ class MapControl:
         self._movements = MovementReader()
         self._learner = Learner()
         self._lesson: _Lesson | None = None
-        self._has_met_unmapped_midi = False
+        self._has_reported_unmapped_midi = False
         self._names: tuple[str, ...] = tuple(BUILT_IN)
         self._list_maps()
         kept = self._checked(read_map(path), str(path))
@@ -112,13 +113,12 @@ class MapControl:
             named = self._checked(self._load(name), f"map {name}").entries
             known = {(entry.control, entry.target) for entry in kept.entries if entry not in named}
             new = [entry for entry in named if (entry.control, entry.target) not in known]
-            self._map.add_all(
-                new, instead_of=partial(is_from, name)
-            )  # replaces those of an earlier start, for other layers
+            # Replaces the entries that an earlier run added, perhaps for other layers.
+            self._map.add_all(new, instead_of=partial(is_from, name))
         feedback.set_entries(self._map.entries)
         self._is_unwritten = False
         self._disk = disk.open("map", path.parent)
-        self._named_maps = disk.open("map", self._folder, poll=self._list_maps)  # a link to a network folder may hang
+        self._named_maps = disk.open("map", self._folder, poll=self._list_maps)  # may be a network folder that hangs
 
     def close(self) -> None:
         """Write the last changes, unless the disk does not answer."""
@@ -141,7 +141,8 @@ class MapControl:
     # -- incoming messages ---------------------------------------------------------------------
 
     def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
-        """Our own messages that a foreign message stands for, or None if it is not mapped. Never None for MIDI."""
+        """The messages of ours that a foreign message is mapped to, or None if it is not mapped. Never None for
+        MIDI."""
         event = read_midi(message)
         if event is not None and event.kind in self._clock:
             self._clock[event.kind](now_s)
@@ -161,10 +162,9 @@ class MapControl:
             return messages
         if event is not None and movements and not is_learning:
             self._on_unmapped_midi(movements[0], sender_name)
-        is_taken = event is not None or (
-            is_learning and bool(movements)
-        )  # a message that moves nothing may be a mistake
-        return () if is_taken else None
+        # While learning, a message that moves nothing may still be a mistake.
+        is_consumed = event is not None or (is_learning and bool(movements))
+        return () if is_consumed else None
 
     def map_for(self, root: str) -> str | None:
         """The built-in map of the program whose addresses begin with `root`, or None; "" if some are mapped already.
@@ -180,7 +180,7 @@ class MapControl:
             return self._map.is_mapped(address)
 
     def _learn(self, movements: list[Movement], now_s: float) -> tuple[_Lesson, MapEntry | None, str] | None:
-        """Pass movements to the learner. Returns a lesson that ends with them, and its entry or the failure.
+        """Pass movements to the learner. If one completes a lesson, return the lesson with its entry or the error.
 
         The caller holds the lock, and answers after releasing it.
         """
@@ -208,16 +208,18 @@ class MapControl:
         lesson.reply.done(lesson.target, entry.control.name, entry.mode)
 
     def _on_unmapped_midi(self, movement: Movement, sender_name: str) -> None:
-        """Report unmapped MIDI once per run: a player of unmapped keys does not want a warning for each."""
-        if not self._has_met_unmapped_midi:
-            self._has_met_unmapped_midi = True
+        """Report unmapped MIDI once per run, not for every key that is played."""
+        if not self._has_reported_unmapped_midi:
+            self._has_reported_unmapped_midi = True
             control = f"{movement.control.name} (from {sender_name})"
-            self._report("map.unmapped", f"{control} is not mapped; /map/learn ADDRESS maps what moves next")
+            self._report(
+                "map.unmapped", f"{control} is not mapped; /map/learn ADDRESS maps the control that moves next"
+            )
 
     # -- commands ------------------------------------------------------------------------------
 
     def _on_learn(self, args: Args, reply: Reply) -> None:
-        target, *rest = texts(args, "a parameter's or command's address and, if wanted, an argument", 1, 2)
+        target, *rest = texts(args, "a parameter's or command's address and optionally an argument", 1, 2)
         argument = rest[0] if rest else ""
         entry = make_entry({"control": "osc /anything", "target": target, "argument": argument})
         stop_timer = self._start_timer(LESSON_S, lambda: self._on_nothing_moved(lesson))
@@ -232,7 +234,7 @@ class MapControl:
     def _on_nothing_moved(self, lesson: _Lesson) -> None:
         """Time out a lesson. The timer's thread."""
         with self._lock:
-            if self._lesson is not lesson:  # it ended just before
+            if self._lesson is not lesson:  # the lesson has just ended
                 return
             self._end_lesson()
         lesson.reply.fail(f"nothing moved for {LESSON_S:g} s", is_logged=False)
@@ -263,7 +265,7 @@ class MapControl:
         reply.done()
 
     def _on_add(self, args: Args, reply: Reply) -> None:
-        control, target, *rest = texts(args, "a control, an address and, if wanted, an argument", 2, 3)
+        control, target, *rest = texts(args, "a control, an address and optionally an argument", 2, 3)
         entry = make_entry({"control": control, "target": target, "argument": rest[0] if rest else ""})
         with self._lock:
             number = self._map.add(entry)
@@ -313,7 +315,7 @@ class MapControl:
         (name,) = texts(args, "the name of a map", 1, 1)
         path = self._file_of(name)
         if path is None:
-            raise MappingError(f"map {name!r}: is built in and cannot be changed; choose another name")
+            raise MappingError(f"map {name!r} is built in and cannot be changed; choose another name")
         with self._lock:
             entries = self._map.entries
 
@@ -327,23 +329,23 @@ class MapControl:
     # -- files ---------------------------------------------------------------------------------
 
     def _on_changed(self) -> None:
-        """Announce a change and save the map. Changes while the disk is busy are written together."""
+        """Announce a change and save the map. Changes made while the disk is busy are written together."""
         with self._lock:
             count = len(self._map)
             self._feedback.set_entries(self._map.entries)
             is_waiting, self._is_unwritten = self._is_unwritten, True
         self._tell("/map/changed", count)
         if not is_waiting:
-            self._disk.post(self._keep, self._on_not_kept)
+            self._disk.post(self._save_map, self._on_save_failed)
 
-    def _keep(self) -> None:
+    def _save_map(self) -> None:
         """Write the map. The disk's thread."""
         with self._lock:
             self._is_unwritten = False
             entries = self._map.entries
         _write(self._path, map_text(entries, self._unread))
 
-    def _on_not_kept(self, reason: str) -> None:
+    def _on_save_failed(self, reason: str) -> None:
         with self._lock:
             self._is_unwritten = False  # the next change tries again
         self._report("map", reason)
@@ -393,7 +395,9 @@ def _write(path: Path, text: str) -> None:
 def _name_to_load(args: Args) -> str:
     """The name in the arguments: `resolume`, or `resolume:5` with the first layer as second argument."""
     if not 1 <= len(args) <= 2 or not isinstance(args[0], str) or not isinstance(args[-1], str | int | float):
-        raise MappingError("takes the name of a map and, for resolume, which of its layers is layer 1 here")
+        raise MappingError(
+            "takes the name of a map and, for resolume, the number of Resolume's layer that is layer 1 here"
+        )
     if len(args) == 1:
         return args[0]
     if not is_built_in(args[0]):
@@ -403,7 +407,8 @@ def _name_to_load(args: Args) -> str:
 
 
 def texts(args: Args, what: str, least: int, most: int) -> tuple[str, ...]:
-    """The arguments, if they are `least` to `most` texts; else MappingError says what the command takes."""
+    """The arguments, if they are `least` to `most` texts; otherwise raises MappingError, which says what is
+    expected."""
     words = tuple(word for word in args if isinstance(word, str))
     if not least <= len(args) <= most or len(words) < len(args):
         raise MappingError(f"takes {what}")
@@ -412,5 +417,5 @@ def texts(args: Args, what: str, least: int, most: int) -> tuple[str, ...]:
 
 def _whole(number: object) -> int:
     if not isinstance(number, int | float) or number != number // 1:
-        raise MappingError("an entry's number is a whole number, from 1")
+        raise MappingError("an entry's number must be a whole number, from 1")
     return int(number)

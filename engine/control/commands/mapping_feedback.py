@@ -2,17 +2,17 @@
 
     store changed, map changed ─► owed ─► not being moved ─► sent, at most 60 times a second
 
-Problem: the page, a preset, a cue or another controller may change a parameter, and then its mapped fader and lamp show
-the wrong value. The naive way, to send every value back at once, fails: a motor fader fights with the hand on it.
+Problem: the page, a preset, a cue or another controller may change a parameter, and then its mapped fader and light
+show the wrong value. Sending every value back at once fails: a motor fader fights with the hand on it.
 
 - Only subscribers get feedback (`/map/feedback`, `[[osc.feedback]]` with `send`), never an address that only sends.
-- A fader gets nothing until `HAND_S` after its last movement, then the current value, even if it sent that itself: a
-  motor fader that hears nothing returns to its last received position. A button's light and an encoder's ring get their
-  value at once, and again when the button is released, because many devices then switch its light off themselves.
-- A new subscriber gets everything, later only values that differ from its last ones. After a change of the map
-  everything is owed again.
-- A program may echo a value that it was just sent. That is not a movement, and is not answered, or it would loop.
-- A control that moves several parameters shows the first one that has something to show.
+- A fader gets nothing until `REST_S` after its last movement, then the current value, even if it sent that itself: a
+  motor fader without feedback returns to its last received position. A button's light and an encoder's ring get their
+  value at once, and again when the button is released, because many devices then switch the light off themselves.
+- A new subscriber gets everything, then only values that differ from those sent last. When the map changes, everything
+  is sent again.
+- A program may echo a value that it was just sent. That is not a movement and is not answered, to prevent a loop.
+- A control that moves several parameters shows the first one that has a value to show.
 """
 
 import math
@@ -33,15 +33,15 @@ from engine.params.mapping.wildcards import is_pattern
 from engine.system.reporting import Report
 from osc_schema.mapping import FORMS
 
-HAND_S = 0.5
+REST_S = 0.5
 INTERVAL_S = 1 / 60
-MAX_PACKETS_A_TURN = 16  # for one subscriber: 960 a second, and a MIDI cable carries 1040 controllers
+MAX_PACKETS_A_TURN = 16  # to one subscriber: 960 a second; a MIDI cable carries 1040 controller messages a second
 MAX_SUBSCRIBERS = 16
-TAKES: Final = f"takes 1 or 0, a port 1..65535 if it is another one, and a form ({', '.join(FORMS)})"
+TAKES: Final = f"takes 1 or 0, optionally the port 1..65535 that you listen on, and a form ({', '.join(FORMS)})"
 
 
 @dataclass(slots=True, eq=False)
-class _Face:
+class _Output:
     """A MIDI control, or an OSC address with all its arguments."""
 
     control: Control
@@ -49,9 +49,9 @@ class _Face:
     """By argument number; 0 for MIDI."""
     heard_s: float = float("-inf")
 
-    def is_under_hand(self, now_s: float) -> bool:
-        """True if a fader was just moved, so that feedback would fight the hand."""
-        return now_s - self.heard_s < HAND_S and any(entry.is_fader for entry in self.entries.values())
+    def is_being_moved(self, now_s: float) -> bool:
+        """True if this is a fader that was just moved, so that feedback would fight the hand."""
+        return now_s - self.heard_s < REST_S and any(entry.is_fader for entry in self.entries.values())
 
     def values(self, store: ParamStore) -> tuple[float, ...] | None:
         """The values to show, or None for an OSC address with an argument that is not mapped."""
@@ -66,13 +66,13 @@ class _Subscriber:
     target: Sender
     form: str
     is_kept: bool
-    """From the configuration: it never asks again, so it is removed last."""
+    """From the configuration: it never subscribes again, so it is removed last."""
     sent: dict[Control, tuple[float, ...]] = field(default_factory=dict)
     owed: dict[Control, None] = field(default_factory=dict)
 
-    def sent_to(self, face: Control, argument: int) -> float | None:
+    def sent_to(self, output: Control, argument: int) -> float | None:
         """The last value sent to a control, or None if none was sent or it has moved since."""
-        values = self.sent.get(face, ())
+        values = self.sent.get(output, ())
         return values[argument] if argument < len(values) else None
 
 
@@ -93,8 +93,8 @@ class MapFeedback:
         self._is_behind = is_behind
         self._report = report
         self._lock = threading.Lock()
-        self._faces: dict[Control, _Face] = {}
-        self._faces_of: dict[str, list[_Face]] = {}
+        self._outputs: dict[Control, _Output] = {}
+        self._outputs_of: dict[str, list[_Output]] = {}
         """By the address of the parameter."""
         self._subscribers: dict[str, _Subscriber] = {}
         self._version = store.version
@@ -112,8 +112,11 @@ class MapFeedback:
                 # `min` returns the first of equals: the oldest subscription that is not in the configuration.
                 oldest = min(self._subscribers, key=lambda name: self._subscribers[name].is_kept)
                 del self._subscribers[oldest]
-                self._report("map.feedback", f"{MAX_SUBSCRIBERS} ask for /map/feedback: {oldest} makes room")
-            self._subscribers[target.name] = _Subscriber(target, form, is_kept, owed=dict.fromkeys(self._faces))
+                self._report(
+                    "map.feedback",
+                    f"more than {MAX_SUBSCRIBERS} subscribers of /map/feedback: {oldest}, the oldest, is removed",
+                )
+            self._subscribers[target.name] = _Subscriber(target, form, is_kept, owed=dict.fromkeys(self._outputs))
 
     def unsubscribe(self, name: str) -> None:
         """End the subscription of a target. Idempotent."""
@@ -121,7 +124,7 @@ class MapFeedback:
             self._subscribers.pop(name, None)
 
     def on_feedback(self, message: Message, sender: Sender) -> None:
-        """Carry out and answer `/map/feedback`."""
+        """Execute and answer `/map/feedback`."""
 
         def log(line: str) -> None:
             self._report("osc.command", f"{line} (from {sender.name})")
@@ -145,26 +148,29 @@ class MapFeedback:
         reply.done(int(bool(is_on)), str(form))
 
     def set_entries(self, entries: Iterable[MapEntry]) -> None:
-        """Take over a changed map; everything is owed again."""
+        """Use a changed map; everything is sent again."""
         with self._lock:
-            before, self._faces, self._faces_of = self._faces, {}, {}
+            before, self._outputs, self._outputs_of = self._outputs, {}, {}
             for entry in entries:
                 if not entry.feedback or is_pattern(entry.control):  # no control listens at an address with a *
                     continue
                 control = entry.control._replace(number=0) if entry.control.kind == "osc" else entry.control
-                face = self._faces.setdefault(control, _Face(control))
-                if face.entries.setdefault(_argument(entry), entry) is entry:
-                    self._faces_of.setdefault(entry.target, []).append(face)
-            for control, face in self._faces.items():
+                output = self._outputs.setdefault(control, _Output(control))
+                if output.entries.setdefault(_argument(entry), entry) is entry:
+                    self._outputs_of.setdefault(entry.target, []).append(output)
+            for control, output in self._outputs.items():
                 if control in before:
-                    face.heard_s = before[control].heard_s
+                    output.heard_s = before[control].heard_s
             for subscriber in self._subscribers.values():
-                subscriber.owed = dict.fromkeys(self._faces)
-                # Movements of unmapped controls are not followed, so their position is unknown when they are mapped.
-                subscriber.sent = {control: sent for control, sent in subscriber.sent.items() if control in self._faces}
+                subscriber.owed = dict.fromkeys(self._outputs)
+                # Movements of unmapped controls are not tracked, so their position is unknown when they are mapped
+                # again.
+                subscriber.sent = {
+                    control: sent for control, sent in subscriber.sent.items() if control in self._outputs
+                }
 
     def heard(self, movements: Iterable[Movement], now_s: float) -> dict[Control, float]:
-        """Note that these controls are being moved, so that they get no feedback until they rest.
+        """Record that these controls are being moved, so that they get no feedback until they rest.
 
         Returns the last value sent to each of them since its previous movement, by the control of its entry.
         """
@@ -176,8 +182,8 @@ class MapFeedback:
                 control = movement.control
                 is_osc = control.kind == "osc"
                 for known in (control._replace(number=0),) if is_osc else {control, control._replace(place="")}:
-                    face = self._faces.get(known)
-                    if face is None:
+                    output = self._outputs.get(known)
+                    if output is None:
                         continue
                     argument = control.number if is_osc else 0
                     for subscriber in self._subscribers.values():
@@ -186,7 +192,7 @@ class MapFeedback:
                             sent_to[known._replace(number=control.number)] = sent
                             if _is_same(movement, sent):
                                 continue
-                        face.heard_s = now_s
+                        output.heard_s = now_s
                         subscriber.sent.pop(known, None)
                         subscriber.owed[known] = None
         return sent_to
@@ -198,9 +204,9 @@ class MapFeedback:
             if not self._subscribers:
                 return False
             for change in changes:
-                for face in self._faces_of.get(change.address, ()):
+                for output in self._outputs_of.get(change.address, ()):
                     for subscriber in self._subscribers.values():
-                        subscriber.owed[face.control] = None
+                        subscriber.owed[output.control] = None
             if now_s >= self._next_s:
                 self._next_s = now_s + INTERVAL_S
                 for subscriber in self._subscribers.values():
@@ -212,10 +218,10 @@ class MapFeedback:
             return
         room = MAX_PACKETS_A_TURN
         for control in list(subscriber.owed):
-            face = self._faces[control]
-            if face.is_under_hand(now_s):
+            output = self._outputs[control]
+            if output.is_being_moved(now_s):
                 continue
-            values = face.values(self._store)
+            values = output.values(self._store)
             packets = [] if values is None else _packets(control, values, subscriber.form)
             if len(packets) > room:
                 return
@@ -233,7 +239,8 @@ def _argument(entry: MapEntry) -> int:
 
 
 def _is_same(movement: Movement, sent: float) -> bool:
-    """True if a movement echoes a sent value: rounded to a whole number or to 32 bits, or its coarse half."""
+    """True if a movement echoes a sent value, which may be rounded (whole number, 32 bits) or be its high 7 bits
+    only."""
     kind, heard = movement.control.kind, movement.value
     if kind in ("cc14", "nrpn") and movement.bits < 14:
         return round(heard) >> 7 == round(sent) >> 7

@@ -1,7 +1,7 @@
 """Preset commands over OSC: save, load, fade, copy layers.
 
-Presets are loaded from memory (`PresetShelf`) at once, so that later messages of the same bundle act on the loaded
-values. The disk store does everything that uses the disk: a slow or hung disk blocks no command, and no panic after it.
+Presets are loaded at once, from memory (`PresetShelf`), so that later messages of the same bundle act on the loaded
+values. Only the disk store uses the disk, so a slow or hung disk blocks no command, such as a panic.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,12 +24,12 @@ TakePicture = Callable[[Callable[[bytes], None]], None]
 """`take(deliver)` calls `deliver(jpeg)` with the next picture on screen, on any thread, or never."""
 
 MAX_START_S = 2.0
-"""Longest wait for the folder at the start; presets that are read later can be loaded later."""
+"""Timeout for reading the folder at the start; presets that are read later can be loaded later."""
 _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.match("/layer/1/*"))
 
 
 class PresetControl:
-    """The presets of one folder, and the one that is on."""
+    """The presets of one folder, and the current one."""
 
     def __init__(
         self,
@@ -54,20 +54,23 @@ class PresetControl:
         self._deletion_watchers: tuple[Callable[[str], None], ...] = ()
         self._disk = disk.open("presets", presets.path, poll=self._read_folder)
         if not self._disk.has_polled.wait(MAX_START_S):
-            report("presets", f"{presets.path}: does not answer; until it does, only what has been read can be loaded")
+            report(
+                "presets",
+                f"{presets.path}: does not respond; until it does, only the presets already read can be loaded",
+            )
         self._is_open = True
 
     def close(self) -> None:
         self._disk.close()
 
     def watch_deletions(self, watcher: Callable[[str], None]) -> None:
-        """Call `watcher(name)` after a preset was deleted, on the disk's thread: it must not wait."""
+        """Call `watcher(name)` after a preset was deleted, on the disk's thread; it must not block."""
         self._deletion_watchers = (*self._deletion_watchers, watcher)
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/preset/save", self._on_save)
-        table.add("/preset/load", self._going_to(self.load))
-        table.add("/preset/glide", self._going_to(self.glide))
+        table.add("/preset/load", self._fade_command(self.load))
+        table.add("/preset/glide", self._fade_command(self.glide))
         table.add("/preset/list", self._on_list, is_listing=True)
         table.add("/preset/delete", self._on_delete)
         table.add("/preset/restore", self._on_restore)
@@ -77,20 +80,20 @@ class PresetControl:
     # -- any thread ----------------------------------------------------------------------------
 
     def load(self, name: str, fade_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
-        """Fade to a preset's picture within `fade_s`; invalid entries are reported. Does not use the disk.
+        """Crossfade to a preset's picture within `fade_s`; invalid entries are reported. Does not use the disk.
 
         Raises PresetError, without any change, if there is no such preset. `ended`: as in `Crossfade.start`.
         """
         loaded = self._shelf.get(name)
-        self.apply(loaded, f"preset {name}", fade_s, self._coming_on(loaded, ended))
+        self.apply(loaded, f"preset {name}", fade_s, self._set_current(loaded, ended))
 
     def glide(self, name: str, glide_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
-        """Like `load`, but the values glide: it stays one picture, whose menus change at the beginning."""
+        """Like `load`, but interpolates the values instead of two pictures; menus change at the beginning."""
         loaded = self._shelf.get(name)
-        self.apply(loaded, f"preset {name}", glide_s, self._coming_on(loaded, ended), is_picture=False)
+        self.apply(loaded, f"preset {name}", glide_s, self._set_current(loaded, ended), is_picture=False)
 
-    def _coming_on(self, loaded: LoadedPreset, ended: Ended) -> Ended:
-        """Make it the current preset; returns an `ended` that also marks it as arrived."""
+    def _set_current(self, loaded: LoadedPreset, ended: Ended) -> Ended:
+        """Make it the current preset; returns an `ended` callback that also marks it as arrived."""
         arrive = self.current.begin(loaded, is_on_its_way=True)
 
         def over(superseded_by: str) -> None:
@@ -100,7 +103,7 @@ class PresetControl:
         return over
 
     def resume(self, loaded: LoadedPreset) -> None:
-        """Apply the values of the last run, and the name of its current preset."""
+        """Restore the values of the last run, and the name of its current preset."""
         self.apply(loaded, "resume")
         on = self._shelf.find(loaded.current) if loaded.current else None
         if on is not None:
@@ -112,7 +115,7 @@ class PresetControl:
         return self._shelf.pictures
 
     def if_missing(self, name: str, tell: Callable[[], None]) -> None:
-        """Call `tell()`, on the disk's thread, if there is no preset of that name after another look at the folder."""
+        """Call `tell()`, on the disk's thread, if the folder, read again, has no preset of that name."""
         if self._shelf.has(name):
             return
 
@@ -132,7 +135,7 @@ class PresetControl:
         *,
         is_picture: bool = True,
     ) -> None:
-        """Start a crossfade, or a glide if not `is_picture`, to loaded values, and report invalid entries."""
+        """Start a crossfade (or a glide, if not `is_picture`) to loaded values, and report invalid entries."""
         rejected = self._crossfade.start(loaded.values, fade_s, by=origin, ended=ended, is_picture=is_picture)
         for problem in (*loaded.problems, *rejected):
             self._report("preset", f"{origin}: {problem}")
@@ -154,23 +157,23 @@ class PresetControl:
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def step(self, snapshot: Snapshot) -> None:
-        """Update whether the current preset is edited."""
+        """Update the mark that says if the current preset was edited."""
         self.current.step(snapshot)
 
     # -- OSC's threads -------------------------------------------------------------------------
 
     def _on_save(self, args: Args, reply: Reply) -> None:
         """Save the current values without modulation."""
-        name = only_name(args)
+        name = preset_name(args)
         change = self._shelf.save(name, self._store.snapshot())
         assert change.content is not None
         self.current.begin(change.content)
-        self._follow(change, name, reply)
+        self._write_change(change, name, reply)
         if self._take_picture is not None:
-            self._take_picture(lambda jpeg: self._keep_picture(change.name, jpeg))
+            self._take_picture(lambda jpeg: self._save_picture(change.name, jpeg))
 
-    def _keep_picture(self, name: str, jpeg: bytes) -> None:
-        """Save the frame after a save as the preset's picture, if it is still the current preset. Any thread."""
+    def _save_picture(self, name: str, jpeg: bytes) -> None:
+        """Save the frame that follows a save as the preset's picture, if the preset is still current. Any thread."""
         if self.current.name != name:
             return
 
@@ -181,11 +184,11 @@ class PresetControl:
         self._disk.post(write, lambda reason: self._report("presets", f"the picture of preset {name}: {reason}"))
 
     def _on_delete(self, args: Args, reply: Reply) -> None:
-        name = only_name(args)
-        self._follow(self._shelf.delete(name), name, reply)
+        name = preset_name(args)
+        self._write_change(self._shelf.delete(name), name, reply)
 
-    def _follow(self, change: PresetChange, name: str, reply: Reply) -> None:
-        """Write a change to the disk, and answer afterwards."""
+    def _write_change(self, change: PresetChange, name: str, reply: Reply) -> None:
+        """Write a change to the disk, then answer."""
 
         def write() -> None:
             was_replaced = self._shelf.write(change)
@@ -209,13 +212,13 @@ class PresetControl:
 
         self._disk.post(write, fail)
 
-    def _going_to(self, go_to: Callable[[str, float, Ended], None]) -> Handler:
+    def _fade_command(self, go_to: Callable[[str, float, Ended], None]) -> Handler:
         """The handler of a command that takes a name and a time."""
 
         def on_command(args: Args, reply: Reply) -> None:
-            name, seconds = only_name(args[:1]), args[1] if len(args) > 1 else 0.0
+            name, seconds = preset_name(args[:1]), args[1] if len(args) > 1 else 0.0
             if len(args) > 2 or not isinstance(seconds, int | float) or not 0.0 <= seconds <= MAX_FADE_S:
-                raise PresetError(f"takes the preset's name and, if wanted, a time of 0..{MAX_FADE_S:g} s")
+                raise PresetError(f"takes the preset's name and optionally a time of 0..{MAX_FADE_S:g} s")
 
             def go() -> None:
                 go_to(name, float(seconds), answer(reply, name))
@@ -232,7 +235,7 @@ class PresetControl:
         return on_command
 
     def _on_restore(self, args: Args, reply: Reply) -> None:
-        name = only_name(args)
+        name = preset_name(args)
 
         def restore() -> None:
             loaded = self._shelf.restore(name)
@@ -264,15 +267,15 @@ class PresetControl:
         reply.done(source, target)
 
 
-def only_name(args: Args) -> str:
-    """The argument of a command that takes a preset's name only; else PresetError."""
+def preset_name(args: Args) -> str:
+    """The argument of a command that takes only a preset's name. Raises PresetError for anything else."""
     if len(args) != 1 or not isinstance(args[0], str):
         raise PresetError("takes the preset's name")
     return args[0]
 
 
 def answer(reply: Reply, *values: ReplyValue) -> Ended:
-    """An `ended` that answers `/done` after a fade, or `/fail` if the fade was superseded."""
+    """An `ended` callback that answers `/done` after a fade, or `/fail` if the fade was superseded."""
 
     def ended(superseded_by: str) -> None:
         if superseded_by:

@@ -1,7 +1,7 @@
 """Commands and switches of the engine itself: size, sinks, smoothing, status, quit.
 
-A command arrives on an OSC thread. Work that needs the GL context is posted to the frame loop; the answer (`/done`,
-`/fail`) is sent after it.
+Commands arrive on an OSC thread. Work that needs the GL context is posted to the frame loop, which then answers
+(`/done`, `/fail`).
 """
 
 import sys
@@ -38,12 +38,12 @@ class Hooks:
     post: Callable[[Callable[[], None]], None]
     stop: Callable[[], None]
     set_format: Callable[[int, int], None]
-    """Set width and height at once; RenderError if the renderer refuses them."""
+    """Set width and height together; raises RenderError if the renderer refuses them."""
     status: Callable[[], EngineStatus]
 
 
 class ShowControl:
-    """Carries out the engine's own commands and switches."""
+    """Executes the engine's own commands and switches."""
 
     def __init__(
         self, *, store: ParamStore, slew: Slew, sinks: SinkSet, presets: PresetControl, report: Report
@@ -75,7 +75,7 @@ class ShowControl:
     # -- before the first frame ----------------------------------------------------------------
 
     def unavailable_switches(self) -> dict[str, str]:
-        """The reason why a switch cannot be on in this run, by address. Any thread."""
+        """Address -> reason, for each switch that cannot be on in this run. Any thread."""
         reasons = dict(self._unavailable_sinks)
         for param in _SWITCHES:
             try:
@@ -87,9 +87,10 @@ class ShowControl:
     def set_first_values(
         self, config: Config, fps: float, autosave: Autosave, model_values: Iterable[tuple[str, object]] = ()
     ) -> None:
-        """Set the last run's values, over them the preset's, over them the configuration's. An error ends the start.
+        """Set the initial values: the last run's, overridden by the preset's, overridden by the configuration's. Errors
+        are fatal.
 
-        `model_values`: the values that the configuration of the live models decides.
+        `model_values`: the values that follow from the live models' configuration.
         """
         if config.resume:
             self._presets.resume(autosave.load())
@@ -101,13 +102,13 @@ class ShowControl:
                 raise ConfigError(str(result))
 
     def start_first_sinks(self, specs: tuple[str, ...] | None) -> None:
-        """Start the given sinks (an error ends the start), or with none given the system's texture sharing."""
+        """Start the given sinks (errors are fatal), or by default the system's texture sharing."""
         if specs is None:
             kind = SYSTEM_SINK.get(sys.platform, "shared")
             try:
                 self._sinks.start(SinkSpec(kind=kind), may_wait=True)
             except SinkError as error:
-                self._report(f"sink.{kind}", f"{error}; no texture is published, the page shows the picture")
+                self._report(f"sink.{kind}", f"{error}; no texture is published; the page still shows the picture")
         else:
             for spec in specs:
                 self._sinks.start(SinkSpec.parse(spec), may_wait=True)
@@ -116,7 +117,7 @@ class ShowControl:
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def follow(self, snapshot: Snapshot) -> None:
-        """Act on switches and triggers that changed since the last frame."""
+        """React to switches and triggers that changed since the last frame."""
         self._presets.step(snapshot)
         for address in SINK_SWITCHES:
             is_on = snapshot[address]
@@ -140,7 +141,7 @@ class ShowControl:
 
     def _switch_sink(self, address: str, is_on: bool, snapshot: Snapshot) -> None:
         kind = address.split("/")[2]
-        if is_on == (kind in self._sinks.kinds):  # the engine itself set the switch to show this state
+        if is_on == (kind in self._sinks.kinds):  # the engine set the switch itself, to show this state
             return
         if not is_on:
             self._sinks.stop(kind)
@@ -165,7 +166,9 @@ class ShowControl:
         try:
             name = clean_name(name)
         except ValueError as reason:
-            raise SinkError(f"{kind}: {name!r}: {reason}; over OSC, files go to the recordings folder") from None
+            raise SinkError(
+                f"{kind}: {name!r}: {reason}; over OSC, files are written to the recordings folder only"
+            ) from None
         return str(self._sinks.stage.record_folder / name)
 
     def show_sinks(self) -> None:
@@ -189,7 +192,7 @@ class ShowControl:
             osc_schema.accept(address, side)
             for address, side in zip(("/engine/width", "/engine/height"), args, strict=True)
         ]
-        if notes := [side.note for side in sides if side.note]:  # a typo must not become the largest possible picture
+        if notes := [side.note for side in sides if side.note]:  # a typo must not become the largest picture
             reply.fail("; ".join(notes))
             return
         width, height = (side.value for side in sides if isinstance(side.value, int))
@@ -210,7 +213,7 @@ class ShowControl:
             except (MultiverseError, osc_schema.Rejected) as error:
                 reply.fail(str(error))
             except Exception as error:
-                reply.fail(f"an error of the engine itself: {type(error).__name__}")
+                reply.fail(f"internal error: {type(error).__name__} (see the log)")
                 raise
 
         self._hooks.post(act)
@@ -222,7 +225,7 @@ class ShowControl:
     def _on_sink_start(self, args: Args, reply: Reply) -> None:
         if not args:
             kinds = ", ".join(info.kind for info in available_kinds())
-            reply.fail(f"takes a kind ({kinds}) and, if wanted, a name or file")
+            reply.fail(f"takes a kind ({kinds}) and optionally a name or file")
             return
         kind, argument = str(args[0]), str(args[1]) if len(args) > 1 else ""
 
@@ -234,7 +237,7 @@ class ShowControl:
 
     def _on_sink_stop(self, args: Args, reply: Reply) -> None:
         if not args:
-            reply.fail("takes a kind and, if several of it run, a name or file")
+            reply.fail("takes a kind and, if several of that kind run, a name or file")
             return
         kind, *names = map(str, args[:2])
 
@@ -245,7 +248,7 @@ class ShowControl:
             )
             self.show_sinks()
             if not stopped:
-                raise SinkError(f"no such sink runs: {' '.join((kind, *names))}")
+                raise SinkError(f"no such sink is running: {' '.join((kind, *names))}")
             reply.done(kind, *names)
 
         self._post(stop, reply)

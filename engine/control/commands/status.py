@@ -1,4 +1,4 @@
-"""The engine's status as one value: for `/engine/status`, the page, the status line and `--json`."""
+"""The engine's status as one value, for `/engine/status`, the page, the status line and `--json`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class EngineStatus:
     height: int
     renderer: str
     last_fade: str
-    """How the look that fades out is drawn, now or in the last fade; "" before the first fade."""
+    """How the outgoing look of the current or last fade is drawn; "" before the first fade."""
     flash_guard: FlashGuardState
     audio: AudioStatus
     camera: SourceStatus | None
@@ -42,11 +42,11 @@ class EngineStatus:
     warnings: tuple[str, ...]
     """The newest logged lines, oldest first."""
     told: tuple[str, ...]
-    """The lines of `warnings` that are not warnings, such as a child's recovery: do not count them."""
+    """The lines of `warnings` that are not warnings, such as a child's recovery; not to be counted."""
     warning_counts: dict[str, int]
 
     def osc_lines(self) -> list[tuple[str, tuple[OscValue, ...]]]:
-        """One message per fact; values are int, float and string only."""
+        """One message per item; values are int, float and string only."""
         lines: list[tuple[str, tuple[OscValue, ...]]] = [
             ("/engine/status/seconds", (self.seconds,)),
             ("/engine/status/fps", (self.fps,)),
@@ -74,7 +74,7 @@ class EngineStatus:
 
 
 def _flash_guard_values(state: FlashGuardState) -> tuple[OscValue, ...]:
-    """off, watching or limiting; share of the light held back now; share of the last 10 s in which it limited."""
+    """State (off, watching or limiting), share of the light held back now, share of the last 10 s with limiting."""
     word = "limiting" if state.is_limiting else "watching" if state.is_on else "off"
     return word, state.held_share, state.lately_share
 

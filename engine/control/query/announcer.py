@@ -1,6 +1,6 @@
 """Announces OSC and OSCQuery on the local network by mDNS (RFC 6762, RFC 6763).
 
-A firewall or macOS may ask the user about it, so this runs only if the user has opened the engine to the network.
+A firewall or macOS may ask the user for permission, so this runs only if the user has opened the engine to the network.
 """
 
 import logging
@@ -19,16 +19,16 @@ OSCQUERY: Final = "_oscjson._tcp.local."
 OSC: Final = "_osc._udp.local."
 CLOSED_WITHIN_S: Final = 3.0
 FAILED: Final = "mDNS: OSC and OSCQuery are not announced"
-POLL_INTERVAL_S: Final = 2.0  # while there is no network
+POLL_INTERVAL_S: Final = 2.0  # poll interval while there is no network
 
 
 class Announcer:
-    """Announces from `start` to `close`, on its own thread: checking that the name is free takes seconds.
+    """Announces from `start` to `close`, on its own thread, because checking that the name is free takes seconds.
 
     `name`: the name of both services. `host`: the machine's name, such as `multiverse-studio.local`, announced with its
     addresses. `web_port`: the port of OSCQuery. `osc_port`: the UDP port of OSC, or None if it is off.
-    `find_interfaces()`: this machine's IPv4 addresses on the networks to announce to. It raises MultiverseError while
-    there are none, and is polled until there are: an installation may be switched on before its network.
+    `find_interfaces()`: this machine's IPv4 addresses on the networks to announce to. Raises MultiverseError if there
+    are none; it is then called again until there are, because an installation may be switched on before its network.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Announcer:
         self._thread = GuardedThread("mdns", self._run, Guard(log, report, "mdns", FAILED))
 
     def start(self) -> None:
-        """Begin to announce; returns at once, and the network knows a few seconds later. Errors are reported."""
+        """Begin to announce; returns at once, the announcement follows seconds later. Errors are reported."""
         self._thread.start()
 
     def close(self) -> None:
@@ -67,14 +67,16 @@ class Announcer:
             self._report("mdns", f"{FAILED}: {error.strerror or error}")
 
     def _wait_for_network(self) -> list[str]:
-        """Wait until the machine has addresses; empty if the engine ends first."""
+        """Wait until the machine has addresses, and return them; empty if the engine ends first."""
         is_told = False
         while not self._is_closing.is_set():
             try:
                 return list(self._find_interfaces())
             except MultiverseError as error:
                 if not is_told:
-                    self._report("mdns", f"mDNS: {error}; OSC and OSCQuery are announced as soon as one is")
+                    self._report(
+                        "mdns", f"mDNS: {error}; OSC and OSCQuery will be announced when a network is connected"
+                    )
                 is_told = True
             self._is_closing.wait(POLL_INTERVAL_S)
         return []
@@ -96,7 +98,8 @@ class Announcer:
                     port=port,
                     properties={"txtvers": "1"},
                     parsed_addresses=interfaces,
-                    # The default is the service's name: with its spaces and underscores no resolver can look it up.
+                    # The default is the service's name, which no resolver can look up because of its spaces and
+                    # underscores.
                     server=f"{self._host}.",
                 )
                 zeroconf.register_service(info, allow_name_change=True)

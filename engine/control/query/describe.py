@@ -1,8 +1,8 @@
-"""Describes a parameter or command for OSCQuery, except for its value. Pure.
+"""Describes parameters and commands for OSCQuery, without their values. Pure.
 
-TYPE tells a client what to send and how to draw the control (OSCQuery, "Data Types and UI Item conventions"): `T` is a
-toggle, `I` a button, `s` with VALS a menu. OVERLOADS list the plain numbers that are accepted as well; feedback is sent
-as i, f and s. MULTIVERSE holds what our own pages need beyond the proposal.
+TYPE defines what a client sends and how it draws the control (OSCQuery, "Data Types and UI Item conventions"): `T` is a
+toggle, `I` a button, `s` with VALS a menu. OVERLOADS lists the plain numbers that are also accepted; feedback is sent
+as i, f and s. MULTIVERSE holds attributes for our own pages beyond the proposal.
 """
 
 import math
@@ -31,7 +31,7 @@ _TYPE: Final = {
     ParamType.COLOUR: "ffff",
 }
 _STREAMED: Final = {ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.COLOUR}
-_NAMES: Final = {name: name.upper() for name in CHILDREN} | {  # of containers that a capital letter would not do for
+_NAMES: Final = {name: name.upper() for name in CHILDREN} | {  # container titles that capitalising does not give
     "lfo": "LFO",
     "mod": "Modulation",
     "controlnet": "ControlNet",
@@ -57,7 +57,7 @@ def describe_param(param: Param, area: Area) -> Attributes:
         "ACCESS": READ_AND_WRITE,
         "DESCRIPTION": param.description,
         "TAGS": list(_tags(param, area)),
-        # A fader's next value makes up for a lost one; a lost switch or name stays wrong.
+        # A lost fader value is corrected by the next one; after a lost switch or name the value stays wrong.
         "CRITICAL": param.type not in _STREAMED,
         "MULTIVERSE": {
             "type": str(param.type),
@@ -102,7 +102,7 @@ def describe_container(path: str, area: Area) -> Attributes:
     """The attributes of a container: `Layer 1`, `LFO 3`, `Sink ndi`. At the top level with the area's text.
 
     Chataigne shows DESCRIPTION as the container's name, and merges siblings with the same one (juce_organicui,
-    OSCQueryHelpers::updateContainerFromData): so it is short and unique among siblings.
+    OSCQueryHelpers::updateContainerFromData), so it must be short and unique among siblings.
     """
     first, *more = [_NAMES.get(part, part) for part in path.split("/")[-2:] if part]
     attributes: Attributes = {
@@ -127,7 +127,7 @@ def _tags(param: Param, area: Area) -> Iterator[str]:
 
 
 def _overloads(param: Param) -> Iterator[Attributes]:
-    """The other type tags that are accepted."""
+    """The other accepted type tags."""
     match param.type:
         case ParamType.FLOAT | ParamType.STOPS:
             low, high = math.ceil(param.low), math.floor(param.high)
@@ -148,7 +148,7 @@ def _overloads(param: Param) -> Iterator[Attributes]:
 
 
 def describe_command(command: Command, area: Area) -> Attributes:
-    """The attributes of a command: write-only; answers come as OSC messages. No TYPE without arguments."""
+    """The attributes of a command: write-only, answered by OSC messages. A command without arguments has no TYPE."""
     tags = "".join(argument.type for argument in command.arguments)
     fewest = sum(not argument.is_optional for argument in command.arguments)
     attributes: Attributes = {"FULL_PATH": command.address}

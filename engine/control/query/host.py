@@ -29,11 +29,11 @@ EXTENSIONS: Final = {
 }
 
 
-MAX_NAME_BYTES: Final = 60  # a label of mDNS has 63 (RFC 6763, 4.1.1), and a second of the name is called `NAME-2`
+MAX_NAME_BYTES: Final = 60  # mDNS allows 63 (RFC 6763, 4.1.1); a second engine of that name becomes `NAME-2`
 
 
 def service_name(wanted: str | None = None) -> str:
-    """The engine's name on the network: `wanted`, or by default `Multiverse studio` on the machine `studio.local`.
+    """The engine's name on the network: `wanted`, or by default `Multiverse HOST`, such as `Multiverse studio`.
 
     Raises ConfigError if `wanted` cannot be announced.
     """
@@ -41,20 +41,20 @@ def service_name(wanted: str | None = None) -> str:
         name = f"Multiverse {socket.gethostname().partition('.')[0]}".strip()
         return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     # python-zeroconf splits a name at a dot into two labels, which no browser joins again.
-    # It reads `_sub` as the beginning of a subtype (RFC 6763, 7.1) and refuses it.
+    # It takes `_sub` for the beginning of a subtype (RFC 6763, 7.1) and rejects it.
     if not wanted.isprintable() or wanted != wanted.strip() or "." in wanted or wanted in ("", "_sub"):
-        advice = {"": "it is empty", "_sub": "DNS-SD keeps this word for itself"}
-        wrong = advice.get(wanted, "leave out dots, line breaks, and spaces at its ends")
+        advice = {"": "it is empty", "_sub": "DNS-SD reserves this word"}
+        wrong = advice.get(wanted, "remove dots, line breaks, and spaces at its ends")
         raise ConfigError(f"--name: {wanted!r} cannot be announced: {wrong}")
     if len(wanted.encode()) > MAX_NAME_BYTES:
-        raise ConfigError(f"--name: {wanted!r} has {len(wanted.encode())} bytes; mDNS takes {MAX_NAME_BYTES}")
+        raise ConfigError(f"--name: {wanted!r} has {len(wanted.encode())} bytes; the limit is {MAX_NAME_BYTES} (mDNS)")
     return wanted
 
 
 def host_info(reached_at: str, *, name: str, osc: tuple[str, int] | None, web: tuple[str, int]) -> dict[str, object]:
     """The HOST_INFO object for a client that reached this machine at that address.
 
-    `name`: of `service_name`; `osc`, `web`: numeric host and port in use; `osc` None: OSC goes by WebSocket only.
+    `name`: from `service_name`. `osc`, `web`: numeric host and port in use; `osc` None: OSC over WebSocket only.
     """
     info: dict[str, object] = {"NAME": name, "EXTENSIONS": EXTENSIONS}
     if osc is not None:
@@ -63,5 +63,5 @@ def host_info(reached_at: str, *, name: str, osc: tuple[str, int] | None, web: t
 
 
 def _reachable(host: str, reached_at: str) -> str:
-    """The address to tell a client: for a server on all interfaces (0.0.0.0, ::) the one that the client used."""
+    """The address to give a client: for a server on all interfaces (0.0.0.0, ::) the one that the client used."""
     return reached_at if ipaddress.ip_address(host.partition("%")[0]).is_unspecified else host

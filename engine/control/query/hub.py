@@ -1,7 +1,7 @@
 """OSC over WebSockets, beside UDP and TCP: binary messages are OSC packets, text messages are OSCQuery's JSON.
 
-Each client is a `Peer`: a sender of packets with a bounded queue of outgoing messages. The page's server owns the
-socket; it passes messages in and takes the queued ones out.
+Each client is a `Peer`: a packet sender with a bounded queue of outgoing messages. The page's server owns the socket;
+it passes received messages to the peer and sends the queued ones.
 """
 
 import json
@@ -50,7 +50,7 @@ class Peer:
         self._forget = forget
         self.sender = Sender(name=name, post=partial(dispatcher.outbox.put, name, self._deliver), at_port=None)
         self.dropped = 0
-        """Packets that were dropped because the client did not read."""
+        """Number of packets dropped because the client did not read."""
         self._lock = threading.Lock()
         self._waiting: deque[Data] = deque()
         self._waiting_bytes = 0
@@ -60,15 +60,16 @@ class Peer:
     # -- the web thread ------------------------------------------------------------------------
 
     def receive_binary(self, data: bytes) -> None:
-        """Carry out an OSC packet. Never raises: malformed ones are counted and reported."""
+        """Execute an OSC packet. Never raises: malformed ones are counted and reported."""
         self._dispatcher.receive(data, self.sender)
 
     def receive_text(self, text: str) -> None:
-        """Carry out LISTEN or IGNORE. Never raises, and never answers: a client takes any OSC message for a value.
+        """Execute LISTEN or IGNORE. Never raises, and never answers, because a client takes any OSC message for a
+        value.
 
         Harmless requests are ignored: listening to a node without a value (Chataigne's "Listen to all" includes
-        commands), and OSC by UDP (libossia's START_OSC_STREAMING; it listens here as well). The rest is counted and
-        reported.
+        commands), and OSC over UDP (libossia's START_OSC_STREAMING; it listens here as well). Other invalid requests
+        are counted and reported.
         """
         try:
             command = msgspec.json.decode(text, type=_Command)
@@ -78,13 +79,13 @@ class Peer:
         if command.COMMAND in _STREAMING:
             return
         if command.COMMAND not in ("LISTEN", "IGNORE"):
-            self._refuse(shown(command.COMMAND, 40), "no such command; LISTEN and IGNORE are")
+            self._refuse(shown(command.COMMAND, 40), "unknown command (known: LISTEN, IGNORE)")
         elif not isinstance(command.DATA, str):
-            self._refuse(command.COMMAND, "DATA is no path")
+            self._refuse(command.COMMAND, "DATA is not a path")
         elif osc_schema.lookup(command.DATA) is not None:
             self._listen(command.DATA, is_wanted=command.COMMAND == "LISTEN")
         elif not _is_without_value(command.DATA):
-            self._refuse(command.COMMAND, f"{shown(command.DATA)} is no parameter")
+            self._refuse(command.COMMAND, f"{shown(command.DATA)} is not a parameter")
 
     def _listen(self, address: str, *, is_wanted: bool) -> None:
         feedback = self._dispatcher.feedback
@@ -97,8 +98,8 @@ class Peer:
     def take(self) -> list[Data]:
         """Remove and return the queued messages, oldest first: OSC as bytes, JSON as text.
 
-        After dropped packets the current values are sent again; after a dropped tree event the client is told to read
-        the tree again.
+        If packets were dropped, the current values are sent again. If a tree event was dropped, the client is told to
+        read the tree again.
         """
         with self._lock:
             taken = list(self._waiting)
@@ -114,7 +115,7 @@ class Peer:
         return taken
 
     def close(self) -> None:
-        """Forget the client. Idempotent."""
+        """Remove the client. Idempotent."""
         with self._lock:
             self._is_open = False
             self._waiting.clear()
@@ -129,7 +130,7 @@ class Peer:
 
     # -- any thread ----------------------------------------------------------------------------
 
-    def tell_path(self, event: PathEvent) -> None:
+    def queue_path(self, event: PathEvent) -> None:
         """Queue a change of the tree."""
         self._queue(_text_of(event))
 
@@ -139,7 +140,7 @@ class Peer:
             self._dispatcher.counters.sent += 1
 
     def _queue(self, data: Data) -> bool:
-        """Queue a message; the oldest ones make room. False if the client is gone."""
+        """Queue a message, dropping the oldest ones if the queue is full. False if the client is gone."""
         with self._lock:
             was_empty = not self._waiting
             lost = 0 if self._is_open else 1
@@ -157,7 +158,7 @@ class Peer:
         if lost:
             self._dispatcher.counters.add("dropped", lost)
         if is_open and lost:
-            self._report("query.slow", f"{self.sender.name} does not read; the oldest of its packets are dropped")
+            self._report("query.slow", f"{self.sender.name} does not read; its oldest packets are dropped")
         if is_open and was_empty:
             self._wake()
         return is_open
@@ -181,17 +182,17 @@ class QueryHub:
         self._peers: dict[str, Peer] = {}
 
     def connect(self, name: str, wake: Callable[[], None]) -> Peer:
-        """Add a client with a unique name `ws HOST:PORT`. `wake()` is called on any thread when there are new
-        messages to `take`: it must neither wait nor raise."""
+        """Add a client with a unique name `ws HOST:PORT`. `wake()` is called on any thread when there are new messages
+        to `take`; it must neither block nor raise."""
         peer = Peer(name, self._dispatcher, wake, self._report, partial(self._peers.pop, name, None))
         self._peers[name] = peer
         return peer
 
-    def tell_paths(self, events: Iterable[PathEvent]) -> None:
+    def send_paths(self, events: Iterable[PathEvent]) -> None:
         """Send the changes of `QueryTree.show_cues` to every client."""
         for event in events:
             for peer in list(self._peers.values()):
-                peer.tell_path(event)
+                peer.queue_path(event)
 
     @property
     def count(self) -> int:

@@ -1,7 +1,7 @@
 """The address space as OSCQuery's JSON: answers a GET of a path or of one of its attributes.
 
-Everything but values and cues is fixed from the start. So a node's JSON is encoded once with a mark for each value and
-split at the marks; an answer joins the pieces with the values of one snapshot.
+Only values and cues change. So a node's JSON is encoded once, with a placeholder for each value, and split at the
+placeholders; an answer joins the pieces with the values of one snapshot.
 """
 
 import json
@@ -46,7 +46,7 @@ class QueryAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PathEvent:
-    """A change of the tree, for clients that have read it."""
+    """A change of the tree, sent to clients that have read it."""
 
     command: str
     """PATH_ADDED, PATH_REMOVED or PATH_CHANGED."""
@@ -63,7 +63,7 @@ class _Node:
 @dataclass(frozen=True, slots=True)
 class _Template:
     pieces: tuple[bytes, ...]
-    """One more than `params`."""
+    """The JSON around the values: one piece more than `params`."""
     params: tuple[Param, ...]
 
     def fill(self, snapshot: Snapshot) -> bytes:
@@ -75,7 +75,7 @@ class _Template:
 
 @dataclass(frozen=True, slots=True)
 class _Space:
-    """The nodes by path, with their encoded templates. Replaced as a whole, so any thread may read one."""
+    """The nodes by path, with their encoded templates. Always replaced as a whole, so that any thread may read it."""
 
     nodes: dict[str, _Node]
     templates: dict[tuple[str, str | None], _Template] = field(default_factory=dict)
@@ -93,17 +93,17 @@ class QueryTree:
         }
         for area in osc_schema.AREAS:
             for param in area.params:
-                _hang(_Node(describe_param(param, area), param), area, nodes)
+                _add_leaf(_Node(describe_param(param, area), param), area, nodes)
             for command in area.commands:
-                if "<" not in command.address:  # a template for many addresses; a message to it fails
-                    _hang(_Node(describe_command(command, area)), area, nodes)
+                if "<" not in command.address:  # this address stands for many; a message to the address itself fails
+                    _add_leaf(_Node(describe_command(command, area)), area, nodes)
         self._space = _Space(nodes)
         self._cues: dict[int, Cue] = {}
-        self._showing = threading.Lock()
+        self._lock = threading.Lock()
 
     def show_cues(self, cues: Iterable[Cue]) -> tuple[PathEvent, ...]:
         """Replace the cues, `/cue/1` and so on; returns the changes. Any thread."""
-        with self._showing:
+        with self._lock:
             before, self._cues = self._cues, {cue.number: cue for cue in cues}
             now = self._cues
             if now == before:
@@ -125,9 +125,9 @@ class QueryTree:
     def answer(self, path: str, attribute: str | None, host_info: Mapping[str, object]) -> QueryAnswer:
         """The answer to `GET <path>` or `GET <path>?<attribute>`. The path is percent-decoded, the attribute is raw.
 
-        A known attribute that the node lacks gives an empty object, as the proposal says.
+        A known attribute that the node lacks gives an empty object, as the proposal demands.
         """
-        if attribute == "HOST_INFO":  # the path does not matter
+        if attribute == "HOST_INFO":  # the same for every path
             return _json(200, host_info)
         space = self._space
         path = path.removesuffix("/") or "/"
@@ -146,7 +146,7 @@ class QueryTree:
         return QueryAnswer(200, template.fill(self._store.snapshot()))
 
 
-def _hang(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
+def _add_leaf(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
     """Add a leaf to the tree, with the containers above it."""
     address = str(node.attributes["FULL_PATH"])
     parent, path = nodes["/"], ""
@@ -169,7 +169,7 @@ def _template(node: _Node, attribute: str | None) -> _Template:
 
 
 def _as_json(node: _Node) -> Attributes:
-    """A node with everything below it, with marks in place of values."""
+    """A node and everything below it, with placeholders for the values."""
     whole = dict(node.attributes)
     if node.param is not None:
         whole["VALUE"] = f"\0{node.param.address}"
@@ -179,7 +179,7 @@ def _as_json(node: _Node) -> Attributes:
 
 
 def _value(param: Param, snapshot: Snapshot) -> list[object]:
-    """One item per type tag; null for a trigger, as the proposal says."""
+    """One item per type tag; null for a trigger, as the proposal demands."""
     value = snapshot[param.address]
     if param.type is ParamType.TRIGGER:
         return [None]

@@ -66,8 +66,8 @@ class SegmentJob:
         parse=box_of,
     )
     """Boxes around examples of the object: centre x and y, width, height, 0..1; image mode only."""
-    opacity: float = option(0.5, "Opacity of the overlay.", low=0.0, high=1.0)
-    edge: Literal["soft", "hard"] = option("soft", "Edge of the overlay.", metavar="soft|hard")
+    opacity: float = option(0.5, "Opacity of the mask colours over the picture.", low=0.0, high=1.0)
+    edge: Literal["soft", "hard"] = option("soft", "Edge of the mask colours over the picture.", metavar="soft|hard")
     """Only for the overlay; the masks themselves are cut at one half."""
     cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)

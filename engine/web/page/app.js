@@ -23,9 +23,9 @@ import { Tabs } from "./tabs.js";
 import { toast } from "./toast.js";
 import { Values } from "./values.js";
 
-const STATE_WORDS = { waiting: "connecting", connected: "connected", gone: "engine gone", refused: "not let in", outdated: "reload" };
+const STATE_WORDS = { waiting: "connecting", connected: "connected", gone: "disconnected", refused: "access denied", outdated: "reload" };
 
-let schema = null; // the page is built from it; null before, and if building failed
+let schema = null; // the schema that the page was built from; null before, and if building failed
 
 const connection = new Connection(takeTree, showState);
 const values = new Values(connection);
@@ -53,7 +53,7 @@ const tabs = new Tabs((name) => {
   if (name === "cues") cues.shown();
 });
 
-/** Handles a new tree of the engine. The page is rebuilt only if a restarted engine has a different one. */
+/** Handles a tree from the engine. The page is rebuilt only if a restarted engine has a different one. */
 function takeTree(tree) {
   const fresh = readSchema(tree);
   const isNew = fresh.signature !== schema?.signature;
@@ -94,9 +94,9 @@ function showState(state, line) {
 }
 
 connection.on("/fail", ({ args: [command, reason] }) => {
-  if (reason.startsWith("superseded")) return; // the next cue came before the last was complete: not a failure
-  if (command.endsWith("/list") || command === "/map/heard") return; // retried by its own list, which reports a final failure
-  if (command === "/map/learn" && reason === "cancelled") toast("Learning was cancelled; nothing is mapped");
+  if (reason.startsWith("superseded")) return; // the next cue started before the last had finished: not a failure
+  if (command.endsWith("/list") || command === "/map/heard") return; // its list retries, and reports a final failure
+  if (command === "/map/learn" && reason === "cancelled") toast("Learning cancelled; nothing was mapped");
   else toast(`${command}: ${reason}`, "fail");
 });
 connection.on("", (message) => values.receive(message));
@@ -107,9 +107,9 @@ live.on("status", (now) => {
   preview.offer((now.children ?? []).map(({ name }) => name));
 });
 for (const id of ["tabs", "finding"]) {
-  // They stick to the top: scroll targets must stop below them.
-  const tell = () => document.documentElement.style.setProperty(`--${id}`, `${byId(id).offsetHeight}px`);
-  new ResizeObserver(tell).observe(byId(id));
+  // These stick to the top: scroll targets must stop below them.
+  const update = () => document.documentElement.style.setProperty(`--${id}`, `${byId(id).offsetHeight}px`);
+  new ResizeObserver(update).observe(byId(id));
 }
 byId("reload").addEventListener("click", () => location.reload());
 document.addEventListener("visibilitychange", () => live.want(connection.isOpen && !document.hidden));
@@ -127,7 +127,7 @@ listenToKeys({
 });
 
 if (new URLSearchParams(location.search).has("token")) {
-  history.replaceState(null, "", location.pathname); // the token is in a cookie now: hide it from the address bar
+  history.replaceState(null, "", location.pathname); // the token is in a cookie now: remove it from the address bar
 }
 showState("waiting", "");
 connection.start();

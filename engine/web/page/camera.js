@@ -1,7 +1,7 @@
 // The source of layer 5: a list of available sources beside /layer/5/source, updated as senders come and go.
 //
-// It shows the engine's state: a choice is marked when its first picture has come; until then a line says that it is
-// being opened. The list is requested again just before it opens, because cameras do not announce themselves.
+// It shows the engine's state: a source is marked as current when its first picture has arrived; until then a line says
+// that it is being opened. The list is requested again when it gets the focus, because cameras do not announce themselves.
 
 import { make, write } from "./dom.js";
 import { Listing } from "./listing.js";
@@ -9,7 +9,7 @@ import { toast } from "./toast.js";
 
 const AT = "/layer/5/source";
 const STRENGTH = "/layer/5/intensity";
-const LOOK_FOR_NDI = "look for NDI"; // no source name has a blank before its colon
+const LOOK_FOR_NDI = "look for NDI"; // not a valid source name: no source name has a blank before its colon
 
 export class Camera {
   #connection;
@@ -19,12 +19,12 @@ export class Camera {
   #note;
   #isNdiOn = false;
   #opening = "";
-  #unanswered = 0; // choices made here and not answered yet; only the last one counts
+  #unanswered = 0; // requests from this page that are not answered yet; only the last one counts
 
   constructor(connection, values) {
     this.#connection = connection;
     this.#values = values;
-    this.#select = make("select", { class: "camera", "aria-label": "the camera of layer 5" });
+    this.#select = make("select", { class: "camera", "aria-label": "source of layer 5" });
     this.#note = make("p", { class: "opening", role: "status" });
     this.#list = new Listing(connection, "/camera/list", "/camera/entry", (entries) => this.#show(entries));
     this.#select.addEventListener("focus", () => this.#list.refresh());
@@ -49,10 +49,10 @@ export class Camera {
 
   #show(entries) {
     const options = entries.map(([word, title]) => [word, title]);
-    if (!this.#isNdiOn) options.push([LOOK_FOR_NDI, "look for NDI on the network …"]);
+    if (!this.#isNdiOn) options.push([LOOK_FOR_NDI, "search the network for NDI …"]);
     const key = JSON.stringify(options);
     if (this.#select.dataset.options !== key) {
-      // Only if it differs: an open list would close.
+      // Replaced only if it differs: replacing the options closes an open list.
       this.#select.dataset.options = key;
       this.#select.replaceChildren(...options.map(([word, title]) => make("option", { value: word, title: word }, title)));
     }
@@ -68,12 +68,12 @@ export class Camera {
       return;
     }
     this.#opening = word;
-    write(this.#note, word === "none" ? "" : "opening; the picture stays as it is until this one comes");
+    write(this.#note, word === "none" ? "" : "opening …; the current picture stays until the new one arrives");
     this.#unanswered += 1;
     this.#connection.command("/camera/open", "s", [word]);
   }
 
-  /** One choice made here was answered. A later one may still be pending. */
+  /** One request from this page was answered. A later one may still be pending. */
   #answered(word) {
     this.#unanswered = Math.max(0, this.#unanswered - 1);
     if (this.#unanswered === 0 || word === this.#opening) this.#end(word);
@@ -86,11 +86,11 @@ export class Camera {
     this.#opening = "";
     this.#unanswered = 0;
     write(this.#note, "");
-    // A source chosen by a part of its name is listed under its full name.
+    // A source that was requested by a part of its name is listed under its full name.
     if ([...this.#select.options].some((option) => option.value === word)) this.#select.dataset.now = word;
     this.#select.value = this.#select.dataset.now ?? "none";
     if (isMine && word !== "none" && this.#values.get(STRENGTH) === 0) {
-      toast(`${word} is on layer 5, whose intensity is 0: raise ${STRENGTH} to see it`);
+      toast(`${word} is on layer 5, but that layer's intensity is 0: raise ${STRENGTH} to see it`);
     }
     if (word !== null) this.#list.refresh();
   }

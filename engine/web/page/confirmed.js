@@ -1,7 +1,7 @@
-// Numbers that are sent only when confirmed: the size of the picture and its frame rate. Each change causes a hiccup,
-// and too large a value can overload the machine. A field, a list of usual values that fills it, and a button.
+// Numbers that are sent only when confirmed: picture size and frame rate. Each change causes a short stutter, and too
+// large a value can overload the machine. Consists of a field, a list of common values that fills it, and a button.
 //
-// Width and height belong together: a usual size fills both fields, and either button sends both.
+// Width and height belong together: a common size fills both fields, and either button sends both.
 
 import { make, write } from "./dom.js";
 
@@ -11,24 +11,24 @@ const SIZES = [
   ["1440p", 2560, 1440],
   ["4K", 3840, 2160],
   ["square", 1080, 1080],
-  ["upright", 1080, 1920],
+  ["portrait", 1080, 1920],
 ];
 const SMALL_SIZES = [
   ["square", 512, 512],
   ["wide", 768, 512],
   ["wider", 896, 512],
-  ["upright", 512, 768],
+  ["portrait", 512, 768],
 ];
 const USUAL = {
   "/engine/width": SIZES.map(([name, width, height]) => [`${name}, ${width} × ${height}`, width, height]),
   "/sd/width": SMALL_SIZES.map(([name, width, height]) => [`${name}, ${width} × ${height}`, width, height]),
   "/engine/fps": [24, 25, 30, 50, 60, 120].map((fps) => [String(fps), fps]),
 };
-const MUCH = 1.5; // from this many times the pixels the button warns
+const MUCH = 1.5; // the button warns above this many times the current pixels
 
 const drafts = new Map(); // by address, for the existing controls
 
-/** Returns a control like the other makers; `values` sends values that are applied together. */
+/** Returns a control like the other makers; `values` sends several values in one bundle. */
 export function confirmed(param, values) {
   const draft = new Draft(param, values);
   drafts.set(param.address, draft);
@@ -84,9 +84,9 @@ class Draft {
   #usual() {
     const usual = USUAL[this.#param.address];
     if (!usual) return null;
-    const label = `usual values of ${this.#param.address}`;
+    const label = `common values of ${this.#param.address}`;
     const options = usual.map(([text], index) => make("option", { value: index }, text));
-    const list = make("select", { "aria-label": label }, make("option", { value: "" }, "usual …"), ...options);
+    const list = make("select", { "aria-label": label }, make("option", { value: "" }, "common …"), ...options);
     list.addEventListener("change", () => {
       const [, value, other] = usual[Number(list.value)];
       list.value = "";

@@ -1,9 +1,9 @@
-// The connection to the engine: OSC on a WebSocket, with reconnection and state messages.
+// The connection to the engine: OSC over a WebSocket, with reconnecting and state messages.
 //
 //   fetch the tree ─► open the socket ─► /engine/notify 1 ─► messages …… closed or silent ─► wait ─► fetch the tree
 //
-// The tree is fetched first because only an HTTP answer gives the reason of a refusal (a token, a host name); a failed
-// WebSocket gives none. Every control is built from the tree too, and a restarted engine may have a different one.
+// The tree is fetched first because only an HTTP response gives the reason for a refusal (token, host name); a failed
+// WebSocket gives none. The controls are also built from the tree, and a restarted engine may have a different one.
 
 import { decodePacket, encodeMessage } from "./osc.js";
 import { fetchTree, Refused } from "./schema.js";
@@ -12,12 +12,12 @@ import { socketUrl } from "./socket.js";
 const FIRST_WAIT_MS = 250;
 const MAX_WAIT_MS = 4000;
 const SILENT_MS = 5000; // the engine sends a heartbeat every second; a phone out of range gets no close event
-const FULL_BYTES = 32768; // buffered in the socket before moves of the same fader replace each other
+const FULL_BYTES = 32768; // above this much unsent data, newer values of an address replace older ones
 const RETRY_MS = 30;
 
-const GONE = "The engine is gone. What you move here is not sent. Trying again …";
-const OUTDATED = "This page is older than the engine and cannot show its controls: reload. OSC still works.";
-const FULL = "The engine answers but takes no further connection. Close the page elsewhere. Trying again …";
+const GONE = "No connection to the engine. Changes made here are not sent. Reconnecting …";
+const OUTDATED = "This page is older than the engine and cannot show its controls. Reload it. OSC still works.";
+const FULL = "The engine accepts no more connections. Close this page on another device. Retrying …";
 
 export class Connection {
   #socket = null;
@@ -29,7 +29,7 @@ export class Connection {
   #onState;
 
   /** `onTree(tree)` before each connection; `onState(state, line)`, one of waiting, connected, gone, refused,
-   *  outdated: `onTree` threw at a tree it does not know. */
+   *  outdated (`onTree` threw because it cannot handle the tree). */
   constructor(onTree, onState) {
     this.#onTree = onTree;
     this.#onState = onState;
@@ -46,7 +46,7 @@ export class Connection {
     this.#handlers.set(address, [...(this.#handlers.get(address) ?? []), handle]);
   }
 
-  /** Connects, and reconnects for ever. */
+  /** Connects, and reconnects whenever the connection is lost. */
   async start() {
     let tree;
     try {
@@ -66,7 +66,7 @@ export class Connection {
     this.#open();
   }
 
-  /** Sends one packet now. With backpressure only the newest of each `address` is queued. */
+  /** Sends one packet. While the socket is full, only the newest packet of each `address` is queued. */
   send(packet, address) {
     if (!this.isOpen) return;
     if (this.#socket.bufferedAmount < FULL_BYTES && this.#held.size === 0) this.#socket.send(packet);

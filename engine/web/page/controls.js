@@ -5,10 +5,10 @@ import { make, write } from "./dom.js";
 import { Fader, makeStops } from "./fader.js";
 import { textOf } from "./numbers.js";
 
-const MAX_BUTTONS = 5; // a menu of more or longer items becomes a drop-down list
+const MAX_BUTTONS = 5; // a menu with more or longer items becomes a drop-down list
 const MAX_CHARACTERS = 24;
 
-/** The row of a parameter: its name, which opens the description, and its control, updated from the engine. */
+/** The row of a parameter: its name, which opens the description, and its control, which shows the engine's value. */
 export function makeControl(param, values) {
   const change = (value) => values.change(param.address, value);
   const maker = MAKERS[param.type] ?? MAKERS.text;
@@ -33,7 +33,7 @@ export function makeControl(param, values) {
 }
 
 /** Disables a switch that cannot be on in this run and shows why; `reason` "" enables it. A switch that is on can
- *  always be switched off. Text in brackets appears in the title only. */
+ *  always be switched off. Text in brackets is shown in the tooltip only. */
 export function showReason(row, reason) {
   const button = row.querySelector(".switch");
   const line = button.getAttribute("aria-checked") === "true" ? "" : reason.split(" (")[0];
@@ -121,7 +121,7 @@ function trigger(param, change) {
   return { body: [make("button", attributes, label)], show: () => {} };
 }
 
-/** One line, sent with Enter or on blur; while it is edited, changes by others wait. */
+/** One line, sent with Enter or on blur; while it is being edited, changes by others are not shown. */
 function text(param, change) {
   const isAddress = param.name === "target";
   const field = make(param.type === "file" || isAddress ? "input" : "textarea", {

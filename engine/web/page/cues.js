@@ -1,6 +1,6 @@
 // The cue list: go, back, jump to a cue, and its entries as editable rows.
 
-import { byId, make, makeSureButton, showRows, write } from "./dom.js";
+import { byId, make, makeConfirmButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
 
 const MISSING = "no such preset";
@@ -72,7 +72,7 @@ export class Cues {
   #mark(current, failed) {
     this.#current = current;
     this.#failed = failed;
-    const now = current ? `Now: cue ${current[0]}, ${current[1]}` : "No cue has gone yet.";
+    const now = current ? `Now: cue ${current[0]}, ${current[1]}` : "No cue started yet.";
     write(byId("cue-now"), now);
     write(byId("cue-failed"), failed ? `Cue ${failed[0]}, ${failed[1]}, failed: ${reasonOf(failed)}` : "");
     const next = this.#next;
@@ -96,7 +96,7 @@ export class Cues {
     this.#top = scrollY;
   }
 
-  /** Number of the cue before the next one. */
+  /** Number of the last started cue, even if it failed; the next one follows it. */
   get #standsOn() {
     return this.#failed?.[0] ?? this.#current?.[0] ?? 0;
   }
@@ -108,8 +108,8 @@ export class Cues {
   #show(cues) {
     this.#cues = cues;
     showRows(byId("cues"), cues, (cue) => this.#row(cue));
-    write(byId("no-cues"), cues.length ? "" : "No cues yet. Save presets, then put them in order here.");
-    const presetOf = (wanted) => cues.find(([number]) => number === wanted)?.[1] ?? "a cue that is gone";
+    write(byId("no-cues"), cues.length ? "" : "No cues yet. Save presets, then add them here in order.");
+    const presetOf = (wanted) => cues.find(([number]) => number === wanted)?.[1] ?? "a deleted cue";
     this.#mark(this.#current && [this.#current[0], presetOf(this.#current[0])], this.#failed);
   }
 
@@ -138,7 +138,7 @@ export class Cues {
       make("span", { class: "missing" }),
       make("label", {}, make("span", {}, "fade s"), fade),
       make("label", {}, make("span", {}, "follow s"), follow),
-      makeSureButton({ class: "quiet", "aria-label": `delete cue ${number}` }, "delete", "really delete?", () =>
+      makeConfirmButton({ class: "quiet", "aria-label": `delete cue ${number}` }, "delete", "really delete?", () =>
         this.#connection.command("/cue/delete", "i", [number]),
       ),
     );
@@ -150,7 +150,7 @@ export class Cues {
   }
 }
 
-/** Why a cue failed, without the list of all presets. */
+/** The reason why a cue failed, without the list of all presets. */
 function reasonOf([, , reason]) {
   return reason.replace(/^preset '.*?': /, "").replace(/ \(known: .*\)$/, "");
 }

@@ -1,15 +1,15 @@
 // A fader, for floats, integers and stops.
 //
-// It never jumps under a finger, and nobody else moves it while it is held. A touch starts at the current value and
-// moves it relatively; so does the mouse on the handle, and a click on the bare track jumps. Shift: a tenth of the
-// speed. Changes by others show on release.
+// It never jumps under a finger. A touch moves it relative to the current value, and so does the mouse on the handle; a
+// click on the track jumps there. With Shift it moves at a tenth of the speed. While it is held, changes by others are
+// not shown; they show on release.
 
 import { make } from "./dom.js";
 import { positionOf, spokenOf, textOf, valueAt, valueIn } from "./numbers.js";
 import { toast } from "./toast.js";
 
-const GRIP_PX = 14; // half the handle plus a margin: a press this near counts as on it
-const SLACK_PX = 5; // tolerance for a trembling finger, or until the browser detects scrolling
+const GRIP_PX = 14; // half the handle plus a margin: a press within this distance counts as on the handle
+const SLACK_PX = 5; // movement ignored at first: a trembling finger, or a scroll that the browser has not detected yet
 const FINE = 0.1;
 
 export class Fader {
@@ -152,14 +152,14 @@ export class Fader {
     if (value !== null) this.#set(value);
   }
 
-  /** The value one step away: a hundredth of the range. */
+  /** The value this many steps away; a step is 1 % of the range. */
   #stepped(steps) {
     return valueAt(this.#param, positionOf(this.#param, this.#value) + steps / 100);
   }
 
   #takeTyped() {
     const value = valueIn(this.#param, this.box.value);
-    if (value === null) toast(`${this.#param.address}: “${this.box.value}” is no number`, "fail");
+    if (value === null) toast(`${this.#param.address}: “${this.box.value}” is not a number`, "fail");
     else this.#set(value);
   }
 }
@@ -169,7 +169,7 @@ function nextStop(value, direction, high) {
   return Math.min(high, Math.max(0, next));
 }
 
-/** The names under a fader of stops, each a button that jumps there. */
+/** The names of the stops below a fader, each a button that jumps to its stop. */
 export function makeStops(param, change) {
   const buttons = param.stops.map((name, index) =>
     make("button", { type: "button", tabindex: -1, "aria-label": `${param.address} ${name}`, onclick: () => change(index) }, name),

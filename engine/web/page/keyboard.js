@@ -1,6 +1,6 @@
-// Keyboard shortcuts of the page. None changes the show by accident: blackout and freeze need Shift and are toggles,
-// go works only while the cue list is open, and panic has no key. Blackout and freeze work with any focus except in a
-// text field.
+// Keyboard shortcuts of the page, chosen so that none changes the show by accident: blackout and freeze need Shift and
+// are toggles, go works only while the cue list is open, and panic has no shortcut. Blackout and freeze work wherever
+// the focus is, except in a text field.
 
 import { byId } from "./dom.js";
 
@@ -11,7 +11,7 @@ const PRESSABLE = "button, summary, a, [role=slider], input, select";
 /** `acts`: blackout, freeze, search, go, canGo and cancel, all without arguments. */
 export function listenToKeys(acts) {
   const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat);
-  // In the capture phase: before other parts of the page handle the key.
+  // In the capture phase, before other parts of the page handle the key.
   document.addEventListener(
     "keydown",
     (event) => {
@@ -40,8 +40,8 @@ export function listenToKeys(acts) {
   byId("help-close").addEventListener("click", () => byId("help").close());
 }
 
-/** Escape leaves a field and discards its text: a search ends, an edited row is restored. Enter leaves a search and
- *  keeps its result. Returns true if the key was handled. */
+/** Escape leaves a field and discards its text: a search is cleared, an edited row is restored. Enter leaves a search
+ *  and keeps its result. Returns true if the key was handled. */
 function leaveField(event) {
   const field = event.target.closest?.(FIELD);
   const isSearch = field?.type === "search";
@@ -62,7 +62,7 @@ function safetyOf({ shiftKey, key }, acts) {
   return { B: acts.blackout, F: acts.freeze }[key.toUpperCase()] ?? null; // with Caps Lock, Shift gives a lower-case letter
 }
 
-/** True if the element itself uses Space. Not for the selected tab: in the cue list Space means go. */
+/** True if the element itself uses Space. False for the selected tab: while the cue list is open, Space means go. */
 function isPressed(element) {
   return element.closest?.(PRESSABLE) && !element.matches("[role=tab][aria-selected=true]");
 }

@@ -1,5 +1,5 @@
-// A list that the engine sends entry by entry: `/preset/list` is answered with a `/preset/name <name>` each, then
-// `/done /preset/list`. After a refusal, such as by the rate limit, it retries.
+// A list that the engine sends entry by entry: `/preset/list` is answered with one `/preset/name <name>` per entry, then
+// `/done /preset/list`. If it is refused, for example by the rate limit, it retries.
 
 import { toast } from "./toast.js";
 
@@ -16,7 +16,7 @@ export class Listing {
   #refusals = 0;
   #timer = 0;
 
-  /** `show(entries, totals)` is called with the arguments of each entry, and of `/done`, when a list is complete.
+  /** `show(entries, totals)` is called when a list is complete, with the arguments of every entry and of `/done`.
    *  `args`: type tags and values of the command. */
   constructor(connection, command, entry, show, args = []) {
     this.#connection = connection;
@@ -35,13 +35,13 @@ export class Listing {
     });
   }
 
-  /** Requests the list; during a request, once more after it. */
+  /** Requests the list; if a request is pending, requests it once more afterwards. */
   refresh() {
     this.#isStale = this.#isAsking;
     if (!this.#isAsking) this.#ask();
   }
 
-  /** The same after a lost connection: the pending answer will not come. */
+  /** Like `refresh`, after a lost connection: a pending answer will not arrive. */
   restart() {
     clearTimeout(this.#timer);
     this.#isAsking = false;

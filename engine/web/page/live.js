@@ -1,5 +1,5 @@
-// `/live`: levels, status and, on request, incoming OSC. It has its own socket, so that a flood of lines never delays
-// a fader.
+// `/live`: levels, status and, on request, incoming OSC. Uses its own socket, so that a flood of lines never delays a
+// fader.
 
 import { socketUrl } from "./socket.js";
 
@@ -11,12 +11,12 @@ export class Live {
   #wantsMonitor = false;
   #isWanted = false;
 
-  /** Calls `handle(data)` for each message that carries `key`: levels, status or osc (then the whole message). */
+  /** Calls `handle(message[key], message)` for each message with `key`: levels, status or osc. */
   on(key, handle) {
     this.#handlers.set(key, [...(this.#handlers.get(key) ?? []), handle]);
   }
 
-  /** Connects while the engine is there and the page is visible, otherwise disconnects. */
+  /** Connects if `isWanted` (the engine is connected and the page is visible), otherwise disconnects. */
   want(isWanted) {
     this.#isWanted = isWanted;
     if (!isWanted) {

@@ -1,22 +1,22 @@
-// Mapped controllers: learn a control by touching it; edit, invert or delete mappings. Also lists unmapped messages of
-// other programs, with "map this".
+// Controller mappings: learn by touching a control; edit, invert or delete mappings. Also lists unmapped messages from
+// other programs, each with a "map this" button.
 
-import { byId, make, makeSureButton, showRows, write } from "./dom.js";
+import { byId, make, makeConfirmButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
 import { toast } from "./toast.js";
 
 const ENCODERS = { twos: "encoder, two's complement (1, 127)", offset: "encoder, offset (65, 63)", sign: "encoder, sign bit (1, 65)" };
-const MODES = { fader: "fader", toggle: "toggle", momentary: "momentary", trigger: "trigger", rise: "trigger when a state rises", ...ENCODERS };
+const MODES = { fader: "fader", toggle: "toggle", momentary: "momentary", trigger: "trigger", rise: "trigger when the value rises", ...ENCODERS };
 const TURNED = /^midi \d+ (cc|cc14|nrpn) /;
 const TITLES = {
   mode: "how the control is read",
-  ticks: "how many ticks of the encoder it takes from low to high",
-  curve: "the way from low to high: 1 is straight, 2 slow at first",
-  takeover: "the fader moves nothing until it reaches the value of now",
-  feedback: "the control is sent what it should show, where its bridge asked for it with /map/feedback",
+  ticks: "number of encoder ticks from low to high",
+  curve: "response curve from low to high: 1 is linear, 2 starts slowly",
+  takeover: "the fader has no effect until it passes the current value",
+  feedback: "sends the current value back to the control, if its bridge has asked for it with /map/feedback",
 };
 const MAX_HEARD = 200; // rows; the filter searches these
-const MIN_SHOWN_HZ = 0.1; // a lower rate only means that the sender has stopped
+const MIN_SHOWN_HZ = 0.1; // a lower rate means that the sender has stopped
 const MOVED_BY_KEYS = "[role=slider], select, input, textarea";
 const MOVING_KEYS = /^(Arrow|Page|Home$|End$|Delete$|Backspace$)/;
 
@@ -26,7 +26,7 @@ export class Mapping {
   #heardList;
   #heard = [];
   #heardInAll = 0;
-  #adding = ""; // the address of "map this" while it waits for a control
+  #adding = ""; // the address chosen with "map this", while the user has to touch a control
   #learning = "";
   #targets = new Map();
   #isOn = false;
@@ -47,8 +47,8 @@ export class Mapping {
       if (command === "/map/add" && this.#adding) this.#setOn(false);
       if (command !== "/map/learn") return;
       const what = ENCODERS[mode] ? `${control} (${ENCODERS[mode]})` : control;
-      this.#finish(address, `${what} moves ${address}. Touch another to learn it too, or stop.`);
-      toast(`${what} moves ${address} from now on`);
+      this.#finish(address, `${what} now controls ${address}. Touch another control to map it too, or stop.`);
+      toast(`${what} now controls ${address}`);
     });
     connection.on("/fail", ({ args: [command, reason] }) => {
       if (command === "/map/learn" && !reason.startsWith("superseded")) this.#finish(this.#learning);
@@ -60,10 +60,10 @@ export class Mapping {
       event.preventDefault();
       connection.command("/map/load", "s", [byId("map-name").value]);
     });
-    const clear = makeSureButton({ class: "quiet" }, "delete all", "really delete all?", () => connection.command("/map/clear"));
+    const clear = makeConfirmButton({ class: "quiet" }, "delete all", "really delete all?", () => connection.command("/map/clear"));
     byId("map-form").append(clear);
-    // In the capture phase: in learn mode a press or a key selects a control and changes nothing. A list opens at
-    // mousedown; text typed or pasted into a field comes as beforeinput.
+    // In the capture phase: in learn mode a press or a key selects a control and changes nothing. A list opens on
+    // mousedown; text typed or pasted into a field arrives as beforeinput.
     for (const kind of ["pointerdown", "mousedown", "click", "dblclick", "keydown", "beforeinput"]) {
       document.body.addEventListener(kind, (event) => this.#intercept(event), { capture: true });
     }
@@ -104,14 +104,14 @@ export class Mapping {
     document.body.classList.toggle("is-learning", isOn);
     byId("learn").setAttribute("aria-pressed", String(isOn));
     byId("learn-banner").hidden = !isOn;
-    this.#choose(null, adding ? `Touch what osc ${adding} should move: a control, a look or go` : undefined);
+    this.#choose(null, adding ? `Touch what osc ${adding} should control: a fader, a button, a preset or go` : undefined);
   }
 
   /** `what` is the element to learn, or null for none; `line` explains it. */
-  #choose(what, line = "Learn: touch what should be moved: a control, a look or go") {
+  #choose(what, line = "Learn: touch what you want to control: a fader, a button, a preset or go") {
     const { learn = "", argument = "" } = what?.dataset ?? {};
     this.#learning = learn;
-    write(byId("learn-line"), learn ? `${`Now move a knob, fader or key for ${learn} ${argument}`.trim()}; turn an encoder slowly, right and then left` : line);
+    write(byId("learn-line"), learn ? `${`Now move a knob, fader or key for ${learn} ${argument}`.trim()}; turn an encoder slowly, right, then left` : line);
     for (const other of document.querySelectorAll(".is-chosen")) other.classList.remove("is-chosen");
     what?.classList.add("is-chosen");
   }
@@ -162,8 +162,8 @@ export class Mapping {
     const found = this.#heard.filter((entry) => words.every((word) => entry.join(" ").toLowerCase().includes(word)));
     found.sort(([one], [other]) => one.localeCompare(other, undefined, { numeric: true }));
     showRows(byId("heard"), found, (entry) => this.#heardRow(entry));
-    const all = this.#heardInAll > found.length ? `${found.length} of ${this.#heardInAll} addresses, those heard last. Move the one you look for, then look again.` : "";
-    write(byId("heard-count"), this.#heardInAll ? all : "Nothing was heard that is not mapped.");
+    const all = this.#heardInAll > found.length ? `${found.length} of ${this.#heardInAll} addresses, the most recent ones. Move the control you are looking for, then refresh.` : "";
+    write(byId("heard-count"), this.#heardInAll ? all : "No unmapped messages received.");
   }
 
   #heardRow([address, sender, count, rateHz, args]) {
@@ -218,7 +218,7 @@ export class Mapping {
       box.addEventListener("change", () => set(key, box.checked ? 1 : 0));
       return labelled(key, box);
     });
-    const remove = makeSureButton({ class: "quiet", "aria-label": `delete mapping ${number}` }, "delete", "really delete?", () =>
+    const remove = makeConfirmButton({ class: "quiet", "aria-label": `delete mapping ${number}` }, "delete", "really delete?", () =>
       this.#connection.command("/map/delete", "i", [number]),
     );
     const what = `→ ${target}${argument === "" ? "" : ` ${argument}`}`;

@@ -22,7 +22,7 @@ export class Master {
     byId("panic").addEventListener("click", () => this.panic());
   }
 
-  /** Shows the engine's values; call it after every new schema. */
+  /** Connects the controls to the engine's values; called after every new schema. */
   load(params) {
     this.#params = params;
     for (const [name, address] of Object.entries(SWITCHES)) {
@@ -43,13 +43,13 @@ export class Master {
     this.#values.change(address, !this.#values.get(address));
   }
 
-  /** Resets all looks at once; for a while this can be undone. */
+  /** Resets all controls at once; can be undone for a few seconds. */
   panic() {
     if (!this.#connection.isOpen) return;
     const looks = [...this.#params.values()].filter((param) => param.isLook);
     const before = looks.map((param) => [param, this.#values.get(param.address)]);
     this.#values.change(PANIC, true);
-    toast("Panic: all controls are at their defaults (audio, sinks, master stay)", "done", {
+    toast("Panic: all controls are reset to their defaults (except audio, sinks and master)", "done", {
       label: "undo",
       act: () => {
         this.#connection.send(encodeBundle(before.map(([param, value]) => encodeValue(param, value))), "#undo");

@@ -1,10 +1,10 @@
-// All incoming OSC messages while the panel is visible, with the reason of a refusal. Unmapped messages of other
+// All incoming OSC messages while the panel is visible, refused ones with the reason. Unmapped messages from other
 // programs are dimmed.
 
 import { byId, make, write } from "./dom.js";
 
 const MAX_LINES = 500;
-const STEP_S = 2; // a larger difference means that a clock was set, or slept
+const STEP_S = 2; // a larger difference means that a clock was set or the machine slept
 
 export class Monitor {
   #live;
@@ -35,11 +35,11 @@ export class Monitor {
   #take(messages, skipped) {
     if (messages.length) this.#setClock(messages.at(-1).at_s);
     const lines = messages.map((message) => lineOf(message, this.#startS));
-    if (skipped) lines.push({ text: `… ${skipped} more were too many to show`, key: "" });
+    if (skipped) lines.push({ text: `… ${skipped} more messages not shown`, key: "" });
     this.#add(lines);
   }
 
-  /** Estimates the clock: the newest message of a delivery is slightly old; the shortest delay is the best estimate. */
+  /** Estimates the engine's clock. Every delivery arrives slightly late; the one with the least delay fits best. */
   #setClock(atS) {
     const startS = Date.now() / 1000 - atS;
     this.#startS = Math.abs(startS - this.#startS) < STEP_S ? Math.min(startS, this.#startS) : startS;

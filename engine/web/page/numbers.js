@@ -11,7 +11,7 @@ export function positionOf(param, value) {
 export function valueAt(param, position) {
   const { low, high } = param;
   const inside = param.wraps ? position - Math.floor(position) : Math.min(1, Math.max(0, position));
-  // When wrapping, 1 is the upper end, not the lower: a fader pushed to its end stays there.
+  // Position 1 does not wrap to the lower end: a fader pushed to its end stays there.
   const at = param.wraps && position === 1 ? 1 : inside;
   const value = param.isExponential ? low * (high / low) ** at : low + (high - low) * at;
   return param.type === "int" ? wholeStep(param, value) : value;
@@ -22,7 +22,7 @@ function wholeStep(param, value) {
   return Math.min(param.high, Math.max(param.low, stepped));
 }
 
-/** A value as text, with the digits that a fader of this length can resolve. */
+/** A value as text, with as many digits as a fader can resolve. */
 export function textOf(param, value) {
   if (param.type === "int") return String(value);
   if (param.isExponential) return String(Number(value.toPrecision(3)));

@@ -35,7 +35,7 @@ export function encodeBundle(packets) {
 /** Decodes a packet into messages `{address, tags, args}`, in order. Throws RangeError if it is not OSC. */
 export function decodePacket(buffer) {
   const bytes = buffer instanceof Uint8Array ? buffer : new Uint8Array(buffer);
-  if (bytes.length === 0 || bytes.length % 4) throw new RangeError(`${bytes.length} bytes are no OSC packet`);
+  if (bytes.length === 0 || bytes.length % 4) throw new RangeError(`${bytes.length} bytes are not an OSC packet`);
   return bytes[0] === 0x23 ? decodeBundle(bytes) : [decodeMessage(bytes)];
 }
 
@@ -45,7 +45,7 @@ function encodeArgument(tag, value) {
   if (tag === "s") return encodeString(value);
   if (tag === "m") return Uint8Array.from(value);
   if (tag === "b") return joined([encodeNumber("i", value.length), padded(value, value.length)]);
-  throw new RangeError(`OSC type ${tag} is not written here`);
+  throw new RangeError(`OSC type ${tag} cannot be encoded`);
 }
 
 function encodeNumber(tag, value) {
@@ -109,7 +109,7 @@ function decodeMessage(bytes) {
     } else if (tag === "s") [value, at] = decodeString(bytes, at);
     else if (tag === "m") [value, at] = [bytes.slice(at, at + 4), at + 4];
     else if (tag === "b") [value, at] = decodeBlob(bytes, view, at);
-    else throw new RangeError(`${address}: OSC type ${tag} is not read here`);
+    else throw new RangeError(`${address}: OSC type ${tag} cannot be decoded`);
     if (at > bytes.length) throw new RangeError(`${address}: ends inside its arguments`);
     return value;
   });
@@ -118,7 +118,7 @@ function decodeMessage(bytes) {
 
 function decodeString(bytes, at) {
   const end = bytes.indexOf(0, at);
-  if (end < 0) throw new RangeError("a string without an end");
+  if (end < 0) throw new RangeError("a string without a terminating zero");
   return [fromUtf8.decode(bytes.subarray(at, end)), (end + 4) & ~3];
 }
 

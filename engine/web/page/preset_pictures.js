@@ -1,5 +1,5 @@
-// Pictures of saved presets: the engine keeps what was on screen. A preset saved while dark, or imported, shows its
-// initials on a colour of its own.
+// Pictures of saved presets: the engine stores the picture on screen when a preset is saved. A preset saved while dark,
+// or imported, shows its initials on its own colour.
 
 import { make } from "./dom.js";
 import { forget } from "./remembered.js";
@@ -7,7 +7,7 @@ import { forget } from "./remembered.js";
 const FOLDER = "/presets";
 const [WIDTH, HEIGHT] = [320, 180];
 
-forget("preset-pictures"); // older versions kept them in the browser
+forget("preset-pictures"); // older versions stored them in the browser
 
 /** The version of every picture by name; null if they cannot be loaded now. */
 export async function fetchVersions() {
@@ -32,7 +32,7 @@ function initialsOf(name) {
   return letters.join("").toUpperCase();
 }
 
-/** A hue of 0..359, always the same for a name. */
+/** A hue, 0..359, computed from the name. */
 function hueOf(name) {
   let hash = 0;
   for (const letter of name) hash = (31 * hash + letter.codePointAt(0)) % 65521;

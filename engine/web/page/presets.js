@@ -1,7 +1,7 @@
-// Presets: load with a fade, save, delete, undo. Built-in looks have their own pictures; for the others the engine
-// keeps one.
+// Presets: load with a fade, save, delete, undo. Built-in looks come with pictures; for the others the engine stores
+// one.
 
-import { byId, make, makeSureButton, showRows, write } from "./dom.js";
+import { byId, make, makeConfirmButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
 import { fetchVersions, pictureOf } from "./preset_pictures.js";
 import { recall, remember } from "./remembered.js";
@@ -20,7 +20,7 @@ export class Presets {
   #names = [];
   #on = ["", false]; // the active preset, and true if it was changed since
   #saved = new Set(); // names saved here
-  #asked = ""; // the name whose overwriting was asked for
+  #asked = ""; // the name that waits for confirmation of overwriting
   #asking = 0;
   #onNames;
 
@@ -35,11 +35,11 @@ export class Presets {
     });
     connection.on("/preset/current", ({ args: [name, isEdited] }) => this.#mark(name, Boolean(isEdited)));
     connection.on("/preset/replaced", ({ args: [name] }) => {
-      if (this.#saved.delete(name)) this.#offerUndo(`“${name}” was saved over the look of before`, name);
+      if (this.#saved.delete(name)) this.#offerUndo(`“${name}” was overwritten`, name);
     });
     connection.on("/done", ({ args: [command, name] }) => {
-      if (command === "/preset/delete") this.#offerUndo(`“${name}” is deleted`, name);
-      if (command === "/preset/restore") toast(`“${name}” is as it was before`);
+      if (command === "/preset/delete") this.#offerUndo(`“${name}” was deleted`, name);
+      if (command === "/preset/restore") toast(`“${name}” was restored`);
     });
     const fade = byId("preset-fade");
     fade.value = recall("preset-fade", "2");
@@ -101,7 +101,7 @@ export class Presets {
   #ask(name) {
     this.#relax();
     this.#asked = name;
-    write(byId("preset-save"), "really replace?");
+    write(byId("preset-save"), "really overwrite?");
     byId("preset-save").classList.add("is-asking");
     this.#asking = setTimeout(() => this.#relax(), ASKS_MS);
   }
@@ -127,7 +127,7 @@ export class Presets {
   #mark(name, isEdited) {
     this.#on = [name, isEdited];
     write(byId("look-now"), name && isEdited ? `${name} *` : name);
-    byId("look-now").title = isEdited ? "something was changed since it was loaded or saved" : "the preset that is on";
+    byId("look-now").title = isEdited ? "edited since it was loaded or saved" : "current preset";
     for (const item of byId("presets").children) {
       const isOn = item.dataset.name === name;
       item.classList.toggle("is-loaded", isOn);
@@ -162,7 +162,7 @@ export class Presets {
       make("span", { class: "title" }, name),
     );
     if (isBuiltIn) return make("li", { "data-name": name }, load); // it cannot be deleted
-    const remove = makeSureButton({ class: "quiet", "aria-label": `delete the preset ${name}` }, "delete", "really delete?", () =>
+    const remove = makeConfirmButton({ class: "quiet", "aria-label": `delete the preset ${name}` }, "delete", "really delete?", () =>
       this.#connection.command("/preset/delete", "s", [name]),
     );
     return make("li", { "data-name": name }, load, remove);

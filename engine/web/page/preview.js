@@ -39,8 +39,8 @@ export class Preview {
     document.addEventListener("fullscreenchange", () => this.#reopen()); // request the new width
     document.addEventListener("visibilitychange", () => this.#follow());
     setFolded(recall("folded", false));
-    const tell = () => document.documentElement.style.setProperty("--preview", `${this.#frame.offsetHeight}px`);
-    new ResizeObserver(tell).observe(this.#frame); // on a phone the rest sticks below the picture
+    const update = () => document.documentElement.style.setProperty("--preview", `${this.#frame.offsetHeight}px`);
+    new ResizeObserver(update).observe(this.#frame); // on a phone other elements stick below the picture
   }
 
   /** Called with true while the engine is connected. */
@@ -89,7 +89,7 @@ export class Preview {
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();
-    this.#say(this.#isThere ? "" : "no engine, no picture");
+    this.#say(this.#isThere ? "" : "no connection to the engine");
   }
 
   #open() {
@@ -122,7 +122,7 @@ export class Preview {
         this.#draw(image);
         image.close();
       } catch {
-        this.#say("a picture could not be read");
+        this.#say("a picture could not be decoded");
       }
     }
     this.#isDrawing = false;

@@ -7,14 +7,14 @@ export class Refused extends Error {}
 
 /** Fetches the tree. Throws Refused if a token is needed, another Error if there is no answer within `patienceMs`. */
 export async function fetchTree(patienceMs) {
-  // A machine that is off sends no refusal: a browser would wait for minutes.
+  // A machine that is switched off does not refuse the connection: without a timeout the browser would wait for minutes.
   const signal = AbortSignal.timeout(patienceMs);
   const response = await fetch("/", { headers: { Accept: "application/json" }, cache: "no-store", signal });
   if (response.status === 401) {
-    throw new Refused("This engine wants its token. Open the address that it printed when it started, with ?token=…");
+    throw new Refused("This engine requires its token. Open the address that it printed when it started, with ?token=…");
   }
   if (response.status === 403) {
-    throw new Refused("This engine does not answer to the name in the address bar. Use its IP address instead.");
+    throw new Refused("This engine does not accept the host name in the address bar. Use its IP address instead.");
   }
   if (!response.ok) throw new Error(`the engine answered ${response.status}`);
   return response.json();

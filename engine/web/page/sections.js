@@ -4,7 +4,7 @@ import { make, write } from "./dom.js";
 import { makeControl, showReason } from "./controls.js";
 import { recall, remember } from "./remembered.js";
 
-const OPEN_AT_FIRST = 3; // areas open at first
+const OPEN_AT_FIRST = 3; // areas that are open on the first visit
 
 export class Sections {
   #root;
@@ -111,7 +111,7 @@ export class Sections {
       element.open = words.length > 0 || open.has(title);
     }
     this.#jumps.hidden = words.length > 0;
-    write(this.#found, words.length === 0 ? "" : count === 0 ? "nothing has all these words" : `${count} of ${this.#rows.length}`);
+    write(this.#found, words.length === 0 ? "" : count === 0 ? "no control matches" : `${count} of ${this.#rows.length}`);
   }
 }
 

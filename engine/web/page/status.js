@@ -8,7 +8,7 @@ const SINK_ORDER = ["record", "snapshot", "shared", "ndi", "syphon", "spout"]; /
 const NO_OUTPUT = "null"; // discards pictures: for measurements
 const FAULT_COUNTS = new Set(["nan", "skipped"]); // counts of pictures, hidden while 0
 const UNITS = { ms: ["ms", 1], mb: ["MB", 0] }; // suffix of a fact's name: unit, decimal places
-const MUCH_LATE = 0.01; // share of the frames; below it hiccups are not visible
+const MUCH_LATE = 0.01; // share of the frames; below it stutter is not visible
 const AWAY = new Set(["loading", "hung", "restarting", "failed", "retrying", "lost", "permission?", "silence"]);
 
 export class Status {
@@ -16,7 +16,7 @@ export class Status {
   #commands = new Map();
   #frames = -1;
   #parts = new Map();
-  #warnings = []; // without mere notices
+  #warnings = []; // without notices
   #seen = recall("seen-warnings", []); // the warnings when the panel was last visible
   #isSeen = false;
   #isLate = false; // frames are late or dropped at the moment
@@ -63,7 +63,7 @@ export class Status {
     byId("flash-guard").hidden = true;
   }
 
-  /** Lit while it dims; crossed out while it is off. */
+  /** The lamp is lit while the flash guard dims, and crossed out while it is off. */
   #showFlashGuard(guard) {
     const lamp = byId("flash-guard");
     lamp.hidden = guard === undefined; // an older engine has none
@@ -84,8 +84,8 @@ export class Status {
     const facts = [
       ["picture", `${status.width} × ${status.height}, ${status.renderer}`],
       ["rate", `${status.fps.toFixed(1)} of ${status.target_fps.toFixed(0)} frames a second`],
-      ["a frame takes", `${ms.p50?.toFixed(1)} ms, 1 in 100 more than ${ms.p99?.toFixed(1)} ms`],
-      ["late, left out", `${status.late}, ${status.dropped} of ${status.frames + status.dropped}`],
+      ["frame time", `${ms.p50?.toFixed(1)} ms median, 1 in 100 takes more than ${ms.p99?.toFixed(1)} ms`],
+      ["late, dropped", `${status.late}, ${status.dropped} of ${status.frames + status.dropped}`],
       status.flash_guard && ["flash guard", guardOf(status.flash_guard)],
       ["sound", `${status.audio.state}: ${status.audio.description}`, AWAY.has(status.audio.state)],
       status.camera && ["camera", `${status.camera.state}: ${status.camera.description}`, AWAY.has(status.camera.state)],
@@ -109,7 +109,7 @@ export class Status {
       ...buttons,
       make("p", { class: "facts" }, `${child.results} results, ${child.ms_a_result.toFixed(0)} ms each, ${child.restarts} restarts. ${factsOf(child.facts ?? {})}`),
       child.detail && make("p", { class: "fault" }, `Last fault: ${child.detail}`),
-      ...(child.quarantined ?? []).map((what) => make("p", { class: "fault" }, `Left out: ${what}`)),
+      ...(child.quarantined ?? []).map((what) => make("p", { class: "fault" }, `Quarantined: ${what}`)),
     );
   }
 
@@ -124,7 +124,7 @@ export class Status {
       badge(sink.state),
       make("span", { class: "spacer" }),
       canStop && this.#button("stop", `stop the sink ${kind} ${sink.name}`, "/sink/stop", "s", [kind]),
-      make("p", { class: "facts" }, [`${sink.frames} pictures`, sink.dropped && `${sink.dropped} left out`, sink.detail].filter(Boolean).join(" · ")),
+      make("p", { class: "facts" }, [`${sink.frames} pictures`, sink.dropped && `${sink.dropped} dropped`, sink.detail].filter(Boolean).join(" · ")),
     );
   }
 
@@ -144,7 +144,7 @@ export class Status {
     }
   }
 
-  /** `told`: the lines that are notices, not warnings. */
+  /** `told`: those of the lines that are notices, not warnings. */
   #showWarnings(said, told) {
     const lines = said.slice(-SHOWN_WARNINGS).reverse();
     this.#warnings = said.filter((line) => !told.has(line));
@@ -177,10 +177,10 @@ export class Status {
     const faults = lately ? lately.late + lately.dropped : 0;
     this.#isLate = share(faults, lately?.due) >= MUCH_LATE;
     const now = this.#isLate
-      ? `In the last 10 s ${lately.dropped} of ${lately.due} frames were left out and ${lately.late} came late (${percent(faults, lately.due)}): ` +
-        "make the picture smaller or slower (/engine/size, /engine/fps). "
+      ? `In the last 10 s ${lately.dropped} of ${lately.due} frames were dropped and ${lately.late} were late (${percent(faults, lately.due)}): ` +
+        "reduce the picture size or the frame rate (/engine/size, /engine/fps). "
       : "";
-    const ever = share(late + dropped, due) >= MUCH_LATE ? `Since the start ${dropped} of ${due} were left out, ${late} came late (${percent(late + dropped, due)}).` : "";
+    const ever = share(late + dropped, due) >= MUCH_LATE ? `Since the start ${dropped} of ${due} frames were dropped and ${late} were late (${percent(late + dropped, due)}).` : "";
     write(byId("late"), `${now}${ever}`.trim());
     byId("late").classList.toggle("is-past", !this.#isLate);
     byId("late-mark").hidden = !this.#isLate;
@@ -219,7 +219,7 @@ function patch(old, fresh) {
   });
 }
 
-/** Counts lines newer than those seen. The engine keeps only the newest, so the first ones may be gone. */
+/** Counts the lines that are newer than those seen. The engine keeps only the newest lines, so old ones may be missing. */
 export function newIn(lines, seen) {
   for (let gone = 0; gone < seen.length; gone += 1) {
     const left = seen.slice(gone);
@@ -228,7 +228,7 @@ export function newIn(lines, seen) {
   return lines.length;
 }
 
-/** Position of a kind of sink in the list; an unknown kind of a newer engine comes last. */
+/** Position of a sink kind in the list; a kind that only a newer engine knows comes last. */
 function placeOf(kind) {
   const place = SINK_ORDER.indexOf(kind);
   return place < 0 ? SINK_ORDER.length : place;
@@ -261,8 +261,8 @@ function plain(value) {
 function guardOf({ is_on, is_limiting, held_share, lately_share }) {
   const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
   if (!is_on) return "off";
-  const now = is_limiting ? `dims now, by ${percent(held_share)} of the light` : "nothing to dim now";
-  return `${now}; in ${percent(lately_share)} of the last 10 s`;
+  const now = is_limiting ? `dimming now, by ${percent(held_share)} of the light` : "not dimming now";
+  return `${now}; active in ${percent(lately_share)} of the last 10 s`;
 }
 
 function durationOf(seconds) {

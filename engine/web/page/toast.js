@@ -1,5 +1,5 @@
-// Short notices at the lower edge. A repeated line is counted instead of stacked: a refused fader would repeat it sixty
-// times a second. A notice stays while it is hovered or focused, and refusals are also listed in the status.
+// Short notices at the lower edge. A repeated line is counted, not stacked: a refused fader would repeat it sixty times
+// a second. A notice stays while it is hovered or focused; refusals are also listed in the status tab.
 
 import { byId, make, write } from "./dom.js";
 

@@ -1,7 +1,7 @@
-// The current value of every parameter, as far as this page knows, and the controls that show it.
+// The last known value of every parameter, and the controls that show it.
 //
-// The engine sends changes by others, never this page's own. A message of another client that crosses the user's change
-// would leave a wrong value here. So shortly after the user's last change of an address its value is requested.
+// The engine sends changes by others, never this page's own. If another client's change crosses one of the user's, the
+// value shown here could be wrong. So shortly after the user's last change of an address, its value is requested.
 
 import { encodeBundle, encodeMessage } from "./osc.js";
 import { valueOf } from "./schema.js";
@@ -82,7 +82,7 @@ export class Values {
     this.#asking.set(address, setTimeout(() => this.#ask(address), ASK_AFTER_MS));
   }
 
-  /** Shows a value that was sent otherwise. */
+  /** Shows a value that was sent by other means. */
   assume(address, value) {
     this.#set(address, value);
   }

@@ -1,4 +1,4 @@
-// Elements from data. Text goes in as text nodes only, so that nothing a server, a preset or a file is called becomes
+// Creates elements from data. Text becomes text nodes only, so that no name of a server, preset or file is parsed as
 // markup.
 
 /** `make("button", {class: "go", onclick: f, "aria-label": "x"}, "Go")`; null, undefined and false are skipped. */
@@ -22,8 +22,8 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
-/** A button that acts on the second press within 3 s. Its label asks in between. */
-export function makeSureButton(attributes, label, question, act) {
+/** A button that acts on the second press within 3 s; in between, its label asks for confirmation. */
+export function makeConfirmButton(attributes, label, question, act) {
   let timer = 0;
   const button = make("button", { type: "button", ...attributes }, label);
   const relax = () => {

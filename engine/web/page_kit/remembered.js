@@ -1,5 +1,5 @@
-// Values that this browser keeps between visits: open sections, the tab, fade seconds. A browser may refuse to store
-// them; then nothing is kept and everything works. `data-prefix` of the page's body separates two pages of one origin.
+// Values stored in this browser between visits: open sections, the tab, fade seconds. If the browser refuses to store
+// them, everything still works. `data-prefix` of the page's body separates two pages of one origin.
 
 const PREFIX = document.body?.dataset.prefix ?? "multiverse.";
 

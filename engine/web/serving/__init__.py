@@ -7,5 +7,5 @@ page_files.py      a page's files, read once
 request_errors.py  turns failed requests into counted warnings
 lan.py             this machine's addresses for other machines
 
-The engine's page is engine/web, that of `multiverse video --web` engine/jobs/video/live.
+The engine's page is in engine/web, the page of `multiverse video --web` in engine/jobs/video/live.
 """

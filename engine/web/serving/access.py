@@ -1,12 +1,12 @@
-"""Access control: programs of this machine are admitted, others need the token. Pure; uses no HTTP library.
+"""Access control: programs on this machine are admitted, others need the token. Pure; uses no HTTP library.
 
-OSCQuery is a form of OSC, and its clients cannot send a token. So programs whose OSC is accepted may use OSCQuery
-without one, and nothing else.
+OSCQuery is a form of OSC, and its clients cannot send a token. So programs whose OSC is accepted may use OSCQuery, but
+nothing else, without a token.
 
-Four attacks are blocked. A page of another site that points its own name at this machine (DNS rebinding) sends a
+Four attacks are blocked. A page of another site whose host name resolves to this machine (DNS rebinding) sends a
 foreign Host. A page of another site that opens a WebSocket to this machine, which browsers allow, sends its own
-Origin. A page that embeds our pictures, or loads them just to use up the viewers' places, sends no Origin, but the
-browser marks the request as cross-site (Sec-Fetch-Site; W3C Fetch Metadata). Anybody else on the network lacks the
+Origin. A page that embeds our pictures, or loads them just to use up the viewer limit, sends no Origin, but the
+browser marks the request as cross-site (Sec-Fetch-Site; W3C Fetch Metadata). Other machines on the network lack the
 token.
 """
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from engine.web.serving.hosts import is_our_host, is_our_origin
 
-TOKEN_BYTES = 16  # the length of a key: cannot be guessed, and the QR code stays small
+TOKEN_BYTES = 16  # too long to guess, short enough for a small QR code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +38,13 @@ class FetchMetadata:
 
     @property
     def is_of_another_site(self) -> bool:
-        """True if a page of another site loads this for itself. Following a link from there is allowed."""
+        """True if a page of another site loads this. Following a link from such a page is allowed."""
         is_followed = self.mode == "navigate" and self.destination == "document"
         return self.site in ("cross-site", "same-site") and not is_followed
 
 
-def hears_nobody(peer: str, reached_at: str) -> bool:
-    """For engines that accept no OSC from the network."""
+def accepts_none(peer: str, reached_at: str) -> bool:
+    """`accepts_osc` for servers without OSC."""
     return False
 
 
@@ -58,14 +58,14 @@ class Access:
         bound_to: str,
         allowed_hosts: Collection[str],
         is_local: Callable[[str], bool],
-        hears_osc: Callable[[str, str], bool] = hears_nobody,
+        accepts_osc: Callable[[str, str], bool] = accepts_none,
     ) -> None:
-        """`hears_osc(peer, reached_at)`: True if OSC from `peer` to that address of this machine is accepted."""
+        """`accepts_osc(peer, reached_at)`: True if OSC from `peer` to that address of this machine is accepted."""
         self._token = _as_bytes(token)
         self._bound_to = bound_to
         self._allowed_hosts = allowed_hosts
         self._is_local = is_local
-        self._hears_osc = hears_osc
+        self._hears_osc = accepts_osc
 
     def refusal(
         self,
@@ -84,7 +84,7 @@ class Access:
         if not is_our_host(host, bound_to=self._bound_to, allowed=self._allowed_hosts):
             return Refusal(status=403, reason="this host name is not served here")
         is_foreign = fetch.is_of_another_site
-        if origin is not None:  # more specific: it may name one of `allowed_hosts`, which the browser calls cross-site
+        if origin is not None:  # more specific: it may be one of `allowed_hosts`, which browsers mark as cross-site
             is_foreign = not is_our_origin(origin, host=host, allowed=self._allowed_hosts)
         if is_foreign:
             return Refusal(status=403, reason="pages of another site are not served here")
@@ -95,7 +95,7 @@ class Access:
         return Refusal(status=401, reason="this needs the token that the server shows: open /?token=TOKEN")
 
     def _is_direct(self, host: str | None, origin: str | None) -> bool:
-        """True if the request named this machine itself, not one of `allowed_hosts`, which may be a proxy's name."""
+        """True if the request names this machine itself, not one of `allowed_hosts`, which may be a proxy."""
         is_own_origin = origin is None or is_our_origin(origin, host=host)
         return is_own_origin and is_our_host(host, bound_to=self._bound_to)
 
@@ -110,7 +110,7 @@ def new_token() -> str:
 
 
 def is_loopback(peer: str) -> bool:
-    """True if only programs of this machine can have this address."""
+    """True if only programs on this machine can have this address."""
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:
@@ -120,4 +120,4 @@ def is_loopback(peer: str) -> bool:
 
 
 def _as_bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")  # the way headers that are not UTF-8 were decoded
+    return text.encode("utf-8", "surrogateescape")  # headers that are not UTF-8 were decoded this way

@@ -1,5 +1,6 @@
 """Admits or refuses each request, and adds headers that keep answers private."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -36,7 +37,7 @@ class Admission:
         peer = request.remote or ""
         refusal = self._access.refusal(
             peer=peer,
-            host=request.headers.get("Host"),
+            host=_named_host(request),
             origin=request.headers.get("Origin"),
             tokens=(request.query.get("token"), _bearer(request), request.cookies.get(self._cookie)),
             fetch=FetchMetadata(
@@ -54,7 +55,7 @@ class Admission:
         raise web.HTTPForbidden(text=f"{refusal.reason}\n")
 
     def remember(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Store the token of the URL in a cookie: later requests of the page do not have it in their URL."""
+        """Store the URL's token in a cookie, because later requests of the page do not have it in their URL."""
         token = request.query.get("token")
         if token is not None and self._access.is_token(token):
             response.set_cookie(self._cookie, token, httponly=True, samesite="Strict", secure=request.secure)
@@ -72,8 +73,21 @@ def reached_at(request: web.Request) -> str:
 
 
 def _is_forwarded(request: web.Request) -> bool:
-    """True if a proxy forwarded the request: its address is then the proxy's."""
+    """True if a proxy forwarded the request; the client's address is then the proxy's."""
     return any(name in request.headers for name in THROUGH_A_PROXY)
+
+
+def _named_host(request: web.Request) -> str | None:
+    """The host that the request names: its Host header.
+
+    None, which is refused, if the request target is an absolute URL (RFC 9112, 3.2.2) of another host: aiohttp would
+    serve its path, whatever the Host header says.
+    """
+    host, target = request.headers.get("Host"), request.raw_path
+    if target.startswith("/"):
+        return host
+    authority = re.split(r"[/?#]", target.partition("://")[2], maxsplit=1)[0]
+    return host if host is not None and authority.casefold() == host.casefold() else None
 
 
 def _bearer(request: web.Request) -> str | None:

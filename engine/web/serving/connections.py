@@ -13,7 +13,7 @@ from aiohttp import web
 from engine.system.reporting import Report
 
 MAX_CONNECTIONS = 128  # WebSockets and requests: macOS gives a program 256 open files
-HANDSHAKE_S = 5.0  # for TLS: a distant phone takes one second; a slower client only occupies a place
+HANDSHAKE_S = 5.0  # for TLS: a distant phone takes one second; a slower client only counts towards the limit
 
 
 class ConnectionLimit:
@@ -22,53 +22,54 @@ class ConnectionLimit:
     def __init__(self, answering: web.Server, report: Report) -> None:
         self._answering = answering
         self._report = report
-        # Accepted, but not yet among the server's connections: a burst is accepted at once, and TLS needs a handshake
+        # Accepted, but not yet among the server's connections: a burst is accepted all at once, and TLS needs a
+        # handshake
         # first. asyncio drops a failed handshake without a callback; before Python 3.11.8 the protocol then stays in a
         # reference cycle (gh-109534), which may be collected minutes later.
-        self._coming: weakref.WeakSet[_Coming] = weakref.WeakSet()
-        self._there: weakref.WeakKeyDictionary[asyncio.Transport, Any] = weakref.WeakKeyDictionary()
+        self._pending: weakref.WeakSet[_Pending] = weakref.WeakSet()
+        self._sockets: weakref.WeakKeyDictionary[asyncio.Transport, Any] = weakref.WeakKeyDictionary()
         """Transport -> its socket."""
         self._is_shut = False
 
     def __call__(self) -> asyncio.Protocol:
         if self._is_shut:
             return _Closed()
-        if len(self._answering.connections) + self._count_coming() >= MAX_CONNECTIONS:
+        if len(self._answering.connections) + self._count_pending() >= MAX_CONNECTIONS:
             self._report("web connections", f"page: {MAX_CONNECTIONS} connections are open; another is refused")
             return _Closed()
-        coming = _Coming(self._arrive)
-        self._coming.add(coming)
-        return coming
+        pending = _Pending(self._arrive)
+        self._pending.add(pending)
+        return pending
 
     def shut(self) -> None:
-        """Abort all connections, including those still being accepted. Unlike a close, it waits for no buffers."""
+        """Abort all connections, including those still being accepted, without waiting for their buffers."""
         self._is_shut = True
-        for transport, connection in list(self._there.items()):
+        for transport, connection in list(self._sockets.items()):
             transport.abort()
-            with suppress(OSError):  # after two closes a TLS transport has let go of its socket: abort does nothing
+            with suppress(OSError):  # abort does nothing to a TLS transport that was closed twice
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def _count_coming(self) -> int:
-        """Number of connections that may still arrive: asyncio gives up a handshake after `HANDSHAKE_S`."""
+    def _count_pending(self) -> int:
+        """Number of connections still being made: asyncio gives up a handshake after `HANDSHAKE_S`."""
         since_s = time.monotonic() - HANDSHAKE_S
-        return sum(coming.began_s >= since_s for coming in self._coming)
+        return sum(pending.began_s >= since_s for pending in self._pending)
 
-    def _arrive(self, coming: "_Coming", transport: asyncio.BaseTransport) -> None:
+    def _arrive(self, pending: "_Pending", transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._coming.discard(coming)
+        self._pending.discard(pending)
         if self._is_shut:
             transport.abort()
             return
-        self._there[transport] = transport.get_extra_info("socket")
+        self._sockets[transport] = transport.get_extra_info("socket")
         protocol = self._answering()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
 
 
-class _Coming(asyncio.Protocol):
+class _Pending(asyncio.Protocol):
     """The protocol until the connection is made."""
 
-    def __init__(self, arrive: Callable[["_Coming", asyncio.BaseTransport], None]) -> None:
+    def __init__(self, arrive: Callable[["_Pending", asyncio.BaseTransport], None]) -> None:
         self.began_s = time.monotonic()
         self._arrive = arrive
 

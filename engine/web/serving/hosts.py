@@ -1,6 +1,6 @@
-"""Check Host and Origin headers.
+"""Checks Host and Origin headers.
 
-A hostile web page can point a name of its own at 127.0.0.1 and then read this server as its own origin (DNS
+A hostile web page can let its own host name resolve to 127.0.0.1 and then read this server as its own origin (DNS
 rebinding). The browser still sends that name as Host, so only names that nobody else can own are accepted.
 """
 
@@ -18,10 +18,10 @@ _HOST = re.compile(r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]+)\]|(?P<plain>[^:/?#@\[\]\
 def is_our_host(header: str | None, *, bound_to: str, allowed: Collection[str] = ()) -> bool:
     """True if this Host header is accepted.
 
-    `localhost`, loopback addresses and `allowed` always are. If bound to the network (`bound_to` is then an address of
-    it), so are all addresses, this machine's own name, plain or with `.local`, and the name that mDNS announces.
+    `localhost`, loopback addresses and `allowed` always are. If `bound_to` is not a loopback address, so are all
+    addresses, this machine's own name, plain or with `.local`, and the name that mDNS announces.
     """
-    name = _name_in(header or "").casefold().removesuffix(".")  # the dot is optional (RFC 1034, 3.1)
+    name = _name_in(header or "").casefold().removesuffix(".")  # a final dot is optional (RFC 1034, 3.1)
     if name in ("localhost", *(extra.casefold() for extra in allowed)):
         return True
     address = _address(name)
@@ -37,8 +37,8 @@ def is_our_host(header: str | None, *, bound_to: str, allowed: Collection[str] =
 def announced_host() -> str:
     """The host name that mDNS announces: `multiverse-studio.local` on the machine `studio`.
 
-    Not the machine's own name, which its system may announce. Only letters, digits and hyphens, which every resolver
-    accepts (RFC 1123, 2.1). A name in another script is replaced by a checksum of it.
+    Not the machine's own name, which the system may announce already. Has only letters, digits and hyphens, which every
+    resolver accepts (RFC 1123, 2.1); a name in another script is replaced by its checksum.
     """
     host = socket.gethostname().partition(".")[0]
     plain = re.sub("[^a-z0-9]+", "-", host.casefold()).strip("-") or f"{zlib.crc32(host.encode()):08x}"
@@ -48,11 +48,11 @@ def announced_host() -> str:
 def is_our_origin(origin: str, *, host: str | None, allowed: Collection[str] = ()) -> bool:
     """True if this Origin is accepted: the same host and port as in `host`, or one of `allowed`.
 
-    Unlike for Host, a name of ours is not enough: anybody can serve a page at an address, and any program of this
+    Unlike for Host, one of our names is not enough: anybody can serve a page at some address, and any program on this
     machine can serve one at another port of localhost.
     """
     scheme, _, authority = origin.casefold().partition("://")
-    if scheme not in ("http", "https"):  # also "null", the origin of sandboxed pages, which anybody can make
+    if scheme not in ("http", "https"):  # rejects "null" too, the origin of sandboxed pages, which any site can create
         return False
     return authority == (host or "").casefold() or _name_in(authority) in {extra.casefold() for extra in allowed}
 

@@ -1,4 +1,4 @@
-"""URLs and addresses of this machine, for itself and for other machines."""
+"""This machine's addresses, and the page's URLs for this machine and for others."""
 
 import ipaddress
 import socket
@@ -21,7 +21,7 @@ def own_url(host: str, port: int, token: str, *, scheme: str = "http") -> str:
 
 
 def lan_url(host: str, port: int, token: str, *, scheme: str = "http") -> str | None:
-    """The page's URL for browsers on other machines; None if it is bound to loopback.
+    """The page's URL for browsers on other machines; None if the server is bound to loopback.
 
     MultiverseError if there is no network.
     """
@@ -48,9 +48,10 @@ def lan_addresses() -> tuple[str, ...]:
 
 
 def likeliest_first(addresses: Iterable[str], *, default_address: str) -> tuple[str, ...]:
-    """Sort by how likely other machines can reach them: `default_address`, private ones, link-local (169.254) last.
+    """Sort addresses, those first that other machines most likely reach: `default_address`, private ones, link-local
+    (169.254) last.
 
-    Loopback addresses are left out. MultiverseError if none is left.
+    Loopback addresses are removed. MultiverseError if none is left.
     """
     outside = [address for address in map(ipaddress.IPv4Address, addresses) if not address.is_loopback]
     if not outside:
@@ -60,7 +61,7 @@ def likeliest_first(addresses: Iterable[str], *, default_address: str) -> tuple[
 
 
 def _default_address() -> str:
-    """The source address of packets to other networks; "" if there is no default route (a switch alone)."""
+    """The source address of packets to other networks; "" if there is no default route (only a switch)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # a reserved address (RFC 5737); UDP connects without sending a packet

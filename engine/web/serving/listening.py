@@ -12,7 +12,7 @@ BACKLOG = 64
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open a listening socket. MultiverseError, whose text names `--web`."""
+    """Open a listening socket. Raises MultiverseError, whose text names `--web`."""
     option = f"--web {host}:{port}"
     try:
         found = addresses_of(host, port, socket.SOCK_STREAM)
@@ -21,7 +21,7 @@ def listen(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = found[0]
     listening = socket.socket(family, kind, protocol)
     try:
-        # On Windows it would let two servers share the port; elsewhere it lets a restarted server bind at once.
+        # Elsewhere it lets a restarted server bind at once; on Windows it would let two servers share the port.
         if sys.platform != "win32":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)

@@ -1,13 +1,13 @@
-"""A page's files, read once. Requests look them up by name and never touch the disk.
+"""A page's files, read once at the start. Requests look them up by name and never read the disk.
 
-`engine/web/page_kit` holds the JavaScript and CSS that both pages share; it is served beside the page's own files.
+`engine/web/page_kit` holds the JavaScript and CSS that both pages share, served together with the page's own files.
 """
 
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-# Not from mimetypes: on Windows it reads the registry, where .js is text/plain on many machines.
+# Python's mimetypes is not used: on Windows it reads the registry, where .js is text/plain on many machines.
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -17,13 +17,13 @@ TYPES = {
     ".png": "image/png",
     ".json": "application/json",
 }
-# The page shows text from the network (addresses, names, warnings): none of it may run as a script.
+# The page shows text from the network (addresses, names, warnings), which must never run as a script.
 ONLY_OUR_SCRIPTS = "; ".join(
     (
         "default-src 'self'",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
-        "connect-src 'self' ws: wss:",  # in Safari 'self' does not include WebSockets
+        "connect-src 'self' ws: wss:",  # Safari's 'self' does not include WebSockets
         "frame-ancestors 'self'",
         "base-uri 'none'",
         "form-action 'none'",
@@ -40,7 +40,7 @@ class PageFile:
 def load_page(package: str) -> dict[str, PageFile]:
     """All files of the page in `package` and of the page kit, by path: `looks/haze.jpg`."""
     kit, own = files_in(files("engine.web") / "page_kit"), files_in(files(package) / "page")
-    assert kit.keys().isdisjoint(own), "a file of the page has the name of one of the page kit"
+    assert kit.keys().isdisjoint(own), "a file of the page has the same name as one of the page kit"
     return kit | own
 
 

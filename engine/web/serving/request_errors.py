@@ -1,6 +1,6 @@
-"""Turn failed requests into counted warnings.
+"""Turns failed requests into counted warnings.
 
-By default aiohttp logs a traceback for each, and anybody can send garbage.
+By default aiohttp logs a traceback for each one, and anybody can send garbage.
 """
 
 import logging
@@ -30,7 +30,7 @@ class _Reporting(logging.Handler):
         if isinstance(error, HttpProcessingError):
             self._report("web request", f"page: {record.getMessage()}: invalid HTTP")
             return
-        if not self._has_failed:  # a bug of ours: log its traceback, once
+        if not self._has_failed:  # a bug in our code: log its traceback, once
             self._has_failed = True
             log.error("%s", record.getMessage(), exc_info=record.exc_info)
         self._report("web", f"page: {record.getMessage()}: {error!r}")

@@ -12,26 +12,26 @@ from engine.system.reporting import Report
 
 MAX_SOCKETS = 64
 MAX_BYTES_PER_MESSAGE = 64 * 1024
-BURST = 16  # messages of one client before a pause: a page sends a few hundred a second, a flood far more
-PAUSE_S = 0.001  # lets the frame loop have the GIL, as between two reads of UDP
-PING_S = 20.0  # after a client's last message it gets a ping
-STUCK_S = 10.0  # a client that reads nothing for so long is disconnected: it may be a sleeping phone
+BURST = 16  # messages from one client before a pause; a page sends a few hundred a second, a flood far more
+PAUSE_S = 0.001  # lets the frame loop take the GIL, as between two UDP reads
+PING_S = 20.0  # a client that has sent nothing for this long gets a ping
+STUCK_S = 10.0  # a client that reads nothing for this long is disconnected; it may be a sleeping phone
 CLOSED_WITHIN_S = 0.2  # timeout of the closing handshake
-SEND_BUFFER_BYTES = 128 * 1024  # two pictures in flight; more is no faster and only adds latency
+SEND_BUFFER_BYTES = 128 * 1024  # two pictures; more would not be faster and only add latency
 
 Data = str | bytes
 Send = Callable[[Data], Awaitable[None]]
 
 
-class Farewell(Exception):
-    """Raised by `speak` to close the connection; its text, at most 123 bytes, is sent as the reason."""
+class CloseSocket(Exception):
+    """Raised by `send_messages` to close the connection; the text, at most 123 bytes, is sent as the reason."""
 
 
 class WebSockets:
     """All open WebSockets. Event loop only."""
 
     def __init__(self, report: Report, *, most_bytes: int = MAX_BYTES_PER_MESSAGE) -> None:
-        """`most_bytes`: maximum message size; a larger message closes the connection with that reason."""
+        """`most_bytes`: maximum message size; a larger message closes the connection with that as the reason."""
         self._report = report
         self._most_bytes = most_bytes
         self._open: set[web.WebSocketResponse] = set()
@@ -41,16 +41,20 @@ class WebSockets:
         return len(self._open)
 
     async def serve(
-        self, request: web.Request, *, hear: Callable[[Data], None], speak: Callable[[Send], Awaitable[None]]
+        self,
+        request: web.Request,
+        *,
+        on_message: Callable[[Data], None],
+        send_messages: Callable[[Send], Awaitable[None]],
     ) -> web.WebSocketResponse:
-        """Exchange messages until the client leaves, breaks the protocol, or reads nothing for ten seconds.
+        """Exchange messages until the client disconnects, breaks the protocol, or reads nothing for ten seconds.
 
-        `hear` is called with each message of the client and must not raise. `speak` is called with a function that
-        sends a message and waits while the client is slow; `speak` never returns, and is cancelled in the end. It may
-        raise Farewell.
+        `on_message` is called with each message from the client and must not raise. `send_messages` gets a function
+        that sends one message and waits while the client is slow. It must not return; it is cancelled at the end, and
+        may raise CloseSocket.
         """
         async with self._accepted(request) as answer:
-            await self._talk(request, answer, hear, speak)
+            await self._talk(request, answer, on_message, send_messages)
         return answer
 
     async def refuse(self, request: web.Request, reason: str) -> web.WebSocketResponse:
@@ -62,13 +66,13 @@ class WebSockets:
     @contextlib.asynccontextmanager
     async def _accepted(self, request: web.Request) -> AsyncIterator[web.WebSocketResponse]:
         if len(self._open) >= MAX_SOCKETS:
-            raise web.HTTPServiceUnavailable(text=f"{MAX_SOCKETS} WebSockets are open already\n")
+            raise web.HTTPServiceUnavailable(text=f"the limit of {MAX_SOCKETS} WebSockets is reached\n")
         offered = request.headers.get("Sec-WebSocket-Protocol", "")
         answer = web.WebSocketResponse(
             heartbeat=PING_S,
             timeout=CLOSED_WITHIN_S,
             max_msg_size=self._most_bytes + 1,  # aiohttp refuses messages of this size
-            # A few compressed bytes can be megabytes; and JPEGs and small packets gain nothing from compression.
+            # A few compressed bytes can expand to megabytes, and JPEGs and small packets gain nothing.
             compress=False,
             writer_limit=0,  # each send waits until the buffer has drained
             # Browsers disconnect if none of their protocols is chosen, and aiohttp logs a line for each such client.
@@ -80,7 +84,7 @@ class WebSockets:
                 await answer.prepare(request)
             except ConnectionError:  # the client disconnected before the answer: not an error
                 raise web.HTTPBadRequest from None
-            hold_little(request)
+            limit_send_buffer(request)
             yield answer
         finally:
             self._open.discard(answer)
@@ -89,27 +93,27 @@ class WebSockets:
         self,
         request: web.Request,
         answer: web.WebSocketResponse,
-        hear: Callable[[Data], None],
-        speak: Callable[[Send], Awaitable[None]],
+        on_message: Callable[[Data], None],
+        send_messages: Callable[[Send], Awaitable[None]],
     ) -> None:
-        speaking = asyncio.ensure_future(_run_speak(answer, speak))
-        speaking.add_done_callback(partial(_abort, request))  # ends the loop below
+        sending = asyncio.ensure_future(_run_sender(answer, send_messages))
+        sending.add_done_callback(partial(_abort, request))  # ends the loop below
         received = 0
         try:
             async for message in answer:
                 received += 1
-                if received % BURST == 0:  # meanwhile messages wait in the client's own buffer
+                if received % BURST == 0:  # meanwhile messages queue at the client
                     await asyncio.sleep(PAUSE_S)
                 if message.type is not WSMsgType.ERROR:
-                    hear(message.data)
-                elif isinstance(message.data, WebSocketError):  # otherwise no pong came: a sleeping phone
+                    on_message(message.data)
+                elif isinstance(message.data, WebSocketError):  # else no pong came: a sleeping phone
                     fault = f"invalid WebSocket message: {message.data}"
                     self._report("web request", f"page: {request.remote}: {fault}")
         finally:
-            speaking.cancel()
+            sending.cancel()
             # A client that is gone, or timed out, is not an error.
             with contextlib.suppress(asyncio.CancelledError, ConnectionError, TimeoutError):
-                await speaking
+                await sending
 
     async def close_all(self) -> None:
         """Close all connections as going away, with a short timeout."""
@@ -118,8 +122,8 @@ class WebSockets:
             await asyncio.wait(closing, timeout=CLOSED_WITHIN_S)
 
 
-def hold_little(request: web.Request) -> None:
-    """Keep the send buffers small, so that data for a slow client waits here, where newer data can replace it."""
+def limit_send_buffer(request: web.Request) -> None:
+    """Keep the send buffers small, so that data for a slow client is queued here, where newer data can replace it."""
     if request.transport is None:
         return
     request.transport.set_write_buffer_limits(high=0)
@@ -133,17 +137,17 @@ async def _send(answer: web.WebSocketResponse, data: Data) -> None:
         await (answer.send_str(data) if isinstance(data, str) else answer.send_bytes(data))
 
 
-async def _run_speak(answer: web.WebSocketResponse, speak: Callable[[Send], Awaitable[None]]) -> None:
+async def _run_sender(answer: web.WebSocketResponse, send_messages: Callable[[Send], Awaitable[None]]) -> None:
     try:
-        await speak(partial(_send, answer))
-    except Farewell as farewell:
-        await _close_with(answer, str(farewell))
+        await send_messages(partial(_send, answer))
+    except CloseSocket as reason:
+        await _close_with(answer, str(reason))
 
 
 async def _close_with(answer: web.WebSocketResponse, reason: str) -> None:
     await answer.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode()[:123])
 
 
-def _abort(request: web.Request, speaking: asyncio.Future[None]) -> None:
-    if not speaking.cancelled() and request.transport is not None:
+def _abort(request: web.Request, sending: asyncio.Future[None]) -> None:
+    if not sending.cancelled() and request.transport is not None:
         request.transport.abort()

@@ -28,16 +28,16 @@ class WebThread:
     """Serves from `start` to `close`; the port is bound by the constructor."""
 
     def __init__(self, host: str, port: int, report: Report) -> None:
-        """Bind the port; MultiverseError if that fails."""
+        """Bind the port; raises MultiverseError if that fails."""
         self._socket = listen(host, port)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
         """Listening address, with the real port."""
         self.fault = ""
-        """Why the server stopped by itself, in one line; empty otherwise."""
+        """Why the server stopped unexpectedly, in one line; empty otherwise."""
         self._report = report
         self._loop = _new_loop()
         self._stopping = asyncio.Event()
-        self._thread = GuardedThread("web", self._run, Guard(log, report, "web", ENDED), self._keep_fault)
+        self._thread = GuardedThread("web", self._run, Guard(log, report, "web", ENDED), self._set_fault)
 
     def start(self, build: Callable[[], "web.Application"], tls: ssl.SSLContext | None = None) -> None:
         """Serve the application that `build` returns; it is called on the web thread."""
@@ -50,7 +50,7 @@ class WebThread:
             self._socket.close()
             self._loop.close()
         elif self._thread.is_alive:
-            with suppress(RuntimeError):  # the loop has ended meanwhile
+            with suppress(RuntimeError):  # the loop has just ended
                 self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(CLOSED_WITHIN_S)
 
@@ -61,7 +61,7 @@ class WebThread:
             self._socket.close()
             self._loop.close()
 
-    def _keep_fault(self, error: Exception) -> None:
+    def _set_fault(self, error: Exception) -> None:
         self.fault = f"{ENDED}: {error}"
 
     async def _serve(self) -> None:
@@ -93,18 +93,18 @@ class WebThread:
         await _abort_all(limit)
 
     async def _stop_accepting(self) -> None:
-        """Stop accepting. Accepted sockets get their transports first: asyncio would leak them once closed."""
+        """Stop accepting, and let accepted sockets get their transports: asyncio would leak them if closed before."""
         self._loop.remove_reader(self._socket.fileno())
         await _run_loop(2)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    """Create an event loop that no client can make stop listening.
+    """Create an event loop whose listening socket no client can close.
 
-    asyncio's default on Windows, the Proactor, can: a client that resets its connection while it is accepted
-    gives OSError (WinError 64), and `BaseProactorEventLoop._start_serving` then closes the listening socket (CPython
-    issue 93821). `BaseSelectorEventLoop` only reports such a failure. It has no subprocesses and no pipes on Windows,
-    which are not needed here, and `select` is limited to 512 sockets there (FD_SETSIZE in CPython's selectmodule.c).
+    With asyncio's default on Windows, the Proactor, one can: a client that resets its connection while it is being
+    accepted causes an OSError (WinError 64), and `BaseProactorEventLoop._start_serving` then closes the listening
+    socket (CPython issue 93821). `BaseSelectorEventLoop` only reports such a failure. On Windows it has no subprocesses
+    and no pipes, which are not needed here, and is limited to 512 sockets (FD_SETSIZE in CPython's selectmodule.c).
     """
     return asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()
 
@@ -117,7 +117,7 @@ async def _abort_all(limit: "ConnectionLimit") -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     limit.shut()
-    await _run_loop(4)  # they are notified, and close their sockets
+    await _run_loop(4)  # lets the aborted transports close their sockets
 
 
 async def _run_loop(times: int) -> None:

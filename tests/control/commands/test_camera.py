@@ -1,4 +1,4 @@
-"""Layer 5's source is chosen over OSC while the engine draws."""
+"""Selecting layer 5's source over OSC while the engine draws."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -26,12 +26,12 @@ from tests.support.desk import Desk, open_desk
 
 
 def offered(desk: Desk) -> dict[str, tuple[str, int]]:
-    """Title and whether it shows now, by word."""
+    """Word -> (title, 1 if it is in use)."""
     entries = [answer.args for answer in desk.ask("/camera/list") if answer.address == "/camera/entry"]
     return {word: (title, is_on) for word, title, is_on in entries}
 
 
-def test_a_sender_that_comes_during_the_show_is_offered_chosen_and_missed_when_it_goes(
+def test_a_sender_that_appears_during_the_show_can_be_chosen_and_is_marked_when_it_is_gone(
     tmp_path: Path, wait_for: Any
 ) -> None:
     name = f"camera control {tmp_path.name}"
@@ -55,7 +55,7 @@ def test_a_sender_that_comes_during_the_show_is_offered_chosen_and_missed_when_i
         finally:
             publisher.end()
         wait_for(lambda: f"shared:{name}" not in offered(desk), "the sender to go")
-        assert offered(desk)[name_of(name)] == (f"{name_of(name)} (not there now)", 1)
+        assert offered(desk)[name_of(name)] == (f"{name_of(name)} (not available)", 1)
         assert desk.done("/camera/open", "start") == ("/camera/open", "none"), "what it was started with"
         assert desk.engine.status().camera is None
 
@@ -67,10 +67,10 @@ def name_of(name: str) -> str:
 def refused_words(desk: Desk) -> None:
     for word in ("/etc/passwd", "clip.mp4", "rtsp://user:secret@10.0.0.9/stage"):
         reason = desk.failed("/camera/open", word)
-        assert "is chosen as the engine starts (--camera)" in reason and "secret" not in reason
+        assert "can only be given at the start (--camera)" in reason and "secret" not in reason
     assert "not found (available: " in desk.failed("/camera/open", 77)
     assert "lacks a name" in desk.failed("/camera/open", "spout:")
-    assert "takes a word" in desk.failed("/camera/open")
+    assert "takes an entry of /camera/list" in desk.failed("/camera/open")
     assert "takes 1" in desk.failed("/camera/ndi", "on")
 
 
@@ -90,7 +90,7 @@ def test_an_error_of_the_first_source_does_not_reveal_its_folder(tmp_path: Path,
 
 
 class Rig:
-    """A CameraControl whose sources the test opens, with its answers."""
+    """A CameraControl that records its answers; the test opens its sources."""
 
     def __init__(
         self, open_source: Callable[[str], Source | None], *, first: str = "none", is_offline: bool = False
@@ -123,14 +123,14 @@ class Rig:
 def test_offline_the_source_does_not_change() -> None:
     rig = Rig(lambda spec: None, is_offline=True)
     for address, word in (("/camera/open", "test"), ("/camera/ndi", 1)):
-        with pytest.raises(SourceError, match=r"^offline the source does not change"):
+        with pytest.raises(SourceError, match=r"^the source cannot be changed in an offline run"):
             rig.send(address, word)
     rig.send("/camera/list")
     assert rig.answers[-1].address == "/done"
 
 
 class Card(MovingCard):
-    """Has no picture of its own accord."""
+    """A source that delivers no picture until told to."""
 
     is_closed = False
 
@@ -175,7 +175,7 @@ def rig(drivers: Drivers) -> Iterator[Rig]:
     made.current.close()
 
 
-def test_a_camera_that_plays_is_not_called_away_before_the_cameras_were_asked_for(rig: Rig, drivers: Drivers) -> None:
+def test_a_playing_camera_is_not_called_unavailable_before_the_cameras_were_listed(rig: Rig, drivers: Drivers) -> None:
     drivers.answering.set()
     playing = drivers.open("0")
     playing.latest_frame, playing.status = playing_frame, playing_status
@@ -183,7 +183,7 @@ def test_a_camera_that_plays_is_not_called_away_before_the_cameras_were_asked_fo
     rig.current.poll()
     assert rig.control.offered()[-1] == ("0", "0", True)
     playing.status = lambda: SourceStatus(state="lost", description="unplugged")
-    assert rig.control.offered()[-1] == ("0", "0 (not there now)", True)
+    assert rig.control.offered()[-1] == ("0", "0 (not available)", True)
 
 
 def playing_frame() -> VideoFrame:
@@ -194,7 +194,7 @@ def playing_status() -> SourceStatus:
     return SourceStatus(state="playing", description="camera 0")
 
 
-def test_of_many_choices_the_last_is_opened(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
+def test_of_several_requests_the_last_one_is_opened(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
     rig.send("/camera/open", "0")
     wait_for(lambda: drivers.asked == ["0"], "the first to be opened")
     for word in ("0", "1", "2", "test"):
@@ -231,7 +231,7 @@ def test_a_driver_that_never_answers_does_not_block_the_next_choice(rig: Rig, dr
     assert rig.told == [], "a driver may take its time"
     rig.clock.advance(6.0)
     rig.control.poll(rig.clock.now_s())
-    assert rig.told == [("/fail", "has not answered for 5 s; the next choice is opened")]
+    assert rig.told == [("/fail", "has not answered for 5 s; the next source is opened")]
     wait_for(lambda: (rig.current.poll(), rig.told[-1] == ("/done", "none"))[1], "the next choice")
     drivers.answering.set()
     wait_for(lambda: drivers.opened and drivers.opened[0].is_closed, "what came too late to be closed")
@@ -240,13 +240,13 @@ def test_a_driver_that_never_answers_does_not_block_the_next_choice(rig: Rig, dr
 
 
 @pytest.mark.parametrize("word", ["a" * 250, "\u00e4" * 250, "9" * 250, "a\0b", "1" * 5000])
-def test_a_word_that_no_source_can_have_is_refused_in_one_line(word: str, wait_for: Any) -> None:
+def test_an_invalid_source_is_refused_in_one_line(word: str, wait_for: Any) -> None:
     rig = Rig(partial(open_source, offline=False, clock=SteppedClock(), report=print))
     rig.control.start()
     try:
         try:
             rig.send("/camera/open", word)
-        except SourceError as error:  # which becomes /fail
+        except SourceError as error:  # which is answered with /fail
             assert len(str(error)) < 400
         else:
             wait_for(lambda: rig.answers, "an answer")

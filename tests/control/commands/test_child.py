@@ -1,4 +1,4 @@
-"""Commands to a child over a real socket: each is answered once, when it has happened or has become impossible."""
+"""Commands to a child over a real socket: each is answered once, when it has succeeded or can no longer succeed."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,7 +19,7 @@ START, STOP, RESTART = (f"/child/sd/{verb}" for verb in ("start", "stop", "resta
 
 
 class Desk:
-    """A client of an engine with a toy child in the place of a model; without a supervisor it has no child."""
+    """A client of an engine with a toy child instead of a model; without a supervisor there is no child."""
 
     def __init__(self, supervisor: Supervisor | None, report: Any) -> None:
         self.told: list[str] = []
@@ -68,7 +68,7 @@ def desks(reports: Any) -> Iterator[Callable[..., tuple[Desk, Supervisor]]]:
         each.close()
 
 
-def test_each_command_is_answered_when_it_has_happened(desks: Callable[..., Any]) -> None:
+def test_each_command_is_answered_when_it_has_succeeded(desks: Callable[..., Any]) -> None:
     desk, supervisor = desks()
     desk.say(START)
     assert desk.hears() == ("/done", START)
@@ -87,7 +87,7 @@ def test_each_command_is_answered_when_it_has_happened(desks: Callable[..., Any]
     assert desk.hears() == ("/done", STOP), "it is off already"
 
 
-def test_a_start_in_the_same_breath_as_a_stop_wins_and_both_are_answered(desks: Callable[..., Any]) -> None:
+def test_a_start_right_after_a_stop_wins_and_both_are_answered(desks: Callable[..., Any]) -> None:
     desk, supervisor = desks()
     desk.say(START)
     desk.hears()
@@ -100,7 +100,7 @@ def test_a_start_in_the_same_breath_as_a_stop_wins_and_both_are_answered(desks: 
         assert supervisor.status().pid != pid
 
 
-def test_a_stop_in_the_same_breath_as_starts_wins_and_all_are_answered(desks: Callable[..., Any]) -> None:
+def test_a_stop_right_after_several_starts_wins_and_all_are_answered(desks: Callable[..., Any]) -> None:
     desk, supervisor = desks({"loading": "wait"})
     desk.say(START, RESTART, START, STOP)
     assert [desk.hears() for _ in range(3)] == [
@@ -110,9 +110,7 @@ def test_a_stop_in_the_same_breath_as_starts_wins_and_all_are_answered(desks: Ca
     assert (supervisor.status().state, supervisor.status().pid) == ("off", 0)
 
 
-def test_a_start_waits_while_the_child_dies_again_and_again(
-    desks: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
+def test_a_start_waits_while_the_child_keeps_crashing(desks: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
     desk, supervisor = desks({"compiling": "raise"})
     desk.say(START)
     wait_for(lambda: supervisor.status().restarts >= 3, "a crash loop")
@@ -130,11 +128,11 @@ def test_a_child_that_fails_for_good_refuses_with_its_reason(address: str, desks
     assert supervisor.status().state == "failed"
 
 
-def test_no_sender_can_make_more_than_a_few_wait(desks: Callable[..., Any]) -> None:
+def test_the_number_of_waiting_commands_is_bounded(desks: Callable[..., Any]) -> None:
     desk, supervisor = desks({"loading": "wait"})
     desk.say(*[START] * (MAX_WAITING + 5))
     for _ in range(5):
-        assert desk.hears() == ("/fail", START, f"{MAX_WAITING} of the same wait already")
+        assert desk.hears() == ("/fail", START, f"{MAX_WAITING} of the same command are already waiting")
     supervisor.set_values({"/toy/go": True})
     assert [desk.hears() for _ in range(MAX_WAITING)] == [("/done", START)] * MAX_WAITING
 
@@ -146,7 +144,7 @@ def test_a_missing_child_fails_with_its_reason(reports: Any) -> None:
     desk.close()
 
 
-def test_a_line_says_when_a_child_is_ready_and_when_it_is_back(
+def test_a_line_reports_when_a_child_is_ready_and_ready_again(
     desks: Callable[..., Any], wait_for: Callable[..., Any]
 ) -> None:
     desk, supervisor = desks()
@@ -160,7 +158,7 @@ def test_a_line_says_when_a_child_is_ready_and_when_it_is_back(
     assert desk.told == [f"sd: ready (process {pid})" for pid in pids]
 
 
-def test_a_line_says_when_another_process_has_taken_over(
+def test_a_line_reports_when_another_process_has_taken_over(
     desks: Callable[..., Any], wait_for: Callable[..., Any]
 ) -> None:
     desk, supervisor = desks()

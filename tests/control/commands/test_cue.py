@@ -1,4 +1,4 @@
-"""The cue list over OSC: values of frames at known times, and cues, taps and modulation the whole way over UDP."""
+"""The cue list over OSC: values of frames at known times, and cues, taps and modulation end to end over UDP."""
 
 import os
 import threading
@@ -68,7 +68,7 @@ class Rig:
         return answers
 
     def frame(self, now_s: float) -> float:
-        """The brightness of the picture at that time, mixed as pictures are."""
+        """The brightness of the crossfaded picture at that time."""
         self.control.step(now_s)
         self.crossfade.step(now_s)
         values, fade = self.crossfade.snapshot()
@@ -89,7 +89,7 @@ def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
 
 @pytest.fixture
 def show(rig: Rig, wait_for: Callable) -> Rig:
-    """Cues 1 low, 5 mid within 2 s, 7 high."""
+    """Three cues: 1 low; 5 mid, fading for 2 s; 7 high."""
     for cue in ((1, "low"), (5, "mid", 2.0), (7, "high")):
         rig.say("/cue/set", *cue)
     wait_for(lambda: len(rig.answers) == 3, "three cues in the file")
@@ -111,7 +111,7 @@ def test_go_and_back_walk_through_the_list_and_a_number_jumps(show: Rig) -> None
     assert show.told == [("/cue/current", 1, "low"), ("/cue/current", 7, "high"), ("/cue/current", 5, "mid")]
 
 
-def test_a_cue_says_whether_its_picture_fades_or_its_values_glide(show: Rig, tmp_path: Path, reports: Any) -> None:
+def test_a_cue_fades_its_picture_or_glides_its_values(show: Rig, tmp_path: Path, reports: Any) -> None:
     show.say("/cue/set", 8, "high", 2.0, 0, 1)
     show.say("/cue/5")
     show.frame(0.0)
@@ -128,7 +128,7 @@ def test_a_cue_says_whether_its_picture_fades_or_its_values_glide(show: Rig, tmp
     again.close()
 
 
-def test_a_button_let_go_is_no_second_go(show: Rig) -> None:
+def test_releasing_a_button_is_not_a_second_go(show: Rig) -> None:
     show.say("/cue/go", 1.0)
     show.say("/cue/go", 0.0)
     show.say("/cue/7", 0)
@@ -136,7 +136,7 @@ def test_a_button_let_go_is_no_second_go(show: Rig) -> None:
     assert show.take() == [("/done", "/cue/go", 1, "low")]
 
 
-def test_a_cue_whose_preset_is_missing_fails_and_the_show_stays(show: Rig, wait_for: Callable) -> None:
+def test_a_cue_whose_preset_is_missing_fails_and_the_picture_stays(show: Rig, wait_for: Callable) -> None:
     show.say("/cue/5")
     show.frame(0.0)
     show.say("/cue/set", 6, "never saved")
@@ -150,7 +150,7 @@ def test_a_cue_whose_preset_is_missing_fails_and_the_show_stays(show: Rig, wait_
     assert show.frame(2.0) == 2.0 and show.take() == [("/done", "/cue/5", 5, "mid")], "its fade went on"
 
 
-def test_go_and_back_go_on_behind_a_cue_whose_preset_is_missing(show: Rig, wait_for: Callable) -> None:
+def test_go_and_back_continue_from_a_cue_whose_preset_is_missing(show: Rig, wait_for: Callable) -> None:
     show.say("/cue/set", 6, "never saved")
     wait_for(lambda: show.take() == [("/done", "/cue/set", 6)], "the cue in the file")
     show.say("/cue/5")
@@ -166,7 +166,7 @@ def test_go_and_back_go_on_behind_a_cue_whose_preset_is_missing(show: Rig, wait_
         assert show.told[-1][:2] == ("/cue/current", then)
 
 
-def test_a_cue_for_a_preset_that_is_not_there_is_taken_and_said(rig: Rig, reports: Any, wait_for: Callable) -> None:
+def test_a_cue_for_a_missing_preset_is_accepted_with_a_warning(rig: Rig, reports: Any, wait_for: Callable) -> None:
     rig.say("/preset/save", "fresh")
     for cue in ((1, "low"), (2, "Auroraa"), (3, "Default"), (4, "fresh")):
         rig.say("/cue/set", *cue)
@@ -186,20 +186,27 @@ def test_deleting_a_preset_says_which_cues_would_load_it(show: Rig, reports: Any
     show.say("/preset/delete", "high")
     wait_for(lambda: len(show.answers) == 2, "both gone")
     assert [line for _, line in reports.lines] == [
-        "preset 'low' is deleted, and cues 1, 9 would load it",
-        "preset 'high' is deleted, and cue 7 would load it",
+        "preset 'low' was deleted, but cues 1, 9 would load it",
+        "preset 'high' was deleted, but cue 7 would load it",
     ]
 
 
-def test_a_cue_whose_preset_is_missing_does_not_hold_up_those_that_follow(rig: Rig, reports: Any) -> None:
+def test_a_cue_whose_preset_is_missing_does_not_stop_the_automatic_follow(rig: Rig, reports: Any) -> None:
     for cue in ((1, "low", 0, 2.0), (2, "gone", 0, 3.0), (3, "high")):
         rig.say("/cue/set", *cue)
     rig.say("/cue/go")
     assert [rig.frame(now_s) for now_s in (0.0, 2.0, 4.9, 5.0)] == [1.0, 1.0, 1.0, 3.0]
-    assert any(line.startswith("no cue follows 1: cue 2: preset 'gone'") for _, line in reports.lines)
+    assert any(line.startswith("automatic follow: cue 2: preset 'gone'") for _, line in reports.lines)
 
 
-def test_a_cue_follows_by_itself_as_long_after_its_beginning_as_asked(rig: Rig) -> None:
+def test_a_follow_time_on_the_last_cue_is_reported_in_one_plain_line(rig: Rig, reports: Any) -> None:
+    rig.say("/cue/set", 3, "low", 0, 2.0)
+    rig.say("/cue/go")
+    assert [rig.frame(now_s) for now_s in (0.0, 2.0)] == [1.0, 1.0]
+    assert reports.lines == [("cues", "automatic follow: no cue comes after 3")]
+
+
+def test_the_next_cue_follows_after_follow_s_from_the_start_of_the_cue(rig: Rig) -> None:
     for cue in ((1, "low", 0, 2.0), (2, "mid", 1.0, 3.0), (3, "high")):
         rig.say("/cue/set", *cue)
     rig.say("/cue/go")
@@ -210,7 +217,7 @@ def test_a_cue_follows_by_itself_as_long_after_its_beginning_as_asked(rig: Rig) 
     assert [message[1] for message in rig.told if message[0] == "/cue/current"] == [1, 2, 3]
 
 
-def test_another_go_and_panic_stop_a_following_cue(rig: Rig) -> None:
+def test_go_and_panic_cancel_an_automatic_follow(rig: Rig) -> None:
     for cue in ((1, "low", 0, 2.0), (2, "mid"), (3, "high")):
         rig.say("/cue/set", *cue)
     rig.say("/cue/1")
@@ -223,18 +230,18 @@ def test_another_go_and_panic_stop_a_following_cue(rig: Rig) -> None:
     assert [rig.frame(now_s) for now_s in (11.0, 12.0, 20.0)] == [osc_schema.lookup(BRIGHTNESS).default] * 3
 
 
-def test_a_list_that_cannot_be_saved_holds_up_no_cue(show: Rig, wait_for: Callable) -> None:
+def test_a_cue_list_that_cannot_be_saved_delays_no_cue(show: Rig, wait_for: Callable) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
     (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {show.path.parent.name}"]
     unfinished = unfinished_path(show.path, thread.ident or 0)
-    os.mkfifo(unfinished)  # opened for writing it waits for a reader
+    os.mkfifo(unfinished)  # opening a FIFO for writing blocks until it has a reader
     show.say("/cue/set", 1, "low", 0, 2.0)
     show.say("/cue/go")
     assert show.take() == [("/done", "/cue/go", 1, "low")]
     assert [show.frame(now_s) for now_s in (0.0, 2.0, 3.0, 4.0)] == [1.0, 1.0, 1.5, 2.0]
     show.path.unlink()
-    show.path.mkdir()  # no file takes the place of a folder
+    show.path.mkdir()  # a file cannot replace a folder
     unfinished.read_bytes()
     wait_for(lambda: show.answers, "the answer")
     assert "changed, but not saved" in show.take()[0][2]
@@ -264,7 +271,7 @@ def test_the_list_is_listed_saved_and_read_again(show: Rig, tmp_path: Path, repo
     again.close()
 
 
-def test_a_cue_inserted_below_the_current_one_does_not_make_it_go_twice(show: Rig) -> None:
+def test_a_cue_inserted_before_the_current_one_does_not_start_it_twice(show: Rig) -> None:
     show.say("/cue/5")
     show.say("/cue/insert", 5, "low")
     show.say("/cue/go")
@@ -289,7 +296,7 @@ def test_a_wrong_edit_is_refused_and_nothing_changes(show: Rig) -> None:
     assert show.told == []
 
 
-def test_a_file_edited_wrongly_is_put_aside_before_it_is_written_over(
+def test_an_invalid_cue_file_is_renamed_before_it_is_overwritten(
     tmp_path: Path, reports: Any, wait_for: Callable
 ) -> None:
     wrong = 'cue = [{number = 1, preset = "low"}, {number = 2, preset = 5}]'
@@ -322,7 +329,7 @@ def test_a_failed_write_is_answered_and_the_list_stays_changed(rig: Rig, wait_fo
     assert rig.take() == [("/done", "/cue/1", 1, "low")]
 
 
-# -- the whole way -----------------------------------------------------------------------------
+# -- end to end --------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -341,7 +348,7 @@ def test_a_cue_goes_and_the_next_follows_over_udp(desk: Desk, tmp_path: Path) ->
     desk.client.send(encode_message("/cue/go"))
     assert desk.hear("/cue/current") == (1, "low")
     assert desk.hear("/done") == ("/cue/go", 1, "low")
-    missing = {("/cue/current", 2, "high"), (BRIGHTNESS, 3.0)}  # in any order: they leave together
+    missing = {("/cue/current", 2, "high"), (BRIGHTNESS, 3.0)}  # in any order: they are sent together
     while missing:
         message = desk.answer()
         missing.discard((message.address, *message.args))
@@ -379,7 +386,7 @@ def swell(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("amount", [0.0, -1.0])
 def test_a_modulated_parameter_is_seen_in_the_picture(swell: Path, amount: float) -> None:
-    """The loud half draws the screen dark through a route, and bright without one."""
+    """With a modulation route, the loud half of the sound makes the picture dark; without one it stays bright."""
     config = build_config(
         {
             "width": 64, "height": 64, "fps": 20.0, "audio": str(swell), "offline": True, "renderer": "numba",
@@ -419,7 +426,7 @@ def test_offline_a_modulated_show_is_the_same_byte_for_byte(swell: Path) -> None
 
 
 def test_a_modulated_parameter_is_seen_over_udp(desk: Desk, wait_for: Callable) -> None:
-    """An LFO takes the brightness to nothing and back, while its fader stands still."""
+    """An LFO modulates the brightness down to 0 and back, while the fader keeps its value."""
     for address, value in (
         *PLAIN.items(), ("/lfo/1/shape", "square"), ("/lfo/1/rate_hz", 5.0), ("/mod/1/source", "lfo1"),
         ("/mod/1/amount", -1.0), ("/mod/1/target", BRIGHTNESS),

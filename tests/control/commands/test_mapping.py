@@ -1,4 +1,4 @@
-"""The map over real sockets: learned from messages of liblo's `oscsend` like those of a MIDI bridge, edited, saved."""
+"""The map over real sockets: learned from messages that liblo's `oscsend` sends like a MIDI bridge, edited, saved."""
 
 import shutil
 import socket
@@ -38,7 +38,7 @@ class Desk:
     ) -> None:
         self.path = path
         self.timers: list[Callable[[], None]] = []
-        """Timeouts of lessons; the test calls them."""
+        """The timeout callbacks of `/map/learn`; the test calls them."""
         self.clock_ticks: list[tuple[str, float]] = []
         self.loaded: list[str] = []
         self.store, table, clock = ParamStore(), CommandTable(), SystemClock()
@@ -147,7 +147,8 @@ def oscsend(require: Callable[[object, str], None]) -> Callable[..., None]:
 def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
     tmp_path: Path, oscsend: Callable[..., None], wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The whole engine, drawing; after a restart the control is still known. Its fader is moved, by osmid's o2m."""
+    """With a whole engine that draws; after a restart the control is still mapped. Feedback moves its fader through
+    osmid's o2m."""
     o2m = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     o2m.bind(("127.0.0.1", 0))
     o2m.settimeout(30.0)
@@ -205,7 +206,7 @@ def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
         wait_for(lambda: engine.params.get("/layer/3/intensity") == 0.25, "Resolume's layer on ours")
         oscsend(port, "/preset/save", "s", "night")
         assert decode_packet(text.recv(4096)) == Message(LINES, ("night",), "s")
-        oscsend(port, "/layer/1/curve", "f", 0.75)  # edited: told to the page, and the same name
+        oscsend(port, "/layer/1/curve", "f", 0.75)  # edited: announced to the page, under the same name
         oscsend(port, "/cue/set", "is", 7, "night")
         oscsend(port, "/cue/7")
         assert decode_packet(text.recv(4096)) == Message(LINES, ("7 night",), "s")
@@ -251,7 +252,7 @@ def test_open_stage_control_notes_programs_and_pairs_are_learned(desk: Desk, osc
     assert desk.store.get("/layer/1/mute") is True
 
 
-def test_an_encoder_and_an_nrpn_are_learned_as_what_they_are(desk: Desk) -> None:
+def test_an_encoder_and_an_nrpn_are_recognised_when_learned(desk: Desk) -> None:
     desk.say("/map/learn", "/layer/1/curve")
     for value in (1, 1, 1, 65):
         desk.say("/control", 1, 16, value)  # a V-Pot
@@ -261,7 +262,7 @@ def test_an_encoder_and_an_nrpn_are_learned_as_what_they_are(desk: Desk) -> None
         for number, data in ((99, 2), (98, 44), (6, value), (38, 0)):
             desk.say("/control", 1, number, data)
     assert desk.answer().args == ("/map/learn", "/layer/2/curve", "midi 1 nrpn 300", "fader")
-    desk.say("/map/learn", "/layer/1/mute")  # a switch that no encoder turns
+    desk.say("/map/learn", "/layer/1/mute")  # the values of a switch, not of an encoder
     for value in (1, 1, 1, 65, 65):
         desk.say("/control", 1, 16, value)
     assert desk.answer().args == ("/map/learn", "/layer/1/mute", "midi 1 cc 16", "fader")
@@ -294,8 +295,8 @@ ADDRESSES = st.one_of(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(ADDRESSES, st.lists(ARGUMENTS, max_size=4)), max_size=8), st.booleans())
-def test_no_message_is_too_strange_to_be_heard(desk: Desk, heard: list[tuple[str, list]], is_learning: bool) -> None:
-    """Any input becomes messages of our own, and learned entries can be read back."""
+def test_any_message_is_handled_without_an_error(desk: Desk, heard: list[tuple[str, list]], is_learning: bool) -> None:
+    """Any input gives valid messages of our own, and the names of learned controls can be parsed."""
     reply = Reply("/map/learn", lambda packet: None)
     if is_learning:
         desk.map._on_learn(("/layer/1/angle",), reply)
@@ -320,7 +321,7 @@ def test_learning_is_cancelled_and_superseded(desk: Desk, reports: Any) -> None:
     assert desk.entries() == []
 
 
-def test_the_show_goes_on_while_something_is_learned(desk: Desk) -> None:
+def test_mapped_controls_keep_working_while_learning(desk: Desk) -> None:
     desk.done("/map/add", "osc /fader", "/layer/1/intensity")
     desk.done("/map/set", 1, "takeover", 0)
     desk.say("/map/learn", "/layer/1/curve")
@@ -333,7 +334,7 @@ def test_the_show_goes_on_while_something_is_learned(desk: Desk) -> None:
     assert desk.dispatcher.counters.unknown == 0
 
 
-def test_a_lesson_in_which_nothing_moves_ends_by_itself(desk: Desk, reports: Any) -> None:
+def test_learning_times_out_if_nothing_moves(desk: Desk, reports: Any) -> None:
     desk.say("/map/learn", "/layer/1/curve")
     desk.say("/map/learn", "/layer/2/curve")
     assert desk.answer().args == ("/map/learn", "superseded")
@@ -357,7 +358,7 @@ def test_a_mistyped_message_is_reported_while_something_is_learned(desk: Desk) -
     assert desk.timers == []
 
 
-def test_a_map_whose_file_hangs_holds_up_nothing(desk: Desk, wait_for: Callable[..., Any]) -> None:
+def test_a_map_file_that_hangs_delays_nothing(desk: Desk, wait_for: Callable[..., Any]) -> None:
     desk.done("/map/add", "osc /fader", "/layer/1/mute")
     desk.done("/map/save", "desk")
     with hung(desk.path.parent / "maps" / "desk.toml"):
@@ -368,7 +369,7 @@ def test_a_map_whose_file_hangs_holds_up_nothing(desk: Desk, wait_for: Callable[
     assert desk.answer().args == ("/map/load", "desk", 1)
 
 
-def test_entries_are_edited_and_everybody_hears_of_it(desk: Desk) -> None:
+def test_entries_are_edited_and_the_change_is_announced(desk: Desk) -> None:
     other = OscClient(*desk.server.address)
     other.send(encode_message("/engine/notify", 1))
     assert desk.done("/map/add", "midi 1 cc 7", "/layer/1/ratio") == (1,)
@@ -420,7 +421,7 @@ def test_maps_are_loaded_by_name_and_saved_under_one(desk: Desk) -> None:
         assert "name" in desk.failed("/map/load", escape)
 
 
-def test_a_map_that_has_no_room_is_not_loaded_in_part(desk: Desk, tmp_path: Path) -> None:
+def test_a_map_that_does_not_fit_is_not_loaded_partially(desk: Desk, tmp_path: Path) -> None:
     entries = "".join(f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(990))
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "large.toml").write_text(entries)
@@ -429,7 +430,7 @@ def test_a_map_that_has_no_room_is_not_loaded_in_part(desk: Desk, tmp_path: Path
     assert "(1..990)" in desk.failed("/map/delete", 991)
 
 
-def test_a_connection_that_has_ended_is_sent_no_more_lights(desk: Desk, wait_for: Callable[..., Any]) -> None:
+def test_a_closed_connection_is_sent_no_more_feedback(desk: Desk, wait_for: Callable[..., Any]) -> None:
     desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
     bridge = OscClient(*desk.server.address, tcp=True)
     bridge.send(encode_message("/map/feedback", 1))
@@ -439,7 +440,7 @@ def test_a_connection_that_has_ended_is_sent_no_more_lights(desk: Desk, wait_for
     assert wait_for(lambda: not desk.feedback.poll(desk.dispatcher.clock.now_s()))
 
 
-def test_midi_clock_goes_to_the_tempo_and_is_no_control(desk: Desk) -> None:
+def test_midi_clock_sets_the_tempo_and_is_not_a_control(desk: Desk) -> None:
     desk.say("/map/learn", "/layer/1/curve")
     for what in ("clock", "clock", "stop"):
         desk.say(f"/midi:drums:0/{what}")
@@ -456,7 +457,7 @@ def test_unmapped_midi_is_reported_once(desk: Desk, reports: Any) -> None:
     desk.entries()
     assert [line for key, line in reports.lines if key == "map.unmapped"] == [
         f"midi 1 note 0 (from udp 127.0.0.1:{desk.client.socket.getsockname()[1]}) is not mapped; "
-        "/map/learn ADDRESS maps what moves next"
+        "/map/learn ADDRESS maps the control that moves next"
     ]
     assert desk.dispatcher.counters.unknown == 0
 
@@ -480,10 +481,8 @@ def test_the_last_change_is_saved_and_an_invalid_entry_stays_in_the_file(
     assert 'control = "midi 99 cc 1"' in file.read_text()
 
 
-def test_a_full_map_beside_an_entry_that_cannot_be_used_is_read_again(
-    open_desk: Callable[..., Desk], tmp_path: Path
-) -> None:
-    """Else the engine would not start after the show in which the map became full."""
+def test_a_full_map_with_an_invalid_entry_can_be_read_again(open_desk: Callable[..., Desk], tmp_path: Path) -> None:
+    """Otherwise the engine would not start after a show in which the map became full."""
     wrong = '[[entry]]\ncontrol = "midi 99 cc 1"\ntarget = "/mode"\n'
     entries = "".join(f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(999))
     (tmp_path / "mapping.toml").write_text(wrong + entries)
@@ -493,7 +492,7 @@ def test_a_full_map_beside_an_entry_that_cannot_be_used_is_read_again(
     assert len(open_desk().map._map) == 1000
 
 
-def test_an_entry_of_the_file_goes_before_the_same_of_a_named_map(open_desk: Callable[..., Desk]) -> None:
+def test_an_entry_of_the_file_overrides_the_same_one_of_a_named_map(open_desk: Callable[..., Desk]) -> None:
     first = open_desk(("resolume",))
     number = next(entry[0] for entry in first.entries() if entry[1] == "osc /composition/master")
     first.done("/map/set", number, "high", 0.5)
@@ -502,7 +501,7 @@ def test_an_entry_of_the_file_goes_before_the_same_of_a_named_map(open_desk: Cal
     assert [entry[5] for entry in entries if entry[1] == "osc /composition/master"] == [0.5]
 
 
-def test_a_file_that_is_no_map_and_a_name_that_is_none_end_the_start(
+def test_an_invalid_map_file_and_an_unknown_map_name_are_fatal_at_the_start(
     open_desk: Callable[..., Desk], tmp_path: Path
 ) -> None:
     with pytest.raises(MappingError, match="not found"):
@@ -512,7 +511,7 @@ def test_a_file_that_is_no_map_and_a_name_that_is_none_end_the_start(
         open_desk()
 
 
-def test_a_file_that_cannot_be_written_is_reported_and_the_map_works(desk: Desk, reports: Any) -> None:
+def test_a_map_file_that_cannot_be_written_is_reported_and_the_map_still_works(desk: Desk, reports: Any) -> None:
     desk.path.mkdir()
     (desk.path / "in the way").touch()
     desk.done("/map/add", "osc /fader", "/layer/1/mute")

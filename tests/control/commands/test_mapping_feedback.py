@@ -10,10 +10,10 @@ import osc_schema
 from engine.control import CommandTable, Dispatcher, Outgoing
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import (
-    HAND_S,
     INTERVAL_S,
     MAX_PACKETS_A_TURN,
     MAX_SUBSCRIBERS,
+    REST_S,
     MapFeedback,
 )
 from engine.control.sender import Sender
@@ -122,37 +122,37 @@ def test_a_subscriber_gets_every_position_and_then_changes(stage: Stage) -> None
     assert stage.after(1.0) == [("/done", "/map/feedback", 0, "stage")]
 
 
-def test_a_motor_fader_is_left_alone_while_a_hand_is_on_it(stage: Stage) -> None:
+def test_a_motor_fader_gets_nothing_while_it_is_being_moved(stage: Stage) -> None:
     stage.add("midi 1 bend", "/layer/1/curve")
     stage.follow()
     stage.bridge.say("/pitch", 1, 0)
     for at in (4000, 8000, 12000):
         stage.bridge.say("/pitch", 1, at)
         assert stage.after(0.3) == []
-    stage.store.set("/layer/1/curve", 0.25, by="a cue")  # the hand has not been gone for long enough
-    assert stage.after(HAND_S - 0.3 - 2 * INTERVAL_S) == []
+    stage.store.set("/layer/1/curve", 0.25, by="a cue")  # not yet at rest for long enough
+    assert stage.after(REST_S - 0.3 - 2 * INTERVAL_S) == []
     assert stage.after(3 * INTERVAL_S) == [("/pitch", 1, 4096)]
 
 
 def test_a_motor_fader_gets_its_own_last_position(stage: Stage) -> None:
-    """One in Mackie's protocol goes back to where it was sent last when it hears nothing."""
+    """In Mackie's protocol, a motor fader without feedback returns to its last received position."""
     stage.add("midi 1 bend", "/layer/1/curve", takeover=0)
     assert stage.follow() == [("/pitch", 1, 0)]
     stage.bridge.say("/pitch", 1, 12000)
-    assert stage.after(HAND_S + 2 * INTERVAL_S) == [("/pitch", 1, 12000)]
+    assert stage.after(REST_S + 2 * INTERVAL_S) == [("/pitch", 1, 12000)]
 
 
-def test_a_fader_that_has_not_picked_up_is_fetched(stage: Stage) -> None:
+def test_a_motor_fader_that_has_not_taken_over_is_sent_the_value(stage: Stage) -> None:
     stage.add("midi 1 cc 7", "/layer/1/curve")
     stage.store.set("/layer/1/curve", 1.0)
     stage.follow()
     stage.bridge.say("/control", 1, 7, 10)
-    assert stage.after(HAND_S + 2 * INTERVAL_S) == [("/control", 1, 7, 127)]
+    assert stage.after(REST_S + 2 * INTERVAL_S) == [("/control", 1, 7, 127)]
     assert stage.store.get("/layer/1/curve") == 1.0
 
 
 @pytest.mark.parametrize("was", [0, 16383, None])
-def test_a_motor_fader_moves_the_value_from_where_it_was_sent(stage: Stage, was: int | None) -> None:
+def test_a_motor_fader_takes_over_at_the_value_that_it_was_sent(stage: Stage, was: int | None) -> None:
     stage.add("midi 1 bend", "/layer/1/curve")
     stage.follow()
     if was is not None:
@@ -160,11 +160,13 @@ def test_a_motor_fader_moves_the_value_from_where_it_was_sent(stage: Stage, was:
         stage.after(1.0)
     stage.store.set("/layer/1/curve", 0.25, by="a cue")
     assert stage.after(1.0) == [("/pitch", 1, 4096)]
-    stage.bridge.say("/pitch", 1, 4096 + 800)  # a quick hand: beyond the step within which any fader takes over
+    stage.bridge.say(
+        "/pitch", 1, 4096 + 800
+    )  # a fast movement: farther than the step within which any fader takes over
     assert stage.store.get("/layer/1/curve") == pytest.approx(4896 / 16383)
 
 
-def test_a_fader_without_a_motor_still_has_to_be_fetched(stage: Stage) -> None:
+def test_a_fader_without_a_motor_must_pass_the_current_value(stage: Stage) -> None:
     stage.add("midi 1 bend", "/layer/1/curve")
     stage.follow()
     stage.bridge.say("/pitch", 1, 12000)
@@ -206,12 +208,12 @@ def test_movements_while_unmapped_are_overwritten_after_mapping_again(stage: Sta
     assert stage.after(INTERVAL_S) == [("/control", 1, 7, 0)]
 
 
-def test_a_light_answers_at_once_and_again_when_its_button_is_let_go(stage: Stage) -> None:
+def test_a_light_is_sent_at_once_and_again_when_its_button_is_released(stage: Stage) -> None:
     stage.add("midi 1 note 36", "/layer/1/mute")
     stage.follow()
     stage.bridge.say("/note", 1, 36, 100)
     assert stage.after(INTERVAL_S) == [("/note", 1, 36, 127)]
-    stage.bridge.say("/note", 1, 36, 0)  # many devices put the light out by themselves
+    stage.bridge.say("/note", 1, 36, 0)  # many devices switch the light off themselves
     assert stage.after(INTERVAL_S) == [("/note", 1, 36, 127)]
     stage.add("midi 1 cc 32", "/layer/2/mute")
     stage.bridge.say("/control", 1, 32, 127)
@@ -226,7 +228,7 @@ def test_the_ring_of_an_encoder_follows_its_turns_as_an_absolute_value(stage: St
     assert stage.after(INTERVAL_S) == [("/control", 1, 0, 10)]
 
 
-def test_the_lights_of_buttons_that_choose_show_which_is_chosen(stage: Stage) -> None:
+def test_the_lights_of_a_group_of_buttons_show_the_selected_one(stage: Stage) -> None:
     items = osc_schema.lookup("/layer/1/wrap").menu
     for note, item in enumerate(items):
         stage.bridge.say("/map/add", f"midi 1 note {note}", "/layer/1/wrap")
@@ -240,7 +242,7 @@ def test_the_lights_of_buttons_that_choose_show_which_is_chosen(stage: Stage) ->
     assert stage.after(INTERVAL_S) == [("/note", 1, 0, 0), ("/note", 1, 1, 127)]
 
 
-def test_a_light_has_the_colour_and_a_ring_the_range_that_its_device_wants(stage: Stage) -> None:
+def test_lights_and_rings_are_sent_values_in_the_range_of_their_device(stage: Stage) -> None:
     """X-Touch Compact, "RX MIDI data": velocity 1 is on, 3 to 127 are ignored; rings have other controllers, 1 to 13.
     Mackie Control: ring 1 is controller 48, 0x21 to 0x2B are bars (TouchMCU's mackie_control_protocol.md)."""
     stage.add("midi 1 note 16", "/layer/1/mute", in_high=1)
@@ -254,7 +256,7 @@ def test_a_light_has_the_colour_and_a_ring_the_range_that_its_device_wants(stage
     assert sorted(told) == [("/control", 1, 26, 13), ("/control", 1, 48, 0x2B), ("/note", 1, 16, 1)]
 
 
-def test_range_curve_and_direction_are_turned_round(stage: Stage) -> None:
+def test_range_curve_and_direction_are_inverted_for_feedback(stage: Stage) -> None:
     stage.add("midi 1 cc 1", "/layer/1/curve", low=0.5, high=0.0, curve=2)
     stage.add("midi 1 cc 2", "/layer/1/curve", invert=1)
     stage.add("midi 1 cc 3", "/layer/1/ratio", low=1, high=16)
@@ -277,18 +279,18 @@ def test_osc_controls_get_their_value_at_their_own_address(stage: Stage) -> None
     stage.add("osc /3/xy", "/layer/1/ratio", low=1, high=16)
     stage.add("osc /3/xy 1", "/layer/2/curve")
     stage.add("osc /4/xy 1", "/layer/2/curve")  # the first argument is not mapped
-    stage.add("osc /5/*/on", "/layer/3/mute")  # stands for many addresses, so it is none to send to
+    stage.add("osc /5/*/on", "/layer/3/mute")  # a pattern is not an address to send to
     stage.store.set("/layer/1/ratio", 4.0)
     stage.store.set("/layer/2/curve", 0.25)
     assert stage.follow("osc") == [("/1/fader3", 0.0), ("/3/xy", 0.5, 0.25)]
     stage.bridge.say("/1/fader3", 0.75)
-    assert stage.after(HAND_S - INTERVAL_S) == []
+    assert stage.after(REST_S - INTERVAL_S) == []
     stage.store.set("/layer/1/curve", 0.5, by="page")
     assert stage.after(3 * INTERVAL_S) == [("/1/fader3", 0.5)]
 
 
 def test_an_osc_trigger_is_not_fired_by_its_own_feedback(stage: Stage) -> None:
-    """Muting a layer on the page must not clear a layer of Resolume, and least of all stop all of them."""
+    """Muting a layer on the page must not clear a layer of Resolume, or stop all of them."""
     stage.bridge.say("/map/load", "resolume")
     stage.bridge.take()
     stage.follow("osc")
@@ -301,7 +303,7 @@ def test_an_osc_trigger_is_not_fired_by_its_own_feedback(stage: Stage) -> None:
     assert ("/pad/1", 1.0) in stage.after(1.0)
 
 
-def test_each_form_has_the_controls_that_its_program_knows(stage: Stage) -> None:
+def test_each_form_covers_the_controls_that_its_program_supports(stage: Stage) -> None:
     stage.add("midi 1 cc 7 nano:0", "/layer/1/curve")
     stage.add("osc /1/fader3", "/layer/2/curve")
     stage.store.set("/layer/2/curve", 0.0)
@@ -311,7 +313,7 @@ def test_each_form_has_the_controls_that_its_program_knows(stage: Stage) -> None
     assert stage.follow("osc") == [("/1/fader3", 0.0)]
 
 
-def test_an_entry_may_send_nothing_back(stage: Stage) -> None:
+def test_feedback_can_be_switched_off_for_an_entry(stage: Stage) -> None:
     stage.add("midi 1 cc 7", "/layer/1/curve", feedback=0)
     assert stage.follow() == []
 
@@ -325,11 +327,11 @@ def test_another_port_gets_feedback_and_a_mistake_is_answered(stage: Stage, repo
         stage.bridge.say("/map/feedback", *wrong)
         (answer,) = stage.bridge.take()
         assert answer[:2] == ("/fail", "/map/feedback")
-        assert "takes 1 or 0, a port 1..65535" in answer[2]
+        assert "takes 1 or 0, optionally the port 1..65535" in answer[2]
     assert "/map/feedback: takes 1 or 0" in reports.lines[-1][1]
 
 
-def test_a_repeated_subscription_gets_everything_and_a_changed_map_what_is_new(stage: Stage) -> None:
+def test_a_repeated_subscription_gets_everything_and_a_changed_map_the_new_values(stage: Stage) -> None:
     stage.add("midi 1 cc 7", "/layer/1/curve")
     assert stage.follow() == [("/control", 1, 7, 0)]
     assert stage.follow() == [("/control", 1, 7, 0)]
@@ -339,7 +341,7 @@ def test_a_repeated_subscription_gets_everything_and_a_changed_map_what_is_new(s
     assert [told for told in stage.after(INTERVAL_S) if told[0] == "/control"] == [("/control", 1, 7, 127)]
 
 
-def test_many_controls_leave_in_portions_and_wait_for_a_bridge_that_is_behind(stage: Stage) -> None:
+def test_feedback_for_many_controls_is_sent_in_portions_with_backpressure(stage: Stage) -> None:
     for number in range(40):
         stage.add(f"midi 1 cc {number}", "/layer/1/curve")
     assert len(stage.follow()) == MAX_PACKETS_A_TURN
@@ -353,18 +355,18 @@ def test_many_controls_leave_in_portions_and_wait_for_a_bridge_that_is_behind(st
     assert {told[3] for told in stage.after(1.0)} == {64}, "the newest value alone"
 
 
-def test_the_one_that_asked_longest_ago_makes_room(stage: Stage, reports: Any) -> None:
+def test_the_oldest_subscription_is_removed_when_there_are_too_many(stage: Stage, reports: Any) -> None:
     for port in range(MAX_SUBSCRIBERS + 1):
         stage.bridge.say("/map/feedback", 1, 6000 + port)
     assert [key for key, _ in reports.lines] == ["map.feedback"]
-    assert "6000 makes room" in reports.lines[0][1]
+    assert "6000, the oldest, is removed" in reports.lines[0][1]
 
 
-def test_who_stands_in_the_configuration_makes_no_room(stage: Stage, reports: Any) -> None:
-    """It asks once, at the start: nothing would bring it back."""
+def test_a_configured_subscription_is_removed_last(stage: Stage, reports: Any) -> None:
+    """It is subscribed once, at the start, and would never subscribe again."""
     stage.add("midi 1 cc 7", "/layer/1/curve")
     stage.feedback.subscribe(stage.bridge.sender, "stage", is_kept=True)
-    stage.bridge.say("/map/feedback", 1)  # it may ask as well
+    stage.bridge.say("/map/feedback", 1)  # it may also subscribe itself
     for port in range(MAX_SUBSCRIBERS):
         stage.bridge.say("/map/feedback", 1, 6000 + port)
     stage.after(1.0)

@@ -1,4 +1,4 @@
-"""Presets and layers over OSC: values of frames at known times, and the whole way over UDP."""
+"""Presets and layers over OSC: values of frames at known times, and end to end over UDP."""
 
 import contextlib
 import os
@@ -68,7 +68,7 @@ def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
 
 
 def saved(rig: Rig, wait_for: Callable, name: str, **values: object) -> None:
-    """A preset with these values; the store's own stay."""
+    """Save a preset with these values; the store's values stay unchanged."""
     before = {address: rig.store.get(address) for address in values}
     rig.store.set_many(values.items(), by="test")
     rig.say("/preset/save", name)
@@ -94,7 +94,7 @@ def test_a_glide_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -
     assert told_of(rig, "/preset/current")[-1] == ("night", 0)
 
 
-def test_a_fade_of_the_picture_is_answered_when_the_new_one_is_alone(rig: Rig, wait_for: Callable) -> None:
+def test_a_fade_is_answered_when_it_is_complete(rig: Rig, wait_for: Callable) -> None:
     rig.store.set_many([(BRIGHTNESS, 2.5), ("/mirror/mode", "off")], by="test")
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
     rig.say("/preset/load", "night", 2.0)
@@ -108,7 +108,7 @@ def test_a_fade_of_the_picture_is_answered_when_the_new_one_is_alone(rig: Rig, w
     assert rig.crossfade.snapshot()[1] is None and rig.take() == [("/done", "/preset/load", "night")]
 
 
-def test_another_load_and_panic_supersede_it(rig: Rig, wait_for: Callable) -> None:
+def test_another_load_and_panic_supersede_a_fade(rig: Rig, wait_for: Callable) -> None:
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
     rig.say("/preset/load", "night", 2.0)
     rig.crossfade.step(0.0)
@@ -156,7 +156,7 @@ def test_an_overwritten_or_deleted_preset_is_restored_and_a_second_restore_undoe
         assert reason in rig.take()[0][2]
 
 
-def test_subscribers_hear_which_preset_is_on_and_whether_it_was_changed_by_hand(rig: Rig, wait_for: Callable) -> None:
+def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Rig, wait_for: Callable) -> None:
     def frame(now_s: float = 0.0) -> None:
         rig.crossfade.step(now_s)
         rig.control.step(rig.store.snapshot())
@@ -197,13 +197,13 @@ def test_subscribers_hear_which_preset_is_on_and_whether_it_was_changed_by_hand(
 
 
 @pytest.mark.parametrize("args", [(), (5,), ("night", -1.0), ("night", "slow"), ("night", float("nan")), ("a", 1, 2)])
-def test_a_load_that_cannot_be_meant_is_refused(rig: Rig, args: tuple) -> None:
+def test_a_load_with_invalid_arguments_is_refused(rig: Rig, args: tuple) -> None:
     rig.say("/preset/load", *args)
     ((address, command, reason),) = rig.take()
     assert (address, command) == ("/fail", "/preset/load") and "takes the preset's name" in reason
 
 
-def test_subscribers_are_told_of_presets_that_come_and_go(rig: Rig, wait_for: Callable) -> None:
+def test_subscribers_are_sent_saved_and_deleted_presets(rig: Rig, wait_for: Callable) -> None:
     saved(rig, wait_for, "night")
     rig.say("/preset/delete", "night")
     wait_for(lambda: told_of(rig, "/preset/changed") == [("night",)] * 2, "both")
@@ -235,7 +235,7 @@ def test_a_layer_is_copied_whole_in_one_frame(rig: Rig) -> None:
         assert "two different layers" in rig.take()[0][2]
 
 
-def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back(
+def test_a_hanging_save_blocks_no_load_and_its_failure_restores_the_preset(
     rig: Rig, tmp_path: Path, wait_for: Callable
 ) -> None:
     if not hasattr(os, "mkfifo"):
@@ -243,7 +243,7 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
     (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {tmp_path.name}"]
     unfinished = unfinished_path(tmp_path / "night.toml", thread.ident or 0)
-    os.mkfifo(unfinished)  # opened for writing it waits for a reader
+    os.mkfifo(unfinished)  # opening a FIFO for writing blocks until it has a reader
     rig.store.set(BRIGHTNESS, 3.5)
     rig.say("/preset/save", "night")
     for name, brightness in (("default", osc_schema.lookup(BRIGHTNESS).default), ("night", 3.5)):
@@ -255,7 +255,7 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
     kept = tmp_path / "night.toml"
     text = kept.read_bytes()
     kept.unlink()
-    kept.mkdir()  # no file takes the place of a folder
+    kept.mkdir()  # a file cannot replace a folder
     unfinished.read_bytes()
     wait_for(lambda: rig.answers, "the failure")
     kept.rmdir()
@@ -268,7 +268,7 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
     assert rig.store.get(BRIGHTNESS) == 0.5
 
 
-def test_presets_that_others_put_into_the_folder_are_loaded_and_announced(
+def test_presets_that_other_programs_write_are_loaded_and_announced(
     rig: Rig, tmp_path: Path, wait_for: Callable
 ) -> None:
     PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.25})
@@ -284,7 +284,7 @@ def test_presets_that_others_put_into_the_folder_are_loaded_and_announced(
     assert "not found" in rig.take()[-1][2]
 
 
-# -- the whole way -----------------------------------------------------------------------------
+# -- end to end --------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -348,7 +348,7 @@ def test_invalid_entries_of_a_preset_are_reported(desk: Desk) -> None:
     assert any("needs sd" in line and "--sd MODEL" in line for line in desk.engine.status().warnings)
 
 
-def test_a_presets_file_that_hangs_takes_no_panic_away(tmp_path: Path, wait_for: Callable) -> None:
+def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: Callable) -> None:
     folder = PresetFolder(tmp_path / "presets")
     for name in ("good", "held"):
         folder.save(name, {BRIGHTNESS: 1.0})

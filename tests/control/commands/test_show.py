@@ -15,7 +15,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield desk
 
 
-def test_status_tells_the_rate_the_renderer_and_the_sound(desk: Desk) -> None:
+def test_status_has_the_rate_the_renderer_and_the_sound(desk: Desk) -> None:
     *facts, end = desk.ask("/engine/status")
     known = {message.address.removeprefix("/engine/status/"): message.args for message in facts}
     assert {"fps", "frame_ms_p50", "frame_ms_p99", "late", "dropped", "size", "renderer", "audio"} <= set(known)
@@ -25,7 +25,7 @@ def test_status_tells_the_rate_the_renderer_and_the_sound(desk: Desk) -> None:
     assert end.args == ("/engine/status",)
 
 
-def test_size_is_changed_in_one_go(desk: Desk, wait_for: Callable) -> None:
+def test_width_and_height_change_together(desk: Desk, wait_for: Callable) -> None:
     assert desk.done("/engine/size", 128, 96) == ("/engine/size", 128, 96)
     wait_for(lambda: (desk.engine.status().width, desk.engine.status().height) == (128, 96), "the new size")
     assert "width and height" in desk.failed("/engine/size", 128)
@@ -48,17 +48,21 @@ def test_sinks_start_and_stop_while_it_runs(desk: Desk, wait_for: Callable, tmp_
     desk.done("/sink/stop", "record", "second.mp4")
 
 
-def test_files_asked_for_over_osc_stay_in_their_folder(desk: Desk, tmp_path: Path) -> None:
+def test_files_named_over_osc_stay_in_the_recordings_folder(desk: Desk, tmp_path: Path) -> None:
     for escape in ("../out.mp4", "/tmp/out.mp4", "a/b.mp4", "C:out.mp4", ".hidden.mp4", "NUL.mp4", "a\nb.mp4"):
-        assert "over OSC, files go to the recordings folder" in desk.failed("/sink/start", "record", escape)
+        assert "over OSC, files are written to the recordings folder only" in desk.failed(
+            "/sink/start", "record", escape
+        )
     assert not (tmp_path / "out.mp4").exists()
 
 
-def test_sinks_for_the_picture_of_stable_diffusion_obey_the_same_rules(desk: Desk, tmp_path: Path) -> None:
+def test_sinks_for_an_extra_picture_follow_the_same_rules(desk: Desk, tmp_path: Path) -> None:
     assert "no Stable Diffusion" in desk.failed("/sink/start", "sd:record", "sd.mp4")
     desk.engine.post(lambda: desk.engine._parts.sinks.add_picture("sd", 64, 64))
     for escape in ("../a.mp4", str(tmp_path / "a.mp4")):
-        assert "over OSC, files go to the recordings folder" in desk.failed("/sink/start", "sd:record", escape)
+        assert "over OSC, files are written to the recordings folder only" in desk.failed(
+            "/sink/start", "sd:record", escape
+        )
     desk.done("/sink/start", "sd:record", "sd.mp4")
     assert [(sink.kind, sink.picture) for sink in desk.engine.status().sinks] == [("record", "sd")]
     assert desk.engine.params.get("/sink/record/enable") is False
@@ -66,7 +70,7 @@ def test_sinks_for_the_picture_of_stable_diffusion_obey_the_same_rules(desk: Des
     desk.done("/sink/stop", "sd:record", "sd.mp4")
 
 
-def test_a_sink_that_cannot_run_here_says_why(desk: Desk) -> None:
+def test_an_unavailable_sink_fails_with_its_reason(desk: Desk) -> None:
     assert "needs" in desk.failed("/sink/start", "spout")
     assert "no such kind" in desk.failed("/sink/start", "hologram")
     assert "takes a kind" in desk.failed("/sink/start")
@@ -109,7 +113,7 @@ def test_quit_ends_the_engine(desk: Desk, wait_for: Callable) -> None:
     wait_for(lambda: desk.engine.is_stopping, "the end")
 
 
-def test_subscribers_hear_what_the_log_says(desk: Desk) -> None:
+def test_subscribers_are_sent_the_log(desk: Desk) -> None:
     desk.done("/engine/notify", 1)
     desk.client.send(encode_message("/sink/spout/enable", 1))
     heard = []

@@ -1,14 +1,14 @@
-"""Chataigne's OSCQuery module, as far as it decides which control has which address.
+"""The part of Chataigne's OSCQuery module that decides which control has which address.
 
-Written after juce_organicui (helpers/OSCHelpers.cpp, OSCQueryHelpers::updateContainerFromData and
+Rewritten from juce_organicui (helpers/OSCHelpers.cpp, OSCQueryHelpers::updateContainerFromData and
 createOrUpdateControllableFromData; controllable/ControllableContainer.cpp), which Chataigne's GenericOSCQueryModule
-calls with the JSON of `/`. Values are left out.
+calls with the JSON of `/`. Values are not handled.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = {  # TYPE -> kind of control; of another type none is made
+KINDS = {  # TYPE -> kind of control; other types get no control
     **dict.fromkeys(("N", "I"), "trigger"),
     **dict.fromkeys(("i", "h"), "int"),
     **dict.fromkeys(("f", "d"), "float"),
@@ -42,13 +42,13 @@ class Container:
         )
 
     def addresses(self, above: str = "") -> "list[tuple[str, Control]]":
-        """(OSC address to which it sends, control) of every control at or below it."""
+        """(OSC address that it sends to, control), for every control in this container and those below."""
         own = [(f"{above}/{control.short_name}", control) for control in self.controls]
         return own + [pair for one in self.containers for pair in one.addresses(f"{above}/{one.short_name}")]
 
 
 def read_tree(data: dict[str, Any], *, uses_address_for_naming: bool) -> Container:
-    """All that the module shows after its first *Sync Data*."""
+    """Everything that the module shows after its first *Sync Data*."""
     root = Container()
     _update(root, data, uses_address_for_naming)
     return root
@@ -56,7 +56,7 @@ def read_tree(data: dict[str, Any], *, uses_address_for_naming: bool) -> Contain
 
 def _update(container: Container, data: dict[str, Any], uses_address: bool) -> None:
     obsolete_controls, obsolete_containers = list(container.controls), list(container.containers)
-    if container.short_name:  # its own two, which every container but the root has
+    if container.short_name:  # the two controls that every container except the root has
         obsolete_controls = [one for one in obsolete_controls if one.short_name not in ("listen", "sync")]
     for name, node in data.get("CONTENTS", {}).items():
         if "CONTENTS" in node:

@@ -50,10 +50,10 @@ class Site:
         return host_info(reached_at, name="Multiverse test", osc=("127.0.0.1", OSC_PORT), web=own_address)
 
     def show_cues(self, *cues: Cue) -> None:
-        self.hub.tell_paths(self.tree.show_cues(cues))
+        self.hub.send_paths(self.tree.show_cues(cues))
 
     def get(self, path: str) -> tuple[int, Any]:
-        """Status and, where there is a body, the JSON in it."""
+        """The status, and the JSON of the body if there is one."""
         try:
             with urllib.request.urlopen(self.server.url.rstrip("/") + path, timeout=30) as answer:
                 status, body = answer.status, answer.read()

@@ -55,7 +55,7 @@ def test_a_browser_finds_osc_and_oscquery_until_they_are_closed(
     announcer.start()
     expected = {(OSCQUERY, name): (["127.0.0.1"], web_port), (OSC, name): (["127.0.0.1"], osc_port)}
     wait_for(lambda: expected.items() <= found.items(), "both services")
-    network = Zeroconf(interfaces=["127.0.0.1"])  # one that missed the announcement
+    network = Zeroconf(interfaces=["127.0.0.1"])  # a browser that started after the announcement
     service = network.get_service_info(OSCQUERY, f"{name}.{OSCQUERY}")
     assert service is not None and service.server == f"{HOST}."
     host = AddressResolverIPv4(service.server)
@@ -66,7 +66,7 @@ def test_a_browser_finds_osc_and_oscquery_until_they_are_closed(
     assert reports.lines == []
 
 
-def test_a_network_that_is_not_there_is_one_line_and_nothing_else(reports: Any, wait_for: Callable[..., Any]) -> None:
+def test_a_missing_network_is_reported_in_one_line(reports: Any, wait_for: Callable[..., Any]) -> None:
     def nowhere() -> list[str]:
         return ["192.0.2.77"]
 
@@ -77,7 +77,7 @@ def test_a_network_that_is_not_there_is_one_line_and_nothing_else(reports: Any, 
     assert reports.keys == ["mdns"] and "OSC and OSCQuery are not announced" in reports.lines[0][1]
 
 
-def test_a_network_that_comes_later_gets_the_announcement_then(
+def test_a_network_that_is_connected_later_gets_the_announcement(
     found: dict, reports: Any, wait_for: Callable[..., Any], free_port: Callable[[], int], monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("engine.control.query.announcer.POLL_INTERVAL_S", 0.01)
@@ -113,5 +113,5 @@ def test_closing_ends_the_wait_for_a_network(reports: Any, wait_for: Callable[..
     assert not announcer._thread.is_alive and len(reports.lines) == 1
 
 
-def test_closing_before_the_start_is_nothing(reports: Any) -> None:
+def test_closing_before_the_start_does_nothing(reports: Any) -> None:
     Announcer("Multiverse", host=HOST, web_port=1, osc_port=2, find_interfaces=loopback, report=reports).close()

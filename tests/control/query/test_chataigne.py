@@ -22,7 +22,7 @@ SHOWN_AS = {
 
 
 @pytest.mark.parametrize("uses_address_for_naming", [False, True])
-def test_chataigne_shows_every_parameter_as_what_it_is_and_sends_to_its_address(
+def test_chataigne_shows_every_parameter_with_its_type_and_sends_to_its_address(
     site: Any, uses_address_for_naming: bool
 ) -> None:
     _, root = site.get("/")
@@ -37,25 +37,26 @@ def test_chataigne_shows_every_parameter_as_what_it_is_and_sends_to_its_address(
     assert shown.keys() == params.keys() | can_show | own
 
 
-def test_no_address_has_a_name_that_chataigne_keeps_for_itself() -> None:
-    """OSCQueryValueContainer's own controls. One of another kind takes their place, and the next *Sync Data* reads the
-    one that is gone."""
+def test_no_address_has_a_name_that_chataigne_reserves() -> None:
+    """The names of OSCQueryValueContainer's own controls. A control of another kind would replace them, and the next
+    *Sync Data* would then use a deleted control."""
     inside = [param.address for param in osc_schema.PARAMS if param.address.count("/") > 1]
     assert [address for address in inside if address.rpartition("/")[2] in ("listen", "sync", "enabled")] == []
 
 
-def test_mode_is_all_that_chataigne_cannot_listen_to() -> None:
-    """GenericOSCQueryModule::updateAllListens asks for what lies in containers; docs/chataigne.md names the rest."""
+def test_mode_is_the_only_address_that_chataigne_cannot_listen_to() -> None:
+    """GenericOSCQueryModule::updateAllListens listens only to controls in containers; docs/chataigne.md names the
+    others."""
     assert [param.address for param in osc_schema.PARAMS if param.address.count("/") == 1] == ["/mode"]
 
 
 def containers_of(node: dict) -> set[str]:
-    """The path of each below it, without the first slash."""
+    """The paths of all containers below it, without the first slash."""
     held = [child for child in node.get("CONTENTS", {}).values() if "CONTENTS" in child]
     return {child["FULL_PATH"][1:] for child in held}.union(*map(containers_of, held))
 
 
-def test_containers_have_short_names_of_their_own(site: Any) -> None:
+def test_containers_have_short_unique_names(site: Any) -> None:
     def names(container: Container) -> list[str]:
         return [name for child in container.containers for name in (child.nice_name, *names(child))]
 

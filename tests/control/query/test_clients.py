@@ -64,7 +64,7 @@ def test_npm_oscquery_lists_every_parameter_with_its_value(site: Any, npm_client
 
 
 def test_python_oscquery_reads_parameters_and_host_information(site: Any) -> None:
-    """It takes no tree with a node that has nothing to read: a command."""
+    """It rejects a tree with a node that has no value, such as a command."""
     site.store.set(ANGLE, 12.5)
     host, port = site.server.address
     kind = "_oscjson._tcp.local."

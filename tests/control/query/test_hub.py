@@ -21,7 +21,7 @@ ANGLE = "/layer/1/angle"
 # -- over real sockets -------------------------------------------------------------------------
 
 
-def test_who_listens_gets_the_value_of_now_then_changes_and_after_ignore_none(site: Any) -> None:
+def test_listen_sends_the_current_value_then_changes_until_ignore(site: Any) -> None:
     client = site.connect()
     site.store.set(ANGLE, 12.0)
     client.command("LISTEN", ANGLE)
@@ -46,7 +46,7 @@ def test_osc_goes_both_ways_over_the_websocket_as_over_udp(site: Any) -> None:
             unheard.discard(client.hear().address)
     one.send(encode_bundle(1, [encode_message(ANGLE, 190.0), encode_message("/mode", 1)]))
     assert other.hear(ANGLE).args == (-170.0,) and other.hear("/mode").args == ("simple",)
-    assert one.hear(ANGLE).args == (-170.0,)  # differs from its own value, so it is sent back
+    assert one.hear(ANGLE).args == (-170.0,)  # differs from the sent value, so it is sent back
     one.say("/get", "/mode")
     assert one.hear("/mode").args == ("simple",)
     one.say("/engine/notify", 1, 9001)
@@ -56,7 +56,7 @@ def test_osc_goes_both_ways_over_the_websocket_as_over_udp(site: Any) -> None:
     assert one.hear("/done").args == ("/test/answer", 7)
 
 
-def test_text_that_is_no_command_is_reported_and_never_answered(site: Any, reports: Any) -> None:
+def test_an_invalid_command_is_reported_and_never_answered(site: Any, reports: Any) -> None:
     """libossia and Chataigne take any binary message for a value (oscquery_mirror.cpp, on_BinaryWSMessage;
     GenericOSCQueryModule.cpp, dataReceived)."""
     client = site.connect()
@@ -64,10 +64,10 @@ def test_text_that_is_no_command_is_reported_and_never_answered(site: Any, repor
         "": "not an OSCQuery command",
         "{": "not an OSCQuery command",
         "[" * 50_000: "not an OSCQuery command",
-        '{"COMMAND": "LISTEN"}': "DATA is no path",
-        '{"COMMAND": "LISTEN", "DATA": 5}': "DATA is no path",
-        '{"COMMAND": "LISTEN", "DATA": "/layer/9/angle"}': "/layer/9/angle is no parameter",
-        '{"COMMAND": "DANCE", "DATA": ""}': "LISTEN and IGNORE are",
+        '{"COMMAND": "LISTEN"}': "DATA is not a path",
+        '{"COMMAND": "LISTEN", "DATA": 5}': "DATA is not a path",
+        '{"COMMAND": "LISTEN", "DATA": "/layer/9/angle"}': "/layer/9/angle is not a parameter",
+        '{"COMMAND": "DANCE", "DATA": ""}': "unknown command (known: LISTEN, IGNORE)",
         '{"COMMAND": "LISTEN", "DATA": "", "MORE": ' + "[" * 30_000 + "]" * 30_000 + "}": "recursion",
     }
     for text in wrong:
@@ -83,7 +83,7 @@ def test_text_that_is_no_command_is_reported_and_never_answered(site: Any, repor
 
 
 def test_harmless_requests_of_clients_are_ignored(site: Any, reports: Any) -> None:
-    """Chataigne's "Listen to all" sends LISTEN for every control of a container, its commands too
+    """Chataigne's "Listen to all" sends LISTEN for every control of a container, including commands
     (GenericOSCQueryModule.cpp, updateListenToContainer). libossia's START_OSC_STREAMING has ports where others have a
     path (json_writer_detail.cpp, start_osc_streaming)."""
     client = site.connect()
@@ -112,7 +112,7 @@ def test_garbage_of_any_kind_leaves_the_next_command_working(site: Any, reports:
     assert site.dispatcher.counters.errors == 0
 
 
-def test_every_client_is_told_when_the_cues_change(site: Any) -> None:
+def test_every_client_is_notified_when_the_cues_change(site: Any) -> None:
     clients = [site.connect() for _ in range(2)]
     for client in clients:
         client.say("/get", "/mode")
@@ -163,7 +163,7 @@ class Desk:
         self.woken += 1
 
     def send_out(self) -> None:
-        """A turn of the sending thread."""
+        """One turn of the sending thread."""
         self.clock.advance(0.05)
         self.dispatcher.feedback.tick(self.clock.now_s())
         self.dispatcher.outbox.send(0.0, 1_000_000)
@@ -174,7 +174,9 @@ def desk(reports: Any) -> Desk:
     return Desk(reports)
 
 
-def test_a_client_that_does_not_read_loses_the_oldest_and_then_gets_the_values_of_now(desk: Desk, reports: Any) -> None:
+def test_a_client_that_does_not_read_loses_the_oldest_packets_and_then_gets_the_current_values(
+    desk: Desk, reports: Any
+) -> None:
     peer = desk.connect()
     for address in (ANGLE, "/mode"):
         peer.receive_text(json.dumps({"COMMAND": "LISTEN", "DATA": address}))
@@ -199,7 +201,7 @@ def test_a_client_that_does_not_read_loses_the_oldest_and_then_gets_the_values_o
 def test_a_client_that_lost_a_change_of_the_tree_is_told_to_read_it_again(desk: Desk) -> None:
     peer = desk.connect()
     for number in range(MAX_WAITING_PACKETS + 1):
-        peer.tell_path(PathEvent("PATH_ADDED", f"/cue/{number}"))
+        peer.queue_path(PathEvent("PATH_ADDED", f"/cue/{number}"))
     *rest, last = peer.take()
     assert json.loads(last) == {"COMMAND": "PATH_CHANGED", "DATA": "/"} and len(rest) == MAX_WAITING_PACKETS
     assert peer.take() == []

@@ -1,7 +1,7 @@
-"""Everything that libossia's client asks (ossia-max, ossia-pd, ossia-python, score), byte for byte.
+"""All requests of libossia's client (ossia-max, ossia-pd, ossia-python, score), byte for byte.
 
-Read in github.com/ossia/libossia: oscquery_mirror.cpp, oscquery_mirror_asio.cpp (when it asks, and what it does with
-the answer), http_client.hpp (the request), json_reader_detail.cpp (how one answer is told from another).
+Taken from github.com/ossia/libossia: oscquery_mirror.cpp, oscquery_mirror_asio.cpp (when it sends requests, and how it
+uses the answers), http_client.hpp (the request), json_reader_detail.cpp (how it distinguishes the answers).
 """
 
 import json
@@ -17,7 +17,7 @@ ANGLE = "/layer/1/angle"
 
 
 def ask(site: Any, path: str) -> tuple[str, dict[str, str], bytes]:
-    """Status line, headers and body, as `http_get_request` asks and reads them: to the end of the connection."""
+    """Status line, headers and body, requested and read like `http_get_request`: to the end of the connection."""
     with socket.create_connection(site.server.address, timeout=30) as connection:
         connection.sendall(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode()
@@ -60,9 +60,7 @@ def test_libossia_can_read_the_answers_to_its_requests(site: Any, path: str, kin
         assert answer == {"VALUE": [0.0]}
 
 
-def test_libossia_listens_sends_what_is_critical_and_hears_of_new_nodes_over_its_websocket(
-    site: Any, reports: Any
-) -> None:
+def test_libossia_listens_sends_critical_values_and_gets_new_nodes_over_its_websocket(site: Any, reports: Any) -> None:
     client = site.connect(Host="127.0.0.1")
     client.send(json.dumps({"COMMAND": "LISTEN", "DATA": ANGLE}))
     assert client.hear() == Message(ANGLE, (0.0,), "f")

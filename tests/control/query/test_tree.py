@@ -37,7 +37,7 @@ def ask(store: ParamStore) -> Callable[..., tuple[int, Any]]:
     return answer
 
 
-def test_every_parameter_is_listed_once_where_its_address_says(ask: Callable, leaves: Callable) -> None:
+def test_every_parameter_is_listed_once_at_its_address(ask: Callable, leaves: Callable) -> None:
     status, root = ask("/")
     assert status == 200
     listed = leaves(root)
@@ -51,7 +51,7 @@ def test_every_parameter_is_listed_once_where_its_address_says(ask: Callable, le
         assert node["FULL_PATH"] == address and ask(address) == (200, node)
 
 
-def test_values_are_those_of_now(ask: Callable, leaves: Callable, store: ParamStore) -> None:
+def test_values_are_current(ask: Callable, leaves: Callable, store: ParamStore) -> None:
     store.set_many([(ANGLE, 12.5), ("/layer/1/mute", True), ("/mode", "simple"), ("/mirror/segments", 8)], by="desk")
     store.set("/sink/record/file", 'a "quoted" näme')
     found = {address: node.get("VALUE") for address, node in leaves(ask("/")[1]).items()}
@@ -66,7 +66,7 @@ def as_sent(tag: str, value: object) -> object:
 
 
 def ends(node: dict, description: dict) -> list[object]:
-    """Values a client may send: both ends of the range, every choice, or the value of now."""
+    """Values that a client may send: both ends of the range, every choice, or the current value."""
     if "RANGE" not in description:
         return node["VALUE"]
     (limits,) = description["RANGE"]
@@ -76,7 +76,7 @@ def ends(node: dict, description: dict) -> list[object]:
 def test_values_within_type_range_and_overloads_are_accepted_unchanged(
     ask: Callable, leaves: Callable, reports: Any
 ) -> None:
-    """A client that keeps to the description never meets a refusal, and never a value that was bent."""
+    """A client that follows the description is never refused, and its values are never changed."""
     dispatcher = Dispatcher(ParamStore(), CommandTable(), SteppedClock(), reports)
     told: list[bytes] = []
     desk = Sender(name="udp 192.0.2.1:5000", post=told.append, at_port=None)
@@ -137,13 +137,13 @@ def test_an_attribute_is_answered_alone(ask: Callable) -> None:
         (ANGLE, "\0\n" * 1000, 400),
     ],
 )
-def test_unanswerable_requests_have_their_status(ask: Callable, path: str, attribute: str | None, status: int) -> None:
+def test_invalid_requests_have_the_right_status(ask: Callable, path: str, attribute: str | None, status: int) -> None:
     answered, body = ask(path, attribute)
     assert answered == status
     assert (body is None) if status == 204 else (len(body["error"]) < 400 and body["error"].isprintable())
 
 
-def test_a_command_tells_its_arguments_and_answers(ask: Callable) -> None:
+def test_a_command_describes_its_arguments_and_answers(ask: Callable) -> None:
     _, node = ask("/sink/start")
     assert (node["TYPE"], node["ACCESS"], node["OVERLOADS"]) == ("ss", 2, [{"TYPE": "s"}])
     assert node["MULTIVERSE"]["arguments"][1] == {"name": "name_or_file", "type": "s", "is_optional": True}
@@ -151,7 +151,7 @@ def test_a_command_tells_its_arguments_and_answers(ask: Callable) -> None:
     assert "TYPE" not in ask("/engine/quit")[1]
 
 
-def test_our_own_attributes_are_apart_from_the_proposal(ask: Callable) -> None:
+def test_our_own_attributes_are_separate_from_the_proposals(ask: Callable) -> None:
     _, answer = ask("/multiverse/blend", "MULTIVERSE")
     assert answer["MULTIVERSE"] == {
         "type": "stops",
@@ -173,7 +173,7 @@ def test_our_own_attributes_are_apart_from_the_proposal(ask: Callable) -> None:
     assert ask("/sd/prompt", "MULTIVERSE")[1]["MULTIVERSE"]["child"] == "sd"
 
 
-def test_plain_numbers_are_taken_beside_the_type(ask: Callable, leaves: Callable) -> None:
+def test_plain_numbers_are_accepted_besides_the_type(ask: Callable, leaves: Callable) -> None:
     nodes = leaves(ask("/")[1])
     found = {param.type: set() for param in osc_schema.PARAMS}
     for param in osc_schema.PARAMS:
@@ -192,7 +192,7 @@ def test_plain_numbers_are_taken_beside_the_type(ask: Callable, leaves: Callable
     }
 
 
-def test_containers_say_what_they_hold(ask: Callable) -> None:
+def test_containers_are_described(ask: Callable) -> None:
     assert ask("/feedback", "DESCRIPTION")[1] == {"DESCRIPTION": "Feedback"}
     assert ask("/feedback", "MULTIVERSE")[1]["MULTIVERSE"]["about"].startswith(
         "Video feedback: the last picture, moved"
@@ -234,7 +234,7 @@ def test_the_machines_name_is_the_default_and_fits_mdns(monkeypatch: pytest.Monk
         assert service_name() == name and len(name.encode()) <= 60
 
 
-def test_every_attribute_that_is_claimed_is_there_and_no_other(ask: Callable, leaves: Callable) -> None:
+def test_exactly_the_advertised_attributes_exist(ask: Callable, leaves: Callable) -> None:
     extensions = host_info("127.0.0.1", name="here", osc=None, web=("127.0.0.1", 1))["EXTENSIONS"]
     required = {"FULL_PATH", "CONTENTS", "TYPE"}
     over_sockets = {"LISTEN", "IGNORE", "PATH_CHANGED", "PATH_ADDED", "PATH_REMOVED", "PATH_RENAMED"}
@@ -242,7 +242,7 @@ def test_every_attribute_that_is_claimed_is_there_and_no_other(ask: Callable, le
     assert used - required == {key for key, has in extensions.items() if has} - over_sockets
 
 
-def test_numbers_are_such_as_json_has(ask: Callable, leaves: Callable) -> None:
+def test_numbers_are_valid_json(ask: Callable, leaves: Callable) -> None:
     def check(item: object) -> None:
         if isinstance(item, dict):
             for part in item.values():
@@ -259,7 +259,7 @@ def test_numbers_are_such_as_json_has(ask: Callable, leaves: Callable) -> None:
 # -- cues --------------------------------------------------------------------------------------
 
 
-def test_a_cue_is_a_button_as_long_as_it_is_there(store: ParamStore, leaves: Callable) -> None:
+def test_a_cue_is_a_button_while_it_exists(store: ParamStore, leaves: Callable) -> None:
     tree = QueryTree(store)
 
     def listed() -> dict[str, dict]:

@@ -15,7 +15,7 @@ def test_the_default_address_comes_first_then_private_networks_and_link_local_la
     assert likeliest_first(found, default_address="10.0.0.7")[0] == "10.0.0.7"
 
 
-def test_a_machine_alone_is_told_so():
+def test_a_machine_without_a_network_is_an_error():
     with pytest.raises(MultiverseError, match="no network is connected"):
         likeliest_first(["127.0.0.1"], default_address="")
 
@@ -23,7 +23,7 @@ def test_a_machine_alone_is_told_so():
 def test_this_machines_own_addresses_are_ones_that_others_may_reach():
     try:
         addresses = lan_addresses()
-    except MultiverseError:  # a machine without a network, as some that build are
+    except MultiverseError:  # a machine without a network, such as some build machines
         return
     assert not any(ipaddress.ip_address(address).is_loopback for address in addresses)
 

@@ -1,4 +1,4 @@
-"""A page's server that ends while clients come."""
+"""A page's server that closes while clients connect."""
 
 import asyncio
 import gc
@@ -19,8 +19,8 @@ CLIENTS = 3
 
 
 @pytest.mark.parametrize("is_tls", [False, True])
-def test_whoever_comes_while_it_ends_is_hung_up_on(is_tls: bool, certificate: tuple[Path, Path]) -> None:
-    """Some of them accepted and not yet known to the server, or still shaking hands."""
+def test_clients_that_connect_during_the_close_are_disconnected(is_tls: bool, certificate: tuple[Path, Path]) -> None:
+    """Some of them are accepted but not yet known to the server, or in the TLS handshake."""
     tls = None
     if is_tls:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -45,8 +45,10 @@ def test_whoever_comes_while_it_ends_is_hung_up_on(is_tls: bool, certificate: tu
 
 
 @pytest.mark.parametrize("says", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"])
-def test_who_does_not_answer_the_end_of_tls_is_left_behind(says: bytes, certificate: tuple[Path, Path]) -> None:
-    """Like a browser whose page sleeps."""
+def test_a_client_that_does_not_finish_the_tls_close_does_not_delay_it(
+    says: bytes, certificate: tuple[Path, Path]
+) -> None:
+    """Like a browser whose page is suspended."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(*certificate)
     server = WebThread("127.0.0.1", 0, lambda key, line: None)
@@ -79,7 +81,7 @@ def hanging_up_twice() -> web.Application:
 
 
 def come_and_come(address: tuple[str, int], is_any_there: threading.Event, is_over: threading.Event) -> None:
-    """Call, say nothing, stay; the next."""
+    """Open one connection after another, send nothing, keep them open."""
     held = []
     while not is_over.is_set():
         with suppress(OSError):

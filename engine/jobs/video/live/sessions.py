@@ -17,7 +17,7 @@ from engine.jobs.video.live.protocol import REFERENCE, Frame, ProtocolError, as_
 from engine.jobs.video.live.settings import changed, values_of, with_picture
 from engine.system.reporting import Report
 from engine.system.token_bucket import TokenBucket
-from engine.web.serving.sockets import MAX_SOCKETS, Data, Farewell, Send, WebSockets
+from engine.web.serving.sockets import MAX_SOCKETS, CloseSocket, Data, Send, WebSockets
 
 STATE_S = 0.5
 MAX_LINES = 16  # queued for a client; beyond this the oldest are dropped
@@ -77,7 +77,7 @@ class Sessions:
         self._sessions[session.client] = session
         session.send_value("hello", self._about | {"settings": session.values()})
         try:
-            return await self._sockets.serve(request, hear=session.receive, speak=session.send_queued)
+            return await self._sockets.serve(request, on_message=session.receive, send_messages=session.send_queued)
         finally:
             self._queue.leave(session.client)
             del self._sessions[session.client]
@@ -201,7 +201,7 @@ class Session:
         self._has_something.set()
 
     async def send_queued(self, send: Send) -> None:
-        """Send queued messages until `end`, then raise Farewell."""
+        """Send queued messages until `end`, then raise CloseSocket."""
         state_due_s = 0.0
         while not self._ended:
             if not (self._texts or self._lines or self._pictures):
@@ -220,7 +220,7 @@ class Session:
             if self._loop.time() >= state_due_s:
                 state_due_s = self._loop.time() + STATE_S
                 await send(as_text("state", self._queue.state(self.client, unsent=self._unsent)))
-        raise Farewell(self._ended)
+        raise CloseSocket(self._ended)
 
     def close(self) -> None:
         for file in self._written:

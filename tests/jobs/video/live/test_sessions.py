@@ -11,7 +11,7 @@ from engine.jobs.video.live.protocol import REFERENCE, Frame, pack
 from engine.jobs.video.live.sessions import REFERENCE_INTERVAL_S, Session
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
-from engine.web.serving.sockets import Data, Farewell
+from engine.web.serving.sockets import CloseSocket, Data
 from tests.jobs.video.live.client import card, frame
 
 START = started(Painting(spec=ModelSpec(model="any")), 64)
@@ -61,7 +61,7 @@ def test_a_slow_client_hears_everything_else_between_its_pictures() -> None:
 
         await session.send_queued(send)
 
-    with pytest.raises(Farewell, match="it is over"):
+    with pytest.raises(CloseSocket, match="it is over"):
         asyncio.run(talk())
     texts = [data for data in sent if isinstance(data, str)]
     assert '{"error":"a line"}' in texts
