@@ -52,6 +52,14 @@ def test_a_mistake_is_one_line_with_file_and_key_path(tmp_path: Path, text: str)
     assert "\n" not in line and "nearest: )" not in line and len(line) < 1000
 
 
+def test_the_known_keys_are_those_that_a_user_may_write() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_config({"wdth": 8})
+    known = str(caught.value).partition("known: ")[2].rstrip(")").split(", ")
+    assert "is_size_free" not in known
+    assert set(known) == set(Config.__struct_fields__) - {"is_size_free"}
+
+
 def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
         read_config_file(tmp_path / "none.toml")

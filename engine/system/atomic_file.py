@@ -33,8 +33,8 @@ MAX_HELD_S: Final = 5.0
 MAX_HELD_LIVE_S: Final = 2.0
 """The same when closing the engine waits for it: autosave and presets have 5 s in all."""
 MAX_HELD_JOB_S: Final = 60.0
-"""The same for the output of a job that may have taken hours. A scanner reads a large film for many seconds."""
-MAX_SILENT_S: Final = 1.0  # afterwards the log names the file that a job waits for
+"""The same for the output of a job that may have taken hours. Virus scanners hold large files for many seconds."""
+MAX_SILENT_S: Final = 1.0  # after this the log names the file that a job waits for
 FIRST_DELAY_S: Final = 0.01
 MAX_DELAY_S: Final = 0.25
 
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 
 class HeldFileError(PermissionError):
-    """The file is held open by another program, or write-protected. Raised on Windows only, after the last retry."""
+    """Another program holds the file open, or it is write-protected. Raised on Windows only, after the last retry."""
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -70,7 +70,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         kept = f"{error.strerror}; the new content is kept in {unfinished.name}"
         raise HeldFileError(errno.EACCES, kept, str(path)) from error
     except BaseException:
-        with suppress(OSError):  # the first error says more
+        with suppress(OSError):  # the first error is the one to report
             remove_file(unfinished, missing_ok=True)
         raise
     sync_folder(path.parent)
@@ -85,8 +85,8 @@ def unfinished_path(path: Path, thread: int) -> Path:
 def move_into_place(finished: Path, path: Path, *, patience_s: float = MAX_HELD_S) -> None:
     """Rename a closed file to `path`, in the same folder or filesystem, replacing what is there. Raises OSError.
 
-    Content and name are on the disk when it returns, so a power cut loses neither: a file that was reported as
-    finished is still there afterwards. It takes some milliseconds. HeldFileError leaves `finished` as it is.
+    Content and name are on the disk when it returns, so a file that was reported as finished survives a power cut.
+    This takes some milliseconds. HeldFileError leaves `finished` as it is.
     """
     sync_file(finished)
     replace_file(finished, path, patience_s=patience_s)
@@ -164,7 +164,7 @@ def sync_folder(folder: Path) -> None:
         _sync(folder, os.O_RDONLY)
     except OSError as error:
         log.warning(
-            "%s: cannot be flushed to the disk (%s); its files are written, but a power cut may still take new names",
+            "%s: cannot be flushed to the disk (%s); its files are written, but a power cut may lose their names",
             folder,
             error.strerror or error,
         )
@@ -194,8 +194,7 @@ def _flush(handle: int) -> None:
 def _unless_protected(action: Callable[[], None], path: Path) -> None:
     """Run `action`. Raises HeldFileError at once for a read-only file.
 
-    Windows gives the same error for it as for one that is open, but retrying is no use. Other systems let it be
-    replaced.
+    Windows returns the same error as for an open file, but a retry cannot succeed. Other systems allow replacing it.
     """
     try:
         action()
@@ -211,7 +210,7 @@ def _is_protected(path: Path) -> bool:
         mode = path.stat().st_mode
     except OSError:
         return False
-    return stat.S_ISREG(mode) and not mode & stat.S_IWRITE  # on a folder the attribute means something else
+    return stat.S_ISREG(mode) and not mode & stat.S_IWRITE  # for a folder the attribute has another meaning
 
 
 def _is_held(error: OSError) -> bool:

@@ -13,9 +13,9 @@ from typing import Any, Final
 from engine.system.atomic_file import MAX_HELD_LIVE_S, when_free
 
 MAX_TEXT_BYTES: Final = 1 << 20
-"""Limit for files that people write: a hundred times a full preset."""
+"""Limit for files that people write: a hundred times the size of a full preset."""
 MAX_JSON_BYTES: Final = 16 << 20
-"""Limit for files that programs write: four times the vocabulary of a text encoder."""
+"""Limit for files that programs write: four times the size of a text encoder's vocabulary."""
 MAX_NESTING: Final = 64
 MAX_KEY_PARTS: Final = 64
 """Limit for a dotted TOML key: tomllib's time grows with the square of the number of parts; 20 000 take 20 s."""

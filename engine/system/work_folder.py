@@ -46,7 +46,7 @@ class WorkFolder:
         self._lock.close()
 
     def remove(self) -> None:
-        """Delete it as far as possible, the lock last: from then on another run may use the folder."""
+        """Delete as much as possible, the lock last: after that another run may use the folder."""
         if self._lock.closed:
             return
         with contextlib.suppress(SinkError):
@@ -83,12 +83,12 @@ class WorkFolder:
 
 
 def check_place(output: Path) -> None:
-    """Raise SinkError if `output` cannot be written. Missing folders are no error; they are made later."""
+    """Raise SinkError if `output` cannot be written. Missing folders are allowed; they are made later."""
     with _one_line(output):
         folder = next(each for each in output.absolute().parents if each.exists())
         is_folder = folder.is_dir()
     if not is_folder:
-        raise SinkError(f"{output}: cannot be written ({folder} is no folder)")
+        raise SinkError(f"{output}: cannot be written ({folder} is not a folder)")
     if not os.access(folder, os.W_OK):
         raise SinkError(f"{output}: cannot be written (no permission to write into {folder})")
 

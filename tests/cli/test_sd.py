@@ -119,7 +119,7 @@ def test_an_existing_file_is_not_replaced_unasked(fail: Fail, home: Path) -> Non
 def test_an_output_that_cannot_be_is_told_before_anything_is_loaded(fail: Fail) -> None:
     assert "must end in .png, .jpg, .jpeg" in fail("sd", "in.png", "out.gif", *SMALL, "--model", "m")[1]
     assert "-: stdin and stdout are not for files" in fail("sd", "in.png", "-", *SMALL, "--model", "m")[1]
-    assert "in.png is no folder" in fail("sd", "in.png", "in.png/out.png", *SMALL, "--model", "m")[1]
+    assert "in.png is not a folder" in fail("sd", "in.png", "in.png/out.png", *SMALL, "--model", "m")[1]
 
 
 def test_a_check_tells_what_a_model_is_without_loading_torch(tiny_sd: Path) -> None:

@@ -110,7 +110,7 @@ def test_skipping_to_what_is_written_already_changes_nothing(ring: tuple[AudioRi
 @pytest.mark.parametrize("frames", [0, CAPACITY + 1])
 def test_a_read_longer_than_the_ring_is_an_error(ring: tuple[AudioRingWriter, AudioRingReader], frames: int) -> None:
     for read in (lambda: ring[1].read(0, frames), lambda: ring[1].read_newest(frames)):
-        with pytest.raises(SharedMemoryError, match=f"holds 100 frames, {frames} are asked for"):
+        with pytest.raises(SharedMemoryError, match=f"holds 100 frames, {frames} are requested"):
             read()
 
 

@@ -273,7 +273,7 @@ def test_a_system_without_shared_memory_is_one_clear_line(require) -> None:
     done = subprocess.run(
         [sys.executable, "-c", NO_SHARED_MEMORY], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
-    assert done.stdout.startswith("shared memory: the system gives none in /dev/shm ("), done
+    assert done.stdout.startswith("shared memory: refused by the system in /dev/shm ("), done
     assert done.stdout.count("\n") == 1
 
 

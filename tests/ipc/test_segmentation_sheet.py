@@ -46,5 +46,5 @@ def test_fewer_objects_than_before_leave_no_old_ones() -> None:
 def test_anything_but_a_sheet_is_refused() -> None:
     with pytest.raises(SharedMemoryError, match="masks"):
         read_sheet(np.zeros(sheet_shape(96), np.uint8), index=0, time_s=0.0)
-    with pytest.raises(SharedMemoryError, match="masks in a picture"):
+    with pytest.raises(SharedMemoryError, match="segmentation sheet: a picture of"):
         read_sheet(np.zeros((96, 96, 3), np.uint8), index=0, time_s=0.0)

@@ -119,7 +119,7 @@ def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Sh
     show.load((BRIGHTNESS, 4.0))
     show.frame()
     assert show.leaving.fade is not None and show.leaving.values is None
-    assert show.leaving.drawn_as == "a still dissolves (drawing both looks would take 58 of 33 ms per frame)"
+    assert show.leaving.drawn_as == "the old look is frozen (drawing both looks would take 58 of 33 ms per frame)"
     offline = Show()
     offline.leaving.cost.add(work_s=9.0, draw_s=9.0, looks=1)
     offline.load((BRIGHTNESS, 4.0))
@@ -136,7 +136,7 @@ def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
     assert show.leaving.values is not None and show.leaving.drawn_as == BOTH
     show.late += 1
     show.frame()
-    assert show.leaving.values is None and show.leaving.drawn_as == "a still dissolves (3 frames were late)"
+    assert show.leaving.values is None and show.leaving.drawn_as == "the old look is frozen (3 frames were late)"
     show.frame()
     assert show.leaving.values is None
 

@@ -67,7 +67,7 @@ def test_hung_parts_cost_the_deadline_once_are_named_and_do_not_stop_the_others_
             closing(disk)
         closing(Part("last", told))
     assert told == ["close last", "close first"]
-    assert caplog.messages == ["Hung has not ended within 0.2 s; it is left to end with the process"] * 3
+    assert caplog.messages == ["Hung has not ended within 0.2 s; it will end with the process"] * 3
     for disk in disks:
         disk.answer.set()
 

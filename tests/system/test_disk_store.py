@@ -91,7 +91,7 @@ def test_a_disk_that_does_not_answer_takes_no_more_and_does_not_hold_up_the_end(
     assert told[0].startswith("the disk has not answered for")
     stuck.close()
     ((key, line),) = reports.lines
-    assert key == "slow" and "what waited is left" in line
+    assert key == "slow" and "unfinished jobs are abandoned" in line
 
 
 def test_the_queue_is_bounded(stuck: DiskQueue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,5 +100,5 @@ def test_the_queue_is_bounded(stuck: DiskQueue, monkeypatch: pytest.MonkeyPatch)
     told: list[str] = []
     for _ in range(3):
         stuck.post(lambda: None, told.append)
-    assert told == ["2 others wait for the disk already"] * 2
+    assert told == ["2 jobs are already waiting for the disk"] * 2
     monkeypatch.setattr(disk_store, "MAX_S", 0.05)

@@ -115,7 +115,7 @@ def test_an_output_that_cannot_be_written_is_told_before_the_model_is_loaded(
     clip: Clip, job: MakeJob, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(MultiverseError, match="file is no folder"):
+    with pytest.raises(MultiverseError, match="file is not a folder"):
         paint_video(job(clip(), tmp_path / "file" / "out.mp4"))
 
 
