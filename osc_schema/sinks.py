@@ -23,7 +23,7 @@ _WHAT = {
 
 
 def _sink(kind: str) -> tuple[Param, ...]:
-    also = " Also starts and stops those for the Stable Diffusion and SAM3 pictures." if kind in NAMED else ""
+    also = " The Stable Diffusion and SAM3 pictures are switched with it." if kind in NAMED else ""
     enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {_WHAT[kind]}.{also}", **_RUNNING)
     if kind not in NAMED:
         return (enable,)
@@ -61,11 +61,11 @@ AREA = Area(
         Command(
             address="/sink/start",
             arguments=arguments("kind:s name_or_file:s?"),
-            description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file of the recordings "
-            "folder. Several of one kind can run under different names. The prefix `sd:` (sd:record) publishes the "
-            "picture of Stable Diffusion, `sam3:` the input of SAM3 with masks over it, `sam3_mask:` the masks only "
-            "(object numbers, which ndi and record blur), each at its own size; the kinds with a name start these by "
-            "themselves.",
+            description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file of the recordings folder. "
+            "Several of one kind can run under different names. The prefix `sd:` (sd:record) publishes the picture of "
+            "Stable Diffusion, `sam3:` the input of SAM3 with masks over it, `sam3_mask:` the masks only (object "
+            "numbers; ndi and record blur them), each at its own size. Syphon, Spout, shared and ndi start these "
+            "automatically.",
             replies=("/done /sink/start <kind>", "/fail /sink/start <reason>"),
         ),
         Command(

@@ -85,9 +85,7 @@ class LeavingLook:
             self._slew = None
             return
         if before is None or before.number != fade.number:
-            if (
-                before is None or before.before is not fade.before
-            ):  # else nothing was drawn since: same old look
+            if before is None or before.before is not fade.before:  # else nothing was drawn since: same old look
                 self._begin(period_s, late)
             self._show_slew.jump_to(snapshot, LOOK)
         elif self._slew is not None and period_s is not None and (why := self.cost.check_late(late)):
