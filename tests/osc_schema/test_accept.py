@@ -214,7 +214,7 @@ def test_any_value_is_made_canonical_or_rejected(param: Param, value: object) ->
         assert "\n" not in str(rejection)
         return
     assert_canonical(param, accepted.value)
-    assert accept(param, accepted.value) == Accepted(accepted.value), "what was accepted is accepted as it is"
+    assert accept(param, accepted.value) == Accepted(accepted.value), "a canonical value is accepted unchanged"
 
 
 @settings(max_examples=200, deadline=None)

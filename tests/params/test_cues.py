@@ -9,7 +9,7 @@ from engine.params import Cue, CueList, read_cues, write_cues
 
 
 def cues(*numbers: int) -> CueList:
-    """Cues of presets that are called as the cues were numbered."""
+    """Cues with these numbers; cue 3 has the preset "p3"."""
     return CueList({number: Cue(number=number, preset=f"p{number}") for number in numbers})
 
 
@@ -17,7 +17,7 @@ def presets(of: CueList) -> dict[int, str]:
     return {cue.number: cue.preset for cue in of}
 
 
-def test_go_and_back_find_their_way_over_gaps() -> None:
+def test_go_and_back_skip_gaps_in_the_numbers() -> None:
     some = cues(5, 1, 10)
     assert [cue.number for cue in some] == [1, 5, 10]
     assert [some.after(number).number for number in (0, 1, 4, 5)] == [1, 5, 5, 10]
@@ -39,7 +39,7 @@ def test_numbers_stay_when_one_is_deleted() -> None:
     assert presets(some) == {1: "p1", 2: "p2", 3: "p3"}
 
 
-def test_an_inserted_cue_moves_up_only_those_it_meets() -> None:
+def test_an_inserted_cue_moves_up_those_before_the_first_gap() -> None:
     some = cues(1, 2, 3, 5, 9)
     assert presets(some.with_inserted(Cue(number=2, preset="new"))) == {
         1: "p1", 2: "new", 3: "p2", 4: "p3", 5: "p5", 9: "p9",
@@ -83,7 +83,7 @@ def test_the_file_holds_the_list_and_no_file_holds_none(tmp_path: Path) -> None:
     assert entry in path.read_text(encoding="utf-8")
 
 
-def test_each_entry_that_does_not_fit_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+def test_invalid_entries_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     path = tmp_path / "cues.toml"
     path.write_text(
         """
@@ -132,7 +132,7 @@ def test_each_entry_that_does_not_fit_is_named_and_the_rest_is_read(tmp_path: Pa
         (b"#" * (1 << 20) + b"##", "larger than 1 MiB"),
     ],
 )
-def test_a_file_that_is_no_list_gives_no_cues_and_one_line(tmp_path: Path, content: bytes, line: str) -> None:
+def test_an_invalid_file_gives_no_cues_and_one_line(tmp_path: Path, content: bytes, line: str) -> None:
     path = tmp_path / "cues.toml"
     path.write_bytes(content)
     found, problems = read_cues(path)

@@ -25,7 +25,7 @@ def shelf(folder: PresetFolder) -> PresetShelf:
     return PresetShelf(folder)
 
 
-def test_changes_by_others_are_seen_at_the_next_poll(folder: PresetFolder, shelf: PresetShelf) -> None:
+def test_changes_by_other_programs_are_found_by_the_next_poll(folder: PresetFolder, shelf: PresetShelf) -> None:
     folder.save("night", NIGHT)
     folder.save("day", DAY)
     assert sorted(shelf.poll()) == ["day", "night"] and shelf.names()[-2:] == ("day", "night")
@@ -45,7 +45,7 @@ def test_a_saved_preset_equals_the_one_read_back(folder: PresetFolder, shelf: Pr
     saved = shelf.get("K\u00f6ln")
     shelf.write(change)
     assert folder.load("K\u00f6ln") == saved
-    assert shelf.poll() == [], "its own file is no news"
+    assert shelf.poll() == [], "its own file is not a change"
     assert shelf.get("K\u00f6ln") == saved
 
 
@@ -63,7 +63,7 @@ def test_a_change_that_the_disk_refuses_is_undone(folder: PresetFolder, shelf: P
     assert not shelf.has("new") and shelf.get("night").values == [("/mode", "simple")]
 
 
-def test_a_save_that_fails_leaves_the_one_after_it_alone(folder: PresetFolder, shelf: PresetShelf) -> None:
+def test_a_failing_save_does_not_undo_a_later_one(folder: PresetFolder, shelf: PresetShelf) -> None:
     values = ParamStore().snapshot()
     first, second = shelf.save("night", values), shelf.save("night", {**values, "/mode": "simple"})
     shelf.drop(first)
@@ -97,7 +97,7 @@ def test_an_unreadable_folder_leaves_the_presets_that_were_read(folder: PresetFo
         shelf.get("day")
 
 
-def test_the_names_come_before_a_file_that_hangs(folder: PresetFolder, shelf: PresetShelf, wait_for: Callable) -> None:
+def test_names_are_known_although_a_file_hangs(folder: PresetFolder, shelf: PresetShelf, wait_for: Callable) -> None:
     for name in ("night", "day"):
         folder.save(name, NIGHT)
     if hasattr(os, "mkfifo"):

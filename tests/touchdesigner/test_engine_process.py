@@ -33,7 +33,7 @@ def home(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 def test_the_engine_is_started_without_touchdesigners_python_and_ended(
     studio: Studio, until: Until, home: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONHOME", "/nowhere")  # as TouchDesigner sets it: any other Python dies of it
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")  # as TouchDesigner sets it; any other Python crashes with it
     studio.set("Command", str(PROGRAM))
     studio.set("Options", QUIET)
     studio.pulse("Startengine")
