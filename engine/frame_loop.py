@@ -131,17 +131,17 @@ class FrameLoop:
         tick = self._wait_until_due()
         started_s = parts.stopwatch.now_s()
         snapshot, values = self._read_parameters(tick)
-        self._follow_stage(snapshot)
-        features = self._listen(parts.modulation.analysis_values(values), parts.leaving.analysis_values(values), tick)
+        self._apply_format(snapshot)
+        features = self._analyse_sound(parts.modulation.analysis_values(values), parts.leaving.analysis_values(values), tick)
         beat = parts.tempo.beat_at(self._due_s(tick))
         values = parts.modulation.step(values, features, time_s=tick.time_s, beat=beat)
         parts.leaving.step(features, time_s=tick.time_s, beat=beat)
         for model in parts.live:
             self._attempt(partial(model.follow, snapshot, values, parts.modulation.moved))
-        scene = Scene(camera=self._camera(tick))
+        scene = Scene(camera=self._camera_picture(tick))
         for model in parts.live:
             self._attempt(partial(model.show, scene, values, parts.stopwatch.now_s()))
-        region = self._map(values, scene, tick)
+        region = self._region_map(values, scene, tick)
         self._draw(values, features, scene, region, tick)
         frame = self._publish(tick, features, scene)
         for model in parts.live:  # the frame is already published, so an error while feeding cannot lose it
@@ -186,7 +186,7 @@ class FrameLoop:
         parts.leaving.follow(fade, snapshot, step_s=step_s, period_s=period_s, late=parts.times.late)
         return snapshot, parts.slew.step(snapshot, step_s)
 
-    def _follow_stage(self, snapshot: Snapshot) -> None:
+    def _apply_format(self, snapshot: Snapshot) -> None:
         """Apply a new size or frame rate; restore the old size if the renderer refuses the new one."""
         width, height, fps = snapshot["/engine/width"], snapshot["/engine/height"], snapshot["/engine/fps"]
         assert isinstance(width, int) and isinstance(height, int) and isinstance(fps, float)
@@ -210,7 +210,7 @@ class FrameLoop:
         parts.stage = stage.with_format(width, height, fps)
         parts.sinks.restart_all(parts.stage)
 
-    def _listen(
+    def _analyse_sound(
         self, values: Mapping[str, object], leaving: Mapping[str, object] | None, tick: FrameId
     ) -> AudioFeatures:
         audio, width = self.parts.audio, self.parts.stage.width
@@ -223,7 +223,7 @@ class FrameLoop:
             return audio.advance_to(tick.time_s + self.schedule.period_s)
         return audio.latest_features()
 
-    def _camera(self, tick: FrameId) -> VideoFrame | None:
+    def _camera_picture(self, tick: FrameId) -> VideoFrame | None:
         """The newest camera picture; offline the one at the time of this frame."""
         parts = self.parts
         for polled in parts.polled:
@@ -233,7 +233,7 @@ class FrameLoop:
         parts.senders.poll()
         return parts.source.latest_frame()
 
-    def _map(self, values: Mapping[str, object], scene: Scene, tick: FrameId) -> RegionMap | None:
+    def _region_map(self, values: Mapping[str, object], scene: Scene, tick: FrameId) -> RegionMap | None:
         """The newest region map of the scene; offline the one of this frame's scene."""
         regions = self.parts.regions
         settings = scene.region_settings(values)

@@ -16,7 +16,7 @@ log = logging.getLogger("multiverse")
 REPORT_INTERVAL_S = 1.0  # one line per second and cause: readable, and a flood of packets cannot fill a disk
 KEPT_WARNINGS = 20
 MAX_PROBLEMS = 10  # of one file that are reported one by one; the rest are only counted
-LATELY_S = 10.0  # the window over which late frames are reported to the performer
+RECENT_S = 10.0  # the window over which late frames are reported to the performer
 WINDOW_FRAMES = 600  # 10 s at 60 fps: the window of the live figures
 RESERVOIR_FRAMES = 100_000  # 27 min at 60 fps: the window of the summary at exit; always 800 kB
 
@@ -56,7 +56,7 @@ class FrameTimes:
         self._published_s: deque[float] = deque(maxlen=WINDOW_FRAMES)
         self._first_s = 0.0
         self._last_s = 0.0
-        self._marks: deque[tuple[float, int, int, int]] = deque(maxlen=int(LATELY_S) + 1)
+        self._marks: deque[tuple[float, int, int, int]] = deque(maxlen=int(RECENT_S) + 1)
         """Once a second: the time, and the counts of published, late and dropped frames so far."""
 
     def add(self, *, work_s: float, draw_s: float, published_s: float, is_late: bool) -> None:
@@ -74,7 +74,7 @@ class FrameTimes:
 
     def recent_faults(self) -> FrameFaults:
         """Late and dropped frames of the ten seconds before the newest frame. Any thread."""
-        recent = [mark for mark in self._marks.copy() if mark[0] >= self._last_s - LATELY_S]
+        recent = [mark for mark in self._marks.copy() if mark[0] >= self._last_s - RECENT_S]
         if not recent:
             return FrameFaults()
         _, frames, late, dropped = recent[0]
