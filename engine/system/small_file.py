@@ -39,7 +39,7 @@ def read_small(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if kind := special_kind(mode):  # before opening it: opening a FIFO waits for its writer
         raise OSError(0, f"{kind}, where a file is needed", str(path))
-    with when_free(lambda: open(path, "rb"), path, patience_s=MAX_HELD_LIVE_S) as file:
+    with when_free(lambda: open(path, "rb"), path, timeout_s=MAX_HELD_LIVE_S) as file:
         raw = file.read(max_bytes + 1)
     if len(raw) > max_bytes:
         size = f"{max_bytes >> 20} MiB" if max_bytes >> 20 else f"{max_bytes} bytes"

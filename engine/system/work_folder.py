@@ -55,17 +55,17 @@ class WorkFolder:
             self.close()
         with contextlib.suppress(OSError):
             remove_file(self.path / LOCK)
-            when_free(self.path.rmdir, self.path, patience_s=MAX_HELD_LIVE_S)
+            when_free(self.path.rmdir, self.path, timeout_s=MAX_HELD_LIVE_S)
             for folder in self._new:
                 folder.rmdir()
         self.close()
 
     def _open(self) -> FileIO:
         while True:
-            when_free(partial(self.path.mkdir, parents=True, exist_ok=True), self.path, patience_s=MAX_HELD_LIVE_S)
+            when_free(partial(self.path.mkdir, parents=True, exist_ok=True), self.path, timeout_s=MAX_HELD_LIVE_S)
             lock = self.path / LOCK
             try:
-                return when_free(partial(FileIO, lock, "ab"), lock, patience_s=MAX_HELD_LIVE_S)
+                return when_free(partial(FileIO, lock, "ab"), lock, timeout_s=MAX_HELD_LIVE_S)
             except FileNotFoundError:  # the folder was removed between the two steps
                 continue
 
@@ -101,7 +101,7 @@ def file_key(path: Path) -> list[Any]:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, hexadecimal. Raises OSError."""
-    with when_free(lambda: path.open("rb"), path, patience_s=MAX_HELD_LIVE_S) as file:
+    with when_free(lambda: path.open("rb"), path, timeout_s=MAX_HELD_LIVE_S) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -180,7 +180,7 @@ class FileWork:
             raise UsageError(f"{output}: has come to exist meanwhile; nothing was replaced")
         self._work.keep({"published": mark_of(new)})
         try:
-            move_into_place(new, output, patience_s=MAX_HELD_JOB_S)
+            move_into_place(new, output, timeout_s=MAX_HELD_JOB_S)
         except OSError as error:  # on Windows also where another program has it open
             raise SinkError(f"{output}: cannot be replaced ({error.strerror or error})") from error
         self.discard()

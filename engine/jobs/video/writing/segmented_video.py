@@ -216,7 +216,7 @@ class SegmentedVideo:
         if not is_done:  # journaled before it is there: else a later run would not know it as ours
             self._published = mark_of(whole)
             self._work.keep({"published": self._published})
-        move_into_place(whole, self.path, patience_s=MAX_HELD_JOB_S)
+        move_into_place(whole, self.path, timeout_s=MAX_HELD_JOB_S)
 
 
 def _is_whole(file: Path, segment: VideoSegment) -> bool:
