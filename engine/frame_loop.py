@@ -132,7 +132,9 @@ class FrameLoop:
         started_s = parts.stopwatch.now_s()
         snapshot, values = self._read_parameters(tick)
         self._apply_format(snapshot)
-        features = self._analyse_sound(parts.modulation.analysis_values(values), parts.leaving.analysis_values(values), tick)
+        features = self._analyse_sound(
+            parts.modulation.analysis_values(values), parts.leaving.analysis_values(values), tick
+        )
         beat = parts.tempo.beat_at(self._due_s(tick))
         values = parts.modulation.step(values, features, time_s=tick.time_s, beat=beat)
         parts.leaving.step(features, time_s=tick.time_s, beat=beat)

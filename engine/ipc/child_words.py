@@ -29,7 +29,7 @@ class Phase(IntEnum):
 
 
 class ChildWords(WordSegment):
-    """The words of one child process. The engine makes and reads them, the child writes. `now_ns`: perf_counter_ns."""
+    """The status of one child process. The engine makes and reads it, the child writes. `now_ns`: perf_counter_ns."""
 
     _kind = layout.CHILD_WORDS
     _ALIVE = _kind.word("alive_ns")
@@ -42,7 +42,7 @@ class ChildWords(WordSegment):
 
     @classmethod
     def create(cls, name: str, *, folder: RingFolder | None = None) -> Self:
-        """New words for the child `name`, all 0. SharedMemoryError when there is no room."""
+        """A new status for the child `name`, all 0. SharedMemoryError when there is no room."""
         return cls._make(name, folder)
 
     def beat(self, now_ns: int) -> None:

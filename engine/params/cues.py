@@ -94,7 +94,7 @@ class CueList:
         return CueList({at: cue for at, cue in self.cues.items() if cue is not gone})
 
     def with_inserted(self, cue: Cue) -> "CueList":
-        """Insert `cue` at its number; the cue there and those right after it, up to the first gap, move up by one."""
+        """Insert `cue`; the cue with its number and those after it, up to the first gap, move up by one."""
         free = cue.number
         while free in self.cues:
             free += 1

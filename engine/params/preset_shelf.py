@@ -65,7 +65,7 @@ class PresetShelf:
     def __init__(self, folder: PresetFolder) -> None:
         self.folder = folder
         self.problem = ""
-        """Why the last poll could not read the folder, or ""."""
+        """The reason why the last poll could not read the folder, or ""."""
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}
         self._changes: dict[str, PresetChange] = {}

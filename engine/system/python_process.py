@@ -66,9 +66,7 @@ def command(module: str, call: str) -> list[str]:
     It calls `wake_with_parent` first.
     """
     if not sys.executable:
-        raise ChildError(
-            "no child process can be started: no Python interpreter is known (sys.executable is empty)"
-        )
+        raise ChildError("no child process can be started: no Python interpreter is known (sys.executable is empty)")
     path = [entry for entry in sys.path if entry]
     if "" in sys.path:
         with contextlib.suppress(FileNotFoundError):  # the current folder was deleted: nothing can be imported from it

@@ -239,7 +239,7 @@ def test_a_tick_of_an_encoder_moves_the_value_by_a_127th_of_the_range(mode: str,
 
 
 def test_the_modes_are_those_of_ableton_live_and_mackie() -> None:
-    """Live's manual, "Mapping to Relative MIDI Controllers": what counts up and what down. V-Pots: 0x01, 0x41."""
+    """Live's manual, "Mapping to Relative MIDI Controllers": the values for up and down. V-Pots: 0x01, 0x41."""
     up, down = range(1, 64), range(-1, -64, -1)
     assert [ticks("sign", value) for value in (*range(1, 64), *range(65, 128))] == [*up, *down]
     assert [ticks("twos", value) for value in (*range(1, 64), *range(127, 64, -1))] == [*up, *down]
