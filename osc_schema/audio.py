@@ -6,7 +6,7 @@ from osc_schema.declare import menu, number, switch, whole
 from osc_schema.types import Area, Param
 
 CHANNELS = (1, 2, 3, 4)
-# Settings of a venue and its cables: a preset made elsewhere must not change them.
+# Settings of a venue and its wiring: a preset made elsewhere must not change them.
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 
 

@@ -17,7 +17,7 @@ _ASKED: dict[str, Any] = {"is_look": False, "child": CHILD}
 _RUN: dict[str, Any] = {"stored": False, "is_look": False, "child": CHILD}
 # Set by the command line at every start.
 _RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False, "child": CHILD}
-# Cables of the venue: used by the engine, not sent to the child.
+# Wiring of the venue: used by the engine, not sent to the child.
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 # Mix of the output: done by the engine.
 _HEARD: dict[str, Any] = {"is_look": False}

@@ -85,7 +85,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[TouchDesigner]:
 
 @pytest.fixture
 def studio(program: TouchDesigner, free_port: Callable[[], int]) -> Studio:
-    """The component, built, with ports that nobody uses."""
+    """The component, built, with unused ports."""
     made = Studio(program)
     for name in ("Port", "Listenport", "Webport"):
         made.set(name, free_port())
