@@ -103,7 +103,7 @@ def test_names_are_known_although_a_file_hangs(folder: PresetFolder, shelf: Pres
     if hasattr(os, "mkfifo"):
         os.mkfifo(folder.path / "pipe.toml")
     with hung(folder.path / "night.toml"):
-        looking = threading.Thread(target=shelf.look)
+        looking = threading.Thread(target=shelf.poll)
         looking.start()
         wait_for(lambda: shelf.names()[-2:] == ("day", "night"), "the names")
         assert shelf.find("night") is None and shelf.get("Default").name == "default"
