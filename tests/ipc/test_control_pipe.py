@@ -82,7 +82,7 @@ def test_a_pipe_closed_at_this_end_is_closed(ends: Ends) -> None:
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        (msgspec.msgpack.encode(Ready({})), r"Invalid value 'ready' .*(it is .*ready)"),
+        (msgspec.msgpack.encode(Ready({})), r"Invalid value 'ready' .*(it begins with .*ready)"),
         (msgspec.msgpack.encode({"type": "values", "values": {}}), "missing required field `version`"),
         (msgspec.msgpack.encode({"type": "values", "values": {}, "version": "x"}), r"Expected `int`.*`\$.version`"),
         (b"\xc1", "malformed"),

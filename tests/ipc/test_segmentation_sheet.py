@@ -44,7 +44,7 @@ def test_a_sheet_with_fewer_objects_shows_no_old_ones() -> None:
 
 
 def test_anything_but_a_sheet_is_refused() -> None:
-    with pytest.raises(SharedMemoryError, match="masks"):
+    with pytest.raises(SharedMemoryError, match="segmentation sheet: version 0"):
         read_sheet(np.zeros(sheet_shape(96), np.uint8), index=0, time_s=0.0)
     with pytest.raises(SharedMemoryError, match="segmentation sheet: a picture of"):
         read_sheet(np.zeros((96, 96, 3), np.uint8), index=0, time_s=0.0)
