@@ -195,7 +195,7 @@ def test_plain_numbers_are_taken_beside_the_type(ask: Callable, leaves: Callable
 def test_containers_say_what_they_hold(ask: Callable) -> None:
     assert ask("/feedback", "DESCRIPTION")[1] == {"DESCRIPTION": "Feedback"}
     assert ask("/feedback", "MULTIVERSE")[1]["MULTIVERSE"]["about"].startswith(
-        "Video feedback: the last picture, moved"
+        "Video feedback: the last picture is moved"
     )
     assert ask("/layer/1", "DESCRIPTION")[1] == {"DESCRIPTION": "Layer 1"}
 
