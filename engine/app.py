@@ -63,12 +63,12 @@ SOFTWARE_SIZE = 960, 540  # at 720p the first look takes 24 to 30 ms of the 33 a
 
 @contextlib.contextmanager
 def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) -> Iterator[Engine]:
-    """A ready engine; this thread owns its GL context and must draw its frames. Ends everything on leaving.
+    """Open an engine; close all its parts on exit. The calling thread owns the GL context and must draw the frames.
 
     Raises MultiverseError (one line) for anything that is missing. Installs no signal handlers. `live_models`: the
-    table of the models that the configuration can ask for.
+    models that the configuration may name.
     """
-    config = build_config(msgspec.to_builtins(config), origin="Config")  # one made in Python was not checked yet
+    config = build_config(msgspec.to_builtins(config), origin="Config")  # not checked yet if it was made in Python
     configured = configured_models(config, live_models)
     declare_pictures(picture for entry in live_models for picture in entry.pictures)
     with kept_awake(), Closing() as closing:
@@ -100,7 +100,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             config.renderer,
             has_layer5=config.camera != "none" or any(entry.paints_layer5 for entry in configured),
             has_masks=any(entry.finds_masks for entry in configured),
-            on_progress=warnings.tell,
+            on_progress=warnings.notice,
         )
         size_px = (config.width, config.height)
         drawing = closing.here(GuardedRenderer(open_drawing, size_px, clock=clock, report=warnings.report))
@@ -139,7 +139,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         children = ChildControl(
             {model.name: model.supervisor for model in live},
             {entry.name: entry.no_model for entry in live_models},
-            warnings.tell,
+            warnings.notice,
             {command: (entry.name, call) for entry in live_models for command, call in entry.calls.items()},
         )
         children.add_commands(desk.commands)
@@ -153,7 +153,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
                 announce=drawing.announce_layer5,
                 is_offline=config.offline,
                 tell=announcements.tell,
-                say=warnings.tell,
+                say=warnings.notice,
                 report=warnings.report,
             )
         )
@@ -241,7 +241,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
 
 
 class _Videos:
-    """The video files of the live models, opened as they ask for them."""
+    """Opens the video files that the live models request."""
 
     def __init__(self, clock: Clock, warnings: Warnings, closing: Closing) -> None:
         self.opened: list[Source] = []
@@ -250,7 +250,7 @@ class _Videos:
         self._closing = closing
 
     def open(self, name: str) -> Source | None:
-        """This file, playing; None for ""."""
+        """Open and start this file; None for ""."""
         if not name:
             return None
         source = open_source(name, offline=False, clock=self._clock, report=self._report)
@@ -262,7 +262,7 @@ class _Videos:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Desk:
-    """The parts that carry out commands, and what the commands change."""
+    """The parts that execute commands, and those that commands change."""
 
     commands: CommandTable
     dispatcher: Dispatcher
@@ -374,7 +374,7 @@ def _open_web(
     """The page, OSCQuery and the previews on one port, not yet started; None when the page is off."""
     if config.web == "off":
         if config.announce:
-            raise ConfigError("announce: tells the network where OSCQuery is, and web is off")
+            raise ConfigError("announce: needs OSCQuery, but web is off; set web or leave announce out")
         return None
     host, port = split_host_port(config.web, "--web")
     name = service_name(config.name)

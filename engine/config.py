@@ -1,7 +1,7 @@
 """The configuration of an engine, from Python, a TOML file or the command line.
 
 `Config()` opens nothing: no port, no window, no file. The command `multiverse run` adds the ports, the page and the
-system's texture output (see `RUN_DEFAULTS`); a program that embeds the engine names what it wants.
+system's texture output (see `RUN_DEFAULTS`); a program that embeds the engine sets what it needs.
 """
 
 import re
@@ -27,7 +27,7 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
 class FeedbackTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A program that is subscribed to every change from the start: `[[osc.feedback]]`."""
+    """A program that is subscribed to all changes from the start: `[[osc.feedback]]`."""
 
     host: str = "127.0.0.1"
     port: Port
@@ -36,14 +36,14 @@ class FeedbackTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class TextTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A text in another program, such as Resolume's Text Block, that shows a name: `[[osc.text]]`."""
+    """A text field in another program, such as Resolume's Text Block, that shows a name: `[[osc.text]]`."""
 
     host: str = "127.0.0.1"
     port: Port
     address: Annotated[str, Meta(pattern=r"^/\S+$", max_length=255)]
-    """The OSC address of the text in that program."""
+    """The OSC address of that text field."""
     shows: Literal["preset", "cue"] = "preset"
-    """The name of the preset that is on, or the number and preset of the cue."""
+    """The name of the current preset, or the number and preset of the current cue."""
 
 
 class OscConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -78,7 +78,7 @@ class SdConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     controlnets: Annotated[tuple[str, ...], Meta(max_length=len(CONTROLNETS))] = ()
     ip_adapter: str = ""
     image_encoder: str = ""
-    """The IP-Adapter's image encoder; needed only if it does not lie beside the IP-Adapter."""
+    """The IP-Adapter's image encoder; needed only if it is not in the IP-Adapter's folder."""
     embeddings: tuple[str, ...] = ()
     """Textual inversion embeddings for use in prompts: `.safetensors`, `.pt` or `.bin` files."""
     clip_skip: Annotated[int, Meta(ge=0, le=12)] = 0
@@ -137,9 +137,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     width: Pixels = 1280
     height: Pixels = 720
     is_size_free: bool = False
-    """The user did not ask for this size: the software renderer may take a smaller one to keep up live."""
+    """Internal: the user chose no size, so the software renderer may choose a smaller one to keep the frame rate."""
     fps: Rate | None = None
-    """Frames a second; None: 60 on a GPU, 30 on a software renderer. 29.97 and the like are exactly n x 1000/1001."""
+    """Frames a second; None: 60 on a GPU, 30 on a software renderer. 29.97 and its like are exactly n x 1000/1001."""
     audio: str | None = None
     """`demo`, `device:NAME`, `device:INDEX` or a sound file; None: the default input device, else the demo loop."""
     camera: str = "none"
@@ -176,14 +176,14 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     recordings: str | None = None
     """Folder for recordings and snapshots without a path; None: `recordings` in the working folder."""
     resume: bool = False
-    """Start with the values of the last run, which `autosave` kept."""
+    """Start with the values that `autosave` saved in the last run."""
     autosave: bool = False
-    """Keep the values every 5 s for `resume`."""
+    """Save the values every 5 s for `resume`."""
     offline: bool = False
     """Render as fast as possible on a clock that steps by 1/fps: the same input gives the same bytes."""
 
     def with_size(self, width: int, height: int) -> "Config":
-        """The same at this size in pixels."""
+        """A copy with this size in pixels."""
         return msgspec.structs.replace(self, width=width, height=height)
 
 
@@ -208,8 +208,8 @@ that this machine is in."""
 
 
 def lan_defaults() -> dict[str, Any]:
-    """`LAN_DEFAULTS` plus the networks of this machine's interfaces: on stage some networks have numbers that are not
-    private, such as Art-Net's 2.0.0.0/8."""
+    """`LAN_DEFAULTS` plus the networks of this machine's interfaces, because some networks on stage use addresses
+    outside the private ranges, such as Art-Net's 2.0.0.0/8."""
     from engine.system.network_interfaces import own_networks
 
     osc = LAN_DEFAULTS["osc"]
@@ -235,7 +235,7 @@ def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Co
     try:
         config = msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin}: {_explained(str(error), values)}") from None
+        raise ConfigError(f"{origin}: {_explanation(str(error), values)}") from None
     for address, value in config.params.items():
         _check_parameter(f"{origin}: params", address, value)
     for address in config.smoothing:
@@ -249,7 +249,7 @@ def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Co
 
 
 def _with_size_from_params(config: Config) -> Config:
-    """Move `/engine/width`, `/engine/height` and `/engine/fps` from the parameters to the keys of these names."""
+    """Move `/engine/width`, `/engine/height` and `/engine/fps` from `params` to the keys width, height and fps."""
     given = {
         key: osc_schema.accept(f"/engine/{key}", config.params[f"/engine/{key}"]).value
         for key in ("width", "height", "fps")
@@ -285,8 +285,8 @@ def _unknown(address: str) -> str:
     return str(osc_schema.unknown_address(address)).partition(": ")[2]
 
 
-def _explained(message: str, values: dict[str, Any]) -> str:
-    """msgspec's ``Expected `int` >= 64 - at `$.width` `` as `width: 8 is not allowed (expected int >= 64)`."""
+def _explanation(message: str, values: dict[str, Any]) -> str:
+    """Rewrite msgspec's ``Expected `int` >= 64 - at `$.width` `` as `width: 8 is not allowed (expected int >= 64)`."""
     text, _, path = message.partition(" - at `$.")
     key_path = path.rstrip("`")
     if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text, re.DOTALL):
@@ -316,6 +316,7 @@ def _value_at(key_path: str, values: Any) -> Any:
     return values
 
 
+_INTERNAL_KEYS = frozenset(("is_size_free",))  # set by the command line, never by a user
 _TABLES: dict[str, type[Struct]] = {
     "osc.feedback[": FeedbackTarget,
     "osc.text[": TextTarget,
@@ -333,4 +334,4 @@ def _table_of(key_path: str) -> type[Struct]:
 
 
 def _known_keys(key_path: str) -> str:
-    return "known: " + ", ".join(_table_of(key_path).__struct_fields__)
+    return "known: " + ", ".join(key for key in _table_of(key_path).__struct_fields__ if key not in _INTERNAL_KEYS)

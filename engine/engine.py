@@ -1,4 +1,4 @@
-"""A running engine, as a program that embeds it sees it. `app.open_engine` makes one."""
+"""The public interface of a running engine, for programs that embed it. `app.open_engine` makes one."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -25,11 +25,11 @@ class Engine:
         web: WebServer | None,
         status: Callable[[], EngineStatus],
     ) -> None:
-        """`status`: of these parts, callable on any thread."""
+        """`status` returns the status of these parts; it may be called on any thread."""
         self.config = config
         self.presets = presets
         self.status = status
-        """How everything is doing now. Any thread."""
+        """Current status of all parts. Any thread."""
         self._web = web
         self._parts = parts
         self._loop = FrameLoop(parts)
@@ -39,7 +39,7 @@ class Engine:
 
     @property
     def params(self) -> ParamStore:
-        """Every control by its address. Any thread."""
+        """All parameters by address. Any thread."""
         return self._parts.store
 
     @property
@@ -59,22 +59,22 @@ class Engine:
 
     @property
     def sound(self) -> str:
-        """The sound in use, with the reason if the user did not choose it."""
+        """The sound source in use, with the reason if the user did not choose it."""
         return self._parts.audio.choice
 
     @property
     def renderer_choice(self) -> str:
-        """Why this renderer and not OpenGL; "" if OpenGL is not missed."""
+        """The reason for using another renderer than OpenGL; "" if there is none."""
         return self._parts.drawing.reason
 
     @property
     def has_sound_ended(self) -> bool:
-        """True once a file that plays once (offline) is over."""
+        """True once a sound file that is played once (offline) has ended."""
         return self._parts.audio.is_finished
 
     @property
     def sound_length_s(self) -> float | None:
-        """Seconds of sound that play once (offline), or None if it has no end or its end is not known yet."""
+        """Length in seconds of a sound that is played once (offline); None if it loops or is not known yet."""
         return self._parts.audio.length_s
 
     @property
@@ -99,7 +99,7 @@ class Engine:
         return self._loop.frames(count=count, seconds=seconds)
 
     def run(self, count: int | None = None, seconds: float | None = None) -> None:
-        """Like `frames`, without giving the frames out."""
+        """Like `frames`, but returns only at the end."""
         for _ in self.frames(count, seconds):
             pass
 
@@ -108,7 +108,7 @@ class Engine:
         self._loop.post(action)
 
     def stop(self) -> None:
-        """End `frames` after the current picture. Any thread, and signal handlers."""
+        """End `frames` after the current picture. Call it on any thread or in a signal handler."""
         self._loop.stop()
 
     @property
@@ -117,17 +117,17 @@ class Engine:
 
 
 class StatusReader:
-    """Reads an EngineStatus from the parts of a run."""
+    """Collects an EngineStatus from the parts of a run."""
 
     def __init__(self, parts: EngineParts, *, has_control: bool) -> None:
-        """`has_control`: OSC or the page is on, so its counters mean something."""
+        """`has_control`: OSC or the page is on, so the OSC counters are part of the status."""
         self._parts = parts
         self._has_control = has_control
         self._started_s = parts.stopwatch.now_s()
 
     def read(self) -> EngineStatus:
-        """How everything is doing now. Any thread."""
-        parts, stage = self._parts, self._parts.stage  # one stage: it may be replaced meanwhile
+        """Current status of all parts. Any thread."""
+        parts, stage = self._parts, self._parts.stage  # read once: another thread may replace it
         return EngineStatus(
             seconds=parts.stopwatch.now_s() - self._started_s,
             frames=parts.times.frames,
@@ -136,7 +136,7 @@ class StatusReader:
             frame_ms=parts.times.recent_ms(),
             late=parts.times.late,
             dropped=parts.times.dropped,
-            lately=parts.times.lately(),
+            lately=parts.times.recent_faults(),
             width=stage.width,
             height=stage.height,
             renderer=parts.drawing.description,
@@ -149,6 +149,6 @@ class StatusReader:
             osc=parts.dispatcher.counters if self._has_control else None,
             unavailable=parts.show.unavailable_switches(),
             warnings=tuple(parts.warnings.latest),
-            told=tuple(parts.warnings.told),
+            told=tuple(parts.warnings.notices),
             warning_counts=parts.warnings.counts,
         )

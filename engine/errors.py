@@ -1,7 +1,7 @@
 """Every error the engine raises on purpose.
 
 MultiverseError                 something the user can act on: what, which value, what is allowed, what next
-├── UsageError                  the command line contradicts itself (exit code 2)
+├── UsageError                  contradicting command line options (exit code 2)
 ├── ConfigError                 a configuration file or option is wrong; names file and key path
 ├── PortTakenError              another program uses the port
 ├── AudioError                  a sound device or file cannot be used
@@ -121,6 +121,6 @@ class PipeClosedError(ChildError):
 
 
 def in_one_line(error: BaseException) -> str:
-    """The error in one line for people; errors that are not ours come with their type."""
+    """The error in one line for people; with its type if it is not a MultiverseError."""
     text = " ".join(str(error).split())[:MAX_LINE]
     return text if isinstance(error, MultiverseError) else f"{type(error).__name__}: {text}"

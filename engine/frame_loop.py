@@ -1,4 +1,4 @@
-"""READ SECOND: one frame, as a handful of named calls in order. `draw_frame` is the list.
+"""READ SECOND: one frame as a short sequence of named calls, listed in `draw_frame`.
 
 The loop owns its thread (on macOS that must be the main thread), the GL context and the sinks. Nothing it calls waits
 for a child, a socket or a disk; other threads reach it through `post` and the parameter store.
@@ -42,17 +42,17 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 MAX_STEP_S = 0.25  # after a hiccup, smoothed values move as if at least 4 frames a second had been drawn
-ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps last 3 s less a rounding
+ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps end up to a rounding error before 3 s
 
 
 @dataclass(slots=True, kw_only=True)
 class EngineParts:
-    """Everything that a frame needs. `stage` changes while running; the rest is fixed."""
+    """The parts that draw a frame. `stage` is replaced while running; the rest is fixed."""
 
     clock: Clock
-    """Decides when frames are due; offline it stands still between them."""
+    """Time of the due times; offline it is stepped from frame to frame."""
     stopwatch: Clock
-    """Measures frames; always real time."""
+    """For measurements; always real time."""
     store: ParamStore
     slew: Slew
     modulation: Modulation
@@ -70,7 +70,7 @@ class EngineParts:
     polled: tuple[Polled, ...]
     """Sources that must be polled on the loop's thread."""
     live: tuple[LiveModel, ...]
-    """In order of effect: each sees what those before it have added to the scene."""
+    """In order of effect: each can use what the models before it added to the scene."""
     gate: Gate
     """Tells the children when the picture is being drawn."""
     regions: RegionMapper
@@ -78,7 +78,7 @@ class EngineParts:
     sinks: SinkSet
     stage: Stage
     previews: Mapping[str, PreviewTap]
-    """By picture: `main` and the extra pictures of this run. The page gets its pictures here."""
+    """By picture: `main` and the extra pictures of this run. They feed the previews on the page."""
     warnings: Warnings
     times: FrameTimes
 
@@ -103,7 +103,7 @@ class FrameLoop:
         self._posted.append(action)
 
     def stop(self) -> None:
-        """End after the current frame. Any thread, and signal handlers."""
+        """End after the current frame. Call it on any thread or in a signal handler."""
         self._stop.set()
 
     @property
@@ -131,17 +131,19 @@ class FrameLoop:
         tick = self._wait_until_due()
         started_s = parts.stopwatch.now_s()
         snapshot, values = self._read_parameters(tick)
-        self._follow_stage(snapshot)
-        features = self._listen(parts.modulation.analysis_values(values), parts.leaving.analysis_values(values), tick)
+        self._apply_format(snapshot)
+        features = self._analyse_sound(
+            parts.modulation.analysis_values(values), parts.leaving.analysis_values(values), tick
+        )
         beat = parts.tempo.beat_at(self._due_s(tick))
         values = parts.modulation.step(values, features, time_s=tick.time_s, beat=beat)
         parts.leaving.step(features, time_s=tick.time_s, beat=beat)
         for model in parts.live:
             self._attempt(partial(model.follow, snapshot, values, parts.modulation.moved))
-        scene = Scene(camera=self._camera(tick))
+        scene = Scene(camera=self._camera_picture(tick))
         for model in parts.live:
             self._attempt(partial(model.show, scene, values, parts.stopwatch.now_s()))
-        region = self._map(values, scene, tick)
+        region = self._region_map(values, scene, tick)
         self._draw(values, features, scene, region, tick)
         frame = self._publish(tick, features, scene)
         for model in parts.live:  # the frame is already published, so an error while feeding cannot lose it
@@ -150,8 +152,8 @@ class FrameLoop:
         return frame
 
     def _attempt(self, action: Callable[[], Result]) -> Result | None:
-        """The result; None after an error, which is logged and reported: one bad frame or command must not end the
-        show. Offline it must, so that no file has a hole."""
+        """Return the result of `action`, or None after an error, which is logged and reported: one failed frame or
+        command must not end the show. Offline errors are raised, so that no frame is missing in a file."""
         return action() if self.parts.stage.is_offline else self._guard.attempt(action)
 
     def _wait_until_due(self) -> FrameId:
@@ -166,17 +168,17 @@ class FrameLoop:
         return tick
 
     def _due_s(self, tick: FrameId) -> float:
-        """The frame's due time on the clock of taps and MIDI ticks."""
+        """The frame's due time on the clock that also times taps and MIDI ticks."""
         assert self._first_due_s is not None
         return self._first_due_s + tick.time_s
 
     def _read_parameters(self, tick: FrameId) -> tuple[Snapshot, Mapping[str, object]]:
-        """The newest values, one immutable snapshot a frame, and the same values smoothed."""
+        """The newest values as an immutable snapshot, and the same values smoothed."""
         parts = self.parts
-        parts.dispatcher.tick()  # before the commands, because a /sync that waits for them counts from here
-        for _ in range(len(self._posted)):  # an action that an action posts waits for the next frame
+        parts.dispatcher.tick()  # before the commands: a /sync that waits for them counts frames from here
+        for _ in range(len(self._posted)):  # actions posted by these actions wait for the next frame
             self._attempt(self._posted.popleft())
-        for part in (parts.cues, parts.crossfade, parts.tempo):  # a cue that follows begins its fade
+        for part in (parts.cues, parts.crossfade, parts.tempo):  # a due cue starts its fade in this frame
             self._attempt(partial(part.step, self._due_s(tick)))
         snapshot, fade = parts.crossfade.snapshot()
         self._attempt(lambda: parts.show.follow(snapshot))
@@ -186,8 +188,8 @@ class FrameLoop:
         parts.leaving.follow(fade, snapshot, step_s=step_s, period_s=period_s, late=parts.times.late)
         return snapshot, parts.slew.step(snapshot, step_s)
 
-    def _follow_stage(self, snapshot: Snapshot) -> None:
-        """Apply a new size or frame rate; put back a size that the renderer refuses."""
+    def _apply_format(self, snapshot: Snapshot) -> None:
+        """Apply a new size or frame rate; restore the old size if the renderer refuses the new one."""
         width, height, fps = snapshot["/engine/width"], snapshot["/engine/height"], snapshot["/engine/fps"]
         assert isinstance(width, int) and isinstance(height, int) and isinstance(fps, float)
         try:
@@ -198,7 +200,7 @@ class FrameLoop:
             self.parts.store.set_many([("/engine/width", stage.width), ("/engine/height", stage.height)], by="engine")
 
     def set_format(self, width: int, height: int, fps: float | None = None) -> None:
-        """Draw at this size and rate from now on. RenderError if the size is refused; then nothing changes."""
+        """Change size and frame rate. RenderError if the renderer refuses the size; then nothing changes."""
         parts, stage = self.parts, self.parts.stage
         fps = float(exact_rate(fps)) if fps else stage.fps
         if (width, height, fps) == (stage.width, stage.height, stage.fps):
@@ -210,7 +212,7 @@ class FrameLoop:
         parts.stage = stage.with_format(width, height, fps)
         parts.sinks.restart_all(parts.stage)
 
-    def _listen(
+    def _analyse_sound(
         self, values: Mapping[str, object], leaving: Mapping[str, object] | None, tick: FrameId
     ) -> AudioFeatures:
         audio, width = self.parts.audio, self.parts.stage.width
@@ -219,12 +221,12 @@ class FrameLoop:
             settings = replace(settings, leaving=AudioSettings.from_values(leaving, width))
         audio.settings = settings
         if self.parts.stage.is_offline:
-            # The picture shows the sound that is heard during it.
+            # Until the end of the frame: the sound that is heard while the picture is shown.
             return audio.advance_to(tick.time_s + self.schedule.period_s)
         return audio.latest_features()
 
-    def _camera(self, tick: FrameId) -> VideoFrame | None:
-        """The newest camera picture; offline this very frame's."""
+    def _camera_picture(self, tick: FrameId) -> VideoFrame | None:
+        """The newest camera picture; offline the one at the time of this frame."""
         parts = self.parts
         for polled in parts.polled:
             self._attempt(polled.poll)
@@ -233,8 +235,8 @@ class FrameLoop:
         parts.senders.poll()
         return parts.source.latest_frame()
 
-    def _map(self, values: Mapping[str, object], scene: Scene, tick: FrameId) -> RegionMap | None:
-        """The newest region map of the scene; offline this very frame's."""
+    def _region_map(self, values: Mapping[str, object], scene: Scene, tick: FrameId) -> RegionMap | None:
+        """The newest region map of the scene; offline the one of this frame's scene."""
         regions = self.parts.regions
         settings = scene.region_settings(values)
         leaving = self.parts.leaving.values
@@ -281,7 +283,7 @@ class FrameLoop:
 
     def _publish(self, tick: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
         parts = self.parts
-        if not self._has_published and not parts.stage.is_offline:  # sound from before the show is no part of it
+        if not self._has_published and not parts.stage.is_offline:  # skip sound captured before the first frame
             self._next_sample = max(0, features.end_sample - round(parts.audio.sample_rate_hz / parts.stage.fps))
         audio = parts.audio.read_block(self._next_sample)
         self._has_published = True
@@ -306,7 +308,7 @@ class FrameLoop:
         return frame
 
     def _extra_pictures(self, scene: Scene) -> dict[Picture, ShownPicture]:
-        """The pictures beside the main one, each drawn only if a sink or a viewer reads it."""
+        """The extra pictures, each drawn only if a sink or a viewer reads it."""
         pictures: dict[Picture, ShownPicture] = {}
         for picture, draw in scene.extra_pictures.items():
             shown = self._attempt(partial(draw, self.parts.drawing))
@@ -323,7 +325,7 @@ class FrameLoop:
             work_s=published_s - started_s,
             draw_s=self._draw_s,
             published_s=published_s,
-            is_late=frame.index > 0 and self.schedule.is_late(parts.clock.now_s()),  # the first was not waited for
+            is_late=frame.index > 0 and self.schedule.is_late(parts.clock.now_s()),  # frame 0 had no due time
         )
         parts.leaving.cost.add(
             work_s=published_s - started_s, draw_s=self._draw_s, looks=2 if parts.leaving.values is not None else 1
@@ -340,7 +342,7 @@ def picture_of(
     region: RegionMap | None,
     tick: FrameId,
 ) -> PictureInput:
-    """Everything the renderer needs to draw a look with these values. `waves`: those of this look."""
+    """The renderer's input for a look with these values. `waves`: those of this look."""
     layer5 = scene.layer5(values)
     return PictureInput(
         look=Look.from_values(values),

@@ -1,4 +1,4 @@
-"""The engine's measurements of itself: frame times, and warnings that never flood a log."""
+"""Frame times, and warnings that are counted and throttled by cause."""
 
 import logging
 import threading
@@ -15,15 +15,15 @@ log = logging.getLogger("multiverse")
 
 REPORT_INTERVAL_S = 1.0  # one line per second and cause: readable, and a flood of packets cannot fill a disk
 KEPT_WARNINGS = 20
-MAX_PROBLEMS = 10  # of one file that are reported one by one; enough to see what is wrong with the rest
-LATELY_S = 10.0  # the window over which late frames are reported to the performer
+MAX_PROBLEMS = 10  # of one file that are reported one by one; the rest are only counted
+RECENT_S = 10.0  # the window over which late frames are reported to the performer
 WINDOW_FRAMES = 600  # 10 s at 60 fps: the window of the live figures
-RESERVOIR_FRAMES = 100_000  # 27 min at 60 fps: the window of the closing summary, a fixed 800 kB
+RESERVOIR_FRAMES = 100_000  # 27 min at 60 fps: the window of the summary at exit; always 800 kB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameMs:
-    """Milliseconds from a frame's start to its publication, without the wait for its due time."""
+    """Percentiles of the milliseconds from a frame's start to its publication, without the wait for its due time."""
 
     p50: float = 0.0
     p95: float = 0.0
@@ -36,7 +36,7 @@ class FrameFaults:
     """Late and dropped frames of the last ten seconds."""
 
     due: int = 0
-    """Published and dropped."""
+    """Number of frames, published or dropped."""
     late: int = 0
     dropped: int = 0
     """Not drawn."""
@@ -56,11 +56,11 @@ class FrameTimes:
         self._published_s: deque[float] = deque(maxlen=WINDOW_FRAMES)
         self._first_s = 0.0
         self._last_s = 0.0
-        self._marks: deque[tuple[float, int, int, int]] = deque(maxlen=int(LATELY_S) + 1)
-        """Once a second: the time, and the counts of frames, late and dropped until then."""
+        self._marks: deque[tuple[float, int, int, int]] = deque(maxlen=int(RECENT_S) + 1)
+        """Once a second: the time, and the counts of published, late and dropped frames so far."""
 
     def add(self, *, work_s: float, draw_s: float, published_s: float, is_late: bool) -> None:
-        """Count one published frame. `work_s`: all of its work, `draw_s`: the share of the draw itself."""
+        """Count one published frame. `work_s`: duration of all its work; `draw_s`: duration of the draw in it."""
         if self.frames == 0:
             self._first_s = published_s
         self._work_ms[self.frames % RESERVOIR_FRAMES] = work_s * 1000.0
@@ -72,9 +72,9 @@ class FrameTimes:
         if not self._marks or published_s - self._marks[-1][0] >= 1.0:
             self._marks.append((published_s, self.frames, self.late, self.dropped))
 
-    def lately(self) -> FrameFaults:
+    def recent_faults(self) -> FrameFaults:
         """Late and dropped frames of the ten seconds before the newest frame. Any thread."""
-        recent = [mark for mark in self._marks.copy() if mark[0] >= self._last_s - LATELY_S]
+        recent = [mark for mark in self._marks.copy() if mark[0] >= self._last_s - RECENT_S]
         if not recent:
             return FrameFaults()
         _, frames, late, dropped = recent[0]
@@ -126,40 +126,40 @@ def _percentiles(times_ms: np.ndarray) -> FrameMs:
 class Warnings:
     """Counts warnings by cause, and logs each cause at most once a second. Any thread."""
 
-    def __init__(self, clock: Clock, on_said: Callable[[str], None] = lambda line: None) -> None:
-        """`on_said(line)` is called with each line that is logged, on the thread that reports: it must not wait."""
+    def __init__(self, clock: Clock, on_line: Callable[[str], None] = lambda line: None) -> None:
+        """`on_line(line)` is called for each logged line, on the thread that reports it; it must not wait."""
         self._clock = clock
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
-        self._unsaid: Counter[str] = Counter()
-        self._said_s: dict[str, float] = {}
-        self._latest: deque[tuple[str, bool]] = deque(maxlen=KEPT_WARNINGS)  # (line, is it a warning)
-        self._on_said = on_said
+        self._skipped: Counter[str] = Counter()
+        self._logged_s: dict[str, float] = {}
+        self._latest: deque[tuple[str, bool]] = deque(maxlen=KEPT_WARNINGS)  # (line, is_warning)
+        self._on_line = on_line
 
     def report(self, key: str, message: str) -> None:
         """Count `key`; log `message` unless the same key was logged within the last second."""
         now_s = self._clock.now_s()
         with self._lock:
             self._counts[key] += 1
-            said_s = self._said_s.get(key)
-            if said_s is not None and now_s - said_s < REPORT_INTERVAL_S:
-                self._unsaid[key] += 1
+            logged_s = self._logged_s.get(key)
+            if logged_s is not None and now_s - logged_s < REPORT_INTERVAL_S:
+                self._skipped[key] += 1
                 return
-            self._said_s[key] = now_s
-            unsaid = self._unsaid.pop(key, 0)
-            line = f"{message} (and {unsaid} more like it)" if unsaid else message
+            self._logged_s[key] = now_s
+            skipped = self._skipped.pop(key, 0)
+            line = f"{message} (and {skipped} more like it)" if skipped else message
             self._latest.append((line, True))
-        self._say(line)
+        self._log(line)
 
-    def tell(self, line: str) -> None:
+    def notice(self, line: str) -> None:
         """Log a line that is not a warning, such as a recovery, and pass it to the listeners."""
         with self._lock:
             self._latest.append((line, False))
-        self._say(line)
+        self._log(line)
 
-    def _say(self, line: str) -> None:
+    def _log(self, line: str) -> None:
         log.warning("%s", line)
-        self._on_said(line)
+        self._on_line(line)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -173,10 +173,10 @@ class Warnings:
             return [line for line, _ in self._latest]
 
     @property
-    def told(self) -> list[str]:
+    def notices(self) -> list[str]:
         """The lines of `latest` that are not warnings."""
         with self._lock:
-            return [line for line, warns in self._latest if not warns]
+            return [line for line, is_warning in self._latest if not is_warning]
 
 
 def report_problems(report: Report, key: str, problems: Sequence[str]) -> None:
@@ -184,4 +184,4 @@ def report_problems(report: Report, key: str, problems: Sequence[str]) -> None:
     for number, problem in enumerate(problems[:MAX_PROBLEMS]):
         report(f"{key}.{number}", problem)
     if len(problems) > MAX_PROBLEMS:
-        report(f"{key}.more", f"{key}: {len(problems) - MAX_PROBLEMS} more entries do not fit")
+        report(f"{key}.more", f"{key}: {len(problems) - MAX_PROBLEMS} more invalid entries")

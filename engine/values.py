@@ -1,4 +1,4 @@
-"""The values that travel between the parts of the engine. All are immutable; arrays are treated as read-only."""
+"""The values passed between the parts of the engine. All are immutable; nobody writes into their arrays."""
 
 import math
 from collections.abc import Callable
@@ -23,25 +23,25 @@ class FrameId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFeatures:
-    """Features of one audio channel, now. Levels are linear, 1.0 = full scale; bands are RMS per band, linear."""
+    """Current features of one audio channel. Levels are linear, 1.0 = full scale; bands are RMS per band, linear."""
 
     rms: float = 0.0
     peak: float = 0.0
     pitch_hz: float = MIDDLE_C_HZ
-    """Smoothed pitch; holds its last value under -60 dBFS."""
+    """Smoothed pitch; keeps its last value below -60 dBFS."""
     pitch_confidence: float = 0.0
-    """0..1: how tonal and how steady the sound is; 0 under -60 dBFS."""
+    """Confidence of the pitch, 0..1: high for a tonal and steady sound; 0 below -60 dBFS."""
     hue: float | None = None
     """In turns, -1/2..1/2: the hue of the pitch, C is 0, gliding by `/colour/glide_ms`; None: use `pitch_hz`."""
     onset: float = 0.0
     """Strength of an onset in the newest hop, 0..1; 0 between onsets."""
     onset_count: int = 0
-    """Onsets since the start. A reader slower than the analyser still notices every one."""
+    """Onsets since the start, so that a reader slower than the analyser misses none."""
     low: float = 0.0
     mid: float = 0.0
     high: float = 0.0
     envelope: float = 0.0
-    """Follower, attack 5 ms, release `/audio/<n>/decay_ms`; linear."""
+    """Envelope follower, attack 5 ms, release `/audio/<n>/decay_ms`; linear."""
     gain_db: float = 0.0
     """Effective gain: set gain plus automatic gain."""
 
@@ -57,7 +57,7 @@ class ChannelFeatures:
 
 
 def dbfs(level: float) -> float:
-    """Decibels below full scale of a linear level: 1.0 is 0, 0.5 is -6.02, nothing is under -120."""
+    """A linear level in dBFS: 1.0 is 0, 0.5 is -6.02; at least -120."""
     return 20.0 * math.log10(max(level, 1e-6))
 
 
@@ -72,9 +72,9 @@ class AudioFeatures:
     waves: np.ndarray = field(default_factory=silent_waves)
     """(4, 1024) float32 in [-1, 1], after gain; oldest at index 0."""
     leaving_waves: np.ndarray | None = None
-    """`waves` for the look that is fading out; None without one."""
+    """`waves` for the look that is fading out; None if none is."""
     leaving_channels: tuple[ChannelFeatures, ...] | None = None
-    """`channels` with the hues of the look that is fading out; None without one."""
+    """`channels` with the hues of the look that is fading out; None if none is."""
     end_sample: int = 0
     """Number of source samples analysed so far; the waves end here."""
 
@@ -102,7 +102,7 @@ class VideoFrame:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundObject:
     id: int
-    """From 1. A tracked object keeps it in every result; else it is the object's rank."""
+    """From 1. In track mode it stays the same across results; otherwise it is the object's rank."""
     prompt: int
     """Number of the prompt it was found for, from 1."""
     score: float
@@ -118,8 +118,8 @@ class Segmentation:
     objects: tuple[FoundObject, ...]
     """At most MAX_OBJECTS, best first. If two overlap, the first is in front."""
     masks: np.ndarray
-    """(objects, side, side) uint8: 255 x probability, rounded, of the whole picture squashed to a square. Texel centres
-    at (i + 1/2) / side of it. Inside is what is above 127.5 after bilinear scaling."""
+    """(objects, side, side) uint8: 255 x probability, rounded, of the whole picture scaled to a square. Texel centres
+    at (i + 1/2) / side. A pixel is inside the object if its bilinearly scaled value is above 127.5."""
     picture_px: tuple[int, int]
     """Width and height of the picture it was found in."""
     index: int
@@ -147,9 +147,9 @@ class PublishedFrame:
     texture: TextureRef | None
     """None from the Numba renderer."""
     read_rgba: Callable[[], np.ndarray]
-    """(height, width, 4) uint8, row 0 at the top; reads back once a frame, however many call it. Render thread only;
-    the first call must come before the next frame is drawn, else RenderError. The array may be kept: it is not
-    written again while anybody holds it."""
+    """(height, width, 4) uint8, row 0 at the top; reads back once a frame and caches the result. Render thread only;
+    the first call must come before the next frame is drawn, else RenderError. The array may be kept: its memory is
+    not reused while it is referenced."""
     audio: AudioBlock | None = None
     """Source samples since the previous published frame."""
     features: tuple[ChannelFeatures, ...] = ()
@@ -173,6 +173,6 @@ class ShownPicture:
     width: int
     height: int
     draw_texture: Callable[[], TextureRef | None]
-    """Opaque RGBA on the GPU, untouched until the next frame is drawn; None where the CPU draws."""
+    """Opaque RGBA on the GPU, valid until the next frame is drawn; None if the CPU draws."""
     read_rgba: Callable[[], np.ndarray]
-    """(height, width, 4) uint8, opaque, row 0 at the top. May be kept: not written again while anybody holds it."""
+    """(height, width, 4) uint8, opaque, row 0 at the top. May be kept, like `PublishedFrame.read_rgba`."""

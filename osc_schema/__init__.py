@@ -1,8 +1,8 @@
-"""Declaration of every parameter and command of the engine: the single source for checks, documents and presets.
+"""Declarations of all parameters and commands of the engine: the single source for validation, documents and presets.
 
 Standard library only, so that TouchDesigner's Python and a small script can import it.
 Start with `types` (what a declaration holds), then an area's file such as `layers`; `table` collects them.
-To add a parameter: one line in its area's file, then `multiverse schema write`.
+To add a parameter, write one line in its area's file, then run `multiverse schema write`.
 
     osc_schema.accept("/layer/1/angle", 190)      -> Accepted(value=-170.0, note="")
     osc_schema.match("/layer/*/angle")            -> four Params

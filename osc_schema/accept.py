@@ -26,7 +26,7 @@ from osc_schema.table import lookup, lookup_command, nearest
 from osc_schema.types import Accepted, Param, ParamType, Rejected, Value
 
 FLOAT32_EPSILON = 2.0**-23  # relative spacing of 32-bit floats: 0.98 arrives from OSC as 0.98000001907
-MAX_INT = 2**64 - 1  # no OSC type holds more; float() raises beyond 2**1024
+MAX_INT = 2**64 - 1  # the largest int of any OSC type; float() raises beyond 2**1024
 ON_FROM = 0.5  # the middle of a fader that a patch has connected to a switch
 SHOWN_CHARACTERS = 40
 
@@ -50,7 +50,7 @@ def accept(address_or_param: str | Param, value: object) -> Accepted:
 
 
 def unknown_address(address: str) -> Rejected:
-    """The error for an address that is no parameter; suggests the nearest known addresses or names the command."""
+    """The error for an address that is not a parameter; suggests similar addresses, or says that it is a command."""
     if lookup_command(address) is not None:
         next_step = f"send it to the running engine: multiverse osc send {_short(address)}"
         return Rejected(f"{_short(address)}: is a command, not a parameter; {next_step}")
@@ -74,7 +74,7 @@ def _accept_stops(param: Param, value: object) -> Accepted:
 
 def _accept_int(param: Param, value: object) -> Accepted:
     number = _finite(param, value)
-    # A whole number is not divided: above 2**53 that would change it.
+    # No division for a whole number: above 2**53 it would change the value.
     nearest_whole = number if type(number) is int and param.step == 1 else nearest_step(number, param.step)
     if not param.low <= nearest_whole <= param.high:
         return _limit(param, number)
@@ -103,7 +103,7 @@ def _accept_menu(param: Param, value: object) -> Accepted:
     number = _finite(param, value)
     index = nearest_step(number)
     if not 0 <= index < len(param.menu):
-        raise _wrong(param, number, f"none of {_choices(param.menu)}")
+        raise _wrong(param, number, f"not one of {_choices(param.menu)}")
     item = param.menu[index]
     return Accepted(item, "" if index == number else f"{_show(number)} taken as {index}, {item}")
 
@@ -114,7 +114,7 @@ def _accept_trigger(param: Param, value: object) -> Accepted:
     if isinstance(value, str):
         if value == "bang":
             return Accepted(True)
-        raise _wrong(param, value, "a trigger, send 1")
+        raise _wrong(param, value, "not a trigger value; send 1")
     return Accepted(_finite(param, value) != 0)
 
 
@@ -122,7 +122,7 @@ def _accept_text(param: Param, value: object) -> Accepted:
     if not isinstance(value, str):
         raise _wrong(param, value, "not text")
     if not param.low <= len(value) <= param.high:
-        raise _wrong(param, value, f"{len(value)} characters long, allowed are {_range(param)}")
+        raise _wrong(param, value, f"{len(value)} characters long; {_range(param)} are allowed")
     if _NOT_ON_ONE_LINE.search(value):
         raise _wrong(param, value, "not plain text on one line")
     return Accepted(value)
@@ -184,7 +184,7 @@ def _index_of_name(param: Param, names: Sequence[str], value: str) -> int:
         return names.index(word)
     if word.isascii() and word.isdecimal() and len(word) < 4 and int(word) < len(names):
         return int(word)
-    raise _wrong(param, value, f"none of {_choices(names)}")
+    raise _wrong(param, value, f"not one of {_choices(names)}")
 
 
 def _parts_of_colour(param: Param, value: object) -> tuple[float, ...]:

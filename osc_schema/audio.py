@@ -6,7 +6,7 @@ from osc_schema.declare import menu, number, switch, whole
 from osc_schema.types import Area, Param
 
 CHANNELS = (1, 2, 3, 4)
-# Settings of a venue and its cables: a preset made elsewhere must not change them.
+# Settings of a venue and its wiring: a preset made elsewhere must not change them.
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 
 
@@ -26,14 +26,15 @@ def _channel(n: int) -> tuple[Param, ...]:
         switch(
             f"{at}/auto",
             True,
-            f"Automatic gain of channel {n}: slowly brings peaks to -12 dBFS, by up to +24 dB; holds below -55 dBFS.",
+            f"Automatic gain of channel {n}: slowly brings peaks to -12 dBFS, by up to +24 dB; stays unchanged below "
+            "-55 dBFS.",
             words="agc automatic mic microphone input volume level normalise normalize",
             **_VENUE,
         ),
         menu(
             f"{at}/trigger",
             "off rising",
-            f"rising: starts wave {n} at a rising zero crossing, so that a steady tone stands still.",
+            f"rising: starts wave {n} at a rising zero crossing, so that a steady tone does not move.",
             is_look=False,
             words="sync stable scope hold still",
         ),
@@ -81,7 +82,7 @@ AREA = Area(
             0,
             0,
             120,
-            "Rate at which the features of the four channels are sent to subscribers; 0: never.",
+            "How often the features of the four channels are sent to subscribers; 0: never.",
             "Hz",
             smoothing_ms=0,
             resumed=False,

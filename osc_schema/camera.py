@@ -20,7 +20,7 @@ COMMANDS = (
     ),
     Command(
         address="/camera/list",
-        description="Lists all sources that `/camera/open` accepts now, and tells if NDI senders are searched for.",
+        description="Lists all sources that `/camera/open` accepts now, and whether the search for NDI senders is on.",
         replies=(
             "/camera/entry <word> <title> <on>, one message per source",
             "/camera/ndi <on>",
@@ -32,8 +32,8 @@ COMMANDS = (
     Command(
         address="/camera/ndi",
         arguments=arguments("on:i"),
-        description="1: searches the network for NDI senders from now on; 0: stops. Off by default, because operating "
-        "systems warn about programs that search the network.",
+        description="1: starts the search for NDI senders on the network; 0: stops it. Off by default, because "
+        "operating systems warn about programs that search the network.",
         replies=(
             "/camera/changed <count>, to every subscriber",
             "/done /camera/ndi <on>",

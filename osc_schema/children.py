@@ -6,8 +6,8 @@ from osc_schema.types import Area, Command
 MAX_WAITING = 16
 """Limit of waiting commands of one verb per child."""
 _VERBS = {
-    "start": "Starts the process, also after it has failed; values in quarantine are tried again.",
-    "stop": "Stops the process; its last picture or masks stay, or its fallback takes over "
+    "start": "Starts the process, even after it has failed for good; values in quarantine are tried again.",
+    "stop": "Stops the process; what is shown or heard then is set by its fallback "
     f"({', '.join(f'/{name}/fallback' for name in NAMES)}).",
     "restart": "Stops the process and starts it again.",
 }
@@ -24,11 +24,11 @@ def _command(name: str, verb: str) -> Command:
 
 AREA = Area(
     title="Child processes",
-    description="Inference runs in child processes. They may hang, run out of memory or crash: the picture goes on "
-    "and they are restarted. `/engine/status` shows state, process id, restarts and the last fault. A command is "
-    "answered when it is done; a start or restart when the child is ready. If the child keeps crashing, it is retried "
-    "and the answer waits until the child is ready or has failed for good (`/fail` with its last fault). A later "
-    f"command for the opposite ends those that wait (`/fail`, `superseded by /child/{NAMES[0]}/stop`). Up to "
+    description="AI models run in child processes. If one hangs, runs out of memory or crashes, the picture continues "
+    "and the process is restarted. `/engine/status` shows state, process id, restarts and the last fault. A command is "
+    "answered when it is done, a start or restart when the child is ready. While the child keeps crashing and is "
+    "retried, the answer waits until it is ready or has failed for good (`/fail` with its last fault). A later "
+    f"opposite command cancels waiting ones (`/fail`, `superseded by /child/{NAMES[0]}/stop`). At most "
     f"{MAX_WAITING} of each command may wait; more are refused at once.",
     commands=tuple(_command(name, verb) for name in NAMES for verb in _VERBS),
 )

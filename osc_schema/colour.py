@@ -27,8 +27,8 @@ AREA = Area(
             1500,
             0,
             10_000,
-            "Time constant with which a layer's hue follows a new note in pitch mode, slower for an unclear pitch, so "
-            "that noise does not move it. 0: at once, for any sound.",
+            "How slowly a layer's hue follows a new note in pitch mode (time constant); slower if the pitch is "
+            "unclear, so that noise does not move it. 0: at once, also for an unclear pitch.",
             "ms",
             words="color colour smooth slew lag calm speed",
         ),
@@ -45,8 +45,8 @@ AREA = Area(
             0.14,
             0,
             1,
-            "How far apart the layers' hues are. 1: as the pitches or the scheme give them; 0: all at the base hue; "
-            "between: drawn together around it.",
+            "How far apart the layers' hues are. 1: as far as the pitches or the scheme set them; 0: all at the base "
+            "hue; between: closer to it.",
             words="color palette harmony range",
         ),
     ),

@@ -1,4 +1,4 @@
-"""Commands of the cue list. The list is kept in `cues.toml`, which people can read and edit."""
+"""Commands of the cue list. It is stored in `cues.toml`, which people can read and edit."""
 
 from osc_schema.declare import arguments
 from osc_schema.types import Area, Command
@@ -39,8 +39,8 @@ def _edit(verb: str, spec: str, description: str) -> Command:
 AREA = Area(
     title="Cues",
     description="A list of presets in the order of the show, numbered 1..999; deleting a cue does not renumber the "
-    "others. `fade_s` is the fade time; `follow_s` is the time from the start of a cue to the next one, which then "
-    f"starts by itself (0: waits for go). Both are 0..{MAX_FADE_S:g} s, 0 if left out. The picture fades, as with "
+    "others. `fade_s` is the fade time; `follow_s` is the time from the start of a cue to the automatic start of the "
+    f"next one (0: waits for go). Both are 0..{MAX_FADE_S:g} s, 0 if left out. The picture fades, as with "
     "/preset/load; with `glide` 1 the values glide, as with /preset/glide. Panic cancels a cue that would "
     "follow. A cue fails if its preset is missing: the look stays as it is, the failed cue counts as the current one, "
     "so the next go continues after it, and its follow time still runs. Naming a preset that does not exist yet gives "
@@ -54,7 +54,8 @@ AREA = Area(
         _edit("delete", "number:i", "Deletes a cue."),
         Command(
             address="/cue/list",
-            description="Lists all cues in order, the cue whose look is on, and the last one started if it failed.",
+            description="Lists all cues in order, the cue whose look is on screen, and the last one started if it "
+            "failed.",
             replies=(
                 "/cue/entry <number> <preset> <fade_s> <follow_s> <glide>, one message per cue",
                 "/cue/current <number> <preset>, if one was started",

@@ -1,4 +1,4 @@
-"""Size, frame rate and status of the engine, and the commands that every OSC client can rely on."""
+"""Size, frame rate and status of the engine, and the general commands for OSC clients."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ AREA = Area(
             60,
             1,
             240,
-            "Frame rate; can change while running. Without a GPU the engine starts at 30.",
+            "Frame rate; can change while running. Without a GPU it starts at 30.",
             "frames/s",
             smoothing_ms=0,
             words="speed framerate frames rate",

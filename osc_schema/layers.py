@@ -27,7 +27,7 @@ def _layer(n: int) -> tuple[Param, ...]:
             ANGLES_DEG[n - 1],
             -180,
             180,
-            f"Turns layer {n} clockwise around the centre.",
+            f"Rotates layer {n} clockwise around the centre.",
             "deg",
             words="rotate rotation spin turn tilt direction",
         ),
@@ -48,7 +48,7 @@ def _layer(n: int) -> tuple[Param, ...]:
             RATIOS[n - 1],
             0.0625,
             16,
-            f"Widths of the wave that layer {n} shows: below 1 stretches it, above 1 repeats it.",
+            f"How many widths of its wave layer {n} shows: below 1 stretches it, above 1 repeats it.",
             "widths",
             scale="exponential",
             words="zoom scale stretch repeat size",
@@ -56,8 +56,8 @@ def _layer(n: int) -> tuple[Param, ...]:
         menu(
             f"{at}/wrap",
             "mirror repeat",
-            f"What comes after the end of the wave of layer {n}. mirror: runs backwards, seamless; "
-            "repeat: starts again, with a seam, as the original did.",
+            f"How the wave of layer {n} continues after its end. mirror: backwards, seamless; "
+            "repeat: from the start, with a seam, as in the original.",
             words="tile edge repeat",
         ),
         switch(f"{at}/mute", False, f"Hides layer {n}.", words="off hide"),
@@ -89,15 +89,15 @@ LAYER_5 = (
     menu(
         "/layer/5/matte",
         "all subject background",
-        "Part of layer 5 that is shown, cut out by SAM3. subject: the objects it finds; background: everything else; "
-        "all: the whole picture, also for the other two until the first masks arrive.",
+        "Which part of layer 5 is shown, cut out by SAM3. subject: the objects it finds; background: everything else; "
+        "all: the whole picture. Until the first masks arrive, the whole picture is shown.",
         words="mask cutout cut key background remove segmentation person",
     ),
     switch(
         "/layer/5/matte_sync",
         True,
-        "Shows a cut-out layer 5 together with the masks made from that very picture: edges fit exactly, but it "
-        "updates only as often as SAM3 delivers. Off: always the newest picture.",
+        "Shows a cut-out layer 5 with the masks of exactly that picture: the edges fit, but the picture changes "
+        "only as often as SAM3 delivers. Off: always the newest picture.",
         words="mask cutout lag delay latency",
     ),
 )

@@ -30,9 +30,9 @@ AREA = Area(
     "arguments), to parameters and commands. A control is named `osc /any/address` (followed by the index of the "
     "argument, if it is not the first, 0), or `midi CHANNEL` and `cc N`, `cc14 N` (the pair N and N+32), "
     "`nrpn N` (0..16383), `note N`, `program N`, `bend` or `pressure`, followed by the device if the bridge names it; "
-    "without one any device will do. Modes: fader; offset, twos, sign (relative encoders: 64 means no movement, two's "
+    "without one, any device matches. Modes: fader; offset, twos, sign (relative encoders: 64 means no movement, two's "
     "complement, sign and magnitude); trigger; rise (triggers when a state begins; repeating the state does nothing); "
-    "toggle; momentary. With takeover a fader moves nothing until it passes the current value. `low` and `high` are "
+    "toggle; momentary. With takeover a fader has no effect until it passes the current value. `low` and `high` are "
     "in the parameter's own unit, and `low` may be the larger one; `curve` is the exponent of the curve between them "
     "(1: linear); `ticks` is the number of encoder ticks from one end to the other; `feedback` 0 sends nothing back "
     "to the control. Entries are numbered from 1 and saved in a file. `*` as one part of an OSC address matches any "
@@ -42,7 +42,8 @@ AREA = Area(
             "learn",
             "address:s argument:s?",
             "Maps the next control that moves to a parameter, or to a command with its argument; answered when one has "
-            "moved, or after 60 s without any. Turn an encoder slowly to the right, then back, to detect its mode.",
+            "moved, or after 60 s without a movement. Turn an encoder slowly to the right, then back, to detect its "
+            "mode.",
             "/done /map/learn <address> <control> <mode>",
             _CHANGED,
         ),
@@ -73,8 +74,8 @@ AREA = Area(
         _command("clear", "", "Deletes all entries.", "/done /map/clear", _CHANGED),
         _command(
             "heard",
-            "most:i?",
-            "Lists unmapped addresses that other programs send, the most recent first, 1000 unless given.",
+            "max:i?",
+            "Lists unmapped addresses that other programs send, the most recent first; at most `max`, or 1000.",
             "/map/unmapped <address> <sender> <count> <per second> <arguments>, one message per address",
             "/done /map/heard <listed> <addresses in total>",
         ),

@@ -38,7 +38,7 @@ AREA = Area(
             "/safety/flash_guard",
             True,
             "Flash guard: dims areas of the picture that would flash more than three times a second, and desaturates "
-            "flashing red (WCAG 2.3.1); motion goes on. On again at every start.",
+            "flashing red (WCAG 2.3.1); movement stays. Always on after a start.",
             words="strobe flicker epilepsy photosensitive limiter",
             **_MASTER,
         ),

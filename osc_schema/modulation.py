@@ -82,21 +82,22 @@ def _route(n: int) -> tuple[Param, ...]:
             start["offset"],
             -1,
             1,
-            "Added to the level; -0.5 swings to both sides of the target's value.",
+            "Added to the level; at -0.5 the target swings to both sides of its value.",
         ),
         number(
             f"{at}/curve",
             0,
             -1,
             1,
-            "Bends the level. 1: high levels move most (fourth power); -1: low levels already do (fourth root).",
+            "Bends the response to the level. 1: mostly high levels move the target (fourth power); -1: low levels "
+            "already do (fourth root).",
         ),
         number(
             f"{at}/release_ms",
             start["release_ms"],
             1,
             10_000,
-            "Fall time of a sound level; it rises at once. LFOs keep their shape.",
+            "Time in which a sound level falls to 37 %; it rises at once. No effect on LFOs.",
             "ms",
             scale="exponential",
             smoothing_ms=0,
@@ -139,9 +140,8 @@ def _lfo(n: int) -> tuple[Param, ...]:
 
 AREA = Area(
     title="Modulation",
-    description="Eight routes, each from the sound or an LFO to a parameter. What is heard and drawn is the "
-    "parameter's value with its routes added, clipped or wrapped as the parameter is; feedback, `/get` and presets "
-    "tell the value without them.",
+    description="Eight routes, each from the sound or an LFO to a parameter. The engine uses the parameter's value "
+    "plus its routes, clipped or wrapped to the range; feedback, `/get` and presets have the value without the routes.",
     words="lfo modulate animate automation",
     params=(*(param for n in ROUTES for param in _route(n)), *(param for n in LFOS for param in _lfo(n))),
 )

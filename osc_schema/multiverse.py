@@ -20,7 +20,7 @@ AREA = Area(
         stops(
             "/multiverse/blend",
             "add screen difference dodge",
-            "How each layer is mixed with those before it; crossfades between two neighbouring modes.",
+            "How each layer is mixed with those before it. Values between two modes crossfade them.",
             default=2.0,
             words="mix glow bloom screen composite",
         ),
@@ -29,7 +29,7 @@ AREA = Area(
             3.8,
             0,
             4,
-            "Gain of the mixed picture, after layer 5 and before the tone curve.",
+            "Gain of the mixed picture, layer 5 included, before the tone curve.",
             words="gain glow bloom level exposure light intensity",
         ),
         number(
@@ -43,15 +43,15 @@ AREA = Area(
         menu(
             "/multiverse/tone",
             "soft clip",
-            "soft: rolls off highlights, (x/(1+x))^0.8; clip: clips them to white, as the original did.",
+            "soft: rolls off highlights, (x/(1+x))^0.8; clip: clips them to white, as in the original.",
             default="clip",
             words="contrast curve clip rolloff gamma",
         ),
         menu(
             "/multiverse/alpha",
             "opaque luma",
-            "Alpha channel of the published picture. luma: premultiplied, the maximum of red, green and blue, for "
-            "compositing. Belongs to the video setup, so presets and panic leave it alone.",
+            "Alpha channel of the published picture. luma: the maximum of red, green and blue, premultiplied, for "
+            "compositing. Part of the video setup, so presets and panic do not change it.",
             stored=False,
             is_look=False,
             words="transparency transparent key",
@@ -61,7 +61,7 @@ AREA = Area(
             11,
             5,
             1000,
-            "Length of sound shown across the width of the picture.",
+            "How much sound is shown across the width of the picture.",
             "ms",
             scale="exponential",
             words="zoom scale speed time size scope",

@@ -2,8 +2,8 @@
 
 A pattern comes from the network, so a sender must not be able to make it expensive. Backtracking matchers, and regular
 expressions built from the pattern, take exponential time on `/*a*a*a*a*b`. Here all known addresses are joined into one
-text, one per line. One big integer, the markers, has a bit for each character of that text: the positions that the
-pattern read so far can have reached, in all addresses at once. Each element of the pattern moves the markers with a few
+text, one per line. One big integer, the markers, has a bit for each character of that text: the positions that the part
+of the pattern read so far can reach, in all addresses at once. Each element of the pattern moves the markers with a few
 integer operations, so the cost is always the length of the pattern times the length of the text.
 
 - a character c: `(M & places of c) << 1`
@@ -22,7 +22,7 @@ from osc_schema.types import Rejected
 
 MAX_PATTERN_CHARACTERS = 256  # ten times the longest address; bounds the cost of one packet
 
-# Linear time: an unclosed bracket takes the whole rest, so no character is read twice.
+# Linear time: an unclosed bracket matches the whole rest, so no character is read twice.
 _ELEMENT = re.compile(r"//|\[[^]]*\]?|\{[^}]*\}?|.", re.DOTALL)
 _SPECIAL = re.compile(r"[*?\[\]{}]|//")
 
@@ -74,7 +74,7 @@ class PatternIndex:
         if first == "{":
             return self._after_any(element, markers, pattern)
         if first in "]}":
-            raise Rejected(f"{_shown(pattern)}: {first} without its opening bracket")
+            raise Rejected(f"{_shown(pattern)}: {first} without an opening bracket")
         return (markers & self._places.get(element, 0)) << 1
 
     def _class(self, element: str, pattern: str) -> int:
@@ -83,7 +83,7 @@ class PatternIndex:
         is_negated = content.startswith("!")
         members = content[1:] if is_negated else content
         if not element.endswith("]") or not members or "/" in members or "[" in members:
-            raise Rejected(f"{_shown(pattern)}: a [ needs characters of one level and a closing ]")
+            raise Rejected(f"{_shown(pattern)}: a [ needs characters other than / and [, and a closing ]")
         found = 0
         at = 0
         while at < len(members):

@@ -35,7 +35,7 @@ AREA = Area(
         ),
         _command(
             "load",
-            "Applies a preset in one frame; entries that do not fit are reported, the rest is applied. With a time, "
+            "Applies a preset in one frame; invalid entries are reported, the rest is applied. With a time, "
             f"0..{MAX_FADE_S:g} s, the picture of the old look dissolves into the new one. The parameters have the "
             "new look's values at once, and changing one during the fade changes the new look; only floats that are "
             f"not part of the look ({_NOT_LOOK}) glide. Both looks are drawn, each with its own menus, "
@@ -46,22 +46,22 @@ AREA = Area(
         ),
         _command(
             "glide",
-            f"As load, but over the time, 0..{MAX_FADE_S:g} s, the values themselves move: floats glide evenly on "
+            f"Like load, but the values themselves move during the time, 0..{MAX_FADE_S:g} s: floats glide evenly on "
             "their own scale, everything else changes at the start; a value that is set meanwhile stops gliding. For "
-            "presets whose menus are the same. Answered when all values have arrived, or with `superseded by ...` if "
+            "presets with the same menus. Answered when all values have arrived, or with `superseded by ...` if "
             "all were taken over.",
             spec="name:s glide_s:f?",
         ),
         _command("delete", "Deletes a preset; `/preset/restore` brings it back.", _CHANGED),
         _command(
             "restore",
-            "Restores the preset that was last replaced or deleted under a name; again: the one before it. The newest "
-            "10 of each name are kept. Nothing on screen changes.",
+            "Restores the version of a preset that was last replaced or deleted. The present version, if any, is kept: "
+            "a second call brings it back. The newest 10 of each name are kept. The picture on screen does not change.",
             _CHANGED,
         ),
         Command(
             address="/preset/current",
-            description="Returns the current preset, the one last loaded or saved, by anyone, and 1 if a value has "
+            description="Returns the current preset (the one last loaded or saved by any client), and 1 if a value has "
             'been changed since; the name is "" if there is none. Subscribers get each change.',
             replies=("/preset/current <name> <edited>", "/done /preset/current"),
         ),

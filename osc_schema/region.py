@@ -10,7 +10,7 @@ AREA = Area(
         switch(
             "/region/enable",
             False,
-            "Lets the region map choose the leading layer of each pixel.",
+            "Uses a region map to choose the leading layer of each pixel.",
             words="mask zones segmentation areas",
         ),
         menu(
@@ -26,14 +26,14 @@ AREA = Area(
             0,
             0,
             1,
-            "Weight of the three other layers; 1: as without a map.",
+            "Weight of the other three layers at each pixel; 1: no effect of the map.",
             words="blend soft smooth",
         ),
         switch(
             "/region/equalise",
             True,
-            "Puts the brightness thresholds at the quartiles, so that every picture has all four regions; "
-            "off: at 1/4, 1/2, 3/4.",
+            "Sets the brightness thresholds to the quartiles of the picture, so that every picture has all four "
+            "regions; off: 1/4, 1/2, 3/4.",
         ),
         number(
             "/region/hue_offset",

@@ -17,7 +17,7 @@ _ASKED: dict[str, Any] = {"is_look": False, "child": CHILD}
 _RUN: dict[str, Any] = {"stored": False, "is_look": False, "child": CHILD}
 # Set by the command line at every start.
 _RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False, "child": CHILD}
-# Cables of the venue: used by the engine, not sent to the child.
+# Wiring of the venue: used by the engine, not sent to the child.
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 # Mix of the output: done by the engine.
 _HEARD: dict[str, Any] = {"is_look": False}
@@ -36,7 +36,7 @@ def _block(address: str, default: float, low: float, high: float, description: s
 
 AREA = Area(
     title="Voice",
-    description="Converts a voice to another one (RVC), in a child process. Needs a model: `multiverse run --rvc "
+    description="Converts a voice to another voice (RVC), in a child process. Needs a model: `multiverse run --rvc "
     "MODEL.pth`. The input is a channel of the sound source or a device of its own (`--rvc-input`); the output goes to "
     "a device (`--rvc-output`) and can replace one of the Multiverse's channels. The delay from input to output is "
     "constant: if a converted block is late, the dry voice or silence is heard instead. `/engine/status` shows the "
@@ -69,7 +69,7 @@ AREA = Area(
             0,
             -2,
             2,
-            "Formant shift at the same pitch; up: a smaller throat.",
+            "Formant shift at the same pitch; up sounds like a smaller person.",
             "semitones",
         ),
         _number(
@@ -77,7 +77,7 @@ AREA = Area(
             0.3,
             0,
             1,
-            "Amount of the index: more sounds more like the model's own voice and accent, with less clear words. No "
+            "Amount of the index: higher sounds more like the model's own voice and accent, with less clear words. No "
             "effect without an index.",
         ),
         whole(
@@ -95,7 +95,7 @@ AREA = Area(
             0.5,
             "Protects breath and consonants from the index: lower protects more; 0.5 is off.",
         ),
-        _number("/rvc/rms_mix", 0, 0, 1, "Loudness envelope: 0: of the input voice; 1: of the model."),
+        _number("/rvc/rms_mix", 0, 0, 1, "Loudness envelope. 0: of the input voice; 1: of the model's output."),
         _number("/rvc/threshold", -60, -60, 0, "Noise gate: input below this level is silence. -60 is off.", "dB"),
         _block(
             "/rvc/block_ms",
@@ -105,7 +105,13 @@ AREA = Area(
             "Length of a block: shorter has less delay and needs more computing.",
         ),
         _block("/rvc/crossfade_ms", 50, 10, 150, "Overlap of blocks; adds to the delay."),
-        _block("/rvc/extra_ms", 2500, 50, 5000, "Context before each block: more is steadier and slower."),
+        _block(
+            "/rvc/extra_ms",
+            2500,
+            50,
+            5000,
+            "Sound before each block, as context for the model: longer is steadier and slower.",
+        ),
         menu(
             "/rvc/f0",
             "auto rmvpe fcpe yin",
@@ -122,7 +128,8 @@ AREA = Area(
         menu(
             "/rvc/gpu_retrieval",
             "auto on off",
-            "Searches the index on the GPU; off: on the CPU. auto: on. A change starts a new process, as with fp16.",
+            "Searches the index on the GPU; off: on the CPU. auto: on. The old process keeps running until the new one "
+            "is ready.",
             **_RUN,
         ),
         switch("/rvc/profiling", False, "Shows the milliseconds of each stage in /engine/status.", **_RUN),
@@ -131,7 +138,7 @@ AREA = Area(
             1,
             0,
             1,
-            "Mix of the output: 0: dry voice; 1: converted voice. Both are in sync.",
+            "Mix of the output. 0: dry voice; 1: converted voice. Both are in sync.",
             words="mix dry wet",
             **_HEARD,
         ),
@@ -157,7 +164,7 @@ AREA = Area(
             0,
             0,
             MULTIVERSE_CHANNELS,
-            "Audio channel of the Multiverse that gets the output in place of its own sound; 0: none.",
+            "Audio channel of the Multiverse that the output replaces; 0: none.",
             **_VENUE,
         ),
         whole(
@@ -165,7 +172,7 @@ AREA = Area(
             1,
             1,
             SOURCE_CHANNELS,
-            "Channel of the voice in its source.",
+            "Channel of the input source that has the voice.",
             words="mic microphone",
             **_VENUE,
         ),
@@ -185,7 +192,7 @@ AREA = Area(
     commands=(
         Command(
             address="/rvc/empty_cache",
-            description="Returns cached GPU memory.",
+            description="Returns cached GPU memory of the voice to the system.",
             replies=("/done /rvc/empty_cache <what>", "/fail /rvc/empty_cache <reason>"),
         ),
     ),

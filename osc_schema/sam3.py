@@ -8,7 +8,7 @@ from osc_schema.types import Area, Command, ExtraPicture, FoundObjects, Param
 CHILD = "sam3"
 PROMPTS = (1, 2, 3, 4)
 MAX_PROMPT = 4096
-"""Characters. The model reads 32 tokens and warns about the rest; a long paste must not be refused."""
+"""Characters. The model reads 32 tokens and warns about the rest, so that a long pasted text is not refused."""
 MAX_OBJECTS = 16
 RESOLUTIONS_PX = (336, 672, 1008)
 """Sides that fill the model's attention windows: 24 patches of 14 px, and multiples."""
@@ -87,13 +87,17 @@ AREA = Area(
         ),
         _number("/sam3/threshold", 0.5, 0.05, 0.95, "Minimum score of an object, 0 to 1."),
         whole(
-            "/sam3/max_objects", MAX_OBJECTS, 1, MAX_OBJECTS, "Maximum number of objects; the best are kept.", **_ASKED
+            "/sam3/max_objects",
+            MAX_OBJECTS,
+            1,
+            MAX_OBJECTS,
+            "Maximum number of objects; those with the best scores are kept.",
+            **_ASKED,
         ),
         menu(
             "/sam3/mask_edge",
             "soft hard",
-            "Mask edges in the texture `Multiverse SAM3` and in the matte of layer 5. soft: graded; hard: cut at one "
-            "half.",
+            "Mask edges in the texture `Multiverse SAM3` and in the matte of layer 5. soft: gradual; hard: cut at 0.5.",
             words="matte cutout feather",
             **_SHOWN,
         ),
@@ -121,11 +125,11 @@ AREA = Area(
             is_confirmed=True,
             **_RUN,
         ),
-        _number("/sam3/duty", 1, 0.05, 1, "Share of the time that SAM3 may use while duty_auto is off."),
+        _number("/sam3/duty", 1, 0.05, 1, "Share of time in which SAM3 may compute while duty_auto is off."),
         switch(
             "/sam3/duty_auto",
             True,
-            "Adapts the share of SAM3 to the picture: less after late frames, then slowly more. Off: /sam3/duty.",
+            "Adapts the share of time to the picture: less after late frames, then slowly more. Off: /sam3/duty.",
             **_RUN,
         ),
         number(
@@ -133,7 +137,7 @@ AREA = Area(
             4,
             1,
             50,
-            "Longest GPU work of SAM3 before it checks if the picture needs the GPU.",
+            "Maximum length of one piece of GPU work; after each, SAM3 checks if the picture needs the GPU.",
             "ms",
             smoothing_ms=0,
             **_RUN,
@@ -156,7 +160,7 @@ AREA = Area(
         Command(
             address="/sam3/empty_cache",
             arguments=arguments(""),
-            description="Returns cached GPU memory of SAM3.",
+            description="Returns cached GPU memory of SAM3 to the system.",
             replies=("/done /sam3/empty_cache <what>", "/fail /sam3/empty_cache <reason>"),
         ),
     ),

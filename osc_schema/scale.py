@@ -1,4 +1,4 @@
-"""Conversion between the values of a parameter and positions 0..1, the same everywhere in the engine.
+"""Conversion between the values of a parameter and positions 0..1, for the whole engine.
 
 Linear:       value = low + (high - low) * position
 Exponential:  value = low * (high / low) ** position; half way between 1 and 16 is 4
@@ -7,8 +7,8 @@ Glides, fades and modulation add and subtract. They work on coordinates: the val
 exponential scale, where equal distances multiply by equal factors. A parameter that wraps, such as an angle, takes the
 short way round; no exponential scale wraps.
 
-This is in `osc_schema` and not in `engine.params`, because the generated control surfaces and `accept` need it too,
-and nothing here imports the engine. The page has the same arithmetic in `engine/web/page/numbers.js`; a test compares
+This is in `osc_schema` and not in `engine.params`, because `accept` and the generators of control surfaces need it too,
+and cannot import the engine. The page has the same arithmetic in `engine/web/page/numbers.js`; a test compares
 the two.
 """
 
@@ -60,11 +60,11 @@ class Scale(NamedTuple):  # a tuple: made for each MIDI message
         return min(self.high, max(self.low, value))  # exp(log(high)) can be a rounding error above high
 
     def wrapped(self, number: float) -> float:
-        """`number` brought into low..high if the scale wraps, else unchanged."""
+        """`number` wrapped into low..high if the scale wraps, else unchanged."""
         return self.low + (number - self.low) % (self.high - self.low) if self.wraps else number
 
     def shortest(self, distance: float) -> float:
-        """A signed distance in coordinates, changed to the short way round if the scale wraps."""
+        """The signed distance in coordinates, the short way round if the scale wraps."""
         return distance - self.span * round(distance / self.span) if self.wraps else distance
 
     def moved(self, value: float, part: float) -> float:

@@ -46,7 +46,7 @@ def _controlnet(n: int) -> tuple[Param, ...]:
 
 AREA = Area(
     title="Stable Diffusion",
-    description="Repaints the camera, a video, the Multiverse or its own last picture, in a child process. Needs "
+    description="Repaints the camera, a video, the Multiverse or its own last picture in a child process. Needs "
     "a model: `multiverse run --sd MODEL`. The result is the source `sd` of layer 5 and the texture `Multiverse SD`.",
     words="ai diffusion img2img",
     pictures=(
@@ -98,7 +98,7 @@ AREA = Area(
             2,
             1,
             20,
-            "Denoising steps; `strength` decides how many of them are run: at 0.5 one of 2. More: finer and slower.",
+            "Denoising steps; only the last `strength` share of them is run: at 0.5 one of 2. More: finer and slower.",
             words="quality iterations speed",
             **_ASKED,
         ),
@@ -107,8 +107,8 @@ AREA = Area(
             0.5,
             0.05,
             1,
-            "Denoising strength: how far the result may differ from the input. Runs whole steps, at least one: with 2 "
-            "steps it changes at 1 only, with 20 at each 0.05.",
+            "Denoising strength: how far the result may differ from the input. The number of steps run is whole, at "
+            "least one: with 2 steps the effect changes only at 1, with 20 at each 0.05.",
             words="denoising denoise noise amount mix",
         ),
         _number(
@@ -117,7 +117,7 @@ AREA = Area(
             1,
             15,
             "Guidance scale: how closely the picture follows the prompt; 1 is off. Use 1 to 2 for LCM models, 1 for "
-            "turbo, lightning and most Hyper-SD. Models with guidance as an input (LCM_Dreamshaper_v7) use 8 at 1.",
+            "turbo, lightning and most Hyper-SD. At 1, models with guidance as an input (LCM_Dreamshaper_v7) get 8.",
             words="cfg scale",
         ),
         menu(
@@ -132,8 +132,8 @@ AREA = Area(
         menu(
             "/sd/mode",
             "stream single",
-            "stream: runs the steps of consecutive pictures in one call, for models made for few steps; single: one "
-            "picture after the other.",
+            "stream: computes steps of several consecutive pictures together, for models made for few steps; single: "
+            "one picture after the other.",
             **_ASKED,
         ),
         text(
@@ -208,11 +208,11 @@ AREA = Area(
             )
             for n in LORAS
         ),
-        _number("/sd/duty", 1, 0.05, 1, "Share of the time that SD may use while duty_auto is off."),
+        _number("/sd/duty", 1, 0.05, 1, "Share of time in which SD may compute while duty_auto is off."),
         switch(
             "/sd/duty_auto",
             True,
-            "Adapts the share of SD to the picture: less after late frames, then slowly more. Off: /sd/duty.",
+            "Adapts the share of time to the picture: less after late frames, then slowly more. Off: /sd/duty.",
             **_RUN,
         ),
         number(
@@ -220,7 +220,7 @@ AREA = Area(
             4,
             1,
             50,
-            "Longest GPU work of SD before it checks if the picture needs the GPU.",
+            "Maximum length of one piece of GPU work; after each, SD checks if the picture needs the GPU.",
             "ms",
             smoothing_ms=0,
             **_RUN,
@@ -229,10 +229,10 @@ AREA = Area(
         menu(
             "/sd/oom",
             "stop shrink",
-            "When GPU memory runs out. stop: SD stops with a message; shrink: continues 64 px smaller.",
+            "Reaction to full GPU memory. stop: SD stops with a message; shrink: it continues 64 px smaller.",
             **_RUN,
         ),
-        switch("/sd/paused", False, "Pauses SD; its last picture stays.", words="pause stop hold", **_ASKED),
+        switch("/sd/paused", False, "Pauses SD; its last picture stays on screen.", words="pause stop hold", **_ASKED),
         switch(
             "/sd/freeze", False, "Freezes the SD picture while SD keeps running.", words="pause hold still", **_SHOWN
         ),
@@ -241,7 +241,7 @@ AREA = Area(
             1,
             0,
             5,
-            "Crossfade time from one SD picture to the next, limited to the time between two of them.",
+            "Crossfade time from one SD picture to the next, at most the time between two of them.",
             "s",
             smoothing_ms=0,
             words="smooth blend transition fade",
@@ -250,8 +250,8 @@ AREA = Area(
         menu(
             "/sd/fallback",
             "hold black source",
-            "Picture while SD is down. hold: its last one; black; source: its input at its size (for source feedback: "
-            "its last picture).",
+            "Picture while SD is down. hold: the last SD picture; black: black; source: the input of SD (with "
+            "/sd/source feedback: the last SD picture).",
             **_SHOWN,
         ),
     ),

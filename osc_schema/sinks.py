@@ -25,7 +25,7 @@ _WHAT = {
 
 def _sink(kind: str) -> tuple[Param, ...]:
     models = " and ".join(dict.fromkeys(picture.model for picture in PICTURES))
-    also = f" Also starts and stops those for the {models} pictures." if kind in NAMED else ""
+    also = f" The {models} pictures are switched with it." if kind in NAMED else ""
     enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {_WHAT[kind]}.{also}", **_RUNNING)
     if kind not in NAMED:
         return (enable,)
@@ -70,9 +70,9 @@ AREA = Area(
         Command(
             address="/sink/start",
             arguments=arguments("kind:s name_or_file:s?"),
-            description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file of the recordings "
-            f"folder. Several of one kind can run under different names. {_PREFIXES}, each at its own size; the kinds "
-            "with a name start these by themselves.",
+            description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file of the recordings folder. "
+            f"Several of one kind can run under different names. {_PREFIXES}, each at its own size. Syphon, Spout, shared "
+            "and ndi start these automatically.",
             replies=("/done /sink/start <kind>", "/fail /sink/start <reason>"),
         ),
         Command(

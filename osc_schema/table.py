@@ -1,4 +1,4 @@
-"""All declarations in page order, and the lookup of an address. Add a new area's module to AREAS."""
+"""All declarations in page order, and the lookup of addresses. Add a new area's module to AREAS."""
 
 import re
 from functools import lru_cache
@@ -65,7 +65,7 @@ AREAS = tuple(
 PARAMS: tuple[Param, ...] = tuple(param for area in AREAS for param in area.params)
 COMMANDS: tuple[Command, ...] = tuple(command for area in AREAS for command in area.commands)
 EXTRA_PICTURES: tuple[ExtraPicture, ...] = live_models.PICTURES
-"""Pictures that a run may publish beside the main one."""
+"""Pictures that the engine may publish in addition to the main one."""
 FULLY_NAMED = frozenset(name for area in AREAS for name in area.fully_named)
 """First parts of addresses that a pattern must write out."""
 

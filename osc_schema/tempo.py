@@ -25,11 +25,11 @@ AREA = Area(
         ),
         trigger(
             "/tempo/tap",
-            "Taps the tempo: from the second tap on, the last eight set it; a pause, or a tap far off the beat, starts "
-            "over.",
+            "Taps the tempo: from the second tap on, the mean of up to eight intervals sets it. A pause, or a tap far "
+            "off the beat, starts over.",
             words="speed bpm beat sync",
         ),
-        trigger("/tempo/reset", "Restarts at bar one, beat one.", words="sync downbeat restart resync"),
+        trigger("/tempo/reset", "Restarts the count at bar one, beat one.", words="sync downbeat restart resync"),
         switch(
             "/tempo/midi",
             True,

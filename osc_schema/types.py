@@ -1,4 +1,4 @@
-"""Building blocks of a declaration, Param and Command, and the result of `accept()`.
+"""Types of a declaration, such as Param and Command, and the result of `accept()`.
 
 Canonical values, one Python type per parameter type:
 FLOAT, STOPS -> float · INT -> int · BOOL, TRIGGER -> bool · MENU, TEXT, FILE -> str
@@ -54,7 +54,7 @@ class Param:
     """exponential: equal steps of a control multiply the value by equal factors, see `scale`."""
     menu: tuple[str, ...] = ()
     stops: tuple[str, ...] = ()
-    """Names of the values 0, 1, 2, ... of a STOPS parameter; values between mix the two neighbours."""
+    """Names of the values 0, 1, 2, ... of a STOPS parameter; values between two stops mix them."""
     stored: bool = True
     """Stored in presets."""
     is_look: bool = True
@@ -64,9 +64,9 @@ class Param:
     child: str | None = None
     """The child process that receives it; None: the engine itself."""
     words: str = ""
-    """Search words, separated by blanks: other names that people use for it."""
+    """Search words, separated by spaces: other names that people use for it."""
     is_confirmed: bool = False
-    """Control surfaces ask before sending it, because each change interrupts the picture, such as its size."""
+    """Control surfaces ask for confirmation before they send it, because a change interrupts the picture."""
 
     @property
     def can_glide(self) -> bool:
@@ -100,18 +100,18 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtraPicture:
-    """A picture that a run may publish beside the main one, as people read of it."""
+    """A picture that the engine may publish in addition to the main one."""
 
     name: str
-    """As sinks are asked for it: NAME in `NAME:record`."""
+    """Prefix in the names of sinks: NAME in `NAME:record`."""
     addition: str
     """Appended to the main picture's name."""
     shows: str
     """Its content, as the object of a sentence."""
     model: str
-    """The model it comes from."""
+    """Name of the model that makes it, for people."""
     option: str
-    """The option that gives a run this model."""
+    """Command line option that loads this model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,7 @@ class Area:
     params: tuple[Param, ...] = ()
     commands: tuple[Command, ...] = ()
     words: str = ""
-    """Search words for all of its parameters, as `Param.words`."""
+    """Search words for all of its parameters, like `Param.words`."""
     pictures: tuple[ExtraPicture, ...] = ()
     """Extra pictures of the model that these parameters control."""
     paints_layer5: bool = False
@@ -155,4 +155,4 @@ class Accepted:
     value: Value
     """Canonical and in range."""
     note: str = ""
-    """The change, such as `9 is outside 0..4 (clipped to 4)`; the full line is `f"{address}: {note}"`."""
+    """How the value was changed: `9 is outside 0..4 (clipped to 4)`. The full line is `f"{address}: {note}"`."""

@@ -16,23 +16,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-import engine.models  # noqa: F401  what stands in for torchaudio is there before a test imports transformers
+import engine.models  # noqa: F401  registers the replacement for torchaudio before a test imports transformers
 
 CEILING_S = 30.0
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-# Each worker of the tests has one core, and so have its children: threads that wait for each other spin.
+# One thread: each test worker and its children share one core, and OpenMP threads that wait for each other spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Hundreds of processes import the engine, and each would compile it anew: that is a third of their start.
+# Hundreds of processes import the engine. Without bytecode each would compile it, a third of its start.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# A shell ignores Ctrl-C for what it runs in the background (`run &`), and so would every program of the tests.
+# A shell lets background jobs (`run &`) ignore Ctrl-C, and all programs of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Almost all objects made here stay: torch, diffusers and 9000 tests. Each full collection would walk them."""
+    """Collect no garbage meanwhile: nearly all new objects stay (torch, diffusers, 9000 tests)."""
     gc.disable()
     try:
         return (yield)
@@ -41,9 +41,9 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def little_to_collect() -> None:
-    """What is there when a file begins is never walked again: torch and its like have a million objects, and each full
-    collection takes half a second of them. What is garbage by then is collected first, and so warned of."""
+def freeze_garbage_collector() -> None:
+    """Exclude the objects that exist when a file begins from later collections: torch and others have a million, which
+    take half a second per full collection. Garbage is collected first, so that its warnings appear."""
     gc.collect()
     gc.freeze()
 
@@ -59,7 +59,7 @@ def wait_for() -> Callable[..., Any]:
             if result:
                 return result
             if time.perf_counter() > end_s:
-                pytest.fail(f"waited {ceiling_s:.0f} s in vain for {what}")
+                pytest.fail(f"waited {ceiling_s:.0f} s for {what}")
             time.sleep(0.005)
 
     return wait
@@ -99,7 +99,7 @@ def require() -> Callable[[object, str], None]:
 
 
 class Reports:
-    """Stands where the engine's warnings go; remembers what it was told."""
+    """A `Report` that records its calls."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []
@@ -142,7 +142,7 @@ def f_card() -> Callable[..., np.ndarray]:
 
 Stats = dict[Path, tuple[int, int]]
 TINY_FILES: Stats = {}
-"""Size in bytes and time of the last change in ns of every file of a tiny model, as it was built."""
+"""Size in bytes and modification time in ns of every file of a tiny model after it was built."""
 
 
 def stats_in(folder: Path) -> Stats:
@@ -152,18 +152,18 @@ def stats_in(folder: Path) -> Stats:
 
 @pytest.fixture(scope="module", autouse=True)
 def tiny_models_are_left_as_they_are() -> Iterator[None]:
-    """All files of a session share them: one that changes a model changes what the others prove."""
+    """All tests of a session share them, so a test that changes a model would affect the others."""
     yield
     folders = {file.parent for file in TINY_FILES}
     now = {file: stats for folder in folders for file, stats in stats_in(folder).items()}
     changed = {file for file, _ in now.items() ^ TINY_FILES.items()}
     TINY_FILES.clear()
-    TINY_FILES.update(now)  # told once, of the tests that did it
+    TINY_FILES.update(now)  # so that the next file does not fail, too
     assert not changed
 
 
 class TinyModels:
-    """Tiny models by their arguments, each written once a session, when first asked for."""
+    """Tiny models by their arguments, each written once per session, on demand."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -201,7 +201,7 @@ class TinyModels:
         answer = path / "ip-adapter.safetensors" if name == "ip" else path
         if not answer.exists():
             module, _, function = builder.partition(".")
-            # Torch is loaded by the tests that need it.
+            # imported here, because it loads torch
             getattr(importlib.import_module(f"tests.support.{module}"), function)(path, *models, **options)
             TINY_FILES.update(stats_in(self._folder))
         return answer
@@ -229,7 +229,7 @@ def tiny_sam3(tiny_models: TinyModels) -> Path:
 
 @pytest.fixture(scope="session")
 def seeing_sam3(tiny_models: TinyModels) -> Path:
-    """A sam3_video folder that finds and follows what is white or red, green, and blue on dark ground, any prompt."""
+    """A sam3_video folder that finds and tracks white or red, green and blue objects on dark ground for any prompt."""
     return tiny_models.sam3(kind="seeing")
 
 
@@ -241,13 +241,13 @@ def tiny_voice(tiny_models: TinyModels) -> Path:
 
 @pytest.fixture(scope="session")
 def singing_voice(tiny_models: TinyModels) -> Path:
-    """As tiny_voice, but it sings a sine at the pitch it is given."""
+    """Like tiny_voice, but its output is a sine at the given pitch."""
     return tiny_models.voice(kind="singing")
 
 
 @pytest.fixture(scope="session")
 def fork_server() -> Iterator[None]:
-    """Keeps the process that all children with models are forked from: it takes seconds to import what they need."""
+    """Keeps the fork server of all children with models alive, because its imports take seconds."""
     from engine.children.launcher import LAUNCHER
     from engine.children.spec import child_environment
     from engine.live.rvc.settings import PRELOAD as RVC_PRELOAD

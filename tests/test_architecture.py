@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "engine"
 
-# From the lowest to the highest: each imports from those before it alone. A folder in one of NESTED is its own part.
+# From the lowest to the highest: each may import only those before it. A folder in one of NESTED is a part of its own.
 ORDER = """
     osc_schema errors system values config osc telemetry ipc audio params params/mapping sources children render sinks
     models models/rvc models/sd models/sam3 control control/query control/commands live/kit live/rvc live/sd live/sam3
@@ -26,7 +26,7 @@ NEVER_IN_THE_ENGINE = {"torch", "diffusers", "transformers", "scipy", "syphon", 
 
 
 def part_of(module: str) -> str | None:
-    """`engine.audio.pitch` -> `audio`, `engine.live.sd.link` -> `live/sd`; None for what is not ours."""
+    """`engine.audio.pitch` -> `audio`, `engine.live.sd.link` -> `live/sd`; None for other packages."""
     pieces = module.split(".")
     if pieces[0] == "osc_schema":
         return "osc_schema"
@@ -92,7 +92,7 @@ def test_the_root_holds_what_is_read_first() -> None:
 
 
 @pytest.mark.parametrize("wing", ["jobs", "live"])
-def test_the_folders_of_a_wing_never_import_each_other(wing: str) -> None:
+def test_siblings_in_jobs_and_live_never_import_each_other(wing: str) -> None:
     wrong = []
     for path in engine_files():
         folder, _, own = (part_of(module_of(path)) or "").partition("/")
@@ -105,7 +105,7 @@ def test_the_folders_of_a_wing_never_import_each_other(wing: str) -> None:
     assert wrong == []
 
 
-def test_what_live_models_share_names_none_of_them() -> None:
+def test_code_shared_by_live_models_names_none_of_them() -> None:
     """A fourth model changes none of these files."""
     model = re.compile(r"(?<![a-z0-9])(sd|sam3|rvc)(?![a-z0-9])")
     shared = [ENGINE / f"{name}.py" for name in ("app", "engine", "frame_loop", "telemetry", "values")]
@@ -136,7 +136,7 @@ def own_files() -> list[Path]:
 
 
 def test_docstrings_begin_with_what_an_engineer_would_say() -> None:
-    """An imperative or a noun phrase: riddles such as "Whether ..." are words that nobody searches for."""
+    """With an imperative or a noun phrase; nobody searches for "Whether ..."."""
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     wrong = [
         f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
@@ -160,7 +160,7 @@ def test_limits_begin_with_max_and_min() -> None:
 
 
 def test_errors_of_every_kind_are_caught_in_few_places() -> None:
-    """At the top of a thread or process, and around what may fail in any way; never to go on in silence."""
+    """At the top of a thread or process, and around code that may fail in any way; never without a report."""
     blind = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in own_files()
@@ -195,8 +195,8 @@ def test_a_public_class_name_stands_in_one_module() -> None:
     assert {name: files for name, files in found.items() if len(files) > 1} == {}
 
 
-def test_the_dataset_stands_apart_from_the_core() -> None:
-    """It may draw with the engine's GL context; nothing else of what plays live is in it."""
+def test_the_dataset_imports_little_of_the_live_engine() -> None:
+    """Of the live engine it may use the GL context only."""
     may_use = ("engine.errors", "engine.system", "engine.jobs.kit", "engine.jobs.dataset", "engine.render.context")
     for path in (ENGINE / "jobs" / "dataset").rglob("*.py"):
         for module, line in imports_of(path):
@@ -237,12 +237,12 @@ def imported_with(path: Path, seen: set[Path]) -> set[str]:
     return found
 
 
-def test_deciding_about_a_model_loads_no_inference_library() -> None:
+def test_planning_a_model_loads_no_inference_library() -> None:
     seen: set[Path] = set()
     for path in (ENGINE / "models" / "sd" / "plan").glob("*.py"):
         wrong = NEVER_IN_THE_ENGINE & {module.split(".")[0] for module in imported_with(path, seen)}
         assert not wrong, f"{path.name} is imported with {', '.join(wrong)}"
-    assert ENGINE / "models" / "locate.py" in seen, "what a plan imports was looked through, too"
+    assert ENGINE / "models" / "locate.py" in seen, "the imports of a plan were followed, too"
 
 
 def test_how_a_model_is_run_is_decided_in_its_plan_alone() -> None:
@@ -281,7 +281,7 @@ def test_only_the_atomic_file_renames() -> None:
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             owner = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
-            # Path.replace and Path.rename take one argument; those of text, of dates and of dataclasses never do.
+            # Path.replace and Path.rename take one argument; `replace` of str, datetime and dataclasses never does.
             is_of_a_path = node.func.attr in ("replace", "rename") and len(node.args) == 1 and not node.keywords
             if ((owner, node.func.attr) in renames or is_of_a_path) and path.name != "atomic_file.py":
                 wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
@@ -322,7 +322,7 @@ def test_the_engine_with_gl_needs_neither_numba_nor_opencv_to_start() -> None:
     assert {"numba", "cv2"}.isdisjoint(modules_after("import engine.app"))
 
 
-def test_the_top_level_holds_what_is_named_here() -> None:
+def test_the_top_level_holds_only_the_listed_files() -> None:
     tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT)
     names = {line.split("/")[0] for line in tracked.stdout.splitlines()}
     visible = {name for name in names if not name.startswith(".")}
@@ -340,7 +340,7 @@ def test_the_top_level_holds_what_is_named_here() -> None:
     assert visible <= design
 
 
-def test_every_name_the_package_exports_can_be_had() -> None:
+def test_every_exported_name_can_be_imported() -> None:
     import engine
 
     for name in engine.__all__:

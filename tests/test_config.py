@@ -52,6 +52,14 @@ def test_a_mistake_is_one_line_with_file_and_key_path(tmp_path: Path, text: str)
     assert "\n" not in line and "nearest: )" not in line and len(line) < 1000
 
 
+def test_the_known_keys_are_those_that_a_user_may_write() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_config({"wdth": 8})
+    known = str(caught.value).partition("known: ")[2].rstrip(")").split(", ")
+    assert "is_size_free" not in known
+    assert set(known) == set(Config.__struct_fields__) - {"is_size_free"}
+
+
 def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
         read_config_file(tmp_path / "none.toml")
@@ -61,7 +69,7 @@ def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
-def test_a_fifo_in_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_fifo_in_place_of_the_file_is_refused_without_blocking(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "show.toml")
     with pytest.raises(ConfigError, match=r"show\.toml: cannot be read \(a FIFO, where a file is needed\)"):
         read_config_file(tmp_path / "show.toml")
@@ -75,7 +83,7 @@ def test_a_good_file_sets_every_key(tmp_path: Path) -> None:
     assert [(target.host, target.port) for target in config.osc.feedback] == [("127.0.0.1", 9200)]
 
 
-def test_the_engines_own_parameters_are_what_the_keys_say() -> None:
+def test_size_and_rate_may_be_given_as_parameters() -> None:
     config = build_config({"params": {"/engine/width": 640, "/engine/fps": 25, "/layer/1/curve": 0.5}})
     assert (config.width, config.height, config.fps) == (640, 720, 25.0)
     assert config.params == {"/layer/1/curve": 0.5}

@@ -130,7 +130,7 @@ def test_a_sink_that_fails_leaves_the_others_running(tmp_path: Path, wait_for: C
     with open_engine(config) as engine:
         frames = engine.frames()
         next(frames)
-        folder.rmdir()  # as a pulled memory stick does
+        folder.rmdir()  # like an unplugged memory stick
         engine.params.set("/sink/snapshot/take", 1)
 
         def failed() -> bool:
@@ -145,7 +145,7 @@ def test_a_sink_that_fails_leaves_the_others_running(tmp_path: Path, wait_for: C
         frames.close()
 
 
-def test_panic_returns_looks_and_leaves_the_rest(chord: Path) -> None:
+def test_panic_resets_only_the_look(chord: Path) -> None:
     with open_engine(quiet(audio=str(chord), offline=True)) as engine:
         engine.params.set("/layer/1/angle", 77.0)
         engine.params.set("/audio/1/gain_db", 6.0)
@@ -156,7 +156,7 @@ def test_panic_returns_looks_and_leaves_the_rest(chord: Path) -> None:
         assert engine.params.get("/audio/1/gain_db") == 6.0
 
 
-def test_a_preset_is_saved_and_started_with(tmp_path: Path, chord: Path) -> None:
+def test_a_saved_preset_can_be_loaded_at_the_start(tmp_path: Path, chord: Path) -> None:
     config = {"audio": str(chord), "offline": True, "presets": str(tmp_path)}
     with open_engine(quiet(**config, params={"/layer/2/curve": 0.75})) as engine:
         list(engine.frames(count=1))
@@ -197,7 +197,7 @@ def test_an_osc_port_in_use_is_named_with_its_option() -> None:
 def test_allowed_osc_senders_read_oscquery_without_a_token_under_the_given_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # This machine's programs need none; here they are taken for strangers.
+    # Programs on this machine need no token, so here they count as remote.
     monkeypatch.setattr("engine.app.WebServer", partial(WebServer, is_local=lambda address: False))
 
     def ask(engine: Engine, path: str) -> tuple[int, bytes]:
@@ -213,7 +213,7 @@ def test_allowed_osc_senders_read_oscquery_without_a_token_under_the_given_name(
         assert status == 200 and json.loads(info)["NAME"] == "FOH Bühne"
         assert ask(engine, "/status.json")[0] == 401
     with open_engine(quiet(web="127.0.0.1:0")) as engine:
-        assert ask(engine, "/?HOST_INFO")[0] == 401, "no OSC is heard"
+        assert ask(engine, "/?HOST_INFO")[0] == 401, "OSC is off"
     with (
         pytest.raises(ConfigError, match=r"--name: 'F.O.H' cannot be announced: leave out dots"),
         open_engine(quiet(web="127.0.0.1:0", name="F.O.H")),
@@ -233,14 +233,14 @@ def test_oscsend_changes_the_picture_while_it_runs(wait_for, require) -> None:
         assert wait_for(lambda: next(frames).read_rgba()[..., :3].max() == 0, "a black picture")
 
 
-def test_a_renderer_opened_again_tells_the_sinks_and_the_show_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reopened_renderer_renews_the_sinks_and_the_show_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     with open_engine(quiet(sinks=("null",))) as engine:
         frames = engine.frames(count=8)
         before = next(frames).read_rgba()
         parts = engine._parts
         told = []
         monkeypatch.setattr(parts.sinks, "renew_context", lambda: told.append(parts.drawing.description))
-        engine.post(parts.drawing._renderer.close)  # as a driver that is reset takes it away
+        engine.post(parts.drawing._renderer.close)  # like a driver reset
         held = next(frames)
         assert np.array_equal(held.read_rgba(), before)
         assert held.texture is None
@@ -302,7 +302,7 @@ class BrokenPicture(Broken):
 
 
 @pytest.mark.parametrize("part", ["model", "extra picture", "preview"])
-def test_what_fails_beside_the_picture_does_not_cost_a_frame(part: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_beside_the_main_picture_loses_no_frame(part: str, caplog: pytest.LogCaptureFixture) -> None:
     with open_engine(quiet()) as engine:
         frames = engine.frames(count=5, seconds=2.0)
         next(frames)
@@ -315,7 +315,7 @@ def test_what_fails_beside_the_picture_does_not_cost_a_frame(part: str, caplog: 
 
 
 class Fed(Broken):
-    """A model that can be fed all the same."""
+    """Like Broken, but it can be fed."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -324,7 +324,7 @@ class Fed(Broken):
         self.count += 1
 
 
-def test_a_child_that_cannot_be_fed_does_not_starve_the_other() -> None:
+def test_a_model_that_cannot_be_fed_does_not_starve_the_next() -> None:
     fed = Fed()
     with open_engine(quiet()) as engine:
         frames = engine.frames(count=4)
@@ -334,7 +334,7 @@ def test_a_child_that_cannot_be_fed_does_not_starve_the_other() -> None:
     assert fed.count == 3
 
 
-def test_a_command_that_fails_does_not_cost_a_frame(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_command_loses_no_frame(caplog: pytest.LogCaptureFixture) -> None:
     with open_engine(quiet()) as engine:
         frames = engine.frames(count=5)
         next(frames)
@@ -382,7 +382,7 @@ def test_the_second_engine_names_every_port_that_is_taken_at_once(free_port: Cal
         ({"set": "/engine/height=360"}, (1280, 360)),
         ({"offline": True}, (1280, 720)),
     ],
-    ids=["nothing", "size", "parameter", "film"],
+    ids=["nothing", "size", "parameter", "offline"],
 )
 def test_the_software_renderer_takes_a_smaller_size_live_if_none_is_asked_for(
     asked: dict[str, Any], size: tuple[int, int]

@@ -41,7 +41,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel; the libraries it depends on are borrowed from this one."""
+    """An environment with the wheel, which uses the libraries of this environment."""
     folder = tmp_path_factory.mktemp("elsewhere")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
@@ -51,9 +51,9 @@ def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_tests_bring_no_torchaudio() -> None:
-    """That of the package index is built for CUDA. Beside a CPU build of torch it does not load, and where it is
-    installed transformers imports it: nobody could use a pipeline of diffusers in this environment."""
+def test_the_test_extra_does_not_install_torchaudio() -> None:
+    """The one on PyPI is built for CUDA and does not load with a CPU build of torch. transformers imports it if it is
+    installed, so pipelines of diffusers would fail in this environment."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     waiting, reached = [Requirement(line) for line in extras["test"]], set()
     while waiting:
@@ -73,7 +73,7 @@ def test_the_tests_bring_no_torchaudio() -> None:
 
 
 # Column of docs/platforms.md: (sys_platform, platform_machine), as CPython's platform.py, and pip with it, names it.
-# On Windows that is the processor's name (WMI's Win32_Processor since 3.12), whatever the Python itself is built for.
+# On Windows it is the processor's name (WMI's Win32_Processor since 3.12), independent of the build of Python.
 SYSTEMS = {
     "Mac, Apple silicon": ("darwin", "arm64"),
     "Mac, Intel": ("darwin", "x86_64"),
@@ -86,7 +86,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 def pythons_of(requirement: Requirement, sys_platform: str, platform_machine: str) -> str:
-    """The cell of docs/platforms.md: for which Python pip installs it there."""
+    """The cell in docs/platforms.md: the Python versions for which pip installs it."""
     environment = {"sys_platform": sys_platform, "platform_machine": platform_machine}
     wanted = [
         python
@@ -97,7 +97,7 @@ def pythons_of(requirement: Requirement, sys_platform: str, platform_machine: st
     return "-" if not wanted else "yes" if tuple(wanted) == PYTHONS else f"{wanted[0]} to {wanted[-1]}"
 
 
-def test_what_pip_leaves_out_on_a_system_is_what_the_page_of_platforms_says() -> None:
+def test_the_platforms_page_lists_what_pip_leaves_out_on_each_system() -> None:
     page = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
     table = page.partition("<!-- markers -->\n")[2].partition("\n\n")[0].splitlines()
     rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in table]
@@ -114,7 +114,7 @@ def test_what_pip_leaves_out_on_a_system_is_what_the_page_of_platforms_says() ->
         assert cells == [pythons_of(requirements[name], *where) for where in SYSTEMS.values()], name
 
 
-def test_spout_is_not_asked_for_where_it_has_no_wheel() -> None:
+def test_spout_is_required_only_where_it_has_a_wheel() -> None:
     """PyPI has SpoutGL 0.1.1 as win32 and win_amd64, cp38 to cp313: pip would fail on anything else."""
     (spout,) = (
         needed
@@ -162,7 +162,7 @@ def test_the_installed_engine_is_the_wheel_and_draws(elsewhere: Path) -> None:
 
 @pytest.fixture(scope="module")
 def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel and, as links, the libraries it depends on without any extra: no torch."""
+    """An environment with the wheel and links to its dependencies without extras, so without torch."""
     folder = tmp_path_factory.mktemp("light")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
@@ -184,7 +184,7 @@ def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_without_the_extra_of_models_it_draws(light: Path) -> None:
+def test_it_draws_without_the_models_extra(light: Path) -> None:
     code = (
         "from engine import Config, open_engine\n"
         "config = Config(width=64, height=64, audio='demo', renderer='numba', offline=True)\n"
@@ -200,7 +200,7 @@ def test_without_the_extra_of_models_it_draws(light: Path) -> None:
 
 
 @pytest.mark.parametrize("command", LIGHT_COMMANDS, ids=lambda command: " ".join(command[:2]))
-def test_without_the_extra_of_models_what_needs_them_names_the_one_command(
+def test_without_the_models_extra_a_command_that_needs_it_names_the_fix(
     light: Path, command: tuple[str, ...], tiny_sd: Path, tiny_sam3: Path, tiny_voice: Path
 ) -> None:
     paths = {"SD": tiny_sd, "SAM3": tiny_sam3, "VOICE": tiny_voice / "voice.pth", "CONTENT": tiny_voice / "content"}

@@ -1,4 +1,4 @@
-"""Mandala fades to Aurora with music: a dissolve at each moment. Offline, beside a run in which nothing is loaded."""
+"""Mandala fades to Aurora with music, offline. Each frame is compared with a run without a fade."""
 
 import itertools
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from engine.config import build_config
 
 FPS = 20
 BEGIN, FADE_S = 15, 2.0
-"""The first frame of the fade, and how long it lasts."""
+"""The first frame of the fade, and its length."""
 END = BEGIN + round(FADE_S * FPS)
-WITHIN = 3  # of 255: both are rounded, then their mixture
+WITHIN = 3  # of 255: both pictures are rounded, then their mix
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,7 @@ def motion(shown: list[np.ndarray]) -> np.ndarray:
     return np.array([np.abs(after - before).mean() for before, after in itertools.pairwise(shown)])
 
 
-def test_at_each_moment_mandala_is_there_as_if_nothing_was_loaded_and_fades_evenly(
-    folder: Path, undisturbed: list[np.ndarray]
-) -> None:
+def test_the_old_look_keeps_moving_and_fades_out_evenly(folder: Path, undisturbed: list[np.ndarray]) -> None:
     shown, ends = [], []
     with open_offline(folder) as engine:
         shown += pictures(engine, BEGIN)
@@ -66,18 +64,16 @@ def test_at_each_moment_mandala_is_there_as_if_nothing_was_loaded_and_fades_even
         assert ends == []
         shown += pictures(engine, 8)
         assert ends == [""] and engine.status().last_fade == "both looks are drawn"
-    assert np.abs(shown[BEGIN] - undisturbed[BEGIN]).max() <= 1, "the first picture of the fade is Mandala's alone"
+    assert np.abs(shown[BEGIN] - undisturbed[BEGIN]).max() <= 1, "the first picture of the fade shows Mandala only"
     for frame in range(BEGIN, END):
         share = (frame - BEGIN) / (END - BEGIN)
         of_aurora = shown[frame] - (1 - share) * undisturbed[frame]
-        assert of_aurora.min() >= -WITHIN, f"frame {frame}: darker than what is left of Mandala"
-        assert of_aurora.max() <= 255 * share + WITHIN, f"frame {frame}: more than Aurora can be"
+        assert of_aurora.min() >= -WITHIN, f"frame {frame}: darker than the remaining share of Mandala"
+        assert of_aurora.max() <= 255 * share + WITHIN, f"frame {frame}: brighter than the share of Aurora"
     assert motion(shown[BEGIN - 1 : END + 1]).max() < 1.5 * max(motion(undisturbed).max(), motion(shown[END:]).max())
 
 
-def test_where_a_second_fade_begins_nothing_jumps_or_stands_and_panic_is_a_cut(
-    folder: Path, undisturbed: list[np.ndarray]
-) -> None:
+def test_a_second_fade_starts_without_a_jump_and_panic_cuts(folder: Path, undisturbed: list[np.ndarray]) -> None:
     ends: list[str] = []
     with open_offline(folder) as engine:
         shown = list(pictures(engine, BEGIN))
@@ -88,8 +84,8 @@ def test_where_a_second_fade_begins_nothing_jumps_or_stands_and_panic_is_a_cut(
         assert ends == ["preset Tunnel"]
         steps, second, revealed = motion(shown), BEGIN + 20, 19 / (END - BEGIN)
         of_aurora = shown[second] - (1 - revealed) * undisturbed[second - 1]
-        assert of_aurora.min() >= -WITHIN, "darker than the still of Mandala"
-        assert of_aurora.max() <= 255 * revealed + WITHIN, "more than there was of Aurora"
+        assert of_aurora.min() >= -WITHIN, "darker than the frozen Mandala"
+        assert of_aurora.max() <= 255 * revealed + WITHIN, "brighter than the share of Aurora"
         assert steps[second - 1 :].max() <= steps[: second - 1].max() and steps[second - 1 :].min() > 1
         engine.params.set("/master/panic", 1)
         *_, panicked = pictures(engine, 1)

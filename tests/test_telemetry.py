@@ -31,9 +31,9 @@ def test_late_and_dropped_frames_are_counted_over_the_last_ten_seconds() -> None
         times.dropped = 7 if second < 20 else 7 + min(index - 600, 100) // 10
         times.add(work_s=0, draw_s=0, published_s=index / 30, is_late=second in (5, 25))
         if index == 30 * 30:
-            assert times.lately() == FrameFaults(due=300 + 10, late=30, dropped=10)
-    assert times.lately() == FrameFaults(due=300, late=0, dropped=0), "what is long ago is no warning any more"
-    assert FrameTimes().lately() == FrameFaults()
+            assert times.recent_faults() == FrameFaults(due=300 + 10, late=30, dropped=10)
+    assert times.recent_faults() == FrameFaults(due=300, late=0, dropped=0), "older frames do not count"
+    assert FrameTimes().recent_faults() == FrameFaults()
 
 
 def test_the_rate_is_measured_over_the_last_two_seconds() -> None:
@@ -58,16 +58,16 @@ def test_a_cause_is_logged_once_a_second_and_always_counted(caplog: pytest.LogCa
     assert warnings.latest[-1] == "not OSC (and 999 more like it)"
 
 
-def test_a_line_that_is_no_warning_is_listed_and_marked() -> None:
+def test_a_notice_is_listed_but_not_counted_as_a_warning() -> None:
     warnings = Warnings(SteppedClock())
     warnings.report("sd", "sd: hung")
-    warnings.tell("sd: ready (process 7)")
+    warnings.notice("sd: ready (process 7)")
     assert warnings.latest == ["sd: hung", "sd: ready (process 7)"]
-    assert warnings.told == ["sd: ready (process 7)"]
+    assert warnings.notices == ["sd: ready (process 7)"]
     assert warnings.counts == {"sd": 1}
     for number in range(KEPT_WARNINGS):
         warnings.report(f"sink {number}", "disk full")
-    assert warnings.told == [], "as old as what is not kept"
+    assert warnings.notices == [], "old notices are dropped, too"
 
 
 def test_delays_double_from_half_a_second_to_thirty() -> None:

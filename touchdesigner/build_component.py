@@ -1,8 +1,8 @@
 """Builds the `multiverse` component. Run it once inside TouchDesigner: paste it into a Text DAT and choose Run Script,
 or, in the textport: exec(open(r"/path/to/touchdesigner/build_component.py", encoding="utf-8").read())
 
-Made from `touchdesigner/builder.py`, `touchdesigner/component/` and the declarations by `multiverse schema write`; do
-not edit.
+Generated from `touchdesigner/builder.py`, `touchdesigner/component/` and the declarations by `multiverse schema write`;
+do not edit.
 """
 
 # fmt: off
@@ -16,7 +16,7 @@ change to exactly that value is ignored.
 
 The engine does not send a client its own changes, but another client's change may arrive while someone moves the same
 control here. So for a moment after each sent value, incoming values for that address are not shown. When the control
-rests, the engine is asked for the current value.
+has stopped moving, the engine is asked for the current value.
 """
 
 import math
@@ -72,8 +72,8 @@ def is_same(one: Value, other: Value) -> bool:
     'engine_process': r'''"""Starts the installed `multiverse run` and detects its end.
 
 TouchDesigner sets PYTHONHOME and PYTHONPATH for its own Python: any other Python that inherits them loads the wrong
-standard library and crashes at start. The engine outlives TouchDesigner and writes its output to a file, not a pipe:
-without a reader, a pipe would end it in the middle of the show.
+standard library and crashes at start. The engine outlives TouchDesigner, so it writes its output to a file: a pipe
+without a reader would end it in the middle of the show.
 """
 
 import os
@@ -94,8 +94,8 @@ TOUCHDESIGNERS_OWN = (
     "__PYVENV_LAUNCHER__",
 )
 NOT_FOUND = (
-    "{command}: no such program. Programs started from the Dock or the Start menu have a short PATH: write the full "
-    "path into Command, for a checkout .venv/bin/multiverse (Windows: .venv\\Scripts\\multiverse.exe)"
+    "{command}: no such program. Programs started from the Dock or the Start menu have a short PATH: enter the full "
+    "path in Command, in a checkout .venv/bin/multiverse (Windows: .venv\\Scripts\\multiverse.exe)"
 )
 
 
@@ -177,7 +177,7 @@ class EngineProcess:
         if code == 0:
             return "the engine has ended"
         lines = self._log_file.read_text(encoding="utf-8", errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
         return f"the engine ended with code {code}: {last}"
 
     def terminate(self) -> bool:
@@ -331,7 +331,7 @@ class MultiverseExt:
             return False
         for name, value in zip(self._layout.names_of(control), args, strict=False):
             par = getattr(self.ownerComp.par, name)
-            # An expression, export or binding drives it, and through it the engine.
+            # An expression, export or binding sets the parameter, and so the engine.
             if par.mode != ParMode.CONSTANT:  # noqa: F821  TouchDesigner's
                 return False
             if control.style == "Menu" and value not in par.menuNames:
@@ -379,7 +379,7 @@ class MultiverseExt:
             return
         par = getattr(self.ownerComp.par, control.name)
         if par.mode == ParMode.CONSTANT and par.eval() == 0.0:  # noqa: F821  TouchDesigner's
-            # Sent here, because in a saved project with 60 the change from 60 to 0 to 60 in one frame is not reported.
+            # Sent here: in a project saved with 60 the change from 60 to 0 to 60 in one frame is not reported.
             par.val = FEATURES_HZ
             self._echo.show(FEATURES_RATE, FEATURES_HZ)
             self.Send(FEATURES_RATE, FEATURES_HZ)
@@ -505,7 +505,7 @@ class MultiverseExt:
         elif self._kill_at_s is not None and now_s >= self._kill_at_s:
             self._kill_at_s = None
             if self._process.terminate():
-                self._show_message("the engine did not answer and was stopped with a signal")
+                self._show_message("the engine did not answer and was terminated")
 
     def _expected_px(self) -> tuple[int, int] | None:
         """Expected size of the Syphon or Spout picture; None without an engine on this machine."""
@@ -607,10 +607,10 @@ class FoundObjects:
     def __init__(self) -> None:
         self._count = 0
         self._rows: dict[int, dict[str, Any]] = {}
-        self._is_changed = True  # a saved project still shows the objects of when it was saved
+        self._is_changed = True  # a saved project still shows old objects
 
     def take(self, address: str, args: list[Any]) -> bool:
-        """Take `/sam3/objects 2`, or `/sam3/object/1` with the values of COLUMNS after k. True if it is one of them."""
+        """Take `/sam3/objects 2`, or `/sam3/object/1` with the values of COLUMNS after k. False for other messages."""
         place = address.removeprefix(_OBJECT)
         if address == _COUNT:
             self._count = int(args[0])
@@ -646,9 +646,9 @@ def onFrameStart(frame):
 ''',
     'link': r'''"""State of the connection to the engine, and timing of subscription and status polls. Pure: time is an argument.
 
-UDP does not report that the other side is gone. The engine sends a heartbeat per second to its subscribers; after three
+UDP does not report that the other side is gone. The engine sends a heartbeat per second to its subscribers. After three
 missing ones the connection counts as lost, and the subscription is retried until a heartbeat arrives. A restarted
-engine has no subscribers, so it is found by the same retries; it answers with all values, which replace those shown.
+engine has no subscribers, so the same retries find it; it answers with all values, which replace the displayed ones.
 """
 
 import math
@@ -676,7 +676,7 @@ class EngineLink:
         self._next_status_s = -math.inf
 
     def hear(self, now_s: float) -> bool:
-        """Note a heartbeat, or the answer to a subscription. True if the connection is new."""
+        """Record a heartbeat, or the answer to a subscription. True if the connection is new."""
         self._heard_s = now_s
         is_new, self.is_connected = not self.is_connected, True
         return is_new
@@ -768,7 +768,11 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
                 "Port that this component receives on; a different one per component.",
             ),
             _port("Webport", "Web port", 9001, "Port of the page and of OSCQuery: multiverse run --web HOST:PORT."),
-            Own(name="Token", label="Token", help="For Fit Pages with an engine on another machine, which prints it."),
+            Own(
+                name="Token",
+                label="Token",
+                help="For Fit Pages with an engine on another machine. That engine prints its token.",
+            ),
             _display("Connected", "Connected", "On while the engine's heartbeat arrives.", style="Toggle", default=0),
             _display("Message", "Message", "The latest event, and what to do about it."),
             _pulse("Fit", "Fit Pages", "Rebuild the pages for the running engine: reads its parameters over OSCQuery."),
@@ -777,7 +781,7 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
                 label="Audio CHOP",
                 style="Toggle",
                 default=1,
-                help="Requests 60 audio features a second for output 4 if the engine sends none. Off: leaves its rate.",
+                help="Requests 60 audio features a second for output 4 if the engine sends none. Off: no request.",
             ),
             Own(
                 name="Command",
@@ -873,10 +877,12 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
             _display("Fps", "Frames/s", "Frame rate of the last two seconds.", style="Float", default=0.0, high=120.0),
             _display("Framep50", "Frame (ms)", "Median frame time.", style="Float", default=0.0, high=100.0),
             _display(
-                "Framep99", "Slowest (ms)", "99 of 100 frames are faster.", style="Float", default=0.0, high=100.0
+                "Framep99", "Slowest (ms)", "99 of 100 frames take less time.", style="Float", default=0.0, high=100.0
             ),
             _display("Late", "Late", "Frames published more than one period late.", style="Int", default=0, high=1000),
-            _display("Dropped", "Dropped", "Frames skipped.", style="Int", default=0, high=1000),
+            _display(
+                "Dropped", "Dropped", "Frames skipped because the engine was late.", style="Int", default=0, high=1000
+            ),
             _display("Size", "Size", "Width x height of the picture."),
             _display("Renderer", "Renderer", "Graphics hardware that draws the picture."),
             _display("Sound", "Sound", "Sound source and its state."),
@@ -974,7 +980,7 @@ class PictureInputs:
         """A message if the main picture is missing or has arrived; empty if there is nothing new.
 
         `engine_px`: the size of the engine's picture on this machine; None: unknown, or no picture is expected.
-        A problem is reported once, if it lasts for two polls, because a sender may be a moment late.
+        A problem is reported once, after two polls, because a sender may appear late.
         """
         trouble = "" if engine_px is None or self._own("Ndi") else self._trouble_of_main(engine_px)
         before, self._trouble = self._trouble, trouble
@@ -989,7 +995,7 @@ class PictureInputs:
 
     def _trouble_of_main(self, engine_px: Size) -> str:
         top = self._comp.op("main_in")
-        top.cook()  # a TOP that nobody views does not cook, and keeps the size of its last picture
+        top.cook()  # a TOP without a viewer does not cook, and keeps the size of its last picture
         return main_trouble(
             self._own("Mainsender"), self._own("Mainfound"), len(top.par.sendername.menuNames), (top.width, top.height),
             engine_px, is_windows=sys.platform == "win32",
@@ -1031,18 +1037,18 @@ def main_trouble(
 ''',
     'senders': r'''"""Selection of a sender by a part of its name. Pure.
 
-The full name of a sender is not known beforehand: Syphon adds the application before it, Spout a number after it if the
-name is taken, NDI the machine's name around it.
+The full name of a sender is not known in advance: Syphon puts the application before it, Spout appends a number if the
+name is taken, NDI adds the machine's name.
 """
 
 from collections.abc import Iterable
 
 
 def pick(part: str, names: Iterable[str], but_not: Iterable[str] = ()) -> str:
-    """The shortest name that contains `part` and nothing of `but_not`, ignoring case; empty if there is none."""
+    """The shortest name that contains `part` and none of `but_not`, ignoring case; empty if there is none."""
     wanted = part.strip().lower()
     unwanted = [other.strip().lower() for other in but_not]
-    # A shorter or empty part is contained in `part` itself and cannot exclude: Multiverse for Multiverse SD.
+    # A text contained in `part` itself cannot exclude anything: Multiverse for Multiverse SD.
     unwanted = [other for other in unwanted if other not in wanted]
     found = [name for name in names if wanted and wanted in name.lower()]
     return min((name for name in found if not any(other in name.lower() for other in unwanted)), key=len, default="")
@@ -1137,7 +1143,7 @@ class TreeReader:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with opener.open(request, timeout=TIMEOUT_S) as response:
                 tree = json.load(response)
-            self._result = tree if isinstance(tree, dict) else f"{url}: is no OSCQuery server"
+            self._result = tree if isinstance(tree, dict) else f"{url}: is not an OSCQuery server"
         except (OSError, ValueError) as error:
             self._result = f"{url}: {error}"
 ''',
@@ -1163,7 +1169,7 @@ Leaf = Mapping[str, Any]
 
 MAX_NAME_CHARACTERS = 11
 SHORT_WORDS = {
-    # Used most: L1angle, A2gaindb, Mvblend, Mfade.
+    # First parts of common addresses: L1angle, A2gaindb, Mvblend, Mfade.
     "layer": "l",
     "audio": "a",
     "multiverse": "mv",
@@ -1422,64 +1428,64 @@ Full manual with troubleshooting: [`docs/touchdesigner.md`](../docs/touchdesigne
     'pages': r'''[
  {"title": "Multiverse", "controls": [
   {"address": "/mode", "name": "Mode", "label": "Mode", "help": "multiverse: the four layers; simple: the SD picture alone, or the camera while SD is off.\n/mode", "style": "Menu", "default": "multiverse", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["multiverse", "simple"], "starts_section": false},
-  {"address": "/multiverse/blend", "name": "Mvblend", "label": "Blend", "help": "How each layer is mixed with those before it; crossfades between two neighbouring modes.\n/multiverse/blend   0 to 3, 0 add; 1 screen; 2 difference; 3 dodge", "style": "Float", "default": 2.0, "low": 0.0, "high": 3.0, "is_clamped": true, "menu": [], "starts_section": true},
-  {"address": "/multiverse/brightness", "name": "Mvbright", "label": "Brightness", "help": "Gain of the mixed picture, after layer 5 and before the tone curve.\n/multiverse/brightness   0 to 4", "style": "Float", "default": 3.8, "low": 0.0, "high": 4.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/multiverse/blend", "name": "Mvblend", "label": "Blend", "help": "How each layer is mixed with those before it. Values between two modes crossfade them.\n/multiverse/blend   0 to 3, 0 add; 1 screen; 2 difference; 3 dodge", "style": "Float", "default": 2.0, "low": 0.0, "high": 3.0, "is_clamped": true, "menu": [], "starts_section": true},
+  {"address": "/multiverse/brightness", "name": "Mvbright", "label": "Brightness", "help": "Gain of the mixed picture, layer 5 included, before the tone curve.\n/multiverse/brightness   0 to 4", "style": "Float", "default": 3.8, "low": 0.0, "high": 4.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/multiverse/bias", "name": "Mvbias", "label": "Bias", "help": "Grey level of silence. 0: black; 0.5: the original VAV look (half bright).\n/multiverse/bias   0 to 0.5", "style": "Float", "default": 0.0, "low": 0.0, "high": 0.5, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/multiverse/tone", "name": "Mvtone", "label": "Tone", "help": "soft: rolls off highlights, (x/(1+x))^0.8; clip: clips them to white, as the original did.\n/multiverse/tone", "style": "Menu", "default": "clip", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["soft", "clip"], "starts_section": false},
-  {"address": "/multiverse/alpha", "name": "Mvalpha", "label": "Alpha", "help": "Alpha channel of the published picture. luma: premultiplied, the maximum of red, green and blue, for compositing. Belongs to the video setup, so presets and panic leave it alone.\n/multiverse/alpha", "style": "Menu", "default": "opaque", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["opaque", "luma"], "starts_section": false},
-  {"address": "/multiverse/window_ms", "name": "Mvwindowms", "label": "Window (ms)", "help": "Length of sound shown across the width of the picture.\n/multiverse/window_ms   5 to 1000 ms", "style": "Float", "default": 11.0, "low": 5.0, "high": 1000.0, "is_clamped": true, "menu": [], "starts_section": false}
+  {"address": "/multiverse/tone", "name": "Mvtone", "label": "Tone", "help": "soft: rolls off highlights, (x/(1+x))^0.8; clip: clips them to white, as in the original.\n/multiverse/tone", "style": "Menu", "default": "clip", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["soft", "clip"], "starts_section": false},
+  {"address": "/multiverse/alpha", "name": "Mvalpha", "label": "Alpha", "help": "Alpha channel of the published picture. luma: the maximum of red, green and blue, premultiplied, for compositing. Part of the video setup, so presets and panic do not change it.\n/multiverse/alpha", "style": "Menu", "default": "opaque", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["opaque", "luma"], "starts_section": false},
+  {"address": "/multiverse/window_ms", "name": "Mvwindowms", "label": "Window (ms)", "help": "How much sound is shown across the width of the picture.\n/multiverse/window_ms   5 to 1000 ms", "style": "Float", "default": 11.0, "low": 5.0, "high": 1000.0, "is_clamped": true, "menu": [], "starts_section": false}
  ]},
  {"title": "Colour", "controls": [
   {"address": "/colour/mode", "name": "Colmode", "label": "Mode", "help": "pitch: the hue follows the note, C is red, an octave is one turn; scheme: fixed hues, see /colour/scheme.\n/colour/mode", "style": "Menu", "default": "pitch", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["pitch", "scheme"], "starts_section": false},
   {"address": "/colour/base_hue", "name": "Colbasehue", "label": "Base hue (turns)", "help": "Shifts the hues of all layers together; 1 is a full turn.\n/colour/base_hue   0 to 1 turns", "style": "Float", "default": 0.57, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/colour/glide_ms", "name": "Colglidems", "label": "Glide (ms)", "help": "Time constant with which a layer's hue follows a new note in pitch mode, slower for an unclear pitch, so that noise does not move it. 0: at once, for any sound.\n/colour/glide_ms   0 to 10000 ms", "style": "Float", "default": 1500.0, "low": 0.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/colour/glide_ms", "name": "Colglidems", "label": "Glide (ms)", "help": "How slowly a layer's hue follows a new note in pitch mode (time constant); slower if the pitch is unclear, so that noise does not move it. 0: at once, also for an unclear pitch.\n/colour/glide_ms   0 to 10000 ms", "style": "Float", "default": 1500.0, "low": 0.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/colour/scheme", "name": "Colscheme", "label": "Scheme", "help": "Hues of layers 1 to 4 in scheme mode. 0: 0 1/4 1/2 3/4; 0.5: 0 1/3 2/3 1/2; 1: 0 1/3 2/3 1/6.\n/colour/scheme   0 to 1", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/colour/spread", "name": "Colspread", "label": "Spread", "help": "How far apart the layers' hues are. 1: as the pitches or the scheme give them; 0: all at the base hue; between: drawn together around it.\n/colour/spread   0 to 1", "style": "Float", "default": 0.14, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false}
+  {"address": "/colour/spread", "name": "Colspread", "label": "Spread", "help": "How far apart the layers' hues are. 1: as far as the pitches or the scheme set them; 0: all at the base hue; between: closer to it.\n/colour/spread   0 to 1", "style": "Float", "default": 0.14, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false}
  ]},
  {"title": "Layers", "controls": [
   {"address": "/layer/1/intensity", "name": "L1intensity", "label": "Layer 1 intensity", "help": "Strength of layer 1; fades smoothly to nothing at 0.\n/layer/1/intensity   0 to 1.5", "style": "Float", "default": 1.3, "low": 0.0, "high": 1.5, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/layer/1/angle", "name": "L1angle", "label": "Layer 1 angle (deg)", "help": "Turns layer 1 clockwise around the centre.\n/layer/1/angle   -180 to 180 deg", "style": "Float", "default": 0.0, "low": -180.0, "high": 180.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/layer/1/angle", "name": "L1angle", "label": "Layer 1 angle (deg)", "help": "Rotates layer 1 clockwise around the centre.\n/layer/1/angle   -180 to 180 deg", "style": "Float", "default": 0.0, "low": -180.0, "high": 180.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/layer/1/curve", "name": "L1curve", "label": "Layer 1 curve", "help": "Bends the stripes of layer 1; 0 is straight.\n/layer/1/curve   0 to 1", "style": "Float", "default": 0.5, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/layer/1/phase", "name": "L1phase", "label": "Layer 1 phase (widths)", "help": "Shifts the wave of layer 1 along itself; 1 is one width.\n/layer/1/phase   0 to 1 widths", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/layer/1/ratio", "name": "L1ratio", "label": "Layer 1 ratio (widths)", "help": "Widths of the wave that layer 1 shows: below 1 stretches it, above 1 repeats it.\n/layer/1/ratio   0.0625 to 16 widths", "style": "Float", "default": 0.8, "low": 0.0625, "high": 16.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/layer/1/wrap", "name": "L1wrap", "label": "Layer 1 wrap", "help": "What comes after the end of the wave of layer 1. mirror: runs backwards, seamless; repeat: starts again, with a seam, as the original did.\n/layer/1/wrap", "style": "Menu", "default": "mirror", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["mirror", "repeat"], "starts_section": false},
+  {"address": "/layer/1/ratio", "name": "L1ratio", "label": "Layer 1 ratio (widths)", "help": "How many widths of its wave layer 1 shows: below 1 stretches it, above 1 repeats it.\n/layer/1/ratio   0.0625 to 16 widths", "style": "Float", "default": 0.8, "low": 0.0625, "high": 16.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/layer/1/wrap", "name": "L1wrap", "label": "Layer 1 wrap", "help": "How the wave of layer 1 continues after its end. mirror: backwards, seamless; repeat: from the start, with a seam, as in the original.\n/layer/1/wrap", "style": "Menu", "default": "mirror", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["mirror", "repeat"], "starts_section": false},
   {"address": "/layer/1/mute", "name": "L1mute", "label": "Layer 1 mute", "help": "Hides layer 1.\n/layer/1/mute", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/layer/1/solo", "name": "L1solo", "label": "Layer 1 solo", "help": "Shows layer 1 and other soloed layers only; layer 5 is not affected.\n/layer/1/solo", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/layer/2/intensity", "name": "L2intensity", "label": "Layer 2 intensity", "help": "Strength of layer 2; fades smoothly to nothing at 0.\n/layer/2/intensity   0 to 1.5", "style": "Float", "default": 1.3, "low": 0.0, "high": 1.5, "is_clamped": true, "menu": [], "starts_section": true},
-  {"address": "/layer/2/angle", "name": "L2angle", "label": "Layer 2 angle (deg)", "help": "Turns layer 2 clockwise around the centre.\n/layer/2/angle   -180 to 180 deg", "style": "Float", "default": 45.0, "low": -180.0, "high": 180.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/layer/2/angle", "name": "L2angle", "label": "Layer 2 angle (deg)", "help": "Rotates layer 2 clockwise around the centre.\n/layer/2/angle   -180 to 180 deg", "style": "Float", "default": 45.0, "low": -180.0, "high": 180.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/layer/2/curve", "name": "L2curve", "label": "Layer 2 curve", "help": "Bends the stripes of layer 2; 0 is straight.\n/layer/2/curve   0 to 1", "style": "Float", "default": 0.5, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/layer/2/phase", "name": "L2phase", "label": "Layer 2 phase (widths)", "help": "Shifts the wave of layer 2 along itself; 1 is one width.\n/layer/2/phase   0 to 1 widths", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/layer/2/ratio", "name": "L2ratio", "label": "Layer 2 ratio (widths)", "help": "Widths of the wave that layer 2 shows: below 1 stretches it, above 1 repeats it.\n/layer/2/ratio   0.0625 to 16 widths", "style": "Float", "default": 1.1, "low": 0.0625, "high": 16.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/layer/2/wrap", "name": "L2wrap", "label": "Layer 2 wrap", "help": "What comes after the end of the wave of layer 2. mirror: runs backwards, seamless; repeat: starts again, with a seam, as the original did.\n/layer/2/wrap", "style": "Menu", "default": "mirror", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["mirror", "repeat"], "starts_section": false},
+  {"address": "/layer/2/ratio", "name": "L2ratio", "label": "Layer 2 ratio (widths)", "help": "How many widths of its wave layer 2 shows: below 1 stretches it, above 1 repeats it.\n/layer/2/ratio   0.0625 to 16 widths", "style": "Float", "default": 1.1, "low": 0.0625, "high": 16.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/layer/2/wrap", "name": "L2wrap", "label": "Layer 2 wrap", "help": "How the wave of layer 2 continues after its end. mirror: backwards, seamless; repeat: from the start, with a seam, as in the original.\n/layer/2/wrap", "style": "Menu", "default": "mirror", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["mirror", "repeat"], "starts_section": false},
   {"address": "/layer/2/mute", "name": "L2mute", "label": "Layer 2 mute", "help": "Hides layer 2.\n/layer/2/mute", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/layer/2/solo", "name": "L2solo", "label": "Layer 2 solo", "help": "Shows layer 2 and other soloed layers only; layer 5 is not affected.\n/layer/2/solo", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/layer/3/intensity", "name": "L3intensity", "label": "Layer 3 intensity", "help": "Strength of layer 3; fades smoothly to nothing at 0.\n/layer/3/intensity   0 to 1.5", "style": "Float", "default": 1.2, "low": 0.0, "high": 1.5, "is_clamped": true, "menu": [], "starts_section": true},
-  {"address": "/layer/3/angle", "name": "L3angle", "label": "Layer 3 angle (deg)", "help": "Turns layer 3 clockwise around the centre.\n/layer/3/angle   -180 to 180 deg", "style": "Float", "default": 90.0, "low": -180.0, "high": 180.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/layer/3/angle", "name": "L3angle", "label": "Layer 3 angle (deg)", "help": "Rotates layer 3 clockwise around the centre.\n/layer/3/angle   -180 to 180 deg", "style": "Float", "default": 90.0, "low": -180.0, "high": 180.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/layer/3/curve", "name": "L3curve", "label": "Layer 3 curve", "help": "Bends the stripes of layer 3; 0 is straight.\n/layer/3/curve   0 to 1", "style": "Float", "default": 0.5, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/layer/3/phase", "name": "L3phase", "label": "Layer 3 phase (widths)", "help": "Shifts the wave of layer 3 along itself; 1 is one width.\n/layer/3/phase   0 to 1 widths", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/layer/3/ratio", "name": "L3ratio", "label": "Layer 3 ratio (widths)", "help": "Widths of the wave that layer 3 shows: below 1 stretches it, above 1 repeats it.\n/layer/3/ratio   0.0625 to 16 widths", "style": "Float", "default": 1.6, "low": 0.0625, "high": 16.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/layer/3/wrap", "name": "L3wrap", "label": "Layer 3 wrap", "help": "What comes after the end of the wave of layer 3. mirror: runs backwards, seamless; repeat: starts again, with a seam, as the original did.\n/layer/3/wrap", "style": "Menu", "default": "mirror", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["mirror", "repeat"], "starts_section": false},
+  {"address": "/layer/3/ratio", "name": "L3ratio", "label": "Layer 3 ratio (widths)", "help": "How many widths of its wave layer 3 shows: below 1 stretches it, above 1 repeats it.\n/layer/3/ratio   0.0625 to 16 widths", "style": "Float", "default": 1.6, "low": 0.0625, "high": 16.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/layer/3/wrap", "name": "L3wrap", "label": "Layer 3 wrap", "help": "How the wave of layer 3 continues after its end. mirror: backwards, seamless; repeat: from the start, with a seam, as in the original.\n/layer/3/wrap", "style": "Menu", "default": "mirror", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["mirror", "repeat"], "starts_section": false},
   {"address": "/layer/3/mute", "name": "L3mute", "label": "Layer 3 mute", "help": "Hides layer 3.\n/layer/3/mute", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/layer/3/solo", "name": "L3solo", "label": "Layer 3 solo", "help": "Shows layer 3 and other soloed layers only; layer 5 is not affected.\n/layer/3/solo", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/layer/4/intensity", "name": "L4intensity", "label": "Layer 4 intensity", "help": "Strength of layer 4; fades smoothly to nothing at 0.\n/layer/4/intensity   0 to 1.5", "style": "Float", "default": 0.8, "low": 0.0, "high": 1.5, "is_clamped": true, "menu": [], "starts_section": true},
-  {"address": "/layer/4/angle", "name": "L4angle", "label": "Layer 4 angle (deg)", "help": "Turns layer 4 clockwise around the centre.\n/layer/4/angle   -180 to 180 deg", "style": "Float", "default": 135.0, "low": -180.0, "high": 180.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/layer/4/angle", "name": "L4angle", "label": "Layer 4 angle (deg)", "help": "Rotates layer 4 clockwise around the centre.\n/layer/4/angle   -180 to 180 deg", "style": "Float", "default": 135.0, "low": -180.0, "high": 180.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/layer/4/curve", "name": "L4curve", "label": "Layer 4 curve", "help": "Bends the stripes of layer 4; 0 is straight.\n/layer/4/curve   0 to 1", "style": "Float", "default": 0.5, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/layer/4/phase", "name": "L4phase", "label": "Layer 4 phase (widths)", "help": "Shifts the wave of layer 4 along itself; 1 is one width.\n/layer/4/phase   0 to 1 widths", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/layer/4/ratio", "name": "L4ratio", "label": "Layer 4 ratio (widths)", "help": "Widths of the wave that layer 4 shows: below 1 stretches it, above 1 repeats it.\n/layer/4/ratio   0.0625 to 16 widths", "style": "Float", "default": 0.2, "low": 0.0625, "high": 16.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/layer/4/wrap", "name": "L4wrap", "label": "Layer 4 wrap", "help": "What comes after the end of the wave of layer 4. mirror: runs backwards, seamless; repeat: starts again, with a seam, as the original did.\n/layer/4/wrap", "style": "Menu", "default": "mirror", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["mirror", "repeat"], "starts_section": false},
+  {"address": "/layer/4/ratio", "name": "L4ratio", "label": "Layer 4 ratio (widths)", "help": "How many widths of its wave layer 4 shows: below 1 stretches it, above 1 repeats it.\n/layer/4/ratio   0.0625 to 16 widths", "style": "Float", "default": 0.2, "low": 0.0625, "high": 16.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/layer/4/wrap", "name": "L4wrap", "label": "Layer 4 wrap", "help": "How the wave of layer 4 continues after its end. mirror: backwards, seamless; repeat: from the start, with a seam, as in the original.\n/layer/4/wrap", "style": "Menu", "default": "mirror", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["mirror", "repeat"], "starts_section": false},
   {"address": "/layer/4/mute", "name": "L4mute", "label": "Layer 4 mute", "help": "Hides layer 4.\n/layer/4/mute", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/layer/4/solo", "name": "L4solo", "label": "Layer 4 solo", "help": "Shows layer 4 and other soloed layers only; layer 5 is not affected.\n/layer/4/solo", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/layer/5/source", "name": "L5source", "label": "Layer 5 source", "help": "Source of layer 5. auto: the SD picture while SD is on, else the camera.\n/layer/5/source", "style": "Menu", "default": "auto", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["auto", "camera", "sd", "off"], "starts_section": true},
   {"address": "/layer/5/intensity", "name": "L5intensity", "label": "Layer 5 intensity", "help": "Amount of layer 5 in the mix (Camera Intensity of the original).\n/layer/5/intensity   0 to 1", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/layer/5/mirror", "name": "L5mirror", "label": "Layer 5 mirror", "help": "Flips layer 5 left to right, like a mirror.\n/layer/5/mirror", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/layer/5/matte", "name": "L5matte", "label": "Layer 5 matte", "help": "Part of layer 5 that is shown, cut out by SAM3. subject: the objects it finds; background: everything else; all: the whole picture, also for the other two until the first masks arrive.\n/layer/5/matte", "style": "Menu", "default": "all", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["all", "subject", "background"], "starts_section": false},
-  {"address": "/layer/5/matte_sync", "name": "L5mattesync", "label": "Layer 5 matte sync", "help": "Shows a cut-out layer 5 together with the masks made from that very picture: edges fit exactly, but it updates only as often as SAM3 delivers. Off: always the newest picture.\n/layer/5/matte_sync", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false}
+  {"address": "/layer/5/matte", "name": "L5matte", "label": "Layer 5 matte", "help": "Which part of layer 5 is shown, cut out by SAM3. subject: the objects it finds; background: everything else; all: the whole picture. Until the first masks arrive, the whole picture is shown.\n/layer/5/matte", "style": "Menu", "default": "all", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["all", "subject", "background"], "starts_section": false},
+  {"address": "/layer/5/matte_sync", "name": "L5mattesync", "label": "Layer 5 matte sync", "help": "Shows a cut-out layer 5 with the masks of exactly that picture: the edges fit, but the picture changes only as often as SAM3 delivers. Off: always the newest picture.\n/layer/5/matte_sync", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false}
  ]},
  {"title": "Regions", "controls": [
-  {"address": "/region/enable", "name": "Rgnenable", "label": "Enable", "help": "Lets the region map choose the leading layer of each pixel.\n/region/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/region/enable", "name": "Rgnenable", "label": "Enable", "help": "Uses a region map to choose the leading layer of each pixel.\n/region/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/region/mode", "name": "Rgnmode", "label": "Mode", "help": "Source of the map: luma, hue, the four quarters of the picture, its outlines, or the objects that SAM3 finds. sam3: the best object is region 0, the next 1, 2 and 3; tracked objects keep their region. Quadrant is used by edges where there is no outline, and by sam3 until the first masks arrive.\n/region/mode", "style": "Menu", "default": "brightness", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["brightness", "colour", "quadrant", "edges", "sam3"], "starts_section": false},
-  {"address": "/region/spread", "name": "Rgnspread", "label": "Spread", "help": "Weight of the three other layers; 1: as without a map.\n/region/spread   0 to 1", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/region/equalise", "name": "Rgnequalise", "label": "Equalise", "help": "Puts the brightness thresholds at the quartiles, so that every picture has all four regions; off: at 1/4, 1/2, 3/4.\n/region/equalise", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/region/spread", "name": "Rgnspread", "label": "Spread", "help": "Weight of the other three layers at each pixel; 1: no effect of the map.\n/region/spread   0 to 1", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/region/equalise", "name": "Rgnequalise", "label": "Equalise", "help": "Sets the brightness thresholds to the quartiles of the picture, so that every picture has all four regions; off: 1/4, 1/2, 3/4.\n/region/equalise", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/region/hue_offset", "name": "Rgnhueofs", "label": "Hue offset (turns)", "help": "Hue at which the first of the four hue ranges starts.\n/region/hue_offset   0 to 1 turns", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/region/sat_min", "name": "Rgnsatmin", "label": "Sat min", "help": "Minimum saturation in colour mode; greyer pixels are assigned by brightness.\n/region/sat_min   0 to 1", "style": "Float", "default": 0.2, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/region/background", "name": "Rgnbg", "label": "Background", "help": "Region of everything outside the four objects in sam3 mode (0 is layer 1).\n/region/background   0 to 3", "style": "Int", "default": 3, "low": 0, "high": 3, "is_clamped": true, "menu": [], "starts_section": false}
@@ -1493,26 +1499,26 @@ Full manual with troubleshooting: [`docs/touchdesigner.md`](../docs/touchdesigne
   {"address": "/sd/prompt_mix", "name": "Sdpromptmix", "label": "Prompt mix", "help": "Mix from the prompt (0) to the second prompt (1).\n/sd/prompt_mix   0 to 1", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/sd/clip_skip", "name": "Sdclipskip", "label": "Clip skip", "help": "Layer of the text encoder to use, counted from the end as CivitAI does: 1: the last; 2: the last but one. 0: the model's own setting.\n/sd/clip_skip   0 to 12", "style": "Int", "default": 0, "low": 0, "high": 12, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/sd/seed", "name": "Sdseed", "label": "Seed", "help": "Seed of the noise: the same seed and input give the same result. -1: a new seed each time.\n/sd/seed   -1 to 2.14748e+09", "style": "Int", "default": 1, "low": -1, "high": 2147483647, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/sd/steps", "name": "Sdsteps", "label": "Steps", "help": "Denoising steps; `strength` decides how many of them are run: at 0.5 one of 2. More: finer and slower.\n/sd/steps   1 to 20", "style": "Int", "default": 2, "low": 1, "high": 20, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/sd/strength", "name": "Sdstrength", "label": "Strength", "help": "Denoising strength: how far the result may differ from the input. Runs whole steps, at least one: with 2 steps it changes at 1 only, with 20 at each 0.05.\n/sd/strength   0.05 to 1", "style": "Float", "default": 0.5, "low": 0.05, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/sd/guidance", "name": "Sdguidance", "label": "Guidance", "help": "Guidance scale: how closely the picture follows the prompt; 1 is off. Use 1 to 2 for LCM models, 1 for turbo, lightning and most Hyper-SD. Models with guidance as an input (LCM_Dreamshaper_v7) use 8 at 1.\n/sd/guidance   1 to 15", "style": "Float", "default": 1.0, "low": 1.0, "high": 15.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/sd/steps", "name": "Sdsteps", "label": "Steps", "help": "Denoising steps; only the last `strength` share of them is run: at 0.5 one of 2. More: finer and slower.\n/sd/steps   1 to 20", "style": "Int", "default": 2, "low": 1, "high": 20, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/sd/strength", "name": "Sdstrength", "label": "Strength", "help": "Denoising strength: how far the result may differ from the input. The number of steps run is whole, at least one: with 2 steps the effect changes only at 1, with 20 at each 0.05.\n/sd/strength   0.05 to 1", "style": "Float", "default": 0.5, "low": 0.05, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/sd/guidance", "name": "Sdguidance", "label": "Guidance", "help": "Guidance scale: how closely the picture follows the prompt; 1 is off. Use 1 to 2 for LCM models, 1 for turbo, lightning and most Hyper-SD. At 1, models with guidance as an input (LCM_Dreamshaper_v7) get 8.\n/sd/guidance   1 to 15", "style": "Float", "default": 1.0, "low": 1.0, "high": 15.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/sd/cfg_type", "name": "Sdcfgtype", "label": "Cfg type", "help": "Method of guidance above 1 in stream mode. full: exact, twice the work; self, initialise: estimated, almost free; none: no guidance.\n/sd/cfg_type", "style": "Menu", "default": "self", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["self", "full", "initialise", "none"], "starts_section": false},
   {"address": "/sd/delta", "name": "Sddelta", "label": "Delta", "help": "Strength of the guidance estimate with cfg_type self and initialise.\n/sd/delta   0 to 2", "style": "Float", "default": 1.0, "low": 0.0, "high": 2.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/sd/mode", "name": "Sdmode", "label": "Mode", "help": "stream: runs the steps of consecutive pictures in one call, for models made for few steps; single: one picture after the other.\n/sd/mode", "style": "Menu", "default": "stream", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["stream", "single"], "starts_section": false},
+  {"address": "/sd/mode", "name": "Sdmode", "label": "Mode", "help": "stream: computes steps of several consecutive pictures together, for models made for few steps; single: one picture after the other.\n/sd/mode", "style": "Menu", "default": "stream", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["stream", "single"], "starts_section": false},
   {"address": "/sd/t_index", "name": "Sdtindex", "label": "T index", "help": "For experts: indices into the 50-step schedule, from noisy to clean, such as `32 45`; overrides steps and strength in stream mode. Empty: not used.\n/sd/t_index", "style": "Str", "default": "", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/sd/interval_s", "name": "Sdintvl", "label": "Interval (s)", "help": "Minimum time between pictures; 0: as fast as possible.\n/sd/interval_s   0 to 10 s", "style": "Float", "default": 0.0, "low": 0.0, "high": 10.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/sd/width", "name": "Sdwidth", "label": "Width (px)", "help": "Width of the SD picture.\n/sd/width   64 to 1024 px, in steps of 64", "style": "Int", "default": 512, "low": 64, "high": 1024, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/sd/height", "name": "Sdheight", "label": "Height (px)", "help": "Height of the SD picture.\n/sd/height   64 to 1024 px, in steps of 64", "style": "Int", "default": 512, "low": 64, "high": 1024, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/sd/source", "name": "Sdsource", "label": "Source", "help": "Input of SD. auto: the camera if there is one, else the Multiverse; multiverse: the finished picture, including SD where it is shown; video: the file of --sd-video; feedback: its own last picture, moved.\n/sd/source", "style": "Menu", "default": "auto", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["auto", "camera", "multiverse", "video", "feedback"], "starts_section": false},
-  {"address": "/sd/duty", "name": "Sdduty", "label": "Duty", "help": "Share of the time that SD may use while duty_auto is off.\n/sd/duty   0.05 to 1", "style": "Float", "default": 1.0, "low": 0.05, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/sd/duty_auto", "name": "Sddtyauto", "label": "Duty auto", "help": "Adapts the share of SD to the picture: less after late frames, then slowly more. Off: /sd/duty.\n/sd/duty_auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/sd/slice_ms", "name": "Sdslicems", "label": "Slice (ms)", "help": "Longest GPU work of SD before it checks if the picture needs the GPU.\n/sd/slice_ms   1 to 50 ms", "style": "Float", "default": 4.0, "low": 1.0, "high": 50.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/sd/duty", "name": "Sdduty", "label": "Duty", "help": "Share of time in which SD may compute while duty_auto is off.\n/sd/duty   0.05 to 1", "style": "Float", "default": 1.0, "low": 0.05, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/sd/duty_auto", "name": "Sddtyauto", "label": "Duty auto", "help": "Adapts the share of time to the picture: less after late frames, then slowly more. Off: /sd/duty.\n/sd/duty_auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/sd/slice_ms", "name": "Sdslicems", "label": "Slice (ms)", "help": "Maximum length of one piece of GPU work; after each, SD checks if the picture needs the GPU.\n/sd/slice_ms   1 to 50 ms", "style": "Float", "default": 4.0, "low": 1.0, "high": 50.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/sd/gate", "name": "Sdgate", "label": "Gate", "help": "Pauses SD while the picture is being drawn.\n/sd/gate", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/sd/oom", "name": "Sdoom", "label": "Oom", "help": "When GPU memory runs out. stop: SD stops with a message; shrink: continues 64 px smaller.\n/sd/oom", "style": "Menu", "default": "stop", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["stop", "shrink"], "starts_section": false},
-  {"address": "/sd/paused", "name": "Sdpaused", "label": "Paused", "help": "Pauses SD; its last picture stays.\n/sd/paused", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/sd/oom", "name": "Sdoom", "label": "Oom", "help": "Reaction to full GPU memory. stop: SD stops with a message; shrink: it continues 64 px smaller.\n/sd/oom", "style": "Menu", "default": "stop", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["stop", "shrink"], "starts_section": false},
+  {"address": "/sd/paused", "name": "Sdpaused", "label": "Paused", "help": "Pauses SD; its last picture stays on screen.\n/sd/paused", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/sd/freeze", "name": "Sdfreeze", "label": "Freeze", "help": "Freezes the SD picture while SD keeps running.\n/sd/freeze", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/sd/crossfade_s", "name": "Sdxfade", "label": "Crossfade (s)", "help": "Crossfade time from one SD picture to the next, limited to the time between two of them.\n/sd/crossfade_s   0 to 5 s", "style": "Float", "default": 1.0, "low": 0.0, "high": 5.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/sd/fallback", "name": "Sdfallbk", "label": "Fallback", "help": "Picture while SD is down. hold: its last one; black; source: its input at its size (for source feedback: its last picture).\n/sd/fallback", "style": "Menu", "default": "hold", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["hold", "black", "source"], "starts_section": false},
+  {"address": "/sd/crossfade_s", "name": "Sdxfade", "label": "Crossfade (s)", "help": "Crossfade time from one SD picture to the next, at most the time between two of them.\n/sd/crossfade_s   0 to 5 s", "style": "Float", "default": 1.0, "low": 0.0, "high": 5.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/sd/fallback", "name": "Sdfallbk", "label": "Fallback", "help": "Picture while SD is down. hold: the last SD picture; black: black; source: the input of SD (with /sd/source feedback: the last SD picture).\n/sd/fallback", "style": "Menu", "default": "hold", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["hold", "black", "source"], "starts_section": false},
   {"address": "/sd/feedback/zoom", "name": "Sdfbzoom", "label": "Feedback zoom", "help": "Zoom of the last picture before it is repainted.\n/sd/feedback/zoom   0.9 to 1.1", "style": "Float", "default": 1.02, "low": 0.9, "high": 1.1, "is_clamped": true, "menu": [], "starts_section": true},
   {"address": "/sd/feedback/rotate", "name": "Sdfbrotate", "label": "Feedback rotate (deg)", "help": "Rotation of the last picture before it is repainted, clockwise.\n/sd/feedback/rotate   -180 to 180 deg", "style": "Float", "default": 0.0, "low": -180.0, "high": 180.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/sd/similarity/enable", "name": "Sdsimenable", "label": "Similarity enable", "help": "Skips input pictures that hardly differ from the last one.\n/sd/similarity/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
@@ -1535,15 +1541,15 @@ Full manual with troubleshooting: [`docs/touchdesigner.md`](../docs/touchdesigne
   {"address": "/sam3/source", "name": "Sam3source", "label": "Source", "help": "Input of SAM3. auto: the camera if there is one, else the Multiverse; video: the file of --sam3-video; multiverse: the finished picture; sd: the picture of Stable Diffusion.\n/sam3/source", "style": "Menu", "default": "auto", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["auto", "camera", "video", "multiverse", "sd"], "starts_section": false},
   {"address": "/sam3/mode", "name": "Sam3mode", "label": "Mode", "help": "image: each picture by itself, ids by rank; track: tracks objects, which keep their ids.\n/sam3/mode", "style": "Menu", "default": "image", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["image", "track"], "starts_section": false},
   {"address": "/sam3/threshold", "name": "Sam3thresh", "label": "Threshold", "help": "Minimum score of an object, 0 to 1.\n/sam3/threshold   0.05 to 0.95", "style": "Float", "default": 0.5, "low": 0.05, "high": 0.95, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/sam3/max_objects", "name": "Sam3maxobj", "label": "Max objects", "help": "Maximum number of objects; the best are kept.\n/sam3/max_objects   1 to 16", "style": "Int", "default": 16, "low": 1, "high": 16, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/sam3/mask_edge", "name": "Sam3edge", "label": "Mask edge", "help": "Mask edges in the texture `Multiverse SAM3` and in the matte of layer 5. soft: graded; hard: cut at one half.\n/sam3/mask_edge", "style": "Menu", "default": "soft", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["soft", "hard"], "starts_section": false},
+  {"address": "/sam3/max_objects", "name": "Sam3maxobj", "label": "Max objects", "help": "Maximum number of objects; those with the best scores are kept.\n/sam3/max_objects   1 to 16", "style": "Int", "default": 16, "low": 1, "high": 16, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/sam3/mask_edge", "name": "Sam3edge", "label": "Mask edge", "help": "Mask edges in the texture `Multiverse SAM3` and in the matte of layer 5. soft: gradual; hard: cut at 0.5.\n/sam3/mask_edge", "style": "Menu", "default": "soft", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["soft", "hard"], "starts_section": false},
   {"address": "/sam3/opacity", "name": "Sam3opacity", "label": "Opacity", "help": "Opacity of the mask colours over the picture in `Multiverse SAM3`.\n/sam3/opacity   0 to 1", "style": "Float", "default": 0.5, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/sam3/fallback", "name": "Sam3fallbk", "label": "Fallback", "help": "Masks while SAM3 is down. hold: keeps the last ones; source: uses none: the picture without colours, all of layer 5, regions by quadrant.\n/sam3/fallback", "style": "Menu", "default": "hold", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["hold", "source"], "starts_section": false},
   {"address": "/sam3/interval_s", "name": "Sam3intvl", "label": "Interval (s)", "help": "Minimum time between results; 0: as fast as possible.\n/sam3/interval_s   0 to 10 s", "style": "Float", "default": 0.0, "low": 0.0, "high": 10.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/sam3/resolution", "name": "Sam3res", "label": "Resolution (px)", "help": "Side of the square that the picture is scaled to: 1008 finds most, 336 is ten times less work. The old process keeps running until the new one is ready.\n/sam3/resolution   336 to 1008 px, in steps of 336", "style": "Int", "default": 1008, "low": 336, "high": 1008, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/sam3/duty", "name": "Sam3duty", "label": "Duty", "help": "Share of the time that SAM3 may use while duty_auto is off.\n/sam3/duty   0.05 to 1", "style": "Float", "default": 1.0, "low": 0.05, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/sam3/duty_auto", "name": "Sam3dtyauto", "label": "Duty auto", "help": "Adapts the share of SAM3 to the picture: less after late frames, then slowly more. Off: /sam3/duty.\n/sam3/duty_auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/sam3/slice_ms", "name": "Sam3slicems", "label": "Slice (ms)", "help": "Longest GPU work of SAM3 before it checks if the picture needs the GPU.\n/sam3/slice_ms   1 to 50 ms", "style": "Float", "default": 4.0, "low": 1.0, "high": 50.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/sam3/duty", "name": "Sam3duty", "label": "Duty", "help": "Share of time in which SAM3 may compute while duty_auto is off.\n/sam3/duty   0.05 to 1", "style": "Float", "default": 1.0, "low": 0.05, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/sam3/duty_auto", "name": "Sam3dtyauto", "label": "Duty auto", "help": "Adapts the share of time to the picture: less after late frames, then slowly more. Off: /sam3/duty.\n/sam3/duty_auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/sam3/slice_ms", "name": "Sam3slicems", "label": "Slice (ms)", "help": "Maximum length of one piece of GPU work; after each, SAM3 checks if the picture needs the GPU.\n/sam3/slice_ms   1 to 50 ms", "style": "Float", "default": 4.0, "low": 1.0, "high": 50.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/sam3/gate", "name": "Sam3gate", "label": "Gate", "help": "Pauses SAM3 while the picture is being drawn.\n/sam3/gate", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/sam3/compile", "name": "Sam3compile", "label": "Compile", "help": "Compiles the model: takes minutes, then runs faster. The old process keeps running meanwhile.\n/sam3/compile", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/sam3/offload", "name": "Sam3offload", "label": "Offload", "help": "Keeps the weights in main memory and copies them to the GPU when needed: for small GPUs; slow.\n/sam3/offload", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
@@ -1558,24 +1564,24 @@ Full manual with troubleshooting: [`docs/touchdesigner.md`](../docs/touchdesigne
   {"address": "/rvc/speaker", "name": "Rvcspeaker", "label": "Speaker", "help": "Speaker of the model.\n/rvc/speaker   0 to 255", "style": "Int", "default": 0, "low": 0, "high": 255, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/rvc/pitch", "name": "Rvcpitch", "label": "Pitch (semitones)", "help": "Transposes the voice; 12 turns a low voice into a high one.\n/rvc/pitch   -24 to 24 semitones", "style": "Float", "default": 0.0, "low": -24.0, "high": 24.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/rvc/autotune", "name": "Rvcautotune", "label": "Autotune", "help": "Pulls the pitch to the nearest semitone.\n/rvc/autotune", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/rvc/formant", "name": "Rvcformant", "label": "Formant (semitones)", "help": "Formant shift at the same pitch; up: a smaller throat.\n/rvc/formant   -2 to 2 semitones", "style": "Float", "default": 0.0, "low": -2.0, "high": 2.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/rvc/index_rate", "name": "Rvcidxrate", "label": "Index rate", "help": "Amount of the index: more sounds more like the model's own voice and accent, with less clear words. No effect without an index.\n/rvc/index_rate   0 to 1", "style": "Float", "default": 0.3, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/rvc/formant", "name": "Rvcformant", "label": "Formant (semitones)", "help": "Formant shift at the same pitch; up sounds like a smaller person.\n/rvc/formant   -2 to 2 semitones", "style": "Float", "default": 0.0, "low": -2.0, "high": 2.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/rvc/index_rate", "name": "Rvcidxrate", "label": "Index rate", "help": "Amount of the index: higher sounds more like the model's own voice and accent, with less clear words. No effect without an index.\n/rvc/index_rate   0 to 1", "style": "Float", "default": 0.3, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/rvc/retrieval_power", "name": "Rvcretrpow", "label": "Retrieval power", "help": "Weight of the nearest index entries: 2: 1/distance^4; 1: 1/distance^2, which mixes more of them.\n/rvc/retrieval_power   1 to 2", "style": "Int", "default": 2, "low": 1, "high": 2, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/rvc/protect", "name": "Rvcprotect", "label": "Protect", "help": "Protects breath and consonants from the index: lower protects more; 0.5 is off.\n/rvc/protect   0 to 0.5", "style": "Float", "default": 0.33, "low": 0.0, "high": 0.5, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/rvc/rms_mix", "name": "Rvcrmsmix", "label": "Rms mix", "help": "Loudness envelope: 0: of the input voice; 1: of the model.\n/rvc/rms_mix   0 to 1", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/rvc/rms_mix", "name": "Rvcrmsmix", "label": "Rms mix", "help": "Loudness envelope. 0: of the input voice; 1: of the model's output.\n/rvc/rms_mix   0 to 1", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/rvc/threshold", "name": "Rvcthresh", "label": "Threshold (dB)", "help": "Noise gate: input below this level is silence. -60 is off.\n/rvc/threshold   -60 to 0 dB", "style": "Float", "default": -60.0, "low": -60.0, "high": 0.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/rvc/block_ms", "name": "Rvcblockms", "label": "Block (ms)", "help": "Length of a block: shorter has less delay and needs more computing.\n/rvc/block_ms   20 to 1500 ms", "style": "Float", "default": 250.0, "low": 20.0, "high": 1500.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/rvc/crossfade_ms", "name": "Rvcxfadems", "label": "Crossfade (ms)", "help": "Overlap of blocks; adds to the delay.\n/rvc/crossfade_ms   10 to 150 ms", "style": "Float", "default": 50.0, "low": 10.0, "high": 150.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/rvc/extra_ms", "name": "Rvcextrams", "label": "Extra (ms)", "help": "Context before each block: more is steadier and slower.\n/rvc/extra_ms   50 to 5000 ms", "style": "Float", "default": 2500.0, "low": 50.0, "high": 5000.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/rvc/extra_ms", "name": "Rvcextrams", "label": "Extra (ms)", "help": "Sound before each block, as context for the model: longer is steadier and slower.\n/rvc/extra_ms   50 to 5000 ms", "style": "Float", "default": 2500.0, "low": 50.0, "high": 5000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/rvc/f0", "name": "Rvcf0", "label": "F0", "help": "Pitch detector. rmvpe needs its checkpoint, fcpe `pip install torchfcpe`, yin nothing; auto: the first one available. The old one keeps running until the new one is ready.\n/rvc/f0", "style": "Menu", "default": "auto", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["auto", "rmvpe", "fcpe", "yin"], "starts_section": false},
   {"address": "/rvc/fp16", "name": "Rvcfp16", "label": "Fp16", "help": "Half precision. auto: on with CUDA. The old process keeps running until the new one is ready.\n/rvc/fp16", "style": "Menu", "default": "auto", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["auto", "on", "off"], "starts_section": false},
-  {"address": "/rvc/gpu_retrieval", "name": "Rvcgpuretr", "label": "Gpu retrieval", "help": "Searches the index on the GPU; off: on the CPU. auto: on. A change starts a new process, as with fp16.\n/rvc/gpu_retrieval", "style": "Menu", "default": "auto", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["auto", "on", "off"], "starts_section": false},
+  {"address": "/rvc/gpu_retrieval", "name": "Rvcgpuretr", "label": "Gpu retrieval", "help": "Searches the index on the GPU; off: on the CPU. auto: on. The old process keeps running until the new one is ready.\n/rvc/gpu_retrieval", "style": "Menu", "default": "auto", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["auto", "on", "off"], "starts_section": false},
   {"address": "/rvc/profiling", "name": "Rvcprofile", "label": "Profiling", "help": "Shows the milliseconds of each stage in /engine/status.\n/rvc/profiling", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/rvc/monitor", "name": "Rvcmonitor", "label": "Monitor", "help": "Mix of the output: 0: dry voice; 1: converted voice. Both are in sync.\n/rvc/monitor   0 to 1", "style": "Float", "default": 1.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/rvc/monitor", "name": "Rvcmonitor", "label": "Monitor", "help": "Mix of the output. 0: dry voice; 1: converted voice. Both are in sync.\n/rvc/monitor   0 to 1", "style": "Float", "default": 1.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/rvc/gain_db", "name": "Rvcgaindb", "label": "Gain (dB)", "help": "Output gain; -60 is silence.\n/rvc/gain_db   -60 to 12 dB", "style": "Float", "default": 0.0, "low": -60.0, "high": 12.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/rvc/fallback", "name": "Rvcfallbk", "label": "Fallback", "help": "Output while the conversion is late or its process is down: the dry voice, or silence.\n/rvc/fallback", "style": "Menu", "default": "dry", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["dry", "silence"], "starts_section": false},
-  {"address": "/rvc/channel", "name": "Rvcchannel", "label": "Channel", "help": "Audio channel of the Multiverse that gets the output in place of its own sound; 0: none.\n/rvc/channel   0 to 4", "style": "Int", "default": 0, "low": 0, "high": 4, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/rvc/input_channel", "name": "Rvcinchan", "label": "Input channel", "help": "Channel of the voice in its source.\n/rvc/input_channel   1 to 64", "style": "Int", "default": 1, "low": 1, "high": 64, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/rvc/channel", "name": "Rvcchannel", "label": "Channel", "help": "Audio channel of the Multiverse that the output replaces; 0: none.\n/rvc/channel   0 to 4", "style": "Int", "default": 0, "low": 0, "high": 4, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/rvc/input_channel", "name": "Rvcinchan", "label": "Input channel", "help": "Channel of the input source that has the voice.\n/rvc/input_channel   1 to 64", "style": "Int", "default": 1, "low": 1, "high": 64, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/rvc/delay_ms", "name": "Rvcdelayms", "label": "Delay (ms)", "help": "Delay from input to output, devices included, to match a picture. 0, or shorter than possible: the shortest possible.\n/rvc/delay_ms   0 to 5000 ms", "style": "Float", "default": 0.0, "low": 0.0, "high": 5000.0, "is_clamped": true, "menu": [], "starts_section": false}
  ]},
  {"title": "Feedback", "controls": [
@@ -1593,58 +1599,58 @@ Full manual with troubleshooting: [`docs/touchdesigner.md`](../docs/touchdesigne
   {"address": "/mod/1/channel", "name": "Mod1channel", "label": "Mod 1 channel", "help": "Audio channel of the source; 0: the loudest of the four. Not used by LFOs.\n/mod/1/channel   0 to 4", "style": "Int", "default": 1, "low": 0, "high": 4, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/1/target", "name": "Mod1target", "label": "Mod 1 target", "help": "Address of the parameter to move: a float that presets hold, except /audio, /mod and /lfo; empty: none. The route is added on top of the parameter's own value, which does not change.\n/mod/1/target", "style": "Str", "default": "/feedback/zoom", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/mod/1/amount", "name": "Mod1amount", "label": "Mod 1 amount", "help": "How far the target moves at level 1, as a fraction of its range, on its own scale; routes to the same target add up.\n/mod/1/amount   -1 to 1", "style": "Float", "default": 0.2, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/1/offset", "name": "Mod1offset", "label": "Mod 1 offset", "help": "Added to the level; -0.5 swings to both sides of the target's value.\n/mod/1/offset   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/1/curve", "name": "Mod1curve", "label": "Mod 1 curve", "help": "Bends the level. 1: high levels move most (fourth power); -1: low levels already do (fourth root).\n/mod/1/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/1/release_ms", "name": "Mod1release", "label": "Mod 1 release (ms)", "help": "Fall time of a sound level; it rises at once. LFOs keep their shape.\n/mod/1/release_ms   1 to 10000 ms", "style": "Float", "default": 250.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/1/offset", "name": "Mod1offset", "label": "Mod 1 offset", "help": "Added to the level; at -0.5 the target swings to both sides of its value.\n/mod/1/offset   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/1/curve", "name": "Mod1curve", "label": "Mod 1 curve", "help": "Bends the response to the level. 1: mostly high levels move the target (fourth power); -1: low levels already do (fourth root).\n/mod/1/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/1/release_ms", "name": "Mod1release", "label": "Mod 1 release (ms)", "help": "Time in which a sound level falls to 37 %; it rises at once. No effect on LFOs.\n/mod/1/release_ms   1 to 10000 ms", "style": "Float", "default": 250.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/2/source", "name": "Mod2source", "label": "Mod 2 source", "help": "Source that moves the target, as a level 0..1. Sound levels: 0 at -48 dBFS, 1 at -6 dBFS, linear in decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls.\n/mod/2/source", "style": "Menu", "default": "high", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rms", "peak", "envelope", "low", "mid", "high", "onset", "pitch", "lfo1", "lfo2", "lfo3", "lfo4"], "starts_section": true},
   {"address": "/mod/2/channel", "name": "Mod2channel", "label": "Mod 2 channel", "help": "Audio channel of the source; 0: the loudest of the four. Not used by LFOs.\n/mod/2/channel   0 to 4", "style": "Int", "default": 0, "low": 0, "high": 4, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/2/target", "name": "Mod2target", "label": "Mod 2 target", "help": "Address of the parameter to move: a float that presets hold, except /audio, /mod and /lfo; empty: none. The route is added on top of the parameter's own value, which does not change.\n/mod/2/target", "style": "Str", "default": "/layer/4/intensity", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/mod/2/amount", "name": "Mod2amount", "label": "Mod 2 amount", "help": "How far the target moves at level 1, as a fraction of its range, on its own scale; routes to the same target add up.\n/mod/2/amount   -1 to 1", "style": "Float", "default": 0.4, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/2/offset", "name": "Mod2offset", "label": "Mod 2 offset", "help": "Added to the level; -0.5 swings to both sides of the target's value.\n/mod/2/offset   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/2/curve", "name": "Mod2curve", "label": "Mod 2 curve", "help": "Bends the level. 1: high levels move most (fourth power); -1: low levels already do (fourth root).\n/mod/2/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/2/release_ms", "name": "Mod2release", "label": "Mod 2 release (ms)", "help": "Fall time of a sound level; it rises at once. LFOs keep their shape.\n/mod/2/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/2/offset", "name": "Mod2offset", "label": "Mod 2 offset", "help": "Added to the level; at -0.5 the target swings to both sides of its value.\n/mod/2/offset   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/2/curve", "name": "Mod2curve", "label": "Mod 2 curve", "help": "Bends the response to the level. 1: mostly high levels move the target (fourth power); -1: low levels already do (fourth root).\n/mod/2/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/2/release_ms", "name": "Mod2release", "label": "Mod 2 release (ms)", "help": "Time in which a sound level falls to 37 %; it rises at once. No effect on LFOs.\n/mod/2/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/3/source", "name": "Mod3source", "label": "Mod 3 source", "help": "Source that moves the target, as a level 0..1. Sound levels: 0 at -48 dBFS, 1 at -6 dBFS, linear in decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls.\n/mod/3/source", "style": "Menu", "default": "lfo1", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rms", "peak", "envelope", "low", "mid", "high", "onset", "pitch", "lfo1", "lfo2", "lfo3", "lfo4"], "starts_section": true},
   {"address": "/mod/3/channel", "name": "Mod3channel", "label": "Mod 3 channel", "help": "Audio channel of the source; 0: the loudest of the four. Not used by LFOs.\n/mod/3/channel   0 to 4", "style": "Int", "default": 0, "low": 0, "high": 4, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/3/target", "name": "Mod3target", "label": "Mod 3 target", "help": "Address of the parameter to move: a float that presets hold, except /audio, /mod and /lfo; empty: none. The route is added on top of the parameter's own value, which does not change.\n/mod/3/target", "style": "Str", "default": "/colour/base_hue", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/mod/3/amount", "name": "Mod3amount", "label": "Mod 3 amount", "help": "How far the target moves at level 1, as a fraction of its range, on its own scale; routes to the same target add up.\n/mod/3/amount   -1 to 1", "style": "Float", "default": 0.12, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/3/offset", "name": "Mod3offset", "label": "Mod 3 offset", "help": "Added to the level; -0.5 swings to both sides of the target's value.\n/mod/3/offset   -1 to 1", "style": "Float", "default": -0.5, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/3/curve", "name": "Mod3curve", "label": "Mod 3 curve", "help": "Bends the level. 1: high levels move most (fourth power); -1: low levels already do (fourth root).\n/mod/3/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/3/release_ms", "name": "Mod3release", "label": "Mod 3 release (ms)", "help": "Fall time of a sound level; it rises at once. LFOs keep their shape.\n/mod/3/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/3/offset", "name": "Mod3offset", "label": "Mod 3 offset", "help": "Added to the level; at -0.5 the target swings to both sides of its value.\n/mod/3/offset   -1 to 1", "style": "Float", "default": -0.5, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/3/curve", "name": "Mod3curve", "label": "Mod 3 curve", "help": "Bends the response to the level. 1: mostly high levels move the target (fourth power); -1: low levels already do (fourth root).\n/mod/3/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/3/release_ms", "name": "Mod3release", "label": "Mod 3 release (ms)", "help": "Time in which a sound level falls to 37 %; it rises at once. No effect on LFOs.\n/mod/3/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/4/source", "name": "Mod4source", "label": "Mod 4 source", "help": "Source that moves the target, as a level 0..1. Sound levels: 0 at -48 dBFS, 1 at -6 dBFS, linear in decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls.\n/mod/4/source", "style": "Menu", "default": "lfo2", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rms", "peak", "envelope", "low", "mid", "high", "onset", "pitch", "lfo1", "lfo2", "lfo3", "lfo4"], "starts_section": true},
   {"address": "/mod/4/channel", "name": "Mod4channel", "label": "Mod 4 channel", "help": "Audio channel of the source; 0: the loudest of the four. Not used by LFOs.\n/mod/4/channel   0 to 4", "style": "Int", "default": 0, "low": 0, "high": 4, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/4/target", "name": "Mod4target", "label": "Mod 4 target", "help": "Address of the parameter to move: a float that presets hold, except /audio, /mod and /lfo; empty: none. The route is added on top of the parameter's own value, which does not change.\n/mod/4/target", "style": "Str", "default": "/feedback/rotate", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/mod/4/amount", "name": "Mod4amount", "label": "Mod 4 amount", "help": "How far the target moves at level 1, as a fraction of its range, on its own scale; routes to the same target add up.\n/mod/4/amount   -1 to 1", "style": "Float", "default": 0.1, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/4/offset", "name": "Mod4offset", "label": "Mod 4 offset", "help": "Added to the level; -0.5 swings to both sides of the target's value.\n/mod/4/offset   -1 to 1", "style": "Float", "default": -0.5, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/4/curve", "name": "Mod4curve", "label": "Mod 4 curve", "help": "Bends the level. 1: high levels move most (fourth power); -1: low levels already do (fourth root).\n/mod/4/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/4/release_ms", "name": "Mod4release", "label": "Mod 4 release (ms)", "help": "Fall time of a sound level; it rises at once. LFOs keep their shape.\n/mod/4/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/4/offset", "name": "Mod4offset", "label": "Mod 4 offset", "help": "Added to the level; at -0.5 the target swings to both sides of its value.\n/mod/4/offset   -1 to 1", "style": "Float", "default": -0.5, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/4/curve", "name": "Mod4curve", "label": "Mod 4 curve", "help": "Bends the response to the level. 1: mostly high levels move the target (fourth power); -1: low levels already do (fourth root).\n/mod/4/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/4/release_ms", "name": "Mod4release", "label": "Mod 4 release (ms)", "help": "Time in which a sound level falls to 37 %; it rises at once. No effect on LFOs.\n/mod/4/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/5/source", "name": "Mod5source", "label": "Mod 5 source", "help": "Source that moves the target, as a level 0..1. Sound levels: 0 at -48 dBFS, 1 at -6 dBFS, linear in decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls.\n/mod/5/source", "style": "Menu", "default": "off", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rms", "peak", "envelope", "low", "mid", "high", "onset", "pitch", "lfo1", "lfo2", "lfo3", "lfo4"], "starts_section": true},
   {"address": "/mod/5/channel", "name": "Mod5channel", "label": "Mod 5 channel", "help": "Audio channel of the source; 0: the loudest of the four. Not used by LFOs.\n/mod/5/channel   0 to 4", "style": "Int", "default": 0, "low": 0, "high": 4, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/5/target", "name": "Mod5target", "label": "Mod 5 target", "help": "Address of the parameter to move: a float that presets hold, except /audio, /mod and /lfo; empty: none. The route is added on top of the parameter's own value, which does not change.\n/mod/5/target", "style": "Str", "default": "", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/mod/5/amount", "name": "Mod5amount", "label": "Mod 5 amount", "help": "How far the target moves at level 1, as a fraction of its range, on its own scale; routes to the same target add up.\n/mod/5/amount   -1 to 1", "style": "Float", "default": 0.5, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/5/offset", "name": "Mod5offset", "label": "Mod 5 offset", "help": "Added to the level; -0.5 swings to both sides of the target's value.\n/mod/5/offset   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/5/curve", "name": "Mod5curve", "label": "Mod 5 curve", "help": "Bends the level. 1: high levels move most (fourth power); -1: low levels already do (fourth root).\n/mod/5/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/5/release_ms", "name": "Mod5release", "label": "Mod 5 release (ms)", "help": "Fall time of a sound level; it rises at once. LFOs keep their shape.\n/mod/5/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/5/offset", "name": "Mod5offset", "label": "Mod 5 offset", "help": "Added to the level; at -0.5 the target swings to both sides of its value.\n/mod/5/offset   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/5/curve", "name": "Mod5curve", "label": "Mod 5 curve", "help": "Bends the response to the level. 1: mostly high levels move the target (fourth power); -1: low levels already do (fourth root).\n/mod/5/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/5/release_ms", "name": "Mod5release", "label": "Mod 5 release (ms)", "help": "Time in which a sound level falls to 37 %; it rises at once. No effect on LFOs.\n/mod/5/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/6/source", "name": "Mod6source", "label": "Mod 6 source", "help": "Source that moves the target, as a level 0..1. Sound levels: 0 at -48 dBFS, 1 at -6 dBFS, linear in decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls.\n/mod/6/source", "style": "Menu", "default": "off", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rms", "peak", "envelope", "low", "mid", "high", "onset", "pitch", "lfo1", "lfo2", "lfo3", "lfo4"], "starts_section": true},
   {"address": "/mod/6/channel", "name": "Mod6channel", "label": "Mod 6 channel", "help": "Audio channel of the source; 0: the loudest of the four. Not used by LFOs.\n/mod/6/channel   0 to 4", "style": "Int", "default": 0, "low": 0, "high": 4, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/6/target", "name": "Mod6target", "label": "Mod 6 target", "help": "Address of the parameter to move: a float that presets hold, except /audio, /mod and /lfo; empty: none. The route is added on top of the parameter's own value, which does not change.\n/mod/6/target", "style": "Str", "default": "", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/mod/6/amount", "name": "Mod6amount", "label": "Mod 6 amount", "help": "How far the target moves at level 1, as a fraction of its range, on its own scale; routes to the same target add up.\n/mod/6/amount   -1 to 1", "style": "Float", "default": 0.5, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/6/offset", "name": "Mod6offset", "label": "Mod 6 offset", "help": "Added to the level; -0.5 swings to both sides of the target's value.\n/mod/6/offset   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/6/curve", "name": "Mod6curve", "label": "Mod 6 curve", "help": "Bends the level. 1: high levels move most (fourth power); -1: low levels already do (fourth root).\n/mod/6/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/6/release_ms", "name": "Mod6release", "label": "Mod 6 release (ms)", "help": "Fall time of a sound level; it rises at once. LFOs keep their shape.\n/mod/6/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/6/offset", "name": "Mod6offset", "label": "Mod 6 offset", "help": "Added to the level; at -0.5 the target swings to both sides of its value.\n/mod/6/offset   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/6/curve", "name": "Mod6curve", "label": "Mod 6 curve", "help": "Bends the response to the level. 1: mostly high levels move the target (fourth power); -1: low levels already do (fourth root).\n/mod/6/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/6/release_ms", "name": "Mod6release", "label": "Mod 6 release (ms)", "help": "Time in which a sound level falls to 37 %; it rises at once. No effect on LFOs.\n/mod/6/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/7/source", "name": "Mod7source", "label": "Mod 7 source", "help": "Source that moves the target, as a level 0..1. Sound levels: 0 at -48 dBFS, 1 at -6 dBFS, linear in decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls.\n/mod/7/source", "style": "Menu", "default": "off", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rms", "peak", "envelope", "low", "mid", "high", "onset", "pitch", "lfo1", "lfo2", "lfo3", "lfo4"], "starts_section": true},
   {"address": "/mod/7/channel", "name": "Mod7channel", "label": "Mod 7 channel", "help": "Audio channel of the source; 0: the loudest of the four. Not used by LFOs.\n/mod/7/channel   0 to 4", "style": "Int", "default": 0, "low": 0, "high": 4, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/7/target", "name": "Mod7target", "label": "Mod 7 target", "help": "Address of the parameter to move: a float that presets hold, except /audio, /mod and /lfo; empty: none. The route is added on top of the parameter's own value, which does not change.\n/mod/7/target", "style": "Str", "default": "", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/mod/7/amount", "name": "Mod7amount", "label": "Mod 7 amount", "help": "How far the target moves at level 1, as a fraction of its range, on its own scale; routes to the same target add up.\n/mod/7/amount   -1 to 1", "style": "Float", "default": 0.5, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/7/offset", "name": "Mod7offset", "label": "Mod 7 offset", "help": "Added to the level; -0.5 swings to both sides of the target's value.\n/mod/7/offset   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/7/curve", "name": "Mod7curve", "label": "Mod 7 curve", "help": "Bends the level. 1: high levels move most (fourth power); -1: low levels already do (fourth root).\n/mod/7/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/7/release_ms", "name": "Mod7release", "label": "Mod 7 release (ms)", "help": "Fall time of a sound level; it rises at once. LFOs keep their shape.\n/mod/7/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/7/offset", "name": "Mod7offset", "label": "Mod 7 offset", "help": "Added to the level; at -0.5 the target swings to both sides of its value.\n/mod/7/offset   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/7/curve", "name": "Mod7curve", "label": "Mod 7 curve", "help": "Bends the response to the level. 1: mostly high levels move the target (fourth power); -1: low levels already do (fourth root).\n/mod/7/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/7/release_ms", "name": "Mod7release", "label": "Mod 7 release (ms)", "help": "Time in which a sound level falls to 37 %; it rises at once. No effect on LFOs.\n/mod/7/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/8/source", "name": "Mod8source", "label": "Mod 8 source", "help": "Source that moves the target, as a level 0..1. Sound levels: 0 at -48 dBFS, 1 at -6 dBFS, linear in decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls.\n/mod/8/source", "style": "Menu", "default": "off", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rms", "peak", "envelope", "low", "mid", "high", "onset", "pitch", "lfo1", "lfo2", "lfo3", "lfo4"], "starts_section": true},
   {"address": "/mod/8/channel", "name": "Mod8channel", "label": "Mod 8 channel", "help": "Audio channel of the source; 0: the loudest of the four. Not used by LFOs.\n/mod/8/channel   0 to 4", "style": "Int", "default": 0, "low": 0, "high": 4, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/mod/8/target", "name": "Mod8target", "label": "Mod 8 target", "help": "Address of the parameter to move: a float that presets hold, except /audio, /mod and /lfo; empty: none. The route is added on top of the parameter's own value, which does not change.\n/mod/8/target", "style": "Str", "default": "", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/mod/8/amount", "name": "Mod8amount", "label": "Mod 8 amount", "help": "How far the target moves at level 1, as a fraction of its range, on its own scale; routes to the same target add up.\n/mod/8/amount   -1 to 1", "style": "Float", "default": 0.5, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/8/offset", "name": "Mod8offset", "label": "Mod 8 offset", "help": "Added to the level; -0.5 swings to both sides of the target's value.\n/mod/8/offset   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/8/curve", "name": "Mod8curve", "label": "Mod 8 curve", "help": "Bends the level. 1: high levels move most (fourth power); -1: low levels already do (fourth root).\n/mod/8/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/mod/8/release_ms", "name": "Mod8release", "label": "Mod 8 release (ms)", "help": "Fall time of a sound level; it rises at once. LFOs keep their shape.\n/mod/8/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/8/offset", "name": "Mod8offset", "label": "Mod 8 offset", "help": "Added to the level; at -0.5 the target swings to both sides of its value.\n/mod/8/offset   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/8/curve", "name": "Mod8curve", "label": "Mod 8 curve", "help": "Bends the response to the level. 1: mostly high levels move the target (fourth power); -1: low levels already do (fourth root).\n/mod/8/curve   -1 to 1", "style": "Float", "default": 0.0, "low": -1.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/mod/8/release_ms", "name": "Mod8release", "label": "Mod 8 release (ms)", "help": "Time in which a sound level falls to 37 %; it rises at once. No effect on LFOs.\n/mod/8/release_ms   1 to 10000 ms", "style": "Float", "default": 150.0, "low": 1.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/lfo/1/shape", "name": "Lfo1shape", "label": "Lfo 1 shape", "help": "Waveform of one cycle, 0..1. sine, triangle: up from 0 and down again; saw: up from 0 to 1; square: 1 for half the cycle, then 0; random: a new value each cycle.\n/lfo/1/shape", "style": "Menu", "default": "sine", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["sine", "triangle", "saw", "square", "random"], "starts_section": true},
   {"address": "/lfo/1/rate_hz", "name": "Lfo1ratehz", "label": "Lfo 1 rate (Hz)", "help": "Cycles per second while `tempo_sync` is free.\n/lfo/1/rate_hz   0.01 to 20 Hz", "style": "Float", "default": 0.02, "low": 0.01, "high": 20.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/lfo/1/tempo_sync", "name": "Lfo1sync", "label": "Lfo 1 tempo sync", "help": "Length of one cycle at the tempo of /tempo/bpm, four beats per bar; free: uses `rate_hz`.\n/lfo/1/tempo_sync", "style": "Menu", "default": "free", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["free", "sixteenth", "triplet", "eighth", "beat", "half", "bar", "two_bars", "four_bars", "eight_bars"], "starts_section": false},
@@ -1664,8 +1670,8 @@ Full manual with troubleshooting: [`docs/touchdesigner.md`](../docs/touchdesigne
  ]},
  {"title": "Tempo", "controls": [
   {"address": "/tempo/bpm", "name": "Tempobpm", "label": "Bpm (beats/min)", "help": "Tempo: set, tapped, or from MIDI clock.\n/tempo/bpm   20 to 300 beats/min", "style": "Float", "default": 120.0, "low": 20.0, "high": 300.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/tempo/tap", "name": "Tempotap", "label": "Tap", "help": "Taps the tempo: from the second tap on, the last eight set it; a pause, or a tap far off the beat, starts over.\n/tempo/tap", "style": "Pulse", "default": null, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/tempo/reset", "name": "Temporeset", "label": "Reset", "help": "Restarts at bar one, beat one.\n/tempo/reset", "style": "Pulse", "default": null, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/tempo/tap", "name": "Tempotap", "label": "Tap", "help": "Taps the tempo: from the second tap on, the mean of up to eight intervals sets it. A pause, or a tap far off the beat, starts over.\n/tempo/tap", "style": "Pulse", "default": null, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/tempo/reset", "name": "Temporeset", "label": "Reset", "help": "Restarts the count at bar one, beat one.\n/tempo/reset", "style": "Pulse", "default": null, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/tempo/midi", "name": "Tempomidi", "label": "Midi", "help": "Follows MIDI clock (24 per beat, start, continue, stop) while it arrives; taps are ignored then.\n/tempo/midi", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false}
  ]},
  {"title": "Master and safety", "controls": [
@@ -1673,40 +1679,40 @@ Full manual with troubleshooting: [`docs/touchdesigner.md`](../docs/touchdesigne
   {"address": "/master/blackout", "name": "Mblackout", "label": "Blackout", "help": "Cuts to black at once; everything keeps running behind it.\n/master/blackout", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/master/freeze", "name": "Mfreeze", "label": "Freeze", "help": "Freezes the picture on screen.\n/master/freeze", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/master/panic", "name": "Mpanic", "label": "Panic", "help": "Resets the look to its defaults; audio, sinks, models and master stay as they are.\n/master/panic", "style": "Pulse", "default": null, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/safety/flash_guard", "name": "Safetyflash", "label": "Flash guard", "help": "Flash guard: dims areas of the picture that would flash more than three times a second, and desaturates flashing red (WCAG 2.3.1); motion goes on. On again at every start.\n/safety/flash_guard", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true}
+  {"address": "/safety/flash_guard", "name": "Safetyflash", "label": "Flash guard", "help": "Flash guard: dims areas of the picture that would flash more than three times a second, and desaturates flashing red (WCAG 2.3.1); movement stays. Always on after a start.\n/safety/flash_guard", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true}
  ]},
  {"title": "Audio", "controls": [
   {"address": "/audio/layout", "name": "Alayout", "label": "Layout", "help": "direct: source channels as set by /audio/<1-4>/channel; stereo: left, right, low band, high band; mono: four bands; auto: by the number of source channels.\n/audio/layout", "style": "Menu", "default": "auto", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["auto", "direct", "stereo", "mono"], "starts_section": false},
   {"address": "/audio/1/gain_db", "name": "A1gaindb", "label": "Audio 1 gain (dB)", "help": "Gain of channel 1.\n/audio/1/gain_db   -60 to 24 dB", "style": "Float", "default": 0.0, "low": -60.0, "high": 24.0, "is_clamped": true, "menu": [], "starts_section": true},
-  {"address": "/audio/1/auto", "name": "A1auto", "label": "Audio 1 auto", "help": "Automatic gain of channel 1: slowly brings peaks to -12 dBFS, by up to +24 dB; holds below -55 dBFS.\n/audio/1/auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/audio/1/trigger", "name": "A1trigger", "label": "Audio 1 trigger", "help": "rising: starts wave 1 at a rising zero crossing, so that a steady tone stands still.\n/audio/1/trigger", "style": "Menu", "default": "off", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rising"], "starts_section": false},
+  {"address": "/audio/1/auto", "name": "A1auto", "label": "Audio 1 auto", "help": "Automatic gain of channel 1: slowly brings peaks to -12 dBFS, by up to +24 dB; stays unchanged below -55 dBFS.\n/audio/1/auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/audio/1/trigger", "name": "A1trigger", "label": "Audio 1 trigger", "help": "rising: starts wave 1 at a rising zero crossing, so that a steady tone does not move.\n/audio/1/trigger", "style": "Menu", "default": "off", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rising"], "starts_section": false},
   {"address": "/audio/1/decay_ms", "name": "A1decayms", "label": "Audio 1 decay (ms)", "help": "Release time of the envelope follower of channel 1.\n/audio/1/decay_ms   10 to 10000 ms", "style": "Float", "default": 1000.0, "low": 10.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/audio/1/channel", "name": "A1channel", "label": "Audio 1 channel", "help": "Source channel for channel 1 when the layout is direct.\n/audio/1/channel   1 to 64", "style": "Int", "default": 1, "low": 1, "high": 64, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/audio/2/gain_db", "name": "A2gaindb", "label": "Audio 2 gain (dB)", "help": "Gain of channel 2.\n/audio/2/gain_db   -60 to 24 dB", "style": "Float", "default": 0.0, "low": -60.0, "high": 24.0, "is_clamped": true, "menu": [], "starts_section": true},
-  {"address": "/audio/2/auto", "name": "A2auto", "label": "Audio 2 auto", "help": "Automatic gain of channel 2: slowly brings peaks to -12 dBFS, by up to +24 dB; holds below -55 dBFS.\n/audio/2/auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/audio/2/trigger", "name": "A2trigger", "label": "Audio 2 trigger", "help": "rising: starts wave 2 at a rising zero crossing, so that a steady tone stands still.\n/audio/2/trigger", "style": "Menu", "default": "off", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rising"], "starts_section": false},
+  {"address": "/audio/2/auto", "name": "A2auto", "label": "Audio 2 auto", "help": "Automatic gain of channel 2: slowly brings peaks to -12 dBFS, by up to +24 dB; stays unchanged below -55 dBFS.\n/audio/2/auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/audio/2/trigger", "name": "A2trigger", "label": "Audio 2 trigger", "help": "rising: starts wave 2 at a rising zero crossing, so that a steady tone does not move.\n/audio/2/trigger", "style": "Menu", "default": "off", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rising"], "starts_section": false},
   {"address": "/audio/2/decay_ms", "name": "A2decayms", "label": "Audio 2 decay (ms)", "help": "Release time of the envelope follower of channel 2.\n/audio/2/decay_ms   10 to 10000 ms", "style": "Float", "default": 1000.0, "low": 10.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/audio/2/channel", "name": "A2channel", "label": "Audio 2 channel", "help": "Source channel for channel 2 when the layout is direct.\n/audio/2/channel   1 to 64", "style": "Int", "default": 2, "low": 1, "high": 64, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/audio/3/gain_db", "name": "A3gaindb", "label": "Audio 3 gain (dB)", "help": "Gain of channel 3.\n/audio/3/gain_db   -60 to 24 dB", "style": "Float", "default": 0.0, "low": -60.0, "high": 24.0, "is_clamped": true, "menu": [], "starts_section": true},
-  {"address": "/audio/3/auto", "name": "A3auto", "label": "Audio 3 auto", "help": "Automatic gain of channel 3: slowly brings peaks to -12 dBFS, by up to +24 dB; holds below -55 dBFS.\n/audio/3/auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/audio/3/trigger", "name": "A3trigger", "label": "Audio 3 trigger", "help": "rising: starts wave 3 at a rising zero crossing, so that a steady tone stands still.\n/audio/3/trigger", "style": "Menu", "default": "off", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rising"], "starts_section": false},
+  {"address": "/audio/3/auto", "name": "A3auto", "label": "Audio 3 auto", "help": "Automatic gain of channel 3: slowly brings peaks to -12 dBFS, by up to +24 dB; stays unchanged below -55 dBFS.\n/audio/3/auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/audio/3/trigger", "name": "A3trigger", "label": "Audio 3 trigger", "help": "rising: starts wave 3 at a rising zero crossing, so that a steady tone does not move.\n/audio/3/trigger", "style": "Menu", "default": "off", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rising"], "starts_section": false},
   {"address": "/audio/3/decay_ms", "name": "A3decayms", "label": "Audio 3 decay (ms)", "help": "Release time of the envelope follower of channel 3.\n/audio/3/decay_ms   10 to 10000 ms", "style": "Float", "default": 1000.0, "low": 10.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/audio/3/channel", "name": "A3channel", "label": "Audio 3 channel", "help": "Source channel for channel 3 when the layout is direct.\n/audio/3/channel   1 to 64", "style": "Int", "default": 3, "low": 1, "high": 64, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/audio/4/gain_db", "name": "A4gaindb", "label": "Audio 4 gain (dB)", "help": "Gain of channel 4.\n/audio/4/gain_db   -60 to 24 dB", "style": "Float", "default": 0.0, "low": -60.0, "high": 24.0, "is_clamped": true, "menu": [], "starts_section": true},
-  {"address": "/audio/4/auto", "name": "A4auto", "label": "Audio 4 auto", "help": "Automatic gain of channel 4: slowly brings peaks to -12 dBFS, by up to +24 dB; holds below -55 dBFS.\n/audio/4/auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/audio/4/trigger", "name": "A4trigger", "label": "Audio 4 trigger", "help": "rising: starts wave 4 at a rising zero crossing, so that a steady tone stands still.\n/audio/4/trigger", "style": "Menu", "default": "off", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rising"], "starts_section": false},
+  {"address": "/audio/4/auto", "name": "A4auto", "label": "Audio 4 auto", "help": "Automatic gain of channel 4: slowly brings peaks to -12 dBFS, by up to +24 dB; stays unchanged below -55 dBFS.\n/audio/4/auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/audio/4/trigger", "name": "A4trigger", "label": "Audio 4 trigger", "help": "rising: starts wave 4 at a rising zero crossing, so that a steady tone does not move.\n/audio/4/trigger", "style": "Menu", "default": "off", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rising"], "starts_section": false},
   {"address": "/audio/4/decay_ms", "name": "A4decayms", "label": "Audio 4 decay (ms)", "help": "Release time of the envelope follower of channel 4.\n/audio/4/decay_ms   10 to 10000 ms", "style": "Float", "default": 1000.0, "low": 10.0, "high": 10000.0, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/audio/4/channel", "name": "A4channel", "label": "Audio 4 channel", "help": "Source channel for channel 4 when the layout is direct.\n/audio/4/channel   1 to 64", "style": "Int", "default": 4, "low": 1, "high": 64, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/audio/features/rate_hz", "name": "Afeatratehz", "label": "Features rate (Hz)", "help": "Rate at which the features of the four channels are sent to subscribers; 0: never.\n/audio/features/rate_hz   0 to 120 Hz", "style": "Float", "default": 0.0, "low": 0.0, "high": 120.0, "is_clamped": true, "menu": [], "starts_section": true}
+  {"address": "/audio/features/rate_hz", "name": "Afeatratehz", "label": "Features rate (Hz)", "help": "How often the features of the four channels are sent to subscribers; 0: never.\n/audio/features/rate_hz   0 to 120 Hz", "style": "Float", "default": 0.0, "low": 0.0, "high": 120.0, "is_clamped": true, "menu": [], "starts_section": true}
  ]},
  {"title": "Sinks", "controls": [
-  {"address": "/sink/syphon/enable", "name": "Syphenable", "label": "Syphon enable", "help": "Starts and stops the Syphon server (macOS). Also starts and stops those for the Stable Diffusion and SAM3 pictures.\n/sink/syphon/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/sink/syphon/enable", "name": "Syphenable", "label": "Syphon enable", "help": "Starts and stops the Syphon server (macOS). The Stable Diffusion and SAM3 pictures are switched with it.\n/sink/syphon/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/sink/syphon/name", "name": "Syphname", "label": "Syphon name", "help": "Name of the Syphon server (macOS) for receivers; takes effect at its next start.\n/sink/syphon/name", "style": "Str", "default": "Multiverse", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/sink/spout/enable", "name": "Spoutenable", "label": "Spout enable", "help": "Starts and stops the Spout sender (Windows). Also starts and stops those for the Stable Diffusion and SAM3 pictures.\n/sink/spout/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
+  {"address": "/sink/spout/enable", "name": "Spoutenable", "label": "Spout enable", "help": "Starts and stops the Spout sender (Windows). The Stable Diffusion and SAM3 pictures are switched with it.\n/sink/spout/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
   {"address": "/sink/spout/name", "name": "Spoutname", "label": "Spout name", "help": "Name of the Spout sender (Windows) for receivers; takes effect at its next start.\n/sink/spout/name", "style": "Str", "default": "Multiverse", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/sink/shared/enable", "name": "Shareenable", "label": "Shared enable", "help": "Starts and stops the shared-memory ring. Also starts and stops those for the Stable Diffusion and SAM3 pictures.\n/sink/shared/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
+  {"address": "/sink/shared/enable", "name": "Shareenable", "label": "Shared enable", "help": "Starts and stops the shared-memory ring. The Stable Diffusion and SAM3 pictures are switched with it.\n/sink/shared/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
   {"address": "/sink/shared/name", "name": "Sharename", "label": "Shared name", "help": "Name of the shared-memory ring for receivers; takes effect at its next start.\n/sink/shared/name", "style": "Str", "default": "Multiverse", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/sink/ndi/enable", "name": "Ndienable", "label": "Ndi enable", "help": "Starts and stops the NDI source (other machines). Also starts and stops those for the Stable Diffusion and SAM3 pictures.\n/sink/ndi/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
+  {"address": "/sink/ndi/enable", "name": "Ndienable", "label": "Ndi enable", "help": "Starts and stops the NDI source (other machines). The Stable Diffusion and SAM3 pictures are switched with it.\n/sink/ndi/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
   {"address": "/sink/ndi/name", "name": "Ndiname", "label": "Ndi name", "help": "Name of the NDI source (other machines) for receivers; takes effect at its next start.\n/sink/ndi/name", "style": "Str", "default": "Multiverse", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/sink/record/enable", "name": "Recenable", "label": "Record enable", "help": "Starts and stops the recording (with sound, MP4).\n/sink/record/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
   {"address": "/sink/record/file", "name": "Recfile", "label": "Record file", "help": "Name of the next recording in the recordings folder; empty: date and time.\n/sink/record/file", "style": "Str", "default": "", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
@@ -1718,7 +1724,7 @@ Full manual with troubleshooting: [`docs/touchdesigner.md`](../docs/touchdesigne
  {"title": "Engine", "controls": [
   {"address": "/engine/width", "name": "Engwidth", "label": "Width (px)", "help": "Width of the picture; can change while running.\n/engine/width   64 to 8192 px", "style": "Int", "default": 1280, "low": 64, "high": 8192, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/engine/height", "name": "Engheight", "label": "Height (px)", "help": "Height of the picture; can change while running.\n/engine/height   64 to 8192 px", "style": "Int", "default": 720, "low": 64, "high": 8192, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/engine/fps", "name": "Engfps", "label": "Fps (frames/s)", "help": "Frame rate; can change while running. Without a GPU the engine starts at 30.\n/engine/fps   1 to 240 frames/s", "style": "Float", "default": 60.0, "low": 1.0, "high": 240.0, "is_clamped": true, "menu": [], "starts_section": false}
+  {"address": "/engine/fps", "name": "Engfps", "label": "Fps (frames/s)", "help": "Frame rate; can change while running. Without a GPU it starts at 30.\n/engine/fps   1 to 240 frames/s", "style": "Float", "default": 60.0, "low": 1.0, "high": 240.0, "is_clamped": true, "menu": [], "starts_section": false}
  ]}
 ]
 ''',
@@ -1763,31 +1769,34 @@ CHANNELS = (
 COLUMN, ROW = 200, 130  # network editor units
 
 
-def build_where_it_can(texts: dict[str, str]) -> None:
-    """Build the component, or print why this TouchDesigner cannot and change nothing."""
+def build_if_supported(texts: dict[str, str]) -> None:
+    """Build the component, or print why this TouchDesigner is not supported."""
     problem = too_old(td.app.build)
     if problem:
         print(problem)
     else:
-        build(place(), texts)
+        build(target_comp(), texts)
 
 
 def too_old(build_number: str) -> str:
-    """An error line if a build such as 2022.35320 is older than MIN_BUILD, else empty."""
+    """The error line if a build such as 2022.35320 is older than MIN_BUILD, else empty."""
     numbers = tuple(int(digits) for digits in re.findall(r"[0-9]+", build_number)[:2])
     if len(numbers) < 2 or numbers >= MIN_BUILD:
         return ""
-    least = ".".join(map(str, MIN_BUILD))
+    minimum = ".".join(map(str, MIN_BUILD))
     return (
-        f"multiverse: not built: this is TouchDesigner {build_number}, but {least} or newer is needed (Python 3.11): "
+        f"multiverse: not built: this is TouchDesigner {build_number}, but {minimum} or newer is needed (Python 3.11): "
         "install it from derivative.ca/download and run this again"
     )
 
 
 def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
     """Create or update the component inside the COMP `where`, and return it."""
-    comp = made(where, "baseCOMP", name)
-    callbacks = [made(comp, "parameterexecuteDAT", "parameter_callbacks"), made(comp, "executeDAT", "frame_callbacks")]
+    comp = get_or_create(where, "baseCOMP", name)
+    callbacks = [
+        get_or_create(comp, "parameterexecuteDAT", "parameter_callbacks"),
+        get_or_create(comp, "executeDAT", "frame_callbacks"),
+    ]
     for callback in callbacks:
         callback.par.active = False  # no callbacks before everything exists
     add_network(comp, texts)
@@ -1805,7 +1814,7 @@ def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
     return comp
 
 
-def made(comp: Any, kind: str, name: str) -> Any:
+def get_or_create(comp: Any, kind: str, name: str) -> Any:
     """The operator of that name and kind, created if missing."""
     there = comp.op(name)
     if there is not None and there.OPType != kind:
@@ -1816,39 +1825,39 @@ def made(comp: Any, kind: str, name: str) -> Any:
 
 def add_network(comp: Any, texts: dict[str, str]) -> None:
     # Before its callbacks: TouchDesigner may dock a DAT with the same name to a new OSC In DAT.
-    osc_in = made(comp, "oscinDAT", "osc_in")
+    osc_in = get_or_create(comp, "oscinDAT", "osc_in")
     osc_in.par.active = False  # until the extension has set its port
     for name in MODULES:
-        made(comp, "textDAT", name).text = texts[name]
+        get_or_create(comp, "textDAT", name).text = texts[name]
     osc_in.par.callbacks = "osc_in_callbacks"
     osc_in.par.clamp, osc_in.par.maxlines = True, 10  # nothing reads its table, and each line costs time
-    osc_out = made(comp, "oscoutDAT", "osc_out")
+    osc_out = get_or_create(comp, "oscoutDAT", "osc_out")
     for dat in (osc_in, osc_out):
         dat.par.protocol = "msging"
 
     for picture, out in PICTURES:
-        top = made(comp, "ndiinTOP" if picture == "ndi_in" else "syphonspoutinTOP", picture)
-        made(comp, "outTOP", out).inputConnectors[0].connect(top)
+        top = get_or_create(comp, "ndiinTOP" if picture == "ndi_in" else "syphonspoutinTOP", picture)
+        get_or_create(comp, "outTOP", out).inputConnectors[0].connect(top)
         if picture == "ndi_in":
-            top.par.active = False  # it searches the network, so only when it is wanted
+            top.par.active = False  # it searches the network, so it starts only on request
         else:
             top.par.usespoutactivesender = False
 
     for name in ("status", "objects"):
-        made(comp, "tableDAT", name)
+        get_or_create(comp, "tableDAT", name)
     for module, values, channels, out in CHANNELS:
-        table = made(comp, "tableDAT", values)
+        table = get_or_create(comp, "tableDAT", values)
         table.clear()
         for name in comp.op(module).module.NAMES:
             table.appendRow([name, 0.0])
-        chop = made(comp, "dattoCHOP", channels)
+        chop = get_or_create(comp, "dattoCHOP", channels)
         chop.par.dat = values
         chop.par.output, chop.par.firstrow, chop.par.firstcolumn = "chanperrow", "values", "names"
-        made(comp, "outCHOP", out).inputConnectors[0].connect(chop)
+        get_or_create(comp, "outCHOP", out).inputConnectors[0].connect(chop)
 
 
 def renew_parameters(comp: Any) -> None:
-    """Rebuild all pages. Keeps the values of the component's own pages; the others are sent by the engine."""
+    """Rebuild all pages. Keeps the values on the component's own pages; the engine sends the others."""
     parameters, layout = comp.op("parameters").module, comp.op("layout").module
     kept = {
         own.name: getattr(comp.par, own.name).eval()
@@ -1883,11 +1892,11 @@ def arrange(comp: Any) -> None:
             comp.op(name).nodeX, comp.op(name).nodeY = column * COLUMN, -row * ROW
 
 
-def place() -> Any:
-    """The COMP to build in: that of the running Text DAT, else the project's first component."""
+def target_comp() -> Any:
+    """The COMP to build in: the parent of the running Text DAT, or else the project's first component."""
     running = globals().get("me")
     if running is not None and running.isDAT:
         return running.parent()
     return td.op("/project1") or td.root
 
-build_where_it_can(TEXTS)
+build_if_supported(TEXTS)

@@ -1,9 +1,9 @@
 """Builds the `multiverse` component inside TouchDesigner from embedded texts; no other file is needed.
 
-This is the hand-written half of `build_component.py`, which has the texts before it and a call after it. Running it
-again updates the component in place: wires and the values on the pages Connect, Show and Pictures stay.
+This is the hand-written part of `build_component.py`, between the embedded texts and the final call. Running it again
+updates the component in place: wires and the values on the pages Connect, Show and Pictures stay.
 
-Older builds must be able to parse this text to report that they are too old: nothing in it is newer than Python 3.9.
+It uses Python 3.9 syntax only, so that older builds can run it and report that they are too old.
 """
 
 import re
@@ -45,31 +45,34 @@ CHANNELS = (
 COLUMN, ROW = 200, 130  # network editor units
 
 
-def build_where_it_can(texts: dict[str, str]) -> None:
-    """Build the component, or print why this TouchDesigner cannot and change nothing."""
+def build_if_supported(texts: dict[str, str]) -> None:
+    """Build the component, or print why this TouchDesigner is not supported."""
     problem = too_old(td.app.build)
     if problem:
         print(problem)
     else:
-        build(place(), texts)
+        build(target_comp(), texts)
 
 
 def too_old(build_number: str) -> str:
-    """An error line if a build such as 2022.35320 is older than MIN_BUILD, else empty."""
+    """The error line if a build such as 2022.35320 is older than MIN_BUILD, else empty."""
     numbers = tuple(int(digits) for digits in re.findall(r"[0-9]+", build_number)[:2])
     if len(numbers) < 2 or numbers >= MIN_BUILD:
         return ""
-    least = ".".join(map(str, MIN_BUILD))
+    minimum = ".".join(map(str, MIN_BUILD))
     return (
-        f"multiverse: not built: this is TouchDesigner {build_number}, but {least} or newer is needed (Python 3.11): "
+        f"multiverse: not built: this is TouchDesigner {build_number}, but {minimum} or newer is needed (Python 3.11): "
         "install it from derivative.ca/download and run this again"
     )
 
 
 def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
     """Create or update the component inside the COMP `where`, and return it."""
-    comp = made(where, "baseCOMP", name)
-    callbacks = [made(comp, "parameterexecuteDAT", "parameter_callbacks"), made(comp, "executeDAT", "frame_callbacks")]
+    comp = get_or_create(where, "baseCOMP", name)
+    callbacks = [
+        get_or_create(comp, "parameterexecuteDAT", "parameter_callbacks"),
+        get_or_create(comp, "executeDAT", "frame_callbacks"),
+    ]
     for callback in callbacks:
         callback.par.active = False  # no callbacks before everything exists
     add_network(comp, texts)
@@ -87,7 +90,7 @@ def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
     return comp
 
 
-def made(comp: Any, kind: str, name: str) -> Any:
+def get_or_create(comp: Any, kind: str, name: str) -> Any:
     """The operator of that name and kind, created if missing."""
     there = comp.op(name)
     if there is not None and there.OPType != kind:
@@ -98,39 +101,39 @@ def made(comp: Any, kind: str, name: str) -> Any:
 
 def add_network(comp: Any, texts: dict[str, str]) -> None:
     # Before its callbacks: TouchDesigner may dock a DAT with the same name to a new OSC In DAT.
-    osc_in = made(comp, "oscinDAT", "osc_in")
+    osc_in = get_or_create(comp, "oscinDAT", "osc_in")
     osc_in.par.active = False  # until the extension has set its port
     for name in MODULES:
-        made(comp, "textDAT", name).text = texts[name]
+        get_or_create(comp, "textDAT", name).text = texts[name]
     osc_in.par.callbacks = "osc_in_callbacks"
     osc_in.par.clamp, osc_in.par.maxlines = True, 10  # nothing reads its table, and each line costs time
-    osc_out = made(comp, "oscoutDAT", "osc_out")
+    osc_out = get_or_create(comp, "oscoutDAT", "osc_out")
     for dat in (osc_in, osc_out):
         dat.par.protocol = "msging"
 
     for picture, out in PICTURES:
-        top = made(comp, "ndiinTOP" if picture == "ndi_in" else "syphonspoutinTOP", picture)
-        made(comp, "outTOP", out).inputConnectors[0].connect(top)
+        top = get_or_create(comp, "ndiinTOP" if picture == "ndi_in" else "syphonspoutinTOP", picture)
+        get_or_create(comp, "outTOP", out).inputConnectors[0].connect(top)
         if picture == "ndi_in":
-            top.par.active = False  # it searches the network, so only when it is wanted
+            top.par.active = False  # it searches the network, so it starts only on request
         else:
             top.par.usespoutactivesender = False
 
     for name in ("status", "objects"):
-        made(comp, "tableDAT", name)
+        get_or_create(comp, "tableDAT", name)
     for module, values, channels, out in CHANNELS:
-        table = made(comp, "tableDAT", values)
+        table = get_or_create(comp, "tableDAT", values)
         table.clear()
         for name in comp.op(module).module.NAMES:
             table.appendRow([name, 0.0])
-        chop = made(comp, "dattoCHOP", channels)
+        chop = get_or_create(comp, "dattoCHOP", channels)
         chop.par.dat = values
         chop.par.output, chop.par.firstrow, chop.par.firstcolumn = "chanperrow", "values", "names"
-        made(comp, "outCHOP", out).inputConnectors[0].connect(chop)
+        get_or_create(comp, "outCHOP", out).inputConnectors[0].connect(chop)
 
 
 def renew_parameters(comp: Any) -> None:
-    """Rebuild all pages. Keeps the values of the component's own pages; the others are sent by the engine."""
+    """Rebuild all pages. Keeps the values on the component's own pages; the engine sends the others."""
     parameters, layout = comp.op("parameters").module, comp.op("layout").module
     kept = {
         own.name: getattr(comp.par, own.name).eval()
@@ -165,8 +168,8 @@ def arrange(comp: Any) -> None:
             comp.op(name).nodeX, comp.op(name).nodeY = column * COLUMN, -row * ROW
 
 
-def place() -> Any:
-    """The COMP to build in: that of the running Text DAT, else the project's first component."""
+def target_comp() -> Any:
+    """The COMP to build in: the parent of the running Text DAT, or else the project's first component."""
     running = globals().get("me")
     if running is not None and running.isDAT:
         return running.parent()

@@ -1,6 +1,6 @@
 """An example to run after the component is built: paste it into a Text DAT beside it and choose Run Script.
 
-Shows the engine's picture, brighter with channel 1, and rotates layer 1 with TouchDesigner's time, once in 30 s.
+Shows the engine's picture, brighter when channel 1 is louder, and rotates layer 1 once in 30 s by TouchDesigner's time.
 """
 
 comp = me.parent().op("multiverse")  # noqa: F821  `me` is this Text DAT

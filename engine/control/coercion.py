@@ -1,8 +1,8 @@
 """Converts the arguments of a message to one value for a parameter; `osc_schema.accept` checks it.
 
 MIDI arguments from bridges (`m`: port, status, data 1, data 2): controllers, note velocities, channel pressure and
-pitch bend are fader positions across the parameter's range. Note off is the lower end. A program change is a menu index
-or a whole number.
+pitch bend are fader positions across the parameter's range, snapped to the steps of a menu or a whole number. Note off
+is the lower end. A program change is a menu index or a whole number.
 """
 
 from typing import Final
@@ -56,7 +56,7 @@ def _of_midi(param: Param, midi: Midi) -> object:
     if param.type is ParamType.TRIGGER:
         return position > 0.0
     value = scale_of(param).value_at(position)
-    return nearest_step(value) if param.type in (ParamType.INT, ParamType.MENU) else value
+    return nearest_step(value, param.step) if param.type in (ParamType.INT, ParamType.MENU) else value
 
 
 def _position(event: int, midi: Midi) -> float | None:

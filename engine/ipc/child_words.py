@@ -1,9 +1,9 @@
 """Status of a child process in shared memory: heartbeat, phase with its time, results.
 
 A stopped or hung process answers no messages, but the engine can read these words at any time. There are two
-heartbeats, because the main loop may hang while threads go on: a thread of its own stores `alive`, the main loop stores
-`progress`. Phase and time share one word, so that a reader never combines a new phase with an old time, which would
-look like a missed deadline.
+heartbeats, because the main loop may hang while other threads run: a separate thread stores `alive`, the main loop
+stores `progress`. Phase and time share one word, so that a reader never combines a new phase with an old time, which
+would look like a missed deadline.
 """
 
 from enum import IntEnum
@@ -29,7 +29,7 @@ class Phase(IntEnum):
 
 
 class ChildWords(WordSegment):
-    """The words of one child process. The engine makes and reads them, the child writes. `now_ns`: perf_counter_ns."""
+    """The status of one child process. The engine makes and reads it, the child writes. `now_ns`: perf_counter_ns."""
 
     _kind = layout.CHILD_WORDS
     _ALIVE = _kind.word("alive_ns")
@@ -42,11 +42,11 @@ class ChildWords(WordSegment):
 
     @classmethod
     def create(cls, name: str, *, folder: RingFolder | None = None) -> Self:
-        """New words for the child `name`, all 0. SharedMemoryError when there is no room."""
+        """A new status for the child `name`, all 0. SharedMemoryError when there is no room."""
         return cls._make(name, folder)
 
     def beat(self, now_ns: int) -> None:
-        """Store a heartbeat. Called by a thread of the child that does nothing else slow."""
+        """Store a heartbeat. Called by a thread of the child that never blocks."""
         self._words[self._ALIVE] = now_ns
 
     def enter(self, phase: Phase, now_ns: int) -> None:

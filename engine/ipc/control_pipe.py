@@ -1,8 +1,8 @@
 """Typed messages between the engine and a child: MessagePack over a duplex `multiprocessing` connection.
 
 The expected messages are declared as a union of tagged `msgspec.Struct`s and checked on arrival. A message of another
-version, or a damaged one, is an error with its reason, and the pipe goes on. A message has at most 60 KiB: pictures and
-sound go through rings.
+version, or a damaged one, is an error with its reason, and the pipe still works. A message has at most 60 KiB: pictures
+and sound go through rings.
 
 A stopped process reads nothing. Messages to it fill the pipe, and the next write would block the very thread that must
 notice the hang. So `send` waits for room for at most a second. A message of up to 16 KiB is written by one system call,
@@ -31,7 +31,7 @@ Received = TypeVar("Received")
 
 
 def open_pipe() -> tuple[Connection, Connection]:
-    """Both ends of a new pipe for two ControlPipes, with room for all messages to a process that starts. OSError."""
+    """Both ends of a new pipe for two ControlPipes, with room for all messages to a starting process. OSError."""
     if sys.platform == "win32":
         return windows_pipe.open_pipe(NEW_PIPE_BYTES)
     ends = socket.socketpair()
@@ -91,7 +91,7 @@ class ControlPipe(Generic[Received]):
             return self._decoder.decode(packed)
         except msgspec.DecodeError as error:  # ValidationError is one
             start = packed[:SHOWN_BYTES] + (b"..." if len(packed) > SHOWN_BYTES else b"")
-            raise ControlPipeError(f"control pipe: a message that cannot be read: {error} (it is {start!r})") from error
+            raise ControlPipeError(f"control pipe: unreadable message: {error} (it begins with {start!r})") from error
 
     def close(self) -> None:
         """Close this end. The other end can read the messages left, then gets PipeClosedError."""

@@ -1,4 +1,4 @@
-"""A ring of pictures from one process to others: three slots of shared memory, newest wins, nobody waits.
+"""A ring of pictures from one process to others: three slots of shared memory, newest wins, no side waits.
 
 The naive way, a queue, copies twice through a pipe (18.8 ms for 1080p RGBA, 0.4 ms here) and makes one side wait. With
 a lock, a reader that dies while holding it would stop the engine. So the writer cycles through three slots and stores a

@@ -60,7 +60,7 @@ interleaved; sample s lies in frame s % capacity.
     192     u8    announced         one past the last sample whose writing has begun: stored before the copy
     200     u8    end               one past the last whole sample: stored after it
 
-Reading samples a to b: b must not be over `end`; copy; the copy is whole if `announced` is then not over
+Reading samples a to b: b must not exceed `end`; copy; the copy is whole if `announced` then does not exceed
 a + capacity. A writer never lowers `announced`, not even after one that was killed between the two stores.
 
 CHILD WORDS, magic b"MVWORDS\\0", 4096 bytes: status of one child process. Each word is written by one thread

@@ -38,7 +38,7 @@ class RingBlock:
 
     @property
     def generation(self) -> int:
-        """Generation of the newest whole frame, or of the first one to come."""
+        """Generation of the newest whole frame, or of the next one if there is none yet."""
         newest = int(self.words[NEWEST])
         if newest == 0:
             return int(self.words[GENERATION_BEFORE])

@@ -37,7 +37,7 @@ class RingFolder:
 
     path: Path
     holds_segments: bool
-    """True: the files are the segments. False: they are empty markers, which we make and remove."""
+    """True if the files are the segments; False if they are empty markers, which we make and remove."""
 
     def segments(self) -> list[str]:
         """Names of all segments of any engine."""
@@ -69,7 +69,7 @@ def system_folder() -> RingFolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentInfo:
-    """Content of a segment's head, read once."""
+    """Contents of a segment's header."""
 
     segment: str
     magic: bytes

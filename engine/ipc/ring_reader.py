@@ -34,7 +34,7 @@ class RingFrame:
 
 
 class RingReader:
-    """A reader of a ring; there may be any number. Use it on one thread. It never waits and disturbs nobody."""
+    """A reader of a ring; there may be any number. Use it on one thread. It never waits or affects the writer."""
 
     def __init__(self, segment: str, folder: RingFolder) -> None:
         self.torn = 0
@@ -105,7 +105,7 @@ class RingReader:
 
     @property
     def state(self) -> Literal["live", "closed", "dead"]:
-        """closed: the ring's owner closed it. dead: its process is gone without closing it."""
+        """closed: the ring's owner closed it. dead: the owner's process ended without closing it."""
         if self._block.states[0] == layout.CLOSED:
             return "closed"
         is_alive = is_writer_alive(writer_of(self._block.header), int(self._block.words[HEARTBEAT]))
@@ -119,7 +119,7 @@ class RingReader:
     def close(self) -> None:
         """Unmap the memory. Frames returned so far stay valid, and the ring itself is not affected."""
         if self._block is not None:
-            self._block = None  # type: ignore[assignment]  # closed: nothing uses it any more
+            self._block = None  # type: ignore[assignment]  # closed and no longer used
             self._mapping.close()
 
     def _follow(self) -> None:

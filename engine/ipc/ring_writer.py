@@ -76,13 +76,13 @@ class RingWriter:
         self.beat()
 
     def beat(self) -> None:
-        """Store a heartbeat although there is no picture to write."""
+        """Store a heartbeat when there is no picture to write."""
         self._block.words[HEARTBEAT] = time.time_ns()
 
     def close(self) -> None:
         """Unmap the memory. The ring stays, for readers and for the next writer."""
         if self._block is not None:
-            self._block = None  # type: ignore[assignment]  # closed: nothing uses it any more
+            self._block = None  # type: ignore[assignment]  # closed and no longer used
             self._memory.close()
 
 

@@ -59,7 +59,7 @@ def create_segment(name: str, size: int) -> SharedMemory:
     except OSError as error:
         place = f" in {SHM_FOLDER}" if sys.platform == "linux" else ""
         raise SharedMemoryError(
-            f"shared memory: the system gives none{place} ({error.strerror}); a container or sandbox must allow it"
+            f"shared memory: refused by the system{place} ({error.strerror}); allow it in the container or sandbox"
         ) from error
     if sys.platform != "linux":
         return segment

@@ -1,4 +1,4 @@
-"""Packs objects and masks of one result into one grey picture, so that a frame ring transports them together.
+"""Packs objects and masks of one result into one grey picture, so that a frame ring can carry both together.
 
 A sheet is (HEAD_ROWS + 16 * side, side, 1) uint8. The masks lie below the head, one under the other, best object
 first. The head, little-endian, for any side:
@@ -58,10 +58,10 @@ def read_sheet(sheet: np.ndarray, *, index: int, time_s: float) -> Segmentation:
     side = sheet.shape[1]
     head = np.ascontiguousarray(sheet[:HEAD_ROWS]).reshape(-1)
     if side < MIN_SIDE or sheet.shape != sheet_shape(side):
-        raise SharedMemoryError(f"masks in a picture of {sheet.shape}")
+        raise SharedMemoryError(f"segmentation sheet: a picture of {sheet.shape} is not one")
     magic, version, count, width, height = head[: _HEAD.itemsize].view(_HEAD)[0].item()
     if magic != MAGIC or version != VERSION or count > MAX_OBJECTS:
-        raise SharedMemoryError(f"masks of version {version}, expected {VERSION}")
+        raise SharedMemoryError(f"segmentation sheet: version {version}, expected {VERSION}")
     objects = head[_OBJECTS_AT : _OBJECTS_AT + MAX_OBJECTS * _OBJECT.itemsize].view(_OBJECT)[:count]
     return Segmentation(
         objects=tuple(

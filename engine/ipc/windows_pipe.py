@@ -8,7 +8,7 @@ would block until then; and for ever if the child is stopped, which is what that
 So the pipe gets the size that the messages need: a write completes at once while the buffer has room (Microsoft's
 documentation of CreateNamedPipe, nOutBufferSize). A write without room waits until the caller's timeout. It is not
 cancelled then: the reader may have read the first part of the message already, and would take the next message for the
-rest. It stays under way instead: at most one message arrives late, and none is cut.
+rest. It stays pending instead: at most one message arrives late, and none is cut.
 
 Windows only. `_winapi` is what CPython's own `multiprocessing`, `subprocess` and `asyncio` call there.
 """
@@ -62,7 +62,7 @@ class TimedWriter:
     def __init__(self, end: Connection) -> None:
         self._end = end
         self._write: Any = None
-        """The overlapped write that waits for room, or None."""
+        """The pending overlapped write, or None."""
 
     def write(self, message: bytes, timeout_s: float) -> bool:
         """Write this message; False if there is no room within this time.
@@ -75,7 +75,7 @@ class TimedWriter:
         return self._is_done(timeout_s)
 
     def cancel(self) -> None:
-        """Cancel the write under way. Call it before closing the end, because Windows may reuse its handle's number."""
+        """Cancel the pending write. Call it before closing the end, because Windows may reuse its handle's number."""
         write, self._write = self._write, None
         if write is not None:
             with suppress(OSError):  # the other end is gone

@@ -41,14 +41,14 @@ class WordSegment:
     def close(self) -> None:
         """Unmap the memory; its maker also removes the name.
 
-        The last values stay readable, for threads that do not know of the end yet.
+        The last values stay readable, for threads that still use it.
         """
         if not self._is_open:
             return
         self._is_open = False
         words = self._words.copy()
         self._words, self._floats = words, words.view(np.float64)
-        with suppress(BufferError):  # another thread is using a word: the mapping goes with its array
+        with suppress(BufferError):  # another thread is using a word: the mapping is freed with its array
             self._memory.close()
 
     def __del__(self) -> None:

@@ -5,7 +5,7 @@ So every packet either becomes a value or raises OscDecodeError, in time linear 
 
 The naive way is to trust the sizes in the packet. python-osc 1.10.2 does (the packets are in tests/corpus):
 - An element size of -4 moves its reader back to that same size, so it loops forever: 20 bytes stop a server.
-- An unknown type tag (`c`, `S`, `I`) is skipped without its bytes, so that all later arguments are wrong.
+- An unknown type tag (`c`, `S`, `I`) is skipped without its bytes, so all later arguments are wrong.
 - An invalid element is left out with a log line, and the rest of the bundle is used.
 
 The rules here:
@@ -37,7 +37,7 @@ from engine.errors import OscDecodeError
 
 MAX_PACKET_BYTES: Final = 262_144  # the limit of a TCP packet; four times the largest datagram
 MAX_NESTING: Final = 16
-MAX_ELEMENTS: Final = 4096  # in one bundle: every parameter twenty times over
+MAX_ELEMENTS: Final = 4096  # in one bundle: twenty times the number of parameters
 MAX_TYPE_TAGS: Final = 1024
 KNOWN_HEADS: Final = 1024  # a few times the number of parameters; 0.2 MB
 MAX_KNOWN_HEAD_BYTES: Final = 128
@@ -126,7 +126,7 @@ def _decode_bundle(data: bytes, depth: int) -> Bundle:
     if depth == MAX_NESTING:
         raise OscDecodeError(f"bundles nested deeper than {MAX_NESTING}")
     if len(data) < 16:
-        raise OscDecodeError(f"bundle of {len(data)} bytes; its head alone is 16")
+        raise OscDecodeError(f"bundle of {len(data)} bytes; its header alone has 16")
     (time_tag,) = _TIME_TAG.unpack_from(data, 8)
     elements: list[Message | Bundle] = []
     at = 16
@@ -237,9 +237,9 @@ def _char(word: int) -> str:
     raise OscDecodeError(f"character 0x{word:08x} is neither a code point nor one byte")
 
 
-def shown(text: str, longest: int = 80) -> str:
-    """`text` for a log line or an answer: control characters as escapes, cut to `longest` characters."""
-    cut = text if len(text) <= longest else text[: longest - 1] + "…"
+def shown(text: str, max_characters: int = 80) -> str:
+    """`text` for a log line or an answer: control characters as escapes, cut to `max_characters`."""
+    cut = text if len(text) <= max_characters else text[: max_characters - 1] + "…"
     return cut if cut.isprintable() else cut.encode("unicode_escape").decode("ascii")
 
 

@@ -44,7 +44,7 @@ def encode_reply(address: str, *args: ReplyValue) -> bytes:
 
 
 def encode_bundle(time_tag: int, elements: Iterable[bytes]) -> bytes:
-    """Encode a bundle with a raw 64-bit time tag (python-osc's builder rounds to seconds)."""
+    """Encode a bundle with a raw 64-bit time tag (python-osc's builder would round it to seconds)."""
     parts = [b"#bundle\0", _SIZED_TAG.pack(time_tag)]
     for element in elements:
         parts += (_INT.pack(len(element)), element)
@@ -57,7 +57,7 @@ def _head(address: str, tags: str) -> bytes:
 
 
 def _padded(text: str) -> bytes:
-    """The text with one to four zeros, to a multiple of 4 bytes. It is cut at a zero of its own."""
+    """The text, cut at its first zero byte, then padded with one to four zeros to a multiple of 4 bytes."""
     data = text.partition("\0")[0].encode("utf-8", "replace")
     return data + b"\0" * (4 - len(data) % 4)
 

@@ -1,4 +1,4 @@
-"""The values of all parameters while the engine runs: setting, gliding, modulation, fades and storage.
+"""The values of all parameters at runtime: setting, gliding, modulation, fades and storage.
 
 `store` holds the values and returns one immutable snapshot per frame; `slew` makes them glide; `crossfade` fades from
 one look to another, and `leaving` keeps the old one moving; `modulation` moves them with the sound, the LFOs (`lfo`)

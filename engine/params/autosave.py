@@ -29,7 +29,7 @@ def log_report(key: str, message: str) -> None:
 
 
 class Autosave:
-    """Writes the parameters that `--resume` restores to a file when they have changed, on the disk store's thread."""
+    """Saves changes of the parameters that `--resume` restores to a file, on the disk store's thread."""
 
     def __init__(
         self,
@@ -41,22 +41,22 @@ class Autosave:
         current: Callable[[], str] = str,
         disk: DiskStore | None = None,
     ) -> None:
-        """`current()`: the name of the current preset, or "". `disk` None: it gets a disk store of its own."""
+        """`current()` returns the name of the current preset, or "". `disk` None: use a new disk store."""
         self._current = current
         self.path = Path(folder) / FILE_NAME
         self._store = store
         self._report = report
         self._interval_s = interval_s
         self._saved_state = (store.version, current())
-        # A run in which nothing changes saves nothing: after a crash and a start without it, `--resume` still helps.
-        self._saved_text = self._text_of_now()
+        # A run without changes saves nothing, so `--resume` still works after a crash and one start without it.
+        self._saved_text = self._current_text()
         self._keeps_previous = True
         self._disk = disk or DiskStore(report)
         self._queue: DiskQueue | None = None
 
     def load(self) -> LoadedPreset:
         """The values that the last run saved. Never raises: a missing or corrupt file gives no values, one problem."""
-        self._saved_text = ""  # from now on even the defaults are a change
+        self._saved_text = ""  # so that even the default values are saved
         if not self.path.exists():
             return _nothing(f"nothing to resume: no {self.path}")
         try:
@@ -65,7 +65,7 @@ class Autosave:
             return _nothing(f"nothing resumed: {error}")
 
     def start(self) -> None:
-        """Save from now on, every interval in which something has changed."""
+        """Start saving: after each interval in which something has changed."""
         self._queue = self._disk.open(
             "autosave",
             self.path.parent,
@@ -89,9 +89,9 @@ class Autosave:
         state = (self._store.version, self._current())
         if state == self._saved_state:
             return
-        text = self._text_of_now()
+        text = self._current_text()
         try:
-            if text != self._saved_text:  # else what changed is not part of the file
+            if text != self._saved_text:  # else the change is not part of the file
                 if self._keeps_previous and self.path.exists():
                     replace_file(self.path, self.path.with_name(PREVIOUS_NAME))
                 write_atomic(self.path, text)
@@ -102,7 +102,7 @@ class Autosave:
         self._saved_text = text
         self._saved_state = state
 
-    def _text_of_now(self) -> str:
+    def _current_text(self) -> str:
         return preset_text("autosave", self._store.snapshot(), holds=is_resumed, current=self._current())
 
 

@@ -1,15 +1,15 @@
-"""Fades from one look to another over some seconds, of two kinds.
+"""Fades from one look to another over some seconds. There are two kinds.
 
 A picture fade mixes two pictures, the old look and the new look. The store has the new look's values from the start, so
 every surface shows them and moving a fader changes the new look; the old look is kept in `leaving.py`. Only values
 that are not part of the look (a voice, Stable Diffusion) glide in the store.
 
-A glide changes the store frame by frame: each float moves evenly to its target on its own scale: linearly, in the
-logarithm on an exponential scale (each octave takes the same time), the short way round if it wraps. Everything else
-(switches, menus, ints, texts) has no intermediate values. It changes at the start, because a jump in the middle of a
-fade would be a surprise.
+A glide changes the store frame by frame. Each float moves evenly to its target: linearly, in the logarithm on an
+exponential scale (each octave takes the same time), the short way round if it wraps. Everything else (switches, menus,
+ints, texts) has no intermediate values and changes at the start, because a jump in the middle of a fade would be a
+surprise.
 
-Time is that of the frames: it starts with the first frame after `start`, and is as exact offline as live.
+Time is frame time: it starts with the first frame after `start`, and is as exact offline as live.
 
 The last source to touch a parameter owns it. The store checks that under its lock, together with setting the values
 (`ParamStore.glide`), so a fade never overwrites a fader that was just moved. A later start takes over its parameters
@@ -29,11 +29,11 @@ BY = "fade"
 """Source name of the gliding values, in the store."""
 
 Ended = Callable[[str], None]
-"""Called once, on the thread that ends the fade: "" when it is complete, else what superseded it."""
+"""Called once, on the thread that ends the fade, with "" if it is complete, else with what superseded it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Way:
+class _Path:
     param: Param
     scale: Scale
     begin: float
@@ -49,11 +49,11 @@ class _Way:
         return self.scale.value_of(self.scale.wrapped(self.begin + self.length * share))
 
 
-def _way(param: Param, value: float, target: float) -> _Way:
+def _path(param: Param, value: float, target: float) -> _Path:
     scale = scale_of(param)
     begin = scale.coordinate_of(value)
     length = scale.shortest(scale.coordinate_of(target) - begin)
-    return _Way(param=param, scale=scale, begin=begin, length=length, target=target)
+    return _Path(param=param, scale=scale, begin=begin, length=length, target=target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +65,14 @@ class PictureFade:
     before: Snapshot
     """The values of the old look."""
     revealed: float
-    """Share of the old look that was on screen when the fade started, 0..1; below 1 it was fading in itself."""
+    """Share of the old look that was on screen when the fade started, 0..1; below 1 if it was still fading in."""
     share: float
     """Share of the new look, 0..1."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Fade:
-    ways: dict[str, _Way]
+    paths: dict[str, _Path]
     seconds: float
     since: int
     """Version of the store after its last step; later changes by others take parameters away from it."""
@@ -83,7 +83,7 @@ class _Fade:
 
 
 class Crossfade:
-    """All running fades. Call `start` on any thread, `step` on the frame loop's."""
+    """All running fades. Call `start` on any thread, `step` on the frame loop's thread."""
 
     def __init__(self, store: ParamStore) -> None:
         self._store = store
@@ -108,14 +108,14 @@ class Crossfade:
         values = list(values)
         with self._lock:
             before = self._store.snapshot()
-            picture = self._leaving(before) if is_picture and seconds > 0.0 else None
-            superseded = self._give_way({address for address, _ in values}, is_picture)
+            picture = self._new_picture_fade(before) if is_picture and seconds > 0.0 else None
+            superseded = self._supersede({address for address, _ in values}, is_picture)
             at_once = [entry for entry in values if not (seconds > 0.0 and _glides(entry[0], is_picture))]
             results = self._store.set_many(at_once, by=by)
             rejected = [result for result in results if isinstance(result, Rejected)]
             if seconds > 0.0:
                 now = self._store.snapshot()
-                ways = {}
+                paths = {}
                 for address, target in values:
                     param = osc_schema.lookup(address)
                     if param is None or not _glides(address, is_picture) or now[address] == target:
@@ -126,10 +126,10 @@ class Crossfade:
                         rejected.append(rejection)
                     else:
                         assert isinstance(target, float)  # `_glides`: a FLOAT or STOPS
-                        ways[address] = _way(param, now.number(address), target)
+                        paths[address] = _path(param, now.number(address), target)
                 panics = before[PANIC]
                 self._fades.append(
-                    _Fade(ways=ways, seconds=seconds, since=now.version, panics=panics, ended=ended, picture=picture)
+                    _Fade(paths=paths, seconds=seconds, since=now.version, panics=panics, ended=ended, picture=picture)
                 )
         for fade in superseded:
             fade.ended(by)
@@ -156,34 +156,34 @@ class Crossfade:
         """The store's values and the picture fade they belong to, read together. Call it after `step`."""
         with self._lock:
             snapshot = self._store.snapshot()
-            fade = self._on_screen()
+            fade = self._picture_fade()
             return snapshot, fade.picture if fade is not None and fade.panics == snapshot[PANIC] else None
 
     def _move(self, fade: _Fade, now_s: float) -> str | None:
-        """Advance one fade. The argument for `ended` when it is over, else None."""
+        """Advance one fade. Returns the argument for `ended` if it is over, else None."""
         if fade.picture is not None and fade.panics != self._store.get(PANIC):
             return PANIC
         if fade.began_s is None:
             fade.began_s = now_s
         share = (now_s - fade.began_s) / fade.seconds
-        values = [(way.param, way.at(share)) for way in fade.ways.values()]
+        values = [(path.param, path.at(share)) for path in fade.paths.values()]
         taken, fade.since = self._store.glide(values, by=BY, since=fade.since)
         for address in taken:
-            del fade.ways[address]
+            del fade.paths[address]
         if fade.picture is not None:
             fade.picture = replace(fade.picture, share=min(1.0, max(0.0, share)))
-        elif not fade.ways:
+        elif not fade.paths:
             return next(iter(taken.values()), "")
         return "" if share >= 1.0 else None
 
-    def _on_screen(self) -> _Fade | None:
+    def _picture_fade(self) -> _Fade | None:
         """The running picture fade, or None. The caller holds the lock."""
         return next((fade for fade in self._fades if fade.picture is not None), None)
 
-    def _leaving(self, now: Snapshot) -> PictureFade:
-        """A new picture fade from what is on screen. The caller holds the lock."""
+    def _new_picture_fade(self, now: Snapshot) -> PictureFade:
+        """A new picture fade that starts from the picture on screen. The caller holds the lock."""
         self._number += 1
-        fade = self._on_screen()
+        fade = self._picture_fade()
         if fade is None or fade.panics != now[PANIC]:
             return PictureFade(number=self._number, before=now, revealed=1.0, share=0.0)
         assert fade.picture is not None
@@ -191,13 +191,13 @@ class Crossfade:
             return replace(fade.picture, number=self._number)
         return PictureFade(number=self._number, before=now, revealed=fade.picture.share, share=0.0)
 
-    def _give_way(self, addresses: set[str], is_picture: bool) -> list[_Fade]:
-        """Take addresses, and the picture, from all fades. The fades with nothing left. The caller holds the lock."""
+    def _supersede(self, addresses: set[str], is_picture: bool) -> list[_Fade]:
+        """Remove addresses, and the picture, from all fades; returns the emptied fades. The caller holds the lock."""
         for fade in self._fades:
-            fade.ways = {address: way for address, way in fade.ways.items() if address not in addresses}
+            fade.paths = {address: path for address, path in fade.paths.items() if address not in addresses}
             if is_picture:
                 fade.picture = None
-        superseded = [fade for fade in self._fades if not fade.ways and fade.picture is None]
+        superseded = [fade for fade in self._fades if not fade.paths and fade.picture is None]
         self._fades = [fade for fade in self._fades if fade not in superseded]
         return superseded
 

@@ -33,9 +33,9 @@ class Cue:
     """1..999."""
     preset: str
     fade_s: float = 0.0
-    """Seconds that the change takes."""
+    """Duration of the change."""
     follow_s: float = 0.0
-    """Seconds after its beginning until the next cue starts by itself; 0: it waits for `/cue/go`."""
+    """Seconds from the start of this cue to the automatic start of the next one; 0: waits for `/cue/go`."""
     glide: bool = False
     """True if the values glide; False if the pictures crossfade."""
 
@@ -84,7 +84,7 @@ class CueList:
         """The previous cue, or CueError."""
         earlier = [at for at in self.cues if at < number]
         if not earlier:
-            raise CueError(f"no cue comes before {number}" if number else "no cue has gone yet")
+            raise CueError(f"no cue comes before {number}" if number else "no cue has been started yet")
         return self.cues[max(earlier)]
 
     def with_cue(self, cue: Cue) -> "CueList":
@@ -94,7 +94,7 @@ class CueList:
         return CueList({at: cue for at, cue in self.cues.items() if cue is not gone})
 
     def with_inserted(self, cue: Cue) -> "CueList":
-        """Insert `cue` at its number; the cue there and those right after it, up to the first gap, move up by one."""
+        """Insert `cue`; the cue with its number and those after it, up to the first gap, move up by one."""
         free = cue.number
         while free in self.cues:
             free += 1
@@ -125,16 +125,16 @@ def read_cues(path: Path) -> tuple[CueList, list[str]]:
         return NO_CUES, []
     except CueError as reason:
         return NO_CUES, [str(reason)]
-    problems = [f"{path}: {key!r} is no key of a cue list (known: cue)" for key in content if key != "cue"]
+    problems = [f"{path}: {key!r}: unknown key of a cue list (known: cue)" for key in content if key != "cue"]
     entries = content.get("cue", [])
     if not isinstance(entries, list):
-        return NO_CUES, [*problems, f"{path}: cue is no list of cues"]
+        return NO_CUES, [*problems, f"{path}: cue is not a list of cues"]
     cues: dict[int, Cue] = {}
     for place, entry in enumerate(entries, start=1):
         try:
             cue = _read(entry)
             if cue.number in cues:
-                raise CueError(f"number {cue.number} is there twice")
+                raise CueError(f"number {cue.number} occurs twice")
         except CueError as reason:
             problems.append(f"{path}: entry {place}: {reason} (left out)")
         else:
@@ -144,10 +144,10 @@ def read_cues(path: Path) -> tuple[CueList, list[str]]:
 
 def _read(entry: Any) -> Cue:
     if not isinstance(entry, dict):
-        raise CueError("is no table")
+        raise CueError("is not a table")
     for key in entry:
         if key not in _KEYS:
-            raise CueError(f"{key!r} is no key of a cue (known: {', '.join(_KEYS)})")
+            raise CueError(f"{key!r}: unknown key of a cue (known: {', '.join(_KEYS)})")
     for key in ("number", "preset"):
         if key not in entry:
             raise CueError(f"has no {key}")
@@ -160,22 +160,22 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 def _checked_number(number: object) -> int:
     if not _is_number(number) or number % 1 != 0 or not 1 <= number <= MAX_NUMBER:
-        raise CueError(f"number {_shown(number)} is not whole and 1..{MAX_NUMBER}")
+        raise CueError(f"number {_shown(number)} is not a whole number 1..{MAX_NUMBER}")
     return int(number)
 
 
 def _checked_preset(name: object) -> str:
     if not isinstance(name, str):
-        raise CueError(f"preset {_shown(name)} is no name")
+        raise CueError(f"preset {_shown(name)} is not a name")
     try:
         return clean_name(name)
     except PresetError as reason:
         raise CueError(str(reason)) from None
 
 
-def _checked_seconds(key: str, seconds: object, most: float) -> float:
-    if not _is_number(seconds) or not 0.0 <= seconds <= most:
-        raise CueError(f"{key} {_shown(seconds)} is no time of 0..{most:g} s")
+def _checked_seconds(key: str, seconds: object, max_s: float) -> float:
+    if not _is_number(seconds) or not 0.0 <= seconds <= max_s:
+        raise CueError(f"{key} {_shown(seconds)} is not a time of 0..{max_s:g} s")
     return float(seconds)
 
 

@@ -1,7 +1,7 @@
 """The old look during a picture fade: it keeps its values and keeps moving.
 
-Its values are those from before the fade, with copies of the show's slew and modulation that continue from their
-current state: glides finish, LFOs run, and it still reacts to the kick. It keeps the values that presets hold.
+It has the values from before the fade, and copies of the show's slew and modulation that continue from their current
+state: glides finish, LFOs run, and it still reacts to the kick. It keeps the values that presets hold.
 Everything else (the master, the gain of the sound) has the current values in both looks.
 
 Drawing two looks takes twice the time. If there is not enough, the old look freezes: its last picture, which costs
@@ -23,7 +23,7 @@ from engine.values import AudioFeatures
 LOOK = tuple(param.address for param in osc_schema.PARAMS if param.is_look)
 KEPT = tuple(param.address for param in osc_schema.PARAMS if param.stored)
 
-MAX_WORK_SHARE = 0.8  # of a frame's time that both looks may be expected to take; the rest is reserve
+MAX_WORK_SHARE = 0.8  # of a frame's time, estimated for drawing both looks; the rest is reserve
 MAX_LATE_FRAMES = 2  # per fade: two can be a hiccup of the system
 MEASURED_FRAMES = 60
 BOTH = "both looks are drawn"
@@ -41,7 +41,7 @@ class DrawingCost:
         self._frames_s.append((draw_s / looks, work_s - draw_s))
 
     def begin(self, period_s: float, late: int) -> str:
-        """Start a fade. The reason why there is no time to draw both looks, else "". `late`: late frames so far."""
+        """Start a fade. Returns why there is no time to draw both looks, or "". `late`: late frames so far."""
         self._late_at_begin = late
         look_s = _percentile_95([look_s for look_s, _ in self._frames_s])
         rest_s = _percentile_95([rest_s for _, rest_s in self._frames_s])
@@ -50,8 +50,8 @@ class DrawingCost:
             return ""
         return f"drawing both looks would take {needed_s * 1000:.0f} of {period_s * 1000:.0f} ms per frame"
 
-    def go_on(self, late: int) -> str:
-        """The reason why the current fade has run out of time, else "". `late`: late frames so far."""
+    def check_late(self, late: int) -> str:
+        """The reason to stop drawing both looks in the current fade, or "". `late`: late frames so far."""
         came_late = late - self._late_at_begin
         return f"{came_late} frames were late" if came_late > MAX_LATE_FRAMES else ""
 
@@ -68,7 +68,7 @@ class LeavingLook:
         self.values: Mapping[str, Any] | None = None
         """All values to draw the old look with; None if it is not drawn."""
         self.drawn_as = ""
-        """How the old look of the latest fade is drawn, as text for people; "" before the first fade."""
+        """Text for people: how the old look of the latest fade is drawn; "" before the first fade."""
         self._slew: Slew | None = None
         self._modulation = modulation
 
@@ -77,7 +77,7 @@ class LeavingLook:
     ) -> None:
         """Follow the fade. Call it before the show's own slew steps to `snapshot`.
 
-        `step_s`: time since the last frame; `period_s`: of a frame, None offline, where there is always enough time;
+        `step_s`: time since the last frame; `period_s`: frame period, None offline, where there is always enough time;
         `late`: late frames so far.
         """
         before, self.fade, self.values = self.fade, fade, None
@@ -85,10 +85,10 @@ class LeavingLook:
             self._slew = None
             return
         if before is None or before.number != fade.number:
-            if before is None or before.before is not fade.before:  # else the same look goes, not yet drawn
+            if before is None or before.before is not fade.before:  # else nothing was drawn since: same old look
                 self._begin(period_s, late)
             self._show_slew.jump_to(snapshot, LOOK)
-        elif self._slew is not None and period_s is not None and (why := self.cost.go_on(late)):
+        elif self._slew is not None and period_s is not None and (why := self.cost.check_late(late)):
             self._freeze(why)
         if self._slew is not None:
             self.values = self._slew.step(fade.before, step_s)
@@ -115,7 +115,7 @@ class LeavingLook:
 
     def _freeze(self, why: str) -> None:
         self._slew = None
-        self.drawn_as = f"a still dissolves ({why})"
+        self.drawn_as = f"the old look is frozen ({why})"
 
 
 def _percentile_95(times_s: list[float]) -> float:

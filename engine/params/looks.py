@@ -1,8 +1,8 @@
 """The built-in looks, each as changes against PLAIN.
 
-Made by eye, with the demo loop and with music of four stems, at 30 and 60 frames a second. They share a recipe: bias 0
-and a hard tone curve give a black ground and full colour; feedback turns lines into shapes; slow LFOs in the tempo keep
-everything moving; the kick (channel 1) moves one thing that the eye follows.
+Made by eye, with the demo loop and with music in four stems, at 30 and 60 frames a second. They share a recipe: bias 0
+and a hard tone curve give a black ground and saturated colours; feedback turns lines into shapes; slow LFOs in the
+tempo keep everything moving; the kick (channel 1) moves one thing that the eye follows.
 """
 
 from osc_schema import Value

@@ -41,8 +41,8 @@ _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 def is_target(param: Param) -> bool:
-    """True if a route may move the parameter: presets hold it, like the route, and it is not part of the audio
-    analysis, the routes or the LFOs, which would be a loop."""
+    """True if a route may move the parameter: presets hold it, like the route. The audio analysis, the routes and the
+    LFOs are excluded, because that would be a loop."""
     return param.can_glide and param.stored and param.area not in ("audio", "mod", "lfo")
 
 

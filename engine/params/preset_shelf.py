@@ -1,7 +1,7 @@
-"""The presets of a folder in memory, so that changing the look never waits for the disk.
+"""A cache of the presets in a folder, so that changing the look never waits for the disk.
 
-Saved and deleted presets change the shelf at once and the disk afterwards; if that fails, the shelf goes back to the
-content of the disk. Changes by other programs are found by polling the folder.
+Saving and deleting change the cache at once and the disk afterwards; if that fails, the cache returns to the state of
+the disk. Changes by other programs are found by polling the folder.
 """
 
 import threading
@@ -23,7 +23,7 @@ from engine.params.presets import (
 )
 from osc_schema import PARAMS, Value
 
-MAX_PICTURE_BYTES = 200_000  # the engine's own have about 15 kB: larger files are not its own
+MAX_PICTURE_BYTES = 200_000  # the engine writes about 15 kB; a larger file is from elsewhere
 MAX_PICTURES = 500  # in memory, 8 MB
 
 FACTORY = {name.casefold(): factory_preset(name) for name in FACTORY_NAMES}
@@ -31,7 +31,7 @@ FACTORY = {name.casefold(): factory_preset(name) for name in FACTORY_NAMES}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """A preset as the disk has it."""
+    """A preset as it is on the disk."""
 
     file: SavedFile | None
     """The file that was read, or None if it must be read again."""
@@ -60,12 +60,12 @@ class PresetChange:
 
 
 class PresetShelf:
-    """Any thread. Only the disk thread's methods wait for the disk; they must run on one thread."""
+    """Call it on any thread. Only the methods below "one thread" wait for the disk; call these on one thread."""
 
     def __init__(self, folder: PresetFolder) -> None:
         self.folder = folder
         self.problem = ""
-        """Why the last poll could not read the folder, or ""."""
+        """The reason why the last poll could not read the folder, or ""."""
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}
         self._changes: dict[str, PresetChange] = {}
@@ -153,7 +153,7 @@ class PresetShelf:
         loaded = self.folder.restore(name)
         with self._lock:
             self._kept[loaded.name] = _Kept(file=None, content=loaded)
-        self._look_at_pictures({loaded.name})
+        self._poll_pictures({loaded.name})
         return loaded
 
     def write_picture(self, name: str, jpeg: bytes) -> None:
@@ -163,7 +163,7 @@ class PresetShelf:
             self.folder.save_picture(clean, jpeg)
             self._pictures = {**self._pictures, clean: _picture(jpeg, None)}
 
-    def look(self) -> list[str]:
+    def poll(self) -> list[str]:
         """Read new and changed files; returns the names of presets that were added, removed or changed.
 
         If the folder cannot be read, nothing changes, and `problem` has the reason.
@@ -174,7 +174,7 @@ class PresetShelf:
             self.problem = str(error)
             return []
         self.problem = ""
-        with self._lock:  # the names first: reading a file may take long
+        with self._lock:  # the names first, because reading a file may take long
             different = [name for name in self._kept if name not in files]
             for name in different:
                 del self._kept[name]
@@ -192,10 +192,10 @@ class PresetShelf:
                 self._kept[name] = _Kept(file=file, content=content)
             if isinstance(content, PresetError) or content != before.content:
                 different.append(name)
-        return [*different, *(name for name in self._look_at_pictures(files.keys()) if name not in different)]
+        return [*different, *(name for name in self._poll_pictures(files.keys()) if name not in different)]
 
-    def _look_at_pictures(self, names: Collection[str]) -> list[str]:
-        """Read new and changed pictures, forget deleted ones; returns the names of both, as far as in `names`."""
+    def _poll_pictures(self, names: Collection[str]) -> list[str]:
+        """Read new and changed pictures, forget deleted ones; returns those of their names that are in `names`."""
         try:
             files = {name: file for name, file in self.folder.pictures().items() if name in self._kept}
         except PresetError:

@@ -24,7 +24,7 @@ _FACTORY: dict[str, dict[str, Value]] = {
         **PLAIN,
         "/multiverse/bias": 0.5,
         "/multiverse/tone": "clip",
-        # Toned down: at the original's brightness of 2.5 the picture was white, without visible stripes.
+        # Lower than the original's 2.5, at which the picture was white, without visible stripes.
         "/multiverse/brightness": 1.2,
         **{f"/layer/{n}/intensity": 0.5 for n in (1, 2, 3, 4)},
         "/mirror/mode": "off",
@@ -42,7 +42,7 @@ def is_stored(param: Param) -> bool:
 
 
 def clean_name(name: str) -> str:
-    """`name` in Unicode NFC, or PresetError if some system refuses it as a file name."""
+    """`name` in Unicode NFC. PresetError if it is not a valid file name on every system."""
     try:
         return file_names.clean_name(name)
     except ValueError as reason:
@@ -91,7 +91,7 @@ class PresetFolder:
     """Presets as files `NAME.toml`, with pictures `NAME.jpg`.
 
     Overwritten and deleted presets are kept in `replaced`, and `restore` brings them back. Every method uses the disk,
-    so call none on a thread that must not wait.
+    so do not call them on a thread that must not wait.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -262,16 +262,16 @@ def _holds(path: Path, text: str) -> bool:
 
 
 def _saved_file(entry: os.DirEntry[str], suffix: str) -> SavedFile | None:
-    """The file of a folder entry, or None if it is not a regular file (reading a pipe never ends) or just deleted."""
+    """The file of a folder entry, or None if it is not a regular file (reading a pipe never ends) or is gone."""
     if not entry.name.endswith(suffix):
         return None
     try:
-        told = entry.stat()
-    except OSError:  # FileNotFoundError, or a link that leads nowhere
+        status = entry.stat()
+    except OSError:  # deleted meanwhile, or a broken link
         return None
-    if not stat.S_ISREG(told.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         return None
-    return SavedFile(path=Path(entry.path), mtime_ns=told.st_mtime_ns, size=told.st_size, inode=told.st_ino)
+    return SavedFile(path=Path(entry.path), mtime_ns=status.st_mtime_ns, size=status.st_size, inode=status.st_ino)
 
 
 def _factory_name(name: str) -> str | None:

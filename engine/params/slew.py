@@ -61,7 +61,7 @@ class Slew:
             self.set_smoothing(address, smoothing_ms)
 
     def set_smoothing(self, address: str, smoothing_ms: float) -> None:
-        """Override the time constant of a parameter; 0: no glide. Raises Rejected."""
+        """Override the time constant of a parameter; 0: it jumps. Raises Rejected."""
         glide = self._glides.get(address)
         if glide is None:
             if osc_schema.lookup(address) is None:

@@ -65,7 +65,7 @@ class ParamStore:
     """The current values; starts with the schema's defaults. Thread-safe.
 
     A group of changes appears in one snapshot and makes one version. Setting a parameter to its current value is not a
-    change: so two surfaces that echo everything they receive stop, instead of answering each other forever.
+    change, so two surfaces that echo everything they receive do not answer each other forever.
     `/master/panic` resets the look to its defaults, within its group.
     """
 
@@ -193,8 +193,8 @@ class ParamStore:
             if param.type is ParamType.TRIGGER:
                 if not value:  # the button was released
                     continue
-                if address == PANIC:  # here, so that values after it in the group are kept; by "panic",
-                    self._apply(LOOK_DEFAULTS, "panic")  # so that the sender is told the values too
+                if address == PANIC:  # here, so that values after it in the group apply; by "panic",
+                    self._apply(LOOK_DEFAULTS, "panic")  # so that the sender gets these values too
                 count = values[address]
                 assert isinstance(count, int)
                 value = count + 1  # counted, so that no frame misses one

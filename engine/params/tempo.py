@@ -8,10 +8,10 @@ Taps. The tempo is the mean of up to eight intervals. An interval outside the te
 the finger), or more than a third off the mean so far (another song), starts over with this tap; the tempo stays until
 the next tap.
 
-MIDI clock. The 24 ticks per beat arrive through a network and a bridge: milliseconds off, lost or in bursts. Using each
-interval as the tempo makes 120 bpm vary by 30; a mean over a beat is stable, but its position is two beats late. So a
-straight line is fitted to the ticks: position and period are predicted, and the error of the prediction corrects both
-with
+MIDI clock. The 24 ticks per beat arrive through a network and a bridge: milliseconds early or late, in bursts, or not
+at all. Using each interval as the tempo makes 120 bpm vary by 30; a mean over a beat is stable, but its position is two
+beats late. So a straight line is fitted to the ticks: position and period are predicted, and the error of the
+prediction corrects both with
 
     alpha_k = 2 (2k + 1) / ((k + 1)(k + 2)),   beta_k = 6 / ((k + 1)(k + 2))
 
@@ -20,8 +20,8 @@ with k the ticks so far. These are the gains of the growing-memory filter, the l
 tempo. A tick more than half a beat off its prediction, or more than half a second late before there is a period, starts
 a new line.
 
-MIDI stop leaves the beat running at its tempo, because a picture without movement looks broken. Ticks that arrive while
-stopped, which many machines send, still set the tempo, but not the position.
+After MIDI stop the beat continues at its tempo, because a picture without movement looks broken. Ticks that arrive
+while stopped, which many machines send, still set the tempo, but not the position.
 """
 
 import threading
@@ -36,7 +36,7 @@ TICKS_PER_BEAT: Final = 24
 MEMORY_TICKS: Final = 48
 TAP_INTERVALS: Final = 8
 TAP_TOLERANCE: Final = 1 / 3
-CLOCK_BPM: Final = (10.0, 600.0)  # outside is no tempo but a burst of ticks that were delayed by a bridge or network
+CLOCK_BPM: Final = (10.0, 600.0)  # outside: a burst of delayed ticks, not a tempo
 CLOCK_GONE_S: Final = 0.5  # a tick at 20 bpm comes every 0.125 s
 WRITE_INTERVAL_S: Final = 0.25  # between two updates of /tempo/bpm
 WRITE_STEP_BPM: Final = 0.05
@@ -102,7 +102,7 @@ class Tempo:
 
     def __init__(self, store: ParamStore, clock: Clock) -> None:
         self._store = store
-        self._lock = threading.Lock()  # taps arrive while the store's lock is held, so never set a value under this one
+        self._lock = threading.Lock()  # a tap comes under the store's lock: never set a value while holding this one
         self._line = (clock.now_s(), 0.0, _DEFAULT_BPM)
         """A time, the beat at that time, and the tempo since then. Replaced as a whole, so read without the lock."""
         self._taps = Taps()
@@ -124,7 +124,7 @@ class Tempo:
         return self._line[2]
 
     def beat_at(self, now_s: float) -> float:
-        """Beats since the last reset; whole numbers are beats. Increases, except when a tap moves it back."""
+        """Beats since the last reset; whole numbers are beats. It increases, except when a tap moves it back."""
         at_s, beat, bpm = self._line
         return beat + (now_s - at_s) * bpm / 60.0
 

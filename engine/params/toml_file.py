@@ -1,4 +1,4 @@
-"""Reading of a TOML file that people edit, with one-line errors."""
+"""Reads TOML files that people edit, with one-line errors."""
 
 from pathlib import Path
 from typing import Any

@@ -143,7 +143,7 @@ class PictureVideo:
                         f"{self._shown.name}: sound ends where the source is damaged ({self._sound.damage})"
                     )
             self._container.close()
-            move_into_place(self._partial, self.path, patience_s=MAX_HELD_JOB_S)
+            move_into_place(self._partial, self.path, timeout_s=MAX_HELD_JOB_S)
 
     def discard(self) -> None:
         """Remove everything that was written."""

@@ -187,7 +187,7 @@ class SnapshotSink:
         partial = path.with_name(f".{path.name}.partial")
         try:
             partial.write_bytes(data)
-            move_into_place(partial, path, patience_s=MAX_HELD_LIVE_S)
+            move_into_place(partial, path, timeout_s=MAX_HELD_LIVE_S)
         except OSError as error:
             kept = f"; the picture is kept in {partial.name}" if isinstance(error, HeldFileError) else ""
             with suppress(OSError):  # removing may fail for the same reason

@@ -29,7 +29,7 @@ class WholeFile:
         the new one then stays in the hidden folder, and the error says where."""
         try:
             with one_line(self.path):
-                move_into_place(self.unfinished, self.path, patience_s=MAX_HELD_JOB_S)
+                move_into_place(self.unfinished, self.path, timeout_s=MAX_HELD_JOB_S)
         except SinkError as error:
             if isinstance(error.__cause__, HeldFileError):
                 self._place.close()  # so that `discard` keeps the new file

@@ -33,8 +33,8 @@ MAX_HELD_S: Final = 5.0
 MAX_HELD_LIVE_S: Final = 2.0
 """The same when closing the engine waits for it: autosave and presets have 5 s in all."""
 MAX_HELD_JOB_S: Final = 60.0
-"""The same for the output of a job that may have taken hours. A scanner reads a large film for many seconds."""
-MAX_SILENT_S: Final = 1.0  # afterwards the log names the file that a job waits for
+"""The same for the output of a job that may have taken hours. Virus scanners hold large files for many seconds."""
+MAX_SILENT_S: Final = 1.0  # after this the log names the file that a job waits for
 FIRST_DELAY_S: Final = 0.01
 MAX_DELAY_S: Final = 0.25
 
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 
 class HeldFileError(PermissionError):
-    """The file is held open by another program, or write-protected. Raised on Windows only, after the last retry."""
+    """Another program holds the file open, or it is write-protected. Raised on Windows only, after the last retry."""
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -58,8 +58,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = unfinished_path(path, threading.get_ident())
     # Only a file kept by an earlier error can be held. A folder that takes no new files is an error at once.
-    patience_s = MAX_HELD_LIVE_S if unfinished.exists() else 0.0
-    file = when_free(lambda: unfinished.open("wb"), unfinished, patience_s=patience_s)
+    timeout_s = MAX_HELD_LIVE_S if unfinished.exists() else 0.0
+    file = when_free(lambda: unfinished.open("wb"), unfinished, timeout_s=timeout_s)
     try:
         with file:
             file.write(content.encode("utf-8") if isinstance(content, str) else content)
@@ -70,7 +70,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         kept = f"{error.strerror}; the new content is kept in {unfinished.name}"
         raise HeldFileError(errno.EACCES, kept, str(path)) from error
     except BaseException:
-        with suppress(OSError):  # the first error says more
+        with suppress(OSError):  # the first error is the one to report
             remove_file(unfinished, missing_ok=True)
         raise
     sync_folder(path.parent)
@@ -82,51 +82,51 @@ def unfinished_path(path: Path, thread: int) -> Path:
     return path.with_name(f".{path.stem[:32]}-{own:08x}-{os.getpid()}-{thread}.tmp")
 
 
-def move_into_place(finished: Path, path: Path, *, patience_s: float = MAX_HELD_S) -> None:
+def move_into_place(finished: Path, path: Path, *, timeout_s: float = MAX_HELD_S) -> None:
     """Rename a closed file to `path`, in the same folder or filesystem, replacing what is there. Raises OSError.
 
-    Content and name are on the disk when it returns, so a power cut loses neither: a file that was reported as
-    finished is still there afterwards. It takes some milliseconds. HeldFileError leaves `finished` as it is.
+    Content and name are on the disk when it returns, so a file that was reported as finished survives a power cut.
+    This takes some milliseconds. HeldFileError leaves `finished` as it is.
     """
     sync_file(finished)
-    replace_file(finished, path, patience_s=patience_s)
+    replace_file(finished, path, timeout_s=timeout_s)
     sync_folder(path.parent)
 
 
-def replace_file(source: Path, path: Path, *, patience_s: float = MAX_HELD_LIVE_S) -> None:
+def replace_file(source: Path, path: Path, *, timeout_s: float = MAX_HELD_LIVE_S) -> None:
     """Rename a file, replacing the one at `path`, without flushing. Raises OSError."""
     replace = partial(os.replace, source, path)
-    when_free(partial(_unless_protected, replace, path), path, patience_s=patience_s)
+    when_free(partial(_unless_protected, replace, path), path, timeout_s=timeout_s)
 
 
-def remove_file(path: Path, *, missing_ok: bool = False, patience_s: float = MAX_HELD_LIVE_S) -> None:
+def remove_file(path: Path, *, missing_ok: bool = False, timeout_s: float = MAX_HELD_LIVE_S) -> None:
     """Delete a file. Raises OSError."""
     unlink = partial(path.unlink, missing_ok=missing_ok)
-    when_free(partial(_unless_protected, unlink, path), path, patience_s=patience_s)
+    when_free(partial(_unless_protected, unlink, path), path, timeout_s=timeout_s)
 
 
-def remove_folder(path: Path, *, patience_s: float = MAX_HELD_LIVE_S) -> None:
+def remove_folder(path: Path, *, timeout_s: float = MAX_HELD_LIVE_S) -> None:
     """Delete a folder with its content. Raises OSError."""
-    when_free(lambda: shutil.rmtree(path), path, patience_s=patience_s)
+    when_free(lambda: shutil.rmtree(path), path, timeout_s=timeout_s)
 
 
-def when_free(action: Callable[[], T], path: Path, *, patience_s: float = MAX_HELD_S) -> T:
+def when_free(action: Callable[[], T], path: Path, *, timeout_s: float = MAX_HELD_S) -> T:
     """Return `action()`, which uses the file or folder `path`.
 
-    On Windows it is retried for up to `patience_s` seconds while another program holds the file; then HeldFileError.
+    On Windows it is retried for up to `timeout_s` seconds while another program holds the file; then HeldFileError.
     Elsewhere it is called once.
     """
-    if sys.platform != "win32" or patience_s <= 0:
+    if sys.platform != "win32" or timeout_s <= 0:
         return action()
     waited_s, is_told = 0.0, False
-    for delay_s in retry_delays_s(patience_s):
+    for delay_s in retry_delays_s(timeout_s):
         try:
             return action()
         except OSError as error:
             if not _is_held(error) or isinstance(error, HeldFileError):
                 raise
-        if patience_s > MAX_HELD_S and waited_s > MAX_SILENT_S and not is_told:
-            log.warning("%s: another program has it open; trying again for %g s", path, patience_s)
+        if timeout_s > MAX_HELD_S and waited_s > MAX_SILENT_S and not is_told:
+            log.warning("%s: another program has it open; trying again for %g s", path, timeout_s)
             is_told = True
         time.sleep(delay_s)
         waited_s += delay_s
@@ -135,13 +135,13 @@ def when_free(action: Callable[[], T], path: Path, *, patience_s: float = MAX_HE
     except OSError as error:
         if not _is_held(error):
             raise
-        reason = f"another program has had it open for {patience_s:g} s, or there is no permission"
+        reason = f"another program has had it open for {timeout_s:g} s, or there is no permission"
         raise HeldFileError(errno.EACCES, reason, str(path)) from error
 
 
-def retry_delays_s(patience_s: float) -> Iterator[float]:
-    """Seconds between attempts: doubling from 10 ms to 250 ms, `patience_s` in all. Pure."""
-    delay_s, left_s = FIRST_DELAY_S, patience_s
+def retry_delays_s(timeout_s: float) -> Iterator[float]:
+    """Seconds between attempts: doubling from 10 ms to 250 ms, `timeout_s` in all. Pure."""
+    delay_s, left_s = FIRST_DELAY_S, timeout_s
     while left_s > 0:
         yield min(delay_s, left_s)
         left_s -= delay_s
@@ -164,7 +164,7 @@ def sync_folder(folder: Path) -> None:
         _sync(folder, os.O_RDONLY)
     except OSError as error:
         log.warning(
-            "%s: cannot be flushed to the disk (%s); its files are written, but a power cut may still take new names",
+            "%s: cannot be flushed to the disk (%s); its files are written, but a power cut may lose their names",
             folder,
             error.strerror or error,
         )
@@ -172,7 +172,7 @@ def sync_folder(folder: Path) -> None:
 
 def _sync(path: Path, flags: int) -> None:
     try:
-        handle = when_free(lambda: os.open(path, flags), path, patience_s=MAX_HELD_LIVE_S)
+        handle = when_free(lambda: os.open(path, flags), path, timeout_s=MAX_HELD_LIVE_S)
     except OSError as error:
         if error.errno not in CANNOT_FLUSH:
             raise
@@ -194,8 +194,7 @@ def _flush(handle: int) -> None:
 def _unless_protected(action: Callable[[], None], path: Path) -> None:
     """Run `action`. Raises HeldFileError at once for a read-only file.
 
-    Windows gives the same error for it as for one that is open, but retrying is no use. Other systems let it be
-    replaced.
+    Windows returns the same error as for an open file, but a retry cannot succeed. Other systems allow replacing it.
     """
     try:
         action()
@@ -211,7 +210,7 @@ def _is_protected(path: Path) -> bool:
         mode = path.stat().st_mode
     except OSError:
         return False
-    return stat.S_ISREG(mode) and not mode & stat.S_IWRITE  # on a folder the attribute means something else
+    return stat.S_ISREG(mode) and not mode & stat.S_IWRITE  # for a folder the attribute has another meaning
 
 
 def _is_held(error: OSError) -> bool:

@@ -1,4 +1,4 @@
-"""A bounded queue between two threads. It can be ended or aborted, and counts the time each side waited."""
+"""A bounded queue between two threads. It can be ended or aborted, and measures how long each side waits."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ WAKE_S = 0.1  # a waiting main thread wakes this often: on Windows a wait on a l
 
 
 class QueueAborted(Exception):
-    """The other side called `abort`. Caught where threads are joined; never goes further."""
+    """The other side called `abort`. Caught where threads are joined, and nowhere above."""
 
 
 class BoundedQueue(Generic[Item]):
@@ -52,7 +52,7 @@ class BoundedQueue(Generic[Item]):
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Say that no more items come. Those in the queue are still taken."""
+        """Mark the end: no more items will be put. Those in the queue are still taken."""
         with self._changed:
             self._is_ended = True
             self._changed.notify_all()
@@ -90,7 +90,7 @@ class BoundedQueue(Generic[Item]):
 
 
 class Worker:
-    """A thread that keeps its error for the thread that joins it, and then aborts its queues."""
+    """A thread that stores its error for the thread that joins it, and then aborts its queues."""
 
     def __init__(self, name: str, work: Callable[[], None], *queues: BoundedQueue[Any]) -> None:
         self._name = name
@@ -107,7 +107,7 @@ class Worker:
         self._done = call_on_thread(self._name, self._run)
 
     def join(self) -> None:
-        """Wait for the end of the work, which raises nothing here: see `error`. Returns at once before `start`."""
+        """Wait until the work has ended. Raises nothing, see `error`. Returns at once before `start`."""
         while self._done is not None and not self._done.done():
             wait([self._done], WAKE_S)
 

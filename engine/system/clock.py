@@ -1,6 +1,6 @@
-"""Clocks: the system's, and one that tests and offline rendering step. Other code gets the time as an argument.
+"""Clocks: real time, and a stepped one for tests and offline rendering. Other code gets the time as an argument.
 
-It uses `time.perf_counter` only: `time.monotonic` steps by 15.6 ms on Windows before Python 3.13.
+Based on `time.perf_counter`, because `time.monotonic` steps by 15.6 ms on Windows before Python 3.13.
 """
 
 import time
@@ -17,7 +17,7 @@ class Clock(Protocol):
         """Seconds since 1970 (for OSC time tags)."""
 
     def sleep_until(self, due_s: float) -> None:
-        """Return at `due_s`, or at once when that has passed."""
+        """Sleep until `due_s`; return at once if it has passed."""
 
 
 class SystemClock:

@@ -23,7 +23,7 @@ from engine.system.daemon_worker import call_on_thread
 log = logging.getLogger(__name__)
 
 MAX_CLOSE_S: Final = 4.5  # all parts together; a child gets 3 s before it is killed, and 1 s to be gone
-MIN_WAIT_S: Final = 0.05  # for each part even after the deadline: most need less
+MIN_WAIT_S: Final = 0.05  # for each part even after the deadline; most parts need less
 
 
 class Closable(Protocol):
@@ -32,10 +32,10 @@ class Closable(Protocol):
 
 @runtime_checkable
 class Asked(Protocol):
-    """A part that ends slowly, and can begin to before it is closed."""
+    """A part that takes long to end, and can be asked to end before it is closed."""
 
     def ask_to_end(self) -> None:
-        """Begin to end without waiting. `close` is called later and waits."""
+        """Begin to end, without waiting. `close` is called later and waits for the end."""
 
 
 Part = TypeVar("Part", bound=Closable)
@@ -80,4 +80,4 @@ class Closing:
         if done:
             closed.result()
         else:
-            log.warning("%s has not ended within %g s; it is left to end with the process", name, self._max_s)
+            log.warning("%s has not ended within %g s; it will end with the process", name, self._max_s)

@@ -1,4 +1,4 @@
-"""Work on daemon threads, whose results and errors come as Futures.
+"""Runs functions on daemon threads and returns their results and errors as Futures.
 
 Python waits at exit for the threads of a `ThreadPoolExecutor`. A task that hangs on a disk would keep the engine's
 process alive for ever; a daemon thread does not.
@@ -20,7 +20,7 @@ class DaemonWorker:
         self._thread.start()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
-        """Call the function after all tasks submitted before, as an Executor does."""
+        """Call the function after all tasks submitted earlier, like an Executor."""
         future: Future[Any] = Future()
         self._tasks.put(lambda: _settle(future, function, *arguments))
         return future

@@ -2,9 +2,9 @@
 
 Problem: a disk may take seconds or never answer (a network home that hangs). A thread that waits for it can neither
 draw nor carry out commands. One thread for all files would be the simple way, but then one hung folder stops the
-writes of every other folder. So a `DiskStore` has one worker thread per folder: files that lie together wait together.
+writes of every other folder. So a `DiskStore` has one worker thread per folder, shared by the files in it.
 
-The workers are daemon threads: a disk that never answers delays neither the show nor its end.
+The workers are daemon threads: a disk that never answers delays neither the show nor the exit.
 """
 
 import logging
@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 
 Job = Callable[[], object]
 Fail = Callable[[str], None]
-"""`fail(reason)`: the job was not done."""
+"""`fail(reason)` is called if the job failed or was refused."""
 
 MAX_S = 5.0
-"""Longest wait for one job, and for all queued jobs of a queue when it is closed."""
-MAX_POLL_AT_END_S = 0.5  # a poll that is under way when its queue is closed
+"""Timeout for one job, and for all queued jobs of a queue that is closed."""
+MAX_POLL_AT_END_S = 0.5  # timeout for a poll that is running when its queue is closed
 POLL_INTERVAL_S = 2.0
 MAX_WAITING = 1000
 
@@ -49,7 +49,7 @@ class DiskStore:
         poll_interval_s: float | None = None,
         first_poll_s: float = 0.0,
     ) -> "DiskQueue":
-        """A queue of jobs on the worker of `folder`, which is started if it is the first. Never waits for the disk.
+        """Open a queue of jobs for `folder`; starts its worker if this is the first queue. Never waits for the disk.
 
         `name` is the key of its warnings. `poll` is called after `first_poll_s`, then every `poll_interval_s` (2 s).
         """
@@ -82,23 +82,23 @@ class DiskQueue:
         self.interval_s = interval_s
         self.poll_at_s = poll_at_s
         self.waiting = 0
-        """Jobs that are not done yet. Guarded by the worker's lock, as are the poll's fields."""
+        """Number of unfinished jobs. Guarded by the worker's lock, like the fields of the poll."""
         self._folder = folder
         self._report = report
 
     def post(self, job: Job, fail: Fail) -> None:
-        """Queue `job`. If it raises, `fail(reason)` is called on the worker; if it is refused because the disk does not
-        answer or too many jobs wait, `fail` is called here."""
+        """Queue `job`. If it raises, `fail(reason)` is called on the worker; if the disk does not answer or too many
+        jobs are waiting, `fail` is called before this returns."""
         if reason := self.worker.post(self, job, fail):
             fail(reason)
 
     def close(self) -> None:
-        """Return when all posted jobs are done; after 5 s report that the rest is left undone. Ends the polling."""
+        """End the polling and wait until all posted jobs are done; after 5 s abandon the rest with a report."""
         left = self.worker.remove(self)
         if left:
             self._report(
                 self.name,
-                f"{self._folder}: the disk has not answered for {MAX_S:g} s; what waited is left ({left})",
+                f"{self._folder}: the disk has not answered for {MAX_S:g} s; {left} unfinished jobs are abandoned",
             )
 
     def report_failure(self, reason: str) -> None:
@@ -123,7 +123,7 @@ class _Worker:
         self._changed = threading.Condition()
         self._queues: list[DiskQueue] = []
         self._jobs: deque[tuple[DiskQueue, Job, Fail]] = deque()
-        """The first one may be running."""
+        """The first may be running."""
         self._polled: DiskQueue | None = None
         self._busy_since_s: float | None = None
         self._is_over = False
@@ -147,14 +147,14 @@ class _Worker:
             return f"the disk has not answered for {waited_s:.0f} s"
         with self._changed:
             if queue.waiting >= MAX_WAITING:
-                return f"{MAX_WAITING} others wait for the disk already"
+                return f"{MAX_WAITING} jobs are already waiting for the disk"
             queue.waiting += 1
             self._jobs.append((queue, job, fail))
             self._changed.notify_all()
         return ""
 
     def remove(self, queue: DiskQueue) -> int:
-        """Wait for the jobs of a queue and forget it; the number of jobs that are left undone."""
+        """Wait for the jobs of a queue, then forget it. Returns the number of unfinished jobs."""
         with self._changed:
             queue.poll = None
             if self._changed.wait_for(lambda: not queue.waiting, MAX_S):

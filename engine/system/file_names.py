@@ -1,4 +1,4 @@
-"""File names: valid names for presets and recordings, and names whose bytes are not UTF-8.
+"""File names: validation for presets and recordings, and names whose bytes are not UTF-8.
 
 On Linux a name is bytes. Python decodes bytes that are not UTF-8 as lone surrogates (PEP 383), which neither UTF-8 nor
 libsndfile's Python binding can encode. Text with such a name must go through `escaped` before it leaves the process.
@@ -34,13 +34,13 @@ def clean_name(name: str) -> str:
     """`name` in Unicode NFC, if it is a valid file name on every system; ValueError with the reason if not."""
     clean = unicodedata.normalize("NFC", name)
     if not clean or clean != clean.strip():
-        raise ValueError("a name needs characters, and no blanks around it")
+        raise ValueError("a name cannot be empty, or begin or end with a space")
     if len(clean) > MAX_CHARACTERS or len(clean.encode("utf-8", "replace")) > MAX_BYTES:
         raise ValueError(f"a name has at most {MAX_CHARACTERS} characters")
     if found := _FORBIDDEN.search(clean):
         raise ValueError(f"a name cannot contain {found[0]!r}")
     if clean.startswith(".") or clean.endswith("."):
-        raise ValueError("a name neither begins nor ends with a dot")
+        raise ValueError("a name cannot begin or end with a dot")
     if _RESERVED.fullmatch(clean):
-        raise ValueError("Windows keeps this name for a device")
+        raise ValueError("Windows reserves this name for a device")
     return clean

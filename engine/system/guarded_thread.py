@@ -1,4 +1,4 @@
-"""Threads whose errors are logged with a traceback and reported, and never end the show.
+"""Threads whose errors are logged with a traceback and reported, without ending the show.
 
 Worker threads meet errors of drivers, disks and libraries. Without a handler the first one ends the thread silently.
 Caught in a loop, the same traceback fills the log 60 times a second. So a `Guard` logs the traceback of each distinct
@@ -32,7 +32,7 @@ class Guard:
     def attempt(
         self, step: Callable[[], Result], on_failure: Callable[[Exception], object] | None = None
     ) -> Result | None:
-        """The step's result; None after an error, which is logged and reported. Lets BaseException through.
+        """Return the step's result, or None after an error, which is logged and reported. Does not catch BaseException.
 
         `on_failure(error)` is called after the report.
         """

@@ -1,4 +1,4 @@
-"""Addresses of this machine and their networks. Asks the system each time, because they change."""
+"""Addresses of this machine and their networks. Reads them from the system each time, because they change."""
 
 import ipaddress
 import socket

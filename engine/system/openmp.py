@@ -1,9 +1,9 @@
-"""How OpenMP's threads wait for work: environment variables, read when the library is loaded.
+"""Sets how long OpenMP's idle threads spin: environment variables that the library reads when it is loaded.
 
 Problem: torch and Numba run parallel loops on OpenMP's threads. Between two loops the threads spin: they keep their
-cores busy for milliseconds, so that they need not be woken. When other processes want the cores, the threads that
-finished first burn the time that the others need to finish: the same job of a tiny model painted 12 pictures a second
-on an idle machine with two cores, and 1 to 2 beside two busy processes.
+cores busy for milliseconds, to save waking up. When other processes need the cores, the threads that finish first
+use the time that the others need: the same job of a tiny model painted 12 pictures a second on an idle machine with
+two cores, and 1 to 2 beside two busy processes.
 
 Sleeping at once (OMP_WAIT_POLICY=passive) avoids that, but costs a third to a half of the rate on an idle machine,
 because a model is thousands of short loops. A brief spin, a tenth of the library's default, does well in both. Pictures
@@ -11,7 +11,7 @@ a second of a tiny diffusion model on two cores, idle and beside two busy proces
 300 000 rounds, 19.3 and 6.3 with 100 000, 19.7 and 8.5 with 30 000, 16.3 and 6.6 with 1000, 13.0 and 6.2 asleep.
 Segmentation and voice conversion behave alike. `multiverse bench threads` measures three of these on your machine.
 
-The user's environment wins: nothing is set here if any of these variables is set already.
+The user's environment has priority: nothing is set here if any of these variables is set already.
 """
 
 import os
@@ -22,9 +22,9 @@ VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY"
 # GOMP_*: GCC's library, on Linux. KMP_*: Intel's and LLVM's, on Windows and macOS (not measured there); their default
 # block time is 200 ms.
 BRIEF_SPIN: Mapping[str, str] = {"GOMP_SPINCOUNT": "30000", "KMP_BLOCKTIME": "1"}
-"""For many short loops in a row: models."""
+"""For many short loops in a row, as in models."""
 SLEEP: Mapping[str, str] = {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0"}
-"""For a loop now and then, beside processes that need the core: the live picture."""
+"""For occasional loops beside processes that need the cores, as in the live picture."""
 LIBRARY_DEFAULT: Mapping[str, str] = {"GOMP_SPINCOUNT": "300000", "KMP_BLOCKTIME": "200"}
 """The libraries' defaults (libgomp: 3 ms at 100 000 rounds a millisecond); for comparison."""
 
@@ -33,7 +33,7 @@ _ours: dict[str, str] = {}
 
 
 def is_chosen_by_user() -> bool:
-    """True if the environment this process was started with says how OpenMP's threads wait."""
+    """True if the environment of this process already set one of these variables at its start."""
     return any(os.environ.get(name, _ours.get(name)) != _ours.get(name) for name in VARIABLES)
 
 
@@ -51,7 +51,7 @@ def spin_briefly() -> None:
 
 @contextmanager
 def sleeping() -> Iterator[None]:
-    """Context in which a library that is loaded gets threads that sleep at once, unless the user has set otherwise.
+    """Context in which a newly loaded library gets threads that sleep at once, unless the user has set otherwise.
 
     It restores the environment, so that children do not inherit this.
     """

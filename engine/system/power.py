@@ -1,10 +1,10 @@
 """Keeps the operating system from throttling this program or going to sleep while there is work.
 
-Windows wakes sleeping programs on a 15.6 ms grid unless one asks for 1 ms, and Windows 11 ignores that for programs
-whose windows are hidden, as the one OpenGL draws into is. It shares the GPU evenly between the picture and a child that
-infers, unless one process has a higher priority. macOS lets programs without a window nap: timers are delayed and
-threads throttled. Both go to sleep when the machine gets no input, even while it works. Linux does none of this by
-itself; on a desktop that sleeps when idle, use `systemd-inhibit multiverse run`.
+Windows has timers of 15.6 ms unless a program requests 1 ms, and Windows 11 ignores that request if the windows of the
+program are hidden, like the one that OpenGL draws into. It shares the GPU evenly between the picture and a child that
+runs a model, unless one process has a higher priority. macOS throttles programs without a window (App Nap): it delays
+timers and slows threads. Both systems go to sleep without user input, even while a program works. Linux does none of
+this by itself; on a desktop that sleeps when idle, use `systemd-inhibit multiverse run`.
 
 Nothing here prevents sleep by a closed lid, the power button or an empty battery.
 """
@@ -31,7 +31,7 @@ NS_ACTIVITY_IDLE_DISPLAY_SLEEP_DISABLED = 1 << 40
 
 @contextlib.contextmanager
 def kept_awake(*, display: bool = False) -> Iterator[None]:
-    """Context with exact timers, full speed and no sleep, for live pictures. `display`: keep that on, too.
+    """Context with exact timers, full speed and no sleep, for live pictures. `display`: keep the display on, too.
 
     Exit it on the thread that entered it. If the system refuses something, the log has a warning.
     """
@@ -105,7 +105,7 @@ def _windows_awake(*, display: bool) -> Iterator[None]:
 def _mac_activity(reason: str, more_options: int, *, display: bool) -> Iterator[None]:
     options = NS_ACTIVITY_USER_INITIATED | more_options | (NS_ACTIVITY_IDLE_DISPLAY_SLEEP_DISABLED if display else 0)
     try:
-        from Foundation import NSProcessInfo  # pyobjc, which syphon-python brings
+        from Foundation import NSProcessInfo  # pyobjc, a dependency of syphon-python
     except ImportError as error:
         log.warning("macOS may go to sleep meanwhile (%s): pip install pyobjc-framework-Cocoa", error)
         yield

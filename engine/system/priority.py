@@ -1,4 +1,4 @@
-"""CPU priority of processes that run beside the live picture.
+"""Lower CPU priority for processes that run beside the live picture.
 
 Linux and macOS have niceness, which only root may lower again. Windows has priority classes: a below-normal process
 runs while no normal one wants the core, an idle one while neither does, and a process may change its class freely. So a
@@ -56,9 +56,9 @@ def leave_idle_class(former: int | None) -> None:
 
 
 def run_when_idle() -> None:
-    """From now on, run only while no other process wants the core."""
+    """Let this process run only while no other process needs the core."""
     if sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # yields at once; niceness only after a slice
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # gives way at once, not after a time slice
     elif sys.platform == "win32":
         enter_idle_class()
     elif hasattr(os, "nice"):

@@ -1,4 +1,4 @@
-"""Starts Python processes of ours, makes them notice their parent's death, and puts exit statuses into words."""
+"""Starts our Python processes, lets them notice their parent's death, and describes exit statuses."""
 
 import contextlib
 import os
@@ -26,11 +26,12 @@ def start_python(
     environment: Mapping[str, str] = MappingProxyType({}),
     niceness: int = 0,
 ) -> "subprocess.Popen[bytes]":
-    """Start a Python process that runs `call` of our module, inherits `handles`, and gets no signals from our terminal.
+    """Start a Python process that runs `call` of our module, inherits `handles`, and gets no signals of our terminal.
 
     `handles`: file descriptors, on Windows handles; `call` names them by number, the caller's copies stay open.
-    `environment`: added to ours. `niceness`: set at birth on Windows; elsewhere the process sets its own.
-    Ctrl-C and a closing terminal reach this process only, which ends the other. ChildError or OSError: no process.
+    `environment`: added to ours. `niceness`: applied here on Windows; elsewhere the process sets its own.
+    Ctrl-C and a closing terminal reach only this process, which must end the other. ChildError or OSError if the
+    process cannot be started.
     """
     program = [*command(module, call), *arguments]
     variables = {**os.environ, **environment}
@@ -61,14 +62,14 @@ def command(module: str, call: str) -> list[str]:
     """The command line that runs `call` (`main(3)`) of our module, with the module search path of this process.
 
     Its `__main__` is that one line: unlike multiprocessing, it does not run the user's script again. The current
-    folder, an empty entry of `sys.path`, comes last instead of first: an `engine` that lies there is not ours.
+    folder, an empty entry of `sys.path`, comes last instead of first: an `engine` in that folder is not ours.
     It calls `wake_with_parent` first.
     """
     if not sys.executable:
-        raise ChildError("no child process can be started: sys.executable names no Python interpreter")
+        raise ChildError("no child process can be started: no Python interpreter is known (sys.executable is empty)")
     path = [entry for entry in sys.path if entry]
     if "" in sys.path:
-        with contextlib.suppress(FileNotFoundError):  # the current folder is gone: nothing can be imported from it
+        with contextlib.suppress(FileNotFoundError):  # the current folder was deleted: nothing can be imported from it
             path.append(os.getcwd())
     code = (
         f"import sys; sys.path[:] = {path!r};"
@@ -119,7 +120,7 @@ def wake_with_parent() -> None:
 
 
 def exit_reason(code: int | None) -> str:
-    """The exit status in words: `killed by SIGKILL`, `exit code 3`."""
+    """The exit status as text: `killed by SIGKILL`, `exit code 3`."""
     if code is None:
         return "ended, exit status unknown (its fork server was gone)"
     if code < 0:

@@ -1,4 +1,4 @@
-"""The four ways to say something. Choose by the reader.
+"""The four kinds of messages. Choose by the reader.
 
 report    a warning for the performer: `report(key, message)`. The key names the cause, the message is one line.
           `telemetry.Warnings` counts by key and shows each key at most once a second, on the page and in the log.

@@ -1,15 +1,15 @@
 """The frame rate and the due time of the next frame. Pure: time comes in as an argument.
 
 Frames are due on a grid of one period. A loop that is late starts its next frame at once. If it is late by more than a
-period, it drops the missed due times (they are counted) and starts a new grid now. So a hiccup costs only the frames it
-covered, and is never followed by a burst, which on a stage looks like a jump.
+period, it drops the missed due times (they are counted) and starts a new grid now. So a hiccup loses only the frames
+during it, and is never followed by a burst, which looks like a jump.
 """
 
 from fractions import Fraction
 from functools import lru_cache
 
 NTSC_RATES = (24, 30, 48, 60, 96, 120, 240)
-"""Whole rates that are also used multiplied by 1000/1001: 23.976, 29.97, 47.952, 59.94, 95.904, 119.88, 239.76."""
+"""Whole rates that are also used with a factor of 1000/1001: 23.976, 29.97, 47.952, 59.94, 95.904, 119.88, 239.76."""
 MAX_NTSC_DIFFERENCE = 0.005  # 29.97 and 23.98 are rounded to two digits, OSC's are 32-bit floats
 
 

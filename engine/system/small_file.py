@@ -13,9 +13,9 @@ from typing import Any, Final
 from engine.system.atomic_file import MAX_HELD_LIVE_S, when_free
 
 MAX_TEXT_BYTES: Final = 1 << 20
-"""Limit for files that people write: a hundred times a full preset."""
+"""Limit for files that people write: a hundred times the size of a full preset."""
 MAX_JSON_BYTES: Final = 16 << 20
-"""Limit for files that programs write: four times the vocabulary of a text encoder."""
+"""Limit for files that programs write: four times the size of a text encoder's vocabulary."""
 MAX_NESTING: Final = 64
 MAX_KEY_PARTS: Final = 64
 """Limit for a dotted TOML key: tomllib's time grows with the square of the number of parts; 20 000 take 20 s."""
@@ -39,7 +39,7 @@ def read_small(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if kind := special_kind(mode):  # before opening it: opening a FIFO waits for its writer
         raise OSError(0, f"{kind}, where a file is needed", str(path))
-    with when_free(lambda: open(path, "rb"), path, patience_s=MAX_HELD_LIVE_S) as file:
+    with when_free(lambda: open(path, "rb"), path, timeout_s=MAX_HELD_LIVE_S) as file:
         raw = file.read(max_bytes + 1)
     if len(raw) > max_bytes:
         size = f"{max_bytes >> 20} MiB" if max_bytes >> 20 else f"{max_bytes} bytes"

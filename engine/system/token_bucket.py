@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final
 
-ROUNDING: Final = 1e-6  # of a token: errors that many small steps of a float clock add up to
+ROUNDING: Final = 1e-6  # of a token: the sum of rounding errors after many small steps of a float clock
 
 
 class TokenBucket:
@@ -45,7 +45,7 @@ class TokenBucket:
         self._tokens -= count
 
     def wait_s(self, now_s: float, count: float = 1.0) -> float:
-        """Seconds until `take(count)` succeeds; 0 when it would now, infinity when it never will."""
+        """Seconds until `take(count)` succeeds; 0 if it would now, infinity if never."""
         missing = count - self.tokens(now_s)
         if missing <= ROUNDING:
             return 0.0

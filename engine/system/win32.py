@@ -1,4 +1,4 @@
-"""Windows functions that Python's library lacks, called by ctypes. Each is one Python function here.
+"""Windows functions missing in Python's library, called through ctypes, one Python function each.
 
 Each call declares its types: without them ctypes passes C ints, which truncates 64-bit handles. A DLL is loaded when a
 function is called, so this module can be imported on any system.

@@ -46,7 +46,7 @@ class WorkFolder:
         self._lock.close()
 
     def remove(self) -> None:
-        """Delete it as far as possible, the lock last: from then on another run may use the folder."""
+        """Delete as much as possible, the lock last: after that another run may use the folder."""
         if self._lock.closed:
             return
         with contextlib.suppress(SinkError):
@@ -55,17 +55,17 @@ class WorkFolder:
             self.close()
         with contextlib.suppress(OSError):
             remove_file(self.path / LOCK)
-            when_free(self.path.rmdir, self.path, patience_s=MAX_HELD_LIVE_S)
+            when_free(self.path.rmdir, self.path, timeout_s=MAX_HELD_LIVE_S)
             for folder in self._new:
                 folder.rmdir()
         self.close()
 
     def _open(self) -> FileIO:
         while True:
-            when_free(partial(self.path.mkdir, parents=True, exist_ok=True), self.path, patience_s=MAX_HELD_LIVE_S)
+            when_free(partial(self.path.mkdir, parents=True, exist_ok=True), self.path, timeout_s=MAX_HELD_LIVE_S)
             lock = self.path / LOCK
             try:
-                return when_free(partial(FileIO, lock, "ab"), lock, patience_s=MAX_HELD_LIVE_S)
+                return when_free(partial(FileIO, lock, "ab"), lock, timeout_s=MAX_HELD_LIVE_S)
             except FileNotFoundError:  # the folder was removed between the two steps
                 continue
 
@@ -83,12 +83,12 @@ class WorkFolder:
 
 
 def check_place(output: Path) -> None:
-    """Raise SinkError if `output` cannot be written. Missing folders are no error; they are made later."""
+    """Raise SinkError if `output` cannot be written. Missing folders are allowed; they are made later."""
     with _one_line(output):
         folder = next(each for each in output.absolute().parents if each.exists())
         is_folder = folder.is_dir()
     if not is_folder:
-        raise SinkError(f"{output}: cannot be written ({folder} is no folder)")
+        raise SinkError(f"{output}: cannot be written ({folder} is not a folder)")
     if not os.access(folder, os.W_OK):
         raise SinkError(f"{output}: cannot be written (no permission to write into {folder})")
 
@@ -101,7 +101,7 @@ def file_key(path: Path) -> list[Any]:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, hexadecimal. Raises OSError."""
-    with when_free(lambda: path.open("rb"), path, patience_s=MAX_HELD_LIVE_S) as file:
+    with when_free(lambda: path.open("rb"), path, timeout_s=MAX_HELD_LIVE_S) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

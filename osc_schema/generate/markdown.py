@@ -10,7 +10,7 @@ from osc_schema.types import Area, Command, Param, ParamType
 _HEAD = """\
 # OSC addresses
 
-Made from the declarations in `osc_schema/` by `multiverse schema write`; do not edit.
+Generated from the declarations in `osc_schema/` by `multiverse schema write`; do not edit.
 
 Send `ADDRESS VALUE` to the engine, by default at 127.0.0.1:9000, UDP or TCP.
 `/layer/<1-4>/angle` stands for four addresses, `/layer/1/angle` to `/layer/4/angle`.

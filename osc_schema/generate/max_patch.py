@@ -14,8 +14,8 @@ The receiver object is created when the picture is switched on. Only one of jit.
 jit.gl.spoutreceiver (Windows) exists on a system, and each is a package to install; the other would be an unknown
 object and print an error each time the patch is opened. `; max getsystem` returns the system (Cycling '74, Controlling
 Max with Messages), and `thispatcher` creates the object in place of the one named `picture`. The reference calls
-creating objects unsupported, but a single file has no other way in Max 8, and many published patches do it. The object
-is then queried for its sender: until it answers, the patch says what to install.
+creating objects unsupported, but in a single file there is no other way in Max 8, and many published patches do it. The
+object is then queried for its sender: until it answers, the patch says what to install.
 """
 
 import json

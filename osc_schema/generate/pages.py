@@ -12,7 +12,7 @@ from osc_schema.declare import NAME_CHARACTERS, text, trigger
 from osc_schema.types import Area, Command, Param, ParamType
 
 TYPED = ("/preset/load", "/camera/open")
-"""Commands that people type a name for in the middle of a show."""
+"""Commands with a name that people type during a show."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ Leaf = Mapping[str, Any]
 
 MAX_NAME_CHARACTERS = 11
 SHORT_WORDS = {
-    # Used most: L1angle, A2gaindb, Mvblend, Mfade.
+    # First parts of common addresses: L1angle, A2gaindb, Mvblend, Mfade.
     "layer": "l",
     "audio": "a",
     "multiverse": "mv",

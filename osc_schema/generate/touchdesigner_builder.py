@@ -1,7 +1,7 @@
 """Generator of `touchdesigner/build_component.py`, a single file that builds the component.
 
-A text that is pasted into TouchDesigner or run by `exec` does not know its own path, so it cannot find other files. So
-all of them are embedded in it.
+A text that is pasted into TouchDesigner or run by `exec` does not know its own path and cannot find other files. So
+they are all embedded in it.
 
 It is all ASCII: a textport line may call `open()` without an encoding, which then decodes with the locale, and that is
 not UTF-8 on Korean, Chinese and Japanese Windows (cp949, cp936, cp932).
@@ -24,8 +24,8 @@ _HEAD = f'''\
 """Builds the `multiverse` component. Run it once inside TouchDesigner: paste it into a Text DAT and choose Run Script,
 or, in the textport: {TEXTPORT_LINE}
 
-Made from `touchdesigner/builder.py`, `touchdesigner/component/` and the declarations by `multiverse schema write`; do
-not edit.
+Generated from `touchdesigner/builder.py`, `touchdesigner/component/` and the declarations by `multiverse schema write`;
+do not edit.
 """
 
 # fmt: off
@@ -68,7 +68,7 @@ def one_file(builder: str, texts: Mapping[str, str]) -> str:
             raise ValueError(f"{name}: contains ''' or does not end with a line break")
         embedded.append(f"    {name!r}: r'''{text}''',\n")
     lines = "".join(embedded)
-    whole = f"{_HEAD}TEXTS = {{\n{lines}}}\n\n{_without_docstring(builder)}\n\nbuild_where_it_can(TEXTS)\n"
+    whole = f"{_HEAD}TEXTS = {{\n{lines}}}\n\n{_without_docstring(builder)}\n\nbuild_if_supported(TEXTS)\n"
     for name, text in {**texts, "builder": builder}.items():
         for number, line in enumerate(text.splitlines(), start=1):
             if not line.isascii():

@@ -279,7 +279,7 @@ def _message(
     receive: bool = True,
     scale: tuple[float, float] = (0, 1),
 ) -> ElementTree.Element:
-    """Add an OSC message on the first connection; `arguments` are (type, conversion, value). The node's messages."""
+    """Add an OSC message on connection 1; returns the node's messages. `arguments`: (type, conversion, value)."""
     messages = ElementTree.SubElement(node, "messages")
     osc = ElementTree.SubElement(messages, "osc")
     flags = {"enabled": "1", "send": str(int(send)), "receive": str(int(receive)), "feedback": "0"}

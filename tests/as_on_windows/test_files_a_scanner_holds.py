@@ -142,7 +142,7 @@ def test_other_errors_and_other_systems_do_not_wait(scanner: Scanner, monkeypatc
 def test_a_long_wait_is_logged_with_its_reason(scanner: Scanner, tmp_path: Path, caplog) -> None:
     scanner.hold("film.mp4", 20)
     (tmp_path / "new").write_bytes(b"film")
-    atomic_file.move_into_place(tmp_path / "new", tmp_path / "film.mp4", patience_s=60.0)
+    atomic_file.move_into_place(tmp_path / "new", tmp_path / "film.mp4", timeout_s=60.0)
     assert (tmp_path / "film.mp4").read_bytes() == b"film"
     assert [record.getMessage() for record in caplog.records] == [
         f"{tmp_path / 'film.mp4'}: another program has it open; trying again for 60 s"

@@ -119,7 +119,7 @@ def test_an_existing_file_is_not_replaced_without_overwrite(fail: Fail, home: Pa
 def test_an_invalid_output_is_refused_before_anything_is_loaded(fail: Fail) -> None:
     assert "must end in .png, .jpg, .jpeg" in fail("sd", "in.png", "out.gif", *SMALL, "--model", "m")[1]
     assert "-: stdin and stdout are not supported" in fail("sd", "in.png", "-", *SMALL, "--model", "m")[1]
-    assert "in.png is no folder" in fail("sd", "in.png", "in.png/out.png", *SMALL, "--model", "m")[1]
+    assert "in.png is not a folder" in fail("sd", "in.png", "in.png/out.png", *SMALL, "--model", "m")[1]
 
 
 def test_a_check_identifies_a_model_without_loading_torch(tiny_sd: Path) -> None:

@@ -3,7 +3,7 @@
 import math
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -158,6 +158,21 @@ def midi(status: int, data1: int, data2: int) -> tuple[int, int, int, int]:
 def test_midi_is_a_position_on_the_range(desk: Desk, address: str, event: tuple, value: object) -> None:
     assert desk.say(address, event) == []
     assert desk[address] == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("address", "steps"), [("/sd/width", range(64, 1025, 64)), ("/sam3/resolution", (336, 672, 1008))]
+)
+def test_a_midi_fader_reaches_every_step_of_an_int_without_a_warning(
+    desk: Desk, address: str, steps: Iterable[int]
+) -> None:
+    reached = []
+    for position in range(128):
+        assert desk.say(address, midi(0xB0, 7, position)) == []
+        reached.append(desk[address])
+    assert sorted(set(reached)) == list(steps) and reached == sorted(reached)
+    assert (reached[0], reached[-1]) == (min(steps), max(steps))
+    assert desk.reports.lines == []
 
 
 @pytest.mark.parametrize(

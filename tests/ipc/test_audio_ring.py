@@ -29,11 +29,11 @@ def ring() -> Iterator[tuple[AudioRingWriter, AudioRingReader]]:
     writer.close()
 
 
-def test_a_ring_says_what_it_holds(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
+def test_a_ring_reports_its_format_and_capacity(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
     for end in ring:
         assert (end.channels, end.rate_hz, end.capacity, end.end_sample) == (2, 1000, CAPACITY, 0)
     odd = AudioRing.create("odd", channels=1, rate_hz=44_100, seconds=0.01001)
-    assert odd.capacity == 442, "a part of a sample is one more"
+    assert odd.capacity == 442, "a fraction of a sample is rounded up"
     odd.close()
 
 
@@ -110,7 +110,7 @@ def test_skipping_to_what_is_written_already_changes_nothing(ring: tuple[AudioRi
 @pytest.mark.parametrize("frames", [0, CAPACITY + 1])
 def test_a_read_longer_than_the_ring_is_an_error(ring: tuple[AudioRingWriter, AudioRingReader], frames: int) -> None:
     for read in (lambda: ring[1].read(0, frames), lambda: ring[1].read_newest(frames)):
-        with pytest.raises(SharedMemoryError, match=f"holds 100 frames, {frames} are asked for"):
+        with pytest.raises(SharedMemoryError, match=f"holds 100 frames, {frames} are requested"):
             read()
 
 
@@ -149,7 +149,7 @@ def test_samples_overwritten_by_a_killed_writer_stay_lost_when_the_next_one_writ
     successor = AudioRing.write_to(writer.segment)
     assert successor.end_sample == 100
     successor.write(numbered(100, 10))
-    assert reader.read(49, 1) is None, "it may have been overwritten by what was never finished"
+    assert reader.read(49, 1) is None, "it may have been overwritten by the unfinished block"
     assert np.array_equal(reader.read(50, 60), numbered(50, 60))
     successor.write(numbered(110, 60))
     assert np.array_equal(reader.read(70, 100), numbered(70, 100))

@@ -123,7 +123,7 @@ def test_one_kind_of_segment_is_not_taken_for_another(words: tuple[ChildWords, C
         Gate.open(words[0].segment)
 
 
-def test_the_gate_is_shut_from_submit_to_fence(gate: tuple[Gate, Gate]) -> None:
+def test_the_gate_is_closed_from_submit_to_fence(gate: tuple[Gate, Gate]) -> None:
     engine, child = gate
     engine.period_ns = 33 * MS
     assert not child.is_drawing(1000 * MS)
@@ -136,7 +136,7 @@ def test_the_gate_is_shut_from_submit_to_fence(gate: tuple[Gate, Gate]) -> None:
 def test_a_draw_older_than_one_frame_stops_no_child(gate: tuple[Gate, Gate]) -> None:
     engine, child = gate
     engine.draw_begins(1000 * MS)
-    assert not child.is_drawing(1000 * MS), "no engine has told its period"
+    assert not child.is_drawing(1000 * MS), "the engine has not set its period"
     engine.period_ns = 33 * MS
     assert not child.is_drawing(1033 * MS)
 
@@ -171,7 +171,7 @@ def test_after_kill_9_of_the_engine_words_and_gate_are_swept_at_once(children) -
     engine = children.start(MAKE_ALL)
     segments = set(engine.stdout.readline().split())
     assert len(segments) == 2
-    assert segments.isdisjoint(sweep_dead_rings()), "their engine lives"
+    assert segments.isdisjoint(sweep_dead_rings()), "their engine is alive"
     children.kill(engine)
     assert segments <= set(system_folder().segments())
     assert segments <= set(sweep_dead_rings())

@@ -37,7 +37,7 @@ def test_all_readers_read_the_frames_of_a_foreign_writer(ring: tuple[RingOwner, 
     writer.close()
 
 
-def test_the_next_writer_goes_on_with_number_and_generation(ring: tuple[RingOwner, RingReader]) -> None:
+def test_the_next_writer_continues_number_and_generation(ring: tuple[RingOwner, RingReader]) -> None:
     owner, reader = ring
     first = FrameRing.write_to(owner.segment)
     first.generation = 4
@@ -68,7 +68,7 @@ def test_a_foreign_writer_that_ends_neither_closes_nor_removes_the_ring(ring: tu
 def test_frames_keep_their_order_over_a_new_size_that_another_process_fills(
     ring: tuple[RingOwner, RingReader],
 ) -> None:
-    """If numbers started again, the first picture of the new size would look like one already seen."""
+    """If numbers started again at 1, the first picture of the new size would look like an old one."""
     owner, reader = ring
     writer = FrameRing.write_to(owner.segment)
     writer.generation = 4
@@ -86,7 +86,7 @@ def test_frames_keep_their_order_over_a_new_size_that_another_process_fills(
     writer.close()
 
 
-def test_writing_is_a_sign_of_life_for_the_ring(ring: tuple[RingOwner, RingReader]) -> None:
+def test_writing_renews_the_rings_heartbeat(ring: tuple[RingOwner, RingReader]) -> None:
     owner, reader = ring
     owner._block.header["heartbeat_ns"] = 0
     writer = FrameRing.write_to(owner.segment)
@@ -104,7 +104,7 @@ def test_a_ring_that_is_gone_moved_or_invalid_cannot_be_written() -> None:
     with pytest.raises(SharedMemoryError, match=segment):
         FrameRing.write_to(segment)
     owner.close()
-    old.write(np.zeros((4, 6, 4), np.uint8), index=0, time_s=0)  # into memory that no reader uses any more
+    old.write(np.zeros((4, 6, 4), np.uint8), index=0, time_s=0)  # into memory without readers
     old.close()
     with pytest.raises(SharedMemoryError, match="frame ring nonsense: No such file"):
         FrameRing.write_to("nonsense")
@@ -129,9 +129,7 @@ AudioRing.write_to(sound).write(np.ones((3, 1), np.float32))
 """
 
 
-def test_a_process_that_wrote_into_everything_and_ended_has_taken_nothing_away(
-    children, ring: tuple[RingOwner, RingReader]
-) -> None:
+def test_a_foreign_writer_that_exits_removes_nothing(children, ring: tuple[RingOwner, RingReader]) -> None:
     owner, reader = ring
     words, gate = ChildWords.create("sd"), Gate.create()
     sound = AudioRing.create("voice", channels=1, rate_hz=1000, seconds=0.1)
@@ -191,7 +189,7 @@ def test_a_writer_killed_in_the_middle_of_a_picture_is_followed_by_the_next(chil
         assert frame is not None and frame.sequence == newest and late.torn == 0
         assert_whole(frame, newest)
         late.close()
-    assert cut, "no kill has hit a copy"
+    assert cut, "no kill interrupted a copy"
     assert reader.state == "live"
     info = read_info(owner.segment)
     assert info is not None and info.writer.pid == os.getpid()

@@ -67,7 +67,7 @@ def test_the_newest_frame_wins_and_a_slow_reader_sees_the_gap(ring: tuple[RingWr
     assert (frame.pixels == 10).all()
 
 
-def test_frames_stay_good_after_later_writes_and_after_both_sides_closed() -> None:
+def test_frames_stay_valid_after_later_writes_and_after_both_sides_closed() -> None:
     writer = FrameRing.create("kept", 6, 4)
     reader = FrameRing.attach(writer.segment)
     writer.write(picture(9), index=0, time_s=0)
@@ -80,7 +80,7 @@ def test_frames_stay_good_after_later_writes_and_after_both_sides_closed() -> No
 
 
 @pytest.mark.parametrize("word", [BEGIN, END])
-def test_a_slot_that_is_being_written_is_tried_three_times_and_then_the_previous_frame_stays(
+def test_a_slot_being_written_is_read_three_times_then_the_previous_frame_is_returned(
     ring: tuple[RingWriter, RingReader], word: int
 ) -> None:
     writer, reader = ring
@@ -154,7 +154,7 @@ def test_a_reader_of_a_ring_that_moved_and_closed_keeps_its_last_frame() -> None
     reader.close()
 
 
-def test_a_new_rate_is_told_at_once_and_outlives_a_new_size(ring: tuple[RingWriter, RingReader]) -> None:
+def test_a_new_rate_is_visible_at_once_and_survives_a_new_size(ring: tuple[RingWriter, RingReader]) -> None:
     writer, reader = ring
     writer.fps = 59.94
     assert reader.fps == 59.94
@@ -185,7 +185,7 @@ def test_the_newer_of_two_rings_with_one_name_is_found() -> None:
         ring.close()
 
 
-def test_waiting_returns_the_frame_that_comes_and_nothing_when_none_does(
+def test_waiting_returns_the_next_frame_or_none_after_the_timeout(
     ring: tuple[RingWriter, RingReader],
 ) -> None:
     writer, reader = ring
@@ -237,14 +237,14 @@ def test_a_name_outside_1_to_64_bytes_is_refused(name: str) -> None:
         FrameRing.create(name, 6, 4)
 
 
-def test_segment_names_fit_macos_whatever_the_texture_is_called() -> None:
+def test_segment_names_fit_macos_for_any_texture_name() -> None:
     for pid in (1, 99_999, 4_194_304):
         name = segment_name("Multiverse: Bühne / links", pid, 0xFFF)
         assert len(name) <= MAX_SEGMENT_NAME == 30
         assert re.fullmatch(rf"multiverse-{pid}-fff-[A-Za-z0-9_]+", name)
 
 
-def test_where_segments_cannot_be_listed_markers_take_their_place(tmp_path: Path) -> None:
+def test_markers_are_used_where_segments_cannot_be_listed(tmp_path: Path) -> None:
     folder = RingFolder(tmp_path / "rings", holds_segments=False)
     assert folder.segments() == []
     writer = FrameRing.create("marked", 6, 4, folder=folder)
@@ -273,7 +273,7 @@ def test_a_system_without_shared_memory_is_one_clear_line(require) -> None:
     done = subprocess.run(
         [sys.executable, "-c", NO_SHARED_MEMORY], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
-    assert done.stdout.startswith("shared memory: the system gives none in /dev/shm ("), done
+    assert done.stdout.startswith("shared memory: refused by the system in /dev/shm ("), done
     assert done.stdout.count("\n") == 1
 
 

@@ -48,7 +48,7 @@ def test_every_number_lies_on_a_multiple_of_its_size_and_none_overlap(table: str
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_is_told_by_the_magic_the_table_names(kind: layout.SegmentKind) -> None:
+def test_each_kind_has_the_magic_that_the_table_documents(kind: layout.SegmentKind) -> None:
     padded = kind.magic.ljust(8, b"\0")
     assert f'{kind.title.upper()}, magic b"{padded.decode()}"'.replace("\0", "\\0") in (layout.__doc__ or "")
     assert kind.magic.startswith(layout.MAGIC_START)

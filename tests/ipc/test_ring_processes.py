@@ -1,4 +1,4 @@
-"""Rings across real processes: torn frames, deaths, leftovers, foreign processes."""
+"""Rings between real processes: torn frames, killed processes, leftover segments, foreign processes."""
 
 import os
 import signal
@@ -68,7 +68,7 @@ def test_no_reader_ever_sees_a_torn_frame(children, wait_for) -> None:
     reader.close()
 
 
-def test_a_reader_tells_a_dead_writer_from_a_live_one(children, wait_for) -> None:
+def test_a_reader_distinguishes_a_dead_writer_from_a_live_one(children, wait_for) -> None:
     child = children.start(MAKE_RING + SAY_AND_STAY, "dying")
     reader = FrameRing.attach(line_of(child))
     frame = reader.latest()
@@ -125,7 +125,7 @@ def test_a_ring_of_another_container_is_never_swept_and_lives_by_its_heartbeat(c
     os.unlink(f"/dev/shm/{segment}")
 
 
-def test_a_segment_in_the_making_is_left_alone_until_it_is_old(children, require) -> None:
+def test_an_unready_segment_is_swept_only_when_it_is_old(children, require) -> None:
     require(os.path.isdir("/dev/shm"), "/dev/shm (Linux)")
     dead = children.start("")
     dead.wait()
@@ -172,7 +172,7 @@ sys.stdin.read()
 """
 
 
-def test_a_forked_child_does_not_take_its_parents_segments_away(children, require) -> None:
+def test_a_forked_child_does_not_remove_its_parents_segments(children, require) -> None:
     require(hasattr(os, "fork"), "os.fork (not on Windows)")
     child = children.start(MAKE_ALL + FORK_AND_CLOSE)
     segments = line_of(child).split()
@@ -182,7 +182,7 @@ def test_a_forked_child_does_not_take_its_parents_segments_away(children, requir
     reader.close()
 
 
-def test_a_process_is_told_from_a_later_one_of_the_same_id(children) -> None:
+def test_a_process_is_distinguished_from_a_later_one_with_the_same_id(children) -> None:
     me = own_identity()
     assert is_alive(me)
     assert not is_alive(ProcessIdentity(pid=me.pid, start=me.start - 1, namespace=me.namespace))

@@ -19,7 +19,7 @@ def found(count: int, side: int, seed: int = 0) -> Segmentation:
 
 
 @pytest.mark.parametrize(("count", "side"), [(0, 96), (1, 288), (16, 192), (16, 32)])
-def test_objects_and_masks_come_out_as_they_went_in(count: int, side: int) -> None:
+def test_objects_and_masks_are_read_as_they_were_written(count: int, side: int) -> None:
     before = found(count, side)
     rows, columns, channels = sheet_shape(side)
     owner = FrameRing.create("sheet", columns, rows, channels=channels)
@@ -36,7 +36,7 @@ def test_objects_and_masks_come_out_as_they_went_in(count: int, side: int) -> No
     owner.close()
 
 
-def test_fewer_objects_than_before_leave_no_old_ones() -> None:
+def test_a_sheet_with_fewer_objects_shows_no_old_ones() -> None:
     sheet = np.zeros(sheet_shape(32), np.uint8)
     write_sheet(sheet, found(MAX_OBJECTS, 32))
     write_sheet(sheet, found(2, 32, seed=1))
@@ -44,7 +44,7 @@ def test_fewer_objects_than_before_leave_no_old_ones() -> None:
 
 
 def test_anything_but_a_sheet_is_refused() -> None:
-    with pytest.raises(SharedMemoryError, match="masks"):
+    with pytest.raises(SharedMemoryError, match="segmentation sheet: version 0"):
         read_sheet(np.zeros(sheet_shape(96), np.uint8), index=0, time_s=0.0)
-    with pytest.raises(SharedMemoryError, match="masks in a picture"):
+    with pytest.raises(SharedMemoryError, match="segmentation sheet: a picture of"):
         read_sheet(np.zeros((96, 96, 3), np.uint8), index=0, time_s=0.0)

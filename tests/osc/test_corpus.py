@@ -64,5 +64,5 @@ def test_a_broken_packet_is_refused_with_its_reason(name: str) -> None:
         decode_packet(packet(name))
 
 
-def test_every_packet_of_the_corpus_is_spoken_for() -> None:
+def test_every_packet_of_the_corpus_has_an_expected_result() -> None:
     assert {path.stem for path in CORPUS.glob("*.bin")} == READABLE.keys() | BROKEN.keys()

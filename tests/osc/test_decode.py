@@ -1,4 +1,4 @@
-"""The decoder against python-osc on valid packets, and alone on everything else."""
+"""The decoder, compared with python-osc on valid packets, and on anything else."""
 
 import math
 import random
@@ -67,7 +67,7 @@ def built_bundle(draw: st.DrawFn, depth: int = 2) -> OscBundle:
 
 
 def plain(value: object) -> object:
-    """A value in a form in which both decoders' results compare: nan equals nan, -0.0 is not 0.0."""
+    """A value in a form to compare both decoders' results: nan equals nan, -0.0 is not 0.0."""
     if isinstance(value, Rgba):
         return int.from_bytes(bytes(value), "big")
     if isinstance(value, list | tuple):
@@ -90,7 +90,7 @@ def assert_same(ours: Message | Bundle, theirs: OscMessage | OscBundle) -> None:
 def test_a_valid_message_reads_as_python_osc_reads_it(theirs: OscMessage) -> None:
     first = decode_packet(theirs.dgram)
     assert_same(first, theirs)
-    assert_same(decode_packet(memoryview(theirs.dgram)), theirs)  # and again, from the remembered head
+    assert_same(decode_packet(memoryview(theirs.dgram)), theirs)  # and again, with the cached head
 
 
 @given(built_bundle())
@@ -155,7 +155,7 @@ def test_fifty_thousand_mutated_packets_neither_raise_nor_stall() -> None:
     reader.join(timeout=30.0)
     assert not reader.is_alive()
     assert sum(outcomes.values()) == 50_000
-    assert min(outcomes.values()) > 1000  # the mutations are neither all harmless nor all fatal
+    assert min(outcomes.values()) > 1000  # enough mutations are harmless, and enough are fatal
 
 
 def test_type_tags_that_python_osc_cannot_build() -> None:
@@ -165,8 +165,8 @@ def test_type_tags_that_python_osc_cannot_build() -> None:
     assert type(message.args[0]) is TimeTag
 
 
-def test_a_remembered_head_is_only_used_for_the_same_head() -> None:
-    """The look-up that makes single floats fast must not swallow neighbours that only begin alike."""
+def test_a_cached_head_is_used_for_the_same_head_only() -> None:
+    """The cache for messages with one float must not match packets that only begin alike."""
     assert decode_packet(encode_reply("/a", 0.5)).args == (0.5,)
     assert decode_packet(encode_reply("/a", 7)) == Message("/a", (7,), "i")
     assert decode_packet(b"/a\0\0,f\0\0\x7f\xc0\x00\x00").args[0] != 0.5
@@ -176,13 +176,13 @@ def test_a_remembered_head_is_only_used_for_the_same_head() -> None:
         decode_packet(encode_reply("/a", 0.5)[:-4])
 
 
-def test_more_addresses_than_are_remembered_are_all_read() -> None:
+def test_more_addresses_than_the_cache_holds_are_all_read() -> None:
     for number in range(5000):
         assert decode_packet(encode_message(f"/{number}", 0.5)) == Message(f"/{number}", (0.5,), "f")
     assert len(_known_heads) <= KNOWN_HEADS
 
 
-def test_limits_hold_at_their_edge() -> None:
+def test_limits_are_exact() -> None:
     sixteen = b"#bundle\0" + struct.pack(">Q", 1)
     for _ in range(15):
         sixteen = encode_bundle(1, [sixteen])

@@ -1,4 +1,4 @@
-"""Packets out of a TCP stream, however it is cut."""
+"""Packets from a TCP stream, cut at any place."""
 
 import random
 import struct
@@ -26,7 +26,7 @@ def cut(stream: bytes, chance: random.Random) -> list[bytes]:
 
 @given(st.lists(packet, min_size=1, max_size=8), st.sampled_from(Framing), st.randoms(use_true_random=False))
 @settings(max_examples=200, deadline=None)
-def test_packets_come_out_as_they_went_in(packets: list[bytes], framing: Framing, chance: random.Random) -> None:
+def test_packets_are_read_as_they_were_framed(packets: list[bytes], framing: Framing, chance: random.Random) -> None:
     stream = b"".join(frame(one, framing) for one in packets)
     reader = StreamReader()
     assert [out for piece in cut(stream, chance) for out in reader.feed(piece)] == packets
@@ -54,12 +54,12 @@ def test_slip_without_a_leading_end_is_understood() -> None:
         (b"\xc0/a\xdb\xc0", "SLIP escape"),
     ],
 )
-def test_a_stream_that_cannot_be_followed_is_given_up(stream: bytes, reason: str) -> None:
+def test_an_invalid_stream_is_refused(stream: bytes, reason: str) -> None:
     with pytest.raises(OscDecodeError, match=reason):
         list(StreamReader().feed(stream))
 
 
-def test_packets_before_the_break_are_still_delivered() -> None:
+def test_packets_before_an_error_are_still_delivered() -> None:
     packets = []
     with pytest.raises(OscDecodeError):
         for one in StreamReader().feed(frame(b"/a\0\0", Framing.LENGTH) + b"\x7f\xff\xff\xff"):
@@ -67,7 +67,7 @@ def test_packets_before_the_break_are_still_delivered() -> None:
     assert packets == [b"/a\0\0"]
 
 
-def test_a_stream_without_end_is_not_kept_for_ever() -> None:
+def test_a_packet_without_an_end_is_refused_at_the_limit() -> None:
     reader = StreamReader()
     list(reader.feed(b"\xc0"))
     with pytest.raises(OscDecodeError, match="without an end"):
@@ -75,7 +75,7 @@ def test_a_stream_without_end_is_not_kept_for_ever() -> None:
             list(reader.feed(b"/" * 65_536))
 
 
-def test_a_packet_of_the_largest_size_comes_through_escaped_and_cut() -> None:
+def test_the_largest_packet_arrives_escaped_and_in_pieces() -> None:
     data = b"/" + b"\xc0\xdb" * (MAX_PACKET_BYTES // 2 - 1)
     stream = frame(data, Framing.SLIP)
     reader = StreamReader()

@@ -155,17 +155,17 @@ def test_releasing_a_button_fires_nothing() -> None:
 @pytest.mark.parametrize(
     ("address", "value", "line"),
     [
-        ("/mode", 7, "/mode: 7 is none of multiverse, simple (0..1)"),
-        ("/mode", "simpel", '/mode: "simpel" is none of multiverse, simple (0..1)'),
+        ("/mode", 7, "/mode: 7 is not one of multiverse, simple (0..1)"),
+        ("/mode", "simpel", '/mode: "simpel" is not one of multiverse, simple (0..1)'),
         (
             "/mode",
             "000000000000000000000",
-            '/mode: "000000000000000000000" is none of multiverse, simple (0..1)',
+            '/mode: "000000000000000000000" is not one of multiverse, simple (0..1)',
         ),
         ("/layer/1/curve", "0.5", '/layer/1/curve: "0.5" is not a number'),
         ("/layer/1/curve", None, "/layer/1/curve: None is not a number"),
         ("/layer/1/mute", "yes\nno", '/layer/1/mute: "yes?no" is not on or off'),
-        ("/sink/shared/name", "", '/sink/shared/name: "" is 0 characters long, allowed are 1..64'),
+        ("/sink/shared/name", "", '/sink/shared/name: "" is 0 characters long; 1..64 are allowed'),
         ("/sink/shared/name", "a\tb", '/sink/shared/name: "a?b" is not plain text on one line'),
         ("/sink/shared/name", "\ud800", '/sink/shared/name: "?" is not plain text on one line'),
         ("/sink/shared/name", 5, "/sink/shared/name: 5 is not text"),
@@ -214,7 +214,7 @@ def test_any_value_is_made_canonical_or_rejected(param: Param, value: object) ->
         assert "\n" not in str(rejection)
         return
     assert_canonical(param, accepted.value)
-    assert accept(param, accepted.value) == Accepted(accepted.value), "what was accepted is accepted as it is"
+    assert accept(param, accepted.value) == Accepted(accepted.value), "a canonical value is accepted unchanged"
 
 
 @settings(max_examples=200, deadline=None)

@@ -33,7 +33,7 @@ def test_a_declaration_is_consistent(param: osc_schema.Param) -> None:
     assert all(name == name.lower() and not name.isdecimal() for name in (*param.menu, *param.stops))
     assert not osc_schema.is_pattern(param.address)
     if param.type not in (ParamType.FLOAT, ParamType.STOPS):
-        assert param.smoothing_ms == 0, "only numbers that are not whole can glide"
+        assert param.smoothing_ms == 0, "only floats can glide"
 
 
 def test_every_command_declares_its_replies() -> None:
@@ -41,7 +41,7 @@ def test_every_command_declares_its_replies() -> None:
         assert command.replies and command.description
         assert osc_schema.lookup_command(command.address) is command
         optional = [argument.is_optional for argument in command.arguments]
-        assert optional == sorted(optional), "an optional argument stands last"
+        assert optional == sorted(optional), "optional arguments come last"
 
 
 def test_one_command_stands_for_the_numbers_1_to_999() -> None:
@@ -80,7 +80,7 @@ def test_a_fresh_start_is_dark_in_silence_and_draws_a_window_of_one_family_of_hu
     assert {address: defaults[address] for address in expected} == expected
 
 
-def test_presets_hold_no_master_sink_engine_or_room_setting() -> None:
+def test_presets_hold_no_master_sink_engine_or_venue_setting() -> None:
     kept_out = {"master", "safety", "sink", "engine"}
     stored = {param.address for param in PARAMS if param.stored}
     assert not {address for address in stored if address.split("/")[1] in kept_out}

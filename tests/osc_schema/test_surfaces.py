@@ -222,7 +222,7 @@ def test_open_stage_control_has_every_parameter_once_for_the_engine(session: dic
     assert all(widget["target"] == ["127.0.0.1:9000"] for widget in addressed)
     tabs = session["content"]["tabs"]
     assert [tab["label"] for tab in tabs] == [page.title for page in pages(osc_schema.AREAS)]
-    # What stands in a tab is stretched to its height: panels only, and the button to connect inside the first.
+    # Widgets directly in a tab are stretched to its height, so a tab has only panels; the first has the connect button.
     assert {widget["type"] for tab in tabs for widget in tab["widgets"]} == {"panel"}
     connect = tabs[0]["widgets"][0]["widgets"][-1]
     above = max(widget["top"] + widget["height"] for widget in tabs[0]["widgets"][0]["widgets"][:-1])

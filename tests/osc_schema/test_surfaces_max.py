@@ -1,8 +1,8 @@
-"""The Max patch, simulated: messages follow its boxes and cords as in Max.
+"""The Max patch in a simulation: messages follow its boxes and cords as in Max.
 
-Max runs on no machine of these tests. What each object does here is what its page in Cycling '74's reference says
+Max itself is not available to these tests. Each object behaves as documented in Cycling '74's reference
 (docs.cycling74.com/reference/NAME); the patch may use no other object. Cords from one outlet are served from right to
-left, as Max does.
+left, as in Max.
 """
 
 import json
@@ -19,12 +19,12 @@ from osc_schema.generate.pages import pages
 from osc_schema.sam3 import OBJECT_ARGUMENTS
 
 MAX_OBJECTS_A_MESSAGE = 20
-"""Objects that receive one message of the engine. With a `route` at each control there were 536."""
+"""Limit of the objects that one message of the engine passes. With a `route` at each control there were 536."""
 STOCK = set(
     "delay gate jit.world loadbang loadmess p prepend r route s sel t thispatcher udpreceive udpsend unpack "
     "button comment flonum inlet live.dial message number swatch textedit toggle umenu".split()
 )
-# Each stands in one package and on one system: Syphon/Jitter on GitHub, Client/.../max.jit.gl.syphonclient.m, and
+# Each is in one package, for one system: Syphon/Jitter on GitHub, Client/.../max.jit.gl.syphonclient.m, and
 # leadedge/Spout2 on GitHub, MAX/.../max.jit.gl.spoutreceiver.c. A message `getX` is answered from the right outlet.
 RECEIVERS = {
     "jit.gl.syphonclient": ("macintosh", "Syphon", "servername"),
@@ -114,7 +114,7 @@ class Player:
             self.console.append(f"{box.kind}: No such object")
             box.kind = "red"
 
-    # -- the people and programs around it --
+    # -- input from people and programs --
 
     def hear(self, *message: Any) -> int:
         """Receive a message of the engine; returns the number of objects it passed through."""
@@ -146,7 +146,7 @@ class Player:
         return feeds[0]
 
     def move(self, box: Box, value: Any) -> list[Message]:
-        """Turn, choose, type or press as a person does; returns the messages to the engine."""
+        """Turn, choose, type or press like a person; returns the messages to the engine."""
         self.sent.clear()
         if box.kind == "textedit":
             box.shown = value
@@ -284,7 +284,7 @@ def shown_params() -> list[Param]:
     return [control.param for page in pages(osc_schema.AREAS) for panel in page.panels for control in panel.controls]
 
 
-def told_and_shown(param: Param) -> tuple[Any, Any]:
+def sent_and_shown(param: Param) -> tuple[Any, Any]:
     """A value other than the default, as sent by the engine (i, f or s) and as shown by the box."""
     match param.type:
         case ParamType.BOOL:
@@ -299,7 +299,7 @@ def told_and_shown(param: Param) -> tuple[Any, Any]:
     return (float(param.high if param.default != param.high else param.low),) * 2
 
 
-# -- the engine tells -----------------------------------------------------------------------------
+# -- values from the engine ------------------------------------------------------------------------
 
 
 def test_a_value_from_the_engine_is_shown_by_its_own_box_only_and_not_sent_back(player: Player) -> None:
@@ -309,7 +309,7 @@ def test_a_value_from_the_engine_is_shown_by_its_own_box_only_and_not_sent_back(
         if param.type is ParamType.TRIGGER:
             continue
         before = {address: box.shown for address, box in controls.items()}
-        told, shown = told_and_shown(param)
+        told, shown = sent_and_shown(param)
         most = max(most, player.hear(param.address, told))
         after = {address: box.shown for address, box in controls.items()}
         assert after[param.address] == shown, param.address
@@ -362,15 +362,15 @@ def test_the_light_is_on_while_the_engine_answers_and_the_subscription_is_retrie
     assert light.shown == 0 and player.sent[1:] == [("/engine/notify", 1, 9001)]
 
 
-# -- a person moves -------------------------------------------------------------------------------
+# -- values from a person --------------------------------------------------------------------------
 
 
 def test_every_control_sends_its_own_address_and_a_value_that_the_engine_accepts(player: Player) -> None:
     first = next(param for param in shown_params() if param.type is ParamType.FLOAT)
-    assert player.move(player.control(first.address), first.high) == []  # Max's dials speak as they are loaded
+    assert player.move(player.control(first.address), first.high) == []  # Max's dials output their values when loaded
     player.wait(500)
     for param in shown_params():
-        told, value = told_and_shown(param) if param.type is not ParamType.TRIGGER else (1, "bang")
+        told, value = sent_and_shown(param) if param.type is not ParamType.TRIGGER else (1, "bang")
         (said,) = player.move(player.control(param.address), value)
         assert said == (param.address, 1 if value == "bang" else value)
         accepted = osc_schema.accept(param, said[1]).value

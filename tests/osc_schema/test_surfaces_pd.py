@@ -16,7 +16,7 @@ from engine.config import OscConfig, build_config
 from osc_schema.generate.pd_patch import pd_patch
 
 PD = ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr"]
-# What arrives as `list NAME TYPE VALUE;` goes to the receive name; what two controls are told is printed.
+# Passes `list NAME TYPE VALUE;` to the receive name NAME, and prints what some controls receive.
 BENCH = """#N canvas 0 0 500 300 10;
 #X obj 10 10 netreceive -u {port};
 #X msg 10 40 \\; \\$1 \\$2 \\$3;
@@ -144,7 +144,7 @@ def test_a_control_in_pd_and_the_engine_move_each_other(open_bench: Callable[[An
         told_chosen_told = ["symbol onset", "symbol peak", "symbol onset"]
         bench.wait(lambda: bench.printed("source") == told_chosen_told, "the names of a long menu")
 
-        # What Pd said is what was driven: nothing of what it was told came back.
+        # Pd sent only values set in Pd; values from the engine did not come back.
         assert len(bench.printed("out")) == 11
         params.set("/layer/2/angle", 12.5)
         params.set("/layer/2/wrap", "repeat")

@@ -21,7 +21,7 @@ from osc_schema.generate.pages import pages
 PLAYED = {"/cue/go", "/cue/back", "/preset/load", "/camera/open"}
 ADDRESSES = Counter([*(param.address for param in osc_schema.PARAMS), *PLAYED])
 NUMBERS = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT)
-# As much of the app as the scripts use: a control, the labels beside it, and what it sends.
+# The parts of the app that the scripts use: a control, the labels beside it, and the messages it sends.
 APP = """
 sent = {}
 function sendOSC(address, value) table.insert(sent, {address, value}) end
@@ -121,7 +121,7 @@ class Script:
     def hear(self, param: Param, value: object) -> tuple[float, str]:
         """(the control's x, the text beside it) after a value from the engine."""
         handled = self._lua.globals().hear(param.address, value)
-        assert handled is True, "or the app would go on to set x by itself"
+        assert handled is True, "else the app would set x itself"
         control = self._lua.globals().self
         return control["values"]["x"], control["parent"]["children"][f"{param.address} value"]["values"]["text"]
 

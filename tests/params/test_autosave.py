@@ -1,4 +1,4 @@
-"""After a crash the show comes back as it was a few seconds before."""
+"""After a crash the show can be resumed as it was a few seconds before."""
 
 import os
 import threading
@@ -42,9 +42,7 @@ def test_later_changes_are_saved_too_and_the_last_ones_at_the_end(tmp_path: Path
     assert dict(late.load().values)["/layer/1/angle"] == 77.0
 
 
-def test_a_disk_that_does_not_answer_does_not_hold_up_the_end(
-    tmp_path: Path, reports, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hung_disk_does_not_delay_the_end(tmp_path: Path, reports, monkeypatch: pytest.MonkeyPatch) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
     monkeypatch.setattr(disk_store, "MAX_S", 0.05)
@@ -62,7 +60,7 @@ def test_a_disk_that_does_not_answer_does_not_hold_up_the_end(
     assert not thread.is_alive()
 
 
-def test_nothing_is_written_while_nothing_of_the_show_changes(tmp_path: Path) -> None:
+def test_nothing_is_written_while_no_saved_value_changes(tmp_path: Path) -> None:
     store = ParamStore()
     autosave = Autosave(tmp_path, store)
     autosave.save_if_changed()
@@ -83,7 +81,7 @@ def test_an_engine_that_did_not_start_it_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_or_corrupt_autosave_is_one_line_and_no_end(tmp_path: Path) -> None:
+def test_a_missing_or_corrupt_autosave_is_reported_in_one_line(tmp_path: Path) -> None:
     autosave = Autosave(tmp_path / "new", ParamStore())
     assert autosave.load().problems == [f"nothing to resume: no {autosave.path}"]
     autosave.path.parent.mkdir()
@@ -94,7 +92,7 @@ def test_a_missing_or_corrupt_autosave_is_one_line_and_no_end(tmp_path: Path) ->
     assert problem.startswith(f"nothing resumed: {autosave.path}: is not valid TOML") and "\n" not in problem
 
 
-def test_a_full_or_missing_disk_is_reported_and_tried_again(tmp_path: Path, reports) -> None:
+def test_a_full_or_missing_disk_is_reported_and_retried(tmp_path: Path, reports) -> None:
     folder = tmp_path / "state"
     folder.write_text("a file where the folder should be")
     store = ParamStore()
@@ -114,7 +112,7 @@ def test_the_autosave_is_not_among_the_presets(tmp_path: Path) -> None:
     assert not any("autosave" in name for name in PresetFolder(tmp_path).list())
 
 
-def test_a_run_in_which_nothing_is_touched_keeps_what_the_last_one_left(tmp_path: Path) -> None:
+def test_a_run_without_changes_keeps_the_last_autosave(tmp_path: Path) -> None:
     store = ParamStore()
     crashed = Autosave(tmp_path, store)
     store.set("/layer/1/curve", 0.75)
@@ -143,10 +141,10 @@ def test_a_resumed_run_saves_even_the_defaults(tmp_path: Path) -> None:
     assert ("/layer/1/curve", 0.5) in Autosave(tmp_path, ParamStore()).load().values
 
 
-def test_the_preset_that_was_on_is_kept_too(tmp_path: Path) -> None:
+def test_the_current_preset_is_saved_too(tmp_path: Path) -> None:
     on = [""]
     saving = Autosave(tmp_path, ParamStore(), current=lambda: on[0])
     saving.start()
-    on[0] = "Night"  # and no value differs
+    on[0] = "Night"  # with the same values
     saving.close()
     assert Autosave(tmp_path, ParamStore()).load().current == "Night"

@@ -153,7 +153,7 @@ def test_unusable_values_are_left_out_and_returned(store: ParamStore, fade: Cros
 
 
 def test_a_value_set_by_hand_is_never_overwritten(store: ParamStore, fade: Crossfade, wait_for: Callable) -> None:
-    """A hand and a fade in two threads: the parameter keeps the hand's last value."""
+    """A fader and a fade in two threads: the parameter keeps the fader's last value."""
     steps, is_over = itertools.count(), threading.Event()
     newest_step = 0
 
@@ -196,7 +196,7 @@ def test_a_picture_fade_sets_look_values_at_once_and_others_glide(
     store.set("/sd/prompt_mix", 0.1, by="udp hand")
     fade.step(13.5)
     snapshot, picture = fade.snapshot()
-    assert (snapshot[BRIGHTNESS], snapshot["/sd/prompt_mix"]) == (0.5, 0.1), "a hand moves the look that comes"
+    assert (snapshot[BRIGHTNESS], snapshot["/sd/prompt_mix"]) == (0.5, 0.1), "a fader changes the new look"
     assert picture.share == 0.875 and ends == []
     fade.step(14.0)
     assert fade.snapshot()[1] is None and ends == [""]

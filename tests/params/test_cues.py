@@ -9,7 +9,7 @@ from engine.params import Cue, CueList, read_cues, write_cues
 
 
 def cues(*numbers: int) -> CueList:
-    """Cues of presets that are called as the cues were numbered."""
+    """Cues with these numbers; cue 3 has the preset "p3"."""
     return CueList({number: Cue(number=number, preset=f"p{number}") for number in numbers})
 
 
@@ -17,7 +17,7 @@ def presets(of: CueList) -> dict[int, str]:
     return {cue.number: cue.preset for cue in of}
 
 
-def test_go_and_back_find_their_way_over_gaps() -> None:
+def test_go_and_back_skip_gaps_in_the_numbers() -> None:
     some = cues(5, 1, 10)
     assert [cue.number for cue in some] == [1, 5, 10]
     assert [some.after(number).number for number in (0, 1, 4, 5)] == [1, 5, 5, 10]
@@ -25,7 +25,7 @@ def test_go_and_back_find_their_way_over_gaps() -> None:
     for wrong, line in [
         (lambda: some.after(10), "no cue comes after 10"),
         (lambda: some.before(1), "no cue comes before 1"),
-        (lambda: some.before(0), "no cue has gone yet"),
+        (lambda: some.before(0), "no cue has been started yet"),
         (lambda: some.at(3), r"there is no cue 3 \(known: 1, 5, 10\)"),
         (lambda: CueList({}).after(0), r"there are no cues \(/cue/set makes one\)"),
     ]:
@@ -39,7 +39,7 @@ def test_numbers_stay_when_one_is_deleted() -> None:
     assert presets(some) == {1: "p1", 2: "p2", 3: "p3"}
 
 
-def test_an_inserted_cue_moves_up_only_those_it_meets() -> None:
+def test_an_inserted_cue_moves_up_those_before_the_first_gap() -> None:
     some = cues(1, 2, 3, 5, 9)
     assert presets(some.with_inserted(Cue(number=2, preset="new"))) == {
         1: "p1", 2: "new", 3: "p2", 4: "p3", 5: "p5", 9: "p9",
@@ -52,19 +52,19 @@ def test_an_inserted_cue_moves_up_only_those_it_meets() -> None:
 @pytest.mark.parametrize(
     ("args", "line"),
     [
-        ((0, "x"), "number 0 is not whole and 1..999"),
-        ((1000, "x"), "number 1000 is not whole"),
-        ((1.5, "x"), "number 1.5 is not whole"),
-        ((float("nan"), "x"), "number nan is not whole"),
-        ((float("inf"), "x"), "number inf is not whole"),
-        (("1", "x"), "number '1' is not whole"),
-        ((True, "x"), "number True is not whole"),
-        ((1, 5), "preset 5 is no name"),
+        ((0, "x"), "number 0 is not a whole number 1..999"),
+        ((1000, "x"), "number 1000 is not a whole number"),
+        ((1.5, "x"), "number 1.5 is not a whole number"),
+        ((float("nan"), "x"), "number nan is not a whole number"),
+        ((float("inf"), "x"), "number inf is not a whole number"),
+        (("1", "x"), "number '1' is not a whole number"),
+        ((True, "x"), "number True is not a whole number"),
+        ((1, 5), "preset 5 is not a name"),
         ((1, "a/b"), "cannot contain '/'"),
-        ((1, "x", -1.0), r"fade_s -1 is no time of 0..3600 s"),
-        ((1, "x", 0.0, 4000), r"follow_s 4000 is no time of 0..3600 s"),
-        ((1, "x", float("nan")), "fade_s nan is no time"),
-        ((1, "x", "long"), "fade_s 'long' is no time"),
+        ((1, "x", -1.0), r"fade_s -1 is not a time of 0..3600 s"),
+        ((1, "x", 0.0, 4000), r"follow_s 4000 is not a time of 0..3600 s"),
+        ((1, "x", float("nan")), "fade_s nan is not a time"),
+        ((1, "x", "long"), "fade_s 'long' is not a time"),
     ],
 )
 def test_a_wrong_cue_is_refused_with_one_line(args: tuple, line: str) -> None:
@@ -83,7 +83,7 @@ def test_the_file_holds_the_list_and_no_file_holds_none(tmp_path: Path) -> None:
     assert entry in path.read_text(encoding="utf-8")
 
 
-def test_each_entry_that_does_not_fit_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+def test_invalid_entries_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     path = tmp_path / "cues.toml"
     path.write_text(
         """
@@ -114,11 +114,11 @@ def test_each_entry_that_does_not_fit_is_named_and_the_rest_is_read(tmp_path: Pa
     found, problems = read_cues(path)
     assert presets(found) == {1: "ok", 4: "ok too"}
     assert [problem.removeprefix(f"{path}: ") for problem in problems] == [
-        "'title' is no key of a cue list (known: cue)",
+        "'title': unknown key of a cue list (known: cue)",
         "entry 2: has no number (left out)",
-        "entry 3: number 1 is there twice (left out)",
-        "entry 4: 'fade' is no key of a cue (known: number, preset, fade_s, follow_s, glide) (left out)",
-        "entry 5: fade_s 1e+09 is no time of 0..3600 s (left out)",
+        "entry 3: number 1 occurs twice (left out)",
+        "entry 4: 'fade': unknown key of a cue (known: number, preset, fade_s, follow_s, glide) (left out)",
+        "entry 5: fade_s 1e+09 is not a time of 0..3600 s (left out)",
     ]
 
 
@@ -127,12 +127,12 @@ def test_each_entry_that_does_not_fit_is_named_and_the_rest_is_read(tmp_path: Pa
     [
         (b"[[cue]", "is not valid TOML"),
         (b"\xff\xfe", "is not valid TOML"),
-        (b"cue = 5", "cue is no list of cues"),
-        (b"cue = [5]", "entry 1: is no table (left out)"),
+        (b"cue = 5", "cue is not a list of cues"),
+        (b"cue = [5]", "entry 1: is not a table (left out)"),
         (b"#" * (1 << 20) + b"##", "larger than 1 MiB"),
     ],
 )
-def test_a_file_that_is_no_list_gives_no_cues_and_one_line(tmp_path: Path, content: bytes, line: str) -> None:
+def test_an_invalid_file_gives_no_cues_and_one_line(tmp_path: Path, content: bytes, line: str) -> None:
     path = tmp_path / "cues.toml"
     path.write_bytes(content)
     found, problems = read_cues(path)

@@ -14,7 +14,7 @@ HEARD = AudioFeatures(channels=(ChannelFeatures(),) * 4)
 
 
 class Show:
-    """The part of the frame loop that it needs, at 30 frames a second."""
+    """The needed part of the frame loop, at 30 frames a second."""
 
     def __init__(self) -> None:
         self.store = ParamStore()
@@ -52,13 +52,13 @@ def test_the_old_look_keeps_its_menus_and_the_new_one_has_its_own_at_once(show: 
     show.frame()
     show.load((MIRROR, "off"), (BRIGHTNESS, 4.0))
     values = show.frame()
-    assert (values[MIRROR], values[BRIGHTNESS]) == ("off", 4.0), "without the 30 ms that a fader takes"
+    assert (values[MIRROR], values[BRIGHTNESS]) == ("off", 4.0), "without the 30 ms glide of a fader"
     assert (show.leaving.values[MIRROR], show.leaving.values[BRIGHTNESS]) == ("kaleidoscope", 2.5)
     show.store.set_many([(BRIGHTNESS, 1.0), (FADE, 0.5)], by="udp hand")
     for _ in range(30):
         values = show.frame()
     assert (values[BRIGHTNESS], show.leaving.values[BRIGHTNESS]) == (1.0, 2.5)
-    assert values[FADE] == show.leaving.values[FADE] == 0.5, "the master is of both"
+    assert values[FADE] == show.leaving.values[FADE] == 0.5, "both looks share the master"
     for _ in range(32):
         show.frame()
     assert show.leaving.values is None and show.leaving.fade is None
@@ -91,7 +91,7 @@ def test_glides_and_lfos_of_the_old_look_continue(show: Show) -> None:
         for address in (ANGLE, BRIGHTNESS):
             assert show.leaving.values[address] == pytest.approx(expected[address])
         angles.append(expected[ANGLE])
-    assert max(angles) - min(angles) > 90.0, "it did turn"
+    assert max(angles) - min(angles) > 90.0, "it turned"
 
 
 def test_both_looks_are_drawn_if_they_fit_into_four_fifths_of_a_frame() -> None:
@@ -119,7 +119,7 @@ def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Sh
     show.load((BRIGHTNESS, 4.0))
     show.frame()
     assert show.leaving.fade is not None and show.leaving.values is None
-    assert show.leaving.drawn_as == "a still dissolves (drawing both looks would take 58 of 33 ms per frame)"
+    assert show.leaving.drawn_as == "the old look is frozen (drawing both looks would take 58 of 33 ms per frame)"
     offline = Show()
     offline.leaving.cost.add(work_s=9.0, draw_s=9.0, looks=1)
     offline.load((BRIGHTNESS, 4.0))
@@ -128,7 +128,7 @@ def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Sh
 
 
 def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
-    show.late = 7  # before the fade: none of its own
+    show.late = 7  # late frames before the fade do not count
     show.load((BRIGHTNESS, 4.0))
     show.frame()
     show.late += MAX_LATE_FRAMES
@@ -136,7 +136,7 @@ def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
     assert show.leaving.values is not None and show.leaving.drawn_as == BOTH
     show.late += 1
     show.frame()
-    assert show.leaving.values is None and show.leaving.drawn_as == "a still dissolves (3 frames were late)"
+    assert show.leaving.values is None and show.leaving.drawn_as == "the old look is frozen (3 frames were late)"
     show.frame()
     assert show.leaving.values is None
 

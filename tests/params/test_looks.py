@@ -26,7 +26,7 @@ def drawn(name: str, folder: Path, seconds: tuple[float, ...]) -> list[np.ndarra
 
 
 def blocks(picture: np.ndarray) -> np.ndarray:
-    """Means of 20 x 20 pixels, (9, 16, 3): what JPEG keeps of a fine pattern."""
+    """Means of 20 x 20 pixels, (9, 16, 3): JPEG keeps them even for fine patterns."""
     return picture.reshape(9, 20, 16, 20, 3).mean(axis=(1, 3))
 
 

@@ -196,7 +196,7 @@ def test_a_level_rises_at_once_and_falls_to_a_third_within_its_release(rig: Rig,
 def test_an_onset_between_two_frames_is_a_pulse_that_falls(rig: Rig) -> None:
     rig.store.set(BRIGHTNESS, 0.0)
     rig.route(source="onset", channel=1, target=BRIGHTNESS, amount=1.0, release_ms=100)
-    assert rig.step(sound(onset_count=7), 0.0)[BRIGHTNESS] == 0.0, "those before the route are over"
+    assert rig.step(sound(onset_count=7), 0.0)[BRIGHTNESS] == 0.0, "onsets before the route do not count"
     assert rig.step(sound(onset_count=9), 0.1)[BRIGHTNESS] == 4.0
     assert rig.step(sound(onset_count=9), 0.2)[BRIGHTNESS] == pytest.approx(4 / math.e)
     assert rig.step(sound(onset_count=9), 2.0)[BRIGHTNESS] == pytest.approx(0.0, abs=1e-6)

@@ -25,14 +25,14 @@ def shelf(folder: PresetFolder) -> PresetShelf:
     return PresetShelf(folder)
 
 
-def test_changes_by_others_are_seen_at_the_next_poll(folder: PresetFolder, shelf: PresetShelf) -> None:
+def test_changes_by_other_programs_are_found_by_the_next_poll(folder: PresetFolder, shelf: PresetShelf) -> None:
     folder.save("night", NIGHT)
     folder.save("day", DAY)
-    assert sorted(shelf.look()) == ["day", "night"] and shelf.names()[-2:] == ("day", "night")
-    assert shelf.look() == []
+    assert sorted(shelf.poll()) == ["day", "night"] and shelf.names()[-2:] == ("day", "night")
+    assert shelf.poll() == []
     folder.save("night", DAY)
     folder.delete("day")
-    assert sorted(shelf.look()) == ["day", "night"]
+    assert sorted(shelf.poll()) == ["day", "night"]
     assert shelf.get("night").values == [("/mode", "multiverse")]
     with pytest.raises(PresetError, match="'day': not found"):
         shelf.get("day")
@@ -45,13 +45,13 @@ def test_a_saved_preset_equals_the_one_read_back(folder: PresetFolder, shelf: Pr
     saved = shelf.get("K\u00f6ln")
     shelf.write(change)
     assert folder.load("K\u00f6ln") == saved
-    assert shelf.look() == [], "its own file is no news"
+    assert shelf.poll() == [], "its own file is not a change"
     assert shelf.get("K\u00f6ln") == saved
 
 
 def test_a_change_that_the_disk_refuses_is_undone(folder: PresetFolder, shelf: PresetShelf) -> None:
     folder.save("night", NIGHT)
-    shelf.look()
+    shelf.poll()
     (folder.path / "new.toml").mkdir()
     values = ParamStore().snapshot()
     kept, refused = shelf.save("night", values), shelf.save("new", values)
@@ -63,7 +63,7 @@ def test_a_change_that_the_disk_refuses_is_undone(folder: PresetFolder, shelf: P
     assert not shelf.has("new") and shelf.get("night").values == [("/mode", "simple")]
 
 
-def test_a_save_that_fails_leaves_the_one_after_it_alone(folder: PresetFolder, shelf: PresetShelf) -> None:
+def test_a_failing_save_does_not_undo_a_later_one(folder: PresetFolder, shelf: PresetShelf) -> None:
     values = ParamStore().snapshot()
     first, second = shelf.save("night", values), shelf.save("night", {**values, "/mode": "simple"})
     shelf.drop(first)
@@ -77,33 +77,33 @@ def test_a_save_that_fails_leaves_the_one_after_it_alone(folder: PresetFolder, s
 
 def test_a_damaged_file_is_reported_and_may_be_repaired(folder: PresetFolder, shelf: PresetShelf) -> None:
     (folder.path / "bad.toml").write_text("[values")
-    shelf.look()
+    shelf.poll()
     assert shelf.has("bad") and shelf.find("bad") is None
     for _ in range(2):
         with pytest.raises(PresetError, match=r"bad\.toml: is not valid TOML"):
             shelf.get("bad")
     folder.save("bad", NIGHT)
-    assert shelf.look() == ["bad"] and shelf.find("bad") is not None
+    assert shelf.poll() == ["bad"] and shelf.find("bad") is not None
 
 
 def test_an_unreadable_folder_leaves_the_presets_that_were_read(folder: PresetFolder, shelf: PresetShelf) -> None:
     folder.save("night", NIGHT)
-    shelf.look()
+    shelf.poll()
     folder.path.rename(folder.path.with_name("away"))
     folder.path.write_text("in the way")
-    assert shelf.look() == [] and "cannot be read" in shelf.problem
+    assert shelf.poll() == [] and "cannot be read" in shelf.problem
     assert shelf.get("night").values == [("/mode", "simple")]
     with pytest.raises(PresetError, match="cannot be read"):
         shelf.get("day")
 
 
-def test_the_names_come_before_a_file_that_hangs(folder: PresetFolder, shelf: PresetShelf, wait_for: Callable) -> None:
+def test_names_are_known_although_a_file_hangs(folder: PresetFolder, shelf: PresetShelf, wait_for: Callable) -> None:
     for name in ("night", "day"):
         folder.save(name, NIGHT)
     if hasattr(os, "mkfifo"):
         os.mkfifo(folder.path / "pipe.toml")
     with hung(folder.path / "night.toml"):
-        looking = threading.Thread(target=shelf.look)
+        looking = threading.Thread(target=shelf.poll)
         looking.start()
         wait_for(lambda: shelf.names()[-2:] == ("day", "night"), "the names")
         assert shelf.find("night") is None and shelf.get("Default").name == "default"

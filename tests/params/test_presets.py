@@ -1,4 +1,4 @@
-"""Looks kept in files that a person can read, that no crash can spoil, and that no name can lead astray."""
+"""Preset files: readable, safe against crashes and against hostile names."""
 
 import os
 import subprocess
@@ -72,7 +72,7 @@ def test_invalid_entries_are_listed_one_by_one_and_the_rest_is_applied(presets: 
         '"/master/fade" = 0.0\n"/mode" = 1979-05-27\n"/mirror/mode" = [1, 2]\n"/layer/2/curve" = {x = 1}\n',
     )
     loaded = presets.load("old")
-    assert loaded.name == "old", "a preset is called what its file is called"
+    assert loaded.name == "old", "the name of a preset is that of its file"
     assert loaded.values == [("/multiverse/brightness", 4.0), ("/layer/1/angle", 30.0)]
     assert loaded.problems == [
         "written by a newer version (schema 99, here 3)",
@@ -105,14 +105,14 @@ def test_a_corrupt_file_is_one_clear_line(presets: PresetFolder, text: str, said
     assert said in str(error.value) and "bad.toml" in str(error.value) and "\n" not in str(error.value)
 
 
-def test_bytes_that_are_no_text_are_one_clear_line(presets: PresetFolder) -> None:
+def test_bytes_that_are_not_text_are_one_clear_line(presets: PresetFolder) -> None:
     presets.path.mkdir()
     (presets.path / "bad.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PresetError, match="is not valid TOML"):
         presets.load("bad")
 
 
-def test_a_preset_of_before_a_parameter_of_colour_looks_as_it_did(presets: PresetFolder) -> None:
+def test_a_preset_from_before_the_colour_parameters_keeps_its_look(presets: PresetFolder) -> None:
     values = '"/colour/mode" = "pitch"\n"/colour/base_hue" = 0.5\n'
     write(presets, "old", f"[preset]\nschema = 2\n[values]\n{values}")
     write(presets, "new", f"[preset]\nschema = 3\n[values]\n{values}")
@@ -197,7 +197,7 @@ BAD_NAMES = [
 
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
-def test_a_name_that_is_no_file_name_somewhere_is_refused(presets: PresetFolder, name: str) -> None:
+def test_a_name_that_is_invalid_on_any_system_is_refused(presets: PresetFolder, name: str) -> None:
     for ask in (lambda: presets.save(name, {}), lambda: presets.load(name), lambda: presets.delete(name)):
         with pytest.raises(PresetError) as error:
             ask()
@@ -236,7 +236,7 @@ def test_a_crash_before_the_rename_leaves_the_old_preset(presets: PresetFolder) 
     )
     assert died.returncode == 9
     assert presets.load("night").values == [("/mode", "simple")]
-    assert presets.list()[len(BUILT_IN) :] == ("night",), "what the dead process left is no preset"
+    assert presets.list()[len(BUILT_IN) :] == ("night",), "the leftover file of the dead process is not a preset"
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_overwritten_presets_are_kept_with_their_picture_ten_of_a_name_at_most(p
     assert presets.pictures()["night"].path.read_bytes() == b"picture 11"
 
 
-def test_a_save_that_fails_again_and_again_pushes_no_kept_preset_out(presets: PresetFolder) -> None:
+def test_repeated_failing_saves_remove_no_kept_preset(presets: PresetFolder) -> None:
     for mode in ("simple", "multiverse"):
         presets.save("night", {"/mode": mode})
     unfinished_path(presets.path / "night.toml", threading.get_ident()).mkdir()

@@ -40,7 +40,7 @@ def test_after_one_time_constant_63_percent_of_the_way_is_done() -> None:
 
 
 @each_gliding
-def test_30_and_60_frames_a_second_are_at_the_same_values_at_the_same_times(param: Param) -> None:
+def test_30_and_60_frames_a_second_have_the_same_values_at_the_same_times(param: Param) -> None:
     store = ParamStore()
     store.set(param.address, between(param, 0.2))
     slow, fast = started(store), started(store)
@@ -121,7 +121,7 @@ def test_while_nothing_moves_the_values_are_the_same_object() -> None:
     for _ in range(60):
         landed = slew.step(store.snapshot(), 1 / 60)
     assert slew.step(store.snapshot(), 1 / 60) is landed
-    assert dict(moving) == before, "what was handed out earlier stays as it was"
+    assert dict(moving) == before, "mappings returned earlier do not change"
 
 
 def test_a_smoothing_of_zero_jumps_and_a_stopped_clock_does_not_move() -> None:

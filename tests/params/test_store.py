@@ -45,7 +45,7 @@ def test_while_nothing_changes_the_snapshot_is_the_same_object() -> None:
     store.set("/mode", "simple")
     assert store.snapshot() is store.snapshot()
     store.set("/mode", 1)
-    assert store.version == 1, "the value it had already is no change"
+    assert store.version == 1, "setting the current value is not a change"
 
 
 def test_a_copy_of_a_snapshot_can_be_changed_and_the_snapshot_cannot() -> None:

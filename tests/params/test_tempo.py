@@ -78,7 +78,7 @@ def test_uneven_taps_are_averaged_over_the_last_eight_intervals(tempo: Tempo) ->
 def test_after_a_pause_a_bounce_or_another_song_the_taps_start_over(tempo: Tempo, gap_s: float) -> None:
     last_s = 1.5
     assert tap(tempo, 0.0, 0.5, 1.0, last_s) == pytest.approx(120.0)
-    assert tap(tempo, last_s + gap_s) == pytest.approx(120.0), "one tap is no tempo"
+    assert tap(tempo, last_s + gap_s) == pytest.approx(120.0), "one tap does not set the tempo"
     assert tap(tempo, last_s + gap_s + 0.75) == pytest.approx(80.0)
 
 
@@ -99,7 +99,7 @@ def test_a_tap_counts_when_it_comes_and_shows_in_the_next_frame(
     (change,) = (change for change in store.changes_since(0)[0] if change.address == BPM)
     assert change.by == "tempo"
     tempo.step(1.8)
-    assert tempo.bpm == pytest.approx(150.0), "its own writing is nobody's hand"
+    assert tempo.bpm == pytest.approx(150.0), "its own update does not count as set by a user"
 
 
 # -- MIDI clock --------------------------------------------------------------------------------
@@ -155,8 +155,8 @@ def test_start_sets_the_bar_and_continue_goes_on_from_stop(tempo: Tempo) -> None
     now_s = tick(tempo, 36, from_s=now_s)  # beats 0 .. 1.5
     assert tempo.beat_at(now_s) == pytest.approx(1.5)
     tempo.midi_stop(now_s)
-    now_s = tick(tempo, 24, from_s=now_s)  # as machines send them that always send a clock
-    assert tempo.beat_at(now_s) == pytest.approx(2.5), "the picture goes on"
+    now_s = tick(tempo, 24, from_s=now_s)  # like machines that send ticks while stopped
+    assert tempo.beat_at(now_s) == pytest.approx(2.5), "the beat continues"
     tempo.midi_continue(now_s)
     tempo.midi_clock(now_s)
     assert tempo.beat_at(now_s) == pytest.approx(1.5)
@@ -191,7 +191,7 @@ def test_with_midi_off_the_clock_is_ignored(store: ParamStore, tempo: Tempo) -> 
     assert tap(tempo, 7.0, 7.6) == pytest.approx(100.0)
 
 
-def test_a_burst_of_ticks_is_no_tempo(store: ParamStore, tempo: Tempo) -> None:
+def test_a_burst_of_ticks_sets_no_tempo(store: ParamStore, tempo: Tempo) -> None:
     later_s = tick(tempo, 4000, 1e-5)  # 250 000 beats a minute
     assert tempo.bpm == 120.0
     tick(tempo, 240, 60 / 90 / 24, from_s=later_s + 1.0)

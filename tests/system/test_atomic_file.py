@@ -1,4 +1,4 @@
-"""Atomic files: complete, and flushed to the disk before they get their name."""
+"""Atomic files: complete, and flushed to the disk before the rename."""
 
 import errno
 import os
@@ -19,20 +19,20 @@ def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     told: list[str] = []
     fsync, replace = os.fsync, os.replace
 
-    def told_fsync(handle: int) -> None:
+    def recording_fsync(handle: int) -> None:
         told.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
         fsync(handle)
 
-    def told_replace(source: Path, target: Path) -> None:
+    def recording_replace(source: Path, target: Path) -> None:
         told.append("rename")
         replace(source, target)
 
-    monkeypatch.setattr(os, "fsync", told_fsync)
-    monkeypatch.setattr(os, "replace", told_replace)
+    monkeypatch.setattr(os, "fsync", recording_fsync)
+    monkeypatch.setattr(os, "replace", recording_replace)
     return told
 
 
-def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_it_is_told(
+def test_content_is_flushed_before_the_rename_and_the_rename_before_it_is_reported(
     flushed: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "new").write_bytes(b"whole")
@@ -46,7 +46,7 @@ def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_it_is_to
 
 
 @pytest.mark.parametrize(("number", "is_told"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
-def test_a_disk_that_cannot_flush_is_no_error_and_one_that_fails_is(
+def test_a_file_system_without_flush_is_accepted_and_a_failing_flush_is_an_error(
     number: int, is_told: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fail(handle: int) -> None:
@@ -97,5 +97,5 @@ FINISHERS = {
 
 
 @pytest.mark.parametrize("path", FINISHERS)
-def test_each_writer_of_finished_files_has_them_flushed(path: str) -> None:
+def test_every_writer_of_finished_files_flushes_them(path: str) -> None:
     assert f"{FINISHERS[path]}(" in (Path(__file__).parents[2] / path).read_text(encoding="utf-8")

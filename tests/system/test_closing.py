@@ -22,7 +22,7 @@ class Part:
 
 
 class Slow(Part):
-    """Ends on a thread of its own once it was asked to, but only after the others were asked too."""
+    """Ends on its own thread after it was asked to, but not before all others were asked, too."""
 
     def __init__(self, name: str, told: list[str], all_asked: threading.Barrier) -> None:
         super().__init__(name, told)
@@ -47,7 +47,7 @@ class Hung(Part):
         super().close()
 
 
-def test_all_are_asked_to_end_before_one_is_waited_for_and_the_last_opened_is_closed_first() -> None:
+def test_all_parts_are_asked_to_end_before_any_wait_and_closed_in_reverse_order() -> None:
     told: list[str] = []
     all_asked = threading.Barrier(3)
     with Closing() as closing:
@@ -56,7 +56,7 @@ def test_all_are_asked_to_end_before_one_is_waited_for_and_the_last_opened_is_cl
     assert told == ["ask d", "ask c", "ask b", "close e", "close d", "close c", "close b", "close a"]
 
 
-def test_hung_parts_cost_the_deadline_once_are_named_and_do_not_stop_the_others_from_closing(
+def test_hung_parts_share_one_deadline_are_named_and_do_not_keep_the_others_open(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     told: list[str] = []
@@ -67,7 +67,7 @@ def test_hung_parts_cost_the_deadline_once_are_named_and_do_not_stop_the_others_
             closing(disk)
         closing(Part("last", told))
     assert told == ["close last", "close first"]
-    assert caplog.messages == ["Hung has not ended within 0.2 s; it is left to end with the process"] * 3
+    assert caplog.messages == ["Hung has not ended within 0.2 s; it will end with the process"] * 3
     for disk in disks:
         disk.answer.set()
 

@@ -1,4 +1,4 @@
-"""Disk access has threads of its own, and nobody waits for them longer than they must."""
+"""Disk access on worker threads: order, failures, and bounded waits for a hung disk."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from engine.system.disk_store import DiskQueue, DiskStore
 
 @pytest.fixture
 def stuck(monkeypatch: pytest.MonkeyPatch, reports: Any, tmp_path: Path) -> Iterator[DiskQueue]:
-    """A queue whose running job does not end before the test does; 0.05 s count as long."""
+    """A queue whose running job hangs until the end of the test; its timeout is 0.05 s."""
     monkeypatch.setattr(disk_store, "MAX_S", 0.05)
     disk, is_begun, is_over = DiskStore(reports).open("slow", tmp_path), threading.Event(), threading.Event()
     disk.post(lambda: (is_begun.set(), is_over.wait(30.0)), pytest.fail)
@@ -30,7 +30,7 @@ def refuse(reason: str) -> Callable[[], None]:
     return job
 
 
-def test_jobs_are_done_in_order_and_their_failures_told(reports: Any, tmp_path: Path) -> None:
+def test_jobs_are_done_in_order_and_their_failures_reported(reports: Any, tmp_path: Path) -> None:
     disk, told = DiskStore(reports).open("disk", tmp_path), []
     for number in range(50):
         disk.post(lambda number=number: told.append(number), pytest.fail)
@@ -41,7 +41,7 @@ def test_jobs_are_done_in_order_and_their_failures_told(reports: Any, tmp_path: 
     assert reports.lines == [("disk", "disk: disk access failed: ZeroDivisionError: division by zero")]
 
 
-def test_it_polls_at_once_and_again_and_an_error_is_not_the_end(
+def test_it_polls_at_once_and_repeatedly_also_after_an_error(
     reports: Any, tmp_path: Path, wait_for: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(disk_store, "POLL_INTERVAL_S", 0.001)
@@ -73,7 +73,7 @@ def test_files_of_one_folder_share_a_thread_that_ends_with_the_last_of_them(repo
     assert threads[2] is not threads[0]
 
 
-def test_a_folder_that_does_not_answer_holds_up_no_other_folder(reports: Any, tmp_path: Path) -> None:
+def test_a_hung_folder_does_not_delay_other_folders(reports: Any, tmp_path: Path) -> None:
     store, is_over, done = DiskStore(reports), threading.Event(), []
     hung, well = store.open("hung", tmp_path / "share", poll=lambda: is_over.wait(30.0)), store.open("well", tmp_path)
     well.post(lambda: done.append(hung.has_polled.is_set()), pytest.fail)
@@ -83,7 +83,7 @@ def test_a_folder_that_does_not_answer_holds_up_no_other_folder(reports: Any, tm
     hung.close()
 
 
-def test_a_disk_that_does_not_answer_takes_no_more_and_does_not_hold_up_the_end(
+def test_a_hung_disk_accepts_no_jobs_and_does_not_delay_closing(
     stuck: DiskQueue, wait_for: Callable, reports: Any
 ) -> None:
     told: list[str] = []
@@ -91,7 +91,7 @@ def test_a_disk_that_does_not_answer_takes_no_more_and_does_not_hold_up_the_end(
     assert told[0].startswith("the disk has not answered for")
     stuck.close()
     ((key, line),) = reports.lines
-    assert key == "slow" and "what waited is left" in line
+    assert key == "slow" and "unfinished jobs are abandoned" in line
 
 
 def test_the_queue_is_bounded(stuck: DiskQueue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,5 +100,5 @@ def test_the_queue_is_bounded(stuck: DiskQueue, monkeypatch: pytest.MonkeyPatch)
     told: list[str] = []
     for _ in range(3):
         stuck.post(lambda: None, told.append)
-    assert told == ["2 others wait for the disk already"] * 2
+    assert told == ["2 jobs are already waiting for the disk"] * 2
     monkeypatch.setattr(disk_store, "MAX_S", 0.05)

@@ -1,4 +1,4 @@
-"""Errors on worker threads: logged once with a traceback, counted, reported, and the thread goes on."""
+"""Errors on worker threads: logged once with a traceback, counted and reported; the thread continues."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""How OpenMP's threads wait: the settings that the libraries report, and the priority of the user's environment."""
+"""OpenMP settings: as the libraries report them, and with priority for the user's environment."""
 
 import importlib.util
 import os
@@ -12,8 +12,8 @@ import pytest
 from engine.children.spec import child_environment
 from engine.system import openmp
 
-LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="GCC's OpenMP, which tells its settings, is Linux's")
-# Loads the libraries that torch loads; torch itself would take seconds.
+LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="needs GCC's OpenMP, which prints its settings")
+# Loads the same libraries as torch, which itself takes seconds.
 LIKE_TORCH = """
 import ctypes, glob, sys
 import engine.models
@@ -27,7 +27,7 @@ print("left in the environment:", os.environ.get("OMP_WAIT_POLICY"))
 """
 
 
-def told_by_the_library(code: str, *arguments: str, **environment: str) -> str:
+def library_settings(code: str, *arguments: str, **environment: str) -> str:
     """Runs code with libgomp; returns the settings that libgomp prints when loaded, and the output of the code."""
     clean = {name: value for name, value in os.environ.items() if name not in openmp.VARIABLES}
     done = subprocess.run(
@@ -45,21 +45,19 @@ def test_models_get_threads_that_spin_briefly_unless_the_user_has_chosen() -> No
     torch = importlib.util.find_spec("torch")
     assert torch is not None and torch.origin is not None
     folder = str(Path(torch.origin).parent)
-    assert "GOMP_SPINCOUNT = '30000'" in told_by_the_library(LIKE_TORCH, folder)
-    assert "GOMP_SPINCOUNT = '7'" in told_by_the_library(LIKE_TORCH, folder, GOMP_SPINCOUNT="7")
-    chosen = told_by_the_library(LIKE_TORCH, folder, OMP_WAIT_POLICY="active")
+    assert "GOMP_SPINCOUNT = '30000'" in library_settings(LIKE_TORCH, folder)
+    assert "GOMP_SPINCOUNT = '7'" in library_settings(LIKE_TORCH, folder, GOMP_SPINCOUNT="7")
+    chosen = library_settings(LIKE_TORCH, folder, OMP_WAIT_POLICY="active")
     assert "OMP_WAIT_POLICY = 'ACTIVE'" in chosen and "GOMP_SPINCOUNT = '30000'" not in chosen
 
 
 @LINUX_ONLY
 def test_the_drawing_threads_sleep_and_children_do_not_inherit_that() -> None:
-    told = told_by_the_library(LIKE_NUMBA)
+    told = library_settings(LIKE_NUMBA)
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in told and "GOMP_SPINCOUNT = '0'" in told
     assert "left in the environment: None" in told
-    assert "OMP_WAIT_POLICY = 'PASSIVE'" in told_by_the_library("import engine.models" + LIKE_NUMBA), (
-        "models came first"
-    )
-    assert "OMP_WAIT_POLICY = 'ACTIVE'" in told_by_the_library(LIKE_NUMBA, OMP_WAIT_POLICY="active")
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in library_settings("import engine.models" + LIKE_NUMBA), "models came first"
+    assert "OMP_WAIT_POLICY = 'ACTIVE'" in library_settings(LIKE_NUMBA, OMP_WAIT_POLICY="active")
 
 
 @pytest.fixture

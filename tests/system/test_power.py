@@ -1,4 +1,4 @@
-"""Power requests to each system while the picture runs, all undone afterwards."""
+"""Power requests to each system while the picture runs, undone afterwards."""
 
 import sys
 

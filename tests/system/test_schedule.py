@@ -1,4 +1,4 @@
-"""Due times of frames, with made-up times."""
+"""Due times of frames, on given times."""
 
 from fractions import Fraction
 
@@ -43,10 +43,10 @@ def test_a_short_hiccup_keeps_the_grid() -> None:
     assert schedule.dropped == 0
 
 
-def test_a_long_hiccup_drops_what_it_covered_and_is_not_caught_up_in_a_burst() -> None:
+def test_a_long_hiccup_drops_its_frames_without_a_burst_to_catch_up() -> None:
     schedule = Schedule(fps=10)
     schedule.next_due_s(0.0)
-    assert schedule.next_due_s(0.65) == pytest.approx(0.65)  # due times 0.1 to 0.5 are given up
+    assert schedule.next_due_s(0.65) == pytest.approx(0.65)  # due times 0.1 to 0.5 are dropped
     assert schedule.dropped == 5
     assert schedule.next_due_s(0.66) == pytest.approx(0.75)
 

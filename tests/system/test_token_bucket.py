@@ -1,4 +1,4 @@
-"""Token buckets, with made-up times."""
+"""Token buckets, on given times."""
 
 from engine.system.token_bucket import SharedLimit, TokenBucket, TokenBuckets
 
@@ -12,7 +12,7 @@ def test_a_full_bucket_then_its_rate() -> None:
     assert bucket.wait_s(1000.0, 4) == float("inf")
 
 
-def test_a_debt_is_paid_before_the_next() -> None:
+def test_a_take_fails_until_the_debt_is_paid() -> None:
     bucket = TokenBucket(2, 1.0)
     bucket.spend(0.0, 5)
     assert bucket.tokens(0.0) == -3 and not bucket.take(3.5) and bucket.take(4.0)

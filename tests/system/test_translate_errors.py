@@ -17,7 +17,7 @@ def test_the_systems_reason_follows_our_text() -> None:
     assert isinstance(caught.value.__cause__, FileNotFoundError)
 
 
-def test_a_function_says_the_whole_line_and_the_first_type_that_matches_counts() -> None:
+def test_a_function_makes_the_whole_line_and_the_first_matching_type_decides() -> None:
     full = translate_errors({MemoryError: lambda error: "full", Exception: "else"}, as_=SinkError)
     with pytest.raises(SinkError, match=r"^full$"), full:
         raise MemoryError

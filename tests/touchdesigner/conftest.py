@@ -35,7 +35,7 @@ class RunningEngine:
         self._opened = threading.Event()
         self._thread = threading.Thread(target=self._play)
         self._thread.start()
-        assert self._opened.wait(120.0)  # of a fresh checkout it compiles first: 33 s beside other work
+        assert self._opened.wait(120.0)  # in a fresh checkout it compiles first: 33 s on a busy machine
 
     def _play(self) -> None:
         with open_engine(self._config) as self.engine:
@@ -85,7 +85,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[TouchDesigner]:
 
 @pytest.fixture
 def studio(program: TouchDesigner, free_port: Callable[[], int]) -> Studio:
-    """The component, built, with ports that nobody uses."""
+    """The component, built, with unused ports."""
     made = Studio(program)
     for name in ("Port", "Listenport", "Webport"):
         made.set(name, free_port())
@@ -121,12 +121,12 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
 
 @pytest.fixture
 def connected(studio: Studio, engine: RunningEngine, until: Callable[..., Any]) -> Studio:
-    """The component connected, with every value of the engine shown, and without audio features to count through."""
+    """The component, connected, showing every value of the engine, and receiving no audio features."""
     studio.set("Audiochop", 0)
     studio.set("Port", engine.osc_port)
     studio.set("Webport", engine.web_port)
     until(lambda: studio.value("Connected"), "the connection")
-    # The values come in the order of the schema: the last one is changed behind its back to be noticed.
+    # Values arrive in the order of the schema, so the last one shows that all have arrived.
     until(lambda: studio.value("Engwidth") == engine.engine.params.get("/engine/width") == 64, "the engine's values")
     return studio
 

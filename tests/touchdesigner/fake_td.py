@@ -1,8 +1,8 @@
 """A fake of the parts of TouchDesigner that the component uses; anything else raises.
 
-`TouchDesigner` is the program: it makes the `td` module, runs texts, and advances frame by frame. As in the real one a
-change of a parameter is told once a frame, after the fact, whoever made it; an exception in a callback, which the real
-one would write into its textport, ends the test. OSC goes over real sockets, packed and unpacked by python-osc.
+`TouchDesigner` is the program: it makes the `td` module, runs texts, and advances frame by frame. As in the real one,
+a change of a parameter is reported once a frame, afterwards, for any cause. An exception in a callback ends the test;
+the real one would write it into its textport. OSC goes over real sockets, packed and unpacked by python-osc.
 """
 
 import fnmatch
@@ -245,7 +245,7 @@ class OscOutDAT(DAT):
         target = (self.par.address.eval(), self.par.port.eval())
         try:
             return self.socket.sendto(message.build().dgram, target)
-        except OSError:  # a network that is not there: UDP tells nobody
+        except OSError:  # no such network: UDP reports no error
             return 0
 
 
@@ -361,7 +361,7 @@ class TouchDesigner:
         for dat in self._each(DAT, "executeDAT"):
             if dat.par.active.eval() and dat.par.framestart.eval():
                 dat.module.onFrameStart(self.frames)
-        self._tell_of_parameters()
+        self._report_changes()
 
     def _watch_expressions(self) -> None:
         """Evaluate expressions: they change a parameter without an assignment."""
@@ -372,7 +372,7 @@ class TouchDesigner:
                     if slot.evaluated != before:
                         self.changes.setdefault((comp, slot.name), before)
 
-    def _tell_of_parameters(self) -> None:
+    def _report_changes(self) -> None:
         """Run callbacks; changes made by them wait for the next frame."""
         changes, pulses = self.changes, self.pulses
         self.changes, self.pulses = {}, []

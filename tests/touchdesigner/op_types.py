@@ -1,6 +1,6 @@
 """The operators that the component uses, and those of their parameters that it may set: name -> style and default.
 
-Names and menus as TouchDesigner's documentation (docs.derivative.ca, one page an operator) gives them.
+Names and menus are from TouchDesigner's documentation (docs.derivative.ca, one page per operator).
 """
 
 from dataclasses import dataclass

@@ -74,7 +74,7 @@ def test_the_built_file_is_ascii_which_reads_the_same_in_every_locale(studio: St
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("text", [BUILDER, ROOT / "touchdesigner/README.md", ROOT / "docs/touchdesigner.md"])
-def test_the_line_for_the_textport_builds_the_component(program: TouchDesigner, text: Path) -> None:
+def test_the_textport_line_builds_the_component(program: TouchDesigner, text: Path) -> None:
     (line,) = re.findall(r"exec\(open\(.*\)", text.read_text(encoding="utf-8"))[:1]
     assert 'encoding="utf-8"' in line and 'open(r"' in line
     program.type_into_textport(line.replace("/path/to/touchdesigner/build_component.py", str(BUILDER)))
@@ -234,13 +234,13 @@ def test_a_missing_sender_is_reported_and_found_again(playing: Studio) -> None:
         "see Sinks on the Status page"
     )
     playing.set("Message", "")
-    assert look(playing) == "", "it is told once"
+    assert look(playing) == "", "it is reported once"
     playing.program.senders["Multiverse"] = (1920, 1080)
     assert look(playing) == "output 1 shows Multiverse"
 
 
 def test_a_picture_that_stays_the_placeholder_is_reported(playing: Studio) -> None:
-    playing.program.senders["Multiverse"] = (128, 128)  # listed, and its texture cannot be opened
+    playing.program.senders["Multiverse"] = (128, 128)  # listed, but its texture cannot be opened
     look(playing)
     assert look(playing).startswith("Multiverse exists, but output 1 still shows TouchDesigner's placeholder")
 
@@ -324,7 +324,9 @@ def tree_server() -> Iterator[tuple[int, dict[str, Any], list[str | None]]]:
         thread.join()
 
 
-def test_pages_fit_an_engine_with_other_parameters(studio: Studio, until: Until, tree_server: tuple) -> None:
+def test_pages_are_rebuilt_for_an_engine_with_other_parameters(
+    studio: Studio, until: Until, tree_server: tuple
+) -> None:
     port, tree, tokens = tree_server
     layer = tree["CONTENTS"]["layer"]["CONTENTS"]["1"]["CONTENTS"]
     layer["curve"]["RANGE"] = [{"MIN": 0.0, "MAX": 2.0}]

@@ -33,7 +33,7 @@ def home(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 def test_the_engine_is_started_without_touchdesigners_python_and_ended(
     studio: Studio, until: Until, home: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONHOME", "/nowhere")  # as TouchDesigner sets it: any other Python dies of it
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")  # as TouchDesigner sets it; any other Python crashes with it
     studio.set("Command", str(PROGRAM))
     studio.set("Options", QUIET)
     studio.pulse("Startengine")
@@ -45,7 +45,7 @@ def test_the_engine_is_started_without_touchdesigners_python_and_ended(
     until(lambda: studio.value("Message") == "the engine has ended", "its end")
 
 
-def test_an_engine_that_does_not_answer_is_stopped_with_a_signal(studio: Studio, until: Until, home: None) -> None:
+def test_an_engine_that_does_not_answer_is_terminated(studio: Studio, until: Until, home: None) -> None:
     studio.set("Command", str(PROGRAM))
     studio.set("Options", f"{QUIET} --osc off")
     studio.pulse("Startengine")
@@ -55,7 +55,7 @@ def test_an_engine_that_does_not_answer_is_stopped_with_a_signal(studio: Studio,
     studio.pulse("Stopengine")
     until(lambda: "stopping the engine" in studio.value("Message"), "the request")
     studio.skipped_s += 5.0
-    until(lambda: "signal" in studio.value("Message"), "the signal")
+    until(lambda: "terminated" in studio.value("Message"), "the signal")
     until(lambda: "has ended" in studio.value("Message") or "ended with code" in studio.value("Message"), "its end")
 
 

@@ -68,7 +68,7 @@ def test_a_change_by_another_client_is_shown_and_not_sent_back(
 def test_a_value_past_the_end_wraps_to_the_other_end(connected: Studio, engine: RunningEngine, until: Until) -> None:
     connected.set("L4angle", 190.0)
     until(lambda: engine.engine.params.get("/layer/4/angle") == pytest.approx(-170.0), "the wrapped value")
-    connected.skipped_s += 1.0  # the hand rests
+    connected.skipped_s += 1.0  # the control has stopped moving
     until(lambda: connected.value("L4angle") == pytest.approx(-170.0), "the wrapped value here")
 
 
@@ -80,7 +80,7 @@ def test_an_older_echo_does_not_pull_the_fader_from_the_hand(
     until(lambda: engine.engine.params.get("/layer/2/angle") == 10.0, "the first move")
     connected.set("L2angle", 20.0)
     connected.program.frame()
-    hear("/layer/2/angle", [10.0])  # what another client was told before this hand moved
+    hear("/layer/2/angle", [10.0])  # sent before this movement
     assert connected.value("L2angle") == 20.0
     connected.skipped_s += 1.0
     until(lambda: ("/get", "/layer/2/angle") in connected.program.sent, "the question what it is now")
@@ -93,7 +93,7 @@ def test_a_later_change_in_the_engine_wins_over_the_hand(
 ) -> None:
     connected.set("L2curve", 0.25)
     until(lambda: engine.engine.params.get("/layer/2/curve") == 0.25, "the move")
-    fader_box.send(encode_message("/layer/2/curve", 0.75))  # while it is still held here
+    fader_box.send(encode_message("/layer/2/curve", 0.75))  # while incoming values are still ignored here
     until(lambda: engine.engine.params.get("/layer/2/curve") == 0.75, "the other's move")
     connected.skipped_s += 1.0
     until(lambda: connected.value("L2curve") == 0.75, "the other's value")
@@ -172,7 +172,7 @@ def test_a_refused_command_is_shown(connected: Studio, until: Until) -> None:
 def test_audio_channels_run_by_default(studio: Studio, engine: RunningEngine, until: Until, wait_for: Until) -> None:
     params = engine.engine.params
     params.set("/audio/features/rate_hz", 0.0)
-    studio.set("Afeatratehz", 60.0)  # as a project was saved whose engine has been started anew since
+    studio.set("Afeatratehz", 60.0)  # like a saved project whose engine was restarted
     studio.program.frame()
     studio.program.sent.clear()
     audio = studio.comp.op("out4_audio")
@@ -185,7 +185,7 @@ def test_audio_channels_run_by_default(studio: Studio, engine: RunningEngine, un
     assert studio.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)]
     params.set("/audio/features/rate_hz", 0.0)
     until(lambda: studio.value("Afeatratehz") == 0.0, "the rate that somebody else has set")
-    assert studio.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)], "it is asked for at the connection only"
+    assert studio.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)], "requested only when connecting"
 
 
 def test_sam3_objects_arrive_as_a_table_and_channels(

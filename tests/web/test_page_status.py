@@ -33,7 +33,7 @@ def test_notices_are_listed_but_not_counted_as_warnings(visit: Visit, stage: Sta
     badge.wait_for(state="hidden")
     page.locator("#presets-tab").click()
     for pid in (7, 8):
-        stage.engine._parts.warnings.tell(f"sam3: ready (process {pid})")
+        stage.engine._parts.warnings.notice(f"sam3: ready (process {pid})")
     news = page.locator("#warnings li", has_text="sam3: ready")
     wait_for(lambda: news.count() == 2, "the news")
     assert badge.is_hidden()

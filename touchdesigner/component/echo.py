@@ -6,7 +6,7 @@ change to exactly that value is ignored.
 
 The engine does not send a client its own changes, but another client's change may arrive while someone moves the same
 control here. So for a moment after each sent value, incoming values for that address are not shown. When the control
-rests, the engine is asked for the current value.
+has stopped moving, the engine is asked for the current value.
 """
 
 import math

@@ -1,8 +1,8 @@
 """Starts the installed `multiverse run` and detects its end.
 
 TouchDesigner sets PYTHONHOME and PYTHONPATH for its own Python: any other Python that inherits them loads the wrong
-standard library and crashes at start. The engine outlives TouchDesigner and writes its output to a file, not a pipe:
-without a reader, a pipe would end it in the middle of the show.
+standard library and crashes at start. The engine outlives TouchDesigner, so it writes its output to a file: a pipe
+without a reader would end it in the middle of the show.
 """
 
 import os
@@ -23,8 +23,8 @@ TOUCHDESIGNERS_OWN = (
     "__PYVENV_LAUNCHER__",
 )
 NOT_FOUND = (
-    "{command}: no such program. Programs started from the Dock or the Start menu have a short PATH: write the full "
-    "path into Command, for a checkout .venv/bin/multiverse (Windows: .venv\\Scripts\\multiverse.exe)"
+    "{command}: no such program. Programs started from the Dock or the Start menu have a short PATH: enter the full "
+    "path in Command, in a checkout .venv/bin/multiverse (Windows: .venv\\Scripts\\multiverse.exe)"
 )
 
 
@@ -106,7 +106,7 @@ class EngineProcess:
         if code == 0:
             return "the engine has ended"
         lines = self._log_file.read_text(encoding="utf-8", errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
         return f"the engine ended with code {code}: {last}"
 
     def terminate(self) -> bool:

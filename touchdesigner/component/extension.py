@@ -142,7 +142,7 @@ class MultiverseExt:
             return False
         for name, value in zip(self._layout.names_of(control), args, strict=False):
             par = getattr(self.ownerComp.par, name)
-            # An expression, export or binding drives it, and through it the engine.
+            # An expression, export or binding sets the parameter, and so the engine.
             if par.mode != ParMode.CONSTANT:  # noqa: F821  TouchDesigner's
                 return False
             if control.style == "Menu" and value not in par.menuNames:
@@ -190,7 +190,7 @@ class MultiverseExt:
             return
         par = getattr(self.ownerComp.par, control.name)
         if par.mode == ParMode.CONSTANT and par.eval() == 0.0:  # noqa: F821  TouchDesigner's
-            # Sent here, because in a saved project with 60 the change from 60 to 0 to 60 in one frame is not reported.
+            # Sent here: in a project saved with 60 the change from 60 to 0 to 60 in one frame is not reported.
             par.val = FEATURES_HZ
             self._echo.show(FEATURES_RATE, FEATURES_HZ)
             self.Send(FEATURES_RATE, FEATURES_HZ)
@@ -316,7 +316,7 @@ class MultiverseExt:
         elif self._kill_at_s is not None and now_s >= self._kill_at_s:
             self._kill_at_s = None
             if self._process.terminate():
-                self._show_message("the engine did not answer and was stopped with a signal")
+                self._show_message("the engine did not answer and was terminated")
 
     def _expected_px(self) -> tuple[int, int] | None:
         """Expected size of the Syphon or Spout picture; None without an engine on this machine."""

@@ -18,10 +18,10 @@ class FoundObjects:
     def __init__(self) -> None:
         self._count = 0
         self._rows: dict[int, dict[str, Any]] = {}
-        self._is_changed = True  # a saved project still shows the objects of when it was saved
+        self._is_changed = True  # a saved project still shows old objects
 
     def take(self, address: str, args: list[Any]) -> bool:
-        """Take `/sam3/objects 2`, or `/sam3/object/1` with the values of COLUMNS after k. True if it is one of them."""
+        """Take `/sam3/objects 2`, or `/sam3/object/1` with the values of COLUMNS after k. False for other messages."""
         place = address.removeprefix(_OBJECT)
         if address == _COUNT:
             self._count = int(args[0])

@@ -1,8 +1,8 @@
 """State of the connection to the engine, and timing of subscription and status polls. Pure: time is an argument.
 
-UDP does not report that the other side is gone. The engine sends a heartbeat per second to its subscribers; after three
+UDP does not report that the other side is gone. The engine sends a heartbeat per second to its subscribers. After three
 missing ones the connection counts as lost, and the subscription is retried until a heartbeat arrives. A restarted
-engine has no subscribers, so it is found by the same retries; it answers with all values, which replace those shown.
+engine has no subscribers, so the same retries find it; it answers with all values, which replace the displayed ones.
 """
 
 import math
@@ -30,7 +30,7 @@ class EngineLink:
         self._next_status_s = -math.inf
 
     def hear(self, now_s: float) -> bool:
-        """Note a heartbeat, or the answer to a subscription. True if the connection is new."""
+        """Record a heartbeat, or the answer to a subscription. True if the connection is new."""
         self._heard_s = now_s
         is_new, self.is_connected = not self.is_connected, True
         return is_new

@@ -49,7 +49,11 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
                 "Port that this component receives on; a different one per component.",
             ),
             _port("Webport", "Web port", 9001, "Port of the page and of OSCQuery: multiverse run --web HOST:PORT."),
-            Own(name="Token", label="Token", help="For Fit Pages with an engine on another machine, which prints it."),
+            Own(
+                name="Token",
+                label="Token",
+                help="For Fit Pages with an engine on another machine. That engine prints its token.",
+            ),
             _display("Connected", "Connected", "On while the engine's heartbeat arrives.", style="Toggle", default=0),
             _display("Message", "Message", "The latest event, and what to do about it."),
             _pulse("Fit", "Fit Pages", "Rebuild the pages for the running engine: reads its parameters over OSCQuery."),
@@ -58,7 +62,7 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
                 label="Audio CHOP",
                 style="Toggle",
                 default=1,
-                help="Requests 60 audio features a second for output 4 if the engine sends none. Off: leaves its rate.",
+                help="Requests 60 audio features a second for output 4 if the engine sends none. Off: no request.",
             ),
             Own(
                 name="Command",
@@ -154,10 +158,12 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
             _display("Fps", "Frames/s", "Frame rate of the last two seconds.", style="Float", default=0.0, high=120.0),
             _display("Framep50", "Frame (ms)", "Median frame time.", style="Float", default=0.0, high=100.0),
             _display(
-                "Framep99", "Slowest (ms)", "99 of 100 frames are faster.", style="Float", default=0.0, high=100.0
+                "Framep99", "Slowest (ms)", "99 of 100 frames take less time.", style="Float", default=0.0, high=100.0
             ),
             _display("Late", "Late", "Frames published more than one period late.", style="Int", default=0, high=1000),
-            _display("Dropped", "Dropped", "Frames skipped.", style="Int", default=0, high=1000),
+            _display(
+                "Dropped", "Dropped", "Frames skipped because the engine was late.", style="Int", default=0, high=1000
+            ),
             _display("Size", "Size", "Width x height of the picture."),
             _display("Renderer", "Renderer", "Graphics hardware that draws the picture."),
             _display("Sound", "Sound", "Sound source and its state."),

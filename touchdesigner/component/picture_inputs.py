@@ -44,7 +44,7 @@ class PictureInputs:
         """A message if the main picture is missing or has arrived; empty if there is nothing new.
 
         `engine_px`: the size of the engine's picture on this machine; None: unknown, or no picture is expected.
-        A problem is reported once, if it lasts for two polls, because a sender may be a moment late.
+        A problem is reported once, after two polls, because a sender may appear late.
         """
         trouble = "" if engine_px is None or self._own("Ndi") else self._trouble_of_main(engine_px)
         before, self._trouble = self._trouble, trouble
@@ -59,7 +59,7 @@ class PictureInputs:
 
     def _trouble_of_main(self, engine_px: Size) -> str:
         top = self._comp.op("main_in")
-        top.cook()  # a TOP that nobody views does not cook, and keeps the size of its last picture
+        top.cook()  # a TOP without a viewer does not cook, and keeps the size of its last picture
         return main_trouble(
             self._own("Mainsender"), self._own("Mainfound"), len(top.par.sendername.menuNames), (top.width, top.height),
             engine_px, is_windows=sys.platform == "win32",

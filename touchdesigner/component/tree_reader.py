@@ -36,6 +36,6 @@ class TreeReader:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with opener.open(request, timeout=TIMEOUT_S) as response:
                 tree = json.load(response)
-            self._result = tree if isinstance(tree, dict) else f"{url}: is no OSCQuery server"
+            self._result = tree if isinstance(tree, dict) else f"{url}: is not an OSCQuery server"
         except (OSError, ValueError) as error:
             self._result = f"{url}: {error}"

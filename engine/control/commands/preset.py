@@ -94,7 +94,7 @@ class PresetControl:
 
     def _set_current(self, loaded: LoadedPreset, ended: Ended) -> Ended:
         """Make it the current preset; returns an `ended` callback that also marks it as arrived."""
-        arrive = self.current.begin(loaded, is_on_its_way=True)
+        arrive = self.current.begin(loaded, is_fading=True)
 
         def over(superseded_by: str) -> None:
             arrive()
@@ -145,7 +145,7 @@ class PresetControl:
     def _read_folder(self) -> None:
         """Poll the folder for changes by other programs."""
         told = self._shelf.problem
-        changed = self._shelf.look()
+        changed = self._shelf.poll()
         if self._shelf.problem and self._shelf.problem != told:
             self._report("presets", self._shelf.problem)
         if self._is_open:
@@ -246,11 +246,11 @@ class PresetControl:
         self._disk.post(restore, reply.fail)
 
     def _on_current(self, args: Args, reply: Reply) -> None:
-        reply.send(CURRENT, *self.current.told)
+        reply.send(CURRENT, *self.current.state)
         reply.done()
 
     def _on_list(self, args: Args, reply: Reply) -> None:
-        reply.send(CURRENT, *self.current.told)
+        reply.send(CURRENT, *self.current.state)
         for name in self._shelf.names():
             reply.send("/preset/name", name)
         reply.done()

@@ -181,7 +181,7 @@ class FileWork:
             raise UsageError(f"{output}: was created meanwhile by another program; it was not replaced")
         self._work.keep({"published": mark_of(new)})
         try:
-            move_into_place(new, output, patience_s=MAX_HELD_JOB_S)
+            move_into_place(new, output, timeout_s=MAX_HELD_JOB_S)
         except OSError as error:  # on Windows also if another program has it open
             raise SinkError(f"{output}: cannot be replaced ({error.strerror or error})") from error
         self.discard()

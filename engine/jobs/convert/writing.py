@@ -100,7 +100,7 @@ class FileWriter:
         try:
             if self._form.tagger:
                 copy_with_tags(self._path, self._source, tagged, self._form.tagger, self._written)
-                replace_file(tagged, self._path, patience_s=MAX_HELD_JOB_S)
+                replace_file(tagged, self._path, timeout_s=MAX_HELD_JOB_S)
         except (av.FFmpegError, OSError, ValueError) as error:  # ValueError: a codec that the format does not support
             with contextlib.suppress(OSError):  # it is removed with its folder
                 remove_file(tagged, missing_ok=True)

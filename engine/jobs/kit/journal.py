@@ -50,13 +50,13 @@ class Journal:
             with new.open("w", encoding="utf-8", newline="\n") as file:
                 file.write(_line({"format": FORMAT, "fingerprint": fingerprint}))
                 file.writelines(map(_line, entries))
-            move_into_place(new, self.path, patience_s=MAX_HELD_JOB_S)
+            move_into_place(new, self.path, timeout_s=MAX_HELD_JOB_S)
 
     def add(self, entry: dict[str, Any]) -> None:
         """Append an entry; call this after writing the work that it describes."""
         with one_line(self._shown):
             open_file = partial(self.path.open, "a", encoding="utf-8", newline="\n")
-            with when_free(open_file, self.path, patience_s=MAX_HELD_JOB_S) as file:
+            with when_free(open_file, self.path, timeout_s=MAX_HELD_JOB_S) as file:
                 file.write(_line(entry))
 
     def _lines(self) -> Iterator[dict[str, Any]]:

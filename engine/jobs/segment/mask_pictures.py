@@ -54,7 +54,7 @@ class PngFolder:
             image = Image.fromarray(np.ascontiguousarray(self.pixels(result)))
             image.save(self._unfinished, format="PNG", compress_level=PNG_EFFORT)
             sync_file(self._unfinished)
-            replace_file(self._unfinished, path, patience_s=MAX_HELD_JOB_S)
+            replace_file(self._unfinished, path, timeout_s=MAX_HELD_JOB_S)
         self._written.append(path)
 
     def pixels(self, result: Result) -> np.ndarray:

@@ -37,7 +37,7 @@ COLUMN_PLAYING = {"in_low": 1.0, "in_high": 2.0}  # states of a group's column: 
 
 RESOLUME_ROOTS: Final = frozenset(
     {"composition", "application", "audiodevicemanager", "smptecontroller"}
-    # Addresses without the root, or empty: seen in the capture, reason unknown.
+    # Addresses without the root, or empty: found in the capture, reason unknown.
     | {"", "name", "colorid", "beatsnap", "cliptarget", "ignorecolumntrigger"}
 )
 """First address parts of the messages from Resolume."""

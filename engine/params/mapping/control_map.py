@@ -75,7 +75,7 @@ class ControlMap:
         Existing entries for which `instead_of` is true are removed, unless they are among the new ones.
         """
         entries = tuple(entries)
-        kept = frozenset(entries)  # a set: up to a thousand entries are compared with a thousand, while OSC waits
+        kept = frozenset(entries)  # a set: a thousand entries may be compared with a thousand while OSC waits
         held = [pair for pair in self._entries if pair[0] in kept or not instead_of(pair[0])]
         places = {_identity(known): place for place, (known, _) in enumerate(held)}
         for entry in entries:
@@ -120,7 +120,7 @@ class ControlMap:
                 if arguments is not None:
                     messages.append(_message(entry.target, arguments))
             pair = pair_of(movement.control)
-            if pair is not None and self._entries_for(pair):  # one half of a pair, waiting for the other
+            if pair is not None and self._entries_for(pair):  # one half of a pair: wait for the other
                 is_mapped = True
         return tuple(messages) if is_mapped else None
 

@@ -2,20 +2,20 @@
 
 The problem: the halves arrive one after the other, and the value in between is not a position of the fader. From
 63 * 128 + 127 to 64 * 128 + 0 the fader moves by 1, but the new coarse half with the old fine half would jump up by
-128, or with the fine half first, down by 127. MIDI 1.0 requires the coarse half first and allows leaving it out while
-it does not change; some devices send the fine half first.
+128, or with the fine half first, down by 127. MIDI 1.0 requires the coarse half first and allows omitting it while it
+does not change; some devices send the fine half first.
 
 - Coarse first: a new coarse half alone gives the nearest position that it allows, so an upward move starts at the
-  lowest one. That is always between the old and the new position.
-- Fine first: the fine half waits for the coarse half. (A device that does this and also leaves out the coarse half
-  looks like the first kind, and jitters by less than a hundredth.)
+  lowest one. This position always lies between the old and the new one.
+- Fine first: the fine half waits for the coarse half. (A device that does this and also omits the coarse half looks
+  like the first kind, and jitters by less than a hundredth.)
 - The order is detected by the first half after a pause, because hands move in strokes. A coarse half first is final,
-  and so are two fine halves in a row, where the coarse half was left out. A fine half first counts only until then.
+  and so are two fine halves in a row, where the coarse half was omitted. A fine half first counts only until then.
 """
 
 from typing import Literal
 
-PAUSE_S = 0.05  # the halves of one position are a few ms apart, two strokes of a hand much longer
+PAUSE_S = 0.05  # halves of one position are a few ms apart, strokes of a hand much more
 HALF = 128
 
 

@@ -5,8 +5,8 @@ turn repeats a value, and a turn back sends a different one: 1 and 127 (`twos`),
 (`sign`); with 14 bits the same around 0, 8192 and 16384. These are the tables of Ableton Live's manual ("Mapping to
 Relative MIDI Controllers") and of Mackie Control.
 
-- 127 or 63 alone is clear. 1 alone is two's complement or sign bit, 65 alone is offset or sign bit: the turn back
-  decides. Without a turn back we assume a turn to the right, in two's complement or offset.
+- 127 or 63 alone is unambiguous. 1 alone is two's complement or sign bit, 65 alone is offset or sign bit: the turn
+  back decides. Without a turn back we assume a turn to the right, in two's complement or offset.
 - Only repeated values mean an encoder: a fader at its lower end sends 1, 2, 3.
 """
 
@@ -16,14 +16,14 @@ from typing import Literal
 
 from engine.params.mapping.entry import Mode
 
-MAX_TICKS = 7  # of a slow turn; a fast turn starts slowly too
+MAX_TICKS = 7  # per message of a slow turn; a fast turn also starts slowly
 MIN_REPEATS = 2
 MIN_ONE_WAY = 12  # number of values after which we do not wait for a turn back
 KEPT_VALUES = 16
 
 
 def detect_mode(values: Iterable[int], bits: int) -> Mode | Literal[False] | None:
-    """The mode of these values, oldest first, 0..127 or 0..16383. False: no encoder; None: more values are needed."""
+    """The mode of these values, oldest first, 0..127 or 0..16383. False: not an encoder; None: needs more values."""
     half, values = 1 << (bits - 1), tuple(values)
     sides = [_side(value, half) for value in values]
     kinds = frozenset(sides)

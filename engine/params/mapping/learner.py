@@ -1,14 +1,15 @@
-"""MIDI learn: detects the control that somebody moves. Pure: time is an argument.
+"""MIDI learn: detects which control is being moved. Pure: time is an argument.
 
-A note on, a program change and a message without arguments are learned at once; a control with a value after two
-different values, or one that clearly differs from its last value before learning. Repeated values and note offs are
-ignored, and so are controls that were moving all the time without a pause: the position of a playing clip, a meter, an
-LFO. A pause is three times the usual interval between two of its movements, at least half a second and at most two. If
-both halves of a 14-bit pair arrive together, the pair is learned, and an NRPN instead of the controllers it is made of.
+A note on, a program change and a message without arguments are learned at once. A control with a value is learned after
+two different values, or after one that clearly differs from its last value before learning. Repeated values and note
+offs are ignored, and so are controls that move all the time without a pause: the position of a playing clip, a meter,
+an LFO. A pause is three times the usual interval between two of its movements, at least half a second and at most two.
+If both halves of a 14-bit pair arrive together, the pair is learned, and an NRPN instead of the controllers it is made
+of.
 
-When learning for a number, the control may be an encoder, which sends steps in always the same few values (see
-`encoder_modes`). A control that may be an encoder is learned when its mode is clear; an encoder that is turned in one
-direction only, after a dozen ticks.
+If the target is a number, the control may be an encoder, which sends the same few values again and again (see
+`encoder_modes`). A possible encoder is learned when its mode is clear; one that is turned in one direction only, after
+a dozen ticks.
 """
 
 from collections import deque
@@ -20,12 +21,12 @@ from engine.params.mapping.controls import AFTER_FINE, FIRST_FINE, MAX_VALUES, C
 from engine.params.mapping.encoder_modes import KEPT_VALUES, detect_mode
 from engine.params.mapping.entry import TURNED, Mode
 
-MAX_CONTROLS = 4096  # remembered; beyond it all are forgotten, so that a flood of addresses cannot fill the memory
-REST_S = 0.5  # the steps of a fader moved by hand are never so far apart
+MAX_CONTROLS = 4096  # limit of the memory use; when it is reached, all are forgotten
+REST_S = 0.5  # the steps of a fader moved by hand are always closer
 MAX_REST_S = 2.0  # for controls that move by themselves a few times a second, such as Resolume's playheads
 RESTS = 3.0  # a rest is this many times the usual interval between two movements
 ALL_ALONG = 8  # movements without a rest in between: a stream, or a hand that is already moving
-NOISE = 1 / 128  # of the range: less than a step of a 7-bit control is no movement
+NOISE = 1 / 128  # of the range: less than a step of a 7-bit control does not count
 CLEAR = 0.1  # of the range: a clear difference from the value before learning
 TOUCHES = range(104, 113)  # notes that the faders of Mackie Control and X-Touch One send when they are touched
 
@@ -59,11 +60,11 @@ class _Known:
 class Learned(NamedTuple):
     control: Control
     mode: Mode | None = None
-    """The mode of an encoder; None: no encoder."""
+    """The mode of an encoder; None: not an encoder."""
 
 
 class Learner:
-    """Takes every movement, also before learning, to know which controls move all the time. One thread at a time."""
+    """Receives every movement, also before learning, to know which controls move all the time. One thread at a time."""
 
     def __init__(self) -> None:
         self._known: dict[Control, _Known] = {}
@@ -82,7 +83,7 @@ class Learner:
         self.is_learning = False
 
     def hear(self, movement: Movement, now_s: float) -> Learned | None:
-        """Take a movement. The learned control once it is clear, else None; always None while not learning."""
+        """Process a movement. Returns the learned control once it is clear, else None; None while not learning."""
         if movement.part_of is not None:
             return None
         control, value, is_bang = movement[:3]
@@ -127,7 +128,7 @@ class Learner:
         if known.first is None:
             known.first = known.value
             is_clear = before is not None and abs(known.value - before) >= CLEAR * largest
-            # The first half of a pair does not show if there is a second one; the next value does.
+            # After the first half of a pair it is unknown if a second one follows; the next value shows it.
             return is_clear and not self._partner_is_known(control)
         return abs(known.value - known.first) >= NOISE * largest
 

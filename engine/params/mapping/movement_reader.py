@@ -32,7 +32,7 @@ class MovementReader:
         self._last: dict[Control, int] = {}
 
     def of_midi(self, event: MidiEvent, now_s: float) -> list[Movement]:
-        """The movements of a MIDI message; empty for a clock and other messages that are no control."""
+        """The movements of a MIDI message; empty for a clock and other messages that are not from a control."""
         place, channel, number = event.device, event.channel, event.number
         if event.kind == "cc":
             alone = Movement(Control("cc", channel, number, place), float(event.value))

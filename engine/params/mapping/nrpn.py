@@ -60,7 +60,7 @@ class Selection:
         return self._is_nrpn is None
 
     def select(self, controller: int, value: int) -> bool:
-        """Take one of 98 to 101. False: it is a knob and selects nothing."""
+        """Process one of 98 to 101. False: it is a knob and selects nothing."""
         self._times = self._times + 1 if controller == self._knob else 1
         self._knob, self._settings = controller, 0
         if self._times >= MIN_KNOB:
@@ -76,7 +76,7 @@ class Selection:
         return True
 
     def was_set(self) -> None:
-        """Note that one of 6, 38, 96 and 97 arrived."""
+        """Record that one of 6, 38, 96 and 97 arrived."""
         self._times = 0
         self._settings += 1
         if self._is_nrpn is False and self._settings > MAX_RPN_SETTINGS:

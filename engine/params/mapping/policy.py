@@ -19,7 +19,7 @@ from engine.params.mapping.entry import RELATIVE, SWITCHED, TRIGGERS, MapEntry, 
 from osc_schema import ParamType, Value
 from osc_schema.scale import Scale
 
-STEP = 1 / 127  # one step of a 7-bit control; a jump this small is invisible with 30 ms of smoothing
+STEP = 1 / 127  # one step of a 7-bit control; with 30 ms of smoothing such a jump is invisible
 PRESSED_FROM = 0.5
 MOTOR_STEP = 0.1  # position: a hand does not move a fader further than this between two values
 UNSET_S = 0.005  # delay until a sent value is set: all movements of a bundle are handled before the first value is set
@@ -70,7 +70,7 @@ def _wanted(entry: MapEntry, movement: Movement, now: Value | None, hold: Hold, 
             return None
         return _accepted(entry, value_at(entry, at))
     is_pressed = is_down and (was is None or was < PRESSED_FROM)
-    # The same value twice means two presses of a button that sends no release; faders never repeat a value, states do.
+    # A repeated value is a second press of a button that sends no release. Faders never repeat a value, states do.
     is_repeated = is_down and was == at and entry.mode != "rise"
     if not (movement.is_bang or is_pressed or is_repeated):
         return None
@@ -127,7 +127,7 @@ def picks_up(was: float | None, at: float, target: float) -> bool:
 
 
 def ticks(mode: str, heard: int, bits: int = 7) -> int:
-    """Ticks that an encoder was turned by, -64..63 with 7 bits, -8192..8191 with 14; `heard`: its controller's value.
+    """Number of ticks an encoder was turned, -64..63 with 7 bits, -8192..8191 with 14; `heard`: its controller's value.
 
     Ableton Live calls them Relative (Bin. Offset), (2's Comp.) and (Signed Bit); its Signed Bit 2 is `sign` with
     `invert`. The V-Pots of Mackie Control are `sign`: bit 6 set is counter-clockwise.
@@ -142,7 +142,7 @@ def ticks(mode: str, heard: int, bits: int = 7) -> int:
 
 def _turned(entry: MapEntry, movement: Movement, now: Value | None) -> Arguments | None:
     """The new value for a turned encoder. A tick is 1 / `ticks` of the range; for ints and menus at least one."""
-    if not movement.steps and not movement.bits:  # half a value has no direction
+    if not movement.steps and not movement.bits:  # the first half of a value has no direction
         return None
     turned = movement.steps or ticks(entry.mode, _heard(movement), movement.bits)
     param = entry.param

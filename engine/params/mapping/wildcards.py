@@ -1,6 +1,6 @@
 """Lookup of entries with wildcards: `*` is one whole part, as in `osc /composition/layers/1/clips/*/connected`.
 
-A hundred patterns must not cost a hundred comparisons per message. So patterns are grouped by their number of parts and
+A hundred patterns must not take a hundred comparisons per message. So patterns are grouped by their number of parts and
 the positions of the stars. For each group with the right number of parts, the message's address gets stars at the same
 positions and is looked up in a dictionary. Most maps have one or two groups per number of parts. Results are cached.
 

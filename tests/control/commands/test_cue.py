@@ -281,14 +281,14 @@ def test_a_cue_inserted_before_the_current_one_does_not_start_it_twice(show: Rig
 def test_a_wrong_edit_is_refused_and_nothing_changes(show: Rig) -> None:
     for address, args, line in [
         ("/cue/set", (), "takes a number, a preset"),
-        ("/cue/set", (0, "low"), "number 0 is not whole"),
-        ("/cue/set", (1, "low", -5), "fade_s -5 is no time"),
+        ("/cue/set", (0, "low"), "number 0 is not a whole number"),
+        ("/cue/set", (1, "low", -5), "fade_s -5 is not a time"),
         ("/cue/set", (1, "low", 0, 0, "slow"), "glide 'slow' is neither true nor false"),
         ("/cue/insert", (1,), "takes a number, a preset"),
         ("/cue/delete", (), "takes the cue's number"),
         ("/cue/delete", (4,), "there is no cue 4 (known: 1, 5, 7)"),
         ("/cue/4", (), "there is no cue 4 (known: 1, 5, 7)"),
-        ("/cue/back", (), "no cue has gone yet"),
+        ("/cue/back", (), "no cue has been started yet"),
     ]:
         show.say(address, *args)
         ((status, command, reason),) = show.take()
@@ -302,7 +302,8 @@ def test_an_invalid_cue_file_is_renamed_before_it_is_overwritten(
     wrong = 'cue = [{number = 1, preset = "low"}, {number = 2, preset = 5}]'
     (tmp_path / "cues.toml").write_text(wrong)
     rig = Rig(tmp_path, reports)
-    assert [line for _, line in reports.lines] == [f"{tmp_path / 'cues.toml'}: entry 2: preset 5 is no name (left out)"]
+    path = tmp_path / "cues.toml"
+    assert [line for _, line in reports.lines] == [f"{path}: entry 2: preset 5 is not a name (left out)"]
     for number in (3, 4):
         rig.say("/cue/set", number, "mid")
     wait_for(lambda: len(rig.answers) == 2, "both in the file")
@@ -317,7 +318,7 @@ def test_a_file_full_of_mistakes_is_reported_in_a_few_lines(tmp_path: Path, repo
     (tmp_path / "cues.toml").write_text(f"cue = [{entries}]")
     Rig(tmp_path, reports).close()
     assert len(reports.lines) == 11 and "entry 1000: number 1000" in reports.lines[0][1]
-    assert reports.lines[-1] == ("cues.more", "cues: 8991 more entries do not fit")
+    assert reports.lines[-1] == ("cues.more", "cues: 8991 more invalid entries")
 
 
 def test_a_failed_write_is_answered_and_the_list_stays_changed(rig: Rig, wait_for: Callable) -> None:

@@ -263,7 +263,7 @@ def test_a_hanging_save_blocks_no_load_and_its_failure_restores_the_preset(
     assert rig.take()[0][:2] == ("/fail", "/preset/save")
     assert rig.control.current.name == "night"
     rig.control.step(rig.store.snapshot())
-    assert rig.control.current.told == ("night", 1), "which is not what is on screen"
+    assert rig.control.current.state == ("night", 1), "which is not what is on screen"
     rig.say("/preset/load", "night")
     assert rig.store.get(BRIGHTNESS) == 0.5
 
@@ -317,11 +317,11 @@ def test_a_picture_fades_in_over_udp_and_the_status_says_how(desk: Desk) -> None
     def said() -> object:
         return next(message.args[0] for message in desk.ask("/engine/status") if message.address.endswith("/fade"))
 
-    assert said() == "both looks are drawn" or said().startswith("a still dissolves (")
+    assert said() == "both looks are drawn" or said().startswith("the old look is frozen (")
     cost = desk.engine._parts.leaving.cost
     desk.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
     assert desk.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
-    assert said() == "a still dissolves (drawing both looks would take 1700 of 17 ms per frame)"
+    assert said() == "the old look is frozen (drawing both looks would take 1700 of 17 ms per frame)"
 
 
 def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:

@@ -195,7 +195,7 @@ def test_plain_numbers_are_accepted_besides_the_type(ask: Callable, leaves: Call
 def test_containers_are_described(ask: Callable) -> None:
     assert ask("/feedback", "DESCRIPTION")[1] == {"DESCRIPTION": "Feedback"}
     assert ask("/feedback", "MULTIVERSE")[1]["MULTIVERSE"]["about"].startswith(
-        "Video feedback: the last picture, moved"
+        "Video feedback: the last picture is moved"
     )
     assert ask("/layer/1", "DESCRIPTION")[1] == {"DESCRIPTION": "Layer 1"}
 

@@ -113,7 +113,7 @@ def test_an_error_says_how_to_resume_if_there_is_finished_work(
 
 def test_an_unwritable_output_is_refused_before_the_model_is_loaded(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(MultiverseError, match="file is no folder"):
+    with pytest.raises(MultiverseError, match="file is not a folder"):
         paint_video(job(clip(), tmp_path / "file" / "out.mp4"))
 
 

@@ -16,7 +16,7 @@ ROW = re.compile(r'^\s*\| <h6 id="[^"]*">(\w+)<.*?</h6> \| (.*?) \| <code>.*?</c
 
 
 def properties(page: str) -> dict[str, dict[str, dict]]:
-    """By widget, then by property: `types` and, where only some values are taken, `choices`."""
+    """By widget, then by property: `types`, and `choices` if only some values are accepted."""
     found: dict[str, dict[str, dict]] = {}
     widget = ""
     for line in page.splitlines():

@@ -84,7 +84,7 @@ def test_a_curve_bends_the_range_and_keeps_its_ends() -> None:
         assert surface.store.get("/layer/1/curve") == value
 
 
-def test_the_input_range_is_the_controls_own() -> None:
+def test_the_input_range_is_that_of_the_control() -> None:
     entry = {"control": "osc /db", "target": "/layer/1/curve", "takeover": False, "in_low": -60, "in_high": 0}
     surface = Surface(entry)
     surface.osc("/db", -30.0)
@@ -117,7 +117,7 @@ def test_one_control_moves_several_parameters_and_its_device_is_optional() -> No
     assert surface.midi("cc", 8, 0) is None
 
 
-# -- take-over -------------------------------------------------------------------------------------
+# -- takeover --------------------------------------------------------------------------------------
 
 HELD = {"control": "midi 1 cc 7", "target": "/layer/1/curve"}
 
@@ -169,7 +169,7 @@ ways = st.fixed_dictionaries(
 def test_no_movement_ever_makes_the_parameter_jump_further_than_the_control_moved(
     way: dict, steps: list[tuple[bool, int]], data: st.DataObject
 ) -> None:
-    """From any history of movements and changes from elsewhere; and it holds from the pick-up to the next change."""
+    """After any sequence of movements and other changes. Once picked up, the fader holds until another change."""
     surface = Surface({"control": "midi 1 cc 7", **way})
     entry = surface.map.entry(1)
     param = entry.param
@@ -227,7 +227,7 @@ def test_encoder_values_are_decoded_to_ticks(mode: str, heard: dict[int, int]) -
 
 
 @pytest.mark.parametrize(("mode", "up", "down"), [("offset", 65, 63), ("twos", 1, 127), ("sign", 1, 65)])
-def test_a_tick_of_an_encoder_is_a_127th_from_wherever_the_value_is(mode: str, up: int, down: int) -> None:
+def test_a_tick_of_an_encoder_moves_the_value_by_a_127th_of_the_range(mode: str, up: int, down: int) -> None:
     surface = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": mode})
     surface.store.set("/layer/1/curve", 0.5)
     surface.move("midi 1 cc 7", up, up)
@@ -239,7 +239,7 @@ def test_a_tick_of_an_encoder_is_a_127th_from_wherever_the_value_is(mode: str, u
 
 
 def test_the_modes_are_those_of_ableton_live_and_mackie() -> None:
-    """Live's manual, "Mapping to Relative MIDI Controllers": what counts up and what down. V-Pots: 0x01, 0x41."""
+    """Live's manual, "Mapping to Relative MIDI Controllers": the values for up and down. V-Pots: 0x01, 0x41."""
     up, down = range(1, 64), range(-1, -64, -1)
     assert [ticks("sign", value) for value in (*range(1, 64), *range(65, 128))] == [*up, *down]
     assert [ticks("twos", value) for value in (*range(1, 64), *range(127, 64, -1))] == [*up, *down]
@@ -264,7 +264,7 @@ def test_an_encoder_of_14_bits_counts_each_turn_once(kind: str, mode: str, up: i
         surface.midi("cc", coarse, value >> 7), surface.midi("cc", fine, value & 127)
         return surface.store.get("/layer/1/curve")
 
-    turn(up)  # the first one tells whether there is a fine half
+    turn(up)  # the first one shows if there is a fine half
     surface.store.set("/layer/1/curve", 0.5)
     assert turn(up) == pytest.approx(0.5 + 2 / 127)
     assert turn(down) == pytest.approx(0.5)
@@ -401,9 +401,9 @@ def test_an_nrpn_is_selected_once_and_set_often_until_nothing_is_selected() -> N
     assert controllers(surface, (98, 44), (6, 65), (38, 0)) == 65 * 128 / 16383
     surface.store.set("/layer/2/curve", 0.5)
     controllers(surface, (6, 20), (38, 0))
-    assert surface.store.get("/layer/2/curve") == 0.5, "what is an NRPN's is not controller 6's"
+    assert surface.store.get("/layer/2/curve") == 0.5, "the value of an NRPN is not a value of controller 6"
     assert controllers(surface, (99, 127), (98, 127), (6, 127)) == 20 * 128 / 16383
-    assert surface.store.get("/layer/2/curve") == 1.0, "nothing is selected: controller 6 is one like any other"
+    assert surface.store.get("/layer/2/curve") == 1.0, "nothing is selected: controller 6 is a plain controller"
 
 
 def test_an_rpn_is_not_taken_for_the_nrpn_of_its_number() -> None:

@@ -53,7 +53,7 @@ def test_fine_half_first_gives_a_position_once_both_arrived(strokes: Strokes) ->
 
 @given(st.lists(st.integers(0, HALF * HALF - 1), min_size=2, max_size=30))
 def test_a_left_out_coarse_half_keeps_the_old_one(positions: list[int]) -> None:
-    ahead = [HALF]  # a stroke that begins with a coarse half tells which kind of device it is
+    ahead = [HALF]  # a stroke that begins with a coarse half shows the kind of device
     for was, at, told in play([[0], ahead, positions], fine_first=False, leaves_out=True):
         assert told[-1] == at
         assert all(min(was, at) <= value <= max(was, at) for value in told)

@@ -44,7 +44,7 @@ def test_nothing_is_learned_while_learning_is_off(desk: Desk) -> None:
     assert desk.hear("midi 1 cc 70", 4, 5, 6) == ""
 
 
-def test_a_controller_is_learned_at_its_second_value(desk: Desk) -> None:
+def test_a_controller_is_learned_from_its_second_value(desk: Desk) -> None:
     desk.learner.begin()
     assert desk.hear("midi 1 cc 7", 64) == ""
     assert desk.hear("midi 1 cc 7", 64, 64, 64) == ""
@@ -71,7 +71,7 @@ def test_a_motor_fader_is_learned_and_not_its_touch_note(desk: Desk) -> None:
     assert desk.hear("midi 1 note 104", 127) == ""
     assert desk.hear("midi 1 bend", 8000, 8200) == "midi 1 bend"
     desk.learner.begin()
-    assert desk.hear("midi 1 note 104", 0) == "", "let go after the lesson before"
+    assert desk.hear("midi 1 note 104", 0) == "", "released after the previous learning"
     assert [desk.hear("midi 1 note 104", value) for value in (127, 0)] == ["", "midi 1 note 104"]
     desk.learner.begin(may_turn=False)
     assert desk.hear("midi 1 note 104", 127) == "midi 1 note 104", "a switch is for a button"

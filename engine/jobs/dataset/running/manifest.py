@@ -70,7 +70,7 @@ class Manifest:
     def append(self, entry: ManifestEntry) -> None:
         """Append an entry; it is on the disk when this returns. Raises OSError."""
         self.take(entry)
-        with when_free(lambda: self.path.open("ab"), self.path, patience_s=MAX_HELD_JOB_S) as file:
+        with when_free(lambda: self.path.open("ab"), self.path, timeout_s=MAX_HELD_JOB_S) as file:
             file.write(entry.line())
             file.flush()
             os.fsync(file.fileno())

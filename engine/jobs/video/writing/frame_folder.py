@@ -138,7 +138,7 @@ def _write(path: Path, pixels: np.ndarray) -> str:
         try:
             partial.write_bytes(encoded.data)
             sync_file(partial)
-            replace_file(partial, path, patience_s=MAX_HELD_JOB_S)
+            replace_file(partial, path, timeout_s=MAX_HELD_JOB_S)
         except BaseException:
             remove_file(partial, missing_ok=True)
             raise

@@ -216,7 +216,7 @@ class SegmentedVideo:
         if not is_done:  # journaled before the move, so that a later run recognises the file as ours
             self._published = mark_of(whole)
             self._work.keep({"published": self._published})
-        move_into_place(whole, self.path, patience_s=MAX_HELD_JOB_S)
+        move_into_place(whole, self.path, timeout_s=MAX_HELD_JOB_S)
 
 
 def _is_whole(file: Path, segment: VideoSegment) -> bool:
