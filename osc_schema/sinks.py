@@ -71,8 +71,8 @@ AREA = Area(
             address="/sink/start",
             arguments=arguments("kind:s name_or_file:s?"),
             description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file of the recordings folder. "
-            f"Several of one kind can run under different names. {_PREFIXES}, each at its own size. Syphon, Spout, shared "
-            "and ndi start these automatically.",
+            f"Several of one kind can run under different names. {_PREFIXES}, each at its own size. Syphon, Spout, "
+            "shared and ndi start these automatically.",
             replies=("/done /sink/start <kind>", "/fail /sink/start <reason>"),
         ),
         Command(
