@@ -8,6 +8,8 @@ import numpy as np
 
 CHANNELS = 4  # audio channels of the Multiverse, one layer each
 FINISHED = "multiverse"
+MAX_OBJECTS = 16  # of one segmentation
+MIDDLE_C_HZ = 261.63  # its hue is 0, red
 WAVE_POINTS = 1024  # points of a channel's displayed wave, oldest at index 0
 
 
@@ -25,7 +27,7 @@ class ChannelFeatures:
 
     rms: float = 0.0
     peak: float = 0.0
-    pitch_hz: float = 261.63
+    pitch_hz: float = MIDDLE_C_HZ
     """Smoothed pitch; holds its last value under -60 dBFS."""
     pitch_confidence: float = 0.0
     """0..1: how tonal and how steady the sound is; 0 under -60 dBFS."""
@@ -114,7 +116,7 @@ class Segmentation:
     """The objects found in one picture."""
 
     objects: tuple[FoundObject, ...]
-    """Best first. If two overlap, the first is in front."""
+    """At most MAX_OBJECTS, best first. If two overlap, the first is in front."""
     masks: np.ndarray
     """(objects, side, side) uint8: 255 x probability, rounded, of the whole picture squashed to a square. Texel centres
     at (i + 1/2) / side of it. Inside is what is above 127.5 after bilinear scaling."""

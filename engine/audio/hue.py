@@ -20,9 +20,8 @@ Not handled: harmonics stronger than their fundamental, which sometimes give the
 import numpy as np
 
 from engine.audio.spectrum import MAX_HZ, MIN_HZ
-from engine.values import CHANNELS
+from engine.values import CHANNELS, MIDDLE_C_HZ
 
-MIDDLE_C_HZ = 261.63
 LOBE_BINS = 2  # half the width of a Hann window's main lobe (Harris 1978)
 MIN_SHARE, SURE_SHARE = 0.04, 0.25
 STEADY_S = 0.1

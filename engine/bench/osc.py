@@ -20,7 +20,6 @@ from engine.app import Engine, open_engine
 from engine.bench.client_program import ClientProgram
 from engine.bench.progress import Progress
 from engine.config import build_config
-from engine.control.counters import OscCounters
 from engine.osc import encode_reply
 from osc_schema import Param, ParamType, Value
 
@@ -61,7 +60,7 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
         sender.send("elsewhere")
         elsewhere_ms = loop.draw("flood elsewhere", seconds)
         loop.draw_until(lambda: sender.take() is not None)
-        before = _counters(engine).messages
+        before, _ = _received(engine)
         late_before = engine.times.late
         sender.send("engine")
         flooded_ms = loop.draw("flood", seconds)
@@ -69,11 +68,11 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
         loop.draw_until(lambda: sender.has_ended)
         report = json.loads(sender.read())
         expected = before + report["sent"] + report["asked"]
-        loop.draw_until(lambda: _counters(engine).messages >= expected, ARRIVED_WITHIN_S)
+        loop.draw_until(lambda: _received(engine)[0] >= expected, ARRIVED_WITHIN_S)
         others.resume()
         quiet_ms += loop.draw("quiet", seconds / 2)
         others.pause()
-        counters = _counters(engine)
+        messages, buffer_bytes = _received(engine)
     quiet_p50, quiet_p99 = np.percentile(quiet_ms, (50, 99))
     elsewhere_p99 = np.percentile(elsewhere_ms, 99)
     flooded_p50, flooded_p99 = np.percentile(flooded_ms, (50, 99))
@@ -83,8 +82,8 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
         "cores_busy_elsewhere": round(others.cores, 2),
         "messages": report["sent"],
         "messages_a_second": round(report["sent"] / report["took_s"]),
-        "lost": expected - counters.messages,
-        "receive_buffer_bytes": counters.receive_buffer_bytes,
+        "lost": expected - messages,
+        "receive_buffer_bytes": buffer_bytes,
         "frame_ms_p50_quiet": round(float(quiet_p50), 3),
         "frame_ms_p50_flooded": round(float(flooded_p50), 3),
         "frame_ms_p99_quiet": round(float(quiet_p99), 3),
@@ -168,10 +167,11 @@ def _sender(engine: Engine, rate: float, seconds: float) -> ClientProgram:
     return ClientProgram("osc_sender.py", order)
 
 
-def _counters(engine: Engine) -> OscCounters:
-    counters = engine.status().osc
-    assert counters is not None
-    return counters
+def _received(engine: Engine) -> tuple[int, int]:
+    """OSC messages since the start, and the bytes of the receive buffer."""
+    osc = engine.status().osc
+    assert osc is not None
+    return osc.messages, osc.receive_buffer_bytes
 
 
 def _values(number: int) -> list[tuple[str, Value]]:

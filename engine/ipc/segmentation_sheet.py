@@ -17,9 +17,8 @@ from typing import Final
 import numpy as np
 
 from engine.errors import SharedMemoryError
-from engine.values import FoundObject, Segmentation
+from engine.values import MAX_OBJECTS, FoundObject, Segmentation
 
-MAX_OBJECTS: Final = 16
 MIN_SIDE: Final = 32
 HEAD_ROWS: Final = 17  # rows of at least 32 bytes: 544 bytes
 MAGIC: Final = b"MVSG"

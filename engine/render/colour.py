@@ -6,8 +6,7 @@ Hues are in turns: 0 red, 1/3 green, 2/3 blue. Formulas: spec, "Colour of a chan
 import math
 from collections.abc import Sequence
 
-from engine.audio.hue import MIDDLE_C_HZ
-from engine.values import CHANNELS, ChannelFeatures
+from engine.values import CHANNELS, MIDDLE_C_HZ, ChannelFeatures
 
 MIN_HZ, MAX_HZ = 20.0, 20_000.0
 

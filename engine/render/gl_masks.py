@@ -10,12 +10,11 @@ from typing import Generic, TypeVar
 import moderngl
 import numpy as np
 
-from engine.ipc.segmentation_sheet import MAX_OBJECTS
 from engine.render.gl_textures import Target, UploadedImage, odd_size
 from engine.render.mask_look import IdPicture, Overlay, edge, joined_mask, mask_boxes, object_colours
 from engine.render.readback import Readback
 from engine.render.shader_source import compile_program, uniform
-from engine.values import FoundObject, Segmentation, TextureRef, VideoFrame
+from engine.values import MAX_OBJECTS, FoundObject, Segmentation, TextureRef, VideoFrame
 
 _Asked = TypeVar("_Asked", Overlay, IdPicture)
 

@@ -5,8 +5,8 @@ import pytest
 
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
-from engine.ipc.segmentation_sheet import MAX_OBJECTS, read_sheet, sheet_shape, write_sheet
-from engine.values import FoundObject, Segmentation
+from engine.ipc.segmentation_sheet import read_sheet, sheet_shape, write_sheet
+from engine.values import MAX_OBJECTS, FoundObject, Segmentation
 
 
 def found(count: int, side: int, seed: int = 0) -> Segmentation:

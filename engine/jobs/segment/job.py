@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import UsageError
-from engine.ipc.segmentation_sheet import MAX_OBJECTS
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import CLUSTER, CLUSTERS, DEVICE, DEVICES, DTYPE, DTYPES, OVERWRITE, RESUME, option
+from engine.values import MAX_OBJECTS
 
 MAX_BATCH = 4
 RESOLUTIONS_PX = (1008, 672, 336)
