@@ -103,7 +103,7 @@ class ExtraPicture:
     """A picture that a run may publish beside the main one, as people read of it."""
 
     name: str
-    """As sinks are asked for it: `sd` of `sd:record`."""
+    """As sinks are asked for it: NAME in `NAME:record`."""
     addition: str
     """Appended to the main picture's name."""
     shows: str

@@ -13,8 +13,6 @@ class LiveOptions:
 
     name: ClassVar[str]
     """Of the option that names the model, and of the table in the configuration."""
-    model: ClassVar[str]
-    """What that option takes, for an error."""
     purpose: ClassVar[str]
     """What the options are for, for an error."""
 
@@ -37,10 +35,9 @@ class LiveOptions:
 
     def require_model(self, model: str) -> None:
         """Raise UsageError for an option that has no effect. `model`: as configured; "" for none."""
-        if not model:
-            for name in self._given():
-                option = f"--{name.replace('_', '-')}"
-                raise UsageError(f"{option} is for {self.purpose}: it needs --{self.name} {self.model}")
+        if not model and (given := self._given()):
+            option, takes = next(iter(given)).replace("_", "-"), fields(self)[0].metadata["option"].metavar
+            raise UsageError(f"--{option} is for {self.purpose}: it needs --{self.name} {takes}")
 
     def _given(self) -> dict[str, Any]:
         values = {each.name: getattr(self, each.name) for each in fields(self)}

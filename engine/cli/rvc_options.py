@@ -11,7 +11,6 @@ from engine.jobs.kit.options import option
 @dataclass(frozen=True, kw_only=True)
 class RvcOptions(LiveOptions):
     name = "rvc"
-    model = "MODEL.pth"
     purpose = "voice conversion"
     rvc: str | None = option(
         None, "Live voice conversion: a published RVC model, .pth or .safetensors.", metavar="MODEL.pth"

@@ -12,7 +12,6 @@ from osc_schema.sam3 import PROMPTS
 @dataclass(frozen=True, kw_only=True)
 class Sam3Options(LiveOptions):
     name = "sam3"
-    model = "MODEL"
     purpose = "SAM3"
     sam3: str | None = option(
         None, "Live SAM3 segmentation: a folder or a Hugging Face id (facebook/sam3).", metavar="MODEL"

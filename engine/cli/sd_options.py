@@ -90,7 +90,6 @@ class SdOptions(LiveOptions):
     """The options of `multiverse run` for live Stable Diffusion."""
 
     name = "sd"
-    model = "MODEL"
     purpose = "Stable Diffusion"
     sd: str | None = option(
         None, "Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.", metavar="MODEL"

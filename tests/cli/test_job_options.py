@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.testing import CliRunner
 
-from engine.cli.job_options import job_options
+from engine.cli.job_options import job_options, pop_options
 from engine.jobs.kit.options import OptionInfo, option
 
 
@@ -56,3 +56,9 @@ def test_values_have_the_types_of_the_fields() -> None:
 def test_a_number_out_of_range_is_refused_with_the_limit() -> None:
     code, told = answer("in", "--most", "10")
     assert code == 2 and "less than or equal to 9" in told
+
+
+def test_the_options_of_one_dataclass_are_taken_out_of_those_of_all() -> None:
+    options = {"pitch": 2.0, "most": 5}
+    assert pop_options(Voice, options) == Voice(pitch=2.0)
+    assert options == {"most": 5}
