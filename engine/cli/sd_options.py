@@ -30,10 +30,12 @@ IP_SCALE = "How closely the result follows --ip-image."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
-    """The options that name a model and its additions; each command adds its own in a subclass."""
+    """The options of both commands: the model, its additions, the negative prompt. Each adds its own in a subclass."""
 
     model: str | None = option(None, "Diffusers folder, .safetensors file or Hugging Face id.", metavar="PATH|ID")
-    config: Path | None = option(None, "Read the defaults of the model options from its [sd].", metavar="FILE.toml")
+    config: Path | None = option(
+        None, "Read defaults for the model options, --device and --dtype from its [sd].", metavar="FILE.toml"
+    )
     negative: str = option("", "Negative prompt; needs a guidance above 1.", metavar="TEXT")
     sampler: str | None = option(None, SAMPLER, metavar=SAMPLER_WORDS)
     prediction: str | None = option(None, PREDICTION, metavar=PREDICTION_WORDS)
