@@ -68,7 +68,7 @@ def test_sinks_for_the_picture_of_stable_diffusion_obey_the_same_rules(desk: Des
 
 def test_a_sink_that_cannot_run_here_says_why(desk: Desk) -> None:
     assert "needs" in desk.failed("/sink/start", "spout")
-    assert "no such kind" in desk.failed("/sink/start", "hologram")
+    assert "unknown kind" in desk.failed("/sink/start", "hologram")
     assert "takes a kind" in desk.failed("/sink/start")
     assert desk.failed("/sink/spout/enable", 1) == "spout: unavailable (needs Windows)"
     assert desk.engine.params.get("/sink/spout/enable") is False

@@ -87,7 +87,7 @@ def test_a_folder_is_read_by_number_broken_ones_are_told_and_other_sizes_fitted(
     assert {picture.pixels.shape for picture in read} == {(HEIGHT, WIDTH, 3)}
     assert (pictures.counts.decoded, pictures.counts.unreadable, pictures.counts.refitted) == (5, 1, 2)
     assert [note.split(":")[0] for note in pictures.counts.notes] == [
-        "from 3 on the picture is 64x64",
+        "from 3 on pictures are 64x64",
         str(folder / "5.png"),
     ]
 
@@ -169,7 +169,7 @@ def test_of_a_video_that_is_cut_off_what_is_there_is_read(name: str, movie: Movi
     assert [number_in(picture.pixels) for picture in read[:-3]] == list(range(len(read) - 3))
     assert pictures.counts.decoded == len(read)
     if name == "in.mkv":  # it has told how long it is
-        (note,) = [note for note in pictures.counts.notes if "cut off" in note]
+        (note,) = [note for note in pictures.counts.notes if "truncated" in note]
         assert note.startswith("in.mkv: ends after ") and "but declares 2.00 s" in note
 
 
