@@ -72,7 +72,7 @@ def test_sinks_for_an_extra_picture_follow_the_same_rules(desk: Desk, tmp_path: 
 
 def test_an_unavailable_sink_fails_with_its_reason(desk: Desk) -> None:
     assert "needs" in desk.failed("/sink/start", "spout")
-    assert "no such kind" in desk.failed("/sink/start", "hologram")
+    assert "unknown kind" in desk.failed("/sink/start", "hologram")
     assert "takes a kind" in desk.failed("/sink/start")
     assert desk.failed("/sink/spout/enable", 1) == "spout: unavailable (needs Windows)"
     assert desk.engine.params.get("/sink/spout/enable") is False

@@ -34,7 +34,7 @@ def test_damage_in_the_middle_is_counted_and_left_out(segment: Segment, movie, t
     report = segment(source, tmp_path / "out.mkv")
     assert (report.read, report.written, report.unreadable) == (6, 6, 2)
     assert times_of(tmp_path / "out.mkv") == pytest.approx([n / 30 for n in (0, 1, 2, 5, 6, 7)], abs=0.001)
-    assert any("is damaged" in note for note in report.notes)
+    assert any("damaged; first error: " in note for note in report.notes)
 
 
 def test_partly_decoded_pictures_are_shown_and_counted_with_one_note(movie) -> None:
@@ -60,7 +60,7 @@ def test_a_truncated_video_ends_early_with_a_note(movie, tmp_path: Path) -> None
     read = list(pictures.read(1, None))
     assert 10 < len(read) < 60
     assert pictures.counts.decoded == len(read)
-    (note,) = [note for note in pictures.counts.notes if "cut off" in note]
+    (note,) = [note for note in pictures.counts.notes if "truncated" in note]
     assert note.startswith("in.mkv: ends after ") and "but declares 2.00 s" in note
 
 

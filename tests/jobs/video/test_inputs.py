@@ -87,7 +87,7 @@ def test_a_folder_is_sorted_by_number_with_notes_on_damage_and_other_sizes(tmp_p
     assert {picture.pixels.shape for picture in read} == {(HEIGHT, WIDTH, 3)}
     assert (pictures.counts.decoded, pictures.counts.unreadable, pictures.counts.refitted) == (5, 1, 2)
     assert [note.split(":")[0] for note in pictures.counts.notes] == [
-        "from 3 on the picture is 64x64",
+        "from 3 on pictures are 64x64",
         str(folder / "5.png"),
     ]
 
@@ -169,7 +169,7 @@ def test_a_truncated_video_is_read_to_its_end(name: str, movie: Movie) -> None:
     assert [number_in(picture.pixels) for picture in read[:-3]] == list(range(len(read) - 3))
     assert pictures.counts.decoded == len(read)
     if name == "in.mkv":  # its length is known
-        (note,) = [note for note in pictures.counts.notes if "cut off" in note]
+        (note,) = [note for note in pictures.counts.notes if "truncated" in note]
         assert note.startswith("in.mkv: ends after ") and "but declares 2.00 s" in note
 
 
