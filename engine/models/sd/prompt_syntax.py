@@ -154,7 +154,7 @@ class _Parsing:
         for piece in self._pieces:
             weight = _within(piece.weight, MAX_WEIGHT)
             if weight != piece.weight:
-                self._note(f"a weight above {MAX_WEIGHT:g} is limited to {weight:g}")
+                self._note(f"a weight beyond {MAX_WEIGHT:g} is limited to {weight:g}")
             if not piece.text:
                 continue
             if held.text and weight != held.weight:

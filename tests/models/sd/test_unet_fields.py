@@ -24,7 +24,7 @@ from engine.models.sd.spec import ModelSpec
         ({"num_class_embeds": 1000}, "needs class labels"),
         ({"encoder_hid_dim": 4096}, "needs text of another encoder"),
         ({"encoder_hid_dim_type": "ip_image_proj"}, "needs text of another encoder, or a picture's embedding"),
-        ({"dual_cross_attention": True}, "wants two texts"),
+        ({"dual_cross_attention": True}, "needs two texts"),
         ({"addition_embed_type": "text_image"}, "addition_embed_type text_image"),
         ({"attention_type": "gated-text-image"}, "attention_type gated-text-image"),
         ({"cross_attention_dim": [768, 1024]}, "several widths"),
