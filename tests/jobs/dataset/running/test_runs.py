@@ -128,7 +128,7 @@ def test_a_grown_run_without_the_option_says_what_its_coco_file_lacks(whole: Pat
     assert report.notes == ("coco_annotations.json covers 2 of 3 pictures; --save-coco draws the others again",)
     (folder / ".work/coco/000001.json").write_text('{"image": {"id": 1')
     (note,) = make_dataset(small_job(folder, 3)).notes
-    assert "000001.json" in note and note.endswith("; coco_annotations.json is as it was")
+    assert "000001.json" in note and note.endswith("; coco_annotations.json was not changed")
 
 
 def test_a_run_that_cannot_start_removes_nothing(whole: Path, tmp_path: Path, free_port: Callable[[], int]) -> None:

@@ -290,7 +290,7 @@ def test_a_page_from_another_machine_says_why_it_has_no_camera(
     visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
 ) -> None:
     visitor = visit(f"http://{PLAIN_NAME}:{server.address[1]}/")
-    assert "Browsers give the camera only to pages from https://" in visitor.page.inner_text("#no-camera")
+    assert "Browsers allow the camera only on pages from https://" in visitor.page.inner_text("#no-camera")
     assert visitor.page.is_disabled("#use-camera")
     visitor.show_file(still)
     wait_for(lambda: visitor.shown() > 3, "pictures of a file all the same")
