@@ -169,7 +169,7 @@ def test_a_segfault_names_its_line(toys: Callable[..., Any], caplog: pytest.LogC
 @pytest.mark.parametrize(
     ("act", "times", "detail"),
     [
-        ("hang", replace(SOON, running_s=2.0), "hung: running for "),
+        ("hang", replace(SOON, running_s=1.0), "hung: running for "),
         ("hold the GIL", replace(SOON, silent_s=3.0), "hung: no sign of life for "),
     ],
     ids=["in its work", "with the GIL"],
@@ -374,7 +374,7 @@ def test_a_child_that_is_forked_after_it_was_given_up_ends(
 
 def test_a_process_that_survives_sigkill_is_a_drivers_failure(toys: Callable[..., Any], launcher: Launcher) -> None:
     """A stopped server sends no exit code, so the child seems to run a second longer, as if stuck in a driver."""
-    toy = toys({"busy": "wait"}, times=replace(SOON, running_s=3.0, gone_s=0.2))
+    toy = toys({"busy": "wait"}, times=replace(SOON, running_s=2.0, gone_s=0.2))
     pid = bring_to(toy, "busy")
     server = launcher.server_pid
     os.kill(server, signal.SIGSTOP)
