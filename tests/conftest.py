@@ -236,7 +236,7 @@ def seeing_sam3(tiny_models: TinyModels) -> Path:
 @pytest.fixture(scope="session")
 def small_sam3(tiny_models: TinyModels) -> Path:
     """As `tiny_sam3`, with windows of 112 x 112 px: a picture of one is a ninth of the work."""
-    return tiny_models.sam3(side_px=112)
+    return tiny_models.sam3(side_px=112, seed=4)  # as many objects are found in noise as at 336
 
 
 @pytest.fixture(scope="session")

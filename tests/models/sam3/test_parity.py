@@ -31,8 +31,8 @@ Kept = dict[str, torch.Tensor]
 
 
 @pytest.fixture(scope="module")
-def model(small_sam3: Path) -> SegmentationModel:
-    return load(SegmentationSpec(model=str(small_sam3), resolution=112), "cpu", "float32")
+def model(tiny_sam3: Path) -> SegmentationModel:
+    return load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def pixels() -> torch.Tensor:
     pictures[0, 40:120, 60:160] = (200, 40, 40)
     pictures[1, 100:220, 20:90] = (40, 200, 240)
     pictures[1, 30:90, 200:300] = 255
-    return preprocess(torch.from_numpy(pictures), 112, torch.float32)
+    return preprocess(torch.from_numpy(pictures), 336, torch.float32)
 
 
 @torch.no_grad()
@@ -120,7 +120,7 @@ def test_mask_logits_are_those_of_transformers(model: SegmentationModel, pixels:
         answer = model.detector(vision_embeds=features.as_vision_embeds(), text_embeds=words)
     order = scores_of(answer).argsort(dim=1, descending=True, stable=True)
     theirs = torch.stack([masks[places] for masks, places in zip(answer.pred_masks, order, strict=True)])
-    assert best.logits.shape == (2, MAX_OBJECTS, 32, 32)
+    assert best.logits.shape == (2, MAX_OBJECTS, 96, 96)
     torch.testing.assert_close(best.logits, theirs, rtol=1e-5, atol=5e-5)
 
 
@@ -133,13 +133,13 @@ def test_a_score_equal_to_the_threshold_is_not_kept(model: SegmentationModel, pi
 
 
 def test_bfloat16_boxes_stay_float32_and_within_a_hundredth(
-    small_sam3: Path, model: SegmentationModel, pixels: torch.Tensor
+    tiny_sam3: Path, model: SegmentationModel, pixels: torch.Tensor
 ) -> None:
     """At most 1 % of the picture's side, and a fifth of that on average.
 
     The tiny model's random weights amplify errors more than trained ones.
     """
-    half = load(SegmentationSpec(model=str(small_sam3), resolution=112), "cpu", "bfloat16")
+    half = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "bfloat16")
     plain, rounded = (best_of(each, pixels) for each in (model, half))
     assert rounded.boxes.dtype == rounded.scores.dtype == torch.float32
     assert rounded.logits.dtype == torch.bfloat16
