@@ -169,7 +169,7 @@ def test_a_segfault_names_its_line(toys: Callable[..., Any], caplog: pytest.LogC
 @pytest.mark.parametrize(
     ("act", "times", "detail"),
     [
-        ("hang", replace(SOON, running_s=2.0), "hung: running for "),
+        ("hang", replace(SOON, running_s=1.0), "hung: running for "),
         ("hold the GIL", replace(SOON, silent_s=3.0), "hung: no heartbeat for "),
     ],
     ids=["in its work", "with the GIL"],
@@ -372,7 +372,7 @@ def test_an_abandoned_child_that_is_forked_later_exits(
 
 def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Callable[..., Any], launcher: Launcher) -> None:
     """A stopped server sends no exit code, so the child seems to run a second longer, as if stuck in a driver."""
-    toy = toys({"busy": "wait"}, times=replace(SOON, running_s=3.0, gone_s=0.2))
+    toy = toys({"busy": "wait"}, times=replace(SOON, running_s=2.0, gone_s=0.2))
     pid = bring_to(toy, "busy")
     server = launcher.server_pid
     os.kill(server, signal.SIGSTOP)

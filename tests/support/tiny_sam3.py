@@ -35,8 +35,10 @@ WIDTH = 128  # the minimum: object pointers are split into memories of 64 channe
 PROMPT_TOKENS = 32
 
 
-def build_tiny_sam3(folder: Path, *, kind: str = "random", seed: int = 0) -> Path:
+def build_tiny_sam3(folder: Path, *, kind: str = "random", seed: int = 0, side_px: int = NATIVE_SIZE) -> Path:
     """Write a sam3_video folder with its tokenizer and return it; about 18 MB, with the thresholds of the real model.
+
+    `side_px`: its native picture side, and its attention window: resolutions are multiples of it.
 
     random: every prompt finds more than 16 of the 48 queries above 0.5; masks are scattered specks. seeing: for any
     prompt, finds white or red, green, and blue areas on dark ground, one object each, and tracks them; see
@@ -47,9 +49,9 @@ def build_tiny_sam3(folder: Path, *, kind: str = "random", seed: int = 0) -> Pat
     if kind not in KINDS:
         raise ValueError(f"{kind}: not one of {', '.join(KINDS)}")
     with seeded(seed):
-        model = Sam3VideoModel(tiny_config(kind)).eval()
+        model = Sam3VideoModel(tiny_config(kind, side_px)).eval()
         if kind == "seeing":
-            set_detector_weights(model.detector_model, PATCH_SIZE, NATIVE_SIZE // PATCH_SIZE)
+            set_detector_weights(model.detector_model, PATCH_SIZE, side_px // PATCH_SIZE)
             set_tracker_weights(model)
         else:
             scatter_weights(model)
@@ -63,9 +65,10 @@ def build_tiny_sam3(folder: Path, *, kind: str = "random", seed: int = 0) -> Pat
     return folder
 
 
-def tiny_config(kind: str) -> Any:
+def tiny_config(kind: str, side_px: int = NATIVE_SIZE) -> Any:
     from transformers import Sam3VideoConfig
 
+    patches = side_px // PATCH_SIZE
     vision: dict[str, Any] = {
         "model_type": "sam3_vision_model",
         "backbone_config": {
@@ -74,14 +77,14 @@ def tiny_config(kind: str) -> Any:
             "intermediate_size": 64,
             "num_hidden_layers": 2,
             "num_attention_heads": 2,
-            "image_size": NATIVE_SIZE,
+            "image_size": side_px,
             "patch_size": PATCH_SIZE,
-            "window_size": 24,
+            "window_size": patches,
             "global_attn_indexes": [1],
-            "pretrain_image_size": NATIVE_SIZE,
+            "pretrain_image_size": side_px,
         },
         "fpn_hidden_size": WIDTH,
-        "backbone_feature_sizes": [[96, 96], [48, 48], [24, 24]],
+        "backbone_feature_sizes": [[scale * patches] * 2 for scale in (4, 2, 1)],
     }
     layers = {"hidden_size": WIDTH, "num_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
     detector = {
@@ -109,8 +112,8 @@ def tiny_config(kind: str) -> Any:
     tracker = {
         "model_type": "sam3_tracker_video",
         "vision_config": vision,
-        "image_size": NATIVE_SIZE,
-        "prompt_encoder_config": {"hidden_size": WIDTH, "image_size": NATIVE_SIZE, "patch_size": PATCH_SIZE},
+        "image_size": side_px,
+        "prompt_encoder_config": {"hidden_size": WIDTH, "image_size": side_px, "patch_size": PATCH_SIZE},
         "mask_decoder_config": {
             "hidden_size": WIDTH,
             "mlp_dim": 64,
@@ -126,9 +129,7 @@ def tiny_config(kind: str) -> Any:
         "memory_fuser_intermediate_dim": 64,
         "memory_fuser_num_layers": 1,
     }
-    return Sam3VideoConfig(
-        detector_config=detector, tracker_config=tracker, low_res_mask_size=4 * NATIVE_SIZE // PATCH_SIZE
-    )
+    return Sam3VideoConfig(detector_config=detector, tracker_config=tracker, low_res_mask_size=4 * patches)
 
 
 def scatter_weights(model: Any) -> None:

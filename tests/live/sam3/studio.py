@@ -15,7 +15,7 @@ from engine.live.sam3.settings import PRELOAD
 from engine.values import Segmentation
 from tests.live.picture_studio import QUICK, PictureStudio
 
-RESOLUTION = 336
+RESOLUTION = 112
 DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS if param.child == "sam3"}
 BASE: dict[str, Any] = {"/sam3/enable": True, "/sam3/prompt/1": "sea"}
 

@@ -17,6 +17,7 @@ from engine.ipc import Gate
 from engine.live.kit.sent_values import GENERATION
 from tests.children.toys import ATTENTIVE, is_live
 from tests.live.sam3.studio import Sam3Studio, is_same
+from tests.support.long_form import IS_SOAK
 
 WaitFor = Callable[..., Any]
 Open = Callable[..., Sam3Studio]
@@ -31,15 +32,15 @@ def gate() -> Iterator[Gate]:
 
 
 @pytest.fixture(scope="module")
-def detector_alone(tiny_sam3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def detector_alone(small_sam3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model without its tracker."""
     from transformers import Sam3Model
 
     folder = tmp_path_factory.mktemp("detector_alone")
     shutil.copytree(
-        tiny_sam3, folder, ignore=shutil.ignore_patterns("*.safetensors", "config.json"), dirs_exist_ok=True
+        small_sam3, folder, ignore=shutil.ignore_patterns("*.safetensors", "config.json"), dirs_exist_ok=True
     )
-    Sam3Model.from_pretrained(tiny_sam3).save_pretrained(folder)
+    Sam3Model.from_pretrained(small_sam3).save_pretrained(folder)
     return folder
 
 
@@ -58,9 +59,11 @@ def failure(studio: Sam3Studio, wait_for: WaitFor) -> str:
 
 
 @pytest.mark.soak
-def test_after_repeated_kills_it_finds_the_same_each_time(open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor) -> None:
-    kills = 5 if os.environ.get("MULTIVERSE_SOAK") == "1" else 2
-    studio = open_sam3(tiny_sam3)
+def test_after_repeated_kills_it_finds_the_same_each_time(
+    open_sam3: Open, small_sam3: Path, wait_for: WaitFor
+) -> None:
+    kills = 5 if IS_SOAK else 2
+    studio = open_sam3(small_sam3)
     first = wait_for(studio.finds, "a result")
     for _ in range(kills):
         killed = studio.status.pid
@@ -70,8 +73,8 @@ def test_after_repeated_kills_it_finds_the_same_each_time(open_sam3: Open, tiny_
     assert (studio.status.restarts, studio.status.quarantined) == (kills, ())
 
 
-def test_a_hung_child_is_replaced(open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor) -> None:
-    studio = open_sam3(tiny_sam3, times=ATTENTIVE)
+def test_a_hung_child_is_replaced(open_sam3: Open, small_sam3: Path, wait_for: WaitFor) -> None:
+    studio = open_sam3(small_sam3, times=ATTENTIVE)
     wait_for(studio.finds, "a result")
     stopped = studio.status.pid
     os.kill(stopped, signal.SIGSTOP)
@@ -81,9 +84,9 @@ def test_a_hung_child_is_replaced(open_sam3: Open, tiny_sam3: Path, wait_for: Wa
 
 
 def test_a_model_that_raises_ends_the_process_and_the_next_finds_again(
-    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+    open_sam3: Open, small_sam3: Path, wait_for: WaitFor
 ) -> None:
-    studio = open_sam3(tiny_sam3)
+    studio = open_sam3(small_sam3)
     wait_for(studio.finds, "a result")
     studio.set({"/sam3/prompt/1": "broken"})
     wait_for(lambda: fed(studio).status.restarts, "another process")
@@ -93,9 +96,9 @@ def test_a_model_that_raises_ends_the_process_and_the_next_finds_again(
 
 
 def test_a_prompt_that_kills_is_quarantined_and_the_others_continue(
-    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+    open_sam3: Open, small_sam3: Path, wait_for: WaitFor
 ) -> None:
-    studio = open_sam3(tiny_sam3)
+    studio = open_sam3(small_sam3)
     wait_for(studio.finds, "a result")
     studio.set({"/sam3/prompt/3": "poison"})
     wait_for(lambda: fed(studio).status.quarantined, "the quarantine")
@@ -104,10 +107,8 @@ def test_a_prompt_that_kills_is_quarantined_and_the_others_continue(
     assert studio.status.restarts == 3
 
 
-def test_a_call_is_retried_after_running_out_of_memory_once(
-    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
-) -> None:
-    studio = open_sam3(tiny_sam3)
+def test_a_call_is_retried_after_running_out_of_memory_once(open_sam3: Open, small_sam3: Path, wait_for: WaitFor) -> None:
+    studio = open_sam3(small_sam3)
     wait_for(studio.shows, "a result")
     studio.set({"/sam3/prompt/1": "tight", GENERATION: 1})
     wait_for(lambda: studio.shows(lambda frame: frame.generation == 1), "the next prompt's result")
@@ -115,24 +116,26 @@ def test_a_call_is_retried_after_running_out_of_memory_once(
 
 
 def test_a_device_that_stays_out_of_memory_ends_the_child_without_restart_and_names_a_remedy(
-    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+    open_sam3: Open, small_sam3: Path, wait_for: WaitFor
 ) -> None:
-    studio = open_sam3(tiny_sam3)
+    studio = open_sam3(small_sam3)
     wait_for(studio.finds, "a result")
     studio.set({"/sam3/prompt/1": "full"})
     detail = failure(studio, wait_for)
-    assert detail == "memory: cpu: no memory for 336 px; set a smaller /sam3/resolution, or /sam3/offload"
+    assert detail == "memory: cpu: no memory for 112 px; set a smaller /sam3/resolution, or /sam3/offload"
 
 
 def test_a_device_too_small_for_the_weights_ends_the_child_without_restart(
-    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+    open_sam3: Open, small_sam3: Path, wait_for: WaitFor
 ) -> None:
-    studio = open_sam3(tiny_sam3, settings={"no_room": True})
-    assert f"memory: {tiny_sam3}: not enough memory for its weights on cpu" in failure(studio, wait_for)
+    studio = open_sam3(small_sam3, settings={"no_room": True})
+    assert f"memory: {small_sam3}: not enough memory for its weights on cpu" in failure(studio, wait_for)
 
 
-def test_a_nan_result_keeps_the_last_one_and_is_counted(open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor) -> None:
-    studio = open_sam3(tiny_sam3)
+def test_a_nan_result_keeps_the_last_one_and_is_counted(
+    open_sam3: Open, small_sam3: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sam3(small_sam3)
     wait_for(studio.finds, "a result")
     studio.set({"/sam3/prompt/1": "nan"})
     studio.taken(wait_for)
@@ -141,7 +144,7 @@ def test_a_nan_result_keeps_the_last_one_and_is_counted(open_sam3: Open, tiny_sa
         assert studio.feed_one(wait_for).sequence == before.sequence
     wait_for(lambda: studio.finds() is None and (studio.fact("nan") or 0) >= 2, "the count")
     told = [line for key, line in studio.reports if key == "child.sam3.nan"]
-    assert told == [f"sam3: {tiny_sam3}: the masks are not finite numbers; keeping the previous ones"]
+    assert told == [f"sam3: {small_sam3}: the masks are not finite numbers; keeping the previous ones"]
     studio.set({"/sam3/prompt/1": "fire", GENERATION: 1})
     wait_for(lambda: studio.shows(lambda frame: frame.generation == 1), "results again")
     assert studio.status.restarts == 0
@@ -168,17 +171,17 @@ def test_a_folder_of_another_model_fails_in_one_line(open_sam3: Open, tmp_path: 
 
 
 def test_a_folder_without_its_tokenizer_fails_in_one_line(
-    open_sam3: Open, tiny_sam3: Path, tmp_path: Path, wait_for: WaitFor
+    open_sam3: Open, small_sam3: Path, tmp_path: Path, wait_for: WaitFor
 ) -> None:
     folder = tmp_path / "speechless"
-    shutil.copytree(tiny_sam3, folder, ignore=shutil.ignore_patterns("*token*", "vocab*", "merges*"))
+    shutil.copytree(small_sam3, folder, ignore=shutil.ignore_patterns("*token*", "vocab*", "merges*"))
     assert "tokenizer" in failure(open_sam3(folder), wait_for)
 
 
 def test_it_waits_while_a_picture_is_drawn_if_the_gate_is_on(
-    gate: Gate, open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+    gate: Gate, open_sam3: Open, small_sam3: Path, wait_for: WaitFor
 ) -> None:
-    studio = open_sam3(tiny_sam3, gate=gate)
+    studio = open_sam3(small_sam3, gate=gate)
     wait_for(studio.finds, "a result")
     gate.period_ns = 600 * 10**9
     gate.draw_begins(time.perf_counter_ns())
@@ -192,10 +195,12 @@ def test_it_waits_while_a_picture_is_drawn_if_the_gate_is_on(
     wait_for(studio.finds, "a result during a draw")
 
 
-def test_it_ends_when_the_engine_is_killed(tiny_sam3: Path, wait_for: WaitFor, require: Callable[..., None]) -> None:
+@pytest.mark.soak
+@pytest.mark.skipif(not IS_SOAK, reason="imports torch in a server of its own: MULTIVERSE_SOAK=1")
+def test_it_ends_when_the_engine_is_killed(small_sam3: Path, wait_for: WaitFor, require: Callable[..., None]) -> None:
     require(sys.platform == "linux", "Linux, where shared memory can be listed")
     engine = subprocess.Popen(
-        [sys.executable, "-m", "tests.live.sam3.engine", str(tiny_sam3)],
+        [sys.executable, "-m", "tests.live.sam3.engine", str(small_sam3)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -19,13 +19,13 @@ Segment = Callable[..., Segmentation]
 
 
 @pytest.fixture(scope="module")
-def random_studio(fork_server: None, tiny_sam3: Path) -> Iterator[Sam3Studio]:
-    yield from running(tiny_sam3)
+def random_studio(fork_server: None, small_sam3: Path) -> Iterator[Sam3Studio]:
+    yield from running(small_sam3)
 
 
 @pytest.fixture(scope="module")
-def seeing_studio(fork_server: None, seeing_sam3: Path) -> Iterator[Sam3Studio]:
-    yield from running(seeing_sam3)
+def seeing_studio(fork_server: None, small_seeing_sam3: Path) -> Iterator[Sam3Studio]:
+    yield from running(small_seeing_sam3)
 
 
 def running(model: Path) -> Iterator[Sam3Studio]:
@@ -74,9 +74,9 @@ def ids(found: Segmentation) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def segment(tiny_sam3: Path) -> Segment:
+def segment(small_sam3: Path) -> Segment:
     """The result of the core in this process."""
-    return segmenting_core(tiny_sam3)
+    return segmenting_core(small_sam3)
 
 
 def test_it_finds_the_same_objects_as_the_core(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
@@ -142,7 +142,7 @@ def test_a_prompt_of_500_words_is_truncated_and_noted(studio: Sam3Studio, wait_f
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "channels"), [(1, 1, 3), (97, 33, 3), (33, 97, 4), (336, 336, 3), (640, 2, 4)]
+    ("width", "height", "channels"), [(1, 1, 3), (97, 33, 3), (33, 97, 4), (112, 112, 3), (640, 2, 4)]
 )
 def test_the_size_of_the_picture_may_change_in_mid_stream(
     studio: Sam3Studio, wait_for: WaitFor, segment: Segment, width: int, height: int, channels: int
@@ -198,7 +198,7 @@ def test_it_reports_its_facts(studio: Sam3Studio, wait_for: WaitFor) -> None:
     facts = studio.status.facts
     stages = {"preprocess_ms", "backbone_ms", "decoder_ms", "masks_ms", "other_ms"}
     assert stages | {"memory_mb", "duty", "slice_p99_ms", "nan"} <= set(facts)
-    assert (facts["resolution"], facts["device"], facts["dtype"]) == (336, "cpu", "float32")
+    assert (facts["resolution"], facts["device"], facts["dtype"]) == (112, "cpu", "float32")
     assert (facts["mode"], facts["objects"], facts["prompts"]) == ("image", 16, 1)
 
 

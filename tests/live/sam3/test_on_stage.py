@@ -17,6 +17,7 @@ from engine.errors import ConfigError, ModelError
 from engine.ipc import FrameRing
 from engine.osc import Message, encode_message
 from engine.params.looks import PLAIN
+from tests.support.long_form import IS_SOAK
 from tests.support.stage import Stage, picture_file
 
 WIDTH, HEIGHT, RADIUS = 320, 180, 40
@@ -226,9 +227,10 @@ def test_another_resolution_takes_over_without_a_gap(stage: Stage) -> None:
     stage.wait_for(lambda: stage.child.facts.get("resolution") == 336, "the first again", ceiling_s=90.0)
 
 
-def test_pictures_continue_while_the_child_hangs_or_dies(stage: Stage) -> None:
+@pytest.mark.soak
+def test_the_picture_continues_while_the_child_dies(stage: Stage) -> None:
     stage.set(layer__5__matte="subject", layer__5__intensity=1.0, mode="simple")
-    for kill in (signal.SIGKILL, signal.SIGSEGV):
+    for kill in (signal.SIGSEGV, signal.SIGKILL) if IS_SOAK else (signal.SIGSEGV,):
         restarts, frames = stage.child.restarts, stage.indices[-1]
         os.kill(stage.child.pid, kill)
         stage.wait_for(lambda before=restarts: stage.child.restarts > before, "another child", ceiling_s=60.0)

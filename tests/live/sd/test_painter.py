@@ -49,7 +49,7 @@ SHOW: list[dict[str, Any]] = [
     {"/sd/mode": "single"},
     {"/sd/width": 64, "/sd/mode": "stream"},
 ]
-"""Values as they change from scene to scene; three pictures each."""
+"""Values as they change from scene to scene; two pictures each."""
 
 
 def scenes(painter: Painter, *, is_feedback: bool = False) -> list[np.ndarray | None]:
@@ -58,9 +58,9 @@ def scenes(painter: Painter, *, is_feedback: bool = False) -> list[np.ndarray | 
     for number, change in enumerate(SHOW):
         values |= change
         painter.take(read_settings(values))
-        for index in range(3):
+        for index in range(2):
             moved = painter.feedback(1.05, 10.0 * number) if is_feedback else None
-            painted = painter.paint(source_picture(3 * number + index) if moved is None else moved)
+            painted = painter.paint(source_picture(2 * number + index) if moved is None else moved)
             pictures.append(None if painted is None else painted.pixels.copy())
     return pictures
 
@@ -74,7 +74,7 @@ def test_captured_graphs_follow_every_change_like_direct_calls(model: Any, is_fe
     captured = scenes(Painter(model, note=no_note, calls=lambda *_: GraphCalls(Recording())), is_feedback=is_feedback)
     assert [picture is None for picture in captured] == [picture is None for picture in direct]
     for place, (theirs, ours) in enumerate(zip(direct, captured, strict=True)):
-        assert theirs is None or np.array_equal(theirs, ours), SHOW[place // 3]
+        assert theirs is None or np.array_equal(theirs, ours), SHOW[place // 2]
     shown = [picture for picture in direct if picture is not None]
     assert len({picture.tobytes() for picture in shown}) > len(SHOW)
 

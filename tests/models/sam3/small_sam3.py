@@ -28,13 +28,8 @@ def build_small_sam3(seeing_sam3: Path, dtype: torch.dtype = torch.float32) -> S
     """`seeing_sam3` is the folder of its tokenizer."""
     from transformers import CLIPTokenizer, Sam3VideoModel
 
-    config = tiny_config("seeing")
-    config.image_size = SIDE
-    config.low_res_mask_size = MASK_SIDE
-    vit = config.detector_config.vision_config.backbone_config
-    vit.window_size, vit.pretrain_image_size = PATCHES, SIDE
     with torch.no_grad():
-        video = Sam3VideoModel(config).eval()
+        video = Sam3VideoModel(tiny_config("seeing", SIDE)).eval()
         set_detector_weights(video.detector_model, PATCH_SIZE, PATCHES)
         set_tracker_weights(video)
     video.requires_grad_(False).to(dtype)

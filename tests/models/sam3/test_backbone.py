@@ -17,18 +17,18 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
-def model(tiny_sam3: Path) -> SegmentationModel:
-    return load(SegmentationSpec(model=str(tiny_sam3), resolution=672), "cpu", "float32")
+def model(small_sam3: Path) -> SegmentationModel:
+    return load(SegmentationSpec(model=str(small_sam3), resolution=224), "cpu", "float32")
 
 
-def pixels(batch: int, side: int = 672, seed: int = 0) -> torch.Tensor:
+def pixels(batch: int, side: int = 224, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(batch, 3, side, side, generator=generator) * 2.0 - 1.0
 
 
 @pytest.mark.parametrize("batch", [1, 2])
 def test_features_are_those_of_transformers(model: SegmentationModel, batch: int) -> None:
-    """672 px: four windows, and a global layer whose positions are in another order."""
+    """224 px: four windows, and a global layer whose positions are in another order."""
     x = pixels(batch)
     ours = Backbone(model, DirectCalls()).run(x)
     with torch.no_grad():
@@ -39,10 +39,10 @@ def test_features_are_those_of_transformers(model: SegmentationModel, batch: int
     assert torch.equal(ours.position.expand(batch, -1, -1, -1), theirs.fpn_position_encoding[2])
 
 
-def test_a_single_window_gives_the_same_bits(tiny_sam3: Path) -> None:
-    """336 px: no token moves, and nothing else differs."""
-    model = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
-    x = pixels(2, 336)
+def test_a_single_window_gives_the_same_bits(small_sam3: Path) -> None:
+    """112 px: no token moves, and nothing else differs."""
+    model = load(SegmentationSpec(model=str(small_sam3), resolution=112), "cpu", "float32")
+    x = pixels(2, 112)
     ours = Backbone(model, DirectCalls()).run(x)
     with torch.no_grad():
         theirs = model.detector.get_vision_features(x)
@@ -90,8 +90,8 @@ def test_a_captured_backbone_sees_each_new_picture(model: SegmentationModel) -> 
     assert len(recorder.captured) == 1
 
 
-def test_bfloat16_features_are_near_those_in_float32(tiny_sam3: Path, model: SegmentationModel) -> None:
-    half = load(SegmentationSpec(model=str(tiny_sam3), resolution=672), "cpu", "bfloat16")
+def test_bfloat16_features_are_near_those_in_float32(small_sam3: Path, model: SegmentationModel) -> None:
+    half = load(SegmentationSpec(model=str(small_sam3), resolution=224), "cpu", "bfloat16")
     x = pixels(1)
     ours = Backbone(half, DirectCalls()).run(x.bfloat16())
     plain = Backbone(model, DirectCalls()).run(x)
@@ -100,9 +100,9 @@ def test_bfloat16_features_are_near_those_in_float32(tiny_sam3: Path, model: Seg
     assert error < 0.02
 
 
-def test_the_rotations_of_bfloat16_weights_are_those_of_float32(tiny_sam3: Path, model: SegmentationModel) -> None:
+def test_the_rotations_of_bfloat16_weights_are_those_of_float32(small_sam3: Path, model: SegmentationModel) -> None:
     """A position rounded to 8 bits would be another position."""
-    half = load(SegmentationSpec(model=str(tiny_sam3), resolution=672), "cpu", "bfloat16")
+    half = load(SegmentationSpec(model=str(small_sam3), resolution=224), "cpu", "bfloat16")
     for ours, expected in zip(
         Backbone(half, DirectCalls())._rotations.values(),
         Backbone(model, DirectCalls())._rotations.values(),

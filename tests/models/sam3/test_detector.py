@@ -29,14 +29,14 @@ BOXES = [(0.5, 0.5, 0.25, 0.5), (0.25, 0.75, 0.2, 0.1)]
 
 
 @pytest.fixture(scope="module")
-def model(tiny_sam3: Path) -> SegmentationModel:
-    return load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
+def model(small_sam3: Path) -> SegmentationModel:
+    return load(SegmentationSpec(model=str(small_sam3), resolution=112), "cpu", "float32")
 
 
 @pytest.fixture(scope="module")
 def features(model: SegmentationModel) -> Features:
     generator = torch.Generator().manual_seed(3)
-    return Backbone(model, DirectCalls()).run(torch.rand(2, 3, 336, 336, generator=generator) * 2.0 - 1.0)
+    return Backbone(model, DirectCalls()).run(torch.rand(2, 3, 112, 112, generator=generator) * 2.0 - 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ class Asked(TorchDispatchMode):
 
 
 def test_no_part_of_a_chain_waits_for_the_host(model: SegmentationModel, prompts: list[EncodedPrompt]) -> None:
-    pixels = torch.zeros(2, 3, 336, 336)
+    pixels = torch.zeros(2, 3, 112, 112)
     backbone, detector = Backbone(model, DirectCalls()), Detector(model, DirectCalls())
     with Asked() as ours:
         detector.best(backbone.run(pixels), prompts[0], max_queries=16)
@@ -135,7 +135,7 @@ def test_without_a_prompt_nothing_is_found_and_nothing_is_run(model: Segmentatio
     marks: list[str] = []
     found = Detector(model, DirectCalls()).detect(features, [], threshold=0.5, max_objects=16, mark=marks.append)
     assert [len(each) for each in found] == [0, 0]
-    assert found[0].masks.shape == (0, 96, 96)
+    assert found[0].masks.shape == (0, 32, 32)
     assert marks == []
 
 

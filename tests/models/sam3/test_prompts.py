@@ -14,8 +14,8 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
-def model(tiny_sam3: Path) -> SegmentationModel:
-    return load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
+def model(small_sam3: Path) -> SegmentationModel:
+    return load(SegmentationSpec(model=str(small_sam3), resolution=112), "cpu", "float32")
 
 
 @pytest.mark.parametrize("text", ["face", "a person in red", "x"])

@@ -25,13 +25,13 @@ IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 
 
 @pytest.fixture(scope="module")
-def tiny(tiny_sam3: Path) -> SegmentationModel:
-    return load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
+def tiny(small_sam3: Path) -> SegmentationModel:
+    return load(SegmentationSpec(model=str(small_sam3), resolution=112), "cpu", "float32")
 
 
 @pytest.fixture(scope="module")
-def seeing(seeing_sam3: Path) -> SegmentationModel:
-    return load(SegmentationSpec(model=str(seeing_sam3), resolution=336), "cpu", "float32")
+def seeing(small_seeing_sam3: Path) -> SegmentationModel:
+    return load(SegmentationSpec(model=str(small_seeing_sam3), resolution=112), "cpu", "float32")
 
 
 def shown(left: int = 200, top: int = 100, width: int = 160, height: int = 120, channels: int = 3) -> np.ndarray:
@@ -57,13 +57,13 @@ def test_a_bright_shape_is_found_where_it_is(seeing: SegmentationModel) -> None:
     assert (found.index, found.time_s, found.picture_px) == (7, 1.5, (640, 480))
     (thing,) = found.objects
     assert (thing.id, thing.prompt) == (1, 1) and thing.score > 0.9
-    assert found.masks.shape == (1, 96, 96) and found.masks.dtype == np.uint8
+    assert found.masks.shape == (1, 32, 32) and found.masks.dtype == np.uint8
     rows, columns = np.nonzero(found.masks[0] > 127)
-    # A texel of the mask is 1/96 of the picture, what the model sees a patch of 1/24.
-    assert columns.min() / 96 == pytest.approx(200 / 640, abs=1 / 24)
-    assert (columns.max() + 1) / 96 == pytest.approx(360 / 640, abs=1 / 24)
-    assert rows.min() / 96 == pytest.approx(100 / 480, abs=1 / 24)
-    assert (rows.max() + 1) / 96 == pytest.approx(220 / 480, abs=1 / 24)
+    # A texel of the mask is 1/32 of the picture, what the model sees a patch of 1/8.
+    assert columns.min() / 32 == pytest.approx(200 / 640, abs=1 / 24)
+    assert (columns.max() + 1) / 32 == pytest.approx(360 / 640, abs=1 / 24)
+    assert rows.min() / 32 == pytest.approx(100 / 480, abs=1 / 24)
+    assert (rows.max() + 1) / 32 == pytest.approx(220 / 480, abs=1 / 24)
 
 
 def test_alpha_and_a_batch_change_nothing(seeing: SegmentationModel) -> None:
@@ -81,7 +81,7 @@ def test_alpha_and_a_batch_change_nothing(seeing: SegmentationModel) -> None:
 
 def test_a_dark_picture_shows_nothing(seeing: SegmentationModel) -> None:
     (found,) = asked(seeing).segment(np.zeros((480, 640, 3), np.uint8))
-    assert found.objects == () and found.masks.shape == (0, 96, 96)
+    assert found.objects == () and found.masks.shape == (0, 32, 32)
 
 
 def test_a_picture_may_be_read_only_or_a_view(seeing: SegmentationModel) -> None:
@@ -107,7 +107,7 @@ def test_empty_texts_are_skipped_and_the_others_keep_their_numbers(tiny: Segment
     segmenter = asked(tiny, "", "face", "  ", "guitar")
     (found,) = segmenter.segment(noise())
     assert {each.prompt for each in found.objects} <= {2, 4}
-    assert segmenter.work == 2 * 336 * 336
+    assert segmenter.work == 2 * 112 * 112
 
 
 def test_without_a_prompt_the_model_does_not_run(tiny: SegmentationModel) -> None:
@@ -119,7 +119,7 @@ def test_without_a_prompt_the_model_does_not_run(tiny: SegmentationModel) -> Non
             assert segmenter.set_prompts(texts) == ()
             found = segmenter.segment(np.zeros((2, 120, 160, 3), np.uint8))
             assert [each.objects for each in found] == [(), ()]
-            assert found[0].masks.shape == (0, 96, 96) and found[0].picture_px == (160, 120)
+            assert found[0].masks.shape == (0, 32, 32) and found[0].picture_px == (160, 120)
         assert calls == []
     finally:
         handle.remove()
@@ -220,9 +220,9 @@ def test_an_unknown_mode_is_refused(tiny: SegmentationModel) -> None:
 
 
 @pytest.mark.parametrize("layer", ["mask_decoder.instance_projection", "detr_decoder.presence_head.layer3"])
-def test_nan_from_the_model_gives_no_objects_and_is_counted(tiny_sam3: Path, layer: str) -> None:
+def test_nan_from_the_model_gives_no_objects_and_is_counted(small_sam3: Path, layer: str) -> None:
     """NaN in the masks, or only in the scores."""
-    model = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
+    model = load(SegmentationSpec(model=str(small_sam3), resolution=112), "cpu", "float32")
     segmenter = asked(model)
     bias = model.detector.get_submodule(layer).bias
     before = bias.data.clone()
@@ -272,14 +272,14 @@ def test_captured_graphs_find_what_direct_calls_find(tiny: SegmentationModel) ->
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # inductor's import
 @pytest.mark.soak
 def test_a_compiled_model_finds_the_same(
-    tiny_sam3: Path, tiny: SegmentationModel, monkeypatch: pytest.MonkeyPatch
+    small_sam3: Path, tiny: SegmentationModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The short form traces the layers and runs them unchanged; the long form compiles with inductor, half a minute."""
     if not IS_SOAK:
         monkeypatch.setattr(backbone, "compiled", lambda part: compiled(part, "eager"))
     slow: list[str] = []
     parts_told: list[int] = []
-    model = load(SegmentationSpec(model=str(tiny_sam3), resolution=336, is_compiled=True), "cpu", "float32")
+    model = load(SegmentationSpec(model=str(small_sam3), resolution=112, is_compiled=True), "cpu", "float32")
     segmenter = Segmenter(model, before_capture=lambda: slow.append("compile"))
     segmenter.set_prompts(["face"])
     (expected,) = asked(tiny, "face").segment(noise())

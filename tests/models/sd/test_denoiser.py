@@ -24,6 +24,7 @@ from engine.models.sd.unet_parts import down, mid, up, whole
 from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import source_picture
 from tests.models.sd.plain_stream import random_latents
+from tests.support.long_form import in_long_form
 
 T = torch.tensor([999, 459, 19])
 # What makes the CPU wait for a device: a value read, a shape that depends on values, a copy to the CPU.
@@ -78,8 +79,9 @@ def controls(seed: int, size: tuple[int, int] = (64, 64)) -> list[ControlInput]:
     ]
 
 
-@pytest.mark.parametrize("shown", [(), controls(1)], ids=["plain", "controlled"])
-@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
+@pytest.mark.parametrize(
+    ("kind", "shown"), [("sd15", ()), ("sdxl", controls(1)), *in_long_form(("sd15", controls(1)), ("sdxl", ()))]
+)
 def test_the_parts_add_up_to_the_librarys_forward_bit_for_bit(
     full_models: Callable[[str], DiffusionModel], kind: str, shown: Sequence[ControlInput]
 ) -> None:
@@ -113,8 +115,9 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("size", [(8, 8), (7, 9)], ids=["even", "odd"])
-@pytest.mark.parametrize("is_controlled", [False, True], ids=["plain", "controlled"])
+@pytest.mark.parametrize(
+    ("is_controlled", "size"), [(True, (7, 9)), *in_long_form((True, (8, 8)), (False, (7, 9)), (False, (8, 8)))]
+)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_unets_of_other_layouts_are_split_too(layout: str, is_controlled: bool, size: tuple[int, int]) -> None:
     """Bit for bit the same as the library's forward, which has no parts."""
@@ -210,8 +213,9 @@ def test_the_guidance_embedding_is_the_librarys(size: int) -> None:
     torch.testing.assert_close(guidance_embedding(6.5, size), expected, rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize("is_split", [False, True], ids=["whole", "split"])
-@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
+@pytest.mark.parametrize(
+    ("kind", "is_split"), [("sd15", False), ("sdxl", True), *in_long_form(("sd15", True), ("sdxl", False))]
+)
 def test_with_graph_buffers_everything_but_the_shape_may_change(
     full_models: Callable[[str], DiffusionModel], kind: str, is_split: bool
 ) -> None:
@@ -241,10 +245,10 @@ def test_another_shape_is_captured_separately(full_models: Callable[[str], Diffu
         ((z, T, cond, first), 1.0),
         ((z, T, Conditioner(model).encode("the cat", None)), 1.0),
     ]
+    expected = [direct.predict(*asked, guidance=guidance) for asked, guidance in requests]
     for _ in range(2):
-        for asked, guidance in requests:
-            expected = direct.predict(*asked, guidance=guidance)
-            assert torch.equal(graphed.predict(*asked, guidance=guidance), expected)
+        for (asked, guidance), picture in zip(requests, expected, strict=True):
+            assert torch.equal(graphed.predict(*asked, guidance=guidance), picture)
     assert len(capture.captured) == len(requests)
 
 
@@ -274,11 +278,12 @@ def test_painting_a_picture_never_waits_for_the_device(
 ) -> None:
     model = full_models("sd15")
     cond = cond_of(model)
-    settings = StreamSettings(width=64, height=64, t_index=(5, 25, 45), frames=3, guidance=2.0, cfg_type=cfg_type)
+    settings = StreamSettings(width=64, height=64, t_index=(5, 45), frames=2, guidance=2.0, cfg_type=cfg_type)
     stream = StreamSchedule(model, Denoiser(model), settings)
     with Watch() as watch:
-        for seed in range(1, 4):
-            given = stream.push(random_latents(3, seed=seed), cond, controls(seed))
+        for seed in (1, 2):
+            shown = [replace(one, picture=one.picture[:2]) for one in controls(seed)]
+            given = stream.push(random_latents(2, seed=seed), cond, shown)
     assert given is not None
     assert "aten::convolution" in watch.names
     assert watch.names & WAITS == set()
