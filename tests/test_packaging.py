@@ -17,6 +17,8 @@ import pytest
 import soundfile
 from packaging.requirements import Requirement
 
+from tests.conftest import ONLY_SOAK
+
 ROOT = Path(__file__).parent.parent
 LIGHT_COMMANDS = (
     ("run", "--sd", "SD", "--web", "off", "--osc", "off", "--frames", "1"),
@@ -184,10 +186,11 @@ def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_it_draws_without_the_models_extra(light: Path) -> None:
+@pytest.mark.parametrize("renderer", ["gl", pytest.param("numba", marks=ONLY_SOAK)])  # compiles anew for each folder
+def test_it_draws_without_the_models_extra(light: Path, renderer: str) -> None:
     code = (
         "from engine import Config, open_engine\n"
-        "config = Config(width=64, height=64, audio='demo', renderer='numba', offline=True)\n"
+        f"config = Config(width=64, height=64, audio='demo', renderer='{renderer}', offline=True)\n"
         "with open_engine(config) as engine:\n"
         "    for frame in engine.frames(count=15): pass\n"
         "    print(frame.read_rgba()[..., :3].max())\n"

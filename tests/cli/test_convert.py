@@ -1,10 +1,9 @@
 """`multiverse convert` as users start it, with a tiny voice that sings the pitch it is given."""
 
 import json
-import signal
-import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from engine.jobs.convert import ConvertProgress
 from tests.cli.conftest import Said
 from tests.jobs.convert.voices import spoken, tone, write_sound
 
-MULTIVERSE = [sys.executable, "-m", "engine.cli.main", "convert"]
 COUNT = 60
 
 
@@ -64,20 +62,17 @@ def test_a_configuration_names_the_voice_and_json_reports_each_file(home: Path, 
     assert soundfile.info("out/talk.wav").duration == pytest.approx(0.5)
 
 
-def test_ctrl_c_keeps_the_files_that_are_done(home: Path, wait_for) -> None:
+def test_ctrl_c_keeps_the_files_that_are_done(
+    home: Path, say: Callable[..., Said], ctrl_c_when: Callable[..., AbstractContextManager[None]]
+) -> None:
     (home / "in").mkdir()
     for number in range(COUNT):
         write_sound(home / "in" / f"{number}.wav", tone(0.3))
-    command = [*MULTIVERSE, "in", "out", "--threads", "1", "--f0", "yin", "--config", "voice.toml"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            wait_for((home / "out" / "1.wav").exists, "two files", ceiling_s=120)
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=60)
-        finally:
-            process.kill()
+    command = ["convert", "in", "out", "--threads", "1", "--f0", "yin", "--config", "voice.toml"]
+    with ctrl_c_when((home / "out" / "1.wav").exists):
+        code, out, err = say(*command)
     done = len(list((home / "out").iterdir()))
-    assert 2 <= done < COUNT and process.returncode == 1
+    assert 2 <= done < COUNT and code == 1
     names = f"{done}.wav, {done + 1}.wav, {done + 2}.wav and {COUNT - done - 3} more"
     on_the_way = " times real time", "nothing converted", "index: voice.index"
     said = [line for line in err.splitlines() if not any(words in line for words in on_the_way)]

@@ -383,13 +383,13 @@ def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(home: Path) -
             pass
     except BlockingIOError:
         os.set_blocking(stderr, True)
-    arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "record=x.mp4", "--frames", "20"]
+    arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "record=x.mp4", "--frames", "10"]
     done = subprocess.run([*MULTIVERSE, "run", *arguments], stderr=stderr, cwd=home, timeout=60)
     os.close(stderr)
     os.close(unread)
     assert done.returncode == 0
     with av.open(str(home / "x.mp4")) as container:
-        assert sum(1 for _ in container.decode(video=0)) == 20
+        assert sum(1 for _ in container.decode(video=0)) == 10
 
 
 def test_a_video_for_sd_without_sd_is_refused(say: Callable[..., Said]) -> None:
@@ -409,7 +409,7 @@ def test_an_unknown_sampler_is_refused_with_the_known_ones(say: Callable[..., Sa
 
 
 def test_nohup_stays_nohup(home: Path, wait_for: Callable) -> None:
-    arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared=nohup", "--frames", "45"]
+    arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared=nohup", "--frames", "24"]
     command = ["nohup", *MULTIVERSE, "run", "--json", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home) as process:
         wait_for(lambda: find_ring("nohup", system_folder()), "the ring")
@@ -418,7 +418,7 @@ def test_nohup_stays_nohup(home: Path, wait_for: Callable) -> None:
         reader.close()
         process.send_signal(signal.SIGHUP)
         summary, _ = process.communicate(timeout=30)
-    assert json.loads(summary)["frames"] == 45
+    assert json.loads(summary)["frames"] == 24
 
 
 def test_a_preset_is_saved_and_loaded_from_the_command_line(

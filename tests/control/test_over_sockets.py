@@ -144,14 +144,14 @@ def test_a_reader_never_sees_half_a_bundle(rig: Any, settle: Callable[..., None]
     sys.setswitchinterval(1e-6)  # so that threads also switch in the middle of a bundle
     reader.start()
     try:
-        for step in range(1, 51):
+        for step in range(1, 26):
             set_all(step / 128)
     finally:
         is_over.set()
         reader.join()
         sys.setswitchinterval(interval_s)
     assert halves == []
-    assert len(seen) > 20  # it did read while they changed
+    assert len(seen) > 10  # it did read while they changed
 
 
 def test_a_scheduled_bundle_arrives_through_the_socket_and_waits(

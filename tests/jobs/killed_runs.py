@@ -1,12 +1,14 @@
-"""A process that runs a job, is killed with SIGKILL at seeded random places, resumes, and is killed again.
+"""A process that runs jobs; each is killed with SIGKILL at seeded random places, resumes, and is killed again.
 
-    python -m tests.jobs.killed_runs '{"job": "video", "folder": ..., "model": ..., "kills": 2, "seed": 7}'
+Each line of its input asks for a job, {"job": "video", "folder": ..., "model": ..., "kills": 2, "seed": 7}; each line
+of its output tells how many runs of it were killed, or what went wrong: {"killed": 2, "places": 40} or {"error": ...}.
 
-Each run is a fork of this process, which has imported torch and loaded the model once. A place is the n-th file that
-the run opens, renames or removes (the audit events of Python), so that every step on the disk can be the last one.
-Prints as JSON how many runs were killed; `whole` and `out` in the folder hold the outputs to compare.
+Each run is a fork of this process, which has imported torch once. A place is the n-th file that the run opens, renames
+or removes (the audit events of Python), so that every step on the disk can be the last one. `whole` and `out` in the
+folder hold the outputs to compare.
 """
 
+import importlib
 import json
 import os
 import random
@@ -26,9 +28,12 @@ Run = Callable[[Path, bool], None]
 def video(source: Path, model: str) -> Run:
     from engine.jobs.video import VideoJob, paint_video
     from engine.jobs.video.writing import segmented_video
+    from engine.live.sd.link import PRELOAD
     from engine.models.sd import ModelSpec
     from engine.models.sd.painting import Painting
 
+    for name in PRELOAD:  # here, not in each fork
+        importlib.import_module(name)
     segmented_video.SEGMENT_PICTURES = 4
     painting = Painting(spec=ModelSpec(model=model), prompt="glass", steps=2, cfg=1.0, seed=7)
     settings: dict[str, Any] = {"painting": painting, "batch": 2, "device": "cpu", "threads": 1, "stages": "fused"}
@@ -75,7 +80,7 @@ def convert(folder: Path, model: str) -> Run:
     from engine.models.rvc.optimization import OptimizationConfig
     from tests.jobs.convert.voices import spoken, write_sound
 
-    sources = tuple(write_sound(folder / f"{name}.wav", spoken(length)) for name, length in (("a", 2.8), ("b", 1.9)))
+    sources = tuple(write_sound(folder / f"{name}.wav", spoken(length)) for name, length in (("a", 1.6), ("b", 0.9)))
     spec = VoiceSpec(model=str(Path(model) / "voice.pth"), content=str(Path(model) / "content"), pitch="yin")
     loaded = load(spec, "cpu", "float32")
     config = OptimizationConfig.resolve("cpu", {}, batch_size=1)
@@ -127,7 +132,17 @@ def forked(run: Run, out: Path, *, resume: bool, kill_at: int | None) -> tuple[b
 
 
 def main() -> None:
-    asked = json.loads(sys.argv[1])
+    for line in sys.stdin:
+        try:
+            told = killed(json.loads(line))
+        except BaseException as error:
+            traceback.print_exc()
+            told = {"error": str(error)}
+        print(json.dumps(told), flush=True)
+
+
+def killed(asked: dict[str, Any]) -> dict[str, Any]:
+    """Run the job, kill it and resume it until it was killed so often; SystemExit if the outputs differ."""
     folder, model = Path(asked["folder"]), asked["model"]
     places = random.Random(asked["seed"])
     name, _, mode = asked["job"].partition(" ")
@@ -137,24 +152,21 @@ def main() -> None:
         from tests.jobs.segment.disc_movie import disc_picture, write_movie
 
         size = (96, 64, 12) if name == "video" else (320, 192, 36)
-        count = 18 if name == "video" else 8
+        count = 10 if name == "video" else 5  # two segments and a half; each picture of `segment` is a checkpoint
         movie = write_movie(folder / "in.mp4", [disc_picture(number, *size) for number in range(count)])
         run = video(movie, model) if name == "video" else segment(movie, model, mode)
     _, whole = forked(run, folder / "whole", resume=False, kill_at=None)
-    killed, resumes, out = 0, False, folder / "out"
-    while killed < asked["kills"]:
+    kills, resumes, out = 0, False, folder / "out"
+    while kills < asked["kills"]:
         is_done, _ = forked(run, out, resume=resumes, kill_at=places.randint(1, whole))
-        killed += not is_done
+        kills += not is_done
         resumes = not is_done
         if is_done:
             compare(folder / "whole", out)
             shutil.rmtree(out)
-    if resumes:
-        forked(run, out, resume=True, kill_at=None)
-    else:
-        forked(run, out, resume=False, kill_at=None)
+    forked(run, out, resume=resumes, kill_at=None)
     compare(folder / "whole", out)
-    print(json.dumps({"killed": killed, "places": whole}))
+    return {"killed": kills, "places": whole}
 
 
 def compare(whole: Path, out: Path) -> None:

@@ -1,6 +1,7 @@
 """Accepted values, and the answers to values that are not accepted."""
 
 import math
+import os
 import struct
 
 import pytest
@@ -202,10 +203,11 @@ SCALARS = st.one_of(
     st.binary(max_size=8),
     st.sampled_from([name for param in PARAMS for name in (*param.menu, *param.stops)]),
 )
+IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4), max_leaves=5)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500 if IS_SOAK else 500, deadline=None)
 @given(param=st.sampled_from(ALL), value=ANYTHING)
 def test_any_value_is_made_canonical_or_rejected(param: Param, value: object) -> None:
     try:
@@ -217,7 +219,7 @@ def test_any_value_is_made_canonical_or_rejected(param: Param, value: object) ->
     assert accept(param, accepted.value) == Accepted(accepted.value), "a canonical value is accepted unchanged"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200 if IS_SOAK else 60, deadline=None)
 @given(address=st.text(max_size=200))
 def test_an_unknown_address_is_rejected_by_name(address: str) -> None:
     if osc_schema.lookup(address) is None:

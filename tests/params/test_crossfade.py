@@ -166,7 +166,7 @@ def test_a_value_set_by_hand_is_never_overwritten(store: ParamStore, fade: Cross
     mover = threading.Thread(target=move)
     mover.start()
     overwritten = []
-    for n in range(100):
+    for n in range(50):
         fade.start([(BRIGHTNESS, 4.0), (WINDOW, 1000.0)], 1e6, by="preset x")
         value = 2.0 + n / 1000
         store.set(BRIGHTNESS, value, by="udp hand")

@@ -135,7 +135,8 @@ def test_pictures_are_requested_only_while_there_are_viewers(serve, f_card, wait
     assert stand.loop.offered == offered
 
 
-def test_a_single_picture_times_out_if_none_is_drawn(serve):
+def test_a_single_picture_times_out_if_none_is_drawn(serve, monkeypatch):
+    monkeypatch.setattr("engine.web.pictures.PICTURE_TIMEOUT_S", 0.1)
     status, _, body = serve().get("/frame.jpg")
     assert (status, body) == (503, b"no picture is being drawn\n")
 

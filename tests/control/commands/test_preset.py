@@ -268,8 +268,13 @@ def test_a_hanging_save_blocks_no_load_and_its_failure_restores_the_preset(
     assert rig.store.get(BRIGHTNESS) == 0.5
 
 
+@pytest.fixture
+def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.system.disk_store.POLL_INTERVAL_S", 0.05)
+
+
 def test_presets_that_other_programs_write_are_loaded_and_announced(
-    rig: Rig, tmp_path: Path, wait_for: Callable
+    quick_polls: None, rig: Rig, tmp_path: Path, wait_for: Callable
 ) -> None:
     PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.25})
     rig.say("/preset/load", "mailed")
@@ -348,7 +353,10 @@ def test_invalid_entries_of_a_preset_are_reported(desk: Desk) -> None:
     assert any("needs sd" in line and "--sd MODEL" in line for line in desk.engine.status().warnings)
 
 
-def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: Callable) -> None:
+def test_a_hanging_preset_file_does_not_block_panic(
+    tmp_path: Path, wait_for: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.control.commands.preset.MAX_START_S", 0.2)
     folder = PresetFolder(tmp_path / "presets")
     for name in ("good", "held"):
         folder.save(name, {BRIGHTNESS: 1.0})

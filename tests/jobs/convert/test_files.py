@@ -37,14 +37,14 @@ def test_a_tone_file_comes_back_an_octave_higher_at_its_time_and_as_long_to_the_
 
 
 def test_a_voice_that_swells_and_ebbs_does_so_in_each_piece_of_the_file(convert: Convert, tmp_path: Path) -> None:
-    swelling = 1.0 - 0.5 * np.cos(np.pi * np.arange(9 * 16_000) / 16_000 / 1.5)  # in 3 s
-    report = convert(write_sound(tmp_path / "in.wav", tone(9.0) * swelling.astype(np.float32)), tmp_path / "out.wav")
+    swelling = 1.0 - 0.5 * np.cos(np.pi * np.arange(5 * 16_000) / 16_000 / 1.5)  # in 3 s
+    report = convert(write_sound(tmp_path / "in.wav", tone(5.0) * swelling.astype(np.float32)), tmp_path / "out.wav")
     assert states(report) == ["converted"]
     made, rate_hz = soundfile.read(tmp_path / "out.wav", dtype="float32")
-    for middle_s in (1.5, 3.0, 4.5, 6.0, 7.5):
+    for middle_s in (1.5, 3.0, 4.5):
         near = slice(round((middle_s - 0.25) * rate_hz), round((middle_s + 0.25) * rate_hz))
         heard_at = slice(round((middle_s - 0.25) * 16_000), round((middle_s + 0.25) * 16_000))
-        loudness = np.sqrt(np.mean(np.square((tone(9.0) * swelling)[heard_at])))
+        loudness = np.sqrt(np.mean(np.square((tone(5.0) * swelling)[heard_at])))
         assert np.sqrt(np.mean(np.square(made[near]))) == pytest.approx(loudness, rel=0.35), middle_s
 
 

@@ -24,6 +24,12 @@ def job_of(sam3: Path, source: Path, outputs: tuple[str, ...], **options: Any) -
     return SegmentJob(source=source, outputs=outputs, **values | options)
 
 
+def begin_ids_anew(segmenter: Any) -> None:
+    """As in a new process: the tracker of all tests here counts on from run to run."""
+    if segmenter._tracker is not None:
+        segmenter._tracker._session.max_obj_id = 0
+
+
 @pytest.fixture
 def job(seeing_sam3: Path) -> Callable[..., SegmentJob]:
     """`job(source, *outputs, **options)`."""
@@ -32,7 +38,8 @@ def job(seeing_sam3: Path) -> Callable[..., SegmentJob]:
 
 @pytest.fixture
 def segment(job: Callable[..., SegmentJob], segmenter: Any) -> Segment:
-    """`segment(source, *outputs, **options)`: the whole job but the loading."""
+    """`segment(source, *outputs, **options)`: the whole job but the loading. Ids begin with 1 in each test."""
+    begin_ids_anew(segmenter)
 
     def run(
         source: Path, *outputs: Path | str, on_progress: Any = lambda progress: None, stop: Any = None, **options: Any

@@ -1,4 +1,4 @@
-"""Segmentation on a cluster: the bytes of a local run, also if actors die. One test on a real Ray."""
+"""Segmentation on a cluster: the bytes of a local run, also if actors die. On a real Ray: tests/jobs/test_on_ray.py."""
 
 import threading
 from collections.abc import Callable
@@ -15,21 +15,15 @@ from engine.jobs.segment.job import Mode
 from engine.jobs.segment.run import load_model, open_job, run_job
 from engine.jobs.segment.stage import LocalSegments
 from tests.jobs.kit.pool_on_fake_ray import use_fake_ray
-from tests.jobs.segment.conftest import Segment
+from tests.jobs.segment.conftest import Segment, begin_ids_anew
 
-COUNT = 9
+COUNT = 6
 LOST = "an actor on host0 was lost: its process was killed or crashed"
 
 
 def on_cluster(job: SegmentJob, **options: Any) -> SegmentReport:
     opened = open_job(job)
     return run_job(job, opened, load_model(job, opened), **options)
-
-
-def begin_ids_anew(segmenter: Any) -> None:
-    """Reset the tracker that all tests here share, as in a new process: its ids continue from run to run."""
-    if segmenter._tracker is not None:
-        segmenter._tracker._session.max_obj_id = 0
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -111,13 +105,3 @@ def test_a_model_that_is_not_on_this_machine_is_looked_for_on_the_others(
     opened = open_job(job(asked.source, tmp_path / "masks", model="nobody/nothing", cluster="auto"))
     assert opened.mode == "track"
     opened.close()
-
-
-def test_a_real_ray_gives_the_files_of_a_local_run(
-    local: Any, job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", "local")
-    source, expected = local(mode="image", batch=2, limit=4)
-    report = on_cluster(job(source, *outputs(tmp_path / "far"), mode="image", batch=2, limit=4, cluster="auto"))
-    assert content(tmp_path / "far") == expected
-    assert report.notes[0].startswith("segmented by ")

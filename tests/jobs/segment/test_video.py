@@ -12,7 +12,7 @@ from engine.jobs.segment.coco import run_lengths
 from tests.jobs.segment.conftest import Segment
 from tests.jobs.segment.disc_movie import disc_shape, overlap, pictures_of, sound_of, times_of
 
-COUNT = 12
+COUNT = 7
 
 
 def masks_in(folder: Path) -> list[np.ndarray]:

@@ -28,12 +28,15 @@ def test_a_clip_becomes_a_painted_one_with_its_times_and_its_sound(clip: Clip, j
     assert all(np.abs(new.astype(int) - old).mean() > 2 for new, old in zip(painted, given, strict=True))
 
 
-def test_109_pictures_in_109_out_and_the_last_line_counts_them(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+def test_29_pictures_in_29_out_and_the_last_line_counts_them(
+    clip: Clip, job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A last batch and a last segment that are not full."""
-    source, out = clip(109), tmp_path / "out.mp4"
-    report = paint_video(job(source, out, batch=8, steps=5, strength=0.2))
-    assert len(pictures_of(out)) == report.painted == 109
-    assert report.done_line.startswith(f"done: time={report.seconds:.3f} frames=109 ")
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
+    source, out = clip(29), tmp_path / "out.mp4"
+    report = paint_video(job(source, out, batch=4, steps=5, strength=0.2))
+    assert len(pictures_of(out)) == report.painted == 29
+    assert report.done_line.startswith(f"done: time={report.seconds:.3f} frames=29 ")
     assert report.its == pytest.approx(5 * report.fps)
     assert report.evals == pytest.approx(report.fps), "of five steps one is made"
 
@@ -69,43 +72,43 @@ def test_a_model_that_gives_no_numbers_leaves_the_sources_pictures(
 def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted_one(
     clip: Clip, job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
-    source, out = clip(40), tmp_path / "out.mp4"
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 4)
+    source, out = clip(20), tmp_path / "out.mp4"
     stop = threading.Event()
 
     def stop_after_three_batches(progress: VideoProgress) -> None:
-        if progress.done >= 12:
+        if progress.done >= 6:
             stop.set()
 
-    paint_video(job(source, tmp_path / "whole.mp4", batch=4))
-    first = paint_video(job(source, out, batch=4), on_progress=stop_after_three_batches, stop=stop)
-    assert first.is_interrupted and first.kept == first.painted // 8 * 8
-    assert len(pictures_of(out)) == first.painted >= 12, "the painted part is playable"
-    at_once = paint_video(job(source, out, batch=4, resume=True), stop=stop)
+    paint_video(job(source, tmp_path / "whole.mp4", batch=2))
+    first = paint_video(job(source, out, batch=2), on_progress=stop_after_three_batches, stop=stop)
+    assert first.is_interrupted and first.kept == first.painted // 4 * 4
+    assert len(pictures_of(out)) == first.painted >= 6, "the painted part is playable"
+    at_once = paint_video(job(source, out, batch=2, resume=True), stop=stop)
     assert at_once.is_interrupted
     assert min(at_once.resumed, at_once.painted, at_once.unpainted) >= 0
     assert at_once.read == at_once.resumed + at_once.painted + at_once.unpainted
-    second = paint_video(job(source, out, batch=4, resume=True))
+    second = paint_video(job(source, out, batch=2, resume=True))
     assert not second.is_interrupted
-    assert second.resumed >= 8, "finished pictures were not painted again"
-    assert second.resumed + second.painted == 40
+    assert second.resumed >= 4, "finished pictures were not painted again"
+    assert second.resumed + second.painted == 20
     assert packets_of(out) == packets_of(tmp_path / "whole.mp4")
 
 
 def test_an_error_says_how_to_resume_if_there_is_finished_work(
     clip: Clip, job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
-    source, out = clip(40), tmp_path / "out.mp4"
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 4)
+    source, out = clip(20), tmp_path / "out.mp4"
 
     def fail(progress: VideoProgress) -> None:
-        if progress.stages[-1].frames >= 8 or progress.is_finishing:
+        if progress.stages[-1].frames >= 4 or progress.is_finishing:
             raise ModelError("the device is gone")
 
     with pytest.raises(ModelError) as caught:
-        paint_video(job(source, out, batch=4), on_progress=fail)
+        paint_video(job(source, out, batch=2), on_progress=fail)
     assert caught.value.__notes__ == [f"{out}: finished work is kept: continue with --resume"]
-    assert paint_video(job(source, out, batch=4, resume=True)).resumed >= 8
+    assert paint_video(job(source, out, batch=2, resume=True)).resumed >= 4
     with pytest.raises(ModelError) as caught:
         paint_video(job(clip(3), tmp_path / "short.mp4"), on_progress=fail)
     assert not hasattr(caught.value, "__notes__")

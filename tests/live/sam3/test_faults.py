@@ -59,9 +59,7 @@ def failure(studio: Sam3Studio, wait_for: WaitFor) -> str:
 
 
 @pytest.mark.soak
-def test_after_repeated_kills_it_finds_the_same_each_time(
-    open_sam3: Open, small_sam3: Path, wait_for: WaitFor
-) -> None:
+def test_after_repeated_kills_it_finds_the_same_each_time(open_sam3: Open, small_sam3: Path, wait_for: WaitFor) -> None:
     kills = 5 if IS_SOAK else 2
     studio = open_sam3(small_sam3)
     first = wait_for(studio.finds, "a result")
@@ -107,7 +105,9 @@ def test_a_prompt_that_kills_is_quarantined_and_the_others_continue(
     assert studio.status.restarts == 3
 
 
-def test_a_call_is_retried_after_running_out_of_memory_once(open_sam3: Open, small_sam3: Path, wait_for: WaitFor) -> None:
+def test_a_call_is_retried_after_running_out_of_memory_once(
+    open_sam3: Open, small_sam3: Path, wait_for: WaitFor
+) -> None:
     studio = open_sam3(small_sam3)
     wait_for(studio.shows, "a result")
     studio.set({"/sam3/prompt/1": "tight", GENERATION: 1})
@@ -132,9 +132,7 @@ def test_a_device_too_small_for_the_weights_ends_the_child_without_restart(
     assert f"memory: {small_sam3}: not enough memory for its weights on cpu" in failure(studio, wait_for)
 
 
-def test_a_nan_result_keeps_the_last_one_and_is_counted(
-    open_sam3: Open, small_sam3: Path, wait_for: WaitFor
-) -> None:
+def test_a_nan_result_keeps_the_last_one_and_is_counted(open_sam3: Open, small_sam3: Path, wait_for: WaitFor) -> None:
     studio = open_sam3(small_sam3)
     wait_for(studio.finds, "a result")
     studio.set({"/sam3/prompt/1": "nan"})

@@ -144,9 +144,7 @@ def test_a_picture_equals_that_of_diffusers(
 @pytest.mark.parametrize(
     ("kind", "guidance"), [("sd15", 2.0), ("sdxl", 1.0), *in_long_form(("sd15", 1.0), ("sdxl", 2.0))]
 )
-def test_a_picture_with_two_controlnets_equals_that_of_diffusers(
-    tiny_models: Any, kind: str, guidance: float
-) -> None:
+def test_a_picture_with_two_controlnets_equals_that_of_diffusers(tiny_models: Any, kind: str, guidance: float) -> None:
     from diffusers import ControlNetModel
 
     built = {} if kind == "sd15" else {"kind": kind, "sampler": "lcm"}

@@ -29,7 +29,7 @@ def blender_after(stand_in: Callable[[str], Blender], blender: Blender) -> Calla
 def failed(blender: Blender, drawn: Drawn, folder: Path) -> OSError:
     folder.mkdir()
     with pytest.raises(OSError) as caught:
-        render(drawn.stage(), quarters(), SETTINGS, blender, folder=folder)
+        render(drawn.stage(is_small=True), quarters(), SETTINGS, blender, folder=folder)
     assert caught.value.filename == str(folder)
     assert list(folder.iterdir()) == []
     return caught.value
@@ -45,7 +45,7 @@ def test_a_disk_error_in_blenders_python_is_raised(
 def test_a_picture_that_blender_cannot_write_is_a_disk_error(
     blender_after: Callable[..., Blender], drawn: Drawn, tmp_path: Path
 ) -> None:
-    blender = blender_after("ulimit -f 700")  # units of 512 or 1024 bytes
+    blender = blender_after("ulimit -f 20")  # units of 512 or 1024 bytes
     assert failed(blender, drawn, tmp_path / "work").errno == errno.EFBIG
 
 

@@ -1,9 +1,12 @@
-"""Stages on a real Ray cluster of this machine: order, deaths, ends. Most tests use toys instead of a model."""
+"""All jobs on a real Ray cluster of this machine, which is started once: order, deaths, ends, the same files.
 
-import importlib.util
+Most tests use toys instead of a model. What needs no Ray is in the folders of the jobs and of the kit.
+"""
+
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,28 +19,33 @@ import psutil
 import pytest
 
 from engine.errors import ChildError, ModelError, UsageError
-from engine.jobs.kit.ray_cluster import (
-    INSTALL,
-    MAX_REASON,
-    connect,
-    host_and_port,
-    ray_reason,
-    running_address,
-)
-from engine.jobs.kit.ray_pool import LOOK_AHEAD, death_of
+from engine.jobs.convert import ConvertJob, ConvertReport
+from engine.jobs.convert import run as converting
+from engine.jobs.dataset import make_dataset
+from engine.jobs.kit.ray_cluster import connect
+from engine.jobs.kit.ray_pool import LOOK_AHEAD
+from engine.jobs.segment import SegmentReport
+from engine.jobs.segment import run as segmenting
 from engine.jobs.video.batches import PaintedBatch, VideoBatch, video_batches
 from engine.jobs.video.cluster.cluster_stages import SEGMENT_PICTURES, ClusterStages
 from engine.jobs.video.fused import FusedStages
 from engine.jobs.video.job import VideoJob
+from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.sd import ModelSpec
 from engine.models.sd.painting import Painting
 from engine.sources.pictures import InputPicture
 from tests.children.toys import is_live
-from tests.jobs.video.cluster.cluster_toys import DAWDLES, IS_FULL, RAISES, REFUSES, SIDE, WELL, toy_recipe
+from tests.conftest import ONLY_SOAK
+from tests.jobs.convert.voices import spoken, write_sound
+from tests.jobs.dataset.running.small_runs import contents, one_that_fits_and_one_that_does_not, small_job
+from tests.jobs.segment.conftest import job_of as segment_job
+from tests.jobs.segment.disc_movie import disc_picture, write_movie
+from tests.jobs.video.cluster_toys import DAWDLES, IS_FULL, RAISES, REFUSES, SIDE, WELL, toy_recipe
 
 CPUS = 4
 SD_SIDE = 64
 MACHINE = socket.gethostname()
+TASK_NAME = "ray::make_files"
 SLOW_FIRST = dict.fromkeys(
     range(1, SEGMENT_PICTURES, 2), DAWDLES
 )  # slows the first segment, so that others finish before it
@@ -280,41 +288,124 @@ def test_a_missing_card_or_too_many_cores_are_refused(ray: Any) -> None:
             ClusterStages(job_of("toy", **options), (SIDE, SIDE), recipe=toy_recipe)
 
 
-def test_without_ray_the_error_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UsageError) as caught:
-        ClusterStages(job_of("toy"), (SIDE, SIDE), recipe=toy_recipe)
-    assert str(caught.value) == INSTALL
+def test_a_segmentation_gives_the_files_of_a_local_run(ray: Any, seeing_sam3: Path, tmp_path: Path) -> None:
+    source = write_movie(tmp_path / "in.mp4", [disc_picture(number) for number in range(4)])
+
+    def run(folder: Path, **options: Any) -> SegmentReport:
+        folder.mkdir()
+        outputs = tuple(str(folder / name) for name in ("out.mp4", "masks", "out.json"))
+        job = segment_job(seeing_sam3, source, outputs, mode="image", batch=2, **options)
+        opened = segmenting.open_job(job)
+        return segmenting.run_job(job, opened, segmenting.load_model(job, opened))
+
+    run(tmp_path / "local")
+    report = run(tmp_path / "far", cluster="auto")
+    assert files_in(tmp_path / "far") == files_in(tmp_path / "local")
+    assert report.notes[0].startswith("segmented by ")
 
 
-def test_auto_is_the_cluster_that_the_user_has_named(tmp_path: Path) -> None:
-    alone = {"RAY_TMPDIR": str(tmp_path)}
-    assert running_address(alone) == ("", "")
-    (tmp_path / "ray").mkdir()
-    (tmp_path / "ray" / "ray_current_cluster").write_text("10.0.0.1:6379\n")
-    assert running_address(alone)[0] == "10.0.0.1:6379"
-    assert running_address(alone | {"RAY_ADDRESS": "10.0.0.2:6379"}) == ("10.0.0.2:6379", "RAY_ADDRESS is")
-    assert running_address(alone | {"RAY_ADDRESS": "local"}) == ("", "")
+def test_a_conversion_gives_the_files_of_a_local_run(ray: Any, singing_voice: Path, tmp_path: Path) -> None:
+    source = write_sound(tmp_path / "in.wav", spoken(0.5))
+    voice = VoiceSpec(model=str(singing_voice / "voice.pth"), content=str(singing_voice / "content"), pitch="yin")
+
+    def run(folder: Path, **options: Any) -> ConvertReport:
+        own = {"spec": voice, "settings": VoiceSettings(pitch=12), "threads": 1, "device": "cpu", "batch_size": 2}
+        job = ConvertJob(sources=(source,), output=f"{folder}/", **own | options)
+        work = converting.open_job(job)
+        return converting.run_job(job, work, converting.load_voice(job, work, {}))
+
+    assert run(tmp_path / "local").is_complete
+    report = run(tmp_path / "far", cluster="auto")
+    assert files_in(tmp_path / "far") == files_in(tmp_path / "local")
+    assert report.is_complete and report.notes[0].startswith("converted by ")
 
 
-def test_an_address_without_a_cluster_is_reported_at_once(free_port: Callable[[], int]) -> None:
-    address = f"127.0.0.1:{free_port()}"
-    with pytest.raises(ChildError, match=rf"^--cluster {address}: nothing answers there \(.*\); start it"):
-        ClusterStages(job_of("toy", cluster=address), (SIDE, SIDE), recipe=toy_recipe)
-    for wrong in ("everywhere", "10.0.0.1", "10.0.0.1:0", "ray://10.0.0.1:10001"):
-        with pytest.raises(UsageError, match=f"^--cluster {wrong}: "):
-            host_and_port(wrong, f"--cluster {wrong}")
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_errors_of_ray_become_one_line() -> None:
-    versions = RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.40\n    Python: 3.12\n")
-    wrapped = ConnectionError("no connection")
-    wrapped.__cause__ = versions
-    assert ray_reason(wrapped) == "Version mismatch: The cluster was started with: Ray: 2.40 Python: 3.12"
-    long = ray_reason(RuntimeError("\x1b[36mword\x1b[39m " * 100 + "\nTraceback (most recent call last):\n"))
-    assert long.startswith("word word") and long.endswith("word ...") and len(long) < MAX_REASON + 5
-    lost = RuntimeError(
-        "The actor died\nray::PoolActor.__init__() (pid=9, ip=10.0.0.3, actor_id=7)\n"
-        "ModuleNotFoundError: No module named 'cv2'"
+@pytest.fixture(scope="module")
+def dataset_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("dataset") / "out"
+    make_dataset(small_job(folder, 2, save_coco=True, save_hdf5=True))
+    return contents(folder)
+
+
+def tasks() -> list[psutil.Process]:
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        try:
+            if any(part.startswith(TASK_NAME) for part in each.cmdline()):
+                found.append(each)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_a_dataset_has_the_same_pictures_as_one_machine_makes_each_in_its_own_process(
+    ray: Any, dataset_here: dict[str, str], tmp_path: Path
+) -> None:
+    pids: set[int] = set()
+    report = make_dataset(
+        small_job(tmp_path / "out", 2, cluster="auto", jobs=1, save_coco=True, save_hdf5=True),
+        tell=lambda progress: pids.update(process.pid for process in tasks()),
     )
-    assert death_of(lost) == "the Python of 10.0.0.3 lacks cv2: pip install multiverse-engine there"
+    assert (report.made, report.missing) == (2, 0)
+    assert contents(tmp_path / "out") == dataset_here
+    assert len(pids) == 2
+    assert "labels" in (tmp_path / "out" / "image_000001.log").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=ONLY_SOAK)])
+def test_a_task_that_dies_or_hangs_is_retried(
+    ray: Any, dataset_here: dict[str, str], tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray retries a dead task silently; one that cannot even end itself is cancelled by us."""
+    monkeypatch.setattr("engine.jobs.dataset.running.on_cluster.QUEUE_TIMEOUT_S", 2.0 - 6 * 60)  # 2 s
+    hit: list[int] = []
+
+    def tell(progress: Any) -> None:
+        for process in tasks() if not hit else ():
+            process.send_signal(number)
+            hit.append(process.pid)
+
+    patience: dict[str, Any] = {"timeout_s": 60.0, "retries": 5} if number == signal.SIGSTOP else {}
+    report = make_dataset(small_job(tmp_path / "out", 1, cluster="auto", **patience), tell=tell)
+    assert hit and report.made == 1 and bool(report.retried) == bool(patience)
+    made = contents(tmp_path / "out")
+    assert made["images/000000.png"] == dataset_here["images/000000.png"]
+
+
+def test_a_picture_that_exceeds_its_timeout_ends_itself_and_is_reported(ray: Any, tmp_path: Path) -> None:
+    report = make_dataset(
+        small_job(
+            tmp_path / "out", 1, cluster="auto", timeout_s=1.0, retries=0, options={"width": 8192, "height": 8192}
+        )
+    )
+    (failed,) = report.failed
+    assert failed.reason.startswith("its process died, or took longer than 1 s (--timeout): ")
+    assert "\n" not in failed.reason
+
+
+def test_a_write_error_of_a_machine_is_reported_with_the_machine_and_its_log(ray: Any, tmp_path: Path) -> None:
+    """The node's folder for temporary files is full: simulated by a limit on the size of files."""
+    import resource
+
+    def limit(progress: Any) -> None:
+        for process in tasks():
+            with suppress(ProcessLookupError):
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+
+    report = make_dataset(small_job(tmp_path / "out", 1, cluster="auto", retries=0), tell=limit)
+    (failed,) = report.failed
+    assert failed.reason.startswith(f"{socket.gethostname()}: ") and "File too large" in failed.reason
+    assert "File too large" in (tmp_path / "out" / "image_000000.log").read_text()
+
+
+def test_a_scene_that_does_not_fit_is_reported_as_in_a_local_run_and_not_retried(ray: Any, tmp_path: Path) -> None:
+    seed, options = one_that_fits_and_one_that_does_not()
+    report = make_dataset(small_job(tmp_path / "out", 2, cluster="auto", seed=seed, options=options))
+    (failed,) = report.failed
+    assert (report.made, failed.index, failed.attempts) == (1, 1, 1)
+    assert failed.reason.startswith(f"--num-machinery {options['num_machinery']}: ")
