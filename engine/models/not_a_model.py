@@ -30,7 +30,7 @@ def not_a_model(file: Path) -> str:
     except OSError:
         return ""
     if not head:
-        return "empty; download it again"
+        return "empty (truncated); download it again"
     if head.startswith(_POINTER):
         return "a Git LFS pointer, not the model itself; run `git lfs pull` in its folder"
     if head.lstrip().lower().startswith(_PAGES):

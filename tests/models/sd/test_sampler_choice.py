@@ -99,7 +99,7 @@ def test_the_one_step_lightning_is_known_to_predict_the_picture() -> None:
 
 def file_of(path: Path) -> SingleFile:
     return SingleFile(
-        path=path, family="sdxl", tensors={}, prediction=FilePrediction(told=None, likely=None, zero_snr="")
+        path=path, family="sdxl", tensors={}, prediction=FilePrediction(marked=None, likely=None, zero_snr="")
     )
 
 

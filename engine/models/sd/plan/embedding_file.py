@@ -100,7 +100,9 @@ def _keys(file: Path, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
         raise ModelError(f"{file}: not a textual inversion embedding; it contains {', '.join(list(tensors)[:3])[:120]}")
     counts = {shape[0] if len(shape) == 2 else 1 for shape in shapes}
     if len(counts) > 1 or not 1 <= counts.pop() <= MAX_VECTORS:
-        raise ModelError(f"{file}: must have 1 to {MAX_VECTORS} vectors, the same number for each text encoder")
+        raise ModelError(
+            f"{file}: an embedding must have 1 to {MAX_VECTORS} vectors, the same number for each text encoder"
+        )
     return keys
 
 
