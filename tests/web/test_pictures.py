@@ -232,13 +232,13 @@ def test_a_seventeenth_viewer_is_refused(serve, f_card):
     assert stand.get("/stream.mjpg")[0] == 503
     with pytest.raises(ConnectionError) as end:
         stand.connect("/preview").read()
-    assert end.value.args == (1013, "16 viewers is reached")
+    assert end.value.args == (1013, "the limit of 16 viewers is reached")
 
 
 def test_a_sixty_fifth_socket_is_refused_until_another_closes(serve, wait_for):
     stand = serve()
     clients = [stand.connect("/live") for _ in range(64)]
-    with pytest.raises(Refused, match="503: 64 WebSockets are open already"):
+    with pytest.raises(Refused, match="503: the limit of 64 WebSockets is reached"):
         stand.connect("/live")
     clients[0].close()
 
