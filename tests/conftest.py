@@ -53,6 +53,14 @@ def freeze_garbage_collector() -> None:
     gc.freeze()
 
 
+def pytest_runtest_setup() -> None:
+    """Give torch its one thread back: the first parallel loop of Numba sets OpenMP's number of threads for the whole
+    process, and two workers of two threads on two cores spin for each other (a test of 2 s then takes 11)."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
+
+
 @pytest.fixture
 def wait_for() -> Callable[..., Any]:
     """`wait_for(condition, what="...")` returns the first truthy result; fails after 30 s naming `what`."""
