@@ -19,11 +19,6 @@ import pytest
 import engine.models  # noqa: F401  registers the replacement for torchaudio before a test imports transformers
 
 CEILING_S = 30.0
-ONLY_SOAK = (
-    pytest.mark.soak,
-    pytest.mark.skipif(os.environ.get("MULTIVERSE_SOAK") != "1", reason="takes seconds: MULTIVERSE_SOAK=1"),
-)
-"""Marks of a case that says little beside the others, and of a test that has no short form."""
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 # One thread: each test worker and its children share one core, and OpenMP threads that wait for each other spin.

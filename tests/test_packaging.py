@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from packaging.requirements import Requirement
 
-from tests.conftest import ONLY_SOAK
+from tests.support.long_form import ONLY_SOAK
 
 ROOT = Path(__file__).parent.parent
 LIGHT_COMMANDS = (

@@ -1,19 +1,17 @@
 """A ring read with another clock: constant lag, no clicks."""
 
-import os
-
 import numpy as np
 import pytest
 
 from engine.audio.ring import SampleRing
 from engine.audio.steady_reader import SteadyReader, sinc_table
 from tests.audio.clicks import click_db
+from tests.support.long_form import IS_SOAK
 
 RATE_HZ = 48_000
 LAG_S = 0.2
 LEAD_S = 0.06  # a block is requested this long before it is heard
 PERIOD = 64  # samples per turn of the test voice, whose phase identifies the sample heard
-SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 
 
 class TwoClocks:
@@ -94,7 +92,7 @@ def test_the_lag_holds_to_the_sample_while_two_crystals_drift_apart(ppm) -> None
     clocks = TwoClocks(rate_hz=8000, to_hz=8000, ppm=ppm, jitter_s=0.0001, block=160, read_frames=160, channels=2)
     clocks.run(5.0)
     worst = 0.0
-    for _ in range(360 if SOAK else 6):  # an hour, or a minute, in which they drift apart by 12 ms
+    for _ in range(360 if IS_SOAK else 6):  # an hour, or a minute, in which they drift apart by 12 ms
         first_s = clocks.heard_s
         worst = max(worst, np.abs(lag_error(clocks, clocks.run(10.0), first_s)).max())
     assert worst < 1.0

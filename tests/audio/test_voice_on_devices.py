@@ -1,6 +1,5 @@
 """The voice from one device to another on a real sound server: its delay, and reconnecting a device."""
 
-import os
 import sys
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 
 from tests.audio.lines import Program
 from tests.audio.sound_server import RATE_HZ
+from tests.support.long_form import IS_SOAK
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PulseAudio through ALSA needs Linux")
 
@@ -103,11 +103,8 @@ def test_the_delay_matches_the_status_also_while_another_output_is_replugged(sou
     assert not [report for report in program.said["reports"] if "'stage" in report and "lost" in report]
 
 
-ONLY_SOAK = pytest.mark.skipif(os.environ.get("MULTIVERSE_SOAK") != "1", reason="takes seconds: MULTIVERSE_SOAK=1")
-
-
 @pytest.mark.soak
-@ONLY_SOAK
+@pytest.mark.skipif(not IS_SOAK, reason="takes seconds: MULTIVERSE_SOAK=1")
 def test_portaudio_restarts_with_three_streams_and_all_reconnect(sound_server, open_desk, wait_for) -> None:
     program = open_desk()
     listener = Listener(sound_server, wait_for)
@@ -119,7 +116,7 @@ def test_portaudio_restarts_with_three_streams_and_all_reconnect(sound_server, o
 
 
 @pytest.mark.soak
-@ONLY_SOAK
+@pytest.mark.skipif(not IS_SOAK, reason="takes seconds: MULTIVERSE_SOAK=1")
 def test_all_streams_reconnect_after_the_server_was_killed(sound_server, open_desk, wait_for) -> None:
     program = open_desk()
     sound_server.kill()

@@ -2,7 +2,6 @@
 
 import faulthandler
 import io
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import pytest
 
 from engine.bench import measuring
 from tests.cli.conftest import Said, say
+from tests.support.long_form import IS_SOAK
 
 __all__ = ["say"]
 
@@ -45,7 +45,7 @@ class MeasuredHere:
 def bench_here(say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
     """`bench_here("sam3", ...)`: output of the command, measured in this process. One test per measurement uses a
     separate process."""
-    if os.environ.get("MULTIVERSE_SOAK") != "1":
+    if not IS_SOAK:
         monkeypatch.setattr("engine.models.places.MATMUL_RUNS", 3)  # takes a second; no test reads the figure
     monkeypatch.setattr(measuring, "subprocess", SimpleNamespace(Popen=MeasuredHere, PIPE=subprocess.PIPE))
     monkeypatch.setattr(faulthandler, "enable", lambda: None)  # pytest has enabled it already

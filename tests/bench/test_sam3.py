@@ -1,7 +1,6 @@
 """The benchmark of SAM3 measures what it claims to. Its milliseconds are not tested."""
 
 import json
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,9 +12,7 @@ import pytest
 from engine.bench import sam3
 from engine.bench.clip import PICTURES, LoopedClip, moving_discs, write_clip
 from tests.cli.conftest import Said
-
-IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
-
+from tests.support.long_form import IS_SOAK
 
 Bench = Callable[..., Said]
 

@@ -1,7 +1,6 @@
 """The benchmark of videos measures what it claims to. Its milliseconds are not tested."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from engine.bench.video import (
     frame_by_frame,
 )
 from tests.cli.conftest import Said
+from tests.support.long_form import IS_SOAK
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 MODES = ("fused", "split")
@@ -50,11 +50,10 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
     tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    is_soak = os.environ.get("MULTIVERSE_SOAK") == "1"
-    modes = MODES if is_soak else MODES[:1]  # three processes to start
+    modes = MODES if IS_SOAK else MODES[:1]  # three processes to start
     asked = ["--size", "64x128", "--batch", "4", "--steps", "2", "--seconds", "0", "--device", "cpu", "--json"]
     command = ["video", *asked, *(word for mode in modes for word in ("--mode", mode))]
-    said = by_a_process(*command) if is_soak else bench_here(*command)
+    said = by_a_process(*command) if IS_SOAK else bench_here(*command)
     assert (said.code, said.err) == (0, "")
     result = json.loads(said.out)
     assert (result["device"], result["dtype"], result["picture"], result["cfg"]) == ("cpu", "float32", "64x128", 6.0)

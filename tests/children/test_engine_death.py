@@ -14,9 +14,10 @@ import pytest
 
 from engine.children.launcher import CAN_FORK
 from tests.children.toys import is_live
+from tests.support.long_form import IS_SOAK
 
 ROOT = Path(__file__).parents[2]
-MAX_END_S = 3.0 if os.environ.get("MULTIVERSE_SOAK") == "1" else 10.0  # on an overloaded machine
+MAX_END_S = 3.0 if IS_SOAK else 10.0  # on an overloaded machine
 
 
 @contextmanager

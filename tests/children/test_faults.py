@@ -15,6 +15,7 @@ from engine.children import Deadlines
 from engine.children.launcher import Launcher
 from engine.system.closing import Closing
 from tests.children.toys import ATTENTIVE, SOON, SOON_KILLED, descriptors, processes, segments
+from tests.support.long_form import IS_SOAK
 
 STATES = ("loading", "compiling", "ready", "busy")
 
@@ -124,7 +125,7 @@ def test_a_child_killed_again_and_again_is_ready_each_time(toys: Callable[..., A
     toy.supervisor.start()
     pid, outputs = 0, {}
     held: list[tuple[int, int, int]] = []
-    kills = 100 if os.environ.get("MULTIVERSE_SOAK") == "1" else 10
+    kills = 100 if IS_SOAK else 10
     for kill in range(kills):
         pid = toy.until("busy", not_pid=pid).pid
         outputs = toy.other_outputs(outputs)

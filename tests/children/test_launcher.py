@@ -17,6 +17,7 @@ from engine.children.spec import child_environment
 from engine.children.stderr_file import crash_summary
 from engine.system.python_process import exit_reason
 from tests.children.toys import processes
+from tests.support.long_form import IS_SOAK
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("decimal", "asyncio", "unittest.mock", "xml.dom.minidom")
@@ -76,7 +77,7 @@ def test_a_warm_server_starts_a_child_faster_than_an_interpreter(
         toy.until_results()
     times_s = [(start_s(forked), start_s(spawned)) for _ in range(3)]  # alternating, so that a busy machine slows both
     forked_s, spawned_s = (min(one) for one in zip(*times_s, strict=True))
-    assert forked_s < (spawned_s / 2 if os.environ.get("MULTIVERSE_SOAK") == "1" else spawned_s)
+    assert forked_s < (spawned_s / 2 if IS_SOAK else spawned_s)
 
 
 def test_two_supervisors_share_one_server_which_ends_with_the_last(

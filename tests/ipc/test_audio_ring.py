@@ -11,6 +11,7 @@ from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, AudioRingReader, AudioRingWriter, sweep_dead_rings
 from engine.ipc.audio_ring import ANNOUNCED, END
 from engine.ipc.ring_folder import system_folder
+from tests.support.long_form import IS_SOAK
 
 CAPACITY = 100
 
@@ -201,8 +202,7 @@ def assert_whole(copy: np.ndarray, first: int) -> None:
 @pytest.mark.soak
 def test_no_copy_is_torn_while_a_child_writes_without_pause_and_is_killed(children, wait_for) -> None:
     """Readers ask for the oldest samples, which the writer overwrites during many copies."""
-    is_soak = os.environ.get("MULTIVERSE_SOAK") == "1"
-    kills, copies_wanted = (100, 500) if is_soak else (6, 50)
+    kills, copies_wanted = (100, 500) if IS_SOAK else (6, 50)
     owner = AudioRing.create("killed", channels=2, rate_hz=48_000, seconds=0.5)
     reader = AudioRing.open(owner.segment)
     for _ in range(kills):

@@ -10,6 +10,7 @@ from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing, sweep_dead_rings
 from engine.ipc.process_identity import ProcessIdentity, is_alive, own_identity
 from engine.ipc.ring_folder import read_info, system_folder
+from tests.support.long_form import IS_SOAK
 
 MAKE_RING = """
 import sys, numpy as np
@@ -45,8 +46,7 @@ def line_of(child) -> str:
 @pytest.mark.soak
 def test_no_reader_ever_sees_a_torn_frame(children, wait_for) -> None:
     """The writer never pauses, so that it often overwrites the slot during a reader's copy."""
-    is_soak = os.environ.get("MULTIVERSE_SOAK") == "1"
-    frames_wanted, torn_wanted = (1_000_000, 500) if is_soak else (5000, 3)
+    frames_wanted, torn_wanted = (1_000_000, 500) if IS_SOAK else (5000, 3)
     reader = FrameRing.attach(line_of(children.start(WRITE_WITHOUT_PAUSE, "torn")))
     frames, spare = 0, None
 
@@ -64,7 +64,7 @@ def test_no_reader_ever_sees_a_torn_frame(children, wait_for) -> None:
             frames, spare = frames + 1, frame.pixels
         return frames >= frames_wanted and reader.torn >= torn_wanted
 
-    wait_for(is_proven, "frames enough, and torn copies among them", ceiling_s=600 if is_soak else 30)
+    wait_for(is_proven, "frames enough, and torn copies among them", ceiling_s=600 if IS_SOAK else 30)
     reader.close()
 
 

@@ -35,12 +35,12 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.painting import Painting
 from engine.sources.pictures import InputPicture
 from tests.children.toys import is_live
-from tests.conftest import ONLY_SOAK
 from tests.jobs.convert.voices import spoken, write_sound
 from tests.jobs.dataset.running.small_runs import contents, one_that_fits_and_one_that_does_not, small_job
 from tests.jobs.segment.conftest import job_of as segment_job
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
 from tests.jobs.video.cluster_toys import DAWDLES, IS_FULL, RAISES, REFUSES, SIDE, WELL, toy_recipe
+from tests.support.long_form import ONLY_SOAK
 
 CPUS = 4
 SD_SIDE = 64

@@ -4,7 +4,6 @@ The dataset has the same test with its own processes: tests/jobs/dataset/running
 """
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -14,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TinyModels
+from tests.support.long_form import IS_SOAK
 
-KILLS = 20 if os.environ.get("MULTIVERSE_SOAK") == "1" else 2
+KILLS = 20 if IS_SOAK else 2
 MAX_S = 2400.0  # all jobs together, twenty kills each
 ROOT = Path(__file__).parents[2]
 

@@ -1,7 +1,6 @@
 """Replicas of true size have the published numbers of weights, and their files can be read."""
 
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 from engine.models.safetensors_header import read_header
 from engine.models.sd.plan.lora_file import examine_lora
 from engine.models.weight_files import weights_in
+from tests.support.long_form import IS_SOAK
 from tests.support.replicas import true_size
 from tests.support.replicas.true_size import Shapes
 
@@ -56,7 +56,7 @@ def test_taesd_and_a_lora_are_written_as_published(tmp_path: Path) -> None:
     taesd = true_size.WRITERS["taesd"](tmp_path, noise)
     weights = weights_in(taesd)
     assert weights is not None and weights.files[0].stat().st_size == pytest.approx(9_793_292, rel=0.01)
-    if os.environ.get("MULTIVERSE_SOAK") != "1":
+    if not IS_SOAK:
         return
     file = true_size.WRITERS["lcm-lora"](tmp_path, noise)
     assert file.stat().st_size == pytest.approx(134_621_556, rel=0.01)

@@ -1,7 +1,6 @@
 """Accepted values, and the answers to values that are not accepted."""
 
 import math
-import os
 import struct
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 import osc_schema
 from osc_schema import PARAMS, Accepted, Param, ParamType, Rejected, accept
+from tests.support.long_form import IS_SOAK
 
 COLOUR = Param(
     address="/test/colour",
@@ -203,7 +203,6 @@ SCALARS = st.one_of(
     st.binary(max_size=8),
     st.sampled_from([name for param in PARAMS for name in (*param.menu, *param.stops)]),
 )
-IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4), max_leaves=5)
 
 

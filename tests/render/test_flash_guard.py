@@ -9,7 +9,6 @@ import pytest
 from engine.render import Renderer
 from engine.render.flash_guard import FlashGuard, Limits
 from engine.render.flash_levels import CELLS, box_means, box_minima, gain_for, luminance, sample_places
-from tests.conftest import ONLY_SOAK
 from tests.render.wcag_flashes import (
     flashing_share_of_a_field,
     general_flashes,
@@ -18,6 +17,7 @@ from tests.render.wcag_flashes import (
     peat_red_flashes,
     red_flashes,
 )
+from tests.support.long_form import ONLY_SOAK
 
 SIMPLE = {"/mode": "simple"}
 GUARDED = SIMPLE | {"/safety/flash_guard": True}

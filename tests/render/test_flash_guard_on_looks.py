@@ -10,8 +10,8 @@ import pytest
 
 from engine import Config, open_engine
 from engine.render.flash_levels import CELLS
-from tests.conftest import ONLY_SOAK
 from tests.render.wcag_flashes import general_flashes, linear, red_flashes
+from tests.support.long_form import ONLY_SOAK
 
 RATE_HZ, FPS, SECONDS = 16_000, 30, 3.0
 SIZE = (126, 72)

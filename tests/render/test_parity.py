@@ -8,7 +8,7 @@ import pytest
 
 from engine.bench.render_reference import draw_reference
 from engine.render import Renderer
-from tests.conftest import ONLY_SOAK
+from tests.support.long_form import ONLY_SOAK
 
 SIZES = {"wide": (160, 90), "tall and odd": (91, 131)}
 TOLERANCE = 2  # of 255 per channel

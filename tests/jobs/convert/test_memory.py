@@ -1,6 +1,5 @@
 """Only a few seconds of a file are in memory, however long it is."""
 
-import os
 import subprocess
 import sys
 import tracemalloc
@@ -20,6 +19,7 @@ from engine.models.rvc import VoiceSpec
 from engine.models.rvc.cutting import Cutting, spans_of
 from engine.models.rvc.highpass import high_pass_on_host
 from tests.jobs.convert.voices import spoken
+from tests.support.long_form import IS_SOAK
 
 QUARTER_S, WHOLE_S = 900, 3600
 RATE_HZ = 24_000
@@ -95,7 +95,7 @@ def test_four_times_as_long_a_sound_is_heard_and_finished_in_the_same_memory(tmp
 
 
 @pytest.mark.soak
-@pytest.mark.skipif(os.environ.get("MULTIVERSE_SOAK") != "1", reason="an hour of sound, MULTIVERSE_SOAK=1 converts it")
+@pytest.mark.skipif(not IS_SOAK, reason="an hour of sound, MULTIVERSE_SOAK=1 converts it")
 def test_a_file_four_times_as_long_takes_no_more_memory(voice: VoiceSpec, tmp_path: Path) -> None:
     """An hour after a quarter of an hour in one process, so that all caches are filled by then."""
     names = [write_talk(tmp_path / f"{seconds}.wav", seconds).name for seconds in (QUARTER_S, WHOLE_S)]

@@ -1,6 +1,5 @@
 """Only a few batches of a clip are in memory, however long it is."""
 
-import os
 import subprocess
 import sys
 import tracemalloc
@@ -11,6 +10,7 @@ import pytest
 from engine.jobs.video import paint_video
 from tests.jobs.segment.disc_movie import disc_picture
 from tests.jobs.video.conftest import MakeJob
+from tests.support.long_form import IS_SOAK
 
 WIDTH, HEIGHT = 640, 360
 SHORT_S, LONG_S, FPS = 10, 600, 30
@@ -60,7 +60,7 @@ def test_three_times_as_long_a_clip_is_painted_in_the_same_memory(job: MakeJob, 
 
 
 @pytest.mark.soak
-@pytest.mark.skipif(os.environ.get("MULTIVERSE_SOAK") != "1", reason="ten minutes, MULTIVERSE_SOAK=1 paints them")
+@pytest.mark.skipif(not IS_SOAK, reason="ten minutes, MULTIVERSE_SOAK=1 paints them")
 def test_ten_minutes_take_hardly_more_memory_than_ten_seconds(tiny_sd: Path, tmp_path: Path) -> None:
     """In one process, so that all caches are filled by then."""
     names = [long_clip(tmp_path / f"{seconds}.mp4", seconds * FPS).name for seconds in (SHORT_S, LONG_S)]

@@ -1,7 +1,6 @@
 """The delay of the voice and its parts."""
 
 import itertools
-import os
 
 import pytest
 
@@ -18,6 +17,7 @@ from engine.live.rvc.delay import (
     VoiceDelay,
 )
 from engine.live.rvc.link import VoiceTiming
+from tests.support.long_form import IS_SOAK
 
 NOW_S = 100.0
 POLL_S = 0.1
@@ -243,7 +243,7 @@ def test_reopened_devices_are_measured_again() -> None:
 @pytest.mark.soak
 def test_recurring_gaps_keep_the_delay_long() -> None:
     """Eight hours in the long form; in the short form twice the time in which the delay may still shrink."""
-    night, hours = Night(), 8 if os.environ.get("MULTIVERSE_SOAK") == "1" else 4
+    night, hours = Night(), 8 if IS_SOAK else 4
     for _ in range(hours * 3):  # one block in 20 minutes takes longer than all that were seen meanwhile
         night.work_s = 0.04
         night.run(1200.0)

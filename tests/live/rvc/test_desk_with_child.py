@@ -16,6 +16,7 @@ from engine.live.rvc.link import VoiceLink
 from engine.live.rvc.mix import FADE_S
 from engine.system.clock import SystemClock
 from tests.audio.clicks import click_db
+from tests.support.long_form import IS_SOAK
 
 RATE_HZ = 16_000
 TONE_HZ = 200.0  # RATE_HZ / PERIOD
@@ -46,7 +47,7 @@ def share_of_octave(sound: np.ndarray) -> float:
 
 # Five seconds: a model is loaded twice.
 @pytest.mark.soak
-@pytest.mark.skipif(os.environ.get("MULTIVERSE_SOAK") != "1", reason="takes seconds: MULTIVERSE_SOAK=1")
+@pytest.mark.skipif(not IS_SOAK, reason="takes seconds: MULTIVERSE_SOAK=1")
 def test_speech_after_a_child_was_killed_is_heard_dry_without_a_click(singing_voice, reports, wait_for) -> None:
     clock = SystemClock()
     config = RvcConfig(model=str(singing_voice / "voice.pth"), content=str(singing_voice / "content"), device="cpu")

@@ -12,7 +12,7 @@ import pytest
 
 from engine.ipc import Gate
 from tests.live.rvc.studio import BLOCK, LAG, VoiceStudio, pitch_of, tone
-from tests.support.long_form import in_long_form
+from tests.support.long_form import IS_SOAK, in_long_form
 
 WaitFor = Callable[..., Any]
 CENT = 2 ** (1 / 1200)
@@ -209,11 +209,10 @@ def test_the_environment_variables_of_voices_apply(
 @pytest.mark.soak
 def test_its_memory_is_flat(singing: VoiceStudio, wait_for: WaitFor) -> None:
     """Thousands of blocks with MULTIVERSE_SOAK; thirty, and less exact, without."""
-    is_soak = os.environ.get("MULTIVERSE_SOAK") == "1"
     child = psutil.Process(singing.status.pid)
-    heard(singing, wait_for, 100 if is_soak else 10)
+    heard(singing, wait_for, 100 if IS_SOAK else 10)
     before, files = child.memory_info().rss, child.num_fds()
-    for _ in range(400 if is_soak else 2):
+    for _ in range(400 if IS_SOAK else 2):
         heard(singing, wait_for, 10)
     assert child.memory_info().rss - before < 8 << 20
     assert child.num_fds() == files

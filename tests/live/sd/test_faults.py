@@ -14,6 +14,7 @@ from engine.live.kit.sent_values import GENERATION
 from tests.conftest import TinyModels
 from tests.live.picture_studio import QUICK
 from tests.live.sd.studio import Studio
+from tests.support.long_form import IS_SOAK
 
 WaitFor = Callable[..., Any]
 Open = Callable[..., Studio]
@@ -21,7 +22,7 @@ Open = Callable[..., Studio]
 
 @pytest.mark.soak
 def test_after_repeated_kills_it_paints_the_same_each_time(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
-    kills = 5 if os.environ.get("MULTIVERSE_SOAK") == "1" else 2
+    kills = 5 if IS_SOAK else 2
     studio = open_sd(tiny_sd)
     first = wait_for(studio.shows, "a picture")
     for _ in range(kills):

@@ -21,6 +21,7 @@ from engine.config import build_config
 from engine.errors import ConfigError, ModelError
 from engine.ipc import FrameRing
 from engine.params.looks import PLAIN
+from tests.support.long_form import IS_SOAK
 from tests.support.stage import Stage, picture_file
 
 SEA_RGB, SAND_RGB = (40, 90, 200), (210, 180, 60)
@@ -262,7 +263,7 @@ def test_pictures_keep_coming_and_are_all_recorded_while_the_child_is_killed(
 ) -> None:
     """The child is killed each time it has published; every frame must be recorded. The long form also kills its fork
     server, which then needs seconds to import (test_faults does the same with a server that imports little)."""
-    kills = 100 if os.environ.get("MULTIVERSE_SOAK") == "1" else 3
+    kills = 100 if IS_SOAK else 3
     looks = {"/mode": "simple"} | FAITHFUL | SMALL
     stage = Stage(stage_config(tmp_path, tiny_sd, sinks=(f"record={tmp_path / 'out.mp4'}",), params=looks), wait_for)
     killed: list[int] = []

@@ -2,7 +2,6 @@
 
 import gc
 import itertools
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from engine.models.rvc.stream import LiveVoice
 from tests.conftest import TinyModels
 from tests.models.recorded_graphs import Recording
 from tests.models.rvc.streaming import level_db, live_voice, loaded, log_mel, loudest_hz, spoken, streamed, tone
-from tests.support.long_form import in_long_form
+from tests.support.long_form import IS_SOAK, in_long_form
 
 CPU = torch.device("cpu")
 AS_THE_MODEL = VoiceSettings(rms_mix=1.0)
@@ -308,7 +307,7 @@ def test_memory_does_not_grow(random: VoiceModel) -> None:
     live = live_voice(random, block_ms=20, crossfade_ms=10, extra_ms=50)
     given = np.resize(spoken(16_000, 1.0), 320)
     seen = []
-    for number in range(5000 if os.environ.get("MULTIVERSE_SOAK") == "1" else 24):
+    for number in range(5000 if IS_SOAK else 24):
         live.settings = VoiceSettings(formant=(number % 4) / 2.0)
         live.convert(given, first_sample=320 * number)
         if number % 8 == 7:

@@ -1,6 +1,5 @@
 """From pictures to objects, as used by the child process and the command line."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -18,10 +17,9 @@ from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.segmenter import Segmenter, segmentation
 from engine.values import Segmentation
 from tests.models.recorded_graphs import Recording
+from tests.support.long_form import IS_SOAK
 
 torch.set_num_threads(1)
-
-IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 
 
 @pytest.fixture(scope="module")

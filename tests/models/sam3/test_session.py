@@ -1,6 +1,5 @@
 """The bounded memory of a stream against the library's session that keeps everything, with random weights."""
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,11 +11,11 @@ from engine.models.sam3.mask_kernel import install
 from engine.models.sam3.session import CONDITIONING_KEPT, StreamSession
 from engine.models.seeded import seeded
 from tests.models.sam3.held_memory import sizes
+from tests.support.long_form import IS_SOAK
 from tests.support.tiny_sam3 import scatter_weights, score_above_half, tiny_config
 
 SIDE = 56
 MAX_OBJECTS = 2
-IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 
 
 @pytest.fixture(scope="module")

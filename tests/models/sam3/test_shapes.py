@@ -1,7 +1,5 @@
 """Benchmark models have the size of the published one, and find as many objects as requested."""
 
-import os
-
 import numpy as np
 import pytest
 import torch
@@ -13,6 +11,7 @@ from engine.models.sam3.load import load
 from engine.models.sam3.segmenter import Segmenter
 from engine.models.sam3.shapes import OBJECTS, build, gflop
 from engine.models.sam3.timing import ReferenceSegmenter
+from tests.support.long_form import IS_SOAK
 
 THRESHOLD = 0.5
 
@@ -52,7 +51,7 @@ def test_a_lower_resolution_saves_as_much_work_as_the_advice_says(true_work: dic
     """A tenth and a quarter: SHARE_OF_WORK in engine/jobs/segment/advice.py."""
     coarse = sum(gflop("sam3", 336, 1).values())
     assert coarse / sum(true_work.values()) == pytest.approx(0.1, abs=0.01)
-    if os.environ.get("MULTIVERSE_SOAK") == "1":
+    if IS_SOAK:
         assert coarse / sum(gflop("sam3", 672, 1).values()) == pytest.approx(0.25, abs=0.01)
 
 

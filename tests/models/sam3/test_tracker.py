@@ -1,7 +1,6 @@
 """Tracked objects keep their ids: coloured discs on black, tracked by the small SAM3 that really sees them."""
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,10 +32,10 @@ from tests.models.sam3.small_sam3 import (
     picture,
     pixels_of,
 )
+from tests.support.long_form import IS_SOAK
 
 torch.set_num_threads(1)
 
-IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 RED_DISC: Disc = (0.3, 0.3, 0.13, RED)
 GREEN_DISC: Disc = (0.7, 0.3, 0.12, GREEN)
 BLUE_DISC: Disc = (0.3, 0.7, 0.11, BLUE)

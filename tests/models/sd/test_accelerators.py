@@ -1,7 +1,6 @@
 """Compiled UNets paint the same picture, DeepCache nearly so; missing packages are named in one line."""
 
 import importlib.util
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,7 @@ from engine.models.sd.stage_loading import load_stage
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
 from tests.models.sd.oracle import pipeline_of
-
-IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
+from tests.support.long_form import IS_SOAK
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """The models for measuring speed have the sizes of the published ones."""
 
-import os
-
 import pytest
 import torch
 
@@ -9,6 +7,7 @@ from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.shapes import build, build_pipeline, build_taesd, build_unet, gflop
+from tests.support.long_form import IS_SOAK
 
 PARAMETERS = {
     "sd15": 859_520_964,
@@ -38,7 +37,7 @@ def test_the_counted_work_of_a_call_equals_published_counts() -> None:
     work = gflop("sd15", 512, 512)
     assert {stage: round(amount) for stage, amount in work.items()} == {"unet": 803, "encode": 122, "decode": 141}
     assert round(gflop("sdxs", 512, 512)["unet"]) == 369
-    if os.environ.get("MULTIVERSE_SOAK") == "1":  # each for seconds of a processor
+    if IS_SOAK:  # each for seconds of a processor
         assert round(gflop("sdxl-turbo", 512, 512)["unet"]) == 1589
         assert round(gflop("ssd-1b", 512, 512)["unet"]) == 980
 

@@ -28,6 +28,7 @@ from engine.jobs.dataset.running.report import DatasetProgress
 from engine.jobs.dataset.running.run import open_runner
 from tests.jobs.dataset.labels.test_yolo import check_label
 from tests.jobs.dataset.running.small_runs import contents, one_that_fits_and_one_that_does_not, small_job
+from tests.support.long_form import IS_SOAK
 
 Make = Callable[..., Any]
 
@@ -352,7 +353,7 @@ def test_no_process_outlives_a_run_that_is_killed(tmp_path: Path, wait_for: Call
 @pytest.mark.soak
 def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     """Twenty kills in the long form. There is never a picture without its label."""
-    kills = 20 if os.environ.get("MULTIVERSE_SOAK") == "1" else 2
+    kills = 20 if IS_SOAK else 2
     moments = np.random.default_rng(7)
     folder = tmp_path / "out"
     for _ in range(kills):

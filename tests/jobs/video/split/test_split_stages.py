@@ -1,6 +1,5 @@
 """Stages in separate processes with a real model, and the division of cores."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from engine.jobs.video.split.work import PainterWork, open_work
 from engine.models.sd import ModelSpec
 from engine.models.sd.painting import GOOD, ControlUse, Painting, Stage, accept_black_sources
 from engine.sources.still import read_still
+from tests.support.long_form import IS_SOAK
 
 WIDTH, HEIGHT = 96, 64
 TINY = ModelSpec(model="random:tiny")
@@ -83,9 +83,8 @@ def test_split_stages_are_bit_identical_and_report_the_memory_of_all_processes(
 ) -> None:
     """With one that paints: that several are dealt their batches in turn, the toys of `test_split` show. In the short
     form it does all three stages, as with every full VAE: each process takes seconds to load torch."""
-    is_soak = os.environ.get("MULTIVERSE_SOAK") == "1"
-    spec = TINY if is_soak else ModelSpec(model=str(tiny_models.sd(vae="kl")))
-    whole, count = open_work(begin_of("whole", spec)), 3 if is_soak else 1
+    spec = TINY if IS_SOAK else ModelSpec(model=str(tiny_models.sd(vae="kl")))
+    whole, count = open_work(begin_of("whole", spec)), 3 if IS_SOAK else 1
     (tmp_path / "in").mkdir()
     given = pixels(3)
     for number, picture in enumerate(np.concatenate(given)):
