@@ -228,7 +228,7 @@ def test_without_a_terminal_it_prints_its_choices_and_how_to_stop(home: Path) ->
     lines = done.stderr.splitlines()
     assert [line.split()[0] for line in lines] == ["picture", "sound", "sink", "osc", "page", "running;", "frames"]
     assert lines[-2] == "running; stop with Ctrl-C or --seconds N"
-    assert re.fullmatch(r"frames    \d+ of 160x90 in [\d.]+ s, [\d.]+ a second; \d+ late, \d+ left out", lines[-1])
+    assert re.fullmatch(r"frames    \d+ of 160x90 in [\d.]+ s, [\d.]+ a second; \d+ late, \d+ dropped", lines[-1])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

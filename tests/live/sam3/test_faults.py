@@ -193,8 +193,6 @@ def test_it_waits_while_a_picture_is_drawn_if_the_gate_is_on(
     wait_for(studio.finds, "a result during a draw")
 
 
-@pytest.mark.soak
-@pytest.mark.skipif(not IS_SOAK, reason="imports torch in a server of its own: MULTIVERSE_SOAK=1")
 def test_it_ends_when_the_engine_is_killed(small_sam3: Path, wait_for: WaitFor, require: Callable[..., None]) -> None:
     require(sys.platform == "linux", "Linux, where shared memory can be listed")
     engine = subprocess.Popen(
