@@ -216,7 +216,7 @@ def test_allowed_osc_senders_read_oscquery_without_a_token_under_the_given_name(
     with open_engine(quiet(web="127.0.0.1:0")) as engine:
         assert ask(engine, "/?HOST_INFO")[0] == 401, "OSC is off"
     with (
-        pytest.raises(ConfigError, match=r"--name: 'F.O.H' cannot be announced: leave out dots"),
+        pytest.raises(ConfigError, match=r"--name: 'F.O.H' cannot be announced: remove dots"),
         open_engine(quiet(web="127.0.0.1:0", name="F.O.H")),
     ):
         pass

@@ -101,7 +101,7 @@ class PresetShelf:
             raise PresetError(str(content))  # a new one each time: a traceback grows with every raise
         clean = clean_name(name)
         if clean in self._kept:
-            raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} does not answer")
+            raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} does not respond")
         if self.problem:
             raise PresetError(self.problem)
         raise not_found(clean, self.folder.path, self.names())

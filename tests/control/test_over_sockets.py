@@ -605,7 +605,7 @@ def test_a_connection_that_takes_no_options_any_more_is_closed_and_no_error(rig:
         listener.listen()
         peer.connect(listener.getsockname())
         connection, _ = listener.accept()
-        rig.server._tcp._take(connection, ("192.0.2.1", 5000))
+        rig.server._tcp._add_client(connection, ("192.0.2.1", 5000))
         peer.settimeout(30.0)
         assert peer.recv(1) == b""
     assert rig.server._tcp._clients == {}

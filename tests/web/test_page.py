@@ -203,7 +203,7 @@ def test_panic_resets_the_look_and_can_be_undone(visit: Visit, stage: Stage, wai
 
 def test_the_search_shows_the_controls_that_have_all_its_words(visit: Visit) -> None:
     visit.page.keyboard.press("/")
-    visit.page.keyboard.type("turns layer clockwise")
+    visit.page.keyboard.type("turn layer clockwise")
     addresses = visit.page.evaluate(
         "() => [...document.querySelectorAll('.control[data-address]')].filter((row) => row.offsetParent)"
         ".map((row) => row.dataset.address)"

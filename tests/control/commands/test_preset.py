@@ -364,7 +364,7 @@ def test_a_hanging_preset_file_does_not_block_panic(
         stuck = stack.enter_context(contextlib.ExitStack())
         stuck.enter_context(hung(folder.path / "held.toml"))
         desk = stack.enter_context(open_desk(tmp_path, web="127.0.0.1:0"))
-        assert any("does not answer" in line for line in desk.engine.status().warnings)
+        assert any("does not respond" in line for line in desk.engine.status().warnings)
         desk.client.send(encode_message("/preset/load", "held"))
         desk.client.send(encode_message("/master/blackout", 1))
         wait_for(lambda: desk.engine.params.get("/master/blackout"), "blackout")

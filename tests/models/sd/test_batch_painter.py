@@ -361,7 +361,7 @@ def test_out_of_memory_is_reported_with_size_and_batch() -> None:
     side_px = 8 << 20
     painter = load_stage(painting, "process", "cpu", "float32", side_px, side_px)
     z = torch.zeros(3, 4, 1, 1).expand(3, 4, side_px // 8, side_px // 8)
-    reason = f"{side_px} x {side_px} in batches of 3 do not fit into the memory of cpu; give a smaller --batch"
+    reason = f"{side_px} x {side_px} in batches of 3 do not fit into the memory of cpu; use a smaller --batch"
     with pytest.raises(DeviceFullError, match=reason):
         painter.process(z)
     painter.free_memory()
