@@ -175,7 +175,8 @@ def test_without_console_events_commands_still_run(windows: FakeWindows, caplog:
     windows.last_error = 87
     ConsoleEvents().listen()
     assert [record.getMessage() for record in caplog.records] == [
-        "console: a window that is closed ends this program at once, in mid-file (SetConsoleCtrlHandler: error 87)"
+        "console: closing the window will end this program at once and leave files incomplete "
+        "(SetConsoleCtrlHandler: error 87)"
     ]
 
 

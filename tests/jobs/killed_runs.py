@@ -49,11 +49,11 @@ def video(source: Path, model: str) -> Run:
 
 
 def segment(source: Path, model: str, mode: str) -> Run:
-    from engine.jobs.segment import SegmentJob, pipeline
+    from engine.jobs.segment import SegmentJob, stage
     from engine.jobs.segment.loading import load_segmenter
     from engine.jobs.segment.run import open_job, run_job
 
-    pipeline.CHECKPOINT_S = 0.0
+    stage.CHECKPOINT_S = 0.0
 
     def job_of(out: Path, resume: bool) -> SegmentJob:
         outputs = tuple(str(out / name) for name in ("out.mp4", "out.json", "masks"))

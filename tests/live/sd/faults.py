@@ -28,7 +28,7 @@ from tests.models.recorded_graphs import Recording
 
 
 def run(port: ChildPort) -> None:
-    encode, outputs, decode = Conditioner._told, Denoiser.outputs, Pixels.decode
+    encode, outputs, decode = Conditioner._parsed_and_encoded, Denoiser.outputs, Pixels.decode
     was_tight: list[bool] = []
     room_px, slow_s = port.settings.get("room_px", 1024), port.settings.get("slow_s", 0.0)
 
@@ -67,6 +67,6 @@ def run(port: ChildPort) -> None:
         graphs.calls_for = accelerators.calls_for = calls_for
 
     Pixels.decode = decode_slowly
-    Conditioner._told = encode_or_die
+    Conditioner._parsed_and_encoded = encode_or_die
     Denoiser.outputs = outputs_or_fail
     diffusion.run(port)

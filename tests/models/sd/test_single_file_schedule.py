@@ -88,7 +88,7 @@ def test_a_sampler_without_such_a_schedule_is_refused(model: DiffusionModel) -> 
 def test_an_epsilon_file_keeps_its_schedule_and_says_so(marked_file: Path) -> None:
     plan = plan_model(ModelSpec(model=str(marked_file), prediction="epsilon"))
     assert plan.prediction is not None and plan.prediction.value == "epsilon"
-    assert plan.prediction.reason.startswith("asked for; the tensor ztsnr is not used")
+    assert plan.prediction.reason.startswith("asked for; the tensor ztsnr is ignored")
     assert "rescale_betas_zero_snr" not in plan.scheduler
 
 
