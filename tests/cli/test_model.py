@@ -119,7 +119,7 @@ def test_missing_parts_of_a_voice_are_named_with_the_command_that_fetches_them(
     code, out, _ = check(tiny_voice / "voice.pth")
     missing = [line for line in out.splitlines() if line.startswith("missing")]
     assert code == 1 and len(missing) == 1 and "hf download lengyue233/content-vec-best" in missing[0]
-    assert missing[0].endswith("or name what you have with --content (run: --rvc-content), or content under [rvc]")
+    assert missing[0].endswith("or name another one with --content (run: --rvc-content), or content under [rvc]")
 
 
 def test_options_of_another_kind_of_model_are_refused(check: Check, tiny_voice: Path, tiny_sam3: Path) -> None:

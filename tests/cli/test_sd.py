@@ -98,7 +98,7 @@ def test_a_configuration_names_the_model_and_its_options(
         (["--prompt", "sea"], "no model: name one with --model (a diffusers folder, a .safetensors file or"),
         (["--prompt", "sea", "--model", "nowhere"], "nowhere: no such file or folder"),
         (["--prompt", "sea", "--model", "m", "--size", "100x64"], "--size: 100x64: both sides must be multiples of 64"),
-        (["--prompt", "sea", "--model", "m", "--lora", "a=b"], "--lora: 'b' in 'a=b' is no number"),
+        (["--prompt", "sea", "--model", "m", "--lora", "a=b"], "--lora: 'b' in 'a=b' is not a number"),
         (["--prompt", "sea", "--model", "m", "--ip-adapter", "x"], "--ip-adapter PATH and --ip-image FILE belong"),
     ],
 )
