@@ -247,4 +247,4 @@ def test_clip_skip_changes_the_picture_live_and_one_without_effect_is_noted(mode
     own, other = text(0), text(2)
     assert not np.allclose(own, other, atol=1e-3) and notes == []
     assert np.array_equal(text(1), own)
-    assert notes == ["/sd/clip_skip: clip skip 1 is the model's own"]
+    assert notes == ["/sd/clip_skip: clip skip 1 is the model's default"]

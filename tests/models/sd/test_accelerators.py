@@ -120,7 +120,7 @@ def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(
     painted, fates = cached.paint(shown)
     assert len(deep) == 2, "the first and the fourth of five"
     assert (cached.real_steps, fates.tolist()) == (2, [0, 0])
-    assert cached.notes == ["deepcache: evals counts the steps that run the whole UNet: 2 of 5 a picture"]
+    assert cached.notes == ["deepcache: evals counts the steps that run the whole UNet: 2 of 5 per picture"]
     assert np.abs(painted.astype(int) - expected).max() > 1
     pipeline = pipeline_of(tiny_sd)
     pipeline.scheduler = DEISMultistepScheduler.from_config(pipeline.scheduler.config)
@@ -156,7 +156,7 @@ def test_the_number_of_full_unet_runs_with_deepcache_is_reported(
     painter.paint(source_picture(0)[None])
     assert len(deep) == painter.real_steps < len(calls)
     assert painter.notes == [
-        f"deepcache: evals counts the steps that run the whole UNet: {len(deep)} of {len(calls)} a picture"
+        f"deepcache: evals counts the steps that run the whole UNet: {len(deep)} of {len(calls)} per picture"
     ]
 
 
