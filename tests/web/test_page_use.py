@@ -201,7 +201,7 @@ def test_a_preset_button_fades_in_the_set_time(visit: Visit, stage: Stage, wait_
     assert leaving.fade.before["/feedback/amount"] != AURORA["/feedback/amount"]
     page.locator("#status-tab").click()
     page.locator("#facts dd", has_text="looks are drawn").or_(
-        page.locator("#facts dd", has_text="dissolves")
+        page.locator("#facts dd", has_text="is frozen")
     ).wait_for()
     stage.send("/master/panic", 1)
     wait_for(lambda: leaving.fade is None, "panic to end it")
