@@ -67,6 +67,7 @@ def test_prompts_and_batches_are_separate_cases(bench: Bench) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.skipif(not IS_SOAK, reason="takes seconds: MULTIVERSE_SOAK=1")
 def test_tracking_reports_memory_growth_beside_that_of_transformers(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TinyModels
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, in_long_form
 
 KILLS = 20 if IS_SOAK else 2
 MAX_S = 2400.0  # all jobs together, twenty kills each
@@ -35,7 +35,7 @@ def runs() -> Iterator[subprocess.Popen[str]]:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("job", ["video", "segment image", "segment track", "convert"])
+@pytest.mark.parametrize("job", ["video", "segment track", "convert", *in_long_form("segment image")])
 def test_a_run_killed_anywhere_and_resumed_gives_the_bytes_of_an_uninterrupted_one(
     job: str, runs: subprocess.Popen[str], tiny_models: TinyModels, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from engine.models.sd.pixels import Pixels
 from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import pipeline_of, source_picture
 from tests.models.sd.plain_stream import loaded, random_latents
+from tests.support.long_form import in_long_form
 from tests.support.tiny_models import TEXT_WIDTH
 
 SAMPLERS = [
@@ -34,6 +35,8 @@ SAMPLERS = [
     ({"sampler": "ddim"}, {"sampler": "deis"}),
     ({"sampler": "ddim"}, {"sampler": "dpm"}),
 ]
+TELLING = [SAMPLERS[number] for number in (0, 5, 6, 8)]
+OTHERS = [each for each in SAMPLERS if each not in TELLING]
 IDS = ["lcm", "turbo", "tcd", "library's lcm", "ddim", "pndm", "euler ancestral", "deis", "dpm"]
 NAMED = {
     "lcm": ("LCMScheduler", {}),
@@ -58,7 +61,7 @@ def cond_of(model: DiffusionModel) -> Cond:
     return Conditioner(model).encode("the cat", "grey")
 
 
-@pytest.mark.parametrize(("built", "asked"), SAMPLERS, ids=IDS)
+@pytest.mark.parametrize(("built", "asked"), [*TELLING, *in_long_form(*OTHERS)])
 def test_a_picture_does_not_depend_on_the_batch_it_is_in(
     models: Callable[..., DiffusionModel], built: dict[str, Any], asked: dict[str, Any]
 ) -> None:
@@ -136,7 +139,7 @@ def test_a_control_picture_affects_only_its_own_frame(tiny_models: Any) -> None:
     assert not torch.allclose(together, batch(model).run(z, cond), atol=1e-2)
 
 
-@pytest.mark.parametrize(("built", "asked"), SAMPLERS, ids=IDS)
+@pytest.mark.parametrize(("built", "asked"), [*TELLING, *in_long_form(*OTHERS)])
 def test_the_same_seed_gives_the_same_pictures_run_after_run(
     models: Callable[..., DiffusionModel], built: dict[str, Any], asked: dict[str, Any]
 ) -> None:
@@ -165,7 +168,7 @@ def test_other_processes_may_use_the_device_between_steps(
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
-@pytest.mark.parametrize(("built", "asked"), SAMPLERS, ids=IDS)
+@pytest.mark.parametrize(("built", "asked"), [*TELLING, *in_long_form(*OTHERS)])
 def test_a_sampler_that_remembers_predictions_keeps_its_own_through_graphs(
     models: Callable[..., DiffusionModel], built: dict[str, Any], asked: dict[str, Any]
 ) -> None:
@@ -276,7 +279,15 @@ OWN = {
 }
 
 
-@pytest.mark.parametrize("sampler", ["lcm", "turbo", "tcd", "deis", "euler", "dpm", *OWN])
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        "lcm",
+        "deis",
+        "own PNDM",
+        *in_long_form("turbo", "tcd", "euler", "dpm", *(name for name in OWN if name != "own PNDM")),
+    ],
+)
 def test_once_prepared_a_batch_never_waits_for_the_device(models: Callable[..., DiffusionModel], sampler: str) -> None:
     here = models()
     config = {key: here.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")}

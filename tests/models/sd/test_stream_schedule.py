@@ -16,6 +16,7 @@ from engine.models.sd.model import DiffusionModel, unguided
 from engine.models.sd.pixels import is_finite
 from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
 from tests.models.sd.plain_stream import loaded, plain_picture, random_latents, with_short_scaling
+from tests.support.long_form import in_long_form
 
 THREE_STEPS = StreamSettings(width=64, height=64, t_index=(5, 25, 45), seed=3)
 
@@ -61,7 +62,7 @@ CFG = [
 ]
 
 
-@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("frames", [2, *in_long_form(1)])
 @pytest.mark.parametrize("cfg", CFG, ids=lambda cfg: "-".join(map(str, cfg.values())) or "off")
 def test_every_picture_equals_the_one_computed_alone_from_the_formulas(
     model: DiffusionModel, conds: list[Cond], frames: int, cfg: dict[str, Any]
@@ -80,7 +81,9 @@ def test_every_picture_equals_the_one_computed_alone_from_the_formulas(
             torch.testing.assert_close(picture, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
 
 
-@pytest.mark.parametrize("sampled", [{"sampler": "lightning"}, {"sampler": "tcd"}, {"sampler": "tcd", "eta": 1.0}])
+@pytest.mark.parametrize(
+    "sampled", [{"sampler": "tcd", "eta": 1.0}, *in_long_form({"sampler": "lightning"}, {"sampler": "tcd"})]
+)
 @pytest.mark.parametrize("cfg", [CFG[0], CFG[1], CFG[3], CFG[5]], ids=["off", "full", "self", "initialise"])
 def test_the_noise_that_a_sampler_keeps_stays_with_its_frame(
     model: DiffusionModel, conds: list[Cond], cfg: dict[str, Any], sampled: dict[str, Any]
@@ -140,7 +143,7 @@ def test_two_frames_of_the_same_picture_do_not_flicker(model: DiffusionModel, co
 
 @pytest.mark.parametrize("cfg", CFG[:2], ids=["off", "full"])
 @pytest.mark.parametrize("asked", [{"steps": 2, "strength": 0.5}, {"steps": 4, "strength": 0.75}])
-@pytest.mark.parametrize("sampler", ["lcm", "hyper", "tcd"])
+@pytest.mark.parametrize("sampler", ["lcm", "tcd", *in_long_form("hyper")])
 def test_a_stream_equals_the_batch(
     model: DiffusionModel, conds: list[Cond], asked: dict[str, Any], cfg: dict[str, Any], sampler: str
 ) -> None:
