@@ -12,9 +12,9 @@ class LiveOptions:
     """The first field is the model, `--NAME`; the names of the others begin with NAME and an underscore."""
 
     name: ClassVar[str]
-    """Of the option that names the model, and of the table in the configuration."""
+    """Name of the option that takes the model, and of the table in the configuration."""
     purpose: ClassVar[str]
-    """What the options are for, for an error."""
+    """Purpose of the options, for error messages."""
 
     def settings(self) -> dict[str, Any]:
         """The given values by key of the configuration, such as `sd.video`."""

@@ -59,7 +59,7 @@ class FakePortAudio:
     opens: Callable[[Opened], int] = lambda stream: 0
     """PortAudio's return value for opening a stream: 0, or one of its errors."""
     samples: Callable[[], float] = lambda: 0.25
-    """What each sample is of an input that is opened from now on."""
+    """Value of each sample of an input that is opened from now on."""
     reads: int = 0
     _by_handle: dict[int, Opened] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)

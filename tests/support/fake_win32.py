@@ -16,7 +16,7 @@ class FakeWindows:
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     """(function, *arguments) in order; a handle as its number, a `byref` as the object it points to."""
     answers: dict[str, Any] = field(default_factory=dict)
-    """What a function returns: a value, or a callable that gets the arguments. 0 by default."""
+    """Return value of each function: a value, or a callable that gets the arguments. Default: 0."""
     last_error: int = 0
 
     @classmethod

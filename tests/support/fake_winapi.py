@@ -79,7 +79,7 @@ class Message:
     left: bytes
     length: int
     write: Overlapped | None
-    """Of one that has found no room."""
+    """The pending write of a message that did not fit; None if it did."""
 
 
 @dataclass(eq=False)
@@ -158,7 +158,7 @@ class FakeWinapi(ModuleType):
         self.operations: dict[int, Overlapped] = {}
         self.cancelled: list[Overlapped] = []
         self.timeouts_ms: list[int] = []
-        """Of the waits for a write that ended without it."""
+        """Timeouts of the waits for a write that ended before the write."""
         self.started: list[Started] = []
         self.ended: dict[int, int] = {}
         """Exit codes by handle."""

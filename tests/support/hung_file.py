@@ -20,9 +20,9 @@ with open(sys.argv[1], "r+b") as file:
 
 @contextlib.contextmanager
 def hung(path: Path) -> Iterator[None]:
-    """Whoever opens the file waits until this is left (the kernel ends it after 45 s by itself).
+    """Make every open of the file block until the context ends (or for 45 s, the kernel's limit).
 
-    Another process holds a lease on it that it does not give back when it is asked to.
+    Another process holds a lease on it and does not release it on request.
     """
     if sys.platform != "linux":
         pytest.skip("a file that hangs (needs Linux)")

@@ -32,11 +32,11 @@ class Stage:
         self._child = child
         self.recordings = Path(config["recordings"])
         self.models = self.recordings.parent / "models"
-        """What `folders` under [sd] names."""
+        """The folder under `folders` in [sd]."""
         self.pictures: list[np.ndarray] = []
         self.indices: list[int] = []
         self.features: tuple[ChannelFeatures, ...] = (ChannelFeatures(),) * CHANNELS
-        """Of the newest picture."""
+        """Features of the newest picture."""
         opened = threading.Event()
         self._errors: list[BaseException] = []
 

@@ -15,7 +15,7 @@ class StandIn:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Callable[..., Any]] = {}
-        """What a call returns; None where nothing is set."""
+        """Return value of each call; None by default."""
 
     def named(self, name: str) -> list[dict[str, Any]]:
         return [arguments for called, arguments in self.calls if called == name]

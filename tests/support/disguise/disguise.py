@@ -40,11 +40,11 @@ CREATION_FLAGS = {  # winbase.h
     "CREATE_DEFAULT_ERROR_MODE": 0x4000000,
     "CREATE_BREAKAWAY_FROM_JOB": 0x1000000,
 }
-# What says "done" in functions where 0 says "failed" (learn.microsoft.com, "Return value" of each).
+# Functions that return 0 on failure (learn.microsoft.com, "Return value" of each).
 DONE = "SetConsoleCtrlHandler SetPriorityClass SetProcessInformation SetThreadPriority"
 ANSWERS = {**dict.fromkeys(DONE.split(), 1), "SetThreadExecutionState": 0x80000000}
 CALLS: list[tuple[Any, ...]] = []
-"""What our code asked the stand-ins for: (function, *arguments)."""
+"""Calls of the stand-ins: (function, *arguments)."""
 
 _import = builtins.__import__
 _absent: frozenset[str] = frozenset()
@@ -129,7 +129,7 @@ def _seen(value: Any) -> Any:
 
 
 def _has_a_view(package: str) -> bool:
-    """Whether one of its modules has: `import asyncio.streams` gives `asyncio`."""
+    """True if one of its modules has a view: `import asyncio.streams` gives `asyncio`."""
     return any(name.startswith(f"{package}.") for name in (*_given, *_absent_names, *_prepare))
 
 
@@ -275,7 +275,7 @@ def _windows_asyncio() -> dict[str, Any]:
         raise NotImplementedError
 
     class ProactorEventLoop(asyncio.SelectorEventLoop):
-        """What is served on it comes through the sockets; it knows nothing of their descriptors."""
+        """Like the loop of Windows, serves sockets but no bare descriptors."""
 
         add_reader = add_writer = remove_reader = remove_writer = no_signals
 

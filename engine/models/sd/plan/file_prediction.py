@@ -35,7 +35,7 @@ class FilePrediction:
     likely: Decision | None
     """From heuristics, or None: the weights of an SD 2.x model, else the file's name."""
     zero_snr: str
-    """What indicates that the last timestep is pure noise (zero terminal SNR), or ""."""
+    """The marker by which the last timestep is pure noise (zero terminal SNR), or ""."""
 
 
 def file_prediction(file: Path, family: str, header: CheckpointHeader) -> FilePrediction:
