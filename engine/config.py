@@ -263,7 +263,7 @@ def split_host_port(text: str, option: str) -> tuple[str, int]:
     """Host and port of `HOST:PORT` (IPv6 in brackets); port 0 lets the system choose."""
     match = re.fullmatch(r"(\[[^\]]+\]|[^:]+):(\d{1,5})", text.strip())
     if match is None or int(match[2]) > 65535:
-        raise ConfigError(f"{option}: {text!r} is not HOST:PORT (for example 127.0.0.1:9000) or off")
+        raise ConfigError(f"{option}: {text!r} is not HOST:PORT (for example 127.0.0.1:9000, up to 65535)")
     host = match[1].strip("[]")
     try:
         host.encode("idna")

@@ -28,7 +28,8 @@ def convert(
         list[str], typer.Argument(metavar="IN... OUT", help="Sound files, videos or folders; then a file or a folder.")
     ],
     model: Annotated[
-        str | None, typer.Option(metavar="M.pth", help="The voice: a .pth or .safetensors file, or random:SHAPE.")
+        str | None,
+        typer.Option(metavar="M.pth", help="The voice: a .pth or .safetensors file; random:tiny: untrained."),
     ] = None,
     index: Annotated[
         str | None,

@@ -46,7 +46,7 @@ def dataset(
         Literal["quick", "train", "high"] | None,
         typer.Option(
             metavar="quick|train|high",
-            help="Cycles: up to 30 samples and a noise of 0.02; 50 and 0.01 (default); 100 and 0.005.",
+            help="Samples per pixel and noise limit of Cycles: 30 and 0.02; 50 and 0.01 (default); 100 and 0.005.",
         ),
     ] = None,
     max_samples: Annotated[int | None, typer.Option(metavar="N", help="Cycles: maximum samples per pixel.")] = None,

@@ -29,7 +29,7 @@ def pages() -> list[Path]:
 def _table(command: Any, found: re.Match[str]) -> str:
     kind, what = found[1], found[2].strip()
     rows = option_rows(command, what.split()) if kind == "options" else parameter_rows(what)
-    lines = ["| | |", "|---|---|", *(f"| {name} | {told} |" for name, told in rows)]
+    lines = ["| | |", "|---|---|", *(f"| {_cell(name)} | {_cell(told)} |" for name, told in rows)]
     return f"<!-- {kind}: {what} -->\n" + "\n".join(lines) + "\n<!-- end -->"
 
 
@@ -58,4 +58,9 @@ def _values(param: Param) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return " ".join(text.split())
+
+
+def _cell(text: str) -> str:
+    """GitHub splits cells at a bar even inside of backticks."""
+    return text.replace("|", "\\|")

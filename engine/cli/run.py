@@ -75,8 +75,8 @@ def run(
         typer.Option(
             metavar="[PICTURE:]KIND[=ARG]",
             help="Where pictures go, repeatable: syphon, spout, shared, ndi, record=FILE.mp4 (H.264; .mov: ProRes,"
-            f" .avi: Motion JPEG), snapshot=FILE.png, null. After {PICTURE_PREFIXES} it is that picture, which"
-            " syphon, spout, shared and ndi bring along."
+            f" .avi: Motion JPEG), snapshot=FILE.png, null. The prefix {PICTURE_PREFIXES} sends that picture"
+            " instead; syphon, spout, shared and ndi include them."
             " (default: the system's texture sharing)",
         ),
     ] = None,

@@ -19,7 +19,7 @@ MAX_SIDE_PX = 16384
 class SceneOptions:
     """Options of the scene and the picture's size, without those of rendering."""
 
-    width: int = option(5280, "Width in pixels, about 200 m.", metavar="64..16384")
+    width: int = option(5280, "Width in pixels; the site is about 200 m wide.", metavar="64..16384")
     height: int = option(3956, "Height in pixels.", metavar="64..16384")
     use_clusters: bool | None = option(
         None, "Piles in clusters, or in rows. (default: random)", flags="--use-clusters/--no-use-clusters"
