@@ -221,12 +221,12 @@ def test_a_saved_preset_has_its_picture_in_every_browser(
     save()
     item = page.locator("#presets li[data-name='Opening night']")
     item.locator("img").wait_for()
-    assert item.locator("img").evaluate(MEAN_COLOUR) > 20
+    assert item.locator("img").evaluate(MEAN_COLOUR) > 10, "not black; the sound makes it brighter and darker"
     other = house.visit().open()
     other.page.locator("#presets-tab").click()
     picture = other.page.locator("#presets li[data-name='Opening night'] img")
     picture.wait_for()
-    assert picture.evaluate(MEAN_COLOUR) > 20
+    assert picture.evaluate(MEAN_COLOUR) > 10
     other.close()
     stage.send("/layer/1/curve", 0.125)
     stage.send("/master/blackout", 1)
