@@ -23,6 +23,7 @@ from engine.models.rvc.offline import VoiceConverter, cutting_for
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.pitch.yin import Yin
 from tests.conftest import TinyModels
+from tests.support.long_form import only_soak
 
 LIMIT = device_work.MAX_CONVOLVED["mps"]
 CPU = torch.device("cpu")
@@ -48,6 +49,7 @@ def limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(device_work.MAX_CONVOLVED, "cpu", LIMIT)
 
 
+@only_soak
 def test_a_long_sound_is_converted_in_pieces_short_enough_for_mps(tiny_models: TinyModels, limited: None) -> None:
     folder: Path = tiny_models.voice(kind="singing")
     files = {"model": "voice.pth", "content": "content"}

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from tests.support.long_form import only_soak
 from tests.support.other_system import FOREIGN, run_as
 
 
+@only_soak
 def test_every_module_can_be_imported(tmp_path: Path) -> None:
     told = run_as("darwin", "import modules; tell(modules.import_all())", tmp_path / FOREIGN, is_light=True)
     assert told.code == 0, told.err
@@ -13,6 +15,7 @@ def test_every_module_can_be_imported(tmp_path: Path) -> None:
     assert count > 400
 
 
+@only_soak
 def test_the_commands_work_with_foreign_names(tmp_path: Path) -> None:
     code = "import commands; tell(commands.say_all())"
     told = run_as("darwin", code, tmp_path / FOREIGN, is_light=True)

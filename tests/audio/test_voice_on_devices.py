@@ -7,7 +7,7 @@ import pytest
 
 from tests.audio.lines import Program
 from tests.audio.sound_server import RATE_HZ
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PulseAudio through ALSA needs Linux")
 
@@ -81,6 +81,7 @@ def open_desk(sound_server, wait_for):
 
 
 # Takes ten seconds: two until PulseAudio plays, two to measure the devices, and the clicks.
+@only_soak
 def test_the_delay_matches_the_status_also_while_another_output_is_replugged(sound_server, open_desk, wait_for) -> None:
     sound_server.start_away(wait_for)
     program = open_desk("awayout")

@@ -5,10 +5,12 @@ import sys
 
 from engine.bench import dataset
 from engine.bench.progress import no_progress
+from tests.support.long_form import only_soak
 
 SMALL = next(iter(dataset.CASES))
 
 
+@only_soak
 def test_process_start_and_drawing_are_measured_separately() -> None:
     result = dataset.run(cases=(SMALL,), pictures=1, long_run=2, with_cycles=False, blender="", progress=no_progress)
     assert set(result["cases"]) == {SMALL}

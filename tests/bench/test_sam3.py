@@ -12,7 +12,7 @@ import pytest
 from engine.bench import sam3
 from engine.bench.clip import PICTURES, LoopedClip, moving_discs, write_clip
 from tests.cli.conftest import Said
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 
 Bench = Callable[..., Said]
 
@@ -53,6 +53,7 @@ def test_finding_is_faster_than_transformers_and_finds_the_same(bench: Bench) ->
     assert set(case["gflop"]) == {"backbone", "decoder", "masks"} and case["tflops"] > 0
 
 
+@only_soak
 def test_prompts_and_batches_are_separate_cases(bench: Bench) -> None:
     asked = ("--prompts", "1", "--prompts", "2", "--batch", "2", "--objects", "4", "--size", "160x96", "--seconds", "0")
     said = bench("--mode", "image", *asked, "--json")
@@ -68,6 +69,7 @@ def test_prompts_and_batches_are_separate_cases(bench: Bench) -> None:
 
 @pytest.mark.soak
 @pytest.mark.skipif(not IS_SOAK, reason="takes seconds: MULTIVERSE_SOAK=1")
+@only_soak
 def test_tracking_reports_memory_growth_beside_that_of_transformers(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

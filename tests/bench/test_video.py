@@ -20,7 +20,7 @@ from engine.bench.video import (
     frame_by_frame,
 )
 from tests.cli.conftest import Said
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 MODES = ("fused", "split")
@@ -46,6 +46,7 @@ def by_a_process(*arguments: str) -> Said:
 
 
 @pytest.mark.soak
+@only_soak
 def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
     tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,7 +40,7 @@ from tests.jobs.dataset.running.small_runs import contents, one_that_fits_and_on
 from tests.jobs.segment.conftest import job_of as segment_job
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
 from tests.jobs.video.cluster_toys import DAWDLES, IS_FULL, RAISES, REFUSES, SIDE, WELL, toy_recipe
-from tests.support.long_form import ONLY_SOAK
+from tests.support.long_form import ONLY_SOAK, only_soak
 
 CPUS = 4
 SD_SIDE = 64
@@ -200,6 +200,7 @@ def test_a_segment_that_fails_is_retried_on_new_actors_and_ends_the_run_after_th
     assert before.isdisjoint(place.pid for place in toys.places)
 
 
+@only_soak
 def test_an_actors_death_is_blamed_on_its_current_segment_if_all_answers_come_at_once(
     toys: ClusterStages, ray: Any, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
@@ -231,6 +232,7 @@ def test_actors_that_cannot_start_end_the_run_in_one_line(ray: Any) -> None:
         ClusterStages(job_of("toy", prompt="dies at once"), (SIDE, SIDE), max_actors=2, recipe=toy_recipe)
 
 
+@only_soak
 def test_a_machine_with_too_little_memory_loses_its_actor_and_the_last_one_ends_the_run(
     ray: Any, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
@@ -288,6 +290,7 @@ def test_a_missing_card_or_too_many_cores_are_refused(ray: Any) -> None:
             ClusterStages(job_of("toy", **options), (SIDE, SIDE), recipe=toy_recipe)
 
 
+@only_soak
 def test_a_segmentation_gives_the_files_of_a_local_run(ray: Any, seeing_sam3: Path, tmp_path: Path) -> None:
     source = write_movie(tmp_path / "in.mp4", [disc_picture(number) for number in range(4)])
 
@@ -304,6 +307,7 @@ def test_a_segmentation_gives_the_files_of_a_local_run(ray: Any, seeing_sam3: Pa
     assert report.notes[0].startswith("segmented by ")
 
 
+@only_soak
 def test_a_conversion_gives_the_files_of_a_local_run(ray: Any, singing_voice: Path, tmp_path: Path) -> None:
     source = write_sound(tmp_path / "in.wav", spoken(0.5))
     voice = VoiceSpec(model=str(singing_voice / "voice.pth"), content=str(singing_voice / "content"), pitch="yin")
@@ -403,6 +407,7 @@ def test_a_write_error_of_a_machine_is_reported_with_the_machine_and_its_log(ray
     assert "File too large" in (tmp_path / "out" / "image_000000.log").read_text()
 
 
+@only_soak
 def test_a_scene_that_does_not_fit_is_reported_as_in_a_local_run_and_not_retried(ray: Any, tmp_path: Path) -> None:
     seed, options = one_that_fits_and_one_that_does_not()
     report = make_dataset(small_job(tmp_path / "out", 2, cluster="auto", seed=seed, options=options))

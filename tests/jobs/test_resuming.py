@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import TinyModels
 from tests.support.long_form import IS_SOAK, in_long_form
 
-KILLS = 20 if IS_SOAK else 2
+KILLS = 20 if IS_SOAK else 1
 MAX_S = 2400.0  # all jobs together, twenty kills each
 ROOT = Path(__file__).parents[2]
 

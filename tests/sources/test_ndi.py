@@ -14,6 +14,7 @@ from engine.errors import SourceError
 from engine.sources import Source, open_source
 from engine.sources.senders import SenderLists
 from engine.system.clock import SystemClock
+from tests.support.long_form import only_soak
 from tests.support.ndi_network import NdiSender
 
 TOLERANCE = 24  # of 255: NDI's codec is lossy
@@ -110,6 +111,7 @@ def test_a_missing_sender_is_reported_with_the_available_ones(
     assert source.status().description.startswith("ndi nobody here: not found (available: ")
 
 
+@only_soak
 def test_a_long_search_and_many_reconnects_leave_no_sockets(
     send, watch, f_card, wait_for, monkeypatch: pytest.MonkeyPatch
 ) -> None:

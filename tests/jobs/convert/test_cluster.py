@@ -21,6 +21,7 @@ from engine.models.rvc.optimization import OptimizationConfig
 from tests.jobs.convert.conftest import CUTTING
 from tests.jobs.convert.voices import spoken, write_sound
 from tests.jobs.kit.pool_on_fake_ray import use_fake_ray
+from tests.support.long_form import only_soak
 
 LENGTHS_S = (2.8, 0.5, 2.2)  # several spans, one, several
 LOST = "an actor on host{} was lost: its process was killed or crashed"
@@ -64,6 +65,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
+@only_soak
 def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     convert: Convert, sources: list[Path], job: ConvertJob, fake_ray: Any, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from engine.jobs.video import choosing, paint_video
 from tests.jobs.video.conftest import MakeJob
+from tests.support.long_form import only_soak
 
 
 def test_a_short_clip_is_painted_in_one_process_and_that_is_said(
@@ -21,6 +22,7 @@ def test_a_short_clip_is_painted_in_one_process_and_that_is_said(
     assert {stage.frames for stage in report.times} == {4}
 
 
+@only_soak
 def test_auto_tries_both_and_uses_the_faster_one_if_that_pays(
     clip: Callable[..., Path], job: MakeJob, tiny_models: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

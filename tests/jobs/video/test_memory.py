@@ -10,7 +10,7 @@ import pytest
 from engine.jobs.video import paint_video
 from tests.jobs.segment.disc_movie import disc_picture
 from tests.jobs.video.conftest import MakeJob
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 
 WIDTH, HEIGHT = 640, 360
 SHORT_S, LONG_S, FPS = 10, 600, 30
@@ -44,6 +44,7 @@ def long_clip(path: Path, count: int) -> Path:
     return path
 
 
+@only_soak
 def test_three_times_as_long_a_clip_is_painted_in_the_same_memory(job: MakeJob, tmp_path: Path) -> None:
     peaks = {}
     for count in (24, 72):

@@ -15,6 +15,7 @@ from engine.live.rvc.link import VoiceTiming
 from engine.live.rvc.mix import FADE_S
 from engine.system.clock import SteppedClock
 from tests.audio.clicks import click_db
+from tests.support.long_form import only_soak
 
 RATE_HZ = 16_000
 BLOCK, LAG = 1600, 480  # 100 ms; 30 ms
@@ -181,6 +182,7 @@ def test_the_delay_is_constant(world) -> None:
     assert len(delays_ms) == 1
 
 
+@only_soak
 def test_the_delay_shrinks_to_the_measured_time_of_blocks(reports, monkeypatch) -> None:
     monkeypatch.setattr(voice_delay, "CALM_S", 20.0)
     world = World(hum, reports)

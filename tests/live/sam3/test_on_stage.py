@@ -17,7 +17,7 @@ from engine.errors import ConfigError, ModelError
 from engine.ipc import FrameRing
 from engine.osc import Message, encode_message
 from engine.params.looks import PLAIN
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 from tests.support.stage import Stage, picture_file
 
 WIDTH, HEIGHT, RADIUS = 320, 180, 40
@@ -216,6 +216,7 @@ def test_both_textures_are_published_separately(stage: Stage) -> None:
     ids.close()
 
 
+@only_soak
 def test_another_resolution_takes_over_without_a_gap(stage: Stage) -> None:
     pid, results = stage.child.pid, stage.child.results
     stage.set(sam3__resolution=672)

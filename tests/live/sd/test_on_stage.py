@@ -21,7 +21,7 @@ from engine.config import build_config
 from engine.errors import ConfigError, ModelError
 from engine.ipc import FrameRing
 from engine.params.looks import PLAIN
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 from tests.support.stage import Stage, picture_file
 
 SEA_RGB, SAND_RGB = (40, 90, 200), (210, 180, 60)
@@ -193,6 +193,7 @@ def test_while_the_child_is_down_the_fallback_is_shown(stage: Stage, fallback: s
         stage.shows(SAND_RGB, "the last picture again")
 
 
+@only_soak
 def test_a_recording_of_the_sd_picture_is_one_file_whatever_the_child_does(stage: Stage, tmp_path: Path) -> None:
     stage.set(sd__fallback="source")
     stage.done("/sink/start", "sd:record", "sd.mp4")

@@ -11,7 +11,7 @@ from engine.models.sam3.mask_kernel import install
 from engine.models.sam3.session import CONDITIONING_KEPT, StreamSession
 from engine.models.seeded import seeded
 from tests.models.sam3.held_memory import sizes
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 from tests.support.tiny_sam3 import scatter_weights, score_above_half, tiny_config
 
 SIDE = 56
@@ -102,6 +102,7 @@ def conditioning(run: Run, object_id: int) -> list[int]:
 
 
 @pytest.mark.soak
+@only_soak
 def test_masks_and_ids_equal_those_of_an_unbounded_session(run: Callable[..., Run]) -> None:
     every, frames = (16, 200) if IS_SOAK else (8, 64)
     ours, theirs = run(is_bounded=True, every=every), run(is_bounded=False, every=every)

@@ -11,7 +11,7 @@ from engine.models.sam3.load import load
 from engine.models.sam3.segmenter import Segmenter
 from engine.models.sam3.shapes import OBJECTS, build, gflop
 from engine.models.sam3.timing import ReferenceSegmenter
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 
 THRESHOLD = 0.5
 
@@ -41,6 +41,7 @@ def true_work() -> dict[str, float]:
     return gflop("sam3", 1008, 1)
 
 
+@only_soak
 def test_the_counted_work_equals_published_counts(true_work: dict[str, float]) -> None:
     assert true_work["backbone"] == pytest.approx(5614, rel=0.001)
     assert 0 < true_work["masks"] < true_work["decoder"] < 0.1 * true_work["backbone"]

@@ -32,7 +32,7 @@ from tests.models.sam3.small_sam3 import (
     picture,
     pixels_of,
 )
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 
 torch.set_num_threads(1)
 
@@ -357,6 +357,7 @@ def test_tracking_works_in_bfloat16(seeing_sam3: Path) -> None:
 
 
 @pytest.mark.soak
+@only_soak
 def test_memory_stays_flat_while_objects_come_and_go(
     model: SegmentationModel, prompts: dict[str, EncodedPrompt]
 ) -> None:

@@ -21,7 +21,7 @@ from engine.models.sd.stage_loading import load_stage
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
 from tests.models.sd.oracle import pipeline_of
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 
 
 @pytest.fixture
@@ -37,6 +37,7 @@ def backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 @pytest.mark.soak
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # inductor's import
+@only_soak
 def test_a_compiled_unet_paints_the_same_and_follows_changes_of_weights(
     tiny_models: TinyModels, tiny_sd: Path, backend: str
 ) -> None:

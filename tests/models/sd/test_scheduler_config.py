@@ -19,6 +19,7 @@ from engine.models.sd.plan.scheduler_config import CARRIER, PREDICTIONS, RUNNABL
 from engine.models.sd.plan.usual_guidance import usual_guidance
 from engine.models.sd.spec import ModelSpec
 from tests.models.sd.plain_stream import random_latents
+from tests.support.long_form import only_soak
 
 TABLE = {
     "num_train_timesteps": 1000,
@@ -30,6 +31,7 @@ TABLE = {
 
 
 @pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")  # NumPy of what KDPM2 does in diffusers
+@only_soak
 def test_every_supported_scheduler_is_reproducible(tiny_sd: Path) -> None:
     """For one seed and any batch size. Schedulers that draw their own noise would fail."""
     import diffusers

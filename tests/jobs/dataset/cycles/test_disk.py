@@ -13,6 +13,7 @@ import pytest
 from engine.errors import RenderError
 from engine.jobs.dataset.cycles import Blender, render
 from tests.jobs.dataset.cycles.yard import SETTINGS, Drawn, quarters
+from tests.support.long_form import only_soak
 
 ROOT = Path(__file__).parents[4]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell script in place of Blender")
@@ -89,6 +90,7 @@ def on_a_small_disk(tmp_path: Path) -> Callable[[Blender], str]:
     return draw
 
 
+@only_soak
 def test_a_disk_that_blender_fills_ends_the_run(
     on_a_small_disk: Callable[[Blender], str], blender: Blender, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ from engine.jobs.dataset.picture import make_picture
 from engine.jobs.dataset.scene.description import SiteCamera
 from engine.jobs.dataset.task import PictureTask, RenderSettings
 from tests.jobs.dataset.cycles.yard import SETTINGS, Drawn, quarters, yard
+from tests.support.long_form import only_soak
 
 
 def boxes_of(instances: np.ndarray) -> dict[int, tuple[int, ...]]:
@@ -57,6 +58,7 @@ def test_both_engines_see_the_same_piles_at_the_same_places(blender: Blender, dr
     assert np.abs(one.depth_m - other.depth_m)[agrees].max() < 0.01
 
 
+@only_soak
 def test_the_same_scene_gives_the_same_bytes(blender: Blender, drawn: Drawn) -> None:
     one, other = drawn(blender, is_small=True), drawn(blender, turn=1, is_small=True)
     for name in ("colors", "instances", "depth_m"):
@@ -85,6 +87,7 @@ def test_a_missing_gpu_is_refused_in_one_line(blender: Blender, drawn: Drawn) ->
         render(drawn.stage(), quarters(), settings, blender)
 
 
+@only_soak
 def test_cycles_uses_the_given_settings_and_threads(
     blender: Blender, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -28,7 +28,7 @@ from engine.jobs.dataset.running.report import DatasetProgress
 from engine.jobs.dataset.running.run import open_runner
 from tests.jobs.dataset.labels.test_yolo import check_label
 from tests.jobs.dataset.running.small_runs import contents, one_that_fits_and_one_that_does_not, small_job
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 
 Make = Callable[..., Any]
 
@@ -172,6 +172,7 @@ def test_a_truncated_manifest_and_a_flipped_bit_are_repaired_to_the_same_bytes(w
     assert contents(folder) == contents(whole)
 
 
+@only_soak
 def test_one_job_and_a_grown_run_make_the_same_bytes(whole: Path, make: Make) -> None:
     grown: dict[str, Any] = {"jobs": 1, "save_coco": True, "save_hdf5": True}
     first = make(count=2, **grown)

@@ -19,7 +19,7 @@ from engine.jobs.video.split.work import PainterWork, open_work
 from engine.models.sd import ModelSpec
 from engine.models.sd.painting import GOOD, ControlUse, Painting, Stage, accept_black_sources
 from engine.sources.still import read_still
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 
 WIDTH, HEIGHT = 96, 64
 TINY = ModelSpec(model="random:tiny")
@@ -78,6 +78,7 @@ def test_three_stage_processes_paint_bit_identically_to_one_process(whole: Paint
 
 
 @pytest.mark.soak
+@only_soak
 def test_split_stages_are_bit_identical_and_report_the_memory_of_all_processes(
     tiny_models: Any, tmp_path: Path
 ) -> None:
