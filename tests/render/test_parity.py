@@ -86,7 +86,7 @@ def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, to
             last = draw_reference(
                 values(changes), asked.waves, pitches_hz, *size, layer5=camera, region=regions, last=last
             )
-        yield from (gl.read_rgba(), cpu.read_rgba(), last)
+        yield from (gl.read_rgba(), cpu.read_rgba(), np.round(last / 257))
 
     def check(changes: dict[str, Any], size: tuple[int, int]) -> None:
         gl.resize(*size)
