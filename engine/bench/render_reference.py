@@ -22,6 +22,21 @@ def draw_reference(
     *,
     layer5: np.ndarray | None = None,
     region: np.ndarray | None = None,
+) -> np.ndarray:
+    """`draw_deep_reference` without a trail, rounded to 8 bits: (height, width, 4) uint8."""
+    deep = draw_deep_reference(values, waves, pitches_hz, width, height, layer5=layer5, region=region)
+    return np.round(deep / 257).astype(np.uint8)
+
+
+def draw_deep_reference(
+    values: Values,
+    waves: np.ndarray,
+    pitches_hz: Sequence[float],
+    width: int,
+    height: int,
+    *,
+    layer5: np.ndarray | None = None,
+    region: np.ndarray | None = None,
     last: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draw one picture, (height, width, 4) uint16, row 0 at the top, after mirror and before master fade.

@@ -1,10 +1,9 @@
 """Draws the Multiverse with OpenGL in one pass.
 
 Steps of a picture: upload; the pass (multiverse.glsl) into one of two targets, while the other holds the last picture
-for feedback; the light of its cells for the flash guard (flash_cells.glsl). To fade or dim it, a second pass
-(publish.glsl) draws into another target; otherwise the first pass's texture is published. A crossfade of layer 5
-is mixed beforehand, at its own size (gl_crossfade.py). While one look dissolves into another, both are drawn and then
-mixed (mix.glsl).
+for feedback; effects; the light of its cells for the flash guard; then it is faded, limited and dithered into a target
+of 8 bits that is published (gl_publish.py). A crossfade of layer 5 is mixed beforehand, at its own size
+(gl_crossfade.py). While one look dissolves into another, both are drawn and then mixed (mix.glsl).
 """
 
 import logging
@@ -20,19 +19,18 @@ from engine.errors import RenderError
 from engine.render.colour import layer_colours
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
 from engine.render.crossfade import PictureCrossfade
-from engine.render.flash_guard import NO_LIMITS
-from engine.render.flash_levels import sample_jitter
 from engine.render.frame_block import ROWS, pack_block
 from engine.render.gl_crossfade import CrossfadedImage
 from engine.render.gl_dissolve import TargetPair
 from engine.render.gl_masks import MaskArray, MaskPainter, PaintedImage
-from engine.render.gl_targets import SizedTargets
-from engine.render.gl_textures import CellTarget, Target, UploadedImage, limits_texture, wave_texture
+from engine.render.gl_publish import Publisher
+from engine.render.gl_targets import DEEP_DTYPE, SizedTargets
+from engine.render.gl_textures import Target, UploadedImage, wave_texture
 from engine.render.look import Look
 from engine.render.mask_look import IdPicture, Overlay
 from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.picture import PictureInput
-from engine.render.shader_source import compile_program, uniform
+from engine.render.shader_source import compile_program
 from engine.render.wave_table import bake_waves
 from engine.system.translate_errors import translate_errors
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
@@ -89,19 +87,16 @@ class GLRenderer:
             undo.callback(self._context.release)
             self._finish = load_finish()
             self._pump_messages = load_message_pump()
-            self.description = self._context.info["GL_RENDERER"]
-            self.is_software = is_software(self.description)
+            name = self._context.info["GL_RENDERER"]
+            self.is_software = is_software(name)
+            self._publisher = Publisher(self._context)
+            is_deep = self._publisher.dtype == DEEP_DTYPE
+            self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
             sets = _SETS if self.is_software else [_FEATURES]
             self._passes = {features: self._make_pass(features) for features in sets}
-            self._fade = self._small_pass("publish", u_current=0)
-            self._limit = self._small_pass("publish", ("LIMITS",), u_current=0, u_limits=1)
             self._mix = self._small_pass("mix", u_current=0, u_previous=1)
-            self._sum_cells = self._small_pass("flash_cells", u_picture=0)
-            uniform(self._sum_cells.program, "u_jitter").write(sample_jitter())
             self._block = self._context.buffer(reserve=ROWS * 16)
             self._waves = wave_texture(self._context)
-            self._limits = limits_texture(self._context)
-            self._cells = CellTarget(self._context)
             self._layer5 = self._crossfaded()
             self._beside: CrossfadedImage | None = None
             self._region = UploadedImage(self._context, 1, "u1")
@@ -113,6 +108,7 @@ class GLRenderer:
             self._has_picture = False
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
             self._pixels: np.ndarray | None = None
+            self._deep_pixels: np.ndarray | None = None
             self._start(self._make_targets(width, height))
             undo.pop_all()
 
@@ -134,7 +130,7 @@ class GLRenderer:
             if not (picture.look.is_frozen and self._has_picture):
                 self._draw_looks(picture)
             self._unfinished = picture
-            self._pixels = None
+            self._pixels = self._deep_pixels = None
 
     def wait(self) -> None:
         """Wait until the picture is drawn, faded and guarded. Other Python threads run meanwhile."""
@@ -145,13 +141,10 @@ class GLRenderer:
         self._unfinished = None
         with self._drawing():
             self._finish()
-            cells = self._read_cells() if look.is_flash_guarded else None
-            finish = self._master.finish(look, cells, time_s)
-            if finish.is_untouched:
-                self._published = self._current
-            else:
-                self._draw_published(finish, is_luma=look.is_alpha_luma)
-                self._finish()
+            cells = self._publisher.read_cells(self._current) if look.is_flash_guarded else None
+            self._final, self._is_luma = self._master.finish(look, cells, time_s), look.is_alpha_luma
+            self._published = self._publisher.draw(self._current, self._final, self._targets, is_luma=self._is_luma)
+            self._finish()
             self._require_no_error()
 
     @property
@@ -176,6 +169,21 @@ class GLRenderer:
                 self._require_no_error()
                 self._pixels = pixels
         return self._pixels
+
+    def read_rgba16(self) -> np.ndarray:
+        """The same in 16 bits and without dither, (height, width, 4) uint16; drawn and read back once per picture.
+
+        The renderer's own 8 bits, if the driver has no deeper targets.
+        """
+        self.wait()
+        if self._deep_pixels is None:
+            with self._drawing():
+                target, readback = self._targets.deep()
+                self._publisher.draw_deep(self._current, self._final, target, is_luma=self._is_luma)
+                self._finish()
+                self._deep_pixels = readback.read(target.framebuffer)
+                self._require_no_error()
+        return self._deep_pixels
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
         """`picture` alone, crossfaded from `before`; drawn on demand."""
@@ -207,8 +215,7 @@ class GLRenderer:
                 for part in (
                     self._block,
                     self._waves,
-                    self._limits,
-                    self._cells,
+                    self._publisher,
                     self._layer5,
                     self._region,
                     self._matte,
@@ -217,8 +224,7 @@ class GLRenderer:
                     part.release()
                 if self._beside is not None:
                     self._beside.release()
-                small = (self._fade, self._limit, self._mix, self._sum_cells)
-                for vertices in (*self._passes.values(), *small):
+                for vertices in (*self._passes.values(), self._mix):
                     vertices.program.release()
                     vertices.release()
                 self._context.release()
@@ -263,7 +269,13 @@ class GLRenderer:
             raise RenderError(f"size {width}x{height}: this GPU draws 1x1 to {largest}x{largest}")
         self._context.error  # noqa: B018  reading clears
         try:
-            targets = SizedTargets(self._context, self._finish, (width, height), is_direct=self.is_software)
+            targets = SizedTargets(
+                self._context,
+                self._finish,
+                (width, height),
+                dtype=self._publisher.dtype,
+                is_direct=self.is_software,
+            )
         finally:
             error = self._context.error  # reading clears it, so that it does not count for the next picture
         if error != NO_ERROR:
@@ -275,10 +287,11 @@ class GLRenderer:
         """Draw into these targets from now on, starting with nothing on screen."""
         self._targets = targets
         self._current = targets.dissolve.coming.front
-        self._published = self._current
+        self._published = targets.finished[0]
+        self._final, self._is_luma = Finish(1.0, None), False
         self._has_picture = False
         self._unfinished = None
-        self._pixels = None
+        self._pixels = self._deep_pixels = None
         self._warm_up()
 
     def _draw_looks(self, picture: PictureInput) -> None:
@@ -339,32 +352,6 @@ class GLRenderer:
         trail.front.framebuffer.use()
         self._passes[features].render(moderngl.TRIANGLES, vertices=3)
 
-    def _read_cells(self) -> np.ndarray:
-        """Read the light of the cells. Call it after the picture is drawn: otherwise moderngl waits holding the GIL."""
-        self._sum_cells.program["u_size_px"] = self._targets.size_px
-        self._current.texture.use(0)
-        self._cells.framebuffer.use()
-        self._sum_cells.render(moderngl.TRIANGLES, vertices=3)
-        return self._cells.read_cells()
-
-    def _draw_published(self, finish: Finish, *, is_luma: bool) -> None:
-        """Draw the faded or limited picture, alternately into two targets, so that the previous one stays valid for a
-        frame."""
-        first, second = self._targets.finished
-        target = second if self._published is first else first
-        publish = self._fade if finish.limits is None else self._limit
-        publish.program["u_fade"] = finish.fade
-        publish.program["u_is_luma"] = is_luma
-        if finish.limits is not None:
-            width, height = self._targets.size_px
-            publish.program["u_pictures_per_px"] = 1 / width, 1 / height
-            self._limits.write(finish.limits.maps)
-            self._limits.use(1)
-        self._current.texture.use(0)
-        target.framebuffer.use()
-        publish.render(moderngl.TRIANGLES, vertices=3)
-        self._published = target
-
     def _make_pass(self, features: tuple[str, ...]) -> moderngl.VertexArray:
         program = compile_program(self._context, "multiverse", features)
         block = program["Frame"]
@@ -380,20 +367,17 @@ class GLRenderer:
         self._context.enable_only(moderngl.NOTHING)
         self._block.write(np.zeros((ROWS, 4), np.float32))
         trail, changed = self._targets.dissolve.coming, self._targets.finished[0]
-        for target in (trail.front, changed):
+        for target in (trail.front, trail.back, changed):
             target.framebuffer.scissor = (0, 0, 1, 1)
         for features in self._passes:
             self._run_pass(features, trail)
             self._finish()
-        self._run_dissolve(trail.front, trail.back, 0.5, changed)
-        for target in (trail.front, changed):
+        self._run_dissolve(trail.front, trail.back, 0.5, changed)  # layer 5's crossfades have 8 bits
+        self._run_dissolve(trail.front, trail.front, 0.5, trail.back)
+        for target in (trail.front, trail.back, changed):
             target.framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
-        self._read_cells()
-        for limits in (None, NO_LIMITS):
-            self._draw_published(Finish(1.0, limits), is_luma=False)
-        self._finish()
-        self._published = self._current
-        for target in (trail.front, changed):
+        self._publisher.warm_up(trail.front, self._targets, self._finish)
+        for target in (trail.front, trail.back, *self._targets.finished):
             target.framebuffer.clear()
 
     def _small_pass(self, name: str, features: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:

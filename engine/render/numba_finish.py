@@ -66,7 +66,7 @@ def publish_picture(out: Image, picture: Deep, noise: np.ndarray, fade: float, i
         line, finished, steps = picture[row].reshape(width * 4), out[row].reshape(width * 4), noise[row % SIDE]
         for i in range(width * 4):
             finished[i] = np.uint8(float32(line[i]) * gain + steps[i & (SIDE * 4 - 1)])
-        if not is_luma:
+        if not (is_luma or fade == ONE):  # a mix of looks with different alpha keeps its own
             for i in range(width):
                 finished[i * 4 + 3] = 255
 
@@ -91,7 +91,7 @@ def publish_limited(
 
 
 @_kernel
-def publish_deep(out: Deep, picture: Deep, limits: np.ndarray, fade: float, is_luma: bool) -> None:
+def publish_deep(out: Deep, picture: Deep, limits: np.ndarray, fade: float, is_luma: bool, keeps_alpha: bool) -> None:
     """The same in 16 bits, without dither."""
     height, width = out.shape[0], out.shape[1]
     for row in prange(height):
@@ -102,7 +102,10 @@ def publish_deep(out: Deep, picture: Deep, limits: np.ndarray, fade: float, is_l
             out[row, i, 0] = np.uint16(red * fade + HALF)
             out[row, i, 1] = np.uint16(green * fade + HALF)
             out[row, i, 2] = np.uint16(blue * fade + HALF)
-            out[row, i, 3] = max(out[row, i, 0], out[row, i, 1], out[row, i, 2]) if is_luma else 65535
+            if keeps_alpha:
+                out[row, i, 3] = picture[row, i, 3]
+            else:
+                out[row, i, 3] = max(out[row, i, 0], out[row, i, 1], out[row, i, 2]) if is_luma else 65535
 
 
 @_stage
@@ -145,5 +148,5 @@ def mix_pictures(out: Image, current: Image, previous: Image, share: float) -> N
 
 
 def wide_thresholds(thresholds: np.ndarray) -> np.ndarray:
-    """(64, 256) float32 from the (64, 64) of `blue_noise.thresholds`: each once per channel, as pixels lie in memory."""
+    """(64, 256) float32 from the (64, 64) of `blue_noise.thresholds`, each repeated for a pixel's four channels."""
     return np.ascontiguousarray(np.repeat(thresholds, 4, axis=1))

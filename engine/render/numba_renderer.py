@@ -142,8 +142,10 @@ class NumbaRenderer:
         with self._drawing():
             if self._deep is None:
                 self._deep = self._pool.take()
-                limits = self._finish.limits or NO_LIMITS
-                publish_deep(self._deep, self._current, limits.maps, np.float32(self._finish.fade), self._is_luma)
+                finish, limits = self._finish, self._finish.limits or NO_LIMITS
+                keeps_alpha = finish.limits is None and finish.fade == 1.0
+                fade = np.float32(finish.fade)
+                publish_deep(self._deep, self._current, limits.maps, fade, self._is_luma, keeps_alpha)
             return self._deep
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
@@ -342,7 +344,7 @@ class NumbaRenderer:
             prepare(mix_pictures, self._on_progress, out, out, out, one)
             prepare(publish_picture, self._on_progress, out, self._current, noise, one, False)
             prepare(publish_limited, self._on_progress, out, self._current, noise, limits, one, False)
-            prepare(publish_deep, self._on_progress, deep, self._current, limits, one, False)
+            prepare(publish_deep, self._on_progress, deep, self._current, limits, one, False, False)
             prepare(sum_cells, self._on_progress, np.empty((4, CELLS, CELLS), np.float32), self._current, self._places)
             if self._has_masks:
                 boxes, opacity = mask_boxes(_NO_MASKS), one

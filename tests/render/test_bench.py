@@ -34,4 +34,4 @@ def test_numpy_and_renderers_are_timed_on_the_same_picture(gl: Renderer) -> None
     gl.resize(64, 36)
     frame.draw()
     expected = draw_reference(render._values({}), render.tones(), render.PITCHES_HZ, 64, 36)
-    assert np.abs(gl.read_rgba() - expected / 257).max() <= 2
+    assert np.abs(gl.read_rgba() - expected.astype(int)).max() <= 2

@@ -91,7 +91,7 @@ def rendered(look: str, sound: Path, presets: Path) -> tuple[np.ndarray, np.ndar
     with open_engine(config) as engine:
         renderer = engine._parts.drawing._renderer
         for frame in engine.frames(count=int(FPS * SECONDS)):
-            drawn.append(renderer._current[..., :3].copy())
+            drawn.append(np.round(renderer._current[..., :3] / 257).astype(np.uint8))
             published.append(frame.read_rgba()[..., :3].copy())
     return np.array(drawn), np.array(published)
 
