@@ -23,6 +23,7 @@ from engine.render.frame_block import ROWS, pack_block
 from engine.render.gl_crossfade import CrossfadedImage
 from engine.render.gl_dissolve import TargetPair
 from engine.render.gl_masks import MaskArray, MaskPainter, PaintedImage
+from engine.render.gl_post import PostChain
 from engine.render.gl_publish import Publisher
 from engine.render.gl_targets import DEEP_DTYPE, SizedTargets
 from engine.render.gl_textures import Target, UploadedImage, wave_texture
@@ -30,6 +31,7 @@ from engine.render.look import Look
 from engine.render.mask_look import IdPicture, Overlay
 from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.picture import PictureInput
+from engine.render.post_fade import PostFade
 from engine.render.shader_source import compile_program
 from engine.render.wave_table import bake_waves
 from engine.system.translate_errors import translate_errors
@@ -90,6 +92,8 @@ class GLRenderer:
             name = self._context.info["GL_RENDERER"]
             self.is_software = is_software(name)
             self._publisher = Publisher(self._context)
+            self._post = PostChain(self._context, self._finish, self._publisher.dtype, is_software=self.is_software)
+            self._post_fade = PostFade()
             is_deep = self._publisher.dtype == DEEP_DTYPE
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
             sets = _SETS if self.is_software else [_FEATURES]
@@ -116,6 +120,7 @@ class GLRenderer:
         """Draw at this size from now on; the last picture is dropped. RenderError if the GPU cannot."""
         with self._drawing():
             targets = self._make_targets(width, height)  # first, so that the old ones stay if this fails
+            self._post.release_targets()
             self._targets.release()
             self._start(targets)
 
@@ -129,6 +134,8 @@ class GLRenderer:
             self._take_context_back()
             if not (picture.look.is_frozen and self._has_picture):
                 self._draw_looks(picture)
+                self._current = self._draw_shaders(picture, self._current)
+                self._current = self._draw_post(picture, self._current)
             self._unfinished = picture
             self._pixels = self._deep_pixels = None
 
@@ -215,6 +222,7 @@ class GLRenderer:
                 for part in (
                     self._block,
                     self._waves,
+                    self._post,
                     self._publisher,
                     self._layer5,
                     self._region,
@@ -312,6 +320,16 @@ class GLRenderer:
             self._current = dissolve.mixed.turn()
             self._run_dissolve(dissolve.side, dissolve.coming.front, leaving.mix, self._current)
         self._has_picture = True
+
+    def _draw_shaders(self, picture: PictureInput, drawn: Target) -> Target:
+        """The picture after the effects of the shader slots, 16 bits per channel. None are connected yet."""
+        return drawn
+
+    def _draw_post(self, picture: PictureInput, drawn: Target) -> Target:
+        """The picture after bloom, grain and so on: what the flash guard measures."""
+        look = picture.look
+        post = self._post_fade.follow(look.post, picture.leaving)
+        return self._post.draw(drawn, post, picture.time_s, is_luma=look.is_alpha_luma)
 
     def _run_dissolve(self, leaving: Target, coming: Target, mix: float, into: Target) -> None:
         self._mix.program["u_share"] = mix

@@ -32,8 +32,10 @@ from engine.render.numba_finish import (
 )
 from engine.render.numba_kernels import draw_picture
 from engine.render.numba_masks import paint_ids, paint_masks
+from engine.render.numba_post import NumbaPost
 from engine.render.picture import Matte, PictureInput
 from engine.render.pixel_pool import PixelPool
+from engine.render.post_fade import PostFade
 from engine.render.wave_table import TABLE_POINTS, bake_waves
 from engine.system import openmp
 from engine.values import CHANNELS, Segmentation, ShownPicture, VideoFrame
@@ -79,6 +81,7 @@ class NumbaRenderer:
         self._has_layer5, self._has_masks = has_layer5, has_masks
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads, 16-bit pictures"
         self._noise = wide_thresholds(thresholds())
+        self._post, self._post_fade = NumbaPost(), PostFade()
         self._master = Master()
         self._is_closed = False
         self._mixed = _Kept()
@@ -96,7 +99,7 @@ class NumbaRenderer:
         with self._drawing():
             # first, so that the old ones stay if this fails
             black, published = np.zeros((height, width, 4), np.uint16), np.zeros((height, width, 4), np.uint8)
-        self._current = self._last = self._leaving = black
+        self._current = self._drawn = self._last = self._leaving = black
         self._published, self._deep = published, None
         self._finish, self._is_luma = Finish(1.0, None), False
         self._fade: int | None = None
@@ -113,6 +116,7 @@ class NumbaRenderer:
         with self._drawing():
             if not (look.is_frozen and self._has_picture):
                 self._draw_looks(picture)
+                self._draw_post(picture)
             cells = self._sum_cells() if look.is_flash_guarded else None
             finish = self._master.finish(look, cells, picture.time_s)
             self._finish, self._is_luma, self._deep = finish, look.is_alpha_luma, None
@@ -170,8 +174,9 @@ class NumbaRenderer:
         self._is_closed = True
         self._mixed, self._overlaid, self._marked = _Kept(), _Kept(), _Kept()
         self._matte = (None, _NOTHING)
+        self._post.release()
         self._pool, self._published_pool = PixelPool(1, 1, np.uint16), PixelPool(1, 1)
-        self._current = self._last = self._leaving = self._pool.take()
+        self._current = self._drawn = self._last = self._leaving = self._pool.take()
         self._published, self._deep, self._side, self._beneath = self._published_pool.take(), None, None, None
 
     @contextmanager
@@ -260,7 +265,7 @@ class NumbaRenderer:
             self._side = self._beneath = None
         elif leaving.number != self._fade:
             if self._side is not None and leaving.picture is None:  # freeze everything on screen
-                self._side, self._beneath = self._current, None
+                self._side, self._beneath = self._drawn, None
             else:
                 self._side, self._beneath = self._last if self._has_picture else None, self._side
                 self._leaving = self._last
@@ -270,10 +275,19 @@ class NumbaRenderer:
             self._side = self._leaving = self._draw_look(leaving.picture, self._leaving)
             if self._beneath is not None:
                 self._side = self._dissolved(self._beneath, self._leaving, leaving.revealed)
-        self._current = self._last = self._draw_look(picture, self._last)
+        self._drawn = self._last = self._draw_look(picture, self._last)
         if leaving is not None and self._side is not None:
-            self._current = self._dissolved(self._side, self._last, leaving.mix)
+            self._drawn = self._dissolved(self._side, self._last, leaving.mix)
         self._has_picture = True
+
+    def _draw_post(self, picture: PictureInput) -> None:
+        """Bloom, grain and so on: `_current` from `_drawn`."""
+        look = picture.look
+        post = self._post_fade.follow(look.post, picture.leaving)
+        self._current = self._drawn
+        if not post.is_off:
+            self._current = self._pool.take()
+            self._post.draw(self._current, self._drawn, post, picture.time_s, is_luma=look.is_alpha_luma)
 
     def _dissolved(self, leaving: np.ndarray, coming: np.ndarray, mix: float) -> np.ndarray:
         """(1 - mix) x leaving + mix x coming, alpha too."""
@@ -346,6 +360,7 @@ class NumbaRenderer:
             prepare(publish_limited, self._on_progress, out, self._current, noise, limits, one, False)
             prepare(publish_deep, self._on_progress, deep, self._current, limits, one, False, False)
             prepare(sum_cells, self._on_progress, np.empty((4, CELLS, CELLS), np.float32), self._current, self._places)
+            self._post.prepare(self._on_progress)
             if self._has_masks:
                 boxes, opacity = mask_boxes(_NO_MASKS), one
                 prepare(
