@@ -46,7 +46,7 @@ AREA = Area(
             0,
             0,
             1,
-            "Chromatic aberration: red and blue move apart towards the corners, there by 4 % of the diagonal.",
+            "Chromatic aberration: red and blue move apart towards the corners, there by 2.5 % of the diagonal.",
             words="chromatic aberration fringe lens rgb split prism",
         ),
         number(

@@ -22,10 +22,10 @@ MAX_LEVELS = 8
 MIN_LEVEL_PX = 4
 SMALLEST_BLOOM, LARGEST_BLOOM = 1 / 200, 1 / 10  # of the picture's height, at radius 0 and 1
 GLOW_SIZE = 1 / 8
-BLOOM_GAIN, GLOW_GAIN = 2.5, 0.9  # by eye: 1 is the most that anyone would want
-CHROMATIC_SHARE = 0.04  # of half the diagonal: how far red and blue are shifted in the corners, each
+BLOOM_GAIN, GLOW_GAIN = 3.5, 0.45  # by eye: 1 is the most that anyone would want
+CHROMATIC_SHARE = 0.025  # of half the diagonal: how far red and blue are shifted in the corners, each
 VIGNETTE_GAIN = 3.0  # the corners get 1 / (1 + 3) at 1
-GRAIN_GAIN = 0.4
+GRAIN_GAIN = 0.2
 GRAIN_SIDE = 256
 GRAIN_HZ = 24.0  # as film
 GRAIN_PX_HEIGHT = 1080  # a grain is one pixel up to this height
@@ -107,7 +107,8 @@ def spreads(look: PostLook, height: int, levels: int) -> list[Spread]:
         knee = min(0.2, 2 * look.bloom_threshold)
         threshold = look.bloom_threshold if look.bloom_threshold > 0 else -1.0
         weights = level_weights(size, height, levels)
-        made.append(_spread(threshold, knee, weights, look.bloom * BLOOM_GAIN))
+        gain = look.bloom * BLOOM_GAIN * (1 - look.bloom_radius / 2)  # the same light looks brighter on more ground
+        made.append(_spread(threshold, knee, weights, gain))
     if look.glow > 0:
         made.append(_spread(-1.0, 0.1, level_weights(GLOW_SIZE, height, levels), look.glow * GLOW_GAIN))
     return made
@@ -118,9 +119,10 @@ def _spread(threshold: float, knee: float, weights: list[float], gain: float) ->
 
 
 def level_weights(size: float, height: int, levels: int) -> list[float]:
-    """Weights of the levels, sum 1: highest where a texel is `size` of the picture's height, half an octave away."""
+    """Weights of the levels, sum 1: highest where a texel is `size` of the picture's height, half of that an octave
+    below, a quarter an octave above, so that dark ground stays dark."""
     octaves = [math.log2(SHRINK * 2**level / height / size) for level in range(levels)]
-    raw = [2.0 ** -abs(octave) for octave in octaves]
+    raw = [2.0**octave if octave < 0 else 4.0**-octave for octave in octaves]
     return [weight / sum(raw) for weight in raw]
 
 
