@@ -2,7 +2,7 @@
 
     .mp4  H.264 and AAC      small, plays everywhere
     .mov  ProRes 422 and PCM for editing programs, 10 bits; twenty times as large
-    .mkv  HEVC and PCM       10 bits for players and projectors: slow gradients without bands, half the size of ProRes
+    .mkv  HEVC and PCM       10 bits for players: slow gradients without bands, about as small as H.264
     .avi  Motion JPEG and PCM  intra-only: media servers can scratch it, and old programs can read it
 
 Pictures for 10 bits come with 16. MP4 and MOV are fragmented while they are written: twice a second everything so far
