@@ -30,8 +30,9 @@ def thresholds() -> np.ndarray:
 
     None is 0 or 1, so that a level without a fraction stays as it is, black stays black and white stays white.
     """
-    ranks = np.load(FILE)
-    return ((ranks.astype(np.float32) + np.float32(0.5)) / np.float32(ranks.size)).astype(np.float32)
+    ranks: np.ndarray = np.load(FILE)
+    levels: np.ndarray = (ranks.astype(np.float32) + np.float32(0.5)) / np.float32(ranks.size)
+    return levels
 
 
 def make_ranks(side: int = SIDE) -> np.ndarray:

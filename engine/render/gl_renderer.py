@@ -7,10 +7,9 @@ of 8 bits that is published (gl_publish.py). A crossfade of layer 5 is mixed bef
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import combinations
-from typing import Protocol, TypeVar
 
 import moderngl
 import numpy as np
@@ -20,11 +19,11 @@ from engine.render.colour import layer_colours
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
 from engine.render.crossfade import PictureCrossfade
 from engine.render.frame_block import ROWS, pack_block
-from engine.render.gl_crossfade import CrossfadedImage
 from engine.render.gl_dissolve import TargetPair
-from engine.render.gl_masks import MaskArray, MaskPainter, PaintedImage
+from engine.render.gl_masks import MaskArray
 from engine.render.gl_post import PostChain
 from engine.render.gl_publish import Publisher
+from engine.render.gl_shown import ShownImages
 from engine.render.gl_targets import DEEP_DTYPE, SizedTargets
 from engine.render.gl_textures import Target, UploadedImage, wave_texture
 from engine.render.look import Look
@@ -62,18 +61,6 @@ _SETS = [
 ]
 NO_ERROR = "GL_NO_ERROR"
 
-_Answer = TypeVar("_Answer")
-_Asked = TypeVar("_Asked", PictureCrossfade, Overlay, IdPicture)
-_Painted = TypeVar("_Painted", Overlay, IdPicture)
-
-
-class _Image(Protocol):
-    """An extra picture."""
-
-    def draw_texture(self) -> TextureRef: ...
-
-    def read_rgba(self) -> np.ndarray: ...
-
 
 class GLRenderer:
     """Owns a context, current on the thread that created it. Use it only on that thread."""
@@ -101,13 +88,12 @@ class GLRenderer:
             self._mix = self._small_pass("mix", u_current=0, u_previous=1)
             self._block = self._context.buffer(reserve=ROWS * 16)
             self._waves = wave_texture(self._context)
-            self._layer5 = self._crossfaded()
-            self._beside: CrossfadedImage | None = None
+            self._shown = ShownImages(
+                self._context, self._mix, self._finish, is_software=self.is_software, drawing=self._drawing_extra
+            )
+            self._layer5 = self._shown.layer5
             self._region = UploadedImage(self._context, 1, "u1")
             self._matte = MaskArray(self._context, 1)
-            self._painter = MaskPainter(self._context, self._mix)
-            self._overlay = self._painted(self._painter.paint_overlay)
-            self._ids = self._painted(self._painter.paint_ids)
             self._master = Master()
             self._has_picture = False
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
@@ -133,9 +119,8 @@ class GLRenderer:
             self._pump_messages()
             self._take_context_back()
             if not (picture.look.is_frozen and self._has_picture):
-                self._draw_looks(picture)
-                self._current = self._draw_shaders(picture, self._current)
-                self._current = self._draw_post(picture, self._current)
+                drawn = self._draw_shaders(picture, self._draw_looks(picture))
+                self._current = self._draw_post(picture, drawn)
             self._unfinished = picture
             self._pixels = self._deep_pixels = None
 
@@ -196,18 +181,17 @@ class GLRenderer:
         """`picture` alone, crossfaded from `before`; drawn on demand."""
         fade = PictureCrossfade.of(picture, before, mix)
         assert fade is not None
-        return self._shown(fade, self._crossfade_image)
+        return self._shown.show_crossfade(fade)
 
     def show_masks(
         self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
     ) -> ShownPicture:
         """`source` with the objects' colours over it; drawn on demand."""
-        overlay = Overlay(source=source, found=found, is_hard=is_hard, opacity=opacity)
-        return self._shown(overlay, self._overlay.showing)
+        return self._shown.show_masks(Overlay(source=source, found=found, is_hard=is_hard, opacity=opacity))
 
     def show_ids(self, found: Segmentation, size_px: tuple[int, int]) -> ShownPicture:
         """The picture of object ids; drawn on demand."""
-        return self._shown(IdPicture(found=found, size_px=size_px), self._ids.showing)
+        return self._shown.show_ids(IdPicture(found=found, size_px=size_px))
 
     def close(self) -> None:
         """Release the context and everything in it. Idempotent; works on a lost context too."""
@@ -218,58 +202,22 @@ class GLRenderer:
             with _driver_errors():
                 self._make_current()
                 self._targets.release()
-                painted = (self._painter, self._overlay, self._ids)
                 for part in (
                     self._block,
                     self._waves,
                     self._post,
                     self._publisher,
-                    self._layer5,
+                    self._shown,
                     self._region,
                     self._matte,
-                    *painted,
                 ):
                     part.release()
-                if self._beside is not None:
-                    self._beside.release()
                 for vertices in (*self._passes.values(), self._mix):
                     vertices.program.release()
                     vertices.release()
                 self._context.release()
         except RenderError as error:
             log.warning("a lost context could not be released: %s", error)
-
-    def _crossfaded(self) -> CrossfadedImage:
-        return CrossfadedImage(self._context, self._mix, self._finish, is_software=self.is_software)
-
-    def _painted(self, paint: Callable[[Target, _Painted], None]) -> PaintedImage[_Painted]:
-        return PaintedImage(self._context, self._finish, paint, is_software=self.is_software)
-
-    def _shown(self, asked: _Asked, image_of: Callable[[_Asked], _Image]) -> ShownPicture:
-        """A picture drawn on demand by `image_of`."""
-
-        def answer(ask: Callable[[_Image], _Answer]) -> _Answer:
-            with self._drawing():
-                self._take_context_back()
-                answer = ask(image_of(asked))
-                self._require_no_error()
-                return answer
-
-        width, height = asked.size_px
-        return ShownPicture(
-            width=width,
-            height=height,
-            draw_texture=lambda: answer(lambda image: image.draw_texture()),
-            read_rgba=lambda: answer(lambda image: image.read_rgba()),
-        )
-
-    def _crossfade_image(self, fade: PictureCrossfade) -> CrossfadedImage:
-        """Layer 5's own image if it shows this crossfade, else a separate one."""
-        if self._layer5.holds(fade):
-            return self._layer5
-        self._beside = self._beside or self._crossfaded()
-        self._beside.follow(fade)
-        return self._beside
 
     def _make_targets(self, width: int, height: int) -> SizedTargets:
         largest = self._context.info["GL_MAX_TEXTURE_SIZE"]
@@ -302,8 +250,8 @@ class GLRenderer:
         self._pixels = self._deep_pixels = None
         self._warm_up()
 
-    def _draw_looks(self, picture: PictureInput) -> None:
-        """Draw the look; during a dissolve, both looks and their mix."""
+    def _draw_looks(self, picture: PictureInput) -> Target:
+        """Draw the look; during a dissolve, both looks and their mix. Returns that."""
         dissolve, leaving = self._targets.dissolve, picture.leaving
         dissolve.follow(leaving, has_picture=self._has_picture)
         if leaving is not None and leaving.picture is not None:
@@ -314,12 +262,13 @@ class GLRenderer:
                 dissolve.side = dissolve.sides.turn()
                 self._run_dissolve(dissolve.beneath, dissolve.leaving.front, leaving.revealed, dissolve.side)
         self._draw_pass(picture, dissolve.coming)
-        self._current = dissolve.coming.front
-        if leaving is not None and dissolve.side is not None:
-            self._finish()
-            self._current = dissolve.mixed.turn()
-            self._run_dissolve(dissolve.side, dissolve.coming.front, leaving.mix, self._current)
         self._has_picture = True
+        if leaving is None or dissolve.side is None:
+            return dissolve.coming.front
+        self._finish()
+        mixed = dissolve.mixed.turn()
+        self._run_dissolve(dissolve.side, dissolve.coming.front, leaving.mix, mixed)
+        return mixed
 
     def _draw_shaders(self, picture: PictureInput, drawn: Target) -> Target:
         """The picture after the effects of the shader slots, 16 bits per channel. None are connected yet."""
@@ -414,6 +363,14 @@ class GLRenderer:
         with _driver_errors():
             self._make_current()
             yield
+
+    @contextmanager
+    def _drawing_extra(self) -> Iterator[None]:
+        """The same around an extra picture that a sink or a viewer asks for."""
+        with self._drawing():
+            self._take_context_back()
+            yield
+            self._require_no_error()
 
     def _make_current(self) -> None:
         self._context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations

@@ -100,7 +100,8 @@ class NumbaRenderer:
             # first, so that the old ones stay if this fails
             black, published = np.zeros((height, width, 4), np.uint16), np.zeros((height, width, 4), np.uint8)
         self._current = self._drawn = self._last = self._leaving = black
-        self._published, self._deep = published, None
+        self._published = published
+        self._deep: np.ndarray | None = None
         self._finish, self._is_luma = Finish(1.0, None), False
         self._fade: int | None = None
         self._side: np.ndarray | None = None
@@ -144,13 +145,14 @@ class NumbaRenderer:
     def read_rgba16(self) -> np.ndarray:
         """The same in 16 bits and without dither, (height, width, 4) uint16; made once per picture."""
         with self._drawing():
-            if self._deep is None:
-                self._deep = self._pool.take()
+            deep = self._deep
+            if deep is None:
+                deep = self._deep = self._pool.take()
                 finish, limits = self._finish, self._finish.limits or NO_LIMITS
                 keeps_alpha = finish.limits is None and finish.fade == 1.0
                 fade = np.float32(finish.fade)
-                publish_deep(self._deep, self._current, limits.maps, fade, self._is_luma, keeps_alpha)
-            return self._deep
+                publish_deep(deep, self._current, limits.maps, fade, self._is_luma, keeps_alpha)
+            return deep
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
         """`picture` alone, crossfaded from `before`; mixed on demand."""

@@ -220,7 +220,7 @@ def test_a_shown_texture_is_upright_opaque_and_of_exactly_its_size(
         texture = gl.show(picture, black, mix).draw_texture()
         assert (texture.width, texture.height) == (64, 32)
         assert apart(read(texture.glo, 64, 32), opaque(mixed(picture, black, mix))) <= 1
-    assert gl._beside is None
+    assert gl._shown._beside is None
     gl.resize(64, 48)
     texture = gl.show(black).draw_texture()
     assert (read(texture.glo, 64, 32) == (0, 0, 0, 255)).all()

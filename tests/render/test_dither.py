@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.render import Renderer
+from engine.render import PictureInput, Renderer
 from engine.render.blue_noise import FILE, SIDE, make_ranks, thresholds
 
 SIMPLE = {"/mode": "simple"}
@@ -14,7 +14,7 @@ BOX = 32  # columns: a part of the picture in which the eye averages
 
 
 @pytest.fixture
-def gradient(picture: Callable) -> object:
+def gradient(picture: Callable) -> PictureInput:
     """Five levels of grey from the left to the right edge."""
     waves = np.zeros((4, 1024), np.float32)
     waves[:] = np.linspace(0.0, 0.02, 1024)
@@ -33,7 +33,7 @@ def box_means(rows: np.ndarray) -> np.ndarray:
     return means
 
 
-def test_a_faint_gradient_has_no_bands(renderer: Renderer, gradient: object) -> None:
+def test_a_faint_gradient_has_no_bands(renderer: Renderer, gradient: PictureInput) -> None:
     renderer.resize(*SIZE)
     renderer.draw(gradient)
     renderer.wait()
@@ -54,7 +54,7 @@ def test_levels_of_8_bits_stay_as_they_are(renderer: Renderer, draw: Callable) -
     assert (renderer.read_rgba()[..., :3] == card).all()  # black and white too, so a still picture never flickers
 
 
-def test_a_still_gradient_stands_still(renderer: Renderer, gradient: object) -> None:
+def test_a_still_gradient_stands_still(renderer: Renderer, gradient: PictureInput) -> None:
     renderer.resize(*SIZE)
     seen = []
     for _ in range(3):
@@ -84,7 +84,7 @@ def test_alpha_is_never_below_a_premultiplied_colour(renderer: Renderer, draw: C
     assert (rgba[..., 3] == rgba[..., :3].max(axis=-1)).all()
 
 
-def test_both_renderers_dither_alike(gl: Renderer, cpu: Renderer, gradient: object) -> None:
+def test_both_renderers_dither_alike(gl: Renderer, cpu: Renderer, gradient: PictureInput) -> None:
     seen = []
     for renderer in (gl, cpu):
         renderer.resize(*SIZE)
