@@ -69,6 +69,6 @@ def deepest_dtype(context: moderngl.Context) -> str:
     """The deepest format that this driver draws into: RGBA16, else RGBA8."""
     try:
         Target(context, (1, 1), dtype=DEEP_DTYPE).release()
-    except Exception:  # moderngl.Error, and a bare Exception from some versions
+    except moderngl.Error:  # the framebuffer is not complete
         return PLAIN_DTYPE
     return DEEP_DTYPE

@@ -20,7 +20,7 @@ SHRINK = 4
 """Picture pixels per texel of the pyramid's largest level, each way."""
 MAX_LEVELS = 8
 MIN_LEVEL_PX = 4
-SMALLEST_BLOOM, LARGEST_BLOOM = 1 / 200, 1 / 10  # of the picture's height, at radius 0 and 1
+MIN_BLOOM_SIZE, MAX_BLOOM_SIZE = 1 / 200, 1 / 10  # of the picture's height, at radius 0 and 1
 GLOW_SIZE = 1 / 8
 BLOOM_GAIN, GLOW_GAIN = 3.5, 0.45  # by eye: 1 is the most that anyone would want
 CHROMATIC_SHARE = 0.025  # of half the diagonal: how far red and blue are shifted in the corners, each
@@ -103,7 +103,7 @@ def spreads(look: PostLook, height: int, levels: int) -> list[Spread]:
     """Bloom and glow of a picture of this height, those that are on."""
     made = []
     if look.bloom > 0:
-        size = SMALLEST_BLOOM * (LARGEST_BLOOM / SMALLEST_BLOOM) ** look.bloom_radius
+        size = MIN_BLOOM_SIZE * (MAX_BLOOM_SIZE / MIN_BLOOM_SIZE) ** look.bloom_radius
         knee = min(0.2, 2 * look.bloom_threshold)
         threshold = look.bloom_threshold if look.bloom_threshold > 0 else -1.0
         weights = level_weights(size, height, levels)

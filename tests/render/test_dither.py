@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.render import PictureInput, Renderer
+from engine.render import PictureInput, Renderer, open_renderer
 from engine.render.blue_noise import FILE, SIDE, make_ranks, thresholds
+from engine.render.gl_targets import PLAIN_DTYPE
 
 SIMPLE = {"/mode": "simple"}
 SIZE = (512, 64)
@@ -96,6 +97,21 @@ def test_both_renderers_dither_alike(gl: Renderer, cpu: Renderer, gradient: Pict
 
 def test_the_renderer_says_how_many_bits_it_keeps(renderer: Renderer) -> None:
     assert renderer.description.endswith(", 16-bit pictures")
+
+
+def test_a_driver_without_deep_targets_draws_with_8_bits_and_says_so(
+    gl: Renderer, draw: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = draw(gl, size=(64, 36)).astype(int)
+    monkeypatch.setattr("engine.render.gl_publish.deepest_dtype", lambda context: PLAIN_DTYPE)
+    plain = open_renderer("gl", 64, 36)
+    try:
+        assert plain.description.endswith(", only 8-bit pictures")
+        assert np.abs(draw(plain) - expected).max() <= 1
+        assert np.abs(draw(plain, {"/post/bloom": 1.0}) - draw(gl, {"/post/bloom": 1.0}).astype(int)).max() <= 2
+        assert (plain.read_rgba16() % 257 == 0).all()
+    finally:
+        plain.close()
 
 
 def test_the_tile_has_every_threshold_once_and_no_low_frequencies() -> None:
