@@ -294,6 +294,7 @@ class FrameLoop:
             height=parts.stage.height,
             texture=parts.drawing.texture,
             read_rgba=parts.drawing.reader(),
+            read_rgba16=parts.drawing.deep_reader(),
             audio=audio,
             features=features.channels,
         )

@@ -150,6 +150,9 @@ class PublishedFrame:
     """(height, width, 4) uint8, row 0 at the top; reads back once a frame and caches the result. Render thread only;
     the first call must come before the next frame is drawn, else RenderError. The array may be kept: its memory is
     not reused while it is referenced."""
+    read_rgba16: Callable[[], np.ndarray] | None = None
+    """The same as (height, width, 4) uint16, 65535 for white, and not dithered; made only for those that call it. None
+    if there are no more than 8 bits."""
     audio: AudioBlock | None = None
     """Source samples since the previous published frame."""
     features: tuple[ChannelFeatures, ...] = ()

@@ -22,6 +22,7 @@ PITCHES_HZ = (110.0, 164.81, 220.0, 277.18)
 COLOURS = [(1.0, 0.0, 0.0), (0.5, 1.0, 0.0), (0.0, 1.0, 1.0), (0.5, 0.0, 1.0)]
 WINDOW_S = 0.05
 NUMPY_FRAMES = 15
+EFFECTS = {f"/post/{name}": 0.5 for name in ("bloom", "glow", "chromatic", "vignette", "grain")}
 TINY_PX = 16  # so small that only overhead remains
 
 VERTEX = """#version 330 core
@@ -109,8 +110,9 @@ def _gl(width: int, height: int, frames: int) -> dict[str, Any]:
     trivial = PlainPass(TRIVIAL, {"u_colour": COLOURS[0]}, width, height)
     minimal = PlainPass(MINIMAL, four_layers, width, height)
     unguarded, guarded = WholeFrame(renderer, {"/safety/flash_guard": False}), WholeFrame(renderer, {})
-    trivial_ms, minimal_ms, pass_ms, read_ms = _medians_ms(
-        [trivial.draw, minimal.draw, unguarded.draw, unguarded.read], frames
+    with_effects = WholeFrame(renderer, {"/safety/flash_guard": False} | EFFECTS)
+    trivial_ms, minimal_ms, pass_ms, read_ms, effects_ms, deep_ms = _medians_ms(
+        [trivial.draw, minimal.draw, unguarded.draw, unguarded.read, with_effects.draw, with_effects.read_deep], frames
     )
     renderer.resize(TINY_PX, TINY_PX)
     bare_ms, overhead_ms = _medians_ms([unguarded.draw, guarded.draw], frames)
@@ -123,7 +125,9 @@ def _gl(width: int, height: int, frames: int) -> dict[str, Any]:
         "multiverse_ms": round(pass_ms, 3),
         "times_minimal": round(pass_ms / minimal_ms, 3),
         "times_trivial": round(pass_ms / trivial_ms, 1),
+        "post_effects_ms": round(effects_ms - pass_ms, 3),
         "readback_ms": round(read_ms, 3),
+        "readback_16_bit_ms": round(deep_ms, 3),
         "flash_guard_ms": round(overhead_ms - bare_ms, 3),
         "all_but_pixels_ms": round(overhead_ms, 3),
     }
@@ -137,12 +141,16 @@ def _numba(width: int, height: int, frames: int) -> dict[str, Any]:
     def draw_numpy() -> None:
         draw_reference(values, waves, PITCHES_HZ, width, height)
 
-    numba_ms, numpy_ms = _medians_ms([unguarded.draw, draw_numpy], min(frames, NUMPY_FRAMES))
+    with_effects = WholeFrame(renderer, {"/safety/flash_guard": False} | EFFECTS)
+    numba_ms, effects_ms, numpy_ms = _medians_ms(
+        [unguarded.draw, with_effects.draw, draw_numpy], min(frames, NUMPY_FRAMES)
+    )
     renderer.resize(TINY_PX, TINY_PX)
     bare_ms, overhead_ms = _medians_ms([unguarded.draw, guarded.draw], frames)
     return {
         "renderer": renderer.description,
         "multiverse_ms": round(numba_ms, 3),
+        "post_effects_ms": round(effects_ms - numba_ms, 3),
         "numpy_float32_ms": round(numpy_ms, 1),
         "times_faster_than_numpy": round(numpy_ms / numba_ms, 3),
         "flash_guard_ms": round(overhead_ms - bare_ms, 3),
@@ -176,6 +184,10 @@ class WholeFrame:
     def read(self) -> None:
         """Read back the drawn picture; once per `draw`."""
         self._renderer.read_rgba()
+
+    def read_deep(self) -> None:
+        """The same in 16 bits."""
+        self._renderer.read_rgba16()
 
 
 def _values(changes: dict[str, Any]) -> dict[str, Any]:

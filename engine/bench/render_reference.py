@@ -22,9 +22,24 @@ def draw_reference(
     *,
     layer5: np.ndarray | None = None,
     region: np.ndarray | None = None,
+) -> np.ndarray:
+    """`draw_deep_reference` without a trail, rounded to 8 bits: (height, width, 4) uint8."""
+    deep = draw_deep_reference(values, waves, pitches_hz, width, height, layer5=layer5, region=region)
+    return np.round(deep / 257).astype(np.uint8)
+
+
+def draw_deep_reference(
+    values: Values,
+    waves: np.ndarray,
+    pitches_hz: Sequence[float],
+    width: int,
+    height: int,
+    *,
+    layer5: np.ndarray | None = None,
+    region: np.ndarray | None = None,
     last: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw one picture, (height, width, 4) uint8, row 0 at the top, after mirror and before master fade.
+    """Draw one picture, (height, width, 4) uint16, row 0 at the top, after mirror and before master fade.
 
     waves (4, 1024) float32; layer5 (h, w, 3) uint8; region (h, w) uint8 0..3; last: the previous
     picture.
@@ -42,13 +57,13 @@ def draw_reference(
     amount = values["/feedback/amount"]
     if amount > 0 and last is not None:
         moved = moved_last(values, last, x, y, width, height)
-        # Subtract just under half a level too, so that rounding to 8 bits does not freeze a trail.
+        # Subtract half an 8-bit level too, so that trails reach black.
         rgb = np.maximum(rgb, moved * np.float32(amount) - np.float32(0.498 / 255))
-    levels = np.floor(rgb.transpose(1, 2, 0) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    levels = np.floor(rgb.transpose(1, 2, 0) * np.float32(65535) + np.float32(0.5)).astype(np.uint16)
     if values["/multiverse/alpha"] == "luma":
         alpha = levels.max(axis=-1, keepdims=True)
     else:
-        alpha = np.full((height, width, 1), 255, np.uint8)
+        alpha = np.full((height, width, 1), 65535, np.uint16)
     return np.concatenate([levels, alpha], axis=-1)
 
 
@@ -210,7 +225,7 @@ def bilinear(pixels: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndar
     x1 = np.clip(left.astype(int) + 1, 0, source_w - 1)
     y0 = np.clip(top.astype(int), 0, source_h - 1)
     y1 = np.clip(top.astype(int) + 1, 0, source_h - 1)
-    light = pixels[..., :3].astype(np.float32) / np.float32(255)
+    light = pixels[..., :3].astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     upper = light[y0, x0] * (1 - share_x) + light[y0, x1] * share_x
     lower = light[y1, x0] * (1 - share_x) + light[y1, x1] * share_x
     rgb: np.ndarray = (upper * (1 - share_y) + lower * share_y).transpose(2, 0, 1)

@@ -28,10 +28,10 @@ class TargetPair:
 
 
 class Dissolve:
-    """The targets of one size, made on demand. Render thread, context current."""
+    """The targets of one size and format, made on demand. Render thread, context current."""
 
-    def __init__(self, context: moderngl.Context, size_px: tuple[int, int]) -> None:
-        self._context, self._size_px = context, size_px
+    def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str) -> None:
+        self._context, self._size_px, self._dtype = context, size_px, dtype
         self._targets: list[Target] = []
         self._number: int | None = None
         self._pairs: dict[str, TargetPair] = {}
@@ -90,7 +90,7 @@ class Dissolve:
         kept = {self.side, self.beneath, *(each for pair in self._pairs.values() for each in (pair.front, pair.back))}
         free = [target for target in self._targets if target not in kept][:2]
         while len(free) < 2:
-            free.append(Target(self._context, self._size_px))
+            free.append(Target(self._context, self._size_px, dtype=self._dtype))
             self._targets.append(free[-1])
         for target in free:
             target.framebuffer.clear()

@@ -1,17 +1,15 @@
 """Draws the Multiverse with OpenGL in one pass.
 
 Steps of a picture: upload; the pass (multiverse.glsl) into one of two targets, while the other holds the last picture
-for feedback; the light of its cells for the flash guard (flash_cells.glsl). To fade or dim it, a second pass
-(publish.glsl) draws into another target; otherwise the first pass's texture is published. A crossfade of layer 5
-is mixed beforehand, at its own size (gl_crossfade.py). While one look dissolves into another, both are drawn and then
-mixed (mix.glsl).
+for feedback; effects; the light of its cells for the flash guard; then it is faded, limited and dithered into a target
+of 8 bits that is published (gl_publish.py). A crossfade of layer 5 is mixed beforehand, at its own size
+(gl_crossfade.py). While one look dissolves into another, both are drawn and then mixed (mix.glsl).
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import combinations
-from typing import Protocol, TypeVar
 
 import moderngl
 import numpy as np
@@ -20,19 +18,20 @@ from engine.errors import RenderError
 from engine.render.colour import layer_colours
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
 from engine.render.crossfade import PictureCrossfade
-from engine.render.flash_guard import NO_LIMITS
-from engine.render.flash_levels import sample_jitter
 from engine.render.frame_block import ROWS, pack_block
-from engine.render.gl_crossfade import CrossfadedImage
 from engine.render.gl_dissolve import TargetPair
-from engine.render.gl_masks import MaskArray, MaskPainter, PaintedImage
-from engine.render.gl_targets import SizedTargets
-from engine.render.gl_textures import CellTarget, Target, UploadedImage, limits_texture, wave_texture
+from engine.render.gl_masks import MaskArray
+from engine.render.gl_post import PostChain
+from engine.render.gl_publish import Publisher
+from engine.render.gl_shown import ShownImages
+from engine.render.gl_targets import DEEP_DTYPE, SizedTargets
+from engine.render.gl_textures import Target, UploadedImage, wave_texture
 from engine.render.look import Look
 from engine.render.mask_look import IdPicture, Overlay
 from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.picture import PictureInput
-from engine.render.shader_source import compile_program, uniform
+from engine.render.post_fade import PostFade
+from engine.render.shader_source import compile_program
 from engine.render.wave_table import bake_waves
 from engine.system.translate_errors import translate_errors
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
@@ -62,18 +61,6 @@ _SETS = [
 ]
 NO_ERROR = "GL_NO_ERROR"
 
-_Answer = TypeVar("_Answer")
-_Asked = TypeVar("_Asked", PictureCrossfade, Overlay, IdPicture)
-_Painted = TypeVar("_Painted", Overlay, IdPicture)
-
-
-class _Image(Protocol):
-    """An extra picture."""
-
-    def draw_texture(self) -> TextureRef: ...
-
-    def read_rgba(self) -> np.ndarray: ...
-
 
 class GLRenderer:
     """Owns a context, current on the thread that created it. Use it only on that thread."""
@@ -89,30 +76,29 @@ class GLRenderer:
             undo.callback(self._context.release)
             self._finish = load_finish()
             self._pump_messages = load_message_pump()
-            self.description = self._context.info["GL_RENDERER"]
-            self.is_software = is_software(self.description)
+            name = self._context.info["GL_RENDERER"]
+            self.is_software = is_software(name)
+            self._publisher = Publisher(self._context)
+            self._post = PostChain(self._context, self._finish, self._publisher.dtype, is_software=self.is_software)
+            self._post_fade = PostFade()
+            is_deep = self._publisher.dtype == DEEP_DTYPE
+            self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
             sets = _SETS if self.is_software else [_FEATURES]
             self._passes = {features: self._make_pass(features) for features in sets}
-            self._fade = self._small_pass("publish", u_current=0)
-            self._limit = self._small_pass("publish", ("LIMITS",), u_current=0, u_limits=1)
             self._mix = self._small_pass("mix", u_current=0, u_previous=1)
-            self._sum_cells = self._small_pass("flash_cells", u_picture=0)
-            uniform(self._sum_cells.program, "u_jitter").write(sample_jitter())
             self._block = self._context.buffer(reserve=ROWS * 16)
             self._waves = wave_texture(self._context)
-            self._limits = limits_texture(self._context)
-            self._cells = CellTarget(self._context)
-            self._layer5 = self._crossfaded()
-            self._beside: CrossfadedImage | None = None
+            self._shown = ShownImages(
+                self._context, self._mix, self._finish, is_software=self.is_software, drawing=self._drawing_extra
+            )
+            self._layer5 = self._shown.layer5
             self._region = UploadedImage(self._context, 1, "u1")
             self._matte = MaskArray(self._context, 1)
-            self._painter = MaskPainter(self._context, self._mix)
-            self._overlay = self._painted(self._painter.paint_overlay)
-            self._ids = self._painted(self._painter.paint_ids)
             self._master = Master()
             self._has_picture = False
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
             self._pixels: np.ndarray | None = None
+            self._deep_pixels: np.ndarray | None = None
             self._start(self._make_targets(width, height))
             undo.pop_all()
 
@@ -120,6 +106,7 @@ class GLRenderer:
         """Draw at this size from now on; the last picture is dropped. RenderError if the GPU cannot."""
         with self._drawing():
             targets = self._make_targets(width, height)  # first, so that the old ones stay if this fails
+            self._post.release_targets()
             self._targets.release()
             self._start(targets)
 
@@ -132,9 +119,10 @@ class GLRenderer:
             self._pump_messages()
             self._take_context_back()
             if not (picture.look.is_frozen and self._has_picture):
-                self._draw_looks(picture)
+                drawn = self._draw_shaders(picture, self._draw_looks(picture))
+                self._current = self._draw_post(picture, drawn)
             self._unfinished = picture
-            self._pixels = None
+            self._pixels = self._deep_pixels = None
 
     def wait(self) -> None:
         """Wait until the picture is drawn, faded and guarded. Other Python threads run meanwhile."""
@@ -145,13 +133,10 @@ class GLRenderer:
         self._unfinished = None
         with self._drawing():
             self._finish()
-            cells = self._read_cells() if look.is_flash_guarded else None
-            finish = self._master.finish(look, cells, time_s)
-            if finish.is_untouched:
-                self._published = self._current
-            else:
-                self._draw_published(finish, is_luma=look.is_alpha_luma)
-                self._finish()
+            cells = self._publisher.read_cells(self._current) if look.is_flash_guarded else None
+            self._final, self._is_luma = self._master.finish(look, cells, time_s), look.is_alpha_luma
+            self._published = self._publisher.draw(self._current, self._final, self._targets, is_luma=self._is_luma)
+            self._finish()
             self._require_no_error()
 
     @property
@@ -177,22 +162,36 @@ class GLRenderer:
                 self._pixels = pixels
         return self._pixels
 
+    def read_rgba16(self) -> np.ndarray:
+        """The same in 16 bits and without dither, (height, width, 4) uint16; drawn and read back once per picture.
+
+        The renderer's own 8 bits, if the driver has no deeper targets.
+        """
+        self.wait()
+        if self._deep_pixels is None:
+            with self._drawing():
+                target, readback = self._targets.deep()
+                self._publisher.draw_deep(self._current, self._final, target, is_luma=self._is_luma)
+                self._finish()
+                self._deep_pixels = readback.read(target.framebuffer)
+                self._require_no_error()
+        return self._deep_pixels
+
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
         """`picture` alone, crossfaded from `before`; drawn on demand."""
         fade = PictureCrossfade.of(picture, before, mix)
         assert fade is not None
-        return self._shown(fade, self._crossfade_image)
+        return self._shown.show_crossfade(fade)
 
     def show_masks(
         self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
     ) -> ShownPicture:
         """`source` with the objects' colours over it; drawn on demand."""
-        overlay = Overlay(source=source, found=found, is_hard=is_hard, opacity=opacity)
-        return self._shown(overlay, self._overlay.showing)
+        return self._shown.show_masks(Overlay(source=source, found=found, is_hard=is_hard, opacity=opacity))
 
     def show_ids(self, found: Segmentation, size_px: tuple[int, int]) -> ShownPicture:
         """The picture of object ids; drawn on demand."""
-        return self._shown(IdPicture(found=found, size_px=size_px), self._ids.showing)
+        return self._shown.show_ids(IdPicture(found=found, size_px=size_px))
 
     def close(self) -> None:
         """Release the context and everything in it. Idempotent; works on a lost context too."""
@@ -203,59 +202,22 @@ class GLRenderer:
             with _driver_errors():
                 self._make_current()
                 self._targets.release()
-                painted = (self._painter, self._overlay, self._ids)
                 for part in (
                     self._block,
                     self._waves,
-                    self._limits,
-                    self._cells,
-                    self._layer5,
+                    self._post,
+                    self._publisher,
+                    self._shown,
                     self._region,
                     self._matte,
-                    *painted,
                 ):
                     part.release()
-                if self._beside is not None:
-                    self._beside.release()
-                small = (self._fade, self._limit, self._mix, self._sum_cells)
-                for vertices in (*self._passes.values(), *small):
+                for vertices in (*self._passes.values(), self._mix):
                     vertices.program.release()
                     vertices.release()
                 self._context.release()
         except RenderError as error:
             log.warning("a lost context could not be released: %s", error)
-
-    def _crossfaded(self) -> CrossfadedImage:
-        return CrossfadedImage(self._context, self._mix, self._finish, is_software=self.is_software)
-
-    def _painted(self, paint: Callable[[Target, _Painted], None]) -> PaintedImage[_Painted]:
-        return PaintedImage(self._context, self._finish, paint, is_software=self.is_software)
-
-    def _shown(self, asked: _Asked, image_of: Callable[[_Asked], _Image]) -> ShownPicture:
-        """A picture drawn on demand by `image_of`."""
-
-        def answer(ask: Callable[[_Image], _Answer]) -> _Answer:
-            with self._drawing():
-                self._take_context_back()
-                answer = ask(image_of(asked))
-                self._require_no_error()
-                return answer
-
-        width, height = asked.size_px
-        return ShownPicture(
-            width=width,
-            height=height,
-            draw_texture=lambda: answer(lambda image: image.draw_texture()),
-            read_rgba=lambda: answer(lambda image: image.read_rgba()),
-        )
-
-    def _crossfade_image(self, fade: PictureCrossfade) -> CrossfadedImage:
-        """Layer 5's own image if it shows this crossfade, else a separate one."""
-        if self._layer5.holds(fade):
-            return self._layer5
-        self._beside = self._beside or self._crossfaded()
-        self._beside.follow(fade)
-        return self._beside
 
     def _make_targets(self, width: int, height: int) -> SizedTargets:
         largest = self._context.info["GL_MAX_TEXTURE_SIZE"]
@@ -263,7 +225,13 @@ class GLRenderer:
             raise RenderError(f"size {width}x{height}: this GPU draws 1x1 to {largest}x{largest}")
         self._context.error  # noqa: B018  reading clears
         try:
-            targets = SizedTargets(self._context, self._finish, (width, height), is_direct=self.is_software)
+            targets = SizedTargets(
+                self._context,
+                self._finish,
+                (width, height),
+                dtype=self._publisher.dtype,
+                is_direct=self.is_software,
+            )
         finally:
             error = self._context.error  # reading clears it, so that it does not count for the next picture
         if error != NO_ERROR:
@@ -275,14 +243,15 @@ class GLRenderer:
         """Draw into these targets from now on, starting with nothing on screen."""
         self._targets = targets
         self._current = targets.dissolve.coming.front
-        self._published = self._current
+        self._published = targets.finished[0]
+        self._final, self._is_luma = Finish(1.0, None), False
         self._has_picture = False
         self._unfinished = None
-        self._pixels = None
+        self._pixels = self._deep_pixels = None
         self._warm_up()
 
-    def _draw_looks(self, picture: PictureInput) -> None:
-        """Draw the look; during a dissolve, both looks and their mix."""
+    def _draw_looks(self, picture: PictureInput) -> Target:
+        """Draw the look; during a dissolve, both looks and their mix. Returns that."""
         dissolve, leaving = self._targets.dissolve, picture.leaving
         dissolve.follow(leaving, has_picture=self._has_picture)
         if leaving is not None and leaving.picture is not None:
@@ -293,12 +262,23 @@ class GLRenderer:
                 dissolve.side = dissolve.sides.turn()
                 self._run_dissolve(dissolve.beneath, dissolve.leaving.front, leaving.revealed, dissolve.side)
         self._draw_pass(picture, dissolve.coming)
-        self._current = dissolve.coming.front
-        if leaving is not None and dissolve.side is not None:
-            self._finish()
-            self._current = dissolve.mixed.turn()
-            self._run_dissolve(dissolve.side, dissolve.coming.front, leaving.mix, self._current)
         self._has_picture = True
+        if leaving is None or dissolve.side is None:
+            return dissolve.coming.front
+        self._finish()
+        mixed = dissolve.mixed.turn()
+        self._run_dissolve(dissolve.side, dissolve.coming.front, leaving.mix, mixed)
+        return mixed
+
+    def _draw_shaders(self, picture: PictureInput, drawn: Target) -> Target:
+        """The picture after the effects of the shader slots, 16 bits per channel. None are connected yet."""
+        return drawn
+
+    def _draw_post(self, picture: PictureInput, drawn: Target) -> Target:
+        """The picture after bloom, grain and so on: what the flash guard measures."""
+        look = picture.look
+        post = self._post_fade.follow(look.post, picture.leaving)
+        return self._post.draw(drawn, post, picture.time_s, is_luma=look.is_alpha_luma)
 
     def _run_dissolve(self, leaving: Target, coming: Target, mix: float, into: Target) -> None:
         self._mix.program["u_share"] = mix
@@ -339,32 +319,6 @@ class GLRenderer:
         trail.front.framebuffer.use()
         self._passes[features].render(moderngl.TRIANGLES, vertices=3)
 
-    def _read_cells(self) -> np.ndarray:
-        """Read the light of the cells. Call it after the picture is drawn: otherwise moderngl waits holding the GIL."""
-        self._sum_cells.program["u_size_px"] = self._targets.size_px
-        self._current.texture.use(0)
-        self._cells.framebuffer.use()
-        self._sum_cells.render(moderngl.TRIANGLES, vertices=3)
-        return self._cells.read_cells()
-
-    def _draw_published(self, finish: Finish, *, is_luma: bool) -> None:
-        """Draw the faded or limited picture, alternately into two targets, so that the previous one stays valid for a
-        frame."""
-        first, second = self._targets.finished
-        target = second if self._published is first else first
-        publish = self._fade if finish.limits is None else self._limit
-        publish.program["u_fade"] = finish.fade
-        publish.program["u_is_luma"] = is_luma
-        if finish.limits is not None:
-            width, height = self._targets.size_px
-            publish.program["u_pictures_per_px"] = 1 / width, 1 / height
-            self._limits.write(finish.limits.maps)
-            self._limits.use(1)
-        self._current.texture.use(0)
-        target.framebuffer.use()
-        publish.render(moderngl.TRIANGLES, vertices=3)
-        self._published = target
-
     def _make_pass(self, features: tuple[str, ...]) -> moderngl.VertexArray:
         program = compile_program(self._context, "multiverse", features)
         block = program["Frame"]
@@ -380,20 +334,17 @@ class GLRenderer:
         self._context.enable_only(moderngl.NOTHING)
         self._block.write(np.zeros((ROWS, 4), np.float32))
         trail, changed = self._targets.dissolve.coming, self._targets.finished[0]
-        for target in (trail.front, changed):
+        for target in (trail.front, trail.back, changed):
             target.framebuffer.scissor = (0, 0, 1, 1)
         for features in self._passes:
             self._run_pass(features, trail)
             self._finish()
-        self._run_dissolve(trail.front, trail.back, 0.5, changed)
-        for target in (trail.front, changed):
+        self._run_dissolve(trail.front, trail.back, 0.5, changed)  # layer 5's crossfades have 8 bits
+        self._run_dissolve(trail.front, trail.front, 0.5, trail.back)
+        for target in (trail.front, trail.back, changed):
             target.framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
-        self._read_cells()
-        for limits in (None, NO_LIMITS):
-            self._draw_published(Finish(1.0, limits), is_luma=False)
-        self._finish()
-        self._published = self._current
-        for target in (trail.front, changed):
+        self._publisher.warm_up(trail.front, self._targets, self._finish)
+        for target in (trail.front, trail.back, *self._targets.finished):
             target.framebuffer.clear()
 
     def _small_pass(self, name: str, features: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
@@ -412,6 +363,14 @@ class GLRenderer:
         with _driver_errors():
             self._make_current()
             yield
+
+    @contextmanager
+    def _drawing_extra(self) -> Iterator[None]:
+        """The same around an extra picture that a sink or a viewer asks for."""
+        with self._drawing():
+            self._take_context_back()
+            yield
+            self._require_no_error()
 
     def _make_current(self) -> None:
         self._context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations

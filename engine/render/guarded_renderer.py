@@ -118,6 +118,10 @@ class GuardedRenderer:
         the next draw."""
         return self._until_next_draw(self._read)
 
+    def deep_reader(self) -> Callable[[], np.ndarray]:
+        """The same with 16 bits, (height, width, 4) uint16."""
+        return self._until_next_draw(self._read_deep)
+
     def show(
         self,
         picture: VideoFrame | None,
@@ -199,6 +203,10 @@ class GuardedRenderer:
             if rgba is not None:
                 self._held = rgba
         return self._held
+
+    def _read_deep(self) -> np.ndarray:
+        rgba = self._ask(lambda renderer: renderer.read_rgba16()) if self._is_drawn else None
+        return self._held.astype(np.uint16) * 257 if rgba is None else rgba
 
     def _ask(self, ask: Callable[[Renderer], Answer]) -> Answer | None:
         """The renderer's answer, or None while it is lost."""

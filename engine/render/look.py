@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.render.post_look import NO_POST, PostLook
 from engine.values import CHANNELS
 
 FADE_IN = 0.05  # a layer's weight rises from 0 to 1 over this range of intensity, so that nothing jumps
@@ -56,6 +57,7 @@ class Look:
     is_black: bool
     is_frozen: bool
     is_flash_guarded: bool
+    post: PostLook = NO_POST
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "Look":
@@ -86,6 +88,7 @@ class Look:
             is_black=values["/master/blackout"],
             is_frozen=values["/master/freeze"],
             is_flash_guarded=values["/safety/flash_guard"],
+            post=PostLook.from_values(values),
         )
 
 

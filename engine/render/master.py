@@ -18,11 +18,6 @@ class Finish:
     fade: float
     limits: Limits | None
 
-    @property
-    def is_untouched(self) -> bool:
-        """True if the picture is shown unchanged."""
-        return self.fade == 1.0 and self.limits is None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlashGuardState:

@@ -8,7 +8,7 @@ float would turn the arithmetic around it into float64, at half the speed.
 The kernels distribute rows over the processor's cores and release the GIL. They are called from one thread only:
 otherwise Numba's fallback thread pool ends the process. Everything is in one file, because Numba's code cache only
 detects changes of the kernel's own file; after a change of the row numbers in `frame_block.py`, or of `compiling.py`,
-touch this file.
+touch this file. What follows the pass is in numba_post.py and numba_finish.py.
 """
 
 import math
@@ -18,9 +18,7 @@ from numba import prange
 
 from engine.render.compiling import float32, int32
 from engine.render.compiling import kernel as _kernel
-from engine.render.compiling import small_kernel as _small_kernel
 from engine.render.compiling import stage as _stage
-from engine.render.flash_levels import CELLS, LINEAR, SATURATED_RED
 from engine.render.frame_block import (
     BLEND,
     FEEDBACK_X,
@@ -43,6 +41,7 @@ from engine.render.frame_block import (
 ZERO, HALF, ONE, TWO, THREE, SIX = (float32(value) for value in (0, 0.5, 1, 2, 3, 6))
 WAVE_POINTS = float32(1024)
 WHITE = float32(255)
+DEEP = float32(257)  # 16-bit levels per 8-bit level, so that 255 is 65535 and each 8-bit level is exact
 TONE_STEPS = 4096
 LAST_TONE_STEP = float32(TONE_STEPS - 1)
 FEEDBACK_LOSS = float32(0.498)  # levels; see shaders/feedback.glsl
@@ -53,16 +52,10 @@ SOFT_LEVELS = (WHITE * np.linspace(0, 1, TONE_STEPS) ** 0.8).astype(np.float32)
 # sin(pi x) as a series in (x - 1/2)^2, for x in 0..1.
 C1, C2, C3, C4, C5 = (float32((-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k)) for k in range(1, 6))
 
-RED_SURPLUS, TAKEN_RED, ADDED_OTHERS = (float32(value) for value in (1.5, 0.2, 0.34))  # see shaders/publish.glsl
-LIGHT_1, LIGHT_2, LIGHT_3 = (float32(value) for value in LINEAR)
-RED_SHARE = float32(SATURATED_RED)
-RED_LIGHT, GREEN_LIGHT, BLUE_LIGHT = (float32(value) for value in (0.2126, 0.7152, 0.0722))
-VALUES = (np.arange(256) / 255).astype(np.float32)
-
 Row = np.ndarray  # (width,) float32
 Rgb = np.ndarray  # (3, width) float32: red, green and blue of a row
 Block = np.ndarray  # (28, 4) float32, see frame_block.py
-Image = np.ndarray  # (height, width, 4) uint8
+Image = np.ndarray  # (height, width, 4) uint16: levels of 0..255 times DEEP
 
 
 @_stage
@@ -253,11 +246,11 @@ def tone_row(picture: Rgb, block: Block) -> None:
 def feedback_row(picture: Rgb, layer: Rgb, xs: Row, ys: Row, last: Image, block: Block) -> None:
     """picture: the maximum of itself and the last picture, moved, mirrored at its edges, hue-shifted and dimmed.
 
-    In levels; layer is a scratch buffer.
+    In levels, the last picture in 16 bits; layer is a scratch buffer.
     """
     height, width = last.shape[0], last.shape[1]
     half_w, half_h = block[SIZE, 2], block[SIZE, 3]
-    amount, hue = block[FEEDBACK_X, 3], block[FEEDBACK_Y, 3]
+    amount, hue = block[FEEDBACK_X, 3] / DEEP, block[FEEDBACK_Y, 3]
     for i in range(xs.size):
         x = xs[i] * block[FEEDBACK_X, 0] + ys[i] * block[FEEDBACK_X, 1] + block[FEEDBACK_X, 2]
         y = xs[i] * block[FEEDBACK_Y, 0] + ys[i] * block[FEEDBACK_Y, 1] + block[FEEDBACK_Y, 2]
@@ -299,14 +292,14 @@ def turn_hue_row(layer: Rgb, hue: float) -> None:
 
 @_stage
 def pack_row(out: np.ndarray, picture: Rgb, block: Block) -> None:
-    """out (width, 4) uint8 from levels, rounded to the nearest; alpha is 255, or the maximum of the three."""
+    """out (width, 4) uint16 from levels, rounded to the nearest; alpha is 65535, or the maximum of the three."""
     is_luma = block[TONE, 3] > ZERO
     for i in range(out.shape[0]):
-        red = np.uint8(picture[0, i] + HALF)
-        green = np.uint8(picture[1, i] + HALF)
-        blue = np.uint8(picture[2, i] + HALF)
+        red = np.uint16(picture[0, i] * DEEP + HALF)
+        green = np.uint16(picture[1, i] * DEEP + HALF)
+        blue = np.uint16(picture[2, i] * DEEP + HALF)
         out[i, 0], out[i, 1], out[i, 2] = red, green, blue
-        out[i, 3] = max(red, green, blue) if is_luma else 255
+        out[i, 3] = max(red, green, blue) if is_luma else 65535
 
 
 @_kernel
@@ -368,73 +361,3 @@ def draw_picture(
         if block[FEEDBACK_X, 3] > ZERO:
             feedback_row(picture, layer, xs, ys, last, block)
         pack_row(out[row], picture, block)
-
-
-@_small_kernel
-def sum_cells(cells: np.ndarray, picture: Image, places: np.ndarray) -> None:
-    """cells (4, 18, 18) float32: the light of each cell of the picture, see shaders/flash_cells.glsl.
-
-    places (18, 18, 64, 2) int32 from `sample_places`.
-    """
-    samples = float32(places.shape[2])
-    for row in range(CELLS):
-        for column in range(CELLS):
-            first, second, third, reds = ZERO, ZERO, ZERO, ZERO
-            for i in range(places.shape[2]):
-                x, y = places[row, column, i, 0], places[row, column, i, 1]
-                red, green, blue = VALUES[picture[y, x, 0]], VALUES[picture[y, x, 1]], VALUES[picture[y, x, 2]]
-                red_part, green_part, blue_part = red * RED_LIGHT, green * GREEN_LIGHT, blue * BLUE_LIGHT
-                first += red_part + green_part + blue_part
-                second += red_part * red + green_part * green + blue_part * blue
-                third += red_part * red * red + green_part * green * green + blue_part * blue * blue
-                light = red * (LIGHT_1 + red * (LIGHT_2 + red * LIGHT_3))
-                total = light + green * (LIGHT_1 + green * (LIGHT_2 + green * LIGHT_3))
-                total += blue * (LIGHT_1 + blue * (LIGHT_2 + blue * LIGHT_3))
-                if light >= RED_SHARE * total:
-                    reds += TWO * light - total
-            cells[0, row, column] = first / samples
-            cells[1, row, column] = second / samples
-            cells[2, row, column] = third / samples
-            cells[3, row, column] = reds / samples
-
-
-@_kernel
-def publish_picture(out: Image, picture: Image, limits: np.ndarray, fade: float, is_luma: bool) -> None:
-    """Apply fade and limits, as shaders/publish.glsl does. limits (18, 18, 2) float32."""
-    height, width = out.shape[0], out.shape[1]
-    last = float32(CELLS - 1)
-    for row in prange(height):
-        y = min(max((float32(row) + HALF) * float32(CELLS) / float32(height) - HALF, ZERO), last)
-        y0 = min(int32(y), CELLS - 2)
-        share_y = y - float32(y0)
-        line = np.empty((CELLS, 2), np.float32)
-        for column in range(CELLS):
-            for k in range(2):
-                line[column, k] = limits[y0, column, k] * (ONE - share_y) + limits[y0 + 1, column, k] * share_y
-        for i in range(width):
-            x = min(max((float32(i) + HALF) * float32(CELLS) / float32(width) - HALF, ZERO), last)
-            x0 = min(int32(x), CELLS - 2)
-            share_x = x - float32(x0)
-            gain = (line[x0, 0] * (ONE - share_x) + line[x0 + 1, 0] * share_x) * fade
-            kept = line[x0, 1] * (ONE - share_x) + line[x0 + 1, 1] * share_x
-            red, green, blue = (
-                float32(picture[row, i, 0]),
-                float32(picture[row, i, 1]),
-                float32(picture[row, i, 2]),
-            )
-            surplus = max(red - RED_SURPLUS * max(green, blue), ZERO) * (ONE - kept)
-            out[row, i, 0] = np.uint8((red - TAKEN_RED * surplus) * gain + HALF)
-            out[row, i, 1] = np.uint8((green + ADDED_OTHERS * surplus) * gain + HALF)
-            out[row, i, 2] = np.uint8((blue + ADDED_OTHERS * surplus) * gain + HALF)
-            out[row, i, 3] = max(out[row, i, 0], out[row, i, 1], out[row, i, 2]) if is_luma else 255
-
-
-@_kernel
-def mix_pictures(out: Image, current: Image, previous: Image, share: float) -> None:
-    """Mix two pictures, as shaders/mix.glsl does."""
-    for row in prange(out.shape[0]):
-        for i in range(out.shape[1]):
-            for c in range(3):
-                mixed = previous[row, i, c] * (ONE - share) + current[row, i, c] * share
-                out[row, i, c] = np.uint8(mixed + HALF)
-            out[row, i, 3] = 255

@@ -1,4 +1,7 @@
-"""Draws the Multiverse on the CPU, for machines without OpenGL; equal to OpenGL within 2/255."""
+"""Draws the Multiverse on the CPU, for machines without OpenGL; equal to OpenGL within 2/255.
+
+Looks and their trails have 16 bits; only the published picture is dithered to 8.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +13,7 @@ import numba
 import numpy as np
 
 from engine.errors import RenderError
+from engine.render.blue_noise import thresholds
 from engine.render.colour import layer_colours
 from engine.render.compiling import cache_folder, prepare, prepare_in_background, reporting_progress
 from engine.render.crossfade import PictureCrossfade
@@ -18,10 +22,20 @@ from engine.render.flash_levels import CELLS, sample_places
 from engine.render.frame_block import ROWS, pack_block
 from engine.render.mask_look import IdPicture, Overlay, joined_mask, mask_boxes, object_colours
 from engine.render.master import Finish, FlashGuardState, Master
-from engine.render.numba_kernels import draw_picture, mix_pictures, publish_picture, sum_cells
+from engine.render.numba_finish import (
+    mix_pictures,
+    publish_deep,
+    publish_limited,
+    publish_picture,
+    sum_cells,
+    wide_thresholds,
+)
+from engine.render.numba_kernels import draw_picture
 from engine.render.numba_masks import paint_ids, paint_masks
+from engine.render.numba_post import NumbaPost
 from engine.render.picture import Matte, PictureInput
 from engine.render.pixel_pool import PixelPool
+from engine.render.post_fade import PostFade
 from engine.render.wave_table import TABLE_POINTS, bake_waves
 from engine.system import openmp
 from engine.values import CHANNELS, Segmentation, ShownPicture, VideoFrame
@@ -65,7 +79,9 @@ class NumbaRenderer:
         self.reason = reason
         self._on_progress = on_progress
         self._has_layer5, self._has_masks = has_layer5, has_masks
-        self.description = f"Numba {numba.__version__}, {_open_threads()} threads"
+        self.description = f"Numba {numba.__version__}, {_open_threads()} threads, 16-bit pictures"
+        self._noise = wide_thresholds(thresholds())
+        self._post, self._post_fade = NumbaPost(), PostFade()
         self._master = Master()
         self._is_closed = False
         self._mixed = _Kept()
@@ -81,13 +97,17 @@ class NumbaRenderer:
         if not (0 < width <= MAX_PX and 0 < height <= MAX_PX):
             raise RenderError(f"size {width}x{height}: allowed: 1x1 to {MAX_PX}x{MAX_PX}")
         with self._drawing():
-            black = np.zeros((height, width, 4), np.uint8)  # first, so that the old one stays if this fails
-        self._current = self._last = self._leaving = self._published = black
+            # first, so that the old ones stay if this fails
+            black, published = np.zeros((height, width, 4), np.uint16), np.zeros((height, width, 4), np.uint8)
+        self._current = self._drawn = self._last = self._leaving = black
+        self._published = published
+        self._deep: np.ndarray | None = None
+        self._finish, self._is_luma = Finish(1.0, None), False
         self._fade: int | None = None
         self._side: np.ndarray | None = None
         self._beneath: np.ndarray | None = None
         self._size_px = (width, height)
-        self._pool = PixelPool(width, height)
+        self._pool, self._published_pool = PixelPool(width, height, np.uint16), PixelPool(width, height)
         self._places = sample_places(width, height)
         self._has_picture = False
 
@@ -97,9 +117,11 @@ class NumbaRenderer:
         with self._drawing():
             if not (look.is_frozen and self._has_picture):
                 self._draw_looks(picture)
+                self._draw_post(picture)
             cells = self._sum_cells() if look.is_flash_guarded else None
             finish = self._master.finish(look, cells, picture.time_s)
-            self._published = self._current if finish.is_untouched else self._finished(finish, look.is_alpha_luma)
+            self._finish, self._is_luma, self._deep = finish, look.is_alpha_luma, None
+            self._published = self._finished()
 
     def wait(self) -> None:
         """Return at once: `draw` has waited."""
@@ -119,6 +141,18 @@ class NumbaRenderer:
         """The finished picture, (height, width, 4) uint8, row 0 at the top."""
         self._require_open()
         return self._published
+
+    def read_rgba16(self) -> np.ndarray:
+        """The same in 16 bits and without dither, (height, width, 4) uint16; made once per picture."""
+        with self._drawing():
+            deep = self._deep
+            if deep is None:
+                deep = self._deep = self._pool.take()
+                finish, limits = self._finish, self._finish.limits or NO_LIMITS
+                keeps_alpha = finish.limits is None and finish.fade == 1.0
+                fade = np.float32(finish.fade)
+                publish_deep(deep, self._current, limits.maps, fade, self._is_luma, keeps_alpha)
+            return deep
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
         """`picture` alone, crossfaded from `before`; mixed on demand."""
@@ -142,8 +176,10 @@ class NumbaRenderer:
         self._is_closed = True
         self._mixed, self._overlaid, self._marked = _Kept(), _Kept(), _Kept()
         self._matte = (None, _NOTHING)
-        self._pool = PixelPool(1, 1)
-        self._current = self._last = self._leaving = self._published = self._pool.take()
+        self._post.release()
+        self._pool, self._published_pool = PixelPool(1, 1, np.uint16), PixelPool(1, 1)
+        self._current = self._drawn = self._last = self._leaving = self._pool.take()
+        self._published, self._deep, self._side, self._beneath = self._published_pool.take(), None, None, None
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:
@@ -231,7 +267,7 @@ class NumbaRenderer:
             self._side = self._beneath = None
         elif leaving.number != self._fade:
             if self._side is not None and leaving.picture is None:  # freeze everything on screen
-                self._side, self._beneath = self._current, None
+                self._side, self._beneath = self._drawn, None
             else:
                 self._side, self._beneath = self._last if self._has_picture else None, self._side
                 self._leaving = self._last
@@ -241,10 +277,19 @@ class NumbaRenderer:
             self._side = self._leaving = self._draw_look(leaving.picture, self._leaving)
             if self._beneath is not None:
                 self._side = self._dissolved(self._beneath, self._leaving, leaving.revealed)
-        self._current = self._last = self._draw_look(picture, self._last)
+        self._drawn = self._last = self._draw_look(picture, self._last)
         if leaving is not None and self._side is not None:
-            self._current = self._dissolved(self._side, self._last, leaving.mix)
+            self._drawn = self._dissolved(self._side, self._last, leaving.mix)
         self._has_picture = True
+
+    def _draw_post(self, picture: PictureInput) -> None:
+        """Bloom, grain and so on: `_current` from `_drawn`."""
+        look = picture.look
+        post = self._post_fade.follow(look.post, picture.leaving)
+        self._current = self._drawn
+        if not post.is_off:
+            self._current = self._pool.take()
+            self._post.draw(self._current, self._drawn, post, picture.time_s, is_luma=look.is_alpha_luma)
 
     def _dissolved(self, leaving: np.ndarray, coming: np.ndarray, mix: float) -> np.ndarray:
         """(1 - mix) x leaving + mix x coming, alpha too."""
@@ -253,7 +298,7 @@ class NumbaRenderer:
         return out
 
     def _draw_look(self, picture: PictureInput, last: np.ndarray) -> np.ndarray:
-        """(height, width, 4) uint8; `last` is the look's own last picture."""
+        """(height, width, 4) uint16; `last` is the look's own last picture."""
         look = picture.look
         layer5 = self._layer5_pixels(picture)
         if layer5 is not None and not self._has_layer5:
@@ -287,16 +332,20 @@ class NumbaRenderer:
         sum_cells(cells, self._current, self._places)
         return cells
 
-    def _finished(self, finish: Finish, is_luma: bool) -> np.ndarray:
-        out = self._pool.take()
-        limits = finish.limits or NO_LIMITS
-        publish_picture(out, self._current, limits.maps, np.float32(finish.fade), is_luma)
+    def _finished(self) -> np.ndarray:
+        """(height, width, 4) uint8: the last picture as it is shown."""
+        out = self._published_pool.take()
+        fade = np.float32(self._finish.fade)
+        if self._finish.limits is None:
+            publish_picture(out, self._current, self._noise, fade, self._is_luma)
+        else:
+            publish_limited(out, self._current, self._noise, self._finish.limits.maps, fade, self._is_luma)
         return out
 
     def announce_layer5(self) -> None:
         """Compile the code for layer 5 while pictures are drawn."""
         if not self._has_layer5:
-            out, (tables, block) = np.zeros((2, 2, 4), np.uint8), _empty_look()
+            out, (tables, block) = np.zeros((2, 2, 4), np.uint16), _empty_look()
             with reporting_progress(self._on_progress, cache_folder(draw_picture)):
                 prepare_in_background(
                     draw_picture, self._on_progress, out, out, tables, block, _NO_IMAGE, _NOTHING, _NOTHING
@@ -304,14 +353,18 @@ class NumbaRenderer:
 
     def _compile(self) -> None:
         """Run the needed kernels once on empty input, then forbid further compiling."""
-        out, (tables, block) = self._pool.take(), _empty_look()
+        deep, out, (tables, block) = self._pool.take(), self._published_pool.take(), _empty_look()
+        noise, limits, one = self._noise, NO_LIMITS.maps, np.float32(1)
         with reporting_progress(self._on_progress, cache_folder(draw_picture)):
-            prepare(draw_picture, self._on_progress, out, self._current, tables, block, *self._nothing(), _NOTHING)
-            prepare(mix_pictures, self._on_progress, out, self._current, self._current, np.float32(1))
-            prepare(publish_picture, self._on_progress, out, self._current, NO_LIMITS.maps, np.float32(1), False)
+            prepare(draw_picture, self._on_progress, deep, self._current, tables, block, *self._nothing(), _NOTHING)
+            prepare(mix_pictures, self._on_progress, out, out, out, one)
+            prepare(publish_picture, self._on_progress, out, self._current, noise, one, False)
+            prepare(publish_limited, self._on_progress, out, self._current, noise, limits, one, False)
+            prepare(publish_deep, self._on_progress, deep, self._current, limits, one, False, False)
             prepare(sum_cells, self._on_progress, np.empty((4, CELLS, CELLS), np.float32), self._current, self._places)
+            self._post.prepare(self._on_progress)
             if self._has_masks:
-                boxes, opacity = mask_boxes(_NO_MASKS), np.float32(1)
+                boxes, opacity = mask_boxes(_NO_MASKS), one
                 prepare(
                     paint_masks, self._on_progress, out, _NO_IMAGE, _NO_MASKS, boxes, object_colours([]), opacity, False
                 )

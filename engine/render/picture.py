@@ -138,5 +138,8 @@ class Renderer(Protocol):
         Read-only. It may be kept, as it is not overwritten while referenced.
         """
 
+    def read_rgba16(self) -> np.ndarray:
+        """The same as (height, width, 4) uint16, 65535 for white, without dither; drawn and read once per picture."""
+
     def close(self) -> None:
         """Release everything. Idempotent; all other methods raise RenderError afterwards."""

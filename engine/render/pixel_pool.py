@@ -18,10 +18,10 @@ _IDLE = _reference_counts([np.empty(0, np.uint8)])[
 
 
 class PixelPool:
-    """A pool of (height, width, 4) uint8 arrays. `take` on one thread; any thread may keep them."""
+    """A pool of (height, width, 4) arrays, uint8 or uint16. `take` on one thread; any thread may keep them."""
 
-    def __init__(self, width: int, height: int) -> None:
-        self._shape = (height, width, 4)
+    def __init__(self, width: int, height: int, dtype: type[np.unsignedinteger] = np.uint8) -> None:
+        self._shape, self._dtype = (height, width, 4), dtype
         self._buffers: list[np.ndarray] = []
 
     def makes(self, width: int, height: int) -> bool:
@@ -33,7 +33,7 @@ class PixelPool:
         holders = _reference_counts(self._buffers)
         if _IDLE in holders:
             return self._buffers[holders.index(_IDLE)]
-        buffer = np.empty(self._shape, np.uint8)
+        buffer = np.empty(self._shape, self._dtype)
         if len(self._buffers) < MAX_BUFFERS:
             self._buffers.append(buffer)
         return buffer

@@ -17,7 +17,7 @@ from engine.render.pixel_pool import PixelPool
 
 
 class Readback:
-    """Reads framebuffers of this size; `is_direct` for a software rasteriser."""
+    """Reads framebuffers of this size; `is_direct` for a software rasteriser, `is_deep` for 16 bits."""
 
     def __init__(
         self,
@@ -26,19 +26,21 @@ class Readback:
         size_px: tuple[int, int],
         *,
         is_direct: bool,
+        is_deep: bool = False,
     ) -> None:
-        self._pool = PixelPool(*size_px)
+        self._pool = PixelPool(*size_px, np.uint16 if is_deep else np.uint8)
+        self._dtype, pixel_bytes = ("nu2", 8) if is_deep else ("f1", 4)
         self._finish = finish
         self._viewport = (0, 0, *size_px)  # the framebuffer may be larger
-        self._transfer = None if is_direct else context.buffer(reserve=size_px[0] * size_px[1] * 4)
+        self._transfer = None if is_direct else context.buffer(reserve=size_px[0] * size_px[1] * pixel_bytes)
 
     def read(self, framebuffer: moderngl.Framebuffer) -> np.ndarray:
-        """(height, width, 4) uint8, row 0 at the top; not overwritten while it is referenced."""
+        """(height, width, 4) uint8 (deep: uint16), row 0 at the top; not overwritten while it is referenced."""
         pixels = self._pool.take()
         if self._transfer is None:
-            framebuffer.read_into(pixels, self._viewport, components=4)
+            framebuffer.read_into(pixels, self._viewport, components=4, dtype=self._dtype)
         else:
-            framebuffer.read_into(self._transfer, self._viewport, components=4)
+            framebuffer.read_into(self._transfer, self._viewport, components=4, dtype=self._dtype)
             self._finish()  # waits without the GIL, so that the copy does not wait
             self._transfer.read_into(pixels)
         return pixels

@@ -1,15 +1,17 @@
 """Writes a movie with PyAV. Used by one thread, which also imports PyAV, so that the engine does not wait for it.
 
     .mp4  H.264 and AAC      small, plays everywhere
-    .mov  ProRes 422 and PCM for editing programs; twenty times as large
+    .mov  ProRes 422 and PCM for editing programs, 10 bits; twenty times as large
+    .mkv  HEVC and PCM       10 bits for players: slow gradients without bands, about as small as H.264
     .avi  Motion JPEG and PCM  intra-only: media servers can scratch it, and old programs can read it
 
-MP4 and MOV are fragmented while they are written: twice a second everything so far is complete on disk, so the file
-of a killed run plays up to that point. Closing turns them into plain files, which editing programs need, by appending
-one header for everything (`hybrid_fragmented`, FFmpeg 7.1), without a copy. `index_in_front.py` moves that header. The
-first fragment carries its header (`delay_moov`): with an empty header first, FFmpeg cannot declare AAC's 1024 priming
-samples and shifts the pictures by 21 ms. No B-frames: decoding order is presentation order. An AVI has a
-constant rate: a missing picture becomes an empty chunk. After a kill it has no index; players rebuild it.
+Pictures for 10 bits come with 16. MP4 and MOV are fragmented while they are written: twice a second everything so far
+is complete on disk, so the file of a killed run plays up to that point. Closing turns them into plain files, which
+editing programs need, by appending one header for everything (`hybrid_fragmented`, FFmpeg 7.1), without a copy.
+`index_in_front.py` moves that header. The first fragment carries its header (`delay_moov`): with an empty header first,
+FFmpeg cannot declare AAC's 1024 priming samples and shifts the pictures by 21 ms. No B-frames: decoding order is
+presentation order. An AVI has a constant rate: a missing picture becomes an empty chunk. After a kill an AVI and a
+Matroska file have no index; players rebuild it.
 """
 
 import struct
@@ -22,6 +24,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.codec.codec import codecs_available
 from av.codec.context import ThreadType
 from av.container import OutputContainer
 from av.video.codeccontext import VideoCodecContext
@@ -43,7 +46,10 @@ WRITE_BYTES = 8 * 2**20  # a fragment is one write, so a kill rarely leaves half
 BOX_HEAD = struct.Struct(">I4sQ")
 BT709_MATRIX, BT470BG_MATRIX = 1, 5  # AVCOL_SPC_...: the stream tags for swscale's ITU709 and ITU601
 ENCODER_THREADS = 4  # fixed: x264's output depends on it, and must be the same on every machine
+# Fixed like ENCODER_THREADS: the output depends on the number of frames encoded at once. x265 would log to stderr.
+X265 = f"log-level=error:bframes=0:frame-threads={ENCODER_THREADS}"
 AVX2 = 11  # OpenCV's number for it
+CONTAINERS = {".mkv": "matroska", ".m4v": "mp4"}
 FRAGMENTED = {"frag_duration": f"{FRAGMENT_S * 1e6:.0f}", "flush_packets": "1"}
 
 
@@ -61,6 +67,8 @@ class Format:
     has_keys: bool = False
     """True if the codec is not intra-only; keyframes are then requested by time."""
     has_fixed_rate: bool = False
+    is_fragmented: bool = False
+    """True if it consists of boxes, and a torn one at the end can be cut off."""
     is_full_range: bool = False
     """True for levels 0..255 in BT.601, as in JPEG; else 16..235 in BT.709."""
 
@@ -68,6 +76,7 @@ class Format:
 FORMATS = {
     ".mp4": Format(
         codec="libx264",
+        is_fragmented=True,
         pixels="yuv420p",
         live={"preset": "ultrafast", "tune": "zerolatency", "crf": QUALITY, "bf": "0", "forced-idr": "1"},
         offline={"preset": "veryfast", "crf": QUALITY, "bf": "0", "forced-idr": "1"},
@@ -77,11 +86,21 @@ FORMATS = {
     ),
     ".mov": Format(
         codec="prores",  # the only one of FFmpeg's ProRes encoders that is fast enough live
+        is_fragmented=True,
         pixels="yuv422p10le",
         live={"profile": "2"},
         offline={"profile": "3"},
         container={"movflags": "delay_moov+default_base_moof+hybrid_fragmented", **FRAGMENTED},
         sound="pcm_s16le",
+    ),
+    ".mkv": Format(
+        codec="libx265",
+        pixels="yuv420p10le",
+        live={"preset": "ultrafast", "tune": "zerolatency", "crf": QUALITY, "forced-idr": "1", "x265-params": X265},
+        offline={"preset": "veryfast", "crf": QUALITY, "forced-idr": "1", "x265-params": X265},
+        container={"cluster_time_limit": f"{FRAGMENT_S * 1e3:.0f}", "flush_packets": "1", "fflags": "+bitexact"},
+        sound="pcm_s16le",
+        has_keys=True,
     ),
     ".avi": Format(
         codec="mjpeg",
@@ -93,6 +112,11 @@ FORMATS = {
         is_full_range=True,
     ),
 }
+
+
+def container_of(path: Path) -> str:
+    """FFmpeg's name for the container of this suffix."""
+    return CONTAINERS.get(path.suffix.lower(), path.suffix[1:].lower())
 
 
 def make_repeatable(codec: VideoCodecContext) -> None:
@@ -142,10 +166,12 @@ class MovieFile:
             self._container = av.open(
                 self._file,
                 "w",
-                format=path.suffix[1:].lower(),
+                format=container_of(path),
                 buffer_size=WRITE_BYTES,
                 options=form.container,
             )
+            if form.codec not in codecs_available:
+                raise SinkError(f"record: {path}: this PyAV has no encoder {form.codec}; record a .mov or .mp4 file")
             options = form.offline if is_offline else form.live
             self._picture = add_video(self._container, form.codec, rate, options)
             self._picture.height, self._picture.width = self._padded
@@ -173,14 +199,14 @@ class MovieFile:
                 self._layout, self._sample_rate_hz = layout, sample_rate_hz
 
     def add_picture(self, pixels: np.ndarray, time_s: float) -> None:
-        """Add (height, width, 4) uint8 at `time_s` after the start; alpha is dropped. Times must increase."""
+        """Add (height, width, 4) uint8 or uint16 at `time_s` after the start; alpha is dropped. Times must increase."""
         height, width = pixels.shape[:2]
         if (height, width) != self._padded:
             right, bottom = self._padded[1] - width, self._padded[0] - height
             pixels = np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="edge")
         with self._errors():
             picture = self._reformatter.reformat(
-                av.VideoFrame.from_numpy_buffer(pixels, format="rgba"),
+                av.VideoFrame.from_numpy_buffer(pixels, format="rgba64le" if pixels.dtype == np.uint16 else "rgba"),
                 format=self._format.pixels,
                 dst_colorspace=Colorspace.ITU601 if self._format.is_full_range else Colorspace.ITU709,
                 src_color_range=ColorRange.JPEG,
@@ -225,7 +251,7 @@ class MovieFile:
                     self._container.close()
                 finally:
                     self._file.close()
-                    if self._file.error is not None and not self._format.has_fixed_rate:
+                    if self._file.error is not None and self._format.is_fragmented:
                         cut_torn_end(self._path)
 
     def _errors(self) -> AbstractContextManager[None]:

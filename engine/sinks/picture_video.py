@@ -14,7 +14,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from engine.errors import SinkError
-from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format, add_video, make_repeatable
+from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format, add_video, container_of, make_repeatable
 from engine.sinks.whole_file import partial_path
 from engine.sources.look import VideoLook
 from engine.sources.stream_copy import StreamCopy
@@ -40,7 +40,6 @@ VIDEO_FORMATS: dict[str, Format] = FORMATS | {
 # With its index in front, an MP4 plays in a browser while it downloads.
 INDEX_IN_FRONT = {"movflags": "faststart"}
 VIDEO_FORMATS[".m4v"] = H264  # MP4 by another name
-CONTAINERS = {".mkv": "matroska", ".m4v": "mp4"}
 MATROSKA = (".mkv", ".webm")
 MATROSKA_TICK_S = Fraction(1, 1000)  # also the encoder's time base, so that times are rounded only once
 # ProRes has three transfer functions, by FFmpeg's numbers; three others equal the first (ITU-T H.273, table 3).
@@ -194,8 +193,3 @@ def tick_of(path: Path, look: VideoLook, every: int) -> Fraction:
     if VIDEO_FORMATS[path.suffix.lower()].has_fixed_rate:
         return every / look.rate
     return MATROSKA_TICK_S if path.suffix.lower() in MATROSKA else look.time_base
-
-
-def container_of(path: Path) -> str:
-    """FFmpeg's name of the container for this suffix."""
-    return CONTAINERS.get(path.suffix.lower(), path.suffix[1:].lower())

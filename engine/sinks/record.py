@@ -24,7 +24,8 @@ from engine.sinks.sound_track import SoundTrack
 from engine.system.atomic_file import remove_file, sync_file, sync_folder
 from engine.values import AudioBlock, PublishedFrame
 
-SUFFIXES = (".mp4", ".mov", ".avi")  # H.264, ProRes, Motion JPEG: `movie_file`
+SUFFIXES = (".mp4", ".mov", ".mkv", ".avi")  # H.264, ProRes, HEVC, Motion JPEG: `movie_file`
+DEEP_SUFFIXES = (".mov", ".mkv")  # 10 bits
 QUEUE_BYTES = 64 * 2**20  # 17 pictures of 720p, 8 of 1080p
 QUEUE_LIMITS = (2, 30)
 MAX_STANDSTILL_S = 60.0  # without any write: the disk is gone, and queued sound would fill the memory
@@ -36,7 +37,7 @@ MAX_MOVE_LIVE_S = 2.0  # the same live: a show's end must not take longer
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """Picture and sound of one frame; `pixels` is None if the picture was dropped."""
+    """Picture and sound of one frame; `pixels`, uint8 or uint16, is None if the picture was dropped."""
 
     time_s: float
     pixels: np.ndarray | None
@@ -76,8 +77,10 @@ class Recording:
         self._has_claimed = threading.Event()
         self._is_claimed = False
         self._is_open = False
+        self._is_deep = wanted.suffix.lower() in DEEP_SUFFIXES
         least, most = QUEUE_LIMITS
-        self._room = queue_pictures or max(least, min(QUEUE_BYTES // (size[0] * size[1] * 4), most))
+        picture_bytes = size[0] * size[1] * (8 if self._is_deep else 4)
+        self._room = queue_pictures or max(least, min(QUEUE_BYTES // picture_bytes, most))
         self._moments: deque[_Moment] = deque()
         self._has_moments = False
         self._pictures = 0
@@ -111,7 +114,8 @@ class Recording:
                 self._state.wait_for(lambda: self._pictures < self._room or self.error)
             has_room = self._pictures < self._room
         self._raise_error()
-        pixels = frame.read_rgba() if has_room else None  # only this thread adds frames, so the room remains
+        read = frame.read_rgba16 if self._is_deep and frame.read_rgba16 else frame.read_rgba
+        pixels = read() if has_room else None  # only this thread adds frames, so the room remains
         with self._state:
             self._moments.append(_Moment(frame.id.time_s, pixels, frame.audio))
             self._has_moments = True
@@ -226,8 +230,8 @@ class RecordSink:
     kind = "record"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
-        """`argument`: a file ending in .mp4 (H.264), .mov (ProRes) or .avi (Motion JPEG), or "" for a name from date
-        and time in the stage's record folder."""
+        """`argument`: a file ending in .mp4 (H.264), .mov (ProRes), .mkv (HEVC) or .avi (Motion JPEG), or "" for a name
+        from date and time in the stage's record folder."""
         self._argument, self._picture = argument, picture
         self._wanted = Path(argument)
         self._stage: Stage | None = None

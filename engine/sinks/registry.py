@@ -67,7 +67,8 @@ KINDS = {
     "record": SinkKind(
         module="engine.sinks.record",
         sink="RecordSink",
-        argument="file.mp4 (H.264), file.mov (ProRes) or file.avi (Motion JPEG); without it a name from date and time",
+        argument="file.mp4 (H.264), file.mov (ProRes, 10 bits), file.mkv (HEVC, 10 bits) or file.avi (Motion JPEG); "
+        "without it a name from date and time",
         packages=(("av", "pip install av"),),
     ),
     "snapshot": SinkKind(

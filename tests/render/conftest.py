@@ -101,7 +101,10 @@ def picture(values: Callable, tones: Callable) -> Callable[..., PictureInput]:
 
 @pytest.fixture
 def draw(picture: Callable[..., PictureInput]) -> Callable[..., np.ndarray]:
-    """`draw(renderer, {address: value}, size=(w, h), ...)`: the finished picture; a size starts from black."""
+    """`draw(renderer, {address: value}, size=(w, h), ...)`: the finished picture; a size starts from black.
+
+    Rounded, not dithered, so that levels are known; test_dither.py compares it with the dithered one.
+    """
 
     def draw_one(
         renderer: Renderer,
@@ -114,7 +117,7 @@ def draw(picture: Callable[..., PictureInput]) -> Callable[..., np.ndarray]:
             renderer.resize(*size)
         renderer.draw(picture(changes, **more))
         renderer.wait()
-        return renderer.read_rgba()
+        return np.round(renderer.read_rgba16() / 257).astype(np.uint8)
 
     return draw_one
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.bench.render_reference import draw_reference
+from engine.bench.render_reference import draw_deep_reference
 from engine.render import Renderer
 from tests.support.long_form import ONLY_SOAK
 
@@ -83,10 +83,10 @@ def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, to
             for renderer in (gl, cpu):
                 renderer.draw(asked)
                 renderer.wait()
-            last = draw_reference(
+            last = draw_deep_reference(
                 values(changes), asked.waves, pitches_hz, *size, layer5=camera, region=regions, last=last
             )
-        yield from (gl.read_rgba(), cpu.read_rgba(), last)
+        yield from (gl.read_rgba(), cpu.read_rgba(), np.round(last / 257))
 
     def check(changes: dict[str, Any], size: tuple[int, int]) -> None:
         gl.resize(*size)

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import moderngl
@@ -298,11 +299,13 @@ def test_any_size_is_drawn_and_read(renderer: Renderer, draw: Callable, size: tu
     assert (rgba[..., 3] == 255).all()
 
 
-def test_a_kept_picture_is_not_drawn_over(renderer: Renderer, draw: Callable) -> None:
+@pytest.mark.parametrize("read", ["read_rgba", "read_rgba16"])
+def test_a_kept_picture_is_not_drawn_over(renderer: Renderer, picture: Callable, read: str) -> None:
     renderer.resize(64, 36)
     kept, copies, views = [], [], []
     for frame in range(12):
-        rgba = draw(renderer, pitches_hz=(100.0 + 10 * frame,) * 4)
+        renderer.draw(picture(pitches_hz=(100.0 + 10 * frame,) * 4))
+        rgba = getattr(renderer, read)()
         copies.append(rgba.copy())
         if frame % 2:
             kept.append((frame, rgba))
@@ -314,7 +317,9 @@ def test_a_kept_picture_is_not_drawn_over(renderer: Renderer, draw: Callable) ->
 
 
 def test_reading_twice_reads_back_once(renderer: Renderer, draw: Callable) -> None:
-    assert draw(renderer, size=(64, 36)) is renderer.read_rgba()
+    draw(renderer, size=(64, 36))
+    assert renderer.read_rgba() is renderer.read_rgba()
+    assert renderer.read_rgba16() is renderer.read_rgba16()
 
 
 def test_the_readback_is_of_this_frame(renderer: Renderer, draw: Callable) -> None:
@@ -338,10 +343,12 @@ def test_unreferenced_buffers_are_reused() -> None:
 
 def test_both_ways_of_reading_back_give_the_same_bytes(gl: Renderer, draw: Callable) -> None:
     """Through a pixel buffer object, as on a GPU, and directly, as from a software rasteriser."""
-    expected = draw(gl, size=(67, 35)).copy()
-    for is_direct in (True, False):
-        readback = Readback(gl._context, load_finish(), (67, 35), is_direct=is_direct)
-        assert (readback.read(gl._published.framebuffer) == expected).all()
+    draw(gl, size=(67, 35))
+    deep, _ = gl._targets.deep()
+    for is_direct, is_deep in product((True, False), (False, True)):
+        readback = Readback(gl._context, load_finish(), (67, 35), is_direct=is_direct, is_deep=is_deep)
+        drawn, expected = (deep, gl.read_rgba16()) if is_deep else (gl._published, gl.read_rgba())
+        assert (readback.read(drawn.framebuffer) == expected).all()
         readback.release()
 
 

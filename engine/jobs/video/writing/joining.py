@@ -13,7 +13,8 @@ from av.video.stream import VideoStream
 
 from engine.errors import SourceError
 from engine.jobs.video.writing.source_sound import SourceSound
-from engine.sinks.picture_video import INDEX_IN_FRONT, container_of
+from engine.sinks.movie_file import container_of
+from engine.sinks.picture_video import INDEX_IN_FRONT
 
 NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
 """Tags of the source that describe its file rather than the film."""

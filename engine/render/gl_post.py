@@ -1,0 +1,185 @@
+"""Bloom, glow, chromatic aberration, vignette and grain with OpenGL; see post_look.py. Free of cost while all are off.
+
+The targets of a size are made when the first effect is switched on, which takes less than a millisecond; programs are
+compiled and run once at the start, so that no frame waits for a compiler.
+"""
+
+from collections.abc import Callable
+
+import moderngl
+
+from engine.render.gl_textures import Target
+from engine.render.post_look import (
+    CHROMATIC_SHARE,
+    GRAIN_GAIN,
+    GRAIN_SIDE,
+    VIGNETTE_GAIN,
+    PostLook,
+    Spread,
+    grain_offset,
+    grain_px,
+    grain_tile,
+    pyramid_sizes,
+    spreads,
+)
+from engine.render.shader_source import compile_program
+
+LIGHT_DTYPE = "f2"  # half floats: the square of a dark display value is too fine for 16-bit integers
+_FEATURES = ("CHROMATIC", "LIGHT")
+_FIRST, _SECOND, _GRAIN = range(3)
+
+
+class PostChain:
+    """Draws the effects of one renderer. Render thread, context current."""
+
+    def __init__(self, context: moderngl.Context, finish: Callable[[], None], dtype: str, *, is_software: bool) -> None:
+        """`dtype`: that of the pictures."""
+        self._context, self._dtype = context, dtype
+        # On a software rasteriser moderngl would otherwise wait for the last pass holding the GIL.
+        self._settle = finish if is_software else _go_on
+        self._light = self._program("post_light", u_current=_FIRST)
+        self._halve = self._program("post_halve", u_larger=_FIRST)
+        self._rise = self._program("post_rise", u_own=_FIRST, u_smaller=_SECOND)
+        sets = [_features(*is_on) for is_on in _switches()]
+        units = {"u_current": _FIRST, "u_veil": _SECOND, "u_grain": _GRAIN}
+        self._compose = {features: self._program("post", *features, **units) for features in sets}
+        tile = grain_tile()
+        self._grain = context.texture((GRAIN_SIDE, GRAIN_SIDE), 1, tile.tobytes(), dtype="f4")
+        self._grain.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self._sized: _SizedPost | None = None
+        self._warm_up(finish)
+
+    def draw(self, picture: Target, post: PostLook, time_s: float, *, is_luma: bool) -> Target:
+        """The picture with these effects; `picture` itself if all are off. Valid until the next call."""
+        if post.is_off:
+            return picture
+        size_px = picture.texture.size
+        if self._sized is None or self._sized.size_px != size_px:
+            self.release_targets()
+            self._sized = _SizedPost(self._context, size_px, self._dtype)
+        sized = self._sized
+        self._context.enable_only(moderngl.NOTHING)
+        for number, spread in enumerate(spreads(post, size_px[1], len(sized.down))):
+            self._spread(picture, spread, sized, is_first=number == 0)
+        self._settle()
+        features = _features(post.chromatic > 0, post.has_light)
+        compose = self._compose[features]
+        program = compose.program
+        program["u_half_px"] = size_px[0] / 2, size_px[1] / 2
+        program["u_vignette"] = post.vignette * VIGNETTE_GAIN
+        program["u_grain_amount"] = post.grain * GRAIN_GAIN
+        program["u_grain_place"] = (*grain_offset(time_s), grain_px(size_px[1]))
+        program["u_is_luma"] = is_luma
+        if "CHROMATIC" in features:
+            program["u_chromatic"] = post.chromatic * CHROMATIC_SHARE
+        if "LIGHT" in features:
+            sized.veil.texture.use(_SECOND)
+        self._grain.use(_GRAIN)
+        picture.texture.use(_FIRST)
+        _run(compose, sized.finished)
+        return sized.finished
+
+    def release_targets(self) -> None:
+        """Give back the memory of the current size; the next picture with effects takes it again."""
+        if self._sized is not None:
+            self._sized.release()
+            self._sized = None
+
+    def release(self) -> None:
+        self.release_targets()
+        for vertices in (self._light, self._halve, self._rise, *self._compose.values()):
+            vertices.program.release()
+            vertices.release()
+        self._grain.release()
+        self._tiny.release()
+
+    def _spread(self, picture: Target, spread: Spread, sized: "_SizedPost", *, is_first: bool) -> None:
+        """Draw one spread light into the veil, or add it there."""
+        self._settle()
+        self._light.program["u_threshold"] = spread.threshold
+        self._light.program["u_knee"] = spread.knee
+        picture.texture.use(_FIRST)
+        _run(self._light, sized.down[0])
+        for larger, smaller in zip(sized.down, sized.down[1:], strict=False):
+            self._settle()
+            larger.texture.use(_FIRST)
+            _run(self._halve, smaller)
+        risen, weight = sized.down[-1], 0.0
+        for level in reversed(range(len(sized.down))):
+            self._settle()
+            self._rise.program["u_own_weight"] = spread.weights[level]
+            self._rise.program["u_smaller_weight"] = weight
+            sized.down[level].texture.use(_FIRST)
+            risen.texture.use(_SECOND)
+            if not level and not is_first:
+                self._context.enable(moderngl.BLEND)
+                self._context.blend_func = moderngl.ONE, moderngl.ONE
+            risen, weight = sized.up[level], 1.0
+            _run(self._rise, risen)
+        self._context.disable(moderngl.BLEND)
+
+    def _warm_up(self, finish: Callable[[], None]) -> None:
+        """Draw a tiny picture with each program: drivers finish compiling at the first draw."""
+        self._tiny = Target(self._context, (32, 32), dtype=self._dtype)
+        for chromatic, light in _switches():
+            self.draw(
+                self._tiny,
+                PostLook(chromatic=float(chromatic), bloom=float(light), glow=float(light), vignette=1.0),
+                0.0,
+                is_luma=False,
+            )
+        finish()
+        self._tiny.framebuffer.use()  # moderngl returns to a bound target: not to one that is released
+        self.release_targets()
+
+    def _program(self, name: str, *features: str, **units: int) -> moderngl.VertexArray:
+        program = compile_program(self._context, name, features)
+        for sampler, unit in units.items():
+            if sampler in program:
+                program[sampler] = unit
+        return self._context.vertex_array(program, [])
+
+
+class _SizedPost:
+    """Targets for pictures of one size."""
+
+    def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str) -> None:
+        self.size_px = size_px
+        sizes = pyramid_sizes(*size_px)
+        self.down = [_light_target(context, size) for size in sizes]
+        self.up = [_light_target(context, size) for size in sizes]
+        self.finished = Target(context, size_px, dtype=dtype)
+
+    @property
+    def veil(self) -> Target:
+        """The light to add to the picture."""
+        return self.up[0]
+
+    def release(self) -> None:
+        for target in (*self.down, *self.up, self.finished):
+            target.release()
+
+
+def _light_target(context: moderngl.Context, size_px: tuple[int, int]) -> Target:
+    target = Target(context, size_px, dtype=LIGHT_DTYPE)
+    target.texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+    target.texture.repeat_x = target.texture.repeat_y = False
+    return target
+
+
+def _run(vertices: moderngl.VertexArray, into: Target) -> None:
+    into.framebuffer.use()
+    vertices.render(moderngl.TRIANGLES, vertices=3)
+
+
+def _switches() -> list[tuple[bool, bool]]:
+    """Every combination of _FEATURES, on or off."""
+    return [(chromatic, light) for chromatic in (False, True) for light in (False, True)]
+
+
+def _features(*is_on: bool) -> tuple[str, ...]:
+    return tuple(name for name, on in zip(_FEATURES, is_on, strict=True) if on)
+
+
+def _go_on() -> None:
+    pass

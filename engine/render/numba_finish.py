@@ -1,0 +1,152 @@
+"""The last steps of a picture in Numba: its light for the flash guard, then fade, limits and dither to 8 bits.
+
+Pictures before publishing have 16 bits, 257 steps for each 8-bit level, so that levels of 8 bits are exact in both.
+See numba_kernels.py for the rules that these kernels follow, too.
+"""
+
+import numpy as np
+from numba import prange
+
+from engine.render.blue_noise import SIDE
+from engine.render.compiling import float32, int32
+from engine.render.compiling import kernel as _kernel
+from engine.render.compiling import small_kernel as _small_kernel
+from engine.render.compiling import stage as _stage
+from engine.render.flash_levels import CELLS, LINEAR, SATURATED_RED
+
+ZERO, HALF, ONE, TWO = (float32(value) for value in (0, 0.5, 1, 2))
+DEEP = float32(257)  # 16-bit levels per 8-bit level
+DEEP_WHITE = float32(65535)
+RED_SURPLUS, TAKEN_RED, ADDED_OTHERS = (float32(value) for value in (1.5, 0.2, 0.34))  # see shaders/publish.glsl
+LIGHT_1, LIGHT_2, LIGHT_3 = (float32(value) for value in LINEAR)
+RED_SHARE = float32(SATURATED_RED)
+RED_LIGHT, GREEN_LIGHT, BLUE_LIGHT = (float32(value) for value in (0.2126, 0.7152, 0.0722))
+LAST_CELL = float32(CELLS - 1)
+
+Deep = np.ndarray  # (height, width, 4) uint16
+Image = np.ndarray  # (height, width, 4) uint8
+
+
+@_small_kernel
+def sum_cells(cells: np.ndarray, picture: Deep, places: np.ndarray) -> None:
+    """cells (4, 18, 18) float32: the light of each cell of the picture, see shaders/flash_cells.glsl.
+
+    places (18, 18, 64, 2) int32 from `sample_places`.
+    """
+    samples = float32(places.shape[2])
+    for row in range(CELLS):
+        for column in range(CELLS):
+            first, second, third, reds = ZERO, ZERO, ZERO, ZERO
+            for i in range(places.shape[2]):
+                x, y = places[row, column, i, 0], places[row, column, i, 1]
+                red = float32(picture[y, x, 0]) / DEEP_WHITE
+                green = float32(picture[y, x, 1]) / DEEP_WHITE
+                blue = float32(picture[y, x, 2]) / DEEP_WHITE
+                red_part, green_part, blue_part = red * RED_LIGHT, green * GREEN_LIGHT, blue * BLUE_LIGHT
+                first += red_part + green_part + blue_part
+                second += red_part * red + green_part * green + blue_part * blue
+                third += red_part * red * red + green_part * green * green + blue_part * blue * blue
+                light = red * (LIGHT_1 + red * (LIGHT_2 + red * LIGHT_3))
+                total = light + green * (LIGHT_1 + green * (LIGHT_2 + green * LIGHT_3))
+                total += blue * (LIGHT_1 + blue * (LIGHT_2 + blue * LIGHT_3))
+                if light >= RED_SHARE * total:
+                    reds += TWO * light - total
+            cells[0, row, column] = first / samples
+            cells[1, row, column] = second / samples
+            cells[2, row, column] = third / samples
+            cells[3, row, column] = reds / samples
+
+
+@_kernel
+def publish_picture(out: Image, picture: Deep, noise: np.ndarray, fade: float, is_luma: bool) -> None:
+    """Apply the fade and dither, as shaders/publish.glsl does. noise (64, 256) float32: `wide_thresholds`."""
+    gain = fade / DEEP
+    width = picture.shape[1]
+    for row in prange(picture.shape[0]):
+        line, finished, steps = picture[row].reshape(width * 4), out[row].reshape(width * 4), noise[row % SIDE]
+        for i in range(width * 4):
+            finished[i] = np.uint8(float32(line[i]) * gain + steps[i & (SIDE * 4 - 1)])
+        if not (is_luma or fade == ONE):  # a mix of looks with different alpha keeps its own
+            for i in range(width):
+                finished[i * 4 + 3] = 255
+
+
+@_kernel
+def publish_limited(
+    out: Image, picture: Deep, noise: np.ndarray, limits: np.ndarray, fade: float, is_luma: bool
+) -> None:
+    """The same with the flash guard's limits, (18, 18, 2) float32."""
+    height, width = out.shape[0], out.shape[1]
+    for row in prange(height):
+        line = np.empty((CELLS, 2), np.float32)
+        limit_row(line, limits, row, height)
+        steps = noise[row % SIDE]
+        for i in range(width):
+            red, green, blue = limited(line, picture[row, i], i, width)
+            step = steps[(i & (SIDE - 1)) * 4]
+            out[row, i, 0] = np.uint8(red * fade / DEEP + step)
+            out[row, i, 1] = np.uint8(green * fade / DEEP + step)
+            out[row, i, 2] = np.uint8(blue * fade / DEEP + step)
+            out[row, i, 3] = max(out[row, i, 0], out[row, i, 1], out[row, i, 2]) if is_luma else 255
+
+
+@_kernel
+def publish_deep(out: Deep, picture: Deep, limits: np.ndarray, fade: float, is_luma: bool, keeps_alpha: bool) -> None:
+    """The same in 16 bits, without dither."""
+    height, width = out.shape[0], out.shape[1]
+    for row in prange(height):
+        line = np.empty((CELLS, 2), np.float32)
+        limit_row(line, limits, row, height)
+        for i in range(width):
+            red, green, blue = limited(line, picture[row, i], i, width)
+            out[row, i, 0] = np.uint16(red * fade + HALF)
+            out[row, i, 1] = np.uint16(green * fade + HALF)
+            out[row, i, 2] = np.uint16(blue * fade + HALF)
+            if keeps_alpha:
+                out[row, i, 3] = picture[row, i, 3]
+            else:
+                out[row, i, 3] = max(out[row, i, 0], out[row, i, 1], out[row, i, 2]) if is_luma else 65535
+
+
+@_stage
+def limit_row(line: np.ndarray, limits: np.ndarray, row: int, height: int) -> None:
+    """line (18, 2): the limits at this row of the picture, interpolated between the rows of cells."""
+    y = min(max((float32(row) + HALF) * float32(CELLS) / float32(height) - HALF, ZERO), LAST_CELL)
+    y0 = min(int32(y), CELLS - 2)
+    share_y = y - float32(y0)
+    for column in range(CELLS):
+        for k in range(2):
+            line[column, k] = limits[y0, column, k] * (ONE - share_y) + limits[y0 + 1, column, k] * share_y
+
+
+@_stage
+def limited(line: np.ndarray, pixel: np.ndarray, column: int, width: int) -> tuple[float, float, float]:
+    """A pixel's levels, less its surplus of red, times its gain."""
+    x = min(max((float32(column) + HALF) * float32(CELLS) / float32(width) - HALF, ZERO), LAST_CELL)
+    x0 = min(int32(x), CELLS - 2)
+    share_x = x - float32(x0)
+    gain = line[x0, 0] * (ONE - share_x) + line[x0 + 1, 0] * share_x
+    kept = line[x0, 1] * (ONE - share_x) + line[x0 + 1, 1] * share_x
+    red, green, blue = float32(pixel[0]), float32(pixel[1]), float32(pixel[2])
+    surplus = max(red - RED_SURPLUS * max(green, blue), ZERO) * (ONE - kept)
+    return (
+        (red - TAKEN_RED * surplus) * gain,
+        (green + ADDED_OTHERS * surplus) * gain,
+        (blue + ADDED_OTHERS * surplus) * gain,
+    )
+
+
+@_kernel
+def mix_pictures(out: Image, current: Image, previous: Image, share: float) -> None:
+    """Mix two 8-bit pictures, as shaders/mix.glsl does."""
+    for row in prange(out.shape[0]):
+        for i in range(out.shape[1]):
+            for c in range(3):
+                mixed = previous[row, i, c] * (ONE - share) + current[row, i, c] * share
+                out[row, i, c] = np.uint8(mixed + HALF)
+            out[row, i, 3] = 255
+
+
+def wide_thresholds(thresholds: np.ndarray) -> np.ndarray:
+    """(64, 256) float32 from the (64, 64) of `blue_noise.thresholds`, each repeated for a pixel's four channels."""
+    return np.ascontiguousarray(np.repeat(thresholds, 4, axis=1))

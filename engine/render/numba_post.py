@@ -1,0 +1,253 @@
+"""Bloom, glow, chromatic aberration, vignette and grain in Numba: the stages of shaders/post*.glsl one by one.
+
+See post_look.py for the effects and numba_kernels.py for the rules that these kernels follow, too.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numba import prange
+
+from engine.render.compiling import float32, int32, prepare
+from engine.render.compiling import kernel as _kernel
+from engine.render.compiling import small_kernel as _small_kernel
+from engine.render.compiling import stage as _stage
+from engine.render.post_look import (
+    CHROMATIC_SHARE,
+    GRAIN_GAIN,
+    GRAIN_SIDE,
+    SHRINK,
+    VIGNETTE_GAIN,
+    PostLook,
+    grain_offset,
+    grain_px,
+    grain_tile,
+    pyramid_sizes,
+    spreads,
+)
+
+ZERO, QUARTER, HALF, ONE, TWO, THREE = (float32(value) for value in (0, 0.25, 0.5, 1, 2, 3))
+WHITE = float32(65535)
+RED_LIGHT, GREEN_LIGHT, BLUE_LIGHT = (float32(value) for value in (0.2126, 0.7152, 0.0722))
+BLOCK = float32(SHRINK * SHRINK)
+NEAR, MIDDLE, FAR = (float32(value) for value in (0.375, 0.5, 0.125))  # B-spline at a quarter of a texel
+OUTER, INNER = float32(0.125), float32(0.375)
+
+Deep = np.ndarray  # (height, width, 4) uint16
+Light = np.ndarray  # (height, width, 3) float32, linear
+_NO_LIGHT = np.zeros((1, 1, 3), np.float32)
+
+
+class NumbaPost:
+    """Draws the effects of one renderer; its arrays are made when the first effect is switched on. One thread."""
+
+    def __init__(self) -> None:
+        self._grain = grain_tile()
+        self._size_px = (0, 0)
+        self._down: list[Light] = []
+        self._up: list[Light] = []
+
+    def draw(self, out: Deep, picture: Deep, post: PostLook, time_s: float, *, is_luma: bool) -> None:
+        """The picture with these effects, into `out`."""
+        height, width = picture.shape[:2]
+        veil = _NO_LIGHT
+        if post.has_light:
+            self._require_size(width, height)
+            veil = self._up[0]
+            veil[:] = 0
+            for spread in spreads(post, height, len(self._down)):
+                gather_light(self._down[0], picture, np.float32(spread.threshold), np.float32(spread.knee))
+                for larger, smaller in zip(self._down, self._down[1:], strict=False):
+                    halve(smaller, larger)
+                risen, weight = self._down[-1], 0.0
+                for level in reversed(range(len(self._down))):
+                    into = self._up[level]
+                    if level:
+                        into[:] = 0
+                    add_risen(into, self._down[level], risen, np.float32(spread.weights[level]), np.float32(weight))
+                    risen, weight = into, 1.0
+        amounts = np.array(
+            [post.chromatic * CHROMATIC_SHARE, post.vignette * VIGNETTE_GAIN, post.grain * GRAIN_GAIN], np.float32
+        )
+        place = np.array([*grain_offset(time_s), grain_px(height)], np.int32)
+        compose(out, picture, veil, self._grain, amounts, place, post.has_light, is_luma)
+
+    def prepare(self, on_progress: Callable[[str], None]) -> None:
+        """Compile the kernels, or load them from the cache."""
+        picture, light, one = np.zeros((2, 2, 4), np.uint16), np.zeros((1, 1, 3), np.float32), np.float32(1)
+        amounts, place = np.zeros(3, np.float32), np.array([0, 0, 1], np.int32)
+        prepare(gather_light, on_progress, light, picture, one, one)
+        prepare(halve, on_progress, light, light)
+        prepare(add_risen, on_progress, light, light, light, one, one)
+        prepare(compose, on_progress, picture, picture, light, self._grain, amounts, place, True, False)
+
+    def release(self) -> None:
+        self._size_px, self._down, self._up = (0, 0), [], []
+
+    def _require_size(self, width: int, height: int) -> None:
+        if self._size_px != (width, height):
+            sizes = pyramid_sizes(width, height)
+            self._down, self._up = (
+                [np.zeros((level_h, level_w, 3), np.float32) for level_w, level_h in sizes] for _ in range(2)
+            )
+            self._size_px = (width, height)
+
+
+@_kernel
+def gather_light(out: Light, picture: Deep, threshold: float, knee: float) -> None:
+    """Mean of 4 x 4 pixels of the light that spreads; see shaders/post_light.glsl."""
+    height, width = picture.shape[0], picture.shape[1]
+    for row in prange(out.shape[0]):
+        for column in range(out.shape[1]):
+            reds, greens, blues = ZERO, ZERO, ZERO
+            for y in range(SHRINK):
+                line = picture[min(int32(row) * SHRINK + y, height - 1)]
+                for x in range(SHRINK):
+                    pixel = line[min(column * SHRINK + x, width - 1)]
+                    red, green, blue = float32(pixel[0]) / WHITE, float32(pixel[1]) / WHITE, float32(pixel[2]) / WHITE
+                    share = min(max((max(red, green, blue) - threshold) / knee + HALF, ZERO), ONE)
+                    share = share * share * (THREE - TWO * share)
+                    reds += red * red * share
+                    greens += green * green * share
+                    blues += blue * blue * share
+            out[row, column, 0], out[row, column, 1], out[row, column, 2] = reds / BLOCK, greens / BLOCK, blues / BLOCK
+
+
+@_small_kernel
+def halve(out: Light, larger: Light) -> None:
+    """Half the size, averaged with weights 1 3 3 1; see shaders/post_halve.glsl."""
+    height, width = larger.shape[0], larger.shape[1]
+    line = np.empty((width, 3), np.float32)
+    for row in range(out.shape[0]):
+        y0, y1 = max(2 * row - 1, 0), min(2 * row, height - 1)
+        y2, y3 = min(2 * row + 1, height - 1), min(2 * row + 2, height - 1)
+        for column in range(width):
+            for c in range(3):
+                outer = larger[y0, column, c] + larger[y3, column, c]
+                line[column, c] = outer * OUTER + (larger[y1, column, c] + larger[y2, column, c]) * INNER
+        for column in range(out.shape[1]):
+            x0, x1 = max(2 * column - 1, 0), min(2 * column, width - 1)
+            x2, x3 = min(2 * column + 1, width - 1), min(2 * column + 2, width - 1)
+            for c in range(3):
+                out[row, column, c] = (line[x0, c] + line[x3, c]) * OUTER + (line[x1, c] + line[x2, c]) * INNER
+
+
+@_small_kernel
+def add_risen(out: Light, own: Light, smaller: Light, own_weight: float, smaller_weight: float) -> None:
+    """Add own_weight x this level, softened, and smaller_weight x the next; see shaders/post_rise.glsl."""
+    height, width = own.shape[0], own.shape[1]
+    small_h, small_w = smaller.shape[0], smaller.shape[1]
+    line, small_line = np.empty((width, 3), np.float32), np.empty((small_w, 3), np.float32)
+    for row in range(height):
+        above, below = max(row - 1, 0), min(row + 1, height - 1)
+        for column in range(width):
+            for c in range(3):
+                line[column, c] = (own[above, column, c] + own[below, column, c]) * QUARTER + own[row, column, c] * HALF
+        first, second, third, from_first, from_third = spline(row, small_h)
+        for column in range(small_w):
+            for c in range(3):
+                small_line[column, c] = (
+                    smaller[first, column, c] * from_first
+                    + smaller[second, column, c] * MIDDLE
+                    + smaller[third, column, c] * from_third
+                )
+        for column in range(width):
+            left, right = max(column - 1, 0), min(column + 1, width - 1)
+            first, second, third, from_first, from_third = spline(column, small_w)
+            for c in range(3):
+                softened = (line[left, c] + line[right, c]) * QUARTER + line[column, c] * HALF
+                risen = small_line[first, c] * from_first + small_line[second, c] * MIDDLE
+                risen += small_line[third, c] * from_third
+                out[row, column, c] += softened * own_weight + risen * smaller_weight
+
+
+@_stage
+def spline(place: int, size: int) -> tuple[int, int, int, float, float]:
+    """The three texels of the next smaller level around a place, clamped, and weights of the first and the third."""
+    middle = place // 2
+    is_second = place % 2 == 1
+    first, third = min(max(middle - 1, 0), size - 1), min(middle + 1, size - 1)
+    return first, min(middle, size - 1), third, FAR if is_second else NEAR, NEAR if is_second else FAR
+
+
+@_stage
+def between_texels(place: int, size: int) -> tuple[int, int, float]:
+    """The two texels of the veil around a pixel on one axis, clamped, and the weight of the second."""
+    at = (float32(place) + HALF) * QUARTER - HALF
+    first = int32(math.floor(at))
+    return min(max(first, 0), size - 1), min(first + 1, size - 1), at - float32(first)
+
+
+@_stage
+def sampled(picture: Deep, x: float, y: float, channel: int) -> float:
+    """A channel between pixels, 0..1; centres at whole numbers, edges clamped."""
+    height, width = picture.shape[0], picture.shape[1]
+    left, top = np.floor(x), np.floor(y)
+    share_x, share_y = x - left, y - top
+    x0, y0 = min(max(int32(left), 0), width - 1), min(max(int32(top), 0), height - 1)
+    x1, y1 = min(max(int32(left) + 1, 0), width - 1), min(max(int32(top) + 1, 0), height - 1)
+    upper = float32(picture[y0, x0, channel]) * (ONE - share_x) + float32(picture[y0, x1, channel]) * share_x
+    lower = float32(picture[y1, x0, channel]) * (ONE - share_x) + float32(picture[y1, x1, channel]) * share_x
+    value: float = (upper * (ONE - share_y) + lower * share_y) / WHITE
+    return value
+
+
+@_kernel
+def compose(
+    out: Deep,
+    picture: Deep,
+    veil: Light,
+    grain: np.ndarray,
+    amounts: np.ndarray,
+    place: np.ndarray,
+    has_light: bool,
+    is_luma: bool,
+) -> None:
+    """All effects into `out`; see shaders/post.glsl. amounts: chromatic, vignette, grain, as the shader gets them;
+    place: column and row of the tile's beginning, pixels per grain."""
+    height, width = picture.shape[0], picture.shape[1]
+    half_w, half_h = float32(width) * HALF, float32(height) * HALF
+    scale = ONE / (half_w * half_w + half_h * half_h)
+    chromatic, vignette, grain_amount = amounts
+    grain_x, grain_y, grain_size = place
+    veil_h, veil_w = veil.shape[0], veil.shape[1]
+    for row in prange(height):
+        y = float32(row) + HALF - half_h
+        grains = grain[(int32(row) // grain_size + grain_y) & (GRAIN_SIDE - 1)]
+        line = np.zeros((veil_w, 3), np.float32)
+        if has_light:
+            y0, y1, share_y = between_texels(int32(row), veil_h)
+            for column in range(veil_w):
+                for c in range(3):
+                    line[column, c] = veil[y0, column, c] * (ONE - share_y) + veil[y1, column, c] * share_y
+        for i in range(width):
+            x = float32(i) + HALF - half_w
+            corner = (x * x + y * y) * scale
+            red = float32(picture[row, i, 0]) / WHITE
+            green = float32(picture[row, i, 1]) / WHITE
+            blue = float32(picture[row, i, 2]) / WHITE
+            if chromatic > ZERO:
+                shift = chromatic * corner
+                red = sampled(picture, float32(i) - x * shift, float32(row) - y * shift, 0)
+                blue = sampled(picture, float32(i) + x * shift, float32(row) + y * shift, 2)
+            if has_light:
+                x0, x1, share_x = between_texels(int32(i), veil_w)
+                first = line[x0, 0] * (ONE - share_x) + line[x1, 0] * share_x
+                second = line[x0, 1] * (ONE - share_x) + line[x1, 1] * share_x
+                third = line[x0, 2] * (ONE - share_x) + line[x1, 2] * share_x
+                kept = ONE / (ONE + max(first, second, third))
+                red, green, blue = red * red, green * green, blue * blue
+                red = math.sqrt(red + first * kept * (ONE - red))
+                green = math.sqrt(green + second * kept * (ONE - green))
+                blue = math.sqrt(blue + third * kept * (ONE - blue))
+            gain = ONE / (ONE + vignette * corner * corner)
+            red, green, blue = red * gain, green * gain, blue * gain
+            luminance = red * RED_LIGHT + green * GREEN_LIGHT + blue * BLUE_LIGHT
+            noise = grains[(int32(i) // grain_size + grain_x) & (GRAIN_SIDE - 1)]
+            gain = WHITE * (ONE + grain_amount * noise * (ONE - luminance))
+            out[row, i, 0] = np.uint16(min(max(red * gain, ZERO), WHITE) + HALF)
+            out[row, i, 1] = np.uint16(min(max(green * gain, ZERO), WHITE) + HALF)
+            out[row, i, 2] = np.uint16(min(max(blue * gain, ZERO), WHITE) + HALF)
+            high = max(out[row, i, 0], out[row, i, 1], out[row, i, 2])
+            out[row, i, 3] = high if is_luma else max(picture[row, i, 3], high)

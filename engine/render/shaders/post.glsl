@@ -1,0 +1,50 @@
+// Effects on the finished picture, in this order: chromatic aberration (CHROMATIC), bloom and glow (LIGHT), vignette, grain.
+// Inputs: the picture; u_veil, the light that bloom and glow add, linear, a quarter of its size; u_grain, a tile of
+// 256 x 256. Display values. Alpha stays at least the largest of the three, or is it (luma). Amounts: see post_look.py.
+#version 330 core
+
+uniform sampler2D u_current;
+uniform vec2 u_half_px; // half the picture's size
+uniform float u_vignette;
+uniform float u_grain_amount;
+uniform ivec3 u_grain_place; // column and row of the tile's beginning, pixels per grain
+uniform sampler2D u_grain;
+uniform bool u_is_luma;
+out vec4 f_rgba;
+
+const int GRAIN_MASK = 255;
+const vec3 LUMINANCE = vec3(0.2126, 0.7152, 0.0722);
+
+#ifdef CHROMATIC
+#include "bilinear.glsl"
+uniform float u_chromatic;
+#endif
+#ifdef LIGHT
+uniform sampler2D u_veil;
+#endif
+
+void main() {
+    ivec2 texel = ivec2(gl_FragCoord.xy);
+    vec4 rgba = texelFetch(u_current, texel, 0);
+    vec2 from_centre = gl_FragCoord.xy - u_half_px;
+    float corner = dot(from_centre, from_centre) / dot(u_half_px, u_half_px); // 0 in the centre, 1 in the corners
+#ifdef CHROMATIC
+    vec2 shift = from_centre * (u_chromatic * corner);
+    vec2 place = gl_FragCoord.xy - 0.5;
+    ivec2 size = textureSize(u_current, 0);
+    rgba.r = bilinear(u_current, place - shift, size).r;
+    rgba.b = bilinear(u_current, place + shift, size).b;
+#endif
+    vec3 rgb = rgba.rgb;
+#ifdef LIGHT
+    vec3 veil = texture(u_veil, gl_FragCoord.xy / (4.0 * vec2(textureSize(u_veil, 0)))).rgb;
+    veil /= 1.0 + max(veil.r, max(veil.g, veil.b)); // never white out of a strong colour
+    vec3 light = rgb * rgb;
+    rgb = sqrt(light + veil * (1.0 - light));
+#endif
+    rgb /= 1.0 + u_vignette * corner * corner;
+    float grain = texelFetch(u_grain, (texel / u_grain_place.z + u_grain_place.xy) & GRAIN_MASK, 0).r;
+    rgb = clamp(rgb * (1.0 + u_grain_amount * grain * (1.0 - dot(rgb, LUMINANCE))), 0.0, 1.0);
+    float high = max(rgb.r, max(rgb.g, rgb.b));
+    f_rgba = vec4(rgb, u_is_luma ? high : max(rgba.a, high));
+}

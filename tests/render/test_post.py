@@ -1,0 +1,198 @@
+"""Bloom, glow, chromatic aberration, vignette and grain on real pictures."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.render import PictureInput, Renderer
+from engine.render.picture import Leaving
+
+SIMPLE = {"/mode": "simple"}
+SIZE = (192, 108)
+EFFECTS = {
+    "bloom": {"/post/bloom": 0.8},
+    "bloom of everything, narrow": {"/post/bloom": 0.7, "/post/bloom_threshold": 0.0, "/post/bloom_radius": 0.0},
+    "bloom, wide": {"/post/bloom": 1.0, "/post/bloom_radius": 1.0},
+    "glow": {"/post/glow": 1.0},
+    "chromatic": {"/post/chromatic": 1.0},
+    "vignette": {"/post/vignette": 1.0},
+    "grain": {"/post/grain": 1.0},
+    "all": {f"/post/{name}": 0.5 for name in ("bloom", "glow", "chromatic", "vignette", "grain")},
+}
+
+
+def grey(level: int, size: tuple[int, int] = SIZE) -> np.ndarray:
+    return np.full((size[1], size[0], 3), level, np.uint8)
+
+
+def spot(level: int = 255, size: tuple[int, int] = SIZE, radius: int = 6) -> np.ndarray:
+    """A disc in the middle of black."""
+    y, x = np.mgrid[: size[1], : size[0]]
+    disc = np.hypot(x - (size[0] - 1) / 2, y - (size[1] - 1) / 2) < radius
+    return np.ascontiguousarray((disc * level).astype(np.uint8)[..., None].repeat(3, -1))
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+@pytest.mark.parametrize("size", [(160, 90), (67, 35)], ids=["wide", "odd"])
+def test_both_renderers_draw_the_same_effect(
+    gl: Renderer, cpu: Renderer, draw: Callable, name: str, size: tuple[int, int]
+) -> None:
+    random = np.random.default_rng(4)
+    card = random.integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(8, 0).repeat(10, 1)
+    seen = []
+    for renderer in (gl, cpu):
+        drawn = draw(renderer, SIMPLE | EFFECTS[name], size=size, layer5=card, time_s=3.2).astype(int)
+        seen += [drawn, renderer.read_rgba().astype(int)]
+    assert np.abs(seen[0] - seen[2]).max() <= 1 and np.abs(seen[1] - seen[3]).max() <= 2
+    plain = draw(cpu, SIMPLE, size=size, layer5=card).astype(int)
+    assert np.abs(seen[2] - plain).max() > 20
+
+
+def test_without_effects_nothing_is_drawn_for_them(renderer: Renderer, draw: Callable) -> None:
+    draw(renderer, SIMPLE | {"/post/bloom_radius": 0.9}, size=SIZE, layer5=spot())
+    if renderer.kind == "gl":
+        assert renderer._post._sized is None and renderer._current is renderer._targets.dissolve.coming.front
+    else:
+        assert not renderer._post._down and renderer._current is renderer._last
+
+
+def test_black_stays_black(renderer: Renderer, draw: Callable) -> None:
+    for effect in EFFECTS.values():
+        draw(renderer, SIMPLE | effect, size=SIZE, layer5=grey(0))
+        assert (renderer.read_rgba() == (0, 0, 0, 255)).all()
+
+
+def test_bloom_shines_beyond_bright_parts_and_falls_off(renderer: Renderer, draw: Callable) -> None:
+    look = SIMPLE | {"/post/bloom": 0.6}
+    line = draw(renderer, look, size=SIZE, layer5=spot())[SIZE[1] // 2, SIZE[0] // 2 :, 0].astype(int)
+    assert line[0] == 255 and line[8] > 60  # the disc itself is white, its edge shines
+    assert (np.diff(line[8:]) <= 1).all() and line[60] < 0.3 * line[8]
+    dim = draw(renderer, look, size=SIZE, layer5=spot(100))  # below the threshold
+    assert (dim == draw(renderer, SIMPLE, layer5=spot(100))).all()
+
+
+def test_a_wider_radius_shines_farther(renderer: Renderer, draw: Callable) -> None:
+    size, reach_px = (768, 432), []
+    for radius in (0.0, 0.5, 1.0):
+        look = SIMPLE | {"/post/bloom": 0.6, "/post/bloom_radius": radius}
+        rgba = draw(renderer, look, size=size, layer5=spot(size=size))
+        line = rgba[size[1] // 2, size[0] // 2 + 7 :, 0].astype(int)
+        reach_px.append(int(np.argmax(line < line[0] / 2)))
+    assert 0 < reach_px[0] < reach_px[1] < reach_px[2]
+
+
+def test_bloom_keeps_the_hue_of_its_light(renderer: Renderer, draw: Callable) -> None:
+    red = spot() * np.array([1, 0, 0], np.uint8)
+    rgba = draw(renderer, SIMPLE | {"/post/bloom": 1.0}, size=SIZE, layer5=red)
+    assert rgba[54, 110, 0] > 30 and (rgba[..., 1:3] == 0).all()
+
+
+def test_bloom_looks_the_same_in_any_resolution(renderer: Renderer, draw: Callable) -> None:
+    look = SIMPLE | {"/post/bloom": 0.7, "/post/bloom_radius": 0.8}
+    small, large = (
+        draw(
+            renderer,
+            look,
+            size=(192 * times, 108 * times),
+            layer5=spot(size=(192 * times, 108 * times), radius=12 * times),
+        )
+        for times in (1, 3)
+    )
+    for place in (0.6, 0.65, 0.75, 0.9):
+        one, other = (int(rgba[rgba.shape[0] // 2, round(rgba.shape[1] * place), 0]) for rgba in (small, large))
+        assert abs(one - other) <= 6
+
+
+def test_glow_lays_a_veil_over_everything_that_dim_light_feeds_too(renderer: Renderer, draw: Callable) -> None:
+    rgba = draw(renderer, SIMPLE | {"/post/glow": 1.0}, size=SIZE, layer5=spot(150, radius=30))
+    assert rgba[2, 2, 0] >= 3 and rgba[54, 135, 0] > rgba[54, 185, 0] >= 5
+
+
+def test_chromatic_aberration_grows_towards_the_corners(renderer: Renderer, draw: Callable) -> None:
+    lines = grey(0)
+    lines[:, 20:22], lines[:, 95:97] = 255, 255
+    rgba = draw(renderer, SIMPLE | {"/post/chromatic": 1.0}, size=SIZE, layer5=lines).astype(float)
+
+    def column(row: int, part: slice, channel: int) -> float:
+        light = rgba[row, part, channel]
+        return float((light * np.arange(SIZE[0])[part]).sum() / light.sum())
+
+    left, middle = slice(0, 50), slice(70, 122)
+    corner, edge = (column(row, left, 2) - column(row, left, 0) for row in (1, SIZE[1] // 2))
+    assert corner > edge > 0.5  # red outwards, blue inwards
+    assert column(54, left, 1) == pytest.approx(20.5, abs=0.01)
+    assert abs(column(54, middle, 2) - column(54, middle, 0)) < 0.05
+
+
+def test_a_vignette_darkens_the_corners_and_leaves_the_middle(renderer: Renderer, draw: Callable) -> None:
+    rgba = draw(renderer, SIMPLE | {"/post/vignette": 1.0}, size=SIZE, layer5=grey(200)).astype(int)
+    assert rgba[54, 96, 0] == 200 and 48 <= rgba[0, 0, 0] <= 56
+    assert rgba[54, 60, 0] > 190 and (np.diff(rgba[54, 96:, 0]) <= 0).all()
+
+
+def test_grain_is_in_middle_tones_and_not_in_white(renderer: Renderer, draw: Callable) -> None:
+    look = SIMPLE | {"/post/grain": 1.0}
+    deviation = [draw(renderer, look, size=SIZE, layer5=grey(level))[..., 1].std() for level in (20, 128, 255)]
+    assert deviation[1] > 8 > deviation[0] > deviation[2] == 0
+    assert draw(renderer, look, layer5=grey(128))[..., 1].mean() == pytest.approx(128, abs=1)
+
+
+def test_grain_moves_as_film_does_and_is_the_same_at_the_same_time(renderer: Renderer, draw: Callable) -> None:
+    look = SIMPLE | {"/post/grain": 0.5}
+
+    def at(time_s: float, changes: dict[str, object] | None = None) -> np.ndarray:
+        return draw(renderer, look | (changes or {}), layer5=grey(128), time_s=time_s).copy()
+
+    renderer.resize(*SIZE)
+    first = at(10.0)
+    assert (at(10.03) == first).all()  # within a 24th of a second
+    assert np.abs(at(10.05).astype(int) - first).mean() > 2
+    frozen = at(10.06).copy()
+    assert (at(11.0, {"/master/freeze": True}) == frozen).all()
+    assert (at(10.0) == first).all()
+
+
+def test_premultiplied_alpha_follows_the_light(renderer: Renderer, draw: Callable) -> None:
+    look = {"/multiverse/alpha": "luma", "/post/bloom": 1.0, "/post/vignette": 0.5, "/post/grain": 0.5}
+    draw(renderer, look, size=SIZE)
+    rgba = renderer.read_rgba()
+    assert (rgba[..., 3] == rgba[..., :3].max(axis=-1)).all()
+
+
+def test_amounts_glide_while_one_look_dissolves_into_another(renderer: Renderer, picture: Callable) -> None:
+    renderer.resize(*SIZE)
+    plain = picture(SIMPLE, layer5=grey(200))
+    dark = picture(SIMPLE | {"/post/vignette": 1.0}, layer5=grey(200))
+
+    def corner(shown: PictureInput) -> float:
+        renderer.draw(shown)
+        renderer.wait()
+        return float(renderer.read_rgba16()[0, 0, 0]) / 257
+
+    ends = corner(plain), corner(dark)
+    corner(plain)
+    fade = [corner(replace(dark, leaving=Leaving(number=1, mix=mix, picture=plain))) for mix in (0.0, 0.3, 0.6, 1.0)]
+    assert fade[0] == pytest.approx(ends[0], abs=0.1) and fade[-1] == pytest.approx(ends[1], abs=0.1)
+    assert fade[0] > fade[1] > fade[2] > fade[3]
+    still = [corner(replace(plain, leaving=Leaving(number=2, mix=mix, picture=None))) for mix in (0.0, 0.5)]
+    assert still[0] == pytest.approx(ends[1], abs=0.1) and ends[1] < still[1] < ends[0]
+
+
+def test_the_flash_guard_measures_the_picture_with_its_effects(renderer: Renderer, draw: Callable) -> None:
+    look = SIMPLE | {"/safety/flash_guard": True}
+    thin = grey(0)
+    thin[::24] = 170  # too little light to flash
+
+    def is_held(changes: dict[str, object]) -> bool:
+        renderer.resize(*SIZE)
+        draw(renderer, look | {"/safety/flash_guard": False}, layer5=grey(0))
+        held = False
+        for frame in range(24):
+            draw(renderer, look | changes, layer5=thin if frame % 2 else grey(0), time_s=frame / 24)
+            held = held or renderer.flash_guard.is_limiting
+        return held
+
+    assert not is_held({})
+    assert is_held({"/post/bloom": 1.0, "/post/bloom_threshold": 0.0, "/post/bloom_radius": 0.5})
