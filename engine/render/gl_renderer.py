@@ -22,7 +22,7 @@ from engine.render.context import is_software, load_finish, load_message_pump, o
 from engine.render.crossfade import PictureCrossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import sample_jitter
-from engine.render.frame_block import ROWS, pack_block
+from engine.render.frame_block import LAYER_BAND, ROWS, pack_block
 from engine.render.gl_crossfade import CrossfadedImage
 from engine.render.gl_dissolve import TargetPair
 from engine.render.gl_masks import MaskArray, MaskPainter, PaintedImage
@@ -33,9 +33,9 @@ from engine.render.mask_look import IdPicture, Overlay
 from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.picture import PictureInput
 from engine.render.shader_source import compile_program, uniform
-from engine.render.wave_table import bake_waves
+from engine.render.wave_table import bake_waves, shown_points
 from engine.system.translate_errors import translate_errors
-from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
+from engine.values import CHANNELS, Segmentation, ShownPicture, TextureRef, VideoFrame
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +52,16 @@ _UNITS = {
 # Optional features of the pass. A GPU skips disabled branches, so it gets one program with all features. A software
 # rasteriser runs both sides of every branch (10 ms without features, 26 ms with all at 720p), so each set of features
 # gets its own program there. All are built at the start, so that no frame waits for a disk or a compiler: 0.1 s for the
-# twenty-four from Mesa's disk cache, 4 s the first time on a machine. A matte takes 5 ms at 720p, so it is a feature.
-_FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP")
+# forty-two from Mesa's disk cache, 7 s the first time on a machine. A matte takes 5 ms at 720p, so it is a feature.
+# Looks with other shapes or a palette's ramp use most of the rest too: they bring _WITH_RARE, or there were 96 sets.
+_FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP", "SHAPES", "COLOUR")
+_RARE = {"SHAPES", "COLOUR"}
+_WITH_RARE = {"BLENDS", "WARP"}
 _SETS = [
     features
     for count in range(len(_FEATURES) + 1)
     for features in combinations(_FEATURES, count)
-    if "SEEN" in features or "MATTE" not in features
+    if ("SEEN" in features or "MATTE" not in features) and (set(features) >= _WITH_RARE or not _RARE & set(features))
 ]
 NO_ERROR = "GL_NO_ERROR"
 
@@ -317,17 +320,19 @@ class GLRenderer:
         matte = picture.matte if layer5 is not None else None
         region = picture.region if look.has_regions else None
         trail.turn()
-        self._waves.write(bake_waves(look, picture.waves))
+        shown = shown_points(picture.waves)
+        self._waves.write(bake_waves(look, picture.waves, self._targets.size_px, shown))
         self._layer5.follow(layer5)
         self._layer5.make_ready()
         if matte is not None:
             self._matte.follow(matte.found)
         self._region.follow(region, region.indices if region else None)
-        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features, look.spread)
-        block = pack_block(look, colours, self._targets.size_px, self._layer5.size_px, self._region.size_px, matte)
+        colours = layer_colours(look, picture.features)
+        sizes_px = self._targets.size_px, self._layer5.size_px, self._region.size_px
+        block = pack_block(look, colours, *sizes_px, matte, shown=shown)
         self._block.write(block)
         is_seen = look.is_simple or layer5 is not None or region is not None
-        self._run_pass(_features(look, is_seen, matte is not None) if self.is_software else _FEATURES, trail)
+        self._run_pass(_features(look, block, is_seen, matte is not None) if self.is_software else _FEATURES, trail)
 
     def _run_pass(self, features: tuple[str, ...], trail: TargetPair) -> None:
         self._block.bind_to_uniform_block(0)
@@ -437,13 +442,16 @@ def _driver_errors() -> AbstractContextManager[None]:
     return translate_errors({Exception: "OpenGL"}, as_=RenderError)
 
 
-def _features(look: Look, is_seen: bool, has_matte: bool) -> tuple[str, ...]:
+def _features(look: Look, block: np.ndarray, is_seen: bool, has_matte: bool) -> tuple[str, ...]:
     """The subset of _FEATURES that a picture needs."""
     is_needed = {
         "FEEDBACK": look.feedback_amount > 0,
         "SEEN": is_seen,
         "MATTE": has_matte,
         "BLENDS": look.blend_weights[0] < 1,
-        "WARP": look.mirror != "off" or any(layer.curve > 0 for layer in look.layers),
+        "WARP": look.mirror != "off" or bool(block[LAYER_BAND : LAYER_BAND + CHANNELS, 1].any()),
+        "SHAPES": any(layer.shape != "stripes" for layer in look.layers),
+        "COLOUR": look.is_linear or look.tone == "filmic" or look.colour_map > 0,
     }
-    return tuple(feature for feature in _FEATURES if is_needed[feature])
+    has_rare = any(is_needed[feature] for feature in _RARE)
+    return tuple(feature for feature in _FEATURES if is_needed[feature] or (has_rare and feature in _WITH_RARE))

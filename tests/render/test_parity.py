@@ -33,7 +33,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "angles": {f"/layer/{n}/angle": 33.0 * n - 100 for n in (1, 2, 3, 4)},
     "intensities": {"/layer/1/intensity": 0.02, "/layer/2/intensity": 1.4, "/multiverse/blend": 3.0},
     "mute and solo": {"/layer/2/solo": True, "/layer/3/solo": True, "/layer/3/mute": True},
-    "scheme": {"/colour/mode": "scheme", "/colour/scheme": 0.7, "/colour/base_hue": 0.1},
+    "scheme": {"/colour/mode": "fixed", "/colour/scheme": 0.7, "/colour/base_hue": 0.1},
     "simple": {"/mode": "simple", "/layer/5/mirror": True},
     "layer 5": {"/layer/5/intensity": 0.6},
     "layer 5 dodged": {"/layer/5/intensity": 0.6, "/layer/5/mirror": True, "/multiverse/blend": 3.0},
