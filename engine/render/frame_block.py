@@ -21,7 +21,7 @@ LAYER_X = 5  # affine: x', 0..1 across the rotated picture; periods added by the
 LAYER_Y = 9  # affine: 2 y' - 1; unused
 LAYER_RGB = 13  # red, green, blue; weight
 BLEND = 17  # shares of add, screen, difference, dodge
-TONE = 18  # brightness; 1 soft, 0 clip, 2 filmic; ceiling of add; 1 where alpha is luma
+TONE = 18  # gain; 1 soft, 0 clip, 2 filmic; ceiling of add; 1 where alpha is luma
 LAYER5_MAP = 19  # texel x = first dx + second, texel y = third dy + fourth; texel centres at whole numbers
 LAYER5 = 20  # weight; width, height; 1 in simple mode
 MATTE_MAP = 21  # as LAYER5_MAP, for the texels of the matte's mask
@@ -39,6 +39,7 @@ COLOUR = 44  # 1 in linear light; share of the ramp; unused
 RAMP = 45  # red, green, blue of the palette's ramp, evenly spaced
 ROWS = RAMP + RAMP_STOPS
 
+GAMMA = 2.2  # of a display: in linear light one layer alone is as bright as in classic
 NO_CEILING = 1e9  # add is limited to 1 only with tone = clip
 
 
@@ -64,7 +65,8 @@ def pack_block(
         rows.append((*(map(linear_light, colour) if look.is_linear else colour), layer.weight))
     rows.append(look.blend_weights)
     tone = {"soft": 1.0, "clip": 0.0, "filmic": 2.0}[look.tone]
-    rows.append((look.brightness, tone, 1.0 if look.tone == "clip" else NO_CEILING, float(look.is_alpha_luma)))
+    gain = look.brightness**GAMMA if look.is_linear else look.brightness
+    rows.append((gain, tone, 1.0 if look.tone == "clip" else NO_CEILING, float(look.is_alpha_luma)))
     rows += _layer5(look, size_px, layer5_px)
     rows += _matte(look, size_px, layer5_px, matte)
     rows += _region(look, size_px, region_px)
