@@ -12,6 +12,8 @@ import math
 from dataclasses import dataclass
 
 Oklch = tuple[float, float, float]
+RAMP_PLACES = (0.0, 0.3, 0.66, 1.0)
+"""Brightness at which a ramp has black, its deep, its body and its highlight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.render.colour import dark_losses
 from engine.render.palettes import palette_rgb, ramp_rgb, station
 
 Values = Mapping[str, Any]
@@ -86,9 +87,15 @@ def mixed(
             weights *= np.where(leader == channel, np.float32(1), np.float32(values["/region/spread"]))
         rgb = np.array(channel_rgb(values, channel, pitches_hz[channel]), np.float32)
         value = layer_value(values, waves, channel, x, y, width, height)
+        losses = dark_losses((float(rgb[0]), float(rgb[1]), float(rgb[2])))
         if is_linear(values):
             rgb, value = decoded(rgb), about_decoded(value)
-        weighed.append((rgb[:, None, None] * value, weights))
+        layer = rgb[:, None, None] * value
+        if values["/colour/mode"] == "palette":
+            gain = values["/multiverse/brightness"]
+            bright = np.clip(value * np.float32(gain**2.2 if is_linear(values) else gain), 0, 1)
+            layer = layer * (1 - np.array(losses, np.float32)[:, None, None] * (1 - bright))
+        weighed.append((layer, weights))
     if layer5 is not None and values["/layer/5/source"] != "off":
         seen = cover(layer5, values["/layer/5/mirror"], x, y, width, height)
         seen = about_decoded(seen) if is_linear(values) else seen
@@ -220,11 +227,11 @@ def wave_at(points: np.ndarray, u: np.ndarray, is_mirror: bool) -> np.ndarray:
 
 
 def shown_points(wave: np.ndarray) -> float:
-    """Points of the wave that a pixel can span: 98 % of the power at four pixels a period or more."""
+    """Points of the wave that a pixel can span: 98 % of the power at 2.5 pixels a period or more."""
     power = np.abs(np.fft.rfft(wave - wave.mean())) ** 2
-    sums = np.cumsum(power)
+    sums = np.cumsum(np.where(power < 1e-4, 0, power))
     cycles = int(np.argmax(sums >= 0.98 * sums[-1]))
-    return 1024 / (4.0 * max(cycles, 1))
+    return 1024 / (2.5 * max(cycles, 1e-6))
 
 
 def is_linear(values: Values) -> bool:

@@ -6,11 +6,12 @@ Hues are in turns: 0 red, 1/3 green, 2/3 blue; by pitch and from a set they are 
 import math
 from collections.abc import Sequence
 
-from engine.render.look import Look
-from engine.render.palettes import Rgb, palette_rgb, station
+from engine.render.look import Look, smoothstep
+from engine.render.palettes import Rgb, oklab_of_display, palette_rgb, station
 from engine.values import CHANNELS, MIDDLE_C_HZ, ChannelFeatures
 
 MIN_HZ, MAX_HZ = 20.0, 20_000.0
+LOST, FULL_CHROMA = 0.9, 0.06
 PITCH_REACH = 0.04  # turns of the palette, to each side: a quarter of the way to the next of four colours
 
 _SCHEMES = (
@@ -58,3 +59,17 @@ def _of_palette(look: Look, channel: int, hue: float) -> Rgb:
     """
     moved = PITCH_REACH * math.sin(2 * math.pi * hue)
     return palette_rgb(look.palette, lambda count: look.shift + look.spread * (station(count, channel) + moved))
+
+
+def dark_losses(rgb: Rgb) -> Rgb:
+    """Share of red, green and blue that a colour of a palette loses on its way to black, 0..1.
+
+    Dimmed as it is, orange turns brown and yellow turns olive. So between orange and yellow the dark parts lose green
+    and blue, and go to the red of embers; lime loses red, and goes to green. Other colours lose nothing.
+    """
+    _, a, b = oklab_of_display(rgb)
+    hue_deg = math.degrees(math.atan2(b, a)) % 360
+    strength = smoothstep(math.hypot(a, b) / FULL_CHROMA)
+    warm = smoothstep((hue_deg - 25) / 30) * smoothstep((112 - hue_deg) / 12)
+    lime = smoothstep((hue_deg - 100) / 12) * smoothstep((142 - hue_deg) / 10)
+    return LOST * lime * strength, LOST * warm * strength, 0.7 * LOST * warm * strength

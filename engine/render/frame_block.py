@@ -1,4 +1,4 @@
-"""Packs a frame's numbers into 62 rows of four float32: the GL uniform block and the Numba renderer's table.
+"""Packs a frame's numbers into 66 rows of four float32: the GL uniform block and the Numba renderer's table.
 
 All positions are in pixels from the centre of the picture, (dx, dy), y downward. An affine row (a, b, c, ...)
 means a dx + b dy + c. Row names and the block in `shaders/block.glsl` are the same and in the same order.
@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.render.colour import dark_losses
 from engine.render.look import Look
 from engine.render.mask_look import edge
-from engine.render.palettes import RAMP_STOPS, ramp_rgb
+from engine.render.palettes import RAMP_STOPS, linear_light, ramp_rgb
 from engine.render.picture import Matte
 from engine.render.shapes import may_be_too_fine, shape_rows
 
@@ -35,8 +36,9 @@ LAYER_POLAR = 28  # periods per pixel outward; periods per rad around; 1 where t
 LAYER_BAND = 32  # points of the wave that a pixel can show; 1 if it may span more; unused
 LAYER_LINE = 36  # half thickness of a trace, pixels, or 0; glow, pixels; strength; unused
 LAYER_ACROSS = 40  # position across a trace, pixels: affine in dx, dy; times the distance from the centre; constant
-COLOUR = 44  # 1 in linear light; share of the ramp; unused
-RAMP = 45  # red, green, blue of the palette's ramp, evenly spaced
+LAYER_DARK = 44  # share of red, green and blue that dark parts lose; unused
+COLOUR = 48  # 1 in linear light; share of the ramp; unused
+RAMP = 49  # red, green, blue of the palette's ramp, evenly spaced
 ROWS = RAMP + RAMP_STOPS
 
 GAMMA = 2.2  # of a display: in linear light one layer alone is as bright as in classic
@@ -53,7 +55,7 @@ def pack_block(
     *,
     shown: Sequence[float] | np.ndarray,
 ) -> np.ndarray:
-    """(62, 4) float32 for one picture of `size_px` (width, height). The other sizes are None if there is no such
+    """(66, 4) float32 for one picture of `size_px` (width, height). The other sizes are None if there is no such
     picture; `shown` from `shown_points`."""
     width, height = size_px
     rows: list[tuple[float, ...]] = [(width, height, width / 2, height / 2)]
@@ -78,17 +80,14 @@ def pack_block(
         rows.append((points, float(may_be_too_fine(layer, size_px, points)), 0.0, 0.0))
     rows += [shape.line for shape in shapes]
     rows += [shape.across for shape in shapes]
+    for colour in colours:
+        rows.append((*(dark_losses(colour) if look.colour_mode == "palette" else (0.0, 0.0, 0.0)), 0.0))
     rows.append((float(look.is_linear), look.colour_map, 0.0, 0.0))
     block = np.zeros((ROWS, 4), np.float32)
     block[:RAMP] = rows
     if look.colour_map > 0:
         block[RAMP:, :3] = ramp_rgb(look.palette)
     return block
-
-
-def linear_light(value: float) -> float:
-    """Linear light of a display value, 0..1 (sRGB, IEC 61966-2-1)."""
-    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
 
 
 def cover_scale(size_px: tuple[int, int], source_px: tuple[int, int]) -> float:

@@ -22,7 +22,7 @@ from engine.render.context import is_software, load_finish, load_message_pump, o
 from engine.render.crossfade import PictureCrossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import sample_jitter
-from engine.render.frame_block import LAYER_BAND, ROWS, pack_block
+from engine.render.frame_block import LAYER_BAND, LAYER_DARK, ROWS, pack_block
 from engine.render.gl_crossfade import CrossfadedImage
 from engine.render.gl_dissolve import TargetPair
 from engine.render.gl_masks import MaskArray, MaskPainter, PaintedImage
@@ -52,17 +52,31 @@ _UNITS = {
 # Optional features of the pass. A GPU skips disabled branches, so it gets one program with all features. A software
 # rasteriser runs both sides of every branch (10 ms without features, 26 ms with all at 720p), so each set of features
 # gets its own program there. All are built at the start, so that no frame waits for a disk or a compiler: 0.1 s for the
-# forty-two from Mesa's disk cache, 7 s the first time on a machine. A matte takes 5 ms at 720p, so it is a feature.
-# Looks with other shapes or a palette's ramp use most of the rest too: they bring _WITH_RARE, or there were 96 sets.
-_FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP", "SHAPES", "COLOUR")
-_RARE = {"SHAPES", "COLOUR"}
-_WITH_RARE = {"BLENDS", "WARP"}
-_SETS = [
-    features
-    for count in range(len(_FEATURES) + 1)
-    for features in combinations(_FEATURES, count)
-    if ("SEEN" in features or "MATTE" not in features) and (set(features) >= _WITH_RARE or not _RARE & set(features))
-]
+# thirty-four from Mesa's disk cache, 10 s the first time on a machine. A matte takes 5 ms at 720p, so it is a feature.
+# All sets of eight features would be two hundred programs. A look that needs one of the three at the end mostly uses
+# the others of _BESIDE too, so these come along with it.
+_FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP", "FINE", "SHAPES", "COLOUR")
+_RARE = frozenset({"FINE", "SHAPES", "COLOUR"})
+_BESIDE = frozenset({"FEEDBACK", "BLENDS", "WARP"})
+
+
+def _with_companions(needed: frozenset[str]) -> tuple[str, ...]:
+    """The features of the smallest program that has all that are needed."""
+    if needed & _RARE:
+        needed |= _BESIDE
+        needed |= {"COLOUR"} if "SHAPES" in needed else set()
+        needed |= {"MATTE"} if "SEEN" in needed else set()
+    return tuple(feature for feature in _FEATURES if feature in needed)
+
+
+_SETS = sorted(
+    {
+        _with_companions(frozenset(features))
+        for count in range(len(_FEATURES) + 1)
+        for features in combinations(_FEATURES, count)
+        if "SEEN" in features or "MATTE" not in features
+    }
+)
 NO_ERROR = "GL_NO_ERROR"
 
 _Answer = TypeVar("_Answer")
@@ -449,9 +463,12 @@ def _features(look: Look, block: np.ndarray, is_seen: bool, has_matte: bool) -> 
         "SEEN": is_seen,
         "MATTE": has_matte,
         "BLENDS": look.blend_weights[0] < 1,
-        "WARP": look.mirror != "off" or bool(block[LAYER_BAND : LAYER_BAND + CHANNELS, 1].any()),
+        "WARP": look.mirror != "off" or any(layer.curve > 0 for layer in look.layers),
+        "FINE": bool(block[LAYER_BAND : LAYER_BAND + CHANNELS, 1].any()),
         "SHAPES": any(layer.shape != "stripes" for layer in look.layers),
-        "COLOUR": look.is_linear or look.tone == "filmic" or look.colour_map > 0,
+        "COLOUR": look.is_linear
+        or look.tone == "filmic"
+        or look.colour_map > 0
+        or bool(block[LAYER_DARK : LAYER_DARK + CHANNELS].any()),
     }
-    has_rare = any(is_needed[feature] for feature in _RARE)
-    return tuple(feature for feature in _FEATURES if is_needed[feature] or (has_rare and feature in _WITH_RARE))
+    return _with_companions(frozenset(feature for feature in _FEATURES if is_needed[feature]))

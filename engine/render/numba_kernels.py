@@ -31,6 +31,7 @@ from engine.render.frame_block import (
     LAYER5_MAP,
     LAYER_ACROSS,
     LAYER_BAND,
+    LAYER_DARK,
     LAYER_LINE,
     LAYER_POLAR,
     LAYER_RGB,
@@ -97,7 +98,7 @@ VALUES = (np.arange(256) / 255).astype(np.float32)
 
 Row = np.ndarray  # (width,) float32
 Rgb = np.ndarray  # (3, width) float32: red, green and blue of a row
-Block = np.ndarray  # (62, 4) float32, see frame_block.py
+Block = np.ndarray  # (66, 4) float32, see frame_block.py
 Image = np.ndarray  # (height, width, 4) uint8
 
 
@@ -135,10 +136,20 @@ def reflect(place: float, half: float) -> float:
 
 @_stage
 def wave_row(values: Row, xs: Row, ys: Row, channel: int, table: np.ndarray, block: Block) -> None:
-    """values: brightness of straight stripes, 0..1. table (1025, 2): value and step to the next."""
+    """values: brightness of stripes, 0..1. table (1025, 2): value and step to the next."""
     u_x, u_y, u_0, period_points = block[LAYER_U + channel]
-    for i in range(values.size):
-        values[i] = xs[i] * u_x + ys[i] * u_y + u_0
+    x_x, x_y, x_0, curve = block[LAYER_X + channel]
+    y_x, y_y, y_0, _ = block[LAYER_Y + channel]
+    if curve == ZERO:
+        for i in range(values.size):
+            values[i] = xs[i] * u_x + ys[i] * u_y + u_0
+    else:
+        for i in range(values.size):
+            t = xs[i] * x_x + ys[i] * x_y + x_0 - HALF
+            t *= t
+            bend = ONE + t * (C1 + t * (C2 + t * (C3 + t * (C4 + t * C5))))
+            bend *= curve * (xs[i] * y_x + ys[i] * y_y + y_0)
+            values[i] = xs[i] * u_x + ys[i] * u_y + u_0 + bend
     for i in range(values.size):
         turn = values[i] - np.floor(values[i])
         point = WAVE_POINTS - abs(turn * period_points - WAVE_POINTS)
@@ -195,20 +206,23 @@ def shape_row(values: Row, us: Row, slopes: Row, channel: int, table: np.ndarray
     """
     period_points = block[LAYER_U + channel, 3]
     shown = block[LAYER_BAND + channel, 0]
-    averages = block[LAYER_BAND + channel, 1] > ZERO
     for i in range(values.size):
         turn = us[i] - np.floor(us[i])
         point = WAVE_POINTS - abs(turn * period_points - WAVE_POINTS)
         index = int32(point)
         value = table[0, index, 0] + table[0, index, 1] * (point - float32(index))
         values[i] = min(max(value, ZERO), ONE)
-    if averages:
+    if block[LAYER_BAND + channel, 1] == ZERO:
+        return
+    widest = ZERO
+    for i in range(values.size):
+        excess = slopes[i] * period_points * period_points - shown * shown
+        slopes[i] = BAND * math.sqrt(max(excess, ZERO))
+        widest = max(widest, slopes[i])
+    if widest > ONE:
         for i in range(values.size):
-            excess = slopes[i] * period_points * period_points - shown * shown
-            points = BAND * math.sqrt(max(excess, ZERO))
-            if points > ONE:
-                mean = mean_at(us[i], points, period_points, table)
-                values[i] += min(points - ONE, ONE) * (mean - values[i])
+            mean = mean_at(us[i], max(slopes[i], ONE), period_points, table)
+            values[i] += min(max(slopes[i] - ONE, ZERO), ONE) * (mean - values[i])
 
 
 @_stage
@@ -293,6 +307,17 @@ def colour_row(layer: Rgb, values: Row, colour: np.ndarray) -> None:
     for c in range(3):
         for i in range(values.size):
             layer[c, i] = colour[c] * values[i]
+
+
+@_stage
+def darken_row(layer: Rgb, values: Row, channel: int, block: Block) -> None:
+    """layer: without what the dark parts of a palette's colour lose; see `dark_losses`."""
+    gain = block[TONE, 0]
+    for c in range(3):
+        loss = block[LAYER_DARK + channel, c]
+        if loss > ZERO:
+            for i in range(values.size):
+                layer[c, i] *= ONE - loss * (ONE - min(values[i] * gain, ONE))
 
 
 @_stage
@@ -575,22 +600,27 @@ def draw_picture(
             weight = block[LAYER_RGB + channel, 3]
             if is_simple or weight == ZERO:
                 continue
-            if block[LAYER_BAND + channel, 1] == ZERO:
+            is_trace = block[LAYER_LINE + channel, 0] > ZERO
+            is_polar = block[LAYER_POLAR + channel, 0] != ZERO or block[LAYER_POLAR + channel, 1] != ZERO
+            if not (is_trace or is_polar or block[LAYER_BAND + channel, 1] > ZERO):
                 wave_row(values, xs, ys, channel, tables[channel, 0], block)
             else:
                 place_row(us, slopes, xs, ys, rs, ts, channel, block)
-                if block[LAYER_LINE + channel, 0] > ZERO:
+                if is_trace:
                     trace_row(values, us, xs, ys, rs, channel, tables[channel], block)
                 else:
                     shape_row(values, us, slopes, channel, tables[channel], block)
             if is_linear:
                 linear_row(values)
             colour = block[LAYER_RGB + channel]
-            if is_plain:
+            is_even = block[LAYER_DARK + channel, 0] + block[LAYER_DARK + channel, 1] == ZERO
+            if is_plain and is_even:
                 add_row(picture, values, colour, weight)
                 fill_row(has_base, ONE)
                 continue
             colour_row(layer, values, colour)
+            if not is_even:
+                darken_row(layer, values, channel, block)
             if has_regions:
                 region_row(weights, xs, ys, channel, indices, block)
             else:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from osc_schema.palettes import PALETTES, Oklch, Palette, encoded, linear_rgb, oklab_of
+from osc_schema.palettes import PALETTES, RAMP_PLACES, Oklch, Palette, encoded, linear_rgb, oklab_of
 
 Lab = tuple[float, float, float]
 Rgb = tuple[float, float, float]
@@ -20,7 +20,6 @@ Shares = tuple[tuple[str, float], ...]
 """Names of palettes and the share of each, which add up to 1: more than one while the palette changes."""
 
 RAMP_STOPS = 17  # linear between them: less than one 8-bit level from the exact ramp in most of it
-RAMP_PLACES = (0.0, 0.3, 0.66, 1.0)  # of black, deep, body and highlight
 _BY_NAME = {palette.name: palette for palette in PALETTES}
 
 
@@ -41,6 +40,24 @@ def display_rgb(lab: Lab) -> Rgb:
     """Display values 0..1 of an Oklab colour; outside sRGB it loses chroma and keeps lightness and hue."""
     red, green, blue = linear_rgb(inside_srgb(lab))
     return encoded(red), encoded(green), encoded(blue)
+
+
+def linear_light(value: float) -> float:
+    """Linear light of a display value, 0..1 (sRGB, IEC 61966-2-1)."""
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+
+def oklab_of_display(rgb: Rgb) -> Lab:
+    """Oklab of display values (Ottosson 2020)."""
+    red, green, blue = map(linear_light, rgb)
+    long = math.cbrt(0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue)
+    medium = math.cbrt(0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue)
+    short = math.cbrt(0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue)
+    return (
+        0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short,
+        1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short,
+        0.0259040371 * long + 0.7827717662 * medium - 0.8086757660 * short,
+    )
 
 
 def inside_srgb(lab: Lab) -> Lab:

@@ -20,6 +20,7 @@ SPIRAL_ARMS = 2  # periods of the wave around the centre
 CIRCLE_RADIUS = 0.28  # of the picture's height
 CIRCLE_DEFLECTION = 0.5  # of a line's, so that a loud wave does not cross the centre
 MIN_LINE_PX = 1.0
+MIN_RADIUS_PX = 0.5  # nearer the centre, rays are no finer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +69,13 @@ def shape_rows(layer: LayerLook, size_px: tuple[int, int]) -> ShapeRows:
 def may_be_too_fine(layer: LayerLook, size_px: tuple[int, int], shown_points: float) -> bool:
     """True if somewhere in the picture a pixel may span more points of the wave than it can show."""
     if layer.is_line:
-        return True
-    return layer.shape != "stripes" or layer.curve > 0 or points_per_px(layer, size_px) > shown_points
+        return False
+    rows = shape_rows(layer, size_px)
+    outward, around, _, _ = rows.polar
+    widest = math.hypot(*rows.along[:2]) + abs(outward) + abs(around) / MIN_RADIUS_PX
+    # The bend is at most 1 and its slope at most pi, at |2 y' - 1| = 1.
+    widest += rows.bend_x[3] * (math.hypot(*rows.bend_y[:2]) + math.pi * math.hypot(*rows.bend_x[:2]))
+    return widest * rows.along[3] > shown_points
 
 
 def deflection_px(layer: LayerLook, height: int) -> float:

@@ -22,7 +22,9 @@ TABLE_ROWS = 5  # per layer
 TAPS = (9, 9, 13, 21)  # positions tried along the trace for each of its distances
 MAX_REACH_POINTS = 4096  # farther along, a trace repeats itself
 SHOWN_POWER = 0.98  # share of a wave's power that has to be shown
-MIN_PERIOD_PX = 4.0  # shorter periods beat against the pixels
+SILENT_POWER = 1e-4  # of a component; full scale has 2.6e5
+NO_CYCLES = 1e-6  # a constant wave is shown at any size
+MIN_PERIOD_PX = 2.5  # shorter periods beat against the pixels
 
 
 def shown_points(waves: np.ndarray) -> np.ndarray:
@@ -30,12 +32,13 @@ def shown_points(waves: np.ndarray) -> np.ndarray:
 
     The renderers average a wave over a pixel that spans more. Averaging everywhere would soften stripes that are well
     above the pixels' limit: a box as wide as a pixel takes 7 % off stripes of five pixels. So the limit follows the
-    wave: 98 % of its power has at least four pixels a period.
+    wave: 98 % of its power has at least 2.5 pixels a period.
     """
     power = np.abs(np.fft.rfft(waves - waves.mean(axis=1, keepdims=True), axis=1)) ** 2
+    power[power < SILENT_POWER] = 0.0
     total = np.cumsum(power, axis=1)
     highest = np.argmax(total >= SHOWN_POWER * total[:, -1:], axis=1)  # cycles in the whole wave
-    points: np.ndarray = WAVE_POINTS / (MIN_PERIOD_PX * np.maximum(highest, 1))
+    points: np.ndarray = WAVE_POINTS / (MIN_PERIOD_PX * np.maximum(highest, NO_CYCLES))
     return points
 
 

@@ -3,16 +3,16 @@
 import colorsys
 import math
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 
 import osc_schema
 from engine.params import ParamStore, Slew
-from engine.render import Look
+from engine.render import Look, Renderer
 from engine.render.colour import layer_colours
-from engine.render.palettes import display_rgb, palette_rgb, ramp_rgb, station
+from engine.render.palettes import display_rgb, oklab_of_display, palette_rgb, ramp_rgb, station
 from engine.values import ChannelFeatures, GlidingItem
 from osc_schema.palettes import NAMES, PALETTES, Palette, encoded, linear_rgb, oklab_of, oklch_hex
 
@@ -29,24 +29,7 @@ def at(name: str, turns: float) -> tuple[float, float, float]:
 
 
 def lab_of(rgb: tuple[float, ...]) -> Lab:
-    """Oklab of display values, by Ottosson's own matrices from linear sRGB."""
-    light = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb]
-    to_cones = np.array(
-        [
-            [0.4122214708, 0.5363325363, 0.0514459929],
-            [0.2119034982, 0.6806995451, 0.1073969566],
-            [0.0883024619, 0.2817188376, 0.6299787005],
-        ]
-    )
-    to_lab = np.array(
-        [
-            [0.2104542553, 0.7936177850, -0.0040720468],
-            [1.9779984951, -2.4285922050, 0.4505937099],
-            [0.0259040371, 0.7827717662, -0.8086757660],
-        ]
-    )
-    lightness, a, b = to_lab @ np.cbrt(to_cones @ np.array(light))
-    return float(lightness), float(a), float(b)
+    return oklab_of_display((rgb[0], rgb[1], rgb[2]))
 
 
 def is_mud(rgb: tuple[float, ...]) -> bool:
@@ -92,7 +75,7 @@ def test_the_ramp_rises_from_black_to_a_highlight(palette: Palette) -> None:
 def test_a_position_that_runs_round_a_palette_meets_no_jump() -> None:
     for name in NAMES:
         colours = [lab_of(at(name, step / 200)) for step in range(201)]
-        steps = [math.dist(one, other) for one, other in zip(colours, colours[1:], strict=False)]
+        steps = [math.dist(one, other) for one, other in pairwise(colours)]
         assert max(steps) < 0.035
         assert colours[0] == colours[-1]
 
@@ -130,6 +113,20 @@ def test_in_palette_mode_each_layer_takes_a_colour_of_the_palette(look: Callable
     assert len(set(alone)) == 1
 
 
+def test_dimmed_warm_colours_go_to_red_and_not_to_brown(cpu: Renderer, draw: Callable) -> None:
+    fades = np.tile(np.linspace(0, 1, 1024, dtype=np.float32), (4, 1))
+    for name in ("sodium", "ember", "sunset", "fire_and_ice", "laser"):
+        for light in ("classic", "linear"):
+            look = {"/colour/mode": "palette", "/colour/palette": name, "/colour/spread": 1.0, "/multiverse/bias": 0.0}
+            look |= {"/multiverse/light": light, "/multiverse/tone": "clip", "/multiverse/brightness": 1.0}
+            for layer in (1, 2, 3, 4):
+                rgba = draw(
+                    cpu, look | {f"/layer/{layer}/solo": True, f"/layer/{layer}/angle": 0.0}, waves=fades, size=(64, 1)
+                )
+                brown = [tuple(rgb / 255) for rgb in rgba[0, :, :3] if is_mud(tuple(rgb / 255))]
+                assert len(brown) < 20, (name, light, layer, len(brown))
+
+
 def test_shift_moves_the_layers_along_and_back(look: Callable) -> None:
     there = layer_colours(look(palette="sunset", shift=station(5, 2)), FOUR)[0]
     assert there == pytest.approx(at("sunset", 0.25))
@@ -158,7 +155,7 @@ def test_another_palette_glides_in_without_a_jump_and_arrives_within_a_second() 
             store.set_many([("/colour/palette", "aurora")], by="test")
         values = slew.step(store.snapshot(), 1 / 60)
         seen.append(layer_colours(Look.from_values(values), FOUR)[0])
-    steps = [math.dist(lab_of(one), lab_of(other)) for one, other in zip(seen, seen[1:], strict=False)]
+    steps = [math.dist(lab_of(one), lab_of(other)) for one, other in pairwise(seen)]
     assert max(steps) < 0.06
     assert seen[-1] == at("aurora", 0.0)
     assert not isinstance(values["/colour/palette"], GlidingItem)

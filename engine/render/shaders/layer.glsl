@@ -15,7 +15,7 @@ float point_at(float u, float period_points) {
     return 1024.0 - abs(fract(u) * period_points - 1024.0);
 }
 
-#if defined(WARP) || defined(SHAPES)
+#ifdef FINE
 // Sum of the points from the beginning of this period of the wave to u.
 float sum_to(int layer, float u, float period_points) {
     float run = fract(u) * period_points;
@@ -73,21 +73,27 @@ float layer_value(int layer, vec2 d_px, vec2 polar) {
     vec3 place = vec3(d_px, 1.0);
     float u = dot(u_layer_u[layer].xyz, place);
     float period_points = u_layer_u[layer].w;
+#ifdef FINE
     vec2 slope = u_layer_u[layer].xy;
+#endif
 #ifdef WARP
     float x = dot(u_layer_x[layer].xyz, place);
     float y = u_layer_x[layer].w * dot(u_layer_y[layer].xyz, place);
     u += y * half_wave(x);
+#ifdef FINE
     slope += u_layer_x[layer].w * half_wave(x) * u_layer_y[layer].xy + y * half_wave_slope(x) * u_layer_x[layer].xy;
+#endif
 #endif
 #ifdef SHAPES
     float turn_rad = polar.y - u_layer_polar[layer].w;
     turn_rad -= 6.2831853 * floor(turn_rad / 6.2831853 + 0.5);
     float side = u_layer_polar[layer].z > 0.0 ? sign(turn_rad) : 1.0;
     u += u_layer_polar[layer].x * polar.x + u_layer_polar[layer].y * turn_rad * side;
+#ifdef FINE
     vec2 outward = d_px / max(polar.x, 0.5);
     slope += u_layer_polar[layer].x * outward;
     slope += u_layer_polar[layer].y * side / max(polar.x, 0.5) * vec2(-outward.y, outward.x);
+#endif
     if (u_layer_line[layer].x > 0.0) {
         vec4 across = u_layer_across[layer];
         return trace_value(layer, u, dot(across, vec4(d_px, polar.x, 1.0)));
@@ -97,7 +103,7 @@ float layer_value(int layer, vec2 d_px, vec2 polar) {
     float index = floor(point);
     vec2 value_step = wave_texel(layer, 0, index);
     float value = clamp(value_step.x + value_step.y * (point - index), 0.0, 1.0);
-#if defined(WARP) || defined(SHAPES)
+#ifdef FINE
     if (u_layer_band[layer].y > 0.0) {
         float shown = u_layer_band[layer].x;
         float points = BAND * sqrt(max(dot(slope, slope) * period_points * period_points - shown * shown, 0.0));

@@ -5,7 +5,8 @@
 // Source: the project's formula of the Multiverse; see render_reference.py.
 // Each define adds a feature, so that a software rasteriser does not run unused ones: WARP curve and mirror, BLENDS all
 // blends but add, SEEN layer 5, simple mode and regions, MATTE (with SEEN only) the matte, FEEDBACK the last picture,
-// SHAPES all shapes but stripes, COLOUR linear light, the filmic tone and the palette's ramp.
+// FINE averages of a wave that is too fine for the pixels, SHAPES all shapes but stripes, COLOUR linear
+// light, the filmic tone, a palette's dark parts and its ramp.
 #version 330 core
 #include "block.glsl"
 #include "blend.glsl"
@@ -78,6 +79,9 @@ void main() {
         if (u_colour.x > 0.0) value = linear(vec3(value)).x;
 #endif
         vec3 colour = u_layer_rgb[layer].rgb * value;
+#ifdef COLOUR
+        colour *= 1.0 - u_layer_dark[layer].rgb * (1.0 - min(value * u_tone.x, 1.0));
+#endif
         rgb = has_base ? mix(rgb, blend(rgb, colour), weight) : colour * weight;
         has_base = has_base || weight > 0.0;
     }
