@@ -13,6 +13,23 @@ MIDDLE_C_HZ = 261.63  # its hue is 0, red
 WAVE_POINTS = 1024  # points of a channel's displayed wave, oldest at index 0
 
 
+class GlidingItem(str):
+    """An item of a menu while it replaces another: equal to the chosen item, with the shares of all."""
+
+    shares: tuple[tuple[str, float], ...]
+    """Items and their shares, which add up to 1."""
+
+    def __new__(cls, item: str, shares: tuple[tuple[str, float], ...]) -> "GlidingItem":
+        gliding = super().__new__(cls, item)
+        gliding.shares = shares
+        return gliding
+
+
+def item_shares(item: str) -> tuple[tuple[str, float], ...]:
+    """The shares of a menu's items; all of it the item's own unless it glides."""
+    return item.shares if isinstance(item, GlidingItem) else ((str(item), 1.0),)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameId:
     index: int

@@ -99,6 +99,7 @@ def _accept_menu(param: Param, value: object) -> Accepted:
     if isinstance(value, str):
         if value in param.menu:
             return Accepted(value)
+        value = dict(param.former_items).get(value.strip().lower(), value)
         return Accepted(param.menu[_index_of_name(param, param.menu, value)])
     number = _finite(param, value)
     index = nearest_step(number)

@@ -1,24 +1,57 @@
-"""Colour of each layer."""
+"""Colour of each layer, and of the whole picture."""
 
+from osc_schema import palettes
 from osc_schema.declare import circle, menu, number
 from osc_schema.types import Area
 
+PALETTE_GLIDE_MS = 150.0  # time constant: a change of palette is over after about half a second
+
 AREA = Area(
     title="Colour",
-    description="Colour of each layer, from the pitch of its channel or from a fixed scheme.",
+    description="Colour of each layer, from the pitch of its channel, a palette or a fixed set of hues.",
     params=(
         menu(
             "/colour/mode",
-            "pitch scheme",
-            "pitch: the hue follows the note, C is red, an octave is one turn; scheme: fixed hues, see /colour/scheme.",
-            words="color palette pitch",
+            "pitch fixed palette",
+            "pitch: the hue follows the note, C is red, an octave is one turn; fixed: the hues of /colour/scheme; "
+            "palette: the colours of /colour/palette, which the pitch moves a little.",
+            former_items=(("scheme", "fixed"),),
+            words="color palette pitch scheme",
+        ),
+        menu(
+            "/colour/palette",
+            " ".join(palettes.NAMES),
+            "Colours of layers 1 to 4 in palette mode, and those of /colour/map. A change glides.",
+            default="aurora",
+            smoothing_ms=PALETTE_GLIDE_MS,
+            swatches=tuple(palette.hexes for palette in palettes.PALETTES),
+            words="color colours theme swatch gradient scheme mood",
+        ),
+        circle(
+            "/colour/shift",
+            0,
+            0,
+            1,
+            "Moves all layers along the palette, to its end and back in one turn; in the other modes turns their hues, "
+            "on top of the base hue. Meant to be modulated.",
+            "turns",
+            words="color palette rotate cycle hue move",
+        ),
+        number(
+            "/colour/map",
+            0,
+            0,
+            1,
+            "How much of the finished picture is recoloured by its brightness, from black to the palette's highlight. "
+            "1 makes any picture one family of colours, layer 5 included.",
+            words="color gradient duotone tint lut grade palette",
         ),
         circle(
             "/colour/base_hue",
             0.57,
             0,
             1,
-            "Shifts the hues of all layers together; 1 is a full turn.",
+            "Shifts the hues of all layers together in pitch and fixed mode; 1 is a full turn.",
             "turns",
             words="color tint shift palette rainbow",
         ),
@@ -37,7 +70,7 @@ AREA = Area(
             0,
             0,
             1,
-            "Hues of layers 1 to 4 in scheme mode. 0: 0 1/4 1/2 3/4; 0.5: 0 1/3 2/3 1/2; 1: 0 1/3 2/3 1/6.",
+            "Hues of layers 1 to 4 in fixed mode. 0: 0 1/4 1/2 3/4; 0.5: 0 1/3 2/3 1/2; 1: 0 1/3 2/3 1/6.",
             words="color palette harmony tint",
         ),
         number(
@@ -45,8 +78,8 @@ AREA = Area(
             0.14,
             0,
             1,
-            "How far apart the layers' hues are. 1: as far as the pitches or the scheme set them; 0: all at the base "
-            "hue; between: closer to it.",
+            "How far apart the layers' colours are. 1: as far as the pitches, the set of hues or the palette put them; "
+            "0: all at the base hue, or at the palette's first colour; between: closer to it.",
             words="color palette harmony range",
         ),
     ),

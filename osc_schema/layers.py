@@ -9,11 +9,19 @@ LAYERS = (1, 2, 3, 4)
 ANGLES_DEG = (0, 45, 90, 135)
 INTENSITIES = (1.3, 1.3, 1.2, 0.8)
 RATIOS = (0.8, 1.1, 1.6, 0.2)
+SHAPES = "stripes rings rays spiral line circle"
 
 
 def _layer(n: int) -> tuple[Param, ...]:
     at = f"/layer/{n}"
     return (
+        menu(
+            f"{at}/shape",
+            SHAPES,
+            f"Shape of layer {n}. stripes: the wave runs across the picture; rings: outward; rays: around the centre; "
+            "spiral: both; line: a trace, as on an oscilloscope; circle: that trace, bent around the centre.",
+            words="form geometry pattern scope oscilloscope tunnel radial waveform",
+        ),
         number(
             f"{at}/intensity",
             INTENSITIES[n - 1],
@@ -32,7 +40,12 @@ def _layer(n: int) -> tuple[Param, ...]:
             words="rotate rotation spin turn tilt direction",
         ),
         number(
-            f"{at}/curve", 0.5, 0, 1, f"Bends the stripes of layer {n}; 0 is straight.", words="bend warp wave shape"
+            f"{at}/curve",
+            0.5,
+            0,
+            1,
+            f"Bends layer {n}; 0 is straight. For line and circle: how far the wave moves the trace.",
+            words="bend warp wave shape amplitude deflection",
         ),
         circle(
             f"{at}/phase",
@@ -59,6 +72,26 @@ def _layer(n: int) -> tuple[Param, ...]:
             f"How the wave of layer {n} continues after its end. mirror: backwards, seamless; "
             "repeat: from the start, with a seam, as in the original.",
             words="tile edge repeat",
+        ),
+        number(
+            f"{at}/line_width",
+            0.3,
+            0.05,
+            10,
+            f"Thickness of layer {n}'s trace (line, circle), in percent of the picture's height; never thinner than a "
+            "pixel.",
+            "%",
+            scale="exponential",
+            words="thickness stroke thin thick trace scope",
+        ),
+        number(
+            f"{at}/line_glow",
+            2,
+            0,
+            20,
+            f"How far layer {n}'s trace glows (line, circle), in percent of the picture's height; 0: not at all.",
+            "%",
+            words="halo blur soft bloom trace scope neon",
         ),
         switch(f"{at}/mute", False, f"Hides layer {n}.", words="off hide"),
         switch(

@@ -42,10 +42,18 @@ AREA = Area(
         ),
         menu(
             "/multiverse/tone",
-            "soft clip",
-            "soft: rolls off highlights, (x/(1+x))^0.8; clip: clips them to white, as in the original.",
+            "soft clip filmic",
+            "soft: rolls off highlights, (x/(1+x))^0.8; clip: clips each channel, as in the original; filmic: bright "
+            "colours keep their hue and turn to white.",
             default="clip",
-            words="contrast curve clip rolloff gamma",
+            words="contrast curve clip rolloff gamma agx aces highlight white hdr",
+        ),
+        menu(
+            "/multiverse/light",
+            "classic linear",
+            "How layers add up. classic: display values, as in the original; linear: light, as lamps do: mixed colours "
+            "stay clean, and a dark ground stays dark.",
+            words="gamma colour color blend physical scene",
         ),
         menu(
             "/multiverse/alpha",

@@ -26,7 +26,7 @@ from osc_schema import (
 from osc_schema.patterns import PatternIndex
 from osc_schema.types import Command, ExtraPicture, Param, Value
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Incremented when an address is removed, or its range, default or meaning changes; see CHANGELOG.md here."""
 RENAMED = {
     "/mirror": "/mirror/mode",
@@ -37,6 +37,10 @@ RENAMED = {
 ADDED: dict[str, tuple[int, str, Value]] = {
     "/colour/glide_ms": (3, "/colour/mode", 0.0),
     "/colour/spread": (3, "/colour/mode", 1.0),
+    "/colour/shift": (4, "/colour/mode", 0.0),
+    "/colour/map": (4, "/colour/mode", 0.0),
+    "/multiverse/light": (4, "/multiverse/blend", "classic"),
+    **{f"/layer/{n}/shape": (4, f"/layer/{n}/curve", "stripes") for n in layers.LAYERS},
 }
 """Parameters added later that would change the look of older presets, by address: the version that added it, an address
 that every older preset of this area contains, and the value that keeps the old look."""

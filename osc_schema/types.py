@@ -49,10 +49,15 @@ class Param:
     description: str
     out_of_range: OutOfRange = "reject"
     smoothing_ms: float = 0.0
-    """Time constant of the one-pole glide to a new value: 63 % of the way after this long. 0: at once."""
+    """Time constant of the one-pole glide to a new value: 63 % of the way after this long. 0: at once. A MENU glides as
+    shares of its items."""
     scale: ScaleName = "linear"
     """exponential: equal steps of a control multiply the value by equal factors, see `scale`."""
     menu: tuple[str, ...] = ()
+    former_items: tuple[tuple[str, str], ...] = ()
+    """For MENU: former names of items, each with the item that it means now; still accepted."""
+    swatches: tuple[tuple[str, ...], ...] = ()
+    """For MENU: the colours of each item, "#rrggbb", which the page shows beside it."""
     stops: tuple[str, ...] = ()
     """Names of the values 0, 1, 2, ... of a STOPS parameter; values between two stops mix them."""
     stored: bool = True

@@ -1,14 +1,18 @@
 """The Multiverse picture in NumPy float32, step by step as in the formula.
 
-It shares no code with the renderers and is their reference, for speed and, in tests, pixel by pixel. It takes the
-parameters as set (address -> value) and stops before the flash guard.
+It shares no code with the renderers (but takes the colours of a palette from them) and is their reference, for speed
+and, in tests, pixel by pixel. It takes the parameters as set (address -> value) and stops before the flash guard. It
+does not draw traces (line, circle).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from engine.render.colour import dark_losses
+from engine.render.palettes import palette_rgb, ramp_rgb, station
 
 Values = Mapping[str, Any]
 
@@ -53,7 +57,10 @@ def draw_deep_reference(
         rgb = seen if layer5 is None else cover(layer5, values["/layer/5/mirror"], x, y, width, height)
     else:
         rgb = mixed(values, waves, pitches_hz, x, y, width, height, layer5, region)
-        rgb = toned(values, rgb * np.float32(values["/multiverse/brightness"]))
+        gain = values["/multiverse/brightness"]
+        rgb = toned(values, rgb * np.float32(gain**2.2 if is_linear(values) else gain))
+    if values["/colour/map"] > 0:
+        rgb = rgb + np.float32(values["/colour/map"]) * (recoloured(values, rgb) - rgb)
     amount = values["/feedback/amount"]
     if amount > 0 and last is not None:
         moved = moved_last(values, last, x, y, width, height)
@@ -94,9 +101,19 @@ def mixed(
         if leader is not None:
             weights *= np.where(leader == channel, np.float32(1), np.float32(values["/region/spread"]))
         rgb = np.array(channel_rgb(values, channel, pitches_hz[channel]), np.float32)
-        weighed.append((rgb[:, None, None] * layer_value(values, waves, channel, x, y, width, height), weights))
+        value = layer_value(values, waves, channel, x, y, width, height)
+        losses = dark_losses((float(rgb[0]), float(rgb[1]), float(rgb[2])))
+        if is_linear(values):
+            rgb, value = decoded(rgb), about_decoded(value)
+        layer = rgb[:, None, None] * value
+        if values["/colour/mode"] == "palette":
+            gain = values["/multiverse/brightness"]
+            bright = np.clip(value * np.float32(gain**2.2 if is_linear(values) else gain), 0, 1)
+            layer = layer * (1 - np.array(losses, np.float32)[:, None, None] * (1 - bright))
+        weighed.append((layer, weights))
     if layer5 is not None and values["/layer/5/source"] != "off":
         seen = cover(layer5, values["/layer/5/mirror"], x, y, width, height)
+        seen = about_decoded(seen) if is_linear(values) else seen
         weighed.append((seen, np.full(x.shape, values["/layer/5/intensity"], np.float32)))
 
     out = np.zeros((3, *x.shape), np.float32)
@@ -119,7 +136,12 @@ def layer_weight(values: Values, channel: int) -> float:
 
 
 def channel_rgb(values: Values, channel: int, pitch_hz: float) -> tuple[float, float, float]:
-    """Colour of a channel by pitch or scheme."""
+    """Colour of a channel by pitch, set of hues or palette."""
+    if values["/colour/mode"] == "palette":
+        moved = 0.04 * math.sin(2 * math.pi * math.log2(pitch_hz / 261.63))
+        spread, shift = values["/colour/spread"], values["/colour/shift"]
+        shares = ((values["/colour/palette"], 1.0),)
+        return palette_rgb(shares, lambda count: shift + spread * (station(count, channel) + moved))
     if values["/colour/mode"] == "pitch":
         hue = math.log2(min(max(pitch_hz, 20.0), 20_000.0) / 261.63)
         hue = (hue + 0.5) % 1.0 - 0.5  # C is the centre of the spread
@@ -127,7 +149,7 @@ def channel_rgb(values: Values, channel: int, pitch_hz: float) -> tuple[float, f
         stops = ([0, 1 / 4, 1 / 2, 3 / 4], [0, 1 / 3, 2 / 3, 1 / 2], [0, 1 / 3, 2 / 3, 1 / 6])
         hue = float(np.interp(values["/colour/scheme"], [0, 0.5, 1], [stop[channel] for stop in stops]))
     hue *= values["/colour/spread"]
-    sector, part = divmod(((hue + values["/colour/base_hue"]) % 1.0) * 6, 1)
+    sector, part = divmod(((hue + values["/colour/base_hue"] + values["/colour/shift"]) % 1.0) * 6, 1)
     up, down = part, 1 - part
     return [(1, up, 0), (down, 1, 0), (0, 1, up), (0, down, 1), (up, 0, 1), (1, 0, down)][int(sector) % 6]
 
@@ -137,35 +159,116 @@ def layer_value(
 ) -> np.ndarray:
     """Brightness 0..1 of one layer at each pixel, (height, width)."""
     at = f"/layer/{channel + 1}"
-    # 1. Rotated in pixel space, zoomed so that corners stay filled.
+    place = wave_place(values, at, x, y, width, height)
+    u = place(np.float32(0), np.float32(0))
+    is_mirror = values[f"{at}/wrap"] == "mirror"
+    wave = waves[channel]
+    # 4. Interpolated between the wave's points, biased: silence is grey.
+    bias = np.float32(values["/multiverse/bias"])
+    points = (bias + (1 - bias) * wave) * np.float32(values[f"{at}/intensity"])
+    level: np.ndarray = np.clip(wave_at(points, u, is_mirror), 0, 1)
+    # 5. Averaged where a pixel spans more of the wave than it can show, from the differences within a pixel.
+    step = np.float32(0.05)
+    slope_x = (place(step, np.float32(0)) - place(-step, np.float32(0))) / (2 * step)
+    slope_y = (place(np.float32(0), step) - place(np.float32(0), -step)) / (2 * step)
+    span = np.hypot(slope_x, slope_y) * 1024  # points of the wave per pixel
+    wide = 1.5 * np.sqrt(np.maximum(span**2 - shown_points(wave) ** 2, 0))
+    if not (wide > 1).any():
+        return level
+    shown = np.clip(points, 0, 1)
+    whole = np.concatenate([shown, shown[-1:] if is_mirror else shown[:1]])
+    if is_mirror:
+        whole = np.concatenate([whole, whole[-2::-1]])
+    sums = np.concatenate([[0.0], np.cumsum((whole[1:] + whole[:-1]) / 2)])
+    period = len(whole) - 1
+
+    def sum_to(point: np.ndarray) -> np.ndarray:
+        turns = np.floor(point / period)
+        total: np.ndarray = turns * sums[-1] + np.interp(point - turns * period, np.arange(len(sums)), sums)
+        return total
+
+    centre, half = u.astype(np.float64) * 1024, np.maximum(wide, 1) / 2
+    mean = (sum_to(centre + half) - sum_to(centre - half)) / (2 * half)
+    averaged: np.ndarray = level + np.clip(wide - 1, 0, 1) * (np.clip(mean, 0, 1) - level)
+    return averaged.astype(np.float32)
+
+
+def wave_place(
+    values: Values, at: str, x: np.ndarray, y: np.ndarray, width: int, height: int
+) -> Callable[[np.floating[Any], np.floating[Any]], np.ndarray]:
+    """Position along the wave, in widths before wrapping, of pixels moved by so much."""
     angle_rad = math.radians(values[f"{at}/angle"])
     cos, sin = math.cos(angle_rad), math.sin(angle_rad)
     scale = max((width * abs(cos) + height * abs(sin)) / width, (width * abs(sin) + height * abs(cos)) / height)
-    dx, dy = x / np.float32(scale), y / np.float32(scale)
-    turned_x = np.float32(0.5) + (dx * np.float32(cos) + dy * np.float32(sin)) / np.float32(width)
-    # 2. Curved.
-    u = turned_x
-    curve = np.float32(values[f"{at}/curve"])
-    if curve > 0:
-        turned_y = np.float32(0.5) + (dy * np.float32(cos) - dx * np.float32(sin)) / np.float32(height)
-        u = turned_x + 2 * curve * (2 * turned_y - 1) * np.sin(np.float32(math.pi) * turned_x)
-    # 3. Wrapped.
-    u = (u + np.float32(values[f"{at}/phase"])) * np.float32(values[f"{at}/ratio"])
+    shape, ratio = values[f"{at}/shape"], np.float32(values[f"{at}/ratio"])
     is_mirror = values[f"{at}/wrap"] == "mirror"
+
+    def place(moved_x: np.floating[Any], moved_y: np.floating[Any]) -> np.ndarray:
+        # 1. Rotated in pixel space, zoomed so that corners stay filled.
+        dx, dy = (x + moved_x) / np.float32(scale), (y + moved_y) / np.float32(scale)
+        turned_x = np.float32(0.5) + (dx * np.float32(cos) + dy * np.float32(sin)) / np.float32(width)
+        turned_y = np.float32(0.5) + (dy * np.float32(cos) - dx * np.float32(sin)) / np.float32(height)
+        # 2. The shape.
+        from_centre = np.hypot(x + moved_x, y + moved_y) / np.float32(math.hypot(width, height) / 2)
+        turn = (np.arctan2(y + moved_y, x + moved_x) - np.float32(angle_rad)) / np.float32(2 * math.pi)
+        turn = turn - np.floor(turn + np.float32(0.5))  # -1/2 to 1/2
+        u = turned_x if shape == "stripes" else 1 - from_centre
+        if shape == "rays":
+            u = 2 * np.abs(turn) if is_mirror else turn
+        # 3. Curved, shifted, stretched.
+        curve = np.float32(values[f"{at}/curve"])
+        if curve > 0:
+            u = u + 2 * curve * (2 * turned_y - 1) * np.sin(np.float32(math.pi) * turned_x)
+        u = (u + np.float32(values[f"{at}/phase"])) * ratio
+        if shape == "spiral":
+            u = u + turn * np.float32(2 * (2 if is_mirror else 1))  # two periods around
+        result: np.ndarray = u
+        return result
+
+    return place
+
+
+def wave_at(points: np.ndarray, u: np.ndarray, is_mirror: bool) -> np.ndarray:
+    """The wave at these positions, in widths, wrapped and interpolated."""
     u = 1 - np.abs(1 - u % 2) if is_mirror else u % 1
-    # 4. Interpolated between the wave's points.
     p = u * np.float32(1024)
     k = np.floor(p)
     index = k.astype(np.int32)
     after = np.minimum(index + 1, 1023) if is_mirror else (index + 1) % 1024
     index = np.minimum(index, 1023) if is_mirror else index % 1024
-    wave = waves[channel]
-    start, end = wave[index], wave[after]
-    a = start + (end - start) * (p - k)
-    # 5. Bias: silence is grey.
-    bias = np.float32(values["/multiverse/bias"])
-    level: np.ndarray = np.clip((bias + (1 - bias) * a) * np.float32(values[f"{at}/intensity"]), 0, 1)
-    return level
+    start, end = points[index], points[after]
+    value: np.ndarray = start + (end - start) * (p - k)
+    return value
+
+
+def shown_points(wave: np.ndarray) -> float:
+    """Points of the wave that a pixel can span: 98 % of the power at 2.5 pixels a period or more."""
+    power = np.abs(np.fft.rfft(wave - wave.mean())) ** 2
+    sums = np.cumsum(np.where(power < 1e-4, 0, power))
+    cycles = int(np.argmax(sums >= 0.98 * sums[-1]))
+    return 1024 / (2.5 * max(cycles, 1e-6))
+
+
+def is_linear(values: Values) -> bool:
+    return bool(values["/multiverse/light"] == "linear")
+
+
+def decoded(value: np.ndarray) -> np.ndarray:
+    """Linear light of display values (sRGB)."""
+    light: np.ndarray = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    return light.astype(np.float32)
+
+
+def about_decoded(value: np.ndarray) -> np.ndarray:
+    """The same by a polynomial (C. Taylor 2012), for values that may be above 1."""
+    light: np.ndarray = value * (0.012522878 + value * (0.682171111 + value * 0.305306011))
+    return light.astype(np.float32)
+
+
+def encoded(light: np.ndarray) -> np.ndarray:
+    """Display values of linear light (sRGB)."""
+    value: np.ndarray = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0) ** (1 / 2.4) - 0.055)
+    return value.astype(np.float32)
 
 
 def blended(values: Values, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -193,11 +296,44 @@ def blended(values: Values, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def toned(values: Values, light: np.ndarray) -> np.ndarray:
     """Display values 0..1."""
-    if values["/multiverse/tone"] == "clip":
-        clipped: np.ndarray = np.clip(light, 0, 1)
-        return clipped
-    shown: np.ndarray = (light / (1 + light)) ** np.float32(0.8)
+    tone = values["/multiverse/tone"]
+    shown: np.ndarray
+    if tone == "filmic":
+        shown = encoded(filmic(light if is_linear(values) else about_decoded(light)))
+    elif tone == "clip":
+        shown = np.clip(light, 0, 1)
+        shown = encoded(shown) if is_linear(values) else shown
+    elif is_linear(values):
+        shown = encoded(light / (1 + light))
+    else:
+        shown = (light / (1 + light)) ** np.float32(0.8)
     return shown
+
+
+TO_CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+
+
+def filmic(light: np.ndarray) -> np.ndarray:
+    """Linear light rolled off by its largest channel, and mixed with white in Oklab by what that took away."""
+    peak = np.maximum(light.max(axis=0), 1e-9)
+    rolled = np.where(peak > 0.55, 1 - 0.45**2 / (peak - 0.1), peak)
+    white = 1 - 1 / (0.3 * (peak - rolled) + 1)
+    roots = np.cbrt(np.tensordot(TO_CONES, light * (rolled / peak), 1))
+    mixed = roots + white * (np.cbrt(rolled) - roots)
+    return np.clip(np.tensordot(np.linalg.inv(TO_CONES), mixed**3, 1), 0, 1)
+
+
+def recoloured(values: Values, rgb: np.ndarray) -> np.ndarray:
+    """The colour of the palette's ramp at the brightness of each pixel."""
+    key = (np.tensordot(np.array([0.2126, 0.7152, 0.0722]), rgb, 1) + rgb.max(axis=0)) / 2
+    ramp = ramp_rgb(((values["/colour/palette"], 1.0),))
+    return np.stack([np.interp(key, np.linspace(0, 1, len(ramp)), ramp[:, c]) for c in range(3)]).astype(np.float32)
 
 
 def cover_place(

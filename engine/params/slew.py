@@ -3,7 +3,9 @@
 A one-pole filter: 63 % of the way after one time constant, 99.3 % after five. With y the gliding value and t the
 target, a frame of dt seconds does `y += (t - y) (1 - exp(-dt / tau))`, the exact solution of y' = (t - y) / tau, so the
 values at a given time are the same at 30 and 60 frames a second. Parameters that wrap take the short way round. Those
-with an exponential scale glide in the logarithm: an octave up takes as long as an octave down.
+with an exponential scale glide in the logarithm: an octave up takes as long as an octave down. A menu that glides, such
+as the palette, has a share of each item: the chosen one's goes to 1 and the others' to 0, all by the same filter, so a
+choice in the middle of a glide does not jump either.
 """
 
 import math
@@ -14,11 +16,13 @@ from types import MappingProxyType
 
 import osc_schema
 from engine.params.store import Snapshot
-from osc_schema import Param, Rejected, Value
+from engine.values import GlidingItem
+from osc_schema import Param, ParamType, Rejected, Value
 from osc_schema.scale import Scale, scale_of
 
 LANDING = 1e-4  # of the range: a tenth of an 8-bit step of brightness, a third of a pixel at the edge of 720p
 MAX_SMOOTHING_MS = 60_000.0
+MIN_SHARE = 1 / 512  # of a menu's item: less than half an 8-bit step of its colour
 
 
 @dataclass(slots=True)
@@ -46,6 +50,29 @@ class _Glide:
         return self.scale.value_of(self.at)
 
 
+@dataclass(slots=True)
+class _MenuGlide:
+    """The shares of a menu's items; after a jump all of it is the target's."""
+
+    smoothing_ms: float
+    target: str = ""
+    shares: tuple[tuple[str, float], ...] = ()
+
+    def move(self, part: float) -> str:
+        """Move `part` (0..1) of the way to the target. The target itself once it is close."""
+        shares = dict(self.shares)
+        shares.setdefault(self.target, 0.0)
+        kept = {item: share * (1.0 - part) for item, share in shares.items()}
+        kept[self.target] += part
+        self.shares = tuple((item, share) for item, share in kept.items() if share > MIN_SHARE)
+        total = sum(share for _, share in self.shares)
+        if len(self.shares) == 1:
+            self.shares = ((self.target, 1.0),)
+            return self.target
+        self.shares = tuple((item, share / total) for item, share in self.shares)
+        return GlidingItem(self.target, self.shares)
+
+
 class Slew:
     """Smoothed values of all parameters, one step per frame. For the frame loop's thread.
 
@@ -55,6 +82,12 @@ class Slew:
     def __init__(self, smoothing_overrides: Mapping[str, float] = MappingProxyType({})) -> None:
         self._glides = {param.address: _glide(param) for param in osc_schema.PARAMS if param.can_glide}
         self._moving: dict[str, _Glide] = {}
+        self._menus = {
+            param.address: _MenuGlide(param.smoothing_ms)
+            for param in osc_schema.PARAMS
+            if param.type is ParamType.MENU and param.smoothing_ms > 0.0
+        }
+        self._moving_menus: dict[str, _MenuGlide] = {}
         self._snapshot: Snapshot | None = None
         self._values: Mapping[str, Value] = MappingProxyType({})
         for address, smoothing_ms in smoothing_overrides.items():
@@ -74,8 +107,12 @@ class Slew:
     def jump(self, snapshot: Snapshot) -> None:
         """Jump to the snapshot's values."""
         self._moving.clear()
+        self._moving_menus.clear()
         self._snapshot = snapshot
         self._values = snapshot
+        for address, menu in self._menus.items():
+            menu.target = str(snapshot[address])
+            menu.shares = ((menu.target, 1.0),)
         for address, glide in self._glides.items():
             glide.aim(snapshot.number(address))
             glide.at = glide.target
@@ -87,12 +124,18 @@ class Slew:
             if glide is not None:
                 glide.aim(snapshot.number(address))
                 glide.at = glide.target
+            menu = self._menus.get(address)
+            if menu is not None:
+                menu.target = str(snapshot[address])
+                menu.shares = ((menu.target, 1.0),)
 
     def copy(self) -> "Slew":
         """A copy that continues from the current state, with the same smoothing."""
         slew = Slew()
         slew._glides = {address: copy(glide) for address, glide in self._glides.items()}
         slew._moving = {address: slew._glides[address] for address in self._moving}
+        slew._menus = {address: copy(menu) for address, menu in self._menus.items()}
+        slew._moving_menus = {address: slew._menus[address] for address in self._moving_menus}
         slew._snapshot, slew._values = self._snapshot, self._values
         return slew
 
@@ -111,7 +154,11 @@ class Slew:
             if glide is not None:
                 glide.aim(snapshot.number(address))
                 self._moving[address] = glide
-        if not self._moving:
+            menu = self._menus.get(address)
+            if menu is not None:
+                menu.target = str(snapshot[address])
+                self._moving_menus[address] = menu
+        if not (self._moving or self._moving_menus):
             if changed:
                 self._values = snapshot
             return self._values
@@ -124,6 +171,10 @@ class Slew:
             values[address] = glide.move(part)
             if glide.at == glide.target:
                 del self._moving[address]
+        for address, menu in tuple(self._moving_menus.items()):
+            values[address] = menu.move(_part_of_way(dt_s, menu.smoothing_ms))
+            if len(menu.shares) == 1:
+                del self._moving_menus[address]
         self._values = MappingProxyType(values)
         return self._values
 

@@ -1,4 +1,4 @@
-"""Packs a frame's numbers into 28 rows of four float32: the GL uniform block and the Numba renderer's table.
+"""Packs a frame's numbers into 66 rows of four float32: the GL uniform block and the Numba renderer's table.
 
 All positions are in pixels from the centre of the picture, (dx, dy), y downward. An affine row (a, b, c, ...)
 means a dx + b dy + c. Row names and the block in `shaders/block.glsl` are the same and in the same order.
@@ -9,9 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.render.look import LayerLook, Look
+from engine.render.colour import dark_losses
+from engine.render.look import Look
 from engine.render.mask_look import edge
+from engine.render.palettes import RAMP_STOPS, linear_light, ramp_rgb
 from engine.render.picture import Matte
+from engine.render.shapes import may_be_too_fine, shape_rows
 
 SIZE = 0  # width, height, half width, half height, pixels
 LAYER_U = 1  # affine: place along the wave, in periods of its wrap; points a period (2048 mirrored, 1024 repeating)
@@ -19,7 +22,7 @@ LAYER_X = 5  # affine: x', 0..1 across the rotated picture; periods added by the
 LAYER_Y = 9  # affine: 2 y' - 1; unused
 LAYER_RGB = 13  # red, green, blue; weight
 BLEND = 17  # shares of add, screen, difference, dodge
-TONE = 18  # brightness; 1 soft, 0 clip; ceiling of add; 1 where alpha is luma
+TONE = 18  # gain; 1 soft, 0 clip, 2 filmic; ceiling of add; 1 where alpha is luma
 LAYER5_MAP = 19  # texel x = first dx + second, texel y = third dy + fourth; texel centres at whole numbers
 LAYER5 = 20  # weight; width, height; 1 in simple mode
 MATTE_MAP = 21  # as LAYER5_MAP, for the texels of the matte's mask
@@ -29,8 +32,16 @@ REGION = 24  # weight of the layers that do not lead; width, height; 1 with a ma
 FEEDBACK_X = 25  # affine: texel x in the last picture; amount
 FEEDBACK_Y = 26  # affine: texel y; hue shift, turns
 FOLD = 27  # 1 where x is mirrored; 1 where y is mirrored; angle of a kaleidoscope sector or 0, rad; unused
-ROWS = 28
+LAYER_POLAR = 28  # periods per pixel outward; periods per rad around; 1 where the angle is mirrored; angle, rad
+LAYER_BAND = 32  # points of the wave that a pixel can show; 1 if it may span more; unused
+LAYER_LINE = 36  # half thickness of a trace, pixels, or 0; glow, pixels; strength; unused
+LAYER_ACROSS = 40  # position across a trace, pixels: affine in dx, dy; times the distance from the centre; constant
+LAYER_DARK = 44  # share of red, green and blue that dark parts lose; unused
+COLOUR = 48  # 1 in linear light; share of the ramp; unused
+RAMP = 49  # red, green, blue of the palette's ramp, evenly spaced
+ROWS = RAMP + RAMP_STOPS
 
+GAMMA = 2.2  # of a display: in linear light one layer alone is as bright as in classic
 NO_CEILING = 1e9  # add is limited to 1 only with tone = clip
 
 
@@ -41,41 +52,42 @@ def pack_block(
     layer5_px: tuple[int, int] | None,
     region_px: tuple[int, int] | None,
     matte: Matte | None = None,
+    *,
+    shown: Sequence[float] | np.ndarray,
 ) -> np.ndarray:
-    """(28, 4) float32 for one picture of `size_px` (width, height). The other sizes are None if there is no such
-    picture."""
+    """(66, 4) float32 for one picture of `size_px` (width, height). The other sizes are None if there is no such
+    picture; `shown` from `shown_points`."""
     width, height = size_px
     rows: list[tuple[float, ...]] = [(width, height, width / 2, height / 2)]
-    turned = [_turned(layer, width, height) for layer in look.layers]
-    periods = [layer.ratio * (0.5 if layer.is_mirrored else 1.0) for layer in look.layers]  # per width
-    for layer, (x_axis, _), per_width in zip(look.layers, turned, periods, strict=True):
-        u_x, u_y = (per_width * slope for slope in x_axis)
-        rows.append((u_x, u_y, (0.5 + layer.phase) * per_width, 2048.0 if layer.is_mirrored else 1024.0))
-    for layer, (x_axis, _), per_width in zip(look.layers, turned, periods, strict=True):
-        rows.append((*x_axis, 0.5, 2 * layer.curve * per_width))
-    for _, y_axis in turned:
-        rows.append((2 * y_axis[0], 2 * y_axis[1], 0.0, 0.0))
+    shapes = [shape_rows(layer, size_px) for layer in look.layers]
+    rows += [shape.along for shape in shapes]
+    rows += [shape.bend_x for shape in shapes]
+    rows += [shape.bend_y for shape in shapes]
     for layer, colour in zip(look.layers, colours, strict=True):
-        rows.append((*colour, layer.weight))
+        rows.append((*(map(linear_light, colour) if look.is_linear else colour), layer.weight))
     rows.append(look.blend_weights)
-    rows.append((look.brightness, float(look.is_soft), NO_CEILING if look.is_soft else 1.0, float(look.is_alpha_luma)))
+    tone = {"soft": 1.0, "clip": 0.0, "filmic": 2.0}[look.tone]
+    gain = look.brightness**GAMMA if look.is_linear else look.brightness
+    rows.append((gain, tone, 1.0 if look.tone == "clip" else NO_CEILING, float(look.is_alpha_luma)))
     rows += _layer5(look, size_px, layer5_px)
     rows += _matte(look, size_px, layer5_px, matte)
     rows += _region(look, size_px, region_px)
     rows += _feedback(look, width, height)
     sector_rad = 2 * math.pi / look.segments if look.mirror == "kaleidoscope" else 0.0
     rows.append((float(look.mirror in ("x", "xy")), float(look.mirror in ("y", "xy")), sector_rad, 0.0))
-    return np.array(rows, np.float32)
-
-
-def _turned(layer: LayerLook, width: int, height: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Slopes of x' and y' by dx and dy: rotated in pixel space, zoomed so that corners stay filled."""
-    cos, sin = math.cos(layer.angle_rad), math.sin(layer.angle_rad)
-    scale = max(
-        (width * abs(cos) + height * abs(sin)) / width,
-        (width * abs(sin) + height * abs(cos)) / height,
-    )
-    return (cos / scale / width, sin / scale / width), (-sin / scale / height, cos / scale / height)
+    rows += [shape.polar for shape in shapes]
+    for layer, points in zip(look.layers, shown, strict=True):
+        rows.append((points, float(may_be_too_fine(layer, size_px, points)), 0.0, 0.0))
+    rows += [shape.line for shape in shapes]
+    rows += [shape.across for shape in shapes]
+    for colour in colours:
+        rows.append((*(dark_losses(colour) if look.colour_mode == "palette" else (0.0, 0.0, 0.0)), 0.0))
+    rows.append((float(look.is_linear), look.colour_map, 0.0, 0.0))
+    block = np.zeros((ROWS, 4), np.float32)
+    block[:RAMP] = rows
+    if look.colour_map > 0:
+        block[RAMP:, :3] = ramp_rgb(look.palette)
+    return block
 
 
 def cover_scale(size_px: tuple[int, int], source_px: tuple[int, int]) -> float:

@@ -18,7 +18,7 @@ from engine.errors import RenderError
 from engine.render.colour import layer_colours
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
 from engine.render.crossfade import PictureCrossfade
-from engine.render.frame_block import ROWS, pack_block
+from engine.render.frame_block import LAYER_BAND, LAYER_DARK, ROWS, pack_block
 from engine.render.gl_dissolve import TargetPair
 from engine.render.gl_masks import MaskArray
 from engine.render.gl_post import PostChain
@@ -32,9 +32,9 @@ from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.picture import PictureInput
 from engine.render.post_fade import PostFade
 from engine.render.shader_source import compile_program
-from engine.render.wave_table import bake_waves
+from engine.render.wave_table import bake_waves, shown_points
 from engine.system.translate_errors import translate_errors
-from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
+from engine.values import CHANNELS, Segmentation, ShownPicture, TextureRef, VideoFrame
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +51,31 @@ _UNITS = {
 # Optional features of the pass. A GPU skips disabled branches, so it gets one program with all features. A software
 # rasteriser runs both sides of every branch (10 ms without features, 26 ms with all at 720p), so each set of features
 # gets its own program there. All are built at the start, so that no frame waits for a disk or a compiler: 0.1 s for the
-# twenty-four from Mesa's disk cache, 4 s the first time on a machine. A matte takes 5 ms at 720p, so it is a feature.
-_FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP")
-_SETS = [
-    features
-    for count in range(len(_FEATURES) + 1)
-    for features in combinations(_FEATURES, count)
-    if "SEEN" in features or "MATTE" not in features
-]
+# thirty-four from Mesa's disk cache, 10 s the first time on a machine. A matte takes 5 ms at 720p, so it is a feature.
+# All sets of eight features would be two hundred programs. A look that needs one of the three at the end mostly uses
+# the others of _BESIDE too, so these come along with it.
+_FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP", "FINE", "SHAPES", "COLOUR")
+_RARE = frozenset({"FINE", "SHAPES", "COLOUR"})
+_BESIDE = frozenset({"FEEDBACK", "BLENDS", "WARP"})
+
+
+def _with_companions(needed: frozenset[str]) -> tuple[str, ...]:
+    """The features of the smallest program that has all that are needed."""
+    if needed & _RARE:
+        needed |= _BESIDE
+        needed |= {"COLOUR"} if "SHAPES" in needed else set()
+        needed |= {"MATTE"} if "SEEN" in needed else set()
+    return tuple(feature for feature in _FEATURES if feature in needed)
+
+
+_SETS = sorted(
+    {
+        _with_companions(frozenset(features))
+        for count in range(len(_FEATURES) + 1)
+        for features in combinations(_FEATURES, count)
+        if "SEEN" in features or "MATTE" not in features
+    }
+)
 NO_ERROR = "GL_NO_ERROR"
 
 
@@ -297,17 +314,19 @@ class GLRenderer:
         matte = picture.matte if layer5 is not None else None
         region = picture.region if look.has_regions else None
         trail.turn()
-        self._waves.write(bake_waves(look, picture.waves))
+        shown = shown_points(picture.waves)
+        self._waves.write(bake_waves(look, picture.waves, self._targets.size_px, shown))
         self._layer5.follow(layer5)
         self._layer5.make_ready()
         if matte is not None:
             self._matte.follow(matte.found)
         self._region.follow(region, region.indices if region else None)
-        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features, look.spread)
-        block = pack_block(look, colours, self._targets.size_px, self._layer5.size_px, self._region.size_px, matte)
+        colours = layer_colours(look, picture.features)
+        sizes_px = self._targets.size_px, self._layer5.size_px, self._region.size_px
+        block = pack_block(look, colours, *sizes_px, matte, shown=shown)
         self._block.write(block)
         is_seen = look.is_simple or layer5 is not None or region is not None
-        self._run_pass(_features(look, is_seen, matte is not None) if self.is_software else _FEATURES, trail)
+        self._run_pass(_features(look, block, is_seen, matte is not None) if self.is_software else _FEATURES, trail)
 
     def _run_pass(self, features: tuple[str, ...], trail: TargetPair) -> None:
         self._block.bind_to_uniform_block(0)
@@ -396,7 +415,7 @@ def _driver_errors() -> AbstractContextManager[None]:
     return translate_errors({Exception: "OpenGL"}, as_=RenderError)
 
 
-def _features(look: Look, is_seen: bool, has_matte: bool) -> tuple[str, ...]:
+def _features(look: Look, block: np.ndarray, is_seen: bool, has_matte: bool) -> tuple[str, ...]:
     """The subset of _FEATURES that a picture needs."""
     is_needed = {
         "FEEDBACK": look.feedback_amount > 0,
@@ -404,5 +423,11 @@ def _features(look: Look, is_seen: bool, has_matte: bool) -> tuple[str, ...]:
         "MATTE": has_matte,
         "BLENDS": look.blend_weights[0] < 1,
         "WARP": look.mirror != "off" or any(layer.curve > 0 for layer in look.layers),
+        "FINE": bool(block[LAYER_BAND : LAYER_BAND + CHANNELS, 1].any()),
+        "SHAPES": any(layer.shape != "stripes" for layer in look.layers),
+        "COLOUR": look.is_linear
+        or look.tone == "filmic"
+        or look.colour_map > 0
+        or bool(block[LAYER_DARK : LAYER_DARK + CHANNELS].any()),
     }
-    return tuple(feature for feature in _FEATURES if is_needed[feature])
+    return _with_companions(frozenset(feature for feature in _FEATURES if is_needed[feature]))

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.render.flash_levels import CELLS
 from engine.render.picture import RegionMap
-from engine.render.wave_table import TABLE_POINTS
+from engine.render.wave_table import TABLE_POINTS, TABLE_ROWS
 from engine.values import CHANNELS, VideoFrame
 
 
@@ -69,8 +69,8 @@ def _odd_side(side: int) -> int:
 
 
 def wave_texture(context: moderngl.Context) -> moderngl.Texture:
-    """1025 x 4 texels of two floats, for `bake_waves`."""
-    texture = context.texture((TABLE_POINTS, CHANNELS), 2, dtype="f4")
+    """1025 x 20 texels of two floats, for `bake_waves`."""
+    texture = context.texture((TABLE_POINTS, CHANNELS * TABLE_ROWS), 2, dtype="f4")
     texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
     return texture
 

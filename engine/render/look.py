@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.render.post_look import NO_POST, PostLook
-from engine.values import CHANNELS
+from engine.values import CHANNELS, item_shares
 
 FADE_IN = 0.05  # a layer's weight rises from 0 to 1 over this range of intensity, so that nothing jumps
 
@@ -24,6 +24,16 @@ class LayerLook:
     ratio: float
     is_mirrored: bool
     """True if the wave is mirrored at its end; otherwise it repeats, with a seam."""
+    shape: str = "stripes"
+    line_width: float = 0.003
+    """Thickness of a trace, as a share of the picture's height."""
+    line_glow: float = 0.0
+    """Reach of the trace's glow, as a share of the picture's height."""
+
+    @property
+    def is_line(self) -> bool:
+        """True if a trace is drawn instead of the wave's brightness."""
+        return self.shape in ("line", "circle")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +46,19 @@ class Look:
     base_hue: float
     scheme: float
     spread: float
+    palette: tuple[tuple[str, float], ...]
+    """Names of palettes and their shares, which add up to 1."""
+    shift: float
+    colour_map: float
+    """Share of the picture that is recoloured by the palette's ramp, 0..1."""
     blend_weights: tuple[float, float, float, float]
     """Share of add, screen, difference, dodge; sums to 1, at most two are above 0."""
     brightness: float
     bias: float
-    is_soft: bool
-    """True for a soft roll-off; otherwise tones are clipped at white."""
+    tone: str
+    """soft, clip or filmic."""
+    is_linear: bool
+    """True if layers are blended as light; otherwise as display values."""
     is_alpha_luma: bool
     layer5_weight: float
     is_layer5_mirrored: bool
@@ -69,10 +86,14 @@ class Look:
             base_hue=values["/colour/base_hue"],
             scheme=values["/colour/scheme"],
             spread=values["/colour/spread"],
+            palette=item_shares(values["/colour/palette"]),
+            shift=values["/colour/shift"],
+            colour_map=values["/colour/map"],
             blend_weights=blend_weights(values["/multiverse/blend"]),
             brightness=values["/multiverse/brightness"],
             bias=values["/multiverse/bias"],
-            is_soft=values["/multiverse/tone"] == "soft",
+            tone=values["/multiverse/tone"],
+            is_linear=values["/multiverse/light"] == "linear",
             is_alpha_luma=values["/multiverse/alpha"] == "luma",
             layer5_weight=0.0 if values["/layer/5/source"] == "off" else values["/layer/5/intensity"],
             is_layer5_mirrored=values["/layer/5/mirror"],
@@ -108,6 +129,9 @@ def _layers(values: Mapping[str, Any]) -> tuple[LayerLook, ...]:
                 phase=values[f"{at}/phase"],
                 ratio=values[f"{at}/ratio"],
                 is_mirrored=values[f"{at}/wrap"] == "mirror",
+                shape=values[f"{at}/shape"],
+                line_width=values[f"{at}/line_width"] / 100,
+                line_glow=values[f"{at}/line_glow"] / 100,
             )
         )
     return tuple(layers)

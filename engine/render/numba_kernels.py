@@ -19,26 +19,34 @@ from numba import prange
 from engine.render.compiling import float32, int32
 from engine.render.compiling import kernel as _kernel
 from engine.render.compiling import stage as _stage
+from engine.render.flash_levels import LINEAR
 from engine.render.frame_block import (
     BLEND,
+    COLOUR,
     FEEDBACK_X,
     FEEDBACK_Y,
     FOLD,
     LAYER5,
     LAYER5_MAP,
+    LAYER_ACROSS,
+    LAYER_BAND,
+    LAYER_DARK,
+    LAYER_LINE,
+    LAYER_POLAR,
     LAYER_RGB,
     LAYER_U,
     LAYER_X,
     LAYER_Y,
     MATTE,
     MATTE_MAP,
+    RAMP,
     REGION,
     REGION_MAP,
     SIZE,
     TONE,
 )
 
-ZERO, HALF, ONE, TWO, THREE, SIX = (float32(value) for value in (0, 0.5, 1, 2, 3, 6))
+ZERO, HALF, ONE, TWO, THREE, FOUR, FIVE, SIX = (float32(value) for value in (0, 0.5, 1, 2, 3, 4, 5, 6))
 WAVE_POINTS = float32(1024)
 WHITE = float32(255)
 DEEP = float32(257)  # 16-bit levels per 8-bit level, so that 255 is 65535 and each 8-bit level is exact
@@ -49,12 +57,44 @@ FEEDBACK_LOSS = float32(0.498)  # levels; see shaders/feedback.glsl
 # Level 0..255 after the soft tone curve, by x / (1 + x) in 4095 steps: the power is computed once for each.
 SOFT_LEVELS = (WHITE * np.linspace(0, 1, TONE_STEPS) ** 0.8).astype(np.float32)
 
+# Level 0..255 of linear light 0..1, by its root in 4095 steps (sRGB, IEC 61966-2-1).
+_LIGHT = np.linspace(0, 1, TONE_STEPS) ** 2
+ENCODED_LEVELS = np.where(_LIGHT <= 0.0031308, 12.92 * _LIGHT, 1.055 * _LIGHT ** (1 / 2.4) - 0.055)
+ENCODED_LEVELS = (WHITE * ENCODED_LEVELS).astype(np.float32)
+
 # sin(pi x) as a series in (x - 1/2)^2, for x in 0..1.
 C1, C2, C3, C4, C5 = (float32((-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k)) for k in range(1, 6))
 
+TURN_RAD = float32(2 * math.pi)
+GLOW, BAND = float32(0.42), float32(1.5)  # see shaders/layer.glsl
+TINY = float32(1e-6)
+SHOULDER, WHITENING = float32(0.55), float32(0.3)  # see shaders/light.glsl
+REST = float32(1) - SHOULDER
+# Of the cones' response to red, green and blue, and back (Ottosson 2020).
+CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ],
+    np.float32,
+)
+FROM_CONES = np.array(
+    [
+        [4.0767416621, -3.3077115913, 0.2309699292],
+        [-1.2684380046, 2.6097574011, -0.3413193965],
+        [-0.0041960863, -0.7034186147, 1.7076147010],
+    ],
+    np.float32,
+)
+ROOT_1, ROOT_2, ROOT_3 = (float32(value) for value in (0.43269591, 0.86537019, -0.302872))
+RAMP_STEPS = 16
+LIGHT_1, LIGHT_2, LIGHT_3 = (float32(value) for value in LINEAR)
+RED_LIGHT, GREEN_LIGHT, BLUE_LIGHT = (float32(value) for value in (0.2126, 0.7152, 0.0722))
+
 Row = np.ndarray  # (width,) float32
 Rgb = np.ndarray  # (3, width) float32: red, green and blue of a row
-Block = np.ndarray  # (28, 4) float32, see frame_block.py
+Block = np.ndarray  # (66, 4) float32, see frame_block.py
 Image = np.ndarray  # (height, width, 4) uint16: levels of 0..255 times DEEP
 
 
@@ -92,7 +132,7 @@ def reflect(place: float, half: float) -> float:
 
 @_stage
 def wave_row(values: Row, xs: Row, ys: Row, channel: int, table: np.ndarray, block: Block) -> None:
-    """values: brightness of one layer, 0..1. table (1025, 2): value and step to the next."""
+    """values: brightness of stripes, 0..1. table (1025, 2): value and step to the next."""
     u_x, u_y, u_0, period_points = block[LAYER_U + channel]
     x_x, x_y, x_0, curve = block[LAYER_X + channel]
     y_x, y_y, y_0, _ = block[LAYER_Y + channel]
@@ -115,6 +155,143 @@ def wave_row(values: Row, xs: Row, ys: Row, channel: int, table: np.ndarray, blo
 
 
 @_stage
+def polar_row(rs: Row, ts: Row, xs: Row, ys: Row) -> None:
+    """rs: distance from the centre, pixels; ts: angle, rad."""
+    for i in range(xs.size):
+        rs[i] = math.sqrt(xs[i] * xs[i] + ys[i] * ys[i])
+        ts[i] = math.atan2(ys[i], xs[i])
+
+
+@_stage
+def place_row(us: Row, slopes: Row, xs: Row, ys: Row, rs: Row, ts: Row, channel: int, block: Block) -> None:
+    """us: position along the wave of any shape, in periods; slopes: squared length of its gradient, per pixel."""
+    u_x, u_y, u_0, _ = block[LAYER_U + channel]
+    x_x, x_y, x_0, curve = block[LAYER_X + channel]
+    y_x, y_y, y_0, _ = block[LAYER_Y + channel]
+    outward, around, folds, start_rad = block[LAYER_POLAR + channel]
+    for i in range(us.size):
+        place = xs[i] * u_x + ys[i] * u_y + u_0
+        slope_x, slope_y = u_x, u_y
+        if curve != ZERO:
+            x = xs[i] * x_x + ys[i] * x_y + x_0 - HALF
+            t = x * x
+            wave = ONE + t * (C1 + t * (C2 + t * (C3 + t * (C4 + t * C5))))
+            wave_slope = TWO * x * (C1 + t * (TWO * C2 + t * (THREE * C3 + t * (FOUR * C4 + t * FIVE * C5))))
+            y = curve * (xs[i] * y_x + ys[i] * y_y + y_0)
+            place += y * wave
+            slope_x += curve * wave * y_x + y * wave_slope * x_x
+            slope_y += curve * wave * y_y + y * wave_slope * x_y
+        if outward != ZERO or around != ZERO:
+            turn = ts[i] - start_rad
+            turn -= TURN_RAD * np.floor(turn / TURN_RAD + HALF)
+            side = ONE if folds == ZERO or turn >= ZERO else -ONE
+            place += outward * rs[i] + around * turn * side
+            near = ONE / max(rs[i], HALF)
+            out_x, out_y = xs[i] * near, ys[i] * near
+            slope_x += outward * out_x - around * side * near * out_y
+            slope_y += outward * out_y + around * side * near * out_x
+        us[i] = place
+        slopes[i] = slope_x * slope_x + slope_y * slope_y
+
+
+@_stage
+def shape_row(values: Row, us: Row, slopes: Row, channel: int, table: np.ndarray, block: Block) -> None:
+    """values: brightness of a bent layer or of another shape, averaged over the pixel where the wave is too fine.
+
+    us, slopes from `place_row`. table (5, 1025, 2) from `bake_waves`.
+    """
+    period_points = block[LAYER_U + channel, 3]
+    shown = block[LAYER_BAND + channel, 0]
+    for i in range(values.size):
+        turn = us[i] - np.floor(us[i])
+        point = WAVE_POINTS - abs(turn * period_points - WAVE_POINTS)
+        index = int32(point)
+        value = table[0, index, 0] + table[0, index, 1] * (point - float32(index))
+        values[i] = min(max(value, ZERO), ONE)
+    if block[LAYER_BAND + channel, 1] == ZERO:
+        return
+    widest = ZERO
+    for i in range(values.size):
+        excess = slopes[i] * period_points * period_points - shown * shown
+        slopes[i] = BAND * math.sqrt(max(excess, ZERO))
+        widest = max(widest, slopes[i])
+    if widest > ONE:
+        for i in range(values.size):
+            mean = mean_at(us[i], max(slopes[i], ONE), period_points, table)
+            values[i] += min(max(slopes[i] - ONE, ZERO), ONE) * (mean - values[i])
+
+
+@_stage
+def mean_at(u: float, points: float, period_points: float, table: np.ndarray) -> float:
+    """Mean of the wave over `points` of it around u."""
+    half_width = HALF * points / period_points
+    start, end = u - half_width, u + half_width
+    whole = (np.floor(end) - np.floor(start)) * table[1, 1024, 0] * period_points / WAVE_POINTS
+    total = whole + sum_to(end, period_points, table) - sum_to(start, period_points, table)
+    mean: float = min(max(total / points, ZERO), ONE)
+    return mean
+
+
+@_stage
+def sum_to(u: float, period_points: float, table: np.ndarray) -> float:
+    """Sum of the points from the beginning of this period of the wave to u."""
+    run = (u - np.floor(u)) * period_points
+    point = WAVE_POINTS - abs(run - WAVE_POINTS)
+    index = int32(point)
+    total: float = table[1, index, 0] + table[1, index, 1] * (point - float32(index))
+    return TWO * table[1, 1024, 0] - total if run > WAVE_POINTS else total
+
+
+@_stage
+def trace_row(values: Row, us: Row, xs: Row, ys: Row, rs: Row, channel: int, table: np.ndarray, block: Block) -> None:
+    """values: brightness of a trace, with an edge of one pixel and a glow; see `trace_rows`."""
+    period_points = block[LAYER_U + channel, 3]
+    a_x, a_y, a_r, a_0 = block[LAYER_ACROSS + channel]
+    _, glow_px, strength, _ = block[LAYER_LINE + channel]
+    for i in range(values.size):
+        values[i] = ZERO
+        turn = us[i] - np.floor(us[i])
+        point = WAVE_POINTS - abs(turn * period_points - WAVE_POINTS)
+        index = int32(point)
+        share = point - float32(index)
+        across = xs[i] * a_x + ys[i] * a_y + rs[i] * a_r + a_0
+        far = above(table, 4, index, share, across)
+        if far >= ZERO:
+            continue
+        outer = above(table, 2, index, share, across)
+        core = ZERO
+        if outer < ZERO:
+            inner = above(table, 1, index, share, across)
+            core = min(max(outer / min(outer - inner, -TINY), ZERO), ONE)
+        glow = ZERO
+        if glow_px > ZERO:
+            near = above(table, 3, index, share, across)
+            first = min(max(outer / max(outer - near, TINY), ZERO), ONE)
+            second = min(max(near / max(near - far, TINY), ZERO), ONE)
+            left = ONE - (first + TWO * second) / THREE
+            glow = GLOW * left * left * left
+        values[i] = min((core + (ONE - core) * glow) * strength, ONE)
+
+
+@_stage
+def above(table: np.ndarray, row: int, index: int, share: float, across: float) -> float:
+    """Distance across beyond the interval of this row, pixels; negative inside."""
+    after = min(index + 1, 1024)
+    low = table[row, index, 0] + share * (table[row, after, 0] - table[row, index, 0])
+    high = table[row, index, 1] + share * (table[row, after, 1] - table[row, index, 1])
+    beyond: float = max(across - high, low - across)
+    return beyond
+
+
+@_stage
+def linear_row(values: Row) -> None:
+    """values: linear light of display values; see shaders/light.glsl."""
+    for i in range(values.size):
+        value = values[i]
+        values[i] = value * (LIGHT_1 + value * (LIGHT_2 + value * LIGHT_3))
+
+
+@_stage
 def fill_row(values: Row, value: float) -> None:
     for i in range(values.size):
         values[i] = value
@@ -126,6 +303,17 @@ def colour_row(layer: Rgb, values: Row, colour: np.ndarray) -> None:
     for c in range(3):
         for i in range(values.size):
             layer[c, i] = colour[c] * values[i]
+
+
+@_stage
+def darken_row(layer: Rgb, values: Row, channel: int, block: Block) -> None:
+    """layer: without what the dark parts of a palette's colour lose; see `dark_losses`."""
+    gain = block[TONE, 0]
+    for c in range(3):
+        loss = block[LAYER_DARK + channel, c]
+        if loss > ZERO:
+            for i in range(values.size):
+                layer[c, i] *= ONE - loss * (ONE - min(values[i] * gain, ONE))
 
 
 @_stage
@@ -230,16 +418,83 @@ def matte_row(weights: Row, xs: Row, ys: Row, mask: np.ndarray, block: Block) ->
 
 @_stage
 def tone_row(picture: Rgb, block: Block) -> None:
-    """picture: from light to levels 0..255."""
-    brightness, soft = block[TONE, 0], block[TONE, 1]
+    """picture: from what the layers add up to, to levels 0..255."""
+    brightness, tone = block[TONE, 0], block[TONE, 1]
+    is_linear = block[COLOUR, 0] > ZERO
     for c in range(3):
-        if soft > ZERO:
+        if tone > ONE:
+            for i in range(picture.shape[1]):
+                picture[c, i] *= brightness
+            if not is_linear:
+                linear_row(picture[c])
+        elif is_linear and tone > ZERO:
+            for i in range(picture.shape[1]):
+                light = picture[c, i] * brightness
+                picture[c, i] = ENCODED_LEVELS[int32(math.sqrt(light / (ONE + light)) * LAST_TONE_STEP + HALF)]
+        elif is_linear:
+            for i in range(picture.shape[1]):
+                light = min(picture[c, i] * brightness, ONE)
+                picture[c, i] = ENCODED_LEVELS[int32(math.sqrt(light) * LAST_TONE_STEP + HALF)]
+        elif tone > ZERO:
             for i in range(picture.shape[1]):
                 light = picture[c, i] * brightness
                 picture[c, i] = SOFT_LEVELS[int32(light / (ONE + light) * LAST_TONE_STEP + HALF)]
         else:
             for i in range(picture.shape[1]):
                 picture[c, i] = min(picture[c, i] * brightness, ONE) * WHITE
+    if tone > ONE:
+        filmic_row(picture)
+
+
+@_stage
+def filmic_row(picture: Rgb) -> None:
+    """picture: from linear light to levels; see shaders/light.glsl."""
+    for i in range(picture.shape[1]):
+        red, green, blue = picture[0, i], picture[1, i], picture[2, i]
+        peak = max(red, green, blue)
+        if peak > SHOULDER:
+            rolled = ONE - REST * REST / (peak + REST - SHOULDER)
+            white = ONE - ONE / (WHITENING * (peak - rolled) + ONE)
+            kept = rolled / peak
+            red, green, blue = red * kept, green * kept, blue * kept
+            pale = white * cube_root(rolled)
+            long = (ONE - white) * cube_root(CONES[0, 0] * red + CONES[0, 1] * green + CONES[0, 2] * blue) + pale
+            medium = (ONE - white) * cube_root(CONES[1, 0] * red + CONES[1, 1] * green + CONES[1, 2] * blue) + pale
+            short = (ONE - white) * cube_root(CONES[2, 0] * red + CONES[2, 1] * green + CONES[2, 2] * blue) + pale
+            long, medium, short = long * long * long, medium * medium * medium, short * short * short
+            red = FROM_CONES[0, 0] * long + FROM_CONES[0, 1] * medium + FROM_CONES[0, 2] * short
+            green = FROM_CONES[1, 0] * long + FROM_CONES[1, 1] * medium + FROM_CONES[1, 2] * short
+            blue = FROM_CONES[2, 0] * long + FROM_CONES[2, 1] * medium + FROM_CONES[2, 2] * short
+        picture[0, i], picture[1, i], picture[2, i] = red, green, blue
+    for c in range(3):
+        for i in range(picture.shape[1]):
+            light = min(max(picture[c, i], ZERO), ONE)
+            picture[c, i] = ENCODED_LEVELS[int32(math.sqrt(light) * LAST_TONE_STEP + HALF)]
+
+
+@_stage
+def cube_root(x: float) -> float:
+    """The cube root of x in 0..1, within 3e-4: a polynomial in the fourth root, then Newton's method twice."""
+    start = math.sqrt(math.sqrt(x))
+    root = max(start * (ROOT_1 + start * (ROOT_2 + start * ROOT_3)), TINY)
+    root = (TWO * root + x / (root * root)) / THREE
+    return (TWO * root + x / (root * root)) / THREE
+
+
+@_stage
+def ramp_row(picture: Rgb, block: Block) -> None:
+    """picture: levels, recoloured by their brightness along the palette's ramp; see shaders/light.glsl."""
+    share = block[COLOUR, 1]
+    for i in range(picture.shape[1]):
+        red, green, blue = picture[0, i], picture[1, i], picture[2, i]
+        key = HALF * (RED_LIGHT * red + GREEN_LIGHT * green + BLUE_LIGHT * blue + max(red, green, blue))
+        place = min(max(key / WHITE, ZERO), ONE) * float32(RAMP_STEPS)
+        index = min(int32(place), RAMP_STEPS - 1)
+        part = place - float32(index)
+        for c in range(3):
+            stop = block[RAMP + index, c]
+            wanted = WHITE * (stop + part * (block[RAMP + index + 1, c] - stop))
+            picture[c, i] += share * (wanted - picture[c, i])
 
 
 @_stage
@@ -314,7 +569,7 @@ def draw_picture(
 ) -> None:
     """Draw one picture into `out`; `last` is the one before.
 
-    tables (4, 1025, 2) float32 and block from `bake_waves` and `pack_block`; image (h, w, 3) uint8 for layer 5, mask
+    tables (4, 5, 1025, 2) float32 and block from `bake_waves` and `pack_block`; image (h, w, 3) uint8 for layer 5, mask
     (side, side) uint8 for its matte and indices (h, w) uint8 for the regions, or any 1 x 1 array for those that the
     block does not use. If image and mask are None, their code is not compiled.
     """
@@ -323,24 +578,45 @@ def draw_picture(
     layer5_weight = block[LAYER5, 0]
     has_matte = block[MATTE, 3] != ZERO
     has_regions = block[REGION, 3] > ZERO
+    is_linear = block[COLOUR, 0] > ZERO
     # Fast path: add without clamping or per-pixel weights.
     is_plain = block[BLEND, 0] == ONE and block[TONE, 1] > ZERO and not has_regions
+    needs_polar = False
+    for channel in range(4):
+        needs_polar |= block[LAYER_POLAR + channel, 0] != ZERO or block[LAYER_POLAR + channel, 1] != ZERO
     for row in prange(height):
-        buffers = np.zeros((11, width), np.float32)
+        buffers = np.zeros((15, width), np.float32)
         xs, ys, values, weights, has_base = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
         picture, layer = buffers[5:8], buffers[8:11]
+        us, slopes, rs, ts = buffers[11], buffers[12], buffers[13], buffers[14]
         fold_row(xs, ys, int32(row), block)  # prange counts in uint64, which would compile it a second time
+        if needs_polar:
+            polar_row(rs, ts, xs, ys)
         for channel in range(4):
             weight = block[LAYER_RGB + channel, 3]
             if is_simple or weight == ZERO:
                 continue
-            wave_row(values, xs, ys, channel, tables[channel], block)
+            is_trace = block[LAYER_LINE + channel, 0] > ZERO
+            is_polar = block[LAYER_POLAR + channel, 0] != ZERO or block[LAYER_POLAR + channel, 1] != ZERO
+            if not (is_trace or is_polar or block[LAYER_BAND + channel, 1] > ZERO):
+                wave_row(values, xs, ys, channel, tables[channel, 0], block)
+            else:
+                place_row(us, slopes, xs, ys, rs, ts, channel, block)
+                if is_trace:
+                    trace_row(values, us, xs, ys, rs, channel, tables[channel], block)
+                else:
+                    shape_row(values, us, slopes, channel, tables[channel], block)
+            if is_linear:
+                linear_row(values)
             colour = block[LAYER_RGB + channel]
-            if is_plain:
+            is_even = block[LAYER_DARK + channel, 0] + block[LAYER_DARK + channel, 1] == ZERO
+            if is_plain and is_even:
                 add_row(picture, values, colour, weight)
                 fill_row(has_base, ONE)
                 continue
             colour_row(layer, values, colour)
+            if not is_even:
+                darken_row(layer, values, channel, block)
             if has_regions:
                 region_row(weights, xs, ys, channel, indices, block)
             else:
@@ -349,6 +625,9 @@ def draw_picture(
         if image is not None:  # decided by the type, at compile time
             if is_simple or layer5_weight > ZERO:
                 image_row(layer, xs, ys, image, block)
+                if is_linear and not is_simple:
+                    for c in range(3):
+                        linear_row(layer[c])
                 fill_row(weights, ONE if is_simple else layer5_weight)
                 if has_matte:
                     matte_row(weights, xs, ys, mask, block)
@@ -358,6 +637,8 @@ def draw_picture(
                 blend_row(picture, layer, weights, has_base, block)
         if not is_simple:
             tone_row(picture, block)
+        if block[COLOUR, 1] > ZERO:
+            ramp_row(picture, block)
         if block[FEEDBACK_X, 3] > ZERO:
             feedback_row(picture, layer, xs, ys, last, block)
         pack_row(out[row], picture, block)

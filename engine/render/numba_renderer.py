@@ -36,7 +36,7 @@ from engine.render.numba_post import NumbaPost
 from engine.render.picture import Matte, PictureInput
 from engine.render.pixel_pool import PixelPool
 from engine.render.post_fade import PostFade
-from engine.render.wave_table import TABLE_POINTS, bake_waves
+from engine.render.wave_table import TABLE_POINTS, TABLE_ROWS, bake_waves, shown_points
 from engine.system import openmp
 from engine.values import CHANNELS, Segmentation, ShownPicture, VideoFrame
 
@@ -307,7 +307,8 @@ class NumbaRenderer:
         no_image, no_mask = self._nothing()
         image = no_image if layer5 is None else _plain(layer5)
         indices = _NOTHING if picture.region is None else picture.region.indices
-        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features, look.spread)
+        colours = layer_colours(look, picture.features)
+        shown = shown_points(picture.waves)
         block = pack_block(
             look,
             colours,
@@ -315,10 +316,11 @@ class NumbaRenderer:
             None if layer5 is None else layer5.shape[1::-1],
             None if picture.region is None else indices.shape[::-1],
             picture.matte,
+            shown=shown,
         )
         out = self._pool.take()
         mask = no_mask if layer5 is None else self._matte_mask(picture.matte)
-        tables = bake_waves(look, picture.waves)
+        tables = bake_waves(look, picture.waves, self._size_px, shown)
         draw_picture(out, last, tables, block, image, mask, _plain(indices))
         return out
 
@@ -373,7 +375,7 @@ class NumbaRenderer:
 
 def _empty_look() -> tuple[np.ndarray, np.ndarray]:
     """Empty wave tables and block, as arguments for `draw_picture`."""
-    return np.zeros((CHANNELS, TABLE_POINTS, 2), np.float32), np.zeros((ROWS, 4), np.float32)
+    return np.zeros((CHANNELS, TABLE_ROWS, TABLE_POINTS, 2), np.float32), np.zeros((ROWS, 4), np.float32)
 
 
 _Asked = TypeVar("_Asked", PictureCrossfade, Overlay, IdPicture)

@@ -10,9 +10,11 @@ from osc_schema.generate.json_schema import json_schema
 from osc_schema.generate.markdown import address_list
 from osc_schema.generate.max_patch import max_patch
 from osc_schema.generate.osc_layout import osc_layout
+from osc_schema.generate.palette_card import palette_card
 from osc_schema.generate.pd_patch import pd_patch
 from osc_schema.generate.touchdesigner_builder import TOUCHDESIGNER_FILES, TOUCHDESIGNER_FOLDER
 from osc_schema.generate.touchosc import touchosc
+from osc_schema.palettes import PALETTES
 from osc_schema.table import AREAS
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,7 @@ FILES: dict[str, Callable[[], str | bytes]] = {
     f"{_GENERATED}/multiverse.maxpat": lambda: max_patch(AREAS),
     f"{_GENERATED}/multiverse.pd": lambda: pd_patch(AREAS),
     f"{_GENERATED}/multiverse-open-stage-control.json": lambda: osc_layout(AREAS),
+    f"{_GENERATED}/palettes.svg": lambda: palette_card(PALETTES),
     f"{_GENERATED}/multiverse.tosc": lambda: touchosc(AREAS),
     **{f"touchdesigner/{name}": generate for name, generate in TOUCHDESIGNER_FILES.items()},
 }

@@ -16,7 +16,7 @@ ROSE = BLACK_GROUND | {
     "/feedback/zoom": 0.965, "/feedback/rotate": -1.5,
 }  # fmt: skip
 CURTAIN = BLACK_GROUND | {
-    "/multiverse/blend": 1.0, "/colour/mode": "scheme", "/colour/base_hue": 0.36, "/layer/1/ratio": 0.2,
+    "/multiverse/blend": 1.0, "/colour/mode": "fixed", "/colour/base_hue": 0.36, "/layer/1/ratio": 0.2,
     "/feedback/amount": 0.8, "/feedback/zoom": 1.01,
 }  # fmt: skip
 WITHIN = 2  # of 255: three roundings

@@ -117,7 +117,7 @@ SCENES: dict[str, tuple[dict[str, Any], Callable[[np.ndarray], bool], int]] = {
     "kaleidoscope": ({"/mirror/mode": "kaleidoscope"}, looks_like_star, 1),
     "mirrored": ({"/mirror/mode": "x"}, looks_halved, 1),
     "trail": ({"/feedback/amount": 0.95, "/feedback/zoom": 1.03, "/feedback/rotate": 2.0}, looks_trailing, 12),
-    "regions": ({"/region/enable": True, "/colour/mode": "scheme"}, looks_quartered, 1),
+    "regions": ({"/region/enable": True, "/colour/mode": "fixed"}, looks_quartered, 1),
 }
 
 

@@ -48,25 +48,33 @@ def test_schemes_run_from_one_set_of_hues_to_the_next(scheme: float, hues: tuple
     assert [scheme_hue(scheme, channel) for channel in range(4)] == pytest.approx(hues)
 
 
-def test_base_hue_rotates_every_layer_in_both_modes() -> None:
+def coloured(mode: str, base_hue: float, **more: float) -> dict[str, Any]:
+    return {"/colour/mode": mode, "/colour/base_hue": base_hue, **{f"/colour/{key}": more[key] for key in more}}
+
+
+@pytest.mark.parametrize("mode", ["pitch", "fixed"])
+def test_base_hue_and_shift_rotate_every_layer_in_both_modes(look: Callable, mode: str) -> None:
     channels = tuple(ChannelFeatures(pitch_hz=261.63) for _ in range(4))
-    assert layer_colours("pitch", 1 / 3, 0.0, channels)[2] == pytest.approx((0, 1, 0))
-    assert layer_colours("scheme", 1 / 3, 0.0, channels)[0] == pytest.approx((0, 1, 0))
+    assert layer_colours(look(coloured(mode, 1 / 3)), channels)[0] == pytest.approx((0, 1, 0))
+    assert layer_colours(look(coloured(mode, 1 / 3, shift=1 / 3)), channels)[0] == pytest.approx((0, 0, 1))
 
 
-def test_spread_moves_the_hues_toward_the_base() -> None:
+def test_spread_moves_the_hues_toward_the_base(look: Callable) -> None:
     octave = tuple(ChannelFeatures(pitch_hz=261.63 * 2**part) for part in (0.0, 0.25, 0.49, 0.75))
     hues = (0.5, 0.55, 0.598, 0.45)  # C in the middle, each at a fifth of its distance
-    assert layer_colours("pitch", 0.5, 0.0, octave, 0.2) == [pytest.approx(hue_rgb(hue)) for hue in hues]
-    assert layer_colours("scheme", 0.5, 0.0, octave, 0.2) == [
+    assert layer_colours(look(coloured("pitch", 0.5, spread=0.2)), octave) == [
+        pytest.approx(hue_rgb(hue)) for hue in hues
+    ]
+    assert layer_colours(look(coloured("fixed", 0.5, spread=0.2)), octave) == [
         pytest.approx(hue_rgb(0.5 + 0.2 * hue)) for hue in (0.0, 0.25, 0.5, 0.75)
     ]
-    assert len(set(layer_colours("pitch", 0.5, 0.0, octave, 0.0))) == 1
+    assert len(set(layer_colours(look(coloured("pitch", 0.5, spread=0.0)), octave))) == 1
 
 
-def test_a_gliding_hue_replaces_the_pitchs_hue() -> None:
+def test_a_gliding_hue_replaces_the_pitchs_hue(look: Callable) -> None:
     gliding = tuple(ChannelFeatures(pitch_hz=440.0, hue=hue) for hue in (-0.25, 0.0, 0.25, 0.5))
-    assert layer_colours("pitch", 0.25, 0.0, gliding) == [pytest.approx(hue_rgb(hue)) for hue in (0.0, 0.25, 0.5, 0.75)]
+    colours = layer_colours(look(coloured("pitch", 0.25)), gliding)
+    assert colours == [pytest.approx(hue_rgb(hue)) for hue in (0.0, 0.25, 0.5, 0.75)]
 
 
 def test_mute_and_solo_decide_which_layers_play(look: Callable) -> None:
@@ -92,8 +100,9 @@ def test_between_two_stops_their_blends_are_crossfaded(look: Callable, blend: fl
 def test_the_wave_table_holds_values_and_steps(look: Callable) -> None:
     waves = np.random.default_rng(6).uniform(-1, 1, (4, 1024)).astype(np.float32)
     changes = {"/multiverse/bias": 0.2, "/layer/1/intensity": 0.5, "/layer/2/wrap": "repeat"}
-    table = bake_waves(look(changes), waves)
-    assert table.shape == (4, 1025, 2) and table.dtype == np.float32
+    rows = bake_waves(look(changes), waves, (320, 180), [1.0] * 4)
+    assert rows.shape == (4, 5, 1025, 2) and rows.dtype == np.float32
+    table = rows[:, 0]
     assert table[0, 7, 0] == pytest.approx((0.2 + 0.8 * waves[0, 7]) * 0.5, abs=1e-6)
     assert table[0, 7].sum() == pytest.approx(table[0, 8, 0], abs=1e-6)
     assert table[0, 1023:].tolist() == [[table[0, 1023, 0], 0], [table[0, 1023, 0], 0]]  # mirrored: itself again
@@ -103,7 +112,7 @@ def test_the_wave_table_holds_values_and_steps(look: Callable) -> None:
 
 def test_the_block_has_the_rows_that_the_shader_declares(look: Callable) -> None:
     colours = [(0.1, 0.2, 0.3)] * 4
-    block = pack_block(look({"/layer/5/intensity": 0.7}), colours, (320, 180), (64, 48), None)
+    block = pack_block(look({"/layer/5/intensity": 0.7}), colours, (320, 180), (64, 48), None, shown=[1.0] * 4)
     assert block.shape == (ROWS, 4) and block.dtype == np.float32
     assert block[0].tolist() == [320, 180, 160, 90]
     assert block[13] == pytest.approx([0.1, 0.2, 0.3, 1])
@@ -111,6 +120,8 @@ def test_the_block_has_the_rows_that_the_shader_declares(look: Callable) -> None
 
 
 def test_unused_pictures_have_neutral_weights(look: Callable) -> None:
-    block = pack_block(look({"/layer/5/intensity": 1.0, "/region/enable": True}), [(1, 1, 1)] * 4, (8, 8), None, None)
+    block = pack_block(
+        look({"/layer/5/intensity": 1.0, "/region/enable": True}), [(1, 1, 1)] * 4, (8, 8), None, None, shown=[1.0] * 4
+    )
     assert block[20, 0] == 0  # no layer 5
     assert block[22, 0] == 1  # all layers at full weight everywhere

@@ -176,7 +176,7 @@ def test_a_found_object_shows_its_layer_at_its_position(
     shown = np.ascontiguousarray(shown.repeat(16, 0).repeat(16, 1))
     picture = draw(renderer, {"/mode": "simple"}, size=(160, 90), layer5=shown)
     indices = mapper.compute(None, settings(), seen).indices
-    look = {"/region/enable": True, "/multiverse/bias": 0.5, "/colour/mode": "scheme"}
+    look = {"/region/enable": True, "/multiverse/bias": 0.5, "/colour/mode": "fixed"}
     for layer in (0, 1):
         led = draw(renderer, look | {f"/layer/{layer + 1}/solo": True}, region=indices)[..., :3].max(axis=-1) > 0
         assert (led == (picture[..., layer] > 127)).mean() > 0.98 and led.any()

@@ -261,7 +261,7 @@ def test_a_square_sd_picture_is_mapped_where_it_is_shown(
     seen = draw(renderer, {"/mode": "simple"}, size=(160, 90), layer5=frame.pixels)
     region = mapper.compute(frame, settings("brightness"))
     assert region is not None
-    alone = {"/region/enable": True, "/multiverse/bias": 0.5, "/colour/mode": "scheme"}
+    alone = {"/region/enable": True, "/multiverse/bias": 0.5, "/colour/mode": "fixed"}
     for layer in range(4):
         led = draw(renderer, alone | {f"/layer/{layer + 1}/solo": True}, region=region.indices)
         is_led = led[..., :3].max(axis=-1) > 0

@@ -68,6 +68,7 @@ def describe_param(param: Param, area: Area) -> Attributes:
             "out_of_range": param.out_of_range,
             "stops": param.stops,
             "menu": param.menu,
+            **({"swatches": param.swatches} if param.swatches else {}),
             "smoothing_ms": param.smoothing_ms,
             "stored": param.stored,
             "is_look": param.is_look,

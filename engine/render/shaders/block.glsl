@@ -16,4 +16,11 @@ layout(std140) uniform Frame {
     vec4 u_feedback_x;
     vec4 u_feedback_y;
     vec4 u_fold;
+    vec4 u_layer_polar[4];
+    vec4 u_layer_band[4];
+    vec4 u_layer_line[4];
+    vec4 u_layer_across[4];
+    vec4 u_layer_dark[4];
+    vec4 u_colour;
+    vec4 u_ramp[17];
 };

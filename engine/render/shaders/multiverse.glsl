@@ -1,14 +1,19 @@
 // The Multiverse picture in one pass: mirror, four layers, layer 5, brightness, tone, feedback.
-// Inputs: the block Frame; waves (4 rows of 1025 texels: value, step to the next); layer 5 (RGB); the mask of its matte;
+// Inputs: the block Frame; waves (5 rows of 1025 texels for each layer, see wave_table.py); layer 5 (RGB); the mask of its matte;
 // region indices; the last picture as drawn by this pass (mirrored already, before fade and flash guard).
-// Display values without a gamma step. Row 0 of the target's memory is the top row.
+// Display values without a gamma step, or linear light while /multiverse/light is linear. Row 0 of the target's memory is the top row.
 // Source: the project's formula of the Multiverse; see render_reference.py.
 // Each define adds a feature, so that a software rasteriser does not run unused ones: WARP curve and mirror, BLENDS all
-// blends but add, SEEN layer 5, simple mode and regions, MATTE (with SEEN only) the matte, FEEDBACK the last picture.
+// blends but add, SEEN layer 5, simple mode and regions, MATTE (with SEEN only) the matte, FEEDBACK the last picture,
+// FINE averages of a wave that is too fine for the pixels, SHAPES all shapes but stripes, COLOUR linear
+// light, the filmic tone, a palette's dark parts and its ramp.
 #version 330 core
 #include "block.glsl"
 #include "blend.glsl"
 #include "tone.glsl"
+#ifdef COLOUR
+#include "light.glsl"
+#endif
 
 uniform sampler2D u_waves;
 out vec4 f_rgba;
@@ -46,24 +51,17 @@ float matte(vec2 d_px) {
 }
 #endif
 
-float layer_value(int layer, vec2 d_px) {
-    vec3 place = vec3(d_px, 1.0);
-    float u = dot(u_layer_u[layer].xyz, place);
-#ifdef WARP
-    u += u_layer_x[layer].w * dot(u_layer_y[layer].xyz, place) * half_wave(dot(u_layer_x[layer].xyz, place));
-#endif
-    // A period of 1024 points runs upwards; the second half of one of 2048 runs back.
-    float point = 1024.0 - abs(fract(u) * u_layer_u[layer].w - 1024.0);
-    float index = floor(point);
-    // Uses texelFetch: a sampler's 8-bit weights are off by 2/255 at brightness 4.
-    vec2 value_step = texelFetch(u_waves, ivec2(int(index), layer), 0).rg;
-    return clamp(value_step.x + value_step.y * (point - index), 0.0, 1.0);
-}
+#include "layer.glsl"
 
 void main() {
     vec2 d_px = gl_FragCoord.xy - u_size_px.zw;
 #ifdef WARP
     d_px = fold(d_px);
+#endif
+#ifdef SHAPES
+    vec2 polar = vec2(length(d_px), atan(d_px.y, d_px.x));
+#else
+    vec2 polar = vec2(0.0);
 #endif
 #ifdef SEEN
     int leader = u_region.w > 0.0 ? region_at(d_px) : 0;
@@ -76,7 +74,14 @@ void main() {
 #ifdef SEEN
         weight *= layer == leader ? 1.0 : u_region.x;
 #endif
-        vec3 colour = u_layer_rgb[layer].rgb * layer_value(layer, d_px);
+        float value = layer_value(layer, d_px, polar);
+#ifdef COLOUR
+        if (u_colour.x > 0.0) value = linear(vec3(value)).x;
+#endif
+        vec3 colour = u_layer_rgb[layer].rgb * value;
+#ifdef COLOUR
+        colour *= 1.0 - u_layer_dark[layer].rgb * (1.0 - min(value * u_tone.x, 1.0));
+#endif
         rgb = has_base ? mix(rgb, blend(rgb, colour), weight) : colour * weight;
         has_base = has_base || weight > 0.0;
     }
@@ -90,14 +95,25 @@ void main() {
         used = matte(d_px);
 #endif
         float weight = u_layer5.x * used;
-        rgb = has_base ? mix(rgb, blend(rgb, seen), weight) : seen * weight;
+        vec3 colour = seen;
+#ifdef COLOUR
+        if (u_colour.x > 0.0) colour = linear(seen);
+#endif
+        rgb = has_base ? mix(rgb, blend(rgb, colour), weight) : colour * weight;
     }
 #endif
 
     rgb *= u_tone.x;
+#ifdef COLOUR
+    rgb = developed(rgb);
+#else
     rgb = u_tone.y > 0.0 ? soft_tone(rgb) : min(rgb, 1.0);
+#endif
 #ifdef SEEN
     if (u_layer5.w > 0.0) rgb = seen * used;
+#endif
+#ifdef COLOUR
+    if (u_colour.y > 0.0) rgb = mix(rgb, ramp(rgb), u_colour.y);
 #endif
 #ifdef FEEDBACK
     if (u_feedback_x.w > 0.0) rgb = max(rgb, feedback(u_last, d_px));

@@ -1,4 +1,4 @@
-// Provides fold() for /mirror and half_wave() for /layer/<n>/curve. Pixels from the centre, y downward.
+// Provides fold() for /mirror, half_wave() and its slope for /layer/<n>/curve. Pixels from the centre, y downward.
 
 // Source position of a pixel in the unmirrored picture. x: the right half mirrors the left; y: the bottom mirrors the
 // top. Kaleidoscope: the angle is folded into half a sector beside the positive x axis; positions outside the picture
@@ -16,4 +16,11 @@ vec2 fold(vec2 d_px) {
 float half_wave(float x) {
     float t = (x - 0.5) * (x - 0.5);
     return 1.0 + t * (-4.9348022 + t * (4.0587121 + t * (-1.3352628 + t * (0.23533063 + t * -0.025806891))));
+}
+
+// Derivative of half_wave.
+float half_wave_slope(float x) {
+    float t = (x - 0.5) * (x - 0.5);
+    float series = -4.9348022 + t * (8.1174242 + t * (-4.0057884 + t * (0.94132212 + t * -0.12903446)));
+    return 2.0 * (x - 0.5) * series;
 }

@@ -80,6 +80,7 @@ function stops(param, change) {
 }
 
 function menu(param, change) {
+  if (param.swatches) return swatches(param, change);
   const isShort = param.menu.length <= MAX_BUTTONS && param.menu.join("").length <= MAX_CHARACTERS;
   return isShort ? choices(param, change) : list(param, change);
 }
@@ -95,6 +96,24 @@ function choices(param, change) {
     body: [body],
     show: (value) => inputs.forEach((input) => (input.checked = input.value === value)),
   };
+}
+
+/** A menu whose items have colours: radio buttons, each with its colours above its name. */
+function swatches(param, change) {
+  const { body, show } = choices(param, change);
+  const [row] = body;
+  row.className = "swatches";
+  [...row.children].forEach((label, index) => {
+    const strip = make("i", { "aria-hidden": "true" });
+    const colours = param.swatches[index] ?? [];
+    colours.forEach((colour) => {
+      const part = make("b", {});
+      part.style.background = colour;
+      strip.append(part);
+    });
+    label.lastChild.prepend(strip);
+  });
+  return { body, show };
 }
 
 function list(param, change) {

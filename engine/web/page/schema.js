@@ -58,6 +58,7 @@ function readParam(leaf, more) {
     isExponential: more.scale === "exponential",
     wraps: more.out_of_range === "wrap",
     menu: more.menu,
+    swatches: more.swatches,
     stops: more.stops,
     isLook: more.is_look,
     isConfirmed: Boolean(more.is_confirmed),
