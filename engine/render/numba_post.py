@@ -36,6 +36,7 @@ OUTER, INNER = float32(0.125), float32(0.375)
 
 Deep = np.ndarray  # (height, width, 4) uint16
 Light = np.ndarray  # (height, width, 3) float32, linear
+Rgb = np.ndarray  # (3, width) float32: red, green and blue of a row
 _NO_LIGHT = np.zeros((1, 1, 3), np.float32)
 
 
@@ -172,11 +173,24 @@ def spline(place: int, size: int) -> tuple[int, int, int, float, float]:
 
 
 @_stage
-def between_texels(place: int, size: int) -> tuple[int, int, float]:
-    """The two texels of the veil around a pixel on one axis, clamped, and the weight of the second."""
-    at = (float32(place) + HALF) * QUARTER - HALF
+def veil_row(light: Rgb, veil: Light, row: int) -> None:
+    """light (3, width + 4): the veil at each pixel of a row, interpolated; what lies beyond the width is unused."""
+    height, width = veil.shape[0], veil.shape[1]
+    at = (float32(row) + HALF) * QUARTER - HALF
     first = int32(math.floor(at))
-    return min(max(first, 0), size - 1), min(first + 1, size - 1), at - float32(first)
+    share = at - float32(first)
+    y0, y1 = min(max(first, 0), height - 1), min(first + 1, height - 1)
+    for c in range(3):
+        here = veil[y0, 0, c] * (ONE - share) + veil[y1, 0, c] * share
+        light[c, 0], light[c, 1] = here, here
+        for column in range(width):
+            after = min(column + 1, width - 1)
+            there = veil[y0, after, c] * (ONE - share) + veil[y1, after, c] * share
+            step = (there - here) * QUARTER
+            place = column * SHRINK + SHRINK // 2
+            for k in range(min(SHRINK, light.shape[1] - place)):
+                light[c, place + k] = here + step * (float32(k) + HALF)
+            here = there
 
 
 @_stage
@@ -211,16 +225,12 @@ def compose(
     scale = ONE / (half_w * half_w + half_h * half_h)
     chromatic, vignette, grain_amount = amounts
     grain_x, grain_y, grain_size = place
-    veil_h, veil_w = veil.shape[0], veil.shape[1]
     for row in prange(height):
         y = float32(row) + HALF - half_h
         grains = grain[(int32(row) // grain_size + grain_y) & (GRAIN_SIDE - 1)]
-        line = np.zeros((veil_w, 3), np.float32)
+        light = np.empty((3, width + SHRINK), np.float32)
         if has_light:
-            y0, y1, share_y = between_texels(int32(row), veil_h)
-            for column in range(veil_w):
-                for c in range(3):
-                    line[column, c] = veil[y0, column, c] * (ONE - share_y) + veil[y1, column, c] * share_y
+            veil_row(light, veil, int32(row))
         for i in range(width):
             x = float32(i) + HALF - half_w
             corner = (x * x + y * y) * scale
@@ -232,10 +242,7 @@ def compose(
                 red = sampled(picture, float32(i) - x * shift, float32(row) - y * shift, 0)
                 blue = sampled(picture, float32(i) + x * shift, float32(row) + y * shift, 2)
             if has_light:
-                x0, x1, share_x = between_texels(int32(i), veil_w)
-                first = line[x0, 0] * (ONE - share_x) + line[x1, 0] * share_x
-                second = line[x0, 1] * (ONE - share_x) + line[x1, 1] * share_x
-                third = line[x0, 2] * (ONE - share_x) + line[x1, 2] * share_x
+                first, second, third = light[0, i], light[1, i], light[2, i]
                 kept = ONE / (ONE + max(first, second, third))
                 red, green, blue = red * red, green * green, blue * blue
                 red = math.sqrt(red + first * kept * (ONE - red))

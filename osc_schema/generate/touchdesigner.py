@@ -20,12 +20,15 @@ Leaf = Mapping[str, Any]
 
 MAX_NAME_CHARACTERS = 11
 SHORT_WORDS = {
-    # First parts of common addresses: L1angle, A2gaindb, Mvblend, Mfade.
+    # First parts of common addresses: L1angle, A2gaindb, Mvblend, Mfade, Pbloom.
     "layer": "l",
     "audio": "a",
     "multiverse": "mv",
     "master": "m",
+    "post": "p",
     # A whole part of an address.
+    "bloom_radius": "bloomrad",
+    "bloom_threshold": "bloomthr",
     "crossfade_s": "xfade",  # without its s, which would look like a plural
     "duty_auto": "dtyauto",
     "flash_guard": "flash",
