@@ -8,7 +8,7 @@ mixed (mix.glsl).
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import combinations
 from typing import Protocol, TypeVar
@@ -28,6 +28,7 @@ from engine.render.gl_dissolve import TargetPair
 from engine.render.gl_masks import MaskArray, MaskPainter, PaintedImage
 from engine.render.gl_targets import SizedTargets
 from engine.render.gl_textures import CellTarget, Target, UploadedImage, limits_texture, wave_texture
+from engine.render.isf.gl_slots import SlotChain
 from engine.render.look import Look
 from engine.render.mask_look import IdPicture, Overlay
 from engine.render.master import Finish, FlashGuardState, Master
@@ -109,6 +110,8 @@ class GLRenderer:
             self._painter = MaskPainter(self._context, self._mix)
             self._overlay = self._painted(self._painter.paint_overlay)
             self._ids = self._painted(self._painter.paint_ids)
+            self._shaders = SlotChain(self._context, self._finish, is_software=self.is_software)
+            self._generator: Target | None = None
             self._master = Master()
             self._has_picture = False
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
@@ -153,6 +156,16 @@ class GLRenderer:
                 self._draw_published(finish, is_luma=look.is_alpha_luma)
                 self._finish()
             self._require_no_error()
+
+    @property
+    def shader_costs_ms(self) -> Mapping[str, float]:
+        """Time that each shader slot took in the last picture. Any thread."""
+        return self._shaders.costs_ms
+
+    @property
+    def shader_failures(self) -> Mapping[str, str]:
+        """By slot, why its shader is not drawn. Any thread."""
+        return self._shaders.failures
 
     @property
     def flash_guard(self) -> FlashGuardState:
@@ -203,6 +216,7 @@ class GLRenderer:
             with _driver_errors():
                 self._make_current()
                 self._targets.release()
+                self._shaders.release()
                 painted = (self._painter, self._overlay, self._ids)
                 for part in (
                     self._block,
@@ -283,6 +297,8 @@ class GLRenderer:
 
     def _draw_looks(self, picture: PictureInput) -> None:
         """Draw the look; during a dissolve, both looks and their mix."""
+        self._shaders.begin(picture.shaders, picture.waves, picture.time_s, self._targets.size_px)
+        self._generator = self._shaders.draw_generator() if picture.shows_generator else None
         dissolve, leaving = self._targets.dissolve, picture.leaving
         dissolve.follow(leaving, has_picture=self._has_picture)
         if leaving is not None and leaving.picture is not None:
@@ -298,6 +314,10 @@ class GLRenderer:
             self._finish()
             self._current = dissolve.mixed.turn()
             self._run_dissolve(dissolve.side, dissolve.coming.front, leaving.mix, self._current)
+        if picture.shaders:
+            if self.is_software:
+                self._finish()  # the effects read this picture: moderngl would wait holding the GIL
+            self._current = self._shaders.draw(self._current, is_luma=picture.look.is_alpha_luma)
         self._has_picture = True
 
     def _run_dissolve(self, leaving: Target, coming: Target, mix: float, into: Target) -> None:
@@ -312,7 +332,7 @@ class GLRenderer:
         look = picture.look
         # Upload only what is visible: a 1080p camera picture takes 2 ms.
         layer5 = None
-        if look.is_simple or look.layer5_weight > 0:
+        if (look.is_simple or look.layer5_weight > 0) and self._generator is None:
             layer5 = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
         matte = picture.matte if layer5 is not None else None
         region = picture.region if look.has_regions else None
@@ -324,15 +344,19 @@ class GLRenderer:
             self._matte.follow(matte.found)
         self._region.follow(region, region.indices if region else None)
         colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features, look.spread)
-        block = pack_block(look, colours, self._targets.size_px, self._layer5.size_px, self._region.size_px, matte)
+        layer5_px = self._targets.size_px if self._generator is not None else self._layer5.size_px
+        block = pack_block(look, colours, self._targets.size_px, layer5_px, self._region.size_px, matte)
         self._block.write(block)
-        is_seen = look.is_simple or layer5 is not None or region is not None
+        is_seen = look.is_simple or layer5 is not None or self._generator is not None or region is not None
         self._run_pass(_features(look, is_seen, matte is not None) if self.is_software else _FEATURES, trail)
 
     def _run_pass(self, features: tuple[str, ...], trail: TargetPair) -> None:
         self._block.bind_to_uniform_block(0)
         self._waves.use(_WAVES)
-        self._layer5.use(_LAYER5)
+        if self._generator is not None:
+            self._generator.texture.use(_LAYER5)
+        else:
+            self._layer5.use(_LAYER5)
         self._region.use(_REGION)
         trail.back.texture.use(_LAST)
         self._matte.use(_MATTE)

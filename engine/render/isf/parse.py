@@ -16,6 +16,7 @@ from engine.render.isf.expression import Expression
 from engine.render.isf.images import read_image
 from engine.render.isf.inputs import parse_inputs
 from engine.render.isf.isf_file import IsfFile, IsfImport, IsfInput, IsfPass
+from engine.system.small_file import read_small
 
 MAX_CHARS: Final = 256 * 1024  # the largest of 321 public shaders has 24 KB
 MAX_PASSES: Final = 64
@@ -168,17 +169,19 @@ def _imports(told: Any, path: Path | None) -> tuple[IsfImport, ...]:
     return tuple(images)
 
 
-def _read_vertex(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    file = path.with_suffix(".vs")
+def read_shader_text(path: Path) -> str:
+    """The text of a shader file; characters that are not UTF-8 become question marks. IsfError. Waits for the disk."""
     try:
-        with file.open(encoding="utf-8", errors="replace") as stream:
-            text = stream.read(MAX_CHARS + 1)
-    except FileNotFoundError:
-        return None
+        return read_small(path, max_bytes=4 * MAX_CHARS).decode("utf-8", "replace")
     except (OSError, ValueError) as error:
-        raise IsfError(f"its vertex shader {file.name} cannot be read: {getattr(error, 'strerror', error)}") from error
+        raise IsfError(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _read_vertex(path: Path | None) -> str | None:
+    file = path.with_suffix(".vs") if path is not None else None
+    if file is None or not file.exists():
+        return None
+    text = read_shader_text(file)
     _require_plain(text)
     return text
 

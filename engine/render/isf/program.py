@@ -102,6 +102,41 @@ class IsfProgram:
             assert shown is not None
             self._copy.draw(canvas, {}, lambda name: shown.texture, moment)
 
+    @property
+    def counts_rounds(self) -> bool:
+        """True if a canvas with COUNT gets the rounds of its loops: if the last pass draws straight into it."""
+        return self._copy is None
+
+    @property
+    def warm_steps(self) -> int:
+        """Number of `warm` calls until nothing is left to compile."""
+        return len(self.file.passes) + (1 if self._copy is not None else 0)
+
+    def warm(
+        self, step: int, canvas: Canvas, inputs: Mapping[str, Input], images: Callable[[str], moderngl.Texture]
+    ) -> None:
+        """Draw one pixel of one pass: drivers finish compiling at the first draw, for the bound formats. Steps from 0.
+
+        The shader's textures are allocated in step 0 and black after the last one. IsfError as in `draw`.
+        """
+        if step == 0:
+            self._targets.follow(target_sizes(self.file, inputs, canvas.size_px))
+            self._set_values(inputs, Moment())
+        if step < len(self.file.passes):
+            target = self.file.passes[step].target
+            if target is None and self._copy is not None:
+                own = self._own_output(output_size(self.file, inputs, canvas.size_px))
+            else:
+                own = self._targets[target] if target is not None else None
+            framebuffer, size_px = (own.coming, own.size_px) if own else (canvas.framebuffer, canvas.size_px)
+            framebuffer.scissor = (0, 0, 1, 1)
+            self._run(step, framebuffer, size_px, images, None if own else canvas)
+            framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
+            if own:
+                framebuffer.clear()
+        elif self._copy is not None:
+            self._copy.warm(0, canvas, {}, lambda name: canvas.beneath)
+
     def release(self) -> None:
         if self._copy is not None:
             self._copy.release()

@@ -8,7 +8,7 @@ from engine.render.isf.expression import Expression
 from engine.render.isf.isf_file import Input, IsfFile, IsfPass
 
 MAX_SIDE_PX: Final = 8192  # more than twice a 4K picture
-MAX_BYTES: Final = 1 << 30  # of all textures of one shader
+MAX_BYTES: Final = 1 << 29  # of all textures of one shader: six of 1080p in floats
 BYTES_PER_PX: Final = {False: 4, True: 16}  # by `is_float`
 SIDES = 2  # each texture has a second one, which the next pass draws into
 

@@ -14,6 +14,7 @@ flip it, also where a shader hands a sampler to a function.
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -52,8 +53,8 @@ _RENAMED_CALLS: Final = {
 }
 # Words that GLSL 3.30 or a later version keeps for itself, and 1.20 leaves to the author: renamed everywhere.
 _NEW_WORDS: Final = frozenset(
-    """common partition active superp filter sample patch precise subroutine resource coherent volatile restrict readonly
-    writeonly buffer shared row_major""".split()
+    """common partition active superp filter sample patch precise subroutine resource coherent volatile restrict
+    readonly writeonly buffer shared row_major""".split()
 )
 # Renamed only where the author declares them as names: they may also stand for what they mean in 3.30.
 _NEW_KEYWORDS: Final = frozenset("smooth flat noperspective layout switch case default uint uvec2 uvec3 uvec4".split())
@@ -196,9 +197,7 @@ def _own_words(tokens: list[str]) -> frozenset[str]:
     """The new words that this author uses as names."""
     words = [token for token in tokens if not is_blank(token)]
     declared = {
-        word
-        for before, word in zip(words, words[1:], strict=False)
-        if word in _NEW_KEYWORDS and _DECLARING.match(before) is not None
+        word for before, word in pairwise(words) if word in _NEW_KEYWORDS and _DECLARING.match(before) is not None
     }
     return _NEW_WORDS.intersection(words) | declared
 
