@@ -8,7 +8,7 @@ mixed (mix.glsl).
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import combinations
 from typing import Protocol, TypeVar
@@ -29,6 +29,7 @@ from engine.render.gl_masks import MaskArray, MaskPainter, PaintedImage
 from engine.render.gl_targets import SizedTargets
 from engine.render.gl_textures import CellTarget, Target, UploadedImage, limits_texture, wave_texture
 from engine.render.isf.gl_slots import SlotChain
+from engine.render.isf.isf_file import ShaderState
 from engine.render.look import Look
 from engine.render.mask_look import IdPicture, Overlay
 from engine.render.master import Finish, FlashGuardState, Master
@@ -158,14 +159,9 @@ class GLRenderer:
             self._require_no_error()
 
     @property
-    def shader_costs_ms(self) -> Mapping[str, float]:
-        """Time that each shader slot took in the last picture. Any thread."""
-        return self._shaders.costs_ms
-
-    @property
-    def shader_failures(self) -> Mapping[str, str]:
-        """By slot, why its shader is not drawn. Any thread."""
-        return self._shaders.failures
+    def shader_state(self) -> ShaderState:
+        """Costs and failures of the shader slots. Any thread."""
+        return self._shaders.state
 
     @property
     def flash_guard(self) -> FlashGuardState:

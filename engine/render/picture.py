@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from engine.render.isf.isf_file import ShaderSlot
+from engine.render.isf.isf_file import ShaderSlot, ShaderState
 from engine.render.look import Look
 from engine.render.master import FlashGuardState
 from engine.values import ChannelFeatures, Segmentation, ShownPicture, TextureRef, VideoFrame
@@ -115,6 +115,10 @@ class Renderer(Protocol):
     @property
     def flash_guard(self) -> FlashGuardState:
         """State of the flash guard after the finished picture. Any thread."""
+
+    @property
+    def shader_state(self) -> ShaderState:
+        """Costs and failures of the shader slots; without OpenGL every slot fails. Any thread."""
 
     @property
     def texture(self) -> TextureRef | None:

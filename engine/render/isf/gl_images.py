@@ -11,11 +11,18 @@ from engine.render.isf.sound import spectrum_image, wave_image
 from engine.values import CHANNELS
 
 
+def unbind(context: moderngl.Context) -> None:
+    """Call it before framebuffers are released: moderngl binds the last one again whenever it makes another, and GL
+    reports an error if that one is gone."""
+    context.detect_framebuffer(0).use()
+
+
 class PassTarget:
     """A texture that a pass draws into while it reads the last content from another one."""
 
     def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str) -> None:
         self.size_px = size_px
+        self._context = context
         self._textures = [context.texture(size_px, 4, dtype=dtype) for _ in range(2)]
         self._framebuffers = [context.framebuffer([texture]) for texture in self._textures]
         for framebuffer in self._framebuffers:
@@ -36,8 +43,11 @@ class PassTarget:
         self._framebuffers.reverse()
 
     def release(self) -> None:
-        for part in (*self._framebuffers, *self._textures):
-            part.release()
+        unbind(self._context)
+        for framebuffer in self._framebuffers:
+            framebuffer.release()
+        for texture in self._textures:
+            texture.release()
 
 
 class OwnTargets:

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import Final
 
 import moderngl
@@ -19,8 +18,8 @@ import numpy as np
 
 from engine.errors import IsfError
 from engine.render.gl_textures import Target
-from engine.render.isf.gl_images import SoundImages
-from engine.render.isf.isf_file import SOURCE_IMAGE, START_IMAGE, IsfFile, ShaderSlot
+from engine.render.isf.gl_images import SoundImages, unbind
+from engine.render.isf.isf_file import SOURCE_IMAGE, START_IMAGE, Input, IsfFile, ShaderSlot, ShaderState
 from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, Moment, copy_file
 
 log = logging.getLogger(__name__)
@@ -31,7 +30,7 @@ _SHOWN_FIRST = (SOURCE_IMAGE, START_IMAGE)
 
 
 class SlotChain:
-    """Render thread only, its context current; `costs_ms` and `failures` any thread."""
+    """Render thread only, its context current; `state` any thread."""
 
     def __init__(
         self,
@@ -55,10 +54,8 @@ class SlotChain:
         self._last: Target | None = None
         self._sound = SoundImages(context)
         self._date = (2000.0, 1.0, 1.0, 0.0)
-        self.costs_ms: Mapping[str, float] = MappingProxyType({})
-        """Time that each slot took in the last picture, in ms: of the GPU, or of a software rasteriser."""
-        self.failures: Mapping[str, str] = MappingProxyType({})
-        """By slot, why its file is not played."""
+        self.state = ShaderState()
+        """Of the last picture; replaced as a whole. Any thread."""
 
     def begin(self, slots: Sequence[ShaderSlot], waves: np.ndarray, time_s: float, size_px: tuple[int, int]) -> None:
         """Prepare a picture of this size: read the last one's costs, and do one step of building a new file.
@@ -74,11 +71,7 @@ class SlotChain:
         if size_px != self._size_px:
             self._release_targets()
             self._size_px = size_px
-        costs = {}
-        for name, slot in self._slots.items():
-            if (cost := slot.read_cost_ms()) is not None:
-                costs[name] = cost
-        self.costs_ms = MappingProxyType(costs)
+        costs_ms = {name: slot.read_cost_ms() for name, slot in self._slots.items()}
         may_build = True
         for told in self._playing:
             slot = self._slots.setdefault(told.slot, _Slot(self._context))
@@ -86,7 +79,10 @@ class SlotChain:
             if may_build and slot.is_building:
                 may_build = False
                 self._build(slot)
-        self.failures = MappingProxyType({name: slot.failure for name, slot in self._slots.items() if slot.failure})
+        self.state = ShaderState(
+            costs_ms={name: cost_ms for name, cost_ms in costs_ms.items() if cost_ms is not None},
+            failures={name: slot.failure for name, slot in self._slots.items() if slot.failure},
+        )
 
     def draw_generator(self) -> Target | None:
         """The generator's picture over black, for layer 5; None if none plays. Drawn once per picture."""
@@ -234,6 +230,8 @@ class SlotChain:
         return self._black
 
     def _release_targets(self) -> None:
+        if self._ring or self._black is not None:
+            unbind(self._context)
         for target in (*self._ring, self._black, self._generated):
             if target is not None:
                 target.release()
@@ -248,8 +246,8 @@ class _Slot:
         self.program: IsfProgram | None = None
         self.coming: IsfProgram | None = None
         self.coming_file: IsfFile | None = None
-        self.coming_inputs: Mapping[str, bool | int | float | tuple[float, ...]] = {}
-        self.last_inputs: Mapping[str, bool | int | float | tuple[float, ...]] = {}
+        self.coming_inputs: Mapping[str, Input] = {}
+        self.last_inputs: Mapping[str, Input] = {}
         self.warmed = 0
         self.failure = ""
         self.query = context.query(time=True)

@@ -1,7 +1,7 @@
 """A parsed shader file, and a slot that plays it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +36,8 @@ class IsfInput:
     """Of a long: the allowed ones."""
     labels: tuple[str, ...] = ()
     """Of a long: one for each of `values`."""
+    is_in_pixels: bool = False
+    """Of a point2D: the shader takes pixels of the picture; the range here stays 0..1."""
 
     @property
     def is_image(self) -> bool:
@@ -82,6 +84,8 @@ class IsfFile:
     """The text of the .vs file beside it, or None."""
     max_loop_steps: int = MAX_LOOP_STEPS
     """A pixel's loops end after so many rounds; vetting may lower it."""
+    is_opaque: bool = False
+    """Alpha is ignored: vetting found that the shader leaves it at 0, so that nothing would be seen."""
 
     @property
     def is_transition(self) -> bool:
@@ -111,3 +115,13 @@ class ShaderSlot:
     """By the input's name; one that is missing has its default. An event is True for one frame."""
     mix: float
     """Share of the shader's picture, 0..1. Of the generator: over the picture; 0 if only layer 5 shows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShaderState:
+    """How the slots of the last picture fared."""
+
+    costs_ms: Mapping[str, float] = field(default_factory=dict)
+    """By slot, time that its shader took: of the GPU, or of a software rasteriser by the clock."""
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """By slot, why its file is not drawn."""

@@ -131,7 +131,7 @@ def _constants(tokens: list[str]) -> dict[str, float]:
 
 def _number(word: str) -> float | None:
     try:
-        return float(word.rstrip("fFuU"))
+        return float(word.rstrip("fFuU")) if word[:1] in "-.0123456789" else None
     except ValueError:
         return None
 
@@ -144,19 +144,16 @@ def _rounds(tokens: list[str], loop: _Loop, constants: dict[str, float]) -> floa
         [token for token in tokens[first:last] if not is_blank(token)]
         for first, last in (loop.parts[0], loop.condition, loop.parts[1])
     )
-    if len(begin) == 4 and begin[0] in ("int", "float", "uint"):
+    if begin[:1] in (["int"], ["float"], ["uint"]):
         begin = begin[1:]
-    if len(begin) != 3 or begin[1] != "=":
+    if len(begin) < 3 or begin[1] != "=":
         return None
     name = begin[0]
     text, by = "".join(condition), "".join(step)
     sign = next((each for each in ("<=", ">=", "<", ">") if text.startswith(name + each)), None)
     if sign is None:
         return None
-    start, end = (
-        _number(word) if _number(word) is not None else constants.get(word)
-        for word in (begin[2], text[len(name + sign) :])
-    )
+    start, end = _value("".join(begin[2:]), constants), _value(text[len(name + sign) :], constants)
     change = next((value for mark, value in _STEPS.items() if by in (name + mark, mark + name)), None)
     if change is None:
         for mark, factor in (("+=", 1.0), ("-=", -1.0)):
@@ -168,6 +165,11 @@ def _rounds(tokens: list[str], loop: _Loop, constants: dict[str, float]) -> floa
     if _is_changed(tokens, loop, name):
         return None
     return max(0.0, (end - start) / change) + 1 if (change > 0) == (sign[0] == "<") else None
+
+
+def _value(word: str, constants: dict[str, float]) -> float | None:
+    number = _number(word)
+    return constants.get(word) if number is None else number
 
 
 def _is_changed(tokens: list[str], loop: _Loop, name: str) -> bool:

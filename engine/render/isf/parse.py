@@ -8,6 +8,7 @@ and files of version 1 (PERSISTENT_BUFFERS, IMPORTED as a list). Everything is b
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +46,8 @@ def parse_isf(text: str, *, path: Path | None) -> IsfFile:
     twice += [name for name in names if name in targets]
     if twice:
         raise IsfError(f"the name {twice[0]!r} is used twice; inputs, targets and images need different ones")
+    vertex = _read_vertex(path)
+    inputs = tuple(_in_pixels(each, header, fragment + (vertex or "")) for each in inputs)
     return IsfFile(
         path=path,
         title=path.stem if path is not None else "shader",
@@ -55,7 +58,7 @@ def parse_isf(text: str, *, path: Path | None) -> IsfFile:
         passes=passes,
         imports=imports,
         fragment=fragment,
-        vertex=_read_vertex(path),
+        vertex=vertex,
     )
 
 
@@ -184,6 +187,15 @@ def _read_vertex(path: Path | None) -> str | None:
     text = read_shader_text(file)
     _require_plain(text)
     return text
+
+
+def _in_pixels(each: IsfInput, header: Mapping[str, Any], text: str) -> IsfInput:
+    """A point without a range that the shader divides by RENDERSIZE is meant in pixels, as in version 1."""
+    if each.type != "point2D" or (each.minimum, each.maximum) != ((0.0, 0.0), (1.0, 1.0)):
+        return each
+    has_range = any(told.get("NAME") == each.name and ("MIN" in told or "MAX" in told) for told in header["INPUTS"])
+    is_divided = re.search(rf"\b{each.name}(\.\w+)?\s*/\s*RENDERSIZE\b", text) is not None
+    return replace(each, is_in_pixels=is_divided and not has_range)
 
 
 def is_name(text: Any) -> bool:

@@ -6,7 +6,7 @@ All sizes are in pixels. Render thread, the context current.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import Final
 
 import moderngl
@@ -74,10 +74,13 @@ class IsfProgram:
         self._imports = {each.name: context.texture(each.pixels.shape[1::-1], 4, each.pixels) for each in file.imports}
         self._units = self._bind_units()
         last = file.passes[-1]
-        is_copied = last.target is not None or last.width is not None or last.height is not None
+        # Pixels that keep what was drawn before would not be mixed with the picture beneath.
+        self._has_holes = "discard" in file.fragment or "gl_Position" in (file.vertex or "")
+        is_copied = self._has_holes or last.target is not None or last.width is not None or last.height is not None
         self._copy = IsfProgram(context, copy_file(), wait) if is_copied else None
         self._output: PassTarget | None = None
         self._set("isf_max_steps", file.max_loop_steps)
+        self.set_opaque(file.is_opaque)
 
     def draw(
         self, canvas: Canvas, inputs: Mapping[str, Input], images: Callable[[str], moderngl.Texture], moment: Moment
@@ -87,7 +90,7 @@ class IsfProgram:
         IsfError if its targets are too large with these inputs.
         """
         self._targets.follow(target_sizes(self.file, inputs, canvas.size_px))
-        self._set_values(inputs, moment)
+        self._set_values(inputs, moment, canvas.size_px)
         last = len(self.file.passes) - 1
         for number, each in enumerate(self.file.passes):
             if each.target is not None:
@@ -97,10 +100,17 @@ class IsfProgram:
             elif number == last:
                 self._run_into(self._own_output(output_size(self.file, inputs, canvas.size_px)), number, images)
         if self._copy is not None:
-            target = self.file.passes[-1].target
-            shown = self._targets[target] if target is not None else self._output
+            name = self.file.passes[-1].target
+            shown = self._targets[name] if name is not None else self._output
             assert shown is not None
-            self._copy.draw(canvas, {}, lambda name: shown.texture, moment)
+            texture = shown.texture
+            self._copy.draw(canvas, {}, lambda _: texture, moment)
+
+    def set_opaque(self, is_opaque: bool) -> None:
+        """Ignore the shader's alpha from now on, or not."""
+        self._set("isf_is_opaque", is_opaque)
+        if self._copy is not None:
+            self._copy.set_opaque(is_opaque)
 
     @property
     def counts_rounds(self) -> bool:
@@ -121,7 +131,7 @@ class IsfProgram:
         """
         if step == 0:
             self._targets.follow(target_sizes(self.file, inputs, canvas.size_px))
-            self._set_values(inputs, Moment())
+            self._set_values(inputs, Moment(), canvas.size_px)
         if step < len(self.file.passes):
             target = self.file.passes[step].target
             if target is None and self._copy is not None:
@@ -190,11 +200,6 @@ class IsfProgram:
         for unit in self._units.values():
             self._sampler.clear(unit)
 
-    @cached_property
-    def _has_holes(self) -> bool:
-        """True if pixels may keep what was drawn before."""
-        return "discard" in self.file.fragment or self.file.vertex is not None
-
     def _texture(self, name: str, images: Callable[[str], moderngl.Texture]) -> moderngl.Texture:
         if name in self._targets:
             return self._targets[name].texture
@@ -214,13 +219,16 @@ class IsfProgram:
     def _is_image(self, name: str) -> bool:
         return self._inputs[name].is_image if name in self._inputs else True
 
-    def _set_values(self, inputs: Mapping[str, Input], moment: Moment) -> None:
+    def _set_values(self, inputs: Mapping[str, Input], moment: Moment, size_px: tuple[int, int]) -> None:
         self._set("TIME", moment.time_s)
         self._set("TIMEDELTA", moment.delta_s)
         self._set("FRAMEINDEX", moment.frame)
         self._set("DATE", moment.date)
         for each in self.file.controls:
-            self._set(self._names[each.name], inputs.get(each.name, each.default))
+            value = inputs.get(each.name, each.default)
+            if each.is_in_pixels and isinstance(value, tuple):
+                value = value[0] * size_px[0], value[1] * size_px[1]
+            self._set(self._names[each.name], value)
 
     def _set(self, name: str, value: Input) -> None:
         """Set a uniform; nothing if the compiler removed it."""

@@ -123,7 +123,8 @@ class VetProcess:
         if not answer["ok"]:
             return refuse(answer["reason"], answer["line"])
         try:
-            file = replace(parse_isf(text, path=path), max_loop_steps=answer["max_loop_steps"])
+            parsed = parse_isf(text, path=path)
+            file = replace(parsed, max_loop_steps=answer["max_loop_steps"], is_opaque=answer["is_opaque"])
             translate(file)
         except IsfError as error:  # an imported image was deleted meanwhile
             return refuse(error.reason, error.line)
