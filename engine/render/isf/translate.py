@@ -26,6 +26,7 @@ from engine.render.isf.tokens import after_blank, is_blank, split_tokens
 
 FOLDER: Final = Path(__file__).parent / "shaders"
 FRAGMENT_FILE, VERTEX_FILE = 0, 1
+MAX_ARRAY: Final = 4096
 
 _RENAMED: Final = {
     "gl_FragColor": "isf_FragColor",
@@ -161,6 +162,7 @@ def _declarations(file: IsfFile, names: dict[str, str]) -> str:
 def _body(text: str, names: dict[str, str], storage: dict[str, str]) -> list[str]:
     """The author's text as tokens of GLSL 3.30."""
     tokens = guard_loops(split_tokens(text))
+    _require_small_arrays(tokens)
     _drop_directives(tokens)
     _drop_declarations(tokens, names)
     renamed = {**_RENAMED, **storage}
@@ -182,6 +184,18 @@ def _body(text: str, names: dict[str, str], storage: dict[str, str]) -> list[str
             _rename_output(tokens, place)
         previous = token
     return tokens
+
+
+def _require_small_arrays(tokens: list[str]) -> None:
+    """Compilers lay a large array out element by element."""
+    line = 1
+    for place, token in enumerate(tokens):
+        line += token.count("\n")
+        if token == "[":
+            at = after_blank(tokens, place + 1)
+            size = tokens[at] if at < len(tokens) else ""
+            if size.isdigit() and (len(size) > 6 or int(size) > MAX_ARRAY):
+                raise IsfError(f"an array of {size[:20]} elements: at most {MAX_ARRAY}", line)
 
 
 def _rename_output(tokens: list[str], place: int) -> None:

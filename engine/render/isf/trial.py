@@ -26,6 +26,7 @@ THUMBNAIL_PX: Final = 256  # its longer side
 CORNER_PX: Final = 48
 MAX_DRAW_MS: Final = 1000.0
 TIMES_S: Final = (0.0, 1 / 30, 0.5, 1.0, 2.5)
+MAX_THUMBNAIL_S: Final = 2.0  # of processor time for its first frames
 MAX_FRAMES: Final = 24  # some shaders show the picture of many frames ago
 FLAT: Final = 1.0  # deviation of a channel, of 255, below which a picture counts as one colour
 BLACK: Final = 3.0  # of 255
@@ -53,6 +54,7 @@ class Trial:
         compile_ms = (time.perf_counter() - began_s) * 1e3
         try:
             phase("drawing small pictures with")
+            steps = self._corners(program, _fitted(size_px, CORNER_PX))
             small_px = _fitted(size_px, THUMBNAIL_PX)
             thumbnail, note = self._thumbnail(program, small_px, dtype)
             is_opaque = False
@@ -62,7 +64,6 @@ class Trial:
                 is_opaque = not opaque_note
                 program.set_opaque(is_opaque)
                 thumbnail, note = (opaque, "") if is_opaque else (thumbnail, note)
-            steps = self._corners(program, _fitted(size_px, CORNER_PX))
             phase(f"drawing {size_px[0]}x{size_px[1]} px with")
             draw_ms = self._draw_ms(program, size_px, dtype)
             if (error := self._context.error) != "GL_NO_ERROR":
@@ -82,6 +83,7 @@ class Trial:
         """The picture of the defaults that has the most in it, and a note if there is little in any."""
         stage = self._stage(size_px, dtype)
         best, deviation = np.zeros((*size_px[::-1], 3), np.uint8), -1.0
+        end_s = time.process_time() + MAX_THUMBNAIL_S
         for frame in range(MAX_FRAMES):
             time_s = TIMES_S[frame] if frame < len(TIMES_S) else TIMES_S[-1] + frame / 30
             self._draw(program, stage, {}, _finish(program.file), frame, time_s)
@@ -89,8 +91,11 @@ class Trial:
             here = float(pixels.std((0, 1)).max())
             if here >= deviation:
                 best, deviation = pixels, here
-            if frame + 1 >= len(TIMES_S) and deviation >= FLAT:
+            is_enough = frame + 1 >= len(TIMES_S) or time.process_time() > end_s
+            if is_enough and deviation >= FLAT:
                 return best, ""
+            if time.process_time() > end_s + MAX_THUMBNAIL_S:
+                break
         kind = "black" if best.max() <= BLACK else "one colour"
         return best, f"draws only {kind} with its default inputs"
 
@@ -99,8 +104,7 @@ class Trial:
         stage = self._stage(size_px, "f4")
         rounds = 0.0
         for name, inputs in corner_inputs(program.file).items():
-            for finish in (_finish(program.file), COUNT):
-                self._draw(program, stage, inputs, finish, 0, 1.0)
+            self._draw(program, stage, inputs, COUNT if program.counts_rounds else _finish(program.file), 0, 1.0)
             share = float(stage.read_float()[..., 0].max()) if program.counts_rounds else 0.0
             if share >= 1.0 and name == "defaults":
                 raise IsfError(f"a loop goes on after {program.file.max_loop_steps} rounds; is it endless?")
