@@ -134,6 +134,7 @@ class IsfProgram:
             self._set_values(inputs, Moment(), canvas.size_px)
         if step < len(self.file.passes):
             target = self.file.passes[step].target
+            own: PassTarget | None
             if target is None and self._copy is not None:
                 own = self._own_output(output_size(self.file, inputs, canvas.size_px))
             else:

@@ -53,6 +53,7 @@ class Trial:
         program = IsfProgram(self._context, file, self._wait if self._is_software else None)
         compile_ms = (time.perf_counter() - began_s) * 1e3
         try:
+            self._rehearse(program, self._stage(size_px, dtype))
             phase("drawing small pictures with")
             steps = self._corners(program, _fitted(size_px, CORNER_PX))
             small_px = _fitted(size_px, THUMBNAIL_PX)
@@ -78,6 +79,25 @@ class Trial:
             "is_opaque": is_opaque,
             "thumbnail": _packed(thumbnail),
         }
+
+    def _rehearse(self, program: IsfProgram, stage: "_Stage") -> None:
+        """Draw one pixel of each pass, before anything else, as a slot does when it builds this shader.
+
+        Mesa keeps what it compiled under a name that depends on what the same program was drawn into before: only the
+        same draws in the same order find it again.
+        """
+        black = stage.black.texture
+        kind = _finish(program.file)
+        canvas = Canvas(framebuffer=stage.target.framebuffer, size_px=stage.size_px, beneath=black, finish=kind)
+        for step in range(program.warm_steps):
+            program.warm(step, canvas, {}, lambda name: self._image(program.file, name, black, black))
+            self._wait()
+
+    def _image(self, file: IsfFile, name: str, source: moderngl.Texture, other: moderngl.Texture) -> moderngl.Texture:
+        told = next(each for each in file.inputs if each.name == name)
+        if told.type != "image":
+            return self._sound.texture(told)
+        return source if name in ("inputImage", "startImage") else other
 
     def _thumbnail(self, program: IsfProgram, size_px: tuple[int, int], dtype: str) -> tuple[np.ndarray, str]:
         """The picture of the defaults that has the most in it, and a note if there is little in any."""
@@ -145,18 +165,14 @@ class Trial:
         frame: int,
         time_s: float,
     ) -> None:
-        images = {each.name: each for each in program.file.inputs}
-
-        def texture(name: str) -> moderngl.Texture:
-            if images[name].type != "image":
-                return self._sound.texture(images[name])
-            return stage.source if name in ("inputImage", "startImage") else stage.other
-
         canvas = Canvas(
-            framebuffer=stage.target.framebuffer, size_px=stage.size_px, beneath=stage.beneath(finish), finish=finish
+            framebuffer=stage.target.framebuffer,
+            size_px=stage.size_px,
+            beneath=stage.beneath(finish),
+            finish=finish,
         )
         moment = Moment(time_s=time_s, delta_s=1 / 30 if frame else 0.0, frame=frame, date=(2024.0, 6.0, 15.0, 45296.7))
-        program.draw(canvas, inputs, texture, moment)
+        program.draw(canvas, inputs, lambda name: self._image(program.file, name, stage.source, stage.other), moment)
 
     def _stage(self, size_px: tuple[int, int], dtype: str) -> "_Stage":
         stage = self._sized.get((size_px, dtype))
@@ -175,12 +191,12 @@ class _Stage:
         self._context = context
         self.source = context.texture(size_px, 4, test_picture(*size_px))
         self.other = context.texture(size_px, 4, np.ascontiguousarray(test_picture(*size_px)[::-1, ::-1]))
-        self._black = context.texture(size_px, 4, bytes(size_px[0] * size_px[1] * 4))
+        self.black = Target(context, size_px, dtype=dtype)
         self.target = Target(context, size_px, dtype=dtype)
         self._dtype = dtype
 
     def beneath(self, finish: int) -> moderngl.Texture:
-        return self._black if finish == OVER else self.source
+        return self.black.texture if finish == OVER else self.source
 
     def read(self) -> np.ndarray:
         return (self.read_float()[..., :3].clip(0, 1) * 255 + 0.5).astype(np.uint8)
@@ -192,7 +208,7 @@ class _Stage:
 
     def release(self) -> None:
         unbind(self._context)
-        for part in (self.source, self.other, self._black, self.target):
+        for part in (self.source, self.other, self.black, self.target):
             part.release()
 
 
