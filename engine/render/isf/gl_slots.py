@@ -55,7 +55,7 @@ class SlotChain:
         self._sound = SoundImages(context)
         self._date = (2000.0, 1.0, 1.0, 0.0)
         self.state = ShaderState()
-        """Of the last picture; replaced as a whole. Any thread."""
+        """State of the last picture; replaced as a whole. Any thread."""
 
     def begin(self, slots: Sequence[ShaderSlot], waves: np.ndarray, time_s: float, size_px: tuple[int, int]) -> None:
         """Prepare a picture of this size: read the last one's costs, and do one step of building a new file.
@@ -240,7 +240,7 @@ class SlotChain:
 
 
 class _Slot:
-    """What one slot plays, and the file that it will play."""
+    """The shader that a slot plays, and the one that it will play."""
 
     def __init__(self, context: moderngl.Context) -> None:
         self.program: IsfProgram | None = None

@@ -33,11 +33,11 @@ class IsfInput:
     identity: Input | None = None
     """The value at which the shader does nothing, if the file has it."""
     values: tuple[int, ...] = ()
-    """Of a long: the allowed ones."""
+    """The allowed ones of a long."""
     labels: tuple[str, ...] = ()
-    """Of a long: one for each of `values`."""
+    """One for each of a long's `values`."""
     is_in_pixels: bool = False
-    """Of a point2D: the shader takes pixels of the picture; the range here stays 0..1."""
+    """True if a shader takes a point2D in pixels of the picture; the range here stays 0..1."""
 
     @property
     def is_image(self) -> bool:

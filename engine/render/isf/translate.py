@@ -1,7 +1,7 @@
 """Translates an ISF shader, GLSL 1.20 with ISF's own names, to GLSL 3.30 core.
 
 Only names are replaced, by tokens: macros, `#if` and line numbers stay the author's, so the compiler's messages name
-the file's own lines. What the names mean is written in front as functions (`header.glsl` in this folder).
+the file's own lines. What the names mean is written in front as functions (`shaders/` in this folder).
 
 Row order: our textures have row 0 at the top, ISF's coordinates begin at the bottom left. Every texture of a shader is
 kept our way, its own targets too, and everything that names a place is turned over: `gl_Position.y` at the end of the
@@ -70,7 +70,7 @@ _STORAGE: Final = ("uniform", "varying", "attribute", "in", "out")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShaderTexts:
-    """What the compiler gets; one program draws all passes."""
+    """Texts for the compiler; one program draws all passes."""
 
     vertex: str
     fragment: str
