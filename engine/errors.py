@@ -8,6 +8,7 @@ MultiverseError                 something the user can act on: what, which value
 ├── SourceError                 a camera, video or picture cannot be used
 ├── RenderError                 the renderer cannot draw
 │   └── NoGLError               no usable OpenGL here; says what to install
+├── IsfError                    a shader file that cannot be played; names the line
 ├── SinkError                   an output failed
 │   ├── SinkUnavailableError    an output that can never run here (wrong system, package missing)
 │   └── FolderBusyError         another run is using the folder
@@ -66,6 +67,13 @@ class RenderError(MultiverseError):
 
 class NoGLError(RenderError):
     pass
+
+
+class IsfError(MultiverseError):
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        """`line`: in the shader's file, from 1; None if the reason belongs to no line."""
+        self.reason, self.line = reason, line
+        super().__init__(reason if line is None else f"line {line}: {reason}")
 
 
 class SinkError(MultiverseError):

@@ -359,6 +359,25 @@ def dataset(
     _print(result, json_)
 
 
+@app.command()
+def isf(
+    size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
+    frames: Annotated[int, typer.Option(min=10, help="Frames of each case.")] = 60,
+    json_: AsJson = False,
+) -> None:
+    """Measure shader slots: time per effect, and what putting one in costs the render thread, with and without a trial.
+
+    The trial is the one of `multiverse isf check`, in a process of its own; drivers keep what it compiles.
+    """
+    from engine.bench import isf as isf_bench
+    from engine.cli.run import parse_size
+
+    width, height = parse_size(size)
+    with _progress(json_) as progress:
+        result = isf_bench.run(width, height, frames, progress)
+    _print(result, json_)
+
+
 @contextmanager
 def _progress(is_quiet: bool) -> "Iterator[Progress]":
     if is_quiet or not sys.stderr.isatty():

@@ -13,6 +13,7 @@ from engine.cli import (
     dataset,
     devices,
     doctor,
+    isf,
     model,
     osc,
     preset,
@@ -53,6 +54,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(preset.app, name="preset")
 app.add_typer(osc.app, name="osc")
 app.add_typer(schema.app, name="schema")
+app.add_typer(isf.app, name="isf")
 app.add_typer(bench.app, name="bench")
 
 

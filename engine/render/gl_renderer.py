@@ -26,6 +26,8 @@ from engine.render.gl_publish import Publisher
 from engine.render.gl_shown import ShownImages
 from engine.render.gl_targets import DEEP_DTYPE, SizedTargets
 from engine.render.gl_textures import Target, UploadedImage, wave_texture
+from engine.render.isf.gl_slots import SlotChain
+from engine.render.isf.isf_file import ShaderState
 from engine.render.look import Look
 from engine.render.mask_look import IdPicture, Overlay
 from engine.render.master import Finish, FlashGuardState, Master
@@ -111,6 +113,10 @@ class GLRenderer:
             self._layer5 = self._shown.layer5
             self._region = UploadedImage(self._context, 1, "u1")
             self._matte = MaskArray(self._context, 1)
+            self._shaders = SlotChain(
+                self._context, self._finish, is_software=self.is_software, dtype=self._publisher.dtype
+            )
+            self._generator: Target | None = None
             self._master = Master()
             self._has_picture = False
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
@@ -155,6 +161,11 @@ class GLRenderer:
             self._published = self._publisher.draw(self._current, self._final, self._targets, is_luma=self._is_luma)
             self._finish()
             self._require_no_error()
+
+    @property
+    def shader_state(self) -> ShaderState:
+        """Costs and failures of the shader slots. Any thread."""
+        return self._shaders.state
 
     @property
     def flash_guard(self) -> FlashGuardState:
@@ -219,6 +230,7 @@ class GLRenderer:
             with _driver_errors():
                 self._make_current()
                 self._targets.release()
+                self._shaders.release()
                 for part in (
                     self._block,
                     self._waves,
@@ -269,6 +281,8 @@ class GLRenderer:
 
     def _draw_looks(self, picture: PictureInput) -> Target:
         """Draw the look; during a dissolve, both looks and their mix. Returns that."""
+        self._shaders.begin(picture.shaders, picture.waves, picture.time_s, self._targets.size_px)
+        self._generator = self._shaders.draw_generator() if picture.shows_generator else None
         dissolve, leaving = self._targets.dissolve, picture.leaving
         dissolve.follow(leaving, has_picture=self._has_picture)
         if leaving is not None and leaving.picture is not None:
@@ -288,8 +302,12 @@ class GLRenderer:
         return mixed
 
     def _draw_shaders(self, picture: PictureInput, drawn: Target) -> Target:
-        """The picture after the effects of the shader slots, 16 bits per channel. None are connected yet."""
-        return drawn
+        """The picture after the shader slots, 16 bits per channel."""
+        if not picture.shaders:
+            return drawn
+        if self.is_software:
+            self._finish()  # the effects read this picture: moderngl would wait holding the GIL
+        return self._shaders.draw(drawn, is_luma=picture.look.is_alpha_luma)
 
     def _draw_post(self, picture: PictureInput, drawn: Target) -> Target:
         """The picture after bloom, grain and so on: what the flash guard measures."""
@@ -309,7 +327,7 @@ class GLRenderer:
         look = picture.look
         # Upload only what is visible: a 1080p camera picture takes 2 ms.
         layer5 = None
-        if look.is_simple or look.layer5_weight > 0:
+        if (look.is_simple or look.layer5_weight > 0) and self._generator is None:
             layer5 = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
         matte = picture.matte if layer5 is not None else None
         region = picture.region if look.has_regions else None
@@ -322,16 +340,20 @@ class GLRenderer:
             self._matte.follow(matte.found)
         self._region.follow(region, region.indices if region else None)
         colours = layer_colours(look, picture.features)
-        sizes_px = self._targets.size_px, self._layer5.size_px, self._region.size_px
+        layer5_px = self._targets.size_px if self._generator is not None else self._layer5.size_px
+        sizes_px = self._targets.size_px, layer5_px, self._region.size_px
         block = pack_block(look, colours, *sizes_px, matte, shown=shown)
         self._block.write(block)
-        is_seen = look.is_simple or layer5 is not None or region is not None
+        is_seen = look.is_simple or layer5 is not None or self._generator is not None or region is not None
         self._run_pass(_features(look, block, is_seen, matte is not None) if self.is_software else _FEATURES, trail)
 
     def _run_pass(self, features: tuple[str, ...], trail: TargetPair) -> None:
         self._block.bind_to_uniform_block(0)
         self._waves.use(_WAVES)
-        self._layer5.use(_LAYER5)
+        if self._generator is not None:
+            self._generator.texture.use(_LAYER5)
+        else:
+            self._layer5.use(_LAYER5)
         self._region.use(_REGION)
         trail.back.texture.use(_LAST)
         self._matte.use(_MATTE)

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.errors import RenderError
 from engine.render import FlashGuardState, PictureInput, Renderer
+from engine.render.isf.isf_file import ShaderState
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.reporting import Report
@@ -30,7 +31,7 @@ class ContextUser(Protocol):
 
 
 class GuardedRenderer:
-    """Render thread only, except `description`, `flash_guard` and `announce_layer5`."""
+    """Render thread only, except `description`, `flash_guard`, `shader_state` and `announce_layer5`."""
 
     def __init__(
         self,
@@ -59,6 +60,8 @@ class GuardedRenderer:
         """The renderer's name, for the status."""
         self.flash_guard = FlashGuardState()
         """State of the flash guard after the last picture."""
+        self.shader_state = ShaderState()
+        """Costs and failures of the shader slots of the last picture."""
         self._context_users: list[ContextUser] = []
 
     def add_context_user(self, user: ContextUser) -> None:
@@ -112,6 +115,7 @@ class GuardedRenderer:
             self._is_drawn = True
             self._losses = 0
             self.flash_guard = renderer.flash_guard
+            self.shader_state = renderer.shader_state
 
     def reader(self) -> Callable[[], np.ndarray]:
         """A function that reads the last picture back, once for all callers. RenderError if it is first called after

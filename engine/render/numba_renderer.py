@@ -20,6 +20,7 @@ from engine.render.crossfade import PictureCrossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import CELLS, sample_places
 from engine.render.frame_block import ROWS, pack_block
+from engine.render.isf.isf_file import ShaderState
 from engine.render.mask_look import IdPicture, Overlay, joined_mask, mask_boxes, object_colours
 from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.numba_finish import (
@@ -41,6 +42,7 @@ from engine.system import openmp
 from engine.values import CHANNELS, Segmentation, ShownPicture, VideoFrame
 
 MAX_PX = 16_384
+NEEDS_GL = "shaders need OpenGL; start with --renderer gl"
 _NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 _NOTHING = np.zeros((1, 1), np.uint8)
 _NO_MASKS = np.zeros((0, 1, 1), np.uint8)
@@ -83,6 +85,8 @@ class NumbaRenderer:
         self._noise = wide_thresholds(thresholds())
         self._post, self._post_fade = NumbaPost(), PostFade()
         self._master = Master()
+        self.shader_state = ShaderState()
+        """Every slot fails: shaders are GLSL. Any thread."""
         self._is_closed = False
         self._mixed = _Kept()
         self._overlaid = _Kept()
@@ -114,6 +118,7 @@ class NumbaRenderer:
     def draw(self, picture: PictureInput) -> None:
         """Draw this picture. While the look is frozen the last one stays and is only faded."""
         look = picture.look
+        self.shader_state = ShaderState(failures={each.slot: NEEDS_GL for each in picture.shaders})
         with self._drawing():
             if not (look.is_frozen and self._has_picture):
                 self._draw_looks(picture)

@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from engine.render.isf.isf_file import ShaderSlot, ShaderState
 from engine.render.look import Look
 from engine.render.master import FlashGuardState
 from engine.values import ChannelFeatures, Segmentation, ShownPicture, TextureRef, VideoFrame
@@ -55,6 +56,10 @@ class PictureInput:
     """None for all of layer 5."""
     leaving: "Leaving | None" = None
     """The look that this one replaces, during a dissolve."""
+    shaders: tuple[ShaderSlot, ...] = ()
+    """The slots that play: the generator over the picture, then the effects; only of this input, not of `leaving`'s."""
+    shows_generator: bool = False
+    """The generator is layer 5's picture, in place of `layer5`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +115,10 @@ class Renderer(Protocol):
     @property
     def flash_guard(self) -> FlashGuardState:
         """State of the flash guard after the finished picture. Any thread."""
+
+    @property
+    def shader_state(self) -> ShaderState:
+        """Costs and failures of the shader slots; without OpenGL every slot fails. Any thread."""
 
     @property
     def texture(self) -> TextureRef | None:

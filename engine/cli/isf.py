@@ -1,0 +1,124 @@
+"""`multiverse isf ...`: tries shaders of the Interactive Shader Format without the engine."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.render.isf import IsfInput
+    from engine.render.isf.vetter import VetResult
+
+app = typer.Typer(help="Try shaders of the Interactive Shader Format (ISF).", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Keep `check` a subcommand: typer would merge an only command into the group."""
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Shaders (.fs), or folders of them.")],
+    size: Annotated[str, typer.Option(metavar="WxH", help="Picture size for the time of a picture.")] = "1280x720",
+    deadline: Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="Time for each shader.")] = 20.0,
+    thumbnails: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write a picture of each shader there, as PNG.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Compile and draw each shader in a process of its own, as the engine does before it plays one.
+
+    Exit code 1 if one of them cannot be played.
+    """
+    from engine.cli.run import parse_size
+    from engine.render.isf.vetter import VetProcess
+
+    size_px = parse_size(size)
+    paths = _shaders(files)
+    if thumbnails is not None:
+        thumbnails.mkdir(parents=True, exist_ok=True)
+    process = VetProcess(deadline_s=deadline)
+    told: list[dict[str, Any]] = []
+    try:
+        for path in paths:
+            result = _vet(process.vet, path, size_px)
+            told.append(_row(result, path))
+            if thumbnails is not None and result.thumbnail is not None:
+                _write_thumbnail(result, thumbnails, path)
+            if not as_json:
+                print(_line(told[-1]), flush=True)
+    finally:
+        process.kill()
+    failed = sum(not row["ok"] for row in told)
+    if as_json:
+        print(json.dumps({"size": size, "files": told}))
+    else:
+        print(f"{len(told) - failed} of {len(told)} can be played", file=sys.stderr)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _shaders(files: list[Path]) -> list[Path]:
+    """The files, and all shaders in the folders among them. UsageError if there is none."""
+    paths: list[Path] = []
+    for file in files:
+        paths += sorted(each for each in file.rglob("*") if each.suffix in (".fs", ".isf")) if file.is_dir() else [file]
+    if not paths:
+        raise UsageError(f"{', '.join(map(str, files))}: no shader (.fs or .isf) is in there")
+    return paths
+
+
+def _vet(vet: "Callable[..., VetResult]", path: Path, size_px: tuple[int, int]) -> "VetResult":
+    from engine.errors import IsfError
+    from engine.render.isf.parse import read_shader_text
+    from engine.render.isf.vetter import VetResult
+
+    try:
+        text = read_shader_text(path)
+    except IsfError as error:
+        return VetResult(ticket=0, path=path, ok=False, reason=error.reason)
+    return vet(text, path=path, size_px=size_px)
+
+
+def _row(result: "VetResult", path: Path) -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "ok": result.ok,
+        "reason": result.reason,
+        "line": result.line,
+        "note": result.note,
+        "draw_ms": result.draw_ms,
+        "inputs": [_input(each) for each in result.inputs],
+    }
+
+
+def _input(each: "IsfInput") -> dict[str, Any]:
+    told: dict[str, Any] = {"name": each.name, "type": each.type, "label": each.label}
+    if not each.is_image:
+        told |= {"default": each.default, "min": each.minimum, "max": each.maximum}
+    if each.values:
+        told |= {"values": each.values, "labels": each.labels}
+    return told
+
+
+def _line(row: dict[str, Any]) -> str:
+    name = Path(row["file"]).name
+    if not row["ok"]:
+        place = f"line {row['line']}: " if row["line"] is not None else ""
+        return f"FAILED {name:<40} {place}{row['reason']}"
+    inputs = " ".join(each["name"] for each in row["inputs"])
+    note = f" ({row['note']})" if row["note"] else ""
+    return f"ok     {name:<40} {row['draw_ms']:7.1f} ms  {inputs}{note}"
+
+
+def _write_thumbnail(result: "VetResult", folder: Path, path: Path) -> None:
+    from PIL import Image
+
+    assert result.thumbnail is not None
+    Image.fromarray(result.thumbnail).save(folder / f"{path.stem}.png")

@@ -1,0 +1,331 @@
+"""The shader slots of a picture: a generator over it, then four effects, each mixed with what came before.
+
+A new file is built in steps, one a frame, while the slot still plays its old one: compile and link, then one pixel of
+each pass, since drivers finish compiling at the first draw. The vetting process has compiled the same text before, and
+drivers keep compiled shaders on the disk, so a step takes milliseconds instead of seconds (measured in docs/isf.md).
+
+Frame: `begin`, `draw_generator` (before the pass, if layer 5 or another shader shows it), `draw` (after the dissolve).
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import moderngl
+import numpy as np
+
+from engine.errors import IsfError
+from engine.render.gl_textures import Target
+from engine.render.isf.gl_images import SoundImages, unbind
+from engine.render.isf.isf_file import SOURCE_IMAGE, START_IMAGE, Input, IsfFile, ShaderSlot, ShaderState
+from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, Moment, copy_file
+
+log = logging.getLogger(__name__)
+
+GENERATOR: Final = "generator"
+RING = 3  # targets: the one drawn into, the one read, and the last picture, which sinks may still read
+_SHOWN_FIRST = (SOURCE_IMAGE, START_IMAGE)
+
+
+class SlotChain:
+    """Render thread only, its context current; `state` any thread."""
+
+    def __init__(
+        self,
+        context: moderngl.Context,
+        wait: Callable[[], None],
+        *,
+        is_software: bool,
+        dtype: str = "f1",
+        now: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        """`wait`: until the GPU is idle, without the GIL. `dtype`: of the picture's targets, "f1" or "f2"."""
+        self._context, self._wait, self._is_software, self._dtype, self._now = context, wait, is_software, dtype, now
+        self._slots: dict[str, _Slot] = {}
+        self._playing: tuple[ShaderSlot, ...] = ()
+        self._ring: list[Target] = []
+        self._black: Target | None = None
+        self._generated: Target | None = None
+        self._is_generated = False
+        self._copy: IsfProgram | None = None
+        self._size_px = (0, 0)
+        self._last: Target | None = None
+        self._sound = SoundImages(context)
+        self._date = (2000.0, 1.0, 1.0, 0.0)
+        self.state = ShaderState()
+        """State of the last picture; replaced as a whole. Any thread."""
+
+    def begin(self, slots: Sequence[ShaderSlot], waves: np.ndarray, time_s: float, size_px: tuple[int, int]) -> None:
+        """Prepare a picture of this size: read the last one's costs, and do one step of building a new file.
+
+        `waves`: (4, 1024) float32; `time_s`: due time of the picture.
+        """
+        if not slots and not self._slots:
+            return
+        self._playing = tuple(slots)
+        self._is_generated = False
+        self._sound.follow(waves)
+        self._date = _date(self._now())
+        if size_px != self._size_px:
+            self._release_targets()
+            self._size_px = size_px
+        costs_ms = {name: slot.read_cost_ms() for name, slot in self._slots.items()}
+        may_build = True
+        for told in self._playing:
+            slot = self._slots.setdefault(told.slot, _Slot(self._context))
+            slot.follow(told, time_s)
+            if may_build and slot.is_building:
+                may_build = False
+                self._build(slot)
+        self.state = ShaderState(
+            costs_ms={name: cost_ms for name, cost_ms in costs_ms.items() if cost_ms is not None},
+            failures={name: slot.failure for name, slot in self._slots.items() if slot.failure},
+        )
+
+    def draw_generator(self) -> Target | None:
+        """The generator's picture over black, for layer 5; None if none plays. Drawn once per picture."""
+        told = next((each for each in self._playing if each.slot == GENERATOR), None)
+        slot = self._slots.get(GENERATOR)
+        if told is None or slot is None or slot.program is None:
+            return None
+        if not self._is_generated:
+            if self._generated is None:
+                self._generated = Target(self._context, self._size_px, dtype=self._dtype)
+            black = self._black_target()
+            canvas = self._canvas(self._generated, black, EFFECT, 1.0, is_luma=False)
+            if not self._draw_slot(slot, told, canvas, self._images(slot.program.file, black, black)):
+                return None
+            self._is_generated = True
+        return self._generated
+
+    def draw(self, source: Target, *, is_luma: bool) -> Target:
+        """The picture with all slots; `source` itself if none plays. Not drawn into again until the next but one.
+
+        `is_luma`: alpha becomes the largest of red, green and blue; otherwise 1.
+        """
+        beneath = source
+        if is_luma and self._playing:
+            source.texture.swizzle = "RGB1"  # a shader that keeps its input's alpha would darken the picture
+        if any(self._reads_other_images(told) for told in self._playing):
+            self.draw_generator()
+        for told in sorted(self._playing, key=lambda each: (each.slot != GENERATOR, each.slot)):
+            slot = self._slots[told.slot]
+            if slot.program is None or told.mix <= 0:
+                continue
+            into = self._free_target(beneath)
+            is_generator = told.slot == GENERATOR
+            canvas = self._canvas(into, beneath, OVER if is_generator else EFFECT, told.mix, is_luma=is_luma)
+            if is_generator and self._is_generated:
+                self._copied(canvas)
+            elif not self._draw_slot(slot, told, canvas, self._images(slot.program.file, beneath, source)):
+                continue
+            beneath = into
+        if is_luma and self._playing:
+            source.texture.swizzle = "RGBA"
+        if beneath is not source:
+            self._last = beneath
+        return beneath
+
+    def release(self) -> None:
+        for slot in self._slots.values():
+            slot.release()
+        self._slots.clear()
+        self._sound.release()
+        if self._copy is not None:
+            self._copy.release()
+            self._copy = None
+        self._release_targets()
+
+    def _draw_slot(
+        self, slot: "_Slot", told: ShaderSlot, canvas: Canvas, images: Callable[[str], moderngl.Texture]
+    ) -> bool:
+        assert slot.program is not None
+        inputs = told.inputs if slot.program.file is told.file else {}  # the old file plays on with its last values
+        began_s = time.perf_counter()
+        try:
+            if self._is_software:
+                slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.moment(self._date))
+                self._wait()
+                slot.cost_ms = (time.perf_counter() - began_s) * 1e3
+            else:
+                with slot.query:
+                    slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.moment(self._date))
+                slot.is_timed = True
+        except IsfError as error:
+            slot.fail_playing(str(error))
+            return False
+        if inputs:
+            slot.last_inputs = inputs
+        return True
+
+    def _copied(self, canvas: Canvas) -> None:
+        """The generator's finished picture over what is beneath."""
+        self._copy = self._copy or IsfProgram(self._context, copy_file())
+        generated = self._generated
+        assert generated is not None
+        self._copy.draw(canvas, {}, lambda name: generated.texture, Moment())
+
+    def _build(self, slot: "_Slot") -> None:
+        """One step."""
+        black = self._black_target()
+        assert slot.coming_file is not None
+        try:
+            if slot.coming is None:
+                slot.coming = IsfProgram(self._context, slot.coming_file, self._wait if self._is_software else None)
+                return
+            kind = OVER if slot.coming_file.is_generator else EFFECT
+            into = self._free_target(black)
+            canvas = self._canvas(into, black, kind, 1.0, is_luma=False)
+            images = self._images(slot.coming_file, black, black)
+            slot.coming.warm(slot.warmed, canvas, slot.coming_inputs, images)
+            slot.warmed += 1
+            if slot.warmed >= slot.coming.warm_steps:
+                slot.play_coming()
+        except IsfError as error:
+            slot.fail_coming(str(error))
+
+    def _images(self, file: IsfFile, beneath: Target, source: Target) -> Callable[[str], moderngl.Texture]:
+        """Textures of a shader's image inputs: the picture so far, and for all but the first the generator's."""
+        by_name = {each.name: each for each in file.inputs}
+        first = next((each.name for each in file.inputs if each.type == "image"), None)
+
+        def texture(name: str) -> moderngl.Texture:
+            told = by_name[name]
+            if told.type != "image":
+                return self._sound.texture(told)
+            if name in _SHOWN_FIRST or name == first:
+                return beneath.texture
+            generated = self._generated if self._is_generated else None
+            return (generated or source).texture
+
+        return texture
+
+    def _reads_other_images(self, told: ShaderSlot) -> bool:
+        images = [each.name for each in told.file.inputs if each.type == "image"]
+        return told.slot != GENERATOR and told.mix > 0 and len(images) > 1
+
+    def _canvas(self, into: Target, beneath: Target, finish: int, mix: float, *, is_luma: bool) -> Canvas:
+        return Canvas(
+            framebuffer=into.framebuffer,
+            size_px=self._size_px,
+            beneath=beneath.texture,
+            finish=finish,
+            mix=mix,
+            is_luma=is_luma,
+        )
+
+    def _free_target(self, beneath: Target) -> Target:
+        for target in self._ring:
+            if target is not beneath and target is not self._last:
+                return target
+        self._ring.append(Target(self._context, self._size_px, dtype=self._dtype))
+        assert len(self._ring) <= RING
+        return self._ring[-1]
+
+    def _black_target(self) -> Target:
+        if self._black is None:
+            self._black = Target(self._context, self._size_px, dtype=self._dtype)
+        return self._black
+
+    def _release_targets(self) -> None:
+        if self._ring or self._black is not None:
+            unbind(self._context)
+        for target in (*self._ring, self._black, self._generated):
+            if target is not None:
+                target.release()
+        self._ring = []
+        self._black = self._generated = self._last = None
+
+
+class _Slot:
+    """The shader that a slot plays, and the one that it will play."""
+
+    def __init__(self, context: moderngl.Context) -> None:
+        self.program: IsfProgram | None = None
+        self.coming: IsfProgram | None = None
+        self.coming_file: IsfFile | None = None
+        self.coming_inputs: Mapping[str, Input] = {}
+        self.last_inputs: Mapping[str, Input] = {}
+        self.warmed = 0
+        self.failure = ""
+        self.query = context.query(time=True)
+        self.is_timed = False
+        self.cost_ms: float | None = None
+        self._failed: IsfFile | None = None
+        self._began_s = self._time_s = 0.0
+        self._before_s: float | None = None
+        self._frame = 0
+
+    @property
+    def is_building(self) -> bool:
+        return self.coming_file is not None
+
+    def follow(self, told: ShaderSlot, time_s: float) -> None:
+        """Note the time, and a new file."""
+        self._time_s = time_s
+        self.coming_inputs = told.inputs
+        playing = self.program.file if self.program is not None else None
+        if told.file in (playing, self._failed):
+            if told.file is playing:
+                self._drop_coming()
+            return
+        if told.file is not self.coming_file:
+            self._drop_coming()
+            self.coming_file = told.file
+            self.failure, self._failed = "", None
+
+    def play_coming(self) -> None:
+        """Play the new file. One that was saved again goes on in time, another begins at 0."""
+        assert self.coming is not None and self.coming_file is not None
+        before = self.program.file.path if self.program is not None else None
+        if before is None or before != self.coming_file.path:
+            self._began_s, self._before_s, self._frame = self._time_s, None, 0
+        if self.program is not None:
+            self.program.release()
+        self.program, self.coming, self.coming_file, self.warmed = self.coming, None, None, 0
+        self.last_inputs = {}
+
+    def fail_coming(self, reason: str) -> None:
+        """Give up the new file; the old one plays on."""
+        self.failure, self._failed = reason, self.coming_file
+        self._drop_coming()
+
+    def fail_playing(self, reason: str) -> None:
+        """Give up the file that plays."""
+        assert self.program is not None
+        self.failure, self._failed = reason, self.program.file
+        self.program.release()
+        self.program = None
+
+    def moment(self, date: tuple[float, float, float, float]) -> Moment:
+        """Now; called once a picture."""
+        delta_s = 0.0 if self._before_s is None else max(0.0, self._time_s - self._before_s)
+        self._before_s = self._time_s
+        self._frame += 1
+        return Moment(time_s=self._time_s - self._began_s, delta_s=delta_s, frame=self._frame - 1, date=date)
+
+    def read_cost_ms(self) -> float | None:
+        """Time of the last picture; the GPU has finished it, so this does not wait."""
+        if self.is_timed:
+            self.cost_ms, self.is_timed = self.query.elapsed / 1e6, False
+        cost_ms, self.cost_ms = self.cost_ms, None
+        return cost_ms
+
+    def release(self) -> None:
+        self._drop_coming()
+        if self.program is not None:
+            self.program.release()
+            self.program = None
+
+    def _drop_coming(self) -> None:
+        if self.coming is not None:
+            self.coming.release()
+        self.coming, self.coming_file, self.warmed = None, None, 0
+
+
+def _date(now: datetime) -> tuple[float, float, float, float]:
+    """ISF's DATE: year, month, day, seconds of the day."""
+    seconds = now.hour * 3600 + now.minute * 60 + now.second + now.microsecond / 1e6
+    return float(now.year), float(now.month), float(now.day), seconds

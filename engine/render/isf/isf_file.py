@@ -1,0 +1,127 @@
+"""A parsed shader file, and a slot that plays it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from engine.render.isf.expression import Expression
+
+InputType = Literal["event", "bool", "long", "float", "point2D", "color", "image", "audio", "audioFFT"]
+Input = bool | int | float | tuple[float, ...]
+"""Value of an input in its real unit: two numbers for a point2D, four (red, green, blue, alpha) for a color."""
+
+IMAGE_TYPES = ("image", "audio", "audioFFT")
+SOURCE_IMAGE = "inputImage"
+START_IMAGE, END_IMAGE = "startImage", "endImage"
+MAX_LOOP_STEPS = 32768  # of all guarded loops of one pixel: 0.1 s at 1080p on a GPU, below the 2 s of a driver's reset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsfInput:
+    name: str
+    type: InputType
+    label: str
+    """For people; the name if the file has none."""
+    default: Input
+    """Within the range. False for an event; meaningless for an image."""
+    minimum: Input
+    maximum: Input
+    """For a long: of `values`. For audio and audioFFT: the number of columns asked for, 0 for any."""
+    identity: Input | None = None
+    """The value at which the shader does nothing, if the file has it."""
+    values: tuple[int, ...] = ()
+    """The allowed ones of a long."""
+    labels: tuple[str, ...] = ()
+    """One for each of a long's `values`."""
+    is_in_pixels: bool = False
+    """True if a shader takes a point2D in pixels of the picture; the range here stays 0..1."""
+
+    @property
+    def is_image(self) -> bool:
+        return self.type in IMAGE_TYPES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsfPass:
+    target: str | None
+    """Name of the texture it draws into; None for the shader's picture."""
+    is_persistent: bool = False
+    """The texture keeps its content from frame to frame."""
+    is_float: bool = False
+    width: Expression | None = None
+    """Side of the target in pixels; None for the picture's."""
+    height: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class IsfImport:
+    name: str
+    path: Path
+    pixels: np.ndarray
+    """(height, width, 4) uint8, row 0 at the top."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
+class IsfFile:
+    """Compared by identity: a file that is parsed again is another one."""
+
+    path: Path | None
+    title: str
+    """The file's name without its suffix; "shader" for a text without a file."""
+    description: str
+    credit: str
+    categories: tuple[str, ...]
+    inputs: tuple[IsfInput, ...]
+    passes: tuple[IsfPass, ...]
+    """At least one."""
+    imports: tuple[IsfImport, ...]
+    fragment: str
+    """GLSL as in the file, the header replaced by empty lines: line numbers are the file's."""
+    vertex: str | None
+    """The text of the .vs file beside it, or None."""
+    max_loop_steps: int = MAX_LOOP_STEPS
+    """A pixel's loops end after so many rounds; vetting may lower it."""
+    is_opaque: bool = False
+    """Alpha is ignored: vetting found that the shader leaves it at 0, so that nothing would be seen."""
+
+    @property
+    def is_transition(self) -> bool:
+        """True if it mixes two pictures."""
+        names = {each.name for each in self.inputs if each.type == "image"}
+        return {START_IMAGE, END_IMAGE} <= names
+
+    @property
+    def is_generator(self) -> bool:
+        """True if it needs no picture."""
+        return not self.is_transition and all(each.name != SOURCE_IMAGE for each in self.inputs)
+
+    @property
+    def controls(self) -> tuple[IsfInput, ...]:
+        """The inputs that an artist sets, in the file's order: all but images and sound."""
+        return tuple(each for each in self.inputs if not each.is_image)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShaderSlot:
+    """One slot of a picture."""
+
+    slot: str
+    """"generator", "1", "2", "3" or "4"."""
+    file: IsfFile
+    inputs: Mapping[str, Input]
+    """By the input's name; one that is missing has its default. An event is True for one frame."""
+    mix: float
+    """Share of the shader's picture, 0..1. Of the generator: over the picture; 0 if only layer 5 shows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShaderState:
+    """How the slots of the last picture fared."""
+
+    costs_ms: Mapping[str, float] = field(default_factory=dict)
+    """By slot, time that its shader took: of the GPU, or of a software rasteriser by the clock."""
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """By slot, why its file is not drawn."""

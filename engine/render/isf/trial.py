@@ -1,0 +1,276 @@
+"""Compiles a shader and draws a few pictures with it, in the vetting process.
+
+It is drawn small at its defaults, at all minima, at all maxima and at two mixed corners; then in the show's size, for
+the time that a picture takes and so that the driver's cache holds what the engine will need. Pictures that are black or
+of one colour are noted, not refused: an artist may begin with one.
+"""
+
+import base64
+import io
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any, Final
+
+import moderngl
+import numpy as np
+
+from engine.errors import IsfError
+from engine.render.gl_textures import Target
+from engine.render.isf.gl_images import SoundImages, unbind
+from engine.render.isf.isf_file import MAX_LOOP_STEPS, Input, IsfFile, IsfInput
+from engine.render.isf.program import COUNT, EFFECT, OVER, Canvas, IsfProgram, Moment
+from engine.values import CHANNELS, WAVE_POINTS
+
+THUMBNAIL_PX: Final = 256  # its longer side
+CORNER_PX: Final = 48
+MAX_DRAW_MS: Final = 1000.0
+TIMES_S: Final = (0.0, 1 / 30, 0.5, 1.0, 2.5)
+MAX_THUMBNAIL_S: Final = 2.0  # of processor time for its first frames
+MAX_FRAMES: Final = 24  # some shaders show the picture of many frames ago
+FLAT: Final = 1.0  # deviation of a channel, of 255, below which a picture counts as one colour
+BLACK: Final = 3.0  # of 255
+MIN_LOOP_STEPS: Final = 256
+STEPS_MARGIN: Final = 4  # a slider between the corners may need more rounds than at them
+
+Phase = Callable[[str], None]
+
+
+class Trial:
+    """Tries files in this process's GL context."""
+
+    def __init__(self, context: moderngl.Context, wait: Callable[[], None], *, is_software: bool) -> None:
+        self._context, self._wait, self._is_software = context, wait, is_software
+        self._sound = SoundImages(context)
+        self._sound.follow(test_waves())
+        self._sized: dict[tuple[tuple[int, int], str], _Stage] = {}
+
+    def run(self, file: IsfFile, size_px: tuple[int, int], dtype: str, phase: Phase) -> dict[str, Any]:
+        """Its figures: compile_ms, draw_ms, note, max_loop_steps, thumbnail. IsfError if it cannot be played."""
+        phase("compiling")
+        self._context.error  # noqa: B018  reading clears
+        began_s = time.perf_counter()
+        program = IsfProgram(self._context, file, self._wait if self._is_software else None)
+        compile_ms = (time.perf_counter() - began_s) * 1e3
+        try:
+            self._rehearse(program, self._stage(size_px, dtype))
+            phase("drawing small pictures with")
+            steps = self._corners(program, _fitted(size_px, CORNER_PX))
+            small_px = _fitted(size_px, THUMBNAIL_PX)
+            thumbnail, note = self._thumbnail(program, small_px, dtype)
+            is_opaque = False
+            if note:  # perhaps only its alpha is 0
+                program.set_opaque(True)
+                opaque, opaque_note = self._thumbnail(program, small_px, dtype)
+                is_opaque = not opaque_note
+                program.set_opaque(is_opaque)
+                thumbnail, note = (opaque, "") if is_opaque else (thumbnail, note)
+            phase(f"drawing {size_px[0]}x{size_px[1]} px with")
+            draw_ms = self._draw_ms(program, size_px, dtype)
+            if (error := self._context.error) != "GL_NO_ERROR":
+                raise IsfError(f"the GL driver reports {error}")
+        finally:
+            program.release()
+        return {
+            "compile_ms": round(compile_ms, 2),
+            "draw_ms": round(draw_ms, 3),
+            "note": note,
+            "max_loop_steps": min(MAX_LOOP_STEPS, max(MIN_LOOP_STEPS, steps * STEPS_MARGIN)),
+            "is_opaque": is_opaque,
+            "thumbnail": _packed(thumbnail),
+        }
+
+    def _rehearse(self, program: IsfProgram, stage: "_Stage") -> None:
+        """Draw one pixel of each pass, before anything else, as a slot does when it builds this shader.
+
+        Mesa keeps what it compiled under a name that depends on what the same program was drawn into before: only the
+        same draws in the same order find it again.
+        """
+        black = stage.black.texture
+        kind = _finish(program.file)
+        canvas = Canvas(framebuffer=stage.target.framebuffer, size_px=stage.size_px, beneath=black, finish=kind)
+        for step in range(program.warm_steps):
+            program.warm(step, canvas, {}, lambda name: self._image(program.file, name, black, black))
+            self._wait()
+
+    def _image(self, file: IsfFile, name: str, source: moderngl.Texture, other: moderngl.Texture) -> moderngl.Texture:
+        told = next(each for each in file.inputs if each.name == name)
+        if told.type != "image":
+            return self._sound.texture(told)
+        return source if name in ("inputImage", "startImage") else other
+
+    def _thumbnail(self, program: IsfProgram, size_px: tuple[int, int], dtype: str) -> tuple[np.ndarray, str]:
+        """The picture of the defaults that has the most in it, and a note if there is little in any."""
+        stage = self._stage(size_px, dtype)
+        best, deviation = np.zeros((*size_px[::-1], 3), np.uint8), -1.0
+        end_s = time.process_time() + MAX_THUMBNAIL_S
+        for frame in range(MAX_FRAMES):
+            time_s = TIMES_S[frame] if frame < len(TIMES_S) else TIMES_S[-1] + frame / 30
+            self._draw(program, stage, {}, _finish(program.file), frame, time_s)
+            pixels = stage.read()
+            here = float(pixels.std((0, 1)).max())
+            if here >= deviation:
+                best, deviation = pixels, here
+            is_enough = frame + 1 >= len(TIMES_S) or time.process_time() > end_s
+            if is_enough and deviation >= FLAT:
+                return best, ""
+            if time.process_time() > end_s + MAX_THUMBNAIL_S:
+                break
+        kind = "black" if best.max() <= BLACK else "one colour"
+        return best, f"draws only {kind} with its default inputs"
+
+    def _corners(self, program: IsfProgram, size_px: tuple[int, int]) -> int:
+        """Largest number of loop rounds of a pixel. IsfError if they do not end at the defaults."""
+        stage = self._stage(size_px, "f4")
+        rounds = 0.0
+        for name, inputs in corner_inputs(program.file).items():
+            self._draw(program, stage, inputs, COUNT if program.counts_rounds else _finish(program.file), 0, 1.0)
+            share = float(stage.read_float()[..., 0].max()) if program.counts_rounds else 0.0
+            if share >= 1.0 and name == "defaults":
+                raise IsfError(f"a loop goes on after {program.file.max_loop_steps} rounds; is it endless?")
+            rounds = max(rounds, min(1.0, share) * program.file.max_loop_steps)
+        return int(rounds) if program.counts_rounds else MAX_LOOP_STEPS // STEPS_MARGIN
+
+    def _draw_ms(self, program: IsfProgram, size_px: tuple[int, int], dtype: str) -> float:
+        small = self._stage(_fitted(size_px, THUMBNAIL_PX), dtype)
+        small_ms = min(self._timed_ms(program, small) for _ in range(3))  # the first one allocates
+        expected_ms = small_ms * size_px[0] * size_px[1] / (small.size_px[0] * small.size_px[1])
+        if expected_ms > 4 * MAX_DRAW_MS:
+            raise IsfError(_too_slow(expected_ms, size_px))
+        stage = self._stage(size_px, dtype)
+        self._timed_ms(program, stage)  # allocates and compiles
+        times_ms = [self._timed_ms(program, stage)]
+        while len(times_ms) < 3 and sum(times_ms) < MAX_DRAW_MS:
+            times_ms.append(self._timed_ms(program, stage))
+        draw_ms = median(times_ms)
+        if draw_ms > MAX_DRAW_MS:
+            raise IsfError(_too_slow(draw_ms, size_px))
+        return draw_ms
+
+    def _timed_ms(self, program: IsfProgram, stage: "_Stage") -> float:
+        """Time of one picture. On a software rasteriser processor time: this process runs only when others rest."""
+        clock_s = time.process_time if self._is_software else time.perf_counter
+        self._wait()
+        began_s = clock_s()
+        self._draw(program, stage, {}, _finish(program.file), 1, 1.0)
+        self._wait()
+        return (clock_s() - began_s) * 1e3
+
+    def _draw(
+        self,
+        program: IsfProgram,
+        stage: "_Stage",
+        inputs: Mapping[str, Input],
+        finish: int,
+        frame: int,
+        time_s: float,
+    ) -> None:
+        canvas = Canvas(
+            framebuffer=stage.target.framebuffer,
+            size_px=stage.size_px,
+            beneath=stage.beneath(finish),
+            finish=finish,
+        )
+        moment = Moment(time_s=time_s, delta_s=1 / 30 if frame else 0.0, frame=frame, date=(2024.0, 6.0, 15.0, 45296.7))
+        program.draw(canvas, inputs, lambda name: self._image(program.file, name, stage.source, stage.other), moment)
+
+    def _stage(self, size_px: tuple[int, int], dtype: str) -> "_Stage":
+        stage = self._sized.get((size_px, dtype))
+        if stage is None:
+            if len(self._sized) >= 8:
+                self._sized.pop(next(iter(self._sized))).release()
+            stage = self._sized[size_px, dtype] = _Stage(self._context, size_px, dtype)
+        return stage
+
+
+class _Stage:
+    """Pictures and a target of one size."""
+
+    def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str) -> None:
+        self.size_px = size_px
+        self._context = context
+        self.source = context.texture(size_px, 4, test_picture(*size_px))
+        self.other = context.texture(size_px, 4, np.ascontiguousarray(test_picture(*size_px)[::-1, ::-1]))
+        self.black = Target(context, size_px, dtype=dtype)
+        self.target = Target(context, size_px, dtype=dtype)
+        self._dtype = dtype
+
+    def beneath(self, finish: int) -> moderngl.Texture:
+        return self.black.texture if finish == OVER else self.source
+
+    def read(self) -> np.ndarray:
+        return (self.read_float()[..., :3].clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
+    def read_float(self) -> np.ndarray:
+        width, height = self.size_px
+        texels = np.frombuffer(self.target.framebuffer.read(components=4, dtype="f4"), np.float32)
+        return np.nan_to_num(texels.reshape(height, width, 4))
+
+    def release(self) -> None:
+        unbind(self._context)
+        for part in (self.source, self.other, self.black, self.target):
+            part.release()
+
+
+def corner_inputs(file: IsfFile) -> dict[str, dict[str, Input]]:
+    """The combinations of inputs that are tried, by name."""
+
+    def mixed(first: bool) -> dict[str, Input]:
+        return {each.name: _end(each, (number % 2 == 0) is first) for number, each in enumerate(file.controls)}
+
+    return {
+        "defaults": {},
+        "minima": {each.name: _end(each, False) for each in file.controls},
+        "maxima": {each.name: _end(each, True) for each in file.controls},
+        "even maxima": mixed(True),
+        "odd maxima": mixed(False),
+    }
+
+
+def _end(each: IsfInput, is_high: bool) -> Input:
+    return each.maximum if is_high else each.minimum
+
+
+def _finish(file: IsfFile) -> int:
+    return OVER if file.is_generator else EFFECT
+
+
+def _too_slow(draw_ms: float, size_px: tuple[int, int]) -> str:
+    size = f"{size_px[0]}x{size_px[1]}"
+    return f"a picture of {size} takes {draw_ms / 1e3:.1f} s here: nothing above {MAX_DRAW_MS / 1e3:g} s is played"
+
+
+def _fitted(size_px: tuple[int, int], side_px: int) -> tuple[int, int]:
+    scale = min(1.0, side_px / max(size_px))
+    return max(1, round(size_px[0] * scale)), max(1, round(size_px[1] * scale))
+
+
+def _packed(pixels: np.ndarray) -> str:
+    """A PNG in base64, which fits into one message."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def test_picture(width: int, height: int) -> np.ndarray:
+    """(height, width, 4) uint8: slow colours, sharp edges, fine texture, a dark and a bright side; no symmetry."""
+    x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
+    ripple = 0.5 + 0.5 * np.sin(40 * x + 9 * y * y) * np.cos(31 * y - 7 * x)
+    disc = np.hypot(x - 0.38, (y - 0.42) * height / width) < 0.2
+    red = np.where(disc, 0.95, 0.15 + 0.6 * x)
+    green = np.where(disc, 0.35 + 0.5 * y, 0.1 + 0.7 * y * ripple)
+    blue = np.where(x + 0.3 * y > 0.95, 0.9, 0.2 + 0.5 * (1 - x) * ripple)
+    rgb = np.stack([red, green, blue, np.ones_like(x)], axis=-1)
+    return np.ascontiguousarray((rgb.clip(0, 1) * 255 + 0.5).astype(np.uint8))
+
+
+def test_waves() -> np.ndarray:
+    """(4, 1024) float32: a tone with overtones in each channel."""
+    time_s = np.arange(WAVE_POINTS) / WAVE_POINTS * 0.05
+    waves = [
+        0.5 * np.sin(2 * np.pi * pitch * time_s) + 0.25 * np.sin(2 * np.pi * 3.1 * pitch * time_s)
+        for pitch in (60.0, 220.0, 700.0, 2500.0)[:CHANNELS]
+    ]
+    return np.stack(waves).astype(np.float32)

@@ -1,0 +1,92 @@
+"""Main function of the vetting process: tries shader files, one at a time, until its pipe closes.
+
+The process may hang or crash in a driver at any time; its parent kills it then. It ends by itself when its parent dies,
+even while it hangs: `faulthandler` ends it from a thread that needs no GIL.
+"""
+
+import faulthandler
+import json
+import os
+import sys
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final
+
+from engine.errors import IsfError, MultiverseError, in_one_line
+from engine.render.isf.parse import parse_isf
+from engine.system.priority import MAX_NICENESS
+
+MAX_HANG_S: Final = 90.0  # above every deadline of the parent
+MAX_GROWTH_BYTES: Final = 3 << 30  # address space beyond what the driver has at the start; Linux
+MAX_REQUEST_BYTES: Final = 4 << 20
+
+
+def main(handle: int) -> None:
+    """Serve requests on this inherited pipe; returns when it closes."""
+    if sys.platform != "win32":
+        os.nice(MAX_NICENESS)
+        connection = Connection(handle)
+    else:
+        from multiprocessing.connection import PipeConnection
+
+        connection = PipeConnection(handle)
+    try:
+        serve(connection)
+    except (EOFError, OSError):
+        pass  # the engine is gone
+
+
+def serve(connection: Any) -> None:
+    """Answer requests. EOFError when the other end closes the pipe."""
+    try:
+        trial = _open_trial()
+    except MultiverseError as error:
+        _send(connection, {"refused": in_one_line(error)})
+        return
+    _limit_memory()
+    _send(connection, {"ready": True})
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        while True:
+            request = json.loads(connection.recv_bytes(MAX_REQUEST_BYTES))
+            faulthandler.dump_traceback_later(MAX_HANG_S, exit=True, file=nowhere)
+            _send(connection, _answer(trial, request, lambda name: _send(connection, {"phase": name})))
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _open_trial() -> Any:
+    from engine.render.context import is_software, load_finish, open_context
+    from engine.render.isf.trial import Trial
+
+    context = open_context()
+    return Trial(context, load_finish(), is_software=is_software(context.info["GL_RENDERER"]))
+
+
+def _answer(trial: Any, request: dict[str, Any], phase: Any) -> dict[str, Any]:
+    path = Path(request["path"]) if request["path"] else None
+    try:
+        phase("reading")
+        file = parse_isf(request["text"], path=path)
+        figures = trial.run(file, tuple(request["size_px"]), request["dtype"], phase)
+    except IsfError as error:
+        return {"ok": False, "reason": error.reason, "line": error.line}
+    except MemoryError:
+        return {"ok": False, "reason": "the shader takes too much memory", "line": None}
+    except Exception as error:
+        # moderngl raises plain exceptions; whatever a hostile file brings about is a reason to refuse it.
+        if isinstance(error, (EOFError, BrokenPipeError)):
+            raise
+        return {"ok": False, "reason": f"the GL driver refuses it: {in_one_line(error)}", "line": None}
+    return {"ok": True, **figures}
+
+
+def _limit_memory() -> None:
+    """Let a shader whose macros explode end in a MemoryError, or this process, instead of the whole machine."""
+    if sys.platform == "linux":
+        import resource
+
+        used_bytes = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used_bytes + MAX_GROWTH_BYTES, resource.RLIM_INFINITY))
+
+
+def _send(connection: Any, message: dict[str, Any]) -> None:
+    connection.send_bytes(json.dumps(message).encode())

@@ -1,0 +1,265 @@
+"""Tries shader files in a process of its own, so that no file can stop or crash the show.
+
+The process stays for the next file, since opening a GL context takes half a second. One that hangs past the deadline
+or crashes is killed and replaced; the file gets the reason. What it prints goes nowhere.
+"""
+
+import base64
+import io
+import json
+import logging
+import math
+import multiprocessing
+import subprocess
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import psutil
+
+from engine.errors import IsfError, MultiverseError, in_one_line
+from engine.render.isf.isf_file import IsfFile, IsfInput
+from engine.render.isf.parse import MAX_CHARS, parse_isf
+from engine.render.isf.translate import translate
+from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.priority import MAX_NICENESS
+from engine.system.python_process import exit_reason, start_python
+from engine.system.reporting import Report
+
+log = logging.getLogger(__name__)
+
+DEADLINE_S: Final = 20.0  # for a file; a heavy one compiles for 6 s on a software rasteriser
+# The process runs only when the show leaves it a core. So its processor time counts, and only a GPU that hangs (which
+# takes none) meets this multiple of the deadline by the clock.
+WALL_DEADLINES: Final = 3.0
+CHECK_INTERVAL_S: Final = 0.5
+START_DEADLINE_S: Final = 30.0
+MAX_QUEUE: Final = 1000
+MAX_ANSWER_BYTES: Final = 4 << 20
+# One thread beside the show. Mesa's shader cache, on by default, is what makes the engine's compile of the file short.
+ENVIRONMENT: Final = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VetResult:
+    ticket: int
+    """From `submit`."""
+    path: Path | None
+    ok: bool
+    reason: str = ""
+    """Why the file cannot be played, one sentence."""
+    line: int | None = None
+    """Line of the file that the reason names, from 1."""
+    note: str = ""
+    """A remark on a file that can be played: it draws only black, for example."""
+    draw_ms: float | None = None
+    """A picture at its defaults, in the size asked for."""
+    compile_ms: float | None = None
+    thumbnail: np.ndarray | None = field(default=None, repr=False)
+    """(height, width, 3) uint8, at most 256 px wide or high, row 0 at the top."""
+    file: IsfFile | None = None
+    """To be played: translated, with bounded loops. None if not ok."""
+
+    @property
+    def inputs(self) -> tuple[IsfInput, ...]:
+        """All inputs of the file, images too."""
+        return self.file.inputs if self.file is not None else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    ticket: int
+    text: str
+    path: Path | None
+    size_px: tuple[int, int]
+    dtype: str
+
+
+class VetProcess:
+    """The process and its pipe. One thread at a time; every method may wait, until a deadline."""
+
+    def __init__(self, *, deadline_s: float = DEADLINE_S) -> None:
+        self._deadline_s = deadline_s
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._pipe: Any = None
+        self._refusal = ""
+
+    @property
+    def pid(self) -> int | None:
+        return self._popen.pid if self._popen is not None else None
+
+    def vet(
+        self, text: str, *, path: Path | None, size_px: tuple[int, int], dtype: str = "f1", ticket: int = 0
+    ) -> VetResult:
+        """Try this text, for at most `deadline_s` of processor time, or three times that by the clock."""
+
+        def refuse(reason: str, line: int | None = None) -> VetResult:
+            return VetResult(ticket=ticket, path=path, ok=False, reason=reason, line=line)
+
+        if len(text) > MAX_CHARS:
+            return refuse(f"the file has {len(text)} characters: at most {MAX_CHARS}")
+        phase = "starting with"
+        try:
+            if not self._start():
+                return refuse(f"shaders need OpenGL: {self._refusal}")
+            self._pipe.send_bytes(
+                json.dumps({"text": text, "path": str(path or ""), "size_px": size_px, "dtype": dtype}).encode()
+            )
+            end_s = time.monotonic() + self._deadline_s * WALL_DEADLINES
+            used_s = self._processor_s() + self._deadline_s
+            while "ok" not in (answer := self._receive(end_s, used_s)):
+                phase = answer["phase"]
+        except TimeoutError:
+            self.kill()
+            return refuse(f"{phase} it took more than {self._deadline_s:g} s")
+        except (EOFError, OSError) as error:
+            code = self.kill()
+            log.debug("the vetting process ended: %s", error)
+            return refuse(f"{phase} it ended the trial process ({exit_reason(code)})")
+        if not answer["ok"]:
+            return refuse(answer["reason"], answer["line"])
+        try:
+            parsed = parse_isf(text, path=path)
+            file = replace(parsed, max_loop_steps=answer["max_loop_steps"], is_opaque=answer["is_opaque"])
+            translate(file)
+        except IsfError as error:  # an imported image was deleted meanwhile
+            return refuse(error.reason, error.line)
+        return VetResult(
+            ticket=ticket,
+            path=path,
+            ok=True,
+            note=answer["note"],
+            draw_ms=answer["draw_ms"],
+            compile_ms=answer["compile_ms"],
+            thumbnail=_unpacked(answer["thumbnail"]),
+            file=file,
+        )
+
+    def kill(self) -> int | None:
+        """End the process at once; its exit status. Idempotent. Any thread."""
+        popen, self._popen = self._popen, None
+        if popen is None:
+            return None
+        if popen.poll() is None:
+            popen.kill()
+        code = popen.wait()
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        return code
+
+    def _start(self) -> bool:
+        """Start it if it does not run; False if it has no OpenGL. OSError, EOFError, TimeoutError."""
+        if self._popen is not None and self._popen.poll() is None:
+            return True
+        self.kill()
+        if self._refusal:
+            return False
+        self._pipe, theirs = multiprocessing.Pipe()
+        try:
+            self._popen = start_python(
+                "engine.render.isf.vet_child",
+                f"main({theirs.fileno()})",
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                handles=[theirs.fileno()],
+                environment=ENVIRONMENT,
+                niceness=MAX_NICENESS,
+            )
+        except MultiverseError as error:
+            raise OSError(in_one_line(error)) from error
+        finally:
+            theirs.close()
+        answer = self._receive(time.monotonic() + START_DEADLINE_S)
+        self._refusal = answer.get("refused", "")
+        if self._refusal:
+            self.kill()
+        return not self._refusal
+
+    def _receive(self, end_s: float, used_s: float = math.inf) -> dict[str, Any]:
+        """The next message. TimeoutError at `end_s` of the clock, or when the process has used `used_s`."""
+        while not self._pipe.poll(min(CHECK_INTERVAL_S, max(0.0, end_s - time.monotonic()))):
+            if time.monotonic() >= end_s or self._processor_s() >= used_s:
+                raise TimeoutError
+        answer: dict[str, Any] = json.loads(self._pipe.recv_bytes(MAX_ANSWER_BYTES))
+        return answer
+
+    def _processor_s(self) -> float:
+        """Processor time of the process so far, all threads."""
+        assert self._popen is not None
+        try:
+            times = psutil.Process(self._popen.pid).cpu_times()
+        except psutil.Error:
+            return 0.0  # it has just ended: the pipe says so
+        return float(times.user + times.system)
+
+
+class Vetter:
+    """A queue of files for a VetProcess, on a thread of its own. `submit`, `poll`, `close`: any thread, never wait."""
+
+    def __init__(self, report: Report, *, deadline_s: float = DEADLINE_S) -> None:
+        self._process = VetProcess(deadline_s=deadline_s)
+        self._requests: deque[_Request] = deque()
+        self._results: deque[VetResult] = deque()
+        self._condition = threading.Condition()
+        self._tickets = 0
+        self._is_closed = False
+        guard = Guard(log, report, "shaders", "shaders: vetting failed")
+        self._thread = GuardedThread("shader vetting", self._run, guard)
+        self._thread.start()
+
+    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int], dtype: str = "f1") -> int:
+        """Try this text; the result has the returned ticket. A waiting text of the same path is dropped."""
+        with self._condition:
+            self._tickets += 1
+            if path is not None:
+                self._requests = deque(each for each in self._requests if each.path != path)
+            self._requests.append(_Request(ticket=self._tickets, text=text, path=path, size_px=size_px, dtype=dtype))
+            while len(self._requests) > MAX_QUEUE:
+                dropped = self._requests.popleft()
+                reason = f"more than {MAX_QUEUE} files wait to be tried"
+                self._results.append(VetResult(ticket=dropped.ticket, path=dropped.path, ok=False, reason=reason))
+            self._condition.notify()
+            return self._tickets
+
+    def poll(self) -> VetResult | None:
+        """The next result, in the order of the trials; None while there is none."""
+        with self._condition:
+            return self._results.popleft() if self._results else None
+
+    def close(self) -> None:
+        """End the process and the thread. Idempotent."""
+        with self._condition:
+            self._is_closed = True
+            self._condition.notify()
+        self._process.kill()
+        self._thread.join(5.0)
+        self._process.kill()
+
+    def _run(self) -> None:
+        while (request := self._take()) is not None:
+            result = self._process.vet(
+                request.text,
+                path=request.path,
+                size_px=request.size_px,
+                dtype=request.dtype,
+                ticket=request.ticket,
+            )
+            with self._condition:
+                self._results.append(result)
+
+    def _take(self) -> _Request | None:
+        with self._condition:
+            self._condition.wait_for(lambda: self._requests or self._is_closed)
+            return None if self._is_closed else self._requests.popleft()
+
+
+def _unpacked(packed: str) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(base64.b64decode(packed))) as image:
+        return np.array(image.convert("RGB"))

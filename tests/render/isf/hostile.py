@@ -1,0 +1,129 @@
+"""Generates shaders that try to hang, crash or fill the machine: one for each number, always the same."""
+
+import json
+import random
+from typing import Any
+
+
+def hostile_shader(number: int) -> str:
+    """The text of hostile shader `number`; the kinds repeat with other figures."""
+    rng = random.Random(number)
+    return _KINDS[number % len(_KINDS)](rng)
+
+
+def _file(body: str, **header: Any) -> str:
+    return f"/*{json.dumps(header)}*/\n{body}\n"
+
+
+def _main(body: str) -> str:
+    return f"void main() {{ float c = 0.0; {body} gl_FragColor = vec4(fract(c), isf_FragNormCoord, 1.0); }}"
+
+
+def _endless(rng: random.Random) -> str:
+    loops = ["while (true) { c += TIME; }", "for (;;) { c += 0.1; }", "do { c += 0.1; } while (c > -1.0);"]
+    return _file(_main(rng.choice(loops)))
+
+
+def _long(rng: random.Random) -> str:
+    return _file(_main(f"for (int i = 0; i < {10 ** rng.randint(6, 9)}; i++) {{ c += sin(c + float(i)); }}"))
+
+
+def _nested_calls(rng: random.Random) -> str:
+    depth = rng.randint(3, 5)
+    functions = "float f0(float x) { return sin(x); }\n" + "".join(
+        f"float f{n}(float x) {{ for (int i = 0; i < 900; i++) x += f{n - 1}(x); return x; }}\n"
+        for n in range(1, depth + 1)
+    )
+    return _file(functions + _main(f"c = f{depth}(isf_FragNormCoord.x);"))
+
+
+def _slider_loop(rng: random.Random) -> str:
+    inputs = [{"NAME": "n", "TYPE": "float", "DEFAULT": 1, "MAX": 10 ** rng.randint(6, 9)}]
+    return _file(_main("for (float i = 0.0; i < n; i += 1.0) { c += cos(i + c); }"), INPUTS=inputs)
+
+
+def _giant_target(rng: random.Random) -> str:
+    side = rng.choice([16384, 32768, 10**9, "$WIDTH * 1000", "9 ^ 99"])
+    return _file(_main(""), PASSES=[{"TARGET": "a", "WIDTH": str(side), "HEIGHT": str(side), "FLOAT": True}, {}])
+
+
+def _many_targets(rng: random.Random) -> str:
+    count = rng.randint(20, 64)
+    passes = [{"TARGET": f"t{n}", "WIDTH": 8000, "HEIGHT": 8000, "PERSISTENT": True} for n in range(count)]
+    return _file(_main(""), PASSES=passes)
+
+
+def _broken_json(rng: random.Random) -> str:
+    text = _file(_main(""), INPUTS=[{"NAME": "a", "TYPE": "float"}])
+    cut = rng.randint(1, 40)
+    return text[:cut] + text[cut + rng.randint(1, 9) :]
+
+
+def _deep_json(rng: random.Random) -> str:
+    return "/*{" + '"a": ' + "[" * rng.randint(2000, 60_000) + "*/ void main() {}"
+
+
+def _nul(rng: random.Random) -> str:
+    text = _file(_main(""))
+    place = rng.randrange(len(text))
+    return text[:place] + "\0" + text[place:]
+
+
+def _ten_megabytes(rng: random.Random) -> str:
+    return _file(_main("c += 0.1;" * (10_000_000 // 9)))
+
+
+def _deep_brackets(rng: random.Random) -> str:
+    depth = rng.randint(101, 20_000)
+    return _file(_main(f"c = {'(' * depth}1.0{')' * depth};"))
+
+
+def _macro_bomb(rng: random.Random) -> str:
+    levels = rng.randint(12, 30)
+    macros = "#define M0 c += 0.1;\n" + "".join(f"#define M{n} M{n - 1} M{n - 1} M{n - 1}\n" for n in range(1, levels))
+    return _file(macros + _main(f"M{levels - 1}"))
+
+
+def _noise(rng: random.Random) -> str:
+    words = (
+        "float vec4 ( ) { } ; = + gl_FragColor while for 1.0 # define uniform \\ \" ' $ @ / * IMG_PIXEL [ ] é".split()
+    )
+    return _file(_main(" ".join(rng.choices(words, k=rng.randint(5, 400)))))
+
+
+def _giant_array(rng: random.Random) -> str:
+    size = 10 ** rng.randint(5, 9)
+    return _file(f"float a[{size}];\n" + _main(f"a[int(TIME)] = 1.0; c = a[{size // 2}];"))
+
+
+def _recursion(rng: random.Random) -> str:
+    return _file("float f(float x); float f(float x) { return f(x + 1.0); }\n" + _main("c = f(0.0);"))
+
+
+def _wild_inputs(rng: random.Random) -> str:
+    entry = {
+        "NAME": rng.choice(["a", "", "gl_a", 7, "a;", "x" * 99]),
+        "TYPE": rng.choice(["float", "long", "color", 3]),
+    }
+    entry |= {key: rng.choice([1e308, "NaN", [], {}, None, -1, "x"]) for key in ("DEFAULT", "MIN", "MAX", "VALUES")}
+    return _file(_main(""), INPUTS=[entry])
+
+
+_KINDS = [
+    _endless,
+    _broken_json,
+    _giant_target,
+    _nul,
+    _long,
+    _deep_json,
+    _macro_bomb,
+    _wild_inputs,
+    _slider_loop,
+    _many_targets,
+    _deep_brackets,
+    _noise,
+    _ten_megabytes,
+    _nested_calls,
+    _recursion,
+    _giant_array,
+]

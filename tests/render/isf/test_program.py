@@ -1,0 +1,172 @@
+"""A shader's picture: the right way up, its inputs, passes, sound and mix."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.render.isf import IsfFile, parse_isf
+from engine.render.isf.program import Moment
+from engine.render.isf.sound import spectrum_image, wave_image
+
+Isf = Callable[..., IsfFile]
+Show = Callable[..., np.ndarray]
+
+IMAGE = [{"NAME": "inputImage", "TYPE": "image"}]
+RED, BLUE = [255, 0, 0, 255], [0, 0, 255, 255]
+
+
+@pytest.mark.parametrize(
+    "height", ["isf_FragNormCoord.y", "vv_FragNormCoord.y", "gl_FragCoord.y / RENDERSIZE.y", "gl_FragCoord.y / 48.0"]
+)
+def test_what_a_shader_draws_high_is_seen_at_the_top(isf: Isf, show: Show, height: str) -> None:
+    picture = show(isf(f"gl_FragColor = {height} > 0.75 ? vec4(1, 0, 0, 1) : vec4(0, 0, 1, 1);"))
+    assert picture[0, 0].tolist() == RED and picture[-1, 0].tolist() == BLUE
+    assert (picture[..., 0] == 255).mean() == 0.25
+
+
+def test_slopes_point_up(isf: Isf, show: Show) -> None:
+    body = "float y = gl_FragCoord.y; gl_FragColor = vec4(dFdy(y), -dFdy(y), dFdx(gl_FragCoord.x), 1.0);"
+    assert show(isf(body))[20, 20].tolist() == [255, 0, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("entry", "glsl", "value", "seen"),
+    [
+        ({"TYPE": "float", "MAX": 2.0}, "vec4(a / 2.0)", 1.2, [153] * 3),
+        ({"TYPE": "bool"}, "vec4(a ? 1.0 : 0.2)", False, [51] * 3),
+        ({"TYPE": "event"}, "vec4(a ? 1.0 : 0.2)", True, [255] * 3),
+        ({"TYPE": "long", "VALUES": [0, 3]}, "vec4(float(a) / 5.0)", 3, [153] * 3),
+        ({"TYPE": "point2D"}, "vec4(a, 0.0, 1.0)", (0.2, 0.6), [51, 153, 0]),
+        ({"TYPE": "color"}, "a", (0.2, 0.4, 0.6, 1.0), [51, 102, 153]),
+    ],
+)
+def test_an_input_of_each_type_reaches_the_shader(
+    isf: Isf, show: Show, entry: dict[str, Any], glsl: str, value: Any, seen: list[int]
+) -> None:
+    file = isf(f"gl_FragColor = vec4(({glsl}).rgb, 1.0);", [{"NAME": "a", **entry}])
+    assert show(file, inputs={"a": value})[5, 5, :3].tolist() == seen
+
+
+def test_an_input_that_is_not_told_has_its_default(isf: Isf, show: Show) -> None:
+    file = isf("gl_FragColor = vec4(vec3(a), 1.0);", [{"NAME": "a", "TYPE": "float", "DEFAULT": 0.2}])
+    assert show(file)[0, 0, 0] == 51
+
+
+def test_a_point_in_pixels_is_scaled_with_the_picture(isf: Isf, show: Show) -> None:
+    body = "gl_FragColor = vec4(a / RENDERSIZE, a.x / 128.0, 1.0);"
+    picture = show(isf(body, [{"NAME": "a", "TYPE": "point2D"}]), inputs={"a": (0.6, 0.2)})
+    assert picture[0, 0, :3].tolist() == [153, 51, round(0.6 * 64 / 128 * 255)]
+
+
+def test_time_frame_and_date_reach_the_shader(isf: Isf, show: Show) -> None:
+    moment = Moment(time_s=1.0, delta_s=0.4, frame=3, date=(2024.0, 2.0, 4.0, 6.0))
+    times = isf("gl_FragColor = vec4(TIME / 5.0, TIMEDELTA, float(FRAMEINDEX) / 5.0, 1.0);")
+    assert show(times, moment=moment)[0, 0].tolist() == [51, 102, 153, 255]
+    date = isf("gl_FragColor = vec4(DATE.yzw / 10.0, DATE.x - 2023.0);")
+    assert show(date, moment=moment)[0, 0].tolist() == [51, 102, 153, 255]
+
+
+def test_passes_run_in_order_and_read_each_other(isf: Isf, show: Show) -> None:
+    body = """
+    if (PASSINDEX == 0) gl_FragColor = vec4(RENDERSIZE.x / 255.0, 0.0, 0.0, 1.0);
+    else if (PASSINDEX == 1) gl_FragColor = IMG_THIS_PIXEL(first) + vec4(0.0, IMG_SIZE(first).y / 255.0, 0.0, 0.0);
+    else gl_FragColor = IMG_THIS_PIXEL(second);"""
+    passes = [{"TARGET": "first", "WIDTH": "$WIDTH/4", "HEIGHT": 10}, {"TARGET": "second"}, {}]
+    assert show(isf(body, PASSES=passes))[7, 7].tolist() == [16, 10, 0, 255]
+
+
+def test_a_target_is_the_right_way_up_for_the_next_pass(isf: Isf, show: Show, f_card: Callable) -> None:
+    body = "gl_FragColor = PASSINDEX == 0 ? IMG_THIS_PIXEL(inputImage) : IMG_THIS_PIXEL(copy);"
+    card = f_card()
+    assert np.array_equal(show(isf(body, IMAGE, PASSES=[{"TARGET": "copy"}, {}]), card), card)
+    assert np.array_equal(show(isf(body, IMAGE, PASSES=[{"TARGET": "copy"}]), card), card)
+
+
+@pytest.mark.parametrize(("is_float", "seen"), [(True, 240), (False, 32)])
+def test_a_persistent_target_remembers_and_floats_go_past_one(isf: Isf, show: Show, is_float: bool, seen: int) -> None:
+    body = """
+    if (PASSINDEX == 0) gl_FragColor = IMG_THIS_PIXEL(sum) + vec4(0.5, 0.0, 0.0, 1.0);
+    else gl_FragColor = vec4(IMG_THIS_PIXEL(sum).r * (32.0 / 255.0), 0.0, 0.0, 1.0);"""
+    file = isf(body, PASSES=[{"TARGET": "sum", "PERSISTENT": True, "FLOAT": is_float}, {}])
+    assert show(file, frames=15)[0, 0, 0] == seen
+
+
+def test_a_last_pass_of_its_own_size_is_stretched(isf: Isf, show: Show) -> None:
+    body = "gl_FragColor = isf_FragNormCoord.x < 0.5 ? vec4(1, 0, 0, 1) : vec4(0, 0, 1, 1);"
+    picture = show(isf(body, PASSES=[{"WIDTH": "2", "HEIGHT": "1"}]))
+    assert picture[9, 0].tolist() == RED and picture[9, -1].tolist() == BLUE and 0 < picture[9, 32, 0] < 255
+
+
+def test_an_imported_image_is_upright(show: Show, f_card: Callable, tmp_path: Path) -> None:
+    from PIL import Image
+
+    card = f_card()
+    Image.fromarray(card).save(tmp_path / "card.png")
+    text = '/*{"IMPORTED": {"card": {"PATH": "card.png"}}}*/ void main() { gl_FragColor = IMG_THIS_PIXEL(card); }'
+    assert np.array_equal(show(parse_isf(text, path=tmp_path / "a.fs")), card)
+
+
+def test_a_vertex_shader_moves_the_picture_and_hands_values_on(show: Show, tmp_path: Path) -> None:
+    vertex = (
+        "varying vec2 place; void main() { isf_vertShaderInit(); place = isf_FragNormCoord; gl_Position.y += 1.0; }"
+    )
+    (tmp_path / "a.vs").write_text(vertex, encoding="utf-8")
+    text = "/*{}*/ varying vec2 place; void main() { gl_FragColor = vec4(place, 1.0, 1.0); }"
+    picture = show(parse_isf(text, path=tmp_path / "a.fs"))
+    assert picture[-1, 0].tolist() == [0, 0, 0, 255]  # moved up by half the picture
+    assert picture[0, 0, 2] == 255 and picture[0, 0, 1] < 140 and picture[23, 0, 1] < 5
+
+
+def test_the_sound_s_waves_and_spectra_are_images(isf: Isf, show: Show) -> None:
+    time_s = np.arange(1024) / 1024 * 0.05
+    waves = np.zeros((4, 1024), np.float32)
+    waves[0] = np.sin(2 * np.pi * 2000 * time_s)
+    waves[3] = 0.6
+    body = """
+    gl_FragColor = vec4(IMG_NORM_PIXEL(wave, vec2(0.5, 0.875)).r, IMG_NORM_PIXEL(fft, vec2(100.5 / 512.0, 0.125)).r,
+                        IMG_NORM_PIXEL(fft, vec2(0.9, 0.125)).r, 1.0);"""
+    file = isf(body, [{"NAME": "wave", "TYPE": "audio"}, {"NAME": "fft", "TYPE": "audioFFT"}])
+    assert show(file, waves=waves)[0, 0].tolist() == [204, 255, 0, 255]
+
+
+def test_a_full_tone_is_one_and_silence_a_half() -> None:
+    time_s = np.arange(1024) / 1024 * 0.05
+    tone = np.tile(np.sin(2 * np.pi * 2000 * time_s), (4, 1)).astype(np.float32)
+    assert spectrum_image(tone)[0].argmax() == 100 and spectrum_image(tone)[0].max() == pytest.approx(1.0, abs=1e-3)
+    assert spectrum_image(tone, 16).shape == (4, 16) and spectrum_image(tone, 16)[0].argmax() == 100 * 16 // 512
+    assert spectrum_image(0 * tone).max() == 0.0 and (wave_image(0 * tone) == 0.5).all()
+    assert wave_image(tone, 8).shape == (4, 8)
+
+
+def test_mix_goes_from_the_picture_to_the_effect(isf: Isf, show: Show, f_card: Callable) -> None:
+    card = f_card()
+    negative = isf("gl_FragColor = vec4(1.0 - IMG_THIS_PIXEL(inputImage).rgb, 1.0);", IMAGE)
+    assert np.array_equal(show(negative, card, mix=0.0), card)
+    assert np.array_equal(show(negative, card, mix=1.0)[..., :3], 255 - card[..., :3])
+    assert np.abs(show(negative, card, mix=0.5)[..., :3].astype(int) - 127).max() <= 1
+
+
+def test_a_generator_covers_the_picture_by_its_alpha(isf: Isf, show: Show, f_card: Callable) -> None:
+    card = f_card()
+    half = isf("gl_FragColor = vec4(1.0, 1.0, 1.0, isf_FragNormCoord.x < 0.5 ? 1.0 : 0.0);")
+    picture = show(half, card)
+    assert (picture[:, :32] == 255).all() and np.array_equal(picture[:, 32:], card[:, 32:])
+
+
+def test_alpha_is_one_or_the_brightest_colour(isf: Isf, show: Show) -> None:
+    file = isf("gl_FragColor = vec4(0.2, 0.4, 0.1, 0.5);", IMAGE)
+    assert show(file, is_luma=False)[0, 0].tolist() == [26, 51, 13, 255]
+    assert show(file, is_luma=True)[0, 0, 3] == 51
+
+
+def test_a_number_that_is_none_is_black(isf: Isf, show: Show) -> None:
+    file = isf("gl_FragColor = vec4(0.0 / TIMEDELTA, sqrt(-1.0 - TIME), 1.0, 1.0);")
+    assert show(file)[0, 0].tolist() == [0, 0, 255, 255]
+
+
+def test_pixels_that_are_thrown_away_are_black_and_not_the_last_frame(isf: Isf, show: Show) -> None:
+    body = "if (FRAMEINDEX == 1) discard; gl_FragColor = vec4(1.0);"
+    assert show(isf(body), frames=2)[0, 0, :3].tolist() == [0, 0, 0]

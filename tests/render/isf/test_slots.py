@@ -1,0 +1,160 @@
+"""Shader slots in the renderer: what a viewer sees when shaders are put in, changed, broken and taken out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.render import PictureInput, Renderer
+from engine.render.isf import Input, IsfFile, ShaderSlot, parse_isf
+
+Draw = Callable[..., np.ndarray]
+
+SIZE_PX = (64, 48)
+BUILD_FRAMES = 6  # of a shader with one pass: compile, one pixel, a copy; with room
+RED = '/*{"INPUTS": []}*/ void main() { gl_FragColor = vec4(1.0, 0.0, 0.0, 1.0); }'
+LEFT = "/*{}*/ void main() { gl_FragColor = vec4(1.0, 1.0, 1.0, isf_FragNormCoord.x < 0.5 ? 1.0 : 0.0); }"
+NEGATIVE = """/*{"INPUTS": [{"NAME": "inputImage", "TYPE": "image"}]}*/
+void main() { gl_FragColor = vec4(1.0 - IMG_THIS_PIXEL(inputImage).rgb, 1.0); }"""
+LEVEL = """/*{"INPUTS": [{"NAME": "inputImage", "TYPE": "image"}, {"NAME": "level", "TYPE": "float", "DEFAULT": 0.2}]}*/
+void main() { gl_FragColor = vec4(vec3(level), 1.0); }"""
+CLOCK = "/*{}*/ void main() { gl_FragColor = vec4(TIME / 10.0, float(FRAMEINDEX) / 255.0, TIMEDELTA, 1.0); }"
+BROKEN = "/*{}*/ void main() { gl_FragColor = nothing; }"
+
+
+def file_of(text: str, path: str | None = None) -> IsfFile:
+    return parse_isf(text, path=Path(path) if path else None)
+
+
+def slot(name: str, file: IsfFile, mix: float = 1.0, inputs: Mapping[str, Input] | None = None) -> ShaderSlot:
+    return ShaderSlot(slot=name, file=file, inputs=inputs or {}, mix=mix)
+
+
+@pytest.fixture
+def play(gl: Renderer, picture: Callable[..., PictureInput]) -> Draw:
+    """`play(*slots, frames=1, changes={...}, start_s=0.0)`: the last picture; the size is 64 x 48."""
+    gl.resize(*SIZE_PX)
+
+    def run(
+        *slots: ShaderSlot,
+        frames: int = BUILD_FRAMES,
+        changes: dict[str, Any] | None = None,
+        start_s: float = 0.0,
+        layer5: np.ndarray | None = None,
+        shows_generator: bool = False,
+    ) -> np.ndarray:
+        for frame in range(frames):
+            told = picture(changes, layer5=layer5, time_s=start_s + frame / 30)
+            gl.draw(replace(told, shaders=slots, shows_generator=shows_generator))
+            gl.wait()
+        return gl.read_rgba()
+
+    return run
+
+
+def test_four_effects_are_applied_in_their_order(play: Draw, f_card: Callable) -> None:
+    card = np.ascontiguousarray(f_card()[..., :3])
+    negative = file_of(NEGATIVE)
+    shown = play(slot("1", negative), frames=9, changes={"/mode": "simple"}, layer5=card)
+    assert np.array_equal(shown[..., :3], 255 - card)
+    both = play(slot("1", file_of(LEVEL)), slot("2", negative), frames=9, changes={"/mode": "simple"}, layer5=card)
+    assert both[0, 0].tolist() == [204, 204, 204, 255]
+    turned = play(slot("2", file_of(LEVEL)), slot("1", negative), frames=9, changes={"/mode": "simple"}, layer5=card)
+    assert turned[0, 0].tolist() == [51, 51, 51, 255]
+
+
+def test_a_generator_lies_under_the_effects_and_over_the_picture(play: Draw) -> None:
+    plain = play()
+    half = play(slot("generator", file_of(LEFT)))
+    assert (half[:, :32] == 255).all() and np.array_equal(half[:, 32:], plain[:, 32:])
+    negative = play(slot("1", file_of(NEGATIVE)), slot("generator", file_of(LEFT)), frames=12)
+    assert (negative[:, :32, :3] == 0).all()
+
+
+def test_a_generator_can_be_layer_5(play: Draw) -> None:
+    told = slot("generator", file_of(RED), mix=0.0)
+    assert play(told, changes={"/mode": "simple"}, shows_generator=True)[9, 9].tolist() == [255, 0, 0, 255]
+
+
+def test_inputs_move_from_frame_to_frame(play: Draw) -> None:
+    file = file_of(LEVEL)
+    assert play(slot("1", file))[0, 0, 0] == 51
+    assert play(slot("1", file, inputs={"level": 0.6}), frames=1)[0, 0, 0] == 153
+    assert play(slot("1", file, 0.0, {"level": 0.6}), frames=1)[0, 0].tolist() == play(frames=1)[0, 0].tolist()
+
+
+def test_the_old_shader_plays_until_the_new_one_is_built(play: Draw) -> None:
+    red, level = file_of(RED), file_of(LEVEL)
+    play(slot("1", red))
+    first = play(slot("1", level), frames=1)
+    assert first[0, 0].tolist() == [255, 0, 0, 255]
+    assert play(slot("1", level))[0, 0].tolist() == [51, 51, 51, 255]
+
+
+def test_the_old_shader_stays_when_the_new_one_is_refused(gl: Renderer, play: Draw) -> None:
+    play(slot("1", file_of(RED)))
+    shown = play(slot("1", file_of(BROKEN)))
+    assert shown[0, 0].tolist() == [255, 0, 0, 255]
+    assert "nothing" in gl.shader_state.failures["1"] and "line 1" in gl.shader_state.failures["1"]
+    play(slot("1", file_of(LEVEL)))
+    assert gl.shader_state.failures == {}
+
+
+def test_a_shader_whose_targets_grow_too_large_is_bypassed(gl: Renderer, play: Draw) -> None:
+    header = '"INPUTS": [{"NAME": "n", "TYPE": "float", "DEFAULT": 1, "MAX": 99999}]'
+    file = file_of(f'/*{{{header}, "PASSES": [{{"TARGET": "a", "WIDTH": "$n"}}, {{}}]}}*/ {RED.partition("*/")[2]}')
+    plain = play()
+    assert play(slot("1", file))[0, 0].tolist() == [255, 0, 0, 255]
+    assert np.array_equal(play(slot("1", file, inputs={"n": 9999.0})), plain)
+    assert "9999x48" in gl.shader_state.failures["1"]
+
+
+def test_a_shader_that_is_saved_again_goes_on_in_time(play: Draw) -> None:
+    first, second, other = file_of(CLOCK, "/a.fs"), file_of(CLOCK + " ", "/a.fs"), file_of(CLOCK, "/b.fs")
+    play(slot("1", first))
+    late = play(slot("1", first), frames=1, start_s=5.0)[0, 0]
+    assert 100 < late[0] <= 128
+    saved = play(slot("1", second), start_s=6.0)[0, 0]
+    assert saved[0] > late[0] and saved[1] > late[1]
+    assert play(slot("1", other), start_s=9.0)[0, 0, 0] < 10
+
+
+def test_every_shader_s_cost_is_told(gl: Renderer, play: Draw) -> None:
+    play(slot("1", file_of(NEGATIVE)), slot("3", file_of(LEVEL)), frames=12)
+    costs_ms = gl.shader_state.costs_ms
+    assert costs_ms.keys() == {"1", "3"} and all(cost > 0 for cost in costs_ms.values())
+
+
+def test_a_new_size_keeps_the_shaders(gl: Renderer, play: Draw) -> None:
+    told = slot("1", file_of(LEVEL))
+    play(told)
+    gl.resize(80, 60)
+    shown = play(told, frames=1)
+    assert shown.shape == (60, 80, 4) and (shown[..., :3] == 51).all()
+
+
+def test_alpha_follows_the_effects_where_it_is_luma(play: Draw) -> None:
+    shown = play(slot("1", file_of(LEVEL)), changes={"/multiverse/alpha": "luma"})
+    assert shown[0, 0].tolist() == [51, 51, 51, 51]
+
+
+def test_without_shaders_the_picture_is_the_same_as_before(play: Draw) -> None:
+    plain = play()
+    play(slot("1", file_of(RED)))
+    assert np.array_equal(play(frames=1), plain)
+
+
+def test_a_transition_goes_from_the_picture_to_the_generator(play: Draw) -> None:
+    images = '{"NAME": "startImage", "TYPE": "image"}, {"NAME": "endImage", "TYPE": "image"}'
+    header = f'/*{{"INPUTS": [{images}, {{"NAME": "progress", "TYPE": "float", "DEFAULT": 1}}]}}*/'
+    body = "void main() { gl_FragColor = mix(IMG_THIS_PIXEL(startImage), IMG_THIS_PIXEL(endImage), progress); }"
+    shown = play(slot("generator", file_of(RED), 0.0), slot("1", file_of(header + body)), frames=12)
+    assert shown[0, 0].tolist() == [255, 0, 0, 255]
+
+
+def test_numba_says_what_shaders_need(cpu: Renderer, picture: Callable[..., PictureInput]) -> None:
+    cpu.draw(replace(picture(), shaders=(slot("2", file_of(RED)),)))
+    assert "--renderer gl" in cpu.shader_state.failures["2"]

@@ -1,0 +1,123 @@
+"""GLSL 1.20 with ISF's names becomes GLSL 3.30 that drivers take, and says what the author meant."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.errors import IsfError
+from engine.render.isf import IsfFile
+from engine.render.isf.loops import GUARD, guard_loops
+from engine.render.isf.tokens import split_tokens
+from engine.render.isf.translate import translate
+
+Isf = Callable[..., IsfFile]
+Show = Callable[..., np.ndarray]
+
+IMAGE = [{"NAME": "inputImage", "TYPE": "image"}]
+
+
+def guards(text: str) -> int:
+    return "".join(guard_loops(split_tokens(text))).count(GUARD)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "gl_FragColor = IMG_THIS_PIXEL(inputImage);",
+        "gl_FragColor = IMG_THIS_NORM_PIXEL( inputImage );",
+        "gl_FragColor = IMG_NORM_PIXEL (inputImage , isf_FragNormCoord.xy);",
+        "gl_FragColor = IMG_PIXEL(inputImage, gl_FragCoord.xy);",
+        "gl_FragColor = IMG_PIXEL(inputImage, isf_FragNormCoord * IMG_SIZE(inputImage));",
+        "gl_FragColor = texture2D(inputImage, vv_FragNormCoord);",
+        "gl_FragColor = texture(inputImage, isf_FragNormCoord);",
+        "gl_FragColor = texture2DRect(inputImage, gl_FragCoord.xy);",
+        "gl_FragColor = texelFetch(inputImage, ivec2(gl_FragCoord.xy), 0);",
+        "gl_FragColor = IMG_PIXEL(inputImage, isf_FragNormCoord * _inputImage_imgRect.zw + _inputImage_imgRect.xy);",
+        "gl_FragData[0] = IMG_THIS_PIXEL(inputImage);",
+        "gl_FragColor = IMG_NORM_PIXEL(inputImage, mix(vec2(0.0), isf_FragNormCoord, vec2(min(1.0, 2.0))));",
+        "#define SAMPLE(i) IMG_THIS_PIXEL(i)\nvoid main() { gl_FragColor = SAMPLE(inputImage); }",
+        "vec4 at(sampler2D i, vec2 p) { return texture2D(i, p); }\n"
+        "void main() { gl_FragColor = at(inputImage, isf_FragNormCoord); }",
+        "#version 120\n#extension GL_ARB_foo : require\nuniform float TIME;\nvarying vec2 vv_FragNormCoord;\n"
+        "void main(void) { gl_FragColor = IMG_THIS_PIXEL(inputImage); }",
+        "float smooth = 0.0; float active = smooth; float flat(float filter) { return filter; }\n"
+        "void main() { gl_FragColor = IMG_THIS_PIXEL(inputImage) + flat(active); }",
+        "float round(float a) { return floor(a); }\n"
+        "void main() { gl_FragColor = IMG_THIS_PIXEL(inputImage) + round(0.5); }",
+        "uint n = 0; float f() { return 0; } void main() { gl_FragColor = IMG_THIS_PIXEL(inputImage) + f(); }",
+        "float texture = 0.0; gl_FragColor = IMG_THIS_PIXEL(inputImage) + texture;",
+        "// über /* \nvoid main() { gl_FragColor = /* } */ IMG_THIS_PIXEL(inputImage); }",
+    ],
+)
+def test_every_way_to_read_the_picture_shows_it_upright(isf: Isf, show: Show, f_card: Callable, body: str) -> None:
+    card = f_card()
+    assert np.abs(show(isf(body, IMAGE), card).astype(int) - card).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["smooth", "sample", "texture", "input", "mix", "round", "default", "max"])
+def test_an_input_may_have_a_name_that_glsl_has_taken(isf: Isf, show: Show, name: str) -> None:
+    file = isf(f"gl_FragColor = vec4({name}, 0.0, 0.0, 1.0);", [{"NAME": name, "TYPE": "float"}])
+    assert show(file, inputs={name: 0.2})[0, 0].tolist() == [51, 0, 0, 255]
+
+
+def test_the_driver_names_the_line_of_the_file(isf: Isf, show: Show) -> None:
+    with pytest.raises(IsfError) as refused:
+        show(isf("\n\nvoid main() {\n  gl_FragColor = nothing;\n}"))
+    assert refused.value.line == 5 and "nothing" in refused.value.reason  # the header has the first line
+
+
+def test_a_shader_without_main_is_refused(isf: Isf) -> None:
+    with pytest.raises(IsfError, match=r"main\(\)"):
+        translate(isf("float domain; // main"))
+
+
+@pytest.mark.parametrize("text", ["void main() {" + "(" * 200, "float ü = 1.0; void main() {}"])
+def test_text_that_could_hurt_a_compiler_is_refused_with_its_line(isf: Isf, text: str) -> None:
+    with pytest.raises(IsfError) as refused:
+        translate(isf(text))
+    assert refused.value.line == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("for (int i = 0; i < 8; i++) a();", 0),
+        ("#define N 16\nfor (int i = 0; i < N; ++i) { for (int j = 0; j < N; j += 2) a(); }", 0),
+        ("const int N = 64; for (int i = 0; i <= N; i++) { for (int j = 0; j < N; j++) a(); }", 1),
+        ("for (float x = -1.0; x <= 1.0; x += 0.1) a();", 0),
+        ("for (int i = 9; i > 0; i--) a();", 0),
+        ("for (int i = 0; i < 1000000000; i++) a();", 1),
+        ("for (int i = 0; i < n; i++) a();", 1),
+        ("for (int i = 0; i < 8; i--) a();", 1),
+        ("for (int i = 0; i < 8; i++) { i = 0; }", 1),
+        ("for (int i = 0; i < 8; i++) i--;", 1),
+        ("for (;;) a();", 1),
+        ("while (true) a();", 1),
+        ("do { a(); } while (b);", 1),
+        ("for (int i = 0; i < 8; i++) while (b) a();", 1),
+        ("for (int i = 0; i < 100; i++) a(); for (int i = 0; i < 100; i++) a();", 0),
+    ],
+)
+def test_loops_that_may_be_long_are_guarded(text: str, count: int) -> None:
+    assert guards(text) == count
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "while (true) { c += 0.0; }",
+        "for (;;) { c += 0.0; }",
+        "do { c += 0.0; } while (c >= 0.0);",
+        "for (int i = 0; i < 1000000000; i++) { c += 0.0; }",
+        "for (int i = 0; i < 8; i++) { i = 0; }",
+    ],
+)
+def test_an_endless_loop_ends(isf: Isf, show: Show, loop: str) -> None:
+    file = isf(f"float c = 0.0; {loop} gl_FragColor = vec4(c, 1.0, 0.0, 1.0);")
+    assert show(file, size_px=(4, 4))[0, 0].tolist() == [0, 255, 0, 255]
+
+
+def test_a_guarded_loop_makes_all_its_rounds(isf: Isf, show: Show) -> None:
+    body = "int n = 0; while (n < 3000) { n++; } gl_FragColor = vec4(float(n) / 6000.0, 0.0, 0.0, 1.0);"
+    assert show(isf(body), size_px=(4, 4))[0, 0, 0] == 128

@@ -1,0 +1,131 @@
+"""Shader files are tried in a process of their own: what it tells, and that nothing brings it down for long."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from engine.render.isf.vetter import VetProcess, VetResult, Vetter
+from tests.render.isf.hostile import hostile_shader
+from tests.support.long_form import IS_SOAK
+
+SIZE_PX = (96, 54)
+STRIPES = """/*{"INPUTS": [
+    {"NAME": "count", "TYPE": "float", "DEFAULT": 4.0, "MAX": 9.0}, {"NAME": "on", "TYPE": "bool"}
+]}*/
+void main() { gl_FragColor = vec4(vec3(isf_FragNormCoord.y > 0.5 ? fract(isf_FragNormCoord.x * count) : 0.0), 1.0); }"""
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[VetProcess]:
+    process = VetProcess(deadline_s=30.0)
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def vet(process: VetProcess, require: Callable[[object, str], None]) -> Callable[..., VetResult]:
+    def run(text: str, size_px: tuple[int, int] = SIZE_PX) -> VetResult:
+        result = process.vet(text, path=None, size_px=size_px)
+        require("OpenGL" not in result.reason, result.reason)
+        return result
+
+    return run
+
+
+def test_a_good_file_comes_back_with_its_inputs_time_and_thumbnail(vet: Callable[..., VetResult]) -> None:
+    result = vet(STRIPES)
+    assert result.ok and result.reason == result.note == ""
+    assert [(each.name, each.type) for each in result.inputs] == [("count", "float"), ("on", "bool")]
+    assert result.draw_ms is not None and result.draw_ms > 0
+    assert result.thumbnail is not None and result.thumbnail.shape == (54, 96, 3)
+    assert result.thumbnail[:27].max() > 200 and result.thumbnail[28:].max() == 0  # the upper half has the stripes
+
+
+def test_a_file_that_does_not_compile_names_its_line(vet: Callable[..., VetResult]) -> None:
+    result = vet("/*{}*/\nvoid main() {\n  gl_FragColor = vec4(1.0) + nothing;\n}")
+    assert not result.ok and result.line == 3 and "nothing" in result.reason and result.file is None
+
+
+@pytest.mark.parametrize(
+    ("colour", "note"),
+    [("vec4(0.0)", "draws only black"), ("vec4(0.2, 0.3, 0.4, 1.0)", "draws only one colour")],
+)
+def test_a_file_that_draws_nothing_is_played_with_a_remark(
+    vet: Callable[..., VetResult], colour: str, note: str
+) -> None:
+    result = vet(f"/*{{}}*/ void main() {{ gl_FragColor = {colour}; }}")
+    assert result.ok and note in result.note
+
+
+def test_a_file_that_forgot_its_alpha_is_seen(vet: Callable[..., VetResult]) -> None:
+    result = vet("/*{}*/ void main() { gl_FragColor = vec4(isf_FragNormCoord, 0.0, 0.0); }")
+    assert result.ok and result.note == "" and result.file is not None and result.file.is_opaque
+
+
+def test_a_slider_cannot_make_a_loop_much_longer_than_it_was_tried(vet: Callable[..., VetResult]) -> None:
+    header = '/*{"INPUTS": [{"NAME": "n", "TYPE": "float", "DEFAULT": 10, "MAX": 400}]}*/'
+    body = "float c = 0.0; for (float i = 0.0; i < n; i += 1.0) { c += 0.001; }"
+    result = vet(f"{header} void main() {{ {body} gl_FragColor = vec4(c, isf_FragNormCoord, 1.0); }}")
+    assert result.file is not None and 400 <= result.file.max_loop_steps <= 4 * 402
+
+
+def test_an_endless_loop_is_told_by_its_rounds(vet: Callable[..., VetResult]) -> None:
+    result = vet("/*{}*/ void main() { float c = 0.0; while (true) { c += TIME; } gl_FragColor = vec4(c); }")
+    assert not result.ok and "endless" in result.reason
+
+
+def test_a_process_that_hangs_is_killed_and_the_next_file_is_tried() -> None:
+    process = VetProcess(deadline_s=1.0)
+    try:
+        assert process.vet(STRIPES, path=None, size_px=SIZE_PX).ok
+        first = process.pid
+        hanging = process.vet(hostile_shader(13), path=None, size_px=SIZE_PX)  # calls of calls of loops
+        assert not hanging.ok and "more than 1 s" in hanging.reason
+        assert first is not None and not psutil.pid_exists(first)
+        assert process.vet(STRIPES, path=None, size_px=SIZE_PX).ok and process.pid != first
+    finally:
+        process.kill()
+
+
+def test_a_process_that_dies_costs_one_file(process: VetProcess, vet: Callable[..., VetResult]) -> None:
+    assert vet(STRIPES).ok and process.pid is not None
+    psutil.Process(process.pid).kill()
+    answers = [vet(STRIPES), vet(STRIPES)]
+    assert answers[1].ok
+    assert all("\n" not in answer.reason for answer in answers)
+
+
+@pytest.mark.parametrize("number", range(1000) if IS_SOAK else (0, 1, 2, 3, 5, 7, 8, 9, 10, 11, 12, 14, 15))
+def test_a_hostile_file_gets_one_clear_reason(vet: Callable[..., VetResult], number: int) -> None:
+    result = vet(hostile_shader(number))
+    assert result.ok or result.reason
+    assert "\n" not in result.reason and len(result.reason) < 500
+
+
+def test_the_queue_answers_every_ticket_and_drops_older_texts_of_a_path(
+    wait_for: Callable[..., Any], reports: Any, tmp_path: Path
+) -> None:
+    vetter = Vetter(reports, deadline_s=30.0)
+    try:
+        other = vetter.submit(STRIPES, path=None, size_px=SIZE_PX)
+        saves = [vetter.submit(STRIPES + " " * n, path=tmp_path / "a.fs", size_px=SIZE_PX) for n in range(5)]
+        results: list[VetResult] = []
+
+        def collect() -> bool:
+            while (result := vetter.poll()) is not None:
+                results.append(result)
+            return bool(results) and results[-1].ticket == saves[-1]
+
+        wait_for(collect, "the last save's result")
+        assert results[0].ticket == other and [each.ticket for each in results[1:]] in (
+            saves[-1:],
+            [saves[0], saves[-1]],
+        )
+        assert all(each.ok for each in results) and isinstance(results[0].thumbnail, np.ndarray)
+    finally:
+        vetter.close()
+    assert reports.lines == []
