@@ -4,7 +4,7 @@ A driver reset or an unplugged GPU destroys the GL context. The renderer is then
 delays; until that succeeds the last picture is held.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -77,6 +77,16 @@ class GuardedRenderer:
     def reason(self) -> str:
         """Why OpenGL is not used; "" if it is, or was not requested."""
         return self._renderer.reason if self._renderer is not None else ""
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of the picture. Any thread."""
+        return self._size_px
+
+    @property
+    def shader_ms(self) -> Mapping[str, float]:
+        """Milliseconds of drawing each shader slot in the last picture; empty if the renderer measures none."""
+        return getattr(self._renderer, "shader_ms", {})
 
     @property
     def texture(self) -> TextureRef | None:

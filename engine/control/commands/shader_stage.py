@@ -1,0 +1,237 @@
+"""The shaders of each frame: which ones play, with which values. Frame loop's thread, except where noted.
+
+    ShaderControl ─ play(slot, shader) ─► the next frame that has its values ─► shaders(values) ─► renderer
+
+A shader that is chosen is not ready yet: the last one plays on, with the values that it had, because the new ones in
+the same preset are not meant for it. If the new one fails, the last one follows its aliases again.
+
+Numbers that an input cannot mix, switches and menus, are not smoothed: they take the set or modulated value. While one
+look dissolves into another, the effects of both are drawn: inputs of a shader that both have move from one value to the
+other, of two different shaders in a slot one fades out and the other in, the leaving one as the slot `-NAME`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import osc_schema
+from engine.params import ParamStore, Snapshot
+from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput
+from engine.render.isf import IsfFile, ShaderSlot
+from osc_schema.fx import ALIASES, GENERATOR, SLOTS, alias_address, file_address
+
+LEAVING: Final = "-"
+"""Prefix of the slot of a shader that fades out."""
+MAX_SHARE: Final = 0.5  # of a frame's time, for one shader; two of them leave nothing for the picture
+MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame may be the system's
+UNMEASURED_FRAMES: Final = 5  # at the start a driver still compiles
+KEPT_SHADERS: Final = 32  # that leaving looks may need
+_MIXED: Final = ("float", "point2D", "color")
+
+Jump = Callable[[Snapshot, Iterable[str]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlayingShader:
+    name: str
+    """As in /fx/<slot>/file."""
+    file: IsfFile
+    inputs: tuple[ShaderInput, ...]
+    version: int
+    """Version of the store from which on the aliases are meant for it."""
+
+
+class SlowShaders:
+    """Decides which shader takes too long. Pure."""
+
+    def __init__(self) -> None:
+        self._frames: dict[str, int] = {}
+        self._slow: dict[str, int] = {}
+
+    def begin(self, slot: str) -> None:
+        """Another shader plays in the slot, or it has been switched on again."""
+        self._frames[slot] = self._slow[slot] = 0
+
+    def add(self, slot: str, draw_ms: float, period_ms: float) -> bool:
+        """Count a frame; True if the shader must be bypassed: fifteen frames in a row over half of a frame's time."""
+        self._frames[slot] = self._frames.get(slot, 0) + 1
+        is_slow = draw_ms > MAX_SHARE * period_ms and self._frames[slot] > UNMEASURED_FRAMES
+        self._slow[slot] = self._slow.get(slot, 0) + 1 if is_slow else 0
+        return self._slow[slot] >= MAX_SLOW_FRAMES
+
+
+class ShaderStage:
+    def __init__(self, store: ParamStore) -> None:
+        self._store = store
+        self._next: dict[str, PlayingShader] = {}
+        self._now: dict[str, PlayingShader] = {}
+        self._kept: dict[tuple[str, str], PlayingShader] = {}
+        self._failed: dict[str, str] = {}
+        """Name of the file that has failed in a slot, so that the last good shader plays on."""
+        self._last: dict[str, ShaderSlot] = {}
+        self._pressed: dict[str, bool] = {}
+        self._enabled: dict[str, object] = {}
+        self._slow = SlowShaders()
+        self.draw_ms: Mapping[str, float] = {}
+        """Milliseconds of drawing each slot in the newest frame. Any thread."""
+
+    # -- any thread ----------------------------------------------------------------------------
+
+    def play(self, slot: str, shader: PlayingShader) -> None:
+        """Play it from the next frame on whose values are meant for it."""
+        self._next[slot] = shader
+
+    def keep_last(self, slot: str, failed: str) -> None:
+        """The file of that name has failed: the last good shader follows its aliases again."""
+        self._failed[slot] = failed
+
+    def alias_of(self, target: str, values: Mapping[str, Any]) -> str:
+        """The alias of an input by its name, of the shader that these values choose; "" if there is none, or several.
+        Frame loop's thread."""
+        slot = target.split("/")[2]
+        shader = self._chosen(slot, values[file_address(slot)]) or self._now.get(slot)
+        for each in shader.inputs if shader is not None else ():
+            if each.address == target and len(each.aliases) == 1:
+                return each.aliases[0]
+        return ""
+
+    # -- the frame loop's thread ---------------------------------------------------------------
+
+    def follow(self, snapshot: Snapshot, jump: Jump) -> None:
+        """Take over the shaders that are ready. `jump(snapshot, addresses)`: show these values without a glide."""
+        for slot, shader in list(self._next.items()):
+            if shader.version > snapshot.version:
+                continue
+            if self._next.get(slot) is shader:
+                del self._next[slot]
+            self._now[slot] = shader
+            self._kept[slot, _key(shader.name)] = shader
+            while len(self._kept) > KEPT_SHADERS:
+                del self._kept[next(iter(self._kept))]
+            self._failed.pop(slot, None)
+            self._slow.begin(slot)
+            for each in shader.inputs:  # a switch that is on at the start is no event
+                self._pressed[each.address] = snapshot.number(each.aliases[0]) >= ON_FROM
+            jump(snapshot, [alias_address(slot, number) for number in ALIASES])
+        for slot in SLOTS:
+            if not snapshot[file_address(slot)]:
+                self._now.pop(slot, None)
+                self._last.pop(slot, None)
+
+    def shaders(
+        self, values: Mapping[str, Any], snapshot: Snapshot, moved: Mapping[str, float]
+    ) -> tuple[ShaderSlot, ...]:
+        """The shaders to draw, in order. `values`: smoothed and modulated; `moved`: the modulated ones alone."""
+        drawn = []
+        fired: list[str] = []
+        for slot in SLOTS:
+            shader, is_on = self._now.get(slot), values[f"/fx/{slot}/enable"]
+            if is_on and not self._enabled.get(slot, True):
+                self._slow.begin(slot)
+            self._enabled[slot] = is_on
+            if shader is None or not is_on:
+                continue
+            if self._is_held(slot, shader, values):
+                if slot in self._last:
+                    drawn.append(self._last[slot])
+                continue
+            now = _slot(slot, shader, values, snapshot, moved)
+            events = {each.name: self._has_fired(each, now.inputs[each.name], fired) for each in _events(shader)}
+            self._last[slot] = replace(now, inputs={**now.inputs, **dict.fromkeys(events, False)})
+            drawn.append(replace(now, inputs={**now.inputs, **events}) if any(events.values()) else self._last[slot])
+        if fired:
+            self._set_back(fired, snapshot)
+        return tuple(drawn)
+
+    def fading(
+        self, now: tuple[ShaderSlot, ...], before: Snapshot, values: Mapping[str, Any] | None, share: float
+    ) -> tuple[ShaderSlot, ...]:
+        """The shaders while an old look dissolves. `before`: its parameters; `values`: smoothed and modulated, if it is
+        still moving. `share`: of the new look, 0..1."""
+        leaving = {}
+        for slot in SLOTS:
+            shader = self._chosen(slot, before[file_address(slot)])
+            if shader is not None and before[f"/fx/{slot}/enable"]:
+                old = _slot(slot, shader, before if values is None else values, before, {})
+                events = {each.name: False for each in _events(shader)}
+                leaving[slot] = replace(old, inputs={**old.inputs, **events})
+        return crossfaded(leaving, {each.slot: each for each in now}, share)
+
+    def measured(self, draw_ms: Mapping[str, float], period_s: float) -> list[str]:
+        """Take the drawing times of a frame; the slots that must be bypassed, each told once per enabling."""
+        self.draw_ms = draw_ms
+        slow = [slot for slot, ms in draw_ms.items() if self._slow.add(slot, ms, period_s * 1000.0)]
+        for slot in slow:
+            self._slow.begin(slot)
+        return slow
+
+    def _chosen(self, slot: str, name: object) -> PlayingShader | None:
+        return self._kept.get((slot, _key(str(name)))) if name else None
+
+    def _is_held(self, slot: str, shader: PlayingShader, values: Mapping[str, Any]) -> bool:
+        """True while a newly chosen shader is being tested."""
+        wanted = values[file_address(slot)]
+        return _key(shader.name) != _key(wanted) and self._failed.get(slot) != wanted
+
+    def _has_fired(self, each: ShaderInput, value: InputValue, fired: list[str]) -> bool:
+        """True in the first frame in which an event's alias is up."""
+        was, is_pressed = self._pressed.get(each.address, False), bool(value)
+        self._pressed[each.address] = is_pressed
+        if is_pressed and not was:
+            fired.append(each.aliases[0])
+        return is_pressed and not was
+
+    def _set_back(self, aliases: list[str], snapshot: Snapshot) -> None:
+        """Release events, so that the next press is one again. Those that only modulation raised are down already."""
+        params = [osc_schema.lookup(alias) for alias in aliases if snapshot.number(alias) >= ON_FROM]
+        self._store.glide([(param, 0.0) for param in params if param is not None], by="fx", since=snapshot.version)
+
+
+def crossfaded(before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot], share: float) -> tuple[ShaderSlot, ...]:
+    """Two looks' shaders as one list, in the order of the slots; `share` of the second, 0..1. Pure."""
+    drawn = []
+    for slot in SLOTS:
+        old, new = before.get(slot), now.get(slot)
+        if old is not None and new is not None and old.file is new.file:
+            mixed = {
+                each.name: _between(old.inputs[each.name], new.inputs[each.name], share)
+                for each in new.file.inputs
+                if each.type in _MIXED and each.name in old.inputs and each.name in new.inputs
+            }
+            inputs = {**new.inputs, **mixed}
+            drawn.append(replace(new, inputs=inputs, mix=old.mix + (new.mix - old.mix) * share))
+            continue
+        if old is not None and slot != GENERATOR:
+            drawn.append(replace(old, slot=LEAVING + slot, mix=old.mix * (1.0 - share)))
+        if new is not None:
+            drawn.append(replace(new, mix=new.mix * share) if slot != GENERATOR else new)
+        elif old is not None and slot == GENERATOR:
+            drawn.append(replace(old, mix=old.mix * (1.0 - share)))
+    return tuple(drawn)
+
+
+def _slot(
+    slot: str, shader: PlayingShader, values: Mapping[str, Any], snapshot: Snapshot, moved: Mapping[str, float]
+) -> ShaderSlot:
+    inputs = {}
+    for each in shader.inputs:
+        if each.type in _MIXED:
+            positions = [values[alias] for alias in each.aliases]
+        else:
+            positions = [moved.get(alias, snapshot.number(alias)) for alias in each.aliases]
+        inputs[each.name] = each.value_at(positions)
+    return ShaderSlot(slot=slot, file=shader.file, inputs=inputs, mix=values[f"/fx/{slot}/mix"])
+
+
+def _between(old: Any, new: Any, share: float) -> InputValue:
+    if isinstance(new, tuple):
+        return tuple(a + (b - a) * share for a, b in zip(old, new, strict=True))
+    return float(old + (new - old) * share)
+
+
+def _events(shader: PlayingShader) -> list[ShaderInput]:
+    return [each for each in shader.inputs if each.type == "event"]
+
+
+def _key(name: str) -> str:
+    return name.casefold()
