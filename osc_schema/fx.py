@@ -68,6 +68,7 @@ AREA = Area(
     "The inputs of a playing shader also have addresses by name, /fx/<slot>/<input>, with their own range, which "
     "OSCQuery lists.",
     words="isf fx",
+    is_page_per_number=True,
     params=tuple(param for slot in SLOTS for param in _slot(slot)),
     commands=(
         Command(

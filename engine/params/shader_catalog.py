@@ -65,8 +65,11 @@ class ShaderCatalog:
         on_changed: Callable[[int], None],
         on_saved: Callable[[Path], None],
     ) -> None:
-        """Of two shaders of one name, the one in the earlier folder has it. `on_changed(count)`: the list has changed;
-        `on_saved(path)`: a watched file has been saved. Both are called on a disk thread."""
+        """`folders`, the first wins: of two shaders of one name, the one in the earlier folder has it.
+
+        `on_changed(count)`: the list has changed; `on_saved(path)`: a watched file has been saved. Both are called on a
+        disk thread.
+        """
         self._disk = disk
         self._on_changed, self._on_saved = on_changed, on_saved
         self._lock = threading.Lock()
@@ -176,7 +179,7 @@ class _Folder:
         """Time of the last change of each folder, in ns; -1 if it cannot be read."""
         self._scanned_s = float("-inf")
         self._stamps: dict[Path, tuple[Stamp | None, Stamp | None]] = {}
-        """Of the watched files: as last reported, and as last seen."""
+        """Watched files: as last reported, and as last seen."""
 
     def needs_scan(self, now_s: float) -> bool:
         if not self.is_read or now_s - self._scanned_s >= RESCAN_S:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import osc_schema
 from engine.control import Args, CommandTable, Reply, Tell
@@ -31,7 +32,7 @@ from engine.params.mapping.built_in_maps import (
 )
 from engine.params.mapping.control_map import ControlMap
 from engine.params.mapping.controls import Movement
-from engine.params.mapping.entry import NUMERIC, MapEntry, changed, make_entry
+from engine.params.mapping.entry import NUMERIC, MapEntry, Mode, changed, make_entry
 from engine.params.mapping.learner import Learner
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
 from engine.params.mapping.movement_reader import MovementReader
@@ -196,7 +197,7 @@ class MapControl:
                 continue
             self._end_lesson()
             control, mode = learned
-            mode = lesson.mode or mode
+            mode = cast(Mode, lesson.mode) if lesson.mode else mode
             values = {"control": control.name, "target": lesson.target, "argument": lesson.argument}
             try:
                 entry = make_entry(values | ({"mode": mode} if mode else {}))

@@ -113,7 +113,7 @@ class _Slot:
     detail: str = ""
     entry: ShaderEntry | None = None
     version: int = 0
-    """Of the group in which the file was chosen."""
+    """Version of the group in which the file was chosen."""
     together: frozenset[str] = frozenset()
     is_reload: bool = False
     ticket: object = None
