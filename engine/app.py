@@ -41,7 +41,7 @@ from engine.params import Autosave, Crossfade, LeavingLook, ParamStore, PresetFo
 from engine.params.shader_catalog import ShaderCatalog
 from engine.render import RegionMapper, open_renderer
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.render.isf import Vetter
+from engine.render.isf.vetter import Vetter
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
 from engine.sinks.sink import declare_pictures
@@ -160,7 +160,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
                 ),
                 views=desk.dispatcher.views,
                 stage=shader_stage,
-                open_tester=Vetter,
+                open_tester=lambda: Vetter(warnings.report),
                 size_px=lambda: drawing.size_px,
                 tell=announcements.tell,
                 report=warnings.report,

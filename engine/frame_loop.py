@@ -261,10 +261,7 @@ class FrameLoop:
     def _shaders(self, snapshot: Snapshot, values: Mapping[str, object]) -> tuple[ShaderSlot, ...]:
         """The generator and the effects of this frame; during a dissolve those of both looks."""
         stage, going = self.parts.shader_stage, self.parts.leaving
-        shaders = stage.shaders(values, snapshot, self.parts.modulation.moved)
-        if going.fade is None:
-            return shaders
-        return stage.fading(shaders, going.fade.before, going.values, going.fade.share)
+        return stage.shaders(values, snapshot, self.parts.modulation.moved, going.fade, going.values)
 
     def _draw(
         self,
@@ -296,7 +293,9 @@ class FrameLoop:
                 self.parts.osc.draw_ends()
             self.parts.gate.draw_ends()
         self._draw_s = stopwatch.now_s() - started_s
-        self._attempt(partial(self.parts.shaders.after_frame, self.parts.drawing.shader_ms, self.schedule.period_s))
+        drawing = self.parts.drawing
+        costs_ms, failures = drawing.shader_costs_ms, drawing.shader_failures
+        self._attempt(partial(self.parts.shaders.after_frame, costs_ms, failures, self.schedule.period_s))
 
     def _publish(self, tick: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
         parts = self.parts
@@ -366,7 +365,7 @@ def picture_of(
         waves=waves,
         features=features.channels,
         layer5=layer5.picture if layer5 else None,
-        is_layer5_generated=values["/layer/5/source"] == "generator",
+        shows_generator=values["/layer/5/source"] == "generator",
         layer5_before=layer5.before if layer5 else None,
         layer5_mix=layer5.share if layer5 else 1.0,
         matte=scene.matte(values),

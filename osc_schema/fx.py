@@ -79,6 +79,7 @@ AREA = Area(
                 "/fx/name <name> <folder>, one message per shader",
                 "/fx/slot <slot> <file> <state> <reason>, one message per slot",
                 "/fx/input <address> <label>, one message per input of the playing shaders",
+                "/fx/playing <slot> <file>, to every subscriber, when another shader plays",
                 "/fx/changed <count>, to every subscriber, whenever the list changes",
                 "/fx/<slot>/error <reason>, to every subscriber, when a shader fails or is bypassed; empty: it plays",
                 "/done /fx/list <count>",

@@ -84,9 +84,14 @@ class GuardedRenderer:
         return self._size_px
 
     @property
-    def shader_ms(self) -> Mapping[str, float]:
-        """Milliseconds of drawing each shader slot in the last picture; empty if the renderer measures none."""
-        return getattr(self._renderer, "shader_ms", {})
+    def shader_costs_ms(self) -> Mapping[str, float]:
+        """Milliseconds of drawing each shader slot in the last picture; empty if the renderer draws no shaders."""
+        return getattr(self._renderer, "shader_costs_ms", {})
+
+    @property
+    def shader_failures(self) -> Mapping[str, str]:
+        """By slot, why its shader is not drawn."""
+        return getattr(self._renderer, "shader_failures", {})
 
     @property
     def texture(self) -> TextureRef | None:

@@ -24,7 +24,7 @@ import numpy as np
 
 import osc_schema
 from engine.control import Args, CommandTable, Reply, Tell
-from engine.control.commands.shader_stage import PlayingShader, ShaderStage
+from engine.control.commands.shader_stage import OTHER_PLACE, PlayingShader, ShaderStage
 from engine.errors import IsfError, MultiverseError
 from engine.params import ParamStore, Snapshot
 from engine.params.input_views import InputViews
@@ -60,15 +60,18 @@ class TestResult(Protocol):
     @property
     def line(self) -> int | None: ...
     @property
-    def draw_ms(self) -> float: ...
+    def note(self) -> str: ...
     @property
     def thumbnail(self) -> np.ndarray | None: ...
+    @property
+    def file(self) -> IsfFile | None:
+        """To be played in place of the parsed one."""
 
 
 class Tester(Protocol):
     """Tests one shader at a time in a process of its own (`engine.render.isf.Vetter`)."""
 
-    def submit(self, text: str, size_px: tuple[int, int], *, path: Path | None = None) -> None:
+    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int]) -> int:
         """Begin; returns at once."""
 
     def poll(self) -> TestResult | None:
@@ -150,6 +153,7 @@ class ShaderControl:
         self._slots = {slot: _Slot(name=slot) for slot in SLOTS}
         self._files = {slot: "" for slot in SLOTS}
         """As the frame loop saw them last."""
+        self._failures: dict[str, str] = {}
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._tester: Tester | None = None
         self._testing: _Text | None = None
@@ -238,11 +242,17 @@ class ShaderControl:
                 if not self._settled.wait_for(partial(self._is_settled, files), SETTLED_WITHIN_S):
                     raise IsfError(f"a shader was not ready after {SETTLED_WITHIN_S:g} s: {', '.join(files.values())}")
 
-    def after_frame(self, draw_ms: Mapping[str, float], period_s: float) -> None:
-        """Take the milliseconds of drawing each slot; bypass shaders that take more than their share."""
-        for slot in self._stage.measured(draw_ms, period_s):
+    def after_frame(self, costs_ms: Mapping[str, float], failures: Mapping[str, str], period_s: float) -> None:
+        """Take the milliseconds of drawing each place of a slot, and why one is not drawn; bypass shaders that take
+        more than their share."""
+        for slot, draw_ms in self._stage.measured(costs_ms, period_s):
             self._store.set(f"/fx/{slot}/enable", False, by="engine")
-            self._post(partial(self._bypass, slot, draw_ms[slot], period_s))
+            self._post(partial(self._bypass, slot, draw_ms, period_s))
+        if failures != self._failures:
+            new = {place: reason for place, reason in failures.items() if self._failures.get(place) != reason}
+            self._failures = dict(failures)
+            for place, reason in new.items():
+                self._post(partial(self._fail_drawing, place.removesuffix(OTHER_PLACE), reason))
 
     def _is_settled(self, files: Mapping[str, str]) -> bool:
         return all(
@@ -283,6 +293,7 @@ class ShaderControl:
             slot.playing = None
             self._set_state(slot, "off")
             self._views.show(slot.name, ())
+            self._tell("/fx/playing", slot.name, "")
             self._watch()
             return
         self._set_state(slot, "waiting")
@@ -340,8 +351,8 @@ class ShaderControl:
             self._fail(slot, wrong)
             return
         slot.text = text
-        if text.key in self._passed:
-            self._play(slot, text)
+        if (known := self._passed.get(text.key)) is not None:
+            self._play(slot, text, known)
             return
         self._set_state(slot, "testing", slot.detail)
 
@@ -359,7 +370,7 @@ class ShaderControl:
             return
         try:
             self._tester = self._tester or self._open_tester()
-            self._tester.submit(waiting.text.text, self._size_px(), path=waiting.text.file.path)
+            self._tester.submit(waiting.text.text, path=waiting.text.file.path, size_px=self._size_px())
         except MultiverseError as error:
             self._fail(waiting, f"cannot be tested: {error}")
             return
@@ -378,14 +389,17 @@ class ShaderControl:
                 pictures = {**self._pictures, slot.entry.name: result.thumbnail}
                 self._pictures = dict(list(pictures.items())[-KEPT_PICTURES:])
             if result.ok:
-                self._play(slot, slot.text)
+                self._play(slot, slot.text, result)
+                if result.note:
+                    self._report(f"fx.{slot.name}.note", f"{file_address(slot.name)}: {slot.wanted}: {result.note}")
             else:
                 self._fail(slot, str(IsfError(result.reason, result.line or None)))
 
-    def _play(self, slot: _Slot, text: _Text) -> None:
-        inputs, left_out = inputs_of(slot.name, text.file.inputs)
+    def _play(self, slot: _Slot, text: _Text, result: TestResult) -> None:
+        file = result.file or text.file
+        inputs, left_out = inputs_of(slot.name, file.inputs)
         version = self._set_aliases(slot, inputs)
-        slot.playing = PlayingShader(name=slot.wanted, file=text.file, inputs=inputs, version=version)
+        slot.playing = PlayingShader(name=slot.wanted, file=file, inputs=inputs, version=version)
         self._stage.play(slot.name, slot.playing)
         self._views.show(slot.name, inputs)
         if left_out:
@@ -417,6 +431,13 @@ class ShaderControl:
         self._set_state(slot, "failed", reason)
         last = f"; {plays_on} plays on as it was" if plays_on else ""
         self._report(f"fx.{slot.name}", f"{file_address(slot.name)}: {slot.wanted}: {reason}{last}")
+
+    def _fail_drawing(self, slot_name: str, reason: str) -> None:
+        """The renderer could not compile or draw what has passed the test."""
+        slot = self._slots[slot_name]
+        if slot.state == "playing":
+            self._set_state(slot, "failed", reason)
+            self._report(f"fx.{slot_name}", f"{file_address(slot_name)}: {slot.wanted}: {reason}")
 
     def _bypass(self, slot_name: str, draw_ms: float, period_s: float) -> None:
         slot = self._slots[slot_name]

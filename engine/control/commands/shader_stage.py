@@ -6,8 +6,10 @@ A shader that is chosen is not ready yet: the last one plays on, with the values
 the same preset are not meant for it. If the new one fails, the last one follows its aliases again.
 
 Numbers that an input cannot mix, switches and menus, are not smoothed: they take the set or modulated value. While one
-look dissolves into another, the effects of both are drawn: inputs of a shader that both have move from one value to the
-other, of two different shaders in a slot one fades out and the other in, the leaving one as the slot `-NAME`.
+look dissolves into another, the effects of both are drawn. If both have the same shader in a slot, its inputs move from
+one value to the other. Of two different ones, the old one fades out and the new one in. Both are drawn, so an effect's
+slot has two places in the renderer, `1` and `1-`: the old shader keeps its place, where it is compiled, and the new one
+is compiled in the other.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,12 +18,13 @@ from typing import Any, Final
 
 import osc_schema
 from engine.params import ParamStore, Snapshot
+from engine.params.crossfade import PictureFade
 from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput
 from engine.render.isf import IsfFile, ShaderSlot
 from osc_schema.fx import ALIASES, GENERATOR, SLOTS, alias_address, file_address
 
-LEAVING: Final = "-"
-"""Prefix of the slot of a shader that fades out."""
+OTHER_PLACE: Final = "-"
+"""Suffix of a slot's second place in the renderer."""
 MAX_SHARE: Final = 0.5  # of a frame's time, for one shader; two of them leave nothing for the picture
 MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame may be the system's
 UNMEASURED_FRAMES: Final = 5  # at the start a driver still compiles
@@ -71,6 +74,9 @@ class ShaderStage:
         self._last: dict[str, ShaderSlot] = {}
         self._pressed: dict[str, bool] = {}
         self._enabled: dict[str, object] = {}
+        self._places = dict.fromkeys(SLOTS, "")
+        self._turned: dict[str, tuple[IsfFile, IsfFile]] = {}
+        """By slot, the shaders of the last dissolve for which the place was changed."""
         self._slow = SlowShaders()
         self.draw_ms: Mapping[str, float] = {}
         """Milliseconds of drawing each slot in the newest frame. Any thread."""
@@ -119,9 +125,33 @@ class ShaderStage:
                 self._last.pop(slot, None)
 
     def shaders(
+        self,
+        values: Mapping[str, Any],
+        snapshot: Snapshot,
+        moved: Mapping[str, float],
+        fade: PictureFade | None = None,
+        leaving: Mapping[str, Any] | None = None,
+    ) -> tuple[ShaderSlot, ...]:
+        """The shaders to draw, in order. `values`: smoothed and modulated; `moved`: the modulated ones alone.
+
+        `fade`: the running dissolve; `leaving`: the old look's values, if it still moves.
+        """
+        now = {each.slot: each for each in self._playing(values, snapshot, moved)}
+        if fade is None:
+            return tuple(replace(each, slot=slot + self._places[slot]) for slot, each in now.items())
+        before = self._leaving(fade.before, fade.before if leaving is None else leaving)
+        for slot, new in now.items():
+            old = before.get(slot)
+            if slot == GENERATOR or old is None or old.file is new.file:
+                continue
+            if self._turned.get(slot) != (old.file, new.file):
+                self._turned[slot] = old.file, new.file
+                self._places[slot] = _other(self._places[slot])
+        return crossfaded(before, now, fade.share, self._places)
+
+    def _playing(
         self, values: Mapping[str, Any], snapshot: Snapshot, moved: Mapping[str, float]
     ) -> tuple[ShaderSlot, ...]:
-        """The shaders to draw, in order. `values`: smoothed and modulated; `moved`: the modulated ones alone."""
         drawn = []
         fired: list[str] = []
         for slot in SLOTS:
@@ -143,27 +173,26 @@ class ShaderStage:
             self._set_back(fired, snapshot)
         return tuple(drawn)
 
-    def fading(
-        self, now: tuple[ShaderSlot, ...], before: Snapshot, values: Mapping[str, Any] | None, share: float
-    ) -> tuple[ShaderSlot, ...]:
-        """The shaders while an old look dissolves. `before`: its parameters; `values`: smoothed and modulated, if it is
-        still moving. `share`: of the new look, 0..1."""
+    def _leaving(self, before: Snapshot, values: Mapping[str, Any]) -> dict[str, ShaderSlot]:
+        """The shaders of the look that dissolves, without events."""
         leaving = {}
         for slot in SLOTS:
             shader = self._chosen(slot, before[file_address(slot)])
             if shader is not None and before[f"/fx/{slot}/enable"]:
-                old = _slot(slot, shader, before if values is None else values, before, {})
-                events = {each.name: False for each in _events(shader)}
-                leaving[slot] = replace(old, inputs={**old.inputs, **events})
-        return crossfaded(leaving, {each.slot: each for each in now}, share)
+                old = _slot(slot, shader, values, before, {})
+                leaving[slot] = replace(old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}})
+        return leaving
 
-    def measured(self, draw_ms: Mapping[str, float], period_s: float) -> list[str]:
-        """Take the drawing times of a frame; the slots that must be bypassed, each told once per enabling."""
+    def measured(self, costs_ms: Mapping[str, float], period_s: float) -> list[tuple[str, float]]:
+        """Take the drawing times of a frame, by place; the slots that must be bypassed, with the milliseconds."""
+        draw_ms = {place.removesuffix(OTHER_PLACE): 0.0 for place in costs_ms}
+        for place, ms in costs_ms.items():
+            draw_ms[place.removesuffix(OTHER_PLACE)] += ms
         self.draw_ms = draw_ms
         slow = [slot for slot, ms in draw_ms.items() if self._slow.add(slot, ms, period_s * 1000.0)]
         for slot in slow:
             self._slow.begin(slot)
-        return slow
+        return [(slot, draw_ms[slot]) for slot in slow]
 
     def _chosen(self, slot: str, name: object) -> PlayingShader | None:
         return self._kept.get((slot, _key(str(name)))) if name else None
@@ -187,27 +216,37 @@ class ShaderStage:
         self._store.glide([(param, 0.0) for param in params if param is not None], by="fx", since=snapshot.version)
 
 
-def crossfaded(before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot], share: float) -> tuple[ShaderSlot, ...]:
-    """Two looks' shaders as one list, in the order of the slots; `share` of the second, 0..1. Pure."""
+def crossfaded(
+    before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot], share: float, places: Mapping[str, str]
+) -> tuple[ShaderSlot, ...]:
+    """Two looks' shaders as one list, in the order of the slots; `share` of the second, 0..1. Pure.
+
+    `places`: the suffix of each slot's place for the second look. There is one generator: that of the second look.
+    """
     drawn = []
     for slot in SLOTS:
-        old, new = before.get(slot), now.get(slot)
+        old, new, place = before.get(slot), now.get(slot), slot + places[slot]
         if old is not None and new is not None and old.file is new.file:
             mixed = {
                 each.name: _between(old.inputs[each.name], new.inputs[each.name], share)
                 for each in new.file.inputs
                 if each.type in _MIXED and each.name in old.inputs and each.name in new.inputs
             }
-            inputs = {**new.inputs, **mixed}
-            drawn.append(replace(new, inputs=inputs, mix=old.mix + (new.mix - old.mix) * share))
-            continue
-        if old is not None and slot != GENERATOR:
-            drawn.append(replace(old, slot=LEAVING + slot, mix=old.mix * (1.0 - share)))
-        if new is not None:
-            drawn.append(replace(new, mix=new.mix * share) if slot != GENERATOR else new)
-        elif old is not None and slot == GENERATOR:
-            drawn.append(replace(old, mix=old.mix * (1.0 - share)))
+            mix = old.mix + (new.mix - old.mix) * share
+            drawn.append(replace(new, slot=place, inputs={**new.inputs, **mixed}, mix=mix))
+        elif slot == GENERATOR and new is not None:
+            drawn.append(replace(new, mix=new.mix if old is not None else new.mix * share))
+        else:
+            if old is not None:
+                old_place = place if new is None else slot + _other(places[slot])
+                drawn.append(replace(old, slot=old_place, mix=old.mix * (1.0 - share)))
+            if new is not None:
+                drawn.append(replace(new, slot=place, mix=new.mix * share))
     return tuple(drawn)
+
+
+def _other(place: str) -> str:
+    return "" if place else OTHER_PLACE
 
 
 def _slot(
