@@ -131,10 +131,14 @@ class ShaderCatalog:
         self._watched = frozenset(paths)
 
     def read(self, entry: ShaderEntry, on_text: Callable[[str], None], on_failure: Callable[[str], None]) -> None:
-        """Read a file. Answers on its folder's disk thread, where `on_text` may read files that belong to it."""
+        """Read a file; if it is watched, a later change is reported. Answers on its folder's disk thread, where
+        `on_text` may read files that belong to it."""
+        folder = next((each for each in self._folders if each.root == entry.root), None)
 
         def read() -> None:
             try:
+                if folder is not None:
+                    folder.note(entry.path)
                 text = read_small(entry.path, max_bytes=MAX_FILE_BYTES).decode("utf-8", "replace")
             except OSError as error:
                 raise IsfError(f"cannot be read ({error.strerror or error})") from None
@@ -154,6 +158,7 @@ class ShaderCatalog:
             found = folder.scan(now_s)
             if found:
                 self._merge()
+            folder.is_read = True  # its names are in the list now
         for path in folder.saved(self._watched):
             self._on_saved(path)
 
@@ -217,8 +222,13 @@ class _Folder:
                 times.setdefault(folder, -1)
         found = tuple(sorted(files, key=lambda path: (len(path.parts), str(path).casefold())))
         has_changed = found != self.files or not self.is_read
-        self.files, self._times, self._scanned_s, self.is_read = found, times, now_s, True
+        self.files, self._times, self._scanned_s = found, times, now_s
         return has_changed
+
+    def note(self, path: Path) -> None:
+        """The file is read now: only later changes are new."""
+        now = _stamp(path)
+        self._stamps[path] = (now, now)
 
     def saved(self, watched: frozenset[Path]) -> list[Path]:
         """The watched files of this folder that have been saved since the last call, and are complete."""

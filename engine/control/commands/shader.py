@@ -50,7 +50,7 @@ KEPT_PICTURES: Final = 512  # of 43 kB each
 MAX_REASON: Final = 300
 
 
-class TestResult(Protocol):
+class TrialResult(Protocol):
     """Result of testing a shader (`engine.render.isf.VetResult`)."""
 
     @property
@@ -68,13 +68,13 @@ class TestResult(Protocol):
         """To be played in place of the parsed one."""
 
 
-class Tester(Protocol):
+class ShaderTrials(Protocol):
     """Tests one shader at a time in a process of its own (`engine.render.isf.Vetter`)."""
 
     def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int]) -> int:
         """Begin; returns at once."""
 
-    def poll(self) -> TestResult | None:
+    def poll(self) -> TrialResult | None:
         """The result, once, when it is there."""
 
     def close(self) -> None: ...
@@ -133,7 +133,7 @@ class ShaderControl:
         catalog: Callable[[Callable[[int], None], Callable[[Path], None]], ShaderCatalog],
         views: InputViews,
         stage: ShaderStage,
-        open_tester: Callable[[], Tester],
+        open_tester: Callable[[], ShaderTrials],
         size_px: Callable[[], tuple[int, int]],
         tell: Tell,
         report: Report,
@@ -155,9 +155,10 @@ class ShaderControl:
         """As the frame loop saw them last."""
         self._failures: dict[str, str] = {}
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._tester: Tester | None = None
+        self._tester: ShaderTrials | None = None
         self._testing: _Text | None = None
-        self._passed: dict[object, TestResult] = {}
+        self._passed: dict[object, IsfFile] = {}
+        """What to play for a text that has passed; always the same object, which the renderer has compiled."""
         self._pictures: dict[str, np.ndarray] = {}
         self._wake = threading.Event()
         self._settled = threading.Condition()
@@ -351,8 +352,8 @@ class ShaderControl:
             self._fail(slot, wrong)
             return
         slot.text = text
-        if (known := self._passed.get(text.key)) is not None:
-            self._play(slot, text, known)
+        if (file := self._passed.get(text.key)) is not None:
+            self._play(slot, file)
             return
         self._set_state(slot, "testing", slot.detail)
 
@@ -377,9 +378,9 @@ class ShaderControl:
         self._testing = waiting.text
         self._wake.set()
 
-    def _on_result(self, tested: _Text, result: TestResult) -> None:
+    def _on_result(self, tested: _Text, result: TrialResult) -> None:
         if result.ok:
-            self._passed[tested.key] = result
+            self._passed[tested.key] = result.file or tested.file
             while len(self._passed) > KEPT_TESTS:
                 del self._passed[next(iter(self._passed))]
         for slot in self._slots.values():
@@ -389,14 +390,13 @@ class ShaderControl:
                 pictures = {**self._pictures, slot.entry.name: result.thumbnail}
                 self._pictures = dict(list(pictures.items())[-KEPT_PICTURES:])
             if result.ok:
-                self._play(slot, slot.text, result)
+                self._play(slot, self._passed[tested.key])
                 if result.note:
                     self._report(f"fx.{slot.name}.note", f"{file_address(slot.name)}: {slot.wanted}: {result.note}")
             else:
                 self._fail(slot, str(IsfError(result.reason, result.line or None)))
 
-    def _play(self, slot: _Slot, text: _Text, result: TestResult) -> None:
-        file = result.file or text.file
+    def _play(self, slot: _Slot, file: IsfFile) -> None:
         inputs, left_out = inputs_of(slot.name, file.inputs)
         version = self._set_aliases(slot, inputs)
         slot.playing = PlayingShader(name=slot.wanted, file=file, inputs=inputs, version=version)
@@ -406,9 +406,9 @@ class ShaderControl:
             reason = f"{slot.wanted}: {', '.join(left_out)}: no alias is left; these inputs keep their defaults"
             self._report(f"fx.{slot.name}.inputs", f"/fx/{slot.name}: {reason}")
         is_on = self._store.get(f"/fx/{slot.name}/enable")
-        self._set_state(slot, "playing" if is_on or slot.state != "bypassed" else "bypassed")
         self._tell("/fx/playing", slot.name, slot.wanted)
         self._check_routes(slot)
+        self._set_state(slot, "playing" if is_on or slot.state != "bypassed" else "bypassed")
 
     def _set_aliases(self, slot: _Slot, inputs: tuple[ShaderInput, ...]) -> int:
         """Set the aliases of a shader that is about to play; the version of the store that has them."""
@@ -428,16 +428,16 @@ class ShaderControl:
         reason = reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}..."
         self._stage.keep_last(slot.name, slot.wanted)
         plays_on = slot.playing is not None and slot.playing.name
-        self._set_state(slot, "failed", reason)
         last = f"; {plays_on} plays on as it was" if plays_on else ""
         self._report(f"fx.{slot.name}", f"{file_address(slot.name)}: {slot.wanted}: {reason}{last}")
+        self._set_state(slot, "failed", reason)
 
     def _fail_drawing(self, slot_name: str, reason: str) -> None:
         """The renderer could not compile or draw what has passed the test."""
         slot = self._slots[slot_name]
         if slot.state == "playing":
-            self._set_state(slot, "failed", reason)
             self._report(f"fx.{slot_name}", f"{file_address(slot_name)}: {slot.wanted}: {reason}")
+            self._set_state(slot, "failed", reason)
 
     def _bypass(self, slot_name: str, draw_ms: float, period_s: float) -> None:
         slot = self._slots[slot_name]
@@ -445,8 +445,8 @@ class ShaderControl:
             f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame; "
             f"/fx/{slot_name}/enable 1 tries it again, at a smaller /engine/size it may pass"
         )
-        self._set_state(slot, "bypassed", reason)
         self._report(f"fx.{slot_name}", f"/fx/{slot_name}: {slot.wanted}: bypassed: {reason}")
+        self._set_state(slot, "bypassed", reason)
 
     def _set_state(self, slot: _Slot, state: str, detail: str = "") -> None:
         if slot.detail != detail:
