@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from engine.audio import open_audio
 from engine.config import Config, build_config, split_host_port
@@ -226,7 +227,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             times=FrameTimes(),
         )
         status = StatusReader(parts, has_control=osc is not None or config.web != "off")
-        web = _open_web(config, desk, store, osc, previews, status.read, warnings, closing)
+        web = _open_web(config, desk, store, osc, previews, status.read, lambda: shaders.pictures, warnings, closing)
         engine = Engine(config, parts, desk.presets, web, status.read)
 
         autosave = closing(
@@ -397,6 +398,7 @@ def _open_web(
     osc: OscServer | None,
     previews: Mapping[str, PreviewTap],
     status: Callable[[], object],
+    shader_pictures: Callable[[], Mapping[str, np.ndarray]],
     warnings: Warnings,
     closing: Closing,
 ) -> WebServer | None:
@@ -427,6 +429,7 @@ def _open_web(
             dispatcher=desk.dispatcher,
             report=warnings.report,
             token=config.web_token,
+            shader_pictures=shader_pictures,
             accepts_osc=osc.hears if osc is not None else accepts_none,
         )
     )

@@ -59,7 +59,7 @@ function describe(param) {
   return [make("code", {}, param.address), ` ${param.description} `, make("span", { class: "facts" }, facts.join(""))];
 }
 
-const MAKERS = { float: number, int: number, stops, menu, bool, trigger, text, file: text, colour };
+const MAKERS = { float: number, int: number, stops, menu, bool, trigger, text, file: text, colour, point };
 
 function number(param, change) {
   const fader = new Fader(param, change);
@@ -153,6 +153,23 @@ function text(param, change) {
       if (document.activeElement !== field) field.value = now;
     },
   };
+}
+
+/** Two faders, across and up. */
+function point(param, change) {
+  let now = param.default;
+  const faders = ["x", "y"].map((axis, at) => {
+    const { MIN: low, MAX: high } = param.ranges[at];
+    const own = { ...param, address: `${param.address} ${axis}`, type: "float", low, high, default: param.default[at] };
+    return new Fader(own, (value) => change((now = now.map((part, index) => (index === at ? value : part)))));
+  });
+  const rows = faders.flatMap((fader, at) => [fader.track, make("span", { class: "value" }, fader.box, make("span", { class: "unit" }, "xy"[at]))]);
+  const body = [make("div", { class: "axes", role: "group", "aria-label": param.address }, ...rows)];
+  const show = (value) => {
+    now = value;
+    faders.forEach((fader, at) => fader.show(value[at]));
+  };
+  return { body, show };
 }
 
 function colour(param, change) {
