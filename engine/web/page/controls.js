@@ -6,7 +6,7 @@ import { Fader, makeStops } from "./fader.js";
 import { textOf } from "./numbers.js";
 
 const MAX_BUTTONS = 5; // a menu with more or longer items becomes a drop-down list
-const MAX_CHARACTERS = 24;
+const MAX_CHARACTERS = 22;
 
 /** The row of a parameter: its name, which opens the description, and its control, which shows the engine's value. */
 export function makeControl(param, values) {

@@ -62,7 +62,7 @@ export class Shaders {
 
   #makeSlot(name, row) {
     const card = row.closest(".card");
-    const button = make("button", { type: "button", class: "shader-now", "aria-expanded": "false", "aria-label": `shader of ${name}` });
+    const button = make("button", { type: "button", class: "pull shader-now", "aria-expanded": "false", "aria-label": row.dataset.address });
     const filter = make("input", { type: "search", placeholder: "find a shader", "aria-label": "find a shader", autocomplete: "off" });
     const names = make("ul", { class: "shaders" });
     const menu = make("div", { class: "shader-menu", hidden: true }, filter, names);
