@@ -82,7 +82,7 @@ class ParamStore:
         self._groups: dict[str, frozenset[str]] = {}
 
     def remember_groups(self, addresses: Iterable[str]) -> None:
-        """Remember for these parameters what was set together with their newest value. Before the first value."""
+        """Remember for these texts what was set together with their newest value. Before the first value."""
         self._groups = {_known(address).address: frozenset() for address in addresses}
 
     def group_of(self, address: str) -> tuple[int, frozenset[str]]:
@@ -221,7 +221,7 @@ class ParamStore:
             values[address] = value
             self._last_set[address] = stamp
             self._version = version
-            if address in self._groups:
+            if type(value) is str and address in self._groups:  # the type first: cheaper than the look-up
                 self._groups[address] = frozenset((*(other.address for other, _ in changes), *together))
 
     def _newest(self, param: Param) -> Change:
