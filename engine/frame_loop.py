@@ -293,9 +293,8 @@ class FrameLoop:
                 self.parts.osc.draw_ends()
             self.parts.gate.draw_ends()
         self._draw_s = stopwatch.now_s() - started_s
-        drawing = self.parts.drawing
-        costs_ms, failures = drawing.shader_costs_ms, drawing.shader_failures
-        self._attempt(partial(self.parts.shaders.after_frame, costs_ms, failures, self.schedule.period_s))
+        state = self.parts.drawing.shader_state
+        self._attempt(partial(self.parts.shaders.after_frame, state, self.schedule.period_s))
 
     def _publish(self, tick: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
         parts = self.parts

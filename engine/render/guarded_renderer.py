@@ -4,7 +4,7 @@ A driver reset or an unplugged GPU destroys the GL context. The renderer is then
 delays; until that succeeds the last picture is held.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -82,16 +82,6 @@ class GuardedRenderer:
     def size_px(self) -> tuple[int, int]:
         """Width and height of the picture. Any thread."""
         return self._size_px
-
-    @property
-    def shader_costs_ms(self) -> Mapping[str, float]:
-        """Milliseconds of drawing each shader slot in the last picture; empty if the renderer draws no shaders."""
-        return getattr(self._renderer, "shader_costs_ms", {})
-
-    @property
-    def shader_failures(self) -> Mapping[str, str]:
-        """By slot, why its shader is not drawn."""
-        return getattr(self._renderer, "shader_failures", {})
 
     @property
     def texture(self) -> TextureRef | None:

@@ -31,6 +31,7 @@ from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry
 from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address
 from engine.render.isf import IsfFile, parse_isf
+from engine.render.isf.isf_file import ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 from osc_schema import Param, Value
@@ -153,7 +154,7 @@ class ShaderControl:
         self._slots = {slot: _Slot(name=slot) for slot in SLOTS}
         self._files = {slot: "" for slot in SLOTS}
         """As the frame loop saw them last."""
-        self._failures: dict[str, str] = {}
+        self._failing: dict[str, tuple[PlayingShader | None, str]] = {}
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._tester: ShaderTrials | None = None
         self._testing: _Text | None = None
@@ -243,17 +244,18 @@ class ShaderControl:
                 if not self._settled.wait_for(partial(self._is_settled, files), SETTLED_WITHIN_S):
                     raise IsfError(f"a shader was not ready after {SETTLED_WITHIN_S:g} s: {', '.join(files.values())}")
 
-    def after_frame(self, costs_ms: Mapping[str, float], failures: Mapping[str, str], period_s: float) -> None:
-        """Take the milliseconds of drawing each place of a slot, and why one is not drawn; bypass shaders that take
-        more than their share."""
-        for slot, draw_ms in self._stage.measured(costs_ms, period_s):
+    def after_frame(self, state: ShaderState, period_s: float) -> None:
+        """Bypass shaders that take more than their share of a frame; note those that are not drawn."""
+        for slot, draw_ms in self._stage.measured(state.costs_ms, period_s):
             self._store.set(f"/fx/{slot}/enable", False, by="engine")
             self._post(partial(self._bypass, slot, draw_ms, period_s))
-        if failures != self._failures:
-            new = {place: reason for place, reason in failures.items() if self._failures.get(place) != reason}
-            self._failures = dict(failures)
-            for place, reason in new.items():
-                self._post(partial(self._fail_drawing, place.removesuffix(OTHER_PLACE), reason))
+        if not state.failures and not self._failing:
+            return
+        failing = {place: (self._stage.shader_at(place), reason) for place, reason in state.failures.items()}
+        for place, (shader, reason) in failing.items():
+            if shader is not None and self._failing.get(place) != (shader, reason):
+                self._post(partial(self._fail_drawing, place.removesuffix(OTHER_PLACE), shader, reason))
+        self._failing = failing
 
     def _is_settled(self, files: Mapping[str, str]) -> bool:
         return all(
@@ -432,10 +434,10 @@ class ShaderControl:
         self._report(f"fx.{slot.name}", f"{file_address(slot.name)}: {slot.wanted}: {reason}{last}")
         self._set_state(slot, "failed", reason)
 
-    def _fail_drawing(self, slot_name: str, reason: str) -> None:
-        """The renderer could not compile or draw what has passed the test."""
+    def _fail_drawing(self, slot_name: str, shader: PlayingShader, reason: str) -> None:
+        """The renderer cannot draw a shader that has passed the test."""
         slot = self._slots[slot_name]
-        if slot.state == "playing":
+        if slot.playing is shader and slot.state == "playing":
             self._report(f"fx.{slot_name}", f"{file_address(slot_name)}: {slot.wanted}: {reason}")
             self._set_state(slot, "failed", reason)
 

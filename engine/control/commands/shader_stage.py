@@ -27,6 +27,7 @@ OTHER_PLACE: Final = "-"
 """Suffix of a slot's second place in the renderer."""
 MAX_SHARE: Final = 0.5  # of a frame's time, for one shader; two of them leave nothing for the picture
 MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame may be the system's
+MAX_HELD_UP_MS: Final = 500.0
 UNMEASURED_FRAMES: Final = 5  # at the start a driver still compiles
 KEPT_SHADERS: Final = 32  # that leaving looks may need
 _MIXED: Final = ("float", "point2D", "color")
@@ -45,22 +46,31 @@ class PlayingShader:
 
 
 class SlowShaders:
-    """Decides which shader takes too long. Pure."""
+    """Decides which shader takes too long. Pure.
+
+    One slow frame may be the system's, so there must be several in a row: fifteen, or fewer if together they have held
+    up the picture for half a second.
+    """
 
     def __init__(self) -> None:
         self._frames: dict[str, int] = {}
-        self._slow: dict[str, int] = {}
+        self._slow_ms: dict[str, list[float]] = {}
 
     def begin(self, slot: str) -> None:
         """Another shader plays in the slot, or it has been switched on again."""
-        self._frames[slot] = self._slow[slot] = 0
+        self._frames[slot] = 0
+        self._slow_ms[slot] = []
 
     def add(self, slot: str, draw_ms: float, period_ms: float) -> bool:
-        """Count a frame; True if the shader must be bypassed: fifteen frames in a row over half of a frame's time."""
+        """Count a frame; True if the shader must be bypassed."""
         self._frames[slot] = self._frames.get(slot, 0) + 1
-        is_slow = draw_ms > MAX_SHARE * period_ms and self._frames[slot] > UNMEASURED_FRAMES
-        self._slow[slot] = self._slow.get(slot, 0) + 1 if is_slow else 0
-        return self._slow[slot] >= MAX_SLOW_FRAMES
+        is_measured = self._frames[slot] > UNMEASURED_FRAMES or draw_ms > MAX_HELD_UP_MS
+        slow_ms = self._slow_ms.setdefault(slot, [])
+        if not (is_measured and draw_ms > MAX_SHARE * period_ms):
+            slow_ms.clear()
+            return False
+        slow_ms.append(draw_ms)
+        return len(slow_ms) >= MAX_SLOW_FRAMES or (len(slow_ms) > 1 and sum(slow_ms) > MAX_HELD_UP_MS)
 
 
 class ShaderStage:
@@ -193,6 +203,11 @@ class ShaderStage:
         for slot in slow:
             self._slow.begin(slot)
         return [(slot, draw_ms[slot]) for slot in slow]
+
+    def shader_at(self, place: str) -> PlayingShader | None:
+        """The shader that plays in this place, unless it is that of a leaving look."""
+        slot = place.removesuffix(OTHER_PLACE)
+        return self._now.get(slot) if place == slot + self._places.get(slot, "") else None
 
     def _chosen(self, slot: str, name: object) -> PlayingShader | None:
         return self._kept.get((slot, _key(str(name)))) if name else None

@@ -17,6 +17,7 @@ from engine.params import Crossfade, ParamStore, Slew
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog
 from engine.render.isf import IsfFile, ShaderSlot
+from engine.render.isf.isf_file import ShaderState
 from engine.system.disk_store import DiskStore
 
 WaitFor = Callable[..., Any]
@@ -99,7 +100,9 @@ class Rig:
     def write(self, name: str, text: str) -> None:
         (self.folder / f"{name}.fs").write_text(text)
 
-    def frame(self, costs_ms: dict[str, float] | None = None) -> dict[str, ShaderSlot]:
+    def frame(
+        self, costs_ms: dict[str, float] | None = None, failures: dict[str, str] | None = None
+    ) -> dict[str, ShaderSlot]:
         self.time_s += PERIOD_S
         self.control.before_frame()
         self.crossfade.step(self.time_s)
@@ -107,7 +110,7 @@ class Rig:
         self.stage.follow(snapshot, self.slew.jump_to)
         values = self.slew.step(snapshot, PERIOD_S)
         drawn = self.stage.shaders(values, snapshot, {}, fade)
-        self.control.after_frame(costs_ms or {}, {}, PERIOD_S)
+        self.control.after_frame(ShaderState(costs_ms=costs_ms or {}, failures=failures or {}), PERIOD_S)
         return {each.slot: each for each in drawn}
 
     def state(self, slot: str = "1") -> str:
@@ -300,12 +303,33 @@ def test_a_slow_shader_is_bypassed_and_told_and_tried_again_when_it_is_switched_
     wait_for(lambda: rig.state() == "playing", "the second try")
 
 
+def test_a_shader_that_the_renderer_cannot_draw_is_told_once_for_each_file(
+    rig: Rig, play: Any, wait_for: WaitFor, reports: Any
+) -> None:
+    for name in ("Glow", "Wave"):
+        play(name)
+        for _ in range(5):
+            rig.frame(failures={"1": "shaders need OpenGL"})
+        wait_for(lambda: rig.state() == "failed", "the failure")
+        assert rig.detail() == "shaders need OpenGL"
+    told = [f"/fx/1/file: {name}: shaders need OpenGL" for name in ("Glow", "Wave")]
+    assert [line for _, line in reports.lines] == told
+
+
 def test_a_shader_that_is_slow_now_and_then_plays_on() -> None:
     slow = SlowShaders()
     slow.begin("1")
     assert not any(slow.add("1", 30.0 if n % MAX_SLOW_FRAMES else 5.0, 33.0) for n in range(200))
     slow.begin("1")
     assert [slow.add("1", 30.0, 33.0) for _ in range(UNMEASURED_FRAMES + MAX_SLOW_FRAMES)].count(True) == 1
+
+
+def test_a_shader_that_stops_the_picture_is_bypassed_after_two_frames() -> None:
+    slow = SlowShaders()
+    slow.begin("1")
+    assert [slow.add("1", 900.0, 33.0) for _ in range(2)] == [False, True]
+    slow.begin("2")
+    assert not slow.add("2", 900.0, 33.0) and not slow.add("2", 5.0, 33.0) and not slow.add("2", 900.0, 33.0)
 
 
 def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: WaitFor) -> None:
