@@ -120,6 +120,8 @@ class _Slot:
     """Version of the group in which the file was chosen."""
     together: frozenset[str] = frozenset()
     is_reload: bool = False
+    was_bypassed: bool = False
+    """The last shader was: the engine switched the slot off, and switches it on for the next one."""
     ticket: object = None
     """Identifies the newest request; answers to earlier ones are dropped."""
     text: _Text | None = None
@@ -281,6 +283,7 @@ class ShaderControl:
             if wanted != slot.wanted:
                 self._choose(slot, wanted)
             elif slot.state == "bypassed" and snapshot[f"/fx/{slot.name}/enable"]:
+                slot.was_bypassed = False
                 self._set_state(slot, "playing")
             elif slot.state == "waiting" and slot.entry is None:
                 self._find(slot)
@@ -291,6 +294,7 @@ class ShaderControl:
     def _choose(self, slot: _Slot, wanted: str) -> None:
         slot.wanted, slot.is_reload, slot.entry, slot.text = wanted, False, None, None
         slot.ticket = None
+        slot.was_bypassed |= slot.state == "bypassed"
         slot.version, slot.together = self._store.group_of(file_address(slot.name))
         if not wanted:
             slot.playing = None
@@ -318,6 +322,7 @@ class ShaderControl:
     def _on_saved(self, path: Path) -> None:
         for slot in self._slots.values():
             if slot.entry is not None and slot.entry.path == path:
+                slot.was_bypassed |= slot.state == "bypassed"
                 slot.is_reload = slot.playing is not None and slot.playing.name == slot.wanted
                 self._read(slot)
 
@@ -407,10 +412,13 @@ class ShaderControl:
         if left_out:
             reason = f"{slot.wanted}: {', '.join(left_out)}: no alias is left; these inputs keep their defaults"
             self._report(f"fx.{slot.name}.inputs", f"/fx/{slot.name}: {reason}")
-        is_on = self._store.get(f"/fx/{slot.name}/enable")
+        enable = f"/fx/{slot.name}/enable"
+        if slot.was_bypassed and enable not in slot.together:
+            self._store.set(enable, True, by="engine")
+        slot.was_bypassed = False
         self._tell("/fx/playing", slot.name, slot.wanted)
         self._check_routes(slot)
-        self._set_state(slot, "playing" if is_on or slot.state != "bypassed" else "bypassed")
+        self._set_state(slot, "playing")
 
     def _set_aliases(self, slot: _Slot, inputs: tuple[ShaderInput, ...]) -> int:
         """Set the aliases of a shader that is about to play; the version of the store that has them."""

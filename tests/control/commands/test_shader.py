@@ -303,6 +303,15 @@ def test_a_slow_shader_is_bypassed_and_told_and_tried_again_when_it_is_switched_
     wait_for(lambda: rig.state() == "playing", "the second try")
 
 
+def test_another_shader_in_a_bypassed_slot_is_seen(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+    play("Glow")
+    rig.frame({"1": 900.0})
+    rig.frame({"1": 900.0})
+    assert rig.store.get("/fx/1/enable") is False
+    wait_for(lambda: rig.state() == "bypassed", "the bypass")
+    assert play("Wave")["1"].file.title == "Wave"
+
+
 def test_a_shader_that_the_renderer_cannot_draw_is_told_once_for_each_file(
     rig: Rig, play: Any, wait_for: WaitFor, reports: Any
 ) -> None:
