@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from engine.audio import open_audio
 from engine.config import Config, build_config, split_host_port
@@ -26,6 +27,8 @@ from engine.control.commands.mapping import FILE_NAME as MAPPING_FILE
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.control.commands.preset import PresetControl
+from engine.control.commands.shader import ShaderControl
+from engine.control.commands.shader_stage import ShaderStage
 from engine.control.commands.show import ShowControl
 from engine.control.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.control.shown_texts import ShownTexts
@@ -36,8 +39,10 @@ from engine.ipc import Gate, sweep_dead_rings
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.opening import LIVE_MODELS, conditions, configured_models, open_models
 from engine.params import Autosave, Crossfade, LeavingLook, ParamStore, PresetFolder, Slew, Tempo, modulation
+from engine.params.shader_catalog import ShaderCatalog
 from engine.render import RegionMapper, open_renderer
 from engine.render.guarded_renderer import GuardedRenderer
+from engine.render.isf.vetter import Vetter
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
 from engine.sinks.sink import declare_pictures
@@ -57,6 +62,7 @@ from engine.web.serving.lan import lan_addresses
 
 __all__ = ["Engine", "open_engine"]
 
+OWN_SHADERS = Path(__file__).parent / "render" / "isf" / "shaders"
 SOFTWARE_FPS, GPU_FPS = 30.0, 60.0
 SOFTWARE_SIZE = 960, 540  # at 720p the first look takes 24 to 30 ms of the 33 available on two cores
 
@@ -143,6 +149,26 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             {command: (entry.name, call) for entry in live_models for command, call in entry.calls.items()},
         )
         children.add_commands(desk.commands)
+        shader_stage = ShaderStage(store)
+        shaders = closing(
+            ShaderControl(
+                store=store,
+                catalog=lambda on_changed, on_saved: ShaderCatalog(
+                    [*map(Path, config.shaders), *folders.isf_folders(), OWN_SHADERS],
+                    desk.disk,
+                    on_changed=on_changed,
+                    on_saved=on_saved,
+                ),
+                views=desk.dispatcher.views,
+                stage=shader_stage,
+                open_tester=lambda: Vetter(warnings.report),
+                size_px=lambda: drawing.size_px,
+                tell=announcements.tell,
+                report=warnings.report,
+                is_offline=config.offline,
+            )
+        )
+        shaders.add_commands(desk.commands)
         cameras = closing(
             CameraControl(
                 source,
@@ -170,7 +196,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         for one in polled:
             closing.here(one)  # closed before the context it uses; `close` is idempotent
             drawing.add_context_user(one)
-        routes = modulation.Modulation()
+        routes = modulation.Modulation(shader_stage.alias_of)
         parts = EngineParts(
             clock=clock,
             stopwatch=SystemClock(),
@@ -184,6 +210,8 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             dispatcher=desk.dispatcher,
             osc=osc,
             show=desk.show,
+            shaders=shaders,
+            shader_stage=shader_stage,
             audio=audio,
             source=source,
             senders=senders,
@@ -199,7 +227,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             times=FrameTimes(),
         )
         status = StatusReader(parts, has_control=osc is not None or config.web != "off")
-        web = _open_web(config, desk, store, osc, previews, status.read, warnings, closing)
+        web = _open_web(config, desk, store, osc, previews, status.read, lambda: shaders.pictures, warnings, closing)
         engine = Engine(config, parts, desk.presets, web, status.read)
 
         autosave = closing(
@@ -218,6 +246,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         audio.start()
         source.start()
         cameras.start()
+        shaders.start()
         for model in live:
             snapshot = store.snapshot()
             model.start(snapshot)
@@ -336,6 +365,7 @@ def _open_desk(
             report=warnings.report,
             tell=tell,
             disk=disk,
+            mappable=outgoing.views.mappable,
         )
     )
     dispatcher = Dispatcher(
@@ -368,6 +398,7 @@ def _open_web(
     osc: OscServer | None,
     previews: Mapping[str, PreviewTap],
     status: Callable[[], object],
+    shader_pictures: Callable[[], Mapping[str, np.ndarray]],
     warnings: Warnings,
     closing: Closing,
 ) -> WebServer | None:
@@ -381,6 +412,7 @@ def _open_web(
     tree, hub = QueryTree(store), closing(QueryHub(desk.dispatcher, warnings.report))
     tree.show_cues(desk.cues.cues)
     desk.cues.watch(lambda cues: hub.send_paths(tree.show_cues(cues)))
+    desk.dispatcher.views.watch(lambda inputs: hub.send_paths(tree.show_inputs(inputs)))
     return closing(
         WebServer(
             host,
@@ -397,6 +429,7 @@ def _open_web(
             dispatcher=desk.dispatcher,
             report=warnings.report,
             token=config.web_token,
+            shader_pictures=shader_pictures,
             accepts_osc=osc.hears if osc is not None else accepts_none,
         )
     )

@@ -173,6 +173,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     preset: str | None = None
     presets: str | None = None
     """Folder of the presets; None: the user's data folder."""
+    shaders: tuple[str, ...] = ()
+    """Folders of ISF shaders, searched before the system's own and those of the engine."""
     recordings: str | None = None
     """Folder for recordings and snapshots without a path; None: `recordings` in the working folder."""
     resume: bool = False

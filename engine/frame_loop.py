@@ -18,6 +18,8 @@ import numpy as np
 from engine.audio import AudioInput, AudioSettings
 from engine.control import Dispatcher, OscServer
 from engine.control.commands.cue import CueControl
+from engine.control.commands.shader import ShaderControl
+from engine.control.commands.shader_stage import ShaderStage
 from engine.control.commands.show import ShowControl
 from engine.errors import RenderError
 from engine.ipc import Gate
@@ -26,6 +28,7 @@ from engine.live.kit.scene import Scene
 from engine.params import Crossfade, LeavingLook, Modulation, ParamStore, Slew, Snapshot, Tempo
 from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
 from engine.render.guarded_renderer import GuardedRenderer
+from engine.render.isf import ShaderSlot
 from engine.sinks import Picture, SinkSet, Stage
 from engine.sources import Polled
 from engine.sources.current import CurrentSource
@@ -63,6 +66,8 @@ class EngineParts:
     dispatcher: Dispatcher
     osc: OscServer | None
     show: ShowControl
+    shaders: ShaderControl
+    shader_stage: ShaderStage
     audio: AudioInput
     source: CurrentSource
     """The camera of layer 5; also one of `polled`."""
@@ -144,7 +149,7 @@ class FrameLoop:
         for model in parts.live:
             self._attempt(partial(model.show, scene, values, parts.stopwatch.now_s()))
         region = self._region_map(values, scene, tick)
-        self._draw(values, features, scene, region, tick)
+        self._draw(values, features, scene, region, self._attempt(partial(self._shaders, snapshot, values)) or (), tick)
         frame = self._publish(tick, features, scene)
         for model in parts.live:  # the frame is already published, so an error while feeding cannot lose it
             self._attempt(partial(model.feed, frame, scene, parts.stopwatch.now_s()))
@@ -180,12 +185,14 @@ class FrameLoop:
             self._attempt(self._posted.popleft())
         for part in (parts.cues, parts.crossfade, parts.tempo):  # a due cue starts its fade in this frame
             self._attempt(partial(part.step, self._due_s(tick)))
+        self._attempt(parts.shaders.before_frame)
         snapshot, fade = parts.crossfade.snapshot()
         self._attempt(lambda: parts.show.follow(snapshot))
         step_s = min(max(tick.time_s - self._previous_s, 0.0), MAX_STEP_S)
         self._previous_s = tick.time_s
         period_s = None if parts.stage.is_offline else self.schedule.period_s
         parts.leaving.follow(fade, snapshot, step_s=step_s, period_s=period_s, late=parts.times.late)
+        self._attempt(partial(parts.shader_stage.follow, snapshot, parts.slew.jump_to))
         return snapshot, parts.slew.step(snapshot, step_s)
 
     def _apply_format(self, snapshot: Snapshot) -> None:
@@ -251,15 +258,21 @@ class FrameLoop:
         regions.submit(picture, settings, scene.found)
         return regions.latest()
 
+    def _shaders(self, snapshot: Snapshot, values: Mapping[str, object]) -> tuple[ShaderSlot, ...]:
+        """The generator and the effects of this frame; during a dissolve those of both looks."""
+        stage, going = self.parts.shader_stage, self.parts.leaving
+        return stage.shaders(values, snapshot, self.parts.modulation.moved, going.fade, going.values)
+
     def _draw(
         self,
         values: Mapping[str, object],
         features: AudioFeatures,
         scene: Scene,
         region: RegionMap | None,
+        shaders: tuple[ShaderSlot, ...],
         tick: FrameId,
     ) -> None:
-        picture = picture_of(values, features, features.waves, scene, region, tick)
+        picture = replace(picture_of(values, features, features.waves, scene, region, tick), shaders=shaders)
         going = self.parts.leaving
         if going.fade is not None:
             waves = features.waves if features.leaving_waves is None else features.leaving_waves
@@ -280,6 +293,8 @@ class FrameLoop:
                 self.parts.osc.draw_ends()
             self.parts.gate.draw_ends()
         self._draw_s = stopwatch.now_s() - started_s
+        state = self.parts.drawing.shader_state
+        self._attempt(partial(self.parts.shaders.after_frame, state, self.schedule.period_s))
 
     def _publish(self, tick: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
         parts = self.parts
@@ -350,6 +365,7 @@ def picture_of(
         waves=waves,
         features=features.channels,
         layer5=layer5.picture if layer5 else None,
+        shows_generator=values["/layer/5/source"] == "generator",
         layer5_before=layer5.before if layer5 else None,
         layer5_mix=layer5.share if layer5 else 1.0,
         matte=scene.matte(values),

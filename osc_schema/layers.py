@@ -106,9 +106,10 @@ def _layer(n: int) -> tuple[Param, ...]:
 LAYER_5 = (
     menu(
         "/layer/5/source",
-        f"auto camera {' '.join(PAINTERS)} off",
-        "Source of layer 5. auto: the SD picture while SD is on, else the camera.",
-        words="camera webcam video input ai sender syphon spout ndi resolume arena",
+        f"auto camera {' '.join(PAINTERS)} off generator",
+        "Source of layer 5. auto: the SD picture while SD is on, else the camera; generator: the shader of "
+        "/fx/generator.",
+        words="camera webcam video input ai sender syphon spout ndi resolume arena isf shader",
     ),
     number(
         "/layer/5/intensity",

@@ -149,6 +149,8 @@ class Area:
     """Extra pictures of the model that these parameters control."""
     paints_layer5: bool = False
     """The model that these parameters control makes pictures for layer 5."""
+    is_page_per_number: bool = False
+    """Control surfaces show the parameters of each number, `/fx/1/...`, on a page of their own."""
     fully_named: tuple[str, ...] = ()
     """First parts of addresses that a pattern must write out to set what is below them: `/sink/*`, not `/*`."""
 

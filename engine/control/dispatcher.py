@@ -46,6 +46,8 @@ from engine.osc import Bundle, Message, decode_packet, encode_reply
 from engine.osc.decode import shown
 from engine.osc.time_tag import is_at_once, wall_s_of
 from engine.params import ParamStore
+from engine.params.input_views import changes_of
+from engine.params.shader_inputs import ShaderInput, is_input_address
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
@@ -85,6 +87,8 @@ class Dispatcher:
         self.report = report
         self.on_gone = on_gone
         self.counters, self.outbox, self.feedback = outgoing.counters, outgoing.outbox, outgoing.feedback
+        self.views = outgoing.views
+        """The inputs of the playing shaders by name."""
         self._watcher: Watcher | None = None
         self._store = store
         self._commands = commands
@@ -278,8 +282,9 @@ class Dispatcher:
         return steps + questions, allowance
 
     def _is_command(self, address: str) -> bool:
-        """True for commands and queries."""
-        return address in self._questions or self._commands.find(address) is not None
+        """True for commands, queries and inputs of shaders."""
+        is_command = address in self._questions or self._commands.find(address) is not None
+        return is_command or self.views.find(address) is not None
 
     def _on_overfull(self, left: list[Message], sender: Sender) -> None:
         """Refuse the rest of a bundle whose patterns set too many values."""
@@ -294,14 +299,19 @@ class Dispatcher:
         """
         try:
             params = (param,) if param else settable(message.address)
-            if not param and not self._patterns.take(self.clock.now_s(), len(params)):
+            views = () if param else self._views_of(message.address, params)
+            if not param and not self._patterns.take(self.clock.now_s(), len(params) + len(views)):
                 reason = f"patterns set more than {VALUES_A_SECOND} values a second; this one is left out"
                 raise Rejected(f"{shown(message.address)}: {reason}")
         except Rejected as rejection:
             self._mistakes.rejected(message, rejection, sender)
             return 1
-        if not params:
+        if not params and not views and is_input_address(message.address):
+            self._mistakes.rejected(message, Rejected(self.views.missing(message.address)), sender)
+        elif not params and not views:
             self._mistakes.unknown(message, sender)
+        for view in views:
+            self._gather_input(message, view, sender, into)
         for param in params:
             try:
                 value = value_of(param, message.args)
@@ -312,7 +322,30 @@ class Dispatcher:
                 continue
             self.counters.changes += 1
             into.add(param, accepted.value, differs=_differs(param, value, accepted))
-        return max(1, len(params))
+        return max(1, len(params) + len(views))
+
+    def _views_of(self, address: str, params: tuple[Param, ...]) -> tuple[ShaderInput, ...]:
+        """The inputs that an address or a pattern names, except those whose aliases are set anyway."""
+        view = self.views.find(address)
+        if view is not None or not osc_schema.is_pattern(address):
+            return () if view is None else (view,)
+        aliases = {param.address for param in params}
+        return tuple(view for view in self.views.match(address) if not aliases.issuperset(view.aliases))
+
+    def _gather_input(self, message: Message, view: ShaderInput, sender: Sender, into: Changes) -> None:
+        """Add the values of the aliases of an input that a message sets by name."""
+        try:
+            args = message.args
+            value = value_of(view.param, args) if view.param else args[0] if len(args) == 1 else args
+            positions, note = view.positions_of(value)
+        except Rejected as rejection:
+            self._mistakes.rejected(message, rejection, sender)
+            return
+        self.counters.changes += 1
+        for param, position in changes_of(view, positions):
+            into.add(param, position, differs=False)
+        if note:
+            into.differing.add(view.address)
 
     def _carry_out(self, steps: list[PlanStep]) -> None:
         for what, sender in steps:
@@ -363,21 +396,25 @@ class Dispatcher:
         if not isinstance(address, str):
             reply.fail("takes an address or a pattern")
             return
-        param = osc_schema.lookup(address)
+        param, view = osc_schema.lookup(address), self.views.find(address)
+        is_pattern = param is None and view is None
         try:
-            params = (param,) if param else _matches(address)
+            params = (param,) if param else _matches(address) if is_pattern else ()
+            views = (view,) if view else self.views.match(address) if is_pattern else ()
         except Rejected as rejection:
             reply.fail(str(rejection))
             return
-        if not params:
-            reply.fail(unknown(address))
-        if not param and not self._gets[host_of(sender.name)].take(self.clock.now_s(), len(params)):
+        if not params and not views:
+            reply.fail(self.views.missing(address) if is_input_address(address) else unknown(address))
+        if is_pattern and not self._gets[host_of(sender.name)].take(self.clock.now_s(), len(params) + len(views)):
             self.counters.add("rejected")
             reason = "too many patterns at once (/engine/notify 1 subscribes to changes)"
             self._mistakes.explain("osc.get", "/get", reason, sender)
             return
         for param in params:
             reply.send(param.address, *self.feedback.reply_values(param, self._store.get(param.address)))
+        for view in views:
+            reply.send(view.address, *self.views.values_now(view))
 
     def _on_sync(self, message: Message, sender: Sender) -> None:
         """Answer `/synced` after the next frame to begin, which shows all earlier messages.

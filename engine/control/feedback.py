@@ -15,6 +15,7 @@ A subscriber gets everything (`/engine/notify`), single addresses (OSCQuery's LI
   two differ for programs that send from another port than they listen on (`/engine/notify 1 PORT`).
 - UDP does not report that a subscriber is gone, and sending to it does no harm. When the table is full, the oldest
   subscription is removed, WebSockets last.
+- The inputs of the playing shaders have two addresses, one by name and an alias. A change is told under both.
 """
 
 import threading
@@ -30,6 +31,8 @@ from engine.control.sender import Sender
 from engine.osc import encode_reply
 from engine.osc.encode import ReplyValue
 from engine.params import ParamStore
+from engine.params.input_views import InputViews
+from engine.params.shader_inputs import ShaderInput
 from engine.system.reporting import Report
 from engine.values import ChannelFeatures
 from osc_schema import Param, ParamType, Value
@@ -73,10 +76,12 @@ class Feedback:
         report: Report,
         is_behind: Callable[[str], bool],
         announcements: Announcements,
+        views: InputViews,
     ) -> None:
         """`is_behind(name)`: True if many packets for the target of that name are still queued."""
         self._is_behind = is_behind
         self._announcements = announcements
+        self._views = views
         self._store = store
         self._counters = counters
         self._report = report
@@ -100,7 +105,13 @@ class Feedback:
                 self._announcements.clear()
             listened = self._forget(target.name)
             subscriber = self._remember(Subscriber(target, origin, hears_all=True, listened=listened))
-            subscriber.owed = dict.fromkeys(_PARAMS)
+            subscriber.owed = dict.fromkeys((*_PARAMS, *(view.address for view in self._views.every)))
+
+    def owe_inputs(self, views: Iterable[ShaderInput]) -> None:
+        """Send the values of these inputs, those of the shaders that play now, to everyone who hears them."""
+        with self._lock:
+            for subscriber in self._subscribers.values():
+                subscriber.owed |= {view.address: None for view in views if subscriber.hears(view.address)}
 
     def unsubscribe(self, name: str) -> None:
         """End the subscription of the target or origin with this name."""
@@ -130,7 +141,8 @@ class Feedback:
         with self._lock:
             subscriber = self._subscribers.get(target_name)
             if subscriber is not None:
-                subscriber.owed = dict.fromkeys(filter(subscriber.hears, _PARAMS))
+                known = (*_PARAMS, *(view.address for view in self._views.every))
+                subscriber.owed = dict.fromkeys(filter(subscriber.hears, known))
 
     def leave(self, target_name: str) -> None:
         """Remove a target that is gone."""
@@ -238,12 +250,12 @@ class Feedback:
         for change in changes:
             param = _PARAMS[change.address]
             values = (1,) if param.type is ParamType.TRIGGER else self.reply_values(param, change.value)
-            packet = encode_reply(change.address, *values)
-            for subscriber in self._subscribers.values():
-                if change.by == subscriber.origin:
-                    subscriber.waiting.pop(change.address, None)
-                elif subscriber.hears(change.address) and change.address not in subscriber.owed:
-                    subscriber.waiting[change.address] = packet
+            self._offer(change.address, change.by, encode_reply(change.address, *values))
+            view = self._views.of_alias(change.address)
+            if view is not None:  # an event is told when it fires; setting it back is not
+                values = (1,) if view.type == "event" and change.value else self._views.values_now(view)
+                if view.type != "event" or change.value:
+                    self._offer(view.address, change.by, encode_reply(view.address, *values))
         for _ in range(len(self._owed)):
             origin, address = self._owed.popleft()
             for subscriber in self._subscribers.values():
@@ -251,11 +263,24 @@ class Feedback:
                     subscriber.owed[address] = None
         for subscriber in self._subscribers.values():
             for address in subscriber.owed:
-                subscriber.waiting[address] = self._packet_of_now(address)
+                if (packet := self._packet_of_now(address)) is not None:
+                    subscriber.waiting[address] = packet
             subscriber.owed = {}
 
-    def _packet_of_now(self, address: str) -> bytes:
-        return encode_reply(address, *self.reply_values(_PARAMS[address], self._store.get(address)))
+    def _offer(self, address: str, by: str, packet: bytes) -> None:
+        """Queue a changed value for everyone who hears the address, except its author."""
+        for subscriber in self._subscribers.values():
+            if by == subscriber.origin:
+                subscriber.waiting.pop(address, None)
+            elif subscriber.hears(address) and address not in subscriber.owed:
+                subscriber.waiting[address] = packet
+
+    def _packet_of_now(self, address: str) -> bytes | None:
+        """The current value; None for an input of a shader that no longer plays."""
+        if (param := _PARAMS.get(address)) is not None:
+            return encode_reply(address, *self.reply_values(param, self._store.get(address)))
+        view = self._views.find(address)
+        return None if view is None else encode_reply(address, *self._views.values_now(view))
 
     def _send_waiting(self) -> None:
         """Send to the subscribers in turn, starting where the last tick reached its limit."""

@@ -5,14 +5,25 @@ from engine.control.counters import OscCounters
 from engine.control.feedback import Feedback
 from engine.control.outbox import Outbox
 from engine.params import ParamStore
+from engine.params.input_views import InputViews
 from engine.system.reporting import Report
 
 
 class Outgoing:
-    """The outbox, the feedback that fills it, and the counters of both directions."""
+    """The outbox, the feedback that fills it, the counters of both directions, and the inputs of shaders by name."""
 
-    def __init__(self, store: ParamStore, report: Report, announcements: Announcements | None = None) -> None:
-        """`announcements` None: creates one."""
+    def __init__(
+        self,
+        store: ParamStore,
+        report: Report,
+        announcements: Announcements | None = None,
+        views: InputViews | None = None,
+    ) -> None:
+        """`announcements`, `views` None: creates one."""
+        self.views = views or InputViews(store)
         self.counters = OscCounters()
         self.outbox = Outbox(self.counters, report)
-        self.feedback = Feedback(store, self.counters, report, self.outbox.is_behind, announcements or Announcements())
+        self.feedback = Feedback(
+            store, self.counters, report, self.outbox.is_behind, announcements or Announcements(), self.views
+        )
+        self.views.watch(self.feedback.owe_inputs)

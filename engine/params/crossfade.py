@@ -111,7 +111,7 @@ class Crossfade:
             picture = self._new_picture_fade(before) if is_picture and seconds > 0.0 else None
             superseded = self._supersede({address for address, _ in values}, is_picture)
             at_once = [entry for entry in values if not (seconds > 0.0 and _glides(entry[0], is_picture))]
-            results = self._store.set_many(at_once, by=by)
+            results = self._store.set_many(at_once, by=by, together=[address for address, _ in values])
             rejected = [result for result in results if isinstance(result, Rejected)]
             if seconds > 0.0:
                 now = self._store.snapshot()

@@ -27,6 +27,7 @@ from typing import Any, Final
 
 import osc_schema
 from engine.params.lfo import Lfos
+from engine.params.shader_inputs import is_input_address
 from engine.params.store import Snapshot
 from engine.values import AudioFeatures, ChannelFeatures, dbfs
 from osc_schema import Param, Rejected, Value
@@ -38,6 +39,8 @@ MIN_HZ, OCTAVES = 55.0, 5.0
 
 _LFO_SOURCES: Final = {f"lfo{n}": n for n in LFOS}
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
+
+AliasOf = Callable[[str, Mapping[str, Any]], str]
 
 
 def is_target(param: Param) -> bool:
@@ -51,7 +54,7 @@ def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
 
     def check(own: str, value: Value) -> None:
         target = str(value)
-        if not target or target in _SCALES:
+        if not target or target in _SCALES or is_input_address(target):
             return
         param = osc_schema.lookup(target)
         if param is None:
@@ -87,7 +90,10 @@ class _Route:
 class Modulation:
     """All routes. For the frame loop's thread. Costs almost nothing while no route is on."""
 
-    def __init__(self) -> None:
+    def __init__(self, alias_of: AliasOf = lambda target, values: "") -> None:
+        """`alias_of(target, values)`: the parameter behind the name of a shader's input, "" if no shader that these
+        values choose has such an input, or it has several numbers; the route then moves nothing."""
+        self._alias_of = alias_of
         self.moved: Mapping[str, float] = _NOTHING
         """Modulated values of the targets after the last step, by address."""
         self._routes = tuple(map(_Route, ROUTES))
@@ -100,7 +106,7 @@ class Modulation:
 
     def copy(self) -> "Modulation":
         """A copy that continues from the current state of the LFOs and levels."""
-        copy = Modulation()
+        copy = Modulation(self._alias_of)
         copy._lfos = self._lfos.copy()
         for route, own in zip(copy._routes, self._routes, strict=True):
             route.level = own.level
@@ -144,6 +150,8 @@ class Modulation:
                 fallen = now + (route.level - now) * math.exp(-1000.0 * dt_s / values[route.release_ms])
                 level = route.level = max(now, fallen)
             target = values[route.target]
+            if target not in _SCALES and not (target := self._alias_of(target, values)):
+                continue
             parts[target] = parts.get(target, 0.0) + route.part(level, values)
         self._parts, self.moved = parts, _moved(values, parts)
         return _with(values, self.moved)

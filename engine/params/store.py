@@ -1,7 +1,7 @@
 """Store of all parameter values: set from any thread, read as one immutable snapshot per frame."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import osc_schema
@@ -79,6 +79,17 @@ class ParamStore:
         self._snapshot = Snapshot(dict(self._values), 0)
         self._conditions: dict[str, list[Callable[[Value], None]]] = {}
         self._hooks: dict[str, Callable[[], None]] = {}
+        self._groups: dict[str, frozenset[str]] = {}
+
+    def remember_groups(self, addresses: Iterable[str]) -> None:
+        """Remember for these texts what was set together with their newest value. Before the first value."""
+        self._groups = {_known(address).address: frozenset() for address in addresses}
+
+    def group_of(self, address: str) -> tuple[int, frozenset[str]]:
+        """The version at which a parameter of `remember_groups` changed last, and all addresses of that group, also
+        those that had their value already."""
+        with self._lock:
+            return self._last_set.get(address, (0, ""))[0], self._groups[address]
 
     def add_condition(self, address: str, check: Callable[[Value], None]) -> None:
         """Add `check(value)`, which raises Rejected for a value that the schema accepts but this run cannot use.
@@ -113,8 +124,13 @@ class ParamStore:
         self.apply([(param, accepted.value)], by=by)
         return accepted
 
-    def set_many(self, changes: Iterable[tuple[str, object]], *, by: str) -> list[Change | Rejected]:
-        """Set a group at once. Returns, in order, each newest change, or the reason why an entry was left out."""
+    def set_many(
+        self, changes: Iterable[tuple[str, object]], *, by: str, together: Iterable[str] = ()
+    ) -> list[Change | Rejected]:
+        """Set a group at once. Returns, in order, each newest change, or the reason why an entry was left out.
+
+        `together`: addresses that belong to the group (`group_of`), but are set later, by a fade.
+        """
         results: list[Change | Rejected | Param] = []
         good: list[tuple[Param, Value]] = []
         for address, value in changes:
@@ -128,10 +144,10 @@ class ParamStore:
             else:
                 results.append(param)
         with self._lock:
-            self._apply(good, by)
+            self._apply(good, by, together)
             return [self._newest(item) if isinstance(item, Param) else item for item in results]
 
-    def apply(self, changes: Iterable[tuple[Param, Value]], *, by: str) -> None:
+    def apply(self, changes: Sequence[tuple[Param, Value]], *, by: str) -> None:
         """Set a group of values at once, which must have passed `osc_schema.accept` and `require`.
 
         Hot path: one call per OSC message or bundle, 40 000 a second.
@@ -183,7 +199,7 @@ class ParamStore:
             newer.sort(key=lambda change: change.version)
             return tuple(newer), self._version
 
-    def _apply(self, changes: Iterable[tuple[Param, Value]], by: str) -> None:
+    def _apply(self, changes: Sequence[tuple[Param, Value]], by: str, together: Iterable[str] = ()) -> None:
         """Apply changes. The caller holds the lock."""
         values = self._values
         version = self._version + 1
@@ -205,6 +221,8 @@ class ParamStore:
             values[address] = value
             self._last_set[address] = stamp
             self._version = version
+            if type(value) is str and address in self._groups:  # the type first: cheaper than the look-up
+                self._groups[address] = frozenset((*(other.address for other, _ in changes), *together))
 
     def _newest(self, param: Param) -> Change:
         """The newest change of a parameter. The caller holds the lock."""

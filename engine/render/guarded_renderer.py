@@ -79,6 +79,11 @@ class GuardedRenderer:
         return self._renderer.reason if self._renderer is not None else ""
 
     @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of the picture. Any thread."""
+        return self._size_px
+
+    @property
     def texture(self) -> TextureRef | None:
         """The last picture on the GPU; None from the CPU renderer, and while the renderer is lost."""
         if not self._is_drawn or self._renderer is None:

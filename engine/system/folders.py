@@ -1,6 +1,7 @@
 """Default folders of the user's files."""
 
 import os
+import sys
 from pathlib import Path
 
 
@@ -16,6 +17,18 @@ def data_folder() -> Path:
 def presets_folder() -> Path:
     """Folder of the presets."""
     return data_folder() / "presets"
+
+
+def isf_folders() -> tuple[Path, ...]:
+    """Folders in which programs of this system look for ISF shaders, the user's own first. They need not exist.
+
+    macOS and Windows: as https://docs.isf.video/ref_index says; Linux has no convention, so the XDG data folder.
+    """
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Graphics" / "ISF", Path("/Library/Graphics/ISF")
+    if sys.platform == "win32":
+        return (Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / "ISF",)
+    return (Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "ISF",)
 
 
 def recordings_folder() -> Path:

@@ -1,11 +1,14 @@
 """The URLs of the engine's page. Event loop only."""
 
+import zlib
 from collections.abc import Callable, Mapping
 
+import numpy as np
 from aiohttp import web
 
 from engine.params.preset_shelf import PresetPicture
 from engine.system.reporting import Report
+from engine.web.jpeg import encode_preview
 from engine.web.live import LiveFeed, as_json
 from engine.web.osc_query import OscQuery, attribute_of
 from engine.web.pictures import PictureStreams
@@ -28,6 +31,7 @@ class Routes:
         osc_query: OscQuery,
         status: Callable[[], object],
         preset_pictures: Callable[[], Mapping[str, PresetPicture]],
+        shader_pictures: Callable[[], Mapping[str, np.ndarray]],
         cookie: str,
         report: Report,
     ) -> None:
@@ -39,6 +43,7 @@ class Routes:
         self._osc_query = osc_query
         self._status = status
         self._preset_pictures = preset_pictures
+        self._shader_pictures = shader_pictures
         self._page = load_page("engine.web")
 
     def build_app(self) -> web.Application:
@@ -49,6 +54,8 @@ class Routes:
         app.router.add_get("/status.json", self.send_status)
         app.router.add_get("/presets/pictures.json", self.send_preset_pictures)
         app.router.add_get("/presets/{name}.jpg", self.send_preset_picture)
+        app.router.add_get("/shaders/pictures.json", self.send_shader_pictures)
+        app.router.add_get("/shaders/picture.jpg", self.send_shader_picture)
         app.router.add_get("/preview", self._pictures.send_preview, allow_head=False)
         app.router.add_get("/live", self._live.serve, allow_head=False)
         app.router.add_get("/{path:.*}", self.send_page_or_node)
@@ -91,6 +98,19 @@ class Routes:
         if picture is None:
             raise web.HTTPNotFound(text="no preset of that name has a picture\n")
         return web.Response(body=picture.jpeg, content_type="image/jpeg")
+
+    async def send_shader_pictures(self, request: web.Request) -> web.Response:
+        """Send the names of the shaders that have a picture, each with a version."""
+        versions = {name: str(zlib.crc32(rgb.data)) for name, rgb in self._shader_pictures().items()}
+        return web.Response(text=as_json(versions), content_type="application/json")
+
+    async def send_shader_picture(self, request: web.Request) -> web.Response:
+        """Send the thumbnail of `?name=NAME`, which may contain a slash."""
+        rgb = self._shader_pictures().get(request.query.get("name", ""))
+        if rgb is None:
+            raise web.HTTPNotFound(text="no shader of that name has been tested\n")
+        rgba = np.dstack((rgb, np.full(rgb.shape[:2], 255, np.uint8)))
+        return web.Response(body=encode_preview(rgba), content_type="image/jpeg")
 
     async def _close_sockets(self, app: web.Application) -> None:
         await self._sockets.close_all()

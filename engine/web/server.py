@@ -17,6 +17,7 @@ from engine.web.serving.access import Access, accepts_none, is_loopback, new_tok
 from engine.web.serving.web_thread import WebThread
 
 if TYPE_CHECKING:
+    import numpy as np
     from aiohttp import web
 
     from engine.control.query import QueryHub, QueryTree
@@ -43,6 +44,7 @@ class WebServer:
         allowed_hosts: Collection[str] = (),
         is_local: Callable[[str], bool] = is_loopback,
         accepts_osc: Callable[[str, str], bool] = accepts_none,
+        shader_pictures: "Callable[[], Mapping[str, np.ndarray]]" = dict,
     ) -> None:
         """`taps`: the available pictures by name: `main` and the run's extra pictures.
 
@@ -50,6 +52,7 @@ class WebServer:
         must not block. `host_info(reached_at, own_address)` gets the address of this machine that the client connected
         to, and the server's listening address. `token`: required from clients whose address is not `is_local`; None
         creates one. `accepts_osc(peer, reached_at)`: True if that client may use OSCQuery without the token.
+        `shader_pictures`: thumbnails, (height, width, 3) uint8, by the shader's name; called on the web thread, too.
         """
         self.address = (host, port)
         """Listening address; after `start` with the real port."""
@@ -57,6 +60,7 @@ class WebServer:
         self._taps = taps
         self._status = status
         self._preset_pictures = preset_pictures
+        self._shader_pictures = shader_pictures
         self._features = features
         self._query = query
         self._hub = hub
@@ -109,6 +113,7 @@ class WebServer:
             osc_query=OscQuery(self._query, self._hub, lambda at: self._host_info(at, self.address), sockets),
             status=self._status,
             preset_pictures=self._preset_pictures,
+            shader_pictures=self._shader_pictures,
             cookie=f"multiverse_{port}",  # browsers send a host's cookies to all its ports: two engines need two names
             report=self._report,
         ).build_app()

@@ -43,13 +43,9 @@ class Page:
 
 
 def pages(areas: Iterable[Area]) -> tuple[Page, ...]:
-    """One page per area that has controls. Parameters with the same number (/layer/2/...) share a panel."""
-    controls = ((area, (*area.params, *_played(area.commands))) for area in areas)
-    return tuple(
-        Page(title=area.title, description=area.description, panels=tuple(_panels(area.title, params)))
-        for area, params in controls
-        if params
-    )
+    """One page per area that has controls. Parameters with the same number (/layer/2/...) share a panel, or have a page
+    of their own."""
+    return tuple(page for area in areas for page in _pages_of(area))
 
 
 def columns(page: Page, max_rows: int) -> tuple[Panel, ...]:
@@ -83,6 +79,19 @@ def decimals(param: Param) -> int:
         return 0
     smallest = abs(param.low) if param.scale == "exponential" else param.high - param.low
     return next((places for places in range(6) if smallest * 10**places >= 10_000), 6)
+
+
+def _pages_of(area: Area) -> Iterator[Page]:
+    panels = tuple(_panels(area.title, (*area.params, *_played(area.commands))))
+    if not panels:
+        return
+    if not area.is_page_per_number:
+        yield Page(title=area.title, description=area.description, panels=panels)
+        return
+    for panel in panels:
+        number = panel.title.rpartition(" ")[2]
+        title = f"{area.title} {number}" if number.isdecimal() else area.title
+        yield Page(title=title, description=area.description, panels=(panel,))
 
 
 def _played(commands: Iterable[Command]) -> Iterator[Param]:

@@ -32,6 +32,7 @@ SHORT_WORDS = {
     "crossfade_s": "xfade",  # without its s, which would look like a plural
     "duty_auto": "dtyauto",
     "flash_guard": "flash",
+    "generator": "gen",
     "gpu_retrieval": "gpuretr",
     "hue_offset": "hueofs",
     "index_rate": "idxrate",

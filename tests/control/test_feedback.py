@@ -356,7 +356,7 @@ def test_many_rapid_subscriptions_miss_no_value(hall: Hall, make_peer: Callable[
         hall.after(0.1)
         outbox.send(0.0, 64)  # two of them have had their turn, after six turns of feedback
     hall.store.set(ANGLE, 12.0, by="web")
-    for _ in range(60):
+    for _ in range(64 * len(osc_schema.PARAMS) // PACKETS_TO_ALL + 60):
         hall.after(FRAME_S)
         outbox.send(0.0, 2 * MAX_PACKETS)
     for peer in crowd:

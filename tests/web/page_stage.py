@@ -29,6 +29,8 @@ class Stage:
         self.brightness = 0.0
         """Mean of the newest picture's red, green and blue, 0..255."""
         self._folder = folder
+        self.shaders = folder / "shaders"
+        """Folder of shaders; empty until a test writes into it."""
         self._web = "127.0.0.1:0"
         self._error: BaseException | None = None
         self.start()
@@ -53,6 +55,7 @@ class Stage:
                 "osc": {"listen": "127.0.0.1:0"},
                 "web": self._web,
                 "recordings": str(self._folder / "recordings"),
+                "shaders": [str(self.shaders)],
             }
         )
         try:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import osc_schema
 from engine.control import Args, CommandTable, Reply, Tell
@@ -31,7 +32,7 @@ from engine.params.mapping.built_in_maps import (
 )
 from engine.params.mapping.control_map import ControlMap
 from engine.params.mapping.controls import Movement
-from engine.params.mapping.entry import NUMERIC, MapEntry, changed, make_entry
+from engine.params.mapping.entry import NUMERIC, MapEntry, Mode, changed, make_entry
 from engine.params.mapping.learner import Learner
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
 from engine.params.mapping.movement_reader import MovementReader
@@ -65,6 +66,8 @@ def start_timer(seconds: float, ended: Callable[[], None]) -> Callable[[], None]
 class _Lesson:
     target: str
     argument: str
+    mode: str
+    """The mode to map with, whatever the control is; "": as the control suggests."""
     reply: Reply
     stop_timer: Callable[[], None]
 
@@ -83,6 +86,7 @@ class MapControl:
         tell: Tell,
         report: Report,
         disk: DiskStore,
+        mappable: Callable[[str], tuple[str, str]] = lambda target: (target, ""),
         start_timer: StartTimer = start_timer,
     ) -> None:
         """Reads the map; `path` need not exist. Raises MappingError if it is not a map, or if a named map does not
@@ -90,6 +94,7 @@ class MapControl:
 
         `names`: maps to add; an entry is left out if the file has one for its control and target. `clock`: handlers for
         MIDI's `clock`, `start`, `continue` and `stop`, called with the time. `feedback` gets entries and movements.
+        `mappable(target)`: the parameter to map for the name of a shader's input, and the mode; else the target and "".
         """
         self._path = path
         self._store = store
@@ -98,6 +103,7 @@ class MapControl:
         self._tell = tell
         self._report = report
         self._start_timer = start_timer
+        self._mappable = mappable
         self._lock = threading.Lock()  # messages and commands come on different threads
         self._map = ControlMap()
         self._movements = MovementReader()
@@ -191,6 +197,7 @@ class MapControl:
                 continue
             self._end_lesson()
             control, mode = learned
+            mode = cast(Mode, lesson.mode) if lesson.mode else mode
             values = {"control": control.name, "target": lesson.target, "argument": lesson.argument}
             try:
                 entry = make_entry(values | ({"mode": mode} if mode else {}))
@@ -221,13 +228,14 @@ class MapControl:
     def _on_learn(self, args: Args, reply: Reply) -> None:
         target, *rest = texts(args, "a parameter's or command's address and optionally an argument", 1, 2)
         argument = rest[0] if rest else ""
+        target, mode = self._mappable(target)
         entry = make_entry({"control": "osc /anything", "target": target, "argument": argument})
         stop_timer = self._start_timer(LESSON_S, lambda: self._on_nothing_moved(lesson))
-        lesson = _Lesson(target=target, argument=argument, reply=reply, stop_timer=stop_timer)
+        lesson = _Lesson(target=target, argument=argument, mode=mode, reply=reply, stop_timer=stop_timer)
         with self._lock:
             superseded = self._end_lesson()
             self._lesson = lesson
-            self._learner.begin(may_turn=entry.param is not None and entry.param.type in NUMERIC)
+            self._learner.begin(may_turn=not mode and entry.param is not None and entry.param.type in NUMERIC)
         if superseded is not None:
             superseded.reply.fail("superseded", is_logged=False)
 
@@ -266,7 +274,11 @@ class MapControl:
 
     def _on_add(self, args: Args, reply: Reply) -> None:
         control, target, *rest = texts(args, "a control, an address and optionally an argument", 2, 3)
-        entry = make_entry({"control": control, "target": target, "argument": rest[0] if rest else ""})
+        target, mode = self._mappable(target)
+        entry = make_entry(
+            {"control": control, "target": target, "argument": rest[0] if rest else ""}
+            | ({"mode": mode} if mode else {})
+        )
         with self._lock:
             number = self._map.add(entry)
         self._on_changed()
@@ -276,6 +288,8 @@ class MapControl:
         number, key, value = args if len(args) == 3 else (None, None, None)
         if not isinstance(key, str):
             raise MappingError(f"takes an entry's number, a key ({', '.join(KEYS)}) and a value")
+        if key == "target" and isinstance(value, str):
+            value, _ = self._mappable(value)
         with self._lock:
             self._map.replace(_whole(number), changed(self._map.entry(_whole(number)), key, value))
         self._on_changed()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from engine.audio import AudioStatus
 from engine.children.spec import ChildStatus
 from engine.control import OscCounters
+from engine.control.commands.shader import ShaderStatus
 from engine.render import FlashGuardState
 from engine.sinks import SinkStatus
 from engine.sources import SourceStatus
@@ -36,6 +37,7 @@ class EngineStatus:
     camera: SourceStatus | None
     children: tuple[ChildStatus, ...]
     sinks: tuple[SinkStatus, ...]
+    shaders: tuple[ShaderStatus, ...]
     osc: OscCounters | None
     unavailable: Mapping[str, str]
     """Address of each switch that this run cannot turn on, with the reason and the next step."""
@@ -68,6 +70,10 @@ class EngineStatus:
             lines += _child_lines(child)
         for sink in self.sinks:
             lines.append((f"/engine/status/sink/{sink.label}", (sink.name, sink.state, sink.detail)))
+        for shader in self.shaders:
+            if shader.file:
+                values = (shader.file, shader.state, shader.detail, shader.draw_ms)
+                lines.append((f"/engine/status/shader/{shader.slot}", values))
         for line in self.warnings[-3:]:
             lines.append(("/engine/status/warning", (line,)))
         return lines

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from engine.params import Cue
+from engine.params.shader_inputs import ShaderInput
 from osc_schema import Area, Command, Param, ParamType
 from osc_schema.live_models import NAMES as CHILDREN
 
@@ -146,6 +147,36 @@ def _overloads(param: Param) -> Iterator[Attributes]:
             yield {"TYPE": "f", "RANGE": [{"MIN": 0.0, "MAX": len(param.menu) - 1.0}]}
         case ParamType.COLOUR:
             yield {"TYPE": "r"}
+
+
+def describe_input(view: ShaderInput, area: Area) -> Attributes:
+    """The attributes of an input of a playing shader, by its name."""
+    if view.param is not None:
+        attributes = describe_param(view.param, area)
+    else:
+        count = len(view.aliases)
+        attributes = {
+            "FULL_PATH": view.address,
+            "TYPE": "f" * count,
+            "ACCESS": READ_AND_WRITE,
+            "DESCRIPTION": view.label,
+            "TAGS": [area.title],
+            "CRITICAL": False,
+            "RANGE": [{"MIN": low, "MAX": high} for low, high in zip(view.lows, view.highs, strict=True)],
+            "CLIPMODE": ["both"] * count,
+            "DEFAULT_VALUE": list(view.value_at(view.default)),  # type: ignore[arg-type]
+            "MULTIVERSE": {"type": "point", "area_title": area.title},
+        }
+    more = attributes["MULTIVERSE"]
+    assert isinstance(more, dict)
+    attributes["MULTIVERSE"] = {
+        **more,
+        "label": view.label,
+        "aliases": list(view.aliases),
+        "low": list(view.lows),
+        "high": list(view.highs),
+    }
+    return attributes
 
 
 def describe_command(command: Command, area: Area) -> Attributes:

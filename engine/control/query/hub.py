@@ -18,6 +18,7 @@ import osc_schema
 from engine.control import Dispatcher, Sender
 from engine.control.query.tree import PathEvent
 from engine.osc.decode import shown
+from engine.params.shader_inputs import is_input_address
 from engine.system.reporting import Report
 
 MAX_WAITING_PACKETS: Final = 4096
@@ -82,9 +83,9 @@ class Peer:
             self._refuse(shown(command.COMMAND, 40), "unknown command (known: LISTEN, IGNORE)")
         elif not isinstance(command.DATA, str):
             self._refuse(command.COMMAND, "DATA is not a path")
-        elif osc_schema.lookup(command.DATA) is not None:
+        elif osc_schema.lookup(command.DATA) is not None or self._dispatcher.views.find(command.DATA) is not None:
             self._listen(command.DATA, is_wanted=command.COMMAND == "LISTEN")
-        elif not _is_without_value(command.DATA):
+        elif not _is_without_value(command.DATA) and not is_input_address(command.DATA):  # a shader that has just ended
             self._refuse(command.COMMAND, f"{shown(command.DATA)} is not a parameter")
 
     def _listen(self, address: str, *, is_wanted: bool) -> None:
@@ -189,7 +190,7 @@ class QueryHub:
         return peer
 
     def send_paths(self, events: Iterable[PathEvent]) -> None:
-        """Send the changes of `QueryTree.show_cues` to every client."""
+        """Send the changes of `QueryTree.show_cues` or `show_inputs` to every client."""
         for event in events:
             for peer in list(self._peers.values()):
                 peer.queue_path(event)

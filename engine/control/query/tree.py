@@ -1,7 +1,7 @@
 """The address space as OSCQuery's JSON: answers a GET of a path or of one of its attributes.
 
-Only values and cues change. So a node's JSON is encoded once, with a placeholder for each value, and split at the
-placeholders; an answer joins the pieces with the values of one snapshot.
+Only values, cues and the inputs of shaders change. So a node's JSON is encoded once, with a placeholder for each
+value, and split at the placeholders; an answer joins the pieces with the values of one snapshot.
 """
 
 import json
@@ -18,11 +18,13 @@ from engine.control.query.describe import (
     describe_command,
     describe_container,
     describe_cue,
+    describe_input,
     describe_param,
 )
 from engine.osc.decode import shown
 from engine.params import Cue, ParamStore, Snapshot
-from osc_schema import Area, Param, ParamType
+from engine.params.shader_inputs import ShaderInput
+from osc_schema import Area, Param, ParamType, fx
 from osc_schema import cues as cues_schema
 
 ATTRIBUTES: Final = frozenset(
@@ -30,7 +32,6 @@ ATTRIBUTES: Final = frozenset(
     "DEFAULT_VALUE MULTIVERSE".split()
 )
 
-_PARAMS: Final = {param.address: param for param in osc_schema.PARAMS}
 _CUE: Final = re.compile(r"/cue/[0-9]+")
 _MARK: Final = re.compile(rb'"\\u0000([^"]+)"')
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -56,20 +57,21 @@ class PathEvent:
 @dataclass(slots=True)
 class _Node:
     attributes: Attributes
-    param: Param | None = None
+    valued: Param | ShaderInput | None = None
+    """The node's value: of a parameter, or of a shader's input by name."""
     contents: "dict[str, _Node]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Template:
     pieces: tuple[bytes, ...]
-    """The JSON around the values: one piece more than `params`."""
-    params: tuple[Param, ...]
+    """The JSON around the values: one piece more than `valued`."""
+    valued: tuple[Param | ShaderInput, ...]
 
     def fill(self, snapshot: Snapshot) -> bytes:
         parts = [self.pieces[0]]
-        for param, piece in zip(self.params, self.pieces[1:], strict=True):
-            parts += (_encode(_value(param, snapshot)).encode(), piece)
+        for each, piece in zip(self.valued, self.pieces[1:], strict=True):
+            parts += (_encode(_value(each, snapshot)).encode(), piece)
         return b"".join(parts)
 
 
@@ -99,6 +101,7 @@ class QueryTree:
                     _add_leaf(_Node(describe_command(command, area)), area, nodes)
         self._space = _Space(nodes)
         self._cues: dict[int, Cue] = {}
+        self._inputs: dict[str, ShaderInput] = {}
         self._lock = threading.Lock()
 
     def show_cues(self, cues: Iterable[Cue]) -> tuple[PathEvent, ...]:
@@ -122,6 +125,31 @@ class QueryTree:
             return (*removed, *added, PathEvent("PATH_CHANGED", "/cue"))
         return tuple(PathEvent("PATH_CHANGED", f"/cue/{number}") for number in now if now[number] != before[number])
 
+    def show_inputs(self, inputs: Iterable[ShaderInput]) -> tuple[PathEvent, ...]:
+        """Replace the inputs of the shaders, `/fx/<slot>/<input>`; returns the changes. Any thread."""
+        with self._lock:
+            before, self._inputs = self._inputs, {each.address: each for each in inputs}
+            now = self._inputs
+            nodes = {path: node for path, node in self._space.nodes.items() if path not in before}
+            slots = {}
+            for slot in fx.SLOTS:
+                path = f"/fx/{slot}"
+                contents = {name: n for name, n in nodes[path].contents.items() if f"{path}/{name}" not in before}
+                slots[slot] = nodes[path] = replace(nodes[path], contents=contents)
+            for each in now.values():
+                _, _, slot, name = each.address.split("/")
+                node = _Node(describe_input(each, fx.AREA), each)
+                nodes[each.address] = slots[slot].contents[name] = node
+            container = replace(nodes["/fx"], contents={**nodes["/fx"].contents, **slots})
+            root = replace(nodes["/"], contents={**nodes["/"].contents, "fx": container})
+            self._space = _Space({**nodes, "/": root, "/fx": container})
+        changed = [path for path in now.keys() & before.keys() if _shape(now[path]) != _shape(before[path])]
+        lost = [*(before.keys() - now.keys()), *changed]  # a client keeps the range of a path that it knows
+        return (
+            *(PathEvent("PATH_REMOVED", path) for path in before if path in lost),
+            *(PathEvent("PATH_ADDED", path) for path in now if path not in before or path in changed),
+        )
+
     def answer(self, path: str, attribute: str | None, host_info: Mapping[str, object]) -> QueryAnswer:
         """The answer to `GET <path>` or `GET <path>?<attribute>`. The path is percent-decoded, the attribute is raw.
 
@@ -138,11 +166,11 @@ class QueryTree:
             return _json(
                 400, {"error": f"{shown(attribute, 40)}: no such attribute (known: {' '.join(sorted(ATTRIBUTES))})"}
             )
-        if attribute == "VALUE" and node.param is None:
+        if attribute == "VALUE" and node.valued is None:
             return QueryAnswer(204, b"")
         template = space.templates.get((path, attribute))
         if template is None:
-            template = space.templates[path, attribute] = _template(node, attribute)
+            template = space.templates[path, attribute] = _template(space, node, attribute)
         return QueryAnswer(200, template.fill(self._store.snapshot()))
 
 
@@ -159,28 +187,37 @@ def _add_leaf(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
     nodes[address] = parent.contents[name] = node
 
 
-def _template(node: _Node, attribute: str | None) -> _Template:
+def _shape(view: ShaderInput) -> tuple[object, ...]:
+    return view.type, view.label, view.aliases, view.lows, view.highs, view.default, view.param
+
+
+def _template(space: _Space, node: _Node, attribute: str | None) -> _Template:
     whole = _as_json(node)
     if attribute is not None:
         whole = {key: value for key, value in whole.items() if key == attribute}
     pieces = _MARK.split(_encode(whole).encode())
-    params = tuple(_PARAMS[address.decode()] for address in pieces[1::2])
-    return _Template(tuple(pieces[::2]), params)
+    valued = [space.nodes[address.decode()].valued for address in pieces[1::2]]
+    return _Template(tuple(pieces[::2]), tuple(each for each in valued if each is not None))
 
 
 def _as_json(node: _Node) -> Attributes:
     """A node and everything below it, with placeholders for the values."""
     whole = dict(node.attributes)
-    if node.param is not None:
-        whole["VALUE"] = f"\0{node.param.address}"
+    if node.valued is not None:
+        whole["VALUE"] = f"\0{node.valued.address}"
     if node.contents:
         whole["CONTENTS"] = {name: _as_json(child) for name, child in node.contents.items()}
     return whole
 
 
-def _value(param: Param, snapshot: Snapshot) -> list[object]:
+def _value(valued: Param | ShaderInput, snapshot: Snapshot) -> list[object]:
     """One item per type tag; null for a trigger, as the proposal demands."""
-    value = snapshot[param.address]
+    if isinstance(valued, ShaderInput):
+        if valued.type == "event":
+            return [None]
+        shown = valued.shown_at([snapshot.number(alias) for alias in valued.aliases])
+        return list(shown) if isinstance(shown, tuple) else [shown]
+    param, value = valued, snapshot[valued.address]
     if param.type is ParamType.TRIGGER:
         return [None]
     return list(value) if isinstance(value, tuple) else [value]

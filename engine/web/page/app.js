@@ -1,7 +1,7 @@
 // READ FIRST: builds every part of the page and connects them.
 //
 //   engine ─ tree ─► schema ─► values ─► controls, master
-//          ◄─ OSC ─► connection ─► values; presets, cues, mapping, camera (commands and their answers); toasts
+//          ◄─ OSC ─► connection ─► values; presets, cues, mapping, camera, shaders (commands and their answers); toasts
 //          ─ /live ─► meters, status, monitor        ─ /preview ─► preview
 
 import { Camera } from "./camera.js";
@@ -18,6 +18,7 @@ import { Presets } from "./presets.js";
 import { Preview } from "./preview.js";
 import { readSchema } from "./schema.js";
 import { Sections } from "./sections.js";
+import { Shaders } from "./shaders.js";
 import { Status } from "./status.js";
 import { Tabs } from "./tabs.js";
 import { toast } from "./toast.js";
@@ -47,6 +48,7 @@ const sections = new Sections({
   values,
   copyLayer: (from, to) => connection.command("/layer/copy", "ii", [from, to]),
 });
+const shaders = new Shaders(connection, values, sections);
 const tabs = new Tabs((name) => {
   monitor.show(name === "monitor");
   status.look(name === "status");
@@ -68,6 +70,7 @@ function takeTree(tree) {
   cues.load(fresh.commands);
   mapping.load(fresh.commands);
   camera.load(fresh.commands);
+  shaders.load(fresh.commands);
   byId("addresses").replaceChildren(...[...fresh.params.keys()].map((address) => make("option", { value: address })));
   tabs.refresh();
   schema = fresh;
@@ -87,6 +90,7 @@ function showState(state, line) {
     cues.connected(schema.commands.has("/cue/list"));
     mapping.connected(schema.commands.has("/map/list"));
     camera.connected(schema.commands.has("/camera/list"));
+    shaders.connected();
   } else {
     meters.clear();
     status.clear();
@@ -104,6 +108,7 @@ live.on("levels", (levels) => meters.show(levels));
 live.on("status", (now) => {
   status.show(now);
   sections.showReasons(now.unavailable ?? {});
+  shaders.show(now.shaders ?? []);
   preview.offer((now.children ?? []).map(({ name }) => name));
 });
 for (const id of ["tabs", "finding"]) {

@@ -6,7 +6,7 @@ import { Fader, makeStops } from "./fader.js";
 import { textOf } from "./numbers.js";
 
 const MAX_BUTTONS = 5; // a menu with more or longer items becomes a drop-down list
-const MAX_CHARACTERS = 24;
+const MAX_CHARACTERS = 22;
 
 /** The row of a parameter: its name, which opens the description, and its control, which shows the engine's value. */
 export function makeControl(param, values) {
@@ -59,7 +59,7 @@ function describe(param) {
   return [make("code", {}, param.address), ` ${param.description} `, make("span", { class: "facts" }, facts.join(""))];
 }
 
-const MAKERS = { float: number, int: number, stops, menu, bool, trigger, text, file: text, colour };
+const MAKERS = { float: number, int: number, stops, menu, bool, trigger, text, file: text, colour, point };
 
 function number(param, change) {
   const fader = new Fader(param, change);
@@ -172,6 +172,23 @@ function text(param, change) {
       if (document.activeElement !== field) field.value = now;
     },
   };
+}
+
+/** Two faders, across and up. */
+function point(param, change) {
+  let now = param.default;
+  const faders = ["x", "y"].map((axis, at) => {
+    const { MIN: low, MAX: high } = param.ranges[at];
+    const own = { ...param, address: `${param.address} ${axis}`, type: "float", low, high, default: param.default[at] };
+    return new Fader(own, (value) => change((now = now.map((part, index) => (index === at ? value : part)))));
+  });
+  const rows = faders.flatMap((fader, at) => [fader.track, make("span", { class: "value" }, fader.box, make("span", { class: "unit" }, "xy"[at]))]);
+  const body = [make("div", { class: "axes", role: "group", "aria-label": param.address }, ...rows)];
+  const show = (value) => {
+    now = value;
+    faders.forEach((fader, at) => fader.show(value[at]));
+  };
+  return { body, show };
 }
 
 function colour(param, change) {

@@ -23,6 +23,11 @@ export async function fetchVersions() {
 export function pictureOf(name, version) {
   const src = `${FOLDER}/${encodeURIComponent(name)}.jpg?${version}`;
   if (version) return make("img", { src, alt: "", width: WIDTH, height: HEIGHT, loading: "lazy" });
+  return initialsPicture(name);
+}
+
+/** The element that shows a name without a picture. */
+export function initialsPicture(name) {
   return make("span", { class: "initials", style: `--hue: ${hueOf(name)}`, "aria-hidden": "true" }, initialsOf(name));
 }
 

@@ -27,10 +27,21 @@ export function readSchema(tree) {
   for (const leaf of leavesOf(tree)) {
     const more = leaf.MULTIVERSE;
     if (more.type === "command") commands.set(leaf.FULL_PATH, more.arguments);
-    else if (PARAM_TYPES.has(more.type)) params.set(leaf.FULL_PATH, readParam(leaf, more));
+    else if (!more.aliases && PARAM_TYPES.has(more.type)) params.set(leaf.FULL_PATH, readParam(leaf, more));
   }
   const shapes = [...params.values()].map(({ value, ...shape }) => shape);
   return { params, commands, signature: JSON.stringify([shapes, [...commands]]) };
+}
+
+/** The inputs by name of the shader in a slot, from the tree of its slot. */
+export function readInputs(tree) {
+  const leaves = [...leavesOf(tree)].filter((leaf) => leaf.MULTIVERSE.aliases);
+  return leaves.map((leaf) => {
+    const more = leaf.MULTIVERSE;
+    const point = { default: leaf.DEFAULT_VALUE, ranges: leaf.RANGE, scale: "linear", menu: [], stops: [], step: 1, unit: "", ...more };
+    const param = readParam(leaf, more.type === "point" ? point : more);
+    return { ...param, name: more.label, ranges: leaf.RANGE ?? [], description: `Also ${more.aliases.join(", ")}, from 0 to 1.` };
+  });
 }
 
 function* leavesOf(node) {
@@ -41,8 +52,8 @@ function* leavesOf(node) {
 function readParam(leaf, more) {
   const range = leaf.RANGE?.[0] ?? {};
   const parts = leaf.FULL_PATH.split("/").slice(1);
-  // A number inside an address starts a group; a number at its end, as in /sam3/prompt/1, does not.
-  const numbered = parts.slice(0, -1).findIndex((part) => /^\d+$/.test(part)) + 1;
+  // A number inside an address starts a group; a number at its end, as in /sam3/prompt/1, does not. So does a shader's slot.
+  const numbered = parts[0] === "fx" ? 2 : parts.slice(0, -1).findIndex((part) => /^\d+$/.test(part)) + 1;
   const name = parts.slice(numbered || Math.min(1, parts.length - 1)).join(" ").replaceAll("_", " ");
   const unit = more.unit === "characters" ? "" : more.unit;
   return Object.freeze({
@@ -83,6 +94,7 @@ export function valueOf(type, args, { menu = [], default: otherwise = 0 } = {}) 
     case "file":
       return String(first ?? "");
     case "colour":
+    case "point":
       return (args ?? otherwise).map(Number);
     default:
       return Number(first ?? otherwise);

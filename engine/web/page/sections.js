@@ -5,6 +5,7 @@ import { makeControl, showReason } from "./controls.js";
 import { recall, remember } from "./remembered.js";
 
 const OPEN_AT_FIRST = 3; // areas that are open on the first visit
+const ALIAS = /^\/fx\/[^/]+\/\d+$/; // a shader's input by number
 
 export class Sections {
   #root;
@@ -57,19 +58,38 @@ export class Sections {
 
   #makeCard(group, params) {
     const numbered = group.match(/^(?:layer|audio)\/([1-4])$/);
-    const rows = params.map((param) => {
-      const row = makeControl(param, this.#values);
-      const { address, name, description, area, words } = param;
-      this.#rows.push({ row, param, text: ` ${wordsOf([address, name, description, area, words].join(" ")).join(" ")}` });
-      return row;
-    });
-    const title = group.replaceAll("/", " ").replaceAll("_", " ");
+    const rows = params.map((param) => this.#makeRow(param));
+    const isAlias = (row) => ALIAS.test(row.dataset.address);
+    const aliases = rows.filter(isAlias);
+    const title = group.replace(/^fx\/(?=\d)/, "effect ").replace("fx/", "").replaceAll("/", " ").replaceAll("_", " ");
     return make(
       "section",
-      { class: title ? "card" : "card plain", "aria-label": title || null, "data-channel": numbered?.[1] },
+      { class: title ? "card" : "card plain", "aria-label": title || null, "data-channel": numbered?.[1], "data-group": group || null },
       title && make("h3", {}, title, this.#canCopy && /^layer\/[1-4]$/.test(group) && this.#makeCopy(Number(numbered[1]))),
-      ...rows,
+      ...rows.filter((row) => !isAlias(row)),
+      aliases.length > 0 && make("div", { class: "inputs" }),
+      aliases.length > 0 && make("details", { class: "aliases" }, make("summary", {}, "inputs by number"), ...aliases),
     );
+  }
+
+  #makeRow(param) {
+    const row = makeControl(param, this.#values);
+    const { address, name, description, area, words } = param;
+    this.#rows.push({ row, param, text: ` ${wordsOf([address, name, description, area, words].join(" ")).join(" ")}` });
+    return row;
+  }
+
+  /** Shows the controls that come and go in a group's card; returns false if the page has no such card. */
+  showInputs(group, params) {
+    const place = this.#root.querySelector(`.card[data-group="${group}"] .inputs`);
+    if (!place) return false;
+    const gone = this.#rows.filter(({ row }) => place.contains(row));
+    this.#values.remove(gone.map(({ param }) => param.address));
+    this.#rows = this.#rows.filter((entry) => !gone.includes(entry));
+    this.#values.add(params);
+    place.replaceChildren(...params.map((param) => this.#makeRow(param)));
+    this.#filter();
+    return true;
   }
 
   /** A list beside a layer's title to copy it to another layer. */

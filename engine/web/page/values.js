@@ -8,11 +8,11 @@ import { valueOf } from "./schema.js";
 
 const ASK_AFTER_MS = 300;
 
-const TAGS = { float: "f", stops: "f", int: "i", bool: "i", trigger: "i", menu: "s", text: "s", file: "s", colour: "ffff" };
+const TAGS = { point: "ff", float: "f", stops: "f", int: "i", bool: "i", trigger: "i", menu: "s", text: "s", file: "s", colour: "ffff" };
 
 /** Encodes a parameter's value as a packet. */
 export function encodeValue(param, value) {
-  const values = param.type === "colour" ? value : [param.type === "trigger" ? 1 : value];
+  const values = Array.isArray(value) ? value : [param.type === "trigger" ? 1 : value];
   return encodeMessage(param.address, TAGS[param.type], values);
 }
 
@@ -32,6 +32,22 @@ export class Values {
   load(params) {
     this.#params = params;
     for (const param of params.values()) this.#set(param.address, param.value);
+  }
+
+  /** Adds parameters that come and go, with their values. */
+  add(params) {
+    for (const param of params) {
+      this.#params.set(param.address, param);
+      this.#set(param.address, param.value);
+    }
+  }
+
+  /** Removes parameters and their watchers, before their elements are removed. */
+  remove(addresses) {
+    for (const address of addresses) {
+      this.#params.delete(address);
+      this.#watchers.delete(address);
+    }
   }
 
   get(address) {

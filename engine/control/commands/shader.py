@@ -1,0 +1,500 @@
+"""Chooses, tests and plays the shaders of the slots: /fx.
+
+    /fx/<slot>/file ─► found in the catalog ─► read, parsed ─► tested in a process of its own ─► played
+                           └─ not found          └─ refused        └─ refused or too slow: the last good one plays on
+
+Everything slow is on other threads: files on their folder's disk thread, the rest on `shaders`, which also follows the
+store. The frame loop only takes the finished shader (`ShaderStage`). A text that has passed is not tested again, so a
+preset with it plays in the next frame.
+
+The aliases of a slot are set to the new shader's defaults when it is played, except those that were set in the same
+group (bundle, preset, cue) as the file, or later. After a file is saved, each input keeps its value.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+
+import osc_schema
+from engine.control import Args, CommandTable, Reply, Tell
+from engine.control.commands.shader_stage import OTHER_PLACE, PlayingShader, ShaderStage
+from engine.errors import IsfError, MultiverseError
+from engine.params import ParamStore, Snapshot
+from engine.params.input_views import InputViews
+from engine.params.shader_catalog import ShaderCatalog, ShaderEntry
+from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address
+from engine.render.isf import IsfFile, parse_isf
+from engine.render.isf.isf_file import ShaderState
+from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.reporting import Report
+from osc_schema import Param, Value
+from osc_schema.fx import ALIASES, GENERATOR, SLOTS, alias_address, file_address
+from osc_schema.modulation import ROUTES
+
+log = logging.getLogger(__name__)
+
+BY: Final = "shader"
+"""Source name of the aliases that are set for a new shader."""
+POLL_S: Final = 0.02  # while a shader is tested
+IDLE_S: Final = 0.25
+CLOSED_WITHIN_S: Final = 2.0
+SETTLED_WITHIN_S: Final = 30.0  # offline: the deadline of a test, with room for five slots
+KEPT_TESTS: Final = 256
+KEPT_PICTURES: Final = 512  # of 43 kB each
+MAX_REASON: Final = 300
+
+
+class TrialResult(Protocol):
+    """Result of testing a shader (`engine.render.isf.VetResult`)."""
+
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def line(self) -> int | None: ...
+    @property
+    def note(self) -> str: ...
+    @property
+    def thumbnail(self) -> np.ndarray | None: ...
+    @property
+    def file(self) -> IsfFile | None:
+        """To be played in place of the parsed one."""
+
+
+class ShaderTrials(Protocol):
+    """Tests one shader at a time in a process of its own (`engine.render.isf.Vetter`)."""
+
+    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int]) -> int:
+        """Begin; returns at once."""
+
+    def poll(self) -> TrialResult | None:
+        """The result, once, when it is there."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShaderStatus:
+    slot: str
+    file: str
+    """Name of the chosen shader."""
+    state: str
+    """off, waiting, testing, playing, failed or bypassed."""
+    detail: str
+    """Why it failed or is bypassed, with its line; "" otherwise."""
+    shown: str
+    """Name of the shader that plays; another one than `file` while that is tested or has failed."""
+    draw_ms: float
+    """Milliseconds in the newest frame; 0 if it is not measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Text:
+    """A file that has been read and parsed."""
+
+    text: str
+    file: IsfFile
+
+    @property
+    def key(self) -> tuple[str | None, str, str | None]:
+        """Equal for what need not be tested twice."""
+        return str(self.file.path), self.text, self.file.vertex
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Slot:
+    name: str
+    wanted: str = ""
+    state: str = "off"
+    detail: str = ""
+    entry: ShaderEntry | None = None
+    version: int = 0
+    """Version of the group in which the file was chosen."""
+    together: frozenset[str] = frozenset()
+    is_reload: bool = False
+    was_bypassed: bool = False
+    """The last shader was: the engine switched the slot off, and switches it on for the next one."""
+    ticket: object = None
+    """Identifies the newest request; answers to earlier ones are dropped."""
+    text: _Text | None = None
+    playing: PlayingShader | None = None
+
+
+class ShaderControl:
+    def __init__(
+        self,
+        *,
+        store: ParamStore,
+        catalog: Callable[[Callable[[int], None], Callable[[Path], None]], ShaderCatalog],
+        views: InputViews,
+        stage: ShaderStage,
+        open_tester: Callable[[], ShaderTrials],
+        size_px: Callable[[], tuple[int, int]],
+        tell: Tell,
+        report: Report,
+        is_offline: bool,
+    ) -> None:
+        """`catalog(on_changed, on_saved)` makes the catalog. `open_tester` is called for the first shader, on the
+        thread `shaders`; `size_px`: the picture's size. `report` gets failures."""
+        self._store = store
+        self._views = views
+        self._stage = stage
+        self._open_tester = open_tester
+        self._size_px = size_px
+        self._tell = tell
+        self._report = report
+        self._is_offline = is_offline
+        self.catalog = catalog(self._on_list_changed, lambda path: self._post(partial(self._on_saved, path)))
+        self._slots = {slot: _Slot(name=slot) for slot in SLOTS}
+        self._files = {slot: "" for slot in SLOTS}
+        """As the frame loop saw them last."""
+        self._failing: dict[str, tuple[PlayingShader | None, str]] = {}
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._tester: ShaderTrials | None = None
+        self._testing: _Text | None = None
+        self._passed: dict[object, IsfFile] = {}
+        """What to play for a text that has passed; always the same object, which the renderer has compiled."""
+        self._pictures: dict[str, np.ndarray] = {}
+        self._wake = threading.Event()
+        self._settled = threading.Condition()
+        self._is_closing = False
+        self._guard = Guard(log, report, "fx", "shaders")
+        self._thread = GuardedThread("shaders", self._run, self._guard)
+        store.remember_groups(file_address(slot) for slot in SLOTS)
+        for slot in SLOTS:
+            store.add_condition(file_address(slot), partial(self._check_file, file_address(slot)))
+
+    def start(self) -> None:
+        self.catalog.start()
+        self._thread.start()
+
+    def close(self) -> None:
+        self._is_closing = True
+        self._wake.set()
+        self._thread.join(CLOSED_WITHIN_S)
+        self.catalog.close()
+        if self._tester is not None:
+            self._tester.close()
+
+    def add_commands(self, table: CommandTable) -> None:
+        table.add("/fx/list", self._on_list, is_listing=True)
+
+    # -- any thread ----------------------------------------------------------------------------
+
+    def status(self) -> tuple[ShaderStatus, ...]:
+        return tuple(
+            ShaderStatus(
+                slot=slot.name,
+                file=slot.wanted,
+                state=slot.state,
+                detail=slot.detail,
+                shown=slot.playing.name if slot.playing is not None else "",
+                draw_ms=self._stage.draw_ms.get(slot.name, 0.0),
+            )
+            for slot in self._slots.values()
+        )
+
+    @property
+    def pictures(self) -> Mapping[str, np.ndarray]:
+        """Thumbnails of the shaders that have been tested, (height, width, 3) uint8, by name."""
+        return self._pictures
+
+    def _check_file(self, address: str, value: Value) -> None:
+        try:
+            self.catalog.check(value)
+        except osc_schema.Rejected as rejection:
+            raise osc_schema.Rejected(f"{address}: {rejection}") from None
+
+    def _on_list(self, args: Args, reply: Reply) -> None:
+        entries = self.catalog.entries
+        for entry in entries:
+            reply.send("/fx/name", entry.name, entry.folder)
+        for slot in self.status():
+            reply.send("/fx/slot", slot.slot, slot.file, slot.state, slot.detail)
+        for view in self._views.every:
+            reply.send("/fx/input", view.address, view.label)
+        reply.done(len(entries))
+
+    def _on_list_changed(self, count: int) -> None:
+        self._tell("/fx/changed", count)
+        self._post(self._look_again)
+
+    def _post(self, action: Callable[[], None]) -> None:
+        self._inbox.put(action)
+        self._wake.set()
+
+    # -- the frame loop's thread ---------------------------------------------------------------
+
+    def before_frame(self) -> None:
+        """Notice a chosen file. Offline: wait until it plays or has failed, so that a film does not depend on time."""
+        snapshot = self._store.snapshot()
+        files = {slot: str(snapshot[file_address(slot)]) for slot in SLOTS}
+        if files == self._files:
+            return
+        self._files = files
+        self._wake.set()
+        if self._is_offline:
+            with self._settled:
+                if not self._settled.wait_for(partial(self._is_settled, files), SETTLED_WITHIN_S):
+                    raise IsfError(f"a shader was not ready after {SETTLED_WITHIN_S:g} s: {', '.join(files.values())}")
+
+    def after_frame(self, state: ShaderState, period_s: float) -> None:
+        """Bypass shaders that take more than their share of a frame; note those that are not drawn."""
+        for slot, draw_ms in self._stage.measured(state.costs_ms, period_s):
+            self._store.set(f"/fx/{slot}/enable", False, by="engine")
+            self._post(partial(self._bypass, slot, draw_ms, period_s))
+        if not state.failures and not self._failing:
+            return
+        failing = {place: (self._stage.shader_at(place), reason) for place, reason in state.failures.items()}
+        for place, (shader, reason) in failing.items():
+            if shader is not None and self._failing.get(place) != (shader, reason):
+                self._post(partial(self._fail_drawing, place.removesuffix(OTHER_PLACE), shader, reason))
+        self._failing = failing
+
+    def _is_settled(self, files: Mapping[str, str]) -> bool:
+        return all(
+            slot.wanted == files[slot.name] and slot.state not in ("waiting", "testing")
+            for slot in self._slots.values()
+        )
+
+    # -- the thread `shaders` ------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._is_closing:
+            self._wake.wait(POLL_S if self._testing is not None else IDLE_S)
+            self._wake.clear()
+            self._guard.attempt(self.step)
+
+    def step(self) -> None:
+        """Do what is due. Called on its thread; never waits."""
+        for _ in range(self._inbox.qsize()):
+            self._guard.attempt(self._inbox.get_nowait())
+        snapshot = self._store.snapshot()
+        for slot in self._slots.values():
+            wanted = str(snapshot[file_address(slot.name)])
+            if wanted != slot.wanted:
+                self._choose(slot, wanted)
+            elif slot.state == "bypassed" and snapshot[f"/fx/{slot.name}/enable"]:
+                slot.was_bypassed = False
+                self._set_state(slot, "playing")
+            elif slot.state == "waiting" and slot.entry is None:
+                self._find(slot)
+        self._poll_tester()
+        with self._settled:
+            self._settled.notify_all()
+
+    def _choose(self, slot: _Slot, wanted: str) -> None:
+        slot.wanted, slot.is_reload, slot.entry, slot.text = wanted, False, None, None
+        slot.ticket = None
+        slot.was_bypassed |= slot.state == "bypassed"
+        slot.version, slot.together = self._store.group_of(file_address(slot.name))
+        if not wanted:
+            slot.playing = None
+            self._set_state(slot, "off")
+            self._views.show(slot.name, ())
+            self._tell("/fx/playing", slot.name, "")
+            self._watch()
+            return
+        self._set_state(slot, "waiting")
+        self._find(slot)
+
+    def _find(self, slot: _Slot) -> None:
+        slot.entry = self.catalog.find(slot.wanted)
+        if slot.entry is not None:
+            self._read(slot)
+        elif self.catalog.has_read_all:
+            self._fail(slot, self.catalog.not_found(slot.wanted))
+
+    def _look_again(self) -> None:
+        """The list has changed: a file that was missing may be there now."""
+        for slot in self._slots.values():
+            if slot.wanted and slot.entry is None:
+                self._find(slot)
+
+    def _on_saved(self, path: Path) -> None:
+        for slot in self._slots.values():
+            if slot.entry is not None and slot.entry.path == path:
+                slot.was_bypassed |= slot.state == "bypassed"
+                slot.is_reload = slot.playing is not None and slot.playing.name == slot.wanted
+                self._read(slot)
+
+    def _read(self, slot: _Slot) -> None:
+        entry, ticket = slot.entry, object()
+        assert entry is not None
+        slot.ticket = ticket
+        if not slot.is_reload:
+            self._set_state(slot, "waiting", slot.detail)
+        self._watch()
+
+        def on_text(text: str) -> None:  # the disk's thread: reads the vertex shader and images, too
+            try:
+                read = _Text(text=text, file=parse_isf(text, path=entry.path))
+            except IsfError as error:
+                refuse(str(error))
+                return
+            self._post(partial(self._on_text, slot, ticket, read))
+
+        def refuse(reason: str) -> None:
+            self._post(partial(self._on_refused, slot, ticket, reason))
+
+        self.catalog.read(entry, on_text, refuse)
+
+    def _on_refused(self, slot: _Slot, ticket: object, reason: str) -> None:
+        if slot.ticket is ticket:
+            self._fail(slot, reason)
+
+    def _on_text(self, slot: _Slot, ticket: object, text: _Text) -> None:
+        if slot.ticket is not ticket:
+            return
+        wrong = _wrong_kind(slot.name, text.file)
+        if wrong:
+            self._fail(slot, wrong)
+            return
+        slot.text = text
+        if (file := self._passed.get(text.key)) is not None:
+            self._play(slot, file)
+            return
+        self._set_state(slot, "testing", slot.detail)
+
+    def _poll_tester(self) -> None:
+        """Take the result of the running test, and begin the next one."""
+        if self._testing is not None:
+            assert self._tester is not None
+            result = self._tester.poll()
+            if result is None:
+                return
+            tested, self._testing = self._testing, None
+            self._on_result(tested, result)
+        waiting = next((slot for slot in self._slots.values() if slot.state == "testing" and slot.text), None)
+        if waiting is None or waiting.text is None:
+            return
+        try:
+            self._tester = self._tester or self._open_tester()
+            self._tester.submit(waiting.text.text, path=waiting.text.file.path, size_px=self._size_px())
+        except MultiverseError as error:
+            self._fail(waiting, f"cannot be tested: {error}")
+            return
+        self._testing = waiting.text
+        self._wake.set()
+
+    def _on_result(self, tested: _Text, result: TrialResult) -> None:
+        if result.ok:
+            self._passed[tested.key] = result.file or tested.file
+            while len(self._passed) > KEPT_TESTS:
+                del self._passed[next(iter(self._passed))]
+        for slot in self._slots.values():
+            if slot.state != "testing" or slot.text is None or slot.text.key != tested.key:
+                continue
+            if result.thumbnail is not None and slot.entry is not None:
+                pictures = {**self._pictures, slot.entry.name: result.thumbnail}
+                self._pictures = dict(list(pictures.items())[-KEPT_PICTURES:])
+            if result.ok:
+                self._play(slot, self._passed[tested.key])
+                if result.note:
+                    self._report(f"fx.{slot.name}.note", f"{file_address(slot.name)}: {slot.wanted}: {result.note}")
+            else:
+                self._fail(slot, str(IsfError(result.reason, result.line or None)))
+
+    def _play(self, slot: _Slot, file: IsfFile) -> None:
+        inputs, left_out = inputs_of(slot.name, file.inputs)
+        version = self._set_aliases(slot, inputs)
+        slot.playing = PlayingShader(name=slot.wanted, file=file, inputs=inputs, version=version)
+        self._stage.play(slot.name, slot.playing)
+        self._views.show(slot.name, inputs)
+        if left_out:
+            reason = f"{slot.wanted}: {', '.join(left_out)}: no alias is left; these inputs keep their defaults"
+            self._report(f"fx.{slot.name}.inputs", f"/fx/{slot.name}: {reason}")
+        enable = f"/fx/{slot.name}/enable"
+        if slot.was_bypassed and enable not in slot.together:
+            self._store.set(enable, True, by="engine")
+        slot.was_bypassed = False
+        self._tell("/fx/playing", slot.name, slot.wanted)
+        self._check_routes(slot)
+        self._set_state(slot, "playing")
+
+    def _set_aliases(self, slot: _Slot, inputs: tuple[ShaderInput, ...]) -> int:
+        """Set the aliases of a shader that is about to play; the version of the store that has them."""
+        snapshot = self._store.snapshot()
+        aliases = [alias_address(slot.name, number) for number in ALIASES]
+        if slot.is_reload and slot.playing is not None:
+            at = {alias: snapshot.number(alias) for alias in aliases}
+            positions, since = carried_over(slot.playing.inputs, inputs, at), snapshot.version
+        else:
+            positions, since = dict.fromkeys(aliases, 0.0), slot.version
+            positions |= {alias: at for each in inputs for alias, at in zip(each.aliases, each.default, strict=True)}
+            positions = {alias: at for alias, at in positions.items() if alias not in slot.together}
+        values = [(_param(alias), position) for alias, position in positions.items()]
+        return self._store.glide(values, by=BY, since=since)[1]
+
+    def _fail(self, slot: _Slot, reason: str) -> None:
+        reason = reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}..."
+        self._stage.keep_last(slot.name, slot.wanted)
+        plays_on = slot.playing is not None and slot.playing.name
+        last = f"; {plays_on} plays on as it was" if plays_on else ""
+        self._report(f"fx.{slot.name}", f"{file_address(slot.name)}: {slot.wanted}: {reason}{last}")
+        self._set_state(slot, "failed", reason)
+
+    def _fail_drawing(self, slot_name: str, shader: PlayingShader, reason: str) -> None:
+        """The renderer cannot draw a shader that has passed the test."""
+        slot = self._slots[slot_name]
+        if slot.playing is shader and slot.state == "playing":
+            self._report(f"fx.{slot_name}", f"{file_address(slot_name)}: {slot.wanted}: {reason}")
+            self._set_state(slot, "failed", reason)
+
+    def _bypass(self, slot_name: str, draw_ms: float, period_s: float) -> None:
+        slot = self._slots[slot_name]
+        reason = (
+            f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame; "
+            f"/fx/{slot_name}/enable 1 tries it again, at a smaller /engine/size it may pass"
+        )
+        self._report(f"fx.{slot_name}", f"/fx/{slot_name}: {slot.wanted}: bypassed: {reason}")
+        self._set_state(slot, "bypassed", reason)
+
+    def _set_state(self, slot: _Slot, state: str, detail: str = "") -> None:
+        if slot.detail != detail:
+            self._tell(f"/fx/{slot.name}/error", detail)
+        slot.state, slot.detail = state, detail
+
+    def _watch(self) -> None:
+        self.catalog.watch(slot.entry.path for slot in self._slots.values() if slot.entry is not None)
+
+    def _check_routes(self, slot: _Slot) -> None:
+        """Report routes of the modulation to an input that this shader does not have."""
+        snapshot: Snapshot = self._store.snapshot()
+        for n in ROUTES:
+            target = str(snapshot[f"/mod/{n}/target"])
+            if snapshot[f"/mod/{n}/source"] == "off" or not is_input_address(target):
+                continue
+            if target.split("/")[2] != slot.name:
+                continue
+            view = self._views.find(target)
+            if view is None:
+                self._report(f"fx.{slot.name}.mod", f"/mod/{n}/target: {self._views.missing(target)}; it moves nothing")
+            elif len(view.aliases) > 1:
+                each = ", ".join(view.aliases)
+                self._report(
+                    f"fx.{slot.name}.mod", f"/mod/{n}/target: {target} has several numbers; choose one of {each}"
+                )
+
+
+def _param(address: str) -> Param:
+    param = osc_schema.lookup(address)
+    assert param is not None
+    return param
+
+
+def _wrong_kind(slot: str, file: IsfFile) -> str:
+    """Why a shader cannot play in this slot; "" if it can. A generator may be an effect: it covers the picture."""
+    if file.is_transition:
+        return "is a transition between two pictures; presets dissolve by themselves, no slot plays transitions"
+    if slot == GENERATOR and not file.is_generator:
+        return "is an effect (it needs inputImage); choose it for /fx/1/file to /fx/4/file"
+    return ""

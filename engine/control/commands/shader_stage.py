@@ -1,0 +1,291 @@
+"""The shaders of each frame: which ones play, with which values. Frame loop's thread, except where noted.
+
+    ShaderControl ─ play(slot, shader) ─► the next frame that has its values ─► shaders(values) ─► renderer
+
+A shader that is chosen is not ready yet: the last one plays on, with the values that it had, because the new ones in
+the same preset are not meant for it. If the new one fails, the last one follows its aliases again.
+
+Numbers that an input cannot mix, switches and menus, are not smoothed: they take the set or modulated value. While one
+look dissolves into another, the effects of both are drawn. If both have the same shader in a slot, its inputs move from
+one value to the other. Of two different ones, the old one fades out and the new one in. Both are drawn, so an effect's
+slot has two places in the renderer, `1` and `1-`: the old shader keeps its place, where it is compiled, and the new one
+is compiled in the other.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import osc_schema
+from engine.params import ParamStore, Snapshot
+from engine.params.crossfade import PictureFade
+from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput
+from engine.render.isf import IsfFile, ShaderSlot
+from osc_schema.fx import ALIASES, GENERATOR, SLOTS, alias_address, file_address
+
+OTHER_PLACE: Final = "-"
+"""Suffix of a slot's second place in the renderer."""
+MAX_SHARE: Final = 0.5  # of a frame's time, for one shader; two of them leave nothing for the picture
+MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame may be the system's
+MAX_HELD_UP_MS: Final = 500.0
+UNMEASURED_FRAMES: Final = 5  # at the start a driver still compiles
+KEPT_SHADERS: Final = 32  # that leaving looks may need
+_MIXED: Final = ("float", "point2D", "color")
+
+Jump = Callable[[Snapshot, Iterable[str]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlayingShader:
+    name: str
+    """As in /fx/<slot>/file."""
+    file: IsfFile
+    inputs: tuple[ShaderInput, ...]
+    version: int
+    """Version of the store from which on the aliases are meant for it."""
+
+
+class SlowShaders:
+    """Decides which shader takes too long. Pure.
+
+    One slow frame may be the system's, so there must be several in a row: fifteen, or fewer if together they have held
+    up the picture for half a second.
+    """
+
+    def __init__(self) -> None:
+        self._frames: dict[str, int] = {}
+        self._slow_ms: dict[str, list[float]] = {}
+
+    def begin(self, slot: str) -> None:
+        """Another shader plays in the slot, or it has been switched on again."""
+        self._frames[slot] = 0
+        self._slow_ms[slot] = []
+
+    def add(self, slot: str, draw_ms: float, period_ms: float) -> bool:
+        """Count a frame; True if the shader must be bypassed."""
+        self._frames[slot] = self._frames.get(slot, 0) + 1
+        is_measured = self._frames[slot] > UNMEASURED_FRAMES or draw_ms > MAX_HELD_UP_MS
+        slow_ms = self._slow_ms.setdefault(slot, [])
+        if not (is_measured and draw_ms > MAX_SHARE * period_ms):
+            slow_ms.clear()
+            return False
+        slow_ms.append(draw_ms)
+        return len(slow_ms) >= MAX_SLOW_FRAMES or (len(slow_ms) > 1 and sum(slow_ms) > MAX_HELD_UP_MS)
+
+
+class ShaderStage:
+    def __init__(self, store: ParamStore) -> None:
+        self._store = store
+        self._next: dict[str, PlayingShader] = {}
+        self._now: dict[str, PlayingShader] = {}
+        self._kept: dict[tuple[str, str], PlayingShader] = {}
+        self._failed: dict[str, str] = {}
+        """Name of the file that has failed in a slot, so that the last good shader plays on."""
+        self._last: dict[str, ShaderSlot] = {}
+        self._pressed: dict[str, bool] = {}
+        self._enabled: dict[str, object] = {}
+        self._places = dict.fromkeys(SLOTS, "")
+        self._turned: dict[str, tuple[IsfFile, IsfFile]] = {}
+        """By slot, the shaders of the last dissolve for which the place was changed."""
+        self._slow = SlowShaders()
+        self.draw_ms: Mapping[str, float] = {}
+        """Milliseconds of drawing each slot in the newest frame. Any thread."""
+
+    # -- any thread ----------------------------------------------------------------------------
+
+    def play(self, slot: str, shader: PlayingShader) -> None:
+        """Play it from the next frame on whose values are meant for it."""
+        self._next[slot] = shader
+
+    def keep_last(self, slot: str, failed: str) -> None:
+        """The file of that name has failed: the last good shader follows its aliases again."""
+        self._failed[slot] = failed
+
+    def alias_of(self, target: str, values: Mapping[str, Any]) -> str:
+        """The alias of an input by its name, of the shader that these values choose; "" if there is none, or several.
+        Frame loop's thread."""
+        slot = target.split("/")[2]
+        shader = self._chosen(slot, values[file_address(slot)]) or self._now.get(slot)
+        for each in shader.inputs if shader is not None else ():
+            if each.address == target and len(each.aliases) == 1:
+                return each.aliases[0]
+        return ""
+
+    # -- the frame loop's thread ---------------------------------------------------------------
+
+    def follow(self, snapshot: Snapshot, jump: Jump) -> None:
+        """Take over the shaders that are ready. `jump(snapshot, addresses)`: show these values without a glide."""
+        for slot, shader in list(self._next.items()):
+            if shader.version > snapshot.version:
+                continue
+            if self._next.get(slot) is shader:
+                del self._next[slot]
+            self._now[slot] = shader
+            self._kept[slot, _key(shader.name)] = shader
+            while len(self._kept) > KEPT_SHADERS:
+                del self._kept[next(iter(self._kept))]
+            self._failed.pop(slot, None)
+            self._slow.begin(slot)
+            for each in shader.inputs:  # a switch that is on at the start is no event
+                self._pressed[each.address] = snapshot.number(each.aliases[0]) >= ON_FROM
+            jump(snapshot, [alias_address(slot, number) for number in ALIASES])
+        for slot in SLOTS:
+            if not snapshot[file_address(slot)]:
+                self._now.pop(slot, None)
+                self._last.pop(slot, None)
+
+    def shaders(
+        self,
+        values: Mapping[str, Any],
+        snapshot: Snapshot,
+        moved: Mapping[str, float],
+        fade: PictureFade | None = None,
+        leaving: Mapping[str, Any] | None = None,
+    ) -> tuple[ShaderSlot, ...]:
+        """The shaders to draw, in order. `values`: smoothed and modulated; `moved`: the modulated ones alone.
+
+        `fade`: the running dissolve; `leaving`: the old look's values, if it still moves.
+        """
+        now = {each.slot: each for each in self._playing(values, snapshot, moved)}
+        if fade is None:
+            return tuple(replace(each, slot=slot + self._places[slot]) for slot, each in now.items())
+        before = self._leaving(fade.before, fade.before if leaving is None else leaving)
+        for slot, new in now.items():
+            old = before.get(slot)
+            if slot == GENERATOR or old is None or old.file is new.file:
+                continue
+            if self._turned.get(slot) != (old.file, new.file):
+                self._turned[slot] = old.file, new.file
+                self._places[slot] = _other(self._places[slot])
+        return crossfaded(before, now, fade.share, self._places)
+
+    def _playing(
+        self, values: Mapping[str, Any], snapshot: Snapshot, moved: Mapping[str, float]
+    ) -> tuple[ShaderSlot, ...]:
+        drawn = []
+        fired: list[str] = []
+        for slot in SLOTS:
+            shader, is_on = self._now.get(slot), values[f"/fx/{slot}/enable"]
+            if is_on and not self._enabled.get(slot, True):
+                self._slow.begin(slot)
+            self._enabled[slot] = is_on
+            if shader is None or not is_on:
+                continue
+            if self._is_held(slot, shader, values):
+                if slot in self._last:
+                    drawn.append(self._last[slot])
+                continue
+            now = _slot(slot, shader, values, snapshot, moved)
+            events = {each.name: self._has_fired(each, now.inputs[each.name], fired) for each in _events(shader)}
+            self._last[slot] = replace(now, inputs={**now.inputs, **dict.fromkeys(events, False)})
+            drawn.append(replace(now, inputs={**now.inputs, **events}) if any(events.values()) else self._last[slot])
+        if fired:
+            self._set_back(fired, snapshot)
+        return tuple(drawn)
+
+    def _leaving(self, before: Snapshot, values: Mapping[str, Any]) -> dict[str, ShaderSlot]:
+        """The shaders of the look that dissolves, without events."""
+        leaving = {}
+        for slot in SLOTS:
+            shader = self._chosen(slot, before[file_address(slot)])
+            if shader is not None and before[f"/fx/{slot}/enable"]:
+                old = _slot(slot, shader, values, before, {})
+                leaving[slot] = replace(old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}})
+        return leaving
+
+    def measured(self, costs_ms: Mapping[str, float], period_s: float) -> list[tuple[str, float]]:
+        """Take the drawing times of a frame, by place; the slots that must be bypassed, with the milliseconds."""
+        draw_ms = {place.removesuffix(OTHER_PLACE): 0.0 for place in costs_ms}
+        for place, ms in costs_ms.items():
+            draw_ms[place.removesuffix(OTHER_PLACE)] += ms
+        self.draw_ms = draw_ms
+        slow = [slot for slot, ms in draw_ms.items() if self._slow.add(slot, ms, period_s * 1000.0)]
+        for slot in slow:
+            self._slow.begin(slot)
+        return [(slot, draw_ms[slot]) for slot in slow]
+
+    def shader_at(self, place: str) -> PlayingShader | None:
+        """The shader that plays in this place, unless it is that of a leaving look."""
+        slot = place.removesuffix(OTHER_PLACE)
+        return self._now.get(slot) if place == slot + self._places.get(slot, "") else None
+
+    def _chosen(self, slot: str, name: object) -> PlayingShader | None:
+        return self._kept.get((slot, _key(str(name)))) if name else None
+
+    def _is_held(self, slot: str, shader: PlayingShader, values: Mapping[str, Any]) -> bool:
+        """True while a newly chosen shader is being tested."""
+        wanted = values[file_address(slot)]
+        return _key(shader.name) != _key(wanted) and self._failed.get(slot) != wanted
+
+    def _has_fired(self, each: ShaderInput, value: InputValue, fired: list[str]) -> bool:
+        """True in the first frame in which an event's alias is up."""
+        was, is_pressed = self._pressed.get(each.address, False), bool(value)
+        self._pressed[each.address] = is_pressed
+        if is_pressed and not was:
+            fired.append(each.aliases[0])
+        return is_pressed and not was
+
+    def _set_back(self, aliases: list[str], snapshot: Snapshot) -> None:
+        """Release events, so that the next press is one again. Those that only modulation raised are down already."""
+        params = [osc_schema.lookup(alias) for alias in aliases if snapshot.number(alias) >= ON_FROM]
+        self._store.glide([(param, 0.0) for param in params if param is not None], by="fx", since=snapshot.version)
+
+
+def crossfaded(
+    before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot], share: float, places: Mapping[str, str]
+) -> tuple[ShaderSlot, ...]:
+    """Two looks' shaders as one list, in the order of the slots; `share` of the second, 0..1. Pure.
+
+    `places`: the suffix of each slot's place for the second look. There is one generator: that of the second look.
+    """
+    drawn = []
+    for slot in SLOTS:
+        old, new, place = before.get(slot), now.get(slot), slot + places[slot]
+        if old is not None and new is not None and old.file is new.file:
+            mixed = {
+                each.name: _between(old.inputs[each.name], new.inputs[each.name], share)
+                for each in new.file.inputs
+                if each.type in _MIXED and each.name in old.inputs and each.name in new.inputs
+            }
+            mix = old.mix + (new.mix - old.mix) * share
+            drawn.append(replace(new, slot=place, inputs={**new.inputs, **mixed}, mix=mix))
+        elif slot == GENERATOR and new is not None:
+            drawn.append(replace(new, mix=new.mix if old is not None else new.mix * share))
+        else:
+            if old is not None:
+                old_place = place if new is None else slot + _other(places[slot])
+                drawn.append(replace(old, slot=old_place, mix=old.mix * (1.0 - share)))
+            if new is not None:
+                drawn.append(replace(new, slot=place, mix=new.mix * share))
+    return tuple(drawn)
+
+
+def _other(place: str) -> str:
+    return "" if place else OTHER_PLACE
+
+
+def _slot(
+    slot: str, shader: PlayingShader, values: Mapping[str, Any], snapshot: Snapshot, moved: Mapping[str, float]
+) -> ShaderSlot:
+    inputs = {}
+    for each in shader.inputs:
+        if each.type in _MIXED:
+            positions = [values[alias] for alias in each.aliases]
+        else:
+            positions = [moved.get(alias, snapshot.number(alias)) for alias in each.aliases]
+        inputs[each.name] = each.value_at(positions)
+    return ShaderSlot(slot=slot, file=shader.file, inputs=inputs, mix=values[f"/fx/{slot}/mix"])
+
+
+def _between(old: Any, new: Any, share: float) -> InputValue:
+    if isinstance(new, tuple):
+        return tuple(a + (b - a) * share for a, b in zip(old, new, strict=True))
+    return float(old + (new - old) * share)
+
+
+def _events(shader: PlayingShader) -> list[ShaderInput]:
+    return [each for each in shader.inputs if each.type == "event"]
+
+
+def _key(name: str) -> str:
+    return name.casefold()

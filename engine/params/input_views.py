@@ -1,0 +1,122 @@
+"""The inputs of the playing shaders by address: the parameters that come and go. Any thread."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import osc_schema
+from engine.params.shader_inputs import ShaderInput
+from engine.params.store import ParamStore
+from osc_schema import Param, ParamType, Rejected, Value
+from osc_schema.fx import SLOTS
+from osc_schema.patterns import PatternIndex
+
+Watcher = Callable[[tuple[ShaderInput, ...]], None]
+"""Gets all inputs after each change. Any thread; must not block."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Replaced as a whole, so that any thread may read it."""
+
+    slots: Mapping[str, tuple[ShaderInput, ...]] = field(default_factory=dict)
+    at: Mapping[str, ShaderInput] = field(default_factory=dict)
+    of_alias: Mapping[str, ShaderInput] = field(default_factory=dict)
+    index: PatternIndex = field(default_factory=lambda: PatternIndex(()))
+
+
+class InputViews:
+    """Reads and writes inputs by name. The values are those of their aliases in the store."""
+
+    def __init__(self, store: ParamStore) -> None:
+        self._store = store
+        self._table = _Table()
+        self._lock = threading.Lock()
+        self._watchers: list[Watcher] = []
+
+    def watch(self, changed: Watcher) -> None:
+        """Call `changed` after each change. Before the engine starts."""
+        self._watchers.append(changed)
+
+    def show(self, slot: str, inputs: Sequence[ShaderInput]) -> None:
+        """Replace the inputs of a slot."""
+        with self._lock:
+            slots = {**self._table.slots, slot: tuple(inputs)}
+            slots = {name: slots[name] for name in SLOTS if slots.get(name)}
+            every = [each for one in slots.values() for each in one]
+            self._table = _Table(
+                slots,
+                {each.address: each for each in every},
+                {alias: each for each in every for alias in each.aliases},
+                PatternIndex(each.address for each in every),
+            )
+            for changed in self._watchers:
+                changed(tuple(every))
+
+    @property
+    def every(self) -> tuple[ShaderInput, ...]:
+        """The inputs of all slots, in the order of the slots."""
+        return tuple(self._table.at.values())
+
+    def find(self, address: str) -> ShaderInput | None:
+        return self._table.at.get(address)
+
+    def of_alias(self, address: str) -> ShaderInput | None:
+        """The input that this parameter moves, or None."""
+        return self._table.of_alias.get(address)
+
+    def match(self, pattern: str) -> tuple[ShaderInput, ...]:
+        """The inputs that an OSC pattern matches; Rejected for a malformed one."""
+        table = self._table
+        if not table.at or not osc_schema.is_pattern(pattern):
+            return ()
+        return tuple(map(table.at.__getitem__, table.index.match(pattern)))
+
+    def missing(self, address: str) -> str:
+        """Why there is no input at `/fx/<slot>/<name>`, with those that there are."""
+        slot = address.split("/")[2]
+        there = ", ".join(each.address.rpartition("/")[2] for each in self._table.slots.get(slot, ()))
+        why = f"its inputs are {there}" if there else f"no shader with inputs plays; /fx/{slot}/file chooses one"
+        return f"{address[:80]}: the shader in slot {slot} has no such input ({why})"
+
+    def value_of(self, view: ShaderInput, values: Mapping[str, Value]) -> tuple[float | int | bool | str, ...]:
+        """Its value in these values of the aliases, as OSC arguments; 0 for an event."""
+        if view.type == "event":
+            return (0,)
+        shown = view.shown_at([_position(values, alias) for alias in view.aliases])
+        return shown if isinstance(shown, tuple) else (shown,)
+
+    def values_now(self, view: ShaderInput) -> tuple[float | int | bool | str, ...]:
+        """Its current value, as OSC arguments."""
+        return self.value_of(view, {alias: self._store.get(alias) for alias in view.aliases})
+
+    def mappable(self, target: str) -> tuple[str, str]:
+        """The parameter that a mapped control must move for this target, and the mode to map it with ("": any).
+
+        A target that is no input's name is returned as it is. Rejected for an input of several numbers, which a control
+        cannot give.
+        """
+        view = self.find(target)
+        if view is None:
+            return target, ""
+        if len(view.aliases) > 1:
+            each = ", ".join(view.aliases)
+            raise Rejected(f"target {target}: has {len(view.aliases)} numbers; map them one by one: {each}")
+        return view.aliases[0], {"event": "trigger", "bool": "toggle"}.get(view.type, "")
+
+
+def changes_of(view: ShaderInput, positions: Iterable[float]) -> list[tuple[Param, Value]]:
+    """The changes of the store that move the view to these positions; none for an event that is released."""
+    changes: list[tuple[Param, Value]] = []
+    for alias, position in zip(view.aliases, positions, strict=True):
+        param = osc_schema.lookup(alias)
+        assert param is not None and param.type is ParamType.FLOAT
+        if view.type != "event" or position:
+            changes.append((param, position))
+    return changes
+
+
+def _position(values: Mapping[str, Value], alias: str) -> float:
+    value = values[alias]
+    assert isinstance(value, float)
+    return value

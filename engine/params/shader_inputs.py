@@ -1,0 +1,304 @@
+"""The inputs of a shader as aliases, and as parameters with their own names. Pure.
+
+Problem: a preset, a MIDI map, the smoothing and the modulation know a fixed list of parameters, but each shader brings
+its own inputs. So each slot has sixteen fixed parameters, its aliases /fx/<slot>/<1..16>, floats 0..1, and they alone
+have a value. An input takes as many aliases as it has numbers, in the order of the file: a point two, a colour four.
+/fx/<slot>/<input> is a view of them: it has the range, the type and the label of the input, but no value of its own.
+
+    /fx/1/glow 3.5  ─► alias /fx/1/2 = 0.35 ─► smoothing, modulation, presets ─► the shader gets glow = 3.5
+
+- float: linear from MIN to MAX; without them 0..1. bool: on from 0.5 up. long: the aliases' range is divided evenly
+  among its values. event: true for one frame when the alias rises to 0.5; the engine then sets it back to 0.
+- A name that is one of `osc_schema.fx.RESERVED` gets an underscore (`mix_`), any character other than letters, digits,
+  `.` and `-` becomes one, and of two equal names the second gets `_2`.
+- Inputs that do not fit into sixteen aliases keep the shader's default. Images and sound have no alias.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import osc_schema
+from osc_schema import Param, ParamType, Rejected, Value
+from osc_schema.fx import ALIASES, RESERVED, SLOTS, alias_address
+from osc_schema.scale import nearest_step
+
+WIDTHS: Final = {"event": 1, "bool": 1, "long": 1, "float": 1, "point2D": 2, "color": 4}
+"""Number of aliases of an input, by its type; other types have none."""
+PARTS: Final = {"point2D": ("x", "y"), "color": ("red", "green", "blue", "alpha")}
+ON_FROM: Final = 0.5
+MAX_NAME: Final = 64
+MAX_LONG_VALUES: Final = 256  # of an input without VALUES
+
+InputValue = bool | int | float | tuple[float, ...]
+
+_TYPES: Final = {
+    "event": ParamType.TRIGGER,
+    "bool": ParamType.BOOL,
+    "long": ParamType.MENU,
+    "float": ParamType.FLOAT,
+    "color": ParamType.COLOUR,
+}
+
+
+class InputShape(Protocol):
+    """An input as a shader's header declares it (`engine.render.isf.IsfInput`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def default(self) -> Any: ...
+    @property
+    def minimum(self) -> Any: ...
+    @property
+    def maximum(self) -> Any: ...
+    @property
+    def values(self) -> Sequence[int]: ...
+    @property
+    def labels(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShaderInput:
+    """An input of the shader in a slot: a view of its aliases."""
+
+    address: str
+    """/fx/<slot>/<input>."""
+    name: str
+    """As in the file."""
+    type: str
+    label: str
+    aliases: tuple[str, ...]
+    """Addresses of its aliases."""
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+    default: tuple[float, ...]
+    """Positions 0..1 of the aliases."""
+    values: tuple[int, ...] = ()
+    """For a long."""
+    param: Param | None = field(repr=False)
+    """The view as a declaration, which checks and describes its values; None for a point."""
+
+    def value_at(self, positions: Sequence[float]) -> InputValue:
+        """The value that the shader gets for these positions of its aliases; an event is true from 0.5 up."""
+        if self.type in ("bool", "event"):
+            return positions[0] >= ON_FROM
+        if self.type == "long":
+            return self.values[nearest_step(positions[0] * (len(self.values) - 1))]
+        numbers = tuple(low + (high - low) * at for low, high, at in zip(self.lows, self.highs, positions, strict=True))
+        return numbers[0] if self.type == "float" else numbers
+
+    def shown_at(self, positions: Sequence[float]) -> Value | tuple[float, ...]:
+        """The value of the view: as `value_at`, but the item of a menu, and on or off of an event."""
+        value = self.value_at(positions)
+        if self.type == "long":
+            assert self.param is not None
+            return self.param.menu[self.values.index(int(value))]  # type: ignore[arg-type]
+        return value
+
+    def positions_of(self, value: object) -> tuple[tuple[float, ...], str]:
+        """The positions that set the view to `value`, in a form of `osc_schema.accept`, and a note if it was changed.
+
+        Raises Rejected.
+        """
+        if self.param is None:
+            return self._point(value)
+        accepted = osc_schema.accept(self.param, value)
+        result = accepted.value
+        if self.type == "long":
+            at = self.param.menu.index(str(result)) / max(1, len(self.values) - 1)
+            return (at,), accepted.note
+        if isinstance(result, tuple):
+            return self._positions(result), accepted.note
+        assert isinstance(result, bool | float)
+        return ((float(result),) if isinstance(result, bool) else self._positions((result,))), accepted.note
+
+    def _point(self, value: object) -> tuple[tuple[float, ...], str]:
+        parts = value if isinstance(value, list | tuple) else (value,)
+        if len(parts) != len(self.aliases):
+            raise Rejected(f"{self.address}: takes {len(self.aliases)} numbers, not {len(parts)}")
+        numbers, notes = [], []
+        for name, part, low, high in zip(PARTS[self.type], parts, self.lows, self.highs, strict=True):
+            accepted = osc_schema.accept(_float(self.address, name, low, low, high), part)
+            assert isinstance(accepted.value, float)
+            numbers.append(accepted.value)
+            notes += [accepted.note] if accepted.note else []
+        return self._positions(numbers), "; ".join(notes)
+
+    def _positions(self, numbers: Sequence[float]) -> tuple[float, ...]:
+        return tuple(map(_position, numbers, self.lows, self.highs))
+
+
+def is_input_address(address: str) -> bool:
+    """True for `/fx/<slot>/<name>` with a name that an input may have; no shader needs to have it."""
+    slot, _, name = address.removeprefix("/fx/").partition("/")
+    is_name = re.fullmatch(r"[A-Za-z0-9_.-]+", name) is not None
+    return address.startswith("/fx/") and slot in SLOTS and is_name and name not in RESERVED
+
+
+def inputs_of(slot: str, shapes: Sequence[InputShape]) -> tuple[tuple[ShaderInput, ...], tuple[str, ...]]:
+    """The inputs of a shader in that slot, and the names of those for which no alias is left."""
+    inputs: list[ShaderInput] = []
+    left_out: list[str] = []
+    names: set[str] = set()
+    first = 1
+    for shape in shapes:
+        width = WIDTHS.get(shape.type, 0)
+        if not width:
+            continue
+        if first + width - 1 > len(ALIASES):
+            left_out.append(shape.name)
+            continue
+        name = _own_name(shape.name, names)
+        names.add(name)
+        aliases = tuple(alias_address(slot, number) for number in range(first, first + width))
+        inputs.append(_input(f"/fx/{slot}/{name}", shape, aliases))
+        first += width
+    return tuple(inputs), tuple(left_out)
+
+
+def carried_over(
+    before: Sequence[ShaderInput], now: Sequence[ShaderInput], positions: Mapping[str, float]
+) -> dict[str, float]:
+    """The positions of all aliases after a shader was saved again: each input keeps its value, if it still exists.
+
+    An input that was at its default before follows a new default. `positions`: those of the aliases before.
+    """
+    known = {each.name: each for each in before}
+    result: dict[str, float] = {}
+    for each in now:
+        old = known.get(each.name)
+        kept = each.default
+        if old is not None and old.type == each.type:
+            at = tuple(positions[alias] for alias in old.aliases)
+            if at != old.default:
+                kept = _moved_over(old, each, at)
+        result |= zip(each.aliases, kept, strict=True)
+    return result
+
+
+def _moved_over(old: ShaderInput, new: ShaderInput, at: tuple[float, ...]) -> tuple[float, ...]:
+    if (old.lows, old.highs, old.values) == (new.lows, new.highs, new.values):
+        return at
+    try:
+        return new.positions_of(old.shown_at(at))[0]
+    except Rejected:  # a menu item that is gone
+        return new.default
+
+
+def _input(address: str, shape: InputShape, aliases: tuple[str, ...]) -> ShaderInput:
+    width = len(aliases)
+    label = shape.label or shape.name
+    if shape.type in ("bool", "event"):
+        at = 1.0 if shape.type == "bool" and _number(shape.default, 0.0) >= ON_FROM else 0.0
+        return ShaderInput(
+            address=address, name=shape.name, type=shape.type, label=label, aliases=aliases,
+            lows=(0.0,), highs=(1.0,), default=(at,), param=_param(address, shape, label, default=bool(at)),
+        )  # fmt: skip
+    if shape.type == "long":
+        values, items = _items(shape)
+        default = int(_number(shape.default, values[0]))
+        index = values.index(default) if default in values else 0
+        return ShaderInput(
+            address=address, name=shape.name, type=shape.type, label=label, aliases=aliases, lows=(0.0,), highs=(1.0,),
+            default=(index / max(1, len(values) - 1),), values=values,
+            param=_param(address, shape, label, default=items[index], high=len(items) - 1, menu=items),
+        )  # fmt: skip
+    is_colour = shape.type == "color"
+    lows = (0.0,) * width if is_colour else _bounds(shape.minimum, width, 0.0)
+    highs = (1.0,) * width if is_colour else _bounds(shape.maximum, width, 1.0)
+    highs = tuple(high if high > low else low + 1.0 for low, high in zip(lows, highs, strict=True))
+    given = _bounds(shape.default, width, 1.0 if is_colour else None)
+    middle = tuple(
+        lows[part] if one is None else min(highs[part], max(lows[part], one)) for part, one in enumerate(given)
+    )
+    colour = (middle[0], middle[1], middle[2], middle[3]) if is_colour else None
+    return ShaderInput(
+        address=address, name=shape.name, type=shape.type, label=label, aliases=aliases, lows=lows, highs=highs,
+        default=tuple(map(_position, middle, lows, highs)),
+        param=None if shape.type == "point2D" else _param(
+            address, shape, label, default=colour or middle[0], low=lows[0], high=highs[0]
+        ),
+    )  # fmt: skip
+
+
+def _param(
+    address: str,
+    shape: InputShape,
+    label: str,
+    *,
+    default: Value,
+    low: float = 0.0,
+    high: float = 1.0,
+    menu: tuple[str, ...] = (),
+) -> Param:
+    return Param(
+        address=address,
+        type=_TYPES[shape.type],
+        default=default,
+        low=low,
+        high=high,
+        menu=menu,
+        description=label,
+        out_of_range="clip" if shape.type == "float" else "reject",
+        stored=False,
+        resumed=False,
+    )
+
+
+def _float(address: str, name: str, default: float, low: float, high: float) -> Param:
+    return Param(
+        address=f"{address} ({name})",
+        type=ParamType.FLOAT,
+        default=default,
+        low=low,
+        high=high,
+        description=name,
+        out_of_range="clip",
+    )
+
+
+def _items(shape: InputShape) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Values and menu items of a long: its LABELS, else the numbers. Items are distinct and in lower case."""
+    values = tuple(int(value) for value in shape.values)
+    if not values:
+        low, high = int(_number(shape.minimum, 0.0)), int(_number(shape.maximum, 1.0))
+        values = tuple(range(low, min(max(high, low), low + MAX_LONG_VALUES - 1) + 1))
+    items: list[str] = []
+    for at, value in enumerate(values):
+        item = " ".join(str(shape.labels[at]).lower().split()) if at < len(shape.labels) else ""
+        item = item if item and item not in items else f"{item} {value}".strip()
+        items.append(item if item not in items else f"{item} ({at})")
+    return values, tuple(items)
+
+
+def _own_name(name: str, taken: set[str]) -> str:
+    """The last part of an input's address."""
+    own = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:MAX_NAME] or "_"
+    if own in RESERVED:
+        own += "_"
+    number, unique = 2, own
+    while unique in taken:
+        unique, number = f"{own}_{number}", number + 1
+    return unique
+
+
+def _bounds(given: Any, width: int, otherwise: Any) -> tuple[Any, ...]:
+    """`width` numbers of a header's number or list; `otherwise` for those that are missing."""
+    parts = tuple(given) if isinstance(given, list | tuple) else (given,) * width
+    return tuple(
+        float(part) if isinstance(part, int | float) else otherwise for part in (*parts, *(None,) * width)[:width]
+    )
+
+
+def _number(given: Any, otherwise: float) -> float:
+    return float(given) if isinstance(given, int | float) else float(otherwise)
+
+
+def _position(value: float, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (value - low) / (high - low)))

@@ -1,0 +1,89 @@
+"""Shaders of others: a generator and four effects, each with a file and sixteen aliases of its inputs."""
+
+from osc_schema.declare import number, switch, text
+from osc_schema.types import Area, Command, Param
+
+GENERATOR = "generator"
+EFFECTS = ("1", "2", "3", "4")
+SLOTS = (GENERATOR, *EFFECTS)
+"""The slots, in the order in which they are drawn."""
+ALIASES = tuple(range(1, 17))
+"""Numbers of the inputs that a control surface can address without knowing the shader."""
+MAX_NAME_CHARACTERS = 255
+RESERVED = frozenset(("file", "enable", "mix", "error", *map(str, ALIASES)))
+"""Last parts of addresses that are no input's name."""
+
+
+def file_address(slot: str) -> str:
+    return f"/fx/{slot}/file"
+
+
+def alias_address(slot: str, number: int) -> str:
+    return f"/fx/{slot}/{number}"
+
+
+def _slot(slot: str) -> tuple[Param, ...]:
+    at = f"/fx/{slot}"
+    what = "generator" if slot == GENERATOR else f"effect {slot}"
+    mixed = (
+        "How much of the generator covers the picture; at 0 it is seen only where /layer/5/source selects it."
+        if slot == GENERATOR
+        else f"Amount of effect {slot}; at 0 the picture passes unchanged."
+    )
+    return (
+        text(
+            file_address(slot),
+            "",
+            f"Shader of the {what}, by its name in `/fx/list`, upper or lower case; empty: none. The last one plays "
+            "until the new one has been tested. Its inputs begin with the shader's defaults, unless the same bundle, "
+            "preset or cue sets them.",
+            most=MAX_NAME_CHARACTERS,
+            words="isf shader glsl filter effect fx plugin load",
+        ),
+        switch(
+            f"{at}/enable",
+            True,
+            f"Draws the {what}. The engine switches it off if the shader takes too long; switching it on tries again.",
+            words="bypass on off mute",
+        ),
+        number(f"{at}/mix", 1, 0, 1, mixed, words="amount wet dry opacity blend"),
+        *(
+            number(
+                alias_address(slot, alias),
+                0,
+                0,
+                1,
+                f"Input {alias} of the {what}'s shader, over its range. The inputs are numbered in the order of the "
+                "file; a point has two numbers, a colour four. The same input by name: /fx/<slot>/<input>.",
+                words="isf input parameter alias knob macro",
+            )
+            for alias in ALIASES
+        ),
+    )
+
+
+AREA = Area(
+    title="Shaders",
+    description="Shaders of the Interactive Shader Format (ISF): a generator, and four effects after the Multiverse. "
+    "The inputs of a playing shader also have addresses by name, /fx/<slot>/<input>, with their own range, which "
+    "OSCQuery lists.",
+    words="isf fx",
+    is_page_per_number=True,
+    params=tuple(param for slot in SLOTS for param in _slot(slot)),
+    commands=(
+        Command(
+            address="/fx/list",
+            description="Lists the shaders that `/fx/<slot>/file` accepts, and the state of each slot: off, waiting, "
+            "testing, playing, failed (the last good shader plays on), bypassed (it was too slow).",
+            replies=(
+                "/fx/name <name> <folder>, one message per shader",
+                "/fx/slot <slot> <file> <state> <reason>, one message per slot",
+                "/fx/input <address> <label>, one message per input of the playing shaders",
+                "/fx/playing <slot> <file>, to every subscriber, when another shader plays",
+                "/fx/changed <count>, to every subscriber, whenever the list changes",
+                "/fx/<slot>/error <reason>, to every subscriber, when a shader fails or is bypassed; empty: it plays",
+                "/done /fx/list <count>",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,394 @@
+"""The life of a shader, from its file to its values in a frame. A scripted trial stands in for the GPU's."""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import osc_schema
+from engine.control import CommandTable
+from engine.control.commands.shader import ShaderControl
+from engine.control.commands.shader_stage import MAX_SLOW_FRAMES, UNMEASURED_FRAMES, ShaderStage, SlowShaders
+from engine.params import Crossfade, ParamStore, Slew
+from engine.params.input_views import InputViews
+from engine.params.shader_catalog import ShaderCatalog
+from engine.render.isf import IsfFile, ShaderSlot
+from engine.render.isf.isf_file import ShaderState
+from engine.system.disk_store import DiskStore
+
+WaitFor = Callable[..., Any]
+PERIOD_S = 1 / 30
+
+HEADER = """/*{{ "ISFVSN": "2", "INPUTS": [
+  {image}
+  {{ "NAME": "speed", "TYPE": "float", "MIN": 0.0, "MAX": 10.0, "DEFAULT": {speed} }},
+  {{ "NAME": "flash", "TYPE": "event" }},
+  {{ "NAME": "shape", "TYPE": "long", "VALUES": [0, 1, 2], "LABELS": ["Round", "Square", "Star"], "DEFAULT": 1 }}
+]}}*/
+void main() {{ gl_FragColor = vec4(speed); }}
+{more}"""
+
+
+def shader(speed: float = 2.5, more: str = "", *, image: bool = True) -> str:
+    return HEADER.format(image='{ "NAME": "inputImage", "TYPE": "image" },' if image else "", speed=speed, more=more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    ok: bool = True
+    reason: str = ""
+    line: int | None = None
+    note: str = ""
+    thumbnail: None = None
+    file: IsfFile | None = None
+
+
+@dataclass
+class ScriptedTrials:
+    """Answers when it is told to; refuses texts with `#error`."""
+
+    texts: list[str] = field(default_factory=list)
+    may_answer: threading.Event = field(default_factory=threading.Event)
+    _waiting: list[str] = field(default_factory=list)
+
+    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int]) -> int:
+        self.texts.append(text)
+        self._waiting.append(text)
+        return len(self.texts)
+
+    def poll(self) -> Verdict | None:
+        if not self._waiting or not self.may_answer.is_set():
+            return None
+        text = self._waiting.pop()
+        return Verdict(ok=False, reason="'glow' : undeclared", line=9) if "#error" in text else Verdict()
+
+    def close(self) -> None:
+        pass
+
+
+class Rig:
+    """Control, stage and store; `frame` is a frame of the engine."""
+
+    def __init__(self, folder: Path, reports: Any) -> None:
+        self.folder = folder
+        self.store, self.slew = ParamStore(), Slew()
+        self.crossfade = Crossfade(self.store)
+        self.views, self.stage, self.tester = InputViews(self.store), ShaderStage(self.store), ScriptedTrials()
+        self.told: list[tuple[Any, ...]] = []
+        self.tester.may_answer.set()
+        self.control = ShaderControl(
+            store=self.store,
+            catalog=lambda on_changed, on_saved: ShaderCatalog(
+                [folder], DiskStore(reports), on_changed=on_changed, on_saved=on_saved
+            ),
+            views=self.views,
+            stage=self.stage,
+            open_tester=lambda: self.tester,
+            size_px=lambda: (64, 36),
+            tell=lambda *message: self.told.append(message),
+            report=reports,
+            is_offline=False,
+        )
+        self.control.add_commands(CommandTable())
+        self.control.start()
+        self.time_s = 0.0
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / f"{name}.fs").write_text(text)
+
+    def frame(
+        self, costs_ms: dict[str, float] | None = None, failures: dict[str, str] | None = None
+    ) -> dict[str, ShaderSlot]:
+        self.time_s += PERIOD_S
+        self.control.before_frame()
+        self.crossfade.step(self.time_s)
+        snapshot, fade = self.crossfade.snapshot()
+        self.stage.follow(snapshot, self.slew.jump_to)
+        values = self.slew.step(snapshot, PERIOD_S)
+        drawn = self.stage.shaders(values, snapshot, {}, fade)
+        self.control.after_frame(ShaderState(costs_ms=costs_ms or {}, failures=failures or {}), PERIOD_S)
+        return {each.slot: each for each in drawn}
+
+    def state(self, slot: str = "1") -> str:
+        return next(each.state for each in self.control.status() if each.slot == slot)
+
+    def is_playing(self, name: str, slot: str = "1") -> bool:
+        return any((each.slot, each.shown, each.state) == (slot, name, "playing") for each in self.control.status())
+
+    def detail(self, slot: str = "1") -> str:
+        return next(each.detail for each in self.control.status() if each.slot == slot)
+
+
+@pytest.fixture
+def rig(tmp_path: Path, reports: Any, wait_for: WaitFor) -> Iterator[Rig]:
+    for name in ("Glow", "Wave"):
+        (tmp_path / f"{name}.fs").write_text(shader(2.5 if name == "Glow" else 7.5))
+    (tmp_path / "Sky.fs").write_text(shader(image=False))
+    (tmp_path / "Broken.fs").write_text(shader(more="#error"))
+    made = Rig(tmp_path, reports)
+    wait_for(lambda: made.control.catalog.has_read_all, "the scan")
+    yield made
+    made.control.close()
+
+
+@pytest.fixture
+def play(rig: Rig, wait_for: WaitFor) -> Callable[..., dict[str, ShaderSlot]]:
+    def play(name: str, slot: str = "1") -> dict[str, ShaderSlot]:
+        rig.store.set(f"/fx/{slot}/file", name, by="test")
+        rig.frame()
+        wait_for(lambda: rig.is_playing(name, slot), "the shader")
+        return rig.frame()
+
+    return play
+
+
+def test_a_chosen_shader_plays_with_its_own_defaults(rig: Rig, play: Any) -> None:
+    rig.store.set("/fx/1/1", 0.9, by="test")
+    drawn = play("glow")
+    assert drawn["1"].file.title == "Glow" and drawn["1"].mix == 1.0
+    assert drawn["1"].inputs == {"speed": 2.5, "flash": False, "shape": 1}
+    assert rig.store.get("/fx/1/1") == 0.25 and rig.store.get("/fx/1/3") == 0.5
+    assert [view.address for view in rig.views.every] == ["/fx/1/speed", "/fx/1/flash", "/fx/1/shape"]
+
+
+@pytest.mark.parametrize("is_file_first", [True, False])
+@pytest.mark.parametrize("speed", [0.9, 0.0])  # the second is the value that the alias has anyway
+def test_numbers_of_the_same_bundle_hold_in_any_order(
+    rig: Rig, wait_for: WaitFor, is_file_first: bool, speed: float
+) -> None:
+    group = [("/fx/1/file", "Glow"), ("/fx/1/1", speed)]
+    rig.store.set_many(group if is_file_first else group[::-1], by="test")
+    rig.frame()
+    wait_for(lambda: rig.state() == "playing", "the shader")
+    assert rig.frame()["1"].inputs == {"speed": 10 * speed, "flash": False, "shape": 1}
+
+
+def test_a_fader_moved_while_a_shader_is_tested_is_not_taken_back(rig: Rig, wait_for: WaitFor) -> None:
+    rig.tester.may_answer.clear()
+    rig.store.set("/fx/1/file", "Glow", by="test")
+    wait_for(lambda: rig.state() == "testing", "the test")
+    rig.store.set("/fx/1/1", 0.6, by="midi")
+    rig.tester.may_answer.set()
+    wait_for(lambda: rig.state() == "playing", "the shader")
+    assert rig.frame()["1"].inputs["speed"] == pytest.approx(6.0)
+
+
+def test_numbers_that_a_cue_glides_to_reach_their_end_also_where_they_stand_already(
+    rig: Rig, play: Any, wait_for: WaitFor
+) -> None:
+    play("Wave")
+    rig.store.set_many([("/fx/1/1", 0.2), ("/fx/1/3", 0.0)], by="test")
+    rig.crossfade.start([("/fx/1/file", "Glow"), ("/fx/1/1", 0.8), ("/fx/1/3", 0.0)], 1.0, by="cue")
+    wait_for(lambda: rig.state() == "playing" and rig.frame()["1"].file.title == "Glow", "the shader")
+    for _ in range(60):
+        drawn = rig.frame()
+    assert drawn["1"].inputs["speed"] == pytest.approx(8.0) and drawn["1"].inputs["shape"] == 0
+
+
+def test_the_last_shader_plays_on_unchanged_until_the_new_one_is_tested(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+    before = play("Glow")["1"]
+    rig.tester.may_answer.clear()
+    rig.store.set_many([("/fx/1/file", "Wave"), ("/fx/1/1", 1.0), ("/fx/1/mix", 0.5)], by="preset")
+    wait_for(lambda: rig.state() == "testing", "the test")
+    for _ in range(5):
+        assert rig.frame()["1"] == before
+    rig.tester.may_answer.set()
+    wait_for(lambda: rig.is_playing("Wave"), "the shader")
+    now = rig.frame()["1"]
+    assert (now.file.title, now.inputs["speed"]) == ("Wave", 10.0)
+
+
+def test_a_shader_that_fails_is_told_with_its_line_and_the_last_one_stays(
+    rig: Rig, play: Any, wait_for: WaitFor, reports: Any
+) -> None:
+    play("Glow")
+    rig.store.set("/fx/1/file", "Broken", by="test")
+    wait_for(lambda: rig.state() == "failed", "the failure")
+    rig.store.set("/fx/1/1", 0.5, by="test")
+    for _ in range(20):
+        drawn = rig.frame()
+    assert drawn["1"].file.title == "Glow" and drawn["1"].inputs["speed"] == pytest.approx(5.0)
+    assert rig.detail() == "line 9: 'glow' : undeclared"
+    assert ("/fx/1/error", "line 9: 'glow' : undeclared") in rig.told
+    assert reports.lines == [("fx.1", "/fx/1/file: Broken: line 9: 'glow' : undeclared; Glow plays on as it was")]
+
+
+def test_a_file_that_is_saved_again_keeps_the_values_and_an_error_goes_when_it_is_mended(
+    rig: Rig, play: Any, wait_for: WaitFor
+) -> None:
+    play("Glow")
+    rig.store.set("/fx/1/1", 0.5, by="test")
+    wait_for(lambda: len(rig.tester.texts) == 1, "the first test")
+    rig.write("Glow", shader(1.0, more="#error  "))
+    wait_for(lambda: rig.state() == "failed", "the error of the saved file")
+    assert rig.frame()["1"].file.title == "Glow"
+    rig.write("Glow", shader(9.0, more="// mended"))
+    wait_for(lambda: rig.state() == "playing" and len(rig.tester.texts) == 3, "the mended file")
+    drawn = rig.frame()["1"]
+    assert "mended" in drawn.file.fragment and drawn.inputs["speed"] == pytest.approx(5.0)
+    assert rig.detail() == "" and rig.told[-2:] == [("/fx/playing", "1", "Glow"), ("/fx/1/error", "")]
+
+
+def test_a_shader_that_has_passed_is_not_tested_again(rig: Rig, play: Any) -> None:
+    for name in ("Glow", "Wave", "Glow", "Wave"):
+        assert play(name)["1"].file.title == name
+    assert len(rig.tester.texts) == 2
+
+
+def test_no_file_means_no_shader_and_no_names(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+    play("Glow")
+    rig.store.set("/master/panic", 1, by="test")
+    assert rig.frame() == {}
+    wait_for(lambda: rig.state() == "off", "the end")
+    assert rig.views.every == () and rig.told[-1] == ("/fx/playing", "1", "")
+
+
+@pytest.mark.parametrize(
+    ("slot", "name", "reason"), [("generator", "Glow", "is an effect"), ("1", "Cut", "transition")]
+)
+def test_a_shader_that_cannot_play_in_a_slot_says_where_it_can(
+    rig: Rig, wait_for: WaitFor, slot: str, name: str, reason: str
+) -> None:
+    images = '{ "NAME": "startImage", "TYPE": "image" }, { "NAME": "endImage", "TYPE": "image" }'
+    rig.write("Cut", f'/*{{ "INPUTS": [{images}] }}*/\nvoid main() {{ gl_FragColor = vec4(1.0); }}')
+    wait_for(lambda: rig.control.catalog.find("Cut"), "the file")
+    rig.store.set(f"/fx/{slot}/file", name, by="test")
+    wait_for(lambda: rig.state(slot) == "failed", "the refusal")
+    assert reason in rig.detail(slot)
+    assert rig.tester.texts == []
+
+
+def test_an_unknown_name_is_refused_at_once_and_changes_nothing(rig: Rig, play: Any) -> None:
+    play("Glow")
+    with pytest.raises(osc_schema.Rejected, match=r"/fx/1/file: 'Glw' is not in the shader folders \(nearest: Glow\)"):
+        rig.store.set("/fx/1/file", "Glw", by="test")
+    assert rig.store.get("/fx/1/file") == "Glow"
+
+
+def test_an_event_is_true_for_one_frame_however_often_its_button_is_seen(rig: Rig, play: Any) -> None:
+    play("Glow")
+    assert not rig.frame()["1"].inputs["flash"]
+    for _ in range(2):  # the second press needs no release by the sender
+        rig.store.set("/fx/1/2", 1.0, by="pad")
+        assert [rig.frame()["1"].inputs["flash"] for _ in range(3)] == [True, False, False]
+        assert rig.store.get("/fx/1/2") == 0.0
+
+
+def test_a_menu_does_not_pass_through_its_other_items(rig: Rig, play: Any) -> None:
+    play("Glow")
+    rig.store.set_many([("/fx/1/3", 0.0)], by="test")
+    for _ in range(20):
+        rig.frame()
+    rig.store.set_many([("/fx/1/3", 1.0), ("/fx/1/1", 1.0)], by="test")
+    drawn = rig.frame()["1"].inputs
+    assert drawn["shape"] == 2 and 2.5 < drawn["speed"] < 10.0  # the number glides
+
+
+def test_a_slow_shader_is_bypassed_and_told_and_tried_again_when_it_is_switched_on(
+    rig: Rig, play: Any, wait_for: WaitFor, reports: Any
+) -> None:
+    play("Glow")
+    for _ in range(UNMEASURED_FRAMES + MAX_SLOW_FRAMES):
+        rig.frame({"1": 0.6 * PERIOD_S * 1000})
+    assert rig.store.get("/fx/1/enable") is False and "1" not in rig.frame()
+    wait_for(lambda: rig.state() == "bypassed", "the bypass")
+    assert "takes 20 ms of the 33 ms of a frame" in rig.detail()
+    assert "/fx/1: Glow: bypassed: takes 20 ms" in reports.lines[-1][1]
+    rig.store.set("/fx/1/enable", True, by="test")
+    assert "1" in rig.frame({"1": 5.0})
+    wait_for(lambda: rig.state() == "playing", "the second try")
+
+
+def test_another_shader_in_a_bypassed_slot_is_seen(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+    play("Glow")
+    rig.frame({"1": 900.0})
+    rig.frame({"1": 900.0})
+    assert rig.store.get("/fx/1/enable") is False
+    wait_for(lambda: rig.state() == "bypassed", "the bypass")
+    assert play("Wave")["1"].file.title == "Wave"
+
+
+def test_a_shader_that_the_renderer_cannot_draw_is_told_once_for_each_file(
+    rig: Rig, play: Any, wait_for: WaitFor, reports: Any
+) -> None:
+    for name in ("Glow", "Wave"):
+        play(name)
+        for _ in range(5):
+            rig.frame(failures={"1": "shaders need OpenGL"})
+        wait_for(lambda: rig.state() == "failed", "the failure")
+        assert rig.detail() == "shaders need OpenGL"
+    told = [f"/fx/1/file: {name}: shaders need OpenGL" for name in ("Glow", "Wave")]
+    assert [line for _, line in reports.lines] == told
+
+
+def test_a_shader_that_is_slow_now_and_then_plays_on() -> None:
+    slow = SlowShaders()
+    slow.begin("1")
+    assert not any(slow.add("1", 30.0 if n % MAX_SLOW_FRAMES else 5.0, 33.0) for n in range(200))
+    slow.begin("1")
+    assert [slow.add("1", 30.0, 33.0) for _ in range(UNMEASURED_FRAMES + MAX_SLOW_FRAMES)].count(True) == 1
+
+
+def test_a_shader_that_stops_the_picture_is_bypassed_after_two_frames() -> None:
+    slow = SlowShaders()
+    slow.begin("1")
+    assert [slow.add("1", 900.0, 33.0) for _ in range(2)] == [False, True]
+    slow.begin("2")
+    assert not slow.add("2", 900.0, 33.0) and not slow.add("2", 5.0, 33.0) and not slow.add("2", 900.0, 33.0)
+
+
+def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+    old = play("Wave")["1"].file
+    play("Glow")
+    play("Wave")  # both have been tested
+    new = [("/fx/1/file", "Glow"), ("/fx/1/mix", 0.8), ("/fx/1/1", 0.25)]
+    rig.crossfade.start(new, 1.0, by="preset", is_picture=True)
+    rig.frame()
+    wait_for(lambda: rig.state() == "playing" and len(rig.frame()) == 2, "the new shader")
+    for _ in range(8):
+        drawn = rig.frame()
+    assert {each.file.title for each in drawn.values()} == {"Wave", "Glow"}
+    share = next(each.mix for each in drawn.values() if each.file.title == "Glow") / 0.8
+    assert 0.0 < share < 1.0
+    leaving = drawn["1"]  # it keeps its place, where it is compiled
+    assert leaving.file is old and leaving.mix == pytest.approx(1.0 - share)
+    for _ in range(40):
+        drawn = rig.frame()
+    assert [(slot, each.file.title, each.mix) for slot, each in drawn.items()] == [("1-", "Glow", 0.8)]
+
+
+def test_an_input_that_two_looks_share_moves_from_one_value_to_the_other(rig: Rig, play: Any) -> None:
+    play("Glow")
+    rig.store.set("/fx/1/1", 0.0, by="test")
+    for _ in range(20):
+        rig.frame()
+    rig.crossfade.start([("/fx/1/file", "Glow"), ("/fx/1/1", 1.0)], 1.0, by="preset", is_picture=True)
+    speeds = [float(rig.frame()["1"].inputs["speed"]) for _ in range(40)]  # type: ignore[arg-type]
+    assert speeds == sorted(speeds) and speeds[0] == 0.0 and speeds[-1] == 10.0
+    assert max(b - a for a, b in itertools.pairwise(speeds)) < 0.5
+
+
+def test_a_route_to_an_input_by_name_moves_the_shader_of_its_own_look(rig: Rig, play: Any) -> None:
+    play("Glow")
+    values = rig.store.snapshot()
+    assert rig.stage.alias_of("/fx/1/speed", values) == "/fx/1/1"
+    assert rig.stage.alias_of("/fx/1/glitter", values) == ""
+    assert rig.stage.alias_of("/fx/2/speed", values) == ""
+
+
+def test_the_list_names_shaders_slots_and_inputs(rig: Rig, play: Any) -> None:
+    from engine.control import Reply
+    from engine.osc import decode_packet
+
+    play("Glow")
+    packets: list[bytes] = []
+    rig.control._on_list((), Reply("/fx/list", packets.append))
+    messages = [decode_packet(packet) for packet in packets]
+    told = {(each.address, *each.args) for each in messages}  # type: ignore[union-attr]
+    assert {("/fx/name", name, rig.folder.name) for name in ("Broken", "Glow", "Sky", "Wave")} <= told
+    assert ("/fx/slot", "1", "Glow", "playing", "") in told and ("/fx/slot", "2", "", "off", "") in told
+    assert ("/fx/input", "/fx/1/speed", "speed") in told and ("/done", "/fx/list", 4) in told

@@ -1,0 +1,167 @@
+"""The inputs of a playing shader as addresses: over UDP, OSCQuery and the map, on a whole engine."""
+
+import contextlib
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.osc import Message, encode_bundle, encode_message
+from tests.control.commands.test_shader import shader
+from tests.support.desk import Desk, open_desk
+from tests.web.socket_client import SocketClient
+
+WaitFor = Callable[..., Any]
+POINT = '{ "NAME": "centre", "TYPE": "point2D", "MIN": [0, 0], "MAX": [2, 2], "DEFAULT": [1, 1] },'
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stage")
+
+
+@pytest.fixture(scope="module")
+def stage(folder: Path) -> Iterator[Desk]:
+    (folder / "isf").mkdir()
+    (folder / "isf" / "Glow.fs").write_text(shader().replace('  { "NAME": "flash"', f'{POINT}{{ "NAME": "flash"', 1))
+    (folder / "isf" / "Sky.fs").write_text(shader(image=False))
+    with open_desk(folder, shaders=[str(folder / "isf")], web="127.0.0.1:0") as desk:
+        yield desk
+
+
+@pytest.fixture
+def desk(stage: Desk, wait_for: WaitFor) -> Desk:
+    """Glow plays in slot 1, at its defaults."""
+    stage.engine.params.set("/fx/1/file", "", by="test")
+    wait_for(lambda: not query(stage, "/fx/1")["CONTENTS"].get("speed"), "the end of the last shader")
+    stage.client.send(encode_message("/fx/1/file", "glow"))
+    wait_for(lambda: query(stage, "/fx/1")["CONTENTS"].get("speed"), "the shader")
+    return stage
+
+
+def query(desk: Desk, path: str) -> dict[str, Any]:
+    url = str(desk.engine.page_url).partition("?")[0].rstrip("/")
+    with urllib.request.urlopen(url + path, timeout=30.0) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def sync(desk: Desk) -> None:
+    desk.client.send(encode_message("/sync", 1))
+    desk.hear("/synced")
+
+
+def get(desk: Desk, address: str) -> Message:
+    desk.client.send(encode_message("/get", address))
+    return desk.answers_up_to(address, "/fail")[-1]
+
+
+@pytest.mark.parametrize(
+    ("address", "sent", "shown", "aliases"),
+    [
+        ("/fx/1/speed", (7.5,), (7.5,), {1: 0.75}),
+        ("/fx/1/centre", (0.5, 2.0), (0.5, 2.0), {2: 0.25, 3: 1.0}),
+        ("/fx/1/shape", ("star",), ("star",), {5: 1.0}),
+        ("/fx/1/shape", (0,), ("round",), {5: 0.0}),
+    ],
+)
+def test_an_input_is_set_and_read_by_name_and_by_number(
+    desk: Desk, address: str, sent: tuple[Any, ...], shown: tuple[Any, ...], aliases: dict[int, float]
+) -> None:
+    desk.client.send(encode_message(address, *sent))
+    sync(desk)
+    assert get(desk, address).args == shown
+    for number, position in aliases.items():
+        assert desk.engine.params.get(f"/fx/1/{number}") == position
+
+
+def test_a_wrong_name_is_answered_with_the_names_there_are(desk: Desk) -> None:
+    answer = get(desk, "/fx/1/sped")
+    assert answer.address == "/fail"
+    assert answer.args[1] == (
+        "/fx/1/sped: the shader in slot 1 has no such input (its inputs are speed, centre, flash, shape)"
+    )
+
+
+def test_a_pattern_reaches_inputs_by_name(desk: Desk) -> None:
+    desk.client.send(encode_message("/fx/*/spe?d", 10.0))
+    sync(desk)
+    assert desk.engine.params.get("/fx/1/1") == 1.0
+    desk.client.send(encode_message("/get", "/fx/1/s*"))
+    assert {desk.answer().address, desk.answer().address} == {"/fx/1/speed", "/fx/1/shape"}
+
+
+def test_a_bundle_of_names_and_numbers_is_one_change(desk: Desk) -> None:
+    version = desk.engine.params.version
+    messages = [encode_message("/fx/1/speed", 1.0), encode_message("/fx/1/centre", 0.0, 0.0)]
+    desk.client.send(encode_bundle(1, messages))
+    sync(desk)
+    assert desk.engine.params.version == version + 1
+    assert [desk.engine.params.get(f"/fx/1/{number}") for number in (1, 2, 3)] == [0.1, 0.0, 0.0]
+
+
+def test_oscquery_describes_an_input_and_tells_when_it_comes_and_goes(desk: Desk, wait_for: WaitFor) -> None:
+    node = query(desk, "/fx/1/speed")
+    assert (node["TYPE"], node["RANGE"], node["VALUE"]) == ("f", [{"MIN": 0.0, "MAX": 10.0}], [2.5])
+    assert node["DESCRIPTION"] == "speed"
+    centre = query(desk, "/fx/1/centre")
+    assert (centre["TYPE"], centre["RANGE"]) == ("ff", [{"MIN": 0.0, "MAX": 2.0}] * 2)
+    assert query(desk, "/fx/1/shape")["RANGE"] == [{"VALS": ["round", "square", "star"]}]
+    address = str(desk.engine.page_url).partition("?")[0].removeprefix("http://").rstrip("/")
+    host, _, port = address.partition(":")
+    with contextlib.closing(SocketClient((host, int(port)), "/")) as client:
+        desk.engine.params.set("/fx/1/file", "", by="test")
+        removed = [json.loads(client.read()) for _ in range(4)]
+        assert removed == [
+            {"COMMAND": "PATH_REMOVED", "DATA": f"/fx/1/{name}"} for name in ("speed", "centre", "flash", "shape")
+        ]
+        desk.engine.params.set("/fx/1/file", "Sky", by="test")
+        assert json.loads(client.read()) == {"COMMAND": "PATH_ADDED", "DATA": "/fx/1/speed"}
+
+
+def test_a_subscriber_hears_a_change_under_both_names(desk: Desk) -> None:
+    desk.client.send(encode_message("/engine/notify", 1))
+    desk.answers_up_to("/fx/1/shape")  # the values of now end with the inputs by name
+    desk.engine.params.set("/fx/1/1", 0.5, by="another")
+    heard = {message.address: message.args for message in desk.answers_up_to("/fx/1/speed")}
+    assert (heard["/fx/1/1"], heard["/fx/1/speed"]) == ((0.5,), (5.0,))
+    desk.done("/engine/notify", 0)
+
+
+def test_a_control_is_mapped_to_an_input_by_name(desk: Desk) -> None:
+    desk.done("/map/clear")
+    desk.done("/map/add", "midi 1 cc 7", "/fx/1/speed")
+    desk.done("/map/add", "midi 1 note 60", "/fx/1/flash")
+    entries = [message.args for message in desk.ask("/map/list") if message.address == "/map/entry"]
+    assert [(entry[2], "trigger" in entry) for entry in entries] == [("/fx/1/1", False), ("/fx/1/4", True)]
+    assert "map them one by one: /fx/1/2, /fx/1/3" in desk.failed("/map/add", "midi 1 cc 8", "/fx/1/centre")
+    desk.done("/map/clear")
+
+
+def test_a_route_to_an_input_by_name_is_accepted_before_the_shader_plays(desk: Desk) -> None:
+    desk.client.send(encode_message("/mod/5/target", "/fx/2/anything"))
+    sync(desk)
+    assert desk.engine.params.get("/mod/5/target") == "/fx/2/anything"
+    desk.engine.params.set("/mod/5/target", "", by="test")
+
+
+def test_a_preset_brings_back_the_shader_and_its_values(desk: Desk, wait_for: WaitFor) -> None:
+    desk.client.send(encode_message("/fx/1/speed", 9.0))
+    sync(desk)
+    desk.done("/preset/save", "fast glow")
+    desk.engine.params.set_many([("/fx/1/file", "Sky"), ("/fx/1/1", 0.0)], by="test")
+    wait_for(lambda: "centre" not in query(desk, "/fx/1")["CONTENTS"], "the other shader")
+    desk.done("/preset/load", "fast glow")
+    wait_for(lambda: "centre" in query(desk, "/fx/1")["CONTENTS"], "the shader")
+    assert query(desk, "/fx/1/speed")["VALUE"] == [pytest.approx(9.0)]
+
+
+def test_the_status_names_the_shader_and_why_this_renderer_does_not_draw_it(desk: Desk, wait_for: WaitFor) -> None:
+    def line() -> tuple[Any, ...]:
+        return {message.address: message.args for message in desk.ask("/engine/status")}["/engine/status/shader/1"]
+
+    wait_for(lambda: line()[1] == "failed", "the first frame with it")
+    assert line()[:3] == ("glow", "failed", "shaders need OpenGL; start with --renderer gl")
