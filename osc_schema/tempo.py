@@ -17,8 +17,8 @@ AREA = Area(
             "/tempo/source",
             "manual midi beat link timecode",
             "Clock of the beat. beat: the beat of the sound, as the engine hears it; midi: MIDI clock (24 per beat, "
-            "start, continue, stop); link: Ableton Link; timecode: LTC or MTC at the tempo of /tempo/bpm; manual: taps and "
-            "/tempo/bpm only.",
+            "start, continue, stop); link: Ableton Link; timecode: LTC or MTC at the tempo of /tempo/bpm; manual: taps "
+            "and /tempo/bpm only.",
             default="beat",
             words="sync clock bpm tracker detection ableton follow external",
             **_PLAYED,
