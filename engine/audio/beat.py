@@ -64,7 +64,7 @@ class BeatTracker:
         strength = float(self._weights @ flux)
         self._strongest = max(MIN_FLUX, strength, self._strongest * self._kept)
         onset = strength / self._strongest
-        self._states.step(onset)
+        self._states.step(onset, bpm=self._bpm, phase=self._beat)
         self._beat += self._bpm / 60.0 * self._hop_s
         if self._states.is_active:
             self._lock()

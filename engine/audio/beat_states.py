@@ -18,8 +18,9 @@ Two things hold the octave. Periods far from 115 beats a minute lose a little ea
 Music Perception 1994). And periods whose multiples 1, 2 and 4 recur in the sound gain: a leaky autocorrelation, which
 sees a bar where the states see one beat (Scheirer, JASA 1998, uses a bank of combs for it).
 
-In silence nothing fits anything, so the states would drift. Without onsets for about a second they only move on:
-the beat goes on through a break. A small leak towards all states lets a new song win within seconds.
+In silence nothing fits anything, so the states would drift. Without onsets for about a second they rest, and the caller
+runs on alone; with the next onset they start from where it has come to: the drop after a break is met. A small leak
+towards all states lets a new song win within seconds.
 """
 
 import math
@@ -32,18 +33,20 @@ MIN_BPM, MAX_BPM = 58.0, 208.0  # a little more than 60..200, so that the ends a
 BEAT_MEANS: Final = (0.5, 0.4, 0.22)  # mean onset strength at a beat, and 10 and 20 ms beside it
 HALF_MEAN: Final = 0.09  # between two beats
 ELSEWHERE_MEAN: Final = 0.08
-TRUST: Final = 0.4  # exponent of the densities: neighbouring hops show the same onset, so they count for less than one
+TRUST: Final = 0.45  # exponent of the densities: neighbouring hops show the same onset, so they count for less than one
 TEMPO_STIFFNESS: Final = 120.0  # exp(-120 |change of the period|) at a beat
-LEAK: Final = 5e-4  # share of the probability that returns to all states, per hop
+LEAK: Final = 1e-3  # share of the probability that returns to all states, per hop
 FAVOURITE_BPM, FAVOURITE_OCTAVES = 115.0, 0.8
 MAX_PULL_OCTAVES: Final = 0.8  # beyond, the pull no longer grows: a clear pulse of 60 or 200 must win
-PULL_PER_S: Final = 3.5
+PULL_PER_S: Final = 2.5
 COMB_PER_S: Final = 2.0
-COMB_S: Final = 5.0  # memory of the autocorrelation
+COMB_S: Final = 3.0  # memory of the autocorrelation
 COMB_MULTIPLES: Final = (1, 2, 4)
 COMB_HOPS: Final = 10  # between two updates of the weights
-REST_S: Final = 1.0  # time constant of the activity
-MIN_ACTIVITY: Final = 0.3
+REST_S: Final = 1.2  # time constant of the activity
+MIN_ACTIVITY: Final = 0.2
+REST_ERROR_HOPS: Final = 3.0  # by which the beat that ran on may be off after a rest
+DOUBT: Final = 0.2  # share of the probability that it is another song by now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,7 @@ class BeatStates:
         self._moved = self._states.copy()
         change = np.exp(-TEMPO_STIFFNESS * np.abs(lags[None, :] / lags[:, None] - 1.0))
         self._change = (change / change.sum(axis=1, keepdims=True)).astype(np.float32)  # (lags, lags)
+        self._position, self._lag = position, lag
         self._turn = np.exp(2j * np.pi * position / lag).astype(np.complex64)
         kind = np.full(len(lag), 4)
         kind[np.abs(position - lag / 2) <= 1.5] = 3
@@ -93,28 +97,32 @@ class BeatStates:
         self._recurrence = np.zeros_like(self._past)
         self._forgotten = math.exp(-hop_s / COMB_S)
         self._hops = 0
+        self._has_started = False
 
     @property
     def is_active(self) -> bool:
         """True if there were onsets within about a second."""
         return self._activity > MIN_ACTIVITY
 
-    def step(self, onset: float) -> None:
-        """Take the onset strength of the next hop, 0..1."""
+    def step(self, onset: float, *, bpm: float, phase: float) -> None:
+        """Take the onset strength of the next hop, 0..1. `bpm` and `phase` (of the hop before, in beats) are those of a
+        beat that ran on, to start from after a rest."""
+        was_active = self.is_active
         self._activity = max(onset, self._activity * self._kept)
-        states, moved = self._states, self._moved
-        moved[1:] = states[:-1]
-        ends = states[self._lasts]
         self._recur(onset)
         if not self.is_active:
-            moved[self._firsts] = ends
-        else:
-            moved[self._firsts] = ends @ self._change
-            densities = np.exp(TRUST * (-np.log(self._means) - onset / self._means))
-            moved *= densities.astype(np.float32)[self._kind]
-            moved *= self._weights
-            moved *= (1.0 - LEAK) / float(moved.sum())
-            moved += LEAK * self._all
+            return
+        if not was_active and self._has_started:
+            self._start_at(bpm, phase)
+        self._has_started = True
+        states, moved = self._states, self._moved
+        moved[1:] = states[:-1]
+        moved[self._firsts] = states[self._lasts] @ self._change
+        densities = np.exp(TRUST * (-np.log(self._means) - onset / self._means))
+        moved *= densities.astype(np.float32)[self._kind]
+        moved *= self._weights
+        moved *= (1.0 - LEAK) / float(moved.sum())
+        moved += LEAK * self._all
         self._states, self._moved = moved, states
 
     def read(self) -> Reading:
@@ -129,6 +137,12 @@ class BeatStates:
         return Reading(
             bpm=60.0 / (lag * self._hop_s), phase=math.atan2(mean.imag, mean.real) / math.tau, sureness=abs(mean)
         )
+
+    def _start_at(self, bpm: float, phase: float) -> None:
+        lag = 60.0 / bpm / self._hop_s
+        hops = (self._position / self._lag - phase + 0.5) % 1.0 - 0.5
+        near = np.exp(-0.5 * (hops * self._lag / REST_ERROR_HOPS) ** 2 - 0.5 * (self._lag - lag) ** 2)
+        self._states = ((1.0 - DOUBT) * near / near.sum() + DOUBT * self._all).astype(np.float32)
 
     def _recur(self, onset: float) -> None:
         past = self._past

@@ -55,9 +55,10 @@ class DrumDetector:
 
     def step(self, level: np.ndarray) -> tuple[bool, bool, bool]:
         """True for a hit of kick, snare, hat in this hop. `level`, (bands,), is the RMS in each band, linear."""
-        low, middle, high = np.sqrt(self._regions @ (level * level)).tolist()
+        power = level * level
+        low, middle, high = np.sqrt(self._regions @ power).tolist()
         self._levels = [*self._levels[1:], (low, middle, high)]
-        self._loudest = max(MIN_LEVEL, self._loudest * self._kept, low, middle, high)
+        self._loudest = max(MIN_LEVEL, self._loudest * self._kept, math.sqrt(float(power.sum())))
         rises = tuple([max(0.0, now - before) for now, before in zip(self._levels[-1], self._levels[0], strict=True)])
         before, self._rises = self._rises, rises
         # Each region peaks in its own hop: the shape is that of the greatest rises of this attack.

@@ -50,7 +50,8 @@ class HandOnBeat:
 
     def read(self, beat: float, bpm: float, at_s: float, now_s: float) -> tuple[float, float] | None:
         """The tracked beat and tempo as the hand counts them; None while the hand contradicts the tracker."""
-        self._tracked_bpm, ratio = bpm, self._ratio()
+        self._tracked_bpm = bpm
+        ratio = self._ratio()
         if self._bpm is not None:
             if ratio is not None:
                 self._bpm, self._disagrees_since_s = bpm * ratio, None

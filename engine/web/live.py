@@ -1,7 +1,7 @@
 """/live: levels, status and the OSC monitor for the page, as JSON on a WebSocket.
 
-    {"levels": [{"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}, ... per channel]}      20 a second
-    {"beat": {"beat", "bpm", "confidence"}}                              20 a second
+    {"levels": [{"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}, ... per channel],
+     "beat": {"beat", "bpm", "confidence"}}                                                              20 a second
     {"status": {... as in /status.json}}                                                                 2 a second
     {"osc": [{"at_s", "from", "address", "args"} or {"at_s", "from", "refused"}, ...], "skipped": n}
                                                              at most 10 a second, to clients that sent {"monitor": true}
@@ -156,9 +156,8 @@ class LiveFeed:
     def tick(self, number: int) -> None:
         """Queue the messages that are due now for every browser. Called 20 times a second."""
         channels = [{name: getattr(channel, name) for name in LEVELS} for channel in self._features()]
-        self._put_all("levels", {"levels": channels})
         beat = self._beat()
-        self._put_all("beat", {"beat": {name: getattr(beat, name) for name in BEAT}})
+        self._put_all("levels", {"levels": channels, "beat": {name: getattr(beat, name) for name in BEAT}})
         if number % TICKS_A_MONITOR == 0 and any(browser.wants_osc for browser in self._browsers):
             lines, skipped = self._monitor.take()
             for browser in self._browsers:
