@@ -156,7 +156,7 @@ class BeatStates:
             near = self._recurrence.copy()  # (hops,): the greatest of each and its neighbours, for uneven playing
             np.maximum(near[1:], self._recurrence[:-1], out=near[1:])
             np.maximum(near[:-1], self._recurrence[1:], out=near[:-1])
-            comb = sum(near[self._lags * multiple] for multiple in COMB_MULTIPLES)
+            comb = np.sum([near[self._lags * multiple] for multiple in COMB_MULTIPLES], axis=0)
             comb = np.maximum(comb / max(float(comb.max()), 1e-9), 0.05)
             log_weight = self._log_pull + COMB_PER_S * self._hop_s * np.log(comb)
             self._weights = np.repeat(np.exp(log_weight), self._lags).astype(np.float32)

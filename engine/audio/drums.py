@@ -59,7 +59,8 @@ class DrumDetector:
         low, middle, high = np.sqrt(self._regions @ power).tolist()
         self._levels = [*self._levels[1:], (low, middle, high)]
         self._loudest = max(MIN_LEVEL, self._loudest * self._kept, math.sqrt(float(power.sum())))
-        rises = tuple([max(0.0, now - before) for now, before in zip(self._levels[-1], self._levels[0], strict=True)])
+        first, second, third = self._levels[0]
+        rises = max(0.0, low - first), max(0.0, middle - second), max(0.0, high - third)
         before, self._rises = self._rises, rises
         # Each region peaks in its own hop: the shape is that of the greatest rises of this attack.
         self._peak_rises = [max(rise, peak * 0.5) for rise, peak in zip(rises, self._peak_rises, strict=True)]

@@ -88,7 +88,8 @@ def errors_s(true_s: np.ndarray, found_s: np.ndarray) -> np.ndarray:
     """Distance of each true beat to the nearest found one, (true beats,); infinite if none was found."""
     if not len(found_s):
         return np.full(len(true_s), math.inf)
-    return np.abs(true_s[:, None] - found_s[None, :]).min(axis=1)
+    nearest: np.ndarray = np.abs(true_s[:, None] - found_s[None, :]).min(axis=1)
+    return nearest
 
 
 def lock_s(true_s: np.ndarray, found_s: np.ndarray) -> float:

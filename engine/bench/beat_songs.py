@@ -212,7 +212,8 @@ def _hat(rng: np.random.Generator) -> np.ndarray:
 def _tone(hertz: float, seconds: float, attack_s: float, partials: int) -> np.ndarray:
     t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     wave = np.sum([np.sin(2 * np.pi * hertz * k * t) / k for k in range(1, partials + 1)], axis=0)
-    return (wave * np.minimum(1.0, t / attack_s) * np.minimum(1.0, (t[-1] - t) / attack_s)).astype(np.float32)
+    tone: np.ndarray = (wave * np.minimum(1.0, t / attack_s) * np.minimum(1.0, (t[-1] - t) / attack_s)).astype("f4")
+    return tone
 
 
 def _vowel(hertz: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
@@ -225,7 +226,8 @@ def _vowel(hertz: float, seconds: float, rng: np.random.Generator) -> np.ndarray
         f = k * hertz
         gain = 1 / (1 + ((f - first) / 90) ** 2) + 0.5 / (1 + ((f - second) / 120) ** 2) + 0.01
         wave += gain * np.sin(k * phase)
-    return (wave * np.minimum(1.0, t / 0.06) * np.minimum(1.0, (t[-1] - t) / 0.08)).astype(np.float32)
+    vowel: np.ndarray = (wave * np.minimum(1.0, t / 0.06) * np.minimum(1.0, (t[-1] - t) / 0.08)).astype(np.float32)
+    return vowel
 
 
 def _reverberated(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -233,5 +235,5 @@ def _reverberated(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     t = np.arange(round(1.8 * RATE_HZ)) / RATE_HZ
     hall = rng.standard_normal(len(t)) * np.exp(-t * 6.9 / 1.8) * (t > 0.015) / 60.0
     size = 1 << (len(sound) + len(hall) - 1).bit_length()
-    wet = np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(hall, size), size)
+    wet: np.ndarray = np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(hall, size), size)
     return wet[: len(sound)].astype(np.float32)

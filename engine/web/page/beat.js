@@ -11,7 +11,7 @@ export class Beat {
 
   constructor(root, values) {
     this.#values = values;
-    this.lamp = make("span", { class: "lamp", "aria-hidden": "true" });
+    this.lamp = make("span", { class: "pulse", "aria-hidden": "true" });
     this.bpm = make("output", { class: "bpm", "aria-label": "tempo, beats per minute" }, "–");
     this.sure = make("meter", { min: 0, max: 1, value: 0, "aria-label": "confidence of the beat heard" });
     this.source = make("select", { "aria-label": "clock of the beat" });
