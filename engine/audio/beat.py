@@ -28,7 +28,7 @@ from engine.values import BeatFeatures
 GROUPS_HZ: Final = ((0.0, 120.0, 1.0), (120.0, 800.0, 0.6), (800.0, 5000.0, 0.6), (5000.0, math.inf, 0.5))
 """From, to, weight of each group's mean flux: many bands of a hat must not outvote a few of a kick."""
 FALL_S: Final = 5.0  # of the strongest onset, to which the others are compared
-MIN_FLUX: Final = 0.1
+MIN_FLUX: Final = 0.05
 LATENCY_S: Final = 0.017
 PHASE_GAIN: Final = 0.08  # per hop
 TEMPO_GAIN: Final = 0.03

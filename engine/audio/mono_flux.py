@@ -1,6 +1,6 @@
 """Growth of the sound in bands, of all source channels together: input of the beat tracker and the drum detector.
 
-A spectrum of 23 ms each hop, in bands of a third of an octave or a bin. Levels are compressed, log(1 + 100 level /
+A spectrum of 23 ms each hop, in bands of a third of an octave or a bin. Levels are compressed, log(1 + 10 level /
 peak), with `peak` the loudest band level of the last seconds, so that a quiet mix gives the same flux as a loud one.
 Each band is compared with the loudest of its neighbours two hops (20 ms) before: a glide or vibrato is no attack
 (SuperFlux, Böck and Widmer 2013). There is no look-ahead.
@@ -16,7 +16,7 @@ from engine.audio.spectrum import hann, spectrum_frames
 MIN_HZ: Final = 35.0
 MAX_HZ: Final = 16_000.0
 BANDS_PER_OCTAVE: Final = 3
-COMPRESSION: Final = 100.0
+COMPRESSION: Final = 10.0
 PEAK_FALL_S: Final = 8.0
 MIN_PEAK: Final = 1e-4  # -80 dBFS: below, noise of a converter would become a rhythm
 LAG_HOPS: Final = 2

@@ -70,7 +70,7 @@ def test_the_tempo_is_the_same_at_other_sample_rates() -> None:
 )
 def test_the_beats_of_a_song_are_found(name: str) -> None:
     song, found = heard(name)
-    assert f_measure(song.beats_s, found.beats_s) > AMBIGUOUS.get(name, 0.95)
+    assert f_measure(song.beats_s, found.beats_s) > AMBIGUOUS.get(name, 0.9)
     assert np.median(found.confidence[500:]) > 0.5
 
 
@@ -128,10 +128,10 @@ def beat_of(audio: AudioInput, end_s: float) -> float:
 
 
 def test_the_beat_told_is_that_of_the_newest_sample() -> None:
-    song = clicks(120, 10.0)
+    song = clicks(120, 7.0)
     audio = OfflineAudio(LoopFeed(song.sound[:, None], RATE_HZ, "clicks"), "clicks")
     offsets = []
-    for beat_s in song.beats_s[12:19]:
+    for beat_s in song.beats_s[7:13]:
         audio.advance_to(float(beat_s))
         beat = beat_of(audio, float(beat_s))
         offsets.append(beat - round(beat))
