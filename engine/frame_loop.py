@@ -37,7 +37,7 @@ from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.schedule import Schedule, exact_rate
 from engine.telemetry import FrameTimes, Warnings
-from engine.values import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
+from engine.values import AudioFeatures, BeatFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
 from engine.web import PreviewTap
 
 log = logging.getLogger(__name__)
@@ -140,6 +140,7 @@ class FrameLoop:
         features = self._analyse_sound(
             parts.modulation.analysis_values(values), parts.leaving.analysis_values(values), tick
         )
+        self._follow_beat(features)
         beat = parts.tempo.beat_at(self._due_s(tick))
         values = parts.modulation.step(values, features, time_s=tick.time_s, beat=beat)
         parts.leaving.step(features, time_s=tick.time_s, beat=beat)
@@ -153,7 +154,7 @@ class FrameLoop:
         frame = self._publish(tick, features, scene)
         for model in parts.live:  # the frame is already published, so an error while feeding cannot lose it
             self._attempt(partial(model.feed, frame, scene, parts.stopwatch.now_s()))
-        self._report(frame, snapshot, started_s)
+        self._report(frame, snapshot, started_s, replace(features.beat, beat=beat, bpm=parts.tempo.bpm))
         return frame
 
     def _attempt(self, action: Callable[[], Result]) -> Result | None:
@@ -231,6 +232,14 @@ class FrameLoop:
             # Until the end of the frame: the sound that is heard while the picture is shown.
             return audio.advance_to(tick.time_s + self.schedule.period_s)
         return audio.latest_features()
+
+    def _follow_beat(self, features: AudioFeatures) -> None:
+        """Let the tempo follow the beat of the sound, as of the time when that sound was heard."""
+        heard, at_s = features.beat, features.end_s
+        if at_s is None:
+            assert self._first_due_s is not None
+            at_s = self._first_due_s + features.end_sample / self.parts.audio.sample_rate_hz
+        self.parts.tempo.follow("beat", beat=heard.beat, bpm=heard.bpm, at_s=at_s, confidence=heard.confidence)
 
     def _camera_picture(self, tick: FrameId) -> VideoFrame | None:
         """The newest camera picture; offline the one at the time of this frame."""
@@ -332,11 +341,11 @@ class FrameLoop:
                 pictures[picture] = shown
         return pictures
 
-    def _report(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
+    def _report(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float, beat: BeatFeatures) -> None:
         parts = self.parts
         published_s = parts.stopwatch.now_s()
         parts.dispatcher.frame_drawn(snapshot.version)
-        parts.dispatcher.feedback.offer_features(frame.features)
+        parts.dispatcher.feedback.offer_features(frame.features, beat)
         parts.times.add(
             work_s=published_s - started_s,
             draw_s=self._draw_s,

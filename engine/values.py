@@ -83,6 +83,22 @@ def silent_waves() -> np.ndarray:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BeatFeatures:
+    """The beat and the drums heard in the sum of all source channels."""
+
+    beat: float = 0.0
+    """Beats at `AudioFeatures.end_sample`; whole numbers are beats. The sound does not number them: a bar begins where
+    the tempo says."""
+    bpm: float = 120.0
+    confidence: float = 0.0
+    """0..1; 0 in silence and for sound without a rhythm."""
+    kick_count: int = 0
+    """Kick drum hits since the start, so that a slower reader misses none; likewise the others."""
+    snare_count: int = 0
+    hat_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AudioFeatures:
     channels: tuple[ChannelFeatures, ...]
     """Four, in layer order."""
@@ -92,8 +108,11 @@ class AudioFeatures:
     """`waves` for the look that is fading out; None if none is."""
     leaving_channels: tuple[ChannelFeatures, ...] | None = None
     """`channels` with the hues of the look that is fading out; None if none is."""
+    beat: BeatFeatures = field(default_factory=BeatFeatures)
     end_sample: int = 0
     """Number of source samples analysed so far; the waves end here."""
+    end_s: float | None = None
+    """When the last of them sounded, on the engine's clock; None offline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,9 @@ AREA = Area(
     title="Audio",
     description="How source channels map to audio channels 1 to 4. While `/audio/features/rate_hz` is above 0, "
     "subscribers get `/audio/<1-4>/rms`, `peak`, `low`, `mid`, `high` "
-    "(linear, 1 is full scale), `pitch` (Hz) and `onset` (1 in the first message after an onset, else 0).",
+    "(linear, 1 is full scale), `pitch` (Hz) and `onset` (1 in the first message after an onset, else 0); and "
+    "`/audio/beat` and `/audio/bar` (position in the beat and in the bar of four, 0..1), `/audio/kick`, `/audio/snare` "
+    "and `/audio/hat` (1 in the first message after a hit, else 0).",
     params=(
         menu(
             "/audio/layout",

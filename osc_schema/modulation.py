@@ -1,4 +1,4 @@
-"""Modulation routes from the sound or an LFO to a parameter, and the LFOs."""
+"""Modulation routes from the sound, the beat or an LFO to a parameter, and the LFOs."""
 
 from typing import Any
 
@@ -47,9 +47,11 @@ def _route(n: int) -> tuple[Param, ...]:
     return (
         menu(
             f"{at}/source",
-            "off rms peak envelope low mid high onset pitch " + " ".join(f"lfo{n}" for n in LFOS),
+            "off rms peak envelope low mid high onset pitch beat bar kick snare hat "
+            + " ".join(f"lfo{n}" for n in LFOS),
             "Source that moves the target, as a level 0..1. Sound levels: 0 at -48 dBFS, 1 at -6 dBFS, linear in "
-            "decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls.",
+            "decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls; beat, "
+            "bar: likewise at each beat and each bar of four, see /tempo/source; kick, snare, hat: at each drum hit.",
             default=start["source"],
             words="audio reactive sound bass kick beat drum strobe matrix route",
         ),
@@ -58,7 +60,7 @@ def _route(n: int) -> tuple[Param, ...]:
             start["channel"],
             0,
             4,
-            "Audio channel of the source; 0: the loudest of the four. Not used by LFOs.",
+            "Audio channel of the source; 0: the loudest of the four. Not used by LFOs, beat, bar, kick, snare, hat.",
         ),
         text(
             f"{at}/target",
@@ -140,7 +142,7 @@ def _lfo(n: int) -> tuple[Param, ...]:
 
 AREA = Area(
     title="Modulation",
-    description="Eight routes, each from the sound or an LFO to a parameter. The engine uses the parameter's value "
+    description="Eight routes, each from sound, beat or LFO to a parameter. The engine uses the parameter's value "
     "plus its routes, clipped or wrapped to the range; feedback, `/get` and presets have the value without the routes.",
     words="lfo modulate animate automation",
     params=(*(param for n in ROUTES for param in _route(n)), *(param for n in LFOS for param in _lfo(n))),

@@ -4,6 +4,8 @@ Hops have a fixed length and fixed positions (sample 0, 441, 882, ... at 44.1 kH
 capture in blocks of any size, a file and an offline run all give the same features. Each step handles all four channels
 in one NumPy call, because this thread shares the GIL with the frame loop.
 
+The beat and the drums are heard in the source itself, before layout and gain: all channels together make the groove.
+
 Levels: `gain` = set gain + automatic gain scales waves and levels. Silence detection (for pitch and onsets) works
 before gain, at -60 dBFS RMS.
 """
@@ -13,11 +15,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.audio.beat import BeatTracker
+from engine.audio.drums import DrumDetector
 from engine.audio.envelope import EnvelopeFollower
 from engine.audio.gain import AutoGain
 from engine.audio.history import History
 from engine.audio.hue import HueGlide, pitch_hues, tone_share
 from engine.audio.layout import ChannelLayout
+from engine.audio.mono_flux import MonoFlux
 from engine.audio.onset import OnsetDetector
 from engine.audio.pitch import FIRST_PITCHES_HZ, HOLD_BELOW_RMS, PitchFollower, strongest_hz
 from engine.audio.settings import AudioSettings
@@ -53,6 +58,11 @@ class Analyser:
         """The hue glide of the outgoing look: continues with its own glide time."""
         self._leaving_hues = np.zeros(CHANNELS)
         self._onset = OnsetDetector(self._onset_plan.count, hop_s)
+        self._flux = MonoFlux(sample_rate_hz, self.hop_frames)
+        self._beat = BeatTracker(hop_s, self._flux.centres_hz)
+        self._drums = DrumDetector(hop_s, self._flux.centres_hz)
+        self._hits = [0, 0, 0]
+        """Kick, snare and hat hits so far."""
         self._envelope = EnvelopeFollower(sample_rate_hz, self.hop_frames)
         self._wave = WaveWindow(sample_rate_hz)
         self._leaving_wave = WaveWindow(sample_rate_hz)
@@ -77,6 +87,10 @@ class Analyser:
             spread[settings.voice_channel - 1] = voice
         self._history.append(spread)
         self.samples_analysed += self.hop_frames
+        self._beat.step(self._flux.step(block.mean(axis=1)))
+        self._hits = [
+            hits + is_hit for hits, is_hit in zip(self._hits, self._drums.step(self._flux.level), strict=True)
+        ]
         loudness = np.abs(spread)
         gain_db = self._gain.step(loudness.max(axis=1), settings.auto) + settings.gain_db
         gain = 10.0 ** (gain_db / 20.0)
@@ -126,6 +140,7 @@ class Analyser:
             waves=waves,
             leaving_waves=leaving_waves,
             leaving_channels=leaving_channels,
+            beat=self._beat.features(*self._hits),
             end_sample=self.samples_analysed,
         )
 

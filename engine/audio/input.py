@@ -3,7 +3,7 @@
 import logging
 import threading
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -111,7 +111,12 @@ class AudioInput(ABC):
                 analyser.hop(block, self.settings, voice)
             else:
                 analyser.samples_analysed = self._ring.newest
-        self._features = analyser.features(self.settings)
+        self._features = replace(analyser.features(self.settings), end_s=self._sounded_s(analyser.samples_analysed))
+
+    def _sounded_s(self, sample: int) -> float | None:
+        """When that sample sounds, on the clock of the marks; None without marks."""
+        mark = self._ring.mark
+        return None if mark is None else mark[1] + (sample - mark[0]) / self.sample_rate_hz
 
     def _voice_of_hop(self) -> np.ndarray | None:
         """(hop_frames,) of the voice heard during the next hop, or None."""

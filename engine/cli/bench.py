@@ -47,6 +47,22 @@ def render(
 
 
 @app.command()
+def beat(
+    tempos: Annotated[
+        int, typer.Option(min=2, max=141, metavar="COUNT", help="Metronomes between 60 and 200 beats per minute.")
+    ] = 29,
+    songs: Annotated[int, typer.Option(min=1, max=17, metavar="COUNT", help="Synthetic songs.")] = 17,
+    json_: AsJson = False,
+) -> None:
+    """Track the beat of metronomes and synthetic songs: time to lock, phase error, F-measure, CPU time."""
+    from engine.bench import beat as beat_bench
+
+    with _progress(json_) as progress:
+        result = beat_bench.run(tempos, songs, progress)
+    _print(result, json_)
+
+
+@app.command()
 def osc(
     rate: Annotated[int, typer.Option(help="Messages per second.")] = 40_000,
     seconds: Annotated[float, typer.Option(help="Length with and without load.")] = 10.0,

@@ -34,7 +34,7 @@ from engine.params import ParamStore
 from engine.params.input_views import InputViews
 from engine.params.shader_inputs import ShaderInput
 from engine.system.reporting import Report
-from engine.values import ChannelFeatures
+from engine.values import BeatFeatures, ChannelFeatures
 from osc_schema import Param, ParamType, Value
 
 MAX_SUBSCRIBERS = 128  # 64 over UDP and TCP, plus every WebSocket that the page's server accepts
@@ -43,6 +43,7 @@ PACKETS_TO_ALL = 256  # per tick: 15 000 a second, which cost a sixth of a core
 HEARTBEAT_INTERVAL_S = 1.0
 MAX_OWED = 4096
 
+BEATS_A_BAR = 4
 FEATURES = ("rms", "peak", "pitch", "onset", "low", "mid", "high")
 
 _PARAMS = {param.address: param for param in osc_schema.PARAMS}
@@ -95,6 +96,8 @@ class Feedback:
         self._heartbeats = 0
         self._features: tuple[ChannelFeatures, ...] = ()
         self._onset_counts: tuple[int, ...] = ()
+        self._beat = BeatFeatures()
+        self._hit_counts: dict[str, int] = {}
 
     # -- any thread ----------------------------------------------------------------------------
 
@@ -208,9 +211,14 @@ class Feedback:
         """Audio features of the newest frame, one entry per channel; empty before the first."""
         return self._features
 
-    def offer_features(self, channels: tuple[ChannelFeatures, ...]) -> None:
-        """Publish a frame's audio features. Frame loop's thread, every frame: only stores a reference."""
-        self._features = channels
+    @property
+    def beat(self) -> BeatFeatures:
+        """The beat of the newest frame: of the tempo, whatever its source."""
+        return self._beat
+
+    def offer_features(self, channels: tuple[ChannelFeatures, ...], beat: BeatFeatures | None = None) -> None:
+        """Publish a frame's audio features. Frame loop's thread, every frame: only stores references."""
+        self._features, self._beat = channels, beat or self._beat
 
     @staticmethod
     def reply_values(param: Param, value: Value) -> tuple[ReplyValue, ...]:
@@ -340,3 +348,13 @@ class Feedback:
             )
             for name, value in zip(FEATURES, values, strict=True):
                 self._send_to_all(encode_reply(f"/audio/{number}/{name}", value))
+        self._send_beat()
+
+    def _send_beat(self) -> None:
+        beat = self._beat
+        self._send_to_all(encode_reply("/audio/beat", beat.beat % 1.0))
+        self._send_to_all(encode_reply("/audio/bar", beat.beat / BEATS_A_BAR % 1.0))
+        counts = {"kick": beat.kick_count, "snare": beat.snare_count, "hat": beat.hat_count}
+        known, self._hit_counts = self._hit_counts or counts, counts
+        for name, count in counts.items():
+            self._send_to_all(encode_reply(f"/audio/{name}", float(count > known[name])))

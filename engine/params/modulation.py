@@ -5,6 +5,8 @@ Sources as a level 0..1, scaled for music on a stage:
   (peaks at -12 dBFS with automatic gain, RMS some 12 dB below) would stay in the lowest fifth.
 - pitch: log2(f / 55 Hz) / 5, so 0 at A1, 1 at A6, 0.6 at A4 (440 Hz): each octave is an equal step.
 - onset: 1 in the frame after an onset, else 0; onsets are counted, so that none between two frames is missed.
+- beat, bar: 1 in the frame after a beat, or after the first of each four beats, else 0; those of `/tempo/source`.
+- kick, snare, hat: 1 in the frame after a hit, else 0; heard in the sum of all source channels.
 Levels are clipped at both ends. Channel 0 is the channel with the highest RMS in this frame.
 
 Release is that of a peak follower: y = max(x, x + (y - x) exp(-dt / release)). A level rises at once, and falls at the
@@ -37,6 +39,7 @@ from osc_schema.scale import scale_of
 FLOOR_DBFS, CEILING_DBFS = -48.0, -6.0
 MIN_HZ, OCTAVES = 55.0, 5.0
 
+BEATS_A_BAR: Final = 4
 _LFO_SOURCES: Final = {f"lfo{n}": n for n in LFOS}
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
@@ -103,6 +106,8 @@ class Modulation:
         """The latest values without an active route; they need no further check."""
         self._time_s = 0.0
         self._onset_counts: tuple[int, ...] = ()
+        self._counts: dict[str, int] = {}
+        """Beats, bars and hits at the last step."""
 
     def copy(self) -> "Modulation":
         """A copy that continues from the current state of the LFOs and levels."""
@@ -111,7 +116,7 @@ class Modulation:
         for route, own in zip(copy._routes, self._routes, strict=True):
             route.level = own.level
         copy.moved, copy._parts = self.moved, self._parts
-        copy._time_s, copy._onset_counts = self._time_s, self._onset_counts
+        copy._time_s, copy._onset_counts, copy._counts = self._time_s, self._onset_counts, self._counts
         return copy
 
     def analysis_values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -132,12 +137,13 @@ class Modulation:
                 route.level = 0.0
         routes = [route for route in self._routes if values[route.source] != "off" and values[route.target]]
         if not routes:
-            self._quiet, self._parts, self.moved, self._onset_counts = values, _NOTHING, _NOTHING, ()
+            self._quiet, self._parts, self.moved = values, _NOTHING, _NOTHING
+            self._onset_counts, self._counts = (), {}
             return values
         self._quiet = None
         dt_s, self._time_s = max(0.0, time_s - self._time_s), time_s
         self._lfos.advance(values, dt_s, beat)
-        has_onset = self._take_onsets(features)
+        has_onset, pulses = self._take_onsets(features), self._take_pulses(features, beat)
         loudest = max(range(len(features.channels)), key=lambda at: features.channels[at].rms)
         parts: dict[str, float] = {}
         for route in routes:
@@ -146,7 +152,10 @@ class Modulation:
                 level = self._lfos.level(_LFO_SOURCES[source], values)
             else:
                 at = values[route.channel] - 1 if values[route.channel] else loudest
-                now = float(has_onset[at]) if source == "onset" else _LEVELS[source](features.channels[at])
+                if source in pulses:
+                    now = float(pulses[source])
+                else:
+                    now = float(has_onset[at]) if source == "onset" else _LEVELS[source](features.channels[at])
                 fallen = now + (route.level - now) * math.exp(-1000.0 * dt_s / values[route.release_ms])
                 level = route.level = max(now, fallen)
             target = values[route.target]
@@ -161,6 +170,18 @@ class Modulation:
         counts = tuple([channel.onset_count for channel in features.channels])
         before, self._onset_counts = self._onset_counts or counts, counts
         return [count > known for count, known in zip(counts, before, strict=True)]
+
+    def _take_pulses(self, features: AudioFeatures, beat: float) -> dict[str, bool]:
+        """For beat, bar, kick, snare and hat: True if there was one since the last step."""
+        counts = {
+            "beat": math.floor(beat),
+            "bar": math.floor(beat / BEATS_A_BAR),
+            "kick": features.beat.kick_count,
+            "snare": features.beat.snare_count,
+            "hat": features.beat.hat_count,
+        }
+        before, self._counts = self._counts or counts, counts
+        return {name: count > before[name] for name, count in counts.items()}
 
 
 def _moved(values: Mapping[str, Any], parts: Mapping[str, float]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """/live: levels, status and the OSC monitor for the page, as JSON on a WebSocket.
 
-    {"levels": [{"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}, ... per channel]}      20 a second
+    {"levels": [{"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}, ... per channel],
+     "beat": {"beat", "bpm", "confidence"}}                                                              20 a second
     {"status": {... as in /status.json}}                                                                 2 a second
     {"osc": [{"at_s", "from", "address", "args"} or {"at_s", "from", "refused"}, ...], "skipped": n}
                                                              at most 10 a second, to clients that sent {"monitor": true}
@@ -21,7 +22,7 @@ from aiohttp import web
 from engine.system.file_names import escaped
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
-from engine.values import ChannelFeatures
+from engine.values import BeatFeatures, ChannelFeatures
 from engine.web.monitor import MAX_LINES, Line, OscMonitor
 from engine.web.serving.sockets import Data, Send, WebSockets
 
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 TICKS_HZ = 20
 TICKS_A_STATUS = 10
 TICKS_A_MONITOR = 2
+BEAT = ("beat", "bpm", "confidence")
 LEVELS = ("rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count")
 
 
@@ -71,20 +73,22 @@ class Outbound:
 
 
 class LiveFeed:
-    """Sends levels, status and monitor to all browsers. Event loop only.
+    """Sends levels, beat, status and monitor to all browsers. Event loop only.
 
-    `features` and `status` are called only while a browser is connected.
+    `features`, `beat` and `status` are called only while a browser is connected.
     """
 
     def __init__(
         self,
         features: Callable[[], tuple[ChannelFeatures, ...]],
+        beat: Callable[[], BeatFeatures],
         status: Callable[[], object],
         monitor: OscMonitor,
         sockets: WebSockets,
         report: Report,
     ) -> None:
         self._features = features
+        self._beat = beat
         self._status = status
         self._monitor = monitor
         self._sockets = sockets
@@ -152,7 +156,8 @@ class LiveFeed:
     def tick(self, number: int) -> None:
         """Queue the messages that are due now for every browser. Called 20 times a second."""
         channels = [{name: getattr(channel, name) for name in LEVELS} for channel in self._features()]
-        self._put_all("levels", {"levels": channels})
+        beat = self._beat()
+        self._put_all("levels", {"levels": channels, "beat": {name: getattr(beat, name) for name in BEAT}})
         if number % TICKS_A_MONITOR == 0 and any(browser.wants_osc for browser in self._browsers):
             lines, skipped = self._monitor.take()
             for browser in self._browsers:

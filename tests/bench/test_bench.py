@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.bench import frame, sd
+from engine.bench import beat, frame, sd
 from tests.cli.conftest import Said
 
 BENCH = Path(sd.__file__).parent
@@ -83,3 +83,14 @@ def test_sd_reports_stages_work_and_what_needs_a_gpu(bench_here: Callable[..., S
 def test_sd_rejects_an_unknown_shape(bench_here: Callable[..., Said]) -> None:
     said = bench_here("sd", "--shape", "sd3", "--device", "cpu")
     assert said == (1, "", "multiverse: shape sd3: not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny\n")
+
+
+def test_beat_reports_lock_phase_error_f_measure_and_cost(
+    bench: Callable[..., dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beat, "COST_S", 1.0)
+    result = bench("beat", "--tempos", "2", "--songs", "1")
+    assert result["clicks"]["metronomes"] == 4
+    assert {"lock_s_max", "locked_within_4_s", "phase_error_ms_p95"} <= set(result["clicks"])
+    assert set(result["songs"]["f_measure"]) == {"house"}
+    assert result["cost"]["beat_cpu_ms_per_hop"] > 0

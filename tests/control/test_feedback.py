@@ -14,7 +14,7 @@ from engine.control.outbox import KEPT_RECEIVERS, MAX_PACKETS, PACKETS_A_SENDING
 from engine.osc import Message, encode_message
 from engine.params import ParamStore
 from engine.system.clock import SteppedClock
-from engine.values import ChannelFeatures
+from engine.values import BeatFeatures, ChannelFeatures
 
 ANGLE = "/layer/1/angle"
 FRAME_S = 1 / 60
@@ -320,6 +320,27 @@ def test_an_onset_between_two_messages_is_sent_once(hall: Hall, peers: tuple[Any
     hall.after(0.2)
     onsets = [message for message in one.take() if message.address.endswith("/onset") and message.args[0]]
     assert onsets == [Message("/audio/1/onset", (1.0,), "f")]
+
+
+def test_the_beat_is_sent_as_a_position_and_a_hit_once(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, _ = peers
+    hall.subscribe(one)
+    hall.store.set("/audio/features/rate_hz", 30.0)
+    channels = (ChannelFeatures(),) * 4
+    hall.feedback.offer_features(channels, BeatFeatures(beat=10.25, kick_count=3, snare_count=1))
+    hall.after(0.2)
+    told = {message.address: message.args[0] for message in one.take()}
+    assert {name: told[f"/audio/{name}"] for name in ("beat", "bar", "kick", "snare", "hat")} == {
+        "beat": 0.25,
+        "bar": 0.5625,
+        "kick": 0.0,
+        "snare": 0.0,
+        "hat": 0.0,
+    }
+    hall.feedback.offer_features(channels, BeatFeatures(beat=10.5, kick_count=5, snare_count=1))
+    hall.after(0.2)
+    hits = [message for message in one.take() if message.address == "/audio/kick" and message.args[0]]
+    assert hits == [Message("/audio/kick", (1.0,), "f")]
 
 
 def test_packets_beyond_the_queue_are_dropped_and_counted(hall: Hall, reports: Any) -> None:

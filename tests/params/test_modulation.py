@@ -10,11 +10,16 @@ import pytest
 import osc_schema
 from engine.params import Modulation, ParamStore, Slew, modulation
 from engine.params.looks import PLAIN
-from engine.values import AudioFeatures, ChannelFeatures
+from engine.values import AudioFeatures, BeatFeatures, ChannelFeatures
 from osc_schema import Rejected
 
 ANGLE, BRIGHTNESS, WINDOW = "/layer/1/angle", "/multiverse/brightness", "/multiverse/window_ms"
 SILENCE = (ChannelFeatures(),) * 4
+
+
+def heard(**hits: int) -> AudioFeatures:
+    """Features of silence in which so many drum hits were heard so far."""
+    return AudioFeatures(channels=SILENCE, beat=BeatFeatures(**hits))
 
 
 def sound(**first: float) -> AudioFeatures:
@@ -248,3 +253,32 @@ def test_two_runs_are_the_same_to_the_last_bit() -> None:
         return drawn
 
     assert run() == run()
+
+
+# -- beat and drums ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("source", "lifts"), [("beat", [0.1, 1.1, 2.1, 3.1]), ("bar", [0.1])])
+def test_a_beat_lifts_its_target_at_once_and_lets_it_fall(rig: Rig, source: str, lifts: list[float]) -> None:
+    rig.route(source=source, target=BRIGHTNESS, amount=0.5, release_ms=100)
+    rig.store.set(BRIGHTNESS, 0.0)
+    values = {}
+    for frame in range(40):  # from just before beat 4 to just before beat 8
+        time_s = frame * 0.1
+        values[round(time_s, 1)] = rig.step(heard(), time_s=time_s, beat=3.95 + time_s)[BRIGHTNESS]
+    assert [time_s for time_s, value in values.items() if value == 2.0] == lifts
+    assert values[0.2] == pytest.approx(2.0 / math.e) and values[0.0] == 0.0
+
+
+@pytest.mark.parametrize("source", ["kick", "snare", "hat"])
+def test_each_drum_moves_its_own_target(rig: Rig, source: str) -> None:
+    rig.route(source=source, target=BRIGHTNESS, amount=0.5, release_ms=100)
+    rig.store.set(BRIGHTNESS, 0.0)
+    counts = {"kick_count": 3, "snare_count": 3, "hat_count": 3}
+    assert rig.step(heard(**counts))[BRIGHTNESS] == 0.0, "hits from before do not count"
+    others = {name: 5 for name in counts if name != f"{source}_count"}
+    assert rig.step(heard(**counts | others), time_s=0.1)[BRIGHTNESS] == 0.0
+    assert rig.step(heard(**counts | others | {f"{source}_count": 4}), time_s=0.2)[BRIGHTNESS] == 2.0
+    assert rig.step(heard(**counts | others | {f"{source}_count": 4}), time_s=0.3)[BRIGHTNESS] == pytest.approx(
+        2.0 / math.e
+    )

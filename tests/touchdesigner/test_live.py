@@ -176,7 +176,7 @@ def test_audio_channels_run_by_default(studio: Studio, engine: RunningEngine, un
     studio.program.frame()
     studio.program.sent.clear()
     audio = studio.comp.op("out4_audio")
-    assert audio.numChans == 28
+    assert audio.numChans == 33
     studio.set("Port", engine.osc_port)
     until(lambda: audio["rms1"] > 0.0 and audio["pitch2"] > 0.0, "levels of the demo loop")
     assert params.get("/audio/features/rate_hz") == studio.value("Afeatratehz") == 60.0

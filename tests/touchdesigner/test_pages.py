@@ -189,6 +189,14 @@ def test_an_onset_is_seen_in_exactly_one_frame(module_named: Callable) -> None:
     assert features.take_changes() == {}
 
 
+def test_the_beat_and_drum_hits_are_channels_too(module_named: Callable) -> None:
+    features = module_named("features").FeatureChannels()
+    assert features.take("/audio/beat", 0.25) and features.take("/audio/kick", 1.0)
+    assert features.take("/audio/beat", 0.5) and features.take("/audio/kick", 0.0)
+    assert features.take_changes() == {"beat": 0.5, "kick": 1.0}
+    assert features.take_changes() == {"kick": 0.0}, "a hit is seen in exactly one frame"
+
+
 def test_an_object_beyond_the_count_is_dropped(module_named: Callable) -> None:
     module = module_named("found_objects")
     assert ("k", *OBJECT_ARGUMENTS) == module.COLUMNS

@@ -432,9 +432,23 @@ def test_sinks_start_and_stop_and_text_from_the_network_is_never_markup(
 
 
 def test_meters_show_the_sound(visit: Visit, wait_for: WaitFor) -> None:
-    meters = visit.page.get_by_role("meter")
+    meters = visit.page.locator("#meters .channel").get_by_role("meter")
     assert meters.count() == 4
     wait_for(lambda: float(meters.nth(1).get_attribute("aria-valuenow")) > -50, "a level")
+
+
+def test_the_beat_shows_its_tempo_and_its_clock_can_be_chosen(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    beat = visit.page.locator("#meters .beat")
+    wait_for(lambda: beat.locator(".bpm").inner_text().endswith(" bpm"), "the tempo")
+    visit.page.evaluate("""() => new MutationObserver(() => { window.beats = (window.beats ?? 0) + 1 })
+        .observe(document.querySelector("#meters .pulse"), { attributes: true })""")
+    wait_for(lambda: visit.page.evaluate("window.beats ?? 0") >= 2, "the lamp")
+    source = beat.get_by_label("clock of the beat")
+    assert source.input_value() == "beat"
+    source.select_option("manual")
+    wait_for(lambda: stage.get("/tempo/source") == "manual", "the source")
+    stage.send("/tempo/source", "beat")
+    wait_for(lambda: source.input_value() == "beat", "the page")
 
 
 CONTRAST = """

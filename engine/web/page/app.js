@@ -2,8 +2,9 @@
 //
 //   engine ─ tree ─► schema ─► values ─► controls, master
 //          ◄─ OSC ─► connection ─► values; presets, cues, mapping, camera, shaders (commands and their answers); toasts
-//          ─ /live ─► meters, status, monitor        ─ /preview ─► preview
+//          ─ /live ─► meters, beat, status, monitor        ─ /preview ─► preview
 
+import { Beat } from "./beat.js";
 import { Camera } from "./camera.js";
 import { Connection } from "./connection.js";
 import { Cues } from "./cues.js";
@@ -33,6 +34,7 @@ const values = new Values(connection);
 const live = new Live();
 const preview = new Preview();
 const meters = new Meters(byId("meters"));
+const beat = new Beat(byId("meters"), values);
 const status = new Status(connection);
 const monitor = new Monitor(live);
 const master = new Master(connection, values);
@@ -65,6 +67,7 @@ function takeTree(tree) {
   values.forget();
   sections.build(fresh);
   master.load(fresh.params);
+  beat.load(fresh.params);
   status.load(fresh);
   presets.load(fresh.commands);
   cues.load(fresh.commands);
@@ -93,6 +96,7 @@ function showState(state, line) {
     shaders.connected();
   } else {
     meters.clear();
+    beat.clear();
     status.clear();
   }
 }
@@ -105,6 +109,7 @@ connection.on("/fail", ({ args: [command, reason] }) => {
 });
 connection.on("", (message) => values.receive(message));
 live.on("levels", (levels) => meters.show(levels));
+live.on("beat", (now) => beat.show(now));
 live.on("status", (now) => {
   status.show(now);
   sections.showReasons(now.unavailable ?? {});

@@ -1,0 +1,78 @@
+"""The beat tracker on material with known beats: how soon, how exactly, how often right, and what it costs."""
+
+import math
+import time
+from typing import Any, Final
+
+import numpy as np
+
+from engine.audio.analyser import Analyser
+from engine.audio.settings import AudioSettings
+from engine.bench.beat_score import HOP_S, errors_s, f_measure, listen, lock_s
+from engine.bench.beat_songs import RATE_HZ, SCORES, clicks, compose
+from engine.bench.progress import Progress
+
+CLICKS_S: Final = 20.0
+CHANGE_S: Final = 10.0
+LOCKED_S: Final = 4.0
+COST_S: Final = 20.0
+
+
+def run(tempos: int, songs: int, progress: Progress) -> dict[str, Any]:
+    """Measure with `tempos` metronomes and the first `songs` songs. Times in seconds, or ms where the name says so."""
+    return {
+        "clicks": _clicks(tempos, progress),
+        "songs": _songs(songs, progress),
+        "cost": _cost(progress),
+    }
+
+
+def _clicks(tempos: int, progress: Progress) -> dict[str, Any]:
+    """Metronomes from 60 to 200, each with a change of tempo after 10 s."""
+    rng = np.random.default_rng(1)
+    locks, errors = [], []
+    for number in range(tempos):
+        progress("metronomes", number / tempos)
+        bpm = 60.0 + 140.0 * number / max(1, tempos - 1)
+        song = clicks(bpm, CLICKS_S, later_bpm=float(rng.uniform(60.0, 200.0)), change_s=CHANGE_S)
+        found = listen(song.sound, RATE_HZ)
+        for part in (song.beats_s[song.beats_s < CHANGE_S], song.beats_s[song.beats_s >= CHANGE_S][1:]):
+            locks.append(lock_s(part, found.beats_s))
+            errors += errors_s(part[part >= part[0] + LOCKED_S], found.beats_s).tolist()
+    return {
+        "metronomes": 2 * tempos,
+        "lock_s_p50": round(float(np.median(locks)), 2),
+        "lock_s_max": round(max(locks), 2),
+        "locked_within_4_s": sum(lock <= LOCKED_S for lock in locks),
+        "phase_error_ms_p95": round(1000.0 * float(np.percentile(errors, 95)), 1),
+    }
+
+
+def _songs(songs: int, progress: Progress) -> dict[str, Any]:
+    measures = {}
+    for number, score in enumerate(SCORES[:songs]):
+        progress("songs", number / songs)
+        song = compose(score)
+        measures[score.name] = round(f_measure(song.beats_s, listen(song.sound, RATE_HZ).beats_s), 3)
+    return {"f_measure_mean": round(math.fsum(measures.values()) / len(measures), 3), "f_measure": measures}
+
+
+def _cost(progress: Progress) -> dict[str, float]:
+    """CPU time of a hop: of beat and drums alone, and of the whole analysis of a stereo sound."""
+    progress("cost", 0.0)
+    sound = compose(SCORES[0], COST_S).sound
+    hops = round(COST_S / HOP_S)
+    started_s = time.process_time()
+    listen(sound, RATE_HZ)
+    beat_ms = 1000.0 * (time.process_time() - started_s) / hops
+    analyser, settings = Analyser(RATE_HZ, 2), AudioSettings()
+    stereo = np.repeat(sound[:, None], 2, axis=1)
+    started_s = time.process_time()
+    for number in range(hops):
+        analyser.hop(stereo[number * analyser.hop_frames : (number + 1) * analyser.hop_frames], settings)
+    analysis_ms = 1000.0 * (time.process_time() - started_s) / hops
+    return {
+        "beat_cpu_ms_per_hop": round(beat_ms, 3),
+        "beat_cpu_ms_per_frame_at_30_fps": round(beat_ms / HOP_S / 30.0, 3),
+        "analysis_cpu_ms_per_hop": round(analysis_ms, 3),
+    }

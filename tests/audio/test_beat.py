@@ -1,0 +1,165 @@
+"""The beat of metronomes and synthetic songs whose beats are known."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from engine.audio import AudioInput
+from engine.audio.feed import LoopFeed
+from engine.audio.input import LiveAudio, OfflineAudio
+from engine.audio.playback import Playback
+from engine.bench.beat_score import Found, errors_s, f_measure, listen, lock_s
+from engine.bench.beat_songs import RATE_HZ, SCORES, Song, clicks, compose
+from engine.system.clock import SystemClock
+from tests.support.long_form import IS_SOAK, in_long_form
+
+SCORE = {score.name: score for score in SCORES}
+AMBIGUOUS = {"breakbeat": 0.5, "live": 0.6, "halftime": 0.6}
+"""Songs that may be counted at half or double tempo; the F-measure of that reading is about 0.67."""
+
+
+@lru_cache
+def heard(name: str) -> tuple[Song, Found]:
+    song = compose(SCORE[name])
+    return song, listen(song.sound, RATE_HZ)
+
+
+# -- metronomes --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bpm", "later_bpm"),
+    [(60, 173), (97, 64), (128, 142), (200, 91), *in_long_form(*((bpm, 260 - bpm) for bpm in range(60, 201, 4)))],
+)
+def test_a_metronome_and_its_change_of_tempo_are_locked_within_four_seconds(bpm: float, later_bpm: float) -> None:
+    song = clicks(bpm, 16.0, later_bpm=later_bpm, change_s=8.0)
+    found = listen(song.sound, RATE_HZ)
+    before, after = song.beats_s[song.beats_s < 8.0], song.beats_s[song.beats_s >= 8.0][1:]
+    assert lock_s(before, found.beats_s) <= 4.0 and lock_s(after, found.beats_s) <= 4.0
+    assert found.bpm_at(7.5) == pytest.approx(bpm, rel=0.02)
+    assert found.bpm_at(15.5) == pytest.approx(later_bpm, rel=0.02)
+    settled = np.concatenate([part[part >= part[0] + 4.0] for part in (before, after)])
+    assert np.percentile(errors_s(settled, found.beats_s), 95) < 0.025
+
+
+def test_the_tempo_is_the_same_at_other_sample_rates() -> None:
+    for rate_hz in (8000, 22_050, 96_000):
+        times = np.arange(8 * rate_hz) / rate_hz
+        sound = (0.5 * np.sin(2 * np.pi * 1000 * times) * np.exp(-(times % 0.5) / 0.005)).astype(np.float32)
+        found = listen(sound, rate_hz)
+        assert found.bpm_at(7.5) == pytest.approx(120.0, rel=0.01)
+        assert np.median(errors_s(np.arange(4.0, 7.9, 0.5), found.beats_s)) < 0.015
+
+
+# -- songs -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "house",
+        "breakbeat",
+        "shuffle",
+        "drift",
+        "sung",
+        *in_long_form("techno", "rock", "halftime", "sparse", "reverb", "pads", "waltz", "live", "quiet", "latin"),
+    ],
+)
+def test_the_beats_of_a_song_are_found(name: str) -> None:
+    song, found = heard(name)
+    assert f_measure(song.beats_s, found.beats_s) > AMBIGUOUS.get(name, 0.9)
+    assert np.median(found.confidence[500:]) > 0.5
+
+
+def test_a_song_30_db_quieter_has_the_same_beats() -> None:
+    song, found = heard("house")
+    quiet = listen(song.sound * np.float32(10 ** (-30 / 20)), RATE_HZ)
+    assert f_measure(found.beats_s, quiet.beats_s) > 0.99
+
+
+def test_through_a_break_the_beat_runs_on_and_is_unsure_and_the_drop_is_met() -> None:
+    song, found = heard("drop")
+    assert f_measure(song.beats_s, found.beats_s, 14.0, 22.0) > 0.9, "eight seconds without drums"
+    assert found.confidence_at(13.5) > 0.5 > found.confidence_at(18.0)
+    assert f_measure(song.beats_s, found.beats_s, 22.0) > 0.95
+    assert found.confidence_at(26.0) > 0.5
+
+
+def test_another_song_is_locked_within_four_seconds() -> None:
+    song, found = heard("two_songs")
+    second = song.beats_s[song.beats_s >= 16.0]
+    assert lock_s(second, found.beats_s) <= 4.0
+    assert found.bpm_at(22.0) == pytest.approx(95.0, rel=0.02)
+
+
+def test_the_octave_does_not_flicker() -> None:
+    for name in ("house", "sung", "two_songs"):
+        bpm = heard(name)[1].bpm[500:]
+        jumps = np.abs(np.diff(np.log2(bpm))) > 0.2
+        assert jumps.sum() <= (name == "two_songs"), name
+
+
+# -- no beat -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sound", ["silence", "noise", "tone", "chords"])
+def test_without_a_rhythm_it_is_unsure(sound: str) -> None:
+    times = np.arange(8 * RATE_HZ) / RATE_HZ
+    made: dict[str, Callable[[], np.ndarray]] = {
+        "silence": lambda: np.zeros(len(times)),
+        "noise": lambda: 0.1 * np.random.default_rng(2).standard_normal(len(times)),
+        "tone": lambda: 0.3 * np.sin(2 * np.pi * 220 * times),
+        "chords": lambda: 0.1 * sum(np.sin(2 * np.pi * hz * times) * np.sin(0.7 * times) for hz in (220, 277, 330)),
+    }
+    found = listen(made[sound]().astype(np.float32), RATE_HZ)
+    assert found.confidence[300:].max() < 0.3
+    assert np.isfinite(found.bpm).all() and len(found.beats_s) > 5, "but the beat never stops"
+
+
+# -- in time -----------------------------------------------------------------------------------
+
+
+def beat_of(audio: AudioInput, end_s: float) -> float:
+    features = audio.latest_features()
+    return features.beat.beat + (end_s - features.end_sample / audio.sample_rate_hz) * features.beat.bpm / 60.0
+
+
+def test_the_beat_told_is_that_of_the_newest_sample() -> None:
+    song = clicks(120, 7.0)
+    audio = OfflineAudio(LoopFeed(song.sound[:, None], RATE_HZ, "clicks"), "clicks")
+    offsets = []
+    for beat_s in song.beats_s[7:13]:
+        audio.advance_to(float(beat_s))
+        beat = beat_of(audio, float(beat_s))
+        offsets.append(beat - round(beat))
+    assert audio.latest_features().end_s is None
+    assert np.abs(offsets).max() * 0.5 < 0.025
+
+
+def test_live_sound_tells_when_its_end_was_heard(reports: Callable[..., None], wait_for: Callable[..., object]) -> None:
+    clock = SystemClock()
+    feed = LoopFeed(np.zeros((RATE_HZ, 1), np.float32), RATE_HZ, "silence")
+    audio = LiveAudio(Playback(feed, clock, reports), "silence", reports)
+    audio.start()
+    wait_for(lambda: audio.latest_features().end_sample > 0.2 * RATE_HZ, "sound")
+    first = audio.latest_features()
+    wait_for(lambda: audio.latest_features().end_sample > first.end_sample + 0.1 * RATE_HZ, "more sound")
+    second = audio.latest_features()
+    audio.close()
+    assert first.end_s is not None and second.end_s is not None and second.end_s < clock.now_s()
+    assert second.end_s - first.end_s == pytest.approx((second.end_sample - first.end_sample) / RATE_HZ, abs=0.4)
+
+
+@pytest.mark.skipif(not IS_SOAK, reason="takes seconds: MULTIVERSE_SOAK=1")
+def test_songs_in_other_tempos_are_followed_as_well() -> None:
+    rng = np.random.default_rng(8)
+    measures = []
+    for name in ("house", "rock", "shuffle", "sparse", "waltz", "latin"):
+        for _ in range(3):
+            score = dataclasses.replace(SCORE[name], bpm=SCORE[name].bpm * rng.uniform(0.92, 1.08))
+            song = compose(score, seed=int(rng.integers(1000)))
+            measures.append(f_measure(song.beats_s, listen(song.sound, RATE_HZ).beats_s))
+    assert np.mean(measures) > 0.9
