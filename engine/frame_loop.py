@@ -19,6 +19,7 @@ from engine.audio import AudioInput, AudioSettings
 from engine.control import Dispatcher, OscServer
 from engine.control.commands.cue import CueControl
 from engine.control.commands.show import ShowControl
+from engine.control.commands.timecode import TimecodeControl
 from engine.errors import RenderError
 from engine.ipc import Gate
 from engine.live.kit.live_model import LiveModel
@@ -60,6 +61,7 @@ class EngineParts:
     crossfade: Crossfade
     leaving: LeavingLook
     cues: CueControl
+    timecode: TimecodeControl
     dispatcher: Dispatcher
     osc: OscServer | None
     show: ShowControl
@@ -178,7 +180,12 @@ class FrameLoop:
         parts.dispatcher.tick()  # before the commands: a /sync that waits for them counts frames from here
         for _ in range(len(self._posted)):  # actions posted by these actions wait for the next frame
             self._attempt(self._posted.popleft())
-        for part in (parts.cues, parts.crossfade, parts.tempo):  # a due cue starts its fade in this frame
+        for part in (
+            parts.timecode,
+            parts.cues,
+            parts.crossfade,
+            parts.tempo,
+        ):  # a due cue starts its fade in this frame
             self._attempt(partial(part.step, self._due_s(tick)))
         snapshot, fade = parts.crossfade.snapshot()
         self._attempt(lambda: parts.show.follow(snapshot))

@@ -21,6 +21,7 @@ from osc_schema import (
     region,
     sinks,
     tempo,
+    timecode,
 )
 from osc_schema.patterns import PatternIndex
 from osc_schema.types import Command, ExtraPicture, Param, Value
@@ -52,6 +53,7 @@ AREAS = tuple(
         mirror,
         modulation,
         tempo,
+        timecode,
         master,
         audio,
         sinks,
