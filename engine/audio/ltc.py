@@ -135,6 +135,9 @@ class LtcDecoder:
             self._finder.bit_samples = bit
             self._intervals.clear()
             self._clear()
+            return
+        for _ in range(INTERVALS // 4):  # not at every edge: noise has many
+            self._intervals.popleft()
 
     def _track(self, length: float) -> None:
         self._bit = min(max(self._bit + TRACKING * (length - self._bit), self._min_bit), self._max_bit)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 SMALL_JUMP_S: Final = 1.0
+ROUNDING_S: Final = 1e-4  # a position made of sums may lie just before the cue's time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +55,11 @@ class CueChase:
         if reached_s is not None and not is_locate and position_s <= reached_s:
             return None
         self._reached_s = position_s
-        begun = [cue for cue in cues if cue.at_s <= position_s]
+        begun = [cue for cue in cues if cue.at_s <= position_s + ROUNDING_S]
         if not begun:
             return None
         last = max(begun, key=lambda cue: (cue.at_s, cue.number))
         if reached_s is None or is_locate:
-            return None if last.number == on_stage else DueCue(number=last.number, passed_s=position_s - last.at_s)
-        return DueCue(number=last.number, passed_s=0.0) if last.at_s > reached_s else None
+            passed_s = max(position_s - last.at_s, 0.0)
+            return None if last.number == on_stage else DueCue(number=last.number, passed_s=passed_s)
+        return DueCue(number=last.number, passed_s=0.0) if last.at_s > reached_s + ROUNDING_S else None

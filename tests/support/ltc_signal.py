@@ -77,7 +77,7 @@ def ltc_signal(
     lead_s: float = 0.0,
 ) -> LtcSignal:
     """LTC of `frames` frames. `speed` may be a function of the time in seconds (an array); below 0 the tape is played
-    from its end. `lead_s`: silence before it."""
+    from its end. `lead_s`: silence before it. `starts` hold for a tape that does not turn round."""
     labels = labels_from(first, frames, rate)
     bits = np.array([frame_bits(label, is_drop=rate == "29.97df", user_bits=user_bits) for label in labels]).ravel()
     flips = np.ones(2 * bits.size, int)  # of the level, at the start of each half cell: always one at the cell's start
@@ -94,7 +94,9 @@ def ltc_signal(
     place = place[: int(np.argmin(inside)) if not inside.all() else None]
     total = np.concatenate([[0.0], np.cumsum(levels)])
     areas = np.interp(place * 160.0, np.arange(total.size), total)
-    sound = level * np.diff(areas) / np.diff(place * 160.0)
+    passed = np.diff(place * 160.0)
+    is_moving = np.abs(passed) > 1e-9
+    sound = level * np.divide(np.diff(areas), passed, out=np.zeros(passed.size), where=is_moving)
     lead = round(lead_s * sample_rate_hz)
     edges = np.arange(frames, dtype=float)
     ascending = place if not is_backward else place[::-1]

@@ -150,7 +150,6 @@ class TimecodeControl:
         """Begin with another source; the picture stays."""
         self._clock, self._mtc, self._due = TimecodeClock(), MtcAssembler(), None
         self._chase.forget()
-        self._readings(source)
         self._status = TimecodeStatus(source=source, state="none", rate="", position="", seconds=0.0, speed=0.0)
         self._tell("/timecode/state", "none")
 
