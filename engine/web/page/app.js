@@ -103,6 +103,7 @@ connection.on("", (message) => values.receive(message));
 live.on("levels", (levels) => meters.show(levels));
 live.on("status", (now) => {
   status.show(now);
+  cues.showTimecode(now.timecode);
   sections.showReasons(now.unavailable ?? {});
   preview.offer((now.children ?? []).map(({ name }) => name));
 });
