@@ -127,8 +127,9 @@ class TimecodeControl:
         assert isinstance(flywheel_s, float)
         state = self._clock.state(now_s, flywheel_s)
         position_s = self._clock.position_s(now_s, flywheel_s)
-        if position_s is None:
+        if state in ("none", "lost"):
             self._check_channel(source)
+        if position_s is None:
             return
         speed = self._clock.speed(now_s, flywheel_s)
         seconds = show_time(position_s, self._current_offset().at(self._clock.rate))
