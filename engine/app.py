@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from engine.audio import open_audio
+from engine.audio import AudioInput, open_audio
 from engine.config import Config, build_config, split_host_port
 from engine.control import CommandTable, Dispatcher, OscServer, Outgoing, SendingThread
 from engine.control.announcements import Announcements
@@ -30,6 +30,8 @@ from engine.control.commands.preset import PresetControl
 from engine.control.commands.shader import ShaderControl
 from engine.control.commands.shader_stage import ShaderStage
 from engine.control.commands.show import ShowControl
+from engine.control.commands.timecode import TimecodeControl
+from engine.control.commands.timecode import conditions as timecode_conditions
 from engine.control.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.control.shown_texts import ShownTexts
 from engine.engine import Engine, StatusReader
@@ -98,6 +100,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         for address, check in (
             *conditions(config, live_models, has_camera),
             *modulation.conditions(),
+            *timecode_conditions(),
             *sink_conditions(),
         ):
             store.add_condition(address, check)
@@ -128,7 +131,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         senders = SenderLists(clock, lambda: [(sink.kind, sink.name) for sink in sinks.status()])
         pictures = ("main", *(picture.name for entry in configured for picture in entry.pictures))
         previews = {picture: PreviewTap() for picture in pictures}
-        desk = _open_desk(config, store, slew, sinks, clock, previews["main"], warnings, announcements, closing)
+        desk = _open_desk(config, store, slew, sinks, clock, audio, previews["main"], warnings, announcements, closing)
         videos = _Videos(clock, warnings, closing)
         around = Surroundings(
             config=config,
@@ -207,6 +210,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             crossfade=desk.crossfade,
             leaving=LeavingLook(slew, routes),
             cues=desk.cues,
+            timecode=desk.timecode,
             dispatcher=desk.dispatcher,
             osc=osc,
             show=desk.show,
@@ -301,6 +305,7 @@ class _Desk:
     preset_control: PresetControl
     disk: DiskStore
     cues: CueControl
+    timecode: TimecodeControl
     show: ShowControl
     map_feedback: MapFeedback
     texts: ShownTexts
@@ -312,6 +317,7 @@ def _open_desk(
     slew: Slew,
     sinks: SinkSet,
     clock: Clock,
+    audio: AudioInput,
     main_picture: PreviewTap,
     warnings: Warnings,
     announcements: Announcements,
@@ -344,6 +350,15 @@ def _open_desk(
             disk=disk,
         )
     )
+    timecode = TimecodeControl(
+        store,
+        cues=cues,
+        take_ltc=audio.timecode.take,
+        sound_channels=audio.source_channels,
+        follow_beat=tempo.follow,
+        tell=tell,
+        report=warnings.report,
+    )
     map_feedback = MapFeedback(
         store,
         listener_of=outgoing.feedback.listener_of,
@@ -366,6 +381,7 @@ def _open_desk(
             tell=tell,
             disk=disk,
             mappable=outgoing.views.mappable,
+            on_timecode=timecode.on_midi,
         )
     )
     dispatcher = Dispatcher(
@@ -373,7 +389,7 @@ def _open_desk(
     )
     dispatcher.add_question("/map/feedback", map_feedback.on_feedback)
     show = ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report)
-    for part in (show, presets, cues, mapping):
+    for part in (show, presets, cues, timecode, mapping):
         part.add_commands(commands)
     dispatcher.heard.add_commands(commands)
     return _Desk(
@@ -385,6 +401,7 @@ def _open_desk(
         preset_control=presets,
         disk=disk,
         cues=cues,
+        timecode=timecode,
         show=show,
         map_feedback=map_feedback,
         texts=texts,

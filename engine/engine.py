@@ -143,6 +143,7 @@ class StatusReader:
             last_fade=parts.leaving.drawn_as,
             flash_guard=parts.drawing.flash_guard,
             audio=parts.audio.status(),
+            timecode=parts.timecode.status,
             camera=parts.source.status(),
             children=tuple(model.status() for model in parts.live),
             sinks=parts.sinks.status(),

@@ -21,6 +21,7 @@ from engine.control.commands.cue import CueControl
 from engine.control.commands.shader import ShaderControl
 from engine.control.commands.shader_stage import ShaderStage
 from engine.control.commands.show import ShowControl
+from engine.control.commands.timecode import TimecodeControl
 from engine.errors import RenderError
 from engine.ipc import Gate
 from engine.live.kit.live_model import LiveModel
@@ -63,6 +64,7 @@ class EngineParts:
     crossfade: Crossfade
     leaving: LeavingLook
     cues: CueControl
+    timecode: TimecodeControl
     dispatcher: Dispatcher
     osc: OscServer | None
     show: ShowControl
@@ -184,7 +186,12 @@ class FrameLoop:
         parts.dispatcher.tick()  # before the commands: a /sync that waits for them counts frames from here
         for _ in range(len(self._posted)):  # actions posted by these actions wait for the next frame
             self._attempt(self._posted.popleft())
-        for part in (parts.cues, parts.crossfade, parts.tempo):  # a due cue starts its fade in this frame
+        for part in (
+            parts.timecode,
+            parts.cues,
+            parts.crossfade,
+            parts.tempo,
+        ):  # a due cue starts its fade in this frame
             self._attempt(partial(part.step, self._due_s(tick)))
         self._attempt(parts.shaders.before_frame)
         snapshot, fade = parts.crossfade.snapshot()

@@ -116,6 +116,27 @@ class AudioFeatures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimecodeReading:
+    """A frame of timecode as received, from LTC or MTC."""
+
+    hours: int
+    minutes: int
+    seconds: int
+    frames: int
+    at_s: float
+    """When this frame began (played backward: ended), in seconds of the engine's clock."""
+    rate: str = ""
+    """24, 25, 29.97df or 30; "" if the signal does not tell it."""
+    frame_s: float = 0.0
+    """Duration of a frame as measured; 0 if it was not."""
+    lead_frames: float = 0.0
+    """Frames that had passed at `at_s` since this frame began."""
+    is_backward: bool = False
+    is_still: bool = False
+    """True for a locate: the timecode stands at this frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AudioBlock:
     """Source samples as captured (before layout and gain)."""
 

@@ -4,7 +4,7 @@ from osc_schema.declare import arguments
 from osc_schema.types import Area, Command
 
 MAX_FADE_S = MAX_FOLLOW_S = 3600.0
-_CUE = "number:i preset:s fade_s:f? follow_s:f? glide:i?"
+_CUE = "number:i preset:s fade_s:f? follow_s:f? glide:i? timecode:s?"
 
 
 def _go(address: str, description: str) -> Command:
@@ -42,14 +42,26 @@ AREA = Area(
     "others. `fade_s` is the fade time; `follow_s` is the time from the start of a cue to the automatic start of the "
     f"next one (0: waits for go). Both are 0..{MAX_FADE_S:g} s, 0 if left out. The picture fades, as with "
     "/preset/load; with `glide` 1 the values glide, as with /preset/glide. Panic cancels a cue that would "
-    "follow. A cue fails if its preset is missing: the look stays as it is, the failed cue counts as the current one, "
+    "follow. A cue with a timecode starts when `/timecode` reaches it, once; a jump of more than a second recalls the "
+    "last cue before the new position, with what is left of its fade, and running backward starts nothing. A cue fails "
+    "if its preset is missing: the look stays as it is, the failed cue counts as the current one, "
     "so the next go continues after it, and its follow time still runs. Naming a preset that does not exist yet gives "
     "a warning only.",
     commands=(
         _go("/cue/go", "Starts the cue after the last one started; at first, the first cue."),
         _go("/cue/back", "Starts the cue before the last one started."),
         _go("/cue/<n>", "Starts cue n."),
-        _edit("set", _CUE, "Adds a cue, or changes the one with that number."),
+        _edit(
+            "set",
+            _CUE,
+            "Adds a cue, or changes the one with that number; without a timecode it keeps the one it has.",
+        ),
+        _edit(
+            "timecode",
+            "number:i timecode:s",
+            "Sets the timecode hh:mm:ss:ff at which a cue starts; `now` takes the current one, an empty text removes "
+            "it.",
+        ),
         _edit("insert", _CUE, "Inserts a cue; if the number is taken, that cue and those right after it move up."),
         _edit("delete", "number:i", "Deletes a cue."),
         Command(
@@ -57,7 +69,7 @@ AREA = Area(
             description="Lists all cues in order, the cue whose look is on screen, and the last one started if it "
             "failed.",
             replies=(
-                "/cue/entry <number> <preset> <fade_s> <follow_s> <glide>, one message per cue",
+                "/cue/entry <number> <preset> <fade_s> <follow_s> <glide> [timecode], one message per cue",
                 "/cue/current <number> <preset>, if one was started",
                 "/cue/failed <number> <preset> <reason>, if the last one failed",
                 "/done /cue/list",

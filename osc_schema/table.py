@@ -23,6 +23,7 @@ from osc_schema import (
     region,
     sinks,
     tempo,
+    timecode,
 )
 from osc_schema.patterns import PatternIndex
 from osc_schema.types import Command, ExtraPicture, Param, Value
@@ -60,6 +61,7 @@ AREAS = tuple(
         fx,
         modulation,
         tempo,
+        timecode,
         master,
         audio,
         sinks,

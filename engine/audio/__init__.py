@@ -4,6 +4,7 @@ Start with `open_audio` (open.py), which returns an `AudioInput` (input.py). The
 
     device.py, or file.py and demo.py through playback.py, fill
     ring.py, which is read hop by hop by
+    ltc_tap.py, which reads and removes timecode (ltc.py), and
     analyser.py, which calls layout.py, gain.py, history.py with window.py (the waves that are drawn),
                              spectrum.py with pitch.py and onset.py, envelope.py
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.audio.analyser import Analyser
 from engine.audio.feed import Feed
+from engine.audio.ltc_tap import LtcTap
 from engine.audio.ring import SampleRing
 from engine.audio.settings import AudioSettings
 from engine.audio.steady_reader import SteadyReader
@@ -65,6 +66,8 @@ class AudioInput(ABC):
         self._ring = ring
         self._analyser = Analyser(ring.sample_rate_hz, ring.channels)
         self._features = self._analyser.features(self.settings)
+        self.timecode = LtcTap(ring.sample_rate_hz, self._sounded_s)
+        """The LTC on the channel `settings.ltc_channel`."""
 
     @property
     def sample_rate_hz(self) -> int:
@@ -107,6 +110,7 @@ class AudioInput(ABC):
         while analyser.next_hop_end <= self._ring.newest:
             _, block = self._ring.read(analyser.samples_analysed, analyser.next_hop_end)
             voice = self._voice_of_hop()
+            block = self.timecode.hear(block, analyser.samples_analysed, self.settings.ltc_channel)
             if len(block) == analyser.hop_frames:
                 analyser.hop(block, self.settings, voice)
             else:
@@ -126,6 +130,14 @@ class AudioInput(ABC):
         sample, sounded_s = mark
         begins_s = sounded_s + (self._analyser.samples_analysed - sample) / self.sample_rate_hz
         return self.voice.read(self._analyser.hop_frames, begins_s)[:, 0]
+
+    def _sounded_s(self, sample: float) -> float | None:
+        """Time on the clock at which a sample sounded; None before the first mark."""
+        mark = self._ring.mark
+        if mark is None:
+            return None
+        marked, sounded_s = mark
+        return sounded_s + (sample - marked) / self.sample_rate_hz
 
     def _status(self, state: str, description: str, lost_blocks: int) -> AudioStatus:
         level = tuple([channel.peak for channel in self._features.channels])
@@ -192,6 +204,10 @@ class OfflineAudio(AudioInput):
             self._ring.write(self._feed.read(min(self.sample_rate_hz, end - self._ring.newest)))
             self._analyse_hops()
         return self._features
+
+    def _sounded_s(self, sample: float) -> float | None:
+        """Sound and clock start together."""
+        return sample / self.sample_rate_hz
 
     def status(self) -> AudioStatus:
         return self._status("finished" if self.is_finished else "playing", self._feed.description, 0)

@@ -34,6 +34,8 @@ class AudioSettings:
     """Source channel of each layer in layout direct, counted from 1."""
     voice_channel: int = 0
     """Channel that gets the voice instead of its own sound, counted from 1; 0 for none."""
+    ltc_channel: int = 0
+    """Source channel with LTC, counted from 1, which is not analysed as sound; 0 for none."""
     leaving: Self | None = None
     """Settings of the outgoing look during a fade, while its waves are still drawn."""
 
@@ -53,4 +55,5 @@ class AudioSettings:
             decay_ms=tuple([values[address] for address in _DECAY]),
             channel_map=tuple([values[address] for address in _CHANNEL]),
             voice_channel=values["/rvc/channel"],
+            ltc_channel=values["/timecode/ltc_channel"] if values["/timecode/source"] == "ltc" else 0,
         )

@@ -8,16 +8,21 @@
 | osmid, Sonic Pi before | `/midi/<device>/<port>/<channel>/control_change`, `/midi/<device>/<port>/clock` | data |
 | osmid with a template | `/midi/<channel>/control_change` | data |
 | anything | any | one `m`: port, status, data 1, data 2 |
+| Open Stage Control, MIDI timecode | `/mtc` | `hh:mm:ss:ff` (every second frame, without the rate) |
+| the same with MTC off and SysEx on | `/sysex` | a full frame message as hex digits |
+| osmid, Sonic Pi, MIDI timecode | `.../MTC`, `.../mtc`, `.../syscommon_MTC`, `.../sysex` | data, or one blob |
+| patches of one's own | `/mtc` | the data byte of a quarter frame |
 
-A bend is one number of 14 bits. Numbers may be floats: Open Stage Control sends floats by default.
-Sources: Open Stage Control's manual ("MIDI messages"), osmid's midiinprocessor.cpp, Sonic Pi's tutorial 11.1, and
-MIDI 1.0.
+A bend is one number of 14 bits. Numbers may be floats: Open Stage Control sends floats by default. Sources: Open Stage
+Control's manual ("MIDI messages") and its mtc.py, osmid's midiinprocessor.cpp, Sonic Pi's tutorial 11.1, and MIDI 1.0.
 """
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from engine.osc import Message, Midi
 from engine.params.mapping.controls import MidiEvent, MidiKind
+from engine.params.timecode import parse_label
 
 _Event = MidiKind | Literal["note_off", "rpn"]
 
@@ -45,7 +50,7 @@ _TYPES: Final[dict[str, tuple[_Event, int]]] = {
 _IGNORED: Final[dict[str, MidiKind]] = {
     name: "other"
     for name in (
-        "sysex", "mtc", "MTC", "song_position", "song_select", "tune_request", "active_sensing", "reset",
+        "song_position", "song_select", "tune_request", "active_sensing", "reset",
         "syscommon_undefined", "sysrt_undefined", "unknown_message", "heartbeat",
     )
 }  # fmt: skip
@@ -56,6 +61,8 @@ _WITHOUT_CHANNEL: Final[dict[str, MidiKind]] = {
     "stop": "stop",
     **_IGNORED,
 }
+_TIMECODE: Final = {"mtc": "mtc", "MTC": "mtc", "syscommon_MTC": "mtc", "sysex": "sysex"}
+_FULL_FRAME: Final = (0x01, 0x01)  # sub-IDs of a full frame, after F0 7F and the device
 _CHANNEL_STATUS: Final[dict[int, _Event]] = {
     0x80: "note_off",
     0x90: "note",
@@ -77,6 +84,8 @@ def read_midi(message: Message) -> MidiEvent | None:
     if known is not None:
         numbers = _numbers(args)
         return _channel_event(known[0], numbers[0], numbers[1:], "") if len(numbers) == known[1] + 1 else None
+    if address in ("/mtc", "/sysex"):
+        return _timecode(address[1:], args, "")
     if address.startswith(("/midi:", "/midi/")):
         return _of_named(address, args)
     return None
@@ -85,6 +94,8 @@ def read_midi(message: Message) -> MidiEvent | None:
 def _of_named(address: str, args: tuple[object, ...]) -> MidiEvent | None:
     """Read an address from Sonic Pi or osmid: device, channel and, as the last part, the kind of event."""
     place, _, what = address[6:].rpartition("/")
+    if what in _TIMECODE:
+        return _timecode(_TIMECODE[what], args, _device(place))
     if what in _WITHOUT_CHANNEL:
         return MidiEvent(kind=_WITHOUT_CHANNEL[what], device=_device(place))
     known = _TYPES.get(what)
@@ -103,6 +114,8 @@ def _device(place: str) -> str:
 
 def _of_bytes(midi: Midi) -> MidiEvent:
     """Read an `m` argument. Bit 7 of a data byte is never set in MIDI and is ignored."""
+    if midi.status == 0xF1:
+        return MidiEvent(kind="mtc", value=midi.data1 & 0x7F)
     if midi.status >= 0xF0 or midi.status < 0x80:
         return MidiEvent(kind=_SYSTEM_STATUS.get(midi.status, "other"))
     kind = _CHANNEL_STATUS[midi.status & 0xF0]
@@ -111,6 +124,43 @@ def _of_bytes(midi: Midi) -> MidiEvent:
     event = _channel_event(kind, (midi.status & 0x0F) + 1, data, "")
     assert event is not None  # seven bits are always in range
     return event
+
+
+def _timecode(what: str, args: tuple[object, ...], device: str) -> MidiEvent | None:
+    """Read a quarter frame (`mtc`) or a system exclusive message (`sysex`); None if it is not in a known form."""
+    if what == "mtc" and len(args) == 1 and isinstance(args[0], str):
+        label = parse_label(args[0])
+        return None if label is None else MidiEvent(kind="mtc_text", value=_packed(label), device=device)
+    data = _bytes(args)
+    if what == "mtc":
+        data = data[1:] if data[:1] == [0xF1] else data
+        return MidiEvent(kind="mtc", value=data[0], device=device) if len(data) == 1 and data[0] < 0x80 else None
+    data = data[1:] if data[:1] == [0xF0] else data
+    data = data[:-1] if data[-1:] == [0xF7] else data
+    if len(data) == 8 and data[0] == 0x7F and tuple(data[2:4]) == _FULL_FRAME and max(data) < 0x80:
+        return MidiEvent(kind="mtc_full", value=_packed(data[4:]), device=device)
+    return MidiEvent(kind="other", device=device) if data else None
+
+
+def _bytes(args: tuple[object, ...]) -> list[int]:
+    """The bytes of a message: one blob, hex digits, or numbers (after the port and its name in an early osmid)."""
+    if len(args) == 1 and isinstance(args[0], bytes):
+        return list(args[0])
+    if len(args) == 1 and isinstance(args[0], str):
+        try:
+            return list(bytes.fromhex(args[0]))
+        except ValueError:
+            return []
+    if len(args) > 2 and isinstance(args[1], str):
+        return _bytes(args[2:])
+    numbers = _numbers(args)
+    return numbers if all(0 <= number < 256 for number in numbers) else []
+
+
+def _packed(label: Sequence[int]) -> int:
+    """Hours, minutes, seconds and frames of seven bits each, hours first."""
+    hours, minutes, seconds, frames = label
+    return hours << 21 | minutes << 14 | seconds << 7 | frames
 
 
 def _channel_event(kind: _Event, channel: int, data: list[int], device: str) -> MidiEvent | None:

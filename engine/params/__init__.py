@@ -2,8 +2,9 @@
 
 `store` holds the values and returns one immutable snapshot per frame; `slew` makes them glide; `crossfade` fades from
 one look to another, and `leaving` keeps the old one moving; `modulation` moves them with the sound, the LFOs (`lfo`)
-and the `tempo`; `presets`, `cues` and `autosave` store them in files; `mapping` lets MIDI and other programs set them.
-The parameters, and the values they accept, are declared in `osc_schema`.
+and the `tempo`; `presets`, `cues` and `autosave` store them in files; `timecode` and the files beside it say where in
+the show we are, and `cue_chase` which cue that starts; `mapping` lets MIDI and other programs set them. The parameters,
+and the values they accept, are declared in `osc_schema`.
 """
 
 from engine.params.autosave import Autosave

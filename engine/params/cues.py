@@ -4,6 +4,7 @@
         { number = 1, preset = "Night", fade_s = 3.0, follow_s = 20.0 },
         { number = 2, preset = "Day" },                                     # at once, and waits for go
         { number = 3, preset = "Day, brighter", fade_s = 3.0, glide = true },
+        { number = 4, preset = "Finale", fade_s = 0.0, timecode = "01:03:20:00" },
     ]
 
 TOML's other notation, `[[cue]]` before each, is read as well. Lists are immutable: each edit makes a new one, so any
@@ -19,12 +20,15 @@ import tomli_w
 
 from engine.errors import CueError, PresetError
 from engine.params.presets import clean_name
+from engine.params.timecode import checked_label
 from engine.params.toml_file import read_toml
 from engine.system.atomic_file import write_atomic
 from osc_schema.cues import MAX_FADE_S, MAX_FOLLOW_S
 
 MAX_NUMBER = 999
-_KEYS = ("number", "preset", "fade_s", "follow_s", "glide")
+_KEYS = ("number", "preset", "fade_s", "follow_s", "glide", "timecode")
+_LEFT_OUT = {"glide": False, "timecode": ""}
+"""Keys that are not written while they have this value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +42,18 @@ class Cue:
     """Seconds from the start of this cue to the automatic start of the next one; 0: waits for `/cue/go`."""
     glide: bool = False
     """True if the values glide; False if the pictures crossfade."""
+    timecode: str = ""
+    """Timecode at which it starts, `01:00:10:05`; "" for none."""
 
     @classmethod
     def checked(
-        cls, number: object, preset: object, fade_s: object = 0.0, follow_s: object = 0.0, glide: object = False
+        cls,
+        number: object,
+        preset: object,
+        fade_s: object = 0.0,
+        follow_s: object = 0.0,
+        glide: object = False,
+        timecode: object = "",
     ) -> Self:
         """A cue from values of OSC or a file. Raises CueError if one of them is invalid."""
         return cls(
@@ -50,6 +62,7 @@ class Cue:
             fade_s=_checked_seconds("fade_s", fade_s, MAX_FADE_S),
             follow_s=_checked_seconds("follow_s", follow_s, MAX_FOLLOW_S),
             glide=_checked_switch("glide", glide),
+            timecode=checked_label(timecode),
         )
 
 
@@ -109,7 +122,7 @@ NO_CUES = CueList({})
 
 def write_cues(path: Path, cues: CueList) -> None:
     """Write the file. Raises CueError if that fails. Waits for the disk."""
-    entries = [{key: getattr(cue, key) for key in _KEYS if key != "glide" or cue.glide} for cue in cues]
+    entries = [{key: getattr(cue, key) for key in _KEYS if getattr(cue, key) != _LEFT_OUT.get(key)} for cue in cues]
     try:
         write_atomic(path, tomli_w.dumps({"cue": entries}))
     except OSError as error:

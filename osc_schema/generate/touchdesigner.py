@@ -33,12 +33,14 @@ SHORT_WORDS = {
     "duty_auto": "dtyauto",
     "flash_guard": "flash",
     "generator": "gen",
+    "flywheel_s": "flywheel",
     "gpu_retrieval": "gpuretr",
     "hue_offset": "hueofs",
     "index_rate": "idxrate",
     "input_channel": "inchan",
     "interval_s": "intvl",
     "ip_adapter": "ipa",
+    "ltc_channel": "ltcchan",
     "mask_edge": "edge",
     "release_ms": "release",  # not rel, which would look like relative
     "retrieval_power": "retrpow",
@@ -64,6 +66,7 @@ SHORT_WORDS = {
     "sink": "",  # Spoutname, Recfile
     "snapshot": "snap",
     "syphon": "syph",
+    "timecode": "tc",
     "threshold": "thresh",
     "weight": "wt",
 }

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from engine.control.midi_bridges import read_midi
 from engine.osc import Message, Midi, decode_packet, encode_message
 from engine.params.mapping.controls import MidiEvent
+from tests.support.mtc_signal import full_frame
 
 
 def heard(address: str, *args: object) -> MidiEvent | None:
@@ -134,3 +135,45 @@ def test_any_four_bytes_are_a_midi_message_in_range(data: bytes) -> None:
     assert 0 <= found.channel <= 16
     assert 0 <= found.number <= 127
     assert 0 <= found.value <= (16_383 if found.kind == "bend" else 127)
+
+
+def packed(hours: int, minutes: int, seconds: int, frames: int) -> int:
+    return hours << 21 | minutes << 14 | seconds << 7 | frames
+
+
+@pytest.mark.parametrize(
+    ("address", "args", "expected"),
+    [
+        ("/mtc", ("01:02:03:04",), event("mtc_text", value=packed(1, 2, 3, 4))),  # Open Stage Control, mtc.py
+        ("/mtc", (0x35,), event("mtc", value=0x35)),
+        ("/midi/nano_key2/0/MTC", (0x71,), event("mtc", value=0x71, device="nano_key2:0")),  # osmid
+        ("/midi:nano_key2:0/mtc", (0x71,), event("mtc", value=0x71, device="nano_key2:0")),
+        ("/midi/3/syscommon_MTC", (3, "nano_key2", 0x71), event("mtc", value=0x71, device="3")),  # osmid before 0.4
+        ("/midi/nano_key2/0/MTC", (b"\xf1\x71",), event("mtc", value=0x71, device="nano_key2:0")),  # option -r
+        ("/any", (Midi(0, 0xF1, 0x21, 0),), event("mtc", value=0x21)),
+    ],
+)
+def test_midi_timecode_is_told_from_every_bridge(address: str, args: tuple, expected: MidiEvent) -> None:
+    assert heard(address, *args) == expected
+
+
+def test_a_full_frame_is_read_as_digits_numbers_or_a_blob() -> None:
+    message = full_frame((1, 2, 3, 4), rate="30")
+    expected = packed(1 | 3 << 5, 2, 3, 4)
+    assert heard("/sysex", message.hex(" ")) == event("mtc_full", value=expected)
+    assert heard("/midi/dev/0/sysex", *message[1:-1]) == event("mtc_full", value=expected, device="dev:0")
+    assert heard("/midi:dev:0/sysex", bytes(message)) == event("mtc_full", value=expected, device="dev:0")
+
+
+@pytest.mark.parametrize(
+    ("address", "args"),
+    [("/mtc", ()), ("/mtc", ("1 h",)), ("/mtc", (200,)), ("/mtc", (1, 2)), ("/mtc", ("",)), ("/sysex", ("xyz",)),
+     ("/sysex", ("",)), ("/sysex", ())],
+)  # fmt: skip
+def test_what_only_looks_like_timecode_is_left_alone(address: str, args: tuple) -> None:
+    assert heard(address, *args) is None
+
+
+def test_other_system_exclusive_messages_are_midi_without_a_control() -> None:
+    for body in ((0x7E, 0x7F, 6, 1), (0x7F, 0x7F, 1, 2, 1, 2, 3, 4), (0x7F,)):
+        assert heard("/midi/dev/0/sysex", *body) == event("other", device="dev:0")

@@ -117,7 +117,7 @@ def test_invalid_entries_are_reported_and_the_rest_is_read(tmp_path: Path) -> No
         "'title': unknown key of a cue list (known: cue)",
         "entry 2: has no number (left out)",
         "entry 3: number 1 occurs twice (left out)",
-        "entry 4: 'fade': unknown key of a cue (known: number, preset, fade_s, follow_s, glide) (left out)",
+        "entry 4: 'fade': unknown key of a cue (known: number, preset, fade_s, follow_s, glide, timecode) (left out)",
         "entry 5: fade_s 1e+09 is not a time of 0..3600 s (left out)",
     ]
 

@@ -7,7 +7,7 @@ are reported and left out; the file is then renamed to `cues.previous.toml` befo
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.control import Args, CommandTable, Handler, Reply, Tell
@@ -15,6 +15,7 @@ from engine.control.commands.preset import PresetControl, answer
 from engine.errors import CueError, PresetError
 from engine.params import Cue, CueList, ParamStore, read_cues, write_cues
 from engine.params.crossfade import Ended
+from engine.params.cue_chase import DueCue
 from engine.params.store import PANIC
 from engine.system.atomic_file import replace_file
 from engine.system.disk_store import DiskStore
@@ -23,6 +24,8 @@ from engine.telemetry import report_problems
 
 FILE_NAME = "cues.toml"
 PREVIOUS_NAME = "cues.previous.toml"
+MAX_CUE_ARGUMENTS = 6
+MIN_FOLLOW_S = 0.001  # of a recalled cue whose follow time has passed: the next one starts in the next frame
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -64,6 +67,8 @@ class CueControl:
         self._failure = ""
         """Why the current cue failed, or ""."""
         self._follow: _Follow | None = None
+        self._chased = 0
+        """Number of the cue that the timecode started last; 0 if a person has started another one since."""
         self._lock = threading.Lock()  # an automatic follow may coincide with a command
         self._disk = disk.open("cues", path.parent)
         presets.watch_deletions(self._on_preset_deleted)
@@ -100,6 +105,7 @@ class CueControl:
                 return
             with self._lock:
                 cue = chosen()
+                self._chased = 0
                 self._go(cue, answer(reply, cue.number, cue.preset))
 
         return on_command
@@ -149,10 +155,41 @@ class CueControl:
         except CueError as error:
             self._report("cues", f"automatic follow: {error}")
 
+    @property
+    def chased(self) -> int:
+        """Number of the cue that the timecode started last; 0 if a person has started another one since. Any thread."""
+        return self._chased
+
+    def chase(self, due: DueCue) -> bool:
+        """Start a cue that the timecode has reached. Frame loop's thread; False if a command is running: try again."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            cue = self._cues.at(due.number)
+            follow_s = max(cue.follow_s - due.passed_s, MIN_FOLLOW_S) if cue.follow_s else 0.0
+            self._chased = cue.number
+            self._go(
+                replace(cue, fade_s=max(cue.fade_s - due.passed_s, 0.0), follow_s=follow_s), lambda superseded_by: None
+            )
+        except CueError as error:
+            self._report("cues", f"timecode: {error}")
+        finally:
+            self._lock.release()
+        return True
+
     # -- editing -------------------------------------------------------------------------------
+
+    def set_timecode(self, number: object, timecode: str, reply: Reply) -> None:
+        """Set the timecode of a cue, "" to remove it, and answer. CueError if there is no such cue, or for the text."""
+        known = self._cues.at(number)
+        cue = Cue.checked(known.number, known.preset, known.fade_s, known.follow_s, known.glide, timecode)
+        self._replace(self._cues.with_cue(cue), cue.number, reply)
 
     def _on_set(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
+        known = self._cues.cues.get(cue.number)
+        if known is not None and len(args) < MAX_CUE_ARGUMENTS:
+            cue = replace(cue, timecode=known.timecode)
         self._replace(self._cues.with_cue(cue), cue.number, reply, cue)
 
     def _on_insert(self, args: Args, reply: Reply) -> None:
@@ -163,6 +200,8 @@ class CueControl:
                 self._current += 1  # the current cue has moved one place up
             if cues.cues.get(self._shown) is not before.cues.get(self._shown):
                 self._shown += 1
+            if cues.cues.get(self._chased) is not before.cues.get(self._chased):
+                self._chased += 1
             self._cues = cues
         self._replace(cues, cue.number, reply, cue)
 
@@ -177,7 +216,8 @@ class CueControl:
             cues, current, shown = self._cues, self._cues.cues.get(self._current), self._cues.cues.get(self._shown)
             failure = self._failure
         for cue in cues:
-            reply.send("/cue/entry", cue.number, cue.preset, cue.fade_s, cue.follow_s, int(cue.glide))
+            timecode = (cue.timecode,) if cue.timecode else ()
+            reply.send("/cue/entry", cue.number, cue.preset, cue.fade_s, cue.follow_s, int(cue.glide), *timecode)
         if shown is not None:
             reply.send("/cue/current", shown.number, shown.preset)
         if current is not None and failure:
@@ -222,6 +262,6 @@ class CueControl:
 
 
 def _cue_of(args: Args) -> Cue:
-    if not 2 <= len(args) <= 5:
-        raise CueError("takes a number, a preset and optionally fade_s, follow_s and glide")
+    if not 2 <= len(args) <= MAX_CUE_ARGUMENTS:
+        raise CueError("takes a number, a preset and optionally fade_s, follow_s, glide and timecode")
     return Cue.checked(*args)

@@ -1,6 +1,6 @@
 """The map over OSC: learns, lists, edits and stores what foreign messages do.
 
-    message ─► read_midi ─┬─► clock ticks ─► tempo
+    message ─► read_midi ─┬─► clock ticks ─► tempo;  MTC ─► timecode
                           └─► movements ─► learner;  the map ─► our own messages;  feedback: the control is being moved
 
 Mapped controls keep working while a new one is learned. The movement that is learned has no effect itself, so that a
@@ -31,7 +31,7 @@ from engine.params.mapping.built_in_maps import (
     map_of_root,
 )
 from engine.params.mapping.control_map import ControlMap
-from engine.params.mapping.controls import Movement
+from engine.params.mapping.controls import TIMECODE_KINDS, MidiEvent, Movement
 from engine.params.mapping.entry import NUMERIC, MapEntry, Mode, changed, make_entry
 from engine.params.mapping.learner import Learner
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
@@ -88,17 +88,20 @@ class MapControl:
         disk: DiskStore,
         mappable: Callable[[str], tuple[str, str]] = lambda target: (target, ""),
         start_timer: StartTimer = start_timer,
+        on_timecode: Callable[[MidiEvent, float], None] = lambda event, now_s: None,
     ) -> None:
         """Reads the map; `path` need not exist. Raises MappingError if it is not a map, or if a named map does not
         exist.
 
         `names`: maps to add; an entry is left out if the file has one for its control and target. `clock`: handlers for
-        MIDI's `clock`, `start`, `continue` and `stop`, called with the time. `feedback` gets entries and movements.
+        MIDI's `clock`, `start`, `continue` and `stop`, called with the time. `on_timecode(event, now_s)` gets MTC.
+        `feedback` gets entries and movements.
         `mappable(target)`: the parameter to map for the name of a shader's input, and the mode; else the target and "".
         """
         self._path = path
         self._store = store
         self._clock = clock
+        self._on_timecode = on_timecode
         self._feedback = feedback
         self._tell = tell
         self._report = report
@@ -152,6 +155,9 @@ class MapControl:
         event = read_midi(message)
         if event is not None and event.kind in self._clock:
             self._clock[event.kind](now_s)
+            return ()
+        if event is not None and event.kind in TIMECODE_KINDS:
+            self._on_timecode(event, now_s)
             return ()
         with self._lock:
             if event is None:

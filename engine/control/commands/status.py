@@ -7,6 +7,7 @@ from engine.audio import AudioStatus
 from engine.children.spec import ChildStatus
 from engine.control import OscCounters
 from engine.control.commands.shader import ShaderStatus
+from engine.control.commands.timecode import TimecodeStatus
 from engine.render import FlashGuardState
 from engine.sinks import SinkStatus
 from engine.sources import SourceStatus
@@ -34,6 +35,7 @@ class EngineStatus:
     """How the outgoing look of the current or last fade is drawn; "" before the first fade."""
     flash_guard: FlashGuardState
     audio: AudioStatus
+    timecode: TimecodeStatus
     camera: SourceStatus | None
     children: tuple[ChildStatus, ...]
     sinks: tuple[SinkStatus, ...]
@@ -64,6 +66,9 @@ class EngineStatus:
             ("/engine/status/flash_guard", _flash_guard_values(self.flash_guard)),
             ("/engine/status/audio", (self.audio.state, self.audio.description)),
         ]
+        if self.timecode.source != "off":
+            time = self.timecode
+            lines.append(("/engine/status/timecode", (time.source, time.state, time.position, time.rate, time.speed)))
         if self.camera is not None:
             lines.append(("/engine/status/camera", (self.camera.state, self.camera.description)))
         for child in self.children:

@@ -14,7 +14,11 @@ from typing import Final, Literal, NamedTuple, cast
 
 from osc_schema import Rejected
 
-MidiKind = Literal["note", "cc", "nrpn", "program", "bend", "pressure", "clock", "start", "continue", "stop", "other"]
+MidiKind = Literal[
+    "note", "cc", "nrpn", "program", "bend", "pressure", "clock", "start", "continue", "stop", "mtc", "mtc_full",
+    "mtc_text", "other",
+]  # fmt: skip
+TIMECODE_KINDS: Final = ("mtc", "mtc_full", "mtc_text")
 ControlKind = Literal["note", "cc", "cc14", "nrpn", "program", "bend", "pressure", "osc"]
 
 MAX_VALUES: Final = {
@@ -44,7 +48,9 @@ class MidiEvent:
     number: int = 0
     """Note, controller or program, 0..127; an NRPN 0..16383."""
     value: int = 0
-    """0..127; 0..16383 for bend and NRPN; 0 for a note off."""
+    """0..127; 0..16383 for bend and NRPN; 0 for a note off. MTC: the data byte of a quarter frame; for a full frame or
+    a text hours, minutes, seconds and frames of seven bits each, hours first (bits 5 and 6 of a full frame's hours are
+    the rate)."""
     device: str = ""
     """Name given by the bridge; "" for none."""
 

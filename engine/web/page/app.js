@@ -112,6 +112,7 @@ live.on("levels", (levels) => meters.show(levels));
 live.on("beat", (now) => beat.show(now));
 live.on("status", (now) => {
   status.show(now);
+  cues.showTimecode(now.timecode);
   sections.showReasons(now.unavailable ?? {});
   shaders.show(now.shaders ?? []);
   preview.offer((now.children ?? []).map(({ name }) => name));

@@ -61,6 +61,17 @@ export class Cues {
     this.#connection.command("/cue/go");
   }
 
+  /** Shows the timecode of the engine's status; hides it while there is none. */
+  showTimecode(timecode) {
+    const isOn = timecode !== undefined && timecode.source !== "off";
+    byId("timecode").hidden = !isOn;
+    byId("cues-panel").classList.toggle("has-timecode", isOn);
+    if (!isOn) return;
+    write(byId("timecode-now"), timecode.position || "--:--:--:--");
+    write(byId("timecode-state"), `${timecode.source.toUpperCase()} ${timecode.state}`);
+    byId("timecode").classList.toggle("is-bad", timecode.state === "lost" || timecode.state === "none");
+  }
+
   #add() {
     const [preset, fade, follow] = ["cue-preset", "cue-fade", "cue-follow"].map((id) => byId(id).value.trim());
     const number = Number(byId("cue-number").value) || (this.#cues.at(-1)?.[0] ?? 0) + 1;
@@ -120,13 +131,16 @@ export class Cues {
     write(byId("cue-go-missing"), lineOf(this.#next));
   }
 
-  #row([number, preset, fadeS, followS, glide = 0]) {
+  #row([number, preset, fadeS, followS, glide = 0, timecode = ""]) {
     const field = (value, label, more) =>
       make("input", { value, "aria-label": `${label} of cue ${number}`, autocomplete: "off", ...more });
     const seconds = { type: "number", min: 0, max: 3600, step: "any" };
     const name = field(preset, "preset", { list: "preset-names", class: "text" });
     const fade = field(Number(fadeS.toFixed(3)), "fade in seconds", seconds);
     const follow = field(Number(followS.toFixed(3)), "follow in seconds", seconds);
+    const at = field(timecode, "timecode", { class: "timecode", placeholder: "--:--:--:--", size: 11 });
+    const setTimecode = (text) => this.#connection.command("/cue/timecode", "is", [number, text]);
+    const take = make("button", { type: "button", class: "take", "aria-label": `start cue ${number} at the timecode of now`, onclick: () => setTimecode("now") }, "now");
     const go = () => this.#connection.command(`/cue/${number}`);
     const about = { class: "cue-number", "aria-label": `go to cue ${number}`, "data-learn": `/cue/${number}` };
     const jump = make("button", { type: "button", ...about, onclick: go }, String(number));
@@ -138,11 +152,17 @@ export class Cues {
       make("span", { class: "missing" }),
       make("label", {}, make("span", {}, "fade s"), fade),
       make("label", {}, make("span", {}, "follow s"), follow),
+      make("label", {}, make("span", {}, "timecode"), at),
+      take,
       makeConfirmButton({ class: "quiet", "aria-label": `delete cue ${number}` }, "delete", "really delete?", () =>
         this.#connection.command("/cue/delete", "i", [number]),
       ),
     );
-    row.addEventListener("change", () => {
+    row.addEventListener("change", ({ target }) => {
+      if (target === at) {
+        setTimecode(at.value.trim());
+        return;
+      }
       const values = [number, name.value.trim(), Number(fade.value), Number(follow.value), glide];
       this.#connection.command("/cue/set", "isffi", values);
     });

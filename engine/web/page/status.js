@@ -88,6 +88,7 @@ export class Status {
       ["late, dropped", `${status.late}, ${status.dropped} of ${status.frames + status.dropped}`],
       status.flash_guard && ["flash guard", guardOf(status.flash_guard)],
       ["sound", `${status.audio.state}: ${status.audio.description}`, AWAY.has(status.audio.state)],
+      status.timecode && status.timecode.source !== "off" && ["timecode", timecodeOf(status.timecode), AWAY.has(status.timecode.state)],
       status.camera && ["camera", `${status.camera.state}: ${status.camera.description}`, AWAY.has(status.camera.state)],
       status.last_fade && ["last fade", status.last_fade],
       ["running for", durationOf(status.seconds)],
@@ -263,6 +264,11 @@ function guardOf({ is_on, is_limiting, held_share, lately_share }) {
   if (!is_on) return "off";
   const now = is_limiting ? `dimming now, by ${percent(held_share)} of the light` : "not dimming now";
   return `${now}; active in ${percent(lately_share)} of the last 10 s`;
+}
+
+function timecodeOf({ source, state, rate, position, speed }) {
+  const way = state === "lost" || speed === 0 ? "standing" : `${speed.toFixed(2)} times the speed`;
+  return [`${source.toUpperCase()} ${state}`, position, position && `${rate} frames a second, ${way}`].filter(Boolean).join(", ");
 }
 
 function durationOf(seconds) {

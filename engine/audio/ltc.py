@@ -1,0 +1,207 @@
+"""Reads LTC, the timecode that travels as sound (SMPTE 12M-1), from one channel.
+
+LTC is a square wave of 80 bits a frame, in biphase mark code: the level flips at the start of every bit, and once more
+in the middle of a 1. Nothing depends on polarity, and the code tells its own clock. A frame ends with twelve ones
+between `00` and `01`, which cannot occur elsewhere in it; read backward they are between `10` and `00`, so the end
+found also tells the direction.
+
+Problem: the tape runs at any speed from 0.6 to twice the nominal one, so a bit takes from 1/4800 s to 1/1150 s, and
+a long half of a slow tape is as long as a whole bit of a fast one. Comparing intervals with fixed limits works for one
+speed only.
+
+Solution: intervals between edges come in two lengths, T and T/2. Until T is known, the last INTERVALS ones are kept.
+They hold most of a frame, in which at least one interval of eight is long, so the length that one of eight exceeds is
+T. From then on, every interval is compared with 3/4 T, and T follows each whole bit by a small part, which tracks a
+spooling tape and wow. An interval that is neither T nor T/2 (a dropout, a click) clears the
+register, so that only 80 good bits in a row make a frame. If many intervals fit neither, T is searched anew.
+
+The frame's time is that of its first edge: of a straight line through the edges of its 80 bits, because noise, and the
+bits beside it, move a single edge by up to a tenth of a bit. Forward that edge is the oldest, backward the newest. The
+label says nothing about the rate but the drop frame flag; the listener counts frames (`params/timecode_rate.py`). User
+bits, date and colour frame flag are ignored.
+
+The work per block is some twenty NumPy calls and a short loop over the edges: 1 % of a core at the nominal speed.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.audio.ltc_edges import EdgeFinder
+
+BITS = 80
+MAX_BITS_HZ, MIN_BITS_HZ = BITS * 30 * 2.1, BITS * 24 * 0.55  # -40 % to +100 % and some reserve for wow
+INTERVALS = 120  # a frame of zeros has 80 intervals, one of ones 160
+FORWARD_SYNC, BACKWARD_SYNC = 0x3FFD, 0xBFFC
+TRACKING = 1 / 12  # part of a bit's error that corrects T
+MIN_FIT = 0.75  # share of the recent intervals that must fit T
+FIT_INTERVALS = 32
+
+_ALL = (1 << BITS) - 1
+_CENTRED = np.arange(BITS + 1) - BITS / 2
+_CENTRED_SQUARES = float(_CENTRED @ _CENTRED)
+_LONG, _SHORT = (0.75, 1.35), (0.3, 0.75)  # in bits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LtcFrame:
+    """One frame as heard."""
+
+    hours: int
+    minutes: int
+    seconds: int
+    frames: int
+    is_drop: bool
+    is_backward: bool
+    sample: float
+    """Sample position of its first edge; samples count from the first one fed."""
+    length_samples: float
+    """Duration of the frame as heard."""
+
+
+class LtcDecoder:
+    """Blocks of any size in, frames out. Audio thread."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._max_bit = sample_rate_hz / MIN_BITS_HZ
+        self._min_bit = sample_rate_hz / MAX_BITS_HZ
+        self._finder = EdgeFinder(sample_rate_hz, self._max_bit)
+        self._block = round(sample_rate_hz * 0.01)
+        self._intervals: deque[float] = deque(maxlen=INTERVALS)
+        self._edge: float | None = None
+        """The newest edge."""
+        self._bit = 0.0
+        """T, the length of a bit in samples; 0 while it is unknown."""
+        self._half: float | None = None
+        """Start of a 1 of which the first half was heard."""
+        self._starts: deque[float] = deque(maxlen=BITS)
+        """Start of each bit in the register."""
+        self._register = 0
+        """The newest bits, the newest in the lowest place."""
+        self._fit = 1.0
+        """Share of the recent intervals that fit T."""
+
+    def feed(self, block: np.ndarray) -> list[LtcFrame]:
+        """Frames completed by `block`, (n,) float32 in [-1, 1], usually none or one."""
+        found: list[LtcFrame] = []
+        for begin in range(0, block.size, self._block):
+            edges = self._finder.feed(block[begin : begin + self._block])
+            if self._finder.is_silent:
+                self._lose()
+            for edge in edges.tolist():
+                if self._edge is not None:
+                    self._hear(self._edge, edge, found)
+                self._edge = edge
+        return found
+
+    def _hear(self, start: float, end: float, found: list[LtcFrame]) -> None:
+        """Take the interval between two edges."""
+        length = end - start
+        if not self._bit:
+            self._search(length)
+            return
+        bits = length / self._bit
+        fits = _SHORT[0] <= bits < _LONG[1]
+        self._fit += (fits - self._fit) / FIT_INTERVALS
+        if not fits:
+            self._clear()
+            if self._fit < MIN_FIT:
+                self._lose()
+        elif bits >= _LONG[0]:
+            if self._half is not None:  # a half without its other half: bits were counted from the middle
+                self._clear()
+            self._track(length)
+            self._push(0, start, end, found)
+        elif self._half is None:
+            self._half = start
+        else:
+            start, self._half = self._half, None
+            self._track(end - start)
+            self._push(1, start, end, found)
+
+    def _search(self, length: float) -> None:
+        """Find T in the recent intervals."""
+        self._intervals.append(length)
+        if len(self._intervals) < INTERVALS:
+            return
+        ordered = sorted(self._intervals)
+        longest = ordered[-INTERVALS // 8]
+        longs = [each for each in ordered if 0.75 * longest < each < 1.25 * longest]
+        bit = sum(longs) / len(longs)
+        shorts = [each for each in ordered if 0.375 * longest < each < 0.75 * longest]
+        if self._min_bit <= bit <= self._max_bit and len(longs) + len(shorts) >= MIN_FIT * INTERVALS and shorts:
+            self._bit, self._fit = bit, 1.0
+            self._finder.bit_samples = bit
+            self._intervals.clear()
+            self._clear()
+            return
+        for _ in range(INTERVALS // 4):  # not at every edge: noise has many
+            self._intervals.popleft()
+
+    def _track(self, length: float) -> None:
+        self._bit = min(max(self._bit + TRACKING * (length - self._bit), self._min_bit), self._max_bit)
+        self._finder.bit_samples = self._bit
+
+    def _push(self, bit: int, start: float, end: float, found: list[LtcFrame]) -> None:
+        self._register = (self._register << 1 | bit) & _ALL
+        self._starts.append(start)
+        if len(self._starts) < BITS:
+            return
+        if self._register & 0xFFFF == FORWARD_SYNC:
+            in_order = int(f"{self._register:0{BITS}b}"[::-1], 2)
+            first, length = self._placed(end)
+            frame = _frame(in_order, first, length, is_backward=False)
+        elif self._register >> BITS - 16 == BACKWARD_SYNC:
+            first, length = self._placed(end)
+            frame = _frame(self._register, first + length, length, is_backward=True)
+        else:
+            return
+        if frame is not None:
+            found.append(frame)
+
+    def _placed(self, end: float) -> tuple[float, float]:
+        """Begin and length of the frame in the register, in samples: a straight line through all edges of its bits."""
+        edges = np.array([*self._starts, end])
+        slope = float(_CENTRED @ edges) / _CENTRED_SQUARES
+        return float(edges.mean()) - slope * BITS / 2, slope * BITS
+
+    def _clear(self) -> None:
+        """Forget the bits so far."""
+        self._half = None
+        self._starts.clear()
+
+    def _lose(self) -> None:
+        """Search T anew."""
+        self._clear()
+        self._bit = 0.0
+        self._edge = None
+        self._intervals.clear()
+        self._finder.bit_samples = self._max_bit / 4.0
+
+
+def _frame(bits: int, sample: float, length: float, *, is_backward: bool) -> LtcFrame | None:
+    """The label in 80 bits, bit 0 in the lowest place; None if it is not a time."""
+    frames = _decimal(bits, 0, 8, 2)
+    seconds = _decimal(bits, 16, 24, 3)
+    minutes = _decimal(bits, 32, 40, 3)
+    hours = _decimal(bits, 48, 56, 2)
+    if frames is None or seconds is None or minutes is None or hours is None:
+        return None
+    if frames > 29 or seconds > 59 or minutes > 59 or hours > 23:
+        return None
+    return LtcFrame(
+        hours=hours,
+        minutes=minutes,
+        seconds=seconds,
+        frames=frames,
+        is_drop=bool(bits >> 10 & 1),
+        is_backward=is_backward,
+        sample=sample,
+        length_samples=length,
+    )
+
+
+def _decimal(bits: int, units_at: int, tens_at: int, tens_width: int) -> int | None:
+    units, tens = bits >> units_at & 15, bits >> tens_at & (1 << tens_width) - 1
+    return 10 * tens + units if units < 10 else None

@@ -1,0 +1,224 @@
+"""The show's timecode: reads LTC and MTC, starts cues, leads the beat, tells subscribers the time.
+
+    LTC (audio thread), MTC (OSC's threads) ─► queues ─► clock ─┬─► cues, beat
+                                                                └─► /timecode/now, status
+
+Everything but the queues runs on the frame loop's thread, once a frame, so that a cue starts in the frame in which its
+time is reached.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.control import Args, CommandTable, Reply, Tell
+from engine.control.commands.cue import CueControl
+from engine.errors import CueError
+from engine.params import CueList, ParamStore
+from engine.params.cue_chase import CueChase, DueCue, TimedCue
+from engine.params.mapping.controls import MidiEvent
+from engine.params.mtc import MtcAssembler, full_frame, text_frame
+from engine.params.timecode import Offset, TimecodeRate, parse_label, parse_offset, seconds_of, show_time, text_at
+from engine.params.timecode_clock import TimecodeClock, TimecodeState
+from engine.system.reporting import Report
+from engine.values import TimecodeReading
+from osc_schema import Rejected, Value
+
+MAX_QUEUED = 1024  # MIDI messages: eight seconds
+ZERO = Offset(None, 0.0)
+
+
+class FollowBeat(Protocol):
+    """`Tempo.follow`."""
+
+    def __call__(self, source: str, *, beat: float, bpm: float, at_s: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimecodeStatus:
+    source: str
+    """off, ltc or mtc."""
+    state: TimecodeState
+    rate: str
+    """24, 25, 29.97df or 30; "" before the first lock."""
+    position: str
+    """hh:mm:ss:ff from the offset; "" before the first lock."""
+    seconds: float
+    """The position in seconds."""
+    speed: float
+    """1 at the nominal speed; below 0 backward, 0 while it stands."""
+
+
+OFF = TimecodeStatus(source="off", state="none", rate="", position="", seconds=0.0, speed=0.0)
+
+
+def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
+    """Conditions for `ParamStore.add_condition`: reject an offset that is not a timecode."""
+
+    def check(value: Value) -> None:
+        if parse_offset(str(value)) is None:
+            shown = repr(str(value))[:40]
+            raise Rejected(f"/timecode/offset: {shown} is neither hh:mm:ss:ff (01:00:00:00) nor seconds (-0.04)")
+
+    yield "/timecode/offset", check
+
+
+class TimecodeControl:
+    """`on_midi` on OSC's threads, `status` on any, everything else on the frame loop's."""
+
+    def __init__(
+        self,
+        store: ParamStore,
+        *,
+        cues: CueControl,
+        take_ltc: Callable[[], list[TimecodeReading]],
+        sound_channels: int,
+        follow_beat: FollowBeat,
+        tell: Tell,
+        report: Report,
+    ) -> None:
+        """`take_ltc()` returns the LTC frames decoded since its last call."""
+        self._store = store
+        self._cues = cues
+        self._take_ltc = take_ltc
+        self._sound_channels = sound_channels
+        self._follow_beat = follow_beat
+        self._tell = tell
+        self._report = report
+        self._midi: deque[tuple[MidiEvent, float]] = deque(maxlen=MAX_QUEUED)
+        self._clock = TimecodeClock()
+        self._mtc = MtcAssembler()
+        self._chase = CueChase()
+        self._due: DueCue | None = None
+        """A cue that could not be started yet, because a command was running."""
+        self._timed: tuple[TimedCue, ...] = ()
+        self._timed_for: tuple[CueList, TimecodeRate] | None = None
+        """The cue list and rate that `_timed` was made for."""
+        self._offset_text, self._offset = "", ZERO
+        self._asked_channel = 0
+        self._told_text = ""
+        self._next_telling_s = float("-inf")
+        self._status = OFF
+
+    def add_commands(self, table: CommandTable) -> None:
+        table.add("/cue/timecode", self._on_cue_timecode)
+
+    @property
+    def status(self) -> TimecodeStatus:
+        """As of the last frame. Any thread."""
+        return self._status
+
+    def on_midi(self, event: MidiEvent, now_s: float) -> None:
+        """Take a message of MIDI timecode. OSC's threads."""
+        self._midi.append((event, now_s))
+
+    def step(self, now_s: float) -> None:
+        """Read what has arrived and act on it. Once a frame."""
+        source = str(self._store.get("/timecode/source"))
+        if source != self._status.source:
+            self._restart(source)
+        readings = self._readings(source)
+        if source == "off":
+            return
+        for reading in readings:
+            self._clock.add(reading)
+        flywheel_s = self._store.get("/timecode/flywheel_s")
+        assert isinstance(flywheel_s, float)
+        state = self._clock.state(now_s, flywheel_s)
+        position_s = self._clock.position_s(now_s, flywheel_s)
+        if state in ("none", "lost"):
+            self._check_channel(source)
+        if position_s is None:
+            return
+        speed = self._clock.speed(now_s, flywheel_s)
+        seconds = show_time(position_s, self._current_offset().at(self._clock.rate))
+        text = text_at(seconds, self._clock.rate)
+        if state != self._status.state:
+            self._tell("/timecode/state", state)
+        self._status = TimecodeStatus(
+            source=source, state=state, rate=self._clock.rate.name, position=text, seconds=seconds, speed=speed
+        )
+        if state != "lost":
+            self._start_cues(seconds, speed)
+        if speed > 0.0:
+            bpm = self._store.get("/tempo/bpm")
+            assert isinstance(bpm, float)
+            self._follow_beat("timecode", beat=seconds * bpm / 60.0, bpm=bpm, at_s=now_s)
+        self._tell_now(text, seconds, now_s)
+
+    def _restart(self, source: str) -> None:
+        """Begin with another source; the picture stays."""
+        self._clock, self._mtc, self._due = TimecodeClock(), MtcAssembler(), None
+        self._chase.forget()
+        self._status = TimecodeStatus(source=source, state="none", rate="", position="", seconds=0.0, speed=0.0)
+        self._tell("/timecode/state", "none")
+
+    def _readings(self, source: str) -> list[TimecodeReading]:
+        """Empty both queues; returns the readings of `source`."""
+        ltc, mtc = self._take_ltc(), []
+        for _ in range(len(self._midi)):
+            event, at_s = self._midi.popleft()
+            if event.kind == "mtc":
+                reading = self._mtc.quarter_frame(event.value, at_s)
+            else:
+                reading = (full_frame if event.kind == "mtc_full" else text_frame)(event.value, at_s)
+            if reading is not None:
+                mtc.append(reading)
+        return ltc if source == "ltc" else mtc if source == "mtc" else []
+
+    def _check_channel(self, source: str) -> None:
+        """Report, once, a channel that the sound does not have."""
+        channel = self._store.get("/timecode/ltc_channel")
+        assert isinstance(channel, int)
+        if source != "ltc" or channel == self._asked_channel:
+            return
+        self._asked_channel = channel
+        if channel > self._sound_channels:
+            has = f"the sound has {self._sound_channels} channel{'s' if self._sound_channels > 1 else ''}"
+            self._report("timecode", f"/timecode/ltc_channel {channel}: {has}; choose 1..{self._sound_channels}")
+
+    def _current_offset(self) -> Offset:
+        text = str(self._store.get("/timecode/offset"))
+        if text != self._offset_text:
+            self._offset_text, self._offset = text, parse_offset(text) or ZERO
+            self._chase.forget()
+        return self._offset
+
+    def _start_cues(self, seconds: float, speed: float) -> None:
+        if not self._store.get("/timecode/chase"):
+            self._chase.forget()
+            self._due = None
+            return
+        due = self._chase.step(seconds, speed, self._timed_cues(), self._cues.chased)
+        self._due = due or self._due
+        if self._due is not None and self._cues.chase(self._due):
+            self._due = None
+
+    def _timed_cues(self) -> tuple[TimedCue, ...]:
+        cues, rate = self._cues.cues, self._clock.rate
+        if self._timed_for is None or self._timed_for[0] is not cues or self._timed_for[1] is not rate:
+            self._timed_for = (cues, rate)
+            labels = ((cue.number, parse_label(cue.timecode)) for cue in cues)
+            self._timed = tuple(
+                TimedCue(number=number, at_s=seconds_of(label, rate)) for number, label in labels if label is not None
+            )
+        return self._timed
+
+    def _tell_now(self, text: str, seconds: float, now_s: float) -> None:
+        rate_hz = self._store.get("/timecode/now/rate_hz")
+        assert isinstance(rate_hz, float)
+        if rate_hz > 0.0 and now_s >= self._next_telling_s and text != self._told_text:
+            self._next_telling_s = now_s + 1.0 / rate_hz
+            self._told_text = text
+            self._tell("/timecode/now", text, seconds)
+
+    def _on_cue_timecode(self, args: Args, reply: Reply) -> None:
+        if len(args) != 2 or not isinstance(args[1], str):
+            raise CueError('takes the cue\'s number and a timecode hh:mm:ss:ff, now, or "" to remove it')
+        number, text = args[0], args[1]
+        if text.strip().lower() == "now":
+            text = self._status.position
+            if not text or text.startswith("-"):
+                raise CueError("there is no timecode now: set /timecode/source and wait until it is locked")
+        self._cues.set_timecode(number, text, reply)

@@ -1,0 +1,123 @@
+"""Assembles MIDI timecode (MTC: MIDI 1.0 detailed specification, RP-004/008). Pure.
+
+A label comes in eight quarter frame messages (0xF1), pieces 0 to 7, four a frame; a full frame message (system
+exclusive) tells a locate. Problem: when piece 7 arrives, the label that it completes is almost two frames old. Adding
+two frames is right at the nominal speed only, and each message is late by some milliseconds. Instead the label is dated
+back: piece 0 was sent when its frame began, so a straight line through the eight arrivals gives that time, with the
+jitter averaged. Played backward, pieces come from 7 to 0, and piece 0 is the newest.
+
+Open Stage Control assembles labels itself and sends a text at each piece 7, without the rate. It does so at 7/4 frames
+after the label's frame began.
+"""
+
+from collections import deque
+
+from engine.values import TimecodeReading
+
+PIECES = 8
+TEXT_LEAD_FRAMES = 1.75
+MAX_INTERVAL_S = 0.06  # at 0.6 times 24 frames a second a piece comes every 17 ms; above, the series was interrupted
+MTC_RATES = ("24", "25", "29.97df", "30")
+
+
+class MtcAssembler:
+    """Messages in, readings out. One thread."""
+
+    def __init__(self) -> None:
+        self._series: deque[tuple[int, int, float]] = deque(maxlen=PIECES)
+        """Piece, nibble and time of the newest quarter frames, in an unbroken ascending or descending series."""
+
+    def quarter_frame(self, data: int, now_s: float) -> TimecodeReading | None:
+        """Take the data byte of 0xF1; a reading once eight in a row are complete."""
+        piece, nibble = data >> 4 & 7, data & 15
+        series = self._series
+        if series:
+            is_next = (piece - series[-1][0]) % PIECES in (1, PIECES - 1)
+            is_same_way = (
+                len(series) < 2 or (piece - series[-1][0]) % PIECES == (series[-1][0] - series[-2][0]) % PIECES
+            )
+            if not is_next or now_s - series[-1][2] > MAX_INTERVAL_S:
+                series.clear()
+            elif not is_same_way:  # the tape turned round
+                newest = series[-1]
+                series.clear()
+                series.append(newest)
+        series.append((piece, nibble, now_s))
+        if len(series) < PIECES or series[0][0] not in (0, PIECES - 1) or (series[-1][0] + series[0][0]) != PIECES - 1:
+            return None
+        return self._complete(is_backward=piece == 0)
+
+    def _complete(self, *, is_backward: bool) -> TimecodeReading | None:
+        nibbles = [0] * PIECES
+        for piece, nibble, _ in self._series:
+            nibbles[piece] = nibble
+        times = [at_s for _, _, at_s in self._series]
+        mean_s = sum(times) / PIECES
+        interval_s = sum((n - 3.5) * at_s for n, at_s in enumerate(times)) / 42.0  # the sum of (n - 3.5)^2
+        begun_s = mean_s + (3.5 if is_backward else -3.5) * interval_s
+        return _reading(
+            hours=nibbles[6] | (nibbles[7] & 1) << 4,
+            minutes=nibbles[4] | (nibbles[5] & 3) << 4,
+            seconds=nibbles[2] | (nibbles[3] & 3) << 4,
+            frames=nibbles[0] | (nibbles[1] & 1) << 4,
+            at_s=begun_s,
+            rate=MTC_RATES[nibbles[7] >> 1 & 3],
+            frame_s=4.0 * interval_s,
+            is_backward=is_backward,
+        )
+
+
+def full_frame(packed: int, now_s: float) -> TimecodeReading | None:
+    """The reading of a full frame message: hours, minutes, seconds, frames of seven bits each, hours first; bits 5 and
+    6 of the hours are the rate. None if it is not a time."""
+    hours, minutes, seconds, frames = _unpacked(packed)
+    return _reading(
+        hours=hours & 31,
+        minutes=minutes,
+        seconds=seconds,
+        frames=frames,
+        at_s=now_s,
+        rate=MTC_RATES[hours >> 5 & 3],
+        is_still=True,
+    )
+
+
+def text_frame(packed: int, now_s: float) -> TimecodeReading | None:
+    """The reading of Open Stage Control's text, packed like a full frame without a rate."""
+    hours, minutes, seconds, frames = _unpacked(packed)
+    return _reading(
+        hours=hours, minutes=minutes, seconds=seconds, frames=frames, at_s=now_s, lead_frames=TEXT_LEAD_FRAMES
+    )
+
+
+def _unpacked(packed: int) -> tuple[int, int, int, int]:
+    return packed >> 21 & 127, packed >> 14 & 127, packed >> 7 & 127, packed & 127
+
+
+def _reading(
+    *,
+    hours: int,
+    minutes: int,
+    seconds: int,
+    frames: int,
+    at_s: float,
+    rate: str = "",
+    frame_s: float = 0.0,
+    lead_frames: float = 0.0,
+    is_backward: bool = False,
+    is_still: bool = False,
+) -> TimecodeReading | None:
+    if hours > 23 or minutes > 59 or seconds > 59 or frames > 29:
+        return None
+    return TimecodeReading(
+        hours=hours,
+        minutes=minutes,
+        seconds=seconds,
+        frames=frames,
+        at_s=at_s,
+        rate=rate,
+        frame_s=frame_s,
+        lead_frames=lead_frames,
+        is_backward=is_backward,
+        is_still=is_still,
+    )

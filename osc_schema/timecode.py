@@ -1,0 +1,77 @@
+"""Timecode: LTC from a channel of the sound, or MTC; it starts cues and leads the beat."""
+
+from typing import Any
+
+from osc_schema.declare import menu, number, switch, text, whole
+from osc_schema.types import Area
+
+# Settings of a show's wiring: presets, cues and panic do not change them.
+_WIRING: dict[str, Any] = {"stored": False, "is_look": False}
+
+AREA = Area(
+    title="Timecode",
+    description="Follows the timecode of a show: LTC (24, 25, 29.97 drop, 30 frames/s, at 0.6 to 2 times the speed, "
+    "also backward) or MTC through a MIDI bridge. A cue with a timecode (`/cue/timecode`) starts when it is reached; "
+    "`/tempo/source timecode` lets it lead the beat. `/engine/status` shows the state: none, locked, flywheel (the "
+    "signal is missing, the time runs on) or lost; `/timecode/state <state>` tells subscribers when it changes. While "
+    "`/timecode/now/rate_hz` is above 0, subscribers get `/timecode/now <hh:mm:ss:ff> <seconds>`, counted from the "
+    "offset; drop frame is written `hh:mm:ss;ff`.",
+    params=(
+        menu(
+            "/timecode/source",
+            "off ltc mtc",
+            "ltc: sound on the channel /timecode/ltc_channel; mtc: MIDI timecode through an OSC bridge.",
+            words="smpte sync clock midi time code chase",
+            **_WIRING,
+        ),
+        whole(
+            "/timecode/ltc_channel",
+            2,
+            1,
+            64,
+            "Source channel with LTC. While the source is ltc, it is neither drawn nor analysed: of two channels the "
+            "other takes its place, of more it is silent.",
+            words="smpte input audio line",
+            **_WIRING,
+        ),
+        text(
+            "/timecode/offset",
+            "",
+            "Timecode that counts as zero, hh:mm:ss:ff or seconds (to correct a delay, -0.04 for example). It is "
+            "subtracted before anything else: cues, `/timecode/now` and the beat count from it.",
+            most=32,
+            words="smpte start zero delay latency",
+            **_WIRING,
+        ),
+        number(
+            "/timecode/flywheel_s",
+            1,
+            0,
+            30,
+            "How long the time runs on without a signal; after that it is lost, and stands.",
+            "s",
+            smoothing_ms=0,
+            words="freewheel dropout timeout missing",
+            **_WIRING,
+        ),
+        switch(
+            "/timecode/chase",
+            True,
+            "Cues with a timecode start when it is reached. Switched on, it recalls the cue of the current position.",
+            words="smpte cue follow fire",
+            **_WIRING,
+        ),
+        number(
+            "/timecode/now/rate_hz",
+            0,
+            0,
+            10,
+            "How often `/timecode/now` is sent to subscribers while there is a timecode; 0: never.",
+            "Hz",
+            smoothing_ms=0,
+            resumed=False,
+            words="send output display clock",
+            **_WIRING,
+        ),
+    ),
+)

@@ -1,0 +1,181 @@
+"""LTC from synthetic tapes with known labels and edges: every rate and speed, noise, wow, hum, dropouts."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.audio.ltc import LtcDecoder, LtcFrame
+from engine.audio.ltc_tap import LtcTap
+from tests.support.long_form import in_long_form
+from tests.support.ltc_signal import FPS, Label, LtcSignal, ltc_signal, wow
+
+FIRST = (1, 2, 58, 20)
+LEAD_IN_FRAMES = 3  # to find the length of a bit, then the start of a frame
+
+
+def label_of(frame: LtcFrame) -> Label:
+    return frame.hours, frame.minutes, frame.seconds, frame.frames
+
+
+def decode(samples: np.ndarray, rate_hz: int = 48_000, block: int = 480) -> list[LtcFrame]:
+    decoder = LtcDecoder(rate_hz)
+    sound = samples.astype(np.float32)
+    return [frame for at in range(0, sound.size, block) for frame in decoder.feed(sound[at : at + block])]
+
+
+def errors_of(frames: list[LtcFrame], tape: LtcSignal) -> np.ndarray:
+    """Distance in samples of each frame from its true first edge; KeyError for a label that is not on the tape."""
+    starts = dict(zip(tape.labels, tape.starts, strict=True))
+    return np.array([frame.sample - starts[label_of(frame)] for frame in frames])
+
+
+@pytest.mark.parametrize("rate", FPS)
+@pytest.mark.parametrize("speed", [0.6, 1.0, 2.0, -0.6, -1.0, -2.0])
+@pytest.mark.parametrize("rate_hz", [44_100, *in_long_form(16_000, 48_000, 96_000, 192_000)])
+def test_every_rate_is_read_at_any_speed_and_backward(rate: str, speed: float, rate_hz: int) -> None:
+    tape = ltc_signal(FIRST, 60, rate=rate, sample_rate_hz=rate_hz, speed=speed)
+    frames = decode(tape.samples, rate_hz)
+    expected = tape.labels if speed > 0 else tape.labels[::-1]
+    labels = [label_of(frame) for frame in frames]
+    first = expected.index(labels[0])
+    assert labels == expected[first : first + len(labels)]
+    assert len(frames) >= 60 - LEAD_IN_FRAMES
+    assert {frame.is_drop for frame in frames} == {rate == "29.97df"}
+    assert {frame.is_backward for frame in frames} == {speed < 0}
+    assert np.abs(errors_of(frames, tape)).max() < 0.6
+    lengths = np.array([frame.length_samples for frame in frames])
+    assert lengths == pytest.approx(rate_hz / FPS[rate] / abs(speed), rel=2e-3)
+
+
+@pytest.mark.parametrize("user_bits", [0, 0xFFFF_FFFF, 0x1234_5678])
+def test_user_bits_are_ignored(user_bits: int) -> None:
+    tape = ltc_signal((19, 59, 58, 0), 60, user_bits=user_bits)
+    assert len(decode(tape.samples)) >= 60 - LEAD_IN_FRAMES
+
+
+def hum(sound: np.ndarray) -> np.ndarray:
+    return sound + np.sin(2.0 * np.pi * 50.0 / 48_000 * np.arange(sound.size))
+
+
+def low_passed(sound: np.ndarray, cutoff_hz: float = 3000.0) -> np.ndarray:
+    spectrum = np.fft.rfft(sound)
+    frequencies = np.fft.rfftfreq(sound.size, 1 / 48_000)
+    return np.fft.irfft(spectrum / (1.0 + (frequencies / cutoff_hz) ** 4), sound.size)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda sound: -sound,
+        lambda sound: sound * 0.02,  # -40 dBFS
+        lambda sound: sound + 0.4,
+        lambda sound: np.round(sound * 127.0) / 128.0,
+        lambda sound: np.round(sound * 0.02 * 127.0) / 128.0,  # one step of 8 bits
+        hum,
+        low_passed,
+        lambda sound: np.clip(sound * 20.0, -1.0, 1.0),
+    ],
+    ids=["inverted", "-40 dBFS", "offset", "8 bit", "one step", "hum twice as loud", "3 kHz", "clipped"],
+)
+def test_a_bad_line_costs_no_frame(spoil: Callable[[np.ndarray], np.ndarray]) -> None:
+    tape = ltc_signal(FIRST, 60, rate="30")
+    frames = decode(spoil(tape.samples))
+    assert len(frames) >= 60 - LEAD_IN_FRAMES
+    assert np.abs(errors_of(frames, tape)).max() < 1.0
+
+
+@pytest.mark.parametrize(("snr_db", "share"), [(20, 0.98), (10, 0.98), (6, 0.98)])
+@pytest.mark.parametrize("speed", [0.6, 1.0])
+def test_frames_are_read_in_white_noise(snr_db: float, share: float, speed: float) -> None:
+    tape = ltc_signal(FIRST, 150, speed=speed)
+    noise = np.random.default_rng(1).normal(0.0, 0.5 * 10.0 ** (-snr_db / 20.0), tape.samples.size)
+    frames = decode(tape.samples + noise)
+    assert len(frames) >= share * 150 - LEAD_IN_FRAMES
+    assert np.abs(errors_of(frames, tape)).max() < 1.5
+
+
+@pytest.mark.parametrize("rate_hz", [0.5, 2.0, 5.0])
+def test_wow_moves_the_frames_with_the_tape(rate_hz: float) -> None:
+    tape = ltc_signal(FIRST, 100, speed=wow(2.0, rate_hz))
+    frames = decode(tape.samples)
+    assert len(frames) >= 100 - LEAD_IN_FRAMES
+    assert np.abs(errors_of(frames, tape)).max() < 5.0  # 0.1 ms
+
+
+def test_a_tape_is_read_while_it_spools_up_and_turns_round() -> None:
+    def speed(times_s: np.ndarray) -> np.ndarray:
+        return 2.0 * np.cos(2.0 * np.pi * times_s / 16.0)  # twice forward, to a stop after 4 s, then backward
+
+    tape = ltc_signal((1, 0, 0, 0), 200, speed=speed)
+    frames = decode(tape.samples)
+    forward = [label_of(frame) for frame in frames if not frame.is_backward]
+    backward = [label_of(frame) for frame in frames if frame.is_backward]
+    assert forward == sorted(forward) and backward == sorted(backward, reverse=True)
+    assert len(forward) > 80 and len(backward) > 60
+
+
+def test_a_tape_that_is_wound_faster_and_faster_loses_no_frame() -> None:
+    tape = ltc_signal((1, 0, 0, 0), 150, speed=lambda times_s: 0.7 + 0.3 * times_s)
+    assert len(decode(tape.samples)) >= 150 - LEAD_IN_FRAMES
+
+
+def test_bits_that_are_missing_spoil_their_frame_and_make_no_wrong_one() -> None:
+    tape = ltc_signal(FIRST, 200)
+    sound = tape.samples.copy()
+    for at in range(10_000, sound.size - 2000, 5000):  # the head leaves the tape for three bits
+        sound[at : at + 72] = sound[at]
+    frames = decode(sound)
+    assert np.abs(errors_of(frames, tape)).max() < 20.0, "every label is where it is on the tape"
+    assert len(frames) > 80
+
+
+def test_after_a_dropout_frames_go_on_and_none_is_invented() -> None:
+    tape = ltc_signal(FIRST, 100)
+    sound = tape.samples.copy()
+    sound[48_000:60_000] = 0.0
+    frames = decode(sound)
+    assert np.abs(errors_of(frames, tape)).max() < 0.6
+    lost = 60 + 2 * LEAD_IN_FRAMES
+    assert len(frames) >= 100 - 12_000 / 1920 - lost / 10
+
+
+@pytest.mark.parametrize("make", [
+    lambda rng, n: rng.normal(0.0, 0.3, n),
+    lambda rng, n: np.sin(2 * np.pi * 1000 / 48_000 * np.arange(n)),
+    lambda rng, n: np.sign(np.sin(2 * np.pi * 2400 / 48_000 * np.arange(n))),
+    lambda rng, n: np.zeros(n),
+], ids=["noise", "sine", "square", "silence"])  # fmt: skip
+def test_other_sound_is_not_taken_for_timecode(make: Callable) -> None:
+    assert decode(make(np.random.default_rng(0), 2 * 48_000)) == []
+
+
+@pytest.mark.parametrize("block", [7, 37, 480, 4096, 100_000])
+def test_the_size_of_the_blocks_changes_little(block: int) -> None:
+    tape = ltc_signal(FIRST, 12)
+    frames = decode(tape.samples, block=block)
+    assert len(frames) >= 12 - LEAD_IN_FRAMES
+    assert np.abs(errors_of(frames, tape)).max() < 0.6
+
+
+def test_the_channel_with_timecode_is_taken_out_of_the_sound_and_timed_by_the_clock() -> None:
+    tape = ltc_signal(FIRST, 30)
+    music = np.linspace(-0.5, 0.5, tape.samples.size, dtype=np.float32)
+    tap = LtcTap(48_000, lambda sample: 100.0 + sample / 48_000)
+    first = 9600
+    left = [
+        tap.hear(np.stack([music, tape.samples], 1)[at : at + 480], first + at, 2)
+        for at in range(0, tape.samples.size, 480)
+    ]
+    without = np.concatenate(left)
+    assert (without == music[:, None]).all(), "both channels carry the music"
+    readings = tap.take()
+    starts = dict(zip(tape.labels, tape.starts, strict=True))
+    for each in readings:
+        start = starts[each.hours, each.minutes, each.seconds, each.frames]
+        assert each.at_s == pytest.approx(100.0 + (first + start) / 48_000, abs=2e-5)
+        assert each.frame_s == pytest.approx(0.04, rel=1e-3)
+    assert len(readings) >= 27 and tap.take() == []
+    four = np.ones((480, 4), np.float32)
+    assert (tap.hear(four, 0, 3)[0] == [1, 1, 0, 1]).all()
+    assert tap.hear(four, 0, 0) is four and tap.hear(four, 0, 5) is four

@@ -1,0 +1,361 @@
+"""Timecode in the show: cues start in the right picture, the beat follows, subscribers are told."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine import Engine, open_engine
+from engine.config import build_config
+from engine.control import CommandTable, Reply
+from engine.control.commands.cue import CueControl
+from engine.control.commands.preset import PresetControl
+from engine.control.commands.timecode import TimecodeControl, conditions
+from engine.control.midi_bridges import read_midi
+from engine.errors import MultiverseError
+from engine.osc import Message, decode_packet, encode_message
+from engine.params import Crossfade, ParamStore, PresetFolder, Tempo, read_cues
+from engine.system.clock import SteppedClock
+from engine.system.disk_store import DiskStore
+from engine.values import TimecodeReading
+from osc_schema import Rejected
+from tests.support.desk import open_desk
+from tests.support.ltc_signal import ltc_signal
+from tests.support.mtc_signal import full_frame, quarter_frames
+
+BRIGHTNESS = "/multiverse/brightness"
+FRAME_S = 0.02
+
+
+class Rig:
+    """The commands without an engine: the test is the frame loop, the bridge and the sound."""
+
+    def __init__(self, folder: Path, reports: Any) -> None:
+        self.path = folder / "cues.toml"
+        self.store = ParamStore()
+        for address, check in conditions():
+            self.store.add_condition(address, check)
+        self.crossfade = Crossfade(self.store)
+        self.clock = SteppedClock()
+        self.tempo = Tempo(self.store, self.clock)
+        self.told: list[tuple] = []
+        self.answers: list[tuple] = []
+        self.ltc: list[TimecodeReading] = []
+        self.midi: list[tuple[float, bytes]] = []
+        """OSC packets of a bridge, with the time at which each arrives."""
+        disk = DiskStore(reports)
+        presets = PresetFolder(folder / "presets")
+        for name, brightness in (("low", 1.0), ("mid", 2.0), ("high", 3.0)):
+            presets.save(name, {BRIGHTNESS: brightness})
+        self.presets = PresetControl(
+            store=self.store, presets=presets, crossfade=self.crossfade, report=reports, tell=self.tell, disk=disk
+        )
+        self.cues = CueControl(
+            self.path, presets=self.presets, store=self.store, report=reports, tell=self.tell, disk=disk
+        )
+        self.control = TimecodeControl(
+            self.store, cues=self.cues, take_ltc=self.take_ltc, sound_channels=2, follow_beat=self.tempo.follow,
+            tell=self.tell, report=reports,
+        )  # fmt: skip
+        self.commands = CommandTable()
+        self.cues.add_commands(self.commands)
+        self.control.add_commands(self.commands)
+
+    def tell(self, address: str, *args: object) -> None:
+        self.told.append((address, *args))
+
+    def take_ltc(self) -> list[TimecodeReading]:
+        due = [reading for reading in self.ltc if reading.at_s <= self.clock.now_s()]
+        self.ltc = [reading for reading in self.ltc if reading not in due]
+        return due
+
+    def say(self, address: str, *args: object) -> None:
+        def answer(packet: bytes) -> None:
+            message = decode_packet(packet)
+            assert isinstance(message, Message)
+            self.answers.append((message.address, *message.args))
+
+        reply, handler = Reply(address, answer), self.commands.find(address)
+        assert handler is not None
+        try:
+            handler(args, reply)
+        except MultiverseError as error:
+            reply.fail(str(error))
+
+    def run(self, until_s: float) -> list[tuple[float, int]]:
+        """Draw 50 pictures a second. Returns (time, number) of each cue that started."""
+        started = []
+        while self.clock.now_s() < until_s - FRAME_S / 2:
+            self.clock.advance(FRAME_S)
+            now_s = self.clock.now_s()
+            while self.midi and self.midi[0][0] <= now_s:
+                at_s, packet = self.midi.pop(0)
+                message = decode_packet(packet)
+                assert isinstance(message, Message)
+                event = read_midi(message)
+                assert event is not None
+                self.control.on_midi(event, at_s)
+            self.told.clear()
+            self.control.step(now_s)
+            for part in (self.cues, self.crossfade, self.tempo):
+                part.step(now_s)
+            started += [(round(now_s, 3), told[1]) for told in self.told if told[0] == "/cue/current"]
+        return started
+
+    def play_ltc(self, first: tuple, seconds: float, begin_s: float) -> None:
+        """LTC of 25 frames a second, as the decoder gives it."""
+        hours, minutes, whole, frames = first
+        for n in range(round(seconds * 25)):
+            number = ((hours * 60 + minutes) * 60 + whole) * 25 + frames + n
+            rest, part = divmod(number, 25)
+            self.ltc.append(
+                TimecodeReading(
+                    hours=rest // 3600, minutes=rest // 60 % 60, seconds=rest % 60, frames=part,
+                    at_s=begin_s + n / 25, frame_s=0.04,
+                )
+            )  # fmt: skip
+
+    def close(self) -> None:
+        self.cues.close()
+        self.presets.close()
+
+
+@pytest.fixture
+def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
+    rig = Rig(tmp_path, reports)
+    yield rig
+    rig.close()
+
+
+@pytest.fixture
+def show(rig: Rig, wait_for: Callable) -> Rig:
+    """Cues: 1 low at 10 s, 2 mid at 20 s fading for 4 s, 3 high without a timecode; the source is LTC."""
+    rig.say("/cue/set", 1, "low", 0.0, 0.0, 0, "00:00:10:00")
+    rig.say("/cue/set", 2, "mid", 4.0, 0.0, 0, "00:00:20:00")
+    rig.say("/cue/set", 3, "high")
+    wait_for(lambda: len(rig.answers) == 3, "three cues in the file")
+    rig.answers.clear()
+    rig.store.set("/timecode/source", "ltc")
+    return rig
+
+
+def test_a_cue_starts_once_in_the_picture_in_which_its_time_is_reached(show: Rig) -> None:
+    show.play_ltc((0, 0, 8, 0), 14.0, begin_s=1.0)
+    assert show.run(15.8) == [(3.0, 1), (13.0, 2)]
+    status = show.control.status
+    assert (status.source, status.state, status.rate) == ("ltc", "flywheel", "25")
+    assert status.seconds == pytest.approx(22.8, abs=1e-6) and status.position == "00:00:22:20"
+
+
+def test_a_locate_recalls_the_last_cue_with_the_rest_of_its_fade(show: Rig) -> None:
+    show.play_ltc((0, 0, 23, 0), 3.0, begin_s=1.0)
+    ((began_s, number),) = show.run(1.5)
+    assert number == 2 and began_s < 1.1
+    values, fade = show.crossfade.snapshot()
+    assert fade is not None and values[BRIGHTNESS] == 2.0
+    show.run(2.04)
+    assert show.crossfade.snapshot()[1] is None, "of four seconds, three had passed"
+
+
+def test_a_dropout_runs_on_and_still_starts_its_cue_and_then_it_is_lost(show: Rig) -> None:
+    show.play_ltc((0, 0, 8, 0), 1.6, begin_s=0.1)
+    assert show.run(2.5) == [(2.1, 1)]
+    assert show.control.status.state == "flywheel"
+    show.run(4.0)
+    assert show.control.status.state == "lost" and show.control.status.speed == 0.0
+    show.store.set("/timecode/flywheel_s", 0.0)
+    show.play_ltc((0, 0, 19, 0), 0.6, begin_s=5.0)
+    assert show.run(8.0) == [], "the time stands before cue 2"
+
+
+def test_a_person_may_go_on_by_hand_and_the_timecode_takes_over_at_the_next_cue(show: Rig) -> None:
+    show.play_ltc((0, 0, 9, 0), 12.0, begin_s=0.0)
+    show.run(3.0)
+    show.say("/cue/3")
+    assert show.store.get(BRIGHTNESS) == 3.0
+    assert show.run(10.9) == []
+    assert show.run(11.1) == [(11.0, 2)]
+
+
+def test_without_chase_no_cue_starts_and_switching_it_on_recalls(show: Rig) -> None:
+    show.store.set("/timecode/chase", False)
+    show.play_ltc((0, 0, 9, 0), 5.0, begin_s=0.0)
+    assert show.run(3.0) == []
+    show.store.set("/timecode/chase", True)
+    assert [number for _, number in show.run(3.1)] == [1]
+
+
+def test_the_offset_is_the_zero_of_cues_and_beat(show: Rig) -> None:
+    show.store.set("/timecode/offset", "01:00:00:00")
+    show.store.set("/tempo/source", "timecode")
+    show.store.set("/tempo/bpm", 90.0)
+    show.play_ltc((1, 0, 8, 0), 6.0, begin_s=0.0)
+    assert show.run(5.0) == [(2.0, 1)]
+    assert show.tempo.beat_at(5.0) == pytest.approx(13.0 * 90.0 / 60.0, abs=0.01)
+    assert show.store.get("/tempo/bpm") == 90.0
+    with pytest.raises(Rejected, match=r"/timecode/offset: 'an hour' is neither hh:mm:ss:ff"):
+        show.store.set("/timecode/offset", "an hour")
+
+
+def test_subscribers_are_told_the_time_at_the_rate_they_asked_for(show: Rig) -> None:
+    show.store.set("/timecode/now/rate_hz", 10.0)
+    show.play_ltc((0, 0, 1, 0), 4.0, begin_s=0.0)
+    told = []
+    for n in range(1, 101):
+        show.run(n * FRAME_S)
+        told += [each for each in show.told if each[0].startswith("/timecode/")]
+    assert told[0] == ("/timecode/state", "none") and told[1] == ("/timecode/state", "locked")
+    times = [each for each in told[2:] if each[0] == "/timecode/now"]
+    assert 17 <= len(times) <= 20
+    assert times[-1][2] == pytest.approx(3.0, abs=0.11) and times[-1][1].startswith("00:00:0")
+    show.store.set("/timecode/now/rate_hz", 0.0)
+    show.run(3.0)
+    assert not [each for each in show.told if each[0] == "/timecode/now"]
+
+
+@pytest.mark.parametrize("address", ["/mtc", "/midi/dev/0/MTC"])
+def test_mtc_starts_a_cue_on_time_forward_and_none_backward(show: Rig, address: str) -> None:
+    show.store.set("/timecode/source", "mtc")
+    show.midi = [(at_s, encode_message(address, data)) for at_s, data in quarter_frames((0, 0, 9, 0), 100)]
+    ((began_s, number),) = show.run(3.9)
+    assert number == 1 and began_s == pytest.approx(1.0, abs=FRAME_S)
+    assert show.control.status.speed == pytest.approx(1.0)
+    back = quarter_frames((0, 0, 9, 0), 100, speed=-1.0)
+    show.midi = [(4.0 + at_s, encode_message(address, data)) for at_s, data in back]
+    assert show.run(8.0) == []
+    assert show.control.status.speed == pytest.approx(-1.0)
+
+
+def test_the_text_of_open_stage_control_is_followed_without_delay(show: Rig) -> None:
+    show.store.set("/timecode/source", "mtc")
+    show.store.set("/timecode/flywheel_s", 0.0)
+    for n in range(0, 100, 2):
+        text = f"00:00:{9 + n // 25:02}:{n % 25:02}"
+        show.midi.append(((n + 1.75) / 25, encode_message("/mtc", text)))
+    ((began_s, number),) = show.run(3.9)
+    assert number == 1 and began_s == pytest.approx(1.0, abs=FRAME_S)
+    assert show.control.status.rate == "25"
+    assert show.control.status.seconds == pytest.approx(12.9, abs=0.001)
+
+
+def test_a_full_frame_locates_while_the_tape_stands(show: Rig) -> None:
+    show.store.set("/timecode/source", "mtc")
+    for at_s, label in ((0.5, (0, 0, 30, 0)), (1.5, (0, 0, 12, 12))):
+        show.midi.append((at_s, encode_message("/sysex", full_frame(label, rate="30").hex(" "))))
+    assert show.run(2.0) == [(0.5, 2), (1.5, 1)]
+    status = show.control.status
+    assert (status.state, status.position, status.rate, status.speed) == ("locked", "00:00:12:12", "30", 0.0)
+
+
+def test_a_cue_gets_its_timecode_over_osc_and_keeps_it(show: Rig, wait_for: Callable) -> None:
+    show.play_ltc((0, 0, 1, 0), 4.0, begin_s=0.0)
+    show.run(2.5)
+    now = show.control.status.position
+    show.say("/cue/timecode", 3, "now")
+    show.say("/cue/timecode", 1, "1:2:3:4")
+    show.say("/cue/set", 1, "mid", 1.5)
+    show.say("/cue/timecode", 2, "")
+    wait_for(lambda: len(show.answers) == 4, "four edits in the file")
+    assert {answer[0] for answer in show.answers} == {"/done"}
+    show.answers.clear()
+    show.say("/cue/list")
+    assert show.answers == [
+        ("/cue/entry", 1, "mid", 1.5, 0.0, 0, "01:02:03:04"),
+        ("/cue/entry", 2, "mid", 4.0, 0.0, 0),
+        ("/cue/entry", 3, "high", 0.0, 0.0, 0, now),
+        ("/done", "/cue/list"),
+    ]
+    assert read_cues(show.path) == (show.cues.cues, [])
+
+
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        ((9, "now"), "there is no timecode now"),
+        ((9, "01:00:00:00"), "there is no cue 9"),
+        ((1, "1 h"), r"is not hh:mm:ss:ff"),
+        ((1,), "takes the cue's number and a timecode"),
+        ((1, 5), "takes the cue's number and a timecode"),
+    ],
+)
+def test_a_wrong_timecode_of_a_cue_is_refused_with_one_line(rig: Rig, args: tuple, reason: str) -> None:
+    rig.say("/cue/set", 1, "low")
+    rig.answers.clear()
+    rig.say("/cue/timecode", *args)
+    (failure,) = [answer for answer in rig.answers if answer[0] == "/fail"]
+    assert failure[1] == "/cue/timecode" and reason in failure[2]
+
+
+def test_a_channel_that_the_sound_does_not_have_is_reported_once(rig: Rig, reports: Any) -> None:
+    rig.store.set("/timecode/source", "ltc")
+    rig.store.set("/timecode/ltc_channel", 5)
+    rig.run(1.0)
+    assert reports.lines == [
+        ("timecode", "/timecode/ltc_channel 5: the sound has 2 channels; choose 1..2"),
+    ]
+
+
+def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_goes_on(show: Rig, reports: Any) -> None:
+    show.say("/cue/set", 1, "gone", 0, 0, 0, "00:00:10:00")
+    show.play_ltc((0, 0, 9, 0), 12.0, begin_s=0.0)
+    assert show.run(12.0) == [(11.0, 2)]
+    assert [key for key, _ in reports.lines].count("cues") == 1
+
+
+# -- end to end --------------------------------------------------------------------------------
+
+
+def test_ltc_in_a_file_leads_an_offline_show(tmp_path: Path, wait_for: Callable) -> None:
+    """Music on the left, LTC on the right: the cue starts in its picture, the beat is that of the timecode."""
+    presets = PresetFolder(tmp_path / "presets")
+    presets.save("dark", {BRIGHTNESS: 0.0})
+    tape = ltc_signal((0, 59, 59, 0), 75, rate="25")
+    music = 0.5 * np.sin(2 * np.pi * 220 / 48_000 * np.arange(tape.samples.size))
+    soundfile.write(tmp_path / "show.wav", np.stack([music, tape.samples], axis=1), 48_000)
+    config = build_config(
+        {
+            "width": 64, "height": 64, "fps": 50.0, "audio": str(tmp_path / "show.wav"), "offline": True,
+            "renderer": "numba", "sinks": ["null"], "osc": {"listen": "off"}, "web": "off",
+            "presets": str(tmp_path / "presets"),
+            "params": {
+                "/timecode/source": "ltc", "/tempo/source": "timecode", "/tempo/bpm": 100.0, BRIGHTNESS: 4.0,
+                "/timecode/offset": "00:59:59:00",
+            },
+        }
+    )  # fmt: skip
+    (tmp_path / "cues.toml").write_text(
+        'cue = [{ number = 1, preset = "dark", timecode = "00:00:01:10" }]', encoding="utf-8"
+    )
+
+    def brightness_at(engine: Engine) -> float:
+        return float(engine.params.get(BRIGHTNESS))  # type: ignore[arg-type]
+
+    with open_engine(config) as engine:
+        dark_from_s = next(frame.time_s for frame in engine.frames(count=140) if brightness_at(engine) == 0.0)
+        assert dark_from_s == pytest.approx(1.4, abs=0.021)
+        status = engine.status()
+        assert status.timecode.state == "locked" and status.timecode.rate == "25"
+        assert status.audio.level[1] == pytest.approx(status.audio.level[0], rel=0.2), "both channels hear the music"
+        beat = engine._parts.tempo.beat_at(dark_from_s)
+        assert beat == pytest.approx(dark_from_s * 100.0 / 60.0, abs=0.01)
+        assert ("/engine/status/timecode", "ltc") in [(at, values[0]) for at, values in status.osc_lines()]
+
+
+def test_a_locate_over_udp_recalls_a_cue(tmp_path: Path) -> None:
+    with open_desk(tmp_path) as desk:
+        for name, brightness in (("low", 1.0), ("high", 3.0)):
+            desk.engine.params.set(BRIGHTNESS, brightness)
+            desk.done("/preset/save", name)
+        desk.done("/cue/set", 1, "low", 0.0, 0.0, 0, "01:00:00:00")
+        desk.done("/cue/set", 2, "high", 0.0, 0.0, 0, "01:00:20:00")
+        desk.done("/engine/notify", 1)
+        desk.client.send(encode_message("/timecode/source", "mtc"))
+        desk.client.send(encode_message("/sysex", full_frame((1, 0, 12, 0)).hex(" ")))
+        assert desk.hear("/cue/current") == (1, "low")
+        desk.done("/cue/timecode", 2, "now")
+        assert desk.ask("/cue/list")[-3].args == (2, "high", 0.0, 0.0, 0, "01:00:12:00")
+        desk.client.send(encode_message("/timecode/offset", "soon"))
+        assert "neither hh:mm:ss:ff" in str(desk.hear("/fail")[-1])

@@ -1,0 +1,108 @@
+"""Which cue a timecode starts: running, jumping, backward. Positions are the test's."""
+
+import pytest
+
+from engine.params.cue_chase import CueChase, DueCue, TimedCue
+
+CUES = (TimedCue(number=1, at_s=10.0), TimedCue(number=2, at_s=20.0), TimedCue(number=5, at_s=30.0))
+
+
+class Desk:
+    """Starts what the chase says, and counts."""
+
+    def __init__(self) -> None:
+        self.chase = CueChase()
+        self.started: list[tuple[int, float]] = []
+        self.on_stage = 0
+
+    def at(self, position_s: float, speed: float = 1.0) -> DueCue | None:
+        due = self.chase.step(position_s, speed, CUES, self.on_stage)
+        if due is not None:
+            self.started.append((due.number, round(due.passed_s, 6)))
+            self.on_stage = due.number
+        return due
+
+    def run(self, begin_s: float, end_s: float, speed: float = 1.0) -> list[int]:
+        """The cues started while the time runs at 50 pictures a second."""
+        count = len(self.started)
+        step_s = 0.02 * speed
+        for n in range(int((end_s - begin_s) / step_s) + 1):
+            self.at(begin_s + n * step_s, speed)
+        return [number for number, _ in self.started[count:]]
+
+
+def test_each_cue_starts_once_when_its_time_is_passed() -> None:
+    desk = Desk()
+    assert desk.run(0.0, 9.99) == []
+    assert desk.run(9.99, 35.0) == [1, 2, 5]
+    assert {passed_s for _, passed_s in desk.started} == {0.0}
+
+
+@pytest.mark.parametrize("speed", [0.6, 2.0])
+def test_at_any_speed(speed: float) -> None:
+    assert Desk().run(0.0, 40.0, speed) == [1, 2, 5]
+
+
+def test_a_cue_at_the_first_position_starts() -> None:
+    desk = Desk()
+    assert desk.run(10.0, 11.0) == [1]
+
+
+def test_a_small_jump_forward_starts_what_it_skips_and_back_repeats_nothing() -> None:
+    desk = Desk()
+    desk.run(0.0, 19.5)
+    assert desk.run(20.3, 20.6) == [2]
+    assert desk.run(19.7, 25.0) == []
+
+
+def test_a_locate_recalls_the_last_cue_before_it_and_not_those_between() -> None:
+    desk = Desk()
+    desk.run(0.0, 5.0)
+    desk.at(33.0)
+    assert desk.started == [(5, 3.0)]
+    assert desk.run(33.02, 40.0) == []
+    desk.at(12.0)
+    assert desk.started[1:] == [(1, 2.0)]
+    assert desk.run(12.02, 21.0) == [2]
+    desk.at(28.0)
+    assert desk.started[3:] == [], "cue 2 is on stage already"
+
+
+def test_a_locate_recalls_its_cue_if_a_person_has_started_another() -> None:
+    desk = Desk()
+    desk.run(0.0, 21.0)
+    desk.on_stage = 0
+    assert desk.run(21.0, 22.0) == []
+    assert desk.run(25.0, 25.1) == [2]
+
+
+def test_before_the_first_cue_nothing_is_recalled() -> None:
+    desk = Desk()
+    desk.run(15.0, 16.0)
+    assert desk.run(3.0, 4.0) == []
+
+
+def test_backward_starts_nothing_and_forward_again_is_a_locate() -> None:
+    desk = Desk()
+    desk.run(0.0, 31.0)
+    assert desk.run(31.0, 15.0, -1.0) == []
+    assert desk.run(15.0, 15.1) == [1]
+    assert desk.run(15.1, 14.6, -1.0) == []
+    assert desk.run(14.6, 21.0) == [2], "the part that was repeated starts nothing"
+
+
+def test_a_scrub_backward_in_small_steps_is_a_locate_too() -> None:
+    desk = Desk()
+    desk.run(0.0, 21.0)
+    for n in range(20):
+        desk.at(21.0 - 0.3 * n, 0.0)
+    assert desk.started[2:] == [(1, pytest.approx(9.8, abs=0.5))]
+
+
+def test_of_two_cues_in_one_picture_the_last_one_starts() -> None:
+    desk = Desk()
+    chase = desk.chase
+    cues = (TimedCue(number=1, at_s=1.0), TimedCue(number=2, at_s=1.0), TimedCue(number=3, at_s=1.01))
+    assert chase.step(0.99, 1.0, cues, 0) is None
+    assert chase.step(1.005, 1.0, cues, 0) == DueCue(number=2, passed_s=0.0)
+    assert chase.step(1.02, 1.0, cues, 2) == DueCue(number=3, passed_s=0.0)

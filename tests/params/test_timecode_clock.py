@@ -1,0 +1,112 @@
+"""The position between readings: jitter, dropouts, wrong labels, locates, midnight. Times are the test's."""
+
+import random
+
+import pytest
+
+from engine.params.timecode import RATES, label_at
+from engine.params.timecode_clock import LOCKED_S, TimecodeClock
+from engine.values import TimecodeReading
+
+FLYWHEEL_S = 1.0
+
+
+def reading(
+    number: int, at_s: float, *, rate: str = "25", speed: float = 1.0, is_still: bool = False
+) -> TimecodeReading:
+    hours, minutes, seconds, frames = label_at(number, RATES[rate])
+    return TimecodeReading(
+        hours=hours, minutes=minutes, seconds=seconds, frames=frames, at_s=at_s,
+        rate=rate, frame_s=1.0 / RATES[rate].fps / abs(speed), is_backward=speed < 0, is_still=is_still,
+    )  # fmt: skip
+
+
+def play(
+    clock: TimecodeClock, number: int, count: int, begin_s: float, *, speed: float = 1.0, rate: str = "25"
+) -> float:
+    """Feed `count` readings from frame `number`; returns the time of the next one."""
+    step_s = 1.0 / RATES[rate].fps / abs(speed)
+    way = 1 if speed > 0 else -1
+    for n in range(count):
+        clock.add(reading(number + way * n, begin_s + n * step_s, rate=rate, speed=speed))
+    return begin_s + count * step_s
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("speed", [0.6, 1.0, 2.0, -1.0])
+def test_the_position_runs_between_the_readings(rate: str, speed: float) -> None:
+    clock = TimecodeClock()
+    assert clock.state(0.0, FLYWHEEL_S) == "none" and clock.position_s(0.0, FLYWHEEL_S) is None
+    clock.add(reading(9000, 4.9, rate=rate, speed=speed))
+    assert clock.state(5.0, FLYWHEEL_S) == "none", "one label may be wrong"
+    next_s = play(clock, 9000, 20, 10.0, rate=rate, speed=speed)
+    assert clock.state(next_s, FLYWHEEL_S) == "locked"
+    expected_s = 9000 / RATES[rate].fps + (next_s + 0.007 - 10.0) * speed
+    assert clock.position_s(next_s + 0.007, FLYWHEEL_S) == pytest.approx(expected_s, abs=1e-6)
+    assert clock.speed(next_s, FLYWHEEL_S) == pytest.approx(speed)
+    assert clock.rate.name == rate
+
+
+def test_jitter_of_a_network_is_averaged() -> None:
+    clock, rng, errors = TimecodeClock(), random.Random(1), []
+    for n in range(250):
+        at_s = 0.04 * n
+        clock.add(reading(n, at_s + rng.uniform(0.0, 0.01)))
+        if n > 25:
+            position_s = clock.position_s(at_s + 0.02, FLYWHEEL_S)
+            assert position_s is not None
+            errors.append(position_s - at_s - 0.02)
+    assert max(errors) - min(errors) < 0.006, "10 ms of jitter come out as less than 6"
+
+
+def test_a_missing_signal_runs_on_is_lost_and_comes_back() -> None:
+    clock = TimecodeClock()
+    next_s = play(clock, 0, 50, 0.0)
+    last_s = next_s - 0.04
+    assert clock.state(last_s + LOCKED_S + 0.01, FLYWHEEL_S) == "flywheel"
+    assert clock.position_s(last_s + 0.9, FLYWHEEL_S) == pytest.approx(last_s + 0.9)
+    assert clock.state(last_s + 1.01, FLYWHEEL_S) == "lost"
+    assert clock.position_s(60.0, FLYWHEEL_S) == pytest.approx(last_s + 1.0), "it stands"
+    assert clock.speed(60.0, FLYWHEEL_S) == 0.0
+    play(clock, 1500, 2, 70.0)
+    assert clock.state(70.05, FLYWHEEL_S) == "locked"
+    assert clock.position_s(70.04, FLYWHEEL_S) == pytest.approx(60.04)
+
+
+def test_without_a_flywheel_it_is_lost_at_once() -> None:
+    clock = TimecodeClock()
+    last_s = play(clock, 0, 50, 0.0) - 0.04
+    assert clock.state(last_s + LOCKED_S + 0.01, 0.0) == "lost"
+
+
+def test_a_wrong_label_has_no_effect_and_a_locate_has_after_two() -> None:
+    clock = TimecodeClock()
+    next_s = play(clock, 0, 50, 0.0)
+    clock.add(reading(40_000, next_s))
+    assert clock.position_s(next_s, FLYWHEEL_S) == pytest.approx(next_s)
+    next_s = play(clock, 51, 10, next_s + 0.04)
+    assert clock.position_s(next_s, FLYWHEEL_S) == pytest.approx(next_s)
+    clock.add(reading(9000, next_s))
+    clock.add(reading(9001, next_s + 0.04))
+    assert clock.position_s(next_s + 0.04, FLYWHEEL_S) == pytest.approx(360.04)
+
+
+def test_a_still_locate_stands_until_the_timecode_runs() -> None:
+    clock = TimecodeClock()
+    clock.add(reading(2500, 1.0, is_still=True))
+    assert clock.position_s(9.0, FLYWHEEL_S) == 100.0 and clock.speed(9.0, FLYWHEEL_S) == 0.0
+    assert clock.state(9.0, FLYWHEEL_S) == "locked"
+    play(clock, 2500, 3, 10.0)
+    assert clock.position_s(10.1, FLYWHEEL_S) == pytest.approx(100.1)
+
+
+def test_it_turns_round_and_runs_past_midnight() -> None:
+    clock = TimecodeClock()
+    next_s = play(clock, 2500, 30, 0.0)
+    play(clock, 2529, 5, next_s, speed=-1.0)
+    assert clock.speed(next_s + 0.2, FLYWHEEL_S) == pytest.approx(-1.0)
+    clock = TimecodeClock()
+    day = 24 * 3600 * 25
+    next_s = play(clock, day - 10, 10, 0.0)
+    play(clock, 0, 10, next_s)
+    assert clock.position_s(next_s + 0.38, FLYWHEEL_S) == pytest.approx(0.38)
