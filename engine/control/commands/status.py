@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from engine.audio import AudioStatus
 from engine.children.spec import ChildStatus
 from engine.control import OscCounters
+from engine.control.dmx import DmxStatus
 from engine.render import FlashGuardState
 from engine.sinks import SinkStatus
 from engine.sources import SourceStatus
@@ -37,6 +38,7 @@ class EngineStatus:
     children: tuple[ChildStatus, ...]
     sinks: tuple[SinkStatus, ...]
     osc: OscCounters | None
+    dmx: DmxStatus | None
     unavailable: Mapping[str, str]
     """Address of each switch that this run cannot turn on, with the reason and the next step."""
     warnings: tuple[str, ...]
@@ -68,6 +70,10 @@ class EngineStatus:
             lines += _child_lines(child)
         for sink in self.sinks:
             lines.append((f"/engine/status/sink/{sink.label}", (sink.name, sink.state, sink.detail)))
+        if self.dmx is not None:
+            for each in self.dmx.universes:
+                values = each.state, each.source, each.packets_hz
+                lines.append((f"/engine/status/dmx/{each.number}", values))
         for line in self.warnings[-3:]:
             lines.append(("/engine/status/warning", (line,)))
         return lines
