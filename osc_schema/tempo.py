@@ -1,8 +1,8 @@
-"""Tempo for synced LFOs: set, tapped, or from MIDI clock."""
+"""Tempo and beat: from the sound, MIDI clock, Link or timecode, tapped or set."""
 
 from typing import Any
 
-from osc_schema.declare import number, switch, trigger
+from osc_schema.declare import menu, number, switch, trigger
 from osc_schema.types import Area
 
 # The tempo belongs to the band: presets and panic do not change it.
@@ -10,14 +10,25 @@ _PLAYED: dict[str, Any] = {"stored": False, "is_look": False}
 
 AREA = Area(
     title="Tempo",
-    description="Tempo for synced LFOs. A tapped tempo, or one from MIDI clock, shows in `/tempo/bpm`.",
+    description="Tempo and beat for synced LFOs and the modulation sources beat and bar. `/tempo/bpm` shows the tempo "
+    "in use, wherever it comes from. `/tempo/source` names the clock; if it is lost, the beat runs on at its tempo.",
     params=(
+        menu(
+            "/tempo/source",
+            "manual midi beat link timecode",
+            "Clock of the beat. beat: the beat of the sound, as the engine hears it; midi: MIDI clock (24 per beat, "
+            "start, continue, stop); link: Ableton Link; timecode: LTC or MTC at the tempo of /tempo/bpm; manual: taps and "
+            "/tempo/bpm only.",
+            default="beat",
+            words="sync clock bpm tracker detection ableton follow external",
+            **_PLAYED,
+        ),
         number(
             "/tempo/bpm",
             120,
             20,
             300,
-            "Tempo: set, tapped, or from MIDI clock.",
+            "Tempo: set, tapped, or from the clock of /tempo/source.",
             "beats/min",
             smoothing_ms=0,
             words="speed rate beat clock",
@@ -26,14 +37,15 @@ AREA = Area(
         trigger(
             "/tempo/tap",
             "Taps the tempo: from the second tap on, the mean of up to eight intervals sets it. A pause, or a tap far "
-            "off the beat, starts over.",
+            "off the beat, starts over. While the beat of the sound is followed, taps choose its octave (half, double) "
+            "and which pulse is the beat.",
             words="speed bpm beat sync",
         ),
-        trigger("/tempo/reset", "Restarts the count at bar one, beat one.", words="sync downbeat restart resync"),
+        trigger("/tempo/reset", "Makes this beat the first of bar one.", words="sync downbeat restart resync"),
         switch(
             "/tempo/midi",
-            True,
-            "Follows MIDI clock (24 per beat, start, continue, stop) while it arrives; taps are ignored then.",
+            False,
+            "Older form of /tempo/source: on stands for midi, off for manual.",
             words="clock sync external ableton",
             **_PLAYED,
         ),

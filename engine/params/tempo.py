@@ -1,119 +1,70 @@
-"""Tempo and beat: set, tapped, or from MIDI clock.
+"""Tempo and beat: from the sound, MIDI clock, Link, timecode, or tapped and set by hand.
 
-The beat is a linear function of time, `beat = beat0 + (t - t0) bpm / 60`. A change of tempo changes the slope at that
-moment, so that synced LFOs continue without a jump. Only events that give the position of a beat shift it: a tap moves
-to the nearest whole beat, reset and MIDI start go to 0, MIDI continue goes on where stop was.
+`/tempo/source` names the one clock that moves the beat. The beat is a line in time (`beat_line`): a change of tempo
+changes its slope at that moment, so that synced LFOs continue without a jump. Only events that give the position of a
+beat shift it: a tap moves to the nearest whole beat, reset and MIDI start go to 0, MIDI continue goes on where it
+stopped.
 
-Taps. The tempo is the mean of up to eight intervals. An interval outside the tempo range 20..300 (a pause, a bounce of
-the finger), or more than a third off the mean so far (another song), starts over with this tap; the tempo stays until
-the next tap.
+Taps (`tempo_taps`) set the tempo while no clock does. While the beat is tracked in the sound, they choose between its
+readings: see `hand_on_beat`. MIDI clock (`tick_line`): after stop the beat continues at its tempo, because a picture
+without movement looks broken. Ticks that arrive while stopped, which many machines send, still set the tempo, but not
+the position.
 
-MIDI clock. The 24 ticks per beat arrive through a network and a bridge: milliseconds early or late, in bursts, or not
-at all. Using each interval as the tempo makes 120 bpm vary by 30; a mean over a beat is stable, but its position is two
-beats late. So a straight line is fitted to the ticks: position and period are predicted, and the error of the
-prediction corrects both with
-
-    alpha_k = 2 (2k + 1) / ((k + 1)(k + 2)),   beta_k = 6 / ((k + 1)(k + 2))
-
-with k the ticks so far. These are the gains of the growing-memory filter, the least squares line through all ticks
-(Brookner, "Tracking and Kalman Filtering Made Easy", 1998, ch. 1). k is limited to 48, two beats, to follow a drifting
-tempo. A tick more than half a beat off its prediction, or more than half a second late before there is a period, starts
-a new line.
-
-After MIDI stop the beat continues at its tempo, because a picture without movement looks broken. Ticks that arrive
-while stopped, which many machines send, still set the tempo, but not the position.
+Other clocks call `follow`, from their own threads. The beat glides to them. If a clock ends, or the tracker loses the
+beat, the beat runs on at the last tempo.
 """
 
+import math
 import threading
-from collections import deque
 from typing import Final
 
 import osc_schema
+from engine.params.beat_line import BeatLine
+from engine.params.hand_on_beat import HandOnBeat
 from engine.params.store import ParamStore
+from engine.params.tempo_taps import Taps
+from engine.params.tick_line import CLOCK_GONE_S, TICKS_PER_BEAT, TickLine
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 
-TICKS_PER_BEAT: Final = 24
-MEMORY_TICKS: Final = 48
-TAP_INTERVALS: Final = 8
-TAP_TOLERANCE: Final = 1 / 3
-CLOCK_BPM: Final = (10.0, 600.0)  # outside: a burst of delayed ticks, not a tempo
-CLOCK_GONE_S: Final = 0.5  # a tick at 20 bpm comes every 0.125 s
+MIN_CONFIDENCE: Final = 0.3  # of a clock; below, the beat runs on at the last tempo
+OUTSIDE_GONE_S: Final = 1.0  # after this long without a word from an outside clock, taps count again
 WRITE_INTERVAL_S: Final = 0.25  # between two updates of /tempo/bpm
 WRITE_STEP_BPM: Final = 0.05
 
+_SOURCE = osc_schema.lookup("/tempo/source")
+assert _SOURCE is not None
+_DEFAULT_SOURCE: Final = _SOURCE.default
 _BPM = osc_schema.lookup("/tempo/bpm")
 assert _BPM is not None and isinstance(_BPM.default, float)
 _DEFAULT_BPM, _MIN_BPM, _MAX_BPM = _BPM.default, _BPM.low, _BPM.high
-_MAX_BEAT_S, _MIN_BEAT_S = 60.0 / _MIN_BPM, 60.0 / _MAX_BPM
-
-
-class Taps:
-    """Tempo from the latest taps. Pure: time is an argument."""
-
-    def __init__(self) -> None:
-        self._taps: deque[float] = deque(maxlen=TAP_INTERVALS + 1)
-
-    def tap(self, now_s: float) -> float | None:
-        """Add a tap. Beats per minute from the second tap on; None for the first of a series."""
-        taps = self._taps
-        if taps:
-            interval = now_s - taps[-1]
-            mean = (taps[-1] - taps[0]) / (len(taps) - 1) if len(taps) > 1 else interval
-            is_beat = _MIN_BEAT_S * 0.99 <= interval <= _MAX_BEAT_S * 1.01  # tolerates rounding at the limits
-            if not is_beat or abs(interval - mean) > TAP_TOLERANCE * mean:
-                taps.clear()
-        taps.append(now_s)
-        return 60.0 * (len(taps) - 1) / (taps[-1] - taps[0]) if len(taps) > 1 else None
-
-
-class TickLine:
-    """A straight line fitted to the latest ticks of a MIDI clock. Pure: time is an argument."""
-
-    def __init__(self) -> None:
-        self.ticks = 0
-        """Number of ticks on this line."""
-        self.at_s = 0.0
-        """Filtered time of the latest tick."""
-        self.period_s = 0.0
-        """Time between two ticks; 0 before the second."""
-
-    def tick(self, now_s: float) -> None:
-        """Add a tick; `ticks` is 1 again if a new line starts."""
-        error_s = now_s - self.at_s - self.period_s
-        if not self.ticks or abs(error_s) > (self.period_s * TICKS_PER_BEAT / 2 or CLOCK_GONE_S):
-            self.ticks, self.at_s, self.period_s = 1, now_s, 0.0
-            return
-        k = min(self.ticks, MEMORY_TICKS)
-        self.at_s += self.period_s + error_s * 2 * (2 * k + 1) / ((k + 1) * (k + 2))
-        self.period_s += error_s * 6 / ((k + 1) * (k + 2))
-        self.ticks += 1
-
-    @property
-    def bpm(self) -> float | None:
-        """The tempo; None for the first half beat, after which it is within 2 % for ticks 5 ms off, and for a burst."""
-        if self.ticks <= TICKS_PER_BEAT / 2 or self.period_s <= 0:
-            return None
-        bpm = 60.0 / (TICKS_PER_BEAT * self.period_s)
-        return bpm if CLOCK_BPM[0] <= bpm <= CLOCK_BPM[1] else None
 
 
 class Tempo:
     """The current tempo and beat. Thread-safe; call `step` on the frame loop's thread. Times are those of the clock."""
 
-    def __init__(self, store: ParamStore, clock: Clock) -> None:
+    def __init__(self, store: ParamStore, clock: Clock, report: Report | None = None) -> None:
         self._store = store
-        self._lock = threading.Lock()  # a tap comes under the store's lock: never set a value while holding this one
-        self._line = (clock.now_s(), 0.0, _DEFAULT_BPM)
-        """A time, the beat at that time, and the tempo since then. Replaced as a whole, so read without the lock."""
+        self._clock = clock
+        self._report = report
+        self._lock = threading.Lock()  # a tap comes under the store's lock: never use the store while holding this one
+        self._line = BeatLine(at_s=clock.now_s(), beat=0.0, bpm=_DEFAULT_BPM)
+        """Replaced as a whole, so read without the lock."""
         self._taps = Taps()
+        self._hand = HandOnBeat()
         self._ticks = TickLine()
         self._tick_beat = 0.0
         """Beat of the latest tick."""
-        self._tick_s = float("-inf")
+        self._tick_s = self._followed_s = float("-inf")
+        """When the MIDI clock and when another clock last set the beat."""
         self._is_stopped = False
         self._stopped_at = 0.0
         self._next_tick_beat: float | None = None
         """Beat of the next tick after start or continue, else None."""
+        self._reset_beats = 0.0
+        """Added to the beat of an outside clock: set by reset."""
+        self._has_told_midi = False
+        self._source, self._was_midi = _DEFAULT_SOURCE, False
         self._written_bpm = _DEFAULT_BPM
         self._next_write_s = float("-inf")
         store.on_trigger("/tempo/tap", lambda: self.tap(clock.now_s()))
@@ -121,31 +72,68 @@ class Tempo:
 
     @property
     def bpm(self) -> float:
-        return self._line[2]
+        return self._line.bpm
 
     def beat_at(self, now_s: float) -> float:
-        """Beats since the last reset; whole numbers are beats. It increases, except when a tap moves it back."""
-        at_s, beat, bpm = self._line
-        return beat + (now_s - at_s) * bpm / 60.0
+        """Beats since the last reset; whole numbers are beats. It increases, except when a tap moves it back, or a
+        clock goes to another place."""
+        return self._line.beat_at(now_s)
 
     def tap(self, now_s: float) -> None:
-        """Set the nearest beat to `now_s`, and the tempo. Ignored while a MIDI clock is active."""
+        """Set the nearest beat to `now_s`, and the tempo. Ignored while a MIDI clock, Link or timecode sets them."""
+        source = self._current_source()
         with self._lock:
-            if not self._has_clock(now_s):
-                bpm = self._taps.tap(now_s) or self.bpm
-                self._line = (now_s, float(round(self.beat_at(now_s))), bpm)
+            if self._has_clock(source, now_s):
+                return
+            bpm = self._taps.tap(now_s)
+            self._hand.tap(now_s, bpm)
+            is_tracked = source == "beat" and now_s - self._followed_s < OUTSIDE_GONE_S
+            if not is_tracked or not self._hand.fits:
+                beat = float(round(self.beat_at(now_s)))
+                self._line = BeatLine(at_s=now_s, beat=beat, bpm=bpm or self.bpm)
 
     def reset(self, now_s: float) -> None:
-        """Set beat 0 to `now_s`."""
+        """Make this beat the first of bar one. Beat 0 is `now_s`; while a clock sets the beat, its nearest beat."""
+        source = self._current_source()
         with self._lock:
-            self._tick_beat -= self.beat_at(now_s)
-            self._line = (now_s, 0.0, self.bpm)
+            beat = self.beat_at(now_s)
+            is_followed = now_s - self._followed_s < OUTSIDE_GONE_S
+            if source == "midi" or not is_followed:
+                self._tick_beat -= beat
+                self._line = BeatLine(at_s=now_s, beat=0.0, bpm=self.bpm)
+            else:
+                self._reset_beats -= round(beat)
+                self._line = BeatLine(at_s=now_s, beat=beat - round(beat), bpm=self.bpm)
+
+    def follow(self, source: str, *, beat: float, bpm: float, at_s: float, confidence: float = 1.0) -> None:
+        """A clock says: at `at_s` (the engine clock's seconds) the beat was `beat` at `bpm`. Any thread.
+
+        Ignored unless `/tempo/source` names it, and below a confidence of MIN_CONFIDENCE (0..1). The beat glides to it
+        without a jump back; if it is more than a bar away, it goes there at once. Of the beat tracker (`beat`) only the
+        position within the beat counts, because the sound does not number its beats.
+        """
+        if source != self._current_source() or confidence < MIN_CONFIDENCE or not (math.isfinite(beat) and bpm > 0.0):
+            return
+        now_s = self._clock.now_s()
+        with self._lock:
+            if source == "beat":
+                read = self._hand.read(beat, bpm, at_s, now_s)
+                if read is None:
+                    return
+                beat, bpm = read
+                beat += round(self.beat_at(now_s) - beat - (now_s - at_s) * bpm / 60.0)
+            else:
+                beat += self._reset_beats
+            self._followed_s = now_s
+            self._line = self._line.glide_to(beat=beat, bpm=bpm, at_s=at_s, now_s=now_s)
 
     # -- MIDI clock ----------------------------------------------------------------------------
 
     def midi_clock(self, now_s: float) -> None:
         """Handle 0xF8, 24 per beat."""
-        if not self._store.get("/tempo/midi"):
+        source = self._current_source()
+        if source != "midi":
+            self._tell_of_midi(source)
             return
         with self._lock:
             self._ticks.tick(now_s)
@@ -155,9 +143,9 @@ class Tempo:
                 self._tick_beat, self._next_tick_beat = self._next_tick_beat, None
             bpm = self._ticks.bpm or self.bpm
             if self._is_stopped:
-                self._line = (now_s, self.beat_at(now_s), bpm)
+                self._line = self._line.at_tempo(bpm, now_s)
             else:
-                self._line = (self._ticks.at_s, self._tick_beat, bpm)
+                self._line = BeatLine(at_s=self._ticks.at_s, beat=self._tick_beat, bpm=bpm)
 
     def midi_start(self, now_s: float) -> None:
         """Handle 0xFA: the next tick is beat 0."""
@@ -176,16 +164,27 @@ class Tempo:
             if not self._is_stopped:
                 self._stopped_at, self._is_stopped = self._tick_beat + 1 / TICKS_PER_BEAT, True
 
+    def _tell_of_midi(self, source: str) -> None:
+        if self._has_told_midi or self._report is None:
+            return
+        self._has_told_midi = True
+        self._report(
+            "tempo.midi",
+            f"MIDI clock arrives, but the tempo comes from {source} (/tempo/source); /tempo/source midi follows it",
+        )
+
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def step(self, now_s: float) -> None:
-        """Use a new value of `/tempo/bpm`, or else write the tapped or received tempo to it."""
+        """Use a new value of `/tempo/bpm`, or else write the tempo of the taps or of a clock to it."""
+        self._step_source()
         held = self._store.get("/tempo/bpm")
         assert isinstance(held, float)
         if held != self._written_bpm:
             self._written_bpm = held
             with self._lock:
-                self._line = (now_s, self.beat_at(now_s), held)
+                self._hand.choose(held, now_s)
+                self._line = self._line.at_tempo(held, now_s)
             return
         bpm = min(_MAX_BPM, max(_MIN_BPM, round(self.bpm, 2)))
         if abs(bpm - held) >= WRITE_STEP_BPM and now_s >= self._next_write_s:
@@ -193,6 +192,26 @@ class Tempo:
             self._written_bpm = bpm
             self._store.set("/tempo/bpm", bpm, by="tempo")
 
-    def _has_clock(self, now_s: float) -> bool:
-        """True if a MIDI clock sets the tempo now."""
-        return now_s - self._tick_s < CLOCK_GONE_S and bool(self._store.get("/tempo/midi"))
+    def _step_source(self) -> None:
+        """Keep the old switch `/tempo/midi` and `/tempo/source` in agreement; a change of the source wins."""
+        source, is_midi = self._current_source(), bool(self._store.get("/tempo/midi"))
+        if source == self._source and is_midi != self._was_midi:
+            source = "midi" if is_midi else "manual"
+            self._store.set("/tempo/source", source, by="tempo")
+        if source != self._source:
+            with self._lock:
+                self._source, self._reset_beats, self._followed_s = source, 0.0, float("-inf")
+                self._hand = HandOnBeat()
+            self._has_told_midi = False
+        self._was_midi = source == "midi"
+        if is_midi != self._was_midi:
+            self._store.set("/tempo/midi", self._was_midi, by="tempo")
+
+    def _current_source(self) -> str:
+        return str(self._store.get("/tempo/source"))
+
+    def _has_clock(self, source: str, now_s: float) -> bool:
+        """True if a MIDI clock, Link or timecode sets the tempo now."""
+        if source == "midi":
+            return now_s - self._tick_s < CLOCK_GONE_S
+        return source in ("link", "timecode") and now_s - self._followed_s < OUTSIDE_GONE_S

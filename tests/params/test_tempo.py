@@ -1,5 +1,6 @@
 """Tempo and beat: tapped, set and from MIDI clock, with known times."""
 
+import itertools
 import random
 from collections.abc import Iterable
 
@@ -24,6 +25,13 @@ def store() -> ParamStore:
 
 @pytest.fixture
 def tempo(store: ParamStore, clock: SteppedClock) -> Tempo:
+    return Tempo(store, clock)
+
+
+@pytest.fixture
+def midi(store: ParamStore, clock: SteppedClock) -> Tempo:
+    """A tempo that follows MIDI clock."""
+    store.set("/tempo/source", "midi")
     return Tempo(store, clock)
 
 
@@ -105,12 +113,12 @@ def test_a_tap_counts_when_it_comes_and_shows_in_the_next_frame(
 # -- MIDI clock --------------------------------------------------------------------------------
 
 
-def test_24_ticks_are_a_beat(store: ParamStore, tempo: Tempo) -> None:
-    tempo.midi_start(0.0)
-    end_s = tick(tempo, 96, 60 / 140 / 24)
-    assert tempo.bpm == pytest.approx(140.0)
-    assert tempo.beat_at(end_s) == pytest.approx(4.0)
-    tempo.step(end_s)
+def test_24_ticks_are_a_beat(store: ParamStore, midi: Tempo) -> None:
+    midi.midi_start(0.0)
+    end_s = tick(midi, 96, 60 / 140 / 24)
+    assert midi.bpm == pytest.approx(140.0)
+    assert midi.beat_at(end_s) == pytest.approx(4.0)
+    midi.step(end_s)
     assert store.get(BPM) == 140.0
 
 
@@ -122,84 +130,162 @@ def jittered(bpm: float, beats: int, jitter_s: float, seed: int = 3) -> Iterable
         yield true_s, true_s + noise.uniform(0.0, 2 * jitter_s)
 
 
-def test_ticks_5_ms_off_give_a_steady_tempo_and_position(tempo: Tempo) -> None:
-    tempo.midi_start(0.0)
+def test_ticks_5_ms_off_give_a_steady_tempo_and_position(midi: Tempo) -> None:
+    midi.midi_start(0.0)
     bpms, errors = [], []
     for true_s, came_s in jittered(128.0, 32, 0.005):
-        tempo.midi_clock(came_s)
+        midi.midi_clock(came_s)
         if true_s > 2.0:
-            bpms.append(tempo.bpm)
-            errors.append(tempo.beat_at(true_s + 0.005) - true_s * 128 / 60)
+            bpms.append(midi.bpm)
+            errors.append(midi.beat_at(true_s + 0.005) - true_s * 128 / 60)
     assert max(abs(bpm - 128.0) for bpm in bpms) < 3.0, "interval by interval it would swing by 60"
     assert max(map(abs, errors)) < 0.008, "a beat is placed to within 4 ms"
 
 
-def test_a_change_of_tempo_is_followed_within_four_beats(tempo: Tempo) -> None:
-    end_s = tick(tempo, 240)
-    assert tempo.bpm == pytest.approx(120.0)
-    tick(tempo, 96, 60 / 132 / 24, end_s)
-    assert tempo.bpm == pytest.approx(132.0, abs=1.0)
+def test_a_change_of_tempo_is_followed_within_four_beats(midi: Tempo) -> None:
+    end_s = tick(midi, 240)
+    assert midi.bpm == pytest.approx(120.0)
+    tick(midi, 96, 60 / 132 / 24, end_s)
+    assert midi.bpm == pytest.approx(132.0, abs=1.0)
 
 
-def test_the_tempo_is_written_at_most_four_times_a_second(store: ParamStore, tempo: Tempo) -> None:
+def test_the_tempo_is_written_at_most_four_times_a_second(store: ParamStore, midi: Tempo) -> None:
     for _, came_s in jittered(128.0, 16, 0.005):
-        tempo.midi_clock(came_s)
-        tempo.step(came_s)
+        midi.midi_clock(came_s)
+        midi.step(came_s)
     assert store.version <= 16 / 128 * 60 * 4 + 1
     assert store.get(BPM) == pytest.approx(128.0, abs=3.0)
 
 
-def test_start_sets_the_bar_and_continue_goes_on_from_stop(tempo: Tempo) -> None:
-    now_s = tick(tempo, 60)
-    tempo.midi_start(now_s)
-    now_s = tick(tempo, 36, from_s=now_s)  # beats 0 .. 1.5
-    assert tempo.beat_at(now_s) == pytest.approx(1.5)
-    tempo.midi_stop(now_s)
-    now_s = tick(tempo, 24, from_s=now_s)  # like machines that send ticks while stopped
-    assert tempo.beat_at(now_s) == pytest.approx(2.5), "the beat continues"
-    tempo.midi_continue(now_s)
-    tempo.midi_clock(now_s)
-    assert tempo.beat_at(now_s) == pytest.approx(1.5)
+def test_start_sets_the_bar_and_continue_goes_on_from_stop(midi: Tempo) -> None:
+    now_s = tick(midi, 60)
+    midi.midi_start(now_s)
+    now_s = tick(midi, 36, from_s=now_s)  # beats 0 .. 1.5
+    assert midi.beat_at(now_s) == pytest.approx(1.5)
+    midi.midi_stop(now_s)
+    now_s = tick(midi, 24, from_s=now_s)  # like machines that send ticks while stopped
+    assert midi.beat_at(now_s) == pytest.approx(2.5), "the beat continues"
+    midi.midi_continue(now_s)
+    midi.midi_clock(now_s)
+    assert midi.beat_at(now_s) == pytest.approx(1.5)
 
 
-def test_a_lost_clock_leaves_its_tempo_and_a_returning_one_does_not_jump(tempo: Tempo) -> None:
-    end_s = tick(tempo, 240)
-    assert tempo.beat_at(end_s + 10.0) == pytest.approx(30.0)
-    tempo.midi_clock(end_s + 10.0)
-    assert tempo.beat_at(end_s + 10.0) == pytest.approx(30.0)
-    tick(tempo, 240, 60 / 90 / 24, end_s + 10.0 + 60 / 90 / 24)
-    assert tempo.bpm == pytest.approx(90.0)
+def test_a_lost_clock_leaves_its_tempo_and_a_returning_one_does_not_jump(midi: Tempo) -> None:
+    end_s = tick(midi, 240)
+    assert midi.beat_at(end_s + 10.0) == pytest.approx(30.0)
+    midi.midi_clock(end_s + 10.0)
+    assert midi.beat_at(end_s + 10.0) == pytest.approx(30.0)
+    tick(midi, 240, 60 / 90 / 24, end_s + 10.0 + 60 / 90 / 24)
+    assert midi.bpm == pytest.approx(90.0)
 
 
 def test_while_a_clock_is_active_taps_do_nothing_and_a_tempo_set_by_hand_is_replaced(
-    store: ParamStore, tempo: Tempo
+    store: ParamStore, midi: Tempo
 ) -> None:
-    end_s = tick(tempo, 240)
-    assert tap(tempo, end_s, end_s + 0.3) == pytest.approx(120.0)
+    end_s = tick(midi, 240)
+    assert tap(midi, end_s, end_s + 0.3) == pytest.approx(120.0)
     store.set(BPM, 60)
-    tempo.step(end_s)
-    tick(tempo, 24, from_s=end_s)
-    tempo.step(end_s + 0.5)
+    midi.step(end_s)
+    tick(midi, 24, from_s=end_s)
+    midi.step(end_s + 0.5)
     assert store.get(BPM) == 120.0
-    assert tap(tempo, end_s + 5.0, end_s + 5.6) == pytest.approx(100.0), "once it is gone they count again"
+    assert tap(midi, end_s + 5.0, end_s + 5.6) == pytest.approx(100.0), "once it is gone they count again"
 
 
-def test_with_midi_off_the_clock_is_ignored(store: ParamStore, tempo: Tempo) -> None:
+def test_with_midi_off_the_clock_is_ignored(store: ParamStore, midi: Tempo) -> None:
+    midi.step(0.0)
+    assert store.get("/tempo/midi") is True, "the older address tells the same"
     store.set("/tempo/midi", 0)
+    midi.step(0.1)
+    assert store.get("/tempo/source") == "manual"
+    tick(midi, 240, 60 / 90 / 24)
+    assert midi.bpm == 120.0
+    assert tap(midi, 7.0, 7.6) == pytest.approx(100.0)
+
+
+def test_a_burst_of_ticks_sets_no_tempo(store: ParamStore, midi: Tempo) -> None:
+    later_s = tick(midi, 4000, 1e-5)  # 250 000 beats a minute
+    assert midi.bpm == 120.0
+    tick(midi, 240, 60 / 90 / 24, from_s=later_s + 1.0)
+    assert midi.bpm == pytest.approx(90.0)
+
+
+def test_a_clock_beyond_the_range_is_followed_and_shown_at_its_end(store: ParamStore, midi: Tempo) -> None:
+    tick(midi, 240, 60 / 400 / 24)
+    midi.step(1.5)
+    before = store.version
+    for frame in range(1, 9):
+        midi.step(1.5 + frame)
+    assert midi.bpm == pytest.approx(400.0) and store.get(BPM) == 300.0 and store.version == before
+
+
+def test_the_older_switch_for_midi_clock_still_means_it(store: ParamStore, tempo: Tempo) -> None:
+    store.set("/tempo/midi", 1)  # in a message, a map, a cue or the autosave of an older run
+    tempo.step(0.0)
+    tick(tempo, 240, 60 / 90 / 24)
+    assert tempo.bpm == pytest.approx(90.0) and store.get("/tempo/source") == "midi"
+    store.set("/tempo/source", "link")
+    tempo.step(3.0)
+    assert store.get("/tempo/midi") is False
+
+
+def test_midi_clock_that_is_not_followed_is_told_once_with_the_address_to_set(
+    store: ParamStore, clock: SteppedClock
+) -> None:
+    told: list[str] = []
+    tempo = Tempo(store, clock, lambda key, line: told.append(line))
     tick(tempo, 240, 60 / 90 / 24)
     assert tempo.bpm == 120.0
-    assert tap(tempo, 7.0, 7.6) == pytest.approx(100.0)
+    (line,) = told
+    assert "comes from beat" in line and "/tempo/source midi" in line
 
 
-def test_a_burst_of_ticks_sets_no_tempo(store: ParamStore, tempo: Tempo) -> None:
-    later_s = tick(tempo, 4000, 1e-5)  # 250 000 beats a minute
-    assert tempo.bpm == 120.0
-    tick(tempo, 240, 60 / 90 / 24, from_s=later_s + 1.0)
-    assert tempo.bpm == pytest.approx(90.0)
+# -- other clocks ------------------------------------------------------------------------------
 
 
-def test_a_clock_beyond_the_range_is_followed_and_shown_at_its_end(store: ParamStore, tempo: Tempo) -> None:
-    tick(tempo, 240, 60 / 400 / 24)
-    for frame in range(9):
-        tempo.step(1.5 + frame)
-    assert tempo.bpm == pytest.approx(400.0) and store.get(BPM) == 300.0 and store.version == 1
+def beats(tempo: Tempo, from_s: float, to_s: float, step_s: float = 0.01) -> list[float]:
+    return [tempo.beat_at(from_s + n * step_s) for n in range(round((to_s - from_s) / step_s))]
+
+
+@pytest.mark.parametrize("off_by", [-0.9, -0.2, 0.2, 0.9])
+def test_the_beat_glides_to_a_clock_without_running_back(
+    store: ParamStore, tempo: Tempo, clock: SteppedClock, off_by: float
+) -> None:
+    store.set("/tempo/source", "link")
+    tempo.step(0.0)
+    clock.advance(4.0)
+    tempo.follow("link", beat=8.0 + off_by, bpm=120.0, at_s=4.0)
+    assert tempo.beat_at(4.0) == pytest.approx(8.0), "no jump"
+    on_the_way = beats(tempo, 4.0, 6.0)
+    steps = [after - before for before, after in itertools.pairwise(on_the_way)]
+    assert min(steps) >= 0.0099 and max(steps) <= 0.0301, "half to one and a half times the tempo"
+    assert tempo.beat_at(6.0) == pytest.approx(12.0 + off_by)
+
+
+def test_a_clock_that_goes_to_another_place_takes_the_beat_along(
+    store: ParamStore, tempo: Tempo, clock: SteppedClock
+) -> None:
+    store.set("/tempo/source", "timecode")
+    tempo.step(0.0)
+    tempo.follow("timecode", beat=1000.0, bpm=90.0, at_s=-0.1)
+    assert tempo.beat_at(0.0) == pytest.approx(1000.15) and tempo.bpm == 90.0
+    tempo.follow("timecode", beat=10.0, bpm=90.0, at_s=0.0)
+    assert tempo.beat_at(0.0) == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize("source", ["manual", "midi", "beat", "link"])
+def test_only_the_clock_of_the_source_moves_the_beat(store: ParamStore, tempo: Tempo, source: str) -> None:
+    store.set("/tempo/source", source)
+    tempo.step(0.0)
+    tempo.follow("timecode", beat=3.3, bpm=90.0, at_s=0.0)
+    assert tempo.bpm == 120.0 and tempo.beat_at(1.0) == 2.0
+
+
+def test_a_clock_that_is_unsure_or_gone_leaves_the_beat_running_at_its_last_tempo(
+    tempo: Tempo, clock: SteppedClock
+) -> None:
+    tempo.follow("beat", beat=0.0, bpm=100.0, at_s=0.0)
+    clock.advance(6.0)
+    tempo.follow("beat", beat=0.4, bpm=177.0, at_s=6.0, confidence=0.1)
+    assert tempo.bpm == 100.0 and tempo.beat_at(6.0) == pytest.approx(10.0)
+    assert tap(tempo, 6.0, 6.4) == pytest.approx(150.0), "taps count while no clock does"
