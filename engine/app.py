@@ -34,6 +34,7 @@ from engine.engine import Engine, StatusReader
 from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import EngineParts
 from engine.ipc import Gate, sweep_dead_rings
+from engine.link.follower import LinkFollower
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.opening import LIVE_MODELS, conditions, configured_models, open_models
 from engine.osc import Message
@@ -163,6 +164,9 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         sending = SendingThread(desk.dispatcher)
         sending.poll(desk.map_feedback.poll)
         sending.poll(cameras.poll)
+        link = None if config.offline else closing(_link_follower(desk, store, warnings))
+        if link is not None:
+            sending.poll(link.poll)
         osc = None
         if config.osc.listen != "off":
             host, port = split_host_port(config.osc.listen, "--osc")
@@ -201,7 +205,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             warnings=warnings,
             times=FrameTimes(),
         )
-        status = StatusReader(parts, has_control=osc is not None or config.web != "off", dmx=dmx)
+        status = StatusReader(parts, has_control=osc is not None or config.web != "off", dmx=dmx, link=link)
         web = _open_web(config, desk, store, osc, previews, status.read, warnings, closing)
         engine = Engine(config, parts, desk.presets, web, status.read)
 
@@ -365,6 +369,12 @@ def _open_desk(
         mapping=mapping,
         map_feedback=map_feedback,
         texts=texts,
+    )
+
+
+def _link_follower(desk: _Desk, store: ParamStore, warnings: Warnings) -> LinkFollower:
+    return LinkFollower(
+        store, desk.tempo.follow, clock=desk.dispatcher.clock, report=warnings.report, say=warnings.notice
     )
 
 

@@ -422,5 +422,6 @@ def summary(engine: "Engine") -> dict[str, Any]:
         "children": [asdict(child) for child in status.children],
         "sinks": [asdict(sink) for sink in status.sinks],
         "osc": asdict(status.osc) if status.osc else None,
+        "dmx": asdict(status.dmx) if status.dmx else None,
         "warnings": status.warning_counts,
     }

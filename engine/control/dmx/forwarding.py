@@ -81,7 +81,8 @@ class Forwarder:
                     self._channels[number].is_mapped[channel] = True
         for number, found in pairs.items():
             channels = self._channels[number]
-            new = dict.fromkeys(found, RESTING if channels.noted else None)
+            first = RESTING if channels.noted else None
+            new: dict[int, float | None] = {pair: first for pair in found}
             channels.pairs = new | {pair: value for pair, value in channels.pairs.items() if pair in found}
 
     def take(self, universes: Mapping[int, Universe]) -> tuple[list[tuple[Universe, list[Message]]], bool]:

@@ -9,6 +9,7 @@ const NO_OUTPUT = "null"; // discards pictures: for measurements
 const FAULT_COUNTS = new Set(["nan", "skipped"]); // counts of pictures, hidden while 0
 const UNITS = { ms: ["ms", 1], mb: ["MB", 0] }; // suffix of a fact's name: unit, decimal places
 const MUCH_LATE = 0.01; // share of the frames; below it stutter is not visible
+const FAULTY = new Set(["missing", "failed"]);
 const AWAY = new Set(["loading", "hung", "restarting", "failed", "retrying", "lost", "permission?", "silence"]);
 
 export class Status {
@@ -89,6 +90,9 @@ export class Status {
       status.flash_guard && ["flash guard", guardOf(status.flash_guard)],
       ["sound", `${status.audio.state}: ${status.audio.description}`, AWAY.has(status.audio.state)],
       status.camera && ["camera", `${status.camera.state}: ${status.camera.description}`, AWAY.has(status.camera.state)],
+      ...(status.dmx?.universes ?? []).map((one) => [`universe ${one.number}`, universeOf(one), one.state === "held"]),
+      status.dmx && status.dmx.universes.length === 0 && ["lighting", `waiting for ${status.dmx.listen}`],
+      status.link && status.link.state !== "off" && ["Ableton Link", linkOf(status.link), FAULTY.has(status.link.state)],
       status.last_fade && ["last fade", status.last_fade],
       ["running for", durationOf(status.seconds)],
     ].filter(Boolean);
@@ -236,6 +240,18 @@ function placeOf(kind) {
 
 function badge(state) {
   return make("span", { class: `badge ${AWAY.has(state) ? "is-bad" : ""}` }, state);
+}
+
+/** A lighting universe in one line. */
+export function universeOf({ state, source, sources, packets_hz }) {
+  if (state === "held") return `nothing arrives; the levels of ${source} are held`;
+  return `${source}, ${packets_hz.toFixed(0)} packets a second${sources > 1 ? `, of ${sources} desks` : ""}`;
+}
+
+/** The session of Ableton Link in one line. */
+export function linkOf({ state, peers, bpm, detail }) {
+  if (state === "following") return `${bpm.toFixed(2)} beats/min, with ${peers} other ${peers === 1 ? "program" : "programs"}`;
+  return state === "alone" ? `${bpm.toFixed(2)} beats/min, no other program yet` : detail || state;
 }
 
 /** A child's facts in one line: `memory_mb: 17` as "memory 17 MB". */
