@@ -38,6 +38,7 @@ class _Channels:
         self.addresses = [f"/{ROOT}/{number}/{channel}" for channel in range(1, CHANNELS + 1)]
         self.sent = np.zeros(CHANNELS, np.uint8)
         self.is_mapped = np.zeros(CHANNELS, np.bool_)
+        self.has_mapped = False
         self.is_unsent = np.ones(CHANNELS, np.bool_)
         """True for mapped channels that were never passed on."""
         self.noted = 0
@@ -66,7 +67,7 @@ class Forwarder:
 
     def __init__(self, universes: Iterable[int]) -> None:
         self._channels = {number: _Channels(number) for number in universes}
-        self._first = 0  # the universe that comes first in this turn
+        self._turn = 0
 
     def set_mapped(self, addresses: Iterable[str]) -> None:
         """Use a changed map: all its addresses, also those of other programs, and patterns with `*` as a part."""
@@ -81,30 +82,40 @@ class Forwarder:
                     self._channels[number].is_mapped[channel] = True
         for number, found in pairs.items():
             channels = self._channels[number]
+            channels.has_mapped = bool(found) or bool(channels.is_mapped.any())
             first = RESTING if channels.noted else None
             new: dict[int, float | None] = {pair: first for pair in found}
             channels.pairs = new | {pair: value for pair, value in channels.pairs.items() if pair in found}
 
-    def take(self, universes: Mapping[int, Universe]) -> tuple[list[tuple[Universe, list[Message]]], bool]:
-        """Messages of changed channels, for each universe; and True if more are left for the next turn."""
-        numbers = [number for number in self._channels if number in universes]
-        order = numbers[self._first :] + numbers[: self._first]
-        self._first = (self._first + 1) % max(1, len(numbers))
+    def take(self, universes: Mapping[int, Universe]) -> tuple[list[tuple[Universe, list[Message]]], frozenset[int]]:
+        """Messages of changed channels, for each universe; and the numbers of universes with more for the next turn.
+
+        `universes`: those with new levels, and those that had more in the last turn.
+        """
+        numbers = sorted(universes)
+        first = self._turn % max(1, len(numbers))
+        self._turn += 1
+        order = numbers[first:] + numbers[:first]
         taken: dict[int, list[Message]] = {}
-        has_more = False
+        left: set[int] = set()
         for choose, allowance in ((self._take_mapped, MAX_MAPPED), (self._take_others, MAX_OTHERS)):
             for number in order:
                 found, is_left = choose(self._channels[number], universes[number], allowance)
                 taken.setdefault(number, []).extend(found)
                 allowance -= len(found)
-                has_more |= is_left
-        return [(universes[number], messages) for number, messages in taken.items() if messages], has_more
+                if is_left:
+                    left.add(number)
+        return [(universes[number], messages) for number, messages in taken.items() if messages], frozenset(left)
 
     def _take_mapped(self, own: _Channels, universe: Universe, most: int) -> tuple[list[Message], bool]:
-        levels, new = universe.levels, slice(own.noted, universe.channels)
-        own.sent[new] = np.where(own.is_mapped[new], own.sent[new], levels[new])
-        own.is_unsent[new] = own.is_mapped[new]
-        own.noted = universe.channels
+        levels = universe.levels
+        if own.noted < universe.channels:
+            new = slice(own.noted, universe.channels)
+            own.sent[new] = np.where(own.is_mapped[new], own.sent[new], levels[new])
+            own.is_unsent[new] = own.is_mapped[new]
+            own.noted = universe.channels
+        if not own.has_mapped:
+            return [], False
         has_changed = own.is_mapped & ((levels != own.sent) | own.is_unsent)
         has_changed[own.noted :] = False
         found, is_left = own.some(has_changed, most, is_mapped=True)
@@ -119,6 +130,8 @@ class Forwarder:
         return messages, is_left
 
     def _take_others(self, own: _Channels, universe: Universe, most: int) -> tuple[list[Message], bool]:
+        if most <= 0:  # during a flood: its turn comes
+            return [], True
         has_changed = (universe.levels != own.sent) & ~own.is_mapped
         found, is_left = own.some(has_changed, most, is_mapped=False)
         return own.messages(universe.levels, found), is_left

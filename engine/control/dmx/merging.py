@@ -40,9 +40,12 @@ class Universe:
         """Shape (512,), uint8; kept when senders are gone."""
         self.channels = 0
         """Number of channels received so far, from channel 1."""
+        self.has_news = False
+        """True if the packet taken last changed levels."""
         self.source = ""
         """The sender of `levels`: `artnet 2.0.0.5`."""
         self._sources: dict[str, _Source] = {}
+        self._newest = b""
         self._priority = 0
         self._window_s = float("-inf")
         self._window_packets = 0
@@ -60,6 +63,7 @@ class Universe:
     def take(self, packet: LevelsPacket, now_s: float) -> bool:
         """Use a packet of this universe. False if it is late or has lower priority than another sender."""
         self._count(now_s)
+        self.has_news = False
         key = f"{packet.protocol} {packet.source}"
         known = self._sources.get(key)
         if known is not None and _is_late(packet, known.packet):
@@ -73,10 +77,14 @@ class Universe:
         self._forget_silent(now_s)
         if packet.priority < max(source.packet.priority for source in self._sources.values()):
             return False
+        self.source, self._priority = f"{packet.protocol} {packet.name}", packet.priority
+        self.has_news = packet.levels != self._newest
+        if not self.has_news:
+            return True
+        self._newest = packet.levels
         count = len(packet.levels)
         self.levels[:count] = np.frombuffer(packet.levels, np.uint8)
         self.channels = max(self.channels, count)
-        self.source, self._priority = f"{packet.protocol} {packet.name}", packet.priority
         return True
 
     def step(self, now_s: float) -> bool:

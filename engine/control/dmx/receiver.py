@@ -25,6 +25,7 @@ from engine.control.dmx.sacn import read_sacn
 from engine.control.dmx.sockets import address_towards, open_groups, open_socket
 from engine.control.dmx.status import DmxStatus
 from engine.errors import DmxDecodeError, MultiverseError
+from engine.osc import Message
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
@@ -32,7 +33,7 @@ from engine.system.reporting import Report
 log = logging.getLogger(__name__)
 
 MAX_DATAGRAM_BYTES: Final = 2048
-PACKETS_A_TURN: Final = 64  # of one socket
+PACKETS_A_TURN: Final = 256  # of one socket
 READ_INTERVAL_S: Final = 0.004  # between two turns
 FORWARD_INTERVAL_S: Final = 0.01
 STEP_INTERVAL_S: Final = 0.5  # between two checks for silent senders
@@ -86,7 +87,8 @@ class DmxReceiver:
         self._told: set[int] = set()
         self._polls = WaitingPolls(reply_delay_s or (lambda: random.uniform(0.0, MAX_DELAY_S)))
         self._forward_s = self._step_s = float("-inf")
-        self._has_more = False
+        self._changed: dict[int, Universe] = {}
+        """Universes with channels to pass on."""
         self._artnet: socket.socket | None = None
         self._is_closing = threading.Event()
         self._guard = Guard(log, report, "dmx.error", "dmx")
@@ -172,7 +174,7 @@ class DmxReceiver:
 
     def _rest_s(self) -> float:
         """Seconds until something is due without a packet."""
-        due_s = min(self._step_s, self._polls.next_due_s(), self._forward_s if self._has_more else float("inf"))
+        due_s = min(self._step_s, self._polls.next_due_s(), self._forward_s if self._changed else float("inf"))
         return max(0.0, due_s - self._clock.now_s())
 
     def _read(self, sock: socket.socket, read: ReadPacket) -> None:
@@ -223,7 +225,8 @@ class DmxReceiver:
             self._packets += 1
             self._ignored += not is_used
             is_held = universe.is_held
-        self._has_more = True
+            if is_used and universe.has_news:
+                self._changed[universe.number] = universe
         if packet.is_end and is_held and not was_silent:
             self._report(f"dmx.silent.{universe.number}", f"{_lost(universe)} has ended it; its last levels are held")
         elif was_silent and not is_held:
@@ -252,12 +255,16 @@ class DmxReceiver:
         if known is not self._known_map:
             self._known_map = known
             self._forwarder.set_mapped(known)
-        if not self._has_more:
+        if not self._changed:
             return
         self._forward_s = now_s + FORWARD_INTERVAL_S
-        taken, self._has_more = self._forwarder.take(self._universes)
+        taken, left = self._forwarder.take(self._changed)
+        self._changed = {number: self._universes[number] for number in left}
+        by_source: dict[str, list[Message]] = {}
         for universe, messages in taken:
-            self._deliver(messages, universe.source)
+            by_source.setdefault(universe.source, []).extend(messages)
+        for source, messages in by_source.items():  # a desk's faders move in one frame, in whichever universe they are
+            self._deliver(messages, source)
 
     def _answer_polls(self, now_s: float) -> None:
         for (host, port), poll in self._polls.take_due(now_s):

@@ -8,7 +8,6 @@ Multicast: one socket for each universe, bound to its group. A single socket may
 receive the groups of every other program on the machine. Windows has no such binding: all groups share a socket there.
 """
 
-import contextlib
 import errno
 import socket
 import sys
@@ -16,12 +15,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from engine.control.dmx.sacn import MAX_UNIVERSE, MIN_UNIVERSE, group_of
+from engine.control.udp import ask_for_buffers
 from engine.errors import MultiverseError
 from engine.system.network_interfaces import own_interfaces
 from engine.system.refused_port import refusal_reason
 from engine.system.reporting import Report
-
-RECEIVE_BUFFER_BYTES: Final = 1 << 20  # a fifth of a second of 64 universes, as Linux counts it
 
 _IP_MULTICAST_ALL: Final = 49  # Linux, ip(7)
 
@@ -84,8 +82,7 @@ def _bind(host: str, port: int) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if sys.platform == "linux":  # else it receives every group that any program here has joined
             sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
-        with contextlib.suppress(OSError):  # macOS refuses more than its limit
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        ask_for_buffers(sock)
         sock.bind((host, port))
         sock.setblocking(False)
     except OSError:

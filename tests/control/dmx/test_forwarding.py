@@ -22,7 +22,8 @@ class Network:
         self.universes.setdefault(number, Universe(number)).take(packet, 0.0)
 
     def take(self) -> dict[str, float]:
-        taken, self.has_more = self.forwarder.take(self.universes)
+        taken, left = self.forwarder.take(self.universes)
+        self.has_more = bool(left)
         return {message.address: message.args[0] for _, messages in taken for message in messages}  # type: ignore[misc]
 
 
