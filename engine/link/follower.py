@@ -146,7 +146,7 @@ class LinkFollower:
 
     def _read_reports(self, process: "subprocess.Popen[bytes]", end: threading.Event) -> None:
         assert process.stdout is not None
-        version, order, peers = self._store.version, 0, -1
+        version, order, peers = self._store.version, 0, 0
         while not end.is_set() and (line := process.stdout.readline(MAX_LINE_BYTES)):
             if line == MISSING:
                 self._status = LinkStatus(state="missing", detail=INSTALL)
@@ -167,9 +167,8 @@ class LinkFollower:
                 continue
             self._follow(SOURCE, beat=report.beat, bpm=report.bpm, at_s=report.at_s)
             self._show(report)
-            if report.peers != peers:
-                self._tell(report, peers)
-                peers = report.peers
+            self._tell(report, peers)
+            peers = report.peers
 
     def _show(self, report: SessionReport) -> None:
         state: LinkState = "following" if report.peers else "alone"
@@ -177,10 +176,10 @@ class LinkFollower:
 
     def _tell(self, report: SessionReport, before: int) -> None:
         """Say when the first other program joins and the last one leaves."""
-        if report.peers and before <= 0:
+        if report.peers and not before:
             others = "1 other program" if report.peers == 1 else f"{report.peers} other programs"
             self._say(f"Ableton Link: in a session with {others}, {report.bpm:.2f} beats/min")
-        elif not report.peers and before:
+        elif before and not report.peers:
             self._say(f"Ableton Link: alone in its session, {report.bpm:.2f} beats/min")
 
 

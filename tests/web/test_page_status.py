@@ -139,11 +139,14 @@ def test_lighting_and_link_are_told_in_a_line_each(visit: Visit) -> None:
     session = {"state": "following", "peers": 1, "bpm": 133.0, "detail": ""}
     told = visit.page.evaluate(
         """async ([desk, session]) => {
-          const { universeOf, linkOf } = await import("/page/status.js");
+          const { universeOf, linkOf, lightingRows } = await import("/page/status.js");
           const missing = { state: "missing", peers: 0, bpm: 0, detail: "not installed" };
           return [universeOf(desk), universeOf({ ...desk, state: "held" }), linkOf(session),
             linkOf({ ...session, state: "alone", peers: 0 }), linkOf(missing),
-            linkOf({ ...missing, state: "starting", detail: "" })];
+            linkOf({ ...missing, state: "starting", detail: "" }), lightingRows(null),
+            lightingRows({ listen: "artnet", universes: [] }),
+            lightingRows({ universes: [...Array(64).keys()].map((number) => ({ ...desk, number,
+              state: number < 2 ? "held" : "live" })) })];
         }""",
         [desk, session],
     )
@@ -154,4 +157,7 @@ def test_lighting_and_link_are_told_in_a_line_each(visit: Visit) -> None:
         "133.00 beats/min, no other program yet",
         "not installed",
         "starting",
+        [],
+        [["lighting", "nothing received yet (artnet)", False]],
+        [["lighting", "64 universes, 2790 packets a second; 2 held: 0, 1", True]],
     ]
