@@ -3,10 +3,6 @@
     /tempo/source link ─► process (program.py) ──reports, 25 a second──► Tempo.follow
     /tempo/bpm set by someone ──orders──► the session's tempo
 
-Anyone in a Link session may change its tempo, so a new value of `/tempo/bpm` changes it for all; values that the engine
-itself wrote there do not count. Reports from before the session took it over would pull the beat back, so orders are
-numbered and a report names the newest one that it includes.
-
 The process may be missing, hang or die: then the beat runs on at its last tempo, and the process is started again with
 growing delays. All waiting is done on a thread of its own, which exists only while Link is the source.
 """
@@ -19,6 +15,7 @@ from typing import Final, Protocol
 
 from engine.errors import ChildError
 from engine.link.messages import MAX_LINE_BYTES, MISSING, SessionReport, TempoOrder, line_of, report_of
+from engine.link.orders import TempoOrders
 from engine.link.status import LinkState, LinkStatus
 from engine.params import ParamStore
 from engine.system.backoff import next_delay_s
@@ -37,7 +34,6 @@ HUNG_S: Final = 5.0  # without a report; the first one takes the start of a Pyth
 MAX_START_S: Final = 30.0
 MAX_END_S: Final = 2.0  # then it is killed
 MAX_AGE_S: Final = 5.0  # of a report; one out of this range was made by another clock than ours
-ENGINE: Final = "tempo"  # the author of values of /tempo/bpm that no person set
 
 
 class Follow(Protocol):
@@ -146,7 +142,7 @@ class LinkFollower:
 
     def _read_reports(self, process: "subprocess.Popen[bytes]", end: threading.Event) -> None:
         assert process.stdout is not None
-        version, order, peers = self._store.version, 0, 0
+        orders, version, peers = TempoOrders(), self._store.version, 0
         while not end.is_set() and (line := process.stdout.readline(MAX_LINE_BYTES)):
             if line == MISSING:
                 self._status = LinkStatus(state="missing", detail=INSTALL)
@@ -159,11 +155,9 @@ class LinkFollower:
                 continue
             self._heard_s, self._has_reported = now_s, True
             changes, version = self._store.changes_since(version)
-            for change in changes:
-                if change.address == "/tempo/bpm" and change.by != ENGINE:
-                    order += 1
-                    _send(process, TempoOrder(bpm=float(str(change.value)), order=order))
-            if report.order < order:
+            if (order := orders.of_changes(changes)) is not None:
+                _send(process, order)
+            if not orders.are_in(report):
                 continue
             self._follow(SOURCE, beat=report.beat, bpm=report.bpm, at_s=report.at_s)
             self._show(report)

@@ -98,6 +98,8 @@ def test_a_tempo_that_somebody_sets_becomes_that_of_the_session(stage: Stage) ->
     stage.choose("link")
     stage.wait(lambda: stage.followed)
     stage.store.set("/tempo/bpm", 33.0, by="tempo")  # what the engine shows is no order
+    before = len(stage.followed)
+    stage.wait(lambda: len(stage.followed) > before + 3)
     stage.store.set("/tempo/bpm", 140.0, by="udp 127.0.0.1:5000")
     stage.wait(lambda: stage.followed[-1][1] == 140.0)
     count = len(stage.followed)
