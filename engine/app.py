@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.audio import AudioInput, open_audio
 from engine.config import Config, build_config, split_host_port
-from engine.control import CommandTable, Dispatcher, OscServer, Outgoing, SendingThread
+from engine.control import CommandTable, Dispatcher, OscServer, Outgoing, Sender, SendingThread
 from engine.control.announcements import Announcements
 from engine.control.commands.camera import CameraControl, first_word
 from engine.control.commands.child import ChildControl
@@ -32,14 +32,17 @@ from engine.control.commands.shader_stage import ShaderStage
 from engine.control.commands.show import ShowControl
 from engine.control.commands.timecode import TimecodeControl
 from engine.control.commands.timecode import conditions as timecode_conditions
+from engine.control.dmx import DmxReceiver
 from engine.control.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.control.shown_texts import ShownTexts
 from engine.engine import Engine, StatusReader
 from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import EngineParts
 from engine.ipc import Gate, sweep_dead_rings
+from engine.link.follower import LinkFollower
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.opening import LIVE_MODELS, conditions, configured_models, open_models
+from engine.osc import Message
 from engine.params import Autosave, Crossfade, LeavingLook, ParamStore, PresetFolder, Slew, Tempo, modulation
 from engine.params.shader_catalog import ShaderCatalog
 from engine.render import RegionMapper, open_renderer
@@ -190,10 +193,14 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         sending = SendingThread(desk.dispatcher)
         sending.poll(desk.map_feedback.poll)
         sending.poll(cameras.poll)
+        link = None if config.offline else closing(_link_follower(desk, store, warnings))
+        if link is not None:
+            sending.poll(link.poll)
         osc = None
         if config.osc.listen != "off":
             host, port = split_host_port(config.osc.listen, "--osc")
             osc = closing(OscServer(desk.dispatcher, sending, host, port, config.osc.allow, warnings.report))
+        dmx = closing(_dmx_receiver(config, desk, warnings)) if config.dmx.listen != "off" else None
         closing(sending)  # closed before the sockets, through which it sends what is still queued
         polled = tuple(one for one in (source, *videos.opened) if isinstance(one, Polled))
         for one in polled:
@@ -230,7 +237,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             warnings=warnings,
             times=FrameTimes(),
         )
-        status = StatusReader(parts, has_control=osc is not None or config.web != "off")
+        status = StatusReader(parts, has_control=osc is not None or config.web != "off", dmx=dmx, link=link)
         web = _open_web(config, desk, store, osc, previews, status.read, lambda: shaders.pictures, warnings, closing)
         engine = Engine(config, parts, desk.presets, web, status.read)
 
@@ -259,6 +266,8 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         desk.show.start_first_sinks(config.sinks)
         sending.start()
         _listen(osc, web)
+        if dmx is not None:
+            dmx.start()
         if osc is not None:
             for target in config.osc.feedback:
                 if target.send == "values":
@@ -307,6 +316,7 @@ class _Desk:
     cues: CueControl
     timecode: TimecodeControl
     show: ShowControl
+    mapping: MapControl
     map_feedback: MapFeedback
     texts: ShownTexts
 
@@ -403,8 +413,35 @@ def _open_desk(
         cues=cues,
         timecode=timecode,
         show=show,
+        mapping=mapping,
         map_feedback=map_feedback,
         texts=texts,
+    )
+
+
+def _link_follower(desk: _Desk, store: ParamStore, warnings: Warnings) -> LinkFollower:
+    return LinkFollower(
+        store, desk.tempo.follow, clock=desk.dispatcher.clock, report=warnings.report, say=warnings.notice
+    )
+
+
+def _dmx_receiver(config: Config, desk: _Desk, warnings: Warnings) -> DmxReceiver:
+    def deliver(messages: list[Message], source: str) -> None:
+        # A lighting desk cannot be answered.
+        desk.dispatcher.receive_controls(messages, Sender(name=source, post=lambda packet: None, at_port=None))
+
+    return DmxReceiver(
+        config.dmx.listen,
+        config.dmx.universes,
+        deliver=deliver,
+        mapped=desk.mapping.addresses,
+        clock=desk.dispatcher.clock,
+        report=warnings.report,
+        say=warnings.notice,
+        name=service_name(config.name),
+        interface=config.dmx.interface,
+        artnet_port=config.dmx.artnet_port,
+        sacn_port=config.dmx.sacn_port,
     )
 
 

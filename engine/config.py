@@ -55,6 +55,23 @@ class OscConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     text: tuple[TextTarget, ...] = ()
 
 
+class DmxConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Levels of lighting desks, for the map of foreign controls: `[dmx]`."""
+
+    listen: Literal["off", "artnet", "sacn", "both"] = "off"
+    universes: Annotated[tuple[Annotated[int, Meta(ge=0, le=63_999)], ...], Meta(min_length=1, max_length=64)] = (
+        0,
+        1,
+        2,
+        3,
+    )
+    """As numbered in the packets: Art-Net begins at 0, sACN at 1."""
+    interface: Annotated[str, Meta(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")] | None = None
+    """IPv4 address of this machine in the lighting network; None: all networks."""
+    artnet_port: Port = 6454
+    sacn_port: Port = 5568
+
+
 class LoraConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One LoRA: `[[sd.loras]]`. Its weight while running is `/sd/lora/<n>/weight`."""
 
@@ -149,6 +166,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     sinks: tuple[str, ...] | None = ()
     """Outputs: `KIND` or `KIND=ARGUMENT`, such as `shared`, `record=show.mp4`; None: the system's texture sharing."""
     osc: OscConfig = OscConfig()
+    dmx: DmxConfig = DmxConfig()
     sd: SdConfig = SdConfig()
     sam3: Sam3Config = Sam3Config()
     rvc: RvcConfig = RvcConfig()
@@ -323,6 +341,7 @@ _TABLES: dict[str, type[Struct]] = {
     "osc.feedback[": FeedbackTarget,
     "osc.text[": TextTarget,
     "osc.": OscConfig,
+    "dmx.": DmxConfig,
     "sd.loras[": LoraConfig,
     "sd.": SdConfig,
     "sam3.": Sam3Config,

@@ -6,7 +6,9 @@ from engine.children.supervisor import Supervisor
 from engine.config import Config
 from engine.control.commands.show import Hooks
 from engine.control.commands.status import EngineStatus
+from engine.control.dmx import DmxReceiver
 from engine.frame_loop import EngineParts, FrameLoop
+from engine.link.follower import LinkFollower
 from engine.params import ParamStore, PresetFolder
 from engine.telemetry import FrameTimes
 from engine.values import PublishedFrame
@@ -119,8 +121,11 @@ class Engine:
 class StatusReader:
     """Collects an EngineStatus from the parts of a run."""
 
-    def __init__(self, parts: EngineParts, *, has_control: bool) -> None:
+    def __init__(
+        self, parts: EngineParts, *, has_control: bool, dmx: DmxReceiver | None = None, link: LinkFollower | None = None
+    ) -> None:
         """`has_control`: OSC or the page is on, so the OSC counters are part of the status."""
+        self._dmx, self._link = dmx, link
         self._parts = parts
         self._has_control = has_control
         self._started_s = parts.stopwatch.now_s()
@@ -149,6 +154,8 @@ class StatusReader:
             sinks=parts.sinks.status(),
             shaders=parts.shaders.status(),
             osc=parts.dispatcher.counters if self._has_control else None,
+            dmx=self._dmx.status() if self._dmx is not None else None,
+            link=self._link.status() if self._link is not None else None,
             unavailable=parts.show.unavailable_switches(),
             warnings=tuple(parts.warnings.latest),
             told=tuple(parts.warnings.notices),

@@ -104,6 +104,10 @@ class OscDecodeError(MultiverseError):
     pass
 
 
+class DmxDecodeError(MultiverseError):
+    pass
+
+
 class SharedMemoryError(MultiverseError):
     pass
 

@@ -1178,14 +1178,12 @@ SHORT_WORDS = {
     "crossfade_s": "xfade",  # without its s, which would look like a plural
     "duty_auto": "dtyauto",
     "flash_guard": "flash",
-    "flywheel_s": "flywheel",
     "gpu_retrieval": "gpuretr",
     "hue_offset": "hueofs",
     "index_rate": "idxrate",
     "input_channel": "inchan",
     "interval_s": "intvl",
     "ip_adapter": "ipa",
-    "ltc_channel": "ltcchan",
     "mask_edge": "edge",
     "release_ms": "release",  # not rel, which would look like relative
     "retrieval_power": "retrpow",
@@ -1211,7 +1209,6 @@ SHORT_WORDS = {
     "sink": "",  # Spoutname, Recfile
     "snapshot": "snap",
     "syphon": "syph",
-    "timecode": "tc",
     "threshold": "thresh",
     "weight": "wt",
 }
@@ -1677,14 +1674,6 @@ Full manual with troubleshooting: [`docs/touchdesigner.md`](../docs/touchdesigne
   {"address": "/tempo/tap", "name": "Tempotap", "label": "Tap", "help": "Taps the tempo: from the second tap on, the mean of up to eight intervals sets it. A pause, or a tap far off the beat, starts over. While the beat of the sound is followed, taps choose its octave (half, double) and which pulse is the beat.\n/tempo/tap", "style": "Pulse", "default": null, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/tempo/reset", "name": "Temporeset", "label": "Reset", "help": "Makes this beat the first of bar one.\n/tempo/reset", "style": "Pulse", "default": null, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/tempo/midi", "name": "Tempomidi", "label": "Midi", "help": "Older form of /tempo/source: on stands for midi, off for manual.\n/tempo/midi", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false}
- ]},
- {"title": "Timecode", "controls": [
-  {"address": "/timecode/source", "name": "Tcsource", "label": "Source", "help": "ltc: sound on the channel /timecode/ltc_channel; mtc: MIDI timecode through an OSC bridge.\n/timecode/source", "style": "Menu", "default": "off", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "ltc", "mtc"], "starts_section": false},
-  {"address": "/timecode/ltc_channel", "name": "Tcltcchan", "label": "Ltc channel", "help": "Source channel with LTC. While the source is ltc, it is neither drawn nor analysed: of two channels the other takes its place, of more it is silent.\n/timecode/ltc_channel   1 to 64", "style": "Int", "default": 2, "low": 1, "high": 64, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/timecode/offset", "name": "Tcoffset", "label": "Offset", "help": "Timecode that counts as zero, hh:mm:ss:ff or seconds (to correct a delay, -0.04 for example). It is subtracted before anything else: cues, `/timecode/now` and the beat count from it.\n/timecode/offset", "style": "Str", "default": "", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/timecode/flywheel_s", "name": "Tcflywheel", "label": "Flywheel (s)", "help": "How long the time runs on without a signal; after that it is lost, and stands.\n/timecode/flywheel_s   0 to 30 s", "style": "Float", "default": 1.0, "low": 0.0, "high": 30.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/timecode/chase", "name": "Tcchase", "label": "Chase", "help": "Cues with a timecode start when it is reached. Switched on, it recalls the cue of the current position.\n/timecode/chase", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/timecode/now/rate_hz", "name": "Tcnowratehz", "label": "Now rate (Hz)", "help": "How often `/timecode/now` is sent to subscribers while there is a timecode; 0: never.\n/timecode/now/rate_hz   0 to 10 Hz", "style": "Float", "default": 0.0, "low": 0.0, "high": 10.0, "is_clamped": true, "menu": [], "starts_section": true}
  ]},
  {"title": "Master and safety", "controls": [
   {"address": "/master/fade", "name": "Mfade", "label": "Fade", "help": "Fades the finished picture to black.\n/master/fade   0 to 1", "style": "Float", "default": 1.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},

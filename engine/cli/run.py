@@ -90,6 +90,13 @@ def run(
             metavar="CIDR", help="Accept OSC only from this network, repeatable; OSCQuery too, without a token."
         ),
     ] = None,
+    dmx: Annotated[
+        str | None,
+        typer.Option(metavar="artnet|sacn|both|off", help="Take levels from lighting desks. (default: off)"),
+    ] = None,
+    dmx_universes: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Universes, such as 1-4,7. (default: 0-3)")
+    ] = None,
     web: Annotated[
         str | None, typer.Option(metavar="HOST:PORT|off", help="The page. (default: 127.0.0.1:9001)")
     ] = None,
@@ -173,6 +180,8 @@ def run(
         "offline": offline or None,
         "osc.listen": osc,
         "osc.allow": osc_allow,
+        "dmx.listen": dmx,
+        "dmx.universes": None if dmx_universes is None else parse_universes(dmx_universes),
     }
     if size is not None:
         options["width"], options["height"] = parse_size(size)
@@ -228,7 +237,7 @@ def build_settings(
     """
     from engine.config import RUN_DEFAULTS, build_config, lan_defaults, read_config_file
 
-    values: dict[str, Any] = {name: {} for name in ("osc", *(kind.name for kind in LIVE_OPTIONS), "params")}
+    values: dict[str, Any] = {name: {} for name in ("osc", "dmx", *(kind.name for kind in LIVE_OPTIONS), "params")}
     given = {key: value for key, value in options.items() if value is not None}
     file = read_config_file(path) if path else {}
     for kind in LIVE_OPTIONS:
@@ -275,6 +284,20 @@ def parse_size(text: str) -> tuple[int, int]:
     if not (width.isdecimal() and height.isdecimal()):
         raise UsageError(f"--size: {text!r} is not WxH (for example 1280x720)")
     return int(width), int(height)
+
+
+def parse_universes(text: str) -> list[int]:
+    """Parse numbers and ranges of universes: `1-4,7`."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        last = last if dash else first
+        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) < int(first) + 64):
+            raise UsageError(
+                f"--dmx-universes: {part.strip()!r} is not a universe or a range of at most 64, such as 1-4,7"
+            )
+        numbers += range(int(first), int(last) + 1)
+    return numbers
 
 
 def parse_rate(text: str) -> float:
@@ -399,5 +422,6 @@ def summary(engine: "Engine") -> dict[str, Any]:
         "children": [asdict(child) for child in status.children],
         "sinks": [asdict(sink) for sink in status.sinks],
         "osc": asdict(status.osc) if status.osc else None,
+        "dmx": asdict(status.dmx) if status.dmx else None,
         "warnings": status.warning_counts,
     }

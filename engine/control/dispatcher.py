@@ -149,6 +149,26 @@ class Dispatcher:
                 self.counters.add("errors")
                 self._guard.caught(error)
 
+    def receive_controls(self, messages: list[Message], sender: Sender) -> None:
+        """Execute control values that did not come as OSC, such as lighting levels: mapped ones in one step, which
+        lands in one frame; the others are listed without a word. Never raises. Any thread."""
+        with self._receiving:
+            self.attempt(partial(self._execute_controls, messages, sender))
+
+    def _execute_controls(self, messages: list[Message], sender: Sender) -> None:
+        self.counters.messages += len(messages)
+        own: list[tuple[int, Message, Sender]] = []
+        if (watcher := self._watcher) is not None:
+            for message in messages:
+                watcher(self.clock.now_s(), sender.name, message)
+        for number, message, by in self._foreign.translate_all(messages, sender):
+            if by is sender:
+                self.counters.unmapped += 1
+                self.heard.note(message, sender.name)
+            else:
+                own.append((number, message, by))
+        self._carry_out(self._steps_from(own, messages, sender, MAX_VALUES_A_BUNDLE)[0])
+
     def _show_to_watcher(self, packet: Message | Bundle, sender: Sender, watcher: Watcher) -> None:
         if isinstance(packet, Message):
             watcher(self.clock.now_s(), sender.name, packet)

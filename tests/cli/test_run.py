@@ -499,6 +499,25 @@ def test_a_rate_is_given_as_a_number_or_a_fraction(written: str) -> None:
     assert build_settings(None, {"fps": parse_rate(written)}, []).fps == 30000 / 1001
 
 
+def test_universes_are_given_as_numbers_and_ranges() -> None:
+    from engine.cli.run import build_settings, parse_universes
+
+    given = {"dmx.listen": "both", "dmx.universes": parse_universes("1-4, 7")}
+    assert build_settings(None, given, []).dmx.universes == (1, 2, 3, 4, 7)
+    assert build_settings(None, {}, []).dmx.listen == "off", "it opens ports of the network: never unasked"
+
+
+@pytest.mark.parametrize("written", ["", "a", "1-", "4-1", "1-65", "1;2"])
+def test_universes_that_are_none_are_refused(say: Callable[..., Said], written: str) -> None:
+    done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx-universes", written)
+    assert done.code == 2 and "is not a universe or a range of at most 64" in done.err
+
+
+def test_more_than_64_universes_are_refused(say: Callable[..., Said]) -> None:
+    done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx-universes", "1-60,61-70")
+    assert done.code != 0 and "dmx.universes" in done.err
+
+
 def test_lan_offline_is_refused(say: Callable[..., Said]) -> None:
     done = say("run", "--offline", "--frames", "1", "--lan")
     assert (done.code, done.err) == (2, "multiverse: --lan: has no effect with --offline\n")

@@ -270,3 +270,23 @@ def test_a_watcher_sees_every_message_as_it_came(reports, make_peer) -> None:
     dispatcher.set_watcher(None)
     dispatcher.receive(encode_message("/after", 1), peer.sender())
     assert seen == [(0.0, peer.name, address) for address in ("/layer/1/angle", "/fader", "/mood")]
+
+
+def test_levels_of_a_lighting_desk_land_in_one_frame_and_the_others_are_listed_in_silence(reports, make_peer) -> None:
+    def by_channel(message: Message, sender: str, now_s: float) -> tuple[Message, ...] | None:
+        layer = message.address.removeprefix("/dmx/1/")
+        return (Message(f"/layer/{layer}/intensity", message.args, "f"),) if layer in "12" else None
+
+    dispatcher, store, _ = make(by_channel, reports)
+    peer, seen = make_peer("artnet 2.0.0.5"), []
+    dispatcher.set_watcher(lambda now_s, sender, message: seen.append((sender, message)))
+    levels = [Message(f"/dmx/1/{channel}", (0.25,), "f") for channel in (1, 2, 3)]
+    before = store.version
+    dispatcher.receive_controls(levels, peer.sender())
+    assert store.version == before + 1
+    assert store.get("/layer/1/intensity") == store.get("/layer/2/intensity") == 0.25
+    assert {change.by for change in store.changes_since(before)[0]} == {"map"}
+    ((address, sender, heard),), _ = dispatcher.heard.listed(10)
+    assert (address, sender, heard.args) == ("/dmx/1/3", "artnet 2.0.0.5", (0.25,))
+    assert seen == [("artnet 2.0.0.5", level) for level in levels], "the monitor shows them, too"
+    assert reports.lines == [] and peer.take() == []

@@ -132,3 +132,32 @@ def test_a_lamp_is_lit_while_the_flash_guard_limits(visit: Visit, stage: Stage) 
     visit.page.locator("#facts dd", has_text="of the last 10 s").wait_for()
     stage.send("/safety/flash_guard", 0)
     visit.page.locator("#flash-guard.is-off", has_text="flash guard off").wait_for()
+
+
+def test_lighting_and_link_are_told_in_a_line_each(visit: Visit) -> None:
+    desk = {"number": 1, "state": "live", "source": "artnet 2.0.0.5", "sources": 2, "packets_hz": 43.6}
+    session = {"state": "following", "peers": 1, "bpm": 133.0, "detail": ""}
+    told = visit.page.evaluate(
+        """async ([desk, session]) => {
+          const { universeOf, linkOf, lightingRows } = await import("/page/status.js");
+          const missing = { state: "missing", peers: 0, bpm: 0, detail: "not installed" };
+          return [universeOf(desk), universeOf({ ...desk, state: "held" }), linkOf(session),
+            linkOf({ ...session, state: "alone", peers: 0 }), linkOf(missing),
+            linkOf({ ...missing, state: "starting", detail: "" }), lightingRows(null),
+            lightingRows({ listen: "artnet", universes: [] }),
+            lightingRows({ universes: [...Array(64).keys()].map((number) => ({ ...desk, number,
+              state: number < 2 ? "held" : "live" })) })];
+        }""",
+        [desk, session],
+    )
+    assert told == [
+        "artnet 2.0.0.5, 44 packets a second, of 2 desks",
+        "nothing arrives; the levels of artnet 2.0.0.5 are held",
+        "133.00 beats/min, with 1 other program",
+        "133.00 beats/min, no other program yet",
+        "not installed",
+        "starting",
+        [],
+        [["lighting", "nothing received yet (artnet)", False]],
+        [["lighting", "64 universes, 2790 packets a second; 2 held: 0, 1", True]],
+    ]

@@ -191,6 +191,10 @@ class MapControl:
         with self._lock:
             return self._map.is_mapped(address)
 
+    def addresses(self) -> frozenset[str]:
+        """The mapped OSC addresses, patterns included; the same object until the map changes. Takes no lock."""
+        return self._map.addresses
+
     def _learn(self, movements: list[Movement], now_s: float) -> tuple[_Lesson, MapEntry | None, str] | None:
         """Pass movements to the learner. If one completes a lesson, return the lesson with its entry or the error.
 

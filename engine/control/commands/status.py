@@ -8,6 +8,8 @@ from engine.children.spec import ChildStatus
 from engine.control import OscCounters
 from engine.control.commands.shader import ShaderStatus
 from engine.control.commands.timecode import TimecodeStatus
+from engine.control.dmx import DmxStatus
+from engine.link import LinkStatus
 from engine.render import FlashGuardState
 from engine.sinks import SinkStatus
 from engine.sources import SourceStatus
@@ -41,6 +43,10 @@ class EngineStatus:
     sinks: tuple[SinkStatus, ...]
     shaders: tuple[ShaderStatus, ...]
     osc: OscCounters | None
+    dmx: DmxStatus | None
+    """None without `--dmx`."""
+    link: LinkStatus | None
+    """None in an offline run."""
     unavailable: Mapping[str, str]
     """Address of each switch that this run cannot turn on, with the reason and the next step."""
     warnings: tuple[str, ...]
@@ -79,6 +85,13 @@ class EngineStatus:
             if shader.file:
                 values = (shader.file, shader.state, shader.detail, shader.draw_ms)
                 lines.append((f"/engine/status/shader/{shader.slot}", values))
+        if self.dmx is not None:
+            for each in self.dmx.universes:
+                values = each.state, each.source, each.packets_hz
+                lines.append((f"/engine/status/dmx/{each.number}", values))
+        if self.link is not None:
+            link = self.link
+            lines.append(("/engine/status/link", (link.state, link.peers, link.bpm, link.detail)))
         for line in self.warnings[-3:]:
             lines.append(("/engine/status/warning", (line,)))
         return lines

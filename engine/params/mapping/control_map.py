@@ -48,6 +48,11 @@ class ControlMap:
         """True if an argument of that OSC address is mapped."""
         return address in self._addresses or self._patterns.has_match(address)
 
+    @property
+    def addresses(self) -> frozenset[str]:
+        """The mapped OSC addresses, patterns included. Replaced as a whole when the map changes."""
+        return self._addresses
+
     def has_root(self, root: str) -> bool:
         """True if a mapped OSC address starts with that part."""
         return root in self._roots

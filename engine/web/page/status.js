@@ -9,6 +9,8 @@ const NO_OUTPUT = "null"; // discards pictures: for measurements
 const FAULT_COUNTS = new Set(["nan", "skipped"]); // counts of pictures, hidden while 0
 const UNITS = { ms: ["ms", 1], mb: ["MB", 0] }; // suffix of a fact's name: unit, decimal places
 const MUCH_LATE = 0.01; // share of the frames; below it stutter is not visible
+const MAX_UNIVERSE_ROWS = 8;
+const FAULTY = new Set(["missing", "failed"]);
 const AWAY = new Set(["loading", "hung", "restarting", "failed", "retrying", "lost", "permission?", "silence"]);
 
 export class Status {
@@ -90,6 +92,8 @@ export class Status {
       ["sound", `${status.audio.state}: ${status.audio.description}`, AWAY.has(status.audio.state)],
       status.timecode && status.timecode.source !== "off" && ["timecode", timecodeOf(status.timecode), AWAY.has(status.timecode.state)],
       status.camera && ["camera", `${status.camera.state}: ${status.camera.description}`, AWAY.has(status.camera.state)],
+      ...lightingRows(status.dmx),
+      status.link && status.link.state !== "off" && ["Ableton Link", linkOf(status.link), FAULTY.has(status.link.state)],
       status.last_fade && ["last fade", status.last_fade],
       ["running for", durationOf(status.seconds)],
     ].filter(Boolean);
@@ -237,6 +241,33 @@ function placeOf(kind) {
 
 function badge(state) {
   return make("span", { class: `badge ${AWAY.has(state) ? "is-bad" : ""}` }, state);
+}
+
+/** Rows of the facts for Art-Net and sACN: one for each universe, or one for all if there are many. */
+export function lightingRows(dmx) {
+  if (!dmx) return [];
+  const { universes } = dmx;
+  const held = universes.filter(({ state }) => state === "held");
+  if (universes.length === 0) return [["lighting", `nothing received yet (${dmx.listen})`, false]];
+  if (universes.length <= MAX_UNIVERSE_ROWS) {
+    return universes.map((one) => [`universe ${one.number}`, universeOf(one), one.state === "held"]);
+  }
+  const rate = universes.reduce((sum, { packets_hz }) => sum + packets_hz, 0);
+  const numbers = held.slice(0, MAX_UNIVERSE_ROWS).map(({ number }) => number).join(", ");
+  const silent = held.length > 0 ? `; ${held.length} held: ${numbers}${held.length > MAX_UNIVERSE_ROWS ? " ..." : ""}` : "";
+  return [["lighting", `${universes.length} universes, ${rate.toFixed(0)} packets a second${silent}`, held.length > 0]];
+}
+
+/** A lighting universe in one line. */
+export function universeOf({ state, source, sources, packets_hz }) {
+  if (state === "held") return `nothing arrives; the levels of ${source} are held`;
+  return `${source}, ${packets_hz.toFixed(0)} packets a second${sources > 1 ? `, of ${sources} desks` : ""}`;
+}
+
+/** The session of Ableton Link in one line. */
+export function linkOf({ state, peers, bpm, detail }) {
+  if (state === "following") return `${bpm.toFixed(2)} beats/min, with ${peers} other ${peers === 1 ? "program" : "programs"}`;
+  return state === "alone" ? `${bpm.toFixed(2)} beats/min, no other program yet` : detail || state;
 }
 
 /** A child's facts in one line: `memory_mb: 17` as "memory 17 MB". */

@@ -1,0 +1,293 @@
+"""Receives Art-Net and sACN on a thread of its own, and passes changed levels on.
+
+    sockets ─► artnet.py, sacn.py ─► Universe (newest levels) ─► Forwarder (changed channels) ─► deliver
+
+Levels are read as they come, but passed on at most a hundred times a second: of those between two frames only the
+newest is seen. Each turn reads and passes on a limited number, then rests, so that a flood takes no time from the
+picture; what the socket cannot hold is lost, and a newer packet follows within 25 ms.
+"""
+
+import logging
+import random
+import selectors
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from engine.control.dmx import artnet, sacn
+from engine.control.dmx.artnet import Poll, poll_replies, read_artnet
+from engine.control.dmx.forwarding import Deliver, Forwarder
+from engine.control.dmx.merging import Universe
+from engine.control.dmx.packet import LevelsPacket
+from engine.control.dmx.polls import MAX_DELAY_S, WaitingPolls
+from engine.control.dmx.sacn import read_sacn
+from engine.control.dmx.sockets import address_towards, open_groups, open_socket
+from engine.control.dmx.status import DmxStatus
+from engine.errors import DmxDecodeError, MultiverseError
+from engine.osc import Message
+from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard
+from engine.system.reporting import Report
+
+log = logging.getLogger(__name__)
+
+MAX_DATAGRAM_BYTES: Final = 2048
+PACKETS_A_TURN: Final = 256  # of one socket
+READ_INTERVAL_S: Final = 0.004  # between two turns
+FORWARD_INTERVAL_S: Final = 0.01
+STEP_INTERVAL_S: Final = 0.5  # between two checks for silent senders
+CLOSED_WITHIN_S: Final = 3.0
+MAX_TOLD: Final = 8  # lines about universes that are not configured
+
+ReadPacket = Callable[[bytes, str, int], LevelsPacket | None]
+"""`read(data, host, port)`: the levels in a packet, None if it carries none, or DmxDecodeError."""
+
+
+class DmxReceiver:
+    """Runs from `start` to `close`. `start` raises MultiverseError, which names the port, if it cannot bind."""
+
+    def __init__(
+        self,
+        listen: str,
+        universes: Iterable[int],
+        *,
+        deliver: Deliver,
+        mapped: Callable[[], frozenset[str]],
+        clock: Clock,
+        report: Report,
+        say: Callable[[str], None],
+        name: str,
+        interface: str | None = None,
+        artnet_port: int = artnet.PORT,
+        sacn_port: int = sacn.PORT,
+        reply_delay_s: Callable[[], float] | None = None,
+    ) -> None:
+        """`listen`: `artnet`, `sacn` or `both`. `mapped()`: the addresses in the map; the same object until it changes.
+
+        `deliver(messages, source)` is called on the receiving thread. `name`: what a desk lists this node as.
+        `interface`: an IPv4 address of this machine; None: all. Port 0: the system chooses. `reply_delay_s`: random
+        by default.
+        """
+        self.listen = listen
+        self._numbers = tuple(dict.fromkeys(universes))
+        self._deliver = deliver
+        self._mapped = mapped
+        self._clock = clock
+        self._report = report
+        self._say = say
+        self._name = name
+        self._interface = interface
+        self._ports = (artnet_port, sacn_port)
+        self._lock = threading.Lock()  # the status is read on other threads
+        self._universes: dict[int, Universe] = {}
+        self._forwarder = Forwarder(self._numbers)
+        self._known_map: frozenset[str] | None = None
+        self._packets = self._malformed = self._ignored = self._answered = 0
+        self._told: set[int] = set()
+        self._polls = WaitingPolls(reply_delay_s or (lambda: random.uniform(0.0, MAX_DELAY_S)))
+        self._forward_s = self._step_s = float("-inf")
+        self._changed: dict[int, Universe] = {}
+        """Universes with channels to pass on."""
+        self._artnet: socket.socket | None = None
+        self._is_closing = threading.Event()
+        self._guard = Guard(log, report, "dmx.error", "dmx")
+        self._selector = selectors.DefaultSelector()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def artnet_port(self) -> int:
+        """The port in use; after `start`, if Art-Net is received."""
+        return self._ports[0]
+
+    @property
+    def sacn_port(self) -> int:
+        """The port in use; after `start`, if sACN is received."""
+        return self._ports[1]
+
+    def start(self) -> None:
+        try:
+            if self.listen in ("artnet", "both"):
+                self._artnet = self._add(open_socket("artnet", self._interface, self._ports[0]), self._read_artnet)
+                self._ports = (self._artnet.getsockname()[1], self._ports[1])
+            if self.listen in ("sacn", "both"):
+                unicast = self._add(open_socket("sacn", self._interface, self._ports[1]), self._read_sacn)
+                self._ports = (self._ports[0], unicast.getsockname()[1])
+                for sock in open_groups(self._numbers, self._interface, unicast, self._report):
+                    self._add(sock, self._read_sacn)
+        except MultiverseError:
+            self._close_sockets()
+            raise
+        self._wake_end, self._woken_end = socket.socketpair()
+        self._selector.register(self._woken_end, selectors.EVENT_READ, (self._woken_end, None))
+        self._thread = threading.Thread(target=self._run, name="dmx", daemon=True)
+        self._thread.start()
+
+    def _add(self, sock: socket.socket, read: ReadPacket) -> socket.socket:
+        self._selector.register(sock, selectors.EVENT_READ, (sock, read))
+        return sock
+
+    def close(self) -> None:
+        """End the thread and close the sockets. Safe without `start`."""
+        if self._thread is None:
+            return
+        self._is_closing.set()
+        self._wake_end.send(b"\0")
+        self._thread.join(CLOSED_WITHIN_S)
+        self._thread = None
+        self._close_sockets()
+        self._wake_end.close()
+
+    def status(self) -> DmxStatus:
+        """Any thread."""
+        now_s = self._clock.now_s()
+        with self._lock:
+            return DmxStatus(
+                listen=self.listen,
+                packets=self._packets,
+                malformed=self._malformed,
+                ignored=self._ignored,
+                polls=self._answered,
+                universes=tuple(self._universes[number].status(now_s) for number in sorted(self._universes)),
+            )
+
+    # -- the receiving thread ------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._is_closing.is_set():
+            self._guard.attempt(self._turn)
+            self._is_closing.wait(READ_INTERVAL_S)
+
+    def _turn(self) -> None:
+        ready = self._selector.select(self._rest_s())
+        for key, _ in ready:
+            sock, read = key.data
+            if read is not None:
+                self._read(sock, read)
+        now_s = self._clock.now_s()
+        if now_s >= self._step_s:
+            self._step_s = now_s + STEP_INTERVAL_S
+            self._find_silent(now_s)
+        if now_s >= self._forward_s:
+            self._forward(now_s)
+        self._answer_polls(now_s)
+
+    def _rest_s(self) -> float:
+        """Seconds until something is due without a packet."""
+        due_s = min(self._step_s, self._polls.next_due_s(), self._forward_s if self._changed else float("inf"))
+        return max(0.0, due_s - self._clock.now_s())
+
+    def _read(self, sock: socket.socket, read: ReadPacket) -> None:
+        for _ in range(PACKETS_A_TURN):
+            try:
+                data, (host, port) = sock.recvfrom(MAX_DATAGRAM_BYTES)
+            except BlockingIOError:
+                return
+            except ConnectionResetError:  # Windows reports here that an earlier reply went to a closed port
+                continue
+            except OSError as error:  # Windows: a datagram longer than the buffer
+                self._malformed += 1
+                self._report("dmx.malformed", f"dmx: {error.strerror or error}")
+                continue
+            try:
+                packet = read(data, host, port)
+            except DmxDecodeError as error:
+                self._malformed += 1
+                self._report("dmx.malformed", f"dmx: packet from {host} left out: {error}")
+                continue
+            if packet is not None:
+                self._take(packet)
+
+    def _read_artnet(self, data: bytes, host: str, port: int) -> LevelsPacket | None:
+        packet = read_artnet(data, host, port)
+        if isinstance(packet, Poll):
+            self._polls.add(packet, (host, port), self._clock.now_s())
+            return None
+        return packet
+
+    def _read_sacn(self, data: bytes, host: str, port: int) -> LevelsPacket | None:
+        return read_sacn(data, host)
+
+    def _take(self, packet: LevelsPacket) -> None:
+        if packet.universe not in self._numbers:
+            self._ignored += 1
+            self._tell_unlisted(packet)
+            return
+        now_s = self._clock.now_s()
+        with self._lock:
+            universe = self._universes.get(packet.universe)
+            if universe is None:
+                if packet.is_end:
+                    return
+                universe = self._universes[packet.universe] = Universe(packet.universe)
+            was_silent, before = not universe.has_sources, universe.source
+            is_used = universe.take(packet, now_s)
+            self._packets += 1
+            self._ignored += not is_used
+            is_held = universe.is_held
+            if is_used and universe.has_news:
+                self._changed[universe.number] = universe
+        if packet.is_end and is_held and not was_silent:
+            self._report(f"dmx.silent.{universe.number}", f"{_lost(universe)} has ended it; its last levels are held")
+        elif was_silent and not is_held:
+            again = " again" if before else ""
+            self._say(f"dmx: universe {universe.number} is received{again}, from {universe.source}")
+
+    def _tell_unlisted(self, packet: LevelsPacket) -> None:
+        """Report once that a universe arrives that is not configured."""
+        if packet.universe in self._told or len(self._told) >= MAX_TOLD:
+            return
+        self._told.add(packet.universe)
+        known = ", ".join(map(str, self._numbers[:8])) + (" ..." if len(self._numbers) > 8 else "")
+        self._say(
+            f"dmx: universe {packet.universe} from {packet.protocol} {packet.name} is not used"
+            f" (--dmx-universes: {known}); add it there if it should be"
+        )
+
+    def _find_silent(self, now_s: float) -> None:
+        with self._lock:
+            silent = [universe for universe in self._universes.values() if universe.step(now_s)]
+        for universe in silent:
+            self._report(f"dmx.silent.{universe.number}", f"{_lost(universe)} is silent; its last levels are held")
+
+    def _forward(self, now_s: float) -> None:
+        known = self._mapped()
+        if known is not self._known_map:
+            self._known_map = known
+            self._forwarder.set_mapped(known)
+        if not self._changed:
+            return
+        self._forward_s = now_s + FORWARD_INTERVAL_S
+        taken, left = self._forwarder.take(self._changed)
+        self._changed = {number: self._universes[number] for number in left}
+        by_source: dict[str, list[Message]] = {}
+        for universe, messages in taken:
+            by_source.setdefault(universe.source, []).extend(messages)
+        for source, messages in by_source.items():  # a desk's faders move in one frame, in whichever universe they are
+            self._deliver(messages, source)
+
+    def _answer_polls(self, now_s: float) -> None:
+        for (host, port), poll in self._polls.take_due(now_s):
+            self._answered += 1
+            live = [universe.number for universe in self._universes.values() if not universe.is_held]
+            address = self._interface or address_towards(host)
+            for packet in poll_replies(poll, self._numbers, live, address=address, name=self._name):
+                # To Art-Net's port, as the standard demands, and to the port that asked: small tools listen there.
+                for to in dict.fromkeys((self._ports[0], port)):
+                    self._send(packet, host, to)
+
+    def _close_sockets(self) -> None:
+        for key in list(self._selector.get_map().values()):
+            key.data[0].close()
+        self._selector.close()
+
+    def _send(self, packet: bytes, host: str, port: int) -> None:
+        assert self._artnet is not None  # only its packets are polls
+        try:
+            self._artnet.sendto(packet, (host, port))
+        except OSError as error:
+            self._report("dmx.reply", f"dmx: ArtPollReply to {host}:{port}: {error.strerror or error}")
+
+
+def _lost(universe: Universe) -> str:
+    return f"dmx: universe {universe.number}: {universe.source}"

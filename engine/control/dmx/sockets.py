@@ -1,0 +1,97 @@
+"""The UDP sockets of Art-Net and sACN.
+
+Art-Net comes by broadcast, which on Linux and macOS only a socket bound to all addresses receives; so the interface is
+used for binding only where it is this machine itself, or on Windows. A desk's program on the same machine may use the
+same ports; the sockets allow that, and so do the usual desks.
+
+Multicast: one socket for each universe, bound to its group. A single socket may join only 20 groups on Linux, and would
+receive the groups of every other program on the machine. Windows has no such binding: all groups share a socket there.
+"""
+
+import errno
+import socket
+import sys
+from collections.abc import Iterable
+from typing import Final
+
+from engine.control.dmx.sacn import MAX_UNIVERSE, MIN_UNIVERSE, group_of
+from engine.control.udp import ask_for_buffers
+from engine.errors import MultiverseError
+from engine.system.network_interfaces import own_interfaces
+from engine.system.refused_port import refusal_reason
+from engine.system.reporting import Report
+
+_IP_MULTICAST_ALL: Final = 49  # Linux, ip(7)
+
+
+def open_socket(protocol: str, interface: str | None, port: int) -> socket.socket:
+    """A non-blocking socket for unicast and broadcast. Raises MultiverseError, which names the port."""
+    is_bound = interface is not None and (sys.platform == "win32" or interface.startswith("127."))
+    try:
+        return _bind(interface if is_bound and interface else "", port)
+    except OSError as error:
+        reason = "is used by another program that does not share it"
+        if error.errno != errno.EADDRINUSE:
+            reason = f"cannot be opened ({refusal_reason(error)})"
+        next_step = f"end that program, or leave {protocol} out of --dmx"
+        raise MultiverseError(f"--dmx {protocol}: UDP port {port} {reason}; {next_step}") from None
+
+
+def open_groups(
+    universes: Iterable[int], interface: str | None, unicast: socket.socket, report: Report
+) -> list[socket.socket]:
+    """Join the sACN groups of these universes on the interface, or on all; returns the additional sockets.
+
+    A group that cannot be joined is reported: its universe still arrives by unicast.
+    """
+    port = unicast.getsockname()[1]
+    opened = []
+    for number in universes:
+        if not MIN_UNIVERSE <= number <= MAX_UNIVERSE:
+            continue
+        group = group_of(number)
+        sock = unicast
+        try:
+            if sys.platform != "win32":
+                sock = _bind(group, port)
+                opened.append(sock)
+            for address in [interface] if interface else _own_addresses():
+                member = socket.inet_aton(group) + socket.inet_aton(address)
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+        except OSError as error:
+            reason = f"{group} cannot be joined ({error.strerror or error}); it is received by unicast only"
+            report("dmx.multicast", f"dmx: universe {number}: {reason}")
+    return opened
+
+
+def address_towards(host: str) -> str:
+    """This machine's IPv4 address in the network of `host`. Sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host, 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "darwin":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if sys.platform == "linux":  # else it receives every group that any program here has joined
+            sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
+        ask_for_buffers(sock)
+        sock.bind((host, port))
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _own_addresses() -> list[str]:
+    """IPv4 addresses of this machine's interfaces; 0.0.0.0, the system's choice, if there is none."""
+    found = [str(entry.ip) for entry in own_interfaces() if entry.version == 4 and not entry.is_loopback]
+    return found or ["0.0.0.0"]

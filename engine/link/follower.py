@@ -1,0 +1,201 @@
+"""Follows a Link session while `/tempo/source` is link.
+
+    /tempo/source link ─► process (program.py) ──reports, 25 a second──► Tempo.follow
+    /tempo/bpm set by someone ──orders──► the session's tempo
+
+The process may be missing, hang or die: then the beat runs on at its last tempo, and the process is started again with
+growing delays. All waiting is done on a thread of its own, which exists only while Link is the source.
+"""
+
+import logging
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from engine.errors import ChildError
+from engine.link.messages import MAX_LINE_BYTES, MISSING, SessionReport, TempoOrder, line_of, report_of
+from engine.link.orders import TempoOrders
+from engine.link.status import LinkState, LinkStatus
+from engine.params import ParamStore
+from engine.system.backoff import next_delay_s
+from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard
+from engine.system.python_process import exit_reason, start_python
+from engine.system.reporting import Report
+
+log = logging.getLogger(__name__)
+
+SOURCE: Final = "link"
+INSTALL: Final = (
+    'Ableton Link is not installed; pip install "multiverse-engine[link]", then choose /tempo/source link again'
+)
+HUNG_S: Final = 5.0  # without a report; the first one takes the start of a Python process
+MAX_START_S: Final = 30.0
+MAX_END_S: Final = 2.0  # then it is killed
+MAX_AGE_S: Final = 5.0  # of a report; one out of this range was made by another clock than ours
+
+
+class Follow(Protocol):
+    """`Tempo.follow`."""
+
+    def __call__(self, source: str, *, beat: float, bpm: float, at_s: float) -> None: ...
+
+
+class LinkFollower:
+    """`poll` on any one thread; `close` waits for the end of the process."""
+
+    def __init__(
+        self,
+        store: ParamStore,
+        follow: Follow,
+        *,
+        clock: Clock,
+        report: Report,
+        say: Callable[[str], None],
+    ) -> None:
+        """`clock` must be real time: its seconds are those of `time.perf_counter`."""
+        self._store = store
+        self._follow = follow
+        self._clock = clock
+        self._report = report
+        self._say = say
+        self._guard = Guard(log, report, "link.error", "link")
+        self._status = LinkStatus()
+        self._is_wanted = False
+        self._end = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._heard_s = 0.0
+        self._has_reported = False
+
+    def poll(self, now_s: float) -> bool:
+        """Start or end following as `/tempo/source` says, and end a process that hangs. Never waits; returns False.
+
+        Call it once a second or more often.
+        """
+        is_wanted = self._store.get("/tempo/source") == SOURCE
+        if is_wanted and not self._is_wanted and (self._thread is None or not self._thread.is_alive()):
+            self._is_wanted = True
+            self._end = threading.Event()
+            self._thread = threading.Thread(target=self._run, args=(self._end,), name="link", daemon=True)
+            self._thread.start()
+        elif not is_wanted and self._is_wanted:
+            self._is_wanted = False
+            self._end.set()
+            if self._status.state == "missing":  # its thread has ended
+                self._status = LinkStatus()
+        process, most_s = self._process, HUNG_S if self._has_reported else MAX_START_S
+        if process is not None and self._clock.now_s() - self._heard_s > most_s:
+            process.kill()
+        return False
+
+    def status(self) -> LinkStatus:
+        """Any thread."""
+        return self._status
+
+    def close(self) -> None:
+        """End the process; it gets 2 s."""
+        self._end.set()
+        if self._thread is not None:
+            self._thread.join(MAX_END_S + 1.0)
+
+    # -- the thread ----------------------------------------------------------------------------
+
+    def _run(self, end: threading.Event) -> None:
+        failures = 0
+        while not end.is_set():
+            self._status = LinkStatus(state="starting", detail=self._status.detail)
+            self._has_reported = False
+            fault = self._guard.attempt(lambda: self._session(end)) or "its thread failed (see the log)"
+            failures = 1 if self._has_reported else failures + 1
+            if self._status.state == "missing":
+                return
+            if not end.is_set():
+                delay_s = next_delay_s(failures)
+                detail = f"Ableton Link: {fault}; the beat runs on, next try in {delay_s:g} s"
+                self._status = LinkStatus(state="failed", detail=detail)
+                self._report("link", detail)
+                end.wait(delay_s)
+        self._status = LinkStatus()
+
+    def _session(self, end: threading.Event) -> str:
+        """Run the process until its end or `end`; returns why it ended."""
+        self._heard_s = self._clock.now_s()
+        try:
+            process = start_python(
+                "engine.link.program",
+                f"main({float(str(self._store.get('/tempo/bpm')))})",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except (ChildError, OSError) as error:
+            return f"its process cannot be started ({error})"
+        self._process = process
+        try:
+            self._read_reports(process, end)
+        finally:
+            self._process = None
+            code = _ended(process)
+        return exit_reason(code)
+
+    def _read_reports(self, process: "subprocess.Popen[bytes]", end: threading.Event) -> None:
+        assert process.stdout is not None
+        orders, version, peers = TempoOrders(), self._store.version, 0
+        while not end.is_set() and (line := process.stdout.readline(MAX_LINE_BYTES)):
+            if line == MISSING:
+                self._status = LinkStatus(state="missing", detail=INSTALL)
+                self._report("link", INSTALL)
+                return
+            report = report_of(line)
+            now_s = self._clock.now_s()
+            if report is None or not -MAX_AGE_S <= report.at_s - now_s <= MAX_AGE_S:
+                self._report("link", f"Ableton Link: report {line[:80]!r} left out (is another clock in use?)")
+                continue
+            self._heard_s, self._has_reported = now_s, True
+            changes, version = self._store.changes_since(version)
+            if (order := orders.of_changes(changes)) is not None:
+                _send(process, order)
+            if not orders.are_in(report):
+                continue
+            self._follow(SOURCE, beat=report.beat, bpm=report.bpm, at_s=report.at_s)
+            self._show(report)
+            self._tell(report, peers)
+            peers = report.peers
+
+    def _show(self, report: SessionReport) -> None:
+        state: LinkState = "following" if report.peers else "alone"
+        self._status = LinkStatus(state=state, peers=report.peers, bpm=report.bpm)
+
+    def _tell(self, report: SessionReport, before: int) -> None:
+        """Say when the first other program joins and the last one leaves."""
+        if report.peers and not before:
+            others = "1 other program" if report.peers == 1 else f"{report.peers} other programs"
+            self._say(f"Ableton Link: in a session with {others}, {report.bpm:.2f} beats/min")
+        elif before and not report.peers:
+            self._say(f"Ableton Link: alone in its session, {report.bpm:.2f} beats/min")
+
+
+def _send(process: "subprocess.Popen[bytes]", order: TempoOrder) -> None:
+    assert process.stdin is not None
+    try:
+        process.stdin.write(line_of(order))
+        process.stdin.flush()
+    except OSError:  # it has just died, which its stdout tells
+        log.debug("link: order %s not sent", order)
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> int:
+    """Close the pipes, wait for the end of the process, and return its exit status."""
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        try:
+            pipe.close()
+        except OSError:
+            log.debug("link: an order was not read")
+    try:
+        return process.wait(MAX_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

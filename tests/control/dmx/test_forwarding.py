@@ -1,0 +1,127 @@
+"""Which channels go on to the map, and when."""
+
+import pytest
+
+from engine.control.dmx.artnet import read_artnet
+from engine.control.dmx.forwarding import MAX_MAPPED, MAX_OTHERS, Forwarder
+from engine.control.dmx.merging import Universe
+from engine.control.dmx.packet import LevelsPacket
+from tests.support.dmx import art_dmx
+
+
+class Network:
+    """Universes whose levels a test sets."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.universes: dict[int, Universe] = {}
+        self.forwarder = Forwarder(numbers)
+
+    def send(self, number: int, levels: bytes) -> None:
+        packet = read_artnet(art_dmx(number, levels), "2.0.0.5", 6454)
+        assert isinstance(packet, LevelsPacket)
+        self.universes.setdefault(number, Universe(number)).take(packet, 0.0)
+
+    def take(self) -> dict[str, float]:
+        taken, left = self.forwarder.take(self.universes)
+        self.has_more = bool(left)
+        return {message.address: message.args[0] for _, messages in taken for message in messages}  # type: ignore[misc]
+
+
+def test_only_channels_that_changed_go_on() -> None:
+    network = Network(1)
+    network.forwarder.set_mapped({"/dmx/1/2", "/dmx/1/3"})
+    network.send(1, bytes((0, 10, 20, 30)))
+    assert network.take() == {"/dmx/1/2": 10 / 255, "/dmx/1/3": 20 / 255}, "a fader that is touched sets its parameter"
+    network.send(1, bytes((0, 10, 255, 30)))
+    assert network.take() == {"/dmx/1/3": 1.0}
+    assert network.take() == {}
+
+
+def test_the_first_packet_of_a_universe_is_no_movement_to_learn_from() -> None:
+    network = Network(1)
+    network.send(1, bytes(range(200)))
+    assert network.take() == {}
+    network.send(1, bytes((9, *range(1, 200))))
+    assert network.take() == {"/dmx/1/1": 9 / 255}
+
+
+def test_a_longer_packet_later_does_not_move_what_it_shows_first() -> None:
+    network = Network(1)
+    network.send(1, bytes((1, 2)))
+    network.send(1, bytes((1, 2, 3)))
+    assert network.take() == {}
+
+
+def test_mapped_channels_go_first_and_nothing_newest_is_lost() -> None:
+    network = Network(1, 2)
+    network.forwarder.set_mapped({"/dmx/2/512"})
+    for number in (1, 2):
+        network.send(number, bytes(512))
+    network.take()
+    for number in (1, 2):
+        network.send(number, bytes((7,)) * 512)
+    first = network.take()
+    assert "/dmx/2/512" in first and len(first) == 1 + MAX_OTHERS and network.has_more
+    for number in (1, 2):
+        network.send(number, bytes((8,)) * 512)
+    seen: dict[str, float] = dict(first)
+    for _ in range(40):
+        seen |= network.take()
+    assert not network.has_more
+    assert len(seen) == 1024 and set(seen.values()) == {8 / 255}
+
+
+def test_under_a_flood_every_mapped_channel_has_its_turn() -> None:
+    network = Network(1, 2)
+    network.forwarder.set_mapped({"/dmx/*/*"})
+    seen: set[str] = set()
+    for level in range(4):
+        for number in (1, 2):
+            network.send(number, bytes((level,)) * 512)
+        taken = network.take()
+        assert len(taken) <= MAX_MAPPED
+        seen |= taken.keys()
+    assert len(seen) == 1024
+
+
+def test_two_channels_are_one_value_of_sixteen_bits_if_that_is_mapped() -> None:
+    network = Network(1)
+    network.forwarder.set_mapped({"/dmx/1/1/16bit"})
+    network.send(1, bytes((0x12, 0x34, 0)))
+    assert network.take() == {"/dmx/1/1/16bit": 0x1234 / 65_535}
+    network.send(1, bytes((0x12, 0x35, 0)))
+    assert network.take()["/dmx/1/1/16bit"] == 0x1235 / 65_535
+    network.send(1, bytes((0xFF, 0xFF, 0)))
+    assert network.take()["/dmx/1/1/16bit"] == 1.0
+
+
+def test_a_channel_mapped_in_mid_show_moves_nothing_until_its_fader_moves() -> None:
+    network = Network(1)
+    network.send(1, bytes((100, 50)))
+    network.take()
+    network.forwarder.set_mapped({"/dmx/1/1", "/dmx/1/1/16bit"})
+    network.send(1, bytes((100, 50)))
+    assert network.take() == {}
+    network.send(1, bytes((101, 50)))
+    assert network.take() == {"/dmx/1/1": 101 / 255, "/dmx/1/1/16bit": (101 * 256 + 50) / 65_535}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/dmx/1/0",
+        "/dmx/1/513",
+        "/dmx/01/1",
+        "/dmx/1/1/fine",
+        "/dmx/1",
+        "/dmx/9/1",
+        "dmx/1/1",
+        "/other/1/1",
+        "/dmx/1/512/16bit",
+    ],
+)
+def test_addresses_that_mean_no_channel_are_passed_over(address: str) -> None:
+    network = Network(1)
+    network.forwarder.set_mapped({address})
+    network.send(1, bytes((1,)) * 512)
+    assert network.take() == {}

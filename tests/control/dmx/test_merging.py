@@ -1,0 +1,98 @@
+"""One universe, several desks."""
+
+from engine.control.dmx.artnet import read_artnet
+from engine.control.dmx.merging import Universe
+from engine.control.dmx.packet import LevelsPacket
+from engine.control.dmx.sacn import read_sacn
+from tests.support.dmx import SPARE_DESK, art_dmx, sacn
+
+
+def of_sacn(level: int, **fields: object) -> LevelsPacket:
+    packet = read_sacn(sacn(1, bytes((level,)), **fields), "10.0.0.5")  # type: ignore[arg-type]
+    assert packet is not None
+    return packet
+
+
+def of_artnet(level: int, sequence: int = 0, host: str = "2.0.0.5") -> LevelsPacket:
+    packet = read_artnet(art_dmx(1, bytes((level, level)), sequence=sequence), host, 6454)
+    assert isinstance(packet, LevelsPacket)
+    return packet
+
+
+def test_the_spare_desk_takes_over_when_the_first_one_ends() -> None:
+    universe = Universe(1)
+    universe.take(of_sacn(10, priority=150, sequence=1), 0.0)
+    assert not universe.take(of_sacn(99, component=SPARE_DESK, sequence=1), 0.1)
+    assert universe.levels[0] == 10 and universe.source == "sacn Desk 10.0.0.5"
+    universe.take(of_sacn(0, priority=150, sequence=2, options=0x40), 0.2)
+    assert universe.levels[0] == 10, "the levels of a last packet do not count"
+    assert universe.take(of_sacn(99, component=SPARE_DESK, sequence=2), 0.3)
+    assert universe.levels[0] == 99
+
+
+def test_the_spare_desk_takes_over_two_and_a_half_seconds_after_the_first_one_fell_silent() -> None:
+    universe = Universe(1)
+    universe.take(of_sacn(10, priority=150, sequence=1), 0.0)
+    assert not universe.take(of_sacn(99, component=SPARE_DESK, sequence=1), 2.5)
+    assert universe.take(of_sacn(99, component=SPARE_DESK, sequence=2), 2.6)
+
+
+def test_among_equal_desks_the_newest_packet_wins() -> None:
+    universe = Universe(1)
+    for level, packet in (
+        (5, of_sacn(5)),
+        (6, of_artnet(6)),
+        (7, of_artnet(7, host="2.0.0.6")),
+        (8, of_sacn(8, sequence=1)),
+    ):
+        assert universe.take(packet, 0.0)
+        assert universe.levels[0] == level
+    assert universe.status(0.0).sources == 3
+
+
+def test_a_packet_that_was_overtaken_is_left_out() -> None:
+    universe = Universe(1)
+    assert universe.take(of_sacn(1, sequence=254), 0.0)
+    assert universe.take(of_sacn(2, sequence=1), 0.1)
+    assert not universe.take(of_sacn(3, sequence=255), 0.2)
+    assert not universe.take(of_sacn(3, sequence=1), 0.2)
+    assert universe.take(of_sacn(4, sequence=200), 0.3), "so far behind, the desk has started again"
+    assert universe.levels[0] == 4
+
+
+def test_an_art_net_sender_may_repeat_its_number() -> None:
+    universe = Universe(1)
+    assert universe.take(of_artnet(1, sequence=7), 0.0)
+    assert universe.take(of_artnet(2, sequence=7), 0.1)
+    assert not universe.take(of_artnet(3, sequence=6), 0.2)
+
+
+def test_levels_are_held_when_every_desk_is_gone() -> None:
+    universe = Universe(1)
+    universe.take(of_artnet(200), 0.0)
+    assert not universe.step(10.0) and universe.status(10.0).state == "live"
+    assert universe.step(10.1)
+    assert not universe.step(10.2), "told once"
+    assert universe.is_held and universe.levels[0] == 200 and universe.status(11.0).state == "held"
+
+
+def test_a_short_packet_leaves_the_channels_after_it() -> None:
+    universe = Universe(1)
+    universe.take(of_artnet(9), 0.0)
+    universe.take(of_sacn(1), 0.1)
+    assert universe.levels[:3].tolist() == [1, 9, 0] and universe.channels == 2
+
+
+def test_senders_with_forged_names_cost_no_memory() -> None:
+    universe = Universe(1)
+    for number in range(100):
+        universe.take(of_artnet(number, host=f"2.0.0.{number}"), number / 1000)
+    assert universe.status(0.2).sources == 8
+
+
+def test_the_rate_of_packets_is_told() -> None:
+    universe = Universe(1)
+    for number in range(44 * 5):
+        universe.take(of_artnet(1), number / 44)
+    assert abs(universe.status(5.0).packets_hz - 44.0) < 1.0
+    assert universe.status(60.0).packets_hz < 2.0

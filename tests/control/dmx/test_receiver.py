@@ -1,0 +1,231 @@
+"""Art-Net and sACN over real sockets on this machine."""
+
+import contextlib
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.control.dmx import DmxReceiver
+from engine.control.dmx.sacn import group_of
+from engine.errors import MultiverseError
+from engine.osc import Message, encode_message
+from engine.system.clock import SystemClock
+from tests.support.desk import open_desk
+from tests.support.dmx import SPARE_DESK, art_dmx, art_poll, sacn
+
+HOST = "127.0.0.1"
+CEILING_S = 30.0
+
+
+class Stage:
+    """A receiver on free ports of 127.0.0.1, and a desk that sends to it."""
+
+    def __init__(self, listen: str, universes: tuple[int, ...], mapped: frozenset[str], report: Any) -> None:
+        self.values: dict[str, float] = {}
+        self.sources: list[str] = []
+        self.said: list[str] = []
+        self._came = threading.Condition()
+        self.receiver = DmxReceiver(
+            listen,
+            universes,
+            deliver=self._on_messages,
+            mapped=lambda: mapped,
+            clock=SystemClock(),
+            report=report,
+            say=self._on_line,
+            name="Multiverse test",
+            interface=HOST,
+            artnet_port=0,
+            sacn_port=0,
+            reply_delay_s=lambda: 0.0,
+        )
+        self.receiver.start()
+        self.desk = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.desk.bind((HOST, 0))
+        self.desk.settimeout(CEILING_S)
+
+    def artnet(self, data: bytes) -> None:
+        self.desk.sendto(data, (HOST, self.receiver.artnet_port))
+
+    def sacn(self, data: bytes) -> None:
+        self.desk.sendto(data, (HOST, self.receiver.sacn_port))
+
+    def wait(self, is_so: Callable[[], object]) -> None:
+        with self._came:
+            assert self._came.wait_for(is_so, CEILING_S), (self.values, self.said, self.receiver.status())
+
+    def wait_for_news(self, most_s: float) -> None:
+        with self._came:
+            self._came.wait(most_s)
+
+    def _on_messages(self, messages: list[Message], source: str) -> None:
+        with self._came:
+            self.values |= {message.address: message.args[0] for message in messages}  # type: ignore[misc]
+            self.sources.append(source)
+            self._came.notify_all()
+
+    def _on_line(self, line: str) -> None:
+        with self._came:
+            self.said.append(line)
+            self._came.notify_all()
+
+    def close(self) -> None:
+        self.receiver.close()
+        self.desk.close()
+
+
+@contextlib.contextmanager
+def stage(report: Any, listen: str = "both", universes: tuple[int, ...] = (1, 2), *mapped: str) -> Iterator[Stage]:
+    opened = Stage(listen, universes, frozenset(mapped), report)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def test_a_fader_of_either_network_arrives_as_a_value_of_its_channel(reports: Any) -> None:
+    with stage(reports, "both", (1, 2), "/dmx/1/3", "/dmx/2/512") as on:
+        on.artnet(art_dmx(1, bytes((0, 0, 51, 0))))
+        on.wait(lambda: on.values.get("/dmx/1/3") == 0.2)
+        on.sacn(sacn(2, bytes(511) + b"\xff"))
+        on.wait(lambda: on.values.get("/dmx/2/512") == 1.0)
+        assert on.sources[0] == "artnet 127.0.0.1" and on.sources[-1] == "sacn Desk 127.0.0.1"
+        status = on.receiver.status()
+        assert [(each.number, each.state, each.source) for each in status.universes] == [
+            (1, "live", "artnet 127.0.0.1"),
+            (2, "live", "sacn Desk 127.0.0.1"),
+        ]
+    assert reports.lines == []
+
+
+def test_a_desk_that_looks_for_nodes_is_answered(reports: Any) -> None:
+    with stage(reports, "artnet") as on:
+        on.artnet(art_poll())
+        reply, sender = on.desk.recvfrom(1024)
+        assert sender == (HOST, on.receiver.artnet_port) and len(reply) == 239
+        assert reply[10:14] == bytes((127, 0, 0, 1)) and reply[26:44].startswith(b"Multiverse test\0")
+        assert reply[173] == 2 and reply[190:192] == bytes((1, 2))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there all groups share the socket of the interface")
+def test_a_universe_arrives_by_multicast(reports: Any) -> None:
+    with stage(reports, "sacn", (1, 300), "/dmx/300/1") as on:
+        on.desk.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(HOST))
+        on.desk.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)
+        on.desk.sendto(sacn(300, b"\xff"), (group_of(300), on.receiver.sacn_port))
+        on.wait(lambda: on.values == {"/dmx/300/1": 1.0})
+
+
+def test_a_desk_that_ends_its_universe_leaves_the_last_levels(reports: Any) -> None:
+    with stage(reports, "sacn", (1,), "/dmx/1/1") as on:
+        on.sacn(sacn(1, b"\x80", sequence=1))
+        on.wait(lambda: on.values)
+        on.sacn(sacn(1, b"\x00", sequence=2, options=0x40))
+        on.sacn(sacn(1, b"\x81", sequence=1, component=SPARE_DESK))
+        on.wait(lambda: on.values["/dmx/1/1"] == 0x81 / 255)
+        assert on.said == [
+            "dmx: universe 1 is received, from sacn Desk 127.0.0.1",
+            "dmx: universe 1 is received again, from sacn Desk 127.0.0.1",
+        ]
+    assert [line for _, line in reports.lines] == [
+        "dmx: universe 1: sacn Desk 127.0.0.1 has ended it; its last levels are held"
+    ]
+
+
+def test_a_universe_that_nobody_configured_is_told_once(reports: Any) -> None:
+    with stage(reports, "artnet", (1, 2), "/dmx/1/1") as on:
+        for level in range(3):
+            on.artnet(art_dmx(7, bytes((level,))))
+        on.artnet(art_dmx(1, b"\xff"))
+        on.wait(lambda: on.values)
+        assert on.said[0].startswith("dmx: universe 7 from artnet 127.0.0.1 is not used (--dmx-universes: 1, 2)")
+        assert len(on.said) == 2 and on.receiver.status().ignored == 3
+
+
+def test_damaged_packets_are_counted_and_the_next_good_one_counts(reports: Any) -> None:
+    with stage(reports, "both", (1,), "/dmx/1/1") as on:
+        for length in range(0, 40):
+            on.artnet(art_dmx(1, b"\x07" * 30)[:length])
+            on.sacn(sacn(1, b"\x07" * 30)[:length])
+        on.artnet(b"\xff" * 2000)
+        on.artnet(art_dmx(1, b"\xff"))
+        on.wait(lambda: on.values.get("/dmx/1/1") == 1.0)
+        assert on.receiver.status().malformed > 40
+    assert all(key == "dmx.malformed" for key in reports.keys)
+
+
+def test_the_newest_levels_win_in_a_flood_of_all_universes(reports: Any) -> None:
+    """A second of 64 universes at 44 Hz, every channel moving, as fast as this machine sends them."""
+    numbers = tuple(range(64))
+    with stage(reports, "artnet", numbers, *(f"/dmx/{number}/512" for number in numbers)) as on:
+        for turn in range(44):
+            for number in numbers:
+                on.artnet(art_dmx(number, bytes(((turn + number) % 256,)) * 512))
+        for number in numbers:  # the last packet of each universe, until it is read: UDP may lose it
+            while on.values.get(f"/dmx/{number}/512") != 1.0:
+                on.artnet(art_dmx(number, b"\xff" * 512))
+                on.wait_for_news(0.2)
+
+
+def test_a_port_that_another_program_keeps_for_itself_is_named(reports: Any) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind((HOST, 0))
+        port = taken.getsockname()[1]
+        receiver = DmxReceiver(
+            "artnet", (1,), deliver=lambda messages, source: None, mapped=frozenset, clock=SystemClock(),
+            report=reports, say=print, name="x", interface=HOST, artnet_port=port,
+        )  # fmt: skip
+        with pytest.raises(MultiverseError, match=f"--dmx artnet: UDP port {port} is used by another program"):
+            receiver.start()
+        receiver.close()
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
+        found.bind((HOST, 0))
+        return int(found.getsockname()[1])
+
+
+def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: Path) -> None:
+    port = free_port()
+    dmx = {"listen": "artnet", "universes": [1], "interface": HOST, "artnet_port": port}
+    changes = {"dmx": dmx, "mapping": str(tmp_path / "map.toml")}
+    with open_desk(tmp_path, **changes) as desk, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lights:
+
+        def send(*levels: int) -> None:
+            lights.sendto(art_dmx(1, bytes(levels)), (HOST, port))
+
+        send(0, 30, 0)
+        seen: list[Message] = []
+        while not any(message.address == "/engine/status/dmx/1" for message in seen):
+            seen = desk.ask("/engine/status")
+        (told,) = [message for message in seen if message.address == "/engine/status/dmx/1"]
+        assert told.args[:2] == ("live", "artnet 127.0.0.1")
+
+        done: list[tuple[object, ...]] = []
+        learning = threading.Thread(target=lambda: done.append(desk.done("/map/learn", "/layer/1/intensity")))
+        learning.start()
+        level = 100
+        while learning.is_alive():
+            send(0, 30, level)
+            level = 100 + (level + 10) % 100
+            learning.join(0.03)
+        assert done == [("/map/learn", "/layer/1/intensity", "osc /dmx/1/3", "fader")]
+
+        intensity = 0.0
+        while intensity != 1.5:
+            send(0, 30, 255)
+            desk.client.send(encode_message("/get", "/layer/1/intensity"))
+            (intensity,) = desk.hear("/layer/1/intensity")
+
+        send(0, 99, 255)
+        heard: list[Message] = []
+        while not any(message.args[0] == "/dmx/1/2" for message in heard if message.address == "/map/unmapped"):
+            heard = desk.ask("/map/heard")
+        (entry,) = [message for message in heard if message.address == "/map/unmapped"]
+        assert entry.args[1] == "artnet 127.0.0.1" and entry.args[4] == f"{99 / 255:.6g}"

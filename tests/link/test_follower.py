@@ -1,0 +1,236 @@
+"""The engine's end of Ableton Link, with a real process and a session that has no network."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.link.follower import LinkFollower
+from engine.link.messages import SessionReport, TempoOrder, line_of, order_of, report_of
+from engine.link.status import LinkStatus
+from engine.params import ParamStore
+from engine.system.clock import SystemClock
+from tests.support.long_form import ONLY_SOAK
+
+CEILING_S = 30.0
+FAKE = Path(__file__).parents[1] / "support" / "fake_link"
+SHIFT_MICROS = 12_345_678
+
+
+class LateClock(SystemClock):
+    """Real time, moved on by the test."""
+
+    ahead_s = 0.0
+
+    def now_s(self) -> float:
+        return super().now_s() + self.ahead_s
+
+
+class Stage:
+    """A follower, the session's script, and all that was followed."""
+
+    def __init__(self, script: Path, reports: Any) -> None:
+        self.script, self.reports = script, reports
+        self.store, self.clock = ParamStore(), LateClock()
+        self.followed: list[tuple[float, float, float]] = []
+        """(beat, bpm, at_s)"""
+        self.said: list[str] = []
+        self._came = threading.Condition()
+        self.follower = LinkFollower(self.store, self._follow, clock=self.clock, report=reports, say=self.said.append)
+        self.session("peers 1")
+
+    def session(self, words: str) -> None:
+        """What happens in the session from now on."""
+        new = self.script.with_suffix(".new")
+        new.write_text(words, encoding="utf-8")
+        new.replace(self.script)
+
+    def choose(self, source: str) -> None:
+        self.store.set("/tempo/source", source)
+        self.follower.poll(self.clock.now_s())
+
+    def wait(self, is_so: Callable[[], object]) -> None:
+        """Poll like the engine until it is so."""
+        end_s = time.perf_counter() + CEILING_S
+        while not is_so():
+            assert time.perf_counter() < end_s, (self.follower.status(), self.followed[-3:], self.reports.lines)
+            self.follower.poll(self.clock.now_s())
+            with self._came:
+                self._came.wait(0.02)
+
+    def _follow(self, source: str, *, beat: float, bpm: float, at_s: float) -> None:
+        assert source == "link"
+        with self._came:
+            self.followed.append((beat, bpm, at_s))
+            self._came.notify_all()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Any) -> Iterator[Stage]:
+    monkeypatch.syspath_prepend(FAKE)
+    monkeypatch.setenv("FAKE_LINK", str(tmp_path / "session.txt"))
+    opened = Stage(tmp_path / "session.txt", reports)
+    yield opened
+    opened.follower.close()
+
+
+def test_the_beat_is_that_of_the_session_at_the_moment_of_the_report(stage: Stage) -> None:
+    stage.store.set("/tempo/bpm", 90.0)
+    stage.choose("link")
+    stage.wait(lambda: len(stage.followed) >= 3)
+    for beat, bpm, at_s in stage.followed:
+        assert bpm == 90.0, "the first in a session brings its own tempo"
+        assert beat == pytest.approx((at_s + SHIFT_MICROS / 1e6) * 90.0 / 60.0, abs=0.01)
+    assert stage.follower.status() == LinkStatus(state="following", peers=1, bpm=90.0)
+    assert stage.said == ["Ableton Link: in a session with 1 other program, 90.00 beats/min"]
+    stage.session("peers 0")
+    stage.wait(lambda: stage.follower.status().state == "alone")
+    assert len(stage.said) == 2
+    assert stage.reports.lines == []
+
+
+def test_a_tempo_that_somebody_sets_becomes_that_of_the_session(stage: Stage) -> None:
+    stage.choose("link")
+    stage.wait(lambda: stage.followed)
+    stage.store.set("/tempo/bpm", 33.0, by="tempo")  # what the engine shows is no order
+    before = len(stage.followed)
+    stage.wait(lambda: len(stage.followed) > before + 3)
+    stage.store.set("/tempo/bpm", 140.0, by="udp 127.0.0.1:5000")
+    stage.wait(lambda: stage.followed[-1][1] == 140.0)
+    count = len(stage.followed)
+    stage.wait(lambda: len(stage.followed) > count + 3)
+    tempos = [bpm for _, bpm, _ in stage.followed]
+    assert tempos == sorted(tempos) and set(tempos) == {120.0, 140.0}, "no report from before pulls it back"
+
+
+def test_the_process_is_started_again_after_it_died(stage: Stage) -> None:
+    stage.choose("link")
+    stage.wait(lambda: stage.followed)
+    stage.session("die")
+    stage.wait(lambda: stage.follower.status().state == "failed")
+    assert stage.reports.lines == [
+        ("link", "Ableton Link: exit code 7; the beat runs on, next try in 0.5 s"),
+    ]
+    stage.session("peers 2")
+    count = len(stage.followed)
+    stage.wait(lambda: len(stage.followed) > count)
+    assert stage.follower.status().peers == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals have other names there")
+def test_a_process_that_hangs_is_replaced(stage: Stage) -> None:
+    stage.choose("link")
+    stage.wait(lambda: stage.followed)
+    stage.session("hang")
+    count = 0
+    while count != len(stage.followed):
+        count = len(stage.followed)
+        time.sleep(0.2)
+    stage.clock.ahead_s = 6.0
+    stage.wait(lambda: stage.reports.lines)
+    assert "killed by SIGKILL" in stage.reports.lines[0][1]
+
+
+def test_without_the_library_one_line_says_how_to_install_it(stage: Stage) -> None:
+    stage.session("missing")
+    stage.choose("link")
+    stage.wait(lambda: stage.follower.status().state == "missing")
+    (line,) = [line for _, line in stage.reports.lines]
+    assert line.startswith('Ableton Link is not installed; pip install "multiverse-engine[link]"')
+    stage.choose("manual")
+    assert stage.follower.status() == LinkStatus()
+
+
+def test_another_source_ends_the_process(stage: Stage) -> None:
+    stage.choose("link")
+    stage.wait(lambda: stage.followed)
+    stage.choose("manual")
+    stage.wait(lambda: stage.follower.status().state == "off")
+    count = len(stage.followed)
+    stage.choose("link")
+    stage.wait(lambda: len(stage.followed) > count)
+
+
+def test_the_process_ends_with_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "session.txt").write_text("peers 0", encoding="utf-8")
+    monkeypatch.setenv("FAKE_LINK", str(tmp_path / "session.txt"))
+    call = f"import sys; sys.path.insert(0, {str(FAKE)!r}); from engine.link.program import main; main(120.0)"
+    with subprocess.Popen([sys.executable, "-c", call], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdin is not None
+        assert report_of(process.stdout.readline()) is not None
+        process.stdin.close()
+        process.stdout.read()
+        assert process.wait(CEILING_S) == 0
+
+
+def test_a_damaged_line_is_no_report_and_no_order() -> None:
+    report = SessionReport(at_s=1.5, beat=2.0, bpm=120.0, peers=1, order=3)
+    assert report_of(line_of(report)) == report
+    assert order_of(line_of(TempoOrder(bpm=120.0, order=3))) == TempoOrder(bpm=120.0, order=3)
+    for line in (
+        b"", b"\n", b"{}", b"[1]", b"null", b"\xff\n", line_of(report)[:-5], line_of(report).replace(b"2.0", b"NaN"),
+        line_of(report).replace(b"2.0", b'"2"'), line_of(report).replace(b"120.0", b"-1"),
+        line_of(report).replace(b"peers", b"pears"), line_of(report).replace(b"120.0", b"true"),
+    ):  # fmt: skip
+        assert report_of(line) is None and order_of(line) is None, line
+
+
+PEER = """
+import link, sys, time
+own = link.Link(133.0)
+own.enabled = True
+while True:
+    at_s, micros = time.perf_counter(), own.clock().micros()
+    state = own.captureAppSessionState()
+    print(at_s, state.beatAtTime(micros, 4.0), state.tempo(), own.numPeers(), flush=True)
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize("seconds", [pytest.param(10.0, marks=ONLY_SOAK)])
+def test_the_beat_agrees_with_another_program_in_a_real_session(seconds: float, reports: Any) -> None:
+    """Needs the library, and multicast between programs of this machine. The bar's phase agrees within 5 ms."""
+    pytest.importorskip("link")
+    store, followed = ParamStore(), []
+
+    def follow(source: str, *, beat: float, bpm: float, at_s: float) -> None:
+        followed.append((beat, bpm, at_s))
+
+    peer = subprocess.Popen([sys.executable, "-c", PEER], stdout=subprocess.PIPE, text=True)
+    said: list[str] = []
+    follower = LinkFollower(store, follow, clock=SystemClock(), report=reports, say=said.append)
+    try:
+        time.sleep(1.0)  # the one that was there first keeps its tempo
+        store.set("/tempo/source", "link")
+        end_s = time.perf_counter() + seconds
+        lines = []
+        while time.perf_counter() < end_s:
+            follower.poll(0.0)
+            assert peer.stdout is not None
+            lines.append([float(word) for word in peer.stdout.readline().split()])
+        status = follower.status()
+        assert (status.state, status.peers) == ("following", 1)
+        assert status.bpm == pytest.approx(133.0, abs=0.001)  # Link counts a beat in whole microseconds
+        store.set("/tempo/bpm", 141.0, by="ws 127.0.0.1:1")
+        while abs(lines[-1][2] - 141.0) > 0.001:
+            assert peer.stdout is not None
+            assert time.perf_counter() < end_s + CEILING_S
+            lines.append([float(word) for word in peer.stdout.readline().split()])
+    finally:
+        follower.close()
+        peer.kill()
+        peer.communicate()
+    errors_ms = []
+    for at_s, beat, bpm, peers in lines:
+        if not peers or at_s < end_s - seconds / 2:
+            continue
+        near = min(followed, key=lambda one: abs(one[2] - at_s))
+        off = (near[0] + (at_s - near[2]) * near[1] / 60.0 - beat + 2.0) % 4.0 - 2.0
+        if abs(bpm - near[1]) < 0.001:
+            errors_ms.append(abs(off) * 60_000 / bpm)
+    assert len(errors_ms) > 50 and max(errors_ms) < 5.0, errors_ms

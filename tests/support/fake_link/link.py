@@ -1,0 +1,59 @@
+"""Stands in for Ableton Link's library: a session of its own, without a network.
+
+FAKE_LINK names a file with what happens: `peers N`, or `missing`, `die`, `hang` at the next look at the session.
+"""
+
+import os
+import time
+from pathlib import Path
+
+SHIFT_MICROS = 12_345_678
+"""Its clock is ahead of `time.perf_counter` by this much."""
+
+_words = Path(os.environ["FAKE_LINK"]).read_text(encoding="utf-8").split()
+if _words == ["missing"]:
+    raise ImportError("no module named link")
+
+
+class Clock:
+    def micros(self) -> int:
+        return int(time.perf_counter() * 1e6) + SHIFT_MICROS
+
+
+class SessionState:
+    def __init__(self, bpm: float, beat: float, micros: int) -> None:
+        self._line = bpm, beat, micros
+
+    def tempo(self) -> float:
+        return self._line[0]
+
+    def beatAtTime(self, micros: int, quantum: float) -> float:
+        bpm, beat, at = self._line
+        return beat + (micros - at) * bpm / 60e6
+
+    def setTempo(self, bpm: float, micros: int) -> None:
+        self._line = bpm, self.beatAtTime(micros, 4.0), micros
+
+
+class Link:
+    def __init__(self, bpm: float) -> None:
+        self.enabled = False
+        self._state = SessionState(bpm, 0.0, 0)
+
+    def clock(self) -> Clock:
+        return Clock()
+
+    def numPeers(self) -> int:
+        words = Path(os.environ["FAKE_LINK"]).read_text(encoding="utf-8").split()
+        if words == ["die"]:
+            os._exit(7)
+        if words == ["hang"]:
+            time.sleep(3600)
+        return int(words[1]) if words else 0
+
+    def captureAppSessionState(self) -> SessionState:
+        assert self.enabled
+        return self._state
+
+    def commitAppSessionState(self, state: SessionState) -> None:
+        self._state = state
