@@ -180,6 +180,7 @@ class FrameLoop:
             self._attempt(self._posted.popleft())
         for part in (parts.cues, parts.crossfade, parts.tempo):  # a due cue starts its fade in this frame
             self._attempt(partial(part.step, self._due_s(tick)))
+        parts.dispatcher.latency.begin_frame()
         snapshot, fade = parts.crossfade.snapshot()
         self._attempt(lambda: parts.show.follow(snapshot))
         step_s = min(max(tick.time_s - self._previous_s, 0.0), MAX_STEP_S)
@@ -299,6 +300,7 @@ class FrameLoop:
         )
         extra = self._extra_pictures(scene)
         parts.sinks.publish(frame, extra)
+        parts.dispatcher.latency.frame_published(time.perf_counter())
         parts.sinks.pump()
         pictures: dict[Picture, PublishedFrame | ShownPicture] = {"main": frame, **extra}
         for picture, shown in pictures.items():

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 
 from engine.control.allow import AllowList, is_reached
 from engine.control.dispatcher import Dispatcher
@@ -68,7 +69,7 @@ class OscServer:
             listener, self._dispatcher, self._allow, self._report, self._selector, self._udp.sender_at
         )
         self._wake_end, self._woken_end = socket.socketpair()
-        self._selector.register(udp_socket, selectors.EVENT_READ, self._udp.read)
+        self._selector.register(udp_socket, selectors.EVENT_READ)
         self._selector.register(self._woken_end, selectors.EVENT_READ, self._is_closing.wait)
         self._sending.add(self)
         self._thread = threading.Thread(target=self._receive, name="osc receive", daemon=True)
@@ -131,18 +132,23 @@ class OscServer:
     def _receive(self) -> None:
         while not self._is_closing.is_set():
             ready = self._dispatcher.attempt(self._select)
+            noticed_s = time.perf_counter()
             if ready is None:
                 self._is_closing.wait(RETRY_S)
                 continue
             self._may_read.wait(MAX_HOLD_S)
             for key, _ in ready:
-                self._dispatcher.attempt(key.data)
+                if key.data is not None:
+                    self._dispatcher.attempt(key.data)
+            self._dispatcher.attempt(partial(self._udp.read, noticed_s))
             # Also lets the frame loop take the GIL, which non-blocking reads release only after 5 ms.
             time.sleep(READ_INTERVAL_S)
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
-        """The sockets that can be read."""
+        """The sockets that can be read; at once if packets that have been read wait to be executed."""
         self._tcp.resume()
+        if self._udp.is_behind:
+            return self._selector.select(0.0)
         return self._selector.select(ACCEPT_PAUSE_S if self._tcp.is_paused else None)
 
     # -- the sending thread --------------------------------------------------------------------
