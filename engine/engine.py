@@ -146,6 +146,7 @@ class StatusReader:
             camera=parts.source.status(),
             children=tuple(model.status() for model in parts.live),
             sinks=parts.sinks.status(),
+            latency_ms=parts.dispatcher.latency.latest(parts.stopwatch.now_s()),
             osc=parts.dispatcher.counters if self._has_control else None,
             unavailable=parts.show.unavailable_switches(),
             warnings=tuple(parts.warnings.latest),

@@ -300,7 +300,7 @@ class FrameLoop:
         )
         extra = self._extra_pictures(scene)
         parts.sinks.publish(frame, extra)
-        parts.dispatcher.latency.frame_published(time.perf_counter())
+        parts.dispatcher.latency.frame_published(parts.stopwatch.now_s())
         parts.sinks.pump()
         pictures: dict[Picture, PublishedFrame | ShownPicture] = {"main": frame, **extra}
         for picture, shown in pictures.items():

@@ -1,7 +1,7 @@
 """Datagrams that have been read and not yet executed, in two generations.
 
-While few wait, they are executed in the order of their arrival. When more than 512 wait, which is more than a quarter of
-a frame's time, a `Sieve` leaves out those that newer ones replace.
+While few wait, they are executed in the order of their arrival. When more than 512 wait, which is more than a quarter
+of a frame's time, a `Sieve` leaves out those that newer ones replace.
 
 Values that are replaced again and again must not move to the back of the queue for ever. So datagrams that arrive while
 others wait form the next generation: it is sifted and executed only when the one before is finished. A generation holds

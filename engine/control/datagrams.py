@@ -5,8 +5,8 @@ costs 3 us a datagram (a system call, the GIL released and taken, the sender's a
 executing it costs. And `recv` does not tell when it arrived: while a frame is drawn, datagrams wait for up to 50 ms.
 
 On Linux `recvmmsg` reads 64 datagrams in one call, without the GIL, each with the sender's address as bytes and the
-kernel's time of arrival (SO_TIMESTAMPNS, socket(7)). Python does not offer it, so it is called through ctypes. Elsewhere
-`recvfrom_into` is used; then a datagram counts as arrived when the thread noticed that the socket can be read.
+kernel's time of arrival (SO_TIMESTAMPNS, socket(7)). Python does not offer it, so it is called through ctypes.
+Elsewhere `recvfrom_into` is used; then a datagram counts as arrived when the thread noticed that the socket has some.
 """
 
 import ctypes
@@ -30,6 +30,7 @@ _IS_BATCHED = sys.platform == "linux" and sys.maxsize > 1 << 32  # the layouts b
 _SO_TIMESTAMPNS = 35  # asm-generic/socket.h
 _NAME_BYTES = 32  # sockaddr_in6 has 28
 _CONTROL_BYTES = 32  # a cmsghdr of 16 bytes, a timespec of 16
+_CONTROL_WORDS, _SECONDS_AT, _NANOSECONDS_AT = _CONTROL_BYTES // 8, 2, 3
 _IPV4, _IPV6 = struct.Struct("=H2s4s"), struct.Struct("=H2s4x16s")  # family, port, address (ip(7), ipv6(7))
 _MAX_CLOCK_SPAN_S = 2e-5  # between two readings of a clock with one of another in between
 _CLOCK_ATTEMPTS = 4
@@ -154,25 +155,22 @@ class BatchReader:
         count = self._receive(self._socket.fileno())
         if not count:
             return []
-        data, names = self._data, self._names
-        end = _HEADER_WORDS * count
-        sizes = self._words[_RECEIVED_AT:end:_HEADER_WORDS].tolist()
-        name_sizes = self._words[_NAME_LENGTH_AT:end:_HEADER_WORDS].tolist()
-        times = self._times[: 4 * count].tolist()
-        behind_s, now_s = _wall_clock_ahead_s()
+        data, names, words, times = self._data, self._names, self._words, self._times
+        ahead_s, now_s = _wall_clock_ahead_s()
         found: list[tuple[bytes, Hashable, float]] = []
         for number in range(count):
             at, name = number * MAX_DATAGRAM_BYTES, number * _NAME_BYTES
-            word = 4 * number
-            arrived_s = times[word + 2] + times[word + 3] * 1e-9 - behind_s
+            word, stamp = number * _HEADER_WORDS, number * _CONTROL_WORDS
+            arrived_s = times[stamp + _SECONDS_AT] + times[stamp + _NANOSECONDS_AT] * 1e-9 - ahead_s
             found.append(
                 (
-                    bytes(data[at : at + sizes[number]]),
-                    bytes(names[name : name + name_sizes[number]]),
+                    bytes(data[at : at + words[word + _RECEIVED_AT]]),
+                    bytes(names[name : name + words[word + _NAME_LENGTH_AT]]),
                     arrived_s if now_s - MAX_AGE_S < arrived_s < now_s else noticed_s,
                 )
             )
-        self._headers[: 4 * end] = self._pristine[: 4 * end]
+        end = 4 * _HEADER_WORDS * count
+        self._headers[:end] = self._pristine[:end]
         return found
 
     def address_of(self, key: Hashable) -> SocketAddress:

@@ -22,7 +22,7 @@ messages the oldest that are no values) is counted as discarded.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -149,7 +149,7 @@ class Sieve:
         return any(self._is_accepted(param, message) for message in _messages_in(data))
 
     def _sift_other(self, datagram: Datagram, address: bytes, kind: AddressKind, state: _Sifting) -> None:
-        data, sender, _ = datagram
+        sender = datagram[1]
         if kind is AddressKind.QUERY:
             self._keep(datagram, state, state.queries)
             return

@@ -8,8 +8,7 @@ A histogram has steps of 0.25 ms, so percentiles are exact to that; the worst is
 step.
 """
 
-import itertools
-from collections import deque
+from array import array
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +17,7 @@ import numpy as np
 STEP_MS: Final = 0.25
 STEPS: Final = 2000
 WINDOW_S: Final = 60
-MAX_WAITING: Final = 65_536  # arrivals; more than any frame covers. Beyond it, the oldest are not measured
+MAX_WAITING: Final = 65_536  # arrivals, more than any frame covers; while no frames are drawn, more are not measured
 FEW: Final = 8  # for so few arrivals NumPy would be slower
 
 
@@ -37,13 +36,16 @@ class PacketLatency:
     """`arrived` on the receiving threads, `latest` on any, the rest on the frame loop's."""
 
     def __init__(self) -> None:
-        self._arrivals: deque[float] = deque(maxlen=MAX_WAITING)
-        self.note_arrival = self._arrivals.append
-        """`note_arrival(arrived_s)`: a packet that arrived then, by `time.perf_counter`, has just been executed."""
+        self._arrivals = array("d")  # any thread may append; only the frame loop removes
         self._in_frame = 0
         self._counts = np.zeros((WINDOW_S, STEPS), np.uint32)
         self._worst_ms = np.zeros(WINDOW_S)
         self._seconds = np.full(WINDOW_S, -WINDOW_S, np.int64)
+
+    def note_arrival(self, arrived_s: float) -> None:
+        """A packet that arrived at `arrived_s`, by `time.perf_counter`, has just been executed. Hot path."""
+        if len(self._arrivals) < MAX_WAITING:
+            self._arrivals.append(arrived_s)
 
     def begin_frame(self) -> None:
         """The values of the packets executed so far are in the next frame to be published. Call it just before the
@@ -61,16 +63,18 @@ class PacketLatency:
             self._counts[row] = 0
             self._worst_ms[row] = 0.0
             self._seconds[row] = second
-        take = self._arrivals.popleft
-        arrived_s = [take() for _ in itertools.repeat(None, count)]
-        worst_ms = (now_s - min(arrived_s)) * 1000.0
-        self._worst_ms[row] = max(self._worst_ms[row], worst_ms)
+        arrived_s = self._arrivals[:count]
+        del self._arrivals[:count]
         if count <= FEW:
-            for at_s in arrived_s:
+            worst_ms = (now_s - min(arrived_s)) * 1000.0
+            for at_s in arrived_s:  # as below, one by one
                 self._counts[row, min(int((now_s - at_s) * (1000.0 / STEP_MS)), STEPS - 1)] += 1
         else:
-            steps = ((now_s - np.array(arrived_s)) * (1000.0 / STEP_MS)).astype(np.int64)
-            self._counts[row] += np.bincount(np.clip(steps, 0, STEPS - 1), minlength=STEPS).astype(np.uint32)
+            ages_ms = (now_s - np.frombuffer(arrived_s)) * 1000.0
+            worst_ms = float(ages_ms.max())
+            steps = np.minimum(ages_ms * (1.0 / STEP_MS), STEPS - 1).astype(np.int64)
+            self._counts[row] += np.bincount(steps, minlength=STEPS).astype(np.uint32)
+        self._worst_ms[row] = max(self._worst_ms[row], worst_ms)
 
     def latest(self, now_s: float) -> LatencyMs:
         """Figures of the minute before `now_s`, by `time.perf_counter`."""
