@@ -9,7 +9,7 @@ So the waiting datagrams are sifted, newest first, by their addresses alone:
 - A bundle that is due is left out if all its values are set by newer messages; otherwise it is kept whole, so it still
   takes effect in one frame. A bundle with anything but values is kept.
 - Commands are kept, and see the values that came before them: these are not left out for values that came after it.
-  That holds for the newest eight commands, beyond which an older value may be missing.
+  That holds for the newest four commands, beyond which an older value may be missing.
 - Triggers are kept, up to 32 of each: they are read once a frame.
 - Queries (`/sync`, `/get`) are kept and moved to the end. So `/synced` still means that every earlier message from its
   sender is shown, or a newer value of the same parameter.
@@ -36,7 +36,7 @@ from osc_schema import Param
 Datagram = tuple[bytes, Sender, float]
 """An undecoded packet, its sender, and when it arrived, by `time.perf_counter`."""
 
-MAX_COMMANDS_IN_ORDER: Final = 8
+MAX_COMMANDS_IN_ORDER: Final = 4
 MAX_PULLS: Final = 32
 MAX_WITHOUT_EFFECT: Final = 1024
 MAX_KEPT_BYTES: Final = 16 << 20  # of what is never replaced; twice the receive buffer

@@ -42,7 +42,7 @@ class UdpTransport:
         self._senders: dict[Hashable, Sender] = {}
         self._backlog = Backlog(dispatcher.new_sieve())
         self.noticed_s = 0.0
-        """When the receiving thread noticed that the socket can be read, by `time.perf_counter`; that thread sets it."""
+        """When the thread noticed that the socket can be read, by `time.perf_counter`; set by that thread."""
 
     # -- the receiving thread ------------------------------------------------------------------
 

@@ -116,7 +116,7 @@ def test_every_command_is_kept_in_order_however_many_there_are(engine: Engine) -
     engine.execute(sifted.kept)
     assert [name for _, name in engine.saved] == list(range(300))
     newest = engine.saved[-MAX_COMMANDS_IN_ORDER:]
-    assert [seen for seen, _ in newest] == pytest.approx([(300 - MAX_COMMANDS_IN_ORDER + n) / 10 for n in range(8)])
+    assert [seen for seen, _ in newest] == pytest.approx([(300 - MAX_COMMANDS_IN_ORDER + n) / 10 for n in range(4)])
     assert sifted.replaced == 300 - MAX_COMMANDS_IN_ORDER and sifted.discarded == 0
 
 
