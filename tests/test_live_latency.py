@@ -18,7 +18,7 @@ from tests.support.long_form import IS_SOAK
 
 PROGRAM = Path(__file__).parent / "support/outside_stopwatch.py"
 READER = Path(__file__).parents[1] / "engine/sinks/shared_reader.py"
-PACKETS, RATE = (100_000, 1750) if IS_SOAK else (2000, 1750)
+PACKETS, RATE = (100_000, 2000) if IS_SOAK else (2000, 2000)
 WITHIN_MS = 1.0
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere packets have no time of arrival")

@@ -281,7 +281,7 @@ def _busy_programs(count: int) -> Iterator[None]:
 def _receiving_thread_s() -> float:
     """Processor time of the thread that receives OSC."""
     number = next(thread.native_id for thread in threading.enumerate() if thread.name == "osc receive")
-    return next(at.user_time + at.system_time for at in psutil.Process().threads() if at.id == number)
+    return next(float(at.user_time + at.system_time) for at in psutil.Process().threads() if at.id == number)
 
 
 def _latency_cost_ms(packets: int) -> float:

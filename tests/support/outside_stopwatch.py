@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-LEVELS, STEP = 127, 2
+LEVELS, STEP, MAX_UNSEEN = 127, 2, 120
 POLL_S = 0.0003
 CEILING_S = 30.0
 
@@ -44,6 +44,8 @@ def main() -> None:
             pause_s = started_s + number / float(rate) - time.perf_counter()
             if pause_s > 0:
                 time.sleep(pause_s)
+            while number - frames[-1][2] > MAX_UNSEEN:  # else its grey could be one of the round before
+                time.sleep(POLL_S)
             before_s = time.perf_counter()
             sock.send(packet(number))
             sent.append((before_s, time.perf_counter()))
