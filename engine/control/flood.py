@@ -120,7 +120,7 @@ class Sieve:
                 by = newer.get(kind.address)
                 if by is not None:
                     state.replaced += 1
-                    if by is not sender:
+                    if by is not sender and by.name != sender.name:
                         state.overwritten.add((sender.name, kind.address))
                     continue
                 if self._is_set_by(data, kind):
@@ -183,7 +183,7 @@ class Sieve:
         if all(param.address in newer for param in params):
             state.replaced += len(params)
             for param in params:
-                if newer[param.address] is not sender:
+                if newer[param.address].name != sender.name:
                     state.overwritten.add((sender.name, param.address))
             return
         state.kept.append(datagram)
