@@ -46,7 +46,7 @@ _INNER_BUNDLE: Final = BUNDLE_HEAD[:-1]
 
 
 class AddressKind(Enum):
-    """What a message to an address does. Values are told by their parameter instead."""
+    """The effect of a message to an address. Values are told by their parameter instead."""
 
     TRIGGER = "trigger"
     QUERY = "query"
@@ -58,7 +58,7 @@ class AddressKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sifted:
-    """What is left of the waiting datagrams."""
+    """The waiting datagrams that are executed, and how many are not."""
 
     kept: list[Datagram]
     """In the order of execution."""
