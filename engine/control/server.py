@@ -5,7 +5,6 @@ most once a millisecond: waking up for each packet costs most of the time, and a
 """
 
 import errno
-import math
 import selectors
 import socket
 import threading
@@ -147,10 +146,11 @@ class OscServer:
 
     def _wait_for_draw(self) -> None:
         """While a frame is drawn, only empty the UDP socket now and then, for at most 50 ms."""
-        for _ in range(math.ceil(MAX_HOLD_S / EMPTY_INTERVAL_S)):
-            if self._may_read.wait(EMPTY_INTERVAL_S):
-                return
+        end_s = time.perf_counter() + MAX_HOLD_S
+        while not self._may_read.wait(EMPTY_INTERVAL_S):
             self._dispatcher.attempt(self._udp.empty)
+            if time.perf_counter() >= end_s:  # not a number of waits: the GIL can make each of them long
+                return
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
         """The sockets that can be read; at once if packets that have been read wait to be executed."""
