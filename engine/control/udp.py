@@ -22,6 +22,7 @@ WANTED_RECEIVE_BUFFER_BYTES = 8 << 20  # holds 10 000 small packets: a quarter o
 WANTED_SEND_BUFFER_BYTES = 1 << 20  # feedback to many subscribers is sent in bursts
 MIN_BUFFER_BYTES = 1 << 16
 READ_AT_ONCE = 2048  # datagrams, undecoded, between two batches that are executed: 4 ms
+EXECUTED_AT_ONCE = 64
 PACKETS_A_TURN = 512  # then it is TCP's turn
 KEPT_SENDERS = 1024
 
@@ -59,10 +60,12 @@ class UdpTransport:
             for data, sender, arrived_s in self._allowed(found):
                 receive(data, sender, arrived_s)
             return
-        for _ in range(PACKETS_A_TURN // BATCH):  # on a busy machine even 512 packets can take long enough to lose some
+        for _ in range(
+            PACKETS_A_TURN // EXECUTED_AT_ONCE
+        ):  # on a busy machine even 512 packets can take long enough to lose some
             self._keep(found)
             self._count_sifted(backlog.begin_generation())
-            for data, sender, arrived_s in backlog.take(BATCH):
+            for data, sender, arrived_s in backlog.take(EXECUTED_AT_ONCE):
                 receive(data, sender, arrived_s)
             if not backlog:
                 return
