@@ -153,6 +153,7 @@ class StatusReader:
             children=tuple(model.status() for model in parts.live),
             sinks=parts.sinks.status(),
             shaders=parts.shaders.status(),
+            latency_ms=parts.dispatcher.latency.latest(parts.stopwatch.now_s()),
             osc=parts.dispatcher.counters if self._has_control else None,
             dmx=self._dmx.status() if self._dmx is not None else None,
             link=self._link.status() if self._link is not None else None,

@@ -194,6 +194,7 @@ class FrameLoop:
         ):  # a due cue starts its fade in this frame
             self._attempt(partial(part.step, self._due_s(tick)))
         self._attempt(parts.shaders.before_frame)
+        parts.dispatcher.latency.begin_frame()
         snapshot, fade = parts.crossfade.snapshot()
         self._attempt(lambda: parts.show.follow(snapshot))
         step_s = min(max(tick.time_s - self._previous_s, 0.0), MAX_STEP_S)
@@ -331,6 +332,7 @@ class FrameLoop:
         )
         extra = self._extra_pictures(scene)
         parts.sinks.publish(frame, extra)
+        parts.dispatcher.latency.frame_published(parts.stopwatch.now_s())
         parts.sinks.pump()
         pictures: dict[Picture, PublishedFrame | ShownPicture] = {"main": frame, **extra}
         for picture, shown in pictures.items():

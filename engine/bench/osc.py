@@ -5,12 +5,20 @@ Before the flood the same program floods its own socket, to measure how much the
 many messages arrive also depends on other programs: `cores_busy_elsewhere` is their load in the quiet time. The flood
 sets 50 addresses to values so close to their defaults that drawing costs the same with and without it: the difference
 is OSC alone.
+
+At its end the flood sets each float once more, to a value that it has not had before. `last_values_lost` of them never
+arrive; the others are all in a published frame after `flood_end_to_frame_ms`. With `busy`, other processes keep that
+many cores busy during the whole run.
 """
 
+import contextlib
 import json
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import numpy as np
 import psutil
@@ -20,6 +28,7 @@ from engine.app import Engine, open_engine
 from engine.bench.client_program import ClientProgram
 from engine.bench.progress import Progress
 from engine.config import build_config
+from engine.control.latency import PacketLatency
 from engine.osc import encode_reply
 from osc_schema import Param, ParamType, Value
 
@@ -32,8 +41,11 @@ SWITCHES_ON = {"/feedback/amount", "/layer/5/intensity", *(f"/layer/{n}/curve" f
 EXCLUDED = osc_schema.FULLY_NAMED | {"safety"}
 
 
-def run(rate: float, seconds: float, width: int, height: int, fps: float, progress: Progress) -> dict[str, Any]:
-    """Measure `seconds` with the flood and as many without, in one run; times in ms."""
+def run(
+    rate: float, seconds: float, width: int, height: int, fps: float, progress: Progress, *, busy: int = 0
+) -> dict[str, Any]:
+    """Measure `seconds` with the flood and as many without, in one run; times in ms. `busy`: number of cores that
+    other processes keep busy meanwhile."""
     config = build_config(
         {
             "width": width,
@@ -46,6 +58,7 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
     )
     settling_s = min(seconds, MAX_SETTLING_S)
     with (
+        _busy_programs(busy),
         open_engine(config) as engine,
         _sender(engine, rate, seconds) as sender,
     ):
@@ -62,13 +75,19 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
         loop.draw_until(lambda: sender.take() is not None)
         before, _ = _received(engine)
         late_before = engine.times.late
+        receiving_s = _receiving_thread_s()
         sender.send("engine")
-        flooded_ms = loop.draw("flood", seconds)
+        last = _LastValues(engine)
+        flooded_ms = loop.draw("flood", seconds, last.note)
         late = engine.times.late - late_before
-        loop.draw_until(lambda: sender.has_ended)
+        loop.draw_until(lambda: sender.has_ended, drawn=last.note)
         report = json.loads(sender.read())
         expected = before + report["sent"] + report["asked"]
-        loop.draw_until(lambda: _received(engine)[0] >= expected, ARRIVED_WITHIN_S)
+        loop.draw_until(lambda: last.are_shown and _received(engine)[0] >= expected, ARRIVED_WITHIN_S, last.note)
+        receiving_s = _receiving_thread_s() - receiving_s
+        latency = engine.status().latency_ms
+        osc = engine.status().osc
+        assert osc is not None
         others.resume()
         quiet_ms += loop.draw("quiet", seconds / 2)
         others.pause()
@@ -82,7 +101,19 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
         "cores_busy_elsewhere": round(others.cores, 2),
         "messages": report["sent"],
         "messages_a_second": round(report["sent"] / report["took_s"]),
+        "cores_kept_busy": busy,
         "lost": expected - messages,
+        "lost_by_the_system": osc.lost,
+        "replaced": osc.replaced,
+        "discarded": osc.discarded,
+        "last_values": len(last.values),
+        "last_values_lost": last.missing,
+        "flood_end_to_frame_ms": last.after_ms(report["ended_s"]),
+        "receiving_us_a_message": round(1e6 * receiving_s / (report["sent"] + report["asked"]), 2),
+        "latency_ms_p50": round(latency.p50, 3),
+        "latency_ms_p99": round(latency.p99, 3),
+        "latency_ms_worst": round(latency.worst, 3),
+        "latency_cost_ms_a_frame": round(_latency_cost_ms(max(1, round(rate / fps))), 4),
         "receive_buffer_bytes": buffer_bytes,
         "frame_ms_p50_quiet": round(float(quiet_p50), 3),
         "frame_ms_p50_flooded": round(float(flooded_p50), 3),
@@ -138,17 +169,21 @@ class _Loop:
         self._total = round(seconds * self._fps)
         self._progress = progress
 
-    def draw(self, stage: str, seconds: float) -> list[float]:
-        """Milliseconds of work of each frame within `seconds`."""
+    def draw(self, stage: str, seconds: float, drawn: Callable[[], None] = lambda: None) -> list[float]:
+        """Milliseconds of work of each frame within `seconds`. Calls `drawn()` after each frame."""
         work_ms = []
         for frame in self._engine.frames(count=round(seconds * self._fps)):
+            drawn()
             work_ms.append(self._engine.times.work_ms(newest=1).max)
             if frame.id.index % round(self._fps) == 0:
                 self._progress(stage, min(1.0, frame.id.index / self._total))
         return work_ms
 
-    def draw_until(self, is_over: Callable[[], bool], longest_s: float = 30.0) -> None:
+    def draw_until(
+        self, is_over: Callable[[], bool], longest_s: float = 30.0, drawn: Callable[[], None] = lambda: None
+    ) -> None:
         for _ in self._engine.frames(count=round(longest_s * self._fps)):
+            drawn()
             if is_over():
                 return
 
@@ -163,15 +198,17 @@ def _sender(engine: Engine, rate: float, seconds: float) -> ClientProgram:
         for address, value in _values(number)
         if not isinstance(value, tuple)  # no colours
     ]
-    order = {"host": host, "port": port, "rate": rate, "seconds": seconds, "packets": packets}
+    last = [encode_reply(address, value).hex() for address, value in _last_values().items()]
+    order = {"host": host, "port": port, "rate": rate, "seconds": seconds, "packets": packets, "last": last}
     return ClientProgram("osc_sender.py", order)
 
 
 def _received(engine: Engine) -> tuple[int, int]:
-    """OSC messages since the start, and the bytes of the receive buffer."""
+    """OSC messages since the start that were executed or replaced by newer ones, and the bytes of the receive
+    buffer."""
     osc = engine.status().osc
     assert osc is not None
-    return osc.messages, osc.receive_buffer_bytes
+    return osc.messages + osc.replaced + osc.discarded, osc.receive_buffer_bytes
 
 
 def _values(number: int) -> list[tuple[str, Value]]:
@@ -186,6 +223,78 @@ def _near_default(param: Param, shift: float) -> Value:
         return default
     step = shift * (param.high - param.low)
     return default + step if default + step <= param.high else default - step
+
+
+def _last_values() -> dict[str, float]:
+    """The values at the end of the flood, of the floats that it has not set to them before."""
+    before = dict(_values(VALUES - 1))
+    return {
+        address: value for address, value in _values(VALUES) if isinstance(value, float) and value != before[address]
+    }
+
+
+class _LastValues:
+    """Notes the first frame in which every value at the end of the flood has arrived."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.values = _last_values()
+        self.missing = len(self.values)
+        """Number of values that have not arrived."""
+        self._engine = engine
+        self._shown_s: float | None = None
+
+    @property
+    def are_shown(self) -> bool:
+        return self._shown_s is not None
+
+    def note(self) -> None:
+        """Call it after each frame."""
+        if self._shown_s is None and not self.missing:
+            self._shown_s = time.perf_counter()
+        elif self.missing:
+            self._engine.post(self._count_missing)
+
+    def _count_missing(self) -> None:
+        """At the start of a frame, just before it reads its values."""
+        get = self._engine.params.get
+        self.missing = sum(
+            bool(np.float32(cast(float, get(address))) != np.float32(value)) for address, value in self.values.items()
+        )
+
+    def after_ms(self, ended_s: float) -> float | None:
+        """Time from the end of the flood to the end of that frame; None if there was none."""
+        return None if self._shown_s is None else round((self._shown_s - ended_s) * 1000.0, 3)
+
+
+@contextlib.contextmanager
+def _busy_programs(count: int) -> Iterator[None]:
+    """Keep `count` cores busy."""
+    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+
+
+def _receiving_thread_s() -> float:
+    """Processor time of the thread that receives OSC."""
+    number = next(thread.native_id for thread in threading.enumerate() if thread.name == "osc receive")
+    return next(float(at.user_time + at.system_time) for at in psutil.Process().threads() if at.id == number)
+
+
+def _latency_cost_ms(packets: int) -> float:
+    """Median time that the live latency takes of a frame with so many packets."""
+    latency, costs_s = PacketLatency(), []
+    for _ in range(200):
+        for _ in range(packets):
+            latency.note_arrival(time.perf_counter())
+        began_s = time.perf_counter()
+        latency.begin_frame()
+        latency.frame_published(time.perf_counter())
+        costs_s.append(time.perf_counter() - began_s)
+    return float(np.median(costs_s)) * 1000.0
 
 
 def _params() -> list[Param]:

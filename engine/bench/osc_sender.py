@@ -1,9 +1,9 @@
 """The client process of `multiverse bench osc`: floods the engine and measures how soon it answers.
 
 Standard library only, started by path. It reads one JSON object from standard input (`host`, `port`, `rate`,
-`seconds`, `packets` in hex), and then one line per flood: `elsewhere` sends the packets at that rate to its own
-socket, which is never read, to measure the cost of sending alone; `engine` sends them to the engine, writes one JSON
-object to standard output and exits.
+`seconds`, `packets` and `last` in hex), and then one line per flood: `elsewhere` sends the packets at that rate to its
+own socket, which is never read, to measure the cost of sending alone; `engine` sends them to the engine, and `last` at
+the end, writes one JSON object to standard output and exits.
 """
 
 import json
@@ -54,8 +54,16 @@ class SyncProbe:
         return self._number
 
 
-def flood(sock: socket.socket, packets: list[bytes], rate: float, seconds: float, probe: SyncProbe | None) -> int:
-    """Send the packets; returns their number, without `/sync`."""
+def flood(
+    sock: socket.socket,
+    packets: list[bytes],
+    last: list[bytes],
+    rate: float,
+    seconds: float,
+    probe: SyncProbe | None,
+) -> tuple[int, float]:
+    """Send the packets at that rate, then `last` at once; returns their number, without `/sync`, and the time of the
+    last one by `time.perf_counter`."""
     total = round(rate * seconds)
     sent = 0
     started_s = time.perf_counter()
@@ -67,11 +75,14 @@ def flood(sock: socket.socket, packets: list[bytes], rate: float, seconds: float
         if probe:
             probe.poll()
         time.sleep(BURST_INTERVAL_S)
-    end_s = time.perf_counter() + ANSWERS_WITHIN_S
+    for packet in last:
+        sock.send(packet)
+    ended_s = time.perf_counter()
+    end_s = ended_s + ANSWERS_WITHIN_S
     while probe and probe.is_waiting and time.perf_counter() < end_s:
         probe.poll()
         time.sleep(BURST_INTERVAL_S)
-    return sent
+    return sent + len(last), ended_s
 
 
 def flood_elsewhere(packets: list[bytes], rate: float, seconds: float) -> None:
@@ -81,7 +92,7 @@ def flood_elsewhere(packets: list[bytes], rate: float, seconds: float) -> None:
     ):
         unread.bind(("127.0.0.1", 0))
         sock.connect(unread.getsockname())
-        flood(sock, packets, rate, seconds, None)
+        flood(sock, packets, [], rate, seconds, None)
 
 
 def write_line(value: object) -> None:
@@ -105,9 +116,10 @@ def main() -> None:
             return
         probe = SyncProbe(sock)
         started_s = time.perf_counter()
-        sent = flood(sock, packets, order["rate"], order["seconds"], probe)
-        took_s = time.perf_counter() - started_s
-    write_line({"sent": sent, "asked": probe.asked, "waits_ms": probe.waits_ms, "took_s": took_s})
+        last = [bytes.fromhex(packet) for packet in order["last"]]
+        sent, ended_s = flood(sock, packets, last, order["rate"], order["seconds"], probe)
+    took_s = ended_s - started_s
+    write_line({"sent": sent, "asked": probe.asked, "waits_ms": probe.waits_ms, "took_s": took_s, "ended_s": ended_s})
 
 
 if __name__ == "__main__":

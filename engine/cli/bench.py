@@ -68,15 +68,16 @@ def osc(
     seconds: Annotated[float, typer.Option(help="Length with and without load.")] = 10.0,
     size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
     fps: Annotated[float, typer.Option(help="Rate of the loop.")] = 30.0,
+    busy: Annotated[int, typer.Option(min=0, max=64, help="Cores that other processes keep busy.")] = 0,
     json_: AsJson = False,
 ) -> None:
-    """Flood the engine with OSC while it draws: lost packets, and cost per frame."""
+    """Flood the engine with OSC while it draws: lost values, live latency, and cost per frame."""
     from engine.bench import osc as osc_bench
     from engine.cli.run import parse_size
 
     width, height = parse_size(size)
     with _progress(json_) as progress:
-        result = osc_bench.run(rate, seconds, width, height, fps, progress)
+        result = osc_bench.run(rate, seconds, width, height, fps, progress, busy=busy)
     _print(result, json_)
 
 

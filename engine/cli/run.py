@@ -421,6 +421,7 @@ def summary(engine: "Engine") -> dict[str, Any]:
         "camera": asdict(status.camera) if status.camera else None,
         "children": [asdict(child) for child in status.children],
         "sinks": [asdict(sink) for sink in status.sinks],
+        "latency_ms": asdict(status.latency_ms),
         "osc": asdict(status.osc) if status.osc else None,
         "dmx": asdict(status.dmx) if status.dmx else None,
         "warnings": status.warning_counts,

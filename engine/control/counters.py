@@ -13,7 +13,7 @@ class OscCounters:
     _adding: ClassVar[threading.Lock] = threading.Lock()  # a class variable, so that a copy holds only the counters
 
     packets: int = 0
-    """Datagrams and stream packets from allowed senders."""
+    """Datagrams and stream packets from allowed senders that were executed."""
     bytes: int = 0
     messages: int = 0
     """Well-formed messages, including those in bundles."""
@@ -35,6 +35,11 @@ class OscCounters:
     """Bundles that arrived after their time tag; applied at once."""
     lost: int = 0
     """Datagrams that the system dropped because the receive buffer was full (counted on Linux only)."""
+    replaced: int = 0
+    """Messages left out in a flood, undecoded, because newer ones set the same values. Not in `messages`."""
+    discarded: int = 0
+    """Messages left out in a flood without a newer value: repeated triggers, unmapped messages of other programs, and
+    the oldest commands beyond 16 MiB."""
     sent: int = 0
     """Packets sent: answers, feedback, heartbeats, features."""
     feedback_sent: int = 0

@@ -23,6 +23,7 @@ second.
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -34,8 +35,10 @@ from engine.control.changes import Changes
 from engine.control.coercion import PLAIN_TAGS, value_of
 from engine.control.command_table import CommandTable, Reply
 from engine.control.explain import Mistakes, unknown
+from engine.control.flood import AddressKind, Sieve
 from engine.control.foreign import ForeignMap, ForeignMessages
 from engine.control.heard import HeardMessages
+from engine.control.latency import PacketLatency
 from engine.control.listing import host_of, limit_of_commands, limit_of_patterns
 from engine.control.outgoing import Outgoing
 from engine.control.patterns import VALUES_A_SECOND, limit_of_values, settable
@@ -51,7 +54,7 @@ from engine.params.shader_inputs import ShaderInput, is_input_address
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
-from osc_schema import Accepted, Param, Rejected
+from osc_schema import Accepted, Param, ParamType, Rejected
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +92,7 @@ class Dispatcher:
         self.counters, self.outbox, self.feedback = outgoing.counters, outgoing.outbox, outgoing.feedback
         self.views = outgoing.views
         """The inputs of the playing shaders by name."""
+        self.latency = PacketLatency()
         self._watcher: Watcher | None = None
         self._store = store
         self._commands = commands
@@ -128,8 +132,13 @@ class Dispatcher:
 
     # -- OSC's threads -------------------------------------------------------------------------
 
-    def receive(self, data: bytes, sender: Sender) -> None:
-        """Execute one packet. Never raises: a malformed one is counted and reported. Any thread."""
+    def receive(self, data: bytes, sender: Sender, arrived_s: float | None = None) -> None:
+        """Execute one packet. Never raises: a malformed one is counted and reported. Any thread.
+
+        `arrived_s`: when it arrived, by `time.perf_counter`; None: now.
+        """
+        if arrived_s is None:
+            arrived_s = time.perf_counter()
         with self._receiving:
             counters = self.counters
             counters.packets += 1
@@ -140,8 +149,9 @@ class Dispatcher:
                     self._show_to_watcher(packet, sender, watcher)
                 if isinstance(packet, Message):
                     self._on_message(packet, sender)
-                else:
-                    self._on_bundle(packet, len(data), sender)
+                    self.latency.note_arrival(arrived_s)
+                elif self._on_bundle(packet, len(data), sender):
+                    self.latency.note_arrival(arrived_s)
             except OscDecodeError as error:
                 counters.malformed += 1
                 self.report("osc.malformed", f"{sender.name}: not an OSC packet: {error}")
@@ -182,6 +192,34 @@ class Dispatcher:
             plan = self._deferred[0]  # stays queued while it runs, so that `tick` defers later plans
             self.attempt(partial(self._carry_out, plan.steps))
             self._deferred.popleft()
+
+    # -- the flood: called on the thread that reads the UDP socket --------------------------------
+
+    def new_sieve(self) -> Sieve:
+        """A sieve for undecoded packets that would be passed to `receive`."""
+        return Sieve(self._kind_of, self._is_accepted, self.heard.holds, self._is_due)
+
+    def _kind_of(self, address: str) -> Param | AddressKind:
+        param = osc_schema.lookup(address)
+        if param is not None:
+            return AddressKind.TRIGGER if param.type is ParamType.TRIGGER else param
+        if address in self._questions:
+            return AddressKind.QUERY
+        if self._commands.find(address) is not None:
+            return AddressKind.COMMAND
+        return AddressKind.FOREIGN if self._foreign.is_foreign(address) else AddressKind.OTHER
+
+    def _is_accepted(self, param: Param, message: Message) -> bool:
+        try:
+            self._store.require(param, osc_schema.accept(param, value_of(param, message.args)).value)
+        except Rejected:
+            return False
+        return True
+
+    def _is_due(self, time_tag: int) -> bool:
+        return is_at_once(time_tag) or wall_s_of(time_tag) <= self.clock.wall_s()
+
+    # -- OSC's threads -------------------------------------------------------------------------
 
     def _report_refusal(self, key: str, reason: str, sender: Sender) -> None:
         """Report that a message of this sender was refused, also to the OSC monitor."""
@@ -227,7 +265,8 @@ class Dispatcher:
             own = ((number, message, by) for number, message in enumerate(messages))
             self._carry_out(self._steps_from(own, messages, sender, MAX_VALUES_A_BUNDLE)[0])
 
-    def _on_bundle(self, bundle: Bundle, packet_bytes: int, sender: Sender) -> None:
+    def _on_bundle(self, bundle: Bundle, packet_bytes: int, sender: Sender) -> bool:
+        """Execute or queue a bundle; True if nothing was queued."""
         groups: dict[float, list[Message]] = {}
         self._group_by_due_time(bundle, 0.0, self.clock.wall_s(), groups)
         allowance = MAX_VALUES_A_BUNDLE
@@ -238,6 +277,7 @@ class Dispatcher:
                 self._queue_plan(wait_s, packet_bytes, PacketPlan(sender, steps))
             else:
                 self._carry_out(steps)
+        return max(groups) <= 0.0
 
     def _group_by_due_time(
         self, bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, list[Message]]

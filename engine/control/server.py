@@ -22,7 +22,8 @@ from engine.system.refused_port import refusal_reason
 from engine.system.reporting import Report
 
 READ_INTERVAL_S = 0.001  # single packets are read together: at 40 000 a second this halves the processor time
-MAX_HOLD_S = 0.05  # longest time that packets stay in the system's buffer while a frame is drawn
+MAX_HOLD_S = 0.05  # longest time that packets wait while a frame is drawn
+EMPTY_INTERVAL_S = 0.01  # while they are held: undecoded, that takes 2 us each
 HOLDING_BUFFER_BYTES = 4 << 20  # 5000 small packets, more than a flood sends in that time
 PORT_ATTEMPTS = 16
 
@@ -68,7 +69,7 @@ class OscServer:
             listener, self._dispatcher, self._allow, self._report, self._selector, self._udp.sender_at
         )
         self._wake_end, self._woken_end = socket.socketpair()
-        self._selector.register(udp_socket, selectors.EVENT_READ, self._udp.read)
+        self._selector.register(udp_socket, selectors.EVENT_READ)
         self._selector.register(self._woken_end, selectors.EVENT_READ, self._is_closing.wait)
         self._sending.add(self)
         self._thread = threading.Thread(target=self._receive, name="osc receive", daemon=True)
@@ -131,18 +132,31 @@ class OscServer:
     def _receive(self) -> None:
         while not self._is_closing.is_set():
             ready = self._dispatcher.attempt(self._select)
+            self._udp.noticed_s = time.perf_counter()
             if ready is None:
                 self._is_closing.wait(RETRY_S)
                 continue
-            self._may_read.wait(MAX_HOLD_S)
+            self._wait_for_draw()
             for key, _ in ready:
-                self._dispatcher.attempt(key.data)
+                if key.data is not None:
+                    self._dispatcher.attempt(key.data)
+            self._dispatcher.attempt(self._udp.read)
             # Also lets the frame loop take the GIL, which non-blocking reads release only after 5 ms.
             time.sleep(READ_INTERVAL_S)
 
+    def _wait_for_draw(self) -> None:
+        """While a frame is drawn, only empty the UDP socket now and then, for at most 50 ms."""
+        end_s = time.perf_counter() + MAX_HOLD_S
+        while not self._may_read.wait(EMPTY_INTERVAL_S):
+            self._dispatcher.attempt(self._udp.empty)
+            if time.perf_counter() >= end_s:  # not a number of waits: the GIL can make each of them long
+                return
+
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
-        """The sockets that can be read."""
+        """The sockets that can be read; at once if packets that have been read wait to be executed."""
         self._tcp.resume()
+        if self._udp.is_behind:
+            return self._selector.select(0.0)
         return self._selector.select(ACCEPT_PAUSE_S if self._tcp.is_paused else None)
 
     # -- the sending thread --------------------------------------------------------------------

@@ -1,20 +1,29 @@
-"""OSC over UDP: one non-blocking socket that the receiving thread reads and the sending thread writes."""
+"""OSC over UDP: one non-blocking socket that the receiving thread reads and the sending thread writes.
+
+The socket is emptied again and again while waiting packets are executed. The system's buffer is never left full, in
+which it would throw away the newest packets; `backlog.py` and `flood.py` decide what is left out instead.
+"""
 
 import socket
 import struct
 import sys
+from collections.abc import Hashable
 from functools import partial
 
 from engine.control.allow import AllowList
+from engine.control.backlog import Backlog
+from engine.control.datagrams import BATCH, open_reader
 from engine.control.dispatcher import Dispatcher
+from engine.control.flood import Datagram, Sifted
 from engine.control.sender import Sender, SocketAddress, display_address
 from engine.system.reporting import Report
 
 WANTED_RECEIVE_BUFFER_BYTES = 8 << 20  # holds 10 000 small packets: a quarter of a second at 40 000 a second
 WANTED_SEND_BUFFER_BYTES = 1 << 20  # feedback to many subscribers is sent in bursts
 MIN_BUFFER_BYTES = 1 << 16
-PACKETS_A_TURN = 256  # then it is TCP's turn
-MAX_DATAGRAM_BYTES = 65_536
+READ_AT_ONCE = 2048  # datagrams, undecoded, between two batches that are executed: 4 ms
+EXECUTED_AT_ONCE = 64
+PACKETS_A_TURN = 512  # then it is TCP's turn
 KEPT_SENDERS = 1024
 
 _SO_RCVBUFFORCE = 33  # Linux: may exceed net.core.rmem_max, for privileged processes
@@ -30,39 +39,83 @@ class UdpTransport:
         self._dispatcher = dispatcher
         self._counters = dispatcher.counters
         self._allow = allow
-        self._buffer = bytearray(MAX_DATAGRAM_BYTES)
-        self._senders: dict[SocketAddress, Sender] = {}
+        self._reader = open_reader(sock)
+        self._senders: dict[Hashable, Sender] = {}
+        self._backlog = Backlog(dispatcher.new_sieve())
+        self.noticed_s = 0.0
+        """When the thread noticed that the socket can be read, by `time.perf_counter`; set by that thread."""
 
     # -- the receiving thread ------------------------------------------------------------------
 
-    def read(self) -> None:
-        """Read and execute at most 256 packets. Hot path: 40 000 a second."""
-        receive_into, buffer, view = self.socket.recvfrom_into, self._buffer, memoryview(self._buffer)
-        senders, receive = self._senders, self._dispatcher.receive
-        for _ in range(PACKETS_A_TURN):
-            try:
-                size, address = receive_into(buffer)
-            except BlockingIOError:
-                return
-            except ConnectionResetError:  # Windows reports here that an earlier answer went to a closed port
-                continue
-            try:
-                sender: Sender | None = senders[address]
-            except KeyError:
-                sender = self._new_sender(address)
-            if sender is None:
-                self._refuse(address)
-            else:
-                receive(bytes(view[:size]), sender)
+    @property
+    def is_behind(self) -> bool:
+        """True if packets wait that have been read already."""
+        return len(self._backlog) > 0
 
-    def _new_sender(self, address: SocketAddress) -> Sender | None:
+    def read(self) -> None:
+        """Execute at most 512 packets, and empty the socket before each 64 of them. Hot path: 40 000 a second."""
+        backlog, receive = self._backlog, self._dispatcher.receive
+        found = self._reader.read(self.noticed_s)
+        if len(found) < BATCH and not backlog:
+            for data, sender, arrived_s in self._allowed(found):
+                receive(data, sender, arrived_s)
+            return
+        for _ in range(
+            PACKETS_A_TURN // EXECUTED_AT_ONCE
+        ):  # on a busy machine even 512 packets can take long enough to lose some
+            self._keep(found)
+            self._count_sifted(backlog.begin_generation())
+            for data, sender, arrived_s in backlog.take(EXECUTED_AT_ONCE):
+                receive(data, sender, arrived_s)
+            if not backlog:
+                return
+            found = self._reader.read(self.noticed_s)
+        self._keep(found)
+
+    def empty(self) -> None:
+        """Read what the socket holds and execute nothing."""
+        self._keep(self._reader.read(self.noticed_s))
+
+    def _keep(self, found: list[tuple[bytes, Hashable, float]]) -> None:
+        """Add to the backlog what was read and what else the socket holds, at most 2048 packets."""
+        for _ in range(READ_AT_ONCE // BATCH):
+            self._count_sifted(self._backlog.add(self._allowed(found)))
+            if len(found) < BATCH:
+                return
+            found = self._reader.read(self.noticed_s)
+        self._count_sifted(self._backlog.add(self._allowed(found)))
+
+    def _allowed(self, found: list[tuple[bytes, Hashable, float]]) -> list[Datagram]:
+        """The datagrams of allowed senders, with these senders."""
+        senders = self._senders
+        datagrams: list[Datagram] = []
+        for data, key, arrived_s in found:
+            sender = senders.get(key) or self._new_sender(key)
+            if sender is not None:
+                datagrams.append((data, sender, arrived_s))
+        return datagrams
+
+    def _new_sender(self, key: Hashable) -> Sender | None:
         """The Sender for a new address, or None if it is not allowed; that is checked again for its next packet."""
+        address = self._reader.address_of(key)
         if not self._allow.allows(address[0], self._dispatcher.clock.now_s()):
+            self._refuse(address)
             return None
         if len(self._senders) >= KEPT_SENDERS:
             self._senders.clear()
-        sender = self._senders[address] = self.sender_at(*address[:2])
+        sender = self._senders[key] = self.sender_at(*address[:2])
         return sender
+
+    def _count_sifted(self, sifted: Sifted | None) -> None:
+        if sifted is None:
+            return
+        self._counters.replaced += sifted.replaced
+        self._counters.discarded += sifted.discarded
+        for sender_name, address in sifted.overwritten:
+            self._dispatcher.feedback.owe(sender_name, (address,))
+        if sifted.discarded:
+            reason = "more arrive than can be executed; values are kept, repeated and unmapped messages are not"
+            self._report("osc.discarded", f"OSC: {sifted.discarded} messages discarded: {reason}")
 
     def _refuse(self, address: SocketAddress) -> None:
         self._counters.refused += 1

@@ -156,6 +156,8 @@ def test_the_status_page_shows_the_status_of_the_engine(connected: Studio, engin
     assert connected.value("Size") == "64 x 64"
     assert connected.value("Sound").startswith("playing")
     assert connected.value("Children") == "none in this run"
+    until(lambda: 0.0 < connected.value("Latencyp50") <= connected.value("Latencyp99"), "the latency")
+    assert connected.value("Latencyworst") >= connected.value("Latencyp99")
     assert connected.comp.op("status")["frames", 1] is not None
     ext = connected.comp.ext.MultiverseExt
     ext.on_message("/engine/status/child/sd/state", ["loading"])

@@ -73,6 +73,30 @@ def test_a_childs_facts_have_units_and_zero_fault_counts_are_hidden(visit: Visit
     ]
 
 
+def test_the_latency_and_what_was_left_out_are_told_in_words(visit: Visit) -> None:
+    said = visit.page.evaluate(
+        """async () => {
+            const { latencyOf, leftOut } = await import("/page/status.js");
+            return [latencyOf({ p50: 9.26, p99: 18.04, worst: 43.96 }), leftOut({ replaced: 7, discarded: 0, lost: 2 }),
+                leftOut({ replaced: 0, discarded: 3, lost: 0 }), leftOut({ replaced: 0, discarded: 0, lost: 0 })];
+        }"""
+    )
+    assert said == [
+        "9.3 ms median, 1 in 100 takes more than 18.0 ms, worst 44.0 ms (last minute)",
+        "7 replaced by newer values, 2 lost by the system",
+        "3 discarded",
+        "",
+    ]
+
+
+def test_the_facts_show_the_latency_of_osc(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    visit.page.locator("#status-tab").click()
+    stage.send("/layer/1/angle", 12.0)
+    facts = visit.page.locator("#facts")
+    wait_for(lambda: "ms median, 1 in 100 takes more than" in facts.inner_text().partition("latency")[2], "it")
+    assert "OSC left out" not in facts.inner_text()
+
+
 REASONS = {info.kind: info.reason for info in available_kinds() if not info.is_available}
 
 

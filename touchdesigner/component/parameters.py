@@ -160,6 +160,20 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
             _display(
                 "Framep99", "Slowest (ms)", "99 of 100 frames take less time.", style="Float", default=0.0, high=100.0
             ),
+            _display(
+                "Latencyp50",
+                "Latency (ms)",
+                "From a packet's arrival to the published picture, median of the last minute.",
+                style="Float",
+                default=0.0,
+                high=100.0,
+            ),
+            _display(
+                "Latencyp99", "99 of 100 (ms)", "99 of 100 packets take less.", style="Float", default=0.0, high=100.0
+            ),
+            _display(
+                "Latencyworst", "Worst (ms)", "The worst of the last minute.", style="Float", default=0.0, high=100.0
+            ),
             _display("Late", "Late", "Frames published more than one period late.", style="Int", default=0, high=1000),
             _display(
                 "Dropped", "Dropped", "Frames skipped because the engine was late.", style="Int", default=0, high=1000

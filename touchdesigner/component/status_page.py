@@ -2,7 +2,16 @@
 
 from typing import Any
 
-SHOWN = {"fps": "Fps", "frame_ms_p50": "Framep50", "frame_ms_p99": "Framep99", "late": "Late", "dropped": "Dropped"}
+SHOWN = {
+    "fps": "Fps",
+    "frame_ms_p50": "Framep50",
+    "frame_ms_p99": "Framep99",
+    "latency_ms_p50": "Latencyp50",
+    "latency_ms_p99": "Latencyp99",
+    "latency_ms_worst": "Latencyworst",
+    "late": "Late",
+    "dropped": "Dropped",
+}
 TEXTS = {"renderer": "Renderer", "audio": "Sound", "camera": "Camera"}
 
 

@@ -10,6 +10,7 @@ from engine.control.commands.shader import ShaderStatus
 from engine.control.commands.timecode import TimecodeStatus
 from engine.control.dmx import DmxStatus
 from engine.link import LinkStatus
+from engine.control.latency import LatencyMs
 from engine.render import FlashGuardState
 from engine.sinks import SinkStatus
 from engine.sources import SourceStatus
@@ -42,6 +43,7 @@ class EngineStatus:
     children: tuple[ChildStatus, ...]
     sinks: tuple[SinkStatus, ...]
     shaders: tuple[ShaderStatus, ...]
+    latency_ms: LatencyMs
     osc: OscCounters | None
     dmx: DmxStatus | None
     """None without `--dmx`."""
@@ -62,6 +64,9 @@ class EngineStatus:
             ("/engine/status/fps", (self.fps,)),
             ("/engine/status/frame_ms_p50", (self.frame_ms.p50,)),
             ("/engine/status/frame_ms_p99", (self.frame_ms.p99,)),
+            ("/engine/status/latency_ms_p50", (self.latency_ms.p50,)),
+            ("/engine/status/latency_ms_p99", (self.latency_ms.p99,)),
+            ("/engine/status/latency_ms_worst", (self.latency_ms.worst,)),
             ("/engine/status/frames", (self.frames,)),
             ("/engine/status/late", (self.late,)),
             ("/engine/status/dropped", (self.dropped,)),
@@ -75,6 +80,8 @@ class EngineStatus:
         if self.timecode.source != "off":
             time = self.timecode
             lines.append(("/engine/status/timecode", (time.source, time.state, time.position, time.rate, time.speed)))
+        if self.osc is not None:
+            lines += _osc_lines(self.osc)
         if self.camera is not None:
             lines.append(("/engine/status/camera", (self.camera.state, self.camera.description)))
         for child in self.children:
@@ -101,6 +108,16 @@ def _flash_guard_values(state: FlashGuardState) -> tuple[OscValue, ...]:
     """State (off, watching or limiting), share of the light held back now, share of the last 10 s with limiting."""
     word = "limiting" if state.is_limiting else "watching" if state.is_on else "off"
     return word, state.held_share, state.lately_share
+
+
+def _osc_lines(osc: OscCounters) -> list[tuple[str, tuple[OscValue, ...]]]:
+    """Messages executed, and those that were not: replaced by newer values, discarded, lost by the system."""
+    return [
+        ("/engine/status/osc/messages", (osc.messages,)),
+        ("/engine/status/osc/replaced", (osc.replaced,)),
+        ("/engine/status/osc/discarded", (osc.discarded,)),
+        ("/engine/status/osc/lost", (osc.lost,)),
+    ]
 
 
 def _child_lines(child: ChildStatus) -> list[tuple[str, tuple[OscValue, ...]]]:

@@ -87,7 +87,9 @@ export class Status {
       ["picture", `${status.width} × ${status.height}, ${status.renderer}`],
       ["rate", `${status.fps.toFixed(1)} of ${status.target_fps.toFixed(0)} frames a second`],
       ["frame time", `${ms.p50?.toFixed(1)} ms median, 1 in 100 takes more than ${ms.p99?.toFixed(1)} ms`],
+      status.latency_ms?.packets && ["latency", latencyOf(status.latency_ms)],
       ["late, dropped", `${status.late}, ${status.dropped} of ${status.frames + status.dropped}`],
+      status.osc && leftOut(status.osc) && ["OSC left out", leftOut(status.osc)],
       status.flash_guard && ["flash guard", guardOf(status.flash_guard)],
       ["sound", `${status.audio.state}: ${status.audio.description}`, AWAY.has(status.audio.state)],
       status.timecode && status.timecode.source !== "off" && ["timecode", timecodeOf(status.timecode), AWAY.has(status.timecode.state)],
@@ -280,6 +282,17 @@ export function factsOf(facts) {
       return unit ? `${words.slice(0, -1).join(" ")} ${value.toFixed(places)} ${unit}` : `${words.join(" ")} ${plain(value)}`;
     })
     .join(" · ");
+}
+
+/** Time from an OSC packet's arrival to the published picture, over the last minute. */
+export function latencyOf({ p50, p99, worst }) {
+  return `${p50.toFixed(1)} ms median, 1 in 100 takes more than ${p99.toFixed(1)} ms, worst ${worst.toFixed(1)} ms (last minute)`;
+}
+
+/** OSC messages that were not executed since the start; "" if there are none. */
+export function leftOut({ replaced, discarded, lost }) {
+  const counts = [[replaced, "replaced by newer values"], [discarded, "discarded"], [lost, "lost by the system"]];
+  return counts.filter(([count]) => count).map(([count, how]) => `${count} ${how}`).join(", ");
 }
 
 function percent(count, of) {

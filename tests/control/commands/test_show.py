@@ -16,10 +16,15 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_status_has_the_rate_the_renderer_and_the_sound(desk: Desk) -> None:
+    desk.client.send(encode_message("/sync", 1))  # a packet whose frame is published
+    desk.answers_up_to("/synced")
     *facts, end = desk.ask("/engine/status")
     known = {message.address.removeprefix("/engine/status/"): message.args for message in facts}
     assert {"fps", "frame_ms_p50", "frame_ms_p99", "late", "dropped", "size", "renderer", "audio"} <= set(known)
     assert known["size"] == (64, 64)
+    assert 0.0 < known["latency_ms_p50"][0] <= known["latency_ms_p99"][0] <= known["latency_ms_worst"][0]
+    assert known["osc/messages"][0] > 0
+    assert known["osc/replaced"] == known["osc/discarded"] == known["osc/lost"] == (0,)
     assert known["audio"][0] == "playing"
     assert known["flash_guard"][0] in ("watching", "limiting") and len(known["flash_guard"]) == 3
     assert end.args == ("/engine/status",)

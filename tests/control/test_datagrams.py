@@ -1,0 +1,121 @@
+"""Both ways to read a UDP socket give the same datagrams, senders and times."""
+
+import errno
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from engine.control import datagrams
+from engine.control.datagrams import BATCH, BatchReader, DatagramReader, SingleReader, open_reader
+from engine.control.udp import ask_for_buffers, granted_receive_buffer_bytes
+
+IS_BATCHED = pytest.mark.skipif(not datagrams._IS_BATCHED, reason="only Linux has recvmmsg")
+READERS = [pytest.param(BatchReader, marks=IS_BATCHED), SingleReader]
+
+
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def receiver(request: pytest.FixtureRequest, require: Callable[..., None]) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in request.param else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((request.param, 0))
+        except OSError as error:
+            require(False, f"{request.param}: {error}")
+        sock.setblocking(False)
+        ask_for_buffers(sock)
+        yield sock
+
+
+@pytest.fixture
+def sender(receiver: socket.socket) -> Iterator[socket.socket]:
+    with socket.socket(receiver.family, socket.SOCK_DGRAM) as sock:
+        sock.connect(receiver.getsockname()[:2])
+        yield sock
+
+
+def read_all(reader: DatagramReader, count: int, noticed_s: float = 0.0) -> list:
+    found: list = []
+    end_s = time.perf_counter() + 30.0
+    while len(found) < count and time.perf_counter() < end_s:
+        found += reader.read(noticed_s)
+    return found
+
+
+@pytest.mark.parametrize("make", READERS)
+def test_every_datagram_comes_whole_in_order_and_with_its_sender(
+    make: type, receiver: socket.socket, sender: socket.socket
+) -> None:
+    reader = make(receiver)
+    sent = [b"", b"/a\0\0", bytes(range(256)) * 100, b"x" * 60_000, b"short after long"]
+    waiting = min(2 * BATCH + 3, granted_receive_buffer_bytes(receiver) // 1024 - 80)  # that the buffer holds
+    sent += [number.to_bytes(4, "big") * 5 for number in range(waiting)]
+    heard = []
+    for packet in sent:
+        sender.send(packet)
+        heard += read_all(reader, 1)
+    for packet in sent[4:]:
+        sender.send(packet)
+    heard += read_all(reader, len(sent) - 4)
+    assert [data for data, _, _ in heard] == sent + sent[4:]
+    assert {reader.address_of(key)[:2] for _, key, _ in heard} == {sender.getsockname()[:2]}
+    assert reader.read(0.0) == []
+
+
+@pytest.mark.parametrize("make", READERS)
+def test_two_senders_are_told_apart(make: type, receiver: socket.socket, sender: socket.socket) -> None:
+    reader = make(receiver)
+    with socket.socket(receiver.family, socket.SOCK_DGRAM) as other:
+        for sock in (sender, other, sender):
+            sock.sendto(b"/a\0\0", receiver.getsockname()) if sock is other else sock.send(b"/a\0\0")
+        keys = [key for _, key, _ in read_all(reader, 3)]
+        assert keys[0] == keys[2] != keys[1]
+        assert reader.address_of(keys[1])[1] == other.getsockname()[1]
+
+
+@IS_BATCHED
+def test_the_time_is_that_of_the_arrival_not_of_the_reading(receiver: socket.socket, sender: socket.socket) -> None:
+    reader = BatchReader(receiver)
+    spans = []
+    for number in range(5):
+        before_s = time.perf_counter()
+        sender.send(bytes([number]))
+        spans.append((before_s, time.perf_counter()))
+        time.sleep(0.01)
+    tolerance_s = 1e-4  # between two readings of the clocks
+    for (before_s, after_s), (_, _, arrived_s) in zip(spans, read_all(reader, 5), strict=True):
+        assert before_s - tolerance_s <= arrived_s <= after_s + tolerance_s
+
+
+@IS_BATCHED
+@pytest.mark.parametrize("step_s", [-3600.0, 3600.0])
+def test_a_wall_clock_that_was_set_gives_the_time_of_the_reading(
+    receiver: socket.socket, sender: socket.socket, monkeypatch: pytest.MonkeyPatch, step_s: float
+) -> None:
+    reader = BatchReader(receiver)
+    sender.send(b"/a\0\0")
+    own_time = time.time
+    monkeypatch.setattr(datagrams.time, "time", lambda: own_time() + step_s)
+    assert [arrived_s for _, _, arrived_s in read_all(reader, 1, noticed_s=123.0)] == [123.0]
+
+
+def test_without_a_kernels_time_a_packet_arrived_when_it_was_noticed(
+    receiver: socket.socket, sender: socket.socket
+) -> None:
+    sender.send(b"/a\0\0")
+    assert [arrived_s for _, _, arrived_s in read_all(SingleReader(receiver), 1, noticed_s=5.5)] == [5.5]
+
+
+@IS_BATCHED
+def test_a_system_without_the_call_is_served_the_slow_way(
+    receiver: socket.socket, sender: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: BatchReader, descriptor: int) -> int:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(BatchReader, "_receive", refuse)
+    reader = open_reader(receiver)
+    assert isinstance(reader, SingleReader)
+    sender.send(b"/a\0\0")
+    assert read_all(reader, 1)[0][0] == b"/a\0\0"

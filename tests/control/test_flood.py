@@ -1,0 +1,309 @@
+"""Which waiting packets are left out in a flood, and that nothing changes by it at the end."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import osc_schema
+from engine.control import CommandTable, Dispatcher, Sender
+from engine.control.backlog import MAX_IN_ORDER, SIFTED_AT, Backlog
+from engine.control.flood import MAX_COMMANDS_IN_ORDER, MAX_KEPT_BYTES, MAX_PULLS, MAX_WITHOUT_EFFECT, Datagram, Sifted
+from engine.osc import Message, decode_packet, encode_bundle, encode_message, encode_reply
+from engine.osc.time_tag import time_tag_of
+from engine.params import ParamStore
+from engine.system.clock import SteppedClock
+from osc_schema import ParamType
+
+A, B, C = "/layer/1/angle", "/layer/2/angle", "/multiverse/brightness"
+MENU = "/layer/5/source"
+FILLER = [f"/layer/{n}/intensity" for n in (1, 2, 3, 4)]
+SIZES = [param.address for param in osc_schema.PARAMS if param.type is ParamType.FLOAT][:60]
+
+
+class Engine:
+    """A store and a dispatcher without sockets; each packet is a datagram of one of two senders."""
+
+    def __init__(self, report: Any) -> None:
+        self.store, self.commands, self.clock = ParamStore(), CommandTable(), SteppedClock()
+        self.saved: list[tuple[object, ...]] = []
+        self.commands.add("/preset/save", lambda args, reply: self.saved.append((self.store.get(A), *args)))
+        self.dispatcher = Dispatcher(self.store, self.commands, self.clock, report)
+        self.answers: list[bytes] = []
+        self.one, self.other = (
+            Sender(name=f"udp 192.0.2.{n}:5000", post=self.answers.append, at_port=None) for n in (1, 2)
+        )
+        self.sieve = self.dispatcher.new_sieve()
+
+    def datagrams(self, *packets: bytes) -> list[Datagram]:
+        return [(packet, self.one, 0.0) for packet in packets]
+
+    def sift(self, *packets: bytes) -> Sifted:
+        return self.sieve.sift(self.datagrams(*packets))
+
+    def kept(self, *packets: bytes) -> list[bytes]:
+        return [data for data, _, _ in self.sift(*packets).kept]
+
+    def execute(self, datagrams: list[Datagram]) -> None:
+        for data, sender, arrived_s in datagrams:
+            self.dispatcher.receive(data, sender, arrived_s)
+
+
+@pytest.fixture
+def make_engine(reports: Any) -> Callable[[], Engine]:
+    return lambda: Engine(reports)
+
+
+@pytest.fixture
+def engine(make_engine: Callable[[], Engine]) -> Engine:
+    return make_engine()
+
+
+def value(address: str, number: object) -> bytes:
+    return encode_message(address, number)
+
+
+# -- single messages ---------------------------------------------------------------------------
+
+
+def test_only_the_newest_value_of_a_fader_is_left(engine: Engine) -> None:
+    sifted = engine.sift(value(A, 1.0), value(B, 1.0), value(A, 2.0), value(A, 3.0))
+    assert [data for data, _, _ in sifted.kept] == [value(B, 1.0), value(A, 3.0)]
+    assert (sifted.replaced, sifted.discarded) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong", [float("nan"), "no number", b"blob", (1.0, 2.0)], ids=["not a number", "text", "blob", "two values"]
+)
+def test_a_value_that_will_be_refused_replaces_nothing(engine: Engine, wrong: object) -> None:
+    packets = [value(A, 1.0), value(A, 2.0), encode_message(A, *wrong) if type(wrong) is tuple else value(A, wrong)]
+    assert engine.kept(*packets) == packets[1:], "its sender hears about the mistake"
+
+
+def test_a_truncated_packet_replaces_nothing(engine: Engine) -> None:
+    packets = [value(A, 2.0), value(A, 3.0)[:-4]]
+    assert engine.kept(*packets) == packets
+
+
+def test_a_menu_item_that_does_not_exist_replaces_nothing(engine: Engine) -> None:
+    packets = [value(MENU, 1), value(MENU, 99)]
+    assert engine.kept(*packets) == packets
+
+
+def test_a_panic_resets_what_came_before_it_and_nothing_after_it(engine: Engine) -> None:
+    engine.execute(engine.sift(value(A, 5.0), value(B, 5.0), encode_message("/master/panic"), value(A, 7.0)).kept)
+    assert (engine.store.get(A), engine.store.get(B)) == (7.0, osc_schema.lookup(B).default)
+
+
+def test_triggers_are_kept_up_to_a_number_that_no_frame_can_show(engine: Engine) -> None:
+    beats = [encode_message("/tempo/tap", 1)] * 20
+    assert engine.kept(*beats, value(A, 1.0)) == [*beats, value(A, 1.0)]
+    sifted = engine.sift(*[encode_message("/tempo/tap", 1)] * 100)
+    assert (len(sifted.kept), sifted.discarded, sifted.replaced) == (MAX_PULLS, 100 - MAX_PULLS, 0)
+
+
+def test_a_command_sees_the_values_before_it_and_not_those_after_it(engine: Engine) -> None:
+    save = encode_message("/preset/save", "x")
+    packets = [value(A, 1.0), value(A, 5.0), save, value(A, 6.0), value(A, 7.0)]
+    engine.execute(engine.sift(*packets).kept)
+    assert engine.saved == [(5.0, "x")] and engine.store.get(A) == 7.0
+
+
+def test_every_command_is_kept_in_order_however_many_there_are(engine: Engine) -> None:
+    packets = [packet for n in range(300) for packet in (value(A, n / 10), encode_message("/preset/save", n))]
+    sifted = engine.sift(*packets)
+    engine.execute(sifted.kept)
+    assert [name for _, name in engine.saved] == list(range(300))
+    newest = engine.saved[-MAX_COMMANDS_IN_ORDER:]
+    assert [seen for seen, _ in newest] == pytest.approx([(300 - MAX_COMMANDS_IN_ORDER + n) / 10 for n in range(4)])
+    assert sifted.replaced == 300 - MAX_COMMANDS_IN_ORDER and sifted.discarded == 0
+
+
+def test_a_query_comes_after_everything_that_was_sent_before_it(engine: Engine) -> None:
+    sync, get = encode_message("/sync", 1), encode_message("/get", A)
+    assert engine.kept(value(A, 1.0), sync, value(A, 2.0), get, value(B, 3.0)) == [
+        value(A, 2.0),
+        value(B, 3.0),
+        sync,
+        get,
+    ]
+
+
+def test_patterns_mistakes_and_unknown_addresses_are_kept(engine: Engine) -> None:
+    packets = [
+        encode_message("/layer/*/angle", 1.0),
+        value("/layer/1/angel", 1.0),
+        value("/midi/cc/1", 1),
+        b"no packet",
+        b"",
+        value(A, 1.0),
+    ]
+    assert engine.kept(*packets, *packets[:-1]) == [*packets, *packets[:-1]]
+
+
+def test_other_programs_messages_that_set_nothing_are_bounded_and_the_newest_stay(engine: Engine) -> None:
+    heard = [value(f"/composition/{n}", 0.5) for n in range(1500)]
+    engine.execute(engine.datagrams(*heard))  # none of them is mapped
+    sifted = engine.sift(*heard, value(A, 1.0))
+    assert [data for data, _, _ in sifted.kept] == [*heard[-MAX_WITHOUT_EFFECT:], value(A, 1.0)]
+    assert sifted.discarded == 1500 - MAX_WITHOUT_EFFECT
+
+
+def test_giant_commands_do_not_fill_the_memory_and_values_survive_them(engine: Engine) -> None:
+    giant = encode_message("/preset/save", "x" * 60_000)
+    sifted = engine.sift(value(B, 1.0), *[giant] * 400, value(A, 1.0))
+    kept = [data for data, _, _ in sifted.kept]
+    assert kept[0] == value(B, 1.0) and kept[-1] == value(A, 1.0)
+    assert sum(map(len, kept)) <= MAX_KEPT_BYTES + 100 and sifted.discarded == 402 - len(kept)
+
+
+def test_a_sender_whose_value_was_replaced_by_another_senders_is_told(engine: Engine) -> None:
+    sifted = engine.sieve.sift([(value(A, 1.0), engine.one, 0.0), (value(A, 0.0), engine.other, 0.0)])
+    assert sifted.overwritten == ((engine.one.name, A),)
+
+
+# -- bundles -----------------------------------------------------------------------------------
+
+
+def bundle(*packets: bytes, tag: int = 1) -> bytes:
+    return encode_bundle(tag, packets)
+
+
+def test_a_bundle_is_left_out_whole_or_kept_whole(engine: Engine) -> None:
+    both = bundle(value(A, 1.0), value(B, 1.0))
+    assert engine.kept(both, value(A, 2.0)) == [both, value(A, 2.0)]
+    assert engine.kept(both, value(A, 2.0), value(B, 2.0)) == [value(A, 2.0), value(B, 2.0)]
+    newer = bundle(value(B, 3.0), value(A, 3.0))
+    sifted = engine.sift(value(A, 0.5), both, newer)
+    assert [data for data, _, _ in sifted.kept] == [newer] and sifted.replaced == 3
+
+
+def test_a_bundle_for_now_by_the_wall_clock_counts_as_due_and_a_later_one_is_kept(engine: Engine) -> None:
+    now_s = engine.clock.wall_s()
+    due = bundle(value(A, 1.0), tag=time_tag_of(now_s - 0.005))
+    later = bundle(value(A, 2.0), tag=time_tag_of(now_s + 1.0))
+    assert engine.kept(due, later, value(A, 3.0)) == [later, value(A, 3.0)]
+
+
+def test_a_bundle_with_a_refused_value_replaces_only_what_it_sets(engine: Engine) -> None:
+    mixed = bundle(value(A, float("nan")), value(B, 2.0))
+    assert engine.kept(value(A, 1.0), value(B, 1.0), mixed) == [value(A, 1.0), mixed]
+
+
+@pytest.mark.parametrize(
+    "element",
+    [encode_message("/tempo/tap", 1), encode_message("/preset/save", "x"), encode_message("/layer/*/angle", 2.0)],
+    ids=["trigger", "command", "pattern"],
+)
+def test_a_bundle_with_more_than_values_is_kept(engine: Engine, element: bytes) -> None:
+    mixed = bundle(value(A, 1.0), element)
+    assert engine.kept(mixed, value(A, 2.0)) == [mixed, value(A, 2.0)]
+
+
+@pytest.mark.parametrize("is_inner", [False, True])
+def test_a_query_in_a_bundle_sees_everything_before_it(engine: Engine, is_inner: bool) -> None:
+    asked = bundle(value(B, 1.0), encode_message("/sync", 1))
+    asked = bundle(asked) if is_inner else asked
+    packets = [value(A, 1.0), asked, value(A, 2.0)]
+    assert engine.kept(*packets) == packets
+
+
+@pytest.mark.parametrize("cut", [4, 12, 20, 30])
+def test_a_malformed_bundle_is_kept_for_its_answer_and_replaces_nothing(engine: Engine, cut: int) -> None:
+    broken = bundle(value(A, 1.0), value(B, 1.0))[:-cut]
+    assert engine.kept(value(A, 2.0), broken) == [value(A, 2.0), broken]
+
+
+# -- the whole ---------------------------------------------------------------------------------
+
+
+def test_after_any_flood_the_store_is_as_if_every_message_had_been_executed(
+    make_engine: Callable[[], Engine],
+) -> None:
+    """Random values, refused ones, bundles, inner bundles, panics, patterns and commands, from two senders."""
+    for seed in range(20):
+        chance = random.Random(seed)
+        whole, sifted = make_engine(), make_engine()
+        packets = [_random_packet(chance) for _ in range(600)]
+        senders = [chance.random() < 0.5 for _ in packets]
+        whole.execute([(data, whole.one, 0.0) for data in packets])
+        left = sifted.sieve.sift(
+            [(data, sifted.one if is_one else sifted.other, 0.0) for data, is_one in zip(packets, senders, strict=True)]
+        )
+        sifted.execute(left.kept)
+        assert left.replaced > 100
+        snapshots = [engine.store.snapshot().to_dict() for engine in (whole, sifted)]
+        assert snapshots[0] == snapshots[1], seed
+        assert [name for _, name in whole.saved] == [name for _, name in sifted.saved]
+
+
+def _random_packet(chance: random.Random) -> bytes:
+    kind = chance.random()
+    if kind < 0.75:
+        return value(chance.choice(SIZES), chance.choice([chance.random(), chance.random() * 400.0, float("nan"), "x"]))
+    if kind < 0.95:
+        elements = [value(chance.choice(SIZES), chance.random()) for _ in range(chance.randrange(1, 6))]
+        if kind > 0.92:
+            elements.append(chance.choice([encode_message("/master/panic"), bundle(*elements[:1])]))
+        return bundle(*elements)
+    return chance.choice(
+        [encode_message("/master/panic"), encode_message("/layer/*/angle", 5.0), encode_message("/preset/save", "x")]
+    )
+
+
+# -- two generations ---------------------------------------------------------------------------
+
+
+def test_a_short_backlog_is_executed_in_the_order_of_arrival(engine: Engine) -> None:
+    backlog = Backlog(engine.sieve)
+    packets = [value(A, n / 10) for n in range(MAX_IN_ORDER)]
+    assert backlog.add(engine.datagrams(*packets)) is None and backlog.begin_generation() is None
+    taken = [data for _ in range(4) for data, _, _ in backlog.take(MAX_IN_ORDER // 2)]
+    assert taken == packets and len(backlog) == 0
+
+
+def test_a_fader_that_never_rests_does_not_keep_another_waiting(engine: Engine) -> None:
+    """In each turn far more arrives than is executed; what waited at the first turn is finished in the second."""
+    backlog = Backlog(engine.sieve)
+    executed: list[bytes] = []
+    for turn in range(6):
+        flood = [value(address, (1000 * turn + n) / 6000) for n in range(300) for address in FILLER]
+        backlog.add(engine.datagrams(value(C, turn / 8), *flood))
+        backlog.begin_generation()
+        executed += [data for data, _, _ in backlog.take(8)]
+    shown = [message.args[0] for data in executed if (message := decode_packet(data)).address == C]
+    assert shown == [n / 8 for n in range(6)], "one value of each generation"
+    assert len(executed) == 6 * 5
+
+
+def test_a_sync_is_answered_in_its_generation_although_the_flood_goes_on(engine: Engine) -> None:
+    backlog = Backlog(engine.sieve)
+    sync = encode_message("/sync", 7)
+    backlog.add(engine.datagrams(value(A, 1.0), sync, *[value(B, n / 100) for n in range(1000)]))
+    backlog.begin_generation()
+    backlog.add(engine.datagrams(*[value(A, n / 100) for n in range(1000)]))
+    assert backlog.begin_generation() is None, "the first is not finished"
+    assert [data for data, _, _ in backlog.take(100)] == [value(A, 1.0), value(B, 9.99), sync]
+
+
+def test_waiting_packets_are_sifted_early_so_that_memory_is_bounded(engine: Engine) -> None:
+    backlog = Backlog(engine.sieve)
+    backlog.add(engine.datagrams(value(C, 1.0)))
+    backlog.begin_generation()  # never finished here
+    replaced, most = 0, 0
+    for turn in range(40):
+        sifted = backlog.add(engine.datagrams(*[value(A, (turn * 1000 + n) / 1e6) for n in range(1000)]))
+        replaced += sifted.replaced if sifted else 0
+        most = max(most, len(backlog))
+    assert most <= SIFTED_AT + 1001 and replaced + len(backlog) == 40_001
+    backlog.take(1)
+    backlog.begin_generation()
+    message = decode_packet(backlog.take(1)[0][0])
+    assert isinstance(message, Message) and message.args == pytest.approx((0.039999,))
+    assert len(backlog) == 0
+
+
+def test_the_answers_of_encode_reply_are_values_too(engine: Engine) -> None:
+    """Both encoders write what other programs send."""
+    assert engine.kept(encode_reply(A, 1.0), encode_message(A, 2.0)) == [encode_message(A, 2.0)]

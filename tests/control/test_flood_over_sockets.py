@@ -1,0 +1,184 @@
+"""Floods over real UDP sockets: what is in the store after them, and what was carried out."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import osc_schema
+from engine.control import datagrams, server
+from engine.osc import Message, encode_bundle, encode_message
+from osc_schema import ParamType
+from tests.support.long_form import IS_SOAK
+
+PROGRAM = Path(__file__).parents[1] / "support/flooding_program.py"
+FADERS = [
+    param for param in osc_schema.PARAMS if param.type is ParamType.FLOAT and param.area not in ("engine", "tempo")
+]
+FLOODS, PACKETS, RATE = (20, 30_000, 25_000.0) if IS_SOAK else (2, 5000, 20_000.0)
+SLOW_S = 1e-4  # a packet: only 10 000 a second can be executed
+TURNS = 6  # of at most 512 packets, in which the values at the end of a flood are executed
+
+
+class Blocked:
+    """The receiving thread of a rig is held up by a command while packets are sent."""
+
+    def __init__(self, rig: Any) -> None:
+        self.rig, self.client = rig, rig.client()
+        self._is_over = threading.Event()
+        self.saved: list[int] = []
+        has_begun = threading.Event()
+        rig.commands.add("/test/wait", lambda args, reply: (has_begun.set(), self._is_over.wait(30.0), reply.done()))
+        rig.commands.add("/preset/save", lambda args, reply: self.saved.append(*args))
+        self.client.say("/test/wait")
+        assert has_begun.wait(30.0)
+
+    def release(self) -> None:
+        self._is_over.set()
+        self.client.hear("/done")
+
+
+@pytest.mark.parametrize("is_batched", [True, False], ids=["as this system reads", "one by one"])
+def test_after_a_flood_the_last_value_of_every_fader_is_there_and_every_command_ran(
+    open_rig: Callable[..., Any], wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, is_batched: bool
+) -> None:
+    monkeypatch.setattr(datagrams, "_IS_BATCHED", is_batched and datagrams._IS_BATCHED)
+    rig = open_rig()
+    blocked = Blocked(rig)
+    client, counters = blocked.client, rig.dispatcher.counters
+    sent = 1
+    for number in range(12):
+        for param in FADERS:
+            client.say(param.address, param.low + (param.high - param.low) * number / 16)
+        both = [encode_message(param.address, param.low) for param in FADERS[:2]]
+        client.send(encode_bundle(1, both))
+        client.say("/tempo/tap", 1)
+        client.say("/preset/save", number)
+        sent += len(FADERS) + 4
+    client.say("/sync", 5)
+    blocked.release()
+    wait_for(lambda: rig.draw() and client.receive(0.02) == Message("/synced", (5,), "i"), "/synced")
+    for param in FADERS:
+        expected = param.low if param in FADERS[:2] else param.low + (param.high - param.low) * 11 / 16
+        assert rig.store.get(param.address) == pytest.approx(expected, rel=1e-5, abs=1e-6), param.address
+    assert blocked.saved == list(range(12)) and rig.store.get("/tempo/tap") == 12
+    assert counters.replaced > 500
+    assert counters.messages + counters.replaced == sent + 1
+    assert (counters.discarded, counters.lost, counters.rejected, counters.malformed) == (0,) * 4
+
+
+def test_the_order_of_arrival_is_kept_while_few_packets_wait(rig: Any, wait_for: Callable[..., Any]) -> None:
+    blocked = Blocked(rig)
+    seen: list[tuple[str, tuple]] = []
+    rig.dispatcher.set_watcher(lambda now_s, sender, message: seen.append(message[:2]))
+    sent = [(FADERS[number % 3].address, (float(number % 2),)) for number in range(400)]
+    for address, args in sent:
+        blocked.client.say(address, *args)
+    blocked.release()
+    wait_for(lambda: len(seen) == 400, "all of them")
+    assert seen == sent and rig.dispatcher.counters.replaced == 0
+
+
+def test_the_receive_buffer_is_emptied_while_a_picture_is_drawn(
+    rig: Any, wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """During one draw, more arrives than the buffer holds. Nothing is executed until the draw ends, nothing is lost."""
+    monkeypatch.setattr(server, "MAX_HOLD_S", 30.0)
+    rig.server.granted_receive_buffer_bytes = server.HOLDING_BUFFER_BYTES
+    udp, counters = rig.server._udp, rig.dispatcher.counters
+    udp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
+    client = rig.client()
+    rig.server.draw_begins()
+    for portion in range(10):
+        for number in range(25):
+            client.say(FADERS[number].address, FADERS[number].high)
+        wait_for(lambda: len(udp._backlog) == 25 * (portion + 1), "the packets to be read")  # noqa: B023
+    assert counters.messages == 0
+    rig.server.draw_ends()
+    wait_for(lambda: counters.messages == 250, "the packets to be executed")
+    rig.server.count_lost()
+    assert counters.lost == 0
+
+
+def test_surplus_triggers_are_counted_and_reported(rig: Any, wait_for: Callable[..., Any], reports: Any) -> None:
+    blocked = Blocked(rig)
+    for _ in range(1000):
+        blocked.client.say("/tempo/tap", 1)
+    blocked.release()
+    wait_for(lambda: rig.dispatcher.counters.discarded == 1000 - 32, "the account of the triggers")
+    assert rig.store.get("/tempo/tap") == 32 and rig.dispatcher.counters.replaced == 0
+    assert any("968 messages discarded" in line for key, line in reports.lines if key == "osc.discarded")
+
+
+def test_a_sender_is_told_that_another_ones_value_has_replaced_its_own(rig: Any) -> None:
+    """Its value was never in the store, so there is no change to tell; its display would be wrong."""
+    other = rig.client()
+    other.say("/engine/notify", 1)
+    other.pending()  # every value once
+    blocked = Blocked(rig)
+    param = next(param for param in FADERS if param.default == param.low)
+    other.say(param.address, param.high)
+    for number in range(600):
+        blocked.client.say(FADERS[1].address, number / 600)
+    blocked.client.say(param.address, param.low)
+    blocked.release()
+    assert other.hear(param.address).args == pytest.approx((param.low,))
+    assert rig.store.get(param.address) == param.low and rig.dispatcher.counters.replaced > 500
+
+
+def test_the_newest_values_survive_floods_that_are_faster_than_the_engine(
+    rig: Any, wait_for: Callable[..., Any]
+) -> None:
+    """A program sends twice as fast as messages can be executed here: faders, bundles, triggers and commands."""
+    saved: list[object] = []
+    rig.commands.add("/preset/save", lambda args, reply: saved.extend(args))
+    counters, receive, read = rig.dispatcher.counters, rig.dispatcher.receive, rig.server._udp.read
+    expected: dict[str, float] = {}
+    turns: list[tuple[float, bool]] = []
+
+    def receive_slowly(*args: Any) -> None:
+        receive(*args)
+        end_s = time.perf_counter() + SLOW_S
+        while time.perf_counter() < end_s:
+            pass
+
+    def read_and_compare() -> None:
+        began_s = time.perf_counter()
+        read()
+        turns.append((began_s, rig.server._udp.is_behind))
+
+    rig.dispatcher.receive = receive_slowly
+    rig.server._udp.read = read_and_compare
+    host, port = rig.server.address
+    ranges = {param.address: (param.low, param.high) for param in FADERS}
+    messages = taps = 0
+    for seed in range(FLOODS):
+        saved.clear()
+        turns.clear()
+        order = {"host": host, "port": port, "seed": seed, "count": PACKETS, "rate": RATE, "ranges": ranges}
+        done = subprocess.run([sys.executable, str(PROGRAM), json.dumps(order)], capture_output=True, check=True)
+        report = json.loads(done.stdout)
+        messages, taps = messages + report["messages"], taps + report["taps"]
+        expected |= report["last"]
+        wait_for(
+            lambda: (
+                counters.lost or counters.messages + counters.replaced + counters.discarded == messages  # noqa: B023
+            ),
+            "the account of every message",
+        )
+        assert counters.lost == 0, "the system lost some: is this machine too busy?"
+        held = {address: rig.store.get(address) for address in expected}
+        assert held == pytest.approx(expected, rel=1e-6), f"flood {seed}"
+        assert saved == list(range(report["saves"]))
+        afterwards = [is_behind for began_s, is_behind in turns if began_s > report["ended_s"]]
+        assert sum(afterwards) <= TURNS, "turns until everything was executed"
+    assert counters.replaced > 1000
+    assert counters.malformed == counters.rejected == 0
+    assert rig.store.get("/tempo/tap") + counters.discarded == taps
