@@ -9,8 +9,8 @@ from engine.control import OscCounters
 from engine.control.commands.shader import ShaderStatus
 from engine.control.commands.timecode import TimecodeStatus
 from engine.control.dmx import DmxStatus
-from engine.link import LinkStatus
 from engine.control.latency import LatencyMs
+from engine.link import LinkStatus
 from engine.render import FlashGuardState
 from engine.sinks import SinkStatus
 from engine.sources import SourceStatus
