@@ -117,11 +117,6 @@ class AudioInput(ABC):
                 analyser.samples_analysed = self._ring.newest
         self._features = replace(analyser.features(self.settings), end_s=self._sounded_s(analyser.samples_analysed))
 
-    def _sounded_s(self, sample: int) -> float | None:
-        """When that sample sounds, on the clock of the marks; None without marks."""
-        mark = self._ring.mark
-        return None if mark is None else mark[1] + (sample - mark[0]) / self.sample_rate_hz
-
     def _voice_of_hop(self) -> np.ndarray | None:
         """(hop_frames,) of the voice heard during the next hop, or None."""
         mark = self._ring.mark

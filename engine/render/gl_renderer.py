@@ -85,7 +85,7 @@ class GLRenderer:
     """Owns a context, current on the thread that created it. Use it only on that thread."""
 
     kind = "gl"
-    reason = ""
+    reason: str = ""
 
     def __init__(self, width: int, height: int) -> None:
         """Open a context and compile. NoGLError without OpenGL, RenderError if the driver rejects a shader or size."""
@@ -117,7 +117,7 @@ class GLRenderer:
                 self._context, self._finish, is_software=self.is_software, dtype=self._publisher.dtype
             )
             self._generator: Target | None = None
-            self._master = Master()
+            self.master = Master()
             self._has_picture = False
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
             self._pixels: np.ndarray | None = None
@@ -157,7 +157,7 @@ class GLRenderer:
         with self._drawing():
             self._finish()
             cells = self._publisher.read_cells(self._current) if look.is_flash_guarded else None
-            self._final, self._is_luma = self._master.finish(look, cells, time_s), look.is_alpha_luma
+            self._final, self._is_luma = self.master.finish(look, cells, time_s), look.is_alpha_luma
             self._published = self._publisher.draw(self._current, self._final, self._targets, is_luma=self._is_luma)
             self._finish()
             self._require_no_error()
@@ -170,7 +170,7 @@ class GLRenderer:
     @property
     def flash_guard(self) -> FlashGuardState:
         """State of the flash guard after the finished picture. Any thread."""
-        return self._master.state
+        return self.master.state
 
     @property
     def texture(self) -> TextureRef:
@@ -204,6 +204,27 @@ class GLRenderer:
                 self._deep_pixels = readback.read(target.framebuffer)
                 self._require_no_error()
         return self._deep_pixels
+
+    def read_trail(self) -> np.ndarray | None:
+        """The look's last picture before effects, fade and limits, (height, width, 4) uint16; None before the first."""
+        self.wait()
+        if not self._has_picture:
+            return None
+        with self._drawing():
+            _, readback = self._targets.deep()
+            trail = readback.read(self._targets.dissolve.coming.front.framebuffer)
+            self._require_no_error()
+        return trail
+
+    def write_trail(self, trail: np.ndarray | None) -> None:
+        """Go on from this last picture of a look, as if it had been drawn here. Ends a dissolve."""
+        with self._drawing():
+            self._targets.dissolve.follow(None, has_picture=False)
+            self._has_picture = trail is not None
+            if trail is not None:
+                front = self._targets.dissolve.coming.front.texture
+                front.write(np.ascontiguousarray(trail if front.dtype == DEEP_DTYPE else (trail >> 8).astype(np.uint8)))
+                self._require_no_error()
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
         """`picture` alone, crossfaded from `before`; drawn on demand."""

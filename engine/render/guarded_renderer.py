@@ -121,6 +121,7 @@ class GuardedRenderer:
             self._losses = 0
             self.flash_guard = renderer.flash_guard
             self.shader_state = renderer.shader_state
+            self.description = f"{renderer.kind}: {renderer.description}"
 
     def reader(self) -> Callable[[], np.ndarray]:
         """A function that reads the last picture back, once for all callers. RenderError if it is first called after

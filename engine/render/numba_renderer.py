@@ -84,7 +84,7 @@ class NumbaRenderer:
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads, 16-bit pictures"
         self._noise = wide_thresholds(thresholds())
         self._post, self._post_fade = NumbaPost(), PostFade()
-        self._master = Master()
+        self.master = Master()
         self.shader_state = ShaderState()
         """Every slot fails: shaders are GLSL. Any thread."""
         self._is_closed = False
@@ -124,7 +124,7 @@ class NumbaRenderer:
                 self._draw_looks(picture)
                 self._draw_post(picture)
             cells = self._sum_cells() if look.is_flash_guarded else None
-            finish = self._master.finish(look, cells, picture.time_s)
+            finish = self.master.finish(look, cells, picture.time_s)
             self._finish, self._is_luma, self._deep = finish, look.is_alpha_luma, None
             self._published = self._finished()
 
@@ -135,7 +135,7 @@ class NumbaRenderer:
     @property
     def flash_guard(self) -> FlashGuardState:
         """State of the flash guard after the finished picture. Any thread."""
-        return self._master.state
+        return self.master.state
 
     @property
     def texture(self) -> None:
@@ -158,6 +158,19 @@ class NumbaRenderer:
                 fade = np.float32(finish.fade)
                 publish_deep(deep, self._current, limits.maps, fade, self._is_luma, keeps_alpha)
             return deep
+
+    def read_trail(self) -> np.ndarray | None:
+        """The look's last picture before effects, fade and limits, (height, width, 4) uint16; None before the first."""
+        self._require_open()
+        return self._last if self._has_picture else None
+
+    def write_trail(self, trail: np.ndarray | None) -> None:
+        """Go on from this last picture of a look, as if it had been drawn here. Ends a dissolve."""
+        self._require_open()
+        self._fade = self._side = self._beneath = None
+        self._has_picture = trail is not None
+        if trail is not None:
+            self._current = self._last = trail
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
         """`picture` alone, crossfaded from `before`; mixed on demand."""

@@ -1,12 +1,18 @@
-"""Opens a renderer: OpenGL if available, else Numba.
+"""Opens a renderer: OpenGL on a GPU; Numba where OpenGL would run on the CPU or is missing.
 
-Each is imported on demand: with OpenGL the engine does not need numba, with Numba it does not need moderngl.
+Each is imported on demand: on a GPU the engine does not need numba, without OpenGL it does not need moderngl.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from engine.errors import NoGLError, RenderError
 from engine.render.picture import Renderer
+from engine.render.switching_renderer import SwitchingRenderer
+
+if TYPE_CHECKING:
+    from engine.render.gl_renderer import GLRenderer
+    from engine.render.numba_renderer import NumbaRenderer
 
 CHOICES = ("auto", "gl", "numba")
 
@@ -23,7 +29,8 @@ def open_renderer(
     """Open a renderer of this size, "auto", "gl" or "numba". Use it on the calling thread only.
 
     `has_layer5`, `has_masks`: True if pictures for layer 5 and masks will be drawn. Numba compiles only what is needed
-    and reports its progress to `on_progress`. "auto" falls back to Numba without OpenGL, with the cause in `.reason`.
+    and reports its progress to `on_progress`. "auto" is OpenGL on a GPU; on a software rasteriser both, of which Numba
+    draws until a shader needs OpenGL; without OpenGL Numba alone. `.reason` says why it is not OpenGL alone.
     NoGLError if "gl" is not available; RenderError if a shader or size is rejected.
     """
     if choice not in CHOICES:
@@ -31,14 +38,22 @@ def open_renderer(
     if choice == "numba":
         return _open_numba(width, height, "", has_layer5, has_masks, on_progress)
     try:
-        return _open_gl(width, height)
+        gl = _open_gl(width, height)
     except RenderError as error:  # no OpenGL, or a driver that rejects a shader
         if choice == "gl":
             raise
         return _open_numba(width, height, str(error), has_layer5, has_masks, on_progress)
+    if choice == "gl" or not gl.is_software:
+        return gl
+    try:
+        numba = _open_numba(width, height, "", has_layer5, has_masks, on_progress)
+    except RenderError as error:  # no Numba for this Python, or no memory
+        gl.reason = f"OpenGL runs on the CPU here; Numba would be faster, but: {error}"
+        return gl
+    return SwitchingRenderer(numba, gl, (width, height))
 
 
-def _open_gl(width: int, height: int) -> Renderer:
+def _open_gl(width: int, height: int) -> "GLRenderer":
     try:
         from engine.render.gl_renderer import GLRenderer
     except ImportError as error:  # not every system has a wheel
@@ -48,7 +63,7 @@ def _open_gl(width: int, height: int) -> Renderer:
 
 def _open_numba(
     width: int, height: int, reason: str, has_layer5: bool, has_masks: bool, on_progress: Callable[[str], None]
-) -> Renderer:
+) -> "NumbaRenderer":
     try:
         from engine.render.numba_renderer import NumbaRenderer
     except ImportError as error:  # no wheel for this Python

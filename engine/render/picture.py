@@ -87,10 +87,14 @@ class Renderer(Protocol):
     close it and open another.
     """
 
-    kind: str
-    """"gl" or "numba"."""
-    description: str
-    """GL_RENDERER, or Numba's version and number of threads."""
+    @property
+    def kind(self) -> str:
+        """`gl` or `numba`."""
+
+    @property
+    def description(self) -> str:
+        """GL_RENDERER, or Numba's version and number of threads."""
+
     is_software: bool
     """True if drawing runs on the CPU."""
     reason: str

@@ -94,8 +94,7 @@ class EngineStatus:
                 lines.append((f"/engine/status/shader/{shader.slot}", values))
         if self.dmx is not None:
             for each in self.dmx.universes:
-                values = each.state, each.source, each.packets_hz
-                lines.append((f"/engine/status/dmx/{each.number}", values))
+                lines.append((f"/engine/status/dmx/{each.number}", (each.state, each.source, each.packets_hz)))
         if self.link is not None:
             link = self.link
             lines.append(("/engine/status/link", (link.state, link.peers, link.bpm, link.detail)))
