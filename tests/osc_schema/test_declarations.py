@@ -32,8 +32,11 @@ def test_a_declaration_is_consistent(param: osc_schema.Param) -> None:
     assert param.out_of_range != "wrap" or param.type is ParamType.FLOAT
     assert all(name == name.lower() and not name.isdecimal() for name in (*param.menu, *param.stops))
     assert not osc_schema.is_pattern(param.address)
-    if param.type not in (ParamType.FLOAT, ParamType.STOPS):
-        assert param.smoothing_ms == 0, "only floats can glide"
+    if param.type not in (ParamType.FLOAT, ParamType.STOPS, ParamType.MENU):
+        assert param.smoothing_ms == 0, "only floats, and the shares of a menu's items, can glide"
+    assert not {old for old, _ in param.former_items} & set(param.menu)
+    assert {new for _, new in param.former_items} <= set(param.menu)
+    assert len(param.swatches) in (0, len(param.menu))
 
 
 def test_every_command_declares_its_replies() -> None:

@@ -57,7 +57,7 @@ def test_a_saved_look_comes_back_as_it_was(presets: PresetFolder) -> None:
 def test_the_file_reads_like_the_controls(presets: PresetFolder) -> None:
     path = presets.save("night", ParamStore().snapshot())
     text = path.read_text(encoding="utf-8")
-    assert text.startswith('[preset]\nname = "night"\nschema = 3\n\n[values]\n"/mode" = "multiverse"\n')
+    assert text.startswith('[preset]\nname = "night"\nschema = 4\n\n[values]\n"/mode" = "multiverse"\n')
     assert '"/layer/1/curve" = 0.5\n' in text
     assert '"/layer/1/mute" = false\n' in text
     assert tomllib.loads(text)["values"].keys() == STORED
@@ -75,7 +75,7 @@ def test_invalid_entries_are_listed_one_by_one_and_the_rest_is_applied(presets: 
     assert loaded.name == "old", "the name of a preset is that of its file"
     assert loaded.values == [("/multiverse/brightness", 4.0), ("/layer/1/angle", 30.0)]
     assert loaded.problems == [
-        "written by a newer version (schema 99, here 3)",
+        "written by a newer version (schema 99, here 4)",
         "/multiverse/brightness: 9 is outside 0..4 (clipped to 4)",
         "/layr/1/angle: no such parameter (nearest: /layer/1/angle, /layer/4/angle, /layer/3/angle) (left out)",
         "/layer/1/curve: nan is not a finite number (left out)",
@@ -115,13 +115,25 @@ def test_bytes_that_are_not_text_are_one_clear_line(presets: PresetFolder) -> No
 def test_a_preset_from_before_the_colour_parameters_keeps_its_look(presets: PresetFolder) -> None:
     values = '"/colour/mode" = "pitch"\n"/colour/base_hue" = 0.5\n'
     write(presets, "old", f"[preset]\nschema = 2\n[values]\n{values}")
-    write(presets, "new", f"[preset]\nschema = 3\n[values]\n{values}")
+    write(presets, "new", f"[preset]\nschema = 4\n[values]\n{values}")
     write(presets, "of the mirror", '[preset]\nschema = 2\n[values]\n"/mirror/mode" = "x"\n')
-    as_before = {"/colour/glide_ms": 0.0, "/colour/spread": 1.0}
+    as_before = {"/colour/glide_ms": 0.0, "/colour/spread": 1.0, "/colour/shift": 0.0, "/colour/map": 0.0}
     assert dict(presets.load("old").values) == {"/colour/mode": "pitch", "/colour/base_hue": 0.5} | as_before
     assert not dict(presets.load("new").values).keys() & as_before
     assert not dict(presets.load("of the mirror").values).keys() & as_before
     assert all(osc_schema.accept(address, value).value == value for address, (_, _, value) in osc_schema.ADDED.items())
+
+
+def test_a_preset_from_before_the_shapes_still_draws_stripes_in_the_old_light(presets: PresetFolder) -> None:
+    write(presets, "old", '[preset]\nschema = 3\n[values]\n"/layer/2/curve" = 0.5\n"/multiverse/blend" = 1.0\n')
+    values = dict(presets.load("old").values)
+    assert values["/layer/2/shape"] == "stripes" and values["/multiverse/light"] == "classic"
+
+
+def test_a_preset_that_names_the_scheme_loads_as_fixed_hues(presets: PresetFolder) -> None:
+    write(presets, "old", '[preset]\nschema = 3\n[values]\n"/colour/mode" = "scheme"\n')
+    loaded = presets.load("old")
+    assert dict(loaded.values)["/colour/mode"] == "fixed" and loaded.problems == []
 
 
 def test_the_original_look_is_built_in(presets: PresetFolder) -> None:

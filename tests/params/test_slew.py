@@ -7,7 +7,7 @@ import pytest
 from engine.params import ParamStore, Slew
 from osc_schema import PARAMS, Param, ParamType, Rejected
 
-GLIDING = [param for param in PARAMS if param.smoothing_ms > 0]
+GLIDING = [param for param in PARAMS if param.can_glide and param.smoothing_ms > 0]
 each_gliding = pytest.mark.parametrize("param", GLIDING, ids=lambda param: param.address)
 
 

@@ -36,7 +36,7 @@ def is_mud(rgb: tuple[float, ...]) -> bool:
     """True for brown and olive: orange to yellow-green that is dark and neither black nor grey."""
     lightness, a, b = lab_of(rgb)
     hue_deg = math.degrees(math.atan2(b, a)) % 360
-    return 48 < hue_deg < 125 and 0.2 < lightness < 0.62 and math.hypot(a, b) > 0.03
+    return 48 < hue_deg < 125 and 0.2 < lightness < 0.55 and math.hypot(a, b) > 0.03
 
 
 def test_oklch_agrees_with_the_published_colours() -> None:
