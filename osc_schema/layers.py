@@ -15,13 +15,6 @@ SHAPES = "stripes rings rays spiral line circle"
 def _layer(n: int) -> tuple[Param, ...]:
     at = f"/layer/{n}"
     return (
-        menu(
-            f"{at}/shape",
-            SHAPES,
-            f"Shape of layer {n}. stripes: the wave runs across the picture; rings: outward; rays: around the centre; "
-            "spiral: both; line: a trace, as on an oscilloscope; circle: that trace, bent around the centre.",
-            words="form geometry pattern scope oscilloscope tunnel radial waveform",
-        ),
         number(
             f"{at}/intensity",
             INTENSITIES[n - 1],
@@ -29,6 +22,13 @@ def _layer(n: int) -> tuple[Param, ...]:
             1.5,
             f"Strength of layer {n}; fades smoothly to nothing at 0.",
             words="opacity level volume fade amount brightness",
+        ),
+        menu(
+            f"{at}/shape",
+            SHAPES,
+            f"Shape of layer {n}. stripes: the wave runs across the picture; rings: outward; rays: around the centre; "
+            "spiral: both; line: a trace, as on an oscilloscope; circle: that trace, bent around the centre.",
+            words="form geometry pattern scope oscilloscope tunnel radial waveform",
         ),
         circle(
             f"{at}/angle",

@@ -215,31 +215,27 @@ def shape_row(values: Row, us: Row, slopes: Row, channel: int, table: np.ndarray
         excess = slopes[i] * period_points * period_points - shown * shown
         slopes[i] = BAND * math.sqrt(max(excess, ZERO))
         widest = max(widest, slopes[i])
-    if widest > ONE:
-        for i in range(values.size):
-            mean = mean_at(us[i], max(slopes[i], ONE), period_points, table)
-            values[i] += min(max(slopes[i] - ONE, ZERO), ONE) * (mean - values[i])
-
-
-@_stage
-def mean_at(u: float, points: float, period_points: float, table: np.ndarray) -> float:
-    """Mean of the wave over `points` of it around u."""
-    half_width = HALF * points / period_points
-    start, end = u - half_width, u + half_width
-    whole = (np.floor(end) - np.floor(start)) * table[1, 1024, 0] * period_points / WAVE_POINTS
-    total = whole + sum_to(end, period_points, table) - sum_to(start, period_points, table)
-    mean: float = min(max(total / points, ZERO), ONE)
-    return mean
-
-
-@_stage
-def sum_to(u: float, period_points: float, table: np.ndarray) -> float:
-    """Sum of the points from the beginning of this period of the wave to u."""
-    run = (u - np.floor(u)) * period_points
-    point = WAVE_POINTS - abs(run - WAVE_POINTS)
-    index = int32(point)
-    total: float = table[1, index, 0] + table[1, index, 1] * (point - float32(index))
-    return TWO * table[1, 1024, 0] - total if run > WAVE_POINTS else total
+    if widest <= ONE:
+        return
+    total = table[1, 1024, 0]
+    period_total = total * period_points / WAVE_POINTS
+    for i in range(values.size):
+        points = max(slopes[i], ONE)
+        half_width = HALF * points / period_points
+        start, end = us[i] - half_width, us[i] + half_width
+        first, last = np.floor(start), np.floor(end)
+        run = (start - first) * period_points
+        point = WAVE_POINTS - abs(run - WAVE_POINTS)
+        index = int32(point)
+        before = table[1, index, 0] + table[1, index, 1] * (point - float32(index))
+        before = TWO * total - before if run > WAVE_POINTS else before
+        run = (end - last) * period_points
+        point = WAVE_POINTS - abs(run - WAVE_POINTS)
+        index = int32(point)
+        after = table[1, index, 0] + table[1, index, 1] * (point - float32(index))
+        after = TWO * total - after if run > WAVE_POINTS else after
+        mean = min(max(((last - first) * period_total + after - before) / points, ZERO), ONE)
+        values[i] += min(points - ONE, ONE) * (mean - values[i])
 
 
 @_stage

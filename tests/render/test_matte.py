@@ -15,6 +15,8 @@ from engine.render.look import Look
 from engine.render.mask_look import coverage
 from engine.values import Segmentation
 
+SHOWN = [1.0] * 4  # points of each wave that a pixel can show
+
 SIZE = (160, 90)
 SIMPLE = {"/mode": "simple"}
 WHITE = np.full((48, 64, 3), 255, np.uint8)
@@ -190,14 +192,14 @@ def test_texels_of_the_block_are_those_of_the_whole_picture(values: Callable, fo
     seen: Segmentation = found(np.zeros((1, 288, 288)), picture_px=(1280, 720))
     matte = Matte(found=seen, keeps="background", is_hard=False)
     look = Look.from_values(values({"/layer/5/intensity": 1.0}))
-    block = pack_block(look, [(1, 1, 1)] * 4, (512, 512), (512, 512), None, matte)
+    block = pack_block(look, [(1, 1, 1)] * 4, (512, 512), (512, 512), None, matte, shown=SHOWN)
     scale_x, from_x, scale_y, from_y = block[21]
     assert (scale_x * -256 + from_x, scale_y * -256 + from_y) == pytest.approx((288 * 280 / 1280 - 0.5, -0.5), abs=1e-4)
     assert (scale_x * 256 + from_x, scale_y * 256 + from_y) == pytest.approx((288 * 1000 / 1280 - 0.5, 287.5), abs=1e-4)
     assert block[22].tolist() == [288, 0.25, 2, -1]
     flipped = dataclasses.replace(look, is_layer5_mirrored=True)
-    assert pack_block(flipped, [(1, 1, 1)] * 4, (512, 512), (512, 512), None, matte)[21, 0] == -scale_x
-    assert pack_block(look, [(1, 1, 1)] * 4, (512, 512), (512, 512), None)[22, 3] == 0
+    assert pack_block(flipped, [(1, 1, 1)] * 4, (512, 512), (512, 512), None, matte, shown=SHOWN)[21, 0] == -scale_x
+    assert pack_block(look, [(1, 1, 1)] * 4, (512, 512), (512, 512), None, shown=SHOWN)[22, 3] == 0
 
 
 @pytest.mark.parametrize("is_mirrored", [False, True], ids=["plain", "mirrored"])

@@ -145,6 +145,7 @@ def test_a_press_on_the_handle_changes_nothing_and_a_double_click_brings_the_def
     [
         ("/multiverse/tone", lambda row: row.get_by_role("radio", name="soft").check(), "soft"),
         ("/region/mode", lambda row: row.locator("select").select_option("colour"), "colour"),
+        ("/colour/palette", lambda row: row.get_by_role("radio", name="ember").check(), "ember"),
         ("/layer/1/mute", lambda row: row.get_by_role("switch").click(), True),
         ("/multiverse/blend", lambda row: row.locator(".stop-names").get_by_text("dodge").click(), 3.0),
         ("/mirror/segments", lambda row: row.get_by_role("slider").press("ArrowUp"), 9),
@@ -157,6 +158,21 @@ def test_each_kind_of_control_sets_its_value(
 ) -> None:
     act(visit.control(address))
     wait_for(lambda: stage.get(address) == value, f"{address} {value}")
+
+
+def test_each_palette_shows_its_colours(visit: Visit) -> None:
+    row = visit.control("/colour/palette")
+    seen = row.evaluate(
+        "row => [...row.querySelectorAll('label')].map(label => [label.textContent,"
+        " ...[...label.querySelectorAll('b')].map(part => getComputedStyle(part).backgroundColor)])"
+    )
+    expected = [[name, *map(rgb_text, colours)] for name, colours in zip(PALETTE.menu, PALETTE.swatches, strict=True)]
+    assert seen == expected
+
+
+def rgb_text(colour: str) -> str:
+    red, green, blue = bytes.fromhex(colour[1:])
+    return f"rgb({red}, {green}, {blue})"
 
 
 def test_a_text_that_is_being_written_is_not_overwritten(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
@@ -213,11 +229,12 @@ def test_the_search_shows_the_controls_that_have_all_its_words(visit: Visit) -> 
     assert visit.page.locator("#search").input_value() == ""
 
 
+PALETTE = next(param for param in osc_schema.PARAMS if param.address == "/colour/palette")
 WORDS = {
-    "color": "/colour/mode /colour/base_hue /colour/scheme",
+    "color": "/colour/mode /colour/palette /colour/base_hue /colour/scheme",
     "speed": "/tempo/bpm /lfo/1/rate_hz /engine/fps",
     "strobe": "/lfo/1/shape /mod/1/source",
-    "glow": "/multiverse/brightness /feedback/amount",
+    "glow": "/multiverse/brightness /layer/1/line_glow /feedback/amount",
     "smooth": "/mod/1/release_ms /audio/1/decay_ms",
     "trails": "/feedback/amount",
     "spin": "/layer/1/angle /feedback/rotate",
