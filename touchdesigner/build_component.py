@@ -1169,12 +1169,15 @@ Leaf = Mapping[str, Any]
 
 MAX_NAME_CHARACTERS = 11
 SHORT_WORDS = {
-    # First parts of common addresses: L1angle, A2gaindb, Mvblend, Mfade.
+    # First parts of common addresses: L1angle, A2gaindb, Mvblend, Mfade, Pbloom.
     "layer": "l",
     "audio": "a",
     "multiverse": "mv",
     "master": "m",
+    "post": "p",
     # A whole part of an address.
+    "bloom_radius": "bloomrad",
+    "bloom_threshold": "bloomthr",
     "crossfade_s": "xfade",  # without its s, which would look like a plural
     "duty_auto": "dtyauto",
     "flash_guard": "flash",
@@ -1609,6 +1612,15 @@ Full manual with troubleshooting: [`docs/touchdesigner.md`](../docs/touchdesigne
  {"title": "Mirror", "controls": [
   {"address": "/mirror/mode", "name": "Mirrormode", "label": "Mode", "help": "x: mirrors the left half onto the right; y: the top half onto the bottom; xy: both; kaleidoscope: /mirror/segments sectors around the centre.\n/mirror/mode", "style": "Menu", "default": "kaleidoscope", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "x", "y", "xy", "kaleidoscope"], "starts_section": false},
   {"address": "/mirror/segments", "name": "Mirrorsegs", "label": "Segments", "help": "Number of kaleidoscope sectors.\n/mirror/segments   2 to 24", "style": "Int", "default": 8, "low": 2, "high": 24, "is_clamped": true, "menu": [], "starts_section": false}
+ ]},
+ {"title": "Post effects", "controls": [
+  {"address": "/post/bloom", "name": "Pbloom", "label": "Bloom", "help": "Bright parts shine beyond their edges.\n/post/bloom   0 to 1", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/post/bloom_radius", "name": "Pbloomrad", "label": "Bloom radius", "help": "How far they shine. 0: a few pixels; 1: a tenth of the picture's height.\n/post/bloom_radius   0 to 1", "style": "Float", "default": 0.5, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/post/bloom_threshold", "name": "Pbloomthr", "label": "Bloom threshold", "help": "Brightness from which parts of the picture shine; 0: everything.\n/post/bloom_threshold   0 to 1", "style": "Float", "default": 0.6, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/post/glow", "name": "Pglow", "label": "Glow", "help": "A wide soft veil of the whole picture's light, as from a diffusion filter or fog.\n/post/glow   0 to 1", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/post/chromatic", "name": "Pchromatic", "label": "Chromatic", "help": "Chromatic aberration: red and blue move apart towards the corners, there by 2.5 % of the diagonal.\n/post/chromatic   0 to 1", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/post/vignette", "name": "Pvignette", "label": "Vignette", "help": "Darkens the corners; the middle stays as it is.\n/post/vignette   0 to 1", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/post/grain", "name": "Pgrain", "label": "Grain", "help": "Film grain, new 24 times a second; strongest in middle tones, none in black and white.\n/post/grain   0 to 1", "style": "Float", "default": 0.0, "low": 0.0, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false}
  ]},
  {"title": "Modulation", "controls": [
   {"address": "/mod/1/source", "name": "Mod1source", "label": "Mod 1 source", "help": "Source that moves the target, as a level 0..1. Sound levels: 0 at -48 dBFS, 1 at -6 dBFS, linear in decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls.\n/mod/1/source", "style": "Menu", "default": "onset", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["off", "rms", "peak", "envelope", "low", "mid", "high", "onset", "pitch", "lfo1", "lfo2", "lfo3", "lfo4"], "starts_section": false},

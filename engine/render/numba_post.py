@@ -243,7 +243,7 @@ def compose(
                 blue = sampled(picture, float32(i) + x * shift, float32(row) + y * shift, 2)
             if has_light:
                 first, second, third = light[0, i], light[1, i], light[2, i]
-                kept = ONE / (ONE + max(first, second, third))
+                kept = ONE / (ONE + THREE * max(first, second, third))
                 red, green, blue = red * red, green * green, blue * blue
                 red = math.sqrt(red + first * kept * (ONE - red))
                 green = math.sqrt(green + second * kept * (ONE - green))

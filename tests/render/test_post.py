@@ -123,6 +123,7 @@ def test_chromatic_aberration_grows_towards_the_corners(renderer: Renderer, draw
     corner, edge = (column(row, left, 2) - column(row, left, 0) for row in (1, SIZE[1] // 2))
     assert corner > edge > 0.5  # red outwards, blue inwards
     assert column(54, left, 1) == pytest.approx(20.5, abs=0.01)
+    assert column(1, left, 0) < 20.2 and column(1, left, 2) > 20.8
     assert abs(column(54, middle, 2) - column(54, middle, 0)) < 0.05
 
 

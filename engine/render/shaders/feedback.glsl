@@ -1,6 +1,6 @@
 // Provides feedback(): the last picture, moved, hue-shifted and dimmed, at a position of this one; mirrored at its edges.
 
-// 8 bits round 0.98 x 20 back to 20: without subtracting just under half a level, trails would never reach black.
+// Half an 8-bit level per picture: by the factor alone the longest trails would take ten seconds to reach black.
 const float LOSS = 0.498 / 255.0;
 
 // HSV hue shifted by u_feedback_y.w; saturation and value unchanged.

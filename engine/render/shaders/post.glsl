@@ -38,7 +38,8 @@ void main() {
     vec3 rgb = rgba.rgb;
 #ifdef LIGHT
     vec3 veil = texture(u_veil, gl_FragCoord.xy / (4.0 * vec2(textureSize(u_veil, 0)))).rgb;
-    veil /= 1.0 + max(veil.r, max(veil.g, veil.b)); // never white out of a strong colour
+    // At most a third of white: large bright parts keep their dark gaps, and strong colours stay colours.
+    veil /= 1.0 + 3.0 * max(veil.r, max(veil.g, veil.b));
     vec3 light = rgb * rgb;
     rgb = sqrt(light + veil * (1.0 - light));
 #endif
