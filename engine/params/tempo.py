@@ -31,6 +31,7 @@ MIN_CONFIDENCE: Final = 0.3  # of a clock; below, the beat runs on at the last t
 OUTSIDE_GONE_S: Final = 1.0  # after this long without a word from an outside clock, taps count again
 WRITE_INTERVAL_S: Final = 0.25  # between two updates of /tempo/bpm
 WRITE_STEP_BPM: Final = 0.05
+TRACKED_STEP_BPM: Final = 0.4  # a tracked tempo wavers; each update goes to every subscriber and into the autosave
 
 _SOURCE = osc_schema.lookup("/tempo/source")
 assert _SOURCE is not None
@@ -187,7 +188,8 @@ class Tempo:
                 self._line = self._line.at_tempo(held, now_s)
             return
         bpm = min(_MAX_BPM, max(_MIN_BPM, round(self.bpm, 2)))
-        if abs(bpm - held) >= WRITE_STEP_BPM and now_s >= self._next_write_s:
+        step_bpm = TRACKED_STEP_BPM if self._source == "beat" else WRITE_STEP_BPM
+        if abs(bpm - held) >= step_bpm and now_s >= self._next_write_s:
             self._next_write_s = now_s + WRITE_INTERVAL_S
             self._written_bpm = bpm
             self._store.set("/tempo/bpm", bpm, by="tempo")

@@ -38,6 +38,15 @@ class Stage:
         return (beat + 0.5) % 1.0 - 0.5
 
 
+def test_a_tracked_tempo_that_wavers_is_told_once() -> None:
+    stage = Stage(127.8)
+    told = stage.store.version
+    for number in range(20):
+        stage.bpm = 127.8 + (0.2 if number % 2 else -0.1)
+        stage.play(0.5)
+    assert stage.store.version == told and stage.store.get("/tempo/bpm") == pytest.approx(127.8, abs=0.4)
+
+
 @pytest.mark.parametrize("ratio", [0.5, 2.0])
 def test_taps_choose_half_or_double_and_the_choice_stays_as_the_song_drifts(ratio: float) -> None:
     stage = Stage(120.0)
