@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from engine.render.isf.vetter import VetProcess, VetResult, Vetter
-from tests.render.isf.hostile import hostile_shader
+from tests.support.hostile_shaders import hostile_shader
 from tests.support.long_form import IS_SOAK
 
 SIZE_PX = (96, 54)
