@@ -3,10 +3,13 @@
 import json
 
 import numpy as np
+import pytest
 
-from engine.bench import render
+from engine.bench import isf, render
+from engine.bench.progress import no_progress
 from engine.bench.render_reference import draw_reference
 from engine.render import Renderer
+from tests.support.long_form import IS_SOAK
 
 
 def test_the_figures_are_complete_and_serialise_to_json(gl: Renderer) -> None:
@@ -44,3 +47,13 @@ def test_numpy_and_renderers_are_timed_on_the_same_picture(gl: Renderer) -> None
     frame.draw()
     expected = draw_reference(render._values({}), render.tones(), render.PITCHES_HZ, 64, 36)
     assert np.abs(gl.read_rgba() - expected.astype(int)).max() <= 2
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not IS_SOAK, reason="takes seconds: MULTIVERSE_SOAK=1")
+def test_the_figures_of_shader_slots_are_complete(gl: Renderer) -> None:
+    figures = json.loads(json.dumps(isf.run(64, 36, 2, no_progress)))
+    assert {*isf.SHADERS, "without_ms", "four_effects_ms", "renderer"} <= figures.keys()
+    for name in isf.SHADERS:
+        assert figures[name]["picture_ms"] > 0 and figures[name]["slot_ms"] > 0
+        assert figures[name]["tried_worst_frame_ms"] > 0

@@ -2,6 +2,7 @@
 
 parse.py        the header: inputs, passes, images        -> IsfFile
 translate.py    the GLSL, with bounded loops              -> ShaderTexts
+linked.py       the compiler, and its complaints by line
 program.py      draws one shader with OpenGL
 gl_slots.py     the generator and the four effects of a picture
 vetter.py       tries a file in a process of its own first

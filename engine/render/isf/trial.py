@@ -128,7 +128,8 @@ class Trial:
             share = float(stage.read_float()[..., 0].max()) if program.counts_rounds else 0.0
             if share >= 1.0 and name == "defaults":
                 raise IsfError(f"a loop goes on after {program.file.max_loop_steps} rounds; is it endless?")
-            rounds = max(rounds, min(1.0, share) * program.file.max_loop_steps)
+            if share < 1.0:  # a corner that overruns says nothing about what the shader needs
+                rounds = max(rounds, share * program.file.max_loop_steps)
         return int(rounds) if program.counts_rounds else MAX_LOOP_STEPS // STEPS_MARGIN
 
     def _draw_ms(self, program: IsfProgram, size_px: tuple[int, int], dtype: str) -> float:

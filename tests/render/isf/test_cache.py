@@ -1,0 +1,56 @@
+"""The trial compiles for the engine: putting a tried shader in compiles nothing again."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+PLAY = """
+import json, os, sys, time
+from pathlib import Path
+from engine.bench import isf as bench
+from engine.errors import NoGLError
+from engine.render import open_renderer
+from engine.render.isf.vetter import VetProcess
+
+def files():
+    return {each for each in Path(os.environ["MESA_SHADER_CACHE_DIR"]).rglob("*") if each.is_file()}
+
+def settled():
+    before = None
+    while before != (now := files()):  # Mesa writes on a thread of its own
+        before = now
+        time.sleep(0.1)
+    return now
+
+try:
+    renderer = open_renderer("gl", 96, 54)
+except NoGLError:
+    print(json.dumps(None)); sys.exit()
+stage, told = bench._Stage(renderer), {"is_software": renderer.is_software}
+stage.picture_ms()
+untried, tried = (bench._new(bench.BLUR_AND_TRAIL) for _ in range(2))
+before = settled()
+stage.change_ms(untried)
+told["untried"] = len(settled() - before)
+vetting = VetProcess()
+assert vetting.vet(tried, path=None, size_px=(96, 54)).ok
+before = settled()
+vetting.kill()
+stage.change_ms(tried)
+told["tried"] = len(settled() - before)
+renderer.close()
+print(json.dumps(told))
+"""
+
+
+def test_putting_in_a_tried_shader_compiles_nothing(tmp_path: Path, require: Callable[[object, str], None]) -> None:
+    """Each thing that Mesa's software rasteriser compiles is a file in its cache."""
+    environment = {**os.environ, "MESA_SHADER_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", PLAY], capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    require(told and told.pop("is_software"), "Mesa's software rasteriser (apt-get install libgl1-mesa-dri)")
+    assert told["untried"] >= 2 and told["tried"] == 0
