@@ -487,7 +487,7 @@ def test_a_new_sender_can_be_chosen_on_the_page_and_a_wrong_one_keeps_the_pictur
     visit: Visit, stage: Stage, wait_for: WaitFor
 ) -> None:
     row = visit.control("/layer/5/source")
-    menu, note = row.locator("select"), row.locator(".opening")
+    menu, note = row.locator("select.camera"), row.locator(".opening")
     word = "shared:stage left"
     option = menu.locator(f'option[value="{word}"]')
     assert menu.input_value() == "none"

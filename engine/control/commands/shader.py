@@ -161,7 +161,7 @@ class ShaderControl:
         self._tester: ShaderTrials | None = None
         self._testing: _Text | None = None
         self._passed: dict[object, IsfFile] = {}
-        """What to play for a text that has passed; always the same object, which the renderer has compiled."""
+        """The file to play for a text that has passed; always the same object, which the renderer has compiled."""
         self._pictures: dict[str, np.ndarray] = {}
         self._wake = threading.Event()
         self._settled = threading.Condition()

@@ -163,7 +163,7 @@ class ShaderStage:
         self, values: Mapping[str, Any], snapshot: Snapshot, moved: Mapping[str, float]
     ) -> tuple[ShaderSlot, ...]:
         drawn = []
-        fired: list[str] = []
+        raised: list[str] = []
         for slot in SLOTS:
             shader, is_on = self._now.get(slot), values[f"/fx/{slot}/enable"]
             if is_on and not self._enabled.get(slot, True):
@@ -176,11 +176,13 @@ class ShaderStage:
                     drawn.append(self._last[slot])
                 continue
             now = _slot(slot, shader, values, snapshot, moved)
-            events = {each.name: self._has_fired(each, now.inputs[each.name], fired) for each in _events(shader)}
+            events = {
+                each.name: self._has_fired(each, now.inputs[each.name], snapshot, raised) for each in _events(shader)
+            }
             self._last[slot] = replace(now, inputs={**now.inputs, **dict.fromkeys(events, False)})
             drawn.append(replace(now, inputs={**now.inputs, **events}) if any(events.values()) else self._last[slot])
-        if fired:
-            self._set_back(fired, snapshot)
+        if raised:
+            self._set_back(raised, snapshot)
         return tuple(drawn)
 
     def _leaving(self, before: Snapshot, values: Mapping[str, Any]) -> dict[str, ShaderSlot]:
@@ -217,17 +219,19 @@ class ShaderStage:
         wanted = values[file_address(slot)]
         return _key(shader.name) != _key(wanted) and self._failed.get(slot) != wanted
 
-    def _has_fired(self, each: ShaderInput, value: InputValue, fired: list[str]) -> bool:
-        """True in the first frame in which an event's alias is up."""
-        was, is_pressed = self._pressed.get(each.address, False), bool(value)
-        self._pressed[each.address] = is_pressed
-        if is_pressed and not was:
-            fired.append(each.aliases[0])
-        return is_pressed and not was
+    def _has_fired(self, each: ShaderInput, value: InputValue, snapshot: Snapshot, raised: list[str]) -> bool:
+        """True in one frame for each press of an event, by a sender or by modulation."""
+        (alias,) = each.aliases
+        was_up, is_up = self._pressed.get(each.address, False), bool(value)
+        is_set = snapshot.number(alias) >= ON_FROM
+        if is_set:
+            raised.append(alias)
+        self._pressed[each.address] = is_up and not is_set  # set back in this frame: if it is up again, that is a press
+        return is_up and not was_up
 
     def _set_back(self, aliases: list[str], snapshot: Snapshot) -> None:
-        """Release events, so that the next press is one again. Those that only modulation raised are down already."""
-        params = [osc_schema.lookup(alias) for alias in aliases if snapshot.number(alias) >= ON_FROM]
+        """Release events, unless somebody has set them since."""
+        params = [osc_schema.lookup(alias) for alias in aliases]
         self._store.glide([(param, 0.0) for param in params if param is not None], by="fx", since=snapshot.version)
 
 

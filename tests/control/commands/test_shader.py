@@ -278,6 +278,13 @@ def test_an_event_is_true_for_one_frame_however_often_its_button_is_seen(rig: Ri
         assert rig.store.get("/fx/1/2") == 0.0
 
 
+def test_a_preset_with_an_event_that_was_up_fires_nothing(rig: Rig, wait_for: WaitFor) -> None:
+    rig.store.set_many([("/fx/1/file", "Glow"), ("/fx/1/2", 1.0)], by="preset")
+    wait_for(lambda: rig.is_playing("Glow"), "the shader")
+    assert [rig.frame()["1"].inputs["flash"] for _ in range(3)] == [False] * 3
+    assert rig.store.get("/fx/1/2") == 0.0
+
+
 def test_a_menu_does_not_pass_through_its_other_items(rig: Rig, play: Any) -> None:
     play("Glow")
     rig.store.set_many([("/fx/1/3", 0.0)], by="test")
