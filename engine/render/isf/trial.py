@@ -16,6 +16,7 @@ import moderngl
 import numpy as np
 
 from engine.errors import IsfError
+from engine.render.gl_targets import deepest_dtype
 from engine.render.gl_textures import Target
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.isf_file import MAX_LOOP_STEPS, Input, IsfFile, IsfInput
@@ -44,8 +45,9 @@ class Trial:
         self._sound = SoundImages(context)
         self._sound.follow(test_waves())
         self._sized: dict[tuple[tuple[int, int], str], _Stage] = {}
+        self._dtype = deepest_dtype(context)  # the slots' targets have this one: for another, Mesa compiles anew
 
-    def run(self, file: IsfFile, size_px: tuple[int, int], dtype: str, phase: Phase) -> dict[str, Any]:
+    def run(self, file: IsfFile, size_px: tuple[int, int], phase: Phase) -> dict[str, Any]:
         """Its figures: compile_ms, draw_ms, note, max_loop_steps, thumbnail. IsfError if it cannot be played."""
         phase("compiling")
         self._context.error  # noqa: B018  reading clears
@@ -53,20 +55,20 @@ class Trial:
         program = IsfProgram(self._context, file, self._wait if self._is_software else None)
         compile_ms = (time.perf_counter() - began_s) * 1e3
         try:
-            self._rehearse(program, self._stage(size_px, dtype))
+            self._rehearse(program, self._stage(size_px, self._dtype))
             phase("drawing small pictures with")
             steps = self._corners(program, _fitted(size_px, CORNER_PX))
             small_px = _fitted(size_px, THUMBNAIL_PX)
-            thumbnail, note = self._thumbnail(program, small_px, dtype)
+            thumbnail, note = self._thumbnail(program, small_px, self._dtype)
             is_opaque = False
             if note:  # perhaps only its alpha is 0
                 program.set_opaque(True)
-                opaque, opaque_note = self._thumbnail(program, small_px, dtype)
+                opaque, opaque_note = self._thumbnail(program, small_px, self._dtype)
                 is_opaque = not opaque_note
                 program.set_opaque(is_opaque)
                 thumbnail, note = (opaque, "") if is_opaque else (thumbnail, note)
             phase(f"drawing {size_px[0]}x{size_px[1]} px with")
-            draw_ms = self._draw_ms(program, size_px, dtype)
+            draw_ms = self._draw_ms(program, size_px, self._dtype)
             if (error := self._context.error) != "GL_NO_ERROR":
                 raise IsfError(f"the GL driver reports {error}")
         finally:

@@ -66,7 +66,7 @@ def _answer(trial: Any, request: dict[str, Any], phase: Any) -> dict[str, Any]:
     try:
         phase("reading")
         file = parse_isf(request["text"], path=path)
-        figures = trial.run(file, tuple(request["size_px"]), request["dtype"], phase)
+        figures = trial.run(file, tuple(request["size_px"]), phase)
     except IsfError as error:
         return {"ok": False, "reason": error.reason, "line": error.line}
     except MemoryError:

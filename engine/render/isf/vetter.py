@@ -76,7 +76,6 @@ class _Request:
     text: str
     path: Path | None
     size_px: tuple[int, int]
-    dtype: str
 
 
 class VetProcess:
@@ -92,9 +91,7 @@ class VetProcess:
     def pid(self) -> int | None:
         return self._popen.pid if self._popen is not None else None
 
-    def vet(
-        self, text: str, *, path: Path | None, size_px: tuple[int, int], dtype: str = "f1", ticket: int = 0
-    ) -> VetResult:
+    def vet(self, text: str, *, path: Path | None, size_px: tuple[int, int], ticket: int = 0) -> VetResult:
         """Try this text, for at most `deadline_s` of processor time, or three times that by the clock."""
 
         def refuse(reason: str, line: int | None = None) -> VetResult:
@@ -106,9 +103,7 @@ class VetProcess:
         try:
             if not self._start():
                 return refuse(f"shaders need OpenGL: {self._refusal}")
-            self._pipe.send_bytes(
-                json.dumps({"text": text, "path": str(path or ""), "size_px": size_px, "dtype": dtype}).encode()
-            )
+            self._pipe.send_bytes(json.dumps({"text": text, "path": str(path or ""), "size_px": size_px}).encode())
             end_s = time.monotonic() + self._deadline_s * WALL_DEADLINES
             used_s = self._processor_s() + self._deadline_s
             while "ok" not in (answer := self._receive(end_s, used_s)):
@@ -212,13 +207,13 @@ class Vetter:
         self._thread = GuardedThread("shader vetting", self._run, guard)
         self._thread.start()
 
-    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int], dtype: str = "f1") -> int:
+    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int]) -> int:
         """Try this text; the result has the returned ticket. A waiting text of the same path is dropped."""
         with self._condition:
             self._tickets += 1
             if path is not None:
                 self._requests = deque(each for each in self._requests if each.path != path)
-            self._requests.append(_Request(ticket=self._tickets, text=text, path=path, size_px=size_px, dtype=dtype))
+            self._requests.append(_Request(ticket=self._tickets, text=text, path=path, size_px=size_px))
             while len(self._requests) > MAX_QUEUE:
                 dropped = self._requests.popleft()
                 reason = f"more than {MAX_QUEUE} files wait to be tried"
@@ -246,7 +241,6 @@ class Vetter:
                 request.text,
                 path=request.path,
                 size_px=request.size_px,
-                dtype=request.dtype,
                 ticket=request.ticket,
             )
             with self._condition:
