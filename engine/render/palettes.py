@@ -86,6 +86,19 @@ def ramp_rgb(shares: Shares) -> np.ndarray:
     return ramp
 
 
+@lru_cache(maxsize=256)
+def shader_colours(shares: Shares, shift: float) -> tuple[tuple[float, float, float, float], ...]:
+    """Four opaque colours for a shader, display values 0..1: deep, two colours of the palette, highlight.
+
+    `shift` in turns moves the two colours along the palette, as it moves those of the layers.
+    """
+    ramp = ramp_rgb(shares)
+    deep, highlight = (tuple(ramp[k].tolist()) for k in (round(RAMP_PLACES[1] * (RAMP_STOPS - 1)), RAMP_STOPS - 1))
+    first = palette_rgb(shares, lambda count: shift + station(count, 0))
+    second = palette_rgb(shares, lambda count: shift + station(count, 2))
+    return tuple((red, green, blue, 1.0) for red, green, blue in (deep, first, second, highlight))
+
+
 def _on_ramp(stops: Sequence[Lab], place: float) -> Lab:
     segments = list(zip(pairwise(RAMP_PLACES), pairwise(stops), strict=True))
     for (start, end), (below, above) in segments:

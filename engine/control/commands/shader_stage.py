@@ -21,7 +21,9 @@ from engine.params import ParamStore, Snapshot
 from engine.params.crossfade import PictureFade
 from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput
 from engine.render.isf import IsfFile, ShaderSlot
-from osc_schema.fx import ALIASES, GENERATOR, SLOTS, alias_address, file_address
+from engine.render.palettes import shader_colours
+from engine.values import item_shares
+from osc_schema.fx import ALIASES, GENERATOR, PALETTE_INPUTS, SLOTS, alias_address, file_address
 
 OTHER_PLACE: Final = "-"
 """Suffix of a slot's second place in the renderer."""
@@ -271,13 +273,17 @@ def _other(place: str) -> str:
 def _slot(
     slot: str, shader: PlayingShader, values: Mapping[str, Any], snapshot: Snapshot, moved: Mapping[str, float]
 ) -> ShaderSlot:
-    inputs = {}
+    inputs: dict[str, InputValue] = {}
     for each in shader.inputs:
         if each.type in _MIXED:
             positions = [values[alias] for alias in each.aliases]
         else:
             positions = [moved.get(alias, snapshot.number(alias)) for alias in each.aliases]
         inputs[each.name] = each.value_at(positions)
+    own = [each.name for each in shader.file.inputs if each.type == "color" and each.name in PALETTE_INPUTS]
+    if own:
+        colours = shader_colours(item_shares(values["/colour/palette"]), values["/colour/shift"])
+        inputs.update((name, colours[PALETTE_INPUTS.index(name)]) for name in own)
     return ShaderSlot(slot=slot, file=shader.file, inputs=inputs, mix=values[f"/fx/{slot}/mix"])
 
 
