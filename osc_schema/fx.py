@@ -10,7 +10,7 @@ SLOTS = (GENERATOR, *EFFECTS)
 ALIASES = tuple(range(1, 17))
 """Numbers of the inputs that a control surface can address without knowing the shader."""
 PALETTE_INPUTS = ("palette_1", "palette_2", "palette_3", "palette_4")
-"""Names of colour inputs that the engine sets from /colour/palette: deep, two colours, highlight. They have no alias."""
+"""Colour inputs of these names: set from `/colour/palette` (deep, two colours, highlight), without aliases."""
 MAX_NAME_CHARACTERS = 255
 RESERVED = frozenset(("file", "enable", "mix", "error", *map(str, ALIASES)))
 """Last parts of addresses that are no input's name."""
