@@ -34,7 +34,7 @@ _FACTORY: dict[str, dict[str, Value]] = {
 }
 """The values of each built-in preset that differ from the schema's defaults."""
 FACTORY_NAMES = tuple(_FACTORY)
-_LOOK_AREAS = frozenset({"mode", "multiverse", "colour", "layer", "feedback", "mirror", "fx", "mod", "lfo"})
+_LOOK_AREAS = frozenset({"mode", "multiverse", "colour", "layer", "feedback", "mirror", "post", "fx", "mod", "lfo"})
 
 
 def is_stored(param: Param) -> bool:
