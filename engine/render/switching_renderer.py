@@ -42,7 +42,7 @@ class SwitchingRenderer:
         self._active = numba
         self._needed_s = 0.0
         """Time of the last picture that needed OpenGL."""
-        self.reason = f"OpenGL runs on the CPU here ({gl.description}), where Numba is faster; shaders use OpenGL"
+        self.reason = "OpenGL runs on the CPU here, where Numba is faster; shaders use OpenGL"
 
     @property
     def kind(self) -> str:
