@@ -49,6 +49,8 @@ export class Sections {
 
   #makeSection(title, members, isOpen) {
     const groups = [...grouped(members, (param) => param.group)];
+    // JavaScript puts the numbers among an object's names first; the generator is drawn before the effects.
+    groups.sort(([one], [other]) => (other === "fx/generator") - (one === "fx/generator"));
     const cards = groups.map(([group, params]) => this.#makeCard(group, params));
     const summary = make("summary", {}, make("h2", {}, title), make("span", { class: "count" }, String(members.length)));
     const element = make("details", { class: "area", open: isOpen }, summary, make("div", { class: "cards" }, ...cards));
