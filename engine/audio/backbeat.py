@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-MEMORY_S: Final = 3.0  # of the votes, without snares: a break forgets the groove ...
+MEMORY_S: Final = 3.0  # of the votes, without snares ...
 KEPT: Final = 0.85  # ... and share of the older votes after each new one
 DOUBT: Final = 0.25  # votes that nobody cast: one vote is not yet certain
 FULL_WITHIN, NONE_BEYOND = (
@@ -55,8 +55,13 @@ class Backbeat:
             self._votes = KEPT * self._votes + 1.0 - _ramp(off, FULL_WITHIN, NONE_BEYOND)
             self._total = KEPT * self._total + 1.0
         else:
-            self._votes, self._total = np.zeros(len(self._periods_s)), 0.0
+            self._start_over()
         self._since_s, self._interval_s = 0.0, self._since_s
+
+    def forget(self) -> None:
+        """Start over after silence."""
+        self._start_over()
+        self._since_s = self._interval_s = math.inf
 
     def share(self, divided: np.ndarray) -> np.ndarray:
         """Share of the votes for each period, (periods,) in 0..1. `divided` (periods,): how strongly a quarter of each
@@ -64,6 +69,10 @@ class Backbeat:
         doubt = self._slow * _ramp(divided, *DIVIDED)
         share: np.ndarray = self._votes / (self._total + DOUBT) * self._fast * (1.0 - doubt)
         return share
+
+    def _start_over(self) -> None:
+        self._votes[:] = 0.0
+        self._total = 0.0
 
 
 def _ramp(x: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -117,6 +117,7 @@ class BeatStates:
         self._backbeat.step(is_snare)
         self._recur(onset)
         if not self.is_active:
+            self._backbeat.forget()  # the drop after a break may be another groove
             return
         if not was_active and self._has_started:
             self._start_at(bpm, phase)
