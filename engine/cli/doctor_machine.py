@@ -85,14 +85,15 @@ def check_packages(versions: dict[str, str | None]) -> Check:
 
 
 def check_receive_buffer(granted_bytes: int, system: str) -> Check:
-    from engine.control.udp import WANTED_RECEIVE_BUFFER_BYTES as WANTED
+    from engine.control.udp import MAC_RECEIVE_BUFFER_BYTES, WANTED_RECEIVE_BUFFER_BYTES
 
-    detail = f"{granted_bytes / 2**20:.2g} of {WANTED / 2**20:.0f} MiB"
-    if granted_bytes >= WANTED:
+    wanted = MAC_RECEIVE_BUFFER_BYTES if system == "darwin" else WANTED_RECEIVE_BUFFER_BYTES
+    detail = f"{granted_bytes / 2**20:.2g} of {wanted / 2**20:.0f} MiB"
+    if granted_bytes >= wanted:
         return Check(name="OSC receive buffer", state="ok", detail=detail)
     mend = {
-        "linux": f"sudo sysctl -w net.core.rmem_max={WANTED}",
-        "darwin": f"sudo sysctl -w kern.ipc.maxsockbuf={2 * WANTED}",
+        "linux": f"sudo sysctl -w net.core.rmem_max={wanted}",
+        "darwin": f"sudo sysctl -w kern.ipc.maxsockbuf={2 * wanted}",
     }.get(system, "")
     return Check(name="OSC receive buffer", state="note", detail=f"{detail}: floods may lose packets", mend=mend)
 

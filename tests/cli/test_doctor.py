@@ -407,10 +407,15 @@ def test_a_taken_port_is_found_for_udp_and_for_tcp(kind):
 
 def test_a_small_receive_buffer_names_the_setting():
     check = check_receive_buffer(212_992, "linux")
-    assert check.detail.startswith("0.2 of 8 MiB")
-    assert check.mend == "sudo sysctl -w net.core.rmem_max=8388608"
-    assert check_receive_buffer(8 << 20, "linux").state == "ok"
-    assert "kern.ipc.maxsockbuf" in check_receive_buffer(1 << 20, "darwin").mend
+    assert check.detail.startswith("0.2 of 32 MiB")
+    assert check.mend == "sudo sysctl -w net.core.rmem_max=33554432"
+    assert check_receive_buffer(32 << 20, "linux").state == "ok"
+
+
+def test_a_mac_is_asked_for_no_more_than_it_can_grant():
+    assert check_receive_buffer(4 << 20, "darwin").state == "ok"
+    check = check_receive_buffer(1 << 20, "darwin")
+    assert check.mend == "sudo sysctl -w kern.ipc.maxsockbuf=8388608", "beyond, sysctl says: Result too large"
 
 
 def test_a_presets_folder_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch):
