@@ -25,6 +25,7 @@ from engine.cli.doctor_checks import (
     check_torch,
 )
 from engine.cli.doctor_machine import (
+    check_link,
     check_packages,
     check_port,
     check_python,
@@ -39,8 +40,8 @@ from engine.cli.probe import Answer, Probe, parse_answer
 from engine.cli.selftest import compare, run_selftest, selftest_check
 from engine.sources.devices import CameraDevice
 
-GL = Answer(values={"renderer": "Apple M2", "version": "4.1 Metal", "is_software": False})
-SOFTWARE_GL = Answer(values={"renderer": "llvmpipe", "version": "4.5", "is_software": True})
+GL = Answer(values={"renderer": "Apple M2", "version": "4.1 Metal", "is_software": False, "is_deep": True})
+SOFTWARE_GL = Answer(values={"renderer": "llvmpipe", "version": "4.5", "is_software": True, "is_deep": True})
 NUMBA = Answer(values={"threads": 8, "layer": "omp"})
 GONE = Answer(error="no OpenGL: no driver")
 CPU_TORCH = {"version": "2.13.0+cpu", "cuda": None, "devices": [], "has_mps": False}
@@ -297,7 +298,7 @@ def test_drawing_on_the_cpu_beside_an_nvidia_card_is_a_warning():
 
 
 def test_windows_on_the_wrong_card_names_the_python_to_assign():
-    gl = Answer(values={"renderer": "Intel(R) UHD", "version": "4.6", "is_software": False})
+    gl = Answer(values={"renderer": "Intel(R) UHD", "version": "4.6", "is_software": False, "is_deep": True})
     check = check_renderers(gl, NUMBA, "win32", "NVIDIA RTX 4060")[0]
     assert check.state == "warning"
     assert sys._base_executable in check.mend
@@ -403,6 +404,26 @@ def test_a_taken_port_is_found_for_udp_and_for_tcp(kind):
         number = int(check.mend.removeprefix("multiverse run --osc 127.0.0.1:"))
         assert check.state == "warning" and number != port and 1024 < number < 65536
     assert check_port("OSC port", "--osc", "127.0.0.1", port, (kind,)).state == "ok"
+
+
+def test_a_missing_gpu_names_who_draws_and_that_shaders_are_slow():
+    gl, _ = check_renderers(SOFTWARE_GL, Answer(values={"threads": 2, "layer": "omp"}), "linux", "")
+    assert "no GPU; Numba draws" in gl.detail and "shaders run on the CPU and are slow" in gl.detail
+    gl, _ = check_renderers(SOFTWARE_GL, Answer(error="no wheel"), "linux", "")
+    assert "no GPU; OpenGL draws on the CPU" in gl.detail
+
+
+def test_the_depth_of_pictures_is_named():
+    numba = Answer(values={"threads": 2, "layer": "omp"})
+    assert "16 bits per channel" in check_renderers(GL, numba, "darwin", "")[0].detail
+    flat = Answer(values=GL.values | {"is_deep": False})
+    assert "only 8 bits, so slow gradients may show bands" in check_renderers(flat, numba, "darwin", "")[0].detail
+
+
+def test_ableton_link_is_found_or_its_installation_is_named():
+    assert check_link("1.3.0").state == "ok"
+    missing = check_link(None)
+    assert missing.state == "note" and missing.mend.endswith('"multiverse-engine[link]"')
 
 
 def test_a_small_receive_buffer_names_the_setting():
