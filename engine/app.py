@@ -337,7 +337,7 @@ def _open_desk(
     outgoing = Outgoing(store, warnings.report, announcements)
     texts = ShownTexts(announcements.tell)
     tell = texts.tell
-    tempo, crossfade, disk = Tempo(store, clock, warnings.report), Crossfade(store), DiskStore(warnings.report)
+    tempo, crossfade, disk = Tempo(store, clock, warnings.notice), Crossfade(store), DiskStore(warnings.report)
     folder = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
     presets = closing(
         PresetControl(

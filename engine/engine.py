@@ -148,6 +148,7 @@ class StatusReader:
             last_fade=parts.leaving.drawn_as,
             flash_guard=parts.drawing.flash_guard,
             audio=parts.audio.status(),
+            beat=parts.tempo.status(parts.clock.now_s(), parts.audio.latest_features().beat.confidence),
             timecode=parts.timecode.status,
             camera=parts.source.status(),
             children=tuple(model.status() for model in parts.live),

@@ -244,10 +244,8 @@ class FrameLoop:
     def _follow_beat(self, features: AudioFeatures) -> None:
         """Let the tempo follow the beat of the sound, as of the time when that sound was heard."""
         heard, at_s = features.beat, features.end_s
-        if at_s is None:
-            assert self._first_due_s is not None
-            at_s = self._first_due_s + features.end_sample / self.parts.audio.sample_rate_hz
-        self.parts.tempo.follow("beat", beat=heard.beat, bpm=heard.bpm, at_s=at_s, confidence=heard.confidence)
+        if at_s is not None:
+            self.parts.tempo.follow("beat", beat=heard.beat, bpm=heard.bpm, at_s=at_s, confidence=heard.confidence)
 
     def _camera_picture(self, tick: FrameId) -> VideoFrame | None:
         """The newest camera picture; offline the one at the time of this frame."""

@@ -112,7 +112,7 @@ class AudioFeatures:
     end_sample: int = 0
     """Number of source samples analysed so far; the waves end here."""
     end_s: float | None = None
-    """When the last of them sounded, on the engine's clock; None offline."""
+    """When the last of them sounded, on the engine's clock; None before it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,10 +87,10 @@ class Analyser:
             spread[settings.voice_channel - 1] = voice
         self._history.append(spread)
         self.samples_analysed += self.hop_frames
-        self._beat.step(self._flux.step(block.mean(axis=1)))
-        self._hits = [
-            hits + is_hit for hits, is_hit in zip(self._hits, self._drums.step(self._flux.level), strict=True)
-        ]
+        flux = self._flux.step(block.mean(axis=1))
+        is_kick, is_snare, is_hat = self._drums.step(self._flux.level)
+        self._beat.step(flux, is_snare=is_snare)
+        self._hits = [hits + is_hit for hits, is_hit in zip(self._hits, (is_kick, is_snare, is_hat), strict=True)]
         loudness = np.abs(spread)
         gain_db = self._gain.step(loudness.max(axis=1), settings.auto) + settings.gain_db
         gain = 10.0 ** (gain_db / 20.0)

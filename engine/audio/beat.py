@@ -1,7 +1,7 @@
 """The beat of the sound: tempo, a phase that runs smoothly, and how sure it is.
 
-The way of a hop: flux per band (`mono_flux`) -> one onset strength 0..1 -> tempo and position (`beat_states`) -> a
-phase-locked loop, which is what this file is about.
+The way of a hop: flux per band (`mono_flux`) -> one onset strength 0..1, and snares (`drums`) -> tempo and position
+(`beat_states`) -> a phase-locked loop, which is what this file is about.
 
 Problem: the most probable position moves in steps of a hop, wavers while rivals compete, and jumps when another wins.
 A picture that follows it trembles. A loop that is slow enough to smooth it needs bars to follow a new song.
@@ -59,12 +59,12 @@ class BeatTracker:
         self._surplus_share = hop_s / SURPLUS_S
         self._confidence = 0.0
 
-    def step(self, flux: np.ndarray) -> None:
-        """Take the flux of the next hop, (bands,)."""
+    def step(self, flux: np.ndarray, *, is_snare: bool = False) -> None:
+        """Take the flux of the next hop, (bands,), and if a snare was hit in it."""
         strength = float(self._weights @ flux)
         self._strongest = max(MIN_FLUX, strength, self._strongest * self._kept)
         onset = strength / self._strongest
-        self._states.step(onset, bpm=self._bpm, phase=self._beat)
+        self._states.step(onset, is_snare=is_snare, bpm=self._bpm, phase=self._beat)
         self._beat += self._bpm / 60.0 * self._hop_s
         if self._states.is_active:
             self._lock()

@@ -14,9 +14,10 @@ may the period change, by little. Then each state is weighted by how well the ne
 position: exponential densities, of a high mean at the beat and of a low one elsewhere. So rivals live side by side
 until the sound decides, and a wrong answer is not corrected but outgrown.
 
-Two things hold the octave. Periods far from 115 beats a minute lose a little each second (people tap there: Parncutt,
+Three things hold the octave. Periods far from 115 beats a minute lose a little each second (people tap there: Parncutt,
 Music Perception 1994). And periods whose multiples 1, 2 and 4 recur in the sound gain: a leaky autocorrelation, which
-sees a bar where the states see one beat (Scheirer, JASA 1998, uses a bank of combs for it).
+sees a bar where the states see one beat (Scheirer, JASA 1998, uses a bank of combs for it). And snares that follow each
+other evenly are two beats apart (`backbeat`).
 
 In silence nothing fits anything, so the states would drift. Without onsets for about a second they rest, and the caller
 runs on alone; with the next onset they start from where it has come to: the drop after a break is met. A small leak
@@ -28,6 +29,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+
+from engine.audio.backbeat import Backbeat
 
 MIN_BPM, MAX_BPM = 58.0, 208.0  # a little more than 60..200, so that the ends are not walls
 BEAT_MEANS: Final = (0.5, 0.4, 0.22)  # mean onset strength at a beat, and 10 and 20 ms beside it
@@ -43,6 +46,7 @@ COMB_PER_S: Final = 2.0
 COMB_S: Final = 3.0  # memory of the autocorrelation
 COMB_MULTIPLES: Final = (1, 2, 4)
 COMB_HOPS: Final = 10  # between two updates of the weights
+BACKBEAT_PER_S: Final = 8.0
 REST_S: Final = 1.2  # time constant of the activity
 MIN_ACTIVITY: Final = 0.2
 REST_ERROR_HOPS: Final = 3.0  # by which the beat that ran on may be off after a rest
@@ -96,6 +100,7 @@ class BeatStates:
         """Onset strengths, the newest first, and what they have in common with themselves that long ago."""
         self._recurrence = np.zeros_like(self._past)
         self._forgotten = math.exp(-hop_s / COMB_S)
+        self._backbeat = Backbeat(hop_s, lags * hop_s)
         self._hops = 0
         self._has_started = False
 
@@ -104,13 +109,15 @@ class BeatStates:
         """True if there were onsets within about a second."""
         return self._activity > MIN_ACTIVITY
 
-    def step(self, onset: float, *, bpm: float, phase: float) -> None:
-        """Take the onset strength of the next hop, 0..1. `bpm` and `phase` (of the hop before, in beats) are those of a
-        beat that ran on, to start from after a rest."""
+    def step(self, onset: float, *, is_snare: bool, bpm: float, phase: float) -> None:
+        """Take the onset strength of the next hop, 0..1, and if a snare was hit in it. `bpm` and `phase` (of the hop
+        before, in beats) are those of a beat that ran on, to start from after a rest."""
         was_active = self.is_active
         self._activity = max(onset, self._activity * self._kept)
+        self._backbeat.step(is_snare)
         self._recur(onset)
         if not self.is_active:
+            self._backbeat.forget()  # the drop after a break may be another groove
             return
         if not was_active and self._has_started:
             self._start_at(bpm, phase)
@@ -158,5 +165,8 @@ class BeatStates:
             np.maximum(near[:-1], self._recurrence[1:], out=near[:-1])
             comb = np.sum([near[self._lags * multiple] for multiple in COMB_MULTIPLES], axis=0)
             comb = np.maximum(comb / max(float(comb.max()), 1e-9), 0.05)
-            log_weight = self._log_pull + COMB_PER_S * self._hop_s * np.log(comb)
+            half, quarter = (near[np.round(self._lags / parts).astype(int)] for parts in (2, 4))
+            backbeat = self._backbeat.share(quarter / np.maximum(half, 1e-9))
+            per_s = COMB_PER_S * np.log(comb) + BACKBEAT_PER_S * backbeat
+            log_weight = self._log_pull + self._hop_s * per_s
             self._weights = np.repeat(np.exp(log_weight), self._lags).astype(np.float32)

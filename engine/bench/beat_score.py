@@ -52,9 +52,11 @@ def listen(sound: np.ndarray, rate_hz: int) -> Found:
     bpm, confidence = [], []
     last = math.floor(tracker.features().beat)
     for number in range(len(sound) // hop_frames):
-        tracker.step(flux.step(sound[number * hop_frames : (number + 1) * hop_frames]))
+        growth = flux.step(sound[number * hop_frames : (number + 1) * hop_frames])
+        is_kick, is_snare, is_hat = drums.step(flux.level)
+        tracker.step(growth, is_snare=is_snare)
         now_s = (number + 1) * hop_s
-        for times, is_hit in zip(hits.values(), drums.step(flux.level), strict=True):
+        for times, is_hit in zip(hits.values(), (is_kick, is_snare, is_hat), strict=True):
             if is_hit:
                 times.append(now_s)
         heard = tracker.features()

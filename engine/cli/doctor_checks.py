@@ -69,12 +69,15 @@ def check_renderers(gl: Answer, numba: Answer, system: str, nvidia: str) -> list
         reason = f"{gl.error}; Numba draws instead, at 30 fps" if not numba.error else gl.error
         return [Check(name="OpenGL", state="failed" if numba.error else "warning", detail=reason), numba_check]
     renderer = gl.values["renderer"]
-    detail = f"{renderer}, {gl.values['version']}"
+    depth = "16 bits" if gl.values["is_deep"] else "only 8 bits, so slow gradients may show bands,"
+    detail = f"{renderer}, {gl.values['version']}, {depth} per channel"
     if gl.values["is_software"]:
+        without_gpu = "OpenGL draws on the CPU" if numba.error else "Numba draws, at 30 fps"
+        without_gpu += "; shaders run on the CPU and are slow"
         gl_check = Check(
             name="OpenGL",
             state="warning" if nvidia else "note",
-            detail=f"{detail}: software rendering on the CPU" + (f", although there is a {nvidia}" if nvidia else ""),
+            detail=f"{detail}: no GPU" + (f", although there is a {nvidia}" if nvidia else "") + "; " + without_gpu,
             mend="install the graphics driver's OpenGL/EGL part (Debian: libnvidia-egl-*)" if nvidia else "",
         )
     elif system == "win32" and nvidia and "nvidia" not in renderer.lower():

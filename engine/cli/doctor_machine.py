@@ -20,6 +20,7 @@ from engine.system.refused_port import refusal_reason
 
 PACKAGES = ("numpy", "numba", "moderngl", "av", "opencv-python-headless", "sounddevice", "aiohttp", "python-osc")
 INFERENCE_PACKAGES = ("torch", "diffusers", "transformers")
+LINK_PACKAGE = "LinkPython-extern"
 LITTLE_DISK_BYTES = 2 << 30  # half an hour of recorded 720p
 LITTLE_SHM_BYTES = 256 << 20
 RING_SIZE = (1920, 1080)
@@ -46,6 +47,7 @@ def machine_checks() -> list[Check]:
     return [
         check_python(sys.version_info[:2], sys.platform),
         check_packages(_installed_versions(wanted)),
+        check_link(_installed_versions((LINK_PACKAGE,))[LINK_PACKAGE]),
         *first_hour_checks(),
         *_check_places(),
         check_receive_buffer(_granted_receive_buffer(), sys.platform),
@@ -84,15 +86,28 @@ def check_packages(versions: dict[str, str | None]) -> Check:
     return Check(name="packages", state="ok", detail=detail)
 
 
-def check_receive_buffer(granted_bytes: int, system: str) -> Check:
-    from engine.control.udp import WANTED_RECEIVE_BUFFER_BYTES as WANTED
+def check_link(version: str | None) -> Check:
+    """Check the optional library of Ableton Link. `version`: None if it is not installed."""
+    if version is None:
+        return Check(
+            name="Ableton Link",
+            state="note",
+            detail="not installed: /tempo/source link follows nothing; the sound, MIDI clock, timecode and taps work",
+            mend=f'{pip_command()} install "multiverse-engine[link]"',
+        )
+    return Check(name="Ableton Link", state="ok", detail=f"{LINK_PACKAGE} {version}; follow it with /tempo/source link")
 
-    detail = f"{granted_bytes / 2**20:.2g} of {WANTED / 2**20:.0f} MiB"
-    if granted_bytes >= WANTED:
+
+def check_receive_buffer(granted_bytes: int, system: str) -> Check:
+    from engine.control.udp import MAC_RECEIVE_BUFFER_BYTES, WANTED_RECEIVE_BUFFER_BYTES
+
+    wanted = MAC_RECEIVE_BUFFER_BYTES if system == "darwin" else WANTED_RECEIVE_BUFFER_BYTES
+    detail = f"{granted_bytes / 2**20:.2g} of {wanted / 2**20:.0f} MiB"
+    if granted_bytes >= wanted:
         return Check(name="OSC receive buffer", state="ok", detail=detail)
     mend = {
-        "linux": f"sudo sysctl -w net.core.rmem_max={WANTED}",
-        "darwin": f"sudo sysctl -w kern.ipc.maxsockbuf={2 * WANTED}",
+        "linux": f"sudo sysctl -w net.core.rmem_max={wanted}",
+        "darwin": f"sudo sysctl -w kern.ipc.maxsockbuf={2 * wanted}",
     }.get(system, "")
     return Check(name="OSC receive buffer", state="note", detail=f"{detail}: floods may lose packets", mend=mend)
 

@@ -85,6 +85,7 @@ def parse_answer(output: str, return_code: int) -> Answer:
 
 def _ask_gl() -> dict[str, Any]:
     from engine.render.context import is_software, open_context
+    from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
 
     context = open_context()
     renderer = context.info["GL_RENDERER"]
@@ -92,6 +93,7 @@ def _ask_gl() -> dict[str, Any]:
         "renderer": renderer,
         "version": context.info["GL_VERSION"],
         "is_software": is_software(renderer),
+        "is_deep": deepest_dtype(context) == DEEP_DTYPE,
     }
     context.release()
     return answer

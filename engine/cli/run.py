@@ -43,7 +43,8 @@ def run(
         str | None,
         typer.Option(
             metavar="demo|device:NAME|FILE",
-            help="Sound input; FILE: any sound or video. (default: the default input device, else the demo loop)",
+            help="Sound input; FILE: any sound or video. The beat is heard in it, unless /tempo/source names another"
+            " clock. (default: the default input device, else the demo loop)",
         ),
     ] = None,
     camera: Annotated[
@@ -68,7 +69,7 @@ def run(
     ] = None,
     renderer: Annotated[
         str | None,
-        typer.Option(metavar="auto|gl|numba", help="Renderer; auto: OpenGL if available. (default: auto)"),
+        typer.Option(metavar="auto|gl|numba", help="Renderer; auto: OpenGL on a GPU, else Numba. (default: auto)"),
     ] = None,
     sink: Annotated[
         list[str] | None,
@@ -158,8 +159,8 @@ def run(
 ) -> None:
     """Turn sound into the Multiverse picture and publish it.
 
-    Without options: the default sound input (else the built-in demo loop), OpenGL (else Numba), the system's texture
-    sharing (Syphon, Spout or shared memory), OSC on 127.0.0.1:9000 and a page on http://127.0.0.1:9001/.
+    Without options: the default sound input (else the built-in demo loop), OpenGL on a GPU (else Numba), the system's
+    texture sharing (Syphon, Spout or shared memory), OSC on 127.0.0.1:9000 and a page on http://127.0.0.1:9001/.
 
     With --offline it renders a film from a sound file, as fast as possible:
     multiverse run --offline --audio song.wav --preset Aurora --sink record=film.mp4
@@ -418,6 +419,7 @@ def summary(engine: "Engine") -> dict[str, Any]:
         "size": [status.width, status.height],
         "renderer": status.renderer,
         "audio": asdict(status.audio),
+        "beat": asdict(status.beat),
         "camera": asdict(status.camera) if status.camera else None,
         "children": [asdict(child) for child in status.children],
         "sinks": [asdict(sink) for sink in status.sinks],

@@ -62,16 +62,17 @@ class OscClient:
                 raise MultiverseError(f"{self.target}: the connection was closed")
             for packet in [data] if self._framing is None else self._reader.feed(data):
                 with contextlib.suppress(OscDecodeError):
-                    self._messages.extend(_messages_of(decode_packet(packet)))
+                    self._messages.extend(messages_of(decode_packet(packet)))
         return self._messages.popleft()
 
     def close(self) -> None:
         self.socket.close()
 
 
-def _messages_of(packet: Message | Bundle) -> Iterator[Message]:
+def messages_of(packet: Message | Bundle) -> Iterator[Message]:
+    """The messages in a packet, those of bundles in their order."""
     if isinstance(packet, Message):
         yield packet
         return
     for element in packet.elements:
-        yield from _messages_of(element)
+        yield from messages_of(element)

@@ -47,7 +47,7 @@ class OscCounters:
     dropped: int = 0
     """Packets that could not be sent: queue full, receiver gone, too large for a datagram."""
     receive_buffer_bytes: int = 0
-    """Size of the receive buffer that the system granted (8 MiB are requested). Not a count."""
+    """Size of the receive buffer that the system granted (32 MiB are requested). Not a count."""
     errors: int = 0
     """Errors in the engine's own code while it handled a packet; the log has the tracebacks."""
 

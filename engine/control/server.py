@@ -60,7 +60,7 @@ class OscServer:
         udp_socket, listener = self._bind()
         self._selector = selectors.DefaultSelector()
         self.granted_receive_buffer_bytes = granted_receive_buffer_bytes(udp_socket)
-        """The granted size, comparable to the requested one: 8 MiB where the system allows it."""
+        """The granted size, comparable to the requested one: 32 MiB where the system allows it."""
         self._dispatcher.counters.receive_buffer_bytes = self.granted_receive_buffer_bytes
         self.address: tuple[str, int] = udp_socket.getsockname()[:2]
         """Host and port in use, UDP and TCP."""

@@ -18,7 +18,8 @@ from engine.control.flood import Datagram, Sifted
 from engine.control.sender import Sender, SocketAddress, display_address
 from engine.system.reporting import Report
 
-WANTED_RECEIVE_BUFFER_BYTES = 8 << 20  # holds 10 000 small packets: a quarter of a second at 40 000 a second
+WANTED_RECEIVE_BUFFER_BYTES = 32 << 20  # holds 40 000 small packets: a second at 40 000 a second
+MAC_RECEIVE_BUFFER_BYTES = 4 << 20  # macOS allows no more than 7 MiB, whatever kern.ipc.maxsockbuf is set to
 WANTED_SEND_BUFFER_BYTES = 1 << 20  # feedback to many subscribers is sent in bursts
 MIN_BUFFER_BYTES = 1 << 16
 READ_AT_ONCE = 2048  # datagrams, undecoded, between two batches that are executed: 4 ms
@@ -157,7 +158,7 @@ class UdpTransport:
 
 
 def ask_for_buffers(sock: socket.socket) -> None:
-    """Request 8 MiB to receive and 1 MiB to send; the system may grant less."""
+    """Request 32 MiB to receive and 1 MiB to send; the system may grant less."""
     _ask(sock, socket.SO_SNDBUF, WANTED_SEND_BUFFER_BYTES)
     _ask(sock, socket.SO_RCVBUF, WANTED_RECEIVE_BUFFER_BYTES)
     if sys.platform == "linux" and granted_receive_buffer_bytes(sock) < WANTED_RECEIVE_BUFFER_BYTES:

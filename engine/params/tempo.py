@@ -16,7 +16,9 @@ beat, the beat runs on at the last tempo.
 
 import math
 import threading
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
 
 import osc_schema
 from engine.params.beat_line import BeatLine
@@ -25,7 +27,6 @@ from engine.params.store import ParamStore
 from engine.params.tempo_taps import Taps
 from engine.params.tick_line import CLOCK_GONE_S, TICKS_PER_BEAT, TickLine
 from engine.system.clock import Clock
-from engine.system.reporting import Report
 
 MIN_CONFIDENCE: Final = 0.3  # of a clock; below, the beat runs on at the last tempo
 OUTSIDE_GONE_S: Final = 1.0  # after this long without a word from an outside clock, taps count again
@@ -41,13 +42,27 @@ assert _BPM is not None and isinstance(_BPM.default, float)
 _DEFAULT_BPM, _MIN_BPM, _MAX_BPM = _BPM.default, _BPM.low, _BPM.high
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TempoStatus:
+    """The beat in use, and where it comes from."""
+
+    source: str
+    """The value of `/tempo/source`."""
+    state: Literal["following", "free", "manual"]
+    """Free: the clock is silent or unsure, and the beat runs on at its tempo."""
+    bpm: float
+    heard_confidence: float
+    """0..1, of the beat heard in the sound, followed or not."""
+
+
 class Tempo:
     """The current tempo and beat. Thread-safe; call `step` on the frame loop's thread. Times are those of the clock."""
 
-    def __init__(self, store: ParamStore, clock: Clock, report: Report | None = None) -> None:
+    def __init__(self, store: ParamStore, clock: Clock, say: Callable[[str], None] = lambda line: None) -> None:
+        """`say`: takes a line for the performer that is no warning, on any thread."""
         self._store = store
         self._clock = clock
-        self._report = report
+        self._say = say
         self._lock = threading.Lock()  # a tap comes under the store's lock: never use the store while holding this one
         self._line = BeatLine(at_s=clock.now_s(), beat=0.0, bpm=_DEFAULT_BPM)
         """Replaced as a whole, so read without the lock."""
@@ -64,7 +79,8 @@ class Tempo:
         """Beat of the next tick after start or continue, else None."""
         self._reset_beats = 0.0
         """Added to the beat of an outside clock: set by reset."""
-        self._has_told_midi = False
+        self._ignored_ticks = 0
+        """MIDI clock ticks that came while another source was chosen."""
         self._source, self._was_midi = _DEFAULT_SOURCE, False
         self._written_bpm = _DEFAULT_BPM
         self._next_write_s = float("-inf")
@@ -79,6 +95,17 @@ class Tempo:
         """Beats since the last reset; whole numbers are beats. It increases, except when a tap moves it back, or a
         clock goes to another place."""
         return self._line.beat_at(now_s)
+
+    def status(self, now_s: float, heard_confidence: float) -> TempoStatus:
+        """The beat in use at `now_s`, beside the confidence of the beat heard in the sound, 0..1."""
+        source = self._current_source()
+        is_fed = now_s - self._followed_s < OUTSIDE_GONE_S or self._has_clock(source, now_s)
+        return TempoStatus(
+            source=source,
+            state="manual" if source == "manual" else "following" if is_fed else "free",
+            bpm=self.bpm,
+            heard_confidence=heard_confidence,
+        )
 
     def tap(self, now_s: float) -> None:
         """Set the nearest beat to `now_s`, and the tempo. Ignored while a MIDI clock, Link or timecode sets them."""
@@ -134,7 +161,11 @@ class Tempo:
         """Handle 0xF8, 24 per beat."""
         source = self._current_source()
         if source != "midi":
-            self._tell_of_midi(source)
+            self._ignored_ticks += 1
+            if self._ignored_ticks == TICKS_PER_BEAT:  # a stray tick is no clock
+                self._say(
+                    f"MIDI clock arrives and is ignored: the tempo comes from {source}; /tempo/source midi follows it"
+                )
             return
         with self._lock:
             self._ticks.tick(now_s)
@@ -164,15 +195,6 @@ class Tempo:
         with self._lock:
             if not self._is_stopped:
                 self._stopped_at, self._is_stopped = self._tick_beat + 1 / TICKS_PER_BEAT, True
-
-    def _tell_of_midi(self, source: str) -> None:
-        if self._has_told_midi or self._report is None:
-            return
-        self._has_told_midi = True
-        self._report(
-            "tempo.midi",
-            f"MIDI clock arrives, but the tempo comes from {source} (/tempo/source); /tempo/source midi follows it",
-        )
 
     # -- the frame loop's thread ---------------------------------------------------------------
 
@@ -204,7 +226,6 @@ class Tempo:
             with self._lock:
                 self._source, self._reset_beats, self._followed_s = source, 0.0, float("-inf")
                 self._hand = HandOnBeat()
-            self._has_told_midi = False
         self._was_midi = source == "midi"
         if is_midi != self._was_midi:
             self._store.set("/tempo/midi", self._was_midi, by="tempo")

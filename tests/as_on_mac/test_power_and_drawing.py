@@ -40,7 +40,7 @@ def test_two_threads_may_draw_with_the_layer_that_numba_has_on_a_mac() -> None:
 
 def test_doctor_reports_that_drawing_threads_take_turns() -> None:
     found = Answer(values={"threads": 8, "layer": "workqueue"})
-    gl = Answer(values={"renderer": "Apple M2", "version": "4.1 Metal - 88", "is_software": False})
+    gl = Answer(values={"renderer": "Apple M2", "version": "4.1 Metal - 88", "is_software": False, "is_deep": True})
     numba = check_renderers(gl, found, "darwin", "")[1]
     assert numba.state == "ok"
     assert numba.detail == "8 threads (workqueue); threads that draw at the same time take turns"

@@ -95,7 +95,7 @@ def stumbles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Check]:
     yield check_torch(Answer(values=torch), "NVIDIA RTX 4060")
     old = {"devices": ["NVIDIA GTX 1080"], "kernels_for": ["sm_75", "sm_120"], "capabilities": [[6, 1]]}
     yield check_torch(Answer(values=torch | old), "NVIDIA GTX 1080")
-    gl = Answer(values={"renderer": "Intel(R) UHD", "version": "4.6", "is_software": False})
+    gl = Answer(values={"renderer": "Intel(R) UHD", "version": "4.6", "is_software": False, "is_deep": True})
     monkeypatch.setattr(sys, "_base_executable", r"C:\Python313\python.exe", raising=False)
     yield check_renderers(gl, NUMBA, "win32", "NVIDIA RTX 4060")[0]
     reason = refusal("GDI Generic", 110, 0)

@@ -34,6 +34,8 @@ def test_the_tempo_follows_the_sound_if_it_is_the_source(tmp_path: Path, source:
             if beats > before:
                 counted_s.append(frame.id.time_s)
             before = beats
+        (beat,) = [values for address, values in engine.status().osc_lines() if address == "/engine/status/beat"]
+        assert beat[:2] == (source, "following" if source == "beat" else "manual") and beat[3] > 0.5
         if source == "manual":
             assert parts.tempo.bpm == 120.0 and engine.params.get("/tempo/bpm") == 120.0
             return

@@ -25,6 +25,7 @@ from engine.cli.doctor_checks import (
     check_torch,
 )
 from engine.cli.doctor_machine import (
+    check_link,
     check_packages,
     check_port,
     check_python,
@@ -39,8 +40,8 @@ from engine.cli.probe import Answer, Probe, parse_answer
 from engine.cli.selftest import compare, run_selftest, selftest_check
 from engine.sources.devices import CameraDevice
 
-GL = Answer(values={"renderer": "Apple M2", "version": "4.1 Metal", "is_software": False})
-SOFTWARE_GL = Answer(values={"renderer": "llvmpipe", "version": "4.5", "is_software": True})
+GL = Answer(values={"renderer": "Apple M2", "version": "4.1 Metal", "is_software": False, "is_deep": True})
+SOFTWARE_GL = Answer(values={"renderer": "llvmpipe", "version": "4.5", "is_software": True, "is_deep": True})
 NUMBA = Answer(values={"threads": 8, "layer": "omp"})
 GONE = Answer(error="no OpenGL: no driver")
 CPU_TORCH = {"version": "2.13.0+cpu", "cuda": None, "devices": [], "has_mps": False}
@@ -297,7 +298,7 @@ def test_drawing_on_the_cpu_beside_an_nvidia_card_is_a_warning():
 
 
 def test_windows_on_the_wrong_card_names_the_python_to_assign():
-    gl = Answer(values={"renderer": "Intel(R) UHD", "version": "4.6", "is_software": False})
+    gl = Answer(values={"renderer": "Intel(R) UHD", "version": "4.6", "is_software": False, "is_deep": True})
     check = check_renderers(gl, NUMBA, "win32", "NVIDIA RTX 4060")[0]
     assert check.state == "warning"
     assert sys._base_executable in check.mend
@@ -405,12 +406,37 @@ def test_a_taken_port_is_found_for_udp_and_for_tcp(kind):
     assert check_port("OSC port", "--osc", "127.0.0.1", port, (kind,)).state == "ok"
 
 
+def test_a_missing_gpu_names_who_draws_and_that_shaders_are_slow():
+    gl, _ = check_renderers(SOFTWARE_GL, Answer(values={"threads": 2, "layer": "omp"}), "linux", "")
+    assert "no GPU; Numba draws" in gl.detail and "shaders run on the CPU and are slow" in gl.detail
+    gl, _ = check_renderers(SOFTWARE_GL, Answer(error="no wheel"), "linux", "")
+    assert "no GPU; OpenGL draws on the CPU" in gl.detail
+
+
+def test_the_depth_of_pictures_is_named():
+    numba = Answer(values={"threads": 2, "layer": "omp"})
+    assert "16 bits per channel" in check_renderers(GL, numba, "darwin", "")[0].detail
+    flat = Answer(values=GL.values | {"is_deep": False})
+    assert "only 8 bits, so slow gradients may show bands" in check_renderers(flat, numba, "darwin", "")[0].detail
+
+
+def test_ableton_link_is_found_or_its_installation_is_named():
+    assert check_link("1.3.0").state == "ok"
+    missing = check_link(None)
+    assert missing.state == "note" and missing.mend.endswith('"multiverse-engine[link]"')
+
+
 def test_a_small_receive_buffer_names_the_setting():
     check = check_receive_buffer(212_992, "linux")
-    assert check.detail.startswith("0.2 of 8 MiB")
-    assert check.mend == "sudo sysctl -w net.core.rmem_max=8388608"
-    assert check_receive_buffer(8 << 20, "linux").state == "ok"
-    assert "kern.ipc.maxsockbuf" in check_receive_buffer(1 << 20, "darwin").mend
+    assert check.detail.startswith("0.2 of 32 MiB")
+    assert check.mend == "sudo sysctl -w net.core.rmem_max=33554432"
+    assert check_receive_buffer(32 << 20, "linux").state == "ok"
+
+
+def test_a_mac_is_asked_for_no_more_than_it_can_grant():
+    assert check_receive_buffer(4 << 20, "darwin").state == "ok"
+    check = check_receive_buffer(1 << 20, "darwin")
+    assert check.mend == "sudo sysctl -w kern.ipc.maxsockbuf=8388608", "beyond, sysctl says: Result too large"
 
 
 def test_a_presets_folder_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch):

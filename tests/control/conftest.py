@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from engine.control import CommandTable, Dispatcher, OscClient, OscServer, Sender, SendingThread
+from engine.control import CommandTable, Dispatcher, OscServer, Sender, SendingThread
 from engine.osc import Message, decode_packet, encode_message
 from engine.params import ParamStore
 from engine.system.clock import Clock, SystemClock
+from tests.support.reading_client import ReadingClient
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Rig:
         self.dispatcher = Dispatcher(self.store, self.commands, clock, report)
         self.sending = SendingThread(self.dispatcher)
         self.server = OscServer(self.dispatcher, self.sending, "127.0.0.1", 0, allow, report)
-        self._clients: list[OscClient] = []
+        self._clients: list[ReadingClient] = []
 
     def client(self, **options: Any) -> "Client":
         client = Client(*self.server.address, **options)
@@ -67,7 +68,7 @@ class Rig:
         self.server.close()
 
 
-class Client(OscClient):
+class Client(ReadingClient):
     def say(self, address: str, *args: object) -> None:
         self.send(encode_message(address, *args))
 

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.control import Announcements, OscClient
+from engine.control import Announcements
 from engine.osc import encode_message
 from engine.params.mapping.built_in_maps import built_in
 from engine.system.clock import SystemClock
 from engine.telemetry import Warnings
 from tests.control.commands.test_mapping import Desk
 from tests.support import arena
+from tests.support.reading_client import ReadingClient
 
 MISTAKE = "/layer/1/intensty"
 
@@ -27,7 +28,7 @@ class Stage:
         announcements = Announcements()
         self.warnings = Warnings(SystemClock(), announcements.warn)
         self.desk = Desk(path, self.warnings.report, maps, announcements)
-        self.patch = OscClient(*self.desk.server.address)
+        self.patch = ReadingClient(*self.desk.server.address)
         self.counters = self.desk.dispatcher.counters
         self._wait_for = wait_for
         self._arena = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -132,7 +133,7 @@ def test_a_page_that_is_sent_warnings_gets_only_the_real_one(open_stage: Callabl
     while (value := stage.patch.receive(30.0)) is not None and value.address != osc_schema.PARAMS[-1].address:
         pass  # all values are read first: together with the rest they would not fit into the socket's buffer
     stage.flood(3, has_clip=True)
-    other = OscClient(*stage.desk.server.address)
+    other = ReadingClient(*stage.desk.server.address)
     other.send(encode_message(MISTAKE, 1.0))
     told, heartbeats = [], 0
     while heartbeats < 5 and not any(MISTAKE in line for line in told):

@@ -203,6 +203,39 @@ def test_with_midi_off_the_clock_is_ignored(store: ParamStore, midi: Tempo) -> N
     assert tap(midi, 7.0, 7.6) == pytest.approx(100.0)
 
 
+def test_a_midi_clock_that_is_not_followed_is_named_once_with_the_address_to_set(
+    store: ParamStore, clock: SteppedClock
+) -> None:
+    lines: list[str] = []
+    tempo = Tempo(store, clock, lines.append)
+    tick(tempo, 3)
+    assert lines == [], "a stray tick is no clock"
+    tick(tempo, 500)
+    store.set("/tempo/source", "manual")
+    tempo.step(1.0)
+    tick(tempo, 500)
+    assert len(lines) == 1
+    assert "comes from beat" in lines[0] and "/tempo/source midi" in lines[0]
+    store.set("/tempo/source", "midi")
+    assert tick(tempo, 240, 60 / 90 / 24) and tempo.bpm == pytest.approx(90.0), "which then does it"
+
+
+def test_the_status_tells_if_the_beat_follows_its_clock_or_runs_on(store: ParamStore, clock: SteppedClock) -> None:
+    tempo = Tempo(store, clock)
+    assert tempo.status(0.0, 0.1).state == "free"
+    tempo.follow("beat", beat=0.0, bpm=124.0, at_s=0.0)
+    heard = tempo.status(0.5, 0.9)
+    assert (heard.source, heard.state, heard.bpm, heard.heard_confidence) == ("beat", "following", 124.0, 0.9)
+    assert tempo.status(2.0, 0.0).state == "free" and tempo.status(2.0, 0.0).bpm == 124.0
+    store.set("/tempo/source", "midi")
+    tempo.step(2.0)
+    end_s = tick(tempo, 48, from_s=2.0)
+    assert tempo.status(end_s, 0.0).state == "following" and tempo.status(end_s + 3.0, 0.0).state == "free"
+    store.set("/tempo/source", "manual")
+    tempo.step(9.0)
+    assert tempo.status(9.0, 0.9).state == "manual"
+
+
 def test_a_burst_of_ticks_sets_no_tempo(store: ParamStore, midi: Tempo) -> None:
     later_s = tick(midi, 4000, 1e-5)  # 250 000 beats a minute
     assert midi.bpm == 120.0
@@ -227,17 +260,6 @@ def test_the_older_switch_for_midi_clock_still_means_it(store: ParamStore, tempo
     store.set("/tempo/source", "link")
     tempo.step(3.0)
     assert store.get("/tempo/midi") is False
-
-
-def test_midi_clock_that_is_not_followed_is_told_once_with_the_address_to_set(
-    store: ParamStore, clock: SteppedClock
-) -> None:
-    told: list[str] = []
-    tempo = Tempo(store, clock, lambda key, line: told.append(line))
-    tick(tempo, 240, 60 / 90 / 24)
-    assert tempo.bpm == 120.0
-    (line,) = told
-    assert "comes from beat" in line and "/tempo/source midi" in line
 
 
 # -- other clocks ------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import Any
 
 from engine import Engine, open_engine
 from engine.config import build_config
-from engine.control import OscClient
 from engine.osc import Message, encode_message
+from tests.support.reading_client import ReadingClient
 
 CEILING_S = 30.0
 
@@ -18,7 +18,7 @@ CEILING_S = 30.0
 class Desk:
     """A client and the engine that it controls; the engine draws on its own thread."""
 
-    def __init__(self, engine: Engine, client: OscClient) -> None:
+    def __init__(self, engine: Engine, client: ReadingClient) -> None:
         self.engine = engine
         self.client = client
 
@@ -79,7 +79,7 @@ def open_desk(folder: Path, **changes: Any) -> Iterator[Desk]:
     thread = threading.Thread(target=play)
     thread.start()
     assert opened.wait(30.0)
-    client = OscClient(*engines[0].osc_address)
+    client = ReadingClient(*engines[0].osc_address)
     yield Desk(engines[0], client)
     engines[0].stop()
     thread.join(30.0)

@@ -10,11 +10,11 @@ import numpy as np
 
 from engine import Engine, open_engine
 from engine.config import build_config
-from engine.control import OscClient
 from engine.live.kit.live_model import LiveEntry
 from engine.live.opening import LIVE_MODELS
 from engine.osc import Message, encode_message
 from engine.values import CHANNELS, ChannelFeatures
+from tests.support.reading_client import ReadingClient
 
 
 class Stage:
@@ -58,7 +58,7 @@ class Stage:
         opened.wait(60.0)
         if self._errors:
             raise self._errors[0]
-        self.client = OscClient(*self.engine.osc_address)
+        self.client = ReadingClient(*self.engine.osc_address)
 
     def set(self, **values: object) -> None:
         """`set(sd_prompt="x")` is `/sd/prompt x`."""

@@ -46,6 +46,17 @@ def test_notices_are_listed_but_not_counted_as_warnings(visit: Visit, stage: Sta
     assert warning.first.evaluate("line => getComputedStyle(line).color") not in colours
 
 
+def test_the_beat_in_use_and_its_clock_are_shown(visit: Visit, stage: Stage) -> None:
+    page = visit.page
+    page.locator("#status-tab").click()
+    beat = page.locator("#facts dt", has_text=re.compile("^beat$")).locator("xpath=following-sibling::dd[1]")
+    stage.send("/tempo/source", "manual")
+    stage.send("/tempo/bpm", 97.0)
+    beat.get_by_text("97.0 beats/min from taps").wait_for()
+    stage.send("/tempo/source", "midi")
+    beat.get_by_text("97.0 beats/min, running on: nothing to follow from MIDI clock").wait_for()
+
+
 def test_the_badge_counts_new_warnings_even_if_old_ones_were_dropped(visit: Visit) -> None:
     counts = visit.page.evaluate(
         """async () => {

@@ -11,6 +11,7 @@ from engine.control.commands.timecode import TimecodeStatus
 from engine.control.dmx import DmxStatus
 from engine.control.latency import LatencyMs
 from engine.link import LinkStatus
+from engine.params.tempo import TempoStatus
 from engine.render import FlashGuardState
 from engine.sinks import SinkStatus
 from engine.sources import SourceStatus
@@ -38,6 +39,7 @@ class EngineStatus:
     """How the outgoing look of the current or last fade is drawn; "" before the first fade."""
     flash_guard: FlashGuardState
     audio: AudioStatus
+    beat: TempoStatus
     timecode: TimecodeStatus
     camera: SourceStatus | None
     children: tuple[ChildStatus, ...]
@@ -77,6 +79,8 @@ class EngineStatus:
             ("/engine/status/flash_guard", _flash_guard_values(self.flash_guard)),
             ("/engine/status/audio", (self.audio.state, self.audio.description)),
         ]
+        beat = self.beat
+        lines.append(("/engine/status/beat", (beat.source, beat.state, beat.bpm, beat.heard_confidence)))
         if self.timecode.source != "off":
             time = self.timecode
             lines.append(("/engine/status/timecode", (time.source, time.state, time.position, time.rate, time.speed)))

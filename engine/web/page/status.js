@@ -92,6 +92,7 @@ export class Status {
       status.osc && leftOut(status.osc) && ["OSC left out", leftOut(status.osc)],
       status.flash_guard && ["flash guard", guardOf(status.flash_guard)],
       ["sound", `${status.audio.state}: ${status.audio.description}`, AWAY.has(status.audio.state)],
+      status.beat && ["beat", beatOf(status.beat)],
       status.timecode && status.timecode.source !== "off" && ["timecode", timecodeOf(status.timecode), AWAY.has(status.timecode.state)],
       status.camera && ["camera", `${status.camera.state}: ${status.camera.description}`, AWAY.has(status.camera.state)],
       ...lightingRows(status.dmx),
@@ -308,6 +309,14 @@ function guardOf({ is_on, is_limiting, held_share, lately_share }) {
   if (!is_on) return "off";
   const now = is_limiting ? `dimming now, by ${percent(held_share)} of the light` : "not dimming now";
   return `${now}; active in ${percent(lately_share)} of the last 10 s`;
+}
+
+/** The beat in use in one line: tempo, its clock, and how sure the engine is of the beat it hears. */
+export function beatOf({ source, state, bpm, heard_confidence }) {
+  const clock = { beat: "the sound", midi: "MIDI clock", link: "Ableton Link", timecode: "timecode", manual: "taps" }[source] ?? source;
+  const heard = `the beat of the sound is ${Math.round(100 * heard_confidence)} % sure`;
+  if (state === "free") return `${bpm.toFixed(1)} beats/min, running on: nothing to follow from ${clock}; ${heard}`;
+  return `${bpm.toFixed(1)} beats/min from ${clock}; ${heard}`;
 }
 
 function timecodeOf({ source, state, rate, position, speed }) {

@@ -7,13 +7,14 @@ import pytest
 
 from engine.children import ChildSpec, Supervisor
 from engine.children.launcher import Launcher
-from engine.control import CommandTable, Dispatcher, OscClient, OscServer, SendingThread
+from engine.control import CommandTable, Dispatcher, OscServer, SendingThread
 from engine.control.commands.child import ChildControl
 from engine.osc import encode_message
 from engine.params import ParamStore
 from engine.system.clock import SystemClock
 from osc_schema.children import MAX_WAITING
 from tests.children.toys import SOON
+from tests.support.reading_client import ReadingClient
 
 START, STOP, RESTART = (f"/child/sd/{verb}" for verb in ("start", "stop", "restart"))
 
@@ -33,7 +34,7 @@ class Desk:
         self._server = OscServer(dispatcher, self._sending, "127.0.0.1", 0, allow=(), report=report)
         self._server.start()
         self._sending.start()
-        self._client = OscClient(*self._server.address)
+        self._client = ReadingClient(*self._server.address)
 
     def say(self, *addresses: str) -> None:
         for address in addresses:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import osc_schema
 from engine import open_engine
 from engine.config import build_config
-from engine.control import Announcements, CommandTable, Dispatcher, OscClient, OscServer, Outgoing, Reply, SendingThread
+from engine.control import Announcements, CommandTable, Dispatcher, OscServer, Outgoing, Reply, SendingThread
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.errors import MappingError
@@ -25,6 +25,7 @@ from engine.params.mapping.controls import control_of
 from engine.system.clock import SystemClock
 from engine.system.disk_store import DiskStore
 from tests.support.hung_file import hung
+from tests.support.reading_client import ReadingClient
 
 LINES = "/composition/layers/6/clips/1/video/source/blocktextgenerator/text/params/lines"
 """The lines of a Text Block in Resolume, as many public programs send them (search for `blocktextgenerator`)."""
@@ -72,7 +73,7 @@ class Desk:
         self.server = OscServer(self.dispatcher, self.sending, "127.0.0.1", 0, (), report)
         self.sending.start()
         self.server.start()
-        self.client = OscClient(*self.server.address)
+        self.client = ReadingClient(*self.server.address)
 
     def _start_timer(self, seconds: float, ended: Callable[[], None]) -> Callable[[], None]:
         assert seconds == 60.0
@@ -188,7 +189,7 @@ def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
             thread.join(30.0)
 
     def learn_and_play(engine: Any, port: int) -> None:
-        client = OscClient("127.0.0.1", port)
+        client = ReadingClient("127.0.0.1", port)
         client.send(encode_message("/map/learn", "/layer/2/intensity"))
         oscsend(port, "/midi:nanokontrol2:0:1/clock")
         oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, 20)
@@ -370,7 +371,7 @@ def test_a_map_file_that_hangs_delays_nothing(desk: Desk, wait_for: Callable[...
 
 
 def test_entries_are_edited_and_the_change_is_announced(desk: Desk) -> None:
-    other = OscClient(*desk.server.address)
+    other = ReadingClient(*desk.server.address)
     other.send(encode_message("/engine/notify", 1))
     while (message := other.receive(30.0)) is not None and message.address != osc_schema.PARAMS[-1].address:
         pass  # all values are read first: together with the rest they would not fit into the socket's buffer
@@ -434,7 +435,7 @@ def test_a_map_that_does_not_fit_is_not_loaded_partially(desk: Desk, tmp_path: P
 
 def test_a_closed_connection_is_sent_no_more_feedback(desk: Desk, wait_for: Callable[..., Any]) -> None:
     desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
-    bridge = OscClient(*desk.server.address, tcp=True)
+    bridge = ReadingClient(*desk.server.address, tcp=True)
     bridge.send(encode_message("/map/feedback", 1))
     assert [bridge.receive(30.0).address for _ in range(2)] == ["/done", "/control"]
     assert desk.feedback.poll(desk.dispatcher.clock.now_s())
