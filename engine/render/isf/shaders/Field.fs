@@ -61,7 +61,7 @@ void main() {
     light = mix(light, 3.1 * radius * radius, smoothstep(0.35, 1.1, px));
     float twinkle = step(0.93, seed) * hat;
     vec3 colour = mix(palette_2.rgb, palette_3.rgb, clamp(waves * 1.2 - 0.2, 0.0, 1.0));
-    colour = mix(colour, palette_4.rgb, clamp(front + twinkle, 0.0, 1.0));
+    colour = mix(colour, mix(palette_3.rgb, palette_4.rgb, 0.5), clamp(front + twinkle, 0.0, 1.0));
     colour *= light * (lit + 1.5 * twinkle);
     float fog = exp(-0.055 * far);
     float glow = exp(-below * 11.0);

@@ -62,7 +62,7 @@ void main() {
     vec3 colour = mix(palette_1.rgb, palette_2.rgb, lit) * halo;
     colour += mix(palette_2.rgb, palette_3.rgb, smoothstep(0.55, 1.0, lit)) * gate * (0.45 + 0.55 * lit);
     colour += palette_3.rgb * beam * (0.18 + 0.9 * hat);
-    colour += palette_4.rgb * (front * (gate + 0.4 * halo) * 1.6 + exp(-9.0 * reach) * (0.12 + 0.6 * kick));
+    colour += mix(palette_3.rgb, palette_4.rgb, 0.4) * (front * (gate + 0.4 * halo) * 1.6 + exp(-9.0 * reach) * (0.12 + 0.6 * kick));
     float fog = smoothstep(3.8, 0.6, depth) * (0.75 + 0.25 * smoothstep(1.1, 0.3, reach));
     gl_FragColor = vec4(colour * fog, 1.0);
 }
