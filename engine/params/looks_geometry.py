@@ -111,8 +111,8 @@ CHANGES: dict[str, Look] = {
         **route(3, "lfo1", "/fx/generator/4", 0.6, offset=-0.5),
         **route(4, "lfo2", "/fx/generator/3", 0.3, offset=-0.5),
         **route(5, "lfo3", "/colour/shift", 0.2),
-        **route(6, "kick", "/fx/generator/1", 0.15, release_ms=90.0),
+        **route(6, "kick", "/fx/generator/1", 0.3, release_ms=80.0),
         **route(7, "kick", "/fx/generator/3", 0.6, release_ms=110.0),
-        **route(8, "low", "/fx/generator/1", 0.45, channel=1, curve=1.0, release_ms=60.0),
+        **route(8, "low", "/post/bloom", 0.65, channel=1, curve=1.0, release_ms=60.0),
     },
 }

@@ -54,7 +54,7 @@ void main() {
     // Pixels a cell: lights finer than a pixel melt into an even glow instead of flickering.
     float px = far * density * 0.5 / RENDERSIZE.y * vec2(1.0, far / 0.42).y;
     float lit = mix(0.22, 1.0, pow(waves, 1.0 + 3.0 * swell)) * (0.5 + 0.5 * seed);
-    lit += front * 1.3 * smoothstep(0.02, 0.3, seed);
+    lit += front * 0.9 * smoothstep(0.02, 0.3, seed);
     float radius = (0.05 + 0.22 * size) * (0.55 + 0.45 * lit);
     float soft = max(0.10, px);
     float light = 1.0 - smoothstep(radius - 0.5 * soft, radius + soft, length(off));
