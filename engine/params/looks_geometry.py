@@ -95,7 +95,7 @@ CHANGES: dict[str, Look] = {
         **route(7, "kick", "/post/bloom", 0.5, release_ms=120.0),
         **route(8, "low", "/fx/generator/1", 0.4, channel=1, curve=1.0, release_ms=60.0),
     },
-    # A plain of lights up to a bright horizon, and its mirror image in the sky; the kick is a wave that runs through it.
+    # A plain of lights up to a bright horizon, mirrored in the sky; the kick is a wave that runs through it.
     "Horizon": {
         **DARK_LIGHT,
         **generator_only("Field", 0.506, 0.25, 0.5, 0.5, 1.0, 0.0, 0.0),

@@ -12,7 +12,7 @@ CHANGES: dict[str, Look] = {
         "/colour/spread": 0.6,
         **layers("shape", "circle"),
         **layers("intensity", 0.3, 0.85, 0.7, 0.8),
-        **layers("angle", 90.0, -30.0, 210.0, 0.0),
+        **layers("angle", 90.0, -30.0, -150.0, 0.0),
         **layers("curve", 1.0, 0.14, 0.14, 0.1),
         **layers("ratio", 0.5, 0.5, 1.0, 1.0),
         **layers("line_width", 0.35, 0.25, 0.25, 0.2),
