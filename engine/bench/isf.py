@@ -13,7 +13,7 @@ from typing import Any
 from engine.bench.progress import Progress
 from engine.bench.render import PITCHES_HZ, tones
 from engine.errors import NoGLError
-from engine.params.looks import PLAIN
+from engine.params.plain_look import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
 from engine.render.isf import ShaderSlot, parse_isf
 from engine.render.isf.vetter import VetProcess

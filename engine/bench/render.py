@@ -14,7 +14,7 @@ import numpy as np
 import osc_schema
 from engine.bench.render_reference import draw_reference
 from engine.errors import NoGLError
-from engine.params.looks import PLAIN
+from engine.params.plain_look import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
 from engine.values import ChannelFeatures
 

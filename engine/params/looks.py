@@ -5,59 +5,11 @@ and a hard tone curve give a black ground and saturated colours; feedback turns 
 tempo keep everything moving; the kick (channel 1) moves one thing that the eye follows.
 """
 
-from osc_schema import Value
-from osc_schema.modulation import LFOS, ROUTES
-
-Look = dict[str, Value]
-
-
-def _layers(key: str, *values: float) -> Look:
-    """One value per layer, or the same for all four."""
-    return {f"/layer/{n}/{key}": values[n - 1 if len(values) > 1 else 0] for n in (1, 2, 3, 4)}
-
-
-def _route(n: int, source: str, target: str, amount: float, **more: float) -> Look:
-    given: Look = {"source": source, "target": target, "amount": amount, **more}
-    return {f"/mod/{n}/{key}": value for key, value in given.items()}
-
-
-def _lfo(n: int, shape: str, sync: str) -> Look:
-    return {f"/lfo/{n}/shape": shape, f"/lfo/{n}/tempo_sync": sync}
-
-
-_FREE_ROUTE: Look = {
-    "source": "off",
-    "channel": 0,
-    "target": "",
-    "amount": 0.5,
-    "offset": 0.0,
-    "release_ms": 150.0,
-}
-_FREE_LFO: Look = {"rate_hz": 0.5, "tempo_sync": "free"}
-
-PLAIN: Look = {
-    "/multiverse/blend": 0.0,
-    "/multiverse/brightness": 2.5,
-    "/multiverse/bias": 0.1,
-    "/multiverse/tone": "soft",
-    "/multiverse/window_ms": 50.0,
-    "/colour/mode": "pitch",
-    "/colour/glide_ms": 1500.0,
-    "/colour/base_hue": 0.0,
-    "/colour/spread": 1.0,
-    **_layers("intensity", 1.0),
-    **_layers("curve", 0.0),
-    **_layers("ratio", 1.0),
-    "/feedback/amount": 0.0,
-    "/feedback/zoom": 1.0,
-    "/feedback/rotate": 0.0,
-    "/feedback/hue": 0.0,
-    "/mirror/mode": "off",
-    "/mirror/segments": 6,
-    **{f"/mod/{n}/{key}": value for n in ROUTES for key, value in _FREE_ROUTE.items()},
-    **{f"/lfo/{n}/{key}": value for n in LFOS for key, value in _FREE_LFO.items()},
-}
-"""Four plain waves added up, without movement: the schema's old defaults, before the defaults became a look."""
+from engine.params import looks_geometry, looks_light
+from engine.params.plain_look import PLAIN, Look
+from engine.params.plain_look import layers as _layers
+from engine.params.plain_look import lfo as _lfo
+from engine.params.plain_look import route as _route
 
 _BLACK_GROUND: Look = {"/multiverse/bias": 0.0, "/multiverse/tone": "clip"}
 
@@ -238,5 +190,7 @@ _CHANGES: dict[str, Look] = {
         **_route(3, "lfo2", "/layer/1/angle", 1.0),
     },
 }
+
+_CHANGES |= looks_geometry.CHANGES | looks_light.CHANGES
 
 LOOKS = {name: PLAIN | changes for name, changes in _CHANGES.items()}

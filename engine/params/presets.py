@@ -10,7 +10,8 @@ from pathlib import Path
 
 import osc_schema
 from engine.errors import PresetError
-from engine.params.looks import LOOKS, PLAIN
+from engine.params.looks import LOOKS
+from engine.params.plain_look import PLAIN
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from engine.params.replaced_presets import PICTURE_SUFFIX, SUFFIX, ReplacedPresets
 from engine.system import file_names

@@ -50,9 +50,9 @@ void main() {
         float ray = mix(1.0, (0.35 + 0.65 * lines * lines) * (0.55 + 0.45 * fine), rays * (0.75 + 0.25 * hat));
         float rim = exp(-abs(above) * 42.0);
         vec3 tint = mix(palette_2.rgb, palette_3.rgb, clamp(above / (1.5 * rise) + 0.18 * k, 0.0, 1.0));
-        tint = mix(tint, palette_4.rgb, smoothstep(0.25, 1.1, above / (2.2 * rise)));
-        colour += tint * body * along * ray * (0.85 + 0.55 * kick) / far;
-        colour += mix(palette_4.rgb, palette_3.rgb, 0.5) * rim * along * (0.16 + 0.55 * hat * ray) / far;
+        tint = mix(tint, 3.0 * palette_1.rgb, smoothstep(0.25, 1.1, above / (2.2 * rise))); // no grey: the highlight is pale
+        colour += tint * body * along * ray * (1.15 + 1.1 * kick) / far;
+        colour += mix(palette_4.rgb, palette_3.rgb, 0.5) * rim * along * (0.30 + 0.70 * hat * ray) / far;
     }
     colour *= smoothstep(0.02, 0.16, p.y + 0.03);
     gl_FragColor = vec4(colour / (1.0 + 0.35 * max(colour.r, max(colour.g, colour.b))), 1.0); // bright hems keep their hue

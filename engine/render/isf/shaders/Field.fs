@@ -54,14 +54,14 @@ void main() {
     // Pixels a cell: lights finer than a pixel melt into an even glow instead of flickering.
     float px = far * density * 0.5 / RENDERSIZE.y * vec2(1.0, far / 0.42).y;
     float lit = mix(0.22, 1.0, pow(waves, 1.0 + 3.0 * swell)) * (0.5 + 0.5 * seed);
-    lit += front * 1.3 * smoothstep(0.02, 0.3, seed);
+    lit += front * 0.9 * smoothstep(0.02, 0.3, seed);
     float radius = (0.05 + 0.22 * size) * (0.55 + 0.45 * lit);
     float soft = max(0.10, px);
     float light = 1.0 - smoothstep(radius - 0.5 * soft, radius + soft, length(off));
     light = mix(light, 3.1 * radius * radius, smoothstep(0.35, 1.1, px));
     float twinkle = step(0.93, seed) * hat;
     vec3 colour = mix(palette_2.rgb, palette_3.rgb, clamp(waves * 1.2 - 0.2, 0.0, 1.0));
-    colour = mix(colour, palette_4.rgb, clamp(front + twinkle, 0.0, 1.0));
+    colour = mix(colour, mix(palette_3.rgb, palette_4.rgb, 0.5), clamp(front + twinkle, 0.0, 1.0));
     colour *= light * (lit + 1.5 * twinkle);
     float fog = exp(-0.055 * far);
     float glow = exp(-below * 11.0);

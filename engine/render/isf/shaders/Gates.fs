@@ -54,7 +54,7 @@ void main() {
     float lit = 0.35 + 0.65 * fract(number * 0.618034);
     float width = 0.02 + 0.16 * line * lit;
     float gate = band(d, width, px);
-    float halo = exp(-abs(d) * 5.0) * 0.5;
+    float halo = exp(-abs(d) * 6.0) * 0.4;
     // Beams along the corners of the polygon.
     float corner = abs(abs(within) - 0.5 * sector) * reach;
     float beam = band(corner, 0.0015 + 0.004 * line * reach, 1.0 / RENDERSIZE.y) * smoothstep(3.4, 0.4, depth);
@@ -62,7 +62,7 @@ void main() {
     vec3 colour = mix(palette_1.rgb, palette_2.rgb, lit) * halo;
     colour += mix(palette_2.rgb, palette_3.rgb, smoothstep(0.55, 1.0, lit)) * gate * (0.45 + 0.55 * lit);
     colour += palette_3.rgb * beam * (0.18 + 0.9 * hat);
-    colour += palette_4.rgb * (front * (gate + 0.4 * halo) * 1.6 + exp(-9.0 * reach) * (0.12 + 0.6 * kick));
+    colour += mix(palette_3.rgb, palette_4.rgb, 0.4) * (front * (gate + 0.4 * halo) * 1.6 + exp(-9.0 * reach) * (0.12 + 0.6 * kick));
     float fog = smoothstep(3.8, 0.6, depth) * (0.75 + 0.25 * smoothstep(1.1, 0.3, reach));
     gl_FragColor = vec4(colour * fog, 1.0);
 }
