@@ -16,7 +16,7 @@ def _route(n: int, source: str, target: str, amount: float, **more: float) -> Lo
 
 
 def _beat(target: str, kick: float, low: float) -> Look:
-    """Routes 1 and 2: the hit of the kick, and the weight of the drums below it (channel 1), so that loud hits count."""
+    """Routes 1 and 2: the hit of the kick, and how much bass the drums of channel 1 have, so that loud hits count more."""
     return {
         **_route(1, "kick", target, kick, release_ms=90.0),
         **_route(2, "low", target, low, channel=1, curve=0.5, release_ms=80.0),
@@ -35,8 +35,15 @@ _DARK: Look = {
     "/lfo/3/rate_hz": 0.017,
 }
 
-# A shader over the whole picture, without layers. In all of these input 4 or 5 is its kick, the next one its hat.
-_SHADER: Look = {**_DARK, **_layers("intensity", 0.0)}
+# A shader over the whole picture. Under it lies one ring, which shows only where a slow machine bypasses the shader.
+_SHADER: Look = {
+    **_DARK,
+    "/layer/1/shape": "circle",
+    "/layer/1/line_width": 0.4,
+    "/layer/1/line_glow": 3.0,
+    "/layer/1/ratio": 0.25,
+    **_layers("intensity", 1.0, 0.0, 0.0, 0.0),
+}
 
 CHANGES: dict[str, Look] = {
     # Ink in dark water: sheets of colour that fold into each other and open with the kick.
@@ -72,10 +79,10 @@ CHANGES: dict[str, Look] = {
         **_route(5, "lfo2", "/fx/generator/2", 0.3, offset=-0.5),
         **_route(6, "lfo3", "/colour/shift", 0.15),
     },
-    # Threads of silk in the dark, woven by the waves; each drum lights the thread of its moment.
+    # Golden threads in the dark, woven by the waves; each drum lights the thread of its moment.
     "Silk": {
         **_DARK,
-        "/colour/palette": "dusk",
+        "/colour/palette": "sodium",
         "/multiverse/brightness": 1.0,
         "/multiverse/window_ms": 20.0,
         **_layers("shape", "line"),

@@ -1,4 +1,4 @@
-"""The looks from the world of noise: fire, a mapped land, a pulsar and lightning, each as changes against PLAIN."""
+"""The looks from the world of noise: smoke, a mapped land, a pulsar and lightning, each as changes against PLAIN."""
 
 from osc_schema import Value
 
@@ -16,7 +16,7 @@ def _route(n: int, source: str, target: str, amount: float, **more: float) -> Lo
 
 
 def _beat(target: str, kick: float, low: float) -> Look:
-    """Routes 1 and 2: the hit of the kick, and the weight of the drums below it (channel 1), so that loud hits count."""
+    """Routes 1 and 2: the hit of the kick, and how much bass the drums of channel 1 have, so that loud hits count more."""
     return {
         **_route(1, "kick", target, kick, release_ms=90.0),
         **_route(2, "low", target, low, channel=1, curve=0.5, release_ms=80.0),
@@ -35,14 +35,21 @@ _DARK: Look = {
     "/lfo/3/rate_hz": 0.017,
 }
 
-# A shader over the whole picture, without layers. In all of these input 4 or 5 is its kick, the next one its hat.
-_SHADER: Look = {**_DARK, **_layers("intensity", 0.0)}
+# A shader over the whole picture. Under it lies one ring, which shows only where a slow machine bypasses the shader.
+_SHADER: Look = {
+    **_DARK,
+    "/layer/1/shape": "circle",
+    "/layer/1/line_width": 0.4,
+    "/layer/1/line_glow": 3.0,
+    "/layer/1/ratio": 0.25,
+    **_layers("intensity", 1.0, 0.0, 0.0, 0.0),
+}
 
 CHANGES: dict[str, Look] = {
-    # Smoke lit from within; the kick fans it, the highs throw sparks.
-    "Ember": {
+    # A spirit of violet smoke, lit from within; the kick fans it, the highs throw sparks.
+    "Djinn": {
         **_SHADER,
-        "/colour/palette": "ember",
+        "/colour/palette": "sunset",
         "/fx/generator/file": "Ember",
         "/fx/generator/1": 0.12,
         "/fx/generator/2": 0.42,
@@ -87,7 +94,7 @@ CHANGES: dict[str, Look] = {
         **_layers("ratio", 1.0, 0.5, 0.5, 0.5),
         **_layers("line_width", 0.35),
         **_layers("line_glow", 1.5),
-        "/feedback/amount": 0.93,
+        "/feedback/amount": 0.91,
         "/feedback/zoom": 1.07,
         "/post/bloom": 0.3,
         "/post/vignette": 0.5,

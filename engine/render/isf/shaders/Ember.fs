@@ -71,7 +71,7 @@ void main() {
     colour = mix(colour, palette_2.rgb, smoothstep(0.16, 0.62, heat));
     colour = mix(colour, palette_3.rgb, smoothstep(0.5, 0.95, heat));
     colour = mix(colour, palette_4.rgb, smoothstep(0.9, 1.35, heat));
-    colour *= 0.60 + 0.50 * kick;
+    colour *= 0.62 + 0.55 * kick * smoothstep(0.05, 0.7, hearth);
     // Sparks: one in some cells of a rising grid.
     for (int i = 0; i < 2; i++) {
         float k = float(i);
