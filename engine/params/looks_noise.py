@@ -16,7 +16,7 @@ def _route(n: int, source: str, target: str, amount: float, **more: float) -> Lo
 
 
 def _beat(target: str, kick: float, low: float) -> Look:
-    """Routes 1 and 2: the hit of the kick, and how much bass the drums of channel 1 have, so that loud hits count more."""
+    """Routes 1 and 2: the hit of the kick, and the bass of channel 1 (the drums), so that loud hits count more."""
     return {
         **_route(1, "kick", target, kick, release_ms=90.0),
         **_route(2, "low", target, low, channel=1, curve=0.5, release_ms=80.0),
