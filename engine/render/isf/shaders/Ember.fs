@@ -66,11 +66,12 @@ void main() {
     float hearth = exp(-2.4 * dot(p - vec2(0.10 * sin(0.21 * t), -0.28), (p - vec2(0.0, -0.28)) * vec2(1.1, 0.75)));
     float vein = pow(ridge, 5.0);
     float heat = (s - 0.62 + 0.42 * density) * 1.9 + 0.55 * vein;
-    heat = clamp(heat * (0.30 + hearth * (1.0 + 0.55 * kick)), 0.0, 1.4);
+    heat = clamp(heat * (0.30 + hearth * (1.0 + 0.18 * kick)), 0.0, 1.4);
     vec3 colour = palette_1.rgb * smoothstep(0.0, 0.35, heat + 0.15 * hearth) * 0.7;
     colour = mix(colour, palette_2.rgb, smoothstep(0.16, 0.62, heat));
     colour = mix(colour, palette_3.rgb, smoothstep(0.5, 0.95, heat));
     colour = mix(colour, palette_4.rgb, smoothstep(0.9, 1.35, heat));
+    colour *= 0.62 + 0.55 * kick * smoothstep(0.05, 0.7, hearth);
     // Sparks: one in some cells of a rising grid.
     for (int i = 0; i < 2; i++) {
         float k = float(i);

@@ -59,6 +59,6 @@ void main() {
     colour *= 0.25 + 0.95 * light;
     colour += palette_4.rgb * gloss * (0.25 + ink);
     float veil = smoothstep(1.05, 0.25, reach * 0.85);
-    colour *= mix(0.10, 1.0, ink * 0.6 + 0.4 * body) * (0.35 + 0.65 * veil) * (1.0 + 0.5 * kick);
+    colour *= mix(0.10, 1.0, ink * 0.6 + 0.4 * body) * (0.35 + 0.65 * veil) * (0.62 + 0.60 * kick);
     gl_FragColor = vec4(colour, 1.0);
 }
