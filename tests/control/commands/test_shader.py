@@ -128,6 +128,7 @@ def rig(tmp_path: Path, reports: Any, wait_for: WaitFor) -> Iterator[Rig]:
     for name in ("Glow", "Wave"):
         (tmp_path / f"{name}.fs").write_text(shader(2.5 if name == "Glow" else 7.5))
     (tmp_path / "Sky.fs").write_text(shader(image=False))
+    (tmp_path / "Dawn.fs").write_text(shader(5.0, image=False))
     (tmp_path / "Broken.fs").write_text(shader(more="#error"))
     made = Rig(tmp_path, reports)
     wait_for(lambda: made.control.catalog.has_read_all, "the scan")
@@ -368,6 +369,21 @@ def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: WaitFo
     assert [(slot, each.file.title, each.mix) for slot, each in drawn.items()] == [("1-", "Glow", 0.8)]
 
 
+def test_the_generators_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+    old = play("Sky", slot="generator")["generator"].file
+    play("Dawn", slot="generator")
+    play("Sky", slot="generator")  # both have been tested
+    rig.crossfade.start([("/fx/generator/file", "Dawn")], 1.0, by="preset", is_picture=True)
+    rig.frame()
+    wait_for(lambda: rig.state("generator") == "playing" and len(rig.frame()) == 2, "the new generator")
+    drawn = rig.frame()
+    assert drawn["generator"].file is old and drawn["generator"].mix == 1.0  # it covers the look beneath
+    assert 0.0 < drawn["generator-"].mix < 1.0
+    for _ in range(40):
+        drawn = rig.frame()
+    assert [(slot, each.file.title, each.mix) for slot, each in drawn.items()] == [("generator-", "Dawn", 1.0)]
+
+
 def test_an_input_that_two_looks_share_moves_from_one_value_to_the_other(rig: Rig, play: Any) -> None:
     play("Glow")
     rig.store.set("/fx/1/1", 0.0, by="test")
@@ -396,6 +412,6 @@ def test_the_list_names_shaders_slots_and_inputs(rig: Rig, play: Any) -> None:
     rig.control._on_list((), Reply("/fx/list", packets.append))
     messages = [decode_packet(packet) for packet in packets]
     told = {(each.address, *each.args) for each in messages}  # type: ignore[union-attr]
-    assert {("/fx/name", name, rig.folder.name) for name in ("Broken", "Glow", "Sky", "Wave")} <= told
+    assert {("/fx/name", name, rig.folder.name) for name in ("Broken", "Dawn", "Glow", "Sky", "Wave")} <= told
     assert ("/fx/slot", "1", "Glow", "playing", "") in told and ("/fx/slot", "2", "", "off", "") in told
-    assert ("/fx/input", "/fx/1/speed", "speed") in told and ("/done", "/fx/list", 4) in told
+    assert ("/fx/input", "/fx/1/speed", "speed") in told and ("/done", "/fx/list", 5) in told
