@@ -101,6 +101,7 @@ class GLRenderer:
             self._post = PostChain(self._context, self._finish, self._publisher.dtype, is_software=self.is_software)
             self._post_fade = PostFade()
             is_deep = self._publisher.dtype == DEEP_DTYPE
+            self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._publisher.dtype}"
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
             sets = _SETS if self.is_software else [_FEATURES]
             self._passes = {features: self._make_pass(features) for features in sets}

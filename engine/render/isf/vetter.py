@@ -134,6 +134,13 @@ class VetProcess:
             file=file,
         )
 
+    def start(self) -> None:
+        """Start it if it does not run. A failure is told with the next file."""
+        try:
+            self._start()
+        except (OSError, EOFError, TimeoutError):
+            self.kill()
+
     def kill(self) -> int | None:
         """End the process at once; its exit status. Idempotent. Any thread."""
         popen, self._popen = self._popen, None
@@ -202,7 +209,7 @@ class Vetter:
         self._results: deque[VetResult] = deque()
         self._condition = threading.Condition()
         self._tickets = 0
-        self._is_closed = False
+        self._is_closed = self._wants_process = self._wants_rest = False
         guard = Guard(log, report, "shaders", "shaders: vetting failed")
         self._thread = GuardedThread("shader vetting", self._run, guard)
         self._thread.start()
@@ -226,6 +233,18 @@ class Vetter:
         with self._condition:
             return self._results.popleft() if self._results else None
 
+    def warm(self) -> None:
+        """Start the process if it does not run, so that the next file does not wait for that."""
+        with self._condition:
+            self._wants_process = True
+            self._condition.notify()
+
+    def rest(self) -> None:
+        """End the process until it is needed again, if nothing waits."""
+        with self._condition:
+            self._wants_rest = True
+            self._condition.notify()
+
     def close(self) -> None:
         """End the process and the thread. Idempotent."""
         with self._condition:
@@ -237,6 +256,12 @@ class Vetter:
 
     def _run(self) -> None:
         while (request := self._take()) is not None:
+            if isinstance(request, str):
+                if request == "warm":
+                    self._process.start()
+                else:
+                    self._process.kill()
+                continue
             result = self._process.vet(
                 request.text,
                 path=request.path,
@@ -246,10 +271,19 @@ class Vetter:
             with self._condition:
                 self._results.append(result)
 
-    def _take(self) -> _Request | None:
+    def _take(self) -> _Request | str | None:
+        """The next request, "warm" or "rest"; None at the end."""
         with self._condition:
-            self._condition.wait_for(lambda: self._requests or self._is_closed)
-            return None if self._is_closed else self._requests.popleft()
+            self._condition.wait_for(
+                lambda: self._requests or self._is_closed or self._wants_process or self._wants_rest
+            )
+            is_warm, self._wants_process = self._wants_process, False
+            is_rest, self._wants_rest = self._wants_rest, False
+            if self._is_closed:
+                return None
+            if self._requests:
+                return self._requests.popleft()
+            return "rest" if is_rest and not is_warm else "warm"
 
 
 def _unpacked(packed: str) -> np.ndarray:

@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import osc_schema
 from engine.control import CommandTable
 from engine.control.commands.shader import ShaderControl
 from engine.control.commands.shader_stage import MAX_SLOW_FRAMES, UNMEASURED_FRAMES, ShaderStage, SlowShaders
+from engine.control.commands.shader_trials import ShaderTesting
 from engine.params import Crossfade, ParamStore, Slew
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog
 from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import ShaderState
-from engine.system.disk_store import DiskStore
+from engine.system.disk_store import DiskQueue, DiskStore
 
 WaitFor = Callable[..., Any]
 PERIOD_S = 1 / 30
@@ -43,7 +45,8 @@ class Verdict:
     reason: str = ""
     line: int | None = None
     note: str = ""
-    thumbnail: None = None
+    draw_ms: float = 1.0
+    thumbnail: np.ndarray | None = None
     file: IsfFile | None = None
 
 
@@ -53,6 +56,7 @@ class ScriptedTrials:
 
     texts: list[str] = field(default_factory=list)
     may_answer: threading.Event = field(default_factory=threading.Event)
+    is_warm: bool = False
     _waiting: list[str] = field(default_factory=list)
 
     def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int]) -> int:
@@ -64,17 +68,29 @@ class ScriptedTrials:
         if not self._waiting or not self.may_answer.is_set():
             return None
         text = self._waiting.pop()
-        return Verdict(ok=False, reason="'glow' : undeclared", line=9) if "#error" in text else Verdict()
+        if "#error" in text:
+            return Verdict(ok=False, reason="'glow' : undeclared", line=9)
+        return Verdict(thumbnail=np.full((36, 64, 3), 90, np.uint8))
+
+    def warm(self) -> None:
+        self.is_warm = True
+
+    def rest(self) -> None:
+        self.is_warm = False
 
     def close(self) -> None:
-        pass
+        self.is_warm = False
 
 
 class Rig:
     """Control, stage and store; `frame` is a frame of the engine."""
 
-    def __init__(self, folder: Path, reports: Any) -> None:
+    def __init__(
+        self, folder: Path, reports: Any, *, records: DiskQueue | None = None, own_folder: Path | None = None
+    ) -> None:
         self.folder = folder
+        self.clock_s = 0.0
+        """Of the tests in advance."""
         self.store, self.slew = ParamStore(), Slew()
         self.crossfade = Crossfade(self.store)
         self.views, self.stage, self.tester = InputViews(self.store), ShaderStage(self.store), ScriptedTrials()
@@ -87,8 +103,16 @@ class Rig:
             ),
             views=self.views,
             stage=self.stage,
-            open_tester=lambda: self.tester,
-            size_px=lambda: (64, 36),
+            testing=lambda post: ShaderTesting(
+                open_tester=lambda: self.tester,
+                records=records,
+                folder=folder.parent / "records",
+                circumstances="here",
+                own_folder=own_folder,
+                size_px=lambda: (64, 36),
+                post=post,
+                now_s=lambda: self.clock_s,
+            ),
             tell=lambda *message: self.told.append(message),
             report=reports,
             is_offline=False,
