@@ -28,7 +28,7 @@ def _text(text: str) -> bytes:
     return data + bytes(4 - len(data) % 4)
 
 
-class Client:
+class ShaderDropper:
     def __init__(self, host: str, port: int) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.connect((host, port))
@@ -62,12 +62,17 @@ class Client:
         raise TimeoutError(f"no {wanted!r} in {WAIT_S:g} s")
 
 
+def write_line(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     order = json.loads(sys.stdin.readline())
-    client = Client(order["host"], order["port"])
-    print("ready", flush=True)
+    dropper = ShaderDropper(order["host"], order["port"])
+    write_line("ready")
     while line := sys.stdin.readline():
-        print(json.dumps(client.play(json.loads(line))), flush=True)
+        write_line(json.dumps(dropper.play(json.loads(line))))
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class _Phase:
 
 def run(width: int, height: int, fps: float, turns: int, renderer: str, progress: Progress) -> dict[str, Any]:
     """Measure `turns` shaders, and as many seconds without one. MultiverseError if one is refused."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         config = build_config(
             {
                 "width": width,
@@ -145,8 +145,8 @@ class _Stage:
                     "frame_ms_p50": round(float(np.percentile(phase.work_ms, 50)), 2),
                     "frame_ms_p99": round(float(np.percentile(phase.work_ms, 99)), 2),
                     "frame_ms_worst": round(max(phase.work_ms), 2),
-                "render_thread_ms_p99": round(float(np.percentile(phase.own_ms, 99)), 2),
-                "render_thread_ms_worst": round(max(phase.own_ms), 2),
+                    "render_thread_ms_p99": round(float(np.percentile(phase.own_ms, 99)), 2),
+                    "render_thread_ms_worst": round(max(phase.own_ms), 2),
                 }
                 for name, phase in self._phases.items()
             }

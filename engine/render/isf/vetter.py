@@ -60,7 +60,7 @@ class VetResult:
     """A picture at its defaults, in the size asked for."""
     compile_ms: float | None = None
     thumbnail: np.ndarray | None = field(default=None, repr=False)
-    """(height, width, 3) uint8, at most 256 px wide or high, row 0 at the top."""
+    """(height, width, 3) uint8, at most 240 px wide or high, row 0 at the top."""
     file: IsfFile | None = None
     """To be played: translated, with bounded loops. None if not ok."""
 
