@@ -174,7 +174,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
                 views=desk.dispatcher.views,
                 stage=shader_stage,
                 testing=lambda post: ShaderTesting(
-                    open_tester=lambda: Vetter(warnings.report),
+                    open_tester=lambda: Vetter(warnings.report, gate=gate.segment),
                     records=shader_records,
                     folder=records_folder,
                     circumstances=f"{version('multiverse-engine')}, {drawing.shader_driver}",

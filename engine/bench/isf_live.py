@@ -8,6 +8,7 @@ knows.
              └───────────────────── arriving ────────────────────┘                           └─ playing ─┘
 """
 
+import gc
 import json
 import tempfile
 import time
@@ -62,6 +63,8 @@ def run(width: int, height: int, fps: float, turns: int, renderer: str, progress
             with ClientProgram("isf_client.py", {"host": host, "port": port}) as client:
                 stage = _Stage(engine, client, Path(folder))
                 progress("settling", 0.0)
+                gc.collect()
+                gc.freeze()  # as `multiverse run` does
                 stage.draw("settling", SETTLING_S)
                 stage.wait_for_line()
                 for turn in range(turns):

@@ -40,7 +40,16 @@ Phase = Callable[[str], None]
 class Trial:
     """Tries files in this process's GL context."""
 
-    def __init__(self, context: moderngl.Context, wait: Callable[[], None], *, is_software: bool) -> None:
+    def __init__(
+        self,
+        context: moderngl.Context,
+        wait: Callable[[], None],
+        *,
+        is_software: bool,
+        before_draw: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`wait`: until the GPU is idle; `before_draw` is called before each picture."""
+        self._before_draw = before_draw
         self._context, self._wait, self._is_software = context, wait, is_software
         self._sound = SoundImages(context)
         self._sound.follow(test_waves())
@@ -92,6 +101,7 @@ class Trial:
         kind = _finish(program.file)
         canvas = Canvas(framebuffer=stage.target.framebuffer, size_px=stage.size_px, beneath=black, finish=kind)
         for step in range(program.warm_steps):
+            self._before_draw()
             program.warm(step, canvas, {}, lambda name: self._image(program.file, name, black, black))
             self._wait()
 
@@ -155,6 +165,7 @@ class Trial:
         """Time of one picture. On a software rasteriser processor time: this process runs only when others rest."""
         clock_s = time.process_time if self._is_software else time.perf_counter
         self._wait()
+        self._before_draw()
         began_s = clock_s()
         self._draw(program, stage, {}, _finish(program.file), 1, 1.0)
         self._wait()
@@ -176,6 +187,7 @@ class Trial:
             finish=finish,
         )
         moment = Moment(time_s=time_s, delta_s=1 / 30 if frame else 0.0, frame=frame, date=(2024.0, 6.0, 15.0, 45296.7))
+        self._before_draw()
         program.draw(canvas, inputs, lambda name: self._image(program.file, name, stage.source, stage.other), moment)
 
     def _stage(self, size_px: tuple[int, int], dtype: str) -> "_Stage":

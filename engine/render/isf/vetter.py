@@ -81,8 +81,9 @@ class _Request:
 class VetProcess:
     """The process and its pipe. One thread at a time; every method may wait, until a deadline."""
 
-    def __init__(self, *, deadline_s: float = DEADLINE_S) -> None:
-        self._deadline_s = deadline_s
+    def __init__(self, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
+        """`gate`: name of the engine's gate, for which its draws on a GPU wait."""
+        self._deadline_s, self._gate = deadline_s, gate
         self._popen: subprocess.Popen[bytes] | None = None
         self._pipe: Any = None
         self._refusal = ""
@@ -165,7 +166,7 @@ class VetProcess:
         try:
             self._popen = start_python(
                 "engine.render.isf.vet_child",
-                f"main({theirs.fileno()})",
+                f"main({theirs.fileno()}, {self._gate!r})",
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 handles=[theirs.fileno()],
@@ -203,8 +204,9 @@ class VetProcess:
 class Vetter:
     """A queue of files for a VetProcess, on a thread of its own. `submit`, `poll`, `close`: any thread, never wait."""
 
-    def __init__(self, report: Report, *, deadline_s: float = DEADLINE_S) -> None:
-        self._process = VetProcess(deadline_s=deadline_s)
+    def __init__(self, report: Report, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
+        """`gate`: name of the engine's gate, for which draws on a GPU wait."""
+        self._process = VetProcess(deadline_s=deadline_s, gate=gate)
         self._requests: deque[_Request] = deque()
         self._results: deque[VetResult] = deque()
         self._condition = threading.Condition()
