@@ -260,6 +260,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
                 store,
                 report=warnings.report,
                 current=lambda: desk.preset_control.current.name,
+                input_names=desk.dispatcher.views.names_in,
                 disk=desk.disk,
             )
         )
@@ -361,6 +362,7 @@ def _open_desk(
             tell=tell,
             disk=disk,
             take_picture=StillCamera(main_picture).take if config.web != "off" else None,
+            views=outgoing.views,
         )
     )
     cues = closing(

@@ -30,7 +30,7 @@ from engine.errors import IsfError
 from engine.params import ParamStore, Snapshot
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry
-from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address
+from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address, rearranged
 from engine.render.isf import IsfFile, parse_isf
 from engine.render.isf.isf_file import ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
@@ -339,7 +339,7 @@ class ShaderControl:
         version = self._set_aliases(slot, inputs)
         slot.playing = PlayingShader(name=slot.wanted, file=file, inputs=inputs, version=version)
         self._stage.play(slot.name, slot.playing)
-        self._views.show(slot.name, inputs)
+        self._views.show(slot.name, inputs, slot.wanted)
         if left_out:
             reason = f"{slot.wanted}: {', '.join(left_out)}: no alias is left; these inputs keep their defaults"
             self._report(f"fx.{slot.name}.inputs", f"/fx/{slot.name}: {reason}")
@@ -362,6 +362,10 @@ class ShaderControl:
             positions, since = dict.fromkeys(aliases, 0.0), slot.version
             positions |= {alias: at for each in inputs for alias, at in zip(each.aliases, each.default, strict=True)}
             positions = {alias: at for alias, at in positions.items() if alias not in slot.together}
+            names = self._views.expected(slot.name, slot.wanted)
+            given = {alias: snapshot.number(alias) for alias in slot.together if alias in names}
+            if given:
+                positions |= rearranged(inputs, names, given)
         values = [(_param(alias), position) for alias, position in positions.items()]
         return self._store.glide(values, by=BY, since=since)[1]
 

@@ -192,6 +192,18 @@ def test_numbers_of_the_same_bundle_hold_in_any_order(
     assert rig.frame()["1"].inputs == {"speed": 10 * speed, "flash": False, "shape": 1}
 
 
+def test_a_preset_saved_with_another_order_of_inputs_gets_each_value_to_its_name(
+    rig: Rig, play: Any, wait_for: WaitFor
+) -> None:
+    names = {"/fx/1/1": "shape", "/fx/1/2": "speed", "/fx/1/3": "flash"}
+    preset = rig.views.arrange([("/fx/1/file", "Glow"), ("/fx/1/1", 1.0), ("/fx/1/2", 0.9), ("/fx/1/3", 0.0)], names)
+    rig.store.set_many(preset, by="preset")
+    rig.frame()
+    wait_for(lambda: rig.is_playing("Glow"), "the shader")
+    drawn = rig.frame()["1"].inputs
+    assert (drawn["speed"], drawn["shape"], drawn["flash"]) == (9.0, 2, False)
+
+
 def test_a_fader_moved_while_a_shader_is_tested_is_not_taken_back(rig: Rig, wait_for: WaitFor) -> None:
     rig.tester.may_answer.clear()
     rig.store.set("/fx/1/file", "Glow", by="test")
