@@ -235,7 +235,7 @@ def test_oscsend_changes_the_picture_while_it_runs(wait_for, require) -> None:
 
 
 def test_a_reopened_renderer_renews_the_sinks_and_the_show_continues(monkeypatch: pytest.MonkeyPatch) -> None:
-    with open_engine(quiet(sinks=("null",))) as engine:
+    with open_engine(quiet(sinks=("null",), renderer="gl")) as engine:
         frames = engine.frames(count=8)
         before = next(frames).read_rgba()
         parts = engine._parts

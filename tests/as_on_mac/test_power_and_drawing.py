@@ -18,7 +18,7 @@ IDLE_SYSTEM_SLEEP_DISABLED, IDLE_DISPLAY_SLEEP_DISABLED, LATENCY_CRITICAL = 1 <<
 TWO_THREADS = """
 import threading
 import numba, numpy as np
-from engine.render.numba_kernels import mix_pictures
+from engine.render.numba_finish import mix_pictures
 picture = np.zeros((360, 640, 4), np.uint8)
 def draw():
     out = np.zeros_like(picture)

@@ -19,6 +19,7 @@ import builtins
 import importlib.util
 import os
 import sys
+import threading
 import types
 import warnings
 from collections.abc import Callable
@@ -54,6 +55,7 @@ _given: dict[str, dict[str, Any]] = {}
 _prepare: dict[str, Callable[[], dict[str, Any]]] = {}
 """Module -> what makes its given names, once our code imports it."""
 _views: dict[str, "View"] = {}
+_making = threading.RLock()
 
 
 class View(types.ModuleType):
@@ -119,13 +121,14 @@ def _seen(value: Any) -> Any:
     if not isinstance(value, types.ModuleType) or isinstance(value, View):
         return value
     name = value.__name__
-    if name not in _views:
-        if name in _prepare:
-            _given.setdefault(name, {}).update(_prepare.pop(name)())
-        if name not in _given and name not in _absent_names and not _has_a_view(name):
-            return value
-        _views[name] = View(value)
-    return _views[name]
+    with _making:  # a second thread that imports it waits until its names are there
+        if name not in _views:
+            if name in _prepare:
+                _given.setdefault(name, {}).update(_prepare.pop(name)())
+            if name not in _given and name not in _absent_names and not _has_a_view(name):
+                return value
+            _views[name] = View(value)
+        return _views[name]
 
 
 def _has_a_view(package: str) -> bool:

@@ -59,7 +59,7 @@ def test_the_name_decides_the_format(name: str, form: str) -> None:
 
 def test_an_unwritable_output_is_one_line_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
     assert told(source, tmp_path / "out.gif") == (
-        f"{tmp_path}/out.gif: cannot write this format; an output is a video (.mp4 .mov .avi .mkv .webm .m4v) or "
+        f"{tmp_path}/out.gif: cannot write this format; an output is a video (.mp4 .mov .mkv .avi .webm .m4v) or "
         "a folder of frames (name/)"
     )
     assert told(source, source, overwrite=True) == f"{source}: is the input; name another output"
