@@ -90,7 +90,8 @@ class VetProcess:
 
     @property
     def pid(self) -> int | None:
-        return self._popen.pid if self._popen is not None else None
+        popen = self._popen  # another thread may kill it
+        return popen.pid if popen is not None else None
 
     def vet(self, text: str, *, path: Path | None, size_px: tuple[int, int], ticket: int = 0) -> VetResult:
         """Try this text, for at most `deadline_s` of processor time, or three times that by the clock."""
@@ -104,7 +105,10 @@ class VetProcess:
         try:
             if not self._start():
                 return refuse(f"shaders need OpenGL: {self._refusal}")
-            self._pipe.send_bytes(json.dumps({"text": text, "path": str(path or ""), "size_px": size_px}).encode())
+            pipe = self._pipe
+            if pipe is None:
+                raise EOFError
+            pipe.send_bytes(json.dumps({"text": text, "path": str(path or ""), "size_px": size_px}).encode())
             end_s = time.monotonic() + self._deadline_s * WALL_DEADLINES
             used_s = self._processor_s() + self._deadline_s
             while "ok" not in (answer := self._receive(end_s, used_s)):
@@ -184,18 +188,24 @@ class VetProcess:
         return not self._refusal
 
     def _receive(self, end_s: float, used_s: float = math.inf) -> dict[str, Any]:
-        """The next message. TimeoutError at `end_s` of the clock, or when the process has used `used_s`."""
-        while not self._pipe.poll(min(CHECK_INTERVAL_S, max(0.0, end_s - time.monotonic()))):
+        """The next message. TimeoutError at `end_s` of the clock, or when the process has used `used_s`; EOFError when
+        it has been killed meanwhile."""
+        pipe = self._pipe
+        if pipe is None:
+            raise EOFError
+        while not pipe.poll(min(CHECK_INTERVAL_S, max(0.0, end_s - time.monotonic()))):
             if time.monotonic() >= end_s or self._processor_s() >= used_s:
                 raise TimeoutError
-        answer: dict[str, Any] = json.loads(self._pipe.recv_bytes(MAX_ANSWER_BYTES))
+        answer: dict[str, Any] = json.loads(pipe.recv_bytes(MAX_ANSWER_BYTES))
         return answer
 
     def _processor_s(self) -> float:
         """Processor time of the process so far, all threads."""
-        assert self._popen is not None
+        pid = self.pid
+        if pid is None:
+            raise EOFError
         try:
-            times = psutil.Process(self._popen.pid).cpu_times()
+            times = psutil.Process(pid).cpu_times()
         except psutil.Error:
             return 0.0  # it has just ended: the pipe says so
         return float(times.user + times.system)
