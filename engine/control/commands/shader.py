@@ -24,7 +24,7 @@ import numpy as np
 
 import osc_schema
 from engine.control import Args, CommandTable, Reply, Tell
-from engine.control.commands.shader_stage import OTHER_PLACE, PlayingShader, ShaderStage
+from engine.control.commands.shader_stage import PlayingShader, ShaderStage
 from engine.control.commands.shader_trials import Post, ShaderTesting, ShaderText
 from engine.errors import IsfError
 from engine.params import ParamStore, Snapshot
@@ -32,7 +32,7 @@ from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry
 from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address, rearranged
 from engine.render.isf import IsfFile, parse_isf
-from engine.render.isf.isf_file import ShaderState
+from engine.render.isf.isf_file import OTHER_PLACE, ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 from osc_schema import Param, Value

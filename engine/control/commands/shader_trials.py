@@ -11,7 +11,7 @@ list. So they have a picture on the page, and play at once when they are chosen.
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -307,7 +307,7 @@ class ShaderTesting:
             return
         if idle.waiting:
             self._read(idle.waiting.popleft(), catalog)
-        elif self._tester is not None and not self._has_guests(catalog.entries):
+        elif self._tester is not None and not self._may_get_guests(catalog):
             self._tester.rest()
 
     def _find_new(self, catalog: ShaderCatalog) -> None:
@@ -319,7 +319,7 @@ class ShaderTesting:
         if not self._has_listed:
             self._has_listed = True
             idle.seen = {each.path for each in catalog.entries if self._is_guest(each)}
-            if idle.seen:  # somebody plays own shaders here: have the process ready
+            if self._may_get_guests(catalog):
                 self._tester = self._tester or self._open_tester()
                 self._tester.warm()
         if self._wants_all and not is_early:
@@ -358,5 +358,6 @@ class ShaderTesting:
         """True for a shader that did not come with the engine."""
         return entry.root != self._own_folder
 
-    def _has_guests(self, entries: Iterable[ShaderEntry]) -> bool:
-        return any(map(self._is_guest, entries))
+    def _may_get_guests(self, catalog: ShaderCatalog) -> bool:
+        """True if the user has a shader folder: the process is kept ready, since its start takes a second."""
+        return any(root != self._own_folder for root in catalog.roots)
