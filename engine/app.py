@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,7 @@ from engine.control.commands.mapping_feedback import MapFeedback
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.shader import ShaderControl
 from engine.control.commands.shader_stage import ShaderStage
+from engine.control.commands.shader_trials import ShaderTesting
 from engine.control.commands.show import ShowControl
 from engine.control.commands.timecode import TimecodeControl
 from engine.control.commands.timecode import conditions as timecode_conditions
@@ -156,6 +158,10 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         )
         children.add_commands(desk.commands)
         shader_stage = ShaderStage(store)
+        records_folder = folders.data_folder() / "shaders"
+        shader_records = None
+        if drawing.shader_driver and not config.offline:
+            shader_records = closing(desk.disk.open("fx.records", records_folder))
         shaders = closing(
             ShaderControl(
                 store=store,
@@ -167,8 +173,15 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
                 ),
                 views=desk.dispatcher.views,
                 stage=shader_stage,
-                open_tester=lambda: Vetter(warnings.report),
-                size_px=lambda: drawing.size_px,
+                testing=lambda post: ShaderTesting(
+                    open_tester=lambda: Vetter(warnings.report, gate=gate.segment),
+                    records=shader_records,
+                    folder=records_folder,
+                    circumstances=f"{version('multiverse-engine')}, {drawing.shader_driver}",
+                    own_folder=OWN_SHADERS,
+                    size_px=lambda: drawing.size_px,
+                    post=post,
+                ),
                 tell=announcements.tell,
                 report=warnings.report,
                 is_offline=config.offline,
@@ -247,6 +260,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
                 store,
                 report=warnings.report,
                 current=lambda: desk.preset_control.current.name,
+                input_names=desk.dispatcher.views.names_in,
                 disk=desk.disk,
             )
         )
@@ -348,6 +362,7 @@ def _open_desk(
             tell=tell,
             disk=disk,
             take_picture=StillCamera(main_picture).take if config.web != "off" else None,
+            views=outgoing.views,
         )
     )
     cues = closing(

@@ -24,6 +24,11 @@ def alias_address(slot: str, number: int) -> str:
     return f"/fx/{slot}/{number}"
 
 
+def is_alias(address: str) -> bool:
+    """True for `/fx/<slot>/<1..16>`."""
+    return any(address == alias_address(slot, number) for slot in SLOTS for number in ALIASES)
+
+
 def _slot(slot: str) -> tuple[Param, ...]:
     at = f"/fx/{slot}"
     what = "generator" if slot == GENERATOR else f"effect {slot}"

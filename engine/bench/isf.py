@@ -6,12 +6,12 @@ that the vetting process compiled just before.
 """
 
 import time
-import uuid
 from statistics import median
 from typing import Any
 
 from engine.bench.progress import Progress
 from engine.bench.render import PITCHES_HZ, tones
+from engine.bench.shaders import KALEIDOSCOPE, NEGATIVE, SHADERS, unseen
 from engine.errors import NoGLError
 from engine.params.plain_look import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
@@ -21,47 +21,6 @@ from engine.values import ChannelFeatures
 from osc_schema import PARAMS
 
 CHANGE_FRAMES = 12  # of putting one in
-
-_IMAGE = '{"INPUTS": [{"NAME": "inputImage", "TYPE": "image"}%s]%s}'
-# One shader of each weight; written for this measurement.
-NEGATIVE = f"""/*{_IMAGE % ("", "")}*/
-void main() {{ gl_FragColor = vec4(1.0 - IMG_THIS_PIXEL(inputImage).rgb, 1.0); }}"""
-KALEIDOSCOPE = f"""/*{_IMAGE % (', {"NAME": "sides", "TYPE": "float", "DEFAULT": 6, "MIN": 2, "MAX": 24}', "")}*/
-void main() {{
-    vec2 p = (isf_FragNormCoord - 0.5) * vec2(RENDERSIZE.x / RENDERSIZE.y, 1.0);
-    float wedge = 6.2831853 / floor(sides);
-    float angle = abs(mod(atan(p.y, p.x) + TIME * 0.1, wedge) - wedge / 2.0);
-    vec2 turned = vec2(cos(angle), sin(angle)) * length(p);
-    gl_FragColor = IMG_NORM_PIXEL(inputImage, abs(fract(turned * 0.5 + 0.25) * 2.0 - 1.0));
-}}"""
-BLUR_PASSES = ', "PASSES": [{"TARGET": "wide", "WIDTH": "$WIDTH/4", "HEIGHT": "$HEIGHT/4"}, {"TARGET": "trail", \
-"PERSISTENT": true}, {}]'
-BLUR_AND_TRAIL = f"""/*{_IMAGE % ("", BLUR_PASSES)}*/
-void main() {{
-    vec2 p = isf_FragNormCoord;
-    if (PASSINDEX == 0) {{
-        vec4 sum = vec4(0.0);
-        for (int i = -3; i <= 3; i++) sum += IMG_NORM_PIXEL(inputImage, p + vec2(float(i), float(-i)) / RENDERSIZE);
-        gl_FragColor = sum / 7.0;
-    }} else if (PASSINDEX == 1) {{
-        gl_FragColor = max(IMG_NORM_PIXEL(wide, p), IMG_NORM_PIXEL(trail, (p - 0.5) * 0.99 + 0.5) * 0.97);
-    }} else {{
-        gl_FragColor = max(IMG_THIS_PIXEL(inputImage), IMG_THIS_PIXEL(trail));
-    }}
-}}"""
-GENERATOR = """/*{"INPUTS": [{"NAME": "scale", "TYPE": "float", "DEFAULT": 6, "MAX": 20}]}*/
-float hash(vec2 p) { return fract(sin(dot(p, vec2(41.3, 289.1))) * 43758.5); }
-void main() {
-    vec2 p = isf_FragNormCoord * scale;
-    float near = 9.0;
-    for (int y = -1; y <= 1; y++) for (int x = -1; x <= 1; x++) {
-        vec2 cell = floor(p) + vec2(x, y);
-        vec2 seed = vec2(hash(cell), hash(cell + 7.0));
-        near = min(near, length(cell + 0.5 + 0.4 * sin(TIME + 6.28 * seed) - p));
-    }
-    gl_FragColor = vec4(vec3(0.1, 0.4, 0.9) * near, 1.0);
-}"""
-SHADERS = {"negative": NEGATIVE, "kaleidoscope": KALEIDOSCOPE, "blur_and_trail": BLUR_AND_TRAIL, "cells": GENERATOR}
 
 
 def run(width: int, height: int, frames: int, progress: Progress) -> dict[str, Any]:
@@ -87,8 +46,8 @@ def run(width: int, height: int, frames: int, progress: Progress) -> dict[str, A
 
 
 def _figures(stage: "_Stage", vetting: VetProcess, text: str, size_px: tuple[int, int], frames: int) -> dict[str, Any]:
-    untried = stage.change_ms(_new(text))
-    tried_text = _new(text)
+    untried = stage.change_ms(unseen(text))
+    tried_text = unseen(text)
     began_s = time.perf_counter()
     result = vetting.vet(tried_text, path=None, size_px=size_px)
     trial_ms = (time.perf_counter() - began_s) * 1e3
@@ -110,11 +69,6 @@ def _four_effects_ms(stage: "_Stage", frames: int) -> float:
     for _ in range(4 * CHANGE_FRAMES):
         stage.picture_ms()
     return round(median(stage.picture_ms() for _ in range(frames)), 3)
-
-
-def _new(text: str) -> str:
-    """The same shader as a text that no cache knows: a comment would be removed before the driver sees it."""
-    return text.replace("void main()", f"const float isf_bench_{uuid.uuid4().hex} = 1.0;\nvoid main()", 1)
 
 
 class _Stage:

@@ -380,18 +380,28 @@ def dataset(
 def isf(
     size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
     frames: Annotated[int, typer.Option(min=10, help="Frames of each case.")] = 60,
+    live: Annotated[
+        int, typer.Option(min=0, metavar="COUNT", help="Drop COUNT new shaders into the folder of a running engine.")
+    ] = 0,
+    fps: Annotated[float, typer.Option(min=1, help="Frame rate with --live.")] = 30.0,
+    renderer: Annotated[str, typer.Option(metavar="auto|gl|numba", help="Renderer with --live.")] = "auto",
     json_: AsJson = False,
 ) -> None:
     """Measure shader slots: time per effect, and what putting one in costs the render thread, with and without a trial.
 
-    The trial is the one of `multiverse isf check`, in a process of its own; drivers keep what it compiles.
+    The trial is the one of `multiverse isf check`, in a process of its own; drivers keep what it compiles. With --live:
+    time from a saved file to the picture, and frame times meanwhile, beside turns without a shader.
     """
     from engine.bench import isf as isf_bench
+    from engine.bench import isf_live
     from engine.cli.run import parse_size
 
     width, height = parse_size(size)
     with _progress(json_) as progress:
-        result = isf_bench.run(width, height, frames, progress)
+        if live:
+            result = isf_live.run(width, height, fps, live, renderer, progress)
+        else:
+            result = isf_bench.run(width, height, frames, progress)
     _print(result, json_)
 
 

@@ -1,7 +1,7 @@
 """Saves the state of the show to disk every 5 s, for `--resume` after a crash."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from engine.errors import PresetError
@@ -10,7 +10,7 @@ from engine.params.store import ParamStore
 from engine.system.atomic_file import replace_file, write_atomic
 from engine.system.disk_store import DiskQueue, DiskStore
 from engine.system.reporting import Report
-from osc_schema import Param
+from osc_schema import Param, Value
 
 FILE_NAME = ".autosave.toml"  # begins with a dot: no preset can have this name
 PREVIOUS_NAME = ".autosave.previous.toml"
@@ -39,10 +39,12 @@ class Autosave:
         report: Report = log_report,
         interval_s: float = INTERVAL_S,
         current: Callable[[], str] = str,
+        input_names: Callable[[Mapping[str, Value]], Mapping[str, str]] = lambda values: {},
         disk: DiskStore | None = None,
     ) -> None:
-        """`current()` returns the name of the current preset, or "". `disk` None: use a new disk store."""
-        self._current = current
+        """`current()` returns the name of the current preset, or ""; `input_names(values)` the names of the shaders'
+        inputs, by alias. `disk` None: use a new disk store."""
+        self._current, self._input_names = current, input_names
         self.path = Path(folder) / FILE_NAME
         self._store = store
         self._report = report
@@ -103,7 +105,10 @@ class Autosave:
         self._saved_state = state
 
     def _current_text(self) -> str:
-        return preset_text("autosave", self._store.snapshot(), holds=is_resumed, current=self._current())
+        values = self._store.snapshot()
+        return preset_text(
+            "autosave", values, holds=is_resumed, inputs=self._input_names(values), current=self._current()
+        )
 
 
 def _nothing(problem: str) -> LoadedPreset:

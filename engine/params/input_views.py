@@ -3,13 +3,16 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import osc_schema
-from engine.params.shader_inputs import ShaderInput
+from engine.params.shader_inputs import ShaderInput, rearranged
 from engine.params.store import ParamStore
 from osc_schema import Param, ParamType, Rejected, Value
-from osc_schema.fx import SLOTS
+from osc_schema.fx import SLOTS, file_address
 from osc_schema.patterns import PatternIndex
+
+MAX_PLAYED: Final = 64
 
 Watcher = Callable[[tuple[ShaderInput, ...]], None]
 """Gets all inputs after each change. Any thread; must not block."""
@@ -33,14 +36,24 @@ class InputViews:
         self._table = _Table()
         self._lock = threading.Lock()
         self._watchers: list[Watcher] = []
+        self._files: dict[str, str] = {}
+        self._played: dict[tuple[str, str], tuple[ShaderInput, ...]] = {}
+        """The inputs of the shaders that have played, by slot and name in lower case."""
+        self._expected: dict[str, tuple[str, Mapping[str, str]]] = {}
+        """By slot, the shader that a preset has chosen, and the names of its inputs when that was saved."""
 
     def watch(self, changed: Watcher) -> None:
         """Call `changed` after each change. Before the engine starts."""
         self._watchers.append(changed)
 
-    def show(self, slot: str, inputs: Sequence[ShaderInput]) -> None:
-        """Replace the inputs of a slot."""
+    def show(self, slot: str, inputs: Sequence[ShaderInput], file: str = "") -> None:
+        """Replace the inputs of a slot. `file`: name of the shader that plays."""
         with self._lock:
+            self._files[slot] = file.casefold()
+            if file:
+                self._played[slot, file.casefold()] = tuple(inputs)
+            while len(self._played) > MAX_PLAYED:
+                del self._played[next(iter(self._played))]
             slots = {**self._table.slots, slot: tuple(inputs)}
             slots = {name: slots[name] for name in SLOTS if slots.get(name)}
             every = [each for one in slots.values() for each in one]
@@ -52,6 +65,41 @@ class InputViews:
             )
             for changed in self._watchers:
                 changed(tuple(every))
+
+    def names_in(self, values: Mapping[str, Value]) -> dict[str, str]:
+        """The name of the input of each alias, of the shaders that these values choose and that play."""
+        return {
+            alias: label
+            for slot, inputs in self._table.slots.items()
+            if self._files.get(slot) == str(values[file_address(slot)]).casefold()
+            for each in inputs
+            for alias, label in zip(each.aliases, each.labels, strict=True)
+        }
+
+    def arrange(self, values: Sequence[tuple[str, Value]], names: Mapping[str, str]) -> list[tuple[str, Value]]:
+        """The values of a preset, in the order in which the shaders have their inputs now. `names`: of the inputs when
+        it was saved. For a shader that has not played yet, the names are kept for `expected`."""
+        given = dict(values)
+        for slot in SLOTS:
+            file = str(given.get(file_address(slot), "")).casefold()
+            saved = {
+                alias: name for alias, name in names.items() if alias.startswith(f"/fx/{slot}/") and alias in given
+            }
+            with self._lock:
+                self._expected.pop(slot, None)
+                inputs = self._played.get((slot, file))
+                if inputs is None and saved and file:
+                    self._expected[slot] = file, saved
+            if inputs is not None and saved:
+                before = {alias: at for alias, at in given.items() if isinstance(at, float)}
+                given |= {alias: at for alias, at in rearranged(inputs, saved, before).items() if alias in given}
+        return [(address, given[address]) for address, _ in values]
+
+    def expected(self, slot: str, file: str) -> Mapping[str, str]:
+        """The names of the inputs in the preset that has chosen this shader, once; empty if none has."""
+        with self._lock:
+            chosen, names = self._expected.pop(slot, ("", {}))
+        return names if chosen == file.casefold() else {}
 
     @property
     def every(self) -> tuple[ShaderInput, ...]:

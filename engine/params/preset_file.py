@@ -7,14 +7,21 @@
     [values]
     "/multiverse/brightness" = 2.5
     "/layer/1/wrap" = "repeat"
+    "/fx/1/1" = 0.25
+
+    [inputs]
+    "/fx/1/1" = "speed"
+
+`[inputs]` names the inputs of shaders: if the shader's file has them in another order by now, the names count.
 
 Loading a preset does not change parameters without an entry. But if a parameter was added after the file was written
 and would change its look, it gets the value that keeps the old look (`osc_schema.ADDED`).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import tomli_w
@@ -23,6 +30,7 @@ import osc_schema
 from engine.errors import PresetError
 from engine.params.toml_file import read_toml
 from osc_schema import Param, Rejected, Value
+from osc_schema.fx import is_alias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,19 +40,29 @@ class LoadedPreset:
     """Address and canonical value, in page order: ready for `ParamStore.set_many`."""
     problems: list[str] = field(default_factory=list)
     """One line for each entry that was adjusted or left out."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Name of the shader's input by the address of its alias (`ShaderInput.labels`)."""
     current: str = ""
     """The current preset at the time of an autosave."""
 
 
-def preset_text(name: str, values: Mapping[str, Value], *, holds: Callable[[Param], bool], current: str = "") -> str:
-    """The text of a file with the parameters that `holds` selects, in page order."""
+def preset_text(
+    name: str,
+    values: Mapping[str, Value],
+    *,
+    holds: Callable[[Param], bool],
+    inputs: Mapping[str, str] = MappingProxyType({}),
+    current: str = "",
+) -> str:
+    """The text of a file with the parameters that `holds` selects, in page order. `inputs`: as in LoadedPreset."""
     entries = {
         param.address: _plain(values[param.address])
         for param in osc_schema.PARAMS
         if holds(param) and param.address in values
     }
     header = {"name": name, "schema": osc_schema.SCHEMA_VERSION, **({"current": current} if current else {})}
-    return tomli_w.dumps({"preset": header, "values": entries})
+    named = {address: inputs[address] for address in entries if address in inputs}
+    return tomli_w.dumps({"preset": header, "values": entries, **({"inputs": named} if named else {})})
 
 
 def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
@@ -57,7 +75,9 @@ def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
     if not isinstance(entries, dict):
         raise PresetError(f"{path}: is not a preset, it has no [values] table")
     header = content.get("preset")
-    return _accepted(path.stem, header if isinstance(header, dict) else {}, entries, holds)
+    inputs = content.get("inputs")
+    loaded = _accepted(path.stem, header if isinstance(header, dict) else {}, entries, holds)
+    return replace(loaded, inputs=_names(inputs) if isinstance(inputs, dict) else {})
 
 
 def _accepted(
@@ -93,6 +113,11 @@ def _accepted(
         problems=problems,
         current=current if isinstance(current, str) else "",
     )
+
+
+def _names(inputs: Mapping[str, object]) -> dict[str, str]:
+    """Those of the table's entries that name an input."""
+    return {address: name for address, name in inputs.items() if is_alias(address) and isinstance(name, str)}
 
 
 def _plain(value: Value) -> float | int | bool | str | list[float]:

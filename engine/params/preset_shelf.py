@@ -13,6 +13,7 @@ from engine.errors import PresetError
 from engine.params.preset_file import LoadedPreset
 from engine.params.presets import (
     FACTORY_NAMES,
+    NO_INPUTS,
     PresetFolder,
     SavedFile,
     clean_name,
@@ -111,12 +112,12 @@ class PresetShelf:
         """The pictures by preset name. The mapping never changes; it is replaced as a whole."""
         return self._pictures
 
-    def save(self, name: str, values: Mapping[str, Value]) -> PresetChange:
+    def save(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> PresetChange:
         """Save the stored ones among `values` under that name, effective at once. PresetError for an invalid name."""
         clean = clean_name(name)
         refuse_factory(clean)
         held = [(param.address, values[param.address]) for param in PARAMS if is_stored(param)]
-        return self._changed(PresetChange(name=clean, content=LoadedPreset(name=clean, values=held)))
+        return self._changed(PresetChange(name=clean, content=LoadedPreset(name=clean, values=held, inputs=inputs)))
 
     def delete(self, name: str) -> PresetChange:
         """Delete a preset, effective at once. PresetError for an invalid or built-in name."""
@@ -137,7 +138,7 @@ class PresetShelf:
             self.folder.delete(name)
             was_replaced = True
         else:
-            was_replaced = self.folder.replace(name, dict(content.values))
+            was_replaced = self.folder.replace(name, dict(content.values), content.inputs)
         if was_replaced:
             self._pictures = {other: picture for other, picture in self._pictures.items() if other != name}
         with self._lock:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import osc_schema
 from engine.errors import PresetError
@@ -34,6 +35,7 @@ _FACTORY: dict[str, dict[str, Value]] = {
     **LOOKS,
 }
 """The values of each built-in preset that differ from the schema's defaults."""
+NO_INPUTS: Mapping[str, str] = MappingProxyType({})
 FACTORY_NAMES = tuple(_FACTORY)
 _LOOK_AREAS = frozenset({"mode", "multiverse", "colour", "layer", "feedback", "mirror", "post", "fx", "mod", "lfo"})
 
@@ -107,15 +109,15 @@ class PresetFolder:
         """True if `load` would find it. PresetError for an invalid name or a folder that cannot be read."""
         return is_factory(name) or clean_name(name) in self.files()
 
-    def save(self, name: str, values: Mapping[str, Value]) -> Path:
+    def save(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> Path:
         """Write the stored parameters among `values`, replacing a preset of that name. Returns the file's path."""
-        self.replace(name, values)
+        self.replace(name, values, inputs)
         return self._path_of(name)
 
-    def replace(self, name: str, values: Mapping[str, Value]) -> bool:
+    def replace(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> bool:
         """Like `save`; True if another preset of that name was moved to `replaced`, with its picture."""
         path = self._path_of(name)
-        text = preset_text(clean_name(name), values, holds=is_stored)
+        text = preset_text(clean_name(name), values, holds=is_stored, inputs=inputs)
         is_another = path.is_file() and not _holds(path, text)
         if is_another:
             self._put_aside(clean_name(name), path)
@@ -180,7 +182,7 @@ class PresetFolder:
     def export_text(self, name: str) -> str:
         """The text of a file with the complete, checked preset; also for built-in ones."""
         loaded = self.load(name)
-        return preset_text(loaded.name, dict(loaded.values), holds=is_stored)
+        return preset_text(loaded.name, dict(loaded.values), holds=is_stored, inputs=loaded.inputs)
 
     def import_file(self, file: Path, name: str | None = None, *, overwrite: bool = False) -> LoadedPreset:
         """Copy a preset file into this folder, under `name` or its own, without its invalid entries.
@@ -193,7 +195,7 @@ class PresetFolder:
             raise PresetError(f"preset {name!r}: is built in; keep this one under another name with --name NAME")
         if self.has(name) and not overwrite:
             raise PresetError(f"preset {name!r}: exists already; --overwrite replaces it")
-        self.save(name, dict(loaded.values))
+        self.save(name, dict(loaded.values), loaded.inputs)
         return loaded
 
     def files(self) -> dict[str, SavedFile]:

@@ -96,6 +96,11 @@ class ShaderCatalog:
         return self._entries
 
     @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that exist."""
+        return tuple(folder.root for folder in self._folders if folder.exists)
+
+    @property
     def has_read_all(self) -> bool:
         """True once each folder has been scanned."""
         return all(folder.is_read for folder in self._folders)
@@ -174,11 +179,12 @@ class ShaderCatalog:
 
 
 class _Folder:
-    """The files of one root. Its disk thread only, except `is_read` and `files`."""
+    """The files of one root. Its disk thread only, except `is_read`, `exists` and `files`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.is_read = False
+        self.exists = False
         self.files: tuple[Path, ...] = ()
         self._times: dict[Path, int] = {}
         """Time of the last change of each folder, in ns; -1 if it cannot be read."""
@@ -223,6 +229,7 @@ class _Folder:
         found = tuple(sorted(files, key=lambda path: (len(path.parts), str(path).casefold())))
         has_changed = found != self.files or not self.is_read
         self.files, self._times, self._scanned_s = found, times, now_s
+        self.exists = times.get(self.root, -1) != -1
         return has_changed
 
     def note(self, path: Path) -> None:

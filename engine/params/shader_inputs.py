@@ -85,6 +85,12 @@ class ShaderInput:
     param: Param | None = field(repr=False)
     """The view as a declaration, which checks and describes its values; None for a point."""
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A name for each alias: the input's, with the part's name if there are several."""
+        parts = PARTS.get(self.type, ())
+        return tuple(f"{self.name} {part}" for part in parts) or (self.name,)
+
     def value_at(self, positions: Sequence[float]) -> InputValue:
         """The value that the shader gets for these positions of its aliases; an event is true from 0.5 up."""
         if self.type in ("bool", "event"):
@@ -161,6 +167,25 @@ def inputs_of(slot: str, shapes: Sequence[InputShape]) -> tuple[tuple[ShaderInpu
         inputs.append(_input(f"/fx/{slot}/{name}", shape, aliases))
         first += width
     return tuple(inputs), tuple(left_out)
+
+
+def rearranged(
+    now: Sequence[ShaderInput], saved: Mapping[str, str], positions: Mapping[str, float]
+) -> dict[str, float]:
+    """The positions of the aliases of a shader whose inputs stood at other aliases when a preset was saved.
+
+    `saved`: the name of the input by alias, as it was then; `positions`: as saved. An input that was not there then has
+    its default, unless its alias belonged to none.
+    """
+    stood = {name: alias for alias, name in saved.items()}
+    result = {}
+    for each in now:
+        for alias, label, default in zip(each.aliases, each.labels, each.default, strict=True):
+            if label in stood:
+                result[alias] = positions.get(stood[label], default)
+            elif alias in saved:
+                result[alias] = default
+    return result
 
 
 def carried_over(

@@ -101,6 +101,7 @@ class GLRenderer:
             self._post = PostChain(self._context, self._finish, self._publisher.dtype, is_software=self.is_software)
             self._post_fade = PostFade()
             is_deep = self._publisher.dtype == DEEP_DTYPE
+            self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._publisher.dtype}"
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
             sets = _SETS if self.is_software else [_FEATURES]
             self._passes = {features: self._make_pass(features) for features in sets}
@@ -303,16 +304,17 @@ class GLRenderer:
     def _draw_looks(self, picture: PictureInput) -> Target:
         """Draw the look; during a dissolve, both looks and their mix. Returns that."""
         self._shaders.begin(picture.shaders, picture.waves, picture.time_s, self._targets.size_px)
-        self._generator = self._shaders.draw_generator() if picture.shows_generator else None
         dissolve, leaving = self._targets.dissolve, picture.leaving
         dissolve.follow(leaving, has_picture=self._has_picture)
         if leaving is not None and leaving.picture is not None:
+            self._generator = self._generator_of(leaving.picture, is_leaving=True)
             self._draw_pass(leaving.picture, dissolve.leaving)
             self._finish()  # the next pass reuses this one's buffers: moderngl would wait holding the GIL
             dissolve.side = dissolve.leaving.front
             if dissolve.beneath is not None:
                 dissolve.side = dissolve.sides.turn()
                 self._run_dissolve(dissolve.beneath, dissolve.leaving.front, leaving.revealed, dissolve.side)
+        self._generator = self._generator_of(picture)
         self._draw_pass(picture, dissolve.coming)
         self._has_picture = True
         if leaving is None or dissolve.side is None:
@@ -321,6 +323,10 @@ class GLRenderer:
         mixed = dissolve.mixed.turn()
         self._run_dissolve(dissolve.side, dissolve.coming.front, leaving.mix, mixed)
         return mixed
+
+    def _generator_of(self, picture: PictureInput, *, is_leaving: bool = False) -> Target | None:
+        """The generator's picture, if layer 5 of this look shows it."""
+        return self._shaders.draw_generator(is_leaving=is_leaving) if picture.shows_generator else None
 
     def _draw_shaders(self, picture: PictureInput, drawn: Target) -> Target:
         """The picture after the shader slots, 16 bits per channel."""

@@ -56,6 +56,8 @@ class GuardedRenderer:
         self._masks = _ExtraPicture()
         self._ids = _ExtraPicture()
         self.is_software = self._renderer.is_software
+        self.shader_driver = self._renderer.shader_driver
+        """Name and version of the driver that compiles shaders; "" if none are played."""
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
         """The renderer's name, for the status."""
         self.flash_guard = FlashGuardState()

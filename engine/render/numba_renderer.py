@@ -79,6 +79,7 @@ class NumbaRenderer:
         are compiled when they are first needed. `on_progress` gets the progress, line by line.
         """
         self.reason = reason
+        self.shader_driver = ""
         self._on_progress = on_progress
         self._has_layer5, self._has_masks = has_layer5, has_masks
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads, 16-bit pictures"

@@ -99,6 +99,8 @@ class Renderer(Protocol):
     """True if drawing runs on the CPU."""
     reason: str
     """Why GL is not used; "" if this renderer was requested."""
+    shader_driver: str
+    """Name and version of the driver that compiles shaders; "" if this renderer plays none."""
 
     def resize(self, width: int, height: int) -> None:
         """Draw at this size from now on; the last picture (feedback, freeze) is dropped.

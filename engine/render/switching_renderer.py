@@ -40,6 +40,7 @@ class SwitchingRenderer:
         """Both must have been opened with this size."""
         self._numba, self._gl, self._size_px = numba, gl, size_px
         self._active = numba
+        self.shader_driver = gl.shader_driver
         self._needed_s = 0.0
         """Time of the last picture that needed OpenGL."""
         self.reason = "OpenGL runs on the CPU here, where Numba is faster; shaders use OpenGL"

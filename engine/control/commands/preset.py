@@ -5,6 +5,7 @@ values. Only the disk store uses the disk, so a slow or hung disk blocks no comm
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import osc_schema
 from engine.control import Args, CommandTable, Handler, Reply, Tell
@@ -14,6 +15,7 @@ from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder, Sna
 from engine.params.crossfade import Ended
 from engine.params.current_preset import ADDRESS as CURRENT
 from engine.params.current_preset import CurrentPreset
+from engine.params.input_views import InputViews
 from engine.params.preset_shelf import PresetChange, PresetPicture, PresetShelf
 from engine.system.disk_store import DiskStore
 from engine.system.reporting import Report
@@ -41,9 +43,12 @@ class PresetControl:
         tell: Tell,
         disk: DiskStore,
         take_picture: TakePicture | None = None,
+        views: InputViews | None = None,
     ) -> None:
-        """Reads the folder, for at most 2 s. `take_picture` None: saved presets get no pictures."""
+        """Reads the folder, for at most 2 s. `take_picture` None: saved presets get no pictures. `views`: the inputs of
+        the shaders, whose names are saved."""
         self._store = store
+        self._views = views or InputViews(store)
         self._shelf = PresetShelf(presets)
         self._crossfade = crossfade
         self._report = report
@@ -84,13 +89,17 @@ class PresetControl:
 
         Raises PresetError, without any change, if there is no such preset. `ended`: as in `Crossfade.start`.
         """
-        loaded = self._shelf.get(name)
+        loaded = self._arranged(self._shelf.get(name))
         self.apply(loaded, f"preset {name}", fade_s, self._set_current(loaded, ended))
 
     def glide(self, name: str, glide_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
         """Like `load`, but interpolates the values instead of two pictures; menus change at the beginning."""
-        loaded = self._shelf.get(name)
+        loaded = self._arranged(self._shelf.get(name))
         self.apply(loaded, f"preset {name}", glide_s, self._set_current(loaded, ended), is_picture=False)
+
+    def _arranged(self, loaded: LoadedPreset) -> LoadedPreset:
+        """The preset, its values in the order that the shaders' inputs have now."""
+        return replace(loaded, values=self._views.arrange(loaded.values, loaded.inputs))
 
     def _set_current(self, loaded: LoadedPreset, ended: Ended) -> Ended:
         """Make it the current preset; returns an `ended` callback that also marks it as arrived."""
@@ -104,7 +113,7 @@ class PresetControl:
 
     def resume(self, loaded: LoadedPreset) -> None:
         """Restore the values of the last run, and the name of its current preset."""
-        self.apply(loaded, "resume")
+        self.apply(self._arranged(loaded), "resume")
         on = self._shelf.find(loaded.current) if loaded.current else None
         if on is not None:
             self.current.begin(on)
@@ -165,7 +174,8 @@ class PresetControl:
     def _on_save(self, args: Args, reply: Reply) -> None:
         """Save the current values without modulation."""
         name = preset_name(args)
-        change = self._shelf.save(name, self._store.snapshot())
+        values = self._store.snapshot()
+        change = self._shelf.save(name, values, self._views.names_in(values))
         assert change.content is not None
         self.current.begin(change.content)
         self._write_change(change, name, reply)

@@ -4,8 +4,8 @@
                            └─ not found          └─ refused        └─ refused or too slow: the last good one plays on
 
 Everything slow is on other threads: files on their folder's disk thread, the rest on `shaders`, which also follows the
-store. The frame loop only takes the finished shader (`ShaderStage`). A text that has passed is not tested again, so a
-preset with it plays in the next frame.
+store. The frame loop only takes the finished shader (`ShaderStage`). A text that has passed is not tested again, not in
+later runs either, so a preset with it plays after some frames. `shader_trials.py` decides what is tested when.
 
 The aliases of a slot are set to the new shader's defaults when it is played, except those that were set in the same
 group (bundle, preset, cue) as the file, or later. After a file is saved, each input keeps its value.
@@ -18,20 +18,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
 import osc_schema
 from engine.control import Args, CommandTable, Reply, Tell
-from engine.control.commands.shader_stage import OTHER_PLACE, PlayingShader, ShaderStage
-from engine.errors import IsfError, MultiverseError
+from engine.control.commands.shader_stage import PlayingShader, ShaderStage
+from engine.control.commands.shader_trials import Post, ShaderTesting, ShaderText
+from engine.errors import IsfError
 from engine.params import ParamStore, Snapshot
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry
-from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address
+from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address, rearranged
 from engine.render.isf import IsfFile, parse_isf
-from engine.render.isf.isf_file import ShaderState
+from engine.render.isf.isf_file import OTHER_PLACE, ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 from osc_schema import Param, Value
@@ -46,39 +47,7 @@ POLL_S: Final = 0.02  # while a shader is tested
 IDLE_S: Final = 0.25
 CLOSED_WITHIN_S: Final = 2.0
 SETTLED_WITHIN_S: Final = 30.0  # offline: the deadline of a test, with room for five slots
-KEPT_TESTS: Final = 256
-KEPT_PICTURES: Final = 512  # of 43 kB each
 MAX_REASON: Final = 300
-
-
-class TrialResult(Protocol):
-    """Result of testing a shader (`engine.render.isf.VetResult`)."""
-
-    @property
-    def ok(self) -> bool: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def line(self) -> int | None: ...
-    @property
-    def note(self) -> str: ...
-    @property
-    def thumbnail(self) -> np.ndarray | None: ...
-    @property
-    def file(self) -> IsfFile | None:
-        """To be played in place of the parsed one."""
-
-
-class ShaderTrials(Protocol):
-    """Tests one shader at a time in a process of its own (`engine.render.isf.Vetter`)."""
-
-    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int]) -> int:
-        """Begin; returns at once."""
-
-    def poll(self) -> TrialResult | None:
-        """The result, once, when it is there."""
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,19 +65,6 @@ class ShaderStatus:
     """Milliseconds in the newest frame; 0 if it is not measured."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Text:
-    """A file that has been read and parsed."""
-
-    text: str
-    file: IsfFile
-
-    @property
-    def key(self) -> tuple[str | None, str, str | None]:
-        """Equal for what need not be tested twice."""
-        return str(self.file.path), self.text, self.file.vertex
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Slot:
     name: str
@@ -124,7 +80,7 @@ class _Slot:
     """The last shader was: the engine switched the slot off, and switches it on for the next one."""
     ticket: object = None
     """Identifies the newest request; answers to earlier ones are dropped."""
-    text: _Text | None = None
+    text: ShaderText | None = None
     playing: PlayingShader | None = None
 
 
@@ -136,19 +92,16 @@ class ShaderControl:
         catalog: Callable[[Callable[[int], None], Callable[[Path], None]], ShaderCatalog],
         views: InputViews,
         stage: ShaderStage,
-        open_tester: Callable[[], ShaderTrials],
-        size_px: Callable[[], tuple[int, int]],
+        testing: Callable[[Post], ShaderTesting],
         tell: Tell,
         report: Report,
         is_offline: bool,
     ) -> None:
-        """`catalog(on_changed, on_saved)` makes the catalog. `open_tester` is called for the first shader, on the
-        thread `shaders`; `size_px`: the picture's size. `report` gets failures."""
+        """`catalog(on_changed, on_saved)` makes the catalog; `testing(post)`: `post` runs an action on the thread
+        `shaders`. `report` gets failures."""
         self._store = store
         self._views = views
         self._stage = stage
-        self._open_tester = open_tester
-        self._size_px = size_px
         self._tell = tell
         self._report = report
         self._is_offline = is_offline
@@ -158,14 +111,10 @@ class ShaderControl:
         """As the frame loop saw them last."""
         self._failing: dict[str, tuple[PlayingShader | None, str]] = {}
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._tester: ShaderTrials | None = None
-        self._testing: _Text | None = None
-        self._passed: dict[object, IsfFile] = {}
-        """The file to play for a text that has passed; always the same object, which the renderer has compiled."""
-        self._pictures: dict[str, np.ndarray] = {}
         self._wake = threading.Event()
         self._settled = threading.Condition()
         self._is_closing = False
+        self._testing = testing(self._post)
         self._guard = Guard(log, report, "fx", "shaders")
         self._thread = GuardedThread("shaders", self._run, self._guard)
         store.remember_groups(file_address(slot) for slot in SLOTS)
@@ -181,8 +130,7 @@ class ShaderControl:
         self._wake.set()
         self._thread.join(CLOSED_WITHIN_S)
         self.catalog.close()
-        if self._tester is not None:
-            self._tester.close()
+        self._testing.close()
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/fx/list", self._on_list, is_listing=True)
@@ -205,7 +153,7 @@ class ShaderControl:
     @property
     def pictures(self) -> Mapping[str, np.ndarray]:
         """Thumbnails of the shaders that have been tested, (height, width, 3) uint8, by name."""
-        return self._pictures
+        return self._testing.pictures
 
     def _check_file(self, address: str, value: Value) -> None:
         try:
@@ -214,6 +162,7 @@ class ShaderControl:
             raise osc_schema.Rejected(f"{address}: {rejection}") from None
 
     def _on_list(self, args: Args, reply: Reply) -> None:
+        self._testing.ask_for_all()
         entries = self.catalog.entries
         for entry in entries:
             reply.send("/fx/name", entry.name, entry.folder)
@@ -269,7 +218,7 @@ class ShaderControl:
 
     def _run(self) -> None:
         while not self._is_closing:
-            self._wake.wait(POLL_S if self._testing is not None else IDLE_S)
+            self._wake.wait(POLL_S if self._testing.is_running else IDLE_S)
             self._wake.clear()
             self._guard.attempt(self.step)
 
@@ -287,7 +236,7 @@ class ShaderControl:
                 self._set_state(slot, "playing")
             elif slot.state == "waiting" and slot.entry is None:
                 self._find(slot)
-        self._poll_tester()
+        self._test()
         with self._settled:
             self._settled.notify_all()
 
@@ -336,7 +285,7 @@ class ShaderControl:
 
         def on_text(text: str) -> None:  # the disk's thread: reads the vertex shader and images, too
             try:
-                read = _Text(text=text, file=parse_isf(text, path=entry.path))
+                read = ShaderText(entry=entry, text=text, file=parse_isf(text, path=entry.path))
             except IsfError as error:
                 refuse(str(error))
                 return
@@ -351,7 +300,7 @@ class ShaderControl:
         if slot.ticket is ticket:
             self._fail(slot, reason)
 
-    def _on_text(self, slot: _Slot, ticket: object, text: _Text) -> None:
+    def _on_text(self, slot: _Slot, ticket: object, text: ShaderText) -> None:
         if slot.ticket is not ticket:
             return
         wrong = _wrong_kind(slot.name, text.file)
@@ -359,56 +308,38 @@ class ShaderControl:
             self._fail(slot, wrong)
             return
         slot.text = text
-        if (file := self._passed.get(text.key)) is not None:
-            self._play(slot, file)
-            return
         self._set_state(slot, "testing", slot.detail)
+        self._play_if_known(slot)
 
-    def _poll_tester(self) -> None:
-        """Take the result of the running test, and begin the next one."""
-        if self._testing is not None:
-            assert self._tester is not None
-            result = self._tester.poll()
-            if result is None:
-                return
-            tested, self._testing = self._testing, None
-            self._on_result(tested, result)
-        waiting = next((slot for slot in self._slots.values() if slot.state == "testing" and slot.text), None)
-        if waiting is None or waiting.text is None:
-            return
-        try:
-            self._tester = self._tester or self._open_tester()
-            self._tester.submit(waiting.text.text, path=waiting.text.file.path, size_px=self._size_px())
-        except MultiverseError as error:
-            self._fail(waiting, f"cannot be tested: {error}")
-            return
-        self._testing = waiting.text
-        self._wake.set()
-
-    def _on_result(self, tested: _Text, result: TrialResult) -> None:
-        if result.ok:
-            self._passed[tested.key] = result.file or tested.file
-            while len(self._passed) > KEPT_TESTS:
-                del self._passed[next(iter(self._passed))]
+    def _test(self) -> None:
+        """Play the shaders whose test has ended, and begin the next test."""
+        wanted = [slot.text for slot in self._slots.values() if slot.state == "testing" and slot.text is not None]
+        for tested, outcome in self._testing.step(wanted, self.catalog):
+            for slot in self._slots.values():
+                if slot.state != "testing" or slot.text is None or slot.text.key != tested.key:
+                    continue
+                if outcome.file is None:
+                    self._fail(slot, outcome.reason)
+                    continue
+                self._play(slot, outcome.file)
+                if outcome.note:
+                    self._report(f"fx.{slot.name}.note", f"{file_address(slot.name)}: {slot.wanted}: {outcome.note}")
         for slot in self._slots.values():
-            if slot.state != "testing" or slot.text is None or slot.text.key != tested.key:
-                continue
-            if result.thumbnail is not None and slot.entry is not None:
-                pictures = {**self._pictures, slot.entry.name: result.thumbnail}
-                self._pictures = dict(list(pictures.items())[-KEPT_PICTURES:])
-            if result.ok:
-                self._play(slot, self._passed[tested.key])
-                if result.note:
-                    self._report(f"fx.{slot.name}.note", f"{file_address(slot.name)}: {slot.wanted}: {result.note}")
-            else:
-                self._fail(slot, str(IsfError(result.reason, result.line or None)))
+            self._play_if_known(slot)
+
+    def _play_if_known(self, slot: _Slot) -> None:
+        """Play the slot's shader if it has passed before, in this run or an earlier one."""
+        if slot.state == "testing" and slot.text is not None:
+            outcome = self._testing.outcome_of(slot.text)
+            if outcome is not None and outcome.file is not None:
+                self._play(slot, outcome.file)
 
     def _play(self, slot: _Slot, file: IsfFile) -> None:
         inputs, left_out = inputs_of(slot.name, file.inputs)
         version = self._set_aliases(slot, inputs)
         slot.playing = PlayingShader(name=slot.wanted, file=file, inputs=inputs, version=version)
         self._stage.play(slot.name, slot.playing)
-        self._views.show(slot.name, inputs)
+        self._views.show(slot.name, inputs, slot.wanted)
         if left_out:
             reason = f"{slot.wanted}: {', '.join(left_out)}: no alias is left; these inputs keep their defaults"
             self._report(f"fx.{slot.name}.inputs", f"/fx/{slot.name}: {reason}")
@@ -431,6 +362,10 @@ class ShaderControl:
             positions, since = dict.fromkeys(aliases, 0.0), slot.version
             positions |= {alias: at for each in inputs for alias, at in zip(each.aliases, each.default, strict=True)}
             positions = {alias: at for alias, at in positions.items() if alias not in slot.together}
+            names = self._views.expected(slot.name, slot.wanted)
+            given = {alias: snapshot.number(alias) for alias in slot.together if alias in names}
+            if given:
+                positions |= rearranged(inputs, names, given)
         values = [(_param(alias), position) for alias, position in positions.items()]
         return self._store.glide(values, by=BY, since=since)[1]
 

@@ -7,8 +7,8 @@ the same preset are not meant for it. If the new one fails, the last one follows
 
 Numbers that an input cannot mix, switches and menus, are not smoothed: they take the set or modulated value. While one
 look dissolves into another, the effects of both are drawn. If both have the same shader in a slot, its inputs move from
-one value to the other. Of two different ones, the old one fades out and the new one in. Both are drawn, so an effect's
-slot has two places in the renderer, `1` and `1-`: the old shader keeps its place, where it is compiled, and the new one
+one value to the other. Of two different ones, the old one fades out and the new one in. Both are drawn, so a slot has
+two places in the renderer, `1` and `1-`: the old shader keeps its place, where it is compiled, and the new one
 is compiled in the other.
 """
 
@@ -21,12 +21,11 @@ from engine.params import ParamStore, Snapshot
 from engine.params.crossfade import PictureFade
 from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput
 from engine.render.isf import IsfFile, ShaderSlot
+from engine.render.isf.isf_file import OTHER_PLACE
 from engine.render.palettes import shader_colours
 from engine.values import item_shares
 from osc_schema.fx import ALIASES, GENERATOR, PALETTE_INPUTS, SLOTS, alias_address, file_address
 
-OTHER_PLACE: Final = "-"
-"""Suffix of a slot's second place in the renderer."""
 MAX_SHARE: Final = 0.5  # of a frame's time, for one shader; two of them leave nothing for the picture
 MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame may be the system's
 MAX_HELD_UP_MS: Final = 500.0
@@ -154,7 +153,7 @@ class ShaderStage:
         before = self._leaving(fade.before, fade.before if leaving is None else leaving)
         for slot, new in now.items():
             old = before.get(slot)
-            if slot == GENERATOR or old is None or old.file is new.file:
+            if old is None or old.file is new.file:
                 continue
             if self._turned.get(slot) != (old.file, new.file):
                 self._turned[slot] = old.file, new.file
@@ -242,7 +241,7 @@ def crossfaded(
 ) -> tuple[ShaderSlot, ...]:
     """Two looks' shaders as one list, in the order of the slots; `share` of the second, 0..1. Pure.
 
-    `places`: the suffix of each slot's place for the second look. There is one generator: that of the second look.
+    `places`: the suffix of each slot's place for the second look.
     """
     drawn = []
     for slot in SLOTS:
@@ -255,15 +254,23 @@ def crossfaded(
             }
             mix = old.mix + (new.mix - old.mix) * share
             drawn.append(replace(new, slot=place, inputs={**new.inputs, **mixed}, mix=mix))
-        elif slot == GENERATOR and new is not None:
-            drawn.append(replace(new, mix=new.mix if old is not None else new.mix * share))
         else:
             if old is not None:
                 old_place = place if new is None else slot + _other(places[slot])
-                drawn.append(replace(old, slot=old_place, mix=old.mix * (1.0 - share)))
+                new_mix = new.mix * share if new is not None and slot == GENERATOR else 0.0
+                mix = _uncovered(old.mix * (1.0 - share), new_mix)
+                drawn.append(replace(old, slot=old_place, mix=mix, is_leaving=True))
             if new is not None:
                 drawn.append(replace(new, slot=place, mix=new.mix * share))
     return tuple(drawn)
+
+
+def _uncovered(mix: float, covered_by: float) -> float:
+    """The mix of a generator that has this one in the picture after another one lies over it.
+
+    Otherwise the look beneath would shine through in the middle of a dissolve of two that cover it.
+    """
+    return min(1.0, mix / (1.0 - covered_by)) if covered_by < 1.0 else 0.0
 
 
 def _other(place: str) -> str:

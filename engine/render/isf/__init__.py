@@ -6,6 +6,7 @@ linked.py       the compiler, and its complaints by line
 program.py      draws one shader with OpenGL
 gl_slots.py     the generator and the four effects of a picture
 vetter.py       tries a file in a process of its own first
+vet_record.py   keeps the results on the disk
 
 Importing this package loads neither moderngl nor any other library of the GPU.
 """

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
 
 import moderngl
 import numpy as np
@@ -19,12 +18,19 @@ import numpy as np
 from engine.errors import IsfError
 from engine.render.gl_textures import Target
 from engine.render.isf.gl_images import SoundImages, unbind
-from engine.render.isf.isf_file import SOURCE_IMAGE, START_IMAGE, Input, IsfFile, ShaderSlot, ShaderState
+from engine.render.isf.isf_file import (
+    OTHER_PLACE,
+    SOURCE_IMAGE,
+    START_IMAGE,
+    Input,
+    IsfFile,
+    ShaderSlot,
+    ShaderState,
+)
 from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, Moment, copy_file
 
 log = logging.getLogger(__name__)
 
-GENERATOR: Final = "generator"
 RING = 3  # targets: the one drawn into, the one read, and the last picture, which sinks may still read
 _SHOWN_FIRST = (SOURCE_IMAGE, START_IMAGE)
 
@@ -47,8 +53,10 @@ class SlotChain:
         self._playing: tuple[ShaderSlot, ...] = ()
         self._ring: list[Target] = []
         self._black: Target | None = None
-        self._generated: Target | None = None
-        self._is_generated = False
+        self._generated: dict[str, Target] = {}
+        """Pictures of the generators by place, over black."""
+        self._drawn: set[str] = set()
+        """The places of `_generated` that hold this picture's."""
         self._copy: IsfProgram | None = None
         self._size_px = (0, 0)
         self._last: Target | None = None
@@ -65,7 +73,7 @@ class SlotChain:
         if not slots and not self._slots:
             return
         self._playing = tuple(slots)
-        self._is_generated = False
+        self._drawn = set()
         self._sound.follow(waves)
         self._date = _date(self._now())
         if size_px != self._size_px:
@@ -84,21 +92,28 @@ class SlotChain:
             failures={name: slot.failure for name, slot in self._slots.items() if slot.failure},
         )
 
-    def draw_generator(self) -> Target | None:
-        """The generator's picture over black, for layer 5; None if none plays. Drawn once per picture."""
-        told = next((each for each in self._playing if each.slot == GENERATOR), None)
-        slot = self._slots.get(GENERATOR)
+    def draw_generator(self, *, is_leaving: bool = False) -> Target | None:
+        """The generator's picture over black, for layer 5; None if none plays. Drawn once per picture.
+
+        While two looks with different generators dissolve, that of the old one if `is_leaving`, else of the new one.
+        """
+        told = min(
+            (each for each in self._playing if each.is_generator),
+            key=lambda each: each.is_leaving is not is_leaving,
+            default=None,
+        )
+        slot = self._slots.get(told.slot) if told is not None else None
         if told is None or slot is None or slot.program is None:
             return None
-        if not self._is_generated:
-            if self._generated is None:
-                self._generated = Target(self._context, self._size_px, dtype=self._dtype)
+        if told.slot not in self._drawn:
+            into = self._generated.get(told.slot) or Target(self._context, self._size_px, dtype=self._dtype)
+            self._generated[told.slot] = into
             black = self._black_target()
-            canvas = self._canvas(self._generated, black, EFFECT, 1.0, is_luma=False)
-            if not self._draw_slot(slot, told, canvas, self._images(slot.program.file, black, black)):
+            canvas = self._canvas(into, black, EFFECT, 1.0, is_luma=False)
+            if not self._draw_slot(slot, told, canvas, self._images(slot.program.file, black, black, None)):
                 return None
-            self._is_generated = True
-        return self._generated
+            self._drawn.add(told.slot)
+        return self._generated[told.slot]
 
     def draw(self, source: Target, *, is_luma: bool) -> Target:
         """The picture with all slots; `source` itself if none plays. Not drawn into again until the next but one.
@@ -108,18 +123,16 @@ class SlotChain:
         beneath = source
         if is_luma and self._playing:
             source.texture.swizzle = "RGB1"  # a shader that keeps its input's alpha would darken the picture
-        if any(self._reads_other_images(told) for told in self._playing):
-            self.draw_generator()
-        for told in sorted(self._playing, key=lambda each: (each.slot != GENERATOR, each.slot)):
+        generated = self.draw_generator() if any(map(self._reads_other_images, self._playing)) else None
+        for told in sorted(self._playing, key=_order):
             slot = self._slots[told.slot]
             if slot.program is None or told.mix <= 0:
                 continue
             into = self._free_target(beneath)
-            is_generator = told.slot == GENERATOR
-            canvas = self._canvas(into, beneath, OVER if is_generator else EFFECT, told.mix, is_luma=is_luma)
-            if is_generator and self._is_generated:
-                self._copied(canvas)
-            elif not self._draw_slot(slot, told, canvas, self._images(slot.program.file, beneath, source)):
+            canvas = self._canvas(into, beneath, OVER if told.is_generator else EFFECT, told.mix, is_luma=is_luma)
+            if told.slot in self._drawn:
+                self._copied(canvas, self._generated[told.slot])
+            elif not self._draw_slot(slot, told, canvas, self._images(slot.program.file, beneath, source, generated)):
                 continue
             beneath = into
         if is_luma and self._playing:
@@ -160,11 +173,9 @@ class SlotChain:
             slot.last_inputs = inputs
         return True
 
-    def _copied(self, canvas: Canvas) -> None:
+    def _copied(self, canvas: Canvas, generated: Target) -> None:
         """The generator's finished picture over what is beneath."""
         self._copy = self._copy or IsfProgram(self._context, copy_file())
-        generated = self._generated
-        assert generated is not None
         self._copy.draw(canvas, {}, lambda name: generated.texture, Moment())
 
     def _build(self, slot: "_Slot") -> None:
@@ -178,7 +189,7 @@ class SlotChain:
             kind = OVER if slot.coming_file.is_generator else EFFECT
             into = self._free_target(black)
             canvas = self._canvas(into, black, kind, 1.0, is_luma=False)
-            images = self._images(slot.coming_file, black, black)
+            images = self._images(slot.coming_file, black, black, None)
             slot.coming.warm(slot.warmed, canvas, slot.coming_inputs, images)
             slot.warmed += 1
             if slot.warmed >= slot.coming.warm_steps:
@@ -186,7 +197,9 @@ class SlotChain:
         except IsfError as error:
             slot.fail_coming(str(error))
 
-    def _images(self, file: IsfFile, beneath: Target, source: Target) -> Callable[[str], moderngl.Texture]:
+    def _images(
+        self, file: IsfFile, beneath: Target, source: Target, generated: Target | None
+    ) -> Callable[[str], moderngl.Texture]:
         """Textures of a shader's image inputs: the picture so far, and for all but the first the generator's."""
         by_name = {each.name: each for each in file.inputs}
         first = next((each.name for each in file.inputs if each.type == "image"), None)
@@ -197,14 +210,13 @@ class SlotChain:
                 return self._sound.texture(told)
             if name in _SHOWN_FIRST or name == first:
                 return beneath.texture
-            generated = self._generated if self._is_generated else None
             return (generated or source).texture
 
         return texture
 
     def _reads_other_images(self, told: ShaderSlot) -> bool:
         images = [each.name for each in told.file.inputs if each.type == "image"]
-        return told.slot != GENERATOR and told.mix > 0 and len(images) > 1
+        return not told.is_generator and told.mix > 0 and len(images) > 1
 
     def _canvas(self, into: Target, beneath: Target, finish: int, mix: float, *, is_luma: bool) -> Canvas:
         return Canvas(
@@ -232,11 +244,12 @@ class SlotChain:
     def _release_targets(self) -> None:
         if self._ring or self._black is not None:
             unbind(self._context)
-        for target in (*self._ring, self._black, self._generated):
+        for target in (*self._ring, self._black, *self._generated.values()):
             if target is not None:
                 target.release()
         self._ring = []
-        self._black = self._generated = self._last = None
+        self._black = self._last = None
+        self._generated = {}
 
 
 class _Slot:
@@ -323,6 +336,11 @@ class _Slot:
         if self.coming is not None:
             self.coming.release()
         self.coming, self.coming_file, self.warmed = None, None, 0
+
+
+def _order(told: ShaderSlot) -> tuple[bool, str, bool]:
+    """The generators first, then the effects by slot; in a slot of two, that of the old look first."""
+    return not told.is_generator, told.slot.removesuffix(OTHER_PLACE), not told.is_leaving
 
 
 def _date(now: datetime) -> tuple[float, float, float, float]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -104,17 +104,29 @@ class IsfFile:
         return tuple(each for each in self.inputs if not each.is_image)
 
 
+GENERATOR: Final = "generator"
+OTHER_PLACE: Final = "-"
+"""Suffix of a slot's second place in the renderer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShaderSlot:
     """One slot of a picture."""
 
     slot: str
-    """"generator", "1", "2", "3" or "4"."""
+    """"generator", "1", "2", "3" or "4"; with OTHER_PLACE at its end while two looks' shaders share the slot."""
     file: IsfFile
     inputs: Mapping[str, Input]
     """By the input's name; one that is missing has its default. An event is True for one frame."""
     mix: float
     """Share of the shader's picture, 0..1. Of the generator: over the picture; 0 if only layer 5 shows it."""
+    is_leaving: bool = False
+    """It belongs to the look that dissolves."""
+
+    @property
+    def is_generator(self) -> bool:
+        """True in the generator's slot."""
+        return self.slot.removesuffix(OTHER_PLACE) == GENERATOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,14 +16,14 @@ import moderngl
 import numpy as np
 
 from engine.errors import IsfError
-from engine.render.gl_targets import deepest_dtype
+from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
 from engine.render.gl_textures import Target
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.isf_file import MAX_LOOP_STEPS, Input, IsfFile, IsfInput
 from engine.render.isf.program import COUNT, EFFECT, OVER, Canvas, IsfProgram, Moment
 from engine.values import CHANNELS, WAVE_POINTS
 
-THUMBNAIL_PX: Final = 256  # its longer side
+THUMBNAIL_PX: Final = 240  # its longer side; not a power of two, for which Mesa compiles another variant
 CORNER_PX: Final = 48
 MAX_DRAW_MS: Final = 1000.0
 TIMES_S: Final = (0.0, 1 / 30, 0.5, 1.0, 2.5)
@@ -40,7 +40,16 @@ Phase = Callable[[str], None]
 class Trial:
     """Tries files in this process's GL context."""
 
-    def __init__(self, context: moderngl.Context, wait: Callable[[], None], *, is_software: bool) -> None:
+    def __init__(
+        self,
+        context: moderngl.Context,
+        wait: Callable[[], None],
+        *,
+        is_software: bool,
+        before_draw: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`wait`: until the GPU is idle; `before_draw` is called before each picture."""
+        self._before_draw = before_draw
         self._context, self._wait, self._is_software = context, wait, is_software
         self._sound = SoundImages(context)
         self._sound.follow(test_waves())
@@ -92,6 +101,7 @@ class Trial:
         kind = _finish(program.file)
         canvas = Canvas(framebuffer=stage.target.framebuffer, size_px=stage.size_px, beneath=black, finish=kind)
         for step in range(program.warm_steps):
+            self._before_draw()
             program.warm(step, canvas, {}, lambda name: self._image(program.file, name, black, black))
             self._wait()
 
@@ -123,7 +133,8 @@ class Trial:
 
     def _corners(self, program: IsfProgram, size_px: tuple[int, int]) -> int:
         """Largest number of loop rounds of a pixel. IsfError if they do not end at the defaults."""
-        stage = self._stage(size_px, "f4")
+        # 8 bits cannot tell the rounds; with 16 it is the same variant that is compiled already.
+        stage = self._stage(size_px, self._dtype if self._dtype == DEEP_DTYPE else "f4")
         rounds = 0.0
         for name, inputs in corner_inputs(program.file).items():
             self._draw(program, stage, inputs, COUNT if program.counts_rounds else _finish(program.file), 0, 1.0)
@@ -154,6 +165,7 @@ class Trial:
         """Time of one picture. On a software rasteriser processor time: this process runs only when others rest."""
         clock_s = time.process_time if self._is_software else time.perf_counter
         self._wait()
+        self._before_draw()
         began_s = clock_s()
         self._draw(program, stage, {}, _finish(program.file), 1, 1.0)
         self._wait()
@@ -175,6 +187,7 @@ class Trial:
             finish=finish,
         )
         moment = Moment(time_s=time_s, delta_s=1 / 30 if frame else 0.0, frame=frame, date=(2024.0, 6.0, 15.0, 45296.7))
+        self._before_draw()
         program.draw(canvas, inputs, lambda name: self._image(program.file, name, stage.source, stage.other), moment)
 
     def _stage(self, size_px: tuple[int, int], dtype: str) -> "_Stage":
@@ -182,18 +195,22 @@ class Trial:
         if stage is None:
             if len(self._sized) >= 8:
                 self._sized.pop(next(iter(self._sized))).release()
-            stage = self._sized[size_px, dtype] = _Stage(self._context, size_px, dtype)
+            stage = self._sized[size_px, dtype] = _Stage(self._context, size_px, dtype, self._dtype)
         return stage
 
 
 class _Stage:
     """Pictures and a target of one size."""
 
-    def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str) -> None:
+    def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str, source_dtype: str) -> None:
+        """`dtype`: of the target; `source_dtype`: of the pictures, as the slots have them."""
         self.size_px = size_px
         self._context = context
-        self.source = context.texture(size_px, 4, test_picture(*size_px))
-        self.other = context.texture(size_px, 4, np.ascontiguousarray(test_picture(*size_px)[::-1, ::-1]))
+        picture = test_picture(*size_px)
+        if source_dtype == DEEP_DTYPE:
+            picture = picture.astype(np.uint16) * 257
+        self.source = _picture(context, picture, source_dtype)
+        self.other = _picture(context, picture[::-1, ::-1], source_dtype)
         self.black = Target(context, size_px, dtype=dtype)
         self.target = Target(context, size_px, dtype=dtype)
         self._dtype = dtype
@@ -232,6 +249,13 @@ def corner_inputs(file: IsfFile) -> dict[str, dict[str, Input]]:
 
 def _end(each: IsfInput, is_high: bool) -> Input:
     return each.maximum if is_high else each.minimum
+
+
+def _picture(context: moderngl.Context, pixels: np.ndarray, dtype: str) -> moderngl.Texture:
+    """A texture like those of the slots: drivers compile another variant for another format or filter."""
+    texture = context.texture(pixels.shape[1::-1], 4, np.ascontiguousarray(pixels), dtype=dtype)
+    texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+    return texture
 
 
 def _finish(file: IsfFile) -> int:

@@ -8,21 +8,26 @@ import faulthandler
 import json
 import os
 import sys
+import time
+from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import IsfError, MultiverseError, in_one_line
+from engine.ipc import Gate
 from engine.render.isf.parse import parse_isf
 from engine.system.priority import MAX_NICENESS
 
 MAX_HANG_S: Final = 90.0  # above every deadline of the parent
 MAX_GROWTH_BYTES: Final = 3 << 30  # address space beyond what the driver has at the start; Linux
 MAX_REQUEST_BYTES: Final = 4 << 20
+POLL_S: Final = 0.0005
 
 
-def main(handle: int) -> None:
-    """Serve requests on this inherited pipe; returns when it closes."""
+def main(handle: int, gate: str = "") -> None:
+    """Serve requests on this inherited pipe; returns when it closes. `gate`: name of the engine's gate, or ""."""
     if sys.platform != "win32":
         os.nice(MAX_NICENESS)
         connection = Connection(handle)
@@ -31,15 +36,15 @@ def main(handle: int) -> None:
 
         connection = PipeConnection(handle)
     try:
-        serve(connection)
+        serve(connection, gate)
     except (EOFError, OSError):
         pass  # the engine is gone
 
 
-def serve(connection: Any) -> None:
+def serve(connection: Any, gate: str = "") -> None:
     """Answer requests. EOFError when the other end closes the pipe."""
     try:
-        trial = _open_trial()
+        trial = _open_trial(gate)
     except MultiverseError as error:
         _send(connection, {"refused": in_one_line(error)})
         return
@@ -53,12 +58,27 @@ def serve(connection: Any) -> None:
             faulthandler.cancel_dump_traceback_later()
 
 
-def _open_trial() -> Any:
+def _open_trial(gate_name: str) -> Any:
     from engine.render.context import is_software, load_finish, open_context
     from engine.render.isf.trial import Trial
 
     context = open_context()
-    return Trial(context, load_finish(), is_software=is_software(context.info["GL_RENDERER"]))
+    is_on_cpu = is_software(context.info["GL_RENDERER"])
+    gate = Gate.open(gate_name) if gate_name and not is_on_cpu else None  # on a CPU the low priority is enough
+    return Trial(context, load_finish(), is_software=is_on_cpu, before_draw=partial(wait_for_gate, gate))
+
+
+def wait_for_gate(
+    gate: Gate | None,
+    now_ns: Callable[[], int] = time.perf_counter_ns,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Wait while the engine draws, at most one frame: a GPU does not let its draws pass ours."""
+    if gate is None:
+        return
+    end_ns = now_ns() + gate.period_ns
+    while gate.is_drawing(now_ns()) and now_ns() < end_ns:
+        sleep(POLL_S)
 
 
 def _answer(trial: Any, request: dict[str, Any], phase: Any) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class VetResult:
     """A picture at its defaults, in the size asked for."""
     compile_ms: float | None = None
     thumbnail: np.ndarray | None = field(default=None, repr=False)
-    """(height, width, 3) uint8, at most 256 px wide or high, row 0 at the top."""
+    """(height, width, 3) uint8, at most 240 px wide or high, row 0 at the top."""
     file: IsfFile | None = None
     """To be played: translated, with bounded loops. None if not ok."""
 
@@ -81,15 +81,17 @@ class _Request:
 class VetProcess:
     """The process and its pipe. One thread at a time; every method may wait, until a deadline."""
 
-    def __init__(self, *, deadline_s: float = DEADLINE_S) -> None:
-        self._deadline_s = deadline_s
+    def __init__(self, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
+        """`gate`: name of the engine's gate, for which its draws on a GPU wait."""
+        self._deadline_s, self._gate = deadline_s, gate
         self._popen: subprocess.Popen[bytes] | None = None
         self._pipe: Any = None
         self._refusal = ""
 
     @property
     def pid(self) -> int | None:
-        return self._popen.pid if self._popen is not None else None
+        popen = self._popen  # another thread may kill it
+        return popen.pid if popen is not None else None
 
     def vet(self, text: str, *, path: Path | None, size_px: tuple[int, int], ticket: int = 0) -> VetResult:
         """Try this text, for at most `deadline_s` of processor time, or three times that by the clock."""
@@ -103,7 +105,10 @@ class VetProcess:
         try:
             if not self._start():
                 return refuse(f"shaders need OpenGL: {self._refusal}")
-            self._pipe.send_bytes(json.dumps({"text": text, "path": str(path or ""), "size_px": size_px}).encode())
+            pipe = self._pipe
+            if pipe is None:
+                raise EOFError
+            pipe.send_bytes(json.dumps({"text": text, "path": str(path or ""), "size_px": size_px}).encode())
             end_s = time.monotonic() + self._deadline_s * WALL_DEADLINES
             used_s = self._processor_s() + self._deadline_s
             while "ok" not in (answer := self._receive(end_s, used_s)):
@@ -134,6 +139,13 @@ class VetProcess:
             file=file,
         )
 
+    def start(self) -> None:
+        """Start it if it does not run. A failure is told with the next file."""
+        try:
+            self._start()
+        except (OSError, EOFError, TimeoutError):
+            self.kill()
+
     def kill(self) -> int | None:
         """End the process at once; its exit status. Idempotent. Any thread."""
         popen, self._popen = self._popen, None
@@ -158,7 +170,7 @@ class VetProcess:
         try:
             self._popen = start_python(
                 "engine.render.isf.vet_child",
-                f"main({theirs.fileno()})",
+                f"main({theirs.fileno()}, {self._gate!r})",
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 handles=[theirs.fileno()],
@@ -176,18 +188,24 @@ class VetProcess:
         return not self._refusal
 
     def _receive(self, end_s: float, used_s: float = math.inf) -> dict[str, Any]:
-        """The next message. TimeoutError at `end_s` of the clock, or when the process has used `used_s`."""
-        while not self._pipe.poll(min(CHECK_INTERVAL_S, max(0.0, end_s - time.monotonic()))):
+        """The next message. TimeoutError at `end_s` of the clock, or when the process has used `used_s`; EOFError when
+        it has been killed meanwhile."""
+        pipe = self._pipe
+        if pipe is None:
+            raise EOFError
+        while not pipe.poll(min(CHECK_INTERVAL_S, max(0.0, end_s - time.monotonic()))):
             if time.monotonic() >= end_s or self._processor_s() >= used_s:
                 raise TimeoutError
-        answer: dict[str, Any] = json.loads(self._pipe.recv_bytes(MAX_ANSWER_BYTES))
+        answer: dict[str, Any] = json.loads(pipe.recv_bytes(MAX_ANSWER_BYTES))
         return answer
 
     def _processor_s(self) -> float:
         """Processor time of the process so far, all threads."""
-        assert self._popen is not None
+        pid = self.pid
+        if pid is None:
+            raise EOFError
         try:
-            times = psutil.Process(self._popen.pid).cpu_times()
+            times = psutil.Process(pid).cpu_times()
         except psutil.Error:
             return 0.0  # it has just ended: the pipe says so
         return float(times.user + times.system)
@@ -196,13 +214,14 @@ class VetProcess:
 class Vetter:
     """A queue of files for a VetProcess, on a thread of its own. `submit`, `poll`, `close`: any thread, never wait."""
 
-    def __init__(self, report: Report, *, deadline_s: float = DEADLINE_S) -> None:
-        self._process = VetProcess(deadline_s=deadline_s)
+    def __init__(self, report: Report, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
+        """`gate`: name of the engine's gate, for which draws on a GPU wait."""
+        self._process = VetProcess(deadline_s=deadline_s, gate=gate)
         self._requests: deque[_Request] = deque()
         self._results: deque[VetResult] = deque()
         self._condition = threading.Condition()
         self._tickets = 0
-        self._is_closed = False
+        self._is_closed = self._wants_process = self._wants_rest = False
         guard = Guard(log, report, "shaders", "shaders: vetting failed")
         self._thread = GuardedThread("shader vetting", self._run, guard)
         self._thread.start()
@@ -226,6 +245,18 @@ class Vetter:
         with self._condition:
             return self._results.popleft() if self._results else None
 
+    def warm(self) -> None:
+        """Start the process if it does not run, so that the next file does not wait for that."""
+        with self._condition:
+            self._wants_process = True
+            self._condition.notify()
+
+    def rest(self) -> None:
+        """End the process until it is needed again, if nothing waits."""
+        with self._condition:
+            self._wants_rest = True
+            self._condition.notify()
+
     def close(self) -> None:
         """End the process and the thread. Idempotent."""
         with self._condition:
@@ -237,6 +268,12 @@ class Vetter:
 
     def _run(self) -> None:
         while (request := self._take()) is not None:
+            if isinstance(request, str):
+                if request == "warm":
+                    self._process.start()
+                else:
+                    self._process.kill()
+                continue
             result = self._process.vet(
                 request.text,
                 path=request.path,
@@ -246,10 +283,19 @@ class Vetter:
             with self._condition:
                 self._results.append(result)
 
-    def _take(self) -> _Request | None:
+    def _take(self) -> _Request | str | None:
+        """The next request, "warm" or "rest"; None at the end."""
         with self._condition:
-            self._condition.wait_for(lambda: self._requests or self._is_closed)
-            return None if self._is_closed else self._requests.popleft()
+            self._condition.wait_for(
+                lambda: self._requests or self._is_closed or self._wants_process or self._wants_rest
+            )
+            is_warm, self._wants_process = self._wants_process, False
+            is_rest, self._wants_rest = self._wants_rest, False
+            if self._is_closed:
+                return None
+            if self._requests:
+                return self._requests.popleft()
+            return "rest" if is_rest and not is_warm else "warm"
 
 
 def _unpacked(packed: str) -> np.ndarray:

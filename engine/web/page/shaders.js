@@ -7,6 +7,7 @@ import { Listing } from "./listing.js";
 import { initialsPicture } from "./preset_pictures.js";
 import { readInputs } from "./schema.js";
 
+const PICTURES_EVERY_MS = 3000;
 const FILTER_FROM = 9; // with fewer names no search field is needed
 const BUSY = new Set(["waiting", "testing"]);
 
@@ -72,7 +73,7 @@ export class Shaders {
     const open = (isOpen) => {
       menu.hidden = !isOpen;
       button.setAttribute("aria-expanded", String(isOpen));
-      if (isOpen) this.#readPictures();
+      if (isOpen) this.#keepPicturesFresh(menu);
     };
     button.addEventListener("click", () => open(menu.hidden));
     menu.addEventListener("keydown", (event) => {
@@ -116,13 +117,22 @@ export class Shaders {
     }
   }
 
+  /** The engine tries shaders one by one when it has time: their pictures come while the menu is open. */
+  async #keepPicturesFresh(menu) {
+    await this.#readPictures();
+    if (!menu.hidden && menu.isConnected) setTimeout(() => !menu.hidden && this.#keepPicturesFresh(menu), PICTURES_EVERY_MS);
+  }
+
   async #readPictures() {
+    let versions = this.#versions;
     try {
       const answer = await fetch("/shaders/pictures.json");
-      if (answer.ok) this.#versions = await answer.json();
+      if (answer.ok) versions = await answer.json();
     } catch {
       return; // the connection was lost
     }
+    if (JSON.stringify(versions) === JSON.stringify(this.#versions)) return;
+    this.#versions = versions;
     this.#showNames(this.#entries);
   }
 

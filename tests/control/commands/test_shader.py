@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import osc_schema
 from engine.control import CommandTable
 from engine.control.commands.shader import ShaderControl
 from engine.control.commands.shader_stage import MAX_SLOW_FRAMES, UNMEASURED_FRAMES, ShaderStage, SlowShaders
+from engine.control.commands.shader_trials import ShaderTesting
 from engine.params import Crossfade, ParamStore, Slew
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog
 from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import ShaderState
-from engine.system.disk_store import DiskStore
+from engine.system.disk_store import DiskQueue, DiskStore
 
 WaitFor = Callable[..., Any]
 PERIOD_S = 1 / 30
@@ -43,7 +45,8 @@ class Verdict:
     reason: str = ""
     line: int | None = None
     note: str = ""
-    thumbnail: None = None
+    draw_ms: float = 1.0
+    thumbnail: np.ndarray | None = None
     file: IsfFile | None = None
 
 
@@ -53,6 +56,7 @@ class ScriptedTrials:
 
     texts: list[str] = field(default_factory=list)
     may_answer: threading.Event = field(default_factory=threading.Event)
+    is_warm: bool = False
     _waiting: list[str] = field(default_factory=list)
 
     def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int]) -> int:
@@ -64,17 +68,29 @@ class ScriptedTrials:
         if not self._waiting or not self.may_answer.is_set():
             return None
         text = self._waiting.pop()
-        return Verdict(ok=False, reason="'glow' : undeclared", line=9) if "#error" in text else Verdict()
+        if "#error" in text:
+            return Verdict(ok=False, reason="'glow' : undeclared", line=9)
+        return Verdict(thumbnail=np.full((36, 64, 3), 90, np.uint8))
+
+    def warm(self) -> None:
+        self.is_warm = True
+
+    def rest(self) -> None:
+        self.is_warm = False
 
     def close(self) -> None:
-        pass
+        self.is_warm = False
 
 
 class Rig:
     """Control, stage and store; `frame` is a frame of the engine."""
 
-    def __init__(self, folder: Path, reports: Any) -> None:
+    def __init__(
+        self, folder: Path, reports: Any, *, records: DiskQueue | None = None, own_folder: Path | None = None
+    ) -> None:
         self.folder = folder
+        self.clock_s = 0.0
+        """Of the tests in advance."""
         self.store, self.slew = ParamStore(), Slew()
         self.crossfade = Crossfade(self.store)
         self.views, self.stage, self.tester = InputViews(self.store), ShaderStage(self.store), ScriptedTrials()
@@ -87,8 +103,16 @@ class Rig:
             ),
             views=self.views,
             stage=self.stage,
-            open_tester=lambda: self.tester,
-            size_px=lambda: (64, 36),
+            testing=lambda post: ShaderTesting(
+                open_tester=lambda: self.tester,
+                records=records,
+                folder=folder.parent / "records",
+                circumstances="here",
+                own_folder=own_folder,
+                size_px=lambda: (64, 36),
+                post=post,
+                now_s=lambda: self.clock_s,
+            ),
             tell=lambda *message: self.told.append(message),
             report=reports,
             is_offline=False,
@@ -128,6 +152,7 @@ def rig(tmp_path: Path, reports: Any, wait_for: WaitFor) -> Iterator[Rig]:
     for name in ("Glow", "Wave"):
         (tmp_path / f"{name}.fs").write_text(shader(2.5 if name == "Glow" else 7.5))
     (tmp_path / "Sky.fs").write_text(shader(image=False))
+    (tmp_path / "Dawn.fs").write_text(shader(5.0, image=False))
     (tmp_path / "Broken.fs").write_text(shader(more="#error"))
     made = Rig(tmp_path, reports)
     wait_for(lambda: made.control.catalog.has_read_all, "the scan")
@@ -165,6 +190,18 @@ def test_numbers_of_the_same_bundle_hold_in_any_order(
     rig.frame()
     wait_for(lambda: rig.state() == "playing", "the shader")
     assert rig.frame()["1"].inputs == {"speed": 10 * speed, "flash": False, "shape": 1}
+
+
+def test_a_preset_saved_with_another_order_of_inputs_gets_each_value_to_its_name(
+    rig: Rig, play: Any, wait_for: WaitFor
+) -> None:
+    names = {"/fx/1/1": "shape", "/fx/1/2": "speed", "/fx/1/3": "flash"}
+    preset = rig.views.arrange([("/fx/1/file", "Glow"), ("/fx/1/1", 1.0), ("/fx/1/2", 0.9), ("/fx/1/3", 0.0)], names)
+    rig.store.set_many(preset, by="preset")
+    rig.frame()
+    wait_for(lambda: rig.is_playing("Glow"), "the shader")
+    drawn = rig.frame()["1"].inputs
+    assert (drawn["speed"], drawn["shape"], drawn["flash"]) == (9.0, 2, False)
 
 
 def test_a_fader_moved_while_a_shader_is_tested_is_not_taken_back(rig: Rig, wait_for: WaitFor) -> None:
@@ -368,6 +405,21 @@ def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: WaitFo
     assert [(slot, each.file.title, each.mix) for slot, each in drawn.items()] == [("1-", "Glow", 0.8)]
 
 
+def test_the_generators_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+    old = play("Sky", slot="generator")["generator"].file
+    play("Dawn", slot="generator")
+    play("Sky", slot="generator")  # both have been tested
+    rig.crossfade.start([("/fx/generator/file", "Dawn")], 1.0, by="preset", is_picture=True)
+    rig.frame()
+    wait_for(lambda: rig.state("generator") == "playing" and len(rig.frame()) == 2, "the new generator")
+    drawn = rig.frame()
+    assert drawn["generator"].file is old and drawn["generator"].mix == 1.0  # it covers the look beneath
+    assert 0.0 < drawn["generator-"].mix < 1.0
+    for _ in range(40):
+        drawn = rig.frame()
+    assert [(slot, each.file.title, each.mix) for slot, each in drawn.items()] == [("generator-", "Dawn", 1.0)]
+
+
 def test_an_input_that_two_looks_share_moves_from_one_value_to_the_other(rig: Rig, play: Any) -> None:
     play("Glow")
     rig.store.set("/fx/1/1", 0.0, by="test")
@@ -396,6 +448,6 @@ def test_the_list_names_shaders_slots_and_inputs(rig: Rig, play: Any) -> None:
     rig.control._on_list((), Reply("/fx/list", packets.append))
     messages = [decode_packet(packet) for packet in packets]
     told = {(each.address, *each.args) for each in messages}  # type: ignore[union-attr]
-    assert {("/fx/name", name, rig.folder.name) for name in ("Broken", "Glow", "Sky", "Wave")} <= told
+    assert {("/fx/name", name, rig.folder.name) for name in ("Broken", "Dawn", "Glow", "Sky", "Wave")} <= told
     assert ("/fx/slot", "1", "Glow", "playing", "") in told and ("/fx/slot", "2", "", "off", "") in told
-    assert ("/fx/input", "/fx/1/speed", "speed") in told and ("/done", "/fx/list", 4) in told
+    assert ("/fx/input", "/fx/1/speed", "speed") in told and ("/done", "/fx/list", 5) in told

@@ -11,6 +11,7 @@ PLAY = """
 import json, os, sys, time
 from pathlib import Path
 from engine.bench import isf as bench
+from engine.bench.shaders import BLUR_AND_TRAIL, unseen
 from engine.errors import NoGLError
 from engine.render import open_renderer
 from engine.render.isf.vetter import VetProcess
@@ -31,7 +32,7 @@ except NoGLError:
     print(json.dumps(None)); sys.exit()
 stage, told = bench._Stage(renderer), {"is_software": renderer.is_software}
 stage.picture_ms()
-untried, tried = (bench._new(bench.BLUR_AND_TRAIL) for _ in range(2))
+untried, tried = (unseen(BLUR_AND_TRAIL) for _ in range(2))
 before = settled()
 stage.change_ms(untried)
 told["untried"] = len(settled() - before)

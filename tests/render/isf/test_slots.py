@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import PictureInput, Renderer
+from engine.control.commands.shader_stage import crossfaded
+from engine.render import Leaving, PictureInput, Renderer
 from engine.render.isf import Input, IsfFile, ShaderSlot, parse_isf
+from osc_schema.fx import SLOTS
 
 Draw = Callable[..., np.ndarray]
 
@@ -17,6 +19,7 @@ SIZE_PX = (64, 48)
 BUILD_FRAMES = 6  # of a shader with one pass: compile, one pixel, a copy; with room
 RED = '/*{"INPUTS": []}*/ void main() { gl_FragColor = vec4(1.0, 0.0, 0.0, 1.0); }'
 LEFT = "/*{}*/ void main() { gl_FragColor = vec4(1.0, 1.0, 1.0, isf_FragNormCoord.x < 0.5 ? 1.0 : 0.0); }"
+BLUE = RED.replace("1.0, 0.0, 0.0", "0.0, 0.0, 1.0")
 NEGATIVE = """/*{"INPUTS": [{"NAME": "inputImage", "TYPE": "image"}]}*/
 void main() { gl_FragColor = vec4(1.0 - IMG_THIS_PIXEL(inputImage).rgb, 1.0); }"""
 LEVEL = """/*{"INPUTS": [{"NAME": "inputImage", "TYPE": "image"}, {"NAME": "level", "TYPE": "float", "DEFAULT": 0.2}]}*/
@@ -77,6 +80,30 @@ def test_a_generator_lies_under_the_effects_and_over_the_picture(play: Draw) -> 
 def test_a_generator_can_be_layer_5(play: Draw) -> None:
     told = slot("generator", file_of(RED), mix=0.0)
     assert play(told, changes={"/mode": "simple"}, shows_generator=True)[9, 9].tolist() == [255, 0, 0, 255]
+
+
+@pytest.mark.parametrize(("share", "red"), [(0.0, 255), (0.25, 191), (1.0, 0)])
+def test_two_generators_dissolve_without_the_picture_shining_through(play: Draw, share: float, red: int) -> None:
+    old, new = slot("generator", file_of(RED)), slot("generator", file_of(BLUE))
+    slots = crossfaded({"generator": old}, {"generator": new}, share, {**dict.fromkeys(SLOTS, ""), "generator": "-"})
+    play(old)
+    shown = play(*slots, frames=2 * BUILD_FRAMES)
+    assert shown[5, 5].tolist() == pytest.approx([red, 0, 255 - red, 255], abs=1)
+
+
+def test_layer_5_of_each_look_shows_its_own_generator(
+    gl: Renderer, play: Draw, picture: Callable[..., PictureInput]
+) -> None:
+    slots = (
+        replace(slot("generator", file_of(RED), mix=0.0), is_leaving=True),
+        slot("generator-", file_of(BLUE), mix=0.0),
+    )
+    play(*slots, changes={"/mode": "simple"}, frames=2 * BUILD_FRAMES)
+    look = replace(picture({"/mode": "simple"}, time_s=2.0), shows_generator=True)
+    for mix, red in ((0.0, 255), (0.4, 153), (1.0, 0)):
+        gl.draw(replace(look, shaders=slots, leaving=Leaving(number=1, mix=mix, picture=look, revealed=1.0)))
+        gl.wait()
+        assert gl.read_rgba()[5, 5].tolist() == pytest.approx([red, 0, 255 - red, 255], abs=1)
 
 
 def test_inputs_move_from_frame_to_frame(play: Draw) -> None:

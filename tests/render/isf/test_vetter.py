@@ -95,6 +95,29 @@ def test_a_process_that_hangs_is_killed_and_the_next_file_is_tried() -> None:
         process.kill()
 
 
+def test_closing_in_the_middle_of_a_trial_is_silent(wait_for: Callable[..., Any], reports: Any) -> None:
+    vetter = Vetter(reports, deadline_s=30.0)
+    vetter.warm()
+    wait_for(lambda: vetter._process.pid, "the process")
+    vetter.submit(hostile_shader(13), path=None, size_px=SIZE_PX)  # it draws for long
+    wait_for(lambda: not vetter._requests, "the trial")
+    vetter.close()
+    assert reports.lines == [] and vetter._process.pid is None
+
+
+def test_a_process_that_rests_starts_again_with_the_next_file(wait_for: Callable[..., Any], reports: Any) -> None:
+    vetter = Vetter(reports, deadline_s=30.0)
+    try:
+        vetter.warm()
+        wait_for(lambda: vetter._process.pid, "the process")
+        vetter.rest()
+        wait_for(lambda: vetter._process.pid is None, "its end")
+        vetter.submit(STRIPES, path=None, size_px=SIZE_PX)
+        assert wait_for(vetter.poll, "the result").ok
+    finally:
+        vetter.close()
+
+
 def test_a_process_that_dies_costs_one_file(process: VetProcess, vet: Callable[..., VetResult]) -> None:
     assert vet(STRIPES).ok and process.pid is not None
     psutil.Process(process.pid).kill()

@@ -1,0 +1,363 @@
+"""Which shader is tested when, and what is known of those that have been.
+
+    chosen for a slot ─► known in this run? ─► a record on the disk? ─► tested in a process of its own
+    put into a folder ─────┘ (lowest priority, one at a time) ─┘                └─► record, thumbnail
+
+Tests of chosen shaders go first. In between, when nothing else is to do, shaders are tested before anybody chooses
+them: the built-in ones, those that are put into a folder during the run, and all others once somebody has asked for the
+list. So they have a picture on the page, and play at once when they are chosen.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+
+from engine.errors import IsfError, MultiverseError
+from engine.params.shader_catalog import ShaderCatalog, ShaderEntry
+from engine.render.isf import IsfFile, parse_isf
+from engine.render.isf.translate import translate
+from engine.render.isf.vet_record import VetRecord, prune_records, read_record, record_path, write_record
+from engine.system.disk_store import DiskQueue
+
+log = logging.getLogger(__name__)
+
+KEPT_TESTS: Final = 512
+KEPT_PICTURES: Final = 512  # of 110 kB each
+MAX_DRAW_MS: Final = 1000.0  # as the trial refuses
+IDLE_AFTER_S: Final = 5.0  # the start of a show has other things to do
+PREEMPTED_AFTER_S: Final = 2.0  # a test in advance that somebody waits for
+REST: Final = 1.0  # as long as the test took, so that at most half of a core's idle time is used
+
+Post = Callable[[Callable[[], None]], None]
+
+
+class TrialResult(Protocol):
+    """Result of testing a shader (`engine.render.isf.VetResult`)."""
+
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def line(self) -> int | None: ...
+    @property
+    def note(self) -> str: ...
+    @property
+    def draw_ms(self) -> float | None: ...
+    @property
+    def thumbnail(self) -> np.ndarray | None: ...
+    @property
+    def file(self) -> IsfFile | None:
+        """To be played in place of the parsed one."""
+
+
+class ShaderTrials(Protocol):
+    """Tests one shader at a time in a process of its own (`engine.render.isf.Vetter`)."""
+
+    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int]) -> int:
+        """Begin; returns at once."""
+
+    def poll(self) -> TrialResult | None:
+        """The result, once, when it is there."""
+
+    def warm(self) -> None:
+        """Start the process if it does not run; returns at once."""
+
+    def rest(self) -> None:
+        """End the process until it is needed again; returns at once."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShaderText:
+    """A file that has been read and parsed."""
+
+    entry: ShaderEntry
+    text: str
+    file: IsfFile
+
+    @property
+    def key(self) -> tuple[str | None, str, str | None]:
+        """Equal for what need not be tested twice."""
+        return str(self.file.path), self.text, self.file.vertex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a test ended."""
+
+    file: IsfFile | None
+    """To be played; always the same object, which the renderer has compiled. None: refused."""
+    reason: str = ""
+    note: str = ""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Running:
+    text: ShaderText
+    size_px: tuple[int, int]
+    began_s: float
+    is_idle: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Idle:
+    """Shaders to test when nothing else is to do."""
+
+    waiting: deque[ShaderEntry] = field(default_factory=deque)
+    seen: set[Path] = field(default_factory=set)
+    reading: ShaderEntry | None = None
+    text: ShaderText | None = None
+    rests_until_s: float = 0.0
+
+
+class ShaderTesting:
+    """The thread `shaders` only, except `pictures` and `ask_for_all`."""
+
+    def __init__(
+        self,
+        *,
+        open_tester: Callable[[], ShaderTrials],
+        records: DiskQueue | None,
+        folder: Path,
+        circumstances: str,
+        own_folder: Path | None,
+        size_px: Callable[[], tuple[int, int]],
+        post: Post,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`records`: the disk thread of `folder`; None: no records and no tests in advance (an offline run, or a
+        renderer without shaders). `circumstances`: version and driver. `own_folder`: of the built-in shaders. `post`
+        runs an action on this thread."""
+        self._open_tester, self._size_px, self._post, self._now_s = open_tester, size_px, post, now_s
+        self._records, self._folder, self._circumstances = records, folder, circumstances
+        self._own_folder = own_folder
+        self._tester: ShaderTrials | None = None
+        self._running: _Running | None = None
+        self._known: dict[object, Outcome] = {}
+        self._looked_up: dict[object, bool] = {}
+        """Texts whose record has been read; True if it says that the shader is refused."""
+        self._reading: set[object] = set()
+        self._pictures: dict[str, np.ndarray] = {}
+        self._idle = _Idle()
+        self._wants_all = False
+        self._has_listed = False
+        self._began_s = now_s()
+        if records is not None:
+            records.post(partial(prune_records, folder), log.debug)
+
+    @property
+    def pictures(self) -> Mapping[str, np.ndarray]:
+        """Thumbnails of the shaders that have been tested, (height, width, 3) uint8, by name. Any thread."""
+        return self._pictures
+
+    @property
+    def is_running(self) -> bool:
+        return self._running is not None
+
+    def ask_for_all(self) -> None:
+        """Somebody looks at the list: test all shaders when there is time. Any thread."""
+        self._wants_all = True
+
+    def close(self) -> None:
+        if self._tester is not None:
+            self._tester.close()
+
+    def outcome_of(self, text: ShaderText) -> Outcome | None:
+        """The outcome, if this text has passed in this run, or in an earlier one."""
+        return self._known.get(text.key)
+
+    def step(self, wanted: Sequence[ShaderText], catalog: ShaderCatalog) -> list[tuple[ShaderText, Outcome]]:
+        """Begin what is due; the tests that have ended. `wanted`: texts that slots wait for, the most urgent first."""
+        ended = self._poll()
+        wanted = [text for text in wanted if all(text.key != over.key for over, _ in ended)]
+        for text in wanted:
+            self._look_up(text)
+        self._preempt(wanted)
+        if self._running is None:
+            due = next((text for text in wanted if text.key in self._looked_up and text.key not in self._known), None)
+            if due is not None:
+                try:
+                    self._begin(due, is_idle=False)
+                except MultiverseError as error:
+                    ended.append((due, Outcome(file=None, reason=f"cannot be tested: {error}")))
+        if self._records is not None and not wanted:
+            self._step_idle(catalog)
+        return ended
+
+    # -- tests ---------------------------------------------------------------------------------
+
+    def _begin(self, text: ShaderText, *, is_idle: bool) -> None:
+        self._tester = self._tester or self._open_tester()
+        size_px = self._size_px()
+        self._tester.submit(text.text, path=text.file.path, size_px=size_px)
+        self._running = _Running(text=text, size_px=size_px, began_s=self._now_s(), is_idle=is_idle)
+
+    def _preempt(self, wanted: Sequence[ShaderText]) -> None:
+        """End a test in advance that holds up a chosen shader."""
+        ran = self._running
+        if ran is None or not ran.is_idle or self._tester is None or not wanted:
+            return
+        if any(text.key == ran.text.key for text in wanted) or self._now_s() - ran.began_s < PREEMPTED_AFTER_S:
+            return
+        self._tester.close()
+        self._tester = self._running = None
+        self._idle.waiting.append(ran.text.entry)
+
+    def _poll(self) -> list[tuple[ShaderText, Outcome]]:
+        if self._running is None or self._tester is None:
+            return []
+        result = self._tester.poll()
+        if result is None:
+            return []
+        ran, self._running = self._running, None
+        if ran.is_idle:
+            now_s = self._now_s()
+            self._idle.rests_until_s = now_s + REST * (now_s - ran.began_s)
+        file = result.file or ran.text.file if result.ok else None
+        self._write(ran, result, file or ran.text.file)
+        reason = "" if result.ok else str(IsfError(result.reason, result.line or None))
+        outcome = Outcome(file=file, reason=reason, note=result.note)
+        self._keep(ran.text, outcome, result.thumbnail)
+        return [(ran.text, outcome)]
+
+    def _keep(self, text: ShaderText, outcome: Outcome, thumbnail: np.ndarray | None) -> None:
+        if outcome.file is not None:
+            self._known[text.key] = outcome
+            while len(self._known) > KEPT_TESTS:
+                del self._known[next(iter(self._known))]
+        if thumbnail is not None:
+            pictures = {**self._pictures, text.entry.name: thumbnail}
+            self._pictures = dict(list(pictures.items())[-KEPT_PICTURES:])
+
+    # -- records -------------------------------------------------------------------------------
+
+    def _path_of(self, text: ShaderText) -> Path:
+        return record_path(self._folder, text.text, text.file.vertex, self._circumstances)
+
+    def _look_up(self, text: ShaderText) -> None:
+        """Read the record of a text, once."""
+        key = text.key
+        if key in self._looked_up or key in self._reading:
+            return
+        if self._records is None:
+            self._looked_up[key] = False
+            return
+        self._reading.add(key)
+
+        def accept(record: VetRecord | None, file: IsfFile | None) -> None:
+            if record is not None and file is not None:
+                self._keep(text, Outcome(file=file, note=record.note), record.thumbnail)
+            self._reading.discard(key)
+            self._looked_up[key] = record is not None and not record.ok
+            while len(self._looked_up) > KEPT_TESTS:
+                del self._looked_up[next(iter(self._looked_up))]
+
+        def read() -> None:  # the disk's thread
+            record, file = read_record(self._path_of(text)), None
+            if record is not None and record.ok and record.draw_ms_at(self._size_px()) <= MAX_DRAW_MS:
+                file = replace(text.file, max_loop_steps=record.max_loop_steps, is_opaque=record.is_opaque)
+                translate(file)
+            self._post(partial(accept, record, file))
+
+        self._records.post(read, lambda reason: self._post(partial(accept, None, None)))
+
+    def _write(self, ran: _Running, result: TrialResult, file: IsfFile) -> None:
+        if self._records is None:
+            return
+        record = VetRecord(
+            ok=result.ok,
+            reason=result.reason,
+            line=result.line,
+            note=result.note,
+            draw_ms=result.draw_ms or 0.0,
+            size_px=ran.size_px,
+            max_loop_steps=file.max_loop_steps,
+            is_opaque=file.is_opaque,
+            thumbnail=result.thumbnail,
+        )
+        path = self._path_of(ran.text)
+        self._records.post(partial(write_record, path, record), self._records.report_failure)
+
+    # -- tests in advance ----------------------------------------------------------------------
+
+    def _step_idle(self, catalog: ShaderCatalog) -> None:
+        idle = self._idle
+        self._find_new(catalog)
+        text = idle.text
+        if text is not None:
+            if text.key in self._known or self._looked_up.get(text.key):  # a refused one may pass once it is chosen
+                idle.text = None
+            elif text.key in self._looked_up and self._running is None and self._now_s() >= idle.rests_until_s:
+                idle.text = None
+                try:
+                    self._begin(text, is_idle=True)
+                except MultiverseError as error:
+                    log.debug("%s: cannot be tested: %s", text.entry.name, error)
+            return
+        if idle.reading is not None or self._running is not None:
+            return
+        if idle.waiting:
+            self._read(idle.waiting.popleft(), catalog)
+        elif self._tester is not None and not self._may_get_guests(catalog):
+            self._tester.rest()
+
+    def _find_new(self, catalog: ShaderCatalog) -> None:
+        """Queue the shaders that should be tested in advance."""
+        idle = self._idle
+        if not catalog.has_read_all:
+            return
+        is_early = self._now_s() - self._began_s < IDLE_AFTER_S
+        if not self._has_listed:
+            self._has_listed = True
+            idle.seen = {each.path for each in catalog.entries if self._is_guest(each)}
+            if self._may_get_guests(catalog):
+                self._tester = self._tester or self._open_tester()
+                self._tester.warm()
+        if self._wants_all and not is_early:
+            self._wants_all = False
+            idle.waiting = deque(each for each in catalog.entries if each.name not in self._pictures)
+            idle.seen = {each.path for each in catalog.entries}
+        for entry in catalog.entries:
+            is_guest = self._is_guest(entry)
+            if entry.path in idle.seen or (is_early and not is_guest):
+                continue
+            idle.seen.add(entry.path)
+            if is_guest:
+                idle.waiting.appendleft(entry)
+            else:
+                idle.waiting.append(entry)
+
+    def _read(self, entry: ShaderEntry, catalog: ShaderCatalog) -> None:
+        idle = self._idle
+        idle.reading = entry
+
+        def accept(text: ShaderText | None) -> None:
+            idle.reading, idle.text = None, text
+            if text is not None:
+                self._look_up(text)
+
+        def on_text(text: str) -> None:  # the folder's disk thread
+            try:
+                read = ShaderText(entry=entry, text=text, file=parse_isf(text, path=entry.path))
+            except IsfError:  # told when somebody chooses it
+                read = None
+            self._post(partial(accept, read))
+
+        catalog.read(entry, on_text, lambda reason: self._post(partial(accept, None)))
+
+    def _is_guest(self, entry: ShaderEntry) -> bool:
+        """True for a shader that did not come with the engine."""
+        return entry.root != self._own_folder
+
+    def _may_get_guests(self, catalog: ShaderCatalog) -> bool:
+        """True if the user has a shader folder: the process is kept ready, since its start takes a second."""
+        return any(root != self._own_folder for root in catalog.roots)

@@ -1,0 +1,131 @@
+"""Which shaders are tested when: before they are chosen, once per machine, and never in the way of a chosen one."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.control import Reply
+from engine.control.commands.shader_trials import IDLE_AFTER_S, PREEMPTED_AFTER_S
+from engine.system.disk_store import DiskStore
+from tests.control.commands.test_shader import Rig, shader
+
+WaitFor = Callable[..., Any]
+OpenRig = Callable[..., Any]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "isf"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def open_rig(folder: Path, reports: Any, wait_for: WaitFor) -> Iterator[OpenRig]:
+    """`open_rig(own_folder=None)`: a run with records; close it with `rig.control.close()`."""
+    rigs = []
+
+    def open_rig(own_folder: Path | None = None) -> Rig:
+        records = DiskStore(reports).open("records", folder.parent / "records")
+        rig = Rig(folder, reports, records=records, own_folder=own_folder)
+        rigs.append((rig, records))
+        wait_for(lambda: rig.control.catalog.has_read_all, "the scan")
+        return rig
+
+    yield open_rig
+    for rig, records in rigs:
+        rig.control.close()
+        records.close()
+
+
+def choose(rig: Rig, name: str, wait_for: WaitFor) -> None:
+    rig.store.set("/fx/1/file", name, by="test")
+    rig.frame()
+    wait_for(lambda: rig.is_playing(name), f"{name} in the slot")
+
+
+def records_in(folder: Path) -> list[Path]:
+    return list((folder.parent / "records").glob("*.json"))
+
+
+def test_a_shader_that_passed_in_an_earlier_run_plays_without_a_test(
+    open_rig: OpenRig, folder: Path, wait_for: WaitFor
+) -> None:
+    (folder / "Glow.fs").write_text(shader())
+    first = open_rig()
+    choose(first, "Glow", wait_for)
+    wait_for(lambda: records_in(folder), "the record")
+    first.control.close()
+    second = open_rig()
+    choose(second, "Glow", wait_for)
+    assert len(first.tester.texts) == 1 and second.tester.texts == []
+    assert second.control.pictures["Glow"].shape == (36, 64, 3)
+
+
+def test_a_damaged_record_only_costs_another_test(open_rig: OpenRig, folder: Path, wait_for: WaitFor) -> None:
+    (folder / "Glow.fs").write_text(shader())
+    first = open_rig()
+    choose(first, "Glow", wait_for)
+    wait_for(lambda: records_in(folder), "the record")
+    first.control.close()
+    for record in records_in(folder):
+        record.write_bytes(b"\0{")
+    second = open_rig()
+    choose(second, "Glow", wait_for)
+    assert len(second.tester.texts) == 1
+
+
+def test_a_file_put_into_the_folder_is_tested_before_anybody_chooses_it(
+    open_rig: OpenRig, folder: Path, wait_for: WaitFor
+) -> None:
+    (folder / "Glow.fs").write_text(shader())
+    rig = open_rig()
+    wait_for(lambda: rig.tester.is_warm, "the process, which is ready")
+    rig.write("New", shader())
+    wait_for(lambda: "New" in rig.control.pictures, "its picture")
+    choose(rig, "New", wait_for)
+    assert len(rig.tester.texts) == 1
+
+
+def test_the_files_of_a_large_folder_are_tested_once_somebody_asks_for_the_list(
+    open_rig: OpenRig, folder: Path, wait_for: WaitFor
+) -> None:
+    (folder / "Glow.fs").write_text(shader())
+    (folder / "Broken.fs").write_text(shader(more="#error"))
+    rig = open_rig()
+    rig.clock_s = IDLE_AFTER_S + 1.0
+    wait_for(lambda: rig.tester.is_warm, "the process, which is ready")
+    assert rig.tester.texts == []
+    rig.control._on_list((), Reply("/fx/list", lambda packet: None))
+    wait_for(lambda: len(rig.tester.texts) == 2 and "Glow" in rig.control.pictures, "both tests")
+    assert set(rig.control.pictures) == {"Glow"} and rig.state() == "off"
+
+
+def test_the_shaders_that_come_with_the_engine_are_tested_after_the_start_and_the_process_ends(
+    open_rig: OpenRig, folder: Path, wait_for: WaitFor
+) -> None:
+    (folder / "Glow.fs").write_text(shader())
+    rig = open_rig(own_folder=folder)
+    rig.control.step()
+    assert rig.tester.texts == []
+    rig.clock_s = IDLE_AFTER_S + 1.0
+    rig.tester.is_warm = True
+    wait_for(lambda: "Glow" in rig.control.pictures and not rig.tester.is_warm, "the test in advance")
+
+
+def test_a_chosen_shader_does_not_wait_for_a_test_in_advance(
+    open_rig: OpenRig, folder: Path, wait_for: WaitFor
+) -> None:
+    (folder / "Glow.fs").write_text(shader())
+    rig = open_rig()
+    rig.tester.may_answer.clear()
+    rig.write("Slow", shader(1.0))
+    wait_for(lambda: len(rig.tester.texts) == 1, "the test in advance")
+    rig.store.set("/fx/1/file", "Glow", by="test")
+    wait_for(lambda: rig.state() == "testing", "the choice")
+    rig.clock_s += PREEMPTED_AFTER_S
+    wait_for(lambda: len(rig.tester.texts) == 2, "the test of the chosen one")
+    rig.tester.may_answer.set()
+    wait_for(lambda: rig.is_playing("Glow"), "the chosen one")

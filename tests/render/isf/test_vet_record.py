@@ -1,0 +1,64 @@
+"""Results of trials on the disk."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.render.isf import vet_record
+from engine.render.isf.vet_record import VetRecord, prune_records, read_record, record_path, write_record
+
+RECORD = VetRecord(
+    ok=True,
+    note="draws only black with its default inputs",
+    draw_ms=4.5,
+    size_px=(960, 540),
+    max_loop_steps=512,
+    is_opaque=True,
+    thumbnail=np.full((36, 64, 3), 120, np.uint8),
+)
+
+
+def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    write_record(tmp_path / "a.json", RECORD)
+    read = read_record(tmp_path / "a.json")
+    assert read is not None and read.thumbnail is not None
+    assert replace(read, thumbnail=None).draw_ms == 4.5
+    assert (read.ok, read.note, read.line, read.size_px) == (True, RECORD.note, None, (960, 540))
+    assert (read.max_loop_steps, read.is_opaque) == (512, True)
+    assert abs(read.thumbnail.astype(int) - 120).max() <= 2
+
+
+def test_another_text_vertex_shader_or_driver_has_a_record_of_its_own(tmp_path: Path) -> None:
+    same = record_path(tmp_path, "text", None, "1.0, llvmpipe")
+    assert same == record_path(tmp_path, "text", None, "1.0, llvmpipe")
+    others = {
+        record_path(tmp_path, "text ", None, "1.0, llvmpipe"),
+        record_path(tmp_path, "text", "", "1.0, llvmpipe"),
+        record_path(tmp_path, "text", None, "1.0, another"),
+    }
+    assert len(others | {same}) == 4
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0", b"[]", b"{}", b'{"ok": true, "size_px": [0, 0], "max_loop_steps": 5}', b"9" * 300_000]
+)
+def test_a_file_that_is_no_record_is_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    assert read_record(tmp_path / "a.json") is None and read_record(tmp_path / "missing.json") is None
+
+
+def test_a_larger_picture_is_expected_to_take_longer() -> None:
+    assert RECORD.draw_ms_at((1920, 1080)) == pytest.approx(18.0) and RECORD.draw_ms_at((96, 54)) == 4.5
+
+
+def test_the_oldest_records_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    monkeypatch.setattr(vet_record, "MAX_RECORDS", 2)
+    for number in range(4):
+        write_record(tmp_path / f"{number}.json", RECORD)
+        os.utime(tmp_path / f"{number}.json", (number, number))
+    prune_records(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"2.json", "3.json"}
