@@ -239,4 +239,19 @@ _CHANGES: dict[str, Look] = {
     },
 }
 
-LOOKS = {name: PLAIN | changes for name, changes in _CHANGES.items()}
+WORLDS: dict[str, dict[str, Look]] = {
+    world: {name: _CHANGES[name] for name in names}
+    for world, names in {
+        "geometry": ("Cathedral", "Mandala", "Neon Grid", "Tunnel"),
+        "light": ("Aurora", "Monolith", "Prism"),
+        "liquid": ("Silk",),
+    }.items()
+}
+"""The looks' changes by world, in the order in which lists and the page show them."""
+
+LOOKS = {name: PLAIN | changes for looks in WORLDS.values() for name, changes in looks.items()}
+
+
+def world_of(name: str) -> str:
+    """The world of a look: geometry, light ...; "" for any other preset."""
+    return next((world for world, looks in WORLDS.items() if name in looks), "")
