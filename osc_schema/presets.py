@@ -22,8 +22,8 @@ _NOT_LOOK = ", ".join(f"/{name}" for name in (*NAMES, "audio"))
 
 AREA = Area(
     title="Presets",
-    description="A preset holds every parameter marked as stored. `default`, `VAV original` and eight looks are "
-    "built in (`/preset/list`).",
+    description="A preset holds every parameter marked as stored. `default`, `VAV original` and looks of several "
+    "worlds are built in (`/preset/list`).",
     commands=(
         _command(
             "save",

@@ -17,6 +17,7 @@ import pytest
 import soundfile
 from packaging.requirements import Requirement
 
+from engine.params.presets import FACTORY_NAMES
 from tests.support.long_form import ONLY_SOAK
 
 ROOT = Path(__file__).parent.parent
@@ -140,7 +141,8 @@ def test_the_wheel_holds_shaders_page_and_address_list(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "engine/render/shaders/multiverse.glsl" in names
     assert {"engine/web/page/index.html", "engine/web/page_kit/dom.js", "engine/web/page_kit/base.css"} <= set(names)
-    assert "engine/web/page/looks/Neon Grid.jpg" in names
+    looks = {f"engine/web/page/looks/{name}.{suffix}" for name in FACTORY_NAMES for suffix in ("jpg", "webp")}
+    assert looks <= set(names)
     assert {"osc_schema/generated/ADDRESSES.md", "osc_schema/generated/multiverse.maxpat"} <= set(names)
     assert {"touchdesigner/build_component.py", "touchdesigner/README.md"} <= set(names)
     assert not any(name.startswith("tests/") for name in names)

@@ -1,6 +1,7 @@
-"""Tables of options and parameters in docs/, generated from the command line and the schema.
+"""Tables of options, parameters and looks in docs/, generated from the command line, the schema and the looks.
 
-A page contains `<!-- options: video -->` or `<!-- parameters: /sd -->`, then the table, then `<!-- end -->`.
+A page contains `<!-- options: video -->`, `<!-- parameters: /sd -->` or `<!-- looks: all -->`, then the table, then
+`<!-- end -->`.
 `multiverse schema write` fills the tables in, and a test checks that they are up to date.
 """
 
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import osc_schema
+from engine.cli.look_list import looks_table
 from osc_schema import Param, ParamType
 
 DOCS = Path(__file__).parents[2] / "docs"
-MARKER = re.compile(r"<!-- (options|parameters): ([^>]+) -->\n.*?<!-- end -->", re.DOTALL)
+MARKER = re.compile(r"<!-- (options|parameters|looks): ([^>]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def filled(text: str, command: Any) -> str:
@@ -28,6 +30,8 @@ def pages() -> list[Path]:
 
 def _table(command: Any, found: re.Match[str]) -> str:
     kind, what = found[1], found[2].strip()
+    if kind == "looks":
+        return f"<!-- looks: {what} -->\n{looks_table()}\n<!-- end -->"
     rows = option_rows(command, what.split()) if kind == "options" else parameter_rows(what)
     lines = ["| | |", "|---|---|", *(f"| {_cell(name)} | {_cell(told)} |" for name, told in rows)]
     return f"<!-- {kind}: {what} -->\n" + "\n".join(lines) + "\n<!-- end -->"

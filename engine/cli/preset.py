@@ -27,16 +27,18 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existin
 
 @app.command("list")
 def list_presets(folder: Folder = None, as_json: AsJson = False) -> None:
-    """Print the names of all presets."""
+    """Print the names of all presets: the built-in looks by worlds, then those in the folder."""
     presets = _open(folder)
+    from engine.params.looks import world_of
     from engine.params.presets import is_factory
 
     names = presets.list()
     if as_json:
-        _print_json([{"name": name, "built_in": is_factory(name)} for name in names])
+        _print_json([{"name": name, "built_in": is_factory(name), "world": world_of(name)} for name in names])
         return
     for name in names:
-        print(f"{name}  (built in)" if is_factory(name) else name)
+        world = world_of(name)
+        print(f"{name}  (built in{', ' if world else ''}{world})" if is_factory(name) else name)
 
 
 @app.command()
@@ -150,38 +152,36 @@ def export(
 @app.command()
 def picture(
     name: Name,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Picture to write: .jpg or .png.")],
-    size: Annotated[str, typer.Option(metavar="WxH", help="Size in pixels.")] = "320x180",
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Picture to write: .jpg or .png; .webp: a loop of one bar, 1.92 s.")
+    ],
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Size in pixels. [default: 320x180; .webp: 240x135]")
+    ] = None,
     seconds: Annotated[
         float,
-        typer.Option(min=0.0, max=60.0, metavar="SECONDS", help="Time in the demo loop at which the picture is taken."),
+        typer.Option(
+            min=0.0, max=60.0, metavar="SECONDS", help="Time in the demo loop at which it is taken, or a .webp begins."
+        ),
     ] = 4.7,
     overwrite: Overwrite = False,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Draw a preset with the built-in demo loop and write the picture; the same preset gives the same picture."""
-    from PIL import Image
-
-    from engine.app import open_engine
+    from engine.cli import preset_picture
     from engine.cli.run import parse_size
-    from engine.config import Config
     from engine.errors import MultiverseError, UsageError
 
-    if file.suffix.lower() not in (".jpg", ".jpeg", ".png"):
-        raise UsageError(f"{file}: must end in .jpg or .png")
+    suffix = file.suffix.lower()
+    if suffix not in (".jpg", ".jpeg", ".png", ".webp"):
+        raise UsageError(f"{file}: must end in .jpg, .png or .webp")
     _check_free(file, overwrite)
-    width, height = parse_size(size)
-    presets = str(_open(folder).path)
-    config = Config(
-        width=width, height=height, fps=30, audio="demo", offline=True, preset=name, presets=presets, recordings="."
-    )
-    with open_engine(config) as engine:
-        for frame in engine.frames(seconds=max(seconds, 1 / 30)):
-            rgba = frame.read_rgba() if frame.time_s > seconds - 2 / 30 else None
-    assert rgba is not None  # of the last frame
+    width, height = parse_size(size or ("240x135" if suffix == ".webp" else "320x180"))
+    draw = preset_picture.draw_loop if suffix == ".webp" else preset_picture.draw_still
+    encoded = draw(name, _open(folder).path, suffix, (width, height), seconds)
     try:
-        Image.fromarray(rgba[..., :3]).save(file, quality=90)
+        file.write_bytes(encoded)
     except OSError as error:
         raise MultiverseError(f"{file}: cannot be written ({error.strerror or error})") from None
     if as_json:

@@ -141,8 +141,10 @@ def write(
         _write(content, path)
         print(path)
     if folder is None:
-        from engine.cli import doc_tables
+        from engine.cli import doc_tables, look_list
 
+        _write(look_list.looks_json(), look_list.LIST)
+        print(look_list.LIST)
         for page in doc_tables.pages():
             _write(doc_tables.filled(page.read_text(encoding="utf-8"), context.find_root().command), page)
             print(page)

@@ -1,4 +1,4 @@
-"""A folder of presets: save, load, list, delete. `default`, `VAV original` and eight looks are built in."""
+"""A folder of presets: save, load, list, delete. `default`, `VAV original` and the looks are built in."""
 
 import dataclasses
 import logging

@@ -1,6 +1,8 @@
-"""The built-in looks: bright, colourful, moving, and equal to their thumbnails."""
+"""The built-in looks: moved by the drums, on a dark ground, in few hues, never still and never repeating, and equal to
+their pictures."""
 
-import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,38 +11,169 @@ from PIL import Image
 
 import osc_schema
 from engine import Config, open_engine
-from engine.params.looks import LOOKS
-from engine.params.presets import PresetFolder
+from engine.cli.look_list import LIST, PICTURES, looks_json
+from engine.cli.look_loop import FPS, MAX_BYTES, PICTURE_MS
+from engine.cli.look_loop import PICTURES as LOOP_PICTURES
+from engine.params.looks import LOOKS, WORLDS
+from engine.params.presets import FACTORY_NAMES
+from tests.support.drum_loop import (
+    correlation,
+    drum_loop,
+    motion_energy,
+    onset_envelope,
+    write_drum_loop,
+    write_silence,
+)
+from tests.support.long_form import IS_SOAK
 
-PICTURES = Path(__file__).parents[2] / "engine" / "web" / "page" / "looks"
-SIZE = (320, 180)
+WIDTH, HEIGHT = 240, 135
+STILL_SIZE = 320, 180
+WARM_UP_S, DRUMS_S = 2.0, 6.0
+SILENCE_S, SILENCE_FPS = 60.0 if IS_SOAK else 12.0, 2
+PICTURE_S = 4.7
+LIT = 40  # of 255: anything darker is ground
 
 
-def drawn(name: str, folder: Path, seconds: tuple[float, ...]) -> list[np.ndarray]:
-    """The look on the demo loop at those times: (180, 320, 3) uint8 each."""
-    config = Config(width=SIZE[0], height=SIZE[1], fps=30, audio="demo", offline=True, preset=name, presets=str(folder))
-    wanted = [round(second * 30) - 1 for second in seconds]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Show:
+    """A look with drums, in silence, and at the moment of its pictures."""
+
+    name: str
+    drums: np.ndarray = field(repr=False)
+    """(n, 135, 240, 3) uint8, at 25 fps."""
+    silence: np.ndarray = field(repr=False)
+    """The same at 2 fps."""
+    picture: np.ndarray = field(repr=False)
+    """(180, 320, 3) uint8."""
+
+
+def draw(
+    name: str, folder: Path, audio: str, fps: int, seconds: float, size: tuple[int, int] = (WIDTH, HEIGHT)
+) -> Iterator[np.ndarray]:
+    """The look's pictures, (height, width, 3) uint8, as an offline run draws them."""
+    width, height = size
+    config = Config(width=width, height=height, fps=fps, audio=audio, offline=True, preset=name, presets=str(folder))
     with open_engine(config) as engine:
-        frames = engine.frames(count=max(wanted) + 1)
-        return [frame.read_rgba()[..., :3].copy() for frame in frames if frame.index in wanted]
+        for frame in engine.frames(count=round(seconds * fps)):
+            yield frame.read_rgba()[..., :3].copy()
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("sounds")
+    return {
+        "drums": str(write_drum_loop(folder / "drums.wav", DRUMS_S + 1)),
+        "silence": str(write_silence(folder / "silence.wav", SILENCE_S + 1)),
+    }
+
+
+@pytest.fixture(scope="module", params=LOOKS)
+def show(request: pytest.FixtureRequest, sounds: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Show:
+    name, presets = request.param, tmp_path_factory.mktemp("presets")
+    return Show(
+        name=name,
+        drums=np.stack(list(draw(name, presets, sounds["drums"], FPS, DRUMS_S))),
+        silence=np.stack(list(draw(name, presets, sounds["silence"], SILENCE_FPS, SILENCE_S))),
+        picture=list(draw(name, presets, "demo", FPS, PICTURE_S, STILL_SIZE))[-1],
+    )
+
+
+def followed(pictures: np.ndarray, fps: int) -> float:
+    """Correlation of the pictures' motion with the drums' onsets after WARM_UP_S."""
+    envelope = onset_envelope(drum_loop(DRUMS_S + 1)[:, 0], fps)[: len(pictures)]
+    warm = slice(round(WARM_UP_S * fps), None)
+    return correlation(motion_energy(pictures)[warm], envelope[warm], fps)
+
+
+def hue_shares(pictures: np.ndarray) -> np.ndarray:
+    """(12,): share of each twelfth of the hue circle in the colour of all pixels; sums to 1."""
+    red, green, blue = np.moveaxis(pictures.reshape(-1, 3).astype(np.float32), 1, 0)
+    x, y = red - (green + blue) / 2, (green - blue) * np.sqrt(3) / 2
+    hues = np.floor(np.arctan2(y, x) / (2 * np.pi) * 12).astype(int) % 12
+    shares = np.bincount(hues, weights=np.hypot(x, y), minlength=12)
+    return shares / shares.sum()
+
+
+def test_a_pump_on_the_kick_follows_the_drums_and_a_drifting_picture_does_not() -> None:
+    count = round(DRUMS_S * FPS)
+    times = np.arange(count) / FPS
+    ramp = np.broadcast_to(np.linspace(0.0, 1.0, 32), (18, 32))
+    kick_s = 60 / 125
+    pump = np.exp(-((times - 0.35) % kick_s) / 0.15)
+    pumped = (ramp[None] * (60 + 150 * pump[:, None, None]))[..., None].repeat(3, axis=3).astype(np.uint8)
+    assert followed(pumped, FPS) > 0.7
+    late = np.roll(pumped, round(kick_s / 2 * FPS), axis=0)
+    assert followed(late, FPS) < 0.3, "half a beat late"
+    drift = 0.5 + 0.5 * np.sin(2 * np.pi * 0.9 * times)
+    drifting = (ramp[None] * (60 + 150 * drift[:, None, None]))[..., None].repeat(3, axis=3).astype(np.uint8)
+    assert followed(drifting, FPS) < 0.3
+
+
+def test_a_look_moves_with_the_drums(show: Show) -> None:
+    r = followed(show.drums, FPS)
+    assert r > 0.5
+
+
+def test_a_look_leaves_a_dark_ground_and_shows_light_on_it(show: Show) -> None:
+    moments = show.drums[round(WARM_UP_S * FPS) :: 5].max(axis=3)
+    dark, bright = (np.median(share.mean(axis=(1, 2))) for share in (moments < LIT, moments > 120))
+    assert dark > 0.33
+    assert bright > 0.01, "and not much else"
+
+
+def test_a_look_keeps_to_a_few_hues(show: Show) -> None:
+    shares = np.sort(hue_shares(show.drums[round(WARM_UP_S * FPS) :: 10]))
+    few = shares[-5:].sum()
+    assert few > 0.85, "five twelfths of the hue circle hold its colours"
+
+
+def test_a_look_lives_in_silence_and_no_two_of_its_moments_are_alike(show: Show) -> None:
+    moments = show.silence[round(WARM_UP_S * SILENCE_FPS) :]
+    seen = np.median((moments.max(axis=3) > 60).mean(axis=(1, 2)))
+    assert seen > 0.01, "black in silence"
+    small = moments[:, :130].reshape(len(moments), 13, 10, 24, 10, 3).mean(axis=(2, 4))  # grain and dither do not count
+    for apart in range(4, len(small)):
+        alike = np.abs(small[apart:] - small[:-apart]).mean(axis=(1, 2, 3)).min()
+        assert alike > 0.1, f"{apart / SILENCE_FPS:g} s apart"
 
 
 def blocks(picture: np.ndarray) -> np.ndarray:
-    """Means of 20 x 20 pixels, (9, 16, 3): JPEG keeps them even for fine patterns."""
-    return picture.reshape(9, 20, 16, 20, 3).mean(axis=(1, 3))
+    """Means in 9 x 16 parts of the picture, (9, 16, 3): compression keeps them even for fine patterns."""
+    high, wide = picture.shape[0] // 9, picture.shape[1] // 16
+    return picture.reshape(9, high, 16, wide, 3).mean(axis=(1, 3))
 
 
-@pytest.mark.parametrize("name", LOOKS)
-def test_a_look_is_bright_colourful_moving_and_like_its_thumbnail(name: str, tmp_path: Path) -> None:
-    early, late = (picture.astype(int) for picture in drawn(name, tmp_path, (2.5, 4.7)))
-    assert 25 < late.mean() < 200
-    assert (late.max(axis=2) - late.min(axis=2)).mean() > 25, "colours, not greys"
-    assert late.max(axis=2).std() > 15, "light and shade"
-    assert np.abs(late - early).mean() > 10, "it moves"
-    shown = np.asarray(Image.open(PICTURES / f"{name}.jpg"))
-    assert np.abs(blocks(shown) - blocks(late)).mean() < 3, (
-        f"draw it again: multiverse preset picture {name!r} '{PICTURES / name}.jpg' --overwrite"
-    )
+def test_a_look_is_like_its_still_and_its_loop(show: Show) -> None:
+    for suffix, tolerance in (("jpg", 3), ("webp", 10)):  # the lines of a loop are finer: it is drawn at 480 x 270
+        file = PICTURES / f"{show.name}.{suffix}"
+        with Image.open(file) as image:
+            shown, drawn = blocks(np.asarray(image.convert("RGB"))), blocks(show.picture)
+        off, alike = np.abs(shown - drawn).mean(), np.corrcoef(shown.ravel(), drawn.ravel())[0, 1]
+        again = f"draw it again: multiverse preset picture {show.name!r} '{file}' --overwrite"
+        assert off < tolerance and alike > 0.93, again
+
+
+@pytest.mark.parametrize("name", FACTORY_NAMES)
+def test_every_built_in_preset_has_a_small_loop_that_moves_without_end(name: str) -> None:
+    file = PICTURES / f"{name}.webp"
+    assert file.stat().st_size <= MAX_BYTES
+    with Image.open(file) as image:
+        assert (image.size, image.n_frames, image.info["loop"]) == ((WIDTH, HEIGHT), LOOP_PICTURES, 0)
+        pictures = []
+        for index in range(image.n_frames):
+            image.seek(index)
+            pictures.append(np.asarray(image.convert("RGB")))
+            assert image.info["duration"] == PICTURE_MS
+    steps = motion_energy(np.stack([*pictures, pictures[0]]))[1:]
+    assert steps[-1] <= 1.5 * np.median(steps) + 1, "it jumps where it begins again"
+
+
+def test_the_list_of_pictures_is_that_of_the_looks_by_worlds() -> None:
+    assert LIST.read_text(encoding="utf-8") == looks_json(), "run `multiverse schema write`"
+    for suffix in ("jpg", "webp"):
+        assert {path.stem for path in PICTURES.glob(f"*.{suffix}")} == set(FACTORY_NAMES)
+    in_worlds = [name for looks in WORLDS.values() for name in looks]
+    assert in_worlds == list(LOOKS) == list(FACTORY_NAMES[2:])
 
 
 @pytest.mark.parametrize("name", LOOKS)
@@ -51,9 +184,3 @@ def test_every_value_of_a_look_is_in_range_and_its_routes_have_targets(name: str
         assert osc_schema.lookup(address).stored
         if address.endswith("/target") and value:
             assert osc_schema.lookup(value).can_glide
-
-
-def test_every_built_in_look_has_a_picture(tmp_path: Path) -> None:
-    names = set(PresetFolder(tmp_path).list())
-    assert {path.stem for path in PICTURES.glob("*.jpg")} == names
-    assert set(json.loads((PICTURES / "looks.json").read_text())) == names

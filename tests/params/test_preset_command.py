@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from engine.cli.preset import app
 from engine.errors import PresetError
 from engine.params import PresetFolder
+from engine.params.looks import WORLDS
 
 
 @pytest.fixture
@@ -24,7 +25,8 @@ def run(tmp_path: Path):
 def test_list_names_all_presets(run) -> None:
     lines = run("list").stdout.splitlines()
     assert lines[:2] == ["default  (built in)", "VAV original  (built in)"] and lines[-1] == "night"
-    assert json.loads(run("list", "--json").stdout)[-1] == {"name": "night", "built_in": False}
+    assert lines[2:-1] == [f"{name}  (built in, {world})" for world, looks in WORLDS.items() for name in looks]
+    assert json.loads(run("list", "--json").stdout)[-1] == {"name": "night", "built_in": False, "world": ""}
 
 
 def test_show_prints_every_value(run) -> None:

@@ -14,15 +14,11 @@ from hypothesis import strategies as st
 import osc_schema
 from engine.errors import PresetError
 from engine.params import ParamStore, PresetFolder
-from engine.params.looks import PLAIN
+from engine.params.looks import LOOKS, PLAIN
 from engine.system.atomic_file import unfinished_path
 from osc_schema import PARAMS, ParamType, Rejected
 
-BUILT_IN = (
-    "default",
-    "VAV original",
-    *("Aurora", "Cathedral", "Mandala", "Monolith", "Neon Grid", "Prism", "Silk", "Tunnel"),
-)
+BUILT_IN = ("default", "VAV original", *LOOKS)
 STORED = {param.address for param in PARAMS if param.stored}
 
 

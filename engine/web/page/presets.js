@@ -1,21 +1,24 @@
-// Presets: load with a fade, save, delete, undo. Built-in looks come with pictures; for the others the engine stores
-// one.
+// Presets: load with a fade, save, delete, undo. Built-in looks come with pictures that move (look_loops.js), in groups by
+// their worlds; for the others the engine stores a still picture.
 
 import { byId, make, makeConfirmButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
+import { playLoop } from "./look_loops.js";
 import { fetchVersions, pictureOf } from "./preset_pictures.js";
 import { recall, remember } from "./remembered.js";
 import { toast } from "./toast.js";
 
-const LOOKS = "/page/looks"; // looks.json lists the looks with a picture there
+const LOOKS = "/page/looks"; // looks.json lists the looks with pictures there, and their worlds
 const BUILT_IN = "built in";
+const HEADING = "heading";
+const SAVED = "saved";
 const ASKS_MS = 5000;
 
 export class Presets {
   #connection;
   #list;
   #canFade = false;
-  #pictured = new Set();
+  #worlds = new Map(); // of the looks with pictures; "": none
   #versions = new Map();
   #names = [];
   #on = ["", false]; // the active preset, and true if it was changed since
@@ -64,12 +67,13 @@ export class Presets {
   connected() {
     this.#list.restart();
     this.#readPictures();
-    if (this.#pictured.size === 0) this.#readLooks();
+    if (this.#worlds.size === 0) this.#readLooks();
   }
 
   async #readLooks() {
     try {
-      this.#pictured = new Set(await (await fetch(`${LOOKS}/looks.json`)).json());
+      const looks = await (await fetch(`${LOOKS}/looks.json`)).json();
+      this.#worlds = new Map(looks.map(({ name, world }) => [name, world]));
     } catch {
       return; // the connection was lost: retried with the next one
     }
@@ -87,7 +91,7 @@ export class Presets {
   #save(field) {
     const name = field.value.trim().normalize("NFC");
     if (!name) return;
-    const isTaken = this.#names.includes(name) && !this.#pictured.has(name);
+    const isTaken = this.#names.includes(name) && !this.#worlds.has(name);
     if (isTaken && this.#asked !== name) {
       this.#ask(name);
       return;
@@ -128,7 +132,7 @@ export class Presets {
     this.#on = [name, isEdited];
     write(byId("look-now"), name && isEdited ? `${name} *` : name);
     byId("look-now").title = isEdited ? "edited since it was loaded or saved" : "current preset";
-    for (const item of byId("presets").children) {
+    for (const item of byId("presets").querySelectorAll(":scope > [data-name]")) {
       const isOn = item.dataset.name === name;
       item.classList.toggle("is-loaded", isOn);
       item.querySelector(".look").setAttribute("aria-current", String(isOn));
@@ -144,12 +148,19 @@ export class Presets {
   }
 
   #showNames() {
-    const entries = this.#names.map((name) => [name, this.#pictured.has(name) ? BUILT_IN : (this.#versions.get(name) ?? "")]);
-    showRows(byId("presets"), entries, (entry) => this.#item(entry));
+    const groupOf = (name) => (this.#worlds.size ? (this.#worlds.get(name) ?? SAVED) : "");
+    const entries = this.#names.flatMap((name, index) => {
+      const group = groupOf(name);
+      const isFirst = group && (index === 0 || group !== groupOf(this.#names[index - 1]));
+      const entry = [name, this.#worlds.has(name) ? BUILT_IN : (this.#versions.get(name) ?? "")];
+      return isFirst ? [[group, HEADING], entry] : [entry];
+    });
+    showRows(byId("presets"), entries, (entry) => this.#row(entry));
     this.#mark(...this.#on);
   }
 
-  #item([name, version]) {
+  #row([name, version]) {
+    if (version === HEADING) return make("li", { class: "world" }, make("h2", {}, name));
     const isBuiltIn = version === BUILT_IN;
     const picture = isBuiltIn
       ? make("img", { src: `${LOOKS}/${encodeURIComponent(name)}.jpg`, alt: "", width: 320, height: 180, loading: "lazy" })
@@ -161,7 +172,10 @@ export class Presets {
       make("span", { class: "on" }),
       make("span", { class: "title" }, name),
     );
-    if (isBuiltIn) return make("li", { "data-name": name }, load); // it cannot be deleted
+    if (isBuiltIn) {
+      playLoop(load, picture, `${LOOKS}/${encodeURIComponent(name)}.webp`);
+      return make("li", { "data-name": name }, load); // it cannot be deleted
+    }
     const remove = makeConfirmButton({ class: "quiet", "aria-label": `delete the preset ${name}` }, "delete", "really delete?", () =>
       this.#connection.command("/preset/delete", "s", [name]),
     );

@@ -14,6 +14,7 @@ TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
     ".jpg": "image/jpeg",
+    ".webp": "image/webp",
     ".png": "image/png",
     ".json": "application/json",
 }
