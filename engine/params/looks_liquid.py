@@ -1,25 +1,13 @@
-"""The looks from the world of liquid: ink, quicksilver, silk and a jellyfish, each as changes against PLAIN."""
+"""The looks from the world of liquid: ink, quicksilver, a skein and a jellyfish, each as changes against PLAIN."""
 
-from osc_schema import Value
-
-Look = dict[str, Value]
-
-
-def _layers(key: str, *values: Value) -> Look:
-    """One value per layer, or the same for all four."""
-    return {f"/layer/{n}/{key}": values[n - 1 if len(values) > 1 else 0] for n in (1, 2, 3, 4)}
-
-
-def _route(n: int, source: str, target: str, amount: float, **more: float) -> Look:
-    given: Look = {"source": source, "target": target, "amount": amount, **more}
-    return {f"/mod/{n}/{key}": value for key, value in given.items()}
+from engine.params.plain_look import Look, layers, route
 
 
 def _beat(target: str, kick: float, low: float) -> Look:
     """Routes 1 and 2: the hit of the kick, and the bass of channel 1 (the drums), so that loud hits count more."""
     return {
-        **_route(1, "kick", target, kick, release_ms=90.0),
-        **_route(2, "low", target, low, channel=1, curve=0.5, release_ms=80.0),
+        **route(1, "kick", target, kick, release_ms=90.0),
+        **route(2, "low", target, low, channel=1, curve=0.5, release_ms=80.0),
     }
 
 
@@ -42,7 +30,7 @@ _SHADER: Look = {
     "/layer/1/line_width": 0.4,
     "/layer/1/line_glow": 3.0,
     "/layer/1/ratio": 0.25,
-    **_layers("intensity", 1.0, 0.0, 0.0, 0.0),
+    **layers("intensity", 1.0, 0.0, 0.0, 0.0),
 }
 
 CHANGES: dict[str, Look] = {
@@ -58,10 +46,10 @@ CHANGES: dict[str, Look] = {
         "/post/bloom": 0.3,
         "/post/vignette": 0.3,
         **_beat("/fx/generator/4", 0.4, 0.9),
-        **_route(3, "hat", "/fx/generator/5", 0.9, release_ms=120.0),
-        **_route(4, "lfo1", "/fx/generator/3", 0.3, offset=-0.5),
-        **_route(5, "lfo2", "/fx/generator/2", 0.12, offset=-0.5),
-        **_route(6, "lfo3", "/colour/shift", 0.15),
+        **route(3, "hat", "/fx/generator/5", 0.9, release_ms=120.0),
+        **route(4, "lfo1", "/fx/generator/3", 0.3, offset=-0.5),
+        **route(5, "lfo2", "/fx/generator/2", 0.12, offset=-0.5),
+        **route(6, "lfo3", "/colour/shift", 0.15),
     },
     # Drops of quicksilver that meet and part; the kick lights the room that they mirror.
     "Mercury": {
@@ -74,36 +62,36 @@ CHANGES: dict[str, Look] = {
         "/fx/generator/6": 0.7,
         "/post/bloom": 0.3,
         **_beat("/fx/generator/4", 0.4, 0.9),
-        **_route(3, "hat", "/fx/generator/5", 0.9, release_ms=120.0),
-        **_route(4, "lfo1", "/fx/generator/3", 0.4, offset=-0.5),
-        **_route(5, "lfo2", "/fx/generator/2", 0.3, offset=-0.5),
-        **_route(6, "lfo3", "/colour/shift", 0.15),
+        **route(3, "hat", "/fx/generator/5", 0.9, release_ms=120.0),
+        **route(4, "lfo1", "/fx/generator/3", 0.4, offset=-0.5),
+        **route(5, "lfo2", "/fx/generator/2", 0.3, offset=-0.5),
+        **route(6, "lfo3", "/colour/shift", 0.15),
     },
     # Golden threads in the dark, woven by the waves; each drum lights the thread of its moment.
-    "Silk": {
+    "Skein": {
         **_DARK,
         "/colour/palette": "sodium",
         "/multiverse/brightness": 1.0,
         "/multiverse/window_ms": 20.0,
-        **_layers("shape", "line"),
-        **_layers("intensity", 1.0, 0.9, 0.9, 0.8),
-        **_layers("angle", -14.0, -4.0, 6.0, 15.0),
-        **_layers("curve", 0.9, 1.0, 1.0, 1.0),
-        **_layers("ratio", 0.0625, 0.1, 0.15, 0.0625),
-        **_layers("line_width", 0.3),
-        **_layers("line_glow", 6.0),
+        **layers("shape", "line"),
+        **layers("intensity", 1.0, 0.9, 0.9, 0.8),
+        **layers("angle", -14.0, -4.0, 6.0, 15.0),
+        **layers("curve", 0.9, 1.0, 1.0, 1.0),
+        **layers("ratio", 0.0625, 0.1, 0.15, 0.0625),
+        **layers("line_width", 0.3),
+        **layers("line_glow", 6.0),
         "/feedback/amount": 0.92,
         "/feedback/zoom": 1.008,
         "/feedback/rotate": 0.3,
         "/post/bloom": 0.3,
         "/post/vignette": 0.3,
         **_beat("/multiverse/brightness", 0.14, 0.25),
-        **_route(3, "hat", "/post/bloom", 0.4, release_ms=120.0),
-        **_route(4, "lfo1", "/layer/1/angle", 0.12, offset=-0.5),
-        **_route(5, "lfo2", "/layer/4/angle", 0.1, offset=-0.5),
-        **_route(6, "lfo2", "/feedback/rotate", 0.06, offset=-0.5),
-        **_route(7, "lfo3", "/colour/shift", 0.2),
-        **_route(8, "kick", "/feedback/zoom", 0.1, release_ms=200.0),
+        **route(3, "hat", "/post/bloom", 0.4, release_ms=120.0),
+        **route(4, "lfo1", "/layer/1/angle", 0.12, offset=-0.5),
+        **route(5, "lfo2", "/layer/4/angle", 0.1, offset=-0.5),
+        **route(6, "lfo2", "/feedback/rotate", 0.06, offset=-0.5),
+        **route(7, "lfo3", "/colour/shift", 0.2),
+        **route(8, "kick", "/feedback/zoom", 0.1, release_ms=200.0),
     },
     # A jellyfish: a bell of light that beats with the kick, and arms that hang from it.
     "Medusa": {
@@ -111,13 +99,13 @@ CHANGES: dict[str, Look] = {
         "/colour/palette": "peacock",
         "/multiverse/brightness": 0.9,
         "/multiverse/window_ms": 30.0,
-        **_layers("shape", "circle", "line", "line", "circle"),
-        **_layers("intensity", 1.0, 0.9, 0.9, 0.8),
-        **_layers("angle", 180.0, -52.0, -76.0, 90.0),
-        **_layers("curve", 0.7, 0.9, 0.9, 0.9),
-        **_layers("ratio", 0.125, 0.1, 0.15, 0.0625),
-        **_layers("line_width", 0.3),
-        **_layers("line_glow", 4.0),
+        **layers("shape", "circle", "line", "line", "circle"),
+        **layers("intensity", 1.0, 0.9, 0.9, 0.8),
+        **layers("angle", 180.0, -52.0, -76.0, 90.0),
+        **layers("curve", 0.7, 0.9, 0.9, 0.9),
+        **layers("ratio", 0.125, 0.1, 0.15, 0.0625),
+        **layers("line_width", 0.3),
+        **layers("line_glow", 4.0),
         "/feedback/amount": 0.92,
         "/feedback/zoom": 1.012,
         "/feedback/rotate": 2.0,
@@ -125,11 +113,11 @@ CHANGES: dict[str, Look] = {
         "/post/bloom": 0.3,
         "/post/vignette": 0.6,
         **_beat("/multiverse/brightness", 0.14, 0.25),
-        **_route(3, "hat", "/post/bloom", 0.4, release_ms=120.0),
-        **_route(4, "lfo1", "/layer/2/angle", 0.08, offset=-0.5),
-        **_route(5, "lfo2", "/layer/3/angle", 0.06, offset=-0.5),
-        **_route(6, "lfo2", "/feedback/rotate", 0.12, offset=-0.5),
-        **_route(7, "lfo3", "/colour/shift", 0.2),
-        **_route(8, "kick", "/feedback/zoom", 0.12, release_ms=220.0),
+        **route(3, "hat", "/post/bloom", 0.4, release_ms=120.0),
+        **route(4, "lfo1", "/layer/2/angle", 0.08, offset=-0.5),
+        **route(5, "lfo2", "/layer/3/angle", 0.06, offset=-0.5),
+        **route(6, "lfo2", "/feedback/rotate", 0.12, offset=-0.5),
+        **route(7, "lfo3", "/colour/shift", 0.2),
+        **route(8, "kick", "/feedback/zoom", 0.12, release_ms=220.0),
     },
 }

@@ -1,25 +1,13 @@
 """The looks from the world of noise: smoke, a mapped land, a pulsar and lightning, each as changes against PLAIN."""
 
-from osc_schema import Value
-
-Look = dict[str, Value]
-
-
-def _layers(key: str, *values: Value) -> Look:
-    """One value per layer, or the same for all four."""
-    return {f"/layer/{n}/{key}": values[n - 1 if len(values) > 1 else 0] for n in (1, 2, 3, 4)}
-
-
-def _route(n: int, source: str, target: str, amount: float, **more: float) -> Look:
-    given: Look = {"source": source, "target": target, "amount": amount, **more}
-    return {f"/mod/{n}/{key}": value for key, value in given.items()}
+from engine.params.plain_look import Look, layers, route
 
 
 def _beat(target: str, kick: float, low: float) -> Look:
     """Routes 1 and 2: the hit of the kick, and the bass of channel 1 (the drums), so that loud hits count more."""
     return {
-        **_route(1, "kick", target, kick, release_ms=90.0),
-        **_route(2, "low", target, low, channel=1, curve=0.5, release_ms=80.0),
+        **route(1, "kick", target, kick, release_ms=90.0),
+        **route(2, "low", target, low, channel=1, curve=0.5, release_ms=80.0),
     }
 
 
@@ -42,7 +30,7 @@ _SHADER: Look = {
     "/layer/1/line_width": 0.4,
     "/layer/1/line_glow": 3.0,
     "/layer/1/ratio": 0.25,
-    **_layers("intensity", 1.0, 0.0, 0.0, 0.0),
+    **layers("intensity", 1.0, 0.0, 0.0, 0.0),
 }
 
 CHANGES: dict[str, Look] = {
@@ -58,10 +46,10 @@ CHANGES: dict[str, Look] = {
         "/post/bloom": 0.25,
         "/post/vignette": 0.3,
         **_beat("/fx/generator/5", 0.4, 0.9),
-        **_route(3, "hat", "/fx/generator/6", 0.9, release_ms=120.0),
-        **_route(4, "lfo1", "/fx/generator/3", 0.25, offset=-0.5),
-        **_route(5, "lfo2", "/fx/generator/2", 0.2, offset=-0.5),
-        **_route(6, "lfo3", "/colour/shift", 0.1),
+        **route(3, "hat", "/fx/generator/6", 0.9, release_ms=120.0),
+        **route(4, "lfo1", "/fx/generator/3", 0.25, offset=-0.5),
+        **route(5, "lfo2", "/fx/generator/2", 0.2, offset=-0.5),
+        **route(6, "lfo3", "/colour/shift", 0.1),
     },
     # The height lines of a land that drifts below at night; the kick lights its summits.
     "Relief": {
@@ -75,10 +63,10 @@ CHANGES: dict[str, Look] = {
         "/post/bloom": 0.35,
         "/post/grain": 0.05,
         **_beat("/fx/generator/4", 0.4, 0.9),
-        **_route(3, "hat", "/fx/generator/5", 0.9, release_ms=120.0),
-        **_route(4, "lfo1", "/fx/generator/2", 0.1, offset=-0.5),
-        **_route(5, "lfo2", "/fx/generator/3", 0.08, offset=-0.5),
-        **_route(6, "lfo3", "/colour/shift", 0.15),
+        **route(3, "hat", "/fx/generator/5", 0.9, release_ms=120.0),
+        **route(4, "lfo1", "/fx/generator/2", 0.1, offset=-0.5),
+        **route(5, "lfo2", "/fx/generator/3", 0.08, offset=-0.5),
+        **route(6, "lfo3", "/colour/shift", 0.15),
     },
     # Signals from a dead star: ridges of white noise that run out into the dark.
     "Pulsar": {
@@ -87,24 +75,24 @@ CHANGES: dict[str, Look] = {
         "/colour/map": 0.8,
         "/multiverse/brightness": 0.8,
         "/multiverse/window_ms": 16.0,
-        **_layers("shape", "line"),
-        **_layers("intensity", 1.0, 0.9, 0.9, 0.8),
-        **_layers("angle", 0.0, 1.5, -1.5, 0.0),
-        **_layers("curve", 0.9, 0.8, 0.8, 0.9),
-        **_layers("ratio", 1.0, 0.5, 0.5, 0.5),
-        **_layers("line_width", 0.35),
-        **_layers("line_glow", 1.5),
+        **layers("shape", "line"),
+        **layers("intensity", 1.0, 0.9, 0.9, 0.8),
+        **layers("angle", 0.0, 1.5, -1.5, 0.0),
+        **layers("curve", 0.9, 0.8, 0.8, 0.9),
+        **layers("ratio", 1.0, 0.5, 0.5, 0.5),
+        **layers("line_width", 0.35),
+        **layers("line_glow", 1.5),
         "/feedback/amount": 0.91,
         "/feedback/zoom": 1.07,
         "/post/bloom": 0.3,
         "/post/vignette": 0.5,
         "/post/grain": 0.05,
         **_beat("/multiverse/brightness", 0.15, 0.3),
-        **_route(3, "hat", "/post/bloom", 0.4, release_ms=120.0),
-        **_route(4, "lfo1", "/layer/2/angle", 0.06, offset=-0.5),
-        **_route(5, "lfo2", "/layer/3/angle", 0.08, offset=-0.5),
-        **_route(6, "lfo1", "/feedback/rotate", 0.06, offset=-0.5),
-        **_route(7, "lfo3", "/colour/shift", 0.2),
+        **route(3, "hat", "/post/bloom", 0.4, release_ms=120.0),
+        **route(4, "lfo1", "/layer/2/angle", 0.06, offset=-0.5),
+        **route(5, "lfo2", "/layer/3/angle", 0.08, offset=-0.5),
+        **route(6, "lfo1", "/feedback/rotate", 0.06, offset=-0.5),
+        **route(7, "lfo3", "/colour/shift", 0.2),
     },
     # Lightning that stands in the middle of the stage and forks with every hit.
     "Thunder": {
@@ -112,13 +100,13 @@ CHANGES: dict[str, Look] = {
         "/colour/palette": "ultraviolet",
         "/multiverse/brightness": 0.9,
         "/multiverse/window_ms": 20.0,
-        **_layers("shape", "line"),
-        **_layers("intensity", 1.0, 0.8, 0.8, 0.9),
-        **_layers("angle", 82.0, 68.0, 97.0, 112.0),
-        **_layers("curve", 0.8, 0.6, 0.8, 0.8),
-        **_layers("ratio", 0.6, 0.2, 0.3, 0.4),
-        **_layers("line_width", 0.35),
-        **_layers("line_glow", 4.0),
+        **layers("shape", "line"),
+        **layers("intensity", 1.0, 0.8, 0.8, 0.9),
+        **layers("angle", 82.0, 68.0, 97.0, 112.0),
+        **layers("curve", 0.8, 0.6, 0.8, 0.8),
+        **layers("ratio", 0.6, 0.2, 0.3, 0.4),
+        **layers("line_width", 0.35),
+        **layers("line_glow", 4.0),
         "/feedback/amount": 0.88,
         "/feedback/zoom": 1.03,
         "/feedback/rotate": 0.5,
@@ -126,11 +114,11 @@ CHANGES: dict[str, Look] = {
         "/post/bloom": 0.4,
         "/post/vignette": 0.4,
         **_beat("/multiverse/brightness", 0.15, 0.3),
-        **_route(3, "hat", "/post/bloom", 0.5, release_ms=120.0),
-        **_route(4, "lfo1", "/layer/2/angle", 0.1, offset=-0.5),
-        **_route(5, "lfo2", "/layer/4/angle", 0.1, offset=-0.5),
-        **_route(6, "lfo2", "/feedback/rotate", 0.1, offset=-0.5),
-        **_route(7, "lfo3", "/colour/shift", 0.2),
-        **_route(8, "kick", "/feedback/zoom", 0.12, release_ms=200.0),
+        **route(3, "hat", "/post/bloom", 0.5, release_ms=120.0),
+        **route(4, "lfo1", "/layer/2/angle", 0.1, offset=-0.5),
+        **route(5, "lfo2", "/layer/4/angle", 0.1, offset=-0.5),
+        **route(6, "lfo2", "/feedback/rotate", 0.1, offset=-0.5),
+        **route(7, "lfo3", "/colour/shift", 0.2),
+        **route(8, "kick", "/feedback/zoom", 0.12, release_ms=200.0),
     },
 }

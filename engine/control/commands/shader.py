@@ -196,8 +196,10 @@ class ShaderControl:
                     raise IsfError(f"a shader was not ready after {SETTLED_WITHIN_S:g} s: {', '.join(files.values())}")
 
     def after_frame(self, state: ShaderState, period_s: float) -> None:
-        """Bypass shaders that take more than their share of a frame; note those that are not drawn."""
-        for slot, draw_ms in self._stage.measured(state.costs_ms, period_s):
+        """Bypass shaders that take more than their share of a frame, unless a film waits for each; note those that are
+        not drawn."""
+        slow = self._stage.measured(state.costs_ms, period_s)
+        for slot, draw_ms in () if self._is_offline else slow:
             self._store.set(f"/fx/{slot}/enable", False, by="engine")
             self._post(partial(self._bypass, slot, draw_ms, period_s))
         if not state.failures and not self._failing:
