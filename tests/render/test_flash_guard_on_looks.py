@@ -18,7 +18,7 @@ SIZE = (126, 72)
 
 LOOKS: dict[str, tuple[str | None, dict[str, Any]]] = {
     "default": (None, {}),
-    "Aurora": ("Aurora", {}),
+    "Silk": ("Silk", {}),
     "Cathedral": ("Cathedral", {}),
     "brightness pumped by the kick": (
         None,

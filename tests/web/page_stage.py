@@ -51,6 +51,7 @@ class Stage:
                 "fps": 12.0,
                 "audio": "demo",
                 "renderer": "numba",
+                "params": {"/tempo/source": "manual"},  # the beat would write /tempo/bpm now and then
                 "sinks": ("null",),
                 "osc": {"listen": "127.0.0.1:0"},
                 "web": self._web,
