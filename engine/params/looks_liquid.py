@@ -1,42 +1,11 @@
 """The looks from the world of liquid: ink, quicksilver, a skein and a jellyfish, each as changes against PLAIN."""
 
-from engine.params.plain_look import Look, layers, route
-
-
-def _beat(target: str, kick: float, low: float) -> Look:
-    """Routes 1 and 2: the hit of the kick, and the bass of channel 1 (the drums), so that loud hits count more."""
-    return {
-        **route(1, "kick", target, kick, release_ms=90.0),
-        **route(2, "low", target, low, channel=1, curve=0.5, release_ms=80.0),
-    }
-
-
-# Linear light on black. The three slow waves never meet again in the same place.
-_DARK: Look = {
-    "/multiverse/bias": 0.0,
-    "/multiverse/tone": "filmic",
-    "/multiverse/light": "linear",
-    "/multiverse/blend": 1.0,
-    "/colour/mode": "palette",
-    "/lfo/1/rate_hz": 0.013,
-    "/lfo/2/rate_hz": 0.021,
-    "/lfo/3/rate_hz": 0.017,
-}
-
-# A shader over the whole picture. Under it lies one ring, which shows only where a slow machine bypasses the shader.
-_SHADER: Look = {
-    **_DARK,
-    "/layer/1/shape": "circle",
-    "/layer/1/line_width": 0.4,
-    "/layer/1/line_glow": 3.0,
-    "/layer/1/ratio": 0.25,
-    **layers("intensity", 1.0, 0.0, 0.0, 0.0),
-}
+from engine.params.plain_look import DARK_AND_SLOW, SHADER_OVER_RING, Look, layers, on_drums, route
 
 CHANGES: dict[str, Look] = {
     # Ink in dark water: sheets of colour that fold into each other and open with the kick.
     "Ink": {
-        **_SHADER,
+        **SHADER_OVER_RING,
         "/colour/palette": "plasma",
         "/fx/generator/file": "Ink",
         "/fx/generator/1": 0.12,
@@ -45,7 +14,7 @@ CHANGES: dict[str, Look] = {
         "/fx/generator/6": 0.5,
         "/post/bloom": 0.3,
         "/post/vignette": 0.3,
-        **_beat("/fx/generator/4", 0.4, 0.9),
+        **on_drums("/fx/generator/4", 0.4, 0.9),
         **route(3, "hat", "/fx/generator/5", 0.9, release_ms=120.0),
         **route(4, "lfo1", "/fx/generator/3", 0.3, offset=-0.5),
         **route(5, "lfo2", "/fx/generator/2", 0.12, offset=-0.5),
@@ -53,7 +22,7 @@ CHANGES: dict[str, Look] = {
     },
     # Drops of quicksilver that meet and part; the kick lights the room that they mirror.
     "Mercury": {
-        **_SHADER,
+        **SHADER_OVER_RING,
         "/colour/palette": "vapor",
         "/fx/generator/file": "Mercury",
         "/fx/generator/1": 0.16,
@@ -61,7 +30,7 @@ CHANGES: dict[str, Look] = {
         "/fx/generator/3": 0.55,
         "/fx/generator/6": 0.7,
         "/post/bloom": 0.3,
-        **_beat("/fx/generator/4", 0.4, 0.9),
+        **on_drums("/fx/generator/4", 0.4, 0.9),
         **route(3, "hat", "/fx/generator/5", 0.9, release_ms=120.0),
         **route(4, "lfo1", "/fx/generator/3", 0.4, offset=-0.5),
         **route(5, "lfo2", "/fx/generator/2", 0.3, offset=-0.5),
@@ -69,7 +38,7 @@ CHANGES: dict[str, Look] = {
     },
     # Golden threads in the dark, woven by the waves; each drum lights the thread of its moment.
     "Skein": {
-        **_DARK,
+        **DARK_AND_SLOW,
         "/colour/palette": "sodium",
         "/multiverse/brightness": 1.0,
         "/multiverse/window_ms": 20.0,
@@ -85,7 +54,7 @@ CHANGES: dict[str, Look] = {
         "/feedback/rotate": 0.3,
         "/post/bloom": 0.3,
         "/post/vignette": 0.3,
-        **_beat("/multiverse/brightness", 0.14, 0.25),
+        **on_drums("/multiverse/brightness", 0.14, 0.25),
         **route(3, "hat", "/post/bloom", 0.4, release_ms=120.0),
         **route(4, "lfo1", "/layer/1/angle", 0.12, offset=-0.5),
         **route(5, "lfo2", "/layer/4/angle", 0.1, offset=-0.5),
@@ -95,7 +64,7 @@ CHANGES: dict[str, Look] = {
     },
     # A jellyfish: a bell of light that beats with the kick, and arms that hang from it.
     "Medusa": {
-        **_DARK,
+        **DARK_AND_SLOW,
         "/colour/palette": "peacock",
         "/multiverse/brightness": 0.9,
         "/multiverse/window_ms": 30.0,
@@ -112,7 +81,7 @@ CHANGES: dict[str, Look] = {
         "/mirror/mode": "x",
         "/post/bloom": 0.3,
         "/post/vignette": 0.6,
-        **_beat("/multiverse/brightness", 0.14, 0.25),
+        **on_drums("/multiverse/brightness", 0.14, 0.25),
         **route(3, "hat", "/post/bloom", 0.4, release_ms=120.0),
         **route(4, "lfo1", "/layer/2/angle", 0.08, offset=-0.5),
         **route(5, "lfo2", "/layer/3/angle", 0.06, offset=-0.5),

@@ -107,3 +107,24 @@ DARK_LIGHT: Look = {
     "/colour/mode": "palette",
 }
 """Lamps on a black ground, in the colours of a palette: what the looks begin with."""
+
+DARK_AND_SLOW: Look = {**DARK_LIGHT, "/lfo/1/rate_hz": 0.013, "/lfo/2/rate_hz": 0.021, "/lfo/3/rate_hz": 0.017}
+"""Besides, three slow waves that never meet again in the same place."""
+
+SHADER_OVER_RING: Look = {
+    **DARK_AND_SLOW,
+    "/layer/1/shape": "circle",
+    "/layer/1/line_width": 0.4,
+    "/layer/1/line_glow": 3.0,
+    "/layer/1/ratio": 0.25,
+    **layers("intensity", 1.0, 0.0, 0.0, 0.0),
+}
+"""For a shader over the whole picture: under it lies one ring, which shows only where a slow machine bypasses it."""
+
+
+def on_drums(target: str, kick: float, low: float) -> Look:
+    """Routes 1 and 2: the hit of the kick, and the bass of channel 1 (the drums), so that loud hits count more."""
+    return {
+        **route(1, "kick", target, kick, release_ms=90.0),
+        **route(2, "low", target, low, channel=1, curve=0.5, release_ms=80.0),
+    }
