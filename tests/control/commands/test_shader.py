@@ -20,6 +20,7 @@ from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog
 from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import ShaderState
+from engine.render.palettes import ramp_rgb
 from engine.system.disk_store import DiskQueue, DiskStore
 
 WaitFor = Callable[..., Any]
@@ -347,6 +348,14 @@ def test_a_slow_shader_is_bypassed_and_told_and_tried_again_when_it_is_switched_
     wait_for(lambda: rig.state() == "playing", "the second try")
 
 
+def test_a_film_waits_for_a_slow_shader(rig: Rig, play: Any) -> None:
+    play("Glow")
+    rig.control._is_offline = True
+    for _ in range(40):
+        drawn = rig.frame(costs_ms={"1": 500.0})
+    assert drawn["1"].file.title == "Glow" and rig.store.get("/fx/1/enable") is True
+
+
 def test_another_shader_in_a_bypassed_slot_is_seen(rig: Rig, play: Any, wait_for: WaitFor) -> None:
     play("Glow")
     rig.frame({"1": 900.0})
@@ -437,6 +446,22 @@ def test_a_route_to_an_input_by_name_moves_the_shader_of_its_own_look(rig: Rig, 
     assert rig.stage.alias_of("/fx/1/speed", values) == "/fx/1/1"
     assert rig.stage.alias_of("/fx/1/glitter", values) == ""
     assert rig.stage.alias_of("/fx/2/speed", values) == ""
+
+
+def test_colours_named_after_the_palette_follow_it_and_take_no_alias(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+    colour = '{ "NAME": "%s", "TYPE": "color", "DEFAULT": [0.1, 0.2, 0.3, 1.0] },'
+    text = shader().replace('"INPUTS": [', '"INPUTS": [' + colour % "palette_1" + colour % "palette_4", 1)
+    assert "palette_4" in text
+    rig.write("Dyed", text)
+    wait_for(lambda: rig.control.catalog.find("Dyed") is not None, "the new file")
+    first = play("Dyed")["1"].inputs
+    assert [view.aliases for view in rig.views.every] == [("/fx/1/1",), ("/fx/1/2",), ("/fx/1/3",)]
+    ramp = ramp_rgb(((str(rig.store.get("/colour/palette")), 1.0),))
+    assert first["palette_4"] == pytest.approx((*ramp[-1], 1.0)) and sum(first["palette_1"]) < sum(first["palette_4"])
+    rig.store.set("/colour/palette", "ember", by="test")
+    for _ in range(200):
+        drawn = rig.frame()
+    assert drawn["1"].inputs["palette_4"] == pytest.approx((*ramp_rgb((("ember", 1.0),))[-1], 1.0), abs=1e-3)
 
 
 def test_the_list_names_shaders_slots_and_inputs(rig: Rig, play: Any) -> None:
