@@ -36,6 +36,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 # Compiled, these return plain numbers. NumPy's stubs only know its own scalar types.
 float32: Callable[[float], float] = np.float32  # type: ignore[assignment]  # see above
 int32: Callable[[float], int] = np.int32  # type: ignore[assignment]  # see above
+uint64: Callable[[int], int] = np.uint64  # type: ignore[assignment]  # see above; an index of which is never negative
 
 
 def stage(function: Function) -> Function:

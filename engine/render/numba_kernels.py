@@ -1,7 +1,10 @@
 """The Multiverse picture in Numba: its stages, one row of the picture at a time, and the kernels that run them.
 
 A row's values are in small float32 buffers that stay in the processor's L1 cache. Each stage is a plain loop over them
-that the compiler vectorises; everything constant for all pixels is decided outside the loop. The numbers are
+that the compiler vectorises; everything constant for all pixels is decided outside the loop. Three things keep a loop
+from being vectorised, at four to ten times the cost: a function of the C library (so angles, sines and roots are
+polynomials here), a lookup in a table or a picture (so one loop computes the positions, a second one only fetches, a
+third one goes on), and a branch that skips work. The numbers are
 those of `frame_block.py`, so the stages match shaders/multiverse.glsl one by one. All constants are float32: a Python
 float would turn the arithmetic around it into float64, at half the speed.
 
@@ -16,7 +19,7 @@ import math
 import numpy as np
 from numba import prange
 
-from engine.render.compiling import float32, int32
+from engine.render.compiling import float32, int32, uint64
 from engine.render.compiling import kernel as _kernel
 from engine.render.compiling import stage as _stage
 from engine.render.flash_levels import LINEAR
@@ -49,6 +52,7 @@ from engine.render.frame_block import (
 ZERO, HALF, ONE, TWO, THREE, FOUR, FIVE, SIX = (float32(value) for value in (0, 0.5, 1, 2, 3, 4, 5, 6))
 WAVE_POINTS = float32(1024)
 WHITE = float32(255)
+ONE_STEP, CHANNEL_BITS = uint64(1), uint64(65535)
 DEEP = float32(257)  # 16-bit levels per 8-bit level, so that 255 is 65535 and each 8-bit level is exact
 TONE_STEPS = 4096
 LAST_TONE_STEP = float32(TONE_STEPS - 1)
@@ -57,15 +61,22 @@ FEEDBACK_LOSS = float32(0.498)  # levels; see shaders/feedback.glsl
 # Level 0..255 after the soft tone curve, by x / (1 + x) in 4095 steps: the power is computed once for each.
 SOFT_LEVELS = (WHITE * np.linspace(0, 1, TONE_STEPS) ** 0.8).astype(np.float32)
 
-# Level 0..255 of linear light 0..1, by its root in 4095 steps (sRGB, IEC 61966-2-1).
-_LIGHT = np.linspace(0, 1, TONE_STEPS) ** 2
-ENCODED_LEVELS = np.where(_LIGHT <= 0.0031308, 12.92 * _LIGHT, 1.055 * _LIGHT ** (1 / 2.4) - 0.055)
-ENCODED_LEVELS = (WHITE * ENCODED_LEVELS).astype(np.float32)
+# Display value of linear light (sRGB, IEC 61966-2-1): below an edge a line, above it a polynomial in the fourth root,
+# within 1.5e-6.
+LIGHT_EDGE, LIGHT_SLOPE = float32(0.0031308), float32(12.92)
+D0, D1, D2, D3 = (float32(value) for value in (-0.059546627, 0.139604360, 1.365919944, -0.852954694))
+D4, D5, D6 = (float32(value) for value in (0.657184608, -0.318413485, 0.068207296))
 
 # sin(pi x) as a series in (x - 1/2)^2, for x in 0..1.
 C1, C2, C3, C4, C5 = (float32((-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k)) for k in range(1, 6))
 
-TURN_RAD = float32(2 * math.pi)
+# Polynomials of our own, each the best fit of its degree: atan(x) / x in x^2 for x in 0..1, within 1e-7; sin(x) / x and
+# cos(x) in x^2 for x in 0..pi/2, within 5e-8.
+A0, A1, A2, A3 = (float32(value) for value in (0.9999999114, -0.3333209349, 0.1997137475, -0.1402941735))
+A4, A5, A6, A7 = (float32(value) for value in (0.0994275219, -0.0599046134, 0.0245570496, -0.0047804338))
+S0, S1, S2, S3, S4 = (float32(value) for value in (1.0, -0.1666665799, 0.0083330511, -0.0001980908, 0.0000026052))
+K0, K1, K2, K3, K4 = (float32(value) for value in (1.0, -0.4999990535, 0.0416635847, -0.0013853704, 0.0000231539))
+QUARTER_RAD, HALF_RAD, TURN_RAD = (float32(turns * 2 * math.pi) for turns in (0.25, 0.5, 1))
 GLOW, BAND = float32(0.42), float32(1.5)  # see shaders/layer.glsl
 TINY = float32(1e-6)
 SHOULDER, WHITENING = float32(0.55), float32(0.3)  # see shaders/light.glsl
@@ -93,6 +104,7 @@ LIGHT_1, LIGHT_2, LIGHT_3 = (float32(value) for value in LINEAR)
 RED_LIGHT, GREEN_LIGHT, BLUE_LIGHT = (float32(value) for value in (0.2126, 0.7152, 0.0722))
 
 Row = np.ndarray  # (width,) float32
+Index = np.ndarray  # (width,) int32
 Rgb = np.ndarray  # (3, width) float32: red, green and blue of a row
 Block = np.ndarray  # (66, 4) float32, see frame_block.py
 Image = np.ndarray  # (height, width, 4) uint16: levels of 0..255 times DEEP
@@ -112,12 +124,26 @@ def fold_row(xs: Row, ys: Row, row: int, block: Block) -> None:
         ys[i] = y
     if sector_rad > ZERO:
         for i in range(xs.size):
-            turn = math.atan2(ys[i], xs[i])
+            turn = angle_rad(xs[i], ys[i])
             turn -= sector_rad * np.floor(turn / sector_rad)
             turn = min(turn, sector_rad - turn)
             radius = math.sqrt(xs[i] * xs[i] + ys[i] * ys[i])
-            xs[i] = reflect(radius * math.cos(turn), half_w)
-            ys[i] = reflect(radius * math.sin(turn), half_h)
+            t = turn * turn
+            xs[i] = reflect(radius * (K0 + t * (K1 + t * (K2 + t * (K3 + t * K4)))), half_w)
+            ys[i] = reflect(radius * turn * (S0 + t * (S1 + t * (S2 + t * (S3 + t * S4)))), half_h)
+
+
+@_stage
+def angle_rad(x: float, y: float) -> float:
+    """The angle of a position, -pi..pi, as atan2(y, x)."""
+    wide, tall = abs(x), abs(y)
+    share = min(wide, tall) / max(max(wide, tall), TINY)
+    t = share * share
+    angle = share * (A0 + t * (A1 + t * (A2 + t * (A3 + t * (A4 + t * (A5 + t * (A6 + t * A7)))))))
+    angle = QUARTER_RAD - angle if tall > wide else angle
+    angle = HALF_RAD - angle if x < ZERO else angle
+    turned: float = -angle if y < ZERO else angle
+    return turned
 
 
 @_stage
@@ -131,8 +157,10 @@ def reflect(place: float, half: float) -> float:
 
 
 @_stage
-def wave_row(values: Row, xs: Row, ys: Row, channel: int, table: np.ndarray, block: Block) -> None:
-    """values: brightness of stripes, 0..1. table (1025, 2): value and step to the next."""
+def wave_row(
+    values: Row, xs: Row, ys: Row, shares: Row, index: Index, channel: int, table: np.ndarray, block: Block
+) -> None:
+    """values: brightness of stripes, 0..1. table (1025, 2): value and step to the next; the rest is scratch."""
     u_x, u_y, u_0, period_points = block[LAYER_U + channel]
     x_x, x_y, x_0, curve = block[LAYER_X + channel]
     y_x, y_y, y_0, _ = block[LAYER_Y + channel]
@@ -146,12 +174,28 @@ def wave_row(values: Row, xs: Row, ys: Row, channel: int, table: np.ndarray, blo
             bend = ONE + t * (C1 + t * (C2 + t * (C3 + t * (C4 + t * C5))))
             bend *= curve * (xs[i] * y_x + ys[i] * y_y + y_0)
             values[i] = xs[i] * u_x + ys[i] * u_y + u_0 + bend
+    read_wave(values, values, shares, index, period_points, table)
+
+
+@_stage
+def read_wave(values: Row, us: Row, shares: Row, index: Index, period_points: float, table: np.ndarray) -> None:
+    """values: the wave at each position, 0..1; may be the row of the positions."""
+    point_row(shares, index, us, period_points)
     for i in range(values.size):
-        turn = values[i] - np.floor(values[i])
+        at = uint64(index[i])
+        values[i] = table[at, 0] + table[at, 1] * shares[i]
+    for i in range(values.size):
+        values[i] = min(max(values[i], ZERO), ONE)
+
+
+@_stage
+def point_row(shares: Row, index: Index, us: Row, period_points: float) -> None:
+    """index, shares: the wave's point at each position, and the part of the way to the next one."""
+    for i in range(us.size):
+        turn = us[i] - np.floor(us[i])
         point = WAVE_POINTS - abs(turn * period_points - WAVE_POINTS)
-        index = int32(point)
-        value = table[index, 0] + table[index, 1] * (point - float32(index))
-        values[i] = min(max(value, ZERO), ONE)
+        index[i] = int32(point)
+        shares[i] = point - float32(index[i])
 
 
 @_stage
@@ -159,7 +203,7 @@ def polar_row(rs: Row, ts: Row, xs: Row, ys: Row) -> None:
     """rs: distance from the centre, pixels; ts: angle, rad."""
     for i in range(xs.size):
         rs[i] = math.sqrt(xs[i] * xs[i] + ys[i] * ys[i])
-        ts[i] = math.atan2(ys[i], xs[i])
+        ts[i] = angle_rad(xs[i], ys[i])
 
 
 @_stage
@@ -195,19 +239,16 @@ def place_row(us: Row, slopes: Row, xs: Row, ys: Row, rs: Row, ts: Row, channel:
 
 
 @_stage
-def shape_row(values: Row, us: Row, slopes: Row, channel: int, table: np.ndarray, block: Block) -> None:
+def shape_row(
+    values: Row, us: Row, slopes: Row, shares: Row, index: Index, channel: int, table: np.ndarray, block: Block
+) -> None:
     """values: brightness of a bent layer or of another shape, averaged over the pixel where the wave is too fine.
 
     us, slopes from `place_row`. table (5, 1025, 2) from `bake_waves`.
     """
     period_points = block[LAYER_U + channel, 3]
     shown = block[LAYER_BAND + channel, 0]
-    for i in range(values.size):
-        turn = us[i] - np.floor(us[i])
-        point = WAVE_POINTS - abs(turn * period_points - WAVE_POINTS)
-        index = int32(point)
-        value = table[0, index, 0] + table[0, index, 1] * (point - float32(index))
-        values[i] = min(max(value, ZERO), ONE)
+    read_wave(values, us, shares, index, period_points, table[0])
     if block[LAYER_BAND + channel, 1] == ZERO:
         return
     widest = ZERO
@@ -226,42 +267,58 @@ def shape_row(values: Row, us: Row, slopes: Row, channel: int, table: np.ndarray
         first, last = np.floor(start), np.floor(end)
         run = (start - first) * period_points
         point = WAVE_POINTS - abs(run - WAVE_POINTS)
-        index = int32(point)
-        before = table[1, index, 0] + table[1, index, 1] * (point - float32(index))
+        at = uint64(int32(point))
+        before = table[1, at, 0] + table[1, at, 1] * (point - float32(int32(point)))
         before = TWO * total - before if run > WAVE_POINTS else before
         run = (end - last) * period_points
         point = WAVE_POINTS - abs(run - WAVE_POINTS)
-        index = int32(point)
-        after = table[1, index, 0] + table[1, index, 1] * (point - float32(index))
+        at = uint64(int32(point))
+        after = table[1, at, 0] + table[1, at, 1] * (point - float32(int32(point)))
         after = TWO * total - after if run > WAVE_POINTS else after
         mean = min(max(((last - first) * period_total + after - before) / points, ZERO), ONE)
         values[i] += min(points - ONE, ONE) * (mean - values[i])
 
 
 @_stage
-def trace_row(values: Row, us: Row, xs: Row, ys: Row, rs: Row, channel: int, table: np.ndarray, block: Block) -> None:
-    """values: brightness of a trace, with an edge of one pixel and a glow; see `trace_rows`."""
-    period_points = block[LAYER_U + channel, 3]
+def trace_row(
+    values: Row,
+    us: Row,
+    xs: Row,
+    ys: Row,
+    rs: Row,
+    across: Row,
+    shares: Row,
+    index: Index,
+    channel: int,
+    table: np.ndarray,
+    block: Block,
+) -> None:
+    """values: brightness of a trace, with an edge of one pixel and a glow; see `trace_rows`. across: scratch."""
     a_x, a_y, a_r, a_0 = block[LAYER_ACROSS + channel]
     _, glow_px, strength, _ = block[LAYER_LINE + channel]
+    point_row(shares, index, us, block[LAYER_U + channel, 3])
     for i in range(values.size):
         values[i] = ZERO
-        turn = us[i] - np.floor(us[i])
-        point = WAVE_POINTS - abs(turn * period_points - WAVE_POINTS)
-        index = int32(point)
-        share = point - float32(index)
-        across = xs[i] * a_x + ys[i] * a_y + rs[i] * a_r + a_0
-        far = above(table, 4, index, share, across)
+        across[i] = xs[i] * a_x + ys[i] * a_y + rs[i] * a_r + a_0
+    lowest, highest = table[4, 0, 0], table[4, 0, 1]
+    for i in range(1, table.shape[1]):
+        lowest, highest = min(lowest, table[4, i, 0]), max(highest, table[4, i, 1])
+    for i in range(values.size):
+        place = across[i]
+        if place < lowest or place > highest:  # most pixels; the rest needs up to 16 values of the table
+            continue
+        point, share = index[i], shares[i]
+        far = above(table, 4, point, share, place)
         if far >= ZERO:
             continue
-        outer = above(table, 2, index, share, across)
+        outer = above(table, 2, point, share, place)
         core = ZERO
         if outer < ZERO:
-            inner = above(table, 1, index, share, across)
+            inner = above(table, 1, point, share, place)
             core = min(max(outer / min(outer - inner, -TINY), ZERO), ONE)
         glow = ZERO
         if glow_px > ZERO:
-            near = above(table, 3, index, share, across)
+            near = above(table, 3, point, share, place)
             first = min(max(outer / max(outer - near, TINY), ZERO), ONE)
             second = min(max(near / max(near - far, TINY), ZERO), ONE)
             left = ONE - (first + TWO * second) / THREE
@@ -272,9 +329,9 @@ def trace_row(values: Row, us: Row, xs: Row, ys: Row, rs: Row, channel: int, tab
 @_stage
 def above(table: np.ndarray, row: int, index: int, share: float, across: float) -> float:
     """Distance across beyond the interval of this row, pixels; negative inside."""
-    after = min(index + 1, 1024)
-    low = table[row, index, 0] + share * (table[row, after, 0] - table[row, index, 0])
-    high = table[row, index, 1] + share * (table[row, after, 1] - table[row, index, 1])
+    at, after = uint64(index), uint64(min(index + 1, 1024))
+    low = table[row, at, 0] + share * (table[row, after, 0] - table[row, at, 0])
+    high = table[row, at, 1] + share * (table[row, after, 1] - table[row, at, 1])
     beyond: float = max(across - high, low - across)
     return beyond
 
@@ -327,6 +384,19 @@ def add_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float) -> Non
         light = colour[c] * weight
         for i in range(values.size):
             picture[c, i] += light * values[i]
+
+
+@_stage
+def mix_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float, block: Block) -> None:
+    """`blend_row` of one layer without dodge, with the same weight everywhere: a layer over nothing is itself."""
+    add, screen, difference, _ = block[BLEND]
+    ceiling = block[TONE, 2]
+    for c in range(3):
+        for i in range(values.size):
+            below, above = picture[c, i], colour[c] * values[i]
+            both = below + above
+            blended = add * min(both, ceiling) + screen * (both - below * above) + difference * abs(below - above)
+            picture[c, i] = below + weight * (blended - below)
 
 
 @_stage
@@ -423,14 +493,11 @@ def tone_row(picture: Rgb, block: Block) -> None:
                 picture[c, i] *= brightness
             if not is_linear:
                 linear_row(picture[c])
-        elif is_linear and tone > ZERO:
-            for i in range(picture.shape[1]):
-                light = picture[c, i] * brightness
-                picture[c, i] = ENCODED_LEVELS[int32(math.sqrt(light / (ONE + light)) * LAST_TONE_STEP + HALF)]
         elif is_linear:
             for i in range(picture.shape[1]):
-                light = min(picture[c, i] * brightness, ONE)
-                picture[c, i] = ENCODED_LEVELS[int32(math.sqrt(light) * LAST_TONE_STEP + HALF)]
+                light = picture[c, i] * brightness
+                picture[c, i] = light / (ONE + light) if tone > ZERO else light
+            encode_row(picture[c])
         elif tone > ZERO:
             for i in range(picture.shape[1]):
                 light = picture[c, i] * brightness
@@ -445,6 +512,29 @@ def tone_row(picture: Rgb, block: Block) -> None:
 @_stage
 def filmic_row(picture: Rgb) -> None:
     """picture: from linear light to levels; see shaders/light.glsl."""
+    highest = ZERO
+    for c in range(3):
+        for i in range(picture.shape[1]):
+            highest = max(highest, picture[c, i])
+    if highest > SHOULDER:
+        roll_row(picture)
+    for c in range(3):
+        encode_row(picture[c])
+
+
+@_stage
+def encode_row(values: Row) -> None:
+    """values: from linear light to levels."""
+    for i in range(values.size):
+        light = min(max(values[i], ZERO), ONE)
+        t = math.sqrt(math.sqrt(light))
+        bent = D0 + t * (D1 + t * (D2 + t * (D3 + t * (D4 + t * (D5 + t * D6)))))
+        values[i] = WHITE * (light * LIGHT_SLOPE if light < LIGHT_EDGE else bent)
+
+
+@_stage
+def roll_row(picture: Rgb) -> None:
+    """picture: linear light, with what is brighter than the shoulder rolled off towards white."""
     for i in range(picture.shape[1]):
         red, green, blue = picture[0, i], picture[1, i], picture[2, i]
         peak = max(red, green, blue)
@@ -462,10 +552,6 @@ def filmic_row(picture: Rgb) -> None:
             green = FROM_CONES[1, 0] * long + FROM_CONES[1, 1] * medium + FROM_CONES[1, 2] * short
             blue = FROM_CONES[2, 0] * long + FROM_CONES[2, 1] * medium + FROM_CONES[2, 2] * short
         picture[0, i], picture[1, i], picture[2, i] = red, green, blue
-    for c in range(3):
-        for i in range(picture.shape[1]):
-            light = min(max(picture[c, i], ZERO), ONE)
-            picture[c, i] = ENCODED_LEVELS[int32(math.sqrt(light) * LAST_TONE_STEP + HALF)]
 
 
 @_stage
@@ -478,67 +564,111 @@ def cube_root(x: float) -> float:
 
 
 @_stage
-def ramp_row(picture: Rgb, block: Block) -> None:
+def ramp_row(picture: Rgb, shares: Row, index: Index, block: Block) -> None:
     """picture: levels, recoloured by their brightness along the palette's ramp; see shaders/light.glsl."""
-    share = block[COLOUR, 1]
+    amount = block[COLOUR, 1]
     for i in range(picture.shape[1]):
         red, green, blue = picture[0, i], picture[1, i], picture[2, i]
         key = HALF * (RED_LIGHT * red + GREEN_LIGHT * green + BLUE_LIGHT * blue + max(red, green, blue))
         place = min(max(key / WHITE, ZERO), ONE) * float32(RAMP_STEPS)
-        index = min(int32(place), RAMP_STEPS - 1)
-        part = place - float32(index)
-        for c in range(3):
-            stop = block[RAMP + index, c]
-            wanted = WHITE * (stop + part * (block[RAMP + index + 1, c] - stop))
-            picture[c, i] += share * (wanted - picture[c, i])
+        index[i] = min(int32(place), RAMP_STEPS - 1)
+        shares[i] = place - float32(index[i])
+    for c in range(3):
+        for i in range(picture.shape[1]):
+            at = uint64(RAMP + index[i])
+            stop = block[at, c]
+            wanted = WHITE * (stop + shares[i] * (block[at + ONE_STEP, c] - stop))
+            picture[c, i] += amount * (wanted - picture[c, i])
 
 
 @_stage
-def feedback_row(picture: Rgb, layer: Rgb, xs: Row, ys: Row, last: Image, block: Block) -> None:
+def feedback_row(
+    picture: Rgb,
+    layer: Rgb,
+    xs: Row,
+    ys: Row,
+    us: Row,
+    vs: Row,
+    index: Index,
+    corner: np.ndarray,
+    last: np.ndarray,
+    block: Block,
+) -> None:
     """picture: the maximum of itself and the last picture, moved, mirrored at its edges, hue-shifted and dimmed.
 
-    In levels, the last picture in 16 bits; layer is a scratch buffer.
+    In levels. last: (height * width,) uint64, the last picture with one number per pixel, of 16 bits per channel, red
+    lowest. corner (4, width) uint64, the four pixels around each position, and us, vs, index and layer are scratch.
     """
-    height, width = last.shape[0], last.shape[1]
     half_w, half_h = block[SIZE, 2], block[SIZE, 3]
+    width, height = int32(TWO * half_w), int32(TWO * half_h)
+    right, below = uint64(min(width - 1, 1)), uint64(width if height > 1 else 0)  # steps to the neighbours
     amount, hue = block[FEEDBACK_X, 3] / DEEP, block[FEEDBACK_Y, 3]
     for i in range(xs.size):
         x = xs[i] * block[FEEDBACK_X, 0] + ys[i] * block[FEEDBACK_X, 1] + block[FEEDBACK_X, 2]
         y = xs[i] * block[FEEDBACK_Y, 0] + ys[i] * block[FEEDBACK_Y, 1] + block[FEEDBACK_Y, 2]
-        x = reflect(x + HALF - half_w, half_w) + half_w - HALF
-        y = reflect(y + HALF - half_h, half_h) + half_h - HALF
-        x0, x1, share_x = corners(x, width)
-        y0, y1, share_y = corners(y, height)
-        for c in range(3):
-            upper = last[y0, x0, c] * (ONE - share_x) + last[y0, x1, c] * share_x
-            lower = last[y1, x0, c] * (ONE - share_x) + last[y1, x1, c] * share_x
-            layer[c, i] = upper * (ONE - share_y) + lower * share_y
+        x = min(max(reflect(x + HALF - half_w, half_w) + half_w - HALF, ZERO), float32(width - 1))
+        y = min(max(reflect(y + HALF - half_h, half_h) + half_h - HALF, ZERO), float32(height - 1))
+        column, row = max(min(int32(x), width - 2), 0), max(min(int32(y), height - 2), 0)
+        us[i], vs[i] = x - float32(column), y - float32(row)
+        index[i] = row * width + column
+    for i in range(xs.size):
+        at = uint64(index[i])
+        corner[0, i], corner[1, i] = last[at], last[at + right]
+        corner[2, i], corner[3, i] = last[at + below], last[at + below + right]
+    for c in range(3):
+        between_row(layer[c], corner[0], corner[1], corner[2], corner[3], us, vs, uint64(16 * c))
     if hue != ZERO:
-        turn_hue_row(layer, hue)
+        turn_hue_row(layer[0], layer[1], layer[2], hue)
     for c in range(3):
         for i in range(xs.size):
             picture[c, i] = max(picture[c, i], layer[c, i] * amount - FEEDBACK_LOSS)
 
 
 @_stage
-def turn_hue_row(layer: Rgb, hue: float) -> None:
-    """layer: HSV hue shifted by `hue` turns."""
-    for i in range(layer.shape[1]):
-        red, green, blue = layer[0, i], layer[1, i], layer[2, i]
-        high = max(red, green, blue)
-        chroma = high - min(red, green, blue)
-        safe = max(chroma, float32(1e-4))
-        if high == red:
-            sixths = (green - blue) / safe
-        elif high == green:
-            sixths = TWO + (blue - red) / safe
-        else:
-            sixths = TWO + TWO + (red - green) / safe
-        for c in range(3):
-            place = sixths + SIX * hue + float32((0, 4, 2)[c])
-            place -= SIX * np.floor(place / SIX)
-            share = min(max(abs(place - float32(3)) - ONE, ZERO), ONE)
-            layer[c, i] = high - chroma + chroma * share
+def between_row(
+    values: Row,
+    upper_left: np.ndarray,
+    upper_right: np.ndarray,
+    lower_left: np.ndarray,
+    lower_right: np.ndarray,
+    us: Row,
+    vs: Row,
+    shift: int,
+) -> None:
+    """values: one channel of 16 bits, interpolated between four pixels."""
+    for i in range(values.size):
+        first = float32(int32((upper_left[i] >> shift) & CHANNEL_BITS))
+        second = float32(int32((upper_right[i] >> shift) & CHANNEL_BITS))
+        third = float32(int32((lower_left[i] >> shift) & CHANNEL_BITS))
+        fourth = float32(int32((lower_right[i] >> shift) & CHANNEL_BITS))
+        upper = first + us[i] * (second - first)
+        lower = third + us[i] * (fourth - third)
+        values[i] = upper + vs[i] * (lower - upper)
+
+
+@_stage
+def turn_hue_row(reds: Row, greens: Row, blues: Row, hue: float) -> None:
+    """HSV hue shifted by `hue` turns."""
+    for i in range(reds.size):
+        red, green, blue = reds[i], greens[i], blues[i]
+        high = max(red, max(green, blue))
+        low = min(red, min(green, blue))
+        chroma = high - low
+        scale = ONE / max(chroma, float32(1e-4))
+        sixths = TWO + (blue - red) * scale if green == high else FOUR + (red - green) * scale
+        sixths = (green - blue) * scale if red == high else sixths
+        sixths += SIX * hue
+        reds[i] = low + chroma * hue_share(sixths)
+        greens[i] = low + chroma * hue_share(sixths + FOUR)
+        blues[i] = low + chroma * hue_share(sixths + TWO)
+
+
+@_stage
+def hue_share(sixths: float) -> float:
+    """Share of a primary colour, 0..1, at this distance from its hue in sixths of a turn."""
+    place = sixths - SIX * np.floor(sixths / SIX)
+    share: float = min(max(abs(place - THREE) - ONE, ZERO), ONE)
+    return share
 
 
 @_stage
@@ -575,16 +705,19 @@ def draw_picture(
     has_matte = block[MATTE, 3] != ZERO
     has_regions = block[REGION, 3] > ZERO
     is_linear = block[COLOUR, 0] > ZERO
-    # Fast path: add without clamping or per-pixel weights.
+    # Fast paths, without weights per pixel: add without clamping, and all blends but dodge.
     is_plain = block[BLEND, 0] == ONE and block[TONE, 1] > ZERO and not has_regions
+    is_even_mix = block[BLEND, 3] == ZERO and not has_regions
+    pixels = last.view(np.uint64).reshape(-1)  # one number per pixel, so that one fetch gets all its channels
     needs_polar = False
     for channel in range(4):
         needs_polar |= block[LAYER_POLAR + channel, 0] != ZERO or block[LAYER_POLAR + channel, 1] != ZERO
     for row in prange(height):
-        buffers = np.zeros((15, width), np.float32)
+        buffers = np.zeros((16, width), np.float32)
         xs, ys, values, weights, has_base = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
         picture, layer = buffers[5:8], buffers[8:11]
-        us, slopes, rs, ts = buffers[11], buffers[12], buffers[13], buffers[14]
+        us, slopes, rs, ts, shares = buffers[11], buffers[12], buffers[13], buffers[14], buffers[15]
+        index, corner = np.empty(width, np.int32), np.empty((4, width), np.uint64)
         fold_row(xs, ys, int32(row), block)  # prange counts in uint64, which would compile it a second time
         if needs_polar:
             polar_row(rs, ts, xs, ys)
@@ -595,19 +728,22 @@ def draw_picture(
             is_trace = block[LAYER_LINE + channel, 0] > ZERO
             is_polar = block[LAYER_POLAR + channel, 0] != ZERO or block[LAYER_POLAR + channel, 1] != ZERO
             if not (is_trace or is_polar or block[LAYER_BAND + channel, 1] > ZERO):
-                wave_row(values, xs, ys, channel, tables[channel, 0], block)
+                wave_row(values, xs, ys, shares, index, channel, tables[channel, 0], block)
             else:
                 place_row(us, slopes, xs, ys, rs, ts, channel, block)
                 if is_trace:
-                    trace_row(values, us, xs, ys, rs, channel, tables[channel], block)
+                    trace_row(values, us, xs, ys, rs, slopes, shares, index, channel, tables[channel], block)
                 else:
-                    shape_row(values, us, slopes, channel, tables[channel], block)
+                    shape_row(values, us, slopes, shares, index, channel, tables[channel], block)
             if is_linear:
                 linear_row(values)
             colour = block[LAYER_RGB + channel]
             is_even = block[LAYER_DARK + channel, 0] + block[LAYER_DARK + channel, 1] == ZERO
-            if is_plain and is_even:
-                add_row(picture, values, colour, weight)
+            if is_even and (is_plain or is_even_mix):
+                if is_plain:
+                    add_row(picture, values, colour, weight)
+                else:
+                    mix_row(picture, values, colour, weight, block)
                 fill_row(has_base, ONE)
                 continue
             colour_row(layer, values, colour)
@@ -634,7 +770,7 @@ def draw_picture(
         if not is_simple:
             tone_row(picture, block)
         if block[COLOUR, 1] > ZERO:
-            ramp_row(picture, block)
+            ramp_row(picture, shares, index, block)
         if block[FEEDBACK_X, 3] > ZERO:
-            feedback_row(picture, layer, xs, ys, last, block)
+            feedback_row(picture, layer, xs, ys, us, shares, index, corner, pixels, block)
         pack_row(out[row], picture, block)
