@@ -3,13 +3,18 @@
 Numba compiles a function at its first call, which takes seconds, and caches the code on the disk: in `NUMBA_CACHE_DIR`,
 else beside our own files, else in the user's cache folder. If none of these can be written, Numba refuses to define the
 function; we then compile it at each start.
+
+Numba would use cached code again while the kernel's own file is unchanged, although its stages and numbers are in other
+files, too. So the cache is stamped with the contents of all of them.
 """
 
 import logging
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +29,14 @@ from engine.system.guarded_thread import Guard, GuardedThread
 log = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL_S = 5.0
+NUMBER_FILES = (
+    "blue_noise.py",
+    "compiling.py",
+    "flash_levels.py",
+    "frame_block.py",
+    "mask_look.py",
+    "post_look.py",
+)  # beside numba_*.py
 # Stages are called by kernels only: they compile faster without wrappers for calls from Python.
 STAGE_OPTIONS: dict[str, Any] = {
     "fastmath": True,
@@ -91,9 +104,23 @@ def small_kernel(function: Callable[..., None]) -> Any:
 def _kept(function: Callable[..., None], *, parallel: bool) -> Any:
     options: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "nogil": True, "parallel": parallel}
     try:
-        return njit(cache=True, **options)(function)
+        compiled = njit(cache=True, **options)(function)
     except RuntimeError:  # no folder for the cache
         return njit(**options)(function)
+    compiled._cache._cache_file._source_stamp = source_stamp(Path(function.__code__.co_filename))
+    return compiled
+
+
+def source_stamp(own: Path) -> tuple[int, ...]:
+    """Checksums of a kernel's own file and of all files that kernels take stages and numbers from."""
+    return zlib.crc32(own.read_bytes()), *_shared_stamp()
+
+
+@cache
+def _shared_stamp() -> tuple[int, ...]:
+    folder = Path(__file__).parent
+    files = [*sorted(folder.glob("numba_*.py")), *(folder / name for name in NUMBER_FILES)]
+    return tuple(zlib.crc32(file.read_bytes()) for file in files)
 
 
 def cache_folder(compiled: Any) -> Path | None:

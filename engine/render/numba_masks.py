@@ -3,8 +3,7 @@
 The picture is drawn row by row: for each object whose box crosses the row, the two rows of texels around it are mixed
 in float, and the pixels in the box are interpolated between the resulting texels. No mask is scaled to full size. The
 kernels distribute rows over the processor's cores and release the GIL; they are called from one thread only. Everything
-is in one file, and float32 throughout, for the reasons in numba_kernels.py; after a change of the edges in
-mask_look.py, touch this file.
+is float32, for the reasons in numba_maths.py.
 
 Arrays must be C-contiguous and writable: for Numba other layouts are other types, and each takes seconds to compile.
 """

@@ -9,10 +9,12 @@ from collections.abc import Callable
 import numpy as np
 from numba import prange
 
-from engine.render.compiling import float32, int32, prepare
+from engine.render.compiling import float32, int32, prepare, uint64
 from engine.render.compiling import kernel as _kernel
 from engine.render.compiling import small_kernel as _small_kernel
 from engine.render.compiling import stage as _stage
+from engine.render.numba_maths import BLUE_LIGHT, GREEN_LIGHT, HALF, ONE, RED_LIGHT, THREE, TWO, ZERO, Deep, Rgb, Row
+from engine.render.numba_pixels import between_row, fetch_row, unpack_row
 from engine.render.post_look import (
     CHROMATIC_SHARE,
     GRAIN_GAIN,
@@ -27,16 +29,15 @@ from engine.render.post_look import (
     spreads,
 )
 
-ZERO, QUARTER, HALF, ONE, TWO, THREE = (float32(value) for value in (0, 0.25, 0.5, 1, 2, 3))
-WHITE = float32(65535)
-RED_LIGHT, GREEN_LIGHT, BLUE_LIGHT = (float32(value) for value in (0.2126, 0.7152, 0.0722))
+QUARTER = float32(0.25)
+DEEP_WHITE = float32(65535)
+LEVEL = float32(1 / 65535)
+VEIL_START = SHRINK // 2  # the veil's first value lies half a block before the first pixel
 BLOCK = float32(SHRINK * SHRINK)
 NEAR, MIDDLE, FAR = (float32(value) for value in (0.375, 0.5, 0.125))  # B-spline at a quarter of a texel
 OUTER, INNER = float32(0.125), float32(0.375)
 
-Deep = np.ndarray  # (height, width, 4) uint16
 Light = np.ndarray  # (height, width, 3) float32, linear
-Rgb = np.ndarray  # (3, width) float32: red, green and blue of a row
 _NO_LIGHT = np.zeros((1, 1, 3), np.float32)
 
 
@@ -106,7 +107,11 @@ def gather_light(out: Light, picture: Deep, threshold: float, knee: float) -> No
                 line = picture[min(int32(row) * SHRINK + y, height - 1)]
                 for x in range(SHRINK):
                     pixel = line[min(column * SHRINK + x, width - 1)]
-                    red, green, blue = float32(pixel[0]) / WHITE, float32(pixel[1]) / WHITE, float32(pixel[2]) / WHITE
+                    red, green, blue = (
+                        float32(pixel[0]) / DEEP_WHITE,
+                        float32(pixel[1]) / DEEP_WHITE,
+                        float32(pixel[2]) / DEEP_WHITE,
+                    )
                     share = min(max((max(red, green, blue) - threshold) / knee + HALF, ZERO), ONE)
                     share = share * share * (THREE - TWO * share)
                     reds += red * red * share
@@ -173,38 +178,51 @@ def spline(place: int, size: int) -> tuple[int, int, int, float, float]:
 
 
 @_stage
-def veil_row(light: Rgb, veil: Light, row: int) -> None:
-    """light (3, width + 4): the veil at each pixel of a row, interpolated; what lies beyond the width is unused."""
+def veil_row(light: Rgb, line: np.ndarray, veil: Light, row: int) -> None:
+    """light (3, width + 8): the veil at each pixel of a row, interpolated, from its third number on. line: scratch."""
     height, width = veil.shape[0], veil.shape[1]
     at = (float32(row) + HALF) * QUARTER - HALF
     first = int32(math.floor(at))
     share = at - float32(first)
     y0, y1 = min(max(first, 0), height - 1), min(first + 1, height - 1)
     for c in range(3):
-        here = veil[y0, 0, c] * (ONE - share) + veil[y1, 0, c] * share
-        light[c, 0], light[c, 1] = here, here
         for column in range(width):
-            after = min(column + 1, width - 1)
-            there = veil[y0, after, c] * (ONE - share) + veil[y1, after, c] * share
-            step = (there - here) * QUARTER
-            place = column * SHRINK + SHRINK // 2
-            for k in range(min(SHRINK, light.shape[1] - place)):
-                light[c, place + k] = here + step * (float32(k) + HALF)
-            here = there
+            line[column + 1] = veil[y0, column, c] * (ONE - share) + veil[y1, column, c] * share
+        line[0], line[width + 1] = line[1], line[width]
+        out = light[c]
+        for column in range(width + 1):
+            here = line[column]
+            step = (line[column + 1] - here) * QUARTER
+            out[column * SHRINK] = here + step * HALF
+            out[column * SHRINK + 1] = here + step * (ONE + HALF)
+            out[column * SHRINK + 2] = here + step * (TWO + HALF)
+            out[column * SHRINK + 3] = here + step * (THREE + HALF)
 
 
 @_stage
-def sampled(picture: Deep, x: float, y: float, channel: int) -> float:
-    """A channel between pixels, 0..1; centres at whole numbers, edges clamped."""
-    height, width = picture.shape[0], picture.shape[1]
-    left, top = np.floor(x), np.floor(y)
-    share_x, share_y = x - left, y - top
-    x0, y0 = min(max(int32(left), 0), width - 1), min(max(int32(top), 0), height - 1)
-    x1, y1 = min(max(int32(left) + 1, 0), width - 1), min(max(int32(top) + 1, 0), height - 1)
-    upper = float32(picture[y0, x0, channel]) * (ONE - share_x) + float32(picture[y0, x1, channel]) * share_x
-    lower = float32(picture[y1, x0, channel]) * (ONE - share_x) + float32(picture[y1, x1, channel]) * share_x
-    value: float = (upper * (ONE - share_y) + lower * share_y) / WHITE
-    return value
+def light_row(rgb: Rgb, light: Rgb) -> None:
+    """rgb: with the light of the veil, less where the veil is brighter than white; see shaders/post.glsl."""
+    for i in range(rgb.shape[1]):
+        at = i + VEIL_START
+        first, second, third = light[0, at], light[1, at], light[2, at]
+        kept = ONE / (ONE + THREE * max(first, max(second, third)))
+        red, green, blue = rgb[0, i] * rgb[0, i], rgb[1, i] * rgb[1, i], rgb[2, i] * rgb[2, i]
+        rgb[0, i] = math.sqrt(red + first * kept * (ONE - red))
+        rgb[1, i] = math.sqrt(green + second * kept * (ONE - green))
+        rgb[2, i] = math.sqrt(blue + third * kept * (ONE - blue))
+
+
+@_stage
+def shift_row(us: Row, vs: Row, row: int, width: int, height: int, shift: float) -> None:
+    """us, vs: position of each pixel of the row, farther from the centre by `shift` in the corners, pixels."""
+    half_w, half_h = float32(width) * HALF, float32(height) * HALF
+    scale = shift / (half_w * half_w + half_h * half_h)
+    y = float32(row) + HALF - half_h
+    for i in range(us.size):
+        x = float32(i) + HALF - half_w
+        away = (x * x + y * y) * scale
+        us[i] = float32(i) + x * away
+        vs[i] = float32(row) + y * away
 
 
 @_kernel
@@ -225,36 +243,47 @@ def compose(
     scale = ONE / (half_w * half_w + half_h * half_h)
     chromatic, vignette, grain_amount = amounts
     grain_x, grain_y, grain_size = place
+    pixels = picture.view(np.uint64).reshape(height, width)  # one number per pixel
     for row in prange(height):
-        y = float32(row) + HALF - half_h
-        grains = grain[(int32(row) // grain_size + grain_y) & (GRAIN_SIDE - 1)]
-        light = np.empty((3, width + SHRINK), np.float32)
+        buffers = np.empty((6, width), np.float32)
+        rgb, us, vs, gains = buffers[0:3], buffers[3], buffers[4], buffers[5]
+        for c in range(3):
+            unpack_row(rgb[c], pixels[row], c)
+        if chromatic > ZERO:
+            index, corner = np.empty(width, np.int32), np.empty((4, width), np.uint64)
+            for c, shift in ((0, -chromatic), (2, chromatic)):
+                shift_row(us, vs, int32(row), width, height, shift)
+                fetch_row(corner, us, vs, index, pixels.reshape(-1), width, height)
+                between_row(rgb[c], corner, us, vs, c)
+        for c in range(3):
+            for i in range(width):
+                rgb[c, i] *= LEVEL
         if has_light:
-            veil_row(light, veil, int32(row))
+            light, line = np.empty((3, width + 2 * SHRINK), np.float32), np.empty(veil.shape[1] + 2, np.float32)
+            veil_row(light, line, veil, int32(row))
+            light_row(rgb, light)
+        y = float32(row) + HALF - half_h
         for i in range(width):
             x = float32(i) + HALF - half_w
-            corner = (x * x + y * y) * scale
-            red = float32(picture[row, i, 0]) / WHITE
-            green = float32(picture[row, i, 1]) / WHITE
-            blue = float32(picture[row, i, 2]) / WHITE
-            if chromatic > ZERO:
-                shift = chromatic * corner
-                red = sampled(picture, float32(i) - x * shift, float32(row) - y * shift, 0)
-                blue = sampled(picture, float32(i) + x * shift, float32(row) + y * shift, 2)
-            if has_light:
-                first, second, third = light[0, i], light[1, i], light[2, i]
-                kept = ONE / (ONE + THREE * max(first, second, third))
-                red, green, blue = red * red, green * green, blue * blue
-                red = math.sqrt(red + first * kept * (ONE - red))
-                green = math.sqrt(green + second * kept * (ONE - green))
-                blue = math.sqrt(blue + third * kept * (ONE - blue))
-            gain = ONE / (ONE + vignette * corner * corner)
-            red, green, blue = red * gain, green * gain, blue * gain
-            luminance = red * RED_LIGHT + green * GREEN_LIGHT + blue * BLUE_LIGHT
-            noise = grains[(int32(i) // grain_size + grain_x) & (GRAIN_SIDE - 1)]
-            gain = WHITE * (ONE + grain_amount * noise * (ONE - luminance))
-            out[row, i, 0] = np.uint16(min(max(red * gain, ZERO), WHITE) + HALF)
-            out[row, i, 1] = np.uint16(min(max(green * gain, ZERO), WHITE) + HALF)
-            out[row, i, 2] = np.uint16(min(max(blue * gain, ZERO), WHITE) + HALF)
-            high = max(out[row, i, 0], out[row, i, 1], out[row, i, 2])
-            out[row, i, 3] = high if is_luma else max(picture[row, i, 3], high)
+            corner_share = (x * x + y * y) * scale
+            gains[i] = ONE / (ONE + vignette * corner_share * corner_share)
+        for c in range(3):
+            for i in range(width):
+                rgb[c, i] *= gains[i]
+        if grain_amount > ZERO:
+            grains = grain[(int32(row) // grain_size + grain_y) & (GRAIN_SIDE - 1)]
+            for i in range(width):
+                luminance = rgb[0, i] * RED_LIGHT + rgb[1, i] * GREEN_LIGHT + rgb[2, i] * BLUE_LIGHT
+                noise = grains[uint64((int32(i) // grain_size + grain_x) & (GRAIN_SIDE - 1))]
+                gains[i] = ONE + grain_amount * noise * (ONE - luminance)
+            for c in range(3):
+                for i in range(width):
+                    rgb[c, i] *= gains[i]
+        finished = out[row]
+        for i in range(width):
+            red = np.uint16(int32(min(max(rgb[0, i] * DEEP_WHITE, ZERO), DEEP_WHITE) + HALF))
+            green = np.uint16(int32(min(max(rgb[1, i] * DEEP_WHITE, ZERO), DEEP_WHITE) + HALF))
+            blue = np.uint16(int32(min(max(rgb[2, i] * DEEP_WHITE, ZERO), DEEP_WHITE) + HALF))
+            high = max(red, max(green, blue))
+            finished[i, 0], finished[i, 1], finished[i, 2] = red, green, blue
+            finished[i, 3] = high if is_luma else max(picture[row, i, 3], high)

@@ -1,5 +1,6 @@
 """Compiling of Numba's kernels and its progress reports."""
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from numba import prange
 
-from engine.render import numba_kernels
+from engine.render import compiling, numba_kernels
 from engine.render.compiling import cache_folder, kernel, prepare, reporting_progress
 from engine.render.numba_renderer import NumbaRenderer
 from tests.render.test_renderers import run_python
@@ -51,6 +52,30 @@ def test_compiling_reports_progress_and_is_cached_on_disk(tmp_path: Path, monkey
     assert lines == []
     with pytest.raises(TypeError):
         again(np.zeros((2, 2)))  # nothing is compiled during a show
+
+
+def test_cached_code_is_not_used_after_a_change_of_a_file_that_its_stages_or_numbers_come_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numba itself looks at the kernel's own file only."""
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
+    hits = []
+    for stamp in ((1, 2), (1, 2), (1, 3)):
+        monkeypatch.setattr("engine.render.compiling._shared_stamp", lambda stamp=stamp: stamp)
+        fill = new_kernel(tmp_path / "fill.py")
+        prepare(fill, lambda line: None, np.zeros(4))
+        hits.append(sum(fill.stats.cache_hits.values()))
+    assert hits == [0, 1, 0]
+
+
+def test_the_stamp_covers_all_files_that_kernels_import() -> None:
+    folder = Path(compiling.__file__).parent
+    imported = set()
+    for file in folder.glob("numba_*.py"):
+        if file.name != "numba_renderer.py":  # no kernel
+            imported |= set(re.findall(r"^from engine\.render\.(\w+) import", file.read_text("utf-8"), re.MULTILINE))
+    numbers = {f"{name}.py" for name in imported if not name.startswith("numba_")}
+    assert numbers == set(compiling.NUMBER_FILES)
 
 
 def test_without_a_cache_folder_it_is_compiled_at_each_start_with_a_report() -> None:

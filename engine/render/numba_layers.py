@@ -1,0 +1,259 @@
+"""The layers' brightness in Numba, a row of the picture at a time: where a pixel is on the wave, and its value there.
+
+The stages of shaders/warp.glsl and shaders/layer.glsl one by one; see numba_kernels.py for the rules.
+"""
+
+import math
+
+import numpy as np
+
+from engine.render.compiling import float32, int32, uint64
+from engine.render.compiling import stage as _stage
+from engine.render.frame_block import (
+    FOLD,
+    LAYER_ACROSS,
+    LAYER_BAND,
+    LAYER_LINE,
+    LAYER_POLAR,
+    LAYER_U,
+    LAYER_X,
+    LAYER_Y,
+    SIZE,
+)
+from engine.render.numba_maths import (
+    C1,
+    C2,
+    C3,
+    C4,
+    C5,
+    FIVE,
+    FOUR,
+    HALF,
+    K0,
+    K1,
+    K2,
+    K3,
+    K4,
+    ONE,
+    S0,
+    S1,
+    S2,
+    S3,
+    S4,
+    THREE,
+    TINY,
+    TURN_RAD,
+    TWO,
+    ZERO,
+    Block,
+    Index,
+    Row,
+    angle_rad,
+    reflect,
+)
+
+WAVE_POINTS = float32(1024)
+GLOW, BAND = float32(0.42), float32(1.5)  # see shaders/layer.glsl
+
+
+@_stage
+def fold_row(xs: Row, ys: Row, row: int, block: Block) -> None:
+    """xs, ys: source position of each pixel of the row, in pixels from the centre."""
+    half_w, half_h = block[SIZE, 2], block[SIZE, 3]
+    mirror_x, mirror_y, sector_rad = block[FOLD, 0] > ZERO, block[FOLD, 1] > ZERO, block[FOLD, 2]
+    y = float32(row) + HALF - half_h
+    if mirror_y:
+        y = -abs(y)
+    for i in range(xs.size):
+        x = float32(i) + HALF - half_w
+        xs[i] = -abs(x) if mirror_x else x
+        ys[i] = y
+    if sector_rad > ZERO:
+        for i in range(xs.size):
+            turn = angle_rad(xs[i], ys[i])
+            turn -= sector_rad * np.floor(turn / sector_rad)
+            turn = min(turn, sector_rad - turn)
+            radius = math.sqrt(xs[i] * xs[i] + ys[i] * ys[i])
+            t = turn * turn
+            xs[i] = reflect(radius * (K0 + t * (K1 + t * (K2 + t * (K3 + t * K4)))), half_w)
+            ys[i] = reflect(radius * turn * (S0 + t * (S1 + t * (S2 + t * (S3 + t * S4)))), half_h)
+
+
+@_stage
+def polar_row(rs: Row, ts: Row, xs: Row, ys: Row) -> None:
+    """rs: distance from the centre, pixels; ts: angle, rad."""
+    for i in range(xs.size):
+        rs[i] = math.sqrt(xs[i] * xs[i] + ys[i] * ys[i])
+        ts[i] = angle_rad(xs[i], ys[i])
+
+
+@_stage
+def place_row(us: Row, slopes: Row, xs: Row, ys: Row, rs: Row, ts: Row, channel: int, block: Block) -> None:
+    """us: position along the wave of any shape, in periods; slopes: squared length of its gradient, per pixel."""
+    u_x, u_y, u_0, _ = block[LAYER_U + channel]
+    x_x, x_y, x_0, curve = block[LAYER_X + channel]
+    y_x, y_y, y_0, _ = block[LAYER_Y + channel]
+    outward, around, folds, start_rad = block[LAYER_POLAR + channel]
+    for i in range(us.size):
+        place = xs[i] * u_x + ys[i] * u_y + u_0
+        slope_x, slope_y = u_x, u_y
+        if curve != ZERO:
+            x = xs[i] * x_x + ys[i] * x_y + x_0 - HALF
+            t = x * x
+            wave = ONE + t * (C1 + t * (C2 + t * (C3 + t * (C4 + t * C5))))
+            wave_slope = TWO * x * (C1 + t * (TWO * C2 + t * (THREE * C3 + t * (FOUR * C4 + t * FIVE * C5))))
+            y = curve * (xs[i] * y_x + ys[i] * y_y + y_0)
+            place += y * wave
+            slope_x += curve * wave * y_x + y * wave_slope * x_x
+            slope_y += curve * wave * y_y + y * wave_slope * x_y
+        if outward != ZERO or around != ZERO:
+            turn = ts[i] - start_rad
+            turn -= TURN_RAD * np.floor(turn / TURN_RAD + HALF)
+            side = ONE if folds == ZERO or turn >= ZERO else -ONE
+            place += outward * rs[i] + around * turn * side
+            near = ONE / max(rs[i], HALF)
+            out_x, out_y = xs[i] * near, ys[i] * near
+            slope_x += outward * out_x - around * side * near * out_y
+            slope_y += outward * out_y + around * side * near * out_x
+        us[i] = place
+        slopes[i] = slope_x * slope_x + slope_y * slope_y
+
+
+@_stage
+def wave_row(
+    values: Row, xs: Row, ys: Row, shares: Row, index: Index, channel: int, table: np.ndarray, block: Block
+) -> None:
+    """values: brightness of stripes, 0..1. table (1025, 2): value and step to the next; the rest is scratch."""
+    u_x, u_y, u_0, period_points = block[LAYER_U + channel]
+    x_x, x_y, x_0, curve = block[LAYER_X + channel]
+    y_x, y_y, y_0, _ = block[LAYER_Y + channel]
+    if curve == ZERO:
+        for i in range(values.size):
+            values[i] = xs[i] * u_x + ys[i] * u_y + u_0
+    else:
+        for i in range(values.size):
+            t = xs[i] * x_x + ys[i] * x_y + x_0 - HALF
+            t *= t
+            bend = ONE + t * (C1 + t * (C2 + t * (C3 + t * (C4 + t * C5))))
+            bend *= curve * (xs[i] * y_x + ys[i] * y_y + y_0)
+            values[i] = xs[i] * u_x + ys[i] * u_y + u_0 + bend
+    read_wave(values, values, shares, index, period_points, table)
+
+
+@_stage
+def shape_row(
+    values: Row, us: Row, slopes: Row, shares: Row, index: Index, channel: int, table: np.ndarray, block: Block
+) -> None:
+    """values: brightness of a bent layer or of another shape, averaged over the pixel where the wave is too fine.
+
+    us, slopes from `place_row`. table (5, 1025, 2) from `bake_waves`.
+    """
+    period_points = block[LAYER_U + channel, 3]
+    shown = block[LAYER_BAND + channel, 0]
+    read_wave(values, us, shares, index, period_points, table[0])
+    if block[LAYER_BAND + channel, 1] == ZERO:
+        return
+    widest = ZERO
+    for i in range(values.size):
+        excess = slopes[i] * period_points * period_points - shown * shown
+        slopes[i] = BAND * math.sqrt(max(excess, ZERO))
+        widest = max(widest, slopes[i])
+    if widest <= ONE:
+        return
+    total = table[1, 1024, 0]
+    period_total = total * period_points / WAVE_POINTS
+    for i in range(values.size):
+        points = max(slopes[i], ONE)
+        half_width = HALF * points / period_points
+        start, end = us[i] - half_width, us[i] + half_width
+        first, last = np.floor(start), np.floor(end)
+        run = (start - first) * period_points
+        point = WAVE_POINTS - abs(run - WAVE_POINTS)
+        at = uint64(int32(point))
+        before = table[1, at, 0] + table[1, at, 1] * (point - float32(int32(point)))
+        before = TWO * total - before if run > WAVE_POINTS else before
+        run = (end - last) * period_points
+        point = WAVE_POINTS - abs(run - WAVE_POINTS)
+        at = uint64(int32(point))
+        after = table[1, at, 0] + table[1, at, 1] * (point - float32(int32(point)))
+        after = TWO * total - after if run > WAVE_POINTS else after
+        mean = min(max(((last - first) * period_total + after - before) / points, ZERO), ONE)
+        values[i] += min(points - ONE, ONE) * (mean - values[i])
+
+
+@_stage
+def read_wave(values: Row, us: Row, shares: Row, index: Index, period_points: float, table: np.ndarray) -> None:
+    """values: the wave at each position, 0..1; may be the row of the positions."""
+    point_row(shares, index, us, period_points)
+    for i in range(values.size):
+        at = uint64(index[i])
+        values[i] = table[at, 0] + table[at, 1] * shares[i]
+    for i in range(values.size):
+        values[i] = min(max(values[i], ZERO), ONE)
+
+
+@_stage
+def point_row(shares: Row, index: Index, us: Row, period_points: float) -> None:
+    """index, shares: the wave's point at each position, and the part of the way to the next one."""
+    for i in range(us.size):
+        turn = us[i] - np.floor(us[i])
+        point = WAVE_POINTS - abs(turn * period_points - WAVE_POINTS)
+        index[i] = int32(point)
+        shares[i] = point - float32(index[i])
+
+
+@_stage
+def trace_row(
+    values: Row,
+    us: Row,
+    xs: Row,
+    ys: Row,
+    rs: Row,
+    across: Row,
+    shares: Row,
+    index: Index,
+    channel: int,
+    table: np.ndarray,
+    block: Block,
+) -> None:
+    """values: brightness of a trace, with an edge of one pixel and a glow; see `trace_rows`. across: scratch."""
+    a_x, a_y, a_r, a_0 = block[LAYER_ACROSS + channel]
+    _, glow_px, strength, _ = block[LAYER_LINE + channel]
+    point_row(shares, index, us, block[LAYER_U + channel, 3])
+    for i in range(values.size):
+        values[i] = ZERO
+        across[i] = xs[i] * a_x + ys[i] * a_y + rs[i] * a_r + a_0
+    lowest, highest = table[4, 0, 0], table[4, 0, 1]
+    for i in range(1, table.shape[1]):
+        lowest, highest = min(lowest, table[4, i, 0]), max(highest, table[4, i, 1])
+    for i in range(values.size):
+        place = across[i]
+        if place < lowest or place > highest:  # most pixels; the rest needs up to 16 values of the table
+            continue
+        point, share = index[i], shares[i]
+        far = beyond_px(table, 4, point, share, place)
+        if far >= ZERO:
+            continue
+        outer = beyond_px(table, 2, point, share, place)
+        core = ZERO
+        if outer < ZERO:
+            inner = beyond_px(table, 1, point, share, place)
+            core = min(max(outer / min(outer - inner, -TINY), ZERO), ONE)
+        glow = ZERO
+        if glow_px > ZERO:
+            near = beyond_px(table, 3, point, share, place)
+            first = min(max(outer / max(outer - near, TINY), ZERO), ONE)
+            second = min(max(near / max(near - far, TINY), ZERO), ONE)
+            left = ONE - (first + TWO * second) / THREE
+            glow = GLOW * left * left * left
+        values[i] = min((core + (ONE - core) * glow) * strength, ONE)
+
+
+@_stage
+def beyond_px(table: np.ndarray, row: int, index: int, share: float, across: float) -> float:
+    """Distance across beyond the interval of this row, pixels; negative inside."""
+    at, after = uint64(index), uint64(min(index + 1, 1024))
+    low = table[row, at, 0] + share * (table[row, after, 0] - table[row, at, 0])
+    high = table[row, at, 1] + share * (table[row, after, 1] - table[row, at, 1])
+    beyond: float = max(across - high, low - across)
+    return beyond

@@ -1,0 +1,271 @@
+"""Blending, tone and colour in Numba, a row of the picture at a time.
+
+The stages of shaders/blend.glsl, tone.glsl and light.glsl one by one; see numba_kernels.py for the rules.
+"""
+
+import math
+
+import numpy as np
+
+from engine.render.compiling import float32, int32, uint64
+from engine.render.compiling import stage as _stage
+from engine.render.flash_levels import LINEAR
+from engine.render.frame_block import BLEND, COLOUR, LAYER_DARK, RAMP, TONE
+from engine.render.numba_maths import (
+    BLUE_LIGHT,
+    FOUR,
+    GREEN_LIGHT,
+    HALF,
+    ONE,
+    RED_LIGHT,
+    SIX,
+    THREE,
+    TWO,
+    WHITE,
+    ZERO,
+    Block,
+    Index,
+    Rgb,
+    Row,
+    cube_root,
+)
+
+TONE_STEPS = 4096
+LAST_TONE_STEP = float32(TONE_STEPS - 1)
+# Level 0..255 after the soft tone curve, by x / (1 + x) in 4095 steps: the power is computed once for each.
+SOFT_LEVELS = (WHITE * np.linspace(0, 1, TONE_STEPS) ** 0.8).astype(np.float32)
+# Display value of linear light (sRGB, IEC 61966-2-1): below an edge a line, above it a polynomial in the fourth root,
+# within 1.5e-6.
+LIGHT_EDGE, LIGHT_SLOPE = float32(0.0031308), float32(12.92)
+D0, D1, D2, D3 = (float32(value) for value in (-0.059546627, 0.139604360, 1.365919944, -0.852954694))
+D4, D5, D6 = (float32(value) for value in (0.657184608, -0.318413485, 0.068207296))
+LIGHT_1, LIGHT_2, LIGHT_3 = (float32(value) for value in LINEAR)
+SHOULDER, WHITENING = float32(0.55), float32(0.3)  # see shaders/light.glsl
+REST = float32(1) - SHOULDER
+# Of the cones' response to red, green and blue, and back (Ottosson 2020).
+CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ],
+    np.float32,
+)
+FROM_CONES = np.array(
+    [
+        [4.0767416621, -3.3077115913, 0.2309699292],
+        [-1.2684380046, 2.6097574011, -0.3413193965],
+        [-0.0041960863, -0.7034186147, 1.7076147010],
+    ],
+    np.float32,
+)
+RAMP_STEPS = 16
+ONE_STEP = uint64(1)
+
+
+@_stage
+def linear_row(values: Row) -> None:
+    """values: linear light of display values; see shaders/light.glsl."""
+    for i in range(values.size):
+        value = values[i]
+        values[i] = value * (LIGHT_1 + value * (LIGHT_2 + value * LIGHT_3))
+
+
+@_stage
+def fill_row(values: Row, value: float) -> None:
+    for i in range(values.size):
+        values[i] = value
+
+
+@_stage
+def colour_row(layer: Rgb, values: Row, colour: np.ndarray) -> None:
+    """layer (3, width): a layer's brightness times its colour."""
+    for c in range(3):
+        for i in range(values.size):
+            layer[c, i] = colour[c] * values[i]
+
+
+@_stage
+def darken_row(layer: Rgb, values: Row, channel: int, block: Block) -> None:
+    """layer: without what the dark parts of a palette's colour lose; see `dark_losses`."""
+    gain = block[TONE, 0]
+    for c in range(3):
+        loss = block[LAYER_DARK + channel, c]
+        if loss > ZERO:
+            for i in range(values.size):
+                layer[c, i] *= ONE - loss * (ONE - min(values[i] * gain, ONE))
+
+
+@_stage
+def add_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float) -> None:
+    """Plain add of one layer."""
+    for c in range(3):
+        light = colour[c] * weight
+        for i in range(values.size):
+            picture[c, i] += light * values[i]
+
+
+@_stage
+def mix_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float, block: Block) -> None:
+    """`blend_row` of one layer without dodge, with the same weight everywhere: a layer over nothing is itself."""
+    add, screen, difference, _ = block[BLEND]
+    ceiling = block[TONE, 2]
+    for c in range(3):
+        for i in range(values.size):
+            below, above = picture[c, i], colour[c] * values[i]
+            both = below + above
+            blended = add * min(both, ceiling) + screen * (both - below * above) + difference * abs(below - above)
+            picture[c, i] = below + weight * (blended - below)
+
+
+@_stage
+def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Block) -> None:
+    """Blend layer (3, width) over picture, weighted per pixel; it is the base where nothing was drawn before."""
+    add, screen, difference, dodge = block[BLEND]
+    ceiling = block[TONE, 2]
+    for c in range(3):
+        if add == ONE:
+            for i in range(weights.size):
+                below, above = picture[c, i], layer[c, i]
+                mixed = below + weights[i] * (min(below + above, ceiling) - below)
+                picture[c, i] = mixed if has_base[i] > ZERO else above * weights[i]
+        else:
+            for i in range(weights.size):
+                below, above = picture[c, i], layer[c, i]
+                both = below + above
+                dodged = min(ONE, max(below, float32(0.06)) / max(float32(0.001), ONE - above))
+                if above >= float32(0.999):
+                    dodged = ONE
+                blended = (
+                    add * min(both, ceiling)
+                    + screen * (both - below * above)
+                    + difference * abs(below - above)
+                    + dodge * dodged
+                )
+                mixed = below + weights[i] * (blended - below)
+                picture[c, i] = mixed if has_base[i] > ZERO else above * weights[i]
+    for i in range(weights.size):
+        has_base[i] = max(has_base[i], weights[i])
+
+
+@_stage
+def whole_row(picture: Rgb, layer: Rgb, weights: Row) -> None:
+    """Simple mode: the layer is the picture, in levels."""
+    for c in range(3):
+        for i in range(picture.shape[1]):
+            picture[c, i] = layer[c, i] * weights[i] * WHITE
+
+
+@_stage
+def tone_row(picture: Rgb, block: Block) -> None:
+    """picture: from what the layers add up to, to levels 0..255."""
+    brightness, tone = block[TONE, 0], block[TONE, 1]
+    is_linear = block[COLOUR, 0] > ZERO
+    for c in range(3):
+        if tone > ONE:
+            for i in range(picture.shape[1]):
+                picture[c, i] *= brightness
+            if not is_linear:
+                linear_row(picture[c])
+        elif is_linear:
+            for i in range(picture.shape[1]):
+                light = picture[c, i] * brightness
+                picture[c, i] = light / (ONE + light) if tone > ZERO else light
+            encode_row(picture[c])
+        elif tone > ZERO:
+            for i in range(picture.shape[1]):
+                light = picture[c, i] * brightness
+                picture[c, i] = SOFT_LEVELS[int32(light / (ONE + light) * LAST_TONE_STEP + HALF)]
+        else:
+            for i in range(picture.shape[1]):
+                picture[c, i] = min(picture[c, i] * brightness, ONE) * WHITE
+    if tone > ONE:
+        filmic_row(picture)
+
+
+@_stage
+def filmic_row(picture: Rgb) -> None:
+    """picture: from linear light to levels; see shaders/light.glsl."""
+    highest = ZERO
+    for c in range(3):
+        for i in range(picture.shape[1]):
+            highest = max(highest, picture[c, i])
+    if highest > SHOULDER:
+        roll_row(picture)
+    for c in range(3):
+        encode_row(picture[c])
+
+
+@_stage
+def encode_row(values: Row) -> None:
+    """values: from linear light to levels."""
+    for i in range(values.size):
+        light = min(max(values[i], ZERO), ONE)
+        t = math.sqrt(math.sqrt(light))
+        bent = D0 + t * (D1 + t * (D2 + t * (D3 + t * (D4 + t * (D5 + t * D6)))))
+        values[i] = WHITE * (light * LIGHT_SLOPE if light < LIGHT_EDGE else bent)
+
+
+@_stage
+def roll_row(picture: Rgb) -> None:
+    """picture: linear light, with what is brighter than the shoulder rolled off towards white."""
+    for i in range(picture.shape[1]):
+        red, green, blue = picture[0, i], picture[1, i], picture[2, i]
+        peak = max(red, green, blue)
+        if peak > SHOULDER:
+            rolled = ONE - REST * REST / (peak + REST - SHOULDER)
+            white = ONE - ONE / (WHITENING * (peak - rolled) + ONE)
+            kept = rolled / peak
+            red, green, blue = red * kept, green * kept, blue * kept
+            pale = white * cube_root(rolled)
+            long = (ONE - white) * cube_root(CONES[0, 0] * red + CONES[0, 1] * green + CONES[0, 2] * blue) + pale
+            medium = (ONE - white) * cube_root(CONES[1, 0] * red + CONES[1, 1] * green + CONES[1, 2] * blue) + pale
+            short = (ONE - white) * cube_root(CONES[2, 0] * red + CONES[2, 1] * green + CONES[2, 2] * blue) + pale
+            long, medium, short = long * long * long, medium * medium * medium, short * short * short
+            red = FROM_CONES[0, 0] * long + FROM_CONES[0, 1] * medium + FROM_CONES[0, 2] * short
+            green = FROM_CONES[1, 0] * long + FROM_CONES[1, 1] * medium + FROM_CONES[1, 2] * short
+            blue = FROM_CONES[2, 0] * long + FROM_CONES[2, 1] * medium + FROM_CONES[2, 2] * short
+        picture[0, i], picture[1, i], picture[2, i] = red, green, blue
+
+
+@_stage
+def ramp_row(picture: Rgb, shares: Row, index: Index, block: Block) -> None:
+    """picture: levels, recoloured by their brightness along the palette's ramp; see shaders/light.glsl."""
+    amount = block[COLOUR, 1]
+    for i in range(picture.shape[1]):
+        red, green, blue = picture[0, i], picture[1, i], picture[2, i]
+        key = HALF * (RED_LIGHT * red + GREEN_LIGHT * green + BLUE_LIGHT * blue + max(red, green, blue))
+        place = min(max(key / WHITE, ZERO), ONE) * float32(RAMP_STEPS)
+        index[i] = min(int32(place), RAMP_STEPS - 1)
+        shares[i] = place - float32(index[i])
+    for c in range(3):
+        for i in range(picture.shape[1]):
+            at = uint64(RAMP + index[i])
+            stop = block[at, c]
+            wanted = WHITE * (stop + shares[i] * (block[at + ONE_STEP, c] - stop))
+            picture[c, i] += amount * (wanted - picture[c, i])
+
+
+@_stage
+def turn_hue_row(reds: Row, greens: Row, blues: Row, hue: float) -> None:
+    """HSV hue shifted by `hue` turns."""
+    for i in range(reds.size):
+        red, green, blue = reds[i], greens[i], blues[i]
+        high = max(red, max(green, blue))
+        low = min(red, min(green, blue))
+        chroma = high - low
+        scale = ONE / max(chroma, float32(1e-4))
+        sixths = TWO + (blue - red) * scale if green == high else FOUR + (red - green) * scale
+        sixths = (green - blue) * scale if red == high else sixths
+        sixths += SIX * hue
+        reds[i] = low + chroma * hue_share(sixths)
+        greens[i] = low + chroma * hue_share(sixths + FOUR)
+        blues[i] = low + chroma * hue_share(sixths + TWO)
+
+
+@_stage
+def hue_share(sixths: float) -> float:
+    """Share of a primary colour, 0..1, at this distance from its hue in sixths of a turn."""
+    place = sixths - SIX * np.floor(sixths / SIX)
+    share: float = min(max(abs(place - THREE) - ONE, ZERO), ONE)
+    return share

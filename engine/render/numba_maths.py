@@ -1,0 +1,66 @@
+"""Numbers and functions for Numba's kernels that the compiler can vectorise, unlike those of the C library.
+
+All constants are float32: a Python float would turn the arithmetic around it into float64, at half the speed.
+"""
+
+import math
+
+import numpy as np
+
+from engine.render.compiling import float32
+from engine.render.compiling import stage as _stage
+
+ZERO, HALF, ONE, TWO, THREE, FOUR, FIVE, SIX = (float32(value) for value in (0, 0.5, 1, 2, 3, 4, 5, 6))
+QUARTER_RAD, HALF_RAD, TURN_RAD = (float32(turns * 2 * math.pi) for turns in (0.25, 0.5, 1))
+TINY = float32(1e-6)
+WHITE = float32(255)
+DEEP = float32(257)  # 16-bit levels per 8-bit level, so that 255 is 65535 and each 8-bit level is exact
+RED_LIGHT, GREEN_LIGHT, BLUE_LIGHT = (float32(value) for value in (0.2126, 0.7152, 0.0722))
+
+# sin(pi x) as a series in (x - 1/2)^2, for x in 0..1.
+C1, C2, C3, C4, C5 = (float32((-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k)) for k in range(1, 6))
+# Polynomials of our own, each the best fit of its degree: atan(x) / x in x^2 for x in 0..1, within 1e-7; sin(x) / x and
+# cos(x) in x^2 for x in 0..pi/2, within 5e-8; the cube root of x in its fourth root, to begin with.
+A0, A1, A2, A3 = (float32(value) for value in (0.9999999114, -0.3333209349, 0.1997137475, -0.1402941735))
+A4, A5, A6, A7 = (float32(value) for value in (0.0994275219, -0.0599046134, 0.0245570496, -0.0047804338))
+S0, S1, S2, S3, S4 = (float32(value) for value in (1.0, -0.1666665799, 0.0083330511, -0.0001980908, 0.0000026052))
+K0, K1, K2, K3, K4 = (float32(value) for value in (1.0, -0.4999990535, 0.0416635847, -0.0013853704, 0.0000231539))
+ROOT_1, ROOT_2, ROOT_3 = (float32(value) for value in (0.43269591, 0.86537019, -0.302872))
+
+Row = np.ndarray  # (width,) float32
+Index = np.ndarray  # (width,) int32
+Rgb = np.ndarray  # (3, width) float32: red, green and blue of a row
+Block = np.ndarray  # (66, 4) float32, see frame_block.py
+Deep = np.ndarray  # (height, width, 4) uint16: levels of 0..255 times DEEP
+
+
+@_stage
+def angle_rad(x: float, y: float) -> float:
+    """The angle of a position, -pi..pi, as atan2(y, x)."""
+    wide, tall = abs(x), abs(y)
+    share = min(wide, tall) / max(max(wide, tall), TINY)
+    t = share * share
+    angle = share * (A0 + t * (A1 + t * (A2 + t * (A3 + t * (A4 + t * (A5 + t * (A6 + t * A7)))))))
+    angle = QUARTER_RAD - angle if tall > wide else angle
+    angle = HALF_RAD - angle if x < ZERO else angle
+    turned: float = -angle if y < ZERO else angle
+    return turned
+
+
+@_stage
+def reflect(place: float, half: float) -> float:
+    """The position, mirrored at -half and half."""
+    whole = TWO * half
+    turned = place + half
+    turned -= TWO * whole * np.floor(turned / (TWO * whole))
+    folded: float = half - abs(whole - turned)
+    return folded
+
+
+@_stage
+def cube_root(x: float) -> float:
+    """The cube root of x in 0..1, within 3e-4: a polynomial in the fourth root, then Newton's method twice."""
+    start = math.sqrt(math.sqrt(x))
+    root = max(start * (ROOT_1 + start * (ROOT_2 + start * ROOT_3)), TINY)
+    root = (TWO * root + x / (root * root)) / THREE
+    return (TWO * root + x / (root * root)) / THREE
