@@ -48,7 +48,7 @@ AREA = Area(
         ),
         circle(
             "/colour/base_hue",
-            0.57,
+            0,
             0,
             1,
             "Shifts the hues of all layers together in pitch and fixed mode; 1 is a full turn.",
@@ -75,7 +75,7 @@ AREA = Area(
         ),
         number(
             "/colour/spread",
-            0.14,
+            1,
             0,
             1,
             "How far apart the layers' colours are. 1: as far as the pitches, the set of hues or the palette put them; "

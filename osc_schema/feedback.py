@@ -10,7 +10,7 @@ AREA = Area(
     params=(
         number(
             "/feedback/amount",
-            0.72,
+            0,
             0,
             0.98,
             "Brightness of the last picture; 0: no feedback.",
@@ -18,7 +18,7 @@ AREA = Area(
         ),
         number(
             "/feedback/zoom",
-            1.03,
+            1,
             0.9,
             1.1,
             "Zoom of the last picture from frame to frame; above 1 it grows.",
@@ -27,7 +27,7 @@ AREA = Area(
         ),
         number(
             "/feedback/rotate",
-            0.4,
+            0,
             -10,
             10,
             "Rotation of the last picture from frame to frame.",
@@ -36,7 +36,7 @@ AREA = Area(
         ),
         number(
             "/feedback/hue",
-            0.045,
+            0,
             -0.1,
             0.1,
             "Hue shift of the last picture from frame to frame.",

@@ -7,8 +7,6 @@ from osc_schema.types import Area, Command, Param
 
 LAYERS = (1, 2, 3, 4)
 ANGLES_DEG = (0, 45, 90, 135)
-INTENSITIES = (1.3, 1.3, 1.2, 0.8)
-RATIOS = (0.8, 1.1, 1.6, 0.2)
 SHAPES = "stripes rings rays spiral line circle"
 
 
@@ -17,7 +15,7 @@ def _layer(n: int) -> tuple[Param, ...]:
     return (
         number(
             f"{at}/intensity",
-            INTENSITIES[n - 1],
+            1,
             0,
             1.5,
             f"Strength of layer {n}; fades smoothly to nothing at 0.",
@@ -41,7 +39,7 @@ def _layer(n: int) -> tuple[Param, ...]:
         ),
         number(
             f"{at}/curve",
-            0.5,
+            0,
             0,
             1,
             f"Bends layer {n}; 0 is straight. For line and circle: how far the wave moves the trace.",
@@ -58,7 +56,7 @@ def _layer(n: int) -> tuple[Param, ...]:
         ),
         number(
             f"{at}/ratio",
-            RATIOS[n - 1],
+            1,
             0.0625,
             16,
             f"How many widths of its wave layer {n} shows: below 1 stretches it, above 1 repeats it.",

@@ -1,7 +1,5 @@
 """Modulation routes from the sound, the beat or an LFO to a parameter, and the LFOs."""
 
-from typing import Any
-
 from osc_schema.declare import circle, menu, number, text, whole
 from osc_schema.types import Area, Param
 
@@ -22,28 +20,9 @@ SYNCS = {
 }
 """Length of one LFO cycle in beats; free: /lfo/<n>/rate_hz is used instead."""
 
-# Routes of the first look; the other routes and LFOs start with _FREE_ROUTE and _FREE_LFO.
-_STARTS: dict[int, dict[str, Any]] = {
-    1: {"source": "onset", "channel": 1, "target": "/feedback/zoom", "amount": 0.2, "release_ms": 250},
-    2: {"source": "high", "target": "/layer/4/intensity", "amount": 0.4},
-    3: {"source": "lfo1", "target": "/colour/base_hue", "amount": 0.12, "offset": -0.5},
-    4: {"source": "lfo2", "target": "/feedback/rotate", "amount": 0.1, "offset": -0.5},
-}
-_FREE_ROUTE: dict[str, Any] = {
-    "source": "off",
-    "channel": 0,
-    "target": "",
-    "amount": 0.5,
-    "offset": 0,
-    "release_ms": 150,
-}
-_LFO_STARTS: dict[int, dict[str, Any]] = {1: {"rate_hz": 0.02}, 2: {"tempo_sync": "eight_bars"}}
-_FREE_LFO: dict[str, Any] = {"rate_hz": 0.5, "tempo_sync": "free"}
-
 
 def _route(n: int) -> tuple[Param, ...]:
     at = f"/mod/{n}"
-    start: dict[str, Any] = _FREE_ROUTE | _STARTS.get(n, {})
     return (
         menu(
             f"{at}/source",
@@ -52,19 +31,18 @@ def _route(n: int) -> tuple[Param, ...]:
             "Source that moves the target, as a level 0..1. Sound levels: 0 at -48 dBFS, 1 at -6 dBFS, linear in "
             "decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls; beat, "
             "bar: likewise at each beat and each bar of four, see /tempo/source; kick, snare, hat: at each drum hit.",
-            default=start["source"],
             words="audio reactive sound bass kick beat drum strobe matrix route",
         ),
         whole(
             f"{at}/channel",
-            start["channel"],
+            0,
             0,
             4,
             "Audio channel of the source; 0: the loudest of the four. Not used by LFOs, beat, bar, kick, snare, hat.",
         ),
         text(
             f"{at}/target",
-            start["target"],
+            "",
             "Address of the parameter to move: a float that presets hold, except /audio, /mod and /lfo; empty: none. "
             "The route is added on top of the parameter's own value, which does not change.",
             most=MAX_ADDRESS_CHARACTERS,
@@ -72,7 +50,7 @@ def _route(n: int) -> tuple[Param, ...]:
         ),
         number(
             f"{at}/amount",
-            start["amount"],
+            0.5,
             -1,
             1,
             "How far the target moves at level 1, as a fraction of its range, on its own scale; routes to the same "
@@ -81,7 +59,7 @@ def _route(n: int) -> tuple[Param, ...]:
         ),
         number(
             f"{at}/offset",
-            start["offset"],
+            0,
             -1,
             1,
             "Added to the level; at -0.5 the target swings to both sides of its value.",
@@ -96,7 +74,7 @@ def _route(n: int) -> tuple[Param, ...]:
         ),
         number(
             f"{at}/release_ms",
-            start["release_ms"],
+            150,
             1,
             10_000,
             "Time in which a sound level falls to 37 %; it rises at once. No effect on LFOs.",
@@ -110,7 +88,6 @@ def _route(n: int) -> tuple[Param, ...]:
 
 def _lfo(n: int) -> tuple[Param, ...]:
     at = f"/lfo/{n}"
-    start: dict[str, Any] = _FREE_LFO | _LFO_STARTS.get(n, {})
     return (
         menu(
             f"{at}/shape",
@@ -121,7 +98,7 @@ def _lfo(n: int) -> tuple[Param, ...]:
         ),
         number(
             f"{at}/rate_hz",
-            start["rate_hz"],
+            0.5,
             0.01,
             20,
             "Cycles per second while `tempo_sync` is free.",
@@ -133,7 +110,6 @@ def _lfo(n: int) -> tuple[Param, ...]:
             f"{at}/tempo_sync",
             " ".join(SYNCS),
             "Length of one cycle at the tempo of /tempo/bpm, four beats per bar; free: uses `rate_hz`.",
-            default=start["tempo_sync"],
             words="speed tempo beat bpm division clock oscillator",
         ),
         circle(f"{at}/phase", 0, 0, 1, "Phase offset of the cycle.", "cycles"),

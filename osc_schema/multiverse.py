@@ -21,12 +21,11 @@ AREA = Area(
             "/multiverse/blend",
             "add screen difference dodge",
             "How each layer is mixed with those before it. Values between two modes crossfade them.",
-            default=2.0,
             words="mix glow bloom screen composite",
         ),
         number(
             "/multiverse/brightness",
-            3.8,
+            2.5,
             0,
             4,
             "Gain of the mixed picture, layer 5 included, before the tone curve.",
@@ -34,7 +33,7 @@ AREA = Area(
         ),
         number(
             "/multiverse/bias",
-            0,
+            0.1,
             0,
             0.5,
             "Grey level of silence. 0: black; 0.5: the original VAV look (half bright).",
@@ -45,7 +44,6 @@ AREA = Area(
             "soft clip filmic",
             "soft: rolls off highlights, (x/(1+x))^0.8; clip: clips each channel, as in the original; filmic: bright "
             "colours keep their hue and turn to white.",
-            default="clip",
             words="contrast curve clip rolloff gamma agx aces highlight white hdr",
         ),
         menu(
@@ -66,7 +64,7 @@ AREA = Area(
         ),
         number(
             "/multiverse/window_ms",
-            11,
+            50,
             5,
             1000,
             "How much sound is shown across the width of the picture.",

@@ -1,6 +1,7 @@
 """All declarations in page order, and the lookup of addresses. Add a new area's module to AREAS."""
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 from osc_schema import (
@@ -25,6 +26,7 @@ from osc_schema import (
     tempo,
     timecode,
 )
+from osc_schema.first_look import FIRST_LOOK
 from osc_schema.patterns import PatternIndex
 from osc_schema.types import Command, ExtraPicture, Param, Value
 
@@ -74,7 +76,12 @@ AREAS = tuple(
         engine,
     )
 )
-PARAMS: tuple[Param, ...] = tuple(param for area in AREAS for param in area.params)
+DECLARED: tuple[Param, ...] = tuple(param for area in AREAS for param in area.params)
+"""All parameters with the defaults of their own line: a plain picture, without movement."""
+PARAMS: tuple[Param, ...] = tuple(
+    replace(param, default=FIRST_LOOK.get(param.address, param.default)) for param in DECLARED
+)
+"""All parameters. Their defaults are the first look."""
 COMMANDS: tuple[Command, ...] = tuple(command for area in AREAS for command in area.commands)
 EXTRA_PICTURES: tuple[ExtraPicture, ...] = live_models.PICTURES
 """Pictures that the engine may publish in addition to the main one."""

@@ -7,7 +7,8 @@ never repeats.
 """
 
 from engine.params import looks_geometry, looks_light, looks_liquid, looks_noise
-from engine.params.plain_look import PLAIN, Look
+from engine.params.plain_look import PLAIN
+from osc_schema.look_changes import Look
 
 WORLDS: dict[str, dict[str, Look]] = {
     "light": looks_light.CHANGES,

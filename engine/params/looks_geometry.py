@@ -1,6 +1,7 @@
 """Looks of geometry: a rose window, a mandala, a tunnel, a plain. Changes against `PLAIN`; see looks.py."""
 
-from engine.params.plain_look import DARK_LIGHT, Look, free_lfo, generator_only, layers, lfo, route
+from engine.params.plain_look import generator_only
+from osc_schema.look_changes import DARK_LIGHT, Look, free_lfo, layers, lfo, route
 
 CHANGES: dict[str, Look] = {
     # A rose window, drawn in threads of light; each kick pushes it open.

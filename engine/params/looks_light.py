@@ -1,43 +1,11 @@
 """Looks of light: a corona, northern lights, beams, veils. Changes against `PLAIN`; see looks.py."""
 
-from engine.params.plain_look import DARK_LIGHT, Look, free_lfo, generator_only, layers, lfo, route
+from engine.params.plain_look import generator_only
+from osc_schema.first_look import FIRST_LOOK
+from osc_schema.look_changes import DARK_LIGHT, Look, free_lfo, layers, lfo, route
 
 CHANGES: dict[str, Look] = {
-    # An eclipse: a thin ring of living light around a black disc; the kick throws its flares outward.
-    "Eclipse": {
-        **DARK_LIGHT,
-        "/multiverse/brightness": 1.3,
-        "/multiverse/window_ms": 22.0,
-        "/colour/palette": "aurora",
-        "/colour/spread": 0.6,
-        **layers("shape", "circle"),
-        **layers("intensity", 0.3, 0.85, 0.7, 0.8),
-        **layers("angle", 90.0, -30.0, -150.0, 0.0),
-        **layers("curve", 1.0, 0.14, 0.14, 0.1),
-        **layers("ratio", 0.5, 0.5, 1.0, 1.0),
-        **layers("line_width", 0.35, 0.25, 0.25, 0.2),
-        **layers("line_glow", 1.5, 3.0, 4.0, 13.0),
-        "/feedback/amount": 0.9,
-        "/feedback/zoom": 1.01,
-        "/feedback/rotate": 0.15,
-        "/feedback/hue": 0.008,
-        "/post/bloom": 0.4,
-        "/post/bloom_radius": 0.7,
-        "/post/bloom_threshold": 0.5,
-        "/post/vignette": 0.45,
-        **free_lfo(1, "saw", 0.013),
-        **free_lfo(2, "sine", 0.021, 0.3),
-        **free_lfo(3, "sine", 0.083),
-        **lfo(4, "sine", "eight_bars"),
-        **route(1, "kick", "/feedback/zoom", 0.45, release_ms=120.0),
-        **route(2, "hat", "/layer/2/line_glow", 0.4, release_ms=80.0),
-        **route(3, "lfo1", "/layer/2/angle", 1.0),
-        **route(4, "lfo3", "/feedback/zoom", 0.07),
-        **route(5, "lfo4", "/colour/shift", 0.15),
-        **route(6, "low", "/multiverse/brightness", 0.4, channel=1, curve=1.0, release_ms=60.0),
-        **route(7, "lfo2", "/layer/4/line_glow", 0.2),
-        **route(8, "kick", "/layer/1/intensity", 0.7, release_ms=80.0),
-    },
+    "Eclipse": FIRST_LOOK,
     # Curtains of northern light over a dark horizon; a swell runs along them at each kick.
     "Aurora": {
         **DARK_LIGHT,

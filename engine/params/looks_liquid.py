@@ -1,6 +1,7 @@
 """The looks from the world of liquid: ink, quicksilver, a skein and a jellyfish, each as changes against PLAIN."""
 
-from engine.params.plain_look import DARK_AND_SLOW, SHADER_OVER_RING, Look, layers, on_drums, route
+from engine.params.plain_look import DARK_AND_SLOW, SHADER_OVER_RING, on_drums
+from osc_schema.look_changes import Look, layers, route
 
 CHANGES: dict[str, Look] = {
     # Ink in dark water: sheets of colour that fold into each other and open with the kick.

@@ -1,6 +1,7 @@
 """The looks from the world of noise: smoke, a mapped land, a pulsar and lightning, each as changes against PLAIN."""
 
-from engine.params.plain_look import DARK_AND_SLOW, SHADER_OVER_RING, Look, layers, on_drums, route
+from engine.params.plain_look import DARK_AND_SLOW, SHADER_OVER_RING, on_drums
+from osc_schema.look_changes import Look, layers, route
 
 CHANGES: dict[str, Look] = {
     # A spirit of violet smoke, lit from within; the kick fans it, the highs throw sparks.
