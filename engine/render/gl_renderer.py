@@ -99,7 +99,7 @@ class GLRenderer:
             self.is_software = is_software(name)
             self._publisher = Publisher(self._context)
             self._post = PostChain(self._context, self._finish, self._publisher.dtype, is_software=self.is_software)
-            self._post_fade = PostFade()
+            self.post_fade = PostFade()
             is_deep = self._publisher.dtype == DEEP_DTYPE
             self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._publisher.dtype}"
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
@@ -339,7 +339,7 @@ class GLRenderer:
     def _draw_post(self, picture: PictureInput, drawn: Target) -> Target:
         """The picture after bloom, grain and so on: what the flash guard measures."""
         look = picture.look
-        post = self._post_fade.follow(look.post, picture.leaving)
+        post = self.post_fade.follow(look.post, picture.leaving)
         return self._post.draw(drawn, post, picture.time_s, is_luma=look.is_alpha_luma)
 
     def _run_dissolve(self, leaving: Target, coming: Target, mix: float, into: Target) -> None:

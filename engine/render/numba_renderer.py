@@ -84,7 +84,7 @@ class NumbaRenderer:
         self._has_layer5, self._has_masks = has_layer5, has_masks
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads, 16-bit pictures"
         self._noise = wide_thresholds(thresholds())
-        self._post, self._post_fade = NumbaPost(), PostFade()
+        self._post, self.post_fade = NumbaPost(), PostFade()
         self.master = Master()
         self.shader_state = ShaderState()
         """Every slot fails: shaders are GLSL. Any thread."""
@@ -304,7 +304,7 @@ class NumbaRenderer:
     def _draw_post(self, picture: PictureInput) -> None:
         """Bloom, grain and so on: `_current` from `_drawn`."""
         look = picture.look
-        post = self._post_fade.follow(look.post, picture.leaving)
+        post = self.post_fade.follow(look.post, picture.leaving)
         self._current = self._drawn
         if not post.is_off:
             self._current = self._pool.take()

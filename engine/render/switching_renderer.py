@@ -13,6 +13,7 @@ from engine.errors import RenderError
 from engine.render.isf.isf_file import ShaderState
 from engine.render.master import FlashGuardState, Master
 from engine.render.picture import PictureInput, Renderer
+from engine.render.post_fade import PostFade
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
 
 BACK_AFTER_S = 2.0  # without a shader; a slot that is switched on and off does not change over each time
@@ -23,6 +24,8 @@ class TrailRenderer(Renderer, Protocol):
 
     master: Master
     """Decides on fade and flash guard; whoever takes over gets it too."""
+    post_fade: PostFade
+    """The effects on screen, from which a dissolve begins; handed over likewise."""
 
     def read_trail(self) -> np.ndarray | None:
         """The look's last picture before fade and limits, (height, width, 4) uint16; None before the first."""
@@ -74,7 +77,7 @@ class SwitchingRenderer:
         wanted = self._choose(picture)
         if wanted is not self._active:
             wanted.write_trail(self._active.read_trail())
-            wanted.master = self._active.master
+            wanted.master, wanted.post_fade = self._active.master, self._active.post_fade
             self._active = wanted
         self._active.draw(picture)
 

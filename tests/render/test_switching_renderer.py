@@ -56,10 +56,11 @@ def test_a_trail_goes_on_through_both_change_overs(auto: Renderer, cpu: Renderer
         assert auto.kind == ("gl" if 3 <= index <= 5 else "numba")
 
 
+@pytest.mark.parametrize("effects", [{}, {"/post/vignette": 1.0, "/post/glow": 0.8}], ids=["plain", "with effects"])
 def test_a_dissolve_begins_with_the_picture_on_screen_though_the_renderer_changes(
-    auto: Renderer, picture: Callable
+    auto: Renderer, picture: Callable, effects: dict[str, float]
 ) -> None:
-    before = shown(auto, picture({**TRAIL, "/colour/base_hue": 0.1}))
+    before = shown(auto, picture({**TRAIL, **effects, "/colour/base_hue": 0.1}))
     leaving = Leaving(number=1, mix=0.0, picture=None)
     first = shown(auto, replace(picture({"/colour/base_hue": 0.6}), leaving=leaving, shaders=(slot(),)))
     assert auto.kind == "gl"
