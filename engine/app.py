@@ -49,6 +49,7 @@ from engine.params import Autosave, Crossfade, LeavingLook, ParamStore, PresetFo
 from engine.params.shader_catalog import ShaderCatalog
 from engine.render import RegionMapper, open_renderer
 from engine.render.guarded_renderer import GuardedRenderer
+from engine.render.isf.dates import date_live, date_offline
 from engine.render.isf.vetter import Vetter
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
@@ -115,6 +116,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             has_layer5=config.camera != "none" or any(entry.paints_layer5 for entry in configured),
             has_masks=any(entry.finds_masks for entry in configured),
             on_progress=warnings.notice,
+            date_at=date_offline if config.offline else date_live,
         )
         size_px = (config.width, config.height)
         drawing = closing.here(GuardedRenderer(open_drawing, size_px, clock=clock, report=warnings.report))

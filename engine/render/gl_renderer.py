@@ -26,6 +26,7 @@ from engine.render.gl_publish import Publisher
 from engine.render.gl_shown import ShownImages
 from engine.render.gl_targets import DEEP_DTYPE, SizedTargets
 from engine.render.gl_textures import Target, UploadedImage, wave_texture
+from engine.render.isf.dates import DateAt, date_live
 from engine.render.isf.gl_slots import SlotChain
 from engine.render.isf.isf_file import ShaderState
 from engine.render.look import Look
@@ -87,8 +88,11 @@ class GLRenderer:
     kind = "gl"
     reason: str = ""
 
-    def __init__(self, width: int, height: int) -> None:
-        """Open a context and compile. NoGLError without OpenGL, RenderError if the driver rejects a shader or size."""
+    def __init__(self, width: int, height: int, *, date_at: DateAt = date_live) -> None:
+        """Open a context and compile. NoGLError without OpenGL, RenderError if the driver rejects a shader or size.
+
+        `date_at`: of the shaders' DATE.
+        """
         self._context = open_context()
         self._is_closed = False
         with _driver_errors(), ExitStack() as undo:
@@ -115,7 +119,11 @@ class GLRenderer:
             self._region = UploadedImage(self._context, 1, "u1")
             self._matte = MaskArray(self._context, 1)
             self._shaders = SlotChain(
-                self._context, self._finish, is_software=self.is_software, dtype=self._publisher.dtype
+                self._context,
+                self._finish,
+                is_software=self.is_software,
+                dtype=self._publisher.dtype,
+                date_at=date_at,
             )
             self._generator: Target | None = None
             self.master = Master()
