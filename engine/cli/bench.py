@@ -54,7 +54,8 @@ def beat(
     songs: Annotated[int, typer.Option(min=1, max=17, metavar="COUNT", help="Synthetic songs.")] = 17,
     json_: AsJson = False,
 ) -> None:
-    """Track the beat of metronomes and synthetic songs: time to lock, phase error, F-measure, CPU time."""
+    """Track the beat of metronomes and synthetic songs: time to lock, phase error, F-measure, CPU time. And read
+    timecode from sound: share of frames, CPU time."""
     from engine.bench import beat as beat_bench
 
     with _progress(json_) as progress:
