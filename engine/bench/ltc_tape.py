@@ -24,7 +24,8 @@ def ltc_tape(frames: int, *, speed: float = 1.0, snr_db: float | None = None) ->
     sound = LEVEL * np.diff(areas) / halves_a_sample  # each sample is the mean over its period
     if snr_db is not None:
         sound += np.random.default_rng(1).normal(0.0, LEVEL * 10.0 ** (-snr_db / 20.0), sound.size)
-    return sound.astype(np.float32)
+    samples: np.ndarray = sound.astype(np.float32)
+    return samples
 
 
 def label(number: int) -> tuple[int, int, int, int]:

@@ -72,7 +72,7 @@ def osc(
     busy: Annotated[int, typer.Option(min=0, max=64, help="Cores that other processes keep busy.")] = 0,
     json_: AsJson = False,
 ) -> None:
-    """Flood the engine with OSC while it draws: lost values, live latency, and cost per frame."""
+    """Flood the engine with OSC while it draws: lost values, live latency, cost per frame. Then move a DMX fader."""
     from engine.bench import osc as osc_bench
     from engine.cli.run import parse_size
 
