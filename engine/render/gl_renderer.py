@@ -30,6 +30,7 @@ from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.picture import PictureInput
 from engine.render.post_fade import PostFade
 from engine.render.shader_source import compile_program
+from engine.render.trail import Trail
 from engine.system.translate_errors import translate_errors
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
 
@@ -163,25 +164,24 @@ class GLRenderer:
                 self._require_no_error()
         return self._deep_pixels
 
-    def read_trail(self) -> np.ndarray | None:
-        """The look's last picture before effects, fade and limits, (height, width, 4) uint16; None before the first."""
+    def read_trail(self) -> Trail | None:
+        """The look's last picture, for another renderer; None before the first. Not during a dissolve."""
         self.wait()
         if not self._has_picture:
             return None
         with self._drawing():
             _, readback = self._targets.deep()
-            trail = readback.read(self._targets.dissolve.coming.front.framebuffer)
+            last = readback.read(self._targets.dissolve.coming.front.framebuffer)
             self._require_no_error()
-        return trail
+        return Trail(last=last)
 
-    def write_trail(self, trail: np.ndarray | None) -> None:
-        """Go on from this last picture of a look, as if it had been drawn here. Ends a dissolve."""
+    def write_trail(self, trail: Trail | None) -> None:
+        """Go on from these pictures, as if they had been drawn here."""
         with self._drawing():
             self._targets.dissolve.follow(None, has_picture=False)
             self._has_picture = trail is not None
             if trail is not None:
-                front = self._targets.dissolve.coming.front.texture
-                front.write(np.ascontiguousarray(trail if front.dtype == DEEP_DTYPE else (trail >> 8).astype(np.uint8)))
+                self._targets.dissolve.resume(trail)
                 self._require_no_error()
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:

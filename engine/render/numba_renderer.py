@@ -37,6 +37,7 @@ from engine.render.numba_post import NumbaPost
 from engine.render.picture import Matte, PictureInput
 from engine.render.pixel_pool import PixelPool
 from engine.render.post_fade import PostFade
+from engine.render.trail import DissolveTrail, Trail
 from engine.render.wave_table import TABLE_POINTS, TABLE_ROWS, bake_waves, shown_points
 from engine.system import openmp
 from engine.values import CHANNELS, Segmentation, ShownPicture, VideoFrame
@@ -160,18 +161,29 @@ class NumbaRenderer:
                 publish_deep(deep, self._current, limits.maps, fade, self._is_luma, keeps_alpha)
             return deep
 
-    def read_trail(self) -> np.ndarray | None:
-        """The look's last picture before effects, fade and limits, (height, width, 4) uint16; None before the first."""
+    def read_trail(self) -> Trail | None:
+        """The newest pictures, for another renderer; None before the first."""
         self._require_open()
-        return self._last if self._has_picture else None
+        if not self._has_picture:
+            return None
+        dissolve = None
+        if self._fade is not None:
+            dissolve = DissolveTrail(
+                number=self._fade,
+                mixed=self._drawn,
+                leaving=self._leaving,
+                side=self._side,
+                beneath=self._beneath,
+            )
+        return Trail(last=self._last, dissolve=dissolve)
 
-    def write_trail(self, trail: np.ndarray | None) -> None:
-        """Go on from this last picture of a look, as if it had been drawn here. Ends a dissolve."""
+    def write_trail(self, trail: Trail | None) -> None:
+        """Go on from these pictures, as if they had been drawn here. Not during a dissolve."""
         self._require_open()
         self._fade = self._side = self._beneath = None
         self._has_picture = trail is not None
         if trail is not None:
-            self._current = self._last = trail
+            self._current = self._last = trail.last
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
         """`picture` alone, crossfaded from `before`; mixed on demand."""
