@@ -8,9 +8,7 @@ Anything missing fails here, before the first frame. After that, nothing is fata
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -18,25 +16,16 @@ import numpy as np
 
 from engine.audio import AudioInput, open_audio
 from engine.config import Config, build_config, split_host_port
-from engine.control import CommandTable, Dispatcher, OscServer, Outgoing, Sender, SendingThread
+from engine.control import OscServer, Sender, SendingThread
 from engine.control.announcements import Announcements
 from engine.control.commands.camera import CameraControl, first_word
 from engine.control.commands.child import ChildControl
-from engine.control.commands.cue import FILE_NAME as CUES_FILE
-from engine.control.commands.cue import CueControl
-from engine.control.commands.mapping import FILE_NAME as MAPPING_FILE
-from engine.control.commands.mapping import MapControl
-from engine.control.commands.mapping_feedback import MapFeedback
-from engine.control.commands.preset import PresetControl
-from engine.control.commands.shader import ShaderControl
+from engine.control.commands.desk import Desk, open_desk
+from engine.control.commands.shader_opening import open_shaders
 from engine.control.commands.shader_stage import ShaderStage
-from engine.control.commands.shader_trials import ShaderTesting
-from engine.control.commands.show import ShowControl
-from engine.control.commands.timecode import TimecodeControl
 from engine.control.commands.timecode import conditions as timecode_conditions
 from engine.control.dmx import DmxReceiver
 from engine.control.query import Announcer, QueryHub, QueryTree, host_info, service_name
-from engine.control.shown_texts import ShownTexts
 from engine.engine import Engine, StatusReader
 from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import EngineParts
@@ -45,21 +34,20 @@ from engine.link.follower import LinkFollower
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.opening import LIVE_MODELS, conditions, configured_models, open_models
 from engine.osc import Message
-from engine.params import Autosave, Crossfade, LeavingLook, ParamStore, PresetFolder, Slew, Tempo, modulation
-from engine.params.shader_catalog import ShaderCatalog
+from engine.params import Autosave, LeavingLook, ParamStore, Slew, modulation
 from engine.render import RegionMapper, open_renderer
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.render.isf.vetter import Vetter
+from engine.render.isf.dates import date_live, date_offline
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
 from engine.sinks.sink import declare_pictures
-from engine.sources import Polled, Source, open_source
+from engine.sources import Polled, open_source
 from engine.sources.current import ChosenSource, CurrentSource
+from engine.sources.opened_videos import OpenedVideos
 from engine.sources.senders import SenderLists
 from engine.system import folders
 from engine.system.clock import Clock, SteppedClock, SystemClock
 from engine.system.closing import Closing
-from engine.system.disk_store import DiskStore
 from engine.system.power import kept_awake, raise_gpu_priority
 from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap, StillCamera, WebServer
@@ -69,7 +57,6 @@ from engine.web.serving.lan import lan_addresses
 
 __all__ = ["Engine", "open_engine"]
 
-OWN_SHADERS = Path(__file__).parent / "render" / "isf" / "shaders"
 SOFTWARE_FPS, GPU_FPS = 30.0, 60.0
 SOFTWARE_SIZE = 960, 540  # at 720p the first look takes 24 to 30 ms of the 33 available on two cores
 
@@ -92,6 +79,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         sweep_dead_rings()
         gate = closing(Gate.create())
 
+        # values, sound, camera
         store = ParamStore()
         slew = Slew(config.smoothing)
         audio = closing(open_audio(config.audio, offline=config.offline, clock=clock, report=warnings.report))
@@ -109,35 +97,33 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             *sink_conditions(),
         ):
             store.add_condition(address, check)
-        open_drawing = partial(
-            open_renderer,
-            config.renderer,
-            has_layer5=config.camera != "none" or any(entry.paints_layer5 for entry in configured),
-            has_masks=any(entry.finds_masks for entry in configured),
-            on_progress=warnings.notice,
-        )
-        size_px = (config.width, config.height)
-        drawing = closing.here(GuardedRenderer(open_drawing, size_px, clock=clock, report=warnings.report))
+
+        # the picture and its outputs
+        drawing = closing.here(_open_drawing(config, configured, clock, warnings))
         if config.is_size_free and drawing.is_software and not config.offline:
             drawing.resize(*SOFTWARE_SIZE)
             config = config.with_size(*SOFTWARE_SIZE)
-        fps = config.fps or (SOFTWARE_FPS if drawing.is_software else GPU_FPS)
-        stage = Stage(
-            width=config.width,
-            height=config.height,
-            fps=fps,
-            sample_rate_hz=audio.sample_rate_hz,
-            audio_channels=audio.source_channels,
-            is_offline=config.offline,
-            record_folder=Path(config.recordings) if config.recordings else folders.recordings_folder(),
-        )
+        stage = _stage_of(config, audio, is_software=drawing.is_software)
         sinks = closing.here(SinkSet(stage, clock=clock, report=warnings.report))
         drawing.add_context_user(sinks)
         senders = SenderLists(clock, lambda: [(sink.kind, sink.name) for sink in sinks.status()])
         pictures = ("main", *(picture.name for entry in configured for picture in entry.pictures))
         previews = {picture: PreviewTap() for picture in pictures}
-        desk = _open_desk(config, store, slew, sinks, clock, audio, previews["main"], warnings, announcements, closing)
-        videos = _Videos(clock, warnings, closing)
+
+        # the control desk, live models, shaders, cameras
+        desk = open_desk(
+            config,
+            store=store,
+            slew=slew,
+            sinks=sinks,
+            clock=clock,
+            audio=audio,
+            take_picture=StillCamera(previews["main"]).take if config.web != "off" else None,
+            warnings=warnings,
+            announcements=announcements,
+            closing=closing,
+        )
+        videos = OpenedVideos(clock, warnings.report, closing)
         around = Surroundings(
             config=config,
             audio=audio,
@@ -158,33 +144,16 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         )
         children.add_commands(desk.commands)
         shader_stage = ShaderStage(store)
-        records_folder = folders.data_folder() / "shaders"
-        shader_records = None
-        if drawing.shader_driver and not config.offline:
-            shader_records = closing(desk.disk.open("fx.records", records_folder))
         shaders = closing(
-            ShaderControl(
-                store=store,
-                catalog=lambda on_changed, on_saved: ShaderCatalog(
-                    [*map(Path, config.shaders), *folders.isf_folders(), OWN_SHADERS],
-                    desk.disk,
-                    on_changed=on_changed,
-                    on_saved=on_saved,
-                ),
-                views=desk.dispatcher.views,
+            open_shaders(
+                config,
+                desk,
                 stage=shader_stage,
-                testing=lambda post: ShaderTesting(
-                    open_tester=lambda: Vetter(warnings.report, gate=gate.segment),
-                    records=shader_records,
-                    folder=records_folder,
-                    circumstances=f"{version('multiverse-engine')}, {drawing.shader_driver}",
-                    own_folder=OWN_SHADERS,
-                    size_px=lambda: drawing.size_px,
-                    post=post,
-                ),
-                tell=announcements.tell,
-                report=warnings.report,
-                is_offline=config.offline,
+                drawing=drawing,
+                gate_segment=gate.segment,
+                warnings=warnings,
+                announcements=announcements,
+                closing=closing,
             )
         )
         shaders.add_commands(desk.commands)
@@ -203,10 +172,12 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             )
         )
         cameras.add_commands(desk.commands)
+
+        # OSC, Link, lighting desks
         sending = SendingThread(desk.dispatcher)
         sending.poll(desk.map_feedback.poll)
         sending.poll(cameras.poll)
-        link = None if config.offline else closing(_link_follower(desk, store, warnings))
+        link = None if config.offline else closing(_link_follower(desk, warnings))
         if link is not None:
             sending.poll(link.poll)
         osc = None
@@ -219,6 +190,8 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         for one in polled:
             closing.here(one)  # closed before the context it uses; `close` is idempotent
             drawing.add_context_user(one)
+
+        # the frame loop, the status, the page
         routes = modulation.Modulation(shader_stage.alias_of)
         parts = EngineParts(
             clock=clock,
@@ -251,9 +224,8 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             times=FrameTimes(),
         )
         status = StatusReader(parts, has_control=osc is not None or config.web != "off", dmx=dmx, link=link)
-        web = _open_web(config, desk, store, osc, previews, status.read, lambda: shaders.pictures, warnings, closing)
+        web = _open_web(config, desk, osc, previews, status.read, lambda: shaders.pictures, warnings, closing)
         engine = Engine(config, parts, desk.presets, web, status.read)
-
         autosave = closing(
             Autosave(
                 folders.data_folder(),
@@ -264,8 +236,10 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
                 disk=desk.disk,
             )
         )
+
+        # everything starts
         model_values = [value for entry in live_models for value in entry.first_values(config)]
-        desk.show.set_first_values(config, fps, autosave, model_values)
+        desk.show.set_first_values(config, stage.fps, autosave, model_values)
         if config.autosave:
             autosave.start()
         audio.start()
@@ -283,164 +257,43 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         if dmx is not None:
             dmx.start()
         if osc is not None:
-            for target in config.osc.feedback:
-                if target.send == "values":
-                    osc.subscribe(target.host, target.port)
-                else:
-                    to = osc.target_at(target.host, target.port, "osc.feedback")
-                    desk.map_feedback.subscribe(to, target.send, is_kept=True)
-            for text in config.osc.text:
-                desk.texts.show(text.shows, osc.target_at(text.host, text.port, "osc.text"), text.address)
+            _subscribe_configured(config, osc, desk)
         if web is not None and config.announce:
             closing(_announcer(service_name(config.name), osc, web, warnings)).start()
         yield engine
 
 
-class _Videos:
-    """Opens the video files that the live models request."""
-
-    def __init__(self, clock: Clock, warnings: Warnings, closing: Closing) -> None:
-        self.opened: list[Source] = []
-        self._clock = clock
-        self._report = warnings.report
-        self._closing = closing
-
-    def open(self, name: str) -> Source | None:
-        """Open and start this file; None for ""."""
-        if not name:
-            return None
-        source = open_source(name, offline=False, clock=self._clock, report=self._report)
-        if source is not None:
-            self.opened.append(source)
-            (self._closing.here if isinstance(source, Polled) else self._closing)(source).start()
-        return source
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Desk:
-    """The parts that execute commands, and those that commands change."""
-
-    commands: CommandTable
-    dispatcher: Dispatcher
-    tempo: Tempo
-    crossfade: Crossfade
-    presets: PresetFolder
-    preset_control: PresetControl
-    disk: DiskStore
-    cues: CueControl
-    timecode: TimecodeControl
-    show: ShowControl
-    mapping: MapControl
-    map_feedback: MapFeedback
-    texts: ShownTexts
-
-
-def _open_desk(
-    config: Config,
-    store: ParamStore,
-    slew: Slew,
-    sinks: SinkSet,
-    clock: Clock,
-    audio: AudioInput,
-    main_picture: PreviewTap,
-    warnings: Warnings,
-    announcements: Announcements,
-    closing: Closing,
-) -> _Desk:
-    commands = CommandTable()
-    outgoing = Outgoing(store, warnings.report, announcements)
-    texts = ShownTexts(announcements.tell)
-    tell = texts.tell
-    tempo, crossfade, disk = Tempo(store, clock, warnings.notice), Crossfade(store), DiskStore(warnings.report)
-    folder = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
-    presets = closing(
-        PresetControl(
-            store=store,
-            presets=folder,
-            crossfade=crossfade,
-            report=warnings.report,
-            tell=tell,
-            disk=disk,
-            take_picture=StillCamera(main_picture).take if config.web != "off" else None,
-            views=outgoing.views,
-        )
+def _open_drawing(config: Config, configured: Sequence[LiveEntry], clock: Clock, warnings: Warnings) -> GuardedRenderer:
+    open_drawing = partial(
+        open_renderer,
+        config.renderer,
+        has_layer5=config.camera != "none" or any(entry.paints_layer5 for entry in configured),
+        has_masks=any(entry.finds_masks for entry in configured),
+        on_progress=warnings.notice,
+        date_at=date_offline if config.offline else date_live,
     )
-    cues = closing(
-        CueControl(
-            Path(config.cues) if config.cues else folder.path.absolute().parent / CUES_FILE,
-            presets=presets,
-            store=store,
-            report=warnings.report,
-            tell=tell,
-            disk=disk,
-        )
-    )
-    timecode = TimecodeControl(
-        store,
-        cues=cues,
-        take_ltc=audio.timecode.take,
-        sound_channels=audio.source_channels,
-        follow_beat=tempo.follow,
-        tell=tell,
-        report=warnings.report,
-    )
-    map_feedback = MapFeedback(
-        store,
-        listener_of=outgoing.feedback.listener_of,
-        is_behind=outgoing.outbox.is_behind,
-        report=warnings.report,
-    )
-    mapping = closing(
-        MapControl(
-            Path(config.mapping) if config.mapping else folders.data_folder() / MAPPING_FILE,
-            names=config.maps,
-            store=store,
-            clock={
-                "clock": tempo.midi_clock,
-                "start": tempo.midi_start,
-                "continue": tempo.midi_continue,
-                "stop": tempo.midi_stop,
-            },
-            feedback=map_feedback,
-            report=warnings.report,
-            tell=tell,
-            disk=disk,
-            mappable=outgoing.views.mappable,
-            on_timecode=timecode.on_midi,
-        )
-    )
-    dispatcher = Dispatcher(
-        store, commands, clock, warnings.report, mapping, outgoing=outgoing, on_gone=map_feedback.unsubscribe
-    )
-    dispatcher.add_question("/map/feedback", map_feedback.on_feedback)
-    show = ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report)
-    for part in (show, presets, cues, timecode, mapping):
-        part.add_commands(commands)
-    dispatcher.heard.add_commands(commands)
-    return _Desk(
-        commands=commands,
-        dispatcher=dispatcher,
-        tempo=tempo,
-        crossfade=crossfade,
-        presets=folder,
-        preset_control=presets,
-        disk=disk,
-        cues=cues,
-        timecode=timecode,
-        show=show,
-        mapping=mapping,
-        map_feedback=map_feedback,
-        texts=texts,
+    return GuardedRenderer(open_drawing, (config.width, config.height), clock=clock, report=warnings.report)
+
+
+def _stage_of(config: Config, audio: AudioInput, *, is_software: bool) -> Stage:
+    return Stage(
+        width=config.width,
+        height=config.height,
+        fps=config.fps or (SOFTWARE_FPS if is_software else GPU_FPS),
+        sample_rate_hz=audio.sample_rate_hz,
+        audio_channels=audio.source_channels,
+        is_offline=config.offline,
+        record_folder=Path(config.recordings) if config.recordings else folders.recordings_folder(),
     )
 
 
-def _link_follower(desk: _Desk, store: ParamStore, warnings: Warnings) -> LinkFollower:
+def _link_follower(desk: Desk, warnings: Warnings) -> LinkFollower:
     return LinkFollower(
-        store, desk.tempo.follow, clock=desk.dispatcher.clock, report=warnings.report, say=warnings.notice
+        desk.store, desk.tempo.follow, clock=desk.dispatcher.clock, report=warnings.report, say=warnings.notice
     )
 
 
-def _dmx_receiver(config: Config, desk: _Desk, warnings: Warnings) -> DmxReceiver:
+def _dmx_receiver(config: Config, desk: Desk, warnings: Warnings) -> DmxReceiver:
     def deliver(messages: list[Message], source: str) -> None:
         # A lighting desk cannot be answered.
         desk.dispatcher.receive_controls(messages, Sender(name=source, post=lambda packet: None, at_port=None))
@@ -462,8 +315,7 @@ def _dmx_receiver(config: Config, desk: _Desk, warnings: Warnings) -> DmxReceive
 
 def _open_web(
     config: Config,
-    desk: _Desk,
-    store: ParamStore,
+    desk: Desk,
     osc: OscServer | None,
     previews: Mapping[str, PreviewTap],
     status: Callable[[], object],
@@ -478,7 +330,7 @@ def _open_web(
         return None
     host, port = split_host_port(config.web, "--web")
     name = service_name(config.name)
-    tree, hub = QueryTree(store), closing(QueryHub(desk.dispatcher, warnings.report))
+    tree, hub = QueryTree(desk.store), closing(QueryHub(desk.dispatcher, warnings.report))
     tree.show_cues(desk.cues.cues)
     desk.cues.watch(lambda cues: hub.send_paths(tree.show_cues(cues)))
     desk.dispatcher.views.watch(lambda inputs: hub.send_paths(tree.show_inputs(inputs)))
@@ -515,6 +367,18 @@ def _listen(*servers: OscServer | WebServer | None) -> None:
             taken += error.taken
     if taken:
         raise PortTakenError(*taken)
+
+
+def _subscribe_configured(config: Config, osc: OscServer, desk: Desk) -> None:
+    """Send the configured programs what they are configured to get."""
+    for target in config.osc.feedback:
+        if target.send == "values":
+            osc.subscribe(target.host, target.port)
+        else:
+            to = osc.target_at(target.host, target.port, "osc.feedback")
+            desk.map_feedback.subscribe(to, target.send, is_kept=True)
+    for text in config.osc.text:
+        desk.texts.show(text.shows, osc.target_at(text.host, text.port, "osc.text"), text.address)
 
 
 def _announcer(name: str, osc: OscServer | None, web: WebServer, warnings: Warnings) -> Announcer:

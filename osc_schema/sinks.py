@@ -62,7 +62,7 @@ AREA = Area(
         trigger("/sink/snapshot/take", "Writes the next picture as a PNG."),
         file(
             "/sink/snapshot/file",
-            "Name of the next snapshot in the recordings folder; empty: date and time.",
+            "Name of the next snapshot in the recordings folder (.png; .16.png: 16 bits); empty: date and time.",
             **_RUNNING,
         ),
     ),

@@ -1,4 +1,5 @@
-"""The beat tracker on material with known beats: how soon, how exactly, how often right, and what it costs."""
+"""The beat tracker on material with known beats: how soon, how exactly, how often right, and what it costs. And the
+reader of timecode (timecode.py)."""
 
 import math
 import time
@@ -8,6 +9,7 @@ import numpy as np
 
 from engine.audio.analyser import Analyser
 from engine.audio.settings import AudioSettings
+from engine.bench import timecode
 from engine.bench.beat_score import HOP_S, errors_s, f_measure, listen, lock_s
 from engine.bench.beat_songs import RATE_HZ, SCORES, clicks, compose
 from engine.bench.progress import Progress
@@ -24,6 +26,7 @@ def run(tempos: int, songs: int, progress: Progress) -> dict[str, Any]:
         "clicks": _clicks(tempos, progress),
         "songs": _songs(songs, progress),
         "cost": _cost(progress),
+        "timecode": timecode.measure(progress),
     }
 
 

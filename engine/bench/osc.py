@@ -9,6 +9,8 @@ is OSC alone.
 At its end the flood sets each float once more, to a value that it has not had before. `last_values_lost` of them never
 arrive; the others are all in a published frame after `flood_end_to_frame_ms`. With `busy`, other processes keep that
 many cores busy during the whole run.
+
+At the end a lighting desk moves a fader (lighting.py).
 """
 
 import contextlib
@@ -26,6 +28,7 @@ import psutil
 import osc_schema
 from engine.app import Engine, open_engine
 from engine.bench.client_program import ClientProgram
+from engine.bench.lighting import lighting_desk
 from engine.bench.progress import Progress
 from engine.config import build_config
 from engine.control.latency import PacketLatency
@@ -36,6 +39,7 @@ ADDRESSES = 50
 VALUES = 20  # different values per address, sent in turn
 MAX_SETTLING_S = 2.0  # for caches, pools and clock rates; not measured
 ARRIVED_WITHIN_S = 2.0
+MAX_DESK_S = 5.0
 SWITCHES_ON = {"/feedback/amount", "/layer/5/intensity", *(f"/layer/{n}/curve" for n in range(1, 5))}
 """Floats that make drawing more expensive above 0, so they are sent at their default."""
 EXCLUDED = osc_schema.FULLY_NAMED | {"safety"}
@@ -46,24 +50,23 @@ def run(
 ) -> dict[str, Any]:
     """Measure `seconds` with the flood and as many without, in one run; times in ms. `busy`: number of cores that
     other processes keep busy meanwhile."""
-    config = build_config(
-        {
-            "width": width,
-            "height": height,
-            "fps": fps,
-            "audio": "demo",
-            "sinks": ("null",),
-            "osc": {"listen": "127.0.0.1:0"},
-        }
-    )
-    settling_s = min(seconds, MAX_SETTLING_S)
+    values = {
+        "width": width,
+        "height": height,
+        "fps": fps,
+        "audio": "demo",
+        "sinks": ("null",),
+        "osc": {"listen": "127.0.0.1:0"},
+    }
+    settling_s, desk_s = min(seconds, MAX_SETTLING_S), min(seconds, MAX_DESK_S)
     with (
         _busy_programs(busy),
-        open_engine(config) as engine,
+        lighting_desk() as desk,
+        open_engine(build_config(values | desk.config)) as engine,
         _sender(engine, rate, seconds) as sender,
     ):
         sender.read()  # waits until it is ready
-        loop = _Loop(engine, 3.0 * seconds + settling_s, progress)
+        loop = _Loop(engine, 3.0 * seconds + settling_s + desk_s, progress)
         for address, value in _values(0):
             engine.params.set(address, value)
         loop.draw("settling", settling_s)
@@ -92,6 +95,7 @@ def run(
         quiet_ms += loop.draw("quiet", seconds / 2)
         others.pause()
         messages, buffer_bytes = _received(engine)
+        desk.play(engine, desk_s, lambda: loop.draw("lighting desk", desk_s))
     quiet_p50, quiet_p99 = np.percentile(quiet_ms, (50, 99))
     elsewhere_p99 = np.percentile(elsewhere_ms, 99)
     flooded_p50, flooded_p99 = np.percentile(flooded_ms, (50, 99))
@@ -128,6 +132,7 @@ def run(
         "arrival_to_frame_ms_p50": round(float(wait_p50), 3),
         "arrival_to_frame_ms_p99": round(float(wait_p99), 3),
         "arrival_to_frame_frames_p99": round(float(wait_p99) * fps / 1000.0, 3),
+        **desk.figures(),
     }
 
 

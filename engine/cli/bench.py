@@ -54,7 +54,8 @@ def beat(
     songs: Annotated[int, typer.Option(min=1, max=17, metavar="COUNT", help="Synthetic songs.")] = 17,
     json_: AsJson = False,
 ) -> None:
-    """Track the beat of metronomes and synthetic songs: time to lock, phase error, F-measure, CPU time."""
+    """Track the beat of metronomes and synthetic songs: time to lock, phase error, F-measure, CPU time. And read
+    timecode from sound: share of frames, CPU time."""
     from engine.bench import beat as beat_bench
 
     with _progress(json_) as progress:
@@ -71,7 +72,7 @@ def osc(
     busy: Annotated[int, typer.Option(min=0, max=64, help="Cores that other processes keep busy.")] = 0,
     json_: AsJson = False,
 ) -> None:
-    """Flood the engine with OSC while it draws: lost values, live latency, and cost per frame."""
+    """Flood the engine with OSC while it draws: lost values, live latency, cost per frame. Then move a DMX fader."""
     from engine.bench import osc as osc_bench
     from engine.cli.run import parse_size
 

@@ -76,7 +76,7 @@ def run(
         typer.Option(
             metavar="[PICTURE:]KIND[=ARG]",
             help="Where pictures go, repeatable: syphon, spout, shared, ndi, record=FILE.mp4 (H.264; .mov: ProRes and"
-            " .mkv: HEVC, both 10 bits; .avi: Motion JPEG), snapshot=FILE.png, null. The prefix"
+            " .mkv: HEVC, both 10 bits; .avi: Motion JPEG), snapshot=FILE.png (.16.png: 16 bits), null. The prefix"
             f" {PICTURE_PREFIXES} sends that picture instead; syphon, spout, shared and ndi include them."
             " (default: the system's texture sharing)",
         ),

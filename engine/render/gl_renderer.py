@@ -1,83 +1,41 @@
 """Draws the Multiverse with OpenGL in one pass.
 
-Steps of a picture: upload; the pass (multiverse.glsl) into one of two targets, while the other holds the last picture
-for feedback; effects; the light of its cells for the flash guard; then it is faded, limited and dithered into a target
-of 8 bits that is published (gl_publish.py). A crossfade of layer 5 is mixed beforehand, at its own size
+Steps of a picture: the pass (gl_look.py, multiverse.glsl) into one of two targets, while the other holds the last
+picture for feedback; effects; the light of its cells for the flash guard; then it is faded, limited and dithered into a
+target of 8 bits that is published (gl_publish.py). A crossfade of layer 5 is mixed beforehand, at its own size
 (gl_crossfade.py). While one look dissolves into another, both are drawn and then mixed (mix.glsl).
 """
 
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from itertools import combinations
 
 import moderngl
 import numpy as np
 
 from engine.errors import RenderError
-from engine.render.colour import layer_colours
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
 from engine.render.crossfade import PictureCrossfade
-from engine.render.frame_block import LAYER_BAND, LAYER_DARK, ROWS, pack_block
-from engine.render.gl_dissolve import TargetPair
-from engine.render.gl_masks import MaskArray
+from engine.render.gl_look import LookPass
 from engine.render.gl_post import PostChain
 from engine.render.gl_publish import Publisher
 from engine.render.gl_shown import ShownImages
 from engine.render.gl_targets import DEEP_DTYPE, SizedTargets
-from engine.render.gl_textures import Target, UploadedImage, wave_texture
+from engine.render.gl_textures import Target
+from engine.render.isf.dates import DateAt, date_live
 from engine.render.isf.gl_slots import SlotChain
 from engine.render.isf.isf_file import ShaderState
-from engine.render.look import Look
 from engine.render.mask_look import IdPicture, Overlay
 from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.picture import PictureInput
 from engine.render.post_fade import PostFade
 from engine.render.shader_source import compile_program
-from engine.render.wave_table import bake_waves, shown_points
+from engine.render.trail import Trail
 from engine.system.translate_errors import translate_errors
-from engine.values import CHANNELS, Segmentation, ShownPicture, TextureRef, VideoFrame
+from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
 
 log = logging.getLogger(__name__)
 
-# Texture units. moderngl binds new textures to arbitrary units, so we bind all of them before each draw.
-_WAVES, _LAYER5, _REGION, _LAST, _MATTE = range(5)
-_UNITS = {
-    "u_waves": _WAVES,
-    "u_layer5_rgb": _LAYER5,
-    "u_region_index": _REGION,
-    "u_last": _LAST,
-    "u_matte_mask": _MATTE,
-}
-
-# Optional features of the pass. A GPU skips disabled branches, so it gets one program with all features. A software
-# rasteriser runs both sides of every branch (10 ms without features, 26 ms with all at 720p), so each set of features
-# gets its own program there. All are built at the start, so that no frame waits for a disk or a compiler: 0.1 s for the
-# thirty-four from Mesa's disk cache, 10 s the first time on a machine. A matte takes 5 ms at 720p, so it is a feature.
-# All sets of eight features would be two hundred programs. A look that needs one of the three at the end mostly uses
-# the others of _BESIDE too, so these come along with it.
-_FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP", "FINE", "SHAPES", "COLOUR")
-_RARE = frozenset({"FINE", "SHAPES", "COLOUR"})
-_BESIDE = frozenset({"FEEDBACK", "BLENDS", "WARP"})
-
-
-def _with_companions(needed: frozenset[str]) -> tuple[str, ...]:
-    """The features of the smallest program that has all that are needed."""
-    if needed & _RARE:
-        needed |= _BESIDE
-        needed |= {"COLOUR"} if "SHAPES" in needed else set()
-        needed |= {"MATTE"} if "SEEN" in needed else set()
-    return tuple(feature for feature in _FEATURES if feature in needed)
-
-
-_SETS = sorted(
-    {
-        _with_companions(frozenset(features))
-        for count in range(len(_FEATURES) + 1)
-        for features in combinations(_FEATURES, count)
-        if "SEEN" in features or "MATTE" not in features
-    }
-)
 NO_ERROR = "GL_NO_ERROR"
 
 
@@ -87,8 +45,11 @@ class GLRenderer:
     kind = "gl"
     reason: str = ""
 
-    def __init__(self, width: int, height: int) -> None:
-        """Open a context and compile. NoGLError without OpenGL, RenderError if the driver rejects a shader or size."""
+    def __init__(self, width: int, height: int, *, date_at: DateAt = date_live) -> None:
+        """Open a context and compile. NoGLError without OpenGL, RenderError if the driver rejects a shader or size.
+
+        `date_at`: of the shaders' DATE.
+        """
         self._context = open_context()
         self._is_closed = False
         with _driver_errors(), ExitStack() as undo:
@@ -99,25 +60,22 @@ class GLRenderer:
             self.is_software = is_software(name)
             self._publisher = Publisher(self._context)
             self._post = PostChain(self._context, self._finish, self._publisher.dtype, is_software=self.is_software)
-            self._post_fade = PostFade()
+            self.post_fade = PostFade()
             is_deep = self._publisher.dtype == DEEP_DTYPE
             self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._publisher.dtype}"
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
-            sets = _SETS if self.is_software else [_FEATURES]
-            self._passes = {features: self._make_pass(features) for features in sets}
             self._mix = self._small_pass("mix", u_current=0, u_previous=1)
-            self._block = self._context.buffer(reserve=ROWS * 16)
-            self._waves = wave_texture(self._context)
             self._shown = ShownImages(
                 self._context, self._mix, self._finish, is_software=self.is_software, drawing=self._drawing_extra
             )
-            self._layer5 = self._shown.layer5
-            self._region = UploadedImage(self._context, 1, "u1")
-            self._matte = MaskArray(self._context, 1)
+            self._look = LookPass(self._context, self._finish, self._shown.layer5, is_software=self.is_software)
             self._shaders = SlotChain(
-                self._context, self._finish, is_software=self.is_software, dtype=self._publisher.dtype
+                self._context,
+                self._finish,
+                is_software=self.is_software,
+                dtype=self._publisher.dtype,
+                date_at=date_at,
             )
-            self._generator: Target | None = None
             self.master = Master()
             self._has_picture = False
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
@@ -206,25 +164,24 @@ class GLRenderer:
                 self._require_no_error()
         return self._deep_pixels
 
-    def read_trail(self) -> np.ndarray | None:
-        """The look's last picture before effects, fade and limits, (height, width, 4) uint16; None before the first."""
+    def read_trail(self) -> Trail | None:
+        """The look's last picture, for another renderer; None before the first. Not during a dissolve."""
         self.wait()
         if not self._has_picture:
             return None
         with self._drawing():
             _, readback = self._targets.deep()
-            trail = readback.read(self._targets.dissolve.coming.front.framebuffer)
+            last = readback.read(self._targets.dissolve.coming.front.framebuffer)
             self._require_no_error()
-        return trail
+        return Trail(last=last)
 
-    def write_trail(self, trail: np.ndarray | None) -> None:
-        """Go on from this last picture of a look, as if it had been drawn here. Ends a dissolve."""
+    def write_trail(self, trail: Trail | None) -> None:
+        """Go on from these pictures, as if they had been drawn here."""
         with self._drawing():
             self._targets.dissolve.follow(None, has_picture=False)
             self._has_picture = trail is not None
             if trail is not None:
-                front = self._targets.dissolve.coming.front.texture
-                front.write(np.ascontiguousarray(trail if front.dtype == DEEP_DTYPE else (trail >> 8).astype(np.uint8)))
+                self._targets.dissolve.resume(trail)
                 self._require_no_error()
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
@@ -253,19 +210,10 @@ class GLRenderer:
                 self._make_current()
                 self._targets.release()
                 self._shaders.release()
-                for part in (
-                    self._block,
-                    self._waves,
-                    self._post,
-                    self._publisher,
-                    self._shown,
-                    self._region,
-                    self._matte,
-                ):
+                for part in (self._look, self._post, self._publisher, self._shown):
                     part.release()
-                for vertices in (*self._passes.values(), self._mix):
-                    vertices.program.release()
-                    vertices.release()
+                self._mix.program.release()
+                self._mix.release()
                 self._context.release()
         except RenderError as error:
             log.warning("a lost context could not be released: %s", error)
@@ -307,15 +255,14 @@ class GLRenderer:
         dissolve, leaving = self._targets.dissolve, picture.leaving
         dissolve.follow(leaving, has_picture=self._has_picture)
         if leaving is not None and leaving.picture is not None:
-            self._generator = self._generator_of(leaving.picture, is_leaving=True)
-            self._draw_pass(leaving.picture, dissolve.leaving)
+            generator = self._generator_of(leaving.picture, is_leaving=True)
+            self._look.draw(leaving.picture, dissolve.leaving, self._targets.size_px, generator)
             self._finish()  # the next pass reuses this one's buffers: moderngl would wait holding the GIL
             dissolve.side = dissolve.leaving.front
             if dissolve.beneath is not None:
                 dissolve.side = dissolve.sides.turn()
                 self._run_dissolve(dissolve.beneath, dissolve.leaving.front, leaving.revealed, dissolve.side)
-        self._generator = self._generator_of(picture)
-        self._draw_pass(picture, dissolve.coming)
+        self._look.draw(picture, dissolve.coming, self._targets.size_px, self._generator_of(picture))
         self._has_picture = True
         if leaving is None or dissolve.side is None:
             return dissolve.coming.front
@@ -339,7 +286,7 @@ class GLRenderer:
     def _draw_post(self, picture: PictureInput, drawn: Target) -> Target:
         """The picture after bloom, grain and so on: what the flash guard measures."""
         look = picture.look
-        post = self._post_fade.follow(look.post, picture.leaving)
+        post = self.post_fade.follow(look.post, picture.leaving)
         return self._post.draw(drawn, post, picture.time_s, is_luma=look.is_alpha_luma)
 
     def _run_dissolve(self, leaving: Target, coming: Target, mix: float, into: Target) -> None:
@@ -349,64 +296,13 @@ class GLRenderer:
         into.framebuffer.use()
         self._mix.render(moderngl.TRIANGLES, vertices=3)
 
-    def _draw_pass(self, picture: PictureInput, trail: TargetPair) -> None:
-        """Draw one look into the next target of its trail."""
-        look = picture.look
-        # Upload only what is visible: a 1080p camera picture takes 2 ms.
-        layer5 = None
-        if (look.is_simple or look.layer5_weight > 0) and self._generator is None:
-            layer5 = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
-        matte = picture.matte if layer5 is not None else None
-        region = picture.region if look.has_regions else None
-        trail.turn()
-        shown = shown_points(picture.waves)
-        self._waves.write(bake_waves(look, picture.waves, self._targets.size_px, shown))
-        self._layer5.follow(layer5)
-        self._layer5.make_ready()
-        if matte is not None:
-            self._matte.follow(matte.found)
-        self._region.follow(region, region.indices if region else None)
-        colours = layer_colours(look, picture.features)
-        layer5_px = self._targets.size_px if self._generator is not None else self._layer5.size_px
-        sizes_px = self._targets.size_px, layer5_px, self._region.size_px
-        block = pack_block(look, colours, *sizes_px, matte, shown=shown)
-        self._block.write(block)
-        is_seen = look.is_simple or layer5 is not None or self._generator is not None or region is not None
-        self._run_pass(_features(look, block, is_seen, matte is not None) if self.is_software else _FEATURES, trail)
-
-    def _run_pass(self, features: tuple[str, ...], trail: TargetPair) -> None:
-        self._block.bind_to_uniform_block(0)
-        self._waves.use(_WAVES)
-        if self._generator is not None:
-            self._generator.texture.use(_LAYER5)
-        else:
-            self._layer5.use(_LAYER5)
-        self._region.use(_REGION)
-        trail.back.texture.use(_LAST)
-        self._matte.use(_MATTE)
-        trail.front.framebuffer.use()
-        self._passes[features].render(moderngl.TRIANGLES, vertices=3)
-
-    def _make_pass(self, features: tuple[str, ...]) -> moderngl.VertexArray:
-        program = compile_program(self._context, "multiverse", features)
-        block = program["Frame"]
-        assert isinstance(block, moderngl.UniformBlock)
-        block.binding = 0
-        for name, unit in _UNITS.items():
-            if name in program:
-                program[name] = unit
-        return self._context.vertex_array(program, [])
-
     def _warm_up(self) -> None:
         """Draw one pixel with each program: drivers finish compiling at the first draw, for the bound formats."""
         self._context.enable_only(moderngl.NOTHING)
-        self._block.write(np.zeros((ROWS, 4), np.float32))
         trail, changed = self._targets.dissolve.coming, self._targets.finished[0]
         for target in (trail.front, trail.back, changed):
             target.framebuffer.scissor = (0, 0, 1, 1)
-        for features in self._passes:
-            self._run_pass(features, trail)
-            self._finish()
+        self._look.warm_up(trail)
         self._run_dissolve(trail.front, trail.back, 0.5, changed)  # layer 5's crossfades have 8 bits
         self._run_dissolve(trail.front, trail.front, 0.5, trail.back)
         for target in (trail.front, trail.back, changed):
@@ -462,21 +358,3 @@ def _driver_errors() -> AbstractContextManager[None]:
     """Turn every error of moderngl, its context and the driver into RenderError."""
     # moderngl.Error, glcontext's bare Exception, a lost context's AttributeError, OSError
     return translate_errors({Exception: "OpenGL"}, as_=RenderError)
-
-
-def _features(look: Look, block: np.ndarray, is_seen: bool, has_matte: bool) -> tuple[str, ...]:
-    """The subset of _FEATURES that a picture needs."""
-    is_needed = {
-        "FEEDBACK": look.feedback_amount > 0,
-        "SEEN": is_seen,
-        "MATTE": has_matte,
-        "BLENDS": look.blend_weights[0] < 1,
-        "WARP": look.mirror != "off" or any(layer.curve > 0 for layer in look.layers),
-        "FINE": bool(block[LAYER_BAND : LAYER_BAND + CHANNELS, 1].any()),
-        "SHAPES": any(layer.shape != "stripes" for layer in look.layers),
-        "COLOUR": look.is_linear
-        or look.tone == "filmic"
-        or look.colour_map > 0
-        or bool(block[LAYER_DARK : LAYER_DARK + CHANNELS].any()),
-    }
-    return _with_companions(frozenset(feature for feature in _FEATURES if is_needed[feature]))

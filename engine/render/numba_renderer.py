@@ -37,6 +37,7 @@ from engine.render.numba_post import NumbaPost
 from engine.render.picture import Matte, PictureInput
 from engine.render.pixel_pool import PixelPool
 from engine.render.post_fade import PostFade
+from engine.render.trail import DissolveTrail, Trail
 from engine.render.wave_table import TABLE_POINTS, TABLE_ROWS, bake_waves, shown_points
 from engine.system import openmp
 from engine.values import CHANNELS, Segmentation, ShownPicture, VideoFrame
@@ -84,7 +85,7 @@ class NumbaRenderer:
         self._has_layer5, self._has_masks = has_layer5, has_masks
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads, 16-bit pictures"
         self._noise = wide_thresholds(thresholds())
-        self._post, self._post_fade = NumbaPost(), PostFade()
+        self._post, self.post_fade = NumbaPost(), PostFade()
         self.master = Master()
         self.shader_state = ShaderState()
         """Every slot fails: shaders are GLSL. Any thread."""
@@ -160,18 +161,29 @@ class NumbaRenderer:
                 publish_deep(deep, self._current, limits.maps, fade, self._is_luma, keeps_alpha)
             return deep
 
-    def read_trail(self) -> np.ndarray | None:
-        """The look's last picture before effects, fade and limits, (height, width, 4) uint16; None before the first."""
+    def read_trail(self) -> Trail | None:
+        """The newest pictures, for another renderer; None before the first."""
         self._require_open()
-        return self._last if self._has_picture else None
+        if not self._has_picture:
+            return None
+        dissolve = None
+        if self._fade is not None:
+            dissolve = DissolveTrail(
+                number=self._fade,
+                mixed=self._drawn,
+                leaving=self._leaving,
+                side=self._side,
+                beneath=self._beneath,
+            )
+        return Trail(last=self._last, dissolve=dissolve)
 
-    def write_trail(self, trail: np.ndarray | None) -> None:
-        """Go on from this last picture of a look, as if it had been drawn here. Ends a dissolve."""
+    def write_trail(self, trail: Trail | None) -> None:
+        """Go on from these pictures, as if they had been drawn here. Not during a dissolve."""
         self._require_open()
         self._fade = self._side = self._beneath = None
         self._has_picture = trail is not None
         if trail is not None:
-            self._current = self._last = trail
+            self._current = self._last = trail.last
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
         """`picture` alone, crossfaded from `before`; mixed on demand."""
@@ -304,7 +316,7 @@ class NumbaRenderer:
     def _draw_post(self, picture: PictureInput) -> None:
         """Bloom, grain and so on: `_current` from `_drawn`."""
         look = picture.look
-        post = self._post_fade.follow(look.post, picture.leaving)
+        post = self.post_fade.follow(look.post, picture.leaving)
         self._current = self._drawn
         if not post.is_off:
             self._current = self._pool.take()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engine.errors import NoGLError, RenderError
+from engine.render.isf.dates import DateAt, date_live
 from engine.render.picture import Renderer
 from engine.render.switching_renderer import SwitchingRenderer
 
@@ -25,12 +26,14 @@ def open_renderer(
     has_layer5: bool = True,
     has_masks: bool = True,
     on_progress: Callable[[str], None] = lambda line: None,
+    date_at: DateAt = date_live,
 ) -> Renderer:
     """Open a renderer of this size, "auto", "gl" or "numba". Use it on the calling thread only.
 
     `has_layer5`, `has_masks`: True if pictures for layer 5 and masks will be drawn. Numba compiles only what is needed
-    and reports its progress to `on_progress`. "auto" is OpenGL on a GPU; on a software rasteriser both, of which Numba
-    draws until a shader needs OpenGL; without OpenGL Numba alone. `.reason` says why it is not OpenGL alone.
+    and reports its progress to `on_progress`. `date_at` is the date that shaders get. "auto" is OpenGL on a GPU; on a
+    software rasteriser both, of which Numba draws until a shader needs OpenGL; without OpenGL Numba alone. `.reason`
+    says why it is not OpenGL alone.
     NoGLError if "gl" is not available; RenderError if a shader or size is rejected.
     """
     if choice not in CHOICES:
@@ -38,7 +41,7 @@ def open_renderer(
     if choice == "numba":
         return _open_numba(width, height, "", has_layer5, has_masks, on_progress)
     try:
-        gl = _open_gl(width, height)
+        gl = _open_gl(width, height, date_at)
     except RenderError as error:  # no OpenGL, or a driver that rejects a shader
         if choice == "gl":
             raise
@@ -53,12 +56,12 @@ def open_renderer(
     return SwitchingRenderer(numba, gl, (width, height))
 
 
-def _open_gl(width: int, height: int) -> "GLRenderer":
+def _open_gl(width: int, height: int, date_at: DateAt) -> "GLRenderer":
     try:
         from engine.render.gl_renderer import GLRenderer
     except ImportError as error:  # not every system has a wheel
         raise NoGLError(f"no OpenGL: {error}; install moderngl, or use --renderer numba") from error
-    return GLRenderer(width, height)
+    return GLRenderer(width, height, date_at=date_at)
 
 
 def _open_numba(

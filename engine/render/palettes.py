@@ -7,12 +7,12 @@ hue is that of the straight line through Oklab (Ottosson 2020): the line alone w
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 import numpy as np
 
-from osc_schema.palettes import PALETTES, RAMP_PLACES, Oklch, Palette, encoded, linear_rgb, oklab_of
+from osc_schema.palettes import PALETTES, RAMP_PLACES, Palette, encoded, linear_rgb, oklab_of
 
 Lab = tuple[float, float, float]
 Rgb = tuple[float, float, float]
@@ -38,7 +38,9 @@ def palette_rgb(shares: Shares, turns_of: Callable[[int], float]) -> Rgb:
 
 def display_rgb(lab: Lab) -> Rgb:
     """Display values 0..1 of an Oklab colour; outside sRGB it loses chroma and keeps lightness and hue."""
-    red, green, blue = linear_rgb(inside_srgb(lab))
+    red, green, blue = linear = linear_rgb(lab)
+    if not _are_inside(linear):
+        red, green, blue = linear_rgb(_with_less_chroma(lab))
     return encoded(red), encoded(green), encoded(blue)
 
 
@@ -60,14 +62,12 @@ def oklab_of_display(rgb: Rgb) -> Lab:
     )
 
 
-def inside_srgb(lab: Lab) -> Lab:
+def _with_less_chroma(lab: Lab) -> Lab:
     """The colour with as much of its chroma as sRGB has, to a thousandth."""
-    if _is_inside(lab):
-        return lab
     low, high = 0.0, 1.0
     for _ in range(10):
         middle = (low + high) / 2
-        low, high = (middle, high) if _is_inside(_faded(lab, middle)) else (low, middle)
+        low, high = (middle, high) if _are_inside(linear_rgb(_faded(lab, middle))) else (low, middle)
     return _faded(lab, low)
 
 
@@ -109,22 +109,27 @@ def _on_ramp(stops: Sequence[Lab], place: float) -> Lab:
 
 def _at(palette: Palette, turns: float) -> Lab:
     """There and back: from the first colour to the last in half a turn."""
-    colours = [_lab(colour) for colour in palette.colours]
+    colours = _labs(palette)
     way = 2 * (turns % 1.0)
     index = (way if way <= 1 else 2 - way) * (len(colours) - 1)
     below = min(int(index), len(colours) - 2)
     return _between(colours[below], colours[below + 1], index - below)
 
 
-@lru_cache(maxsize=256)
-def _lab(colour: Oklch) -> Lab:
-    return oklab_of(colour)
+@cache
+def _labs(palette: Palette) -> tuple[Lab, ...]:
+    return tuple(oklab_of(colour) for colour in palette.colours)
 
 
 def _between(start: Lab, end: Lab, share: float) -> Lab:
     """Interpolated lightness and chroma, with the hue of the straight line."""
-    lightness, a, b = _mixed([start, end], [1 - share, share])
-    wanted = (1 - share) * math.hypot(*start[1:]) + share * math.hypot(*end[1:])
+    kept = 1 - share
+    lightness, a, b = (
+        start[0] * kept + end[0] * share,
+        start[1] * kept + end[1] * share,
+        start[2] * kept + end[2] * share,
+    )
+    wanted = kept * math.hypot(start[1], start[2]) + share * math.hypot(end[1], end[2])
     chroma = math.hypot(a, b)
     if chroma < 1e-6:
         return lightness, a, b
@@ -132,6 +137,8 @@ def _between(start: Lab, end: Lab, share: float) -> Lab:
 
 
 def _mixed(colours: Sequence[Lab], shares: Sequence[float]) -> Lab:
+    if len(colours) == 1:
+        return colours[0]
     lightness, a, b = (sum(colour[k] * share for colour, share in zip(colours, shares, strict=True)) for k in range(3))
     return lightness, a, b
 
@@ -140,5 +147,5 @@ def _faded(lab: Lab, share: float) -> Lab:
     return lab[0], lab[1] * share, lab[2] * share
 
 
-def _is_inside(lab: Lab) -> bool:
-    return all(-1e-6 <= part <= 1 + 1e-6 for part in linear_rgb(lab))
+def _are_inside(linear: Rgb) -> bool:
+    return min(linear) >= -1e-6 and max(linear) <= 1 + 1e-6

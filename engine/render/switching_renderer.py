@@ -13,6 +13,8 @@ from engine.errors import RenderError
 from engine.render.isf.isf_file import ShaderState
 from engine.render.master import FlashGuardState, Master
 from engine.render.picture import PictureInput, Renderer
+from engine.render.post_fade import PostFade
+from engine.render.trail import Trail
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
 
 BACK_AFTER_S = 2.0  # without a shader; a slot that is switched on and off does not change over each time
@@ -23,12 +25,14 @@ class TrailRenderer(Renderer, Protocol):
 
     master: Master
     """Decides on fade and flash guard; whoever takes over gets it too."""
+    post_fade: PostFade
+    """The effects on screen, from which a dissolve begins; handed over likewise."""
 
-    def read_trail(self) -> np.ndarray | None:
-        """The look's last picture before fade and limits, (height, width, 4) uint16; None before the first."""
+    def read_trail(self) -> Trail | None:
+        """The newest pictures before effects, fade and limits; None before the first."""
 
-    def write_trail(self, trail: np.ndarray | None) -> None:
-        """Go on from this last picture. The next one is drawn over it."""
+    def write_trail(self, trail: Trail | None) -> None:
+        """Go on from these pictures, as if they had been drawn here."""
 
 
 class SwitchingRenderer:
@@ -43,6 +47,7 @@ class SwitchingRenderer:
         self.shader_driver = gl.shader_driver
         self._needed_s = 0.0
         """Time of the last picture that needed OpenGL."""
+        self._is_drawn = False
         self.reason = "OpenGL runs on the CPU here, where Numba is faster; shaders use OpenGL"
 
     @property
@@ -64,6 +69,7 @@ class SwitchingRenderer:
             self._gl.resize(*self._size_px)
             raise
         self._size_px = (width, height)
+        self._is_drawn = False
 
     def announce_layer5(self) -> None:
         """Prepare for pictures on layer 5. Any thread; may take seconds without blocking drawing."""
@@ -74,9 +80,10 @@ class SwitchingRenderer:
         wanted = self._choose(picture)
         if wanted is not self._active:
             wanted.write_trail(self._active.read_trail())
-            wanted.master = self._active.master
+            wanted.master, wanted.post_fade = self._active.master, self._active.post_fade
             self._active = wanted
         self._active.draw(picture)
+        self._is_drawn = True
 
     def wait(self) -> None:
         self._active.wait()
@@ -118,8 +125,12 @@ class SwitchingRenderer:
         self._numba.close()
 
     def _choose(self, picture: PictureInput) -> TrailRenderer:
-        """The renderer for this picture. Never back to Numba during a dissolve, whose outgoing look has a trail of its
-        own."""
+        """The renderer for this picture. A frozen one stays where it was drawn, with its effects and shaders.
+
+        Never back to Numba during a dissolve: OpenGL hands on the trail of one look only.
+        """
+        if picture.look.is_frozen and self._is_drawn:
+            return self._active
         if needs_gl(picture):
             self._needed_s = picture.time_s
             return self._gl

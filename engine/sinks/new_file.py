@@ -34,12 +34,15 @@ def check_suffix(kind: str, path: Path, allowed: tuple[str, ...]) -> None:
         raise SinkError(f"{kind}: {path.name!r} must end in {' or '.join(allowed)}")
 
 
-def reserve(kind: str, wanted: Path) -> Path:
+def reserve(kind: str, wanted: Path, suffix: str = "") -> Path:
     """Create an empty file and return its path: `wanted`, or with " 2", " 3", ... before the suffix if that exists.
 
-    Atomic: two engines that call at once get two files. SinkError if the folder cannot be written.
+    `suffix`: the end of the name that stays; "" for what follows the last dot. Atomic: two engines that call at once
+    get two files. SinkError if the folder cannot be written.
     """
-    for path in itertools.chain([wanted], (wanted.with_stem(f"{wanted.stem} {n}") for n in itertools.count(2))):
+    suffix = suffix or wanted.suffix
+    stem = wanted.name.removesuffix(suffix)
+    for path in itertools.chain([wanted], (wanted.with_name(f"{stem} {n}{suffix}") for n in itertools.count(2))):
         try:
             path.open("xb").close()
         except FileExistsError:

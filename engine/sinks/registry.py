@@ -74,7 +74,7 @@ KINDS = {
     "snapshot": SinkKind(
         module="engine.sinks.snapshot",
         sink="SnapshotSink",
-        argument="file.png, or file.png@SECONDS for the frame at that time",
+        argument="file.png (file.16.png: 16 bits), or file.png@SECONDS for the frame at that time",
         packages=(("cv2", "pip install opencv-python-headless"),),
     ),
     "null": SinkKind(module="engine.sinks.null", sink="NullSink", argument="name"),

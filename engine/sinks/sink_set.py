@@ -448,9 +448,9 @@ class SinkSet:
 
 
 def _extra_frame(frame: PublishedFrame, shown: ShownPicture, *, is_drawn: bool) -> PublishedFrame:
-    """Another picture of the run as a frame; `is_drawn` if a sink needs its texture."""
-    texture = shown.draw_texture() if is_drawn else None
-    return replace(frame, width=shown.width, height=shown.height, texture=texture, read_rgba=shown.read_rgba)
+    """Another picture of the run as a frame, with 8 bits; `is_drawn` if a sink needs its texture."""
+    texture, width, height = shown.draw_texture() if is_drawn else None, shown.width, shown.height
+    return replace(frame, width=width, height=height, texture=texture, read_rgba=shown.read_rgba, read_rgba16=None)
 
 
 def _initial_status(spec: SinkSpec, name: str) -> SinkStatus:

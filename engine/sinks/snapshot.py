@@ -4,6 +4,7 @@
     snapshot=FILE.png     each `take()` writes FILE.png, then FILE 2.png, ...; without a `take()`, the last frame
     snapshot=FILE.png@S   the first frame at or after S seconds, plus one for each `take()`
 
+A file named FILE.16.png has 16 bits per channel, without dither, for grading and print; others have 8.
 Only frames that are written are read back. Of the last frame only its `read_rgba` is kept, which works until the next
 draw, so sinks must be closed before the renderer. PNG uses straight alpha: colours are divided by alpha where it is
 below 255.
@@ -25,6 +26,7 @@ from engine.system.atomic_file import MAX_HELD_LIVE_S, HeldFileError, move_into_
 from engine.values import PublishedFrame
 
 QUEUE_PICTURES = 4
+DEEP_SUFFIX = ".16.png"
 PNG_COMPRESSION = 3  # of 0..9: 50 ms for 1080p, a fifth of the size of level 1
 
 
@@ -35,6 +37,7 @@ class SnapshotSink:
         self.name = argument or sink_label(self.kind, picture)
         self._picture = picture
         self._wanted, self._at_s = split_argument(argument)
+        self._is_deep = self._wanted is not None and self._wanted.name.lower().endswith(DEEP_SUFFIX)
         self._keeps_last = self._wanted is not None and self._at_s is None
         self._takes = 0
         self._last: PublishedFrame | None = None
@@ -57,6 +60,8 @@ class SnapshotSink:
         self._stage = stage
         if self._wanted is not None:
             check_suffix(self.kind, self._wanted, (".png",))
+            if self._is_deep and self._picture != "main":
+                raise SinkError(f"snapshot: {self._wanted.name!r}: only the main picture has 16 bits; write .png")
         self._thread.start()
         if may_wait:
             with self._state:
@@ -136,7 +141,9 @@ class SnapshotSink:
             return len(self._queue) < QUEUE_PICTURES
 
     def _put(self, frame: PublishedFrame) -> None:
-        pixels = frame.read_rgba()
+        read = frame.read_rgba16 if self._is_deep else frame.read_rgba
+        assert read is not None  # frames of the main picture have both
+        pixels = read()
         with self._state:
             self._queue.append(pixels)
             self._state.notify_all()
@@ -183,7 +190,7 @@ class SnapshotSink:
         if wanted is None:
             wanted = dated_file(self._stage.record_folder, self._picture, time.time(), ".png")
             make_folder(self.kind, wanted)
-        path = reserve(self.kind, wanted)
+        path = reserve(self.kind, wanted, wanted.name[-len(DEEP_SUFFIX) :] if self._is_deep else "")
         partial = path.with_name(f".{path.name}.partial")
         try:
             partial.write_bytes(data)
@@ -213,16 +220,17 @@ def split_argument(argument: str) -> tuple[Path | None, float | None]:
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """Encode (height, width, 4) uint8 RGBA, premultiplied, as a PNG: RGB if all is opaque, else RGBA."""
+    """Encode (height, width, 4) uint8 or uint16 RGBA, premultiplied, as a PNG of that depth: RGB if all is opaque, else
+    RGBA."""
     import cv2
 
-    alpha = pixels[..., 3:]
-    if (alpha == 255).all():
+    alpha, full = pixels[..., 3:], np.iinfo(pixels.dtype).max
+    if (alpha == full).all():
         ordered = pixels[..., 2::-1]
     else:
-        colours = pixels[..., 2::-1].astype(np.uint16)
-        straight = np.minimum((colours * 255 + alpha // 2) // np.maximum(alpha, 1), 255)
-        ordered = np.concatenate([straight.astype(np.uint8), alpha], axis=2)
+        colours = pixels[..., 2::-1].astype(np.uint32)  # 65535 x 65535 + 32767 fits
+        straight = np.minimum((colours * full + alpha // 2) // np.maximum(alpha, 1), full)
+        ordered = np.concatenate([straight.astype(pixels.dtype), alpha], axis=2)
     is_done, data = cv2.imencode(".png", np.ascontiguousarray(ordered), [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION])
     if not is_done:
         raise SinkError("snapshot: OpenCV could not encode the picture")

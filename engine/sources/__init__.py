@@ -9,6 +9,7 @@
     texture.py      a texture of another program, polled by the render thread: syphon.py, spout.py
     names.py        finds a sender by name; senders.py lists all senders and cameras
     current.py      the current source, and switching to another one during a show
+    opened_videos.py  the video files that live models request
     video_file.py   a looped file; decoding.py reads it once, playout.py plays it by the clock,
                     awaited_pictures.py detects pictures lost in a damaged file
     still.py        a picture file

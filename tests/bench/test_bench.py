@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.bench import beat, frame, sd
+from engine.bench import beat, frame, sd, timecode
 from tests.cli.conftest import Said
 
 BENCH = Path(sd.__file__).parent
@@ -86,12 +86,17 @@ def test_sd_rejects_an_unknown_shape(bench_here: Callable[..., Said]) -> None:
     assert said == (1, "", "multiverse: shape sd3: not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny\n")
 
 
-def test_beat_reports_lock_phase_error_f_measure_and_cost(
+def test_beat_reports_lock_phase_error_f_measure_cost_and_timecode(
     bench: Callable[..., dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(beat, "COST_S", 1.0)
+    monkeypatch.setattr(timecode, "COST_S", 1.0)
+    monkeypatch.setattr(timecode, "FRAMES", 40)
     result = bench("beat", "--tempos", "2", "--songs", "1")
     assert result["clicks"]["metronomes"] == 4
     assert {"lock_s_max", "locked_within_4_s", "phase_error_ms_p95"} <= set(result["clicks"])
     assert set(result["songs"]["f_measure"]) == {"house"}
     assert result["cost"]["beat_cpu_ms_per_hop"] > 0
+    shares = result["timecode"]["frames_read"]
+    assert result["timecode"]["wrong_frames"] == 0 and result["timecode"]["cpu_ms_per_second_of_sound"] > 0
+    assert all(shares[f"speed {speed}, SNR 20 dB"] > 0.9 for speed in ("0.6", "1", "2", "-1"))

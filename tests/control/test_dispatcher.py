@@ -12,9 +12,9 @@ import osc_schema
 from engine.control import CommandTable, Dispatcher, Reply, patterns
 from engine.control.bundle_queue import MAX_BUNDLES, MAX_VALUES
 from engine.control.changes import MAX_PULLS
-from engine.control.dispatcher import MAX_VALUES_A_BUNDLE
 from engine.control.outbox import MAX_PACKETS
 from engine.control.patterns import VALUES_A_SECOND
+from engine.control.planner import MAX_VALUES_A_BUNDLE
 from engine.errors import PresetError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
 from engine.osc.time_tag import time_tag_of

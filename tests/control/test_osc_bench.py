@@ -15,3 +15,5 @@ def test_the_bench_finds_every_message_and_every_answer() -> None:
     assert figures["questions"] > 3 and figures["unanswered"] == 0
     assert figures["receive_buffer_bytes"] >= 65_536
     assert figures["arrival_to_frame_ms_p99"] >= figures["arrival_to_frame_ms_p50"] > 0.0
+    assert figures["dmx_packets"] > 3 and figures["dmx_lost"] == 0
+    assert figures["dmx_packet_to_value_ms_p99"] >= figures["dmx_packet_to_value_ms_p50"] > 0.0

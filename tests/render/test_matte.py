@@ -222,7 +222,7 @@ def test_the_single_program_for_gpus_draws_the_same_with_and_without_a_matte(
     monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: False)
     hardware = open_renderer("gl", *SIZE)
     try:
-        assert len(hardware._passes) == 1
+        assert len(hardware._look._programs) == 1
         gl.resize(*SIZE)
         card = np.random.default_rng(4).integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
         seen = found(levels(smooth_masks(4, 96)), picture_px=(128, 72))

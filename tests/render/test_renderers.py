@@ -394,7 +394,7 @@ def test_other_threads_run_while_a_picture_is_waited_for(gl: Renderer, picture: 
 def test_no_texture_of_an_odd_source_has_a_side_that_is_a_power_of_two(gl: Renderer, draw: Callable) -> None:
     for side in (1, 2, 3, 4, 512, 640):
         draw(gl, {"/layer/5/intensity": 1.0}, layer5=np.zeros((side, side, 3), np.uint8))
-        width, height = gl._layer5._picture._texture.size
+        width, height = gl._shown.layer5._picture._texture.size
         assert width >= side and height >= side
         assert all(side & (side - 1) for side in (width, height))
 

@@ -56,14 +56,45 @@ def test_a_trail_goes_on_through_both_change_overs(auto: Renderer, cpu: Renderer
         assert auto.kind == ("gl" if 3 <= index <= 5 else "numba")
 
 
+@pytest.mark.parametrize("effects", [{}, {"/post/vignette": 1.0, "/post/glow": 0.8}], ids=["plain", "with effects"])
 def test_a_dissolve_begins_with_the_picture_on_screen_though_the_renderer_changes(
-    auto: Renderer, picture: Callable
+    auto: Renderer, picture: Callable, effects: dict[str, float]
 ) -> None:
-    before = shown(auto, picture({**TRAIL, "/colour/base_hue": 0.1}))
+    before = shown(auto, picture({**TRAIL, **effects, "/colour/base_hue": 0.1}))
     leaving = Leaving(number=1, mix=0.0, picture=None)
     first = shown(auto, replace(picture({"/colour/base_hue": 0.6}), leaving=leaving, shaders=(slot(),)))
     assert auto.kind == "gl"
     assert np.abs(first - before).max() <= 257
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["the same fade", "a new fade"])
+@pytest.mark.parametrize("is_still", [True, False], ids=["from a still", "from a moving look"])
+def test_a_shader_in_the_middle_of_a_dissolve_lets_nothing_jump(
+    auto: Renderer, cpu: Renderer, picture: Callable, number: int, is_still: bool
+) -> None:
+    def look(hue: float, left: float, mix: float, fade: int, revealed: float = 1.0) -> PictureInput:
+        before = None if is_still else picture({**TRAIL, "/colour/base_hue": left})
+        leaving = Leaving(number=fade, mix=mix, picture=before, revealed=revealed)
+        return replace(picture({**TRAIL, "/colour/base_hue": hue}), leaving=leaving)
+
+    cpu.resize(*SIZE)
+    end = look(0.4, 0.0, 0.6, 1) if number == 1 else look(0.7, 0.4, 0.1, 2, revealed=0.5)
+    for one in (picture({**TRAIL, "/colour/base_hue": 0.0}), *(look(0.4, 0.0, mix, 1) for mix in (0.0, 0.3, 0.5))):
+        shown(auto, one), shown(cpu, one)
+    assert auto.kind == "numba"
+    for _ in range(3):
+        both, alone = shown(auto, replace(end, shaders=(slot(),))), shown(cpu, end)
+        assert auto.kind == "gl"
+        assert np.percentile(np.abs(both - alone), 99) <= 2 * 257
+
+
+def test_a_frozen_picture_stays_though_a_shader_comes_or_goes(auto: Renderer, picture: Callable) -> None:
+    frozen = {**TRAIL, "/post/vignette": 1.0, "/master/freeze": True, "/colour/base_hue": 0.6}
+    for time_s, shaders in ((0.0, ()), (10.0, (slot(),))):
+        before = shown(auto, replace(picture({**TRAIL, "/post/vignette": 1.0}, time_s=time_s), shaders=shaders))
+        others = (slot(),) if not shaders else ()
+        after = shown(auto, replace(picture(frozen, time_s=time_s + 5.0), shaders=others))
+        assert np.array_equal(after, before)
 
 
 def test_opengl_stays_until_a_dissolve_has_ended(auto: Renderer, picture: Callable) -> None:

@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,22 @@ def test_a_recording_of_it_has_every_frame_black_until_there_is_one_and_a_file_a
     assert [picture.shape for picture in first] == [(24, 32, 3)] * 12
     assert [picture.shape for picture in second] == [(48, 48, 3)] * 8
     assert [picture.mean() > 100 for picture in first + second] == [False] * 5 + [True] * 15
+
+
+def test_with_10_bits_it_is_recorded_too_and_not_the_main_picture(
+    make_stage, clock, reports, make_frame, tmp_path: Path
+) -> None:
+    sinks = SinkSet(make_stage(is_offline=True), clock, reports)
+    sinks.add_picture("sd", *SD_PX)
+    sinks.start(SinkSpec.parse(f"sd:record={tmp_path / 'sd.mov'}"))
+    main = replace(make_frame(), read_rgba16=lambda: np.full((48, 64, 4), 65535, np.uint16))
+    sinks.publish(main, {"sd": shown(100)})
+    sinks.close()
+    assert reports.lines == []
+    with av.open(str(tmp_path / "sd.mov")) as file:
+        picture = next(file.decode(video=0)).to_ndarray(format="rgb24")
+    assert picture.shape == (24, 32, 3)
+    assert picture.mean() == pytest.approx(100, abs=3)
 
 
 def test_both_pictures_recorded_without_a_name_give_two_files(

@@ -1,7 +1,9 @@
 """Snapshots, read back from their PNG files."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -134,6 +136,38 @@ def test_a_missing_folder_is_created(make_stage, make_frame, tmp_path: Path) -> 
     sink.publish(make_frame(0))
     sink.close()
     assert path.exists()
+
+
+def deep_frame(make_frame, levels: np.ndarray):
+    """A frame whose red channel has these levels, uint16."""
+    rgba = np.zeros((4, levels.size, 4), np.uint16)
+    rgba[..., 0], rgba[..., 3] = levels, 65535
+    return replace(make_frame(0, (rgba >> 8).astype(np.uint8)), read_rgba16=lambda: rgba)
+
+
+def test_a_name_with_16_keeps_the_levels_between_two_of_8_bits(make_stage, make_frame, tmp_path: Path) -> None:
+    levels = np.arange(20_000, 20_600, dtype=np.uint16)
+    for name in ("a.16.png", "a.png"):
+        run(tmp_path / name, make_stage(), [deep_frame(make_frame, levels)] * 2, takes=(0,))
+    pixels = cv2.imread(str(tmp_path / "a.16.png"), cv2.IMREAD_UNCHANGED)
+    assert pixels.dtype == np.uint16
+    assert pixels[0, :, 2].tolist() == levels.tolist()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a 2.16.png", "a 2.png", "a.16.png", "a.png"]
+    assert png(tmp_path / "a.png")[0, :, 0].tolist() == (levels >> 8).tolist()
+
+
+def test_16_bits_of_a_picture_that_has_8_are_refused_at_the_start(make_stage, tmp_path: Path) -> None:
+    sink = SnapshotSink(str(tmp_path / "ids.16.png"), "sam3_mask")
+    with pytest.raises(SinkError, match="only the main picture has 16 bits"):
+        sink.start(make_stage())
+    sink.close()
+
+
+def test_colours_under_alpha_of_16_bits_are_divided_by_it(tmp_path: Path) -> None:
+    pixels = np.array([[[100, 50, 0, 32768], [65535, 65535, 65535, 65535]]], np.uint16)
+    (tmp_path / "a.16.png").write_bytes(encode_png(pixels))
+    read = cv2.imread(str(tmp_path / "a.16.png"), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]]
+    assert read.tolist() == [[[200, 100, 0, 32768], [65535] * 4]]
 
 
 def test_colours_under_alpha_are_divided_by_it_for_png(tmp_path: Path) -> None:

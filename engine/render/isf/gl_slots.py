@@ -10,13 +10,13 @@ Frame: `begin`, `draw_generator` (before the pass, if layer 5 or another shader 
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 
 import moderngl
 import numpy as np
 
 from engine.errors import IsfError
 from engine.render.gl_textures import Target
+from engine.render.isf.dates import DateAt, date_live, isf_date
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.isf_file import (
     OTHER_PLACE,
@@ -45,10 +45,12 @@ class SlotChain:
         *,
         is_software: bool,
         dtype: str = "f1",
-        now: Callable[[], datetime] = datetime.now,
+        date_at: DateAt = date_live,
     ) -> None:
-        """`wait`: until the GPU is idle, without the GIL. `dtype`: of the picture's targets, "f1" or "f2"."""
-        self._context, self._wait, self._is_software, self._dtype, self._now = context, wait, is_software, dtype, now
+        """`wait`: until the GPU is idle, without the GIL. `dtype`: of the picture's targets, "f1" or "f2". `date_at`:
+        of the shaders' DATE."""
+        self._context, self._wait, self._is_software, self._dtype = context, wait, is_software, dtype
+        self._date_at = date_at
         self._slots: dict[str, _Slot] = {}
         self._playing: tuple[ShaderSlot, ...] = ()
         self._ring: list[Target] = []
@@ -75,7 +77,7 @@ class SlotChain:
         self._playing = tuple(slots)
         self._drawn = set()
         self._sound.follow(waves)
-        self._date = _date(self._now())
+        self._date = isf_date(self._date_at(time_s))
         if size_px != self._size_px:
             self._release_targets()
             self._size_px = size_px
@@ -341,9 +343,3 @@ class _Slot:
 def _order(told: ShaderSlot) -> tuple[bool, str, bool]:
     """The generators first, then the effects by slot; in a slot of two, that of the old look first."""
     return not told.is_generator, told.slot.removesuffix(OTHER_PLACE), not told.is_leaving
-
-
-def _date(now: datetime) -> tuple[float, float, float, float]:
-    """ISF's DATE: year, month, day, seconds of the day."""
-    seconds = now.hour * 3600 + now.minute * 60 + now.second + now.microsecond / 1e6
-    return float(now.year), float(now.month), float(now.day), seconds

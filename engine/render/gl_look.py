@@ -1,0 +1,161 @@
+"""The pass that draws a look: multiverse.glsl, with the textures and values that it reads."""
+
+from collections.abc import Callable
+from itertools import combinations
+
+import moderngl
+import numpy as np
+
+from engine.render.colour import layer_colours
+from engine.render.crossfade import PictureCrossfade
+from engine.render.frame_block import LAYER_BAND, LAYER_DARK, ROWS, pack_block
+from engine.render.gl_crossfade import CrossfadedImage
+from engine.render.gl_dissolve import TargetPair
+from engine.render.gl_masks import MaskArray
+from engine.render.gl_textures import Target, UploadedImage, wave_texture
+from engine.render.look import Look
+from engine.render.picture import PictureInput
+from engine.render.shader_source import compile_program
+from engine.render.wave_table import bake_waves, shown_points
+from engine.values import CHANNELS
+
+# Texture units. moderngl binds new textures to arbitrary units, so we bind all of them before each draw.
+_WAVES, _LAYER5, _REGION, _LAST, _MATTE = range(5)
+_UNITS = {
+    "u_waves": _WAVES,
+    "u_layer5_rgb": _LAYER5,
+    "u_region_index": _REGION,
+    "u_last": _LAST,
+    "u_matte_mask": _MATTE,
+}
+
+# Optional features of the pass. A GPU skips disabled branches, so it gets one program with all features. A software
+# rasteriser runs both sides of every branch (10 ms without features, 26 ms with all at 720p), so each set of features
+# gets its own program there. All are built at the start, so that no frame waits for a disk or a compiler: 0.1 s for the
+# thirty-four from Mesa's disk cache, 10 s the first time on a machine. A matte takes 5 ms at 720p, so it is a feature.
+# All sets of eight features would be two hundred programs. A look that needs one of the three at the end mostly uses
+# the others of _BESIDE too, so these come along with it.
+_FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP", "FINE", "SHAPES", "COLOUR")
+_RARE = frozenset({"FINE", "SHAPES", "COLOUR"})
+_BESIDE = frozenset({"FEEDBACK", "BLENDS", "WARP"})
+
+
+def _with_companions(needed: frozenset[str]) -> tuple[str, ...]:
+    """The features of the smallest program that has all that are needed."""
+    if needed & _RARE:
+        needed |= _BESIDE
+        needed |= {"COLOUR"} if "SHAPES" in needed else set()
+        needed |= {"MATTE"} if "SEEN" in needed else set()
+    return tuple(feature for feature in _FEATURES if feature in needed)
+
+
+_SETS = sorted(
+    {
+        _with_companions(frozenset(features))
+        for count in range(len(_FEATURES) + 1)
+        for features in combinations(_FEATURES, count)
+        if "SEEN" in features or "MATTE" not in features
+    }
+)
+
+
+class LookPass:
+    """Render thread, context current."""
+
+    def __init__(
+        self,
+        context: moderngl.Context,
+        finish: Callable[[], None],
+        layer5: CrossfadedImage,
+        *,
+        is_software: bool,
+    ) -> None:
+        """Compile. `finish` waits for the GPU without the GIL. `layer5`: the picture of layer 5; not released here."""
+        self._context, self._finish, self._layer5, self._is_software = context, finish, layer5, is_software
+        self._programs = {features: self._make(features) for features in (_SETS if is_software else [_FEATURES])}
+        self._block = context.buffer(reserve=ROWS * 16)
+        self._waves = wave_texture(context)
+        self._region = UploadedImage(context, 1, "u1")
+        self._matte = MaskArray(context, 1)
+
+    def draw(
+        self, picture: PictureInput, trail: TargetPair, size_px: tuple[int, int], generator: Target | None
+    ) -> None:
+        """Draw one look into the next target of its trail. `generator`: layer 5's picture instead of the camera's."""
+        look = picture.look
+        # Upload only what is visible: a 1080p camera picture takes 2 ms.
+        layer5 = None
+        if (look.is_simple or look.layer5_weight > 0) and generator is None:
+            layer5 = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
+        matte = picture.matte if layer5 is not None else None
+        region = picture.region if look.has_regions else None
+        trail.turn()
+        shown = shown_points(picture.waves)
+        self._waves.write(bake_waves(look, picture.waves, size_px, shown))
+        self._layer5.follow(layer5)
+        self._layer5.make_ready()
+        if matte is not None:
+            self._matte.follow(matte.found)
+        self._region.follow(region, region.indices if region else None)
+        colours = layer_colours(look, picture.features)
+        layer5_px = size_px if generator is not None else self._layer5.size_px
+        block = pack_block(look, colours, size_px, layer5_px, self._region.size_px, matte, shown=shown)
+        self._block.write(block)
+        is_seen = look.is_simple or layer5 is not None or generator is not None or region is not None
+        features = _features(look, block, is_seen, matte is not None) if self._is_software else _FEATURES
+        self._run(features, trail, generator)
+
+    def warm_up(self, trail: TargetPair) -> None:
+        """Draw with each program: drivers finish compiling at the first draw, for the bound formats."""
+        self._block.write(np.zeros((ROWS, 4), np.float32))
+        for features in self._programs:
+            self._run(features, trail, None)
+            self._finish()
+
+    def release(self) -> None:
+        for part in (self._block, self._waves, self._region, self._matte):
+            part.release()
+        for vertices in self._programs.values():
+            vertices.program.release()
+            vertices.release()
+
+    def _run(self, features: tuple[str, ...], trail: TargetPair, generator: Target | None) -> None:
+        self._block.bind_to_uniform_block(0)
+        self._waves.use(_WAVES)
+        if generator is not None:
+            generator.texture.use(_LAYER5)
+        else:
+            self._layer5.use(_LAYER5)
+        self._region.use(_REGION)
+        trail.back.texture.use(_LAST)
+        self._matte.use(_MATTE)
+        trail.front.framebuffer.use()
+        self._programs[features].render(moderngl.TRIANGLES, vertices=3)
+
+    def _make(self, features: tuple[str, ...]) -> moderngl.VertexArray:
+        program = compile_program(self._context, "multiverse", features)
+        block = program["Frame"]
+        assert isinstance(block, moderngl.UniformBlock)
+        block.binding = 0
+        for name, unit in _UNITS.items():
+            if name in program:
+                program[name] = unit
+        return self._context.vertex_array(program, [])
+
+
+def _features(look: Look, block: np.ndarray, is_seen: bool, has_matte: bool) -> tuple[str, ...]:
+    """The subset of _FEATURES that a picture needs."""
+    is_needed = {
+        "FEEDBACK": look.feedback_amount > 0,
+        "SEEN": is_seen,
+        "MATTE": has_matte,
+        "BLENDS": look.blend_weights[0] < 1,
+        "WARP": look.mirror != "off" or any(layer.curve > 0 for layer in look.layers),
+        "FINE": bool(block[LAYER_BAND : LAYER_BAND + CHANNELS, 1].any()),
+        "SHAPES": any(layer.shape != "stripes" for layer in look.layers),
+        "COLOUR": look.is_linear
+        or look.tone == "filmic"
+        or look.colour_map > 0
+        or bool(block[LAYER_DARK : LAYER_DARK + CHANNELS].any()),
+    }
+    return _with_companions(frozenset(feature for feature in _FEATURES if is_needed[feature]))
