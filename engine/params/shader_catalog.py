@@ -123,9 +123,8 @@ class ShaderCatalog:
         late = [str(folder.root) for folder in self._folders if not folder.is_read]
         names = {entry.name.casefold(): entry.name for entry in self._entries}
         alike = [names[each] for each in difflib.get_close_matches(name[:80].casefold(), names, NEAREST)]
-        where = ", ".join(
-            str(folder.root) for folder in self._folders[:-1] or self._folders
-        )  # the last: the engine's own
+        of_the_user = self._folders[:-1] or self._folders  # the last is the engine's own
+        where = ", ".join(str(folder.root) for folder in of_the_user)
         if late:
             hint = f"{', '.join(late)} has not answered yet"
         elif alike:
