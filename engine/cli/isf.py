@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from engine.render.isf import IsfInput
     from engine.render.isf.vetter import VetResult
 
+NOT_IN_A_SLOT = "a transition between two pictures: no slot plays it"
+
 app = typer.Typer(help="Try shaders of the Interactive Shader Format (ISF).", no_args_is_help=True)
 
 
@@ -87,12 +89,15 @@ def _vet(vet: "Callable[..., VetResult]", path: Path, size_px: tuple[int, int]) 
 
 
 def _row(result: "VetResult", path: Path) -> dict[str, Any]:
+    from engine.render.isf.isf_file import END_IMAGE, START_IMAGE
+
+    is_transition = {START_IMAGE, END_IMAGE} <= {each.name for each in result.inputs}
     return {
         "file": str(path),
         "ok": result.ok,
         "reason": result.reason,
         "line": result.line,
-        "note": result.note,
+        "note": "; ".join(filter(None, (NOT_IN_A_SLOT if is_transition else "", result.note))),
         "draw_ms": result.draw_ms,
         "inputs": [_input(each) for each in result.inputs],
     }
