@@ -343,6 +343,22 @@ def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:
     assert "name" in desk.failed("/preset/save")
 
 
+def test_a_look_whose_shader_is_missing_does_not_keep_the_one_of_the_look_before(
+    rig: Rig, reports: Any, wait_for: Callable
+) -> None:
+    saved(rig, wait_for, "lost", **{"/fx/1/file": "Lost"})
+    rig.store.set("/fx/1/file", "Glow")
+
+    def check(value: object) -> None:
+        if value == "Lost":
+            raise osc_schema.Rejected("/fx/1/file: 'Lost' is not in the shader folders")
+
+    rig.store.add_condition("/fx/1/file", check)
+    rig.say("/preset/load", "lost")
+    assert rig.store.get("/fx/1/file") == ""
+    assert [line for _, line in reports.lines] == ["preset lost: /fx/1/file: 'Lost' is not in the shader folders"]
+
+
 def test_invalid_entries_of_a_preset_are_reported(desk: Desk) -> None:
     folder = Path(desk.engine.config.presets)
     desk.done("/preset/save", "plain")
