@@ -298,10 +298,13 @@ class PresetControl:
 
 
 def preset_name(args: Args) -> str:
-    """The argument of a command that takes only a preset's name. Raises PresetError for anything else."""
-    if len(args) != 1 or not isinstance(args[0], str):
+    """The argument of a command that takes only a preset's name. Raises PresetError for anything else.
+
+    A shell and most patches send the name 2 as an int.
+    """
+    if len(args) != 1 or not isinstance(args[0], str | int) or isinstance(args[0], bool):
         raise PresetError("takes the preset's name")
-    return args[0]
+    return str(args[0])
 
 
 def answer(reply: Reply, *values: ReplyValue) -> Ended:

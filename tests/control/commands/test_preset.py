@@ -196,11 +196,20 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Rig, 
     wait_for(lambda: told_of(rig, "/preset/current")[-1] == ("", 0), "nothing to be on")
 
 
-@pytest.mark.parametrize("args", [(), (5,), ("night", -1.0), ("night", "slow"), ("night", float("nan")), ("a", 1, 2)])
+@pytest.mark.parametrize(
+    "args", [(), (0.5,), (True,), ("night", -1.0), ("night", "slow"), ("night", float("nan")), ("a", 1, 2)]
+)
 def test_a_load_with_invalid_arguments_is_refused(rig: Rig, args: tuple) -> None:
     rig.say("/preset/load", *args)
     ((address, command, reason),) = rig.take()
     assert (address, command) == ("/fail", "/preset/load") and "takes the preset's name" in reason
+
+
+def test_a_name_of_digits_is_a_name(rig: Rig, wait_for: Callable) -> None:
+    saved(rig, wait_for, "2", **{BRIGHTNESS: 3.0})
+    rig.say("/preset/load", 2)
+    wait_for(lambda: ("/done", "/preset/load", "2") in rig.take(), "the load")
+    assert rig.store.get(BRIGHTNESS) == 3.0
 
 
 def test_subscribers_are_sent_saved_and_deleted_presets(rig: Rig, wait_for: Callable) -> None:
