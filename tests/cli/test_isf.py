@@ -28,6 +28,7 @@ def test_a_script_gets_one_object_and_the_exit_code(tmp_path: Path, require: Cal
     (tmp_path / "broken.fs").write_text("/*{}*/\nvoid main() { gl_FragColor = 1; }", encoding="utf-8")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "fade.fs").write_text(TRANSITION, encoding="utf-8")
+    (tmp_path / "other" / "good.fs").write_text(GOOD, encoding="utf-8")
     done = run_check(
         tmp_path / "broken.fs",
         tmp_path / "good.fs",
@@ -37,7 +38,7 @@ def test_a_script_gets_one_object_and_the_exit_code(tmp_path: Path, require: Cal
         "--thumbnails",
         tmp_path / "seen",
     )
-    broken, good, missing, transition = json.loads(done.stdout)["files"]
+    broken, good, missing, transition, _ = json.loads(done.stdout)["files"]
     require("OpenGL" not in broken["reason"], broken["reason"])
     assert done.returncode == 1 and done.stderr == ""
     assert good["ok"] and good["draw_ms"] > 0 and good["reason"] == "" and good["file"].endswith("good.fs")
@@ -47,6 +48,7 @@ def test_a_script_gets_one_object_and_the_exit_code(tmp_path: Path, require: Cal
     assert not broken["ok"] and broken["line"] == 2 and not missing["ok"] and "missing.fs" in missing["reason"]
     seen = np.array(Image.open(tmp_path / "seen" / "good.png"))
     assert seen.shape == (36, 64, 3) and seen[0, 0, 1] > 240 > seen[-1, 0, 1]
+    assert {each.name for each in (tmp_path / "seen").iterdir()} == {"good.png", "fade.png", "other good.png"}
     assert transition["ok"] and "no slot plays it" in transition["note"]
     table = run_check(tmp_path / "good.fs")
     assert table.returncode == 0 and table.stdout.startswith("ok") and "level" in table.stdout
