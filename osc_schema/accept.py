@@ -8,7 +8,7 @@
 | bool | bool, a number (on from 0.5 up), "on" "off" "true" "false" "1" "0" | - |
 | menu | an item's name, an index as int, float (rounded, with a note) or text | rejected |
 | trigger | a number or bool (0: the button was released, nothing happens), nil, "bang" | - |
-| text, file | text on one line | rejected |
+| text, file | text on one line, an int or float (as it would be typed: 1984, -0.08) | rejected |
 | colour | 3 or 4 floats 0..1, "#rrggbb", "#rrggbbaa", an OSC `r` as int 0xRRGGBBAA | clipped |
 
 A list with one element counts as that element. NaN and infinity are always rejected; nil is accepted by triggers only.
@@ -120,6 +120,9 @@ def _accept_trigger(param: Param, value: object) -> Accepted:
 
 
 def _accept_text(param: Param, value: object) -> Accepted:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = _finite(param, value)  # bounds an int, too
+        value = str(value) if isinstance(value, int) else f"{number:.7g}"  # 7 digits: all that a float32 has
     if not isinstance(value, str):
         raise _wrong(param, value, "not text")
     if not param.low <= len(value) <= param.high:
@@ -219,6 +222,8 @@ def _show(value: object) -> str:
         return f"{value:.7g}"
     if isinstance(value, str):
         return f'"{_short(value)}"'
+    if isinstance(value, _LISTS):
+        return f"a list of {len(value)}"
     return f"a value of type {type(value).__name__}"  # not its repr, which may be huge or endlessly nested
 
 

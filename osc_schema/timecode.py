@@ -29,8 +29,8 @@ AREA = Area(
             2,
             1,
             64,
-            "Source channel with LTC. While the source is ltc, it is neither drawn nor analysed: of two channels the "
-            "other takes its place, of more it is silent.",
+            "Source channel with LTC. While the source is ltc, it is neither drawn, analysed nor recorded: of two "
+            "channels the other takes its place, of more it is silent.",
             words="smpte input audio line",
             **_WIRING,
         ),

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.audio.analyser import Analyser
 from engine.audio.feed import Feed
-from engine.audio.ltc_tap import LtcTap
+from engine.audio.ltc_tap import LtcTap, without_ltc
 from engine.audio.ring import SampleRing
 from engine.audio.settings import AudioSettings
 from engine.audio.steady_reader import SteadyReader
@@ -82,9 +82,10 @@ class AudioInput(ABC):
         return self._features
 
     def read_block(self, first_sample: int) -> AudioBlock:
-        """A copy of the source's samples from `first_sample` to the newest. It starts later if those were overwritten
-        (after about 10 s), and is empty if there is nothing new."""
+        """A copy of the source's samples from `first_sample` to the newest, without timecode. It starts later if those
+        were overwritten (after about 10 s), and is empty if there is nothing new."""
         first, samples = self._ring.read(first_sample)
+        samples = without_ltc(samples, self.settings.ltc_channel)
         return AudioBlock(samples=samples, sample_rate_hz=self.sample_rate_hz, first_sample=first)
 
     @abstractmethod

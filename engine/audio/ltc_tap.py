@@ -26,8 +26,7 @@ class LtcTap:
         self._readings: deque[TimecodeReading] = deque(maxlen=MAX_KEPT)
 
     def hear(self, block: np.ndarray, first_sample: int, channel: int) -> np.ndarray:
-        """Decode `channel` (from 1; 0: none) of `block`, (frames, channels) float32. Returns the block without LTC: of
-        two channels the other takes its place, else it is silent."""
+        """Decode `channel` (from 1; 0: none) of `block`, (frames, channels) float32. Returns it `without_ltc`."""
         if not 1 <= channel <= block.shape[1]:
             self._decoder = None
             return block
@@ -38,13 +37,21 @@ class LtcTap:
             at_s = self._sounded_s(self._first_sample + frame.sample)
             if at_s is not None:
                 self._readings.append(_reading(frame, at_s, self._rate_hz))
-        without = block.copy()
-        without[:, channel - 1] = block[:, 2 - channel] if block.shape[1] == 2 else 0.0
-        return without
+        return without_ltc(block, channel)
 
     def take(self) -> list[TimecodeReading]:
         """The frames decoded since the last call."""
         return [self._readings.popleft() for _ in range(len(self._readings))]
+
+
+def without_ltc(block: np.ndarray, channel: int) -> np.ndarray:
+    """`block`, (frames, channels) float32, without LTC on `channel` (from 1; 0: none): of two channels the other takes
+    its place, else it is silent."""
+    if not 1 <= channel <= block.shape[1]:
+        return block
+    without = block.copy()
+    without[:, channel - 1] = block[:, 2 - channel] if block.shape[1] == 2 else 0.0
+    return without
 
 
 def _reading(frame: LtcFrame, at_s: float, rate_hz: int) -> TimecodeReading:

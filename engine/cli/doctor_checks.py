@@ -145,7 +145,8 @@ def check_encoders(encoders: Answer) -> Check:
             detail=encoders.error or "PyAV was built without H.264 or AAC: no recordings",
             mend=f"{pip_command()} install --force-reinstall --only-binary :all: av",
         )
-    return Check(name="recording", state="ok", detail=f"H.264 ({', '.join(h264)}) and AAC")
+    ten_bits = ", ".join(encoders.values.get("ten_bits", ())) or "none"
+    return Check(name="recording", state="ok", detail=f"H.264 ({', '.join(h264)}) and AAC; 10 bits: {ten_bits}")
 
 
 def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) -> Check:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from engine.render.isf import IsfInput
     from engine.render.isf.vetter import VetResult
 
+NOT_IN_A_SLOT = "a transition between two pictures: no slot plays it"
+
 app = typer.Typer(help="Try shaders of the Interactive Shader Format (ISF).", no_args_is_help=True)
 
 
@@ -43,6 +45,7 @@ def check(
     paths = _shaders(files)
     if thumbnails is not None:
         thumbnails.mkdir(parents=True, exist_ok=True)
+    written: set[Path] = set()
     process = VetProcess(deadline_s=deadline)
     told: list[dict[str, Any]] = []
     try:
@@ -50,7 +53,7 @@ def check(
             result = _vet(process.vet, path, size_px)
             told.append(_row(result, path))
             if thumbnails is not None and result.thumbnail is not None:
-                _write_thumbnail(result, thumbnails, path)
+                _write_thumbnail(result, thumbnails, path, written)
             if not as_json:
                 print(_line(told[-1]), flush=True)
     finally:
@@ -87,12 +90,15 @@ def _vet(vet: "Callable[..., VetResult]", path: Path, size_px: tuple[int, int]) 
 
 
 def _row(result: "VetResult", path: Path) -> dict[str, Any]:
+    from engine.render.isf.isf_file import END_IMAGE, START_IMAGE
+
+    is_transition = {START_IMAGE, END_IMAGE} <= {each.name for each in result.inputs}
     return {
         "file": str(path),
         "ok": result.ok,
         "reason": result.reason,
         "line": result.line,
-        "note": result.note,
+        "note": "; ".join(filter(None, (NOT_IN_A_SLOT if is_transition else "", result.note))),
         "draw_ms": result.draw_ms,
         "inputs": [_input(each) for each in result.inputs],
     }
@@ -117,8 +123,13 @@ def _line(row: dict[str, Any]) -> str:
     return f"ok     {name:<40} {row['draw_ms']:7.1f} ms  {inputs}{note}"
 
 
-def _write_thumbnail(result: "VetResult", folder: Path, path: Path) -> None:
+def _write_thumbnail(result: "VetResult", folder: Path, path: Path, written: set[Path]) -> None:
+    """Write its picture; of shaders of one name in several folders the later ones get their folder's name in front."""
     from PIL import Image
 
     assert result.thumbnail is not None
-    Image.fromarray(result.thumbnail).save(folder / f"{path.stem}.png")
+    to = folder / f"{path.stem}.png"
+    if to in written:
+        to = folder / f"{path.absolute().parent.name} {path.stem}.png"
+    written.add(to)
+    Image.fromarray(result.thumbnail).save(to)

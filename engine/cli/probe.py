@@ -152,7 +152,12 @@ def _ask_encoders() -> dict[str, Any]:
         return True
 
     h264 = ("libx264", "h264_videotoolbox", "h264_nvenc", "h264_qsv", "h264_amf", "h264_mf", "libopenh264")
-    return {"h264": [name for name in h264 if can_encode(name)], "has_aac": can_encode("aac")}
+    ten_bits = {".mov (ProRes)": "prores", ".mkv (HEVC)": "libx265"}
+    return {
+        "h264": [name for name in h264 if can_encode(name)],
+        "has_aac": can_encode("aac"),
+        "ten_bits": [kind for kind, name in ten_bits.items() if can_encode(name)],
+    }
 
 
 def _ask_torch() -> dict[str, Any]:

@@ -195,6 +195,8 @@ def run(
         each.require_model(getattr(settings, each.name).model)
     if settings.offline and frames is None and seconds is None and settings.audio in (None, "demo"):
         raise UsageError("--offline needs --frames N or --seconds S, or a sound file, which sets the end")
+    if dmx_universes is not None and settings.dmx.listen == "off":
+        raise UsageError("--dmx-universes has no effect: nothing listens; add --dmx artnet, sacn or both")
     if settings.offline and not settings.sinks:
         raise UsageError(
             "--offline makes a film and has nowhere to put it: add --sink record=FILE.mp4 (or --sink null)"

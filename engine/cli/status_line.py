@@ -48,6 +48,9 @@ def started_lines(engine: "Engine") -> list[str]:
     if engine.osc_address is not None:
         host, port = engine.osc_address
         lines.append(f"osc       {host}:{port} (UDP and TCP)")
+    if status.dmx is not None:
+        protocols = {"artnet": "Art-Net", "sacn": "sACN", "both": "Art-Net and sACN"}[status.dmx.listen]
+        lines.append(f"dmx       {protocols}, universes {', '.join(map(str, status.dmx.configured))}")
     if engine.page_url is not None:
         lines.append(f"page      {engine.page_url}")
     return lines + network_lines(engine)

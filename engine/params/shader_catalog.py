@@ -65,7 +65,8 @@ class ShaderCatalog:
         on_changed: Callable[[int], None],
         on_saved: Callable[[Path], None],
     ) -> None:
-        """`folders`, the first wins: of two shaders of one name, the one in the earlier folder has it.
+        """`folders`, the first wins: of two shaders of one name, the one in the earlier folder has it. The last
+        one comes with the engine.
 
         `on_changed(count)`: the list has changed; `on_saved(path)`: a watched file has been saved. Both are called on a
         disk thread.
@@ -122,7 +123,8 @@ class ShaderCatalog:
         late = [str(folder.root) for folder in self._folders if not folder.is_read]
         names = {entry.name.casefold(): entry.name for entry in self._entries}
         alike = [names[each] for each in difflib.get_close_matches(name[:80].casefold(), names, NEAREST)]
-        where = ", ".join(str(folder.root) for folder in self._folders)
+        of_the_user = self._folders[:-1] or self._folders  # the last is the engine's own
+        where = ", ".join(str(folder.root) for folder in of_the_user)
         if late:
             hint = f"{', '.join(late)} has not answered yet"
         elif alike:

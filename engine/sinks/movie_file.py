@@ -213,6 +213,7 @@ class MovieFile:
                 dst_color_range=ColorRange.JPEG if self._format.is_full_range else ColorRange.MPEG,
                 threads=1,
             )
+            picture.color_primaries, picture.color_trc = ColorPrimaries.BT709, ColorTrc.BT709  # ProRes reads them here
             self._newest_pts = picture.pts = max(round(time_s / self._time_base), self._newest_pts + 1)
             picture.time_base = self._time_base
             if self._format.has_keys and time_s >= self._next_key_s - 1e-6:

@@ -97,3 +97,15 @@ def test_offline_without_a_choice_plays_the_demo_with_the_reason(reports) -> Non
     audio: AudioInput = open_audio(None, offline=True, clock=SteppedClock(), report=reports)
     assert audio.choice == "demo loop (devices cannot be captured offline)"
     audio.close()
+
+
+def test_a_film_of_a_show_with_timecode_does_not_sound_of_it(tmp_path, reports) -> None:
+    path = tmp_path / "show.wav"
+    music, timecode = np.full(9_600, 0.25, np.float32), np.tile(np.float32([0.5, -0.5]), 4_800)
+    soundfile.write(path, np.stack([music, timecode], axis=1), 48_000)
+    audio = open_audio(str(path), offline=True, clock=SteppedClock(), report=reports)
+    audio.advance_to(0.1)
+    assert np.abs(audio.read_block(0).samples[:, 1]).min() > 0.4, "without a source it is sound like any other"
+    audio.settings = AudioSettings(ltc_channel=2)
+    assert audio.read_block(0).samples == pytest.approx(0.25, abs=1e-3)
+    audio.close()

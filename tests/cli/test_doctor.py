@@ -212,6 +212,14 @@ def test_the_name_under_which_syphon_lists_us_is_reported(application, state):
     assert check_syphon_name(Answer(error="No Metal device is available")).state == "warning"
 
 
+@pytest.mark.parametrize(
+    ("ten_bits", "line"), [((".mov (ProRes)", ".mkv (HEVC)"), ".mov (ProRes), .mkv (HEVC)"), ((), "none")]
+)
+def test_the_formats_with_10_bits_are_listed(ten_bits, line):
+    told = check_encoders(Answer(values={"h264": ["libx264"], "has_aac": True, "ten_bits": ten_bits}))
+    assert told.detail == f"H.264 (libx264) and AAC; 10 bits: {line}"
+
+
 def test_without_a_terminal_each_check_is_a_plain_line(full_run, say, monkeypatch):
     """With the options of the full run."""
     found = json.loads(full_run[0].stdout)["checks"]

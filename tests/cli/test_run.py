@@ -513,8 +513,13 @@ def test_universes_that_are_none_are_refused(say: Callable[..., Said], written: 
     assert done.code == 2 and "is not a universe or a range of at most 64" in done.err
 
 
+def test_universes_without_a_protocol_are_refused(say: Callable[..., Said]) -> None:
+    done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx-universes", "1")
+    assert done.code == 2 and "add --dmx artnet, sacn or both" in done.err
+
+
 def test_more_than_64_universes_are_refused(say: Callable[..., Said]) -> None:
-    done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx-universes", "1-60,61-70")
+    done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx", "sacn", "--dmx-universes", "1-60,61-70")
     assert done.code != 0 and "dmx.universes" in done.err
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ import soundfile
 
 from engine import Config, open_engine
 from engine.cli.status_line import BARS, level_bar, live_line, started_lines
+from engine.config import build_config
 from engine.render import FlashGuardState
 from engine.sinks import SinkSpec
 
@@ -89,6 +91,21 @@ def test_a_level_bar_is_empty_under_the_floor_and_full_at_full_scale() -> None:
     assert level_bar(0.0631) == BARS[4]  # -24 dBFS, half way up
     assert level_bar(1.0) == BARS[-1]
     assert level_bar(4.0) == BARS[-1]
+
+
+def test_a_lighting_desk_reads_where_to_send(tmp_path: Path) -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two,
+    ):
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        ports = {"artnet_port": one.getsockname()[1], "sacn_port": two.getsockname()[1]}
+    dmx = {"listen": "both", "universes": [1, 7], "interface": "127.0.0.1", **ports}
+    settings = {"width": 64, "height": 64, "audio": "demo", "renderer": "numba", "sinks": ("null",), "dmx": dmx}
+    osc = {"listen": "127.0.0.1:0"}
+    with open_engine(build_config({**settings, "osc": osc, "mapping": str(tmp_path / "map.toml")})) as engine:
+        assert "dmx       Art-Net and sACN, universes 1, 7" in started_lines(engine)
 
 
 def test_sinks_of_every_picture_are_listed_by_their_labels() -> None:

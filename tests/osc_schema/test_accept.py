@@ -139,6 +139,12 @@ def test_ints_are_accepted_as_floats_and_floats_as_switches_and_menus() -> None:
     assert accept("/mirror/segments", 8.0) == Accepted(8)
 
 
+def test_a_number_is_text_as_it_would_be_typed() -> None:
+    assert accept("/timecode/offset", struct.unpack("f", struct.pack("f", -0.08))[0]) == Accepted("-0.08")
+    assert accept("/sd/prompt", 123456789) == Accepted("123456789")
+    assert accept("/sd/prompt", 2.0) == Accepted("2")
+
+
 def test_a_fader_on_a_switch_a_menu_or_a_count_is_rounded_with_a_note() -> None:
     assert accept("/layer/1/mute", 0.4) == Accepted(False, "0.4 taken as off")
     assert accept("/layer/1/mute", 127) == Accepted(True, "127 taken as on")
@@ -169,7 +175,8 @@ def test_releasing_a_button_fires_nothing() -> None:
         ("/sink/shared/name", "", '/sink/shared/name: "" is 0 characters long; 1..64 are allowed'),
         ("/sink/shared/name", "a\tb", '/sink/shared/name: "a?b" is not plain text on one line'),
         ("/sink/shared/name", "\ud800", '/sink/shared/name: "?" is not plain text on one line'),
-        ("/sink/shared/name", 5, "/sink/shared/name: 5 is not text"),
+        ("/sink/shared/name", True, "/sink/shared/name: True is not text"),
+        ("/timecode/offset", math.nan, "/timecode/offset: nan is not a finite number"),
         ("/sink/record/file", b"x", "/sink/record/file: a value of type bytes is not text"),
         (
             "/layr/1/angle",

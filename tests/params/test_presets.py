@@ -77,7 +77,7 @@ def test_invalid_entries_are_listed_one_by_one_and_the_rest_is_applied(presets: 
         "/layer/1/curve: nan is not a finite number (left out)",
         "/master/fade: is never stored in such a file (left out)",
         "/mode: a value of type date is not a number (left out)",
-        "/mirror/mode: a value of type list is not a number (left out)",
+        "/mirror/mode: a list of 2 is not a number (left out)",
         "/layer/2/curve: a value of type dict is not a number (left out)",
     ]
 

@@ -63,6 +63,14 @@ def test_no_file_outside_the_folders_can_be_named(tmp_path: Path, open_catalog: 
             catalog.check(name)
 
 
+def test_an_unknown_name_leads_to_the_folders_of_the_user_and_not_into_the_engine(
+    tmp_path: Path, open_catalog: Open, wait_for: WaitFor
+) -> None:
+    catalog = open_catalog(tmp_path / "mine", tmp_path / "engine")
+    wait_for(lambda: catalog.has_read_all, "the scan")
+    assert catalog.not_found("Glow").endswith(f"put ISF files into one of {tmp_path / 'mine'})")
+
+
 def test_a_mistyped_name_gets_the_nearest_ones(tmp_path: Path, open_catalog: Open, wait_for: WaitFor) -> None:
     for name in ("Plasma", "Kaleidoscope", "Bloom"):
         (tmp_path / f"{name}.fs").write_text("")

@@ -61,6 +61,8 @@ def test_a_slow_gradient_keeps_more_than_256_levels(
     assert record(path, make_stage, make_frame, gradient) == ["16"]
     with av.open(str(path)) as movie:
         assert movie.streams.video[0].codec_context.pix_fmt == pixels
+        picture = next(movie.decode(video=0))
+        assert (picture.color_primaries, picture.color_trc, picture.colorspace) == (1, 1, 1), "BT.709, as players ask"
     levels = luma_levels(path)
     assert len(np.unique(levels)) > 400
     expected = 64 + gradient[0, :, 0] / 65535 * 876  # BT.709 in video range, 10 bits

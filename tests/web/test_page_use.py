@@ -40,6 +40,15 @@ def test_escape_leaves_a_search_and_blackout_works_again(
     assert visit.page.locator("#search").input_value() == ""
 
 
+def test_a_tab_opens_at_its_top_and_the_one_before_stays_where_it_was(visit: Visit) -> None:
+    page = visit.page
+    page.evaluate("scrollTo(0, 900)")
+    page.locator("#status-tab").click()
+    assert page.locator("#status-panel .card").first.evaluate("card => card.getBoundingClientRect().top") > 0
+    page.locator("#play-tab").click()
+    assert page.evaluate("scrollY") == 900
+
+
 def test_escape_leaves_a_field_of_a_row_as_it_was(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     page = visit.page
     stage.send("/cue/insert", 1, "default", 2.0, 0.0)

@@ -19,7 +19,9 @@ from engine.params.input_views import InputViews
 from engine.params.preset_shelf import PresetChange, PresetPicture, PresetShelf
 from engine.system.disk_store import DiskStore
 from engine.system.reporting import Report
+from osc_schema import Rejected
 from osc_schema.cues import MAX_FADE_S
+from osc_schema.fx import SLOTS, file_address
 from osc_schema.layers import LAYERS
 
 TakePicture = Callable[[Callable[[bytes], None]], None]
@@ -27,6 +29,7 @@ TakePicture = Callable[[Callable[[bytes], None]], None]
 
 MAX_START_S = 2.0
 """Timeout for reading the folder at the start; presets that are read later can be loaded later."""
+_SHADER_FILES = {address: osc_schema.lookup(address) for address in map(file_address, SLOTS)}
 _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.match("/layer/1/*"))
 
 
@@ -144,10 +147,27 @@ class PresetControl:
         *,
         is_picture: bool = True,
     ) -> None:
-        """Start a crossfade (or a glide, if not `is_picture`) to loaded values, and report invalid entries."""
-        rejected = self._crossfade.start(loaded.values, fade_s, by=origin, ended=ended, is_picture=is_picture)
-        for problem in (*loaded.problems, *rejected):
+        """Start a crossfade (or a glide, if not `is_picture`) to loaded values, and report invalid entries.
+
+        A slot whose shader is missing is emptied: the one of the look before does not belong to this look.
+        """
+        missing = self._missing_shaders(loaded)
+        values = [(address, "" if address in missing else value) for address, value in loaded.values]
+        rejected = self._crossfade.start(values, fade_s, by=origin, ended=ended, is_picture=is_picture)
+        for problem in (*loaded.problems, *missing.values(), *rejected):
             self._report("preset", f"{origin}: {problem}")
+
+    def _missing_shaders(self, loaded: LoadedPreset) -> dict[str, Rejected]:
+        """Reasons by address."""
+        missing = {}
+        for address, value in loaded.values:
+            param = _SHADER_FILES.get(address)
+            if param is not None:
+                try:
+                    self._store.require(param, value)
+                except Rejected as rejection:
+                    missing[address] = rejection
+        return missing
 
     # -- the disk's thread ---------------------------------------------------------------------
 
@@ -278,10 +298,13 @@ class PresetControl:
 
 
 def preset_name(args: Args) -> str:
-    """The argument of a command that takes only a preset's name. Raises PresetError for anything else."""
-    if len(args) != 1 or not isinstance(args[0], str):
+    """The argument of a command that takes only a preset's name. Raises PresetError for anything else.
+
+    A shell and most patches send the name 2 as an int.
+    """
+    if len(args) != 1 or not isinstance(args[0], str | int) or isinstance(args[0], bool):
         raise PresetError("takes the preset's name")
-    return args[0]
+    return str(args[0])
 
 
 def answer(reply: Reply, *values: ReplyValue) -> Ended:

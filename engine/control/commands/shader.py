@@ -138,11 +138,12 @@ class ShaderControl:
     # -- any thread ----------------------------------------------------------------------------
 
     def status(self) -> tuple[ShaderStatus, ...]:
+        snapshot = self._store.snapshot()
         return tuple(
             ShaderStatus(
                 slot=slot.name,
                 file=slot.wanted,
-                state=slot.state,
+                state="off" if slot.state == "playing" and not snapshot[f"/fx/{slot.name}/enable"] else slot.state,
                 detail=slot.detail,
                 shown=slot.playing.name if slot.playing is not None else "",
                 draw_ms=self._stage.draw_ms.get(slot.name, 0.0),

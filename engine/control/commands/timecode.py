@@ -25,6 +25,7 @@ from engine.system.reporting import Report
 from engine.values import TimecodeReading
 from osc_schema import Rejected, Value
 
+MIN_FREE_S = 2.0  # somebody who sets the tempo's source first needs time for the other one
 MAX_QUEUED = 1024  # MIDI messages: eight seconds
 ZERO = Offset(None, 0.0)
 
@@ -97,6 +98,9 @@ class TimecodeControl:
         """The cue list and rate that `_timed` was made for."""
         self._offset_text, self._offset = "", ZERO
         self._asked_channel = 0
+        self._free_since_s: float | None = None
+        """When the tempo began to wait for timecode that nothing reads; infinite once that was reported."""
+        self._has_told_ignored = False
         self._told_text = ""
         self._next_telling_s = float("-inf")
         self._status = OFF
@@ -119,6 +123,7 @@ class TimecodeControl:
         if source != self._status.source:
             self._restart(source)
         readings = self._readings(source)
+        self._check_tempo(source, now_s)
         if source == "off":
             return
         for reading in readings:
@@ -165,7 +170,26 @@ class TimecodeControl:
                 reading = (full_frame if event.kind == "mtc_full" else text_frame)(event.value, at_s)
             if reading is not None:
                 mtc.append(reading)
+        if mtc and source != "mtc" and not self._has_told_ignored:
+            self._has_told_ignored = True
+            line = (
+                f"MIDI timecode arrives and is ignored: /timecode/source is {source}; /timecode/source mtc follows it"
+            )
+            self._report("timecode.ignored", line)
         return ltc if source == "ltc" else mtc if source == "mtc" else []
+
+    def _check_tempo(self, source: str, now_s: float) -> None:
+        """Report, once, a tempo that waits for timecode while nothing reads any."""
+        if source != "off" or self._store.get("/tempo/source") != "timecode":
+            self._free_since_s = None
+        elif self._free_since_s is None:
+            self._free_since_s = now_s
+        elif now_s - self._free_since_s >= MIN_FREE_S:
+            self._free_since_s = float("inf")
+            line = (
+                "/tempo/source timecode: nothing reads timecode, the beat runs free; set /timecode/source to ltc or mtc"
+            )
+            self._report("timecode.tempo", line)
 
     def _check_channel(self, source: str) -> None:
         """Report, once, a channel that the sound does not have."""

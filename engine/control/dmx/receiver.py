@@ -144,6 +144,7 @@ class DmxReceiver:
         with self._lock:
             return DmxStatus(
                 listen=self.listen,
+                configured=self._numbers,
                 packets=self._packets,
                 malformed=self._malformed,
                 ignored=self._ignored,

@@ -26,6 +26,8 @@ class DmxStatus:
 
     listen: str
     """`artnet`, `sacn` or `both`."""
+    configured: tuple[int, ...]
+    """Universes that are listened to."""
     packets: int
     """Well-formed packets with levels for configured universes."""
     malformed: int

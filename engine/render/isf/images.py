@@ -35,4 +35,5 @@ def read_image(file: str, shader: Path | None) -> tuple[Path, np.ndarray]:
                     raise IsfError(f"IMPORTED image {file[:80]!r} has {size}: at most {MAX_SIDE_PX} a side")
                 return path, np.array(ImageOps.exif_transpose(image).convert("RGBA"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise IsfError(f"IMPORTED image {file[:80]!r} cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise IsfError(f"IMPORTED image {file[:80]!r} cannot be read: {reason}") from error

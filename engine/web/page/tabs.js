@@ -1,4 +1,4 @@
-// The tabs: one panel at a time, arrow keys to switch, remembers the last choice.
+// The tabs: one panel at a time, arrow keys to switch, remembers the last choice, and how far each panel was scrolled.
 
 import { byId } from "./dom.js";
 import { recall, remember } from "./remembered.js";
@@ -6,6 +6,7 @@ import { recall, remember } from "./remembered.js";
 export class Tabs {
   #tabs;
   #onShow;
+  #scrolled = new Map(); // by panel, in px
 
   /** `onShow(name)` is called when a panel is shown. */
   constructor(onShow) {
@@ -25,6 +26,11 @@ export class Tabs {
 
   show(name) {
     remember("tab", name);
+    const isOther = this.shown !== undefined && this.shown !== name;
+    if (isOther) this.#scrolled.set(this.shown, scrollY);
+    const pinned = parseFloat(getComputedStyle(byId("tabs")).top) || 0;
+    const start = byId("tabs").parentElement.getBoundingClientRect().top + scrollY - pinned;
+    const top = this.#scrolled.get(name) ?? Math.min(scrollY, start);
     for (const tab of this.#tabs) {
       const isShown = tab.dataset.panel === name;
       tab.setAttribute("aria-selected", String(isShown));
@@ -35,6 +41,7 @@ export class Tabs {
     }
     this.shown = name;
     this.#onShow(name);
+    if (isOther) scrollTo({ top });
   }
 
   #there() {

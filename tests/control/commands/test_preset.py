@@ -196,11 +196,20 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Rig, 
     wait_for(lambda: told_of(rig, "/preset/current")[-1] == ("", 0), "nothing to be on")
 
 
-@pytest.mark.parametrize("args", [(), (5,), ("night", -1.0), ("night", "slow"), ("night", float("nan")), ("a", 1, 2)])
+@pytest.mark.parametrize(
+    "args", [(), (0.5,), (True,), ("night", -1.0), ("night", "slow"), ("night", float("nan")), ("a", 1, 2)]
+)
 def test_a_load_with_invalid_arguments_is_refused(rig: Rig, args: tuple) -> None:
     rig.say("/preset/load", *args)
     ((address, command, reason),) = rig.take()
     assert (address, command) == ("/fail", "/preset/load") and "takes the preset's name" in reason
+
+
+def test_a_name_of_digits_is_a_name(rig: Rig, wait_for: Callable) -> None:
+    saved(rig, wait_for, "2", **{BRIGHTNESS: 3.0})
+    rig.say("/preset/load", 2)
+    wait_for(lambda: ("/done", "/preset/load", "2") in rig.take(), "the load")
+    assert rig.store.get(BRIGHTNESS) == 3.0
 
 
 def test_subscribers_are_sent_saved_and_deleted_presets(rig: Rig, wait_for: Callable) -> None:
@@ -341,6 +350,22 @@ def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:
     assert "evening" in desk.failed("/preset/load", "evening")
     assert "preset" in desk.failed("/preset/save", "../evil")
     assert "name" in desk.failed("/preset/save")
+
+
+def test_a_look_whose_shader_is_missing_does_not_keep_the_one_of_the_look_before(
+    rig: Rig, reports: Any, wait_for: Callable
+) -> None:
+    saved(rig, wait_for, "lost", **{"/fx/1/file": "Lost"})
+    rig.store.set("/fx/1/file", "Glow")
+
+    def check(value: object) -> None:
+        if value == "Lost":
+            raise osc_schema.Rejected("/fx/1/file: 'Lost' is not in the shader folders")
+
+    rig.store.add_condition("/fx/1/file", check)
+    rig.say("/preset/load", "lost")
+    assert rig.store.get("/fx/1/file") == ""
+    assert [line for _, line in reports.lines] == ["preset lost: /fx/1/file: 'Lost' is not in the shader folders"]
 
 
 def test_invalid_entries_of_a_preset_are_reported(desk: Desk) -> None:

@@ -348,6 +348,13 @@ def test_a_slow_shader_is_bypassed_and_told_and_tried_again_when_it_is_switched_
     wait_for(lambda: rig.state() == "playing", "the second try")
 
 
+def test_a_shader_that_was_switched_off_is_not_said_to_play(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+    play("Glow")
+    wait_for(lambda: rig.state() == "playing", "the shader")
+    rig.store.set("/fx/1/enable", False, by="test")
+    assert rig.state() == "off"
+
+
 def test_a_film_waits_for_a_slow_shader(rig: Rig, play: Any) -> None:
     play("Glow")
     rig.control._is_offline = True

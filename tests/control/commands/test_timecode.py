@@ -298,6 +298,23 @@ def test_a_channel_that_the_sound_does_not_have_is_reported_once(rig: Rig, repor
     ]
 
 
+def test_a_tempo_that_waits_for_timecode_nobody_reads_is_reported_once(rig: Rig, reports: Any) -> None:
+    rig.store.set("/tempo/source", "timecode")
+    rig.run(1.5)
+    assert reports.lines == [], "the other source may be set next"
+    rig.run(8.0)
+    ((key, line),) = reports.lines
+    assert key == "timecode.tempo" and "set /timecode/source to ltc or mtc" in line
+
+
+def test_mtc_that_is_not_followed_is_reported_once(rig: Rig, reports: Any) -> None:
+    for n, second in enumerate(("01:00:10:00", "01:00:11:00", "01:00:12:00")):
+        rig.midi.append((0.1 + n, encode_message("/mtc", second)))
+    rig.run(4.0)
+    ((key, line),) = reports.lines
+    assert key == "timecode.ignored" and "/timecode/source is off; /timecode/source mtc follows it" in line
+
+
 def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_goes_on(show: Rig, reports: Any) -> None:
     show.say("/cue/set", 1, "gone", 0, 0, 0, "00:00:10:00")
     show.play_ltc((0, 0, 9, 0), 12.0, begin_s=0.0)
