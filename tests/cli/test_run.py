@@ -357,7 +357,7 @@ def test_a_bad_start_is_one_clear_line_and_no_thread_keeps_running(
     assert threading.active_count() == before
 
 
-@pytest.mark.parametrize("name", ["a size that is none", "an unknown sink", "a corrupt preset"])
+@pytest.mark.parametrize("name", ["a size that is none", "a corrupt preset", *in_long_form("an unknown sink")])
 def test_a_bad_start_ends_the_process(bad_files: Path, name: str) -> None:
     """With wrong usage, before the engine is opened, and while it is being opened."""
     done = run(bad_files, *bad_start(name))
@@ -440,7 +440,7 @@ def test_a_preset_is_saved_and_loaded_from_the_command_line(
         assert said.code == 0, said.err
         return said.out
 
-    by_a_process("osc", "send", "/layer/1/curve", "0.5", "--to", address)
+    multiverse("osc", "send", "/layer/1/curve", "0.5", "--to", address)
     by_a_process("preset", "save", "evening", "--to", address)
     multiverse("osc", "send", "/layer/1/curve", "0.0", "--to", address)
     multiverse("preset", "load", "evening", "--to", address)

@@ -30,7 +30,7 @@ LOOP_SIZE = 240, 135
 MOTION_SIZE = LOOP_SIZE if IS_SOAK else (160, 90)  # correlations are the same within 0.07, but lines are wider
 STILL_SIZE = (320, 180) if IS_SOAK else LOOP_SIZE
 WARM_UP_S, DRUMS_S, SONG_S = 2.0, 6.0 if IS_SOAK else 5.0, 7.0
-SILENCE_S, SILENCE_FPS = 60.0 if IS_SOAK else 10.0, 2
+SILENCE_S, SILENCE_FPS = 60.0 if IS_SOAK else 8.0, 2
 PICTURE_S = 4.7
 LIT = 40  # of 255: anything darker is ground
 
