@@ -28,7 +28,7 @@ from tests.support.long_form import IS_SOAK
 
 LOOP_SIZE = 240, 135
 MOTION_SIZE = LOOP_SIZE if IS_SOAK else (160, 90)  # correlations are the same within 0.07, but lines are wider
-STILL_SIZE = (320, 180) if IS_SOAK else LOOP_SIZE
+STILL_SIZE = 320, 180
 WARM_UP_S, DRUMS_S, SONG_S = 2.0, 6.0 if IS_SOAK else 5.0, 7.0
 SILENCE_S, SILENCE_FPS = 60.0 if IS_SOAK else 8.0, 2
 PICTURE_S = 4.7
@@ -145,15 +145,13 @@ def test_a_look_lives_in_silence_and_no_two_of_its_moments_are_alike(show: Show)
 
 
 def test_a_look_is_like_its_still_and_its_loop(show: Show) -> None:
-    # Lines of a smaller picture are wider: the still is drawn at 320 x 180, the loop at 480 x 270.
-    limits = {"jpg": (3, 0.99), "webp": (10, 0.95)} if IS_SOAK else {"jpg": (8, 0.98), "webp": (16, 0.95)}
-    for suffix, (tolerance, likeness) in limits.items():
+    for suffix, tolerance in (("jpg", 3), ("webp", 10)):  # the lines of a loop are finer: it is drawn at 480 x 270
         file = PICTURES / f"{show.name}.{suffix}"
         with Image.open(file) as image:
             shown, drawn = blocks(np.asarray(image.convert("RGB"))), blocks(show.demo[-1])
         off, alike = np.abs(shown - drawn).mean(), np.corrcoef(shown.ravel(), drawn.ravel())[0, 1]
         again = f"draw it again: multiverse preset picture {show.name!r} '{file}' --overwrite"
-        assert off < tolerance and alike > likeness, again
+        assert off < tolerance and alike > 0.93, again
 
 
 @pytest.mark.parametrize("name", FACTORY_NAMES)
