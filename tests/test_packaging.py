@@ -21,10 +21,12 @@ from engine.params.presets import FACTORY_NAMES
 from tests.support.long_form import ONLY_SOAK
 
 ROOT = Path(__file__).parent.parent
+# Each folder would compile the code of Numba anew: half a minute.
+ONE_PICTURE = ("--renderer", "gl", "--web", "off", "--osc", "off", "--frames", "1")
 LIGHT_COMMANDS = (
-    ("run", "--sd", "SD", "--web", "off", "--osc", "off", "--frames", "1"),
-    ("run", "--sam3", "SAM3", "--web", "off", "--osc", "off", "--frames", "1"),
-    ("run", "--rvc", "VOICE", "--rvc-content", "CONTENT", "--web", "off", "--osc", "off", "--frames", "1"),
+    ("run", "--sd", "SD", *ONE_PICTURE),
+    ("run", "--sam3", "SAM3", *ONE_PICTURE),
+    ("run", "--rvc", "VOICE", "--rvc-content", "CONTENT", *ONE_PICTURE),
     ("sd", "PICTURE", "out.png", "--model", "SD", "--prompt", "a"),
     ("video", "PICTURE", "out.mp4", "--model", "SD", "--prompt", "a"),
     ("segment", "PICTURE", "out.png", "--model", "SAM3", "--prompt", "a"),
@@ -153,7 +155,7 @@ def test_the_installed_engine_is_the_wheel_and_draws(elsewhere: Path) -> None:
         "import engine; print(engine.__file__)\n"
         "from engine import open_engine\n"
         "from engine.config import build_config\n"
-        "config = build_config(dict(width=64, height=64, fps=30, audio='demo', offline=True))\n"
+        "config = build_config(dict(width=64, height=64, fps=30, audio='demo', renderer='gl', offline=True))\n"
         "with open_engine(config) as eng:\n"
         "    print(*[frame.read_rgba().shape for frame in eng.frames(count=2)])\n"
     )

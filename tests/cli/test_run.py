@@ -20,9 +20,11 @@ from engine.cli.standard_streams import open_closed_streams
 from engine.ipc import FrameRing
 from engine.ipc.ring_folder import find_ring, system_folder
 from tests.cli.conftest import Said
+from tests.support.long_form import in_long_form
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
-SMALL = ["--size", "160x90", "--fps", "30"]
+SIZE = ["--size", "160x90", "--fps", "30"]
+SMALL = [*SIZE, "--renderer", "gl"]  # starts in half the time
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def ring_files() -> set[str]:
 
 def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, song: Path) -> None:
     done = run(
-        home, *SMALL, "--offline", "--audio", str(song), "--frames", "45",
+        home, *SIZE, "--offline", "--audio", str(song), "--frames", "45",
         "--sink", "record=out.mp4", "--sink", "snapshot=out.png", "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -91,11 +93,11 @@ def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, so
 
 
 @pytest.mark.skipif(os.name == "nt", reason="closes descriptors with a shell")
-@pytest.mark.parametrize("closed", ["2>&-", "0<&- 1>&- 2>&-"])
+@pytest.mark.parametrize("closed", [*in_long_form("2>&-"), "0<&- 1>&- 2>&-"])
 def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) -> None:
     """Daemons and launchers close them. The next opened file would get their descriptors, and libraries would print
     into it."""
-    command = [*MULTIVERSE, "run", *SMALL, "--offline", "--frames", "3", "--renderer", "numba", "--sink"]
+    command = [*MULTIVERSE, "run", *SIZE, "--offline", "--frames", "3", "--renderer", "numba", "--sink"]
     done = subprocess.run(
         ["sh", "-c", f'exec "$@" {closed}', "sh", *command, "record=out.mp4"],
         cwd=home,
@@ -223,7 +225,7 @@ def test_set_refuses_a_command_and_says_how_to_send_it(say: Callable[..., Said])
 
 
 def test_without_a_terminal_it_prints_its_choices_and_how_to_stop(home: Path) -> None:
-    done = run(home, *SMALL, "--audio", "demo", "--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--seconds", "0.3")
+    done = run(home, *SIZE, "--audio", "demo", "--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--seconds", "0.3")
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
     assert [line.split()[0] for line in lines] == ["picture", "sound", "sink", "osc", "page", "running;", "frames"]
@@ -355,7 +357,7 @@ def test_a_bad_start_is_one_clear_line_and_no_thread_keeps_running(
     assert threading.active_count() == before
 
 
-@pytest.mark.parametrize("name", ["a size that is none", "an unknown sink", "a corrupt preset"])
+@pytest.mark.parametrize("name", ["a size that is none", "a corrupt preset", *in_long_form("an unknown sink")])
 def test_a_bad_start_ends_the_process(bad_files: Path, name: str) -> None:
     """With wrong usage, before the engine is opened, and while it is being opened."""
     done = run(bad_files, *bad_start(name))
@@ -438,7 +440,7 @@ def test_a_preset_is_saved_and_loaded_from_the_command_line(
         assert said.code == 0, said.err
         return said.out
 
-    by_a_process("osc", "send", "/layer/1/curve", "0.5", "--to", address)
+    multiverse("osc", "send", "/layer/1/curve", "0.5", "--to", address)
     by_a_process("preset", "save", "evening", "--to", address)
     multiverse("osc", "send", "/layer/1/curve", "0.0", "--to", address)
     multiverse("preset", "load", "evening", "--to", address)

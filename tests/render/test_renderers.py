@@ -388,7 +388,9 @@ def test_other_threads_run_while_a_picture_is_waited_for(gl: Renderer, picture: 
             started_s = time.perf_counter()
             gl.wait()
             standstills.append(heartbeat.longest_gap_s / (time.perf_counter() - started_s))
-    assert min(standstills) < 0.5, standstills  # the best of eight: a busy machine delays threads as well
+            if standstills[-1] < 0.5:
+                break
+    assert standstills[-1] < 0.5, standstills  # the best of eight: a busy machine delays threads as well
 
 
 def test_no_texture_of_an_odd_source_has_a_side_that_is_a_power_of_two(gl: Renderer, draw: Callable) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,9 +48,22 @@ print(json.dumps(told))
 """
 
 
+def known_cache(folder: Path) -> Path:
+    """A new cache with what the user's has: the engine's own shaders, which take ten seconds to compile."""
+    places = (os.environ.get("MESA_SHADER_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME"), str(Path.home() / ".cache"))
+    known = Path(next(place for place in places if place)) / "mesa_shader_cache"
+    own = folder / "mesa_shader_cache"
+    for part in known.glob("[0-9a-f][0-9a-f]"):
+        try:
+            shutil.copytree(part, own / part.name, copy_function=os.link)
+        except OSError:  # another test writes there, or another disk: these few are compiled
+            continue
+    return folder
+
+
 def test_putting_in_a_tried_shader_compiles_nothing(tmp_path: Path, require: Callable[[object, str], None]) -> None:
     """Each thing that Mesa's software rasteriser compiles is a file in its cache."""
-    environment = {**os.environ, "MESA_SHADER_CACHE_DIR": str(tmp_path)}
+    environment = {**os.environ, "MESA_SHADER_CACHE_DIR": str(known_cache(tmp_path))}
     done = subprocess.run([sys.executable, "-c", PLAY], capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

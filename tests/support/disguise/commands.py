@@ -31,7 +31,7 @@ COMMANDS: list[tuple[int, tuple[str, ...]]] = [
     (DONE, ("preset", "delete", NAME)),
     (DONE, ("preset", "restore", NAME)),
     (DONE, ("preset", "export", NAME)),
-    (DONE, ("preset", "picture", NAME, f"{NAME}.jpg", "--size", "128x72")),
+    (DONE, ("preset", "picture", NAME, f"{NAME}.jpg", "--size", "128x72", "--seconds", "0.6")),
     (FAILED, ("preset", "show", "狐")),
     (FAILED, ("preset", "save", NAME, "--to", "127.0.0.1:9")),
     (FAILED, ("osc", "send", "/layer/1/angle", "45", "--to", "127.0.0.1:9", "--wait")),
