@@ -11,7 +11,6 @@ FIRST_LOOK: Look = {
     "/colour/shift": 0.04,
     **layers("shape", "circle"),
     **layers("intensity", 0.3, 0.85, 0.4, 0.85),
-    **layers("angle", 90.0, -30.0, 0.0, 150.0),
     **layers("curve", 1.0, 0.16, 0.1, 0.1),
     **layers("ratio", 0.5, 0.5, 1.0, 1.0),
     **layers("line_width", 0.35, 0.25, 0.25, 0.2),

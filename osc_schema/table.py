@@ -28,7 +28,7 @@ from osc_schema import (
 )
 from osc_schema.first_look import FIRST_LOOK
 from osc_schema.patterns import PatternIndex
-from osc_schema.types import Command, ExtraPicture, Param, Value
+from osc_schema.types import Area, Command, ExtraPicture, Param, Value
 
 SCHEMA_VERSION = 4
 """Incremented when an address is removed, or its range, default or meaning changes; see CHANGELOG.md here."""
@@ -51,7 +51,7 @@ ADDED: dict[str, tuple[int, str, Value]] = {
 """Parameters added later that would change the look of older presets, by address: the version that added it, an address
 that every older preset of this area contains, and the value that keeps the old look."""
 
-AREAS = tuple(
+_DECLARED_AREAS = tuple(
     module.AREA
     for module in (
         multiverse,
@@ -76,12 +76,18 @@ AREAS = tuple(
         engine,
     )
 )
-DECLARED: tuple[Param, ...] = tuple(param for area in AREAS for param in area.params)
-"""All parameters with the defaults of their own line: a plain picture, without movement."""
-PARAMS: tuple[Param, ...] = tuple(
-    replace(param, default=FIRST_LOOK.get(param.address, param.default)) for param in DECLARED
-)
-"""All parameters. Their defaults are the first look."""
+DECLARED: tuple[Param, ...] = tuple(param for area in _DECLARED_AREAS for param in area.params)
+"""All parameters with the defaults of their own lines: a plain picture, without movement."""
+
+
+def _with_first_look(area: Area) -> Area:
+    params = (replace(param, default=FIRST_LOOK.get(param.address, param.default)) for param in area.params)
+    return replace(area, params=tuple(params))
+
+
+AREAS = tuple(map(_with_first_look, _DECLARED_AREAS))
+"""All areas. The defaults of the parameters are the first look."""
+PARAMS: tuple[Param, ...] = tuple(param for area in AREAS for param in area.params)
 COMMANDS: tuple[Command, ...] = tuple(command for area in AREAS for command in area.commands)
 EXTRA_PICTURES: tuple[ExtraPicture, ...] = live_models.PICTURES
 """Pictures that the engine may publish in addition to the main one."""

@@ -71,7 +71,7 @@ CHANGES: dict[str, Look] = {
         "/multiverse/window_ms": 30.0,
         **layers("shape", "circle", "line", "line", "circle"),
         **layers("intensity", 1.0, 0.9, 0.9, 0.8),
-        **layers("angle", 180.0, -52.0, -76.0, 90.0),
+        **layers("angle", 90.0, -52.0, -76.0, 0.0),
         **layers("curve", 0.7, 0.9, 0.9, 0.9),
         **layers("ratio", 0.125, 0.1, 0.15, 0.0625),
         **layers("line_width", 0.3),

@@ -6,7 +6,8 @@ from the layer's own. Stripes use the first three, rings r, rays the angle, a sp
 mirrored wave use the angle without its sign, so that no seam is seen at any ratio; of a repeating one the whole turn.
 A spiral has whole periods around, for the same reason.
 
-Line and circle draw a trace instead: u is the position along it, and `across` the distance from its resting place.
+Line and circle draw a trace instead: u is the position along it, and `across` the distance from its resting place. At
+0 degrees a circle's wave begins at the bottom, so that a mirrored one is the same left and right.
 """
 
 import math
@@ -42,6 +43,7 @@ def shape_rows(layer: LayerLook, size_px: tuple[int, int]) -> ShapeRows:
     per_width = layer.ratio * (0.5 if layer.is_mirrored else 1.0)  # periods
     points = 2.0 * WAVE_POINTS if layer.is_mirrored else 1.0 * WAVE_POINTS
     half_diagonal = math.hypot(width, height) / 2
+    start_rad = layer.angle_rad + (math.pi / 2 if layer.shape == "circle" else 0.0)
     slope = (0.0, 0.0)
     outward = around = 0.0
     start = layer.phase
@@ -60,7 +62,7 @@ def shape_rows(layer: LayerLook, size_px: tuple[int, int]) -> ShapeRows:
         along=(*slope, start * per_width, points),
         bend_x=(*x_axis, 0.5, bend),
         bend_y=(2 * y_axis[0], 2 * y_axis[1], 0.0, 0.0),
-        polar=(outward, around, float(layer.is_mirrored and layer.shape in ("rays", "circle")), layer.angle_rad),
+        polar=(outward, around, float(layer.is_mirrored and layer.shape in ("rays", "circle")), start_rad),
         line=_line(layer, height),
         across=_across(layer, height),
     )

@@ -199,7 +199,7 @@ def test_a_pattern_sets_every_parameter_it_matches_and_reports_those_that_refuse
     assert desk.say("//mute", 1) == []
     assert all(desk[f"/layer/{n}/mute"] for n in (1, 2, 3, 4))
     (answer,) = desk.say("//{mode,angle}", "simple")  # only /mode has a "simple"
-    assert (desk["/mode"], desk["/colour/mode"], desk[ANGLE]) == ("simple", "pitch", 10.0)
+    assert (desk["/mode"], desk["/colour/mode"], desk[ANGLE]) == ("simple", "palette", 10.0)
     assert answer.address == "/fail" and desk.counters.rejected == 8
 
 

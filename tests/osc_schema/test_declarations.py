@@ -56,24 +56,26 @@ def test_one_command_stands_for_the_numbers_1_to_999() -> None:
         assert osc_schema.lookup_command(other) is None
 
 
-def test_a_fresh_start_is_dark_in_silence_and_draws_a_window_of_one_family_of_hues() -> None:
+def test_a_fresh_start_is_dark_in_silence_and_draws_four_circles_in_the_colours_of_a_palette() -> None:
     defaults = {param.address: param.default for param in PARAMS}
     assert [defaults[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] == [0.0, 45.0, 90.0, 135.0]
     expected = {
         "/mode": "multiverse",
         "/multiverse/bias": 0.0,
-        "/multiverse/tone": "clip",
-        "/colour/mode": "pitch",
+        "/multiverse/tone": "filmic",
+        "/multiverse/light": "linear",
+        "/colour/mode": "palette",
         "/colour/glide_ms": 1500.0,
-        "/colour/spread": 0.14,
+        "/colour/palette": "plasma",
+        "/layer/1/shape": "circle",
+        "/layer/4/shape": "circle",
         "/layer/2/wrap": "mirror",
         "/layer/5/intensity": 0.0,
         "/region/enable": False,
         "/region/equalise": True,
         "/region/sat_min": 0.2,
         "/region/background": 3,
-        "/mirror/mode": "kaleidoscope",
-        "/mirror/segments": 8,
+        "/mirror/mode": "off",
         "/master/fade": 1.0,
         "/safety/flash_guard": True,
         "/audio/3/auto": True,

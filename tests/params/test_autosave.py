@@ -138,7 +138,7 @@ def test_a_resumed_run_saves_even_the_defaults(tmp_path: Path) -> None:
     resumed_store.set_many(resumed.load().values, by="resume")
     resumed_store.set("/master/panic", 1)
     resumed.save_if_changed()
-    assert ("/layer/1/curve", 0.5) in Autosave(tmp_path, ParamStore()).load().values
+    assert ("/layer/1/curve", 1.0) in Autosave(tmp_path, ParamStore()).load().values
 
 
 def test_the_current_preset_is_saved_too(tmp_path: Path) -> None:

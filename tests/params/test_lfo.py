@@ -68,7 +68,7 @@ def test_a_free_lfo_does_not_jump_when_its_rate_changes(store: ParamStore) -> No
 
 @pytest.mark.parametrize(("sync", "beats"), [("sixteenth", 0.25), ("triplet", 1 / 3), ("bar", 4), ("eight_bars", 32)])
 def test_a_synced_lfo_follows_the_bar(store: ParamStore, sync: str, beats: float) -> None:
-    store.set_many([("/lfo/2/shape", "saw"), ("/lfo/2/tempo_sync", sync)], by="test")
+    store.set_many([("/lfo/2/shape", "saw"), ("/lfo/2/tempo_sync", sync), ("/lfo/2/phase", 0.0)], by="test")
     lfos = Lfos()
     lfos.advance(store.snapshot(), 1.0, 100 * beats + 0.25 * beats)
     assert lfos.level(2, store.snapshot()) == pytest.approx(0.25)
@@ -79,7 +79,13 @@ def test_a_synced_lfo_follows_the_bar(store: ParamStore, sync: str, beats: float
 def test_lfos_are_independent(store: ParamStore) -> None:
     for n in (1, 2, 3, 4):
         store.set_many(
-            [(f"/lfo/{n}/shape", "saw"), (f"/lfo/{n}/rate_hz", 0.1 * n), (f"/lfo/{n}/tempo_sync", "free")], by="test"
+            [
+                (f"/lfo/{n}/shape", "saw"),
+                (f"/lfo/{n}/rate_hz", 0.1 * n),
+                (f"/lfo/{n}/tempo_sync", "free"),
+                (f"/lfo/{n}/phase", 0.0),
+            ],
+            by="test",
         )
     lfos = Lfos()
     lfos.advance(store.snapshot(), 1.0, 0.0)

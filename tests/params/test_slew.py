@@ -5,7 +5,7 @@ import math
 import pytest
 
 from engine.params import ParamStore, Slew
-from osc_schema import PARAMS, Param, ParamType, Rejected
+from osc_schema import PARAMS, Param, ParamType, Rejected, lookup
 
 GLIDING = [param for param in PARAMS if param.can_glide and param.smoothing_ms > 0]
 each_gliding = pytest.mark.parametrize("param", GLIDING, ids=lambda param: param.address)
@@ -128,9 +128,10 @@ def test_a_smoothing_of_zero_jumps_and_a_stopped_clock_does_not_move() -> None:
     store = ParamStore()
     slew = Slew({"/layer/1/curve": 0})
     slew.step(store.snapshot(), 0.0)
-    store.set_many([("/layer/1/curve", 1), ("/layer/2/curve", 1)], by="local")
-    values = slew.step(store.snapshot(), 0.0)
-    assert (values["/layer/1/curve"], values["/layer/2/curve"]) == (1.0, 0.5)
+    store.set_many([("/layer/1/curve", 0.75), ("/layer/2/curve", 1)], by="local")
+    values, default = slew.step(store.snapshot(), 0.0), lookup("/layer/2/curve")
+    assert default is not None
+    assert (values["/layer/1/curve"], values["/layer/2/curve"]) == (0.75, default.default)
 
 
 def test_the_rounding_of_logarithms_never_leaves_the_range() -> None:

@@ -131,7 +131,7 @@ def test_panic_reports_the_reset_values_to_its_sender_too() -> None:
 def test_values_after_a_panic_in_its_group_are_kept() -> None:
     store = ParamStore()
     store.set_many([("/layer/1/curve", 0.75), ("/master/panic", 1), ("/layer/2/curve", 0.25)], by="a desk")
-    assert (store.get("/layer/1/curve"), store.get("/layer/2/curve")) == (0.5, 0.25)
+    assert (store.get("/layer/1/curve"), store.get("/layer/2/curve")) == (1.0, 0.25)
 
 
 def test_a_group_is_never_seen_in_part(frequent_switches: None, wait_for: Callable[..., object]) -> None:

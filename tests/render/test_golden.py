@@ -98,13 +98,17 @@ def looks_quartered(rgba: np.ndarray) -> bool:
     return all(np.abs(one - other).max() > 30 for n, one in enumerate(means) for other in means[:n])
 
 
-def looks_like_a_window(rgba: np.ndarray) -> bool:
-    """Symmetric top to bottom; light on dark ground; greens and blues, nothing red or brown."""
+def looks_like_a_ring(rgba: np.ndarray) -> bool:
+    """Bright at the ring, dark within and in the corners, and nothing green."""
     light = rgba[..., :3].astype(int)
     level = light.max(axis=-1)
-    is_symmetrical = np.abs(light - light[::-1]).max() <= 2
-    is_cold = (light[..., 0][level > 60] <= light[..., 2][level > 60]).mean() > 0.9
-    return is_symmetrical and is_cold and level.max() > 150 and (level < 80).mean() > 1 / 3
+    height, width = level.shape
+    y, x = np.mgrid[:height, :width]
+    radius = np.hypot(x + 0.5 - width / 2, y + 0.5 - height / 2) / height
+    is_on_ring = abs(radius - 0.28) < 0.06
+    is_hot = (light[..., 1][level > 60] <= light[..., [0, 2]].max(axis=-1)[level > 60]).mean() > 0.95
+    is_dark = level[radius < 0.15].max() < 60 and level[radius > 0.9].max() < 40
+    return bool(is_hot and is_dark and level[is_on_ring].max() > 150 and (level < 40).mean() > 1 / 3)
 
 
 FRESH = {param.address: param.default for param in osc_schema.PARAMS if param.is_look}
@@ -156,7 +160,7 @@ def test_the_picture_equals_the_checked_golden_image(
     compare(rgba, name)
 
 
-def test_the_default_look_draws_a_window_of_cold_light_on_dark_ground(
+def test_the_default_look_draws_a_ring_of_light_on_a_dark_ground(
     renderer: Renderer, draw: Callable, compare: Callable, tones: Callable
 ) -> None:
     renderer.resize(*SIZE)
@@ -164,7 +168,7 @@ def test_the_default_look_draws_a_window_of_cold_light_on_dark_ground(
         pitches_hz = tuple(hz * (1 + 0.01 * frame) for hz in (110.0, 164.8, 220.0, 277.2))
         waves = tones(pitches_hz, 0.15)[:, (np.arange(1024) * 0.22).astype(int)]  # 11 ms at the level of music
         rgba = draw(renderer, FRESH, waves=waves, pitches_hz=pitches_hz, time_s=frame / 30)
-    assert looks_like_a_window(rgba)
+    assert looks_like_a_ring(rgba)
     compare(rgba, "default")
 
 
@@ -176,12 +180,14 @@ def test_vav_original_is_as_pale_as_the_original_with_visible_stripes(
     compare(rgba, "vav_original")
 
 
-def test_silence_with_the_default_look_is_black(renderer: Renderer, draw: Callable) -> None:
+def test_silence_with_the_default_look_is_a_calm_ring(renderer: Renderer, draw: Callable) -> None:
     silent = np.zeros((4, 1024), np.float32)
     draw(renderer, FRESH, size=SIZE)
-    for frame in range(20):  # trails from before the break fade within two thirds of a second
-        rgba = draw(renderer, FRESH, waves=silent, time_s=(frame + 1) / 30)
-    assert rgba[..., :3].max() == 0
+    for frame in range(60):  # trails from before the break fade
+        before = draw(renderer, FRESH, waves=silent, time_s=(frame + 1) / 30)
+    rgba = draw(renderer, FRESH, waves=silent, time_s=61 / 30)
+    assert looks_like_a_ring(rgba)
+    assert np.abs(rgba.astype(int) - before).mean() < 0.5
 
 
 def test_silence_of_four_plain_waves_is_an_even_grey(renderer: Renderer, draw: Callable, compare: Callable) -> None:

@@ -199,7 +199,7 @@ def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
         assert answer == Message(
             "/done", ("/map/learn", "/layer/2/intensity", "midi 1 cc 5 nanokontrol2:0", "fader"), "ssss"
         )
-        assert engine.params.get("/layer/2/intensity") == 1.3
+        assert engine.params.get("/layer/2/intensity") == 0.85
         for value in (100, 127):
             oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, value)
         wait_for(lambda: engine.params.get("/layer/2/intensity") == 1.5, "the layer at its full strength")
@@ -331,7 +331,7 @@ def test_mapped_controls_keep_working_while_learning(desk: Desk) -> None:
     desk.say("/fader", 0.75)
     assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader", "fader")
     assert desk.store.get("/layer/1/intensity") == 0.75 * 1.5
-    assert desk.store.get("/layer/1/curve") == 0.5
+    assert desk.store.get("/layer/1/curve") == 1.0
     assert desk.dispatcher.counters.unknown == 0
 
 

@@ -70,7 +70,7 @@ def test_python_oscquery_reads_parameters_and_host_information(site: Any) -> Non
     kind = "_oscjson._tcp.local."
     client = OSCQueryClient(ServiceInfo(kind, f"Multiverse.{kind}", port=port, parsed_addresses=[host]))
     assert client.query_node(ANGLE).value == [12.5]
-    assert client.query_node("/feedback").find_subnode("/feedback/amount").value == [0.72]
+    assert client.query_node("/feedback").find_subnode("/feedback/amount").value == [0.91]
     read = [client.query_node(param.address) for param in osc_schema.PARAMS[::8]]
     assert [node.value for node in read if node.value != [None]] == [
         [site.store.get(node.full_path)] for node in read if node.value != [None]

@@ -155,7 +155,7 @@ def test_our_own_attributes_are_separate_from_the_proposals(ask: Callable) -> No
     _, answer = ask("/multiverse/blend", "MULTIVERSE")
     assert answer["MULTIVERSE"] == {
         "type": "stops",
-        "default": 2.0,
+        "default": 1.0,
         "unit": "",
         "scale": "linear",
         "step": 1,
