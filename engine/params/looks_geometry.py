@@ -3,12 +3,12 @@
 from engine.params.plain_look import DARK_LIGHT, Look, free_lfo, generator_only, layers, lfo, route
 
 CHANGES: dict[str, Look] = {
-    # A rose window, drawn in threads of light; each kick pushes it open.
+    # A rose window, drawn in threads of violet and coral light; each kick pushes it open.
     "Cathedral": {
         **DARK_LIGHT,
         "/multiverse/brightness": 0.9,
         "/multiverse/window_ms": 14.0,
-        "/colour/palette": "ember",
+        "/colour/palette": "sunset",
         "/colour/spread": 1.0,
         **layers("shape", "line", "circle", "line", "circle"),
         **layers("intensity", 1.0, 0.9, 0.9, 0.7),
@@ -80,9 +80,10 @@ CHANGES: dict[str, Look] = {
         **DARK_LIGHT,
         **generator_only("Gates", 0.506, 0.6, 0.6, 0.42, 0.0, 0.0, 0.2),
         "/colour/palette": "peacock",
-        "/post/bloom": 0.35,
-        "/post/bloom_radius": 0.6,
-        "/post/vignette": 0.3,
+        "/post/bloom": 0.27,
+        "/post/bloom_radius": 0.4,
+        "/post/bloom_threshold": 0.7,
+        "/post/vignette": 0.4,
         **free_lfo(1, "sine", 0.013),
         **free_lfo(2, "sine", 0.021, 0.3),
         **lfo(3, "sine", "eight_bars"),
@@ -92,7 +93,7 @@ CHANGES: dict[str, Look] = {
         **route(4, "lfo2", "/fx/generator/4", 0.2, offset=-0.5),
         **route(5, "lfo3", "/colour/shift", 0.2),
         **route(6, "kick", "/fx/generator/1", 0.2, release_ms=90.0),
-        **route(7, "kick", "/post/bloom", 0.5, release_ms=120.0),
+        **route(7, "kick", "/post/bloom", 0.3, release_ms=120.0),
         **route(8, "low", "/fx/generator/1", 0.4, channel=1, curve=1.0, release_ms=60.0),
     },
     # A plain of lights up to a bright horizon, mirrored in the sky; the kick is a wave that runs through it.
