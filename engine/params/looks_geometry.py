@@ -38,12 +38,13 @@ CHANGES: dict[str, Look] = {
         **route(6, "kick", "/multiverse/brightness", 0.2, release_ms=90.0),
         **route(7, "low", "/multiverse/brightness", 0.5, channel=1, curve=1.0, release_ms=60.0),
     },
-    # Petals that grow inward, ring by ring.
+    # A mandala of jade, ring within ring; the kick sends a new one outward.
     "Mandala": {
         **DARK_LIGHT,
         "/multiverse/brightness": 1.8,
         "/multiverse/window_ms": 24.0,
-        "/colour/palette": "orchid",
+        "/colour/palette": "emerald",
+        "/colour/map": 0.6,
         "/colour/spread": 0.6,
         **layers("shape", "circle", "circle", "line", "circle"),
         **layers("intensity", 0.0, 0.3, 0.12, 0.0),
@@ -52,10 +53,10 @@ CHANGES: dict[str, Look] = {
         **layers("ratio", 2.5, 4.0, 0.3, 0.5),
         **layers("line_width", 0.4, 0.3, 0.3, 0.3),
         **layers("line_glow", 1.2),
-        "/feedback/amount": 0.945,
+        "/feedback/amount": 0.93,
         "/feedback/zoom": 1.018,
         "/feedback/rotate": -0.6,
-        "/feedback/hue": -0.005,
+        "/feedback/hue": 0.004,
         "/mirror/mode": "kaleidoscope",
         "/mirror/segments": 10,
         "/post/bloom": 0.35,
