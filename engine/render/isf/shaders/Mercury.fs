@@ -35,9 +35,9 @@ void main() {
     float spread = (0.16 + 0.32 * reach) * (1.0 + 0.10 * kick);
     for (int i = 0; i < 6; i++) {
         float k = float(i);
-        // Around the centre, on ways of their own: two alone, side by side, would be eyes.
-        float angle = 1.0472 * k + 0.19 * t + 0.5 * sin(0.37 * t + 1.9 * k);
-        vec2 at = spread * (0.55 + 0.45 * sin((0.29 + 0.053 * k) * t + 2.4 * k)) * vec2(1.6 * cos(angle), 0.9 * sin(angle));
+        // Around the centre, each on a ring of its own and as fast as it likes: two alone, side by side, would be eyes.
+        float angle = 2.4 * k + (0.13 + 0.047 * k) * t;
+        vec2 at = spread * (0.25 + 0.75 * fract(0.618 * k + 0.2)) * vec2(1.6 * cos(angle), 0.9 * sin(angle));
         float r = (0.055 + 0.06 * size) * (1.0 + 0.35 * sin(2.1 * k + 1.0)) * (1.0 + 0.22 * kick);
         vec2 d = p - at;
         float near = dot(d, d) + 0.0006;
