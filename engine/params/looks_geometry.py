@@ -41,7 +41,7 @@ CHANGES: dict[str, Look] = {
     # A mandala of jade, ring within ring; the kick sends a new one outward.
     "Mandala": {
         **DARK_LIGHT,
-        "/multiverse/brightness": 1.8,
+        "/multiverse/brightness": 2.3,
         "/multiverse/window_ms": 24.0,
         "/colour/palette": "emerald",
         "/colour/map": 0.6,
