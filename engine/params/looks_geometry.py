@@ -4,12 +4,12 @@ from engine.params.plain_look import generator_only
 from osc_schema.look_changes import DARK_LIGHT, Look, free_lfo, layers, lfo, route
 
 CHANGES: dict[str, Look] = {
-    # A rose window, drawn in threads of light; each kick pushes it open.
+    # A rose window, drawn in threads of violet and coral light; each kick pushes it open.
     "Cathedral": {
         **DARK_LIGHT,
         "/multiverse/brightness": 0.9,
         "/multiverse/window_ms": 14.0,
-        "/colour/palette": "ember",
+        "/colour/palette": "sunset",
         "/colour/spread": 1.0,
         **layers("shape", "line", "circle", "line", "circle"),
         **layers("intensity", 1.0, 0.9, 0.9, 0.7),
@@ -39,12 +39,13 @@ CHANGES: dict[str, Look] = {
         **route(6, "kick", "/multiverse/brightness", 0.2, release_ms=90.0),
         **route(7, "low", "/multiverse/brightness", 0.5, channel=1, curve=1.0, release_ms=60.0),
     },
-    # Petals that grow inward, ring by ring.
+    # A mandala of jade, ring within ring; the kick sends a new one outward.
     "Mandala": {
         **DARK_LIGHT,
-        "/multiverse/brightness": 1.8,
+        "/multiverse/brightness": 2.3,
         "/multiverse/window_ms": 24.0,
-        "/colour/palette": "orchid",
+        "/colour/palette": "emerald",
+        "/colour/map": 0.6,
         "/colour/spread": 0.6,
         **layers("shape", "circle", "circle", "line", "circle"),
         **layers("intensity", 0.0, 0.3, 0.12, 0.0),
@@ -53,10 +54,10 @@ CHANGES: dict[str, Look] = {
         **layers("ratio", 2.5, 4.0, 0.3, 0.5),
         **layers("line_width", 0.4, 0.3, 0.3, 0.3),
         **layers("line_glow", 1.2),
-        "/feedback/amount": 0.945,
+        "/feedback/amount": 0.93,
         "/feedback/zoom": 1.018,
         "/feedback/rotate": -0.6,
-        "/feedback/hue": -0.005,
+        "/feedback/hue": 0.004,
         "/mirror/mode": "kaleidoscope",
         "/mirror/segments": 10,
         "/post/bloom": 0.35,
@@ -81,9 +82,10 @@ CHANGES: dict[str, Look] = {
         **DARK_LIGHT,
         **generator_only("Gates", 0.506, 0.6, 0.6, 0.42, 0.0, 0.0, 0.2),
         "/colour/palette": "peacock",
-        "/post/bloom": 0.35,
-        "/post/bloom_radius": 0.6,
-        "/post/vignette": 0.3,
+        "/post/bloom": 0.27,
+        "/post/bloom_radius": 0.4,
+        "/post/bloom_threshold": 0.7,
+        "/post/vignette": 0.4,
         **free_lfo(1, "sine", 0.013),
         **free_lfo(2, "sine", 0.021, 0.3),
         **lfo(3, "sine", "eight_bars"),
@@ -93,7 +95,7 @@ CHANGES: dict[str, Look] = {
         **route(4, "lfo2", "/fx/generator/4", 0.2, offset=-0.5),
         **route(5, "lfo3", "/colour/shift", 0.2),
         **route(6, "kick", "/fx/generator/1", 0.2, release_ms=90.0),
-        **route(7, "kick", "/post/bloom", 0.5, release_ms=120.0),
+        **route(7, "kick", "/post/bloom", 0.3, release_ms=120.0),
         **route(8, "low", "/fx/generator/1", 0.4, channel=1, curve=1.0, release_ms=60.0),
     },
     # A plain of lights up to a bright horizon, mirrored in the sky; the kick is a wave that runs through it.

@@ -31,7 +31,7 @@ CHANGES: dict[str, Look] = {
         **DARK_LIGHT,
         "/multiverse/brightness": 1.15,
         "/multiverse/window_ms": 40.0,
-        "/colour/palette": "fire_and_ice",
+        "/colour/palette": "neon",
         "/colour/spread": 1.0,
         "/colour/shift": 0.09,
         **layers("shape", "line"),

@@ -84,5 +84,8 @@ void main() {
         float lit = step(1.0 - 0.42 * sparks, seed) * (0.35 + 0.65 * sin(now.g * 9.0 + seed * 50.0) * 0.5 + 0.5 * hat);
         colour += mix(palette_3.rgb, palette_4.rgb, seed) * spark * lit * (0.35 + hearth) * (0.7 + 0.9 * hat);
     }
+    // Bright red alone would flash as saturated red, which a flash guard turns pink: it brings orange along.
+    vec3 light = colour * colour;
+    colour.g = sqrt(light.g + max(0.27 * light.r - light.g - light.b, 0.0) * smoothstep(0.02, 0.25, light.r));
     gl_FragColor = vec4(colour, 1.0);
 }

@@ -54,7 +54,7 @@ void main() {
     float lit = 0.35 + 0.65 * fract(number * 0.618034);
     float width = 0.02 + 0.16 * line * lit;
     float gate = band(d, width, px);
-    float halo = exp(-abs(d) * 6.0) * 0.4;
+    float halo = exp(-abs(d) * 13.0) * 0.4;
     // Beams along the corners of the polygon.
     float corner = abs(abs(within) - 0.5 * sector) * reach;
     float beam = band(corner, 0.0015 + 0.004 * line * reach, 1.0 / RENDERSIZE.y) * smoothstep(3.4, 0.4, depth);

@@ -35,7 +35,9 @@ void main() {
     float spread = (0.16 + 0.32 * reach) * (1.0 + 0.10 * kick);
     for (int i = 0; i < 6; i++) {
         float k = float(i);
-        vec2 at = spread * vec2(1.35 * sin(t * (0.41 + 0.083 * k) + 2.4 * k), 0.8 * cos(t * (0.53 - 0.061 * k) + 1.7 * k * k));
+        // Around the centre, each on a ring of its own and as fast as it likes: two alone, side by side, would be eyes.
+        float angle = 2.4 * k + (0.13 + 0.047 * k) * t;
+        vec2 at = spread * (0.25 + 0.75 * fract(0.618 * k + 0.2)) * vec2(1.6 * cos(angle), 0.9 * sin(angle));
         float r = (0.055 + 0.06 * size) * (1.0 + 0.35 * sin(2.1 * k + 1.0)) * (1.0 + 0.22 * kick);
         vec2 d = p - at;
         float near = dot(d, d) + 0.0006;
@@ -58,9 +60,13 @@ void main() {
     float lamp = smoothstep(0.80, 0.97, bands);
     float floor_light = smoothstep(0.15, 0.9, bands);
     float fresnel = pow(1.0 - normal.z, 3.0);
-    vec3 metal = palette_1.rgb * 0.35 + palette_2.rgb * floor_light * 0.85;
-    metal += palette_3.rgb * lamp * (0.5 + 0.3 * kick);
-    metal += palette_4.rgb * (pow(lamp, 6.0) * 0.25 + pow(max(dot(normal, normalize(vec3(0.4, 0.6, 0.7))), 0.0), 40.0) * (0.5 + 1.2 * hat));
+    // One lamp in each colour of the palette, so that the metal is never without.
+    float side = 0.5 + 0.5 * sin(2.2 * seen.x - 1.6 * seen.y + 0.23 * t);
+    vec3 warm = mix(palette_2.rgb, palette_3.rgb, side);
+    vec3 cool = mix(palette_3.rgb, palette_2.rgb, side);
+    vec3 metal = palette_1.rgb * 0.35 + cool * cool * floor_light * 0.5;
+    metal += warm * lamp * (0.35 + 0.25 * kick);
+    metal += palette_4.rgb * (pow(lamp, 16.0) * 0.12 + pow(max(dot(normal, normalize(vec3(0.4, 0.6, 0.7))), 0.0), 40.0) * (0.5 + 1.2 * hat));
     metal += mix(palette_2.rgb, palette_3.rgb, 0.5) * fresnel * rim * (0.6 + 0.8 * kick);
     // Light that the drops throw on the dark ground.
     float spill = field / (0.6 + field);
