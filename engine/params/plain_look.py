@@ -42,7 +42,7 @@ SHADER_OVER_RING: Look = {
     "/layer/1/line_width": 0.4,
     "/layer/1/line_glow": 3.0,
     "/layer/1/ratio": 0.25,
-    **layers("intensity", 1.0, 0.0, 0.0, 0.0),
+    **layers("intensity", 0.4, 0.0, 0.0, 0.0),
 }
 """For a shader over the whole picture: under it lies one ring, which shows only where a slow machine bypasses it."""
 
