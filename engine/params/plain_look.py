@@ -16,8 +16,18 @@ def shader(slot: str, name: str, *positions: float) -> Look:
 
 
 def generator_only(name: str, *positions: float) -> Look:
-    """A generator that covers the picture; the layers, which it hides, are off."""
-    return {**layers("intensity", 0.0), **shader(GENERATOR, name, *positions)}
+    """A generator that covers the picture, over one dim ring."""
+    return {**DIM_RING, **shader(GENERATOR, name, *positions)}
+
+
+DIM_RING: Look = {
+    "/layer/1/shape": "circle",
+    "/layer/1/line_width": 0.4,
+    "/layer/1/line_glow": 3.0,
+    "/layer/1/ratio": 0.25,
+    **layers("intensity", 0.4, 0.0, 0.0, 0.0),
+}
+"""Lies under a shader that covers the picture, so that a machine that is too slow for the shader is not black."""
 
 
 _PICTURE_AREAS = frozenset({"multiverse", "colour", "layer", "feedback", "mirror", "post", "fx", "mod", "lfo"})
@@ -36,15 +46,8 @@ PLAIN: Look = {param.address: param.default for param in osc_schema.DECLARED if 
 DARK_AND_SLOW: Look = {**DARK_LIGHT, "/lfo/1/rate_hz": 0.013, "/lfo/2/rate_hz": 0.021, "/lfo/3/rate_hz": 0.017}
 """Besides, three slow waves that never meet again in the same place."""
 
-SHADER_OVER_RING: Look = {
-    **DARK_AND_SLOW,
-    "/layer/1/shape": "circle",
-    "/layer/1/line_width": 0.4,
-    "/layer/1/line_glow": 3.0,
-    "/layer/1/ratio": 0.25,
-    **layers("intensity", 0.4, 0.0, 0.0, 0.0),
-}
-"""For a shader over the whole picture: under it lies one ring, which shows only where a slow machine bypasses it."""
+SHADER_OVER_RING: Look = {**DARK_AND_SLOW, **DIM_RING}
+"""What looks with a shader over the whole picture begin with."""
 
 
 def on_drums(target: str, kick: float, low: float) -> Look:

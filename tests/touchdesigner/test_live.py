@@ -114,9 +114,9 @@ def test_a_pulse_fires_a_trigger(connected: Studio, engine: RunningEngine, until
     connected.set("L1curve", 0.75)
     until(lambda: engine.engine.params.get("/layer/1/curve") == 0.75, "a look to lose")
     connected.pulse("Mpanic")
-    until(lambda: engine.engine.params.get("/layer/1/curve") == 0.5, "the default")
+    until(lambda: engine.engine.params.get("/layer/1/curve") == 1.0, "the default")
     connected.skipped_s += 1.0
-    until(lambda: connected.value("L1curve") == 0.5, "the default here")
+    until(lambda: connected.value("L1curve") == 1.0, "the default here")
 
 
 def test_presets_are_listed_saved_and_loaded(connected: Studio, engine: RunningEngine, until: Until) -> None:

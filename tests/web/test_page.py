@@ -61,12 +61,12 @@ def test_the_keyboard_moves_a_fader_by_hundredths_and_home(visit: Visit, stage: 
     slider = visit.slider("/layer/1/intensity")
     slider.focus()
     for key, value in (
-        ("ArrowRight", 1.315),
-        ("Shift+ArrowLeft", 1.3135),
-        ("PageDown", 1.1635),
+        ("ArrowRight", 0.315),
+        ("Shift+ArrowLeft", 0.3135),
+        ("PageDown", 0.1635),
         ("End", 1.5),
         ("Home", 0.0),
-        ("Delete", 1.3),
+        ("Delete", 0.3),
     ):
         visit.page.keyboard.press(key)
         wait_for(
@@ -138,7 +138,7 @@ def test_a_press_on_the_handle_changes_nothing_and_a_double_click_brings_the_def
     changes, _ = stage.engine.params.changes_since(version)
     assert "/layer/1/curve" not in {change.address for change in changes}
     visit.slider("/layer/1/curve").dblclick(position={"x": 2, "y": 10})
-    wait_for(lambda: stage.get("/layer/1/curve") == 0.5, "the default")
+    wait_for(lambda: stage.get("/layer/1/curve") == 1.0, "the default")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_press_on_the_handle_changes_nothing_and_a_double_click_brings_the_def
         ("/colour/palette", lambda row: row.get_by_role("radio", name="ember").check(), "ember"),
         ("/layer/1/mute", lambda row: row.get_by_role("switch").click(), True),
         ("/multiverse/blend", lambda row: row.locator(".stop-names").get_by_text("dodge").click(), 3.0),
-        ("/mirror/segments", lambda row: row.get_by_role("slider").press("ArrowUp"), 9),
+        ("/mirror/segments", lambda row: row.get_by_role("slider").press("ArrowUp"), 7),
         ("/sd/prompt", lambda row: enter(row.locator("textarea"), "a <b>glass</b> forest"), "a <b>glass</b> forest"),
         ("/sink/record/file", lambda row: enter(row.locator("input"), "show.mp4"), "show.mp4"),
     ],
@@ -211,8 +211,8 @@ def test_panic_resets_the_look_and_can_be_undone(visit: Visit, stage: Stage, wai
     stage.send("/multiverse/tone", "soft")
     wait_for(lambda: visit.shown("/layer/3/curve") == 0.75, "the fader to follow")
     visit.page.locator("#panic").click()
-    wait_for(lambda: stage.get("/layer/3/curve") == 0.5 and stage.get("/multiverse/tone") == "clip", "the panic")
-    wait_for(lambda: visit.shown("/layer/3/curve") == 0.5, "the page to show it")
+    wait_for(lambda: stage.get("/layer/3/curve") == 0.1 and stage.get("/multiverse/tone") == "filmic", "the panic")
+    wait_for(lambda: visit.shown("/layer/3/curve") == 0.1, "the page to show it")
     visit.page.locator(".toast button", has_text="undo").click()
     wait_for(lambda: stage.get("/layer/3/curve") == 0.75 and stage.get("/multiverse/tone") == "soft", "the undo")
     assert visit.shown("/layer/3/curve") == 0.75
@@ -359,7 +359,7 @@ def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stag
     page.locator("#learn").click()
     visit.slider("/layer/2/curve").click(position={"x": 100, "y": 10})
     page.locator("#learn-line", has_text="/layer/2/curve").wait_for()
-    assert stage.get("/layer/2/curve") == 0.5, "a press chooses and moves nothing"
+    assert stage.get("/layer/2/curve") == 0.16, "a press chooses and moves nothing"
     turns = itertools.cycle((0.1, 0.3, 0.5, 0.7, 0.9))
     toast = page.locator(".toast", has_text="/knob/7")
     wait_for(lambda: (stage.send("/knob/7", next(turns)), toast.count())[1], "the knob to be learnt")
