@@ -1,7 +1,7 @@
 """Mix and tone of the four layers.
 
 The defaults of this area, of colours, layers, feedback, mirror and modulation make one look, the first that a new user
-sees: a rose window on a dark ground, black in silence.
+sees: an eclipse (first_look.py has what differs from the plain picture of the areas' own lines).
 """
 
 from osc_schema.declare import menu, number, stops

@@ -119,7 +119,7 @@ export class Cues {
   #show(cues) {
     this.#cues = cues;
     showRows(byId("cues"), cues, (cue) => this.#row(cue));
-    write(byId("no-cues"), cues.length ? "" : "No cues yet. Save presets, then add them here in order.");
+    write(byId("no-cues"), cues.length ? "" : "No cues yet. Add presets here in order: those of the engine, or your own.");
     const presetOf = (wanted) => cues.find(([number]) => number === wanted)?.[1] ?? "a deleted cue";
     this.#mark(this.#current && [this.#current[0], presetOf(this.#current[0])], this.#failed);
   }
