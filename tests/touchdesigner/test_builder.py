@@ -396,7 +396,7 @@ def test_buttons_say_what_is_missing(studio: Studio) -> None:
 def test_a_menu_item_missing_on_the_page_is_reported(studio: Studio) -> None:
     studio.comp.ext.MultiverseExt.on_message("/mirror/mode", ["hexagon"])
     assert studio.value("Message") == "/mirror/mode is hexagon, which is not on this page: pulse Fit Pages"
-    assert studio.value("Mirrormode") == "kaleidoscope"
+    assert studio.value("Mirrormode") == "off"
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,8 @@ export class Tabs {
       if (isShown) list.scrollTo({ left: tab.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2 }); // scrolls the tabs, not the page
     }
     this.shown = name;
-    this.#onShow(name);
     if (isOther) scrollTo({ top });
+    this.#onShow(name); // last: it may scroll to what matters in the panel
   }
 
   #there() {
