@@ -13,6 +13,7 @@ import pytest
 
 from engine.control.latency import STEP_MS
 from engine.osc import encode_message
+from engine.params.looks import PLAIN
 from tests.support.desk import Desk, open_desk
 from tests.support.long_form import IS_SOAK
 
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere packe
 def white_picture(folder: Path) -> dict[str, Any]:
     """The configuration of an engine whose picture is white times `/master/fade`, without smoothing."""
     cv2.imwrite(str(folder / "white.png"), np.full((16, 16, 3), 255, np.uint8))
-    layers = {f"/layer/{n}/intensity": float(n == 5) for n in range(1, 6)}
+    layers = PLAIN | {f"/layer/{n}/intensity": float(n == 5) for n in range(1, 6)}
     return {
         "camera": str(folder / "white.png"),
         "sinks": ("shared=stopwatch",),

@@ -19,11 +19,11 @@ _CHANNEL = [f"/audio/{n}/channel" for n in _NUMBERS]
 class AudioSettings:
     """Values as returned by `osc_schema.accept`; tuples have one entry per layer. Defaults are the schema's."""
 
-    window_ms: float = 11.0
-    ratios: tuple[float, ...] = (0.8, 1.1, 1.6, 0.2)
+    window_ms: float = 22.0
+    ratios: tuple[float, ...] = (0.5, 0.5, 1.0, 1.0)
     width_px: int = 1280
     hue_glide_ms: float = 1500.0
-    is_hue_circle: bool = False
+    is_hue_circle: bool = True
     """True if an octave spans the whole hue circle."""
     layout: str = "auto"
     gain_db: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)

@@ -47,7 +47,7 @@ DARK_AND_SLOW: Look = {**DARK_LIGHT, "/lfo/1/rate_hz": 0.013, "/lfo/2/rate_hz": 
 """Besides, three slow waves that never meet again in the same place."""
 
 SHADER_OVER_RING: Look = {**DARK_AND_SLOW, **DIM_RING}
-"""What looks with a shader over the whole picture begin with."""
+"""Beginning of looks with a shader over the whole picture."""
 
 
 def on_drums(target: str, kick: float, low: float) -> Look:

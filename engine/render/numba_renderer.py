@@ -73,8 +73,8 @@ class NumbaRenderer:
         has_masks: bool = True,
         on_progress: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """Compile the kernels, so that no picture has to wait: 7 to 13 s of CPU time the first time on a machine, 0.4 s
-        from Numba's cache.
+        """Compile the kernels, so that no picture has to wait: 20 to 30 s of CPU time the first time on a machine,
+        0.4 s from Numba's cache.
 
         `has_layer5`, `has_masks`: True if there will be pictures for layer 5, or masks to show. Otherwise their kernels
         are compiled when they are first needed. `on_progress` gets the progress, line by line.

@@ -156,7 +156,7 @@ class codec:
         encoding="utf-8",
     )
     monkeypatch.syspath_prepend(tmp_path)
-    assert Probe("encoders").read().values == {"h264": ["h264_mf"], "has_aac": False}
+    assert Probe("encoders").read().values == {"h264": ["h264_mf"], "has_aac": False, "ten_bits": []}
 
 
 def test_children_open_files_as_utf_8_too(monkeypatch: pytest.MonkeyPatch) -> None:

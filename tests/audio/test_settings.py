@@ -23,7 +23,7 @@ def test_each_parameter_reaches_its_place() -> None:
     }
     assert AudioSettings.from_values(values, width_px=640) == AudioSettings(
         window_ms=200.0,
-        ratios=(0.8, 4.0, 1.6, 0.2),
+        ratios=(0.5, 4.0, 1.0, 1.0),
         width_px=640,
         layout="mono",
         gain_db=(-6.0, 0.0, 0.0, 0.0),

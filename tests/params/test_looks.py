@@ -16,6 +16,7 @@ from engine.cli.look_loop import FPS, MAX_BYTES, PICTURE_MS
 from engine.cli.look_loop import PICTURES as LOOP_PICTURES
 from engine.params.looks import LOOKS, WORLDS
 from engine.params.presets import FACTORY_NAMES
+from osc_schema.fx import SLOTS, file_address
 from tests.support.drum_loop import (
     correlation,
     drum_loop,
@@ -51,9 +52,19 @@ class Show:
 def draw(
     name: str, folder: Path, audio: str, fps: int, seconds: float, size: tuple[int, int] = MOTION_SIZE
 ) -> Iterator[np.ndarray]:
-    """The look's pictures, (height, width, 3) uint8, as an offline run draws them."""
-    width, height = size
-    config = Config(width=width, height=height, fps=fps, audio=audio, offline=True, preset=name, presets=str(folder))
+    """The look's pictures, (height, width, 3) uint8, as an offline run draws them, with one renderer: `auto` opens
+    both."""
+    renderer = "gl" if any(LOOKS[name][file_address(slot)] for slot in SLOTS) else "numba"
+    config = Config(
+        width=size[0],
+        height=size[1],
+        fps=fps,
+        audio=audio,
+        offline=True,
+        preset=name,
+        presets=str(folder),
+        renderer=renderer,
+    )
     with open_engine(config) as engine:
         for frame in engine.frames(count=round(seconds * fps)):
             yield frame.read_rgba()[..., :3].copy()

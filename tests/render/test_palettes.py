@@ -144,7 +144,7 @@ def test_a_note_moves_a_layer_a_little_and_never_with_a_jump(look: Callable) -> 
 
 def test_another_palette_glides_in_without_a_jump_and_arrives_within_a_second() -> None:
     store, slew = ParamStore(), Slew()
-    store.set_many([("/colour/mode", "palette"), ("/colour/palette", "ember"), ("/colour/spread", 1.0)], by="test")
+    store.set_many([("/colour/mode", "palette"), ("/colour/palette", "ember"), ("/colour/shift", 0.0)], by="test")
     slew.jump(store.snapshot())
     seen = [layer_colours(Look.from_values(slew.step(store.snapshot(), 1 / 60)), FOUR)[0]]
     store.set_many([("/colour/palette", "ice")], by="test")
@@ -161,6 +161,7 @@ def test_another_palette_glides_in_without_a_jump_and_arrives_within_a_second() 
 
 def test_a_look_that_fades_out_keeps_its_own_palette() -> None:
     store, slew = ParamStore(), Slew()
+    store.set("/colour/palette", "aurora", by="test")
     slew.jump(store.snapshot())
     leaving = slew.copy()
     before = store.snapshot()
