@@ -267,7 +267,7 @@ def _open_drawing(config: Config, configured: Sequence[LiveEntry], clock: Clock,
     open_drawing = partial(
         open_renderer,
         config.renderer,
-        has_layer5=config.camera != "none" or any(entry.paints_layer5 for entry in configured),
+        has_layer5=config.offline or config.camera != "none" or any(entry.paints_layer5 for entry in configured),
         has_masks=any(entry.finds_masks for entry in configured),
         on_progress=warnings.notice,
         date_at=date_offline if config.offline else date_live,

@@ -29,7 +29,7 @@ from engine.render.isf import parse_isf
 SETTLING_S: Final = 3.0
 PLAYED_S: Final = 1.0
 MAX_ARRIVING_S: Final = 30.0
-OFF_S: Final = 2.5  # `auto` goes back to Numba 2 s after the last shader
+OFF_S: Final = 0.5
 
 
 @dataclass(slots=True)

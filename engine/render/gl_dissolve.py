@@ -9,11 +9,9 @@ beneath the new outgoing look.
 from dataclasses import dataclass
 
 import moderngl
-import numpy as np
 
 from engine.render.gl_textures import Target
 from engine.render.picture import Leaving
-from engine.render.trail import Trail
 
 
 @dataclass(slots=True, eq=False)
@@ -83,22 +81,6 @@ class Dissolve:
         if self.beneath is not None:
             self._pairs["sides"] = self._free_pair()
 
-    def resume(self, trail: Trail) -> None:
-        """Go on from another renderer's pictures."""
-        _write(self.coming.front, trail.last)
-        running = trail.dissolve
-        if running is None:
-            return
-        self._number = running.number
-        for name, pixels in (("leaving", running.leaving), ("mixed", running.mixed), ("sides", running.side)):
-            if pixels is not None:
-                self._pairs[name] = self._free_pair()
-                _write(self._pairs[name].front, pixels)
-        self.side = self.sides.front if running.side is not None else None
-        if running.beneath is not None:
-            self.beneath = self._free_pair().front
-            _write(self.beneath, running.beneath)
-
     def release(self) -> None:
         for target in self._targets:
             target.release()
@@ -113,9 +95,3 @@ class Dissolve:
         for target in free:
             target.framebuffer.clear()
         return TargetPair(*free)
-
-
-def _write(target: Target, pixels: np.ndarray) -> None:
-    """`pixels`: (height, width, 4) uint16."""
-    is_deep = target.texture.dtype != "f1"
-    target.texture.write(np.ascontiguousarray(pixels if is_deep else (pixels >> 8).astype(np.uint8)))

@@ -30,7 +30,6 @@ from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.picture import PictureInput
 from engine.render.post_fade import PostFade
 from engine.render.shader_source import compile_program
-from engine.render.trail import Trail
 from engine.system.translate_errors import translate_errors
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
 
@@ -60,7 +59,7 @@ class GLRenderer:
             self.is_software = is_software(name)
             self._publisher = Publisher(self._context)
             self._post = PostChain(self._context, self._finish, self._publisher.dtype, is_software=self.is_software)
-            self.post_fade = PostFade()
+            self._post_fade = PostFade()
             is_deep = self._publisher.dtype == DEEP_DTYPE
             self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._publisher.dtype}"
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
@@ -164,26 +163,6 @@ class GLRenderer:
                 self._require_no_error()
         return self._deep_pixels
 
-    def read_trail(self) -> Trail | None:
-        """The look's last picture, for another renderer; None before the first. Not during a dissolve."""
-        self.wait()
-        if not self._has_picture:
-            return None
-        with self._drawing():
-            _, readback = self._targets.deep()
-            last = readback.read(self._targets.dissolve.coming.front.framebuffer)
-            self._require_no_error()
-        return Trail(last=last)
-
-    def write_trail(self, trail: Trail | None) -> None:
-        """Go on from these pictures, as if they had been drawn here."""
-        with self._drawing():
-            self._targets.dissolve.follow(None, has_picture=False)
-            self._has_picture = trail is not None
-            if trail is not None:
-                self._targets.dissolve.resume(trail)
-                self._require_no_error()
-
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
         """`picture` alone, crossfaded from `before`; drawn on demand."""
         fade = PictureCrossfade.of(picture, before, mix)
@@ -286,7 +265,7 @@ class GLRenderer:
     def _draw_post(self, picture: PictureInput, drawn: Target) -> Target:
         """The picture after bloom, grain and so on: what the flash guard measures."""
         look = picture.look
-        post = self.post_fade.follow(look.post, picture.leaving)
+        post = self._post_fade.follow(look.post, picture.leaving)
         return self._post.draw(drawn, post, picture.time_s, is_luma=look.is_alpha_luma)
 
     def _run_dissolve(self, leaving: Target, coming: Target, mix: float, into: Target) -> None:

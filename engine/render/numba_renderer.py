@@ -3,10 +3,11 @@
 Looks and their trails have 16 bits; only the published picture is dithered to 8.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numba
@@ -37,10 +38,15 @@ from engine.render.numba_post import NumbaPost
 from engine.render.picture import Matte, PictureInput
 from engine.render.pixel_pool import PixelPool
 from engine.render.post_fade import PostFade
-from engine.render.trail import DissolveTrail, Trail
 from engine.render.wave_table import TABLE_POINTS, TABLE_ROWS, bake_waves, shown_points
 from engine.system import openmp
+from engine.system.guarded_thread import Guard, GuardedThread
 from engine.values import CHANNELS, Segmentation, ShownPicture, VideoFrame
+
+log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from engine.render.gl_shaders import GLShaders
 
 MAX_PX = 16_384
 NEEDS_GL = "shaders need OpenGL; start with --renderer gl"
@@ -72,6 +78,7 @@ class NumbaRenderer:
         has_layer5: bool = True,
         has_masks: bool = True,
         on_progress: Callable[[str], None] = lambda line: None,
+        shaders: "GLShaders | None" = None,
     ) -> None:
         """Compile the kernels, so that no picture has to wait: 20 to 30 s of CPU time the first time on a machine,
         0.4 s from Numba's cache.
@@ -80,15 +87,16 @@ class NumbaRenderer:
         are compiled when they are first needed. `on_progress` gets the progress, line by line.
         """
         self.reason = reason
-        self.shader_driver = ""
+        self._shaders = shaders
+        self.shader_driver = shaders.driver if shaders else ""
         self._on_progress = on_progress
         self._has_layer5, self._has_masks = has_layer5, has_masks
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads, 16-bit pictures"
         self._noise = wide_thresholds(thresholds())
-        self._post, self.post_fade = NumbaPost(), PostFade()
+        self._post, self._post_fade = NumbaPost(), PostFade()
         self.master = Master()
-        self.shader_state = ShaderState()
-        """Every slot fails: shaders are GLSL. Any thread."""
+        self._refused = ShaderState()
+        self._compiling: GuardedThread | None = None
         self._is_closed = False
         self._mixed = _Kept()
         self._overlaid = _Kept()
@@ -120,11 +128,13 @@ class NumbaRenderer:
     def draw(self, picture: PictureInput) -> None:
         """Draw this picture. While the look is frozen the last one stays and is only faded."""
         look = picture.look
-        self.shader_state = ShaderState(failures={each.slot: NEEDS_GL for each in picture.shaders})
+        self._refused = ShaderState(failures={each.slot: NEEDS_GL for each in picture.shaders})
         with self._drawing():
             if not (look.is_frozen and self._has_picture):
+                if self._shaders is not None:
+                    self._shaders.begin(picture.shaders, picture.waves, picture.time_s, self._size_px)
                 self._draw_looks(picture)
-                self._draw_post(picture)
+                self._draw_post(picture, self._draw_shaders(picture))
             cells = self._sum_cells() if look.is_flash_guarded else None
             finish = self.master.finish(look, cells, picture.time_s)
             self._finish, self._is_luma, self._deep = finish, look.is_alpha_luma, None
@@ -133,6 +143,11 @@ class NumbaRenderer:
     def wait(self) -> None:
         """Return at once: `draw` has waited."""
         self._require_open()
+
+    @property
+    def shader_state(self) -> ShaderState:
+        """Costs and failures of the shader slots; without OpenGL all fail. Any thread."""
+        return self._refused if self._shaders is None else self._shaders.state
 
     @property
     def flash_guard(self) -> FlashGuardState:
@@ -161,30 +176,6 @@ class NumbaRenderer:
                 publish_deep(deep, self._current, limits.maps, fade, self._is_luma, keeps_alpha)
             return deep
 
-    def read_trail(self) -> Trail | None:
-        """The newest pictures, for another renderer; None before the first."""
-        self._require_open()
-        if not self._has_picture:
-            return None
-        dissolve = None
-        if self._fade is not None:
-            dissolve = DissolveTrail(
-                number=self._fade,
-                mixed=self._drawn,
-                leaving=self._leaving,
-                side=self._side,
-                beneath=self._beneath,
-            )
-        return Trail(last=self._last, dissolve=dissolve)
-
-    def write_trail(self, trail: Trail | None) -> None:
-        """Go on from these pictures, as if they had been drawn here. Not during a dissolve."""
-        self._require_open()
-        self._fade = self._side = self._beneath = None
-        self._has_picture = trail is not None
-        if trail is not None:
-            self._current = self._last = trail.last
-
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
         """`picture` alone, crossfaded from `before`; mixed on demand."""
         fade = PictureCrossfade.of(picture, before, mix)
@@ -204,6 +195,8 @@ class NumbaRenderer:
 
     def close(self) -> None:
         """Release the memory. Idempotent."""
+        if self._shaders is not None and not self._is_closed:
+            self._shaders.close()
         self._is_closed = True
         self._mixed, self._overlaid, self._marked = _Kept(), _Kept(), _Kept()
         self._matte = (None, _NOTHING)
@@ -280,15 +273,29 @@ class NumbaRenderer:
             self._matte = (matte.found, joined_mask(matte.found.masks))
         return self._matte[1]
 
-    def _layer5_pixels(self, picture: PictureInput) -> np.ndarray | None:
+    def _layer5_pixels(self, picture: PictureInput, *, is_leaving: bool) -> np.ndarray | None:
         """(height, width, 3 or 4) uint8 of layer 5, or None if it is not visible."""
         look = picture.look
         if not (look.is_simple or look.layer5_weight > 0):
             return None
+        if picture.shows_generator:
+            if self._shaders is None or not self._is_layer5_ready():
+                return None
+            return self._shaders.draw_generator(is_leaving=is_leaving)
         fade = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
         if fade is None or fade.before is None:
             return None if fade is None else fade.picture.pixels
         return self._mix(fade)
+
+    def _is_layer5_ready(self) -> bool:
+        """True once the code for layer 5 is compiled, which begins with the first call."""
+        if self._has_layer5:
+            return True
+        if self._compiling is None:
+            guard = Guard(log, lambda key, line: None, "compiling", "compiling the code for layer 5 failed")
+            self._compiling = GuardedThread("compiling layer 5", self.announce_layer5, guard)
+            self._compiling.start()
+        return not self._compiling.is_alive
 
     def _draw_looks(self, picture: PictureInput) -> None:
         """Draw the look; during a dissolve both looks and their mixture. As in gl_dissolve.py, `_last` and `_leaving`
@@ -305,7 +312,7 @@ class NumbaRenderer:
             self._last = np.zeros_like(self._current)
         self._fade = None if leaving is None else leaving.number
         if leaving is not None and leaving.picture is not None:
-            self._side = self._leaving = self._draw_look(leaving.picture, self._leaving)
+            self._side = self._leaving = self._draw_look(leaving.picture, self._leaving, is_leaving=True)
             if self._beneath is not None:
                 self._side = self._dissolved(self._beneath, self._leaving, leaving.revealed)
         self._drawn = self._last = self._draw_look(picture, self._last)
@@ -313,14 +320,20 @@ class NumbaRenderer:
             self._drawn = self._dissolved(self._side, self._last, leaving.mix)
         self._has_picture = True
 
-    def _draw_post(self, picture: PictureInput) -> None:
-        """Bloom, grain and so on: `_current` from `_drawn`."""
+    def _draw_shaders(self, picture: PictureInput) -> np.ndarray:
+        """The picture after the shader slots, (height, width, 4) uint16."""
+        if self._shaders is None or not picture.shaders:
+            return self._drawn
+        return self._shaders.draw(self._drawn, is_luma=picture.look.is_alpha_luma)
+
+    def _draw_post(self, picture: PictureInput, drawn: np.ndarray) -> None:
+        """Bloom, grain and so on: `_current` from `drawn`."""
         look = picture.look
-        post = self.post_fade.follow(look.post, picture.leaving)
-        self._current = self._drawn
+        post = self._post_fade.follow(look.post, picture.leaving)
+        self._current = drawn
         if not post.is_off:
             self._current = self._pool.take()
-            self._post.draw(self._current, self._drawn, post, picture.time_s, is_luma=look.is_alpha_luma)
+            self._post.draw(self._current, drawn, post, picture.time_s, is_luma=look.is_alpha_luma)
 
     def _dissolved(self, leaving: np.ndarray, coming: np.ndarray, mix: float) -> np.ndarray:
         """(1 - mix) x leaving + mix x coming, alpha too."""
@@ -328,10 +341,10 @@ class NumbaRenderer:
         cv2.addWeighted(leaving, 1 - mix, coming, mix, 0, out)
         return out
 
-    def _draw_look(self, picture: PictureInput, last: np.ndarray) -> np.ndarray:
+    def _draw_look(self, picture: PictureInput, last: np.ndarray, *, is_leaving: bool = False) -> np.ndarray:
         """(height, width, 4) uint16; `last` is the look's own last picture."""
         look = picture.look
-        layer5 = self._layer5_pixels(picture)
+        layer5 = self._layer5_pixels(picture, is_leaving=is_leaving)
         if layer5 is not None and not self._has_layer5:
             self._has_layer5 = True
             self._compile()

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from engine.errors import NoGLError, RenderError
 from engine.render.isf.dates import DateAt, date_live
 from engine.render.picture import Renderer
-from engine.render.switching_renderer import SwitchingRenderer
 
 if TYPE_CHECKING:
     from engine.render.gl_renderer import GLRenderer
+    from engine.render.gl_shaders import GLShaders
     from engine.render.numba_renderer import NumbaRenderer
 
 CHOICES = ("auto", "gl", "numba")
+SOFTWARE = "OpenGL runs on the CPU here, where Numba is faster; shaders use OpenGL"
 
 
 def open_renderer(
@@ -32,28 +33,37 @@ def open_renderer(
 
     `has_layer5`, `has_masks`: True if pictures for layer 5 and masks will be drawn. Numba compiles only what is needed
     and reports its progress to `on_progress`. `date_at` is the date that shaders get. "auto" is OpenGL on a GPU; on a
-    software rasteriser both, of which Numba draws until a shader needs OpenGL; without OpenGL Numba alone. `.reason`
-    says why it is not OpenGL alone.
+    software rasteriser Numba, with OpenGL for shaders; without OpenGL Numba alone. `.reason` says why it is not OpenGL.
     NoGLError if "gl" is not available; RenderError if a shader or size is rejected.
     """
     if choice not in CHOICES:
         raise RenderError(f"renderer {choice!r}: choose auto, gl or numba")
     if choice == "numba":
         return _open_numba(width, height, "", has_layer5, has_masks, on_progress)
+    if choice == "gl":
+        return _open_gl(width, height, date_at)
     try:
-        gl = _open_gl(width, height, date_at)
+        shaders = _open_shaders(date_at)
+        if not shaders.is_software:
+            shaders.close()
+            return _open_gl(width, height, date_at)
     except RenderError as error:  # no OpenGL, or a driver that rejects a shader
-        if choice == "gl":
-            raise
         return _open_numba(width, height, str(error), has_layer5, has_masks, on_progress)
-    if choice == "gl" or not gl.is_software:
-        return gl
     try:
-        numba = _open_numba(width, height, "", has_layer5, has_masks, on_progress)
+        return _open_numba(width, height, SOFTWARE, has_layer5, has_masks, on_progress, shaders)
     except RenderError as error:  # no Numba for this Python, or no memory
+        shaders.close()
+        gl = _open_gl(width, height, date_at)
         gl.reason = f"OpenGL runs on the CPU here; Numba would be faster, but: {error}"
         return gl
-    return SwitchingRenderer(numba, gl, (width, height))
+
+
+def _open_shaders(date_at: DateAt) -> "GLShaders":
+    try:
+        from engine.render.gl_shaders import GLShaders
+    except ImportError as error:  # not every system has a wheel
+        raise NoGLError(f"no OpenGL: {error}; install moderngl, or use --renderer numba") from error
+    return GLShaders(date_at=date_at)
 
 
 def _open_gl(width: int, height: int, date_at: DateAt) -> "GLRenderer":
@@ -65,12 +75,24 @@ def _open_gl(width: int, height: int, date_at: DateAt) -> "GLRenderer":
 
 
 def _open_numba(
-    width: int, height: int, reason: str, has_layer5: bool, has_masks: bool, on_progress: Callable[[str], None]
+    width: int,
+    height: int,
+    reason: str,
+    has_layer5: bool,
+    has_masks: bool,
+    on_progress: Callable[[str], None],
+    shaders: "GLShaders | None" = None,
 ) -> "NumbaRenderer":
     try:
         from engine.render.numba_renderer import NumbaRenderer
     except ImportError as error:  # no wheel for this Python
         raise RenderError(f"Numba: {error}") from error
     return NumbaRenderer(
-        width, height, reason=reason, has_layer5=has_layer5, has_masks=has_masks, on_progress=on_progress
+        width,
+        height,
+        reason=reason,
+        has_layer5=has_layer5,
+        has_masks=has_masks,
+        on_progress=on_progress,
+        shaders=shaders,
     )

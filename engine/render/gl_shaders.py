@@ -1,0 +1,114 @@
+"""Shader slots for a renderer that draws on the processor: takes its pictures, and gives them back with the shaders.
+
+On a software rasteriser only the shaders themselves are worth OpenGL: the rest of a picture is drawn several times as
+fast in Numba. Its pictures are in the same memory, so that taking one over and giving it back are copies.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+
+import numpy as np
+
+from engine.errors import RenderError
+from engine.render.context import is_software, load_finish, load_message_pump, open_context
+from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
+from engine.render.gl_textures import Target
+from engine.render.isf.dates import DateAt, date_live
+from engine.render.isf.gl_slots import SlotChain
+from engine.render.isf.isf_file import ShaderSlot, ShaderState
+from engine.render.readback import Readback
+from engine.system.translate_errors import translate_errors
+
+WHITE = 257  # 16-bit levels per 8-bit level
+
+
+class GLShaders:
+    """Owns a context. Use it only on the thread that created it, except `state`."""
+
+    def __init__(self, *, date_at: DateAt = date_live) -> None:
+        """Open a context. NoGLError without OpenGL. `date_at`: of the shaders' DATE."""
+        self._context = open_context()
+        with _driver_errors(), ExitStack() as undo:
+            undo.callback(self._context.release)
+            self._finish, self._pump_messages = load_finish(), load_message_pump()
+            name = self._context.info["GL_RENDERER"]
+            self.is_software = is_software(name)
+            self._dtype = deepest_dtype(self._context)
+            self.driver = f"{name}, {self._context.info['GL_VERSION']}, {self._dtype}"
+            """The driver and the format: what a trial of a shader is valid for."""
+            self._chain = SlotChain(
+                self._context, self._finish, is_software=self.is_software, dtype=self._dtype, date_at=date_at
+            )
+            self._size_px = (0, 0)
+            self._source: Target | None = None
+            self._deep: Readback | None = None
+            self._plain: Readback | None = None
+            undo.pop_all()
+
+    @property
+    def state(self) -> ShaderState:
+        """Costs and failures of the slots. Any thread."""
+        return self._chain.state
+
+    def begin(self, slots: Sequence[ShaderSlot], waves: np.ndarray, time_s: float, size_px: tuple[int, int]) -> None:
+        """Prepare a picture of this size (width, height), as `SlotChain.begin`."""
+        with _driver_errors():
+            self._context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations
+            self._pump_messages()
+            if slots and size_px != self._size_px:
+                self._make_targets(size_px)
+            self._chain.begin(slots, waves, time_s, size_px)
+
+    def draw_generator(self, *, is_leaving: bool) -> np.ndarray | None:
+        """The generator's picture over black, (height, width, 4) uint8; None if none plays. See `SlotChain`."""
+        with _driver_errors():
+            drawn = self._chain.draw_generator(is_leaving=is_leaving)
+            if drawn is None:
+                return None
+            assert self._plain is not None  # made by `begin`
+            self._finish()
+            return self._plain.read(drawn.framebuffer)
+
+    def draw(self, pixels: np.ndarray, *, is_luma: bool) -> np.ndarray:
+        """`pixels`, (height, width, 4) uint16, with all slots; `pixels` itself if none plays.
+
+        `is_luma`: alpha becomes the largest of red, green and blue; otherwise 1.
+        """
+        with _driver_errors():
+            assert self._source is not None and self._deep is not None  # made by `begin`
+            is_deep = self._dtype == DEEP_DTYPE
+            self._source.texture.write(pixels if is_deep else (pixels // WHITE).astype(np.uint8))
+            drawn = self._chain.draw(self._source, is_luma=is_luma)
+            if drawn is self._source:
+                return pixels
+            self._finish()
+            return self._deep.read(drawn.framebuffer)
+
+    def close(self) -> None:
+        """Release the context and everything in it."""
+        with _driver_errors():
+            self._context.__enter__()  # type: ignore[no-untyped-call]  # see above
+            self._release_targets()
+            self._chain.release()
+            self._context.release()
+
+    def _make_targets(self, size_px: tuple[int, int]) -> None:
+        self._release_targets()
+        self._source = Target(self._context, size_px, dtype=self._dtype)
+        self._deep, self._plain = (
+            Readback(self._context, self._finish, size_px, is_direct=self.is_software, is_deep=is_deep)
+            for is_deep in (True, False)
+        )
+        self._size_px = size_px
+
+    def _release_targets(self) -> None:
+        for part in (self._source, self._deep, self._plain):
+            if part is not None:
+                part.release()
+        self._source = self._deep = self._plain = None
+        self._size_px = (0, 0)
+
+
+def _driver_errors() -> AbstractContextManager[None]:
+    """Turn every error of moderngl, its context and the driver into RenderError."""
+    return translate_errors({Exception: "OpenGL"}, as_=RenderError)
