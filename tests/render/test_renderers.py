@@ -93,6 +93,7 @@ def test_numba_takes_over_if_the_driver_rejects_a_shader(
     for shader in (ROOT / "engine/render/shaders").iterdir():
         (tmp_path / shader.name).write_text(shader.read_text().replace("u_waves;", "u_waves"))
     monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)
+    monkeypatch.setattr("engine.render.gl_shaders.is_software", lambda name: False)
     renderer = open_renderer("auto", 64, 36)
     assert renderer.kind == "numba" and "rejects shader multiverse: " in renderer.reason
     renderer.close()
