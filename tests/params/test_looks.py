@@ -16,7 +16,6 @@ from engine.cli.look_loop import FPS, MAX_BYTES, PICTURE_MS
 from engine.cli.look_loop import PICTURES as LOOP_PICTURES
 from engine.params.looks import LOOKS, WORLDS
 from engine.params.presets import FACTORY_NAMES
-from osc_schema.fx import SLOTS, file_address
 from tests.support.drum_loop import (
     correlation,
     drum_loop,
@@ -52,9 +51,7 @@ class Show:
 def draw(
     name: str, folder: Path, audio: str, fps: int, seconds: float, size: tuple[int, int] = MOTION_SIZE
 ) -> Iterator[np.ndarray]:
-    """The look's pictures, (height, width, 3) uint8, as an offline run draws them, with one renderer: `auto` opens
-    both."""
-    renderer = "gl" if any(LOOKS[name][file_address(slot)] for slot in SLOTS) else "numba"
+    """The look's pictures, (height, width, 3) uint8, as an offline run draws them."""
     config = Config(
         width=size[0],
         height=size[1],
@@ -63,7 +60,6 @@ def draw(
         offline=True,
         preset=name,
         presets=str(folder),
-        renderer=renderer,
     )
     with open_engine(config) as engine:
         for frame in engine.frames(count=round(seconds * fps)):
