@@ -20,6 +20,10 @@ def file_address(slot: str) -> str:
     return f"/fx/{slot}/file"
 
 
+def enable_address(slot: str) -> str:
+    return f"/fx/{slot}/enable"
+
+
 def alias_address(slot: str, number: int) -> str:
     return f"/fx/{slot}/{number}"
 
@@ -48,7 +52,7 @@ def _slot(slot: str) -> tuple[Param, ...]:
             words="isf shader glsl filter effect fx plugin load",
         ),
         switch(
-            f"{at}/enable",
+            enable_address(slot),
             True,
             f"Draws the {what}. The engine switches it off if the shader takes too long; switching it on tries again.",
             words="bypass on off mute",

@@ -179,6 +179,10 @@ class ParamStore:
         """The current value; for a trigger its count. Raises Rejected for an unknown address."""
         return self._values[_known(address).address]
 
+    def last_set_by(self, address: str) -> str:
+        """Name of the source that has changed the parameter last; "default" at the start. Any known address."""
+        return self._last_set.get(address, (0, "default"))[1]
+
     def snapshot(self) -> Snapshot:
         """All current values; the same object until something changes."""
         with self._lock:

@@ -190,6 +190,22 @@ def test_a_film_without_a_sink_is_refused_with_a_suggestion(say: Callable[..., S
     assert say("run", *SMALL, "--offline", "--audio", "demo", "--frames", "1", "--sink", "null").code == 0
 
 
+@pytest.mark.parametrize(
+    ("renderer", "file", "reason"),
+    [("gl", "Nope", "'Nope' is not in the shader folders"), ("numba", "Neon", "shaders need OpenGL")],
+)
+def test_a_film_that_begins_without_its_shader_ends(
+    say: Callable[..., Said], renderer: str, file: str, reason: str
+) -> None:
+    film = ("run", *SIZE, "--offline", "--audio", "demo", "--sink", "null", "--frames", "3")
+    done = say(*film, "--renderer", renderer, "--set", f"/fx/1/file={file}")
+    assert done.code == 1
+    assert [line for line in done.err.splitlines() if file in line][0].startswith(
+        f"multiverse: /fx/1/file: {file}: {reason}"
+    )
+    assert "frames  " not in done.err
+
+
 def test_a_film_prints_its_progress_every_ten_seconds(home: Path, song: Path) -> None:
     """With its length, which is that of the sound, and the time left."""
     from engine import Config, open_engine

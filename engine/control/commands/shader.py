@@ -28,6 +28,7 @@ from engine.control.commands.shader_stage import PlayingShader, ShaderStage
 from engine.control.commands.shader_trials import Post, ShaderTesting, ShaderText
 from engine.errors import IsfError
 from engine.params import ParamStore, Snapshot
+from engine.params.current_preset import BYPASS
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry
 from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address, rearranged
@@ -36,7 +37,7 @@ from engine.render.isf.isf_file import OTHER_PLACE, ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 from osc_schema import Param, Value
-from osc_schema.fx import ALIASES, GENERATOR, SLOTS, alias_address, file_address
+from osc_schema.fx import ALIASES, GENERATOR, SLOTS, alias_address, enable_address, file_address
 from osc_schema.modulation import ROUTES
 
 log = logging.getLogger(__name__)
@@ -114,6 +115,8 @@ class ShaderControl:
         self._wake = threading.Event()
         self._settled = threading.Condition()
         self._is_closing = False
+        self._begins_film = is_offline
+        """Offline until the first frame is drawn: a shader that fails ends the film."""
         self._testing = testing(self._post)
         self._guard = Guard(log, report, "fx", "shaders")
         self._thread = GuardedThread("shaders", self._run, self._guard)
@@ -143,7 +146,7 @@ class ShaderControl:
             ShaderStatus(
                 slot=slot.name,
                 file=slot.wanted,
-                state="off" if slot.state == "playing" and not snapshot[f"/fx/{slot.name}/enable"] else slot.state,
+                state="off" if slot.state == "playing" and not snapshot[enable_address(slot.name)] else slot.state,
                 detail=slot.detail,
                 shown=slot.playing.name if slot.playing is not None else "",
                 draw_ms=self._stage.draw_ms.get(slot.name, 0.0),
@@ -184,7 +187,11 @@ class ShaderControl:
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def before_frame(self) -> None:
-        """Notice a chosen file. Offline: wait until it plays or has failed, so that a film does not depend on time."""
+        """Notice a chosen file. Offline: wait until it plays or has failed, so that a film does not depend on time.
+
+        Raises IsfError if a film begins with a shader that fails: nobody wants to render it without. Once it has begun,
+        a failure is reported.
+        """
         snapshot = self._store.snapshot()
         files = {slot: str(snapshot[file_address(slot)]) for slot in SLOTS}
         if files == self._files:
@@ -195,13 +202,20 @@ class ShaderControl:
             with self._settled:
                 if not self._settled.wait_for(partial(self._is_settled, files), SETTLED_WITHIN_S):
                     raise IsfError(f"a shader was not ready after {SETTLED_WITHIN_S:g} s: {', '.join(files.values())}")
+            for slot in self._slots.values():
+                if slot.state == "failed" and self._begins_film:
+                    raise IsfError(f"{file_address(slot.name)}: {slot.wanted}: {slot.detail}")
 
     def after_frame(self, state: ShaderState, period_s: float) -> None:
         """Bypass shaders that take more than their share of a frame, unless a film waits for each; note those that are
-        not drawn."""
+        not drawn. Raises IsfError if the first frame of a film lacks one."""
+        begins_film, self._begins_film = self._begins_film, False
+        for place, reason in state.failures.items() if begins_film else ():
+            slot = self._slots[place.removesuffix(OTHER_PLACE)]
+            raise IsfError(f"{file_address(slot.name)}: {slot.wanted}: {reason}")
         slow = self._stage.measured(state.costs_ms, period_s)
         for slot, draw_ms in () if self._is_offline else slow:
-            self._store.set(f"/fx/{slot}/enable", False, by="engine")
+            self._store.set(enable_address(slot), False, by=BYPASS)
             self._post(partial(self._bypass, slot, draw_ms, period_s))
         if not state.failures and not self._failing:
             return
@@ -234,7 +248,7 @@ class ShaderControl:
             wanted = str(snapshot[file_address(slot.name)])
             if wanted != slot.wanted:
                 self._choose(slot, wanted)
-            elif slot.state == "bypassed" and snapshot[f"/fx/{slot.name}/enable"]:
+            elif slot.state == "bypassed" and snapshot[enable_address(slot.name)]:
                 slot.was_bypassed = False
                 self._set_state(slot, "playing")
             elif slot.state == "waiting" and slot.entry is None:
@@ -346,7 +360,7 @@ class ShaderControl:
         if left_out:
             reason = f"{slot.wanted}: {', '.join(left_out)}: no alias is left; these inputs keep their defaults"
             self._report(f"fx.{slot.name}.inputs", f"/fx/{slot.name}: {reason}")
-        enable = f"/fx/{slot.name}/enable"
+        enable = enable_address(slot.name)
         if slot.was_bypassed and enable not in slot.together:
             self._store.set(enable, True, by="engine")
         slot.was_bypassed = False
@@ -377,7 +391,8 @@ class ShaderControl:
         self._stage.keep_last(slot.name, slot.wanted)
         plays_on = slot.playing is not None and slot.playing.name
         last = f"; {plays_on} plays on as it was" if plays_on else ""
-        self._report(f"fx.{slot.name}", f"{file_address(slot.name)}: {slot.wanted}: {reason}{last}")
+        if not self._begins_film:  # else it is raised
+            self._report(f"fx.{slot.name}", f"{file_address(slot.name)}: {slot.wanted}: {reason}{last}")
         self._set_state(slot, "failed", reason)
 
     def _fail_drawing(self, slot_name: str, shader: PlayingShader, reason: str) -> None:

@@ -24,7 +24,7 @@ from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import OTHER_PLACE
 from engine.render.palettes import shader_colours
 from engine.values import item_shares
-from osc_schema.fx import ALIASES, GENERATOR, PALETTE_INPUTS, SLOTS, alias_address, file_address
+from osc_schema.fx import ALIASES, GENERATOR, PALETTE_INPUTS, SLOTS, alias_address, enable_address, file_address
 
 MAX_SHARE: Final = 0.5  # of a frame's time, for one shader; two of them leave nothing for the picture
 MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame may be the system's
@@ -166,7 +166,7 @@ class ShaderStage:
         drawn = []
         raised: list[str] = []
         for slot in SLOTS:
-            shader, is_on = self._now.get(slot), values[f"/fx/{slot}/enable"]
+            shader, is_on = self._now.get(slot), values[enable_address(slot)]
             if is_on and not self._enabled.get(slot, True):
                 self._slow.begin(slot)
             self._enabled[slot] = is_on
@@ -191,7 +191,7 @@ class ShaderStage:
         leaving = {}
         for slot in SLOTS:
             shader = self._chosen(slot, before[file_address(slot)])
-            if shader is not None and before[f"/fx/{slot}/enable"]:
+            if shader is not None and before[enable_address(slot)]:
                 old = _slot(slot, shader, values, before, {})
                 leaving[slot] = replace(old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}})
         return leaving

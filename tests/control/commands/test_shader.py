@@ -16,6 +16,7 @@ from engine.control.commands.shader import ShaderControl
 from engine.control.commands.shader_stage import MAX_SLOW_FRAMES, UNMEASURED_FRAMES, ShaderStage, SlowShaders
 from engine.control.commands.shader_trials import ShaderTesting
 from engine.params import Crossfade, ParamStore, Slew
+from engine.params.current_preset import BYPASS
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog
 from engine.render.isf import IsfFile, ShaderSlot
@@ -340,6 +341,7 @@ def test_a_slow_shader_is_bypassed_and_told_and_tried_again_when_it_is_switched_
     for _ in range(UNMEASURED_FRAMES + MAX_SLOW_FRAMES):
         rig.frame({"1": 0.6 * PERIOD_S * 1000})
     assert rig.store.get("/fx/1/enable") is False and "1" not in rig.frame()
+    assert rig.store.last_set_by("/fx/1/enable") == BYPASS, "so no preset is saved with it switched off"
     wait_for(lambda: rig.state() == "bypassed", "the bypass")
     assert "takes 20 ms of the 33 ms of a frame" in rig.detail()
     assert "/fx/1: Glow: bypassed: takes 20 ms" in reports.lines[-1][1]
