@@ -146,9 +146,11 @@ class Child:
         return pipe + ([self._process.events] if self._process.events else [])
 
     def state(self, now_s: float) -> State:
-        """Its state, read from its ChildWords."""
+        """Its state, read from its ChildWords; loading until its process id has arrived, which they may overtake."""
         if self.hung:
             return "hung"
+        if not self.pid:
+            return "loading"
         state = PHASE_STATES[self.words.progress[0]]
         is_fresh = self.words.results > 0 and now_s - self.words.last_result_ns / 1e9 < BUSY_S
         return "busy" if state == "ready" and is_fresh else state

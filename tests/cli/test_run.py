@@ -200,7 +200,7 @@ def test_a_film_that_begins_without_its_shader_ends(
     film = ("run", *SIZE, "--offline", "--audio", "demo", "--sink", "null", "--frames", "3")
     done = say(*film, "--renderer", renderer, "--set", f"/fx/1/file={file}")
     assert done.code == 1
-    assert [line for line in done.err.splitlines() if file in line][0].startswith(
+    assert next(line for line in done.err.splitlines() if file in line).startswith(
         f"multiverse: /fx/1/file: {file}: {reason}"
     )
     assert "frames  " not in done.err

@@ -211,8 +211,8 @@ class ShaderControl:
         not drawn. Raises IsfError if the first frame of a film lacks one."""
         begins_film, self._begins_film = self._begins_film, False
         for place, reason in state.failures.items() if begins_film else ():
-            slot = self._slots[place.removesuffix(OTHER_PLACE)]
-            raise IsfError(f"{file_address(slot.name)}: {slot.wanted}: {reason}")
+            failed = self._slots[place.removesuffix(OTHER_PLACE)]
+            raise IsfError(f"{file_address(failed.name)}: {failed.wanted}: {reason}")
         slow = self._stage.measured(state.costs_ms, period_s)
         for slot, draw_ms in () if self._is_offline else slow:
             self._store.set(enable_address(slot), False, by=BYPASS)

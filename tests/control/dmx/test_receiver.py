@@ -217,8 +217,9 @@ def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: P
             learning.join(0.03)
         assert done == [("/map/learn", "/layer/1/intensity", "osc /dmx/1/3", "fader")]
 
-        for level in [*range(level, 0, -5), *range(0, 255, 5), *[255] * 50] * 20:  # it takes over as it passes the value
-            send(0, 30, level)
+        sweep = [*range(level, 0, -5), *range(0, 255, 5), *[255] * 50]  # it takes over as it passes the value
+        for position in sweep * 20:
+            send(0, 30, position)
             desk.client.send(encode_message("/get", "/layer/1/intensity"))
             (intensity,) = desk.hear("/layer/1/intensity")
             if intensity == 1.5:
