@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import engine.models  # noqa: F401  registers the replacement for torchaudio before a test imports transformers
+from tests.support.numba_code import start_compiling
 
 CEILING_S = 30.0
 
@@ -28,6 +29,19 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A shell lets background jobs (`run &`) ignore Ctrl-C, and all programs of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    config = session.config
+    is_on_workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    if is_on_workers and not config.getoption("collectonly"):
+        compiling = start_compiling()
+
+        def end() -> None:
+            compiling.kill()
+            compiling.wait()
+
+        config.add_cleanup(end)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -66,7 +66,7 @@ def test_no_hostile_file_stops_or_slows_the_show(
         (folder / f"hostile_{number}.fs").write_bytes(hostile_shader(number).encode("utf-8", "surrogatepass"))
     config = build_config(
         {
-            "width": 96, "height": 64, "fps": 30.0, "audio": "demo", "renderer": "gl", "sinks": ("null",),
+            "width": 96, "height": 64, "fps": 30.0, "audio": "demo", "renderer": "auto", "sinks": ("null",),
             "osc": {"listen": "127.0.0.1:0"}, "web": "off", "shaders": (str(folder),), "presets": str(tmp_path),
         }
     )  # fmt: skip
