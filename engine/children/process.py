@@ -146,10 +146,10 @@ class Child:
         return pipe + ([self._process.events] if self._process.events else [])
 
     def state(self, now_s: float) -> State:
-        """Its state, read from its ChildWords; loading until its process id has arrived, which they may overtake."""
+        """Its state, read from its ChildWords; loading until it is known to have started, which they may overtake."""
         if self.hung:
             return "hung"
-        if not self.pid:
+        if not self._process.pid:
             return "loading"
         state = PHASE_STATES[self.words.progress[0]]
         is_fresh = self.words.results > 0 and now_s - self.words.last_result_ns / 1e9 < BUSY_S
