@@ -5,7 +5,7 @@ Looks and their trails have 16 bits; only the published picture is dithered to 8
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -95,6 +95,7 @@ class NumbaRenderer:
         self._noise = wide_thresholds(thresholds())
         self._post, self._post_fade = NumbaPost(), PostFade()
         self.master = Master()
+        self._why_no_shaders = NEEDS_GL
         self._refused = ShaderState()
         self._compiling: GuardedThread | None = None
         self._is_closed = False
@@ -128,13 +129,16 @@ class NumbaRenderer:
     def draw(self, picture: PictureInput) -> None:
         """Draw this picture. While the look is frozen the last one stays and is only faded."""
         look = picture.look
-        self._refused = ShaderState(failures={each.slot: NEEDS_GL for each in picture.shaders})
         with self._drawing():
             if not (look.is_frozen and self._has_picture):
-                if self._shaders is not None:
-                    self._shaders.begin(picture.shaders, picture.waves, picture.time_s, self._size_px)
-                self._draw_looks(picture)
-                self._draw_post(picture, self._draw_shaders(picture))
+                try:
+                    self._draw_with_shaders(picture)
+                except RenderError as error:
+                    if self._shaders is None:
+                        raise
+                    self._lose_shaders(error)
+                    self._draw_with_shaders(picture)
+            self._refused = ShaderState(failures={each.slot: self._why_no_shaders for each in picture.shaders})
             cells = self._sum_cells() if look.is_flash_guarded else None
             finish = self.master.finish(look, cells, picture.time_s)
             self._finish, self._is_luma, self._deep = finish, look.is_alpha_luma, None
@@ -147,7 +151,8 @@ class NumbaRenderer:
     @property
     def shader_state(self) -> ShaderState:
         """Costs and failures of the shader slots; without OpenGL all fail. Any thread."""
-        return self._refused if self._shaders is None else self._shaders.state
+        shaders = self._shaders
+        return self._refused if shaders is None else shaders.state
 
     @property
     def flash_guard(self) -> FlashGuardState:
@@ -296,6 +301,20 @@ class NumbaRenderer:
             self._compiling = GuardedThread("compiling layer 5", self.announce_layer5, guard)
             self._compiling.start()
         return not self._compiling.is_alive
+
+    def _draw_with_shaders(self, picture: PictureInput) -> None:
+        if self._shaders is not None:
+            self._shaders.begin(picture.shaders, picture.waves, picture.time_s, self._size_px)
+        self._draw_looks(picture)
+        self._draw_post(picture, self._draw_shaders(picture))
+
+    def _lose_shaders(self, error: RenderError) -> None:
+        """Go on without OpenGL, which the picture itself does not need."""
+        assert self._shaders is not None
+        with suppress(RenderError):
+            self._shaders.close()
+        self._shaders = None
+        self._why_no_shaders = f"OpenGL has failed, so shaders are off until the next start ({error})"
 
     def _draw_looks(self, picture: PictureInput) -> None:
         """Draw the look; during a dissolve both looks and their mixture. As in gl_dissolve.py, `_last` and `_leaving`

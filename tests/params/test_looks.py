@@ -52,15 +52,8 @@ def draw(
     name: str, folder: Path, audio: str, fps: int, seconds: float, size: tuple[int, int] = MOTION_SIZE
 ) -> Iterator[np.ndarray]:
     """The look's pictures, (height, width, 3) uint8, as an offline run draws them."""
-    config = Config(
-        width=size[0],
-        height=size[1],
-        fps=fps,
-        audio=audio,
-        offline=True,
-        preset=name,
-        presets=str(folder),
-    )
+    width, height = size
+    config = Config(width=width, height=height, fps=fps, audio=audio, offline=True, preset=name, presets=str(folder))
     with open_engine(config) as engine:
         for frame in engine.frames(count=round(seconds * fps)):
             yield frame.read_rgba()[..., :3].copy()

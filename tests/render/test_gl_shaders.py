@@ -118,6 +118,19 @@ def test_shaders_follow_a_new_size(auto: Renderer, picture: Callable) -> None:
     assert not auto.shader_state.failures
 
 
+@pytest.mark.parametrize("shader", [effect(MIRRORED), generator(0.7)], ids=["effect", "generator"])
+def test_the_picture_goes_on_without_its_shaders_when_opengl_fails(
+    auto: Renderer, cpu: Renderer, picture: Callable, shader: ShaderSlot
+) -> None:
+    cpu.resize(*SIZE)
+    settled(auto, replace(picture(), shaders=(shader,)))
+    auto._shaders._context.release()  # as a driver that is updated does
+    for _ in range(3):
+        assert np.array_equal(shown(auto, replace(picture(), shaders=(shader,))), shown(cpu, picture()))
+    (reason,) = auto.shader_state.failures.values()
+    assert reason.startswith("OpenGL has failed, so shaders are off until the next start (OpenGL: ")
+
+
 def test_numba_alone_refuses_shaders_in_one_line(cpu: Renderer, picture: Callable) -> None:
     cpu.draw(replace(picture(), shaders=(effect(UNCHANGED),)))
     assert cpu.shader_state.failures == {"1": "shaders need OpenGL; start with --renderer gl"}
