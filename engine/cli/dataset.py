@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from engine.cli.dataset_progress import DATASET
-from engine.cli.job_options import job_options
+from engine.cli.job_options import job_options, pop_options
 from engine.cli.job_progress import shown_progress
 from engine.errors import UsageError
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.kit.options import JSON
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def plain_names(name: str) -> str:
     return "overwrite" if plain == "no-resume" else plain
 
 
-@job_options(DatasetJob, SceneOptions)
+VARIED: dict[str, Any] = {each.name: each.default_factory for each in fields(VariedOptions)}
+"""The options of recipe 2, by part."""
+
+
+@job_options(DatasetJob, SceneOptions, *VARIED.values())
 def dataset(
     context: typer.Context,
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Output folder: a new one, or one to resume.")],
@@ -90,8 +95,11 @@ def dataset(
         blender=blender,
         is_far=options["cluster"] is not None,
     )
-    scene = SceneOptions(**{each.name: options.pop(each.name) for each in fields(SceneOptions)})
-    job = DatasetJob(output=output, drawing=chosen.drawing, blender=chosen.blender, options=scene, **options)
+    scene = pop_options(SceneOptions, options)
+    varied = VariedOptions(**{name: pop_options(kind, options) for name, kind in VARIED.items()})
+    job = DatasetJob(
+        output=output, drawing=chosen.drawing, blender=chosen.blender, options=scene, varied=varied, **options
+    )
     check_job(job)
     for note in chosen.notes:
         print(f"multiverse: {note}", file=sys.stderr)

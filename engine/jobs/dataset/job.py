@@ -1,11 +1,12 @@
 """The settings of a `multiverse dataset` job."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from engine.errors import UsageError
-from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.options import SceneOptions, option_name
 from engine.jobs.dataset.task import PictureTask, RenderSettings, check_seed
+from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.kit.option_range import check_no_stream, check_number
 from engine.jobs.kit.options import CLUSTER, CLUSTERS, OVERWRITE, RESUME, option
 
@@ -17,11 +18,19 @@ class DatasetJob:
     output: Path
     drawing: RenderSettings
     options: SceneOptions = field(default_factory=SceneOptions)
+    varied: VariedOptions = field(default_factory=VariedOptions)
+    recipe: int = option(
+        1,
+        "1: the pictures of earlier versions, byte for byte. 2: varied ground, piles, clutter, camera, light.",
+        metavar="1|2",
+        low=1,
+        high=2,
+    )
     count: int = option(20, "Total number of pictures.", metavar="N")
     jobs: int | None = option(
         None, "Pictures in parallel. (default: by memory: 1, 2 from 16 GB, 4 from 32 GB)", metavar="N"
     )
-    seed: int = option(0, "Seed of picture 0; picture 7 has N + 7.", metavar="N")
+    seed: int = option(0, "Random seed. In recipe 1 picture 7 has N + 7, so seeds share pictures.", metavar="N")
     image_index: int | None = option(None, "Make only this picture, on this machine, without a preview.", metavar="N")
     save_coco: bool = option(False, "Write coco_annotations.json with masks as RLE.", flags="--save-coco")
     save_hdf5: bool = option(False, "Write colours, depth and instances as hdf5/000000.hdf5.", flags="--save-hdf5")
@@ -51,17 +60,29 @@ class DatasetJob:
             if self.cluster is not None:
                 raise UsageError("--image-index: makes one picture in this process; leave --cluster out")
         self.options.check()
+        if self.recipe == 1:
+            self._require_no_variety()
+        else:
+            self.varied.check()
 
     def task(self, index: int) -> PictureTask:
         return PictureTask(
             options=self.options,
             drawing=self.drawing,
             base_seed=self.seed,
+            varied=None if self.recipe == 1 else self.varied,
             index=index,
             with_coco=self.save_coco,
             with_hdf5=self.save_hdf5,
             blender=self.blender,
         )
+
+    def _require_no_variety(self) -> None:
+        for part in fields(VariedOptions):
+            own = getattr(self.varied, part.name)
+            for each in fields(own):
+                if getattr(own, each.name) != each.default:
+                    raise UsageError(f"{option_name(each.name)}: has no effect in recipe 1; give --recipe 2")
 
     @property
     def indices(self) -> range:

@@ -19,7 +19,9 @@ from engine.jobs.dataset.labels import coco_part, encode_png, find_instances, la
 from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, MadePicture
 from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene import describe_scene, settle
+from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.task import PictureTask
+from engine.jobs.dataset.varied import describe_varied
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +34,10 @@ def make_picture(task: PictureTask, folder: Path) -> MadePicture:
     UsageError for a scene that does not fit, RenderError if the engine fails, OSError if the disk does.
     """
     seconds: dict[str, float] = {}
-    log.info("picture %s, seed %d, engine %s", task.name, task.seed, task.drawing.engine)
+    log.info("picture %s, seed %s, engine %s", task.name, task.seed, task.drawing.engine)
     with _timed(seconds, "scene"):
         drawn = asdict(settle(task.options, task.seed))
-        scene = describe_scene(task.options, task.seed)
+        scene = scene_of(task)
         stage = set_stage(scene)
     log.info("%s", ", ".join(f"{name} {value}" for name, value in drawn.items()))
     log.info("%d piles, %d other things", len(scene.piles), len(scene.distractors))
@@ -68,6 +70,13 @@ def make_picture(task: PictureTask, folder: Path) -> MadePicture:
             made.bytes[name] = (folder / name).stat().st_size
     log.info("%d piles visible; %s", made.labelled, ", ".join(f"{step} {time:.2f} s" for step, time in seconds.items()))
     return made
+
+
+def scene_of(task: PictureTask) -> SiteScene:
+    """Build the scene as the task's recipe does. UsageError for a scene that does not fit."""
+    if task.varied is None:
+        return describe_scene(task.options, task.base_seed + task.index)
+    return describe_varied(task.options, task.varied, task.seed, task.view)
 
 
 def draw(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:

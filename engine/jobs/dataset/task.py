@@ -4,8 +4,12 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import msgspec
+
 from engine.errors import UsageError
 from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.scene.streams import Seed
+from engine.jobs.dataset.varied.options import VariedOptions
 
 EngineName = Literal["cycles", "raster"]
 
@@ -27,25 +31,54 @@ class PictureTask:
     drawing: RenderSettings
     base_seed: int
     index: int
+    varied: VariedOptions | None = None
+    """None: recipe 1."""
+    subset: str = ""
+    """Name of the split that the picture's scene belongs to (`train`, `val`, `test`); "" without --split."""
     with_coco: bool = False
     with_hdf5: bool = False
     blender: str = ""
     """Path of Blender on the machine that draws; "" to search for it there."""
 
     @property
-    def seed(self) -> int:
-        """This picture's seed: base seed + index (the original script added the index twice)."""
-        return self.base_seed + self.index
+    def seed(self) -> Seed:
+        """Seed of this picture's scene.
+
+        Recipe 1: base seed + index (the original script added the index twice). Recipe 2: both, hashed together.
+        """
+        return self.base_seed + self.index if self.varied is None else (self.base_seed, self.scene_number)
+
+    @property
+    def views(self) -> int:
+        """Pictures per scene."""
+        return 1 if self.varied is None else self.varied.camera.views
+
+    @property
+    def scene_number(self) -> int:
+        return self.index // self.views
+
+    @property
+    def view(self) -> int:
+        """Number of this picture among those of its scene."""
+        return self.index % self.views
 
     @property
     def name(self) -> str:
         """File name without suffix, such as `000005`."""
         return f"{self.index:06d}"
 
+    def path(self, folder: str, suffix: str) -> str:
+        """Path of one of the picture's files in the dataset, such as `labels/train/000005.txt`."""
+        return "/".join(filter(None, (folder, self.subset, f"{self.name}{suffix}")))
+
     @property
     def key(self) -> dict[str, Any]:
         """Fingerprint of everything that affects the picture's bytes, as JSON values; the same for a whole dataset."""
-        return {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
+        key = {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
+        if self.varied is None:
+            return key
+        parts: dict[str, dict[str, Any]] = msgspec.to_builtins(self.varied)
+        return key | {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -53,10 +86,7 @@ class PictureTask:
 
 def task_of(text: str) -> PictureTask:
     """The task from `as_json`."""
-    values = json.loads(text)
-    return PictureTask(
-        **values | {"options": SceneOptions(**values["options"]), "drawing": RenderSettings(**values["drawing"])}
-    )
+    return msgspec.convert(json.loads(text), PictureTask)
 
 
 def check_seed(seed: int) -> None:

@@ -75,7 +75,7 @@ class InstanceBatch:
     transforms: np.ndarray
     """(k, 4, 4) float32 for column vectors, object space to world; scales may differ per axis, never mirrors."""
     instances: np.ndarray
-    """(k,) uint16: number of the pile, from 1; 0 for other things."""
+    """(k,) uint16: instance number of the thing, from 1; 0 for things without one."""
     tints: np.ndarray
     """(k, 3) float32: factors for the albedo."""
 

@@ -1,4 +1,4 @@
-"""Things that must not be mistaken for a pile, as batches with instance 0: one per model and surface."""
+"""Things that must not be mistaken for a pile, as batches: one per model and surface."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from engine.jobs.dataset.geometry import debris, machines
 from engine.jobs.dataset.geometry.batches import InstanceBatch
 from engine.jobs.dataset.geometry.kit import Model
 from engine.jobs.dataset.geometry.placing import sized, standing
-from engine.jobs.dataset.scene.description import Distractor, DistractorKind
+from engine.jobs.dataset.scene.things import Distractor, DistractorKind
 
 VARIANTS = {
     DistractorKind.BAG: debris.BAG_SHAPES,
@@ -58,6 +58,6 @@ def _stood(name: str, model: Model, alike: list[Distractor]) -> Iterator[Instanc
             mesh=mesh,
             surface=surface,
             transforms=transforms.astype(np.float32),
-            instances=np.zeros(len(alike), np.uint16),
+            instances=np.array([one.number for one in alike], np.uint16),
             tints=tints,
         )

@@ -14,7 +14,8 @@ import numpy as np
 from engine.jobs.dataset.geometry import pile_parts as parts
 from engine.jobs.dataset.geometry.batches import LOOKS, InstanceBatch, Mesh, Surface
 from engine.jobs.dataset.geometry.placing import Axes, sized, standing
-from engine.jobs.dataset.scene.description import GroundLook, Pile, PileKind, Terrain
+from engine.jobs.dataset.scene.description import GroundLook, Terrain
+from engine.jobs.dataset.scene.things import Pile, PileKind
 
 POST_DEPTH_M = 0.3
 BASE_DEPTH_M = 0.25
@@ -120,7 +121,7 @@ def _group(piles: tuple[Pile, ...], terrain: Terrain) -> _Group:
     upwards = np.stack([-slopes[0], -slopes[1], np.ones(len(piles))], axis=1)
     base_frames = standing(feet, upwards, each("turn"))
     return _Group(
-        numbers=np.arange(1, len(piles) + 1),
+        numbers=np.array([pile.number or place for place, pile in enumerate(piles, 1)]),
         frames=standing(feet, axes, each("turn")),
         base_frames=base_frames,
         base_depth=_depth_m(base_frames, each("base_diameter_m") / 2, terrain),

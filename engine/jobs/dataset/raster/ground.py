@@ -6,7 +6,8 @@ import numpy as np
 from engine.jobs.dataset.geometry.batches import Mesh
 from engine.jobs.dataset.raster.device import Device
 from engine.jobs.dataset.raster.tiles import Tile, boxes_in_picture, corners_of
-from engine.jobs.dataset.scene.description import SiteCamera, Sun, Terrain
+from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import Sun, Terrain
 
 CHUNK_M = 16.0
 VERTEX = ("", "3f in_position", "3f in_plane", "2f in_reach")

@@ -8,7 +8,8 @@ import numpy as np
 
 from engine.jobs.dataset.raster.device import Device
 from engine.jobs.dataset.raster.tiles import Tile, boxes_in_picture, corners_of
-from engine.jobs.dataset.scene.description import SiteCamera, SiteScene, Terrain
+from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import SiteScene, Terrain
 
 TRACK, LIME, SHADE = 0, 1, 2
 PIECE_M = 4.0  # maximum length, so that the box around a piece of a track stays flat

@@ -11,7 +11,7 @@ from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn
 from engine.jobs.dataset.raster.targets import confine, read_pixels
 from engine.jobs.dataset.raster.tiles import MAX_TILE_PX, cut
 from engine.jobs.dataset.raster.view import ShadowSpace, View
-from engine.jobs.dataset.scene.description import SiteCamera
+from engine.jobs.dataset.scene.camera import SiteCamera
 
 _MARKS, _TERRAIN, _NO_DEPTH = range(3)
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from engine.jobs.dataset.raster.device import Device
 from engine.jobs.dataset.raster.view import ShadowSpace
-from engine.jobs.dataset.scene.description import SiteCamera, Sun
+from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import Sun
 
 FINEST_M = 0.025  # a third of the thinnest post's diameter
 TEXELS_A_PIXEL = 1.6

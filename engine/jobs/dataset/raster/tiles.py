@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.jobs.dataset.scene.description import SiteCamera
+from engine.jobs.dataset.scene.camera import SiteCamera
 
 MAX_TILE_PX = 1024  # larger ones are no faster and take four times the memory
 

@@ -6,7 +6,8 @@ from statistics import NormalDist
 import numpy as np
 
 from engine.jobs.dataset.light import Light
-from engine.jobs.dataset.scene.description import GroundLook, SiteCamera, Sun, Terrain
+from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import GroundLook, Sun, Terrain
 
 SPARE_PX = 1024
 """Margin of a tile's viewport on each side: larger than any triangle in the picture."""

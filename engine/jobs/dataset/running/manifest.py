@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from engine.jobs.dataset.scene.streams import Seed
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.kit.fingerprint import package_version
 from engine.system.atomic_file import MAX_HELD_JOB_S, when_free, write_atomic
@@ -26,7 +27,7 @@ DONE, FAILED = "done", "failed"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestEntry:
     index: int
-    seed: int
+    seed: Seed
     options: dict[str, Any]
     """`PictureTask.key`, the fingerprint."""
     status: str

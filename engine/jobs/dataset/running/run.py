@@ -12,6 +12,7 @@ from typing import Protocol
 
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import require_h5py, require_pycocotools
+from engine.jobs.dataset.picture import scene_of
 from engine.jobs.dataset.running.finishing import FolderOutputs, write_outputs
 from engine.jobs.dataset.running.folder import DatasetFolder, unwritable
 from engine.jobs.dataset.running.machine import cores, memory_bytes
@@ -19,7 +20,7 @@ from engine.jobs.dataset.running.outcome import PictureOutcome
 from engine.jobs.dataset.running.policy import default_jobs, default_timeout_s
 from engine.jobs.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
 from engine.jobs.dataset.running.single import make_one
-from engine.jobs.dataset.scene import describe_scene, settle
+from engine.jobs.dataset.scene import settle
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.kit.progress import OnProgress
 
@@ -68,7 +69,7 @@ def check_job(job: DatasetJob) -> None:
     job.check()
     for index in islice(job.indices, MAX_CHECKED):
         settle(job.options, job.task(index).seed)
-    describe_scene(job.options, job.task(job.indices[0]).seed)
+    scene_of(job.task(job.indices[0]))
     if job.save_coco:
         require_pycocotools()
     if job.save_hdf5:

@@ -3,14 +3,15 @@
 import numpy as np
 
 from engine.jobs.dataset.options import Preset, SceneOptions
+from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.clusters import lay_clusters
-from engine.jobs.dataset.scene.description import GroundLook, SiteCamera, SiteScene, Sun
+from engine.jobs.dataset.scene.description import GroundLook, SiteScene, Sun
 from engine.jobs.dataset.scene.distractors import place_distractors
 from engine.jobs.dataset.scene.marks import lay_lime, lay_tracks
 from engine.jobs.dataset.scene.piles import plant
 from engine.jobs.dataset.scene.rows import lay_rows
 from engine.jobs.dataset.scene.settling import settle
-from engine.jobs.dataset.scene.streams import stream
+from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.terrain import make_terrain
 
 LOESS = np.array([(0.42, 0.30, 0.16), (0.50, 0.38, 0.22), (0.15, 0.17, 0.05)])
@@ -41,7 +42,7 @@ def describe_scene(options: SceneOptions, seed: int) -> SiteScene:
     )
 
 
-def look_of_ground(preset: Preset | None, seed: int) -> GroundLook:
+def look_of_ground(preset: Preset | None, seed: Seed) -> GroundLook:
     """Colours of loess or of hills, or a random mix of both without a preset."""
     draw = stream(seed, "ground")
     mix, light, share = draw.random(3)

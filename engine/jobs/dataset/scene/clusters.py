@@ -17,7 +17,7 @@ from engine.jobs.dataset.scene.site import (
     tables_across,
     territory_m,
 )
-from engine.jobs.dataset.scene.streams import stream
+from engine.jobs.dataset.scene.streams import Seed, stream
 
 THROWS = 200
 """Random attempts before clusters are placed on a lattice, because random placement fails on a crowded site."""
@@ -63,7 +63,7 @@ def place_centres(site: Site, cluster_size_m: float, count: int, draw: np.random
     return np.stack([axes[0][chosen % columns], axes[1][chosen // columns]], axis=1)
 
 
-def lay_clusters(settled: Settled, terrain: Terrain, seed: int) -> SiteLayout:
+def lay_clusters(settled: Settled, terrain: Terrain, seed: Seed) -> SiteLayout:
     """num_clusters clusters of min..max_piles_per_cluster piles."""
     size_m = settled.cluster_size
     centres = place_centres(settled.site, size_m, settled.num_clusters, stream(seed, "layout centres"))

@@ -5,53 +5,11 @@ otherwise. The origin is the middle of the picture at the site's mean height.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
-CAMERA_HEIGHT_M = 100.0
-FIELD_OF_VIEW_DEG = 90.0  # metres across the width of the picture
-
-
-class PileKind(StrEnum):
-    PHC = "phc"
-    """Prestressed concrete tube, 300, 400 or 500 mm."""
-    SPIRAL_STEEL = "spiral_steel"
-    """Screw pile, 76 to 159 mm, with a flange of 220 mm on top."""
-    CAST_IN_PLACE = "cast_in_place"
-    """Concrete post, 300 mm."""
-
-
-class DistractorKind(StrEnum):
-    BAG = "bag"
-    EXCAVATOR = "excavator"
-    LOADER = "loader"
-    ROLLER = "roller"
-    DEBRIS = "debris"
-    """A broken piece of concrete."""
-    REBAR = "rebar"
-    """A bundle of bars along its own x axis."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteCamera:
-    """A pinhole camera that looks straight down from (0, 0, height_m), north at the top."""
-
-    width_px: int
-    height_px: int
-    height_m: float = CAMERA_HEIGHT_M
-    field_of_view_deg: float = FIELD_OF_VIEW_DEG
-
-    @property
-    def focal_px(self) -> float:
-        return self.width_px / 2 / float(np.tan(np.radians(self.field_of_view_deg) / 2))
-
-    def pixel_of(self, points: np.ndarray) -> np.ndarray:
-        """Project (n, 3) metres to (n, 2) pixels: column and row; the top left corner is (0, 0)."""
-        scale = self.focal_px / (self.height_m - points[:, 2])
-        column = self.width_px / 2 + points[:, 0] * scale
-        row = self.height_px / 2 - points[:, 1] * scale
-        return np.stack([column, row], axis=1)
+from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.things import Distractor, Pile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,64 +80,6 @@ class GroundLook:
     """Share of the ground that grass covers, 0..1."""
     noise_seed: int
     """32 bits."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pile:
-    """One foundation pile: post, base, hoop and flange are one instance, numbered from 1 in the order of the scene."""
-
-    kind: PileKind
-    x_m: float
-    y_m: float
-    ground_m: float
-    """z of the ground at its axis."""
-    exposed_m: float
-    """Height of the top above that, along z."""
-    diameter_m: float
-    base_diameter_m: float
-    """Diameter of the collar of concrete or spoil around the foot."""
-    base_height_m: float
-    flange_diameter_m: float = 0.0
-    """0 if there is no flange."""
-    has_hoop: bool = False
-    """True if a steel ring is around the head of a PHC pile."""
-    is_cracked: bool = False
-    rust: int = 0
-    """Grade of rust of steel: 0 bright, 1 spotted, 2 brown, 3 flaking."""
-    tilt_x: float = 0.0
-    """Tilt of the axis to the east, radians."""
-    tilt_y: float = 0.0
-    """Tilt to the north, radians."""
-    turn: float = 0.0
-    """Rotation around its axis, radians."""
-    shade: float = 1.0
-    """Factor for the brightness of its material."""
-    table: int = 0
-    """Number of the table that it carries; the tops of a table's piles are coplanar."""
-
-    @property
-    def top_m(self) -> float:
-        return self.ground_m + self.exposed_m
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distractor:
-    """A thing that must not be mistaken for a pile: without instance number and label. Aligned with the ground's
-    slope."""
-
-    kind: DistractorKind
-    x_m: float
-    y_m: float
-    ground_m: float
-    turn: float
-    """Rotation around its own z in radians, counter-clockwise from above."""
-    slope_x: float = 0.0
-    """Rise of the ground under it per metre to the east."""
-    slope_y: float = 0.0
-    scale: float = 1.0
-    shape_seed: int = 0
-    """32 bits; seeds the shape of things that differ each time, such as debris."""
-    shade: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,10 @@ import numpy as np
 
 from engine.errors import UsageError
 from engine.jobs.dataset.scene.clearance import Clearance
-from engine.jobs.dataset.scene.description import Distractor, DistractorKind, Pile, Terrain
+from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.settling import Settled
-from engine.jobs.dataset.scene.streams import stream
+from engine.jobs.dataset.scene.streams import Seed, stream
+from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile
 
 FOOTPRINT_M = {
     DistractorKind.BAG: 0.6,
@@ -31,7 +32,9 @@ LEVEL_SLOPE = 0.3
 SCALES = (0.85, 1.0)
 
 
-def place_distractors(settled: Settled, terrain: Terrain, piles: tuple[Pile, ...], seed: int) -> tuple[Distractor, ...]:
+def place_distractors(
+    settled: Settled, terrain: Terrain, piles: tuple[Pile, ...], seed: Seed
+) -> tuple[Distractor, ...]:
     """Place machines, bags and debris. UsageError if there is no room for the requested machines or bags."""
     places = Clearance(settled.site, stream(seed, "distractors places"))
     if piles:
@@ -64,7 +67,7 @@ def _require_all(option: str, things: str, wanted: int, fit: int) -> None:
 class _Placer:
     """Tries every place in a random order per kind, level ground first."""
 
-    def __init__(self, places: Clearance, terrain: Terrain, seed: int) -> None:
+    def __init__(self, places: Clearance, terrain: Terrain, seed: Seed) -> None:
         self._places = places
         self._terrain = terrain
         self._seed = seed

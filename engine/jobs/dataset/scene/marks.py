@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from engine.jobs.dataset.scene.description import Distractor, LimeLine, Pile, Track
+from engine.jobs.dataset.scene.description import LimeLine, Track
 from engine.jobs.dataset.scene.distractors import MACHINES
 from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.site import Site
-from engine.jobs.dataset.scene.streams import stream
+from engine.jobs.dataset.scene.streams import Seed, stream
+from engine.jobs.dataset.scene.things import Distractor, Pile
 
 DRIVEN_SHARE = 0.7
 """Share of the roads and of the lanes between rows that have tracks; the first always does."""
@@ -21,7 +22,7 @@ LIME_BESIDE_M = 0.9
 
 
 def lay_tracks(
-    layout: SiteLayout, site: Site, piles: tuple[Pile, ...], distractors: tuple[Distractor, ...], seed: int
+    layout: SiteLayout, site: Site, piles: tuple[Pile, ...], distractors: tuple[Distractor, ...], seed: Seed
 ) -> tuple[Track, ...]:
     """Lay tracks along roads and between tables, and from the nearest of these to each machine."""
     draw = stream(seed, "tracks ways")
@@ -40,7 +41,7 @@ def lay_tracks(
     return tuple(tracks)
 
 
-def lay_lime(layout: SiteLayout, seed: int) -> tuple[LimeLine, ...]:
+def lay_lime(layout: SiteLayout, seed: Seed) -> tuple[LimeLine, ...]:
     """Lay lines of lime beside some rows, a little longer than the rows."""
     draw = stream(seed, "lime")
     lines = []

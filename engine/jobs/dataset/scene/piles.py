@@ -3,10 +3,11 @@
 import numpy as np
 
 from engine.jobs.dataset.options import Preset
-from engine.jobs.dataset.scene.description import Pile, PileKind, Terrain
+from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.layout import SiteLayout
-from engine.jobs.dataset.scene.streams import stream
+from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.tables import TOP_M, cut_tables, expose_m, off_plane_m
+from engine.jobs.dataset.scene.things import Pile, PileKind
 
 JITTER_M = 0.005
 TILT = 0.005
@@ -42,7 +43,7 @@ def kind_shares(preset: Preset | None) -> tuple[float, ...]:
     )
 
 
-def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: int) -> tuple[Pile, ...]:
+def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: Seed) -> tuple[Pile, ...]:
     """Place all piles of the layout, strip by strip; tables are numbered from 0."""
     strips = [strip for strip in layout.strips if len(strip.points_m)]
     if not strips:
@@ -100,7 +101,7 @@ def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: int
     return tuple(piles)
 
 
-def _looks(seed: int, count: int) -> dict[str, np.ndarray]:
+def _looks(seed: Seed, count: int) -> dict[str, np.ndarray]:
     """Random attributes of each pile, (count,) each."""
 
     def draw(part: str) -> np.random.Generator:

@@ -5,7 +5,7 @@ import numpy as np
 from engine.jobs.dataset.scene.layout import SiteLayout, Strip
 from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.site import PILE_SPACING_M, ROAD_M, ROWS_TO_A_ROAD, Site
-from engine.jobs.dataset.scene.streams import stream
+from engine.jobs.dataset.scene.streams import Seed, stream
 
 BEND_M = 2.0
 """Maximum offset of a row's middle from the straight line between its ends."""
@@ -14,7 +14,7 @@ ROAD_BEYOND_M = 4.0
 POINTS_OF_ROAD = 25
 
 
-def lay_rows(settled: Settled, seed: int) -> SiteLayout:
+def lay_rows(settled: Settled, seed: Seed) -> SiteLayout:
     """Lay out exactly num_rows x piles_per_row piles."""
     site = settled.site
     draw = stream(seed, "layout rows")

@@ -6,7 +6,7 @@ from engine.errors import UsageError
 from engine.jobs.dataset.options import Preset, SceneOptions, option_name
 from engine.jobs.dataset.scene import site as room
 from engine.jobs.dataset.scene.site import Site, site_of
-from engine.jobs.dataset.scene.streams import stream
+from engine.jobs.dataset.scene.streams import Seed, stream
 
 TERRAIN_SIZE_M = (180.0, 220.0)
 TERRACES = (6, 11)
@@ -60,7 +60,7 @@ class Settled:
         return site_of(self.terrain_size, self.width, self.height)
 
 
-def settle(options: SceneOptions, seed: int) -> Settled:
+def settle(options: SceneOptions, seed: Seed) -> Settled:
     """Complete the options with random values from this seed. UsageError, with the number that fits, if they do not.
 
     Fast: a run calls it for every picture before it starts.
@@ -110,7 +110,7 @@ class _Draw:
     it would have drawn changes none of the others."""
 
     options: SceneOptions
-    seed: int
+    seed: Seed
 
     def number(self, field: str, low: float, high: float, most: float = float("inf")) -> float:
         given = getattr(self.options, field)
@@ -127,7 +127,7 @@ class _Draw:
         return max(min(drawn, most), 1)
 
 
-def _settle_layout(options: SceneOptions, seed: int) -> bool:
+def _settle_layout(options: SceneOptions, seed: Seed) -> bool:
     """True for clusters: given by name, implied by an option of one layout only, or else random."""
     rows = [field for field in _OF_ROWS if getattr(options, field) is not None]
     clusters = [field for field in _OF_CLUSTERS if getattr(options, field) is not None]

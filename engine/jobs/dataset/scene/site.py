@@ -6,7 +6,7 @@ Layouts rely on these counts: so many rows and clusters can always be placed.
 import math
 from dataclasses import dataclass
 
-from engine.jobs.dataset.scene.description import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
+from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
 
 SEEN_ACROSS_M = 2 * CAMERA_HEIGHT_M * math.tan(math.radians(FIELD_OF_VIEW_DEG) / 2)
 MARGIN_M = 3.0

@@ -10,10 +10,16 @@ import numpy as np
 
 from engine.errors import UsageError
 
+Seed = int | tuple[int, ...]
+"""A number in recipe 1: base seed + index. In recipe 2 the base seed and the number of the scene, which are hashed
+together, so that no two base seeds share a scene."""
 
-def stream(seed: int, part: str) -> np.random.Generator:
+
+def stream(seed: Seed, part: str) -> np.random.Generator:
     """The generator for a seed and a name. The seed may exceed 64 bits; UsageError if it is negative."""
-    if seed < 0:
-        raise UsageError(f"--seed: {seed} is not 0 or more")
+    numbers = (seed,) if isinstance(seed, int) else seed
+    if min(numbers) < 0:
+        raise UsageError(f"--seed: {min(numbers)} is not 0 or more")
     key = (zlib.crc32(part.encode()),)
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=seed, spawn_key=key)))
+    entropy = seed if isinstance(seed, int) else list(seed)
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=entropy, spawn_key=key)))

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
-from engine.jobs.dataset.scene.description import CAMERA_HEIGHT_M, Terrain
+from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M
+from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.settling import Settled
-from engine.jobs.dataset.scene.streams import stream
+from engine.jobs.dataset.scene.streams import Seed, stream
 
 FINEST_CELL_M = 0.5
 MAX_CELLS = 499
@@ -21,7 +22,7 @@ ROLLING_M = (0.25, 0.6)
 """Amplitude of the longest wave."""
 
 
-def make_terrain(settled: Settled, seed: int) -> Terrain:
+def make_terrain(settled: Settled, seed: Seed) -> Terrain:
     """Make the height field; its mean over the site is 0 m. It extends beyond the camera's view everywhere."""
     rise_m = (settled.num_terraces - 1) * settled.terrace_height
     deepest_m = rise_m / 2 + settled.terrace_height + 4 * ROLLING_M[1]
@@ -38,7 +39,7 @@ def make_terrain(settled: Settled, seed: int) -> Terrain:
     return Terrain(size_m=settled.terrain_size, cell_m=cell_m, heights_m=np.round(heights, 4).astype(np.float32))
 
 
-def _terraces(settled: Settled, seed: int, along_m: np.ndarray) -> np.ndarray:
+def _terraces(settled: Settled, seed: Seed, along_m: np.ndarray) -> np.ndarray:
     """(n, n) metres: flat terraces separated by slopes; contour lines meander a little."""
     draw = stream(seed, "terrain terraces")
     uphill, phase = draw.uniform(0, 2 * np.pi, 2)
@@ -60,7 +61,7 @@ def _terraces(settled: Settled, seed: int, along_m: np.ndarray) -> np.ndarray:
     return heights_m
 
 
-def _rolling(seed: int, along_m: np.ndarray) -> np.ndarray:
+def _rolling(seed: Seed, along_m: np.ndarray) -> np.ndarray:
     """(n, n) metres: value noise in octaves. Its lattice starts at the origin, for any side of the terrain."""
     draw = stream(seed, "terrain rolling")
     height_m = draw.uniform(*ROLLING_M)

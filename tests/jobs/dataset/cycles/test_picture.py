@@ -15,7 +15,7 @@ from engine.jobs.dataset.labels import read_boxes
 from engine.jobs.dataset.made import LABELS, PICTURE
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture
-from engine.jobs.dataset.scene.description import SiteCamera
+from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.task import PictureTask, RenderSettings
 from tests.jobs.dataset.cycles.yard import SETTINGS, Drawn, quarters, yard
 from tests.support.long_form import only_soak

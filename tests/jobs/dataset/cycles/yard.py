@@ -8,7 +8,9 @@ from engine.jobs.dataset.cycles import Blender, CyclesSettings, render
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.rendered import Rendered
-from engine.jobs.dataset.scene.description import PileKind, SiteCamera, SiteScene, Sun
+from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import SiteScene, Sun
+from engine.jobs.dataset.scene.things import PileKind
 from tests.jobs.dataset.geometry.sites import hilly, pile, site
 
 SETTINGS = CyclesSettings(max_samples=2, noise_threshold=0.05, use_gpu=False)

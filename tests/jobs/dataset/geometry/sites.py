@@ -3,16 +3,9 @@
 import numpy as np
 
 from engine.jobs.dataset.geometry.batches import InstanceBatch, Mesh, SceneStage
-from engine.jobs.dataset.scene.description import (
-    Distractor,
-    GroundLook,
-    Pile,
-    PileKind,
-    SiteCamera,
-    SiteScene,
-    Sun,
-    Terrain,
-)
+from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import GroundLook, SiteScene, Sun, Terrain
+from engine.jobs.dataset.scene.things import Distractor, Pile, PileKind
 
 
 def sloping(slope_x: float = 0.0, slope_y: float = 0.0, count: int = 41, cell_m: float = 1.0) -> Terrain:

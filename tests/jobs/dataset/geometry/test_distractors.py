@@ -5,7 +5,7 @@ from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import LOOKS, Surface
 from engine.jobs.dataset.geometry.distractors import VARIANTS, build_model
 from engine.jobs.dataset.geometry.kit import Model
-from engine.jobs.dataset.scene.description import Distractor, DistractorKind
+from engine.jobs.dataset.scene.things import Distractor, DistractorKind
 from tests.jobs.dataset.geometry.sites import is_closed, normals_agree, site, sloping, volume, world
 
 FOOTPRINTS_M = {

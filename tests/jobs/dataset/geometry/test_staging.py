@@ -6,7 +6,8 @@ import numpy as np
 
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
-from engine.jobs.dataset.scene.description import Distractor, DistractorKind, PileKind, SiteScene
+from engine.jobs.dataset.scene.description import SiteScene
+from engine.jobs.dataset.scene.things import Distractor, DistractorKind, PileKind
 from tests.jobs.dataset.geometry.sites import hilly, pile, site
 
 

@@ -5,7 +5,8 @@ import numpy as np
 from engine.jobs.dataset.geometry.batches import InstanceBatch, Mesh, SceneStage, Surface
 from engine.jobs.dataset.geometry.ground import build_ground
 from engine.jobs.dataset.geometry.primitives import box, cylinder
-from engine.jobs.dataset.scene.description import GroundLook, LimeLine, SiteCamera, SiteScene, Sun, Terrain, Track
+from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import GroundLook, LimeLine, SiteScene, Sun, Terrain, Track
 
 CAMERA = SiteCamera(width_px=200, height_px=160, height_m=20.0)  # 0.2 m a pixel at z = 0
 

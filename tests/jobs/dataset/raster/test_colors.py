@@ -5,7 +5,8 @@ import pytest
 
 from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.rendered import Rendered
-from engine.jobs.dataset.scene.description import LimeLine, SiteCamera, Sun, Track
+from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import LimeLine, Sun, Track
 from tests.jobs.dataset.raster.stages import CAMERA, block, post, stage
 
 

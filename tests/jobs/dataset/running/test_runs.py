@@ -240,7 +240,7 @@ def test_a_picture_without_enough_memory_is_reported_and_the_next_is_made(make: 
     import resource
 
     def limit(process: psutil.Process) -> None:
-        resource.prlimit(process.pid, resource.RLIMIT_AS, (500 << 20, 500 << 20))
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (520 << 20, 520 << 20))
 
     with struck("000000", limit, times=1) as pids:
         report = make(count=2, jobs=1, retries=0, options={"width": 1024, "height": 768})

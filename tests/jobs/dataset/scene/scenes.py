@@ -7,7 +7,8 @@ import numpy as np
 
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene import Settled, describe_scene, settle
-from engine.jobs.dataset.scene.description import Pile, SiteScene, Terrain
+from engine.jobs.dataset.scene.description import SiteScene, Terrain
+from engine.jobs.dataset.scene.things import Pile
 
 CLUSTERED = SceneOptions(use_clusters=True)
 IN_ROWS = SceneOptions(use_clusters=False)

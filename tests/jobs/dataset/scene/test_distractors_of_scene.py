@@ -8,8 +8,9 @@ from engine.errors import UsageError
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene import describe_scene, settle, stream
 from engine.jobs.dataset.scene.clearance import Clearance
-from engine.jobs.dataset.scene.description import DistractorKind, SiteScene
+from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.scene.distractors import FOOTPRINT_M, MACHINES
+from engine.jobs.dataset.scene.things import DistractorKind
 from tests.jobs.dataset.scene.scenes import CLUSTERED, IN_ROWS, SMALL, plan, scene, scenes
 
 FULL = SceneOptions(num_rows=30, row_spacing=4, piles_per_row=54, num_machinery=8)

@@ -8,10 +8,10 @@ import pytest
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene import settle
 from engine.jobs.dataset.scene.clusters import lay_clusters
-from engine.jobs.dataset.scene.description import Pile, PileKind
 from engine.jobs.dataset.scene.layout import SiteLayout, Strip
 from engine.jobs.dataset.scene.piles import kind_shares, plant
 from engine.jobs.dataset.scene.rows import lay_rows
+from engine.jobs.dataset.scene.things import Pile, PileKind
 from tests.jobs.dataset.scene.scenes import CLUSTERED, IN_ROWS, SMALL, nearest_m, plan, scenes, tables, terrain_of
 
 BOTH = [CLUSTERED, IN_ROWS]

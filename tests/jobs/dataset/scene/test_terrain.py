@@ -3,7 +3,7 @@ import pytest
 
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene import settle
-from engine.jobs.dataset.scene.description import CAMERA_HEIGHT_M
+from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M
 from engine.jobs.dataset.scene.terrain import make_terrain
 from tests.jobs.dataset.scene.scenes import SMALL, scenes
 

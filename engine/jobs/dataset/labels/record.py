@@ -1,0 +1,55 @@
+"""Everything that is known about the labelled things of a picture: the source of all label formats of recipe 2."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Box = tuple[float, float, float, float]
+"""x0 y0 x1 y1 in px of the picture; x1 and y1 are exclusive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LabelledThing:
+    """One thing of the scene that can be seen in the picture."""
+
+    number: int
+    """Its value in the instance picture; the same in all views of a scene."""
+    category: str
+    """The class: `pile`, `bag`, `machine`, ..."""
+    kind: str
+    """`phc`, `excavator`, ..."""
+    place_m: tuple[float, float, float]
+    """Foot: east, north and height in metres."""
+    size_m: dict[str, float]
+    """A pile's diameter and exposed height, and its tilt_deg; empty for other things."""
+    head_px: tuple[float, float] | None
+    """Middle of its top in the picture, also if hidden; None outside the picture and for things without a head."""
+    is_head_visible: bool
+    box: Box
+    """Bounds of the visible pixels; whole numbers."""
+    whole_box: Box
+    """Bounds of the whole thing, as if nothing stood before it; may extend beyond the picture."""
+    area_px: int
+    """Visible pixels."""
+    visible_share: float
+    """Visible pixels by those of the whole thing, 0..1."""
+    is_cut: bool
+    """True if the picture's edge cuts it."""
+    is_hidden: bool
+    """True if something stands before a part of it."""
+    mask: np.ndarray
+    """(y1 - y0, x1 - x0) bool: the visible pixels within `box`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PictureRecord:
+    index: int
+    file_name: str
+    """Path of the picture in the folder, with `/`."""
+    width_px: int
+    height_px: int
+    camera: dict[str, Any]
+    """Intrinsics (focal length, principal point, distortion) and extrinsics (place, rotation), JSON values."""
+    things: tuple[LabelledThing, ...]
+    """Ascending by number."""

@@ -1,0 +1,120 @@
+"""The camera of a picture: a pinhole, its direction, and the window of its sensor that is drawn."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+CAMERA_HEIGHT_M = 100.0
+FIELD_OF_VIEW_DEG = 90.0  # metres across the width of the picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteCamera:
+    """A pinhole camera above the site.
+
+    Without yaw, pitch and roll it looks straight down, with north at the top of the picture. Camera space: x right and
+    y up in the picture, z against the viewing direction; a point's depth is its distance along the axis.
+    The window may be any part of the sensor, and may extend beyond it.
+    """
+
+    width_px: int
+    """Size of the window, which is the picture."""
+    height_px: int
+    height_m: float = CAMERA_HEIGHT_M
+    """Above z = 0."""
+    field_of_view_deg: float = FIELD_OF_VIEW_DEG
+    """Across the width of the sensor."""
+    x_m: float = 0.0
+    y_m: float = 0.0
+    yaw_deg: float = 0.0
+    """Compass direction of the picture's top: 0 north, 90 east."""
+    pitch_deg: float = 0.0
+    """Angle between the axis and straight down, towards the picture's top. Below 90."""
+    roll_deg: float = 0.0
+    """Rotation of the camera around its axis after that, clockwise seen from behind it."""
+    sensor_px: tuple[int, int] | None = None
+    """Width and height of the sensor; None: the window is the whole sensor."""
+    left_px: int = 0
+    """Column and row of the sensor where the window begins."""
+    top_px: int = 0
+
+    @property
+    def sensor_width_px(self) -> int:
+        return self.sensor_px[0] if self.sensor_px else self.width_px
+
+    @property
+    def sensor_height_px(self) -> int:
+        return self.sensor_px[1] if self.sensor_px else self.height_px
+
+    @property
+    def focal_px(self) -> float:
+        return self.sensor_width_px / 2 / float(np.tan(np.radians(self.field_of_view_deg) / 2))
+
+    @property
+    def center_px(self) -> tuple[float, float]:
+        """Column and row of the window where the axis meets it; may lie outside it."""
+        return self.sensor_width_px / 2 - self.left_px, self.sensor_height_px / 2 - self.top_px
+
+    @property
+    def gsd_m(self) -> float:
+        """Ground sample distance: metres of level ground at z = 0 across one pixel at the axis, looking down."""
+        return self.height_m / self.focal_px
+
+    @property
+    def place_m(self) -> np.ndarray:
+        """(3,) position of the pinhole."""
+        return np.array([self.x_m, self.y_m, self.height_m])
+
+    @property
+    def rotation(self) -> np.ndarray:
+        """(3, 3) float64, world to camera space; exactly the identity without yaw, pitch and roll."""
+        yaw, pitch, roll = np.radians([self.yaw_deg, self.pitch_deg, self.roll_deg])
+        turn = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
+        lean = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
+        spin = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+        rotation: np.ndarray = spin @ lean @ turn
+        return rotation + 0.0  # no negative zeros
+
+    def in_camera_space(self, points: np.ndarray) -> np.ndarray:
+        """(n, 3) metres in the world to (n, 3) metres in camera space."""
+        moved: np.ndarray = (np.asarray(points, np.float64) - self.place_m) @ self.rotation.T
+        return moved
+
+    def depth_of(self, points: np.ndarray) -> np.ndarray:
+        """(n,) metres along the axis; negative behind the camera."""
+        depths: np.ndarray = -self.in_camera_space(points)[:, 2]
+        return depths
+
+    def pixel_of(self, points: np.ndarray) -> np.ndarray:
+        """Project (n, 3) metres to (n, 2) pixels of the window: column and row; its top left corner is (0, 0).
+
+        Only for points in front of the camera.
+        """
+        local = self.in_camera_space(points)
+        scale = self.focal_px / -local[:, 2]
+        column, row = self.center_px
+        return np.stack([column + local[:, 0] * scale, row - local[:, 1] * scale], axis=1)
+
+    def on_level(self, pixels: np.ndarray, z_m: float = 0.0) -> np.ndarray:
+        """(n, 2) x and y where the rays through these pixels of the window, (n, 2), meet the level plane at `z_m`.
+
+        NaN for rays that do not point down.
+        """
+        column, row = self.center_px
+        rays = np.stack([pixels[:, 0] - column, row - pixels[:, 1], np.full(len(pixels), -self.focal_px)], axis=1)
+        ways = rays @ self.rotation  # the inverse of a rotation is its transpose
+        with np.errstate(divide="ignore", invalid="ignore"):
+            far = np.where(ways[:, 2] < 0, (z_m - self.height_m) / ways[:, 2], np.nan)
+        met: np.ndarray = self.place_m[:2] + ways[:, :2] * far[:, None]
+        return met
+
+    def window(self, left_px: int, top_px: int, width_px: int, height_px: int) -> "SiteCamera":
+        """The same camera with another window; left and top relative to this one's."""
+        return replace(
+            self,
+            sensor_px=(self.sensor_width_px, self.sensor_height_px),
+            left_px=self.left_px + left_px,
+            top_px=self.top_px + top_px,
+            width_px=width_px,
+            height_px=height_px,
+        )

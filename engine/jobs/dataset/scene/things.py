@@ -1,0 +1,85 @@
+"""The things on a site: foundation piles, and everything that must not be mistaken for one."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PileKind(StrEnum):
+    PHC = "phc"
+    """Prestressed concrete tube, 300, 400 or 500 mm."""
+    SPIRAL_STEEL = "spiral_steel"
+    """Screw pile, 76 to 159 mm, with a flange of 220 mm on top."""
+    CAST_IN_PLACE = "cast_in_place"
+    """Concrete post, 300 mm."""
+
+
+class DistractorKind(StrEnum):
+    BAG = "bag"
+    EXCAVATOR = "excavator"
+    LOADER = "loader"
+    ROLLER = "roller"
+    DEBRIS = "debris"
+    """A broken piece of concrete."""
+    REBAR = "rebar"
+    """A bundle of bars along its own x axis."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pile:
+    """One foundation pile: post, base, hoop and flange are one instance, numbered from 1 in the order of the scene."""
+
+    kind: PileKind
+    x_m: float
+    y_m: float
+    ground_m: float
+    """z of the ground at its axis."""
+    exposed_m: float
+    """Height of the top above that, along z."""
+    diameter_m: float
+    base_diameter_m: float
+    """Diameter of the collar of concrete or spoil around the foot."""
+    base_height_m: float
+    flange_diameter_m: float = 0.0
+    """0 if there is no flange."""
+    has_hoop: bool = False
+    """True if a steel ring is around the head of a PHC pile."""
+    is_cracked: bool = False
+    rust: int = 0
+    """Grade of rust of steel: 0 bright, 1 spotted, 2 brown, 3 flaking."""
+    tilt_x: float = 0.0
+    """Tilt of the axis to the east, radians."""
+    tilt_y: float = 0.0
+    """Tilt to the north, radians."""
+    turn: float = 0.0
+    """Rotation around its axis, radians."""
+    shade: float = 1.0
+    """Factor for the brightness of its material."""
+    table: int = 0
+    """Number of the table that it carries; the tops of a table's piles are coplanar."""
+    number: int = 0
+    """Its instance number in every picture of the scene; 0: its place in the scene, from 1."""
+
+    @property
+    def top_m(self) -> float:
+        return self.ground_m + self.exposed_m
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distractor:
+    """A thing that must not be mistaken for a pile. Aligned with the ground's slope."""
+
+    kind: DistractorKind
+    x_m: float
+    y_m: float
+    ground_m: float
+    turn: float
+    """Rotation around its own z in radians, counter-clockwise from above."""
+    slope_x: float = 0.0
+    """Rise of the ground under it per metre to the east."""
+    slope_y: float = 0.0
+    scale: float = 1.0
+    shape_seed: int = 0
+    """32 bits; seeds the shape of things that differ each time, such as debris."""
+    shade: float = 1.0
+    number: int = 0
+    """Its instance number in every picture of the scene; 0: it has none and cannot be labelled."""
