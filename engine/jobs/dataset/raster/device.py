@@ -13,6 +13,7 @@ from engine.render.context import open_context
 from engine.render.shader_source import WHOLE_TARGET, compile_program
 
 SHADERS = Path(__file__).parent / "shaders"
+MOVED = "IS_MOVED"  # camera.glsl: a camera that is turned, or not above the origin
 VIEW_BLOCK = 0  # binding of the uniform block `View`
 _HINTS = {"GL_OUT_OF_MEMORY": ": too little memory on the GPU for this picture"}
 
@@ -27,8 +28,10 @@ _Thing = TypeVar("_Thing", bound=_Releasable)
 class Device:
     """Creates programs, buffers and targets, and releases them all on close. Single-threaded."""
 
-    def __init__(self, context: moderngl.Context, undo: ExitStack) -> None:
+    def __init__(self, context: moderngl.Context, undo: ExitStack, defines: tuple[str, ...] = ()) -> None:
+        """`defines`: of every fragment shader."""
         self.context = context
+        self._defines = defines
         self._undo = undo
         self.name: str = context.info["GL_RENDERER"]
         self.largest_px = min(context.info["GL_MAX_TEXTURE_SIZE"], *context.info["GL_MAX_VIEWPORT_DIMS"])
@@ -39,7 +42,7 @@ class Device:
 
     def program(self, name: str, vertex: str, **units: int) -> moderngl.Program:
         """`units`: the texture unit of each sampler."""
-        program = self.kept(compile_program(self.context, name, vertex=vertex, folder=SHADERS))
+        program = self.kept(compile_program(self.context, name, self._defines, vertex=vertex, folder=SHADERS))
         view = program.get("View", None)
         if isinstance(view, moderngl.UniformBlock):
             view.binding = VIEW_BLOCK
@@ -88,13 +91,13 @@ class Device:
 
 
 @contextmanager
-def open_device() -> Iterator[Device]:
-    """Open a context for this block. NoGLError if there is none; RenderError for OpenGL errors inside."""
+def open_device(defines: tuple[str, ...] = ()) -> Iterator[Device]:
+    """Open a context for this block. `defines`: of every fragment shader. NoGLError if there is none; RenderError for OpenGL errors inside."""
     with ExitStack() as undo:
         context = open_context()
         undo.callback(context.release)
         try:
-            device = Device(context, undo)
+            device = Device(context, undo, defines)
             yield device
             device.check()
         except (moderngl.Error, MemoryError) as error:

@@ -72,8 +72,20 @@ class SiteCamera:
         turn = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
         lean = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
         spin = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-        rotation: np.ndarray = spin @ lean @ turn
-        return rotation + 0.0  # no negative zeros
+        # Rounded, because processors differ in the last bit of a cosine; `+ 0.0` leaves no negative zeros.
+        rotation: np.ndarray = np.round(spin @ lean @ turn, 12) + 0.0
+        return rotation
+
+    @property
+    def is_plain(self) -> bool:
+        """True if it looks straight down from above the origin, with north at the top."""
+        return self.x_m == self.y_m == 0 and bool((self.rotation == np.eye(3)).all())
+
+    @property
+    def corners_px(self) -> np.ndarray:
+        """(4, 2) corners of the window, clockwise from the top left."""
+        width, height = self.width_px, self.height_px
+        return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
 
     def in_camera_space(self, points: np.ndarray) -> np.ndarray:
         """(n, 3) metres in the world to (n, 3) metres in camera space."""
@@ -107,6 +119,37 @@ class SiteCamera:
             far = np.where(ways[:, 2] < 0, (z_m - self.height_m) / ways[:, 2], np.nan)
         met: np.ndarray = self.place_m[:2] + ways[:, :2] * far[:, None]
         return met
+
+    def drops_of(self, pixels: np.ndarray) -> np.ndarray:
+        """(n,) metres by which the rays through these pixels fall per metre of depth; 1 if the camera looks straight
+        down, 0 and less from the horizon upwards."""
+        off_px = self._off_axis(pixels)
+        rays = np.column_stack([off_px / self.focal_px, np.full(len(pixels), -1.0)])
+        drops: np.ndarray = -(rays @ self.rotation)[:, 2]
+        return drops
+
+    def slab(self, low_m: float, high_m: float, farthest_m: float) -> np.ndarray:
+        """(8, 3) metres: where the window's corner rays meet the level planes at `low_m` (first four) and `high_m`.
+
+        Rays that meet a plane beyond the depth `farthest_m`, or never, end there.
+        """
+        off_px, drops = self._off_axis(self.corners_px), self.drops_of(self.corners_px)
+        ends = []
+        for z_m in (low_m, high_m):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                depths = np.where(drops > 0, max(self.height_m - z_m, 0.0) / drops, np.inf)
+            is_met = depths <= farthest_m
+            depths = np.where(is_met, depths, farthest_m)
+            local = np.column_stack([depths[:, None] * off_px / self.focal_px, -depths])
+            points = local @ self.rotation + self.place_m
+            points[is_met, 2] = z_m
+            ends.append(points)
+        return np.concatenate(ends)
+
+    def _off_axis(self, pixels: np.ndarray) -> np.ndarray:
+        """(n, 2) px from the axis to these pixels, right and up."""
+        column, row = self.center_px
+        return np.stack([pixels[:, 0] - column, row - pixels[:, 1]], axis=1)
 
     def window(self, left_px: int, top_px: int, width_px: int, height_px: int) -> "SiteCamera":
         """The same camera with another window; left and top relative to this one's."""
