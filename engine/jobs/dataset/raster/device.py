@@ -92,7 +92,9 @@ class Device:
 
 @contextmanager
 def open_device(defines: tuple[str, ...] = ()) -> Iterator[Device]:
-    """Open a context for this block. `defines`: of every fragment shader. NoGLError if there is none; RenderError for OpenGL errors inside."""
+    """Open a context for this block. `defines`: of every fragment shader.
+
+    NoGLError if there is none; RenderError for OpenGL errors inside."""
     with ExitStack() as undo:
         context = open_context()
         undo.callback(context.release)

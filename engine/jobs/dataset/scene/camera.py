@@ -34,6 +34,8 @@ class SiteCamera:
     """Rotation of the camera around its axis after that, clockwise seen from behind it."""
     sensor_px: tuple[int, int] | None = None
     """Width and height of the sensor; None: the window is the whole sensor."""
+    strip_overlap: float | None = None
+    """Share of the view that the next one of a strip of views shows, too; None outside strips."""
     left_px: int = 0
     """Column and row of the sensor where the window begins."""
     top_px: int = 0
@@ -54,6 +56,11 @@ class SiteCamera:
     def center_px(self) -> tuple[float, float]:
         """Column and row of the window where the axis meets it; may lie outside it."""
         return self.sensor_width_px / 2 - self.left_px, self.sensor_height_px / 2 - self.top_px
+
+    @property
+    def heading_deg(self) -> float:
+        """Compass direction of the picture's top, 0..360; exact if the camera looks straight down."""
+        return (self.yaw_deg + self.roll_deg) % 360
 
     @property
     def gsd_m(self) -> float:
@@ -112,9 +119,7 @@ class SiteCamera:
 
         NaN for rays that do not point down.
         """
-        column, row = self.center_px
-        rays = np.stack([pixels[:, 0] - column, row - pixels[:, 1], np.full(len(pixels), -self.focal_px)], axis=1)
-        ways = rays @ self.rotation  # the inverse of a rotation is its transpose
+        ways = self.rays_of(pixels)
         with np.errstate(divide="ignore", invalid="ignore"):
             far = np.where(ways[:, 2] < 0, (z_m - self.height_m) / ways[:, 2], np.nan)
         met: np.ndarray = self.place_m[:2] + ways[:, :2] * far[:, None]
@@ -123,10 +128,14 @@ class SiteCamera:
     def drops_of(self, pixels: np.ndarray) -> np.ndarray:
         """(n,) metres by which the rays through these pixels fall per metre of depth; 1 if the camera looks straight
         down, 0 and less from the horizon upwards."""
-        off_px = self._off_axis(pixels)
-        rays = np.column_stack([off_px / self.focal_px, np.full(len(pixels), -1.0)])
-        drops: np.ndarray = -(rays @ self.rotation)[:, 2]
+        drops: np.ndarray = -self.rays_of(pixels)[:, 2]
         return drops
+
+    def rays_of(self, pixels: np.ndarray) -> np.ndarray:
+        """(n, 3) way in the world along the rays through these pixels, (n, 2), per metre of depth."""
+        local = np.column_stack([self._off_axis(pixels) / self.focal_px, np.full(len(pixels), -1.0)])
+        rays: np.ndarray = local @ self.rotation  # the inverse of a rotation is its transpose
+        return rays
 
     def slab(self, low_m: float, high_m: float, farthest_m: float) -> np.ndarray:
         """(8, 3) metres: where the window's corner rays meet the level planes at `low_m` (first four) and `high_m`.
