@@ -2,7 +2,6 @@
 
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.description import SiteScene
-from engine.jobs.dataset.scene.marks import lay_lime, lay_tracks
 from engine.jobs.dataset.scene.settling import settle
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.terrain import make_terrain
@@ -11,6 +10,7 @@ from engine.jobs.dataset.varied.clutter import place_clutter
 from engine.jobs.dataset.varied.extent import extent_of
 from engine.jobs.dataset.varied.field import lay_field
 from engine.jobs.dataset.varied.grounds import draw_ground
+from engine.jobs.dataset.varied.marks import lay_varied_lime, lay_varied_tracks
 from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.dataset.varied.piles import plant_varied
 from engine.jobs.dataset.varied.sky import draw_sun
@@ -33,6 +33,6 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
         ground=draw_ground(options, varied.ground, seed),
         piles=piles,
         distractors=clutter,
-        tracks=lay_tracks(layout, settled.site, piles, clutter, seed),
-        lime_lines=lay_lime(layout, seed),
+        tracks=lay_varied_tracks(layout, extent, piles, clutter, seed),
+        lime_lines=lay_varied_lime(layout, extent, seed),
     )
