@@ -62,6 +62,8 @@ class SurfaceLook:
     """0..1: how much the brightness varies from spot to spot."""
     mottle_m: float = 0.1
     """Size of the spots."""
+    cleanness: float = 0.0
+    """0..1: 1 for a surface on which no dust of the site shows."""
 
 
 LOOKS: dict[Surface, SurfaceLook] = {
@@ -80,9 +82,11 @@ LOOKS: dict[Surface, SurfaceLook] = {
     Surface.CLOTH: SurfaceLook(albedo=(0.80, 0.80, 0.80), roughness=0.9, mottle=0.2, mottle_m=0.12),
     Surface.LEAF: SurfaceLook(albedo=(0.10, 0.15, 0.04), roughness=0.8, mottle=0.4, mottle_m=0.2),
     Surface.BARK: SurfaceLook(albedo=(0.14, 0.105, 0.075), roughness=1.0, mottle=0.35, mottle_m=0.08),
-    Surface.WATER: SurfaceLook(albedo=(0.07, 0.065, 0.055), roughness=0.06, metallic=0.35, mottle=0.1, mottle_m=0.6),
+    Surface.WATER: SurfaceLook(
+        albedo=(0.07, 0.065, 0.055), roughness=0.06, metallic=0.35, mottle=0.1, mottle_m=0.6, cleanness=1.0
+    ),
     Surface.DARK_SOIL: SurfaceLook(albedo=(0.24, 0.17, 0.11), roughness=0.9, mottle=0.3, mottle_m=0.2),
-    Surface.MODULE: SurfaceLook(albedo=(0.014, 0.02, 0.05), roughness=0.12, mottle=0.06, mottle_m=0.3),
+    Surface.MODULE: SurfaceLook(albedo=(0.014, 0.02, 0.05), roughness=0.12, mottle=0.06, mottle_m=0.3, cleanness=0.85),
 }
 
 

@@ -57,7 +57,7 @@ def hut(variant: int) -> Model:
         return kit.model()
     for side in (-1, 1):
         profile = [(side * 1.4, 2.42), (0.0, 2.85), (0.0, 2.95), (side * 1.4, 2.5)]
-        profile = profile if side > 0 else profile[::-1]
+        profile = profile[::-1] if side > 0 else profile
         # `prism` extrudes along y: turn it so that the ridge runs along x.
         roof = Kit()
         roof.prism(Surface.PAINT, profile, (-3.1, 3.1))
@@ -110,7 +110,7 @@ def trench(variant: int) -> Model:
     """A piece 3 m long of a trench 0.6 m wide, along x, with the spoil on its left. Radius at most 2.2 m.
 
     The ground has no hole: the trench is its dark floor, drawn on the ground, between low banks. Variant 1 has
-    cables in it; variant 2 is the end of a trench.
+    cables in it.
     """
     rng = np.random.default_rng([71, variant])
     kit = Kit()
@@ -124,11 +124,11 @@ def trench(variant: int) -> Model:
             surface = Surface.PAINT if wide == 0.06 else Surface.BLACK_RUBBER
             for start, end in pairwise(bends):
                 kit.stick(surface, start, end, wide, 6)
-    for side, count, high in ((1, 8, 0.5), (-1, 5, 0.12)):
+    for side, count, high in ((1, 7, 0.5), (-1, 6, 0.05)):
         for k in range(count):
             x = (k + 0.5) / count * (TRENCH_M - 0.2) - half + 0.1
-            wide = rng.uniform(0.7, 1.0) if side > 0 else rng.uniform(0.18, 0.3)
-            long_m = 0.9 if side > 0 else 0.8
+            wide = rng.uniform(0.8, 1.2) if side > 0 else rng.uniform(0.2, 0.28)
+            long_m = rng.uniform(1.0, 1.3) if side > 0 else 1.1
             heap = uneven_disc(rng, 0.4, shares=(1.0, 1.0, 0.75, 0.35), levels=(0.0, 0.4, 0.75, 1.0), sides=14)
             y = side * (0.32 + wide / 2)
             tall = high * rng.uniform(0.8, 1.1) + 0.2
@@ -143,7 +143,7 @@ def puddle(variant: int) -> Model:
     sides = 48
     angles = np.arange(sides) * (2 * np.pi / sides)
     narrow = (1.0, 0.6, 0.8, 0.45, 0.9, 0.7)[variant % PUDDLE_SHAPES]
-    edge = 0.8 + 0.25 * waves(rng, angles, (2, 3, 5)) + 0.1 * waves(rng, angles, (7, 11, 13))
+    edge = 0.78 + 0.3 * waves(rng, angles, (2, 3)) + 0.06 * waves(rng, angles, (4, 6, 9))
     kit = Kit()
     for surface, out, top in ((Surface.DARK_SOIL, 0.12, FLAT_M), (Surface.WATER, 0.0, FLAT_M + 0.008)):
         kit.solid(surface, star_slab(edge + out, -0.2, top), (1.0, narrow, 1.0))

@@ -6,8 +6,8 @@ import numpy as np
 
 from engine.jobs.dataset.geometry.batches import Surface
 from engine.jobs.dataset.geometry.kit import Kit, Model, Point
-from engine.jobs.dataset.geometry.meshes import moved
-from engine.jobs.dataset.geometry.placing import put
+from engine.jobs.dataset.geometry.meshes import flat_shaded, moved
+from engine.jobs.dataset.geometry.placing import put, turned
 from engine.jobs.dataset.geometry.primitives import cylinder, octahedron, rough_cylinder, stacked_rings, waves
 
 BUSH_SHAPES = 5
@@ -25,14 +25,18 @@ def _lobe(kit: Kit, rng: np.random.Generator, at: tuple[float, float, float], si
     radii = np.sqrt(0.25 - levels**2)[:, None] * (0.84 + 0.12 * waves(rng, angles, (2, 3)))
     core = stacked_rings(radii, np.repeat(levels[:, None] * 0.9, sides, axis=1))
     kit.add(Surface.LEAF, moved(core, put(size, at)))
-    for _ in range(clumps):
-        up = rng.uniform(-0.35, 1.0)
-        angle, flat = rng.uniform(0, 2 * np.pi), np.sqrt(1 - up * up)
-        way = np.array([flat * np.cos(angle), flat * np.sin(angle), up]) * rng.uniform(0.43, 0.52)
-        wide = rng.uniform(*CLUMP_M, 3) * min(1.0, 0.35 + 0.35 * min(size))
-        place = put((wide[0], wide[1], 0.7 * wide[2]), tuple((at + way * size).tolist()), rng.uniform(0, 6.28))
-        place[:3, 2] += place[:3, 0] * rng.uniform(-0.6, 0.6) + place[:3, 1] * rng.uniform(-0.6, 0.6)
-        kit.add(Surface.LEAF, moved(octahedron(), place))
+    up = rng.uniform(-0.35, 1.0, clumps)
+    angle = rng.uniform(0, 2 * np.pi, clumps)
+    flat = np.sqrt(1 - up * up)
+    way = np.stack([flat * np.cos(angle), flat * np.sin(angle), up], axis=1) * rng.uniform(0.43, 0.52, (clumps, 1))
+    wide = rng.uniform(*CLUMP_M, (clumps, 3)) * min(1.0, 0.35 + 0.35 * min(size))
+    places = turned(rng.uniform(0, 2 * np.pi, clumps))[:, :3, :3] * wide[:, None]
+    lean = rng.uniform(-0.6, 0.6, (clumps, 2, 1))
+    places[:, :, 2] += places[:, :, 0] * lean[:, 0] + places[:, :, 1] * lean[:, 1]
+    clump = octahedron()
+    corners = clump.positions[clump.triangles].astype(np.float64)  # (8, 3, 3)
+    leaves = np.einsum("kij,tcj->ktci", places, corners) + (np.array(at) + way * size)[:, None, None]
+    kit.add(Surface.LEAF, flat_shaded(leaves.reshape(-1, 3, 3)))
 
 
 @cache

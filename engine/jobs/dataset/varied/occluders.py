@@ -16,7 +16,7 @@ from engine.jobs.dataset.varied.placer import Placer, Seat, stand
 TABLE_PILES = (1, 3)
 """Sections of a table in a row."""
 TABLE_PIECE_M = 4.65
-TABLE_OVER_M = (0.15, 0.9)
+TABLE_OVER_M = (0.4, 1.3)
 """How far a table's middle is off the row, so that its edge crosses the piles' heads."""
 TABLE_HALF_M = 1.1
 BOOM_AT_M = (2.5, -0.12)
@@ -44,6 +44,15 @@ class _Piles:
         """Indices of the piles whose axis is within this radius."""
         away = self.at_m - (x, y)
         return np.flatnonzero((away * away).sum(axis=1) < radius_m**2)
+
+    def direction(self, pile: int) -> float | None:
+        """Direction of the row in which a pile stands, radians: that in which the piles of its table spread most."""
+        one = self.piles[pile]
+        row = [other for other in self.near(one.x_m, one.y_m, 15.0).tolist() if self.piles[other].table == one.table]
+        if len(row) < 2:
+            return None
+        x, y = (self.at_m[row] - self.at_m[row].mean(axis=0)).T
+        return 0.5 * float(np.arctan2(2 * (x * y).sum(), (x * x).sum() - (y * y).sum()))
 
     def ground(self, x: float, y: float) -> Seat:
         """Upright on the ground."""
@@ -77,15 +86,12 @@ def hide_piles(placer: Placer, piles: tuple[Pile, ...], share: float, seed: Seed
 
 def _table(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
     """Sections of a table along the row: its edge crosses the heads of the piles."""
-    one = known.piles[pile]
     at = known.at_m[pile]
-    row = [other for other in known.near(one.x_m, one.y_m, 6.0).tolist() if other != pile]
     count, over, side, shape = draw.random(4).tolist()
-    if not row:
+    along_row = known.direction(pile)
+    if along_row is None:
         return []
-    step = known.at_m[min(row, key=lambda other: float(np.hypot(*(known.at_m[other] - at))))] - at
-    forth = step / np.hypot(*step)
-    turn = float(np.arctan2(forth[1], forth[0])) + (np.pi if side < 0.5 else 0.0)
+    turn = along_row + (np.pi if side < 0.5 else 0.0)
     forth = np.array([np.cos(turn), np.sin(turn)])
     aside = np.array([-forth[1], forth[0]])
     off_m = TABLE_OVER_M[0] + (TABLE_OVER_M[1] - TABLE_OVER_M[0]) * over
@@ -103,9 +109,12 @@ def _table(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> li
         top_m = max(known.piles[other].top_m for other in under.tolist())
         x, y = middle.tolist()
         seat = known.ground(x, y)
-        if not -0.4 < top_m - seat.ground_m < 1.4:
+        corners = (
+            middle + forth * np.array([[-2.3], [2.3], [-2.3], [2.3]]) + aside * np.array([[-1.1]] * 2 + [[1.1]] * 2)
+        )
+        highest_m = float(known.placer.terrain.height_at(corners[:, 0], corners[:, 1]).max())
+        if not (highest_m < top_m + 0.1 and top_m - seat.ground_m < 1.4):
             break
-        # Shapes whose modules are mounted where this pile is: the first section has them all, later ones any.
         own = stand(DistractorKind.TABLE, x, y, seat, draw, scale=1.0, turn=turn, lift_m=top_m - seat.ground_m + 0.05)
         placed.append(replace(own, shape_seed=0 if section == 0 and shape < 0.7 else own.shape_seed))
         hidden += under.tolist()
