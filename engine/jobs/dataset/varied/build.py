@@ -3,7 +3,6 @@
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import SiteScene
-from engine.jobs.dataset.scene.marks import lay_lime, lay_tracks
 from engine.jobs.dataset.scene.settling import Settled, settle
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.terrain import deepest_m, make_terrain
@@ -12,6 +11,7 @@ from engine.jobs.dataset.varied.clutter import place_clutter
 from engine.jobs.dataset.varied.extent import extent_of
 from engine.jobs.dataset.varied.field import lay_field
 from engine.jobs.dataset.varied.grounds import draw_ground
+from engine.jobs.dataset.varied.marks import lay_varied_lime, lay_varied_tracks
 from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.dataset.varied.piles import plant_varied
 from engine.jobs.dataset.varied.shown import shown_piles, shown_things
@@ -42,8 +42,8 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
         ground=draw_ground(options, varied.ground, seed),
         piles=shown_piles(piles, camera, sun),
         distractors=shown_things(clutter, camera, sun),
-        tracks=lay_tracks(layout, settled.site, piles, clutter, seed),
-        lime_lines=lay_lime(layout, seed),
+        tracks=lay_varied_tracks(layout, extent, piles, clutter, seed),
+        lime_lines=lay_varied_lime(layout, extent, seed),
     )
 
 
