@@ -18,7 +18,7 @@ def encode_jpeg(colors: np.ndarray, quality: int, scene: SiteScene, effects: dic
     """Encode (height, width, 3) uint8 RGB; 4:2:0. Deterministic for one version of simplejpeg and of Pillow."""
     import simplejpeg
 
-    coded = simplejpeg.encode_jpeg(
+    coded: bytes = simplejpeg.encode_jpeg(
         np.ascontiguousarray(colors), quality=quality, colorspace="RGB", colorsubsampling="420", fastdct=False
     )
     exif = _segment(EXIF + exif_of(scene, effects, colors.shape[1], colors.shape[0]))

@@ -12,15 +12,17 @@ All in one file, because Numba compiles cached code anew only if the kernel's ow
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numba import njit
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
-F = np.float32
-U = np.uint32
+# Compiled, these return plain numbers. NumPy's stubs only know its own scalar types.
+F: Callable[[float], float] = np.float32  # type: ignore[assignment]  # see above
+U: Callable[[int], int] = np.uint32  # type: ignore[assignment]  # see above
+INT: Callable[[float], int] = np.int32  # type: ignore[assignment]  # see above
 ZERO, HALF, ONE = F(0), F(0.5), F(1)
 WHITE = F(255)
 RED_LUMA, GREEN_LUMA, BLUE_LUMA = F(0.299), F(0.587), F(0.114)  # Rec. 601, as JPEG's
@@ -46,7 +48,7 @@ NOISE_KEY, DITHER_KEY = range(2)
 
 def kernel(function: Function) -> Function:
     """Compile on first use, for one core, without the GIL; cached on the disk if there is a folder for it."""
-    options = {"nogil": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
         compiled: Function = njit(cache=True, **options)(function)
     except RuntimeError:  # no folder can be written
@@ -56,7 +58,8 @@ def kernel(function: Function) -> Function:
 
 def stage(function: Function) -> Function:
     """Compile a function that kernels call only: faster without wrappers for calls from Python."""
-    compiled: Function = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")(function)
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+    compiled: Function = njit(**options)(function)
     return compiled
 
 
@@ -135,7 +138,7 @@ def veil_row(
     for x in range(depth_m.size):
         across = (F(x) + HALF - numbers[CENTER_X]) * numbers[PER_FOCAL]
         away = depth_m[x] * np.sqrt(ONE + across * across + y * y) * numbers[HAZE_SCALE]
-        passing = clear[np.int32(min(max(away, ZERO), last))]
+        passing = clear[INT(min(max(away, ZERO), last))]
         for c in range(3):
             light[c, x] = airlight[c] + (light[c, x] - airlight[c]) * passing
 
@@ -225,7 +228,7 @@ def show_row(
         for x in range(width):
             source[x] = min(np.sqrt(max(source[x] * gain, ZERO)) * scale + HALF, last)
         for x in range(width):
-            target[x] = tone[np.int32(source[x])]
+            target[x] = tone[INT(source[x])]
     if saturation != ONE:
         red, green, blue = shown[0], shown[1], shown[2]
         for x in range(width):
@@ -390,8 +393,8 @@ def map_rows(
             size = sizes[n] * SUBPIXELS
             for x in range(width):
                 across = x + 0.5 - center[0]
-                column = np.int32(across * (ratios[x] * size) + column_offset) - np.int32(FAR)
-                row = np.int32(y * (ratios[x] * size) + row_offset) - np.int32(FAR)
+                column = INT(across * (ratios[x] * size) + column_offset) - INT(FAR)
+                row = INT(y * (ratios[x] * size) + row_offset) - INT(FAR)
                 places[n, i, x] = ((row >> 5) << 16) | ((column >> 5) & 0xFFFF)
                 parts[n, i, x] = ((row & 31) << 5) | (column & 31)
 
@@ -410,7 +413,7 @@ def pick_nearest(
     height, width = found.shape
     for i in range(places.shape[0]):
         for x in range(places.shape[1]):
-            place, part = np.int32(places[i, x]), np.int32(parts[i, x])
+            place, part = INT(places[i, x]), INT(parts[i, x])
             column = clamp(((place << 16) >> 16) + ((part & 31) >> 4), width)
             row = clamp((place >> 16) + (part >> 9), height)
             numbers[top + i, x] = found[row, column]

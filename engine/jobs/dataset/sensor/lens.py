@@ -50,8 +50,10 @@ class Lens:
 
     @cached_property
     def series(self) -> np.ndarray:
-        """(DEGREE + 1,) float64: r of the pinhole camera by r of the photograph, as a polynomial of the squared distance
-        from the principal point in px."""
+        """(DEGREE + 1,) float64: r of the pinhole camera by r of the photograph, as a polynomial.
+
+        Its variable is the squared distance from the principal point in px.
+        """
         farthest = self.farthest
         places = (1 - np.cos(np.linspace(0, np.pi, SAMPLES))) / 2  # of r^2; dense at both ends
         wanted = np.sqrt(np.maximum(places, 1e-12) * farthest)

@@ -169,7 +169,7 @@ def _exposure_s(camera: SiteCamera, effects: dict[str, Any]) -> float:
 def _iso(effects: dict[str, Any]) -> int:
     """The whole stop from ISO 100 to 12800 that is nearest to the noise."""
     stops = math.log2(max(ISO_OF_NOISE * effects.get("noise", 0.0) ** 2, 100) / 100)
-    return 100 * 2 ** min(round(stops), 7)
+    return 100 << min(round(stops), 7)
 
 
 def _sexagesimal(angle_deg: float) -> tuple[float, float, float]:

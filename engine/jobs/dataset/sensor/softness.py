@@ -23,7 +23,7 @@ def gaussian(sigma_px: float, reach_px: int) -> np.ndarray:
 
     if sigma_px <= 0:
         return (places == 0).astype(np.float64)
-    return weights(_solve(lambda width: (weights(width) * places**2).sum(), sigma_px**2, 1e-3, 2 * sigma_px + 1))
+    return weights(_solve(lambda width: float((weights(width) * places**2).sum()), sigma_px**2, 1e-3, 2 * sigma_px + 1))
 
 
 def reach_of(sigma_px: float) -> int:
@@ -59,7 +59,7 @@ def line(length_px: float, direction_deg: float) -> tuple[np.ndarray, np.ndarray
     count = int(np.ceil(length_px) + 1) * SAMPLES
     away = np.arange(-reach, reach + 1.0) ** 2
     square = away[:, None] + away
-    found = spread(_solve(lambda length: (spread(length) * square).sum(), length_px**2 / 12, 0.0, length_px))
+    found = spread(_solve(lambda length: float((spread(length) * square).sum()), length_px**2 / 12, 0.0, length_px))
     kept = found > 1e-4
     taps = np.argwhere(kept) - reach
     return taps, found[kept] / found[kept].sum()
