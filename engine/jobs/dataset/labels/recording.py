@@ -38,7 +38,8 @@ def make_record(
         thing = known[number]
         seen = judge(outlines.get(number), number, (x0, y0, x1, y1), area, numbers, depth_m)
         category = category_of(thing.kind)
-        is_head_inside = head is not None and 0 <= head[0] < width and 0 <= head[1] < height
+        if head is not None and not (0 <= head[0] < width and 0 <= head[1] < height):
+            head = None
         class_id = options.class_names.index(category) if category in options.class_names else -1
         things.append(
             LabelledThing(
@@ -49,8 +50,8 @@ def make_record(
                 is_crowd=class_id >= 0 and seen.visible_share < options.min_visible,
                 place_m=(thing.x_m, thing.y_m, thing.ground_m),
                 size_m=_sizes(thing),
-                head_px=head if is_head_inside else None,
-                is_head_visible=is_head_inside and head is not None and numbers[int(head[1]), int(head[0])] == number,
+                head_px=head,
+                is_head_visible=head is not None and bool(numbers[int(head[1]), int(head[0])] == number),
                 box=(x0, y0, x1, y1),
                 whole_box=seen.whole_box,
                 area_px=area,
