@@ -16,6 +16,7 @@ from engine.jobs.dataset.geometry.batches import InstanceBatch, Mesh, SceneStage
 NEAREST_M = 0.5  # corners closer to the camera's plane are left out: they have no place in the picture
 MAX_SOLIDS = 24  # of one mesh; one of more, such as a crown of leaves, counts as one
 WELD_M = 1e-4
+MIN_CORNERS = 3
 ToPicture = Callable[[np.ndarray], np.ndarray]
 """Moves (n, 2) pixels of the pinhole to those of the photograph."""
 
@@ -80,22 +81,24 @@ def _hulls(
     for solid in solids:
         placed = solid.corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]  # (k, v, 3)
         over_m = placed[..., 2] - terrain.height_at(placed[..., 0], placed[..., 1])  # (k, v)
+        is_over = over_m > 0
         first, last = solid.edges.T
-        crosses = (over_m[:, first] > 0) != (over_m[:, last] > 0)  # (k, e)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = over_m[:, first] / (over_m[:, first] - over_m[:, last])
-        at_ground = placed[:, first] + (placed[:, last] - placed[:, first]) * share[..., None]  # (k, e, 3)
-        points = np.concatenate([placed, at_ground], axis=1)
-        depths = camera.depth_of(points.reshape(-1, 3)).reshape(points.shape[:2])
-        is_seen = np.concatenate([over_m > 0, crosses], axis=1) & (depths > NEAREST_M)
-        owner, _ = np.nonzero(is_seen)
-        pixels = camera.pixel_of(points[is_seen]).astype(np.float32)
-        ends = np.searchsorted(owner, np.arange(len(chosen) + 1))
-        for place, number in enumerate(batch.instances[chosen].tolist()):
-            some = pixels[ends[place] : ends[place + 1]]
-            if len(some) >= 3:
-                own = depths[place][is_seen[place]]
-                yield number, cv2.convexHull(some)[:, 0].astype(np.float64), float(own.min()), float(own.max())
+        instance, edge = np.nonzero(is_over[:, first] != is_over[:, last])  # (c,) edges that meet the ground
+        low_m, high_m = over_m[instance, first[edge]], over_m[instance, last[edge]]
+        start, end = placed[instance, first[edge]], placed[instance, last[edge]]
+        points = np.concatenate([placed[is_over], start + (end - start) * (low_m / (low_m - high_m))[:, None]])
+        owner = np.concatenate([np.nonzero(is_over)[0], instance])
+        depths = camera.depth_of(points)
+        chosen_points = np.flatnonzero(depths > NEAREST_M)
+        chosen_points = chosen_points[np.argsort(owner[chosen_points], kind="stable")]
+        depths, owner = depths[chosen_points], owner[chosen_points]
+        pixels = camera.pixel_of(points[chosen_points]).astype(np.float32)
+        ends = np.searchsorted(owner, np.arange(len(chosen) + 1)).tolist()
+        for number, begin, finish in zip(batch.instances[chosen].tolist(), ends, ends[1:], strict=False):
+            if finish - begin >= MIN_CORNERS:
+                own = depths[begin:finish]
+                hull = cv2.convexHull(pixels[begin:finish])[:, 0].astype(np.float64)
+                yield number, hull, float(own.min()), float(own.max())
 
 
 def _solids_of(mesh: Mesh) -> list[_Solid]:

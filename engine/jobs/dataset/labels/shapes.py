@@ -4,8 +4,6 @@ import numpy as np
 
 from engine.jobs.dataset.labels.record import LabelledThing
 
-MIN_CORNERS = 3
-
 
 def polygons_of(thing: LabelledThing) -> list[np.ndarray]:
     """Outer edges of the separate parts of its mask, (n, 2) float64 px of the picture, without holes; largest first.
@@ -58,7 +56,8 @@ def rotated_box(thing: LabelledThing, width_px: int, height_px: int) -> np.ndarr
     is_outside = (corners < -0.01).any() or (corners > np.array([width_px, height_px]) + 0.01).any()
     if is_outside:
         return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
-    return np.clip(corners, 0, (width_px, height_px))
+    clipped: np.ndarray = np.clip(corners, 0, (width_px, height_px))
+    return clipped
 
 
 def _corners_only(polygon: np.ndarray) -> np.ndarray:

@@ -29,9 +29,9 @@ def judge(
 ) -> Visibility:
     """Compare an outline with the picture, (height, width) numbers and depths.
 
-    Pixels of bare ground within the outline count as outside the thing, unless the ground stands before it: the hull of
-    an uneven solid covers a little more than the solid. So a thing that is neither hidden nor cut has a share of 1 and
-    its visible box as the whole one.
+    The hull of an uneven solid covers a little more than the solid. So bare ground within the outline hides nothing,
+    unless it stands before the thing; the share is one of the outline's pixels, not of those with the thing's number;
+    and a thing that is neither hidden nor cut has a share of 1 and its visible box as the whole one.
     """
     if outline is None:
         return Visibility(whole_box=box, visible_share=1.0, is_cut=False, is_hidden=False)
@@ -49,16 +49,18 @@ def judge(
     start, end = np.maximum(first, 0), np.minimum(last, (width, height))
     covered = fine[samples // 2 :: samples, samples // 2 :: samples]  # samples at the centres of pixels
     (x0, y0), (x1, y1) = start - first, end - first
-    hidden_px = 0
+    visible_px = hidden_px = 0
     if (end > start).all():
         here = np.s_[start[1] : end[1], start[0] : end[0]]
         hidden_px = _hidden_px(covered[y0:y1, x0:x1], number, numbers[here], depth_m[here], outline)
+        visible_px = int(covered[y0:y1, x0:x1].sum()) - hidden_px
     outside_px = 0.0
     if is_cut:
         in_picture = fine[y0 * samples : max(y0, y1) * samples, x0 * samples : max(x0, x1) * samples]
         outside_px = (int(fine.sum()) - int(in_picture.sum())) / samples**2
     if not is_cut and not hidden_px:
         return Visibility(whole_box=box, visible_share=1.0, is_cut=False, is_hidden=False)
+    visible_px = max(visible_px, area_px)
     rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
     whole = box
     if len(rows):
@@ -70,7 +72,7 @@ def judge(
         )
     return Visibility(
         whole_box=whole,
-        visible_share=area_px / (area_px + hidden_px + outside_px),
+        visible_share=visible_px / (visible_px + hidden_px + outside_px),
         is_cut=is_cut,
         is_hidden=hidden_px > 0,
     )
