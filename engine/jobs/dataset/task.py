@@ -79,7 +79,8 @@ class PictureTask:
         """Label formats of recipe 2; --save-coco and --save-hdf5 are older spellings of two of them."""
         named = () if self.labels is None else self.labels.formats
         older = ("coco",) * self.with_coco + ("hdf5",) * self.with_hdf5
-        return tuple(dict.fromkeys((*named, *older)))
+        tiles = ("tiles",) * (self.labels is not None and self.labels.tiles is not None)
+        return tuple(dict.fromkeys((*named, *older, *tiles)))
 
     @property
     def key(self) -> dict[str, Any]:

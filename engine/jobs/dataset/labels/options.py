@@ -6,13 +6,20 @@ from typing import Any
 
 from engine.errors import UsageError
 from engine.jobs.dataset.labels.categories import CATEGORIES
+from engine.jobs.dataset.options import MAX_SIDE_PX, option_name
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
 
 Names = tuple[str, ...]
 YOLO_FORMATS: Names = ("yolo", "yolo-obb", "yolo-seg", "yolo-pose")
-FORMATS: Names = (*YOLO_FORMATS, "coco", "piles")
+FORMATS: Names = (
+    *YOLO_FORMATS,
+    *("coco", "piles", "voc", "kitti", "hdf5", "webdataset", "masks", "depth", "normals"),
+)
 """Each has a writer in labels/writers/."""
+TILE_OPTIONS = ("overlap", "tile_min_area", "tile_quality")
+MIN_TILE_PX = 64
+MAX_OVERLAP = 0.9  # above it a picture gives a hundred times its own pixels
 
 
 def parse_names(text: str) -> Names:
@@ -37,12 +44,29 @@ class LabelOptions:
         metavar="NAME,NAME",
         parse=parse_names,
     )
+    tiles: int | None = option(
+        None, "Write each picture in square tiles, too, as a dataset of its own in tiles/.", metavar="PX"
+    )
+    overlap: float = option(0.2, "Share of a tile that the next one shows again.", metavar="0..0.9")
+    tile_min_area: float = option(
+        0.3, "A thing keeps its label in a tile with this share of its visible area.", metavar="0..1"
+    )
+    tile_quality: int | None = option(None, "JPEG quality of the tiles. (default: PNG)", metavar="1..100")
 
     def check(self) -> None:
         """Raise UsageError for an unknown or repeated name, and for a share outside 0..1."""
         _check_names("--classes", self.class_names, CATEGORIES)
         _check_names("--write", self.formats, FORMATS)
         check_number("--min-visible", self.min_visible, 0, 1)
+        check_number("--overlap", self.overlap, 0, MAX_OVERLAP)
+        check_number("--tile-min-area", self.tile_min_area, 0, 1)
+        if self.tiles is not None:
+            check_number("--tiles", self.tiles, MIN_TILE_PX, MAX_SIDE_PX)
+        if self.tile_quality is not None:
+            check_number("--tile-quality", self.tile_quality, 1, 100)
+        for name in TILE_OPTIONS:
+            if self.tiles is None and getattr(self, name) != getattr(LabelOptions(), name):
+                raise UsageError(f"{option_name(name)}: has no effect without --tiles, such as --tiles 640")
 
     @property
     def class_names(self) -> Names:
@@ -50,6 +74,7 @@ class LabelOptions:
 
     @property
     def formats(self) -> Names:
+        """Formats of the pictures; those of the tiles are the same."""
         return ("yolo",) if self.write is None else self.write
 
     @property
@@ -63,7 +88,10 @@ class LabelOptions:
 
         Further formats only add files, so a run can be resumed with more of them.
         """
-        return {"classes": list(self.class_names), "min_visible": self.min_visible, "write": self.main_format}
+        key: dict[str, Any] = {"classes": list(self.class_names), "min_visible": self.min_visible}
+        if self.tiles is not None:
+            key |= {"tiles": self.tiles} | {name: getattr(self, name) for name in TILE_OPTIONS}
+        return key | {"write": self.main_format}
 
     def folder_of(self, name: str) -> str:
         """Folder of a YOLO format. Ultralytics reads `labels` only, so the first format gets that."""
