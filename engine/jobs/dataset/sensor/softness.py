@@ -61,7 +61,7 @@ def line(length_px: float, direction_deg: float) -> tuple[np.ndarray, np.ndarray
     square = away[:, None] + away
     found = spread(_solve(lambda length: float((spread(length) * square).sum()), length_px**2 / 12, 0.0, length_px))
     kept = found > 1e-4
-    taps = np.argwhere(kept) - reach
+    taps = np.ascontiguousarray(np.argwhere(kept) - reach)
     return taps, found[kept] / found[kept].sum()
 
 
