@@ -26,8 +26,8 @@ def move(found: Rendered, lens: Lens, left_px: int, top_px: int) -> Rendered:
     sources = [cv2.extractChannel(found.colors, c) for c in range(3)] if is_split else [found.colors]
     sizes = np.array([1 / lens.red, 1.0, lens.red] if is_split else [1.0])
     green = len(sizes) // 2
-    numbers = np.require(found.instances, np.uint16, "CW")  # for Numba, a read-only array is another type
-    depths_m = np.require(found.depth_m, np.float32, "CW")
+    numbers = np.require(found.instances, np.uint16, ("C", "W"))  # for Numba, a read-only array is another type
+    depths_m = np.require(found.depth_m, np.float32, ("C", "W"))
     for top in range(0, height, ROWS_AT_ONCE):
         rows = slice(top, min(top + ROWS_AT_ONCE, height))
         shape = (len(sizes), rows.stop - rows.start, width)

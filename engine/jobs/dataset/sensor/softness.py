@@ -22,7 +22,7 @@ def gaussian(sigma_px: float, reach_px: int) -> np.ndarray:
         return normal
 
     if sigma_px <= 0:
-        return (places == 0).astype(np.float64)
+        return np.where(places == 0, 1.0, 0.0)
     return weights(_solve(lambda width: float((weights(width) * places**2).sum()), sigma_px**2, 1e-3, 2 * sigma_px + 1))
 
 
