@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from engine.jobs.dataset.frozen import freeze, thaw
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import read_labels
 from engine.jobs.dataset.labels.options import FORMATS, LabelOptions
@@ -16,8 +17,11 @@ from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture, scene_of
-from engine.jobs.dataset.scene.frozen import freeze, thaw
+from engine.jobs.dataset.sensor.options import SensorOptions
 from engine.jobs.dataset.task import PictureTask, RenderSettings
+from engine.jobs.dataset.varied import VariedOptions
+from engine.jobs.dataset.varied.cameras import CameraOptions
+from engine.jobs.dataset.varied.field import FieldOptions
 
 CLASSES = ("pile", "bag", "machine")
 
@@ -28,6 +32,11 @@ def task_of(subset: str = "", **labels: object) -> PictureTask:
         drawing=RenderSettings(engine="raster"),
         recipe=2,
         options=SceneOptions(width=256, height=192),
+        varied=VariedOptions(
+            camera=CameraOptions(altitude=(40.0, 40.0), tilt=(20.0, 20.0)),
+            layout=FieldOptions(empty_share=0.0),
+            sensor=SensorOptions(camera_effects="strong"),
+        ),
         labels=LabelOptions(**labels),  # type: ignore[arg-type]
     )
     job.check()
@@ -47,7 +56,7 @@ def test_the_files_are_those_that_were_announced_labels_first_and_the_picture_la
     folder, task, picture = made
     paths = list(picture.sha256)
     announced = [path for writer in writers_of(task.formats) for path in writer.paths(task)]
-    assert paths == ["scenes/train/000005.json", *announced, "images/train/000005.png"]
+    assert paths == ["scenes/train/000005.json", *announced, "images/train/000005.jpg"]
     assert sorted(paths) == sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     for path, digest in picture.sha256.items():
         content = (folder / path).read_bytes()
@@ -93,8 +102,9 @@ def test_the_scene_can_be_read_from_its_file(made: tuple[Path, PictureTask, Made
 def test_the_manifest_is_told_camera_ground_sun_and_counts(made: tuple[Path, PictureTask, MadePicture]) -> None:
     _, task, picture = made
     scene, drawn = scene_of(task), json.loads(json.dumps(picture.drawn))
-    assert (drawn["subset"], drawn["scene_number"], drawn["view"], drawn["effects"]) == ("train", 5, 0, {})
-    assert drawn["camera"]["place_m"] == pytest.approx([0, 0, scene.camera.height_m])
+    assert (drawn["subset"], drawn["scene_number"], drawn["view"]) == ("train", 5, 0)
+    assert drawn["camera"]["place"] == scene.camera.place_m.tolist()
+    assert drawn["camera"]["lens"] == drawn["effects"]["lens"] and drawn["effects"]["jpeg"] > 0
     assert drawn["sun"]["azimuth_deg"] == scene.sun.azimuth_deg
     assert drawn["ground"]["soil"] == list(scene.ground.soil)
     counts = drawn["counts"]

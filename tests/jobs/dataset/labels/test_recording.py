@@ -11,7 +11,7 @@ from engine.jobs.dataset.cycles import render as render_with_cycles
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import LabelledThing
-from engine.jobs.dataset.labels.recording import camera_values, make_record
+from engine.jobs.dataset.labels.recording import make_record
 from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, PileKind
@@ -167,12 +167,12 @@ def assert_same(thing: LabelledThing, other: LabelledThing) -> None:
 
 
 def test_the_camera_of_a_record_projects_a_pile_to_its_head() -> None:
-    scene = replace(site((pile(PileKind.PHC, x_m=1.3, y_m=-0.7, number=1),)), camera=seen_from(8.0, yaw_deg=20.0))
-    (top,) = np.array([[1.3, -0.7, 0.7]])
-    camera = json.loads(json.dumps(camera_values(scene.camera)))
-    x, y, z = np.array(camera["rotation"]) @ (top - camera["place_m"])
-    pixel = np.array(camera["principal_px"]) + camera["focal_px"] * np.array([x, -y]) / -z
-    assert np.allclose(pixel, scene.camera.pixel_of(top[None])[0], atol=1e-3)
+    scene = replace(site((pile(PileKind.PHC, x_m=1.3, y_m=-0.7, number=1),)), camera=seen_from(8.0, pitch_deg=20.0))
+    record = recorded(scene)
+    camera = json.loads(json.dumps(record.camera))
+    x, y, z = np.array(camera["rotation"]) @ (np.array([1.3, -0.7, 0.7]) - camera["place"])
+    pixel = (camera["cx"] + camera["fx"] * x / z, camera["cy"] + camera["fy"] * y / z)
+    assert np.allclose(pixel, record.things[0].head_px) and camera["lens"] is None
 
 
 def test_a_pile_that_ends_at_the_edge_is_not_cut() -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from engine.errors import SourceError
+from engine.jobs.dataset.frozen import freeze, plain, thaw
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.description import SiteScene
-from engine.jobs.dataset.scene.frozen import freeze, plain, thaw
 from engine.jobs.dataset.varied import VariedOptions, describe_varied
 
 
