@@ -1,8 +1,8 @@
 """COCO JSON: masks, boxes, heads as keypoints, and further fields with what the scene knows.
 
 Each picture has a part of its own, annotations/000000.json; coco_annotations.json is joined from them, or with a split
-coco_annotations_train.json and so on. Things of which too little is visible have iscrowd 1, so that an evaluation ignores what a
-detector finds there.
+coco_annotations_train.json and so on. Things of which too little is visible have iscrowd 1, so that an evaluation
+ignores what a detector finds there.
 
 A box is x y width height in px. A keypoint is x y v; (0, 0) is the top left corner of the picture, not the centre of a
 pixel; v is 2 if visible, 1 if hidden, 0 outside the picture or for things without a head. pycocotools takes keypoints
