@@ -79,7 +79,7 @@ def test_shares_and_whole_boxes_are_those_of_each_pile_drawn_alone() -> None:
 
 
 def test_boxes_and_heads_follow_the_lens_of_an_oblique_camera() -> None:
-    scene = replace(crowded(), camera=seen_from(11.0, y_m=-6.0, pitch_deg=30.0))
+    scene = replace(crowded(), camera=seen_from(11.0, x_m=-6.0, y_m=-6.0, pitch_deg=30.0))
     options = SensorOptions(camera_effects="distortion=-9")
 
     def photo(of: SiteScene) -> tuple[SceneStage, Photograph]:
@@ -101,9 +101,10 @@ def test_boxes_and_heads_follow_the_lens_of_an_oblique_camera() -> None:
         x, y = thing.head_px
         assert lonely.rendered.instances[int(y), int(x)] == thing.number
         before = straight[thing.number].head_px
-        moved_px = max(moved_px, 0.0 if before is None else float(np.hypot(x - before[0], y - before[1])))
         compared += 1
-    assert compared >= 6 and moved_px > 3
+        if thing.is_hidden and before is not None:
+            moved_px = max(moved_px, float(np.hypot(x - before[0], y - before[1])))
+    assert compared >= 6 and moved_px > 2
 
 
 def test_every_thing_is_known_by_its_number_class_and_kind() -> None:
