@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import Any
 
+from engine.jobs.dataset.frozen import plain
 from engine.jobs.dataset.labels.source import LabelSource
-from engine.jobs.dataset.scene.frozen import plain
 
 
 def facts_of(source: LabelSource) -> dict[str, Any]:
