@@ -76,8 +76,15 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(effects: str)
 
 
 def test_two_seeds_differ_in_noise_even_if_every_value_is_given() -> None:
-    one, other = (taken(soil, "noise=0.01", seed=seed).rendered.colors for seed in ((1, 2), (1, 3)))
+    one, other, view = (taken(soil, "noise=0.01", seed=seed).rendered.colors for seed in ((1, 2), (1, 3), (1, 2, 1)))
     assert (one != other).mean() > 0.5
+    assert (one != view).mean() > 0.5
+
+
+def test_the_views_of_a_scene_have_one_lens() -> None:
+    one, other = (taken(soil, "mild", seed=(1, 2, view)).effects for view in (0, 1))
+    assert one["lens"] == other["lens"]
+    assert one["exposure"] != other["exposure"]
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_threads(mild: Photograph) -> None:
