@@ -10,13 +10,26 @@ from engine.jobs.dataset.sensor.jpeg import code
 from engine.jobs.dataset.sensor.lens import lens_of
 from engine.jobs.dataset.sensor.moving import move
 
-SIDE_PX = 16  # too small for OpenCV to start threads, which would not survive a fork
+SIDE_PX = 16
 
 
 def warm_up() -> None:
-    """Import Numba, OpenCV and the codecs, and load or compile the kernels; 0.6 s, the first time on a machine 5 s."""
+    """Import Numba, OpenCV and the codecs, and load or compile the kernels: 0.6 s, the first time on a machine 5 s.
+
+    Starts no thread, because a fork would lack it.
+    """
+    import cv2
     import PIL.Image  # noqa: F401  for the metadata
 
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        _take()
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _take() -> None:
     camera = SiteCamera(width_px=SIDE_PX, height_px=SIDE_PX)
     shape = (SIDE_PX, SIDE_PX)
     blank = Rendered(

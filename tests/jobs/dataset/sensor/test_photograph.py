@@ -2,8 +2,12 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,6 +22,7 @@ from engine.jobs.dataset.sensor import Photograph
 from engine.jobs.dataset.sensor.effects import EFFECTS
 from tests.jobs.dataset.sensor.cards import CAMERA, card, taken
 
+ROOT = Path(__file__).parents[4]
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 PIX4D, DJI = "{http://pix4d.com/camera/1.0/}", "{http://www.dji.com/drone-dji/1.0/}"
 FLYING = SiteCamera(width_px=160, height_px=120, height_m=83.5, yaw_deg=215, pitch_deg=20, roll_deg=7, x_m=40, y_m=-25)
@@ -184,3 +189,23 @@ def test_a_window_tells_its_principal_point() -> None:
     told = xmp_of(taken(soil, "mild", camera=whole.window(10, 20, 160, 120)))
     assert float(told[f"{DJI}CalibratedOpticalCenterX"]) == 190
     assert float(told[f"{DJI}CalibratedOpticalCenterY"]) == 130
+
+
+def test_warming_up_starts_no_thread_that_a_fork_would_lack() -> None:
+    """And a fork of the process takes the same photograph."""
+    program = """
+import os, sys
+from engine.jobs.dataset.sensor import warm_up
+from tests.jobs.dataset.sensor.test_photograph import soil, taken
+warm_up()
+assert not os.path.isdir("/proc/self/task") or len(os.listdir("/proc/self/task")) == 1
+photo = taken(soil, "mild")
+if hasattr(os, "fork") and sys.platform == "linux":
+    child = os.fork()
+    if not child:
+        os._exit(0 if taken(soil, "mild").content == photo.content else 3)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
