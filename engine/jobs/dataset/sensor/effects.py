@@ -76,7 +76,7 @@ EFFECTS = {
             is_of_camera=True,
         ),
         Effect(
-            name="noise", unit="of white, in middle grey", low=0, high=0.3, mild=(0.004, 0.012), strong=(0.004, 0.03)
+            name="noise", unit="of white, in middle grey", low=0, high=0.3, mild=(0.004, 0.012), strong=(0.004, 0.025)
         ),
         Effect(name="warmth", unit="EV, red to blue", low=-2, high=2, mild=(-0.15, 0.15), strong=(-0.4, 0.4)),
         Effect(name="tint", unit="EV, green", low=-1, high=1, mild=(-0.04, 0.04), strong=(-0.15, 0.15)),
