@@ -52,7 +52,7 @@ def test_several_views_show_the_number_on_average() -> None:
     assert np.mean([seen(layout, camera) for camera in cameras]) == pytest.approx(300, abs=1)
 
 
-@pytest.mark.parametrize(("share", "within"), [(0.0, 0.0), (0.5, 0.15), (1.0, 0.0), (None, 0.07)])
+@pytest.mark.parametrize(("share", "within"), [(0.0, 0.0), (0.5, 0.15), (1.0, 0.0), (None, 0.04 if IS_SOAK else 0.09)])
 def test_the_given_share_of_pictures_has_roads_alone(share: float | None, within: float) -> None:
     """A tenth of them by default."""
     few = FieldOptions(empty_share=share, piles=(14, 20))
