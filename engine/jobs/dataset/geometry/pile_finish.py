@@ -68,7 +68,7 @@ def _paint(group: PileGroup, place: PaintPlace) -> Iterator[InstanceBatch]:
         some = group.at(chosen)
         top = high[chosen]
         local = between(some, np.maximum(top - long_m[chosen], 0.0), top, PAINT_OUT_M)
-        yield some.colored(f"paint {place}", mesh, Surface.PAINT, local, colors[chosen])
+        yield some.colored(f"paint {place}", mesh, Surface.SPRAY, local, colors[chosen])
 
 
 def _dirt(group: PileGroup, ground: GroundLook) -> Iterator[InstanceBatch]:
@@ -103,7 +103,7 @@ def _caps(group: PileGroup, kind: CapKind) -> Iterator[InstanceBatch]:
         if kind is CapKind.PLASTIC:
             colors = np.array([PAINT_RGB[color] for color in some.each("cap_color").tolist()])
             local = between(some, some.length - CAP_HIGH_M, some.length + 0.012, CAP_OUT_M)
-            yield some.colored("cap", parts.cap() if round_mesh else box(), Surface.PAINT, local, colors)
+            yield some.colored("cap", parts.cap() if round_mesh else box(), Surface.SPRAY, local, colors)
         else:
             local = between(some, some.length, some.length + PLATE_THICK_M, PLATE_OUT_M)
             yield from in_metal(some, "cap plate", box(), local)

@@ -102,7 +102,7 @@ class Things:
             numbered=drawn_by(numbered),
             shaded=None if shaded is None else drawn_by(shaded),
             shadowed=None if shadowed is None else drawn_by(shadowed),
-            look=((*look.albedo, look.roughness), (look.metallic, look.mottle, look.mottle_m, 0.0)),
+            look=((*look.albedo, look.roughness), (look.metallic, look.mottle, look.mottle_m, look.cleanness)),
         )
 
     def _vertices_of(self, mesh: Mesh) -> moderngl.Buffer:

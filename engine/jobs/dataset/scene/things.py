@@ -32,6 +32,88 @@ class DistractorKind(StrEnum):
     REBAR = "rebar"
     """A bundle of bars along its own x axis."""
 
+    # In recipe 2 only:
+    LYING_PILE = "lying_pile"
+    PILE_STACK = "pile_stack"
+    CUT_OFF = "cut_off"
+    """A short piece cut off the head of a pile, on its side."""
+    STEEL_TUBES = "steel_tubes"
+    FORMWORK = "formwork"
+    BOARDS = "boards"
+    RING = "ring"
+    """A concrete ring of a manhole."""
+    HOLE = "hole"
+    """A bored hole without a pile."""
+    BARREL = "barrel"
+    BUCKET = "bucket"
+    TYRE = "tyre"
+    CABLE_DRUM = "cable_drum"
+    LID = "lid"
+    """A manhole cover or a vent."""
+    PUDDLE = "puddle"
+    BUSH = "bush"
+    TREE = "tree"
+    BARE_TREE = "bare_tree"
+    STUMP = "stump"
+    CAR = "car"
+    VAN = "van"
+    PICKUP = "pickup"
+    TRUCK = "truck"
+    CONTAINER = "container"
+    HUT = "hut"
+    TOILET = "toilet"
+    FENCE = "fence"
+    """One panel; a fence is a row of them."""
+    TRENCH = "trench"
+    """A piece of an open trench, with the spoil beside it."""
+    PERSON = "person"
+    TABLE = "table"
+    """A mounting table: rails, some or all of them with modules."""
+    MODULE_PALLET = "module_pallet"
+    STAKE = "stake"
+    FLAG = "flag"
+    COVER = "cover"
+    """A tarpaulin or straw, laid over something."""
+
+
+_CATEGORIES: dict[str, tuple[DistractorKind, ...]] = {
+    "bag": (DistractorKind.BAG,),
+    "machine": (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER),
+    "vehicle": (DistractorKind.CAR, DistractorKind.VAN, DistractorKind.PICKUP, DistractorKind.TRUCK),
+    "material": (
+        DistractorKind.REBAR,
+        DistractorKind.LYING_PILE,
+        DistractorKind.PILE_STACK,
+        DistractorKind.STEEL_TUBES,
+        DistractorKind.FORMWORK,
+        DistractorKind.BOARDS,
+        DistractorKind.RING,
+        DistractorKind.CABLE_DRUM,
+    ),
+    "debris": (DistractorKind.DEBRIS, DistractorKind.CUT_OFF),
+    "hole": (DistractorKind.HOLE, DistractorKind.TRENCH),
+    "barrel": (DistractorKind.BARREL, DistractorKind.BUCKET),
+    "tyre": (DistractorKind.TYRE,),
+    "lid": (DistractorKind.LID,),
+    "puddle": (DistractorKind.PUDDLE,),
+    "vegetation": (DistractorKind.BUSH, DistractorKind.TREE, DistractorKind.BARE_TREE, DistractorKind.STUMP),
+    "container": (DistractorKind.CONTAINER, DistractorKind.HUT, DistractorKind.TOILET),
+    "fence": (DistractorKind.FENCE,),
+    "person": (DistractorKind.PERSON,),
+    "panel": (DistractorKind.TABLE, DistractorKind.MODULE_PALLET),
+    "marker": (DistractorKind.STAKE, DistractorKind.FLAG),
+    "cover": (DistractorKind.COVER,),
+}
+_CATEGORY_OF = {kind: category for category, kinds in _CATEGORIES.items() for kind in kinds}
+PILE_CATEGORY = "pile"
+CATEGORIES = (PILE_CATEGORY, *_CATEGORIES)
+"""Every class that a detector can be taught."""
+
+
+def category_of(kind: DistractorKind) -> str:
+    """The class of a thing in labels, one of CATEGORIES: an excavator is a `machine`."""
+    return _CATEGORY_OF[kind]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pile:
@@ -141,3 +223,7 @@ class Distractor:
     shade: float = 1.0
     number: int = 0
     """Its instance number in every picture of the scene; 0: it has none and cannot be labelled."""
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Factors for the colour of what is painted, woven or grown on it; not of its glass, rubber or steel."""
+    lift_m: float = 0.0
+    """Height of its foot above `ground_m`: a table stands on piles, a lid lies on uneven ground."""

@@ -133,7 +133,7 @@ def test_the_head_is_the_middle_of_the_top(kind: PileKind) -> None:
 def test_paint_has_its_colour_and_covers_the_head() -> None:
     one = varied(PileKind.PHC, paint=PaintPlace.HEAD, paint_color=PaintColor.BLUE, paint_m=0.2, shade=0.5)
     painted = named(set_stage(site((one,))), "paint")[0]
-    assert painted.surface is Surface.PAINT
+    assert painted.surface is Surface.SPRAY
     red, green, blue = painted.tints[0]
     assert blue > 3 * red and blue > 2 * green
     heights = world(painted)[:, 2]
