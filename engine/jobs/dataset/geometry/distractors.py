@@ -84,7 +84,7 @@ def _stood(name: str, model: Model, alike: list[Distractor], ground: GroundLook)
     shades = np.repeat(np.array([[one.shade] for one in alike]), 3, axis=1).astype(np.float32)
     tints = np.array([one.tint for one in alike], np.float32)
     for surface, mesh in model:
-        own = shades
+        own: np.ndarray = shades
         if surface in EARTH_SHADES:
             own = shades * (EARTH_SHADES[surface] * np.array(ground.subsoil) / LOOKS[surface].albedo)
         elif surface in TINTED:

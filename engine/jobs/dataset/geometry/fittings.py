@@ -1,4 +1,4 @@
-"""What a site is equipped with: containers, huts, toilets, fences, trenches, puddles, people, stakes, flags."""
+"""Equipment and traces of a site: containers, huts, toilets, fences, trenches, puddles, people, stakes, flags."""
 
 from functools import cache
 from itertools import pairwise

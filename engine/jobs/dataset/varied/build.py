@@ -24,7 +24,7 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
     terrain = make_terrain(settled, seed)
     layout = lay_field(options, varied.layout, settled, terrain, extent, seed)
     piles = plant_varied(options, varied.piles, layout, terrain, seed)
-    clutter = place_clutter(options, varied.clutter, settled, terrain, layout, piles, extent, seed)
+    clutter = place_clutter(options, varied.clutter, terrain, layout, piles, extent, seed)
     return SiteScene(
         seed=int(stream(seed, "renderer").integers(2**31)),
         camera=cameras[view],

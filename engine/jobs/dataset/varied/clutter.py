@@ -11,7 +11,6 @@ from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.distractors import MACHINE_SHARES, MACHINES, require_all
 from engine.jobs.dataset.scene.layout import SiteLayout
-from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile
 from engine.jobs.dataset.varied.extent import Extent
@@ -26,10 +25,12 @@ from engine.jobs.kit.options import option
 HIDDEN_SHARE: Span = (0.05, 0.1)
 MAX_MACHINES, MAX_BAGS = 15, 30
 """In a picture of USUAL_AREA_M2; drawn from 0."""
-GROWTH = 0.6
+GROWTH = 0.65
 """Numbers grow with this power of the area, so that a picture of 16 m has some things of its own."""
 EMPTY_FACTOR = 1.8
 """More kinds, and more of each, in scenes without piles."""
+BUSY = (0.35, 1.75)
+"""How full a scene is, times the usual."""
 BEYOND_M = 4.0
 """Things stand up to this far beyond the pictures' edges and reach into them."""
 MAX_THINGS = 5000
@@ -59,7 +60,6 @@ class ClutterOptions:
 def place_clutter(
     options: SceneOptions,
     clutter: ClutterOptions,
-    settled: Settled,
     terrain: Terrain,
     layout: SiteLayout,
     piles: tuple[Pile, ...],
@@ -92,9 +92,10 @@ class _Yard:
         self._is_empty = is_empty
         size = (4 * placer.half_m**2 / USUAL_AREA_M2) ** GROWTH
         self._size = size
-        self.amount = size * factor * (EMPTY_FACTOR if is_empty else 1.0)
-        """Factor for the usual numbers of things."""
         draw = stream(seed, "clutter yard")
+        busy = BUSY[0] + (BUSY[1] - BUSY[0]) * float(draw.random())
+        self.amount = size * factor * busy * (EMPTY_FACTOR if is_empty else 1.0)
+        """Factor for the usual numbers of things."""
         own = float(draw.random() * np.pi)
         self.heading = layout.strips[0].heading if layout.strips else own
         self._depots = (draw.random((2, 2)) * 2 - 1) * 0.85 * placer.half_m
@@ -105,7 +106,7 @@ class _Yard:
     def place_machines(self, options: SceneOptions) -> list[Distractor]:
         """The given number, or a random one; smaller machines where large ones do not fit."""
         draw = stream(self._seed, "clutter machines")
-        wanted = int(draw.random() * (MAX_MACHINES * min(self._size, 1.0) + 1.3))
+        wanted = int(draw.random() * (MAX_MACHINES * min(self._size, 1.0) + 1))
         if options.num_machinery is not None:
             wanted = options.num_machinery
         placed: list[Distractor] = []
@@ -113,7 +114,7 @@ class _Yard:
             own = stream((*_numbers(self._seed), len(placed)), "clutter machine")
             share = float(own.random())
             for smaller in MACHINES[kind:]:
-                scale = scale_of(HABITS[smaller], max(share, 0.0))
+                scale = scale_of(HABITS[smaller], share)
                 found = self.placer.find(HABITS[smaller], scale, own)
                 if found is None and share > 0:
                     scale = scale_of(HABITS[smaller], 0.0)
@@ -129,7 +130,7 @@ class _Yard:
     def place_bags(self, options: SceneOptions) -> list[Distractor]:
         """The given number, or a random one, alone or side by side."""
         draw = stream(self._seed, "clutter bags")
-        wanted = int(draw.random() * (MAX_BAGS * min(self._size, 1.0) + 1.5))
+        wanted = int(draw.random() * (MAX_BAGS * min(self._size, 1.0) + 1))
         if options.num_bags is not None:
             wanted = options.num_bags
         placed = self._scattered(DistractorKind.BAG, HABITS[DistractorKind.BAG], wanted, draw)
@@ -162,6 +163,8 @@ class _Yard:
             if found is None:
                 failed += 1
                 continue
+            if habit.apart_m:
+                heading = self.heading
             own_turn = heading if heading is not None else float(turn * 2 * np.pi)
             first = np.array(found[:2])
             x, y, seat = found

@@ -61,7 +61,14 @@ YELLOWS: tuple[Tint, ...] = (
     (0.12, 0.55, 4.0),
 )
 """For yellow paint: yellow, orange, white, red, green."""
-WATERS: tuple[Tint, ...] = ((1.0, 1.0, 1.0), (2.6, 2.1, 1.5), (1.6, 1.5, 1.4), (4.0, 4.2, 4.6), (0.7, 0.8, 0.7))
+WATERS: tuple[Tint, ...] = (
+    (1.0, 1.0, 1.0),
+    (3.2, 2.5, 1.7),
+    (2.0, 1.8, 1.6),
+    (4.5, 4.9, 5.6),
+    (6.5, 7.2, 8.6),
+    (4.5, 3.2, 1.9),
+)
 """Clear, muddy, and bright with the sky."""
 TARPAULINS: tuple[Tint, ...] = (
     (0.05, 0.16, 0.5),
@@ -185,7 +192,7 @@ HABITS: dict[Kind, Habit] = {
     Kind.CAR: Habit(
         footprint_m=2.5, usual=3, share=0.3, group=3, tints=CAR_PAINTS, from_pile_m=1.3, max_slope=0.2, on_road=True
     ),
-    Kind.REBAR: Habit(footprint_m=3.2, usual=4, share=0.6, group=2, scales=(0.6, 1.0), at_depot=True),
+    Kind.REBAR: Habit(footprint_m=3.2, usual=4, share=0.4, group=2, scales=(0.6, 1.0), at_depot=True),
     Kind.LYING_PILE: Habit(footprint_m=3.4, usual=9, share=0.45, group=4, scales=(0.7, 1.0), tints=CONCRETES),
     Kind.STEEL_TUBES: Habit(footprint_m=1.8, usual=5, share=0.3, group=3, scales=(0.8, 1.2), at_depot=True),
     Kind.FORMWORK: Habit(footprint_m=1.8, usual=4, share=0.2, group=2, tints=PLYWOOD, at_depot=True),
@@ -218,7 +225,7 @@ HABITS: dict[Kind, Habit] = {
     Kind.RING: Habit(
         footprint_m=0.62, usual=12, share=0.4, group=5, scales=(0.35, 1.5), tints=CONCRETES, from_pile_m=1.2
     ),
-    Kind.BOARDS: Habit(footprint_m=0.95, usual=10, share=0.3, group=3, tints=BOARDS, lift_m=-0.03, near_work=True),
+    Kind.BOARDS: Habit(footprint_m=0.95, usual=10, share=0.3, group=3, tints=BOARDS, lift_m=-0.012, near_work=True),
     Kind.COVER: Habit(
         footprint_m=0.82, usual=6, share=0.2, scales=(0.8, 1.4), tints=TARPAULINS, lift_m=0.4, at_depot=True
     ),
@@ -252,7 +259,7 @@ HABITS: dict[Kind, Habit] = {
         footprint_m=0.26, usual=16, share=0.4, group=4, scales=(0.75, 1.25), tints=SITE_PAINTS, near_work=True
     ),
     Kind.STAKE: Habit(
-        footprint_m=0.18, usual=45, share=0.35, group=14, apart_m=3.6, tints=SITE_PAINTS, is_upright=True
+        footprint_m=0.15, usual=45, share=0.35, group=14, apart_m=3.6, tints=SITE_PAINTS, is_upright=True
     ),
 }
 """From the largest to the smallest, which is the order of placing. Fences and trenches follow lines (lines.py)."""
