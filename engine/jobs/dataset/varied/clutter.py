@@ -3,16 +3,18 @@
 A scene has some kinds and lacks others; their numbers differ from scene to scene. Without piles it has more of both.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.errors import UsageError
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.distractors import MACHINE_SHARES, MACHINES, require_all
 from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.streams import Seed, stream
-from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile
+from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile, category_of
 from engine.jobs.dataset.varied.extent import Extent
 from engine.jobs.dataset.varied.habits import HABITS, USUAL_AREA_M2, Habit
 from engine.jobs.dataset.varied.lines import lay_fences, lay_trenches
@@ -39,10 +41,31 @@ DEPOT_M = 9.0
 WORK_M = 5.0
 
 
+def parse_kinds(text: str) -> tuple[str, ...]:
+    """`hole,vegetation` -> every kind that these name or hold, in the order of `DistractorKind`.
+
+    UsageError for an unknown name, and for one that has an option of its own.
+    """
+    names = [name.strip() for name in text.split(",")]
+    scattered = [kind for kind in DistractorKind if kind not in (*MACHINES, DistractorKind.BAG)]
+    known = {kind.value for kind in scattered} | {category_of(kind) for kind in scattered}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{name!r}: is not one of {', '.join(sorted(known))}")
+    return tuple(kind.value for kind in scattered if kind.value in names or category_of(kind) in names)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClutterOptions:
     clutter: float = option(
         1.0, "How many things there are besides piles, machines and bags; 0 for none.", metavar="FACTOR"
+    )
+    confusers: tuple[str, ...] | None = option(
+        None,
+        "Scatter only these, in every scene: kinds such as hole,cable_drum or classes such as vegetation. "
+        "(default: some of all, other ones in each scene)",
+        metavar="LIST",
+        parse=parse_kinds,
     )
     hidden_share: Span | None = option(
         None,
@@ -74,11 +97,12 @@ def place_clutter(
     placed += yard.place_machines(options)
     placed += yard.place_bags(options)
     if clutter.clutter > 0:
-        placed += lay_fences(yard.placer, yard.heading, yard.amount, seed)
-        placed += lay_trenches(yard.placer, yard.heading, yard.amount, seed)
+        certain = None if clutter.confusers is None else set(clutter.confusers)
+        placed += lay_fences(yard.placer, yard.heading, yard.amount, seed, certain)
+        placed += lay_trenches(yard.placer, yard.heading, yard.amount, seed, certain)
         for kind, habit in HABITS.items():
             if len(placed) < MAX_THINGS:
-                placed += yard.scatter(kind, habit)
+                placed += yard.scatter(kind, habit, certain)
     first = 1 + max((pile.number for pile in piles), default=0)
     return tuple(replace(thing, number=first + place) for place, thing in enumerate(placed[:MAX_THINGS]))
 
@@ -138,11 +162,12 @@ class _Yard:
             require_all("--num-bags", "bags", wanted, len(placed))
         return placed
 
-    def scatter(self, kind: DistractorKind, habit: Habit) -> list[Distractor]:
-        """Things of this kind, in scenes that have it."""
+    def scatter(self, kind: DistractorKind, habit: Habit, certain: Container[str] | None) -> list[Distractor]:
+        """Things of this kind, in scenes that have it: those drawn, or all if `certain` names it and none if not."""
         draw = stream(self._seed, f"clutter {kind.value}")
         is_there, much, rounding = draw.random(3).tolist()
-        if is_there >= min(habit.share * (EMPTY_FACTOR if self._is_empty else 1.0), 0.9):
+        share = min(habit.share * (EMPTY_FACTOR if self._is_empty else 1.0), 0.9)
+        if habit.usual == 0 or is_there >= (share if certain is None else float(kind in certain)):
             return []
         wanted = habit.usual * self.amount * (0.2 + 2.2 * much * much)
         return self._scattered(kind, habit, int(wanted + rounding), draw)

@@ -11,11 +11,12 @@ from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.scene.distractors import MACHINES
 from engine.jobs.dataset.scene.streams import stream
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, category_of
-from engine.jobs.dataset.varied.clutter import HIDDEN_SHARE, ClutterOptions
+from engine.jobs.dataset.varied.clutter import HIDDEN_SHARE, ClutterOptions, parse_kinds
 from engine.jobs.dataset.varied.habits import HABITS, footprint_of
 from engine.jobs.dataset.varied.span import between
 from tests.jobs.dataset.geometry.sites import world
 from tests.jobs.dataset.varied.yards import lattice, rolling, scattered, seen
+from tests.support.long_form import IS_SOAK
 
 PILES = lattice(8, 8)
 SEEDS = range(8)
@@ -73,10 +74,10 @@ def test_nothing_floats_over_the_ground_or_drowns_in_it() -> None:
         assert over.max() > 0.6 * high_m - 0.02, thing
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5] if IS_SOAK else [0.0, 0.4])
 def test_about_the_asked_share_of_the_piles_loses_pixels_to_something(share: float) -> None:
     hidden, wholes = [], 0
-    for seed in (1, 2, 3):
+    for seed in (1, 2):
         things = scattered(seed, PILES, half_m=20.0, hidden=share)
         with_things, without = (
             np.bincount(render(set_stage(seen(PILES, these))).instances.ravel(), minlength=2**16)[1 : len(PILES) + 1]
@@ -85,7 +86,7 @@ def test_about_the_asked_share_of_the_piles_loses_pixels_to_something(share: flo
         is_inside = without > 20
         hidden += (with_things[is_inside] / without[is_inside]).tolist()
         wholes += int(is_inside.sum())
-    assert wholes > 100
+    assert wholes > 80
     left = np.array(hidden)
     assert np.mean(left < 0.97) == pytest.approx(share, abs=0.05 + 0.1 * share)
     if share:
@@ -149,6 +150,21 @@ def test_round_things_are_the_most_frequent_confusers() -> None:
 def test_colours_of_one_kind_vary() -> None:
     tints = {thing.tint for seed in SEEDS for thing in scattered(seed) if category_of(thing.kind) == "barrel"}
     assert len(tints) > 5
+
+
+def test_only_the_named_confusers_are_scattered_and_in_every_scene() -> None:
+    for seed in SEEDS:
+        things = scattering(scattered(seed, confusers=parse_kinds("fence, hole,vegetation,stake")))
+        assert {category_of(thing.kind) for thing in things} <= {"fence", "hole", "vegetation", "marker"}
+        kinds = {thing.kind for thing in things}
+        assert {DistractorKind.HOLE, DistractorKind.STAKE, DistractorKind.BUSH, DistractorKind.TREE} <= kinds
+        assert DistractorKind.FLAG not in kinds
+
+
+@pytest.mark.parametrize("text", ["hole,pyramid", "bag", "", "excavator"])
+def test_an_unknown_confuser_is_named_with_those_that_there_are(text: str) -> None:
+    with pytest.raises(UsageError, match=r"is not one of bare_tree, barrel, boards, bucket"):
+        parse_kinds(text)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def lattice(rows: int, columns: int) -> tuple[Pile, ...]:
     return tuple(piles)
 
 
+@cache
 def scattered(
     seed: int,
     piles: tuple[Pile, ...] = (),
@@ -55,6 +56,7 @@ def scattered(
     *,
     hidden: float | Span | None = 0.0,
     clutter: float = 1.0,
+    confusers: tuple[str, ...] | None = None,
     **given: int,
 ) -> tuple[Distractor, ...]:
     corners = np.array([(-half_m, half_m), (half_m, half_m), (half_m, -half_m), (-half_m, -half_m)])
@@ -65,7 +67,7 @@ def scattered(
     layout = SiteLayout(strips=tuple(strips), roads_m=(ROAD,), centres_m=np.empty((0, 2)))
     share = (hidden, hidden) if isinstance(hidden, float) else hidden
     options = SceneOptions(**given)  # type: ignore[arg-type]
-    own = ClutterOptions(clutter=clutter, hidden_share=share)
+    own = ClutterOptions(clutter=clutter, hidden_share=share, confusers=confusers)
     return place_clutter(options, own, rolling(), layout, piles, Extent(corners_m=(corners,)), (seed, 0))
 
 
