@@ -35,6 +35,10 @@ class DistractorKind(StrEnum):
     """A concrete ring of a manhole."""
     HOLE = "hole"
     """A bored hole without a pile."""
+    PAD = "pad"
+    """Concrete poured or spilt on the ground where no pile stands."""
+    HEAP = "heap"
+    """A small heap of earth, sand or gravel."""
     BARREL = "barrel"
     BUCKET = "bucket"
     TYRE = "tyre"
@@ -83,6 +87,8 @@ _CATEGORIES: dict[str, tuple[DistractorKind, ...]] = {
     ),
     "debris": (DistractorKind.DEBRIS, DistractorKind.CUT_OFF),
     "hole": (DistractorKind.HOLE,),
+    "pad": (DistractorKind.PAD,),
+    "heap": (DistractorKind.HEAP,),
     "trench": (DistractorKind.TRENCH,),
     "barrel": (DistractorKind.BARREL, DistractorKind.BUCKET),
     "tyre": (DistractorKind.TYRE,),

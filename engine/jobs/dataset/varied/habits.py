@@ -50,6 +50,13 @@ LEAVES: tuple[Tint, ...] = (
     (0.8, 0.6, 0.6),
 )
 CONCRETES: tuple[Tint, ...] = ((1.0, 1.0, 1.0), (0.8, 0.8, 0.8), (1.15, 1.14, 1.1), (0.7, 0.66, 0.6), (0.95, 0.9, 0.8))
+GRAVELS: tuple[Tint, ...] = (
+    (0.7, 0.7, 0.72),
+    (1.0, 0.85, 0.55),
+    (0.45, 0.44, 0.44),
+    (0.8, 0.65, 0.45),
+    (1.1, 1.1, 1.1),
+)
 BAGS: tuple[Tint, ...] = ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), (0.9, 0.86, 0.74), (0.75, 0.76, 0.78), (0.5, 0.6, 0.45))
 YELLOWS: tuple[Tint, ...] = (
     (1.0, 1.0, 1.0),
@@ -232,6 +239,18 @@ HABITS: dict[Kind, Habit] = {
     Kind.HOLE: Habit(
         footprint_m=0.8, usual=30, share=0.4, group=9, apart_m=3.8, scales=(0.6, 1.5), max_slope=0.15, is_flat=True
     ),
+    Kind.PAD: Habit(
+        footprint_m=0.64,
+        usual=16,
+        share=0.35,
+        group=6,
+        apart_m=3.8,
+        scales=(0.5, 1.25),
+        tints=CONCRETES,
+        max_slope=0.2,
+        is_flat=True,
+    ),
+    Kind.HEAP: Habit(footprint_m=0.66, usual=22, share=0.45, group=6, scales=(0.5, 2.2), tints=GRAVELS),
     Kind.TYRE: Habit(footprint_m=0.7, usual=12, share=0.35, group=5, scales=(0.8, 1.2), tints=SITE_PAINTS),
     Kind.CUT_OFF: Habit(footprint_m=0.75, usual=20, share=0.4, group=5, scales=(0.8, 1.1), tints=CONCRETES),
     Kind.DEBRIS: Habit(footprint_m=0.8, usual=25, share=0.7, group=3, scales=(0.5, 1.0), tints=CONCRETES),
