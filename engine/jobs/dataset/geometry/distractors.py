@@ -30,6 +30,7 @@ BUILDERS: dict[DistractorKind, tuple[int, Builder]] = {
     DistractorKind.ROLLER: (1, lambda _: machines.roller()),
     DistractorKind.DEBRIS: (debris.DEBRIS_SHAPES, debris.broken_concrete),
     DistractorKind.REBAR: (debris.REBAR_SHAPES, debris.rebar),
+    DistractorKind.RIG: (machines.RIG_SHAPES, machines.rig),
     DistractorKind.LYING_PILE: (materials.LYING_PILE_SHAPES, materials.lying_pile),
     DistractorKind.PILE_STACK: (materials.PILE_STACK_SHAPES, materials.pile_stack),
     DistractorKind.CUT_OFF: (materials.CUT_OFF_SHAPES, materials.cut_off),

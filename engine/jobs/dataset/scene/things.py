@@ -24,6 +24,8 @@ class DistractorKind(StrEnum):
     """A bundle of bars along its own x axis."""
 
     # In recipe 2 only:
+    RIG = "rig"
+    """A crawler that drives piles."""
     LYING_PILE = "lying_pile"
     PILE_STACK = "pile_stack"
     CUT_OFF = "cut_off"
@@ -73,7 +75,7 @@ class DistractorKind(StrEnum):
 
 _CATEGORIES: dict[str, tuple[DistractorKind, ...]] = {
     "bag": (DistractorKind.BAG,),
-    "machine": (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER),
+    "machine": (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER, DistractorKind.RIG),
     "vehicle": (DistractorKind.CAR, DistractorKind.VAN, DistractorKind.PICKUP, DistractorKind.TRUCK),
     "material": (
         DistractorKind.REBAR,

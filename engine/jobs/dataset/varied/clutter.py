@@ -11,12 +11,12 @@ import numpy as np
 from engine.errors import UsageError
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.description import Terrain
-from engine.jobs.dataset.scene.distractors import MACHINE_SHARES, MACHINES, require_all
+from engine.jobs.dataset.scene.distractors import require_all
 from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile, category_of
 from engine.jobs.dataset.varied.extent import Extent
-from engine.jobs.dataset.varied.habits import HABITS, USUAL_AREA_M2, Habit
+from engine.jobs.dataset.varied.habits import HABITS, MACHINE_SHARES, MACHINES, USUAL_AREA_M2, Habit
 from engine.jobs.dataset.varied.lines import lay_fences, lay_trenches
 from engine.jobs.dataset.varied.occluders import hide_piles
 from engine.jobs.dataset.varied.placer import Placer, scale_of, stand

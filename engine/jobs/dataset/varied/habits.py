@@ -121,11 +121,15 @@ class Habit:
     """True if it is found near machines and depots."""
 
 
+MACHINES: tuple[Kind, ...] = (Kind.EXCAVATOR, Kind.RIG, Kind.LOADER, Kind.ROLLER)
+"""From the largest to the smallest."""
+MACHINE_SHARES = (0.4, 0.25, 0.2, 0.15)
 USUAL_AREA_M2 = 30_000.0
 """A picture of 200 x 150 m."""
 
 HABITS: dict[Kind, Habit] = {
     Kind.EXCAVATOR: Habit(footprint_m=5.0, usual=0, share=0, scales=(0.55, 1.0), tints=YELLOWS),
+    Kind.RIG: Habit(footprint_m=4.2, usual=0, share=0, scales=(0.8, 1.1), tints=YELLOWS, from_pile_m=1.5),
     Kind.LOADER: Habit(footprint_m=4.0, usual=0, share=0, scales=(0.7, 1.0), tints=YELLOWS),
     Kind.ROLLER: Habit(footprint_m=3.2, usual=0, share=0, scales=(0.7, 1.0), tints=YELLOWS),
     Kind.BAG: Habit(footprint_m=0.6, usual=0, share=0, group=4, tints=BAGS),

@@ -8,11 +8,10 @@ from engine.errors import UsageError
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.distractors import VARIANTS, build_distractors, build_model
 from engine.jobs.dataset.raster import render
-from engine.jobs.dataset.scene.distractors import MACHINES
 from engine.jobs.dataset.scene.streams import stream
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, category_of
 from engine.jobs.dataset.varied.clutter import HIDDEN_SHARE, ClutterOptions, parse_kinds
-from engine.jobs.dataset.varied.habits import HABITS, footprint_of
+from engine.jobs.dataset.varied.habits import HABITS, MACHINES, footprint_of
 from engine.jobs.dataset.varied.span import between
 from tests.jobs.dataset.geometry.sites import world
 from tests.jobs.dataset.varied.yards import lattice, rolling, scattered, seen

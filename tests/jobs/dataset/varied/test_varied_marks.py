@@ -1,9 +1,9 @@
 import numpy as np
 
 from engine.jobs.dataset.scene.description import LimeLine, Track
-from engine.jobs.dataset.scene.distractors import MACHINES
 from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.varied.extent import Extent
+from engine.jobs.dataset.varied.habits import MACHINES
 from engine.jobs.dataset.varied.marks import lay_varied_lime, lay_varied_tracks
 from tests.jobs.dataset.varied.yards import ROAD, lattice, scattered
 
