@@ -51,7 +51,7 @@ def parse_kinds(text: str) -> tuple[str, ...]:
     known = {kind.value for kind in scattered} | {category_of(kind) for kind in scattered}
     for name in names:
         if name not in known:
-            raise UsageError(f"{name!r}: is not one of {', '.join(sorted(known))}")
+            raise UsageError(f"--confusers: {name!r} is not one of {', '.join(sorted(known))}")
     return tuple(kind.value for kind in scattered if kind.value in names or category_of(kind) in names)
 
 
