@@ -25,6 +25,10 @@ class Surface(StrEnum):
     TIMBER = "timber"
     PAINT = "paint"
     """Whitish; the tint makes its colour. The same for CLOTH."""
+    SPRAY = "spray"
+    """White paint sprayed on piles: the instance's tint is its colour."""
+    MUD = "mud"
+    """White and wet: the instance's tint is its colour."""
     CLOTH = "cloth"
     LEAF = "leaf"
     BARK = "bark"
@@ -78,6 +82,8 @@ LOOKS: dict[Surface, SurfaceLook] = {
     Surface.GLASS: SurfaceLook(albedo=(0.05, 0.08, 0.10), roughness=0.1, metallic=0.2),
     Surface.SPOIL: SurfaceLook(albedo=(0.24, 0.17, 0.11), roughness=1.0, mottle=0.4, mottle_m=0.15),
     Surface.TIMBER: SurfaceLook(albedo=(0.30, 0.20, 0.11), roughness=0.9, mottle=0.3, mottle_m=0.1),
+    Surface.SPRAY: SurfaceLook(albedo=(1.0, 1.0, 1.0), roughness=0.6, mottle=0.2, mottle_m=0.06),
+    Surface.MUD: SurfaceLook(albedo=(1.0, 1.0, 1.0), roughness=0.45, mottle=0.35, mottle_m=0.2),
     Surface.PAINT: SurfaceLook(albedo=(0.80, 0.80, 0.80), roughness=0.4, mottle=0.08, mottle_m=0.5),
     Surface.CLOTH: SurfaceLook(albedo=(0.80, 0.80, 0.80), roughness=0.9, mottle=0.2, mottle_m=0.12),
     Surface.LEAF: SurfaceLook(albedo=(0.10, 0.15, 0.04), roughness=0.8, mottle=0.4, mottle_m=0.2),
@@ -115,6 +121,8 @@ class InstanceBatch:
     """(k,) uint16: instance number of the thing, from 1; 0 for things without one."""
     tints: np.ndarray
     """(k, 3) float32: factors for the albedo."""
+    is_ground: bool = False
+    """True for loose ground, which does not darken the ground at its foot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -221,6 +221,38 @@ def uneven_disc(
     return stacked_rings(radii, heights)
 
 
+def mound(
+    rng: np.random.Generator, profile: Sequence[tuple[float, float]], *, rough: float, ragged: float, one_sided: float
+) -> Mesh:
+    """Loose earth around the axis: diameter about 1, z 0..1, the ground at MOUND_GROUND. Open along the axis.
+
+    profile: (radius, height) from the inside out, radius as a share of the largest, height 1 at the crest, 0 on the
+    ground, negative in it. rough: how much the height varies from lump to lump. ragged: how much the outline does.
+    one_sided: 0 for the same height all around, 1 if it fades on one side.
+    """
+    sides = MOUND_SIDES
+    angles = np.arange(sides) * (2 * np.pi / sides)
+    shares, heights = np.array(profile).T
+    edge = 1 - ragged * (0.5 - 0.5 * waves(rng, angles, (2, 3, 5, 7, 11)))
+    side = 1 - one_sided * (0.5 - 0.5 * np.cos(angles - rng.uniform(0, 2 * np.pi)))
+    grid = np.empty((sides, len(profile) + 2, 3))
+    for level, (share, height) in enumerate(zip(shares, heights, strict=True), 1):
+        radius = 0.5 * share * (1 + (edge - 1) * share) * (1 + 0.04 * rng.uniform(-1, 1, sides))
+        lumps = 1 + rough * (0.6 * waves(rng, angles, (3, 4, 6, 9)) + 0.5 * rng.uniform(-1, 1, sides))
+        high = height * side * lumps if height > 0 else height - (1 - side)
+        grid[:, level, 0], grid[:, level, 1] = radius * np.cos(angles), radius * np.sin(angles)
+        grid[:, level, 2] = MOUND_GROUND + (1 - MOUND_GROUND) * np.clip(high, -1.5, 1.0)
+    for level, like in ((0, 1), (-1, -2)):
+        grid[:, level] = grid[:, like]
+        grid[:, level, 2] = 0.0
+    return smooth_shaded(grid[:, ::-1].reshape(-1, 3), _wrapped_cells(sides, len(profile) + 2))
+
+
+MOUND_SIDES = 32
+MOUND_GROUND = 0.6
+"""The part of a mound's height that is in the ground."""
+
+
 def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:
     """Like `cylinder`, but cast against earth: its side bulges, its top is flat at z = 1."""
     angles = np.arange(sides) * (2 * np.pi / sides)

@@ -49,6 +49,8 @@ class Things:
         batches = [batch for batch in batches if len(batch.transforms)]
         self.corners = [box_corners(batch) for batch in batches]
         """Bounding boxes of each batch's instances, (k, 8, 3) metres."""
+        self.shading = [corners for batch, corners in zip(batches, self.corners, strict=True) if not batch.is_ground]
+        """Those of them that darken the ground at their foot."""
         self._loaded = [
             self._load(batch, boxes_in_picture(camera, corners))
             for batch, corners in zip(batches, self.corners, strict=True)

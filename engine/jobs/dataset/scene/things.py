@@ -1,7 +1,10 @@
 """The things on a site: foundation piles, and everything that must not be mistaken for one."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
+
+from engine.jobs.dataset.scene.pile_looks import CapKind, Filling, FootKind, PaintColor, PaintPlace
 
 
 class PileKind(StrEnum):
@@ -10,7 +13,13 @@ class PileKind(StrEnum):
     SPIRAL_STEEL = "spiral_steel"
     """Screw pile, 76 to 159 mm, with a flange of 220 mm on top."""
     CAST_IN_PLACE = "cast_in_place"
-    """Concrete post, 300 mm."""
+    """Concrete post with bars, 300 mm in recipe 1."""
+    STEEL_TUBE = "steel_tube"
+    """Driven tube, with or without a flange. This and the following kinds are in recipe 2 only."""
+    H_SECTION = "h_section"
+    """Rolled section, driven: a post of a solar table."""
+    C_SECTION = "c_section"
+    """Cold-formed section with lips, driven."""
 
 
 class DistractorKind(StrEnum):
@@ -127,8 +136,9 @@ class Pile:
     exposed_m: float
     """Height of the top above that, along z."""
     diameter_m: float
+    """A section's depth, its larger side."""
     base_diameter_m: float
-    """Diameter of the collar of concrete or spoil around the foot."""
+    """Diameter of the collar of concrete or spoil around the foot, see `foot`."""
     base_height_m: float
     flange_diameter_m: float = 0.0
     """0 if there is no flange."""
@@ -149,6 +159,54 @@ class Pile:
     """Number of the table that it carries; the tops of a table's piles are coplanar."""
     number: int = 0
     """Its instance number in every picture of the scene; 0: its place in the scene, from 1."""
+    foot: FootKind = FootKind.OWN
+    foot_shade: float = 1.0
+    """Factor for the brightness of its foot."""
+    width_m: float = 0.0
+    """The smaller side of a section; 0 for round piles."""
+    bars_m: float = 0.22
+    """Length of the bars above the head; only of piles cast in place."""
+    has_end_plate: bool = False
+    """True if the head of a PHC pile has its steel end plate."""
+    filling: Filling = Filling.OPEN
+    """Inside a tube."""
+    cap: CapKind = CapKind.NONE
+    cap_color: PaintColor = PaintColor.BLACK
+    paint: PaintPlace = PaintPlace.NONE
+    paint_color: PaintColor = PaintColor.RED
+    paint_m: float = 0.15
+    """Length of the painted part."""
+    dirt_m: float = 0.0
+    """Height of splashed earth above the ground."""
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Factors for the colour of its material, beside `shade`."""
+
+    @property
+    def head_m(self) -> tuple[float, float, float]:
+        """Middle of its top: x, y and z."""
+        east, north = self.exposed_m * math.tan(self.tilt_x), self.exposed_m * math.tan(self.tilt_y)
+        return self.x_m + east, self.y_m + north, self.top_m
+
+    @property
+    def tilt_deg(self) -> float:
+        """Angle between its axis and the vertical."""
+        return math.degrees(math.atan(math.hypot(math.tan(self.tilt_x), math.tan(self.tilt_y))))
+
+    @property
+    def told(self) -> dict[str, str | float]:
+        """Everything that a list of piles tells about it beside its place; JSON values."""
+        return {
+            "kind": self.kind.value,
+            "diameter_m": round(self.diameter_m, 4),
+            "width_m": round(self.width_m or self.diameter_m, 4),
+            "exposed_m": round(self.exposed_m, 4),
+            "tilt_deg": round(self.tilt_deg, 3),
+            "foot": self.foot.value,
+            "paint": "none" if self.paint is PaintPlace.NONE else f"{self.paint_color.value} {self.paint.value}",
+            "cap": "none" if self.cap is CapKind.NONE else f"{self.cap_color.value} {self.cap.value}",
+            "filling": self.filling.value,
+            "rust": self.rust,
+        }
 
     @property
     def top_m(self) -> float:
