@@ -37,14 +37,16 @@ class Device:
         self._undo.callback(thing.release)
         return thing
 
-    def program(self, name: str, vertex: str, **units: int) -> moderngl.Program:
-        """`units`: the texture unit of each sampler."""
-        program = self.kept(compile_program(self.context, name, vertex=vertex, folder=SHADERS))
+    def program(self, name: str, vertex: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.Program:
+        """`units`: the texture unit of each sampler. Samplers that the program does not have are skipped, as compilers
+        drop what a look of the ground does not use."""
+        program = self.kept(compile_program(self.context, name, defines, vertex=vertex, folder=SHADERS))
         view = program.get("View", None)
         if isinstance(view, moderngl.UniformBlock):
             view.binding = VIEW_BLOCK
         for sampler, unit in units.items():
-            program[sampler] = unit
+            if sampler in program:
+                program[sampler] = unit
         return program
 
     def array(
@@ -64,9 +66,9 @@ class Device:
             bound.append((buffer, layout + each, *(name for _, name in pairs if name in program)))
         return self.kept(self.context.vertex_array(program, bound, index))
 
-    def pass_over_all(self, name: str, **units: int) -> moderngl.VertexArray:
+    def pass_over_all(self, name: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
         """A pass over the whole target; draw it with `render(vertices=3)`."""
-        return self.kept(self.context.vertex_array(self.program(name, WHOLE_TARGET, **units), []))
+        return self.kept(self.context.vertex_array(self.program(name, WHOLE_TARGET, defines=defines, **units), []))
 
     def buffer(self, data: np.ndarray) -> moderngl.Buffer:
         return self.kept(self.context.buffer(np.ascontiguousarray(data)))
