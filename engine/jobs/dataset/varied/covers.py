@@ -56,8 +56,8 @@ COVERS: dict[str, CoverRange] = {
         accent_brightness=(0.85, 1.35), accent_saturation=(0.7, 1.0), weeds=(0.0, 0.35), is_earth=True,
     ),
     "red-earth": CoverRange(
-        hue_deg=(6, 20), saturation=(0.55, 0.88), brightness=(0.06, 0.28),
-        accent_hue_deg=(10, 26), accent_saturation=(0.5, 0.8), accent_brightness=(0.9, 1.6), weeds=(0.0, 0.5),
+        hue_deg=(9, 21), saturation=(0.50, 0.80), brightness=(0.06, 0.28),
+        accent_hue_deg=(12, 24), accent_saturation=(0.5, 0.8), accent_brightness=(0.8, 1.4), weeds=(0.0, 0.5),
         is_earth=True,
     ),
     "wet-earth": CoverRange(
@@ -74,8 +74,8 @@ COVERS: dict[str, CoverRange] = {
         accent_saturation=(0.6, 1.0), accent_brightness=(0.9, 1.5), weeds=(0.0, 0.15),
     ),
     "grass": CoverRange(
-        hue_deg=(50, 80), saturation=(0.45, 0.85), brightness=(0.035, 0.26), grain_m=(0.10, 0.28), share=(0.0, 0.9),
-        accent_hue_deg=(36, 56), accent_saturation=(0.4, 0.75), accent_brightness=(1.0, 2.2), weeds=(0.0, 0.0),
+        hue_deg=(50, 80), saturation=(0.45, 0.85), brightness=(0.05, 0.26), grain_m=(0.10, 0.28), share=(0.0, 0.9),
+        accent_hue_deg=(36, 56), accent_saturation=(0.4, 0.7), accent_brightness=(0.9, 1.8), weeds=(0.0, 0.0),
     ),
     "snow": CoverRange(
         hue_deg=(-150, 210), saturation=(0.0, 0.06), brightness=(0.42, 0.82), share=(0.0, 0.62), weeds=(0.0, 0.06),

@@ -19,7 +19,7 @@ Ground gravel(Field f, Cover c, uint salt) {
     albedo *= 1.0 + 0.16 * f.broad + 0.12 * f.patches + 0.07 * f.spots;
     albedo *= 1.0 - f.track * (0.08 + 0.14 * f.ribs);
     vec2 facets = (vec2(stone.x, stone.z) - 0.5) * held * (1.0 - 0.8 * dust) + 0.5 * single.zw * single.y;
-    return matt(albedo, 0.6 * facets + 0.05 * (f.tilts[0] + f.tilts[1]));
+    return matt(albedo, 0.6 * facets + 0.03 * (f.tilts[0] + f.tilts[1]));
 }
 
 // Smooth sand: ripples of the wind in some places, hollows of steps, a few pebbles, damp patches.
@@ -42,7 +42,7 @@ Ground sand(Field f, Cover c, uint salt) {
     albedo = mix(albedo, c.color * mix(0.3, 1.25, pebble.x), 0.8 * pebble.y);
     albedo *= 1.0 - f.track * (0.10 + 0.26 * f.ribs);
     vec2 tilt = 0.30 * rippled * c.way * (part < 0.7 ? 0.7 : -1.6);
-    tilt += 0.07 * f.tilts[0] + 0.06 * f.tilts[1] + 0.05 * f.tilts[2] + 0.25 * dent.zw * dent.y + 0.3 * pebble.zw * pebble.y;
+    tilt += 0.03 * f.tilts[0] + 0.03 * f.tilts[1] + 0.03 * f.tilts[2] + 0.2 * dent.zw * dent.y + 0.3 * pebble.zw * pebble.y;
     return matt(albedo, tilt);
 }
 
@@ -50,7 +50,7 @@ Ground sand(Field f, Cover c, uint salt) {
 Ground loess(Field f, Cover c, uint salt) {
     float clods = 0.8 * f.waves.x + 0.9 * f.waves.y + 0.9 * f.waves.z + 0.8 * f.waves.w;
     float dug = smoothstep(0.0, 0.5, f.patches + 0.5 * f.spots + c.share - 0.6);
-    vec3 crumb = cells(f.xy + 0.06 * f.waves.xy, 0.14, salt);
+    vec3 crumb = cells(TURN * f.xy + 0.13 * f.waves.yz + 0.05 * f.waves.wx, 0.14, salt);
     float held = clamp(0.14 / f.pixel_m - 0.8, 0.0, 1.0) * dug;
     float rill = 1.0 - smoothstep(0.02, 0.09, abs(relief(f.xy / 2.9 + 0.2 * f.waves.xy, salt + 1u).x));
     rill *= smoothstep(0.04, 0.2, f.steep) * (1.0 - dug);
@@ -58,26 +58,26 @@ Ground loess(Field f, Cover c, uint salt) {
     vec3 albedo = mix(c.color, c.accent, smoothstep(0.0, 0.6, 0.7 * f.patches + 0.6 * f.spots + 0.3 * clods));
     float shade = mix(0.12, 0.22, dug) * clods + 0.16 * grain + (crumb.x - 0.5) * 0.5 * held;
     albedo *= 1.0 + c.contrast * shade + 0.15 * f.broad + 0.08 * f.patches;
-    albedo *= 1.0 - 0.4 * held * (1.0 - smoothstep(0.0, 0.35, crumb.y)) - 0.3 * rill;
+    albedo *= 1.0 - 0.18 * held * (1.0 - smoothstep(0.0, 0.5, crumb.y)) - 0.3 * rill;
     vec4 stone = stones(TURN * f.xy, 0.2, 0.08, f.pixel_m, salt + 3u);
     albedo = mix(albedo, c.accent * mix(0.5, 1.5, stone.x), 0.7 * stone.y);
     albedo = mix(albedo, u_subsoil.rgb, 0.5 * f.track);
     albedo *= 1.0 - f.track * (0.12 + 0.32 * f.ribs);
-    vec2 tilt = mix(0.09, 0.16, dug) * (f.tilts[0] + f.tilts[1] + f.tilts[2] + f.tilts[3]);
+    vec2 tilt = mix(0.06, 0.13, dug) * (f.tilts[0] + f.tilts[1] + f.tilts[2] + f.tilts[3]);
     return matt(albedo, tilt * (1.0 - 0.5 * f.track) + 0.4 * held * (vec2(crumb.x, crumb.z) - 0.5));
 }
 
 // Weathered earth: coarse clods, gullies, and stones of a lighter kind.
 Ground red_earth(Field f, Cover c, uint salt) {
     float clods = f.waves.x + 1.1 * f.waves.y + 1.0 * f.waves.z + 0.9 * f.waves.w;
-    vec3 lump = cells(f.xy + 0.1 * f.waves.xy, 0.22, salt);
+    vec3 lump = cells(TURN * f.xy + 0.2 * f.waves.yz + 0.07 * f.waves.wx, 0.22, salt);
     float rough = smoothstep(-0.2, 0.4, f.patches + 0.5 * f.spots + c.share - 0.5);
     float held = clamp(0.22 / f.pixel_m - 0.8, 0.0, 1.0) * rough;
     float grain = grit(f.xy, 0.05, f.pixel_m, salt + 1u) + 0.8 * grit(TURN * f.xy, 0.022, f.pixel_m, salt + 3u);
     vec3 albedo = mix(c.color, c.accent, smoothstep(-0.1, 0.6, 0.8 * f.patches + 0.5 * f.spots + 0.35 * clods));
     float shade = mix(0.13, 0.24, rough) * clods + 0.17 * grain + (lump.x - 0.5) * 0.6 * held;
     albedo *= max(0.25, 1.0 + c.contrast * shade + 0.18 * f.broad + 0.1 * f.patches);
-    albedo *= 1.0 - 0.45 * held * (1.0 - smoothstep(0.0, 0.3, lump.y));
+    albedo *= 1.0 - 0.2 * held * (1.0 - smoothstep(0.0, 0.5, lump.y));
     vec4 stone = stones(TURN * f.xy, 0.17, 0.16, f.pixel_m, salt + 2u);
     vec3 rock = vec3(dot(c.accent, vec3(0.4, 0.4, 0.2))) * vec3(1.15, 1.0, 0.9);
     albedo = mix(albedo, rock * mix(0.6, 2.2, stone.x), 0.8 * stone.y);

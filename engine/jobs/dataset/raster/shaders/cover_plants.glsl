@@ -61,16 +61,16 @@ Ground grass(Field f, Cover c, uint salt) {
     float dry = 0.6 * f.broad + 0.55 * f.patches + 0.4 * f.spots + 0.3 * clumps + 0.35 * blades + 0.3 * tips;
     dry = smoothstep(-0.2, 0.85, dry + c.share - 0.45);
     vec3 albedo = mix(c.color, c.accent, 0.85 * dry);
-    float tall = smoothstep(0.3, 0.6, 0.6 * clumps + 0.5 * f.patches + 0.3 * tuft.x + 0.2 * blades) * (1.0 - abs(mown) * 2.0);
+    float tall = smoothstep(0.1, 0.8, 0.6 * clumps + 0.5 * f.patches + 0.35 * tuft.x + 0.3 * blades) * (1.0 - abs(mown) * 2.0);
     float shade = (0.34 + 0.25 * tall) * tuft.x + 0.42 * blades + 0.38 * tips + 0.12 * clumps + 0.12 * f.waves.y;
     albedo *= max(0.2, 1.0 + shade * min(c.contrast, 1.1) + 0.16 * f.broad + 0.12 * f.patches + 0.22 * mown);
     albedo *= mix(vec3(1.0), vec3(0.52, 0.62, 0.5), tall);
     float bald = 0.5 * clumps - 0.6 * f.patches + 0.4 * f.spots + 0.3 * blades + 0.25 * tips + 0.4 * c.share;
-    bald = smoothstep(0.45, 0.75, bald);
+    bald = smoothstep(0.35, 0.95, bald + 0.25 * tuft.x);
     bald = max(bald, f.track * smoothstep(-0.1, 0.3, 0.45 - 0.5 * tuft.x - 0.4 * blades));
     vec3 earth = u_subsoil.rgb * (1.0 + 0.18 * (f.waves.y + f.waves.z + f.waves.w));
     albedo = mix(albedo, earth * (1.0 - f.track * 0.3 * f.ribs), bald);
-    vec2 lean = 0.12 * (transpose(TURN) * tuft.yz) + 0.07 * f.tilts[0] + 0.06 * f.tilts[2];
+    vec2 lean = 0.08 * (transpose(TURN) * tuft.yz) + 0.04 * f.tilts[0] + 0.05 * f.tilts[2];
     return matt(albedo, lean * (1.0 - 0.5 * bald));
 }
 
