@@ -10,7 +10,7 @@ from engine.errors import UsageError
 from engine.jobs.dataset.scene.description import GroundPicture
 
 DEFAULT_SIZE_M = 4.0
-MIN_SIDE_PX, MAX_SIDE_PX = 16, 8192
+MIN_SIDE_PX, MAX_SIDE_PX = 16, 4096
 MAX_BYTES = 256 << 20
 SUFFIXES = (".jpg", ".jpeg", ".png")
 OPTION = "--ground-texture"
@@ -33,13 +33,13 @@ def parse_ground_picture(text: str) -> GroundPicture:
 
 @lru_cache(maxsize=2)
 def read_ground_picture(picture: GroundPicture) -> np.ndarray:
-    """Read its linear light: (height, width, 3) float32, 0..1, row 0 the top. UsageError if the file has changed."""
+    """Read its linear light: (height, width, 3) float16, 0..1, row 0 the top. UsageError if the file has changed."""
     path = Path(picture.path)
     content = _content(path)
     if hashlib.sha256(content).hexdigest() != picture.sha256:
         raise UsageError(f"{OPTION} {path}: has changed since the run began; start the run again")
     srgb = np.arange(256) / 255
-    curve = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    curve = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float16)
     texels: np.ndarray = curve[_decoded(path, content)[..., ::-1]]
     return texels
 

@@ -77,7 +77,7 @@ class PictureTask:
         key = {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
         if self.varied is None:
             return key
-        parts: dict[str, dict[str, Any]] = msgspec.to_builtins(self.varied)
+        parts: dict[str, dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(self.varied))  # lists for tuples
         return key | {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
 
     def as_json(self) -> str:

@@ -1,5 +1,6 @@
 """A ground picture of the user's."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def test_its_content_is_part_of_the_key(chequered: Path, tmp_path: Path) -> None
         return job.task(0).key
 
     before = key()
+    assert json.loads(json.dumps(before)) == before  # as the manifest gives it back
     assert before == key()
     cv2.imwrite(str(chequered), np.full((32, 32, 3), 90, np.uint8))
     assert before != key()

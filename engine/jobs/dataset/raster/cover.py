@@ -80,7 +80,7 @@ def _clouds(device: Device, shares: np.ndarray) -> moderngl.Texture:
 
 def _picture(device: Device, texels: np.ndarray) -> moderngl.Texture:
     texture = device.texture((texels.shape[1], texels.shape[0]), 3, "f2")
-    texture.write(np.ascontiguousarray(texels, np.float16))
+    texture.write(np.ascontiguousarray(texels))
     texture.build_mipmaps()
     texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
     texture.repeat_x = texture.repeat_y = True

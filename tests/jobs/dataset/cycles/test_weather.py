@@ -15,7 +15,7 @@ from engine.jobs.dataset.varied.grounds import GroundOptions, draw_ground
 from tests.jobs.dataset.cycles.yard import SETTINGS, yard
 from tests.support.long_form import in_long_form
 
-CLOUDS = CloudShadows(share=0.5, depth=0.85, size_m=9.0, noise_seed=6)
+CLOUDS = CloudShadows(share=0.5, depth=0.85, size_m=9.0, noise_seed=7)
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,5 @@ def test_both_engines_draw_the_same_brightness_and_the_same_cloud_shadows(
     assert other.mean() == pytest.approx(one.mean(), rel=0.15)
     if sun.clouds is not None:
         blocks = [pixels.reshape(6, 10, 8, 10, 3).mean(axis=(1, 3, 4)).ravel() for pixels in (one, other)]
-        assert np.corrcoef(blocks)[0, 1] > 0.9
+        assert np.corrcoef(blocks)[0, 1] > 0.95
         assert np.ptp(blocks[0]) > 25
