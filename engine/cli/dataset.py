@@ -16,6 +16,7 @@ from engine.cli.job_options import job_options, pop_options
 from engine.cli.job_progress import shown_progress
 from engine.errors import UsageError
 from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.kit.options import JSON
@@ -38,7 +39,7 @@ VARIED: dict[str, Any] = {each.name: each.default_factory for each in fields(Var
 """The options of recipe 2, by part."""
 
 
-@job_options(DatasetJob, SceneOptions, *VARIED.values())
+@job_options(DatasetJob, SceneOptions, LabelOptions, *VARIED.values())
 def dataset(
     context: typer.Context,
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Output folder: a new one, or one to resume.")],
@@ -97,8 +98,15 @@ def dataset(
     )
     scene = pop_options(SceneOptions, options)
     varied = VariedOptions(**{name: pop_options(kind, options) for name, kind in VARIED.items()})
+    labels = pop_options(LabelOptions, options)
     job = DatasetJob(
-        output=output, drawing=chosen.drawing, blender=chosen.blender, options=scene, varied=varied, **options
+        output=output,
+        drawing=chosen.drawing,
+        blender=chosen.blender,
+        options=scene,
+        varied=varied,
+        labels=labels,
+        **options,
     )
     check_job(job)
     for note in chosen.notes:

@@ -4,8 +4,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from engine.errors import UsageError
+from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.options import SceneOptions, option_name
 from engine.jobs.dataset.task import PictureTask, RenderSettings, check_seed
+from engine.jobs.dataset.varied.cameras import check_cameras
 from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.kit.option_range import check_no_stream, check_number
 from engine.jobs.kit.options import CLUSTER, CLUSTERS, OVERWRITE, RESUME, option
@@ -19,6 +21,7 @@ class DatasetJob:
     drawing: RenderSettings
     options: SceneOptions = field(default_factory=SceneOptions)
     varied: VariedOptions = field(default_factory=VariedOptions)
+    labels: LabelOptions = field(default_factory=LabelOptions)
     recipe: int = option(
         1,
         "1: the pictures of earlier versions, byte for byte. 2: varied ground, piles, clutter, camera, light.",
@@ -64,6 +67,8 @@ class DatasetJob:
             self._require_no_variety()
         else:
             self.varied.check()
+            check_cameras(self.options, self.varied.camera)
+            self.labels.check()
 
     def task(self, index: int) -> PictureTask:
         return PictureTask(
@@ -71,6 +76,7 @@ class DatasetJob:
             drawing=self.drawing,
             base_seed=self.seed,
             varied=None if self.recipe == 1 else self.varied,
+            labels=None if self.recipe == 1 else self.labels,
             index=index,
             with_coco=self.save_coco,
             with_hdf5=self.save_hdf5,
@@ -78,8 +84,7 @@ class DatasetJob:
         )
 
     def _require_no_variety(self) -> None:
-        for part in fields(VariedOptions):
-            own = getattr(self.varied, part.name)
+        for own in (*(getattr(self.varied, part.name) for part in fields(VariedOptions)), self.labels):
             for each in fields(own):
                 if getattr(own, each.name) != each.default:
                     raise UsageError(f"{option_name(each.name)}: has no effect in recipe 1; give --recipe 2")

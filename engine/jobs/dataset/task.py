@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from engine.errors import UsageError
+from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.streams import Seed
 from engine.jobs.dataset.varied.options import VariedOptions
@@ -35,6 +36,8 @@ class PictureTask:
     """None: recipe 1."""
     subset: str = ""
     """Name of the split that the picture's scene belongs to (`train`, `val`, `test`); "" without --split."""
+    labels: LabelOptions | None = None
+    """None: recipe 1."""
     with_coco: bool = False
     with_hdf5: bool = False
     blender: str = ""
@@ -72,11 +75,20 @@ class PictureTask:
         return "/".join(filter(None, (folder, self.subset, f"{self.name}{suffix}")))
 
     @property
+    def formats(self) -> tuple[str, ...]:
+        """Label formats of recipe 2; --save-coco and --save-hdf5 are older spellings of two of them."""
+        named = () if self.labels is None else self.labels.formats
+        older = ("coco",) * self.with_coco + ("hdf5",) * self.with_hdf5
+        tiles = ("tiles",) * (self.labels is not None and self.labels.tiles is not None)
+        return tuple(dict.fromkeys((*named, *older, *tiles)))
+
+    @property
     def key(self) -> dict[str, Any]:
         """Fingerprint of everything that affects the picture's bytes, as JSON values; the same for a whole dataset."""
         key = {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
-        if self.varied is None:
+        if self.varied is None or self.labels is None:
             return key
+        key |= self.labels.key
         parts: dict[str, dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(self.varied))  # lists for tuples
         return key | {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
 

@@ -13,7 +13,7 @@ from engine.jobs.dataset.ground_picture import parse_ground_picture, read_ground
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.raster import bake_ground, render
-from engine.jobs.dataset.scene.description import Sun
+from engine.jobs.dataset.scene.description import CoverKind, Sun
 from engine.jobs.dataset.task import RenderSettings
 from engine.jobs.dataset.varied.grounds import GroundOptions, draw_ground
 from engine.jobs.dataset.varied.options import VariedOptions
@@ -94,6 +94,6 @@ def test_what_cannot_be_a_ground_is_refused_in_one_line(tmp_path: Path) -> None:
 def test_a_ground_picture_that_would_not_show_is_refused(chequered: Path) -> None:
     picture = parse_ground_picture(str(chequered))
     with pytest.raises(UsageError, match="--ground-texture: has no effect"):
-        GroundOptions(ground=(("snow", 1.0),), ground_texture=(picture,)).check()
+        GroundOptions(ground=((CoverKind.SNOW, 1.0),), ground_texture=(picture,)).check()
     with pytest.raises(UsageError, match="needs --ground-texture"):
-        GroundOptions(ground=(("picture", 1.0),)).check()
+        GroundOptions(ground=((CoverKind.PICTURE, 1.0),)).check()

@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -25,35 +27,35 @@ def require_h5py() -> ModuleType:
     return module
 
 
-def write_hdf5(path: Path, rendered: Rendered) -> None:
-    """Write `colors` (h, w, 3) uint8, `depth` (h, w) float32 metres, `instance_segmaps` (h, w) uint16, 0 for none.
+def hdf5_bytes(rendered: Rendered, more: Mapping[str, np.ndarray] = MappingProxyType({})) -> bytes:
+    """A file of `colors` (h, w, 3) uint8, `depth` (h, w) float32 metres, `instance_segmaps` (h, w) uint16, 0 for none.
 
-    The same pictures give the same bytes: no time is stored. Compressed in bands of whole rows. SinkError if it cannot
-    be written; no file is left then. Not atomic: write to a temporary name.
+    `more`: further arrays by name. The same arrays give the same bytes: no time is stored. Compressed in bands of whole
+    rows. About 100 MB for a picture of 5280x3956.
     """
     h5py = require_h5py()
-    # HDF5 writes to memory and we write that to the disk, since HDF5 2.0 segfaults on a full disk. About 100 MB for
-    # a picture of 5280x3956.
     packed = io.BytesIO()
+    arrays = {"colors": rendered.colors, "depth": rendered.depth_m, "instance_segmaps": rendered.instances, **more}
     with h5py.File(packed, "w") as file:
-        for name, array in (
-            ("colors", rendered.colors),
-            ("depth", rendered.depth_m),
-            ("instance_segmaps", rendered.instances),
-        ):
-            # Shuffled: this groups the high bytes of neighbours, which are similar.
-            file.create_dataset(
-                name,
-                data=array,
-                chunks=_chunk(array),
-                compression="gzip",
-                compression_opts=GZIP_LEVEL,
-                shuffle=array.itemsize > 1,
-                track_times=False,
-            )
+        for name, array in arrays.items():
+            # Shuffled: this groups the high bytes of neighbours, which are similar. HDF5 refuses chunks of nothing.
+            packing: dict[str, Any] = {}
+            if array.size:
+                packing = {"chunks": _chunk(array), "shuffle": array.itemsize > 1}
+                packing |= {"compression": "gzip", "compression_opts": GZIP_LEVEL}
+            file.create_dataset(name, data=array, track_times=False, **packing)
+    return packed.getvalue()
+
+
+def write_hdf5(path: Path, rendered: Rendered) -> None:
+    """Write `hdf5_bytes`. SinkError if it cannot be written; no file is left then. Not atomic.
+
+    HDF5 writes to memory and we write that to the disk, since HDF5 2.0 segfaults on a full disk.
+    """
+    content = hdf5_bytes(rendered)
     try:
         with open(path, "wb") as file:
-            file.write(packed.getbuffer())
+            file.write(content)
     except OSError as error:
         with contextlib.suppress(OSError):
             path.unlink()

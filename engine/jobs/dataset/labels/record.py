@@ -19,10 +19,14 @@ class LabelledThing:
     """The class: `pile`, `bag`, `machine`, ..."""
     kind: str
     """`phc`, `excavator`, ..."""
+    class_id: int = -1
+    """Place of the category among the classes to label, from 0; -1: it is not labelled."""
+    is_crowd: bool = False
+    """True if its class is labelled, but too little of it is visible (--min-visible)."""
     place_m: tuple[float, float, float]
     """Foot: east, north and height in metres."""
     size_m: dict[str, float]
-    """A pile's diameter and exposed height, and its tilt_deg; empty for other things."""
+    """A pile's diameter_m, exposed_m and tilt_deg; empty for other things."""
     head_px: tuple[float, float] | None
     """Middle of its top in the picture, also if hidden; None outside the picture and for things without a head."""
     is_head_visible: bool
@@ -33,7 +37,7 @@ class LabelledThing:
     area_px: int
     """Visible pixels."""
     visible_share: float
-    """Visible pixels by those of the whole thing, 0..1."""
+    """Visible share of its outline, above 0; 1 if nothing stands before it and no edge cuts it."""
     is_cut: bool
     """True if the picture's edge cuts it."""
     is_hidden: bool
@@ -51,5 +55,17 @@ class PictureRecord:
     height_px: int
     camera: dict[str, Any]
     """Intrinsics (focal length, principal point, distortion) and extrinsics (place, rotation), JSON values."""
+    classes: tuple[str, ...]
+    """Categories to label, by class_id."""
     things: tuple[LabelledThing, ...]
     """Ascending by number."""
+
+    @property
+    def classed(self) -> tuple[LabelledThing, ...]:
+        """Things of the classes to label, with those of which too little is visible."""
+        return tuple(thing for thing in self.things if thing.class_id >= 0)
+
+    @property
+    def labelled(self) -> tuple[LabelledThing, ...]:
+        """Things of the classes to label of which enough is visible."""
+        return tuple(thing for thing in self.classed if not thing.is_crowd)

@@ -24,7 +24,7 @@ class GroundCover:
         self.light_units: dict[str, int] = {}
         self._textures: list[tuple[moderngl.Texture, int]] = []
         if ground.covers:
-            functions = [cover.name.replace("-", "_") for cover in ground.covers]
+            functions = [cover.kind.replace("-", "_") for cover in ground.covers]
             self.ground_defines = tuple(
                 f"{role} {name}" for role, name in zip(("LOOK", "SECOND"), functions, strict=False)
             )

@@ -5,6 +5,7 @@ otherwise. The origin is the middle of the picture at the site's mean height.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
@@ -93,11 +94,29 @@ class Terrain:
         return east, north
 
 
+class CoverKind(StrEnum):
+    """Looks of the ground in recipe 2."""
+
+    GRAVEL = "gravel"
+    SAND = "sand"
+    LOESS = "loess"
+    RED_EARTH = "red-earth"
+    WET_EARTH = "wet-earth"
+    STRAW = "straw"
+    STUBBLE = "stubble"
+    GRASS = "grass"
+    SNOW = "snow"
+    ASPHALT = "asphalt"
+    RUBBLE = "rubble"
+    PICTURE = "picture"
+    """A picture of the user's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cover:
     """One look of the ground in recipe 2, such as gravel. Colours as in GroundLook."""
 
-    name: str
+    kind: CoverKind
     color: tuple[float, float, float]
     accent: tuple[float, float, float]
     """Its second colour: dust between stones, dry blades, muddy water, ..."""
@@ -151,7 +170,7 @@ class GroundLook:
     @property
     def cover(self) -> str:
         """Names of the covers: `gravel`, `snow+grass`, `picture`; "" in recipe 1."""
-        return "+".join(cover.name for cover in self.covers)
+        return "+".join(cover.kind for cover in self.covers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,5 @@
 """Looks of the ground in recipe 2: one, or two in patches."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,14 +7,14 @@ import numpy as np
 from engine.errors import UsageError
 from engine.jobs.dataset.ground_picture import parse_ground_picture
 from engine.jobs.dataset.options import Preset, SceneOptions
-from engine.jobs.dataset.scene.description import Cover, GroundLook, GroundPicture
+from engine.jobs.dataset.scene.description import Cover, CoverKind, GroundLook, GroundPicture
 from engine.jobs.dataset.scene.streams import Seed, stream
-from engine.jobs.dataset.varied.covers import COVERS, GRASS, PICTURE, draw_color, draw_cover
+from engine.jobs.dataset.varied.covers import COVERS, GRASS, draw_color, draw_cover
 from engine.jobs.dataset.varied.span import Span, between
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
 
-Share = tuple[str, float]
+Share = tuple[CoverKind, float]
 
 PATCHES_SHARE = 0.35
 """Share of scenes whose ground has a second look in patches."""
@@ -24,23 +23,25 @@ PATCH_M: Span = (7.0, 45.0)
 WEEDLESS_SHARE = 0.4
 """Share of scenes without tufts of grass on other ground."""
 GRASSY_HILLS: Span = (0.3, 0.55)
-OF_PRESETS: dict[str, str] = {"loess": "loess", "hills": "red-earth"}
+OF_PRESETS: dict[Preset, CoverKind] = {"loess": CoverKind.LOESS, "hills": CoverKind.RED_EARTH}
 
 
 def parse_looks(text: str) -> tuple[Share, ...]:
     """`gravel,snow=0.3` -> (("gravel", 1.0), ("snow", 0.3)). UsageError for an unknown look or a wrong share."""
-    found: dict[str, float] = {}
+    found: dict[CoverKind, float] = {}
     for part in text.split(","):
         name, equals, share = (word.strip() for word in part.partition("="))
-        if name not in COVERS and name != PICTURE:
-            raise UsageError(f"--ground {name or text!r}: is no look; there are {', '.join((*COVERS, PICTURE))}")
-        if name in found:
+        try:
+            kind = CoverKind(name)
+        except ValueError:
+            raise UsageError(f"--ground {name or text!r}: is no look; there are {', '.join(CoverKind)}") from None
+        if kind in found:
             raise UsageError(f"--ground {text}: {name} is there twice")
         try:
-            found[name] = float(share) if equals else 1.0
+            found[kind] = float(share) if equals else 1.0
         except ValueError:
             raise UsageError(f"--ground {part}: {share!r} is not a number; write {name}=0.3") from None
-        if not 0 < found[name] < 1e6:
+        if not 0 < found[kind] < 1e6:
             raise UsageError(f"--ground {part}: a share is more than 0")
     return tuple(found.items())
 
@@ -64,10 +65,10 @@ class GroundOptions:
     def check(self) -> None:
         """Raise UsageError for an unknown look, and for options that exclude one another."""
         check_number("--ground-patches", self.ground_patches, 0, 1)
-        names = dict(self.ground or ())
-        if PICTURE in names and not self.ground_texture:
+        kinds = dict(self.ground or ())
+        if CoverKind.PICTURE in kinds and not self.ground_texture:
             raise UsageError("--ground picture: needs --ground-texture FILE")
-        if self.ground_texture and self.ground and PICTURE not in names:
+        if self.ground_texture and self.ground and CoverKind.PICTURE not in kinds:
             raise UsageError("--ground-texture: has no effect, since --ground does not name the look `picture`; add it")
 
 
@@ -77,11 +78,11 @@ def draw_ground(options: SceneOptions, ground: GroundOptions, seed: Seed) -> Gro
     draw = stream(seed, "ground looks")
     first_at, second_at, is_patched, second_share, patch_m = draw.random(5).tolist()
     first = _pick(shares, first_at)
-    others = tuple(each for each in _partners(ground, shares) if each[0] not in (first, PICTURE))
-    names = [first]
+    others = tuple(each for each in _partners(ground, shares) if each[0] not in (first, CoverKind.PICTURE))
+    kinds = [first]
     if is_patched < ground.ground_patches and others:
-        names.append(_pick(others, second_at))
-    drawn = [_draw_one(name, seed) for name in names]
+        kinds.append(_pick(others, second_at))
+    drawn = [_draw_one(kind, seed) for kind in kinds]
     covers = tuple(cover for cover, _ in drawn)
     plants = stream(seed, "ground plants")
     weeds_at, is_weedless = plants.random(2).tolist()
@@ -97,7 +98,7 @@ def draw_ground(options: SceneOptions, ground: GroundOptions, seed: Seed) -> Gro
         covers=covers,
         second_share=between(SECOND_SHARE, second_share) if len(covers) > 1 else 0.0,
         patch_m=between(PATCH_M, patch_m),
-        picture=_placed_picture(ground.ground_texture, seed) if first == PICTURE else None,
+        picture=_placed_picture(ground.ground_texture, seed) if first is CoverKind.PICTURE else None,
     )
 
 
@@ -105,33 +106,32 @@ def _shares(preset: Preset | None, ground: GroundOptions) -> tuple[Share, ...]:
     if ground.ground is not None:
         return ground.ground
     if ground.ground_texture:
-        return ((PICTURE, 1.0),)
+        return ((CoverKind.PICTURE, 1.0),)
     if preset is not None:
         return ((OF_PRESETS[preset], 1.0),)
-    return tuple((name, 1.0) for name in COVERS)
+    return tuple((kind, 1.0) for kind in COVERS)
 
 
 def _partners(ground: GroundOptions, shares: tuple[Share, ...]) -> tuple[Share, ...]:
     """Looks for the patches: the same ones if several were named, else any."""
-    return shares if len(shares) > 1 else tuple((name, 1.0) for name in COVERS)
+    return shares if len(shares) > 1 else tuple((kind, 1.0) for kind in COVERS)
 
 
-def _pick(shares: Iterable[Share], at: float) -> str:
-    shares = tuple(shares)
+def _pick(shares: tuple[Share, ...], at: float) -> CoverKind:
     left = at * sum(share for _, share in shares)
-    for name, share in shares:
+    for kind, share in shares:
         left -= share
         if left < 0:
-            return name
+            return kind
     return shares[-1][0]
 
 
-def _draw_one(name: str, seed: Seed) -> tuple[Cover, tuple[float, float, float]]:
-    draw = stream(seed, f"ground {name}")
-    if name != PICTURE:
-        return draw_cover(name, draw)
-    cover, earth = draw_cover("loess", draw)
-    return replace(cover, name=PICTURE), earth
+def _draw_one(kind: CoverKind, seed: Seed) -> tuple[Cover, tuple[float, float, float]]:
+    draw = stream(seed, f"ground {kind}")
+    if kind is not CoverKind.PICTURE:
+        return draw_cover(kind, draw)
+    cover, earth = draw_cover(CoverKind.LOESS, draw)
+    return replace(cover, kind=kind), earth
 
 
 def _placed_picture(pictures: tuple[GroundPicture, ...], seed: Seed) -> GroundPicture:

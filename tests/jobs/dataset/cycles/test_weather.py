@@ -10,7 +10,7 @@ from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.raster import bake_ground
 from engine.jobs.dataset.raster import render as render_by_raster
-from engine.jobs.dataset.scene.description import CloudShadows, Sun
+from engine.jobs.dataset.scene.description import CloudShadows, CoverKind, Sun
 from engine.jobs.dataset.varied.grounds import GroundOptions, draw_ground
 from tests.jobs.dataset.cycles.yard import SETTINGS, yard
 from tests.support.long_form import in_long_form
@@ -34,7 +34,7 @@ def test_both_engines_draw_the_same_brightness_and_the_same_cloud_shadows(
     blender: Blender, name: str, sun: Sun
 ) -> None:
     scene = yard()
-    options = GroundOptions(ground=((name, 1.0),), ground_patches=0.0)
+    options = GroundOptions(ground=((CoverKind(name), 1.0),), ground_patches=0.0)
     look = draw_ground(SceneOptions(), options, (0, 1))
     scene = replace(scene, ground=look, sun=sun, camera=replace(scene.camera, width_px=80, height_px=60))
     site = set_stage(scene)

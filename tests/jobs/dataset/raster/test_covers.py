@@ -12,18 +12,18 @@ from engine.jobs.dataset.geometry.batches import InstanceBatch, SceneStage
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.raster import bake_ground, render
 from engine.jobs.dataset.scene.camera import SiteCamera
-from engine.jobs.dataset.scene.description import CloudShadows, GroundLook, Sun
+from engine.jobs.dataset.scene.description import CloudShadows, CoverKind, GroundLook, Sun
 from engine.jobs.dataset.varied.covers import COVERS
 from engine.jobs.dataset.varied.grounds import GroundOptions, draw_ground
-from tests.jobs.dataset.raster.stages import block, stage
-from tests.jobs.dataset.raster.test_colors import CAMERA, at
+from tests.jobs.dataset.raster.stages import CAMERA, block, stage
+from tests.jobs.dataset.raster.test_colors import at
 
 NEAR = SiteCamera(width_px=96, height_px=96, height_m=1.44)  # 3 cm a pixel
 DAY = Sun(elevation_deg=45, azimuth_deg=120, energy=2)
 
 
 def look_of(name: str, number: int, **changes: object) -> GroundLook:
-    options = GroundOptions(ground=((name, 1.0),), ground_patches=0.0)
+    options = GroundOptions(ground=((CoverKind(name), 1.0),), ground_patches=0.0)
     look = draw_ground(SceneOptions(width=96, height=96), options, (0, number))
     cover = replace(look.covers[0], **changes)  # type: ignore[arg-type]
     return replace(look, covers=(cover,), grass_share=0.0)
@@ -74,7 +74,9 @@ def test_dark_ground_is_dark_in_the_picture_and_bright_ground_bright() -> None:
 
 def test_tiles_leave_no_trace_in_patches_under_clouds() -> None:
     look = draw_ground(
-        SceneOptions(), GroundOptions(ground=(("wet-earth", 1.0), ("straw", 1.0)), ground_patches=1.0), (0, 4)
+        SceneOptions(),
+        GroundOptions(ground=((CoverKind.WET_EARTH, 1.0), (CoverKind.STRAW, 1.0)), ground_patches=1.0),
+        (0, 4),
     )
     assert len(look.covers) == 2
     sun = replace(DAY, clouds=CloudShadows(share=0.5, depth=0.8, size_m=6.0, noise_seed=3))

@@ -32,17 +32,17 @@ def test_hue_saturation_brightness_and_exposure_follow_no_rule_over_the_looks() 
         rows.append(((hue * 360 + 150) % 360, saturation, brightness, np.log2(light_of(sun, look).exposure)))
     related = np.corrcoef(np.array(rows).T) - np.eye(4)
     assert np.abs(related).max() < 0.2, related.round(2)
-    brightness = np.array(rows)[:, 2]
-    assert np.quantile(brightness, 0.05) < 0.08 and np.quantile(brightness, 0.95) > 0.5
+    darkest, brightest = np.quantile(np.array(rows)[:, 2], (0.05, 0.95))
+    assert darkest < 0.08 and brightest > 0.5
 
 
 def test_all_looks_come_and_some_in_patches() -> None:
     looks = drawn(200)
-    assert {look.covers[0].name for look in looks} == set(COVERS)
+    assert {look.covers[0].kind for look in looks} == set(COVERS)
     patched = [look for look in looks if len(look.covers) == 2]
     assert 0.2 < len(patched) / 200 < 0.5
-    assert all(look.covers[0].name != look.covers[1].name and 0.1 < look.second_share <= 0.5 for look in patched)
-    assert patched[0].cover == "+".join(cover.name for cover in patched[0].covers)
+    assert all(look.covers[0].kind != look.covers[1].kind and 0.1 < look.second_share <= 0.5 for look in patched)
+    assert patched[0].cover == "+".join(cover.kind for cover in patched[0].covers)
 
 
 def test_colours_are_possible_colours() -> None:
@@ -54,21 +54,21 @@ def test_colours_are_possible_colours() -> None:
 def test_only_the_named_looks_come_in_their_shares() -> None:
     asked = GroundOptions(ground=parse_looks("gravel=3,snow"))
     looks = drawn(200, asked)
-    assert {cover.name for look in looks for cover in look.covers} == {"gravel", "snow"}
-    assert sum(look.covers[0].name == "gravel" for look in looks) / 200 == pytest.approx(0.75, abs=0.08)
+    assert {cover.kind for look in looks for cover in look.covers} == {"gravel", "snow"}
+    assert sum(look.covers[0].kind == "gravel" for look in looks) / 200 == pytest.approx(0.75, abs=0.08)
 
 
 def test_a_look_has_the_same_numbers_whether_it_is_drawn_or_named() -> None:
     look = next(look for look in drawn(50) if len(look.covers) == 1)
     number = drawn(50).index(look)
-    named = GroundOptions(ground=((look.cover, 1.0),), ground_patches=0.0)
+    named = GroundOptions(ground=((look.covers[0].kind, 1.0),), ground_patches=0.0)
     assert draw_ground(SMALL, named, (0, number)) == look
 
 
 def test_the_old_presets_mean_loess_and_red_earth_with_grass() -> None:
     for preset, name in (("loess", "loess"), ("hills", "red-earth")):
         looks = drawn(10, options=SceneOptions(width=200, height=150, geological_preset=preset))  # type: ignore[arg-type]
-        assert {look.covers[0].name for look in looks} == {name}
+        assert {look.covers[0].kind for look in looks} == {name}
         if preset == "hills":
             assert min(look.grass_share for look in looks) >= 0.3
 

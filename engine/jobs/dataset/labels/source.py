@@ -1,0 +1,46 @@
+"""Input of the label writers: one picture, and a whole dataset."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.labels.record import PictureRecord
+from engine.jobs.dataset.scene.description import SiteScene
+from engine.jobs.dataset.sensor import Photograph
+from engine.jobs.dataset.task import PictureTask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LabelSource:
+    """Everything that is known about a finished picture."""
+
+    task: PictureTask
+    scene: SiteScene
+    photograph: Photograph
+    """Colours, instance numbers and depth, as the camera's file holds them."""
+    record: PictureRecord
+    """All things that can be seen; `record.labelled` are those to label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedPicture:
+    """A picture that is complete in the dataset's folder."""
+
+    index: int
+    subset: str
+    """`train`, `val`, `test`, or "" without a split."""
+    paths: tuple[str, ...]
+    """All its files, as in the manifest; the picture is the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetContents:
+    """The finished pictures of a folder, at any moment of a run."""
+
+    folder: Path
+    options: LabelOptions
+    subsets: tuple[str, ...]
+    """Names of the split's parts, also of those that have no picture yet; () without a split."""
+    pictures: Sequence[FinishedPicture]
+    """Ascending by index."""

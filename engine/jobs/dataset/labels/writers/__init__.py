@@ -1,0 +1,42 @@
+"""Label formats of recipe 2. START HERE: protocol.py; a new format is a module, a line below and one in FORMATS.
+
+yolo.py        detection boxes, rotated boxes, polygons, head points; dataset.yaml
+coco.py        COCO JSON with masks, head points and everything known about a thing
+piles.py       one line of JSON per pile and picture
+voc.py         Pascal VOC XML
+kitti.py       KITTI object labels and calibration
+hdf5.py        colours, depth, instances, classes and head points in one file
+masks.py       instances and classes as PNG
+depth.py       depth as 16-bit PNG; normals.py: directions of surfaces as PNG
+webdataset.py  tar shards, made from the files of finished pictures
+tiles.py       every picture again in tiles, a dataset of its own
+per_picture.py the shape of formats that have only files per picture
+"""
+
+import importlib
+from collections.abc import Iterable
+
+from engine.jobs.dataset.labels.writers.protocol import Writer
+
+_HOMES = {
+    "yolo": "yolo",
+    "yolo-obb": "yolo",
+    "yolo-seg": "yolo",
+    "yolo-pose": "yolo",
+    "coco": "coco",
+    "piles": "piles",
+    "voc": "voc",
+    "kitti": "kitti",
+    "hdf5": "hdf5",
+    "webdataset": "webdataset",
+    "masks": "masks",
+    "depth": "depth",
+    "normals": "normals",
+    "tiles": "tiles",
+}
+"""Module of each format. It has `writer_of(name)`, and is imported on first use."""
+
+
+def writers_of(names: Iterable[str]) -> tuple[Writer, ...]:
+    """The writers of these formats, in this order."""
+    return tuple(importlib.import_module(f"{__name__}.{_HOMES[name]}").writer_of(name) for name in names)

@@ -1,0 +1,146 @@
+"""Every picture again in tiles: a dataset of its own in the folder tiles/, with the same formats and splits.
+
+A tile is a picture like any other: a window of the camera, of the arrays and of the record. The writers of the other
+formats make its labels from those.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from engine.jobs.dataset.labels.picture_file import encode_png
+from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
+from engine.jobs.dataset.labels.tiling import TileWindow, cut_record, tile_windows
+from engine.jobs.dataset.labels.writers import writers_of
+from engine.jobs.dataset.labels.writers.protocol import Writer
+from engine.jobs.dataset.task import PictureTask
+
+FOLDER = "tiles"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileTask(PictureTask):
+    """A tile in place of the picture: `index` is the tile's, counted through all pictures of the dataset."""
+
+    picture: int
+    """Index of the picture that it is cut from."""
+    row: int
+    column: int
+
+    @property
+    def name(self) -> str:
+        """`000005_03_10`: the picture, row and column of the tile."""
+        return f"{self.picture:06d}_{self.row:02d}_{self.column:02d}"
+
+    @property
+    def scene_number(self) -> int:
+        return self.picture // self.views
+
+    @property
+    def view(self) -> int:
+        return self.picture % self.views
+
+
+class TileWriter:
+    name = FOLDER
+
+    def check(self) -> None:
+        """Nothing: the writers of the pictures check the same packages."""
+
+    def paths(self, task: PictureTask) -> tuple[str, ...]:
+        return tuple(
+            f"{FOLDER}/{path}"
+            for tile, _ in _tiles(task)
+            for path in (*(path for writer in _writers(tile) for path in writer.paths(tile)), _picture_path(tile))
+        )
+
+    def files(self, source: LabelSource) -> dict[str, bytes]:
+        made: dict[str, bytes] = {}
+        for tile, window in _tiles(source.task):
+            cut = _cut_source(source, tile, window)
+            for writer in _writers(tile):
+                made |= {f"{FOLDER}/{path}": content for path, content in writer.files(cut).items()}
+            made[f"{FOLDER}/{_picture_path(tile)}"] = _encoded(cut.photograph.rendered.colors, tile)
+        return made
+
+    def finish(self, contents: DatasetContents) -> tuple[str, ...]:
+        pictures = [tile for picture in contents.pictures for tile in finished_tiles(picture)]
+        tiles = replace(contents, folder=contents.folder / FOLDER, pictures=pictures)
+        formats = contents.options.formats
+        if "coco" not in formats and any(
+            path.startswith("annotations/") for tile in pictures[:1] for path in tile.paths
+        ):
+            formats = (*formats, "coco")  # --save-coco
+        return tuple(f"{FOLDER}/{name}" for writer in writers_of(formats) for name in writer.finish(tiles))
+
+
+def writer_of(name: str) -> Writer:
+    return TileWriter()
+
+
+def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
+    """The tiles among a picture's files, with paths in the tiles' own folder, row by row."""
+    paths: dict[str, list[str]] = defaultdict(list)
+    for path in picture.paths:
+        if path.startswith(f"{FOLDER}/"):
+            paths[PurePosixPath(path).stem].append(path.removeprefix(f"{FOLDER}/"))
+    names = sorted(paths, key=lambda name: [int(number) for number in name.split("_")])
+    return [
+        FinishedPicture(
+            index=picture.index * len(names) + place,
+            subset=picture.subset,
+            paths=tuple(sorted(paths[name], key=lambda path: path.startswith("images/"))),
+        )
+        for place, name in enumerate(names)
+    ]
+
+
+def _tiles(task: PictureTask) -> Iterator[tuple[TileTask, TileWindow]]:
+    assert task.labels is not None and task.labels.tiles is not None  # or the format would not be written
+    windows = tile_windows(task.options.width, task.options.height, task.labels.tiles, task.labels.overlap)
+    known = {each.name: getattr(task, each.name) for each in fields(PictureTask)}
+    for place, window in enumerate(windows):
+        own = {"index": task.index * len(windows) + place, "picture": task.index}
+        yield TileTask(**known | own, row=window.row, column=window.column), window
+
+
+def _writers(tile: TileTask) -> tuple[Writer, ...]:
+    return writers_of(name for name in tile.formats if name != FOLDER)
+
+
+def _picture_path(tile: TileTask) -> str:
+    assert tile.labels is not None
+    return tile.path("images", ".png" if tile.labels.tile_quality is None else ".jpg")
+
+
+def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> LabelSource:
+    assert tile.labels is not None
+    whole = source.photograph.rendered
+    rendered = replace(
+        whole,
+        colors=np.ascontiguousarray(window.cut(whole.colors)),
+        instances=np.ascontiguousarray(window.cut(whole.instances)),
+        depth_m=np.ascontiguousarray(window.cut(whole.depth_m)),
+    )
+    name = _picture_path(tile)
+    camera = source.scene.camera.window(window.left_px, window.top_px, window.width_px, window.height_px)
+    record = cut_record(source.record, window, index=tile.index, file_name=name, min_share=tile.labels.tile_min_area)
+    return LabelSource(
+        task=tile,
+        scene=replace(source.scene, camera=camera),
+        photograph=replace(source.photograph, rendered=rendered, suffix=PurePosixPath(name).suffix, content=None),
+        record=record,
+    )
+
+
+def _encoded(colors: np.ndarray, tile: TileTask) -> bytes:
+    assert tile.labels is not None
+    if tile.labels.tile_quality is None:
+        return encode_png(colors)
+    import simplejpeg
+
+    content: bytes = simplejpeg.encode_jpeg(colors, tile.labels.tile_quality, colorsubsampling="420")
+    return content

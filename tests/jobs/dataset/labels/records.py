@@ -1,0 +1,90 @@
+"""Records with known things, and pictures of small sites."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from engine.jobs.dataset.geometry import set_stage
+from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
+from engine.jobs.dataset.labels.recording import make_record
+from engine.jobs.dataset.labels.source import LabelSource
+from engine.jobs.dataset.raster import render
+from engine.jobs.dataset.rendered import Rendered
+from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import SiteScene
+from engine.jobs.dataset.sensor import Photograph
+from engine.jobs.dataset.task import PictureTask, RenderSettings
+from tests.jobs.dataset.geometry.sites import site
+
+
+def thing(mask: np.ndarray, x0: int = 0, y0: int = 0, **changes: Any) -> LabelledThing:
+    """A visible pile with this mask, (h, w) bool, at (x0, y0)."""
+    height, width = mask.shape
+    box = (x0, y0, x0 + width, y0 + height)
+    known: dict[str, Any] = {
+        "number": 1,
+        "category": "pile",
+        "kind": "phc",
+        "class_id": 0,
+        "place_m": (1.0, 2.0, 0.5),
+        "size_m": {"diameter_m": 0.4, "exposed_m": 0.7, "tilt_deg": 0.3},
+        "head_px": (x0 + width / 2, y0 + height / 2),
+        "is_head_visible": True,
+        "box": box,
+        "whole_box": box,
+        "area_px": int(mask.sum()),
+        "visible_share": 1.0,
+        "is_cut": False,
+        "is_hidden": False,
+        "mask": mask,
+    }
+    return LabelledThing(**known | changes)
+
+
+def disc(radius_px: float) -> np.ndarray:
+    """(2 r, 2 r) bool."""
+    y, x = np.mgrid[: int(2 * radius_px), : int(2 * radius_px)] + 0.5
+    return np.hypot(x - radius_px, y - radius_px) <= radius_px
+
+
+def source_of(
+    *things: LabelledThing, options: LabelOptions | None = None, index: int = 0, subset: str = "", size: int = 100
+) -> LabelSource:
+    """A source with a record of these things, in a black picture `size` px square."""
+    labels = options or LabelOptions()
+    drawing = RenderSettings(engine="raster")
+    task: PictureTask = replace(
+        DatasetJob(output=None, drawing=drawing, recipe=2, labels=labels).task(index),  # type: ignore[arg-type]
+        subset=subset,
+    )
+    numbers = np.zeros((size, size), np.uint16)
+    rendered = Rendered(
+        colors=np.zeros((size, size, 3), np.uint8),
+        instances=numbers,
+        depth_m=np.full((size, size), 50.0, np.float32),
+        renderer="none",
+    )
+    record = PictureRecord(
+        index=index,
+        file_name=task.path("images", ".png"),
+        width_px=size,
+        height_px=size,
+        camera={"model": "pinhole"},
+        classes=labels.class_names,
+        things=things,
+    )
+    return LabelSource(task=task, scene=site(), photograph=Photograph(rendered=rendered), record=record)
+
+
+def recorded(scene: SiteScene, options: LabelOptions | None = None) -> PictureRecord:
+    """The record of the scene as the raster engine draws it."""
+    stage = set_stage(scene)
+    photo = Photograph(rendered=render(stage, wants_colors=False))
+    return make_record(stage, photo, options or LabelOptions(), index=0, file_name="images/000000.png")
+
+
+def seen_from(height_m: float, width_px: int = 160, height_px: int = 120, **changes: Any) -> SiteCamera:
+    return SiteCamera(width_px=width_px, height_px=height_px, height_m=height_m, **changes)

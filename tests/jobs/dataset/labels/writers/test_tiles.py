@@ -1,0 +1,134 @@
+"""Tiles of a picture: a dataset of their own, in the formats of the pictures."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.errors import UsageError
+from engine.jobs.dataset import RenderSettings, SceneOptions
+from engine.jobs.dataset.labels import encode_png
+from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
+from engine.jobs.dataset.labels.tiling import tile_windows
+from engine.jobs.dataset.labels.writers.kitti import kitti_calibration
+from engine.jobs.dataset.labels.writers.masks import instance_mask
+from engine.jobs.dataset.labels.writers.tiles import TileTask, TileWriter, finished_tiles
+from engine.jobs.dataset.rendered import Rendered
+from engine.jobs.dataset.scene import describe_scene
+from engine.jobs.dataset.sensor import Photograph
+from engine.jobs.dataset.task import PictureTask
+from engine.jobs.dataset.varied.options import VariedOptions
+from tests.jobs.dataset.labels.small_records import CAMERA, HEIGHT_PX, WIDTH_PX, site
+
+OPTIONS = LabelOptions(write=("voc", "kitti", "masks"), tiles=64, overlap=0.25)
+WINDOWS = tile_windows(WIDTH_PX, HEIGHT_PX, 64, 0.25)
+EMPTY_SITE = describe_scene(SceneOptions(num_rows=1, piles_per_row=1, num_bags=0, num_machinery=0), 0)
+
+
+def source(labels: LabelOptions = OPTIONS) -> LabelSource:
+    colors = np.random.default_rng(0).integers(0, 256, (HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
+    rendered = Rendered(
+        colors=colors,
+        instances=instance_mask(site()),
+        depth_m=np.full(colors.shape[:2], 30, np.float32),
+        renderer="none",
+    )
+    task = PictureTask(
+        options=SceneOptions(width=WIDTH_PX, height=HEIGHT_PX),
+        drawing=RenderSettings(engine="raster"),
+        base_seed=0,
+        index=7,
+        varied=VariedOptions(),
+        labels=labels,
+        subset="val",
+    )
+    return LabelSource(
+        task=task,
+        scene=replace(EMPTY_SITE, camera=CAMERA),
+        photograph=Photograph(rendered=rendered),
+        record=site(),
+    )
+
+
+def picture_of(content: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image)
+
+
+def test_every_tile_has_its_pixels_and_its_labels_in_every_format() -> None:
+    what = source()
+    files = TileWriter().files(what)
+    assert tuple(files) == TileWriter().paths(what.task)
+    assert len(files) == len(WINDOWS) * 6
+    for window in WINDOWS:
+        name = f"val/000007_{window.row:02d}_{window.column:02d}"
+        assert np.array_equal(
+            picture_of(files[f"tiles/images/{name}.png"]), window.cut(what.photograph.rendered.colors)
+        )
+        numbers = picture_of(files[f"tiles/masks/instances/{name}.png"])
+        camera = CAMERA.window(window.left_px, window.top_px, 64, 64)
+        assert files[f"tiles/kitti/calib/{name}.txt"] == kitti_calibration(camera)
+        root = ElementTree.fromstring(files[f"tiles/voc/{name}.xml"])
+        assert root.findtext("filename") == f"{name.removeprefix('val/')}.png"
+        assert len(root.findall("object")) == len(np.unique(numbers[numbers > 0]))
+
+
+def test_the_picture_of_a_tile_comes_after_its_labels() -> None:
+    paths = TileWriter().paths(source().task)
+    for first in range(0, len(paths), 6):
+        one = paths[first : first + 6]
+        assert one[-1].startswith("tiles/images/") and len({Path(path).stem for path in one}) == 1
+
+
+def test_tiles_as_jpeg_are_smaller_and_look_alike() -> None:
+    files = TileWriter().files(source(replace(OPTIONS, tile_quality=90)))
+    pictures = [path for path in files if path.startswith("tiles/images/")]
+    assert all(path.endswith(".jpg") for path in pictures)
+    assert picture_of(files[pictures[0]]).shape == (64, 64, 3)
+
+
+def test_the_scene_of_a_tile_is_that_of_its_picture() -> None:
+    task = source().task
+    known = {name: getattr(task, name) for name in PictureTask.__dataclass_fields__}
+    tile = TileTask(**known | {"index": 7 * 88 + 3}, picture=7, row=0, column=3)
+    assert (tile.scene_number, tile.seed, tile.name) == (7, task.seed, "000007_00_03")
+
+
+def test_tiles_in_the_folder_are_counted_through_all_pictures(tmp_path: Path) -> None:
+    task = source().task
+    picture = FinishedPicture(index=7, subset="val", paths=(*reversed(TileWriter().paths(task)), "images/val/7.png"))
+    tiles = finished_tiles(picture)
+    assert [tile.index for tile in tiles] == list(range(7 * len(WINDOWS), 8 * len(WINDOWS)))
+    assert [tile.paths[-1] for tile in tiles] == [
+        f"images/val/000007_{window.row:02d}_{window.column:02d}.png" for window in WINDOWS
+    ]
+    contents = DatasetContents(folder=tmp_path, options=OPTIONS, subsets=("train", "val"), pictures=[picture])
+    assert TileWriter().finish(contents) == ("tiles/masks/README.txt",)
+    assert "1  pile" in (tmp_path / "tiles/masks/README.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"tiles": 32}, "--tiles: 32 is not 64 to 16384"),
+        ({"tiles": 640, "overlap": 1.0}, "--overlap: 1 is not 0 to 0.9"),
+        ({"tiles": 640, "tile_min_area": -0.1}, "--tile-min-area: -0.1 is not 0 to 1"),
+        ({"tiles": 640, "tile_quality": 0}, "--tile-quality: 0 is not 1 to 100"),
+        ({"overlap": 0.5}, "--overlap: has no effect without --tiles, such as --tiles 640"),
+    ],
+)
+def test_tiles_that_cannot_be_are_refused_in_one_line(values: dict[str, float], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        LabelOptions(**values).check()
+    assert str(caught.value) == message
+
+
+def test_a_picture_smaller_than_a_tile_is_one_tile() -> None:
+    (window,) = tile_windows(100, 80, 640, 0.2)
+    assert (window.width_px, window.height_px) == (100, 80)
+    assert encode_png(window.cut(np.zeros((80, 100, 3), np.uint8)))
