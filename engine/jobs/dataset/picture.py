@@ -10,18 +10,26 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.labels import coco_part, encode_png, find_instances, label_text, write_hdf5
+from engine.jobs.dataset.labels.facts import facts_of
+from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.labels.recording import make_record
+from engine.jobs.dataset.labels.source import LabelSource
+from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.scene.description import SiteScene
+from engine.jobs.dataset.scene.frozen import freeze
+from engine.jobs.dataset.sensor import photograph
 from engine.jobs.dataset.task import PictureTask
-from engine.jobs.dataset.varied import describe_varied
+from engine.jobs.dataset.varied import VariedOptions, describe_varied
 
 log = logging.getLogger(__name__)
 
@@ -33,47 +41,13 @@ def make_picture(task: PictureTask, folder: Path) -> MadePicture:
 
     UsageError for a scene that does not fit, RenderError if the engine fails, OSError if the disk does.
     """
-    seconds: dict[str, float] = {}
     log.info("picture %s, seed %s, engine %s", task.name, task.seed, task.drawing.engine)
-    with _timed(seconds, "scene"):
-        drawn = asdict(settle(task.options, task.seed))
-        scene = scene_of(task)
-        stage = set_stage(scene)
-    log.info("%s", ", ".join(f"{name} {value}" for name, value in drawn.items()))
-    log.info("%d piles, %d other things", len(scene.piles), len(scene.distractors))
-    with _timed(seconds, "draw"):
-        rendered = draw(stage, task, folder)
-    log.info("drawn by %s", rendered.renderer)
-    with _timed(seconds, "labels"):
-        found = find_instances(rendered.instances)
-        height, width = rendered.instances.shape
-        files = {}
-        if task.with_coco:
-            part = coco_part(rendered.instances, task.index, f"{task.name}.png")
-            files[task.path("annotations", ".json")] = json.dumps(part).encode("ascii")
-        files[task.path("labels", ".txt")] = label_text(found, width, height).encode("ascii")
-        files[task.path("images", ".png")] = encode_png(rendered.colors)
-    with _timed(seconds, "save"):
-        made = MadePicture(
-            piles=len(scene.piles),
-            labelled=len(found.numbers),
-            renderer=rendered.renderer,
-            drawn=drawn,
-            seconds=seconds,
-        )
-        if task.with_hdf5:
-            path = task.path("hdf5", ".hdf5")
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            write_hdf5(folder / path, rendered)
-            with (folder / path).open("rb") as file:
-                made.sha256[path] = hashlib.file_digest(file, "sha256").hexdigest()
-            made.bytes[path] = (folder / path).stat().st_size
-        for path, content in files.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-            made.sha256[path] = hashlib.sha256(content).hexdigest()
-            made.bytes[path] = len(content)
-    log.info("%d piles visible; %s", made.labelled, ", ".join(f"{step} {time:.2f} s" for step, time in seconds.items()))
+    if task.varied is None or task.labels is None:
+        made = _make_plain(task, folder)
+    else:
+        made = _make_varied(task, task.varied, task.labels, folder)
+    steps = ", ".join(f"{step} {time:.2f} s" for step, time in made.seconds.items())
+    log.info("%d piles on the site, %d things labelled; %s", made.piles, made.labelled, steps)
     return made
 
 
@@ -101,6 +75,81 @@ def draw(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
         use_gpu=task.drawing.use_gpu,
     )
     return cycles.render(stage, bake_ground(stage, side_px), settings, cycles.find_blender(task.blender), folder=folder)
+
+
+def _make_plain(task: PictureTask, folder: Path) -> MadePicture:
+    """Recipe 1: only piles have numbers, and every one that can be seen is labelled."""
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "scene"):
+        drawn = asdict(settle(task.options, task.base_seed + task.index))
+        scene = scene_of(task)
+        stage = set_stage(scene)
+    log.info("%s", ", ".join(f"{name} {value}" for name, value in drawn.items()))
+    with _timed(seconds, "draw"):
+        rendered = draw(stage, task, folder)
+    with _timed(seconds, "labels"):
+        found = find_instances(rendered.instances)
+        height, width = rendered.instances.shape
+        files = {}
+        if task.with_coco:
+            part = coco_part(rendered.instances, task.index, f"{task.name}.png")
+            files[task.path("annotations", ".json")] = json.dumps(part).encode("ascii")
+        files[task.path("labels", ".txt")] = label_text(found, width, height).encode("ascii")
+        files[task.path("images", ".png")] = encode_png(rendered.colors)
+    made = MadePicture(
+        piles=len(scene.piles),
+        labelled=len(found.numbers),
+        renderer=rendered.renderer,
+        drawn=drawn,
+        seconds=seconds,
+    )
+    with _timed(seconds, "save"):
+        if task.with_hdf5:
+            path = task.path("hdf5", ".hdf5")
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            write_hdf5(folder / path, rendered)
+            with (folder / path).open("rb") as file:
+                made.sha256[path] = hashlib.file_digest(file, "sha256").hexdigest()
+            made.bytes[path] = (folder / path).stat().st_size
+        _save(files, folder, made)
+    return made
+
+
+def _make_varied(task: PictureTask, varied: VariedOptions, labels: LabelOptions, folder: Path) -> MadePicture:
+    """Recipe 2: everything has a number; the options decide what is labelled, and in which formats."""
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "scene"):
+        scene = scene_of(task)
+        stage = set_stage(scene)
+    with _timed(seconds, "draw"):
+        photo = photograph(scene, varied.sensor, task.seed, lambda seen: draw(replace(stage, scene=seen), task, folder))
+    with _timed(seconds, "labels"):
+        picture = task.path("images", photo.suffix)
+        record = make_record(stage, photo, labels, index=task.index, file_name=picture)
+        source = LabelSource(task=task, scene=scene, photograph=photo, record=record)
+        files = {task.path("scenes", ".json"): freeze(scene)}
+        for writer in writers_of(task.formats):
+            files |= writer.files(source)
+        files[picture] = encode_png(photo.rendered.colors) if photo.content is None else photo.content
+        drawn: dict[str, Any] = facts_of(source)
+    made = MadePicture(
+        piles=len(scene.piles),
+        labelled=len(record.labelled),
+        renderer=photo.rendered.renderer,
+        drawn=drawn,
+        seconds=seconds,
+    )
+    with _timed(seconds, "save"):
+        _save(files, folder, made)
+    return made
+
+
+def _save(files: dict[str, bytes], folder: Path, made: MadePicture) -> None:
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+        made.sha256[path] = hashlib.sha256(content).hexdigest()
+        made.bytes[path] = len(content)
 
 
 @contextmanager

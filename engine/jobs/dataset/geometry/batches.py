@@ -23,6 +23,36 @@ class Surface(StrEnum):
     SPOIL = "spoil"
     """Excavated earth."""
     TIMBER = "timber"
+    PAINT = "paint"
+    """Whitish; the tint makes its colour. The same for CLOTH."""
+    SPRAY = "spray"
+    """White paint sprayed on piles: the instance's tint is its colour."""
+    MUD = "mud"
+    """White and wet: the instance's tint is its colour."""
+    CLOTH = "cloth"
+    LEAF = "leaf"
+    BARK = "bark"
+    WATER = "water"
+    DARK_SOIL = "dark_soil"
+    """Wet or shaded earth; SPOIL and DARK_SOIL take the colour of the ground."""
+    MODULE = "module"
+    """The glass of a solar module."""
+
+
+TINTED = frozenset(
+    {
+        Surface.CONCRETE,
+        Surface.BAG,
+        Surface.YELLOW_PAINT,
+        Surface.TIMBER,
+        Surface.PAINT,
+        Surface.CLOTH,
+        Surface.LEAF,
+        Surface.BARK,
+        Surface.WATER,
+    }
+)
+"""Surfaces that take the tint of a distractor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +66,8 @@ class SurfaceLook:
     """0..1: how much the brightness varies from spot to spot."""
     mottle_m: float = 0.1
     """Size of the spots."""
+    cleanness: float = 0.0
+    """0..1: 1 for a surface on which no dust of the site shows."""
 
 
 LOOKS: dict[Surface, SurfaceLook] = {
@@ -50,6 +82,17 @@ LOOKS: dict[Surface, SurfaceLook] = {
     Surface.GLASS: SurfaceLook(albedo=(0.05, 0.08, 0.10), roughness=0.1, metallic=0.2),
     Surface.SPOIL: SurfaceLook(albedo=(0.24, 0.17, 0.11), roughness=1.0, mottle=0.4, mottle_m=0.15),
     Surface.TIMBER: SurfaceLook(albedo=(0.30, 0.20, 0.11), roughness=0.9, mottle=0.3, mottle_m=0.1),
+    Surface.SPRAY: SurfaceLook(albedo=(1.0, 1.0, 1.0), roughness=0.6, mottle=0.2, mottle_m=0.06),
+    Surface.MUD: SurfaceLook(albedo=(1.0, 1.0, 1.0), roughness=0.45, mottle=0.35, mottle_m=0.2),
+    Surface.PAINT: SurfaceLook(albedo=(0.80, 0.80, 0.80), roughness=0.4, mottle=0.08, mottle_m=0.5),
+    Surface.CLOTH: SurfaceLook(albedo=(0.80, 0.80, 0.80), roughness=0.9, mottle=0.2, mottle_m=0.12),
+    Surface.LEAF: SurfaceLook(albedo=(0.10, 0.15, 0.04), roughness=0.8, mottle=0.4, mottle_m=0.2),
+    Surface.BARK: SurfaceLook(albedo=(0.14, 0.105, 0.075), roughness=1.0, mottle=0.35, mottle_m=0.08),
+    Surface.WATER: SurfaceLook(
+        albedo=(0.07, 0.065, 0.055), roughness=0.06, metallic=0.35, mottle=0.1, mottle_m=0.6, cleanness=1.0
+    ),
+    Surface.DARK_SOIL: SurfaceLook(albedo=(0.24, 0.17, 0.11), roughness=0.9, mottle=0.3, mottle_m=0.2),
+    Surface.MODULE: SurfaceLook(albedo=(0.014, 0.02, 0.05), roughness=0.12, mottle=0.06, mottle_m=0.3, cleanness=0.85),
 }
 
 
@@ -78,6 +121,8 @@ class InstanceBatch:
     """(k,) uint16: instance number of the thing, from 1; 0 for things without one."""
     tints: np.ndarray
     """(k, 3) float32: factors for the albedo."""
+    is_ground: bool = False
+    """True for loose ground, which does not darken the ground at its foot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

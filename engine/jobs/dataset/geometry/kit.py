@@ -7,14 +7,16 @@ import numpy as np
 
 from engine.jobs.dataset.geometry.batches import Mesh, Surface
 from engine.jobs.dataset.geometry.meshes import join, moved
-from engine.jobs.dataset.geometry.placing import put, sideways
-from engine.jobs.dataset.geometry.primitives import beam, box, cylinder, extrude
+from engine.jobs.dataset.geometry.placing import put, sideways, standing
+from engine.jobs.dataset.geometry.primitives import beam, box, cylinder, extrude, revolve
 
 Model = tuple[tuple[Surface, Mesh], ...]
 """One mesh per surface, in the order of `Surface`."""
 
 Span = tuple[float, float]
 """From, to."""
+
+Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,28 @@ class Kit:
     def pipe(self, surface: Surface, middle: Span, radius: float, z: Span) -> None:
         """An upright cylinder; `middle` is (x, y)."""
         self.add(surface, moved(cylinder(10), put((2 * radius, 2 * radius, z[1] - z[0]), (*middle, z[0]))))
+
+    def solid(
+        self,
+        surface: Surface,
+        mesh: Mesh,
+        size: tuple[float, float, float],
+        at: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        turn: float = 0.0,
+    ) -> None:
+        """A solid of about one unit, scaled, turned around z and moved."""
+        self.add(surface, moved(mesh, put(size, at, turn)))
+
+    def stick(self, surface: Surface, start: Point, end: Point, thick: float | Span, sides: int = 4) -> None:
+        """A straight rod between two points; `thick`: its diameter, or those at its start and at its end."""
+        first, last = (thick, thick) if isinstance(thick, float) else thick
+        way = np.subtract(end, start)
+        long_m = float(np.linalg.norm(way))
+        rod = revolve([(0, 0), (first / 2, 0), (last / 2, long_m), (0, long_m)], sides)
+        if way[2] < 0:  # `standing` tilts by less than half a turn
+            rod = revolve([(0, 0), (last / 2, 0), (first / 2, long_m), (0, long_m)], sides)
+            start, way = end, -way
+        self.add(surface, moved(rod, standing(np.array([start], np.float64), way[None], np.zeros(1))[0]))
 
     def cab(self, x: Span, y: Span, z: Span) -> None:
         """A cab: painted below, glass above, and a painted roof with a hatch that is visible from the air."""

@@ -7,7 +7,18 @@ import numpy as np
 from engine.jobs.dataset.geometry.batches import Mesh
 from engine.jobs.dataset.geometry.meshes import join, moved
 from engine.jobs.dataset.geometry.placing import put
-from engine.jobs.dataset.geometry.primitives import cylinder, loft, rough_cylinder, slab, tube, uneven_disc
+from engine.jobs.dataset.geometry.primitives import (
+    MOUND_GROUND,
+    box,
+    cylinder,
+    loft,
+    mound,
+    revolve,
+    rough_cylinder,
+    slab,
+    tube,
+    uneven_disc,
+)
 
 SIDES = 20
 STEEL_SIDES = 14
@@ -96,13 +107,25 @@ def heap(variant: int) -> Mesh:
     return uneven_disc(rng, 0.2, shares=(1.0, 1.0, 0.88, 0.6), levels=(0.0, 0.6, 0.85, 1.0))
 
 
+STUBS = ((0.41, 6), (0.75, 10), (np.inf, 16))
+"""Number of bars up to a diameter of the pile in metres."""
+BAR_THICK = {6: 0.06, 10: 0.04, 16: 0.028}
+"""Shares of the pile's diameter: 18 to 34 mm, thicker than real so that they show."""
+
+
+def bars_in(diameter_m: float) -> int:
+    """Number of bars in a pile of this diameter."""
+    return next(count for widest_m, count in STUBS if diameter_m <= widest_m)
+
+
 @cache
-def stubs() -> Mesh:
-    """Six bars around the axis, starting a little inside the concrete (z = 0); they lean and differ in height."""
+def stubs(count: int = 6) -> Mesh:
+    """Bars around the axis, starting a little inside the concrete (z = 0); they lean and differ in height."""
     rng = np.random.default_rng([7])
+    thick, radius = BAR_THICK[count], 0.33 if count == 6 else 0.4
     bars = []
-    for angle in np.arange(6) * (np.pi / 3):
-        matrix = put((0.06, 0.06, rng.uniform(0.75, 1.1)), (0.33 * np.cos(angle), 0.33 * np.sin(angle), -0.1))
+    for angle in np.arange(count) * (2 * np.pi / count):
+        matrix = put((thick, thick, rng.uniform(0.75, 1.1)), (radius * np.cos(angle), radius * np.sin(angle), -0.1))
         matrix[:2, 2] = rng.uniform(-0.08, 0.08, 2)
         bars.append(moved(cylinder(4), matrix))
     return join(bars)
@@ -136,3 +159,78 @@ def side_crack() -> Mesh:
             sections[:, corner, 2] = levels
         cracks.append(loft(sections))
     return join(cracks)
+
+
+END_PLATE_BORE = 0.6
+
+
+@cache
+def end_plate() -> Mesh:
+    """The steel ring on the head of a PHC pile, to which the next one is welded."""
+    return tube(END_PLATE_BORE, SIDES)
+
+
+@cache
+def cap() -> Mesh:
+    """A plastic cap with a chamfered edge."""
+    return revolve([(0, 0), (0.5, 0), (0.5, 0.75), (0.42, 1), (0, 1)], SIDES)
+
+
+FOOT_VARIANTS = 6
+
+
+@cache
+def collar(variant: int) -> Mesh:
+    """Grout that was poured around a pile: flat, its edge runs out unevenly."""
+    rng = np.random.default_rng([21, variant])
+    return uneven_disc(
+        rng, 0.14 + 0.05 * variant, shares=(1.0, 1.0, 0.93, 0.7), levels=(0.0, 0.75, 0.95, 1.0), sides=24
+    )
+
+
+@cache
+def formed_pad(variant: int) -> Mesh:
+    """A pad like `pad`, or square from a form."""
+    return pad(variant) if variant < VARIANTS else moved(box(), put((0.82, 0.82, 1.0), (0, 0, 0)))
+
+
+@cache
+def spoil_ring(variant: int) -> Mesh:
+    """Loose earth around a pile, with clods; on one side only in some variants."""
+    rng = np.random.default_rng([22, variant])
+    profile = ((0.12, 0.2), (0.3, 0.45), (0.45, 0.8), (0.58, 0.9), (0.7, 0.6), (0.8, 0.3), (0.9, 0.0), (1.0, -0.5))
+    earth = mound(rng, profile, rough=0.7, ragged=0.55, one_sided=(0.15, 0.5, 0.95)[variant % 3])
+    return join([earth, *(_clod(rng, 0.15, 0.55) for _ in range(18))])
+
+
+@cache
+def hole_rim(variant: int) -> Mesh:
+    """Earth around a drilled hole of PIT_SHARE of its diameter, more of it on one side."""
+    rng = np.random.default_rng([23, variant])
+    profile = ((0.5, -0.1), (0.54, 0.5), (0.62, 0.8), (0.72, 0.7), (0.82, 0.35), (0.92, 0.0), (1.0, -0.5))
+    earth = mound(rng, profile, rough=0.6, ragged=0.3, one_sided=(0.2, 0.45)[variant % 2])
+    return join([earth, *(_clod(rng, 0.36, 0.58) for _ in range(10))])
+
+
+PIT_SHARE = 0.6
+
+
+@cache
+def puddle(variant: int) -> Mesh:
+    """A flat patch with a ragged edge."""
+    rng = np.random.default_rng([24, variant])
+    profile = ((0.03, 0.5), (0.25, 0.5), (0.45, 0.5), (0.6, 0.45), (0.72, 0.3), (0.84, 0.05), (1.0, -0.8))
+    return mound(rng, profile, rough=0.2, ragged=0.6, one_sided=0.3)
+
+
+def _clod(rng: np.random.Generator, nearest: float, farthest: float) -> Mesh:
+    """An irregular piece of earth on the ground (z = MOUND_GROUND), between two distances from the axis."""
+    size, away, angle = rng.uniform(0.015, 0.05), rng.uniform(nearest, farthest) * 0.8, rng.uniform(0, 2 * np.pi)
+    corners = (np.arange(5) + rng.uniform(-0.3, 0.3, 5)) * (2 * np.pi / 5)
+    outline = size * rng.uniform(0.7, 1.0, 5)[:, None] * np.stack([np.cos(corners), np.sin(corners)], axis=1)
+    outline += away * np.array([np.cos(angle), np.sin(angle)])
+    middle = outline.mean(axis=0)
+    top = middle + (outline - middle) * rng.uniform(0.4, 0.7)
+    low = np.insert(outline, 2, 0.4, axis=1)
+    high = np.insert(top, 2, MOUND_GROUND + (1 - MOUND_GROUND) * rng.uniform(0.3, 1.1), axis=1)
+    return loft(np.stack([low, high]))

@@ -76,6 +76,26 @@ def slab(outline: Sequence[tuple[float, float]], low: float, high: float) -> Mes
     return loft(np.stack([bottom, bottom + np.array([0, 0, high - low])]))
 
 
+def star_slab(radii: np.ndarray, low: float, high: float) -> Mesh:
+    """An upright prism whose outline has these radii, (sides,), counter-clockwise from above; it may be concave."""
+    sides = len(radii)
+    angles = np.arange(sides) * (2 * np.pi / sides)
+    outline = np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)
+    here, there = outline, np.roll(outline, -1, axis=0)
+
+    def at(points: np.ndarray, z: float) -> np.ndarray:
+        return np.insert(points, 2, z, axis=1)
+
+    zero = np.zeros_like(outline)
+    faces = [
+        (at(here, low), at(there, low), at(there, high)),
+        (at(here, low), at(there, high), at(here, high)),
+        (at(zero, high), at(here, high), at(there, high)),
+        (at(zero, low), at(there, low), at(here, low)),
+    ]
+    return flat_shaded(np.concatenate([np.stack(face, axis=1) for face in faces]))
+
+
 def beam(points: Sequence[tuple[float, float]], width: float, thick: float | Sequence[float]) -> Mesh:
     """A beam along points (x, z) in the plane y = 0, `width` across it; `thick` in it, one for all or one per point."""
     line = np.asarray(points, np.float64)
@@ -117,6 +137,39 @@ def ring(thickness: float, sides: int = ROUND_SIDES, tube_sides: int = 6) -> Mes
     grid[..., 1] = np.sin(around)[:, None] * radius
     grid[..., 2] = cord * np.sin(across)
     return smooth_shaded(grid.reshape(-1, 3), _wrapped_cells(sides, tube_sides))
+
+
+def rough_ring(rng: np.random.Generator, inner: float, unevenness: float, sides: int = 20) -> Mesh:
+    """A heap around a hole: outer diameter 1 at its widest, its hole `inner` wide, z 0..1 at its highest.
+
+    It ends below in a flat ring at z = -1, so that it stays in uneven ground.
+    """
+    around = np.arange(sides) * (2 * np.pi / sides)
+    edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, around, (1, 2, 3, 5)))
+    high = 1 - unevenness * (0.5 - 0.5 * waves(rng, around, (1, 2, 4, 7)))
+    hole = inner / 2 * (1 + 0.25 * unevenness * waves(rng, around, (2, 3, 5)))
+    wide = np.maximum(0.5 * edge - hole, 0.02)
+    across = np.array([(1.0, -1.0), (1.0, 0.0), (0.75, 0.5), (0.45, 1.0), (0.15, 0.75), (0.0, 0.0), (0.0, -1.0)])
+    grid = np.empty((sides, len(across), 3))
+    radius = hole[:, None] + wide[:, None] * across[None, :, 0]
+    grid[..., 0] = np.cos(around)[:, None] * radius
+    grid[..., 1] = np.sin(around)[:, None] * radius
+    grid[..., 2] = np.where(across[None, :, 1] > 0, across[None, :, 1] * high[:, None], across[None, :, 1])
+    return flat_shaded(grid.reshape(-1, 3)[_wrapped_cells(sides, len(across))])
+
+
+def faceted(mesh: Mesh) -> Mesh:
+    """The same solid with flat faces."""
+    return flat_shaded(mesh.positions[mesh.triangles])
+
+
+def octahedron() -> Mesh:
+    """Diameter 1 around the origin, flat faces: a clump of leaves."""
+    x, y, z = np.eye(3) / 2
+    corners = []
+    for a, b, c in ((x, y, z), (y, -x, z), (-x, -y, z), (-y, x, z)):
+        corners += [(a, b, c), (b, a, -c)]
+    return flat_shaded(np.array(corners))
 
 
 def _wrapped_cells(rows: int, columns: int) -> np.ndarray:
@@ -166,6 +219,38 @@ def uneven_disc(
     heights[-2:] -= rng.uniform(0, 0.4 * unevenness, (2, sides))
     heights[-1] += 1 - heights[-1].max()
     return stacked_rings(radii, heights)
+
+
+def mound(
+    rng: np.random.Generator, profile: Sequence[tuple[float, float]], *, rough: float, ragged: float, one_sided: float
+) -> Mesh:
+    """Loose earth around the axis: diameter about 1, z 0..1, the ground at MOUND_GROUND. Open along the axis.
+
+    profile: (radius, height) from the inside out, radius as a share of the largest, height 1 at the crest, 0 on the
+    ground, negative in it. rough: how much the height varies from lump to lump. ragged: how much the outline does.
+    one_sided: 0 for the same height all around, 1 if it fades on one side.
+    """
+    sides = MOUND_SIDES
+    angles = np.arange(sides) * (2 * np.pi / sides)
+    shares, heights = np.array(profile).T
+    edge = 1 - ragged * (0.5 - 0.5 * waves(rng, angles, (2, 3, 5, 7, 11)))
+    side = 1 - one_sided * (0.5 - 0.5 * np.cos(angles - rng.uniform(0, 2 * np.pi)))
+    grid = np.empty((sides, len(profile) + 2, 3))
+    for level, (share, height) in enumerate(zip(shares, heights, strict=True), 1):
+        radius = 0.5 * share * (1 + (edge - 1) * share) * (1 + 0.04 * rng.uniform(-1, 1, sides))
+        lumps = 1 + rough * (0.6 * waves(rng, angles, (3, 4, 6, 9)) + 0.5 * rng.uniform(-1, 1, sides))
+        high = height * side * lumps if height > 0 else height - (1 - side)
+        grid[:, level, 0], grid[:, level, 1] = radius * np.cos(angles), radius * np.sin(angles)
+        grid[:, level, 2] = MOUND_GROUND + (1 - MOUND_GROUND) * np.clip(high, -1.5, 1.0)
+    for level, like in ((0, 1), (-1, -2)):
+        grid[:, level] = grid[:, like]
+        grid[:, level, 2] = 0.0
+    return smooth_shaded(grid[:, ::-1].reshape(-1, 3), _wrapped_cells(sides, len(profile) + 2))
+
+
+MOUND_SIDES = 32
+MOUND_GROUND = 0.6
+"""The part of a mound's height that is in the ground."""
 
 
 def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:

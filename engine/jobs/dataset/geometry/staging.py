@@ -12,5 +12,8 @@ def set_stage(scene: SiteScene) -> SceneStage:
     return SceneStage(
         scene=scene,
         ground=build_ground(scene.terrain),
-        batches=(*build_piles(scene.piles, scene.terrain, scene.ground), *build_distractors(scene.distractors)),
+        batches=(
+            *build_piles(scene.piles, scene.terrain, scene.ground),
+            *build_distractors(scene.distractors, scene.ground),
+        ),
     )

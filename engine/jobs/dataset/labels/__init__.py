@@ -20,7 +20,7 @@ from engine.jobs.dataset.labels.picture_file import encode_png
 from engine.jobs.dataset.labels.preview import draw_preview
 from engine.jobs.dataset.labels.statistics import Statistics, measure
 from engine.jobs.dataset.labels.ultralytics import dataset_yaml
-from engine.jobs.dataset.labels.yolo import label_text, read_boxes
+from engine.jobs.dataset.labels.yolo import label_text, read_boxes, read_labels
 
 __all__ = [
     "Instances",
@@ -33,6 +33,7 @@ __all__ = [
     "label_text",
     "measure",
     "read_boxes",
+    "read_labels",
     "read_part",
     "require_h5py",
     "require_pycocotools",

@@ -4,7 +4,7 @@ Each picture's part is made in the process that draws the picture; the file is a
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TextIO
@@ -41,31 +41,43 @@ def coco_part(picture: np.ndarray, index: int, file_name: str) -> dict[str, Any]
 
     JSON-serialisable. Areas are visible pixels; a box is x y w h in px.
     """
-    mask = require_pycocotools()
     height, width = picture.shape
     found = find_instances(picture)
-    runs = [
-        {"size": [height, width], "counts": _counts(picture, number, box)}
-        for number, box in zip(found.numbers.tolist(), found.boxes.tolist(), strict=True)
-    ]
-    codes = mask.frPyObjects(runs, height, width) if runs else []
+    boxes = found.boxes.tolist()
+    masks = (picture[y0:y1, x0:x1] == number for number, (x0, y0, x1, y1) in zip(found.numbers, boxes, strict=True))
+    codes = encode_masks(masks, boxes, height, width)
     return {
         "image": {"id": index, "width": width, "height": height, "file_name": file_name},
         "annotations": [
             {
                 "image_id": index,
                 "category_id": CATEGORY["id"],
-                "segmentation": {"size": [height, width], "counts": code["counts"].decode("ascii")},
+                "segmentation": code,
                 "area": area,
                 "bbox": [x0, y0, x1 - x0, y1 - y0],
                 "iscrowd": 0,
             }
-            for code, (x0, y0, x1, y1), area in zip(codes, found.boxes.tolist(), found.areas.tolist(), strict=True)
+            for code, (x0, y0, x1, y1), area in zip(codes, boxes, found.areas.tolist(), strict=True)
         ],
     }
 
 
-def write_coco(parts: Iterable[dict[str, Any]], file: TextIO) -> None:
+def encode_masks(
+    masks: Iterable[np.ndarray], boxes: Iterable[Sequence[float]], height: int, width: int
+) -> list[dict[str, Any]]:
+    """Run-length encode masks, (h, w) bool within their boxes (x0 y0 x1 y1), as JSON values for `segmentation`."""
+    size = [height, width]
+    runs = [
+        {"size": size, "counts": _counts(mask, int(box[0]), int(box[1]), height, width)}
+        for mask, box in zip(masks, boxes, strict=True)
+    ]
+    codes = require_pycocotools().frPyObjects(runs, height, width) if runs else []
+    return [{"size": size, "counts": code["counts"].decode("ascii")} for code in codes]
+
+
+def write_coco(
+    parts: Iterable[dict[str, Any]], file: TextIO, categories: Sequence[dict[str, Any]] = (CATEGORY,)
+) -> None:
     """Write the parts as one JSON file, one annotation per line. ValueError unless they ascend by index.
 
     Image ids are the pictures' indices; annotation ids count from 1 (0 means "no match" to pycocotools' evaluation), by
@@ -86,7 +98,7 @@ def write_coco(parts: Iterable[dict[str, Any]], file: TextIO) -> None:
             json.dump({"id": written, **annotation}, file)
     file.write('\n],\n"images": [\n')
     file.write(",\n".join(map(json.dumps, images)))
-    file.write(f'\n],\n"categories": [{json.dumps(CATEGORY)}]}}\n')
+    file.write(f'\n],\n"categories": {json.dumps(list(categories))}}}\n')
 
 
 def read_part(path: Path) -> dict[str, Any]:
@@ -139,14 +151,13 @@ def _has_fields(thing: Any, kinds: dict[str, type]) -> bool:
     return isinstance(thing, dict) and {name: type(value) for name, value in thing.items()} == kinds
 
 
-def _counts(picture: np.ndarray, number: int, box: list[int]) -> np.ndarray:
-    """Lengths of the runs off, on, off… down the columns of the whole picture; scans only the box."""
-    height, width = picture.shape
-    x0, y0, x1, y1 = box
+def _counts(mask: np.ndarray, x0: int, y0: int, height: int, width: int) -> np.ndarray:
+    """Lengths of the runs off, on, off… down the columns of the whole picture; scans only the mask at (x0, y0)."""
+    tall, wide = mask.shape
     # Each column is padded with an off pixel above and below, so that its runs end inside it.
-    columns = np.zeros((x1 - x0, y1 - y0 + 2), bool)
-    columns[:, 1:-1] = (picture[y0:y1, x0:x1] == number).T
-    column, row = np.divmod(np.flatnonzero(columns[:, 1:] != columns[:, :-1]), y1 - y0 + 1)
+    columns = np.zeros((wide, tall + 2), bool)
+    columns[:, 1:-1] = mask.T
+    column, row = np.divmod(np.flatnonzero(columns[:, 1:] != columns[:, :-1]), tall + 1)
     turns = (x0 + column) * height + y0 + row  # on, off, on…
     # A run that reaches the picture's lower edge continues at the top of the next column.
     joints = np.flatnonzero(turns[1:] == turns[:-1])

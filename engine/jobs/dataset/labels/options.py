@@ -95,7 +95,9 @@ class LabelOptions:
 
     def folder_of(self, name: str) -> str:
         """Folder of a YOLO format. Ultralytics reads `labels` only, so the first format gets that."""
-        return "labels" if name == self.main_format else name.replace("yolo", "labels")
+        if name == self.main_format:
+            return "labels"
+        return "labels-detect" if name == "yolo" else name.replace("yolo", "labels")
 
 
 def _check_names(option: str, names: Names, known: Iterable[str]) -> None:

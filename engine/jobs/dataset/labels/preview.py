@@ -6,7 +6,7 @@ pile.
 
 import heapq
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy as np
 from engine.errors import SourceError
 from engine.jobs.dataset.labels.yolo import read_boxes
 
+BoxReader = Callable[[Path, int, int], np.ndarray]
+"""Reads a label file of a picture of this width and height in px: (k, 4) boxes in px."""
 MAX_PICTURES = 20
 SMALL_WIDTH_PX = 720
 SIDE_PX = 540  # side of the crop, and height of the overview
@@ -28,11 +30,12 @@ TEXT_COLOUR = (230, 230, 230)
 CANDIDATES = 256  # candidate crops, compared by their number of piles
 
 
-def draw_preview(pictures: Iterable[tuple[int, Path, Path]]) -> np.ndarray:
+def draw_preview(pictures: Iterable[tuple[int, Path, Path]], read: BoxReader = read_boxes) -> np.ndarray:
     """Draw the sheet, (height, width, 3) uint8 RGB, of the 20 pictures with the lowest indices.
 
-    Each is given as index, picture file and label file. Lines are drawn just outside the boxes, so that they cover
-    nothing inside. One picture is in memory at a time. SourceError if a file cannot be read or there is no picture.
+    Each is given as index, picture file and label file; `read` reads the latter. Lines are drawn just outside the
+    boxes, so that they cover nothing inside. One picture is in memory at a time. SourceError if a file cannot be read
+    or there is no picture.
     """
     chosen = heapq.nsmallest(MAX_PICTURES, pictures, key=lambda picture: picture[0])
     if not chosen:
@@ -45,16 +48,16 @@ def draw_preview(pictures: Iterable[tuple[int, Path, Path]]) -> np.ndarray:
         top = GAP_PX + row * (CELL_HEIGHT_PX + GAP_PX)
         left = GAP_PX + column * (CELL_WIDTH_PX + GAP_PX)
         cell = sheet[top : top + CELL_HEIGHT_PX, left : left + CELL_WIDTH_PX]
-        _draw_cell(cell, index, image_path, label_path)
+        _draw_cell(cell, index, image_path, label_path, read)
     return sheet
 
 
-def _draw_cell(cell: np.ndarray, index: int, image_path: Path, label_path: Path) -> None:
+def _draw_cell(cell: np.ndarray, index: int, image_path: Path, label_path: Path, read: BoxReader) -> None:
     import cv2
 
     colors = _read_picture(image_path)
     height, width = colors.shape[:2]
-    boxes = read_boxes(label_path, width, height)
+    boxes = read(label_path, width, height)
     scale = min(SMALL_WIDTH_PX / width, SIDE_PX / height, 1.0)
     small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(colors, small_size, interpolation=cv2.INTER_AREA)

@@ -37,7 +37,7 @@ class LabelledThing:
     area_px: int
     """Visible pixels."""
     visible_share: float
-    """Visible pixels by those of the whole thing, 0..1; 1 if nothing stands before it and no edge cuts it."""
+    """Visible share of its outline, above 0; 1 if nothing stands before it and no edge cuts it."""
     is_cut: bool
     """True if the picture's edge cuts it."""
     is_hidden: bool

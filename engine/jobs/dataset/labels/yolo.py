@@ -46,6 +46,41 @@ def read_boxes(path: Path, width: int, height: int) -> np.ndarray:
     return boxes * (width, height, width, height)
 
 
+def read_labels(path: Path, width: int, height: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read a label file of any of YOLO's formats: boxes, (k, 4) float64 x0 y0 x1 y1 in px, and classes, (k,) int64.
+
+    The box of a rotated box or a polygon is that of its corners. SourceError, with file and line, for a class that is
+    not below `classes`, for points outside the picture, and for lines of no such format.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text"
+        raise SourceError(f"{path}: cannot be read: {reason}") from error
+    found = [_labelled(line, f"{path}:{number}", classes) for number, line in enumerate(lines, 1)]
+    boxes = np.array([box for _, box in found]).reshape(-1, 4)
+    return boxes * (width, height, width, height), np.array([number for number, _ in found], np.int64)
+
+
+def _labelled(line: str, where: str, classes: int) -> tuple[int, tuple[float, float, float, float]]:
+    """Class and relative box of one line of any format: 5 columns of a box, 8 with a head, 7, 9, 11, ... of corners."""
+    first, *others = line.split() or [""]
+    if not first.isdecimal() or int(first) >= classes:
+        raise SourceError(f"{where}: class {first!r}; there are {classes}, numbered from 0")
+    if len(others) not in (4, 7) and (len(others) < 6 or len(others) % 2):
+        raise SourceError(f"{where}: {len(others) + 1} columns are of no format: 5, 8, or corners with x and y")
+    if len(others) in (4, 7):
+        return int(first), _inside(others[:4], where)
+    try:
+        points = np.array(others, np.float64).reshape(-1, 2)
+    except ValueError as error:
+        raise SourceError(f"{where}: {' '.join(others)!r} are not numbers") from error
+    (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    if not (min(x0, y0) >= -ROUNDING_NORM and max(x1, y1) <= 1 + ROUNDING_NORM and x1 > x0 and y1 > y0):
+        raise SourceError(f"{where}: the corners are not inside the picture (0..1), or enclose nothing")
+    return int(first), (x0, y0, x1, y1)
+
+
 def _boxes(data: bytes) -> np.ndarray | None:
     """(k, 4) relative boxes, bit-identical to `_box`; None if the file must be parsed line by line."""
     if len(data) % len(FORM):
@@ -67,12 +102,17 @@ def _box(line: str, where: str) -> tuple[float, float, float, float]:
         raise SourceError(f"{where}: {len(fields)} columns instead of {COLUMNS} (class, centre x y, width, height)")
     if fields[0] != str(PILE_CLASS):
         raise SourceError(f"{where}: class {fields[0]!r}; {PILE_CLASS} (pile) is the only one")
+    return _inside(fields[1:], where)
+
+
+def _inside(fields: list[str], where: str) -> tuple[float, float, float, float]:
+    """The box of a centre and a size."""
     try:
-        cx, cy, w, h = (float(field) for field in fields[1:])
+        cx, cy, w, h = (float(field) for field in fields)
     except ValueError as error:
-        raise SourceError(f"{where}: {' '.join(fields[1:])!r} are not four numbers") from error
+        raise SourceError(f"{where}: {' '.join(fields)!r} are not four numbers") from error
     box = (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2)
     # Written so that NaN is rejected too: no comparison with it is true.
     if not (w > 0 and h > 0 and min(box) >= -ROUNDING_NORM and max(box) <= 1 + ROUNDING_NORM):
-        raise SourceError(f"{where}: the box {' '.join(fields[1:])} is not inside the picture (0..1), or has no size")
+        raise SourceError(f"{where}: the box {' '.join(fields)} is not inside the picture (0..1), or has no size")
     return box

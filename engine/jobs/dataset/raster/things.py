@@ -49,6 +49,8 @@ class Things:
         batches = [batch for batch in batches if len(batch.transforms)]
         self.corners = [box_corners(batch) for batch in batches]
         """Bounding boxes of each batch's instances, (k, 8, 3) metres."""
+        self.shading = [corners for batch, corners in zip(batches, self.corners, strict=True) if not batch.is_ground]
+        """Those of them that darken the ground at their foot."""
         self._loaded = [
             self._load(batch, boxes_in_picture(camera, corners))
             for batch, corners in zip(batches, self.corners, strict=True)
@@ -100,7 +102,7 @@ class Things:
             numbered=drawn_by(numbered),
             shaded=None if shaded is None else drawn_by(shaded),
             shadowed=None if shadowed is None else drawn_by(shadowed),
-            look=((*look.albedo, look.roughness), (look.metallic, look.mottle, look.mottle_m, 0.0)),
+            look=((*look.albedo, look.roughness), (look.metallic, look.mottle, look.mottle_m, look.cleanness)),
         )
 
     def _vertices_of(self, mesh: Mesh) -> moderngl.Buffer:

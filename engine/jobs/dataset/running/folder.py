@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import FolderBusyError, SinkError, UsageError
+from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.options import option_name
 from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
@@ -37,6 +38,9 @@ SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"}
 
 def paths_of(task: PictureTask) -> tuple[str, ...]:
     """Paths in the folder of the files that a picture needs, in the order of commit: label and picture are the last."""
+    if task.labels is not None:
+        written = (path for writer in writers_of(task.formats) for path in writer.paths(task))
+        return (task.path("scenes", ".json"), *written, task.path("images", ".png"))
     hdf5 = (task.path("hdf5", ".hdf5"),) if task.with_hdf5 else ()
     coco = (task.path("annotations", ".json"),) if task.with_coco else ()
     return (*hdf5, *coco, task.path("labels", ".txt"), task.path("images", ".png"))

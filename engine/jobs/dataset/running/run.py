@@ -12,6 +12,7 @@ from typing import Protocol
 
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import require_h5py, require_pycocotools
+from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.picture import scene_of
 from engine.jobs.dataset.running.finishing import FolderOutputs, write_outputs
 from engine.jobs.dataset.running.folder import DatasetFolder, unwritable
@@ -70,10 +71,12 @@ def check_job(job: DatasetJob) -> None:
     for index in islice(job.indices, MAX_CHECKED):
         settle(job.options, job.task(index).seed)
     scene_of(job.task(job.indices[0]))
-    if job.save_coco:
+    if job.recipe == 1 and job.save_coco:
         require_pycocotools()
-    if job.save_hdf5:
+    if job.recipe == 1 and job.save_hdf5:
         require_h5py()
+    for writer in writers_of(job.task(0).formats) if job.recipe == 2 else ():
+        writer.check()
     if job.cluster is not None:
         from engine.jobs.kit.ray_cluster import require_ray
 

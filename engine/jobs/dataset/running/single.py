@@ -21,7 +21,7 @@ from engine.errors import SinkError
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import dataset_yaml
 from engine.jobs.dataset.made import MadePicture
-from engine.jobs.dataset.running.finishing import FolderOutputs, write_coco_file
+from engine.jobs.dataset.running.finishing import FolderOutputs, write_coco_file, write_whole
 from engine.jobs.dataset.running.folder import YAML_FILE, DatasetFolder, unwritable
 from engine.jobs.dataset.running.report import DatasetReport, FailedPicture
 from engine.jobs.dataset.running.worker import attempt
@@ -65,9 +65,12 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
                 return _report(job, folder, began_s, notes=plan.notes, reason=reason)
             made = MadePicture(**result["made"])
             folder.commit(task, staged, made, seconds=time.perf_counter() - began_s, attempts=1)
-            write_atomic(job.output / YAML_FILE, dataset_yaml())
+            if job.recipe == 1:
+                write_atomic(job.output / YAML_FILE, dataset_yaml())
+            else:
+                write_whole(folder, job)
             finished.outputs = [f"images/{task.name}.png", f"labels/{task.name}.txt", YAML_FILE]
-            if job.save_coco:
+            if job.save_coco and job.recipe == 1:
                 write_coco_file(folder, finished, folder.finished_pictures())
         except OSError as error:
             raise unwritable(job.output, error) from error

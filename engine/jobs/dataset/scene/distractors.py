@@ -49,17 +49,18 @@ def place_distractors(
         if not placed:
             break
     if settled.must_machinery_fit:
-        _require_all("--num-machinery", "machines", settled.num_machinery, len(machines))
+        require_all("--num-machinery", "machines", settled.num_machinery, len(machines))
     draw = stream(seed, "distractors counts")
     bundles, pieces = (int(draw.integers(low, high + 1)) for low, high in (REBAR_BUNDLES, DEBRIS_PIECES))
     rebar = placer.place(DistractorKind.REBAR, bundles)
     bags = placer.place(DistractorKind.BAG, settled.num_bags)
     if settled.must_bags_fit:
-        _require_all("--num-bags", "bags", settled.num_bags, len(bags))
+        require_all("--num-bags", "bags", settled.num_bags, len(bags))
     return (*machines, *rebar, *bags, *placer.place(DistractorKind.DEBRIS, pieces))
 
 
-def _require_all(option: str, things: str, wanted: int, fit: int) -> None:
+def require_all(option: str, things: str, wanted: int, fit: int) -> None:
+    """Raise UsageError if fewer things fit than were asked for."""
     if fit < wanted:
         raise UsageError(f"{option} {wanted}: {fit} {things} fit between the piles of this site")
 

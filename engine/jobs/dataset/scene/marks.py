@@ -29,7 +29,7 @@ def lay_tracks(
     tracks = []
     for number, way in enumerate(layout.roads_m):
         is_driven, depth = draw.random() < DRIVEN_SHARE, draw.uniform(0.5, 1.0)
-        wander = _wander(way, draw)
+        wander = driven_path(way, draw)
         if is_driven or number == 0:
             tracks.append(_track(wander, depth))
     draw = stream(seed, "tracks machines")
@@ -37,7 +37,11 @@ def lay_tracks(
     ways = np.concatenate(layout.roads_m) if layout.roads_m else np.zeros((1, 2))
     for machine in distractors:
         if machine.kind in MACHINES:
-            tracks.append(_track(_route(machine, ways, standing, site, draw), draw.uniform(0.6, 1.0)))
+            tracks.append(
+                _track(
+                    route_to(np.array([machine.x_m, machine.y_m]), ways, standing, site, draw), draw.uniform(0.6, 1.0)
+                )
+            )
     return tuple(tracks)
 
 
@@ -58,7 +62,7 @@ def lay_lime(layout: SiteLayout, seed: Seed) -> tuple[LimeLine, ...]:
     return tuple(lines)
 
 
-def _wander(way: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+def driven_path(way: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """The path as driven: it wanders a little to both sides and overshoots both ends."""
     first, last = way[0] - way[1], way[-1] - way[-2]
     ends = [end + OVERSHOT_M * out / np.hypot(*out) for end, out in ((way[0], first), (way[-1], last))]
@@ -72,11 +76,8 @@ def _wander(way: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     return driven
 
 
-def _route(
-    machine: Distractor, ways: np.ndarray, piles: np.ndarray, site: Site, draw: np.random.Generator
-) -> np.ndarray:
-    """A curve from a path to the machine: of several candidates the one farthest from the piles."""
-    to = np.array([machine.x_m, machine.y_m])
+def route_to(to: np.ndarray, ways: np.ndarray, piles: np.ndarray, site: Site, draw: np.random.Generator) -> np.ndarray:
+    """A curve from a path to this point: of several candidates the one farthest from the piles."""
     nearest = np.argsort(np.hypot(*(ways - to).T), kind="stable")[:ROUTES_TRIED]
     best: np.ndarray | None = None
     best_room_m = -1.0

@@ -1,7 +1,10 @@
 """The things on a site: foundation piles, and everything that must not be mistaken for one."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
+
+from engine.jobs.dataset.scene.pile_looks import CapKind, Filling, FootKind, PaintColor, PaintPlace
 
 
 class PileKind(StrEnum):
@@ -10,7 +13,13 @@ class PileKind(StrEnum):
     SPIRAL_STEEL = "spiral_steel"
     """Screw pile, 76 to 159 mm, with a flange of 220 mm on top."""
     CAST_IN_PLACE = "cast_in_place"
-    """Concrete post, 300 mm."""
+    """Concrete post with bars, 300 mm in recipe 1."""
+    STEEL_TUBE = "steel_tube"
+    """Driven tube, with or without a flange. This and the following kinds are in recipe 2 only."""
+    H_SECTION = "h_section"
+    """Rolled section, driven: a post of a solar table."""
+    C_SECTION = "c_section"
+    """Cold-formed section with lips, driven."""
 
 
 class DistractorKind(StrEnum):
@@ -22,6 +31,88 @@ class DistractorKind(StrEnum):
     """A broken piece of concrete."""
     REBAR = "rebar"
     """A bundle of bars along its own x axis."""
+
+    # In recipe 2 only:
+    LYING_PILE = "lying_pile"
+    PILE_STACK = "pile_stack"
+    CUT_OFF = "cut_off"
+    """A short piece cut off the head of a pile, on its side."""
+    STEEL_TUBES = "steel_tubes"
+    FORMWORK = "formwork"
+    BOARDS = "boards"
+    RING = "ring"
+    """A concrete ring of a manhole."""
+    HOLE = "hole"
+    """A bored hole without a pile."""
+    BARREL = "barrel"
+    BUCKET = "bucket"
+    TYRE = "tyre"
+    CABLE_DRUM = "cable_drum"
+    LID = "lid"
+    """A manhole cover or a vent."""
+    PUDDLE = "puddle"
+    BUSH = "bush"
+    TREE = "tree"
+    BARE_TREE = "bare_tree"
+    STUMP = "stump"
+    CAR = "car"
+    VAN = "van"
+    PICKUP = "pickup"
+    TRUCK = "truck"
+    CONTAINER = "container"
+    HUT = "hut"
+    TOILET = "toilet"
+    FENCE = "fence"
+    """One panel; a fence is a row of them."""
+    TRENCH = "trench"
+    """A piece of an open trench, with the spoil beside it."""
+    PERSON = "person"
+    TABLE = "table"
+    """A mounting table: rails, some or all of them with modules."""
+    MODULE_PALLET = "module_pallet"
+    STAKE = "stake"
+    FLAG = "flag"
+    COVER = "cover"
+    """A tarpaulin or straw, laid over something."""
+
+
+_CATEGORIES: dict[str, tuple[DistractorKind, ...]] = {
+    "bag": (DistractorKind.BAG,),
+    "machine": (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER),
+    "vehicle": (DistractorKind.CAR, DistractorKind.VAN, DistractorKind.PICKUP, DistractorKind.TRUCK),
+    "material": (
+        DistractorKind.REBAR,
+        DistractorKind.LYING_PILE,
+        DistractorKind.PILE_STACK,
+        DistractorKind.STEEL_TUBES,
+        DistractorKind.FORMWORK,
+        DistractorKind.BOARDS,
+        DistractorKind.RING,
+        DistractorKind.CABLE_DRUM,
+    ),
+    "debris": (DistractorKind.DEBRIS, DistractorKind.CUT_OFF),
+    "hole": (DistractorKind.HOLE, DistractorKind.TRENCH),
+    "barrel": (DistractorKind.BARREL, DistractorKind.BUCKET),
+    "tyre": (DistractorKind.TYRE,),
+    "lid": (DistractorKind.LID,),
+    "puddle": (DistractorKind.PUDDLE,),
+    "vegetation": (DistractorKind.BUSH, DistractorKind.TREE, DistractorKind.BARE_TREE, DistractorKind.STUMP),
+    "container": (DistractorKind.CONTAINER, DistractorKind.HUT, DistractorKind.TOILET),
+    "fence": (DistractorKind.FENCE,),
+    "person": (DistractorKind.PERSON,),
+    "panel": (DistractorKind.TABLE, DistractorKind.MODULE_PALLET),
+    "marker": (DistractorKind.STAKE, DistractorKind.FLAG),
+    "cover": (DistractorKind.COVER,),
+}
+_CATEGORY_OF = {kind: category for category, kinds in _CATEGORIES.items() for kind in kinds}
+PILE_CATEGORY = "pile"
+CATEGORIES = (PILE_CATEGORY, *_CATEGORIES)
+"""Every class that a detector can be taught."""
+
+
+def category_of(kind: DistractorKind) -> str:
+    """The class of a thing in labels, one of CATEGORIES: an excavator is a `machine`."""
+    return _CATEGORY_OF[kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +127,9 @@ class Pile:
     exposed_m: float
     """Height of the top above that, along z."""
     diameter_m: float
+    """A section's depth, its larger side."""
     base_diameter_m: float
-    """Diameter of the collar of concrete or spoil around the foot."""
+    """Diameter of the collar of concrete or spoil around the foot, see `foot`."""
     base_height_m: float
     flange_diameter_m: float = 0.0
     """0 if there is no flange."""
@@ -58,6 +150,54 @@ class Pile:
     """Number of the table that it carries; the tops of a table's piles are coplanar."""
     number: int = 0
     """Its instance number in every picture of the scene; 0: its place in the scene, from 1."""
+    foot: FootKind = FootKind.OWN
+    foot_shade: float = 1.0
+    """Factor for the brightness of its foot."""
+    width_m: float = 0.0
+    """The smaller side of a section; 0 for round piles."""
+    bars_m: float = 0.22
+    """Length of the bars above the head; only of piles cast in place."""
+    has_end_plate: bool = False
+    """True if the head of a PHC pile has its steel end plate."""
+    filling: Filling = Filling.OPEN
+    """Inside a tube."""
+    cap: CapKind = CapKind.NONE
+    cap_color: PaintColor = PaintColor.BLACK
+    paint: PaintPlace = PaintPlace.NONE
+    paint_color: PaintColor = PaintColor.RED
+    paint_m: float = 0.15
+    """Length of the painted part."""
+    dirt_m: float = 0.0
+    """Height of splashed earth above the ground."""
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Factors for the colour of its material, beside `shade`."""
+
+    @property
+    def head_m(self) -> tuple[float, float, float]:
+        """Middle of its top: x, y and z."""
+        east, north = self.exposed_m * math.tan(self.tilt_x), self.exposed_m * math.tan(self.tilt_y)
+        return self.x_m + east, self.y_m + north, self.top_m
+
+    @property
+    def tilt_deg(self) -> float:
+        """Angle between its axis and the vertical."""
+        return math.degrees(math.atan(math.hypot(math.tan(self.tilt_x), math.tan(self.tilt_y))))
+
+    @property
+    def told(self) -> dict[str, str | float]:
+        """Everything that a list of piles tells about it beside its place; JSON values."""
+        return {
+            "kind": self.kind.value,
+            "diameter_m": round(self.diameter_m, 4),
+            "width_m": round(self.width_m or self.diameter_m, 4),
+            "exposed_m": round(self.exposed_m, 4),
+            "tilt_deg": round(self.tilt_deg, 3),
+            "foot": self.foot.value,
+            "paint": "none" if self.paint is PaintPlace.NONE else f"{self.paint_color.value} {self.paint.value}",
+            "cap": "none" if self.cap is CapKind.NONE else f"{self.cap_color.value} {self.cap.value}",
+            "filling": self.filling.value,
+            "rust": self.rust,
+        }
 
     @property
     def top_m(self) -> float:
@@ -83,3 +223,7 @@ class Distractor:
     shade: float = 1.0
     number: int = 0
     """Its instance number in every picture of the scene; 0: it has none and cannot be labelled."""
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Factors for the colour of what is painted, woven or grown on it; not of its glass, rubber or steel."""
+    lift_m: float = 0.0
+    """Height of its foot above `ground_m`: a table stands on piles, a lid lies on uneven ground."""

@@ -6,7 +6,10 @@ cameras.py    height, direction, ground sample, window; extent.py: the ground th
 sky.py        sun by place and date, clouds
 grounds.py    gravel, sand, snow, ...
 field.py      lines of piles over the whole extent; piles.py: the piles on them
-clutter.py    machines, bags, and what a detector confuses with piles
+shown.py      what one view can show of all this
+clutter.py    machines, bags, and what a detector confuses with piles: habits.py says how often and where each is,
+              placer.py finds free places, lines.py lays fences, occluders.py hides parts of piles
+marks.py      tracks, footpaths, lime
 """
 
 from engine.jobs.dataset.varied.build import describe_varied

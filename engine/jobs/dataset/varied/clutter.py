@@ -1,21 +1,59 @@
-"""Things of recipe 2 that are not piles: machines, bags, and what a detector confuses with piles."""
+"""Things of recipe 2 that are not piles: machines, bags, and everything that a detector confuses with piles.
+
+A scene has some kinds and lacks others; their numbers differ from scene to scene. Without piles it has more of both.
+"""
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.description import Terrain
-from engine.jobs.dataset.scene.distractors import place_distractors
+from engine.jobs.dataset.scene.distractors import MACHINE_SHARES, MACHINES, require_all
 from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.settling import Settled
-from engine.jobs.dataset.scene.streams import Seed
-from engine.jobs.dataset.scene.things import Distractor, Pile
+from engine.jobs.dataset.scene.streams import Seed, stream
+from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile
 from engine.jobs.dataset.varied.extent import Extent
+from engine.jobs.dataset.varied.habits import HABITS, USUAL_AREA_M2, Habit
+from engine.jobs.dataset.varied.lines import lay_fences, lay_trenches
+from engine.jobs.dataset.varied.occluders import hide_piles
+from engine.jobs.dataset.varied.placer import Placer, scale_of, stand
+from engine.jobs.dataset.varied.span import Span, between, check_span, parse_span
+from engine.jobs.kit.option_range import check_number
+from engine.jobs.kit.options import option
+
+HIDDEN_SHARE: Span = (0.05, 0.1)
+MAX_MACHINES, MAX_BAGS = 15, 30
+"""In a picture of USUAL_AREA_M2; drawn from 0."""
+GROWTH = 0.6
+"""Numbers grow with this power of the area, so that a picture of 16 m has some things of its own."""
+EMPTY_FACTOR = 1.8
+"""More kinds, and more of each, in scenes without piles."""
+BEYOND_M = 4.0
+"""Things stand up to this far beyond the pictures' edges and reach into them."""
+MAX_THINGS = 5000
+AT_DEPOT_SHARE = 0.7
+DEPOT_M = 9.0
+WORK_M = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClutterOptions:
+    clutter: float = option(
+        1.0, "How many things there are besides piles, machines and bags; 0 for none.", metavar="FACTOR"
+    )
+    hidden_share: Span | None = option(
+        None,
+        "Share of the piles that something hides a part of. (default: 0.05..0.1)",
+        metavar="SHARE",
+        parse=parse_span,
+    )
+
     def check(self) -> None:
         """Raise UsageError for a number out of its range, and for options that exclude one another."""
+        check_number("--clutter", self.clutter, 0, 10)
+        check_span("--hidden-share", self.hidden_share, 0, 1)
 
 
 def place_clutter(
@@ -28,7 +66,157 @@ def place_clutter(
     extent: Extent,
     seed: Seed,
 ) -> tuple[Distractor, ...]:
-    """Place everything that is not a pile, numbered after the piles."""
-    placed = place_distractors(settled, terrain, piles, seed)
+    """Place everything that is not a pile, numbered after the piles. UsageError if given numbers do not fit."""
+    half_m = min(extent.half_m + BEYOND_M, terrain.side_m / 2 - 1)
+    yard = _Yard(Placer(half_m, terrain, piles, seed), layout, seed, is_empty=not piles, factor=clutter.clutter)
+    share = between(clutter.hidden_share or HIDDEN_SHARE, stream(seed, "option hidden_share").random())
+    placed = hide_piles(yard.placer, piles, share, seed)
+    placed += yard.place_machines(options)
+    placed += yard.place_bags(options)
+    if clutter.clutter > 0:
+        placed += lay_fences(yard.placer, yard.heading, yard.amount, seed)
+        placed += lay_trenches(yard.placer, yard.heading, yard.amount, seed)
+        for kind, habit in HABITS.items():
+            if len(placed) < MAX_THINGS:
+                placed += yard.scatter(kind, habit)
     first = 1 + max((pile.number for pile in piles), default=0)
-    return tuple(replace(thing, number=first + place) for place, thing in enumerate(placed))
+    return tuple(replace(thing, number=first + place) for place, thing in enumerate(placed[:MAX_THINGS]))
+
+
+class _Yard:
+    """The free ground of a scene with its depots and roads, being filled."""
+
+    def __init__(self, placer: Placer, layout: SiteLayout, seed: Seed, *, is_empty: bool, factor: float) -> None:
+        self.placer = placer
+        self._seed = seed
+        self._is_empty = is_empty
+        size = (4 * placer.half_m**2 / USUAL_AREA_M2) ** GROWTH
+        self._size = size
+        self.amount = size * factor * (EMPTY_FACTOR if is_empty else 1.0)
+        """Factor for the usual numbers of things."""
+        draw = stream(seed, "clutter yard")
+        own = float(draw.random() * np.pi)
+        self.heading = layout.strips[0].heading if layout.strips else own
+        self._depots = (draw.random((2, 2)) * 2 - 1) * 0.85 * placer.half_m
+        self._work: list[np.ndarray] = list(self._depots)
+        inside = [way for way in layout.roads_m if len(way) > 1 and np.abs(way).min() < placer.half_m]
+        self._roads = inside
+
+    def place_machines(self, options: SceneOptions) -> list[Distractor]:
+        """The given number, or a random one; smaller machines where large ones do not fit."""
+        draw = stream(self._seed, "clutter machines")
+        wanted = int(draw.random() * (MAX_MACHINES * min(self._size, 1.0) + 1.3))
+        if options.num_machinery is not None:
+            wanted = options.num_machinery
+        placed: list[Distractor] = []
+        for kind in draw.choice(len(MACHINES), wanted, p=MACHINE_SHARES):
+            own = stream((*_numbers(self._seed), len(placed)), "clutter machine")
+            share = float(own.random())
+            for smaller in MACHINES[kind:]:
+                scale = scale_of(HABITS[smaller], max(share, 0.0))
+                found = self.placer.find(HABITS[smaller], scale, own)
+                if found is None and share > 0:
+                    scale = scale_of(HABITS[smaller], 0.0)
+                    found = self.placer.find(HABITS[smaller], scale, own)
+                if found is not None:
+                    x, y, seat = found
+                    self._add(stand(smaller, x, y, seat, own, scale=scale), placed)
+                    break
+        if options.num_machinery is not None:
+            require_all("--num-machinery", "machines", wanted, len(placed))
+        return placed
+
+    def place_bags(self, options: SceneOptions) -> list[Distractor]:
+        """The given number, or a random one, alone or side by side."""
+        draw = stream(self._seed, "clutter bags")
+        wanted = int(draw.random() * (MAX_BAGS * min(self._size, 1.0) + 1.5))
+        if options.num_bags is not None:
+            wanted = options.num_bags
+        placed = self._scattered(DistractorKind.BAG, HABITS[DistractorKind.BAG], wanted, draw)
+        if options.num_bags is not None:
+            require_all("--num-bags", "bags", wanted, len(placed))
+        return placed
+
+    def scatter(self, kind: DistractorKind, habit: Habit) -> list[Distractor]:
+        """Things of this kind, in scenes that have it."""
+        draw = stream(self._seed, f"clutter {kind.value}")
+        is_there, much, rounding = draw.random(3).tolist()
+        if is_there >= min(habit.share * (EMPTY_FACTOR if self._is_empty else 1.0), 0.9):
+            return []
+        wanted = habit.usual * self.amount * (0.2 + 2.2 * much * much)
+        return self._scattered(kind, habit, int(wanted + rounding), draw)
+
+    def _scattered(
+        self, kind: DistractorKind, habit: Habit, wanted: int, draw: np.random.Generator
+    ) -> list[Distractor]:
+        placed: list[Distractor] = []
+        failed = 0
+        tint = None
+        while len(placed) < wanted and failed < 6:
+            share, alike, many, turn = draw.random(4).tolist()
+            scale = scale_of(habit, share)
+            tint = habit.tints[int(alike * len(habit.tints))] if alike < 0.5 else None
+            near, spread_m, heading = self._anchor(habit, draw)
+            count = min(1 + int(many * many * habit.group), wanted - len(placed))
+            found = self.placer.find(habit, scale, draw, near, spread_m)
+            if found is None:
+                failed += 1
+                continue
+            own_turn = heading if heading is not None else float(turn * 2 * np.pi)
+            first = np.array(found[:2])
+            x, y, seat = found
+            self._add(stand(kind, x, y, seat, draw, scale=scale, turn=own_turn, tint=tint), placed)
+            for member in range(1, count):
+                place, reach_m = self._beside(first, member, count, habit, scale)
+                size = scale if habit.apart_m else scale * (0.9 + 0.2 * float(draw.random()))
+                size = float(np.clip(size, *habit.scales))
+                found = self.placer.find(habit, size, draw, place, reach_m)
+                if found is not None:
+                    x, y, seat = found
+                    jitter = float(draw.random() - 0.5) * (0.06 if habit.apart_m else 0.5)
+                    self._add(stand(kind, x, y, seat, draw, scale=size, turn=own_turn + jitter, tint=tint), placed)
+        return placed
+
+    def _add(self, thing: Distractor, placed: list[Distractor]) -> None:
+        placed.append(thing)
+        at = np.array([thing.x_m, thing.y_m])
+        self.placer.take(at, HABITS[thing.kind].footprint_m * thing.scale)
+        if thing.kind in MACHINES:
+            self._work.append(at)
+
+    def _beside(
+        self, first: np.ndarray, member: int, count: int, habit: Habit, scale: float
+    ) -> tuple[np.ndarray, float]:
+        """Place of a group's member and how far it may be from there: a lattice along the site's rows, or close by."""
+        if habit.apart_m:
+            columns = max(int(np.ceil(np.sqrt(count))), 3)
+            row, column = divmod(member, columns)
+            forth = np.array([np.cos(self.heading), np.sin(self.heading)])
+            return first + habit.apart_m * (column * forth + row * np.array([-forth[1], forth[0]])), 0.4
+        return first, 2.2 * habit.footprint_m * scale + 0.9
+
+    def _anchor(self, habit: Habit, draw: np.random.Generator) -> tuple[np.ndarray | None, float, float | None]:
+        """Where to look for a place: around a point, how far from it, and the direction to stand in, if any."""
+        luck, which, along, side = draw.random(4).tolist()
+        half_m = self.placer.half_m
+        if habit.at_depot and luck < AT_DEPOT_SHARE:
+            depot = self._depots[int(which * len(self._depots))]
+            return depot, min(DEPOT_M, half_m), self.heading + (np.pi / 2 if side < 0.2 else 0.0)
+        if habit.near_work and luck < 0.6:
+            return self._work[int(which * len(self._work))], min(WORK_M, half_m) + habit.footprint_m, None
+        if habit.on_road and self._roads and luck < 0.8:
+            way = self._roads[int(which * len(self._roads))]
+            place = along * (len(way) - 1.001)
+            start, end = way[int(place)], way[int(place) + 1]
+            step = end - start
+            turn = float(np.arctan2(step[1], step[0])) + (np.pi if side < 0.5 else 0.0)
+            return start + step * (place - int(place)), 2.0, turn
+        if habit.at_edge and luck < 0.5:
+            turn = which * 2 * np.pi
+            way = np.array([np.cos(turn), np.sin(turn)])
+            return way / np.abs(way).max() * (0.75 + 0.25 * along) * half_m, 6.0, None
+        return None, 0.0, None
+
+
+def _numbers(seed: Seed) -> tuple[int, ...]:
+    return (seed,) if isinstance(seed, int) else seed

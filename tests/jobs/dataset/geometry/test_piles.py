@@ -5,6 +5,7 @@ import pytest
 
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import LOOKS, SceneStage, Surface
+from engine.jobs.dataset.scene.piles import KINDS
 from engine.jobs.dataset.scene.things import Pile, PileKind
 from tests.jobs.dataset.geometry.sites import named, pile, site, sloping, world
 
@@ -30,7 +31,7 @@ def parts_of(stage: SceneStage) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("kind", list(PileKind))
+@pytest.mark.parametrize("kind", list(KINDS))
 def test_a_pile_has_the_parts_of_its_kind(kind: PileKind) -> None:
     assert parts_of(alone(pile(kind))) == PARTS[kind]
 
@@ -50,7 +51,7 @@ def test_rust_changes_the_surface_from_its_third_grade(grade: int, surface: Surf
         assert {batch.surface for batch in named(stage, part)} == {surface}
 
 
-@pytest.mark.parametrize("kind", list(PileKind))
+@pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("tilt", [(0.0, 0.0), (0.005, -0.003), (0.1, 0.2)])
 def test_the_centre_of_the_top_is_at_the_given_height(kind: PileKind, tilt: tuple[float, float]) -> None:
     one = pile(kind, x_m=3.0, y_m=-2.0, ground_m=1.5, tilt_x=tilt[0], tilt_y=tilt[1], turn=0.7)
@@ -67,7 +68,7 @@ def test_the_hole_of_a_concrete_pile_is_dark_and_below_its_rim() -> None:
     assert 0.6 < world(hole)[:, 2].max() < 0.68
 
 
-@pytest.mark.parametrize("kind", list(PileKind))
+@pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("slope", [(0.3, 0.0), (-0.2, 0.2)])
 def test_no_base_floats_above_falling_ground(kind: PileKind, slope: tuple[float, float]) -> None:
     terrain = sloping(*slope)
@@ -82,7 +83,7 @@ def test_no_base_floats_above_falling_ground(kind: PileKind, slope: tuple[float,
 
 def test_each_part_carries_the_number_of_its_pile() -> None:
     rng = np.random.default_rng(2)
-    kinds = list(PileKind)
+    kinds = list(KINDS)
     piles = tuple(
         pile(
             kinds[k % 3],
@@ -111,7 +112,7 @@ def test_each_part_carries_the_number_of_its_pile() -> None:
 def test_no_transform_mirrors() -> None:
     piles = tuple(
         pile(kind, tilt_x=0.1, tilt_y=-0.2, turn=2.0 * k, has_hoop=True, is_cracked=True)
-        for k, kind in enumerate(PileKind)
+        for k, kind in enumerate(KINDS)
     )
     for batch in set_stage(site(piles)).batches:
         assert (np.linalg.det(batch.transforms[:, :3, :3].astype(np.float64)) > 0).all()
@@ -127,7 +128,7 @@ def test_a_scene_without_piles_has_no_batches() -> None:
     assert set_stage(site()).batches == ()
 
 
-@pytest.mark.parametrize("kind", list(PileKind))
+@pytest.mark.parametrize("kind", list(KINDS))
 def test_a_base_stands_out_of_steep_ground_on_all_sides(kind: PileKind) -> None:
     terrain = sloping(0.6, -0.5)
     one = pile(kind, base_diameter_m=1.5, base_height_m=0.1)
@@ -140,7 +141,7 @@ def test_a_base_stands_out_of_steep_ground_on_all_sides(kind: PileKind) -> None:
     assert len(np.unique(sectors)) == 8
 
 
-@pytest.mark.parametrize("kind", list(PileKind))
+@pytest.mark.parametrize("kind", list(KINDS))
 def test_a_base_on_a_hump_reaches_down_to_the_ground_around_it(kind: PileKind) -> None:
     flat = sloping(count=81, cell_m=0.5)
     heights = flat.heights_m.copy()

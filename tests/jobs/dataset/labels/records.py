@@ -1,30 +1,36 @@
-"""Records of pictures with a known answer."""
+"""Records with known things, and pictures of small sites."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from engine.jobs.dataset.geometry import set_stage
+from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
+from engine.jobs.dataset.labels.recording import make_record
+from engine.jobs.dataset.labels.source import LabelSource
+from engine.jobs.dataset.raster import render
+from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene.camera import SiteCamera
-
-CLASSES = ("pile", "bag")
-WIDTH_PX, HEIGHT_PX = 120, 90
-
-
-CAMERA = SiteCamera(width_px=WIDTH_PX, height_px=HEIGHT_PX, height_m=30.0, field_of_view_deg=60.0)
+from engine.jobs.dataset.scene.description import SiteScene
+from engine.jobs.dataset.sensor import Photograph
+from engine.jobs.dataset.task import PictureTask, RenderSettings
+from tests.jobs.dataset.geometry.sites import site
 
 
-def thing(number: int, x0: int, y0: int, mask: np.ndarray, **values: Any) -> LabelledThing:
-    """A pile whose visible pixels are `mask`, with its corner at x0, y0."""
+def thing(mask: np.ndarray, x0: int = 0, y0: int = 0, **changes: Any) -> LabelledThing:
+    """A visible pile with this mask, (h, w) bool, at (x0, y0)."""
     height, width = mask.shape
     box = (x0, y0, x0 + width, y0 + height)
     known: dict[str, Any] = {
-        "number": number,
+        "number": 1,
         "category": "pile",
         "kind": "phc",
-        "place_m": (0.0, 0.0, 0.0),
         "class_id": 0,
-        "size_m": {"diameter_m": 0.4, "exposed_m": 0.8, "tilt_deg": 0.0},
+        "place_m": (1.0, 2.0, 0.5),
+        "size_m": {"diameter_m": 0.4, "exposed_m": 0.7, "tilt_deg": 0.3},
         "head_px": (x0 + width / 2, y0 + height / 2),
         "is_head_visible": True,
         "box": box,
@@ -35,38 +41,50 @@ def thing(number: int, x0: int, y0: int, mask: np.ndarray, **values: Any) -> Lab
         "is_hidden": False,
         "mask": mask,
     }
-    return LabelledThing(**known | values)
+    return LabelledThing(**known | changes)
 
 
-def disc(side_px: int) -> np.ndarray:
-    row, column = np.mgrid[:side_px, :side_px] + 0.5 - side_px / 2
-    return np.hypot(row, column) <= side_px / 2
+def disc(radius_px: float) -> np.ndarray:
+    """(2 r, 2 r) bool."""
+    y, x = np.mgrid[: int(2 * radius_px), : int(2 * radius_px)] + 0.5
+    return np.hypot(x - radius_px, y - radius_px) <= radius_px
 
 
-def record(*things: LabelledThing, file_name: str = "images/000007.png", camera: SiteCamera = CAMERA) -> PictureRecord:
-    return PictureRecord(
-        index=7,
-        file_name=file_name,
-        width_px=camera.width_px,
-        height_px=camera.height_px,
-        camera={"focal_px": camera.focal_px, "principal_px": list(camera.center_px)},
-        classes=CLASSES,
+def source_of(
+    *things: LabelledThing, options: LabelOptions | None = None, index: int = 0, subset: str = "", size: int = 100
+) -> LabelSource:
+    """A source with a record of these things, in a black picture `size` px square."""
+    labels = options or LabelOptions()
+    drawing = RenderSettings(engine="raster")
+    task: PictureTask = replace(
+        DatasetJob(output=None, drawing=drawing, recipe=2, labels=labels).task(index),  # type: ignore[arg-type]
+        subset=subset,
+    )
+    numbers = np.zeros((size, size), np.uint16)
+    rendered = Rendered(
+        colors=np.zeros((size, size, 3), np.uint8),
+        instances=numbers,
+        depth_m=np.full((size, size), 50.0, np.float32),
+        renderer="none",
+    )
+    record = PictureRecord(
+        index=index,
+        file_name=task.path("images", ".png"),
+        width_px=size,
+        height_px=size,
+        camera={"model": "pinhole"},
+        classes=labels.class_names,
         things=things,
     )
+    return LabelSource(task=task, scene=site(), photograph=Photograph(rendered=rendered), record=record)
 
 
-def site() -> PictureRecord:
-    """A whole pile, one of which a bag hides 60 %, one that the left edge cuts in half, a bag.
+def recorded(scene: SiteScene, options: LabelOptions | None = None) -> PictureRecord:
+    """The record of the scene as the raster engine draws it."""
+    stage = set_stage(scene)
+    photo = Photograph(rendered=render(stage, wants_colors=False))
+    return make_record(stage, photo, options or LabelOptions(), index=0, file_name="images/000000.png")
 
-    A car and a sliver of a pile are not labelled.
-    """
-    return record(
-        thing(1, 50, 40, disc(12)),
-        thing(2, 80, 20, disc(10)[:, :4], whole_box=(80, 20, 90, 30), visible_share=0.4, is_hidden=True),
-        thing(
-            3, 0, 60, np.ones((10, 5), bool), whole_box=(-5, 60, 5, 70), visible_share=0.5, is_cut=True, head_px=None
-        ),
-        thing(5, 10, 5, disc(8), category="car", kind="car", class_id=-1, size_m={}, head_px=None),
-        thing(6, 30, 70, disc(3), is_crowd=True, visible_share=0.1, is_hidden=True),
-        thing(9, 84, 18, np.ones((14, 20), bool), category="bag", kind="bag", class_id=1, size_m={}, head_px=None),
-    )
+
+def seen_from(height_m: float, width_px: int = 160, height_px: int = 120, **changes: Any) -> SiteCamera:
+    return SiteCamera(width_px=width_px, height_px=height_px, height_m=height_m, **changes)

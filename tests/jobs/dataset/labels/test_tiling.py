@@ -9,7 +9,7 @@ from engine.jobs.dataset.labels import find_instances
 from engine.jobs.dataset.labels.record import PictureRecord
 from engine.jobs.dataset.labels.tiling import TileWindow, cut_record, tile_windows
 from engine.jobs.dataset.labels.writers.masks import instance_mask
-from tests.jobs.dataset.labels.records import CAMERA, disc, record, site, thing
+from tests.jobs.dataset.labels.small_records import CAMERA, disc, record, site, thing
 
 
 @pytest.mark.parametrize(

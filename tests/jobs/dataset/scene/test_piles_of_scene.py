@@ -9,7 +9,7 @@ from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene import settle
 from engine.jobs.dataset.scene.clusters import lay_clusters
 from engine.jobs.dataset.scene.layout import SiteLayout, Strip
-from engine.jobs.dataset.scene.piles import kind_shares, plant
+from engine.jobs.dataset.scene.piles import KINDS, kind_shares, plant
 from engine.jobs.dataset.scene.rows import lay_rows
 from engine.jobs.dataset.scene.things import Pile, PileKind
 from tests.jobs.dataset.scene.scenes import CLUSTERED, IN_ROWS, SMALL, nearest_m, plan, scenes, tables, terrain_of
@@ -48,7 +48,7 @@ def of(kind: PileKind, preset: str | None = None) -> list[Pile]:
 def test_kinds_of_piles_have_their_proportions(preset: str | None, expected: tuple[float, ...]) -> None:
     assert kind_shares(preset) == pytest.approx(expected)
     kinds = Counter(pile.kind for pile in many(preset))
-    assert [kinds[kind] / 5000 for kind in PileKind] == pytest.approx(expected, abs=0.03)
+    assert [kinds[kind] / 5000 for kind in KINDS] == pytest.approx(expected, abs=0.03)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@
 
 uniform sampler2D u_terrain;
 uniform vec4 u_albedo; // rgb, roughness
-uniform vec4 u_finish; // metallic, mottle, size of its spots in metres, 0
+uniform vec4 u_finish; // metallic, mottle, size of its spots in metres, cleanness
 flat in vec3 v_plane;
 flat in vec2 v_reach;
 flat in vec4 v_tint;
@@ -21,7 +21,7 @@ void main() {
     vec3 point = point_at(ray, depth);
     float pixel_m = depth / u_camera.z;
     vec3 normal = normalize(v_normal);
-    vec3 eye = normalize(vec3(-ray, 1.0));
+    vec3 eye = normalize(in_world(vec3(-ray, 1.0)));
 
     // Position of the spots: x and y, sheared by z so that vertical faces have spots too.
     vec2 across = point.xy + point.z * vec2(0.71, 0.37);
@@ -29,7 +29,7 @@ void main() {
     spots += 0.5 * relief(across / (4.0 * u_finish.z), 78u).x;
     vec3 albedo = u_albedo.rgb * v_tint.rgb * max(1.0 + u_finish.y * spots, 0.1);
     float dust = clamp(0.25 + 0.5 * relief(across / 0.7, 79u).x + 0.3 * spots, 0.0, 1.0) * max(normal.z, 0.0);
-    albedo = mix(albedo, u_soil.rgb, 0.35 * dust);
+    albedo = mix(albedo, u_soil.rgb, 0.35 * dust * (1.0 - u_finish.w));
 
     float cosine = dot(normal, u_sun.xyz);
     float bias_m = 0.02 + 1.5 * u_shadow_texel.x * (1.0 - clamp(normal.z, 0.0, 1.0));

@@ -5,7 +5,7 @@ import pytest
 
 from engine.jobs.dataset.labels.writers.kitti import kitti_calibration, kitti_text
 from engine.jobs.dataset.scene.camera import SiteCamera
-from tests.jobs.dataset.labels.records import CAMERA, disc, record, site, thing
+from tests.jobs.dataset.labels.small_records import CAMERA, disc, record, site, thing
 
 
 def rows_of(text: bytes) -> list[list[str]]:

@@ -14,7 +14,7 @@ from engine.jobs.dataset.labels.writers.masks import class_mask, encode_mask, in
 from engine.jobs.dataset.labels.writers.normals import normals_of, normals_png
 from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene.camera import SiteCamera
-from tests.jobs.dataset.labels.records import HEIGHT_PX, WIDTH_PX, site
+from tests.jobs.dataset.labels.small_records import HEIGHT_PX, WIDTH_PX, site
 
 
 def test_masks_hold_number_and_class_of_each_visible_pixel() -> None:

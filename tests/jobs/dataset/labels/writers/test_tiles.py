@@ -23,7 +23,7 @@ from engine.jobs.dataset.scene import describe_scene
 from engine.jobs.dataset.sensor import Photograph
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.dataset.varied.options import VariedOptions
-from tests.jobs.dataset.labels.records import CAMERA, HEIGHT_PX, WIDTH_PX, site
+from tests.jobs.dataset.labels.small_records import CAMERA, HEIGHT_PX, WIDTH_PX, site
 
 OPTIONS = LabelOptions(write=("voc", "kitti", "masks"), tiles=64, overlap=0.25)
 WINDOWS = tile_windows(WIDTH_PX, HEIGHT_PX, 64, 0.25)

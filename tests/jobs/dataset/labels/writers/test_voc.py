@@ -3,7 +3,7 @@
 from xml.etree import ElementTree
 
 from engine.jobs.dataset.labels.writers.voc import voc_xml
-from tests.jobs.dataset.labels.records import record, site
+from tests.jobs.dataset.labels.small_records import record, site
 
 
 def test_a_box_counts_pixels_from_one_and_includes_the_last() -> None:

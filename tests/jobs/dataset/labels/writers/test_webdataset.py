@@ -14,7 +14,7 @@ from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture
 from engine.jobs.dataset.labels.writers import webdataset as shards
 from engine.jobs.dataset.labels.writers.webdataset import ShardWriter, sample_values
-from tests.jobs.dataset.labels.records import site
+from tests.jobs.dataset.labels.small_records import site
 
 
 def picture(folder: Path, index: int, subset: str = "") -> FinishedPicture:

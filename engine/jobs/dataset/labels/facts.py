@@ -1,0 +1,33 @@
+"""The facts of a picture for the manifest. Every thing of its scene is in scenes/000000.json."""
+
+from collections import Counter
+from typing import Any
+
+from engine.jobs.dataset.labels.source import LabelSource
+from engine.jobs.dataset.scene.frozen import plain
+
+
+def facts_of(source: LabelSource) -> dict[str, Any]:
+    """Camera, ground, sun, effects, counts, and the place of the picture in the dataset, as JSON values."""
+    task, scene, record = source.task, source.scene, source.record
+    labelled = record.labelled
+    per_class = Counter(thing.category for thing in labelled)
+    return {
+        "subset": task.subset,
+        "scene_number": task.scene_number,
+        "view": task.view,
+        "camera": record.camera,
+        "ground": plain(scene.ground),
+        "sun": plain(scene.sun),
+        "effects": plain(source.photograph.effects),
+        "counts": {
+            "piles": len(scene.piles),
+            "others": len(scene.distractors),
+            "piles_seen": sum(thing.category == "pile" for thing in record.things),
+            "labelled": len(labelled),
+            "labelled_by_class": {name: per_class[name] for name in record.classes},
+            "labelled_hidden": sum(thing.is_hidden for thing in labelled),
+            "labelled_cut": sum(thing.is_cut for thing in labelled),
+            "crowd": sum(thing.is_crowd for thing in record.things),
+        },
+    }

@@ -1,0 +1,123 @@
+"""Makes the record of a picture: what the scene knows about each thing that can be seen in it."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.jobs.dataset.geometry.batches import SceneStage
+from engine.jobs.dataset.labels.categories import category_of
+from engine.jobs.dataset.labels.instances import find_instances
+from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.labels.outlines import find_outlines
+from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
+from engine.jobs.dataset.labels.visibility import judge
+from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import SiteScene
+from engine.jobs.dataset.scene.things import Distractor, Pile
+from engine.jobs.dataset.sensor import Photograph
+from engine.jobs.dataset.sensor.photograph import to_picture
+
+
+def make_record(
+    stage: SceneStage, photograph: Photograph, options: LabelOptions, *, index: int, file_name: str
+) -> PictureRecord:
+    """Record every thing with a number that can be seen in the photograph of the stage's scene."""
+    scene, effects = stage.scene, photograph.effects
+    numbers, depth_m = photograph.rendered.instances, photograph.rendered.depth_m
+    height, width = numbers.shape
+    found = find_instances(numbers)
+    known = numbered_things(scene)
+    outlines = find_outlines(stage, found.numbers, lambda pixels: to_picture(scene, effects, pixels))
+    heads = _heads(scene, effects, [known[number] for number in found.numbers.tolist()])
+    things = []
+    for number, (x0, y0, x1, y1), area, head in zip(
+        found.numbers.tolist(), found.boxes.tolist(), found.areas.tolist(), heads, strict=True
+    ):
+        thing = known[number]
+        seen = judge(outlines.get(number), number, (x0, y0, x1, y1), area, numbers, depth_m)
+        category = category_of(thing.kind)
+        if head is not None and not (0 <= head[0] < width and 0 <= head[1] < height):
+            head = None
+        class_id = options.class_names.index(category) if category in options.class_names else -1
+        things.append(
+            LabelledThing(
+                number=number,
+                category=category,
+                kind=thing.kind.value,
+                class_id=class_id,
+                is_crowd=class_id >= 0 and seen.visible_share < options.min_visible,
+                place_m=(thing.x_m, thing.y_m, thing.ground_m),
+                size_m=_sizes(thing),
+                head_px=head,
+                is_head_visible=head is not None and bool(numbers[int(head[1]), int(head[0])] == number),
+                box=(x0, y0, x1, y1),
+                whole_box=seen.whole_box,
+                area_px=area,
+                visible_share=seen.visible_share,
+                is_cut=seen.is_cut,
+                is_hidden=seen.is_hidden,
+                mask=numbers[y0:y1, x0:x1] == number,
+            )
+        )
+    return PictureRecord(
+        index=index,
+        file_name=file_name,
+        width_px=width,
+        height_px=height,
+        camera=camera_values(scene.camera),
+        classes=options.class_names,
+        things=tuple(things),
+    )
+
+
+def numbered_things(scene: SiteScene) -> dict[int, Pile | Distractor]:
+    """Everything on the site that has an instance number, by that."""
+    things: dict[int, Pile | Distractor] = {pile.number or place: pile for place, pile in enumerate(scene.piles, 1)}
+    return things | {thing.number: thing for thing in scene.distractors if thing.number}
+
+
+def camera_values(camera: SiteCamera) -> dict[str, Any]:
+    """Intrinsics and extrinsics as JSON values.
+
+    A point p of the world (east, north, up; metres) is at rotation (p - place_m) in camera space: x right and y up in
+    the picture, z against the viewing direction. Its pixel is principal_px + focal_px (x, -y) / -z.
+    """
+    return {
+        "model": "pinhole",
+        "width_px": camera.width_px,
+        "height_px": camera.height_px,
+        "focal_px": camera.focal_px,
+        "principal_px": list(camera.center_px),
+        "place_m": camera.place_m.tolist(),
+        "rotation": camera.rotation.tolist(),
+        "yaw_deg": camera.yaw_deg,
+        "pitch_deg": camera.pitch_deg,
+        "roll_deg": camera.roll_deg,
+        "gsd_m": camera.gsd_m,
+    }
+
+
+def _heads(
+    scene: SiteScene, effects: dict[str, Any], things: Sequence[Pile | Distractor]
+) -> list[tuple[float, float] | None]:
+    """Pixels of the middle of each pile's top; None for other things."""
+    tops = [
+        (
+            thing.x_m + thing.exposed_m * math.tan(thing.tilt_x),
+            thing.y_m + thing.exposed_m * math.tan(thing.tilt_y),
+            thing.top_m,
+        )
+        for thing in things
+        if isinstance(thing, Pile)
+    ]
+    pixels = iter(to_picture(scene, effects, scene.camera.pixel_of(np.array(tops).reshape(-1, 3))).tolist())
+    return [tuple(next(pixels)) if isinstance(thing, Pile) else None for thing in things]
+
+
+def _sizes(thing: Pile | Distractor) -> dict[str, float]:
+    if not isinstance(thing, Pile):
+        return {}
+    tilt = math.atan(math.hypot(math.tan(thing.tilt_x), math.tan(thing.tilt_y)))
+    return {"diameter_m": thing.diameter_m, "exposed_m": thing.exposed_m, "tilt_deg": math.degrees(tilt)}

@@ -1,0 +1,69 @@
+"""piles.jsonl: one line of JSON per pile and picture, for counting, measuring and following piles through views.
+
+A pile has the same number in all views of a scene. Lines are of all piles that can be seen, also of those of which too
+little is visible for a label.
+"""
+
+import json
+import shutil
+
+from engine.errors import SourceError
+from engine.jobs.dataset.labels.record import LabelledThing
+from engine.jobs.dataset.labels.replacing import replaced
+from engine.jobs.dataset.labels.source import DatasetContents, LabelSource
+from engine.jobs.dataset.labels.thing_values import head_values, values_of
+from engine.jobs.dataset.labels.writers.protocol import Writer
+from engine.jobs.dataset.task import PictureTask
+
+PARTS, WHOLE = "piles", "piles.jsonl"
+
+
+class PilesWriter:
+    name = "piles"
+
+    def check(self) -> None:
+        """Need nothing."""
+
+    def paths(self, task: PictureTask) -> tuple[str, ...]:
+        return (task.path(PARTS, ".jsonl"),)
+
+    def files(self, source: LabelSource) -> dict[str, bytes]:
+        (path,) = self.paths(source.task)
+        piles = (thing for thing in source.record.things if thing.category == "pile")
+        return {path: "".join(_line(source, pile) for pile in piles).encode("ascii")}
+
+    def finish(self, contents: DatasetContents) -> tuple[str, ...]:
+        with replaced(contents.folder / WHOLE) as whole:
+            for picture in contents.pictures:
+                for path in picture.paths:
+                    if not path.startswith(f"{PARTS}/"):
+                        continue
+                    try:
+                        with (contents.folder / path).open(encoding="ascii") as part:
+                            shutil.copyfileobj(part, whole)
+                    except (FileNotFoundError, UnicodeDecodeError) as error:
+                        raise SourceError(f"{contents.folder / path}: cannot be read ({error})") from error
+        return (WHOLE,)
+
+
+def writer_of(name: str) -> Writer:
+    return PilesWriter()
+
+
+def _line(source: LabelSource, pile: LabelledThing) -> str:
+    task = source.task
+    values = {
+        "image": source.record.file_name,
+        "index": task.index,
+        "scene_number": task.scene_number,
+        "view": task.view,
+        "subset": task.subset,
+        **values_of(pile),
+        "head_px": head_values(pile),
+        "is_head_visible": pile.is_head_visible,
+        "box_px": list(pile.box),
+        "whole_box_px": list(pile.whole_box),
+        "area_px": pile.area_px,
+        "is_labelled": pile.class_id >= 0 and not pile.is_crowd,
+    }
+    return json.dumps(values) + "\n"

@@ -1,0 +1,111 @@
+"""A scene as JSON text, to be read, edited by hand, and drawn again: `freeze` and `thaw`.
+
+Every field of description.py under its own name, one thing per line. Arrays are packed: {"shape", "dtype", "coding",
+"data"}, `data` compressed by zlib and written in Base64. Coding `plain` holds the array's bytes, rows first, little
+endian. Coding `steps` holds heights in whole tenths of a millimetre, as int32: of each row the difference to the row
+before it, and of that the difference to the column before it, bytes of equal significance together. Terrain is smooth,
+so these are small, and a site takes 0.3 MB instead of 0.8.
+"""
+
+import base64
+import json
+import zlib
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from engine.errors import SourceError
+from engine.jobs.dataset.scene.description import SiteScene
+
+FORMAT = 1
+TENTHS_OF_MM = 1e4
+MAX_TENTHS = 2**29  # so that differences fit into 32 bits
+
+
+def freeze(scene: SiteScene) -> bytes:
+    """The scene as JSON in ASCII. The same scene gives the same bytes with the same zlib."""
+    values = {"format": FORMAT, **plain(scene)}
+    lines = [f"{json.dumps(name)}: {_lines_of(value)}" for name, value in values.items()]
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
+
+
+def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
+    """The scene from `freeze`, equal to the last bit. SourceError, with `name`, for anything else."""
+    try:
+        values = json.loads(content)
+        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+            raise ValueError(f"is not a scene of format {FORMAT}")
+        scene = msgspec.convert(values, SiteScene, dec_hook=_unpacked)
+        _require_known(values, msgspec.to_builtins(scene, enc_hook=lambda array: {}), "scene")
+        return scene
+    except (ValueError, RecursionError, MemoryError, zlib.error) as error:
+        raise SourceError(f"{name}: is not a scene that this program wrote: {error}") from error
+
+
+def plain(value: Any) -> Any:
+    """A dataclass, with arrays and numbers of NumPy in it, as JSON values."""
+    return msgspec.to_builtins(value, enc_hook=_packed)
+
+
+def _require_known(values: Any, known: Any, where: str) -> None:
+    """Raise ValueError for a field that is not one of the scene's, such as a misspelt one. Arrays are not entered."""
+    if isinstance(values, dict) and isinstance(known, dict) and known:
+        for name, value in values.items():
+            if name not in known:
+                raise ValueError(f"{where} has no field {name!r}, but {', '.join(known)}")
+            _require_known(value, known[name], f"{where}.{name}")
+    elif isinstance(values, list) and isinstance(known, (list, tuple)):
+        for place, (value, other) in enumerate(zip(values, known, strict=True)):
+            _require_known(value, other, f"{where}[{place}]")
+
+
+def _lines_of(value: Any) -> str:
+    if isinstance(value, (list, tuple)) and value:
+        return "[\n" + ",\n".join(map(json.dumps, value)) + "\n]"
+    return json.dumps(value)
+
+
+def _packed(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if not isinstance(value, np.ndarray):
+        raise NotImplementedError(f"{type(value).__name__} in a scene")
+    steps = _steps_of(value)
+    content = np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"))).tobytes() if steps is None else steps
+    return {
+        "shape": list(value.shape),
+        "dtype": value.dtype.name,
+        "coding": "plain" if steps is None else "steps",
+        "data": base64.b64encode(zlib.compress(content, 1)).decode("ascii"),
+    }
+
+
+def _steps_of(heights: np.ndarray) -> bytes | None:
+    """Differences of heights that are whole tenths of a millimetre, (rows, columns) float32; None for other arrays."""
+    if heights.dtype != np.float32 or heights.ndim != 2 or not heights.size:
+        return None
+    if not (np.abs(heights) < MAX_TENTHS / TENTHS_OF_MM).all():
+        return None
+    tenths = np.rint(heights.astype(np.float64) * TENTHS_OF_MM).astype(np.int64)
+    if (tenths / TENTHS_OF_MM).astype(np.float32).tobytes() != heights.tobytes():
+        return None
+    steps = np.diff(np.diff(tenths, axis=0, prepend=0), axis=1, prepend=0).astype("<i4")
+    return steps.reshape(-1).view(np.uint8).reshape(-1, 4).T.tobytes()
+
+
+def _unpacked(kind: type, value: Any) -> Any:
+    if kind is not np.ndarray:
+        raise NotImplementedError(f"{kind.__name__} in a scene")
+    if not isinstance(value, dict) or set(value) != {"shape", "dtype", "coding", "data"}:
+        raise ValueError("an array is not packed as shape, dtype, coding and data")
+    shape = tuple(msgspec.convert(value["shape"], list[int]))
+    content = zlib.decompress(base64.b64decode(msgspec.convert(value["data"], str), validate=True))
+    if value["coding"] == "steps":
+        steps = np.frombuffer(content, np.uint8).reshape(4, -1).T.copy().view("<i4").reshape(shape)
+        tenths = steps.astype(np.int64).cumsum(axis=1).cumsum(axis=0)
+        return (tenths / TENTHS_OF_MM).astype(np.float32)
+    if value["coding"] != "plain" or value["dtype"] not in ("float32", "float64", "uint8", "uint16", "uint32", "int64"):
+        raise ValueError(f"an array of coding {value['coding']!r} and type {value['dtype']!r} is unknown")
+    dtype = np.dtype(value["dtype"])
+    return np.frombuffer(content, dtype.newbyteorder("<")).reshape(shape).astype(dtype)

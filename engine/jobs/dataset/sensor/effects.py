@@ -1,0 +1,131 @@
+"""The camera effects by name, their presets, and how `--camera-effects` is read.
+
+Presets are taken from pictures of survey drones with sensors of 1" to 4/3" (20 megapixels, 60 to 120 m above ground):
+`mild` is a good picture in good light, `strong` one that a surveyor would still hand in.
+"""
+
+import math
+from dataclasses import dataclass
+
+from engine.errors import UsageError
+from engine.jobs.dataset.scene.streams import Seed, stream
+from engine.jobs.kit.span import Span, between, check_span, parse_span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    name: str
+    unit: str
+    low: float
+    """Lowest value that is allowed."""
+    high: float
+    mild: Span
+    strong: Span
+    is_whole: bool = False
+    """True for whole numbers."""
+
+    @property
+    def told(self) -> str:
+        """One line for a user: name, range, unit."""
+        return f"{self.name} ({self.low:g}..{self.high:g} {self.unit})"
+
+
+EFFECTS = {
+    effect.name: effect
+    for effect in (
+        Effect(
+            name="distortion",
+            unit="% at the corner, below 0: barrel",
+            low=-10,
+            high=10,
+            mild=(-1.2, 0.8),
+            strong=(-6, 3),
+        ),
+        Effect(
+            name="aberration",
+            unit="px at the corner, red outwards",
+            low=-8,
+            high=8,
+            mild=(-0.5, 0.5),
+            strong=(-2.5, 2.5),
+        ),
+        Effect(name="haze", unit="% of the light at 100 m", low=0, high=90, mild=(0, 7), strong=(0, 35)),
+        Effect(name="exposure", unit="EV", low=-4, high=4, mild=(-0.4, 0.3), strong=(-1.5, 1.1)),
+        Effect(name="blur", unit="px, standard deviation", low=0, high=10, mild=(0.25, 0.6), strong=(0.2, 1.6)),
+        Effect(name="demosaic", unit="px, softness of colour", low=0, high=3, mild=(0.2, 0.6), strong=(0.2, 1.2)),
+        Effect(name="motion", unit="px along the flight", low=0, high=60, mild=(0, 0.8), strong=(0, 5)),
+        Effect(name="vignette", unit="EV at the corner", low=0, high=4, mild=(0.05, 0.5), strong=(0, 1.6)),
+        Effect(
+            name="noise", unit="of white, in middle grey", low=0, high=0.3, mild=(0.004, 0.012), strong=(0.004, 0.045)
+        ),
+        Effect(name="warmth", unit="EV, red to blue", low=-2, high=2, mild=(-0.15, 0.15), strong=(-0.5, 0.5)),
+        Effect(name="tint", unit="EV, green", low=-1, high=1, mild=(-0.04, 0.04), strong=(-0.15, 0.15)),
+        Effect(name="contrast", unit="%", low=-45, high=45, mild=(-8, 10), strong=(-25, 25)),
+        Effect(name="saturation", unit="%", low=-100, high=100, mild=(-10, 15), strong=(-45, 40)),
+        Effect(name="sharpening", unit="%", low=0, high=400, mild=(20, 70), strong=(0, 180)),
+        Effect(name="jpeg", unit="quality", low=1, high=100, mild=(88, 97), strong=(60, 96), is_whole=True),
+    )
+}
+PRESETS = ("none", "mild", "strong")
+OFF = "off"
+
+
+def parse_effects(text: str) -> dict[str, Span]:
+    """`mild,blur=2` -> the range of each effect that is used, in the order of EFFECTS.
+
+    UsageError, in one line, for an unknown name, a value out of its range, a range that is upside down, and a name or
+    preset given twice.
+    """
+    given: dict[str, Span | None] = {}
+    preset = ""
+    for item in text.split(","):
+        name, separator, value = (part.strip() for part in item.partition("="))
+        if not separator and name in PRESETS:
+            if preset:
+                raise UsageError(f"--camera-effects: {preset} and {name} exclude one another")
+            preset = name
+            continue
+        if name not in EFFECTS:
+            known = "; ".join(effect.told for effect in EFFECTS.values())
+            raise UsageError(
+                f"--camera-effects: {item.strip()!r} is unknown; give {'|'.join(PRESETS)} or one of {known}"
+            )
+        if name in given:
+            raise UsageError(f"--camera-effects: {name} is given twice")
+        if not separator:
+            raise UsageError(f"--camera-effects: {name} has no value; such as {name}={_example(EFFECTS[name])}")
+        given[name] = None if value == OFF else _span(EFFECTS[name], value)
+    if preset == "none" and given:
+        raise UsageError(f"--camera-effects: none excludes {', '.join(given)}; leave none out")
+    spans = {name: _preset(effect, preset) for name, effect in EFFECTS.items()} | given
+    return {name: span for name in EFFECTS if (span := spans[name]) is not None}
+
+
+def draw_effects(text: str, seed: Seed) -> dict[str, float]:
+    """Draw the value of each effect that is used, each from a random stream of its own."""
+    drawn = {}
+    for name, span in parse_effects(text).items():
+        value = between(span, float(stream(seed, f"camera effect {name}").random()))
+        drawn[name] = round(value) if EFFECTS[name].is_whole else round(value, 6)
+    return drawn
+
+
+def _preset(effect: Effect, preset: str) -> Span | None:
+    return {"mild": effect.mild, "strong": effect.strong}.get(preset)
+
+
+def _span(effect: Effect, text: str) -> Span:
+    option = f"--camera-effects: {effect.name}"
+    try:
+        span = parse_span(text)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from None
+    check_span(option, span, effect.low, effect.high)
+    if effect.is_whole and not all(math.floor(end) == end for end in span):
+        raise UsageError(f"{option}: {text} is not a whole number or a range of them")
+    return span
+
+
+def _example(effect: Effect) -> str:
+    low, high = effect.mild
+    return f"{low:g}..{high:g}"

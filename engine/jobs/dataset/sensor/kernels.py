@@ -1,0 +1,420 @@
+"""The arithmetic on pixels, compiled by Numba and cached on the disk.
+
+`develop` takes a picture through all its stages row by row. Each stage keeps only the rows that the next one needs, in
+rings, so that the values stay in the processor's cache: a picture of 21 megapixels would else be read and written a
+dozen times. Each stage is a plain loop along a row, which the compiler vectorises; lookups in tables have loops of
+their own.
+
+Everything is float32 without reordering ("fastmath" is off), and random numbers are hashes of place and key, so the
+result depends neither on threads nor on the processor's vector length.
+
+All in one file, because Numba compiles cached code anew only if the kernel's own file changes.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numba import njit
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+# Compiled, these return plain numbers. NumPy's stubs only know its own scalar types.
+F: Callable[[float], float] = np.float32  # type: ignore[assignment]  # see above
+U: Callable[[int], int] = np.uint32  # type: ignore[assignment]  # see above
+INT: Callable[[float], int] = np.int32  # type: ignore[assignment]  # see above
+ZERO, HALF, ONE = F(0), F(0.5), F(1)
+WHITE = F(255)
+RED_LUMA, GREEN_LUMA, BLUE_LUMA = F(0.299), F(0.587), F(0.114)  # Rec. 601, as JPEG's
+SUBPIXELS = 32  # steps of OpenCV's fixed-point maps (INTER_TAB_SIZE)
+FAR = 1 << 25  # makes coordinates positive, so that truncation rounds down
+# Noise of neighbouring pixels is alike, because their colours are interpolated from the same photosites: weight of the
+# next pixel by that of the pixel itself, and the share of green's noise in red and blue.
+GREEN_SPREAD, OTHER_SPREAD = F(0.2), F(0.55)
+SHARED, OWN = F(0.5), F(0.8660254)
+BYTE_VARIANCE = (256.0**2 - 1) / 12
+GREEN_SCALE = F(1 / np.sqrt(2 * BYTE_VARIANCE) / (1 + 2 * 0.2**2))
+OTHER_SCALE = F(1 / np.sqrt(BYTE_VARIANCE) / (1 + 2 * 0.55**2))
+UNSHARP = (F(0.4026), F(0.2442), F(0.0545))  # Gaussian of 1 px: middle, next, second next
+
+# Indices of `numbers`, the float32 parameters of `develop`.
+(CENTER_X, CENTER_Y, PER_FOCAL, VIGNETTE, PER_CORNER, SHOT, READ, TONE_SCALE, SATURATION, SHARPENING, HAZE_SCALE) = (
+    range(11)
+)
+NUMBERS = 11
+# Indices of `keys`, the uint32 parameters.
+NOISE_KEY, DITHER_KEY = range(2)
+
+
+def kernel(function: Function) -> Function:
+    """Compile on first use, for one core, without the GIL; cached on the disk if there is a folder for it."""
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    try:
+        compiled: Function = njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder can be written
+        compiled = njit(**options)(function)
+    return compiled
+
+
+def stage(function: Function) -> Function:
+    """Compile a function that kernels call only: faster without wrappers for calls from Python."""
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+    compiled: Function = njit(**options)(function)
+    return compiled
+
+
+@stage
+def mixed(value: int) -> int:
+    """A hash of 32 bits (the finalizer of MurmurHash3)."""
+    value = U(value)
+    value = U((value ^ (value >> U(16))) * U(0x85EBCA6B))
+    value = U((value ^ (value >> U(13))) * U(0xC2B2AE35))
+    return U(value ^ (value >> U(16)))
+
+
+@stage
+def hash_row(hashes: np.ndarray, row: int, key: int) -> None:
+    """Fill (n,) uint32 with random bits of this row."""
+    start = mixed(U(row) * U(0x9E3779B9) + U(key))
+    for x in range(hashes.size):
+        value = U(U(x) * U(0x9E3779B1) + start)
+        value = U((value ^ U(value >> U(16))) * U(0x7FEB352D))
+        value = U((value ^ U(value >> U(15))) * U(0x846CA68B))
+        hashes[x] = U(value ^ U(value >> U(16)))
+
+
+@stage
+def noise_row(white: np.ndarray, hashes: np.ndarray, row: int, key: int) -> None:
+    """Noise of a row, smoothed along it: `white` (3, w), `hashes` (w + 2,) to work with."""
+    width = white.shape[1]
+    hash_row(hashes, row, key)
+    red, green, blue = white[0], white[1], white[2]
+    for x in range(width):
+        a, b, c = hashes[x], hashes[x + 1], hashes[x + 2]
+        green[x] = (
+            (F(b & U(255)) + F((b >> U(8)) & U(255)) - WHITE)
+            + (F(a & U(255)) + F((a >> U(8)) & U(255)) - WHITE) * GREEN_SPREAD
+            + (F(c & U(255)) + F((c >> U(8)) & U(255)) - WHITE) * GREEN_SPREAD
+        )
+        red[x] = (F((b >> U(16)) & U(255)) - WHITE * HALF) + (
+            (F((a >> U(16)) & U(255)) - WHITE * HALF) + (F((c >> U(16)) & U(255)) - WHITE * HALF)
+        ) * OTHER_SPREAD
+        blue[x] = (F(b >> U(24)) - WHITE * HALF) + (
+            (F(a >> U(24)) - WHITE * HALF) + (F(c >> U(24)) - WHITE * HALF)
+        ) * OTHER_SPREAD
+
+
+@stage
+def add_noise(
+    light: np.ndarray, above: np.ndarray, here: np.ndarray, below: np.ndarray, shot: float, read: float
+) -> None:
+    """Add noise to a row of light, (3, w): its variance is `shot` times the light, plus `read`."""
+    width = light.shape[1]
+    for x in range(width):
+        green = (here[1, x] + (above[1, x] + below[1, x]) * GREEN_SPREAD) * GREEN_SCALE
+        red = (here[0, x] + (above[0, x] + below[0, x]) * OTHER_SPREAD) * OTHER_SCALE * OWN + green * SHARED
+        blue = (here[2, x] + (above[2, x] + below[2, x]) * OTHER_SPREAD) * OTHER_SCALE * OWN + green * SHARED
+        light[0, x] += np.sqrt(light[0, x] * shot + read) * red
+        light[1, x] += np.sqrt(light[1, x] * shot + read) * green
+        light[2, x] += np.sqrt(light[2, x] * shot + read) * blue
+
+
+@stage
+def expose_row(light: np.ndarray, colors: np.ndarray, exposed: np.ndarray) -> None:
+    """Light of a row: `colors` (w, 3) uint8 through `exposed`, (256,)."""
+    for x in range(colors.shape[0]):
+        light[0, x] = exposed[colors[x, 0]]
+        light[1, x] = exposed[colors[x, 1]]
+        light[2, x] = exposed[colors[x, 2]]
+
+
+@stage
+def veil_row(
+    light: np.ndarray, depth_m: np.ndarray, clear: np.ndarray, airlight: np.ndarray, row: int, numbers: np.ndarray
+) -> None:
+    """Mix a row with the airlight between it and the camera; `clear` (n,): share of light that passes, by distance."""
+    y = (F(row) + HALF - numbers[CENTER_Y]) * numbers[PER_FOCAL]
+    last = F(clear.size - 1)
+    for x in range(depth_m.size):
+        across = (F(x) + HALF - numbers[CENTER_X]) * numbers[PER_FOCAL]
+        away = depth_m[x] * np.sqrt(ONE + across * across + y * y) * numbers[HAZE_SCALE]
+        passing = clear[INT(min(max(away, ZERO), last))]
+        for c in range(3):
+            light[c, x] = airlight[c] + (light[c, x] - airlight[c]) * passing
+
+
+@stage
+def shade_row(light: np.ndarray, row: int, numbers: np.ndarray) -> None:
+    """Vignette: the light falls off as 1 / (1 + v s)^2, as the law of cos^4 does, where s is r^2 by the corner's."""
+    y = (F(row) + HALF - numbers[CENTER_Y]) * numbers[PER_CORNER]
+    for x in range(light.shape[1]):
+        across = (F(x) + HALF - numbers[CENTER_X]) * numbers[PER_CORNER]
+        fall = ONE + numbers[VIGNETTE] * (across * across + y * y)
+        share = ONE / (fall * fall)
+        light[0, x] *= share
+        light[1, x] *= share
+        light[2, x] *= share
+
+
+@stage
+def clamp(place: int, count: int) -> int:
+    return min(max(place, 0), count - 1)
+
+
+@stage
+def blur_row(out: np.ndarray, ring: np.ndarray, weights: np.ndarray, row: int, count: int, column: np.ndarray) -> None:
+    """Blur by `weights`, (3, 2 k + 1), along columns, then along the row. `ring` (rows, 3, w); `column` (w + 2 k,) to
+    work with. Beyond its edges the picture goes on as at the edge."""
+    size = weights.shape[1]
+    reach = size // 2
+    width = out.shape[1]
+    for c in range(3):
+        inner = column[reach : reach + width]
+        first = ring[row % ring.shape[0], c]
+        for x in range(width):
+            inner[x] = first[x] * weights[c, reach]
+        for k in range(1, reach + 1):
+            up, down = ring[clamp(row - k, count) % ring.shape[0], c], ring[clamp(row + k, count) % ring.shape[0], c]
+            weight = weights[c, reach + k]
+            for x in range(width):
+                inner[x] += (up[x] + down[x]) * weight
+        for k in range(reach):
+            column[k] = inner[0]
+            column[reach + width + k] = inner[width - 1]
+        line = out[c]
+        for x in range(width):
+            line[x] = inner[x] * weights[c, reach]
+        for k in range(1, reach + 1):
+            left, right = column[reach - k : reach - k + width], column[reach + k : reach + k + width]
+            weight = weights[c, reach + k]
+            for x in range(width):
+                line[x] += (left[x] + right[x]) * weight
+
+
+@stage
+def smear_row(
+    out: np.ndarray, ring: np.ndarray, taps: np.ndarray, shares: np.ndarray, row: int, count: int, column: np.ndarray
+) -> None:
+    """Motion blur: the sum of pixels at `taps`, (n, 2) rows and columns away, times `shares`."""
+    width = out.shape[1]
+    reach = (column.size - width) // 2
+    for c in range(3):
+        line = out[c]
+        for x in range(width):
+            line[x] = ZERO
+        for k in range(shares.size):
+            source = ring[clamp(row + taps[k, 0], count) % ring.shape[0], c]
+            for x in range(reach):
+                column[x] = source[0]
+                column[reach + width + x] = source[width - 1]
+            for x in range(width):
+                column[reach + x] = source[x]
+            moved = column[reach + taps[k, 1] : reach + taps[k, 1] + width]
+            share = shares[k]
+            for x in range(width):
+                line[x] += moved[x] * share
+
+
+@stage
+def show_row(
+    shown: np.ndarray, light: np.ndarray, gains: np.ndarray, tone: np.ndarray, scale: float, saturation: float
+) -> None:
+    """White balance, tone and saturation: a row of light to display values of 0..255, both (3, w)."""
+    last = F(tone.size - 1)
+    width = light.shape[1]
+    for c in range(3):
+        gain = gains[c]
+        source, target = light[c], shown[c]
+        for x in range(width):
+            source[x] = min(np.sqrt(max(source[x] * gain, ZERO)) * scale + HALF, last)
+        for x in range(width):
+            target[x] = tone[INT(source[x])]
+    if saturation != ONE:
+        red, green, blue = shown[0], shown[1], shown[2]
+        for x in range(width):
+            luma = red[x] * RED_LUMA + green[x] * GREEN_LUMA + blue[x] * BLUE_LUMA
+            red[x] = luma + (red[x] - luma) * saturation
+            green[x] = luma + (green[x] - luma) * saturation
+            blue[x] = luma + (blue[x] - luma) * saturation
+
+
+@stage
+def soften_luma(luma: np.ndarray, shown: np.ndarray, padded: np.ndarray) -> None:
+    """Luma of a row, (2, w): as it is, and blurred along the row; `padded` (w + 4,) to work with."""
+    width = luma.shape[1]
+    plain, soft = luma[0], luma[1]
+    red, green, blue = shown[0], shown[1], shown[2]
+    for x in range(width):
+        plain[x] = red[x] * RED_LUMA + green[x] * GREEN_LUMA + blue[x] * BLUE_LUMA
+        padded[x + 2] = plain[x]
+    for k in range(2):
+        padded[k] = plain[0]
+        padded[width + 2 + k] = plain[width - 1]
+    for x in range(width):
+        soft[x] = (
+            padded[x + 2] * UNSHARP[0]
+            + (padded[x + 1] + padded[x + 3]) * UNSHARP[1]
+            + (padded[x] + padded[x + 4]) * UNSHARP[2]
+        )
+
+
+@stage
+def sharpen_row(shown: np.ndarray, luma: np.ndarray, row: int, count: int, amount: float) -> None:
+    """Add what the luma loses by blurring, times `amount`; `luma` (5, 2, w): a ring of rows."""
+    width = shown.shape[1]
+    first, second = luma[clamp(row - 2, count) % 5, 1], luma[clamp(row - 1, count) % 5, 1]
+    third, fourth = luma[clamp(row + 1, count) % 5, 1], luma[clamp(row + 2, count) % 5, 1]
+    plain, soft = luma[row % 5, 0], luma[row % 5, 1]
+    for x in range(width):
+        blurred = soft[x] * UNSHARP[0] + (second[x] + third[x]) * UNSHARP[1] + (first[x] + fourth[x]) * UNSHARP[2]
+        detail = (plain[x] - blurred) * amount
+        shown[0, x] += detail
+        shown[1, x] += detail
+        shown[2, x] += detail
+
+
+@stage
+def quantise_row(out: np.ndarray, shown: np.ndarray, hashes: np.ndarray) -> None:
+    """Round display values to 8 bits, (w, 3), with white dither that keeps the mean."""
+    step = F(1 / 256)
+    for x in range(out.shape[0]):
+        bits = hashes[x]
+        for c in range(3):
+            threshold = (F((bits >> U(8 * c)) & U(255)) + HALF) * step
+            out[x, c] = np.uint8(min(max(shown[c, x] + threshold, ZERO), WHITE))
+
+
+@kernel
+def develop(
+    out: np.ndarray,
+    colors: np.ndarray,
+    depth_m: np.ndarray,
+    exposed: np.ndarray,
+    clear: np.ndarray,
+    airlight: np.ndarray,
+    weights: np.ndarray,
+    taps: np.ndarray,
+    shares: np.ndarray,
+    gains: np.ndarray,
+    tone: np.ndarray,
+    numbers: np.ndarray,
+    keys: np.ndarray,
+) -> None:
+    """Develop (h, w, 3) uint8 into `out`, of the same shape: haze, exposure, blur, motion, vignette, noise, white
+    balance, tone, sharpening.
+
+    An empty `clear` means no haze, a single tap no motion. All arrays are C-contiguous.
+    """
+    height, width = colors.shape[0], colors.shape[1]
+    blur_reach = weights.shape[1] // 2
+    motion_reach = 0
+    for k in range(taps.shape[0]):
+        motion_reach = max(motion_reach, max(abs(taps[k, 0]), abs(taps[k, 1])))
+    lit = np.empty((2 * blur_reach + 1, 3, width), np.float32)
+    soft = np.empty((2 * motion_reach + 1, 3, width), np.float32)
+    shown = np.empty((5, 3, width), np.float32)
+    luma = np.empty((5, 2, width), np.float32)
+    white = np.empty((3, 3, width), np.float32)
+    light = np.empty((3, width), np.float32)
+    column = np.empty(width + 2 * max(blur_reach, motion_reach, 2), np.float32)
+    padded = np.empty(width + 4, np.float32)
+    hashes = np.empty(width + 2, np.uint32)
+    is_noisy = numbers[SHOT] > ZERO or numbers[READ] > ZERO
+    if is_noisy:
+        for row in range(-1, 1):
+            noise_row(white[row % 3], hashes, row, keys[NOISE_KEY])
+    blur_lag = blur_reach
+    motion_lag = blur_lag + motion_reach
+    for step in range(height + motion_lag + 2):
+        row = step
+        if row < height:
+            here = lit[row % lit.shape[0]]
+            expose_row(here, colors[row], exposed)
+            if clear.size:
+                veil_row(here, depth_m[row], clear, airlight, row, numbers)
+        row = step - blur_lag
+        if 0 <= row < height:
+            blur_row(soft[row % soft.shape[0]], lit, weights, row, height, column[: width + 2 * blur_reach])
+        row = step - motion_lag
+        if 0 <= row < height:
+            smear_row(light, soft, taps, shares, row, height, column[: width + 2 * motion_reach])
+            if numbers[VIGNETTE] != ZERO:
+                shade_row(light, row, numbers)
+            if is_noisy:
+                noise_row(white[(row + 1) % 3], hashes, row + 1, keys[NOISE_KEY])
+                add_noise(
+                    light, white[(row - 1) % 3], white[row % 3], white[(row + 1) % 3], numbers[SHOT], numbers[READ]
+                )
+            display = shown[row % 5]
+            show_row(display, light, gains, tone, numbers[TONE_SCALE], numbers[SATURATION])
+            if numbers[SHARPENING] != ZERO:
+                soften_luma(luma[row % 5], display, padded)
+        row = step - motion_lag - 2
+        if 0 <= row < height:
+            display = shown[row % 5]
+            if numbers[SHARPENING] != ZERO:
+                sharpen_row(display, luma, row, height, numbers[SHARPENING])
+            hash_row(hashes, row, keys[DITHER_KEY])
+            quantise_row(out[row], display, hashes)
+
+
+@kernel
+def map_rows(
+    places: np.ndarray,
+    parts: np.ndarray,
+    series: np.ndarray,
+    top: int,
+    center: np.ndarray,
+    shift: np.ndarray,
+    sizes: np.ndarray,
+) -> None:
+    """OpenCV's fixed-point maps of some rows for n colours: `places` (n, rows, w) int32, row << 16 | column, which is
+    CV_16SC2 on a little-endian machine, and `parts` (n, rows, w) uint16.
+
+    `series`: coefficients of Lens.ratio by the square of the distance in px, from the constant on; `center`: principal
+    point in the window; `shift`: where the window begins in the drawn picture; `sizes`: of each colour's picture. All
+    float64: a pixel in ten thousand would else be a step aside.
+    """
+    width = places.shape[2]
+    ratios = np.empty(width)
+    degree = series.size - 1
+    for i in range(places.shape[1]):
+        y = top + i + 0.5 - center[1]
+        for x in range(width):
+            across = x + 0.5 - center[0]
+            ratios[x] = series[degree]
+        for k in range(degree - 1, -1, -1):
+            for x in range(width):
+                across = x + 0.5 - center[0]
+                ratios[x] = ratios[x] * (across * across + y * y) + series[k]
+        for n in range(sizes.size):
+            row_offset = (center[1] + shift[1] - 0.5) * SUBPIXELS + 0.5 + FAR
+            column_offset = (center[0] + shift[0] - 0.5) * SUBPIXELS + 0.5 + FAR
+            size = sizes[n] * SUBPIXELS
+            for x in range(width):
+                across = x + 0.5 - center[0]
+                column = INT(across * (ratios[x] * size) + column_offset) - INT(FAR)
+                row = INT(y * (ratios[x] * size) + row_offset) - INT(FAR)
+                places[n, i, x] = ((row >> 5) << 16) | ((column >> 5) & 0xFFFF)
+                parts[n, i, x] = ((row & 31) << 5) | (column & 31)
+
+
+@kernel
+def pick_nearest(
+    numbers: np.ndarray,
+    depths_m: np.ndarray,
+    found: np.ndarray,
+    found_m: np.ndarray,
+    places: np.ndarray,
+    parts: np.ndarray,
+    top: int,
+) -> None:
+    """Move instance numbers and depth by a map of `map_rows`, (rows, w) each, to the nearest pixel."""
+    height, width = found.shape
+    for i in range(places.shape[0]):
+        for x in range(places.shape[1]):
+            place, part = INT(places[i, x]), INT(parts[i, x])
+            column = clamp(((place << 16) >> 16) + ((part & 31) >> 4), width)
+            row = clamp((place >> 16) + (part >> 9), height)
+            numbers[top + i, x] = found[row, column]
+            depths_m[top + i, x] = found_m[row, column]

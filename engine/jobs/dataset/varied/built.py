@@ -1,0 +1,315 @@
+"""The part of a planned field that is built, in the world; and its form as a layout."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import Terrain
+from engine.jobs.dataset.scene.layout import SiteLayout, Strip
+from engine.jobs.dataset.scene.streams import Seed, stream
+from engine.jobs.dataset.varied.extent import MAX_REACH_M, extent_of
+from engine.jobs.dataset.varied.plots import (
+    MAX_SLANT,
+    MIN_PITCH_M,
+    Bend,
+    FieldStyle,
+    Pattern,
+    Plots,
+    far_apart,
+    plot,
+)
+from engine.jobs.dataset.varied.shares import pick
+from engine.jobs.dataset.varied.sight import is_in_picture, seen_m2
+
+STYLES = (
+    (FieldStyle.ROWS, 0.22),
+    (FieldStyle.BLOCKS, 0.28),
+    (FieldStyle.CONTOURS, 0.15),
+    (FieldStyle.TABLES, 0.25),
+    (FieldStyle.RAFT, 0.10),
+)
+IN_ROWS = tuple(entry for entry in STYLES if entry[0] is not FieldStyle.TABLES)
+COVERED = (0.45, 0.95)
+"""Share of the picture that the built blocks take up, if the number of piles allows it."""
+DENSER = 0.85
+"""Factor for all distances until the wanted number fits."""
+MAX_TRIES = 16
+MAX_MISSING = 0.08
+GAP_SHARE = 0.12
+"""Share of rows with a gap of GAP_PILES piles."""
+GAP_PILES = (2, 7)
+MAX_TEST_PILES = 5
+MIN_SLOPE = 0.01
+"""Rise per metre below which ground has no contours to follow."""
+ROAD_MARGIN_M = 25.0
+OTHER_BLOCK = 10_000
+"""Block number of test piles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Field:
+    """Built piles in the world; n piles."""
+
+    points_m: np.ndarray
+    """(n, 2)"""
+    headings: np.ndarray
+    """(n,) direction of each pile's row, radians from east."""
+    blocks: np.ndarray
+    """(n,) int"""
+    rows: np.ndarray
+    """(n,) int, unique over all blocks."""
+    columns: np.ndarray
+    """(n,) int"""
+    roads_m: tuple[np.ndarray, ...]
+    centres_m: np.ndarray
+    style: FieldStyle
+    shown: float
+    """Piles per full picture, mean over the cameras."""
+    covers: np.ndarray
+    """(2, 2) lowest and highest x and y of what the cameras see."""
+
+    @property
+    def has_piles(self) -> bool:
+        return len(self.points_m) > 0
+
+    def shifted(self, by_m: np.ndarray) -> "Field":
+        return replace(
+            self,
+            points_m=np.round(self.points_m + by_m, 4),
+            roads_m=tuple(road + by_m for road in self.roads_m),
+            centres_m=self.centres_m + by_m,
+        )
+
+
+def plan_field(
+    options: SceneOptions, wanted: int, cameras: tuple[SiteCamera, ...], terrain: Terrain, seed: Seed
+) -> Field:
+    """Plan a field around what these cameras see, and build it until they show `wanted` piles on average."""
+    corners = np.concatenate(extent_of(cameras).corners_m)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    middle = (low + high) / 2
+    reach_m = min(float(np.hypot(*(high - low))) / 2 * 1.1 + 10, 2 * MAX_REACH_M)
+    pattern = _pattern(options, wanted, float(np.mean([seen_m2(camera) for camera in cameras])), seed)
+    heading, bend = _course(pattern.style, terrain, middle, reach_m, seed)
+    built: Field | None = None
+    for _ in range(MAX_TRIES):
+        plots = plot(pattern, reach_m, stream(seed, "field plots"))
+        built = _build(plots, pattern.style, heading, bend, middle, wanted, cameras, terrain, seed)
+        denser = pattern.scaled(DENSER, keeps_across=options.row_spacing is not None)
+        if built.shown >= wanted or denser == pattern:
+            break
+        pattern = denser
+    assert built is not None
+    return replace(built, covers=np.stack([low, high]))
+
+
+def _pattern(options: SceneOptions, wanted: int, seen: float, seed: Seed) -> Pattern:
+    """Style and distances, close enough for the wanted number on `seen` square metres."""
+    style_roll, gap, *sizes = stream(seed, "field pattern").random(8).tolist()
+    styles = STYLES if options.use_clusters is None else IN_ROWS
+    style = FieldStyle.TABLES if options.use_clusters else FieldStyle(pick(styles, np.array([style_roll]))[0])
+    along_m, across_m, pair_m = 1.8 + 3.7 * sizes[0], 3.0 + 5.0 * sizes[1], 0.0
+    if style is FieldStyle.RAFT:
+        along_m = 1.5 + 2.5 * sizes[0]
+        across_m = along_m * (0.8 + 0.4 * sizes[1])
+    if style is FieldStyle.TABLES:
+        pair_m = 1.8 + 2.0 * sizes[2]
+        across_m = 2 * pair_m + 0.5 + 2.5 * sizes[1]
+    if options.row_spacing is not None:
+        across_m = options.row_spacing
+        pair_m = pair_m and across_m / 2
+    pattern = Pattern(
+        style=style,
+        along_m=along_m,
+        across_m=across_m,
+        pair_m=pair_m,
+        road_m=3.5 + 4.5 * sizes[3],
+        is_staggered=sizes[4] < (0.5 if style is FieldStyle.RAFT else 0.12),
+    )
+    largest = seen * (COVERED[0] + (COVERED[1] - COVERED[0]) * gap) / max(wanted, 1)
+    if pattern.cell_m2 <= largest:
+        return pattern
+    power = 1.0 if options.row_spacing is not None else 0.5  # only the distance in the row may change
+    return pattern.scaled((largest / pattern.cell_m2) ** power, keeps_across=options.row_spacing is not None)
+
+
+def _course(style: FieldStyle, terrain: Terrain, middle: np.ndarray, reach_m: float, seed: Seed) -> tuple[float, Bend]:
+    """Direction of the rows in radians from east, and their bend."""
+    turn, bow, wave, length, phase, is_wavy = stream(seed, "field course").random(6).tolist()
+    heading, curve = turn * 2 * np.pi, (2 * bow - 1) * 0.06 / reach_m
+    if style is not FieldStyle.CONTOURS:
+        return heading, Bend(curve=curve if is_wavy < 0.5 and style is FieldStyle.ROWS else 0.0)
+    along, rise = _contour(terrain, middle, min(reach_m, 80.0))
+    length_m = 60.0 + 120.0 * length
+    wave_m = wave * 0.2 * length_m / (2 * np.pi)
+    if rise is not None:
+        heading, curve = along, rise
+    curve = float(np.clip(curve, -1, 1) if rise is None else rise)
+    limit = (MAX_SLANT - 0.2) / reach_m
+    return heading, Bend(
+        curve=float(np.clip(curve, -limit, limit)), wave_m=wave_m, length_m=length_m, phase=phase * 2 * np.pi
+    )
+
+
+def _contour(terrain: Terrain, middle: np.ndarray, half_m: float) -> tuple[float, float | None]:
+    """Direction and curvature of the contour through `middle`: of the quadric of least squares through the ground."""
+    steps = np.linspace(-half_m, half_m, 15)
+    dx, dy = (each.reshape(-1) for each in np.meshgrid(steps, steps))
+    z = terrain.height_at(middle[0] + dx, middle[1] + dy)
+    # The sums over a symmetric grid decouple, so no solver is needed.
+    xx = float((steps * steps).mean())
+    east, north = float((z * dx).mean()) / xx, float((z * dy).mean()) / xx
+    slope = float(np.hypot(east, north))
+    if slope < MIN_SLOPE:
+        return 0.0, None
+    spread = float((steps**4).mean()) - xx * xx
+    bend_xx = float((z * (dx * dx - xx)).mean()) / spread * 2
+    bend_yy = float((z * (dy * dy - xx)).mean()) / spread * 2
+    bend_xy = float((z * dx * dy).mean()) / (xx * xx)
+    along = np.array([-north, east]) / slope  # uphill is to its right
+    second = bend_xx * along[0] ** 2 + bend_yy * along[1] ** 2 + 2 * bend_xy * along[0] * along[1]
+    # Along the contour z stays: slope * right = -second * u^2 / 2; v counts to the left.
+    return float(np.arctan2(along[1], along[0])), second / slope
+
+
+def _build(
+    plots: Plots,
+    style: FieldStyle,
+    heading: float,
+    bend: Bend,
+    middle: np.ndarray,
+    wanted: int,
+    cameras: tuple[SiteCamera, ...],
+    terrain: Terrain,
+    seed: Seed,
+) -> Field:
+    forth = np.array([np.cos(heading), np.sin(heading)])
+    aside = np.array([-forth[1], forth[0]])
+
+    def world(straight: np.ndarray) -> np.ndarray:
+        v = straight[:, 1] + bend.shift_m(straight[:, 0])
+        # Rounded to 0.1 mm, which removes rounding differences of processors.
+        placed: np.ndarray = np.round(middle + straight[:, :1] * forth + v[:, None] * aside, 4)
+        return placed
+
+    order = np.argsort(plots.order, kind="stable")
+    order = order[_is_present(plots, seed)[order]]
+    tests, test_points = _test_piles(wanted, plots, cameras, middle, seed)
+    points = np.concatenate([test_points, world(plots.points[order])])
+    grounded = np.column_stack([points, terrain.height_at(points[:, 0], points[:, 1])])
+    weight = np.mean([is_in_picture(camera, grounded) for camera in cameras], axis=0)
+    kept, shown = _until(points, weight, wanted)
+    rows = np.concatenate([np.arange(tests) - tests, plots.rows[order]])[kept]
+    turns = np.concatenate([np.zeros(tests), plots.turns[order]])[kept]
+    slants = np.concatenate([np.zeros(tests), np.arctan(bend.slant(plots.points[order, 0]))])[kept]
+    return Field(
+        points_m=points[kept],
+        headings=heading + turns + slants,
+        blocks=np.concatenate([np.full(tests, OTHER_BLOCK), plots.blocks[order]])[kept],
+        rows=rows,
+        columns=np.concatenate([np.zeros(tests, int), plots.columns[order]])[kept],
+        roads_m=tuple(world(road) for road in plots.roads),
+        centres_m=world(plots.centres),
+        style=style,
+        shown=shown,
+        covers=np.zeros((2, 2)),
+    )
+
+
+def _until(points: np.ndarray, weight: np.ndarray, wanted: int) -> tuple[np.ndarray, float]:
+    """Indices of the piles to build: in order, none too close to another, until they weigh `wanted`; and the weight."""
+    ahead = np.searchsorted(np.cumsum(weight), wanted * 1.1 + 5, side="right") + 1
+    while True:
+        some = np.flatnonzero(far_apart(points[:ahead], MIN_PITCH_M * np.cos(np.arctan(MAX_SLANT)) * 0.999))
+        total = np.cumsum(weight[some])
+        reached = np.flatnonzero(total >= wanted - 1e-9)
+        if len(reached):
+            end = int(reached[0]) + 1
+            return some[:end], float(total[end - 1])
+        if ahead >= len(points):
+            return some, float(total[-1]) if len(total) else 0.0
+        ahead *= 2
+
+
+def _is_present(plots: Plots, seed: Seed) -> np.ndarray:
+    """(n,) bool: False for piles that are missing one by one, and in gaps of a row."""
+    draw = stream(seed, "field missing")
+    share = MAX_MISSING * draw.random() ** 2
+    present: np.ndarray = draw.random(len(plots.rows)) >= share
+    rows = int(plots.rows.max(initial=-1)) + 1
+    longest = np.zeros(rows, int)
+    np.maximum.at(longest, plots.rows, plots.columns)
+    has_gap, start, count = draw.random((3, rows))
+    begin = start * np.maximum(longest, 1)
+    end = begin + GAP_PILES[0] + count * (GAP_PILES[1] - GAP_PILES[0])
+    in_gap = (plots.columns >= begin[plots.rows]) & (plots.columns < end[plots.rows])
+    present &= ~(in_gap & (has_gap < GAP_SHARE)[plots.rows])
+    return present
+
+
+def _test_piles(
+    wanted: int, plots: Plots, cameras: tuple[SiteCamera, ...], middle: np.ndarray, seed: Seed
+) -> tuple[int, np.ndarray]:
+    """Single piles anywhere, set before the others to test the ground; often none."""
+    draw = stream(seed, "field tests")
+    count = min(max(int((MAX_TEST_PILES + 5) * draw.random()) - 5, 0), wanted // 4)
+    low, high = (
+        np.concatenate(extent_of(cameras).corners_m).min(axis=0),
+        np.concatenate(extent_of(cameras).corners_m).max(axis=0),
+    )
+    points: np.ndarray = np.round(low + (high - low) * draw.random((MAX_TEST_PILES, 2))[:count], 4)
+    return count, points
+
+
+def as_layout(planned: Field, chosen: np.ndarray, *, is_empty: bool) -> SiteLayout:
+    """The chosen piles of the field as strips, one per row, with the roads in sight. `is_empty`: roads alone."""
+    strips = [] if is_empty else _strips(planned, chosen)
+    reach = planned.covers + np.array([[-ROAD_MARGIN_M], [ROAD_MARGIN_M]])
+    roads = []
+    for road in planned.roads_m:
+        inside = ((road > reach[0]) & (road < reach[1])).all(axis=1)
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]]).astype(int)))
+        roads += [road[begin:end] for begin, end in edges.reshape(-1, 2) if end - begin >= 2]
+    clustered = planned.style is FieldStyle.TABLES and not is_empty
+    used = np.unique(planned.blocks[chosen])
+    centres = planned.centres_m[used[used < OTHER_BLOCK]] if clustered else np.empty((0, 2))
+    return SiteLayout(strips=tuple(strips), roads_m=tuple(roads), centres_m=centres)
+
+
+def _strips(planned: Field, chosen: np.ndarray) -> list[Strip]:
+    index = np.flatnonzero(chosen)
+    index = index[np.lexsort((planned.columns[index], planned.rows[index]))]
+    ends = np.flatnonzero(np.diff(planned.rows[index])) + 1
+    return [
+        Strip(
+            points_m=planned.points_m[row],
+            columns=np.arange(len(row)),
+            heading=float(planned.headings[row].mean()),
+            axis_m=planned.points_m[row],
+            cluster=int(planned.blocks[row[0]]),
+        )
+        for row in np.split(index, ends)
+        if len(row)
+    ]
+
+
+def turned(layout: SiteLayout, angle: float, *, is_empty: bool) -> SiteLayout:
+    """Turn a layout around the origin, counter-clockwise. `is_empty`: its roads alone."""
+    cos, sin = np.cos(angle), np.sin(angle)
+
+    def turn(points: np.ndarray) -> np.ndarray:
+        x, y = points.T
+        moved: np.ndarray = np.round(np.stack([cos * x - sin * y, sin * x + cos * y], axis=1), 4)
+        return moved
+
+    strips = () if is_empty else layout.strips
+    return SiteLayout(
+        strips=tuple(
+            replace(strip, points_m=turn(strip.points_m), axis_m=turn(strip.axis_m), heading=strip.heading + angle)
+            for strip in strips
+        ),
+        roads_m=tuple(map(turn, layout.roads_m)),
+        centres_m=turn(layout.centres_m),
+    )

@@ -1,0 +1,34 @@
+"""Ranges given on the command line: one number, or two with `..` between them."""
+
+import math
+
+from engine.errors import UsageError
+from engine.jobs.kit.option_range import check_number
+
+Span = tuple[float, float]
+"""Lowest and highest value, both included; equal for a fixed value."""
+
+
+def parse_span(text: str) -> Span:
+    """`40..160` -> (40.0, 160.0), `7` -> (7.0, 7.0). UsageError if it is neither, or upside down."""
+    low, separator, high = text.partition("..")
+    try:
+        span = (float(low), float(high if separator else low))
+    except ValueError:
+        raise UsageError(f"{text!r}: is not a number or a range such as 40..160") from None
+    if not all(map(math.isfinite, span)):
+        raise UsageError(f"{text!r}: is not a finite number or range")
+    if span[0] > span[1]:
+        raise UsageError(f"{text}: the range is upside down; write {high}..{low}")
+    return span
+
+
+def check_span(option: str, span: Span | None, low: float, high: float) -> None:
+    """Raise UsageError if the range leaves `low`..`high`. None is accepted."""
+    for end in span or ():
+        check_number(option, end, low, high)
+
+
+def between(span: Span, share: float) -> float:
+    """The value at this share, 0..1, of the range."""
+    return span[0] + (span[1] - span[0]) * share

@@ -1,0 +1,102 @@
+"""Scores of found boxes against labels: average precision, F1, false positives."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.models.detector.finding import FoundBoxes
+from engine.models.detector.targets import LabelledPicture
+
+MIN_OVERLAP = 0.5
+"""Intersection over union from which a box counts as found, as in AP50."""
+MIN_DISTANCE_PX = 4.0
+MIDDLE_OF_SIZE = 0.5
+"""A middle counts as found within this share of the box's mean side, but at least within MIN_DISTANCE_PX."""
+RECALLS = np.linspace(0, 1, 101)
+Likeness = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(n, 4) found and (k, 4) labelled boxes to (n, k): 0.5 or more for the same pile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ranked:
+    """All found boxes of several pictures, best first, without those on ignored labels."""
+
+    scores: np.ndarray
+    """(n,)"""
+    is_right: np.ndarray
+    """(n,) bool"""
+    labelled: int
+    pictures: int
+
+    @property
+    def average_precision(self) -> float | None:
+        """Mean precision at 101 recalls, as COCO computes it, 0..1; None without a label."""
+        if not self.labelled:
+            return None
+        right = np.cumsum(self.is_right)
+        precision = right / np.arange(1, len(right) + 1)
+        highest = np.maximum.accumulate(precision[::-1])[::-1]  # never rises with recall
+        at = np.searchsorted(right / self.labelled, RECALLS, side="left")
+        return float(np.append(highest, 0.0)[at].mean())
+
+    def best_threshold(self) -> float:
+        """The score that gives the highest F1."""
+        if not len(self.scores) or not self.labelled:
+            return 0.5
+        right = np.cumsum(self.is_right)
+        f1 = 2 * right / (np.arange(1, len(right) + 1) + self.labelled)
+        return float(self.scores[int(np.argmax(f1))])
+
+    def at(self, threshold: float) -> tuple[float, float, float]:
+        """F1 and recall, 0..1, and false positives a picture, of boxes with this score or more."""
+        is_kept = self.scores >= threshold
+        kept, right = int(is_kept.sum()), int(self.is_right[is_kept].sum())
+        f1 = 2 * right / (kept + self.labelled) if kept + self.labelled else 1.0
+        recall = right / self.labelled if self.labelled else 1.0
+        return f1, recall, (kept - right) / max(self.pictures, 1)
+
+
+def rank(found: Sequence[FoundBoxes], pictures: Sequence[LabelledPicture], likeness: Likeness) -> Ranked:
+    """Match each picture's boxes, best first, to the likest label that is still free, as COCO does."""
+    scores, rights = [np.zeros(0)], [np.zeros(0, bool)]
+    labelled = 0
+    for boxes, picture in zip(found, pictures, strict=True):
+        alike = likeness(boxes.boxes, picture.boxes)
+        labelled += int((~picture.is_ignored).sum())
+        is_free = ~picture.is_ignored
+        is_right = np.zeros(len(boxes.boxes), bool)
+        is_counted = np.ones(len(boxes.boxes), bool)
+        for number in range(len(boxes.boxes)):
+            row = np.where(is_free, alike[number], 0.0)
+            best = int(row.argmax()) if len(row) else 0
+            if len(row) and row[best] >= MIN_OVERLAP:
+                is_free[best] = False
+                is_right[number] = True
+            elif (alike[number][picture.is_ignored] >= MIN_OVERLAP).any():
+                is_counted[number] = False
+        scores.append(boxes.scores[is_counted])
+        rights.append(is_right[is_counted])
+    every, right = np.concatenate(scores), np.concatenate(rights)
+    order = np.argsort(-every, kind="stable")
+    return Ranked(scores=every[order], is_right=right[order], labelled=labelled, pictures=len(pictures))
+
+
+def overlap(found: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    """Intersection over union, (n, k)."""
+    low = np.maximum(found[:, None, :2], labelled[None, :, :2])
+    high = np.minimum(found[:, None, 2:], labelled[None, :, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (found, labelled)]
+    share: np.ndarray = shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9)
+    return share
+
+
+def nearness(found: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    """(n, k): 1 for the same middle, 0.5 at the largest distance that counts."""
+    middles = [(boxes[:, :2] + boxes[:, 2:]) / 2 for boxes in (found, labelled)]
+    away = np.sqrt(((middles[0][:, None] - middles[1][None]) ** 2).sum(axis=2))
+    sides = (labelled[:, 2:] - labelled[:, :2]).mean(axis=1)
+    reach = np.maximum(MIDDLE_OF_SIZE * sides, MIN_DISTANCE_PX)
+    near: np.ndarray = np.maximum(1 - away / (2 * reach[None]), 0)
+    return near

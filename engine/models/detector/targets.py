@@ -1,0 +1,102 @@
+"""Crops of labelled pictures, and the answer that the network should give for them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.models.detector.network import STRIDE
+
+MIN_SIGMA_CELLS = 0.8
+SIGMA_OF_SIZE = 1 / 6
+"""Standard deviation of the blob around a centre, as a share of the box's shorter side."""
+MIN_SHARE_IN_CROP = 0.4
+"""Boxes of which less is in the crop are ignored."""
+JITTER = 0.08
+"""Largest change of brightness, contrast and each colour, as a share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LabelledPicture:
+    colors: np.ndarray
+    """(height, width, 3) uint8 RGB."""
+    boxes: np.ndarray
+    """(k, 4) float64: x0 y0 x1 y1 in px."""
+    is_ignored: np.ndarray
+    """(k,) bool: True for boxes that may be found or not (slivers)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CropTarget:
+    """The wanted answer for one crop, in cells."""
+
+    centres: np.ndarray
+    """(rows, columns) float32: 1 at a centre, a Gaussian blob around it."""
+    weights: np.ndarray
+    """(rows, columns) float32: 0 where anything may be answered, else 1."""
+    cells: np.ndarray
+    """(n, 2) int64: row and column of each centre."""
+    sizes: np.ndarray
+    """(n, 4) float32: offset x and y within the cell, logarithm of width and height."""
+
+
+def random_crop(
+    pictures: Sequence[LabelledPicture], side_px: int, draw: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cut a random crop, turned and mirrored at random: (side, side, 3) float32 0..1, its boxes, and which to ignore.
+
+    Half of the crops are around a random box, so that pictures with few piles teach something.
+    """
+    picture = pictures[int(draw.integers(len(pictures)))]
+    height, width = picture.colors.shape[:2]
+    at = draw.random(2) * (np.array([width, height]) - side_px)
+    if len(picture.boxes) and draw.random() < 0.5:
+        box = picture.boxes[int(draw.integers(len(picture.boxes)))]
+        at = (box[:2] + box[2:]) / 2 - draw.random(2) * side_px
+    x, y = np.clip(np.rint(at), 0, np.maximum(np.array([width, height]) - side_px, 0)).astype(int)
+    crop = picture.colors[y : y + side_px, x : x + side_px].astype(np.float32) / 255
+    boxes = picture.boxes - (x, y, x, y)
+    inside = np.clip(boxes, 0, side_px)
+    share = _area(inside) / np.maximum(_area(boxes), 1e-9)
+    is_there = share > 0
+    boxes, is_ignored = inside[is_there], (picture.is_ignored | (share < MIN_SHARE_IN_CROP))[is_there]
+    for _ in range(int(draw.integers(4))):
+        crop = np.rot90(crop)  # counter-clockwise
+        boxes = np.stack([boxes[:, 1], side_px - boxes[:, 2], boxes[:, 3], side_px - boxes[:, 0]], axis=1)
+    if draw.random() < 0.5:
+        crop = crop[:, ::-1]
+        boxes = np.stack([side_px - boxes[:, 2], boxes[:, 1], side_px - boxes[:, 0], boxes[:, 3]], axis=1)
+    light, contrast, *colors = 1 + JITTER * draw.uniform(-1, 1, 5)
+    crop = (crop - 0.5) * np.float32(contrast) + np.float32(0.5)
+    crop = crop * (light * np.array(colors)).astype(np.float32)
+    return np.ascontiguousarray(np.clip(crop, 0, 1), np.float32), boxes, is_ignored
+
+
+def make_target(boxes: np.ndarray, is_ignored: np.ndarray, side_px: int) -> CropTarget:
+    """The wanted answer for a crop with these boxes, (k, 4) px."""
+    count = side_px // STRIDE
+    centres = np.zeros((count, count), np.float32)
+    weights = np.ones((count, count), np.float32)
+    rows = np.arange(count) + 0.5
+    for x0, y0, x1, y1 in boxes[is_ignored] / STRIDE:
+        weights[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = 0
+    kept = boxes[~is_ignored] / STRIDE
+    middles, sides = (kept[:, :2] + kept[:, 2:]) / 2, np.maximum(kept[:, 2:] - kept[:, :2], 0.5)
+    cells = np.minimum(middles.astype(np.int64), count - 1)
+    for (x, y), side in zip(cells + 0.5, sides.min(axis=1), strict=True):
+        sigma = max(MIN_SIGMA_CELLS, float(side) * SIGMA_OF_SIZE)
+        low, high = max(int(y - 4 * sigma), 0), int(y + 4 * sigma) + 1
+        left, right = max(int(x - 4 * sigma), 0), int(x + 4 * sigma) + 1
+        down = np.exp(-((rows[low:high] - y) ** 2) / (2 * sigma * sigma))
+        across = np.exp(-((rows[left:right] - x) ** 2) / (2 * sigma * sigma))
+        place = centres[low:high, left:right]
+        np.maximum(place, down[:, None] * across, out=place)
+    centres[cells[:, 1], cells[:, 0]] = 1
+    weights[cells[:, 1], cells[:, 0]] = 1
+    answers = np.concatenate([middles - cells, np.log(sides)], axis=1).astype(np.float32)
+    return CropTarget(centres=centres, weights=weights, cells=cells[:, ::-1].copy(), sizes=answers)
+
+
+def _area(boxes: np.ndarray) -> np.ndarray:
+    areas: np.ndarray = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return areas

@@ -1,0 +1,78 @@
+"""The options of labels, as a user gives them."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import UsageError
+from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.labels.options import FORMATS, LabelOptions, parse_names
+from engine.jobs.dataset.labels.writers import writers_of
+from engine.jobs.dataset.task import RenderSettings, task_of
+
+
+def job(recipe: int = 2, *, save_coco: bool = False, **labels: object) -> DatasetJob:
+    drawing = RenderSettings(engine="raster")
+    options = LabelOptions(**labels)  # type: ignore[arg-type]
+    return DatasetJob(output=Path("out"), drawing=drawing, recipe=recipe, labels=options, save_coco=save_coco)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ({"classes": ("pile", "unicorn")}, r"--classes 'unicorn': is not one of pile, bag, machine, "),
+        ({"classes": ("pile", "bag", "pile")}, "--classes: pile is named twice"),
+        ({"classes": ("",)}, "--classes ''"),
+        ({"write": ("yolo", "yolo5")}, r"--write 'yolo5': is not one of yolo, yolo-obb, "),
+        ({"min_visible": 1.5}, "--min-visible"),
+    ],
+)
+def test_a_wrong_name_or_share_is_told_with_what_is_allowed(labels: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        job(**labels).check()
+
+
+def test_labels_of_recipe_1_stay_as_they_are() -> None:
+    with pytest.raises(UsageError, match="--classes: has no effect in recipe 1; give --recipe 2"):
+        job(recipe=1, classes=("bag",)).check()
+    assert job(recipe=1, save_coco=True).task(0).key.keys().isdisjoint({"classes", "min_visible", "write"})
+
+
+def test_more_formats_can_be_added_to_a_finished_run_but_no_other_classes() -> None:
+    key = job().task(0).key
+    assert job(write=("coco", "yolo", "yolo-seg")).task(0).key == job(classes=("pile",)).task(0).key == key
+    assert job(write=("yolo-seg", "yolo")).task(0).key != key  # the files in labels/ are others
+    assert job(classes=("bag", "pile")).task(0).key != job(classes=("pile", "bag")).task(0).key
+    assert job(min_visible=0.3).task(0).key != key
+
+
+def test_the_older_option_adds_coco_to_the_formats() -> None:
+    assert job(save_coco=True).task(0).formats == ("yolo", "coco")
+    assert job(save_coco=True, write=("coco", "piles")).task(0).formats == ("coco", "piles")
+
+
+def test_the_options_reach_the_process_that_draws() -> None:
+    task = job(classes=("bag", "pile"), write=("piles",), min_visible=0.5).task(3)
+    assert task_of(task.as_json()) == task
+
+
+def test_every_format_has_a_writer_of_its_name_and_files_of_its_own() -> None:
+    task = job(write=FORMATS).task(7)
+    writers = writers_of(FORMATS)
+    assert [writer.name for writer in writers] == list(FORMATS)
+    paths = [path for writer in writers for path in writer.paths(task)]
+    assert len(set(paths)) == len(paths) >= len(FORMATS)
+    assert all("000007" in path for path in paths)
+
+
+@pytest.mark.parametrize("first", ["yolo", "yolo-obb", "yolo-seg", "yolo-pose"])
+def test_the_first_of_yolos_formats_is_where_ultralytics_reads(first: str) -> None:
+    others = [name for name in FORMATS if name != first]
+    options = LabelOptions(write=("coco", first, *(name for name in others if name != "coco")))
+    folders = {name: options.folder_of(name) for name in FORMATS if name.startswith("yolo")}
+    assert folders.pop(first) == "labels"
+    assert len({"labels", *folders.values()}) == 4
+
+
+def test_names_are_separated_by_commas() -> None:
+    assert parse_names("pile, bag,machine") == ("pile", "bag", "machine")

@@ -1,0 +1,169 @@
+"""COCO JSON of recipe 2, read and evaluated with pycocotools."""
+
+import io
+import json
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import SourceError
+from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.labels.record import LabelledThing
+from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture
+from engine.jobs.dataset.labels.writers import writers_of
+from tests.jobs.dataset.labels.records import disc, source_of, thing
+
+COCO = pytest.importorskip("pycocotools.coco").COCO
+COCOeval = pytest.importorskip("pycocotools.cocoeval").COCOeval
+# pycocotools converts masks to arrays in a way that NumPy deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+OPTIONS = LabelOptions(classes=("pile", "machine"), write=("coco",))
+SUBSETS = ("train", "val")
+
+
+def things() -> tuple[LabelledThing, ...]:
+    """121 piles in rows, two of them hidden in part; a machine; a sliver of a pile at the edge; a bag."""
+    row = [
+        thing(disc(3), 10 + 14 * (k % 11), 10 + 14 * (k // 11), number=k + 1, is_head_visible=k > 1,
+              is_hidden=k < 2, visible_share=0.6 if k < 2 else 1.0)
+        for k in range(121)
+    ]  # fmt: skip
+    machine = thing(np.ones((20, 9), bool), 180, 60, number=200, category="machine", kind="loader", class_id=1,
+                    head_px=None, is_head_visible=False, size_m={})  # fmt: skip
+    sliver = thing(np.ones((5, 1), bool), 199, 150, number=201, is_crowd=True, visible_share=0.1, is_cut=True,
+                   whole_box=(199.0, 148.0, 206.0, 156.0), head_px=None, is_head_visible=False)  # fmt: skip
+    bag = thing(disc(4), 180, 10, number=202, category="bag", kind="bag", class_id=-1, head_px=None)
+    return (*row, machine, sliver, bag)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished dataset: one picture in each part of the split."""
+    path: Path = tmp_path_factory.mktemp("coco")
+    (writer,) = writers_of(["coco"])
+    pictures = []
+    for index, subset in enumerate(SUBSETS):
+        source = source_of(*things(), options=OPTIONS, index=index, subset=subset, size=200)
+        files = writer.files(source)
+        assert tuple(files) == writer.paths(source.task) == (f"annotations/{subset}/00000{index}.json",)
+        for name, content in files.items():
+            (path / name).parent.mkdir(parents=True)
+            (path / name).write_bytes(content)
+        pictures.append(FinishedPicture(index=index, subset=subset, paths=(*files, source.record.file_name)))
+    contents = DatasetContents(folder=path, options=OPTIONS, subsets=SUBSETS, pictures=pictures)
+    assert writer.finish(contents) == ("coco_annotations.json", "coco_train.json", "coco_val.json")
+    return path
+
+
+def read(path: Path) -> Any:
+    with redirect_stdout(io.StringIO()):
+        return COCO(str(path))
+
+
+def precision(truth: Any, found: list[dict[str, Any]], kind: str) -> np.ndarray:
+    """(10, 101, 2) precision by overlap, recall and category, with up to 1000 detections per picture."""
+    with redirect_stdout(io.StringIO()):
+        evaluation = COCOeval(truth, truth.loadRes(found), kind)
+        evaluation.params.maxDets = [1, 10, 1000] if kind != "keypoints" else [1000]
+        evaluation.params.kpt_oks_sigmas = np.array([0.05])
+        evaluation.evaluate()
+        evaluation.accumulate()
+    values: np.ndarray = evaluation.eval["precision"][..., 0, -1]
+    return values
+
+
+@pytest.mark.parametrize(("kind", "field"), [("bbox", "bbox"), ("segm", "segmentation"), ("keypoints", "keypoints")])
+def test_perfect_detections_have_a_precision_of_one(folder: Path, kind: str, field: str) -> None:
+    truth = read(folder / "coco_annotations.json")
+    found = [
+        {"image_id": each["image_id"], "category_id": each["category_id"], "score": 0.9, field: each[field]}
+        for each in truth.dataset["annotations"]
+        if not each["iscrowd"] and (kind != "keypoints" or each["num_keypoints"])
+    ]
+    assert len(found) == 2 * (121 + (kind != "keypoints"))
+    values = precision(truth, found, kind)
+    assert np.allclose(values[..., 0], 1)
+    assert np.allclose(values[..., 1], -1 if kind == "keypoints" else 1)  # machines have no head
+
+
+def test_a_detection_of_a_sliver_is_neither_right_nor_wrong(folder: Path) -> None:
+    truth = read(folder / "coco_train.json")
+    (sliver,) = (each for each in truth.dataset["annotations"] if each["iscrowd"])
+    assert (sliver["number"], sliver["visible_share"], sliver["is_cut"]) == (201, 0.1, True)
+    right = [each for each in truth.dataset["annotations"] if not each["iscrowd"]]
+    found = [
+        {
+            "image_id": 0,
+            "category_id": each["category_id"],
+            "score": 0.5 if each in right else 0.9,
+            "bbox": each["bbox"],
+        }
+        for each in (*right, sliver)
+    ]
+    assert np.allclose(precision(truth, found, "bbox"), 1)
+    found[-1]["bbox"] = [100.0, 190.0, 5.0, 5.0]  # elsewhere it is wrong, and comes first
+    assert precision(truth, found, "bbox")[..., 0].max() < 0.999
+
+
+def test_an_annotation_tells_what_the_scene_knows(folder: Path) -> None:
+    truth = read(folder / "coco_annotations.json")
+    assert truth.dataset["categories"] == [
+        {"id": 1, "name": "pile", "supercategory": "site", "keypoints": ["head"], "skeleton": []},
+        {"id": 2, "name": "machine", "supercategory": "site"},
+    ]
+    images = truth.dataset["images"]
+    assert [image["file_name"] for image in images] == ["train/000000.png", "val/000001.png"]
+    assert [(image["scene_number"], image["view"], image["camera"]) for image in images] == [
+        (index, 0, {"model": "pinhole"}) for index in range(2)
+    ]
+    first = truth.loadAnns(truth.getAnnIds([0]))[0]
+    assert {name: first[name] for name in first if name not in ("id", "segmentation")} == {
+        "image_id": 0,
+        "category_id": 1,
+        "area": 32,
+        "bbox": [10, 10, 6, 6],
+        "iscrowd": 0,
+        "keypoints": [13.0, 13.0, 1],
+        "num_keypoints": 1,
+        "amodal_bbox": [10, 10, 6, 6],
+        "number": 1,
+        "kind": "phc",
+        "diameter_m": 0.4,
+        "exposed_m": 0.7,
+        "tilt_deg": 0.3,
+        "place_m": [1.0, 2.0, 0.5],
+        "visible_share": 0.6,
+        "is_cut": False,
+        "is_hidden": True,
+    }
+    assert np.array_equal(truth.annToMask(first)[10:16, 10:16], disc(3))
+
+
+def test_the_parts_of_a_split_share_no_picture(folder: Path) -> None:
+    assert [read(folder / f"coco_{subset}.json").getImgIds() for subset in SUBSETS] == [[0], [1]]
+
+
+def test_the_file_is_there_and_right_before_the_first_picture(tmp_path: Path) -> None:
+    (writer,) = writers_of(["coco"])
+    writer.finish(DatasetContents(folder=tmp_path, options=OPTIONS, subsets=SUBSETS, pictures=()))
+    for name in ("coco_annotations.json", "coco_train.json", "coco_val.json"):
+        empty = read(tmp_path / name)
+        assert empty.getImgIds() == empty.getAnnIds() == [] and empty.getCatIds() == [1, 2]
+
+
+def test_a_damaged_part_is_told_and_the_old_file_stays(folder: Path, tmp_path: Path) -> None:
+    (writer,) = writers_of(["coco"])
+    (tmp_path / "coco_annotations.json").write_text("old", encoding="ascii")
+    part = json.loads((folder / "annotations/train/000000.json").read_bytes())
+    (tmp_path / "annotations").mkdir()
+    picture = FinishedPicture(index=3, subset="", paths=("annotations/000003.json", "images/000003.png"))
+    contents = DatasetContents(folder=tmp_path, options=OPTIONS, subsets=(), pictures=[picture])
+    for content in (json.dumps(part), json.dumps(part)[:99], "[]"):
+        (tmp_path / "annotations/000003.json").write_text(content, encoding="ascii")
+        with pytest.raises(SourceError, match=r"000003\.json: is not the COCO part of picture 3"):
+            writer.finish(contents)
+    assert (tmp_path / "coco_annotations.json").read_text(encoding="ascii") == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["coco_annotations.json", "annotations"]

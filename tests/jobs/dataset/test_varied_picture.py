@@ -1,0 +1,103 @@
+"""One picture of recipe 2, from task to files, with every format."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.labels import read_labels
+from engine.jobs.dataset.labels.options import FORMATS, LabelOptions
+from engine.jobs.dataset.labels.writers import writers_of
+from engine.jobs.dataset.made import MadePicture
+from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.picture import make_picture, scene_of
+from engine.jobs.dataset.scene.frozen import freeze, thaw
+from engine.jobs.dataset.task import PictureTask, RenderSettings
+
+CLASSES = ("pile", "bag", "machine")
+
+
+def task_of(subset: str = "", **labels: object) -> PictureTask:
+    job = DatasetJob(
+        output=Path("out"),
+        drawing=RenderSettings(engine="raster"),
+        recipe=2,
+        options=SceneOptions(width=256, height=192),
+        labels=LabelOptions(**labels),  # type: ignore[arg-type]
+    )
+    job.check()
+    return replace(job.task(5), subset=subset)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PictureTask, MadePicture]:
+    folder: Path = tmp_path_factory.mktemp("picture")
+    task = task_of("train", classes=CLASSES, write=FORMATS)
+    return folder, task, make_picture(task, folder)
+
+
+def test_the_files_are_those_that_were_announced_labels_first_and_the_picture_last(
+    made: tuple[Path, PictureTask, MadePicture],
+) -> None:
+    folder, task, picture = made
+    paths = list(picture.sha256)
+    announced = [path for writer in writers_of(task.formats) for path in writer.paths(task)]
+    assert paths == ["scenes/train/000005.json", *announced, "images/train/000005.png"]
+    assert sorted(paths) == sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    for path, digest in picture.sha256.items():
+        content = (folder / path).read_bytes()
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (digest, picture.bytes[path])
+    assert cv2.imread(str(folder / paths[-1])).shape == (192, 256, 3)
+
+
+def test_all_formats_agree_on_every_thing(made: tuple[Path, PictureTask, MadePicture]) -> None:
+    folder, task, picture = made
+    part = json.loads((folder / "annotations/train/000005.json").read_bytes())
+    clear = [each for each in part["annotations"] if not each["iscrowd"]]
+    assert picture.labelled == len(clear) > 20
+    assert {each["category_id"] for each in clear} == {1, 2, 3}
+    boxes = np.array([each["bbox"] for each in clear])
+    assert task.labels is not None
+    for name in ("yolo", "yolo-seg", "yolo-pose"):
+        path = folder / task.path(task.labels.folder_of(name), ".txt")
+        read, classes = read_labels(path, 256, 192, len(CLASSES))
+        assert np.allclose(np.column_stack([read[:, :2], read[:, 2:] - read[:, :2]]), boxes, atol=0.01)
+        assert (classes + 1).tolist() == [each["category_id"] for each in clear]
+    lines = [json.loads(line) for line in (folder / "piles/train/000005.jsonl").read_text("ascii").splitlines()]
+    piles = {each["number"]: each for each in part["annotations"] if each["category_id"] == 1}
+    assert [line["number"] for line in lines] == list(piles)
+    for line in lines:
+        own = piles[line["number"]]
+        assert (line["area_px"], line["visible_share"], line["place_m"], line["head_px"] or [0, 0]) == (
+            own["area"],
+            own["visible_share"],
+            own["place_m"],
+            own["keypoints"][:2],
+        )
+
+
+def test_the_scene_can_be_read_from_its_file(made: tuple[Path, PictureTask, MadePicture]) -> None:
+    folder, task, picture = made
+    content = (folder / "scenes/train/000005.json").read_bytes()
+    scene = scene_of(task)
+    assert content == freeze(scene)
+    assert thaw(content).piles == scene.piles
+    assert picture.piles == len(scene.piles)
+
+
+def test_the_manifest_is_told_camera_ground_sun_and_counts(made: tuple[Path, PictureTask, MadePicture]) -> None:
+    _, task, picture = made
+    scene, drawn = scene_of(task), json.loads(json.dumps(picture.drawn))
+    assert (drawn["subset"], drawn["scene_number"], drawn["view"], drawn["effects"]) == ("train", 5, 0, {})
+    assert drawn["camera"]["place_m"] == pytest.approx([0, 0, scene.camera.height_m])
+    assert drawn["sun"]["azimuth_deg"] == scene.sun.azimuth_deg
+    assert drawn["ground"]["soil"] == list(scene.ground.soil)
+    counts = drawn["counts"]
+    assert (counts["piles"], counts["others"]) == (len(scene.piles), len(scene.distractors))
+    assert counts["labelled"] == picture.labelled == sum(counts["labelled_by_class"].values())
+    assert counts["labelled_by_class"]["bag"] <= sum(thing.kind == "bag" for thing in scene.distractors)
