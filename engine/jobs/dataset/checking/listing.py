@@ -20,6 +20,7 @@ OTHER_FOLDERS = frozenset({"tiles", "card", "masks", "depth", "normals", "webdat
 """Folders of a dataset without pictures of its own; `tiles` is another dataset."""
 LABEL_FOLDERS = {
     "YOLO": ("labels", ".txt"),
+    "YOLO-detect": ("labels-detect", ".txt"),
     "YOLO-OBB": ("labels-obb", ".txt"),
     "YOLO-seg": ("labels-seg", ".txt"),
     "YOLO-pose": ("labels-pose", ".txt"),
