@@ -98,4 +98,4 @@ def test_normals_of_level_ground_point_up_through_a_lens_that_bends() -> None:
     for pinhole, is_right in ((lens.backward, True), (lambda pixels: pixels, False)):
         with Image.open(io.BytesIO(normals_png(depth, camera.focal_px, camera.center_px, pinhole))) as image:
             vectors = np.asarray(image) / 127.5 - 1
-        assert (np.abs(vectors - expected).max() < 0.006) is is_right
+        assert (np.abs(vectors - expected).max() < 0.006) == is_right
