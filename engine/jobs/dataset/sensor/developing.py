@@ -64,8 +64,10 @@ def develop(
     out = np.empty_like(colors, order="C")
     kernels.develop(
         out,
-        np.ascontiguousarray(colors),
-        np.ascontiguousarray(depth_m, np.float32),
+        np.require(
+            colors, np.uint8, ("C", "W")
+        ),  # for Numba, an array that is read-only is another type to compile for
+        np.require(depth_m, np.float32, ("C", "W")),
         levels.astype(np.float32),
         clear.astype(np.float32),
         (np.array(AIRLIGHT) * exposure).astype(np.float32),

@@ -49,21 +49,21 @@ EFFECTS = {
             mild=(-0.5, 0.5),
             strong=(-2.5, 2.5),
         ),
-        Effect(name="haze", unit="% of the light at 100 m", low=0, high=90, mild=(0, 7), strong=(0, 35)),
-        Effect(name="exposure", unit="EV", low=-4, high=4, mild=(-0.4, 0.3), strong=(-1.5, 1.1)),
+        Effect(name="haze", unit="% of the light at 100 m", low=0, high=90, mild=(0, 3), strong=(0, 18)),
+        Effect(name="exposure", unit="EV", low=-4, high=4, mild=(-0.35, 0.35), strong=(-1.5, 1.1)),
         Effect(name="blur", unit="px, standard deviation", low=0, high=10, mild=(0.25, 0.6), strong=(0.2, 1.6)),
-        Effect(name="demosaic", unit="px, softness of colour", low=0, high=3, mild=(0.2, 0.6), strong=(0.2, 1.2)),
+        Effect(name="demosaic", unit="px, softness of colour", low=0, high=3, mild=(0.2, 0.5), strong=(0.2, 0.9)),
         Effect(name="motion", unit="px along the flight", low=0, high=60, mild=(0, 0.8), strong=(0, 5)),
         Effect(name="vignette", unit="EV at the corner", low=0, high=4, mild=(0.05, 0.5), strong=(0, 1.6)),
         Effect(
-            name="noise", unit="of white, in middle grey", low=0, high=0.3, mild=(0.004, 0.012), strong=(0.004, 0.045)
+            name="noise", unit="of white, in middle grey", low=0, high=0.3, mild=(0.004, 0.012), strong=(0.004, 0.03)
         ),
-        Effect(name="warmth", unit="EV, red to blue", low=-2, high=2, mild=(-0.15, 0.15), strong=(-0.5, 0.5)),
+        Effect(name="warmth", unit="EV, red to blue", low=-2, high=2, mild=(-0.15, 0.15), strong=(-0.4, 0.4)),
         Effect(name="tint", unit="EV, green", low=-1, high=1, mild=(-0.04, 0.04), strong=(-0.15, 0.15)),
         Effect(name="contrast", unit="%", low=-45, high=45, mild=(-8, 10), strong=(-25, 25)),
-        Effect(name="saturation", unit="%", low=-100, high=100, mild=(-10, 15), strong=(-45, 40)),
-        Effect(name="sharpening", unit="%", low=0, high=400, mild=(20, 70), strong=(0, 180)),
-        Effect(name="jpeg", unit="quality", low=1, high=100, mild=(88, 97), strong=(60, 96), is_whole=True),
+        Effect(name="saturation", unit="%", low=-100, high=100, mild=(-10, 15), strong=(-35, 35)),
+        Effect(name="sharpening", unit="%", low=0, high=400, mild=(30, 90), strong=(0, 140)),
+        Effect(name="jpeg", unit="quality", low=1, high=100, mild=(88, 97), strong=(70, 96), is_whole=True),
     )
 }
 PRESETS = ("none", "mild", "strong")

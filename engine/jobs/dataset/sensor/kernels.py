@@ -31,7 +31,7 @@ FAR = 1 << 25  # makes coordinates positive, so that truncation rounds down
 # Noise of neighbouring pixels is alike, because their colours are interpolated from the same photosites: weight of the
 # next pixel by that of the pixel itself, and the share of green's noise in red and blue.
 GREEN_SPREAD, OTHER_SPREAD = F(0.2), F(0.55)
-SHARED, OWN = F(0.5), F(0.8660254)
+SHARED, OWN = F(0.8), F(0.6)
 BYTE_VARIANCE = (256.0**2 - 1) / 12
 GREEN_SCALE = F(1 / np.sqrt(2 * BYTE_VARIANCE) / (1 + 2 * 0.2**2))
 OTHER_SCALE = F(1 / np.sqrt(BYTE_VARIANCE) / (1 + 2 * 0.55**2))
@@ -414,7 +414,7 @@ def pick_nearest(
     for i in range(places.shape[0]):
         for x in range(places.shape[1]):
             place, part = INT(places[i, x]), INT(parts[i, x])
-            column = clamp(((place << 16) >> 16) + ((part & 31) >> 4), width)
+            column = clamp(((place & 0xFFFF) ^ 0x8000) - 0x8000 + ((part & 31) >> 4), width)
             row = clamp((place >> 16) + (part >> 9), height)
             numbers[top + i, x] = found[row, column]
             depths_m[top + i, x] = found_m[row, column]

@@ -19,13 +19,15 @@ def move(found: Rendered, lens: Lens, left_px: int, top_px: int) -> Rendered:
 
     height, width = lens.height_px, lens.width_px
     colors = np.empty((height, width, 3), np.uint8)
-    instances = np.empty((height, width), found.instances.dtype)
+    instances = np.empty((height, width), np.uint16)
     depth_m = np.empty((height, width), np.float32)
     center, shift = np.array(lens.center_px), np.array([left_px, top_px], np.float64)
     is_split = lens.red != 1
     sources = [cv2.extractChannel(found.colors, c) for c in range(3)] if is_split else [found.colors]
     sizes = np.array([1 / lens.red, 1.0, lens.red] if is_split else [1.0])
     green = len(sizes) // 2
+    numbers = np.require(found.instances, np.uint16, ("C", "W"))  # for Numba, a read-only array is another type
+    depths_m = np.require(found.depth_m, np.float32, ("C", "W"))
     for top in range(0, height, ROWS_AT_ONCE):
         rows = slice(top, min(top + ROWS_AT_ONCE, height))
         shape = (len(sizes), rows.stop - rows.start, width)
@@ -37,5 +39,5 @@ def move(found: Rendered, lens: Lens, left_px: int, top_px: int) -> Rendered:
             for n, source in enumerate(sources)
         ]
         colors[rows] = cv2.merge(planes) if is_split else planes[0]
-        pick_nearest(instances, depth_m, found.instances, found.depth_m, places[green], parts[green], top)
+        pick_nearest(instances, depth_m, numbers, depths_m, places[green], parts[green], top)
     return Rendered(colors=colors, instances=instances, depth_m=depth_m, renderer=found.renderer)

@@ -22,7 +22,7 @@ def gaussian(sigma_px: float, reach_px: int) -> np.ndarray:
         return normal
 
     if sigma_px <= 0:
-        return (places == 0).astype(np.float64)
+        return np.where(places == 0, 1.0, 0.0)
     return weights(_solve(lambda width: float((weights(width) * places**2).sum()), sigma_px**2, 1e-3, 2 * sigma_px + 1))
 
 
@@ -61,7 +61,7 @@ def line(length_px: float, direction_deg: float) -> tuple[np.ndarray, np.ndarray
     square = away[:, None] + away
     found = spread(_solve(lambda length: float((spread(length) * square).sum()), length_px**2 / 12, 0.0, length_px))
     kept = found > 1e-4
-    taps = np.argwhere(kept) - reach
+    taps = np.ascontiguousarray(np.argwhere(kept) - reach)
     return taps, found[kept] / found[kept].sum()
 
 
