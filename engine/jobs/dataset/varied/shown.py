@@ -45,5 +45,5 @@ def _may_show(
         places = camera.pixel_of(points)
     beyond = np.maximum(-places, places - [camera.width_px, camera.height_px]).max(axis=1)
     is_near = (depth > NEAR_M) & (beyond < margin_px)
-    shown: np.ndarray = is_near.reshape(len(things), -1).any(axis=1)
+    shown: np.ndarray = is_near.reshape(len(things), 2 * len(SHARES)).any(axis=1)
     return shown
