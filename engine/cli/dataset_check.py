@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from engine.cli.job_progress import ProgressLook, shown_progress, time_left
+from engine.errors import SinkError, UsageError
 from engine.jobs.kit.options import JSON
 
 if TYPE_CHECKING:
@@ -72,6 +73,47 @@ def check(
         print("\n".join(check_lines(report)))
     if report.problems:
         raise typer.Exit(FAILED)
+
+
+def view(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A dataset, ours or a foreign one.")],
+    *,
+    pictures: Annotated[str, typer.Option(metavar="0..20", help="Pictures to show, counted from 0.")] = "0..20",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write the page. (default: a temporary file)")
+    ] = None,
+    opens: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+) -> None:
+    """Show pictures of a dataset with their boxes: one HTML file to zoom, and to filter by class, hidden and small.
+
+    Example: multiverse dataset view site --pictures 40..60
+    """
+    import tempfile
+    import webbrowser
+
+    from engine.jobs.dataset.checking.page import label_page
+    from engine.system.atomic_file import write_atomic
+
+    first, last = _range_of(pictures)
+    page = label_page(folder, first, last)
+    name = f"multiverse-view-{folder.resolve().name}.html"
+    path = Path(tempfile.gettempdir(), name) if out is None else out
+    try:
+        write_atomic(path, page.html)
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
+    print(f"wrote       {path} ({page.pictures} pictures, {page.boxes} boxes)")
+    if opens and not webbrowser.open(path.resolve().as_uri()):
+        print("multiverse: no browser was found; open the file yourself", file=sys.stderr)
+
+
+def _range_of(text: str) -> tuple[int, int]:
+    """`0..20` -> (0, 20), `7` -> (7, 7)."""
+    first, separator, last = text.partition("..")
+    ends = (first, last if separator else first)
+    if not all(end.isdecimal() for end in ends) or int(ends[0]) > int(ends[1]):
+        raise UsageError(f"--pictures {text!r}: is not a range such as 0..20")
+    return int(ends[0]), int(ends[1])
 
 
 def check_lines(report: "CheckReport") -> list[str]:
@@ -147,4 +189,4 @@ def _app(command: Any) -> typer.Typer:
     return app
 
 
-VERBS = {"check": _app(check)}
+VERBS = {"check": _app(check), "view": _app(view)}

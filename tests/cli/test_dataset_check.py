@@ -50,3 +50,16 @@ def test_a_dataset_named_check_is_written_with_its_folder(
     assert say("dataset", "./check", *small)[0] == 0
     assert (tmp_path / "check/images/000000.png").exists()
     assert say("dataset", "check", "check")[0] == 0
+
+
+def test_view_writes_one_page_and_opens_it_unless_told_not_to(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+    folder, page = write_dataset(tmp_path / "a", [1, 2, 3]), tmp_path / "page.html"
+    code, out, err = say("dataset", "view", folder, "--pictures", "1..2", "--out", page, "--no-open")
+    assert (code, out, err, opened) == (0, f"wrote       {page} (2 pictures, 10 boxes)\n", "", [])
+    assert say("dataset", "view", folder, "--out", page)[0] == 0 and opened == [page.as_uri()]
+    code, _, err = say("dataset", "view", folder, "--pictures", "2..1")
+    assert (code, err) == (2, "multiverse: --pictures '2..1': is not a range such as 0..20\n")

@@ -60,11 +60,11 @@ def figures_of(facts: Sequence[PictureFacts], boxes: Sequence[np.ndarray], names
         "box width": every[:, 2] - every[:, 0],
         "box height": every[:, 3] - every[:, 1],
         "box share": np.concatenate([np.zeros(0), *shares]),
-        "brightness": np.array([each.brightness for each in facts]),
-        "contrast": np.array([each.contrast for each in facts]),
-        "hue": np.array([each.hue_deg for each in facts]),
-        "saturation": np.array([each.saturation for each in facts]),
-        "sharpness": np.array([each.sharpness for each in facts]),
+        "brightness": np.array([each.look.brightness for each in facts]),
+        "contrast": np.array([each.look.contrast for each in facts]),
+        "hue": np.array([each.look.hue_deg for each in facts]),
+        "saturation": np.array([each.look.saturation for each in facts]),
+        "sharpness": np.array([each.look.sharpness for each in facts]),
     }
     total = places.sum()
     return FolderFigures(sizes_px=sizes, classes=classes, values=values, places=places / total if total else places)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import msgspec
@@ -25,6 +24,8 @@ class ReadLabels:
     """(k, 4) float64: x0 y0 x1 y1 in px, exclusive."""
     faults: list[str] = field(default_factory=list)
     """Lines that cannot be read, as words."""
+    hidden: list[bool] = field(default_factory=list)
+    """Per box, True if something stands before it; empty if the format does not tell."""
 
 
 class CocoImage(msgspec.Struct, frozen=True):
@@ -40,7 +41,8 @@ class CocoAnnotation(msgspec.Struct, frozen=True):
     bbox: list[float] = []
     iscrowd: int = 0
     area: float = 0.0
-    segmentation: Any = None
+    is_hidden: bool = False
+    """Our own further field."""
 
 
 class CocoCategory(msgspec.Struct, frozen=True):

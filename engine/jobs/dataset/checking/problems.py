@@ -112,6 +112,7 @@ def coco_labels(coco: CocoLabels, matched: dict[int, str]) -> dict[str, ReadLabe
             continue
         x, y, width, height = annotation.bbox
         rows[picture].append([x, y, x + width, y + height])
+        found[picture].hidden.append(annotation.is_hidden)
         found[picture].names.append(names.get(annotation.category_id, str(annotation.category_id)))
     for name, labels in found.items():
         labels.boxes = np.array(rows[name], np.float64).reshape(-1, 4)
