@@ -9,7 +9,8 @@ from engine.jobs.dataset.checking.figures import FolderFigures, spread
 
 QUANTILES = np.linspace(0.005, 0.995, 199)
 FAR = 0.25  # a distance of a quarter of the real pictures' own spread is worth an option
-ALTITUDE_M = (5.0, 500.0)
+ALTITUDE_M = (15.0, 500.0)
+EXPOSURE_EV = (-4.0, 4.0)
 DEFAULT_ALTITUDE_M = (40.0, 160.0)
 
 
@@ -38,17 +39,14 @@ def proposals(own: FolderFigures, real: FolderFigures, options: dict[str, Any]) 
         lines.append(_altitude(own.values["box share"], real.values["box share"], options))
     if "boxes a picture" in far:
         low, high = np.quantile(real.values["boxes a picture"], [0.02, 0.98])
-        lines.append(f"real pictures have {low:.0f} to {high:.0f} piles: --piles-per-picture {low:.0f}..{high:.0f}")
+        lines.append(f"real pictures have {low:.0f} to {high:.0f} boxes: --piles {low:.0f}..{high:.0f}")
     empty, real_empty = (float((each.values["boxes a picture"] == 0).mean()) for each in (own, real))
     if abs(empty - real_empty) > 0.05:
         lines.append(
             f"{real_empty:.0%} of the real pictures show no pile, here {empty:.0%}: --empty-share {real_empty:.2g}"
         )
     if "brightness" in far:
-        stops = np.log2(np.median(_linear(real.values["brightness"])) / np.median(_linear(own.values["brightness"])))
-        lines.append(
-            f"real pictures are {abs(stops):.1f} stops {'brighter' if stops > 0 else 'darker'}: change exposure"
-        )
+        lines.append(_exposure(own.values["brightness"], real.values["brightness"]))
     if "hue" in far or "saturation" in far:
         lines.append("the ground of the real pictures has other colours: choose looks of the ground that are like it")
     if "sharpness" in far:
@@ -90,6 +88,15 @@ def _altitude(own: np.ndarray, real: np.ndarray, options: dict[str, Any]) -> str
     ratio = float(np.median(real) / np.median(own))
     words = f"{ratio:.1f} times larger" if ratio > 1 else f"{1 / ratio:.1f} times smaller"
     return f"boxes are {words} in the real pictures: --altitude {span[0]:.0f}..{span[1]:.0f}"
+
+
+def _exposure(own: np.ndarray, real: np.ndarray) -> str:
+    """Stops by which the darkest and the brightest tenth of the pictures differ."""
+    low, middle, high = (np.log2(np.quantile(_linear(real), q) / np.quantile(_linear(own), q)) for q in (0.1, 0.5, 0.9))
+    span = sorted(float(np.clip(end, *EXPOSURE_EV)) for end in (low, high))
+    words = "brighter" if middle > 0 else "darker"
+    told = f"exposure={span[0]:.1f}..{span[1]:.1f}"
+    return f"real pictures are {abs(middle):.1f} stops {words}: --camera-effects mild,{told}"
 
 
 def _mean_angle(degrees: np.ndarray) -> float:

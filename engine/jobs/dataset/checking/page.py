@@ -16,7 +16,7 @@ from engine.jobs.dataset.checking.listing import FoundFolder, FoundPicture, find
 from engine.jobs.dataset.checking.pictures import read_picture
 from engine.jobs.dataset.checking.problems import coco_labels, match_coco, read_labels
 
-SHOWN_PX = 1600  # longer side of a picture in the page
+SHOWN_PX = 2400  # longer side of a picture in the page
 QUALITY = 85
 SMALL_PX = 12  # shorter side of a box in the picture that counts as small
 COLOURS = ("#ff00ff", "#00e5ff", "#ffd500", "#7cff00", "#ff7a00", "#ffffff", "#9d7bff", "#ff5577")

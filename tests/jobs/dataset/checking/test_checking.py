@@ -180,7 +180,13 @@ def test_real_pictures_with_larger_boxes_and_less_light_propose_a_lower_flight(t
     assert distances["hue"].distance is not None and distances["hue"].distance < 1
     altitude = next(line for line in like.proposals if "--altitude" in line)
     assert altitude == "boxes are 2.0 times larger in the real pictures: --altitude 20..80"
-    assert any("darker" in line for line in like.proposals)
+    exposure = next(line for line in like.proposals if "exposure" in line)
+    low, high = map(float, exposure.rpartition("=")[2].split(".."))
+    brightness = distances["brightness"]
+    assert brightness.own is not None and brightness.real is not None
+    stops = 2.2 * np.log2(brightness.real["median"] / brightness.own["median"])
+    assert "1.2 stops darker" in exposure and (low, high) == pytest.approx((stops, stops), abs=0.1)
+    assert "real pictures have 20 to 20 boxes: --piles 20..20" in like.proposals
 
 
 def test_distances_have_their_known_values() -> None:
