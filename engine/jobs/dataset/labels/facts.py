@@ -1,9 +1,11 @@
 """The facts of a picture for the manifest. Every thing of its scene is in scenes/000000.json."""
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 from engine.jobs.dataset.frozen import plain
+from engine.jobs.dataset.labels.look import look_of
 from engine.jobs.dataset.labels.source import LabelSource
 
 
@@ -20,6 +22,7 @@ def facts_of(source: LabelSource) -> dict[str, Any]:
         "ground": plain(scene.ground) | {"cover": scene.ground.cover},
         "sun": plain(scene.sun),
         "effects": plain(source.photograph.effects),
+        "look": {name: round(value, 4) for name, value in asdict(look_of(source.photograph.rendered.colors)).items()},
         "counts": {
             "piles": len(scene.piles),
             "others": len(scene.distractors),
