@@ -110,7 +110,9 @@ class StageDrawing:
         self._ground_cover = self._ground.drawn_by(
             device.program("ground_cover", "ground_vertex", u_ground_rgb=_GROUND_RGB)
         )
-        rows = [driven_and_strewn(scene), shade_under(self._things.corners, scene.terrain)]
+        seen = scene.camera.slab(self._ground.lowest_m, self._ground.highest_m, self._view.farthest_m)[:, :2]
+        bounds_m = seen.min(axis=0), seen.max(axis=0)
+        rows = [driven_and_strewn(scene, bounds_m), shade_under(self._things.corners, scene.terrain)]
         marks = device.program("marks", "marks_vertex", u_ground_depth=_GROUND_DEPTH)
         self._marks = Marks(device, marks, np.concatenate(rows), scene.camera)
         self._shade = device.pass_over_all(
