@@ -35,8 +35,12 @@ class Ground:
         farthest_m = float(np.ptp(mesh.positions, axis=0).sum()) + camera.height_m
         seen = camera.slab(self.lowest_m, self.highest_m, farthest_m)[:, :2]
         low, high = seen.min(axis=0) - shadow_m - CHUNK_M, seen.max(axis=0) + shadow_m + CHUNK_M
-        places = mesh.positions[:, :2]
-        matters: np.ndarray = ((places > low) & (places < high)).all(axis=1)[mesh.triangles[:, 0]]
+        # One bit per side of the rectangle; a triangle is outside if all of its corners are beyond the same side.
+        x, y = mesh.positions[:, 0], mesh.positions[:, 1]
+        beyond = (x < low[0]) + 2 * (x > high[0]).view(np.uint8) + 4 * (y < low[1]).view(np.uint8)
+        beyond += 8 * (y > high[1]).view(np.uint8)
+        first, second, third = (beyond[mesh.triangles[:, k]] for k in range(3))
+        matters: np.ndarray = (first & second & third) == 0
         return matters
 
     def drawn_by(self, program: moderngl.Program) -> moderngl.VertexArray:

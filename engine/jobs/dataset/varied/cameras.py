@@ -128,9 +128,9 @@ def draw_cameras(options: SceneOptions, camera: CameraOptions, seed: Seed) -> tu
     UsageError if sensor, lens and window do not fit together.
     """
     check_cameras(options, camera)
-    lens = stream(seed, "camera lens").random()
+    lens = float(stream(seed, "camera lens").random())
     height, sample, yaw, tilt, lean = (
-        stream(seed, f"camera {part}").random(camera.views)
+        stream(seed, f"camera {part}").random(camera.views).tolist()
         for part in ("height", "ground sample", "yaw", "tilt", "lean")
     )
     places = stream(seed, "camera place").random((camera.views, 2))
