@@ -13,7 +13,6 @@ import moderngl
 import numpy as np
 
 from engine.jobs.dataset.geometry.batches import SceneStage
-from engine.jobs.dataset.geometry.staging import LOW_DROP
 from engine.jobs.dataset.light import light_of
 from engine.jobs.dataset.raster import shadow
 from engine.jobs.dataset.raster.device import VIEW_BLOCK, Device
@@ -54,7 +53,9 @@ class StageDrawing:
         lowest_m, highest_m = self._lowest_and_highest(self._things.corners)
         half_m = float(np.abs(stage.ground.positions[:, :2]).max())
         nearest_m, farthest_m = _depth_range(scene.camera, half_m, lowest_m, highest_m)
-        self._shows_sky = scene.camera.drops_of(scene.camera.corners_px).min() < LOW_DROP
+        seen = scene.camera.slab(lowest_m, highest_m, farthest_m)[:, :2]
+        self._shows_sky = bool(np.abs(seen).max() > half_m or scene.camera.drops_of(scene.camera.corners_px).min() <= 0)
+        self._seen_m = seen.min(axis=0), seen.max(axis=0)
         self._view = View(
             camera=scene.camera,
             nearest_m=nearest_m,
@@ -120,9 +121,7 @@ class StageDrawing:
         self._ground_cover = self._ground.drawn_by(
             device.program("ground_cover", "ground_vertex", u_ground_rgb=_GROUND_RGB)
         )
-        seen = scene.camera.slab(self._ground.lowest_m, self._ground.highest_m, self._view.farthest_m)[:, :2]
-        bounds_m = seen.min(axis=0), seen.max(axis=0)
-        rows = [driven_and_strewn(scene, bounds_m), shade_under(self._things.corners, scene.terrain)]
+        rows = [driven_and_strewn(scene, self._seen_m), shade_under(self._things.corners, scene.terrain)]
         marks = device.program("marks", "marks_vertex", u_ground_depth=_GROUND_DEPTH)
         self._marks = Marks(device, marks, np.concatenate(rows), scene.camera)
         self._shade = device.pass_over_all(
