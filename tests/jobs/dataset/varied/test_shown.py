@@ -9,6 +9,8 @@ from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.scene import describe_scene
 from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import Sun
+from engine.jobs.dataset.scene.things import Distractor, DistractorKind
 from engine.jobs.dataset.varied.shown import shown_piles, shown_things
 
 
@@ -32,3 +34,15 @@ def test_a_window_looks_the_same_without_the_things_that_it_cannot_show() -> Non
     off = np.abs(one.colors.astype(int) - other.colors).max(axis=2)
     assert off.mean() < 1
     assert (off > 30).mean() < 0.01
+
+
+def test_a_thing_whose_shadow_falls_into_the_view_stays_and_one_beyond_it_goes() -> None:
+    """The view is 20 m wide; the sun is in the east, so shadows fall to the west."""
+    camera = SiteCamera(width_px=100, height_px=100, height_m=100, field_of_view_deg=11.42)
+    machines = tuple(
+        Distractor(kind=DistractorKind.EXCAVATOR, x_m=x_m, y_m=0.0, ground_m=0.0, turn=0.0, number=number)
+        for number, x_m in enumerate((0.0, 45.0, -45.0, 120.0), 1)
+    )
+    for elevation_deg, numbers in ((8.0, [1, 2]), (70.0, [1])):
+        sun = Sun(elevation_deg=elevation_deg, azimuth_deg=90, energy=2)
+        assert [thing.number for thing in shown_things(machines, camera, sun)] == numbers
