@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 def render(
     stage: SceneStage, ground_rgb: np.ndarray, settings: CyclesSettings, blender: Blender, *, folder: Path | None = None
 ) -> Rendered:
-    """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the whole terrain from above, row 0 north.
+    """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the ground of `plan_of`, row 0 north.
 
     Blender's output goes to the log. Its files are in a new folder within `folder`, or in the system's temporary
     folder. If this process ends, even by a kill, Blender ends too and its files are deleted.

@@ -1,7 +1,7 @@
 """Turns a scene into meshes and their instances, for any renderer. START HERE: `set_stage(scene)`.
 
 staging.py      the entry point; batches.py: the result
-ground.py       the terrain
+ground.py       the terrain; ground_plan.py: the part whose colour is baked for Cycles
 piles.py        foundation piles, assembled from pile_parts.py
 distractors.py  everything else on the site: machines.py, assembled with kit.py, and debris.py
 primitives.py   closed solids of about one unit; meshes.py computes normals, placing.py the transforms
