@@ -1,5 +1,6 @@
 """Cameras of recipe 2."""
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -141,6 +142,7 @@ def test_the_size_of_a_pixel_and_of_a_pile_is_told_before_a_run() -> None:
         ({"gsd": (1.0, 1.0), "altitude": (50.0, 50.0), "field_of_view": (60.0, 60.0)}, "--gsd: follows from"),
         ({"strip": True}, "--strip: is for several views"),
         ({"strip_overlap": 0.5}, "--strip-overlap: has no effect"),
+        ({"strip": True, "views": 500}, "--views 500 --strip: the strip may be .* long, allowed are 2000"),
         ({"view": (2000, 100)}, "--view 2000x100: is larger than the sensor"),
         ({"gsd": (1.0, 1.0)}, "--gsd 1: with --width 1056 the camera would be 7 to 9 m"),
         ({"gsd": (9.0, 9.0), "altitude": (15.0, 15.0)}, "--gsd 9 --altitude 15: .*field of view would be 145"),
@@ -157,5 +159,5 @@ def test_cameras_that_cannot_be_are_refused_in_one_line(given: dict[str, Any], m
 @pytest.mark.parametrize("text", ["640", "640x", "x", "640*640", "-1x5", "6.5x3"])
 def test_a_size_is_two_whole_numbers(text: str) -> None:
     assert parse_size("640x480") == (640, 480)
-    with pytest.raises(UsageError, match="is not a size in pixels"):
+    with pytest.raises(UsageError, match=f"^--view {re.escape(text)}: is not a size in pixels"):
         parse_size(text)
