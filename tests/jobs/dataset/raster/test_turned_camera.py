@@ -8,6 +8,7 @@ import pytest
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import LimeLine, Sun
 from tests.jobs.dataset.raster.stages import CAMERA, block, post, stage
 
 SLOPE = 0.1
@@ -80,3 +81,31 @@ def test_what_lies_behind_the_camera_is_not_seen_and_the_sky_is_infinitely_far()
     assert 0.1 < is_sky.mean() < 0.6
     assert np.isfinite(drawn.depth_m[-20:]).all() and not np.isnan(drawn.depth_m).any()
     assert drawn.colors[is_sky].mean() > drawn.colors[-20:].mean()
+
+
+def test_a_wall_that_reaches_up_to_the_camera_covers_the_picture_to_its_edge() -> None:
+    """Its top is beside the camera, at a depth of 0; the side that is seen is 2.5 m to the east."""
+    drawn = render(stage(block(1, 3.5, 0.0, size_m=(2.0, 30.0, CAMERA.height_m))), wants_colors=False)
+    columns = np.arange(114, 200)
+    assert (drawn.instances[80, columns] == 1).all()
+    np.testing.assert_allclose(drawn.depth_m[80, columns], 2.5 * CAMERA.focal_px / (columns + 0.5 - 100), rtol=1e-4)
+    assert not drawn.instances[80, :112].any()
+
+
+@pytest.mark.parametrize("name", ["all", "oblique"])
+def test_lime_and_shadows_lie_where_a_turned_camera_projects_them(name: str) -> None:
+    camera = CAMERAS[name]
+    line = LimeLine(points=((-4.0, -5.0), (6.0, 2.0)), width_m=0.8)
+    sun = Sun(elevation_deg=45, azimuth_deg=90, energy=3)
+    bare = render(stage(camera=camera, sun=sun)).colors.mean(axis=2)
+    limed = render(stage(camera=camera, sun=sun, lime_lines=(line,))).colors.mean(axis=2)
+    shaded = render(stage(block(1, 2.0, -4.0, size_m=(0.4, 1.5, 3.0)), camera=camera, sun=sun)).colors.mean(axis=2)
+
+    def share(after: np.ndarray, x_m: float, y_m: float) -> float:
+        column, row = camera.pixel_of(np.array([[x_m, y_m, 0.0]]))[0].astype(int)
+        return float(after[row, column] / bare[row, column])
+
+    assert min(share(limed, 1 + 5 * k, -1.5 + 3.5 * k) for k in (-0.8, -0.4, 0.0, 0.4, 0.8)) > 1.25
+    assert share(limed, 1.0, 2.0) == share(limed, 3.0, -3.0) == 1
+    assert max(share(shaded, x_m, -4.0) for x_m in (1.0, 0.0, -0.5)) < 0.75
+    assert share(shaded, -2.0, -4.0) == pytest.approx(1, abs=0.05)
