@@ -17,6 +17,7 @@ from typing import Any
 from engine.jobs.dataset.frozen import freeze
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
+from engine.jobs.dataset.geometry.ground_plan import plan_of
 from engine.jobs.dataset.labels import coco_part, encode_png, find_instances, label_text, write_hdf5
 from engine.jobs.dataset.labels.facts import facts_of
 from engine.jobs.dataset.labels.options import LabelOptions
@@ -32,8 +33,6 @@ from engine.jobs.dataset.task import PictureTask
 from engine.jobs.dataset.varied import VariedOptions, describe_varied
 
 log = logging.getLogger(__name__)
-
-MAX_BAKED_PX = 8192  # side of the ground's texture for Cycles, which every GPU supports
 
 
 def make_picture(task: PictureTask, folder: Path) -> MadePicture:
@@ -68,13 +67,14 @@ def draw(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
 
     max_samples, noise_threshold = task.drawing.max_samples, task.drawing.noise_threshold
     assert max_samples is not None and noise_threshold is not None  # choose_drawing sets them for Cycles
-    side_px = min(MAX_BAKED_PX, 1 << (stage.scene.camera.width_px - 1).bit_length())
+    plan = plan_of(stage.scene)
     settings = cycles.CyclesSettings(
         max_samples=max_samples,
         noise_threshold=noise_threshold,
         use_gpu=task.drawing.use_gpu,
     )
-    return cycles.render(stage, bake_ground(stage, side_px), settings, cycles.find_blender(task.blender), folder=folder)
+    ground_rgb = bake_ground(stage, plan.side_px, plan.side_m, plan.middle_m)
+    return cycles.render(stage, ground_rgb, settings, cycles.find_blender(task.blender), folder=folder)
 
 
 def _make_plain(task: PictureTask, folder: Path) -> MadePicture:

@@ -171,13 +171,15 @@ def add_ground(scene: bpy.types.Scene, arrays: Arrays, stage: Json, picture: Pat
     material, nodes, links, shader = new_material("ground")
     image = nodes.new("ShaderNodeTexImage")
     image.image = bpy.data.images.load(str(picture))
-    image.extension = "EXTEND"
-    # From metres around the origin to 0..1; the picture's top row is north, v = 1.
+    image.extension = "MIRROR" if any(stage["ground_middle_m"]) else "EXTEND"  # beyond the plan
+    # From metres in the world to 0..1; the picture's top row is north, v = 1.
     scaled = nodes.new("ShaderNodeVectorMath")
     scaled.operation = "MULTIPLY_ADD"
     links.new(nodes.new("ShaderNodeNewGeometry").outputs["Position"], scaled.inputs[0])
     scaled.inputs[1].default_value = [1 / stage["ground_side_m"]] * 3
-    scaled.inputs[2].default_value = [0.5] * 3
+    scaled.inputs[2].default_value = [
+        0.5 - middle / stage["ground_side_m"] for middle in (*stage["ground_middle_m"], 0)
+    ]
     links.new(scaled.outputs[0], image.inputs["Vector"])
     links.new(image.outputs["Color"], shader.inputs["Base Color"])
     shader.inputs["Roughness"].default_value = 1.0

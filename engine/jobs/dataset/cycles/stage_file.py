@@ -14,6 +14,7 @@ import numpy as np
 from engine.jobs.dataset.clouds import cloud_map, period_m
 from engine.jobs.dataset.cycles.settings import CyclesSettings
 from engine.jobs.dataset.geometry.batches import LOOKS, Mesh, SceneStage
+from engine.jobs.dataset.geometry.ground_plan import plan_of
 from engine.jobs.dataset.light import light_of
 
 STAGE, ARRAYS, GROUND, CLOUDS = "stage.json", "stage.npz", "ground.png", "clouds.png"
@@ -22,7 +23,7 @@ STAGE, ARRAYS, GROUND, CLOUDS = "stage.json", "stage.npz", "ground.png", "clouds
 def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, settings: CyclesSettings) -> None:
     """Write the files. `ground_rgb`: (side, side, 3) uint8, sRGB, row 0 north. Raises OSError."""
     scene = stage.scene
-    light = light_of(scene.sun, scene.ground)
+    light, plan = light_of(scene.sun, scene.ground), plan_of(scene)
     arrays = _mesh_arrays("ground", stage.ground)
     for number, batch in enumerate(stage.batches):
         arrays |= _mesh_arrays(str(number), batch.mesh)
@@ -42,7 +43,8 @@ def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, setting
             }
             for surface, look in ((surface, LOOKS[surface]) for surface in surfaces)
         },
-        "ground_side_m": scene.terrain.side_m,
+        "ground_side_m": plan.side_m,
+        "ground_middle_m": plan.middle_m,
         "width_px": scene.camera.width_px,
         "height_px": scene.camera.height_px,
         "camera_m": scene.camera.place_m.tolist(),

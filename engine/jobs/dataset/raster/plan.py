@@ -17,12 +17,16 @@ from engine.jobs.dataset.scene.camera import SiteCamera
 _MARKS, _TERRAIN, _NO_DEPTH, _CLOUDS, _PICTURE = range(5)
 
 
-def bake_ground(stage: SceneStage, side_px: int) -> np.ndarray:
-    """Bake the albedo over the whole terrain: (side_px, side_px, 3) uint8 sRGB, row 0 north, column 0 west.
+def bake_ground(
+    stage: SceneStage, side_px: int, side_m: float | None = None, middle_m: tuple[float, float] = (0.0, 0.0)
+) -> np.ndarray:
+    """Bake the albedo over a square: (side_px, side_px, 3) uint8 sRGB, row 0 north, column 0 west.
 
-    Raises RenderError, NoGLError.
+    `side_m`: None for the whole terrain. Raises RenderError, NoGLError.
     """
     scene = stage.scene
+    pixel_m = (scene.terrain.side_m if side_m is None else side_m) / side_px
+    left_px, top_px = round(middle_m[0] / pixel_m), -round(middle_m[1] / pixel_m)
     plan = np.empty((side_px, side_px, 3), np.uint8)
     with open_device() as device:
         context = device.context
@@ -41,7 +45,7 @@ def bake_ground(stage: SceneStage, side_px: int) -> np.ndarray:
             "ground_plan", defines=cover.ground_defines, u_marks=_MARKS, u_terrain=_TERRAIN, **cover.ground_units
         )
         view = View(
-            camera=SiteCamera(width_px=side_px, height_px=side_px),
+            camera=SiteCamera(width_px=side_px, height_px=side_px).window(left_px, top_px, side_px, side_px),
             nearest_m=1.0,
             farthest_m=2.0,
             sun=scene.sun,
@@ -49,7 +53,7 @@ def bake_ground(stage: SceneStage, side_px: int) -> np.ndarray:
             terrain=scene.terrain,
             ground=scene.ground,
             shadow=ShadowSpace(),
-            plan_pixel_m=scene.terrain.side_m / side_px,
+            plan_pixel_m=pixel_m,
         )
         block = device.kept(context.buffer(view.packed()))
         block.bind_to_uniform_block(VIEW_BLOCK)
