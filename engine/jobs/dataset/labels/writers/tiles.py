@@ -12,11 +12,11 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from engine.jobs.dataset.labels.picture_file import encode_png
-from engine.jobs.dataset.labels.recording import camera_values
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
 from engine.jobs.dataset.labels.tiling import TileWindow, cut_record, tile_windows
 from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.labels.writers.protocol import LabelWriter
+from engine.jobs.dataset.scene.camera_values import camera_values
 from engine.jobs.dataset.task import PictureTask
 
 FOLDER = "tiles"
