@@ -31,7 +31,10 @@ def freeze(scene: SiteScene) -> bytes:
 
 
 def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
-    """The scene from `freeze`, equal to the last bit but for the sign of a height of 0. SourceError, with `name`, for anything else."""
+    """The scene from `freeze`, equal to the last bit but for the sign of a height of 0.
+
+    SourceError, with `name`, for anything else.
+    """
     try:
         values = json.loads(content)
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
