@@ -122,7 +122,8 @@ def _make_varied(task: PictureTask, varied: VariedOptions, labels: LabelOptions,
         scene = scene_of(task)
         stage = set_stage(scene)
     with _timed(seconds, "draw"):
-        photo = photograph(scene, varied.sensor, task.seed, lambda seen: draw(replace(stage, scene=seen), task, folder))
+        seed = (task.base_seed, task.scene_number, task.view)
+        photo = photograph(scene, varied.sensor, seed, lambda seen: draw(replace(stage, scene=seen), task, folder))
     with _timed(seconds, "labels"):
         picture = task.path("images", photo.suffix)
         record = make_record(stage, photo, labels, index=task.index, file_name=picture)

@@ -17,7 +17,7 @@ def facts_of(source: LabelSource) -> dict[str, Any]:
         "scene_number": task.scene_number,
         "view": task.view,
         "camera": record.camera,
-        "ground": plain(scene.ground),
+        "ground": plain(scene.ground) | {"cover": scene.ground.cover},
         "sun": plain(scene.sun),
         "effects": plain(source.photograph.effects),
         "counts": {
