@@ -170,7 +170,10 @@ class DatasetFolder:
         """Index, picture and label file of all finished pictures, in order."""
         found = []
         for index in sorted(self.manifest.entries):
-            image, label = self.path / f"images/{index:06d}.png", self.path / f"labels/{index:06d}.txt"
+            # The effects decide if a picture of recipe 2 is a JPEG, so only the manifest knows.
+            pictures = [path for path in self.manifest.entries[index].sha256 if path.startswith("images/")]
+            image = self.path / (pictures[0] if pictures else f"images/{index:06d}.png")
+            label = self.path / f"labels/{index:06d}.txt"
             if self.manifest.entries[index].status == DONE and image.exists() and label.exists():
                 found.append((index, image, label))
         return found
