@@ -81,6 +81,9 @@ def dataset(
 
     Ctrl-C finishes the pictures in progress; the same command resumes. A picture that fails is retried and reported,
     and the run continues; the exit code is 1 if one is missing at the end. Options may also be written with _.
+
+    multiverse dataset check FOLDER finds what is wrong with a dataset, multiverse dataset view FOLDER shows it; an
+    output folder with such a name is written ./check.
     """
     from engine.cli.run import Signals
     from engine.jobs.dataset import check_job, choose_drawing, make_dataset

@@ -11,6 +11,7 @@ from engine.cli import (
     bench,
     convert,
     dataset,
+    dataset_check,
     devices,
     doctor,
     isf,
@@ -46,7 +47,11 @@ app.command("sd")(long_job(sd.sd))
 app.command("segment")(long_job(segment.segment))
 app.command("convert")(long_job(convert.convert))
 app.command("video")(long_job(video.video))
-app.command("dataset", context_settings={"token_normalize_func": dataset.plain_names})(long_job(dataset.dataset))
+app.command(
+    "dataset",
+    cls=dataset_check.DatasetCommand,
+    context_settings={"token_normalize_func": dataset.plain_names},
+)(long_job(dataset.dataset))
 app.add_typer(model.app, name="model")
 app.command("view")(view.view)
 app.command("devices")(devices.devices)

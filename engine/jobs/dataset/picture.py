@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from engine.jobs.dataset.frozen import freeze
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.labels import coco_part, encode_png, find_instances, label_text, write_hdf5
@@ -26,7 +27,6 @@ from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.scene.description import SiteScene
-from engine.jobs.dataset.scene.frozen import freeze
 from engine.jobs.dataset.sensor import photograph
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.dataset.varied import VariedOptions, describe_varied
@@ -122,7 +122,8 @@ def _make_varied(task: PictureTask, varied: VariedOptions, labels: LabelOptions,
         scene = scene_of(task)
         stage = set_stage(scene)
     with _timed(seconds, "draw"):
-        photo = photograph(scene, varied.sensor, task.seed, lambda seen: draw(replace(stage, scene=seen), task, folder))
+        seed = (task.base_seed, task.scene_number, task.view)
+        photo = photograph(scene, varied.sensor, seed, lambda seen: draw(replace(stage, scene=seen), task, folder))
     with _timed(seconds, "labels"):
         picture = task.path("images", photo.suffix)
         record = make_record(stage, photo, labels, index=task.index, file_name=picture)

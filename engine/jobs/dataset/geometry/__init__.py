@@ -2,7 +2,7 @@
 
 staging.py      the entry point; batches.py: the result
 ground.py       the terrain
-piles.py        foundation piles, assembled from pile_parts.py
+piles.py        foundation piles, from pile_parts.py, pile_finish.py, pile_feet.py; outlines.py: their outlines
 distractors.py  everything else on the site, assembled with kit.py: machines.py, vehicles.py, debris.py, materials.py,
                 round_things.py, earthworks.py, plants.py, panels.py, fittings.py
 primitives.py   closed solids of about one unit; meshes.py computes normals, placing.py the transforms

@@ -27,6 +27,7 @@ SHEET_ASPECT = 1.6  # width / height, about that of a screen
 BOX_COLOUR = (255, 0, 255)  # a colour that nothing on a site has: machines are yellow, bags white, grass green
 BACKGROUND = (24, 24, 24)
 TEXT_COLOUR = (230, 230, 230)
+MIN_OUTLINED_PX = 6  # shorter side of a box in the overview
 CANDIDATES = 256  # candidate crops, compared by their number of piles
 
 
@@ -34,8 +35,8 @@ def draw_preview(pictures: Iterable[tuple[int, Path, Path]], read: BoxReader = r
     """Draw the sheet, (height, width, 3) uint8 RGB, of the 20 pictures with the lowest indices.
 
     Each is given as index, picture file and label file; `read` reads the latter. Lines are drawn just outside the
-    boxes, so that they cover nothing inside. One picture is in memory at a time. SourceError if a file cannot be read
-    or there is no picture.
+    boxes, so that they cover nothing inside; in the overview, small things have a dot instead. One picture is in memory
+    at a time. SourceError if a file cannot be read or there is no picture.
     """
     chosen = heapq.nsmallest(MAX_PICTURES, pictures, key=lambda picture: picture[0])
     if not chosen:
@@ -61,7 +62,7 @@ def _draw_cell(cell: np.ndarray, index: int, image_path: Path, label_path: Path,
     scale = min(SMALL_WIDTH_PX / width, SIDE_PX / height, 1.0)
     small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(colors, small_size, interpolation=cv2.INTER_AREA)
-    _draw_boxes(small, boxes * np.tile(np.divide(small_size, (width, height)), 2))
+    _mark_boxes(small, boxes * np.tile(np.divide(small_size, (width, height)), 2))
     x, y = densest_corner(boxes, width, height)
     piece = colors[y : y + SIDE_PX, x : x + SIDE_PX].copy()
     _draw_boxes(piece, boxes - (x, y, x, y))
@@ -113,6 +114,15 @@ def _draw_boxes(pixels: np.ndarray, boxes: np.ndarray) -> None:
     lasts = np.ceil(boxes[:, 2:] - 0.01).astype(int)
     for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
         cv2.rectangle(pixels, first, last, BOX_COLOUR, 1)
+
+
+def _mark_boxes(pixels: np.ndarray, boxes: np.ndarray) -> None:
+    """Draw outlines, or a dot of 1 px on the middle of things so small that a line would be as thick as they are."""
+    is_small = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf) < MIN_OUTLINED_PX
+    _draw_boxes(pixels, boxes[~is_small])
+    middles = ((boxes[is_small, :2] + boxes[is_small, 2:]) / 2).astype(int)
+    columns, rows = np.clip(middles, 0, np.array(pixels.shape[1::-1]) - 1).T
+    pixels[rows, columns] = BOX_COLOUR
 
 
 def _write(cell: np.ndarray, x: int, text: str) -> None:

@@ -46,13 +46,19 @@ def tile_windows(width_px: int, height_px: int, side_px: int, overlap: float) ->
 
 
 def cut_record(
-    record: PictureRecord, window: TileWindow, *, index: int, file_name: str, min_share: float
+    record: PictureRecord,
+    window: TileWindow,
+    *,
+    index: int,
+    file_name: str,
+    camera: dict[str, Any],
+    min_share: float,
 ) -> PictureRecord:
     """The record of one tile: everything that it shows.
 
     A thing of which it shows less than `min_share` of the visible pixels is a sliver (`is_crowd`), as in pictures one
-    of which too little is visible. `index` and `file_name` are the tile's own. Masks are cut and boxes measured anew,
-    so they agree to the pixel with what the tile shows.
+    of which too little is visible. `index`, `file_name` and `camera` are the tile's own. Masks are cut and boxes
+    measured anew, so they agree to the pixel with what the tile shows.
     """
     cut = (_cut_thing(thing, window, min_share) for thing in record.things)
     return replace(
@@ -61,7 +67,7 @@ def cut_record(
         file_name=file_name,
         width_px=window.width_px,
         height_px=window.height_px,
-        camera=_cut_camera(record, window),
+        camera=camera,
         things=tuple(thing for thing in cut if thing is not None),
     )
 
@@ -98,17 +104,6 @@ def _cut_thing(thing: LabelledThing, window: TileWindow, min_share: float) -> La
         is_cut=min(whole[:2]) < 0 or whole[2] > window.width_px or whole[3] > window.height_px,
         mask=mask.copy(),
     )
-
-
-def _cut_camera(record: PictureRecord, window: TileWindow) -> dict[str, Any]:
-    """The same lens and place with the principal point moved, and the tile's place in its picture."""
-    x, y = record.camera["principal_px"]
-    return record.camera | {
-        "width_px": window.width_px,
-        "height_px": window.height_px,
-        "principal_px": [x - window.left_px, y - window.top_px],
-        "tile_of": {"file_name": record.file_name, "left_px": window.left_px, "top_px": window.top_px},
-    }
 
 
 def _starts(length_px: int, side_px: int, overlap: float) -> list[int]:

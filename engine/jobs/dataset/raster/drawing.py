@@ -15,6 +15,7 @@ import numpy as np
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.light import light_of
 from engine.jobs.dataset.raster import shadow
+from engine.jobs.dataset.raster.cover import GroundCover
 from engine.jobs.dataset.raster.device import VIEW_BLOCK, Device
 from engine.jobs.dataset.raster.ground import Ground, terrain_texture
 from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn, shade_under
@@ -25,7 +26,7 @@ from engine.jobs.dataset.raster.view import ShadowSpace, View
 from engine.jobs.dataset.scene.camera import SiteCamera
 
 # Texture units. moderngl binds a new texture to a unit it chooses, so all are bound again before each tile.
-_GROUND_DEPTH, _MARKS, _TERRAIN, _GROUND_RGB, _THINGS_SHADOW, _GROUND_SHADOW = range(6)
+_GROUND_DEPTH, _MARKS, _TERRAIN, _GROUND_RGB, _THINGS_SHADOW, _GROUND_SHADOW, _CLOUDS, _PICTURE = range(8)
 _SHADOWS = {"u_things_shadow": _THINGS_SHADOW, "u_ground_shadow": _GROUND_SHADOW}
 _SPARE_M = 0.5
 _SOLID = moderngl.DEPTH_TEST | moderngl.CULL_FACE
@@ -43,9 +44,17 @@ class StageDrawing:
         self._ground_depth = self._ground.drawn_by(device.program("ground_depth", "ground_vertex"))
         self._numbers_start = device.pass_over_all("numbers_start", u_ground_depth=_GROUND_DEPTH)
         numbered = device.program("numbers", "things_vertex", u_ground_depth=_GROUND_DEPTH)
+        self._cover = GroundCover(device, scene.ground, scene.sun, clouds_unit=_CLOUDS, picture_unit=_PICTURE)
         shaded = shadowed = None
         if wants_colors:
-            shaded = device.program("things_shade", "things_vertex", u_terrain=_TERRAIN, **_SHADOWS)
+            shaded = device.program(
+                "things_shade",
+                "things_vertex",
+                defines=self._cover.light_defines,
+                u_terrain=_TERRAIN,
+                **_SHADOWS,
+                **self._cover.light_units,
+            )
             shadowed = device.program("shadow_map", "shadow_things_vertex")
         self._things = Things(device, stage.batches, scene.camera, numbered, shaded, shadowed)
         lowest_m, highest_m = self._lowest_and_highest(self._things.corners)
@@ -88,6 +97,7 @@ class StageDrawing:
         self._terrain.use(_TERRAIN)
         self._shadows.things.use(_THINGS_SHADOW)
         self._shadows.ground.use(_GROUND_SHADOW)
+        self._cover.use()
         targets.marks.use()
         targets.marks.clear()
         self._marks.draw(tile)
@@ -114,7 +124,14 @@ class StageDrawing:
         marks = device.program("marks", "marks_vertex", u_ground_depth=_GROUND_DEPTH)
         self._marks = Marks(device, marks, np.concatenate(rows), scene.camera)
         self._shade = device.pass_over_all(
-            "ground_shade", u_ground_depth=_GROUND_DEPTH, u_marks=_MARKS, u_terrain=_TERRAIN, **_SHADOWS
+            "ground_shade",
+            defines=(*self._cover.ground_defines, *self._cover.light_defines),
+            u_ground_depth=_GROUND_DEPTH,
+            u_marks=_MARKS,
+            u_terrain=_TERRAIN,
+            **_SHADOWS,
+            **self._cover.ground_units,
+            **self._cover.light_units,
         )
         heights_m = (self._ground.lowest_m, self._ground.highest_m)
         space, things_px, ground_px = shadow.fit(

@@ -5,6 +5,7 @@ import numpy as np
 
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.light import light_of
+from engine.jobs.dataset.raster.cover import GroundCover
 from engine.jobs.dataset.raster.device import VIEW_BLOCK, open_device
 from engine.jobs.dataset.raster.ground import terrain_texture
 from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn
@@ -13,7 +14,7 @@ from engine.jobs.dataset.raster.tiles import MAX_TILE_PX, cut
 from engine.jobs.dataset.raster.view import ShadowSpace, View
 from engine.jobs.dataset.scene.camera import SiteCamera
 
-_MARKS, _TERRAIN, _NO_DEPTH = range(3)
+_MARKS, _TERRAIN, _NO_DEPTH, _CLOUDS, _PICTURE = range(5)
 
 
 def bake_ground(stage: SceneStage, side_px: int) -> np.ndarray:
@@ -35,7 +36,10 @@ def bake_ground(stage: SceneStage, side_px: int) -> np.ndarray:
         no_depth = device.texture((1, 1), 1, "f4")
         program = device.program("marks", "marks_vertex", u_ground_depth=_NO_DEPTH)
         marks = Marks(device, program, driven_and_strewn(scene), None)
-        ground = device.pass_over_all("ground_plan", u_marks=_MARKS, u_terrain=_TERRAIN)
+        cover = GroundCover(device, scene.ground, scene.sun, clouds_unit=_CLOUDS, picture_unit=_PICTURE)
+        ground = device.pass_over_all(
+            "ground_plan", defines=cover.ground_defines, u_marks=_MARKS, u_terrain=_TERRAIN, **cover.ground_units
+        )
         view = View(
             camera=SiteCamera(width_px=side_px, height_px=side_px),
             nearest_m=1.0,
@@ -59,6 +63,7 @@ def bake_ground(stage: SceneStage, side_px: int) -> np.ndarray:
             marks.draw(tile)
             marks_texture.use(_MARKS)
             terrain.use(_TERRAIN)
+            cover.use()
             target.use()
             context.enable_only(moderngl.NOTHING)
             ground.render(vertices=3)

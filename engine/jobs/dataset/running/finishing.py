@@ -23,6 +23,7 @@ from engine.jobs.dataset.labels import (
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture
 from engine.jobs.dataset.labels.writers import writers_of
+from engine.jobs.dataset.running.card import write_folder_card
 from engine.jobs.dataset.running.folder import COCO_FILE, PREVIEW, YAML_FILE, DatasetFolder, unwritable
 from engine.jobs.dataset.running.manifest import MANIFEST
 from engine.system.atomic_file import move_into_place, remove_file, write_atomic
@@ -56,6 +57,8 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob) -> FolderOutputs:
         finished.statistics = measure((read(label, width, height) for _, _, label in pictures), width)
         read = read_boxes if job.recipe == 1 else partial(read_some, job.labels, job.labels.class_names)
         sheet = encode_png(draw_preview(pictures, read))
+        if job.recipe == 2 and job.labels.main_format:
+            finished.outputs += write_folder_card(folder, job, pictures)
     except SourceError as error:  # a file in the folder was edited
         finished.notes.append(f"{error}; no {PREVIEW}, no figures")
         return finished

@@ -6,10 +6,10 @@ from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import Sun
 from engine.jobs.dataset.scene.things import Distractor, Pile
 
-MAX_PILE_M = (2.0, 3.0)
-"""Radius and height of the largest pile with its base."""
+LEAN = 0.1
+"""A pile's top is at most this far aside, by its height."""
 MAX_THING_M = (9.0, 12.0)
-"""The same for everything else: machines, containers, trees."""
+"""Radius and height of the largest other thing: machines, containers, trees."""
 MAX_SHADOW_M = 60.0
 SHARES = np.linspace(0, 1, 5)
 NEAR_M = 0.5
@@ -17,9 +17,10 @@ NEAR_M = 0.5
 
 def shown_piles(piles: tuple[Pile, ...], camera: SiteCamera, sun: Sun) -> tuple[Pile, ...]:
     """The piles that may be visible in the view, or cast a shadow into it, with their numbers as they were."""
-    return tuple(
-        pile for pile, is_shown in zip(piles, _may_show(piles, MAX_PILE_M, camera, sun), strict=True) if is_shown
-    )
+    high_m = max((pile.exposed_m + pile.bars_m for pile in piles), default=0.0)
+    wide_m = max((max(pile.base_diameter_m, pile.diameter_m, pile.flange_diameter_m) for pile in piles), default=0.0)
+    shown = _may_show(piles, (wide_m / 2 + LEAN * high_m + NEAR_M, high_m), camera, sun)
+    return tuple(pile for pile, is_shown in zip(piles, shown, strict=True) if is_shown)
 
 
 def shown_things(things: tuple[Distractor, ...], camera: SiteCamera, sun: Sun) -> tuple[Distractor, ...]:

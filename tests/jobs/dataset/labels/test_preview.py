@@ -62,13 +62,16 @@ def test_a_line_runs_around_the_pile_and_not_over_it(tmp_path: Path) -> None:
 
 
 def test_boxes_are_at_the_right_place_in_the_overview(tmp_path: Path) -> None:
-    small = small_of(draw_preview([save(tmp_path, 0, [(2640, 1978, 2676, 2016)], (5280, 3956))]))
-    rows, columns = np.nonzero(is_line(small))
+    """A pile of 5 px keeps its own pixels: only one in its middle is marked. A larger one is outlined."""
+    boxes: list[Box] = [(2640, 1978, 2676, 2016), (1000, 1000, 1100, 1100)]
+    small = small_of(draw_preview([save(tmp_path, 0, boxes, (5280, 3956))]))
     scale = 540 / 3956
-    assert abs((columns.min() + columns.max() + 1) / 2 - 2658 * scale) <= 1
-    assert abs((rows.min() + rows.max() + 1) / 2 - 1997 * scale) <= 1
-    assert 36 * scale <= columns.max() - columns.min() <= 36 * scale + 4  # at most 1 px of free space around it
-    assert len(rows) >= 16  # visible at that scale
+    rows, columns = np.nonzero(is_line(small[200:, 200:]))
+    assert list(zip(rows + 200, columns + 200, strict=True)) == [(int(1997 * scale), int(2658 * scale))]
+    rows, columns = np.nonzero(is_line(small[:200, :200]))
+    assert abs((columns.min() + columns.max() + 1) / 2 - 1050 * scale) <= 1
+    assert abs((rows.min() + rows.max() + 1) / 2 - 1050 * scale) <= 1
+    assert 100 * scale <= columns.max() - columns.min() <= 100 * scale + 4  # at most 1 px of free space around it
 
 
 def test_the_crop_shows_the_densest_place(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from engine.jobs.dataset.labels import find_instances
 from engine.jobs.dataset.labels.record import PictureRecord
 from engine.jobs.dataset.labels.tiling import TileWindow, cut_record, tile_windows
 from engine.jobs.dataset.labels.writers.masks import instance_mask
-from tests.jobs.dataset.labels.small_records import CAMERA, disc, record, site, thing
+from tests.jobs.dataset.labels.small_records import disc, record, site, thing
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_a_picture_of_21_megapixels_gives_80_tiles() -> None:
 
 def tile(what: PictureRecord, left: int, top: int, side: int = 40, min_share: float = 0.3) -> PictureRecord:
     window = TileWindow(row=0, column=0, left_px=left, top_px=top, width_px=side, height_px=side)
-    return cut_record(what, window, index=1, file_name="images/000007_0_0.png", min_share=min_share)
+    return cut_record(what, window, index=1, file_name="images/000007_0_0.png", camera={}, min_share=min_share)
 
 
 def test_the_labels_of_a_tile_are_the_pixels_that_it_shows() -> None:
     picture = instance_mask(site())
     for window in tile_windows(120, 90, 32, 0.3):
-        cut = cut_record(site(), window, index=0, file_name="t.png", min_share=0)
+        cut = cut_record(site(), window, index=0, file_name="t.png", camera={}, min_share=0)
         assert np.array_equal(instance_mask(cut), window.cut(picture))
         found = find_instances(window.cut(picture))
         assert [one.number for one in cut.labelled] == found.numbers.tolist()
@@ -73,10 +73,3 @@ def test_a_head_goes_along_or_is_gone() -> None:
     assert (pile.head_px, pile.is_head_visible) == ((25, 10), True)
     (halved,) = tile(record(thing(1, 30, 10, disc(10))), 36, 0).things
     assert (halved.head_px, halved.is_head_visible) == (None, False)
-
-
-def test_the_camera_of_a_tile_is_a_window_of_the_pictures() -> None:
-    camera = tile(site(), 13, 7).camera
-    assert camera["principal_px"] == list(CAMERA.window(13, 7, 40, 40).center_px)
-    assert (camera["focal_px"], camera["width_px"]) == (CAMERA.focal_px, 40)
-    assert camera["tile_of"] == {"file_name": "images/000007.png", "left_px": 13, "top_px": 7}

@@ -12,10 +12,11 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from engine.jobs.dataset.labels.picture_file import encode_png
+from engine.jobs.dataset.labels.recording import camera_values
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
 from engine.jobs.dataset.labels.tiling import TileWindow, cut_record, tile_windows
 from engine.jobs.dataset.labels.writers import writers_of
-from engine.jobs.dataset.labels.writers.protocol import Writer
+from engine.jobs.dataset.labels.writers.protocol import LabelWriter
 from engine.jobs.dataset.task import PictureTask
 
 FOLDER = "tiles"
@@ -59,8 +60,9 @@ class TileWriter:
 
     def files(self, source: LabelSource) -> dict[str, bytes]:
         made: dict[str, bytes] = {}
+        whole = _developed(source)
         for tile, window in _tiles(source.task):
-            cut = _cut_source(source, tile, window)
+            cut = _cut_source(whole, tile, window)
             for writer in _writers(tile):
                 made |= {f"{FOLDER}/{path}": content for path, content in writer.files(cut).items()}
             made[f"{FOLDER}/{_picture_path(tile)}"] = _encoded(cut.photograph.rendered.colors, tile)
@@ -77,7 +79,7 @@ class TileWriter:
         return tuple(f"{FOLDER}/{name}" for writer in writers_of(formats) for name in writer.finish(tiles))
 
 
-def writer_of(name: str) -> Writer:
+def writer_of(name: str) -> LabelWriter:
     return TileWriter()
 
 
@@ -100,20 +102,33 @@ def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
 
 def _tiles(task: PictureTask) -> Iterator[tuple[TileTask, TileWindow]]:
     assert task.labels is not None and task.labels.tiles is not None  # or the format would not be written
-    windows = tile_windows(task.options.width, task.options.height, task.labels.tiles, task.labels.overlap)
+    view = task.varied.camera.view if task.varied is not None else None
+    width, height = view or (task.options.width, task.options.height)
+    windows = tile_windows(width, height, task.labels.tiles, task.labels.overlap)
     known = {each.name: getattr(task, each.name) for each in fields(PictureTask)}
     for place, window in enumerate(windows):
         own = {"index": task.index * len(windows) + place, "picture": task.index}
         yield TileTask(**known | own, row=window.row, column=window.column), window
 
 
-def _writers(tile: TileTask) -> tuple[Writer, ...]:
+def _writers(tile: TileTask) -> tuple[LabelWriter, ...]:
     return writers_of(name for name in tile.formats if name != FOLDER)
 
 
 def _picture_path(tile: TileTask) -> str:
     assert tile.labels is not None
     return tile.path("images", ".png" if tile.labels.tile_quality is None else ".jpg")
+
+
+def _developed(source: LabelSource) -> LabelSource:
+    """The source with the colours that the picture's file holds: those of a JPEG are not those that were encoded."""
+    photograph = source.photograph
+    if photograph.content is None:
+        return source
+    import simplejpeg
+
+    colors = simplejpeg.decode_jpeg(photograph.content)
+    return replace(source, photograph=replace(photograph, rendered=replace(photograph.rendered, colors=colors)))
 
 
 def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> LabelSource:
@@ -127,7 +142,15 @@ def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> Labe
     )
     name = _picture_path(tile)
     camera = source.scene.camera.window(window.left_px, window.top_px, window.width_px, window.height_px)
-    record = cut_record(source.record, window, index=tile.index, file_name=name, min_share=tile.labels.tile_min_area)
+    tile_of = {"file_name": source.record.file_name, "left_px": window.left_px, "top_px": window.top_px}
+    record = cut_record(
+        source.record,
+        window,
+        index=tile.index,
+        file_name=name,
+        camera=source.record.camera | camera_values(camera) | {"tile_of": tile_of},
+        min_share=tile.labels.tile_min_area,
+    )
     return LabelSource(
         task=tile,
         scene=replace(source.scene, camera=camera),

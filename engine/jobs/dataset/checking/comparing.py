@@ -1,0 +1,110 @@
+"""How far the figures of two datasets are apart, and which options would bring them closer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.jobs.dataset.checking.figures import FolderFigures, spread
+
+QUANTILES = np.linspace(0.005, 0.995, 199)
+FAR = 0.25  # a distance of a quarter of the real pictures' own spread is worth an option
+ALTITUDE_M = (15.0, 500.0)
+EXPOSURE_EV = (-4.0, 4.0)
+DEFAULT_ALTITUDE_M = (40.0, 160.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureDistance:
+    figure: str
+    own: dict[str, float] | None
+    """Mean and quantiles (5, 50, 95 %)."""
+    real: dict[str, float] | None
+    distance: float | None
+    """1-D Wasserstein distance, in units of the real values' range from 5 to 95 %; None if one side has no values."""
+    overlap: float | None
+    """1 - the Kolmogorov-Smirnov statistic: 1 for equal distributions, 0 for those that do not touch."""
+
+
+def compare(own: FolderFigures, real: FolderFigures) -> list[FigureDistance]:
+    """One distance per figure."""
+    return [_distance(name, own.values[name], real.values[name]) for name in own.values]
+
+
+def proposals(own: FolderFigures, real: FolderFigures, options: dict[str, Any]) -> list[str]:
+    """Sentences on what to change. `options`: those of the manifest; {} if there is none."""
+    lines = []
+    far = {each.figure for each in compare(own, real) if each.distance is not None and each.distance > FAR}
+    if "box share" in far:
+        lines.append(_altitude(own.values["box share"], real.values["box share"], options))
+    if "boxes a picture" in far:
+        low, high = np.quantile(real.values["boxes a picture"], [0.02, 0.98])
+        lines.append(f"real pictures have {low:.0f} to {high:.0f} boxes: --piles {low:.0f}..{high:.0f}")
+    empty, real_empty = (float((each.values["boxes a picture"] == 0).mean()) for each in (own, real))
+    if abs(empty - real_empty) > 0.05:
+        lines.append(
+            f"{real_empty:.0%} of the real pictures show no pile, here {empty:.0%}: --empty-share {real_empty:.2g}"
+        )
+    if "brightness" in far:
+        lines.append(_exposure(own.values["brightness"], real.values["brightness"]))
+    if "hue" in far or "saturation" in far:
+        lines.append("the ground of the real pictures has other colours: choose looks of the ground that are like it")
+    if "sharpness" in far:
+        softer = np.median(real.values["sharpness"]) < np.median(own.values["sharpness"])
+        lines.append(f"real pictures are {'softer: more blur' if softer else 'sharper: less blur'} in --camera-effects")
+    return lines
+
+
+def wasserstein(first: np.ndarray, second: np.ndarray) -> float:
+    """Mean distance of equal quantiles (1-D Wasserstein distance, 199 quantiles)."""
+    return float(np.abs(np.quantile(first, QUANTILES) - np.quantile(second, QUANTILES)).mean())
+
+
+def kolmogorov_smirnov(first: np.ndarray, second: np.ndarray) -> float:
+    """Largest difference of the two distribution functions, 0..1."""
+    points = np.concatenate([first, second])
+    below = [np.searchsorted(np.sort(each), points, side="right") / len(each) for each in (first, second)]
+    return float(np.abs(below[0] - below[1]).max())
+
+
+def _distance(name: str, own: np.ndarray, real: np.ndarray) -> FigureDistance:
+    distance = overlap = None
+    if len(own) and len(real):
+        if name == "hue":  # turned so that the circle is cut opposite to the real mean
+            middle = _mean_angle(real)
+            own, real = ((each - middle + 180) % 360 + middle - 180 for each in (own, real))
+        low, high = np.quantile(real, [0.05, 0.95])
+        scale = max(float(high - low), 0.1 * abs(float(np.median(real))), 1e-9)
+        distance, overlap = wasserstein(own, real) / scale, 1 - kolmogorov_smirnov(own, real)
+    return FigureDistance(figure=name, own=spread(own), real=spread(real), distance=distance, overlap=overlap)
+
+
+def _altitude(own: np.ndarray, real: np.ndarray, options: dict[str, Any]) -> str:
+    """Heights at which the boxes would have the real sizes: a box shrinks with the height."""
+    given = options.get("altitude")
+    low, high = DEFAULT_ALTITUDE_M if given is None else (float(given[0]), float(given[1]))
+    largest, smallest = (np.quantile(own, share) / np.quantile(real, share) for share in (0.9, 0.1))
+    span = sorted(float(np.clip(end, *ALTITUDE_M)) for end in (low * largest, high * smallest))
+    ratio = float(np.median(real) / np.median(own))
+    words = f"{ratio:.1f} times larger" if ratio > 1 else f"{1 / ratio:.1f} times smaller"
+    return f"boxes are {words} in the real pictures: --altitude {span[0]:.0f}..{span[1]:.0f}"
+
+
+def _exposure(own: np.ndarray, real: np.ndarray) -> str:
+    """Stops by which the darkest and the brightest tenth of the pictures differ."""
+    low, middle, high = (np.log2(np.quantile(_linear(real), q) / np.quantile(_linear(own), q)) for q in (0.1, 0.5, 0.9))
+    span = sorted(float(np.clip(end, *EXPOSURE_EV)) for end in (low, high))
+    words = "brighter" if middle > 0 else "darker"
+    told = f"exposure={span[0]:.1f}..{span[1]:.1f}"
+    return f"real pictures are {abs(middle):.1f} stops {words}: --camera-effects mild,{told}"
+
+
+def _mean_angle(degrees: np.ndarray) -> float:
+    turns = np.exp(1j * np.radians(degrees)).mean()
+    return float(np.degrees(np.angle(turns)))
+
+
+def _linear(srgb: np.ndarray) -> np.ndarray:
+    """Linear light of sRGB values, by the power of 2.2 that is near to it."""
+    linear: np.ndarray = np.maximum(srgb, 1e-3) ** 2.2
+    return linear

@@ -1,0 +1,160 @@
+"""Reads boxes from label files of several formats. Faults are values, not errors: a check goes on and tells them."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+import numpy as np
+
+MAX_COCO_BYTES = 8 << 30
+BOX_COLUMNS = 5  # class, centre, size
+KITTI_COLUMNS = 15
+
+
+@dataclass(slots=True, kw_only=True)
+class ReadLabels:
+    """The labels of one picture in one format."""
+
+    names: list[str] = field(default_factory=list)
+    """Class per box."""
+    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    """(k, 4) float64: x0 y0 x1 y1 in px, exclusive."""
+    faults: list[str] = field(default_factory=list)
+    """Lines that cannot be read, as words."""
+    hidden: list[bool] = field(default_factory=list)
+    """Per box, True if something stands before it; empty if the format does not tell."""
+
+
+class CocoImage(msgspec.Struct, frozen=True):
+    id: int
+    file_name: str
+    width: int = 0
+    height: int = 0
+
+
+class CocoAnnotation(msgspec.Struct, frozen=True):
+    image_id: int
+    category_id: int
+    bbox: list[float] = []
+    iscrowd: int = 0
+    area: float = 0.0
+    is_hidden: bool = False
+    """Our own further field."""
+
+
+class CocoCategory(msgspec.Struct, frozen=True):
+    id: int
+    name: str
+
+
+class CocoLabels(msgspec.Struct, frozen=True):
+    images: list[CocoImage]
+    annotations: list[CocoAnnotation]
+    categories: list[CocoCategory] = []
+
+
+def read_coco(path: Path) -> CocoLabels | str:
+    """The file, or the reason why it cannot be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=CocoLabels)
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
+    except (ValueError, RecursionError) as error:  # msgspec raises ValueError
+        return f"is not a COCO file: {error}"
+
+
+def read_yolo(
+    path: Path, width_px: int, height_px: int, class_names: dict[int, str], keypoint_columns: int
+) -> ReadLabels:
+    """Boxes, polygons and turned boxes (as the box around them), and poses."""
+    rows: list[Sequence[float]] = []
+    read = ReadLabels()
+    for number, line in enumerate(_text(path, read).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            kind, *values = _numbers(line.split())
+        except ValueError:
+            read.faults.append(f"line {number}: {line.strip()[:60]!r} are not numbers")
+            continue
+        box = _yolo_box(values, keypoint_columns)
+        if box is None or not kind.is_integer():
+            read.faults.append(f"line {number}: {len(values) + 1} columns are no box, polygon or pose")
+            continue
+        if class_names and int(kind) not in class_names:
+            read.faults.append(f"line {number}: class {int(kind)} is not among the names of the dataset's YAML")
+        read.names.append(class_names.get(int(kind), str(int(kind))))
+        rows.append(box)
+    read.boxes = np.array(rows, np.float64).reshape(-1, 4) * (width_px, height_px, width_px, height_px)
+    return read
+
+
+def read_voc(path: Path) -> ReadLabels:
+    read = ReadLabels()
+    rows = []
+    try:
+        root = ElementTree.fromstring(_text(path, read) or "<annotation/>")
+    except ElementTree.ParseError as error:
+        read.faults.append(f"is not XML: {error}")
+        return read
+    for number, one in enumerate(root.iter("object"), 1):
+        try:
+            x0, y0, x1, y1 = _numbers(one.findtext(f"bndbox/{edge}", "") for edge in ("xmin", "ymin", "xmax", "ymax"))
+        except ValueError:
+            read.faults.append(f"object {number}: bndbox lacks a number")
+            continue
+        read.names.append(one.findtext("name", ""))
+        rows.append((x0 - 1, y0 - 1, x1, y1))
+    read.boxes = np.array(rows, np.float64).reshape(-1, 4)
+    return read
+
+
+def read_kitti(path: Path) -> ReadLabels:
+    read = ReadLabels()
+    rows = []
+    for number, line in enumerate(_text(path, read).splitlines(), 1):
+        fields = line.split()
+        try:
+            box = _numbers(fields[4:8])
+        except ValueError:
+            box = []
+        if len(fields) not in (KITTI_COLUMNS, KITTI_COLUMNS + 1) or len(box) != 4:
+            read.faults.append(f"line {number}: not KITTI's {KITTI_COLUMNS} columns")
+            continue
+        read.names.append(fields[0])
+        rows.append(box)
+    read.boxes = np.array(rows, np.float64).reshape(-1, 4)
+    return read
+
+
+def _numbers(texts: Iterable[str]) -> list[float]:
+    """ValueError for anything but finite numbers."""
+    numbers = [float(text) for text in texts]
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("not finite")
+    return numbers
+
+
+def _text(path: Path, read: ReadLabels) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        read.faults.append("is not a text")
+    except OSError as error:
+        read.faults.append(f"cannot be read ({error.strerror or error})")
+    return ""
+
+
+def _yolo_box(values: list[float], keypoint_columns: int) -> tuple[float, float, float, float] | None:
+    """The box of a label's columns after the class, relative; None for a number of columns that means nothing."""
+    columns = len(values) + 1
+    if columns in (BOX_COLUMNS, BOX_COLUMNS + keypoint_columns):
+        x, y, width, height = values[:4]
+        return (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    if columns >= 7 and columns % 2:  # a polygon of three or more points, or the four corners of a turned box
+        xs, ys = values[0::2], values[1::2]
+        return (min(xs), min(ys), max(xs), max(ys))
+    return None

@@ -1,0 +1,176 @@
+"""Finds the pictures of a dataset, and the files about them, in our layout and in foreign ones.
+
+Pictures are all picture files below a folder named `images` (`images/train/a.jpg`, `train/images/a.jpg`), or in a
+folder without one all picture files. The YOLO label of a picture has the same path with the last `images` replaced by
+`labels`, as Ultralytics finds it, or lies beside it.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from engine.errors import UsageError
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+SUBSETS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+OTHER_FOLDERS = frozenset({"tiles", "card", "masks", "depth", "normals", "webdataset", "hdf5", "piles", "scenes"})
+"""Folders of a dataset without pictures of its own; `tiles` is another dataset."""
+LABEL_FOLDERS = {
+    "YOLO": ("labels", ".txt"),
+    "YOLO-detect": ("labels-detect", ".txt"),
+    "YOLO-OBB": ("labels-obb", ".txt"),
+    "YOLO-seg": ("labels-seg", ".txt"),
+    "YOLO-pose": ("labels-pose", ".txt"),
+    "VOC": ("voc", ".xml"),
+    "Pascal VOC": ("Annotations", ".xml"),
+    "KITTI": ("kitti/label_2", ".txt"),
+}
+"""Folder and suffix of each format's label files."""
+MANIFEST_FILE, YAML_FILE = "manifest.jsonl", "dataset.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPicture:
+    name: str
+    """Path in the folder, with `/`."""
+    subset: str
+    """train, val, test, or ""."""
+    labels: dict[str, str]
+    """Paths of its label files in the folder, by format."""
+
+
+@dataclass(slots=True, kw_only=True)
+class FoundFolder:
+    path: Path
+    pictures: list[FoundPicture]
+    manifest: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """The last line of each picture, by index; empty in a foreign folder."""
+    bad_lines: int = 0
+    """Lines of the manifest that cannot be read."""
+    coco: list[str] = field(default_factory=list)
+    """COCO files."""
+    class_names: dict[int, str] = field(default_factory=dict)
+    """Names of YOLO's classes."""
+    keypoint_columns: int = 0
+    """Further columns of a YOLO label that hold keypoints."""
+    lone_labels: list[str] = field(default_factory=list)
+    """Label files without a picture."""
+
+    @property
+    def is_ours(self) -> bool:
+        return bool(self.manifest) or self.bad_lines > 0
+
+
+def find_folder(path: Path) -> FoundFolder:
+    """List a dataset. UsageError if it is no folder or has no picture."""
+    if not path.is_dir():
+        raise UsageError(f"{path}: {'is a file; name a folder' if path.exists() else 'is missing'}")
+    files = sorted(_files(path))
+    present = set(files)
+    pictures = [name for name in files if _suffix(name) in PICTURE_SUFFIXES]
+    below_images = [name for name in pictures if "images" in PurePosixPath(name).parts[:-1]]
+    chosen = below_images or pictures
+    if not chosen:
+        raise UsageError(f"{path}: holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
+    found = FoundFolder(path=path, pictures=[_found(name, present) for name in chosen])
+    labels = {label for picture in found.pictures for label in picture.labels.values()}
+    folders = {folder for folder, _ in LABEL_FOLDERS.values()}
+    found.lone_labels = [name for name in files if folders & set(name.split("/")[:-1]) and name not in labels]
+    found.coco = [name for name in files if _suffix(name) == ".json" and _is_coco(path / name)]
+    _read_manifest(found)
+    _read_yaml(found)
+    return found
+
+
+def _files(path: Path) -> Iterator[str]:
+    """Paths of all files below, without hidden ones and those of OTHER_FOLDERS."""
+    for folder, folders, names in os.walk(path):
+        own = Path(folder).relative_to(path)
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in OTHER_FOLDERS]
+        yield from ((own / name).as_posix() for name in names if not name.startswith("."))
+
+
+def _found(name: str, present: set[str]) -> FoundPicture:
+    path = PurePosixPath(name)
+    labels = {
+        form: label
+        for form, (folder, suffix) in LABEL_FOLDERS.items()
+        if (label := _beside(path, folder, suffix)) in present
+    }
+    for form, suffix in (("YOLO", ".txt"), ("VOC", ".xml")):
+        if (twin := path.with_suffix(suffix).as_posix()) in present:
+            labels.setdefault(form, twin)
+    return FoundPicture(
+        name=name,
+        subset=next((SUBSETS[part] for part in path.parts[:-1] if part in SUBSETS), ""),
+        labels=labels,
+    )
+
+
+def _beside(path: PurePosixPath, folder: str, suffix: str) -> str:
+    """The path in which the last `images` is replaced by `folder`."""
+    parts = list(path.with_suffix(suffix).parts)
+    for place in range(len(parts) - 2, -1, -1):
+        if parts[place] == "images":
+            parts[place] = folder
+            return "/".join(parts)
+    return "/".join([*parts[:-1], folder, parts[-1]])
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _is_coco(path: Path) -> bool:
+    """True if the file begins as a JSON object and names annotations near its start or end."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(1 << 16)
+            file.seek(max(0, path.stat().st_size - (1 << 16)))
+            text = start + file.read()
+    except OSError:
+        return False
+    return start.lstrip().startswith(b"{") and b'"annotations"' in text and b'"images"' in text
+
+
+def _read_manifest(found: FoundFolder) -> None:
+    try:
+        lines = (found.path / MANIFEST_FILE).read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"{found.path / MANIFEST_FILE}: cannot be read ({error.strerror or error})") from error
+    for line in filter(None, lines):
+        try:
+            entry = json.loads(line)
+            found.manifest[int(entry["index"])] = entry
+        except (ValueError, KeyError, TypeError, RecursionError):
+            found.bad_lines += 1
+
+
+def _read_yaml(found: FoundFolder) -> None:
+    """Names of classes and shape of keypoints, from the few forms in which trainers write them."""
+    names = (YAML_FILE, "data.yaml")
+    text = next((path.read_text("utf-8", "replace") for name in names if (path := found.path / name).is_file()), "")
+    block = ""
+    for line in text.splitlines():
+        key, _, value = (part.strip() for part in line.partition("#")[0].partition(":"))
+        if line[:1] not in (" ", "-", "\t"):
+            block = key
+            if key == "names":
+                found.class_names = dict(enumerate(_items(value)))
+            if key == "kpt_shape":
+                shape = [int(item) for item in _items(value) if item.isdigit()]
+                found.keypoint_columns = shape[0] * shape[1] if len(shape) == 2 else 0
+        elif block == "names" and key.isdigit():
+            found.class_names[int(key)] = value.strip("'\"")
+        elif block == "names" and key.startswith("- "):
+            found.class_names[len(found.class_names)] = key[2:].strip("'\" ")
+
+
+def _items(value: str) -> list[str]:
+    """`[a, 'b']` -> a, b."""
+    return [item.strip(" '\"") for item in value.strip("[] ").split(",") if item.strip()]

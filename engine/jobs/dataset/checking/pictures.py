@@ -1,0 +1,57 @@
+"""Reads one picture: damaged or not, and its figures."""
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from engine.jobs.dataset.labels.look import PictureLook, look_of, shrunk
+
+HASH_SIDE = 16  # 256 bits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PictureFacts:
+    width_px: int
+    height_px: int
+    sha256: str
+    print_bits: np.ndarray
+    """(4,) uint64: signs of the brightness differences between neighbours of a 17 x 16 picture. Near pictures differ
+    in few bits, pictures of different things in about half. Source: Neal Krawetz's dHash."""
+    look: PictureLook
+
+
+def read_picture(path: Path) -> PictureFacts | str:
+    """Decode the whole picture; the reason in words if it cannot be read. Safe to call from several threads."""
+    try:
+        content = path.read_bytes()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content)) as image:
+                pixels = np.asarray(image.convert("RGB"))
+    except OSError as error:  # Pillow raises it for cut files, too
+        if isinstance(error, UnidentifiedImageError):
+            return "is no picture"
+        return f"cannot be read ({error.strerror or error})"
+    except (ValueError, SyntaxError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        return f"is damaged ({error})"
+    height, width = pixels.shape[:2]
+    return PictureFacts(
+        width_px=width,
+        height_px=height,
+        sha256=hashlib.sha256(content).hexdigest(),
+        print_bits=_print_of(shrunk(pixels)),
+        look=look_of(pixels),
+    )
+
+
+def _print_of(small: np.ndarray) -> np.ndarray:
+    grey = cv2.resize(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA)
+    bits = grey[:, 1:].astype(np.int16) > grey[:, :-1]
+    packed: np.ndarray = np.packbits(bits.ravel()).view(np.uint64)
+    return packed

@@ -1,0 +1,55 @@
+"""Figures of a picture's colours, by which synthetic pictures are compared with real ones."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+SMALL_PX = 256  # side at which colours are measured
+SHARP_PX = 1024  # side of the middle at full scale at which sharpness is measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureLook:
+    brightness: float
+    """Mean of R, G, B, 0..1."""
+    contrast: float
+    """Standard deviation of that."""
+    saturation: float
+    """Mean of (max - min) / max, 0..1."""
+    hue_deg: float
+    """Direction of the mean colour on the colour circle, 0..360."""
+    sharpness: float
+    """Standard deviation of the Laplacian of the middle at full scale, relative to that of the picture itself."""
+
+
+def look_of(pixels: np.ndarray) -> PictureLook:
+    """The figures of (height, width, 3) uint8 RGB."""
+    values = shrunk(pixels).astype(np.float32) / 255
+    brightest, darkest = values.max(axis=2), values.min(axis=2)
+    mean = values.mean(axis=2)
+    red, green, blue = values.reshape(-1, 3).mean(axis=0, dtype=np.float64).tolist()
+    hue = np.degrees(np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)) % 360
+    return PictureLook(
+        brightness=float(mean.mean(dtype=np.float64)),
+        contrast=float(mean.std(dtype=np.float64)),
+        saturation=float(np.mean((brightest - darkest) / np.maximum(brightest, 1 / 255), dtype=np.float64)),
+        hue_deg=float(hue),
+        sharpness=_sharpness(pixels),
+    )
+
+
+def shrunk(pixels: np.ndarray) -> np.ndarray:
+    """The picture with sides of at most SMALL_PX, each pixel the mean of those it covers."""
+    height, width = pixels.shape[:2]
+    small: np.ndarray = cv2.resize(pixels, (min(width, SMALL_PX), min(height, SMALL_PX)), interpolation=cv2.INTER_AREA)
+    return small
+
+
+def _sharpness(pixels: np.ndarray) -> float:
+    height, width = pixels.shape[:2]
+    top, left = max(0, (height - SHARP_PX) // 2), max(0, (width - SHARP_PX) // 2)
+    middle = cv2.cvtColor(
+        np.ascontiguousarray(pixels[top : top + SHARP_PX, left : left + SHARP_PX]), cv2.COLOR_RGB2GRAY
+    )
+    return float(cv2.Laplacian(middle, cv2.CV_32F).std(dtype=np.float64) / max(float(middle.std()), 1.0))

@@ -1,0 +1,70 @@
+"""Writes the dataset card of a run from the manifest and the label files."""
+
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from engine.jobs.dataset.card import CardFacts, CardPicture, write_card
+from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.labels import read_labels
+from engine.jobs.dataset.options import option_name
+from engine.jobs.dataset.running.folder import DatasetFolder
+from engine.jobs.kit.fingerprint import package_version
+
+
+def write_folder_card(
+    folder: DatasetFolder, job: DatasetJob, pictures: list[tuple[int, Path, Path]]
+) -> tuple[str, ...]:
+    """Write README.md and its plots for these pictures (index, picture, label file) of recipe 2; returns their paths.
+
+    OSError; SourceError for an edited label.
+    """
+    engines = {entry.engine for entry in folder.manifest.entries.values()} - {""}
+    facts = CardFacts(
+        recipe=job.recipe,
+        seed=job.seed,
+        version=package_version(),
+        engine=", ".join(sorted(engines)),
+        classes=job.labels.class_names,
+        formats=job.task(0).formats,
+        options=given_options(job),
+    )
+    return write_card(folder.path, _pictures(folder, job, pictures), facts)
+
+
+def given_options(job: DatasetJob) -> dict[str, str]:
+    """The options of the scenes and labels that are not at their defaults, as on the command line."""
+    parts = [job.options, *(getattr(job.varied, part.name) for part in fields(job.varied)), job.labels]
+    given = {}
+    for part in parts:
+        for each in fields(part):
+            value = getattr(part, each.name)
+            if each.default is not MISSING and value != each.default and "option" in each.metadata:
+                given[option_name(each.name)] = _text(value)
+    return given
+
+
+def _pictures(folder: DatasetFolder, job: DatasetJob, pictures: list[tuple[int, Path, Path]]) -> Iterator[CardPicture]:
+    width, height = job.varied.camera.view or (job.options.width, job.options.height)
+    for index, _, label in pictures:
+        drawn = folder.manifest.entries[index].drawn
+        boxes, _ = read_labels(label, width, height, len(job.labels.class_names))
+        yield CardPicture(
+            subset=drawn.get("subset", ""),
+            width_px=width,
+            height_px=height,
+            boxes=boxes,
+            brightness=drawn.get("look", {}).get("brightness"),
+        )
+
+
+def _text(value: Any) -> str:
+    """`40..160` for a range, `640x640` for a size, `pile,bag` for names, "" for a switch."""
+    if value is True:
+        return ""
+    if isinstance(value, tuple) and value:
+        return {float: "..", int: "x"}.get(type(value[0]), ",").join(
+            f"{each:g}" if isinstance(each, float) else str(each) for each in value
+        )
+    return str(value)

@@ -1,0 +1,202 @@
+"""Checks of datasets: every fault that is put in is found, and a sound dataset has none."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.errors import UsageError
+from engine.jobs.dataset.checking import check_folders
+from engine.jobs.dataset.checking.comparing import kolmogorov_smirnov, wasserstein
+from engine.jobs.dataset.checking.listing import find_folder
+from tests.jobs.dataset.checking.folders import HEIGHT_PX, WIDTH_PX, boxes_of, pixels_of, write_dataset, yolo_lines
+
+
+def found(*folders: Path) -> list[tuple[str, str, str]]:
+    """Kind, path and text of all problems."""
+    return [(each.kind, each.path, each.text) for each in check_folders(list(folders)).problems]
+
+
+def test_a_sound_dataset_has_no_problems_and_its_figures(tmp_path: Path) -> None:
+    report = check_folders([write_dataset(tmp_path, [1, 2, 3])])
+    assert report.problems == ()
+    (folder,) = report.folders
+    assert (folder.pictures, folder.unlabelled) == (3, 0)
+    assert folder.formats == {"YOLO": 3, "COCO": 3}
+    assert folder.figures.classes == {"pile": 15}
+    assert folder.figures.values["box width"].tolist() == pytest.approx([8.0] * 15, abs=0.01)
+    assert folder.figures.values["brightness"].mean() == pytest.approx(0.5, abs=0.05)
+    assert 15 < np.median(folder.figures.values["hue"]) < 45  # brown
+
+
+def spoil_picture(folder: Path) -> None:
+    path = folder / "images/000002.png"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def label(text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / "labels/000002.txt").write_text(text, encoding="utf-8")
+
+
+def move_box(folder: Path) -> None:
+    boxes = boxes_of(2, 5)
+    boxes[0] = (boxes[0][0] + 4, *boxes[0][1:])
+    label(yolo_lines(boxes))(folder)
+
+
+FAULTS = {
+    "cut picture": (spoil_picture, ("damaged", "images/000002.png", "")),
+    "no number": (label("0 0.5 0.5 x 0.1\n"), ("label", "labels/000002.txt", "line 1: '0 0.5 0.5 x 0.1'")),
+    "columns": (label("0 0.5 0.5\n"), ("label", "labels/000002.txt", "line 1: 3 columns are no box")),
+    "class": (label("4 0.5 0.5 0.1 0.1\n"), ("label", "labels/000002.txt", "line 1: class 4 is not among")),
+    "outside": (
+        label("0 0.99 0.5 0.1 0.1\n"),
+        ("label", "labels/000002.txt", "box 1 extends 6.4 px beyond the picture of 160x120"),
+    ),
+    "empty box": (label("0 0.5 0.5 0.1 0\n"), ("label", "labels/000002.txt", "box 1 is empty")),
+    "NaN": (
+        label("0 nan 0.5 0.1 0.1\n"),
+        ("label", "labels/000002.txt", "line 1: '0 nan 0.5 0.1 0.1' are not numbers"),
+    ),
+    "fewer boxes": (
+        label(yolo_lines(boxes_of(2, 4))),
+        ("disagree", "images/000002.png", "YOLO and COCO disagree: 4 and 5 boxes"),
+    ),
+    "moved box": (move_box, ("disagree", "images/000002.png", "YOLO and COCO disagree: a box differs by 4.0 px")),
+    "lone label": (
+        lambda folder: (folder / "images/000002.png").unlink(),
+        ("extra", "labels/000002.txt", "is a label without a picture"),
+    ),
+    "COCO without picture": (
+        lambda folder: (folder / "images/000002.png").unlink(),
+        ("missing", "coco_all.json", "images/000002.png is not in the folder"),
+    ),
+    "copy": (
+        lambda folder: shutil.copy(folder / "images/000002.png", folder / "images/9.png"),
+        ("duplicate", "images/9.png", "is the same file as images/000002.png"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_is_told_with_its_file(tmp_path: Path, name: str) -> None:
+    spoil, (kind, path, text) = FAULTS[name]
+    spoil(write_dataset(tmp_path, [1, 2]))
+    assert any(each[:2] == (kind, path) and each[2].startswith(text) for each in found(tmp_path)), found(tmp_path)
+
+
+def test_a_picture_stored_again_as_jpeg_is_nearly_the_same_and_another_is_not(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "a", [1, 2, 3])
+    write_dataset(tmp_path / "b", [4, 5])
+    boxes = boxes_of(2, 5)
+    small = cv2.resize(pixels_of(2, boxes), (120, 90), interpolation=cv2.INTER_AREA)
+    (tmp_path / "b/images/x.jpg").write_bytes(cv2.imencode(".jpg", small[..., ::-1])[1].tobytes())
+    (tmp_path / "b/labels/x.txt").write_text(yolo_lines(boxes), encoding="utf-8")
+    assert found(tmp_path / "a", tmp_path / "b") == [
+        ("duplicate", f"{tmp_path}/b/images/x.jpg", f"is nearly the same picture as {tmp_path}/a/images/000002.png")
+    ]
+
+
+def manifest_line(folder: Path, index: int, seed: object, subset: str = "") -> str:
+    stem = f"{subset}/{index:06d}".lstrip("/")
+    names = (f"labels/{stem}.txt", f"images/{stem}.png")
+    sha256 = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    entry = {"index": index, "seed": seed, "status": "done", "options": {"recipe": 2}}
+    return json.dumps(entry | {"sha256": {".work/coco/x.json": "0"} | sha256}) + "\n"
+
+
+def write_ours(folder: Path, indices: list[int], seed: int) -> Path:
+    write_dataset(folder, indices)
+    lines = [manifest_line(folder, index, [seed, index]) for index in indices]
+    (folder / "manifest.jsonl").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+def test_files_are_compared_with_the_manifest(tmp_path: Path) -> None:
+    write_ours(tmp_path, [1, 2, 3], seed=0)
+    assert found(tmp_path) == []
+    (tmp_path / "labels/000001.txt").write_text("", encoding="utf-8")
+    (tmp_path / "labels/000002.txt").unlink()
+    write_dataset(tmp_path / "more", [9])
+    shutil.move(tmp_path / "more/images/000009.png", tmp_path / "images/000009.png")
+    shutil.rmtree(tmp_path / "more")
+    (tmp_path / "coco_all.json").unlink()
+    assert found(tmp_path) == [
+        ("damaged", "labels/000001.txt", "differs from its SHA-256 in the manifest"),
+        ("missing", "labels/000002.txt", "is in the manifest but not in the folder"),
+        ("extra", "images/000009.png", "is in no line of the manifest"),
+    ]
+
+
+def test_a_scene_in_two_folders_or_in_two_parts_of_a_split_is_a_leak(tmp_path: Path) -> None:
+    first, second = write_ours(tmp_path / "a", [1, 2], seed=0), write_dataset(tmp_path / "b", [3, 4])
+    lines = [manifest_line(second, 3, [0, 2]), manifest_line(second, 4, [1, 2])]
+    (second / "manifest.jsonl").write_text("".join(lines), encoding="utf-8")
+    assert found(first, second) == [("shared", str(second), f"scene [[0, 2], 2] is in {first}, too")]
+    split = write_dataset(write_dataset(tmp_path / "c", [5, 6], subset="train"), [7], subset="val")
+    lines = [manifest_line(split, index, [0, index], "train") for index in (5, 6)] + [
+        manifest_line(split, 7, [0, 5], "val")
+    ]
+    (split / "manifest.jsonl").write_text("".join(lines), encoding="utf-8")
+    ((kind, _, text),) = found(split)
+    assert kind == "shared" and text.startswith("scene [[0, 5], 2] is in train and val")
+
+
+@pytest.mark.parametrize("layout", ["train/images", "images/train", "."])
+def test_foreign_layouts_are_read(tmp_path: Path, layout: str) -> None:
+    """Ultralytics' and Roboflow's folders, and labels beside the pictures as labelImg writes them."""
+    boxes = boxes_of(1, 3)
+    labels = layout.replace("images", "labels")
+    for folder in (layout, labels):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    (tmp_path / layout / "a.b.JPG").write_bytes(cv2.imencode(".jpg", pixels_of(1, boxes))[1].tobytes())
+    (tmp_path / labels / "a.b.txt").write_text(yolo_lines(boxes), encoding="utf-8")
+    (tmp_path / "data.yaml").write_text("names: ['Pile head', other]  # two\n", encoding="utf-8")
+    (folder,) = check_folders([tmp_path]).folders
+    assert (folder.problems, folder.figures.classes) == ((), {"Pile head": 3})
+    assert folder.subsets == ({} if layout == "." else {"train": 1})
+
+
+def test_a_folder_without_pictures_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no pictures"):
+        find_folder(tmp_path)
+    with pytest.raises(UsageError, match="is missing"):
+        find_folder(tmp_path / "none")
+
+
+def test_real_pictures_with_larger_boxes_and_less_light_propose_a_lower_flight(tmp_path: Path) -> None:
+    own = write_dataset(tmp_path / "own", list(range(4)), side_px=8)
+    real = write_dataset(tmp_path / "real", list(range(10, 14)), side_px=16, brightness=0.25, count=20)
+    like = check_folders([own], like=real).like
+    assert like is not None
+    distances = {each.figure: each for each in like.distances}
+    assert distances["box width"].overlap == 0 and distances["brightness"].overlap == 0
+    assert distances["hue"].distance is not None and distances["hue"].distance < 1
+    altitude = next(line for line in like.proposals if "--altitude" in line)
+    assert altitude == "boxes are 2.0 times larger in the real pictures: --altitude 20..80"
+    exposure = next(line for line in like.proposals if "exposure" in line)
+    low, high = map(float, exposure.rpartition("=")[2].split(".."))
+    brightness = distances["brightness"]
+    assert brightness.own is not None and brightness.real is not None
+    stops = 2.2 * np.log2(brightness.real["median"] / brightness.own["median"])
+    assert "1.2 stops darker" in exposure and (low, high) == pytest.approx((stops, stops), abs=0.1)
+    assert "real pictures have 20 to 20 boxes: --piles 20..20" in like.proposals
+
+
+def test_distances_have_their_known_values() -> None:
+    steps = np.linspace(0, 1, 1001)
+    assert wasserstein(steps, steps + 0.25) == pytest.approx(0.25)
+    assert kolmogorov_smirnov(steps, steps + 0.25) == pytest.approx(0.25, abs=0.002)
+    assert kolmogorov_smirnov(steps, steps + 2) == 1 and kolmogorov_smirnov(steps, steps) == 0
+
+
+def test_the_size_of_the_pictures_is_told(tmp_path: Path) -> None:
+    (folder,) = check_folders([write_dataset(tmp_path, [1])]).folders
+    assert folder.figures.sizes_px == {f"{WIDTH_PX}x{HEIGHT_PX}": 1}
+    assert folder.figures.places.sum() == pytest.approx(1)
