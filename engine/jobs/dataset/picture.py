@@ -14,8 +14,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from engine.jobs.dataset.frozen import freeze
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
+from engine.jobs.dataset.geometry.ground_plan import plan_of
 from engine.jobs.dataset.labels import coco_part, encode_png, find_instances, label_text, write_hdf5
 from engine.jobs.dataset.labels.facts import facts_of
 from engine.jobs.dataset.labels.options import LabelOptions
@@ -26,14 +28,11 @@ from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.scene.description import SiteScene
-from engine.jobs.dataset.scene.frozen import freeze
 from engine.jobs.dataset.sensor import photograph
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.dataset.varied import VariedOptions, describe_varied
 
 log = logging.getLogger(__name__)
-
-MAX_BAKED_PX = 8192  # side of the ground's texture for Cycles, which every GPU supports
 
 
 def make_picture(task: PictureTask, folder: Path) -> MadePicture:
@@ -68,13 +67,14 @@ def draw(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
 
     max_samples, noise_threshold = task.drawing.max_samples, task.drawing.noise_threshold
     assert max_samples is not None and noise_threshold is not None  # choose_drawing sets them for Cycles
-    side_px = min(MAX_BAKED_PX, 1 << (stage.scene.camera.width_px - 1).bit_length())
+    plan = plan_of(stage.scene)
     settings = cycles.CyclesSettings(
         max_samples=max_samples,
         noise_threshold=noise_threshold,
         use_gpu=task.drawing.use_gpu,
     )
-    return cycles.render(stage, bake_ground(stage, side_px), settings, cycles.find_blender(task.blender), folder=folder)
+    ground_rgb = bake_ground(stage, plan.side_px, plan.side_m, plan.middle_m)
+    return cycles.render(stage, ground_rgb, settings, cycles.find_blender(task.blender), folder=folder)
 
 
 def _make_plain(task: PictureTask, folder: Path) -> MadePicture:
@@ -122,7 +122,8 @@ def _make_varied(task: PictureTask, varied: VariedOptions, labels: LabelOptions,
         scene = scene_of(task)
         stage = set_stage(scene)
     with _timed(seconds, "draw"):
-        photo = photograph(scene, varied.sensor, task.seed, lambda seen: draw(replace(stage, scene=seen), task, folder))
+        seed = (task.base_seed, task.scene_number, task.view)
+        photo = photograph(scene, varied.sensor, seed, lambda seen: draw(replace(stage, scene=seen), task, folder))
     with _timed(seconds, "labels"):
         picture = task.path("images", photo.suffix)
         record = make_record(stage, photo, labels, index=task.index, file_name=picture)

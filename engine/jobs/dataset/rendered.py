@@ -14,6 +14,6 @@ class Rendered:
     instances: np.ndarray
     """(height, width) uint16: number of the pile at the centre of the pixel, from 1; 0 for none."""
     depth_m: np.ndarray
-    """(height, width) float32: distance of that point below the camera, along its axis."""
+    """(height, width) float32: distance of that point from the camera along its axis; infinite for nothing."""
     renderer: str
     """Name and version of the renderer, for the manifest."""

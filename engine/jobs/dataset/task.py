@@ -89,7 +89,7 @@ class PictureTask:
         if self.varied is None or self.labels is None:
             return key
         key |= self.labels.key
-        parts: dict[str, dict[str, Any]] = msgspec.to_builtins(self.varied)
+        parts: dict[str, dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(self.varied))  # lists for tuples
         return key | {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
 
     def as_json(self) -> str:

@@ -16,7 +16,7 @@ OVERLAP_PX = 64
 """Neighbouring tiles share a strip at least this wide; each gives the boxes whose middle is on its side of it."""
 MIN_SCORE = 0.02
 MAX_FOUND = 2000
-PEAK_CELLS = 5
+PEAK_CELLS = 3
 """A centre is the highest cell of a square with this side."""
 MAX_LOG_SIZE = 6.0
 
@@ -54,7 +54,7 @@ def _find_in(network: "nn.Module", colors: np.ndarray) -> FoundBoxes:
     padded = np.pad(colors, ((0, -height % SIDE_MULTIPLE), (0, -width % SIDE_MULTIPLE), (0, 0)), mode="edge")
     with torch.inference_mode():
         picture = torch.from_numpy(padded).permute(2, 0, 1)[None].to(torch.float32) / 255  # (1, 3, H, W)
-        answer = network(picture.contiguous(memory_format=torch.channels_last))[0]  # (5, H/2, W/2)
+        answer = network(picture.contiguous(memory_format=torch.channels_last))[0]  # (5, H/4, W/4)
         scores = torch.sigmoid(answer[0])
         highest = torch.nn.functional.max_pool2d(scores[None], PEAK_CELLS, stride=1, padding=PEAK_CELLS // 2)[0]
         rows, columns = torch.nonzero((scores == highest) & (scores >= MIN_SCORE), as_tuple=True)

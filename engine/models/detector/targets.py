@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.models.detector.network import STRIDE
 
-MIN_SIGMA_CELLS = 0.8
+MIN_SIGMA_CELLS = 0.6
 SIGMA_OF_SIZE = 1 / 6
 """Standard deviation of the blob around a centre, as a share of the box's shorter side."""
 MIN_SHARE_IN_CROP = 0.4

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from engine.jobs.dataset.frozen import freeze, thaw
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import read_labels
 from engine.jobs.dataset.labels.options import FORMATS, LabelOptions
@@ -16,8 +17,11 @@ from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture, scene_of
-from engine.jobs.dataset.scene.frozen import freeze, thaw
+from engine.jobs.dataset.sensor.options import SensorOptions
 from engine.jobs.dataset.task import PictureTask, RenderSettings
+from engine.jobs.dataset.varied import VariedOptions
+from engine.jobs.dataset.varied.cameras import CameraOptions
+from engine.jobs.dataset.varied.field import FieldOptions
 
 CLASSES = ("pile", "bag", "machine")
 
@@ -28,10 +32,15 @@ def task_of(subset: str = "", **labels: object) -> PictureTask:
         drawing=RenderSettings(engine="raster"),
         recipe=2,
         options=SceneOptions(width=256, height=192),
+        varied=VariedOptions(
+            camera=CameraOptions(altitude=(40.0, 40.0), tilt=(20.0, 20.0)),
+            layout=FieldOptions(empty_share=0.0),
+            sensor=SensorOptions(camera_effects="strong"),
+        ),
         labels=LabelOptions(**labels),  # type: ignore[arg-type]
     )
     job.check()
-    return replace(job.task(5), subset=subset)
+    return replace(job.task(9), subset=subset)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +56,7 @@ def test_the_files_are_those_that_were_announced_labels_first_and_the_picture_la
     folder, task, picture = made
     paths = list(picture.sha256)
     announced = [path for writer in writers_of(task.formats) for path in writer.paths(task)]
-    assert paths == ["scenes/train/000005.json", *announced, "images/train/000005.png"]
+    assert paths == ["scenes/train/000009.json", *announced, "images/train/000009.jpg"]
     assert sorted(paths) == sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     for path, digest in picture.sha256.items():
         content = (folder / path).read_bytes()
@@ -57,10 +66,10 @@ def test_the_files_are_those_that_were_announced_labels_first_and_the_picture_la
 
 def test_all_formats_agree_on_every_thing(made: tuple[Path, PictureTask, MadePicture]) -> None:
     folder, task, picture = made
-    part = json.loads((folder / "annotations/train/000005.json").read_bytes())
+    part = json.loads((folder / "annotations/train/000009.json").read_bytes())
     clear = [each for each in part["annotations"] if not each["iscrowd"]]
     assert picture.labelled == len(clear) > 20
-    assert {each["category_id"] for each in clear} == {1, 2, 3}
+    assert {1} < {each["category_id"] for each in clear} <= {1, 2, 3}
     boxes = np.array([each["bbox"] for each in clear])
     assert task.labels is not None
     for name in ("yolo", "yolo-seg", "yolo-pose"):
@@ -68,7 +77,7 @@ def test_all_formats_agree_on_every_thing(made: tuple[Path, PictureTask, MadePic
         read, classes = read_labels(path, 256, 192, len(CLASSES))
         assert np.allclose(np.column_stack([read[:, :2], read[:, 2:] - read[:, :2]]), boxes, atol=0.01)
         assert (classes + 1).tolist() == [each["category_id"] for each in clear]
-    lines = [json.loads(line) for line in (folder / "piles/train/000005.jsonl").read_text("ascii").splitlines()]
+    lines = [json.loads(line) for line in (folder / "piles/train/000009.jsonl").read_text("ascii").splitlines()]
     piles = {each["number"]: each for each in part["annotations"] if each["category_id"] == 1}
     assert [line["number"] for line in lines] == list(piles)
     for line in lines:
@@ -83,7 +92,7 @@ def test_all_formats_agree_on_every_thing(made: tuple[Path, PictureTask, MadePic
 
 def test_the_scene_can_be_read_from_its_file(made: tuple[Path, PictureTask, MadePicture]) -> None:
     folder, task, picture = made
-    content = (folder / "scenes/train/000005.json").read_bytes()
+    content = (folder / "scenes/train/000009.json").read_bytes()
     scene = scene_of(task)
     assert content == freeze(scene)
     assert thaw(content).piles == scene.piles
@@ -93,11 +102,13 @@ def test_the_scene_can_be_read_from_its_file(made: tuple[Path, PictureTask, Made
 def test_the_manifest_is_told_camera_ground_sun_and_counts(made: tuple[Path, PictureTask, MadePicture]) -> None:
     _, task, picture = made
     scene, drawn = scene_of(task), json.loads(json.dumps(picture.drawn))
-    assert (drawn["subset"], drawn["scene_number"], drawn["view"], drawn["effects"]) == ("train", 5, 0, {})
-    assert drawn["camera"]["place_m"] == pytest.approx([0, 0, scene.camera.height_m])
+    assert (drawn["subset"], drawn["scene_number"], drawn["view"]) == ("train", 9, 0)
+    assert drawn["camera"]["place"] == scene.camera.place_m.tolist()
+    assert drawn["camera"]["lens"] == drawn["effects"]["lens"] and drawn["effects"]["jpeg"] > 0
     assert drawn["sun"]["azimuth_deg"] == scene.sun.azimuth_deg
     assert drawn["ground"]["soil"] == list(scene.ground.soil)
     counts = drawn["counts"]
+    assert counts["crowd"] > 0
     assert (counts["piles"], counts["others"]) == (len(scene.piles), len(scene.distractors))
     assert counts["labelled"] == picture.labelled == sum(counts["labelled_by_class"].values())
     assert counts["labelled_by_class"]["bag"] <= sum(thing.kind == "bag" for thing in scene.distractors)

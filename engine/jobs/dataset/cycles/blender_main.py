@@ -39,7 +39,8 @@ MAX_THREADS = 1024  # Blender's limit
 # By default Cycles takes 64 samples before it compares a pixel's noise with a threshold of 0.01, so with 50 samples no
 # pixel would end early. With this value it compares after 16, 32, ...
 MIN_SAMPLES = 8
-SUN_ANGLE_DEG = 0.53
+CLOUDS_ABOVE_M = 50.0  # above the camera
+CLOUDS_HALF_M = 1000.0
 VIEW_STOPS = 0.5  # by how much AgX renders soil darker than the raster engine's tone map
 GPU_KINDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # fastest first
 
@@ -86,6 +87,8 @@ def draw(folder: Path) -> Json:
         add_batches(scene, arrays, stage)
     add_camera(scene, stage)
     add_lights(scene, stage)
+    if stage["clouds_period_m"]:
+        add_clouds(scene, stage, folder / "clouds.png")
     draw_colors(scene, stage, folder / "colors.png")
     used = used_settings(scene)
     draw_passes(scene, folder / "passes.exr")
@@ -168,13 +171,15 @@ def add_ground(scene: bpy.types.Scene, arrays: Arrays, stage: Json, picture: Pat
     material, nodes, links, shader = new_material("ground")
     image = nodes.new("ShaderNodeTexImage")
     image.image = bpy.data.images.load(str(picture))
-    image.extension = "EXTEND"
-    # From metres around the origin to 0..1; the picture's top row is north, v = 1.
+    image.extension = "MIRROR" if any(stage["ground_middle_m"]) else "EXTEND"  # beyond the plan
+    # From metres in the world to 0..1; the picture's top row is north, v = 1.
     scaled = nodes.new("ShaderNodeVectorMath")
     scaled.operation = "MULTIPLY_ADD"
     links.new(nodes.new("ShaderNodeNewGeometry").outputs["Position"], scaled.inputs[0])
     scaled.inputs[1].default_value = [1 / stage["ground_side_m"]] * 3
-    scaled.inputs[2].default_value = [0.5] * 3
+    scaled.inputs[2].default_value = [
+        0.5 - middle / stage["ground_side_m"] for middle in (*stage["ground_middle_m"], 0)
+    ]
     links.new(scaled.outputs[0], image.inputs["Vector"])
     links.new(image.outputs["Color"], shader.inputs["Base Color"])
     shader.inputs["Roughness"].default_value = 1.0
@@ -267,7 +272,7 @@ def add_lights(scene: bpy.types.Scene, stage: Json) -> None:
     sun = bpy.data.lights.new("sun", "SUN")
     sun.energy = stage["sun_energy"]
     sun.color = stage["sun_color"]
-    sun.angle = float(np.radians(SUN_ANGLE_DEG))
+    sun.angle = float(np.radians(stage["sun_angle_deg"]))
     thing = bpy.data.objects.new("sun", sun)
     thing.rotation_mode = "QUATERNION"
     thing.rotation_quaternion = Vector(stage["sun_direction"]).to_track_quat("Z", "Y")
@@ -280,6 +285,44 @@ def add_lights(scene: bpy.types.Scene, stage: Json) -> None:
     sky.inputs["Strength"].default_value = 1.0
     tree.links.new(sky.outputs[0], tree.nodes.new("ShaderNodeOutputWorld").inputs["Surface"])
     scene.world = world
+
+
+def add_clouds(scene: bpy.types.Scene, stage: Json, picture: Path) -> None:
+    """Add a sheet high above everything that only the sun's light meets, as transparent as the picture says.
+
+    The picture holds for the place where the sun's ray meets z = 0; it repeats.
+    """
+    east, north, up = stage["sun_direction"]
+    high_m = stage["camera_m"] + CLOUDS_ABOVE_M
+    middle = (high_m * east / up, high_m * north / up)
+    corners = [
+        (middle[0] + x * CLOUDS_HALF_M, middle[1] + y * CLOUDS_HALF_M, high_m)
+        for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    ]
+    mesh = bpy.data.meshes.new("clouds")
+    mesh.from_pydata(corners, [], [(0, 1, 2, 3)])
+    material = bpy.data.materials.new("clouds")
+    tree = node_tree_of(material)
+    nodes, links = tree.nodes, tree.links
+    nodes.clear()
+    image = nodes.new("ShaderNodeTexImage")
+    image.image = bpy.data.images.load(str(picture))
+    image.image.colorspace_settings.name = "Non-Color"
+    image.extension = "REPEAT"
+    scaled = nodes.new("ShaderNodeVectorMath")
+    scaled.operation = "MULTIPLY_ADD"
+    links.new(nodes.new("ShaderNodeNewGeometry").outputs["Position"], scaled.inputs[0])
+    period_m = stage["clouds_period_m"]
+    scaled.inputs[1].default_value = [1 / period_m] * 3
+    scaled.inputs[2].default_value = (-middle[0] / period_m, -middle[1] / period_m, 0.0)
+    links.new(scaled.outputs[0], image.inputs["Vector"])
+    clear = nodes.new("ShaderNodeBsdfTransparent")
+    links.new(image.outputs["Color"], clear.inputs["Color"])
+    links.new(clear.outputs[0], nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
+    mesh.materials.append(material)
+    sheet = bpy.data.objects.new("clouds", mesh)
+    sheet.visible_camera = sheet.visible_diffuse = sheet.visible_glossy = sheet.visible_transmission = False
+    scene.collection.objects.link(sheet)
 
 
 def draw_colors(scene: bpy.types.Scene, stage: Json, path: Path) -> None:

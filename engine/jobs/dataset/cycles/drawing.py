@@ -26,6 +26,7 @@ from engine.system.python_process import exit_reason
 
 SCRIPT = Path(__file__).with_name("blender_main.py")
 MAX_INSTANCES = 32767  # Blender's largest object index
+SKY_DEPTH = 1e9  # Cycles writes 1e10 where it hits nothing
 LAST_WORDS = 3
 NO_ROOM_BYTES = 2**20
 DISK_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 def render(
     stage: SceneStage, ground_rgb: np.ndarray, settings: CyclesSettings, blender: Blender, *, folder: Path | None = None
 ) -> Rendered:
-    """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the whole terrain from above, row 0 north.
+    """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the ground of `plan_of`, row 0 north.
 
     Blender's output goes to the log. Its files are in a new folder within `folder`, or in the system's temporary
     folder. If this process ends, even by a kill, Blender ends too and its files are deleted.
@@ -58,7 +59,7 @@ def render(
         return Rendered(
             colors=_read_png(work / "colors.png", camera.height_px, camera.width_px),
             instances=np.rint(_channel(passes, "Index")).astype(np.uint16),
-            depth_m=_channel(passes, "Depth").astype(np.float32),
+            depth_m=_depth_m(_channel(passes, "Depth")),
             renderer=f"Cycles, Blender {answer['version']}, {answer['device']}",
         )
     except RenderError as error:
@@ -167,6 +168,10 @@ def _channel(passes: dict[str, np.ndarray], word: str) -> np.ndarray:
     if len(found) != 1:
         raise RenderError(f"passes.exr: no single channel for {word} among {', '.join(passes)}")
     return found[0]
+
+
+def _depth_m(depths: np.ndarray) -> np.ndarray:
+    return np.where(depths < SKY_DEPTH, depths, np.inf).astype(np.float32)
 
 
 def _read_png(path: Path, height: int, width: int) -> np.ndarray:

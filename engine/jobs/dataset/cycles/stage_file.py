@@ -1,4 +1,5 @@
-"""Writes a stage as files that Blender's Python can read: `stage.json`, `stage.npz`, `ground.png`.
+"""Writes a stage as files that Blender's Python can read: `stage.json`, `stage.npz`, `ground.png`, and for shadows of
+clouds `clouds.png`.
 
 The arrays are those of `Mesh` and `InstanceBatch`, named `0_positions` for the first batch and `ground_positions` for
 the ground.
@@ -10,17 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from engine.jobs.dataset.clouds import cloud_map, period_m
 from engine.jobs.dataset.cycles.settings import CyclesSettings
 from engine.jobs.dataset.geometry.batches import LOOKS, Mesh, SceneStage
+from engine.jobs.dataset.geometry.ground_plan import plan_of
 from engine.jobs.dataset.light import light_of
 
-STAGE, ARRAYS, GROUND = "stage.json", "stage.npz", "ground.png"
+STAGE, ARRAYS, GROUND, CLOUDS = "stage.json", "stage.npz", "ground.png", "clouds.png"
 
 
 def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, settings: CyclesSettings) -> None:
     """Write the files. `ground_rgb`: (side, side, 3) uint8, sRGB, row 0 north. Raises OSError."""
     scene = stage.scene
-    light = light_of(scene.sun, scene.ground)
+    light, plan = light_of(scene.sun, scene.ground), plan_of(scene)
     arrays = _mesh_arrays("ground", stage.ground)
     for number, batch in enumerate(stage.batches):
         arrays |= _mesh_arrays(str(number), batch.mesh)
@@ -40,7 +43,8 @@ def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, setting
             }
             for surface, look in ((surface, LOOKS[surface]) for surface in surfaces)
         },
-        "ground_side_m": scene.terrain.side_m,
+        "ground_side_m": plan.side_m,
+        "ground_middle_m": plan.middle_m,
         "width_px": scene.camera.width_px,
         "height_px": scene.camera.height_px,
         "camera_m": scene.camera.place_m.tolist(),
@@ -48,8 +52,10 @@ def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, setting
         "focal_px": scene.camera.focal_px,
         "center_px": scene.camera.center_px,
         "sun_direction": scene.sun.direction.tolist(),
-        "sun_energy": scene.sun.energy,
+        "sun_energy": light.sun_energy,
+        "sun_angle_deg": light.sun_angle_deg,
         "sun_color": light.sun_color.tolist(),
+        "clouds_period_m": 0.0 if scene.sun.clouds is None else period_m(scene.sun.clouds),
         "sky_radiance": light.sky_rgb.tolist(),
         "exposure": light.exposure,
         "seed": scene.seed,
@@ -59,7 +65,9 @@ def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, setting
     }
     with (folder / ARRAYS).open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # mypy also checks them against allow_pickle
-    _write_png(folder / GROUND, ground_rgb)
+    _write_png(folder / GROUND, ground_rgb[..., ::-1])
+    if scene.sun.clouds is not None:
+        _write_png(folder / CLOUDS, np.rint(cloud_map(scene.sun.clouds)[::-1] * 65535).astype(np.uint16))
     (folder / STAGE).write_text(json.dumps(values), encoding="utf-8")
 
 
@@ -71,8 +79,9 @@ def _mesh_arrays(name: str, mesh: Mesh) -> dict[str, np.ndarray]:
     }
 
 
-def _write_png(path: Path, rgb: np.ndarray) -> None:
+def _write_png(path: Path, pixels: np.ndarray) -> None:
+    """(height, width) uint16 or (height, width, 3) uint8, BGR; row 0 at the top."""
     import cv2
 
-    encoded = cv2.imencode(".png", rgb[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+    encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
     path.write_bytes(encoded.tobytes())

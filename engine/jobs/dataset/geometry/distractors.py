@@ -4,7 +4,17 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from engine.jobs.dataset.geometry import debris, fittings, machines, materials, panels, plants, round_things, vehicles
+from engine.jobs.dataset.geometry import (
+    debris,
+    earthworks,
+    fittings,
+    machines,
+    materials,
+    panels,
+    plants,
+    round_things,
+    vehicles,
+)
 from engine.jobs.dataset.geometry.batches import LOOKS, TINTED, InstanceBatch, Surface
 from engine.jobs.dataset.geometry.kit import Model
 from engine.jobs.dataset.geometry.placing import sized, standing
@@ -20,6 +30,7 @@ BUILDERS: dict[DistractorKind, tuple[int, Builder]] = {
     DistractorKind.ROLLER: (1, lambda _: machines.roller()),
     DistractorKind.DEBRIS: (debris.DEBRIS_SHAPES, debris.broken_concrete),
     DistractorKind.REBAR: (debris.REBAR_SHAPES, debris.rebar),
+    DistractorKind.RIG: (machines.RIG_SHAPES, machines.rig),
     DistractorKind.LYING_PILE: (materials.LYING_PILE_SHAPES, materials.lying_pile),
     DistractorKind.PILE_STACK: (materials.PILE_STACK_SHAPES, materials.pile_stack),
     DistractorKind.CUT_OFF: (materials.CUT_OFF_SHAPES, materials.cut_off),
@@ -27,13 +38,15 @@ BUILDERS: dict[DistractorKind, tuple[int, Builder]] = {
     DistractorKind.FORMWORK: (materials.FORMWORK_SHAPES, materials.formwork),
     DistractorKind.BOARDS: (materials.BOARDS_SHAPES, materials.boards),
     DistractorKind.RING: (round_things.RING_SHAPES, round_things.concrete_ring),
-    DistractorKind.HOLE: (round_things.HOLE_SHAPES, round_things.hole),
+    DistractorKind.HOLE: (earthworks.HOLE_SHAPES, earthworks.hole),
     DistractorKind.BARREL: (round_things.BARREL_SHAPES, round_things.barrel),
     DistractorKind.BUCKET: (round_things.BUCKET_SHAPES, round_things.bucket),
     DistractorKind.TYRE: (round_things.TYRE_SHAPES, round_things.tyre),
     DistractorKind.CABLE_DRUM: (round_things.CABLE_DRUM_SHAPES, round_things.cable_drum),
     DistractorKind.LID: (round_things.LID_SHAPES, round_things.lid),
-    DistractorKind.PUDDLE: (fittings.PUDDLE_SHAPES, fittings.puddle),
+    DistractorKind.PUDDLE: (earthworks.PUDDLE_SHAPES, earthworks.puddle),
+    DistractorKind.PAD: (earthworks.PAD_SHAPES, earthworks.pad),
+    DistractorKind.HEAP: (earthworks.HEAP_SHAPES, earthworks.heap),
     DistractorKind.BUSH: (plants.BUSH_SHAPES, plants.bush),
     DistractorKind.TREE: (plants.TREE_SHAPES, plants.tree),
     DistractorKind.BARE_TREE: (plants.BARE_TREE_SHAPES, plants.bare_tree),
@@ -46,7 +59,7 @@ BUILDERS: dict[DistractorKind, tuple[int, Builder]] = {
     DistractorKind.HUT: (fittings.HUT_SHAPES, fittings.hut),
     DistractorKind.TOILET: (fittings.TOILET_SHAPES, fittings.toilet),
     DistractorKind.FENCE: (fittings.FENCE_SHAPES, fittings.fence),
-    DistractorKind.TRENCH: (fittings.TRENCH_SHAPES, fittings.trench),
+    DistractorKind.TRENCH: (earthworks.TRENCH_SHAPES, earthworks.trench),
     DistractorKind.PERSON: (fittings.PERSON_SHAPES, fittings.person),
     DistractorKind.TABLE: (panels.TABLE_SHAPES, panels.table),
     DistractorKind.MODULE_PALLET: (panels.MODULE_PALLET_SHAPES, panels.module_pallet),
@@ -84,7 +97,7 @@ def _stood(name: str, model: Model, alike: list[Distractor], ground: GroundLook)
     shades = np.repeat(np.array([[one.shade] for one in alike]), 3, axis=1).astype(np.float32)
     tints = np.array([one.tint for one in alike], np.float32)
     for surface, mesh in model:
-        own = shades
+        own: np.ndarray = shades
         if surface in EARTH_SHADES:
             own = shades * (EARTH_SHADES[surface] * np.array(ground.subsoil) / LOOKS[surface].albedo)
         elif surface in TINTED:

@@ -1,28 +1,23 @@
-"""What a site is equipped with: containers, huts, toilets, fences, trenches, puddles, people, stakes, flags."""
+"""Equipment of a site: containers, huts, toilets, fences, people, stakes, flags."""
 
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
 
 from engine.jobs.dataset.geometry.batches import Surface
 from engine.jobs.dataset.geometry.kit import Kit, Model
 from engine.jobs.dataset.geometry.placing import put
-from engine.jobs.dataset.geometry.primitives import cylinder, faceted, loft, revolve, star_slab, uneven_disc, waves
+from engine.jobs.dataset.geometry.primitives import cylinder, loft, revolve
 
 CONTAINER_SHAPES = 2
 HUT_SHAPES = 2
 TOILET_SHAPES = 2
 FENCE_SHAPES = 3
-TRENCH_SHAPES = 3
-PUDDLE_SHAPES = 6
 PERSON_SHAPES = 6
 STAKE_SHAPES = 3
 FLAG_SHAPES = 2
 FENCE_M = 3.0
-"""Length of one panel. The same for a trench."""
-TRENCH_M = 3.0
-FLAT_M = 0.012
+"""Length of one panel."""
 
 
 @cache
@@ -102,51 +97,6 @@ def fence(variant: int) -> Model:
         kit.stick(Surface.STEEL, (float(x), 0.0, 0.2), (float(x), 0.0, 1.96), 0.014, 3)
     for z in np.linspace(0.5, 1.7, 4):
         kit.stick(Surface.STEEL, (-half, 0.0, float(z)), (half, 0.0, float(z)), 0.014, 3)
-    return kit.model()
-
-
-@cache
-def trench(variant: int) -> Model:
-    """A piece 3 m long of a trench 0.6 m wide, along x, with the spoil on its left. Radius at most 2.2 m.
-
-    The ground has no hole: the trench is its dark floor, drawn on the ground, between low banks. Variant 1 has
-    cables in it.
-    """
-    rng = np.random.default_rng([71, variant])
-    kit = Kit()
-    half = TRENCH_M / 2
-    kit.box(Surface.DARK_SOIL, (-half - 0.02, half + 0.02), (-0.3, 0.3), (-0.2, FLAT_M))
-    kit.box(Surface.DARK, (-half - 0.02, half + 0.02), (-0.22, 0.1), (-0.2, FLAT_M + 0.004))
-    if variant == 1:
-        for y, wide in ((-0.12, 0.05), (-0.03, 0.06), (0.08, 0.045)):
-            bends = [(x, y + rng.uniform(-0.02, 0.02), 0.02) for x in np.linspace(-half, half, 6)]
-            bends[0], bends[-1] = (-half - 0.02, y, 0.02), (half + 0.02, y, 0.02)
-            surface = Surface.PAINT if wide == 0.06 else Surface.BLACK_RUBBER
-            for start, end in pairwise(bends):
-                kit.stick(surface, start, end, wide, 6)
-    for side, count, high in ((1, 7, 0.5), (-1, 6, 0.05)):
-        for k in range(count):
-            x = (k + 0.5) / count * (TRENCH_M - 0.2) - half + 0.1
-            wide = rng.uniform(0.8, 1.2) if side > 0 else rng.uniform(0.2, 0.28)
-            long_m = rng.uniform(1.0, 1.3) if side > 0 else 1.1
-            heap = uneven_disc(rng, 0.4, shares=(1.0, 1.0, 0.75, 0.35), levels=(0.0, 0.4, 0.75, 1.0), sides=14)
-            y = side * (0.32 + wide / 2)
-            tall = high * rng.uniform(0.8, 1.1) + 0.2
-            kit.solid(Surface.SPOIL, faceted(heap), (long_m, wide, tall), (x, y, -0.2))
-    return kit.model()
-
-
-@cache
-def puddle(variant: int) -> Model:
-    """Water in a hollow, with a wet rim: irregular, 2 m wide. Radius at most 1.25 m."""
-    rng = np.random.default_rng([72, variant])
-    sides = 48
-    angles = np.arange(sides) * (2 * np.pi / sides)
-    narrow = (1.0, 0.6, 0.8, 0.45, 0.9, 0.7)[variant % PUDDLE_SHAPES]
-    edge = 0.78 + 0.3 * waves(rng, angles, (2, 3)) + 0.06 * waves(rng, angles, (4, 6, 9))
-    kit = Kit()
-    for surface, out, top in ((Surface.DARK_SOIL, 0.12, FLAT_M), (Surface.WATER, 0.0, FLAT_M + 0.008)):
-        kit.solid(surface, star_slab(edge + out, -0.2, top), (1.0, narrow, 1.0))
     return kit.model()
 
 

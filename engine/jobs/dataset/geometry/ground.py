@@ -6,10 +6,15 @@ from engine.jobs.dataset.geometry.batches import Mesh
 from engine.jobs.dataset.scene.description import Terrain
 
 
-def build_ground(terrain: Terrain) -> Mesh:
-    """Vertices in [row, column] order like the heights; cells split as in `Terrain.height_at`. Open at the bottom."""
+def build_ground(terrain: Terrain, reach_m: float = 0.0) -> Mesh:
+    """Vertices in [row, column] order like the heights; cells split as in `Terrain.height_at`. Open at the bottom.
+
+    The outermost vertices are pulled out to `reach_m` from the middle, if that is farther, for views of the horizon.
+    """
     count = terrain.heights_m.shape[0]
     along = np.arange(count) * terrain.cell_m - terrain.side_m / 2
+    if reach_m > terrain.side_m / 2:
+        along[0], along[-1] = -reach_m, reach_m
     positions = np.empty((count, count, 3), np.float32)
     positions[..., 0] = along[None, :]
     positions[..., 1] = along[:, None]

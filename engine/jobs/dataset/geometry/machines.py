@@ -10,6 +10,7 @@ from engine.jobs.dataset.geometry.placing import put
 from engine.jobs.dataset.geometry.primitives import slab
 
 SUNK_M = 0.08
+RIG_SHAPES = 2
 SWINGS = (0.0, 0.7, -1.2, 2.7)
 """Rotation of an excavator's house on its tracks in radians, by variant."""
 
@@ -56,6 +57,37 @@ def _add_arm(kit: Kit) -> None:
         kit.beam(Surface.STEEL, [(1.1, 1.4), (2.0, 3.6)], y, 0.14)
     bucket = [(3.3, 0.25), (3.7, -0.05), (4.25, 0.05), (4.55, 0.6), (4.1, 1.25), (3.55, 1.25)]
     kit.prism(Surface.DARK_PAINT, bucket, (-0.7, 0.45))
+
+
+@cache
+def rig(variant: int) -> Model:
+    """A crawler that drives piles, its mast upright in front or lowered over its back. Radius at most 4.3 m."""
+    kit = Kit()
+    for y in both_sides(0.95, 0.5):
+        ends = np.linspace(-np.pi / 2, np.pi / 2, 6)
+        front = [(1.3 + 0.38 * np.cos(a), 0.38 + 0.38 * np.sin(a) - SUNK_M) for a in ends]
+        rear = [(-1.3 - 0.38 * np.cos(a), 0.38 - 0.38 * np.sin(a) - SUNK_M) for a in ends]
+        kit.prism(Surface.BLACK_RUBBER, front + rear, y)
+        for x in np.arange(-1.2, 1.3, 0.35):
+            kit.box(Surface.STEEL, (x - 0.05, x + 0.05), (y[0] - 0.02, y[1] + 0.02), (0.66, 0.72))
+    kit.box(Surface.DARK_PAINT, (-1.1, 1.1), (-0.75, 0.75), (0.35, 0.85))
+    kit.add(Surface.YELLOW_PAINT, slab([(-1.7, -1.0), (0.6, -1.0), (0.6, 0.1), (-1.7, 0.1)], 0.85, 1.7))
+    kit.box(Surface.DARK_PAINT, (-1.5, -0.6), (-0.85, -0.1), (1.65, 1.75))  # grille
+    kit.pipe(Surface.STEEL, (-0.3, -0.5), 0.06, (1.7, 2.2))
+    kit.box(Surface.DARK_PAINT, (-1.7, -0.5), (0.15, 1.0), (0.85, 1.3))
+    kit.cab((-0.45, 0.75), (0.2, 1.05), (0.85, 2.5))
+    if variant == 0:
+        kit.box(Surface.YELLOW_PAINT, (1.75, 2.05), (-0.35, -0.05), (0.05, 7.0))
+        kit.beam(Surface.STEEL, [(0.7, 1.2), (1.8, 1.6)], (-0.3, -0.1), 0.25)
+        kit.beam(Surface.STEEL, [(0.2, 1.6), (1.8, 3.6)], (-0.25, -0.15), 0.12)
+        kit.box(Surface.DARK_PAINT, (2.05, 2.5), (-0.42, 0.02), (2.2, 3.4))  # hammer
+        kit.box(Surface.STEEL, (1.7, 2.55), (-0.3, -0.1), (6.95, 7.15))  # head of the mast
+    else:
+        kit.box(Surface.YELLOW_PAINT, (-3.9, 2.6), (-0.35, -0.05), (2.35, 2.65))
+        kit.box(Surface.DARK_PAINT, (1.0, 2.2), (-0.45, 0.05), (2.6, 3.0))
+        kit.beam(Surface.STEEL, [(0.9, 1.0), (1.6, 2.4)], (-0.28, -0.12), 0.22)
+        kit.beam(Surface.STEEL, [(-1.6, 1.6), (-1.6, 2.4)], (-0.28, -0.12), 0.2)
+    return kit.model()
 
 
 @cache

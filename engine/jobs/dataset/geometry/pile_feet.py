@@ -16,7 +16,7 @@ from engine.jobs.dataset.scene.pile_looks import FootKind
 
 FRESH = 0.75
 """Factor for the subsoil's colour: fresh earth is moist."""
-WET = 0.42
+WET = 0.3
 PIT_UP_M = 0.03
 PIT_DARK = 0.16
 GROUT_RGB = np.array([0.47, 0.47, 0.455])

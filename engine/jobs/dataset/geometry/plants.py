@@ -51,7 +51,7 @@ def bush(variant: int) -> Model:
         angle = 2 * np.pi * k / humps + rng.uniform(-0.4, 0.4)
         wide = 0.95 if humps == 1 else rng.uniform(0.5, 0.7)
         tall = high * rng.uniform(0.8, 1.0)
-        at = (away * np.cos(angle), away * np.sin(angle), 0.42 * tall - 0.05)
+        at = (away * np.cos(angle), away * np.sin(angle), 0.42 * tall - 0.1)
         _lobe(kit, rng, at, (wide, wide * rng.uniform(0.9, 1.0), tall), 170 // humps + 20)
     return kit.model()
 

@@ -1,4 +1,4 @@
-"""Round things that look like piles from the air: barrels, buckets, concrete rings, tyres, drums, lids, holes."""
+"""Round things that look like piles from the air: barrels, buckets, concrete rings, tyres, drums, lids."""
 
 from functools import cache
 from itertools import pairwise
@@ -9,7 +9,7 @@ from engine.jobs.dataset.geometry.batches import Surface
 from engine.jobs.dataset.geometry.kit import Kit, Model
 from engine.jobs.dataset.geometry.meshes import moved
 from engine.jobs.dataset.geometry.placing import put, sideways
-from engine.jobs.dataset.geometry.primitives import cylinder, faceted, revolve, rough_ring, tube, uneven_disc
+from engine.jobs.dataset.geometry.primitives import cylinder, revolve, tube, uneven_disc
 
 BARREL_SHAPES = 5
 BUCKET_SHAPES = 4
@@ -17,10 +17,7 @@ RING_SHAPES = 6
 TYRE_SHAPES = 6
 CABLE_DRUM_SHAPES = 4
 LID_SHAPES = 5
-HOLE_SHAPES = 6
 SUNK_M = 0.04
-FLAT_M = 0.012
-"""Height of a hole or of water above the ground it is drawn on."""
 
 
 @cache
@@ -192,28 +189,4 @@ def lid(variant: int) -> Model:
         kit.solid(Surface.RUST if variant != 2 else Surface.PAINT, cylinder(4), (0.5, 0.05, 0.02), (0, 0, 0.055), turn)
     for x in (-0.22, 0.22):
         kit.solid(Surface.DARK, cylinder(8), (0.05, 0.05, 0.02), (x, 0, 0.06))
-    return kit.model()
-
-
-@cache
-def hole(variant: int) -> Model:
-    """A bored hole 0.4 m wide: spoil around it or on one side, none, or water in it."""
-    rng = np.random.default_rng([33, variant])
-    kit = Kit()
-    inside = Surface.WATER if variant == 4 else Surface.DARK
-    kit.solid(inside, cylinder(24), (0.42, 0.42, 0.15 + FLAT_M), (0, 0, -0.15))
-    if variant in (0, 1, 4):
-        wide = rng.uniform(0.9, 1.3)
-        kit.solid(Surface.SPOIL, rough_ring(rng, 0.42 / wide, 0.5), (wide, wide, 0.15))
-    elif variant in (2, 5):
-        rim = rough_ring(rng, 0.78, 0.4)
-        kit.solid(Surface.SPOIL, rim, (0.54, 0.54, 0.05))
-        for _ in range(3 if variant == 5 else 1):
-            away = rng.uniform(0.5, 0.56)
-            angle, wide = rng.uniform(0, 2 * np.pi), rng.uniform(0.4, 0.6)
-            heap = uneven_disc(rng, 0.4, shares=(1.0, 1.0, 0.75, 0.35), levels=(0.0, 0.45, 0.75, 1.0))
-            at = (away * np.cos(angle), away * np.sin(angle), -0.12)
-            kit.solid(Surface.SPOIL, faceted(heap), (wide, wide, rng.uniform(0.2, 0.32)), at)
-    else:
-        kit.solid(Surface.SPOIL, rough_ring(rng, 0.8, 0.3), (0.53, 0.53, 0.04))
     return kit.model()

@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from engine.jobs.dataset.frozen import plain
 from engine.jobs.dataset.labels.look import look_of
 from engine.jobs.dataset.labels.source import LabelSource
-from engine.jobs.dataset.scene.frozen import plain
 
 
 def facts_of(source: LabelSource) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def facts_of(source: LabelSource) -> dict[str, Any]:
         "scene_number": task.scene_number,
         "view": task.view,
         "camera": record.camera,
-        "ground": plain(scene.ground),
+        "ground": plain(scene.ground) | {"cover": scene.ground.cover},
         "sun": plain(scene.sun),
         "effects": plain(source.photograph.effects),
         "look": {name: round(value, 4) for name, value in asdict(look_of(source.photograph.rendered.colors)).items()},

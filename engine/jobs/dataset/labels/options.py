@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import UsageError
-from engine.jobs.dataset.labels.categories import CATEGORIES
 from engine.jobs.dataset.options import MAX_SIDE_PX, option_name
+from engine.jobs.dataset.scene.things import CATEGORIES
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
 

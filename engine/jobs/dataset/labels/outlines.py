@@ -103,12 +103,10 @@ def _hulls(
 
 def _solids_of(mesh: Mesh) -> list[_Solid]:
     """Split a mesh into connected parts; corners repeated for their normals are joined first."""
-    _, chosen, joined = np.unique(
-        np.rint(mesh.positions.astype(np.float64) / WELD_M).astype(np.int64),
-        axis=0,
-        return_index=True,
-        return_inverse=True,
-    )
+    # Three whole numbers in one, since NumPy sorts rows ten times more slowly.
+    step_m = max(WELD_M, float(np.abs(mesh.positions).max()) / 2**19)
+    places = np.rint(mesh.positions.astype(np.float64) / step_m).astype(np.int64)
+    _, chosen, joined = np.unique(places @ [1 << 42, 1 << 21, 1], return_index=True, return_inverse=True)
     corners = mesh.positions[chosen].astype(np.float64)
     triangles = joined.reshape(-1)[mesh.triangles.astype(np.int64)]  # (t, 3)
     owner = np.arange(len(corners))
@@ -120,9 +118,8 @@ def _solids_of(mesh: Mesh) -> list[_Solid]:
         owner = owner[owner]
         if np.array_equal(owner, before):
             break
-    edges = np.unique(
-        np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])), axis=0
-    )
+    sides = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]))
+    edges = np.stack(np.divmod(np.unique(sides @ [len(corners), 1]), len(corners)), axis=1)
     names = np.unique(owner[edges[:, 0]])
     if len(names) > MAX_SOLIDS:
         return [_Solid(corners=corners, edges=edges)]

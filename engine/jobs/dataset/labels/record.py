@@ -1,6 +1,6 @@
 """Everything that is known about the labelled things of a picture: the source of all label formats of recipe 2."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ class LabelledThing:
     """Foot: east, north and height in metres."""
     size_m: dict[str, float]
     """A pile's diameter_m, exposed_m and tilt_deg; empty for other things."""
+    told: dict[str, str | float] = field(default_factory=dict)
+    """Kind, sizes and looks for lists of things, rounded; JSON values."""
     head_px: tuple[float, float] | None
     """Middle of its top in the picture, also if hidden; None outside the picture and for things without a head."""
     is_head_visible: bool
@@ -54,7 +56,7 @@ class PictureRecord:
     width_px: int
     height_px: int
     camera: dict[str, Any]
-    """Intrinsics (focal length, principal point, distortion) and extrinsics (place, rotation), JSON values."""
+    """Intrinsics and extrinsics of scene/camera_values.py, and `lens`, its distortion or None; JSON values."""
     classes: tuple[str, ...]
     """Categories to label, by class_id."""
     things: tuple[LabelledThing, ...]

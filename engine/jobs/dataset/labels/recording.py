@@ -1,21 +1,19 @@
 """Makes the record of a picture: what the scene knows about each thing that can be seen in it."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from engine.jobs.dataset.geometry.batches import SceneStage
-from engine.jobs.dataset.labels.categories import category_of
 from engine.jobs.dataset.labels.instances import find_instances
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.outlines import find_outlines
 from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
 from engine.jobs.dataset.labels.visibility import judge
-from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.camera_values import camera_values
 from engine.jobs.dataset.scene.description import SiteScene
-from engine.jobs.dataset.scene.things import Distractor, Pile
+from engine.jobs.dataset.scene.things import PILE_CATEGORY, Distractor, Pile, category_of
 from engine.jobs.dataset.sensor import Photograph
 from engine.jobs.dataset.sensor.photograph import to_picture
 
@@ -37,7 +35,7 @@ def make_record(
     ):
         thing = known[number]
         seen = judge(outlines.get(number), number, (x0, y0, x1, y1), area, numbers, depth_m)
-        category = category_of(thing.kind)
+        category = PILE_CATEGORY if isinstance(thing, Pile) else category_of(thing.kind)
         if head is not None and not (0 <= head[0] < width and 0 <= head[1] < height):
             head = None
         class_id = options.class_names.index(category) if category in options.class_names else -1
@@ -50,6 +48,7 @@ def make_record(
                 is_crowd=class_id >= 0 and seen.visible_share < options.min_visible,
                 place_m=(thing.x_m, thing.y_m, thing.ground_m),
                 size_m=_sizes(thing),
+                told=thing.told if isinstance(thing, Pile) else {"kind": thing.kind.value},
                 head_px=head,
                 is_head_visible=head is not None and bool(numbers[int(head[1]), int(head[0])] == number),
                 box=(x0, y0, x1, y1),
@@ -66,7 +65,7 @@ def make_record(
         file_name=file_name,
         width_px=width,
         height_px=height,
-        camera=camera_values(scene.camera),
+        camera=camera_values(scene.camera) | {"lens": effects.get("lens")},
         classes=options.class_names,
         things=tuple(things),
     )
@@ -78,40 +77,11 @@ def numbered_things(scene: SiteScene) -> dict[int, Pile | Distractor]:
     return things | {thing.number: thing for thing in scene.distractors if thing.number}
 
 
-def camera_values(camera: SiteCamera) -> dict[str, Any]:
-    """Intrinsics and extrinsics as JSON values.
-
-    A point p of the world (east, north, up; metres) is at rotation (p - place_m) in camera space: x right and y up in
-    the picture, z against the viewing direction. Its pixel is principal_px + focal_px (x, -y) / -z.
-    """
-    return {
-        "model": "pinhole",
-        "width_px": camera.width_px,
-        "height_px": camera.height_px,
-        "focal_px": camera.focal_px,
-        "principal_px": list(camera.center_px),
-        "place_m": camera.place_m.tolist(),
-        "rotation": camera.rotation.tolist(),
-        "yaw_deg": camera.yaw_deg,
-        "pitch_deg": camera.pitch_deg,
-        "roll_deg": camera.roll_deg,
-        "gsd_m": camera.gsd_m,
-    }
-
-
 def _heads(
     scene: SiteScene, effects: dict[str, Any], things: Sequence[Pile | Distractor]
 ) -> list[tuple[float, float] | None]:
     """Pixels of the middle of each pile's top; None for other things."""
-    tops = [
-        (
-            thing.x_m + thing.exposed_m * math.tan(thing.tilt_x),
-            thing.y_m + thing.exposed_m * math.tan(thing.tilt_y),
-            thing.top_m,
-        )
-        for thing in things
-        if isinstance(thing, Pile)
-    ]
+    tops = [thing.head_m for thing in things if isinstance(thing, Pile)]
     pixels = iter(to_picture(scene, effects, scene.camera.pixel_of(np.array(tops).reshape(-1, 3))).tolist())
     return [tuple(next(pixels)) if isinstance(thing, Pile) else None for thing in things]
 
@@ -119,5 +89,4 @@ def _heads(
 def _sizes(thing: Pile | Distractor) -> dict[str, float]:
     if not isinstance(thing, Pile):
         return {}
-    tilt = math.atan(math.hypot(math.tan(thing.tilt_x), math.tan(thing.tilt_y)))
-    return {"diameter_m": thing.diameter_m, "exposed_m": thing.exposed_m, "tilt_deg": math.degrees(tilt)}
+    return {"diameter_m": thing.diameter_m, "exposed_m": thing.exposed_m, "tilt_deg": thing.tilt_deg}

@@ -64,4 +64,5 @@ def _corners_only(polygon: np.ndarray) -> np.ndarray:
     """Without repeated points and points on straight lines, (n, 2) float64."""
     points = polygon[(polygon != np.roll(polygon, 1, axis=0)).any(axis=1)].astype(np.float64)
     before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
-    return points[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]]
+    corners: np.ndarray = points[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]]
+    return corners

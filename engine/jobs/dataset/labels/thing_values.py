@@ -10,11 +10,13 @@ SHARE_PLACES = 4
 
 
 def values_of(thing: LabelledThing) -> dict[str, Any]:
-    """Number, kind, sizes, place, and how much is visible; rounded, so that the text is the same on every machine."""
+    """Number, kind, sizes, looks, place, and how much is visible.
+
+    Rounded, so that the text is the same on every machine.
+    """
     return {
         "number": thing.number,
-        "kind": thing.kind,
-        **{name: round(size, METRE_PLACES) for name, size in thing.size_m.items()},
+        **thing.told,
         "place_m": [round(metres, METRE_PLACES) for metres in thing.place_m],
         "visible_share": round(thing.visible_share, SHARE_PLACES),
         "is_cut": thing.is_cut,

@@ -73,21 +73,25 @@ class Device:
         self._undo.callback(thing.release)
         return thing
 
-    def program(self, name: str, vertex: str, **units: int) -> moderngl.Program:
-        """`units`: the texture unit of each sampler."""
-        program = self._compiled(name, vertex)
+    def program(self, name: str, vertex: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.Program:
+        """`defines`: further ones of its fragment shader. `units`: the texture unit of each sampler.
+
+        Samplers that the program does not have are skipped: compilers drop those that a look of the ground leaves out.
+        """
+        program = self._compiled(name, vertex, (*self._defines, *defines))
         view = program.get("View", None)
         if isinstance(view, moderngl.UniformBlock):
             view.binding = VIEW_BLOCK
         for sampler, unit in units.items():
-            program[sampler] = unit
+            if sampler in program:
+                program[sampler] = unit
         return program
 
-    def _compiled(self, name: str, vertex: str) -> moderngl.Program:
-        key = (name, vertex, self._defines)
+    def _compiled(self, name: str, vertex: str, defines: tuple[str, ...]) -> moderngl.Program:
+        key = (name, vertex, defines)
         if self._programs is not None and key in self._programs:
             return self._programs[key]
-        program = compile_program(self.context, name, self._defines, vertex=vertex, folder=SHADERS)
+        program = compile_program(self.context, name, defines, vertex=vertex, folder=SHADERS)
         if self._programs is None:
             return self.kept(program)
         self._programs[key] = program
@@ -110,9 +114,9 @@ class Device:
             bound.append((buffer, layout + each, *(name for _, name in pairs if name in program)))
         return self.kept(self.context.vertex_array(program, bound, index))
 
-    def pass_over_all(self, name: str, **units: int) -> moderngl.VertexArray:
+    def pass_over_all(self, name: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
         """A pass over the whole target; draw it with `render(vertices=3)`."""
-        return self.kept(self.context.vertex_array(self.program(name, WHOLE_TARGET, **units), []))
+        return self.kept(self.context.vertex_array(self.program(name, WHOLE_TARGET, defines=defines, **units), []))
 
     def buffer(self, data: np.ndarray) -> moderngl.Buffer:
         return self.kept(self.context.buffer(np.ascontiguousarray(data)))

@@ -4,7 +4,7 @@ ground depth     the bare terrain, bit-identical for any tiling
 numbers          the pile at the centre of each pixel, and its depth
 marks            tracks, lime and contact shade, projected onto that depth
 shaded ground    the ground's colour once per pixel, so that its fine texture is not shaded per small triangle
-colours          terrain with that colour and all things, multi-sampled
+colours          the sky where there is one, terrain with that colour and all things, multi-sampled
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ import numpy as np
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.light import light_of
 from engine.jobs.dataset.raster import shadow
+from engine.jobs.dataset.raster.cover import GroundCover
 from engine.jobs.dataset.raster.device import VIEW_BLOCK, Device
 from engine.jobs.dataset.raster.ground import Ground, terrain_texture
 from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn, shade_under
@@ -25,9 +26,11 @@ from engine.jobs.dataset.raster.view import ShadowSpace, View
 from engine.jobs.dataset.scene.camera import SiteCamera
 
 # Texture units. moderngl binds a new texture to a unit it chooses, so all are bound again before each tile.
-_GROUND_DEPTH, _MARKS, _TERRAIN, _GROUND_RGB, _THINGS_SHADOW, _GROUND_SHADOW = range(6)
+_GROUND_DEPTH, _MARKS, _TERRAIN, _GROUND_RGB, _THINGS_SHADOW, _GROUND_SHADOW, _CLOUDS, _PICTURE = range(8)
 _SHADOWS = {"u_things_shadow": _THINGS_SHADOW, "u_ground_shadow": _GROUND_SHADOW}
 _SPARE_M = 0.5
+MAX_SHADED_M = 700.0
+"""Depth beyond which nothing casts a shadow."""
 _SOLID = moderngl.DEPTH_TEST | moderngl.CULL_FACE
 
 
@@ -43,13 +46,25 @@ class StageDrawing:
         self._ground_depth = self._ground.drawn_by(device.program("ground_depth", "ground_vertex"))
         self._numbers_start = device.pass_over_all("numbers_start", u_ground_depth=_GROUND_DEPTH)
         numbered = device.program("numbers", "things_vertex", u_ground_depth=_GROUND_DEPTH)
+        self._cover = GroundCover(device, scene.ground, scene.sun, clouds_unit=_CLOUDS, picture_unit=_PICTURE)
         shaded = shadowed = None
         if wants_colors:
-            shaded = device.program("things_shade", "things_vertex", u_terrain=_TERRAIN, **_SHADOWS)
+            shaded = device.program(
+                "things_shade",
+                "things_vertex",
+                defines=self._cover.light_defines,
+                u_terrain=_TERRAIN,
+                **_SHADOWS,
+                **self._cover.light_units,
+            )
             shadowed = device.program("shadow_map", "shadow_things_vertex")
         self._things = Things(device, stage.batches, scene.camera, numbered, shaded, shadowed)
         lowest_m, highest_m = self._lowest_and_highest(self._things.corners)
-        nearest_m, farthest_m = _depth_range(scene.camera, scene.terrain.side_m, lowest_m, highest_m)
+        half_m = float(np.abs(stage.ground.positions[:, :2]).max())
+        nearest_m, farthest_m = _depth_range(scene.camera, half_m, lowest_m, highest_m)
+        seen = scene.camera.slab(lowest_m, highest_m, farthest_m)[:, :2]
+        self._shows_sky = bool(np.abs(seen).max() > half_m or scene.camera.drops_of(scene.camera.corners_px).min() <= 0)
+        self._seen_m = seen.min(axis=0), seen.max(axis=0)
         self._view = View(
             camera=scene.camera,
             nearest_m=nearest_m,
@@ -65,7 +80,7 @@ class StageDrawing:
             self._prepare_colors(highest_m)
 
     def draw_numbers(self, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
-        """Draw (height, width) uint16 pile numbers and float32 depth in metres."""
+        """Draw (height, width) uint16 numbers and float32 depth in metres, infinite for the sky."""
         context, targets = self._device.context, self._targets
         self._begin(tile)
         targets.ground.use()
@@ -79,7 +94,10 @@ class StageDrawing:
         self._numbers_start.render(vertices=3)
         context.enable_only(_SOLID)
         self._things.draw_numbers(tile)
-        return targets.read_numbers(tile)
+        numbers, depth_m = targets.read_numbers(tile)
+        if self._shows_sky:
+            depth_m[depth_m >= np.float32(self._view.farthest_m)] = np.inf
+        return numbers, depth_m
 
     def draw_colors(self, tile: Tile) -> np.ndarray:
         """Draw (height, width, 3) uint8 sRGB. Call draw_numbers for the tile first: it draws the ground's depth."""
@@ -88,6 +106,7 @@ class StageDrawing:
         self._terrain.use(_TERRAIN)
         self._shadows.things.use(_THINGS_SHADOW)
         self._shadows.ground.use(_GROUND_SHADOW)
+        self._cover.use()
         targets.marks.use()
         targets.marks.clear()
         self._marks.draw(tile)
@@ -97,8 +116,10 @@ class StageDrawing:
         self._shade.render(vertices=3)
         targets.shaded_ground.use(_GROUND_RGB)
         targets.colors.use()
-        context.enable_only(_SOLID)
         targets.colors.clear(depth=1.0)
+        if self._sky is not None:
+            self._sky.render(vertices=3)
+        context.enable_only(_SOLID)
         self._ground.draw(self._ground_cover, tile)
         self._things.draw_colors(tile)
         context.copy_framebuffer(targets.resolved, targets.colors)
@@ -110,15 +131,23 @@ class StageDrawing:
         self._ground_cover = self._ground.drawn_by(
             device.program("ground_cover", "ground_vertex", u_ground_rgb=_GROUND_RGB)
         )
-        rows = [driven_and_strewn(scene), shade_under(self._things.shading, scene.terrain)]
+        rows = [driven_and_strewn(scene, self._seen_m), shade_under(self._things.shading, scene.terrain)]
         marks = device.program("marks", "marks_vertex", u_ground_depth=_GROUND_DEPTH)
         self._marks = Marks(device, marks, np.concatenate(rows), scene.camera)
         self._shade = device.pass_over_all(
-            "ground_shade", u_ground_depth=_GROUND_DEPTH, u_marks=_MARKS, u_terrain=_TERRAIN, **_SHADOWS
+            "ground_shade",
+            defines=(*self._cover.ground_defines, *self._cover.light_defines),
+            u_ground_depth=_GROUND_DEPTH,
+            u_marks=_MARKS,
+            u_terrain=_TERRAIN,
+            **_SHADOWS,
+            **self._cover.ground_units,
+            **self._cover.light_units,
         )
+        self._sky = device.pass_over_all("sky") if self._shows_sky else None
         heights_m = (self._ground.lowest_m, self._ground.highest_m)
         space, things_px, ground_px = shadow.fit(
-            scene.camera, scene.sun, heights_m, highest_m, self._view.farthest_m, device.largest_px
+            scene.camera, scene.sun, heights_m, highest_m, min(self._view.farthest_m, MAX_SHADED_M), device.largest_px
         )
         self._shadows = shadow.make_maps(device, things_px, ground_px)
         self._view = self._view.with_shadow(space)
@@ -145,11 +174,10 @@ class StageDrawing:
         return min(lowest), max([self._ground.highest_m, *(float(box[:, :, 2].max()) for box in boxes)])
 
 
-def _depth_range(camera: SiteCamera, side_m: float, lowest_m: float, highest_m: float) -> tuple[float, float]:
-    """Least and greatest depth of the stage in the window: of heights `lowest_m` to `highest_m` on a square of
-    `side_m`."""
+def _depth_range(camera: SiteCamera, half_m: float, lowest_m: float, highest_m: float) -> tuple[float, float]:
+    """Least and greatest depth of the stage in the window: of heights `lowest_m` to `highest_m` on a square of twice
+    `half_m`."""
     drops = camera.drops_of(camera.corners_px)
-    half_m = side_m / 2
     corners = corners_of(np.array([[-half_m, -half_m, lowest_m]]), np.array([[half_m, half_m, highest_m]]))[0]
     farthest_m = float(camera.depth_of(corners).max())
     if drops.min() > 0:

@@ -35,8 +35,12 @@ class Ground:
         farthest_m = float(np.ptp(mesh.positions, axis=0).sum()) + camera.height_m
         seen = camera.slab(self.lowest_m, self.highest_m, farthest_m)[:, :2]
         low, high = seen.min(axis=0) - shadow_m - CHUNK_M, seen.max(axis=0) + shadow_m + CHUNK_M
-        places = mesh.positions[:, :2]
-        matters: np.ndarray = ((places > low) & (places < high)).all(axis=1)[mesh.triangles[:, 0]]
+        # One bit per side of the rectangle; a triangle is outside if all of its corners are beyond the same side.
+        x, y = mesh.positions[:, 0], mesh.positions[:, 1]
+        beyond = (x < low[0]) + 2 * (x > high[0]).view(np.uint8) + 4 * (y < low[1]).view(np.uint8)
+        beyond += 8 * (y > high[1]).view(np.uint8)
+        first, second, third = (beyond[mesh.triangles[:, k]] for k in range(3))
+        matters: np.ndarray = (first & second & third) == 0
         return matters
 
     def drawn_by(self, program: moderngl.Program) -> moderngl.VertexArray:
@@ -96,15 +100,15 @@ def _own_last_vertices(
     vertices = np.zeros((count + len(lone), 8), np.float32)
     vertices[:count, :3] = corners[2]
     vertices[count:, :3] = positions[lone]
-    local = camera.in_camera_space(positions)
-    x, y, z = local[triangles[:, 0]].T
-    (ax, ay, az), (bx, by, bz) = (((corners[k] - corners[0]) @ camera.rotation.T).T for k in (1, 2))
+    x, y, z = (corners[0][:, axis].astype(np.float64) - camera.place_m[axis] for axis in range(3))
+    (ax, ay, az), (bx, by, bz) = ((corners[k] - corners[0]).T.astype(np.float64) for k in (1, 2))
     normal = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
     away = normal[0] * x + normal[1] * y + normal[2] * z
     away[away == 0] = np.inf  # seen edge-on: such a triangle covers no pixel
     for axis in range(3):
         vertices[:count, 3 + axis] = normal[axis] / away
-    depths = [-local[triangles[:, k], 2] for k in range(3)]
+    depth = camera.depth_of(positions)
+    depths = [depth[triangles[:, k]] for k in range(3)]
     vertices[:count, 6] = np.minimum(np.minimum(depths[0], depths[1]), depths[2])
     vertices[:count, 7] = np.maximum(np.maximum(depths[0], depths[1]), depths[2])
     index = np.stack([copies[triangles[:, 0]], copies[triangles[:, 1]], np.arange(count)], axis=1)

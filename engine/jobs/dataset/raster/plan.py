@@ -5,6 +5,7 @@ import numpy as np
 
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.light import light_of
+from engine.jobs.dataset.raster.cover import GroundCover
 from engine.jobs.dataset.raster.device import VIEW_BLOCK, open_device
 from engine.jobs.dataset.raster.ground import terrain_texture
 from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn
@@ -13,15 +14,19 @@ from engine.jobs.dataset.raster.tiles import MAX_TILE_PX, cut
 from engine.jobs.dataset.raster.view import ShadowSpace, View
 from engine.jobs.dataset.scene.camera import SiteCamera
 
-_MARKS, _TERRAIN, _NO_DEPTH = range(3)
+_MARKS, _TERRAIN, _NO_DEPTH, _CLOUDS, _PICTURE = range(5)
 
 
-def bake_ground(stage: SceneStage, side_px: int) -> np.ndarray:
-    """Bake the albedo over the whole terrain: (side_px, side_px, 3) uint8 sRGB, row 0 north, column 0 west.
+def bake_ground(
+    stage: SceneStage, side_px: int, side_m: float | None = None, middle_m: tuple[float, float] = (0.0, 0.0)
+) -> np.ndarray:
+    """Bake the albedo over a square: (side_px, side_px, 3) uint8 sRGB, row 0 north, column 0 west.
 
-    Raises RenderError, NoGLError.
+    `side_m`: None for the whole terrain. Raises RenderError, NoGLError.
     """
     scene = stage.scene
+    pixel_m = (scene.terrain.side_m if side_m is None else side_m) / side_px
+    left_px, top_px = round(middle_m[0] / pixel_m), -round(middle_m[1] / pixel_m)
     plan = np.empty((side_px, side_px, 3), np.uint8)
     with open_device() as device:
         context = device.context
@@ -35,9 +40,12 @@ def bake_ground(stage: SceneStage, side_px: int) -> np.ndarray:
         no_depth = device.texture((1, 1), 1, "f4")
         program = device.program("marks", "marks_vertex", u_ground_depth=_NO_DEPTH)
         marks = Marks(device, program, driven_and_strewn(scene), None)
-        ground = device.pass_over_all("ground_plan", u_marks=_MARKS, u_terrain=_TERRAIN)
+        cover = GroundCover(device, scene.ground, scene.sun, clouds_unit=_CLOUDS, picture_unit=_PICTURE)
+        ground = device.pass_over_all(
+            "ground_plan", defines=cover.ground_defines, u_marks=_MARKS, u_terrain=_TERRAIN, **cover.ground_units
+        )
         view = View(
-            camera=SiteCamera(width_px=side_px, height_px=side_px),
+            camera=SiteCamera(width_px=side_px, height_px=side_px).window(left_px, top_px, side_px, side_px),
             nearest_m=1.0,
             farthest_m=2.0,
             sun=scene.sun,
@@ -45,7 +53,7 @@ def bake_ground(stage: SceneStage, side_px: int) -> np.ndarray:
             terrain=scene.terrain,
             ground=scene.ground,
             shadow=ShadowSpace(),
-            plan_pixel_m=scene.terrain.side_m / side_px,
+            plan_pixel_m=pixel_m,
         )
         block = device.kept(context.buffer(view.packed()))
         block.bind_to_uniform_block(VIEW_BLOCK)
@@ -59,6 +67,7 @@ def bake_ground(stage: SceneStage, side_px: int) -> np.ndarray:
             marks.draw(tile)
             marks_texture.use(_MARKS)
             terrain.use(_TERRAIN)
+            cover.use()
             target.use()
             context.enable_only(moderngl.NOTHING)
             ground.render(vertices=3)

@@ -6,6 +6,7 @@ from statistics import NormalDist
 import numpy as np
 
 from engine.jobs.dataset.light import Light
+from engine.jobs.dataset.raster.cover import cover_rows
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import GroundLook, Sun, Terrain
 
@@ -54,7 +55,7 @@ class View:
         return replace(self, shadow=shadow)
 
     def packed(self) -> bytes:
-        """The block as 16 rows of 16 bytes, std140."""
+        """The block as 26 rows of 16 bytes, std140."""
         camera, shadow, ground = self.camera, self.shadow, self.ground
         rows = [
             (*camera.center_px, camera.focal_px, 0),
@@ -71,7 +72,8 @@ class View:
             (*ground.subsoil, 0),
             (*ground.grass, _grass_threshold(ground.grass_share)),
         ]
-        return np.array(rows, np.float32).tobytes() + np.array([ground.noise_seed, 0, 0, 0], np.uint32).tobytes()
+        seed = np.array([ground.noise_seed, 0, 0, 0], np.uint32)
+        return np.array(rows, np.float32).tobytes() + seed.tobytes() + cover_rows(ground, self.sun).tobytes()
 
 
 def _grass_threshold(share: float) -> float:

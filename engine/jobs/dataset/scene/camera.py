@@ -101,7 +101,9 @@ class SiteCamera:
 
     def depth_of(self, points: np.ndarray) -> np.ndarray:
         """(n,) metres along the axis; negative behind the camera."""
-        depths: np.ndarray = -self.in_camera_space(points)[:, 2]
+        back = self.rotation[2]
+        x, y, z = (np.asarray(points[:, axis], np.float64) - self.place_m[axis] for axis in range(3))
+        depths: np.ndarray = -(x * back[0] + y * back[1] + z * back[2])
         return depths
 
     def pixel_of(self, points: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ otherwise. The origin is the middle of the picture at the site's mean height.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
@@ -18,6 +19,17 @@ class Sun:
     azimuth_deg: float
     """Clockwise from north."""
     energy: float
+    overcast: float = 0.0
+    """Share of its light that clouds scatter: 0 in a clear sky; with 1 nothing casts a shadow."""
+    clouds: "CloudShadows | None" = None
+    exposure_stops: float = 0.0
+    """Error of the camera's metering: 1 makes the picture one stop brighter."""
+    latitude_deg: float | None = None
+    """Place, day and time that the sun stands for, if it was found by them."""
+    date: str = ""
+    """YYYY-MM-DD."""
+    solar_hour: float | None = None
+    """Local solar time: 12 when the sun is highest."""
 
     @property
     def direction(self) -> np.ndarray:
@@ -25,6 +37,20 @@ class Sun:
         elevation, azimuth = np.radians(self.elevation_deg), np.radians(self.azimuth_deg)
         flat = np.cos(elevation)
         return np.array([flat * np.sin(azimuth), flat * np.cos(azimuth), np.sin(elevation)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudShadows:
+    """Shadows of single clouds on the ground, soft and tens of metres wide."""
+
+    share: float
+    """Share of the ground in shadow, 0..1."""
+    depth: float
+    """Share of the sun's light that is missing in their middle, 0..1."""
+    size_m: float
+    """From one cloud to the next."""
+    noise_seed: int
+    """32 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,11 +94,63 @@ class Terrain:
         return east, north
 
 
+class CoverKind(StrEnum):
+    """Looks of the ground in recipe 2."""
+
+    GRAVEL = "gravel"
+    SAND = "sand"
+    LOESS = "loess"
+    RED_EARTH = "red-earth"
+    WET_EARTH = "wet-earth"
+    STRAW = "straw"
+    STUBBLE = "stubble"
+    GRASS = "grass"
+    SNOW = "snow"
+    ASPHALT = "asphalt"
+    RUBBLE = "rubble"
+    PICTURE = "picture"
+    """A picture of the user's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cover:
+    """One look of the ground in recipe 2, such as gravel. Colours as in GroundLook."""
+
+    kind: CoverKind
+    color: tuple[float, float, float]
+    accent: tuple[float, float, float]
+    """Its second colour: dust between stones, dry blades, muddy water, ..."""
+    share: float
+    """Amount of its own feature, 0..1: stalks, puddles, ripples, bare spots in snow, ..."""
+    contrast: float
+    """Factor for the differences of brightness within it; 1 is usual."""
+    grain_m: float
+    """Size of its stones, tufts or rows."""
+    heading: float
+    """Direction of its stalks, rows or ripples, in radians from east."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroundPicture:
+    """A picture of the user's that is tiled over the ground."""
+
+    path: str
+    sha256: str
+    size_m: float
+    """Metres across its width."""
+    turn: float = 0.0
+    """Radians, counter-clockwise."""
+    shift_x: float = 0.0
+    """Shares of its size, 0..1."""
+    shift_y: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroundLook:
     """Colours are linear light, Rec. 709 primaries, 0..1."""
 
     soil: tuple[float, float, float]
+    """In recipe 2 the colour of the first cover."""
     subsoil: tuple[float, float, float]
     """Exposed where the ground was dug or driven on, and on the slopes of terraces."""
     grass: tuple[float, float, float]
@@ -80,6 +158,19 @@ class GroundLook:
     """Share of the ground that grass covers, 0..1."""
     noise_seed: int
     """32 bits."""
+    covers: tuple[Cover, ...] = ()
+    """Recipe 2: one look, or two in patches. Recipe 1: none, which is bare earth with grass."""
+    second_share: float = 0.0
+    """Share of the ground under the second cover, 0..1."""
+    patch_m: float = 20.0
+    """From one patch of the second cover to the next."""
+    picture: GroundPicture | None = None
+    """Replaces the first cover's colours."""
+
+    @property
+    def cover(self) -> str:
+        """Names of the covers: `gravel`, `snow+grass`, `picture`; "" in recipe 1."""
+        return "+".join(cover.kind for cover in self.covers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,8 @@ class DistractorKind(StrEnum):
     """A bundle of bars along its own x axis."""
 
     # In recipe 2 only:
+    RIG = "rig"
+    """A crawler that drives piles."""
     LYING_PILE = "lying_pile"
     PILE_STACK = "pile_stack"
     CUT_OFF = "cut_off"
@@ -44,6 +46,10 @@ class DistractorKind(StrEnum):
     """A concrete ring of a manhole."""
     HOLE = "hole"
     """A bored hole without a pile."""
+    PAD = "pad"
+    """Concrete poured or spilt on the ground where no pile stands."""
+    HEAP = "heap"
+    """A small heap of earth, sand or gravel."""
     BARREL = "barrel"
     BUCKET = "bucket"
     TYRE = "tyre"
@@ -78,7 +84,7 @@ class DistractorKind(StrEnum):
 
 _CATEGORIES: dict[str, tuple[DistractorKind, ...]] = {
     "bag": (DistractorKind.BAG,),
-    "machine": (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER),
+    "machine": (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER, DistractorKind.RIG),
     "vehicle": (DistractorKind.CAR, DistractorKind.VAN, DistractorKind.PICKUP, DistractorKind.TRUCK),
     "material": (
         DistractorKind.REBAR,
@@ -91,7 +97,10 @@ _CATEGORIES: dict[str, tuple[DistractorKind, ...]] = {
         DistractorKind.CABLE_DRUM,
     ),
     "debris": (DistractorKind.DEBRIS, DistractorKind.CUT_OFF),
-    "hole": (DistractorKind.HOLE, DistractorKind.TRENCH),
+    "hole": (DistractorKind.HOLE,),
+    "pad": (DistractorKind.PAD,),
+    "heap": (DistractorKind.HEAP,),
+    "trench": (DistractorKind.TRENCH,),
     "barrel": (DistractorKind.BARREL, DistractorKind.BUCKET),
     "tyre": (DistractorKind.TYRE,),
     "lid": (DistractorKind.LID,),

@@ -23,6 +23,8 @@ class Effect:
     strong: Span
     is_whole: bool = False
     """True for whole numbers."""
+    is_of_camera: bool = False
+    """True for a property of the camera, which is the same in all views of a scene."""
 
     @property
     def told(self) -> str:
@@ -40,6 +42,7 @@ EFFECTS = {
             high=10,
             mild=(-1.2, 0.8),
             strong=(-6, 3),
+            is_of_camera=True,
         ),
         Effect(
             name="aberration",
@@ -48,21 +51,62 @@ EFFECTS = {
             high=8,
             mild=(-0.5, 0.5),
             strong=(-2.5, 2.5),
+            is_of_camera=True,
         ),
         Effect(name="haze", unit="% of the light at 100 m", low=0, high=90, mild=(0, 3), strong=(0, 18)),
-        Effect(name="exposure", unit="EV", low=-4, high=4, mild=(-0.35, 0.35), strong=(-1.5, 1.1)),
+        Effect(name="exposure", unit="EV", low=-4, high=4, mild=(-0.25, 0.25), strong=(-1.5, 1.1)),
         Effect(name="blur", unit="px, standard deviation", low=0, high=10, mild=(0.25, 0.6), strong=(0.2, 1.6)),
-        Effect(name="demosaic", unit="px, softness of colour", low=0, high=3, mild=(0.2, 0.5), strong=(0.2, 0.9)),
-        Effect(name="motion", unit="px along the flight", low=0, high=60, mild=(0, 0.8), strong=(0, 5)),
-        Effect(name="vignette", unit="EV at the corner", low=0, high=4, mild=(0.05, 0.5), strong=(0, 1.6)),
         Effect(
-            name="noise", unit="of white, in middle grey", low=0, high=0.3, mild=(0.004, 0.012), strong=(0.004, 0.03)
+            name="demosaic",
+            unit="px, softness of colour",
+            low=0,
+            high=3,
+            mild=(0.2, 0.5),
+            strong=(0.2, 0.9),
+            is_of_camera=True,
+        ),
+        Effect(name="motion", unit="px along the flight", low=0, high=60, mild=(0, 0.8), strong=(0, 5)),
+        Effect(
+            name="vignette",
+            unit="EV at the corner",
+            low=0,
+            high=4,
+            mild=(0.05, 0.5),
+            strong=(0, 1.6),
+            is_of_camera=True,
+        ),
+        Effect(
+            name="noise", unit="of white, in middle grey", low=0, high=0.3, mild=(0.004, 0.012), strong=(0.004, 0.025)
         ),
         Effect(name="warmth", unit="EV, red to blue", low=-2, high=2, mild=(-0.15, 0.15), strong=(-0.4, 0.4)),
         Effect(name="tint", unit="EV, green", low=-1, high=1, mild=(-0.04, 0.04), strong=(-0.15, 0.15)),
-        Effect(name="contrast", unit="%", low=-45, high=45, mild=(-8, 10), strong=(-25, 25)),
-        Effect(name="saturation", unit="%", low=-100, high=100, mild=(-10, 15), strong=(-35, 35)),
-        Effect(name="sharpening", unit="%", low=0, high=400, mild=(30, 90), strong=(0, 140)),
+        Effect(
+            name="contrast",
+            unit="%",
+            low=-45,
+            high=45,
+            mild=(-8, 10),
+            strong=(-25, 25),
+            is_of_camera=True,
+        ),
+        Effect(
+            name="saturation",
+            unit="%",
+            low=-100,
+            high=100,
+            mild=(-10, 15),
+            strong=(-35, 35),
+            is_of_camera=True,
+        ),
+        Effect(
+            name="sharpening",
+            unit="%",
+            low=0,
+            high=400,
+            mild=(30, 90),
+            strong=(0, 140),
+            is_of_camera=True,
+        ),
         Effect(name="jpeg", unit="quality", low=1, high=100, mild=(88, 97), strong=(70, 96), is_whole=True),
     )
 }
@@ -105,9 +149,16 @@ def draw_effects(text: str, seed: Seed) -> dict[str, float]:
     """Draw the value of each effect that is used, each from a random stream of its own."""
     drawn = {}
     for name, span in parse_effects(text).items():
-        value = between(span, float(stream(seed, f"camera effect {name}").random()))
-        drawn[name] = round(value) if EFFECTS[name].is_whole else round(value, 6)
+        effect = EFFECTS[name]
+        share = float(stream(seed_of_camera(seed) if effect.is_of_camera else seed, f"camera effect {name}").random())
+        value = between(span, share)
+        drawn[name] = round(value) if effect.is_whole else round(value, 6)
     return drawn
+
+
+def seed_of_camera(seed: Seed) -> Seed:
+    """Base seed and scene, without the number of the view."""
+    return seed if isinstance(seed, int) else seed[:2]
 
 
 def _preset(effect: Effect, preset: str) -> Span | None:

@@ -16,15 +16,21 @@ MAX_SEGMENT = 65533
 
 def encode_jpeg(colors: np.ndarray, quality: int, scene: SiteScene, effects: dict[str, Any]) -> bytes:
     """Encode (height, width, 3) uint8 RGB; 4:2:0. Deterministic for one version of simplejpeg and of Pillow."""
+    coded = code(colors, quality)
+    exif = _segment(EXIF + exif_of(scene, effects, colors.shape[1], colors.shape[0]))
+    xmp = _segment(XMP + xmp_of(scene, effects))
+    # EXIF comes first, in place of JFIF's segment, as the EXIF standard has it and cameras do.
+    return START + exif + xmp + coded[_end_of_jfif(coded) :]
+
+
+def code(colors: np.ndarray, quality: int) -> bytes:
+    """The JPEG file without metadata."""
     import simplejpeg
 
     coded: bytes = simplejpeg.encode_jpeg(
         np.ascontiguousarray(colors), quality=quality, colorspace="RGB", colorsubsampling="420", fastdct=False
     )
-    exif = _segment(EXIF + exif_of(scene, effects, colors.shape[1], colors.shape[0]))
-    xmp = _segment(XMP + xmp_of(scene, effects))
-    # EXIF comes first, in place of JFIF's segment, as the EXIF standard has it and cameras do.
-    return START + exif + xmp + coded[_end_of_jfif(coded) :]
+    return coded
 
 
 def _segment(content: bytes) -> bytes:

@@ -130,17 +130,31 @@ def expose_row(light: np.ndarray, colors: np.ndarray, exposed: np.ndarray) -> No
 
 @stage
 def veil_row(
-    light: np.ndarray, depth_m: np.ndarray, clear: np.ndarray, airlight: np.ndarray, row: int, numbers: np.ndarray
+    light: np.ndarray,
+    depth_m: np.ndarray,
+    clear: np.ndarray,
+    airlight: np.ndarray,
+    row: int,
+    numbers: np.ndarray,
+    passing: np.ndarray,
 ) -> None:
-    """Mix a row with the airlight between it and the camera; `clear` (n,): share of light that passes, by distance."""
-    y = (F(row) + HALF - numbers[CENTER_Y]) * numbers[PER_FOCAL]
+    """Mix a row with the airlight between it and the camera.
+
+    `clear` (n,): share of light that passes, by distance; `passing` (w,) to work with.
+    """
+    center, per_focal, scale = numbers[CENTER_X], numbers[PER_FOCAL], numbers[HAZE_SCALE]
+    y = (F(row) + HALF - numbers[CENTER_Y]) * per_focal
     last = F(clear.size - 1)
-    for x in range(depth_m.size):
-        across = (F(x) + HALF - numbers[CENTER_X]) * numbers[PER_FOCAL]
-        away = depth_m[x] * np.sqrt(ONE + across * across + y * y) * numbers[HAZE_SCALE]
-        passing = clear[INT(min(max(away, ZERO), last))]
-        for c in range(3):
-            light[c, x] = airlight[c] + (light[c, x] - airlight[c]) * passing
+    width = light.shape[1]
+    for x in range(width):
+        across = (F(x) + HALF - center) * per_focal
+        passing[x] = min(max(depth_m[x] * np.sqrt(ONE + across * across + y * y) * scale, ZERO), last)
+    for x in range(width):
+        passing[x] = clear[INT(passing[x])]
+    for c in range(3):
+        line, veil = light[c], airlight[c]
+        for x in range(width):
+            line[x] = veil + (line[x] - veil) * passing[x]
 
 
 @stage
@@ -195,7 +209,7 @@ def blur_row(out: np.ndarray, ring: np.ndarray, weights: np.ndarray, row: int, c
 def smear_row(
     out: np.ndarray, ring: np.ndarray, taps: np.ndarray, shares: np.ndarray, row: int, count: int, column: np.ndarray
 ) -> None:
-    """Motion blur: the sum of pixels at `taps`, (n, 2) rows and columns away, times `shares`."""
+    """Motion blur: the sum of pixels at `taps`, (n, 2) rows and columns away, row by row, times `shares`."""
     width = out.shape[1]
     reach = (column.size - width) // 2
     for c in range(3):
@@ -203,12 +217,13 @@ def smear_row(
         for x in range(width):
             line[x] = ZERO
         for k in range(shares.size):
-            source = ring[clamp(row + taps[k, 0], count) % ring.shape[0], c]
-            for x in range(reach):
-                column[x] = source[0]
-                column[reach + width + x] = source[width - 1]
-            for x in range(width):
-                column[reach + x] = source[x]
+            if k == 0 or taps[k, 0] != taps[k - 1, 0]:
+                source = ring[clamp(row + taps[k, 0], count) % ring.shape[0], c]
+                for x in range(reach):
+                    column[x] = source[0]
+                    column[reach + width + x] = source[width - 1]
+                for x in range(width):
+                    column[reach + x] = source[x]
             moved = column[reach + taps[k, 1] : reach + taps[k, 1] + width]
             share = shares[k]
             for x in range(width):
@@ -331,7 +346,7 @@ def develop(
             here = lit[row % lit.shape[0]]
             expose_row(here, colors[row], exposed)
             if clear.size:
-                veil_row(here, depth_m[row], clear, airlight, row, numbers)
+                veil_row(here, depth_m[row], clear, airlight, row, numbers, column)
         row = step - blur_lag
         if 0 <= row < height:
             blur_row(soft[row % soft.shape[0]], lit, weights, row, height, column[: width + 2 * blur_reach])

@@ -11,7 +11,7 @@ from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.sensor.developing import develop, flight_direction_deg
-from engine.jobs.dataset.sensor.effects import draw_effects
+from engine.jobs.dataset.sensor.effects import draw_effects, seed_of_camera
 from engine.jobs.dataset.sensor.jpeg import encode_jpeg
 from engine.jobs.dataset.sensor.lens import MIN_K2_SHARE, Lens, lens_of
 from engine.jobs.dataset.sensor.moving import move
@@ -37,6 +37,7 @@ def photograph(
 ) -> Photograph:
     """Draw the effects, render the scene (with a wider window if the lens needs it), and apply them.
 
+    `seed`: base seed, scene and view. The views of a scene have their own exposure, haze, noise, ..., but one camera.
     The same rendered bytes and seed give the same bytes on any machine with the same versions of NumPy (random
     streams), OpenCV (fixed-point remapping) and, for JPEG, simplejpeg's libjpeg-turbo and Pillow (EXIF).
     """
@@ -47,7 +48,7 @@ def photograph(
     camera = scene.camera
     if "motion" in drawn:
         effects["motion_direction_deg"] = flight_direction_deg(seed)
-    share = round(float(stream(seed, "camera effect distortion, k2").random()) * MIN_K2_SHARE, 6)
+    share = round(float(stream(seed_of_camera(seed), "camera effect distortion, k2").random()) * MIN_K2_SHARE, 6)
     lens = lens_of(camera, drawn.get("distortion", 0.0), drawn.get("aberration", 0.0), share)
     effects["lens"] = lens.as_json()
     rendered = _through(lens, scene, render)

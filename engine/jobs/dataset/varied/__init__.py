@@ -5,7 +5,8 @@ build.py      the order of steps
 cameras.py    height, direction, ground sample, window; extent.py: the ground that all views of a scene show
 sky.py        sun by place and date, clouds
 grounds.py    gravel, sand, snow, ...
-field.py      lines of piles over the whole extent; piles.py: the piles on them
+field.py      lines of piles over the whole extent: plots.py plans them, built.py builds as many as wanted, strips.py
+piles.py      the piles on them: pile_types.py sizes of each kind, pile_blocks.py what a block shares
 shown.py      what one view can show of all this
 clutter.py    machines, bags, and what a detector confuses with piles: habits.py says how often and where each is,
               placer.py finds free places, lines.py lays fences, occluders.py hides parts of piles

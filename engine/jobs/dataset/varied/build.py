@@ -32,7 +32,7 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
     terrain = make_terrain(settled, seed, _side_m(cameras, settled))
     layout = lay_field(options, varied.layout, settled, terrain, cameras, seed)
     piles = plant_varied(options, varied.piles, layout, terrain, seed)
-    clutter = place_clutter(options, varied.clutter, settled, terrain, layout, piles, extent, seed)
+    clutter = place_clutter(options, varied.clutter, terrain, layout, piles, extent, seed)
     camera, sun = cameras[view], draw_sun(options, varied.sky, settled, seed, view)
     return SiteScene(
         seed=int(stream(seed, "renderer").integers(2**31)),

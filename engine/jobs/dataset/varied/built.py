@@ -1,4 +1,4 @@
-"""The part of a planned field that is built, in the world; and its form as a layout."""
+"""The part of a planned field that is built, in the world."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,6 @@ import numpy as np
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import Terrain
-from engine.jobs.dataset.scene.layout import SiteLayout, Strip
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.varied.extent import MAX_REACH_M, extent_of
 from engine.jobs.dataset.varied.plots import (
@@ -41,9 +40,10 @@ GAP_SHARE = 0.12
 """Share of rows with a gap of GAP_PILES piles."""
 GAP_PILES = (2, 7)
 MAX_TEST_PILES = 5
+WAVE_SLANT = 0.2
+"""Maximum slope of a row along a contour, from its waves."""
 MIN_SLOPE = 0.01
 """Rise per metre below which ground has no contours to follow."""
-ROAD_MARGIN_M = 25.0
 OTHER_BLOCK = 10_000
 """Block number of test piles."""
 
@@ -83,6 +83,25 @@ class Field:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Course:
+    """Where a straight plan lies in the world."""
+
+    middle: np.ndarray
+    """(2,) x and y of the plan's origin."""
+    heading: float
+    """Direction of the rows, radians from east."""
+    bend: Bend
+
+    def world(self, straight: np.ndarray) -> np.ndarray:
+        """(n, 2) u and v to (n, 2) x and y, rounded to 0.1 mm against rounding differences of processors."""
+        forth = np.array([np.cos(self.heading), np.sin(self.heading)])
+        aside = np.array([-forth[1], forth[0]])
+        v = straight[:, 1] + self.bend.shift_m(straight[:, 0])
+        placed: np.ndarray = np.round(self.middle + straight[:, :1] * forth + v[:, None] * aside, 4)
+        return placed
+
+
 def plan_field(
     options: SceneOptions, wanted: int, cameras: tuple[SiteCamera, ...], terrain: Terrain, seed: Seed
 ) -> Field:
@@ -90,19 +109,19 @@ def plan_field(
     corners = np.concatenate(extent_of(cameras).corners_m)
     low, high = corners.min(axis=0), corners.max(axis=0)
     middle = (low + high) / 2
-    reach_m = min(float(np.hypot(*(high - low))) / 2 * 1.1 + 10, 2 * MAX_REACH_M)
+    reach_m = min(float(np.hypot(*(high - low))) / 2 * 1.1 + 10, MAX_REACH_M)
     pattern = _pattern(options, wanted, float(np.mean([seen_m2(camera) for camera in cameras])), seed)
-    heading, bend = _course(pattern.style, terrain, middle, reach_m, seed)
+    course = _course(pattern.style, terrain, middle, reach_m, seed)
     built: Field | None = None
     for _ in range(MAX_TRIES):
         plots = plot(pattern, reach_m, stream(seed, "field plots"))
-        built = _build(plots, pattern.style, heading, bend, middle, wanted, cameras, terrain, seed)
+        built = _build(plots, pattern.style, course, wanted, cameras, terrain, seed)
         denser = pattern.scaled(DENSER, keeps_across=options.row_spacing is not None)
         if built.shown >= wanted or denser == pattern:
             break
         pattern = denser
     assert built is not None
-    return replace(built, covers=np.stack([low, high]))
+    return built
 
 
 def _pattern(options: SceneOptions, wanted: int, seen: float, seed: Seed) -> Pattern:
@@ -110,7 +129,7 @@ def _pattern(options: SceneOptions, wanted: int, seen: float, seed: Seed) -> Pat
     style_roll, gap, *sizes = stream(seed, "field pattern").random(8).tolist()
     styles = STYLES if options.use_clusters is None else IN_ROWS
     style = FieldStyle.TABLES if options.use_clusters else FieldStyle(pick(styles, np.array([style_roll]))[0])
-    along_m, across_m, pair_m = 1.8 + 3.7 * sizes[0], 3.0 + 5.0 * sizes[1], 0.0
+    along_m, across_m, pair_m = 1.8 + 5.0 * sizes[0] ** 1.5, 3.0 + 8.0 * sizes[1] ** 1.5, 0.0
     if style is FieldStyle.RAFT:
         along_m = 1.5 + 2.5 * sizes[0]
         across_m = along_m * (0.8 + 0.4 * sizes[1])
@@ -135,22 +154,22 @@ def _pattern(options: SceneOptions, wanted: int, seen: float, seed: Seed) -> Pat
     return pattern.scaled((largest / pattern.cell_m2) ** power, keeps_across=options.row_spacing is not None)
 
 
-def _course(style: FieldStyle, terrain: Terrain, middle: np.ndarray, reach_m: float, seed: Seed) -> tuple[float, Bend]:
-    """Direction of the rows in radians from east, and their bend."""
+def _course(style: FieldStyle, terrain: Terrain, middle: np.ndarray, reach_m: float, seed: Seed) -> _Course:
     turn, bow, wave, length, phase, is_wavy = stream(seed, "field course").random(6).tolist()
-    heading, curve = turn * 2 * np.pi, (2 * bow - 1) * 0.06 / reach_m
+    heading = turn * 2 * np.pi
     if style is not FieldStyle.CONTOURS:
-        return heading, Bend(curve=curve if is_wavy < 0.5 and style is FieldStyle.ROWS else 0.0)
+        is_bent = style is FieldStyle.ROWS and is_wavy < 0.5
+        return _Course(middle=middle, heading=heading, bend=Bend(curve=(2 * bow - 1) * 0.06 / reach_m * is_bent))
     along, rise = _contour(terrain, middle, min(reach_m, 80.0))
+    limit = (MAX_SLANT - WAVE_SLANT) / reach_m
     length_m = 60.0 + 120.0 * length
-    wave_m = wave * 0.2 * length_m / (2 * np.pi)
-    if rise is not None:
-        heading, curve = along, rise
-    curve = float(np.clip(curve, -1, 1) if rise is None else rise)
-    limit = (MAX_SLANT - 0.2) / reach_m
-    return heading, Bend(
-        curve=float(np.clip(curve, -limit, limit)), wave_m=wave_m, length_m=length_m, phase=phase * 2 * np.pi
+    bend = Bend(
+        curve=float(np.clip(2 * (2 * bow - 1) * limit if rise is None else rise, -limit, limit)),
+        wave_m=wave * WAVE_SLANT * length_m / (2 * np.pi),
+        length_m=length_m,
+        phase=phase * 2 * np.pi,
     )
+    return _Course(middle=middle, heading=heading if rise is None else along, bend=bend)
 
 
 def _contour(terrain: Terrain, middle: np.ndarray, half_m: float) -> tuple[float, float | None]:
@@ -177,44 +196,39 @@ def _contour(terrain: Terrain, middle: np.ndarray, half_m: float) -> tuple[float
 def _build(
     plots: Plots,
     style: FieldStyle,
-    heading: float,
-    bend: Bend,
-    middle: np.ndarray,
+    course: _Course,
     wanted: int,
     cameras: tuple[SiteCamera, ...],
     terrain: Terrain,
     seed: Seed,
 ) -> Field:
-    forth = np.array([np.cos(heading), np.sin(heading)])
-    aside = np.array([-forth[1], forth[0]])
-
-    def world(straight: np.ndarray) -> np.ndarray:
-        v = straight[:, 1] + bend.shift_m(straight[:, 0])
-        # Rounded to 0.1 mm, which removes rounding differences of processors.
-        placed: np.ndarray = np.round(middle + straight[:, :1] * forth + v[:, None] * aside, 4)
-        return placed
-
+    corners = np.concatenate(extent_of(cameras).corners_m)
+    covers = np.stack([corners.min(axis=0), corners.max(axis=0)])
     order = np.argsort(plots.order, kind="stable")
     order = order[_is_present(plots, seed)[order]]
-    tests, test_points = _test_piles(wanted, plots, cameras, middle, seed)
-    points = np.concatenate([test_points, world(plots.points[order])])
+    test_points = _test_piles(wanted, covers, seed)
+    tests = len(test_points)
+    points = np.concatenate([test_points, course.world(plots.points[order])])
     grounded = np.column_stack([points, terrain.height_at(points[:, 0], points[:, 1])])
     weight = np.mean([is_in_picture(camera, grounded) for camera in cameras], axis=0)
     kept, shown = _until(points, weight, wanted)
-    rows = np.concatenate([np.arange(tests) - tests, plots.rows[order]])[kept]
-    turns = np.concatenate([np.zeros(tests), plots.turns[order]])[kept]
-    slants = np.concatenate([np.zeros(tests), np.arctan(bend.slant(plots.points[order, 0]))])[kept]
+
+    def of_kept(values: np.ndarray, of_tests: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.concatenate([of_tests, values[order]])[kept]
+        return found
+
+    turns = plots.turns + np.arctan(course.bend.slant(plots.points[:, 0]))
     return Field(
         points_m=points[kept],
-        headings=heading + turns + slants,
-        blocks=np.concatenate([np.full(tests, OTHER_BLOCK), plots.blocks[order]])[kept],
-        rows=rows,
-        columns=np.concatenate([np.zeros(tests, int), plots.columns[order]])[kept],
-        roads_m=tuple(world(road) for road in plots.roads),
-        centres_m=world(plots.centres),
+        headings=course.heading + of_kept(turns, np.zeros(tests)),
+        blocks=of_kept(plots.blocks, np.full(tests, OTHER_BLOCK)),
+        rows=of_kept(plots.rows, np.arange(tests) - tests),
+        columns=of_kept(plots.columns, np.zeros(tests, int)),
+        roads_m=tuple(course.world(road) for road in plots.roads),
+        centres_m=course.world(plots.centres),
         style=style,
         shown=shown,
-        covers=np.zeros((2, 2)),
+        covers=covers,
     )
 
 
@@ -249,67 +263,9 @@ def _is_present(plots: Plots, seed: Seed) -> np.ndarray:
     return present
 
 
-def _test_piles(
-    wanted: int, plots: Plots, cameras: tuple[SiteCamera, ...], middle: np.ndarray, seed: Seed
-) -> tuple[int, np.ndarray]:
-    """Single piles anywhere, set before the others to test the ground; often none."""
+def _test_piles(wanted: int, covers: np.ndarray, seed: Seed) -> np.ndarray:
+    """(k, 2) single piles anywhere, set before the others to test the ground; often none."""
     draw = stream(seed, "field tests")
-    count = min(max(int((MAX_TEST_PILES + 5) * draw.random()) - 5, 0), wanted // 4)
-    low, high = (
-        np.concatenate(extent_of(cameras).corners_m).min(axis=0),
-        np.concatenate(extent_of(cameras).corners_m).max(axis=0),
-    )
-    points: np.ndarray = np.round(low + (high - low) * draw.random((MAX_TEST_PILES, 2))[:count], 4)
-    return count, points
-
-
-def as_layout(planned: Field, chosen: np.ndarray, *, is_empty: bool) -> SiteLayout:
-    """The chosen piles of the field as strips, one per row, with the roads in sight. `is_empty`: roads alone."""
-    strips = [] if is_empty else _strips(planned, chosen)
-    reach = planned.covers + np.array([[-ROAD_MARGIN_M], [ROAD_MARGIN_M]])
-    roads = []
-    for road in planned.roads_m:
-        inside = ((road > reach[0]) & (road < reach[1])).all(axis=1)
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]]).astype(int)))
-        roads += [road[begin:end] for begin, end in edges.reshape(-1, 2) if end - begin >= 2]
-    clustered = planned.style is FieldStyle.TABLES and not is_empty
-    used = np.unique(planned.blocks[chosen])
-    centres = planned.centres_m[used[used < OTHER_BLOCK]] if clustered else np.empty((0, 2))
-    return SiteLayout(strips=tuple(strips), roads_m=tuple(roads), centres_m=centres)
-
-
-def _strips(planned: Field, chosen: np.ndarray) -> list[Strip]:
-    index = np.flatnonzero(chosen)
-    index = index[np.lexsort((planned.columns[index], planned.rows[index]))]
-    ends = np.flatnonzero(np.diff(planned.rows[index])) + 1
-    return [
-        Strip(
-            points_m=planned.points_m[row],
-            columns=np.arange(len(row)),
-            heading=float(planned.headings[row].mean()),
-            axis_m=planned.points_m[row],
-            cluster=int(planned.blocks[row[0]]),
-        )
-        for row in np.split(index, ends)
-        if len(row)
-    ]
-
-
-def turned(layout: SiteLayout, angle: float, *, is_empty: bool) -> SiteLayout:
-    """Turn a layout around the origin, counter-clockwise. `is_empty`: its roads alone."""
-    cos, sin = np.cos(angle), np.sin(angle)
-
-    def turn(points: np.ndarray) -> np.ndarray:
-        x, y = points.T
-        moved: np.ndarray = np.round(np.stack([cos * x - sin * y, sin * x + cos * y], axis=1), 4)
-        return moved
-
-    strips = () if is_empty else layout.strips
-    return SiteLayout(
-        strips=tuple(
-            replace(strip, points_m=turn(strip.points_m), axis_m=turn(strip.axis_m), heading=strip.heading + angle)
-            for strip in strips
-        ),
-        roads_m=tuple(map(turn, layout.roads_m)),
-        centres_m=turn(layout.centres_m),
-    )
+    count = min(max(int(2 * MAX_TEST_PILES * draw.random()) - MAX_TEST_PILES + 1, 0), wanted // 4)
+    points: np.ndarray = np.round(covers[0] + np.ptp(covers, axis=0) * draw.random((MAX_TEST_PILES, 2))[:count], 4)
+    return points

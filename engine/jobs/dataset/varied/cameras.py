@@ -31,16 +31,15 @@ LEVEL_DEG = 1.5
 SCATTER = 0.3
 """Distance of a view's middle from that of the scene, as a share of the smallest view's shorter side."""
 STRIP_OVERLAP = 0.7
+MAX_STRIP_M = 2000.0
 PILE_M = 0.4
-
-_SIZE_HINT = "give two whole numbers, such as 640x640"
 
 
 def parse_size(text: str) -> tuple[int, int]:
     """`640x480` -> (640, 480). UsageError if it is not two whole numbers."""
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal()):
-        raise UsageError(f"{text!r}: is not a size in pixels; {_SIZE_HINT}")
+        raise UsageError(f"--view {text}: is not a size in pixels; give two whole numbers, such as 640x640")
     return int(width), int(height)
 
 
@@ -96,6 +95,8 @@ def check_cameras(options: SceneOptions, camera: CameraOptions) -> None:
         raise UsageError(
             f"--view {camera.view[0]}x{camera.view[1]}: is larger than the sensor, --width {width} --height {height}"
         )
+    if camera.strip:
+        _check_strip(options, camera)
     if camera.gsd is None:
         return
     low_cm, high_cm = camera.gsd
@@ -128,9 +129,9 @@ def draw_cameras(options: SceneOptions, camera: CameraOptions, seed: Seed) -> tu
     UsageError if sensor, lens and window do not fit together.
     """
     check_cameras(options, camera)
-    lens = stream(seed, "camera lens").random()
+    lens = float(stream(seed, "camera lens").random())
     height, sample, yaw, tilt, lean = (
-        stream(seed, f"camera {part}").random(camera.views)
+        stream(seed, f"camera {part}").random(camera.views).tolist()
         for part in ("height", "ground sample", "yaw", "tilt", "lean")
     )
     places = stream(seed, "camera place").random((camera.views, 2))
@@ -145,23 +146,39 @@ def draw_cameras(options: SceneOptions, camera: CameraOptions, seed: Seed) -> tu
         window = _window(sensor, camera.view, windows[same])
         drawn.append(_turned(window, camera, yaw[same], tilt[same], lean[same]))
     if camera.strip:
-        return _in_a_line(drawn[0], len(drawn), STRIP_OVERLAP if camera.strip_overlap is None else camera.strip_overlap)
+        return _in_a_line(drawn[0], len(drawn), _overlap(camera))
     return _scattered(drawn, places)
 
 
 def ground_sample_words(options: SceneOptions, camera: CameraOptions) -> str:
     """One line that says how large a pixel and a pile are, from the lowest altitude to the highest."""
-    if camera.gsd is not None:
-        low_cm, high_cm = camera.gsd
-    else:
-        fields = camera.field_of_view or (min(LENSES_DEG), max(LENSES_DEG))
-        low_cm, high_cm = (
-            100 * altitude / _focal_px(options.width, field)
-            for altitude, field in zip(camera.altitude or ALTITUDE_M, fields, strict=True)
-        )
+    low_cm, high_cm = _samples_cm(options, camera)
     sizes_px = [100 * PILE_M / high_cm, 100 * PILE_M / low_cm]
     one, pile = (_from_to(*pair) for pair in ((low_cm, high_cm), sizes_px))
     return f"1 px is {one} cm on the ground; a pile of {100 * PILE_M:.0f} cm is {pile} px wide"
+
+
+def _samples_cm(options: SceneOptions, camera: CameraOptions) -> Span:
+    """Smallest and largest ground sample distance of these options."""
+    if camera.gsd is not None:
+        return camera.gsd
+    fields = camera.field_of_view or (min(LENSES_DEG), max(LENSES_DEG))
+    low, high = camera.altitude or ALTITUDE_M
+    return 100 * low / _focal_px(options.width, fields[0]), 100 * high / _focal_px(options.width, fields[1])
+
+
+def _overlap(camera: CameraOptions) -> float:
+    return STRIP_OVERLAP if camera.strip_overlap is None else camera.strip_overlap
+
+
+def _check_strip(options: SceneOptions, camera: CameraOptions) -> None:
+    high_px = options.height if camera.view is None else camera.view[1]
+    length_m = (camera.views - 1) * (1 - _overlap(camera)) * high_px * _samples_cm(options, camera)[1] / 100
+    if length_m > MAX_STRIP_M:
+        raise UsageError(
+            f"--views {camera.views} --strip: the strip may be {length_m:.0f} m long, allowed are {MAX_STRIP_M:.0f}; "
+            "take fewer views, a larger --strip-overlap, or a lower --altitude"
+        )
 
 
 def _from_to(low: float, high: float) -> str:

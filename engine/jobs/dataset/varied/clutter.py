@@ -3,19 +3,20 @@
 A scene has some kinds and lacks others; their numbers differ from scene to scene. Without piles it has more of both.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.errors import UsageError
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.description import Terrain
-from engine.jobs.dataset.scene.distractors import MACHINE_SHARES, MACHINES, require_all
+from engine.jobs.dataset.scene.distractors import require_all
 from engine.jobs.dataset.scene.layout import SiteLayout
-from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.streams import Seed, stream
-from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile
+from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile, category_of
 from engine.jobs.dataset.varied.extent import Extent
-from engine.jobs.dataset.varied.habits import HABITS, USUAL_AREA_M2, Habit
+from engine.jobs.dataset.varied.habits import HABITS, MACHINE_SHARES, MACHINES, USUAL_AREA_M2, Habit
 from engine.jobs.dataset.varied.lines import lay_fences, lay_trenches
 from engine.jobs.dataset.varied.occluders import hide_piles
 from engine.jobs.dataset.varied.placer import Placer, scale_of, stand
@@ -26,10 +27,12 @@ from engine.jobs.kit.options import option
 HIDDEN_SHARE: Span = (0.05, 0.1)
 MAX_MACHINES, MAX_BAGS = 15, 30
 """In a picture of USUAL_AREA_M2; drawn from 0."""
-GROWTH = 0.6
+GROWTH = 0.65
 """Numbers grow with this power of the area, so that a picture of 16 m has some things of its own."""
 EMPTY_FACTOR = 1.8
 """More kinds, and more of each, in scenes without piles."""
+BUSY = (0.35, 1.75)
+"""How full a scene is, times the usual."""
 BEYOND_M = 4.0
 """Things stand up to this far beyond the pictures' edges and reach into them."""
 MAX_THINGS = 5000
@@ -38,10 +41,31 @@ DEPOT_M = 9.0
 WORK_M = 5.0
 
 
+def parse_kinds(text: str) -> tuple[str, ...]:
+    """`hole,vegetation` -> every kind that these name or hold, in the order of `DistractorKind`.
+
+    UsageError for an unknown name, and for one that has an option of its own.
+    """
+    names = [name.strip() for name in text.split(",")]
+    scattered = [kind for kind in DistractorKind if kind not in (*MACHINES, DistractorKind.BAG)]
+    known = {kind.value for kind in scattered} | {category_of(kind) for kind in scattered}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--confusers: {name!r} is not one of {', '.join(sorted(known))}")
+    return tuple(kind.value for kind in scattered if kind.value in names or category_of(kind) in names)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClutterOptions:
     clutter: float = option(
         1.0, "How many things there are besides piles, machines and bags; 0 for none.", metavar="FACTOR"
+    )
+    confusers: tuple[str, ...] | None = option(
+        None,
+        "Scatter only these, in every scene: kinds such as hole,cable_drum or classes such as vegetation. "
+        "(default: some of all, other ones in each scene)",
+        metavar="LIST",
+        parse=parse_kinds,
     )
     hidden_share: Span | None = option(
         None,
@@ -59,7 +83,6 @@ class ClutterOptions:
 def place_clutter(
     options: SceneOptions,
     clutter: ClutterOptions,
-    settled: Settled,
     terrain: Terrain,
     layout: SiteLayout,
     piles: tuple[Pile, ...],
@@ -74,11 +97,12 @@ def place_clutter(
     placed += yard.place_machines(options)
     placed += yard.place_bags(options)
     if clutter.clutter > 0:
-        placed += lay_fences(yard.placer, yard.heading, yard.amount, seed)
-        placed += lay_trenches(yard.placer, yard.heading, yard.amount, seed)
+        certain = None if clutter.confusers is None else set(clutter.confusers)
+        placed += lay_fences(yard.placer, yard.heading, yard.amount, seed, certain)
+        placed += lay_trenches(yard.placer, yard.heading, yard.amount, seed, certain)
         for kind, habit in HABITS.items():
             if len(placed) < MAX_THINGS:
-                placed += yard.scatter(kind, habit)
+                placed += yard.scatter(kind, habit, certain)
     first = 1 + max((pile.number for pile in piles), default=0)
     return tuple(replace(thing, number=first + place) for place, thing in enumerate(placed[:MAX_THINGS]))
 
@@ -92,9 +116,10 @@ class _Yard:
         self._is_empty = is_empty
         size = (4 * placer.half_m**2 / USUAL_AREA_M2) ** GROWTH
         self._size = size
-        self.amount = size * factor * (EMPTY_FACTOR if is_empty else 1.0)
-        """Factor for the usual numbers of things."""
         draw = stream(seed, "clutter yard")
+        busy = BUSY[0] + (BUSY[1] - BUSY[0]) * float(draw.random())
+        self.amount = size * factor * busy * (EMPTY_FACTOR if is_empty else 1.0)
+        """Factor for the usual numbers of things."""
         own = float(draw.random() * np.pi)
         self.heading = layout.strips[0].heading if layout.strips else own
         self._depots = (draw.random((2, 2)) * 2 - 1) * 0.85 * placer.half_m
@@ -105,7 +130,7 @@ class _Yard:
     def place_machines(self, options: SceneOptions) -> list[Distractor]:
         """The given number, or a random one; smaller machines where large ones do not fit."""
         draw = stream(self._seed, "clutter machines")
-        wanted = int(draw.random() * (MAX_MACHINES * min(self._size, 1.0) + 1.3))
+        wanted = int(draw.random() * (MAX_MACHINES * min(self._size, 1.0) + 1))
         if options.num_machinery is not None:
             wanted = options.num_machinery
         placed: list[Distractor] = []
@@ -113,7 +138,7 @@ class _Yard:
             own = stream((*_numbers(self._seed), len(placed)), "clutter machine")
             share = float(own.random())
             for smaller in MACHINES[kind:]:
-                scale = scale_of(HABITS[smaller], max(share, 0.0))
+                scale = scale_of(HABITS[smaller], share)
                 found = self.placer.find(HABITS[smaller], scale, own)
                 if found is None and share > 0:
                     scale = scale_of(HABITS[smaller], 0.0)
@@ -129,7 +154,7 @@ class _Yard:
     def place_bags(self, options: SceneOptions) -> list[Distractor]:
         """The given number, or a random one, alone or side by side."""
         draw = stream(self._seed, "clutter bags")
-        wanted = int(draw.random() * (MAX_BAGS * min(self._size, 1.0) + 1.5))
+        wanted = int(draw.random() * (MAX_BAGS * min(self._size, 1.0) + 1))
         if options.num_bags is not None:
             wanted = options.num_bags
         placed = self._scattered(DistractorKind.BAG, HABITS[DistractorKind.BAG], wanted, draw)
@@ -137,11 +162,12 @@ class _Yard:
             require_all("--num-bags", "bags", wanted, len(placed))
         return placed
 
-    def scatter(self, kind: DistractorKind, habit: Habit) -> list[Distractor]:
-        """Things of this kind, in scenes that have it."""
+    def scatter(self, kind: DistractorKind, habit: Habit, certain: Container[str] | None) -> list[Distractor]:
+        """Things of this kind, in scenes that have it: those drawn, or all if `certain` names it and none if not."""
         draw = stream(self._seed, f"clutter {kind.value}")
         is_there, much, rounding = draw.random(3).tolist()
-        if is_there >= min(habit.share * (EMPTY_FACTOR if self._is_empty else 1.0), 0.9):
+        share = min(habit.share * (EMPTY_FACTOR if self._is_empty else 1.0), 0.9)
+        if habit.usual == 0 or is_there >= (share if certain is None else float(kind in certain)):
             return []
         wanted = habit.usual * self.amount * (0.2 + 2.2 * much * much)
         return self._scattered(kind, habit, int(wanted + rounding), draw)
@@ -162,6 +188,8 @@ class _Yard:
             if found is None:
                 failed += 1
                 continue
+            if habit.apart_m:
+                heading = self.heading
             own_turn = heading if heading is not None else float(turn * 2 * np.pi)
             first = np.array(found[:2])
             x, y, seat = found

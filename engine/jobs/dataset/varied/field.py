@@ -19,9 +19,10 @@ from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.rows import lay_rows
 from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.streams import Seed, stream
-from engine.jobs.dataset.varied.built import Field, as_layout, plan_field, turned
+from engine.jobs.dataset.varied.built import Field, plan_field
 from engine.jobs.dataset.varied.sight import ground_under, is_detail, is_in_picture, seen_m2, whole_sensor
 from engine.jobs.dataset.varied.span import Span, between, check_span, parse_span
+from engine.jobs.dataset.varied.strips import as_layout, turned
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
 

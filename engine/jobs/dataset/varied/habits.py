@@ -50,6 +50,13 @@ LEAVES: tuple[Tint, ...] = (
     (0.8, 0.6, 0.6),
 )
 CONCRETES: tuple[Tint, ...] = ((1.0, 1.0, 1.0), (0.8, 0.8, 0.8), (1.15, 1.14, 1.1), (0.7, 0.66, 0.6), (0.95, 0.9, 0.8))
+GRAVELS: tuple[Tint, ...] = (
+    (0.7, 0.7, 0.72),
+    (1.0, 0.85, 0.55),
+    (0.45, 0.44, 0.44),
+    (0.8, 0.65, 0.45),
+    (1.1, 1.1, 1.1),
+)
 BAGS: tuple[Tint, ...] = ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), (0.9, 0.86, 0.74), (0.75, 0.76, 0.78), (0.5, 0.6, 0.45))
 YELLOWS: tuple[Tint, ...] = (
     (1.0, 1.0, 1.0),
@@ -61,7 +68,14 @@ YELLOWS: tuple[Tint, ...] = (
     (0.12, 0.55, 4.0),
 )
 """For yellow paint: yellow, orange, white, red, green."""
-WATERS: tuple[Tint, ...] = ((1.0, 1.0, 1.0), (2.6, 2.1, 1.5), (1.6, 1.5, 1.4), (4.0, 4.2, 4.6), (0.7, 0.8, 0.7))
+WATERS: tuple[Tint, ...] = (
+    (1.0, 1.0, 1.0),
+    (3.2, 2.5, 1.7),
+    (2.0, 1.8, 1.6),
+    (4.5, 4.9, 5.6),
+    (6.5, 7.2, 8.6),
+    (4.5, 3.2, 1.9),
+)
 """Clear, muddy, and bright with the sky."""
 TARPAULINS: tuple[Tint, ...] = (
     (0.05, 0.16, 0.5),
@@ -107,11 +121,15 @@ class Habit:
     """True if it is found near machines and depots."""
 
 
+MACHINES: tuple[Kind, ...] = (Kind.EXCAVATOR, Kind.RIG, Kind.LOADER, Kind.ROLLER)
+"""From the largest to the smallest."""
+MACHINE_SHARES = (0.4, 0.25, 0.2, 0.15)
 USUAL_AREA_M2 = 30_000.0
 """A picture of 200 x 150 m."""
 
 HABITS: dict[Kind, Habit] = {
     Kind.EXCAVATOR: Habit(footprint_m=5.0, usual=0, share=0, scales=(0.55, 1.0), tints=YELLOWS),
+    Kind.RIG: Habit(footprint_m=4.2, usual=0, share=0, scales=(0.8, 1.1), tints=YELLOWS, from_pile_m=1.5),
     Kind.LOADER: Habit(footprint_m=4.0, usual=0, share=0, scales=(0.7, 1.0), tints=YELLOWS),
     Kind.ROLLER: Habit(footprint_m=3.2, usual=0, share=0, scales=(0.7, 1.0), tints=YELLOWS),
     Kind.BAG: Habit(footprint_m=0.6, usual=0, share=0, group=4, tints=BAGS),
@@ -185,7 +203,7 @@ HABITS: dict[Kind, Habit] = {
     Kind.CAR: Habit(
         footprint_m=2.5, usual=3, share=0.3, group=3, tints=CAR_PAINTS, from_pile_m=1.3, max_slope=0.2, on_road=True
     ),
-    Kind.REBAR: Habit(footprint_m=3.2, usual=4, share=0.6, group=2, scales=(0.6, 1.0), at_depot=True),
+    Kind.REBAR: Habit(footprint_m=3.2, usual=4, share=0.4, group=2, scales=(0.6, 1.0), at_depot=True),
     Kind.LYING_PILE: Habit(footprint_m=3.4, usual=9, share=0.45, group=4, scales=(0.7, 1.0), tints=CONCRETES),
     Kind.STEEL_TUBES: Habit(footprint_m=1.8, usual=5, share=0.3, group=3, scales=(0.8, 1.2), at_depot=True),
     Kind.FORMWORK: Habit(footprint_m=1.8, usual=4, share=0.2, group=2, tints=PLYWOOD, at_depot=True),
@@ -218,13 +236,25 @@ HABITS: dict[Kind, Habit] = {
     Kind.RING: Habit(
         footprint_m=0.62, usual=12, share=0.4, group=5, scales=(0.35, 1.5), tints=CONCRETES, from_pile_m=1.2
     ),
-    Kind.BOARDS: Habit(footprint_m=0.95, usual=10, share=0.3, group=3, tints=BOARDS, lift_m=-0.03, near_work=True),
+    Kind.BOARDS: Habit(footprint_m=0.95, usual=10, share=0.3, group=3, tints=BOARDS, lift_m=-0.012, near_work=True),
     Kind.COVER: Habit(
         footprint_m=0.82, usual=6, share=0.2, scales=(0.8, 1.4), tints=TARPAULINS, lift_m=0.4, at_depot=True
     ),
     Kind.HOLE: Habit(
         footprint_m=0.8, usual=30, share=0.4, group=9, apart_m=3.8, scales=(0.6, 1.5), max_slope=0.15, is_flat=True
     ),
+    Kind.PAD: Habit(
+        footprint_m=0.64,
+        usual=16,
+        share=0.35,
+        group=6,
+        apart_m=3.8,
+        scales=(0.5, 1.25),
+        tints=CONCRETES,
+        max_slope=0.2,
+        is_flat=True,
+    ),
+    Kind.HEAP: Habit(footprint_m=0.66, usual=22, share=0.45, group=6, scales=(0.5, 2.2), tints=GRAVELS),
     Kind.TYRE: Habit(footprint_m=0.7, usual=12, share=0.35, group=5, scales=(0.8, 1.2), tints=SITE_PAINTS),
     Kind.CUT_OFF: Habit(footprint_m=0.75, usual=20, share=0.4, group=5, scales=(0.8, 1.1), tints=CONCRETES),
     Kind.DEBRIS: Habit(footprint_m=0.8, usual=25, share=0.7, group=3, scales=(0.5, 1.0), tints=CONCRETES),
@@ -252,7 +282,7 @@ HABITS: dict[Kind, Habit] = {
         footprint_m=0.26, usual=16, share=0.4, group=4, scales=(0.75, 1.25), tints=SITE_PAINTS, near_work=True
     ),
     Kind.STAKE: Habit(
-        footprint_m=0.18, usual=45, share=0.35, group=14, apart_m=3.6, tints=SITE_PAINTS, is_upright=True
+        footprint_m=0.15, usual=45, share=0.35, group=14, apart_m=3.6, tints=SITE_PAINTS, is_upright=True
     ),
 }
 """From the largest to the smallest, which is the order of placing. Fences and trenches follow lines (lines.py)."""

@@ -1,5 +1,6 @@
 """Fences and trenches: rows of pieces along a line that bends a little."""
 
+from collections.abc import Container
 from dataclasses import replace
 
 import numpy as np
@@ -23,16 +24,22 @@ FENCE_CLEAR_M, TRENCH_CLEAR_M = 1.1, 2.0
 """Distance of the line from any pile's axis."""
 
 
-def lay_fences(placer: Placer, heading: float, amount: float, seed: Seed) -> list[Distractor]:
-    """Fences across the extent, in some scenes."""
+def lay_fences(
+    placer: Placer, heading: float, amount: float, seed: Seed, certain: Container[str] | None
+) -> list[Distractor]:
+    """Fences across the extent, in some scenes; in all if `certain` names them, in none if it names others."""
     draw = stream(seed, "clutter fences")
-    return _lay(placer, DistractorKind.FENCE, FENCE, FENCE_SHARE, FENCE_CLEAR_M, 0.7, heading, amount, draw)
+    share = FENCE_SHARE if certain is None else float(DistractorKind.FENCE in certain)
+    return _lay(placer, DistractorKind.FENCE, FENCE, share, FENCE_CLEAR_M, 0.7, heading, amount, draw)
 
 
-def lay_trenches(placer: Placer, heading: float, amount: float, seed: Seed) -> list[Distractor]:
+def lay_trenches(
+    placer: Placer, heading: float, amount: float, seed: Seed, certain: Container[str] | None
+) -> list[Distractor]:
     """Trenches along or across the rows, in some scenes."""
     draw = stream(seed, "clutter trenches")
-    return _lay(placer, DistractorKind.TRENCH, TRENCH, TRENCH_SHARE, TRENCH_CLEAR_M, 1.7, heading, amount, draw)
+    share = TRENCH_SHARE if certain is None else float(DistractorKind.TRENCH in certain)
+    return _lay(placer, DistractorKind.TRENCH, TRENCH, share, TRENCH_CLEAR_M, 1.7, heading, amount, draw)
 
 
 def _lay(

@@ -3,15 +3,16 @@
 import numpy as np
 
 from engine.jobs.dataset.scene.description import LimeLine, Track
-from engine.jobs.dataset.scene.distractors import MACHINES
 from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.marks import driven_path, lay_lime, route_to
 from engine.jobs.dataset.scene.site import Site
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile
 from engine.jobs.dataset.varied.extent import Extent
+from engine.jobs.dataset.varied.habits import MACHINES
 
 VEHICLES = (DistractorKind.CAR, DistractorKind.VAN, DistractorKind.PICKUP, DistractorKind.TRUCK)
+CRAWLERS = (DistractorKind.EXCAVATOR, DistractorKind.RIG)
 MAX_WANDERING = 5
 """Tracks and paths across the extent that follow nothing."""
 MAX_SPOTS = 30
@@ -44,7 +45,7 @@ def lay_varied_tracks(
             is_seen, depth = draw.random(2).tolist()
             route = route_to(np.array([thing.x_m, thing.y_m]), ways, standing, square, draw)
             if is_seen < 0.75:
-                form = CRAWLER if thing.kind is DistractorKind.EXCAVATOR else TYRES
+                form = CRAWLER if thing.kind in CRAWLERS else TYRES
                 form = LORRY if thing.kind is DistractorKind.TRUCK else form
                 tracks.append(_track(route, 0.3 + 0.6 * depth, form))
     many = float(draw.random())

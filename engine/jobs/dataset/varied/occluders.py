@@ -56,7 +56,7 @@ class _Piles:
 
     def ground(self, x: float, y: float) -> Seat:
         """Upright on the ground."""
-        level = float(self.placer.terrain.height_at(np.float64(x), np.float64(y)))
+        level = float(self.placer.terrain.height_at(np.array(x), np.array(y)))
         return Seat(ground_m=level, slope_x=0.0, slope_y=0.0, lift_m=-0.02)
 
 
@@ -170,7 +170,7 @@ def _beside(
     if len(under) > room + 1 or not known.placer.is_clear(np.array([[x, y]]), 0.0, 0.5):
         return []
     seat = known.ground(x, y)
-    east, north = known.placer.terrain.slope_at(np.float64(x), np.float64(y), 1.5)
+    east, north = known.placer.terrain.slope_at(np.array(x), np.array(y), 1.5)
     if np.hypot(east, north) > 0.4:
         return []
     if not HABITS[kind].is_upright:

@@ -33,22 +33,22 @@ TYPES: dict[PileKind, PileType] = {
     PileKind.PHC: PileType(
         share=0.30,
         diameters_m=((0.3, 0.16), (0.4, 0.3), (0.5, 0.28), (0.6, 0.2), (0.8, 0.06)),
-        exposed_m=(0.3, 2.4),
+        exposed_m=(0.4, 2.5),
         shade=(0.45, 1.45),
         rusty=(0.25, 0.35, 0.3, 0.1),
     ),
     PileKind.SPIRAL_STEEL: PileType(
-        share=0.12,
+        share=0.11,
         diameters_m=((0.076, 0.35), (0.089, 0.2), (0.114, 0.3), (0.159, 0.15)),
-        exposed_m=(0.2, 1.8),
+        exposed_m=(0.2, 2.2),
         shade=(0.6, 1.5),
         flanged=0.75,
         rusty=(0.55, 0.25, 0.15, 0.05),
     ),
     PileKind.CAST_IN_PLACE: PileType(
-        share=0.22,
+        share=0.23,
         diameters_m=((0.3, 0.2), (0.4, 0.2), (0.5, 0.15), (0.6, 0.18), (0.8, 0.15), (1.0, 0.07), (1.2, 0.05)),
-        exposed_m=(0.2, 1.4),
+        exposed_m=(0.2, 1.8),
         shade=(0.4, 1.4),
     ),
     PileKind.STEEL_TUBE: PileType(

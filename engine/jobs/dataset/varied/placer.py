@@ -20,6 +20,10 @@ UNEVEN_M = 0.08
 FLAT_UNEVEN_M = 0.07
 SUNK_M = 0.03
 """How deep every model that leans with the ground reaches into it, at least."""
+_SLOPE_PLACES = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)], np.float64)
+_AROUND = np.linspace(0, 2 * np.pi, 10, endpoint=False)
+_RIM = np.stack([np.cos(_AROUND), np.sin(_AROUND)], axis=1)
+_RIM_PLACES = np.concatenate([0.5 * _RIM, 0.95 * _RIM])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,19 +91,17 @@ class Placer:
 
     def seat(self, x: float, y: float, radius_m: float, habit: Habit) -> Seat | None:
         """How a thing stands there; None on ground that is too steep or too uneven for it."""
-        terrain = self.terrain
-        over_m = float(np.clip(1.4 * radius_m, 1.0, 6.0))
-        east, north = (float(slope) for slope in terrain.slope_at(np.float64(x), np.float64(y), over_m))
+        half_m = float(np.clip(0.7 * radius_m, 0.5, 3.0))
+        off = np.concatenate([_SLOPE_PLACES * half_m, _RIM_PLACES * radius_m])
+        heights = self.terrain.height_at(x + off[:, 0], y + off[:, 1])
+        ground_m, towards_east, towards_west, towards_north, towards_south = heights[:5].tolist()
+        east, north = (towards_east - towards_west) / (2 * half_m), (towards_north - towards_south) / (2 * half_m)
         steep = float(np.hypot(east, north))
-        ground_m = float(terrain.height_at(np.float64(x), np.float64(y)))
         if steep > habit.max_slope:
             return None
         if habit.is_upright:
             return Seat(ground_m=ground_m, slope_x=0.0, slope_y=0.0, lift_m=-min(0.25 * steep, 0.1))
-        around = np.arange(10) * (2 * np.pi / 10)
-        reach = radius_m * np.array([[0.5], [0.95]])
-        off_x, off_y = (reach * np.cos(around)).ravel(), (reach * np.sin(around)).ravel()
-        gaps = terrain.height_at(x + off_x, y + off_y) - (ground_m + east * off_x + north * off_y)
+        gaps = heights[5:] - (ground_m + off[5:] @ (east, north))
         lowest, highest = min(float(gaps.min()), 0.0), max(float(gaps.max()), 0.0)
         if highest - lowest > (FLAT_UNEVEN_M if habit.is_flat else UNEVEN_M) + 0.1 * radius_m:
             return None

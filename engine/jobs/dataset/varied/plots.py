@@ -28,6 +28,10 @@ class FieldStyle(StrEnum):
     """A close grid under a building, staggered or not."""
 
 
+BARE = {FieldStyle.TABLES: 0.4, FieldStyle.BLOCKS: 0.12}
+"""Share of blocks that stay free; tables stand in clusters."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bend:
     """v + curve * u^2 / 2 + wave_m * sin(2 pi u / length_m + phase)."""
@@ -117,14 +121,16 @@ class _Block:
 def plot(pattern: Pattern, reach_m: float, draw: np.random.Generator) -> Plots:
     """Fill the square of 2 * reach_m with blocks."""
     blocks, roads = _shelves(pattern, reach_m, draw)
-    ahead = draw.uniform(0, 2 * np.pi)
+    bare = draw.random(len(blocks)) < BARE.get(pattern.style, 0.0)
+    blocks = [block for block, is_bare in zip(blocks, bare, strict=True) if not is_bare] or blocks
+    begin = draw.uniform(-0.6, 0.6, 2) * reach_m
     spread, disorder = draw.uniform(0.3, 3.0), draw.uniform(0.05, 0.8)
     parts: list[tuple[np.ndarray, ...]] = []
     next_row = 0
     for number, block in enumerate(blocks):
         points, row, column, turn = _fill(block, pattern, draw)
         middle = np.array([block.west + block.width / 2, block.south + block.depth / 2])
-        start = spread * (middle @ (np.cos(ahead), np.sin(ahead))) / reach_m + disorder * draw.random()
+        start = spread * float(np.hypot(*(middle - begin))) / reach_m + disorder * draw.random()
         rows, columns = int(row.max(initial=-1)) + 1, int(column.max(initial=-1)) + 1
         first_last, east_west, lag = draw.random(3)
         progress = row / max(rows, 1) if first_last < 0.5 else 1 - (row + 1) / max(rows, 1)
@@ -204,24 +210,24 @@ def _line(begin: tuple[float, float], end: tuple[float, float], step_m: float = 
 def far_apart(points: np.ndarray, least_m: float) -> np.ndarray:
     """(n,) bool: True for points that are at least `least_m` from all kept points before them."""
     kept = np.ones(len(points), bool)
-    for first, second in close_pairs(points, least_m):
+    for first, second in close_pairs(points, least_m).tolist():
         if kept[first]:
             kept[second] = False
     return kept
 
 
-def close_pairs(points: np.ndarray, within_m: float) -> list[tuple[int, int]]:
-    """Pairs of indices, lower first and ascending, of points nearer to each other than `within_m`."""
-    cells: dict[tuple[int, int], list[int]] = {}
-    places = np.floor(points / within_m).astype(int).tolist()
-    coordinates = points.tolist()
-    pairs = []
-    for index, (column, row) in enumerate(places):
-        x, y = coordinates[index]
-        for i in (column - 1, column, column + 1):
-            for j in (row - 1, row, row + 1):
-                for other in cells.get((i, j), ()):
-                    if (coordinates[other][0] - x) ** 2 + (coordinates[other][1] - y) ** 2 < within_m * within_m:
-                        pairs.append((other, index))
-        cells.setdefault((column, row), []).append(index)
-    return sorted(pairs)
+def close_pairs(points: np.ndarray, within_m: float) -> np.ndarray:
+    """(k, 2) indices of all two points nearer to each other than `within_m`; lower index first, ascending."""
+    order = np.argsort(points[:, 0], kind="stable")
+    ordered = points[order]
+    pairs = [np.empty((0, 2), int)]
+    for ahead in range(1, len(points)):
+        apart = ordered[ahead:] - ordered[:-ahead]
+        is_beside = apart[:, 0] < within_m
+        if not is_beside.any():
+            break
+        is_near = is_beside & ((apart * apart).sum(axis=1) < within_m * within_m)
+        behind = np.flatnonzero(is_near)
+        pairs.append(np.sort(np.stack([order[behind], order[behind + ahead]], axis=1), axis=1))
+    found = np.concatenate(pairs)
+    return found[np.lexsort((found[:, 1], found[:, 0]))]

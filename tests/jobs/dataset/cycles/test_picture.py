@@ -57,6 +57,22 @@ def test_both_engines_see_the_same_piles_at_the_same_places(blender: Blender, dr
     assert np.abs(one.depth_m - other.depth_m)[agrees].max() < 0.01
 
 
+def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(blender: Blender) -> None:
+    from engine.jobs.dataset.raster import render as render_by_raster
+
+    scene = yard()
+    turned = replace(scene.camera, x_m=1.0, y_m=-3.0, yaw_deg=50, pitch_deg=15, roll_deg=-8)
+    stage = set_stage(replace(scene, camera=turned.window(70, 50, 160, 150)))
+    one, other = render_by_raster(stage, wants_colors=False), render(stage, quarters(), SETTINGS, blender)
+    boxes = boxes_of(one.instances)
+    assert len(boxes) > 15 and boxes.keys() == boxes_of(other.instances).keys()
+    for number, box in boxes_of(other.instances).items():
+        assert np.abs(np.subtract(box, boxes[number])).max() <= 1, number
+    agrees = one.instances == other.instances
+    assert (~agrees).sum() < 0.01 * (one.instances > 0).sum()
+    assert np.isfinite(one.depth_m).all() and np.median(np.abs(one.depth_m - other.depth_m)[agrees]) < 0.001
+
+
 @only_soak
 def test_the_same_scene_gives_the_same_bytes(blender: Blender, drawn: Drawn) -> None:
     one, other = drawn(blender, is_small=True), drawn(blender, turn=1, is_small=True)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,17 +7,11 @@ from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import LOOKS, Surface
 from engine.jobs.dataset.geometry.distractors import VARIANTS, build_model
 from engine.jobs.dataset.geometry.kit import Model
-from engine.jobs.dataset.scene.things import Distractor, DistractorKind
+from engine.jobs.dataset.scene.distractors import FOOTPRINT_M
+from engine.jobs.dataset.scene.things import CATEGORIES, PILE_CATEGORY, Distractor, DistractorKind, category_of
+from engine.jobs.dataset.varied.habits import HABITS, footprint_of
 from tests.jobs.dataset.geometry.sites import is_closed, normals_agree, site, sloping, volume, world
 
-FOOTPRINTS_M = {
-    DistractorKind.BAG: 0.6,
-    DistractorKind.EXCAVATOR: 5.0,
-    DistractorKind.LOADER: 4.0,
-    DistractorKind.ROLLER: 3.2,
-    DistractorKind.DEBRIS: 0.8,
-    DistractorKind.REBAR: 3.2,
-}
 MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)
 EVERY_SHAPE = [(kind, variant) for kind, variants in VARIANTS.items() for variant in range(variants)]
 
@@ -25,11 +21,20 @@ def standing_at(kind: DistractorKind, **changes: object) -> Distractor:
     return Distractor(kind=kind, **(values | changes))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("kind", "variant"), EVERY_SHAPE)
-def test_a_shape_fills_its_footprint_and_stays_inside(kind: DistractorKind, variant: int) -> None:
-    positions = np.concatenate([mesh.positions for _, mesh in build_model(kind, variant)])
-    reach_m = np.linalg.norm(positions[:, :2], axis=1).max()
-    assert 0.6 * FOOTPRINTS_M[kind] < reach_m <= FOOTPRINTS_M[kind]
+def positions(kind: DistractorKind, variant: int) -> np.ndarray:
+    return np.concatenate([mesh.positions for _, mesh in build_model(kind, variant)])
+
+
+@pytest.mark.parametrize("kind", list(DistractorKind))
+def test_the_largest_shape_of_a_kind_fills_its_footprint_and_all_stay_inside(kind: DistractorKind) -> None:
+    shapes = [positions(kind, variant) for variant in range(VARIANTS[kind])]
+    reach_m = max(np.linalg.norm(shape[:, :2], axis=1).max() for shape in shapes)
+    assert 0.8 * footprint_of(kind) < reach_m <= footprint_of(kind)
+
+
+@pytest.mark.parametrize("kind", FOOTPRINT_M)
+def test_both_recipes_keep_the_same_distances_around_a_shape(kind: DistractorKind) -> None:
+    assert footprint_of(kind) == FOOTPRINT_M[kind]
 
 
 @pytest.mark.parametrize(("kind", "variant"), EVERY_SHAPE)
@@ -42,9 +47,12 @@ def test_every_solid_of_a_shape_is_closed_and_faces_outwards(kind: DistractorKin
 
 @pytest.mark.parametrize(("kind", "variant"), EVERY_SHAPE)
 def test_a_shape_reaches_into_the_ground_and_stands_out_of_it(kind: DistractorKind, variant: int) -> None:
-    heights = np.concatenate([mesh.positions[:, 2] for _, mesh in build_model(kind, variant)])
-    assert -0.25 < heights.min() < -0.01
-    assert heights.max() > 0.1
+    habit = HABITS.get(kind)
+    heights = positions(kind, variant)[:, 2] + (habit.lift_m if habit else 0.0)
+    is_lifted = kind in (DistractorKind.TABLE, DistractorKind.COVER)  # over piles that stand up to a metre out
+    assert (-1.1 if is_lifted else -0.45) < heights.min() < -0.01
+    is_low = kind is DistractorKind.BOARDS or (habit is not None and habit.is_flat)
+    assert heights.max() > (0.005 if is_low else 0.1)
 
 
 @pytest.mark.parametrize("kind", MACHINES)
@@ -115,6 +123,39 @@ def test_shapes_are_chosen_by_their_seed() -> None:
     stage = set_stage(site(distractors=ones))
     shapes = {batch.mesh.positions.tobytes() for batch in stage.batches if batch.surface is Surface.CONCRETE}
     assert len(shapes) == VARIANTS[DistractorKind.DEBRIS] == 8
+
+
+def test_paint_takes_the_tint_of_its_thing_and_glass_does_not() -> None:
+    stage = set_stage(site(distractors=(standing_at(DistractorKind.CAR, tint=(0.5, 0.1, 0.2), shade=0.8),)))
+    tints = {batch.surface: batch.tints for batch in stage.batches}
+    assert tints[Surface.PAINT] == pytest.approx(np.array([[0.4, 0.08, 0.16]]))
+    for surface in (Surface.GLASS, Surface.BLACK_RUBBER):
+        assert tints[surface] == pytest.approx(np.full((1, 3), 0.8))
+
+
+def test_the_spoil_of_a_hole_has_the_colour_of_the_ground() -> None:
+    drawn = site(distractors=(standing_at(DistractorKind.HOLE),))
+    ratios = []
+    for subsoil in ((0.3, 0.2, 0.1), (0.1, 0.2, 0.3)):
+        stage = set_stage(replace(drawn, ground=replace(drawn.ground, subsoil=subsoil)))
+        spoil = next(batch for batch in stage.batches if batch.surface is Surface.SPOIL)
+        ratios.append(spoil.tints[0] * LOOKS[Surface.SPOIL].albedo / subsoil)
+    assert ratios[0] == pytest.approx(ratios[1], rel=1e-5) and np.ptp(ratios[0]) < 1e-5
+
+
+def test_a_lifted_thing_stands_higher() -> None:
+    low, high = (
+        set_stage(site(distractors=(standing_at(DistractorKind.COVER, ground_m=2.0, lift_m=lift_m),))).batches[0]
+        for lift_m in (0.0, 0.7)
+    )
+    assert world(high)[:, 2] - world(low)[:, 2] == pytest.approx(np.full(len(world(low)), 0.7), abs=1e-5)
+
+
+def test_every_kind_of_thing_belongs_to_a_class_and_no_class_is_empty() -> None:
+    classes = {category_of(kind) for kind in DistractorKind}
+    assert classes == set(CATEGORIES) - {PILE_CATEGORY}
+    assert len(set(CATEGORIES)) == len(CATEGORIES)
+    assert {category_of(kind) for kind in MACHINES} == {"machine"}
 
 
 def test_every_surface_has_a_look() -> None:

@@ -31,6 +31,7 @@ def thing(mask: np.ndarray, x0: int = 0, y0: int = 0, **changes: Any) -> Labelle
         "class_id": 0,
         "place_m": (1.0, 2.0, 0.5),
         "size_m": {"diameter_m": 0.4, "exposed_m": 0.7, "tilt_deg": 0.3},
+        "told": {"kind": "phc", "diameter_m": 0.4, "exposed_m": 0.7, "tilt_deg": 0.3},
         "head_px": (x0 + width / 2, y0 + height / 2),
         "is_head_visible": True,
         "box": box,

@@ -9,13 +9,15 @@ import numpy as np
 from engine.jobs.dataset.cycles import Blender, CyclesSettings
 from engine.jobs.dataset.cycles import render as render_with_cycles
 from engine.jobs.dataset.geometry import set_stage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import LabelledThing
-from engine.jobs.dataset.labels.recording import camera_values, make_record
+from engine.jobs.dataset.labels.recording import make_record
 from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, PileKind
-from engine.jobs.dataset.sensor import Photograph
+from engine.jobs.dataset.sensor import Photograph, photograph
+from engine.jobs.dataset.sensor.options import SensorOptions
 from tests.jobs.dataset.cycles.conftest import blender as blender
 from tests.jobs.dataset.cycles.yard import quarters
 from tests.jobs.dataset.geometry.sites import hilly, pile, site, sloping
@@ -74,6 +76,35 @@ def test_shares_and_whole_boxes_are_those_of_each_pile_drawn_alone() -> None:
         assert np.array_equal(bounds(seen.mask), (0, 0, *seen.mask.shape[::-1]))
         if not (seen.is_cut or seen.is_hidden):
             assert seen.visible_share == 1.0 and seen.whole_box == seen.box
+
+
+def test_boxes_and_heads_follow_the_lens_of_an_oblique_camera() -> None:
+    scene = replace(crowded(), camera=seen_from(11.0, x_m=-6.0, y_m=-6.0, pitch_deg=30.0))
+    options = SensorOptions(camera_effects="distortion=-9")
+
+    def photo(of: SiteScene) -> tuple[SceneStage, Photograph]:
+        stage = set_stage(of)
+        return stage, photograph(of, options, 3, lambda seen: render(replace(stage, scene=seen), wants_colors=False))
+
+    stage, taken = photo(scene)
+    record = make_record(stage, taken, LabelOptions(), index=0, file_name="")
+    straight = {thing.number: thing for thing in recorded(scene).things}
+    assert record.camera["lens"] == taken.effects["lens"]
+    moved_px = compared = 0.0
+    for thing in record.things:
+        if thing.category != "pile" or thing.is_cut:
+            continue
+        own = tuple(pile for pile in scene.piles if pile.number == thing.number)
+        _, lonely = photo(replace(scene, piles=own, distractors=()))
+        assert np.abs(np.subtract(bounds(lonely.rendered.instances == thing.number), thing.whole_box)).max() <= 1, thing
+        assert thing.head_px is not None
+        x, y = thing.head_px
+        assert lonely.rendered.instances[int(y), int(x)] == thing.number
+        before = straight[thing.number].head_px
+        compared += 1
+        if thing.is_hidden and before is not None:
+            moved_px = max(moved_px, float(np.hypot(x - before[0], y - before[1])))
+    assert compared >= 6 and moved_px > 2
 
 
 def test_every_thing_is_known_by_its_number_class_and_kind() -> None:
@@ -167,12 +198,12 @@ def assert_same(thing: LabelledThing, other: LabelledThing) -> None:
 
 
 def test_the_camera_of_a_record_projects_a_pile_to_its_head() -> None:
-    scene = replace(site((pile(PileKind.PHC, x_m=1.3, y_m=-0.7, number=1),)), camera=seen_from(8.0, yaw_deg=20.0))
-    (top,) = np.array([[1.3, -0.7, 0.7]])
-    camera = json.loads(json.dumps(camera_values(scene.camera)))
-    x, y, z = np.array(camera["rotation"]) @ (top - camera["place_m"])
-    pixel = np.array(camera["principal_px"]) + camera["focal_px"] * np.array([x, -y]) / -z
-    assert np.allclose(pixel, scene.camera.pixel_of(top[None])[0], atol=1e-3)
+    scene = replace(site((pile(PileKind.PHC, x_m=1.3, y_m=-0.7, number=1),)), camera=seen_from(8.0, pitch_deg=20.0))
+    record = recorded(scene)
+    camera = json.loads(json.dumps(record.camera))
+    x, y, z = np.array(camera["rotation"]) @ (np.array([1.3, -0.7, 0.7]) - camera["place"])
+    pixel = (camera["cx"] + camera["fx"] * x / z, camera["cy"] + camera["fy"] * y / z)
+    assert np.allclose(pixel, record.things[0].head_px) and camera["lens"] is None
 
 
 def test_a_pile_that_ends_at_the_edge_is_not_cut() -> None:

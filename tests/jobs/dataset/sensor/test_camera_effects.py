@@ -84,5 +84,11 @@ def test_each_effect_has_a_stream_of_its_own_and_uses_its_range() -> None:
     assert len(set(shares)) == len(EFFECTS)
 
 
+def test_the_views_of_a_scene_are_taken_with_one_camera_in_changing_light() -> None:
+    one, other = (draw_effects("mild", (5, 12, view)) for view in (0, 1))
+    alike = {name for name in EFFECTS if one[name] == other[name]}
+    assert alike == {"distortion", "aberration", "demosaic", "vignette", "contrast", "saturation", "sharpening"}
+
+
 def test_the_quality_of_jpeg_is_a_whole_number() -> None:
     assert {type(draw_effects("mild", (0, scene))["jpeg"]) for scene in range(5)} == {int}

@@ -2,8 +2,12 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,6 +22,7 @@ from engine.jobs.dataset.sensor import Photograph
 from engine.jobs.dataset.sensor.effects import EFFECTS
 from tests.jobs.dataset.sensor.cards import CAMERA, card, taken
 
+ROOT = Path(__file__).parents[4]
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 PIX4D, DJI = "{http://pix4d.com/camera/1.0/}", "{http://www.dji.com/drone-dji/1.0/}"
 FLYING = SiteCamera(width_px=160, height_px=120, height_m=83.5, yaw_deg=215, pitch_deg=20, roll_deg=7, x_m=40, y_m=-25)
@@ -76,8 +81,15 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(effects: str)
 
 
 def test_two_seeds_differ_in_noise_even_if_every_value_is_given() -> None:
-    one, other = (taken(soil, "noise=0.01", seed=seed).rendered.colors for seed in ((1, 2), (1, 3)))
+    one, other, view = (taken(soil, "noise=0.01", seed=seed).rendered.colors for seed in ((1, 2), (1, 3), (1, 2, 1)))
     assert (one != other).mean() > 0.5
+    assert (one != view).mean() > 0.5
+
+
+def test_the_views_of_a_scene_have_one_lens() -> None:
+    one, other = (taken(soil, "mild", seed=(1, 2, view)).effects for view in (0, 1))
+    assert one["lens"] == other["lens"]
+    assert one["exposure"] != other["exposure"]
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_threads(mild: Photograph) -> None:
@@ -177,3 +189,28 @@ def test_a_window_tells_its_principal_point() -> None:
     told = xmp_of(taken(soil, "mild", camera=whole.window(10, 20, 160, 120)))
     assert float(told[f"{DJI}CalibratedOpticalCenterX"]) == 190
     assert float(told[f"{DJI}CalibratedOpticalCenterY"]) == 130
+
+
+def test_warming_up_starts_no_thread_that_a_fork_would_lack() -> None:
+    """And a fork of the process takes the same photograph."""
+    program = """
+import os, sys
+from engine.jobs.dataset.sensor import warm_up
+from tests.jobs.dataset.sensor.test_photograph import soil, taken
+warm_up()
+assert not os.path.isdir("/proc/self/task") or len(os.listdir("/proc/self/task")) == 1
+if hasattr(os, "fork") and sys.platform == "linux":
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, taken(soil, "mild").content)
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        theirs = pipe.read()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert taken(soil, "mild").content == theirs
+"""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -16,7 +16,7 @@ per_picture.py the shape of formats that have only files per picture
 import importlib
 from collections.abc import Iterable
 
-from engine.jobs.dataset.labels.writers.protocol import Writer
+from engine.jobs.dataset.labels.writers.protocol import LabelWriter
 
 _HOMES = {
     "yolo": "yolo",
@@ -37,6 +37,6 @@ _HOMES = {
 """Module of each format. It has `writer_of(name)`, and is imported on first use."""
 
 
-def writers_of(names: Iterable[str]) -> tuple[Writer, ...]:
+def writers_of(names: Iterable[str]) -> tuple[LabelWriter, ...]:
     """The writers of these formats, in this order."""
     return tuple(importlib.import_module(f"{__name__}.{_HOMES[name]}").writer_of(name) for name in names)

@@ -1,8 +1,8 @@
 """COCO JSON: masks, boxes, heads as keypoints, and further fields with what the scene knows.
 
-Each picture has a part of its own, annotations/000000.json; coco_annotations.json is joined from them, and with a split
-coco_train.json and so on. Things of which too little is visible have iscrowd 1, so that an evaluation ignores what a
-detector finds there.
+Each picture has a part of its own, annotations/000000.json; coco_annotations.json is joined from them, or with a split
+coco_annotations_train.json and so on. Things of which too little is visible have iscrowd 1, so that an evaluation
+ignores what a detector finds there.
 
 A box is x y width height in px. A keypoint is x y v; (0, 0) is the top left corner of the picture, not the centre of a
 pixel; v is 2 if visible, 1 if hidden, 0 outside the picture or for things without a head. pycocotools takes keypoints
@@ -10,7 +10,7 @@ of this form with `COCOeval.params.kpt_oks_sigmas` of one number.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from engine.jobs.dataset.labels.record import LabelledThing
 from engine.jobs.dataset.labels.replacing import replaced
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
 from engine.jobs.dataset.labels.thing_values import head_values, values_of, width_and_height
-from engine.jobs.dataset.labels.writers.protocol import Writer
+from engine.jobs.dataset.labels.writers.protocol import LabelWriter
 from engine.jobs.dataset.task import PictureTask
 
 PARTS = "annotations"
@@ -56,16 +56,16 @@ class CocoWriter:
         return {path: json.dumps({"image": image, "annotations": annotations}).encode("ascii")}
 
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
-        files = {"coco_annotations.json": list(contents.pictures)}
-        for subset in contents.subsets:
-            files[f"coco_{subset}.json"] = [each for each in contents.pictures if each.subset == subset]
-        for name, pictures in files.items():
-            with replaced(contents.folder / name) as file:
+        names = []
+        for subset in contents.subsets or ("",):
+            names.append(f"coco_annotations_{subset}.json" if subset else "coco_annotations.json")
+            pictures = (picture for picture in contents.pictures if picture.subset == subset)
+            with replaced(contents.folder / names[-1]) as file:
                 write_coco(_parts(contents.folder, pictures), file, categories_of(contents.options.class_names))
-        return tuple(files)
+        return tuple(names)
 
 
-def writer_of(name: str) -> Writer:
+def writer_of(name: str) -> LabelWriter:
     return CocoWriter()
 
 
@@ -94,7 +94,7 @@ def _annotation(index: int, thing: LabelledThing, code: dict[str, Any]) -> dict[
     }
 
 
-def _parts(folder: Path, pictures: list[FinishedPicture]) -> Iterator[dict[str, Any]]:
+def _parts(folder: Path, pictures: Iterable[FinishedPicture]) -> Iterator[dict[str, Any]]:
     """The parts of these pictures; a picture made without COCO has none. SourceError for a damaged one."""
     for picture in pictures:
         for name in picture.paths:

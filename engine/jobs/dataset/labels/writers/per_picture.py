@@ -10,7 +10,7 @@ from engine.system.atomic_file import write_atomic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureWriter:
-    """A Writer (protocol.py) made of functions."""
+    """A LabelWriter (protocol.py) made of functions."""
 
     name: str
     kinds: tuple[tuple[str, str], ...]

@@ -12,7 +12,7 @@ from engine.jobs.dataset.labels.record import LabelledThing
 from engine.jobs.dataset.labels.replacing import replaced
 from engine.jobs.dataset.labels.source import DatasetContents, LabelSource
 from engine.jobs.dataset.labels.thing_values import head_values, values_of
-from engine.jobs.dataset.labels.writers.protocol import Writer
+from engine.jobs.dataset.labels.writers.protocol import LabelWriter
 from engine.jobs.dataset.task import PictureTask
 
 PARTS, WHOLE = "piles", "piles.jsonl"
@@ -46,7 +46,7 @@ class PilesWriter:
         return (WHOLE,)
 
 
-def writer_of(name: str) -> Writer:
+def writer_of(name: str) -> LabelWriter:
     return PilesWriter()
 
 

@@ -6,7 +6,7 @@ from engine.jobs.dataset.labels.source import DatasetContents, LabelSource
 from engine.jobs.dataset.task import PictureTask
 
 
-class Writer(Protocol):
+class LabelWriter(Protocol):
     """A label format. It has no state: one object serves all pictures.
 
     `paths` and `files` are called in the process that draws a picture, `paths` also while a run is planned, and

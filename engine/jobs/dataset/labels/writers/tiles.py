@@ -16,7 +16,7 @@ from engine.jobs.dataset.labels.recording import camera_values
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
 from engine.jobs.dataset.labels.tiling import TileWindow, cut_record, tile_windows
 from engine.jobs.dataset.labels.writers import writers_of
-from engine.jobs.dataset.labels.writers.protocol import Writer
+from engine.jobs.dataset.labels.writers.protocol import LabelWriter
 from engine.jobs.dataset.task import PictureTask
 
 FOLDER = "tiles"
@@ -79,7 +79,7 @@ class TileWriter:
         return tuple(f"{FOLDER}/{name}" for writer in writers_of(formats) for name in writer.finish(tiles))
 
 
-def writer_of(name: str) -> Writer:
+def writer_of(name: str) -> LabelWriter:
     return TileWriter()
 
 
@@ -111,7 +111,7 @@ def _tiles(task: PictureTask) -> Iterator[tuple[TileTask, TileWindow]]:
         yield TileTask(**known | own, row=window.row, column=window.column), window
 
 
-def _writers(tile: TileTask) -> tuple[Writer, ...]:
+def _writers(tile: TileTask) -> tuple[LabelWriter, ...]:
     return writers_of(name for name in tile.formats if name != FOLDER)
 
 

@@ -16,7 +16,7 @@ from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
 from engine.jobs.dataset.labels.shapes import joined, polygons_of, rotated_box
 from engine.jobs.dataset.labels.source import DatasetContents, LabelSource
 from engine.jobs.dataset.labels.ultralytics import varied_yaml
-from engine.jobs.dataset.labels.writers.protocol import Writer
+from engine.jobs.dataset.labels.writers.protocol import LabelWriter
 from engine.jobs.dataset.task import PictureTask
 from engine.system.atomic_file import write_atomic
 
@@ -51,7 +51,7 @@ class YoloWriter:
         return (path,)
 
 
-def writer_of(name: str) -> Writer:
+def writer_of(name: str) -> LabelWriter:
     return YoloWriter(name=name)
 
 

@@ -43,7 +43,8 @@ vec2 on_target(vec2 place_px) {
 }
 
 // Snapped to 1/256 pixel of the whole picture, as rasterisers snap anyway: so a tile's edge changes no coverage.
-// A point before the near plane, or behind the camera, has no place in the picture and is left to the clipper.
+// A point before the near plane, or behind the camera, has no place in the picture and is left to the clipper; beside
+// the camera its depth is 0.
 vec4 clip_of(vec3 point) {
     vec3 local = in_camera(point - camera_place());
     float depth = -local.z;

@@ -2,7 +2,11 @@
 #version 330 core
 #include "view.glsl"
 #include "noise.glsl"
+#ifdef LOOK
+#include "covers.glsl"
+#else
 #include "ground_look.glsl"
+#endif
 
 uniform sampler2D u_marks;
 uniform sampler2D u_terrain;

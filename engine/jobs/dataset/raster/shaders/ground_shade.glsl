@@ -4,7 +4,11 @@
 #include "view.glsl"
 #include "camera.glsl"
 #include "noise.glsl"
+#ifdef LOOK
+#include "covers.glsl"
+#else
 #include "ground_look.glsl"
+#endif
 #include "light.glsl"
 
 uniform sampler2D u_ground_depth;
@@ -24,5 +28,9 @@ void main() {
     vec3 normal = normalize(vec3(-slope - ground.tilt, 1.0));
     float sun = max(dot(normal, u_sun.xyz), 0.0) * sunlit(point, pixel_m, 0.01);
     vec3 light = u_sun_rgb.rgb * sun + skylight(normal) * (1.0 - marks.b);
+#ifdef LOOK
+    f_rgba = vec4(shown(ground.albedo * light + sheen_of(normal, u_sun_rgb.rgb * sun, ground.gloss)), 1.0);
+#else
     f_rgba = vec4(shown(ground.albedo * light), 1.0);
+#endif
 }

@@ -1,7 +1,10 @@
-// Provides sunlit(), skylight(), shown(). Needs view.glsl, and samplers u_things_shadow, u_ground_shadow.
+// Provides sunlit(), skylight(), shown(). Needs view.glsl. With CLOUDS defined clouds cast shadows, too.
 
 uniform sampler2DShadow u_things_shadow;
 uniform sampler2DShadow u_ground_shadow;
+#ifdef CLOUDS
+uniform sampler2D u_clouds; // share of the sun's light that they let through, by where its ray meets z = 0
+#endif
 
 // Share of the sun, 0..1, that reaches a point. The maps are drawn along the sun's rays onto a level plane and keep the
 // highest z (shadow.py); pixel_m: width of the soft edge; bias_m: minimum height of an obstacle above the point.
@@ -19,6 +22,9 @@ float sunlit(vec3 point, float pixel_m, float bias_m) {
         hill += texture(u_ground_shadow, vec3(place + wide * way, hill_depth));
         way = vec2(way.y, -way.x);
     }
+#ifdef CLOUDS
+    open *= textureLod(u_clouds, (point.xy - point.z * u_shadow_shear.xy) * u_cover[9].x, 0.0).r;
+#endif
     return open * hill / 16.0;
 }
 

@@ -17,4 +17,5 @@ layout(std140) uniform View {
     vec4 u_subsoil; // rgb, 0
     vec4 u_grass; // rgb, noise threshold above which it grows
     uvec4 u_seed; // of the ground's noise, 0, 0, 0
+    vec4 u_cover[10]; // recipe 2, packed by cover.py
 };
