@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-PICTURE, LABELS, COCO_PART, HDF5 = "picture.png", "labels.txt", "coco.json", "arrays.hdf5"
-
 
 @dataclass(slots=True, kw_only=True)
 class MadePicture:
@@ -20,5 +18,5 @@ class MadePicture:
     seconds: dict[str, float] = field(default_factory=dict)
     """Per step: scene, draw, labels, save."""
     sha256: dict[str, str] = field(default_factory=dict)
-    """Per file, keyed by the names above."""
+    """Per file, keyed by its path in the dataset, in the order of commit: labels first, the picture last."""
     bytes: dict[str, int] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from pathlib import Path
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.labels import coco_part, encode_png, find_instances, label_text, write_hdf5
-from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, MadePicture
+from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.scene.description import SiteScene
@@ -29,7 +29,7 @@ MAX_BAKED_PX = 8192  # side of the ground's texture for Cycles, which every GPU 
 
 
 def make_picture(task: PictureTask, folder: Path) -> MadePicture:
-    """Draw the picture and write its files into `folder`, under the names of made.py.
+    """Draw the picture and write its files into `folder`, under their paths in the dataset.
 
     UsageError for a scene that does not fit, RenderError if the engine fails, OSError if the disk does.
     """
@@ -47,13 +47,13 @@ def make_picture(task: PictureTask, folder: Path) -> MadePicture:
     with _timed(seconds, "labels"):
         found = find_instances(rendered.instances)
         height, width = rendered.instances.shape
-        files = {PICTURE: encode_png(rendered.colors), LABELS: label_text(found, width, height).encode("ascii")}
+        files = {}
         if task.with_coco:
             part = coco_part(rendered.instances, task.index, f"{task.name}.png")
-            files[COCO_PART] = json.dumps(part).encode("ascii")
+            files[task.path("annotations", ".json")] = json.dumps(part).encode("ascii")
+        files[task.path("labels", ".txt")] = label_text(found, width, height).encode("ascii")
+        files[task.path("images", ".png")] = encode_png(rendered.colors)
     with _timed(seconds, "save"):
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
         made = MadePicture(
             piles=len(scene.piles),
             labelled=len(found.numbers),
@@ -62,12 +62,17 @@ def make_picture(task: PictureTask, folder: Path) -> MadePicture:
             seconds=seconds,
         )
         if task.with_hdf5:
-            write_hdf5(folder / HDF5, rendered)
-            files[HDF5] = b""
-        for name in files:
-            with (folder / name).open("rb") as file:
-                made.sha256[name] = hashlib.file_digest(file, "sha256").hexdigest()
-            made.bytes[name] = (folder / name).stat().st_size
+            path = task.path("hdf5", ".hdf5")
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            write_hdf5(folder / path, rendered)
+            with (folder / path).open("rb") as file:
+                made.sha256[path] = hashlib.file_digest(file, "sha256").hexdigest()
+            made.bytes[path] = (folder / path).stat().st_size
+        for path, content in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+            made.sha256[path] = hashlib.sha256(content).hexdigest()
+            made.bytes[path] = len(content)
     log.info("%d piles visible; %s", made.labelled, ", ".join(f"{step} {time:.2f} s" for step, time in seconds.items()))
     return made
 

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE
 from engine.jobs.dataset.running.policy import failure_of
 from engine.jobs.dataset.running.worker import attempt
 from engine.jobs.dataset.task import task_of
@@ -24,7 +23,7 @@ class NotMadeError(Exception):
 
 
 def make_files(task: str, timeout_s: float) -> dict[str, Any]:
-    """Make the picture; return `files` by name, `log`, `seconds`, and `made` or a final `failure`.
+    """Make the picture; return `files` by path, `log`, `seconds`, and `made` or a final `failure`.
 
     After `timeout_s` its process exits, even if it hangs; Ray starts another.
     """
@@ -37,8 +36,7 @@ def make_files(task: str, timeout_s: float) -> dict[str, Any]:
     try:
         with tempfile.TemporaryDirectory(prefix="multiverse-picture-", ignore_cleanup_errors=True) as folder:
             result = attempt(task_of(task), Path(folder))
-            paths = (Path(folder, name) for name in (PICTURE, LABELS, COCO_PART, HDF5))
-            files = {path.name: path.read_bytes() for path in paths if path.exists()}
+            files = {path: Path(folder, path).read_bytes() for path in result.get("made", {}).get("sha256", {})}
     except OSError as error:  # this machine's disk failed; another machine may succeed
         raise NotMadeError(f"{machine}: {failure_of(error).reason}", output.getvalue()) from None
     finally:

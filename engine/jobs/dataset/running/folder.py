@@ -1,7 +1,8 @@
 """The output folder of a dataset. Locked by one run at a time; never contains a picture without its label.
 
-images/000000.png  labels/000000.txt  hdf5/000000.hdf5  image_000000.log  manifest.jsonl  dataset.yaml
-coco_annotations.json  preview.png  .work/ (the lock, unfinished pictures, the parts of the COCO file)
+images/000000.png  labels/000000.txt  annotations/000000.json (part of the COCO file)  hdf5/000000.hdf5
+image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json  preview.png
+.work/ (the lock and unfinished pictures; nothing that a copy of the folder needs)
 
 A picture's files are written to .work and renamed when all are complete: the label first and the picture last, because
 trainers list the pictures, and one without a label would count as a picture without piles. A run killed between the two
@@ -18,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import FolderBusyError, SinkError, UsageError
-from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, MadePicture
+from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.options import option_name
 from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
 from engine.jobs.dataset.task import PictureTask
@@ -34,14 +35,11 @@ CHECKS_AT_ONCE = 4  # threads that hash files; hashing takes half as long as rea
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
 
 
-def paths_of(task: PictureTask) -> dict[str, str]:
-    """Paths of a picture's files in the folder, in the order in which they are committed."""
-    paths = {}
-    if task.with_hdf5:
-        paths[HDF5] = f"hdf5/{task.name}.hdf5"
-    if task.with_coco:
-        paths[COCO_PART] = f"{WORK}/coco/{task.name}.json"
-    return paths | {LABELS: f"labels/{task.name}.txt", PICTURE: f"images/{task.name}.png"}
+def paths_of(task: PictureTask) -> tuple[str, ...]:
+    """Paths in the folder of the files that a picture needs, in the order of commit: label and picture are the last."""
+    hdf5 = (task.path("hdf5", ".hdf5"),) if task.with_hdf5 else ()
+    coco = (task.path("annotations", ".json"),) if task.with_coco else ()
+    return (*hdf5, *coco, task.path("labels", ".txt"), task.path("images", ".png"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,18 +140,17 @@ class DatasetFolder:
 
         `reason`: why earlier attempts failed.
         """
-        paths = paths_of(task)
-        for name, path in paths.items():
+        for path in made.sha256:
             target = self.path / path
-            target.parent.mkdir(exist_ok=True)
-            move_into_place(staged / name, target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            move_into_place(staged / path, target)
         shutil.rmtree(staged, ignore_errors=True)
         entry = entry_of(task, status=DONE, seconds=round(seconds, 3), attempts=attempts, engine=made.renderer)
         self.manifest.append(
             replace(
                 entry,
-                sha256={paths[name]: value for name, value in made.sha256.items()},
-                bytes={paths[name]: value for name, value in made.bytes.items()},
+                sha256=made.sha256,
+                bytes=made.bytes,
                 piles=made.piles,
                 labelled=made.labelled,
                 drawn=made.drawn,
@@ -176,20 +173,12 @@ class DatasetFolder:
 
     def coco_parts(self, pictures: list[tuple[int, Path, Path]]) -> list[Path]:
         """The COCO parts of those pictures that have one, in order."""
-        parts = (self._work.path / "coco" / f"{index:06d}.json" for index, _, _ in pictures)
+        parts = (self.path / f"annotations/{index:06d}.json" for index, _, _ in pictures)
         return [part for part in parts if part.exists()]
 
     def close(self) -> None:
-        """Unlock the folder. Unfinished pictures are removed; COCO parts stay for later runs."""
-        try:
-            self._clear_work()
-            has_parts = any((self._work.path / "coco").glob("*.json"))
-        except OSError:
-            has_parts = True
-        if has_parts:
-            self._work.close()
-        else:
-            self._work.remove()
+        """Unlock the folder. Unfinished pictures are removed."""
+        self._work.remove()
 
     def _require_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
         wanted = task.key
@@ -208,7 +197,7 @@ class DatasetFolder:
             )
 
     def _is_finished(self, task: PictureTask) -> bool:
-        return self._has(task, paths_of(task).values())
+        return self._has(task, paths_of(task))
 
     def _has(self, task: PictureTask, paths: Iterable[str]) -> bool:
         """True if the manifest lists the picture as done and these files have the size it says."""
@@ -245,7 +234,7 @@ class DatasetFolder:
     def _damaged_file(self, task: PictureTask) -> str:
         """The first file of a finished picture that does not match its SHA-256, or "". Raises OSError."""
         sha256 = self.manifest.entries[task.index].sha256
-        for path in paths_of(task).values():
+        for path in paths_of(task):
             if sha256_of(self.path / path) != sha256.get(path):
                 return path
         return ""
@@ -262,22 +251,22 @@ class DatasetFolder:
         """Remove incomplete pictures, the picture before its label. A complete pair stays until it is replaced."""
         for task in tasks:
             paths = paths_of(task)
-            if task.index not in damaged and self._has(task, (paths[PICTURE], paths[LABELS])):
+            if task.index not in damaged and self._has(task, paths[-2:]):
                 continue
-            for path in reversed(paths.values()):
+            for path in reversed(paths):
                 remove_file(self.path / path, missing_ok=True)
 
     def _forget(self, indices: frozenset[int]) -> None:
         for index in sorted(indices):
             name = f"{index:06d}"
-            coco = f"{WORK}/coco/{name}.json"
-            for path in (f"images/{name}.png", f"labels/{name}.txt", f"hdf5/{name}.hdf5", f"image_{name}.log", coco):
+            coco, hdf5 = f"annotations/{name}.json", f"hdf5/{name}.hdf5"
+            for path in (f"images/{name}.png", f"labels/{name}.txt", hdf5, coco, f"image_{name}.log"):
                 remove_file(self.path / path, missing_ok=True)
             self.manifest.entries.pop(index, None)
 
     def _clear_work(self) -> None:
         for path in self._work.path.iterdir():
-            if path.name not in (LOCK, "coco"):
+            if path.name != LOCK:
                 shutil.rmtree(path, ignore_errors=True)
 
 

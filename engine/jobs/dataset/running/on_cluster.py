@@ -80,8 +80,9 @@ class ClusterRunner:
             return PictureOutcome(task=task, attempts=attempts, failure=Failure(**result["failure"]))
         try:
             staged = self._folder.staging(task)
-            for name, content in result["files"].items():
-                (staged / name).write_bytes(content)
+            for path, content in result["files"].items():
+                (staged / path).parent.mkdir(parents=True, exist_ok=True)
+                (staged / path).write_bytes(content)
         except OSError as error:
             return self._failed(task, failure_of(error, self._folder.path))
         made = Attempted(folder=staged, seconds=result["seconds"], values=result["made"])

@@ -12,7 +12,6 @@ from engine.errors import UsageError
 from engine.jobs.dataset.cycles import Blender, CyclesSettings, ask_blender, render
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.labels import read_boxes
-from engine.jobs.dataset.made import LABELS, PICTURE
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture
 from engine.jobs.dataset.scene.camera import SiteCamera
@@ -129,8 +128,8 @@ def test_a_site_has_the_same_labels_and_brightness_in_both_engines(
         task = PictureTask(options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender.path))
         made = make_picture(task, folder)
         assert made.labelled == 40
-        boxes.append(read_boxes(folder / LABELS, 320, 240))
-        means.append(cv2.imread(str(folder / PICTURE)).mean())
+        boxes.append(read_boxes(folder / task.path("labels", ".txt"), 320, 240))
+        means.append(cv2.imread(str(folder / task.path("images", ".png"))).mean())
     assert np.abs(boxes[0] - boxes[1]).max() < 1.01
     assert abs(means[1] / means[0] - 1) < 0.1
     assert any(line.startswith("4 samples at most, 4 at least, noise 0.1, ") for line in caplog.messages)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.errors import FolderBusyError, SinkError, UsageError
-from engine.jobs.dataset.made import LABELS, PICTURE, MadePicture
+from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.running.folder import WORK, DatasetFolder
 from engine.jobs.dataset.running.manifest import MANIFEST
 from tests.jobs.dataset.running.test_manifest import task
@@ -33,9 +33,10 @@ def opened(folder: DatasetFolder, indices: Iterable[int], **options: Any) -> fro
 
 def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Path, MadePicture]:
     path = folder.staging(task(index))
-    content = {PICTURE: b"pixels", LABELS: b"0 0.5 0.5 0.1 0.1\n"}
+    content = {f"labels/{index:06d}.txt": b"0 0.5 0.5 0.1 0.1\n", f"images/{index:06d}.png": b"pixels"}
     for name, value in content.items():
         if name != without:
+            (path / name).parent.mkdir()
             (path / name).write_bytes(value)
     return path, MadePicture(
         piles=1,
@@ -63,13 +64,13 @@ def test_a_picture_and_its_label_are_committed_together(folder: DatasetFolder) -
 
 def test_no_picture_is_ever_there_without_its_label(folder: DatasetFolder) -> None:
     with pytest.raises(OSError):
-        commit(folder, 0, without=LABELS)
+        commit(folder, 0, without="labels/000000.txt")
     assert names(folder) == []
 
 
 def test_a_label_without_its_picture_is_removed_by_the_next_run(folder: DatasetFolder) -> None:
     with pytest.raises(OSError):
-        commit(folder, 0, without=PICTURE)
+        commit(folder, 0, without="images/000000.png")
     assert names(folder) == ["000000.txt"]
     folder.close()
     again = DatasetFolder(folder.path)

@@ -82,9 +82,19 @@ def test_a_run_writes_files_for_trainers_and_for_people(whole: Path) -> None:
     names = [f"{index:06d}" for index in range(3)]
     found = sorted(str(path.relative_to(whole)) for path in whole.rglob("*") if ".work" not in path.parts)
     assert found == sorted(
-        ["images", "labels", "hdf5", "manifest.jsonl", "dataset.yaml", "coco_annotations.json", "preview.png"]
+        [
+            "annotations",
+            "images",
+            "labels",
+            "hdf5",
+            "manifest.jsonl",
+            "dataset.yaml",
+            "coco_annotations.json",
+            "preview.png",
+        ]
         + [f"images/{name}.png" for name in names]
         + [f"labels/{name}.txt" for name in names]
+        + [f"annotations/{name}.json" for name in names]
         + [f"hdf5/{name}.hdf5" for name in names]
         + [f"image_{name}.log" for name in names]
     )
@@ -124,10 +134,10 @@ def test_the_libraries_of_detectors_read_the_labels(whole: Path) -> None:
 def test_a_grown_run_without_the_option_says_what_its_coco_file_lacks(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
-    (folder / ".work/coco/000002.json").unlink()
+    (folder / "annotations/000002.json").unlink()
     report = make_dataset(small_job(folder, 3))
     assert report.notes == ("coco_annotations.json covers 2 of 3 pictures; --save-coco draws the others again",)
-    (folder / ".work/coco/000001.json").write_text('{"image": {"id": 1')
+    (folder / "annotations/000001.json").write_text('{"image": {"id": 1')
     (note,) = make_dataset(small_job(folder, 3)).notes
     assert "000001.json" in note and note.endswith("; coco_annotations.json was not changed")
 
