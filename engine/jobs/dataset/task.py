@@ -33,8 +33,10 @@ class PictureTask:
     index: int
     varied: VariedOptions | None = None
     """None: recipe 1."""
+    split: str = ""
+    """Shares of the subsets, such as `80/10/10`; "" without --split."""
     subset: str = ""
-    """Name of the split that the picture's scene belongs to (`train`, `val`, `test`); "" without --split."""
+    """The subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split."""
     with_coco: bool = False
     with_hdf5: bool = False
     blender: str = ""
@@ -75,6 +77,8 @@ class PictureTask:
     def key(self) -> dict[str, Any]:
         """Fingerprint of everything that affects the picture's bytes, as JSON values; the same for a whole dataset."""
         key = {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
+        if self.split:
+            key["split"] = self.split
         if self.varied is None:
             return key
         parts: dict[str, dict[str, Any]] = msgspec.to_builtins(self.varied)

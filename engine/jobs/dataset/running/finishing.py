@@ -1,24 +1,15 @@
-"""Writes the files about the whole dataset, at the end of each run, from all finished pictures."""
+"""Writes the files about the whole dataset, at the end of each run, from all intact pictures."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from engine.errors import SourceError
 from engine.jobs.dataset.job import DatasetJob
-from engine.jobs.dataset.labels import (
-    Statistics,
-    dataset_yaml,
-    draw_preview,
-    encode_png,
-    measure,
-    read_boxes,
-    read_part,
-    write_coco,
-)
-from engine.jobs.dataset.running.folder import COCO_FILE, PREVIEW, YAML_FILE, DatasetFolder, unwritable
+from engine.jobs.dataset.labels import Statistics, dataset_yaml, draw_preview, encode_png, measure, read_boxes
+from engine.jobs.dataset.running.coco_files import CocoFiles
+from engine.jobs.dataset.running.folder import ARRAYS, IMAGES, LABELS, PREVIEW, YAML_FILE, DatasetFolder, unwritable
 from engine.jobs.dataset.running.manifest import MANIFEST
-from engine.system.atomic_file import move_into_place, remove_file, write_atomic
+from engine.jobs.dataset.running.replacing import replace_with
+from engine.system.atomic_file import write_atomic
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,59 +20,42 @@ class FolderOutputs:
     notes: list[str] = field(default_factory=list)
 
 
-def write_outputs(folder: DatasetFolder, job: DatasetJob) -> FolderOutputs:
-    """Write dataset.yaml, the COCO file if there are COCO parts, the preview and the figures. Raises OSError."""
+def write_yaml(folder: DatasetFolder, job: DatasetJob) -> None:
+    """Write dataset.yaml, at the start: a trainer may look into the folder while it grows. Raises OSError."""
+    write_atomic(folder.path / YAML_FILE, dataset_yaml(job.subsets))
+
+
+def write_outputs(folder: DatasetFolder, job: DatasetJob, coco: CocoFiles) -> FolderOutputs:
+    """Write the COCO files, the preview and the figures. Raises OSError."""
     finished = FolderOutputs()
-    write_atomic(folder.path / YAML_FILE, dataset_yaml())
-    pictures = folder.finished_pictures()
-    if not pictures:
+    coco.write()
+    if not folder.finished:
         return finished
-    hdf5 = ["hdf5"] if (folder.path / "hdf5").is_dir() else []
-    finished.outputs = ["images", "labels", *hdf5, YAML_FILE, MANIFEST]
-    write_coco_file(folder, finished, pictures)
+    hdf5 = [ARRAYS] if (folder.path / ARRAYS).is_dir() else []
+    finished.outputs = [IMAGES, LABELS, *hdf5, YAML_FILE, MANIFEST, *coco.names]
+    finished.notes += coco_notes(folder, coco)
+    for subset in job.subsets:
+        if subset and next(folder.finished_pictures(subset), None) is None:
+            finished.notes.append(f"{subset}: no picture belongs to it yet; a larger --count adds some")
     width, height = job.options.width, job.options.height
     try:
-        finished.statistics = measure((read_boxes(label, width, height) for _, _, label in pictures), width)
-        sheet = encode_png(draw_preview(pictures))
+        boxes = (read_boxes(label, width, height) for _, _, label in folder.finished_pictures())
+        finished.statistics = measure(boxes, width)
+        sheet = encode_png(draw_preview(folder.finished_pictures()))
     except SourceError as error:  # a file in the folder was edited
         finished.notes.append(f"{error}; no {PREVIEW}, no figures")
         return finished
     try:
-        _replace(folder.path / PREVIEW, lambda path: path.write_bytes(sheet))
+        replace_with(folder.path / PREVIEW, lambda path: path.write_bytes(sheet))
         finished.outputs.append(PREVIEW)
     except PermissionError as error:  # on Windows: a program has it open
         finished.notes.append(str(unwritable(folder.path / PREVIEW, error)))
     return finished
 
 
-def write_coco_file(folder: DatasetFolder, finished: FolderOutputs, pictures: list[tuple[int, Path, Path]]) -> None:
-    """Write the COCO file from the parts of finished pictures; adds a note if some have none. Raises OSError."""
-    parts = folder.coco_parts(pictures)
-    if not parts:
-        return
-    try:
-        _replace(folder.path / COCO_FILE, lambda path: _write_coco(parts, path))
-    except SourceError as error:  # a file in the folder was edited
-        finished.notes.append(f"{error}; {COCO_FILE} was not changed")
-        return
-    finished.outputs.append(COCO_FILE)
-    if len(parts) < len(pictures):
-        finished.notes.append(
-            f"{COCO_FILE} covers {len(parts)} of {len(pictures)} pictures; --save-coco draws the others again"
-        )
-
-
-def _write_coco(parts: list[Path], path: Path) -> None:
-    with path.open("w", encoding="ascii", newline="\n") as file:
-        write_coco((read_part(part) for part in parts), file)
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Replace a file atomically: the old one stays until the new one is complete."""
-    new = path.with_name(f".{path.name}.new")
-    try:
-        write(new)
-        move_into_place(new, path)
-    except BaseException:
-        remove_file(new, missing_ok=True)
-        raise
+def coco_notes(folder: DatasetFolder, coco: CocoFiles) -> list[str]:
+    """Notes about COCO files that were not changed, or that lack pictures."""
+    if coco.notes or not coco.names or coco.parts == folder.finished:
+        return coco.notes
+    names = " and ".join(coco.names)
+    return [f"{names} covers {coco.parts} of {folder.finished} pictures; --save-coco draws the others again"]
