@@ -7,6 +7,7 @@ from engine.errors import UsageError
 from engine.jobs.dataset.options import SceneOptions, option_name
 from engine.jobs.dataset.split import Split, parse_split
 from engine.jobs.dataset.task import PictureTask, RenderSettings, check_seed
+from engine.jobs.dataset.varied.cameras import check_cameras
 from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.kit.option_range import check_no_stream, check_number
 from engine.jobs.kit.options import CLUSTER, CLUSTERS, OVERWRITE, RESUME, option
@@ -75,6 +76,7 @@ class DatasetJob:
             self._require_no_variety()
         else:
             self.varied.check()
+            check_cameras(self.options, self.varied.camera)
 
     def task(self, index: int) -> PictureTask:
         task = PictureTask(

@@ -246,13 +246,20 @@ def surface_material(name: str, look: Json) -> bpy.types.Material:
 def add_camera(scene: bpy.types.Scene, stage: Json) -> None:
     camera = bpy.data.cameras.new("camera")
     camera.sensor_fit = "HORIZONTAL"
-    camera.lens = camera.sensor_width / 2 / float(np.tan(np.radians(stage["field_of_view_deg"]) / 2))
+    width, height = stage["width_px"], stage["height_px"]
+    camera.lens = camera.sensor_width * stage["focal_px"] / width
+    column, row = stage["center_px"]
+    # In widths of the picture; positive moves the window right and up on the sensor.
+    camera.shift_x, camera.shift_y = (width / 2 - column) / width, (row - height / 2) / width
     camera.clip_start, camera.clip_end = 0.1, 10_000.0
-    thing = bpy.data.objects.new("camera", camera)  # without rotation it looks down, with north at the top
-    thing.location = (0.0, 0.0, stage["camera_m"])
+    thing = bpy.data.objects.new("camera", camera)  # its own axes are those of camera space
+    axes = np.eye(4)
+    axes[:3, :3] = np.transpose(stage["camera_axes"])
+    axes[:3, 3] = stage["camera_m"]
+    thing.matrix_world = Matrix(axes.tolist())
     scene.collection.objects.link(thing)
     scene.camera = thing
-    scene.render.resolution_x, scene.render.resolution_y = stage["width_px"], stage["height_px"]
+    scene.render.resolution_x, scene.render.resolution_y = width, height
     scene.render.resolution_percentage = 100
 
 

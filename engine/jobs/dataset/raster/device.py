@@ -13,6 +13,7 @@ from engine.render.context import open_context
 from engine.render.shader_source import WHOLE_TARGET, compile_program
 
 SHADERS = Path(__file__).parent / "shaders"
+MOVED = "IS_MOVED"  # camera.glsl: a camera that is turned, or not above the origin
 VIEW_BLOCK = 0  # binding of the uniform block `View`
 _HINTS = {"GL_OUT_OF_MEMORY": ": too little memory on the GPU for this picture"}
 
@@ -22,13 +23,48 @@ class _Releasable(Protocol):
 
 
 _Thing = TypeVar("_Thing", bound=_Releasable)
+ProgramKey = tuple[str, str, tuple[str, ...]]
+"""Names of the fragment and of the vertex shader, defines."""
+
+
+class KeptContext:
+    """A context that outlives its devices, with the programs that they compiled."""
+
+    def __init__(self, context: moderngl.Context) -> None:
+        self.context = context
+        self.programs: dict[ProgramKey, moderngl.Program] = {}
+        self._rest = context.framebuffer([context.texture((1, 1), 4)])
+
+    def begin(self) -> None:
+        """Forget the state of the picture before. moderngl binds the last framebuffer again after it makes one, and
+        that fails if the last one was released."""
+        self._rest.use()
+        self.context.enable_only(moderngl.NOTHING)
+
+
+_kept: list[KeptContext] = []
+
+
+def keep_context() -> None:
+    """Let all further devices of this process, and of its forks, use one context. NoGLError if there is none."""
+    if not _kept:
+        _kept.append(KeptContext(open_context()))
 
 
 class Device:
     """Creates programs, buffers and targets, and releases them all on close. Single-threaded."""
 
-    def __init__(self, context: moderngl.Context, undo: ExitStack) -> None:
+    def __init__(
+        self,
+        context: moderngl.Context,
+        undo: ExitStack,
+        defines: tuple[str, ...] = (),
+        programs: dict[ProgramKey, moderngl.Program] | None = None,
+    ) -> None:
+        """`defines`: of every fragment shader. `programs`: those that outlive this device."""
         self.context = context
+        self._defines = defines
+        self._programs = programs
         self._undo = undo
         self.name: str = context.info["GL_RENDERER"]
         self.largest_px = min(context.info["GL_MAX_TEXTURE_SIZE"], *context.info["GL_MAX_VIEWPORT_DIMS"])
@@ -39,12 +75,22 @@ class Device:
 
     def program(self, name: str, vertex: str, **units: int) -> moderngl.Program:
         """`units`: the texture unit of each sampler."""
-        program = self.kept(compile_program(self.context, name, vertex=vertex, folder=SHADERS))
+        program = self._compiled(name, vertex)
         view = program.get("View", None)
         if isinstance(view, moderngl.UniformBlock):
             view.binding = VIEW_BLOCK
         for sampler, unit in units.items():
             program[sampler] = unit
+        return program
+
+    def _compiled(self, name: str, vertex: str) -> moderngl.Program:
+        key = (name, vertex, self._defines)
+        if self._programs is not None and key in self._programs:
+            return self._programs[key]
+        program = compile_program(self.context, name, self._defines, vertex=vertex, folder=SHADERS)
+        if self._programs is None:
+            return self.kept(program)
+        self._programs[key] = program
         return program
 
     def array(
@@ -88,13 +134,20 @@ class Device:
 
 
 @contextmanager
-def open_device() -> Iterator[Device]:
-    """Open a context for this block. NoGLError if there is none; RenderError for OpenGL errors inside."""
+def open_device(defines: tuple[str, ...] = ()) -> Iterator[Device]:
+    """Open a context for this block, or use the kept one. `defines`: of every fragment shader.
+
+    NoGLError if there is none; RenderError for OpenGL errors inside.
+    """
     with ExitStack() as undo:
-        context = open_context()
-        undo.callback(context.release)
+        if _kept:
+            context, programs = _kept[0].context, _kept[0].programs
+            _kept[0].begin()
+        else:
+            context, programs = open_context(), None
+            undo.callback(context.release)
         try:
-            device = Device(context, undo)
+            device = Device(context, undo, defines, programs)
             yield device
             device.check()
         except (moderngl.Error, MemoryError) as error:

@@ -20,8 +20,9 @@ from engine.jobs.dataset.raster.ground import Ground, terrain_texture
 from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn, shade_under
 from engine.jobs.dataset.raster.targets import RasterTargets
 from engine.jobs.dataset.raster.things import Things
-from engine.jobs.dataset.raster.tiles import Tile
+from engine.jobs.dataset.raster.tiles import NEAREST_M, Tile, corners_of
 from engine.jobs.dataset.raster.view import ShadowSpace, View
+from engine.jobs.dataset.scene.camera import SiteCamera
 
 # Texture units. moderngl binds a new texture to a unit it chooses, so all are bound again before each tile.
 _GROUND_DEPTH, _MARKS, _TERRAIN, _GROUND_RGB, _THINGS_SHADOW, _GROUND_SHADOW = range(6)
@@ -48,10 +49,11 @@ class StageDrawing:
             shadowed = device.program("shadow_map", "shadow_things_vertex")
         self._things = Things(device, stage.batches, scene.camera, numbered, shaded, shadowed)
         lowest_m, highest_m = self._lowest_and_highest(self._things.corners)
+        nearest_m, farthest_m = _depth_range(scene.camera, scene.terrain.side_m, lowest_m, highest_m)
         self._view = View(
             camera=scene.camera,
-            nearest_m=scene.camera.height_m - highest_m - _SPARE_M,
-            farthest_m=scene.camera.height_m - lowest_m + _SPARE_M,
+            nearest_m=nearest_m,
+            farthest_m=farthest_m,
             sun=scene.sun,
             light=light_of(scene.sun, scene.ground),
             terrain=scene.terrain,
@@ -108,14 +110,18 @@ class StageDrawing:
         self._ground_cover = self._ground.drawn_by(
             device.program("ground_cover", "ground_vertex", u_ground_rgb=_GROUND_RGB)
         )
-        rows = [driven_and_strewn(scene), shade_under(self._things.corners, scene.terrain)]
+        seen = scene.camera.slab(self._ground.lowest_m, self._ground.highest_m, self._view.farthest_m)[:, :2]
+        bounds_m = seen.min(axis=0), seen.max(axis=0)
+        rows = [driven_and_strewn(scene, bounds_m), shade_under(self._things.corners, scene.terrain)]
         marks = device.program("marks", "marks_vertex", u_ground_depth=_GROUND_DEPTH)
         self._marks = Marks(device, marks, np.concatenate(rows), scene.camera)
         self._shade = device.pass_over_all(
             "ground_shade", u_ground_depth=_GROUND_DEPTH, u_marks=_MARKS, u_terrain=_TERRAIN, **_SHADOWS
         )
         heights_m = (self._ground.lowest_m, self._ground.highest_m)
-        space, things_px, ground_px = shadow.fit(scene.camera, scene.sun, heights_m, highest_m, device.largest_px)
+        space, things_px, ground_px = shadow.fit(
+            scene.camera, scene.sun, heights_m, highest_m, self._view.farthest_m, device.largest_px
+        )
         self._shadows = shadow.make_maps(device, things_px, ground_px)
         self._view = self._view.with_shadow(space)
         self._draw_shadows()
@@ -139,3 +145,17 @@ class StageDrawing:
         """Lowest and highest z in the stage."""
         lowest = [self._ground.lowest_m, *(float(box[:, :, 2].min()) for box in boxes)]
         return min(lowest), max([self._ground.highest_m, *(float(box[:, :, 2].max()) for box in boxes)])
+
+
+def _depth_range(camera: SiteCamera, side_m: float, lowest_m: float, highest_m: float) -> tuple[float, float]:
+    """Least and greatest depth of the stage in the window: of heights `lowest_m` to `highest_m` on a square of
+    `side_m`."""
+    drops = camera.drops_of(camera.corners_px)
+    half_m = side_m / 2
+    corners = corners_of(np.array([[-half_m, -half_m, lowest_m]]), np.array([[half_m, half_m, highest_m]]))[0]
+    farthest_m = float(camera.depth_of(corners).max())
+    if drops.min() > 0:
+        farthest_m = min(farthest_m, (camera.height_m - lowest_m) / float(drops.min()))
+    nearest_m = (camera.height_m - highest_m) / float(drops.max()) - _SPARE_M if drops.max() > 0 else NEAREST_M
+    nearest_m = max(nearest_m, NEAREST_M)
+    return nearest_m, max(farthest_m + _SPARE_M, nearest_m + _SPARE_M)

@@ -18,8 +18,7 @@ class Ground:
 
     def __init__(self, device: Device, mesh: Mesh, camera: SiteCamera, sun: Sun) -> None:
         self._device = device
-        z = mesh.positions[:, 2]
-        self.lowest_m, self.highest_m = float(z.min()), float(z.max())
+        self.lowest_m, self.highest_m = lowest_and_highest(mesh)
         triangles = mesh.triangles[self._matters(mesh, camera, sun)]
         triangles, starts = _in_chunks(mesh.positions, triangles)
         self._starts = np.append(starts, len(triangles))
@@ -27,15 +26,17 @@ class Ground:
         low = np.minimum.reduceat(np.minimum(np.minimum(corners[0], corners[1]), corners[2]), starts)
         high = np.maximum.reduceat(np.maximum(np.maximum(corners[0], corners[1]), corners[2]), starts)
         self._boxes_px = boxes_in_picture(camera, corners_of(low, high))
-        vertices, index = _own_last_vertices(mesh.positions, triangles, corners, camera.height_m)
+        vertices, index = _own_last_vertices(mesh.positions, triangles, corners, camera)
         self._vertices, self._index = device.buffer(vertices), device.buffer(index)
 
     def _matters(self, mesh: Mesh, camera: SiteCamera, sun: Sun) -> np.ndarray:
         """(t,) bool: True for triangles that may be visible, or whose shadow may be."""
-        deepest_m = camera.height_m - self.lowest_m
         shadow_m = (self.highest_m - self.lowest_m) / np.tan(np.radians(sun.elevation_deg))
-        half_m = np.array([camera.width_px, camera.height_px]) / 2 / camera.focal_px * deepest_m + shadow_m + CHUNK_M
-        matters: np.ndarray = (np.abs(mesh.positions[:, :2]) < half_m).all(axis=1)[mesh.triangles[:, 0]]
+        farthest_m = float(np.ptp(mesh.positions, axis=0).sum()) + camera.height_m
+        seen = camera.slab(self.lowest_m, self.highest_m, farthest_m)[:, :2]
+        low, high = seen.min(axis=0) - shadow_m - CHUNK_M, seen.max(axis=0) + shadow_m + CHUNK_M
+        places = mesh.positions[:, :2]
+        matters: np.ndarray = ((places > low) & (places < high)).all(axis=1)[mesh.triangles[:, 0]]
         return matters
 
     def drawn_by(self, program: moderngl.Program) -> moderngl.VertexArray:
@@ -48,6 +49,11 @@ class Ground:
 
     def draw_all(self, array: moderngl.VertexArray) -> None:
         array.render(moderngl.TRIANGLES)
+
+
+def lowest_and_highest(mesh: Mesh) -> tuple[float, float]:
+    z = mesh.positions[:, 2]
+    return float(z.min()), float(z.max())
 
 
 def terrain_texture(device: Device, mesh: Mesh, terrain: Terrain) -> moderngl.Texture:
@@ -74,7 +80,7 @@ def _in_chunks(positions: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray
 
 
 def _own_last_vertices(
-    positions: np.ndarray, triangles: np.ndarray, corners: list[np.ndarray], camera_m: float
+    positions: np.ndarray, triangles: np.ndarray, corners: list[np.ndarray], camera: SiteCamera
 ) -> tuple[np.ndarray, np.ndarray]:
     """Vertices, (v, 8) float32 position, plane and reach, and triangles, (t, 3) uint32.
 
@@ -90,15 +96,17 @@ def _own_last_vertices(
     vertices = np.zeros((count + len(lone), 8), np.float32)
     vertices[:count, :3] = corners[2]
     vertices[count:, :3] = positions[lone]
-    x, y, z = (corners[0][:, axis].astype(np.float64) for axis in range(3))
+    x, y, z = (corners[0][:, axis].astype(np.float64) - camera.place_m[axis] for axis in range(3))
     (ax, ay, az), (bx, by, bz) = ((corners[k] - corners[0]).T.astype(np.float64) for k in (1, 2))
     normal = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
-    away = normal[0] * x + normal[1] * y + normal[2] * (z - camera_m)
+    away = normal[0] * x + normal[1] * y + normal[2] * z
+    away[away == 0] = np.inf  # seen edge-on: such a triangle covers no pixel
     for axis in range(3):
         vertices[:count, 3 + axis] = normal[axis] / away
-    heights = [corner[:, 2] for corner in corners]
-    vertices[:count, 6] = camera_m - np.maximum(np.maximum(heights[0], heights[1]), heights[2])
-    vertices[:count, 7] = camera_m - np.minimum(np.minimum(heights[0], heights[1]), heights[2])
+    depth = camera.depth_of(positions)
+    depths = [depth[triangles[:, k]] for k in range(3)]
+    vertices[:count, 6] = np.minimum(np.minimum(depths[0], depths[1]), depths[2])
+    vertices[:count, 7] = np.maximum(np.maximum(depths[0], depths[1]), depths[2])
     index = np.stack([copies[triangles[:, 0]], copies[triangles[:, 1]], np.arange(count)], axis=1)
     return vertices, index.astype(np.uint32)
 

@@ -47,16 +47,22 @@ class Marks:
         context.blend_equation = moderngl.FUNC_ADD  # type: ignore[assignment]  # the same
 
 
-def driven_and_strewn(scene: SiteScene) -> np.ndarray:
-    """Rows for the scene's tracks and lime lines."""
-    rows: list[np.ndarray] = []
+def driven_and_strewn(scene: SiteScene, bounds_m: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
+    """Rows for the scene's tracks and lime lines. `bounds_m`: low and high x and y; only those that reach there."""
+    parts: list[np.ndarray] = []
     for track in scene.tracks:
-        rows += _pieces(
-            scene.terrain, track.points, TRACK, track.width_m / 2, strength=track.depth, gauge=track.gauge_m / 2
+        parts += _pieces(
+            track.points, TRACK, track.width_m / 2, bounds_m, strength=track.depth, gauge=track.gauge_m / 2
         )
     for line in scene.lime_lines:
-        rows += _pieces(scene.terrain, line.points, LIME, line.width_m / 2, strength=line.strength, gauge=0.0)
-    return np.concatenate(rows).astype(np.float32) if rows else np.empty((0, 12), np.float32)
+        parts += _pieces(line.points, LIME, line.width_m / 2, bounds_m, strength=line.strength, gauge=0.0)
+    if not parts:
+        return np.empty((0, 12), np.float32)
+    rows = np.concatenate(parts)
+    begin, end = rows[:, 0:2], rows[:, 2:4]
+    reach = rows[:, 6] + rows[:, 4] + rows[:, 10] + SLACK_M
+    rows[:, 6:8] = _heights(scene.terrain, (begin + end) / 2, reach)
+    return rows.astype(np.float32)
 
 
 def shade_under(boxes: Sequence[np.ndarray], terrain: Terrain) -> np.ndarray:
@@ -92,30 +98,36 @@ def shade_under(boxes: Sequence[np.ndarray], terrain: Terrain) -> np.ndarray:
 
 
 def _pieces(
-    terrain: Terrain,
     points: Iterable[tuple[float, float]],
     kind: int,
     half_width: float,
+    bounds_m: tuple[np.ndarray, np.ndarray] | None,
     *,
     strength: float,
     gauge: float,
 ) -> list[np.ndarray]:
+    """Rows without heights; half the length of the piece stands in their place."""
+    corners = np.asarray(points, np.float64)
+    wide = half_width + gauge + 2 * SLACK_M
     rows = []
     driven_m = 0.0
-    for begin, end in pairwise(np.asarray(point, np.float64) for point in points):
+    for begin, end in pairwise(corners):
         length_m = float(np.linalg.norm(end - begin))
+        driven_m, before_m = driven_m + length_m, driven_m
+        if bounds_m is not None:
+            low, high = bounds_m
+            if (np.maximum(begin, end) < low - wide).any() or (np.minimum(begin, end) > high + wide).any():
+                continue
         count = max(int(np.ceil(length_m / PIECE_M)), 1)
         shares = np.linspace(0, 1, count + 1)[:, None]
         joints = begin + (end - begin) * shares
         part = np.zeros((count, 12))
         part[:, 0:2], part[:, 2:4] = joints[:-1], joints[1:]
         part[:, 4], part[:, 5] = half_width, SLACK_M
-        reach = length_m / count / 2 + half_width + gauge + SLACK_M
-        part[:, 6:8] = _heights(terrain, (joints[:-1] + joints[1:]) / 2, np.full(count, reach))
+        part[:, 6] = length_m / count / 2
         part[:, 8], part[:, 9], part[:, 10] = kind, strength, gauge
-        part[:, 11] = driven_m + shares[:-1, 0] * length_m
+        part[:, 11] = before_m + shares[:-1, 0] * length_m
         rows.append(part)
-        driven_m += length_m
     return rows
 
 

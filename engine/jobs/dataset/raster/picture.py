@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine.jobs.dataset.geometry.batches import SceneStage
-from engine.jobs.dataset.raster.device import open_device
+from engine.jobs.dataset.raster.device import MOVED, open_device
 from engine.jobs.dataset.raster.drawing import StageDrawing
 from engine.jobs.dataset.raster.targets import SAMPLES, RasterTargets
 from engine.jobs.dataset.raster.tiles import MAX_TILE_PX, cut
@@ -23,7 +23,7 @@ def render(
     shape = (camera.height_px, camera.width_px)
     colors = np.zeros((*shape, 3), np.uint8)
     instances, depth_m = np.empty(shape, np.uint16), np.empty(shape, np.float32)
-    with open_device() as device:
+    with open_device(() if camera.is_plain else (MOVED,)) as device:
         tiles = cut(camera.width_px, camera.height_px, min(tile_px, device.largest_px))
         size_px = (tiles[0].width_px, tiles[0].height_px)
         targets = RasterTargets(device, size_px, wants_colors=wants_colors, samples=samples)

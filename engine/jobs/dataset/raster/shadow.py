@@ -2,7 +2,7 @@
 
 They project along the sun's rays onto the plane z = 0 and keep the highest z: a shear instead of the usual view from
 the sun. So texels have the same size on the ground at any elevation of the sun, a bias is a height in metres, and the
-map covers exactly the camera's view. The ground has its own map because it needs a larger bias than the things.
+map covers exactly the window's view. The ground has its own map because it needs a larger bias than the things.
 """
 
 import math
@@ -33,20 +33,20 @@ class ShadowMaps:
 
 
 def fit(
-    camera: SiteCamera, sun: Sun, ground_m: tuple[float, float], highest_m: float, largest_px: int
+    camera: SiteCamera, sun: Sun, ground_m: tuple[float, float], highest_m: float, farthest_m: float, largest_px: int
 ) -> tuple[ShadowSpace, tuple[int, int], tuple[int, int]]:
-    """Fit the maps around the camera's view between the lowest ground and the highest z; also their sizes in pixels."""
+    """Fit the maps around the camera's view between the lowest ground and the highest z; also their sizes in pixels.
+
+    `farthest_m`: depth at which a view towards the horizon ends.
+    """
     flat = 1 / max(math.tan(math.radians(sun.elevation_deg)), 1 / STEEPEST)
     azimuth = math.radians(sun.azimuth_deg)
     shear_x, shear_y = flat * math.sin(azimuth), flat * math.cos(azimuth)
-    heights = np.array([ground_m[0], highest_m])
-    depths = camera.height_m - heights
-    half_x = depths * camera.width_px / 2 / camera.focal_px
-    half_y = depths * camera.height_px / 2 / camera.focal_px
-    x = np.concatenate([-half_x - heights * shear_x, half_x - heights * shear_x])
-    y = np.concatenate([-half_y - heights * shear_y, half_y - heights * shear_y])
+    seen = camera.slab(ground_m[0], highest_m, farthest_m)
+    x, y = seen[:, 0] - seen[:, 2] * shear_x, seen[:, 1] - seen[:, 2] * shear_y
     width_m, height_m = float(np.ptp(x)) + 2 * MARGIN_M, float(np.ptp(y)) + 2 * MARGIN_M
-    pixel_m = (camera.height_m - ground_m[0]) / camera.focal_px
+    steepest = float(camera.drops_of(camera.corners_px).max())
+    pixel_m = (camera.height_m - ground_m[0]) / max(steepest, 0.1) / camera.focal_px
     largest_px = min(MAX_PX, largest_px)
     texel_m = max(FINEST_M, pixel_m / TEXELS_A_PIXEL, max(width_m, height_m) / largest_px)
     ground_texel_m = max(GROUND_TEXEL_M, texel_m, max(width_m, height_m) / largest_px)

@@ -6,6 +6,8 @@ import numpy as np
 
 from engine.jobs.dataset.scene.camera import SiteCamera
 
+NEAREST_M = 0.5
+"""Minimum depth of what is drawn."""
 MAX_TILE_PX = 1024  # larger ones are no faster and take four times the memory
 
 
@@ -51,9 +53,18 @@ def _side(length: int, largest: int) -> int:
 
 
 def boxes_in_picture(camera: SiteCamera, corners: np.ndarray) -> np.ndarray:
-    """Project (k, c, 3) metres to bounding boxes, (k, 4) left, top, right, bottom in pixels, with 1 px margin."""
-    places = camera.pixel_of(corners.reshape(-1, 3).astype(np.float64)).reshape(*corners.shape[:2], 2)
-    return np.concatenate([places.min(axis=1) - 1, places.max(axis=1) + 1], axis=1)
+    """Project (k, c, 3) metres to bounding boxes, (k, 4) left, top, right, bottom in pixels, with 1 px margin.
+
+    A box that reaches behind the camera may be anywhere in the picture; one that is behind it is nowhere.
+    """
+    points = corners.reshape(-1, 3).astype(np.float64)
+    is_before = (camera.depth_of(points) > NEAREST_M).reshape(corners.shape[:2])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        places = camera.pixel_of(points).reshape(*corners.shape[:2], 2)
+    boxes = np.concatenate([places.min(axis=1) - 1, places.max(axis=1) + 1], axis=1)
+    boxes[~is_before.all(axis=1)] = -np.inf, -np.inf, np.inf, np.inf
+    boxes[~is_before.any(axis=1)] = np.inf, np.inf, -np.inf, -np.inf
+    return boxes
 
 
 def corners_of(low: np.ndarray, high: np.ndarray) -> np.ndarray:

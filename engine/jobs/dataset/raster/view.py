@@ -35,7 +35,7 @@ class ShadowSpace:
 class View:
     camera: SiteCamera
     nearest_m: float
-    """Near and far: the range of depths below the camera."""
+    """Near and far: the range of depths along the camera's axis."""
     farthest_m: float
     sun: Sun
     light: Light
@@ -54,10 +54,11 @@ class View:
         return replace(self, shadow=shadow)
 
     def packed(self) -> bytes:
-        """The block as 13 rows of 16 bytes, std140."""
+        """The block as 16 rows of 16 bytes, std140."""
         camera, shadow, ground = self.camera, self.shadow, self.ground
         rows = [
-            (camera.width_px, camera.height_px, camera.focal_px, camera.height_m),
+            (*camera.center_px, camera.focal_px, 0),
+            *np.column_stack([camera.rotation, camera.place_m]),
             self.tile_px,
             (self.nearest_m, self.farthest_m, self.plan_pixel_m, self.terrain.side_m + self.terrain.cell_m),
             (*self.sun.direction, 0),

@@ -34,6 +34,8 @@ class SiteCamera:
     """Rotation of the camera around its axis after that, clockwise seen from behind it."""
     sensor_px: tuple[int, int] | None = None
     """Width and height of the sensor; None: the window is the whole sensor."""
+    strip_overlap: float | None = None
+    """Share of the view that the next one of a strip of views shows, too; None outside strips."""
     left_px: int = 0
     """Column and row of the sensor where the window begins."""
     top_px: int = 0
@@ -56,6 +58,11 @@ class SiteCamera:
         return self.sensor_width_px / 2 - self.left_px, self.sensor_height_px / 2 - self.top_px
 
     @property
+    def heading_deg(self) -> float:
+        """Compass direction of the picture's top, 0..360; exact if the camera looks straight down."""
+        return (self.yaw_deg + self.roll_deg) % 360
+
+    @property
     def gsd_m(self) -> float:
         """Ground sample distance: metres of level ground at z = 0 across one pixel at the axis, looking down."""
         return self.height_m / self.focal_px
@@ -72,8 +79,20 @@ class SiteCamera:
         turn = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
         lean = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
         spin = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-        rotation: np.ndarray = spin @ lean @ turn
-        return rotation + 0.0  # no negative zeros
+        # Rounded, because processors differ in the last bit of a cosine; `+ 0.0` leaves no negative zeros.
+        rotation: np.ndarray = np.round(spin @ lean @ turn, 12) + 0.0
+        return rotation
+
+    @property
+    def is_plain(self) -> bool:
+        """True if it looks straight down from above the origin, with north at the top."""
+        return self.x_m == self.y_m == 0 and bool((self.rotation == np.eye(3)).all())
+
+    @property
+    def corners_px(self) -> np.ndarray:
+        """(4, 2) corners of the window, clockwise from the top left."""
+        width, height = self.width_px, self.height_px
+        return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
 
     def in_camera_space(self, points: np.ndarray) -> np.ndarray:
         """(n, 3) metres in the world to (n, 3) metres in camera space."""
@@ -82,7 +101,9 @@ class SiteCamera:
 
     def depth_of(self, points: np.ndarray) -> np.ndarray:
         """(n,) metres along the axis; negative behind the camera."""
-        depths: np.ndarray = -self.in_camera_space(points)[:, 2]
+        back = self.rotation[2]
+        x, y, z = (np.asarray(points[:, axis], np.float64) - self.place_m[axis] for axis in range(3))
+        depths: np.ndarray = -(x * back[0] + y * back[1] + z * back[2])
         return depths
 
     def pixel_of(self, points: np.ndarray) -> np.ndarray:
@@ -100,13 +121,46 @@ class SiteCamera:
 
         NaN for rays that do not point down.
         """
-        column, row = self.center_px
-        rays = np.stack([pixels[:, 0] - column, row - pixels[:, 1], np.full(len(pixels), -self.focal_px)], axis=1)
-        ways = rays @ self.rotation  # the inverse of a rotation is its transpose
+        ways = self.rays_of(pixels)
         with np.errstate(divide="ignore", invalid="ignore"):
             far = np.where(ways[:, 2] < 0, (z_m - self.height_m) / ways[:, 2], np.nan)
         met: np.ndarray = self.place_m[:2] + ways[:, :2] * far[:, None]
         return met
+
+    def drops_of(self, pixels: np.ndarray) -> np.ndarray:
+        """(n,) metres by which the rays through these pixels fall per metre of depth; 1 if the camera looks straight
+        down, 0 and less from the horizon upwards."""
+        drops: np.ndarray = -self.rays_of(pixels)[:, 2]
+        return drops
+
+    def rays_of(self, pixels: np.ndarray) -> np.ndarray:
+        """(n, 3) way in the world along the rays through these pixels, (n, 2), per metre of depth."""
+        local = np.column_stack([self._off_axis(pixels) / self.focal_px, np.full(len(pixels), -1.0)])
+        rays: np.ndarray = local @ self.rotation  # the inverse of a rotation is its transpose
+        return rays
+
+    def slab(self, low_m: float, high_m: float, farthest_m: float) -> np.ndarray:
+        """(8, 3) metres: where the window's corner rays meet the level planes at `low_m` (first four) and `high_m`.
+
+        Rays that meet a plane beyond the depth `farthest_m`, or never, end there.
+        """
+        off_px, drops = self._off_axis(self.corners_px), self.drops_of(self.corners_px)
+        ends = []
+        for z_m in (low_m, high_m):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                depths = np.where(drops > 0, max(self.height_m - z_m, 0.0) / drops, np.inf)
+            is_met = depths <= farthest_m
+            depths = np.where(is_met, depths, farthest_m)
+            local = np.column_stack([depths[:, None] * off_px / self.focal_px, -depths])
+            points = local @ self.rotation + self.place_m
+            points[is_met, 2] = z_m
+            ends.append(points)
+        return np.concatenate(ends)
+
+    def _off_axis(self, pixels: np.ndarray) -> np.ndarray:
+        """(n, 2) px from the axis to these pixels, right and up."""
+        column, row = self.center_px
+        return np.stack([pixels[:, 0] - column, row - pixels[:, 1]], axis=1)
 
     def window(self, left_px: int, top_px: int, width_px: int, height_px: int) -> "SiteCamera":
         """The same camera with another window; left and top relative to this one's."""

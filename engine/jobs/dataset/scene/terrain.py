@@ -11,6 +11,8 @@ from engine.jobs.dataset.scene.streams import Seed, stream
 
 FINEST_CELL_M = 0.5
 MAX_CELLS = 499
+MAX_WIDE_CELLS = 1200
+"""The same for a side that follows the views."""
 RISER_PER_HEIGHT = 1.6
 """Length of the slope between two terraces per height: 1:1.07 at its steepest, about what cut loam holds."""
 RISER_SHARE = 0.5
@@ -22,13 +24,18 @@ ROLLING_M = (0.25, 0.6)
 """Amplitude of the longest wave."""
 
 
-def make_terrain(settled: Settled, seed: Seed) -> Terrain:
-    """Make the height field; its mean over the site is 0 m. It extends beyond the camera's view everywhere."""
-    rise_m = (settled.num_terraces - 1) * settled.terrace_height
-    deepest_m = rise_m / 2 + settled.terrace_height + 4 * ROLLING_M[1]
-    taller = max(1.0, settled.height / settled.width)
-    side_m = 2.04 * (CAMERA_HEIGHT_M + deepest_m) * taller
-    cells = min(MAX_CELLS, math.ceil(side_m / FINEST_CELL_M))
+def make_terrain(settled: Settled, seed: Seed, side_m: float | None = None) -> Terrain:
+    """Make the height field; its mean over the site is 0 m.
+
+    `side_m`: None for a side that extends beyond the view of recipe 1's camera everywhere.
+    """
+    most = MAX_CELLS
+    if side_m is None:
+        taller = max(1.0, settled.height / settled.width)
+        side_m = 2.04 * (CAMERA_HEIGHT_M + deepest_m(settled)) * taller
+    else:
+        most = MAX_WIDE_CELLS
+    cells = min(most, math.ceil(side_m / FINEST_CELL_M))
     cell_m = side_m / cells
     along_m = np.arange(cells + 1) * cell_m - side_m / 2
     heights = _terraces(settled, seed, along_m) + _rolling(seed, along_m)
@@ -37,6 +44,12 @@ def make_terrain(settled: Settled, seed: Seed) -> Terrain:
     heights -= heights[inside].mean()
     # Rounded to 0.1 mm, which removes rounding differences of processors before anything is placed on it.
     return Terrain(size_m=settled.terrain_size, cell_m=cell_m, heights_m=np.round(heights, 4).astype(np.float32))
+
+
+def deepest_m(settled: Settled) -> float:
+    """Metres by which the ground may lie below its mean, or above it."""
+    rise_m = (settled.num_terraces - 1) * settled.terrace_height
+    return rise_m / 2 + settled.terrace_height + 4 * ROLLING_M[1]
 
 
 def _terraces(settled: Settled, seed: Seed, along_m: np.ndarray) -> np.ndarray:

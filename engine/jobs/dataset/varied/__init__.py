@@ -6,6 +6,7 @@ cameras.py    height, direction, ground sample, window; extent.py: the ground th
 sky.py        sun by place and date, clouds
 grounds.py    gravel, sand, snow, ...
 field.py      lines of piles over the whole extent; piles.py: the piles on them
+shown.py      what one view can show of all this
 clutter.py    machines, bags, and what a detector confuses with piles
 """
 

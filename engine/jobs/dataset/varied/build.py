@@ -1,11 +1,12 @@
 """Builds a scene of recipe 2 from options and a seed."""
 
 from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.scene.marks import lay_lime, lay_tracks
-from engine.jobs.dataset.scene.settling import settle
+from engine.jobs.dataset.scene.settling import Settled, settle
 from engine.jobs.dataset.scene.streams import Seed, stream
-from engine.jobs.dataset.scene.terrain import make_terrain
+from engine.jobs.dataset.scene.terrain import deepest_m, make_terrain
 from engine.jobs.dataset.varied.cameras import draw_cameras
 from engine.jobs.dataset.varied.clutter import place_clutter
 from engine.jobs.dataset.varied.extent import extent_of
@@ -13,26 +14,39 @@ from engine.jobs.dataset.varied.field import lay_field
 from engine.jobs.dataset.varied.grounds import draw_ground
 from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.dataset.varied.piles import plant_varied
+from engine.jobs.dataset.varied.shown import shown_piles, shown_things
 from engine.jobs.dataset.varied.sky import draw_sun
+
+BEYOND_M = 30.0
+"""Ground around what the views show, for the feet of things that cast shadows into them."""
 
 
 def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, view: int = 0) -> SiteScene:
-    """Build one view of the scene. The things of a scene are the same in all its views, and so are their numbers."""
+    """Build one view of the scene, with the things that it may show.
+
+    The things of a scene are the same in all its views, and so are their numbers.
+    """
     cameras = draw_cameras(options, varied.camera, seed)
     extent = extent_of(cameras)
     settled = settle(options, seed)
-    terrain = make_terrain(settled, seed)
+    terrain = make_terrain(settled, seed, _side_m(cameras, settled))
     layout = lay_field(options, varied.layout, settled, terrain, extent, seed)
     piles = plant_varied(options, varied.piles, layout, terrain, seed)
     clutter = place_clutter(options, varied.clutter, settled, terrain, layout, piles, extent, seed)
+    camera, sun = cameras[view], draw_sun(options, varied.sky, settled, seed, view)
     return SiteScene(
         seed=int(stream(seed, "renderer").integers(2**31)),
-        camera=cameras[view],
-        sun=draw_sun(options, varied.sky, settled, seed, view),
+        camera=camera,
+        sun=sun,
         terrain=terrain,
         ground=draw_ground(options, varied.ground, seed),
-        piles=piles,
-        distractors=clutter,
+        piles=shown_piles(piles, camera, sun),
+        distractors=shown_things(clutter, camera, sun),
         tracks=lay_tracks(layout, settled.site, piles, clutter, seed),
         lime_lines=lay_lime(layout, seed),
     )
+
+
+def _side_m(cameras: tuple[SiteCamera, ...], settled: Settled) -> float:
+    """Side of the square of ground that no view sees the edge of, with a margin for shadows."""
+    return 2 * (extent_of(cameras, -deepest_m(settled)).half_m + BEYOND_M)

@@ -7,7 +7,7 @@ import numpy as np
 from engine.jobs.dataset.scene.camera import SiteCamera
 
 MAX_REACH_M = 400.0
-"""Ground farther from the origin is not modelled, so a camera may look towards the horizon."""
+"""Ground farther from the camera is not modelled, so it may look towards the horizon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,11 +23,14 @@ class Extent:
         return float(max(np.abs(corners).max() for corners in self.corners_m))
 
 
-def extent_of(cameras: tuple[SiteCamera, ...]) -> Extent:
-    """The extent of these views; rays towards the horizon are cut off at MAX_REACH_M."""
-    corners = []
-    for camera in cameras:
-        width, height = camera.width_px, camera.height_px
-        met = camera.on_level(np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64))
-        corners.append(np.clip(np.nan_to_num(met, nan=MAX_REACH_M), -MAX_REACH_M, MAX_REACH_M))
-    return Extent(corners_m=tuple(corners))
+def extent_of(cameras: tuple[SiteCamera, ...], z_m: float = 0.0) -> Extent:
+    """The extent of these views on a level plane. Rays towards the horizon end MAX_REACH_M from the camera."""
+    return Extent(corners_m=tuple(_corners(camera, z_m) for camera in cameras))
+
+
+def _corners(camera: SiteCamera, z_m: float) -> np.ndarray:
+    rays = camera.rays_of(camera.corners_px)
+    away = np.maximum(np.linalg.norm(rays[:, :2], axis=1), 1e-9)
+    depths = np.where(rays[:, 2] < 0, (camera.height_m - z_m) / np.maximum(-rays[:, 2], 1e-9), np.inf)
+    reached: np.ndarray = camera.place_m[:2] + rays[:, :2] * np.minimum(depths, MAX_REACH_M / away)[:, None]
+    return reached

@@ -9,7 +9,7 @@ uniform sampler2D u_terrain;
 layout(location = 0) out vec4 f_rgba;
 
 void main() {
-    vec2 off_px = gl_FragCoord.xy + u_tile.xy - 0.5 * u_camera.xy;
+    vec2 off_px = gl_FragCoord.xy + u_tile.xy - u_camera.xy;
     vec2 xy = vec2(off_px.x, -off_px.y) * u_reach.z;
     vec2 slope = texture(u_terrain, xy / u_reach.w + 0.5).xy;
     vec3 albedo = ground_at(xy, slope, u_reach.z, texelFetch(u_marks, ivec2(gl_FragCoord.xy), 0)).albedo;

@@ -15,8 +15,9 @@ layout(location = 0) out vec4 f_rgba;
 void main() {
     ivec2 pixel = ivec2(gl_FragCoord.xy);
     float depth = texelFetch(u_ground_depth, pixel, 0).r;
-    vec3 point = point_at(ray_of(gl_FragCoord.xy), depth);
-    float pixel_m = depth / u_camera.z;
+    vec2 ray = ray_of(gl_FragCoord.xy);
+    vec3 point = point_at(ray, depth);
+    float pixel_m = depth / (u_camera.z * max(drop_of(ray), 0.05)); // longer where the ray meets the ground obliquely
     vec2 slope = texture(u_terrain, point.xy / u_reach.w + 0.5).xy;
     vec4 marks = texelFetch(u_marks, pixel, 0);
     Ground ground = ground_at(point.xy, slope, pixel_m, marks);

@@ -16,11 +16,11 @@ void main() {
     vec2 xy;
     float pixel_m = u_reach.z;
     if (u_reach.z > 0.0) {
-        vec2 off_px = gl_FragCoord.xy + u_tile.xy - 0.5 * u_camera.xy;
+        vec2 off_px = gl_FragCoord.xy + u_tile.xy - u_camera.xy;
         xy = vec2(off_px.x, -off_px.y) * u_reach.z;
     } else {
         float depth = texelFetch(u_ground_depth, ivec2(gl_FragCoord.xy), 0).r;
-        xy = ray_of(gl_FragCoord.xy) * depth;
+        xy = point_at(ray_of(gl_FragCoord.xy), depth).xy;
         pixel_m = depth / u_camera.z;
     }
     vec2 line = v_ends.zw - v_ends.xy;

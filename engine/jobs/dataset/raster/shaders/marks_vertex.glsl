@@ -27,7 +27,7 @@ void main() {
     vec2 place = mix(in_ends.xy - along * wide, in_ends.zw + along * wide, side.x);
     place += vec2(-along.y, along.x) * (wide * (2.0 * side.y - 1.0));
     if (u_reach.z > 0.0) {
-        vec2 place_px = vec2(place.x, -place.y) / u_reach.z + 0.5 * u_camera.xy;
+        vec2 place_px = vec2(place.x, -place.y) / u_reach.z + u_camera.xy;
         gl_Position = vec4(on_target(place_px), side.z - 0.5, 1.0);
     } else {
         gl_Position = clip_of(vec3(place, mix(in_form.z, in_form.w, side.z)));

@@ -21,7 +21,7 @@ void main() {
     vec3 point = point_at(ray, depth);
     float pixel_m = depth / u_camera.z;
     vec3 normal = normalize(v_normal);
-    vec3 eye = normalize(vec3(-ray, 1.0));
+    vec3 eye = normalize(in_world(vec3(-ray, 1.0)));
 
     // Position of the spots: x and y, sheared by z so that vertical faces have spots too.
     vec2 across = point.xy + point.z * vec2(0.71, 0.37);

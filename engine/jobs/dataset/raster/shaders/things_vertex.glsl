@@ -22,9 +22,11 @@ void main() {
     vec3 edge_a = turn * (in_next - in_corner);
     vec3 edge_b = turn * (in_after - in_corner);
     vec3 point = turn * in_corner + vec3(in_row_x.w, in_row_y.w, in_row_z.w);
-    vec3 depths = u_camera.w - point.z - vec3(0.0, edge_a.z, edge_b.z);
+    vec3 local = in_camera(point - camera_place());
+    vec3 side_a = in_camera(edge_a), side_b = in_camera(edge_b);
+    vec3 depths = -local.z - vec3(0.0, side_a.z, side_b.z);
     v_reach = vec2(min(min(depths.x, depths.y), depths.z), max(max(depths.x, depths.y), depths.z));
-    v_plane = plane_of(edge_a, edge_b, point - vec3(0.0, 0.0, u_camera.w), 0.5 * (v_reach.x + v_reach.y));
+    v_plane = plane_of(side_a, side_b, local, 0.5 * (v_reach.x + v_reach.y));
     v_tint = in_tint;
     mat3 cofactor = mat3(cross(turn[1], turn[2]), cross(turn[2], turn[0]), cross(turn[0], turn[1]));
     v_normal = normalize(cofactor * in_normal);

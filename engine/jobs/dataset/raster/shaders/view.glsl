@@ -1,7 +1,10 @@
 // Provides the uniform block `View`, packed by view.py. Lengths are in metres unless noted, colours linear light,
 // Rec. 709.
 layout(std140) uniform View {
-    vec4 u_camera; // width px, height px, focal length px, height
+    vec4 u_camera; // column and row where the axis meets the picture, focal length px, 0
+    vec4 u_right; // the camera's x axis in the world, x of its place
+    vec4 u_up; // its y axis, y of its place
+    vec4 u_back; // its z axis, against the viewing direction, z of its place
     vec4 u_tile; // left px and top px in the picture, width px and height px of the target
     vec4 u_reach; // nearest and farthest depth, metres per pixel of a plan (0: a picture), side of the ground
     vec4 u_sun; // direction to it, 0
