@@ -215,6 +215,10 @@ class DatasetFolder:
         places = self.manifest.places
         return sorted({places[index].made_by.engine for index in indices if index in places} - {""})
 
+    def bytes_of(self, indices: frozenset[int]) -> int:
+        """Size of these pictures' files as the manifest says it. Raises OSError."""
+        return sum(sum(facts.bytes.values()) for facts in self.manifest.facts(iter(sorted(indices))))
+
     @property
     def finished(self) -> int:
         """Number of intact pictures."""

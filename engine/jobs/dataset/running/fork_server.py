@@ -23,16 +23,18 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
+from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.worker import make_in, watch_parent
 from engine.system.python_process import wake_with_parent
 
 REQUESTS, ANSWERS = 0, 1
 CRASHED = 1  # exit code
+NO_CACHE = "MESA_SHADER_CACHE_DISABLE"
 
 
 def main() -> None:
-    life = int(sys.argv[1])
-    _import_all()
+    life, may_keep_context = int(sys.argv[1]), sys.argv[2] == "1"
+    _prepare(may_keep_context)
     # The collector would write to every object, and a child would copy all pages.
     gc.collect()
     gc.freeze()
@@ -52,14 +54,24 @@ def main() -> None:
         _answer(f"ended {os.waitstatus_to_exitcode(status)}")
 
 
-def _import_all() -> None:
+def _prepare(may_keep_context: bool) -> None:
+    """Do what is the same for every picture: imports, meshes of the kinds of things, the GL context and its shaders."""
     import cv2  # noqa: F401
-    import moderngl  # noqa: F401
 
     import engine.jobs.dataset.cycles
     import engine.jobs.dataset.labels
-    import engine.jobs.dataset.picture
-    import engine.jobs.dataset.raster  # noqa: F401
+    import engine.jobs.dataset.picture  # noqa: F401
+    from engine.jobs.dataset.geometry import set_stage
+    from engine.jobs.dataset.raster import warm_up
+    from engine.jobs.dataset.scene import describe_scene
+
+    if may_keep_context:
+        # First of all: it must meet neither threads nor another context. Mesa's thread for its cache on the disk could
+        # hold a lock during a fork, and the child would wait for it for ever: about one of ten did.
+        os.environ[NO_CACHE] = "true"
+        if not warm_up():
+            del os.environ[NO_CACHE]
+    set_stage(describe_scene(SceneOptions(), 0))
 
 
 def _next_line() -> str:

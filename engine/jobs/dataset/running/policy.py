@@ -1,4 +1,4 @@
-"""Decisions of a run: pictures in parallel, which failures are retried, which end the run. Pure."""
+"""Decisions of a run: how long a picture may take, which failures are retried, which end the run. Pure."""
 
 import errno
 from dataclasses import dataclass
@@ -7,13 +7,11 @@ from engine.errors import NoGLError, SinkError, UsageError, in_one_line
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.task import RenderSettings
 
-GB = 10**9
-# Pictures in parallel by memory: Blender's need for a picture of 5280 x 3956, with a reserve for the system.
-JOBS_BY_MEMORY = ((32 * GB, 4), (16 * GB, 2))
 # The next picture would fail with the same error.
 FATAL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG})
 SHORT_BYTES = 300 * 10**6  # a picture of 128x96 needs as much
 LESS_MEMORY = "give fewer --jobs or a smaller --width and --height"
+MAX_SMALL_PX = 2_000_000  # opening a context costs as much as other cores save in drawing so many pixels
 MIN_TIMEOUT_S = 600.0
 # On two cores a picture of 21 megapixels at 50 samples took 544 s, 0.5 s per million samples. This is 12 times that.
 CYCLES_TIMEOUT_S = 6e-6
@@ -23,12 +21,6 @@ def default_timeout_s(drawing: RenderSettings, options: SceneOptions) -> float:
     """The timeout for a picture; for Cycles it grows with pixels and samples."""
     samples = options.width * options.height * (drawing.max_samples or 0)
     return max(MIN_TIMEOUT_S, CYCLES_TIMEOUT_S * samples)
-
-
-def default_jobs(memory_bytes: int, cores: int) -> int:
-    """Pictures in parallel: 1 below 16 GB, 2 from 16 GB, 4 from 32 GB, and at most one per core."""
-    jobs = next((jobs for least, jobs in JOBS_BY_MEMORY if memory_bytes >= least), 1)
-    return max(1, min(jobs, cores))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +33,12 @@ class Failure:
     """True if another attempt would fail the same way."""
     ends_run: bool = False
     """True if every other picture would fail, too."""
+
+
+def keeps_context(drawing: RenderSettings, options: SceneOptions, threads: int) -> bool:
+    """True if pictures are faster with one OpenGL context for all, which must draw with one core."""
+    is_small = options.width * options.height <= MAX_SMALL_PX
+    return drawing.engine == "raster" and (threads == 1 or is_small)
 
 
 def is_tried_again(failure: Failure, attempts: int, retries: int) -> bool:

@@ -4,21 +4,25 @@ Checks before any file is changed: scenes that do not fit, options that differ f
 does not respond.
 """
 
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
+from engine.errors import SinkError
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import require_h5py, require_pycocotools
 from engine.jobs.dataset.picture import scene_of
 from engine.jobs.dataset.running.coco_files import CocoFiles
+from engine.jobs.dataset.running.estimate import default_jobs, estimate, picture_bytes
 from engine.jobs.dataset.running.finishing import FolderOutputs, write_outputs, write_yaml
 from engine.jobs.dataset.running.folder import DatasetFolder, RunPlan, unwritable
-from engine.jobs.dataset.running.machine import cores, memory_bytes
+from engine.jobs.dataset.running.machine import available_bytes, cores
 from engine.jobs.dataset.running.outcome import PictureOutcome
-from engine.jobs.dataset.running.policy import default_jobs, default_timeout_s
+from engine.jobs.dataset.running.policy import default_timeout_s, keeps_context
 from engine.jobs.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
 from engine.jobs.dataset.running.single import make_one
 from engine.jobs.dataset.scene import settle
@@ -106,6 +110,10 @@ class _Run:
             job.indices, job.task, is_resuming=job.resume, tell_checked=self._tell_checked, is_stopped=self._asked
         )
         self._kept = plan.kept
+        if plan.missing and job.cluster is None:
+            line = check_room(job, plan, folder.bytes_of(plan.forgotten | plan.broken), local_jobs(job))
+            if len(plan.missing) > 1:
+                self._say(line)
         runner = open_runner(job, folder, len(plan.missing)) if plan.missing else None
         finished = FolderOutputs()
         try:
@@ -219,5 +227,25 @@ def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> Runner
         return ClusterRunner(folder, job, timeout_s=timeout_s)
     from engine.jobs.dataset.running.local import LocalRunner
 
-    jobs = job.jobs or default_jobs(memory_bytes(), cores())
-    return LocalRunner(folder, jobs=min(jobs, pictures), timeout_s=timeout_s, retries=job.retries)
+    return LocalRunner(
+        folder,
+        jobs=min(local_jobs(job), pictures),
+        timeout_s=timeout_s,
+        retries=job.retries,
+        wants_context=partial(keeps_context, job.drawing, job.options),
+    )
+
+
+def local_jobs(job: DatasetJob) -> int:
+    """Pictures in parallel on this machine."""
+    return job.jobs or default_jobs(available_bytes(), cores(), picture_bytes(job.drawing, job.options))
+
+
+def check_room(job: DatasetJob, plan: RunPlan, freed_bytes: int, jobs: int) -> str:
+    """One line about the time and disk that the run takes. SinkError if the disk is clearly too small."""
+    expected = estimate(job.task(plan.missing[0]), len(plan.missing), jobs=jobs, cores=cores())
+    free_bytes = shutil.disk_usage(job.output).free + freed_bytes
+    line = expected.line(free_bytes)
+    if expected.is_clearly_too_large(free_bytes):
+        raise SinkError(f"{job.output}: too little space: {line}; give a smaller --count or another disk")
+    return line

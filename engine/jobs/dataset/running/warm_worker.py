@@ -32,9 +32,13 @@ EXITING_S = 2.0
 class WarmWorker:
     """One fork server, started by the first attempt and again after its end. Used by one thread at a time."""
 
-    def __init__(self, log_path: Path, environment: Mapping[str, str]) -> None:
-        """`log_path`: what the server itself writes, such as an error in its imports."""
+    def __init__(self, log_path: Path, environment: Mapping[str, str], *, may_keep_context: bool) -> None:
+        """`log_path`: what the server itself writes, such as an error in its imports.
+
+        `may_keep_context`: open OpenGL once, where the driver survives a fork; then each picture is drawn by one core.
+        """
         self._log_path, self._environment = log_path, dict(environment)
+        self._may_keep_context = may_keep_context
         self._server: subprocess.Popen[bytes] | None = None
         self._life = -1  # closed by `close`, or by the kernel when this process ends
         self._answers = b""
@@ -100,6 +104,7 @@ class WarmWorker:
                         "engine.jobs.dataset.running.fork_server",
                         "main()",
                         str(watched),
+                        str(int(self._may_keep_context)),
                         stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE,
                         stderr=log,

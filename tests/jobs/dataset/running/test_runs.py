@@ -22,8 +22,8 @@ import pytest
 from engine.errors import ChildError, FolderBusyError, UsageError
 from engine.jobs.dataset import make_dataset
 from engine.jobs.dataset.labels import read_boxes
+from engine.jobs.dataset.running.estimate import GB
 from engine.jobs.dataset.running.folder import DatasetFolder
-from engine.jobs.dataset.running.policy import GB
 from engine.jobs.dataset.running.report import DatasetProgress
 from engine.jobs.dataset.running.run import open_runner
 from tests.jobs.dataset.labels.test_yolo import check_label
@@ -159,7 +159,7 @@ def test_the_number_of_jobs_follows_memory_and_cores_unless_it_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = DatasetFolder(tmp_path / "out")
-    monkeypatch.setattr("engine.jobs.dataset.running.run.memory_bytes", lambda: 40 * GB)
+    monkeypatch.setattr("engine.jobs.dataset.running.run.available_bytes", lambda: 40 * GB)
     monkeypatch.setattr("engine.jobs.dataset.running.run.cores", lambda: 3)
     for asked, count, jobs in ((None, 20, 3), (None, 2, 2), (7, 20, 7)):
         runner = open_runner(small_job(folder.path, count, jobs=asked), folder, count)
@@ -226,7 +226,7 @@ def test_a_picture_that_always_dies_is_reported_and_the_others_go_on(make: Make)
     (failed,) = report.failed
     assert (failed.index, failed.attempts) == (0, 2)
     assert "killed by SIGKILL (usually by the system, out of main memory: give fewer --jobs)" in failed.reason
-    assert [line.split(";")[0] for line in heard] == [  # the last line of the log follows, with its time
+    assert [line.split(";")[0] for line in heard[1:]] == [  # the last line of the log follows, with its time
         f"picture 000000 {what}: {failed.reason.split(';')[0]}" for what in ("was retried", "failed")
     ]
     folder = Path(report.folder)
