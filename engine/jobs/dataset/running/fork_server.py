@@ -19,6 +19,8 @@ import os
 import select
 import signal
 import sys
+import threading
+import time
 import traceback
 from pathlib import Path
 from typing import NoReturn
@@ -29,7 +31,9 @@ from engine.system.python_process import wake_with_parent
 
 REQUESTS, ANSWERS = 0, 1
 CRASHED = 1  # exit code
-NO_CACHE = "MESA_SHADER_CACHE_DISABLE"
+TASKS = Path("/proc/self/task")
+IDLE_S = 0.1
+MAX_BUSY_S = 10.0
 
 
 def main() -> None:
@@ -65,13 +69,34 @@ def _prepare(may_keep_context: bool) -> None:
     from engine.jobs.dataset.raster import warm_up
     from engine.jobs.dataset.scene import describe_scene
 
-    if may_keep_context:
-        # First of all: it must meet neither threads nor another context. Mesa's thread for its cache on the disk could
-        # hold a lock during a fork, and the child would wait for it for ever: about one of ten did.
-        os.environ[NO_CACHE] = "true"
-        if not warm_up():
-            del os.environ[NO_CACHE]
+    if may_keep_context and warm_up():  # first of all: it must meet neither threads nor another context
+        _await_idle_threads()
     set_stage(describe_scene(SceneOptions(), 0))
+
+
+def _await_idle_threads() -> None:
+    """Wait until Mesa's thread has stored the compiled shaders on the disk.
+
+    While it works it holds a lock now and then; a child that is forked at such a moment waits for that lock for ever.
+    Afterwards it has nothing to do: this process draws no more, and children have no such thread. TimeoutError if it
+    does not come to rest.
+    """
+    end_s = time.monotonic() + MAX_BUSY_S
+    before: list[tuple[str, str]] = []
+    while (now := _thread_states()) != before or any(state != "S" for state, _ in now):
+        if time.monotonic() > end_s:
+            raise TimeoutError(f"a thread of the OpenGL driver is still at work after {MAX_BUSY_S:g} s")
+        before = now
+        time.sleep(IDLE_S)
+
+
+def _thread_states() -> list[tuple[str, str]]:
+    """State (S: asleep) and times on a processor of each thread but this one."""
+    others = sorted(task for task in TASKS.iterdir() if task.name != str(threading.get_native_id()))
+    return [
+        ((task / "stat").read_text(encoding="ascii").rpartition(") ")[2][0], (task / "schedstat").read_text("ascii"))
+        for task in others
+    ]
 
 
 def _next_line() -> str:
