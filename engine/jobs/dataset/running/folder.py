@@ -270,7 +270,8 @@ class DatasetFolder:
             named = ", ".join(list(damaged.values())[:MAX_NAMED])
             notes.append(f"{self.path}: damaged, and drawn again: {named}{more}")
         places = self.manifest.places
-        older = sum(places[index].made_by.version != package_version() for index in verified.whole)
+        version = package_version()
+        older = sum(places[index].made_by.version != version for index in verified.whole)
         if older:
             notes.append(
                 f"{older} pictures were made by another version of this program, which may have drawn them otherwise; "

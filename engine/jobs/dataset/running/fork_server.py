@@ -21,7 +21,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from pathlib import Path
 from typing import NoReturn
 
@@ -30,7 +29,6 @@ from engine.jobs.dataset.running.worker import make_in, watch_parent
 from engine.system.python_process import wake_with_parent
 
 REQUESTS, ANSWERS = 0, 1
-CRASHED = 1  # exit code
 TASKS = Path("/proc/self/task")
 IDLE_S = 0.1
 MAX_BUSY_S = 10.0
@@ -118,21 +116,16 @@ def _answer(text: str) -> None:
 
 
 def _make(folder: Path, log: str, life: int) -> NoReturn:
-    """Make one picture in the forked child. Nothing of the parent is cleaned up here."""
-    try:
-        wake_with_parent()
-        output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        watch_parent(life)
-        code = make_in(folder)
-    except BaseException:
-        traceback.print_exc()
-        code = CRASHED
-    finally:
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)
+    """Make one picture in the forked child. An error here ends the child with a traceback in its log."""
+    wake_with_parent()
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    watch_parent(life)
+    code = make_in(folder)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # nothing of the parent is cleaned up here

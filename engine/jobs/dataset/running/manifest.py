@@ -87,7 +87,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class ManifestPlace:
-    """What stays in memory of a line."""
+    """The part of a line that stays in memory."""
 
     is_done: bool
     made_by: Provenance
