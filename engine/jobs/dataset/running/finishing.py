@@ -51,7 +51,7 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
     read_all = read_boxes if job.recipe == 1 else partial(read_some, job.labels, job.labels.class_names)
     try:
         boxes = (read(label, width, height) for _, _, label in folder.finished_pictures())
-        finished.statistics = measure(boxes, width)
+        finished.statistics = measure(boxes, job.options.width)  # of the sensor, if only a window is drawn
         sheet = encode_png(draw_preview(folder.finished_pictures(), read_all))
         if job.recipe == 2:
             finished.outputs += write_folder_card(folder, job)

@@ -11,9 +11,9 @@ import pytest
 from pycocotools.coco import COCO
 
 from engine.jobs.dataset import make_dataset
-from engine.jobs.dataset.running.coco_files import CocoFiles
 from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.report import DatasetProgress
+from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.jobs.dataset.split import parse_split
 from tests.jobs.dataset.running.small_runs import contents, small_job
 
@@ -105,7 +105,7 @@ def test_a_split_is_not_mixed_with_another(copy: Path) -> None:
 def test_coco_and_yaml_are_valid_at_every_moment_and_list_only_pictures_that_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.jobs.dataset.running.coco_files.MAX_SHARE", 1000.0)  # due at once
+    monkeypatch.setattr("engine.jobs.dataset.running.whole_files.MAX_SHARE", 1000.0)  # due at once
     folder = tmp_path / "out"
     seen: list[int] = []
 
@@ -125,7 +125,7 @@ def test_coco_files_are_rewritten_only_when_that_is_a_small_part_of_the_time(
     now_s = [0.0]
     folder = DatasetFolder(copy)
     folder.trust_existing()
-    coco = CocoFiles(folder, ("train", "val"), is_wanted=True, clock=lambda: now_s[0])
+    whole_files = WholeFiles(folder, small_job(copy, 3, **ALL), clock=lambda: now_s[0])
     written: list[float] = []
 
     def read(path: Path) -> Any:
@@ -134,13 +134,13 @@ def test_coco_files_are_rewritten_only_when_that_is_a_small_part_of_the_time(
         return json.loads(path.read_bytes())
 
     monkeypatch.setattr("engine.jobs.dataset.running.coco_files.read_part", read)
-    coco.write_if_due()
-    assert (coco.parts, len(written)) == (3, 3)
+    whole_files.write_if_due()
+    assert len(written) == 3
     now_s[0] = 62.9  # 3 s are not 5 % of it yet
-    coco.write_if_due()
+    whole_files.write_if_due()
     assert len(written) == 3
     now_s[0] = 63.1
-    coco.write_if_due()
+    whole_files.write_if_due()
     assert len(written) == 6
     folder.close()
 
