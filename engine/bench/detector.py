@@ -31,7 +31,8 @@ from engine.models.detector.threshold import SpotRule, best_rule, find_spots
 from engine.models.detector.training import BATCH, CROP_PX, train
 from engine.models.libraries import require_libraries
 
-VIEWS_A_PICTURE = 8  # views cut from a whole picture of recipe 1; 50 would fit
+TRAIN, TRY = "training", "set"
+VIEWS_A_PICTURE = 16  # views cut from a whole picture of recipe 1; 48 would fit beside one another
 MAX_RULE_PICTURES = 24  # on which the rules are chosen, which takes a second a picture
 DRAWING_SHARE = 0.5
 """Share of the progress bar for drawing; the rest is training and trying."""
@@ -83,7 +84,8 @@ def _measure(
     names = [PLAIN, *(name for name in SETS if name != PLAIN and (not sets or name in sets))]
     missing = {CYCLES: f"needs Blender: {install_command()}"} if CYCLES in names and not locate_blender() else {}
     drawn = [name for name in names if name not in missing]
-    training, tried = _drawn(Path(work), views, pictures, drawn, progress)
+    folders = _draw(Path(work), views, pictures, drawn, progress)
+    tried = {name: _views(folders[TRY, name], name, pictures) for name in drawn}
 
     result: dict[str, Any] = {
         "cores": os.cpu_count(),
@@ -92,19 +94,20 @@ def _measure(
         "crops": f"{BATCH} of {CROP_PX} px a step",
         "seeds": seeds,
         "weights": count_weights(build_network(seed=0)),
-        "training": {name: _told(TRAINING[name], some) for name, some in training.items()},
+        "training": {},
         "sets": {name: _told(SETS[name], tried[name]) for name in drawn},
         "missing": missing,
     }
-    for number, (recipe, some) in enumerate(training.items()):
-        told = result["training"][recipe]
+    for number, recipe in enumerate(TRAINING):
+        some = _views(folders[TRAIN, recipe], recipe, views)
+        told = result["training"][recipe] = _told(TRAINING[recipe], some)
         rule = best_rule(some[:MAX_RULE_PICTURES])
         told["rule"] = asdict(rule)
         _add(result["sets"], f"rule, {recipe}", [_figures(tried, _finder(rule))])
         runs = []
         for seed in range(seeds):
-            begun = (number + seed / seeds) / len(training)
-            trained = _trained(some, steps, seed, _part(progress, recipe, begun, 1 / len(training) / seeds))
+            begun = (number + seed / seeds) / len(TRAINING)
+            trained = _trained(some, steps, seed, _part(progress, recipe, begun, 1 / len(TRAINING) / seeds))
             runs.append(_figures(tried, trained.finder))
             told.setdefault("seconds", []).append(round(trained.seconds, 1))
             told.setdefault("loss", []).append(round(trained.loss, 3))
@@ -136,25 +139,32 @@ def _trained(pictures: Pictures, steps: int, seed: int, tell: Callable[[float, f
     )
 
 
-def _drawn(
+def _draw(
     work: Path, views: int, pictures: int, names: Sequence[str], progress: Progress
-) -> tuple[dict[str, Pictures], dict[str, Pictures]]:
-    """Pictures to train on by recipe, and to be tried on by set."""
-    whole = -(-views // VIEWS_A_PICTURE)
-    whole_tried = -(-pictures // VIEWS_A_PICTURE)
-    needed = [("training", name, options, whole if name == RECIPE_1 else views) for name, options in TRAINING.items()]
-    needed += [("set", name, SETS[name], whole_tried if name == RECIPE_1 else pictures) for name in names]
-    total = sum(count for *_, count in needed)
-    done = 0
-    found: dict[tuple[str, str], Pictures] = {}
-    for kind, name, options, count in needed:
-        progress(f"drawing {name}", DRAWING_SHARE * done / total)
-        folder = work / folder_name(f"{kind} {name}")
-        draw_pictures(options, folder, count)
-        found[kind, name] = read_pictures(folder, count)
-        done += count
-    found["training", RECIPE_1] = cut_views(found["training", RECIPE_1], VIEW_PX, views, seed=0)
-    return tuple({name: some for (its, name), some in found.items() if its == kind} for kind in ("training", "set"))
+) -> dict[tuple[str, str], Path]:
+    """Draw the pictures to train on, and those of the sets; returns their folders by kind and name."""
+    needed = [(TRAIN, name, TRAINING[name], views) for name in TRAINING]
+    needed += [(TRY, name, SETS[name], pictures) for name in names]
+    folders = {}
+    for number, (kind, name, options, count) in enumerate(needed):
+        progress(f"drawing {name}", DRAWING_SHARE * number / len(needed))
+        folders[kind, name] = work / folder_name(f"{kind} {name}")
+        draw_pictures(options, folders[kind, name], _whole(count) if name == RECIPE_1 else count)
+    return folders
+
+
+def _views(folder: Path, name: str, count: int) -> Pictures:
+    """Read a dataset's views; those of recipe 1 are cut from its whole pictures."""
+    if name != RECIPE_1:
+        return list(read_pictures(folder, count))
+    draw = np.random.default_rng(0)
+    wholes = read_pictures(folder, _whole(count))
+    return [view for whole in wholes for view in cut_views(whole, VIEW_PX, VIEWS_A_PICTURE, draw)][:count]
+
+
+def _whole(views: int) -> int:
+    """Number of pictures of recipe 1 for this number of views."""
+    return -(-views // VIEWS_A_PICTURE)
 
 
 def _told(options: str, pictures: Pictures) -> dict[str, Any]:

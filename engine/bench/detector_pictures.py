@@ -5,15 +5,14 @@ import os
 import re
 import shlex
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from engine.errors import RenderError, SourceError
 from engine.models.detector.targets import LabelledPicture
-from engine.system.python_process import utf8_environment
+from engine.system.python_process import command, utf8_environment
 
 MIN_SIDE_PX = 4.0
 """Labels with a shorter side may be found or not, like those that the dataset marks `iscrowd`."""
@@ -26,10 +25,9 @@ def draw_pictures(options: str, folder: Path, count: int) -> None:
 
     RenderError, in one line, if the command fails.
     """
-    command = [sys.executable, "-m", "engine.cli.main", "dataset", str(folder), *shlex.split(options)]
     folder.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
-        [*command, "--count", str(count)],
+        [*command("engine.cli.main", "main()"), "dataset", str(folder), *shlex.split(options), "--count", str(count)],
         capture_output=True,
         encoding="utf-8",
         errors="replace",
@@ -40,14 +38,13 @@ def draw_pictures(options: str, folder: Path, count: int) -> None:
         raise RenderError(f"multiverse dataset {folder} {options}: {told.removeprefix('multiverse: ')}")
 
 
-def read_pictures(folder: Path, count: int) -> list[LabelledPicture]:
+def read_pictures(folder: Path, count: int) -> Iterator[LabelledPicture]:
     """Read the first `count` pictures of a dataset made with --save-coco, in order. SourceError names a bad file."""
     import cv2
 
     parts = sorted((folder / "annotations").glob("*.json"))[:count]
     if len(parts) < count:
         raise SourceError(f"{folder}: {len(parts)} of {count} pictures have labels in annotations/; delete the folder")
-    pictures = []
     for path in parts:
         try:
             part = json.loads(path.read_bytes())
@@ -60,23 +57,18 @@ def read_pictures(folder: Path, count: int) -> list[LabelledPicture]:
         if colors is None:
             raise SourceError(f"{image}: cannot be read; delete {folder}")
         boxes[:, 2:] += boxes[:, :2]
-        pictures.append(
-            LabelledPicture(
-                colors=np.ascontiguousarray(colors[:, :, ::-1]),  # RGB
-                boxes=boxes,
-                is_ignored=is_crowd | (_sides(boxes).min(axis=1, initial=np.inf) < MIN_SIDE_PX),
-            )
+        yield LabelledPicture(
+            colors=np.ascontiguousarray(colors[:, :, ::-1]),  # RGB
+            boxes=boxes,
+            is_ignored=is_crowd | (_sides(boxes).min(axis=1, initial=np.inf) < MIN_SIDE_PX),
         )
-    return pictures
 
 
-def cut_views(pictures: Sequence[LabelledPicture], side_px: int, count: int, seed: int) -> list[LabelledPicture]:
-    """`count` square views from random places, the same number from each picture but for the remainder."""
-    draw = np.random.default_rng(seed)
+def cut_views(picture: LabelledPicture, side_px: int, count: int, draw: np.random.Generator) -> list[LabelledPicture]:
+    """Cut `count` square views from random places."""
+    height, width = picture.colors.shape[:2]
     views = []
-    for number in range(count):
-        picture = pictures[number % len(pictures)]
-        height, width = picture.colors.shape[:2]
+    for _ in range(count):
         x, y = int(draw.integers(width - side_px + 1)), int(draw.integers(height - side_px + 1))
         boxes = np.clip(picture.boxes - (x, y, x, y), 0, side_px)
         share = _sides(boxes).prod(axis=1) / np.maximum(_sides(picture.boxes).prod(axis=1), 1e-9)
