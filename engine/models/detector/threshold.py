@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 
 from engine.models.detector.finding import FoundBoxes
-from engine.models.detector.scoring import nearness, rank
+from engine.models.detector.scoring import MIN_OVERLAP, nearness, rank
 from engine.models.detector.targets import LabelledPicture
 
 LOCAL_PX = 65
@@ -20,10 +20,14 @@ LIMITS = {"black": range(20, 241, 20), "surroundings": range(10, 111, 20), "otsu
 """Limits by that from which they are measured, 0..255; `otsu`: the limit that parts the picture's values best (Otsu,
 1979)."""
 CHANNELS = ("light", "dark", "grey", "light grey")
-SIDES_PX = ((4, 24), (8, 48), (12, 64), (16, 90))
-FILLS = (0.35, 0.55)
-STEP, FINE_STEPS = 20, (-15, -10, -5, 5, 10, 15)
-"""Distance of the limits tried first, and of those tried next around the best."""
+SIDES_PX = ((4, 24), (8, 32), (8, 48), (12, 64), (20, 48), (16, 90))
+MIN_SPOT_PX, MAX_SPOT_PX = 4, 90
+"""Spots beyond these sides fit no rule."""
+FILLS = (0.35, 0.5, 0.65)
+ASPECTS = (1.5, 2.5, 10.0)
+FINE_STEPS = (-15, -10, -5, 5, 10, 15)
+FINE_RULES = 3
+"""Limits that are tried around those of the best rules."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +43,13 @@ class SpotRule:
     max_side_px: int
     min_fill: float
     """Smallest share of its box that a spot fills: a disc fills 0.79."""
+    max_aspect: float
+    """Largest ratio of the longer to the shorter side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Spots:
-    """Every connected group of pixels in one picture, whatever its size."""
+    """The connected groups of pixels in one picture."""
 
     boxes: np.ndarray
     """(n, 4) float64: x0 y0 x1 y1 in px."""
@@ -58,12 +64,13 @@ def find_spots(colors: np.ndarray, rule: SpotRule) -> FoundBoxes:
 
 def best_rule(pictures: Sequence[LabelledPicture]) -> SpotRule:
     """The rule with the highest F1 of the middles on these pictures, which must not be empty."""
-    coarse = (_rules(channel, base, LIMITS[base]) for channel, base in product(CHANNELS, LIMITS))
-    found = max((_best(rules, pictures) for rules in coarse), key=lambda each: each[0])
-    rule = found[1]
-    around = [rule.limit + step for step in FINE_STEPS]
-    nearby = _best(_rules(rule.channel, rule.base, around), pictures)
-    return max(found, nearby, key=lambda each: each[0])[1]
+    coarse = [_best(_rules(channel, base, LIMITS[base]), pictures) for channel, base in product(CHANNELS, LIMITS)]
+    coarse.sort(key=lambda each: each[0], reverse=True)
+    fine = [
+        _best(_rules(rule.channel, rule.base, [rule.limit + step for step in FINE_STEPS]), pictures)
+        for _, rule in coarse[:FINE_RULES]
+    ]
+    return max(coarse[:1] + fine, key=lambda each: each[0])[1]
 
 
 def f1_of(found: Sequence[FoundBoxes], pictures: Sequence[LabelledPicture]) -> float:
@@ -73,11 +80,11 @@ def f1_of(found: Sequence[FoundBoxes], pictures: Sequence[LabelledPicture]) -> f
 
 def _rules(channel: str, base: str, limits: Sequence[float]) -> list[list[SpotRule]]:
     """All rules with these limits, those with the same limit in one list."""
-    any_rule = SpotRule(channel=channel, base=base, limit=0, min_side_px=0, max_side_px=0, min_fill=0)
+    any_rule = SpotRule(channel=channel, base=base, limit=0, min_side_px=0, max_side_px=0, min_fill=0, max_aspect=0)
     return [
         [
-            replace(any_rule, limit=float(limit), min_side_px=low, max_side_px=high, min_fill=fill)
-            for (low, high), fill in product(SIDES_PX, FILLS)
+            replace(any_rule, limit=float(limit), min_side_px=low, max_side_px=high, min_fill=fill, max_aspect=aspect)
+            for (low, high), fill, aspect in product(SIDES_PX, FILLS, ASPECTS)
         ]
         for limit in limits
     ]
@@ -91,19 +98,34 @@ def _best(rules: Sequence[Sequence[SpotRule]], pictures: Sequence[LabelledPictur
     def tried() -> Iterator[tuple[float, SpotRule]]:
         for alike in rules:
             spots = [_spots(value, alike[0].limit) for value in values]
+            hits = [_hits(each, picture) for each, picture in zip(spots, pictures, strict=True)]
             for rule in alike:
-                yield f1_of([_chosen(each, rule) for each in spots], pictures), rule
+                yield _f1(rule, spots, hits), rule
 
     return max(tried(), key=lambda each: each[0])
+
+
+def _hits(spots: _Spots, picture: LabelledPicture) -> np.ndarray:
+    """Piles hit by each spot, (n, piles) bool, without ignored ones."""
+    hits: np.ndarray = nearness(spots.boxes, picture)[:, ~picture.is_ignored] >= MIN_OVERLAP
+    return hits
+
+
+def _f1(rule: SpotRule, spots: Sequence[_Spots], hits: Sequence[np.ndarray]) -> float:
+    """F1 of the middles, 0..1, as `f1_of`, but for spots on ignored labels, which count as wrong."""
+    chosen = [_is_chosen(each, rule) for each in spots]
+    right = sum(int(hit[is_chosen].any(axis=0).sum()) for hit, is_chosen in zip(hits, chosen, strict=True))
+    kept, labelled = sum(int(each.sum()) for each in chosen), sum(hit.shape[1] for hit in hits)
+    return 2 * right / max(kept + labelled, 1)
 
 
 def _values(colors: np.ndarray, channel: str, base: str) -> np.ndarray:
     """Values above the base, (height, width) float32, -255..255."""
     import cv2
 
-    value = _channel(colors, channel)
+    value = _channel(colors.astype(np.float32), channel)
     if base == "surroundings":
-        return value - cv2.blur(value, (LOCAL_PX, LOCAL_PX))
+        return np.subtract(value, cv2.blur(value, (LOCAL_PX, LOCAL_PX)))
     if base == "otsu":
         parting, _ = cv2.threshold(value.astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
         return value - np.float32(parting)
@@ -112,12 +134,12 @@ def _values(colors: np.ndarray, channel: str, base: str) -> np.ndarray:
 
 def _channel(colors: np.ndarray, channel: str) -> np.ndarray:
     """(height, width) float32, 0..255."""
-    light = colors.max(axis=2).astype(np.float32)
+    light: np.ndarray = colors.max(axis=2)
     if channel == "light":
         return light
     if channel == "dark":
-        return 255 - light
-    grey = np.maximum(255 - 2 * (light - colors.min(axis=2)), 0)
+        return np.subtract(255, light)
+    grey: np.ndarray = np.maximum(255 - 2 * (light - colors.min(axis=2)), 0)
     return grey if channel == "grey" else np.minimum(light, grey)
 
 
@@ -127,13 +149,20 @@ def _spots(value: np.ndarray, limit: float) -> _Spots:
     mask = cv2.morphologyEx((value > limit).astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     x, y, wide, high, area = stats[1:].T.astype(np.float64)
-    return _Spots(boxes=np.stack([x, y, x + wide, y + high], axis=1), fills=area / np.maximum(wide * high, 1))
+    boxes, fills = np.stack([x, y, x + wide, y + high], axis=1), area / np.maximum(wide * high, 1)
+    is_possible = (np.minimum(wide, high) >= MIN_SPOT_PX) & (np.maximum(wide, high) <= MAX_SPOT_PX)
+    return _Spots(boxes=boxes[is_possible], fills=fills[is_possible])
 
 
 def _chosen(spots: _Spots, rule: SpotRule) -> FoundBoxes:
-    sides = spots.boxes[:, 2:] - spots.boxes[:, :2]
-    is_spot = sides.min(axis=1, initial=rule.max_side_px + 1) >= rule.min_side_px
-    is_spot &= (sides.max(axis=1, initial=0) <= rule.max_side_px) & (spots.fills >= rule.min_fill)
-    boxes, fills = spots.boxes[is_spot], spots.fills[is_spot]
+    is_chosen = _is_chosen(spots, rule)
+    boxes, fills = spots.boxes[is_chosen], spots.fills[is_chosen]
     order = np.argsort(-fills, kind="stable")
     return FoundBoxes(boxes=boxes[order], scores=fills[order])
+
+
+def _is_chosen(spots: _Spots, rule: SpotRule) -> np.ndarray:
+    wide, high = (spots.boxes[:, 2:] - spots.boxes[:, :2]).T
+    shorter, longer = np.minimum(wide, high), np.maximum(wide, high)
+    is_fit: np.ndarray = (shorter >= rule.min_side_px) & (longer <= rule.max_side_px)
+    return is_fit & (longer <= rule.max_aspect * shorter) & (spots.fills >= rule.min_fill)
