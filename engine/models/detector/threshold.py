@@ -116,31 +116,33 @@ def _f1(rule: SpotRule, spots: Sequence[_Spots], hits: Sequence[np.ndarray]) -> 
     chosen = [_is_chosen(each, rule) for each in spots]
     right = sum(int(hit[is_chosen].any(axis=0).sum()) for hit, is_chosen in zip(hits, chosen, strict=True))
     kept, labelled = sum(int(each.sum()) for each in chosen), sum(hit.shape[1] for hit in hits)
-    return 2 * right / max(kept + labelled, 1)
+    return float(2 * right / max(kept + labelled, 1))
 
 
 def _values(colors: np.ndarray, channel: str, base: str) -> np.ndarray:
     """Values above the base, (height, width) float32, -255..255."""
     import cv2
 
-    value = _channel(colors.astype(np.float32), channel)
+    value: np.ndarray = _channel(colors.astype(np.float32), channel)
     if base == "surroundings":
-        return np.subtract(value, cv2.blur(value, (LOCAL_PX, LOCAL_PX)))
+        value = value - cv2.blur(value, (LOCAL_PX, LOCAL_PX))
     if base == "otsu":
         parting, _ = cv2.threshold(value.astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-        return value - np.float32(parting)
+        value = value - np.float32(parting)
     return value
 
 
 def _channel(colors: np.ndarray, channel: str) -> np.ndarray:
     """(height, width) float32, 0..255."""
     light: np.ndarray = colors.max(axis=2)
-    if channel == "light":
-        return light
-    if channel == "dark":
-        return np.subtract(255, light)
     grey: np.ndarray = np.maximum(255 - 2 * (light - colors.min(axis=2)), 0)
-    return grey if channel == "grey" else np.minimum(light, grey)
+    values: dict[str, np.ndarray] = {
+        "light": light,
+        "dark": 255 - light,
+        "grey": grey,
+        "light grey": np.minimum(light, grey),
+    }
+    return values[channel]
 
 
 def _spots(value: np.ndarray, limit: float) -> _Spots:
@@ -164,5 +166,6 @@ def _chosen(spots: _Spots, rule: SpotRule) -> FoundBoxes:
 def _is_chosen(spots: _Spots, rule: SpotRule) -> np.ndarray:
     wide, high = (spots.boxes[:, 2:] - spots.boxes[:, :2]).T
     shorter, longer = np.minimum(wide, high), np.maximum(wide, high)
-    is_fit: np.ndarray = (shorter >= rule.min_side_px) & (longer <= rule.max_side_px)
-    return is_fit & (longer <= rule.max_aspect * shorter) & (spots.fills >= rule.min_fill)
+    is_fit = (shorter >= rule.min_side_px) & (longer <= rule.max_side_px) & (longer <= rule.max_aspect * shorter)
+    is_chosen: np.ndarray = is_fit & (spots.fills >= rule.min_fill)
+    return is_chosen
