@@ -15,7 +15,7 @@ TRAINING: dict[str, str] = {
     "recipe 1": f"--recipe 1 {_RASTER} --seed 1000",
     "recipe 2": f"{_VARIED} --seed 1000",
 }
-"""What a network is trained on. Recipe 1 has whole pictures of 5280x3956 px only, which are cut into views."""
+"""Options of the training's pictures. Recipe 1 has whole pictures of 5280x3956 px only, which are cut into views."""
 
 SETS: dict[str, str] = {
     PLAIN: _HELD_OUT,
@@ -39,4 +39,4 @@ SETS: dict[str, str] = {
     CYCLES: _HELD_OUT.replace("--engine raster", "--engine cycles --preset quick"),
     RECIPE_1: f"--recipe 1 {_RASTER} --seed 9000",
 }
-"""What it is tried on. None of the values of `other ranges` can occur in the training's pictures."""
+"""Options of the pictures to be tried on. None of the values of `other ranges` can occur in the training's pictures."""

@@ -383,11 +383,11 @@ def detector(
     work: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Pictures are kept here; a second run does not draw them again.")
     ] = Path("detector-bench"),
-    steps: Annotated[int, typer.Option(min=1, help="Training steps; the default takes 5 minutes on two cores.")] = 1600,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps; the default takes 5 minutes on two cores.")] = 2000,
     seeds: Annotated[int, typer.Option(min=1, max=100, metavar="COUNT", help="Trainings of each recipe.")] = 1,
     views: Annotated[
         int, typer.Option(min=1, metavar="COUNT", help="Views of 640x640 px that each training has.")
-    ] = 240,
+    ] = 640,
     pictures: Annotated[int, typer.Option(min=1, metavar="COUNT", help="Views in each stress set.")] = 16,
     sets: Annotated[
         str, typer.Option(metavar="NAME,NAME", help="Stress sets to try, besides plain. (default: all)")
