@@ -31,7 +31,8 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
     settled = settle(options, seed)
     terrain = make_terrain(settled, seed, _side_m(cameras, settled))
     layout = lay_field(options, varied.layout, settled, terrain, cameras, seed)
-    piles = plant_varied(options, varied.piles, layout, terrain, seed)
+    gsd_m = sum(camera.gsd_m for camera in cameras) / len(cameras)
+    piles = plant_varied(options, varied.piles, layout, terrain, seed, gsd_m)
     clutter = place_clutter(options, varied.clutter, terrain, layout, piles, extent, seed)
     camera, sun = cameras[view], draw_sun(options, varied.sky, settled, seed, view)
     return SiteScene(
