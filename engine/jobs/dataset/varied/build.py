@@ -32,7 +32,7 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
     """
     cameras = draw_cameras(options, varied.camera, seed)
     extent = extent_of(cameras)
-    settled = _levelled(options, settle(options, seed), seed)
+    settled = levelled(options, settle(options, seed), seed)
     terrain = make_terrain(settled, seed, _side_m(cameras, settled))
     layout = lay_field(options, varied.layout, settled, terrain, cameras, seed)
     gsd_m = sum(camera.gsd_m for camera in cameras) / len(cameras)
@@ -55,7 +55,7 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
     )
 
 
-def _levelled(options: SceneOptions, settled: Settled, seed: Seed) -> Settled:
+def levelled(options: SceneOptions, settled: Settled, seed: Seed) -> Settled:
     """The site with lower terraces, or nearly none, on a part of the sites; given terraces stay."""
     if options.terrace_height is not None or options.num_terraces is not None:
         return settled
