@@ -19,7 +19,7 @@ from engine.jobs.dataset.varied.piles import plant_varied
 from engine.jobs.dataset.varied.shown import shown_piles, shown_things
 from engine.jobs.dataset.varied.sky import draw_sun
 
-LEVEL_SHARE = 0.55
+LEVEL_SHARE = 0.65
 """Share of sites with lower terraces than those of recipe 1: most solar sites are on fields and plains."""
 BEYOND_M = 30.0
 """Ground around what the views show, for the feet of things that cast shadows into them."""

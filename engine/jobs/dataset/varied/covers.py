@@ -56,8 +56,8 @@ COVERS: dict[CoverKind, CoverRange] = {
         accent_brightness=(0.85, 1.35), accent_saturation=(0.8, 1.0), weeds=(0.0, 0.35), is_earth=True,
     ),
     CoverKind.RED_EARTH: CoverRange(
-        hue_deg=(12, 22), saturation=(0.70, 0.88), brightness=(0.06, 0.28),
-        accent_hue_deg=(16, 28), accent_saturation=(0.64, 0.84), accent_brightness=(0.8, 1.3), weeds=(0.0, 0.5),
+        hue_deg=(13, 23), saturation=(0.62, 0.82), brightness=(0.06, 0.28),
+        accent_hue_deg=(16, 28), accent_saturation=(0.55, 0.76), accent_brightness=(0.8, 1.3), weeds=(0.0, 0.5),
         is_earth=True,
     ),
     CoverKind.WET_EARTH: CoverRange(
@@ -66,7 +66,7 @@ COVERS: dict[CoverKind, CoverRange] = {
         is_earth=True,
     ),
     CoverKind.STRAW: CoverRange(
-        hue_deg=(30, 41), saturation=(0.32, 0.66), brightness=(0.18, 0.50), share=(0.4, 0.95),
+        hue_deg=(30, 38), saturation=(0.32, 0.62), brightness=(0.18, 0.50), share=(0.4, 0.95),
         accent_saturation=(0.6, 1.0), accent_brightness=(0.55, 1.3), weeds=(0.0, 0.1),
     ),
     CoverKind.STUBBLE: CoverRange(
