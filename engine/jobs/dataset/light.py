@@ -75,7 +75,7 @@ def _dark_gain(ground: GroundLook) -> float:
     """Factor of the exposure for very dark ground, 1..MAX_DARK_GAIN."""
     first, last = (float(np.array(cover.color) @ LUMINANCE) for cover in (ground.covers[0], ground.covers[-1]))
     albedo = first + (last - first) * ground.second_share
-    return min(max((DARK_ALBEDO / max(albedo, 1e-3)) ** 0.5, 1.0), MAX_DARK_GAIN)
+    return float(min(max((DARK_ALBEDO / max(albedo, 1e-3)) ** 0.5, 1.0), MAX_DARK_GAIN))
 
 
 def _light_of_day(sun: Sun, sun_color: np.ndarray, height: float, yellow: float, gain: float) -> Light:
