@@ -52,7 +52,7 @@ COVERS: dict[CoverKind, CoverRange] = {
         accent_saturation=(1.0, 1.4), accent_brightness=(0.55, 0.8), weeds=(0.0, 0.12),
     ),
     CoverKind.LOESS: CoverRange(
-        hue_deg=(26, 38), saturation=(0.50, 0.78), brightness=(0.15, 0.45),
+        hue_deg=(28, 39), saturation=(0.50, 0.78), brightness=(0.15, 0.45),
         accent_brightness=(0.85, 1.35), accent_saturation=(0.8, 1.0), weeds=(0.0, 0.35), is_earth=True,
     ),
     CoverKind.RED_EARTH: CoverRange(
