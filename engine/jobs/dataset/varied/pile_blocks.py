@@ -98,7 +98,7 @@ class PileSite:
             diameter_m=_size(type_, roll := next(rolls), self._clear_m),
             diameter_roll=roll,
             slender=between(type_.slender, next(rolls)),
-            level=next(rolls),
+            level=next(rolls) ** 1.5,
             is_level=next(rolls) < LEVEL_SHARE,
             uneven_m=0.35 * next(rolls),
             jitter_m=between(JITTER_M, next(rolls) ** 3),
