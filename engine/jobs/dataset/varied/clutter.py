@@ -16,7 +16,14 @@ from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile, category_of
 from engine.jobs.dataset.varied.extent import Extent
-from engine.jobs.dataset.varied.habits import HABITS, MACHINE_SHARES, MACHINES, USUAL_AREA_M2, Habit
+from engine.jobs.dataset.varied.habits import (
+    HABITS,
+    MACHINE_SHARES,
+    MACHINES,
+    USUAL_AREA_M2,
+    WINTER_LEAVES,
+    Habit,
+)
 from engine.jobs.dataset.varied.lines import lay_fences, lay_trenches
 from engine.jobs.dataset.varied.occluders import hide_piles
 from engine.jobs.dataset.varied.placer import Placer, scale_of, stand
@@ -105,6 +112,15 @@ def place_clutter(
                 placed += yard.scatter(kind, habit, certain)
     first = 1 + max((pile.number for pile in piles), default=0)
     return tuple(replace(thing, number=first + place) for place, thing in enumerate(placed[:MAX_THINGS]))
+
+
+def in_winter(things: tuple[Distractor, ...]) -> tuple[Distractor, ...]:
+    """The same things with the leaves of winter."""
+    leafy = (DistractorKind.TREE, DistractorKind.BUSH)
+    return tuple(
+        replace(thing, tint=WINTER_LEAVES[thing.number % len(WINTER_LEAVES)]) if thing.kind in leafy else thing
+        for thing in things
+    )
 
 
 class _Yard:
