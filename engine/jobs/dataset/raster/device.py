@@ -65,6 +65,7 @@ class Device:
         self.context = context
         self._defines = defines
         self._programs = programs
+        self._layouts: dict[tuple[int, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
         self._undo = undo
         self.name: str = context.info["GL_RENDERER"]
         self.largest_px = min(context.info["GL_MAX_TEXTURE_SIZE"], *context.info["GL_MAX_VIEWPORT_DIMS"])
@@ -107,12 +108,21 @@ class Device:
 
         Attributes that the program does not have are skipped: compilers drop unused ones, and moderngl refuses them.
         """
-        bound = []
-        for buffer, (each, *attributes) in contents:
+        bound = [(buffer, *self._layout(program, described)) for buffer, described in contents]
+        return self.kept(
+            self.context.vertex_array(program, [(buffer, form, *names) for buffer, form, names in bound], index)
+        )
+
+    def _layout(self, program: moderngl.Program, described: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+        """moderngl's format and the names of the attributes that the program has; found once for each program."""
+        key = (program.glo, described)
+        if key not in self._layouts:
+            each, *attributes = described
+            has = frozenset(program)  # `in program` would look at one member after another
             pairs = [attribute.split() for attribute in attributes]
-            layout = " ".join(form if name in program else f"{4 * int(form[:-1])}x" for form, name in pairs)
-            bound.append((buffer, layout + each, *(name for _, name in pairs if name in program)))
-        return self.kept(self.context.vertex_array(program, bound, index))
+            form = " ".join(form if name in has else f"{4 * int(form[:-1])}x" for form, name in pairs)
+            self._layouts[key] = form + each, tuple(name for _, name in pairs if name in has)
+        return self._layouts[key]
 
     def pass_over_all(self, name: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
         """A pass over the whole target; draw it with `render(vertices=3)`."""

@@ -5,6 +5,7 @@ wait for them for ever. Drivers of GPUs do not survive a fork at all. The pictur
 """
 
 import os
+import signal
 import sys
 
 import numpy as np
@@ -21,6 +22,7 @@ from engine.render.context import open_context
 
 FORKABLE = "llvmpipe"
 THREADS = "LP_NUM_THREADS"
+MAX_PROBE_S = 60
 
 
 def warm_up() -> bool:
@@ -49,6 +51,7 @@ def _is_forkable() -> bool:
     """Ask a forked child for the renderer, because a GPU's driver must not be opened in a process that forks."""
     child = os.fork()
     if child == 0:
+        signal.alarm(MAX_PROBE_S)  # the kernel ends it, also if the driver hangs and the parent has died
         try:
             os._exit(0 if FORKABLE in open_context().info["GL_RENDERER"] else 1)
         except NoGLError:

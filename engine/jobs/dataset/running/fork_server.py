@@ -4,13 +4,14 @@ Problem: a picture of 640 px takes less time to draw than its process takes to s
 open a GL context and compile shaders. Making several pictures in one process would save that, but state would
 accumulate: in drivers, in memory, in whatever a crash left behind.
 
-Solution: this process does all that is the same for every picture, draws none, and forks. A child inherits the imports
-(and the GL context, where the driver allows it), makes one picture and exits, so each begins with the very same state.
-A child that crashes, hangs or is killed takes nothing with it.
+Solution: this process does all that is the same for every picture (where the driver allows it, it draws a small one
+that nobody sees) and forks. A child inherits imports, compiled kernels, meshes and the GL context, makes one picture
+and exits, so each begins with the very same state. A child that crashes, hangs or is killed takes nothing with it.
 
-The parent sends FOLDER, a tab, LOG and a newline on standard input; the answers are `started PID` and `ended CODE` on
-standard output. A child must not share threads with this process (they do not survive a fork), so this process starts
-none: it waits with `select`, and each child starts its own watch over the pipe `life`, which closes when the run ends.
+The parent sends FOLDER, a tab, LOG and a newline on standard input. The answers on standard output are `ready 1` once
+(`ready 0` if children open contexts of their own), then `started PID` and `ended CODE` for each picture. A child must
+not share threads with this process (they do not survive a fork), so this process starts none: it waits with `select`,
+and each child starts its own watch over the pipe `life`, which closes when the run ends.
 """
 
 import gc
@@ -21,26 +22,38 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
-from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.running.worker import make_in, watch_parent
+from engine.jobs.dataset.geometry.distractors import build_all_models
+from engine.jobs.dataset.running.worker import TASK, make_in, watch_parent
+from engine.jobs.dataset.task import PictureTask, task_of
 from engine.system.python_process import wake_with_parent
 
 REQUESTS, ANSWERS = 0, 1
 TASKS = Path("/proc/self/task")
+LONG_RUN = 3  # pictures after which the models of all things are built: 0.7 s that each later picture saves a part of
 IDLE_S = 0.1
 MAX_BUSY_S = 10.0
+MAX_PREPARE_S = 300  # compiling all kernels and shaders on a machine that never did takes 10 s
 
 
 def main() -> None:
-    life, may_keep_context = int(sys.argv[1]), sys.argv[2] == "1"
-    _prepare(may_keep_context)
+    life, may_keep_context, first = int(sys.argv[1]), sys.argv[2] == "1", Path(sys.argv[3])
+    signal.alarm(MAX_PREPARE_S)  # ends this process if a driver hangs; not inherited by a fork
+    keeps_context = _prepare(may_keep_context, task_of((first / TASK).read_text(encoding="utf-8")))
+    signal.alarm(0)
+    _answer(f"ready {int(keeps_context)}")
     # The collector would write to every object, and a child would copy all pages.
     gc.collect()
     gc.freeze()
-    while request := _next_line():
+    spare: Iterator[None] = iter(())
+    for number in count(1):
+        request = _next_line()
+        if not request:
+            return
         folder, log = request.rstrip("\n").split("\t")
         alive, closing = os.pipe()  # closed by the end of the child
         pid = os.fork()
@@ -48,28 +61,42 @@ def main() -> None:
             _make(Path(folder), log, life)
         os.close(closing)
         _answer(f"started {pid}")
-        ready, _, _ = select.select([REQUESTS, alive], [], [])
-        if alive not in ready:  # the run has ended: there are no requests meanwhile
+        if number == LONG_RUN:
+            spare = build_all_models()
+        if not _has_ended(alive, spare):  # the run has: there are no requests meanwhile
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         os.close(alive)
         _answer(f"ended {os.waitstatus_to_exitcode(status)}")
 
 
-def _prepare(may_keep_context: bool) -> None:
-    """Do what is the same for every picture: imports, meshes of the kinds of things, the GL context and its shaders."""
+def _has_ended(alive: int, spare: Iterator[None]) -> bool:
+    """Wait for the end of a child, or of the run (False); meanwhile do spare work for later children."""
+    timeout_s: float | None = 0.0
+    while True:
+        if timeout_s is not None and next(spare, True):
+            gc.freeze()
+            timeout_s = None
+        ready, _, _ = select.select([REQUESTS, alive], [], [], timeout_s)
+        if ready:
+            return alive in ready
+
+
+def _prepare(may_keep_context: bool, task: PictureTask) -> bool:
+    """Do what is the same for every picture like this one; True if children draw with this process's GL context."""
     import cv2  # noqa: F401
 
     import engine.jobs.dataset.cycles
     import engine.jobs.dataset.labels
     import engine.jobs.dataset.picture  # noqa: F401
-    from engine.jobs.dataset.geometry import set_stage
     from engine.jobs.dataset.raster import warm_up
-    from engine.jobs.dataset.scene import describe_scene
+    from engine.jobs.dataset.running.rehearsal import rehearse
 
-    if may_keep_context and warm_up():  # first of all: it must meet neither threads nor another context
+    keeps_context = may_keep_context and warm_up()  # first of all: it must meet neither threads nor another context
+    rehearse(task, may_draw=keeps_context)
+    if keeps_context:
         _await_idle_threads()
-    set_stage(describe_scene(SceneOptions(), 0))
+    return keeps_context
 
 
 def _await_idle_threads() -> None:

@@ -18,9 +18,11 @@ from engine.jobs.dataset.running.attempt import (
     hung,
     kill_family,
     last_line,
+    run_attempt,
     unexplained_failure,
 )
 from engine.jobs.dataset.running.policy import Failure
+from engine.jobs.dataset.running.stall import StallWatch
 from engine.jobs.dataset.running.worker import TASK, read_result
 from engine.jobs.dataset.task import PictureTask
 from engine.system.python_process import exit_reason, start_python, utf8_environment
@@ -42,6 +44,7 @@ class WarmWorker:
         self._server: subprocess.Popen[bytes] | None = None
         self._life = -1  # closed by `close`, or by the kernel when this process ends
         self._answers = b""
+        self._keeps_context = False  # as the server has told
 
     def attempt(
         self,
@@ -52,21 +55,45 @@ class WarmWorker:
         timeout_s: float,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> dict[str, Any] | Failure:
-        """Like `run_attempt`."""
+        """Like `run_attempt`.
+
+        A picture that stalls with the shared context is made again in a process of its own, and so are those after it
+        with contexts of their own. Drivers promise nothing about forks, and a lock that a thread held waits for ever.
+        """
+        end_s = time.perf_counter() + timeout_s
+        result = self._from_server(task, folder, log_path, timeout_s=timeout_s, is_stopped=is_stopped)
+        if result is not None:
+            return result
+        self._may_keep_context = False
+        self.close()
+        with log_path.open("a", encoding="utf-8") as log:
+            log.write("its process stalled with the shared OpenGL context; made again in one of its own\n")
+        left_s = max(end_s - time.perf_counter(), 1.0)
+        return run_attempt(
+            task, folder, log_path, timeout_s=left_s, environment=self._environment, is_stopped=is_stopped
+        )
+
+    def _from_server(
+        self, task: PictureTask, folder: Path, log_path: Path, *, timeout_s: float, is_stopped: Callable[[], bool]
+    ) -> dict[str, Any] | Failure | None:
+        """`MadePicture` as plain values, a failure, or None for a picture that stalled; its process was killed."""
         (folder / TASK).write_text(task.as_json(), encoding="utf-8")
         end_s = time.perf_counter() + timeout_s
-        server = self._started()
+        server = self._started(folder)
         assert server.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # then there is no answer either
             server.stdin.write(os.fsencode(f"{folder}\t{log_path}\n"))
             server.stdin.flush()
         pid, ended = 0, None
+        stall = StallWatch()
         while True:
             answer = self._answer(POLL_INTERVAL_S)
             if answer is None:
                 self._end_server(pid)
                 return ended or self._server_failure(server)
             kind, _, number = answer.partition(" ")
+            if kind == "ready":
+                self._keeps_context = number == "1"
             if kind == "started":
                 pid = int(number)
             if kind == "ended":
@@ -75,6 +102,9 @@ class WarmWorker:
                 ended = Failure(reason="interrupted", is_final=True)
             elif ended is None and time.perf_counter() > end_s:
                 ended = hung(timeout_s)
+            elif pid and self._keeps_context and stall.is_stalled(pid, time.perf_counter()):
+                self._end_server(pid)
+                return read_result(folder)
             else:
                 continue
             if not pid:  # the server itself hangs
@@ -95,7 +125,8 @@ class WarmWorker:
         if self._server is not None:
             self._end_server(0)
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self, folder: Path) -> subprocess.Popen[bytes]:
+        """The server, prepared for pictures like the one whose task is in the folder."""
         if self._server is None:
             watched, self._life = os.pipe()
             try:
@@ -105,6 +136,7 @@ class WarmWorker:
                         "main()",
                         str(watched),
                         str(int(self._may_keep_context)),
+                        str(folder),
                         stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE,
                         stderr=log,
@@ -116,7 +148,7 @@ class WarmWorker:
                 raise
             finally:
                 os.close(watched)
-            self._answers = b""
+            self._answers, self._keeps_context = b"", False
         return self._server
 
     def _answer(self, timeout_s: float) -> str | None:
