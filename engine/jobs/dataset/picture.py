@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -32,19 +32,22 @@ from engine.jobs.dataset.sensor import photograph
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.dataset.varied import VariedOptions, describe_varied
 
+Draw = Callable[[SceneStage, PictureTask, Path], Rendered]
+
 log = logging.getLogger(__name__)
 
 
-def make_picture(task: PictureTask, folder: Path) -> MadePicture:
+def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> MadePicture:
     """Draw the picture and write its files into `folder`, under their paths in the dataset.
 
+    `draw`: in place of the task's engine.
     UsageError for a scene that does not fit, RenderError if the engine fails, OSError if the disk does.
     """
     log.info("picture %s, seed %s, engine %s", task.name, task.seed, task.drawing.engine)
     if task.varied is None or task.labels is None:
-        made = _make_plain(task, folder)
+        made = _make_plain(task, folder, draw or draw_stage)
     else:
-        made = _make_varied(task, task.varied, task.labels, folder)
+        made = _make_varied(task, task.varied, task.labels, folder, draw or draw_stage)
     steps = ", ".join(f"{step} {time:.2f} s" for step, time in made.seconds.items())
     log.info("%d piles on the site, %d things labelled; %s", made.piles, made.labelled, steps)
     return made
@@ -57,7 +60,7 @@ def scene_of(task: PictureTask) -> SiteScene:
     return describe_varied(task.options, task.varied, task.seed, task.view)
 
 
-def draw(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
+def draw_stage(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
     """Draw with the task's engine; Blender's temporary files are in `folder`."""
     from engine.jobs.dataset.raster import bake_ground, render
 
@@ -77,7 +80,7 @@ def draw(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
     return cycles.render(stage, ground_rgb, settings, cycles.find_blender(task.blender), folder=folder)
 
 
-def _make_plain(task: PictureTask, folder: Path) -> MadePicture:
+def _make_plain(task: PictureTask, folder: Path, draw: Draw) -> MadePicture:
     """Recipe 1: only piles have numbers, and every one that can be seen is labelled."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "scene"):
@@ -115,7 +118,9 @@ def _make_plain(task: PictureTask, folder: Path) -> MadePicture:
     return made
 
 
-def _make_varied(task: PictureTask, varied: VariedOptions, labels: LabelOptions, folder: Path) -> MadePicture:
+def _make_varied(
+    task: PictureTask, varied: VariedOptions, labels: LabelOptions, folder: Path, draw: Draw
+) -> MadePicture:
     """Recipe 2: everything has a number; the options decide what is labelled, and in which formats."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "scene"):

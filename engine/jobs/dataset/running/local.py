@@ -30,21 +30,17 @@ log = logging.getLogger(__name__)
 class LocalRunner:
     """A Runner on this machine. Its threads only wait for processes; results are handled on the iterating thread."""
 
-    def __init__(
-        self, folder: DatasetFolder, *, jobs: int, timeout_s: float, retries: int, wants_context: Callable[[int], bool]
-    ) -> None:
-        """`wants_context(threads)`: True if forks shall share one OpenGL context, where the driver allows it."""
+    def __init__(self, folder: DatasetFolder, *, jobs: int, timeout_s: float, retries: int) -> None:
         self.jobs, self.words = jobs, ""
         self._folder, self._timeout_s, self._retries = folder, timeout_s, retries
-        each = max(1, cores() // jobs)
-        threads = str(each)
+        threads = str(max(1, cores() // jobs))
         # Otherwise Mesa's rasteriser and NumPy would use all cores in every process. The pictures are the same.
         self._environment = {"LP_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
         self._is_closing = threading.Event()
         self._idle: queue.SimpleQueue[WarmWorker] = queue.SimpleQueue()
         if HAS_FORK:
             for _ in range(jobs):
-                self._idle.put(WarmWorker(folder.worker_log, self._environment, may_keep_context=wants_context(each)))
+                self._idle.put(WarmWorker(folder.worker_log, self._environment))
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="picture")
         self.at_work = 0
 

@@ -8,7 +8,6 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from itertools import islice
 from typing import Protocol
 
@@ -22,7 +21,7 @@ from engine.jobs.dataset.running.finishing import FolderOutputs, write_outputs
 from engine.jobs.dataset.running.folder import DatasetFolder, RunPlan, unwritable
 from engine.jobs.dataset.running.machine import available_bytes, cores
 from engine.jobs.dataset.running.outcome import PictureOutcome
-from engine.jobs.dataset.running.policy import default_timeout_s, keeps_context
+from engine.jobs.dataset.running.policy import default_timeout_s
 from engine.jobs.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
 from engine.jobs.dataset.running.single import make_one
 from engine.jobs.dataset.running.whole_files import WholeFiles
@@ -234,7 +233,6 @@ def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> Runner
         jobs=min(local_jobs(job), pictures),
         timeout_s=timeout_s,
         retries=job.retries,
-        wants_context=partial(keeps_context, job.drawing, job.options),
     )
 
 

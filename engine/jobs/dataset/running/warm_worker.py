@@ -18,11 +18,9 @@ from engine.jobs.dataset.running.attempt import (
     hung,
     kill_family,
     last_line,
-    run_attempt,
     unexplained_failure,
 )
 from engine.jobs.dataset.running.policy import Failure
-from engine.jobs.dataset.running.stall import StallWatch
 from engine.jobs.dataset.running.worker import TASK, read_result
 from engine.jobs.dataset.task import PictureTask
 from engine.system.python_process import exit_reason, start_python, utf8_environment
@@ -34,17 +32,12 @@ EXITING_S = 2.0
 class WarmWorker:
     """One fork server, started by the first attempt and again after its end. Used by one thread at a time."""
 
-    def __init__(self, log_path: Path, environment: Mapping[str, str], *, may_keep_context: bool) -> None:
-        """`log_path`: what the server itself writes, such as an error in its imports.
-
-        `may_keep_context`: open OpenGL once, where the driver survives a fork; then each picture is drawn by one core.
-        """
+    def __init__(self, log_path: Path, environment: Mapping[str, str]) -> None:
+        """`log_path`: what the server itself writes, such as an error in its imports."""
         self._log_path, self._environment = log_path, dict(environment)
-        self._may_keep_context = may_keep_context
         self._server: subprocess.Popen[bytes] | None = None
         self._life = -1  # closed by `close`, or by the kernel when this process ends
         self._answers = b""
-        self._keeps_context = False  # as the server has told
 
     def attempt(
         self,
@@ -55,28 +48,7 @@ class WarmWorker:
         timeout_s: float,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> dict[str, Any] | Failure:
-        """Like `run_attempt`.
-
-        A picture that stalls with the shared context is made again in a process of its own, and so are those after it
-        with contexts of their own. Drivers promise nothing about forks, and a lock that a thread held waits for ever.
-        """
-        end_s = time.perf_counter() + timeout_s
-        result = self._from_server(task, folder, log_path, timeout_s=timeout_s, is_stopped=is_stopped)
-        if result is not None:
-            return result
-        self._may_keep_context = False
-        self.close()
-        with log_path.open("a", encoding="utf-8") as log:
-            log.write("its process stalled with the shared OpenGL context; made again in one of its own\n")
-        left_s = max(end_s - time.perf_counter(), 1.0)
-        return run_attempt(
-            task, folder, log_path, timeout_s=left_s, environment=self._environment, is_stopped=is_stopped
-        )
-
-    def _from_server(
-        self, task: PictureTask, folder: Path, log_path: Path, *, timeout_s: float, is_stopped: Callable[[], bool]
-    ) -> dict[str, Any] | Failure | None:
-        """`MadePicture` as plain values, a failure, or None for a picture that stalled; its process was killed."""
+        """Like `run_attempt`."""
         (folder / TASK).write_text(task.as_json(), encoding="utf-8")
         end_s = time.perf_counter() + timeout_s
         server = self._started(folder)
@@ -85,15 +57,12 @@ class WarmWorker:
             server.stdin.write(os.fsencode(f"{folder}\t{log_path}\n"))
             server.stdin.flush()
         pid, ended = 0, None
-        stall = StallWatch()
         while True:
             answer = self._answer(POLL_INTERVAL_S)
             if answer is None:
                 self._end_server(pid)
                 return ended or self._server_failure(server)
             kind, _, number = answer.partition(" ")
-            if kind == "ready":
-                self._keeps_context = number == "1"
             if kind == "started":
                 pid = int(number)
             if kind == "ended":
@@ -102,9 +71,6 @@ class WarmWorker:
                 ended = Failure(reason="interrupted", is_final=True)
             elif ended is None and time.perf_counter() > end_s:
                 ended = hung(timeout_s)
-            elif pid and self._keeps_context and stall.is_stalled(pid, time.perf_counter()):
-                self._end_server(pid)
-                return read_result(folder)
             else:
                 continue
             if not pid:  # the server itself hangs
@@ -135,7 +101,6 @@ class WarmWorker:
                         "engine.jobs.dataset.running.fork_server",
                         "main()",
                         str(watched),
-                        str(int(self._may_keep_context)),
                         str(folder),
                         stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE,
@@ -148,7 +113,7 @@ class WarmWorker:
                 raise
             finally:
                 os.close(watched)
-            self._answers, self._keeps_context = b"", False
+            self._answers = b""
         return self._server
 
     def _answer(self, timeout_s: float) -> str | None:
