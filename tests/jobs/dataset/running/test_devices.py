@@ -61,6 +61,5 @@ def test_jobs_take_the_devices_in_turn(tmp_path: Path, monkeypatch: pytest.Monke
     folder = DatasetFolder(tmp_path / "out")
     LocalRunner(folder, jobs=3, timeout_s=60.0, retries=0, is_long=True, devices=(4, 7)).close()
     folder.close()
-    assert [
-        device_environment(device).items() <= own.items() for device, own in zip((4, 7, 4), given, strict=True)
-    ] == [True] * 3
+    wanted = [device_environment(device) for device in (4, 7, 4)]
+    assert all(device.items() <= own.items() for device, own in zip(wanted, given, strict=True))
