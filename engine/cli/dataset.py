@@ -89,7 +89,11 @@ def dataset(
     from engine.jobs.dataset import check_job, choose_drawing, make_dataset
 
     if options["image_index"] is not None:
-        _refuse(context, ("count", "jobs", "timeout_s", "retries", "cluster"), "--image-index makes one picture here")
+        _refuse(
+            context,
+            ("count", "jobs", "devices", "timeout_s", "retries", "cluster"),
+            "--image-index makes one picture here",
+        )
     chosen = choose_drawing(
         engine,
         preset=preset,

@@ -16,6 +16,17 @@ from engine.jobs.kit.options import CLUSTER, CLUSTERS, OVERWRITE, RESUME, option
 MAX_PICTURES = 10_000_000
 
 
+def parse_devices(text: str) -> tuple[int, ...]:
+    """`0,1` -> (0, 1). UsageError for anything but different whole numbers."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdecimal() for part in parts):
+        raise UsageError(f"--devices {text}: is not a list of devices; give whole numbers, such as 0,1")
+    devices = tuple(map(int, parts))
+    if len(set(devices)) < len(devices):
+        raise UsageError(f"--devices {text}: a device is named twice; --jobs sets how many pictures are drawn at once")
+    return devices
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetJob:
     output: Path
@@ -54,6 +65,12 @@ class DatasetJob:
         flags="--timeout",
         metavar="SECONDS",
     )
+    devices: tuple[int, ...] | None = option(
+        None,
+        "Graphics cards for the jobs, in turn: EGL's numbers, or Cycles'. Untested with more than one card.",
+        metavar="N,N",
+        parse=parse_devices,
+    )
     retries: int = option(1, "Retries of a failed picture.", metavar="N")
     resume: bool = option(True, f"{RESUME} (the default) Or: {OVERWRITE}", flags="--resume/--overwrite")
     cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
@@ -73,6 +90,7 @@ class DatasetJob:
             check_number("--image-index", self.image_index, 0, MAX_PICTURES)
             if self.cluster is not None:
                 raise UsageError("--image-index: makes one picture in this process; leave --cluster out")
+        self._check_devices()
         self.options.check()
         if self.recipe == 1:
             self._require_no_variety()
@@ -96,6 +114,18 @@ class DatasetJob:
         if self.split is None:
             return task
         return replace(task, split=self.split.text, subset=self.split.subset_of(task.scene_number))
+
+    def _check_devices(self) -> None:
+        if not self.devices:
+            return
+        given = f"--devices {','.join(map(str, self.devices))}"
+        if self.cluster is not None or self.image_index is not None:
+            other = "--image-index" if self.image_index is not None else "--cluster"
+            raise UsageError(f"{given}: is for the jobs of a run on this machine; leave it or {other} out")
+        if self.drawing.use_gpu is False:
+            raise UsageError(f"{given}: has no effect with --no-use-gpu; leave one of them out")
+        if self.jobs is not None and self.jobs < len(self.devices):
+            raise UsageError(f"{given}: a job uses one device; give --jobs {len(self.devices)} or fewer devices")
 
     def _require_no_variety(self) -> None:
         for own in (*(getattr(self.varied, part.name) for part in fields(VariedOptions)), self.labels):
