@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.jobs.dataset.frozen import freeze
+from engine.jobs.dataset.frozen_file import read_frozen
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.geometry.ground_plan import plan_of
@@ -54,6 +55,8 @@ def scene_of(task: PictureTask) -> SiteScene:
     """Build the scene as the task's recipe does. UsageError for a scene that does not fit."""
     if task.varied is None:
         return describe_scene(task.options, task.base_seed + task.index)
+    if task.varied.given.scene:
+        return read_frozen(task.varied.given.files[task.index])
     return describe_varied(task.options, task.varied, task.seed, task.view)
 
 
@@ -122,7 +125,7 @@ def _make_varied(task: PictureTask, varied: VariedOptions, labels: LabelOptions,
         scene = scene_of(task)
         stage = set_stage(scene)
     with _timed(seconds, "draw"):
-        seed = (task.base_seed, task.scene_number, task.view)
+        seed = scene.effects_seed or (task.base_seed, task.scene_number, task.view)
         photo = photograph(scene, varied.sensor, seed, lambda seen: draw(replace(stage, scene=seen), task, folder))
     with _timed(seconds, "labels"):
         picture = task.path("images", photo.suffix)
