@@ -55,7 +55,7 @@ def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
         _require_known(values, msgspec.to_builtins(scene, enc_hook=lambda array: {}), "$")
         check_scene(scene)
         return scene
-    except (ValueError, RecursionError, MemoryError, zlib.error) as error:
+    except (ValueError, RecursionError, MemoryError) as error:
         reason, at, path = str(error).rpartition(" - at `")
         raise SourceError(f"{name}: {path.rstrip('`')}: {reason}" if at else f"{name}: {error}") from error
 
@@ -133,7 +133,10 @@ def _unpacked(kind: type, value: Any) -> Any:
     if not isinstance(value, dict) or set(value) != {"shape", "dtype", "coding", "data"}:
         raise ValueError("an array is not packed as shape, dtype, coding and data")
     shape = tuple(msgspec.convert(value["shape"], list[int]))
-    content = zlib.decompress(base64.b64decode(msgspec.convert(value["data"], str), validate=True))
+    try:
+        content = zlib.decompress(base64.b64decode(msgspec.convert(value["data"], str), validate=True))
+    except zlib.error as error:
+        raise ValueError(f"its data is damaged: {error}") from error
     if value["coding"] == "steps":
         steps = np.frombuffer(content, np.uint8).reshape(4, -1).T.copy().view("<i4").reshape(shape)
         tenths = steps.astype(np.int64).cumsum(axis=1).cumsum(axis=0)

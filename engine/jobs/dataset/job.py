@@ -111,7 +111,7 @@ class DatasetJob:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is not drawn of the user's own models."""
+        """Remarks about what of the user's own models is not drawn."""
         told = ((asset, read_asset(asset).notes) for asset in self.varied.assets.assets)
         return tuple(f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
 

@@ -65,7 +65,7 @@ def finish_of(mesh: Any) -> tuple[float, float]:
 
 
 def reduced(albedo: np.ndarray, areas: np.ndarray, most: int = MAX_COLORS) -> np.ndarray:
-    """At most so many colours: (t, 3) albedo of each face by median cut, weighted by its area.
+    """At most so many colours: (t, 3) albedo of each face; colours are joined where that is seen least.
 
     Arithmetic in whole numbers until the mean of a group, so that no face changes its group by rounding.
     """
@@ -91,7 +91,7 @@ def _mean(colors: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _cut(colors: np.ndarray, weights: np.ndarray, most: int) -> list[np.ndarray]:
-    """Index groups of colours: the widest, by its spread and weight, is cut at its median, again and again."""
+    """Index groups of colours: the widest, by its spread and weight, is cut in the middle, again and again."""
     groups = [np.arange(len(colors))]
     while len(groups) < most:
         spreads = [np.ptp(colors[group], axis=0) for group in groups]
@@ -103,8 +103,8 @@ def _cut(colors: np.ndarray, weights: np.ndarray, most: int) -> list[np.ndarray]
             break
         group, axis = groups[widest], int(np.argmax(spreads[widest]))
         order = group[np.argsort(colors[group, axis], kind="stable")]
-        passed = np.cumsum(weights[order])
-        at = int(np.clip(np.searchsorted(passed, passed[-1] // 2) + 1, 1, len(order) - 1))
+        values = colors[order, axis]
+        at = int(np.searchsorted(values, (values[0] + values[-1]) // 2, side="right"))
         groups[widest : widest + 1] = [order[:at], order[at:]]
     return groups
 

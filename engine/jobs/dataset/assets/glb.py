@@ -102,7 +102,7 @@ def has_fans(header: Json) -> bool:
 
 
 def notes_of(header: Json) -> tuple[str, ...]:
-    """What is left out of it."""
+    """Remarks about what of it is not drawn."""
     moving = [
         word
         for word, is_there in (("animated", header.get("animations")), ("skinned", header.get("skins")))

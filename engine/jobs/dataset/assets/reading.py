@@ -62,7 +62,7 @@ class ReadModel:
     size_m: tuple[float, float, float]
     triangles: int
     notes: tuple[str, ...]
-    """What is not drawn as in the file, for people."""
+    """Remarks for people: parts of the file that are not drawn."""
 
 
 @lru_cache(maxsize=64)

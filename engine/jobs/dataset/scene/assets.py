@@ -13,7 +13,7 @@ class Asset:
     name: str
     path: str
     sha256: str
-    """Of the file; with other files that it names (buffers, textures), of all of them."""
+    """Hash of the file; with other files that it names (buffers, textures), of all of them."""
     category: str
     """Its class in labels."""
     scale: float = 1.0

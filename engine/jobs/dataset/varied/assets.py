@@ -28,7 +28,7 @@ OFF_M = 0.7
 """Distance from a place to the next point for which free ground is known, about."""
 TRIES = 120
 MAX_HEIGHT_SHARE = 0.6
-"""Of the camera's height: higher things would reach up to it."""
+"""Share of the camera's height: higher things would reach up to it."""
 
 Disc = tuple[np.ndarray, float]
 """Middles, (k, 2), and one radius."""
