@@ -24,6 +24,9 @@ class FrozenFile:
     classes: tuple[str, ...]
     """Classes of the models in it."""
 
+    def __str__(self) -> str:
+        return escaped(Path(self.path).name)
+
 
 def parse_frozen(text: str) -> tuple[FrozenFile, ...]:
     """`FILE,FILE` or a folder of .json files -> the scenes, in order, read and checked with the files they need.

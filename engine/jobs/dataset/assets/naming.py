@@ -28,6 +28,12 @@ class ChosenAsset:
     count: Count | None = None
     """Lowest and highest number; None: the recipe's, or as many as fit."""
 
+    def __str__(self) -> str:
+        """The option's text, without the folder."""
+        own, count = self.asset, "" if self.count is None else f",count={self.count[0]}..{self.count[1]}"
+        text = f"{own.name}={Path(own.path).name},scale={own.scale:g}{count},class={own.category},up={own.up}"
+        return escaped(text)
+
 
 def parse_asset(text: str) -> ChosenAsset:
     """`crane=crane.glb,scale=0.01,count=1..3,class=machine` -> the model, read and measured.

@@ -145,6 +145,9 @@ class GroundPicture:
     """Shares of its size, 0..1."""
     shift_y: float = 0.0
 
+    def __str__(self) -> str:
+        return f"{self.path},{self.size_m:g}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroundLook:
