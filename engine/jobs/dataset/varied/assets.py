@@ -26,7 +26,9 @@ ALONG_SHARE = 0.6
 BEYOND_M = 4.0
 OFF_M = 0.7
 """Distance from a place to the next point for which free ground is known, about."""
-TRIES = 120
+EDGE_SHARE = 0.04
+"""How far beyond a view's edges a thing may stand, as a share of its sides."""
+TRIES = 250
 MAX_HEIGHT_SHARE = 0.6
 """Share of the camera's height: higher things would reach up to it."""
 
@@ -87,7 +89,7 @@ def place_assets(
         wanted = low + int(float(draw.random()) * (high - low + 1))
         own = found.setdefault(asset.name, [])
         for _ in range(wanted):
-            one = _stand(asset, placer, heading, draw)
+            one = _stand(asset, placer, extent, heading, draw)
             if one is None:
                 break
             discs = footprint(asset, one)
@@ -123,8 +125,13 @@ def footprint(asset: Asset, one: PlacedAsset) -> Disc:
     return turned + np.array([one.x_m, one.y_m]), float(np.hypot(along_m / columns, across_m / rows)) / 2
 
 
-def _stand(asset: Asset, placer: Placer, heading: float, draw: np.random.Generator) -> PlacedAsset | None:
-    """A free and level place; None if none of many tries is one. Always draws the same count of numbers."""
+def _stand(
+    asset: Asset, placer: Placer, extent: Extent, heading: float, draw: np.random.Generator
+) -> PlacedAsset | None:
+    """A free and level place in one of the views, or at its edge; None if none of many tries is one.
+
+    Beyond the views there are no piles, so that places anywhere would mostly be out of sight.
+    """
     along_m, across_m, high_m = asset.size_m
     is_upright = asset.category == PILE_CATEGORY or high_m > 2 * max(along_m, across_m)
     habit = Habit(
@@ -135,16 +142,23 @@ def _stand(asset: Asset, placer: Placer, heading: float, draw: np.random.Generat
         is_upright=is_upright,
     )
     reach_m = 0.5 * float(np.hypot(along_m, across_m))
-    room_m = placer.half_m - reach_m
-    for x_share, y_share, kind, angle, shade in draw.random((TRIES, 5)).tolist():
+    for across, down, which, kind, angle, shade in draw.random((TRIES, 6)).tolist():
         quarter = int(angle * 4) * np.pi / 2
         turn = heading + quarter + 0.1 * (kind / ALONG_SHARE - 0.5) if kind < ALONG_SHARE else angle * 2 * np.pi
-        x_m, y_m = (2 * x_share - 1) * room_m, (2 * y_share - 1) * room_m
+        x_m, y_m = _place(extent.corners_m[int(which * len(extent.corners_m))], across, down)
         one = PlacedAsset(asset=asset.name, x_m=x_m, y_m=y_m, ground_m=0.0, turn=turn, shade=0.9 + 0.2 * shade)
         points, radius_m = footprint(asset, one)
-        if room_m <= 0 or not placer.is_clear(points, radius_m + FROM_PILE_M, radius_m + APART_M + OFF_M):
+        if not placer.is_clear(points, radius_m + FROM_PILE_M, radius_m + APART_M + OFF_M):
             continue
         seat = placer.seat(x_m, y_m, reach_m, habit)
         if seat is not None:
             return replace(one, ground_m=seat.ground_m, slope_x=seat.slope_x, slope_y=seat.slope_y, lift_m=seat.lift_m)
     return None
+
+
+def _place(corners_m: np.ndarray, across: float, down: float) -> tuple[float, float]:
+    """A place in the view with these corners, clockwise from the top left, by shares of its sides."""
+    u, v = (share * (1 + 2 * EDGE_SHARE) - EDGE_SHARE for share in (across, down))
+    top_left, top_right, low_right, low_left = corners_m
+    place = (1 - v) * ((1 - u) * top_left + u * top_right) + v * ((1 - u) * low_left + u * low_right)
+    return float(place[0]), float(place[1])
