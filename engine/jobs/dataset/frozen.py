@@ -42,7 +42,10 @@ def freeze(scene: SiteScene) -> bytes:
 
 
 def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
-    """The scene from `freeze`, equal to the last bit. SourceError, with `name`, for anything else."""
+    """The scene from `freeze`, equal to the last bit but for the sign of a height of 0.
+
+    SourceError, with `name`, for anything else.
+    """
     try:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -121,7 +124,7 @@ def _steps_of(heights: np.ndarray) -> bytes | None:
     if not (np.abs(heights) < MAX_TENTHS / TENTHS_OF_MM).all():
         return None
     tenths = np.rint(heights.astype(np.float64) * TENTHS_OF_MM).astype(np.int64)
-    if (tenths / TENTHS_OF_MM).astype(np.float32).tobytes() != heights.tobytes():
+    if not np.array_equal((tenths / TENTHS_OF_MM).astype(np.float32), heights):  # -0.0 equals 0.0
         return None
     steps = np.diff(np.diff(tenths, axis=0, prepend=0), axis=1, prepend=0).astype("<i4")
     return steps.reshape(-1).view(np.uint8).reshape(-1, 4).T.tobytes()

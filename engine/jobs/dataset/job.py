@@ -7,6 +7,7 @@ from engine.errors import UsageError
 from engine.jobs.dataset.assets.reading import read_asset
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.options import SceneOptions, option_name
+from engine.jobs.dataset.split import Split, parse_split
 from engine.jobs.dataset.task import PictureTask, RenderSettings, check_seed
 from engine.jobs.dataset.varied.cameras import check_cameras
 from engine.jobs.dataset.varied.options import VariedOptions
@@ -34,7 +35,17 @@ class DatasetJob:
     jobs: int | None = option(
         None, "Pictures in parallel. (default: by memory: 1, 2 from 16 GB, 4 from 32 GB)", metavar="N"
     )
-    seed: int = option(0, "Random seed. In recipe 1 picture 7 has N + 7, so seeds share pictures.", metavar="N")
+    seed: int = option(
+        0,
+        "Random seed. Recipe 1: picture 7 of seed N is picture 6 of seed N + 1. Recipe 2: no two seeds share one.",
+        metavar="N",
+    )
+    split: Split | None = option(
+        None,
+        "Shares of train, val and perhaps test, by scene; each gets folders and a COCO file of its own.",
+        metavar="80/10/10",
+        parse=parse_split,
+    )
     image_index: int | None = option(None, "Make only this picture, on this machine, without a preview.", metavar="N")
     save_coco: bool = option(False, "Write coco_annotations.json with masks as RLE.", flags="--save-coco")
     save_hdf5: bool = option(False, "Write colours, depth and instances as hdf5/000000.hdf5.", flags="--save-hdf5")
@@ -73,7 +84,7 @@ class DatasetJob:
             self._check_given()
 
     def task(self, index: int) -> PictureTask:
-        return PictureTask(
+        task = PictureTask(
             options=self.options,
             drawing=self.drawing,
             base_seed=self.seed,
@@ -84,6 +95,9 @@ class DatasetJob:
             with_hdf5=self.save_hdf5,
             blender=self.blender,
         )
+        if self.split is None:
+            return task
+        return replace(task, split=self.split.text, subset=self.split.subset_of(task.scene_number))
 
     def _require_no_variety(self) -> None:
         for own in (*(getattr(self.varied, part.name) for part in fields(VariedOptions)), self.labels):
@@ -114,6 +128,17 @@ class DatasetJob:
         """Remarks about what of the user's own models is not drawn."""
         told = ((asset, read_asset(asset).notes) for asset in self.varied.assets.assets)
         return tuple(f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
+
+    @property
+    def picture_px(self) -> tuple[int, int]:
+        """Width and height of a picture: of the window, if only that is drawn."""
+        view = self.varied.camera.view if self.recipe == 2 else None
+        return view or (self.options.width, self.options.height)
+
+    @property
+    def subsets(self) -> tuple[str, ...]:
+        """Names of the subsets; ("",) without --split."""
+        return ("",) if self.split is None else self.split.subsets
 
     @property
     def indices(self) -> range:

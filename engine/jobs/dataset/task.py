@@ -34,8 +34,10 @@ class PictureTask:
     index: int
     varied: VariedOptions | None = None
     """None: recipe 1."""
+    split: str = ""
+    """Shares of the subsets, such as `80/10/10`; "" without --split."""
     subset: str = ""
-    """Name of the split that the picture's scene belongs to (`train`, `val`, `test`); "" without --split."""
+    """The subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split."""
     labels: LabelOptions | None = None
     """None: recipe 1."""
     with_coco: bool = False
@@ -86,6 +88,8 @@ class PictureTask:
     def key(self) -> dict[str, Any]:
         """Fingerprint of everything that affects the picture's bytes, as JSON values; the same for a whole dataset."""
         key = {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
+        if self.split:
+            key["split"] = self.split
         if self.varied is None or self.labels is None:
             return key
         key |= self.labels.key

@@ -293,7 +293,7 @@ def add_clouds(scene: bpy.types.Scene, stage: Json, picture: Path) -> None:
     The picture holds for the place where the sun's ray meets z = 0; it repeats.
     """
     east, north, up = stage["sun_direction"]
-    high_m = stage["camera_m"] + CLOUDS_ABOVE_M
+    high_m = stage["camera_m"][2] + CLOUDS_ABOVE_M
     middle = (high_m * east / up, high_m * north / up)
     corners = [
         (middle[0] + x * CLOUDS_HALF_M, middle[1] + y * CLOUDS_HALF_M, high_m)

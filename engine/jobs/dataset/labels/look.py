@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 SMALL_PX = 256  # side at which colours are measured
@@ -41,12 +40,16 @@ def look_of(pixels: np.ndarray) -> PictureLook:
 
 def shrunk(pixels: np.ndarray) -> np.ndarray:
     """The picture with sides of at most SMALL_PX, each pixel the mean of those it covers."""
+    import cv2
+
     height, width = pixels.shape[:2]
     small: np.ndarray = cv2.resize(pixels, (min(width, SMALL_PX), min(height, SMALL_PX)), interpolation=cv2.INTER_AREA)
     return small
 
 
 def _sharpness(pixels: np.ndarray) -> float:
+    import cv2
+
     height, width = pixels.shape[:2]
     top, left = max(0, (height - SHARP_PX) // 2), max(0, (width - SHARP_PX) // 2)
     middle = cv2.cvtColor(

@@ -22,6 +22,12 @@ POLL_INTERVAL_S = 0.05
 LOG_TAIL_BYTES = 4096
 ENDING_S = 10.0
 NO_ROOM_BYTES = 2**20
+_IN_A_DRIVER = " (in a driver, often out of main memory: give fewer --jobs)"
+HINTS = {
+    "SIGKILL": " (usually by the system, out of main memory: give fewer --jobs)",
+    # LLVM and llvmpipe do not check what they allocate.
+    **dict.fromkeys(("SIGSEGV", "SIGBUS", "SIGABRT", "SIGTRAP", "SIGILL"), _IN_A_DRIVER),
+}
 
 
 def run_attempt(
@@ -62,7 +68,7 @@ def run_attempt(
     result = read_result(folder)
     if result is not None:
         return result
-    return _unexplained_failure(process.returncode, folder, log_path)
+    return unexplained_failure(process.returncode, folder, log_path)
 
 
 def _watch(process: subprocess.Popen[bytes], timeout_s: float, is_stopped: Callable[[], bool]) -> Failure | None:
@@ -76,12 +82,16 @@ def _watch(process: subprocess.Popen[bytes], timeout_s: float, is_stopped: Calla
             return Failure(reason="interrupted", is_final=True)
         if time.perf_counter() > end_s:
             kill_family(process)
-            return Failure(reason=f"hung: no picture after {timeout_s:g} s (--timeout); killed")
+            return hung(timeout_s)
 
 
-def kill_family(process: subprocess.Popen[bytes]) -> None:
+def hung(timeout_s: float) -> Failure:
+    return Failure(reason=f"hung: no picture after {timeout_s:g} s (--timeout); killed")
+
+
+def kill_family(process: subprocess.Popen[bytes] | psutil.Process) -> None:
     """Kill the process and its descendants, ignoring those that have ended."""
-    family = []
+    family: list[psutil.Process] = []
     with contextlib.suppress(psutil.Error):
         family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
@@ -91,12 +101,12 @@ def kill_family(process: subprocess.Popen[bytes]) -> None:
     psutil.wait_procs(family, timeout=ENDING_S)
 
 
-def _unexplained_failure(code: int, folder: Path, log_path: Path) -> Failure:
+def unexplained_failure(code: int, folder: Path, log_path: Path) -> Failure:
+    """The failure of a process that ended with this exit code and wrote no result."""
     if code == DISK_FAILED or shutil.disk_usage(folder).free < NO_ROOM_BYTES:
         return Failure(reason=f"{folder.parent.parent}: the disk is full or cannot be written", ends_run=True)
     reason = f"its process ended without a result: {exit_reason(code)}"
-    if code == -getattr(signal, "SIGKILL", 9):
-        reason += " (usually by the system, out of main memory: give fewer --jobs)"
+    reason += next((hint for name, hint in HINTS.items() if code == -getattr(signal, name, 0)), "")
     said = last_line(log_path)
     return Failure(reason=f"{reason}; {said}" if said else reason)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 from engine.jobs.dataset.card import CardFacts, CardPicture, write_card
@@ -13,24 +12,21 @@ from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.kit.fingerprint import package_version
 
 
-def write_folder_card(
-    folder: DatasetFolder, job: DatasetJob, pictures: list[tuple[int, Path, Path]]
-) -> tuple[str, ...]:
-    """Write README.md and its plots for these pictures (index, picture, label file) of recipe 2; returns their paths.
+def write_folder_card(folder: DatasetFolder, job: DatasetJob) -> tuple[str, ...]:
+    """Write README.md and its plots for the finished pictures of recipe 2; returns their paths.
 
     OSError; SourceError for an edited label.
     """
-    engines = {entry.engine for entry in folder.manifest.entries.values()} - {""}
     facts = CardFacts(
         recipe=job.recipe,
         seed=job.seed,
         version=package_version(),
-        engine=", ".join(sorted(engines)),
+        engine=", ".join(folder.engines(job.indices)),
         classes=job.labels.class_names,
         formats=job.task(0).formats,
         options=given_options(job),
     )
-    return write_card(folder.path, _pictures(folder, job, pictures), facts)
+    return write_card(folder.path, _pictures(folder, job), facts)
 
 
 def given_options(job: DatasetJob) -> dict[str, str]:
@@ -48,10 +44,11 @@ def given_options(job: DatasetJob) -> dict[str, str]:
     return given
 
 
-def _pictures(folder: DatasetFolder, job: DatasetJob, pictures: list[tuple[int, Path, Path]]) -> Iterator[CardPicture]:
-    width, height = job.varied.camera.view or (job.options.width, job.options.height)
-    for index, _, label in pictures:
-        drawn = folder.manifest.entries[index].drawn
+def _pictures(folder: DatasetFolder, job: DatasetJob) -> Iterator[CardPicture]:
+    width, height = job.picture_px
+    labels = {index: label for index, _, label in folder.finished_pictures()}
+    for entry, label in zip(folder.manifest.whole(iter(labels)), labels.values(), strict=True):
+        drawn = entry.drawn
         boxes, _ = read_labels(label, width, height, len(job.labels.class_names))
         yield CardPicture(
             subset=drawn.get("subset", ""),

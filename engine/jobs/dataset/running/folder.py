@@ -4,6 +4,8 @@ images/000000.png  labels/000000.txt  annotations/000000.json (part of the COCO 
 image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json  preview.png
 .work/ (the lock and unfinished pictures; nothing that a copy of the folder needs)
 
+With --split each folder has subfolders: images/train/000000.png, and there is one COCO file per subset.
+
 A picture's files are written to .work and renamed when all are complete: the label first and the picture last, because
 trainers list the pictures, and one without a label would count as a picture without piles. A run killed between the two
 renames leaves a label without a picture, which the next run removes. Files are flushed to the disk before they enter
@@ -13,37 +15,36 @@ the manifest, and a resumed run compares each with its SHA-256 there: a damaged 
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from engine.errors import FolderBusyError, SinkError, UsageError
+from engine.jobs.dataset.labels.options import FORMATS
 from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.options import option_name
+from engine.jobs.dataset.running.listing import NumberedFile, numbered_files
 from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
+from engine.jobs.dataset.running.verifying import Verified, verify
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.kit.fingerprint import differences, package_version
 from engine.system.atomic_file import move_into_place, remove_file
-from engine.system.work_folder import LOCK, WorkFolder, sha256_of
+from engine.system.work_folder import LOCK, WorkFolder
 
 WORK = ".work"
-COCO_FILE, YAML_FILE, PREVIEW = "coco_annotations.json", "dataset.yaml", "preview.png"
+YAML_FILE, PREVIEW = "dataset.yaml", "preview.png"
+IMAGES, LABELS, PARTS, ARRAYS = "images", "labels", "annotations", "hdf5"
+SCENES, TILES = "scenes", "tiles"
+FOLDERS = (IMAGES, LABELS, PARTS, ARRAYS, SCENES)
+OPTIONAL = frozenset((PARTS, ARRAYS))  # whose files may be removed from a finished dataset
 MAX_NAMED = 4
 POLL_INTERVAL_S = 0.02
-CHECKS_AT_ONCE = 4  # threads that hash files; hashing takes half as long as reading from a fast disk
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
 
-
-def paths_of(task: PictureTask) -> tuple[str, ...]:
-    """Paths in the folder of the files that a picture needs, in the order of commit: label and picture are the last."""
-    if task.labels is not None:
-        written = (path for writer in writers_of(task.formats) for path in writer.paths(task))
-        return (task.path("scenes", ".json"), *written, task.path("images", ".png"))
-    hdf5 = (task.path("hdf5", ".hdf5"),) if task.with_hdf5 else ()
-    coco = (task.path("annotations", ".json"),) if task.with_coco else ()
-    return (*hdf5, *coco, task.path("labels", ".txt"), task.path("images", ".png"))
+Tasks = Callable[[int], PictureTask]
+"""The task of a picture, by index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +52,17 @@ class RunPlan:
     """The work of a run, determined before anything is changed."""
 
     finished: frozenset[int]
-    """Indices of finished pictures."""
+    """Indices of intact pictures, also beyond those of the run."""
+    kept: int
+    """Number of pictures of the run that need not be drawn."""
+    missing: tuple[int, ...]
+    """Indices to draw: those of the run that are not finished, and damaged ones beyond it."""
     forgotten: frozenset[int]
     """Indices whose files are removed because they will be made again."""
-    damaged: frozenset[int]
-    """Indices whose files do not match their SHA-256, and are removed."""
+    broken: frozenset[int]
+    """Indices of pictures in the manifest of which a file is damaged or missing; what is left of them is removed."""
+    is_checked: bool
+    """False if the check was interrupted: then what the folder holds is not known."""
     notes: tuple[str, ...]
 
 
@@ -67,8 +74,13 @@ class DatasetFolder:
         self.path = path
         _require_own_folder(path)
         self._work = _lock(path, patience_s)
+        self._sound: set[int] = set()
+        """Indices of pictures that were read and verified, or made by this run."""
+        self._had: dict[int, frozenset[str]] = {}
+        self._agreed: dict[str, Any] = {}
+        """The options of existing pictures that equal those of the run."""
         try:
-            for name in ("images", "labels"):
+            for name in (IMAGES, LABELS):
                 (path / name).mkdir(exist_ok=True)
             self.manifest = read_manifest(path)
         except OSError as error:
@@ -77,7 +89,8 @@ class DatasetFolder:
 
     def plan(
         self,
-        tasks: list[PictureTask],
+        indices: range,
+        task: Tasks,
         *,
         is_resuming: bool,
         is_whole: bool = True,
@@ -86,8 +99,8 @@ class DatasetFolder:
     ) -> RunPlan:
         """Plan the run; changes nothing. UsageError if existing pictures were made with other options.
 
-        Without `is_resuming`, existing pictures are dropped: all if the tasks are the whole dataset, else only those of
-        the tasks. With it, all files are read once; progress goes to `tell_checked(pictures, of_all)`. Once
+        Without `is_resuming`, existing pictures are dropped: all of the folder if `is_whole`, else only those of the
+        indices. With it, all their files are read once; progress goes to `tell_checked(pictures, of_all)`. Once
         `is_stopped`, unchecked pictures are neither finished nor removed.
         """
         notes = []
@@ -96,39 +109,56 @@ class DatasetFolder:
                 f"{self.manifest.path}: {self.manifest.unreadable} line(s) truncated or unreadable, ignored; "
                 "pictures without a line are made again"
             )
-        forgotten = frozenset[int]()
-        if not is_resuming:
-            forgotten = frozenset(self.manifest.entries if is_whole else (task.index for task in tasks))
-        self._require_same(tasks[0], forgotten)
+        places = self.manifest.places
+        known = sorted(places) if is_whole else [index for index in indices if index in places]
+        forgotten = frozenset(known if not is_resuming else ())
+        first = task(indices[0])
+        self._require_same(first, forgotten)
+        there = [index for index in known if places[index].is_done and index not in forgotten]
         try:
-            there = [task for task in tasks if task.index not in forgotten and self._is_finished(task)]
-            finished, damaged = self._checked(there, tell_checked, is_stopped)
-            notes += self._foreign_pictures(tasks)
+            needed, optional = folders_of(first), optional_folders(first)
+            verified = verify(self.path, self.manifest, there, needed, optional, tell_checked, is_stopped)
+            notes += self._foreign_pictures(indices)
         except OSError as error:
             raise unwritable(self.path, error) from error
-        if damaged:
-            more = f" and {len(damaged) - MAX_NAMED} more" if len(damaged) > MAX_NAMED else ""
-            named = ", ".join(list(damaged.values())[:MAX_NAMED])
-            notes.append(f"{self.path}: damaged, and drawn again: {named}{more}")
-        older = sum(self.manifest.entries[index].version != package_version() for index in finished)
-        if older:
-            notes.append(
-                f"{older} pictures were made by another version of this program, which may have drawn them otherwise; "
-                "--overwrite makes all again"
-            )
+        notes += self._notes_about(verified)
+        lacking = [index for index in indices if index not in verified.enough]
+        beyond = [index for index in verified.damaged if index not in indices]
+        missing = tuple(sorted([*lacking, *beyond]))
+        self._sound = set(verified.whole)
+        self._had = {
+            index: self._folders_there(index) for index in missing if index not in forgotten and self._is_done(index)
+        }
         return RunPlan(
-            finished=frozenset(finished), forgotten=forgotten, damaged=frozenset(damaged), notes=tuple(notes)
+            finished=frozenset(verified.whole),
+            kept=len(indices) - len(lacking),
+            missing=missing,
+            forgotten=forgotten,
+            broken=frozenset(verified.damaged) | frozenset(verified.gone),
+            is_checked=verified.is_complete,
+            notes=tuple(notes),
         )
 
-    def prepare(self, tasks: list[PictureTask], plan: RunPlan) -> None:
+    def prepare(self, plan: RunPlan, subsets: tuple[str, ...] = ("",)) -> None:
         """Clean up after earlier runs. Raises SinkError."""
         try:
             self._forget(plan.forgotten)
             self.manifest.tidy()
             self._clear_work()
-            self._remove_halves((task for task in tasks if task.index not in plan.finished), plan.damaged)
+            self._remove_halves(plan)
+            for name in (IMAGES, LABELS):
+                for subset in subsets:
+                    (self.path / name / subset).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self.path, error) from error
+
+    def task_again(self, task: PictureTask) -> PictureTask:
+        """The task with the kinds of files that the picture had before `prepare`, so that none of them gets lost."""
+        had = self._had.get(task.index, frozenset())
+        if task.labels is not None:
+            lost = [name for name in FORMATS if name not in task.formats and had & folders_of(task, (name,))]
+            return replace(task, labels=replace(task.labels, write=(*task.labels.formats, *lost))) if lost else task
+        return replace(task, with_coco=task.with_coco or PARTS in had, with_hdf5=task.with_hdf5 or ARRAYS in had)
 
     def staging(self, task: PictureTask) -> Path:
         """Make a new folder for one attempt: an earlier attempt's process may still be running. Raises OSError."""
@@ -136,6 +166,11 @@ class DatasetFolder:
 
     def log_path(self, task: PictureTask) -> Path:
         return self.path / f"image_{task.name}.log"
+
+    @property
+    def worker_log(self) -> Path:
+        """The log of processes that make more than one picture; gone at the end."""
+        return self._work.path / "workers.log"
 
     def commit(
         self, task: PictureTask, staged: Path, made: MadePicture, *, seconds: float, attempts: int, reason: str = ""
@@ -161,112 +196,143 @@ class DatasetFolder:
                 reason=reason,
             )
         )
+        self._sound.add(task.index)
 
     def note_failure(self, task: PictureTask, reason: str, *, attempts: int) -> None:
         """Add a failed picture to the manifest. Raises OSError."""
         self.manifest.append(entry_of(task, status=FAILED, reason=reason, attempts=attempts))
+        self._sound.discard(task.index)
 
-    def finished_pictures(self) -> list[tuple[int, Path, Path]]:
-        """Index, picture and label file of all finished pictures, in order."""
-        found = []
-        for index in sorted(self.manifest.entries):
-            image, label = self.path / f"images/{index:06d}.png", self.path / f"labels/{index:06d}.txt"
-            if self.manifest.entries[index].status == DONE and image.exists() and label.exists():
-                found.append((index, image, label))
-        return found
+    def finished_pictures(self, subset: str | None = None) -> Iterator[tuple[int, Path, Path]]:
+        """Index, picture and label file of all intact pictures, in order; `subset`: only of this one."""
+        for index in sorted(self._sound):
+            image, label, _ = self._files_of(index)
+            if subset is None or _subset_of(image) == subset:
+                yield index, self.path / image, self.path / label
 
-    def coco_parts(self, pictures: list[tuple[int, Path, Path]]) -> list[Path]:
-        """The COCO parts of those pictures that have one, in order."""
-        parts = (self.path / f"annotations/{index:06d}.json" for index, _, _ in pictures)
-        return [part for part in parts if part.exists()]
+    def finished_files(self) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+        """Index, subset and the paths of all files of all intact pictures, in order; the picture is the last."""
+        for index in sorted(self._sound):
+            paths = tuple(self.manifest.places[index].paths(index))
+            yield index, _subset_of(paths[-1]), paths
+
+    def coco_parts(self, subset: str) -> Iterator[Path]:
+        """The COCO parts of the subset's intact pictures, of those that have one, in order."""
+        for index in sorted(self._sound):
+            image, _, part = self._files_of(index)
+            if part and _subset_of(image) == subset and (self.path / part).exists():
+                yield self.path / part
+
+    def engines(self, indices: range) -> list[str]:
+        """The renderers of these pictures."""
+        places = self.manifest.places
+        return sorted({places[index].made_by.engine for index in indices if index in places} - {""})
+
+    def bytes_of(self, indices: frozenset[int]) -> int:
+        """Size of these pictures' files as the manifest says it. Raises OSError."""
+        return sum(sum(facts.bytes.values()) for facts in self.manifest.facts(iter(sorted(indices))))
+
+    @property
+    def finished(self) -> int:
+        """Number of intact pictures."""
+        return len(self._sound)
+
+    def trust_existing(self, but: frozenset[int] = frozenset()) -> None:
+        """Count pictures as intact whose files are there, `but` these, without reading them. Raises OSError."""
+        for index, place in self.manifest.places.items():
+            if (
+                place.is_done
+                and index not in but
+                and all((self.path / path).exists() for path in self._files_of(index)[:2])
+            ):
+                self._sound.add(index)
 
     def close(self) -> None:
         """Unlock the folder. Unfinished pictures are removed."""
         self._work.remove()
 
+    def _files_of(self, index: int) -> tuple[str, str, str]:
+        """Paths of the picture, its label and its COCO part; "" for one that it does not have."""
+        paths = {path.partition("/")[0]: path for path in self.manifest.places[index].paths(index)}
+        return paths.get(IMAGES, ""), paths.get(LABELS, ""), paths.get(PARTS, "")
+
     def _require_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
         wanted = task.key
-        for index, entry in self.manifest.entries.items():
-            if index in forgotten or entry.status != DONE or entry.options == wanted:
+        for index, place in self.manifest.places.items():
+            known = place.made_by.options
+            if not place.is_done or index in forgotten or known is self._agreed:
+                continue
+            if known == wanted:
+                self._agreed = known
                 continue
             # If the engine differs, other values follow from it.
-            names = ["engine"] if wanted["engine"] != entry.options.get("engine") else list(wanted)
+            names = ["engine"] if wanted["engine"] != known.get("engine") else [*wanted, *known]
             changed = differences(
-                {option_name(name): entry.options.get(name) for name in names},
-                {option_name(name): wanted[name] for name in names},
+                {option_name(name): known.get(name) for name in names},
+                {option_name(name): wanted.get(name) for name in names},
             )
             raise UsageError(
                 f"{self.path}: its pictures were made with other options ({changed}); give the same, another "
                 "folder, or --overwrite to make all again"
             )
 
-    def _is_finished(self, task: PictureTask) -> bool:
-        return self._has(task, paths_of(task))
+    def _notes_about(self, verified: Verified) -> list[str]:
+        notes = []
+        if damaged := verified.damaged:
+            more = f" and {len(damaged) - MAX_NAMED} more" if len(damaged) > MAX_NAMED else ""
+            named = ", ".join(list(damaged.values())[:MAX_NAMED])
+            notes.append(f"{self.path}: damaged, and drawn again: {named}{more}")
+        places = self.manifest.places
+        version = package_version()
+        older = sum(places[index].made_by.version != version for index in verified.whole)
+        if older:
+            notes.append(
+                f"{older} pictures were made by another version of this program, which may have drawn them otherwise; "
+                "--overwrite makes all again"
+            )
+        return notes
 
-    def _has(self, task: PictureTask, paths: Iterable[str]) -> bool:
-        """True if the manifest lists the picture as done and these files have the size it says."""
-        entry = self.manifest.entries.get(task.index)
-        if entry is None or entry.status != DONE or entry.options != task.key:
-            return False
-        for path in paths:
-            try:
-                if (self.path / path).stat().st_size != entry.bytes.get(path):
-                    return False
-            except FileNotFoundError:
-                return False
-        return True
-
-    def _checked(
-        self, tasks: list[PictureTask], tell: Callable[[int, int], None], is_stopped: Callable[[], bool]
-    ) -> tuple[set[int], dict[int, str]]:
-        """Indices of intact pictures, and the first damaged file of each other one. Raises OSError."""
-        whole: set[int] = set()
-        damaged: dict[int, str] = {}
-        with ThreadPoolExecutor(CHECKS_AT_ONCE, thread_name_prefix="check") as readers:
-            for first in range(0, len(tasks), CHECKS_AT_ONCE):
-                if is_stopped():
-                    break
-                some = tasks[first : first + CHECKS_AT_ONCE]
-                for task, path in zip(some, readers.map(self._damaged_file, some), strict=True):
-                    if path:
-                        damaged[task.index] = path
-                    else:
-                        whole.add(task.index)
-                tell(first + len(some), len(tasks))
-        return whole, damaged
-
-    def _damaged_file(self, task: PictureTask) -> str:
-        """The first file of a finished picture that does not match its SHA-256, or "". Raises OSError."""
-        sha256 = self.manifest.entries[task.index].sha256
-        for path in paths_of(task):
-            if sha256_of(self.path / path) != sha256.get(path):
-                return path
-        return ""
-
-    def _foreign_pictures(self, tasks: list[PictureTask]) -> list[str]:
+    def _foreign_pictures(self, indices: range) -> list[str]:
         """A note about pictures neither in the manifest nor made by this run, because trainers would use them."""
-        known = {f"{index:06d}.png" for index in self.manifest.entries} | {f"{task.name}.png" for task in tasks}
-        strange = sorted(path.name for path in (self.path / "images").glob("*.png") if path.name not in known)
+        strange = sorted(file.path for file in numbered_files(self.path, (IMAGES,)) if self._is_foreign(file, indices))
         if not strange:
             return []
-        return [f"{self.path}/images: {len(strange)} picture(s) without a line in the manifest, such as {strange[0]}"]
+        example = strange[0].removeprefix(f"{IMAGES}/")
+        return [f"{self.path}/{IMAGES}: {len(strange)} picture(s) without a line in the manifest, such as {example}"]
 
-    def _remove_halves(self, tasks: Iterable[PictureTask], damaged: frozenset[int]) -> None:
-        """Remove incomplete pictures, the picture before its label. A complete pair stays until it is replaced."""
-        for task in tasks:
-            paths = paths_of(task)
-            if task.index not in damaged and self._has(task, paths[-2:]):
+    def _is_foreign(self, file: NumberedFile, indices: range) -> bool:
+        place = self.manifest.places.get(file.index)
+        if place is not None and place.is_done:
+            return file.path not in place.paths(file.index)
+        return file.index not in indices
+
+    def _remove_halves(self, plan: RunPlan) -> None:
+        """Remove what is left of incomplete pictures, the pictures before their labels.
+
+        A complete picture that is drawn again with more files stays until it is replaced.
+        """
+        missing = frozenset(plan.missing)
+        kept = plan.finished | {index for index in missing - plan.broken if self._is_done(index)}
+        named = {pattern.partition("/")[0] for place in self.manifest.places.values() for pattern in place.patterns}
+        for file in numbered_files(self.path, tuple(dict.fromkeys((*FOLDERS, *sorted(named))))):
+            if file.index in kept or (file.index not in missing and file.index not in plan.broken):
                 continue
-            for path in reversed(paths):
-                remove_file(self.path / path, missing_ok=True)
+            remove_file(self.path / file.path, missing_ok=True)
+
+    def _folders_there(self, index: int) -> frozenset[str]:
+        """Folders of the files that the picture has."""
+        paths = self.manifest.places[index].paths(index)
+        return frozenset(path.partition("/")[0] for path in paths if (self.path / path).exists())
+
+    def _is_done(self, index: int) -> bool:
+        place = self.manifest.places.get(index)
+        return place is not None and place.is_done
 
     def _forget(self, indices: frozenset[int]) -> None:
         for index in sorted(indices):
-            name = f"{index:06d}"
-            coco, hdf5 = f"annotations/{name}.json", f"hdf5/{name}.hdf5"
-            for path in (f"images/{name}.png", f"labels/{name}.txt", hdf5, coco, f"image_{name}.log"):
+            for path in reversed([f"image_{index:06d}.log", *self.manifest.places[index].paths(index)]):
                 remove_file(self.path / path, missing_ok=True)
-            self.manifest.entries.pop(index, None)
+            self.manifest.forget(index)
 
     def _clear_work(self) -> None:
         for path in self._work.path.iterdir():
@@ -274,8 +340,31 @@ class DatasetFolder:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> frozenset[str]:
+    """Folders of which every finished picture has a file; in recipe 2 those of `formats`, if given, alone."""
+    if task.labels is not None:
+        written = writers_of(task.formats if formats is None else formats)
+        own = frozenset(path.partition("/")[0] for writer in written for path in writer.paths(task))
+        return own | {IMAGES, SCENES} if formats is None else own
+    wanted = ((PARTS, task.with_coco), (ARRAYS, task.with_hdf5))
+    return frozenset((IMAGES, LABELS, *(name for name, is_wanted in wanted if is_wanted)))
+
+
+def optional_folders(task: PictureTask) -> frozenset[str]:
+    """Folders whose files may be removed from a finished dataset: those of formats that the run does not need."""
+    if task.labels is None:
+        return OPTIONAL
+    return folders_of(task, tuple(name for name in FORMATS)) - {IMAGES, LABELS, SCENES, TILES}
+
+
 def unwritable(path: Path, error: OSError) -> SinkError:
     return SinkError(f"{path}: cannot be written ({error.strerror or error})")
+
+
+def _subset_of(path: str) -> str:
+    """`images/train/000000.png` -> `train`; "" without --split."""
+    _, *subset, _ = path.split("/")
+    return "/".join(subset)
 
 
 def _lock(path: Path, patience_s: float) -> WorkFolder:

@@ -1,11 +1,16 @@
-"""Runs pictures on this machine: a pool of slots, a new process for each picture."""
+"""Runs pictures on this machine: a pool of slots, a new process for each picture.
+
+Where processes can be forked, each slot has a fork server that makes them.
+"""
 
 import logging
+import queue
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any
 
 from engine.jobs.dataset.running.attempt import run_attempt
@@ -13,6 +18,7 @@ from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.machine import cores
 from engine.jobs.dataset.running.outcome import Attempted, PictureOutcome
 from engine.jobs.dataset.running.policy import Failure, failure_of, is_tried_again
+from engine.jobs.dataset.running.warm_worker import HAS_FORK, WarmWorker
 from engine.jobs.dataset.task import PictureTask
 from engine.system.atomic_file import remove_file
 
@@ -24,13 +30,21 @@ log = logging.getLogger(__name__)
 class LocalRunner:
     """A Runner on this machine. Its threads only wait for processes; results are handled on the iterating thread."""
 
-    def __init__(self, folder: DatasetFolder, *, jobs: int, timeout_s: float, retries: int) -> None:
+    def __init__(
+        self, folder: DatasetFolder, *, jobs: int, timeout_s: float, retries: int, wants_context: Callable[[int], bool]
+    ) -> None:
+        """`wants_context(threads)`: True if forks shall share one OpenGL context, where the driver allows it."""
         self.jobs, self.words = jobs, ""
         self._folder, self._timeout_s, self._retries = folder, timeout_s, retries
-        threads = str(max(1, cores() // jobs))
+        each = max(1, cores() // jobs)
+        threads = str(each)
         # Otherwise Mesa's rasteriser and NumPy would use all cores in every process. The pictures are the same.
         self._environment = {"LP_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
         self._is_closing = threading.Event()
+        self._idle: queue.SimpleQueue[WarmWorker] = queue.SimpleQueue()
+        if HAS_FORK:
+            for _ in range(jobs):
+                self._idle.put(WarmWorker(folder.worker_log, self._environment, may_keep_context=wants_context(each)))
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="picture")
         self.at_work = 0
 
@@ -60,6 +74,8 @@ class LocalRunner:
         """Kill the processes of pictures in progress."""
         self._is_closing.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        while not self._idle.empty():
+            self._idle.get().close()
 
     def _make(self, task: PictureTask) -> PictureOutcome:
         earlier: list[str] = []
@@ -78,14 +94,7 @@ class LocalRunner:
             if is_first:
                 remove_file(self._folder.log_path(task), missing_ok=True)
             staged = self._folder.staging(task)
-            result: dict[str, Any] | Failure = run_attempt(
-                task,
-                staged,
-                self._folder.log_path(task),
-                timeout_s=self._timeout_s,
-                environment=self._environment,
-                is_stopped=self._is_closing.is_set,
-            )
+            result = self._run(task, staged)
         except OSError as error:
             log.info("an attempt at picture %s could not start", task.name, exc_info=True)
             return failure_of(error, self._folder.path)
@@ -93,3 +102,16 @@ class LocalRunner:
             shutil.rmtree(staged, ignore_errors=True)
             return result
         return Attempted(folder=staged, seconds=time.perf_counter() - began_s, values=result)
+
+    def _run(self, task: PictureTask, staged: Path) -> dict[str, Any] | Failure:
+        log_path, is_stopped = self._folder.log_path(task), self._is_closing.is_set
+        if not HAS_FORK:
+            environment = self._environment
+            return run_attempt(
+                task, staged, log_path, timeout_s=self._timeout_s, environment=environment, is_stopped=is_stopped
+            )
+        worker = self._idle.get()
+        try:
+            return worker.attempt(task, staged, log_path, timeout_s=self._timeout_s, is_stopped=is_stopped)
+        finally:
+            self._idle.put(worker)

@@ -4,23 +4,28 @@ Checks before any file is changed: scenes that do not fit, options that differ f
 does not respond.
 """
 
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
+from engine.errors import SinkError
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import require_h5py, require_pycocotools
 from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.picture import scene_of
+from engine.jobs.dataset.running.estimate import default_jobs, estimate, picture_bytes
 from engine.jobs.dataset.running.finishing import FolderOutputs, write_outputs
-from engine.jobs.dataset.running.folder import DatasetFolder, unwritable
-from engine.jobs.dataset.running.machine import cores, memory_bytes
+from engine.jobs.dataset.running.folder import DatasetFolder, RunPlan, unwritable
+from engine.jobs.dataset.running.machine import available_bytes, cores
 from engine.jobs.dataset.running.outcome import PictureOutcome
-from engine.jobs.dataset.running.policy import default_jobs, default_timeout_s
+from engine.jobs.dataset.running.policy import default_timeout_s, keeps_context
 from engine.jobs.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
 from engine.jobs.dataset.running.single import make_one
+from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.jobs.dataset.scene import settle
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.kit.progress import OnProgress
@@ -101,44 +106,47 @@ class _Run:
         self._seconds: list[float] = []
         self._failed: list[FailedPicture] = []
         self._retried = self._kept = 0
+        self._whole = WholeFiles(folder, job)
         self._end_reason = ""  # reason why no more pictures are started
 
     def make(self) -> DatasetReport:
-        tasks = [self._job.task(index) for index in self._job.indices]
-        plan = self._folder.plan(
-            tasks, is_resuming=self._job.resume, tell_checked=self._tell_checked, is_stopped=self._asked
+        job, folder = self._job, self._folder
+        plan = folder.plan(
+            job.indices, job.task, is_resuming=job.resume, tell_checked=self._tell_checked, is_stopped=self._asked
         )
-        self._kept = len(plan.finished)
-        missing = [task for task in tasks if task.index not in plan.finished]
-        runner = open_runner(self._job, self._folder) if missing else None
+        self._kept = plan.kept
+        if plan.missing and job.cluster is None:
+            line = check_room(job, plan, folder.bytes_of(plan.forgotten | plan.broken), local_jobs(job))
+            if len(plan.missing) > 1:
+                self._say(line)
+        runner = open_runner(job, folder, len(plan.missing)) if plan.missing else None
+        finished = FolderOutputs()
         try:
-            self._folder.prepare(tasks, plan)
+            self._begin(plan)
             if runner is not None:
-                self._work_off(runner, missing)
+                self._work_off(runner, plan.missing)
         finally:
             if runner is not None:
                 runner.close()
-        finished = FolderOutputs()
         try:
-            self._folder.manifest.tidy()
-            finished = write_outputs(self._folder, self._job)
+            folder.manifest.tidy()
+            if plan.is_checked:
+                finished = write_outputs(folder, job, self._whole)
         except OSError as error:
             if not self._end_reason:
-                raise unwritable(self._folder.path, error) from error
+                raise unwritable(folder.path, error) from error
         notes = [*plan.notes, *finished.notes]
         if self._end_reason:
             notes.append(f"{self._end_reason}; no more pictures were started; run the same command to continue")
-        entries = self._folder.manifest.entries
-        drawn_by = {entries[task.index].engine for task in tasks if task.index in entries} - {""}
         return DatasetReport(
             folder=str(self._folder.path),
-            expected=len(tasks),
+            expected=plan.kept + len(plan.missing),
             kept=self._kept,
             made=len(self._seconds),
             failed=tuple(sorted(self._failed, key=lambda failed: failed.index)),
             retried=self._retried,
-            is_interrupted=self._asked() and len(self._seconds) + len(self._failed) < len(missing),
-            engine=", ".join(sorted(drawn_by)) or self._job.drawing.engine,
+            is_interrupted=self._asked() and len(self._seconds) + len(self._failed) < len(plan.missing),
+            engine=", ".join(folder.engines(job.indices)) or job.drawing.engine,
             jobs=runner.jobs if runner is not None else 0,
             seconds=round(time.perf_counter() - self._began_s, 3),
             seconds_a_picture=round(statistics.median(self._seconds), 3) if self._seconds else None,
@@ -152,11 +160,22 @@ class _Run:
             DatasetProgress(done=checked, expected=there, rate=0.0, made=0, failed=0, at_work=0, is_checking=True)
         )
 
-    def _work_off(self, runner: Runner, missing: list[PictureTask]) -> None:
+    def _begin(self, plan: RunPlan) -> None:
+        """Describe the folder as it will be without the pictures that are removed, then remove them."""
+        folder, job = self._folder, self._job
+        try:
+            if plan.is_checked:
+                self._whole.begin(is_changed=bool(plan.forgotten or plan.broken))
+            folder.prepare(plan, job.subsets)
+        except OSError as error:
+            raise unwritable(folder.path, error) from error
+
+    def _work_off(self, runner: Runner, missing: tuple[int, ...]) -> None:
         if runner.words:
             self._say(f"{runner.words}, {runner.jobs} at a time")
         expected = len(missing) + self._kept
-        for outcome in runner.run(missing, self._is_stopped):
+        tasks = (self._folder.task_again(self._job.task(index)) for index in missing)
+        for outcome in runner.run(tasks, self._is_stopped):
             if outcome is not None:
                 self._take(outcome)
             self._tell(
@@ -190,6 +209,7 @@ class _Run:
                     reason="; ".join(outcome.earlier),
                 )
                 self._seconds.append(made.seconds)
+                self._whole.write_if_due()
                 return
             assert failure is not None
             reason = failure.reason
@@ -202,8 +222,8 @@ class _Run:
         self._say(f"picture {task.name} failed: {reason}")
 
 
-def open_runner(job: DatasetJob, folder: DatasetFolder) -> Runner:
-    """Open a runner on this machine or on a cluster."""
+def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> Runner:
+    """Open a runner for so many pictures on this machine or on a cluster."""
     timeout_s = job.timeout_s or default_timeout_s(job.drawing, job.options)
     if job.cluster is not None:
         from engine.jobs.dataset.running.on_cluster import ClusterRunner
@@ -211,5 +231,25 @@ def open_runner(job: DatasetJob, folder: DatasetFolder) -> Runner:
         return ClusterRunner(folder, job, timeout_s=timeout_s)
     from engine.jobs.dataset.running.local import LocalRunner
 
-    jobs = job.jobs or default_jobs(memory_bytes(), cores())
-    return LocalRunner(folder, jobs=min(jobs, job.count), timeout_s=timeout_s, retries=job.retries)
+    return LocalRunner(
+        folder,
+        jobs=min(local_jobs(job), pictures),
+        timeout_s=timeout_s,
+        retries=job.retries,
+        wants_context=partial(keeps_context, job.drawing, job.options),
+    )
+
+
+def local_jobs(job: DatasetJob) -> int:
+    """Pictures in parallel on this machine."""
+    return job.jobs or default_jobs(available_bytes(), cores(), picture_bytes(job.drawing, job.options))
+
+
+def check_room(job: DatasetJob, plan: RunPlan, freed_bytes: int, jobs: int) -> str:
+    """One line about the time and disk that the run takes. SinkError if the disk is clearly too small."""
+    expected = estimate(job.task(plan.missing[0]), len(plan.missing), jobs=jobs, cores=cores())
+    free_bytes = shutil.disk_usage(job.output).free + freed_bytes
+    line = expected.line(free_bytes)
+    if expected.is_clearly_too_large(free_bytes):
+        raise SinkError(f"{job.output}: too little space: {line}; give a smaller --count or another disk")
+    return line

@@ -19,13 +19,13 @@ import psutil
 
 from engine.errors import SinkError
 from engine.jobs.dataset.job import DatasetJob
-from engine.jobs.dataset.labels import dataset_yaml
 from engine.jobs.dataset.made import MadePicture
-from engine.jobs.dataset.running.finishing import FolderOutputs, write_coco_file, write_whole
-from engine.jobs.dataset.running.folder import YAML_FILE, DatasetFolder, unwritable
+from engine.jobs.dataset.running.finishing import FolderOutputs
+from engine.jobs.dataset.running.folder import PARTS, DatasetFolder, unwritable
 from engine.jobs.dataset.running.report import DatasetReport, FailedPicture
+from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.jobs.dataset.running.worker import attempt
-from engine.system.atomic_file import when_free, write_atomic
+from engine.system.atomic_file import when_free
 
 PATIENCE_S = (
     30.0  # other single pictures lock the folder for milliseconds, but a run of the whole dataset until its end
@@ -41,13 +41,19 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
     task = job.task(job.image_index)
     folder = DatasetFolder(job.output, patience_s=PATIENCE_S)
     try:
-        plan = folder.plan([task], is_resuming=job.resume, is_whole=False)
-        folder.prepare([task], plan)
+        plan = folder.plan(job.indices, job.task, is_resuming=job.resume, is_whole=False)
+        task = folder.task_again(task)
+        if plan.missing:
+            folder.trust_existing(but=plan.broken | plan.forgotten)
+            WholeFiles(folder, job).begin(is_changed=bool(plan.broken | plan.forgotten))
+        folder.prepare(plan, job.subsets)
         log_path = folder.log_path(task)
         _sweep(job.output)
+    except OSError as error:
+        raise unwritable(job.output, error) from error
     finally:
         folder.close()
-    if plan.finished:
+    if not plan.missing:
         return _report(job, folder, began_s, kept=1, notes=plan.notes)
     try:
         staged = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=job.output))
@@ -65,13 +71,12 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
                 return _report(job, folder, began_s, notes=plan.notes, reason=reason)
             made = MadePicture(**result["made"])
             folder.commit(task, staged, made, seconds=time.perf_counter() - began_s, attempts=1)
-            if job.recipe == 1:
-                write_atomic(job.output / YAML_FILE, dataset_yaml())
-            else:
-                write_whole(folder, job)
-            finished.outputs = [f"images/{task.name}.png", f"labels/{task.name}.txt", YAML_FILE]
-            if job.save_coco and job.recipe == 1:
-                write_coco_file(folder, finished, folder.finished_pictures())
+            finished.outputs = [path for path in reversed(made.sha256) if not path.startswith(PARTS)]
+            folder.trust_existing()
+            whole = WholeFiles(folder, job)
+            whole.write()
+            finished.outputs += whole.names
+            finished.notes += whole.notes
         except OSError as error:
             raise unwritable(job.output, error) from error
         finally:

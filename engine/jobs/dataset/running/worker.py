@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from engine.jobs.dataset.running.machine import memory_left_bytes
 from engine.jobs.dataset.running.policy import Failure, failure_of
 from engine.jobs.dataset.task import PictureTask, task_of
 from engine.system.atomic_file import replace_file, when_free
@@ -22,15 +23,25 @@ ORPHANED, DISK_FAILED = 70, 71  # exit codes
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
-    threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
+    watch_parent(0)
+    sys.exit(make_in(Path(sys.argv[1])))
+
+
+def make_in(folder: Path) -> int:
+    """Make the picture whose task is in the folder; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     task = task_of((folder / TASK).read_text(encoding="utf-8"))
     try:
         write_result(folder, attempt(task, folder))
     except OSError:
         logging.getLogger(__name__).exception("the result cannot be written")
-        os._exit(DISK_FAILED)
+        return DISK_FAILED
+    return 0
+
+
+def watch_parent(pipe: int) -> None:
+    """End this process when the pipe's other end closes."""
+    threading.Thread(target=_end_with_parent, args=(pipe,), name="parent watch", daemon=True).start()
 
 
 def attempt(task: PictureTask, folder: Path) -> dict[str, Any]:
@@ -40,7 +51,7 @@ def attempt(task: PictureTask, folder: Path) -> dict[str, Any]:
     try:
         return {"made": asdict(make_picture(task, folder))}
     except Exception as error:  # top of a process: the run receives a failure, the log the traceback
-        failure = failure_of(error, folder)
+        failure = failure_of(error, folder, left_bytes=memory_left_bytes())
         logging.getLogger(__name__).error("failed: %s", failure.reason, exc_info=not failure.is_final)
         return {"failure": asdict(failure)}
 
@@ -64,7 +75,7 @@ def read_result(folder: Path) -> dict[str, Any] | Failure | None:
     return made
 
 
-def _end_with_parent() -> None:
-    while os.read(0, 1):  # not sys.stdin, whose lock Python would wait for at exit
+def _end_with_parent(pipe: int) -> None:
+    while os.read(pipe, 1):  # not sys.stdin, whose lock Python would wait for at exit
         pass
     os._exit(ORPHANED)

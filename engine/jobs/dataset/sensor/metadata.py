@@ -33,6 +33,8 @@ ISO_OF_NOISE = 100 / 0.006**2  # the noise of ISO 100 is 0.006
 SITE_LATITUDE_DEG, SITE_LONGITUDE_DEG, SITE_ALTITUDE_M = 36.6, 109.5, 1180.0  # the Loess Plateau
 EQUATOR_M, FLATNESS2 = 6378137.0, 0.00669437999014  # WGS 84: radius, first eccentricity squared
 
+MIN_PARALLEL = 1e-6  # cosine of the latitude; at a pole a metre has no longitude
+
 OWN = "https://multiverse.invalid/synthetic-camera/1.0/"
 CAMERA, DJI = "http://pix4d.com/camera/1.0/", "http://www.dji.com/drone-dji/1.0/"
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -44,7 +46,7 @@ def exif_of(scene: SiteScene, effects: dict[str, Any], width: int, height: int) 
 
     camera = scene.camera
     tags, ifd, gps_tags = ExifTags.Base, ExifTags.IFD, ExifTags.GPS
-    latitude, longitude = position_of(camera)
+    latitude, longitude = position_of(scene)
     exposure_s = _exposure_s(camera, effects)
     per_cm = camera.sensor_width_px / SENSOR_WIDTH_MM * 10
     exif = Image.Exif()
@@ -81,6 +83,9 @@ def exif_of(scene: SiteScene, effects: dict[str, Any], width: int, height: int) 
         gps_tags.GPSAltitude: round(SITE_ALTITUDE_M + camera.height_m, 3),
         gps_tags.GPSMapDatum: "WGS-84",
     }
+    taken = time_of(scene)
+    if taken:
+        exif[tags.DateTime] = exif[ifd.Exif][tags.DateTimeOriginal] = taken
     content = exif.tobytes()
     return content.removeprefix(b"Exif\0\0")
 
@@ -88,7 +93,7 @@ def exif_of(scene: SiteScene, effects: dict[str, Any], width: int, height: int) 
 def xmp_of(scene: SiteScene, effects: dict[str, Any]) -> bytes:
     """The XMP packet."""
     camera = scene.camera
-    latitude, longitude = position_of(camera)
+    latitude, longitude = position_of(scene)
     yaw, pitch, roll = aircraft_angles_deg(camera)
     lens = effects.get("lens", {})
     k1, k2 = lens.get("k1", 0.0), lens.get("k2", 0.0)
@@ -134,14 +139,27 @@ def xmp_of(scene: SiteScene, effects: dict[str, Any]) -> bytes:
     ).encode()
 
 
-def position_of(camera: SiteCamera) -> tuple[float, float]:
-    """Latitude and longitude of the camera, degrees: metres on the ellipsoid from the site's origin."""
-    latitude = math.radians(SITE_LATITUDE_DEG)
+def position_of(scene: SiteScene) -> tuple[float, float]:
+    """Latitude and longitude of the camera, degrees: metres on the ellipsoid from the site's origin.
+
+    The site is on the latitude that its sun stands for, if it has one.
+    """
+    camera = scene.camera
+    site_deg = SITE_LATITUDE_DEG if scene.sun.latitude_deg is None else scene.sun.latitude_deg
+    latitude = math.radians(site_deg)
     w = math.sqrt(1 - FLATNESS2 * math.sin(latitude) ** 2)
     meridian_m, normal_m = EQUATOR_M * (1 - FLATNESS2) / w**3, EQUATOR_M / w
     north = math.degrees(camera.y_m / meridian_m)
-    east = math.degrees(camera.x_m / (normal_m * math.cos(latitude)))
-    return SITE_LATITUDE_DEG + north, SITE_LONGITUDE_DEG + east
+    east = math.degrees(camera.x_m / (normal_m * max(math.cos(latitude), MIN_PARALLEL)))
+    return site_deg + north, half_turn(SITE_LONGITUDE_DEG + east)
+
+
+def time_of(scene: SiteScene) -> str:
+    """Local solar time as EXIF writes it, such as `2024:06:21 14:30:00`; "" if the sun has no date."""
+    if not scene.sun.date or scene.sun.solar_hour is None:
+        return ""
+    seconds = round(scene.sun.solar_hour * 3600) % 86400
+    return f"{scene.sun.date.replace('-', ':')} {seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 def aircraft_angles_deg(camera: SiteCamera) -> tuple[float, float, float]:

@@ -44,7 +44,7 @@ class CoverRange:
 
 COVERS: dict[CoverKind, CoverRange] = {
     CoverKind.GRAVEL: CoverRange(
-        hue_deg=(-150, 210), saturation=(0.0, 0.13), brightness=(0.06, 0.36), grain_m=(0.025, 0.075),
+        hue_deg=(-150, 210), saturation=(0.0, 0.10), brightness=(0.06, 0.36), grain_m=(0.025, 0.075),
         accent_hue_deg=(22, 40), accent_saturation=(0.1, 0.5), accent_brightness=(0.8, 1.5), weeds=(0.0, 0.12),
     ),
     CoverKind.SAND: CoverRange(
@@ -81,7 +81,7 @@ COVERS: dict[CoverKind, CoverRange] = {
         hue_deg=(-150, 210), saturation=(0.0, 0.06), brightness=(0.42, 0.82), share=(0.0, 0.62), weeds=(0.0, 0.06),
     ),
     CoverKind.ASPHALT: CoverRange(
-        hue_deg=(-150, 210), saturation=(0.0, 0.08), brightness=(0.035, 0.24), grain_m=(0.015, 0.03),
+        hue_deg=(-150, 210), saturation=(0.0, 0.06), brightness=(0.035, 0.24), grain_m=(0.015, 0.03),
         accent_hue_deg=(22, 40), accent_saturation=(0.2, 0.6), accent_brightness=(1.0, 3.0), weeds=(0.0, 0.04),
     ),
     CoverKind.RUBBLE: CoverRange(

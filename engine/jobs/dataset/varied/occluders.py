@@ -16,16 +16,19 @@ from engine.jobs.dataset.varied.placer import Placer, Seat, stand
 TABLE_PILES = (1, 3)
 """Sections of a table in a row."""
 TABLE_PIECE_M = 4.65
-TABLE_OVER_M = (0.4, 1.3)
+TABLE_OVER_M = (0.4, 1.05)
 """How far a table's middle is off the row, so that its edge crosses the piles' heads."""
 TABLE_HALF_M = 1.1
+TABLE_COVERS_M = {0: 2.3, 4: 1.15}
+"""Half the length that the modules of a table cover, by its shape: all four, or the two in the middle."""
+FULL_BAGS, FULL_BUSHES = (0, 3), (0, 2, 3)
+"""Shapes that are as high as their kind gets."""
 BOOM_AT_M = (2.5, -0.12)
 """Place under the boom of an excavator of shape 0: in front of its middle, and to its left."""
 HOUSE_FREE_M = 3.1
 """Free distance that the house of that machine needs."""
 KINDS = ("table", "bush", "tree", "boom", "cover", "boards", "bag")
 SHARES = (0.2, 0.24, 0.1, 0.04, 0.16, 0.12, 0.14)
-MAX_FAILED = 60
 
 
 class _Piles:
@@ -66,21 +69,18 @@ def hide_piles(placer: Placer, piles: tuple[Pile, ...], share: float, seed: Seed
     draw = stream(seed, "clutter hiding")
     wanted = int(share * len(known.order) + draw.random())
     placed: list[Distractor] = []
-    failed = 0
     for pile in known.order.tolist():
-        if int(known.is_hidden.sum()) >= wanted or failed > MAX_FAILED:
+        if int(known.is_hidden.sum()) >= wanted:
             break
         if known.is_hidden[pile]:
             continue
         room = wanted - int(known.is_hidden.sum())
-        found = []
         for _ in range(3):
             hide = _WAYS[KINDS[int(draw.choice(len(KINDS), p=SHARES))]]
             found = hide(known, pile, room, draw)
+            placed += found
             if found:
                 break
-        failed += not found
-        placed += found
     return placed
 
 
@@ -94,14 +94,17 @@ def _table(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> li
     turn = along_row + (np.pi if side < 0.5 else 0.0)
     forth = np.array([np.cos(turn), np.sin(turn)])
     aside = np.array([-forth[1], forth[0]])
-    off_m = TABLE_OVER_M[0] + (TABLE_OVER_M[1] - TABLE_OVER_M[0]) * over
+    widest_m = TABLE_OVER_M[1] + 0.4 * known.piles[pile].diameter_m
+    off_m = TABLE_OVER_M[0] + (widest_m - TABLE_OVER_M[0]) * over
     placed: list[Distractor] = []
     hidden: list[int] = []
     for section in range(TABLE_PILES[0] + int(count * (TABLE_PILES[1] - TABLE_PILES[0] + 1))):
         middle = at + forth * section * TABLE_PIECE_M + aside * off_m
         away = known.at_m - middle
         along, across = away @ forth, away @ aside
-        under = np.flatnonzero((np.abs(along) < TABLE_PIECE_M / 2 + 0.2) & (np.abs(across) < TABLE_HALF_M + 0.3))
+        mounted = 4 if section == 0 and shape < 0.35 else 0
+        is_within = (np.abs(along) < TABLE_COVERS_M[mounted]) & (np.abs(across) < TABLE_HALF_M + 0.2)
+        under = np.flatnonzero(is_within)
         if not len(under) or len({*hidden, *under.tolist()}) > room + 1:
             break
         if not known.placer.is_clear(middle[None], 0.0, 2.4):
@@ -116,7 +119,7 @@ def _table(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> li
         if not (highest_m < top_m + 0.1 and top_m - seat.ground_m < 1.4):
             break
         own = stand(DistractorKind.TABLE, x, y, seat, draw, scale=1.0, turn=turn, lift_m=top_m - seat.ground_m + 0.05)
-        placed.append(replace(own, shape_seed=0 if section == 0 and shape < 0.7 else own.shape_seed))
+        placed.append(replace(own, shape_seed=mounted))
         hidden += under.tolist()
         known.placer.take(middle[None] + forth * np.array([[-1.3], [0.0], [1.3]]), 1.3)
     known.is_hidden[hidden] = True
@@ -127,10 +130,9 @@ def _bush(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> lis
     """A bush beside the pile, as high as its head or higher, that grows over a part of it."""
     one = known.piles[pile]
     angle, size, near = draw.random(3).tolist()
-    tall = max(one.exposed_m * 1.15, 0.55)
-    scale = float(np.clip(tall / 0.6 * (0.9 + 0.5 * size), 0.8, 2.2))
-    off_m = 0.45 * scale * 0.95 + one.diameter_m * (0.35 - 0.75 * near)
-    return _beside(known, one, DistractorKind.BUSH, angle, max(off_m, 0.2), scale, 0.45 * scale, room, draw)
+    scale = float(np.clip(one.exposed_m * 1.9 * (0.9 + 0.4 * size), 0.8, 2.6))
+    off_m = max(0.3 * scale + one.diameter_m * (0.4 - 0.6 * near), 0.12)
+    return _beside(known, pile, DistractorKind.BUSH, angle, off_m, scale, 0.3 * scale, room, draw, FULL_BUSHES)
 
 
 def _tree(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
@@ -139,23 +141,23 @@ def _tree(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> lis
     angle, size, near, bare = draw.random(4).tolist()
     kind = DistractorKind.BARE_TREE if bare < 0.15 else DistractorKind.TREE
     scale = 0.6 + 0.35 * size
-    off_m = 1.55 * scale + 0.3 - 0.5 * near
-    return _beside(known, one, kind, angle, off_m, scale, 1.8 * scale, room, draw)
+    off_m = 1.3 * scale + 0.5 * one.diameter_m - 0.5 * near
+    return _beside(known, pile, kind, angle, off_m, scale, 1.5 * scale, room, draw)
 
 
 def _bag(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
     """A bag that leans against the pile and bulges over its edge."""
     one = known.piles[pile]
     angle, near = draw.random(2).tolist()
-    if one.exposed_m > 0.85:
+    if one.exposed_m > 0.8:
         return []
-    off_m = 0.42 + one.diameter_m * (0.35 - 0.4 * near)
-    return _beside(known, one, DistractorKind.BAG, angle, off_m, 1.0, 0.5, room, draw)
+    off_m = 0.34 + one.diameter_m * (0.35 - 0.4 * near)
+    return _beside(known, pile, DistractorKind.BAG, angle, off_m, 1.0, 0.4, room, draw, FULL_BAGS)
 
 
 def _beside(
     known: _Piles,
-    one: Pile,
+    pile: int,
     kind: DistractorKind,
     angle: float,
     off_m: float,
@@ -163,10 +165,13 @@ def _beside(
     reach_m: float,
     room: int,
     draw: np.random.Generator,
+    shapes: tuple[int, ...] = (),
 ) -> list[Distractor]:
+    """`reach_m`: how far it hides the ground around its middle. `shapes`: those it may have, or () for any."""
+    one = known.piles[pile]
     x = one.x_m + off_m * float(np.cos(2 * np.pi * angle))
     y = one.y_m + off_m * float(np.sin(2 * np.pi * angle))
-    under = known.near(x, y, reach_m + 0.25)
+    under = known.near(x, y, reach_m + 0.5 * one.diameter_m)
     if len(under) > room + 1 or not known.placer.is_clear(np.array([[x, y]]), 0.0, 0.5):
         return []
     seat = known.ground(x, y)
@@ -175,9 +180,10 @@ def _beside(
         return []
     if not HABITS[kind].is_upright:
         seat = Seat(ground_m=seat.ground_m, slope_x=float(east), slope_y=float(north), lift_m=-0.05)
-    known.is_hidden[under] = True
+    known.is_hidden[[*under.tolist(), pile]] = True
     known.placer.take(np.array([x, y]), HABITS[kind].footprint_m * scale)
-    return [stand(kind, x, y, seat, draw, scale=scale)]
+    own = stand(kind, x, y, seat, draw, scale=scale)
+    return [replace(own, shape_seed=shapes[own.shape_seed % len(shapes)]) if shapes else own]
 
 
 def _cover(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
@@ -197,13 +203,14 @@ def _cover(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> li
 def _boards(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
     """Boards laid on the head."""
     one = known.piles[pile]
-    east, north = draw.random(2).tolist()
-    x = one.x_m + one.diameter_m * 0.7 * (east - 0.5)
-    y = one.y_m + one.diameter_m * 0.7 * (north - 0.5)
+    along, across, turn = draw.random(3).tolist()
+    turn *= 2 * np.pi
+    off = np.array([0.8 * (along - 0.5), 0.09 + 0.5 * one.diameter_m * (across - 0.5)])  # the lowest board is at -0.1
+    x, y = (known.at_m[pile] + np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ off).tolist()
     known.is_hidden[pile] = True
     known.placer.take(np.array([x, y]), 0.9)
     lift_m = one.exposed_m + 0.004
-    return [stand(DistractorKind.BOARDS, x, y, known.ground(x, y), draw, scale=0.9, lift_m=lift_m)]
+    return [stand(DistractorKind.BOARDS, x, y, known.ground(x, y), draw, scale=0.9, turn=turn, lift_m=lift_m)]
 
 
 def _boom(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:

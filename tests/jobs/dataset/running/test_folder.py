@@ -1,7 +1,7 @@
 """The folder of a dataset: committing, keeping and rejecting pictures."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,10 @@ def folder(tmp_path: Path) -> Iterator[DatasetFolder]:
     held.close()
 
 
-def opened(folder: DatasetFolder, indices: Iterable[int], **options: Any) -> frozenset[int]:
+def opened(folder: DatasetFolder, indices: range, **options: Any) -> frozenset[int]:
     """Plan and prepare the folder; returns the finished indices."""
-    tasks = [task(index, **options) for index in indices]
-    plan = folder.plan(tasks, is_resuming=True)
-    folder.prepare(tasks, plan)
+    plan = folder.plan(indices, lambda index: task(index, **options), is_resuming=True)
+    folder.prepare(plan)
     return plan.finished
 
 
@@ -74,7 +73,7 @@ def test_a_label_without_its_picture_is_removed_by_the_next_run(folder: DatasetF
     assert names(folder) == ["000000.txt"]
     folder.close()
     again = DatasetFolder(folder.path)
-    assert opened(again, [0]) == set()
+    assert opened(again, range(1)) == set()
     assert names(again) == []
     again.close()
 
@@ -99,12 +98,11 @@ def test_a_damaged_file_of_the_right_size_is_named_and_drawn_again(folder: Datas
     folder.close()
     again = DatasetFolder(folder.path)
     checked: list[tuple[int, int]] = []
-    tasks = [task(index) for index in range(3)]
-    plan = again.plan(tasks, is_resuming=True, tell_checked=lambda *progress: checked.append(progress))
-    assert (plan.finished, plan.damaged, checked) == ({0}, {1, 2}, [(3, 3)])
+    plan = again.plan(range(3), task, is_resuming=True, tell_checked=lambda *progress: checked.append(progress))
+    assert (plan.finished, plan.broken, plan.missing, checked) == ({0}, {1, 2}, (1, 2), [(3, 3)])
     assert plan.notes == (f"{again.path}: damaged, and drawn again: images/000001.png, labels/000002.txt",)
     assert "000001.png" in names(again), "a plan changes nothing"
-    again.prepare(tasks, plan)
+    again.prepare(plan)
     assert names(again) == ["000000.png", "000000.txt"]
     assert [index for index, _, _ in again.finished_pictures()] == [0]
     again.close()
@@ -112,9 +110,9 @@ def test_a_damaged_file_of_the_right_size_is_named_and_drawn_again(folder: Datas
 
 def test_an_interrupted_check_finds_nothing_finished_and_removes_nothing(folder: DatasetFolder) -> None:
     commit(folder, 0)
-    plan = folder.plan([task(0)], is_resuming=True, is_stopped=lambda: True)
-    assert (plan.finished, plan.damaged) == (set(), set())
-    folder.prepare([task(0)], plan)
+    plan = folder.plan(range(1), task, is_resuming=True, is_stopped=lambda: True)
+    assert (plan.finished, plan.broken, plan.is_checked) == (set(), set(), False)
+    folder.prepare(plan)
     assert names(folder) == ["000000.png", "000000.txt"]
 
 
@@ -130,35 +128,34 @@ def test_pictures_of_other_options_are_not_mixed(folder: DatasetFolder) -> None:
     folder.close()
     again = DatasetFolder(folder.path)
     with pytest.raises(UsageError, match=r"made with other options \(--seed was 1000, is 7\); give the same, another"):
-        again.plan([task(0, seed=7)], is_resuming=True)
-    plan = again.plan([task(0, seed=7)], is_resuming=False)
+        again.plan(range(1), lambda index: task(index, seed=7), is_resuming=True)
+    plan = again.plan(range(1), lambda index: task(index, seed=7), is_resuming=False)
     assert (plan.finished, plan.forgotten) == (set(), {0})
     assert names(again) == ["000000.png", "000000.txt"]  # a plan touches nothing
-    again.prepare([task(0, seed=7)], plan)
+    again.prepare(plan)
     assert names(again) == []
     again.close()
 
 
 def test_a_complete_pair_stays_until_it_is_replaced(folder: DatasetFolder) -> None:
     commit(folder, 0)
-    more = replace(task(0), with_hdf5=True)
-    plan = folder.plan([more], is_resuming=True)
-    assert plan.finished == set()
-    folder.prepare([more], plan)
+    plan = folder.plan(range(1), lambda index: replace(task(index), with_hdf5=True), is_resuming=True)
+    assert (plan.finished, plan.missing) == ({0}, (0,))
+    folder.prepare(plan)
     assert names(folder) == ["000000.png", "000000.txt"]
 
 
 def test_foreign_pictures_are_reported_and_kept(folder: DatasetFolder) -> None:
     commit(folder, 0)
     (folder.path / "images" / "000077.png").write_bytes(b"who made this")
-    (note,) = folder.plan([task(0)], is_resuming=True).notes
+    (note,) = folder.plan(range(1), task, is_resuming=True).notes
     assert note == f"{folder.path}/images: 1 picture(s) without a line in the manifest, such as 000077.png"
 
 
 def test_pictures_of_another_version_are_reported(folder: DatasetFolder) -> None:
     commit(folder, 0)
-    folder.manifest.append(replace(folder.manifest.entries[0], version="0.0.1"))
-    (note,) = folder.plan([task(0)], is_resuming=True).notes
+    folder.manifest.append(replace(folder.manifest.read(0), version="0.0.1"))
+    (note,) = folder.plan(range(1), task, is_resuming=True).notes
     assert note.startswith("1 pictures were made by another version of this program")
 
 

@@ -26,7 +26,7 @@ def test_the_last_line_of_a_picture_counts(tmp_path: Path) -> None:
     manifest.append(entry_of(task(0), status=DONE))
     manifest.append(entry_of(task(1), status=DONE, seconds=1.5))
     again = read_manifest(tmp_path)
-    assert again.entries[1].status == DONE and again.entries[1].seconds == 1.5 and again.unreadable == 0
+    assert again.places[1].is_done and again.read(1).seconds == 1.5 and again.unreadable == 0
     again.tidy()
     lines = (tmp_path / MANIFEST).read_text().splitlines()
     assert [json.loads(line)["index"] for line in lines] == [0, 1]
@@ -41,11 +41,11 @@ def test_a_truncated_manifest_loses_only_its_last_picture(tmp_path: Path, kept: 
     cut = whole[: int(len(whole) * kept)]
     (tmp_path / MANIFEST).write_bytes(cut)
     left = read_manifest(tmp_path)
-    assert sorted(left.entries) == list(range(cut.count(b"\n")))
+    assert sorted(left.places) == list(range(cut.count(b"\n")))
     assert left.unreadable == (0 if not cut or cut.endswith(b"\n") else 1)
     left.tidy()
     left.append(entry_of(task(9), status=DONE))
-    assert sorted(read_manifest(tmp_path).entries) == [*range(cut.count(b"\n")), 9]
+    assert sorted(read_manifest(tmp_path).places) == [*range(cut.count(b"\n")), 9]
 
 
 def test_a_foreign_line_is_counted_and_ignored(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_foreign_line_is_counted_and_ignored(tmp_path: Path) -> None:
         file.write(b"[" * 100_000 + b"\n")
     manifest.append(entry_of(task(2), status=DONE))
     again = read_manifest(tmp_path)
-    assert sorted(again.entries) == [0, 2] and again.unreadable == 7
+    assert sorted(again.places) == [0, 2] and again.unreadable == 7
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
@@ -80,4 +80,4 @@ def test_equal_options_are_shared_in_memory(tmp_path: Path) -> None:
     for index in range(3):
         manifest.append(entry_of(task(index), status=DONE))
     for known in (manifest, read_manifest(tmp_path)):
-        assert len({id(entry.options) for entry in known.entries.values()}) == 1
+        assert len({id(place.made_by) for place in known.places.values()}) == 1

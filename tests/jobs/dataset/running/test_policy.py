@@ -2,23 +2,50 @@
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.errors import NoGLError, RenderError, UsageError
 from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.running.estimate import GB, MB, default_jobs, estimate, picture_bytes
 from engine.jobs.dataset.running.machine import cores, memory_bytes
-from engine.jobs.dataset.running.policy import GB, Failure, default_jobs, default_timeout_s, failure_of, is_tried_again
-from engine.jobs.dataset.task import RenderSettings
+from engine.jobs.dataset.running.policy import Failure, default_timeout_s, failure_of, is_tried_again
+from engine.jobs.dataset.task import PictureTask, RenderSettings
 
 
 @pytest.mark.parametrize(
-    ("memory_gb", "cores", "jobs"),
-    [(8, 8, 1), (15.9, 8, 1), (16, 8, 2), (31, 8, 2), (32, 8, 4), (512, 2, 2), (64, 1, 1)],
+    ("engine", "size", "free_gb", "cores", "jobs"),
+    [
+        ("raster", (640, 640), 8, 8, 8),
+        ("raster", (640, 640), 2, 8, 3),
+        ("raster", (5280, 3956), 4, 8, 3),
+        ("raster", (5280, 3956), 0.5, 8, 1),
+        ("cycles", (5280, 3956), 7, 8, 1),
+        ("cycles", (5280, 3956), 16, 8, 2),
+        ("cycles", (5280, 3956), 32, 8, 4),
+        ("cycles", (640, 640), 32, 8, 8),
+        ("raster", (640, 640), 512, 2, 2),
+    ],
 )
-def test_memory_and_cores_decide_how_many_pictures_are_made_at_once(memory_gb: float, cores: int, jobs: int) -> None:
-    assert default_jobs(int(memory_gb * GB), cores) == jobs
+def test_free_memory_size_engine_and_cores_decide_how_many_pictures_are_made_at_once(
+    engine: Any, size: tuple[int, int], free_gb: float, cores: int, jobs: int
+) -> None:
+    each = picture_bytes(RenderSettings(engine=engine), SceneOptions(width=size[0], height=size[1]))
+    assert default_jobs(int(free_gb * GB), cores, each) == jobs
+
+
+def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
+    full = PictureTask(options=SceneOptions(), drawing=RenderSettings(engine="raster"), base_seed=0, index=0)
+    hundred = estimate(full, 100, jobs=2, cores=2)
+    assert hundred.line(120 * GB) == "about 6.5 minutes and 3.6 GB for 100 pictures; 120 GB free"
+    assert not hundred.is_clearly_too_large(2 * GB) and hundred.is_clearly_too_large(1 * GB)
+    cycles = replace(full, drawing=RenderSettings(engine="cycles", max_samples=50), with_hdf5=True)
+    assert (
+        estimate(cycles, 20, jobs=1, cores=2).line(35 * MB) == "about 5.8 hours and 2.3 GB for 20 pictures; 35 MB free"
+    )
 
 
 def test_a_picture_is_retried_as_often_as_given_and_only_if_that_may_help() -> None:

@@ -8,6 +8,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,10 +18,11 @@ from scipy.spatial.transform import Rotation
 
 from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene.camera import SiteCamera
-from engine.jobs.dataset.scene.description import SiteScene
-from engine.jobs.dataset.sensor import Photograph
+from engine.jobs.dataset.scene.description import SiteScene, Sun
+from engine.jobs.dataset.sensor import Photograph, photograph
 from engine.jobs.dataset.sensor.effects import EFFECTS
-from tests.jobs.dataset.sensor.cards import CAMERA, card, taken
+from engine.jobs.dataset.sensor.options import SensorOptions
+from tests.jobs.dataset.sensor.cards import CAMERA, card, scene_with, taken
 
 ROOT = Path(__file__).parents[4]
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
@@ -145,6 +147,24 @@ def test_exif_tells_the_camera_and_the_place(mild: Photograph) -> None:
     assert (latitude - home_latitude) * 111_000 == pytest.approx(-25, rel=0.01)
     assert (longitude - home_longitude) * 111_320 * np.cos(np.radians(latitude)) == pytest.approx(40, rel=0.01)
     assert float(gps[6]) - float(home[6]) == pytest.approx(83.5 - CAMERA.height_m, abs=0.01)
+
+
+def test_exif_tells_the_place_and_the_time_of_the_sun() -> None:
+    def ifds(sun: Sun) -> tuple[Image.Exif, dict[int, Any], dict[int, Any]]:
+        scene = replace(scene_with(CAMERA), sun=sun)
+        content = photograph(scene, SensorOptions(camera_effects="jpeg=90"), (7, 3), soil).content
+        assert content is not None
+        exif = Image.open(io.BytesIO(content)).getexif()
+        return exif, exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
+
+    sun = Sun(elevation_deg=40, azimuth_deg=100, energy=2)
+    exif, camera, gps = ifds(replace(sun, latitude_deg=-33.5, date="2024-02-29", solar_hour=9.505))
+    assert exif[ExifTags.Base.DateTime] == camera[ExifTags.Base.DateTimeOriginal] == "2024:02:29 09:30:18"
+    assert (gps[1], [float(part) for part in gps[2]]) == ("S", [33, 30, 0])
+    exif, camera, gps = ifds(sun)
+    assert ExifTags.Base.DateTimeOriginal not in camera
+    assert ExifTags.Base.DateTime not in exif
+    assert gps[1] == "N"
 
 
 def test_exif_and_xmp_lie_within_the_first_segments_in_this_order(mild: Photograph) -> None:

@@ -12,11 +12,11 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from engine.jobs.dataset.labels.picture_file import encode_png
-from engine.jobs.dataset.labels.recording import camera_values
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
 from engine.jobs.dataset.labels.tiling import TileWindow, cut_record, tile_windows
 from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.labels.writers.protocol import LabelWriter
+from engine.jobs.dataset.scene.camera_values import camera_values
 from engine.jobs.dataset.task import PictureTask
 
 FOLDER = "tiles"
@@ -142,19 +142,25 @@ def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> Labe
     )
     name = _picture_path(tile)
     camera = source.scene.camera.window(window.left_px, window.top_px, window.width_px, window.height_px)
+    effects, lens = source.photograph.effects, source.record.camera.get("lens")
+    if lens:
+        lens = lens | {"center_px": list(camera.center_px)}
+        effects = effects | {"lens": lens}
     tile_of = {"file_name": source.record.file_name, "left_px": window.left_px, "top_px": window.top_px}
     record = cut_record(
         source.record,
         window,
         index=tile.index,
         file_name=name,
-        camera=source.record.camera | camera_values(camera) | {"tile_of": tile_of},
+        camera=source.record.camera | camera_values(camera) | {"lens": lens, "tile_of": tile_of},
         min_share=tile.labels.tile_min_area,
     )
     return LabelSource(
         task=tile,
         scene=replace(source.scene, camera=camera),
-        photograph=replace(source.photograph, rendered=rendered, suffix=PurePosixPath(name).suffix, content=None),
+        photograph=replace(
+            source.photograph, rendered=rendered, effects=effects, suffix=PurePosixPath(name).suffix, content=None
+        ),
         record=record,
     )
 

@@ -1,6 +1,7 @@
 """Tiles of a picture: a dataset of their own, in the formats of the pictures."""
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -132,3 +133,15 @@ def test_a_picture_smaller_than_a_tile_is_one_tile() -> None:
     (window,) = tile_windows(100, 80, 640, 0.2)
     assert (window.width_px, window.height_px) == (100, 80)
     assert encode_png(window.cut(np.zeros((80, 100, 3), np.uint8)))
+
+
+def test_the_camera_of_a_tile_has_its_own_principal_point_also_of_the_lens() -> None:
+    what = source(replace(OPTIONS, write=("webdataset",)))
+    lens = {"focal_px": 1.0, "center_px": [60.0, 45.0], "k1": 0.0, "k2": 0.0}
+    files = TileWriter().files(replace(what, record=replace(what.record, camera={"lens": lens})))
+    window = WINDOWS[-1]
+    name = f"tiles/webdataset/samples/val/000007_{window.row:02d}_{window.column:02d}.json"
+    camera = json.loads(files[name])["camera"]
+    expected = [60 - window.left_px, 45 - window.top_px]
+    assert [camera["cx"], camera["cy"]] == camera["lens"]["center_px"] == expected
+    assert camera["tile_of"] == {"file_name": "images/000007.png", "left_px": 56, "top_px": 26}

@@ -1,0 +1,74 @@
+"""Division of a dataset into train, val and test, by scene: all views of a scene belong to the same subset.
+
+Random choice would make 20 pictures at 80/10/10 anything from 20/0/0 to 12/4/4, and a choice that knows the total would
+move pictures between the subsets when --count grows: a picture seen in training would be validated on. So each scene
+goes to the subset that lacks most of its share among the scenes up to this one (largest deficit first). It depends on
+the number of the scene alone, and after every number of scenes each subset is less than one scene off its share.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+from engine.errors import UsageError
+
+SUBSETS = ("train", "val", "test")
+MAX_PERIOD = 100_000  # scenes after which the pattern repeats; shares with three decimals need no more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    weights: tuple[int, ...]
+    """Scenes of each subset in one period: (8, 1, 1) for 80/10/10; two or three, each 1 or more."""
+
+    @property
+    def subsets(self) -> tuple[str, ...]:
+        return SUBSETS[: len(self.weights)]
+
+    @property
+    def text(self) -> str:
+        """Percentages, such as `80/10/10`; equal for equal shares, however they were given."""
+        total = sum(self.weights)
+        return "/".join(f"{100 * weight / total:.6g}" for weight in self.weights)
+
+    def subset_of(self, scene_number: int) -> str:
+        pattern = _pattern(self.weights)
+        return SUBSETS[pattern[scene_number % len(pattern)]]
+
+
+def parse_split(text: str) -> Split:
+    """`80/10/10`, `80/20` or `0.8/0.2`: shares of train, val and perhaps test. UsageError for anything else."""
+    try:
+        shares = [Fraction(part.strip()) for part in text.split("/")]
+    except (ValueError, ZeroDivisionError):
+        raise _refused(text, "these are not numbers") from None
+    if len(shares) not in (2, 3):
+        raise _refused(text, f"{len(shares)} shares")
+    if min(shares) <= 0:
+        raise _refused(text, "a share is not above 0")
+    total = sum(shares)
+    if total not in (1, 100):
+        raise _refused(text, f"the sum is {float(total):g}, not 100 or 1")
+    scale = math.lcm(*((share / total).denominator for share in shares))
+    if scale > MAX_PERIOD:
+        raise _refused(text, "at most three decimals of a percentage")
+    return Split(weights=tuple(int(share / total * scale) for share in shares))
+
+
+def _refused(text: str, reason: str) -> UsageError:
+    return UsageError(f"--split {text}: {reason}; give train/val or train/val/test, such as 80/20 or 80/10/10")
+
+
+@cache
+def _pattern(weights: tuple[int, ...]) -> bytes:
+    """Number of the subset of each scene of a period: the one with the largest deficit, the first of equal ones."""
+    total = sum(weights)
+    given = [0] * len(weights)
+    pattern = bytearray()
+    for scenes in range(1, total + 1):
+        deficits = [weight * scenes - total * own for weight, own in zip(weights, given, strict=True)]
+        chosen = deficits.index(max(deficits))
+        given[chosen] += 1
+        pattern.append(chosen)
+    return bytes(pattern)
