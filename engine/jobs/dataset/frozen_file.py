@@ -23,6 +23,8 @@ class FrozenFile:
     """Width and height of its picture."""
     classes: tuple[str, ...]
     """Classes of the models in it."""
+    site: tuple[int, ...] = ()
+    """Seed of the scene that it is a view of; () if the file does not tell."""
 
     def __str__(self) -> str:
         return escaped(Path(self.path).name)
@@ -67,6 +69,7 @@ def _checked(path: Path) -> FrozenFile:
         sha256=hashlib.sha256(content).hexdigest(),
         size_px=(scene.camera.width_px, scene.camera.height_px),
         classes=tuple(dict.fromkeys(asset.category for asset in scene.assets)),
+        site=scene.effects_seed[:-1],
     )
 
 

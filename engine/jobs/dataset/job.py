@@ -111,6 +111,8 @@ class DatasetJob:
         if not files:
             return
         given.check_alone(self.options)
+        if self.split is not None:
+            given.check_split()
         if self.indices.stop > len(files):
             name = "--count" if self.image_index is None else "--image-index"
             value = self.count if self.image_index is None else self.image_index

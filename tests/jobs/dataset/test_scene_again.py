@@ -24,6 +24,7 @@ from engine.jobs.dataset.picture import make_picture, scene_of
 from engine.jobs.dataset.running.manifest import entry_of
 from engine.jobs.dataset.running.run import check_job
 from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.split import parse_split
 from engine.jobs.dataset.task import RenderSettings, task_of
 from engine.jobs.dataset.varied import VariedOptions
 from engine.jobs.dataset.varied.assets import AssetOptions
@@ -195,6 +196,14 @@ def test_what_cannot_be_drawn_is_told_in_one_line(first: tuple[Path, MadePicture
     wide = edited(first, tmp_path / "d.json", lambda values: values["camera"].update(width_px=200))
     with pytest.raises(UsageError, match=r"d\.json: its picture is 200x144 px, that of .*000000\.json 192x144; draw"):
         check_job(again(first[0] / "scenes/000000.json", wide))
+
+
+def test_views_of_one_scene_are_not_split(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+    other = edited(first, tmp_path / "a.json", lambda values: values["effects_seed"].__setitem__(2, 1))
+    job = again(first[0] / "scenes", other, count=2)
+    check_job(job)
+    with pytest.raises(UsageError, match=r"^--split: 000000\.json and a\.json of --scene are views of one scene"):
+        check_job(replace(job, split=parse_split("50/50")))
 
 
 def test_a_scene_that_changes_during_a_run_is_refused(first: tuple[Path, MadePicture], tmp_path: Path) -> None:

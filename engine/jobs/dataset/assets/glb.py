@@ -8,7 +8,7 @@ MAGIC, JSON_CHUNK = 0x46546C67, 0x4E4F534A
 TRIANGLE_MODES = {4: 3, 5: 1, 6: 1}
 """Corners per triangle of lists; strips and fans have one triangle per corner, about."""
 FAN = 6
-COMPRESSIONS = ("KHR_draco_mesh_compression", "EXT_meshopt_compression")
+COMPRESSIONS = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_texture_basisu")
 Json = dict[str, Any]
 
 
@@ -74,8 +74,8 @@ def told_triangles(content: bytes, suffix: str) -> int:
     return 0
 
 
-def with_plain_colors(header: Json) -> Json:
-    """The header with a white material for every primitive that has colours at its corners and no material.
+def with_plain_materials(header: Json) -> Json:
+    """The header with materials named by their places, and a white one for what has colours at its corners alone.
 
     trimesh keeps such colours as they are only beside a material; otherwise it takes 16 bits for 8.
     """
@@ -88,8 +88,16 @@ def with_plain_colors(header: Json) -> Json:
                 primitive["material"] = white
                 is_used = True
     if is_used:
-        header["materials"] = [*materials, {"pbrMetallicRoughness": {"metallicFactor": 0.0}}]
+        materials.append({"pbrMetallicRoughness": {"metallicFactor": 0.0}})
+    if materials:
+        header["materials"] = [material | {"name": str(place)} for place, material in enumerate(materials)]
     return header
+
+
+def textured(header: Json) -> set[str]:
+    """Places of the materials that have a texture for their colour."""
+    found = enumerate(header.get("materials", []))
+    return {str(place) for place, each in found if "baseColorTexture" in each.get("pbrMetallicRoughness", {})}
 
 
 def needs(header: Json) -> str:

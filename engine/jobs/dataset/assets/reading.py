@@ -85,7 +85,7 @@ def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
     try:
         told = glb.told_triangles(content, suffix)
         _check_triangles(told, words)
-        plain = content
+        plain, pictured = content, set[str]()
         if suffix in (".glb", ".gltf"):
             header = glb.header_of(content, suffix)
             if compression := glb.needs(header):
@@ -93,10 +93,15 @@ def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
             if glb.has_fans(header):
                 raise UsageError(f"{words}: has triangle fans; export it with triangle lists")
             notes = glb.notes_of(header)
-            plain = glb.with_header(content, glb.with_plain_colors(header), suffix)
+            plain = glb.with_header(content, glb.with_plain_materials(header), suffix)
+            pictured = glb.textured(header)
         scene = _load(plain, suffix, neighbours)
         if neighbours.missing:
             raise UsageError(f"{words}: names {neighbours.missing[0]}, which is not there")
+        for mesh in scene.geometry.values():
+            material = getattr(getattr(mesh, "visual", None), "material", None)
+            if material is not None and material.name in pictured and material.baseColorTexture is None:
+                raise UsageError(f"{words}: has a texture that cannot be read; save it as JPEG or PNG")
         faces = _Faces(scene, is_gltf=suffix in (".glb", ".gltf"), words=words)
         if up == "y":
             faces.corners, faces.normals = faces.corners @ Y_UP.T, faces.normals @ Y_UP.T

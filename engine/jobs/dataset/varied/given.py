@@ -44,6 +44,17 @@ class GivenOptions:
                     "draw them in two runs"
                 )
 
+    def check_split(self) -> None:
+        """Raise UsageError for two views of one scene, which a split might put into two subsets."""
+        known: dict[tuple[int, ...], FrozenFile] = {}
+        for file in self.files:
+            if file.site and file.site in known:
+                raise UsageError(
+                    f"--split: {known[file.site]} and {file} of --scene are views of one scene, and might be trained "
+                    "on and validated with; name one of them, or leave --split out"
+                )
+            known[file.site] = file
+
     def check_alone(self, *others: Any) -> None:
         """Raise UsageError for options of scenes in these dataclasses, which would have no effect."""
         for part in others if self.scene else ():

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +75,14 @@ def huge() -> bytes:
     return packed(header, binary)
 
 
+def unreadable_texture() -> tuple[dict[str, Any], bytes]:
+    header, binary = gltf()
+    header["images"] = [{"bufferView": 0, "mimeType": "image/png"}]
+    header["textures"] = [{"source": 0}]
+    header["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
+    return header, binary
+
+
 WHOLE = packed(*gltf())
 NAN = BOX.copy()
 NAN[3, 1] = np.nan
@@ -96,6 +105,7 @@ NAN[3, 1] = np.nan
         (packed(*gltf(color=(1, 1, 1, 0.0))), "that is not transparent"),
         (packed(*gltf(faces=BOX_FACES + 2)), "is damaged: a triangle names a corner"),
         (packed(*gltf(extensionsRequired=["KHR_draco_mesh_compression"])), "is compressed with KHR_draco"),
+        (packed(*unreadable_texture()), "has a texture that cannot be read; save it as JPEG or PNG"),
         (huge(), "has 10000000 triangles, at most 500000 are possible; reduce it"),
     ],
 )
