@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from engine.errors import UsageError
+from engine.jobs.dataset.assets.reading import read_asset
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.options import SceneOptions, option_name
 from engine.jobs.dataset.split import Split, parse_split
@@ -97,7 +98,8 @@ class DatasetJob:
         else:
             self.varied.check()
             check_cameras(self.options, self.varied.camera)
-            self.labels.check()
+            self.labels.check(self.varied.own_classes)
+            self._check_given()
 
     def task(self, index: int) -> PictureTask:
         task = PictureTask(
@@ -132,6 +134,32 @@ class DatasetJob:
             for each in fields(own):
                 if getattr(own, each.name) != each.default:
                     raise UsageError(f"{option_name(each.name)}: has no effect in recipe 1; give --recipe 2")
+
+    def _check_given(self) -> None:
+        """Check --scene: as many pictures as files at most, and no option that its files decide."""
+        files, given = self.varied.given.files, self.varied.given
+        if not files:
+            return
+        given.check_alone(self.options)
+        if self.split is not None:
+            given.check_split()
+        if self.indices.stop > len(files):
+            name = "--count" if self.image_index is None else "--image-index"
+            value = self.count if self.image_index is None else self.image_index
+            raise UsageError(f"{name} {value}: --scene names {len(files)} scenes")
+
+    def with_given_size(self) -> "DatasetJob":
+        """The job with the size of the pictures of --scene, if there are any."""
+        if not self.varied.given.scene:
+            return self
+        width, height = self.varied.given.size_px
+        return replace(self, options=replace(self.options, width=width, height=height))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks about what of the user's own models is not drawn."""
+        told = ((asset, read_asset(asset).notes) for asset in self.varied.assets.assets)
+        return tuple(f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
 
     @property
     def picture_px(self) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.jobs.dataset.frozen import freeze
+from engine.jobs.dataset.frozen_file import read_frozen
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.geometry.ground_plan import plan_of
@@ -56,6 +57,8 @@ def scene_of(task: PictureTask) -> SiteScene:
     """Build the scene as the task's recipe does. UsageError for a scene that does not fit."""
     if task.varied is None:
         return describe_scene(task.options, task.base_seed + task.index)
+    if task.varied.given.scene:
+        return read_frozen(task.varied.given.files[task.index])
     return describe_varied(task.options, task.varied, task.seed, task.view)
 
 
@@ -132,7 +135,8 @@ def _make_varied(
             return draw(replace(stage, scene=seen), task, folder)
 
     with steps.timed("sensor"):
-        photo = photograph(scene, varied.sensor, (task.base_seed, task.scene_number, task.view), draw_seen)
+        seed = scene.effects_seed or (task.base_seed, task.scene_number, task.view)
+        photo = photograph(scene, varied.sensor, seed, draw_seen)
     with steps.timed("labels"):
         picture = task.path("images", photo.suffix)
         record = make_record(stage, photo, labels, index=task.index, file_name=picture)

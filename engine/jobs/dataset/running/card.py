@@ -1,7 +1,7 @@
 """Writes the dataset card of a run from the manifest and the label files."""
 
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 from engine.jobs.dataset.card import CardFacts, CardPicture, write_card
@@ -31,13 +31,16 @@ def write_folder_card(folder: DatasetFolder, job: DatasetJob) -> tuple[str, ...]
 
 def given_options(job: DatasetJob) -> dict[str, str]:
     """The options of the scenes and labels that are not at their defaults, as on the command line."""
-    parts = [job.options, *(getattr(job.varied, part.name) for part in fields(job.varied)), job.labels]
+    of_scene = () if job.varied.given.scene else (job.options,)
+    parts = [*of_scene, *(getattr(job.varied, part.name) for part in fields(job.varied)), job.labels]
     given = {}
     for part in parts:
         for each in fields(part):
             value = getattr(part, each.name)
             if each.default is not MISSING and value != each.default and "option" in each.metadata:
-                given[option_name(each.name)] = _text(value)
+                name = option_name(each.name)
+                is_repeated = isinstance(value, tuple) and value and is_dataclass(value[0])
+                given[name] = f" {name} ".join(map(str, value)) if is_repeated else _text(value)
     return given
 
 

@@ -70,6 +70,7 @@ def make_dataset(
     """
     check_job(job)
     check_devices(job)
+    job = job.with_given_size()
     if job.image_index is not None:
         return make_one(job, say)
     folder = DatasetFolder(job.output)
@@ -82,7 +83,8 @@ def make_dataset(
 def check_job(job: DatasetJob) -> None:
     """Raise UsageError if the job cannot succeed, before any file is changed."""
     job.check()
-    for index in islice(job.indices, MAX_CHECKED):
+    job = job.with_given_size()
+    for index in () if job.varied.given.scene else islice(job.indices, MAX_CHECKED):
         settle(job.options, job.task(index).seed)
     scene_of(job.task(job.indices[0]))
     if job.recipe == 1 and job.save_coco:

@@ -8,6 +8,7 @@ from engine.jobs.dataset.scene.description import CoverKind, SiteScene
 from engine.jobs.dataset.scene.settling import Settled, settle
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.terrain import deepest_m, make_terrain
+from engine.jobs.dataset.varied.assets import numbered, place_assets
 from engine.jobs.dataset.varied.cameras import draw_cameras
 from engine.jobs.dataset.varied.clutter import in_winter, place_clutter
 from engine.jobs.dataset.varied.extent import extent_of
@@ -16,7 +17,7 @@ from engine.jobs.dataset.varied.grounds import draw_ground
 from engine.jobs.dataset.varied.marks import lay_varied_lime, lay_varied_tracks
 from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.dataset.varied.piles import plant_varied
-from engine.jobs.dataset.varied.shown import shown_piles, shown_things
+from engine.jobs.dataset.varied.shown import shown_assets, shown_piles, shown_things
 from engine.jobs.dataset.varied.sky import draw_sun
 
 LEVEL_SHARE = 0.65
@@ -38,9 +39,14 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
     gsd_m = sum(camera.gsd_m for camera in cameras) / len(cameras)
     piles = plant_varied(options, varied.piles, layout, terrain, seed, gsd_m)
     ground = draw_ground(options, varied.ground, seed)
-    clutter = place_clutter(options, varied.clutter, terrain, layout, piles, extent, seed)
+    varied.assets.check_under(min(camera.height_m for camera in cameras))
+    models, taken = place_assets(varied.assets, terrain, layout, piles, extent, seed)
+    clutter = place_clutter(options, varied.clutter, terrain, layout, piles, extent, seed, taken)
     if any(cover.kind is CoverKind.SNOW for cover in ground.covers):
         clutter = in_winter(clutter)
+    models = numbered(
+        models, 1 + max((*(pile.number for pile in piles), *(thing.number for thing in clutter)), default=0)
+    )
     camera, sun = cameras[view], draw_sun(options, varied.sky, settled, seed, view)
     return SiteScene(
         seed=int(stream(seed, "renderer").integers(2**31)),
@@ -52,6 +58,9 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
         distractors=shown_things(clutter, camera, sun),
         tracks=lay_varied_tracks(layout, extent, piles, clutter, seed),
         lime_lines=lay_varied_lime(layout, extent, seed),
+        assets=varied.assets.assets,
+        effects_seed=(*((seed,) if isinstance(seed, int) else seed), view),
+        placed_assets=shown_assets(models, varied.assets.assets, camera, sun),
     )
 
 

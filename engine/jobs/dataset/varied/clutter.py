@@ -15,6 +15,7 @@ from engine.jobs.dataset.scene.distractors import require_all
 from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile, category_of
+from engine.jobs.dataset.varied.assets import Disc
 from engine.jobs.dataset.varied.extent import Extent
 from engine.jobs.dataset.varied.habits import (
     HABITS,
@@ -95,10 +96,16 @@ def place_clutter(
     piles: tuple[Pile, ...],
     extent: Extent,
     seed: Seed,
+    taken: tuple[Disc, ...] = (),
 ) -> tuple[Distractor, ...]:
-    """Place everything that is not a pile, numbered after the piles. UsageError if given numbers do not fit."""
+    """Place everything that is not a pile, numbered after the piles. UsageError if given numbers do not fit.
+
+    `taken`: ground to keep free.
+    """
     half_m = min(extent.half_m + BEYOND_M, terrain.side_m / 2 - 1)
     yard = _Yard(Placer(half_m, terrain, piles, seed), layout, seed, is_empty=not piles, factor=clutter.clutter)
+    for middles_m, radius_m in taken:
+        yard.placer.take(middles_m, radius_m)
     share = between(clutter.hidden_share or HIDDEN_SHARE, stream(seed, "option hidden_share").random())
     placed = hide_piles(yard.placer, piles, share, seed)
     placed += yard.place_machines(options)
