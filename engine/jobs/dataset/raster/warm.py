@@ -1,7 +1,10 @@
 """Prepares a process whose forks each draw one picture: opening OpenGL and compiling shaders costs more than a tile.
 
 Only for Mesa's software renderer on Linux, and without its threads: after a fork they are gone, and the child would
-wait for them for ever. Drivers of GPUs do not survive a fork at all. The pictures have the same bytes.
+wait for them for ever. That holds for the thread of the shader cache on the disk, too, even if it sleeps: it is entered
+as a waiter in a condition variable, and a child that compiles one more variant of a shader signals that variable twice,
+waits for the first waiter to wake, and hangs. So this process has no such cache, which costs two seconds once. Drivers
+of GPUs do not survive a fork at all. The pictures have the same bytes.
 """
 
 import os
@@ -20,7 +23,11 @@ from engine.jobs.dataset.scene.description import GroundLook, LimeLine, SiteScen
 from engine.render.context import open_context
 
 FORKABLE = "llvmpipe"
-THREADS = "LP_NUM_THREADS"
+WITHOUT_THREADS = {
+    "LP_NUM_THREADS": "0",
+    "MESA_SHADER_CACHE_DISABLE": "true",
+    "MESA_GLSL_CACHE_DISABLE": "true",  # its name before Mesa 21.3
+}
 
 
 def warm_up() -> bool:
@@ -31,13 +38,14 @@ def warm_up() -> bool:
     """
     if sys.platform != "linux":
         return False
-    before = os.environ.get(THREADS)
-    os.environ[THREADS] = "0"
+    before = dict(os.environ)
+    os.environ.update(WITHOUT_THREADS)
     if not _is_forkable():
-        if before is None:
-            del os.environ[THREADS]
-        else:
-            os.environ[THREADS] = before
+        for name in WITHOUT_THREADS:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]
         return False
     keep_context()
     for yaw_deg in (0.0, 30.0):
