@@ -33,7 +33,8 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
     layout = lay_field(options, varied.layout, settled, terrain, cameras, seed)
     piles = plant_varied(options, varied.piles, layout, terrain, seed)
     clutter = place_clutter(options, varied.clutter, terrain, layout, piles, extent, seed)
-    camera, sun = cameras[view], draw_sun(options, varied.sky, settled, seed, view)
+    camera = cameras[view]
+    sun = draw_sun(options, varied.sky, settled, seed, 0 if varied.camera.strip else view)  # one flight, one light
     return SiteScene(
         seed=int(stream(seed, "renderer").integers(2**31)),
         camera=camera,
