@@ -42,7 +42,9 @@ class Estimate:
 
 def estimate(task: PictureTask, pictures: int, *, jobs: int, cores: int) -> Estimate:
     """The estimate for pictures such as this one."""
-    pixels = task.options.width * task.options.height
+    view = task.varied.camera.view if task.varied is not None else None
+    width, height = view or (task.options.width, task.options.height)
+    pixels = width * height
     if task.drawing.engine == "cycles":
         core_seconds = CYCLES_S + CYCLES_SAMPLE_S * pixels * (task.drawing.max_samples or 0)
     else:

@@ -28,6 +28,7 @@ from engine.jobs.dataset.running.single import make_one
 from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.jobs.dataset.scene import settle
 from engine.jobs.dataset.task import PictureTask
+from engine.jobs.dataset.varied.cameras import ground_sample_words
 from engine.jobs.kit.progress import OnProgress
 
 MAX_CHECKED = 2000  # takes 0.2 s; a later scene that does not fit is reported when its turn comes
@@ -117,6 +118,8 @@ class _Run:
             line = check_room(job, plan, folder.bytes_of(plan.forgotten | plan.broken), local_jobs(job))
             if len(plan.missing) > 1:
                 self._say(line)
+                if job.recipe == 2:
+                    self._say(ground_sample_words(job.options, job.varied.camera))
         runner = open_runner(job, folder, len(plan.missing)) if plan.missing else None
         finished = FolderOutputs()
         try:

@@ -14,6 +14,8 @@ from engine.jobs.dataset.running.estimate import GB, MB, default_jobs, estimate,
 from engine.jobs.dataset.running.machine import cores, memory_bytes
 from engine.jobs.dataset.running.policy import Failure, default_timeout_s, failure_of, is_tried_again
 from engine.jobs.dataset.task import PictureTask, RenderSettings
+from engine.jobs.dataset.varied import VariedOptions
+from engine.jobs.dataset.varied.cameras import CameraOptions
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,8 @@ def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
     hundred = estimate(full, 100, jobs=2, cores=2)
     assert hundred.line(120 * GB) == "about 6.5 minutes and 3.6 GB for 100 pictures; 120 GB free"
     assert not hundred.is_clearly_too_large(2 * GB) and hundred.is_clearly_too_large(1 * GB)
+    windows = replace(full, varied=VariedOptions(camera=CameraOptions(view=(640, 640))))
+    assert estimate(windows, 100, jobs=2, cores=2).disk_bytes < hundred.disk_bytes / 20
     cycles = replace(full, drawing=RenderSettings(engine="cycles", max_samples=50), with_hdf5=True)
     assert (
         estimate(cycles, 20, jobs=1, cores=2).line(35 * MB) == "about 5.8 hours and 2.3 GB for 20 pictures; 35 MB free"
