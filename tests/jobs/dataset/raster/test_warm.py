@@ -42,7 +42,5 @@ def test_forks_of_a_warm_process_draw_the_bytes_of_a_fresh_one(require: Callable
     own = drawn()
     require(warm == "True" or "llvmpipe" not in own.renderer, "llvmpipe cannot be forked here")
     if warm == "True":
-        assert (
-            "disk$" not in threads
-        )  # the shader cache: forks would wait for it for ever
+        assert "disk$" not in threads  # the shader cache: forks would wait for it for ever
         assert lines == [f"{name} {digest(own)}" for name in ("child", "child", "parent")]
