@@ -138,7 +138,7 @@ def test_a_head_is_in_the_middle_of_the_top_and_hidden_under_an_arm() -> None:
 
 
 def test_the_head_of_an_open_section_is_visible_although_one_sees_the_ground_through_it() -> None:
-    post = pile(PileKind.PHC, x_m=-2.0, number=1, diameter_m=0.3, width_m=0.15)
+    post = pile(PileKind.PHC, diameter_m=0.3, width_m=0.15, base_diameter_m=0.0, base_height_m=0.0)
     posts = tuple(replace(post, kind=PileKind.C_SECTION, x_m=2.0 * place, number=1 + place) for place in range(3))
     record = recorded(replace(site(posts), camera=seen_from(8.0)))
     assert [thing.is_head_visible for thing in record.things] == [True, True, True]
