@@ -94,12 +94,12 @@ def _is_seen(
     numbers: np.ndarray,
     depth_m: np.ndarray,
 ) -> bool:
-    """True if nothing stands before the head. In the middle of an open section or tube one sees the ground behind."""
+    """True if the pixel shows the pile, or something clearly behind its head: the ground, through an open section."""
     column, row = int(head[0]), int(head[1])
     if numbers[row, column] == number or not isinstance(thing, Pile):
         return True
     head_depth_m = float(scene.camera.depth_of(np.array([thing.head_m]))[0])
-    return bool(depth_m[row, column] > head_depth_m - AHEAD_M)
+    return bool(depth_m[row, column] > head_depth_m + AHEAD_M)
 
 
 def _sizes(thing: Pile | Distractor) -> dict[str, float]:
