@@ -44,7 +44,7 @@ class DatasetJob:
     )
     count: int = option(20, "Total number of pictures.", metavar="N")
     jobs: int | None = option(
-        None, "Pictures in parallel. (default: by memory: 1, 2 from 16 GB, 4 from 32 GB)", metavar="N"
+        None, "Pictures in parallel. (default: one per core, fewer if they do not fit into memory)", metavar="N"
     )
     seed: int = option(
         0,

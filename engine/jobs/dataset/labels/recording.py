@@ -10,7 +10,7 @@ from engine.jobs.dataset.labels.instances import find_instances
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.outlines import find_outlines
 from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
-from engine.jobs.dataset.labels.visibility import judge
+from engine.jobs.dataset.labels.visibility import AHEAD_M, judge
 from engine.jobs.dataset.scene.assets import PlacedAsset
 from engine.jobs.dataset.scene.camera_values import camera_values
 from engine.jobs.dataset.scene.description import SiteScene
@@ -54,7 +54,7 @@ def make_record(
                 size_m=_sizes(thing),
                 told={"kind": thing.kind.value} if isinstance(thing, Distractor) else thing.told,
                 head_px=head,
-                is_head_visible=head is not None and bool(numbers[int(head[1]), int(head[0])] == number),
+                is_head_visible=head is not None and _is_seen(scene, thing, number, head, numbers, depth_m),
                 box=(x0, y0, x1, y1),
                 whole_box=seen.whole_box,
                 area_px=area,
@@ -93,6 +93,22 @@ def _heads(scene: SiteScene, effects: dict[str, Any], things: Sequence[Thing]) -
     tops = [thing.head_m for thing in things if isinstance(thing, Pile)]
     pixels = iter(to_picture(scene, effects, scene.camera.pixel_of(np.array(tops).reshape(-1, 3))).tolist())
     return [tuple(next(pixels)) if isinstance(thing, Pile) else None for thing in things]
+
+
+def _is_seen(
+    scene: SiteScene,
+    thing: Thing,
+    number: int,
+    head: tuple[float, float],
+    numbers: np.ndarray,
+    depth_m: np.ndarray,
+) -> bool:
+    """True if the pixel shows the pile, or something clearly behind its head: the ground, through an open section."""
+    column, row = int(head[0]), int(head[1])
+    if numbers[row, column] == number or not isinstance(thing, Pile):
+        return True
+    head_depth_m = float(scene.camera.depth_of(np.array([thing.head_m]))[0])
+    return bool(depth_m[row, column] > head_depth_m + AHEAD_M)
 
 
 def _sizes(thing: Thing) -> dict[str, float]:

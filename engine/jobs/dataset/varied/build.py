@@ -47,7 +47,8 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
     models = numbered(
         models, 1 + max((*(pile.number for pile in piles), *(thing.number for thing in clutter)), default=0)
     )
-    camera, sun = cameras[view], draw_sun(options, varied.sky, settled, seed, view)
+    camera = cameras[view]
+    sun = draw_sun(options, varied.sky, settled, seed, 0 if varied.camera.strip else view)  # one flight, one light
     return SiteScene(
         seed=int(stream(seed, "renderer").integers(2**31)),
         camera=camera,

@@ -44,6 +44,7 @@ BUSY = (0.35, 1.75)
 BEYOND_M = 4.0
 """Things stand up to this far beyond the pictures' edges and reach into them."""
 MAX_THINGS = 5000
+OWN_OPTIONS = {"pile": "--piles", "bag": "--num-bags", "machine": "--num-machinery"}
 AT_DEPOT_SHARE = 0.7
 DEPOT_M = 9.0
 WORK_M = 5.0
@@ -58,6 +59,9 @@ def parse_kinds(text: str) -> tuple[str, ...]:
     scattered = [kind for kind in DistractorKind if kind not in (*MACHINES, DistractorKind.BAG)]
     known = {kind.value for kind in scattered} | {category_of(kind) for kind in scattered}
     for name in names:
+        own = OWN_OPTIONS.get(name)
+        if own is not None:
+            raise UsageError(f"--confusers: {name!r} has an option of its own, {own}")
         if name not in known:
             raise UsageError(f"--confusers: {name!r} is not one of {', '.join(sorted(known))}")
     return tuple(kind.value for kind in scattered if kind.value in names or category_of(kind) in names)
@@ -86,6 +90,8 @@ class ClutterOptions:
         """Raise UsageError for a number out of its range, and for options that exclude one another."""
         check_number("--clutter", self.clutter, 0, 10)
         check_span("--hidden-share", self.hidden_share, 0, 1)
+        if self.confusers is not None and self.clutter == 0:
+            raise UsageError("--confusers: has no effect with --clutter 0; leave one of them out")
 
 
 def place_clutter(

@@ -45,6 +45,8 @@ def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
     hundred = estimate(full, 100, jobs=2, cores=2)
     assert hundred.line(120 * GB) == "about 6.6 minutes and 3.6 GB for 100 pictures; 120 GB free"
     assert not hundred.is_clearly_too_large(2 * GB) and hundred.is_clearly_too_large(1 * GB)
+    windows = replace(full, varied=VariedOptions(camera=CameraOptions(view=(640, 640))))
+    assert estimate(windows, 100, jobs=2, cores=2).disk_bytes < hundred.disk_bytes / 20
     cycles = replace(full, drawing=RenderSettings(engine="cycles", max_samples=50), with_hdf5=True)
     assert (
         estimate(cycles, 20, jobs=1, cores=2).line(35 * MB) == "about 5.8 hours and 2.3 GB for 20 pictures; 35 MB free"

@@ -161,14 +161,25 @@ def test_only_the_named_confusers_are_scattered_and_in_every_scene() -> None:
         assert DistractorKind.FLAG not in kinds
 
 
-@pytest.mark.parametrize("text", ["hole,pyramid", "bag", "", "excavator"])
+@pytest.mark.parametrize("text", ["hole,pyramid", "", "excavator"])
 def test_an_unknown_confuser_is_named_with_those_that_there_are(text: str) -> None:
     with pytest.raises(UsageError, match=r"--confusers: .* is not one of bare_tree, barrel, boards, bucket"):
         parse_kinds(text)
 
 
+@pytest.mark.parametrize(("text", "option"), [("hole,bag", "--num-bags"), ("machine", "--num-machinery")])
+def test_the_option_of_bags_and_machines_is_named_where_they_are_taken_for_confusers(text: str, option: str) -> None:
+    with pytest.raises(UsageError, match=f"has an option of its own, {option}"):
+        parse_kinds(text)
+
+
 @pytest.mark.parametrize(
-    ("changes", "said"), [({"clutter": -1.0}, "--clutter"), ({"hidden_share": (0.2, 1.4)}, "--hidden-share")]
+    ("changes", "said"),
+    [
+        ({"clutter": -1.0}, "--clutter"),
+        ({"hidden_share": (0.2, 1.4)}, "--hidden-share"),
+        ({"clutter": 0.0, "confusers": ("hole",)}, "--confusers: has no effect"),
+    ],
 )
 def test_a_wrong_option_is_named(changes: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
