@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.models.detector.network import SIDE_MULTIPLE, STRIDE
+from engine.models.detector.network import MAX_LOG_SIZE, SIDE_MULTIPLE, STRIDE
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,7 +18,6 @@ MIN_SCORE = 0.02
 MAX_FOUND = 2000
 PEAK_CELLS = 3
 """A centre is the highest cell of a square with this side."""
-MAX_LOG_SIZE = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,7 +1,8 @@
 """The network: centre points with sizes (Zhou, Wang, Krähenbühl, "Objects as Points", 2019) on a small U-Net.
 
 Piles stand metres apart, so one cell for every 4x4 px tells them apart, and the offset of the centre within its cell
-makes boxes of 6 px exact enough.
+makes boxes of 6 px exact enough. Most of the work is at 1/4 of the picture's size, most of the weights at 1/16, where a
+cell sees the shadow and the neighbours of a pile.
 """
 
 from typing import TYPE_CHECKING
@@ -12,12 +13,16 @@ if TYPE_CHECKING:
 
 STRIDE = 4
 """Pixels per cell of the answer."""
-STEM, LEVELS = 16, (32, 64, 96)
+STEM, LEVELS = 16, (32, 64, 80)
 """Channels at 1/2, then at 1/4, 1/8 and 1/16 of the picture's size."""
+UP = 48
+"""Channels on the way back to 1/4."""
 SIDE_MULTIPLE = 16
 """Sides of a picture must be multiples of this."""
 CHANNELS = 5
-"""Centre (logit), offset x and y of the centre within its cell, logarithm of width and height in cells."""
+"""Centre (logit), offset x and y of the centre from its cell's corner, logarithm of width and height; in cells."""
+MAX_LOG_SIZE = 6.0
+"""Larger answers for a size count as this one: 1600 px."""
 RARE_LOGIT = -4.6  # centres are rare: the network starts with a probability of 0.01 (Lin et al., focal loss, 2017)
 
 
@@ -37,10 +42,10 @@ def build_network(seed: int) -> "nn.Module":
             self.stem = layer(3, STEM, stride=2)
             self.fine = nn.Sequential(layer(STEM, fine, stride=2), layer(fine, fine))
             self.middle = nn.Sequential(layer(fine, middle, stride=2), layer(middle, middle))
-            self.coarse = nn.Sequential(layer(middle, coarse, stride=2), layer(coarse, coarse))
-            self.up_middle = layer(coarse + middle, middle)
-            self.up_fine = layer(middle + fine, 2 * fine)
-            self.head = nn.Conv2d(2 * fine, CHANNELS, 1)
+            self.coarse = nn.Sequential(layer(middle, coarse, stride=2), layer(coarse, coarse), layer(coarse, coarse))
+            self.up_middle = layer(coarse + middle, UP)
+            self.up_fine = layer(UP + fine, UP)
+            self.head = nn.Conv2d(UP, CHANNELS, 1)
             assert self.head.bias is not None
             nn.init.zeros_(self.head.bias)
             nn.init.constant_(self.head.bias[:1], RARE_LOGIT)
@@ -56,6 +61,11 @@ def build_network(seed: int) -> "nn.Module":
         torch.manual_seed(seed)
         network: nn.Module = PileNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # stubs
         return network
+
+
+def count_weights(network: "nn.Module") -> int:
+    """Number of trained weights."""
+    return sum(weights.numel() for weights in network.parameters())
 
 
 def _doubled(x: "torch.Tensor") -> "torch.Tensor":

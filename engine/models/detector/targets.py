@@ -10,6 +10,9 @@ from engine.models.detector.network import STRIDE
 MIN_SIGMA_CELLS = 0.6
 SIGMA_OF_SIZE = 1 / 6
 """Standard deviation of the blob around a centre, as a share of the box's shorter side."""
+MIN_SIDE_CELLS = 0.5
+NEIGHBOUR_SHARE = 0.4
+"""Weight of the box that a cell beside a centre answers."""
 MIN_SHARE_IN_CROP = 0.4
 """Boxes of which less is in the crop are ignored."""
 JITTER = 0.08
@@ -35,9 +38,11 @@ class CropTarget:
     weights: np.ndarray
     """(rows, columns) float32: 0 where anything may be answered, else 1."""
     cells: np.ndarray
-    """(n, 2) int64: row and column of each centre."""
+    """(n, 2) int64: row and column of the cells that answer with a box: those at a centre and around it."""
+    shares: np.ndarray
+    """(n,) float32: weight of each of these cells, 1 at a centre."""
     sizes: np.ndarray
-    """(n, 4) float32: offset x and y within the cell, logarithm of width and height."""
+    """(n, 4) float32: offset x and y from the cell's corner, logarithm of width and height."""
 
 
 def random_crop(
@@ -81,9 +86,9 @@ def make_target(boxes: np.ndarray, is_ignored: np.ndarray, side_px: int) -> Crop
     for x0, y0, x1, y1 in boxes[is_ignored] / STRIDE:
         weights[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = 0
     kept = boxes[~is_ignored] / STRIDE
-    middles, sides = (kept[:, :2] + kept[:, 2:]) / 2, np.maximum(kept[:, 2:] - kept[:, :2], 0.5)
-    cells = np.minimum(middles.astype(np.int64), count - 1)
-    for (x, y), side in zip(cells + 0.5, sides.min(axis=1), strict=True):
+    middles, sides = (kept[:, :2] + kept[:, 2:]) / 2, np.maximum(kept[:, 2:] - kept[:, :2], MIN_SIDE_CELLS)
+    at = np.minimum(middles.astype(np.int64), count - 1)  # (k, 2) column and row
+    for (x, y), side in zip(at + 0.5, sides.min(axis=1), strict=True):
         sigma = max(MIN_SIGMA_CELLS, float(side) * SIGMA_OF_SIZE)
         low, high = max(int(y - 4 * sigma), 0), int(y + 4 * sigma) + 1
         left, right = max(int(x - 4 * sigma), 0), int(x + 4 * sigma) + 1
@@ -91,10 +96,28 @@ def make_target(boxes: np.ndarray, is_ignored: np.ndarray, side_px: int) -> Crop
         across = np.exp(-((rows[left:right] - x) ** 2) / (2 * sigma * sigma))
         place = centres[low:high, left:right]
         np.maximum(place, down[:, None] * across, out=place)
-    centres[cells[:, 1], cells[:, 0]] = 1
-    weights[cells[:, 1], cells[:, 0]] = 1
-    answers = np.concatenate([middles - cells, np.log(sides)], axis=1).astype(np.float32)
-    return CropTarget(centres=centres, weights=weights, cells=cells[:, ::-1].copy(), sizes=answers)
+    centres[at[:, 1], at[:, 0]] = 1
+    weights[at[:, 1], at[:, 0]] = 1
+    cells, pile, shares = _answering(at, count)
+    answers = np.concatenate([middles[pile] - cells, np.log(sides[pile])], axis=1).astype(np.float32)
+    return CropTarget(centres=centres, weights=weights, cells=cells[:, ::-1].copy(), shares=shares, sizes=answers)
+
+
+def _answering(at: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The cells at and around centres, (n, 2), the number of the pile of each, and its weight; each cell only once.
+
+    A peak may come out one cell off, so the neighbours answer for the same box, too (as in TTFNet, Liu et al., 2019).
+    """
+    around = np.stack(np.meshgrid((-1, 0, 1), (-1, 0, 1)), axis=-1).reshape(-1, 2)  # (9, 2)
+    cells = (at[:, None] + around).reshape(-1, 2)
+    shares = np.tile(NEIGHBOUR_SHARE ** np.abs(around).sum(axis=1), len(at)).astype(np.float32)
+    pile = np.repeat(np.arange(len(at)), len(around))
+    is_inside = ((cells >= 0) & (cells < count)).all(axis=1)
+    cells, shares, pile = cells[is_inside], shares[is_inside], pile[is_inside]
+    order = np.argsort(-shares, kind="stable")  # nearer piles first
+    _, first = np.unique(cells[order] @ (1, count), return_index=True)
+    chosen = order[first]
+    return cells[chosen], pile[chosen], shares[chosen]
 
 
 def _area(boxes: np.ndarray) -> np.ndarray:

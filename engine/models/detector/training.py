@@ -1,11 +1,12 @@
 """Trains the network."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.models.detector.network import build_network
+from engine.models.detector.network import MAX_LOG_SIZE, build_network
 from engine.models.detector.targets import CropTarget, LabelledPicture, make_target, random_crop
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ CROP_PX = 256
 BATCH = 8
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-3
-SIZE_WEIGHT, OFFSET_WEIGHT = 0.5, 0.5
+WARM_UP = 0.1
+"""Share of the steps in which the learning rate rises; then it falls along a cosine."""
+SIZE_WEIGHT, OFFSET_WEIGHT, OVERLAP_WEIGHT = 0.3, 0.5, 1.0
 
 
 def train(
@@ -35,7 +38,7 @@ def train(
     network = build_network(seed)
     network.train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=max(steps, 2), pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, steps))
     for step in range(steps):
         crops, targets = [], []
         for _ in range(BATCH):
@@ -54,8 +57,17 @@ def train(
     return network
 
 
+def rate_share(step: int, steps: int) -> float:
+    """Share of the highest learning rate in this step, 0..1."""
+    rising = max(1.0, WARM_UP * steps)
+    if step < rising:
+        return (step + 1) / (rising + 1)
+    return 0.5 + 0.5 * math.cos(math.pi * min((step - rising) / max(steps - rising, 1.0), 1.0))
+
+
 def _loss(answer: "torch.Tensor", targets: Sequence[CropTarget]) -> "torch.Tensor":
-    """Focal loss of the centres (Law and Deng, CornerNet, 2018), L1 of offset and logarithm of the size, per pile."""
+    """Focal loss of the centres (Law and Deng, CornerNet, 2018); for the boxes L1 of offset and logarithm of the size,
+    and one minus intersection over union, which weighs a pixel more for a small box (Yu et al., UnitBox, 2016)."""
     import torch
 
     wanted = torch.from_numpy(np.stack([target.centres for target in targets]))  # (B, rows, columns)
@@ -71,6 +83,20 @@ def _loss(answer: "torch.Tensor", targets: Sequence[CropTarget]) -> "torch.Tenso
     numbers = np.repeat(np.arange(len(targets)), [len(target.cells) for target in targets])
     cells = torch.from_numpy(np.concatenate([target.cells for target in targets]))
     sizes = torch.from_numpy(np.concatenate([target.sizes for target in targets]))
+    shares = torch.from_numpy(np.concatenate([target.shares for target in targets]))
     picked = answer[torch.from_numpy(numbers), 1:, cells[:, 0], cells[:, 1]]  # (n, 4)
-    off = (picked - sizes).abs().sum(dim=0) / count
-    return centres + OFFSET_WEIGHT * (off[0] + off[1]) + SIZE_WEIGHT * (off[2] + off[3])
+    off = (picked - sizes).abs()
+    a_box = OFFSET_WEIGHT * off[:, :2].sum(dim=1) + SIZE_WEIGHT * off[:, 2:].sum(dim=1)
+    a_box = a_box + OVERLAP_WEIGHT * (1 - _overlap(picked, sizes))
+    return centres + (a_box * shares).sum() / max(float(shares.sum()), 1.0)
+
+
+def _overlap(found: "torch.Tensor", wanted: "torch.Tensor") -> "torch.Tensor":
+    """Intersection over union of boxes with the same cell, (n, 4) offset and logarithm of the size, to (n,)."""
+    import torch
+
+    sides = [torch.exp(boxes[:, 2:].clamp(max=MAX_LOG_SIZE)) for boxes in (found, wanted)]
+    low = torch.maximum(found[:, :2] - sides[0] / 2, wanted[:, :2] - sides[1] / 2)
+    high = torch.minimum(found[:, :2] + sides[0] / 2, wanted[:, :2] + sides[1] / 2)
+    shared = (high - low).clamp(min=0).prod(dim=1)
+    return shared / (sides[0].prod(dim=1) + sides[1].prod(dim=1) - shared)

@@ -1,0 +1,42 @@
+"""Pictures that a detector is trained on and tried on, as options of `multiverse dataset`: the same for everybody.
+
+Every stress set shows the scenes of the plain set (the same seed) with one thing changed, so differences between sets
+come from the change and not from other scenes.
+"""
+
+VIEW_PX = 640
+_RASTER = "--engine raster --save-coco"
+_VARIED = f"--recipe 2 --view {VIEW_PX}x{VIEW_PX} {_RASTER}"
+_HELD_OUT = f"{_VARIED} --seed 9000"
+
+PLAIN, NEGATIVES, CYCLES, RECIPE_1, OTHER_RANGES = "plain", "negatives", "cycles", "recipe 1", "other ranges"
+
+TRAINING: dict[str, str] = {
+    "recipe 1": f"--recipe 1 {_RASTER} --seed 1000",
+    "recipe 2": f"{_VARIED} --seed 1000",
+}
+"""What a network is trained on. Recipe 1 has whole pictures of 5280x3956 px only, which are cut into views."""
+
+SETS: dict[str, str] = {
+    PLAIN: _HELD_OUT,
+    "no pads": f"{_HELD_OUT} --feet none",
+    "gravel": f"{_HELD_OUT} --ground gravel",
+    "snow": f"{_HELD_OUT} --ground snow",
+    "dark earth": f"{_HELD_OUT} --ground wet-earth",
+    "overcast": f"{_HELD_OUT} --overcast 1",
+    "60 m": f"{_HELD_OUT} --altitude 60",
+    "160 m": f"{_HELD_OUT} --altitude 160",
+    "turned 45": f"{_HELD_OUT} --yaw 45",
+    "half exposure": f"{_HELD_OUT} --camera-effects mild,exposure=-1",
+    "blur 2 px": f"{_HELD_OUT} --camera-effects mild,blur=2",
+    "half hidden": f"{_HELD_OUT} --hidden-share 0.5",
+    "camera effects": f"{_HELD_OUT} --camera-effects strong",
+    OTHER_RANGES: (
+        f"{_HELD_OUT} --tilt 6..12 --exposed 2.6..3.2 --latitude 57..63 --clutter 2"
+        " --camera-effects mild,contrast=-30..-20,saturation=-60..-40,warmth=0.3..0.5,noise=0.02..0.03"
+    ),
+    NEGATIVES: f"{_HELD_OUT} --empty-share 1",
+    CYCLES: _HELD_OUT.replace("--engine raster", "--engine cycles --preset quick"),
+    RECIPE_1: f"--recipe 1 {_RASTER} --seed 9000",
+}
+"""What it is tried on. None of the values of `other ranges` can occur in the training's pictures."""

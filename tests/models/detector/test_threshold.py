@@ -1,0 +1,36 @@
+"""Rules that learn nothing find what differs by its colour, and nothing else."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from engine.models.detector.targets import LabelledPicture
+from engine.models.detector.threshold import best_rule, f1_of, find_spots
+from tests.models.detector.discs import picture_of_discs
+
+
+def test_discs_that_are_brighter_than_their_ground_are_found_by_a_rule() -> None:
+    pictures = [picture_of_discs(seed, side_px=160) for seed in range(3)]
+    rule = best_rule(pictures)
+    unseen = [picture_of_discs(seed, side_px=160) for seed in range(50, 53)]
+    assert f1_of([find_spots(each.colors, rule) for each in unseen], unseen) > 0.95
+
+
+def test_dark_discs_are_found_by_another_rule() -> None:
+    pictures = [replace(each, colors=255 - each.colors) for each in (picture_of_discs(9, side_px=160),)]
+    rule = best_rule(pictures)
+    assert rule.channel == "dark"
+    assert f1_of([find_spots(each.colors, rule) for each in pictures], pictures) > 0.95
+
+
+def test_things_of_the_same_light_as_piles_fool_every_rule() -> None:
+    """A rule sees a spot's size and fill, not its form: what a detector has to learn."""
+
+    def with_others(seed: int) -> LabelledPicture:
+        picture = picture_of_discs(seed, side_px=320)
+        is_pile = np.arange(len(picture.boxes)) % 3 == 0  # the other discs are only like piles
+        return replace(picture, boxes=picture.boxes[is_pile], is_ignored=picture.is_ignored[is_pile])
+
+    pictures = [with_others(seed) for seed in range(2)]
+    rule = best_rule(pictures)
+    assert f1_of([find_spots(each.colors, rule) for each in pictures], pictures) < 0.6
