@@ -62,6 +62,10 @@ def _pictures(folder: DatasetFolder, job: DatasetJob) -> Iterator[CardPicture]:
         )
 
 
+def _is_repeated(name: str, value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and is_dataclass(value[0]) and name != "ground_texture"
+
+
 def _text(name: str, value: Any) -> str:
     """`40..160` for a range, `640x640` for a size, `pile,bag` for names, `gravel=1` for shares, "" for a switch."""
     if value is True:
