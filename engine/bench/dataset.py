@@ -1,13 +1,14 @@
 """Time per site picture, the part spent on starting its process, and memory growth over a long run.
 
-Each picture is rendered as in a real run, in a fresh process, one at a time. Optionally Cycles renders the same scene
-for comparison.
+Whole pictures are rendered in fresh processes, one at a time, with both recipes; tiles of 640 px in forks of a warm
+process, as in a long run. Optionally Cycles renders the same scene of recipe 1 for comparison.
 """
 
 import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,12 @@ from engine.bench.progress import Progress
 from engine.errors import RenderError
 from engine.jobs.dataset import DatasetJob, RenderSettings, SceneOptions, make_dataset
 from engine.jobs.dataset.choosing import choose_drawing
-from engine.jobs.dataset.running.attempt import run_attempt
+from engine.jobs.dataset.running.attempt import ColdWorker, run_attempt
 from engine.jobs.dataset.running.policy import Failure, default_timeout_s
+from engine.jobs.dataset.running.warm_worker import HAS_FORK, WarmWorker
 from engine.jobs.dataset.task import PictureTask
+from engine.jobs.dataset.varied.cameras import CameraOptions
+from engine.jobs.dataset.varied.options import VariedOptions
 
 # The two cases measured with the original, on an M3 Pro: 3.89 s and 45 s.
 CASES: dict[str, dict[str, Any]] = {
@@ -34,7 +38,11 @@ CASES: dict[str, dict[str, Any]] = {
     "364 piles, 5280x3956": {"use_clusters": False, "num_rows": 14, "piles_per_row": 26},
 }
 ORIGINAL_S = {"44 piles, 1920x1080": 3.89, "364 piles, 5280x3956": 45.0}
+TILE = "tile of 640x640, recipe 2"
+WARM_TILES = 4  # tiles of a warm process before the measured ones: then all models are built
 SMALL_PICTURE: dict[str, Any] = {"width": 320, "height": 240, "use_clusters": True, "num_clusters": 1}
+Attempt = Callable[[PictureTask, Path, Path, float], dict[str, Any] | Failure]
+"""Task, folder, log, timeout in seconds."""
 SETTLED_PICTURES = 5  # pictures of a long run after which its memory counts as settled
 SEED = 1000
 
@@ -48,11 +56,17 @@ def run(
         engines["cycles"] = choose_drawing("cycles", blender=blender or None).drawing
     result: dict[str, Any] = {"cores": os.cpu_count(), "cases": {}}
     for number, case in enumerate(cases):
+        if case == TILE:
+            progress(case, number / (len(cases) + 1))
+            result["cases"][case] = {"raster": _tiles(pictures)}
+            continue
         measured: dict[str, Any] = {"original_m3_pro_s": ORIGINAL_S[case]}
         for name, drawing in engines.items():
             progress(f"{case}, {name}", number / (len(cases) + 1))
             counted = pictures if name == "raster" else 1  # Cycles takes minutes
             measured[name] = _measured(case, drawing, counted, blender)
+        progress(f"{case}, recipe 2", number / (len(cases) + 1))
+        measured["raster, recipe 2"] = _measured(case, engines["raster"], pictures, "", recipe=2)
         if with_cycles:
             measured["cycles_times_raster"] = round(measured["cycles"]["seconds"] / measured["raster"]["seconds"], 1)
         result["cases"][case] = measured
@@ -62,37 +76,71 @@ def run(
     return result
 
 
-def _measured(case: str, drawing: RenderSettings, pictures: int, blender: str) -> dict[str, Any]:
-    """Medians over `pictures` seeds."""
-    options = SceneOptions(**CASES[case])
-    rows = [
-        _picture(PictureTask(options=options, drawing=drawing, base_seed=SEED, index=index, blender=blender))
-        for index in range(pictures)
-    ]
-    steps = {step: round(statistics.median(row["made"]["seconds"][step] for row in rows), 3) for step in _steps(rows)}
+def _measured(case: str, drawing: RenderSettings, pictures: int, blender: str, *, recipe: int = 1) -> dict[str, Any]:
+    """Medians over `pictures` seeds, each in a process of its own."""
+    job = DatasetJob(
+        output=Path("unused"),
+        drawing=drawing,
+        options=SceneOptions(**CASES[case]),
+        recipe=recipe,
+        seed=SEED,
+        blender=blender,
+    )
+
+    def attempt(task: PictureTask, folder: Path, log_path: Path, timeout_s: float) -> dict[str, Any] | Failure:
+        return run_attempt(task, folder, log_path, timeout_s=timeout_s, environment={})
+
+    return _medians([_picture(job.task(index), attempt) for index in range(pictures)])
+
+
+def _tiles(tiles: int) -> dict[str, Any]:
+    """Medians over windows of 640 px of full pictures, in forks of a warm process, each with one core."""
+    job = DatasetJob(
+        output=Path("unused"),
+        drawing=RenderSettings(engine="raster"),
+        varied=VariedOptions(camera=CameraOptions(view=(640, 640))),
+        recipe=2,
+        seed=SEED,
+    )
+    with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
+        environment = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        worker = WarmWorker(Path(folder, "workers.log"), environment) if HAS_FORK else ColdWorker(environment)
+
+        def attempt(task: PictureTask, staged: Path, log_path: Path, timeout_s: float) -> dict[str, Any] | Failure:
+            return worker.attempt(task, staged, log_path, timeout_s=timeout_s)
+
+        try:
+            rows = [_picture(job.task(index), attempt) for index in range(WARM_TILES + tiles)]
+        finally:
+            worker.close()
+    figures = _medians(rows[WARM_TILES:])
+    figures["beside_drawing_cpu_s"] = round(sum(figures["steps_cpu_s"].values()) - figures["steps_cpu_s"]["draw"], 3)
+    return figures
+
+
+def _medians(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    def of(kind: str) -> dict[str, float]:
+        steps = rows[0]["made"][kind]
+        return {step: round(statistics.median(row["made"][kind][step] for row in rows), 3) for step in steps}
+
     overheads = [row["seconds"] - sum(row["made"]["seconds"].values()) for row in rows]
     return {
-        "pictures": pictures,
+        "pictures": len(rows),
         "seconds": round(statistics.median(row["seconds"] for row in rows), 3),
-        "steps_s": steps,
+        "steps_s": of("seconds"),
+        "steps_cpu_s": of("cpu_seconds"),
         "process_s": round(statistics.median(overheads), 3),
         "labelled": rows[0]["made"]["labelled"],
         "renderer": rows[0]["made"]["renderer"],
     }
 
 
-def _steps(rows: list[dict[str, Any]]) -> list[str]:
-    return list(rows[0]["made"]["seconds"])
-
-
-def _picture(task: PictureTask) -> dict[str, Any]:
+def _picture(task: PictureTask, attempt: Attempt) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
         staged = Path(folder, "picture")
         staged.mkdir()
         began_s = time.perf_counter()
-        made = run_attempt(
-            task, staged, Path(folder, "log"), timeout_s=default_timeout_s(task.drawing, task.options), environment={}
-        )
+        made = attempt(task, staged, Path(folder, "log"), default_timeout_s(task.drawing, task.options))
         seconds = time.perf_counter() - began_s
     if isinstance(made, Failure):
         raise RenderError(f"picture {task.name} by {task.drawing.engine}: {made.reason}")

@@ -86,10 +86,15 @@ def dataset(
     output folder with such a name is written ./check.
     """
     from engine.cli.run import Signals
+    from engine.cli.video_web import is_given
     from engine.jobs.dataset import check_job, choose_drawing, make_dataset
 
     if options["image_index"] is not None:
-        _refuse(context, ("count", "jobs", "timeout_s", "retries", "cluster"), "--image-index makes one picture here")
+        _refuse(
+            context,
+            ("count", "jobs", "devices", "timeout_s", "retries", "cluster"),
+            "--image-index makes one picture here",
+        )
     chosen = choose_drawing(
         engine,
         preset=preset,
@@ -100,6 +105,9 @@ def dataset(
         is_far=options["cluster"] is not None,
     )
     scene = pop_options(SceneOptions, options)
+    files = [file for part in options.get("scene", ()) for file in part]
+    if files and not is_given(context, "count"):
+        options["count"] = len(files)
     varied = VariedOptions(**{name: pop_options(kind, options) for name, kind in VARIED.items()})
     labels = pop_options(LabelOptions, options)
     job = DatasetJob(
@@ -112,7 +120,7 @@ def dataset(
         **options,
     )
     check_job(job)
-    for note in chosen.notes:
+    for note in (*chosen.notes, *job.notes):
         print(f"multiverse: {note}", file=sys.stderr)
     if job.image_index is not None:
         report = _make_here(job)

@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 import typer
 
+from engine.errors import UsageError
 from engine.jobs.kit.options import OptionInfo
 
 Command = Callable[..., Any]
@@ -46,7 +47,7 @@ def job_options(
             for each, hint, info in found:
                 value = values.pop(each.name)
                 if value is not None or not (info.is_configured or _is_tuple(hint)):
-                    options[each.name] = _parsed(value, hint, info)
+                    options[each.name] = _parsed(value, hint, info, _flags(each, info))
             return command(**values, **options)
 
         parameters = [*positional, *made, *last]
@@ -72,7 +73,7 @@ def _fields_of(kind: type, table: Mapping[str, OptionInfo]) -> list[tuple[Field[
 def _parameter(each: Field[Any], hint: Any, info: OptionInfo) -> inspect.Parameter:
     default = None if each.default is MISSING or info.is_configured or _is_tuple(hint) else each.default
     kind = _type_on_the_command_line(hint, info)
-    flags = [info.flags or f"--{each.name.replace('_', '-')}"]
+    flags = [_flags(each, info)]
     value = typer.Option(
         *flags,
         metavar=info.metavar,
@@ -94,10 +95,20 @@ def _type_on_the_command_line(hint: Any, info: OptionInfo) -> Any:
     return kind | None if info.is_configured and not is_optional else kind
 
 
-def _parsed(value: Any, hint: Any, info: OptionInfo) -> Any:
-    if _is_tuple(hint):
-        return tuple(info.parse(text) if info.parse else text for text in value)
-    return info.parse(value) if info.parse and isinstance(value, str) else value
+def _flags(each: Field[Any], info: OptionInfo) -> str:
+    return info.flags or f"--{each.name.replace('_', '-')}"
+
+
+def _parsed(value: Any, hint: Any, info: OptionInfo, flags: str) -> Any:
+    """The value as the field has it. UsageError, with the option's name, for a text that cannot be read."""
+    try:
+        if _is_tuple(hint):
+            return tuple(info.parse(text) if info.parse else text for text in value)
+        return info.parse(value) if info.parse and isinstance(value, str) else value
+    except UsageError as error:
+        if str(error).startswith("--"):
+            raise
+        raise UsageError(f"{flags.partition('/')[0]}: {error}") from None
 
 
 def _is_tuple(hint: Any) -> bool:

@@ -18,10 +18,22 @@ def test_process_start_and_drawing_are_measured_separately() -> None:
     assert set(raster["steps_s"]) == {"scene", "draw", "labels", "save"}
     assert raster["seconds"] > sum(raster["steps_s"].values()) and raster["process_s"] > 0
     assert 40 <= raster["labelled"] <= 44 and raster["renderer"].startswith("raster ")
+    varied = result["cases"][SMALL]["raster, recipe 2"]
+    assert set(varied["steps_s"]) == {"scene", "draw", "sensor", "labels", "save"}
     assert result["long_run"]["pictures"] == 2 and result["long_run"]["memory_mb"] > 10
+
+
+@only_soak
+def test_processor_time_of_a_tile_is_told_by_step() -> None:
+    result = dataset.run(
+        cases=(dataset.TILE,), pictures=1, long_run=0, with_cycles=False, blender="", progress=no_progress
+    )
+    raster = result["cases"][dataset.TILE]["raster"]
+    assert set(raster["steps_cpu_s"]) == {"scene", "draw", "sensor", "labels", "save"}
+    assert 0 < raster["beside_drawing_cpu_s"] < sum(raster["steps_cpu_s"].values())
 
 
 def test_an_unknown_case_is_rejected() -> None:
     command = [sys.executable, "-m", "engine.cli.main", "bench", "dataset", "--case", "huge", "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (2, "multiverse: --case takes small or large\n")
+    assert (done.returncode, done.stderr) == (2, "multiverse: --case takes small, large or tile\n")

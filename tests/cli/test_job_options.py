@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
 from engine.cli.job_options import job_options, pop_options
+from engine.errors import UsageError
 from engine.jobs.kit.options import OptionInfo, option
+from engine.jobs.kit.span import Span, parse_span
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +22,7 @@ class Job:
     edge: Literal["soft", "hard"] = option("soft", "The edge.")
     is_quick: bool = option(False, "Hurry.", flags="--quick")
     device: str = option("auto", "Where.", is_configured=True)
+    height: Span | None = option(None, "How high.", parse=parse_span)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,7 @@ def answer(*words: str) -> tuple[int, Any]:
 
 
 def test_defaults_come_from_the_fields_and_configured_options_are_omitted() -> None:
-    plain = {"most": 3, "edge": "soft", "is_quick": False, "pitch": 0.0}
+    plain = {"most": 3, "edge": "soft", "is_quick": False, "pitch": 0.0, "height": None}
     assert answer("in") == (0, ("in", False, plain))
 
 
@@ -51,6 +55,14 @@ def test_values_have_the_types_of_the_fields() -> None:
     assert Job(source=source, **options) == Job(
         source="in", words=("a", "b"), sizes=(4, 5), most=9, edge="hard", is_quick=True, device="cpu"
     )
+
+
+@pytest.mark.parametrize("text", ["9..2", "high", "nan"])
+def test_a_range_that_cannot_be_read_is_refused_with_the_name_of_its_option(text: str) -> None:
+    app = typer.Typer()
+    app.command()(job_options(Job)(lambda **options: None))
+    result = CliRunner().invoke(app, ["--height", text])
+    assert isinstance(result.exception, UsageError) and str(result.exception).startswith("--height: ")
 
 
 def test_a_number_out_of_range_is_refused_with_the_limit() -> None:

@@ -36,7 +36,12 @@ from engine.models.sd.painting import Painting
 from engine.sources.pictures import InputPicture
 from tests.children.toys import is_live
 from tests.jobs.convert.voices import spoken, write_sound
-from tests.jobs.dataset.running.small_runs import contents, one_that_fits_and_one_that_does_not, small_job
+from tests.jobs.dataset.running.small_runs import (
+    contents,
+    one_that_fits_and_one_that_does_not,
+    small_job,
+    varied_job,
+)
 from tests.jobs.segment.conftest import job_of as segment_job
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
 from tests.jobs.video.cluster_toys import DAWDLES, IS_FULL, RAISES, REFUSES, SIDE, WELL, toy_recipe
@@ -358,6 +363,15 @@ def test_a_dataset_has_the_same_pictures_as_one_machine_makes_each_in_its_own_pr
     assert contents(tmp_path / "out") == dataset_here
     assert len(pids) == 2
     assert "labels" in (tmp_path / "out" / "image_000001.log").read_text()
+
+
+def test_all_files_of_a_varied_picture_come_back_also_scenes_and_tiles(ray: Any, tmp_path: Path) -> None:
+    make_dataset(varied_job(tmp_path / "here", 2, jobs=1))
+    report = make_dataset(varied_job(tmp_path / "out", 2, cluster="auto", jobs=1))
+    assert (report.made, report.missing) == (2, 0)
+    made = contents(tmp_path / "out")
+    assert made == contents(tmp_path / "here")
+    assert {path.partition("/")[0] for path in made} >= {"images", "labels", "annotations", "piles", "scenes", "tiles"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

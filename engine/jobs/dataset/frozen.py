@@ -1,6 +1,16 @@
 """A scene as JSON text, to be read, edited by hand, and drawn again: `freeze` and `thaw`.
 
-Every field of description.py under its own name, one thing per line. Arrays are packed: {"shape", "dtype", "coding",
+Every field of description.py under its own name, one thing per line, so that an editor can move, copy and delete it.
+`multiverse dataset OUT --recipe 2 --scene FILE` draws it again: with the same engine, effects and labels the picture
+has the same bytes, with any --seed and as any picture of a run. For that the file holds `seed`, with which Cycles
+samples, and `effects_seed`, with which the camera's effects are drawn; with `"effects_seed": []` they are drawn by
+--seed and the picture's number, as those of new scenes are.
+
+A thing that was moved gets the ground's height at its new place if its `ground_m` is null or left out. Every thing has
+a `number` of its own, by which the views of a scene know it. Models of the user's are in `assets`, with path and
+SHA-256 of their files, and stand where `placed_assets` says.
+
+Arrays are packed: {"shape", "dtype", "coding",
 "data"}, `data` compressed by zlib and written in Base64. Coding `plain` holds the array's bytes, rows first, little
 endian. Coding `steps` holds heights in whole tenths of a millimetre, as int32: of each row the difference to the row
 before it, and of that the difference to the column before it, bytes of equal significance together. Terrain is smooth,
@@ -16,7 +26,8 @@ import msgspec
 import numpy as np
 
 from engine.errors import SourceError
-from engine.jobs.dataset.scene.description import SiteScene
+from engine.jobs.dataset.scene.description import SiteScene, Terrain
+from engine.jobs.dataset.scene_limits import check_scene, check_terrain
 
 FORMAT = 1
 TENTHS_OF_MM = 1e4
@@ -37,18 +48,38 @@ def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
     """
     try:
         values = json.loads(content)
-        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
-            raise ValueError(f"is not a scene of format {FORMAT}")
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{name}: is no JSON: {error}") from error
+    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        raise SourceError(f'{name}: is no scene with "format": {FORMAT}')
+    try:
+        _stand(values)
         scene = msgspec.convert(values, SiteScene, dec_hook=_unpacked)
-        _require_known(values, msgspec.to_builtins(scene, enc_hook=lambda array: {}), "scene")
+        _require_known(values, msgspec.to_builtins(scene, enc_hook=lambda array: {}), "$")
+        check_scene(scene)
         return scene
-    except (ValueError, RecursionError, MemoryError, zlib.error) as error:
-        raise SourceError(f"{name}: is not a scene that this program wrote: {error}") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        reason, at, path = str(error).rpartition(" - at `")
+        raise SourceError(f"{name}: {path.rstrip('`')}: {reason}" if at else f"{name}: {error}") from error
 
 
 def plain(value: Any) -> Any:
     """A dataclass, with arrays and numbers of NumPy in it, as JSON values."""
     return msgspec.to_builtins(value, enc_hook=_packed)
+
+
+def _stand(values: dict[str, Any]) -> None:
+    """Give things without `ground_m`, or with null, that of the terrain."""
+    lists = [values.get(name) for name in ("piles", "distractors", "placed_assets")]
+    things = [thing for each in lists if isinstance(each, list) for thing in each if isinstance(thing, dict)]
+    lifted = [thing for thing in things if thing.get("ground_m") is None]
+    lifted = [thing for thing in lifted if isinstance(thing.get("x_m"), (int, float, str))]
+    if lifted:
+        terrain = msgspec.convert(values.get("terrain"), Terrain, dec_hook=_unpacked)
+        check_terrain(terrain)
+        for thing in lifted:
+            place = (msgspec.convert(thing.get(name), float) for name in ("x_m", "y_m"))
+            thing["ground_m"] = float(terrain.height_at(*(np.array(metres) for metres in place)))
 
 
 def _require_known(values: Any, known: Any, where: str) -> None:
@@ -64,8 +95,10 @@ def _require_known(values: Any, known: Any, where: str) -> None:
 
 
 def _lines_of(value: Any) -> str:
-    if isinstance(value, (list, tuple)) and value:
+    if isinstance(value, (list, tuple)) and value and not isinstance(value[0], (int, float)):
         return "[\n" + ",\n".join(map(json.dumps, value)) + "\n]"
+    if isinstance(value, dict) and value:
+        return "{\n" + ",\n".join(f"{json.dumps(name)}: {json.dumps(each)}" for name, each in value.items()) + "\n}"
     return json.dumps(value)
 
 
@@ -103,7 +136,10 @@ def _unpacked(kind: type, value: Any) -> Any:
     if not isinstance(value, dict) or set(value) != {"shape", "dtype", "coding", "data"}:
         raise ValueError("an array is not packed as shape, dtype, coding and data")
     shape = tuple(msgspec.convert(value["shape"], list[int]))
-    content = zlib.decompress(base64.b64decode(msgspec.convert(value["data"], str), validate=True))
+    try:
+        content = zlib.decompress(base64.b64decode(msgspec.convert(value["data"], str), validate=True))
+    except zlib.error as error:
+        raise ValueError(f"its data is damaged: {error}") from error
     if value["coding"] == "steps":
         steps = np.frombuffer(content, np.uint8).reshape(4, -1).T.copy().view("<i4").reshape(shape)
         tenths = steps.astype(np.int64).cumsum(axis=1).cumsum(axis=0)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from engine.errors import UsageError
+from engine.jobs.dataset.assets.reading import read_asset
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.options import SceneOptions, option_name
 from engine.jobs.dataset.split import Split, parse_split
@@ -14,6 +15,17 @@ from engine.jobs.kit.option_range import check_no_stream, check_number
 from engine.jobs.kit.options import CLUSTER, CLUSTERS, OVERWRITE, RESUME, option
 
 MAX_PICTURES = 10_000_000
+
+
+def parse_devices(text: str) -> tuple[int, ...]:
+    """`0,1` -> (0, 1). UsageError for anything but different whole numbers."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdecimal() for part in parts):
+        raise UsageError(f"--devices {text}: is not a list of devices; give whole numbers, such as 0,1")
+    devices = tuple(map(int, parts))
+    if len(set(devices)) < len(devices):
+        raise UsageError(f"--devices {text}: a device is named twice; --jobs sets how many pictures are drawn at once")
+    return devices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +44,7 @@ class DatasetJob:
     )
     count: int = option(20, "Total number of pictures.", metavar="N")
     jobs: int | None = option(
-        None, "Pictures in parallel. (default: by memory: 1, 2 from 16 GB, 4 from 32 GB)", metavar="N"
+        None, "Pictures in parallel. (default: one per core, fewer if they do not fit into memory)", metavar="N"
     )
     seed: int = option(
         0,
@@ -54,6 +66,12 @@ class DatasetJob:
         flags="--timeout",
         metavar="SECONDS",
     )
+    devices: tuple[int, ...] | None = option(
+        None,
+        "Graphics cards for the jobs, in turn: EGL's numbers, or Cycles'. Untested with more than one card.",
+        metavar="N,N",
+        parse=parse_devices,
+    )
     retries: int = option(1, "Retries of a failed picture.", metavar="N")
     resume: bool = option(True, f"{RESUME} (the default) Or: {OVERWRITE}", flags="--resume/--overwrite")
     cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
@@ -73,13 +91,15 @@ class DatasetJob:
             check_number("--image-index", self.image_index, 0, MAX_PICTURES)
             if self.cluster is not None:
                 raise UsageError("--image-index: makes one picture in this process; leave --cluster out")
+        self._check_devices()
         self.options.check()
         if self.recipe == 1:
             self._require_no_variety()
         else:
             self.varied.check()
             check_cameras(self.options, self.varied.camera)
-            self.labels.check()
+            self.labels.check(self.varied.own_classes)
+            self._check_given()
 
     def task(self, index: int) -> PictureTask:
         task = PictureTask(
@@ -97,11 +117,49 @@ class DatasetJob:
             return task
         return replace(task, split=self.split.text, subset=self.split.subset_of(task.scene_number))
 
+    def _check_devices(self) -> None:
+        if not self.devices:
+            return
+        given = f"--devices {','.join(map(str, self.devices))}"
+        if self.cluster is not None or self.image_index is not None:
+            other = "--image-index" if self.image_index is not None else "--cluster"
+            raise UsageError(f"{given}: is for the jobs of a run on this machine; leave it or {other} out")
+        if self.drawing.use_gpu is False:
+            raise UsageError(f"{given}: has no effect with --no-use-gpu; leave one of them out")
+        if self.jobs is not None and self.jobs < len(self.devices):
+            raise UsageError(f"{given}: a job uses one device; give --jobs {len(self.devices)} or fewer devices")
+
     def _require_no_variety(self) -> None:
         for own in (*(getattr(self.varied, part.name) for part in fields(VariedOptions)), self.labels):
             for each in fields(own):
                 if getattr(own, each.name) != each.default:
                     raise UsageError(f"{option_name(each.name)}: has no effect in recipe 1; give --recipe 2")
+
+    def _check_given(self) -> None:
+        """Check --scene: as many pictures as files at most, and no option that its files decide."""
+        files, given = self.varied.given.files, self.varied.given
+        if not files:
+            return
+        given.check_alone(self.options)
+        if self.split is not None:
+            given.check_split()
+        if self.indices.stop > len(files):
+            name = "--count" if self.image_index is None else "--image-index"
+            value = self.count if self.image_index is None else self.image_index
+            raise UsageError(f"{name} {value}: --scene names {len(files)} scenes")
+
+    def with_given_size(self) -> "DatasetJob":
+        """The job with the size of the pictures of --scene, if there are any."""
+        if not self.varied.given.scene:
+            return self
+        width, height = self.varied.given.size_px
+        return replace(self, options=replace(self.options, width=width, height=height))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks about what of the user's own models is not drawn."""
+        told = ((asset, read_asset(asset).notes) for asset in self.varied.assets.assets)
+        return tuple(f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
 
     @property
     def picture_px(self) -> tuple[int, int]:

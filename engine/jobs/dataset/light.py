@@ -25,7 +25,9 @@ CLEAR_SKY = 0.6  # of SKY_RGB at SKY_HIGH_DEG: about a quarter of the light on l
 HORIZON_SKY = 0.22  # of that, with the sun on the horizon
 WARM_RGB = np.array([1.08, 1.0, 0.86])  # tint of a picture with the sun on the horizon
 WHITE_BALANCE = 0.8  # share of the light's own tint that the camera compensates
-METERED_ALBEDO = 0.23  # exposed for the light alone, as if the ground were a grey card
+METERED_ALBEDO = 0.185  # exposed for the light alone, as if the ground were a grey card
+DARK_ALBEDO = 0.09  # ground darker than that makes the camera expose longer, by the root of the ratio,
+MAX_DARK_GAIN = 1.5  # and at most so much: nobody keeps a black picture
 LIGHT_ADAPTATION = 0.92  # share of a change of the light that the camera compensates
 
 
@@ -48,13 +50,14 @@ class Light:
 def light_of(sun: Sun, ground: GroundLook) -> Light:
     """Compute the light, with its exposure.
 
-    Recipe 1 exposes for the soil; recipe 2 for the light alone, so that dark ground is dark in the picture.
+    Recipe 1 exposes for the soil; recipe 2 for the light, so that dark ground is dark in the picture, and for the
+    ground only where it is very dark.
     """
     height = np.sin(np.radians(sun.elevation_deg))
     yellow = np.clip(1 - sun.elevation_deg / LOW_SUN_DEG, 0, 1)
     sun_color = WHITE_SUN_RGB + (LOW_SUN_RGB - WHITE_SUN_RGB) * yellow
     if ground.covers:
-        return _light_of_day(sun, sun_color, float(height), float(yellow))
+        return _light_of_day(sun, sun_color, float(height), float(yellow), _dark_gain(ground))
     sun_rgb = sun_color * sun.energy / np.pi
     sky_rgb = SKY_RGB * (0.5 + 0.5 * height / np.sin(np.radians(SKY_HIGH_DEG)))
     radiance = max(float((np.array(ground.soil) * (sun_rgb * height + sky_rgb)) @ LUMINANCE), 1e-3)
@@ -68,7 +71,14 @@ def light_of(sun: Sun, ground: GroundLook) -> Light:
     )
 
 
-def _light_of_day(sun: Sun, sun_color: np.ndarray, height: float, yellow: float) -> Light:
+def _dark_gain(ground: GroundLook) -> float:
+    """Factor of the exposure for very dark ground, 1..MAX_DARK_GAIN."""
+    first, last = (float(np.array(cover.color) @ LUMINANCE) for cover in (ground.covers[0], ground.covers[-1]))
+    albedo = first + (last - first) * ground.second_share
+    return float(min(max((DARK_ALBEDO / max(albedo, 1e-3)) ** 0.5, 1.0), MAX_DARK_GAIN))
+
+
+def _light_of_day(sun: Sun, sun_color: np.ndarray, height: float, yellow: float, gain: float) -> Light:
     """Light of recipe 2: clear, veiled or overcast, and balanced to white as a camera does."""
     high = np.sin(np.radians(SKY_HIGH_DEG))
     sun_rgb = sun_color * sun.energy / np.pi
@@ -80,7 +90,7 @@ def _light_of_day(sun: Sun, sun_color: np.ndarray, height: float, yellow: float)
     brightness = max(float(whole @ LUMINANCE), 1e-3)
     wanted = 1 + (WARM_RGB - 1) * yellow * (1 - sun.overcast)
     gains = (wanted * brightness / np.maximum(whole, 1e-6)) ** WHITE_BALANCE
-    exposure = (MEAN_RADIANCE / (METERED_ALBEDO * brightness)) ** LIGHT_ADAPTATION * 2**sun.exposure_stops
+    exposure = (MEAN_RADIANCE / (METERED_ALBEDO * brightness)) ** LIGHT_ADAPTATION * gain * 2**sun.exposure_stops
     return Light(
         sun_color=sun_color * gains,
         sun_rgb=sun_rgb * gains,

@@ -16,7 +16,9 @@ class MadePicture:
     drawn: dict[str, Any] = field(default_factory=dict)
     """Every number of the scene."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """Per step: scene, draw, labels, save."""
+    """Per step: scene, draw, sensor (recipe 2), labels, save."""
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
+    """Processor time of all its threads, per step."""
     sha256: dict[str, str] = field(default_factory=dict)
     """Per file, keyed by its path in the dataset, in the order of commit: labels first, the picture last."""
     bytes: dict[str, int] = field(default_factory=dict)

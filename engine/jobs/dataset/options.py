@@ -19,36 +19,60 @@ MAX_SIDE_PX = 16384
 class SceneOptions:
     """Options of the scene and the picture's size, without those of rendering."""
 
-    width: int = option(5280, "Width in pixels; the site is about 200 m wide.", metavar="64..16384")
-    height: int = option(3956, "Height in pixels.", metavar="64..16384")
-    use_clusters: bool | None = option(
-        None, "Piles in clusters, or in rows. (default: random)", flags="--use-clusters/--no-use-clusters"
+    width: int = option(
+        5280,
+        "Width in pixels; of the sensor, if --view is given. Recipe 1 always shows 200 m.",
+        metavar="64..16384",
     )
-    num_clusters: int | None = option(None, "(default: random, 1 to 5)", metavar="1..5")
-    cluster_size: float | None = option(None, "Metres; centres are 1.5 times as far apart. (default: 30)", metavar="M")
-    min_piles_per_cluster: int | None = option(None, "(default: 50, or as many as fit)", metavar="N")
-    max_piles_per_cluster: int | None = option(None, "(default: 100, or as many as fit)", metavar="N")
-    num_rows: int | None = option(None, "(default: random, 12 to 17)", metavar="N")
-    piles_per_row: int | None = option(None, "(default: random, 30 to 39)", metavar="N")
-    row_spacing: float | None = option(None, "Metres. (default: random, 3 to 4)", metavar="2..50")
+    height: int = option(3956, "Height in pixels, likewise.", metavar="64..16384")
+    use_clusters: bool | None = option(
+        None,
+        "Piles in clusters, or in rows. (default: random)",
+        flags="--use-clusters/--no-use-clusters",
+    )
+    num_clusters: int | None = option(None, "Clusters of piles. (default: random, 1 to 5)", metavar="1..5")
+    cluster_size: float | None = option(
+        None, "Size of a cluster in metres; centres are 1.5 times as far apart. (default: 30)", metavar="M"
+    )
+    min_piles_per_cluster: int | None = option(
+        None, "Fewest piles of a cluster. (default: 50, or as many as fit)", metavar="N"
+    )
+    max_piles_per_cluster: int | None = option(
+        None, "Most piles of a cluster. (default: 100, or as many as fit)", metavar="N"
+    )
+    num_rows: int | None = option(None, "Rows of piles. (default: random, 12 to 17)", metavar="N")
+    piles_per_row: int | None = option(None, "Piles in a row. (default: random, 30 to 39)", metavar="N")
+    row_spacing: float | None = option(None, "Metres between rows. (default: random, 3 to 4)", metavar="2..50")
     terrain_size: float | None = option(
         None, "Side of the site in metres. (default: random, 180 to 220)", metavar="20..1000"
     )
-    num_terraces: int | None = option(None, "(default: random, 6 to 11)", metavar="1..100")
-    terrace_height: float | None = option(None, "Metres. (default: random, 1.5 to 3)", metavar="0..10")
+    num_terraces: int | None = option(None, "Terraces of the site. (default: random, 6 to 11)", metavar="1..100")
+    terrace_height: float | None = option(
+        None, "Height of a terrace in metres. (default: random, 1.5 to 3)", metavar="0..10"
+    )
     geological_preset: Preset | None = option(
         None, "Ground and kinds of piles. (default: a mix)", metavar="loess|hills"
     )
-    num_bags: int | None = option(None, "White bags, not labelled. (default: 30, or as many as fit)", metavar="N")
+    num_bags: int | None = option(
+        None, "Bags. (default: 30, or as many as fit; recipe 2: random, 0 to 30)", metavar="N"
+    )
     """A given number must fit; otherwise as many as fit. The same for machines."""
     num_machinery: int | None = option(
-        None, "Yellow machines, not labelled. (default: 15, or as many as fit)", metavar="N"
+        None, "Machines. (default: 15, or as many as fit; recipe 2: random, 0 to 15)", metavar="N"
     )
     sun_elevation: float | None = option(
-        None, "Degrees above the horizon. (default: random, 30 to 60)", metavar="5..90"
+        None,
+        "Sun: degrees above the horizon. (default: random, 30 to 60; recipe 2: by place and date)",
+        metavar="5..90",
     )
-    sun_azimuth: float | None = option(None, "Degrees clockwise from north. (default: random)", metavar="0..360")
-    sun_energy: float | None = option(None, "W/m2, as in Blender. (default: random, 1.5 to 2.5)", metavar="0..20")
+    sun_azimuth: float | None = option(
+        None, "Sun: degrees clockwise from north. (default: random; recipe 2: by place and date)", metavar="0..360"
+    )
+    sun_energy: float | None = option(
+        None,
+        "Sun: W/m2, as in Blender. (default: random, 1.5 to 2.5; recipe 2: also by its elevation)",
+        metavar="0..20",
+    )
 
     def check(self) -> None:
         """Raise UsageError for a number out of its range. `settle` checks that all fit together."""

@@ -7,14 +7,13 @@ before it.
 import hashlib
 import json
 import logging
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from engine.jobs.dataset.frozen import freeze
+from engine.jobs.dataset.frozen_file import read_frozen
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.geometry.ground_plan import plan_of
@@ -29,22 +28,26 @@ from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.sensor import photograph
+from engine.jobs.dataset.step_times import StepTimes
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.dataset.varied import VariedOptions, describe_varied
+
+Draw = Callable[[SceneStage, PictureTask, Path], Rendered]
 
 log = logging.getLogger(__name__)
 
 
-def make_picture(task: PictureTask, folder: Path) -> MadePicture:
+def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> MadePicture:
     """Draw the picture and write its files into `folder`, under their paths in the dataset.
 
+    `draw`: in place of the task's engine.
     UsageError for a scene that does not fit, RenderError if the engine fails, OSError if the disk does.
     """
     log.info("picture %s, seed %s, engine %s", task.name, task.seed, task.drawing.engine)
     if task.varied is None or task.labels is None:
-        made = _make_plain(task, folder)
+        made = _make_plain(task, folder, draw or draw_stage)
     else:
-        made = _make_varied(task, task.varied, task.labels, folder)
+        made = _make_varied(task, task.varied, task.labels, folder, draw or draw_stage)
     steps = ", ".join(f"{step} {time:.2f} s" for step, time in made.seconds.items())
     log.info("%d piles on the site, %d things labelled; %s", made.piles, made.labelled, steps)
     return made
@@ -54,10 +57,12 @@ def scene_of(task: PictureTask) -> SiteScene:
     """Build the scene as the task's recipe does. UsageError for a scene that does not fit."""
     if task.varied is None:
         return describe_scene(task.options, task.base_seed + task.index)
+    if task.varied.given.scene:
+        return read_frozen(task.varied.given.files[task.index])
     return describe_varied(task.options, task.varied, task.seed, task.view)
 
 
-def draw(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
+def draw_stage(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
     """Draw with the task's engine; Blender's temporary files are in `folder`."""
     from engine.jobs.dataset.raster import bake_ground, render
 
@@ -77,17 +82,17 @@ def draw(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
     return cycles.render(stage, ground_rgb, settings, cycles.find_blender(task.blender), folder=folder)
 
 
-def _make_plain(task: PictureTask, folder: Path) -> MadePicture:
+def _make_plain(task: PictureTask, folder: Path, draw: Draw) -> MadePicture:
     """Recipe 1: only piles have numbers, and every one that can be seen is labelled."""
-    seconds: dict[str, float] = {}
-    with _timed(seconds, "scene"):
+    steps = StepTimes()
+    with steps.timed("scene"):
         drawn = asdict(settle(task.options, task.base_seed + task.index))
         scene = scene_of(task)
         stage = set_stage(scene)
     log.info("%s", ", ".join(f"{name} {value}" for name, value in drawn.items()))
-    with _timed(seconds, "draw"):
+    with steps.timed("draw"):
         rendered = draw(stage, task, folder)
-    with _timed(seconds, "labels"):
+    with steps.timed("labels"):
         found = find_instances(rendered.instances)
         height, width = rendered.instances.shape
         files = {}
@@ -101,9 +106,10 @@ def _make_plain(task: PictureTask, folder: Path) -> MadePicture:
         labelled=len(found.numbers),
         renderer=rendered.renderer,
         drawn=drawn,
-        seconds=seconds,
+        seconds=steps.seconds,
+        cpu_seconds=steps.cpu_seconds,
     )
-    with _timed(seconds, "save"):
+    with steps.timed("save"):
         if task.with_hdf5:
             path = task.path("hdf5", ".hdf5")
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -115,16 +121,23 @@ def _make_plain(task: PictureTask, folder: Path) -> MadePicture:
     return made
 
 
-def _make_varied(task: PictureTask, varied: VariedOptions, labels: LabelOptions, folder: Path) -> MadePicture:
+def _make_varied(
+    task: PictureTask, varied: VariedOptions, labels: LabelOptions, folder: Path, draw: Draw
+) -> MadePicture:
     """Recipe 2: everything has a number; the options decide what is labelled, and in which formats."""
-    seconds: dict[str, float] = {}
-    with _timed(seconds, "scene"):
+    steps = StepTimes()
+    with steps.timed("scene"):
         scene = scene_of(task)
         stage = set_stage(scene)
-    with _timed(seconds, "draw"):
-        seed = (task.base_seed, task.scene_number, task.view)
-        photo = photograph(scene, varied.sensor, seed, lambda seen: draw(replace(stage, scene=seen), task, folder))
-    with _timed(seconds, "labels"):
+
+    def draw_seen(seen: SiteScene) -> Rendered:
+        with steps.timed("draw"):
+            return draw(replace(stage, scene=seen), task, folder)
+
+    with steps.timed("sensor"):
+        seed = scene.effects_seed or (task.base_seed, task.scene_number, task.view)
+        photo = photograph(scene, varied.sensor, seed, draw_seen)
+    with steps.timed("labels"):
         picture = task.path("images", photo.suffix)
         record = make_record(stage, photo, labels, index=task.index, file_name=picture)
         source = LabelSource(task=task, scene=scene, photograph=photo, record=record)
@@ -138,9 +151,10 @@ def _make_varied(task: PictureTask, varied: VariedOptions, labels: LabelOptions,
         labelled=len(record.labelled),
         renderer=photo.rendered.renderer,
         drawn=drawn,
-        seconds=seconds,
+        seconds=steps.seconds,
+        cpu_seconds=steps.cpu_seconds,
     )
-    with _timed(seconds, "save"):
+    with steps.timed("save"):
         _save(files, folder, made)
     return made
 
@@ -151,10 +165,3 @@ def _save(files: dict[str, bytes], folder: Path, made: MadePicture) -> None:
         (folder / path).write_bytes(content)
         made.sha256[path] = hashlib.sha256(content).hexdigest()
         made.bytes[path] = len(content)
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    began_s = time.perf_counter()
-    yield
-    seconds[step] = round(time.perf_counter() - began_s, 3)

@@ -93,8 +93,10 @@ class PictureTask:
         if self.varied is None or self.labels is None:
             return key
         key |= self.labels.key
-        parts: dict[str, dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(self.varied))  # lists for tuples
-        return key | {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
+        # Lists for tuples; not by msgspec, whose UTF-8 cannot hold a file's name that is none.
+        parts: dict[str, dict[str, Any]] = json.loads(json.dumps(asdict(self.varied)))
+        key |= {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
+        return key | {"scene": self.varied.given.key if self.varied.given.scene else []}
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))

@@ -41,11 +41,21 @@ def differences(before: Fingerprint, now: Fingerprint, *, but: Iterable[str] = (
 def difference(before: Any, now: Any) -> str:
     """`was 5, is 20`, or `has changed` for values that are too long to show."""
     values = [
-        "not given" if value is None else value if isinstance(value, str) and value else json.dumps(value)
+        "not given" if value is None else value if isinstance(value, str) and value else _text(value)
         for value in (before, now)
     ]
-    is_shown = all(len(value) <= MAX_SHOWN for value in values) and not isinstance(now, list | dict)
+    is_list = isinstance(now, list | dict) and not _is_range(now)
+    is_shown = all(len(value) <= MAX_SHOWN for value in values) and not is_list
     return f"was {values[0]}, is {values[1]}" if is_shown else "has changed"
+
+
+def _text(value: Any) -> str:
+    """JSON; a range as `40..160`."""
+    return "..".join(f"{end:g}" for end in dict.fromkeys(value)) if _is_range(value) else json.dumps(value)
+
+
+def _is_range(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(end, float) for end in value)
 
 
 def digest_of_files(paths: Iterable[Path]) -> str:

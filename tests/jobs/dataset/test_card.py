@@ -8,6 +8,15 @@ import pytest
 
 from engine.jobs.dataset.card import CardFacts, CardPicture, write_card
 from engine.jobs.dataset.card.plots import binned, histogram, place_map
+from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.running.card import given_options
+from engine.jobs.dataset.scene.description import GroundPicture
+from engine.jobs.dataset.split import parse_split
+from engine.jobs.dataset.task import RenderSettings
+from engine.jobs.dataset.varied.cameras import CameraOptions
+from engine.jobs.dataset.varied.grounds import GroundOptions, parse_looks
+from engine.jobs.dataset.varied.options import VariedOptions
+from engine.jobs.dataset.varied.sky import SkyOptions
 
 FACTS = CardFacts(
     recipe=2,
@@ -28,6 +37,28 @@ def pictures(counts: list[int], width_px: int = 640, subset: str = "") -> list[C
         CardPicture(subset=subset, width_px=width_px, height_px=480, boxes=np.repeat(box, count, 0), brightness=0.4)
         for count in counts
     ]
+
+
+def test_the_command_of_the_card_is_one_that_can_be_typed(tmp_path: Path) -> None:
+    picture = GroundPicture(path="/home/me/a.jpg", sha256="", size_m=4.0)
+    job = DatasetJob(
+        output=tmp_path,
+        drawing=RenderSettings(engine="raster"),
+        split=parse_split("80/20"),
+        varied=VariedOptions(
+            camera=CameraOptions(altitude=(40.0, 160.0), view=(640, 480)),
+            sky=SkyOptions(date=("2024-03-01", "2024-06-30")),
+            ground=GroundOptions(ground=parse_looks("picture,snow=0.3"), ground_texture=(picture,)),
+        ),
+    )
+    assert given_options(job) == {
+        "--split": "80/20",
+        "--altitude": "40..160",
+        "--view": "640x480",
+        "--date": "2024-03-01..2024-06-30",
+        "--ground": "picture=1,snow=0.3",
+        "--ground-texture": "a.jpg,4",
+    }
 
 
 def test_the_card_has_figures_command_and_plots(tmp_path: Path) -> None:

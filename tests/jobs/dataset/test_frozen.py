@@ -44,31 +44,88 @@ def test_a_height_of_minus_zero_does_not_double_the_file(scene: SiteScene) -> No
 def test_heights_that_are_no_tenths_of_a_millimetre_keep_every_bit(scene: SiteScene) -> None:
     heights = np.random.default_rng(3).normal(0, 9, (7, 7)).astype(np.float32)
     heights[2, 3] = -0.0
-    other = replace(scene, terrain=replace(scene.terrain, heights_m=heights))
+    other = replace(scene, piles=(), distractors=(), terrain=replace(scene.terrain, heights_m=heights))
     assert thaw(freeze(other)).terrain.heights_m.tobytes() == heights.tobytes()
 
 
 def test_a_pile_moved_by_hand_is_moved_in_the_scene(scene: SiteScene) -> None:
     lines = freeze(scene).decode("ascii").splitlines()
     first = next(place for place, line in enumerate(lines) if line.startswith('{"kind"'))
-    pile = json.loads(lines[first].rstrip(",")) | {"x_m": 1.25}
+    pile = json.loads(lines[first].rstrip(",")) | {"x_m": 1.25, "ground_m": None}
     lines[first] = json.dumps(pile) + ","
     thawed = thaw("\n".join(lines).encode("ascii"))
-    assert thawed.piles[0] == replace(scene.piles[0], x_m=1.25)
+    ground_m = float(scene.terrain.height_at(np.float64(1.25), np.float64(scene.piles[0].y_m)))
+    assert thawed.piles[0] == replace(scene.piles[0], x_m=1.25, ground_m=ground_m)
     assert thawed.piles[1:] == scene.piles[1:]
+    del lines[first]
+    assert thaw("\n".join(lines).encode("ascii")).piles == scene.piles[1:]
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "said"),
     [
-        lambda text: text[: len(text) // 2],
-        lambda text: text.replace('"format": 1', '"format": 9'),
-        lambda text: text.replace('"x_m"', '"x_metres"', 1),
-        lambda text: text.replace('"coding": "steps"', '"coding": "magic"'),
-        lambda text: text.replace('"data": "', '"data": "AAAA', 1),
-        lambda text: "[]",
+        (lambda text: text[: len(text) // 2], "is no JSON: .*line [0-9]+ column"),
+        (lambda text: text.replace('"format": 1', '"format": 9'), 'is no scene with "format": 1'),
+        (lambda text: "[]", 'is no scene with "format": 1'),
+        (lambda text: text.replace('"coding": "steps"', '"coding": "magic"'), r"coding 'magic'"),
+        (lambda text: text.replace('"data": "', '"data": "AAAA', 1), r"\$\.terrain\.heights_m: its data is damaged"),
     ],
 )
-def test_what_is_no_scene_is_told_in_one_line(scene: SiteScene, damage) -> None:
-    with pytest.raises(SourceError, match=r"^mine\.json: is not a scene that this program wrote: [^\n]+$"):
+def test_what_is_no_scene_is_told_in_one_line(scene: SiteScene, damage, said: str) -> None:
+    with pytest.raises(SourceError, match=rf"^mine\.json: [^\n]*{said}[^\n]*$"):
         thaw(damage(freeze(scene).decode("ascii")).encode("ascii"), "mine.json")
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda values: values["piles"][2].update(exposed_m="high"), r"\$\.piles\[2\]\.exposed_m: Expected `float`"),
+        (lambda values: values["piles"][2].update(exposed_m=-1), r"\$\.piles\[2\]\.exposed_m: -1 is not 0\.01 to 20"),
+        (lambda values: values["piles"][2].update(tilt_x=float("nan")), r"\$\.piles\[2\]\.tilt_x: nan is not -1 to 1"),
+        (lambda values: values["piles"][2].update(height=1), r"\$\.piles\[2\] has no field 'height', but kind"),
+        (lambda values: values["piles"][2].pop("kind"), r"\$\.piles\[2\]: .*missing required field `kind`"),
+        (
+            lambda values: values["piles"][2].update(number=values["piles"][0]["number"]),
+            r"\$\.piles\[2\]\.number: \d+ is that of \$\.piles\[0\]",
+        ),
+        (lambda values: values["piles"][2].update(number=0), r"\$\.piles\[2\]\.number: 0 is not 1 to 65535"),
+        (
+            lambda values: values["piles"][2].update(ground_m=77),
+            r"\$\.piles\[2\]\.ground_m: is 77\.000, but .* write null",
+        ),
+        (lambda values: values["piles"][2].update(x_m=9e5), r"\$\.piles\[2\]: \(900000, .* off the ground"),
+        (lambda values: values["piles"][2].update(tint=[1, 1, 1e9]), r"\$\.piles\[2\]\.tint\[2\]: 1e\+09 is not"),
+        (lambda values: values["distractors"][0].update(kind="ufo"), r"\$\.distractors\[0\]\.kind: Invalid enum value"),
+        (lambda values: values["sun"].update(elevation_deg=-5), r"\$\.sun\.elevation_deg: -5 is not 1 to 90"),
+        (lambda values: values["sun"].update(moon=1), r"\$\.sun has no field 'moon'"),
+        (lambda values: values["camera"].update(height_m=0.5), r"\$\.camera\.height_m: 0\.5 is not 1 to 2000"),
+        (lambda values: values["camera"].update(width_px=10**7), r"\$\.camera\.width_px: 1e\+07 is not 16 to"),
+        (lambda values: values["terrain"]["heights_m"].update(shape=[2, 3]), r"\$\.terrain\.heights_m: cannot reshape"),
+        (lambda values: values["terrain"].update(cell_m=0), r"\$\.terrain\.cell_m: 0 is not 0\.01 to 100"),
+        (lambda values: values.update(tracks=[{"points": [[0, 0]]}]), r"\$\.tracks\[0\]\.points: has 1 points"),
+        (
+            lambda values: values.update(placed_assets=[values["piles"][0] | {"asset": "crane"}]),
+            r"\$\.placed_assets\[0\] has no field",
+        ),
+        (
+            lambda values: values.update(
+                placed_assets=[{"asset": "crane", "x_m": 0, "y_m": 0, "turn": 0, "number": 9999}]
+            ),
+            r"\$\.placed_assets\[0\]\.asset: 'crane' is not one of",
+        ),
+    ],
+)
+def test_a_bad_edit_is_told_by_its_place_in_the_file(scene: SiteScene, edit, said: str) -> None:
+    values = json.loads(freeze(scene))
+    edit(values)
+    with pytest.raises(SourceError, match=rf"^mine\.json: {said}[^\n]*$"):
+        thaw(json.dumps(values).encode("ascii"), "mine.json")
+
+
+def test_a_camera_below_the_ground_is_refused(scene: SiteScene) -> None:
+    high = np.round(scene.terrain.heights_m + 300, 4).astype(np.float32)
+    buried = replace(scene, piles=(), distractors=(), terrain=replace(scene.terrain, heights_m=high))
+    with pytest.raises(
+        SourceError, match=r"\$\.camera\.height_m: .* is not above the ground there, which is at [0-9]+"
+    ):
+        thaw(freeze(buried))

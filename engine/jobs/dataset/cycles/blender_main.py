@@ -42,6 +42,7 @@ MIN_SAMPLES = 8
 CLOUDS_ABOVE_M = 50.0  # above the camera
 CLOUDS_HALF_M = 1000.0
 VIEW_STOPS = 0.5  # by how much AgX renders soil darker than the raster engine's tone map
+DEVICE_VARIABLE = "MULTIVERSE_CYCLES_DEVICE"
 GPU_KINDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # fastest first
 
 
@@ -104,7 +105,7 @@ def begin() -> None:
 
 
 def gpus() -> tuple[str, list[str]]:
-    """The kind of GPU that Cycles can use here, or "", and the names of its devices."""
+    """The kind of GPU that Cycles can use here, or "", and the names of its devices, or of the chosen one."""
     preferences = bpy.context.preferences.addons["cycles"].preferences
     known = {kind for kind, *_ in preferences.get_device_types(bpy.context)}
     for kind in GPU_KINDS:
@@ -114,11 +115,22 @@ def gpus() -> tuple[str, list[str]]:
         preferences.refresh_devices()
         found = [device for device in preferences.devices if device.type == kind]
         if found:
+            used = chosen(found)
             for device in preferences.devices:
-                device.use = device.type == kind
-            return kind, [device.name for device in found]
+                device.use = any(device == one for one in used)
+            return kind, [device.name for device in used]
     preferences.compute_device_type = "NONE"
     return "", []
+
+
+def chosen(found: list[Any]) -> list[Any]:
+    """All of the devices, or the one whose number is in DEVICE_VARIABLE."""
+    number = os.environ.get(DEVICE_VARIABLE, "")
+    if not number:
+        return found
+    if int(number) >= len(found):
+        raise UnavailableError(f"--devices {number}: Cycles finds only {len(found)} GPUs here")
+    return [found[int(number)]]
 
 
 def choose_device(scene: bpy.types.Scene, use_gpu: bool | None) -> str:

@@ -16,6 +16,7 @@ from engine.errors import UsageError
 from engine.system.folders import data_folder
 
 VARIABLE = "MULTIVERSE_BLENDER"
+DEVICE_VARIABLE = "MULTIVERSE_CYCLES_DEVICE"  # number of the GPU to use; read by blender_main.py
 # In a virtual environment, an unpacked folder, or a macOS application.
 WITHIN_A_FOLDER = ("bin/python", "Scripts/python.exe", "blender", "blender.exe", "Contents/MacOS/Blender")
 BPY_PYTHONS = ((3, 11), (3, 13))

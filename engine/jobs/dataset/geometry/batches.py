@@ -37,6 +37,10 @@ class Surface(StrEnum):
     """Wet or shaded earth; SPOIL and DARK_SOIL take the colour of the ground."""
     MODULE = "module"
     """The glass of a solar module."""
+    MODEL = "model"
+    """A model of the user's, white: the instance's tint is its colour. The same for the next two."""
+    SHINY_MODEL = "shiny_model"
+    METAL_MODEL = "metal_model"
 
 
 TINTED = frozenset(
@@ -93,6 +97,11 @@ LOOKS: dict[Surface, SurfaceLook] = {
     ),
     Surface.DARK_SOIL: SurfaceLook(albedo=(0.24, 0.17, 0.11), roughness=0.9, mottle=0.3, mottle_m=0.2),
     Surface.MODULE: SurfaceLook(albedo=(0.014, 0.02, 0.05), roughness=0.12, mottle=0.06, mottle_m=0.3, cleanness=0.85),
+    Surface.MODEL: SurfaceLook(albedo=(1.0, 1.0, 1.0), roughness=0.75, mottle=0.08, mottle_m=0.3, cleanness=0.5),
+    Surface.SHINY_MODEL: SurfaceLook(albedo=(1.0, 1.0, 1.0), roughness=0.3, mottle=0.06, mottle_m=0.4, cleanness=0.5),
+    Surface.METAL_MODEL: SurfaceLook(
+        albedo=(1.0, 1.0, 1.0), roughness=0.4, metallic=0.6, mottle=0.08, mottle_m=0.2, cleanness=0.5
+    ),
 }
 
 

@@ -89,6 +89,14 @@ def build_model(kind: DistractorKind, variant: int) -> Model:
     return BUILDERS[kind][1](variant)
 
 
+def build_all_models() -> Iterator[None]:
+    """Build one model after another into the cache, 4 ms each: for a process whose forks would build them each."""
+    for kind, variants in VARIANTS.items():
+        for variant in range(variants):
+            build_model(kind, variant)
+            yield
+
+
 def _stood(name: str, model: Model, alike: list[Distractor], ground: GroundLook) -> Iterator[InstanceBatch]:
     feet = np.array([(one.x_m, one.y_m, one.ground_m + one.lift_m) for one in alike])
     axes = np.array([(-one.slope_x, -one.slope_y, 1.0) for one in alike])

@@ -121,11 +121,13 @@ def trench(variant: int) -> Model:
 def puddle(variant: int) -> Model:
     """Water in a hollow, with a wet rim: irregular, 2 m wide. Radius at most 1.25 m."""
     rng = np.random.default_rng([72, variant])
-    sides = 48
+    sides = 80
     angles = np.arange(sides) * (2 * np.pi / sides)
     narrow = (1.0, 0.6, 0.8, 0.45, 0.9, 0.7)[variant % PUDDLE_SHAPES]
-    edge = 0.78 + 0.3 * waves(rng, angles, (2, 3)) + 0.06 * waves(rng, angles, (4, 6, 9))
+    edge = 0.72 + 0.22 * waves(rng, angles, (2, 3)) + 0.12 * waves(rng, angles, (4, 5, 7))
+    edge += 0.1 * waves(rng, angles, (9, 13, 19, 25))
+    wet = edge + 0.07 + 0.06 * waves(rng, angles, (3, 6, 11))
     kit = Kit()
-    for surface, out, top in ((Surface.DARK_SOIL, 0.12, FLAT_M), (Surface.WATER, 0.0, FLAT_M + 0.008)):
-        kit.solid(surface, star_slab(edge + out, -0.2, top), (1.0, narrow, 1.0))
+    kit.solid(Surface.DARK_SOIL, star_slab(np.minimum(wet, 1.25), -0.2, FLAT_M), (1.0, narrow, 1.0))
+    kit.solid(Surface.WATER, star_slab(np.minimum(edge, 1.24), -0.2, FLAT_M + 0.008), (1.0, narrow, 1.0))
     return kit.model()

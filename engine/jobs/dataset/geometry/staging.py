@@ -1,5 +1,6 @@
 """Turns a scene into a stage that renderers draw."""
 
+from engine.jobs.dataset.geometry.assets import build_assets
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.geometry.distractors import build_distractors
 from engine.jobs.dataset.geometry.ground import build_ground
@@ -21,5 +22,6 @@ def set_stage(scene: SiteScene) -> SceneStage:
         batches=(
             *build_piles(scene.piles, scene.terrain, scene.ground),
             *build_distractors(scene.distractors, scene.ground),
+            *build_assets(scene.placed_assets, scene.assets),
         ),
     )

@@ -25,7 +25,7 @@ def facts_of(source: LabelSource) -> dict[str, Any]:
         "look": {name: round(value, 4) for name, value in asdict(look_of(source.photograph.rendered.colors)).items()},
         "counts": {
             "piles": len(scene.piles),
-            "others": len(scene.distractors),
+            "others": len(scene.distractors) + len(scene.placed_assets),
             "piles_seen": sum(thing.category == "pile" for thing in record.things),
             "labelled": len(labelled),
             "labelled_by_class": {name: per_class[name] for name in record.classes},

@@ -53,9 +53,12 @@ class LabelOptions:
     )
     tile_quality: int | None = option(None, "JPEG quality of the tiles. (default: PNG)", metavar="1..100")
 
-    def check(self) -> None:
-        """Raise UsageError for an unknown or repeated name, and for a share outside 0..1."""
-        _check_names("--classes", self.class_names, CATEGORIES)
+    def check(self, own: Iterable[str] = ()) -> None:
+        """Raise UsageError for an unknown or repeated name, and for a share outside 0..1.
+
+        `own`: classes of the user's own models.
+        """
+        _check_names("--classes", self.class_names, dict.fromkeys((*CATEGORIES, *own)))
         _check_names("--write", self.formats, FORMATS)
         check_number("--min-visible", self.min_visible, 0, 1)
         check_number("--overlap", self.overlap, 0, MAX_OVERLAP)

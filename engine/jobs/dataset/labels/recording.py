@@ -10,12 +10,15 @@ from engine.jobs.dataset.labels.instances import find_instances
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.outlines import find_outlines
 from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
-from engine.jobs.dataset.labels.visibility import judge
+from engine.jobs.dataset.labels.visibility import AHEAD_M, judge
+from engine.jobs.dataset.scene.assets import PlacedAsset
 from engine.jobs.dataset.scene.camera_values import camera_values
 from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.scene.things import PILE_CATEGORY, Distractor, Pile, category_of
 from engine.jobs.dataset.sensor import Photograph
 from engine.jobs.dataset.sensor.photograph import to_picture
+
+Thing = Pile | Distractor | PlacedAsset
 
 
 def make_record(
@@ -27,6 +30,7 @@ def make_record(
     height, width = numbers.shape
     found = find_instances(numbers)
     known = numbered_things(scene)
+    own_categories = {asset.name: asset.category for asset in scene.assets}
     outlines = find_outlines(stage, found.numbers, lambda pixels: to_picture(scene, effects, pixels))
     heads = _heads(scene, effects, [known[number] for number in found.numbers.tolist()])
     things = []
@@ -35,7 +39,7 @@ def make_record(
     ):
         thing = known[number]
         seen = judge(outlines.get(number), number, (x0, y0, x1, y1), area, numbers, depth_m)
-        category = PILE_CATEGORY if isinstance(thing, Pile) else category_of(thing.kind)
+        category = _category(thing, own_categories)
         if head is not None and not (0 <= head[0] < width and 0 <= head[1] < height):
             head = None
         class_id = options.class_names.index(category) if category in options.class_names else -1
@@ -43,14 +47,14 @@ def make_record(
             LabelledThing(
                 number=number,
                 category=category,
-                kind=thing.kind.value,
+                kind=thing.asset if isinstance(thing, PlacedAsset) else thing.kind.value,
                 class_id=class_id,
                 is_crowd=class_id >= 0 and seen.visible_share < options.min_visible,
                 place_m=(thing.x_m, thing.y_m, thing.ground_m),
                 size_m=_sizes(thing),
-                told=thing.told if isinstance(thing, Pile) else {"kind": thing.kind.value},
+                told={"kind": thing.kind.value} if isinstance(thing, Distractor) else thing.told,
                 head_px=head,
-                is_head_visible=head is not None and bool(numbers[int(head[1]), int(head[0])] == number),
+                is_head_visible=head is not None and _is_seen(scene, thing, number, head, numbers, depth_m),
                 box=(x0, y0, x1, y1),
                 whole_box=seen.whole_box,
                 area_px=area,
@@ -71,22 +75,43 @@ def make_record(
     )
 
 
-def numbered_things(scene: SiteScene) -> dict[int, Pile | Distractor]:
+def numbered_things(scene: SiteScene) -> dict[int, Thing]:
     """Everything on the site that has an instance number, by that."""
-    things: dict[int, Pile | Distractor] = {pile.number or place: pile for place, pile in enumerate(scene.piles, 1)}
-    return things | {thing.number: thing for thing in scene.distractors if thing.number}
+    things: dict[int, Thing] = {pile.number or place: pile for place, pile in enumerate(scene.piles, 1)}
+    things |= {thing.number: thing for thing in scene.distractors if thing.number}
+    return things | {thing.number: thing for thing in scene.placed_assets if thing.number}
 
 
-def _heads(
-    scene: SiteScene, effects: dict[str, Any], things: Sequence[Pile | Distractor]
-) -> list[tuple[float, float] | None]:
+def _category(thing: Thing, own_categories: dict[str, str]) -> str:
+    if isinstance(thing, PlacedAsset):
+        return own_categories[thing.asset]
+    return PILE_CATEGORY if isinstance(thing, Pile) else category_of(thing.kind)
+
+
+def _heads(scene: SiteScene, effects: dict[str, Any], things: Sequence[Thing]) -> list[tuple[float, float] | None]:
     """Pixels of the middle of each pile's top; None for other things."""
     tops = [thing.head_m for thing in things if isinstance(thing, Pile)]
     pixels = iter(to_picture(scene, effects, scene.camera.pixel_of(np.array(tops).reshape(-1, 3))).tolist())
     return [tuple(next(pixels)) if isinstance(thing, Pile) else None for thing in things]
 
 
-def _sizes(thing: Pile | Distractor) -> dict[str, float]:
+def _is_seen(
+    scene: SiteScene,
+    thing: Thing,
+    number: int,
+    head: tuple[float, float],
+    numbers: np.ndarray,
+    depth_m: np.ndarray,
+) -> bool:
+    """True if the pixel shows the pile, or something clearly behind its head: the ground, through an open section."""
+    column, row = int(head[0]), int(head[1])
+    if numbers[row, column] == number or not isinstance(thing, Pile):
+        return True
+    head_depth_m = float(scene.camera.depth_of(np.array([thing.head_m]))[0])
+    return bool(depth_m[row, column] > head_depth_m + AHEAD_M)
+
+
+def _sizes(thing: Thing) -> dict[str, float]:
     if not isinstance(thing, Pile):
         return {}
     return {"diameter_m": thing.diameter_m, "exposed_m": thing.exposed_m, "tilt_deg": thing.tilt_deg}

@@ -7,11 +7,9 @@ shadow.py     two maps along the sun's rays
 view.py       the uniform block that every shader reads
 plan.py       bake_ground(): the ground from straight above, unlit
 device.py     the GL context and its resources
-warm.py       warm_up(): one context for all forks of a process
 """
 
 from engine.jobs.dataset.raster.picture import render
 from engine.jobs.dataset.raster.plan import bake_ground
-from engine.jobs.dataset.raster.warm import warm_up
 
-__all__ = ["bake_ground", "render", "warm_up"]
+__all__ = ["bake_ground", "render"]

@@ -23,32 +23,6 @@ class _Releasable(Protocol):
 
 
 _Thing = TypeVar("_Thing", bound=_Releasable)
-ProgramKey = tuple[str, str, tuple[str, ...]]
-"""Names of the fragment and of the vertex shader, defines."""
-
-
-class KeptContext:
-    """A context that outlives its devices, with the programs that they compiled."""
-
-    def __init__(self, context: moderngl.Context) -> None:
-        self.context = context
-        self.programs: dict[ProgramKey, moderngl.Program] = {}
-        self._rest = context.framebuffer([context.texture((1, 1), 4)])
-
-    def begin(self) -> None:
-        """Forget the state of the picture before. moderngl binds the last framebuffer again after it makes one, and
-        that fails if the last one was released."""
-        self._rest.use()
-        self.context.enable_only(moderngl.NOTHING)
-
-
-_kept: list[KeptContext] = []
-
-
-def keep_context() -> None:
-    """Let all further devices of this process, and of its forks, use one context. NoGLError if there is none."""
-    if not _kept:
-        _kept.append(KeptContext(open_context()))
 
 
 class Device:
@@ -59,12 +33,11 @@ class Device:
         context: moderngl.Context,
         undo: ExitStack,
         defines: tuple[str, ...] = (),
-        programs: dict[ProgramKey, moderngl.Program] | None = None,
     ) -> None:
-        """`defines`: of every fragment shader. `programs`: those that outlive this device."""
+        """`defines`: of every fragment shader."""
         self.context = context
         self._defines = defines
-        self._programs = programs
+        self._layouts: dict[tuple[int, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
         self._undo = undo
         self.name: str = context.info["GL_RENDERER"]
         self.largest_px = min(context.info["GL_MAX_TEXTURE_SIZE"], *context.info["GL_MAX_VIEWPORT_DIMS"])
@@ -78,23 +51,14 @@ class Device:
 
         Samplers that the program does not have are skipped: compilers drop those that a look of the ground leaves out.
         """
-        program = self._compiled(name, vertex, (*self._defines, *defines))
+        all_defines = (*self._defines, *defines)
+        program = self.kept(compile_program(self.context, name, all_defines, vertex=vertex, folder=SHADERS))
         view = program.get("View", None)
         if isinstance(view, moderngl.UniformBlock):
             view.binding = VIEW_BLOCK
         for sampler, unit in units.items():
             if sampler in program:
                 program[sampler] = unit
-        return program
-
-    def _compiled(self, name: str, vertex: str, defines: tuple[str, ...]) -> moderngl.Program:
-        key = (name, vertex, defines)
-        if self._programs is not None and key in self._programs:
-            return self._programs[key]
-        program = compile_program(self.context, name, defines, vertex=vertex, folder=SHADERS)
-        if self._programs is None:
-            return self.kept(program)
-        self._programs[key] = program
         return program
 
     def array(
@@ -107,12 +71,21 @@ class Device:
 
         Attributes that the program does not have are skipped: compilers drop unused ones, and moderngl refuses them.
         """
-        bound = []
-        for buffer, (each, *attributes) in contents:
+        bound = [(buffer, *self._layout(program, described)) for buffer, described in contents]
+        return self.kept(
+            self.context.vertex_array(program, [(buffer, form, *names) for buffer, form, names in bound], index)
+        )
+
+    def _layout(self, program: moderngl.Program, described: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+        """moderngl's format and the names of the attributes that the program has; found once for each program."""
+        key = (program.glo, described)
+        if key not in self._layouts:
+            each, *attributes = described
+            has = frozenset(program)  # `in program` would look at one member after another
             pairs = [attribute.split() for attribute in attributes]
-            layout = " ".join(form if name in program else f"{4 * int(form[:-1])}x" for form, name in pairs)
-            bound.append((buffer, layout + each, *(name for _, name in pairs if name in program)))
-        return self.kept(self.context.vertex_array(program, bound, index))
+            form = " ".join(form if name in has else f"{4 * int(form[:-1])}x" for form, name in pairs)
+            self._layouts[key] = form + each, tuple(name for _, name in pairs if name in has)
+        return self._layouts[key]
 
     def pass_over_all(self, name: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
         """A pass over the whole target; draw it with `render(vertices=3)`."""
@@ -139,19 +112,15 @@ class Device:
 
 @contextmanager
 def open_device(defines: tuple[str, ...] = ()) -> Iterator[Device]:
-    """Open a context for this block, or use the kept one. `defines`: of every fragment shader.
+    """Open a context for this block. `defines`: of every fragment shader.
 
     NoGLError if there is none; RenderError for OpenGL errors inside.
     """
     with ExitStack() as undo:
-        if _kept:
-            context, programs = _kept[0].context, _kept[0].programs
-            _kept[0].begin()
-        else:
-            context, programs = open_context(), None
-            undo.callback(context.release)
+        context = open_context()
+        undo.callback(context.release)
         try:
-            device = Device(context, undo, defines, programs)
+            device = Device(context, undo, defines)
             yield device
             device.check()
         except (moderngl.Error, MemoryError) as error:

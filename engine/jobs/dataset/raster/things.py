@@ -51,9 +51,10 @@ class Things:
         """Bounding boxes of each batch's instances, (k, 8, 3) metres."""
         self.shading = [corners for batch, corners in zip(batches, self.corners, strict=True) if not batch.is_ground]
         """Those of them that darken the ground at their foot."""
+        boxes_px = boxes_in_picture(camera, np.concatenate(self.corners)) if batches else np.empty((0, 4))
+        ends = np.cumsum([len(corners) for corners in self.corners])[:-1]
         self._loaded = [
-            self._load(batch, boxes_in_picture(camera, corners))
-            for batch, corners in zip(batches, self.corners, strict=True)
+            self._load(batch, own) for batch, own in zip(batches, np.split(boxes_px, ends), strict=bool(batches))
         ]
 
     def draw_numbers(self, tile: Tile) -> None:

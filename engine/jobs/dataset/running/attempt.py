@@ -71,6 +71,30 @@ def run_attempt(
     return unexplained_failure(process.returncode, folder, log_path)
 
 
+class ColdWorker:
+    """Starts a new Python for each picture, where processes cannot be forked."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def attempt(
+        self,
+        task: PictureTask,
+        folder: Path,
+        log_path: Path,
+        *,
+        timeout_s: float,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> dict[str, Any] | Failure:
+        """See run_attempt."""
+        return run_attempt(
+            task, folder, log_path, timeout_s=timeout_s, environment=self._environment, is_stopped=is_stopped
+        )
+
+    def close(self) -> None:
+        """Nothing is left to close: each process has ended."""
+
+
 def _watch(process: subprocess.Popen[bytes], timeout_s: float, is_stopped: Callable[[], bool]) -> Failure | None:
     end_s = time.perf_counter() + timeout_s
     while True:

@@ -1,7 +1,8 @@
 """Writes the dataset card of a run from the manifest and the label files."""
 
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from engine.jobs.dataset.card import CardFacts, CardPicture, write_card
@@ -31,13 +32,18 @@ def write_folder_card(folder: DatasetFolder, job: DatasetJob) -> tuple[str, ...]
 
 def given_options(job: DatasetJob) -> dict[str, str]:
     """The options of the scenes and labels that are not at their defaults, as on the command line."""
-    parts = [job.options, *(getattr(job.varied, part.name) for part in fields(job.varied)), job.labels]
-    given = {}
+    of_scene = () if job.varied.given.scene else (job.options,)
+    parts = [*of_scene, *(getattr(job.varied, part.name) for part in fields(job.varied)), job.labels]
+    given = {} if job.split is None else {"--split": job.split.text}
     for part in parts:
         for each in fields(part):
             value = getattr(part, each.name)
             if each.default is not MISSING and value != each.default and "option" in each.metadata:
-                given[option_name(each.name)] = _text(value)
+                name = option_name(each.name)
+                is_repeated = (
+                    isinstance(value, tuple) and value and is_dataclass(value[0]) and each.name != "ground_texture"
+                )
+                given[name] = f" {name} ".join(map(str, value)) if is_repeated else _text(each.name, value)
     return given
 
 
@@ -56,10 +62,20 @@ def _pictures(folder: DatasetFolder, job: DatasetJob) -> Iterator[CardPicture]:
         )
 
 
-def _text(value: Any) -> str:
-    """`40..160` for a range, `640x640` for a size, `pile,bag` for names, "" for a switch."""
+def _is_repeated(name: str, value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and is_dataclass(value[0]) and name != "ground_texture"
+
+
+def _text(name: str, value: Any) -> str:
+    """`40..160` for a range, `640x640` for a size, `pile,bag` for names, `gravel=1` for shares, "" for a switch."""
     if value is True:
         return ""
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return ",".join(f"{name}={share:g}" for name, share in value)
+    if name == "date":
+        return "..".join(value)
+    if name == "ground_texture":  # the folder is nobody's business
+        return " --ground-texture ".join(f"{Path(each.path).name},{each.size_m:g}" for each in value)
     if isinstance(value, tuple) and value:
         return {float: "..", int: "x"}.get(type(value[0]), ",").join(
             f"{each:g}" if isinstance(each, float) else str(each) for each in value

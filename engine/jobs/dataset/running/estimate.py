@@ -3,23 +3,32 @@
 from dataclasses import dataclass
 
 from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.sensor.effects import parse_effects
 from engine.jobs.dataset.task import PictureTask, RenderSettings
+from engine.jobs.dataset.varied.options import VariedOptions
 
 MB, GB = 10**6, 10**9
 
 # Memory of one picture's process, by pixels. Raster: 363 MB at 640x640, 357 at 1920x1080, 831 at 5280x3956, with all
-# files. Cycles: 1.1 GB at 640x640 with ours, about 7 at 5280x3956. With a margin of a quarter.
+# files; recipe 2: 526 MB at 640x640, 1336 at 5280x3956. Cycles: 1.1 GB at 640x640 with ours, about 7 at 5280x3956.
+# With a margin of a quarter.
 RASTER_BYTES, RASTER_PIXEL_BYTES = 450 * MB, 30
+VARIED_BYTES, VARIED_PIXEL_BYTES = 600 * MB, 50
 CYCLES_BYTES, CYCLES_PIXEL_BYTES = 900 * MB, 300
 USED_SHARE = 0.9  # of the available memory
 
-# Core-seconds of a picture. Cycles: 544 s on two cores for 50 samples of 21 megapixels.
+# Core-seconds of a picture. Recipe 2, raster: 0.42 to 0.66 for windows of 640x640, 1.5 to 2.5 at 1920x1080, 9 at
+# 5280x3956. Cycles: 544 s on two cores for 50 samples of 21 megapixels.
 RASTER_S, RASTER_PIXEL_S = 0.5, 0.35e-6
+VARIED_S, VARIED_PIXEL_S = 0.45, 0.43e-6
 CYCLES_S, CYCLES_SAMPLE_S = 6.0, 1.0e-6
+START_S = 4.0  # imports, the first process of each job, preview and figures: 3 to 5 s
 
-# Bytes on the disk. PNG: 1.75 a pixel at 640x640, 1.63 at 5280x3956, noise included. HDF5: 3.8 and 3.5.
-PNG_PIXEL_BYTES, HDF5_PIXEL_BYTES = 1.7, 3.7
-LABEL_BYTES, MANIFEST_BYTES, COCO_BYTES = 25_000, 5_000, 250_000
+# Bytes on the disk. PNG: 1.75 a pixel at 640x640, 1.63 at 5280x3956, noise included; JPEG of recipe 2: 0.45 to 0.6.
+# HDF5: 3.8 and 3.5. The frozen scene of recipe 2: 110 kB on average for a window, 800 kB for 340 piles. Tiles: the
+# pixels of the overlap again.
+PNG_PIXEL_BYTES, JPEG_PIXEL_BYTES, HDF5_PIXEL_BYTES = 1.7, 0.6, 3.7
+LABEL_BYTES, MANIFEST_BYTES, COCO_BYTES, SCENE_BYTES, WHOLE_SCENE_BYTES = 25_000, 5_000, 250_000, 110_000, 800_000
 CLEARLY = 0.5  # a run is refused if not even this share of the estimate is free: a scene without noise takes half
 
 
@@ -42,25 +51,50 @@ class Estimate:
 
 def estimate(task: PictureTask, pictures: int, *, jobs: int, cores: int) -> Estimate:
     """The estimate for pictures such as this one."""
-    pixels = task.options.width * task.options.height
+    pixels = pixels_of(task.options, task.varied)
     if task.drawing.engine == "cycles":
         core_seconds = CYCLES_S + CYCLES_SAMPLE_S * pixels * (task.drawing.max_samples or 0)
-    else:
+    elif task.varied is None:
         core_seconds = RASTER_S + RASTER_PIXEL_S * pixels
-    each_bytes = PNG_PIXEL_BYTES * pixels + LABEL_BYTES + MANIFEST_BYTES
-    each_bytes += HDF5_PIXEL_BYTES * pixels * task.with_hdf5 + COCO_BYTES * task.with_coco
+    else:
+        core_seconds = VARIED_S + VARIED_PIXEL_S * pixels
     return Estimate(
         pictures=pictures,
-        seconds=core_seconds * pictures / max(min(jobs, cores), 1),
-        disk_bytes=round(each_bytes * pictures),
+        seconds=START_S + core_seconds * pictures / max(min(jobs, cores, pictures), 1),
+        disk_bytes=round(_disk_bytes(task, pixels) * pictures),
     )
 
 
-def picture_bytes(drawing: RenderSettings, options: SceneOptions) -> int:
+def _disk_bytes(task: PictureTask, pixels: int) -> float:
+    """Bytes of one picture's files."""
+    labels, varied = task.labels, task.varied
+    if labels is None or varied is None:
+        each_bytes = PNG_PIXEL_BYTES * pixels + LABEL_BYTES + MANIFEST_BYTES
+        return each_bytes + HDF5_PIXEL_BYTES * pixels * task.with_hdf5 + COCO_BYTES * task.with_coco
+    effects = parse_effects(varied.sensor.camera_effects)
+    pixel_bytes = JPEG_PIXEL_BYTES if "jpeg" in effects else PNG_PIXEL_BYTES
+    pixel_bytes += HDF5_PIXEL_BYTES * ("hdf5" in task.formats)
+    if labels.tiles is not None:
+        tile_bytes = PNG_PIXEL_BYTES if labels.tile_quality is None else JPEG_PIXEL_BYTES
+        pixel_bytes += tile_bytes / (1 - labels.overlap) ** 2
+    scene_bytes = WHOLE_SCENE_BYTES if varied.camera.view is None else SCENE_BYTES
+    return pixel_bytes * pixels + LABEL_BYTES * len(task.formats) + MANIFEST_BYTES + scene_bytes
+
+
+def pixels_of(options: SceneOptions, varied: VariedOptions | None) -> int:
+    """Pixels of a picture: of the window, if only that is drawn."""
+    view = None if varied is None else varied.camera.view
+    width, height = view or (options.width, options.height)
+    return width * height
+
+
+def picture_bytes(drawing: RenderSettings, options: SceneOptions, varied: VariedOptions | None = None) -> int:
     """Main memory of the processes of one picture, with a margin."""
-    pixels = options.width * options.height
+    pixels = pixels_of(options, varied)
     if drawing.engine == "cycles":
         return CYCLES_BYTES + CYCLES_PIXEL_BYTES * pixels
+    if varied is not None:
+        return VARIED_BYTES + VARIED_PIXEL_BYTES * pixels
     return RASTER_BYTES + RASTER_PIXEL_BYTES * pixels
 
 

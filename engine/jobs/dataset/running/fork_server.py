@@ -1,12 +1,17 @@
 """The process that imports everything once and forks a child per picture. Linux only.
 
 Problem: a picture of 640 px takes less time to draw than its process takes to start Python, import NumPy and OpenCV,
-open a GL context and compile shaders. Making several pictures in one process would save that, but state would
-accumulate: in drivers, in memory, in whatever a crash left behind.
+load compiled kernels and build the models of machines and trees. Making several pictures in one process would save
+that, but state would accumulate: in drivers, in memory, in whatever a crash left behind.
 
-Solution: this process does all that is the same for every picture, draws none, and forks. A child inherits the imports
-(and the GL context, where the driver allows it), makes one picture and exits, so each begins with the very same state.
-A child that crashes, hangs or is killed takes nothing with it.
+Solution: this process does all that is the same for every picture, draws none, and forks. A child inherits imports,
+kernels and models, opens OpenGL, makes one picture and exits, so each begins with the very same state. A child that
+crashes, hangs or is killed takes nothing with it.
+
+A GL context is not inherited, although llvmpipe without threads of its own could draw with it, 0.1 s faster.
+Mesa stores compiled shaders by threads that wait on a condition variable. A child has no such threads, but glibc (2.36)
+still counts them there as waiting: pthread_cond_signal, called for each shader that the child compiles, soon waits for
+ever for a group of them to leave. And what a child compiles would be stored for no other.
 
 The parent sends FOLDER, a tab, LOG and a newline on standard input; the answers are `started PID` and `ended CODE` on
 standard output. A child must not share threads with this process (they do not survive a fork), so this process starts
@@ -19,28 +24,33 @@ import os
 import select
 import signal
 import sys
-import threading
-import time
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
-from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.running.worker import make_in, watch_parent
+from engine.jobs.dataset.geometry.distractors import build_all_models
+from engine.jobs.dataset.running.rehearsal import rehearse
+from engine.jobs.dataset.running.worker import TASK, make_in, watch_parent
+from engine.jobs.dataset.task import task_of
 from engine.system.python_process import wake_with_parent
 
 REQUESTS, ANSWERS = 0, 1
-TASKS = Path("/proc/self/task")
-IDLE_S = 0.1
-MAX_BUSY_S = 10.0
+LONG_RUN = 3  # pictures after which the models of all things are built: 0.7 s that each later picture saves a part of
 
 
 def main() -> None:
-    life, may_keep_context = int(sys.argv[1]), sys.argv[2] == "1"
-    _prepare(may_keep_context)
+    life, first = int(sys.argv[1]), Path(sys.argv[2])
+    task = task_of((first / TASK).read_text(encoding="utf-8"))
+    rehearse(task)
     # The collector would write to every object, and a child would copy all pages.
     gc.collect()
     gc.freeze()
-    while request := _next_line():
+    spare: Iterator[None] = iter(())
+    for number in count(1):
+        request = _next_line()
+        if not request:
+            return
         folder, log = request.rstrip("\n").split("\t")
         alive, closing = os.pipe()  # closed by the end of the child
         pid = os.fork()
@@ -48,53 +58,25 @@ def main() -> None:
             _make(Path(folder), log, life)
         os.close(closing)
         _answer(f"started {pid}")
-        ready, _, _ = select.select([REQUESTS, alive], [], [])
-        if alive not in ready:  # the run has ended: there are no requests meanwhile
+        if number == LONG_RUN and task.varied is not None:
+            spare = build_all_models()
+        if not _has_ended(alive, spare):  # the run has: there are no requests meanwhile
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         os.close(alive)
         _answer(f"ended {os.waitstatus_to_exitcode(status)}")
 
 
-def _prepare(may_keep_context: bool) -> None:
-    """Do what is the same for every picture: imports, meshes of the kinds of things, the GL context and its shaders."""
-    import cv2  # noqa: F401
-
-    import engine.jobs.dataset.cycles
-    import engine.jobs.dataset.labels
-    import engine.jobs.dataset.picture  # noqa: F401
-    from engine.jobs.dataset.geometry import set_stage
-    from engine.jobs.dataset.raster import warm_up
-    from engine.jobs.dataset.scene import describe_scene
-
-    if may_keep_context and warm_up():  # first of all: it must meet neither threads nor another context
-        _await_idle_threads()
-    set_stage(describe_scene(SceneOptions(), 0))
-
-
-def _await_idle_threads() -> None:
-    """Wait until Mesa's thread has stored the compiled shaders on the disk.
-
-    While it works it holds a lock now and then; a child that is forked at such a moment waits for that lock for ever.
-    Afterwards it has nothing to do: this process draws no more, and children have no such thread. TimeoutError if it
-    does not come to rest.
-    """
-    end_s = time.monotonic() + MAX_BUSY_S
-    before: list[tuple[str, str]] = []
-    while (now := _thread_states()) != before or any(state != "S" for state, _ in now):
-        if time.monotonic() > end_s:
-            raise TimeoutError(f"a thread of the OpenGL driver is still at work after {MAX_BUSY_S:g} s")
-        before = now
-        time.sleep(IDLE_S)
-
-
-def _thread_states() -> list[tuple[str, str]]:
-    """State (S: asleep) and times on a processor of each thread but this one."""
-    others = sorted(task for task in TASKS.iterdir() if task.name != str(threading.get_native_id()))
-    return [
-        ((task / "stat").read_text(encoding="ascii").rpartition(") ")[2][0], (task / "schedstat").read_text("ascii"))
-        for task in others
-    ]
+def _has_ended(alive: int, spare: Iterator[None]) -> bool:
+    """Wait for the end of a child, or of the run (False); meanwhile do spare work for later children."""
+    timeout_s: float | None = 0.0
+    while True:
+        if timeout_s is not None and next(spare, True):
+            gc.freeze()
+            timeout_s = None
+        ready, _, _ = select.select([REQUESTS, alive], [], [], timeout_s)
+        if ready:
+            return alive in ready
 
 
 def _next_line() -> str:

@@ -1,6 +1,7 @@
 """Runs pictures on this machine: a pool of slots, a new process for each picture.
 
-Where processes can be forked, each slot has a fork server that makes them.
+Where processes can be forked, each slot has a fork server that makes them, unless it makes one picture only. A slot
+draws with one graphics card.
 """
 
 import logging
@@ -11,9 +12,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from engine.jobs.dataset.running.attempt import run_attempt
+from engine.jobs.dataset.running.attempt import ColdWorker
+from engine.jobs.dataset.running.devices import device_environment
 from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.machine import cores
 from engine.jobs.dataset.running.outcome import Attempted, PictureOutcome
@@ -27,24 +29,45 @@ POLL_INTERVAL_S = 0.1
 log = logging.getLogger(__name__)
 
 
+class PictureMaker(Protocol):
+    """Makes one picture at a time."""
+
+    def attempt(
+        self,
+        task: PictureTask,
+        folder: Path,
+        log_path: Path,
+        *,
+        timeout_s: float,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> dict[str, Any] | Failure: ...
+    def close(self) -> None: ...
+
+
 class LocalRunner:
     """A Runner on this machine. Its threads only wait for processes; results are handled on the iterating thread."""
 
     def __init__(
-        self, folder: DatasetFolder, *, jobs: int, timeout_s: float, retries: int, wants_context: Callable[[int], bool]
+        self,
+        folder: DatasetFolder,
+        *,
+        jobs: int,
+        timeout_s: float,
+        retries: int,
+        is_long: bool,
+        devices: tuple[int, ...] = (),
     ) -> None:
-        """`wants_context(threads)`: True if forks shall share one OpenGL context, where the driver allows it."""
+        """`is_long`: most slots make more than one picture. `devices`: numbers of graphics cards, taken in turn."""
         self.jobs, self.words = jobs, ""
         self._folder, self._timeout_s, self._retries = folder, timeout_s, retries
-        each = max(1, cores() // jobs)
-        threads = str(each)
+        threads = str(max(1, cores() // jobs))
         # Otherwise Mesa's rasteriser and NumPy would use all cores in every process. The pictures are the same.
-        self._environment = {"LP_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+        environment = {"LP_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
         self._is_closing = threading.Event()
-        self._idle: queue.SimpleQueue[WarmWorker] = queue.SimpleQueue()
-        if HAS_FORK:
-            for _ in range(jobs):
-                self._idle.put(WarmWorker(folder.worker_log, self._environment, may_keep_context=wants_context(each)))
+        self._idle: queue.SimpleQueue[PictureMaker] = queue.SimpleQueue()
+        for slot in range(jobs):
+            own = environment | device_environment(devices[slot % len(devices)] if devices else None)
+            self._idle.put(WarmWorker(folder.worker_log, own) if HAS_FORK and is_long else ColdWorker(own))
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="picture")
         self.at_work = 0
 
@@ -105,11 +128,6 @@ class LocalRunner:
 
     def _run(self, task: PictureTask, staged: Path) -> dict[str, Any] | Failure:
         log_path, is_stopped = self._folder.log_path(task), self._is_closing.is_set
-        if not HAS_FORK:
-            environment = self._environment
-            return run_attempt(
-                task, staged, log_path, timeout_s=self._timeout_s, environment=environment, is_stopped=is_stopped
-            )
         worker = self._idle.get()
         try:
             return worker.attempt(task, staged, log_path, timeout_s=self._timeout_s, is_stopped=is_stopped)

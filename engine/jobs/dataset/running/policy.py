@@ -11,7 +11,6 @@ from engine.jobs.dataset.task import RenderSettings
 FATAL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG})
 SHORT_BYTES = 300 * 10**6  # a picture of 128x96 needs as much
 LESS_MEMORY = "give fewer --jobs or a smaller --width and --height"
-MAX_SMALL_PX = 2_000_000  # opening a context costs as much as other cores save in drawing so many pixels
 MIN_TIMEOUT_S = 600.0
 # On two cores a picture of 21 megapixels at 50 samples took 544 s, 0.5 s per million samples. This is 12 times that.
 CYCLES_TIMEOUT_S = 6e-6
@@ -33,12 +32,6 @@ class Failure:
     """True if another attempt would fail the same way."""
     ends_run: bool = False
     """True if every other picture would fail, too."""
-
-
-def keeps_context(drawing: RenderSettings, options: SceneOptions, threads: int) -> bool:
-    """True if pictures are faster with one OpenGL context for all, which must draw with one core."""
-    is_small = options.width * options.height <= MAX_SMALL_PX
-    return drawing.engine == "raster" and (threads == 1 or is_small)
 
 
 def is_tried_again(failure: Failure, attempts: int, retries: int) -> bool:

@@ -8,7 +8,6 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from itertools import islice
 from typing import Protocol
 
@@ -16,20 +15,29 @@ from engine.errors import SinkError
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import require_h5py, require_pycocotools
 from engine.jobs.dataset.labels.writers import writers_of
+from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import scene_of
+from engine.jobs.dataset.running.devices import check_devices
 from engine.jobs.dataset.running.estimate import default_jobs, estimate, picture_bytes
 from engine.jobs.dataset.running.finishing import FolderOutputs, write_outputs
 from engine.jobs.dataset.running.folder import DatasetFolder, RunPlan, unwritable
 from engine.jobs.dataset.running.machine import available_bytes, cores
 from engine.jobs.dataset.running.outcome import PictureOutcome
-from engine.jobs.dataset.running.policy import default_timeout_s, keeps_context
+from engine.jobs.dataset.running.policy import default_timeout_s
 from engine.jobs.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
 from engine.jobs.dataset.running.single import make_one
 from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.jobs.dataset.scene import settle
+from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
 from engine.jobs.dataset.task import PictureTask
+from engine.jobs.dataset.varied.cameras import CameraOptions, ground_sample_words
 from engine.jobs.kit.progress import OnProgress
 
+MAX_ZOOM = 1.5
+PLAIN_CAMERA = CameraOptions(
+    altitude=(CAMERA_HEIGHT_M, CAMERA_HEIGHT_M), field_of_view=(FIELD_OF_VIEW_DEG, FIELD_OF_VIEW_DEG)
+)
+"""The camera of recipe 1."""
 MAX_CHECKED = 2000  # takes 0.2 s; a later scene that does not fit is reported when its turn comes
 Say = Callable[[str], None]
 
@@ -61,6 +69,8 @@ def make_dataset(
     this thread and cannot be stopped.
     """
     check_job(job)
+    check_devices(job)
+    job = job.with_given_size()
     if job.image_index is not None:
         return make_one(job, say)
     folder = DatasetFolder(job.output)
@@ -73,7 +83,8 @@ def make_dataset(
 def check_job(job: DatasetJob) -> None:
     """Raise UsageError if the job cannot succeed, before any file is changed."""
     job.check()
-    for index in islice(job.indices, MAX_CHECKED):
+    job = job.with_given_size()
+    for index in () if job.varied.given.scene else islice(job.indices, MAX_CHECKED):
         settle(job.options, job.task(index).seed)
     scene_of(job.task(job.indices[0]))
     if job.recipe == 1 and job.save_coco:
@@ -117,6 +128,8 @@ class _Run:
             line = check_room(job, plan, folder.bytes_of(plan.forgotten | plan.broken), local_jobs(job))
             if len(plan.missing) > 1:
                 self._say(line)
+        if len(plan.missing) > 1 and (words := sample_words(job)):
+            self._say(words)
         runner = open_runner(job, folder, len(plan.missing)) if plan.missing else None
         finished = FolderOutputs()
         try:
@@ -220,6 +233,14 @@ class _Run:
         self._say(f"picture {task.name} failed: {reason}")
 
 
+def sample_words(job: DatasetJob) -> str:
+    """One line about the size of a pixel on the ground; "" for recipe 1 at about the width of the real pictures."""
+    if job.recipe == 2:
+        return ground_sample_words(job.options, job.varied.camera)
+    is_usual = 1 / MAX_ZOOM < job.options.width / SceneOptions().width < MAX_ZOOM
+    return "" if is_usual else ground_sample_words(job.options, PLAIN_CAMERA)
+
+
 def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> Runner:
     """Open a runner for so many pictures on this machine or on a cluster."""
     timeout_s = job.timeout_s or default_timeout_s(job.drawing, job.options)
@@ -229,18 +250,21 @@ def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> Runner
         return ClusterRunner(folder, job, timeout_s=timeout_s)
     from engine.jobs.dataset.running.local import LocalRunner
 
+    jobs = min(local_jobs(job), pictures)
     return LocalRunner(
         folder,
-        jobs=min(local_jobs(job), pictures),
+        jobs=jobs,
+        is_long=pictures > jobs,
         timeout_s=timeout_s,
         retries=job.retries,
-        wants_context=partial(keeps_context, job.drawing, job.options),
+        devices=job.devices or (),
     )
 
 
 def local_jobs(job: DatasetJob) -> int:
     """Pictures in parallel on this machine."""
-    return job.jobs or default_jobs(available_bytes(), cores(), picture_bytes(job.drawing, job.options))
+    by_memory = default_jobs(available_bytes(), cores(), picture_bytes(job.drawing, job.options, job.task(0).varied))
+    return job.jobs or max(by_memory, len(job.devices or ()))
 
 
 def check_room(job: DatasetJob, plan: RunPlan, freed_bytes: int, jobs: int) -> str:

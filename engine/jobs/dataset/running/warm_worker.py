@@ -32,13 +32,9 @@ EXITING_S = 2.0
 class WarmWorker:
     """One fork server, started by the first attempt and again after its end. Used by one thread at a time."""
 
-    def __init__(self, log_path: Path, environment: Mapping[str, str], *, may_keep_context: bool) -> None:
-        """`log_path`: what the server itself writes, such as an error in its imports.
-
-        `may_keep_context`: open OpenGL once, where the driver survives a fork; then each picture is drawn by one core.
-        """
+    def __init__(self, log_path: Path, environment: Mapping[str, str]) -> None:
+        """`log_path`: what the server itself writes, such as an error in its imports."""
         self._log_path, self._environment = log_path, dict(environment)
-        self._may_keep_context = may_keep_context
         self._server: subprocess.Popen[bytes] | None = None
         self._life = -1  # closed by `close`, or by the kernel when this process ends
         self._answers = b""
@@ -55,7 +51,7 @@ class WarmWorker:
         """Like `run_attempt`."""
         (folder / TASK).write_text(task.as_json(), encoding="utf-8")
         end_s = time.perf_counter() + timeout_s
-        server = self._started()
+        server = self._started(folder)
         assert server.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # then there is no answer either
             server.stdin.write(os.fsencode(f"{folder}\t{log_path}\n"))
@@ -95,7 +91,8 @@ class WarmWorker:
         if self._server is not None:
             self._end_server(0)
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self, folder: Path) -> subprocess.Popen[bytes]:
+        """The server, prepared for pictures like the one whose task is in the folder."""
         if self._server is None:
             watched, self._life = os.pipe()
             try:
@@ -104,7 +101,7 @@ class WarmWorker:
                         "engine.jobs.dataset.running.fork_server",
                         "main()",
                         str(watched),
-                        str(int(self._may_keep_context)),
+                        str(folder),
                         stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE,
                         stderr=log,

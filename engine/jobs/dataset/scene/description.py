@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from engine.jobs.dataset.scene.assets import Asset, PlacedAsset
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.things import Distractor, Pile
 
@@ -144,6 +145,9 @@ class GroundPicture:
     """Shares of its size, 0..1."""
     shift_y: float = 0.0
 
+    def __str__(self) -> str:
+        return f"{self.path},{self.size_m:g}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroundLook:
@@ -206,3 +210,8 @@ class SiteScene:
     distractors: tuple[Distractor, ...]
     tracks: tuple[Track, ...]
     lime_lines: tuple[LimeLine, ...]
+    assets: tuple[Asset, ...] = ()
+    """Models of the user's that stand in the scene."""
+    placed_assets: tuple[PlacedAsset, ...] = ()
+    effects_seed: tuple[int, ...] = ()
+    """Seed of the camera's effects: base seed, scene, view. (): that of the picture that is made of it."""

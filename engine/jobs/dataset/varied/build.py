@@ -1,22 +1,27 @@
 """Builds a scene of recipe 2 from options and a seed."""
 
+from dataclasses import replace
+
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.camera import SiteCamera
-from engine.jobs.dataset.scene.description import SiteScene
+from engine.jobs.dataset.scene.description import CoverKind, SiteScene
 from engine.jobs.dataset.scene.settling import Settled, settle
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.terrain import deepest_m, make_terrain
+from engine.jobs.dataset.varied.assets import numbered, place_assets
 from engine.jobs.dataset.varied.cameras import draw_cameras
-from engine.jobs.dataset.varied.clutter import place_clutter
+from engine.jobs.dataset.varied.clutter import in_winter, place_clutter
 from engine.jobs.dataset.varied.extent import extent_of
 from engine.jobs.dataset.varied.field import lay_field
 from engine.jobs.dataset.varied.grounds import draw_ground
 from engine.jobs.dataset.varied.marks import lay_varied_lime, lay_varied_tracks
 from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.dataset.varied.piles import plant_varied
-from engine.jobs.dataset.varied.shown import shown_piles, shown_things
+from engine.jobs.dataset.varied.shown import shown_assets, shown_piles, shown_things
 from engine.jobs.dataset.varied.sky import draw_sun
 
+LEVEL_SHARE = 0.65
+"""Share of sites with lower terraces than those of recipe 1: most solar sites are on fields and plains."""
 BEYOND_M = 30.0
 """Ground around what the views show, for the feet of things that cast shadows into them."""
 
@@ -28,23 +33,44 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
     """
     cameras = draw_cameras(options, varied.camera, seed)
     extent = extent_of(cameras)
-    settled = settle(options, seed)
+    settled = levelled(options, settle(options, seed), seed)
     terrain = make_terrain(settled, seed, _side_m(cameras, settled))
     layout = lay_field(options, varied.layout, settled, terrain, cameras, seed)
-    piles = plant_varied(options, varied.piles, layout, terrain, seed)
-    clutter = place_clutter(options, varied.clutter, terrain, layout, piles, extent, seed)
-    camera, sun = cameras[view], draw_sun(options, varied.sky, settled, seed, view)
+    gsd_m = sum(camera.gsd_m for camera in cameras) / len(cameras)
+    piles = plant_varied(options, varied.piles, layout, terrain, seed, gsd_m)
+    ground = draw_ground(options, varied.ground, seed)
+    varied.assets.check_under(min(camera.height_m for camera in cameras))
+    models, taken = place_assets(varied.assets, terrain, layout, piles, extent, seed)
+    clutter = place_clutter(options, varied.clutter, terrain, layout, piles, extent, seed, taken)
+    if any(cover.kind is CoverKind.SNOW for cover in ground.covers):
+        clutter = in_winter(clutter)
+    models = numbered(
+        models, 1 + max((*(pile.number for pile in piles), *(thing.number for thing in clutter)), default=0)
+    )
+    camera = cameras[view]
+    sun = draw_sun(options, varied.sky, settled, seed, 0 if varied.camera.strip else view)  # one flight, one light
     return SiteScene(
         seed=int(stream(seed, "renderer").integers(2**31)),
         camera=camera,
         sun=sun,
         terrain=terrain,
-        ground=draw_ground(options, varied.ground, seed),
+        ground=ground,
         piles=shown_piles(piles, camera, sun),
         distractors=shown_things(clutter, camera, sun),
         tracks=lay_varied_tracks(layout, extent, piles, clutter, seed),
         lime_lines=lay_varied_lime(layout, extent, seed),
+        assets=varied.assets.assets,
+        effects_seed=(*((seed,) if isinstance(seed, int) else seed), view),
+        placed_assets=shown_assets(models, varied.assets.assets, camera, sun),
     )
+
+
+def levelled(options: SceneOptions, settled: Settled, seed: Seed) -> Settled:
+    """The site with lower terraces, or nearly none, on a part of the sites; given terraces stay."""
+    if options.terrace_height is not None or options.num_terraces is not None:
+        return settled
+    share = min(float(stream(seed, "terrain relief").random()) / LEVEL_SHARE, 1.0)
+    return replace(settled, terrace_height=settled.terrace_height * share * share)
 
 
 def _side_m(cameras: tuple[SiteCamera, ...], settled: Settled) -> float:

@@ -62,7 +62,11 @@ class CameraOptions:
         None, "Draw only a window of this size, somewhere on the sensor.", metavar="WxH", parse=parse_size
     )
     views: int = option(1, "Pictures of each scene, from other heights, directions and places.", metavar="N")
-    strip: bool = option(False, "Take the views of a scene in a straight line, as a drone flies.", flags="--strip")
+    strip: bool = option(
+        False,
+        "Take the views of a scene on a straight line, one after the other, in the same light.",
+        flags="--strip",
+    )
     strip_overlap: float | None = option(
         None, "Share of a view that the next one of a strip shows, too. (default: 0.7)", metavar="0..0.95"
     )

@@ -15,8 +15,16 @@ from engine.jobs.dataset.scene.distractors import require_all
 from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile, category_of
+from engine.jobs.dataset.varied.assets import Disc
 from engine.jobs.dataset.varied.extent import Extent
-from engine.jobs.dataset.varied.habits import HABITS, MACHINE_SHARES, MACHINES, USUAL_AREA_M2, Habit
+from engine.jobs.dataset.varied.habits import (
+    HABITS,
+    MACHINE_SHARES,
+    MACHINES,
+    USUAL_AREA_M2,
+    WINTER_LEAVES,
+    Habit,
+)
 from engine.jobs.dataset.varied.lines import lay_fences, lay_trenches
 from engine.jobs.dataset.varied.occluders import hide_piles
 from engine.jobs.dataset.varied.placer import Placer, scale_of, stand
@@ -36,6 +44,7 @@ BUSY = (0.35, 1.75)
 BEYOND_M = 4.0
 """Things stand up to this far beyond the pictures' edges and reach into them."""
 MAX_THINGS = 5000
+OWN_OPTIONS = {"pile": "--piles", "bag": "--num-bags", "machine": "--num-machinery"}
 AT_DEPOT_SHARE = 0.7
 DEPOT_M = 9.0
 WORK_M = 5.0
@@ -50,6 +59,9 @@ def parse_kinds(text: str) -> tuple[str, ...]:
     scattered = [kind for kind in DistractorKind if kind not in (*MACHINES, DistractorKind.BAG)]
     known = {kind.value for kind in scattered} | {category_of(kind) for kind in scattered}
     for name in names:
+        own = OWN_OPTIONS.get(name)
+        if own is not None:
+            raise UsageError(f"--confusers: {name!r} has an option of its own, {own}")
         if name not in known:
             raise UsageError(f"--confusers: {name!r} is not one of {', '.join(sorted(known))}")
     return tuple(kind.value for kind in scattered if kind.value in names or category_of(kind) in names)
@@ -78,6 +90,8 @@ class ClutterOptions:
         """Raise UsageError for a number out of its range, and for options that exclude one another."""
         check_number("--clutter", self.clutter, 0, 10)
         check_span("--hidden-share", self.hidden_share, 0, 1)
+        if self.confusers is not None and self.clutter == 0:
+            raise UsageError("--confusers: has no effect with --clutter 0; leave one of them out")
 
 
 def place_clutter(
@@ -88,10 +102,16 @@ def place_clutter(
     piles: tuple[Pile, ...],
     extent: Extent,
     seed: Seed,
+    taken: tuple[Disc, ...] = (),
 ) -> tuple[Distractor, ...]:
-    """Place everything that is not a pile, numbered after the piles. UsageError if given numbers do not fit."""
+    """Place everything that is not a pile, numbered after the piles. UsageError if given numbers do not fit.
+
+    `taken`: ground to keep free.
+    """
     half_m = min(extent.half_m + BEYOND_M, terrain.side_m / 2 - 1)
     yard = _Yard(Placer(half_m, terrain, piles, seed), layout, seed, is_empty=not piles, factor=clutter.clutter)
+    for middles_m, radius_m in taken:
+        yard.placer.take(middles_m, radius_m)
     share = between(clutter.hidden_share or HIDDEN_SHARE, stream(seed, "option hidden_share").random())
     placed = hide_piles(yard.placer, piles, share, seed)
     placed += yard.place_machines(options)
@@ -105,6 +125,15 @@ def place_clutter(
                 placed += yard.scatter(kind, habit, certain)
     first = 1 + max((pile.number for pile in piles), default=0)
     return tuple(replace(thing, number=first + place) for place, thing in enumerate(placed[:MAX_THINGS]))
+
+
+def in_winter(things: tuple[Distractor, ...]) -> tuple[Distractor, ...]:
+    """The same things with the leaves of winter."""
+    leafy = (DistractorKind.TREE, DistractorKind.BUSH)
+    return tuple(
+        replace(thing, tint=WINTER_LEAVES[thing.number % len(WINTER_LEAVES)]) if thing.kind in leafy else thing
+        for thing in things
+    )
 
 
 class _Yard:

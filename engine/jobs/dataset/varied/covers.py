@@ -48,34 +48,34 @@ COVERS: dict[CoverKind, CoverRange] = {
         accent_hue_deg=(22, 40), accent_saturation=(0.1, 0.5), accent_brightness=(0.8, 1.5), weeds=(0.0, 0.12),
     ),
     CoverKind.SAND: CoverRange(
-        hue_deg=(24, 40), saturation=(0.26, 0.64), brightness=(0.28, 0.62), grain_m=(0.10, 0.24),
+        hue_deg=(29, 40), saturation=(0.28, 0.64), brightness=(0.28, 0.62), grain_m=(0.10, 0.24),
         accent_saturation=(1.0, 1.4), accent_brightness=(0.55, 0.8), weeds=(0.0, 0.12),
     ),
     CoverKind.LOESS: CoverRange(
-        hue_deg=(23, 38), saturation=(0.40, 0.75), brightness=(0.15, 0.45),
-        accent_brightness=(0.85, 1.35), accent_saturation=(0.7, 1.0), weeds=(0.0, 0.35), is_earth=True,
+        hue_deg=(28, 39), saturation=(0.50, 0.78), brightness=(0.15, 0.45),
+        accent_brightness=(0.85, 1.35), accent_saturation=(0.8, 1.0), weeds=(0.0, 0.35), is_earth=True,
     ),
     CoverKind.RED_EARTH: CoverRange(
-        hue_deg=(9, 21), saturation=(0.50, 0.80), brightness=(0.06, 0.28),
-        accent_hue_deg=(12, 24), accent_saturation=(0.5, 0.8), accent_brightness=(0.8, 1.4), weeds=(0.0, 0.5),
+        hue_deg=(13, 23), saturation=(0.62, 0.82), brightness=(0.06, 0.28),
+        accent_hue_deg=(16, 28), accent_saturation=(0.55, 0.76), accent_brightness=(0.8, 1.3), weeds=(0.0, 0.5),
         is_earth=True,
     ),
     CoverKind.WET_EARTH: CoverRange(
-        hue_deg=(10, 44), saturation=(0.05, 0.55), brightness=(0.024, 0.090), share=(0.1, 0.6),
-        accent_hue_deg=(24, 44), accent_saturation=(0.1, 0.55), accent_brightness=(1.0, 3.2), weeds=(0.0, 0.15),
+        hue_deg=(21, 44), saturation=(0.05, 0.55), brightness=(0.030, 0.100), share=(0.1, 0.6),
+        accent_hue_deg=(26, 44), accent_saturation=(0.1, 0.55), accent_brightness=(1.0, 3.2), weeds=(0.0, 0.15),
         is_earth=True,
     ),
     CoverKind.STRAW: CoverRange(
-        hue_deg=(29, 42), saturation=(0.40, 0.78), brightness=(0.18, 0.50), share=(0.4, 0.95),
+        hue_deg=(30, 38), saturation=(0.32, 0.62), brightness=(0.18, 0.50), share=(0.4, 0.95),
         accent_saturation=(0.6, 1.0), accent_brightness=(0.55, 1.3), weeds=(0.0, 0.1),
     ),
     CoverKind.STUBBLE: CoverRange(
-        hue_deg=(27, 42), saturation=(0.40, 0.75), brightness=(0.14, 0.40), grain_m=(0.125, 0.30), share=(0.3, 0.8),
+        hue_deg=(28, 41), saturation=(0.34, 0.68), brightness=(0.14, 0.40), grain_m=(0.125, 0.30), share=(0.3, 0.8),
         accent_saturation=(0.6, 1.0), accent_brightness=(0.9, 1.5), weeds=(0.0, 0.15),
     ),
     CoverKind.GRASS: CoverRange(
-        hue_deg=(50, 80), saturation=(0.45, 0.85), brightness=(0.05, 0.26), grain_m=(0.10, 0.28), share=(0.0, 0.9),
-        accent_hue_deg=(36, 56), accent_saturation=(0.4, 0.7), accent_brightness=(0.9, 1.8), weeds=(0.0, 0.0),
+        hue_deg=(60, 92), saturation=(0.45, 0.80), brightness=(0.04, 0.18), grain_m=(0.10, 0.28), share=(0.0, 0.9),
+        accent_hue_deg=(36, 52), accent_saturation=(0.4, 0.64), accent_brightness=(0.9, 2.0), weeds=(0.0, 0.0),
     ),
     CoverKind.SNOW: CoverRange(
         hue_deg=(-150, 210), saturation=(0.0, 0.06), brightness=(0.42, 0.82), share=(0.0, 0.62), weeds=(0.0, 0.06),
@@ -85,13 +85,13 @@ COVERS: dict[CoverKind, CoverRange] = {
         accent_hue_deg=(22, 40), accent_saturation=(0.2, 0.6), accent_brightness=(1.0, 3.0), weeds=(0.0, 0.04),
     ),
     CoverKind.RUBBLE: CoverRange(
-        hue_deg=(15, 45), saturation=(0.05, 0.35), brightness=(0.08, 0.34),
-        accent_hue_deg=(8, 20), accent_saturation=(0.35, 0.75), accent_brightness=(0.4, 0.9), weeds=(0.0, 0.12),
+        hue_deg=(22, 45), saturation=(0.05, 0.35), brightness=(0.08, 0.34),
+        accent_hue_deg=(10, 20), accent_saturation=(0.55, 0.85), accent_brightness=(0.4, 0.9), weeds=(0.0, 0.12),
     ),
 }  # fmt: skip
 
-EARTH = CoverRange(hue_deg=(17, 38), saturation=(0.30, 0.68), brightness=(0.04, 0.24))
-GRASS = CoverRange(hue_deg=(52, 80), saturation=(0.4, 0.85), brightness=(0.04, 0.15))
+EARTH = CoverRange(hue_deg=(20, 38), saturation=(0.42, 0.72), brightness=(0.04, 0.24))
+GRASS = CoverRange(hue_deg=(60, 94), saturation=(0.4, 0.75), brightness=(0.03, 0.11))
 
 
 def draw_cover(kind: CoverKind, draw: np.random.Generator) -> tuple[Cover, Rgb]:

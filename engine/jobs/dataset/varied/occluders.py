@@ -28,7 +28,7 @@ BOOM_AT_M = (2.5, -0.12)
 HOUSE_FREE_M = 3.1
 """Free distance that the house of that machine needs."""
 KINDS = ("table", "bush", "tree", "boom", "cover", "boards", "bag")
-SHARES = (0.2, 0.24, 0.1, 0.04, 0.16, 0.12, 0.14)
+SHARES = (0.24, 0.22, 0.06, 0.04, 0.16, 0.13, 0.15)
 
 
 class _Piles:

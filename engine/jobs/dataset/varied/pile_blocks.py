@@ -28,6 +28,8 @@ class PileBlock:
 
     kind: PileKind
     type: PileType
+    diameter_m: float
+    """Usual diameter, unless another one was asked for."""
     diameter_roll: float
     slender: float
     level: float
@@ -63,9 +65,11 @@ class PileBlock:
 class PileSite:
     """Draws what the piles of a block have in common; a block's number decides."""
 
-    def __init__(self, kinds: Shares, feet: Shares, seed: Seed) -> None:
+    def __init__(self, kinds: Shares, feet: Shares, seed: Seed, clear_m: float = 0.0) -> None:
+        """`clear_m`: diameter from which a pile is clearly visible in the pictures; thinner ones become rarer."""
         self._seed = seed
         self._kinds = kinds
+        self._clear_m = clear_m
         self._feet = feet
         usual, second, has_second = stream(seed, "piles site").random(3).tolist()
         self._usual = self._kind(usual)
@@ -91,9 +95,10 @@ class PileSite:
         return PileBlock(
             kind=kind,
             type=type_,
-            diameter_roll=next(rolls),
+            diameter_m=_size(type_, roll := next(rolls), self._clear_m),
+            diameter_roll=roll,
             slender=between(type_.slender, next(rolls)),
-            level=next(rolls),
+            level=next(rolls) ** 1.5,
             is_level=next(rolls) < LEVEL_SHARE,
             uneven_m=0.35 * next(rolls),
             jitter_m=between(JITTER_M, next(rolls) ** 3),
@@ -121,6 +126,17 @@ class PileSite:
             bars_m=0.15 + 0.75 * next(rolls) ** 1.5,
             dirty=next(rolls) ** 2,
         )
+
+
+def seen_weights(type_: PileType, clear_m: float) -> tuple[float, ...]:
+    """Weights of a kind's diameters in pictures that show diameters from `clear_m` clearly: thinner ones become rare
+    with the third power."""
+    shares = [(weight, min(1.0, wide_m / max(clear_m, 1e-6))) for wide_m, weight in type_.diameters_m]
+    return tuple(weight * share * share * share for weight, share in shares)
+
+
+def _size(type_: PileType, roll: float, clear_m: float) -> float:
+    return type_.diameters_m[weighted(seen_weights(type_, clear_m), roll)][0]
 
 
 def _one(shares: Shares, roll: float) -> str:

@@ -32,7 +32,7 @@ class PileType:
 TYPES: dict[PileKind, PileType] = {
     PileKind.PHC: PileType(
         share=0.30,
-        diameters_m=((0.3, 0.16), (0.4, 0.3), (0.5, 0.28), (0.6, 0.2), (0.8, 0.06)),
+        diameters_m=((0.3, 0.24), (0.4, 0.34), (0.5, 0.26), (0.6, 0.13), (0.8, 0.03)),
         exposed_m=(0.4, 2.5),
         shade=(0.45, 1.45),
         rusty=(0.25, 0.35, 0.3, 0.1),
@@ -47,7 +47,7 @@ TYPES: dict[PileKind, PileType] = {
     ),
     PileKind.CAST_IN_PLACE: PileType(
         share=0.23,
-        diameters_m=((0.3, 0.2), (0.4, 0.2), (0.5, 0.15), (0.6, 0.18), (0.8, 0.15), (1.0, 0.07), (1.2, 0.05)),
+        diameters_m=((0.3, 0.26), (0.4, 0.24), (0.5, 0.17), (0.6, 0.16), (0.8, 0.1), (1.0, 0.04), (1.2, 0.03)),
         exposed_m=(0.2, 1.8),
         shade=(0.4, 1.4),
     ),

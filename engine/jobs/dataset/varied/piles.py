@@ -16,8 +16,8 @@ from engine.jobs.dataset.scene.pile_looks import CapKind, FootKind, PaintPlace
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.tables import off_plane_m
 from engine.jobs.dataset.scene.things import Pile, PileKind
-from engine.jobs.dataset.varied.pile_blocks import PileBlock, PileSite, weighted
-from engine.jobs.dataset.varied.pile_types import ALIASES, FEET, FOOT_NAMES, kind_shares
+from engine.jobs.dataset.varied.pile_blocks import PileBlock, PileSite, seen_weights
+from engine.jobs.dataset.varied.pile_types import ALIASES, FEET, FOOT_NAMES, TYPES, kind_shares
 from engine.jobs.dataset.varied.plots import close_pairs
 from engine.jobs.dataset.varied.shares import Shares, shares_parser
 from engine.jobs.dataset.varied.span import Span, between, check_span, parse_span
@@ -36,6 +36,10 @@ JITTER_SHARE = 0.04
 MAX_DIAMETER_SHARE = 0.45
 """Maximum diameter by that distance; feet: MAX_FOOT_SHARE."""
 MAX_FOOT_SHARE = 0.9
+CLEAR_PX = 4.5
+"""Diameter of a pile that can be told from the ground."""
+MAX_CLEAR_M = 0.4
+"""In very coarse pictures the usual piles stay, although they are small."""
 REACH_M = 4.0
 """Distance within which neighbours are searched; no foot is larger."""
 FLANGE_M = 0.22
@@ -73,13 +77,23 @@ class PileOptions:
 
 
 def plant_varied(
-    options: SceneOptions, piles: PileOptions, layout: SiteLayout, terrain: Terrain, seed: Seed
+    options: SceneOptions, piles: PileOptions, layout: SiteLayout, terrain: Terrain, seed: Seed, gsd_m: float = 0.0
 ) -> tuple[Pile, ...]:
-    """Place all piles of the layout, numbered from 1."""
+    """Place all piles of the layout, numbered from 1.
+
+    `gsd_m`: ground sample distance of the pictures. Nobody surveys thin posts from so high that they cannot be seen,
+    so these are rare there; kinds and diameters that are asked for stay.
+    """
     strips = [strip for strip in layout.strips if len(strip.points_m)]
     if not strips:
         return ()
-    site = PileSite(piles.pile_kinds or kind_shares(options.geological_preset), piles.feet or FEET, seed)
+    clear_m = min(CLEAR_PX * gsd_m, MAX_CLEAR_M)
+    kinds = piles.pile_kinds
+    if kinds is None:
+        kinds = kind_shares(options.geological_preset)
+        if piles.pile_diameter is None:
+            kinds = tuple((name, share * _seen_share(name, clear_m)) for name, share in kinds)
+    site = PileSite(kinds, piles.feet or FEET, seed, clear_m)
     planted: list[Pile] = []
     points = np.concatenate([strip.points_m for strip in strips])
     room_m = _room_m(points)
@@ -91,6 +105,12 @@ def plant_varied(
         planted += _plant_strip(site, piles, strip, room_m[own], terrain, rolls[own], last)
         first = own.stop
     return tuple(planted)
+
+
+def _seen_share(kind: str, clear_m: float) -> float:
+    """How much of a kind's usual share stays in pictures that show diameters from `clear_m` clearly."""
+    type_ = TYPES[ALIASES[kind]]
+    return sum(seen_weights(type_, clear_m)) / sum(weight for _, weight in type_.diameters_m)
 
 
 def _room_m(points: np.ndarray) -> np.ndarray:
@@ -218,8 +238,7 @@ def _diameter_m(block: PileBlock, options: PileOptions, room_m: float) -> float:
     if options.pile_diameter is not None:
         wanted = between(options.pile_diameter, block.diameter_roll)
     else:
-        sizes = block.type.diameters_m
-        wanted = sizes[weighted(tuple(weight for _, weight in sizes), block.diameter_roll)][0]
+        wanted = block.diameter_m
     return float(round(min(wanted, MAX_DIAMETER_SHARE * room_m), 4))
 
 

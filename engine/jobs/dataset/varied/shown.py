@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from engine.jobs.dataset.scene.assets import Asset, PlacedAsset
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import Sun
 from engine.jobs.dataset.scene.things import Distractor, Pile
@@ -32,8 +33,20 @@ def shown_things(things: tuple[Distractor, ...], camera: SiteCamera, sun: Sun) -
     return tuple(thing for thing, is_shown in zip(things, shown, strict=True) if is_shown)
 
 
+def shown_assets(
+    placed: tuple[PlacedAsset, ...], assets: tuple[Asset, ...], camera: SiteCamera, sun: Sun
+) -> tuple[PlacedAsset, ...]:
+    """The same for models of the user's."""
+    radius_m = max((float(np.hypot(*asset.size_m[:2])) / 2 for asset in assets), default=0.0)
+    shown = _may_show(placed, (radius_m, max((asset.size_m[2] for asset in assets), default=0.0)), camera, sun)
+    return tuple(one for one, is_shown in zip(placed, shown, strict=True) if is_shown)
+
+
 def _may_show(
-    things: tuple[Pile, ...] | tuple[Distractor, ...], size_m: tuple[float, float], camera: SiteCamera, sun: Sun
+    things: tuple[Pile, ...] | tuple[Distractor, ...] | tuple[PlacedAsset, ...],
+    size_m: tuple[float, float],
+    camera: SiteCamera,
+    sun: Sun,
 ) -> np.ndarray:
     """(n,) bool. `size_m`: radius and height of the largest."""
     radius_m, high_m = size_m

@@ -30,7 +30,7 @@ CLOUD_SHADOWS_SHARE = 0.15
 CLOUD_COVER: Span = (0.2, 0.65)
 CLOUD_DEPTH: Span = (0.45, 0.9)
 CLOUD_SIZE_M: Span = (60.0, 220.0)
-METERING_STOPS = 0.35
+METERING_STOPS = 0.3
 """Standard deviation of the camera's exposure."""
 CLEAR_AIR = 0.7
 """Share of the sun's light that reaches the ground when it is overhead (Meinel and Meinel, 1976)."""

@@ -8,7 +8,13 @@ import pytest
 
 from engine.errors import UsageError
 from engine.jobs.dataset import DatasetJob, RenderSettings, SceneOptions
+from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.running.manifest import MANIFEST
 from engine.jobs.dataset.scene import describe_scene
+from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.split import parse_split
+from engine.jobs.dataset.varied.cameras import CameraOptions
+from engine.jobs.dataset.varied.options import VariedOptions
 
 SMALL: dict[str, Any] = {
     "width": 128,
@@ -29,12 +35,13 @@ def small_job(output: Path, count: int = 3, *, options: dict[str, Any] | None = 
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """SHA-256 of all reproducible files: not logs and manifest, which contain times, nor hidden files."""
+    """SHA-256 of all reproducible files: not logs and manifests, which contain times, nor hidden files."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
-        and path.suffix not in (".log", ".jsonl")
+        and path.suffix != ".log"
+        and path.name != MANIFEST
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
 
@@ -49,3 +56,19 @@ def one_that_fits_and_one_that_does_not() -> tuple[int, dict[str, Any]]:
 
     seed = next(seed for seed in range(1000, 1100) if fit(seed) > fit(seed + 1))
     return seed, {"num_machinery": fit(seed)}
+
+
+def varied_job(output: Path, count: int = 4, **values: Any) -> DatasetJob:
+    """Recipe 2: two views of 96 px of each scene, JPEG, two subsets, three label formats, tiles."""
+    known: dict[str, Any] = {
+        "drawing": RenderSettings(engine="raster"),
+        "recipe": 2,
+        "seed": 7,
+        "jobs": 2,
+        "split": parse_split("50/50"),
+        "varied": VariedOptions(
+            camera=CameraOptions(view=(96, 96), views=2, gsd=(4.0, 4.0)), sensor=SensorOptions(camera_effects="mild")
+        ),
+        "labels": LabelOptions(write=("yolo", "coco", "piles"), tiles=64),
+    }
+    return DatasetJob(output=output, count=count, **known | values)

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from engine.errors import NoGLError, RenderError, UsageError
+from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.estimate import GB, MB, default_jobs, estimate, picture_bytes
 from engine.jobs.dataset.running.machine import cores, memory_bytes
 from engine.jobs.dataset.running.policy import Failure, default_timeout_s, failure_of, is_tried_again
 from engine.jobs.dataset.task import PictureTask, RenderSettings
+from engine.jobs.dataset.varied.cameras import CameraOptions
+from engine.jobs.dataset.varied.options import VariedOptions
 
 
 @pytest.mark.parametrize(
@@ -40,12 +43,26 @@ def test_free_memory_size_engine_and_cores_decide_how_many_pictures_are_made_at_
 def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
     full = PictureTask(options=SceneOptions(), drawing=RenderSettings(engine="raster"), base_seed=0, index=0)
     hundred = estimate(full, 100, jobs=2, cores=2)
-    assert hundred.line(120 * GB) == "about 6.5 minutes and 3.6 GB for 100 pictures; 120 GB free"
+    assert hundred.line(120 * GB) == "about 6.6 minutes and 3.6 GB for 100 pictures; 120 GB free"
     assert not hundred.is_clearly_too_large(2 * GB) and hundred.is_clearly_too_large(1 * GB)
+    windows = replace(full, varied=VariedOptions(camera=CameraOptions(view=(640, 640))))
+    assert estimate(windows, 100, jobs=2, cores=2).disk_bytes < hundred.disk_bytes / 20
     cycles = replace(full, drawing=RenderSettings(engine="cycles", max_samples=50), with_hdf5=True)
     assert (
         estimate(cycles, 20, jobs=1, cores=2).line(35 * MB) == "about 5.8 hours and 2.3 GB for 20 pictures; 35 MB free"
     )
+
+
+def test_a_window_takes_the_time_memory_and_disk_of_its_own_pixels() -> None:
+    drawing, varied = RenderSettings(engine="raster"), VariedOptions(camera=CameraOptions(view=(640, 640)))
+    tile = PictureTask(
+        options=SceneOptions(), drawing=drawing, base_seed=0, index=0, varied=varied, labels=LabelOptions()
+    )
+    told = estimate(tile, 1000, jobs=2, cores=2).line(120 * GB)
+    assert told == "about 5.3 minutes and 386 MB for 1000 pictures; 120 GB free"
+    whole = replace(tile, varied=VariedOptions())
+    assert estimate(whole, 8, jobs=2, cores=2).seconds > 8 * estimate(tile, 8, jobs=2, cores=2).seconds / 2
+    assert picture_bytes(drawing, SceneOptions(), varied) < picture_bytes(drawing, SceneOptions(), VariedOptions()) / 2
 
 
 def test_a_picture_is_retried_as_often_as_given_and_only_if_that_may_help() -> None:

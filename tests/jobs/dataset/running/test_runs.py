@@ -226,7 +226,7 @@ def test_a_picture_that_always_dies_is_reported_and_the_others_go_on(make: Make)
     (failed,) = report.failed
     assert (failed.index, failed.attempts) == (0, 2)
     assert "killed by SIGKILL (usually by the system, out of main memory: give fewer --jobs)" in failed.reason
-    assert [line.split(";")[0] for line in heard[1:]] == [  # the last line of the log follows, with its time
+    assert [line.split(";")[0] for line in heard[2:]] == [  # the last line of the log follows, with its time
         f"picture 000000 {what}: {failed.reason.split(';')[0]}" for what in ("was retried", "failed")
     ]
     folder = Path(report.folder)

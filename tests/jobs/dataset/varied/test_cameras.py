@@ -126,6 +126,12 @@ def test_a_scene_has_the_same_things_in_all_views_and_ground_under_all_of_them()
         assert np.abs(reach).max() < scene.terrain.side_m / 2 < np.abs(reach).max() + 90
 
 
+@pytest.mark.parametrize(("strip", "lights"), [(True, 1), (False, 2)])
+def test_a_strip_is_flown_in_one_light_and_other_views_on_days_of_their_own(strip: bool, lights: int) -> None:
+    varied = VariedOptions(camera=CameraOptions(views=2, view=(100, 80), strip=strip))
+    assert len({describe_varied(SENSOR, varied, (0, 5), view).sun for view in range(2)}) == lights
+
+
 def test_the_size_of_a_pixel_and_of_a_pile_is_told_before_a_run() -> None:
     assert ground_sample_words(SceneOptions(width=5280), CameraOptions(gsd=(2.0, 2.0))) == (
         "1 px is 2.0 cm on the ground; a pile of 40 cm is 20 px wide"

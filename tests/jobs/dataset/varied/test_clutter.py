@@ -6,11 +6,12 @@ import pytest
 
 from engine.errors import UsageError
 from engine.jobs.dataset.geometry import set_stage
+from engine.jobs.dataset.geometry.batches import LOOKS, Surface
 from engine.jobs.dataset.geometry.distractors import VARIANTS, build_distractors, build_model
 from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.scene.streams import stream
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, category_of
-from engine.jobs.dataset.varied.clutter import HIDDEN_SHARE, ClutterOptions, parse_kinds
+from engine.jobs.dataset.varied.clutter import HIDDEN_SHARE, ClutterOptions, in_winter, parse_kinds
 from engine.jobs.dataset.varied.habits import HABITS, MACHINES, footprint_of
 from engine.jobs.dataset.varied.span import between
 from tests.jobs.dataset.geometry.sites import world
@@ -160,15 +161,40 @@ def test_only_the_named_confusers_are_scattered_and_in_every_scene() -> None:
         assert DistractorKind.FLAG not in kinds
 
 
-@pytest.mark.parametrize("text", ["hole,pyramid", "bag", "", "excavator"])
+@pytest.mark.parametrize("text", ["hole,pyramid", "", "excavator"])
 def test_an_unknown_confuser_is_named_with_those_that_there_are(text: str) -> None:
     with pytest.raises(UsageError, match=r"--confusers: .* is not one of bare_tree, barrel, boards, bucket"):
         parse_kinds(text)
 
 
+@pytest.mark.parametrize(("text", "option"), [("hole,bag", "--num-bags"), ("machine", "--num-machinery")])
+def test_the_option_of_bags_and_machines_is_named_where_they_are_taken_for_confusers(text: str, option: str) -> None:
+    with pytest.raises(UsageError, match=f"has an option of its own, {option}"):
+        parse_kinds(text)
+
+
 @pytest.mark.parametrize(
-    ("changes", "said"), [({"clutter": -1.0}, "--clutter"), ({"hidden_share": (0.2, 1.4)}, "--hidden-share")]
+    ("changes", "said"),
+    [
+        ({"clutter": -1.0}, "--clutter"),
+        ({"hidden_share": (0.2, 1.4)}, "--hidden-share"),
+        ({"clutter": 0.0, "confusers": ("hole",)}, "--confusers: has no effect"),
+    ],
 )
 def test_a_wrong_option_is_named(changes: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         replace(ClutterOptions(), **changes).check()  # type: ignore[arg-type]
+
+
+def test_nothing_is_in_fresh_leaf_in_snow_and_nothing_else_changes() -> None:
+    things = scattered(1, confusers=("bush", "tree", "barrel"))
+    winter = in_winter(things)
+    leafy = (DistractorKind.BUSH, DistractorKind.TREE)
+    assert count(things, *leafy) > 3 and count(things, DistractorKind.BARREL) > 0
+    for before, after in zip(things, winter, strict=True):
+        assert replace(after, tint=before.tint) == before
+        if before.kind in leafy:
+            red, green, blue = np.multiply(after.tint, LOOKS[Surface.LEAF].albedo)
+            assert green < 0.08 and green < 1.7 * red + 0.02 and blue < 0.08
+        else:
+            assert after == before

@@ -1,6 +1,7 @@
 """Looks of the ground that recipe 2 draws."""
 
 import colorsys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from engine.errors import UsageError
 from engine.jobs.dataset.light import light_of
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.scene.description import GroundLook
+from engine.jobs.dataset.scene.description import GroundLook, Sun
 from engine.jobs.dataset.scene.settling import settle
 from engine.jobs.dataset.varied.covers import COVERS, LUMINANCE
 from engine.jobs.dataset.varied.grounds import GroundOptions, draw_ground, parse_looks
@@ -87,3 +88,22 @@ def test_an_unknown_look_is_refused_in_one_line(text: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason) as caught:
         parse_looks(text)
     assert "\n" not in str(caught.value)
+
+
+def test_earth_of_every_hue_is_brown_rather_than_pink() -> None:
+    """Soil is yellowish: green is clearly above blue, also where it is red or pale."""
+    for look in drawn(300, GroundOptions(ground=parse_looks("red-earth,loess"))):
+        for color in (look.covers[0].color, look.covers[0].accent):
+            assert color[1] - color[2] > 0.11 * color[0] and color[2] < 0.62 * color[0], color
+
+
+def test_only_very_dark_ground_makes_the_camera_expose_longer() -> None:
+    sun = Sun(elevation_deg=50.0, azimuth_deg=180.0, energy=2.0)
+
+    def exposure(albedo: float) -> float:
+        look = drawn(1, GroundOptions(ground=parse_looks("wet-earth"), ground_patches=0.0))[0]
+        return light_of(sun, replace(look, covers=(replace(look.covers[0], color=(albedo,) * 3),))).exposure
+
+    assert exposure(0.1) == exposure(0.3) == exposure(0.8)
+    assert exposure(0.05) == pytest.approx(exposure(0.1) * (0.09 / 0.05) ** 0.5)
+    assert exposure(0.01) == pytest.approx(exposure(0.1) * 1.5)

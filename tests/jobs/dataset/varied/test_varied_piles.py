@@ -215,3 +215,19 @@ def test_boxes_are_as_large_as_real_ones_without_pads() -> None:
                 sizes.append(size)
     wide, high = np.mean(sizes, axis=0)
     assert (wide + high) / 2 == pytest.approx(36.5, abs=4 if IS_SOAK else 8)
+
+
+def test_posts_too_thin_for_a_high_picture_are_rare_in_it() -> None:
+    """At 4 cm a pixel, posts of 76 mm are 2 px wide: nobody could label them."""
+
+    def thin(gsd_m: float) -> float:
+        sites = [plant_varied(SceneOptions(), PileOptions(), rows(4), LEVEL, (3, seed), gsd_m) for seed in range(60)]
+        return sum(pile.diameter_m < 0.12 for site in sites for pile in site) / sum(map(len, sites))
+
+    assert thin(0.01) > 0.1
+    assert thin(0.04) < 0.3 * thin(0.01)
+
+
+def test_kinds_that_are_asked_for_stay_in_a_high_picture() -> None:
+    piles = plant_varied(SceneOptions(), PileOptions(pile_kinds=(("screw", 1.0),)), rows(8), LEVEL, (3, 1), 0.2)
+    assert {pile.kind for pile in piles} == {PileKind.SPIRAL_STEEL}

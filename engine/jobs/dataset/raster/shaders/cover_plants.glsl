@@ -28,10 +28,11 @@ Ground straw(Field f, Cover c, uint salt) {
 // A harvested field: rows of cut stalks, chaff in swaths, wheel tracks in pairs.
 Ground stubble(Field f, Cover c, uint salt) {
     vec2 side = vec2(-c.way.y, c.way.x);
-    float across = dot(f.xy, side) + 0.05 * f.spots + 0.25 * f.broad;
+    float across = dot(f.xy, side) + 0.05 * f.spots + 0.25 * f.broad + 0.3 * c.grain_m * f.waves.y;
     float row = abs(fract(across / c.grain_m) - 0.5) * 2.0; // 1 in the row
-    float rows = (smoothstep(0.25, 0.85, row + 0.35 * f.waves.w) - 0.45) * seen(c.grain_m, f.pixel_m);
-    float blades = streak(f.xy + 0.03 * f.waves.zw, c.way, 0.10, 0.028, f.pixel_m, salt);
+    // Half the distance: rows of few pixels beat against the picture's lattice, which looks woven.
+    float rows = (smoothstep(0.25, 0.85, row + 0.35 * f.waves.w) - 0.45) * seen(0.5 * c.grain_m, f.pixel_m);
+    float blades = streak(f.xy + 0.03 * f.waves.zw, c.way, 0.10, 0.028, 1.6 * f.pixel_m, salt);
     float gaps = relief(TURN * f.xy / 0.5, salt + 1u).x;
     float thick = clamp(0.5 + 0.75 * rows + 0.4 * blades + 0.3 * gaps + 0.2 * f.patches + 0.9 * (c.share - 0.5), 0.0, 1.0);
     float swath = abs(fract(across / 6.0 + 0.25) - 0.5) * 6.0;

@@ -1,0 +1,153 @@
+"""A colour per face of a model: base colour, texture and colours of corners, reduced to a few colours per model.
+
+A drone's pixel is 1 to 4 cm of the site, so a thing shows few texels; faces of about one colour are drawn together.
+"""
+
+from typing import Any
+
+import numpy as np
+
+GREY = 0.4
+"""Albedo of faces without a material."""
+MAX_ALBEDO = 0.9
+MAX_COLORS = 24
+_THIRD = 1 / 3
+INSIDE = np.array(
+    [
+        *((_THIRD, _THIRD, _THIRD), (0.1, 0.45, 0.45), (0.45, 0.1, 0.45), (0.45, 0.45, 0.1)),
+        *((0.6, 0.2, 0.2), (0.2, 0.6, 0.2), (0.2, 0.2, 0.6)),
+        *((0.86, 0.07, 0.07), (0.07, 0.86, 0.07), (0.07, 0.07, 0.86)),
+    ]
+)
+"""Places in a triangle, by the weights of its corners, at which its texture is looked up."""
+
+
+def linear(srgb: np.ndarray) -> np.ndarray:
+    """(...) 0..1."""
+    light: np.ndarray = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    return light
+
+
+def srgb_codes(light: np.ndarray) -> np.ndarray:
+    """(...) uint8."""
+    light = np.clip(light, 0, 1)
+    curve = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    codes: np.ndarray = np.rint(curve * 255).astype(np.uint8)
+    return codes
+
+
+def face_colors(mesh: Any, *, is_gltf: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Albedo, (t, 3) float64 linear light, and opacity, (t,), of a trimesh.Trimesh.
+
+    Colours at corners are linear light in glTF, and sRGB in other formats.
+    """
+    visual, faces = mesh.visual, np.asarray(mesh.faces)
+    rgba = np.ones((len(faces), 4))
+    if visual.kind == "texture":
+        rgba *= _of_material(visual, faces, is_gltf)
+        corners = visual.vertex_attributes.get("color")
+        if corners is not None and len(corners) == len(mesh.vertices):
+            rgba *= _opaque(_shares(np.asarray(corners)))[faces].mean(axis=1)
+    elif visual.kind == "vertex":
+        rgba = _decoded(_shares(np.asarray(visual.vertex_colors)), is_gltf)[faces].mean(axis=1)
+    elif visual.kind == "face":
+        rgba = _decoded(_shares(np.asarray(visual.face_colors)), is_gltf)
+    else:
+        rgba[:, :3] = GREY
+    return np.clip(rgba[:, :3], 0, MAX_ALBEDO), rgba[:, 3]
+
+
+def finish_of(mesh: Any) -> tuple[float, float]:
+    """Metalness and roughness of its material; matt if it does not tell."""
+    material = getattr(mesh.visual, "material", None)
+    metallic, rough = (getattr(material, name, None) for name in ("metallicFactor", "roughnessFactor"))
+    return 0.0 if metallic is None else float(metallic), 1.0 if rough is None else float(rough)
+
+
+def reduced(albedo: np.ndarray, areas: np.ndarray, most: int = MAX_COLORS) -> np.ndarray:
+    """At most so many colours: (t, 3) albedo of each face; colours are joined where that is seen least.
+
+    Arithmetic in whole numbers until the mean of a group, so that no face changes its group by rounding.
+    """
+    codes = srgb_codes(albedo)
+    colors, owner = np.unique(codes, axis=0, return_inverse=True)
+    owner = owner.reshape(-1)
+    if len(colors) > most:
+        total = max(float(areas.sum()), 1e-12)
+        weights = np.bincount(owner, np.rint(areas / total * 1e6) + 1).astype(np.int64)
+        groups = _cut(colors.astype(np.int64), weights, most)
+        means = np.stack([_mean(colors[group], weights[group]) for group in groups])
+        place = np.empty(len(colors), np.int64)
+        for number, group in enumerate(groups):
+            place[group] = number
+        colors, owner = means, place[owner]
+    found: np.ndarray = linear(colors / 255)[owner]
+    return found
+
+
+def _mean(colors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    light = (linear(colors / 255) * weights[:, None]).sum(axis=0) / weights.sum()
+    return srgb_codes(light)
+
+
+def _cut(colors: np.ndarray, weights: np.ndarray, most: int) -> list[np.ndarray]:
+    """Index groups of colours: the widest, by its spread and weight, is cut in the middle, again and again."""
+    groups = [np.arange(len(colors))]
+    while len(groups) < most:
+        spreads = [np.ptp(colors[group], axis=0) for group in groups]
+        worth = [
+            int(spread.max()) ** 2 * int(weights[group].sum()) for spread, group in zip(spreads, groups, strict=True)
+        ]
+        widest = int(np.argmax(worth))
+        if worth[widest] == 0:
+            break
+        group, axis = groups[widest], int(np.argmax(spreads[widest]))
+        order = group[np.argsort(colors[group, axis], kind="stable")]
+        values = colors[order, axis]
+        at = int(np.searchsorted(values, (values[0] + values[-1]) // 2, side="right"))
+        groups[widest : widest + 1] = [order[:at], order[at:]]
+    return groups
+
+
+def _of_material(visual: Any, faces: np.ndarray, is_gltf: bool) -> np.ndarray:
+    """(t, 4)"""
+    material = visual.material
+    if is_gltf:
+        base, image = getattr(material, "baseColorFactor", None), getattr(material, "baseColorTexture", None)
+        factor = np.ones(4) if base is None else np.asarray(base) / 255
+    else:
+        base, image = getattr(material, "diffuse", None), getattr(material, "image", None)
+        if base is None:
+            base = getattr(material, "main_color", None)
+        factor = np.ones(4) if base is None else _decoded(np.asarray(base) / 255, False)
+    if image is None or visual.uv is None:
+        return np.tile(factor, (len(faces), 1))
+    texels = np.asarray(image.convert("RGBA"))
+    high, wide = texels.shape[:2]
+    uv = np.asarray(visual.uv, np.float64)[faces]  # (t, 3, 2); v counts from the bottom
+    if not np.isfinite(uv).all():
+        raise ValueError("places in its texture are not numbers")
+    total = np.zeros((len(faces), 4))
+    for weights in INSIDE:
+        place = np.einsum("k,tkc->tc", weights, uv) % 1.0
+        column = np.minimum((place[:, 0] * wide).astype(int), wide - 1)
+        row = np.minimum(((1 - place[:, 1]) * high).astype(int), high - 1)
+        total += _decoded(texels[row, column] / 255, False)
+    return factor * total / len(INSIDE)
+
+
+def _decoded(rgba: np.ndarray, is_linear: bool) -> np.ndarray:
+    """(n, 4) shares, the colours as linear light."""
+    return rgba if is_linear else np.concatenate([linear(rgba[..., :3]), rgba[..., 3:]], axis=-1)
+
+
+def _shares(values: np.ndarray) -> np.ndarray:
+    """Colours as 0..1, whatever numbers hold them."""
+    if values.dtype.kind in "ui":
+        return values / np.iinfo(values.dtype).max
+    return np.clip(np.nan_to_num(values.astype(np.float64)), 0, 1)
+
+
+def _opaque(colors: np.ndarray) -> np.ndarray:
+    """(n, 3) or (n, 4) as (n, 4)."""
+    return colors if colors.shape[1] == 4 else np.column_stack([colors, np.ones(len(colors))])

@@ -1,0 +1,89 @@
+"""Scenes of `scenes/*.json` that are drawn again: found, read and checked when they are named."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import SourceError, UsageError
+from engine.jobs.dataset.assets.reading import read_asset
+from engine.jobs.dataset.frozen import thaw
+from engine.jobs.dataset.ground_picture import read_ground_picture
+from engine.jobs.dataset.scene.description import SiteScene
+from engine.system.file_names import escaped
+
+OPTION = "--scene"
+MAX_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenFile:
+    path: str
+    sha256: str
+    size_px: tuple[int, int]
+    """Width and height of its picture."""
+    classes: tuple[str, ...]
+    """Classes of the models in it."""
+    site: tuple[int, ...] = ()
+    """Seed of the scene that it is a view of; () if the file does not tell."""
+
+    def __str__(self) -> str:
+        return escaped(Path(self.path).name)
+
+
+def parse_frozen(text: str) -> tuple[FrozenFile, ...]:
+    """`FILE,FILE` or a folder of .json files -> the scenes, in order, read and checked with the files they need.
+
+    UsageError, in one line, for the first that cannot be drawn.
+    """
+    named = Path(text).expanduser()
+    paths = [named] if named.exists() or "," not in text else [Path(part).expanduser() for part in text.split(",")]
+    found: list[FrozenFile] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(_checked(path))
+            continue
+        inside = sorted(path.glob("*.json"))
+        if not inside:
+            raise UsageError(f"{OPTION} {escaped(str(path))}: has no .json files")
+        found += map(_checked, inside)
+    return tuple(found)
+
+
+def read_frozen(file: FrozenFile) -> SiteScene:
+    """The scene. UsageError if the file has changed since it was named."""
+    content = _content(Path(file.path))
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise UsageError(f"{OPTION} {escaped(file.path)}: has changed since the run began; start the run again")
+    return _thawed(content, file.path)
+
+
+def _checked(path: Path) -> FrozenFile:
+    content = _content(path)
+    scene = _thawed(content, str(path))
+    for asset in scene.assets:
+        read_asset(asset)
+    if scene.ground.picture is not None:
+        read_ground_picture(scene.ground.picture)
+    return FrozenFile(
+        path=str(path.absolute()),
+        sha256=hashlib.sha256(content).hexdigest(),
+        size_px=(scene.camera.width_px, scene.camera.height_px),
+        classes=tuple(dict.fromkeys(asset.category for asset in scene.assets)),
+        site=scene.effects_seed[:-1],
+    )
+
+
+def _thawed(content: bytes, path: str) -> SiteScene:
+    try:
+        return thaw(content, f"{OPTION} {escaped(path)}")
+    except SourceError as error:
+        raise UsageError(str(error)) from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"{OPTION} {escaped(str(path))}: is larger than {MAX_BYTES >> 20} MB")
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{OPTION} {escaped(str(path))}: cannot be read ({error.strerror or error})") from None

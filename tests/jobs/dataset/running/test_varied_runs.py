@@ -1,0 +1,137 @@
+"""Runs of recipe 2 with real processes: the same bytes however they are made, and nothing lost or left damaged."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from engine.jobs.dataset import DatasetJob, make_dataset
+from engine.jobs.dataset.running.report import DatasetProgress
+from tests.jobs.dataset.running.small_runs import contents, varied_job
+from tests.support.long_form import only_soak
+
+WRITE = ("yolo", "coco", "piles")
+COUNT = 4
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Reference: four pictures of two scenes, in two subsets, made one after another with all kinds of files."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    threads: set[int] = set()
+
+    def tell(progress: DatasetProgress) -> None:
+        for each in psutil.Process().children():
+            if progress.made and "fork_server" in " ".join(each.cmdline()):
+                threads.add(each.num_threads())
+
+    report = make_dataset(varied_job(folder, COUNT, jobs=1), tell=tell)
+    assert (report.made, report.missing, report.retried) == (COUNT, 0, 0)
+    assert threads <= {1}, "a fork would lack the others"
+    return folder
+
+
+@pytest.fixture
+def copy(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "out"))
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def of_pictures(folder: Path) -> dict[str, str]:
+    """The files of single pictures, without those about the whole dataset."""
+    return {path: digest for path, digest in contents(folder).items() if any(char.isdigit() for char in path)}
+
+
+def test_the_views_of_a_scene_share_a_subset_and_every_picture_has_all_its_files(whole: Path) -> None:
+    subsets = {path.stem: path.parent.name for path in whole.glob("images/*/*.jpg")}
+    assert subsets == {"000000": "train", "000001": "train", "000002": "val", "000003": "val"}
+    for index in range(COUNT):
+        named = f"{subsets[f'{index:06d}']}/{index:06d}"
+        assert (whole / f"labels/{named}.txt").exists() and (whole / f"scenes/{named}.json").exists()
+        assert list(whole.glob(f"tiles/images/{named}_*"))
+    lines = [json.loads(line) for line in (whole / "manifest.jsonl").read_text().splitlines()]
+    assert {path for line in lines for path in line["sha256"]} <= set(contents(whole))
+
+
+def test_two_jobs_at_once_and_single_pictures_give_the_bytes_of_one_after_another(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    make_dataset(varied_job(folder, 2, image_index=2))
+    report = make_dataset(varied_job(folder, COUNT, jobs=2))
+    assert (report.made, report.kept) == (COUNT - 1, 1)
+    assert contents(folder) == contents(whole)
+
+
+def test_damaged_files_are_mended(whole: Path, copy: Path) -> None:
+    damaged = ["scenes/train/000001.json", "images/val/000002.jpg"]
+    for path in damaged:
+        flip(copy / path)
+    report = make_dataset(varied_job(copy, COUNT, jobs=1))
+    assert f"{copy}: damaged, and drawn again: {', '.join(damaged)}" in report.notes
+    assert (report.made, report.missing) == (2, 0)
+    assert contents(copy) == contents(whole)
+
+
+def test_a_format_less_loses_no_files_and_a_format_more_draws_only_what_lacks(copy: Path) -> None:
+    whole = of_pictures(copy)
+    report = make_dataset(with_formats(copy, "yolo"))
+    assert (report.made, of_pictures(copy)) == (0, whole)
+    report = make_dataset(with_formats(copy, *WRITE, "masks"))
+    added = of_pictures(copy)
+    assert report.made == COUNT and report.missing == 0
+    assert whole.items() <= added.items() and len(list(copy.glob("masks/*/*"))) >= COUNT
+
+
+def with_formats(folder: Path, *names: str) -> DatasetJob:
+    job = varied_job(folder, COUNT, jobs=1)
+    return replace(job, labels=replace(job.labels, write=names))
+
+
+def test_more_pictures_keep_those_that_are_there_and_overwriting_makes_all_again(whole: Path, copy: Path) -> None:
+    report = make_dataset(varied_job(copy, COUNT + 1, jobs=1))
+    more = contents(copy)
+    assert (report.made, report.kept) == (1, COUNT)
+    assert all(more[path] == digest for path, digest in of_pictures(whole).items())
+    report = make_dataset(varied_job(copy, 1, resume=False, seed=8))
+    (picture,) = copy.glob("images/*/*")
+    assert report.made == 1 and picture.read_bytes() != (whole / "images/train/000000.jpg").read_bytes()
+
+
+RUN = """
+import sys; from pathlib import Path
+from tests.jobs.dataset.running.small_runs import varied_job
+from engine.jobs.dataset import make_dataset
+make_dataset(varied_job(Path(sys.argv[1]), int(sys.argv[2])))
+"""
+
+
+def started(folder: Path, count: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", RUN, str(folder), str(count)], cwd=Path(__file__).parents[4])
+
+
+@only_soak
+def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+    """Twenty kills. There is never a picture without its label."""
+    moments = np.random.default_rng(7)
+    folder = tmp_path / "out"
+    for _ in range(20):
+        run = started(folder, COUNT)
+        try:
+            run.wait(moments.uniform(1.5, 8.0))
+        except subprocess.TimeoutExpired:
+            run.kill()
+            run.wait()
+        labels = {path.stem for path in folder.glob("labels/*/*.txt")}
+        assert {path.stem for path in folder.glob("images/*/*")} <= labels
+    assert started(folder, COUNT).wait() == 0
+    assert contents(folder) == contents(whole)

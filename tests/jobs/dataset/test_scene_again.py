@@ -1,0 +1,241 @@
+"""Pictures with the user's own models, and frozen scenes that are drawn again: as they are, and edited by hand."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.errors import UsageError
+from engine.jobs.dataset.assets.naming import parse_asset
+from engine.jobs.dataset.frozen import freeze
+from engine.jobs.dataset.frozen_file import parse_frozen
+from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.made import MadePicture
+from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.picture import make_picture, scene_of
+from engine.jobs.dataset.running.manifest import entry_of
+from engine.jobs.dataset.running.run import check_job
+from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.split import parse_split
+from engine.jobs.dataset.task import RenderSettings, task_of
+from engine.jobs.dataset.varied import VariedOptions
+from engine.jobs.dataset.varied.assets import AssetOptions
+from engine.jobs.dataset.varied.cameras import CameraOptions
+from engine.jobs.dataset.varied.field import FieldOptions
+from engine.jobs.dataset.varied.given import GivenOptions
+from engine.jobs.dataset.varied.sky import SkyOptions
+from tests.jobs.dataset.assets.models import write_glb
+
+LABELS = LabelOptions(classes=("pile", "crate", "bag"), write=("yolo", "coco", "piles"))
+EFFECTS = SensorOptions(camera_effects="strong")
+
+
+def job_of(varied: VariedOptions, **values: Any) -> DatasetJob:
+    known: dict[str, Any] = {"drawing": RenderSettings(engine="raster"), "labels": LABELS, "recipe": 2, "count": 1}
+    return DatasetJob(output=Path("out"), varied=varied, **known | values)
+
+
+def drawing(asset: str, **values: Any) -> DatasetJob:
+    varied = VariedOptions(
+        camera=CameraOptions(altitude=(40.0, 40.0)),
+        layout=FieldOptions(empty_share=0.0),
+        assets=AssetOptions(asset=(parse_asset(asset),)),
+        sensor=EFFECTS,
+    )
+    return job_of(varied, options=SceneOptions(width=192, height=144), **values)
+
+
+def again(*texts: Path | str, **values: Any) -> DatasetJob:
+    given = GivenOptions(scene=tuple(parse_frozen(str(text)) for text in texts))
+    return job_of(VariedOptions(given=given, sensor=EFFECTS), **values)
+
+
+def made_by(job: DatasetJob, folder: Path) -> MadePicture:
+    check_job(job)
+    return make_picture(job.with_given_size().task(0), folder)
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("model")
+    return write_glb(folder / "box.glb", color=(0.9, 0.0, 0.8, 1.0))
+
+
+@pytest.fixture(scope="module")
+def first(box: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MadePicture]:
+    folder: Path = tmp_path_factory.mktemp("first")
+    return folder, made_by(drawing(f"box={box},scale=0.5,count=12,class=crate", seed=6), folder)
+
+
+def annotations(folder: Path) -> list[dict[str, Any]]:
+    (path,) = folder.glob("annotations/*.json")
+    found: list[dict[str, Any]] = json.loads(path.read_bytes())["annotations"]
+    return found
+
+
+def edited(first: tuple[Path, MadePicture], target: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
+    values = json.loads((first[0] / "scenes/000000.json").read_bytes())
+    edit(values)
+    target.write_text(json.dumps(values, indent=1), encoding="ascii")
+    return target
+
+
+def test_a_model_is_seen_in_its_colours_and_labelled_under_its_class(first: tuple[Path, MadePicture]) -> None:
+    folder, picture = first
+    crates = [each for each in annotations(folder) if each["category_id"] == 2]
+    assert len(crates) > 3 and {each["kind"] for each in crates} == {"box"}
+    assert picture.drawn["counts"]["labelled_by_class"]["crate"] == sum(not each["iscrowd"] for each in crates)
+    (path,) = (folder / "images").iterdir()
+    hue = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2HSV)
+    is_pink = (abs(hue[..., 0].astype(int) - 150) < 15) & (hue[..., 1] > 60)
+    inside = np.zeros_like(is_pink)
+    for each in crates:
+        x, y, wide, high = map(int, each["bbox"])
+        inside[max(y - 2, 0) : y + high + 2, max(x - 2, 0) : x + wide + 2] = True
+    assert is_pink.sum() > 50 and (is_pink & inside).sum() > 0.8 * is_pink.sum()  # JPEG smears colours
+    lines = [line.split() for line in (folder / "labels/000000.txt").read_text("ascii").splitlines()]
+    assert sum(line[0] == "1" for line in lines) == picture.drawn["counts"]["labelled_by_class"]["crate"]
+
+
+def test_a_model_of_class_pile_is_a_pile_to_every_format(box: Path, tmp_path: Path) -> None:
+    job = drawing(f"post={box},scale=0.3,count=8,class=pile", seed=6, labels=replace(LABELS, classes=("pile",)))
+    made_by(job, tmp_path)
+    posts = [each for each in annotations(tmp_path) if each["kind"] == "post"]
+    assert posts and {each["category_id"] for each in posts} == {1}
+    lines = [json.loads(line) for line in (tmp_path / "piles/000000.jsonl").read_text("ascii").splitlines()]
+    assert {line["number"] for line in lines} >= {each["number"] for each in posts}
+
+
+def test_an_unedited_scene_gives_the_same_bytes_with_any_seed(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+    made = made_by(again(first[0] / "scenes", seed=77), tmp_path)
+    assert made.sha256 == first[1].sha256 and len(made.sha256) == 5
+    assert made.drawn | {"look": 0} == first[1].drawn | {"look": 0}
+
+
+def test_without_its_seed_a_scene_gets_other_effects(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+    path = edited(first, tmp_path / "a.json", lambda values: values.update(effects_seed=[]))
+    made = made_by(again(path, seed=77), tmp_path)
+    assert made.drawn["effects"] != first[1].drawn["effects"]
+    assert made.drawn["camera"]["place"] == first[1].drawn["camera"]["place"]
+
+
+def test_what_is_edited_is_seen_and_labelled(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+    def edit(values: dict[str, Any]) -> None:
+        values["distractors"] = []
+        values["placed_assets"] = []
+        values["piles"] = values["piles"][:1]
+        values["piles"][0].update(x_m=1.0, y_m=-2.0, ground_m=None, tilt_x=0.0, tilt_y=0.0)
+        values["camera"].update(x_m=0.0, y_m=0.0, pitch_deg=0.0, roll_deg=0.0, yaw_deg=0.0)
+        values["sun"].update(overcast=0.0, azimuth_deg=180.0, elevation_deg=35.0, clouds=None)
+
+    path = edited(first, tmp_path / "a.json", edit)
+    job = again(path, labels=replace(LABELS, classes=("pile", "crate")))
+    job = replace(job, varied=replace(job.varied, sensor=SensorOptions(camera_effects="none")))
+    made = made_by(job, tmp_path)
+    (pile,) = annotations(tmp_path)
+    assert (pile["category_id"], pile["place_m"][:2]) == (1, [1.0, -2.0])
+    x, y, wide, high = pile["bbox"]
+    pixels_per_m = 1 / (made.drawn["camera"]["gsd_cm"] / 100)
+    assert x + wide / 2 == pytest.approx(96 + 1.0 * pixels_per_m, abs=4)
+    assert y + high / 2 == pytest.approx(72 + 2.0 * pixels_per_m, abs=4)
+    assert made.drawn["sun"]["azimuth_deg"] == 180.0
+
+
+def test_pictures_follow_the_order_of_the_files(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+    original = first[0] / "scenes/000000.json"
+    other = edited(first, tmp_path / "a, b.json", lambda values: values.update(placed_assets=[], distractors=[]))
+    job = again(f"{original},{original}", other, count=3)
+    assert [file.path for file in job.varied.given.files] == [str(original), str(original), str(other)]
+    check_job(job)
+    assert [bool(scene_of(job.task(index)).distractors) for index in range(3)] == [True, True, False]
+    with pytest.raises(UsageError, match=r"^--count 4: --scene names 3 scenes$"):
+        check_job(replace(job, count=4))
+    with pytest.raises(UsageError, match=r"^--image-index 3: --scene names 3 scenes$"):
+        check_job(replace(job, image_index=3))
+
+
+def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, MadePicture], box: Path) -> None:
+    job = again(first[0] / "scenes")
+    for changed, name in (
+        (replace(job, options=SceneOptions(num_rows=3)), "--num-rows"),
+        (replace(job, varied=replace(job.varied, camera=CameraOptions(views=2))), "--views"),
+        (replace(job, varied=replace(job.varied, sky=SkyOptions(overcast=1.0))), "--overcast"),
+        (replace(job, varied=replace(job.varied, assets=AssetOptions(asset=(parse_asset(f"b={box}"),)))), "--asset"),
+        (replace(job, recipe=1, varied=VariedOptions(given=job.varied.given), labels=LabelOptions()), "--scene"),
+    ):
+        with pytest.raises(UsageError, match=rf"^{name}: has no effect"):
+            check_job(changed)
+
+
+def test_what_cannot_be_drawn_is_told_in_one_line(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for text, said in (
+        (tmp_path / "no.json", r"no\.json: cannot be read \(No such file"),
+        (tmp_path / "empty", "empty: has no .json files"),
+        (
+            edited(first, tmp_path / "a.json", lambda values: values["sun"].update(energy=-1)),
+            r"a\.json: \$\.sun\.energy",
+        ),
+    ):
+        with pytest.raises(UsageError, match=rf"^--scene [^\n]*{said}[^\n]*$"):
+            parse_frozen(str(text))
+    moved = edited(first, tmp_path / "b.json", lambda values: values["assets"][0].update(path="/gone/box.glb"))
+    with pytest.raises(UsageError, match=r"^--asset box: /gone/box\.glb: cannot be read"):
+        parse_frozen(str(moved))
+    other = edited(first, tmp_path / "c.json", lambda values: values["assets"][0].update(sha256="0" * 64))
+    with pytest.raises(UsageError, match=r"^--asset box: .*box\.glb: has changed"):
+        parse_frozen(str(other))
+    wide = edited(first, tmp_path / "d.json", lambda values: values["camera"].update(width_px=200))
+    with pytest.raises(UsageError, match=r"d\.json: its picture is 200x144 px, that of .*000000\.json 192x144; draw"):
+        check_job(again(first[0] / "scenes/000000.json", wide))
+
+
+def test_views_of_one_scene_are_not_split(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+    other = edited(first, tmp_path / "a.json", lambda values: values["effects_seed"].__setitem__(2, 1))
+    job = again(first[0] / "scenes", other, count=2)
+    check_job(job)
+    with pytest.raises(UsageError, match=r"^--split: 000000\.json and a\.json of --scene are views of one scene"):
+        check_job(replace(job, split=parse_split("50/50")))
+
+
+def test_a_scene_that_changes_during_a_run_is_refused(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+    path = edited(first, tmp_path / "a.json", lambda values: None)
+    job = again(path)
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(UsageError, match=r"a\.json: has changed since the run began"):
+        make_picture(job.task(0), tmp_path)
+
+
+def test_the_fingerprint_holds_the_content_of_models_and_scenes(
+    first: tuple[Path, MadePicture], box: Path, tmp_path: Path
+) -> None:
+    paths = [edited(first, tmp_path / f"{name}.json", lambda values: None) for name in "ab"]
+    other = edited(first, tmp_path / "c.json", lambda values: values.update(seed=1))
+    keys = [json.dumps(again(path).task(0).key) for path in (*paths, other)]
+    assert keys[0] == keys[1] != keys[2]
+    texts = [f"box={write_glb(tmp_path / 'box.glb', color=(share, 0, 0, 1))}" for share in (0.2,)]
+    before = json.dumps(drawing(texts[0]).task(0).key)
+    write_glb(tmp_path / "box.glb", color=(0.3, 0, 0, 1))
+    assert json.dumps(drawing(texts[0]).task(0).key) != before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
+def test_a_model_whose_file_name_is_no_utf8_goes_into_task_manifest_and_scene(tmp_path: Path) -> None:
+    path = write_glb(tmp_path / os.fsdecode(b"caf\xe9.glb"))
+    job = drawing(f"box={path},scale=0.3,class=crate")
+    task = job.task(0)
+    assert task_of(task.as_json()) == task
+    line = entry_of(task, status="done").line()
+    assert json.loads(line)["options"] == task.key
+    (tmp_path / "scene.json").write_bytes(freeze(scene_of(task)))
+    job = again(tmp_path / "scene.json")
+    check_job(job)
+    assert scene_of(job.task(0)).assets[0].path == str(path)
