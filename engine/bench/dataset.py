@@ -163,6 +163,7 @@ def _long_run(pictures: int) -> dict[str, Any]:
             output=Path(folder, "out"),
             drawing=RenderSettings(engine="raster"),
             options=SceneOptions(**SMALL_PICTURE),
+            recipe=1,
             count=pictures,
             seed=SEED,
             jobs=1,

@@ -35,7 +35,7 @@ def test_options_of_the_original_script_are_accepted_in_its_spelling(
     say: Callable[..., Said], tmp_path: Path, layout: str, piles: int
 ) -> None:
     ground = "--terrain_size 200 --num_terraces 8 --terrace_height 2 --geological_preset loess"
-    further = f"{SIZE} --num_bags 3 --num_machinery 2 --save_coco --save_hdf5 --json"
+    further = f"--recipe 1 {SIZE} --num_bags 3 --num_machinery 2 --save_coco --save_hdf5 --json"
     arguments = f"--image_index 2 --seed 1000 {layout} {ground} {further}".split()
     out = tmp_path / "out"
     code, told, err = say("dataset", str(out), *arguments, *RASTER)
@@ -89,7 +89,7 @@ def test_without_blender_the_raster_engine_draws_and_a_note_says_so(
 def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(
     tmp_path: Path, wait_for: Callable[..., object]
 ) -> None:
-    command = [*MULTIVERSE, str(tmp_path / "out"), "--count", "3", "--jobs", "1", *SMALL, *RASTER]
+    command = [*MULTIVERSE, str(tmp_path / "out"), "--recipe", "1", "--count", "3", "--jobs", "1", *SMALL, *RASTER]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: list((tmp_path / "out").glob("images/*.png")), "a picture")
     run.send_signal(signal.SIGINT)

@@ -36,7 +36,7 @@ class DatasetJob:
     varied: VariedOptions = field(default_factory=VariedOptions)
     labels: LabelOptions = field(default_factory=LabelOptions)
     recipe: int = option(
-        1,
+        2,
         "1: the pictures of earlier versions, byte for byte. 2: varied ground, piles, clutter, camera, light.",
         metavar="1|2",
         low=1,

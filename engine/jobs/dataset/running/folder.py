@@ -267,6 +267,11 @@ class DatasetFolder:
                 continue
             # If the engine differs, other values follow from it.
             names = ["engine"] if wanted["engine"] != known.get("engine") else [*wanted, *known]
+            if wanted.get("recipe", 1) != known.get(
+                "recipe", 1
+            ):  # nor have the options of one recipe a value in another
+                known, wanted = ({"recipe": each.get("recipe", 1)} for each in (known, wanted))
+                names = ["recipe"]
             changed = differences(
                 {option_name(name): known.get(name) for name in names},
                 {option_name(name): wanted.get(name) for name in names},

@@ -29,8 +29,9 @@ SMALL: dict[str, Any] = {
 
 
 def small_job(output: Path, count: int = 3, *, options: dict[str, Any] | None = None, **values: Any) -> DatasetJob:
+    """Recipe 1: one cluster in 128x96 px."""
     scene = SceneOptions(**SMALL | (options or {}))
-    known = {"drawing": RenderSettings(engine="raster"), "seed": 1000, "jobs": 2, "count": count}
+    known = {"drawing": RenderSettings(engine="raster"), "recipe": 1, "seed": 1000, "jobs": 2, "count": count}
     return DatasetJob(output=output, options=scene, **known | values)
 
 

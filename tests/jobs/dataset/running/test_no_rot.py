@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pycocotools.coco import COCO
 
+from engine.errors import UsageError
 from engine.jobs.dataset import make_dataset
 from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.report import DatasetProgress
@@ -164,3 +165,9 @@ def test_every_scene_of_recipe_2_belongs_to_one_base_seed_only() -> None:
 
     assert len(seeds(1, 0) & seeds(1, 1)) == 49
     assert not seeds(2, 0) & seeds(2, 1)
+
+
+def test_a_dataset_of_recipe_1_is_not_continued_with_recipe_2(tmp_path: Path) -> None:
+    make_dataset(small_job(tmp_path / "out", 1))
+    with pytest.raises(UsageError, match=r"made with other options \(--recipe was 1, is 2\); give the same, another"):
+        make_dataset(small_job(tmp_path / "out", 1, recipe=2))
