@@ -93,8 +93,9 @@ class PictureTask:
         if self.varied is None or self.labels is None:
             return key
         key |= self.labels.key
-        # Lists for tuples; not by msgspec, whose UTF-8 cannot hold a file's name that is none.
-        parts: dict[str, dict[str, Any]] = json.loads(json.dumps(asdict(self.varied)))
+        # Lists for tuples. Names of files that are not UTF-8 get U+FFFD, which msgspec can read in the manifest.
+        text = json.dumps(asdict(self.varied), ensure_ascii=False).encode("utf-8", "surrogateescape")
+        parts: dict[str, dict[str, Any]] = json.loads(text.decode("utf-8", "replace"))
         key |= {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
         return key | {"scene": self.varied.given.key if self.varied.given.scene else []}
 

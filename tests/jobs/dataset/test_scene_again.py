@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
@@ -234,7 +235,7 @@ def test_a_model_whose_file_name_is_no_utf8_goes_into_task_manifest_and_scene(tm
     task = job.task(0)
     assert task_of(task.as_json()) == task
     line = entry_of(task, status="done").line()
-    assert json.loads(line)["options"] == task.key
+    assert msgspec.json.decode(line)["options"] == task.key
     (tmp_path / "scene.json").write_bytes(freeze(scene_of(task)))
     job = again(tmp_path / "scene.json")
     check_job(job)
