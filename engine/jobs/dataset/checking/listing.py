@@ -154,7 +154,10 @@ def _read_manifest(found: FoundFolder) -> None:
 def _read_yaml(found: FoundFolder) -> None:
     """Names of classes and shape of keypoints, from the few forms in which trainers write them."""
     names = (YAML_FILE, "data.yaml")
-    text = next((path.read_text("utf-8", "replace") for name in names if (path := found.path / name).is_file()), "")
+    text = next(
+        (path.read_text(encoding="utf-8", errors="replace") for name in names if (path := found.path / name).is_file()),
+        "",
+    )
     block = ""
     for line in text.splitlines():
         key, _, value = (part.strip() for part in line.partition("#")[0].partition(":"))
