@@ -48,7 +48,7 @@ def test_a_dataset_named_check_is_written_with_its_folder(
     monkeypatch.chdir(tmp_path)
     small = "--width 64 --height 64 --num_rows 2 --piles_per_row 3 --engine raster --image_index 0".split()
     assert say("dataset", "./check", *small)[0] == 0
-    assert (tmp_path / "check/images/000000.png").exists()
+    assert [path.stem for path in (tmp_path / "check/images").iterdir()] == ["000000"]
     assert say("dataset", "check", "check")[0] == 0
 
 
