@@ -6,8 +6,8 @@ from typing import Any
 
 from engine.errors import SourceError
 from engine.jobs.dataset.labels import read_part, write_coco
+from engine.jobs.dataset.replacing import replace_with
 from engine.jobs.dataset.running.folder import PARTS, DatasetFolder
-from engine.jobs.dataset.running.replacing import replace_with
 from engine.jobs.dataset.split import SUBSETS
 from engine.system.atomic_file import remove_file
 

@@ -17,10 +17,10 @@ from engine.jobs.dataset.labels import (
     read_labels,
 )
 from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.replacing import replace_with
 from engine.jobs.dataset.running.card import write_folder_card
 from engine.jobs.dataset.running.folder import PREVIEW, DatasetFolder, folders_of, unwritable
 from engine.jobs.dataset.running.manifest import MANIFEST
-from engine.jobs.dataset.running.replacing import replace_with
 from engine.jobs.dataset.running.whole_files import WholeFiles
 
 

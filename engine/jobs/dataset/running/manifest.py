@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from engine.jobs.dataset.running.replacing import replace_with
+from engine.jobs.dataset.replacing import replace_with
 from engine.jobs.dataset.scene.streams import Seed
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.kit.fingerprint import package_version

@@ -1,6 +1,6 @@
 """Recipe 2: scenes that vary in ground, piles, clutter, camera, light and sensor. START HERE: `describe_varied`.
 
-options.py    all options, from the parts below; span.py: ranges such as 40..160
+options.py    all options, from the parts below
 build.py      the order of steps
 cameras.py    height, direction, ground sample, window; extent.py: the ground that all views of a scene show
 sky.py        sun by place and date, clouds

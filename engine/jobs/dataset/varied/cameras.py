@@ -10,9 +10,9 @@ from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.varied.extent import MAX_REACH_M
-from engine.jobs.dataset.varied.span import Span, between, check_span, parse_span
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
+from engine.jobs.kit.span import Span, between, check_span, parse_span
 
 ALTITUDE_M: Span = (40.0, 160.0)
 ALTITUDES_M: Span = (15.0, 500.0)

@@ -28,9 +28,9 @@ from engine.jobs.dataset.varied.habits import (
 from engine.jobs.dataset.varied.lines import lay_fences, lay_trenches
 from engine.jobs.dataset.varied.occluders import hide_piles
 from engine.jobs.dataset.varied.placer import Placer, scale_of, stand
-from engine.jobs.dataset.varied.span import Span, between, check_span, parse_span
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
+from engine.jobs.kit.span import Span, between, check_span, parse_span
 
 HIDDEN_SHARE: Span = (0.05, 0.1)
 MAX_MACHINES, MAX_BAGS = 15, 30

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.jobs.dataset.scene.description import Cover, CoverKind
-from engine.jobs.dataset.varied.span import Span, between
+from engine.jobs.kit.span import Span, between
 
 Rgb = tuple[float, float, float]
 

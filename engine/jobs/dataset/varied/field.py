@@ -21,10 +21,10 @@ from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.varied.built import Field, plan_field
 from engine.jobs.dataset.varied.sight import ground_under, is_detail, is_in_picture, seen_m2, whole_sensor
-from engine.jobs.dataset.varied.span import Span, between, check_span, parse_span
 from engine.jobs.dataset.varied.strips import as_layout, turned
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
+from engine.jobs.kit.span import Span, between, check_span, parse_span
 
 EMPTY_SHARE = 0.1
 PILES: Span = (14, 768)

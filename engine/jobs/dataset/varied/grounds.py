@@ -10,9 +10,9 @@ from engine.jobs.dataset.options import Preset, SceneOptions
 from engine.jobs.dataset.scene.description import Cover, CoverKind, GroundLook, GroundPicture
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.varied.covers import COVERS, GRASS, draw_color, draw_cover
-from engine.jobs.dataset.varied.span import Span, between
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
+from engine.jobs.kit.span import Span, between
 
 Share = tuple[CoverKind, float]
 

@@ -9,7 +9,7 @@ from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.things import PileKind
 from engine.jobs.dataset.varied.pile_types import ALIASES, CAP_COLORS, PAINTS, TYPES, PileType
 from engine.jobs.dataset.varied.shares import Shares, pick
-from engine.jobs.dataset.varied.span import between
+from engine.jobs.kit.span import between
 
 SECOND_KIND = 0.45
 """Share of sites with a second kind of pile; it stands in a quarter of the blocks."""

@@ -6,7 +6,7 @@ from engine.jobs.dataset.options import Preset
 from engine.jobs.dataset.scene.pile_looks import FootKind, PaintColor
 from engine.jobs.dataset.scene.things import PileKind
 from engine.jobs.dataset.varied.shares import Shares
-from engine.jobs.dataset.varied.span import Span
+from engine.jobs.kit.span import Span
 
 Sizes = tuple[tuple[float, float], ...]
 """Diameters in metres and their weights."""

@@ -20,8 +20,8 @@ from engine.jobs.dataset.varied.pile_blocks import PileBlock, PileSite, seen_wei
 from engine.jobs.dataset.varied.pile_types import ALIASES, FEET, FOOT_NAMES, TYPES, kind_shares
 from engine.jobs.dataset.varied.plots import close_pairs
 from engine.jobs.dataset.varied.shares import Shares, shares_parser
-from engine.jobs.dataset.varied.span import Span, between, check_span, parse_span
 from engine.jobs.kit.options import option
+from engine.jobs.kit.span import Span, between, check_span, parse_span
 
 ODD_SHARE = 0.01
 """Share of piles that are of another kind or size than their block: repairs, tests."""

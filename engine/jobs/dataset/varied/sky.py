@@ -10,9 +10,9 @@ from engine.jobs.dataset.scene.description import CloudShadows, Sun
 from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.varied.solar import hours_above, sun_at
-from engine.jobs.dataset.varied.span import Span, between, check_span, parse_span
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
+from engine.jobs.kit.span import Span, between, check_span, parse_span
 
 LATITUDE_DEG: Span = (20.0, 55.0)
 DATES = ("2024-01-01", "2024-12-31")

@@ -13,7 +13,7 @@ from engine.jobs.dataset.scene.streams import stream
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, category_of
 from engine.jobs.dataset.varied.clutter import HIDDEN_SHARE, ClutterOptions, in_winter, parse_kinds
 from engine.jobs.dataset.varied.habits import HABITS, MACHINES, footprint_of
-from engine.jobs.dataset.varied.span import between
+from engine.jobs.kit.span import between
 from tests.jobs.dataset.geometry.sites import world
 from tests.jobs.dataset.varied.yards import lattice, rolling, scattered, seen
 from tests.support.long_form import IS_SOAK

@@ -11,7 +11,7 @@ from engine.jobs.dataset.scene.layout import SiteLayout, Strip
 from engine.jobs.dataset.scene.things import Distractor, Pile, PileKind
 from engine.jobs.dataset.varied.clutter import ClutterOptions, place_clutter
 from engine.jobs.dataset.varied.extent import Extent
-from engine.jobs.dataset.varied.span import Span
+from engine.jobs.kit.span import Span
 
 PITCH_M = 4.0
 ROAD = np.array([(-40.0, -2.0), (40.0, 2.0)])

@@ -17,10 +17,10 @@ from typing import Any
 from engine.errors import SourceError
 from engine.jobs.dataset.labels.coco import encode_masks, require_pycocotools, write_coco
 from engine.jobs.dataset.labels.record import LabelledThing
-from engine.jobs.dataset.labels.replacing import replaced
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
 from engine.jobs.dataset.labels.thing_values import head_values, values_of, width_and_height
 from engine.jobs.dataset.labels.writers.protocol import LabelWriter
+from engine.jobs.dataset.replacing import replaced
 from engine.jobs.dataset.task import PictureTask
 
 PARTS = "annotations"

@@ -9,10 +9,10 @@ import shutil
 
 from engine.errors import SourceError
 from engine.jobs.dataset.labels.record import LabelledThing
-from engine.jobs.dataset.labels.replacing import replaced
 from engine.jobs.dataset.labels.source import DatasetContents, LabelSource
 from engine.jobs.dataset.labels.thing_values import head_values, values_of
 from engine.jobs.dataset.labels.writers.protocol import LabelWriter
+from engine.jobs.dataset.replacing import replaced
 from engine.jobs.dataset.task import PictureTask
 
 PARTS, WHOLE = "piles", "piles.jsonl"
