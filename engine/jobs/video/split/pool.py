@@ -189,7 +189,7 @@ class StagePool:
         reason = self._overdue or "--stages split: all stage processes ended at once, for an unknown reason"
         if culprit is not None:
             reason = culprit.reason()
-            if culprit.exit_code == KILLED:
+            if culprit.fault is None and culprit.exit_code == KILLED:  # with a fault, `kill` above may have ended it
                 reason += f"; {SHORT_OF_MEMORY}"
             log.debug("%s: %s", culprit.title, "\n".join(culprit.last_lines()))
         self.close()

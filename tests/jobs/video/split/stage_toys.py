@@ -4,6 +4,7 @@ Red of a painted picture is that of the source's 8 x 8 blocks, first pixel each,
 the process that painted it; blue is the source's, where the stage that paints has seen it, else 0.
 """
 
+import io
 import os
 import sys
 import time
@@ -26,6 +27,13 @@ def open_toy(begin: BeginStage) -> "Toy":
     return toy
 
 
+class Lingering(io.StringIO):
+    """A stream that takes forever to flush, so its process does not exit by itself."""
+
+    def flush(self) -> None:
+        time.sleep(3600.0)
+
+
 class Toy:
     def __init__(self, begin: BeginStage) -> None:
         self.ready = StageReady(
@@ -36,9 +44,9 @@ class Toy:
         self._works = {"encode": self._encode, "process": self._process, "decode": self._decode, "whole": self._whole}
 
     def __call__(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        for fault in ("raises", "refuses", "exits", "hangs"):
+        for fault in ("raises", "raises and lingers", "refuses", "exits", "hangs"):
             if self._asked == f"{self._role} {self._done} {fault}":
-                getattr(self, f"_{fault}")()
+                getattr(self, f"_{fault.replace(' ', '_')}")()
         self._done += 1
         return self._works[self._role](given)
 
@@ -74,6 +82,10 @@ class Toy:
 
     def _raises(self) -> None:
         raise ValueError("two lines\nof trouble")
+
+    def _raises_and_lingers(self) -> None:
+        sys.stdout = Lingering()
+        self._raises()
 
     def _refuses(self) -> None:
         raise ModelError("toy: pictures of 16 x 16 do not fit; give a smaller --batch or --scale")

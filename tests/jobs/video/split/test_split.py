@@ -24,6 +24,7 @@ from engine.jobs.video.split.link import SLOTS, LinkPlan
 from engine.jobs.video.split.messages import BeginStage
 from engine.jobs.video.split.patience import FIRST_S, MIN_S, TIMES_SLOWEST, Patience
 from engine.jobs.video.split.pool import StagePool
+from engine.jobs.video.split.process import StageProcess
 from engine.models.sd import ModelSpec
 from engine.models.sd.painting import BLACK, GOOD, RERUN, ControlUse, Painting
 from tests.children.toys import descriptors, is_live, is_tracker, processes, segments
@@ -120,13 +121,19 @@ def test_a_slow_consumer_blocks_the_producer(open_pool: OpenPool, wait_for: Wait
     ("prompt", "reason"),
     [
         ("encode 0 raises", "the encode stage: ValueError: two lines of trouble"),
+        ("encode 0 raises and lingers", "the encode stage: ValueError: two lines of trouble"),
         ("decode 2 refuses", "toy: pictures of 16 x 16 do not fit; give a smaller --batch or --scale"),
         ("process 1 exits", "the process [12] of 2 stage ended: exit code 5; out of luck"),
     ],
 )
 def test_a_stage_that_fails_ends_the_run_with_its_reason_in_one_line(
-    prompt: str, reason: str, open_pool: OpenPool
+    prompt: str, reason: str, open_pool: OpenPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def kill_and_wait(process: StageProcess) -> None:
+        process._popen.kill()
+        process._popen.wait()
+
+    monkeypatch.setattr(StageProcess, "kill", kill_and_wait)  # that it was killed after its fault is no reason
     pool = open_pool(prompt, count=2)
     painted: list[PaintedBatch] = []
     with pytest.raises(ModelError) as failure:
