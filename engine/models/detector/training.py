@@ -28,10 +28,12 @@ def train(
     steps: int,
     seed: int,
     crop_px: int = CROP_PX,
+    is_bfloat16: bool = False,
     tell: Callable[[int, float], None] = lambda step, loss: None,
 ) -> "nn.Module":
     """Train a new network on random crops of the pictures, none smaller than `crop_px`. `tell(step, loss)` is called
-    after each step. The same arguments give the same weights with one thread of torch."""
+    after each step. `is_bfloat16`: convolve in bfloat16, which halves the time where the processor has instructions
+    for it. The same arguments give the same weights with one thread of torch."""
     import torch
 
     draw = np.random.default_rng(seed)
@@ -46,7 +48,9 @@ def train(
             crops.append(crop)
             targets.append(make_target(boxes, is_ignored, crop_px))
         batch = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)  # (B, 3, side, side), channels last in memory
-        loss = _loss(network(batch), targets)
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_bfloat16):
+            answer = network(batch)
+        loss = _loss(answer.float(), targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch's stubs
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -18,37 +18,19 @@ from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.sensor import Photograph
 from engine.jobs.dataset.task import PictureTask, RenderSettings
 from tests.jobs.dataset.geometry.sites import site
+from tests.jobs.dataset.labels import small_records
 
 
 def thing(mask: np.ndarray, x0: int = 0, y0: int = 0, **changes: Any) -> LabelledThing:
     """A visible pile with this mask, (h, w) bool, at (x0, y0)."""
-    height, width = mask.shape
-    box = (x0, y0, x0 + width, y0 + height)
-    known: dict[str, Any] = {
-        "number": 1,
-        "category": "pile",
-        "kind": "phc",
-        "class_id": 0,
-        "place_m": (1.0, 2.0, 0.5),
-        "size_m": {"diameter_m": 0.4, "exposed_m": 0.7, "tilt_deg": 0.3},
-        "told": {"kind": "phc", "diameter_m": 0.4, "exposed_m": 0.7, "tilt_deg": 0.3},
-        "head_px": (x0 + width / 2, y0 + height / 2),
-        "is_head_visible": True,
-        "box": box,
-        "whole_box": box,
-        "area_px": int(mask.sum()),
-        "visible_share": 1.0,
-        "is_cut": False,
-        "is_hidden": False,
-        "mask": mask,
-    }
-    return LabelledThing(**known | changes)
+    size_m = {"diameter_m": 0.4, "exposed_m": 0.7, "tilt_deg": 0.3}
+    known = {"number": 1, "place_m": (1.0, 2.0, 0.5), "size_m": size_m, "told": {"kind": "phc", **size_m}}
+    return small_records.thing(x0=x0, y0=y0, mask=mask, **known | changes)
 
 
 def disc(radius_px: float) -> np.ndarray:
     """(2 r, 2 r) bool."""
-    y, x = np.mgrid[: int(2 * radius_px), : int(2 * radius_px)] + 0.5
-    return np.hypot(x - radius_px, y - radius_px) <= radius_px
+    return small_records.disc(int(2 * radius_px))
 
 
 def source_of(

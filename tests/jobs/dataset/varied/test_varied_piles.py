@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from engine.errors import UsageError
-from engine.jobs.dataset.geometry.outlines import outlines_m
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.layout import SiteLayout, Strip
 from engine.jobs.dataset.scene.pile_looks import CapKind, FootKind, PaintPlace
 from engine.jobs.dataset.scene.things import Pile, PileKind
 from engine.jobs.dataset.varied.piles import PileOptions, plant_varied
+from tests.jobs.dataset.geometry.outlines_of_piles import outlines_m
 from tests.jobs.dataset.scene.scenes import nearest_m, plan, terrain_of
 from tests.jobs.dataset.varied.fields import LEVEL, laid
 from tests.support.long_form import IS_SOAK
