@@ -1,6 +1,6 @@
 """A small picture made for nothing, in the process that forks: what a first picture loads, its forks need not load.
 
-That is imports, Numba's kernels, and meshes. Nothing is drawn: OpenGL must be opened after the fork.
+That is imports, Numba's kernels, meshes, and the user's models. Nothing is drawn: OpenGL must be opened after the fork.
 """
 
 import contextlib
@@ -13,7 +13,9 @@ import numpy as np
 
 import engine.jobs.dataset.cycles
 import engine.jobs.dataset.raster  # noqa: F401
+from engine.errors import UsageError
 from engine.jobs.dataset import sensor
+from engine.jobs.dataset.assets.reading import read_asset
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture
@@ -34,6 +36,9 @@ def rehearse(task: PictureTask) -> None:
     try:
         if task.varied is not None:
             sensor.warm_up()
+            for chosen in task.varied.assets.asset:
+                with contextlib.suppress(UsageError):  # the picture itself reports it
+                    read_asset(chosen.asset)
         # The picture itself reports a full disk.
         with (
             contextlib.suppress(OSError),
