@@ -1,12 +1,13 @@
 """A contact sheet for checking labels by eye.
 
 It shows each picture twice: scaled down, for an overview, and a crop at full scale, to check each box against its
-pile.
+pile. Pictures that are not larger than such a crop are shown once.
 """
 
 import heapq
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,10 @@ BoxReader = Callable[[Path, int, int], np.ndarray]
 MAX_PICTURES = 20
 SMALL_WIDTH_PX = 720
 SIDE_PX = 540  # side of the crop, and height of the overview
+WHOLE_PX = 640  # pictures with no longer side are shown once, at full scale
+MIN_WIDTH_PX = 360  # of a cell, for its caption
 CAPTION_PX = 32
 GAP_PX = 8
-CELL_WIDTH_PX = SMALL_WIDTH_PX + GAP_PX + SIDE_PX
-CELL_HEIGHT_PX = CAPTION_PX + SIDE_PX
 SHEET_ASPECT = 1.6  # width / height, about that of a screen
 BOX_COLOUR = (255, 0, 255)  # a colour that nothing on a site has: machines are yellow, bags white, grass green
 BACKGROUND = (24, 24, 24)
@@ -41,50 +42,89 @@ def draw_preview(pictures: Iterable[tuple[int, Path, Path]], read: BoxReader = r
     chosen = heapq.nsmallest(MAX_PICTURES, pictures, key=lambda picture: picture[0])
     if not chosen:
         raise SourceError("preview: no picture to draw")
-    columns, rows = _grid(len(chosen))
-    size = (rows * (CELL_HEIGHT_PX + GAP_PX) + GAP_PX, columns * (CELL_WIDTH_PX + GAP_PX) + GAP_PX, 3)
-    sheet = np.full(size, BACKGROUND, np.uint8)
+    sheet, cells = np.zeros((0, 0, 3), np.uint8), _Cells.of((0, 0))
     for place, (index, image_path, label_path) in enumerate(chosen):
+        colors = _read_picture(image_path)
+        height, width = colors.shape[:2]
+        if not place:
+            cells = _Cells.of((width, height))
+            columns, rows = cells.grid(len(chosen))
+            sheet = np.full((rows * cells.step_y + GAP_PX, columns * cells.step_x + GAP_PX, 3), BACKGROUND, np.uint8)
         row, column = divmod(place, columns)
-        top = GAP_PX + row * (CELL_HEIGHT_PX + GAP_PX)
-        left = GAP_PX + column * (CELL_WIDTH_PX + GAP_PX)
-        cell = sheet[top : top + CELL_HEIGHT_PX, left : left + CELL_WIDTH_PX]
-        _draw_cell(cell, index, image_path, label_path, read)
+        top, left = GAP_PX + row * cells.step_y, GAP_PX + column * cells.step_x
+        cell = sheet[top : top + cells.step_y - GAP_PX, left : left + cells.step_x - GAP_PX]
+        _draw_cell(cell, cells, index, colors, read(label_path, width, height))
     return sheet
 
 
-def _draw_cell(cell: np.ndarray, index: int, image_path: Path, label_path: Path, read: BoxReader) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cells:
+    """The size of the sheet's cells, chosen by its first picture."""
+
+    overview_px: int
+    """Width of the overview, 0 for none."""
+    piece: tuple[int, int]
+    """Width and height of the crop in px."""
+
+    @classmethod
+    def of(cls, size: tuple[int, int]) -> "_Cells":
+        is_whole = max(size) <= WHOLE_PX
+        return cls(overview_px=0, piece=size) if is_whole else cls(overview_px=SMALL_WIDTH_PX, piece=(SIDE_PX, SIDE_PX))
+
+    @property
+    def piece_x(self) -> int:
+        return self.overview_px + GAP_PX if self.overview_px else 0
+
+    @property
+    def step_x(self) -> int:
+        """From one cell to the next, in px."""
+        return max(self.piece_x + self.piece[0], MIN_WIDTH_PX) + GAP_PX
+
+    @property
+    def step_y(self) -> int:
+        return CAPTION_PX + self.piece[1] + GAP_PX
+
+    def grid(self, count: int) -> tuple[int, int]:
+        """Columns and rows of a sheet with about SHEET_ASPECT; `count` is 1..20."""
+        columns = max(1, round(math.sqrt(count * SHEET_ASPECT * self.step_y / self.step_x)))
+        columns = min(columns, count)
+        return math.ceil(count / math.ceil(count / columns)), math.ceil(count / columns)
+
+
+def _draw_cell(cell: np.ndarray, cells: _Cells, index: int, colors: np.ndarray, boxes: np.ndarray) -> None:
     import cv2
 
-    colors = _read_picture(image_path)
     height, width = colors.shape[:2]
-    boxes = read(label_path, width, height)
-    scale = min(SMALL_WIDTH_PX / width, SIDE_PX / height, 1.0)
-    small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(colors, small_size, interpolation=cv2.INTER_AREA)
-    _mark_boxes(small, boxes * np.tile(np.divide(small_size, (width, height)), 2))
-    x, y = densest_corner(boxes, width, height)
-    piece = colors[y : y + SIDE_PX, x : x + SIDE_PX].copy()
+    if cells.overview_px:
+        scale = min(cells.overview_px / width, SIDE_PX / height, 1.0)
+        small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = cv2.resize(colors, small_size, interpolation=cv2.INTER_AREA)
+        _mark_boxes(small, boxes * np.tile(np.divide(small_size, (width, height)), 2))
+        cell[CAPTION_PX : CAPTION_PX + small.shape[0], : small.shape[1]] = small
+    x, y = densest_corner(boxes, width, height, cells.piece)
+    piece = colors[y : y + cells.piece[1], x : x + cells.piece[0]].copy()
     _draw_boxes(piece, boxes - (x, y, x, y))
-    cell[CAPTION_PX : CAPTION_PX + small.shape[0], : small.shape[1]] = small
-    cell[CAPTION_PX : CAPTION_PX + piece.shape[0], SMALL_WIDTH_PX + GAP_PX :][:, : piece.shape[1]] = piece
+    cell[CAPTION_PX : CAPTION_PX + piece.shape[0], cells.piece_x :][:, : piece.shape[1]] = piece
     _write(cell, 0, f"{index:06d}   {len(boxes)} {'pile' if len(boxes) == 1 else 'piles'}   {width}x{height}")
-    _write(cell, SMALL_WIDTH_PX + GAP_PX, f"full scale at {x}, {y}")
+    if cells.overview_px:
+        _write(cell, cells.piece_x, f"full scale at {x}, {y}")
 
 
-def densest_corner(boxes: np.ndarray, width: int, height: int) -> tuple[int, int]:
+def densest_corner(
+    boxes: np.ndarray, width: int, height: int, piece: tuple[int, int] = (SIDE_PX, SIDE_PX)
+) -> tuple[int, int]:
     """Left and top of the crop to show at full scale: of crops centred on a pile, the one with the most whole boxes.
 
     Ties go to the first box of the file. The middle of the picture if there is no box.
     """
-    limit = np.maximum((width - SIDE_PX, height - SIDE_PX), 0)
+    limit = np.maximum((width - piece[0], height - piece[1]), 0)
     if not len(boxes):
         return int(limit[0]) // 2, int(limit[1]) // 2
     around = boxes[:: math.ceil(len(boxes) / CANDIDATES)]
     centres = (around[:, :2] + around[:, 2:]) / 2
-    corners = np.clip(np.rint(centres - SIDE_PX / 2), 0, limit)  # (c, 2)
+    corners = np.clip(np.rint(centres - np.divide(piece, 2)), 0, limit)  # (c, 2)
     is_after = (boxes[None, :, :2] >= corners[:, None]).all(axis=2)  # (c, k)
-    is_before = (boxes[None, :, 2:] <= corners[:, None] + SIDE_PX).all(axis=2)
+    is_before = (boxes[None, :, 2:] <= corners[:, None] + piece).all(axis=2)
     x, y = corners[np.argmax((is_after & is_before).sum(axis=1))].tolist()
     return int(x), int(y)
 
@@ -129,9 +169,3 @@ def _write(cell: np.ndarray, x: int, text: str) -> None:
     import cv2
 
     cv2.putText(cell, text, (x + 2, CAPTION_PX - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.65, TEXT_COLOUR, 1, cv2.LINE_AA)
-
-
-def _grid(count: int) -> tuple[int, int]:
-    """Columns and rows of a sheet with about SHEET_ASPECT; `count` is 1..20."""
-    columns = max(1, round(math.sqrt(count * SHEET_ASPECT * CELL_HEIGHT_PX / CELL_WIDTH_PX)))
-    return columns, math.ceil(count / columns)

@@ -51,7 +51,7 @@ def is_line(pixels: np.ndarray) -> np.ndarray:
 
 def test_a_line_runs_around_the_pile_and_not_over_it(tmp_path: Path) -> None:
     boxes: list[Box] = [(100, 200, 135, 238), (300, 90, 301, 91)]
-    piece = piece_of(draw_preview([save(tmp_path, 0, boxes, (540, 540))]))
+    piece = piece_of(draw_preview([save(tmp_path, 0, boxes, (700, 540))]))
     expected = np.zeros((540, 540), bool)
     for x0, y0, x1, y1 in boxes:
         expected[y0 - 1 : y1 + 1, x0 - 1 : x1 + 1] = True
@@ -103,11 +103,22 @@ def test_the_twenty_lowest_indices_are_shown_in_their_order(tmp_path: Path, monk
     assert np.array_equal(sheet, draw_preview(pictures[:20]))
 
 
-def test_a_sheet_of_any_count_has_no_empty_row_or_column() -> None:
+@pytest.mark.parametrize("size", [(5280, 3956), (640, 640), (96, 64)])
+def test_a_sheet_of_any_count_has_no_empty_row_or_column(size: tuple[int, int]) -> None:
+    cells = preview._Cells.of(size)
     for count in range(1, 21):
-        columns, rows = preview._grid(count)
+        columns, rows = cells.grid(count)
         assert math.ceil(count / columns) == rows and math.ceil(count / rows) == columns
-    assert preview._grid(20) == (4, 5)
+        assert 0.8 < columns * cells.step_x / (rows * cells.step_y) < 3.2 or count < 4
+
+
+def test_a_small_picture_is_shown_once_and_whole(tmp_path: Path) -> None:
+    boxes: list[Box] = [(10, 20, 35, 38), (600, 500, 630, 530)]
+    sheet = draw_preview([save(tmp_path, index, boxes, (640, 560)) for index in range(4)])
+    shown = sheet[preview.GAP_PX + preview.CAPTION_PX :, preview.GAP_PX :][:560, :640]
+    assert is_line(shown).sum() == 2 * (25 + 18 + 2) + 2 * (30 + 30 + 2)
+    assert (shown[20:38, 10:35] == PILE).all()
+    assert sheet.shape == (2 * (560 + 32 + 8) + 8, 2 * (640 + 8) + 8, 3)
 
 
 def test_a_caption_tells_pictures_with_other_counts_apart(tmp_path: Path) -> None:
