@@ -28,7 +28,7 @@ from engine.models.detector.network import build_network, count_weights
 from engine.models.detector.scoring import Ranked, nearness, overlap, rank
 from engine.models.detector.targets import LabelledPicture
 from engine.models.detector.threshold import SpotRule, best_rule, find_spots
-from engine.models.detector.training import BATCH, CROP_PX, train
+from engine.models.detector.training import BATCH, CROP_PX, has_fast_bfloat16, train
 from engine.models.libraries import require_libraries
 
 TRAIN, TRY = "training", "set"
@@ -93,6 +93,7 @@ def _measure(
         "steps": steps,
         "crops": f"{BATCH} of {CROP_PX} px a step",
         "seeds": seeds,
+        "dtype": "bfloat16" if has_fast_bfloat16() else "float32",
         "weights": count_weights(build_network(seed=0)),
         "training": {},
         "sets": {name: _told(SETS[name], tried[name]) for name in drawn},
@@ -131,7 +132,7 @@ def _trained(pictures: Pictures, steps: int, seed: int, tell: Callable[[float, f
         tell(step / steps, loss)
 
     began_s = time.perf_counter()
-    network = train(pictures, steps=steps, seed=seed, tell=note)
+    network = train(pictures, steps=steps, seed=seed, is_bfloat16=has_fast_bfloat16(), tell=note)
     return _Trained(
         finder=lambda colors: find(network, colors),
         seconds=time.perf_counter() - began_s,

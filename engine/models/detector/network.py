@@ -1,4 +1,5 @@
-"""The network: centre points with sizes (Zhou, Wang, Krähenbühl, "Objects as Points", 2019) on a small U-Net.
+"""The network: centre points with sizes (Zhou, Wang, Krähenbühl, "Objects as Points", 2019) on a small
+feature pyramid (Lin et al., 2017).
 
 Piles stand metres apart, so one cell for every 4x4 px tells them apart, and the offset of the centre within its cell
 makes boxes of 6 px exact enough. Most of the work is at 1/4 of the picture's size, most of the weights at 1/16, where a
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
 
 STRIDE = 4
 """Pixels per cell of the answer."""
-STEM, LEVELS = 16, (32, 64, 80)
+STEM, LEVELS = 16, (32, 64, 128)
 """Channels at 1/2, then at 1/4, 1/8 and 1/16 of the picture's size."""
-UP = 48
-"""Channels on the way back to 1/4."""
+HEAD = 48
+"""Channels before the answer."""
 SIDE_MULTIPLE = 16
 """Sides of a picture must be multiples of this."""
 CHANNELS = 5
@@ -43,9 +44,11 @@ def build_network(seed: int) -> "nn.Module":
             self.fine = nn.Sequential(layer(STEM, fine, stride=2), layer(fine, fine))
             self.middle = nn.Sequential(layer(fine, middle, stride=2), layer(middle, middle))
             self.coarse = nn.Sequential(layer(middle, coarse, stride=2), layer(coarse, coarse), layer(coarse, coarse))
-            self.up_middle = layer(coarse + middle, UP)
-            self.up_fine = layer(UP + fine, UP)
-            self.head = nn.Conv2d(UP, CHANNELS, 1)
+            self.to_middle = nn.Conv2d(coarse, middle, 1)
+            self.up_middle = layer(middle, middle)
+            self.to_fine = nn.Conv2d(middle, fine, 1)
+            self.up_fine = layer(fine, HEAD)
+            self.head = nn.Conv2d(HEAD, CHANNELS, 1)
             assert self.head.bias is not None
             nn.init.zeros_(self.head.bias)
             nn.init.constant_(self.head.bias[:1], RARE_LOGIT)
@@ -53,8 +56,8 @@ def build_network(seed: int) -> "nn.Module":
         def forward(self, pictures: torch.Tensor) -> torch.Tensor:
             fine = self.fine(self.stem(pictures - 0.5))  # (B, 32, H/4, W/4)
             middle = self.middle(fine)  # (B, 64, H/8, W/8)
-            up = self.up_middle(torch.cat([_doubled(self.coarse(middle)), middle], dim=1))
-            answer: torch.Tensor = self.head(self.up_fine(torch.cat([_doubled(up), fine], dim=1)))
+            up = self.up_middle(_doubled(self.to_middle(self.coarse(middle))) + middle)
+            answer: torch.Tensor = self.head(self.up_fine(_doubled(self.to_fine(up)) + fine))
             return answer  # (B, 5, H/4, W/4)
 
     with torch.random.fork_rng(devices=[]):

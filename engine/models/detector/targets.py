@@ -15,8 +15,10 @@ NEIGHBOUR_SHARE = 0.4
 """Weight of the box that a cell beside a centre answers."""
 MIN_SHARE_IN_CROP = 0.4
 """Boxes of which less is in the crop are ignored."""
-JITTER = 0.08
-"""Largest change of brightness, contrast and each colour, as a share."""
+MIN_SIDE_PX = 4.0
+"""Boxes with a shorter side in the crop are ignored."""
+MAX_SCALE = 1.4
+"""Crops are enlarged or reduced by at most this factor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,33 +50,40 @@ class CropTarget:
 def random_crop(
     pictures: Sequence[LabelledPicture], side_px: int, draw: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cut a random crop, turned and mirrored at random: (side, side, 3) float32 0..1, its boxes, and which to ignore.
+    """Cut a random crop, of another scale, turned and mirrored at random: (side, side, 3) float32 0..1, its boxes, and
+    which to ignore.
 
     Half of the crops are around a random box, so that pictures with few piles teach something.
     """
+    import cv2
+
     picture = pictures[int(draw.integers(len(pictures)))]
     height, width = picture.colors.shape[:2]
-    at = draw.random(2) * (np.array([width, height]) - side_px)
+    cut_px = min(round(side_px * MAX_SCALE ** draw.uniform(-1, 1)), height, width)
+    at = draw.random(2) * (np.array([width, height]) - cut_px)
     if len(picture.boxes) and draw.random() < 0.5:
         box = picture.boxes[int(draw.integers(len(picture.boxes)))]
-        at = (box[:2] + box[2:]) / 2 - draw.random(2) * side_px
-    x, y = np.clip(np.rint(at), 0, np.maximum(np.array([width, height]) - side_px, 0)).astype(int)
-    crop = picture.colors[y : y + side_px, x : x + side_px].astype(np.float32) / 255
-    boxes = picture.boxes - (x, y, x, y)
+        at = (box[:2] + box[2:]) / 2 - draw.random(2) * cut_px
+    x, y = np.clip(np.rint(at), 0, np.array([width, height]) - cut_px).astype(int)
+    cut = picture.colors[y : y + cut_px, x : x + cut_px]
+    if cut_px != side_px:
+        how = cv2.INTER_AREA if cut_px > side_px else cv2.INTER_LINEAR
+        cut = cv2.resize(cut, (side_px, side_px), interpolation=how)
+    crop = cut.astype(np.float32) / 255
+    boxes = (picture.boxes - (x, y, x, y)) * (side_px / cut_px)
     inside = np.clip(boxes, 0, side_px)
     share = _area(inside) / np.maximum(_area(boxes), 1e-9)
     is_there = share > 0
-    boxes, is_ignored = inside[is_there], (picture.is_ignored | (share < MIN_SHARE_IN_CROP))[is_there]
+    is_cut = share < MIN_SHARE_IN_CROP
+    is_small = (inside[:, 2:] - inside[:, :2]).min(axis=1, initial=np.inf) < MIN_SIDE_PX
+    boxes, is_ignored = inside[is_there], (picture.is_ignored | is_cut | is_small)[is_there]
     for _ in range(int(draw.integers(4))):
         crop = np.rot90(crop)  # counter-clockwise
         boxes = np.stack([boxes[:, 1], side_px - boxes[:, 2], boxes[:, 3], side_px - boxes[:, 0]], axis=1)
     if draw.random() < 0.5:
         crop = crop[:, ::-1]
         boxes = np.stack([side_px - boxes[:, 2], boxes[:, 1], side_px - boxes[:, 0], boxes[:, 3]], axis=1)
-    light, contrast, *colors = 1 + JITTER * draw.uniform(-1, 1, 5)
-    crop = (crop - 0.5) * np.float32(contrast) + np.float32(0.5)
-    crop = crop * (light * np.array(colors)).astype(np.float32)
-    return np.ascontiguousarray(np.clip(crop, 0, 1), np.float32), boxes, is_ignored
+    return np.ascontiguousarray(crop), boxes, is_ignored
 
 
 def make_target(boxes: np.ndarray, is_ignored: np.ndarray, side_px: int) -> CropTarget:

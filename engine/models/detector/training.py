@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.models.detector.augmenting import recolored
 from engine.models.detector.network import MAX_LOG_SIZE, build_network
 from engine.models.detector.targets import CropTarget, LabelledPicture, make_target, random_crop
 
@@ -19,6 +20,8 @@ LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-3
 WARM_UP = 0.1
 """Share of the steps in which the learning rate rises; then it falls along a cosine."""
+AVERAGED = 0.995
+"""Share of the old mean of the weights that each step keeps; the means are the result."""
 SIZE_WEIGHT, OFFSET_WEIGHT, OVERLAP_WEIGHT = 0.3, 0.5, 1.0
 
 
@@ -31,21 +34,23 @@ def train(
     is_bfloat16: bool = False,
     tell: Callable[[int, float], None] = lambda step, loss: None,
 ) -> "nn.Module":
-    """Train a new network on random crops of the pictures, none smaller than `crop_px`. `tell(step, loss)` is called
+    """Train a new network on random crops of the pictures. `tell(step, loss)` is called
     after each step. `is_bfloat16`: convolve in bfloat16, which halves the time where the processor has instructions
     for it. The same arguments give the same weights with one thread of torch."""
     import torch
+    from torch.optim.swa_utils import AveragedModel
 
     draw = np.random.default_rng(seed)
     network = build_network(seed)
     network.train()
+    average = AveragedModel(network, avg_fn=_averaged, use_buffers=True)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, steps))
     for step in range(steps):
         crops, targets = [], []
         for _ in range(BATCH):
             crop, boxes, is_ignored = random_crop(pictures, crop_px, draw)
-            crops.append(crop)
+            crops.append(recolored(crop, draw))
             targets.append(make_target(boxes, is_ignored, crop_px))
         batch = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)  # (B, 3, side, side), channels last in memory
         with torch.autocast("cpu", torch.bfloat16, enabled=is_bfloat16):
@@ -56,9 +61,19 @@ def train(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
         schedule.step()
+        average.update_parameters(network)
         tell(step + 1, float(loss.detach()))
+    network.load_state_dict(average.module.state_dict())
     network.eval()
     return network
+
+
+def has_fast_bfloat16() -> bool:
+    """True if this processor multiplies matrices in bfloat16 with instructions of its own."""
+    import torch
+
+    known = torch.cpu.get_capabilities()
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
 def rate_share(step: int, steps: int) -> float:
@@ -67,6 +82,11 @@ def rate_share(step: int, steps: int) -> float:
     if step < rising:
         return (step + 1) / (rising + 1)
     return 0.5 + 0.5 * math.cos(math.pi * min((step - rising) / max(steps - rising, 1.0), 1.0))
+
+
+def _averaged(mean: "torch.Tensor", new: "torch.Tensor", step: "torch.Tensor | int") -> "torch.Tensor":
+    kept = min(AVERAGED, (1 + float(step)) / (10 + float(step)))  # the first steps are forgotten soon
+    return (mean + (1 - kept) * (new - mean)).to(mean.dtype)
 
 
 def _loss(answer: "torch.Tensor", targets: Sequence[CropTarget]) -> "torch.Tensor":

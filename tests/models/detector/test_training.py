@@ -75,7 +75,7 @@ def test_boxes_stay_on_their_discs_however_a_crop_is_turned(seed: int) -> None:
     light = crop.max(axis=2)
     bright = np.zeros(light.shape, bool)
     for x0, y0, x1, y1 in boxes.round().astype(int):
-        bright[y0:y1, x0:x1] = True
+        bright[max(y0 - 1, 0) : y1 + 1, max(x0 - 1, 0) : x1 + 1] = True
     assert crop.shape == (80, 80, 3) and len(boxes) == len(is_ignored)
     assert light[~bright].max(initial=0) < 0.55 < light[bright].max(initial=1)
 

@@ -64,6 +64,8 @@ class FieldOptions:
         if self.empty_share is not None:
             check_number("--empty-share", self.empty_share, 0, 1)
         check_span("--piles", self.piles, 0, MAX_PILES)
+        if self.empty_share == 1 and self.piles is not None and self.piles[1] > 0:
+            raise UsageError("--piles: no picture has piles with --empty-share 1; leave one of them out")
 
 
 def lay_field(

@@ -170,6 +170,7 @@ def test_a_number_that_does_not_fit_is_refused_with_the_one_that_does() -> None:
     [
         (FieldOptions(empty_share=1.5), "--empty-share: 1.5 is not 0 to 1"),
         (FieldOptions(piles=(-1, 5)), "--piles: -1 is not 0 to 30000"),
+        (FieldOptions(piles=(5, 9), empty_share=1.0), "--piles: no picture has piles with --empty-share 1"),
     ],
 )
 def test_values_out_of_range_are_refused(options: FieldOptions, message: str) -> None:
