@@ -1,22 +1,25 @@
 """Proof by training: a small detector trained on recipe 1 and on recipe 2 of `multiverse dataset`, tried on sets that
 differ from the training in one thing each, beside rules of brightness and colour that learn nothing.
 
-Both trainings have the same network, steps, jitter and number of pixels. The pictures are drawn by the command itself
-and stay in the work folder, so a second run only trains. A pile counts as found by its box (AP50: COCO's average
-precision at an overlap of 0.5), and by its middle, which is kinder to the rules; precision, recall and F1 are those of
-the middles. The score from which a detector's boxes count is chosen on the plain set.
+Both trainings have the same network, steps, augmentation and number of pixels. The pictures are drawn by the command
+itself and stay in the work folder with the trained networks, so an interrupted run goes on where it was. A pile counts
+as found by its box (AP50: COCO's average precision at an overlap of 0.5), and by its middle, which is kinder to the
+rules; precision, recall and F1 are those of the middles. The score from which a detector's boxes count is chosen on the
+plain set.
 """
 
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import numpy as np
 
+from engine.bench.detector_networks import TrainedNetwork, load_network, network_path, save_network
 from engine.bench.detector_pictures import cut_views, draw_pictures, folder_name, read_pictures
 from engine.bench.measuring import answer, in_own_process
 from engine.bench.progress import Progress
@@ -39,14 +42,6 @@ DRAWING_SHARE = 0.5
 
 Pictures = list[LabelledPicture]
 Finder = Callable[[np.ndarray], FoundBoxes]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Trained:
-    finder: Finder
-    seconds: float
-    loss: float
-    """Mean of the last tenth of the steps."""
 
 
 def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -108,8 +103,10 @@ def _measure(
         runs = []
         for seed in range(seeds):
             begun = (number + seed / seeds) / len(TRAINING)
-            trained = _trained(some, steps, seed, _part(progress, recipe, begun, 1 / len(TRAINING) / seeds))
-            runs.append(_figures(tried, trained.finder))
+            path = network_path(Path(work), TRAINING[recipe], len(some), steps, seed, has_fast_bfloat16())
+            tell = _part(progress, recipe, begun, 1 / len(TRAINING) / seeds)
+            trained = load_network(path) or _trained(path, some, steps, seed, tell)
+            runs.append(_figures(tried, partial(find, trained.network)))
             told.setdefault("seconds", []).append(round(trained.seconds, 1))
             told.setdefault("loss", []).append(round(trained.loss, 3))
         _add(result["sets"], recipe, runs)
@@ -124,7 +121,10 @@ def _part(progress: Progress, recipe: str, begun: float, share: float) -> Callab
     return tell
 
 
-def _trained(pictures: Pictures, steps: int, seed: int, tell: Callable[[float, float], None]) -> _Trained:
+def _trained(
+    path: Path, pictures: Pictures, steps: int, seed: int, tell: Callable[[float, float], None]
+) -> TrainedNetwork:
+    """Train a network, and keep it in this file."""
     losses: list[float] = []
 
     def note(step: int, loss: float) -> None:
@@ -133,11 +133,10 @@ def _trained(pictures: Pictures, steps: int, seed: int, tell: Callable[[float, f
 
     began_s = time.perf_counter()
     network = train(pictures, steps=steps, seed=seed, is_bfloat16=has_fast_bfloat16(), tell=note)
-    return _Trained(
-        finder=lambda colors: find(network, colors),
-        seconds=time.perf_counter() - began_s,
-        loss=mean(losses[-max(steps // 10, 1) :]),
-    )
+    seconds = time.perf_counter() - began_s
+    trained = TrainedNetwork(network=network, seconds=seconds, loss=mean(losses[-max(steps // 10, 1) :]))
+    save_network(path, trained)
+    return trained
 
 
 def _draw(

@@ -384,7 +384,8 @@ def dataset(
 @app.command()
 def detector(
     work: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Pictures are kept here; a second run does not draw them again.")
+        Path,
+        typer.Option(metavar="FOLDER", help="Keeps pictures and networks; a second run uses them."),
     ] = Path("detector-bench"),
     steps: Annotated[int, typer.Option(min=1, help="Training steps; the default takes 5 minutes on two cores.")] = 2000,
     seeds: Annotated[int, typer.Option(min=1, max=100, metavar="COUNT", help="Trainings of each recipe.")] = 1,

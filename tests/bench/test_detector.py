@@ -13,13 +13,16 @@ import pytest
 import typer
 
 from engine.bench.detector import goals
+from engine.bench.detector_networks import TrainedNetwork, load_network, network_path, save_network
 from engine.bench.detector_pictures import cut_views, draw_pictures, folder_name, read_pictures
 from engine.bench.detector_table import markdown
 from engine.bench.stress_sets import OTHER_RANGES, PLAIN, SETS, TRAINING
 from engine.cli.main import app
 from engine.errors import RenderError, SourceError
 from engine.models.detector.targets import LabelledPicture
+from engine.models.detector.training import train
 from tests.cli.conftest import Said
+from tests.models.detector.discs import picture_of_discs
 from tests.support.long_form import only_soak
 
 
@@ -38,6 +41,8 @@ def test_both_recipes_are_trained_and_tried(say: Callable[..., Said], tmp_path: 
     assert result["sets"]["negatives"]["piles"] == 0
     assert result["sets"]["negatives"]["recipe 2"]["ap50"] is None
     assert markdown(result).count("\n") == 8
+    again = json.loads(say("bench", "detector", "--work", str(tmp_path / "work"), *short).out)
+    assert again == result, "with the kept pictures and networks, also their seconds"
 
 
 @pytest.mark.parametrize("options", [*TRAINING.values(), *SETS.values()], ids=[*TRAINING, *SETS])
@@ -71,6 +76,21 @@ def test_a_command_that_fails_is_told_in_one_line(tmp_path: Path) -> None:
     assert str(told.value).startswith(f"multiverse dataset {tmp_path / 'out'} --recipe 2 --altitude 160..40: ")
     assert str(told.value).endswith("the range is upside down; write 40..160")
     assert "\n" not in str(told.value)
+
+
+def test_a_kept_network_answers_as_it_did_and_only_for_the_same_settings(tmp_path: Path) -> None:
+    pictures = [picture_of_discs(seed, side_px=96) for seed in range(2)]
+    network = train(pictures, steps=2, seed=0, crop_px=64)
+    path = network_path(tmp_path, "--recipe 2", 2, 1600, 0, True)
+    assert load_network(path) is None
+    save_network(path, TrainedNetwork(network=network, seconds=12.5, loss=1.25))
+    kept = load_network(path)
+    assert kept is not None and (kept.seconds, kept.loss) == (12.5, 1.25)
+    weights, wanted = kept.network.state_dict(), network.state_dict()
+    assert all(np.array_equal(weights[name].numpy(), wanted[name].numpy()) for name in wanted)
+    assert not kept.network.training
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert network_path(tmp_path, "--recipe 2", 2, 1600, 1, True) != path
 
 
 @only_soak

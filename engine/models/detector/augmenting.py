@@ -28,4 +28,5 @@ def recolored(crop: np.ndarray, draw: np.random.Generator) -> np.ndarray:
         crop = cv2.GaussianBlur(crop, (0, 0), draw.uniform(*BLUR_PX))
     if draw.random() < NOISY_SHARE:
         crop = crop + np.float32(draw.uniform(0, NOISE)) * draw.standard_normal(crop.shape, np.float32)
-    return np.clip(crop, 0, 1, dtype=np.float32)
+    clipped: np.ndarray = np.clip(crop, 0, 1, dtype=np.float32)
+    return clipped
