@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 TILE_PX = 768
-OVERLAP_PX = 64
+OVERLAP_PX = 128
 """Neighbouring tiles share a strip at least this wide; each gives the boxes whose middle is on its side of it."""
 MIN_SCORE = 0.02
 MAX_FOUND = 2000

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 STRIDE = 4
 """Pixels per cell of the answer."""
-STEM, LEVELS = 16, (32, 64, 128)
-"""Channels at 1/2, then at 1/4, 1/8 and 1/16 of the picture's size."""
+STEM, LEVELS = 16, (32, 64, 128, 160)
+"""Channels at 1/2, then at 1/4, 1/8, 1/16 and 1/32 of the picture's size."""
 HEAD = 48
 """Channels before the answer."""
-SIDE_MULTIPLE = 16
+SIDE_MULTIPLE = 32
 """Sides of a picture must be multiples of this."""
 CHANNELS = 5
 """Centre (logit), offset x and y of the centre from its cell's corner, logarithm of width and height; in cells."""
@@ -36,14 +36,26 @@ def build_network(seed: int) -> "nn.Module":
         convolution = nn.Conv2d(inner, outer, 3, stride=stride, padding=1, bias=False)
         return nn.Sequential(convolution, nn.BatchNorm2d(outer), nn.ReLU(inplace=True))
 
+    class Residual(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(layer(channels, channels), layer(channels, channels))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            changed: torch.Tensor = self.layers(x)
+            return x + changed
+
     class PileNetwork(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            fine, middle, coarse = LEVELS
+            fine, middle, coarse, whole = LEVELS
             self.stem = layer(3, STEM, stride=2)
             self.fine = nn.Sequential(layer(STEM, fine, stride=2), layer(fine, fine))
             self.middle = nn.Sequential(layer(fine, middle, stride=2), layer(middle, middle))
-            self.coarse = nn.Sequential(layer(middle, coarse, stride=2), layer(coarse, coarse), layer(coarse, coarse))
+            self.coarse = nn.Sequential(layer(middle, coarse, stride=2), Residual(coarse))
+            self.whole = nn.Sequential(layer(coarse, whole, stride=2), Residual(whole), Residual(whole))
+            self.to_coarse = nn.Conv2d(whole, coarse, 1)
+            self.up_coarse = layer(coarse, coarse)
             self.to_middle = nn.Conv2d(coarse, middle, 1)
             self.up_middle = layer(middle, middle)
             self.to_fine = nn.Conv2d(middle, fine, 1)
@@ -56,7 +68,9 @@ def build_network(seed: int) -> "nn.Module":
         def forward(self, pictures: torch.Tensor) -> torch.Tensor:
             fine = self.fine(self.stem(pictures - 0.5))  # (B, 32, H/4, W/4)
             middle = self.middle(fine)  # (B, 64, H/8, W/8)
-            up = self.up_middle(_doubled(self.to_middle(self.coarse(middle))) + middle)
+            coarse = self.coarse(middle)  # (B, 128, H/16, W/16)
+            up = self.up_coarse(_doubled(self.to_coarse(self.whole(coarse))) + coarse)
+            up = self.up_middle(_doubled(self.to_middle(up)) + middle)
             answer: torch.Tensor = self.head(self.up_fine(_doubled(self.to_fine(up)) + fine))
             return answer  # (B, 5, H/4, W/4)
 

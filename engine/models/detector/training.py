@@ -14,15 +14,17 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-CROP_PX = 256
-BATCH = 8
+CROP_PX = 320
+BATCH = 6
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-3
 WARM_UP = 0.1
 """Share of the steps in which the learning rate rises; then it falls along a cosine."""
-AVERAGED = 0.995
+AVERAGED = 0.998
 """Share of the old mean of the weights that each step keeps; the means are the result."""
-SIZE_WEIGHT, OFFSET_WEIGHT, OVERLAP_WEIGHT = 0.3, 0.5, 1.0
+SIZE_WEIGHT, OFFSET_WEIGHT, OVERLAP_WEIGHT = 0.5, 0.8, 2.0
+FEWEST_COUNTED = 16
+"""Piles in a batch at least, when losses are divided by their number: those of empty ground would shake the weights."""
 
 
 def train(
@@ -101,7 +103,7 @@ def _loss(answer: "torch.Tensor", targets: Sequence[CropTarget]) -> "torch.Tenso
     right = torch.nn.functional.logsigmoid(logits) * (1 - found) ** 2
     wrong = torch.nn.functional.logsigmoid(-logits) * found**2 * (1 - wanted) ** 4
     is_centre = wanted == 1
-    count = max(int(is_centre.sum()), 1)
+    count = max(int(is_centre.sum()), FEWEST_COUNTED)
     centres = -(torch.where(is_centre, right, wrong) * weights).sum() / count
 
     numbers = np.repeat(np.arange(len(targets)), [len(target.cells) for target in targets])
@@ -112,7 +114,7 @@ def _loss(answer: "torch.Tensor", targets: Sequence[CropTarget]) -> "torch.Tenso
     off = (picked - sizes).abs()
     a_box = OFFSET_WEIGHT * off[:, :2].sum(dim=1) + SIZE_WEIGHT * off[:, 2:].sum(dim=1)
     a_box = a_box + OVERLAP_WEIGHT * (1 - _overlap(picked, sizes))
-    return centres + (a_box * shares).sum() / max(float(shares.sum()), 1.0)
+    return centres + (a_box * shares).sum() / max(float(shares.sum()), FEWEST_COUNTED)
 
 
 def _overlap(found: "torch.Tensor", wanted: "torch.Tensor") -> "torch.Tensor":

@@ -63,15 +63,15 @@ def test_a_line_runs_around_the_pile_and_not_over_it(tmp_path: Path) -> None:
 
 def test_boxes_are_at_the_right_place_in_the_overview(tmp_path: Path) -> None:
     """A pile of 5 px keeps its own pixels: only one in its middle is marked. A larger one is outlined."""
-    boxes: list[Box] = [(2640, 1978, 2676, 2016), (1000, 1000, 1100, 1100)]
-    small = small_of(draw_preview([save(tmp_path, 0, boxes, (5280, 3956))]))
-    scale = 540 / 3956
+    boxes: list[Box] = [(1320, 989, 1338, 1008), (500, 500, 550, 550)]
+    small = small_of(draw_preview([save(tmp_path, 0, boxes, (2640, 1978))]))
+    scale = 540 / 1978
     rows, columns = np.nonzero(is_line(small[200:, 200:]))
-    assert list(zip(rows + 200, columns + 200, strict=True)) == [(int(1997 * scale), int(2658 * scale))]
+    assert list(zip(rows + 200, columns + 200, strict=True)) == [(int(998.5 * scale), int(1329 * scale))]
     rows, columns = np.nonzero(is_line(small[:200, :200]))
-    assert abs((columns.min() + columns.max() + 1) / 2 - 1050 * scale) <= 1
-    assert abs((rows.min() + rows.max() + 1) / 2 - 1050 * scale) <= 1
-    assert 100 * scale <= columns.max() - columns.min() <= 100 * scale + 4  # at most 1 px of free space around it
+    assert abs((columns.min() + columns.max() + 1) / 2 - 525 * scale) <= 1
+    assert abs((rows.min() + rows.max() + 1) / 2 - 525 * scale) <= 1
+    assert 50 * scale <= columns.max() - columns.min() <= 50 * scale + 4  # at most 1 px of free space around it
 
 
 def test_the_crop_shows_the_densest_place(tmp_path: Path) -> None:

@@ -32,6 +32,15 @@ def test_the_last_line_of_a_picture_counts(tmp_path: Path) -> None:
     assert [json.loads(line)["index"] for line in lines] == [0, 1]
 
 
+def test_names_of_files_that_are_not_utf_8_can_be_read_again(tmp_path: Path) -> None:
+    """A lone surrogate in the facts of a scene, such as the path of a ground texture."""
+    texture = os.fsdecode(b"/sand/caf\xe9.png")
+    read_manifest(tmp_path).append(entry_of(task(0), status=DONE, drawn={"picture": texture, "place": "Zürich"}))
+    again = read_manifest(tmp_path)
+    assert again.unreadable == 0
+    assert again.read(0).drawn == {"picture": "/sand/caf\ufffd.png", "place": "Zürich"}
+
+
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.5, 0.999])
 def test_a_truncated_manifest_loses_only_its_last_picture(tmp_path: Path, kept: float) -> None:
     manifest = read_manifest(tmp_path)
