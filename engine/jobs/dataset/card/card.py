@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.jobs.dataset.card.plots import BARS, binned, histogram, place_map
 from engine.system.atomic_file import write_atomic
+from engine.system.file_names import escaped
 
 README, FOLDER = "README.md", "card"
 PLACES = 12
@@ -97,7 +98,7 @@ def write_card(folder: Path, pictures: Iterable[CardPicture], facts: CardFacts) 
     }
     for name, text in plots.items():
         write_atomic(folder / FOLDER / name, text)
-    write_atomic(folder / README, card_text(tally, facts))
+    write_atomic(folder / README, escaped(card_text(tally, facts)))
     return (README, *(f"{FOLDER}/{name}" for name in plots))
 
 
