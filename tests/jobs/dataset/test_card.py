@@ -1,5 +1,6 @@
 """The dataset card: its figures are those of the pictures, and it warns of what outsiders trip over."""
 
+from dataclasses import fields, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,12 +9,15 @@ import pytest
 
 from engine.jobs.dataset.card import CardFacts, CardPicture, write_card
 from engine.jobs.dataset.card.plots import binned, histogram, place_map
+from engine.jobs.dataset.frozen_file import FrozenFile
 from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.card import given_options
 from engine.jobs.dataset.scene.description import GroundPicture
 from engine.jobs.dataset.split import parse_split
 from engine.jobs.dataset.task import RenderSettings
 from engine.jobs.dataset.varied.cameras import CameraOptions
+from engine.jobs.dataset.varied.given import GivenOptions
 from engine.jobs.dataset.varied.grounds import GroundOptions, parse_looks
 from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.dataset.varied.sky import SkyOptions
@@ -52,6 +56,7 @@ def test_the_command_of_the_card_is_one_that_can_be_typed(tmp_path: Path) -> Non
         ),
     )
     assert given_options(job) == {
+        "--engine": "raster",
         "--split": "80/20",
         "--altitude": "40..160",
         "--view": "640x480",
@@ -59,6 +64,64 @@ def test_the_command_of_the_card_is_one_that_can_be_typed(tmp_path: Path) -> Non
         "--ground": "picture=1,snow=0.3",
         "--ground-texture": "a.jpg,4",
     }
+
+
+def test_the_command_has_every_option_that_changes_a_picture(tmp_path: Path) -> None:
+    texts = {
+        "altitude": "40.1234567..160",
+        "feet": "none=0.7,pad=0.3",
+        "confusers": "hole,cable_drum",
+        "time": "9..9",
+        "camera_effects": "mild,blur=2",
+    }
+    parts = {
+        part.name: replace(part.default_factory(), **known)
+        for part in fields(VariedOptions)
+        if callable(part.default_factory)
+        and (
+            known := {
+                each.name: (each.metadata["option"].parse or str)(texts[each.name])
+                for each in fields(part.default_factory)
+                if each.name in texts
+            }
+        )
+    }
+    parts["camera"] = replace(parts["camera"], strip=True, views=3)
+    job = DatasetJob(
+        output=tmp_path,
+        drawing=RenderSettings(engine="cycles", max_samples=30, noise_threshold=0.02, use_gpu=False),
+        options=SceneOptions(use_clusters=False, width=640, row_spacing=2.5),
+        varied=VariedOptions(**parts),
+        save_coco=True,
+    )
+    given = given_options(job)
+    assert given == {
+        "--engine": "cycles",
+        "--max-samples": "30",
+        "--noise-threshold": "0.02",
+        "--no-use-gpu": "",
+        "--save-coco": "",
+        "--width": "640",
+        "--no-use-clusters": "",
+        "--row-spacing": "2.5",
+        "--altitude": "40.1234567..160",
+        "--views": "3",
+        "--strip": "",
+        "--time": "9..9",
+        "--feet": "none=0.7,pad=0.3",
+        "--confusers": "hole,cable_drum",
+        "--camera-effects": "mild,blur=2",
+    }
+
+
+def test_a_command_names_few_scenes_and_quotes_what_a_shell_would_split(tmp_path: Path) -> None:
+    files = tuple(
+        FrozenFile(path=f"/home/me/{name}.json", sha256="", size_px=(64, 64), classes=())
+        for name in ("a b", *map(str, range(20)))
+    )
+    given = GivenOptions(scene=(files[:1], files[1:3], files))
+    job = DatasetJob(output=tmp_path, drawing=RenderSettings(engine="raster"), varied=VariedOptions(given=given))
+    assert given_options(job) == {"--engine": "raster", "--scene": "'a b.json' --scene 0.json,1.json --scene SCENES"}
 
 
 def test_the_card_has_figures_command_and_plots(tmp_path: Path) -> None:

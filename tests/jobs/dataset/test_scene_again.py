@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +24,7 @@ from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture, scene_of
 from engine.jobs.dataset.running.manifest import entry_of
-from engine.jobs.dataset.running.run import check_job
+from engine.jobs.dataset.running.run import check_job, make_dataset
 from engine.jobs.dataset.sensor.options import SensorOptions
 from engine.jobs.dataset.split import parse_split
 from engine.jobs.dataset.task import RenderSettings, task_of
@@ -41,7 +42,7 @@ EFFECTS = SensorOptions(camera_effects="strong")
 
 def job_of(varied: VariedOptions, **values: Any) -> DatasetJob:
     known: dict[str, Any] = {"drawing": RenderSettings(engine="raster"), "labels": LABELS, "recipe": 2, "count": 1}
-    return DatasetJob(output=Path("out"), varied=varied, **known | values)
+    return DatasetJob(varied=varied, **{"output": Path("out")} | known | values)
 
 
 def drawing(asset: str, **values: Any) -> DatasetJob:
@@ -163,6 +164,20 @@ def test_pictures_follow_the_order_of_the_files(first: tuple[Path, MadePicture],
         check_job(replace(job, image_index=3))
 
 
+def test_a_whole_run_of_given_scenes_ends_with_card_and_preview(
+    first: tuple[Path, MadePicture], tmp_path: Path
+) -> None:
+    shutil.copytree(first[0] / "scenes", tmp_path / "two")
+    shutil.copy(tmp_path / "two/000000.json", tmp_path / "two/000001.json")
+    job = again(tmp_path / "two", output=tmp_path / "out", count=2, jobs=1)
+    report = make_dataset(job)
+    assert (report.made, report.missing) == (2, 0)
+    assert len({path.read_bytes() for path in (tmp_path / "out/images").iterdir()}) == 1
+    assert {"README.md", "preview.png"} <= set(report.outputs)
+    command = "--count 2 --seed 0 --engine raster --scene 000000.json,000001.json"
+    assert command in (tmp_path / "out/README.md").read_text(encoding="utf-8")
+
+
 def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, MadePicture], box: Path) -> None:
     job = again(first[0] / "scenes")
     for changed, name in (
@@ -174,6 +189,13 @@ def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, Mad
     ):
         with pytest.raises(UsageError, match=rf"^{name}: has no effect"):
             check_job(changed)
+
+
+def test_a_list_longer_than_a_path_may_be_is_a_list() -> None:
+    with pytest.raises(UsageError, match=r"^--scene 0\.json: cannot be read \(No such file"):
+        parse_frozen(",".join(f"{number}.json" for number in range(2000)))
+    with pytest.raises(UsageError, match=r"^--scene x{300}: cannot be read \(File name too long\)$"):
+        parse_frozen("x" * 300)
 
 
 def test_what_cannot_be_drawn_is_told_in_one_line(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
