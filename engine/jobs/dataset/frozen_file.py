@@ -1,6 +1,7 @@
 """Scenes of `scenes/*.json` that are drawn again: found, read and checked when they are named."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +37,12 @@ def parse_frozen(text: str) -> tuple[FrozenFile, ...]:
     UsageError, in one line, for the first that cannot be drawn.
     """
     named = Path(text).expanduser()
-    paths = [named] if named.exists() or "," not in text else [Path(part).expanduser() for part in text.split(",")]
+    # Not Path.exists, which raises an OSError for a list that is too long for a name.
+    is_list = "," in text and not os.path.exists(named)
+    paths = [Path(part).expanduser() for part in text.split(",")] if is_list else [named]
     found: list[FrozenFile] = []
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):
             found.append(_checked(path))
             continue
         inside = sorted(path.glob("*.json"))
