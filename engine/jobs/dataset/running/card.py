@@ -42,7 +42,7 @@ def given_options(job: DatasetJob) -> dict[str, str]:
     """
     of_scene = () if job.varied.given.scene else (job.options,)
     parts = [*of_scene, *(getattr(job.varied, part.name) for part in fields(job.varied)), job.labels]
-    given = {"--engine": job.drawing.engine}
+    given: dict[str, str] = {"--engine": job.drawing.engine}
     for name in ("max_samples", "noise_threshold", "use_gpu"):
         if (value := getattr(job.drawing, name)) is not None:
             given |= _named(name, value)

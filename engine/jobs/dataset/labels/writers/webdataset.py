@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from engine.errors import SourceError
 from engine.jobs.dataset.labels.record import PictureRecord
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
 from engine.jobs.dataset.task import PictureTask
@@ -68,12 +69,15 @@ class ShardWriter:
         """Write the shards that are new or have changed; `index.json` names them all."""
         known = _read_index(contents.folder / INDEX)
         index: dict[str, Any] = {}
-        for name, samples in _shards(contents):
-            path = contents.folder / FOLDER / name
-            told = {"pictures": len(samples), "sizes": _digest(samples)}
-            if known.get(name) != told or not _is_newer(path, samples):
-                write_shard(samples, path)
-            index[name] = told
+        try:
+            for name, samples in _shards(contents):
+                path = contents.folder / FOLDER / name
+                told = {"pictures": len(samples), "sizes": _digest(samples)}
+                if known.get(name) != told or not _is_newer(path, samples):
+                    write_shard(samples, path)
+                index[name] = told
+        except FileNotFoundError as error:
+            raise SourceError(f"{error.filename}: cannot be read ({error.strerror})") from error
         for name in known.keys() - index.keys():
             remove_file(contents.folder / FOLDER / name, missing_ok=True)
         write_atomic(contents.folder / INDEX, json.dumps(index, indent=1) + "\n")
@@ -120,22 +124,30 @@ def write_shard(samples: Iterable[ShardSample], path: Path) -> None:
 
 
 def _shards(contents: DatasetContents) -> Iterator[tuple[str, list[ShardSample]]]:
-    """File name and samples of each shard, one shard at a time."""
-    if not contents.pictures:
+    """File name and samples of each shard, one shard at a time; without pictures made before shards were asked for."""
+    pictures = [picture for picture in contents.pictures if _sample_path(picture)]
+    if not pictures:
         return
-    size = _pictures_per_shard(contents.folder, contents.pictures[0])
+    size = _pictures_per_shard(contents.folder / _sample_path(pictures[0]))
     for subset in contents.subsets or ("",):
-        own = [picture for picture in contents.pictures if picture.subset == subset]
+        own = [picture for picture in pictures if picture.subset == subset]
         for number, first in enumerate(range(0, len(own), size)):
             name = f"{subset or 'pictures'}-{number:06d}.tar"
             yield name, [_sample(contents.folder, picture) for picture in own[first : first + size]]
 
 
-def _pictures_per_shard(folder: Path, picture: FinishedPicture) -> int:
-    """A power of two, by the size of the pictures, which all have the same."""
-    (path,) = (path for path in picture.paths if path.startswith(f"{FOLDER}/samples/"))
-    told = json.loads((folder / path).read_bytes())
-    most: int = max(1, SHARD_PX // (told["width"] * told["height"]))
+def _sample_path(picture: FinishedPicture) -> str:
+    """Path of its JSON; "" if it has none."""
+    return next((path for path in picture.paths if path.startswith(f"{FOLDER}/samples/")), "")
+
+
+def _pictures_per_shard(sample: Path) -> int:
+    """A power of two, by the size of the pictures, which all have the same. SourceError for a damaged sample."""
+    try:
+        told = json.loads(sample.read_bytes())
+        most: int = max(1, SHARD_PX // (told["width"] * told["height"]))
+    except (ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError) as error:
+        raise SourceError(f"{sample}: is not a sample of this dataset") from error
     return min(MAX_SHARD_PICTURES, int(2 ** (most.bit_length() - 1)))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.errors import SourceError
 from engine.jobs.dataset.labels import encode_png
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture
@@ -94,6 +95,27 @@ def test_shards_have_the_same_bytes_and_those_of_removed_pictures_go(tmp_path: P
     assert [path.read_bytes() for path in made[0]] == [path.read_bytes() for path in made[1]]
     ShardWriter().finish(replace(what, pictures=what.pictures[:1]))
     assert [path.name for path in (tmp_path / "b" / "webdataset").glob("*.tar")] == ["pictures-000000.tar"]
+
+
+def test_pictures_made_before_the_format_was_asked_for_wait_for_their_sample(tmp_path: Path) -> None:
+    """A longer --write, and --image-index: the older pictures get their files one after another."""
+    what = contents(tmp_path, 4)
+    older = [replace(each, paths=each.paths[1:]) for each in what.pictures]
+    assert ShardWriter().finish(replace(what, pictures=older)) == ("webdataset/index.json",)
+    ShardWriter().finish(replace(what, pictures=[*older[:1], *what.pictures[1:]]))
+    found = [keys(path) for path in sorted((tmp_path / "webdataset").glob("*.tar"))]
+    assert found == [["000001", "000002"], ["000003"]]
+
+
+def test_a_damaged_or_missing_file_is_named(tmp_path: Path) -> None:
+    what = contents(tmp_path, 2)
+    sample = tmp_path / what.pictures[0].paths[0]
+    sample.write_bytes(b"{}")
+    with pytest.raises(SourceError, match=r"webdataset/samples/000000\.json: is not a sample"):
+        ShardWriter().finish(what)
+    sample.unlink()
+    with pytest.raises(SourceError, match=r"webdataset/samples/000000\.json: cannot be read"):
+        ShardWriter().finish(what)
 
 
 def test_an_interruption_leaves_whole_shards_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
