@@ -1,7 +1,8 @@
 """`--image-index`: makes one picture in this process.
 
-Several such processes may share a folder: each locks it only while it commits its files. They do not write the preview
-and the figures; a run of the whole dataset does.
+Several such processes may share a folder: each locks it only while it plans, and while it commits its files and writes
+those about the whole dataset, which takes the longer the more pictures there are. They do not write the preview and the
+figures; a run of the whole dataset does.
 """
 
 import logging
@@ -27,9 +28,8 @@ from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.jobs.dataset.running.worker import attempt
 from engine.system.atomic_file import when_free
 
-PATIENCE_S = (
-    30.0  # other single pictures lock the folder for milliseconds, but a run of the whole dataset until its end
-)
+PATIENCE_S = 30.0  # a run of the whole dataset locks the folder until its end
+COMMIT_PATIENCE_S = 600.0  # for a picture that is drawn: others may be writing a COCO file of thousands of pictures
 HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # only on the same host can we check if the process is alive
 STAGING = f".picture-{HOST}-"
 
@@ -61,7 +61,7 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
         raise unwritable(job.output, error) from error
     try:
         result = _logged(log_path, lambda: attempt(task, staged))
-        folder = DatasetFolder(job.output, patience_s=PATIENCE_S)
+        folder = DatasetFolder(job.output, patience_s=COMMIT_PATIENCE_S)
         finished = FolderOutputs()
         try:
             if "failure" in result:
@@ -74,7 +74,7 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
             finished.outputs = [path for path in reversed(made.sha256) if not path.startswith(PARTS)]
             folder.trust_existing()
             whole = WholeFiles(folder, job)
-            whole.write()
+            whole.write_last()
             finished.outputs += whole.names
             finished.notes += whole.notes
         except OSError as error:
