@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from engine.jobs.dataset.card.plots import BARS, binned, histogram, place_map
-from engine.system.atomic_file import write_atomic
+from engine.system.atomic_file import remove_file, write_atomic
 from engine.system.file_names import escaped
 
 README, FOLDER = "README.md", "card"
+TITLE = "# Foundation piles from above: synthetic pictures"
 PLACES = 12
 MAX_BOX_PX = 4096  # longer sides are counted as this
 MAX_DETECTIONS = 300  # of a picture, at which Ultralytics stops by default
@@ -102,6 +103,17 @@ def write_card(folder: Path, pictures: Iterable[CardPicture], facts: CardFacts) 
     return (README, *(f"{FOLDER}/{name}" for name in plots))
 
 
+def remove_card(folder: Path) -> None:
+    """Remove the card of `write_card` and its plots, but no README.md of another making. Raises OSError."""
+    try:
+        with (folder / README).open("rb") as file:
+            is_ours = file.read(len(TITLE)) == TITLE.encode("ascii")
+    except FileNotFoundError:
+        return
+    for name in (README, *(f"{FOLDER}/{name}" for name in PLOTS)) if is_ours else ():
+        remove_file(folder / name, missing_ok=True)
+
+
 def card_text(tally: _Tally, facts: CardFacts) -> str:
     counts = np.array(tally.counts or [0])
     rows = {
@@ -121,7 +133,7 @@ def card_text(tally: _Tally, facts: CardFacts) -> str:
     command = f"multiverse dataset OUT {given}"
     plots = "\n".join(f"![{title}]({FOLDER}/{name})" for name, title in PLOTS.items())
     return f"""\
-# Foundation piles from above: synthetic pictures
+{TITLE}
 
 Rendered pictures of a solar park under construction, as a drone takes them. The labels come from the renderer.
 

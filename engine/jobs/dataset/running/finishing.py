@@ -1,5 +1,6 @@
 """Writes the files about the whole dataset, at the end of each run, from all intact pictures."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import SourceError
+from engine.jobs.dataset.card import remove_card
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import (
     Statistics,
@@ -22,6 +24,7 @@ from engine.jobs.dataset.running.card import write_folder_card
 from engine.jobs.dataset.running.folder import PREVIEW, DatasetFolder, folders_of, unwritable
 from engine.jobs.dataset.running.manifest import MANIFEST
 from engine.jobs.dataset.running.whole_files import WholeFiles
+from engine.system.atomic_file import remove_file
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,7 +38,7 @@ class FolderOutputs:
 def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> FolderOutputs:
     """Write the files about the whole dataset, the preview and the figures. Raises OSError."""
     finished = FolderOutputs()
-    whole.write()
+    whole.write_last()
     if not folder.finished:
         return finished
     made = sorted(name for name in folders_of(job.task(job.indices[0])) if (folder.path / name).is_dir())
@@ -64,6 +67,13 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
     except PermissionError as error:  # on Windows: a program has it open
         finished.notes.append(str(unwritable(folder.path / PREVIEW, error)))
     return finished
+
+
+def remove_outputs(folder: DatasetFolder) -> None:
+    """Remove preview and card, which show pictures that are about to be removed. Raises OSError."""
+    with suppress(PermissionError):  # on Windows: a program has it open
+        remove_card(folder.path)
+        remove_file(folder.path / PREVIEW, missing_ok=True)
 
 
 def read_some(labels: LabelOptions, names: tuple[str, ...], path: Path, width: int, height: int) -> np.ndarray:

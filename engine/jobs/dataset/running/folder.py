@@ -232,6 +232,10 @@ class DatasetFolder:
         """Size of these pictures' files as the manifest says it. Raises OSError."""
         return sum(sum(facts.bytes.values()) for facts in self.manifest.facts(iter(sorted(indices))))
 
+    def folders_named(self) -> set[str]:
+        """Folders of all files in the manifest."""
+        return {pattern.partition("/")[0] for place in self.manifest.places.values() for pattern in place.patterns}
+
     @property
     def finished(self) -> int:
         """Number of intact pictures."""
@@ -318,8 +322,7 @@ class DatasetFolder:
         """
         missing = frozenset(plan.missing)
         kept = plan.finished | {index for index in missing - plan.broken if self._is_done(index)}
-        named = {pattern.partition("/")[0] for place in self.manifest.places.values() for pattern in place.patterns}
-        for file in numbered_files(self.path, tuple(dict.fromkeys((*FOLDERS, *sorted(named))))):
+        for file in numbered_files(self.path, tuple(dict.fromkeys((*FOLDERS, *sorted(self.folders_named()))))):
             if file.index in kept or (file.index not in missing and file.index not in plan.broken):
                 continue
             remove_file(self.path / file.path, missing_ok=True)

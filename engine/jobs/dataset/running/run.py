@@ -19,7 +19,7 @@ from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import scene_of
 from engine.jobs.dataset.running.devices import check_devices
 from engine.jobs.dataset.running.estimate import default_jobs, estimate, picture_bytes
-from engine.jobs.dataset.running.finishing import FolderOutputs, write_outputs
+from engine.jobs.dataset.running.finishing import FolderOutputs, remove_outputs, write_outputs
 from engine.jobs.dataset.running.folder import DatasetFolder, RunPlan, unwritable
 from engine.jobs.dataset.running.machine import available_bytes, cores
 from engine.jobs.dataset.running.outcome import PictureOutcome
@@ -177,6 +177,9 @@ class _Run:
         try:
             if plan.is_checked:
                 self._whole.begin(is_changed=bool(plan.forgotten or plan.broken))
+            if plan.forgotten:
+                self._whole.remove_outdated()
+                remove_outputs(folder)
             folder.prepare(plan, job.subsets)
         except OSError as error:
             raise unwritable(folder.path, error) from error
@@ -220,7 +223,7 @@ class _Run:
                     reason="; ".join(outcome.earlier),
                 )
                 self._seconds.append(made.seconds)
-                self._whole.write_if_due()
+                self._refresh()
                 return
             assert failure is not None
             reason = failure.reason
@@ -231,6 +234,13 @@ class _Run:
             reason = self._end_reason = str(unwritable(self._folder.path, error))
         self._failed.append(FailedPicture(index=task.index, reason=reason, attempts=outcome.attempts))
         self._say(f"picture {task.name} failed: {reason}")
+
+    def _refresh(self) -> None:
+        """Write the files about the whole dataset if they are due; no picture fails if that fails."""
+        try:
+            self._whole.write_if_due()
+        except OSError as error:
+            self._end_reason = str(unwritable(self._folder.path, error))
 
 
 def sample_words(job: DatasetJob) -> str:

@@ -12,9 +12,11 @@ import psutil
 import pytest
 
 from engine.jobs.dataset import DatasetJob, make_dataset
+from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.running.report import DatasetProgress
 from tests.jobs.dataset.running.small_runs import contents, varied_job
 from tests.support.long_form import only_soak
+from tests.support.scanner import Scanner
 
 WRITE = ("yolo", "coco", "piles")
 COUNT = 4
@@ -84,27 +86,55 @@ def test_damaged_files_are_mended(whole: Path, copy: Path) -> None:
 
 def test_a_format_less_loses_no_files_and_a_format_more_draws_only_what_lacks(copy: Path) -> None:
     whole = of_pictures(copy)
-    report = make_dataset(with_formats(copy, "yolo"))
-    assert (report.made, of_pictures(copy)) == (0, whole)
+    report = make_dataset(with_formats(copy, "yolo", count=COUNT + 1))
+    assert report.made == 1 and whole.items() <= of_pictures(copy).items()
+    told = "coco_annotations_train.json and coco_annotations_val.json covers 4 of 5 pictures; --write yolo,coco draws"
+    assert any(told in note for note in report.notes)
+    images = [image["id"] for path in copy.glob("coco_*.json") for image in json.loads(path.read_bytes())["images"]]
+    assert sorted(images) == [0, 1, 2, 3]
     report = make_dataset(with_formats(copy, *WRITE, "masks"))
     added = of_pictures(copy)
     assert report.made == COUNT and report.missing == 0
     assert whole.items() <= added.items() and len(list(copy.glob("masks/*/*"))) >= COUNT
 
 
-def with_formats(folder: Path, *names: str) -> DatasetJob:
-    job = varied_job(folder, COUNT, jobs=1)
+def with_formats(folder: Path, *names: str, count: int = COUNT) -> DatasetJob:
+    job = varied_job(folder, count, jobs=1)
     return replace(job, labels=replace(job.labels, write=names))
 
 
-def test_more_pictures_keep_those_that_are_there_and_overwriting_makes_all_again(whole: Path, copy: Path) -> None:
+def test_more_pictures_keep_those_that_are_there(whole: Path, copy: Path) -> None:
     report = make_dataset(varied_job(copy, COUNT + 1, jobs=1))
     more = contents(copy)
     assert (report.made, report.kept) == (1, COUNT)
     assert all(more[path] == digest for path, digest in of_pictures(whole).items())
-    report = make_dataset(varied_job(copy, 1, resume=False, seed=8))
-    (picture,) = copy.glob("images/*/*")
+
+
+def test_overwriting_leaves_nothing_of_the_old_pictures_but_the_user_s_own_files(whole: Path, copy: Path) -> None:
+    (copy / "piles.txt").write_text("mine", encoding="utf-8")
+    labels = LabelOptions(write=("coco",))
+    report = make_dataset(varied_job(copy, 1, resume=False, seed=8, split=None, labels=labels))
+    picture = copy / "images/000000.jpg"
     assert report.made == 1 and picture.read_bytes() != (whole / "images/train/000000.jpg").read_bytes()
+    assert sorted(contents(copy)) == [
+        "annotations/000000.json",
+        "coco_annotations.json",
+        "images/000000.jpg",
+        "piles.txt",
+        "scenes/000000.json",
+    ]
+
+
+def test_a_whole_file_that_a_program_holds_open_fails_no_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanner = Scanner.installed(monkeypatch)
+    labels = LabelOptions(write=("yolo", "piles", "coco"))
+    job = varied_job(tmp_path, 1, jobs=1, split=None, labels=labels)
+    report = make_dataset(job, tell=lambda progress: scanner.hold("piles.jsonl"))
+    assert (report.made, report.missing, report.failed) == (1, 0, ())
+    assert any("piles.jsonl: cannot be written" in note and "run the same command" in note for note in report.notes)
+    assert len(json.loads((tmp_path / "coco_annotations.json").read_bytes())["images"]) == 1
 
 
 RUN = """

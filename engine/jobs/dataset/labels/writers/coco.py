@@ -16,6 +16,7 @@ from typing import Any
 
 from engine.errors import SourceError
 from engine.jobs.dataset.labels.coco import encode_masks, require_pycocotools, write_coco
+from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import LabelledThing
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
 from engine.jobs.dataset.labels.thing_values import head_values, values_of, width_and_height
@@ -55,14 +56,16 @@ class CocoWriter:
         annotations = [_annotation(record.index, thing, code) for thing, code in zip(things, codes, strict=True)]
         return {path: json.dumps({"image": image, "annotations": annotations}).encode("ascii")}
 
+    def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"coco_annotations_{subset}.json" for subset in subsets) or ("coco_annotations.json",)
+
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
-        names = []
-        for subset in contents.subsets or ("",):
-            names.append(f"coco_annotations_{subset}.json" if subset else "coco_annotations.json")
+        names = self.whole_names(contents.options, contents.subsets)
+        for subset, name in zip(contents.subsets or ("",), names, strict=True):
             pictures = (picture for picture in contents.pictures if picture.subset == subset)
-            with replaced(contents.folder / names[-1]) as file:
+            with replaced(contents.folder / name) as file:
                 write_coco(_parts(contents.folder, pictures), file, categories_of(contents.options.class_names))
-        return tuple(names)
+        return names
 
 
 def writer_of(name: str) -> LabelWriter:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.source import DatasetContents, LabelSource
 from engine.jobs.dataset.task import PictureTask
 from engine.system.atomic_file import write_atomic
@@ -31,9 +32,12 @@ class PictureWriter:
     def files(self, source: LabelSource) -> dict[str, bytes]:
         return dict(zip(self.paths(source.task), self.make(source), strict=True))
 
+    def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
+        return () if self.readme is None else (f"{self.kinds[0][0].split('/')[0]}/README.txt",)
+
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
         if self.readme is None:
             return ()
-        name = f"{self.kinds[0][0].split('/')[0]}/README.txt"
+        (name,) = self.whole_names(contents.options, contents.subsets)
         write_atomic(contents.folder / name, self.readme(contents))
         return (name,)

@@ -8,6 +8,7 @@ import json
 import shutil
 
 from engine.errors import SourceError
+from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import LabelledThing
 from engine.jobs.dataset.labels.source import DatasetContents, LabelSource
 from engine.jobs.dataset.labels.thing_values import head_values, values_of
@@ -31,6 +32,9 @@ class PilesWriter:
         (path,) = self.paths(source.task)
         piles = (thing for thing in source.record.things if thing.category == "pile")
         return {path: "".join(_line(source, pile) for pile in piles).encode("ascii")}
+
+    def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
+        return (WHOLE,)
 
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
         with replaced(contents.folder / WHOLE) as whole:

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.source import DatasetContents, LabelSource
 from engine.jobs.dataset.task import PictureTask
 
@@ -25,6 +26,9 @@ class LabelWriter(Protocol):
 
     def files(self, source: LabelSource) -> dict[str, bytes]:
         """Contents by path, exactly those of `paths`. The same picture gives the same bytes."""
+
+    def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
+        """Paths of the files that `finish` always makes with these options and parts of the split (() for none)."""
 
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
         """Write the files about the whole dataset; returns their paths. Raises OSError, SourceError.

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.picture_file import encode_png
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
 from engine.jobs.dataset.labels.tiling import TileWindow, cut_record, tile_windows
@@ -67,6 +68,10 @@ class TileWriter:
                 made |= {f"{FOLDER}/{path}": content for path, content in writer.files(cut).items()}
             made[f"{FOLDER}/{_picture_path(tile)}"] = _encoded(cut.photograph.rendered.colors, tile)
         return made
+
+    def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
+        names = (name for writer in writers_of(options.formats) for name in writer.whole_names(options, subsets))
+        return tuple(f"{FOLDER}/{name}" for name in names)
 
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
         pictures = [tile for picture in contents.pictures for tile in finished_tiles(picture)]

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from engine.errors import SourceError
+from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import PictureRecord
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
 from engine.jobs.dataset.task import PictureTask
@@ -65,6 +66,9 @@ class ShardWriter:
         (path,) = self.paths(source.task)
         return {path: json.dumps(sample_values(source.record)).encode("ascii")}
 
+    def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
+        return (INDEX,)
+
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
         """Write the shards that are new or have changed; `index.json` names them all."""
         known = _read_index(contents.folder / INDEX)
@@ -82,6 +86,13 @@ class ShardWriter:
             remove_file(contents.folder / FOLDER / name, missing_ok=True)
         write_atomic(contents.folder / INDEX, json.dumps(index, indent=1) + "\n")
         return (INDEX, *(f"{FOLDER}/{name}" for name in index))
+
+
+def remove_shards(folder: Path) -> None:
+    """Remove the shards of this folder, and their index. Raises OSError."""
+    for name in _read_index(folder / INDEX):
+        remove_file(folder / FOLDER / PurePosixPath(name).name, missing_ok=True)
+    remove_file(folder / INDEX, missing_ok=True)
 
 
 def writer_of(name: str) -> ShardWriter:

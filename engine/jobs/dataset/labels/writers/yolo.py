@@ -12,6 +12,7 @@ dataset.yaml's, equal columns but for polygons.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
 from engine.jobs.dataset.labels.shapes import joined, polygons_of, rotated_box
 from engine.jobs.dataset.labels.source import DatasetContents, LabelSource
@@ -39,9 +40,12 @@ class YoloWriter:
         lines = (_line(thing.class_id, LINES[self.name](thing, source.record)) for thing in source.record.labelled)
         return {path: "".join(lines).encode("ascii")}
 
+    def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
+        return (f"{options.folder_of(self.name).replace('labels', 'dataset')}.yaml",)
+
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
         folder = contents.options.folder_of(self.name)
-        path = f"{folder.replace('labels', 'dataset')}.yaml"
+        (path,) = self.whole_names(contents.options, contents.subsets)
         for subset in contents.subsets:  # Ultralytics stops at a folder that is missing
             (contents.folder / "images" / subset).mkdir(parents=True, exist_ok=True)
         text = varied_yaml(
