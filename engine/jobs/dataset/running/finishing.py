@@ -44,8 +44,9 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
     made = sorted(name for name in folders_of(job.task(job.indices[0])) if (folder.path / name).is_dir())
     finished.outputs = [*made, MANIFEST, *whole.names]
     finished.notes += whole.notes
+    there = {subset for _, subset, _ in folder.finished_files()}
     for subset in job.subsets:
-        if subset and next(folder.finished_pictures(subset), None) is None:
+        if subset and subset not in there:
             finished.notes.append(f"{subset}: no picture belongs to it yet; a larger --count adds some")
     if job.recipe == 2 and not job.labels.main_format:
         return finished  # the preview and the figures are made from YOLO's files

@@ -204,10 +204,13 @@ class DatasetFolder:
         self._sound.discard(task.index)
 
     def finished_pictures(self, subset: str | None = None) -> Iterator[tuple[int, Path, Path]]:
-        """Index, picture and label file of all intact pictures, in order; `subset`: only of this one."""
+        """Index, picture and label file of all intact pictures with a label, in order; `subset`: only of this one.
+
+        Only recipe 2 makes pictures without one: if none of YOLO's formats is written.
+        """
         for index in sorted(self._sound):
             image, label, _ = self._files_of(index)
-            if subset is None or _subset_of(image) == subset:
+            if label and subset in (None, _subset_of(image)):
                 yield index, self.path / image, self.path / label
 
     def finished_files(self) -> Iterator[tuple[int, str, tuple[str, ...]]]:
@@ -266,8 +269,10 @@ class DatasetFolder:
             known = place.made_by.options
             if not place.is_done or index in forgotten or known is self._agreed:
                 continue
+            if known.get("write") == "":  # without YOLO's labels, which a run may add
+                known = known | {"write": wanted.get("write")}
             if known == wanted:
-                self._agreed = known
+                self._agreed = place.made_by.options
                 continue
             # If the engine differs, other values follow from it.
             names = ["engine"] if wanted["engine"] != known.get("engine") else [*wanted, *known]

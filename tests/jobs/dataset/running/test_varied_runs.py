@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
+from engine.errors import UsageError
 from engine.jobs.dataset import DatasetJob, make_dataset
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.running.report import DatasetProgress
@@ -123,6 +125,28 @@ def test_overwriting_leaves_nothing_of_the_old_pictures_but_the_user_s_own_files
         "piles.txt",
         "scenes/000000.json",
     ]
+
+
+def test_the_first_format_of_yolo_and_shards_are_added_to_pictures_that_have_neither(tmp_path: Path) -> None:
+    def job(*names: str) -> DatasetJob:
+        return varied_job(tmp_path, 2, jobs=1, split=None, labels=LabelOptions(write=names))
+
+    made = [0]
+
+    def tell(progress: DatasetProgress) -> None:
+        made[0] = progress.made
+
+    make_dataset(job("coco"))
+    before = of_pictures(tmp_path)
+    stopped = make_dataset(job("coco", "yolo", "webdataset"), tell=tell, is_stopped=lambda: made[0] == 1)
+    assert stopped.missing == 1 and stopped.statistics is not None and stopped.statistics.pictures == 1
+    report = make_dataset(job("coco", "yolo", "webdataset"))
+    assert (report.made, report.missing) == (1, 0) and before.items() <= of_pictures(tmp_path).items()
+    assert report.statistics is not None and report.statistics.pictures == 2
+    with tarfile.open(tmp_path / "webdataset/pictures-000000.tar") as shard:
+        assert sorted(shard.getnames()) == [f"00000{n}.{kind}" for n in (0, 1) for kind in ("jpg", "json", "txt")]
+    with pytest.raises(UsageError, match=r"made with other options \(--write was yolo, is \"\"\)"):
+        make_dataset(job("coco"))
 
 
 def test_a_whole_file_that_a_program_holds_open_fails_no_picture(
