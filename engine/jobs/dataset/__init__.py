@@ -1,10 +1,14 @@
 """Synthetic pictures of a construction site, with labels: `make_dataset(DatasetJob(...))`.
 
-options.py   the user's options; scene/: the layout of a site, a pure function of options and seed
+job.py       all settings of a run; options.py: those of scenes that both recipes have
+scene/       a site as values, and its layout in recipe 1, a pure function of options and seed; frozen.py: as JSON
+varied/      the layout in recipe 2, and its options; assets/: the user's own models
 geometry/    a scene as meshes; raster/ and cycles/: two engines that draw it
-labels/      visible piles as YOLO, COCO, HDF5, a contact sheet and figures
 light.py     sun, sky and exposure, the same for both engines
+sensor/      recipe 2: effects of lens, sensor and file on the drawn picture
+labels/      what can be seen: label formats (writers/), a contact sheet and figures
 picture.py   one picture from task to files; running/: many pictures, one process each, here or on a Ray cluster
+card/        a dataset's README with plots; checking/: finds what is wrong with a dataset, and shows it
 """
 
 import importlib

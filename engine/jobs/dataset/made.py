@@ -11,7 +11,7 @@ class MadePicture:
     piles: int
     """Piles on the site."""
     labelled: int
-    """Piles visible in the picture."""
+    """Things in the picture that have a label: of the classes that are asked for. In recipe 1 piles."""
     renderer: str
     drawn: dict[str, Any] = field(default_factory=dict)
     """Every number of the scene."""

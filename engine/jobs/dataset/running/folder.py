@@ -1,6 +1,7 @@
 """The output folder of a dataset. Locked by one run at a time; never contains a picture without its label.
 
 images/000000.png  labels/000000.txt  annotations/000000.json (part of the COCO file)  hdf5/000000.hdf5
+scenes/000000.json  README.md  card/  tiles/  and folders and files of further formats (recipe 2; labels/writers/)
 image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json  preview.png
 .work/ (the lock and unfinished pictures; nothing that a copy of the folder needs)
 
