@@ -22,6 +22,10 @@ class FrozenFile:
     sha256: str
     size_px: tuple[int, int]
     """Width and height of its picture."""
+    sensor_width_px: int
+    """More than the picture's width if that is a window."""
+    gsd_cm: float
+    """Ground sample distance."""
     classes: tuple[str, ...]
     """Classes of the models in it."""
     site: tuple[int, ...] = ()
@@ -71,6 +75,8 @@ def _checked(path: Path) -> FrozenFile:
         path=str(path.absolute()),
         sha256=hashlib.sha256(content).hexdigest(),
         size_px=(scene.camera.width_px, scene.camera.height_px),
+        sensor_width_px=scene.camera.sensor_width_px,
+        gsd_cm=100 * scene.camera.gsd_m,
         classes=tuple(dict.fromkeys(asset.category for asset in scene.assets)),
         site=scene.effects_seed[:-1],
     )

@@ -1,6 +1,5 @@
 """The dataset card: its figures are those of the pictures, and it warns of what outsiders trip over."""
 
-from dataclasses import fields, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,12 +13,15 @@ from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.card import given_options
 from engine.jobs.dataset.scene.description import GroundPicture
+from engine.jobs.dataset.sensor.options import SensorOptions
 from engine.jobs.dataset.split import parse_split
 from engine.jobs.dataset.task import RenderSettings
 from engine.jobs.dataset.varied.cameras import CameraOptions
+from engine.jobs.dataset.varied.clutter import ClutterOptions
 from engine.jobs.dataset.varied.given import GivenOptions
 from engine.jobs.dataset.varied.grounds import GroundOptions, parse_looks
 from engine.jobs.dataset.varied.options import VariedOptions
+from engine.jobs.dataset.varied.piles import PileOptions
 from engine.jobs.dataset.varied.sky import SkyOptions
 
 FACTS = CardFacts(
@@ -67,31 +69,17 @@ def test_the_command_of_the_card_is_one_that_can_be_typed(tmp_path: Path) -> Non
 
 
 def test_the_command_has_every_option_that_changes_a_picture(tmp_path: Path) -> None:
-    texts = {
-        "altitude": "40.1234567..160",
-        "feet": "none=0.7,pad=0.3",
-        "confusers": "hole,cable_drum",
-        "time": "9..9",
-        "camera_effects": "mild,blur=2",
-    }
-    parts = {
-        part.name: replace(part.default_factory(), **known)
-        for part in fields(VariedOptions)
-        if callable(part.default_factory)
-        and (
-            known := {
-                each.name: (each.metadata["option"].parse or str)(texts[each.name])
-                for each in fields(part.default_factory)
-                if each.name in texts
-            }
-        )
-    }
-    parts["camera"] = replace(parts["camera"], strip=True, views=3)
     job = DatasetJob(
         output=tmp_path,
         drawing=RenderSettings(engine="cycles", max_samples=30, noise_threshold=0.02, use_gpu=False),
         options=SceneOptions(use_clusters=False, width=640, row_spacing=2.5),
-        varied=VariedOptions(**parts),
+        varied=VariedOptions(
+            camera=CameraOptions(altitude=(40.1234567, 160.0), strip=True, views=3),
+            sky=SkyOptions(time=(9.0, 9.0)),
+            piles=PileOptions(feet=(("none", 0.7), ("pad", 0.3))),
+            clutter=ClutterOptions(confusers=("hole", "cable_drum")),
+            sensor=SensorOptions(camera_effects="mild,blur=2"),
+        ),
         save_coco=True,
     )
     given = given_options(job)
@@ -116,7 +104,9 @@ def test_the_command_has_every_option_that_changes_a_picture(tmp_path: Path) -> 
 
 def test_a_command_names_few_scenes_and_quotes_what_a_shell_would_split(tmp_path: Path) -> None:
     files = tuple(
-        FrozenFile(path=f"/home/me/{name}.json", sha256="", size_px=(64, 64), classes=())
+        FrozenFile(
+            path=f"/home/me/{name}.json", sha256="", size_px=(64, 64), sensor_width_px=64, gsd_cm=2.0, classes=()
+        )
         for name in ("a b", *map(str, range(20)))
     )
     given = GivenOptions(scene=(files[:1], files[1:3], files))

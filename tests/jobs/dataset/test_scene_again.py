@@ -23,8 +23,10 @@ from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture, scene_of
+from engine.jobs.dataset.running.finishing import figures_of
 from engine.jobs.dataset.running.manifest import entry_of
-from engine.jobs.dataset.running.run import check_job, make_dataset
+from engine.jobs.dataset.running.run import check_job, make_dataset, sample_words
+from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.sensor.options import SensorOptions
 from engine.jobs.dataset.split import parse_split
 from engine.jobs.dataset.task import RenderSettings, task_of
@@ -162,6 +164,23 @@ def test_pictures_follow_the_order_of_the_files(first: tuple[Path, MadePicture],
         check_job(replace(job, count=4))
     with pytest.raises(UsageError, match=r"^--image-index 3: --scene names 3 scenes$"):
         check_job(replace(job, image_index=3))
+
+
+def test_figures_are_those_of_the_cameras_in_the_scenes(tmp_path: Path) -> None:
+    """A window of 192 px of sensors of 5280 and 2640 px: in the second a box of 4 px counts as 8 at 5280."""
+    for name, width, height_m in (("a", 5280, 52.8), ("b", 2640, 52.8)):
+        camera = SiteCamera(
+            width_px=192, height_px=144, height_m=height_m, field_of_view_deg=90, sensor_px=(width, width // 2)
+        )
+        scene = replace(
+            scene_of(job_of(VariedOptions(), options=SceneOptions(width=192, height=144)).task(0)), camera=camera
+        )
+        (tmp_path / f"{name}.json").write_bytes(freeze(scene))
+    job = again(tmp_path, count=2).with_given_size()
+    assert sample_words(job) == "1 px is 2.0 to 4.0 cm on the ground; a pile of 40 cm is 10 to 20 px wide"
+    box = np.array([[0.0, 0.0, 4.0, 6.0]])
+    figures = figures_of(job, iter([(0, box), (1, box)]))
+    assert (figures.box_width_mean_px, figures.box_height_mean_px) == (6.0, 9.0)
 
 
 def test_a_whole_run_of_given_scenes_ends_with_card_and_preview(

@@ -1,5 +1,6 @@
 """Writes the files about the whole dataset, at the end of each run, from all intact pictures."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -54,8 +55,8 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
     read = read_boxes if job.recipe == 1 else partial(read_some, job.labels, ("pile",))
     read_all = read_boxes if job.recipe == 1 else partial(read_some, job.labels, job.labels.class_names)
     try:
-        boxes = (read(label, width, height) for _, _, label in folder.finished_pictures())
-        finished.statistics = measure(boxes, job.options.width)  # of the sensor, if only a window is drawn
+        boxes = ((index, read(label, width, height)) for index, _, label in folder.finished_pictures())
+        finished.statistics = figures_of(job, boxes)
         sheet = encode_png(draw_preview(folder.finished_pictures(), read_all))
         if job.recipe == 2:
             finished.outputs += write_folder_card(folder, job)
@@ -68,6 +69,16 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
     except PermissionError as error:  # on Windows: a program has it open
         finished.notes.append(str(unwritable(folder.path / PREVIEW, error)))
     return finished
+
+
+def figures_of(job: DatasetJob, boxes: Iterator[tuple[int, np.ndarray]]) -> Statistics:
+    """The figures of all pictures, from the index and the boxes of each, (k, 4) in px.
+
+    They count at the width of the sensor, if only a window is drawn; scenes that are given may have several sensors.
+    """
+    widths = [file.sensor_width_px for file in job.varied.given.files] or [job.options.width]
+    most = max(widths)
+    return measure((each * (most / widths[index % len(widths)]) for index, each in boxes), most)
 
 
 def remove_outputs(folder: DatasetFolder) -> None:

@@ -245,6 +245,9 @@ class _Run:
 
 def sample_words(job: DatasetJob) -> str:
     """One line about the size of a pixel on the ground; "" for recipe 1 at about the width of the real pictures."""
+    if job.varied.given.files:
+        samples_cm = [file.gsd_cm for file in job.varied.given.files]
+        return ground_sample_words(job.options, CameraOptions(gsd=(min(samples_cm), max(samples_cm))))
     if job.recipe == 2:
         return ground_sample_words(job.options, job.varied.camera)
     is_usual = 1 / MAX_ZOOM < job.options.width / SceneOptions().width < MAX_ZOOM
