@@ -15,7 +15,9 @@ import pytest
 from engine.errors import UsageError
 from engine.jobs.dataset import DatasetJob, make_dataset
 from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.report import DatasetProgress
+from engine.jobs.dataset.running.whole_files import WholeFiles
 from tests.jobs.dataset.running.small_runs import contents, varied_job
 from tests.support.long_form import only_soak
 from tests.support.scanner import Scanner
@@ -147,6 +149,21 @@ def test_the_first_format_of_yolo_and_shards_are_added_to_pictures_that_have_nei
         assert sorted(shard.getnames()) == [f"00000{n}.{kind}" for n in (0, 1) for kind in ("jpg", "json", "txt")]
     with pytest.raises(UsageError, match=r"made with other options \(--write was yolo, is \"\"\)"):
         make_dataset(job("coco"))
+
+
+def test_beginning_to_draw_writes_whole_files_only_if_one_lacks(copy: Path) -> None:
+    """Each single picture begins so, under the lock that others wait for."""
+    folder = DatasetFolder(copy)
+    folder.trust_existing()
+    whole_files = WholeFiles(folder, varied_job(copy, COUNT))
+    path, lost = copy / "coco_annotations_train.json", copy / "tiles/piles.jsonl"
+    before = path.stat().st_mtime_ns
+    whole_files.begin(is_changed=False)
+    assert path.stat().st_mtime_ns == before
+    lost.unlink()
+    whole_files.begin(is_changed=False)
+    assert lost.exists() and path.stat().st_mtime_ns != before
+    folder.close()
 
 
 def test_a_whole_file_that_a_program_holds_open_fails_no_picture(
