@@ -22,6 +22,7 @@ def test_the_users_models_are_read_before_the_fork_and_a_missing_one_is_left_to_
     threads = psutil.Process().num_threads()
     rehearse(task)
     before = read_asset.cache_info()
-    assert (before.currsize, psutil.Process().num_threads()) == (1, threads), "threads do not survive a fork"
+    assert before.currsize == 1
+    assert psutil.Process().num_threads() <= threads, "threads do not survive a fork"  # those of earlier tests may end
     read_asset(box.asset)
     assert read_asset.cache_info().hits == before.hits + 1
