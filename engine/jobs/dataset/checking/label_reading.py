@@ -11,6 +11,7 @@ import numpy as np
 
 MAX_COCO_BYTES = 8 << 30
 BOX_COLUMNS = 5  # class, centre, size
+TURNED_COLUMNS = 9  # class, four corners
 KITTI_COLUMNS = 15
 
 
@@ -26,6 +27,8 @@ class ReadLabels:
     """Lines that cannot be read, as words."""
     hidden: list[bool] = field(default_factory=list)
     """Per box, True if something stands before it; empty if the format does not tell."""
+    is_turned: bool = False
+    """True if each line has the corners of a turned box. `boxes` are then those around them, larger than the things."""
 
 
 class CocoImage(msgspec.Struct, frozen=True):
@@ -71,6 +74,7 @@ def read_yolo(
 ) -> ReadLabels:
     """Boxes, polygons and turned boxes (as the box around them), and poses."""
     rows: list[Sequence[float]] = []
+    columns = set()
     read = ReadLabels()
     for number, line in enumerate(_text(path, read).splitlines(), 1):
         if not line.strip():
@@ -88,6 +92,8 @@ def read_yolo(
             read.faults.append(f"line {number}: class {int(kind)} is not among the names of the dataset's YAML")
         read.names.append(class_names.get(int(kind), str(int(kind))))
         rows.append(box)
+        columns.add(len(values) + 1)
+    read.is_turned = columns == {TURNED_COLUMNS} and BOX_COLUMNS + keypoint_columns != TURNED_COLUMNS
     read.boxes = np.array(rows, np.float64).reshape(-1, 4) * (width_px, height_px, width_px, height_px)
     return read
 

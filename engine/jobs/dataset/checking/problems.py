@@ -15,7 +15,7 @@ from engine.system.work_folder import sha256_of
 MAX_OUTSIDE_PX = 0.6  # rounding of six decimals and of whole pixels, VOC's half pixel
 MAX_APART_PX = 1.5  # between two formats: rounding, and outlines that go through the middles of pixels
 PICTURE_FORMATS = ("YOLO", "YOLO-seg", "YOLO-pose", "VOC", "Pascal VOC", "KITTI")
-"""Formats whose boxes must agree. A turned box has another box around it: of YOLO-OBB only the number is compared."""
+"""Formats whose boxes must agree. Around a turned box there is another box: of these only the number is compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +67,10 @@ def disagreements(path: str, labels: dict[str, ReadLabels]) -> Iterator[CheckPro
     forms = [form for form in labels if not labels[form].faults]
     if len(forms) < 2:
         return
-    first, *others = sorted(forms, key=lambda form: form not in PICTURE_FORMATS)
+    first, *others = sorted(forms, key=lambda form: (labels[form].is_turned, form not in PICTURE_FORMATS))
     for other in others:
-        reason = _difference(labels[first], labels[other], is_counted_only="YOLO-OBB" in (first, other))
+        is_counted_only = labels[first].is_turned or labels[other].is_turned
+        reason = _difference(labels[first], labels[other], is_counted_only=is_counted_only)
         if reason:
             yield CheckProblem(kind="disagree", path=path, text=f"{first} and {other} disagree: {reason}")
 

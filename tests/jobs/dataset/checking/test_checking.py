@@ -14,7 +14,7 @@ from engine.errors import UsageError
 from engine.jobs.dataset.checking import check_folders
 from engine.jobs.dataset.checking.comparing import kolmogorov_smirnov, wasserstein
 from engine.jobs.dataset.checking.listing import find_folder
-from tests.jobs.dataset.checking.folders import HEIGHT_PX, WIDTH_PX, boxes_of, pixels_of, write_dataset, yolo_lines
+from tests.jobs.dataset.checking.folders import HEIGHT_PX, WIDTH_PX, Box, boxes_of, pixels_of, write_dataset, yolo_lines
 
 
 def found(*folders: Path) -> list[tuple[str, str, str]]:
@@ -89,6 +89,36 @@ def test_each_fault_is_told_with_its_file(tmp_path: Path, name: str) -> None:
     spoil, (kind, path, text) = FAULTS[name]
     spoil(write_dataset(tmp_path, [1, 2]))
     assert any(each[:2] == (kind, path) and each[2].startswith(text) for each in found(tmp_path)), found(tmp_path)
+
+
+def diamonds(boxes: list[Box]) -> str:
+    """YOLO-OBB: each box as a square on its corner, whose own box is twice as large."""
+    lines = []
+    for x0, y0, x1, y1 in boxes:
+        x, y, side = (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0
+        corners = ((x, y - side), (x + side, y), (x, y + side), (x - side, y))
+        lines.append(f"0 {' '.join(f'{a / WIDTH_PX:.6f} {b / HEIGHT_PX:.6f}' for a, b in corners)}\n")
+    return "".join(lines)
+
+
+@pytest.mark.parametrize("folder", ["labels", "labels-obb"])
+def test_of_turned_boxes_only_the_number_is_compared(tmp_path: Path, folder: str) -> None:
+    """The first YOLO format is written into labels/, whichever it is."""
+    write_dataset(tmp_path, [3])
+    boxes = [(x + 8, y + 8, x + 16, y + 16) for x, y, _, _ in boxes_of(3, 5)]
+    coco = json.loads((tmp_path / "coco_all.json").read_bytes())
+    for annotation, (x, y, _, _) in zip(coco["annotations"], boxes, strict=True):
+        annotation["bbox"] = [x, y, 8, 8]
+    (tmp_path / "coco_all.json").write_text(json.dumps(coco), encoding="utf-8")
+    (tmp_path / "labels/000003.txt").write_text(yolo_lines(boxes), encoding="utf-8")
+    (tmp_path / folder).mkdir(exist_ok=True)
+    path = tmp_path / folder / "000003.txt"
+    path.write_text(diamonds(boxes), encoding="utf-8")
+    report = check_folders([tmp_path])
+    assert report.problems == ()
+    assert set(report.folders[0].figures.values["box width"].round()) == {8.0}
+    path.write_text(diamonds(boxes[:4]), encoding="utf-8")
+    assert [each.kind for each in check_folders([tmp_path]).problems] == ["disagree"]
 
 
 def test_a_picture_stored_again_as_jpeg_is_nearly_the_same_and_another_is_not(tmp_path: Path) -> None:
