@@ -258,13 +258,12 @@ def _report(read: _Read) -> FolderReport:
 
 
 def _figures(read: _Read) -> FolderFigures:
-    chosen = [_chosen(list(labels.values())) for labels in read.labels.values()]
-    return figures_of(list(read.facts.values()), [each.boxes for each in chosen], [each.names for each in chosen])
+    return figures_of(list(read.facts.values()), [_chosen(list(labels.values())) for labels in read.labels.values()])
 
 
-def _chosen(labels: list[ReadLabels]) -> ReadLabels:
-    """Labels with the boxes of the things themselves, if there are any."""
-    return next((each for each in labels if not each.is_turned), labels[0] if labels else ReadLabels())
+def _chosen(labels: list[ReadLabels]) -> ReadLabels | None:
+    """Labels with the boxes of the things themselves, if there are any; None for a picture without labels."""
+    return next((each for each in labels if not each.is_turned), labels[0] if labels else None)
 
 
 def _batches(pictures: Iterable[FoundPicture]) -> Iterator[list[FoundPicture]]:

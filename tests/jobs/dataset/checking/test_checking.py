@@ -219,6 +219,35 @@ def test_real_pictures_with_larger_boxes_and_less_light_propose_a_lower_flight(t
     assert "real pictures have 20 to 20 boxes: --piles 20..20" in like.proposals
 
 
+def test_photos_without_labels_propose_nothing_about_piles(tmp_path: Path) -> None:
+    own = write_dataset(tmp_path / "own", [1, 2, 3])
+    real = write_dataset(tmp_path / "real", [11, 12, 13], brightness=0.25)
+    (real / "coco_all.json").unlink()
+    (real / "labels/000011.txt").unlink()
+    for left, said in ((2, "1 of 3 real pictures have no labels, "), (0, "3 of 3 real pictures have no labels, ")):
+        like = check_folders([own], like=real).like
+        assert like is not None
+        known = {each.figure: each.distance for each in like.distances}
+        assert (known["boxes a picture"] == 0) if left else (known["boxes a picture"] is None)
+        assert any("exposure" in line for line in like.proposals) and any(said in line for line in like.proposals)
+        assert not any(option in line for line in like.proposals for option in ("--piles", "--empty", "--altitude"))
+        shutil.rmtree(real / "labels", ignore_errors=True)
+    assert check_folders([real], like=own).like is not None
+
+
+def test_piles_are_proposed_for_the_sensor_that_a_window_is_a_part_of(tmp_path: Path) -> None:
+    own, real = write_ours(tmp_path / "own", [1, 2], seed=0), write_dataset(tmp_path / "real", [11, 12], count=20)
+    path = own / "manifest.jsonl"
+    given = {"recipe": 2, "width": 1600, "height": 1200, "view": [WIDTH_PX, HEIGHT_PX]}
+    path.write_text(path.read_text("ascii").replace('{"recipe": 2}', json.dumps(given)), encoding="ascii")
+    like = check_folders([own], like=real).like
+    assert like is not None
+    (line,) = [each for each in like.proposals if "--piles" in each]
+    assert line == (
+        "real pictures have 20 to 20 boxes, and --view 160x120 shows one in 100 piles of the sensor: --piles 2000..2000"
+    )
+
+
 def test_distances_have_their_known_values() -> None:
     steps = np.linspace(0, 1, 1001)
     assert wasserstein(steps, steps + 0.25) == pytest.approx(0.25)
