@@ -16,7 +16,7 @@ from engine.jobs.dataset.checking.doubles import near_pairs, same_files, scene_k
 from engine.jobs.dataset.checking.figures import FIGURES, FolderFigures, figures_of, spread
 from engine.jobs.dataset.checking.label_reading import ReadLabels, read_coco
 from engine.jobs.dataset.checking.listing import FoundFolder, FoundPicture, find_folder
-from engine.jobs.dataset.checking.pictures import PictureFacts, read_picture
+from engine.jobs.dataset.checking.pictures import PictureFacts, large_pictures, read_picture
 from engine.jobs.dataset.checking.problems import (
     CheckProblem,
     coco_labels,
@@ -152,7 +152,7 @@ class _Counter:
 
 def _read(folder: FoundFolder, counter: _Counter) -> _Read:
     read = _Read(folder=folder, facts={}, labels={}, problems=[])
-    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="check") as pool:
+    with large_pictures(), ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="check") as pool:
         for some in _batches(folder.pictures):
             paths = [folder.path / picture.name for picture in some]
             for picture, facts in zip(some, pool.map(read_picture, paths), strict=True):

@@ -3,12 +3,15 @@
 import hashlib
 import json
 import shutil
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine.errors import UsageError
 from engine.jobs.dataset.checking import check_folders
@@ -131,6 +134,30 @@ def test_a_picture_stored_again_as_jpeg_is_nearly_the_same_and_another_is_not(tm
     assert found(tmp_path / "a", tmp_path / "b") == [
         ("duplicate", f"{tmp_path}/b/images/x.jpg", f"is nearly the same picture as {tmp_path}/a/images/000002.png")
     ]
+
+
+def test_files_that_trainers_and_editors_put_among_labels_are_no_labels(tmp_path: Path) -> None:
+    write_dataset(tmp_path, [1])
+    (tmp_path / "kitti/label_2").mkdir(parents=True)
+    for name in ("labels/train.cache", "labels/classes.txt", "labels/notes.json", "kitti/label_2/000007.txt"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    assert found(tmp_path) == [("extra", "kitti/label_2/000007.txt", "is a label without a picture")]
+
+
+def test_only_pictures_larger_than_the_largest_that_can_be_drawn_are_refused(tmp_path: Path) -> None:
+    """Pillow alone refuses half of what we draw. To be quick, these are cut behind their size."""
+    write_dataset(tmp_path, [1])
+    header = bytearray((tmp_path / "images/000001.png").read_bytes()[:200])
+    for name, height in (("a", 16384), ("b", 16385)):
+        header[16:24] = struct.pack(">II", 16384, height)
+        header[29:33] = struct.pack(">I", zlib.crc32(header[12:29]))
+        (tmp_path / f"images/{name}.png").write_bytes(header)
+    before = Image.MAX_IMAGE_PIXELS
+    assert [text.partition(" (")[0] for _, _, text in found(tmp_path)] == [
+        "cannot be read",
+        "has 16384x16385 px; more than 16384x16384 are not read",
+    ]
+    assert before == Image.MAX_IMAGE_PIXELS
 
 
 def manifest_line(folder: Path, index: int, seed: object, subset: str = "") -> str:
