@@ -1,6 +1,9 @@
 """`multiverse dataset check` beside `multiverse dataset OUT`."""
 
 import json
+import os
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,3 +66,18 @@ def test_view_writes_one_page_and_opens_it_unless_told_not_to(
     assert say("dataset", "view", folder, "--out", page)[0] == 0 and opened == [page.as_uri()]
     code, _, err = say("dataset", "view", folder, "--pictures", "2..1")
     assert (code, err) == (2, "multiverse: --pictures '2..1': is not a range such as 0..20\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
+def test_names_that_are_not_utf8_are_printed_escaped(say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = write_dataset(tmp_path / os.fsdecode(b"caf\xe9"), [1])
+    (folder / "images" / os.fsdecode(b"\xfc.png")).write_text("no picture", encoding="ascii")
+    code, out, _ = say("dataset", "check", folder)
+    assert code == 1 and f"{tmp_path}/caf\\udce9" in out and "    images/\\udcfc.png: is no picture" in out
+    told = json.loads(say("dataset", "check", folder, "--json").out)["folders"][0]
+    assert os.fsencode(told["path"]) == os.fsencode(folder)
+    code, out, _ = say("dataset", "view", folder, "--pictures", "0", "--no-open")
+    assert code == 0 and "multiverse-view-caf\\udce9.html (1 pictures, 5 boxes)" in out
+    code, _, err = say("dataset", "view", folder, "--pictures", "9")
+    assert code == 2 and "caf\\udce9 has 2, counted from 0" in err

@@ -15,6 +15,7 @@ from engine.jobs.dataset.checking.label_reading import ReadLabels, read_coco
 from engine.jobs.dataset.checking.listing import FoundFolder, FoundPicture, find_folder
 from engine.jobs.dataset.checking.pictures import large_pictures, read_picture
 from engine.jobs.dataset.checking.problems import coco_labels, match_coco, read_labels
+from engine.system.file_names import escaped
 
 SHOWN_PX = 2400  # longer side of a picture in the page
 QUALITY = 85
@@ -57,7 +58,7 @@ def label_page(path: Path, first: int, last: int) -> LabelPage:
     text = TEMPLATE.read_text(encoding="utf-8")
     for mark, value in (("title", escape(title)), ("filters", filters), ("pictures", "\n".join(shown))):
         text = text.replace(f"<!-- {mark} -->", value)
-    return LabelPage(html=text, pictures=len(chosen), boxes=boxes)
+    return LabelPage(html=escaped(text), pictures=len(chosen), boxes=boxes)
 
 
 def _coco_of(folder: FoundFolder) -> dict[str, ReadLabels]:
