@@ -49,8 +49,11 @@ class PictureTask:
     def seed(self) -> Seed:
         """Seed of this picture's scene.
 
-        Recipe 1: base seed + index (the original script added the index twice). Recipe 2: both, hashed together.
+        Recipe 1: base seed + index (the original script added the index twice). Recipe 2: both, hashed together. A
+        scene of --scene keeps the seed that it was drawn with; () if its file does not tell.
         """
+        if self.varied is not None and self.varied.given.scene:
+            return self.varied.given.files[self.scene_number].site
         return self.base_seed + self.index if self.varied is None else (self.base_seed, self.scene_number)
 
     @property
