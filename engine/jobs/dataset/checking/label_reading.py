@@ -62,6 +62,8 @@ class CocoLabels(msgspec.Struct, frozen=True):
 def read_coco(path: Path) -> CocoLabels | str:
     """The file, or the reason why it cannot be read."""
     try:
+        if path.stat().st_size > MAX_COCO_BYTES:
+            return f"is larger than {MAX_COCO_BYTES >> 30} GB, and was not read"
         return msgspec.json.decode(path.read_bytes(), type=CocoLabels)
     except OSError as error:
         return f"cannot be read ({error.strerror or error})"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import struct
 import zlib
@@ -16,6 +17,7 @@ from PIL import Image
 from engine.errors import UsageError
 from engine.jobs.dataset.checking import check_folders
 from engine.jobs.dataset.checking.comparing import kolmogorov_smirnov, wasserstein
+from engine.jobs.dataset.checking.label_reading import MAX_COCO_BYTES, read_coco
 from engine.jobs.dataset.checking.listing import find_folder
 from tests.jobs.dataset.checking.folders import HEIGHT_PX, WIDTH_PX, Box, boxes_of, pixels_of, write_dataset, yolo_lines
 
@@ -286,3 +288,11 @@ def test_the_size_of_the_pictures_is_told(tmp_path: Path) -> None:
     (folder,) = check_folders([write_dataset(tmp_path, [1])]).folders
     assert folder.figures.sizes_px == {f"{WIDTH_PX}x{HEIGHT_PX}": 1}
     assert folder.figures.places.sum() == pytest.approx(1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows reserves the disk of a file without content")
+def test_a_coco_file_beyond_the_limit_is_not_read_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.touch()
+    os.truncate(path, MAX_COCO_BYTES + 1)
+    assert read_coco(path) == "is larger than 8 GB, and was not read"
