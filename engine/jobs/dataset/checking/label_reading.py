@@ -46,6 +46,8 @@ class CocoAnnotation(msgspec.Struct, frozen=True):
     area: float = 0.0
     is_hidden: bool = False
     """Our own further field."""
+    segmentation: msgspec.Raw = msgspec.Raw()
+    """A part of the file's content, which is decoded when it is needed."""
 
 
 class CocoCategory(msgspec.Struct, frozen=True):
