@@ -18,7 +18,7 @@ Say = Callable[..., Said]
 def test_a_sound_dataset_exits_with_0_and_shows_its_figures(say: Say, tmp_path: Path) -> None:
     code, out, _ = say("dataset", "check", write_dataset(tmp_path, [1, 2]))
     assert (code, out.splitlines()[-1]) == (0, "nothing is wrong")
-    assert "  labels     COCO 2, YOLO 2" in out.splitlines()
+    assert "  labels     COCO 2, YOLO 2" in out.splitlines() and "tiles" not in out
 
 
 def test_a_fault_exits_with_1_and_is_named(say: Say, tmp_path: Path) -> None:
@@ -30,6 +30,14 @@ def test_a_fault_exits_with_1_and_is_named(say: Say, tmp_path: Path) -> None:
     told = json.loads(out)
     assert (code, err, told["is_sound"]) == (1, "", False)
     assert told["folders"][0]["problems"][0]["path"] == "labels/000002.txt"
+
+
+def test_tiles_are_named_as_a_dataset_of_their_own(say: Say, tmp_path: Path) -> None:
+    tiles = write_dataset(write_dataset(tmp_path, [1, 2]) / "tiles", [3, 4, 5])
+    (tiles / "labels/000004.txt").write_text("0 0.5 0.5 0.1 0\n", encoding="utf-8")
+    code, out, _ = say("dataset", "check", tmp_path)
+    assert code == 0 and f"  tiles      a dataset of its own: check {tiles}, too" in out.splitlines()
+    assert say("dataset", "check", tiles).code == 1
 
 
 def test_like_prints_distances_and_proposals(say: Say, tmp_path: Path) -> None:

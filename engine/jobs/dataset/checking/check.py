@@ -15,7 +15,7 @@ from engine.jobs.dataset.checking.comparing import FigureDistance, compare, prop
 from engine.jobs.dataset.checking.doubles import near_pairs, same_files, scene_key, shared_scenes
 from engine.jobs.dataset.checking.figures import FIGURES, FolderFigures, figures_of, spread
 from engine.jobs.dataset.checking.label_reading import ReadLabels, read_coco
-from engine.jobs.dataset.checking.listing import FoundFolder, FoundPicture, find_folder
+from engine.jobs.dataset.checking.listing import TILES, FoundFolder, FoundPicture, find_folder
 from engine.jobs.dataset.checking.pictures import PictureFacts, large_pictures, read_picture
 from engine.jobs.dataset.checking.problems import (
     CheckProblem,
@@ -48,6 +48,8 @@ class FolderReport:
     formats: dict[str, int]
     """Label files by format; for COCO the annotated pictures."""
     subsets: dict[str, int]
+    tiles: str
+    """The folder of its tiles, a dataset of its own that was not checked here; "" if there is none."""
     problems: tuple[CheckProblem, ...]
     figures: FolderFigures
 
@@ -78,6 +80,7 @@ class CheckReport:
                 "unlabelled": each.unlabelled,
                 "formats": each.formats,
                 "subsets": each.subsets,
+                "tiles": each.tiles,
                 "sizes_px": each.figures.sizes_px,
                 "classes": each.figures.classes,
                 "figures": {name: spread(each.figures.values[name]) for name in FIGURES},
@@ -252,6 +255,7 @@ def _report(read: _Read) -> FolderReport:
         unlabelled=sum(not labels for labels in read.labels.values()),
         formats=formats,
         subsets={name: count for name, count in subsets.items() if name},
+        tiles=str(tiles) if (tiles := read.folder.path / TILES).is_dir() else "",
         problems=tuple(read.problems),
         figures=_figures(read),
     )

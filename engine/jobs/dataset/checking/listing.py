@@ -16,7 +16,8 @@ from engine.errors import UsageError
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 SUBSETS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-OTHER_FOLDERS = frozenset({"tiles", "card", "masks", "depth", "normals", "webdataset", "hdf5", "piles", "scenes"})
+TILES = "tiles"
+OTHER_FOLDERS = frozenset({TILES, "card", "masks", "depth", "normals", "webdataset", "hdf5", "piles", "scenes"})
 """Folders of a dataset without pictures of its own; `tiles` is another dataset."""
 LABEL_FOLDERS = {
     "YOLO": ("labels", ".txt"),
