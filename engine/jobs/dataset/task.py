@@ -11,6 +11,7 @@ from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.streams import Seed
 from engine.jobs.dataset.varied.options import VariedOptions
+from engine.system.file_names import with_replacements
 
 EngineName = Literal["cycles", "raster"]
 
@@ -49,8 +50,11 @@ class PictureTask:
     def seed(self) -> Seed:
         """Seed of this picture's scene.
 
-        Recipe 1: base seed + index (the original script added the index twice). Recipe 2: both, hashed together.
+        Recipe 1: base seed + index (the original script added the index twice). Recipe 2: both, hashed together. A
+        scene of --scene keeps the seed that it was drawn with; () if its file does not tell.
         """
+        if self.varied is not None and self.varied.given.scene:
+            return self.varied.given.files[self.scene_number].site
         return self.base_seed + self.index if self.varied is None else (self.base_seed, self.scene_number)
 
     @property
@@ -93,9 +97,9 @@ class PictureTask:
         if self.varied is None or self.labels is None:
             return key
         key |= self.labels.key
-        # Lists for tuples. Names of files that are not UTF-8 get U+FFFD, which msgspec can read in the manifest.
-        text = json.dumps(asdict(self.varied), ensure_ascii=False).encode("utf-8", "surrogateescape")
-        parts: dict[str, dict[str, Any]] = json.loads(text.decode("utf-8", "replace"))
+        # Lists for tuples, and names of files as the manifest holds them.
+        text = with_replacements(json.dumps(asdict(self.varied), ensure_ascii=False))
+        parts: dict[str, dict[str, Any]] = json.loads(text)
         key |= {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
         return key | {"scene": self.varied.given.key if self.varied.given.scene else []}
 

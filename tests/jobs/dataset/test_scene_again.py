@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,10 @@ import numpy as np
 import pytest
 
 from engine.errors import UsageError
+from engine.jobs.dataset import make_dataset
 from engine.jobs.dataset.assets.naming import parse_asset
+from engine.jobs.dataset.checking import check_folders
+from engine.jobs.dataset.checking.doubles import scene_key
 from engine.jobs.dataset.frozen import freeze
 from engine.jobs.dataset.frozen_file import parse_frozen
 from engine.jobs.dataset.job import DatasetJob
@@ -240,3 +244,34 @@ def test_a_model_whose_file_name_is_no_utf8_goes_into_task_manifest_and_scene(tm
     job = again(tmp_path / "scene.json")
     check_job(job)
     assert scene_of(job.task(0)).assets[0].path == str(path)
+
+
+def test_check_finds_a_scene_again_that_was_edited_and_resuming_keeps_its_picture(
+    first: tuple[Path, MadePicture], tmp_path: Path
+) -> None:
+    def darken(values: dict[str, Any]) -> None:
+        values["sun"].update(energy=0.8)
+        values["placed_assets"] = []
+        values["camera"].update(x_m=values["camera"]["x_m"] + 3)
+
+    path = edited(first, tmp_path / "a.json", darken)
+    job = replace(again(path, seed=77), output=tmp_path / "again", image_index=0)
+    assert make_dataset(job).made == 1
+    shutil.copytree(first[0], tmp_path / "first")
+    entry = {"index": 0, "seed": [6, 0], "status": "done", "options": {"recipe": 2}, "sha256": first[1].sha256}
+    (tmp_path / "first/manifest.jsonl").write_text(json.dumps(entry), encoding="ascii")
+    (shared,) = check_folders([tmp_path / "first", tmp_path / "again"]).problems
+    assert shared.kind == "shared" and "[[6, 0], 2]" in shared.text
+    manifest = tmp_path / "again/manifest.jsonl"
+    before = manifest.read_bytes()
+    assert (make_dataset(job).kept, manifest.read_bytes()) == (1, before)
+    earlier = before.replace(b'"seed": [6, 0], "options"', b'"seed": [77, 0], "options"')
+    assert earlier != before
+    manifest.write_bytes(earlier)  # as versions wrote it that named the seed of the run
+    assert make_dataset(job).kept == 1
+
+
+def test_a_scene_that_does_not_tell_its_seed_is_like_no_other(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+    path = edited(first, tmp_path / "a.json", lambda values: values.update(effects_seed=[]))
+    entry = json.loads(entry_of(again(path, seed=6).task(0), status="done").line())
+    assert scene_key(entry) is None and scene_key(entry | {"seed": 0}) is not None

@@ -22,6 +22,7 @@ from engine.jobs.dataset.scene.streams import Seed
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.kit.fingerprint import package_version
 from engine.system.atomic_file import MAX_HELD_JOB_S, MAX_HELD_LIVE_S, when_free
+from engine.system.file_names import with_replacements
 from engine.system.small_file import special_kind
 
 MANIFEST = "manifest.jsonl"
@@ -56,8 +57,7 @@ class ManifestEntry:
 
     def line(self) -> builtins.bytes:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        text = json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogateescape")
-        return text.decode("utf-8", "replace").encode() + b"\n"  # msgspec reads no lone surrogates
+        return with_replacements(json.dumps(values, ensure_ascii=False)).encode() + b"\n"
 
 
 class FileFacts(msgspec.Struct, frozen=True):
