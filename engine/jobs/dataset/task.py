@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -99,12 +100,22 @@ class PictureTask:
         key |= self.labels.key
         # Lists for tuples, and names of files as the manifest holds them.
         text = with_replacements(json.dumps(asdict(self.varied), ensure_ascii=False))
-        parts: dict[str, dict[str, Any]] = json.loads(text)
+        parts: dict[str, dict[str, Any]] = _without_folders(json.loads(text))
         key |= {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
         return key | {"scene": self.varied.given.key if self.varied.given.scene else []}
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
+
+
+def _without_folders(value: Any) -> Any:
+    """The same JSON value with the bare names of files whose hash stands beside them: they may have been moved."""
+    if isinstance(value, list):
+        return [_without_folders(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    bare = {name: _without_folders(each) for name, each in value.items()}
+    return bare | {"path": Path(bare["path"]).name} if {"path", "sha256"} <= bare.keys() else bare
 
 
 def task_of(text: str) -> PictureTask:

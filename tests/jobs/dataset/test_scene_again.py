@@ -21,6 +21,7 @@ from engine.jobs.dataset.checking import check_folders
 from engine.jobs.dataset.checking.doubles import scene_key
 from engine.jobs.dataset.frozen import freeze
 from engine.jobs.dataset.frozen_file import parse_frozen
+from engine.jobs.dataset.ground_picture import parse_ground_picture
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.made import MadePicture
@@ -36,6 +37,7 @@ from engine.jobs.dataset.varied.assets import AssetOptions
 from engine.jobs.dataset.varied.cameras import CameraOptions
 from engine.jobs.dataset.varied.field import FieldOptions
 from engine.jobs.dataset.varied.given import GivenOptions
+from engine.jobs.dataset.varied.grounds import GroundOptions
 from engine.jobs.dataset.varied.sky import SkyOptions
 from tests.jobs.dataset.assets.models import write_glb
 
@@ -230,6 +232,41 @@ def test_the_fingerprint_holds_the_content_of_models_and_scenes(
     before = json.dumps(drawing(texts[0]).task(0).key)
     write_glb(tmp_path / "box.glb", color=(0.3, 0, 0, 1))
     assert json.dumps(drawing(texts[0]).task(0).key) != before
+
+
+def test_a_model_or_texture_that_was_moved_is_still_the_same(box: Path, tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "slabs.png"), np.full((16, 16, 3), 90, np.uint8))
+
+    def key(folder: Path) -> dict[str, Any]:
+        job = drawing(f"box={folder / 'box.glb'},scale=0.3")
+        ground = GroundOptions(ground_texture=(parse_ground_picture(f"{folder / 'slabs.png'},4"),))
+        return replace(job, varied=replace(job.varied, ground=ground)).task(0).key
+
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for path in (box, tmp_path / "slabs.png"):
+        shutil.copy(path, moved)
+    (tmp_path / "box.glb").write_bytes(box.read_bytes())
+    before = key(tmp_path)
+    assert key(moved) == before
+    assert before["asset"][0]["asset"]["path"] == "box.glb" and before["ground_texture"][0]["path"] == "slabs.png"
+    write_glb(moved / "box.glb", color=(0.3, 0, 0, 1))
+    assert key(moved) != before
+
+
+def test_a_cluster_is_not_sent_files_that_it_could_not_read(
+    first: tuple[Path, MadePicture], box: Path, tmp_path: Path
+) -> None:
+    assert cv2.imwrite(str(tmp_path / "slabs.png"), np.full((16, 16, 3), 90, np.uint8))
+    ground = GroundOptions(ground_texture=(parse_ground_picture(str(tmp_path / "slabs.png")),))
+    for job, name in (
+        (drawing(f"box={box},scale=0.3,class=crate"), "--asset"),
+        (job_of(VariedOptions(ground=ground), labels=LabelOptions()), "--ground-texture"),
+        (again(first[0] / "scenes"), "--scene"),
+    ):
+        job.check()
+        with pytest.raises(UsageError, match=rf"^{name}: --cluster does not send its files"):
+            replace(job, cluster="auto").check()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
