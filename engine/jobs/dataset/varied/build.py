@@ -35,7 +35,7 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
     extent = extent_of(cameras)
     settled = levelled(options, settle(options, seed), seed)
     terrain = make_terrain(settled, seed, _side_m(cameras, settled))
-    layout = lay_field(options, varied.layout, settled, terrain, cameras, seed)
+    layout = lay_field(options, varied.layout, settled, terrain, cameras, seed, min_pitch_m=varied.piles.min_pitch_m)
     gsd_m = sum(camera.gsd_m for camera in cameras) / len(cameras)
     piles = plant_varied(options, varied.piles, layout, terrain, seed, gsd_m)
     ground = draw_ground(options, varied.ground, seed)

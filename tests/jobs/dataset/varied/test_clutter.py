@@ -114,6 +114,14 @@ def test_given_numbers_are_exact_and_must_fit() -> None:
         scattered(1, PILES, half_m=16.0, num_machinery=90)
 
 
+def test_bags_that_were_asked_for_are_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of other things there are 5000 at most; 12 here."""
+    monkeypatch.setattr("engine.jobs.dataset.varied.clutter.MAX_THINGS", 12)
+    things = scattered(906, lattice(3, 3), num_bags=40, num_machinery=2)
+    assert [sum(thing.kind in kinds for thing in things) for kinds in ((DistractorKind.BAG,), MACHINES)] == [40, 2]
+    assert len(things) == 42
+
+
 def test_a_scene_without_piles_is_full_of_many_kinds() -> None:
     empty = [scattering(scattered(seed)) for seed in SEEDS]
     full = [scattering(scattered(seed, PILES)) for seed in SEEDS]
