@@ -2,7 +2,7 @@
 
 Each line is written by one call. A killed run can at worst truncate the last line; that picture counts as not made.
 
-The file may be gigabytes: it names every thing of every scene. So it is read line by line, and only what finds a line
+The file may be gigabytes for millions of pictures. So it is read line by line, and only what finds a line
 and its files again stays in memory, about 200 bytes per picture; `read` gets the rest.
 """
 
@@ -51,7 +51,7 @@ class ManifestEntry:
     piles: int = 0
     labelled: int = 0
     drawn: dict[str, Any] = field(default_factory=dict)
-    """Every number of its scene, including random ones."""
+    """Every number of its scene in recipe 1; in recipe 2 facts of the picture, and the file that has its scene."""
     reason: str = ""
     """Reason for a failure or a retry."""
 
