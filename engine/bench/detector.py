@@ -103,7 +103,7 @@ def _measure(
         runs = []
         for seed in range(seeds):
             begun = (number + seed / seeds) / len(TRAINING)
-            path = network_path(Path(work), TRAINING[recipe], len(some), steps, seed, has_fast_bfloat16())
+            path = network_path(Path(work), some, steps, seed, has_fast_bfloat16())
             tell = _part(progress, recipe, begun, 1 / len(TRAINING) / seeds)
             trained = load_network(path) or _trained(path, some, steps, seed, tell)
             runs.append(_figures(tried, partial(find, trained.network)))

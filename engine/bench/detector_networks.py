@@ -1,12 +1,15 @@
 """Networks that `bench detector` has trained, kept in its work folder: an interrupted bench goes on with the next."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import engine.models.detector
 from engine.models.detector.network import build_network
+from engine.models.detector.targets import LabelledPicture
+from engine.system.atomic_file import replace_file
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,9 +26,12 @@ class TrainedNetwork:
     """Mean of the last tenth of the steps."""
 
 
-def network_path(work: Path, *settings: object) -> Path:
-    """File of the network trained with these settings by this version of the code."""
+def network_path(work: Path, pictures: Sequence[LabelledPicture], *settings: object) -> Path:
+    """File of the network trained on these pictures with these settings by this version of the code."""
     digest = hashlib.sha256(repr(settings).encode())
+    for picture in pictures:
+        for array in (picture.colors, picture.boxes, picture.is_ignored):
+            digest.update(array)
     (package,) = engine.models.detector.__path__
     for source in sorted(Path(package).glob("*.py")):
         digest.update(source.read_bytes())
@@ -40,7 +46,7 @@ def save_network(path: Path, trained: TrainedNetwork) -> None:
     told = {"seconds": repr(trained.seconds), "loss": repr(trained.loss)}
     weights = {name: weight.contiguous() for name, weight in trained.network.state_dict().items()}  # not channels last
     save_file(weights, new, metadata=told)
-    new.replace(path)
+    replace_file(new, path)
 
 
 def load_network(path: Path) -> TrainedNetwork | None:

@@ -53,7 +53,8 @@ def read_pictures(folder: Path, count: int) -> Iterator[LabelledPicture]:
             is_crowd = np.array([bool(each["iscrowd"]) for each in part["annotations"]], bool)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SourceError(f"{path}: not the COCO part of a picture ({error}); delete {folder}") from error
-        colors = cv2.imread(str(image))
+        data = np.fromfile(image, np.uint8) if image.exists() else np.zeros(0, np.uint8)
+        colors = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None  # imread fails for names on Windows
         if colors is None:
             raise SourceError(f"{image}: cannot be read; delete {folder}")
         boxes[:, 2:] += boxes[:, :2]

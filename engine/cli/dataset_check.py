@@ -143,6 +143,8 @@ def _folder_lines(folder: "FolderReport") -> list[str]:
         lines.append(f"  unlabelled {folder.unlabelled} pictures: trainers take them as pictures without things")
     if folder.subsets:
         lines.append(f"  split      {counted(folder.subsets)}")
+    if folder.tiles:
+        lines.append(f"  tiles      a dataset of its own: check {folder.tiles}, too")
     lines.append(f"  {'':<18} {'mean':>9} {'5 %':>9} {'median':>9} {'95 %':>9}")
     for name, unit in FIGURES.items():
         told = spread(folder.figures.values[name])

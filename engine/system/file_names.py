@@ -25,6 +25,11 @@ def escaped(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def with_replacements(text: str) -> str:
+    """`text` with U+FFFD for each byte that was not UTF-8, for readers that refuse lone surrogates, as msgspec does."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def name_for_libsndfile(path: Path | str) -> bytes | str:
     """`path` in the form that `soundfile.SoundFile` can open. It encodes text strictly, but passes bytes on."""
     return str(path) if os.name == "nt" else os.fsencode(path)  # on Windows bytes would be read in the ANSI code page

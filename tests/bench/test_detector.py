@@ -81,7 +81,7 @@ def test_a_command_that_fails_is_told_in_one_line(tmp_path: Path) -> None:
 def test_a_kept_network_answers_as_it_did_and_only_for_the_same_settings(tmp_path: Path) -> None:
     pictures = [picture_of_discs(seed, side_px=96) for seed in range(2)]
     network = train(pictures, steps=2, seed=0, crop_px=64)
-    path = network_path(tmp_path, "--recipe 2", 2, 1600, 0, True)
+    path = network_path(tmp_path, pictures, 2, 0, True)
     assert load_network(path) is None
     save_network(path, TrainedNetwork(network=network, seconds=12.5, loss=1.25))
     kept = load_network(path)
@@ -90,7 +90,8 @@ def test_a_kept_network_answers_as_it_did_and_only_for_the_same_settings(tmp_pat
     assert all(np.array_equal(weights[name].numpy(), wanted[name].numpy()) for name in wanted)
     assert not kept.network.training
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
-    assert network_path(tmp_path, "--recipe 2", 2, 1600, 1, True) != path
+    assert network_path(tmp_path, pictures, 2, 1, True) != path, "another seed"
+    assert network_path(tmp_path, pictures[:1], 2, 0, True) != path, "other pictures"
 
 
 @only_soak

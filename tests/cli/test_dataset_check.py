@@ -1,6 +1,9 @@
 """`multiverse dataset check` beside `multiverse dataset OUT`."""
 
 import json
+import os
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +18,7 @@ Say = Callable[..., Said]
 def test_a_sound_dataset_exits_with_0_and_shows_its_figures(say: Say, tmp_path: Path) -> None:
     code, out, _ = say("dataset", "check", write_dataset(tmp_path, [1, 2]))
     assert (code, out.splitlines()[-1]) == (0, "nothing is wrong")
-    assert "  labels     COCO 2, YOLO 2" in out.splitlines()
+    assert "  labels     COCO 2, YOLO 2" in out.splitlines() and "tiles" not in out
 
 
 def test_a_fault_exits_with_1_and_is_named(say: Say, tmp_path: Path) -> None:
@@ -27,6 +30,14 @@ def test_a_fault_exits_with_1_and_is_named(say: Say, tmp_path: Path) -> None:
     told = json.loads(out)
     assert (code, err, told["is_sound"]) == (1, "", False)
     assert told["folders"][0]["problems"][0]["path"] == "labels/000002.txt"
+
+
+def test_tiles_are_named_as_a_dataset_of_their_own(say: Say, tmp_path: Path) -> None:
+    tiles = write_dataset(write_dataset(tmp_path, [1, 2]) / "tiles", [3, 4, 5])
+    (tiles / "labels/000004.txt").write_text("0 0.5 0.5 0.1 0\n", encoding="utf-8")
+    code, out, _ = say("dataset", "check", tmp_path)
+    assert code == 0 and f"  tiles      a dataset of its own: check {tiles}, too" in out.splitlines()
+    assert say("dataset", "check", tiles).code == 1
 
 
 def test_like_prints_distances_and_proposals(say: Say, tmp_path: Path) -> None:
@@ -63,3 +74,18 @@ def test_view_writes_one_page_and_opens_it_unless_told_not_to(
     assert say("dataset", "view", folder, "--out", page)[0] == 0 and opened == [page.as_uri()]
     code, _, err = say("dataset", "view", folder, "--pictures", "2..1")
     assert (code, err) == (2, "multiverse: --pictures '2..1': is not a range such as 0..20\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
+def test_names_that_are_not_utf8_are_printed_escaped(say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = write_dataset(tmp_path / os.fsdecode(b"caf\xe9"), [1])
+    (folder / "images" / os.fsdecode(b"\xfc.png")).write_text("no picture", encoding="ascii")
+    code, out, _ = say("dataset", "check", folder)
+    assert code == 1 and f"{tmp_path}/caf\\udce9" in out and "    images/\\udcfc.png: is no picture" in out
+    told = json.loads(say("dataset", "check", folder, "--json").out)["folders"][0]
+    assert os.fsencode(told["path"]) == os.fsencode(folder)
+    code, out, _ = say("dataset", "view", folder, "--pictures", "0", "--no-open")
+    assert code == 0 and "multiverse-view-caf\\udce9.html (1 pictures, 5 boxes)" in out
+    code, _, err = say("dataset", "view", folder, "--pictures", "9")
+    assert code == 2 and "caf\\udce9 has 2, counted from 0" in err

@@ -100,6 +100,7 @@ class DatasetJob:
             check_cameras(self.options, self.varied.camera)
             self.labels.check(self.varied.own_classes)
             self._check_given()
+            self._check_files()
 
     def task(self, index: int) -> PictureTask:
         task = PictureTask(
@@ -147,6 +148,21 @@ class DatasetJob:
             name = "--count" if self.image_index is None else "--image-index"
             value = self.count if self.image_index is None else self.image_index
             raise UsageError(f"{name} {value}: --scene names {len(files)} scenes")
+
+    def _check_files(self) -> None:
+        """Raise UsageError for files of the user's on a cluster, whose other machines get their paths alone."""
+        varied = self.varied
+        own = {
+            "--asset": varied.assets.asset,
+            "--ground-texture": varied.ground.ground_texture,
+            "--scene": varied.given.scene,
+        }
+        for name, files in own.items():
+            if files and self.cluster is not None:
+                raise UsageError(
+                    f"{name}: --cluster does not send its files to other machines; draw on this one, or start "
+                    "--image-index in a folder that all machines share"
+                )
 
     def with_given_size(self) -> "DatasetJob":
         """The job with the size of the pictures of --scene, if there are any."""

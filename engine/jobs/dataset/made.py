@@ -11,10 +11,10 @@ class MadePicture:
     piles: int
     """Piles on the site."""
     labelled: int
-    """Things in the picture that have a label: of the classes that are asked for. In recipe 1 piles."""
+    """Things with a label; in recipe 1 piles alone."""
     renderer: str
     drawn: dict[str, Any] = field(default_factory=dict)
-    """Every number of the scene."""
+    """Every number of the scene in recipe 1. In recipe 2 camera, light, ground, counts, and the file of the scene."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Per step: scene, draw, sensor (recipe 2), labels, save."""
     cpu_seconds: dict[str, float] = field(default_factory=dict)

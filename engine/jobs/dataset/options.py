@@ -44,7 +44,10 @@ class SceneOptions:
     piles_per_row: int | None = option(None, "Piles in a row. (default: random, 30 to 39)", metavar="N")
     row_spacing: float | None = option(None, "Metres between rows. (default: random, 3 to 4)", metavar="2..50")
     terrain_size: float | None = option(
-        None, "Side of the site in metres. (default: random, 180 to 220)", metavar="20..1000"
+        None,
+        "Side of the site in metres; more than 200 is as 200. Recipe 2: of its terraces, given rows or clusters. "
+        "(default: random, 180 to 220)",
+        metavar="20..1000",
     )
     num_terraces: int | None = option(None, "Terraces of the site. (default: random, 6 to 11)", metavar="1..100")
     terrace_height: float | None = option(

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.streams import Seed
 from engine.jobs.dataset.varied.options import VariedOptions
+from engine.system.file_names import with_replacements
 
 EngineName = Literal["cycles", "raster"]
 
@@ -49,8 +51,11 @@ class PictureTask:
     def seed(self) -> Seed:
         """Seed of this picture's scene.
 
-        Recipe 1: base seed + index (the original script added the index twice). Recipe 2: both, hashed together.
+        Recipe 1: base seed + index (the original script added the index twice). Recipe 2: both, hashed together. A
+        scene of --scene keeps the seed that it was drawn with; () if its file does not tell.
         """
+        if self.varied is not None and self.varied.given.scene:
+            return self.varied.given.files[self.scene_number].site
         return self.base_seed + self.index if self.varied is None else (self.base_seed, self.scene_number)
 
     @property
@@ -93,14 +98,24 @@ class PictureTask:
         if self.varied is None or self.labels is None:
             return key
         key |= self.labels.key
-        # Lists for tuples. Names of files that are not UTF-8 get U+FFFD, which msgspec can read in the manifest.
-        text = json.dumps(asdict(self.varied), ensure_ascii=False).encode("utf-8", "surrogateescape")
-        parts: dict[str, dict[str, Any]] = json.loads(text.decode("utf-8", "replace"))
+        # Lists for tuples, and names of files as the manifest holds them.
+        text = with_replacements(json.dumps(asdict(self.varied), ensure_ascii=False))
+        parts: dict[str, dict[str, Any]] = _without_folders(json.loads(text))
         key |= {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
         return key | {"scene": self.varied.given.key if self.varied.given.scene else []}
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
+
+
+def _without_folders(value: Any) -> Any:
+    """The same JSON value with the bare names of files whose hash stands beside them: they may have been moved."""
+    if isinstance(value, list):
+        return [_without_folders(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    bare = {name: _without_folders(each) for name, each in value.items()}
+    return bare | {"path": Path(bare["path"]).name} if {"path", "sha256"} <= bare.keys() else bare
 
 
 def task_of(text: str) -> PictureTask:

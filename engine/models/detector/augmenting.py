@@ -1,6 +1,5 @@
-"""Random changes of crops while training: what trainers such as Ultralytics and Detectron2 do by default.
-
-They stand for cameras and weather that no training picture shows. Both recipes get the same.
+"""Random changes of crops while training, as trainers make them (Ultralytics changes hue, saturation and brightness by
+default, Albumentations also blurs and adds noise). They stand for cameras and weather that no training picture shows.
 """
 
 import numpy as np

@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 
 from engine.models.detector.finding import FoundBoxes
-from engine.models.detector.scoring import MIN_OVERLAP, nearness, rank
+from engine.models.detector.scoring import MIN_OVERLAP, nearness
 from engine.models.detector.targets import LabelledPicture
 
 LOCAL_PX = 65
@@ -73,11 +73,6 @@ def best_rule(pictures: Sequence[LabelledPicture]) -> SpotRule:
     return max(coarse[:1] + fine, key=lambda each: each[0])[1]
 
 
-def f1_of(found: Sequence[FoundBoxes], pictures: Sequence[LabelledPicture]) -> float:
-    """F1 of the piles' middles, 0..1."""
-    return rank(found, pictures, nearness).at(0.0).f1
-
-
 def _rules(channel: str, base: str, limits: Sequence[float]) -> list[list[SpotRule]]:
     """All rules with these limits, those with the same limit in one list."""
     any_rule = SpotRule(channel=channel, base=base, limit=0, min_side_px=0, max_side_px=0, min_fill=0, max_aspect=0)
@@ -112,9 +107,12 @@ def _hits(spots: _Spots, picture: LabelledPicture) -> np.ndarray:
 
 
 def _f1(rule: SpotRule, spots: Sequence[_Spots], hits: Sequence[np.ndarray]) -> float:
-    """F1 of the middles, 0..1, as `f1_of`, but for spots on ignored labels, which count as wrong."""
+    """F1 of the middles, 0..1, as `rank` gives it, but for spots on ignored labels, which count as wrong."""
     chosen = [_is_chosen(each, rule) for each in spots]
-    right = sum(int(hit[is_chosen].any(axis=0).sum()) for hit, is_chosen in zip(hits, chosen, strict=True))
+    right = sum(
+        min(int(hit[is_chosen].any(axis=0).sum()), int(is_chosen.sum()))  # a spot may hit two piles
+        for hit, is_chosen in zip(hits, chosen, strict=True)
+    )
     kept, labelled = sum(int(each.sum()) for each in chosen), sum(hit.shape[1] for hit in hits)
     return float(2 * right / max(kept + labelled, 1))
 

@@ -23,7 +23,7 @@ WARM_UP = 0.1
 AVERAGED = 0.998
 """Share of the old mean of the weights that each step keeps; the means are the result."""
 SIZE_WEIGHT, OFFSET_WEIGHT, OVERLAP_WEIGHT = 0.5, 0.8, 2.0
-FEWEST_COUNTED = 16
+MIN_COUNTED = 16
 """Piles in a batch at least, when losses are divided by their number: those of empty ground would shake the weights."""
 
 
@@ -103,7 +103,7 @@ def _loss(answer: "torch.Tensor", targets: Sequence[CropTarget]) -> "torch.Tenso
     right = torch.nn.functional.logsigmoid(logits) * (1 - found) ** 2
     wrong = torch.nn.functional.logsigmoid(-logits) * found**2 * (1 - wanted) ** 4
     is_centre = wanted == 1
-    count = max(int(is_centre.sum()), FEWEST_COUNTED)
+    count = max(int(is_centre.sum()), MIN_COUNTED)
     centres = -(torch.where(is_centre, right, wrong) * weights).sum() / count
 
     numbers = np.repeat(np.arange(len(targets)), [len(target.cells) for target in targets])
@@ -114,7 +114,7 @@ def _loss(answer: "torch.Tensor", targets: Sequence[CropTarget]) -> "torch.Tenso
     off = (picked - sizes).abs()
     a_box = OFFSET_WEIGHT * off[:, :2].sum(dim=1) + SIZE_WEIGHT * off[:, 2:].sum(dim=1)
     a_box = a_box + OVERLAP_WEIGHT * (1 - _overlap(picked, sizes))
-    return centres + (a_box * shares).sum() / max(float(shares.sum()), FEWEST_COUNTED)
+    return centres + (a_box * shares).sum() / max(float(shares.sum()), MIN_COUNTED)
 
 
 def _overlap(found: "torch.Tensor", wanted: "torch.Tensor") -> "torch.Tensor":

@@ -16,8 +16,11 @@ import pytest
 
 from engine.errors import UsageError
 from engine.jobs.dataset.assets.naming import parse_asset
+from engine.jobs.dataset.checking import check_folders
+from engine.jobs.dataset.checking.doubles import scene_key
 from engine.jobs.dataset.frozen import freeze
 from engine.jobs.dataset.frozen_file import parse_frozen
+from engine.jobs.dataset.ground_picture import parse_ground_picture
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.made import MadePicture
@@ -35,6 +38,7 @@ from engine.jobs.dataset.varied.assets import AssetOptions
 from engine.jobs.dataset.varied.cameras import CameraOptions
 from engine.jobs.dataset.varied.field import FieldOptions
 from engine.jobs.dataset.varied.given import GivenOptions
+from engine.jobs.dataset.varied.grounds import GroundOptions
 from engine.jobs.dataset.varied.sky import SkyOptions
 from tests.jobs.dataset.assets.models import write_glb
 
@@ -269,6 +273,41 @@ def test_the_fingerprint_holds_the_content_of_models_and_scenes(
     assert json.dumps(drawing(texts[0]).task(0).key) != before
 
 
+def test_a_model_or_texture_that_was_moved_is_still_the_same(box: Path, tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "slabs.png"), np.full((16, 16, 3), 90, np.uint8))
+
+    def key(folder: Path) -> dict[str, Any]:
+        job = drawing(f"box={folder / 'box.glb'},scale=0.3")
+        ground = GroundOptions(ground_texture=(parse_ground_picture(f"{folder / 'slabs.png'},4"),))
+        return replace(job, varied=replace(job.varied, ground=ground)).task(0).key
+
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for path in (box, tmp_path / "slabs.png"):
+        shutil.copy(path, moved)
+    (tmp_path / "box.glb").write_bytes(box.read_bytes())
+    before = key(tmp_path)
+    assert key(moved) == before
+    assert before["asset"][0]["asset"]["path"] == "box.glb" and before["ground_texture"][0]["path"] == "slabs.png"
+    write_glb(moved / "box.glb", color=(0.3, 0, 0, 1))
+    assert key(moved) != before
+
+
+def test_a_cluster_is_not_sent_files_that_it_could_not_read(
+    first: tuple[Path, MadePicture], box: Path, tmp_path: Path
+) -> None:
+    assert cv2.imwrite(str(tmp_path / "slabs.png"), np.full((16, 16, 3), 90, np.uint8))
+    ground = GroundOptions(ground_texture=(parse_ground_picture(str(tmp_path / "slabs.png")),))
+    for job, name in (
+        (drawing(f"box={box},scale=0.3,class=crate"), "--asset"),
+        (job_of(VariedOptions(ground=ground), labels=LabelOptions()), "--ground-texture"),
+        (again(first[0] / "scenes"), "--scene"),
+    ):
+        job.check()
+        with pytest.raises(UsageError, match=rf"^{name}: --cluster does not send its files"):
+            replace(job, cluster="auto").check()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
 def test_a_model_whose_file_name_is_no_utf8_goes_into_task_manifest_and_scene(tmp_path: Path) -> None:
     path = write_glb(tmp_path / os.fsdecode(b"caf\xe9.glb"))
@@ -281,3 +320,34 @@ def test_a_model_whose_file_name_is_no_utf8_goes_into_task_manifest_and_scene(tm
     job = again(tmp_path / "scene.json")
     check_job(job)
     assert scene_of(job.task(0)).assets[0].path == str(path)
+
+
+def test_check_finds_a_scene_again_that_was_edited_and_resuming_keeps_its_picture(
+    first: tuple[Path, MadePicture], tmp_path: Path
+) -> None:
+    def darken(values: dict[str, Any]) -> None:
+        values["sun"].update(energy=0.8)
+        values["placed_assets"] = []
+        values["camera"].update(x_m=values["camera"]["x_m"] + 3)
+
+    path = edited(first, tmp_path / "a.json", darken)
+    job = replace(again(path, seed=77), output=tmp_path / "again", image_index=0)
+    assert make_dataset(job).made == 1
+    shutil.copytree(first[0], tmp_path / "first")
+    entry = {"index": 0, "seed": [6, 0], "status": "done", "options": {"recipe": 2}, "sha256": first[1].sha256}
+    (tmp_path / "first/manifest.jsonl").write_text(json.dumps(entry), encoding="ascii")
+    (shared,) = check_folders([tmp_path / "first", tmp_path / "again"]).problems
+    assert shared.kind == "shared" and "[[6, 0], 2]" in shared.text
+    manifest = tmp_path / "again/manifest.jsonl"
+    before = manifest.read_bytes()
+    assert (make_dataset(job).kept, manifest.read_bytes()) == (1, before)
+    earlier = before.replace(b'"seed": [6, 0], "options"', b'"seed": [77, 0], "options"')
+    assert earlier != before
+    manifest.write_bytes(earlier)  # as versions wrote it that named the seed of the run
+    assert make_dataset(job).kept == 1
+
+
+def test_a_scene_that_does_not_tell_its_seed_is_like_no_other(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+    path = edited(first, tmp_path / "a.json", lambda values: values.update(effects_seed=[]))
+    entry = json.loads(entry_of(again(path, seed=6).task(0), status="done").line())
+    assert scene_key(entry) is None and scene_key(entry | {"seed": 0}) is not None

@@ -100,8 +100,9 @@ def test_the_scene_can_be_read_from_its_file(made: tuple[Path, PictureTask, Made
 
 
 def test_the_manifest_is_told_camera_ground_sun_and_counts(made: tuple[Path, PictureTask, MadePicture]) -> None:
-    _, task, picture = made
+    folder, task, picture = made
     scene, drawn = scene_of(task), json.loads(json.dumps(picture.drawn))
+    assert (folder / drawn["scene"]).read_bytes() == freeze(scene)
     assert (drawn["subset"], drawn["scene_number"], drawn["view"]) == ("train", 9, 0)
     assert drawn["camera"]["place"] == scene.camera.place_m.tolist()
     assert drawn["camera"]["lens"] == drawn["effects"]["lens"] and drawn["effects"]["jpeg"] > 0

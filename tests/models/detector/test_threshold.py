@@ -4,23 +4,29 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.models.detector.scoring import nearness, rank
 from engine.models.detector.targets import LabelledPicture
-from engine.models.detector.threshold import best_rule, f1_of, find_spots
+from engine.models.detector.threshold import SpotRule, best_rule, find_spots
 from tests.models.detector.discs import picture_of_discs
+
+
+def f1(rule: SpotRule, pictures: list[LabelledPicture]) -> float:
+    found = [find_spots(each.colors, rule) for each in pictures]
+    return rank(found, pictures, nearness).at(0.0).f1
 
 
 def test_discs_that_are_brighter_than_their_ground_are_found_by_a_rule() -> None:
     pictures = [picture_of_discs(seed, side_px=160) for seed in range(3)]
     rule = best_rule(pictures)
     unseen = [picture_of_discs(seed, side_px=160) for seed in range(50, 53)]
-    assert f1_of([find_spots(each.colors, rule) for each in unseen], unseen) > 0.95
+    assert f1(rule, unseen) > 0.95
 
 
 def test_dark_discs_are_found_by_another_rule() -> None:
     pictures = [replace(each, colors=255 - each.colors) for each in (picture_of_discs(9, side_px=160),)]
     rule = best_rule(pictures)
     assert rule.channel == "dark"
-    assert f1_of([find_spots(each.colors, rule) for each in pictures], pictures) > 0.95
+    assert f1(rule, pictures) > 0.95
 
 
 def test_things_of_the_same_light_as_piles_fool_every_rule() -> None:
@@ -33,4 +39,4 @@ def test_things_of_the_same_light_as_piles_fool_every_rule() -> None:
 
     pictures = [with_others(seed) for seed in range(2)]
     rule = best_rule(pictures)
-    assert f1_of([find_spots(each.colors, rule) for each in pictures], pictures) < 0.6
+    assert f1(rule, pictures) < 0.6

@@ -2,6 +2,7 @@
 
 listing         the pictures of a folder and the files about them
 label_reading   boxes from YOLO, COCO, VOC and KITTI files
+masks           the extent of COCO's segmentations
 pictures        one picture: damaged or not, and its figures
 problems        damaged, missing and extra files, labels that are wrong or disagree
 doubles         pictures and scenes that are in two places

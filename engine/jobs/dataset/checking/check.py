@@ -15,8 +15,8 @@ from engine.jobs.dataset.checking.comparing import FigureDistance, compare, prop
 from engine.jobs.dataset.checking.doubles import near_pairs, same_files, scene_key, shared_scenes
 from engine.jobs.dataset.checking.figures import FIGURES, FolderFigures, figures_of, spread
 from engine.jobs.dataset.checking.label_reading import ReadLabels, read_coco
-from engine.jobs.dataset.checking.listing import FoundFolder, FoundPicture, find_folder
-from engine.jobs.dataset.checking.pictures import PictureFacts, read_picture
+from engine.jobs.dataset.checking.listing import TILES, FoundFolder, FoundPicture, find_folder
+from engine.jobs.dataset.checking.pictures import PictureFacts, large_pictures, read_picture
 from engine.jobs.dataset.checking.problems import (
     CheckProblem,
     coco_labels,
@@ -48,6 +48,8 @@ class FolderReport:
     formats: dict[str, int]
     """Label files by format; for COCO the annotated pictures."""
     subsets: dict[str, int]
+    tiles: str
+    """The folder of its tiles, a dataset of its own that was not checked here; "" if there is none."""
     problems: tuple[CheckProblem, ...]
     figures: FolderFigures
 
@@ -78,6 +80,7 @@ class CheckReport:
                 "unlabelled": each.unlabelled,
                 "formats": each.formats,
                 "subsets": each.subsets,
+                "tiles": each.tiles,
                 "sizes_px": each.figures.sizes_px,
                 "classes": each.figures.classes,
                 "figures": {name: spread(each.figures.values[name]) for name in FIGURES},
@@ -152,7 +155,7 @@ class _Counter:
 
 def _read(folder: FoundFolder, counter: _Counter) -> _Read:
     read = _Read(folder=folder, facts={}, labels={}, problems=[])
-    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="check") as pool:
+    with large_pictures(), ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="check") as pool:
         for some in _batches(folder.pictures):
             paths = [folder.path / picture.name for picture in some]
             for picture, facts in zip(some, pool.map(read_picture, paths), strict=True):
@@ -252,14 +255,19 @@ def _report(read: _Read) -> FolderReport:
         unlabelled=sum(not labels for labels in read.labels.values()),
         formats=formats,
         subsets={name: count for name, count in subsets.items() if name},
+        tiles=str(tiles) if (tiles := read.folder.path / TILES).is_dir() else "",
         problems=tuple(read.problems),
         figures=_figures(read),
     )
 
 
 def _figures(read: _Read) -> FolderFigures:
-    chosen = [next(iter(labels.values()), ReadLabels()) for labels in read.labels.values()]
-    return figures_of(list(read.facts.values()), [each.boxes for each in chosen], [each.names for each in chosen])
+    return figures_of(list(read.facts.values()), [_chosen(list(labels.values())) for labels in read.labels.values()])
+
+
+def _chosen(labels: list[ReadLabels]) -> ReadLabels | None:
+    """Labels with the boxes of the things themselves, if there are any; None for a picture without labels."""
+    return next((each for each in labels if not each.is_turned), labels[0] if labels else None)
 
 
 def _batches(pictures: Iterable[FoundPicture]) -> Iterator[list[FoundPicture]]:

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from engine.jobs.dataset.checking.figures import FolderFigures, spread
+from engine.jobs.dataset.sensor.effects import EFFECTS
+from engine.jobs.dataset.varied.cameras import ALTITUDE_M, ALTITUDES_M
+from engine.jobs.dataset.varied.field import MAX_PILES
 
 QUANTILES = np.linspace(0.005, 0.995, 199)
 FAR = 0.25  # a distance of a quarter of the real pictures' own spread is worth an option
-ALTITUDE_M = (15.0, 500.0)
-EXPOSURE_EV = (-4.0, 4.0)
-DEFAULT_ALTITUDE_M = (40.0, 160.0)
+EXPOSURE = EFFECTS["exposure"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +38,14 @@ def proposals(own: FolderFigures, real: FolderFigures, options: dict[str, Any]) 
     far = {each.figure for each in compare(own, real) if each.distance is not None and each.distance > FAR}
     if "box share" in far:
         lines.append(_altitude(own.values["box share"], real.values["box share"], options))
+    counts, real_counts = (each.values["boxes a picture"] for each in (own, real))
     if "boxes a picture" in far:
-        low, high = np.quantile(real.values["boxes a picture"], [0.02, 0.98])
-        lines.append(f"real pictures have {low:.0f} to {high:.0f} boxes: --piles {low:.0f}..{high:.0f}")
-    empty, real_empty = (float((each.values["boxes a picture"] == 0).mean()) for each in (own, real))
-    if abs(empty - real_empty) > 0.05:
+        lines.append(_piles(real_counts, options))
+    if real.unlabelled:
+        everything = sum(real.sizes_px.values())
+        lines.append(f"{real.unlabelled} of {everything} real pictures have no labels, and tell nothing about boxes")
+    elif len(counts) and abs((counts == 0).mean() - (real_counts == 0).mean()) > 0.05:
+        empty, real_empty = float((counts == 0).mean()), float((real_counts == 0).mean())
         lines.append(
             f"{real_empty:.0%} of the real pictures show no pile, here {empty:.0%}: --empty-share {real_empty:.2g}"
         )
@@ -82,18 +86,30 @@ def _distance(name: str, own: np.ndarray, real: np.ndarray) -> FigureDistance:
 def _altitude(own: np.ndarray, real: np.ndarray, options: dict[str, Any]) -> str:
     """Heights at which the boxes would have the real sizes: a box shrinks with the height."""
     given = options.get("altitude")
-    low, high = DEFAULT_ALTITUDE_M if given is None else (float(given[0]), float(given[1]))
+    low, high = ALTITUDE_M if given is None else (float(given[0]), float(given[1]))
     largest, smallest = (np.quantile(own, share) / np.quantile(real, share) for share in (0.9, 0.1))
-    span = sorted(float(np.clip(end, *ALTITUDE_M)) for end in (low * largest, high * smallest))
+    span = sorted(float(np.clip(end, *ALTITUDES_M)) for end in (low * largest, high * smallest))
     ratio = float(np.median(real) / np.median(own))
     words = f"{ratio:.1f} times larger" if ratio > 1 else f"{1 / ratio:.1f} times smaller"
     return f"boxes are {words} in the real pictures: --altitude {span[0]:.0f}..{span[1]:.0f}"
 
 
+def _piles(real: np.ndarray, options: dict[str, Any]) -> str:
+    """Numbers of piles with which the pictures would have the real numbers of boxes: a window shows its share."""
+    low, high = np.quantile(real, [0.02, 0.98]).tolist()
+    told = f"real pictures have {low:.0f} to {high:.0f} boxes"
+    view, scale = options.get("view"), 1.0
+    if view is not None:
+        scale = options["width"] * options["height"] / (view[0] * view[1])
+        told += f", and --view {view[0]}x{view[1]} shows one in {scale:.3g} piles of the sensor"
+    first, last = (min(round(end * scale), MAX_PILES) for end in (low, high))
+    return f"{told}: --piles {first}..{last}"
+
+
 def _exposure(own: np.ndarray, real: np.ndarray) -> str:
     """Stops by which the darkest and the brightest tenth of the pictures differ."""
     low, middle, high = (np.log2(np.quantile(_linear(real), q) / np.quantile(_linear(own), q)) for q in (0.1, 0.5, 0.9))
-    span = sorted(float(np.clip(end, *EXPOSURE_EV)) for end in (low, high))
+    span = sorted(float(np.clip(end, EXPOSURE.low, EXPOSURE.high)) for end in (low, high))
     words = "brighter" if middle > 0 else "darker"
     told = f"exposure={span[0]:.1f}..{span[1]:.1f}"
     return f"real pictures are {abs(middle):.1f} stops {words}: --camera-effects mild,{told}"

@@ -40,9 +40,9 @@ def same_files(digests: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def scene_key(entry: dict[str, Any]) -> str | None:
-    """The seed of a manifest line's scene as text; None in a line without one."""
+    """The seed of a manifest line's scene as text; None in a line without one, as of a scene from elsewhere."""
     seed = entry.get("seed")
-    return None if seed is None else json.dumps([seed, (entry.get("options") or {}).get("recipe", 1)])
+    return None if seed in (None, []) else json.dumps([seed, (entry.get("options") or {}).get("recipe", 1)])
 
 
 def shared_scenes(places: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

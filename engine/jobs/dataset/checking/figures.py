@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.jobs.dataset.checking.label_reading import ReadLabels
 from engine.jobs.dataset.checking.pictures import PictureFacts
 
 PLACES = 8  # the picture is divided into 8 x 8 places
@@ -20,6 +21,8 @@ class FolderFigures:
     """Number of boxes by class."""
     values: dict[str, np.ndarray]
     """By name, the keys of FIGURES."""
+    unlabelled: int
+    """Pictures without labels, which may show anything: they are not in the numbers of boxes."""
     places: np.ndarray
     """(8, 8) share of the boxes whose middle lies there, row 0 at the top."""
 
@@ -38,17 +41,22 @@ FIGURES = {
 """Names of the figures and their units."""
 
 
-def figures_of(facts: Sequence[PictureFacts], boxes: Sequence[np.ndarray], names: Sequence[list[str]]) -> FolderFigures:
-    """The figures of a folder. `boxes`: per picture (k, 4) px; `names`: per picture the class of each box."""
+def figures_of(facts: Sequence[PictureFacts], labels: Sequence[ReadLabels | None]) -> FolderFigures:
+    """The figures of a folder. `labels`: per picture; None for one without."""
     sizes: dict[str, int] = {}
     classes: dict[str, int] = {}
     shares = []
     places = np.zeros((PLACES, PLACES))
-    for each, own, labels in zip(facts, boxes, names, strict=True):
+    boxes = []
+    for each, labelled in zip(facts, labels, strict=True):
         size = f"{each.width_px}x{each.height_px}"
         sizes[size] = sizes.get(size, 0) + 1
-        for label in labels:
-            classes[label] = classes.get(label, 0) + 1
+        if labelled is None:
+            continue
+        for name in labelled.names:
+            classes[name] = classes.get(name, 0) + 1
+        own = labelled.boxes
+        boxes.append(own)
         extents = own[:, 2:] - own[:, :2]
         shares.append(np.sqrt(np.clip(extents.prod(axis=1), 0, None) / (each.width_px * each.height_px)))
         middles = (own[:, :2] + own[:, 2:]) / 2 / (each.width_px, each.height_px)
@@ -67,7 +75,13 @@ def figures_of(facts: Sequence[PictureFacts], boxes: Sequence[np.ndarray], names
         "sharpness": np.array([each.look.sharpness for each in facts]),
     }
     total = places.sum()
-    return FolderFigures(sizes_px=sizes, classes=classes, values=values, places=places / total if total else places)
+    return FolderFigures(
+        sizes_px=sizes,
+        classes=classes,
+        values=values,
+        unlabelled=len(facts) - len(boxes),
+        places=places / total if total else places,
+    )
 
 
 def spread(values: np.ndarray) -> dict[str, float] | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 MAX_COCO_BYTES = 8 << 30
 BOX_COLUMNS = 5  # class, centre, size
+TURNED_COLUMNS = 9  # class, four corners
 KITTI_COLUMNS = 15
 
 
@@ -26,6 +27,8 @@ class ReadLabels:
     """Lines that cannot be read, as words."""
     hidden: list[bool] = field(default_factory=list)
     """Per box, True if something stands before it; empty if the format does not tell."""
+    is_turned: bool = False
+    """True if each line has the corners of a turned box. `boxes` are then those around them, larger than the things."""
 
 
 class CocoImage(msgspec.Struct, frozen=True):
@@ -43,6 +46,8 @@ class CocoAnnotation(msgspec.Struct, frozen=True):
     area: float = 0.0
     is_hidden: bool = False
     """Our own further field."""
+    segmentation: msgspec.Raw = msgspec.Raw()
+    """A part of the file's content, which is decoded when it is needed."""
 
 
 class CocoCategory(msgspec.Struct, frozen=True):
@@ -59,6 +64,8 @@ class CocoLabels(msgspec.Struct, frozen=True):
 def read_coco(path: Path) -> CocoLabels | str:
     """The file, or the reason why it cannot be read."""
     try:
+        if path.stat().st_size > MAX_COCO_BYTES:
+            return f"is larger than {MAX_COCO_BYTES >> 30} GB, and was not read"
         return msgspec.json.decode(path.read_bytes(), type=CocoLabels)
     except OSError as error:
         return f"cannot be read ({error.strerror or error})"
@@ -71,6 +78,7 @@ def read_yolo(
 ) -> ReadLabels:
     """Boxes, polygons and turned boxes (as the box around them), and poses."""
     rows: list[Sequence[float]] = []
+    columns = set()
     read = ReadLabels()
     for number, line in enumerate(_text(path, read).splitlines(), 1):
         if not line.strip():
@@ -88,6 +96,8 @@ def read_yolo(
             read.faults.append(f"line {number}: class {int(kind)} is not among the names of the dataset's YAML")
         read.names.append(class_names.get(int(kind), str(int(kind))))
         rows.append(box)
+        columns.add(len(values) + 1)
+    read.is_turned = columns == {TURNED_COLUMNS} and BOX_COLUMNS + keypoint_columns != TURNED_COLUMNS
     read.boxes = np.array(rows, np.float64).reshape(-1, 4) * (width_px, height_px, width_px, height_px)
     return read
 

@@ -16,7 +16,8 @@ from engine.errors import UsageError
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 SUBSETS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-OTHER_FOLDERS = frozenset({"tiles", "card", "masks", "depth", "normals", "webdataset", "hdf5", "piles", "scenes"})
+TILES = "tiles"
+OTHER_FOLDERS = frozenset({TILES, "card", "masks", "depth", "normals", "webdataset", "hdf5", "piles", "scenes"})
 """Folders of a dataset without pictures of its own; `tiles` is another dataset."""
 LABEL_FOLDERS = {
     "YOLO": ("labels", ".txt"),
@@ -29,6 +30,8 @@ LABEL_FOLDERS = {
     "KITTI": ("kitti/label_2", ".txt"),
 }
 """Folder and suffix of each format's label files."""
+NO_LABELS = frozenset({"classes.txt"})
+"""Files among the labels that are of no picture: labelImg's names of classes."""
 MANIFEST_FILE, YAML_FILE = "manifest.jsonl", "dataset.yaml"
 
 
@@ -77,8 +80,7 @@ def find_folder(path: Path) -> FoundFolder:
         raise UsageError(f"{path}: holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
     found = FoundFolder(path=path, pictures=[_found(name, present) for name in chosen])
     labels = {label for picture in found.pictures for label in picture.labels.values()}
-    folders = {folder for folder, _ in LABEL_FOLDERS.values()}
-    found.lone_labels = [name for name in files if folders & set(name.split("/")[:-1]) and name not in labels]
+    found.lone_labels = [name for name in files if name not in labels and _is_label(name)]
     found.coco = [name for name in files if _suffix(name) == ".json" and _is_coco(path / name)]
     _read_manifest(found)
     _read_yaml(found)
@@ -118,6 +120,14 @@ def _beside(path: PurePosixPath, folder: str, suffix: str) -> str:
             parts[place] = folder
             return "/".join(parts)
     return "/".join([*parts[:-1], folder, parts[-1]])
+
+
+def _is_label(name: str) -> bool:
+    """True for a path that only the label of a picture has; trainers and editors keep other files beside them."""
+    path = PurePosixPath(name)
+    return path.name not in NO_LABELS and any(
+        path.suffix == suffix and f"/{folder}/" in f"/{name}" for folder, suffix in LABEL_FOLDERS.values()
+    )
 
 
 def _suffix(name: str) -> str:

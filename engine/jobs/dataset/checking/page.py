@@ -13,8 +13,9 @@ from PIL import Image
 from engine.errors import SourceError, UsageError
 from engine.jobs.dataset.checking.label_reading import ReadLabels, read_coco
 from engine.jobs.dataset.checking.listing import FoundFolder, FoundPicture, find_folder
-from engine.jobs.dataset.checking.pictures import read_picture
+from engine.jobs.dataset.checking.pictures import large_pictures, read_picture
 from engine.jobs.dataset.checking.problems import coco_labels, match_coco, read_labels
+from engine.system.file_names import escaped
 
 SHOWN_PX = 2400  # longer side of a picture in the page
 QUALITY = 85
@@ -44,10 +45,11 @@ def label_page(path: Path, first: int, last: int) -> LabelPage:
     shown: list[str] = []
     classes: dict[str, str] = {}
     boxes = 0
-    for picture in chosen:
-        labels, figure = _figure(folder, picture, annotated.get(picture.name), classes)
-        boxes += len(labels.boxes)
-        shown.append(figure)
+    with large_pictures():
+        for picture in chosen:
+            labels, figure = _figure(folder, picture, annotated.get(picture.name), classes)
+            boxes += len(labels.boxes)
+            shown.append(figure)
     filters = "".join(
         f'<label style="--c:{colour}"><input type="checkbox" data-class="{escape(name)}" checked>{escape(name)}</label>'
         for name, colour in classes.items()
@@ -56,7 +58,7 @@ def label_page(path: Path, first: int, last: int) -> LabelPage:
     text = TEMPLATE.read_text(encoding="utf-8")
     for mark, value in (("title", escape(title)), ("filters", filters), ("pictures", "\n".join(shown))):
         text = text.replace(f"<!-- {mark} -->", value)
-    return LabelPage(html=text, pictures=len(chosen), boxes=boxes)
+    return LabelPage(html=escaped(text), pictures=len(chosen), boxes=boxes)
 
 
 def _coco_of(folder: FoundFolder) -> dict[str, ReadLabels]:

@@ -2,7 +2,9 @@
 
 import hashlib
 import io
-import warnings
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +13,12 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from engine.jobs.dataset.labels.look import PictureLook, look_of, shrunk
+from engine.jobs.dataset.options import MAX_SIDE_PX
 
 HASH_SIDE = 16  # 256 bits
+MAX_PIXELS = MAX_SIDE_PX**2
+LARGE_PIXELS = 64_000_000
+LARGE_ONE_BY_ONE = threading.Lock()  # the largest takes 1.6 GB while it is decoded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,19 +32,36 @@ class PictureFacts:
     look: PictureLook
 
 
+@contextmanager
+def large_pictures() -> Iterator[None]:
+    """Let Pillow open pictures as large as ours; read_picture has a limit of its own.
+
+    Pillow's limit is one for the whole process, so this stands around all threads that read.
+    """
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
 def read_picture(path: Path) -> PictureFacts | str:
-    """Decode the whole picture; the reason in words if it cannot be read. Safe to call from several threads."""
+    """Decode the whole picture; the reason in words if it cannot be read. Safe to call from several threads.
+
+    Call it within `large_pictures`.
+    """
     try:
         content = path.read_bytes()
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                return f"has {image.width}x{image.height} px; more than {MAX_SIDE_PX}x{MAX_SIDE_PX} are not read"
+            with LARGE_ONE_BY_ONE if image.width * image.height > LARGE_PIXELS else nullcontext():
                 pixels = np.asarray(image.convert("RGB"))
     except OSError as error:  # Pillow raises it for cut files, too
         if isinstance(error, UnidentifiedImageError):
             return "is no picture"
         return f"cannot be read ({error.strerror or error})"
-    except (ValueError, SyntaxError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except (ValueError, SyntaxError, EOFError) as error:
         return f"is damaged ({error})"
     height, width = pixels.shape[:2]
     return PictureFacts(

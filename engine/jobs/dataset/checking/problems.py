@@ -7,15 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from engine.jobs.dataset.checking.label_reading import CocoLabels, ReadLabels, read_kitti, read_voc, read_yolo
+from engine.jobs.dataset.checking.label_reading import (
+    CocoAnnotation,
+    CocoLabels,
+    ReadLabels,
+    read_kitti,
+    read_voc,
+    read_yolo,
+)
 from engine.jobs.dataset.checking.listing import FoundFolder, FoundPicture
+from engine.jobs.dataset.checking.masks import read_extent
 from engine.jobs.dataset.checking.pictures import PictureFacts
 from engine.system.work_folder import sha256_of
 
 MAX_OUTSIDE_PX = 0.6  # rounding of six decimals and of whole pixels, VOC's half pixel
 MAX_APART_PX = 1.5  # between two formats: rounding, and outlines that go through the middles of pixels
 PICTURE_FORMATS = ("YOLO", "YOLO-seg", "YOLO-pose", "VOC", "Pascal VOC", "KITTI")
-"""Formats whose boxes must agree. A turned box has another box around it: of YOLO-OBB only the number is compared."""
+"""Formats whose boxes must agree. Around a turned box there is another box: of these only the number is compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +75,10 @@ def disagreements(path: str, labels: dict[str, ReadLabels]) -> Iterator[CheckPro
     forms = [form for form in labels if not labels[form].faults]
     if len(forms) < 2:
         return
-    first, *others = sorted(forms, key=lambda form: form not in PICTURE_FORMATS)
+    first, *others = sorted(forms, key=lambda form: (labels[form].is_turned, form not in PICTURE_FORMATS))
     for other in others:
-        reason = _difference(labels[first], labels[other], is_counted_only="YOLO-OBB" in (first, other))
+        is_counted_only = labels[first].is_turned or labels[other].is_turned
+        reason = _difference(labels[first], labels[other], is_counted_only=is_counted_only)
         if reason:
             yield CheckProblem(kind="disagree", path=path, text=f"{first} and {other} disagree: {reason}")
 
@@ -99,6 +108,30 @@ def coco_problems(
             yield CheckProblem(kind="label", path=name, text=text)
         elif len(annotation.bbox) != 4:
             yield CheckProblem(kind="label", path=name, text=f"annotation {place + 1} has no box")
+        else:
+            picture = matched.get(annotation.image_id)
+            yield from _mask_problems(name, place, annotation, facts.get(picture) if picture else None)
+
+
+def _mask_problems(
+    name: str, place: int, annotation: CocoAnnotation, facts: PictureFacts | None
+) -> Iterator[CheckProblem]:
+    """Faults of an annotation's segmentation, if it has one."""
+    extent = read_extent(bytes(annotation.segmentation))
+    if extent is None:
+        return
+    if isinstance(extent, str):
+        yield CheckProblem(kind="label", path=name, text=f"annotation {place + 1}: its segmentation {extent}")
+        return
+    if facts is not None and extent.size_px not in (None, (facts.width_px, facts.height_px)):
+        size = "{}x{}".format(*extent.size_px)
+        text = f"annotation {place + 1}: its segmentation is of a picture of {size}, not {_size(facts)}"
+        yield CheckProblem(kind="label", path=name, text=text)
+    x, y, width, height = annotation.bbox
+    apart = max(abs(a - b) for a, b in zip(extent.box, (x, y, x + width, y + height), strict=True))
+    if apart > MAX_APART_PX:
+        text = f"annotation {place + 1}: its box differs by {apart:.1f} px from its segmentation's"
+        yield CheckProblem(kind="disagree", path=name, text=text)
 
 
 def coco_labels(coco: CocoLabels, matched: dict[int, str]) -> dict[str, ReadLabels]:

@@ -1,4 +1,4 @@
-"""The facts of a picture for the manifest. Every thing of its scene is in scenes/000000.json."""
+"""The facts of a picture for the manifest. Every pile and thing of its scene is in the file that `scene` names."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -10,11 +10,12 @@ from engine.jobs.dataset.labels.source import LabelSource
 
 
 def facts_of(source: LabelSource) -> dict[str, Any]:
-    """Camera, ground, sun, effects, counts, and the place of the picture in the dataset, as JSON values."""
+    """Camera, ground, sun, effects, counts, subset and view of the picture, and its scene's file, as JSON values."""
     task, scene, record = source.task, source.scene, source.record
     labelled = record.labelled
     per_class = Counter(thing.category for thing in labelled)
     return {
+        "scene": task.path("scenes", ".json"),
         "subset": task.subset,
         "scene_number": task.scene_number,
         "view": task.view,

@@ -15,8 +15,8 @@ import numpy as np
 from engine.errors import SourceError
 from engine.jobs.dataset.labels.yolo import read_boxes
 
-BoxReader = Callable[[Path, int, int], np.ndarray]
-"""Reads a label file of a picture of this width and height in px: (k, 4) boxes in px."""
+LabelReader = Callable[[Path, int, int], tuple[np.ndarray, np.ndarray]]
+"""Reads a label file of a picture of this width and height in px: (k, 4) boxes in px, (k,) classes."""
 MAX_PICTURES = 20
 SMALL_WIDTH_PX = 720
 SIDE_PX = 540  # side of the crop, and height of the overview
@@ -25,19 +25,30 @@ MIN_WIDTH_PX = 360  # of a cell, for its caption
 CAPTION_PX = 32
 GAP_PX = 8
 SHEET_ASPECT = 1.6  # width / height, about that of a screen
-BOX_COLOUR = (255, 0, 255)  # a colour that nothing on a site has: machines are yellow, bags white, grass green
+BOX_COLOUR = (255, 0, 255)  # of class 0; nothing on a site has it: machines are yellow, bags white, grass green
+COLOURS = (BOX_COLOUR, (0, 255, 255), (255, 255, 0), (255, 64, 64), (64, 255, 64), (96, 128, 255))
+"""By class; further classes take them again."""
 BACKGROUND = (24, 24, 24)
 TEXT_COLOUR = (230, 230, 230)
 MIN_OUTLINED_PX = 6  # shorter side of a box in the overview
 CANDIDATES = 256  # candidate crops, compared by their number of piles
 
 
-def draw_preview(pictures: Iterable[tuple[int, Path, Path]], read: BoxReader = read_boxes) -> np.ndarray:
+def read_piles(path: Path, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read a label file of recipe 1, which has one class."""
+    boxes = read_boxes(path, width, height)
+    return boxes, np.zeros(len(boxes), int)
+
+
+def draw_preview(
+    pictures: Iterable[tuple[int, Path, Path]], read: LabelReader = read_piles, names: tuple[str, ...] = ("pile",)
+) -> np.ndarray:
     """Draw the sheet, (height, width, 3) uint8 RGB, of the 20 pictures with the lowest indices.
 
-    Each is given as index, picture file and label file; `read` reads the latter. Lines are drawn just outside the
-    boxes, so that they cover nothing inside; in the overview, small things have a dot instead. One picture is in memory
-    at a time. SourceError if a file cannot be read or there is no picture.
+    Each is given as index, picture file and label file; `read` reads the latter; `names` are those of its classes, each
+    with a colour. Lines are drawn just outside the boxes, so that they cover nothing inside; in the overview, small
+    things have a dot instead. One picture is in memory at a time. SourceError if a file cannot be read or there is no
+    picture.
     """
     chosen = heapq.nsmallest(MAX_PICTURES, pictures, key=lambda picture: picture[0])
     if not chosen:
@@ -53,7 +64,9 @@ def draw_preview(pictures: Iterable[tuple[int, Path, Path]], read: BoxReader = r
         row, column = divmod(place, columns)
         top, left = GAP_PX + row * cells.step_y, GAP_PX + column * cells.step_x
         cell = sheet[top : top + cells.step_y - GAP_PX, left : left + cells.step_x - GAP_PX]
-        _draw_cell(cell, cells, index, colors, read(label_path, width, height))
+        boxes, classes = read(label_path, width, height)
+        told = f"{index:06d}   {_counted(classes, names)}   {width}x{height}"
+        _draw_cell(cell, cells, told, colors, boxes, classes)
     return sheet
 
 
@@ -91,7 +104,15 @@ class _Cells:
         return math.ceil(count / math.ceil(count / columns)), math.ceil(count / columns)
 
 
-def _draw_cell(cell: np.ndarray, cells: _Cells, index: int, colors: np.ndarray, boxes: np.ndarray) -> None:
+def _counted(classes: np.ndarray, names: tuple[str, ...]) -> str:
+    """`68 piles, 1 barrel`"""
+    counts = [(int((classes == number).sum()), name) for number, name in enumerate(names)]
+    return ", ".join(f"{count} {name}{'s' if count != 1 else ''}" for count, name in counts if count) or "no boxes"
+
+
+def _draw_cell(
+    cell: np.ndarray, cells: _Cells, told: str, colors: np.ndarray, boxes: np.ndarray, classes: np.ndarray
+) -> None:
     import cv2
 
     height, width = colors.shape[:2]
@@ -99,13 +120,13 @@ def _draw_cell(cell: np.ndarray, cells: _Cells, index: int, colors: np.ndarray, 
         scale = min(cells.overview_px / width, SIDE_PX / height, 1.0)
         small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
         small = cv2.resize(colors, small_size, interpolation=cv2.INTER_AREA)
-        _mark_boxes(small, boxes * np.tile(np.divide(small_size, (width, height)), 2))
+        _mark_boxes(small, boxes * np.tile(np.divide(small_size, (width, height)), 2), classes)
         cell[CAPTION_PX : CAPTION_PX + small.shape[0], : small.shape[1]] = small
     x, y = densest_corner(boxes, width, height, cells.piece)
     piece = colors[y : y + cells.piece[1], x : x + cells.piece[0]].copy()
-    _draw_boxes(piece, boxes - (x, y, x, y))
+    _draw_boxes(piece, boxes - (x, y, x, y), classes)
     cell[CAPTION_PX : CAPTION_PX + piece.shape[0], cells.piece_x :][:, : piece.shape[1]] = piece
-    _write(cell, 0, f"{index:06d}   {len(boxes)} {'pile' if len(boxes) == 1 else 'piles'}   {width}x{height}")
+    _write(cell, 0, told)
     if cells.overview_px:
         _write(cell, cells.piece_x, f"full scale at {x}, {y}")
 
@@ -146,23 +167,23 @@ def _read_picture(path: Path) -> np.ndarray:
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
 
 
-def _draw_boxes(pixels: np.ndarray, boxes: np.ndarray) -> None:
+def _draw_boxes(pixels: np.ndarray, boxes: np.ndarray, classes: np.ndarray) -> None:
     """Draw 1 px outlines around the boxes into `pixels`; `boxes` (k, 4) in px."""
     import cv2
 
     firsts = np.floor(boxes[:, :2] + 0.01).astype(int) - 1  # 0.01 px: rounding error of six decimals
     lasts = np.ceil(boxes[:, 2:] - 0.01).astype(int)
-    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-        cv2.rectangle(pixels, first, last, BOX_COLOUR, 1)
+    for first, last, number in zip(firsts.tolist(), lasts.tolist(), classes.tolist(), strict=True):
+        cv2.rectangle(pixels, first, last, COLOURS[number % len(COLOURS)], 1)
 
 
-def _mark_boxes(pixels: np.ndarray, boxes: np.ndarray) -> None:
+def _mark_boxes(pixels: np.ndarray, boxes: np.ndarray, classes: np.ndarray) -> None:
     """Draw outlines, or a dot of 1 px on the middle of things so small that a line would be as thick as they are."""
     is_small = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf) < MIN_OUTLINED_PX
-    _draw_boxes(pixels, boxes[~is_small])
+    _draw_boxes(pixels, boxes[~is_small], classes[~is_small])
     middles = ((boxes[is_small, :2] + boxes[is_small, 2:]) / 2).astype(int)
     columns, rows = np.clip(middles, 0, np.array(pixels.shape[1::-1]) - 1).T
-    pixels[rows, columns] = BOX_COLOUR
+    pixels[rows, columns] = np.array(COLOURS, np.uint8)[classes[is_small] % len(COLOURS)]
 
 
 def _write(cell: np.ndarray, x: int, text: str) -> None:

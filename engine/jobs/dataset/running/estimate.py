@@ -26,8 +26,10 @@ START_S = 4.0  # imports, the first process of each job, preview and figures: 3 
 
 # Bytes on the disk. PNG: 1.75 a pixel at 640x640, 1.63 at 5280x3956, noise included; JPEG of recipe 2: 0.45 to 0.6.
 # HDF5: 3.8 and 3.5. The frozen scene of recipe 2: 110 kB on average for a window, 800 kB for 340 piles. Tiles: the
-# pixels of the overlap again.
+# pixels of the overlap again. Normals, depth and masks: 0.53, 0.13 and 0.02 a pixel at both sizes. Shards: all but HDF5
+# and scenes once more.
 PNG_PIXEL_BYTES, JPEG_PIXEL_BYTES, HDF5_PIXEL_BYTES = 1.7, 0.6, 3.7
+FORMAT_PIXEL_BYTES = {"hdf5": HDF5_PIXEL_BYTES, "normals": 0.6, "depth": 0.15, "masks": 0.03}
 LABEL_BYTES, MANIFEST_BYTES, COCO_BYTES, SCENE_BYTES, WHOLE_SCENE_BYTES = 25_000, 5_000, 250_000, 110_000, 800_000
 CLEARLY = 0.5  # a run is refused if not even this share of the estimate is free: a scene without noise takes half
 
@@ -72,13 +74,19 @@ def _disk_bytes(task: PictureTask, pixels: int) -> float:
         each_bytes = PNG_PIXEL_BYTES * pixels + LABEL_BYTES + MANIFEST_BYTES
         return each_bytes + HDF5_PIXEL_BYTES * pixels * task.with_hdf5 + COCO_BYTES * task.with_coco
     effects = parse_effects(varied.sensor.camera_effects)
-    pixel_bytes = JPEG_PIXEL_BYTES if "jpeg" in effects else PNG_PIXEL_BYTES
-    pixel_bytes += HDF5_PIXEL_BYTES * ("hdf5" in task.formats)
+    pixel_bytes = _pixel_bytes(JPEG_PIXEL_BYTES if "jpeg" in effects else PNG_PIXEL_BYTES, task.formats)
     if labels.tiles is not None:
         tile_bytes = PNG_PIXEL_BYTES if labels.tile_quality is None else JPEG_PIXEL_BYTES
-        pixel_bytes += tile_bytes / (1 - labels.overlap) ** 2
+        pixel_bytes += _pixel_bytes(tile_bytes, task.formats) / (1 - labels.overlap) ** 2
     scene_bytes = WHOLE_SCENE_BYTES if varied.camera.view is None else SCENE_BYTES
     return pixel_bytes * pixels + LABEL_BYTES * len(task.formats) + MANIFEST_BYTES + scene_bytes
+
+
+def _pixel_bytes(picture: float, formats: tuple[str, ...]) -> float:
+    """Bytes of a pixel of a picture and of its files in these formats."""
+    written = {name: FORMAT_PIXEL_BYTES.get(name, 0.0) for name in formats}
+    once = picture + sum(written.values())
+    return once + (once - written.get("hdf5", 0.0)) * ("webdataset" in written)
 
 
 def pixels_of(options: SceneOptions, varied: VariedOptions | None) -> int:

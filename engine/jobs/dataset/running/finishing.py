@@ -20,6 +20,7 @@ from engine.jobs.dataset.labels import (
     read_labels,
 )
 from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.labels.preview import read_piles
 from engine.jobs.dataset.replacing import replace_with
 from engine.jobs.dataset.running.card import write_folder_card
 from engine.jobs.dataset.running.folder import PREVIEW, DatasetFolder, folders_of, unwritable
@@ -53,11 +54,12 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
         return finished  # the preview and the figures are made from YOLO's files
     width, height = job.picture_px
     read = read_boxes if job.recipe == 1 else partial(read_some, job.labels, ("pile",))
-    read_all = read_boxes if job.recipe == 1 else partial(read_some, job.labels, job.labels.class_names)
+    names = ("pile",) if job.recipe == 1 else job.labels.class_names
+    read_all = read_piles if job.recipe == 1 else partial(read_labels, classes=len(names))
     try:
         boxes = ((index, read(label, width, height)) for index, _, label in folder.finished_pictures())
         finished.statistics = figures_of(job, boxes)
-        sheet = encode_png(draw_preview(folder.finished_pictures(), read_all))
+        sheet = encode_png(draw_preview(folder.finished_pictures(), read_all, names))
         if job.recipe == 2:
             finished.outputs += write_folder_card(folder, job)
     except SourceError as error:  # a file in the folder was edited

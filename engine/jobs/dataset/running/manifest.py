@@ -2,7 +2,7 @@
 
 Each line is written by one call. A killed run can at worst truncate the last line; that picture counts as not made.
 
-The file may be gigabytes: it names every thing of every scene. So it is read line by line, and only what finds a line
+The file may be gigabytes for millions of pictures. So it is read line by line, and only what finds a line
 and its files again stays in memory, about 200 bytes per picture; `read` gets the rest.
 """
 
@@ -22,6 +22,7 @@ from engine.jobs.dataset.scene.streams import Seed
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.kit.fingerprint import package_version
 from engine.system.atomic_file import MAX_HELD_JOB_S, MAX_HELD_LIVE_S, when_free
+from engine.system.file_names import with_replacements
 from engine.system.small_file import special_kind
 
 MANIFEST = "manifest.jsonl"
@@ -50,14 +51,13 @@ class ManifestEntry:
     piles: int = 0
     labelled: int = 0
     drawn: dict[str, Any] = field(default_factory=dict)
-    """Every number of its scene, including random ones."""
+    """Every number of its scene in recipe 1; in recipe 2 facts of the picture, and the file that has its scene."""
     reason: str = ""
     """Reason for a failure or a retry."""
 
     def line(self) -> builtins.bytes:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        text = json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogateescape")
-        return text.decode("utf-8", "replace").encode() + b"\n"  # msgspec reads no lone surrogates
+        return with_replacements(json.dumps(values, ensure_ascii=False)).encode() + b"\n"
 
 
 class FileFacts(msgspec.Struct, frozen=True):

@@ -8,15 +8,14 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterable
-from itertools import islice
 from typing import Protocol
 
 from engine.errors import SinkError
+from engine.jobs.dataset.fitting import check_scenes
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import require_h5py, require_pycocotools
 from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.picture import scene_of
 from engine.jobs.dataset.running.devices import check_devices
 from engine.jobs.dataset.running.estimate import default_jobs, estimate, picture_bytes
 from engine.jobs.dataset.running.finishing import FolderOutputs, remove_outputs, write_outputs
@@ -27,7 +26,6 @@ from engine.jobs.dataset.running.policy import default_timeout_s
 from engine.jobs.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
 from engine.jobs.dataset.running.single import make_one
 from engine.jobs.dataset.running.whole_files import WholeFiles
-from engine.jobs.dataset.scene import settle
 from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.dataset.varied.cameras import CameraOptions, ground_sample_words
@@ -38,7 +36,6 @@ PLAIN_CAMERA = CameraOptions(
     altitude=(CAMERA_HEIGHT_M, CAMERA_HEIGHT_M), field_of_view=(FIELD_OF_VIEW_DEG, FIELD_OF_VIEW_DEG)
 )
 """The camera of recipe 1."""
-MAX_CHECKED = 2000  # takes 0.2 s; a later scene that does not fit is reported when its turn comes
 Say = Callable[[str], None]
 
 
@@ -84,9 +81,7 @@ def check_job(job: DatasetJob) -> None:
     """Raise UsageError if the job cannot succeed, before any file is changed."""
     job.check()
     job = job.with_given_size()
-    for index in () if job.varied.given.scene else islice(job.indices, MAX_CHECKED):
-        settle(job.options, job.task(index).seed)
-    scene_of(job.task(job.indices[0]))
+    check_scenes(job)
     if job.recipe == 1 and job.save_coco:
         require_pycocotools()
     if job.recipe == 1 and job.save_hdf5:

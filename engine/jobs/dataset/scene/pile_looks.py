@@ -19,10 +19,6 @@ class FootKind(StrEnum):
     """A concrete pad; part of the pile."""
 
 
-PILE_FEET = (FootKind.GROUT, FootKind.PAD, FootKind.OWN)
-"""Feet that belong to the pile and its label; the others are ground."""
-
-
 class CapKind(StrEnum):
     NONE = "none"
     PLASTIC = "plastic"

@@ -10,6 +10,9 @@ import numpy as np
 
 from engine.errors import UsageError
 
+WORD = 2**32
+LARGE = 0x4C415247
+"""First word for seeds that hold a number of more than 32 bits."""
 Seed = int | tuple[int, ...]
 """A number in recipe 1: base seed + index. In recipe 2 the base seed and the number of the scene, which are hashed
 together, so that no two base seeds share a scene."""
@@ -21,5 +24,21 @@ def stream(seed: Seed, part: str) -> np.random.Generator:
     if min(numbers) < 0:
         raise UsageError(f"--seed: {min(numbers)} is not 0 or more")
     key = (zlib.crc32(part.encode()),)
-    entropy = seed if isinstance(seed, int) else list(seed)
+    entropy = seed if isinstance(seed, int) else _words(seed)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=entropy, spawn_key=key)))
+
+
+def _words(numbers: tuple[int, ...]) -> list[int]:
+    """Words of 32 bits that no other numbers have.
+
+    SeedSequence puts the words of all numbers one after another, so that (2**32 + 1, 0) would be (1, 1). So numbers of
+    which one needs more than a word are preceded by their count, and each by the count of its words. SeedSequence
+    fills up to four words with zeros; these are always more.
+    """
+    if max(numbers) < WORD:
+        return list(numbers)
+    words = [LARGE, len(numbers)]
+    for number in numbers:
+        own = [number >> shift & WORD - 1 for shift in range(0, max(number.bit_length(), 1), 32)]
+        words += [len(own), *own]
+    return words

@@ -17,7 +17,7 @@ from engine.jobs.dataset.varied.grounds import draw_ground
 from engine.jobs.dataset.varied.marks import lay_varied_lime, lay_varied_tracks
 from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.dataset.varied.piles import plant_varied
-from engine.jobs.dataset.varied.shown import shown_assets, shown_piles, shown_things
+from engine.jobs.dataset.varied.shown import shown_assets, shown_piles, shown_things, with_lens
 from engine.jobs.dataset.varied.sky import draw_sun
 
 LEVEL_SHARE = 0.65
@@ -32,10 +32,13 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
     The things of a scene are the same in all its views, and so are their numbers.
     """
     cameras = draw_cameras(options, varied.camera, seed)
-    extent = extent_of(cameras)
+    shown = tuple(with_lens(camera, varied.sensor.camera_effects) for camera in cameras)
+    extent = extent_of(shown)
     settled = levelled(options, settle(options, seed), seed)
-    terrain = make_terrain(settled, seed, _side_m(cameras, settled))
-    layout = lay_field(options, varied.layout, settled, terrain, cameras, seed)
+    terrain = make_terrain(settled, seed, _side_m(shown, settled))
+    layout = lay_field(
+        options, varied.layout, settled, terrain, cameras, seed, min_pitch_m=varied.piles.min_pitch_m, shown=shown
+    )
     gsd_m = sum(camera.gsd_m for camera in cameras) / len(cameras)
     piles = plant_varied(options, varied.piles, layout, terrain, seed, gsd_m)
     ground = draw_ground(options, varied.ground, seed)
@@ -55,13 +58,13 @@ def describe_varied(options: SceneOptions, varied: VariedOptions, seed: Seed, vi
         sun=sun,
         terrain=terrain,
         ground=ground,
-        piles=shown_piles(piles, camera, sun),
-        distractors=shown_things(clutter, camera, sun),
+        piles=shown_piles(piles, shown[view], sun),
+        distractors=shown_things(clutter, shown[view], sun),
         tracks=lay_varied_tracks(layout, extent, piles, clutter, seed),
         lime_lines=lay_varied_lime(layout, extent, seed),
         assets=varied.assets.assets,
         effects_seed=(*((seed,) if isinstance(seed, int) else seed), view),
-        placed_assets=shown_assets(models, varied.assets.assets, camera, sun),
+        placed_assets=shown_assets(models, varied.assets.assets, shown[view], sun),
     )
 
 

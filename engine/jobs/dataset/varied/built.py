@@ -10,6 +10,7 @@ from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.varied.extent import MAX_REACH_M, extent_of
 from engine.jobs.dataset.varied.plots import (
+    BENT_SHARE,
     MAX_SLANT,
     MIN_PITCH_M,
     Bend,
@@ -103,19 +104,25 @@ class _Course:
 
 
 def plan_field(
-    options: SceneOptions, wanted: int, cameras: tuple[SiteCamera, ...], terrain: Terrain, seed: Seed
+    options: SceneOptions,
+    wanted: int,
+    cameras: tuple[SiteCamera, ...],
+    terrain: Terrain,
+    seed: Seed,
+    min_pitch_m: float = MIN_PITCH_M,
 ) -> Field:
     """Plan a field around what these cameras see, and build it until they show `wanted` piles on average."""
     corners = np.concatenate(extent_of(cameras).corners_m)
     low, high = corners.min(axis=0), corners.max(axis=0)
     middle = (low + high) / 2
     reach_m = min(float(np.hypot(*(high - low))) / 2 * 1.1 + 10, MAX_REACH_M)
-    pattern = _pattern(options, wanted, float(np.mean([seen_m2(camera) for camera in cameras])), seed)
+    seen = float(np.mean([seen_m2(camera) for camera in cameras]))
+    pattern = _pattern(options, wanted, seen, seed, min_pitch_m)
     course = _course(pattern.style, terrain, middle, reach_m, seed)
     built: Field | None = None
     for _ in range(MAX_TRIES):
         plots = plot(pattern, reach_m, stream(seed, "field plots"))
-        built = _build(plots, pattern.style, course, wanted, cameras, terrain, seed)
+        built = _build(plots, pattern, course, wanted, cameras, terrain, seed)
         denser = pattern.scaled(DENSER, keeps_across=options.row_spacing is not None)
         if built.shown >= wanted or denser == pattern:
             break
@@ -124,7 +131,7 @@ def plan_field(
     return built
 
 
-def _pattern(options: SceneOptions, wanted: int, seen: float, seed: Seed) -> Pattern:
+def _pattern(options: SceneOptions, wanted: int, seen: float, seed: Seed, min_pitch_m: float) -> Pattern:
     """Style and distances, close enough for the wanted number on `seen` square metres."""
     style_roll, gap, *sizes = stream(seed, "field pattern").random(8).tolist()
     styles = STYLES if options.use_clusters is None else IN_ROWS
@@ -146,7 +153,8 @@ def _pattern(options: SceneOptions, wanted: int, seen: float, seed: Seed) -> Pat
         pair_m=pair_m,
         road_m=3.5 + 4.5 * sizes[3],
         is_staggered=sizes[4] < (0.5 if style is FieldStyle.RAFT else 0.12),
-    )
+        min_pitch_m=min_pitch_m,
+    ).scaled(1.0, keeps_across=options.row_spacing is not None)
     largest = seen * (COVERED[0] + (COVERED[1] - COVERED[0]) * gap) / max(wanted, 1)
     if pattern.cell_m2 <= largest:
         return pattern
@@ -195,7 +203,7 @@ def _contour(terrain: Terrain, middle: np.ndarray, half_m: float) -> tuple[float
 
 def _build(
     plots: Plots,
-    style: FieldStyle,
+    pattern: Pattern,
     course: _Course,
     wanted: int,
     cameras: tuple[SiteCamera, ...],
@@ -211,7 +219,7 @@ def _build(
     points = np.concatenate([test_points, course.world(plots.points[order])])
     grounded = np.column_stack([points, terrain.height_at(points[:, 0], points[:, 1])])
     weight = np.mean([is_in_picture(camera, grounded) for camera in cameras], axis=0)
-    kept, shown = _until(points, weight, wanted)
+    kept, shown = _until(points, weight, wanted, pattern.min_pitch_m * BENT_SHARE)
 
     def of_kept(values: np.ndarray, of_tests: np.ndarray) -> np.ndarray:
         found: np.ndarray = np.concatenate([of_tests, values[order]])[kept]
@@ -226,17 +234,17 @@ def _build(
         columns=of_kept(plots.columns, np.zeros(tests, int)),
         roads_m=tuple(course.world(road) for road in plots.roads),
         centres_m=course.world(plots.centres),
-        style=style,
+        style=pattern.style,
         shown=shown,
         covers=covers,
     )
 
 
-def _until(points: np.ndarray, weight: np.ndarray, wanted: int) -> tuple[np.ndarray, float]:
-    """Indices of the piles to build: in order, none too close to another, until they weigh `wanted`; and the weight."""
+def _until(points: np.ndarray, weight: np.ndarray, wanted: int, apart_m: float) -> tuple[np.ndarray, float]:
+    """Indices of the piles to build, in order and `apart_m` apart, until they weigh `wanted`; and the weight."""
     ahead = np.searchsorted(np.cumsum(weight), wanted * 1.1 + 5, side="right") + 1
     while True:
-        some = np.flatnonzero(far_apart(points[:ahead], MIN_PITCH_M * np.cos(np.arctan(MAX_SLANT)) * 0.999))
+        some = np.flatnonzero(far_apart(points[:ahead], apart_m))
         total = np.cumsum(weight[some])
         reached = np.flatnonzero(total >= wanted - 1e-9)
         if len(reached):

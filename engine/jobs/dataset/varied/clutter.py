@@ -116,6 +116,7 @@ def place_clutter(
     placed = hide_piles(yard.placer, piles, share, seed)
     placed += yard.place_machines(options)
     placed += yard.place_bags(options)
+    asked = len(placed)  # these stay, however many they are
     if clutter.clutter > 0:
         certain = None if clutter.confusers is None else set(clutter.confusers)
         placed += lay_fences(yard.placer, yard.heading, yard.amount, seed, certain)
@@ -124,7 +125,7 @@ def place_clutter(
             if len(placed) < MAX_THINGS:
                 placed += yard.scatter(kind, habit, certain)
     first = 1 + max((pile.number for pile in piles), default=0)
-    return tuple(replace(thing, number=first + place) for place, thing in enumerate(placed[:MAX_THINGS]))
+    return tuple(replace(thing, number=first + place) for place, thing in enumerate(placed[: max(MAX_THINGS, asked)]))
 
 
 def in_winter(things: tuple[Distractor, ...]) -> tuple[Distractor, ...]:

@@ -20,6 +20,7 @@ from engine.jobs.dataset.scene.rows import lay_rows
 from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.varied.built import Field, plan_field
+from engine.jobs.dataset.varied.plots import MIN_PITCH_M
 from engine.jobs.dataset.varied.sight import ground_under, is_detail, is_in_picture, seen_m2, whole_sensor
 from engine.jobs.dataset.varied.strips import as_layout, turned
 from engine.jobs.kit.option_range import check_number
@@ -75,8 +76,14 @@ def lay_field(
     terrain: Terrain,
     cameras: tuple[SiteCamera, ...],
     seed: Seed,
+    *,
+    min_pitch_m: float = MIN_PITCH_M,
+    shown: tuple[SiteCamera, ...] | None = None,
 ) -> SiteLayout:
-    """Lay out lines of piles over the ground that the cameras see. UsageError for options that exclude one another."""
+    """Lay out lines of piles over the ground that the cameras see. UsageError for options that exclude one another.
+
+    `min_pitch_m`: distance of two piles. `shown`: the cameras with all that their lens may show.
+    """
     counted = [name for name in _COUNTED if getattr(options, name) is not None]
     if counted and field.piles is not None:
         raise UsageError(f"--piles: {option_name(counted[0])} fixes the number of piles already; leave one of them out")
@@ -88,7 +95,7 @@ def lay_field(
         return turned(laid, float(stream(seed, "field turn").uniform(0, 2 * np.pi)), is_empty=is_empty)
     wanted = _wanted(field, seed)
     fullest = tuple(whole_sensor(camera) for camera in cameras)
-    planned = plan_field(options, wanted, fullest, terrain, seed)
+    planned = plan_field(options, wanted, fullest, terrain, seed, min_pitch_m)
     if field.piles is not None and planned.shown < field.piles[0] and not is_empty:
         raise UsageError(
             f"--piles {field.piles[0]:g}: {planned.shown:.0f} piles fit in a picture of {seen_m2(fullest[0]):.0f} m2"
@@ -96,7 +103,7 @@ def lay_field(
         )
     if is_detail(cameras[0]) and planned.has_piles:
         planned = planned.shifted(_onto_window(planned, cameras[0], fullest, terrain, seed))
-    return as_layout(planned, _near(planned, cameras, terrain), is_empty=is_empty or wanted == 0)
+    return as_layout(planned, _near(planned, shown or cameras, terrain), is_empty=is_empty or wanted == 0)
 
 
 def _wanted(field: FieldOptions, seed: Seed) -> int:

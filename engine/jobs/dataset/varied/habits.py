@@ -292,8 +292,3 @@ HABITS: dict[Kind, Habit] = {
 
 FENCE_FOOTPRINT_M = 1.65
 TRENCH_FOOTPRINT_M = 2.2
-
-
-def footprint_of(kind: Kind) -> float:
-    """Bounding radius in plan at scale 1, for any rotation and shape."""
-    return {Kind.FENCE: FENCE_FOOTPRINT_M, Kind.TRENCH: TRENCH_FOOTPRINT_M}.get(kind) or HABITS[kind].footprint_m

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.errors import UsageError
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.layout import SiteLayout, Strip
@@ -18,7 +19,7 @@ from engine.jobs.dataset.scene.tables import off_plane_m
 from engine.jobs.dataset.scene.things import Pile, PileKind
 from engine.jobs.dataset.varied.pile_blocks import PileBlock, PileSite, seen_weights
 from engine.jobs.dataset.varied.pile_types import ALIASES, FEET, FOOT_NAMES, TYPES, kind_shares
-from engine.jobs.dataset.varied.plots import close_pairs
+from engine.jobs.dataset.varied.plots import BENT_SHARE, MIN_PITCH_M, close_pairs
 from engine.jobs.dataset.varied.shares import Shares, shares_parser
 from engine.jobs.kit.options import option
 from engine.jobs.kit.span import Span, between, check_span, parse_span
@@ -41,7 +42,7 @@ CLEAR_PX = 4.5
 MAX_CLEAR_M = 0.4
 """In very coarse pictures the usual piles stay, although they are small."""
 REACH_M = 4.0
-"""Distance within which neighbours are searched; no foot is larger."""
+"""Distance within which neighbours are searched, at least; no foot is larger."""
 FLANGE_M = 0.22
 CRACKED_SHARE = 0.1
 OTHER_RUST = 0.6
@@ -58,7 +59,10 @@ class PileOptions:
         parse=shares_parser("--pile-kinds", ALIASES),
     )
     pile_diameter: Span | None = option(
-        None, "Metres; a section's depth. (default: by kind, 0.076..1.2)", metavar="M", parse=parse_span
+        None,
+        "Metres; a section's depth. Thick piles stand farther apart. (default: by kind, 0.076..1.2)",
+        metavar="M",
+        parse=parse_span,
     )
     exposed: Span | None = option(
         None, "Metres that a pile stands out of the ground. (default: by kind, 0.2..2.5)", metavar="M", parse=parse_span
@@ -74,6 +78,12 @@ class PileOptions:
         """Raise UsageError for a number out of its range."""
         check_span("--pile-diameter", self.pile_diameter, 0.05, 3)
         check_span("--exposed", self.exposed, 0.05, 10)
+
+    @property
+    def min_pitch_m(self) -> float:
+        """Planned distance of two piles that leaves room for the thinnest that were asked for."""
+        thinnest_m = 0.0 if self.pile_diameter is None else self.pile_diameter[0]
+        return max(MIN_PITCH_M, 1.001 * thinnest_m / MAX_DIAMETER_SHARE / BENT_SHARE)
 
 
 def plant_varied(
@@ -96,7 +106,8 @@ def plant_varied(
     site = PileSite(kinds, piles.feet or FEET, seed, clear_m)
     planted: list[Pile] = []
     points = np.concatenate([strip.points_m for strip in strips])
-    room_m = _room_m(points)
+    room_m = _room_m(points, max(REACH_M, (piles.pile_diameter or (0.0, 0.0))[1] / MAX_DIAMETER_SHARE))
+    _check_room(piles, float(room_m.min()))
     rolls = stream(seed, "piles each").random((len(points), len(_ROLLS)))
     first = 0
     for strip in strips:
@@ -113,10 +124,20 @@ def _seen_share(kind: str, clear_m: float) -> float:
     return sum(seen_weights(type_, clear_m)) / sum(weight for _, weight in type_.diameters_m)
 
 
-def _room_m(points: np.ndarray) -> np.ndarray:
-    """(n,) distance of each place to the nearest other, at most REACH_M."""
-    room: np.ndarray = np.full(len(points), REACH_M)
-    pairs = close_pairs(points, REACH_M)
+def _check_room(piles: PileOptions, room_m: float) -> None:
+    """Raise UsageError if the thinnest piles that were asked for are too thick for a layout of given distances."""
+    largest_m = MAX_DIAMETER_SHARE * room_m
+    if piles.pile_diameter is not None and piles.pile_diameter[0] > largest_m:
+        raise UsageError(
+            f"--pile-diameter {piles.pile_diameter[0]:g}: piles of {math.floor(100 * largest_m) / 100:g} m fit, "
+            f"with {room_m:.2g} m from one to the next on this site; give less, or let the layout be drawn"
+        )
+
+
+def _room_m(points: np.ndarray, reach_m: float) -> np.ndarray:
+    """(n,) distance of each place to the nearest other, at most `reach_m`."""
+    room: np.ndarray = np.full(len(points), reach_m)
+    pairs = close_pairs(points, reach_m)
     if len(pairs):
         apart = np.hypot(*(points[pairs[:, 0]] - points[pairs[:, 1]]).T)
         np.minimum.at(room, pairs[:, 0], apart)

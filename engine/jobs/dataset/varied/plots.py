@@ -13,6 +13,8 @@ MIN_PITCH_M = 1.15
 """Minimum distance of two piles; machines that set piles work at 1.2 m and more."""
 MAX_SLANT = 0.5
 """Maximum slope of a bent row against a straight one. Rows come closer by its cosine."""
+BENT_SHARE = float(np.cos(np.arctan(MAX_SLANT))) * 0.999
+"""Distance of two piles by their planned one, at least."""
 
 
 class FieldStyle(StrEnum):
@@ -68,6 +70,7 @@ class Pattern:
     road_m: float = 5.0
     """Free width between blocks, beyond the distance of rows."""
     is_staggered: bool = False
+    min_pitch_m: float = MIN_PITCH_M
 
     @property
     def cell_m2(self) -> float:
@@ -75,16 +78,17 @@ class Pattern:
         return self.along_m * self.across_m / (2 if self.pair_m else 1)
 
     def scaled(self, factor: float, *, keeps_across: bool = False) -> "Pattern":
-        """All distances times `factor`, none below MIN_PITCH_M. `keeps_across`: the distance of rows was given."""
-        pair_m = self.pair_m and max(self.pair_m * factor, MIN_PITCH_M)
-        across_m = max(self.across_m * factor, 2 * pair_m if pair_m else MIN_PITCH_M)
+        """All distances times `factor`, none below `min_pitch_m`. `keeps_across`: the distance of rows was given."""
+        pair_m = self.pair_m and max(self.pair_m * factor, self.min_pitch_m)
+        across_m = max(self.across_m * factor, 2 * pair_m if pair_m else self.min_pitch_m)
         return Pattern(
             style=self.style,
-            along_m=max(self.along_m * factor, MIN_PITCH_M),
+            along_m=max(self.along_m * factor, self.min_pitch_m),
             across_m=self.across_m if keeps_across else across_m,
             pair_m=self.pair_m if keeps_across else pair_m,
             road_m=max(self.road_m * factor, 2.5),
             is_staggered=self.is_staggered,
+            min_pitch_m=self.min_pitch_m,
         )
 
 
@@ -121,7 +125,9 @@ class _Block:
 def plot(pattern: Pattern, reach_m: float, draw: np.random.Generator) -> Plots:
     """Fill the square of 2 * reach_m with blocks."""
     blocks, roads = _shelves(pattern, reach_m, draw)
-    bare = draw.random(len(blocks)) < BARE.get(pattern.style, 0.0)
+    # Thick piles need so much room that all blocks in a picture might stay bare.
+    bare_share = BARE.get(pattern.style, 0.0) if pattern.min_pitch_m == MIN_PITCH_M else 0.0
+    bare = draw.random(len(blocks)) < bare_share
     blocks = [block for block, is_bare in zip(blocks, bare, strict=True) if not is_bare] or blocks
     begin = draw.uniform(-0.6, 0.6, 2) * reach_m
     spread, disorder = draw.uniform(0.3, 3.0), draw.uniform(0.05, 0.8)

@@ -6,6 +6,9 @@ from engine.jobs.dataset.scene.assets import Asset, PlacedAsset
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import Sun
 from engine.jobs.dataset.scene.things import Distractor, Pile
+from engine.jobs.dataset.sensor.effects import parse_effects
+from engine.jobs.dataset.sensor.lens import lens_of
+from engine.jobs.dataset.varied.sight import whole_sensor
 
 LEAN = 0.1
 """A pile's top is at most this far aside, by its height."""
@@ -17,6 +20,24 @@ NEAR_M = 0.5
 LENS_SHARE = 0.08
 """How far a lens may move a pixel, as a share of half the sensor's diagonal: DJI's calibration of a Mavic 3 Enterprise
 has k1 near -0.11, which moves its corners by 7 %."""
+
+
+def with_lens(camera: SiteCamera, camera_effects: str) -> SiteCamera:
+    """The camera with a window of all that the lens of these effects may show.
+
+    The same camera for lenses that the margins of LENS_SHARE hold, such as those of mild and strong effects.
+    """
+    asked = parse_effects(camera_effects)
+    if "distortion" not in asked:
+        return camera
+    aberration_px = max(map(abs, asked.get("aberration", (0.0, 0.0))))
+    # The strongest barrel shows most; without k2 it shows still more.
+    strongest = asked["distortion"][0]
+    left, top, _, _ = lens_of(whole_sensor(camera), strongest, aberration_px, 0.0).margins()
+    if np.hypot(left, top) <= LENS_SHARE * np.hypot(camera.sensor_width_px, camera.sensor_height_px) / 2:
+        return camera
+    left, top, right, bottom = lens_of(camera, strongest, aberration_px, 0.0).margins()
+    return camera.window(-left, -top, camera.width_px + left + right, camera.height_px + top + bottom)
 
 
 def shown_piles(piles: tuple[Pile, ...], camera: SiteCamera, sun: Sun) -> tuple[Pile, ...]:

@@ -2,19 +2,24 @@
 
 import hashlib
 import json
+import os
 import shutil
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine.errors import UsageError
 from engine.jobs.dataset.checking import check_folders
 from engine.jobs.dataset.checking.comparing import kolmogorov_smirnov, wasserstein
+from engine.jobs.dataset.checking.label_reading import MAX_COCO_BYTES, read_coco
 from engine.jobs.dataset.checking.listing import find_folder
-from tests.jobs.dataset.checking.folders import HEIGHT_PX, WIDTH_PX, boxes_of, pixels_of, write_dataset, yolo_lines
+from tests.jobs.dataset.checking.folders import HEIGHT_PX, WIDTH_PX, Box, boxes_of, pixels_of, write_dataset, yolo_lines
 
 
 def found(*folders: Path) -> list[tuple[str, str, str]]:
@@ -91,6 +96,36 @@ def test_each_fault_is_told_with_its_file(tmp_path: Path, name: str) -> None:
     assert any(each[:2] == (kind, path) and each[2].startswith(text) for each in found(tmp_path)), found(tmp_path)
 
 
+def diamonds(boxes: list[Box]) -> str:
+    """YOLO-OBB: each box as a square on its corner, whose own box is twice as large."""
+    lines = []
+    for x0, y0, x1, y1 in boxes:
+        x, y, side = (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0
+        corners = ((x, y - side), (x + side, y), (x, y + side), (x - side, y))
+        lines.append(f"0 {' '.join(f'{a / WIDTH_PX:.6f} {b / HEIGHT_PX:.6f}' for a, b in corners)}\n")
+    return "".join(lines)
+
+
+@pytest.mark.parametrize("folder", ["labels", "labels-obb"])
+def test_of_turned_boxes_only_the_number_is_compared(tmp_path: Path, folder: str) -> None:
+    """The first YOLO format is written into labels/, whichever it is."""
+    write_dataset(tmp_path, [3])
+    boxes = [(x + 8, y + 8, x + 16, y + 16) for x, y, _, _ in boxes_of(3, 5)]
+    coco = json.loads((tmp_path / "coco_all.json").read_bytes())
+    for annotation, (x, y, _, _) in zip(coco["annotations"], boxes, strict=True):
+        annotation["bbox"] = [x, y, 8, 8]
+    (tmp_path / "coco_all.json").write_text(json.dumps(coco), encoding="utf-8")
+    (tmp_path / "labels/000003.txt").write_text(yolo_lines(boxes), encoding="utf-8")
+    (tmp_path / folder).mkdir(exist_ok=True)
+    path = tmp_path / folder / "000003.txt"
+    path.write_text(diamonds(boxes), encoding="utf-8")
+    report = check_folders([tmp_path])
+    assert report.problems == ()
+    assert set(report.folders[0].figures.values["box width"].round()) == {8.0}
+    path.write_text(diamonds(boxes[:4]), encoding="utf-8")
+    assert [each.kind for each in check_folders([tmp_path]).problems] == ["disagree"]
+
+
 def test_a_picture_stored_again_as_jpeg_is_nearly_the_same_and_another_is_not(tmp_path: Path) -> None:
     write_dataset(tmp_path / "a", [1, 2, 3])
     write_dataset(tmp_path / "b", [4, 5])
@@ -101,6 +136,30 @@ def test_a_picture_stored_again_as_jpeg_is_nearly_the_same_and_another_is_not(tm
     assert found(tmp_path / "a", tmp_path / "b") == [
         ("duplicate", f"{tmp_path}/b/images/x.jpg", f"is nearly the same picture as {tmp_path}/a/images/000002.png")
     ]
+
+
+def test_files_that_trainers_and_editors_put_among_labels_are_no_labels(tmp_path: Path) -> None:
+    write_dataset(tmp_path, [1])
+    (tmp_path / "kitti/label_2").mkdir(parents=True)
+    for name in ("labels/train.cache", "labels/classes.txt", "labels/notes.json", "kitti/label_2/000007.txt"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    assert found(tmp_path) == [("extra", "kitti/label_2/000007.txt", "is a label without a picture")]
+
+
+def test_only_pictures_larger_than_the_largest_that_can_be_drawn_are_refused(tmp_path: Path) -> None:
+    """Pillow alone refuses half of what we draw. To be quick, these are cut behind their size."""
+    write_dataset(tmp_path, [1])
+    header = bytearray((tmp_path / "images/000001.png").read_bytes()[:200])
+    for name, height in (("a", 16384), ("b", 16385)):
+        header[16:24] = struct.pack(">II", 16384, height)
+        header[29:33] = struct.pack(">I", zlib.crc32(header[12:29]))
+        (tmp_path / f"images/{name}.png").write_bytes(header)
+    before = Image.MAX_IMAGE_PIXELS
+    assert [text.partition(" (")[0] for _, _, text in found(tmp_path)] == [
+        "cannot be read",
+        "has 16384x16385 px; more than 16384x16384 are not read",
+    ]
+    assert before == Image.MAX_IMAGE_PIXELS
 
 
 def manifest_line(folder: Path, index: int, seed: object, subset: str = "") -> str:
@@ -189,6 +248,35 @@ def test_real_pictures_with_larger_boxes_and_less_light_propose_a_lower_flight(t
     assert "real pictures have 20 to 20 boxes: --piles 20..20" in like.proposals
 
 
+def test_photos_without_labels_propose_nothing_about_piles(tmp_path: Path) -> None:
+    own = write_dataset(tmp_path / "own", [1, 2, 3])
+    real = write_dataset(tmp_path / "real", [11, 12, 13], brightness=0.25)
+    (real / "coco_all.json").unlink()
+    (real / "labels/000011.txt").unlink()
+    for left, said in ((2, "1 of 3 real pictures have no labels, "), (0, "3 of 3 real pictures have no labels, ")):
+        like = check_folders([own], like=real).like
+        assert like is not None
+        known = {each.figure: each.distance for each in like.distances}
+        assert (known["boxes a picture"] == 0) if left else (known["boxes a picture"] is None)
+        assert any("exposure" in line for line in like.proposals) and any(said in line for line in like.proposals)
+        assert not any(option in line for line in like.proposals for option in ("--piles", "--empty", "--altitude"))
+        shutil.rmtree(real / "labels", ignore_errors=True)
+    assert check_folders([real], like=own).like is not None
+
+
+def test_piles_are_proposed_for_the_sensor_that_a_window_is_a_part_of(tmp_path: Path) -> None:
+    own, real = write_ours(tmp_path / "own", [1, 2], seed=0), write_dataset(tmp_path / "real", [11, 12], count=20)
+    path = own / "manifest.jsonl"
+    given = {"recipe": 2, "width": 1600, "height": 1200, "view": [WIDTH_PX, HEIGHT_PX]}
+    path.write_text(path.read_text("ascii").replace('{"recipe": 2}', json.dumps(given)), encoding="ascii")
+    like = check_folders([own], like=real).like
+    assert like is not None
+    (line,) = [each for each in like.proposals if "--piles" in each]
+    assert line == (
+        "real pictures have 20 to 20 boxes, and --view 160x120 shows one in 100 piles of the sensor: --piles 2000..2000"
+    )
+
+
 def test_distances_have_their_known_values() -> None:
     steps = np.linspace(0, 1, 1001)
     assert wasserstein(steps, steps + 0.25) == pytest.approx(0.25)
@@ -200,3 +288,11 @@ def test_the_size_of_the_pictures_is_told(tmp_path: Path) -> None:
     (folder,) = check_folders([write_dataset(tmp_path, [1])]).folders
     assert folder.figures.sizes_px == {f"{WIDTH_PX}x{HEIGHT_PX}": 1}
     assert folder.figures.places.sum() == pytest.approx(1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows reserves the disk of a file without content")
+def test_a_coco_file_beyond_the_limit_is_not_read_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.touch()
+    os.truncate(path, MAX_COCO_BYTES + 1)
+    assert read_coco(path) == "is larger than 8 GB, and was not read"

@@ -2,7 +2,9 @@
 
 import base64
 import io
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,13 @@ def test_a_range_beyond_the_folder_and_a_damaged_picture_are_one_line(tmp_path: 
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(SourceError, match=r"000001\.png: "):
         label_page(tmp_path, 0, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
+def test_names_that_are_not_utf8_are_shown_escaped(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / os.fsdecode(b"caf\xe9"), [1])
+    path = folder / "images/000001.png"
+    path.rename(path.with_stem(os.fsdecode(b"\xfc")))
+    html = label_page(folder, 0, 0).html
+    html.encode("utf-8")
+    assert "<title>caf\\udce9: pictures" in html and "<figcaption>images/\\udcfc.png" in html

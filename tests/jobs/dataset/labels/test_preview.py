@@ -131,6 +131,17 @@ def test_a_caption_tells_pictures_with_other_counts_apart(tmp_path: Path) -> Non
     assert not np.array_equal(captions[0], captions[1]) and not np.array_equal(captions[0], captions[2])
 
 
+def test_each_class_has_its_colour_and_is_counted_under_its_name(tmp_path: Path) -> None:
+    def read(path: Path, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+        return np.array([[10, 20, 35, 38], [100, 20, 135, 38], [200, 20, 235, 38]]), np.array([0, 1, 0])
+
+    sheet = draw_preview([save(tmp_path, 0, [], (320, 160))], read, ("pile", "barrel"))
+    corners = sheet[preview.GAP_PX + preview.CAPTION_PX + 19, preview.GAP_PX :][[9, 99, 199]]
+    assert corners.tolist() == [list(preview.COLOURS[number]) for number in (0, 1, 0)]
+    assert preview._counted(np.array([0, 1, 0]), ("pile", "barrel")) == "2 piles, 1 barrel"
+    assert preview._counted(np.zeros(0, int), ("pile",)) == "no boxes"
+
+
 def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
     index, image, label = save(tmp_path, 0, [])
     for garbage in (b"", b"\x89PNG\r\n\x1a\nno more"):

@@ -60,6 +60,14 @@ def test_a_window_takes_the_time_memory_and_disk_of_its_own_pixels() -> None:
     )
     told = estimate(tile, 1000, jobs=2, cores=2).line(120 * GB)
     assert told == "about 5.3 minutes and 386 MB for 1000 pictures; 120 GB free"
+    formats = ("yolo", "hdf5", "masks", "depth", "normals", "webdataset")
+    for view, measured_mb in (((640, 640), 20.4), (None, 123.9)):  # 8 windows; 1 whole picture
+        pictures = 8 if view else 1
+        written = replace(
+            tile, varied=VariedOptions(camera=CameraOptions(view=view)), labels=LabelOptions(write=formats)
+        )
+        expected_mb = estimate(written, pictures, jobs=1, cores=1).disk_bytes / MB
+        assert measured_mb < expected_mb < 1.25 * measured_mb
     whole = replace(tile, varied=VariedOptions())
     assert estimate(whole, 8, jobs=2, cores=2).seconds > 8 * estimate(tile, 8, jobs=2, cores=2).seconds / 2
     assert picture_bytes(drawing, SceneOptions(), varied) < picture_bytes(drawing, SceneOptions(), VariedOptions()) / 2

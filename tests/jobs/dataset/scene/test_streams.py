@@ -35,6 +35,22 @@ def test_large_seeds_are_not_cut_to_some_number_of_bits() -> None:
     assert len({int(stream(seed, "light").integers(2**63)) for seed in seeds}) == len(seeds)
 
 
+def test_no_two_pairs_of_a_seed_and_a_scene_share_a_stream() -> None:
+    """SeedSequence itself cuts every number into words of 32 bits, and puts these one after another."""
+    numbers = [0, 1, 2, 2**32 - 1, 2**32, 2**32 + 1, 2**64, 2**64 + 2**32, 1_790_000_000_123, 2**96 + 1]
+    pairs = [(seed, scene) for seed in numbers for scene in (0, 1, 2, 416)]
+    pairs += [(1_790_000_000_123 % 2**32, 1_790_000_000_123 // 2**32)]
+    assert len({int(stream(pair, "light").integers(2**63)) for pair in pairs}) == len(pairs)
+    assert len({int(stream((*pair, 5), "light").integers(2**63)) for pair in pairs}) == len(pairs)
+
+
+@pytest.mark.parametrize("seed", [(0, 0), (7, 3), (2**32 - 1, 9_999_999), (7, 3, 1)])
+def test_seeds_of_32_bits_have_the_streams_that_they_always_had(seed: tuple[int, ...]) -> None:
+    crc_32 = 3363197873  # of b"terrain"
+    plain = np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(seed), spawn_key=(crc_32,))))
+    assert stream(seed, "terrain").integers(2**32, size=3).tolist() == plain.integers(2**32, size=3).tolist()
+
+
 def test_a_negative_seed_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match=r"--seed: -1 is not 0 or more"):
         stream(-1, "light")

@@ -8,6 +8,7 @@ from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.varied.field import FieldOptions, lay_field
+from engine.jobs.dataset.varied.plots import MIN_PITCH_M
 
 LEVEL = Terrain(size_m=200.0, cell_m=100.0, heights_m=np.zeros((9, 9), np.float32))
 DRONE = SiteCamera(width_px=5280, height_px=3956, height_m=90.0, field_of_view_deg=72.0)
@@ -19,10 +20,12 @@ def laid(
     *cameras: SiteCamera,
     options: SceneOptions | None = None,
     terrain: Terrain = LEVEL,
+    min_pitch_m: float = MIN_PITCH_M,
 ) -> SiteLayout:
     options = options or SceneOptions()
     own = field or FieldOptions(empty_share=0.0)
-    return lay_field(options, own, settle(options, seed), terrain, cameras or (DRONE,), (7, seed))
+    settled = settle(options, seed)
+    return lay_field(options, own, settled, terrain, cameras or (DRONE,), (7, seed), min_pitch_m=min_pitch_m)
 
 
 def places(layout: SiteLayout) -> np.ndarray:

@@ -12,7 +12,7 @@ from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.scene.streams import stream
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, category_of
 from engine.jobs.dataset.varied.clutter import HIDDEN_SHARE, ClutterOptions, in_winter, parse_kinds
-from engine.jobs.dataset.varied.habits import HABITS, MACHINES, footprint_of
+from engine.jobs.dataset.varied.habits import HABITS, MACHINES
 from engine.jobs.kit.span import between
 from tests.jobs.dataset.geometry.sites import world
 from tests.jobs.dataset.varied.yards import lattice, rolling, scattered, seen
@@ -47,11 +47,11 @@ def test_nothing_touches_a_pile_or_another_thing(seed: int) -> None:
     assert len(round_ones) > 20
     for before, place in enumerate(round_ones):
         thing = things[place]
-        reach_m = footprint_of(thing.kind) * thing.scale
+        reach_m = HABITS[thing.kind].footprint_m * thing.scale
         assert to_pile[place] >= min(reach_m + HABITS[thing.kind].from_pile_m, 7.9) - 1e-9
         for other in round_ones[:before]:
             apart_m = np.hypot(*(at[place] - at[other]))
-            assert apart_m >= reach_m + footprint_of(things[other].kind) * things[other].scale + 0.3 - 1e-9
+            assert apart_m >= reach_m + HABITS[things[other].kind].footprint_m * things[other].scale + 0.3 - 1e-9
     for place in set(range(len(things))) - set(round_ones):
         turn = things[place].turn
         along = at[place] + np.linspace(-1.5, 1.5, 13)[:, None] * (np.cos(turn), np.sin(turn))
@@ -112,6 +112,14 @@ def test_given_numbers_are_exact_and_must_fit() -> None:
     assert count(scattered(1, PILES, clutter=0.0, num_bags=0, num_machinery=0), *MACHINES, DistractorKind.BAG) == 0
     with pytest.raises(UsageError, match=r"--num-machinery 90: \d+ machines fit"):
         scattered(1, PILES, half_m=16.0, num_machinery=90)
+
+
+def test_bags_that_were_asked_for_are_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of other things there are 5000 at most; 12 here."""
+    monkeypatch.setattr("engine.jobs.dataset.varied.clutter.MAX_THINGS", 12)
+    things = scattered(906, lattice(3, 3), num_bags=40, num_machinery=2)
+    assert [sum(thing.kind in kinds for thing in things) for kinds in ((DistractorKind.BAG,), MACHINES)] == [40, 2]
+    assert len(things) == 42
 
 
 def test_a_scene_without_piles_is_full_of_many_kinds() -> None:

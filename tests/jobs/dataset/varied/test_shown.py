@@ -5,13 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.jobs.dataset.frozen import freeze
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.scene import describe_scene
 from engine.jobs.dataset.scene.camera import SiteCamera
-from engine.jobs.dataset.scene.description import Sun
-from engine.jobs.dataset.scene.things import Distractor, DistractorKind, PileKind
+from engine.jobs.dataset.scene.description import SiteScene, Sun
+from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile, PileKind
+from engine.jobs.dataset.sensor.lens import lens_of
+from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.varied import VariedOptions, describe_varied
+from engine.jobs.dataset.varied.cameras import CameraOptions
+from engine.jobs.dataset.varied.field import FieldOptions
 from engine.jobs.dataset.varied.shown import shown_piles, shown_things
 from tests.jobs.dataset.geometry.sites import pile
 
@@ -51,6 +57,33 @@ def test_a_thing_whose_shadow_falls_into_the_view_stays_and_one_beyond_it_goes()
     for elevation_deg, numbers in ((8.0, [1, 2]), (70.0, [1])):
         sun = Sun(elevation_deg=elevation_deg, azimuth_deg=90, energy=2)
         assert [thing.number for thing in shown_things(machines, camera, sun)] == numbers
+
+
+def test_everything_stands_where_a_strong_lens_looks_beyond_the_picture() -> None:
+    """A barrel of 10 % shows 409 px more on the left: 15 m of ground, of which 8 m used to have piles."""
+
+    def built(effects: str) -> SiteScene:
+        varied = VariedOptions(
+            camera=CameraOptions(altitude=(160.0, 160.0), field_of_view=(62.0, 62.0), tilt=(0.0, 0.0)),
+            layout=FieldOptions(piles=(700.0, 700.0), empty_share=0.0),
+            sensor=SensorOptions(camera_effects=effects),
+        )
+        return describe_varied(SceneOptions(terrace_height=0.0), varied, (7, 0))
+
+    def beyond(scene: SiteScene, things: tuple[Pile, ...] | tuple[Distractor, ...]) -> int:
+        """Number of things 300 px and more beyond the picture, and still in what the lens shows."""
+        camera = scene.camera
+        left, top, _, _ = lens_of(camera, -10, 0, 0).margins()
+        assert (left, top) == (409, 307)
+        pixel = camera.pixel_of(np.array([(one.x_m, one.y_m, one.ground_m) for one in things]))
+        off = np.maximum(-pixel, pixel - (camera.width_px, camera.height_px))
+        return int(((off.max(axis=1) > 300) & (off < (left, top)).all(axis=1)).sum())
+
+    mild, strong, barrel = (built(effects) for effects in ("mild", "strong", "distortion=-10"))
+    assert freeze(mild) == freeze(strong)
+    assert beyond(mild, mild.piles) == 0 < beyond(barrel, barrel.piles)
+    assert beyond(barrel, barrel.distractors) > 0
+    assert barrel.terrain.side_m > mild.terrain.side_m + 20
 
 
 @pytest.mark.parametrize("high_m", [0.5, 3.0, 9.0])

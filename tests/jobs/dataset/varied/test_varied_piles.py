@@ -160,6 +160,22 @@ def test_given_sizes_and_feet_are_used() -> None:
     assert {pile.foot for pile in piles} == {FootKind.NONE, FootKind.GROUT}
 
 
+@pytest.mark.parametrize("diameter_m", [1.0, 3.0])
+def test_thick_piles_stand_so_far_apart_that_they_have_their_diameter(diameter_m: float) -> None:
+    options = PileOptions(pile_diameter=(diameter_m, diameter_m))
+    for seed in (0, 1, 5):
+        for given in (SceneOptions(), SceneOptions(use_clusters=True), SceneOptions(row_spacing=2.0)):
+            layout = laid(seed, options=given, min_pitch_m=options.min_pitch_m)
+            piles = plant_varied(given, options, layout, LEVEL, (3, seed))
+            assert len(piles) > 20 and {pile.diameter_m for pile in piles} == {diameter_m}
+
+
+def test_piles_too_thick_for_given_distances_are_refused_with_the_diameter_that_fits() -> None:
+    with pytest.raises(UsageError, match=r"^--pile-diameter 2: piles of 1\.8 m fit, with 4 m from one to the next"):
+        planted(PileOptions(pile_diameter=(2.0, 3.0)))
+    assert max(pile.diameter_m for pile in planted(PileOptions(pile_diameter=(1.5, 3.0)))) == 1.8
+
+
 def test_another_foot_changes_nothing_else() -> None:
     def rest(pile: Pile) -> tuple[object, ...]:
         return pile.kind, pile.x_m, pile.y_m, pile.exposed_m, pile.diameter_m, pile.shade, pile.paint, pile.tilt_x
