@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 import engine.models.detector
 from engine.models.detector.network import build_network
 from engine.models.detector.targets import LabelledPicture
@@ -31,7 +33,7 @@ def network_path(work: Path, pictures: Sequence[LabelledPicture], *settings: obj
     digest = hashlib.sha256(repr(settings).encode())
     for picture in pictures:
         for array in (picture.colors, picture.boxes, picture.is_ignored):
-            digest.update(array)
+            digest.update(np.ascontiguousarray(array).tobytes())
     (package,) = engine.models.detector.__path__
     for source in sorted(Path(package).glob("*.py")):
         digest.update(source.read_bytes())
