@@ -157,9 +157,11 @@ class DatasetJob:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks about what of the user's own models is not drawn."""
-        told = ((asset, read_asset(asset).notes) for asset in self.varied.assets.assets)
-        return tuple(f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
+        """Remarks about what of the user's own models is not drawn, or not labelled unless --classes names it."""
+        assets = self.varied.assets
+        told = ((asset, read_asset(asset).notes) for asset in assets.assets)
+        unlabelled = assets.notes_without(self.labels.class_names) if self.labels.classes is None else ()
+        return (*(f"--asset {asset.name}: {note}" for asset, notes in told for note in notes), *unlabelled)
 
     @property
     def picture_px(self) -> tuple[int, int]:
