@@ -55,6 +55,15 @@ class AssetOptions:
             if name in names[:place]:
                 raise UsageError(f"--asset {name}: is given twice; give each model a name of its own")
 
+    def check_beside(self, empty_share: float | None) -> None:
+        """Raise UsageError for a pile among pictures that show none."""
+        for asset in self.assets:
+            if empty_share == 1 and asset.category == PILE_CATEGORY:
+                raise UsageError(
+                    f"--asset {asset.name}: is a pile, and no picture has piles with --empty-share 1; leave one of "
+                    "them out, or give --piles 0 for pictures with your own piles alone"
+                )
+
     def notes_without(self, classes: Iterable[str]) -> list[str]:
         """Models that get no label, as their class is none of these."""
         known = tuple(classes)
