@@ -141,6 +141,7 @@ class DatasetJob:
         if not files:
             return
         given.check_alone(self.options)
+        given.check_seed(self.seed)
         if self.split is not None:
             given.check_split()
         if self.indices.stop > len(files):
