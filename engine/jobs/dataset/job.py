@@ -147,7 +147,7 @@ class DatasetJob:
         if self.indices.stop > len(files):
             name = "--count" if self.image_index is None else "--image-index"
             value = self.count if self.image_index is None else self.image_index
-            raise UsageError(f"{name} {value}: --scene names {len(files)} scenes")
+            raise UsageError(f"{name} {value}: --scene names {len(files)} scene{'s' * (len(files) > 1)}")
 
     def with_given_size(self) -> "DatasetJob":
         """The job with the size of the pictures of --scene, if there are any."""
@@ -158,11 +158,12 @@ class DatasetJob:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks about what of the user's own models is not drawn, or not labelled unless --classes names it."""
+        """Remarks about what is not drawn, labelled or cut as the user may expect."""
         assets = self.varied.assets
         told = ((asset, read_asset(asset).notes) for asset in assets.assets)
         unlabelled = assets.notes_without(self.labels.class_names) if self.labels.classes is None else ()
-        return (*(f"--asset {asset.name}: {note}" for asset, notes in told for note in notes), *unlabelled)
+        models = (f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
+        return (*models, *unlabelled, *self.labels.notes_about(self.with_given_size().picture_px))
 
     @property
     def picture_px(self) -> tuple[int, int]:
