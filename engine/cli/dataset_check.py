@@ -94,6 +94,8 @@ def view(
     from engine.jobs.dataset.checking.page import label_page
     from engine.system.atomic_file import write_atomic
 
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--out {out}: is no name of a page; give one that ends in .html")
     first, last = _range_of(pictures)
     page = label_page(folder, first, last)
     name = f"multiverse-view-{folder.resolve().name}.html"

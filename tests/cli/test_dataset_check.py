@@ -72,6 +72,11 @@ def test_view_writes_one_page_and_opens_it_unless_told_not_to(
     code, out, err = say("dataset", "view", folder, "--pictures", "1..2", "--out", page, "--no-open")
     assert (code, out, err, opened) == (0, f"wrote       {page} (2 pictures, 10 boxes)\n", "", [])
     assert say("dataset", "view", folder, "--out", page)[0] == 0 and opened == [page.as_uri()]
+    picture = folder / "images/000001.png"
+    before = picture.read_bytes()
+    code, _, err = say("dataset", "view", folder, "--out", picture)
+    assert (code, err) == (2, f"multiverse: --out {picture}: is no name of a page; give one that ends in .html\n")
+    assert picture.read_bytes() == before
     code, _, err = say("dataset", "view", folder, "--pictures", "2..1")
     assert (code, err) == (2, "multiverse: --pictures '2..1': is not a range such as 0..20\n")
 

@@ -2,13 +2,13 @@
 
 Every field of description.py under its own name, one thing per line, so that an editor can move, copy and delete it.
 `multiverse dataset OUT --recipe 2 --scene FILE` draws it again: with the same engine, effects and labels the picture
-has the same bytes, with any --seed and as any picture of a run. For that the file holds `seed`, with which Cycles
+has the same bytes, as any picture of a run. For that the file holds `seed`, with which Cycles
 samples, and `effects_seed`, with which the camera's effects are drawn; with `"effects_seed": []` they are drawn by
 --seed and the picture's number, as those of new scenes are.
 
 A thing that was moved gets the ground's height at its new place if its `ground_m` is null or left out. Every thing has
-a `number` of its own, by which the views of a scene know it. Models of the user's are in `assets`, with path and
-SHA-256 of their files, and stand where `placed_assets` says.
+a `number` of its own, by which the views of a scene know it; one without it, such as a copy, is given a new one.
+Models of the user's are in `assets`, with path and SHA-256 of their files, and stand where `placed_assets` says.
 
 Arrays are packed: {"shape", "dtype", "coding",
 "data"}, `data` compressed by zlib and written in Base64. Coding `plain` holds the array's bytes, rows first, little
@@ -54,6 +54,7 @@ def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
         raise SourceError(f'{name}: is no scene with "format": {FORMAT}')
     try:
         _stand(values)
+        _number(values)
         scene = msgspec.convert(values, SiteScene, dec_hook=_unpacked)
         _require_known(values, msgspec.to_builtins(scene, enc_hook=lambda array: {}), "$")
         check_scene(scene)
@@ -70,9 +71,7 @@ def plain(value: Any) -> Any:
 
 def _stand(values: dict[str, Any]) -> None:
     """Give things without `ground_m`, or with null, that of the terrain."""
-    lists = [values.get(name) for name in ("piles", "distractors", "placed_assets")]
-    things = [thing for each in lists if isinstance(each, list) for thing in each if isinstance(thing, dict)]
-    lifted = [thing for thing in things if thing.get("ground_m") is None]
+    lifted = [thing for thing in _things(values) if thing.get("ground_m") is None]
     lifted = [thing for thing in lifted if isinstance(thing.get("x_m"), (int, float, str))]
     if lifted:
         terrain = msgspec.convert(values.get("terrain"), Terrain, dec_hook=_unpacked)
@@ -80,6 +79,20 @@ def _stand(values: dict[str, Any]) -> None:
         for thing in lifted:
             place = (msgspec.convert(thing.get(name), float) for name in ("x_m", "y_m"))
             thing["ground_m"] = float(terrain.height_at(*(np.array(metres) for metres in place)))
+
+
+def _number(values: dict[str, Any]) -> None:
+    """Give things without `number`, or with null, numbers above all others."""
+    things = _things(values)
+    known = [number for thing in things if isinstance(number := thing.get("number"), int)]
+    unnumbered = (thing for thing in things if thing.get("number") is None)
+    for number, thing in enumerate(unnumbered, max(known, default=0) + 1):
+        thing["number"] = number
+
+
+def _things(values: dict[str, Any]) -> list[dict[str, Any]]:
+    lists = [values.get(name) for name in ("piles", "distractors", "placed_assets")]
+    return [thing for each in lists if isinstance(each, list) for thing in each if isinstance(thing, dict)]
 
 
 def _require_known(values: Any, known: Any, where: str) -> None:

@@ -142,12 +142,13 @@ class DatasetJob:
         if not files:
             return
         given.check_alone(self.options)
+        given.check_seed(self.seed)
         if self.split is not None:
             given.check_split()
         if self.indices.stop > len(files):
             name = "--count" if self.image_index is None else "--image-index"
             value = self.count if self.image_index is None else self.image_index
-            raise UsageError(f"{name} {value}: --scene names {len(files)} scenes")
+            raise UsageError(f"{name} {value}: --scene names {len(files)} scene{'s' * (len(files) > 1)}")
 
     def _check_files(self) -> None:
         """Raise UsageError for files of the user's on a cluster, whose other machines get their paths alone."""
@@ -173,9 +174,12 @@ class DatasetJob:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks about what of the user's own models is not drawn."""
-        told = ((asset, read_asset(asset).notes) for asset in self.varied.assets.assets)
-        return tuple(f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
+        """Remarks about what is not drawn, labelled or cut as the user may expect."""
+        assets = self.varied.assets
+        told = ((asset, read_asset(asset).notes) for asset in assets.assets)
+        unlabelled = assets.notes_without(self.labels.class_names) if self.labels.classes is None else ()
+        models = (f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
+        return (*models, *unlabelled, *self.labels.notes_about(self.with_given_size().picture_px))
 
     @property
     def picture_px(self) -> tuple[int, int]:

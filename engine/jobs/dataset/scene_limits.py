@@ -130,7 +130,10 @@ def check_scene(scene: SiteScene) -> None:
     seen: dict[int, str] = {}
     for path, thing in things_of(scene):
         if thing.number in seen:
-            raise ValueError(f"{path}.number: {thing.number} is that of {seen[thing.number]}, too")
+            raise ValueError(
+                f"{path}.number: {thing.number} is that of {seen[thing.number]}, too; delete the number of a copy, and "
+                "it is given a new one"
+            )
         seen[thing.number] = path
         _check_place(path, thing, scene.terrain)
     names = [asset.name for asset in scene.assets]

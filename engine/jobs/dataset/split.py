@@ -44,7 +44,7 @@ def parse_split(text: str) -> Split:
     except (ValueError, ZeroDivisionError):
         raise _refused(text, "these are not numbers") from None
     if len(shares) not in (2, 3):
-        raise _refused(text, f"{len(shares)} shares")
+        raise _refused(text, f"{len(shares)} share{'s' * (len(shares) > 1)}")
     if min(shares) <= 0:
         raise _refused(text, "a share is not above 0")
     total = sum(shares)

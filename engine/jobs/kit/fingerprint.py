@@ -50,8 +50,16 @@ def difference(before: Any, now: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    """JSON; a range as `40..160`."""
-    return "..".join(f"{end:g}" for end in dict.fromkeys(value)) if _is_range(value) else json.dumps(value)
+    """JSON; ranges, sizes, names and shares as they are given: `40..160`, `640x480`, `snow=0.3,grass=0.7`."""
+    if _is_range(value):
+        return "..".join(f"{end:g}" for end in dict.fromkeys(value))
+    if isinstance(value, list) and value:
+        if len(value) == 2 and all(type(side) is int for side in value):
+            return f"{value[0]}x{value[1]}"
+        parts = [part if isinstance(part, list) and len(part) == 2 else [part, None] for part in value]
+        if all(isinstance(name, str) and isinstance(share, int | float | None) for name, share in parts):
+            return ",".join(name if share is None else f"{name}={share:g}" for name, share in parts)
+    return json.dumps(value)
 
 
 def _is_range(value: Any) -> bool:

@@ -48,7 +48,7 @@ def test_heights_that_are_no_tenths_of_a_millimetre_keep_every_bit(scene: SiteSc
     assert thaw(freeze(other)).terrain.heights_m.tobytes() == heights.tobytes()
 
 
-def test_a_pile_moved_by_hand_is_moved_in_the_scene(scene: SiteScene) -> None:
+def test_a_pile_that_was_moved_or_copied_by_hand_is_so_in_the_scene(scene: SiteScene) -> None:
     lines = freeze(scene).decode("ascii").splitlines()
     first = next(place for place, line in enumerate(lines) if line.startswith('{"kind"'))
     pile = json.loads(lines[first].rstrip(",")) | {"x_m": 1.25, "ground_m": None}
@@ -57,6 +57,11 @@ def test_a_pile_moved_by_hand_is_moved_in_the_scene(scene: SiteScene) -> None:
     ground_m = float(scene.terrain.height_at(np.float64(1.25), np.float64(scene.piles[0].y_m)))
     assert thawed.piles[0] == replace(scene.piles[0], x_m=1.25, ground_m=ground_m)
     assert thawed.piles[1:] == scene.piles[1:]
+    more = lines[:first] + [json.dumps({key: value for key, value in pile.items() if key != "number"}) + ","] * 2
+    copied = thaw("\n".join(more + lines[first:]).encode("ascii"))
+    numbers = [thing.number for thing in (*scene.piles, *scene.distractors)]
+    assert [pile.number for pile in copied.piles[:3]] == [max(numbers) + 1, max(numbers) + 2, scene.piles[0].number]
+    assert copied.piles[2:] == thawed.piles
     del lines[first]
     assert thaw("\n".join(lines).encode("ascii")).piles == scene.piles[1:]
 
@@ -86,7 +91,7 @@ def test_what_is_no_scene_is_told_in_one_line(scene: SiteScene, damage, said: st
         (lambda values: values["piles"][2].pop("kind"), r"\$\.piles\[2\]: .*missing required field `kind`"),
         (
             lambda values: values["piles"][2].update(number=values["piles"][0]["number"]),
-            r"\$\.piles\[2\]\.number: \d+ is that of \$\.piles\[0\]",
+            r"\$\.piles\[2\]\.number: \d+ is that of \$\.piles\[0\], too; delete the number of a copy",
         ),
         (lambda values: values["piles"][2].update(number=0), r"\$\.piles\[2\]\.number: 0 is not 1 to 65535"),
         (

@@ -122,8 +122,13 @@ def test_a_model_of_class_pile_is_a_pile_to_every_format(box: Path, tmp_path: Pa
     assert {line["number"] for line in lines} >= {each["number"] for each in posts}
 
 
-def test_an_unedited_scene_gives_the_same_bytes_with_any_seed(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
-    made = made_by(again(first[0] / "scenes", seed=77), tmp_path)
+def test_an_unedited_scene_gives_the_same_bytes_and_takes_no_seed(
+    first: tuple[Path, MadePicture], tmp_path: Path
+) -> None:
+    job = again(first[0] / "scenes")
+    with pytest.raises(UsageError, match=r"^--seed 77: has no effect with --scene"):
+        check_job(replace(job, seed=77))
+    made = made_by(job, tmp_path)
     assert made.sha256 == first[1].sha256 and len(made.sha256) == 5
     assert made.drawn | {"look": 0} == first[1].drawn | {"look": 0}
 
@@ -331,12 +336,12 @@ def test_check_finds_a_scene_again_that_was_edited_and_resuming_keeps_its_pictur
         values["camera"].update(x_m=values["camera"]["x_m"] + 3)
 
     path = edited(first, tmp_path / "a.json", darken)
-    job = replace(again(path, seed=77), output=tmp_path / "again", image_index=0)
+    job = replace(again(path), output=tmp_path / "again", image_index=0)
     assert make_dataset(job).made == 1
     shutil.copytree(first[0], tmp_path / "first")
     entry = {"index": 0, "seed": [6, 0], "status": "done", "options": {"recipe": 2}, "sha256": first[1].sha256}
     (tmp_path / "first/manifest.jsonl").write_text(json.dumps(entry), encoding="ascii")
-    (shared,) = check_folders([tmp_path / "first", tmp_path / "again"]).problems
+    (shared,) = check_folders([tmp_path / "first", tmp_path / "again"]).shared
     assert shared.kind == "shared" and "[[6, 0], 2]" in shared.text
     manifest = tmp_path / "again/manifest.jsonl"
     before = manifest.read_bytes()

@@ -31,7 +31,7 @@ def test_equal_shares_are_the_same_split_however_they_are_written() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("80", "1 shares"),
+        ("80", "1 share"),
         ("80/10/5/5", "4 shares"),
         ("80/10", "the sum is 90, not 100 or 1"),
         ("100/0", "a share is not above 0"),

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from engine.jobs.dataset.checking.problems import (
     match_coco,
     read_labels,
 )
+from engine.jobs.dataset.checking.whole_files import whole_file_problems
 from engine.jobs.kit.progress import JobProgress, OnProgress
 
 PICTURES_AT_ONCE = 64  # per batch of the threads; only their facts stay in memory
@@ -107,6 +108,8 @@ class _Read:
     """By picture, without damaged ones."""
     labels: dict[str, dict[str, ReadLabels]]
     problems: list[CheckProblem]
+    coco_ids: dict[str, set[int] | None] = field(default_factory=dict)
+    """Image ids of each COCO file; None for one that cannot be read."""
 
 
 def check_folders(
@@ -128,11 +131,10 @@ def check_folders(
     compared = None
     if like is not None:
         first, real = reports[0].figures, _figures(read[-1])
-        options: dict[str, Any] = next((entry.get("options", {}) for entry in folders[0].manifest.values()), {})
         compared = LikeReport(
             path=str(like),
             distances=tuple(compare(first, real)),
-            proposals=tuple(proposals(first, real, options)),
+            proposals=tuple(proposals(first, real, folders[0].options)),
         )
     return CheckReport(folders=tuple(reports), shared=tuple(_shared(own)), like=compared)
 
@@ -169,6 +171,7 @@ def _read(folder: FoundFolder, counter: _Counter) -> _Read:
         read.problems += disagreements(name, labels)
     digests = {name: facts.sha256 for name, facts in read.facts.items()}
     read.problems += manifest_problems(folder, digests)
+    read.problems += whole_file_problems(folder, read.coco_ids)
     for name in folder.lone_labels:
         read.problems.append(CheckProblem(kind="extra", path=name, text="is a label without a picture"))
     read.problems += _doubles_within(read)
@@ -185,6 +188,7 @@ def _add_picture(read: _Read, picture: FoundPicture, facts: PictureFacts) -> Non
 def _add_coco(read: _Read) -> None:
     for name in read.folder.coco:
         coco = read_coco(read.folder.path / name)
+        read.coco_ids[name] = None if isinstance(coco, str) else {image.id for image in coco.images}
         if isinstance(coco, str):
             read.problems.append(CheckProblem(kind="damaged", path=name, text=coco))
             continue

@@ -12,6 +12,7 @@ from engine.jobs.dataset.varied.field import MAX_PILES
 
 QUANTILES = np.linspace(0.005, 0.995, 199)
 FAR = 0.25  # a distance of a quarter of the real pictures' own spread is worth an option
+MAX_SIZE_RATIO = 1.25  # of the sides of two pictures that may be windows of the same size
 EXPOSURE = EFFECTS["exposure"]
 
 
@@ -36,15 +37,25 @@ def proposals(own: FolderFigures, real: FolderFigures, options: dict[str, Any]) 
     """Sentences on what to change. `options`: those of the manifest; {} if there is none."""
     lines = []
     far = {each.figure for each in compare(own, real) if each.distance is not None and each.distance > FAR}
-    if "box share" in far:
-        lines.append(_altitude(own.values["box share"], real.values["box share"], options))
+    is_window = options.get("view") is not None and not 1 / MAX_SIZE_RATIO < _side_px(real) / _side_px(own) < (
+        MAX_SIZE_RATIO
+    )
+    if is_window:
+        sizes = [max(each.sizes_px, key=lambda size: each.sizes_px[size]) for each in (own, real)]
+        lines.append(
+            f"pictures are {sizes[0]} px here and {sizes[1]} there, so sizes of boxes are compared in px: train with "
+            "the real ones cut to windows, or draw without --view"
+        )
+    size = "box width" if is_window else "box share"
+    if size in far:
+        lines.append(_altitude(own.values[size], real.values[size], options))
     counts, real_counts = (each.values["boxes a picture"] for each in (own, real))
     if "boxes a picture" in far:
-        lines.append(_piles(real_counts, options))
+        lines.append(_piles(real_counts, options, _side_px(real) ** 2 if is_window else None))
     if real.unlabelled:
         everything = sum(real.sizes_px.values())
         lines.append(f"{real.unlabelled} of {everything} real pictures have no labels, and tell nothing about boxes")
-    elif len(counts) and abs((counts == 0).mean() - (real_counts == 0).mean()) > 0.05:
+    elif not is_window and len(counts) and abs((counts == 0).mean() - (real_counts == 0).mean()) > 0.05:
         empty, real_empty = float((counts == 0).mean()), float((real_counts == 0).mean())
         lines.append(
             f"{real_empty:.0%} of the real pictures show no pile, here {empty:.0%}: --empty-share {real_empty:.2g}"
@@ -94,12 +105,24 @@ def _altitude(own: np.ndarray, real: np.ndarray, options: dict[str, Any]) -> str
     return f"boxes are {words} in the real pictures: --altitude {span[0]:.0f}..{span[1]:.0f}"
 
 
-def _piles(real: np.ndarray, options: dict[str, Any]) -> str:
-    """Numbers of piles with which the pictures would have the real numbers of boxes: a window shows its share."""
+def _side_px(figures: FolderFigures) -> float:
+    """Side of a square of the pictures' median area."""
+    sizes = [(size.split("x"), count) for size, count in figures.sizes_px.items()]
+    areas = np.repeat([int(width) * int(height) for (width, height), _ in sizes], [count for _, count in sizes])
+    return float(np.sqrt(np.median(areas)))
+
+
+def _piles(real: np.ndarray, options: dict[str, Any], real_px: float | None) -> str:
+    """Numbers of piles with which the pictures would have the real numbers of boxes: a window shows its share.
+
+    `real_px`: area of the real pictures if those are no such windows.
+    """
     low, high = np.quantile(real, [0.02, 0.98]).tolist()
     told = f"real pictures have {low:.0f} to {high:.0f} boxes"
     view, scale = options.get("view"), 1.0
-    if view is not None:
+    if real_px is not None:
+        scale = options["width"] * options["height"] / real_px
+    elif view is not None:
         scale = options["width"] * options["height"] / (view[0] * view[1])
         told += f", and --view {view[0]}x{view[1]} shows one in {scale:.3g} piles of the sensor"
     first, last = (min(round(end * scale), MAX_PILES) for end in (low, high))

@@ -63,6 +63,11 @@ class FoundFolder:
     """Label files without a picture."""
 
     @property
+    def options(self) -> dict[str, Any]:
+        """Those that our pictures were made with; {} in a foreign folder."""
+        return next((entry.get("options") or {} for entry in self.manifest.values()), {})
+
+    @property
     def is_ours(self) -> bool:
         return bool(self.manifest) or self.bad_lines > 0
 
@@ -83,7 +88,7 @@ def find_folder(path: Path) -> FoundFolder:
     found.lone_labels = [name for name in files if name not in labels and _is_label(name)]
     found.coco = [name for name in files if _suffix(name) == ".json" and _is_coco(path / name)]
     _read_manifest(found)
-    _read_yaml(found)
+    _name_classes(found)
     return found
 
 
@@ -161,27 +166,38 @@ def _read_manifest(found: FoundFolder) -> None:
             found.bad_lines += 1
 
 
-def _read_yaml(found: FoundFolder) -> None:
-    """Names of classes and shape of keypoints, from the few forms in which trainers write them."""
+def _name_classes(found: FoundFolder) -> None:
+    """Take them from the manifest if it has them, else from the YAML file, which may be edited or damaged."""
     names = (YAML_FILE, "data.yaml")
     text = next(
         (path.read_text(encoding="utf-8", errors="replace") for name in names if (path := found.path / name).is_file()),
         "",
     )
+    found.class_names, found.keypoint_columns = read_yaml(text)
+    if classes := found.options.get("classes"):
+        found.class_names = dict(enumerate(classes))
+        found.keypoint_columns = 3 * (found.options.get("write") == "yolo-pose")
+
+
+def read_yaml(text: str) -> tuple[dict[int, str], int]:
+    """Names of classes and columns of keypoints, from the few forms in which trainers write them."""
+    class_names: dict[int, str] = {}
+    keypoint_columns = 0
     block = ""
     for line in text.splitlines():
         key, _, value = (part.strip() for part in line.partition("#")[0].partition(":"))
         if line[:1] not in (" ", "-", "\t"):
             block = key
             if key == "names":
-                found.class_names = dict(enumerate(_items(value)))
+                class_names = dict(enumerate(_items(value)))
             if key == "kpt_shape":
                 shape = [int(item) for item in _items(value) if item.isdigit()]
-                found.keypoint_columns = shape[0] * shape[1] if len(shape) == 2 else 0
+                keypoint_columns = shape[0] * shape[1] if len(shape) == 2 else 0
         elif block == "names" and key.isdigit():
-            found.class_names[int(key)] = value.strip("'\"")
+            class_names[int(key)] = value.strip("'\"")
         elif block == "names" and key.startswith("- "):
-            found.class_names[len(found.class_names)] = key[2:].strip("'\" ")
+            class_names[len(class_names)] = key[2:].strip("'\" ")
+    return class_names, keypoint_columns
 
 
 def _items(value: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The user's own models in a scene: how many of each, and where they stand."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,8 +41,9 @@ Disc = tuple[np.ndarray, float]
 class AssetOptions:
     asset: tuple[ChosenAsset, ...] = option(
         (),
-        "A model of your own to scatter and label: .glb .gltf .obj .ply .stl; may be repeated. Metres per unit, how "
-        "many a scene has (default: 1..6, or as many as fit), its class (default: NAME), and the axis that points up.",
+        "A model of your own to scatter, labelled if --classes names its class: .glb .gltf .obj .ply .stl; may be "
+        "repeated. Metres per unit, how many a scene has (default: 1..6, or as many as fit), its class (default: "
+        "NAME), and the axis that points up.",
         metavar="NAME=FILE[,scale=F][,count=A..B][,class=NAME][,up=y|z]",
         parse=parse_asset,
     )
@@ -52,6 +54,22 @@ class AssetOptions:
         for place, name in enumerate(names):
             if name in names[:place]:
                 raise UsageError(f"--asset {name}: is given twice; give each model a name of its own")
+
+    def check_beside(self, empty_share: float | None) -> None:
+        """Raise UsageError for a pile among pictures that show none."""
+        for asset in self.assets:
+            if empty_share == 1 and asset.category == PILE_CATEGORY:
+                raise UsageError(
+                    f"--asset {asset.name}: is a pile, and no picture has piles with --empty-share 1; leave one of "
+                    "them out, or give --piles 0 for pictures with your own piles alone"
+                )
+
+    def notes_without(self, classes: Iterable[str]) -> list[str]:
+        """Models that get no label, as their class is none of these."""
+        known = tuple(classes)
+        lacking = [asset for asset in self.assets if asset.category not in known]
+        wanted = ",".join(dict.fromkeys((*known, *(asset.category for asset in lacking))))
+        return [f"--asset {asset.name}: gets no label; give --classes {wanted}" for asset in lacking]
 
     def check_under(self, camera_m: float) -> None:
         """Raise UsageError if one reaches up to a camera at this height."""

@@ -1,6 +1,7 @@
 """Cameras of recipe 2: height, direction, lens, ground sample, window, and the views of one scene."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,11 +44,22 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def parse_heading(text: str) -> Span:
+    """`-10..10` -> (-10.0, 10.0). UsageError if it is no range; for `350..10` it proposes the way through north."""
+    first, _, last = text.partition("..")
+    with suppress(ValueError):
+        low, high = float(first), float(last)
+        if low > high:
+            same = (low - 360, high) if 0 < low <= high + 360 else (low, high + 360)
+            raise UsageError(f"--yaw {text}: the range is upside down; write {same[0]:g}..{same[1]:g}")
+    return parse_span(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraOptions:
     altitude: Span | None = option(None, "Metres above the site. (default: 40..160)", metavar="M", parse=parse_span)
     yaw: Span | None = option(
-        None, "Compass direction of the picture's top, degrees. (default: any)", metavar="DEG", parse=parse_span
+        None, "Compass direction of the picture's top, degrees. (default: any)", metavar="DEG", parse=parse_heading
     )
     tilt: Span | None = option(
         None, "Degrees off straight down; 30..45 for oblique pictures. (default: 0..3)", metavar="DEG", parse=parse_span

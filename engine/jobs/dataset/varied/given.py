@@ -44,6 +44,14 @@ class GivenOptions:
                     "draw them in two runs"
                 )
 
+    def check_seed(self, seed: int) -> None:
+        """Raise UsageError for a --seed that no scene would use: each holds that of its camera effects."""
+        if seed and all(file.site for file in self.files):
+            raise UsageError(
+                f'--seed {seed}: has no effect with --scene; leave it out, or write "effects_seed": [] into the scenes '
+                "for other camera effects"
+            )
+
     def check_split(self) -> None:
         """Raise UsageError for two views of one scene, which a split might put into two subsets."""
         known: dict[tuple[int, ...], FrozenFile] = {}

@@ -33,6 +33,7 @@ class VariedOptions:
         for part in (*of_scenes, self.given, self.sensor):
             part.check()
         self.given.check_alone(*of_scenes)
+        self.assets.check_beside(self.layout.empty_share)
         if self.camera.gsd is None:  # which may set the height; then that of each camera is checked
             self.assets.check_under((self.camera.altitude or ALTITUDE_M)[0])
 

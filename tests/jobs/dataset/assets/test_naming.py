@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ import numpy as np
 import pytest
 
 from engine.errors import UsageError
+from engine.jobs.dataset import DatasetJob, RenderSettings
 from engine.jobs.dataset.assets import reading
 from engine.jobs.dataset.assets.naming import parse_asset
+from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.varied import VariedOptions
 from engine.jobs.dataset.varied.assets import AssetOptions
 from tests.jobs.dataset.assets.models import BOX, BOX_FACES, gltf, packed, write_glb
 
@@ -138,6 +142,17 @@ def test_too_many_triangles_of_other_formats_are_refused(tmp_path: Path, monkeyp
         trimesh.Trimesh(BOX, BOX_FACES, process=False).export(tmp_path / f"box.{suffix}")
         with pytest.raises(UsageError, match="has 12 triangles, at most 11"):
             parse_asset(f"box={tmp_path / f'box.{suffix}'}")
+
+
+def test_a_model_whose_class_is_not_among_the_classes_is_told_to_get_no_label(tmp_path: Path) -> None:
+    path = write_glb(tmp_path / "box.glb")
+    varied = VariedOptions(
+        assets=AssetOptions(asset=tuple(map(parse_asset, (f"box={path}", f"post={path},class=pile"))))
+    )
+    job = DatasetJob(output=tmp_path / "out", drawing=RenderSettings(engine="raster"), varied=varied)
+    assert job.notes == ("--asset box: gets no label; give --classes pile,box",)
+    for chosen in (("pile", "box"), ("pile",)):  # what is named is wanted
+        assert replace(job, labels=LabelOptions(classes=chosen)).notes == ()
 
 
 def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:

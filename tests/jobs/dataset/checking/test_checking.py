@@ -277,6 +277,32 @@ def test_piles_are_proposed_for_the_sensor_that_a_window_is_a_part_of(tmp_path: 
     )
 
 
+def test_windows_are_compared_in_px_with_real_pictures_that_are_whole(tmp_path: Path) -> None:
+    """In parts of the picture boxes of 8 px in a window are larger than those of 16 px in a whole picture."""
+    own, real = write_ours(tmp_path / "own", [1, 2], seed=0), write_dataset(tmp_path / "real", [11, 12], side_px=16)
+    path = own / "manifest.jsonl"
+    given = {"recipe": 2, "width": 1600, "height": 1200, "view": [WIDTH_PX, HEIGHT_PX]}
+    path.write_text(path.read_text("ascii").replace('{"recipe": 2}', json.dumps(given)), encoding="ascii")
+    for name in ("000011", "000012"):  # four times as wide, with the boxes in a corner
+        picture = real / f"images/{name}.png"
+        whole = np.tile(cv2.imread(str(picture)), (4, 4, 1))
+        picture.write_bytes(cv2.imencode(".png", whole)[1].tobytes())
+        boxes = [[share / 4 for share in map(float, line.split()[1:])] for line in label_lines(real, name)]
+        lines = (" ".join(["0", *map(str, box)]) + "\n" for box in boxes * 16)
+        (real / f"labels/{name}.txt").write_text("".join(lines), encoding="ascii")
+    (real / "coco_all.json").unlink()
+    like = check_folders([own], like=real).like
+    assert like is not None
+    sizes, altitude, piles = like.proposals[:3]
+    assert sizes.startswith("pictures are 160x120 px here and 640x480 there, so sizes of boxes are compared in px")
+    assert altitude == "boxes are 2.0 times larger in the real pictures: --altitude 20..80"
+    assert piles == "real pictures have 80 to 80 boxes: --piles 500..500"
+
+
+def label_lines(folder: Path, name: str) -> list[str]:
+    return (folder / f"labels/{name}.txt").read_text("ascii").splitlines()
+
+
 def test_distances_have_their_known_values() -> None:
     steps = np.linspace(0, 1, 1001)
     assert wasserstein(steps, steps + 0.25) == pytest.approx(0.25)

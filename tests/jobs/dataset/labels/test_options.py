@@ -1,5 +1,6 @@
 """The options of labels, as a user gives them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels.options import FORMATS, LabelOptions, parse_names
 from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.task import RenderSettings, task_of
+from engine.jobs.dataset.varied.cameras import CameraOptions
+from engine.jobs.dataset.varied.options import VariedOptions
 
 
 def job(recipe: int = 2, *, save_coco: bool = False, **labels: object) -> DatasetJob:
@@ -72,6 +75,14 @@ def test_the_first_of_yolos_formats_is_where_ultralytics_reads(first: str) -> No
     folders = {name: options.folder_of(name) for name in FORMATS if name.startswith("yolo")}
     assert folders.pop(first) == "labels"
     assert len({"labels", *folders.values()}) == 4
+
+
+def test_tiles_larger_than_the_pictures_are_told_of() -> None:
+    camera = CameraOptions(view=(320, 200))
+    varied = VariedOptions(camera=camera)
+    assert replace(job(tiles=200), varied=varied).notes == ()
+    (note,) = replace(job(tiles=640), varied=varied).notes
+    assert note == "--tiles 640: pictures are 320x200, so tiles are 320x200"
 
 
 def test_names_are_separated_by_commas() -> None:

@@ -17,6 +17,7 @@ from engine.jobs.dataset.varied.cameras import (
     check_cameras,
     draw_cameras,
     ground_sample_words,
+    parse_heading,
     parse_size,
 )
 from engine.jobs.dataset.varied.extent import MAX_REACH_M, extent_of
@@ -50,6 +51,18 @@ def test_cameras_vary_in_height_direction_tilt_and_lens() -> None:
     assert min(tilts) >= 0 and 2.8 < max(tilts) <= 3
     assert np.histogram([camera.heading_deg for camera in cameras], 4, (0, 360))[0].min() > 30
     assert len({camera.field_of_view_deg for camera in cameras}) == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [("350..10", "-10..10"), ("10..-10", "-350..-10"), ("-10..-20", "-10..340"), ("90..89", "-270..89")],
+)
+def test_headings_the_wrong_way_round_are_proposed_through_north(text: str, same: str) -> None:
+    """Turned over, 350..10 would be nearly all other directions."""
+    with pytest.raises(UsageError, match=f"the range is upside down; write {re.escape(same)}$"):
+        parse_heading(text)
+    low, high = parse_heading(same)
+    CameraOptions(yaw=(low, high)).check()
 
 
 def test_a_heading_stays_where_it_was_asked_for_whatever_the_tilt() -> None:

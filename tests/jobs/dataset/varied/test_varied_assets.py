@@ -39,6 +39,11 @@ def scenes() -> list[SiteScene]:
     return [scene_of(seed, some(DRUM, 15, 30), some(POST, 4), some(TRUCK)) for seed in range(4)]
 
 
+def test_a_model_that_is_a_pile_is_refused_where_no_picture_has_piles() -> None:
+    with pytest.raises(UsageError, match=r"^--asset post: is a pile, and no picture has piles with --empty-share 1"):
+        scene_of(0, some(DRUM), some(POST), empty=1.0)
+
+
 def test_models_stand_on_the_ground_clear_of_piles_and_of_one_another(scenes: list[SiteScene]) -> None:
     for scene in scenes:
         piles = np.array([(pile.x_m, pile.y_m) for pile in scene.piles])

@@ -144,7 +144,7 @@ def _shards(contents: DatasetContents) -> Iterator[tuple[str, list[ShardSample]]
         own = [picture for picture in pictures if picture.subset == subset]
         for number, first in enumerate(range(0, len(own), size)):
             name = f"{subset or 'pictures'}-{number:06d}.tar"
-            yield name, [_sample(contents.folder, picture) for picture in own[first : first + size]]
+            yield name, [sample_of(contents.folder, picture) for picture in own[first : first + size]]
 
 
 def _sample_path(picture: FinishedPicture) -> str:
@@ -162,7 +162,8 @@ def _pictures_per_shard(sample: Path) -> int:
     return min(MAX_SHARD_PICTURES, int(2 ** (most.bit_length() - 1)))
 
 
-def _sample(folder: Path, picture: FinishedPicture) -> ShardSample:
+def sample_of(folder: Path, picture: FinishedPicture) -> ShardSample:
+    """The files of a picture that are in its shard."""
     name = PurePosixPath(picture.paths[-1])
     files = {name.suffix[1:]: folder / name}
     for path in picture.paths[:-1]:

@@ -9,6 +9,7 @@ from engine.errors import SourceError
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture
 from engine.jobs.dataset.labels.writers import writers_of
+from engine.jobs.dataset.varied.pile_types import ALIASES
 from tests.jobs.dataset.labels.records import disc, source_of, thing
 
 OPTIONS = LabelOptions(classes=("bag", "pile"), write=("piles",))
@@ -76,3 +77,9 @@ def test_a_missing_part_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"000001\.jsonl: cannot be read"):
         writer.finish(contents)
     assert not list(tmp_path.glob("*.jsonl")) and not list(tmp_path.glob(".*"))
+
+
+def test_the_documentation_names_the_kinds_of_the_labels_beside_those_of_the_options() -> None:
+    text = (Path(__file__).parents[5] / "docs/dataset.md").read_text("utf-8")
+    for option, kind in ALIASES.items():
+        assert (f"`{kind}` ({option})" if kind != option else f"`{kind}`") in text

@@ -1,0 +1,22 @@
+"""How a changed option is told."""
+
+from typing import Any
+
+import pytest
+
+from engine.jobs.kit.fingerprint import difference
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        ([40.0, 160.0], "40..160"),
+        ([640, 480], "640x480"),
+        ([["snow", 1.5], ["grass", 0.7]], "snow=1.5,grass=0.7"),
+        (["pile", "bag"], "pile,bag"),
+        ([1, 2, 3], "[1, 2, 3]"),
+        ([], "[]"),
+    ],
+)
+def test_an_earlier_value_is_told_as_the_option_was_given(before: Any, words: str) -> None:
+    assert difference(before, None) == f"was {words}, is not given"
