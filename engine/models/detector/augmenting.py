@@ -4,11 +4,11 @@ default, Albumentations also blurs and adds noise). They stand for cameras and w
 
 import numpy as np
 
-GAIN, CONTRAST, TINT = 0.45, 0.3, 0.12
+GAIN, CONTRAST, TINT = 0.3, 0.2, 0.08
 """Largest changes: brightness as a power of e, the others as a share."""
-SATURATION = (0.3, 1.4)
-BLURRED_SHARE, BLUR_PX = 0.3, (0.4, 2.0)
-NOISY_SHARE, NOISE = 0.3, 0.035
+SATURATION = (0.5, 1.3)
+BLURRED_SHARE, BLUR_PX = 0.2, (0.4, 2.0)
+NOISY_SHARE, NOISE = 0.2, 0.03
 """Highest standard deviation of the noise, of 1."""
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CROP_PX = 320
 BATCH = 6
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 1e-3
 WARM_UP = 0.1
 """Share of the steps in which the learning rate rises; then it falls along a cosine."""
