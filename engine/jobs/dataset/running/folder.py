@@ -402,5 +402,6 @@ def _require_own_folder(path: Path) -> None:
         if path.is_file():
             raise UsageError(f"{path}: is a file; name a folder") from None
         raise unwritable(path, error) from error
-    if present and not present & {MANIFEST, WORK}:
+    refused = {name for name in (IMAGES, LABELS) if (path / name).is_dir() and not any((path / name).iterdir())}
+    if present - refused and not present & {MANIFEST, WORK}:  # a run that was refused at its start leaves these
         raise UsageError(f"{path}: is not empty and holds no dataset of ours; name another folder")

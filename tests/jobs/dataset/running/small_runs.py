@@ -47,6 +47,13 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
+def flip(path: Path) -> None:
+    """Change one bit in the middle of the file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 def one_that_fits_and_one_that_does_not() -> tuple[int, dict[str, Any]]:
     """A seed, and options with a number of machines that fits into its first picture but not into its second."""
 

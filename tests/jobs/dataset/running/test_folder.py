@@ -159,6 +159,13 @@ def test_pictures_of_another_version_are_reported(folder: DatasetFolder) -> None
     assert note.startswith("1 pictures were made by another version of this program")
 
 
+def test_the_folder_of_a_run_that_was_refused_can_be_used(tmp_path: Path) -> None:
+    """A run for which there is too little space ends before it writes a manifest."""
+    DatasetFolder(tmp_path).close()
+    assert {path.name for path in tmp_path.iterdir()} == {"images", "labels"}
+    DatasetFolder(tmp_path).close()
+
+
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "000000.png").write_bytes(b"mine")

@@ -16,7 +16,7 @@ from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.report import DatasetProgress
 from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.jobs.dataset.split import parse_split
-from tests.jobs.dataset.running.small_runs import contents, small_job
+from tests.jobs.dataset.running.small_runs import contents, flip, small_job
 
 ALL: dict[str, Any] = {"save_coco": True, "save_hdf5": True, "split": parse_split("50/50")}
 
@@ -31,12 +31,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copy(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "out"))
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 def files_of_coco(path: Path) -> list[str]:

@@ -18,7 +18,7 @@ from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.report import DatasetProgress
 from engine.jobs.dataset.running.whole_files import WholeFiles
-from tests.jobs.dataset.running.small_runs import contents, varied_job
+from tests.jobs.dataset.running.small_runs import contents, flip, varied_job
 from tests.support.long_form import only_soak
 from tests.support.scanner import Scanner
 
@@ -46,12 +46,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copy(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "out"))
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 def of_pictures(folder: Path) -> dict[str, str]:
