@@ -17,7 +17,6 @@ Our own namespace has the angles of the gimbal, as DJI counts them, and metres o
 
 import math
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
@@ -128,7 +127,7 @@ def xmp_of(scene: SiteScene, effects: dict[str, Any]) -> bytes:
         "multiverse:North": f"{camera.y_m:.4f}",
         "multiverse:RelativeAltitude": f"{camera.height_m:.4f}",
     }
-    attributes = "\n".join(f"   {name}={quoteattr(value)}" for name, value in values.items())
+    attributes = "\n".join(f'   {name}="{value}"' for name, value in values.items())
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
