@@ -22,6 +22,14 @@ from tests.support.browsers import SHELL
 from tests.web.page_stage import House, Stage, Visit
 from tests.web.socket_client import SocketClient
 
+LEAVE_NOTHING = """() => {
+    document.getElementById("help").close();
+    const search = document.getElementById("search");
+    search.value = "";
+    search.dispatchEvent(new Event("input"));
+}"""
+"""What a failed test may have left open would fail those after it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -168,9 +176,12 @@ def visit(house: House, stage: Stage, long_visit: list[Visit]) -> Iterator[Visit
         long_visit.append(house.visit(viewport={"width": 1280, "height": 800}).open())
     visit = long_visit[0]
     visit.page.locator("#play-tab").click()
+    for is_on in ("true", "false"):  # the page hears of changes in their order: with these it has heard of the reset
+        stage.engine.params.set("/master/freeze", is_on == "true", by="test")
+        visit.page.locator(f"#freeze[aria-pressed={is_on}]").wait_for(state="attached")
     yield visit
     visit.page.mouse.up()
-    visit.page.evaluate("document.getElementById('help').close()")  # a failed test may have left it open
+    visit.page.evaluate(LEAVE_NOTHING)
     errors, visit.errors[:] = list(visit.errors), []
     assert errors == []
 
