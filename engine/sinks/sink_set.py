@@ -8,7 +8,6 @@ from functools import partial
 
 from engine.errors import MultiverseError, SinkError
 from engine.sinks.opening import load_kinds, make_sink
-from engine.sinks.registry import KINDS
 from engine.sinks.sink import (
     EXTRA_PICTURES,
     TITLES,
@@ -25,6 +24,7 @@ from engine.system.backoff import MAX_DELAY_S, next_delay_s
 from engine.system.clock import Clock, SystemClock
 from engine.system.reporting import Report
 from engine.values import PublishedFrame, ShownPicture
+from osc_schema.sinks import KINDS
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +166,7 @@ class SinkSet:
 
     def _start_extra(self, picture: Picture, main: _Place, may_wait: bool) -> None:
         """Publish this picture where the main one is. A failure does not affect the main one."""
-        if main.spec.picture != "main" or not KINDS[main.spec.kind].includes_extras:
+        if main.spec.picture != "main" or not KINDS[main.spec.kind].is_named:
             return
         argument = picture_name(picture, main.spec.argument) if main.spec.argument else ""
         spec = SinkSpec(kind=main.spec.kind, argument=argument, picture=picture)
