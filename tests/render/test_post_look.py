@@ -7,6 +7,7 @@ from engine.render.picture import Leaving
 from engine.render.post_fade import PostFade
 from engine.render.post_look import (
     GRAIN_SIDE,
+    NO_POST,
     PostLook,
     between,
     grain_offset,
