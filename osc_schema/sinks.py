@@ -17,7 +17,7 @@ class SinkKind:
     """A kind of sink. `engine/sinks/KIND.py` has its class, `KindSink`."""
 
     shown_as: str
-    """What it publishes, with its article, for help texts."""
+    """A name for it in help texts, with its article."""
     argument: str
     """Description of the argument after `=`."""
     platform: str = ""
