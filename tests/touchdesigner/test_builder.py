@@ -201,7 +201,9 @@ def test_an_extension_that_cannot_start_is_shown_on_the_component(program: Touch
     program.frame()
     assert len(program.printed) == before, "no traceback in each frame"
     program.run_text(text)
-    assert comp.errors() == "" and program.printed[-1] == "multiverse: built: /project1/multiverse", program.printed[-6:]
+    assert comp.errors() == "" and program.printed[-1] == "multiverse: built: /project1/multiverse", program.printed[
+        -6:
+    ]
 
 
 def test_an_error_in_every_frame_is_printed_once_and_counted(
