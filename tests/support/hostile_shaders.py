@@ -11,6 +11,14 @@ def hostile_shader(number: int) -> str:
     return _KINDS[number % len(_KINDS)](rng)
 
 
+def slow_to_compile() -> str:
+    """A text that drivers compile for minutes: each function calls the one before it twice."""
+    functions = "float f0(float x) { return sin(x) + fract(x * 7.0); }\n" + "".join(
+        f"float f{n}(float x) {{ return f{n - 1}(x) + f{n - 1}(x + 1.0); }}\n" for n in range(1, 16)
+    )
+    return _file(functions + _main("c = f15(isf_FragNormCoord.x + TIME);"))
+
+
 def _file(body: str, **header: Any) -> str:
     return f"/*{json.dumps(header)}*/\n{body}\n"
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.render.isf import parse_isf
-from engine.render.isf.translate import FOLDER
+from engine.render.isf.assembly import FOLDER
+from engine.render.isf.parse import parse_isf
 
 GENERATORS = ("Curtain", "Ember", "Ink", "Mercury", "Relief")
 """Those whose pictures are soft: the edges of Gates and Field may fall on columns of either kind."""

@@ -10,7 +10,8 @@ import pytest
 
 from engine.control.commands.shader_stage import crossfaded
 from engine.render import Leaving, PictureInput, Renderer
-from engine.render.isf import Input, IsfFile, ShaderSlot, parse_isf
+from engine.render.isf import Input, IsfFile, ShaderSlot
+from engine.render.isf.parse import parse_isf
 from osc_schema.fx import SLOTS
 
 Draw = Callable[..., np.ndarray]
