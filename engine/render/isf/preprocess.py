@@ -19,7 +19,9 @@ from engine.render.isf.condition import evaluate_condition
 from engine.render.isf.tokens import MAX_TOKENS, is_blank, split_tokens
 
 MAX_WORK: Final = 1_000_000  # tokens looked at while macros are expanded
+CHARS_A_WORD: Final = 32  # a longer one counts as several
 MAX_MACROS: Final = 2000
+MAX_CHARS_WRITTEN: Final = 1 << 20
 MAX_LEVELS: Final = 60  # of macros inside the arguments of macros
 
 _KEPT: Final = ("version", "extension", "pragma", "line")  # left out: they may only stand at the very beginning
@@ -52,7 +54,7 @@ class _Expander:
         """Lines since the last directive."""
         self._conditions: list[tuple[bool, bool, bool]] = []
         """The open #if: whether its lines count, whether a branch has been taken, whether #else has come."""
-        self._work = 0
+        self._work = self._chars = 0
         self._line = 1
 
     def read(self, tokens: list[str]) -> None:
@@ -85,9 +87,11 @@ class _Expander:
 
     def _flush(self) -> None:
         group, self._group = self._group, []
+        before = len(self.written)
         self.written += [token for token, _ in self._expanded([(token, _NOTHING) for token in group], 0)]
-        if len(self.written) > MAX_TOKENS:
-            raise IsfError(f"with its macros expanded the shader has more than {MAX_TOKENS} words and signs")
+        self._chars += sum(len(token) for token in self.written[before:])
+        if len(self.written) > MAX_TOKENS or self._chars > MAX_CHARS_WRITTEN:
+            raise IsfError(f"with its macros expanded the shader is too long: at most {MAX_TOKENS} words and signs")
 
     # -- directives ----------------------------------------------------------------------------
 
@@ -173,8 +177,8 @@ class _Expander:
         waiting = list(reversed(told))
         written: list[_Told] = []
         while waiting:
-            self._spend(1)
             token, hidden = waiting.pop()
+            self._spend(1 + len(token) // CHARS_A_WORD)
             macro = self._macros.get(token) if token not in hidden else None
             if token == "__LINE__":
                 written.append((str(self._line), hidden))

@@ -4,11 +4,12 @@ All sizes are in pixels. Render thread, the context current.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import moderngl
 
+from engine.errors import IsfError
 from engine.render.isf.assembly import PLAIN_VERTEX, fragment_text, vertex_text
 from engine.render.isf.draw_clock import DrawClock
 from engine.render.isf.gl_images import OwnTargets, PassTarget
@@ -87,7 +88,11 @@ class IsfProgram:
 
         IsfError if its targets are too large with these inputs; OverrunError where the clock ends it.
         """
-        self._targets.follow(target_sizes(self.file, inputs, canvas.size_px))
+        sizes = target_sizes(self.file, inputs, canvas.size_px)
+        missing_bytes = self._targets.missing_bytes(sizes)
+        if self._clock is not None and missing_bytes > self._clock.max_growth_bytes:
+            raise IsfError(f"its targets grow by {missing_bytes >> 20} MB while it plays")
+        self._targets.follow(sizes)
         self._set_values(inputs, moment, canvas.size_px)
         last = len(self.file.passes) - 1
         for number, each in enumerate(self.file.passes):
@@ -110,8 +115,9 @@ class IsfProgram:
         if self._copy is not None:
             self._copy.set_opaque(is_opaque)
 
-    def set_budget(self, budget: int) -> None:
-        """Units of work after which a pixel's loops end, from now on."""
+    def bound(self, budget: int, band_px: int) -> None:
+        """Another budget and size of bands from now on."""
+        self.file = replace(self.file, budget=budget, band_px=band_px)
         self._uniforms["isf_budget"] = budget
 
     def count(self, number: int, canvas: Canvas, images: Callable[[str], moderngl.Texture]) -> None:
@@ -121,20 +127,25 @@ class IsfProgram:
     @property
     def warm_steps(self) -> int:
         """Number of `warm` calls until nothing is left to compile."""
-        return len(self.file.imports) + len(self.file.passes) + (1 if self._copy is not None else 0)
+        return (
+            len(self.file.imports) + self._targets.steps + len(self.file.passes) + (1 if self._copy is not None else 0)
+        )
 
     def warm(
         self, step: int, canvas: Canvas, inputs: Mapping[str, Input], images: Callable[[str], moderngl.Texture]
     ) -> None:
-        """Upload an imported image, or draw one pixel of one pass: drivers finish compiling at the first draw, for the
-        bound formats. Steps from 0.
+        """Upload an image, allocate a texture, or draw one pixel of one pass: drivers finish compiling at the first
+        draw, for the bound formats. Steps from 0, each short by itself.
 
-        The shader's textures are allocated before its first pass and black after the last one. IsfError as in `draw`.
+        The shader's textures are black after the last one. IsfError as in `draw`.
         """
         if step < len(self.file.imports):
             self._imported(self.file.imports[step])
             return
-        step -= len(self.file.imports)
+        step -= len(self.file.imports) + self._targets.steps
+        if step < 0:
+            self._targets.follow(target_sizes(self.file, inputs, canvas.size_px), most=1)
+            return
         if step == 0:
             self._targets.follow(target_sizes(self.file, inputs, canvas.size_px))
             self._set_values(inputs, Moment(), canvas.size_px)
@@ -225,19 +236,19 @@ class IsfProgram:
     def _draw_bands(self, linked: LinkedProgram, framebuffer: moderngl.Framebuffer, size_px: tuple[int, int]) -> None:
         """Draw the bound pass, all at once if even the worst of it is short."""
         width, height = size_px
-        if not self.file.band_px or self._clock is None or self._wait is None or width * height <= self.file.band_px:
-            linked.draw()
-            return
-        if framebuffer.scissor != (0, 0, width, height):  # one pixel, to finish compiling
+        band_px, clock, wait = self.file.band_px, self._clock, self._wait
+        is_whole = framebuffer.scissor == (0, 0, width, height)  # or one pixel, to finish compiling
+        if not band_px or clock is None or wait is None or not is_whole:
             linked.draw()
             return
         try:
-            for band in bands(size_px, self.file.band_px):
+            for band in bands(size_px, band_px):
+                if clock.is_due(band[2] * band[3] / band_px):
+                    wait()
+                    clock.check()
                 framebuffer.scissor = band
                 framebuffer.use()
                 linked.draw()
-                self._wait()
-                self._clock.check()
         finally:
             framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
             framebuffer.use()

@@ -5,6 +5,7 @@ the time that a picture takes and so that the driver's cache holds what the engi
 of one colour are noted, not refused: an artist may begin with one.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ import numpy as np
 from engine.errors import IsfError
 from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
 from engine.render.gl_textures import Target
-from engine.render.isf.draw_clock import BAND_S
+from engine.render.isf.draw_clock import BAND_S, DrawClock
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.isf_file import MAX_BUDGET, Input, IsfFile, IsfInput
 from engine.render.isf.program import COUNT, EFFECT, OVER, Canvas, IsfProgram, Moment
@@ -34,6 +35,7 @@ FLAT: Final = 1.0  # deviation of a channel, of 255, below which a picture count
 BLACK: Final = 3.0  # of 255
 MIN_BUDGET: Final = 16_384  # units of work
 MIN_BAND_PX: Final = 64
+FRAME_UNITS: Final = 64  # of a pixel whose shader does nothing
 BUDGET_MARGIN: Final = 4  # a slider between the corners may need more rounds than at them
 MAX_STEP_S: Final = 0.35  # of building a shader that the driver has compiled before, one step a frame
 
@@ -76,14 +78,17 @@ class Trial:
         phase("compiling")
         self._context.error  # noqa: B018  reading clears
         began_s = time.perf_counter()
-        program = IsfProgram(self._context, file, self._wait if self._is_software else None)
+        # In bands, too: on a GPU the show waits for each.
+        endless = DrawClock(math.inf)
+        program = IsfProgram(self._context, file, self._wait, endless, waits_for_passes=self._is_software)
         compile_ms = (time.perf_counter() - began_s) * 1e3
         try:
             self._rehearse(program, self._stage(size_px, self._dtype))
             phase("drawing small pictures with")
             units = self._corners(program, _fitted(size_px, CORNER_PX))
             budget = min(MAX_BUDGET, max(MIN_BUDGET, units * BUDGET_MARGIN))
-            program.set_budget(budget)
+            worst_units = FRAME_UNITS + file.texts.straight_units + (budget if file.texts.is_guarded else 0)
+            program.bound(budget, max(MIN_BAND_PX, int(BAND_S / (self._unit_s() * worst_units))))
             small_px = _fitted(size_px, THUMBNAIL_PX)
             thumbnail, note = self._thumbnail(program, small_px, self._dtype)
             is_opaque = False
@@ -101,14 +106,8 @@ class Trial:
             program.release()
         phase("compiling once more")
         self._require_kept(file, size_px)
-        worst_units = file.texts.straight_units + (budget if file.texts.is_guarded else 0)
         return Tried(
-            file=replace(
-                file,
-                budget=budget,
-                band_px=max(MIN_BAND_PX, int(BAND_S / (self._unit_s() * worst_units))),
-                is_opaque=is_opaque,
-            ),
+            file=replace(program.file, is_opaque=is_opaque),
             compile_ms=round(compile_ms, 2),
             draw_ms=round(draw_ms, 3),
             note=note,
@@ -126,7 +125,7 @@ class Trial:
         """IsfError if a second compilation is long, too: then the driver keeps nothing, and the picture would wait."""
         clock_s = time.process_time if self._is_software else time.perf_counter
         began_s = clock_s()
-        program = IsfProgram(self._context, file, self._wait if self._is_software else None)
+        program = IsfProgram(self._context, file, self._wait, waits_for_passes=self._is_software)
         try:
             longest_s = clock_s() - began_s
             for _ in self._rehearsal(program, self._stage(size_px, self._dtype)):
