@@ -10,6 +10,7 @@ from PIL import Image
 
 from engine.errors import IsfError
 from engine.params.shader_catalog import read_source
+from engine.render.isf import images
 from engine.render.isf.expression import Expression
 from engine.render.isf.isf_file import MAX_CHARS
 from engine.render.isf.parse import parse_isf
@@ -211,3 +212,26 @@ def test_targets_are_bounded() -> None:
         sizes({"TARGET": "a", "WIDTH": 16384})
     with pytest.raises(IsfError, match="MB"):
         sizes(*({"TARGET": f"t{n}", "WIDTH": 4096, "HEIGHT": 4096, "FLOAT": True} for n in range(4)))
+
+
+def test_a_file_with_several_names_is_one_image(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
+    (tmp_path / "maps").mkdir()
+    paths = ["a.png", "./a.png", "maps/../a.png", "link.png"]
+    text = shader({"IMPORTED": {f"i{n}": {"PATH": path} for n, path in enumerate(paths)}})
+    found = parse_isf(text, path=tmp_path / "a.fs").imports
+    assert len(found) == 4 and len({id(each.pixels) for each in found}) == 1
+
+
+def test_all_images_of_a_file_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_BYTES", 100 * 100 * 4 * 2)
+    for number in range(3):
+        Image.fromarray(np.zeros((100, 100), np.uint8)).save(tmp_path / f"{number}.png")
+
+    def importing(*numbers: int) -> str:
+        told = {f"i{place}": {"PATH": f"{number}.png"} for place, number in enumerate(numbers)}
+        return shader({"IMPORTED": told})
+
+    assert len(parse_isf(importing(0, 1, 0, 1, 0), path=tmp_path / "a.fs").imports) == 5
+    assert "too much memory" in reason_of(importing(0, 1, 2), tmp_path / "a.fs").reason

@@ -1,5 +1,7 @@
 """Shader files are tried in a process of their own: what it tells, and that nothing brings it down for long."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -129,7 +131,7 @@ def test_a_process_that_dies_costs_one_file(process: VetProcess, vet: Callable[.
     assert all("\n" not in answer.reason for answer in answers)
 
 
-@pytest.mark.parametrize("number", range(1000) if IS_SOAK else (0, 1, 2, 3, 5, 7, 8, 9, 10, 11, 12, 14, 15))
+@pytest.mark.parametrize("number", range(1000) if IS_SOAK else (0, 1, 2, 3, 5, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18))
 def test_a_hostile_file_gets_one_clear_reason(vet: Callable[..., VetResult], number: int) -> None:
     result = vet(hostile_shader(number))
     assert result.ok or result.reason
@@ -159,3 +161,38 @@ def test_the_queue_answers_every_ticket_and_drops_older_texts_of_a_path(
     finally:
         vetter.close()
     assert reports.lines == []
+
+
+def test_the_engine_loads_nothing_that_could_read_a_shader_s_text() -> None:
+    """Header, images and translation are the business of the vetting process."""
+    code = (
+        "import sys, engine.app, engine.render.gl_renderer, engine.render.gl_shaders\n"
+        "print(*sorted(name.rpartition('.')[2] for name in sys.modules if name.startswith('engine.render.isf.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    loaded = set(done.stdout.split())
+    assert {"vetter", "vet_record", "program"} <= loaded
+    assert not loaded & {
+        "parse",
+        "inputs",
+        "images",
+        "tokens",
+        "preprocess",
+        "structure",
+        "loops",
+        "translate",
+        "trial",
+    }
+
+
+def test_imported_images_reach_the_engine_as_pixels(process: VetProcess, tmp_path: Path) -> None:
+    from PIL import Image
+
+    pixels = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+    Image.fromarray(pixels).save(tmp_path / "map.png")
+    text = """/*{"IMPORTED": {"a": {"PATH": "map.png"}, "b": {"PATH": "./map.png"}}}*/
+    void main() { gl_FragColor = IMG_THIS_PIXEL(a) + IMG_THIS_PIXEL(b); }"""
+    result = process.vet(text, path=tmp_path / "With Images.fs", size_px=SIZE_PX)
+    assert result.ok and result.file is not None and result.file.title == "With Images"
+    first, second = result.file.imports
+    assert first.pixels is second.pixels and np.array_equal(first.pixels[..., :3], pixels)
