@@ -15,12 +15,14 @@ from engine.control import CommandTable
 from engine.control.commands.shader import ShaderControl
 from engine.control.commands.shader_stage import MAX_SLOW_FRAMES, UNMEASURED_FRAMES, ShaderStage, SlowShaders
 from engine.control.commands.shader_trials import ShaderTesting
+from engine.errors import IsfError
 from engine.params import Crossfade, ParamStore, Slew
 from engine.params.current_preset import BYPASS
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog
 from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import ShaderState
+from engine.render.isf.parse import parse_isf
 from engine.render.palettes import ramp_rgb
 from engine.system.disk_store import DiskQueue, DiskStore
 
@@ -59,20 +61,23 @@ class ScriptedTrials:
     texts: list[str] = field(default_factory=list)
     may_answer: threading.Event = field(default_factory=threading.Event)
     is_warm: bool = False
-    _waiting: list[str] = field(default_factory=list)
+    _waiting: list[tuple[str, Path | None]] = field(default_factory=list)
 
-    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int]) -> int:
+    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None) -> int:
         self.texts.append(text)
-        self._waiting.append(text)
+        self._waiting.append((text, path))
         return len(self.texts)
 
     def poll(self) -> Verdict | None:
         if not self._waiting or not self.may_answer.is_set():
             return None
-        text = self._waiting.pop()
+        text, path = self._waiting.pop()
         if "#error" in text:
             return Verdict(ok=False, reason="'glow' : undeclared", line=9)
-        return Verdict(thumbnail=np.full((36, 64, 3), 90, np.uint8))
+        try:
+            return Verdict(file=parse_isf(text, path=path), thumbnail=np.full((36, 64, 3), 90, np.uint8))
+        except IsfError as error:
+            return Verdict(ok=False, reason=error.reason, line=error.line)
 
     def warm(self) -> None:
         self.is_warm = True
@@ -267,10 +272,10 @@ def test_a_file_that_is_saved_again_keeps_the_values_and_an_error_goes_when_it_i
     rig.write("Glow", shader(1.0, more="#error  "))
     wait_for(lambda: rig.state() == "failed", "the error of the saved file")
     assert rig.frame()["1"].file.title == "Glow"
-    rig.write("Glow", shader(9.0, more="// mended"))
+    rig.write("Glow", shader(9.0, more="float mended;"))
     wait_for(lambda: rig.state() == "playing" and len(rig.tester.texts) == 3, "the mended file")
     drawn = rig.frame()["1"]
-    assert "mended" in drawn.file.fragment and drawn.inputs["speed"] == pytest.approx(5.0)
+    assert "mended" in drawn.file.texts.fragment and drawn.inputs["speed"] == pytest.approx(5.0)
     assert rig.detail() == "" and rig.told[-2:] == [("/fx/playing", "1", "Glow"), ("/fx/1/error", "")]
 
 
@@ -300,7 +305,6 @@ def test_a_shader_that_cannot_play_in_a_slot_says_where_it_can(
     rig.store.set(f"/fx/{slot}/file", name, by="test")
     wait_for(lambda: rig.state(slot) == "failed", "the refusal")
     assert reason in rig.detail(slot)
-    assert rig.tester.texts == []
 
 
 def test_an_unknown_name_is_refused_at_once_and_changes_nothing(rig: Rig, play: Any) -> None:
