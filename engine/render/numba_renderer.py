@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from engine.render.gl_shaders import GLShaders
 
 MAX_PX = 16_384
-NEEDS_GL = "shaders need OpenGL; start with --renderer gl"
+NEEDS_GL = "shaders need OpenGL, which is missing here"
 _NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 _NOTHING = np.zeros((1, 1), np.uint8)
 _NO_MASKS = np.zeros((0, 1, 1), np.uint8)
@@ -76,6 +76,7 @@ class NumbaRenderer:
         is_live: bool = False,
         on_progress: Callable[[str], None] = lambda line: None,
         shaders: "GLShaders | None" = None,
+        why_no_shaders: str = "",
     ) -> None:
         """Compile the kernels, so that no picture has to wait: 12 s of CPU time the first time on a machine, on all
         cores, 0.4 s from Numba's cache.
@@ -91,7 +92,7 @@ class NumbaRenderer:
         self._noise = wide_thresholds(thresholds())
         self._post = NumbaPost()
         self.master = Master()
-        self._why_no_shaders = NEEDS_GL
+        self._why_no_shaders = f"{NEEDS_GL} ({why_no_shaders})" if why_no_shaders else NEEDS_GL
         self._refused = ShaderState()
         self._is_closed = False
         self._cuts = 0

@@ -31,27 +31,30 @@ def open_renderer(
     """Open a renderer of this size, "auto", "gl" or "numba". Use it on the calling thread only.
 
     `is_live`: where Numba must compile, begin before trails, layer 5 and effects are compiled. `on_progress` gets the
-    progress. `date_at` is the date that shaders get. "auto" is OpenGL on a GPU; on a software rasteriser Numba, with
-    OpenGL for shaders; without OpenGL Numba alone. `.reason` says why it is not OpenGL.
+    progress. `date_at` is the date that shaders get. "auto" is OpenGL on a GPU, else "numba". Numba has OpenGL for
+    shaders; where there is none, they fail one by one. `.reason` says why it is not OpenGL.
     NoGLError if "gl" is not available; RenderError if a shader or size is rejected.
     """
     if choice not in CHOICES:
         raise RenderError(f"renderer {choice!r}: choose auto, gl or numba")
-    if choice == "numba":
-        return _open_numba(width, height, "", is_live, on_progress)
     if choice == "gl":
         return _open_gl(width, height, date_at)
+    is_asked = choice == "numba"
     try:
         shaders = _open_shaders(date_at)
-        if not shaders.is_software:
+        if not (shaders.is_software or is_asked):
             shaders.close()
             return _open_gl(width, height, date_at)
     except RenderError as error:  # no OpenGL, or a driver that rejects a shader
-        return _open_numba(width, height, str(error), is_live, on_progress)
+        return _open_numba(
+            width, height, "" if is_asked else str(error), is_live, on_progress, why_no_shaders=str(error)
+        )
     try:
-        return _open_numba(width, height, SOFTWARE, is_live, on_progress, shaders)
+        return _open_numba(width, height, "" if is_asked else SOFTWARE, is_live, on_progress, shaders)
     except RenderError as error:  # no Numba for this Python, or no memory
         shaders.close()
+        if is_asked:
+            raise
         gl = _open_gl(width, height, date_at)
         gl.reason = f"OpenGL runs on the CPU here; Numba would be faster, but: {error}"
         return gl
@@ -61,7 +64,7 @@ def _open_shaders(date_at: DateAt) -> "GLShaders":
     try:
         from engine.render.gl_shaders import GLShaders
     except ImportError as error:  # not every system has a wheel
-        raise NoGLError(f"no OpenGL: {error}; install moderngl, or use --renderer numba") from error
+        raise NoGLError(f"no OpenGL: {error}; install moderngl") from error
     return GLShaders(date_at=date_at)
 
 
@@ -80,6 +83,7 @@ def _open_numba(
     is_live: bool,
     on_progress: Callable[[str], None],
     shaders: "GLShaders | None" = None,
+    why_no_shaders: str = "",
 ) -> "NumbaRenderer":
     try:
         from engine.render.numba_renderer import NumbaRenderer
@@ -92,4 +96,5 @@ def _open_numba(
         is_live=is_live,
         on_progress=on_progress,
         shaders=shaders,
+        why_no_shaders=why_no_shaders,
     )

@@ -12,6 +12,7 @@ from engine.control.commands.shader_stage import dissolving, morphed
 from engine.render import Leaving, PictureInput, Renderer, open_renderer
 from engine.render.isf import ShaderSlot
 from engine.render.isf.parse import parse_isf
+from engine.render.numba_renderer import NumbaRenderer
 
 SIZE = (96, 54)
 TRAIL = {"/feedback/amount": 0.9, "/feedback/zoom": 1.05, "/feedback/rotate": 3.0}
@@ -135,9 +136,20 @@ def test_the_picture_goes_on_without_its_shaders_when_opengl_fails(
     assert reason.startswith("OpenGL has failed, so shaders are off until the next start (OpenGL: ")
 
 
-def test_numba_alone_refuses_shaders_in_one_line(cpu: Renderer, picture: Callable) -> None:
-    cpu.draw(replace(picture(), shaders=(effect(UNCHANGED),)))
-    assert cpu.shader_state.failures == {"1": "shaders need OpenGL; start with --renderer gl"}
+def test_numba_that_was_asked_for_has_opengl_for_shaders(cpu: Renderer, picture: Callable) -> None:
+    cpu.resize(*SIZE)
+    assert np.array_equal(
+        settled(cpu, replace(picture(), shaders=(generator(),)))[0, -1, :3] > 60_000, (True, True, False)
+    )
+    assert cpu.shader_state.failures == {} and cpu.reason == ""
+
+
+def test_without_opengl_numba_refuses_shaders_in_one_line(picture: Callable) -> None:
+    renderer = NumbaRenderer(*SIZE, why_no_shaders="no OpenGL: install it")
+    renderer.draw(replace(picture(), shaders=(effect(UNCHANGED),)))
+    reason = "shaders need OpenGL, which is missing here (no OpenGL: install it)"
+    assert renderer.shader_state.failures == {"1": reason}
+    renderer.close()
 
 
 STILLS: dict[str, tuple[dict[str, object], tuple[ShaderSlot, ...]]] = {

@@ -160,11 +160,3 @@ def test_a_preset_brings_back_the_shader_and_its_values(desk: Desk, wait_for: Wa
     desk.done("/preset/load", "fast glow")
     wait_for(lambda: "centre" in query(desk, "/fx/1")["CONTENTS"], "the shader")
     assert query(desk, "/fx/1/speed")["VALUE"] == [pytest.approx(9.0)]
-
-
-def test_the_status_names_the_shader_and_why_this_renderer_does_not_draw_it(desk: Desk, wait_for: WaitFor) -> None:
-    def line() -> tuple[Any, ...]:
-        return {message.address: message.args for message in desk.ask("/engine/status")}["/engine/status/shader/1"]
-
-    wait_for(lambda: line()[1] == "failed", "the first frame with it")
-    assert line()[:3] == ("glow", "failed", "shaders need OpenGL; start with --renderer gl")
