@@ -93,9 +93,6 @@ class GLRenderer:
             self._targets.release()
             self._start(targets)
 
-    def announce_layer5(self) -> None:
-        """Do nothing: the shader always includes it."""
-
     def draw(self, picture: PictureInput) -> None:
         """Begin this picture. While the look is frozen the last one stays and is only faded."""
         with self._drawing():

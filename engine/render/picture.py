@@ -114,10 +114,6 @@ class Renderer(Protocol):
         RenderError if there is no memory for it or the size is not allowed; the old size then stays.
         """
 
-    def announce_layer5(self) -> None:
-        """Prepare for pictures on layer 5, so that the first one is not late. Any thread; may take seconds without
-        blocking drawing."""
-
     def draw(self, picture: PictureInput) -> None:
         """Begin a picture; may return before it is drawn."""
 

@@ -126,6 +126,7 @@ class Rig:
         )
         self.control.add_commands(CommandTable())
         self.control.start()
+        self.leaves_a_still = False
         self.time_s = 0.0
 
     def write(self, name: str, text: str) -> None:
@@ -140,7 +141,8 @@ class Rig:
         snapshot, fade = self.crossfade.snapshot()
         self.stage.follow(snapshot, self.slew.jump_to)
         values = self.slew.step(snapshot, PERIOD_S)
-        drawn = self.stage.shaders(values, snapshot, {}, fade)
+        leaving = None if fade is None or self.leaves_a_still else fade.before
+        drawn = self.stage.shaders(values, snapshot, {}, fade, leaving)
         self.control.after_frame(ShaderState(costs_ms=costs_ms or {}, failures=failures or {}), PERIOD_S)
         return {each.slot: each for each in drawn}
 
@@ -424,31 +426,27 @@ def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: WaitFo
     rig.crossfade.start(new, 1.0, by="preset", is_picture=True)
     rig.frame()
     wait_for(lambda: rig.state() == "playing" and len(rig.frame()) == 2, "the new shader")
-    for _ in range(8):
-        drawn = rig.frame()
-    assert {each.file.title for each in drawn.values()} == {"Wave", "Glow"}
-    share = next(each.mix for each in drawn.values() if each.file.title == "Glow") / 0.8
-    assert 0.0 < share < 1.0
-    leaving = drawn["1"]  # it keeps its place, where it is compiled
-    assert leaving.file is old and leaving.mix == pytest.approx(1.0 - share)
+    drawn = rig.frame()
+    assert (drawn["1"].file, drawn["1"].mix, drawn["1"].is_leaving) == (old, 1.0, True)  # where it is compiled
+    assert (drawn["1-"].file.title, drawn["1-"].is_leaving) == ("Glow", False)
+    assert drawn["1-"].mix == pytest.approx(0.8, abs=0.01), "its own, whatever the share of its look"
     for _ in range(40):
         drawn = rig.frame()
     assert [(slot, each.file.title, each.mix) for slot, each in drawn.items()] == [("1-", "Glow", 0.8)]
 
 
-def test_the_generators_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: WaitFor) -> None:
-    old = play("Sky", slot="generator")["generator"].file
-    play("Dawn", slot="generator")
-    play("Sky", slot="generator")  # both have been tested
-    rig.crossfade.start([("/fx/generator/file", "Dawn")], 1.0, by="preset", is_picture=True)
-    rig.frame()
-    wait_for(lambda: rig.state("generator") == "playing" and len(rig.frame()) == 2, "the new generator")
-    drawn = rig.frame()
-    assert drawn["generator"].file is old and drawn["generator"].mix == 1.0  # it covers the look beneath
-    assert 0.0 < drawn["generator-"].mix < 1.0
-    for _ in range(40):
-        drawn = rig.frame()
-    assert [(slot, each.file.title, each.mix) for slot, each in drawn.items()] == [("generator-", "Dawn", 1.0)]
+def test_a_still_has_its_shaders_in_it_so_only_those_of_the_new_look_are_drawn(
+    rig: Rig, play: Any, wait_for: WaitFor
+) -> None:
+    play("Wave")
+    play("Glow")
+    play("Wave")
+    rig.leaves_a_still = True
+    rig.crossfade.start([("/fx/1/file", "Glow")], 1.0, by="preset", is_picture=True)
+    wait_for(lambda: rig.frame().keys() == {"1-"}, "the new shader, in the other place")
+    rig.crossfade.start([("/fx/1/file", "Glow"), ("/fx/1/1", 0.5)], 1.0, by="preset", is_picture=True)
+    for _ in range(5):
+        assert rig.frame().keys() == {"1-"}, "it plays on"
 
 
 def test_an_input_that_two_looks_share_moves_from_one_value_to_the_other(rig: Rig, play: Any) -> None:
