@@ -229,9 +229,11 @@ class IsfProgram:
         told: dict[str, Input] = {"PASSINDEX": number, "RENDERSIZE": size_px, "isf_finish": finish}
         told |= {"isf_mix": canvas.mix, "isf_is_luma": canvas.is_luma}
         linked.set(self._uniforms | told)
-        self._draw_bands(linked, framebuffer, size_px)
-        for unit in linked.units.values():
-            self._sampler.clear(unit)
+        try:
+            self._draw_bands(linked, framebuffer, size_px)
+        finally:
+            for unit in linked.units.values():
+                self._sampler.clear(unit)
 
     def _draw_bands(self, linked: LinkedProgram, framebuffer: moderngl.Framebuffer, size_px: tuple[int, int]) -> None:
         """Draw the bound pass, all at once if even the worst of it is short."""

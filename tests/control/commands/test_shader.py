@@ -371,6 +371,15 @@ def test_a_film_waits_for_a_slow_shader(rig: Rig, play: Any) -> None:
     assert drawn["1"].file.title == "Glow" and rig.store.get("/fx/1/enable") is True
 
 
+def test_a_shader_that_was_given_up_in_the_middle_of_a_picture_is_bypassed_at_once(
+    rig: Rig, play: Any, wait_for: WaitFor
+) -> None:
+    play("Glow")
+    rig.control.after_frame(ShaderState(costs_ms={"1-": 230.0}, overruns=frozenset({"1-"})), PERIOD_S)
+    wait_for(lambda: rig.state() == "bypassed", "the bypass")
+    assert "takes 230 ms" in rig.detail() and "1" not in rig.frame()
+
+
 def test_another_shader_in_a_bypassed_slot_is_seen(rig: Rig, play: Any, wait_for: WaitFor) -> None:
     play("Glow")
     rig.frame({"1": 900.0})
