@@ -253,7 +253,8 @@ def open_engine(
             )
         )
 
-        # everything starts
+        # everything starts; first the ports, because a run that is refused leaves nothing behind
+        _bind(osc, web)
         model_values = [value for entry in live_models for value in entry.first_values(config)]
         desk.show.set_first_values(config, stage.fps, autosave, model_values)
         if config.autosave:
@@ -269,7 +270,9 @@ def open_engine(
                 sinks.add_picture(picture, width, height, may_wait=True)
         desk.show.start_first_sinks(config.sinks)
         sending.start()
-        _listen(osc, web)
+        for server in (osc, web):
+            if server is not None:
+                server.start()
         if dmx is not None:
             dmx.start()
         if osc is not None:
@@ -373,13 +376,13 @@ def _open_web(
     )
 
 
-def _listen(*servers: OscServer | WebServer | None) -> None:
-    """Start the servers; one PortTakenError names every port that is taken."""
+def _bind(*servers: OscServer | WebServer | None) -> None:
+    """Take the servers' ports; one PortTakenError names every port that is taken."""
     taken: list[tuple[str, str]] = []
     for server in servers:
         try:
             if server is not None:
-                server.start()
+                server.bind()
         except PortTakenError as error:
             taken += error.taken
     if taken:

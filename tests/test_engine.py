@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -23,6 +24,7 @@ from engine.config import OscConfig, build_config
 from engine.errors import ConfigError, PortTakenError
 from engine.live.kit.scene import Scene
 from engine.params.looks import PLAIN
+from engine.sinks import record
 from engine.web import WebServer
 
 PAGE = Path(__file__).parent.parent / "docs" / "embedding.md"
@@ -373,6 +375,19 @@ def test_the_second_engine_names_every_port_that_is_taken_at_once(free_port: Cal
             with pytest.raises(PortTakenError) as caught, open_engine(second):
                 pass
             assert str(caught.value) == line
+
+
+def test_a_taken_port_is_noticed_before_any_sink_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: Callable[[], int]
+) -> None:
+    opened: list[Path] = []
+    claim = record.claim_file
+    monkeypatch.setattr(record, "claim_file", lambda wanted: opened.append(wanted) or claim(wanted))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        web = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(PortTakenError), open_engine(quiet(web=web, sinks=(f"record={tmp_path / 'x.mp4'}",))):
+            pass
+    assert opened == [] and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,13 @@
 """Streams sound files at their own rate: with libsndfile (WAV, FLAC, OGG, MP3, AIFF and more), else with FFmpeg (M4A,
-AAC, Opus, the sound of a video)."""
+AAC, Opus, the sound of a video).
+
+A looped file that another program writes again, in place or as a new file of the same name, is opened again once it has
+been left alone for a second, as a device is; until then it is silent or plays on from the old file. libsndfile would
+otherwise read the new bytes with the old header, and at the end of a file that was emptied meanwhile find no sound.
+"""
 
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,6 +17,8 @@ from engine.system.file_names import name_for_libsndfile
 from engine.system.reporting import Report
 
 MAX_CHANNELS = 64
+CHECK_S = 0.05  # of sound, between two looks at the file
+SETTLED_CHECKS = 20  # without a change, until it is opened again
 RATES_HZ = (4000, 384_000)
 
 
@@ -25,6 +32,9 @@ class FileFeed:
         if not Path(path).is_file():
             raise AudioError(f"{path}: no such file (device:NAME is a device, demo the built-in loop)")
         self._path = path
+        self._version = self._seen = _Version.of(path)
+        self._is_waiting = False
+        self._checks = self._unchecked_samples = 0
         self._report = report
         self._is_looped = is_looped
         self._file = _open(Path(path))
@@ -60,7 +70,9 @@ class FileFeed:
         """(frames, channels) float32 in [-1, 1]. May wait for the disk."""
         block = np.zeros((frames, self.channels), np.float32)
         filled = 0
-        while filled < frames and not self.is_finished:
+        if self._is_looped:
+            self._follow_changes(frames)
+        while filled < frames and not self.is_finished and not self._is_waiting:
             got = self._decode(block[filled:])
             filled += got
             if got == 0:
@@ -84,9 +96,74 @@ class FileFeed:
         for note in self._file.take_notes():
             self._report("audio.file", f"{self._path}: {note}")
         # A file emptied during playback would be rewound endlessly: two ends in a row without sound stop it.
-        self.is_finished = not self._is_looped or self._file.position == 0
-        if not self.is_finished:
+        if self._is_looped and self._file.position == 0:
+            self._wait(f"{self._path}: has no sound any more; silence until it is written again")
+        elif self._is_looped:
             self._file.rewind()
+        else:
+            self.is_finished = True
+
+    def _wait(self, line: str) -> None:
+        """Play silence until the file can be opened again."""
+        self._is_waiting = True
+        self._report("audio.file", line)
+
+    def _follow_changes(self, frames: int) -> None:
+        """Open a file again that was written again, once nobody has written to it for a second."""
+        self._unchecked_samples += frames
+        if self._unchecked_samples < CHECK_S * self.sample_rate_hz:
+            return
+        self._unchecked_samples = 0
+        now = _Version.of(self._path)
+        self._checks = self._checks + 1 if now == self._seen else 0
+        self._seen = now
+        if now is None or now == self._version:
+            return
+        if not self._is_waiting and now.is_same_file(self._version):
+            self._wait(f"{self._path}: is being written again; silence until it is complete")
+        if self._checks >= SETTLED_CHECKS:
+            self._version = now
+            self._open_again()
+
+    def _open_again(self) -> None:
+        """Play the new file from its beginning; what cannot be played, or has another format, stays silent."""
+        try:
+            file = _open(Path(self._path))
+        except AudioError as error:
+            self._wait(f"{error}; silence until it is written again")
+            return
+        if (file.rate_hz, file.channels) != (self.sample_rate_hz, self.channels):
+            file.close()
+            self._wait(
+                f"{self._path}: now has {file.channels} channels at {file.rate_hz} Hz instead of {self.channels} at "
+                f"{self.sample_rate_hz}; silence until it has them again; start anew to hear it"
+            )
+            return
+        self._file.close()
+        self._file, self._is_waiting = file, False
+        self.length_s = file.length_s
+        self._report("audio.file.back", f"{self._path}: was written again and plays from its beginning")
+
+
+class _Version(NamedTuple):
+    """One state of a file, as the system tells it."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, path: str) -> "_Version | None":
+        try:
+            found = Path(path).stat()
+        except OSError:
+            return None
+        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def is_same_file(self, other: "_Version | None") -> bool:
+        """True if the same file was changed, not replaced by another one."""
+        return other is not None and (self.device, self.inode) == (other.device, other.inode)
 
 
 class _DamageError(Exception):

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from engine.system.plain_text import LineFormatter, one_line
+
 KEPT_LINES = 1000
 MAX_END_S = 1.0
 
@@ -28,7 +30,7 @@ class LogThread(logging.Handler):
 
     def __init__(self, write: Write = write_to_stderr) -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+        self.setFormatter(LineFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         self.lost = 0
         self.write = write
         """Called with each line, on the log thread; may block. Can be replaced at any time."""
@@ -39,7 +41,7 @@ class LogThread(logging.Handler):
         try:
             line = self.format(record)
         except (TypeError, ValueError, LookupError, AttributeError) as error:  # must not stop the logging thread
-            line = f"{record.msg} ({error})"
+            line = one_line(f"{record.msg} ({error})")
         self.say(line)
 
     def say(self, line: str) -> None:

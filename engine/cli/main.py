@@ -28,6 +28,7 @@ from engine.cli import (
 from engine.cli.console_events import console
 from engine.cli.standard_streams import open_closed_streams, print_any_name
 from engine.errors import MultiverseError, UsageError
+from engine.system.plain_text import write_plain_lines
 from engine.system.power import kept_from_sleep
 
 DONE, FAILED, USAGE = 0, 1, 2
@@ -81,6 +82,7 @@ def options(
         format="%(asctime)s %(message)s",
         datefmt="%H:%M:%S",
     )
+    write_plain_lines(logging.getLogger())
     if debug:
         for chatty in ("asyncio", "numba", "PIL"):
             logging.getLogger(chatty).setLevel(logging.INFO)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Talk to a running engine.", no_args_is_help=True)
 
 ANSWER_WITHIN_S = 5.0
+ENDS_WITH_DONE = ("/engine/quit", "/engine/status")  # no picture may follow, and so no /synced
 FAILURE_WITHIN_S = 0.25  # refusals are answered at once
 MAX_LISTED = 4000  # entries per answer; the engine queues 8192 packets
 MIN_SHOWN_HZ = 0.1  # a lower rate means that the sender has stopped
@@ -240,8 +241,14 @@ def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
     number = random.randrange(1, 2**31)
     client.send(encode_message("/sync", number))
     end_s = time.perf_counter() + within_s
+    has_answered = False
     while waits_for:
         message = client.receive(end_s - time.perf_counter())
+        if message is None and has_answered and "/synced" in waits_for:
+            raise MultiverseError(
+                f"{client.target}: the engine answers, but has drawn no picture for {within_s:g} s; "
+                "`multiverse osc send /engine/status --wait` prints what it is doing"
+            )
         if message is None and "/synced" in waits_for:
             raise MultiverseError(f"{client.target}: no answer in {within_s:g} s; does the engine run there?")
         if message is None:
@@ -253,11 +260,12 @@ def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
             waits_for.discard("/synced")
             continue
         print(as_line(message))
+        has_answered = True
         if message.address == "/fail":
             return True
         if message.address == "/done" and message.args[:1] == (address,):
             waits_for.discard("/done")
-            if address == "/engine/quit":  # the engine draws no more frames, so no /synced follows
+            if address in ENDS_WITH_DONE:
                 return False
     return False
 

@@ -200,12 +200,16 @@ def run(
             "--offline makes a film and has nowhere to put it: add --sink record=FILE.mp4 (or --sink null)"
         )
 
-    from engine.app import open_engine
     from engine.cli.log_thread import LogThread
-    from engine.cli.run_end import end_lines, expected_frames, interrupted_line
 
     signals = Signals()
     with LogThread() as log:
+        if not json_:
+            log.say("starting  opening the renderer, the sound and the outputs")
+        # after that line: loading the engine takes half a second, from a cold disk several
+        from engine.app import open_engine
+        from engine.cli.run_end import end_lines, expected_frames, interrupted_line
+
         with open_engine(settings, on_stuck=_leave) as engine:
             signals.connect(engine.stop)
             gc.collect()

@@ -31,6 +31,8 @@ def level_bar(level: float) -> str:
 
 def started_lines(engine: "Engine") -> list[str]:
     """Lines about the chosen renderer, sound, models and sinks, with reasons; printed once before the first picture."""
+    from engine.control.sender import display_address  # loaded by the engine, not by the other commands
+
     status = engine.status()
     why = f" ({engine.renderer_choice})" if engine.renderer_choice else ""
     lines = [
@@ -47,7 +49,7 @@ def started_lines(engine: "Engine") -> list[str]:
     lines += [f"sink      {sink.label} {sink.name}" for sink in status.sinks]
     if engine.osc_address is not None:
         host, port = engine.osc_address
-        lines.append(f"osc       {host}:{port} (UDP and TCP)")
+        lines.append(f"osc       {display_address(host, port)} (UDP and TCP)")
     if status.dmx is not None:
         protocols = {"artnet": "Art-Net", "sacn": "sACN", "both": "Art-Net and sACN"}[status.dmx.listen]
         lines.append(f"dmx       {protocols}, universes {', '.join(map(str, status.dmx.configured))}")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import osc_schema
 from engine.osc import encode_reply
 from engine.osc.encode import ReplyValue
+from engine.system.plain_text import one_line
 
 
 class Reply:
@@ -33,6 +34,7 @@ class Reply:
     def fail(self, reason: str, *, is_logged: bool = True) -> None:
         """Answer `/fail <command> <reason>`. Set `is_logged` to False for superseded commands, which are not mistakes,
         and for failures that are reported elsewhere."""
+        reason = one_line(reason)  # a datagram of more than 64 kB cannot be sent, and the sender would hear nothing
         if is_logged:
             self._log(f"{self.command}: {reason}")
         self._post(encode_reply("/fail", self.command, reason))

@@ -29,8 +29,8 @@ PORT_ATTEMPTS = 16
 
 
 class OscServer:
-    """Bound and running from `start` to `close`. `start` raises MultiverseError, which names `--osc`, if it cannot
-    bind.
+    """Bound from `bind`, running from `start` to `close`. `bind` raises MultiverseError, which names `--osc`, if it
+    cannot bind.
 
     Also a transport of the sending thread, which is closed first.
     """
@@ -55,9 +55,17 @@ class OscServer:
         self._may_read = threading.Event()
         self._may_read.set()
         self._thread: threading.Thread | None = None
+        self._bound: tuple[socket.socket, socket.socket] | None = None
+
+    def bind(self) -> None:
+        """Take the port; packets wait for `start`, which binds if this was not called."""
+        if self._bound is None:
+            self._bound = self._bind()
 
     def start(self) -> None:
-        udp_socket, listener = self._bind()
+        self.bind()
+        assert self._bound is not None
+        udp_socket, listener = self._bound
         self._selector = selectors.DefaultSelector()
         self.granted_receive_buffer_bytes = granted_receive_buffer_bytes(udp_socket)
         """The granted size, comparable to the requested one: 32 MiB where the system allows it."""
@@ -114,7 +122,10 @@ class OscServer:
 
     def close(self) -> None:
         """End the receiving thread and close every socket; a handler gets 3 s to end."""
+        bound, self._bound = self._bound, None
         if self._thread is None:
+            for each in bound or ():
+                each.close()
             return
         self._is_closing.set()
         self._may_read.set()

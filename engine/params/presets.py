@@ -17,6 +17,7 @@ from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from engine.params.replaced_presets import PICTURE_SUFFIX, SUFFIX, ReplacedPresets
 from engine.system import file_names
 from engine.system.atomic_file import remove_file, replace_file, write_atomic
+from engine.system.plain_text import some_of
 from osc_schema import Param, Value
 
 _log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def not_found(name: str, folder: Path, known: Sequence[str]) -> PresetError:
     spelled = {one.casefold(): one for one in known}
     alike = difflib.get_close_matches(name.casefold(), spelled, 1)
     nearest = f"nearest: {spelled[alike[0]]}; " if alike else ""
-    return PresetError(f"preset {name!r}: not found in {folder} ({nearest}known: {', '.join(known)})")
+    return PresetError(f"preset {name!r}: not found in {folder} ({nearest}known: {some_of(known)})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

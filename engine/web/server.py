@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class WebServer:
-    """Serves the page from `start` to `close`."""
+    """Has its port from `bind`, serves the page from `start` to `close`."""
 
     def __init__(
         self,
@@ -78,16 +78,23 @@ class WebServer:
         host, port = self.address
         return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
+    def bind(self) -> None:
+        """Take the port; MultiverseError if that fails."""
+        if self._web is None:
+            self._web = WebThread(*self.address, self._report)
+            self.address = self._web.address
+
     def start(self) -> None:
-        """Bind the port (MultiverseError if that fails), then serve on the web thread."""
-        self._web = WebThread(*self.address, self._report)
-        self.address = self._web.address
+        """Serve on the web thread; binds the port if `bind` was not called."""
+        self.bind()
+        assert self._web is not None
         self._web.start(self._build_app)
 
     def close(self) -> None:
         """Disconnect all clients and free the port. Idempotent; safe without `start`."""
         if self._web is not None:
             self._web.close()
+            self._web = None
 
     def _build_app(self) -> "web.Application":
         from engine.web.live import LiveFeed

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -227,6 +228,67 @@ def test_a_truncated_flac_plays_its_remaining_sound_with_a_report_and_loops(tmp_
     assert levels.min() > 0.2
     assert set(reports.keys) == {"audio.file"}
     assert "damaged" in reports.lines[0][1]
+
+
+def heard_until(feed: FileFeed, what: Callable[[np.ndarray], bool]) -> int:
+    """Read blocks of 10 ms until one is as wanted; the number of blocks before it."""
+    for number in range(1000):
+        if what(feed.read(480)):
+            return number
+    raise AssertionError("10 s of other sound")
+
+
+@pytest.mark.parametrize("how", ["in place", "as a new file", "emptied first"])
+def test_a_file_written_again_is_heard_again_from_its_beginning(how, noise, tmp_path, reports) -> None:
+    path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
+    feed = FileFeed(str(path), is_looped=True, report=reports)
+    feed.read(7000)
+    other = np.random.default_rng(12).uniform(-0.5, 0.5, (9000, 2)).astype(np.float32)
+    if how == "as a new file":
+        Path(write(tmp_path / "b.wav", other, subtype="FLOAT")).replace(path)
+    else:
+        if how == "emptied first":
+            path.write_bytes(b"")
+            heard_until(feed, lambda block: not block.any())
+            for _ in range(300):
+                assert not feed.read(480).any()
+        write(path, other, subtype="FLOAT")
+    heard_until(feed, lambda block: np.array_equal(block, other[:480]))
+    assert np.array_equal(feed.read(9000), np.concatenate([other[480:], other[:480]]))
+    feed.close()
+    assert not feed.is_finished
+    assert [line for key, line in reports.lines if key == "audio.file.back"] == [
+        f"{path}: was written again and plays from its beginning"
+    ]
+
+
+def test_a_file_that_is_still_being_written_is_not_opened(noise, tmp_path, reports) -> None:
+    path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
+    whole = path.read_bytes()
+    feed = FileFeed(str(path), is_looped=True, report=reports)
+    feed.read(480)
+    for size in range(1000, len(whole), 1000):  # one piece every 0.5 s: 28 s
+        path.write_bytes(whole[:size])
+        for _ in range(50):
+            feed.read(480)
+    assert "audio.file.back" not in reports.keys
+    path.write_bytes(whole)
+    heard_until(feed, lambda block: np.array_equal(block, noise[:480]))
+    feed.close()
+
+
+def test_a_file_written_again_in_another_format_is_told_and_heard_once_it_has_the_old_one(
+    noise, tmp_path, reports
+) -> None:
+    path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
+    feed = FileFeed(str(path), is_looped=True, report=reports)
+    feed.read(480)
+    write(path, noise[:, 0], 44_100, subtype="FLOAT")
+    heard_until(feed, lambda block: any("now has 1 channels at 44100 Hz" in line for _, line in reports.lines))
+    assert not feed.read(48_000).any()
+    write(path, noise, subtype="FLOAT")
+    heard_until(feed, lambda block: np.array_equal(block, noise[:480]))
+    feed.close()
 
 
 def test_a_file_emptied_while_it_plays_ends_in_silence(noise, tmp_path, reports) -> None:

@@ -44,3 +44,12 @@ def test_a_pipe_that_breaks_briefly_loses_a_line_and_reports_it() -> None:
         log.say("one")
         log.say("two")
     assert written == ["(1 lines were lost here)", "two"]
+
+
+def test_no_control_character_and_no_forged_line_reaches_the_terminal() -> None:
+    written: list[str] = []
+    with LogThread(written.append):
+        logging.getLogger("test").warning("/sink/stop: %s", "X\x1b[31m\n12:00:00 forged")
+        logging.getLogger("test").warning("%d", "\x1b]0;title\x07\n")  # a wrong format is written as it is
+    assert [line.split(" ", 1)[1] for line in written[:1]] == [r"/sink/stop: X\x1b[31m\n12:00:00 forged"]
+    assert len(written) == 2 and not any(ord(character) < 32 for line in written for character in line)

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,6 +118,25 @@ def test_a_lighting_desk_reads_where_to_send(tmp_path: Path) -> None:
     osc = {"listen": "127.0.0.1:0"}
     with open_engine(build_config({**settings, "osc": osc, "mapping": str(tmp_path / "map.toml")})) as engine:
         assert "dmx       Art-Net and sACN, universes 1, 7" in started_lines(engine)
+
+
+def test_an_ipv6_address_is_shown_in_brackets(require: Callable[[object, str], None]) -> None:
+    require(has_ipv6(), "IPv6 on the loopback interface")
+    config = {"audio": "demo", "renderer": "gl", "sinks": ("null",), "osc": {"listen": "[::1]:0"}, "web": "[::1]:0"}
+    with open_engine(build_config(config)) as engine:
+        _, port = engine.osc_address
+        lines = started_lines(engine)
+        assert f"osc       [::1]:{port} (UDP and TCP)" in lines
+        (page,) = [line for line in lines if line.startswith("page")]
+        assert page.startswith("page      http://[::1]:")
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 def test_sinks_of_every_picture_are_listed_by_their_labels() -> None:

@@ -124,6 +124,14 @@ def test_an_engine_that_draws_no_frame_is_reported_as_one_that_does_not_answer(r
         carry_out("/child/sd/restart", [], target(rig), within_s=0.5)
 
 
+def test_the_status_and_questions_are_printed_while_no_frame_is_drawn(rig: Any) -> None:
+    rig.commands.add("/engine/status", lambda args, reply: reply.done())
+    status = osc("send", "/engine/status", "--to", target(rig), "--wait")
+    assert (status.returncode, status.stdout, status.stderr) == (0, "/done /engine/status\n", "")
+    with pytest.raises(MultiverseError, match=r"answers, but has drawn no picture for 0\.5 s; .*/engine/status --wait"):
+        carry_out("/get", ["/layer/1/angle"], target(rig), within_s=0.5)
+
+
 def test_heard_lists_unmapped_messages(rig: Any) -> None:
     def heard(*args: str) -> Any:
         return CliRunner().invoke(app, ["heard", "--to", target(rig), *args])

@@ -39,6 +39,7 @@ from engine.params.mapping.movement_reader import MovementReader
 from engine.system.atomic_file import write_atomic
 from engine.system.disk_store import DiskStore
 from engine.system.file_names import clean_name
+from engine.system.plain_text import some_of
 from engine.system.reporting import Report
 from engine.telemetry import report_problems
 from osc_schema.mapping import KEYS
@@ -386,7 +387,7 @@ class MapControl:
             return read_tables(built_in(name))
         if not path.exists():
             self._list_maps()
-            raise MappingError(f"map {name!r}: not found (known: {', '.join(self._names)})")
+            raise MappingError(f"map {name!r}: not found (known: {some_of(self._names)})")
         return read_map(path)
 
     def _list_maps(self) -> None:

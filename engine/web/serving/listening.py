@@ -13,7 +13,7 @@ BACKLOG = 64
 
 def listen(host: str, port: int) -> socket.socket:
     """Open a listening socket. Raises MultiverseError, whose text names `--web`."""
-    option = f"--web {host}:{port}"
+    option = f"--web {display_address(host, port)}"
     try:
         found = addresses_of(host, port, socket.SOCK_STREAM)
     except OSError as error:

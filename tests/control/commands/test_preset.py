@@ -448,3 +448,17 @@ def test_a_presets_folder_that_is_a_file_is_reported(desk: Desk, tmp_path: Path,
     assert "presets: cannot be read" in desk.failed("/preset/load", "lost")
     assert len(desk.ask("/preset/list")) > 10, "the built-in ones"
     assert any("presets: cannot be read" in line for line in desk.engine.status().warnings)
+
+
+def test_the_refusal_of_an_unknown_name_reaches_its_sender_however_many_presets_there_are(tmp_path: Path) -> None:
+    """The names of 1190 presets do not fit into a datagram."""
+    presets = tmp_path / "presets"
+    presets.mkdir()
+    for number in range(1190):
+        (presets / f"{number:04d}{'n' * 60}.toml").touch()
+    with open_desk(tmp_path, renderer="gl") as desk:
+        names = [message for message in desk.ask("/preset/list") if message.address == "/preset/name"]
+        assert len(names) > 1190
+        reason = desk.failed("/preset/load", "0001" + "n" * 59)
+        assert "nearest: 0001nnn" in reason and re.search(r"and 11\d\d more\)|characters left out\)$", reason)
+        assert len(desk.failed("/child/start", "x" * 60_000).encode()) < 2200

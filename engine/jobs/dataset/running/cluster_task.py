@@ -12,6 +12,7 @@ from typing import Any
 from engine.jobs.dataset.running.policy import failure_of
 from engine.jobs.dataset.running.worker import attempt
 from engine.jobs.dataset.task import task_of
+from engine.system.plain_text import write_plain_lines
 
 
 class NotMadeError(Exception):
@@ -32,6 +33,7 @@ def make_files(task: str, timeout_s: float) -> dict[str, Any]:
     began_s = time.perf_counter()
     output = io.StringIO()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=output, force=True)
+    write_plain_lines(logging.getLogger())
     machine = socket.gethostname()
     try:
         with tempfile.TemporaryDirectory(prefix="multiverse-picture-", ignore_cleanup_errors=True) as folder:

@@ -27,6 +27,7 @@ from engine.jobs.dataset.running.report import DatasetReport, FailedPicture
 from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.jobs.dataset.running.worker import attempt
 from engine.system.atomic_file import when_free
+from engine.system.plain_text import LineFormatter
 
 PATIENCE_S = 30.0  # a run of the whole dataset locks the folder until its end
 COMMIT_PATIENCE_S = 600.0  # for a picture that is drawn: others may be writing a COCO file of thousands of pictures
@@ -126,7 +127,7 @@ def _logged(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         handler = when_free(lambda: logging.FileHandler(path, mode="w", encoding="utf-8"), path)
     except OSError as error:
         raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.setFormatter(LineFormatter("%(asctime)s %(message)s"))
     level, propagates = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

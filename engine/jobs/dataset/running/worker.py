@@ -17,6 +17,7 @@ from engine.jobs.dataset.running.machine import memory_left_bytes
 from engine.jobs.dataset.running.policy import Failure, failure_of
 from engine.jobs.dataset.task import PictureTask, task_of
 from engine.system.atomic_file import replace_file, when_free
+from engine.system.plain_text import write_plain_lines
 
 TASK, RESULT = "task.json", "result.json"
 ORPHANED, DISK_FAILED = 70, 71  # exit codes
@@ -30,6 +31,7 @@ def main() -> None:
 def make_in(folder: Path) -> int:
     """Make the picture whose task is in the folder; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    write_plain_lines(logging.getLogger())
     task = task_of((folder / TASK).read_text(encoding="utf-8"))
     try:
         write_result(folder, attempt(task, folder))

@@ -1,0 +1,53 @@
+"""Lines of the log that contain text of strangers."""
+
+import io
+import logging
+
+import pytest
+
+from engine.system.plain_text import MAX_LINE_BYTES, LineFormatter, one_line, some_of
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("X\x1b[31mred", r"X\x1b[31mred"),
+        ("a\r\n12:00:00 forged", r"a\r\n12:00:00 forged"),
+        ("\x00\x07\x7f\x9b2J", r"\x00\x07\x7f\x9b2J"),
+        ("\u2028\u202egnp.exe\u2066", r"\u2028\u202egnp.exe\u2066"),
+        ("name\udcff", r"name\udcff"),
+        ("Über 5 °C, 日本, 🎛", "Über 5 °C, 日本, 🎛"),
+    ],
+)
+def test_control_characters_are_shown_and_other_text_is_left(text: str, shown: str) -> None:
+    assert one_line(text) == shown
+
+
+@pytest.mark.parametrize("character", ["x", "\x1b", "é", "🎛"])
+def test_a_long_line_ends_at_2_kb_and_tells_what_is_left_out(character: str) -> None:
+    line = one_line(character * 10_000)
+    kept, _, rest = line.partition(" … (")
+    size = len(one_line(character).encode())
+    assert len(kept.encode()) == MAX_LINE_BYTES // size * size
+    assert rest == f"{10_000 - MAX_LINE_BYTES // size} characters left out)"
+    assert one_line("x" * MAX_LINE_BYTES) == "x" * MAX_LINE_BYTES
+
+
+def test_a_message_and_a_traceback_cannot_forge_a_line() -> None:
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(LineFormatter("12:00:00 %(message)s"))
+    logger = logging.Logger("test")
+    logger.addHandler(handler)
+    try:
+        raise ValueError("a\x1b[2J\n12:00:01 forged")
+    except ValueError:
+        logger.exception("file %s", "b\n12:00:01 forged")
+    text = written.getvalue()
+    assert "\x1b" not in text and r"a\x1b[2J" in text
+    assert [line for line in text.splitlines() if not line.startswith("    ")] == [r"12:00:00 file b\n12:00:01 forged"]
+
+
+def test_of_many_names_24_are_shown() -> None:
+    assert some_of(map(str, range(24))) == ", ".join(map(str, range(24)))
+    assert some_of(f"preset {number}" for number in range(1190)).endswith("preset 23 and 1166 more")
