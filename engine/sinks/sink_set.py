@@ -3,6 +3,7 @@ others are not affected."""
 
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -22,6 +23,7 @@ from engine.sinks.sink import (
 )
 from engine.system.backoff import MAX_DELAY_S, next_delay_s
 from engine.system.clock import Clock, SystemClock
+from engine.system.daemon_worker import call_on_thread
 from engine.system.reporting import Report
 from engine.values import PublishedFrame, ShownPicture
 from osc_schema.sinks import KINDS
@@ -328,6 +330,22 @@ class SinkSet:
             self._end(place)
         self._keep_ended()
         self._is_closed = True
+
+    def finish_files(self) -> None:
+        """Finish the files on another thread than the frame loop's, which stands, before the process is ended.
+
+        Sinks that use its GL context are left alone. Waits as long as `close` at most.
+        """
+        closed, _ = wait([call_on_thread("finish files", self._finish_files)], MAX_WRITING_S)
+        if not closed:
+            log.warning("not all files are finished")
+
+    def _finish_files(self) -> None:
+        self.ask_to_end()
+        self._wait_until_drained()
+        for place in (*self._places, *self._finishing):
+            if not KINDS[place.spec.kind].is_on_gpu:
+                self._end(place)
 
     def _wait_until_drained(self) -> None:
         """Wait for the sinks to drain; abandon those without progress."""
