@@ -35,9 +35,9 @@ from engine.render.numba_finish import (
 from engine.render.numba_kernels import draw_picture
 from engine.render.numba_masks import paint_ids, paint_masks
 from engine.render.numba_post import NumbaPost
-from engine.render.picture import Matte, PictureInput
+from engine.render.picture import Leaving, Matte, PictureInput
 from engine.render.pixel_pool import PixelPool
-from engine.render.post_fade import PostFade
+from engine.render.post_look import PostLook, between
 from engine.render.wave_table import TABLE_POINTS, TABLE_ROWS, bake_waves, shown_points
 from engine.system import openmp
 from engine.system.guarded_thread import Guard, GuardedThread
@@ -93,12 +93,13 @@ class NumbaRenderer:
         self._has_layer5, self._has_masks = has_layer5, has_masks
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads, 16-bit pictures"
         self._noise = wide_thresholds(thresholds())
-        self._post, self._post_fade = NumbaPost(), PostFade()
+        self._post = NumbaPost()
         self.master = Master()
         self._why_no_shaders = NEEDS_GL
         self._refused = ShaderState()
         self._compiling: GuardedThread | None = None
         self._is_closed = False
+        self._cuts = 0
         self._mixed = _Kept()
         self._overlaid = _Kept()
         self._marked = _Kept()
@@ -114,11 +115,12 @@ class NumbaRenderer:
         with self._drawing():
             # first, so that the old ones stay if this fails
             black, published = np.zeros((height, width, 4), np.uint16), np.zeros((height, width, 4), np.uint8)
-        self._current = self._drawn = self._last = self._leaving = black
+        self._current = self._last = self._leaving = black
         self._published = published
         self._deep: np.ndarray | None = None
         self._finish, self._is_luma = Finish(1.0, None), False
         self._fade: int | None = None
+        self._is_still = False
         self._side: np.ndarray | None = None
         self._beneath: np.ndarray | None = None
         self._size_px = (width, height)
@@ -207,7 +209,7 @@ class NumbaRenderer:
         self._matte = (None, _NOTHING)
         self._post.release()
         self._pool, self._published_pool = PixelPool(1, 1, np.uint16), PixelPool(1, 1)
-        self._current = self._drawn = self._last = self._leaving = self._pool.take()
+        self._current = self._last = self._leaving = self._pool.take()
         self._published, self._deep, self._side, self._beneath = self._published_pool.take(), None, None, None
 
     @contextmanager
@@ -305,8 +307,8 @@ class NumbaRenderer:
     def _draw_with_shaders(self, picture: PictureInput) -> None:
         if self._shaders is not None:
             self._shaders.begin(picture.shaders, picture.waves, picture.time_s, self._size_px)
-        self._draw_looks(picture)
-        self._draw_post(picture, self._draw_shaders(picture))
+        self._current = self._draw_looks(picture)
+        self._has_picture = True
 
     def _lose_shaders(self, error: RenderError) -> None:
         """Go on without OpenGL, which the picture itself does not need."""
@@ -316,43 +318,64 @@ class NumbaRenderer:
         self._shaders = None
         self._why_no_shaders = f"OpenGL has failed, so shaders are off until the next start ({error})"
 
-    def _draw_looks(self, picture: PictureInput) -> None:
-        """Draw the look; during a dissolve both looks and their mixture. As in gl_dissolve.py, `_last` and `_leaving`
-        are the trails of the two, and `_side` is the picture that the incoming one is mixed with."""
-        leaving = picture.leaving
-        if leaving is None:
-            self._side = self._beneath = None
-        elif leaving.number != self._fade:
-            if self._side is not None and leaving.picture is None:  # freeze everything on screen
-                self._side, self._beneath = self._drawn, None
-            else:
-                self._side, self._beneath = self._last if self._has_picture else None, self._side
-                self._leaving = self._last
-            self._last = np.zeros_like(self._current)
-        self._fade = None if leaving is None else leaving.number
-        if leaving is not None and leaving.picture is not None:
-            self._side = self._leaving = self._draw_look(leaving.picture, self._leaving, is_leaving=True)
-            if self._beneath is not None:
-                self._side = self._dissolved(self._beneath, self._leaving, leaving.revealed)
-        self._drawn = self._last = self._draw_look(picture, self._last)
-        if leaving is not None and self._side is not None:
-            self._drawn = self._dissolved(self._side, self._last, leaving.mix)
-        self._has_picture = True
+    def _draw_looks(self, picture: PictureInput) -> np.ndarray:
+        """Draw the finished look; during a dissolve both finished looks and their mixture.
 
-    def _draw_shaders(self, picture: PictureInput) -> np.ndarray:
-        """The picture after the shader slots, (height, width, 4) uint16."""
-        if self._shaders is None or not picture.shaders:
-            return self._drawn
-        return self._shaders.draw(self._drawn, is_luma=picture.look.is_alpha_luma)
+        As in gl_dissolve.py: `_last` and `_leaving` are the trails of the two, and `_side` is the picture that the
+        incoming one is mixed with.
+        """
+        fade = picture.leaving
+        self._follow_fade(fade)
+        if picture.cuts != self._cuts:
+            self._cuts = picture.cuts
+            self._last = np.zeros_like(self._last)
+        leaving = None if fade is None or self._is_still else fade.picture
+        if fade is not None and leaving is not None and any(each.is_shared for each in picture.shaders):
+            return self._draw_morph(picture, leaving, fade)
+        if fade is not None and leaving is not None:
+            self._leaving = self._draw_look(leaving, self._leaving, is_leaving=True)
+            old = self._draw_effects(leaving, self._leaving, leaving.look.post, is_leaving=True)
+            self._side = old if self._beneath is None else self._dissolved(self._beneath, old, fade.revealed)
+        self._last = self._draw_look(picture, self._last)
+        new = self._draw_effects(picture, self._last, picture.look.post)
+        return new if fade is None or self._side is None else self._dissolved(self._side, new, fade.mix)
 
-    def _draw_post(self, picture: PictureInput, drawn: np.ndarray) -> None:
-        """Bloom, grain and so on: `_current` from `drawn`."""
-        look = picture.look
-        post = self._post_fade.follow(look.post, picture.leaving)
-        self._current = drawn
-        if not post.is_off:
-            self._current = self._pool.take()
-            self._post.draw(self._current, drawn, post, picture.time_s, is_luma=look.is_alpha_luma)
+    def _follow_fade(self, fade: Leaving | None) -> None:
+        """See `Dissolve.follow`."""
+        if fade is None:
+            self._fade = self._side = self._beneath = None
+            self._is_still = False
+        elif fade.number != self._fade:
+            is_second = self._fade is not None
+            self._fade = fade.number
+            self._is_still = fade.picture is None or (is_second and self._side is None)
+            shown = self._current if self._has_picture else None
+            self._side, self._beneath = (shown, None) if self._is_still else (None, self._side)
+            self._leaving, self._last = self._last, np.zeros_like(self._last)
+
+    def _draw_morph(self, picture: PictureInput, leaving: PictureInput, fade: Leaving) -> np.ndarray:
+        """Two looks with the same shaders: their pictures are mixed before them, and inputs and amounts move."""
+        self._side = None
+        seen = 1.0 if self._beneath is None else 1 - (1 - fade.revealed) * (1 - fade.mix)  # above what is beneath
+        share = min(1.0, fade.mix / seen) if seen else 0.0
+        self._leaving = self._draw_look(leaving, self._leaving, is_leaving=True)
+        self._last = self._draw_look(picture, self._last)
+        mixed = self._dissolved(self._leaving, self._last, share)
+        drawn = self._draw_effects(picture, mixed, between(leaving.look.post, picture.look.post, share))
+        return drawn if self._beneath is None else self._dissolved(self._beneath, drawn, seen)
+
+    def _draw_effects(
+        self, picture: PictureInput, drawn: np.ndarray, post: PostLook, *, is_leaving: bool = False
+    ) -> np.ndarray:
+        """The picture after the shader slots, and after bloom, grain and so on, (height, width, 4) uint16."""
+        is_luma = picture.look.is_alpha_luma
+        if self._shaders is not None:
+            drawn = self._shaders.draw(drawn, is_luma=is_luma, is_leaving=is_leaving)
+        if post.is_off:
+            return drawn
+        out = self._pool.take()
+        self._post.draw(out, drawn, post, picture.time_s, is_luma=is_luma)
+        return out
 
     def _dissolved(self, leaving: np.ndarray, coming: np.ndarray, mix: float) -> np.ndarray:
         """(1 - mix) x leaving + mix x coming, alpha too."""

@@ -122,6 +122,8 @@ class ShaderSlot:
     """Share of the shader's picture, 0..1. Of the generator: over the picture; 0 if only layer 5 shows it."""
     is_leaving: bool = False
     """It belongs to the look that dissolves."""
+    is_shared: bool = False
+    """Two looks that dissolve have the same shaders: it plays on, over the mix of both."""
 
     @property
     def is_generator(self) -> bool:

@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.control.commands.shader_stage import crossfaded
 from engine.render import Leaving, PictureInput, Renderer
 from engine.render.isf import Input, IsfFile, ShaderSlot, parse_isf
-from osc_schema.fx import SLOTS
 
 Draw = Callable[..., np.ndarray]
 
@@ -80,15 +78,6 @@ def test_a_generator_lies_under_the_effects_and_over_the_picture(play: Draw) -> 
 def test_a_generator_can_be_layer_5(play: Draw) -> None:
     told = slot("generator", file_of(RED), mix=0.0)
     assert play(told, changes={"/mode": "simple"}, shows_generator=True)[9, 9].tolist() == [255, 0, 0, 255]
-
-
-@pytest.mark.parametrize(("share", "red"), [(0.0, 255), (0.25, 191), (1.0, 0)])
-def test_two_generators_dissolve_without_the_picture_shining_through(play: Draw, share: float, red: int) -> None:
-    old, new = slot("generator", file_of(RED)), slot("generator", file_of(BLUE))
-    slots = crossfaded({"generator": old}, {"generator": new}, share, {**dict.fromkeys(SLOTS, ""), "generator": "-"})
-    play(old)
-    shown = play(*slots, frames=2 * BUILD_FRAMES)
-    assert shown[5, 5].tolist() == pytest.approx([red, 0, 255 - red, 255], abs=1)
 
 
 def test_layer_5_of_each_look_shows_its_own_generator(
