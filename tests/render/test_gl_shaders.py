@@ -10,7 +10,8 @@ import pytest
 
 from engine.control.commands.shader_stage import dissolving, morphed
 from engine.render import Leaving, PictureInput, Renderer, open_renderer
-from engine.render.isf import ShaderSlot, parse_isf
+from engine.render.isf import ShaderSlot
+from engine.render.isf.parse import parse_isf
 
 SIZE = (96, 54)
 TRAIL = {"/feedback/amount": 0.9, "/feedback/zoom": 1.05, "/feedback/rotate": 3.0}

@@ -196,13 +196,19 @@ class ShaderStage:
                 leaving[slot] = replace(old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}})
         return leaving
 
-    def measured(self, costs_ms: Mapping[str, float], period_s: float) -> list[tuple[str, float]]:
-        """Take the drawing times of a frame, by place; the slots that must be bypassed, with the milliseconds."""
+    def measured(
+        self, costs_ms: Mapping[str, float], period_s: float, overruns: Iterable[str] = ()
+    ) -> list[tuple[str, float]]:
+        """Take the drawing times of a frame, by place; the slots that must be bypassed, with the milliseconds.
+
+        `overruns`: places that the renderer gave up in the middle of the picture.
+        """
         draw_ms = {place.removesuffix(OTHER_PLACE): 0.0 for place in costs_ms}
         for place, ms in costs_ms.items():
             draw_ms[place.removesuffix(OTHER_PLACE)] += ms
         self.draw_ms = draw_ms
-        slow = [slot for slot, ms in draw_ms.items() if self._slow.add(slot, ms, period_s * 1000.0)]
+        over = {place.removesuffix(OTHER_PLACE) for place in overruns}
+        slow = [slot for slot, ms in draw_ms.items() if self._slow.add(slot, ms, period_s * 1000.0) or slot in over]
         for slot in slow:
             self._slow.begin(slot)
         return [(slot, draw_ms[slot]) for slot in slow]

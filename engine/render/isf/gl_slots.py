@@ -17,6 +17,7 @@ import numpy as np
 from engine.errors import IsfError
 from engine.render.gl_textures import Target
 from engine.render.isf.dates import DateAt, date_live, isf_date
+from engine.render.isf.draw_clock import DrawClock, OverrunError
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.isf_file import (
     OTHER_PLACE,
@@ -63,6 +64,7 @@ class SlotChain:
         self._size_px = (0, 0)
         self._kept: Collection[Target] = ()
         self._sound = SoundImages(context)
+        self._clock = DrawClock()
         self._date = (2000.0, 1.0, 1.0, 0.0)
         self.state = ShaderState()
         """State of the last picture; replaced as a whole. Any thread."""
@@ -84,12 +86,16 @@ class SlotChain:
         self._kept = held
         self._playing = tuple(slots)
         self._drawn = set()
+        self._clock.begin()
         self._sound.follow(waves)
         self._date = isf_date(self._date_at(time_s))
         if size_px != self._size_px:
             self._release_targets()
             self._size_px = size_px
         costs_ms = {name: slot.read_cost_ms() for name, slot in self._slots.items()}
+        overruns = frozenset(name for name, slot in self._slots.items() if slot.has_overrun)
+        for name in overruns.difference(each.slot for each in slots):
+            self._slots[name].has_overrun = False  # it has been switched off, and may be tried again
         may_build = True
         for told in self._playing:
             slot = self._slots.setdefault(told.slot, _Slot(self._context))
@@ -100,6 +106,7 @@ class SlotChain:
         self.state = ShaderState(
             costs_ms={name: cost_ms for name, cost_ms in costs_ms.items() if cost_ms is not None},
             failures={name: slot.failure for name, slot in self._slots.items() if slot.failure},
+            overruns=overruns,
         )
 
     def draw_generator(self, *, is_leaving: bool = False) -> Target | None:
@@ -170,17 +177,24 @@ class SlotChain:
         self, slot: "_Slot", told: ShaderSlot, canvas: Canvas, images: Callable[[str], moderngl.Texture]
     ) -> bool:
         assert slot.program is not None
+        if slot.has_overrun:
+            return False
         inputs = told.inputs if slot.program.file is told.file else {}  # the old file plays on with its last values
         began_s = time.perf_counter()
         try:
-            if self._is_software:
-                slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.moment(self._date))
-                self._wait()
-                slot.cost_ms = (time.perf_counter() - began_s) * 1e3
-            else:
-                with slot.query:
+            with self._clock.running(told.slot):
+                if self._is_software:
                     slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.moment(self._date))
-                slot.is_timed = True
+                    self._wait()
+                    slot.cost_ms = (time.perf_counter() - began_s) * 1e3
+                else:
+                    with slot.query:
+                        slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.moment(self._date))
+                    slot.is_timed = True
+        except OverrunError:
+            slowest = self._clock.slowest
+            self._slots[slowest].overrun(self._clock.spent_s(slowest) * 1e3)
+            return False
         except IsfError as error:
             slot.fail_playing(str(error))
             return False
@@ -199,7 +213,9 @@ class SlotChain:
         assert slot.coming_file is not None
         try:
             if slot.coming is None:
-                slot.coming = IsfProgram(self._context, slot.coming_file, self._wait if self._is_software else None)
+                slot.coming = IsfProgram(
+                    self._context, slot.coming_file, self._wait, self._clock, waits_for_passes=self._is_software
+                )
                 return
             kind = OVER if slot.coming_file.is_generator else EFFECT
             into = self._free_target({black, *self._kept})
@@ -281,6 +297,8 @@ class _Slot:
         self.query = context.query(time=True)
         self.is_timed = False
         self.cost_ms: float | None = None
+        self.has_overrun = False
+        """Its program was given up in the middle of a picture: not drawn until it is switched off or replaced."""
         self._failed: IsfFile | None = None
         self._began_s = self._time_s = 0.0
         self._before_s: float | None = None
@@ -313,7 +331,11 @@ class _Slot:
         if self.program is not None:
             self.program.release()
         self.program, self.coming, self.coming_file, self.warmed = self.coming, None, None, 0
-        self.last_inputs = {}
+        self.last_inputs, self.has_overrun = {}, False
+
+    def overrun(self, spent_ms: float) -> None:
+        """Its program has held up the picture."""
+        self.has_overrun, self.cost_ms, self.is_timed = True, spent_ms, False
 
     def fail_coming(self, reason: str) -> None:
         """Give up the new file; the old one plays on."""
