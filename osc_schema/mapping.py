@@ -32,11 +32,11 @@ AREA = Area(
     "`nrpn N` (0..16383), `note N`, `program N`, `bend` or `pressure`, followed by the device if the bridge names it; "
     "without one, any device matches. Modes: fader; offset, twos, sign (relative encoders: 64 means no movement, two's "
     "complement, sign and magnitude); trigger; rise (triggers when a state begins; repeating the state does nothing); "
-    "toggle; momentary. With takeover a fader has no effect until it passes the current value. `low` and `high` are "
-    "in the parameter's own unit, and `low` may be the larger one; `curve` is the exponent of the curve between them "
-    "(1: linear); `ticks` is the number of encoder ticks from one end to the other; `feedback` 0 sends nothing back "
-    "to the control. Entries are numbered from 1 and saved in a file. `*` as one part of an OSC address matches any "
-    "one part.",
+    "toggle; momentary. With takeover a fader has no effect until it passes the current value; it is on for faders, "
+    "off for lighting desks (`osc /dmx/...`). `low` and `high` are in the parameter's own unit, and `low` may be the "
+    "larger one; `curve` is the exponent of the curve between them (1: linear); `ticks` is the number of encoder ticks "
+    "from one end to the other; `feedback` 0 sends nothing back to the control. Entries are numbered from 1 and saved "
+    "in a file. `*` as one part of an OSC address matches any one part.",
     commands=(
         _command(
             "learn",

@@ -28,7 +28,6 @@ schema = {osc_schema.SCHEMA_VERSION}
 [[entry]]
 control = "osc /dmx/{UNIVERSE}/1"
 target = "{ADDRESS}"
-takeover = false
 """
 MAX_WAIT_S: Final = 1.0  # a packet that takes longer is lost
 POLL_S: Final = 0.0002

@@ -3,7 +3,8 @@
 Ours is `multiverse video`, `fused` and `split`: the clip is read ahead, painted in batches, encoded. Theirs is a plain
 script with diffusers: each decoded picture goes as a PIL picture into the pipeline, and the result into the encoder.
 Both have the same weights, sampler, steps, guidance, noise and encoder, and alternate, so that other load affects both.
-Loading and warm-up are excluded.
+On a CPU all run on the same cores, as many as `threads`: fused and diffusers with that many threads, split with as many
+shared among its processes, at least one each. Loading and warm-up are excluded.
 """
 
 import statistics
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
+import psutil
 
 from engine.bench.clip import FPS, write_clip
 from engine.bench.measuring import answer, in_own_process
@@ -98,8 +100,9 @@ def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
     `asked`: `shapes` (empty: the device's own), `size` (width, height), `batches` and `steps` (empty: 1 and 8, 5 and 20
     and the original's cases), `strength`, `modes` of ours, `seconds` for each contender of a case, `device`, `threads`
-    of a CPU. `tflops`: the counted work (2 x multiply-adds) per second; `matmul_tflops`: that of a large matrix product
-    on this machine in one process, for comparison; it is not a limit.
+    of a CPU. `cores`: those of a CPU that all contenders ran on; None where the system cannot limit them. `tflops`: the
+    counted work (2 x multiply-adds) per second; `matmul_tflops`: that of a large matrix product on this machine in one
+    process, for comparison; it is not a limit.
     """
     return in_own_process("engine.bench.video", asked, progress)
 
@@ -127,11 +130,13 @@ def _measure(
 
     use_threads(threads)
     place = place_for(device)
+    cores = limit_cores(threads) if place.kind == "cpu" else None
     width, height = size
     result: dict[str, Any] = {
         "device": place.name,
         "dtype": place.dtype_name,
         "threads": threads,
+        "cores": cores,
         "picture": f"{width}x{height}",
         "cfg": CFG,
         "matmul_tflops": round(matmul_tflops(place), 3),
@@ -159,6 +164,15 @@ def cases_for(batches: Sequence[int], steps: Sequence[int], strength: float) -> 
     if not batches and not steps:
         cases += [Case(batch=b, steps=s, strength=share) for b, s, share in ORIGINAL_FPS]
     return cases
+
+
+def limit_cores(count: int) -> int | None:
+    """Let this process and those it will start run on `count` cores at most; returns how many, None on macOS."""
+    process = psutil.Process()
+    if not hasattr(process, "cpu_affinity"):
+        return None
+    process.cpu_affinity(sorted(process.cpu_affinity())[:count])
+    return len(process.cpu_affinity())
 
 
 class _ShapeBench:
@@ -216,7 +230,7 @@ class _ShapeBench:
             batch=case.batch,
             stages=mode,
             device=self._place.device,
-            threads=self._threads,
+            threads=None if mode == "split" else self._threads,
             overwrite=True,
         )
 

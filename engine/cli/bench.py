@@ -302,10 +302,11 @@ def video(
     ] = None,
     seconds: Annotated[float, typer.Option(metavar="SECONDS", help="Length of each measurement of a case.")] = 6.0,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads and cores of each contender.")] = 1,
     json_: AsJson = False,
 ) -> None:
-    """Paint a video from file to file, with random weights of the real shapes; compare with diffusers frame by frame.
+    """Paint a video from file to file, with random weights of the real shapes; compare fused, split and diffusers frame
+    by frame, on the same cores.
 
     Without --batch and --steps, the cases for which the original published figures are measured too.
     """

@@ -53,6 +53,7 @@ def started_lines(engine: "Engine") -> list[str]:
     if status.dmx is not None:
         protocols = {"artnet": "Art-Net", "sacn": "sACN", "both": "Art-Net and sACN"}[status.dmx.listen]
         lines.append(f"dmx       {protocols}, universes {', '.join(map(str, status.dmx.configured))}")
+        lines += [f"          UDP port {port} is shared with another program" for port in status.dmx.shared_ports]
     if engine.page_url is not None:
         lines.append(f"page      {engine.page_url}")
     return lines + network_lines(engine)

@@ -40,6 +40,8 @@ _DEFAULT_SOURCE: Final = _SOURCE.default
 _BPM = osc_schema.lookup("/tempo/bpm")
 assert _BPM is not None and isinstance(_BPM.default, float)
 _DEFAULT_BPM, _MIN_BPM, _MAX_BPM = _BPM.default, _BPM.low, _BPM.high
+_CLOCKS: Final = {"link": "Ableton Link", "midi": "MIDI clock"}
+"""Clocks whose tempo may be outside the range of /tempo/bpm: Link allows 20..999."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,8 @@ class Tempo:
         self._ignored_ticks = 0
         """MIDI clock ticks that came while another source was chosen."""
         self._source, self._was_midi = _DEFAULT_SOURCE, False
+        self._has_told_range = False
+        """True once a line has told that the clock's tempo is outside the range of /tempo/bpm."""
         self._written_bpm = _DEFAULT_BPM
         self._next_write_s = float("-inf")
         store.on_trigger("/tempo/tap", lambda: self.tap(clock.now_s()))
@@ -200,7 +204,7 @@ class Tempo:
 
     def step(self, now_s: float) -> None:
         """Use a new value of `/tempo/bpm`, or else write the tempo of the taps or of a clock to it."""
-        self._step_source()
+        self._step_source(now_s)
         held = self._store.get("/tempo/bpm")
         assert isinstance(held, float)
         if held != self._written_bpm:
@@ -209,14 +213,26 @@ class Tempo:
                 self._hand.choose(held, now_s)
                 self._line = self._line.at_tempo(held, now_s)
             return
-        bpm = min(_MAX_BPM, max(_MIN_BPM, round(self.bpm, 2)))
+        bpm = _within_range(self.bpm)
+        self._tell_range(self.bpm)
         step_bpm = TRACKED_STEP_BPM if self._source == "beat" else WRITE_STEP_BPM
         if abs(bpm - held) >= step_bpm and now_s >= self._next_write_s:
             self._next_write_s = now_s + WRITE_INTERVAL_S
             self._written_bpm = bpm
             self._store.set("/tempo/bpm", bpm, by="tempo")
 
-    def _step_source(self) -> None:
+    def _tell_range(self, bpm: float) -> None:
+        """Say once that the tempo of a clock is outside the range of /tempo/bpm; again after it was well inside."""
+        if _MIN_BPM + 1.0 < bpm < _MAX_BPM - 1.0:
+            self._has_told_range = False
+        elif self._source in _CLOCKS and not self._has_told_range and not _MIN_BPM - 0.01 < bpm < _MAX_BPM + 0.01:
+            self._has_told_range = True
+            self._say(
+                f"{_CLOCKS[self._source]} runs at {bpm:.2f} beats/min, outside {_MIN_BPM:g}..{_MAX_BPM:g}: the beat "
+                f"follows it, /tempo/bpm shows {_within_range(bpm):g}"
+            )
+
+    def _step_source(self, now_s: float) -> None:
         """Keep the old switch `/tempo/midi` and `/tempo/source` in agreement; a change of the source wins."""
         source, is_midi = self._current_source(), bool(self._store.get("/tempo/midi"))
         if source == self._source and is_midi != self._was_midi:
@@ -226,6 +242,8 @@ class Tempo:
             with self._lock:
                 self._source, self._reset_beats, self._followed_s = source, 0.0, float("-inf")
                 self._hand = HandOnBeat()
+                if source not in _CLOCKS and not _MIN_BPM <= self.bpm <= _MAX_BPM:  # run at the tempo that is shown
+                    self._line = self._line.at_tempo(_within_range(self.bpm), now_s)
         self._was_midi = source == "midi"
         if is_midi != self._was_midi:
             self._store.set("/tempo/midi", self._was_midi, by="tempo")
@@ -238,3 +256,8 @@ class Tempo:
         if source == "midi":
             return now_s - self._tick_s < CLOCK_GONE_S
         return source in ("link", "timecode") and now_s - self._followed_s < OUTSIDE_GONE_S
+
+
+def _within_range(bpm: float) -> float:
+    """The value that /tempo/bpm can show."""
+    return min(_MAX_BPM, max(_MIN_BPM, round(bpm, 2)))

@@ -39,6 +39,14 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
     assert mode["pictures_differ"] < 0.1, "both paint the same pictures, except for rounding"
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="cannot limit the cores of a process")
+def test_split_has_no_more_cores_than_fused() -> None:
+    program = "import os; from engine.bench.video import limit_cores; from engine.jobs.video.split import split_stages;"
+    program += "print(limit_cores(1), split_stages._cores())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["1", "1"], done.stderr
+
+
 def by_a_process(*arguments: str) -> Said:
     command = [*MULTIVERSE, "bench", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -58,6 +66,7 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
     assert (said.code, said.err) == (0, "")
     result = json.loads(said.out)
     assert (result["device"], result["dtype"], result["picture"], result["cfg"]) == ("cpu", "float32", "64x128", 6.0)
+    assert result["threads"] == 1 and result["cores"] == (None if sys.platform == "darwin" else 1)
     assert "gain from CUDA graphs and overlapping streams" in result["unverified without a device"]
     assert list(result["tiny"]) == ["batch 4, 2 steps at 0.5"]
     case = result["tiny"]["batch 4, 2 steps at 0.5"]

@@ -252,6 +252,30 @@ def test_a_clock_beyond_the_range_is_followed_and_shown_at_its_end(store: ParamS
     assert midi.bpm == pytest.approx(400.0) and store.get(BPM) == 300.0 and store.version == before
 
 
+def test_a_link_session_beyond_the_range_is_told_once_with_its_tempo(store: ParamStore, clock: SteppedClock) -> None:
+    lines: list[str] = []
+    store.set("/tempo/source", "link")
+    tempo = Tempo(store, clock, lines.append)
+
+    def follow(bpm: float, reports: int = 25) -> None:
+        for _ in range(reports):
+            clock.advance(0.04)
+            tempo.follow("link", beat=0.0, bpm=bpm, at_s=clock.now_s())
+            tempo.step(clock.now_s())
+
+    follow(300.0)
+    assert lines == []
+    follow(400.0)
+    told = "Ableton Link runs at 400.00 beats/min, outside 20..300: the beat follows it, /tempo/bpm shows 300"
+    assert lines == [told] and store.get(BPM) == 300.0 and tempo.bpm == 400.0
+    follow(120.0)
+    follow(999.0)
+    assert len(lines) == 2 and "999.00" in lines[1]
+    store.set("/tempo/source", "manual")
+    tempo.step(clock.now_s())
+    assert tempo.bpm == 300.0, "what is shown"
+
+
 def test_the_older_switch_for_midi_clock_still_means_it(store: ParamStore, tempo: Tempo) -> None:
     store.set("/tempo/midi", 1)  # in a message, a map, a cue or the autosave of an older run
     tempo.step(0.0)

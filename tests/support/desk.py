@@ -80,8 +80,10 @@ def open_desk(folder: Path, **changes: Any) -> Iterator[Desk]:
     thread.start()
     assert opened.wait(30.0)
     client = ReadingClient(*engines[0].osc_address)
-    yield Desk(engines[0], client)
-    engines[0].stop()
-    thread.join(30.0)
-    client.close()
+    try:
+        yield Desk(engines[0], client)
+    finally:  # else a test that fails leaves an engine that keeps the process alive
+        engines[0].stop()
+        thread.join(30.0)
+        client.close()
     assert not thread.is_alive()

@@ -179,8 +179,8 @@ def test_lighting_and_link_are_told_in_a_line_each(visit: Visit) -> None:
           return [universeOf(desk), universeOf({ ...desk, state: "held" }), linkOf(session),
             linkOf({ ...session, state: "alone", peers: 0 }), linkOf(missing),
             linkOf({ ...missing, state: "starting", detail: "" }), lightingRows(null),
-            lightingRows({ listen: "artnet", universes: [] }),
-            lightingRows({ universes: [...Array(64).keys()].map((number) => ({ ...desk, number,
+            lightingRows({ listen: "artnet", universes: [], shared_ports: [6454] }),
+            lightingRows({ shared_ports: [], universes: [...Array(64).keys()].map((number) => ({ ...desk, number,
               state: number < 2 ? "held" : "live" })) })];
         }""",
         [desk, session],
@@ -193,6 +193,9 @@ def test_lighting_and_link_are_told_in_a_line_each(visit: Visit) -> None:
         "not installed",
         "starting",
         [],
-        [["lighting", "nothing received yet (artnet)", False]],
+        [
+            ["lighting", "nothing received yet (artnet)", False],
+            ["UDP port 6454", "another program has it, too; unicast reaches only one", True],
+        ],
         [["lighting", "64 universes, 2790 packets a second; 2 held: 0, 1", True]],
     ]

@@ -105,6 +105,8 @@ class EngineStatus:
         if self.dmx is not None:
             for each in self.dmx.universes:
                 lines.append((f"/engine/status/dmx/{each.number}", (each.state, each.source, each.packets_hz)))
+            if self.dmx.shared_ports:
+                lines.append(("/engine/status/dmx/shared", self.dmx.shared_ports))
         if self.link is not None:
             link = self.link
             lines.append(("/engine/status/link", (link.state, link.peers, link.bpm, link.detail)))

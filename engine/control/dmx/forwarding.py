@@ -23,8 +23,8 @@ import numpy as np
 from engine.control.dmx.merging import Universe
 from engine.control.dmx.packet import CHANNELS
 from engine.osc import Message
+from engine.params.mapping.controls import DMX
 
-ROOT: Final = "dmx"
 PAIR: Final = "16bit"
 MAX_MAPPED: Final = 256  # channels in one turn
 MAX_OTHERS: Final = 32  # in one turn, for learning and the list
@@ -35,7 +35,7 @@ class _Channels:
     """The state of one universe's channels."""
 
     def __init__(self, number: int) -> None:
-        self.addresses = [f"/{ROOT}/{number}/{channel}" for channel in range(1, CHANNELS + 1)]
+        self.addresses = [f"/{DMX}/{number}/{channel}" for channel in range(1, CHANNELS + 1)]
         self.sent = np.zeros(CHANNELS, np.uint8)
         self.is_mapped = np.zeros(CHANNELS, np.bool_)
         self.has_mapped = False
@@ -139,7 +139,7 @@ class Forwarder:
     def _channels_at(self, address: str) -> Iterable[tuple[int, int, bool]]:
         """(universe, index of the channel, True for a pair) of every channel that the address of a map means."""
         parts = address.split("/")
-        if len(parts) not in (4, 5) or parts[0] or parts[1] not in (ROOT, "*"):
+        if len(parts) not in (4, 5) or parts[0] or parts[1] not in (DMX, "*"):
             return
         is_pair = len(parts) == 5
         if is_pair and parts[4] not in (PAIR, "*"):

@@ -16,12 +16,12 @@ from typing import Final
 import numpy as np
 
 from engine.control.dmx.packet import CHANNELS, LevelsPacket, Protocol
+from engine.control.dmx.rate import PacketRate
 from engine.control.dmx.status import DmxUniverseStatus
 
 SILENT_S: Final[dict[Protocol, float]] = {"sacn": 2.5, "artnet": 10.0}
 MAX_SOURCES: Final = 8  # of one universe; then the one heard longest ago is forgotten
 LATE_PACKETS: Final = 20  # a number up to this much behind is late; further behind, the sender has started again
-RATE_WINDOW_S: Final = 2.0
 
 
 @dataclass(slots=True)
@@ -47,9 +47,7 @@ class Universe:
         self._sources: dict[str, _Source] = {}
         self._newest = b""
         self._priority = 0
-        self._window_s = float("-inf")
-        self._window_packets = 0
-        self._packets_hz = 0.0
+        self._rate = PacketRate()
 
     @property
     def has_sources(self) -> bool:
@@ -62,7 +60,7 @@ class Universe:
 
     def take(self, packet: LevelsPacket, now_s: float) -> bool:
         """Use a packet of this universe. False if it is late or has lower priority than another sender."""
-        self._count(now_s)
+        self._rate.count(now_s)
         self.has_news = False
         key = f"{packet.protocol} {packet.source}"
         known = self._sources.get(key)
@@ -94,15 +92,13 @@ class Universe:
         return had_sources and not self._sources
 
     def status(self, now_s: float) -> DmxUniverseStatus:
-        elapsed_s = now_s - self._window_s
-        rate_hz = self._packets_hz if elapsed_s < 2 * RATE_WINDOW_S else 0.0
         return DmxUniverseStatus(
             number=self.number,
             state="live" if self._sources else "held",
             source=self.source,
             sources=len(self._sources),
             priority=self._priority,
-            packets_hz=rate_hz or (self._window_packets / max(elapsed_s, 1.0)),
+            packets_hz=self._rate.hz(now_s),
         )
 
     def _forget_silent(self, now_s: float) -> None:
@@ -111,13 +107,6 @@ class Universe:
         ]
         for key in silent:
             del self._sources[key]
-
-    def _count(self, now_s: float) -> None:
-        elapsed_s = now_s - self._window_s
-        if elapsed_s >= RATE_WINDOW_S:
-            self._packets_hz = self._window_packets / elapsed_s  # 0 in the first window, which is endless
-            self._window_s, self._window_packets = now_s, 0
-        self._window_packets += 1
 
 
 def _is_late(packet: LevelsPacket, before: LevelsPacket) -> bool:

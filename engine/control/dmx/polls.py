@@ -1,5 +1,8 @@
 """ArtPolls that wait for their reply. Pure: time is an argument.
 
+The reply goes to the host that asked, and nowhere else (art-net.org.uk, "Discovery Packets": every device answers by
+unicast), at Art-Net's port, which is the only one of the protocol, whichever port the poll came from.
+
 Art-Net 4 lets nodes spread their replies at random over a second, so that a desk is not buried by a hundred at once.
 The sender's address may be forged, and a reply is seventeen times as large as a poll: one reply a second goes to a
 host, and at most 16 hosts wait.
@@ -14,9 +17,6 @@ from engine.system.token_bucket import TokenBuckets
 MAX_WAITING: Final = 16
 MAX_DELAY_S: Final = 1.0
 
-Asker = tuple[str, int]
-"""Host and port."""
-
 
 class WaitingPolls:
     """One thread at a time."""
@@ -24,19 +24,20 @@ class WaitingPolls:
     def __init__(self, delay_s: Callable[[], float]) -> None:
         """`delay_s()`: the delay of one reply, 0..`MAX_DELAY_S`."""
         self._delay_s = delay_s
-        self._waiting: dict[Asker, tuple[float, Poll]] = {}
+        self._waiting: dict[str, tuple[float, Poll]] = {}
         self._limit = TokenBuckets(1, 1.0)
 
-    def add(self, poll: Poll, asker: Asker, now_s: float) -> None:
+    def add(self, poll: Poll, host: str, now_s: float) -> None:
         """Answer this poll later, unless its host asks too often."""
-        if asker in self._waiting or len(self._waiting) >= MAX_WAITING or not self._limit[asker[0]].take(now_s):
+        if host in self._waiting or len(self._waiting) >= MAX_WAITING or not self._limit[host].take(now_s):
             return
-        self._waiting[asker] = now_s + self._delay_s(), poll
+        self._waiting[host] = now_s + self._delay_s(), poll
 
-    def take_due(self, now_s: float) -> list[tuple[Asker, Poll]]:
-        due = [(asker, poll) for asker, (due_s, poll) in self._waiting.items() if due_s <= now_s]
-        for asker, _ in due:
-            del self._waiting[asker]
+    def take_due(self, now_s: float) -> list[tuple[str, Poll]]:
+        """Hosts with their polls."""
+        due = [(host, poll) for host, (due_s, poll) in self._waiting.items() if due_s <= now_s]
+        for host, _ in due:
+            del self._waiting[host]
         return due
 
     def next_due_s(self) -> float:

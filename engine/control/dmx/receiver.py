@@ -19,9 +19,10 @@ from engine.control.dmx import artnet, sacn
 from engine.control.dmx.artnet import Poll, poll_replies, read_artnet
 from engine.control.dmx.forwarding import Deliver, Forwarder
 from engine.control.dmx.merging import Universe
-from engine.control.dmx.packet import LevelsPacket
+from engine.control.dmx.packet import LevelsPacket, Protocol
 from engine.control.dmx.polls import MAX_DELAY_S, WaitingPolls
 from engine.control.dmx.sacn import read_sacn
+from engine.control.dmx.sharing import SharedPort
 from engine.control.dmx.sockets import address_towards, open_groups, open_socket
 from engine.control.dmx.status import DmxStatus
 from engine.errors import DmxDecodeError, MultiverseError
@@ -37,6 +38,7 @@ PACKETS_A_TURN: Final = 256  # of one socket
 READ_INTERVAL_S: Final = 0.004  # between two turns
 FORWARD_INTERVAL_S: Final = 0.01
 STEP_INTERVAL_S: Final = 0.5  # between two checks for silent senders
+PORTS_INTERVAL_S: Final = 5.0  # between two looks for programs on the same ports
 CLOSED_WITHIN_S: Final = 3.0
 MAX_TOLD: Final = 8  # lines about universes that are not configured
 
@@ -86,7 +88,8 @@ class DmxReceiver:
         self._packets = self._malformed = self._ignored = self._answered = 0
         self._told: set[int] = set()
         self._polls = WaitingPolls(reply_delay_s or (lambda: random.uniform(0.0, MAX_DELAY_S)))
-        self._forward_s = self._step_s = float("-inf")
+        self._forward_s = self._step_s = self._ports_s = float("-inf")
+        self._shared: list[SharedPort] = []
         self._changed: dict[int, Universe] = {}
         """Universes with channels to pass on."""
         self._artnet: socket.socket | None = None
@@ -108,20 +111,26 @@ class DmxReceiver:
     def start(self) -> None:
         try:
             if self.listen in ("artnet", "both"):
-                self._artnet = self._add(open_socket("artnet", self._interface, self._ports[0]), self._read_artnet)
+                self._artnet = self._open("artnet", self._ports[0], self._read_artnet)
                 self._ports = (self._artnet.getsockname()[1], self._ports[1])
             if self.listen in ("sacn", "both"):
-                unicast = self._add(open_socket("sacn", self._interface, self._ports[1]), self._read_sacn)
+                unicast = self._open("sacn", self._ports[1], self._read_sacn)
                 self._ports = (self._ports[0], unicast.getsockname()[1])
                 for sock in open_groups(self._numbers, self._interface, unicast, self._report):
                     self._add(sock, self._read_sacn)
         except MultiverseError:
             self._close_sockets()
             raise
+        self._look_for_sharers()
         self._wake_end, self._woken_end = socket.socketpair()
         self._selector.register(self._woken_end, selectors.EVENT_READ, (self._woken_end, None))
         self._thread = threading.Thread(target=self._run, name="dmx", daemon=True)
         self._thread.start()
+
+    def _open(self, protocol: Protocol, port: int, read: ReadPacket) -> socket.socket:
+        sock, was_taken = open_socket(protocol, self._interface, port)
+        self._shared.append(SharedPort(protocol, sock, was_taken))
+        return self._add(sock, read)
 
     def _add(self, sock: socket.socket, read: ReadPacket) -> socket.socket:
         self._selector.register(sock, selectors.EVENT_READ, (sock, read))
@@ -149,6 +158,7 @@ class DmxReceiver:
                 malformed=self._malformed,
                 ignored=self._ignored,
                 polls=self._answered,
+                shared_ports=tuple(each.port for each in self._shared if each.is_shared),
                 universes=tuple(self._universes[number].status(now_s) for number in sorted(self._universes)),
             )
 
@@ -169,6 +179,9 @@ class DmxReceiver:
         if now_s >= self._step_s:
             self._step_s = now_s + STEP_INTERVAL_S
             self._find_silent(now_s)
+        if now_s >= self._ports_s:
+            self._ports_s = now_s + PORTS_INTERVAL_S
+            self._look_for_sharers()
         if now_s >= self._forward_s:
             self._forward(now_s)
         self._answer_polls(now_s)
@@ -202,7 +215,7 @@ class DmxReceiver:
     def _read_artnet(self, data: bytes, host: str, port: int) -> LevelsPacket | None:
         packet = read_artnet(data, host, port)
         if isinstance(packet, Poll):
-            self._polls.add(packet, (host, port), self._clock.now_s())
+            self._polls.add(packet, host, self._clock.now_s())
             return None
         return packet
 
@@ -245,6 +258,14 @@ class DmxReceiver:
             f" (--dmx-universes: {known}); add it there if it should be"
         )
 
+    def _look_for_sharers(self) -> None:
+        for each in self._shared:
+            if (line := each.look()) is not None:
+                if each.is_shared:
+                    self._report(f"dmx.shared.{each.port}", line)
+                else:
+                    self._say(line)
+
     def _find_silent(self, now_s: float) -> None:
         with self._lock:
             silent = [universe for universe in self._universes.values() if universe.step(now_s)]
@@ -268,26 +289,24 @@ class DmxReceiver:
             self._deliver(messages, source)
 
     def _answer_polls(self, now_s: float) -> None:
-        for (host, port), poll in self._polls.take_due(now_s):
+        for host, poll in self._polls.take_due(now_s):
             self._answered += 1
             live = [universe.number for universe in self._universes.values() if not universe.is_held]
             address = self._interface or address_towards(host)
             for packet in poll_replies(poll, self._numbers, live, address=address, name=self._name):
-                # To Art-Net's port, as the standard demands, and to the port that asked: small tools listen there.
-                for to in dict.fromkeys((self._ports[0], port)):
-                    self._send(packet, host, to)
+                self._send(packet, host)
 
     def _close_sockets(self) -> None:
         for key in list(self._selector.get_map().values()):
             key.data[0].close()
         self._selector.close()
 
-    def _send(self, packet: bytes, host: str, port: int) -> None:
+    def _send(self, packet: bytes, host: str) -> None:
         assert self._artnet is not None  # only its packets are polls
         try:
-            self._artnet.sendto(packet, (host, port))
+            self._artnet.sendto(packet, (host, self.artnet_port))
         except OSError as error:
-            self._report("dmx.reply", f"dmx: ArtPollReply to {host}:{port}: {error.strerror or error}")
+            self._report("dmx.reply", f"dmx: ArtPollReply to {host}: {error.strerror or error}")
 
 
 def _lost(universe: Universe) -> str:

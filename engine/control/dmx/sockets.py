@@ -20,15 +20,21 @@ from engine.errors import MultiverseError
 from engine.system.network_interfaces import own_interfaces
 from engine.system.refused_port import refusal_reason
 from engine.system.reporting import Report
+from engine.system.shared_udp_port import is_taken
 
 _IP_MULTICAST_ALL: Final = 49  # Linux, ip(7)
 
 
-def open_socket(protocol: str, interface: str | None, port: int) -> socket.socket:
-    """A non-blocking socket for unicast and broadcast. Raises MultiverseError, which names the port."""
+def open_socket(protocol: str, interface: str | None, port: int) -> tuple[socket.socket, bool]:
+    """A non-blocking socket for unicast and broadcast; and True if another socket had the port before.
+
+    Raises MultiverseError, which names the port.
+    """
     is_bound = interface is not None and (sys.platform == "win32" or interface.startswith("127."))
+    host = interface if is_bound and interface else ""
+    was_taken = port > 0 and is_taken(host, port)
     try:
-        return _bind(interface if is_bound and interface else "", port)
+        return _bind(host, port), was_taken
     except OSError as error:
         reason = "is used by another program that does not share it"
         if error.errno != errno.EADDRINUSE:

@@ -35,4 +35,6 @@ class DmxStatus:
     """Packets with levels for other universes, late ones, and those of a sender with lower priority."""
     polls: int
     """Answered ArtPolls."""
+    shared_ports: tuple[int, ...]
+    """UDP ports on which another program receives, too: unicast may reach only that program."""
     universes: tuple[DmxUniverseStatus, ...]

@@ -34,6 +34,8 @@ MAX_VALUES: Final = {
 """The value of each kind of control at its upper end; the lower end is 0."""
 NUMBERS: Final = {"note": 127, "cc": 127, "cc14": 31, "nrpn": 16_383, "program": 127}
 """Kinds that have a number, and its maximum."""
+DMX: Final = "dmx"
+"""First part of the addresses of lighting desks: `/dmx/1/17`."""
 MAX_ARGUMENTS = 64
 MAX_CHARACTERS = 255
 
@@ -62,6 +64,11 @@ class Control(NamedTuple):  # a tuple, because it is hashed for each message
     """Note, controller, NRPN or program; for an OSC address the index of the argument."""
     place: str = ""
     """The OSC address, or the MIDI device; "" for any device."""
+
+    @property
+    def is_desk(self) -> bool:
+        """True for a channel of a lighting desk."""
+        return self.kind == "osc" and self.place.startswith(f"/{DMX}/")
 
     @property
     def name(self) -> str:

@@ -247,9 +247,14 @@ function badge(state) {
   return make("span", { class: `badge ${AWAY.has(state) ? "is-bad" : ""}` }, state);
 }
 
-/** Rows of the facts for Art-Net and sACN: one for each universe, or one for all if there are many. */
+/** Rows of the facts for Art-Net and sACN: one for each universe, or one for all if there are many; shared ports. */
 export function lightingRows(dmx) {
   if (!dmx) return [];
+  const shared = dmx.shared_ports.map((port) => [`UDP port ${port}`, "another program has it, too; unicast reaches only one", true]);
+  return [...universeRows(dmx), ...shared];
+}
+
+function universeRows(dmx) {
   const { universes } = dmx;
   const held = universes.filter(({ state }) => state === "held");
   if (universes.length === 0) return [["lighting", `nothing received yet (${dmx.listen})`, false]];

@@ -95,4 +95,25 @@ def test_the_rate_of_packets_is_told() -> None:
     for number in range(44 * 5):
         universe.take(of_artnet(1), number / 44)
     assert abs(universe.status(5.0).packets_hz - 44.0) < 1.0
-    assert universe.status(60.0).packets_hz < 2.0
+    assert universe.status(60.0).packets_hz == 0.0
+
+
+def test_the_rate_is_right_after_a_pause() -> None:
+    """OLA sends nothing while nothing changes."""
+    universe = Universe(1)
+    for began_s in (0.0, 4.0, 60.0):
+        for number in range(int(44 * 1.5)):
+            universe.take(of_artnet(1), began_s + number / 44)
+        assert abs(universe.status(began_s + 1.5).packets_hz - 44.0) < 1.0
+    for packet_s in (100.0, 103.0, 106.0):
+        universe.take(of_artnet(2), packet_s)
+        assert universe.status(packet_s).packets_hz == 1.0
+
+
+def test_a_change_of_the_rate_shows_within_two_seconds() -> None:
+    universe = Universe(1)
+    for number in range(440):
+        universe.take(of_artnet(1), number / 44)
+    for number in range(20):
+        universe.take(of_artnet(1), 10.0 + number / 10)
+    assert abs(universe.status(12.0).packets_hz - 10.0) < 1.0

@@ -64,6 +64,9 @@ def test_changing_a_key_updates_the_defaults_that_depend_on_it() -> None:
     assert (elsewhere.low, elsewhere.high, elsewhere.takeover) == (0.0625, 16.0, True)
     by_note = changed(make_entry({"control": "osc /x", "target": "/layer/1/mute"}), "control", "midi 1 note 3")
     assert (by_note.mode, by_note.in_high) == ("toggle", 127.0)
+    desk = changed(entry, "control", "osc /dmx/1/17")
+    assert (desk.takeover, changed(desk, "takeover", 1).takeover) == (False, True)
+    assert changed(desk, "control", "osc /1/fader3").takeover
     assert changed(entry, "high", "0.5").high == 0.5
     assert changed(make_entry({"control": "osc /x", "target": "/multiverse/blend"}), "high", "1.5").high == 1.5
     assert changed(make_entry({"control": "osc /x", "target": "/layer/1/mute"}), "high", "0").high == 0.0
