@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from engine.config import SdConfig
     from engine.models.sd import ModelSpec
 
+VAE_WORDS = "auto|taesd|full|PATH"
+VAE = "VAE: auto: TAESD if it is on this machine; full: the model's own, slower, more detail; or a folder, file or id."
+UNET = "UNet in place of the model's own, as SDXL-Lightning, DMD2 or Hyper-SD publish it: a file, folder or id."
 SAMPLER_WORDS = "|".join(SAMPLERS)
 SAMPLER = "Sampler the model was distilled for; scheduler: none. (default: detected from the model's files)"
 PREDICTION_WORDS = "auto|epsilon|v"
@@ -28,6 +31,10 @@ SEED = "Seed of the noise."
 IP_SCALE = "How closely the result follows --ip-image."
 
 
+_CONFIGURED = ("vae", "unet", "sampler", "prediction")
+"""Options that are keys of [sd] too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
     """The options of both commands: the model, its additions, the negative prompt. Each adds its own in a subclass."""
@@ -39,6 +46,8 @@ class ModelOptions:
     negative: str = option(
         "", "Negative prompt: what the picture should not show; needs a guidance scale above 1.", metavar="TEXT"
     )
+    vae: str | None = option(None, VAE, metavar=VAE_WORDS)
+    unet: str | None = option(None, UNET, metavar="PATH|ID")
     sampler: str | None = option(None, SAMPLER, metavar=SAMPLER_WORDS)
     prediction: str | None = option(None, PREDICTION, metavar=PREDICTION_WORDS)
     lora: tuple[str, ...] = option(
@@ -62,7 +71,7 @@ class ModelOptions:
         """The model: options override the configuration. `others`: fields of ModelSpec; None means as configured."""
         from engine.models.sd import ModelSpec
 
-        asked = {"sampler": self.sampler, "prediction": self.prediction} | others
+        asked = {name: getattr(self, name) for name in _CONFIGURED} | others
         loras = _with_numbers(self.lora, "--lora")
         spec = ModelSpec(
             model=self.model or configured.model,
@@ -72,7 +81,7 @@ class ModelOptions:
             image_encoder=configured.image_encoder if self.ip_adapter is None else "",
             embeddings=self.embedding or tuple(configured.embeddings),
             clip_skip=configured.clip_skip if self.clip_skip is None else self.clip_skip,
-            **{"vae": configured.vae, "sampler": configured.sampler, "prediction": configured.prediction}
+            **{name: getattr(configured, name) for name in _CONFIGURED}
             | {name: value for name, value in asked.items() if value is not None},
         )
         require_known(spec.sampler, spec.prediction)
@@ -98,6 +107,8 @@ class SdOptions(LiveOptions):
     sd: str | None = option(
         None, "Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.", metavar="MODEL"
     )
+    sd_vae: str | None = option(None, VAE, metavar=VAE_WORDS)
+    sd_unet: str | None = option(None, UNET, metavar="PATH|ID")
     sd_sampler: str | None = option(None, SAMPLER, metavar=SAMPLER_WORDS)
     sd_prediction: str | None = option(None, PREDICTION, metavar=PREDICTION_WORDS)
     sd_video: str | None = option(

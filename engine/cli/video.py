@@ -43,7 +43,6 @@ class PaintingOptions(ModelOptions):
         None, f"{GUIDANCE} (default: 6, and for distilled models what their authors take)", metavar="0..30"
     )
     seed: int = option(0, f"{SEED} The same for every picture.", metavar="N")
-    vae: bool = option(False, "Use the full VAE, not TAESD: slower, more detail.", flags="--vae")
     control: Literal["edges", "input"] = option(
         "edges", "Input of the ControlNets: the edges of each picture, or the picture itself.", metavar="edges|input"
     )
@@ -131,7 +130,6 @@ def video(
     spec = asked.spec(
         configured,
         needs_ip_image=web is None,  # on the page it can be chosen later
-        vae="full" if asked.vae else configured.vae,
         accelerator=accelerator or configured.accelerator,
         # Random weights have no schedule; the painting chooses the sampler by its steps.
         sampler=None if sampler == "auto" or (asked.model or configured.model).startswith(RANDOM) else sampler,

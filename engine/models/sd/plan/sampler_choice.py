@@ -43,7 +43,7 @@ def choose_sampler(
     if wanted not in SAMPLERS:
         raise ModelError(f"sampler {wanted}: not one of {', '.join(SAMPLERS)}")
     by_loras = _named([(f"the name of the LoRA {lora.name}", lora.name) for lora in loras], is_lora=True)
-    by_file = _named([] if single is None else [(f"the name {single.path.stem}", single.path.stem)], is_lora=False)
+    by_file = _named([] if single is None else [(f"the name {single.public_name}", single.public_name)], is_lora=False)
     if wanted != "auto":
         return _asked(wanted, [named for _, named in (*by_loras, *by_file)])
     is_velocity = prediction.value == "v_prediction"
