@@ -172,7 +172,7 @@ class _Loading:
             sampler=sampler.value,
             sampler_reason=sampler.reason,
             eta=sampler.eta,
-            is_hyper_guided=sampler.is_hyper_guided,
+            takes_guidance=sampler.takes_guidance,
             time_cond_proj_dim=unet.config.time_cond_proj_dim if unet else None,
             zeroes_empty_negative=folder.zeroes_empty_negative,
             notes=tuple(self.notes),

@@ -52,14 +52,14 @@ def read(
 
 def read_unet(single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype) -> Any:
     """Load the UNet of a file on the CPU, with the configuration in `folder`, strictly: every tensor has a place."""
-    from diffusers import UNet2DConditionModel
+    import diffusers
 
     layers = folder.unet.get("layers_per_block", 2)
     tensors = {}
     for name, tensor in _tensors(single, (UNET,)).items():
         tensors[diffusers_name(name, layers) or name] = tensor.to(dtype)
     with torch.device("meta"):
-        module = UNet2DConditionModel.from_config(folder.unet)
+        module = getattr(diffusers, CLASSES["unet"]).from_config(folder.unet)
     return fill(module, tensors, dtype, f"{single.path}: unet")
 
 

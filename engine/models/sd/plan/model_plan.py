@@ -25,6 +25,7 @@ from engine.models.sd.plan.embedding_file import EmbeddingFile, examine_embeddin
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles, examine_ip_adapter
 from engine.models.sd.plan.lora_file import LoraFile, examine_lora
 from engine.models.sd.plan.model_folder import DiffusersFolder
+from engine.models.sd.plan.name_notes import name_notes, rival_note
 from engine.models.sd.plan.network_outline import NetworkOutline, outline_of_file, outline_of_folder
 from engine.models.sd.plan.part_shapes import require_shapes, require_text_width
 from engine.models.sd.plan.prediction import choose_prediction
@@ -145,8 +146,20 @@ class _Planning:
                 plan.scheduler = scheduler_config(plan.folder, source, plan.prediction, self._spec.sampler)
                 plan.sampler = choose_sampler(self._spec.sampler, plan.folder, source, plan.prediction, plan.loras)
                 require_signal(plan.folder.name, plan.scheduler, plan.prediction, plan.sampler.value)
+        self._add_name_notes(plan)
         plan.parts, plan.missing, plan.notes = tuple(self._parts), tuple(self._missing), tuple(self._notes)
         return plan
+
+    def _add_name_notes(self, plan: ModelPlan) -> None:
+        """Add what the names tell about how to run the model, unless the user names the sampler."""
+        source = plan.unet or plan.single
+        loras = [lora.name for lora in plan.loras]
+        if rivals := rival_note(loras):
+            self._notes.append(rivals)
+        if self._spec.sampler == "auto":
+            own = source.public_name if source is not None else Path(self._spec.model).name
+            for name, is_lora in (*((lora, True) for lora in loras), (own, False)):
+                self._notes += name_notes(name, is_lora=is_lora)
 
     def _outline(self, plan: ModelPlan) -> NetworkOutline | None:
         if plan.folder is None or not (self._spec.loras or self._spec.controlnets or self._spec.ip_adapter):
