@@ -192,9 +192,10 @@ class _Loading:
             )
             model.notes += tuple(note for lora in self.plan.loras for note in lora.notes)
         if self.plan.embeddings:
-            from engine.models.sd.textual_inversion import load_embedding
+            from engine.models.sd.textual_inversion import load_embeddings
 
-            model.embeddings = tuple(load_embedding(file, self.device, self.dtype) for file in self.plan.embeddings)
+            files = self.plan.embeddings
+            model.embeddings = tuple(each for file in files for each in load_embeddings(file, self.device, self.dtype))
         if self.plan.controlnets:
             from engine.models.sd.controlnet import load_controlnet
 
