@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Models of Stable Diffusion, SAM3 and RVC.", no_args_is_help=True)
 
-KINDS = {"sam3_video": "SAM3, finds and tracks", "sam3": "SAM3, finds only"}
+KINDS = {
+    "sam3_video": "SAM3, finds and tracks",
+    "sam3": "SAM3, finds only",
+    "sam3_lite_text": "SAM3-LiteText, finds only",
+}
 SD_ONLY = (
     "--vae, --unet, --lora, --controlnet, --ip-adapter, --embedding, --clip-skip, --sampler and --prediction are for "
     "Stable Diffusion"

@@ -67,12 +67,11 @@ def load_embeddings(file: EmbeddingFile, device: torch.device, dtype: torch.dtyp
     if not all(tensor.isfinite().all() for tensor in held.values()):
         raise ModelError(f"{file.file}: contains NaN or infinity in {str(dtype).removeprefix('torch.')}")
     rows = {key: tensor.reshape(-1, tensor.shape[-1]) for key, tensor in held.items()}
-    return tuple(
-        Embedding(
-            word.triggers, tuple(rows[key] if word.row is None else rows[key][word.row, None] for key in word.keys)
-        )
-        for word in file.words
-    )
+    found = []
+    for word in file.words:
+        own = slice(None) if word.row is None else slice(word.row, word.row + 1)
+        found.append(Embedding(word.triggers, tuple(rows[key][own] for key in word.keys)))
+    return tuple(found)
 
 
 @contextmanager
