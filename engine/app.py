@@ -49,6 +49,7 @@ from engine.system import folders
 from engine.system.clock import Clock, SteppedClock, SystemClock
 from engine.system.closing import Closing
 from engine.system.power import kept_awake, raise_gpu_priority
+from engine.system.standstill import FrameMark, Watchdog
 from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap, StillCamera, WebServer
 from engine.web.serving.access import accepts_none
@@ -62,11 +63,14 @@ SOFTWARE_SIZE = 960, 540  # on two cores a frame of the first look takes 18 ms h
 
 
 @contextlib.contextmanager
-def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) -> Iterator[Engine]:
+def open_engine(
+    config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS, on_stuck: Callable[[], object] = lambda: None
+) -> Iterator[Engine]:
     """Open an engine; close all its parts on exit. The calling thread owns the GL context and must draw the frames.
 
     Raises MultiverseError (one line) for anything that is missing. Installs no signal handlers. `live_models`: the
-    models that the configuration may name.
+    models that the configuration may name. `on_stuck()` is called on another thread, after the recordings are finished,
+    if the run should end and its last frame does not: the process can only be ended then.
     """
     config = build_config(msgspec.to_builtins(config), origin="Config")  # not checked yet if it was made in Python
     configured = configured_models(config, live_models)
@@ -222,10 +226,23 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             previews=previews,
             warnings=warnings,
             times=FrameTimes(),
+            mark=FrameMark(),
         )
         status = StatusReader(parts, has_control=osc is not None or config.web != "off", dmx=dmx, link=link)
         web = _open_web(config, desk, osc, previews, status.read, lambda: shaders.pictures, warnings, closing)
         engine = Engine(config, parts, desk.presets, web, status.read)
+        watchdog = closing(
+            Watchdog(
+                parts.mark,
+                parts.stopwatch,
+                describe=status.describe_frame,
+                is_stopping=lambda: engine.is_stopping,
+                finish_files=sinks.finish_files,
+                on_stuck=on_stuck,
+                report=warnings.report,
+                say=warnings.notice,
+            )
+        )
         autosave = closing(
             Autosave(
                 folders.data_folder(),
@@ -258,6 +275,8 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             dmx.start()
         if osc is not None:
             _subscribe_configured(config, osc, desk)
+        if not config.offline:
+            watchdog.start()
         if web is not None and config.announce:
             closing(_announcer(service_name(config.name), osc, web, warnings)).start()
         yield engine

@@ -130,17 +130,27 @@ class StatusReader:
         self._has_control = has_control
         self._started_s = parts.stopwatch.now_s()
 
+    def describe_frame(self) -> str:
+        """The step of the frame in progress, and the shaders in it: "drawing, with Ripple in generator". Any thread."""
+        playing = [f"{each.file} in {each.slot}" for each in self._parts.shaders.status() if each.state == "playing"]
+        step = self._parts.mark.step
+        return f"{step}, with {', '.join(playing)}" if playing and step == "drawing" else step
+
     def read(self) -> EngineStatus:
         """Current status of all parts. Any thread."""
         parts, stage = self._parts, self._parts.stage  # read once: another thread may replace it
+        now_s = parts.stopwatch.now_s()
+        standing_s = parts.mark.standing_s(now_s)
         return EngineStatus(
-            seconds=parts.stopwatch.now_s() - self._started_s,
+            seconds=now_s - self._started_s,
             frames=parts.times.frames,
-            fps=parts.times.fps_now(),
+            standing_s=standing_s,
+            standing_in=self.describe_frame() if standing_s else "",
+            fps=parts.times.fps_now(standing_s),
             target_fps=stage.fps,
             frame_ms=parts.times.recent_ms(),
             late=parts.times.late,
-            dropped=parts.times.dropped,
+            dropped=parts.times.dropped + int(standing_s * stage.fps),
             lately=parts.times.recent_faults(),
             width=stage.width,
             height=stage.height,

@@ -37,6 +37,7 @@ from engine.sources.senders import SenderLists
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.schedule import Schedule, exact_rate
+from engine.system.standstill import FrameMark
 from engine.telemetry import FrameTimes, Warnings
 from engine.values import AudioFeatures, BeatFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
 from engine.web import PreviewTap
@@ -88,6 +89,8 @@ class EngineParts:
     """By picture: `main` and the extra pictures of this run. They feed the previews on the page."""
     warnings: Warnings
     times: FrameTimes
+    mark: FrameMark
+    """The frame in progress, for the watchdog."""
 
 
 class FrameLoop:
@@ -126,6 +129,7 @@ class FrameLoop:
             if end_s is not None and self._shown_until_s >= end_s - ROUNDING_S:
                 return
             frame = self._attempt(self.draw_frame)
+            self.parts.mark.end(is_published=frame is not None)
             if seconds is not None and end_s is None:
                 end_s = self._shown_until_s - self.schedule.period_s + seconds
             if frame is not None:
@@ -137,6 +141,7 @@ class FrameLoop:
         parts = self.parts
         tick = self._wait_until_due()
         started_s = parts.stopwatch.now_s()
+        parts.mark.begin(started_s)
         snapshot, values = self._read_parameters(tick)
         self._apply_format(snapshot)
         features = self._analyse_sound(
@@ -298,6 +303,7 @@ class FrameLoop:
             picture = replace(picture, leaving=leaving)
         stopwatch = self.parts.stopwatch
         started_s = stopwatch.now_s()
+        self.parts.mark.step = "drawing"
         self.parts.gate.draw_begins(time.perf_counter_ns())
         if self.parts.osc is not None:
             self.parts.osc.draw_begins()
@@ -308,6 +314,7 @@ class FrameLoop:
                 self.parts.osc.draw_ends()
             self.parts.gate.draw_ends()
         self._draw_s = stopwatch.now_s() - started_s
+        self.parts.mark.step = "publishing"
         state = self.parts.drawing.shader_state
         self._attempt(partial(self.parts.shaders.after_frame, state, self.schedule.period_s))
 

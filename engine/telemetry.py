@@ -81,13 +81,15 @@ class FrameTimes:
         frames, late, dropped = self.frames - frames, self.late - late, self.dropped - dropped
         return FrameFaults(due=frames + dropped, late=late, dropped=dropped)
 
-    def fps_now(self) -> float:
-        """Frames a second over the latest two seconds."""
+    def fps_now(self, standing_s: float = 0.0) -> float:
+        """Frames a second over the latest two seconds, the frame in progress included if it has taken `standing_s`."""
+        if standing_s >= 2.0:
+            return 0.0
         stamps = list(self._published_s)
-        recent = [stamp for stamp in stamps if stamp > stamps[-1] - 2.0] if stamps else []
+        recent = [stamp for stamp in stamps if stamp > stamps[-1] + standing_s - 2.0] if stamps else []
         if len(recent) < 2:
             return 0.0
-        return (len(recent) - 1) / max(recent[-1] - recent[0], 1e-9)
+        return (len(recent) - 1) / max(recent[-1] + standing_s - recent[0], 1e-9)
 
     def fps_overall(self) -> float:
         if self.frames < 2:

@@ -8,6 +8,9 @@ from osc_schema.types import Area, Command
 # Never saved: set by the command line, then by OSC.
 _RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 
+SUBSCRIPTIONS = ("all", "values", "features")
+"""Parts that a subscriber may ask for."""
+
 AREA = Area(
     title="Engine",
     description="Size and frame rate, and the commands for programs that talk to the engine.",
@@ -63,9 +66,10 @@ AREA = Area(
         ),
         Command(
             address="/engine/notify",
-            arguments=arguments("on:i port:i?"),
+            arguments=arguments("on:i port:i? part:s?"),
             description="1: subscribes the sender's host, at its source port or the given port; 0: unsubscribes. "
-            "A subscriber gets all values, then changes up to 60 times a second and a heartbeat every second.",
+            "A subscriber gets all values, then changes up to 60 times a second and a heartbeat every second, and the "
+            f"audio features. Part is one of {', '.join(SUBSCRIPTIONS)}.",
             replies=(
                 "<address> <value>, now and on each change",
                 "/engine/heartbeat <count>, once a second",

@@ -1,38 +1,93 @@
 """Outputs: on and off, names, and the picture they publish."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from osc_schema.declare import NAME_CHARACTERS, arguments, file, switch, text, trigger
 from osc_schema.live_models import PICTURES
 from osc_schema.types import Area, Command, ExtraPicture, Param
 
-NAMED = ("syphon", "spout", "shared", "ndi")
-KINDS = (*NAMED, "record", "snapshot", "null")
 DEFAULT_NAME = "Multiverse"
 # Never saved: set by the command line.
 _RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 
-_WHAT = {
-    "syphon": "the Syphon server (macOS)",
-    "spout": "the Spout sender (Windows)",
-    "shared": "the shared-memory ring",
-    "ndi": "the NDI source (other machines)",
-    "record": "the recording (with sound, MP4)",
-    "snapshot": "the PNG writer",
-    "null": "the null sink, which discards pictures",
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkKind:
+    """A kind of sink. `engine/sinks/KIND.py` has its class, `KindSink`."""
+
+    shown_as: str
+    """A name for it in help texts, with its article."""
+    argument: str
+    """Description of the argument after `=`."""
+    platform: str = ""
+    """Required `sys.platform`; "" for any."""
+    system: str = ""
+    """The platform's name for messages."""
+    packages: tuple[tuple[str, str], ...] = ()
+    """(module, how to install it) of each module that must be importable."""
+    is_on_gpu: bool = False
+    """True if it uses textures and holds objects of the GL context; it is reopened for a new context."""
+    is_named: bool = False
+    """True if it shows the picture to other programs under a name; then the run's extra pictures are published the same
+    way."""
+
+
+KINDS = {
+    "syphon": SinkKind(
+        shown_as="the Syphon server (macOS)",
+        argument="name of the texture",
+        platform="darwin",
+        system="macOS",
+        packages=(
+            ("syphon", "pip install 'syphon-python[opengl]'"),
+            ("OpenGL", "pip install 'syphon-python[opengl]'"),  # its GL server needs it
+        ),
+        is_on_gpu=True,
+        is_named=True,
+    ),
+    "spout": SinkKind(
+        shown_as="the Spout sender (Windows)",
+        argument="name of the texture",
+        platform="win32",
+        system="Windows",
+        packages=(("SpoutGL", "pip install SpoutGL, which needs Python 3.11 to 3.13"),),
+        is_on_gpu=True,
+        is_named=True,
+    ),
+    "shared": SinkKind(shown_as="the shared-memory ring", argument="name of the texture", is_named=True),
+    "ndi": SinkKind(
+        shown_as="the NDI source (other machines)",
+        argument="name of the source",
+        packages=(("cyndilib", "pip install cyndilib"),),
+        is_named=True,
+    ),
+    "record": SinkKind(
+        shown_as="the recording (with sound, MP4)",
+        argument="file.mp4 (H.264), file.mov (ProRes, 10 bits), file.mkv (HEVC, 10 bits) or file.avi (Motion JPEG); "
+        "without it a name from date and time",
+        packages=(("av", "pip install av"),),
+    ),
+    "snapshot": SinkKind(
+        shown_as="the PNG writer",
+        argument="file.png (file.16.png: 16 bits), or file.png@SECONDS for the frame at that time",
+        packages=(("cv2", "pip install opencv-python-headless"),),
+    ),
+    "null": SinkKind(shown_as="the null sink, which discards pictures", argument="name"),
 }
+"""All kinds. Adding one here declares its parameters; the engine finds its class by its name."""
 
 
-def _sink(kind: str) -> tuple[Param, ...]:
+def _sink(kind: str, told: SinkKind) -> tuple[Param, ...]:
     models = " and ".join(dict.fromkeys(picture.model for picture in PICTURES))
-    also = f" The {models} pictures are switched with it." if kind in NAMED else ""
-    enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {_WHAT[kind]}.{also}", **_RUNNING)
-    if kind not in NAMED:
+    also = f" The {models} pictures are switched with it." if told.is_named else ""
+    enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {told.shown_as}.{also}", **_RUNNING)
+    if not told.is_named:
         return (enable,)
     name = text(
         f"/sink/{kind}/name",
         DEFAULT_NAME,
-        f"Name of {_WHAT[kind]} for receivers; takes effect at its next start.",
+        f"Name of {told.shown_as} for receivers; takes effect at its next start.",
         fewest=1,
         most=NAME_CHARACTERS,
         **_RUNNING,
@@ -53,7 +108,7 @@ AREA = Area(
     words="output record recording share texture export stream",
     fully_named=("sink",),
     params=(
-        *(param for kind in KINDS for param in _sink(kind)),
+        *(param for kind, told in KINDS.items() for param in _sink(kind, told)),
         file(
             "/sink/record/file",
             "Name of the next recording in the recordings folder; empty: date and time.",

@@ -194,7 +194,9 @@ engine -> osc_in -> on_message -> echo -> parameters, status, tables of audio an
 frame -> on_frame -> link (heartbeat, subscription), pictures, the engine's process
 """
 
+import functools
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -205,14 +207,62 @@ FEATURES_RATE = "/audio/features/rate_hz"
 FEATURES_HZ = 60.0
 
 
+PORTS = ("Listenport", "Featport")
+TAG = "multiverse"
+MAX_DEPTH = 100
+
+
+def opened(comp: Any) -> "MultiverseExt":
+    """The extension. If it cannot start, the component's error flag and Message say why: an extension that raises
+    shows nothing on the component, only a traceback in the textport."""
+    comp.clearScriptErrors()
+    try:
+        return MultiverseExt(comp)
+    except Exception as error:
+        line = f"the component did not start: {described(error)}; build it again with the build_component.py it is from"
+        comp.addScriptError(line)
+        comp.par.Message = line
+        raise
+
+
+def described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def guarded(callback: Callable[..., None]) -> Callable[..., None]:
+    """Report the first error of a callback with its traceback, then only count: TouchDesigner would print it 60 times a
+    second."""
+
+    @functools.wraps(callback)
+    def call(self: "MultiverseExt", *args: Any) -> None:
+        try:
+            callback(self, *args)
+        except Exception as error:
+            self._note_fault(callback.__name__, error)
+
+    return call
+
+
+def free_ports(wanted: dict[str, int], taken: set[int]) -> dict[str, int]:
+    """The wanted ports, each replaced by the next that nobody has if another component has it."""
+    taken, chosen = set(taken), {}
+    for name, port in wanted.items():
+        while port in taken:
+            port = port + 1 if port < 65_535 else 1024
+        chosen[name] = port
+        taken.add(port)
+    return chosen
+
+
 class MultiverseExt:
     def __init__(self, ownerComp: Any) -> None:
         self.ownerComp = ownerComp
+        self._faults: dict[str, int] = {}
+        self._take_free_ports()
         part = self._part
         self._layout = part("layout")
         self._link = part("link").EngineLink()
         self._echo = part("echo").Echo()
-        self._features = part("features").FeatureChannels()
         self._objects = part("found_objects").FoundObjects()
         self._status = part("status_page").StatusPage(ownerComp)
         self._process = part("engine_process").EngineProcess()
@@ -224,7 +274,7 @@ class MultiverseExt:
         self._presets: list[str] = []
         self._unanswered_polls = 0
         self._is_new_to_engine = True
-        self._target = (self._own("Host"), self._own("Port"), self._own("Listenport"))
+        self._target = self._wanted_target()
         self._apply_target()
         self._on_answer = self._answers()
         self._on_own_pulse = self._pulses()
@@ -233,7 +283,7 @@ class MultiverseExt:
     def onDestroyTD(self) -> None:
         """Unsubscribe. If the component itself was deleted, its operators are gone already."""
         if self.ownerComp.op("osc_out") is not None:
-            self.Send("/engine/notify", 0, self._target[2])
+            self._unsubscribe()
 
     # -- for patches ---------------------------------------------------------------------------
 
@@ -243,19 +293,22 @@ class MultiverseExt:
 
     # -- callbacks -----------------------------------------------------------------------------
 
+    @guarded
     def on_value(self, par: Any) -> None:
         """Handle a changed parameter, from any cause."""
         control = self._by_name.get(par.name)
         if control is None:
-            if par.name in ("Host", "Port", "Listenport"):
+            if par.name in ("Host", "Port", *PORTS):
                 self._retarget()
             elif par.name == "Audiochop" and self._link.is_connected:
+                self._subscribe_features()
                 self._request_features()
             return
         value = self._value(control)
         if self._echo.wants_sending(control.address, value, self.now_s()):
             self.Send(control.address, *(value if isinstance(value, tuple) else (value,)))
 
+    @guarded
     def on_pulse(self, par: Any) -> None:
         control = self._by_name.get(par.name)
         if control is not None:
@@ -263,6 +316,7 @@ class MultiverseExt:
         elif par.name in self._on_own_pulse:
             self._on_own_pulse[par.name]()
 
+    @guarded
     def on_message(self, address: str, args: list[Any]) -> None:
         """Handle a message from the engine. Hot path."""
         control = self._by_address.get(address)
@@ -272,11 +326,12 @@ class MultiverseExt:
                 self._request_features()
         elif address.startswith("/engine/status/"):
             self._status.take(address, args)
-        elif not (args and (self._features.take(address, args[0]) or self._objects.take(address, args))):
+        elif not (args and self._objects.take(address, args)):
             key = f"/done {args[0]}" if address == "/done" and args else address
             if key in self._on_answer:
                 self._on_answer[key](args)
 
+    @guarded
     def on_frame(self) -> None:
         now_s = self.now_s()
         due = self._link.step(now_s)
@@ -284,16 +339,15 @@ class MultiverseExt:
             self._set("Connected", 0)
             self._status.show_lost()
             self._objects.forget()
+            self.ownerComp.op("features_in").par.resetvalues = True
             self._is_new_to_engine = True
         if due.subscribe:
-            self.Send("/engine/notify", 1, self._target[2])
+            self.Send("/engine/notify", 1, self._target[2], "values")
+            self._subscribe_features()
         if due.ask_status:
             self.Send("/engine/status")
         for address in self._echo.take_outdated(now_s):
             self.Send("/get", address)
-        table = self.ownerComp.op("audio")
-        for name, value in self._features.take_changes().items():
-            table[name, 1] = value
         self._show_objects()
         self._watch_process(now_s)
         tree = self._tree.take_result()
@@ -304,6 +358,17 @@ class MultiverseExt:
             self._pictures.poll()
             self._show_message(self._pictures.take_message(self._expected_px()))
             self._report_no_engine()
+
+    def _note_fault(self, callback: str, error: Exception) -> None:
+        """Count an error of a callback; show the first, the 10th, the 100th ..."""
+        count = self._faults[callback] = self._faults.get(callback, 0) + 1
+        if count == 1:
+            print(f"multiverse: {self.ownerComp.path}: {traceback.format_exc()}")
+        if count == 10 ** (len(str(count)) - 1):
+            line = f"{callback}: {described(error)} ({count} times; the first traceback is in the textport)"
+            self.ownerComp.clearScriptErrors()
+            self.ownerComp.addScriptError(line)
+            self._show_message(line)
 
     # -- parameters ----------------------------------------------------------------------------
 
@@ -405,6 +470,7 @@ class MultiverseExt:
             return
         self._unanswered_polls = 0
         self._set("Connected", 1)
+        self.ownerComp.op("features_in").par.resetvalues = False
         self._status.show_connected(f"{self._target[0]}:{self._target[1]}")
         self._show_message(f"connected to {self._target[0]}:{self._target[1]}")
         self.Send("/preset/list")
@@ -412,9 +478,9 @@ class MultiverseExt:
 
     def _retarget(self) -> None:
         """Switch to another host or port: unsubscribe from the old engine."""
-        target = (self._own("Host"), self._own("Port"), self._own("Listenport"))
+        target = self._wanted_target()
         if target != self._target:
-            self.Send("/engine/notify", 0, self._target[2])
+            self._unsubscribe()
             self._target = target
             self._apply_target()
             self._link.start_over()
@@ -423,10 +489,43 @@ class MultiverseExt:
             self._unanswered_polls = 0
             self._is_new_to_engine = True
 
+    def _wanted_target(self) -> tuple[str, int, int, int]:
+        """Host, port of the engine, and the two ports here: for values, and for audio features."""
+        return self._own("Host"), self._own("Port"), self._own("Listenport"), self._own("Featport")
+
     def _apply_target(self) -> None:
-        host, port, listen_port = self._target
-        out, heard = self.ownerComp.op("osc_out").par, self.ownerComp.op("osc_in").par
-        out.address, out.port, heard.port = host, port, listen_port
+        host, port, listen_port, features_port = self._target
+        out = self.ownerComp.op("osc_out").par
+        out.address, out.port = host, port
+        self.ownerComp.op("osc_in").par.port = listen_port
+        self.ownerComp.op("features_in").par.port = features_port
+
+    def _unsubscribe(self) -> None:
+        for port, part in zip(self._target[2:], ("values", "features"), strict=True):
+            self.Send("/engine/notify", 0, port, part)
+
+    def _subscribe_features(self) -> None:
+        """Get the audio features, or no longer, as Audio CHOP says."""
+        if self._own("Audiochop"):
+            self.Send("/engine/notify", 1, self._target[3], "features")
+        else:
+            self.Send("/engine/notify", 0, self._target[3], "features")
+
+    def _take_free_ports(self) -> None:
+        """Give a copied or second component its own ports: two cannot receive on one."""
+        others = [
+            comp
+            for comp in self.ownerComp.op("/").findChildren(tags=[TAG], maxDepth=MAX_DEPTH)
+            if comp.path != self.ownerComp.path and hasattr(comp.par, PORTS[0])
+        ]
+        taken = {getattr(comp.par, name).eval() for comp in others for name in PORTS if hasattr(comp.par, name)}
+        wanted = {name: self._own(name) for name in PORTS}
+        chosen = free_ports(wanted, taken)
+        for name, port in chosen.items():
+            self._set(name, port)
+        if chosen != wanted:
+            ports = " and ".join(str(port) for port in chosen.values())
+            self._show_message(f"receives on ports {ports}: another component of this project has those before")
 
     # -- SAM3 objects ---------------------------------------------------------------------------
 
@@ -478,7 +577,7 @@ class MultiverseExt:
 
     def _start_engine(self) -> None:
         process = self._part("engine_process")
-        host, port, _ = self._target
+        host, port = self._target[:2]
         if host not in LOOPBACK:
             self._show_message(
                 f"Start Engine starts it on this machine, but Host is {host}: start it there, or set Host to 127.0.0.1"
@@ -518,11 +617,15 @@ class MultiverseExt:
         self._unanswered_polls += 1
         if self._unanswered_polls != 2:
             return
-        host, port, listen_port = self._target
+        host, port, listen_port, features_port = self._target
         osc_in = self.ownerComp.op("osc_in")
+        features_in = self.ownerComp.op("features_in")
         problem = " ".join((osc_in.errors() or osc_in.warnings()).split())
+        features_problem = " ".join(features_in.errors().split())
         if problem:
             self._show_message(f"Listen port {listen_port} cannot be opened ({problem}): choose a free one")
+        elif features_problem:
+            self._show_message(f"Features port {features_port} cannot be opened ({features_problem}): choose another")
         elif host in LOOPBACK:
             self._show_message(
                 f"no engine answers at {host}:{port}: pulse Start Engine, or start it with `multiverse run`"
@@ -548,46 +651,19 @@ class MultiverseExt:
         if line:
             self._set("Message", line)
 ''',
-    'features': r'''"""Audio features, collected from messages until the next frame. Pure."""
+    'features': r'''"""Names of the audio features, as the engine sends them and as channels. Pure.
+
+The engine sends 33 numbers 60 times a second: 1980 callbacks a second, if a DAT received them. So they have a port of
+their own, where an OSC In CHOP takes them without Python.
+"""
 
 CHANNELS = 4
 FEATURES = ("rms", "peak", "low", "mid", "high", "pitch", "onset")
 BEATS = ("beat", "bar", "kick", "snare", "hat")
 NAMES = (*(f"{feature}{channel}" for channel in range(1, CHANNELS + 1) for feature in FEATURES), *BEATS)
-PULSES = ("onset", "kick", "snare", "hat")
-
-
-class FeatureChannels:
-    """Collects the values of the channels rms1 ... onset4, beat ... hat for the next frame."""
-
-    def __init__(self) -> None:
-        self._changed: dict[str, float] = {}
-        self._pulses: set[str] = set()
-
-    def take(self, address: str, value: float) -> bool:
-        """Take a message such as `/audio/2/rms 0.3`. True if it is a feature. A pulse is kept until the next frame."""
-        name = _name_of(address)
-        if name is None:
-            return False
-        if name.startswith(PULSES):
-            value = max(value, self._changed.get(name, 0.0))
-        self._changed[name] = float(value)
-        return True
-
-    def take_changes(self) -> dict[str, float]:
-        """Changed values by channel name for this frame; an onset or a hit lasts one frame."""
-        changes = {name: 0.0 for name in self._pulses} | self._changed
-        self._pulses = {name for name, value in changes.items() if name.startswith(PULSES) and value > 0.0}
-        self._changed = {}
-        return changes
-
-
-def _name_of(address: str) -> str | None:
-    parts = address.split("/")
-    if len(parts) not in (3, 4) or parts[1] != "audio":
-        return None
-    name = parts[3] + parts[2] if len(parts) == 4 else parts[2]
-    return name if name in NAMES else None
+"""Channels of output 4, in this order."""
+RECEIVED = (*(f"{channel}/{feature}" for channel in range(1, CHANNELS + 1) for feature in FEATURES), *BEATS)
+"""Names of the same in an OSC In CHOP that strips the first segment of `/audio/1/rms` and `/audio/beat`."""
 ''',
     'found_objects': r'''"""SAM3 objects, collected from messages until the next frame. Pure.
 
@@ -644,7 +720,9 @@ class FoundObjects:
 
 
 def onFrameStart(frame):
-    parent().ext.MultiverseExt.on_frame()  # noqa: F821  TouchDesigner's
+    extension = getattr(parent().ext, "MultiverseExt", None)  # noqa: F821  TouchDesigner's
+    if extension is not None:  # else it did not start, which the component shows
+        extension.on_frame()
 ''',
     'link': r'''"""State of the connection to the engine, and timing of subscription and status polls. Pure: time is an argument.
 
@@ -703,21 +781,27 @@ class EngineLink:
         self.is_connected = False
         self._next_subscription_s = self._next_status_s = -math.inf
 ''',
-    'osc_in_callbacks': r'''"""Forwards messages of the OSC In DAT to the extension."""
+    'osc_in_callbacks': r'''"""Forwards messages of the OSC In DAT to the extension, if it started."""
 
 
 def onReceiveOSC(dat, rowIndex, message, bytes, timeStamp, address, args, peer):
-    dat.parent().ext.MultiverseExt.on_message(address, args)
+    extension = getattr(dat.parent().ext, "MultiverseExt", None)
+    if extension is not None:
+        extension.on_message(address, args)
 ''',
-    'parameter_callbacks': r'''"""Forwards changes and pulses of the component's parameters to the extension."""
+    'parameter_callbacks': r'''"""Forwards changes and pulses of the component's parameters to the extension, if it started."""
 
 
 def onValueChange(par, prev):
-    par.owner.ext.MultiverseExt.on_value(par)
+    extension = getattr(par.owner.ext, "MultiverseExt", None)
+    if extension is not None:
+        extension.on_value(par)
 
 
 def onPulse(par):
-    par.owner.ext.MultiverseExt.on_pulse(par)
+    extension = getattr(par.owner.ext, "MultiverseExt", None)
+    if extension is not None:
+        extension.on_pulse(par)
 ''',
     'parameters': r'''"""Custom parameters of a COMP: those described by `layout`, and the component's own."""
 
@@ -768,6 +852,12 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
                 "Listen port",
                 9010,
                 "Port that this component receives on; a different one per component.",
+            ),
+            _port(
+                "Featport",
+                "Features port",
+                9011,
+                "Port that the audio features arrive on; a different one per component.",
             ),
             _port("Webport", "Web port", 9001, "Port of the page and of OSCQuery: multiverse run --web HOST:PORT."),
             Own(
@@ -1925,10 +2015,10 @@ PICTURES = (
     ("sam3_in", "out5_sam3"),  # after the audio output, so that the wires of older projects with four outputs stay
     ("sam3_mask_in", "out6_sam3_mask"),
 )
-CHANNELS = (
-    ("features", "audio", "audio_channels", "out4_audio"),
-    ("found_objects", "object_values", "object_channels", "out7_objects"),
-)  # module with the names, table of the values, CHOP, output
+AUDIO = ("features_in", "features_named", "audio", "audio_zeros", "audio_channels", "out4_audio")
+OBJECTS = ("object_values", "object_channels", "out7_objects")
+TAG = "multiverse"  # by which components find each other
+CALLBACKS = ("parameter_callbacks", "frame_callbacks")
 COLUMN, ROW = 200, 130  # network editor units
 
 
@@ -1954,8 +2044,12 @@ def too_old(build_number: str) -> str:
 
 
 def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
-    """Create or update the component inside the COMP `where`, and return it."""
+    """Create or update the component inside the COMP `where`, and return it. Prints one line a step.
+
+    Each line is what was read back from TouchDesigner afterwards, not what was asked of it.
+    """
     comp = get_or_create(where, "baseCOMP", name)
+    comp.tags.add(TAG)
     callbacks = [
         get_or_create(comp, "parameterexecuteDAT", "parameter_callbacks"),
         get_or_create(comp, "executeDAT", "frame_callbacks"),
@@ -1974,7 +2068,55 @@ def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
     watch_frames.framestart = True
     watch_parameters.active = watch_frames.active = True
     arrange(comp)
+    report(comp, texts)
     return comp
+
+
+def report(comp: Any, texts: dict[str, str]) -> None:
+    """Read the component back, and print a line for each step."""
+    steps = (
+        ("texts", texts_in(comp, texts)),
+        ("operators", operators_in(comp)),
+        ("parameters", parameters_in(comp)),
+        ("extension", extension_in(comp)),
+        ("callbacks", callbacks_in(comp, texts)),
+    )
+    for number, (step, (found, problem)) in enumerate(steps, start=1):
+        print(f"multiverse: {number}/{len(steps)} {step}: {'FAILED: ' + problem if problem else found}")
+    failed = sum(bool(problem) for _, (_, problem) in steps)
+    print(f"multiverse: {f'built with {failed} failures' if failed else 'built'}: {comp.path}")
+
+
+def texts_in(comp: Any, texts: dict[str, str]) -> tuple[str, str]:
+    """A description of what was found, and of what is wrong ("" if nothing); as from the functions below."""
+    wrong = [name for name in MODULES if comp.op(name) is None or comp.op(name).text != texts[name]]
+    return f"{len(MODULES)} modules", f"not as written: {', '.join(wrong)}" if wrong else ""
+
+
+def operators_in(comp: Any) -> tuple[str, str]:
+    outs = (*(out for _, out in PICTURES), AUDIO[-1], OBJECTS[-1])
+    loose = [out for out in outs if comp.op(out) is None or not comp.op(out).inputs]
+    marked = [op.name for op in comp.children if op.errors()]
+    problem = f"not connected: {', '.join(loose)}" if loose else f"errors in {', '.join(marked)}" if marked else ""
+    return f"{len(comp.children)}, {len(outs)} outputs", problem
+
+
+def parameters_in(comp: Any) -> tuple[str, str]:
+    pages = comp.op("layout").module.read_pages(comp.op("pages").text)
+    names = [name for page in pages for control in page.controls for name in comp.op("layout").module.names_of(control)]
+    missing = [name for name in names if not hasattr(comp.par, name)]
+    return f"{len(names)} on {len(comp.customPages)} pages", f"missing: {', '.join(missing[:5])}" if missing else ""
+
+
+def extension_in(comp: Any) -> tuple[str, str]:
+    if hasattr(comp.ext, "MultiverseExt"):
+        return "MultiverseExt runs", ""
+    return "", comp.par.Message.eval() or "it did not start; the lines above say why"
+
+
+def callbacks_in(comp: Any, texts: dict[str, str]) -> tuple[str, str]:
+    idle = [name for name in CALLBACKS if not comp.op(name).par.active.eval() or comp.op(name).text != texts[name]]
+    return f"{len(CALLBACKS)} active", f"not active: {', '.join(idle)}" if idle else ""
 
 
 def get_or_create(comp: Any, kind: str, name: str) -> Any:
@@ -2008,15 +2150,34 @@ def add_network(comp: Any, texts: dict[str, str]) -> None:
 
     for name in ("status", "objects"):
         get_or_create(comp, "tableDAT", name)
-    for module, values, channels, out in CHANNELS:
-        table = get_or_create(comp, "tableDAT", values)
-        table.clear()
-        for name in comp.op(module).module.NAMES:
-            table.appendRow([name, 0.0])
-        chop = get_or_create(comp, "dattoCHOP", channels)
-        chop.par.dat = values
-        chop.par.output, chop.par.firstrow, chop.par.firstcolumn = "chanperrow", "values", "names"
-        get_or_create(comp, "outCHOP", out).inputConnectors[0].connect(chop)
+    names = comp.op("features").module
+    add_values(comp, "audio", "audio_zeros", names.NAMES)
+    heard = get_or_create(comp, "oscinCHOP", "features_in")
+    heard.par.active = False  # until the extension has set its port
+    heard.par.protocol, heard.par.stripsegments = "msging", 1
+    heard.par.queued = True  # else an onset is lost when two messages arrive within a frame
+    named = get_or_create(comp, "renameCHOP", "features_named")
+    named.par.renamefrom, named.par.renameto = " ".join(names.RECEIVED), " ".join(names.NAMES)
+    named.inputConnectors[0].connect(heard)
+    # All channels exist, in their order, before the first has arrived.
+    audio = get_or_create(comp, "replaceCHOP", "audio_channels")
+    audio.inputConnectors[0].connect(comp.op("audio_zeros"))
+    audio.inputConnectors[1].connect(named)
+    get_or_create(comp, "outCHOP", "out4_audio").inputConnectors[0].connect(audio)
+    objects = add_values(comp, "object_values", "object_channels", comp.op("found_objects").module.NAMES)
+    get_or_create(comp, "outCHOP", "out7_objects").inputConnectors[0].connect(objects)
+
+
+def add_values(comp: Any, table_name: str, name: str, channels: tuple[str, ...]) -> Any:
+    """A CHOP with a channel for each row of a table, which begins with zeros."""
+    table = get_or_create(comp, "tableDAT", table_name)
+    table.clear()
+    for channel in channels:
+        table.appendRow([channel, 0.0])
+    chop = get_or_create(comp, "dattoCHOP", name)
+    chop.par.dat = table_name
+    chop.par.output, chop.par.firstrow, chop.par.firstcolumn = "chanperrow", "values", "names"
+    return chop
 
 
 def renew_parameters(comp: Any) -> None:
@@ -2038,10 +2199,12 @@ def renew_parameters(comp: Any) -> None:
 
 
 def add_extension(comp: Any) -> None:
-    comp.par.ext0object = "op('./extension').module.MultiverseExt(me)"
+    comp.par.ext0object = "op('./extension').module.opened(me)"
+    comp.par.ext0name = "MultiverseExt"
     comp.par.ext0promote = True
     comp.initializeExtensions()
-    comp.op("osc_out").par.active = comp.op("osc_in").par.active = True
+    for name in ("osc_out", "osc_in", "features_in"):
+        comp.op(name).par.active = hasattr(comp.ext, "MultiverseExt")  # which has set their ports
 
 
 def arrange(comp: Any) -> None:
@@ -2049,7 +2212,7 @@ def arrange(comp: Any) -> None:
     for at, name in enumerate(MODULES):
         comp.op(name).nodeX, comp.op(name).nodeY = at % 5 * COLUMN, -(at // 5) * ROW
     rows = (("osc_out", "osc_in", "parameter_callbacks", "frame_callbacks", "status", "objects"), *PICTURES,
-            *(names for _, *names in CHANNELS))  # fmt: skip
+            AUDIO, OBJECTS)  # fmt: skip
     for row, names in enumerate(rows, start=4):
         for column, name in enumerate(names):
             comp.op(name).nodeX, comp.op(name).nodeY = column * COLUMN, -row * ROW

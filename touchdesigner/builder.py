@@ -38,10 +38,10 @@ PICTURES = (
     ("sam3_in", "out5_sam3"),  # after the audio output, so that the wires of older projects with four outputs stay
     ("sam3_mask_in", "out6_sam3_mask"),
 )
-CHANNELS = (
-    ("features", "audio", "audio_channels", "out4_audio"),
-    ("found_objects", "object_values", "object_channels", "out7_objects"),
-)  # module with the names, table of the values, CHOP, output
+AUDIO = ("features_in", "features_named", "audio", "audio_zeros", "audio_channels", "out4_audio")
+OBJECTS = ("object_values", "object_channels", "out7_objects")
+TAG = "multiverse"  # by which components find each other
+CALLBACKS = ("parameter_callbacks", "frame_callbacks")
 COLUMN, ROW = 200, 130  # network editor units
 
 
@@ -67,8 +67,12 @@ def too_old(build_number: str) -> str:
 
 
 def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
-    """Create or update the component inside the COMP `where`, and return it."""
+    """Create or update the component inside the COMP `where`, and return it. Prints one line a step.
+
+    Each line is what was read back from TouchDesigner afterwards, not what was asked of it.
+    """
     comp = get_or_create(where, "baseCOMP", name)
+    comp.tags.add(TAG)
     callbacks = [
         get_or_create(comp, "parameterexecuteDAT", "parameter_callbacks"),
         get_or_create(comp, "executeDAT", "frame_callbacks"),
@@ -87,7 +91,55 @@ def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
     watch_frames.framestart = True
     watch_parameters.active = watch_frames.active = True
     arrange(comp)
+    report(comp, texts)
     return comp
+
+
+def report(comp: Any, texts: dict[str, str]) -> None:
+    """Read the component back, and print a line for each step."""
+    steps = (
+        ("texts", texts_in(comp, texts)),
+        ("operators", operators_in(comp)),
+        ("parameters", parameters_in(comp)),
+        ("extension", extension_in(comp)),
+        ("callbacks", callbacks_in(comp, texts)),
+    )
+    for number, (step, (found, problem)) in enumerate(steps, start=1):
+        print(f"multiverse: {number}/{len(steps)} {step}: {'FAILED: ' + problem if problem else found}")
+    failed = sum(bool(problem) for _, (_, problem) in steps)
+    print(f"multiverse: {f'built with {failed} failures' if failed else 'built'}: {comp.path}")
+
+
+def texts_in(comp: Any, texts: dict[str, str]) -> tuple[str, str]:
+    """A description of what was found, and of what is wrong ("" if nothing); as from the functions below."""
+    wrong = [name for name in MODULES if comp.op(name) is None or comp.op(name).text != texts[name]]
+    return f"{len(MODULES)} modules", f"not as written: {', '.join(wrong)}" if wrong else ""
+
+
+def operators_in(comp: Any) -> tuple[str, str]:
+    outs = (*(out for _, out in PICTURES), AUDIO[-1], OBJECTS[-1])
+    loose = [out for out in outs if comp.op(out) is None or not comp.op(out).inputs]
+    marked = [op.name for op in comp.children if op.errors()]
+    problem = f"not connected: {', '.join(loose)}" if loose else f"errors in {', '.join(marked)}" if marked else ""
+    return f"{len(comp.children)}, {len(outs)} outputs", problem
+
+
+def parameters_in(comp: Any) -> tuple[str, str]:
+    pages = comp.op("layout").module.read_pages(comp.op("pages").text)
+    names = [name for page in pages for control in page.controls for name in comp.op("layout").module.names_of(control)]
+    missing = [name for name in names if not hasattr(comp.par, name)]
+    return f"{len(names)} on {len(comp.customPages)} pages", f"missing: {', '.join(missing[:5])}" if missing else ""
+
+
+def extension_in(comp: Any) -> tuple[str, str]:
+    if hasattr(comp.ext, "MultiverseExt"):
+        return "MultiverseExt runs", ""
+    return "", comp.par.Message.eval() or "it did not start; the lines above say why"
+
+
+def callbacks_in(comp: Any, texts: dict[str, str]) -> tuple[str, str]:
+    idle = [name for name in CALLBACKS if not comp.op(name).par.active.eval() or comp.op(name).text != texts[name]]
+    return f"{len(CALLBACKS)} active", f"not active: {', '.join(idle)}" if idle else ""
 
 
 def get_or_create(comp: Any, kind: str, name: str) -> Any:
@@ -121,15 +173,34 @@ def add_network(comp: Any, texts: dict[str, str]) -> None:
 
     for name in ("status", "objects"):
         get_or_create(comp, "tableDAT", name)
-    for module, values, channels, out in CHANNELS:
-        table = get_or_create(comp, "tableDAT", values)
-        table.clear()
-        for name in comp.op(module).module.NAMES:
-            table.appendRow([name, 0.0])
-        chop = get_or_create(comp, "dattoCHOP", channels)
-        chop.par.dat = values
-        chop.par.output, chop.par.firstrow, chop.par.firstcolumn = "chanperrow", "values", "names"
-        get_or_create(comp, "outCHOP", out).inputConnectors[0].connect(chop)
+    names = comp.op("features").module
+    add_values(comp, "audio", "audio_zeros", names.NAMES)
+    heard = get_or_create(comp, "oscinCHOP", "features_in")
+    heard.par.active = False  # until the extension has set its port
+    heard.par.protocol, heard.par.stripsegments = "msging", 1
+    heard.par.queued = True  # else an onset is lost when two messages arrive within a frame
+    named = get_or_create(comp, "renameCHOP", "features_named")
+    named.par.renamefrom, named.par.renameto = " ".join(names.RECEIVED), " ".join(names.NAMES)
+    named.inputConnectors[0].connect(heard)
+    # All channels exist, in their order, before the first has arrived.
+    audio = get_or_create(comp, "replaceCHOP", "audio_channels")
+    audio.inputConnectors[0].connect(comp.op("audio_zeros"))
+    audio.inputConnectors[1].connect(named)
+    get_or_create(comp, "outCHOP", "out4_audio").inputConnectors[0].connect(audio)
+    objects = add_values(comp, "object_values", "object_channels", comp.op("found_objects").module.NAMES)
+    get_or_create(comp, "outCHOP", "out7_objects").inputConnectors[0].connect(objects)
+
+
+def add_values(comp: Any, table_name: str, name: str, channels: tuple[str, ...]) -> Any:
+    """A CHOP with a channel for each row of a table, which begins with zeros."""
+    table = get_or_create(comp, "tableDAT", table_name)
+    table.clear()
+    for channel in channels:
+        table.appendRow([channel, 0.0])
+    chop = get_or_create(comp, "dattoCHOP", name)
+    chop.par.dat = table_name
+    chop.par.output, chop.par.firstrow, chop.par.firstcolumn = "chanperrow", "values", "names"
+    return chop
 
 
 def renew_parameters(comp: Any) -> None:
@@ -151,10 +222,12 @@ def renew_parameters(comp: Any) -> None:
 
 
 def add_extension(comp: Any) -> None:
-    comp.par.ext0object = "op('./extension').module.MultiverseExt(me)"
+    comp.par.ext0object = "op('./extension').module.opened(me)"
+    comp.par.ext0name = "MultiverseExt"
     comp.par.ext0promote = True
     comp.initializeExtensions()
-    comp.op("osc_out").par.active = comp.op("osc_in").par.active = True
+    for name in ("osc_out", "osc_in", "features_in"):
+        comp.op(name).par.active = hasattr(comp.ext, "MultiverseExt")  # which has set their ports
 
 
 def arrange(comp: Any) -> None:
@@ -162,7 +235,7 @@ def arrange(comp: Any) -> None:
     for at, name in enumerate(MODULES):
         comp.op(name).nodeX, comp.op(name).nodeY = at % 5 * COLUMN, -(at // 5) * ROW
     rows = (("osc_out", "osc_in", "parameter_callbacks", "frame_callbacks", "status", "objects"), *PICTURES,
-            *(names for _, *names in CHANNELS))  # fmt: skip
+            AUDIO, OBJECTS)  # fmt: skip
     for row, names in enumerate(rows, start=4):
         for column, name in enumerate(names):
             comp.op(name).nodeX, comp.op(name).nodeY = column * COLUMN, -row * ROW

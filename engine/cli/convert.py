@@ -67,7 +67,7 @@ def convert(
     reported and skipped, and the exit code is then 1. Two runs on one folder share its files; the exit code is 0 once
     all exist, whichever run made them.
     """
-    from engine.cli.run import Signals
+    from engine.cli.signals import Signals
     from engine.config import build_config, read_config_file
     from engine.jobs.convert.run import load_voice, open_job, run_job
     from engine.models.rvc import VoiceSpec

@@ -14,6 +14,7 @@ import typer
 from engine.cli.dataset_progress import DATASET
 from engine.cli.job_options import job_options, pop_options
 from engine.cli.job_progress import shown_progress
+from engine.cli.standard_streams import STDERR
 from engine.errors import UsageError
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels.options import LabelOptions
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from engine.jobs.dataset import DatasetReport
 
 FAILED = 1
-STDERR = 2  # file descriptor
 MAX_NAMED = 10
 
 
@@ -85,7 +85,7 @@ def dataset(
     multiverse dataset check FOLDER finds what is wrong with a dataset, multiverse dataset view FOLDER shows it; an
     output folder with such a name is written ./check.
     """
-    from engine.cli.run import Signals
+    from engine.cli.signals import Signals
     from engine.cli.video_web import is_given
     from engine.jobs.dataset import check_job, choose_drawing, make_dataset
 

@@ -56,7 +56,7 @@ def check(
 
     Example: multiverse dataset check site --like real_pictures
     """
-    from engine.cli.run import Signals
+    from engine.cli.signals import Signals
     from engine.jobs.dataset.checking import check_folders
 
     stop = threading.Event()

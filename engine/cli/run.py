@@ -3,23 +3,21 @@
 import contextlib
 import gc
 import json
-import signal
+import os
 import sys
-import time
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.console_events import FORCE_QUIT_AFTER_S, console
 from engine.cli.job_options import job_options, pop_options
 from engine.cli.live_options import LiveOptions
 from engine.cli.rvc_options import RvcOptions
 from engine.cli.sam3_options import Sam3Options
 from engine.cli.sd_options import SdOptions
+from engine.cli.signals import Signals
+from engine.cli.standard_streams import STDERR
 from engine.errors import SinkError, UsageError
 from osc_schema.live_models import PICTURES
 
@@ -208,7 +206,7 @@ def run(
 
     signals = Signals()
     with LogThread() as log:
-        with open_engine(settings) as engine:
+        with open_engine(settings, on_stuck=_leave) as engine:
             signals.connect(engine.stop)
             gc.collect()
             gc.freeze()  # long-lived objects are not scanned again, to avoid pauses during the show
@@ -344,42 +342,11 @@ def _value_for(param: "Param", raw: str) -> int | float | str:
     return raw
 
 
-class Signals:
-    """The first signal ends the run with every file complete; another, at least a second later, kills it.
-
-    A closing terminal sends several at once. On Windows, console events do the same (console_events.py).
-    """
-
-    def __init__(self) -> None:
-        """Handle signals from now on, even while the engine is being opened."""
-        self._first_s: float | None = None
-        self._stop: Callable[[], None] | None = None
-        console.connect(self._end_run)
-        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-            number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup stays in effect
-                signal.signal(number, self._end)
-
-    def connect(self, stop: Callable[[], None]) -> None:
-        """Call `stop` at the first signal, at once if it has already come. On Windows on any thread."""
-        self._stop = stop
-        console.connect(self._end_run)
-        if self._first_s is not None:
-            stop()
-
-    def _end_run(self) -> None:
-        """Any thread. Either `connect` sees the time set here, or this sees the connected `stop`."""
-        if self._first_s is None:
-            self._first_s = time.perf_counter()
-        if self._stop is not None:
-            self._stop()
-
-    def _end(self, signal_number: int, stack_frame: FrameType | None) -> None:
-        first_s = self._first_s
-        self._end_run()
-        if first_s is not None and time.perf_counter() - first_s > FORCE_QUIT_AFTER_S:
-            signal.signal(signal_number, signal.SIG_DFL)
-            signal.raise_signal(signal_number)
+def _leave() -> None:
+    """End the process although its main thread stands in a driver or a disk."""
+    line = "multiverse: ended without the last picture, which did not come; files are complete up to the one before\n"
+    os.write(STDERR, line.encode())
+    os._exit(1)
 
 
 def _show_while_running(

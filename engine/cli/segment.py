@@ -44,7 +44,7 @@ def segment(
 
     Ctrl-C ends early: everything segmented until then is written, and --resume continues.
     """
-    from engine.cli.run import Signals
+    from engine.cli.signals import Signals
     from engine.config import build_config, read_config_file
     from engine.jobs.segment.cluster.cluster_segments import ClusterSegments
     from engine.jobs.segment.run import load_model, open_job, run_job

@@ -4,6 +4,7 @@ import os
 import sys
 from io import TextIOWrapper
 
+STDERR = 2  # file descriptor
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 

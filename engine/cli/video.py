@@ -189,7 +189,7 @@ def _painted(
     job: VideoJob, known: Telemetry, on_progress: "OnProgress", stop: threading.Event, said: set[str], *, as_json: bool
 ) -> "tuple[VideoReport, bool]":
     """Paint; returns the report, and True if the source is live. Notes printed before the run are added to `said`."""
-    from engine.cli.run import Signals
+    from engine.cli.signals import Signals
     from engine.jobs.video.run import open_job, open_stages, run_job
 
     with ExitStack() as undone:  # up to here Ctrl-C raises an exception

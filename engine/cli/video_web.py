@@ -34,7 +34,7 @@ def refuse_without_effect(context: typer.Context, *, is_web: bool) -> None:
 def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: int, **options: Any) -> None:
     """Serve until Ctrl-C; `options`: further arguments of LiveServer."""
     from engine.cli.log_thread import LogThread
-    from engine.cli.run import Signals
+    from engine.cli.signals import Signals
     from engine.config import split_host_port
     from engine.jobs.video.live import LiveLimits, LiveServer, serve_live
     from engine.system.clock import SystemClock

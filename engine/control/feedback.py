@@ -1,6 +1,6 @@
 """Sends subscribers every value when they subscribe, then every change that they did not make themselves.
 
-A subscriber gets everything (`/engine/notify`), single addresses (OSCQuery's LISTEN), or both.
+A subscriber gets values, audio features, or both (`/engine/notify`), and single addresses (OSCQuery's LISTEN).
 
 - Changes are sent at most 60 times a second; between two ticks only the newest value of an address is kept. A
   subscriber gets at most 64 packets per tick and the rest in the next ones: a receive buffer of 212 992 bytes, the
@@ -55,7 +55,9 @@ class Subscriber:
     origin: str
     """Name of the sender whose changes are not echoed to this subscriber."""
     hears_all: bool = False
-    """Gets every change, heartbeats, warnings and audio features."""
+    """Gets every change, heartbeats and warnings."""
+    hears_features: bool = False
+    """Gets the audio features and the beat."""
     listened: set[str] = field(default_factory=set)
     """Single addresses that it subscribed to."""
     owed: dict[str, None] = field(default_factory=dict)
@@ -101,14 +103,19 @@ class Feedback:
 
     # -- any thread ----------------------------------------------------------------------------
 
-    def subscribe(self, target: Sender, origin: str) -> None:
-        """Send `target` every value, then every change not made by `origin`. A repeated call starts over."""
+    def subscribe(self, target: Sender, origin: str, *, values: bool = True, features: bool = True) -> None:
+        """Send `target` every value, then every change not made by `origin`. A repeated call starts over.
+
+        `values` and `features`: the part it wants. Who wants features alone gets its answers where it sends from.
+        """
         with self._lock:
             if not any(self._full_subscribers()):  # announcements from before the first subscriber are out of date
                 self._announcements.clear()
             listened = self._forget(target.name)
-            subscriber = self._remember(Subscriber(target, origin, hears_all=True, listened=listened))
-            subscriber.owed = dict.fromkeys((*_PARAMS, *(view.address for view in self._views.every)))
+            asked = Subscriber(target, origin, hears_all=values, hears_features=features, listened=listened)
+            subscriber = self._remember(asked)
+            if values:
+                subscriber.owed = dict.fromkeys((*_PARAMS, *(view.address for view in self._views.every)))
 
     def owe_inputs(self, views: Iterable[ShaderInput]) -> None:
         """Send the values of these inputs, those of the shaders that play now, to everyone who hears them."""
@@ -121,7 +128,7 @@ class Feedback:
         with self._lock:
             for subscriber in (self._subscribers.get(name), self._by_origin.get(name)):
                 if subscriber is not None:
-                    subscriber.hears_all = False
+                    subscriber.hears_all = subscriber.hears_features = False
                     self._drop_unsubscribed(subscriber)
 
     def listen(self, target: Sender, origin: str, address: str) -> None:
@@ -164,11 +171,13 @@ class Feedback:
             oldest = min(self._subscribers, key=lambda name: self._subscribers[name].target.at_port is None)
             self._forget(oldest)
             self._report("osc.subscribers", f"over {MAX_SUBSCRIBERS} subscribers: {oldest}, the oldest, is removed")
-        self._subscribers[subscriber.target.name] = self._by_origin[subscriber.origin] = subscriber
+        self._subscribers[subscriber.target.name] = subscriber
+        if subscriber.hears_all or not subscriber.hears_features:
+            self._by_origin[subscriber.origin] = subscriber
         return subscriber
 
     def _drop_unsubscribed(self, subscriber: Subscriber) -> None:
-        if not subscriber.hears_all and not subscriber.listened:
+        if not (subscriber.hears_all or subscriber.hears_features or subscriber.listened):
             self._forget(subscriber.target.name)
         for addresses in (subscriber.waiting, subscriber.owed):
             for address in [address for address in addresses if not subscriber.hears(address)]:
@@ -313,6 +322,12 @@ class Feedback:
 
     # -- audio features ------------------------------------------------------------------------
 
+    def _send_feature(self, address: str, value: float) -> None:
+        packet = encode_reply(address, value)
+        for subscriber in self._subscribers.values():
+            if subscriber.hears_features:
+                subscriber.target.post(packet)
+
     def _features_interval_s(self) -> float:
         """Seconds between two sets of audio features; 0 if they are off."""
         rate_hz = self._store.get("/audio/features/rate_hz")
@@ -347,14 +362,14 @@ class Feedback:
                 channel.high,
             )
             for name, value in zip(FEATURES, values, strict=True):
-                self._send_to_all(encode_reply(f"/audio/{number}/{name}", value))
+                self._send_feature(f"/audio/{number}/{name}", value)
         self._send_beat()
 
     def _send_beat(self) -> None:
         beat = self._beat
-        self._send_to_all(encode_reply("/audio/beat", beat.beat % 1.0))
-        self._send_to_all(encode_reply("/audio/bar", beat.beat / BEATS_A_BAR % 1.0))
+        self._send_feature("/audio/beat", beat.beat % 1.0)
+        self._send_feature("/audio/bar", beat.beat / BEATS_A_BAR % 1.0)
         counts = {"kick": beat.kick_count, "snare": beat.snare_count, "hat": beat.hat_count}
         known, self._hit_counts = self._hit_counts or counts, counts
         for name, count in counts.items():
-            self._send_to_all(encode_reply(f"/audio/{name}", float(count > known[name])))
+            self._send_feature(f"/audio/{name}", float(count > known[name]))

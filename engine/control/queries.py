@@ -15,6 +15,7 @@ from engine.params import ParamStore
 from engine.params.shader_inputs import is_input_address
 from engine.system.clock import Clock
 from osc_schema import Param, Rejected
+from osc_schema.engine import SUBSCRIPTIONS
 
 Question = Callable[[Message, Sender], None]
 """Called on OSC's threads. Sends its own answer, also on failure."""
@@ -107,22 +108,27 @@ class Queries:
         self._syncs.append((self._store.version, self._frames, target.post, packet))
 
     def _on_notify(self, message: Message, sender: Sender) -> None:
-        args = message.args
-        is_on, port = (*args, None, None)[:2]
-        is_port = isinstance(port, int | float) and 1 <= port < 65_536
-        if len(args) > 2 or not isinstance(is_on, int | float) or (len(args) == 2 and not is_port):
-            self._reply("/engine/notify", sender).fail("takes 1 or 0 and optionally a port 1..65535")
+        is_on, port, part = (*message.args, None, None, None)[:3]
+        is_port = port is None or (isinstance(port, int | float) and 1 <= port < 65_536)
+        is_part = part is None or part in SUBSCRIPTIONS
+        if len(message.args) > 3 or not isinstance(is_on, int | float) or not is_port or not is_part:
+            self._reply("/engine/notify", sender).fail(
+                f"takes 1 or 0, optionally a port 1..65535, and then one of {', '.join(SUBSCRIPTIONS)}"
+            )
             return
         target = sender.at(port) if isinstance(port, int | float) else sender
         if target is None:
             self._reply("/engine/notify", sender).fail(NO_PORT)
             return
+        wants_values, wants_features = part != "features", part != "values"
+        # A port for features alone belongs to a receiver of numbers, such as an OSC In CHOP.
+        answered = self._feedback.listener_of(target if wants_values else sender)
         if is_on:
-            reply = Reply("/engine/notify", target.post)
-            self._feedback.subscribe(target, origin=sender.name)
+            self._feedback.subscribe(target, sender.name, values=wants_values, features=wants_features)
+            answered = target if wants_values else answered
         else:
-            reply = Reply("/engine/notify", self._feedback.listener_of(target).post)
             self._feedback.unsubscribe(target.name)
+        reply = Reply("/engine/notify", answered.post)
         reply.done()
         self._outbox.wake()
 

@@ -1,22 +1,28 @@
 """Makes the sink that a `SinkSpec` describes. Imports a kind's module on demand."""
 
 from importlib import import_module
+from typing import Any
 
-from engine.sinks.registry import KINDS, require_available, unavailable_reason
+from engine.sinks.registry import require_available, unavailable_reason
 from engine.sinks.sink import Sink, SinkSpec
+from osc_schema.sinks import KINDS
 
 
 def load_kinds() -> None:
     """Import the modules of all kinds that can run here (not their libraries), so that `make_sink` does not touch the
     disk."""
-    for kind, entry in KINDS.items():
+    for kind in KINDS:
         if not unavailable_reason(kind):
-            import_module(entry.module)
+            sink_class(kind)
+
+
+def sink_class(kind: str) -> Any:
+    """The class of a kind in KINDS: `NullSink` in `engine/sinks/null.py` for null."""
+    return getattr(import_module(f"engine.sinks.{kind}"), f"{kind.capitalize()}Sink")
 
 
 def make_sink(spec: SinkSpec) -> Sink:
     """An unstarted sink. SinkUnavailableError if this system cannot run it."""
     require_available(spec.kind)
-    entry = KINDS[spec.kind]
-    sink: Sink = getattr(import_module(entry.module), entry.sink)(spec.argument, spec.picture)
+    sink: Sink = sink_class(spec.kind)(spec.argument, spec.picture)
     return sink

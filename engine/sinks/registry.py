@@ -1,4 +1,4 @@
-"""The table of sink kinds, and which of them can run here. Imports none of their libraries."""
+"""Which sink kinds can run here. Imports none of their libraries. Their table is in osc_schema/sinks.py."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,77 +8,9 @@ from importlib.util import find_spec
 
 from engine.errors import SinkUnavailableError
 from osc_schema import Rejected, Value
+from osc_schema.sinks import KINDS
 
 PLATFORM = sys.platform
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SinkKind:
-    module: str
-    sink: str
-    argument: str
-    """Description of the argument after `=`."""
-    platform: str = ""
-    """Required `sys.platform`; "" for any."""
-    system: str = ""
-    """The platform's name for messages."""
-    packages: tuple[tuple[str, str], ...] = ()
-    """(module, how to install it) of each module that must be importable."""
-    is_on_gpu: bool = False
-    """True if it uses textures and holds objects of the GL context; it is reopened for a new context."""
-    includes_extras: bool = False
-    """True if it shows the picture to other programs; then the run's extra pictures are published the same way."""
-
-
-KINDS = {
-    "syphon": SinkKind(
-        module="engine.sinks.syphon",
-        sink="SyphonSink",
-        argument="name of the texture",
-        platform="darwin",
-        system="macOS",
-        packages=(
-            ("syphon", "pip install 'syphon-python[opengl]'"),
-            ("OpenGL", "pip install 'syphon-python[opengl]'"),  # its GL server needs it
-        ),
-        is_on_gpu=True,
-        includes_extras=True,
-    ),
-    "spout": SinkKind(
-        module="engine.sinks.spout",
-        sink="SpoutSink",
-        argument="name of the texture",
-        platform="win32",
-        system="Windows",
-        packages=(("SpoutGL", "pip install SpoutGL, which needs Python 3.11 to 3.13"),),
-        is_on_gpu=True,
-        includes_extras=True,
-    ),
-    "shared": SinkKind(
-        module="engine.sinks.shared", sink="SharedSink", argument="name of the texture", includes_extras=True
-    ),
-    "ndi": SinkKind(
-        module="engine.sinks.ndi",
-        sink="NdiSink",
-        argument="name of the source",
-        packages=(("cyndilib", "pip install cyndilib"),),
-        includes_extras=True,
-    ),
-    "record": SinkKind(
-        module="engine.sinks.record",
-        sink="RecordSink",
-        argument="file.mp4 (H.264), file.mov (ProRes, 10 bits), file.mkv (HEVC, 10 bits) or file.avi (Motion JPEG); "
-        "without it a name from date and time",
-        packages=(("av", "pip install av"),),
-    ),
-    "snapshot": SinkKind(
-        module="engine.sinks.snapshot",
-        sink="SnapshotSink",
-        argument="file.png (file.16.png: 16 bits), or file.png@SECONDS for the frame at that time",
-        packages=(("cv2", "pip install opencv-python-headless"),),
-    ),
-    "null": SinkKind(module="engine.sinks.null", sink="NullSink", argument="name"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from typing import Protocol, runtime_checkable
 
 import osc_schema
 from engine.errors import SinkError
-from engine.sinks.registry import KINDS
 from engine.values import PublishedFrame
 from osc_schema import ExtraPicture
+from osc_schema.sinks import KINDS
 
 Picture = str
 """One of the run's pictures: `main`, the Multiverse itself, or the name of an ExtraPicture. Sizes may differ."""

@@ -3,12 +3,12 @@ others are not affected."""
 
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from functools import partial
 
 from engine.errors import MultiverseError, SinkError
 from engine.sinks.opening import load_kinds, make_sink
-from engine.sinks.registry import KINDS
 from engine.sinks.sink import (
     EXTRA_PICTURES,
     TITLES,
@@ -23,8 +23,10 @@ from engine.sinks.sink import (
 )
 from engine.system.backoff import MAX_DELAY_S, next_delay_s
 from engine.system.clock import Clock, SystemClock
+from engine.system.daemon_worker import call_on_thread
 from engine.system.reporting import Report
 from engine.values import PublishedFrame, ShownPicture
+from osc_schema.sinks import KINDS
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +168,7 @@ class SinkSet:
 
     def _start_extra(self, picture: Picture, main: _Place, may_wait: bool) -> None:
         """Publish this picture where the main one is. A failure does not affect the main one."""
-        if main.spec.picture != "main" or not KINDS[main.spec.kind].includes_extras:
+        if main.spec.picture != "main" or not KINDS[main.spec.kind].is_named:
             return
         argument = picture_name(picture, main.spec.argument) if main.spec.argument else ""
         spec = SinkSpec(kind=main.spec.kind, argument=argument, picture=picture)
@@ -328,6 +330,22 @@ class SinkSet:
             self._end(place)
         self._keep_ended()
         self._is_closed = True
+
+    def finish_files(self) -> None:
+        """Finish the files on another thread than the frame loop's, which stands, before the process is ended.
+
+        Sinks that use its GL context are left alone. Waits as long as `close` at most.
+        """
+        closed, _ = wait([call_on_thread("finish files", self._finish_files)], MAX_WRITING_S)
+        if not closed:
+            log.warning("not all files are finished")
+
+    def _finish_files(self) -> None:
+        self.ask_to_end()
+        self._wait_until_drained()
+        for place in (*self._places, *self._finishing):
+            if not KINDS[place.spec.kind].is_on_gpu:
+                self._end(place)
 
     def _wait_until_drained(self) -> None:
         """Wait for the sinks to drain; abandon those without progress."""

@@ -17,7 +17,7 @@ import pytest
 
 from engine.cli import console_events
 from engine.cli.console_events import CONTROL_C_EXIT, MAX_HOLD_S, ConsoleEvents
-from engine.cli.run import Signals
+from engine.cli.signals import Signals
 from engine.system import python_process
 from tests.support.fake_win32 import FakeWindows
 
@@ -146,7 +146,7 @@ def test_a_window_that_closes_while_the_engine_opens_ends_it_once_it_is_open(
         held.set()
         in_time.append(ended.wait(2.0))
 
-    monkeypatch.setattr("engine.cli.run.console", ConsoleEvents(hold=hold))
+    monkeypatch.setattr("engine.cli.signals.console", ConsoleEvents(hold=hold))
     signals = Signals()
     window = threading.Thread(target=press, args=(CLOSE,))
     window.start()

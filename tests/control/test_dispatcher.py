@@ -692,5 +692,9 @@ def test_a_failed_command_is_logged_and_a_superseded_one_is_not(desk: Desk) -> N
     desk.say("/engine/notify", "loud")
     assert desk.reports.lines == [
         ("osc.command", "/preset/load: no preset lost (from udp 192.0.2.1:5000)"),
-        ("osc.command", "/engine/notify: takes 1 or 0 and optionally a port 1..65535 (from udp 192.0.2.1:5000)"),
+        (
+            "osc.command",
+            "/engine/notify: takes 1 or 0, optionally a port 1..65535, and then one of all, values, features "
+            "(from udp 192.0.2.1:5000)",
+        ),
     ]

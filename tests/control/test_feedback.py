@@ -244,7 +244,9 @@ def test_unsubscribing_a_port_leaves_the_others(hall: Hall, peers: tuple[Any, An
     assert len(without_heartbeat(second.take())) == 1 + len(osc_schema.PARAMS)
 
 
-@pytest.mark.parametrize("args", [(), ("on",), (1, 0), (1, 65_536), (1, -1), (1, "9001"), (1, 9001, 2)])
+@pytest.mark.parametrize(
+    "args", [(), ("on",), (1, 0), (1, 65_536), (1, -1), (1, "9001"), (1, 9001, 2), (1, 9001, "x"), (1, 9001, "all", 1)]
+)
 def test_an_invalid_subscription_fails(hall: Hall, peers: tuple[Any, Any], args: tuple) -> None:
     one, _ = peers
     hall.say(one, "/engine/notify", *args)
@@ -307,6 +309,26 @@ def test_features_are_sent_at_the_configured_rate(hall: Hall, peers: tuple[Any, 
     one.take()
     hall.after(0.4)
     assert without_heartbeat(one.take()) == []
+
+
+def test_features_alone_go_to_their_own_port_as_numbers_only(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, _ = peers
+    hall.say(one, "/engine/notify", 1, 9001, "values")
+    hall.say(one, "/engine/notify", 1, 9002, "features")
+    hall.store.set("/audio/features/rate_hz", 30.0)
+    hall.feedback.offer_features((ChannelFeatures(rms=0.25),) * 4)
+    hall.after(1.0)
+    hall.feedback.warn("too loud")
+    hall.after(1.5)
+    values, features = one.others[9001].take(), one.others[9002].take()
+    assert {"/engine/heartbeat", "/engine/warning", "/layer/1/angle"} <= {message.address for message in values}
+    assert [message.args for message in values if message.address == "/done"] == [("/engine/notify",)] * 2
+    assert not any(message.address.endswith("/rms") for message in values)
+    assert len({message.address for message in features}) == 4 * 7 + 5
+    assert all(message.type_tags == "f" for message in features)
+    hall.say(one, "/engine/notify", 0, 9002, "features")
+    hall.after(0.5)
+    assert one.others[9002].take() == []
 
 
 def test_an_onset_between_two_messages_is_sent_once(hall: Hall, peers: tuple[Any, Any]) -> None:

@@ -111,7 +111,7 @@ def test_the_list_command_takes_patterns() -> None:
 def test_the_list_command_lists_commands_with_their_arguments() -> None:
     assert len(run(app, ["list", "--commands"]).stdout.splitlines()) == len(osc_schema.COMMANDS)
     (line,) = run(app, ["list", "--commands", "/engine/notify"]).stdout.splitlines()
-    assert line.startswith("/engine/notify  on:i [port:i]  1: subscribes the sender's host")
+    assert line.startswith("/engine/notify  on:i [port:i] [part:s]  1: subscribes the sender's host")
     entries = json.loads(run(app, ["list", "--commands", "--json", "/engine/*"]).stdout)
     notify = next(entry for entry in entries if entry["address"] == "/engine/notify")
     assert notify["arguments"][1] == {"name": "port", "type": "i", "is_optional": True}

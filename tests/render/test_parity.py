@@ -8,6 +8,7 @@ import pytest
 
 from engine.bench.render_reference import draw_deep_reference
 from engine.render import Renderer
+from osc_schema import PARAMS, Param, ParamType, Value
 from tests.support.long_form import ONLY_SOAK
 
 SIZES = {"wide": (160, 90), "tall and odd": (91, 131)}
@@ -69,6 +70,8 @@ LOOKS: dict[str, dict[str, Any]] = {
     | {"/multiverse/tone": "filmic"},
 }
 
+NOT_DRAWN = {"fx", "mod", "lfo"}
+"""Areas of looks whose parameters act through others, or need OpenGL."""
 IN_BOTH = ("default", "angles", "regions", "kaleidoscope", "feedback", "everything")
 
 
@@ -122,6 +125,40 @@ def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, to
 @pytest.mark.parametrize(("look", "size"), cases())
 def test_three_renderers_draw_the_same_picture(compare: Callable, look: dict[str, Any], size: tuple[int, int]) -> None:
     compare(look, size)
+
+
+EVERYTHING_BUT_EDGES = LOOKS["everything"] | {"/post/bloom": 0.3, "/mirror/mode": "off", "/layer/1/shape": "stripes"}
+
+
+def extremes(param: Param) -> list[Value]:
+    """Every other item or state; both ends of a number."""
+    if param.type is ParamType.MENU:
+        return [item for item in param.menu if item != param.default]
+    return [not param.default] if param.type is ParamType.BOOL else [param.low, param.high]
+
+
+@pytest.mark.parametrize("area", sorted({param.area for param in PARAMS if param.is_look} - NOT_DRAWN))
+def test_no_declared_parameter_of_a_look_is_drawn_by_one_renderer_alone(
+    gl: Renderer, cpu: Renderer, picture: Callable, area: str
+) -> None:
+    random = np.random.default_rng(3)
+    camera = random.integers(0, 256, (12, 17, 3), dtype=np.uint8).repeat(7, 0).repeat(7, 1)
+    regions = random.integers(0, 4, (9, 16), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
+    wrong = []
+    for param in PARAMS:
+        if param.area != area or not param.is_look:
+            continue
+        for value in extremes(param):
+            asked = picture(EVERYTHING_BUT_EDGES | {param.address: value}, layer5=camera, region=regions, time_s=0.4)
+            seen = []
+            for renderer in (gl, cpu):
+                renderer.draw(asked)
+                renderer.wait()
+                seen.append(renderer.read_rgba().astype(int))
+            share = (np.abs(seen[0] - seen[1]) <= TOLERANCE).mean()
+            if share < SHARE:
+                wrong.append(f"{param.address} {value}: {share:.1%} alike")
+    assert wrong == []
 
 
 @pytest.mark.parametrize("blend", [0.0, 0.5, 1.0, 2.0, 3.0])

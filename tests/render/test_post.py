@@ -8,19 +8,22 @@ import pytest
 
 from engine.render import PictureInput, Renderer
 from engine.render.picture import Leaving
+from osc_schema import post
 
 SIMPLE = {"/mode": "simple"}
 SIZE = (192, 108)
+AMOUNTS = [param for param in post.AREA.params if param.default == 0]
+SHAPES = [param for param in post.AREA.params if param.default != 0]
 EFFECTS = {
-    "bloom": {"/post/bloom": 0.8},
-    "bloom of everything, narrow": {"/post/bloom": 0.7, "/post/bloom_threshold": 0.0, "/post/bloom_radius": 0.0},
-    "bloom, wide": {"/post/bloom": 1.0, "/post/bloom_radius": 1.0},
-    "glow": {"/post/glow": 1.0},
-    "chromatic": {"/post/chromatic": 1.0},
-    "vignette": {"/post/vignette": 1.0},
-    "grain": {"/post/grain": 1.0},
-    "all": {f"/post/{name}": 0.5 for name in ("bloom", "glow", "chromatic", "vignette", "grain")},
+    **{amount.address: {amount.address: amount.high} for amount in AMOUNTS},
+    **{
+        f"all at {name} {shape.address}": {amount.address: 0.7 for amount in AMOUNTS} | {shape.address: value}
+        for shape in SHAPES
+        for name, value in (("least", shape.low), ("most", shape.high))
+    },
+    "all": {amount.address: 0.5 for amount in AMOUNTS},
 }
+"""Made from the declarations: an effect that one of the renderers lacks fails here."""
 
 
 def grey(level: int, size: tuple[int, int] = SIZE) -> np.ndarray:

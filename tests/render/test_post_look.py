@@ -7,6 +7,7 @@ from engine.render.picture import Leaving
 from engine.render.post_fade import PostFade
 from engine.render.post_look import (
     GRAIN_SIDE,
+    NO_POST,
     PostLook,
     between,
     grain_offset,
@@ -35,7 +36,7 @@ def test_only_effects_that_are_on_spread_light() -> None:
     assert not spreads(PostLook(), 1080, 8)
     assert [spread.threshold for spread in spreads(PostLook(bloom=1.0, glow=0.5), 1080, 8)] == [0.6, -1.0]
     assert PostLook(bloom_radius=1.0, bloom_threshold=0.1).is_off
-    assert not any(PostLook(**{name: 0.1}).is_off for name in ("bloom", "glow", "chromatic", "vignette", "grain"))
+    assert not any(PostLook(**{name: 0.1}).is_off for name in PostLook.__slots__ if not getattr(NO_POST, name))
 
 
 def test_between_two_looks_the_shape_is_that_of_the_one_with_a_bloom() -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks import syphon as syphon_module
-from engine.sinks.registry import KINDS
 from engine.sinks.spout import SpoutSink
 from engine.sinks.syphon import SyphonSink
 from engine.values import TextureRef
+from osc_schema.sinks import KINDS
 
 SINKS = Path(__file__).parents[2] / "engine/sinks"
 TEXTURE = TextureRef(glo=7, width=64, height=48)

@@ -15,9 +15,9 @@ from engine.errors import SinkError
 from engine.ipc import FrameRing
 from engine.sinks import SinkSet, SinkSpec
 from engine.sinks.null import NullSink
-from engine.sinks.registry import KINDS, SinkKind
 from engine.sinks.sink_set import MAX_END_S, MAX_ENDED, MAX_SINKS
 from engine.system.clock import SteppedClock
+from osc_schema.sinks import KINDS, SinkKind
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -54,10 +54,10 @@ class Fragile(NullSink):
 
 @pytest.fixture
 def fragile(monkeypatch: pytest.MonkeyPatch) -> type[Fragile]:
-    module = types.ModuleType("fragile_sink")
+    module = types.ModuleType("engine.sinks.fragile")
     module.FragileSink = Fragile
-    monkeypatch.setitem(sys.modules, "fragile_sink", module)
-    monkeypatch.setitem(KINDS, "fragile", SinkKind(module="fragile_sink", sink="FragileSink", argument="name"))
+    monkeypatch.setitem(sys.modules, "engine.sinks.fragile", module)
+    monkeypatch.setitem(KINDS, "fragile", SinkKind(shown_as="a sink that fails", argument="name"))
     monkeypatch.setattr(Fragile, "fails_in", set())
     monkeypatch.setattr(Fragile, "error", SinkError("fragile: broken"))
     monkeypatch.setattr(Fragile, "closed", 0)
@@ -273,7 +273,7 @@ def test_at_shutdown_a_hanging_sink_is_abandoned_and_a_recording_is_completed(
     make_stage, clock, reports, make_frame, fragile: type[Fragile], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.mp4"
-    monkeypatch.setattr(sys.modules["fragile_sink"], "FragileSink", Lasting)
+    monkeypatch.setattr(sys.modules["engine.sinks.fragile"], "FragileSink", Lasting)
     monkeypatch.setattr(Lasting, "drains", lambda self: False, raising=False)
 
     def is_recording() -> bool:
@@ -299,7 +299,7 @@ def test_a_sink_that_hung_since_the_end_request_is_not_waited_for_again(
     make_stage, clock, reports, fragile: type[Fragile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopwatch = SteppedClock()
-    monkeypatch.setattr(sys.modules["fragile_sink"], "FragileSink", Lasting)
+    monkeypatch.setattr(sys.modules["engine.sinks.fragile"], "FragileSink", Lasting)
     monkeypatch.setattr(Lasting, "drains", lambda self: False, raising=False)
     sinks = SinkSet(make_stage(), clock, reports, stopwatch=stopwatch)
     sinks.start(SinkSpec(kind="fragile"))
@@ -332,7 +332,7 @@ def test_at_shutdown_a_file_still_being_written_is_waited_for(
         sink._frames += now_s < writes_s
         return state == "ended" and now_s >= writes_s
 
-    monkeypatch.setattr(sys.modules["fragile_sink"], "FragileSink", Lasting)
+    monkeypatch.setattr(sys.modules["engine.sinks.fragile"], "FragileSink", Lasting)
     monkeypatch.setattr(Lasting, "drains", drains, raising=False)
     sinks = SinkSet(make_stage(), clock, reports, stopwatch=stopwatch)
     sinks.start(SinkSpec(kind="fragile"))

@@ -87,7 +87,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[TouchDesigner]:
 def studio(program: TouchDesigner, free_port: Callable[[], int]) -> Studio:
     """The component, built, with unused ports."""
     made = Studio(program)
-    for name in ("Port", "Listenport", "Webport"):
+    for name in ("Port", "Listenport", "Featport", "Webport"):
         made.set(name, free_port())
     program.frame()
     return made

@@ -16,6 +16,7 @@ def saved(op: Any) -> dict[str, Any]:
         for name, slot in op.slots.items()
     }
     own = {"kind": op.OPType, "name": op.name, "slots": slots, "inputs": [source.name for source in op.inputs]}
+    own |= {"tags": sorted(op.tags)}
     if op.isDAT:
         own |= {"text": op.text, "rows": op.rows}
     if op.isCOMP:
@@ -32,6 +33,7 @@ def restore(op: Any, own: dict[str, Any]) -> None:
         for member in SLOT_MEMBERS:
             setattr(op.slots[name], member, members[member])
         op.slots[name].mode = ParMode[members["mode"]]
+    op.tags.update(own["tags"])
     if op.isDAT:
         op.text = own["text"]
         op.rows[:] = own["rows"]

@@ -5,11 +5,13 @@ a change of a parameter is reported once a frame, afterwards, for any cause. An 
 the real one would write it into its textport. OSC goes over real sockets, packed and unpacked by python-osc.
 """
 
+import collections
 import fnmatch
 import json
 import socket
+import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pythonosc.osc_message import OscMessage
@@ -41,7 +43,10 @@ class OP:
         hold("nodeY", 0)
         hold("valid", True)
         hold("inputs", [])
-        hold("inputConnectors", [Connector(self)] if kind[-3:] in ("TOP", "HOP") else [])
+        hold("tags", set())
+        hold("script_errors", [])
+        count = 2 if kind == "replaceCHOP" else kind[-3:] in ("TOP", "HOP")
+        hold("inputConnectors", [Connector(self, index) for index in range(count)])
 
     def __getattr__(self, name: str) -> Any:
         raise tdAttributeError(f"{self.OPType} has no member {name}")
@@ -58,7 +63,13 @@ class OP:
         return "/" if self._parent is None else f"{self._parent.path.rstrip('/')}/{self.name}"
 
     def errors(self, recurse: bool = False) -> str:
-        return self.__dict__.get("error", "")
+        return "\n".join(filter(None, (self.__dict__.get("error", ""), *self.script_errors)))
+
+    def addScriptError(self, msg: str) -> None:
+        self.script_errors.append(msg)
+
+    def clearScriptErrors(self, recurse: bool = False, error: str = "*") -> None:
+        self.script_errors.clear()
 
     def warnings(self, recurse: bool = False) -> str:
         return ""
@@ -102,13 +113,13 @@ class OP:
 class Connector:
     """The input of an operator."""
 
-    def __init__(self, owner: OP) -> None:
-        self.owner = owner
+    def __init__(self, owner: OP, index: int = 0) -> None:
+        self.owner, self.index = owner, index
 
     def connect(self, target: OP) -> None:
         if target.OPType[-3:] != self.owner.OPType[-3:]:
             raise tdError(f"{target.OPType} cannot be wired to {self.owner.OPType}")
-        self.owner.inputs[:] = [target]
+        self.owner.inputs[self.index : self.index + 1] = [target]
 
 
 class OutputConnector:
@@ -158,6 +169,14 @@ class COMP(OP):
             self.create("textDAT", f"{name}_callbacks")
         return made
 
+    def findChildren(self, *, tags: list[str], maxDepth: int = 1) -> list[OP]:
+        found, level = [], [self]
+        for _ in range(maxDepth):
+            below = [child for comp in level for child in comp.children]
+            found += [child for child in below if child.tags.intersection(tags)]
+            level = [child for child in below if isinstance(child, COMP)]
+        return found
+
     def appendCustomPage(self, name: str) -> Page:
         if any(page.name == name for page in self.customPages):
             raise tdError(f"there is a page {name}")
@@ -174,9 +193,15 @@ class COMP(OP):
     def initializeExtensions(self, index: int | None = None) -> None:
         for extension in self.extensions:
             getattr(extension, "onDestroyTD", lambda: None)()
-        extension = self.evaluate(self.par.ext0object.eval())
-        self.extensions[:] = [extension]
-        setattr(self.ext, type(extension).__name__, extension)
+        name = self.par.ext0name.eval()
+        self.extensions.clear()
+        self.ext.__dict__.pop(name, None)
+        try:
+            self.extensions.append(self.evaluate(self.par.ext0object.eval()))
+        except Exception:  # the textport shows it, the component does not
+            self.program.printed.append(traceback.format_exc())
+            return
+        setattr(self.ext, name, self.extensions[0])
 
 
 class DAT(OP):
@@ -249,33 +274,51 @@ class OscOutDAT(DAT):
             return 0
 
 
+class Receiver:
+    """The socket of an operator that receives OSC."""
+
+    def __init__(self, owner: OP) -> None:
+        self._owner = owner
+        self._socket: socket.socket | None = None
+        self._bound_to: int | None = None
+
+    def messages(self) -> Iterator[tuple[OscMessage, tuple[str, int]]]:
+        """Everything received since the last frame, with the sender."""
+        owner = self._owner
+        wanted = owner.par.port.eval() if owner.par.active.eval() else None
+        if wanted != self._bound_to:
+            self._bound_to = wanted
+            if self._socket is not None:
+                self._socket.close()
+            self._socket = None
+            owner.__dict__["error"] = ""
+            try:
+                self._socket = None if wanted is None else owner.program.open_socket(wanted)
+            except OSError:
+                owner.__dict__["error"] = "Unable to bind to port\n"
+        while self._socket is not None:
+            try:
+                data, peer = self._socket.recvfrom(MAX_PACKET)
+            except BlockingIOError:
+                return
+            yield OscMessage(data), peer
+
+
 class OscInDAT(DAT):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.__dict__.update(socket=None, bound_to=None)
+        self.__dict__.update(receiver=Receiver(self), calls=0)
 
     def hear(self) -> None:
-        """Call the callbacks DAT with everything received since the last frame."""
-        wanted = self.par.port.eval() if self.par.active.eval() else None
-        if wanted != self.bound_to:
-            self.__dict__["bound_to"] = wanted
-            if self.socket is not None:
-                self.socket.close()
-            self.__dict__.update(socket=None, error="")
-            try:
-                self.__dict__["socket"] = None if wanted is None else self.program.open_socket(wanted)
-            except OSError:
-                self.__dict__["error"] = "Unable to bind to port\n"
-        callbacks = self.par.callbacks.eval()
-        while self.socket is not None and callbacks is not None:
-            try:
-                data, (host, port) = self.socket.recvfrom(MAX_PACKET)
-            except BlockingIOError:
-                return
-            message = OscMessage(data)
+        """Call the callbacks DAT with each message."""
+        for message, (host, port) in self.receiver.messages():
+            self.__dict__["calls"] += 1
+            callbacks = self.par.callbacks.eval()
             peer = types.SimpleNamespace(address=host, port=port, owner=self)
             line = " ".join([message.address, *map(str, message.params)])
-            callbacks.module.onReceiveOSC(self, 0, line, data, 0.0, message.address, list(message.params), peer)
+            callbacks.module.onReceiveOSC(
+                self, 0, line, message.dgram, 0.0, message.address, list(message.params), peer
+            )
 
 
 class TOP(OP):
@@ -296,6 +339,13 @@ class CHOP(OP):
     def channels(self) -> dict[str, float]:
         if self.OPType in ("outCHOP", "nullCHOP"):
             return self.inputs[0].channels()
+        if self.OPType == "renameCHOP":
+            names = (getattr(self.par, name).eval().split() for name in ("renamefrom", "renameto"))
+            renamed = dict(zip(*names, strict=True))
+            return {renamed.get(name, name): value for name, value in self.inputs[0].channels().items()}
+        if self.OPType == "replaceCHOP":
+            first, second = (source.channels() for source in self.inputs)
+            return {name: second.get(name, value) for name, value in first.items()}
         assert (self.par.output.eval(), self.par.firstrow.eval()) == ("chanperrow", "values")
         assert self.par.firstcolumn.eval() == "names"
         return {row[0]: float(row[1]) for row in self.par.dat.eval().rows}
@@ -306,8 +356,36 @@ class CHOP(OP):
         return self.channels()[name]
 
 
+class OscInCHOP(CHOP):
+    """Its channels begin to exist with their first message. It takes numbers only."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.__dict__.update(receiver=Receiver(self), queues={}, values={})
+
+    def hear(self) -> None:
+        """With a queue every message of a channel is a sample, one a frame; without, the last one of a frame counts."""
+        for message, _ in self.receiver.messages():
+            assert all(isinstance(value, int | float) for value in message.params), f"{message.address}: a warning"
+            (value,) = message.params
+            name = "/".join(message.address.split("/")[1 + self.par.stripsegments.eval() :])
+            queue = self.queues.setdefault(name, collections.deque())
+            if not self.par.queued.eval():
+                queue.clear()
+            queue.append(value)
+        self.values.update({name: queue.popleft() for name, queue in self.queues.items() if queue})
+
+    def channels(self) -> dict[str, float]:
+        return dict.fromkeys(self.values, 0.0) if self.par.resetvalues.eval() else dict(self.values)
+
+
 FAMILIES: dict[str, type[OP]] = {"DAT": DAT, "CHOP": CHOP, "TOP": TOP}
-KINDS: dict[str, type[OP]] = {"baseCOMP": COMP, "oscinDAT": OscInDAT, "oscoutDAT": OscOutDAT}
+KINDS: dict[str, type[OP]] = {
+    "baseCOMP": COMP,
+    "oscinCHOP": OscInCHOP,
+    "oscinDAT": OscInDAT,
+    "oscoutDAT": OscOutDAT,
+}
 
 
 class TouchDesigner:
@@ -355,8 +433,8 @@ class TouchDesigner:
 
     def frame(self) -> None:
         self.frames += 1
-        for dat in self._each(OscInDAT):
-            dat.hear()
+        for receiving in (*self._each(OscInDAT), *self._each(OscInCHOP)):
+            receiving.hear()
         self._watch_expressions()
         for dat in self._each(DAT, "executeDAT"):
             if dat.par.active.eval() and dat.par.framestart.eval():

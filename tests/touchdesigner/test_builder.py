@@ -79,7 +79,8 @@ def test_the_textport_line_builds_the_component(program: TouchDesigner, text: Pa
     assert 'encoding="utf-8"' in line and 'open(r"' in line
     program.type_into_textport(line.replace("/path/to/touchdesigner/build_component.py", str(BUILDER)))
     assert program.project.op("multiverse").par.L1angle.eval() == 0.0
-    assert program.printed == []
+    assert [line.split(":")[1].split()[0] for line in program.printed] == ["1/5", "2/5", "3/5", "4/5", "5/5", "built"]
+    assert not any("FAILED" in line for line in program.printed)
 
 
 @pytest.mark.parametrize("build, is_built", [("2022.35320", False), ("2023.10999", False), ("2023.11050", True),
@@ -93,7 +94,8 @@ def test_a_touchdesigner_that_is_too_old_gets_one_error_line(
     program.run_text(BUILDER.read_text(encoding="utf-8"))
     assert (program.project.op("multiverse") is not None) is is_built
     line = f"multiverse: not built: this is TouchDesigner {build}, but 2023.11000 or newer is needed (Python 3.11)"
-    assert [line.partition(": install")[0] for line in program.printed] == ([] if is_built else [line])
+    if not is_built:
+        assert [printed.partition(": install")[0] for printed in program.printed] == [line]
     program.close()
 
 
@@ -144,7 +146,10 @@ def test_building_again_updates_the_texts_and_keeps_the_values(studio: Studio) -
     assert studio.value("L1angle") == 0.0
     studio.renew_clock()
     studio.program.frame()
-    assert studio.program.sent[-1] == ("/engine/notify", 1, studio.value("Listenport"))
+    assert studio.program.sent[-2:] == [
+        ("/engine/notify", 1, studio.value("Listenport"), "values"),
+        ("/engine/notify", 1, studio.value("Featport"), "features"),
+    ]
 
 
 def test_building_the_pages_sends_nothing(studio: Studio) -> None:
@@ -155,7 +160,7 @@ def test_building_the_pages_sends_nothing(studio: Studio) -> None:
 
 def test_it_retries_the_subscription_every_two_seconds(studio: Studio) -> None:
     def subscriptions() -> int:
-        return len([message for message in studio.program.sent if message[:2] == ("/engine/notify", 1)])
+        return len([message for message in studio.program.sent if message[-1] == "values"])
 
     before = subscriptions()
     for _ in range(3):
@@ -173,7 +178,61 @@ def test_another_port_ends_the_old_subscription_first(studio: Studio, free_port:
     studio.set("Listenport", new)
     studio.program.frame()
     studio.program.frame()
-    assert studio.program.sent == [("/engine/notify", 0, old), ("/engine/notify", 1, new)]
+    features = studio.value("Featport")
+    assert studio.program.sent == [
+        ("/engine/notify", 0, old, "values"),
+        ("/engine/notify", 0, features, "features"),
+        ("/engine/notify", 1, new, "values"),
+        ("/engine/notify", 1, features, "features"),
+    ]
+
+
+def test_an_extension_that_cannot_start_is_shown_on_the_component(program: TouchDesigner) -> None:
+    """TouchDesigner writes only into the textport when an extension raises in `__init__`."""
+    text = BUILDER.read_text(encoding="utf-8")
+    program.run_text(text.replace("class EngineLink:", "class Engine_Link:"))
+    comp = program.project.op("multiverse")
+    reason = "the component did not start: AttributeError: module 'link' has no attribute 'EngineLink'"
+    assert comp.errors().startswith(reason) and comp.par.Message.eval().startswith(reason)
+    failed = [line for line in program.printed if line.startswith("multiverse:") and "FAILED" in line]
+    assert len(failed) == 1 and failed[0].startswith(f"multiverse: 4/5 extension: FAILED: {reason}")
+    assert program.printed[-1] == "multiverse: built with 1 failures: /project1/multiverse"
+    before = len(program.printed)
+    program.frame()
+    assert len(program.printed) == before, "no traceback in each frame"
+    program.run_text(text)
+    assert comp.errors() == "" and program.printed[-1] == "multiverse: built: /project1/multiverse", program.printed[
+        -6:
+    ]
+
+
+def test_an_error_in_every_frame_is_printed_once_and_counted(
+    studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studio.comp.op("osc_out").destroy()
+    for _ in range(20):
+        studio.skipped_s += 2.0
+        studio.program.frame()
+    assert capsys.readouterr().out.count("Traceback") == 1
+    shown = "on_frame: AttributeError: 'NoneType' object has no attribute 'sendOSC' (10 times; the first traceback is"
+    assert studio.value("Message").startswith(shown) and studio.comp.errors().startswith(shown)
+
+
+def test_a_second_component_takes_other_ports(studio: Studio) -> None:
+    studio.program.frame()  # its operators follow its ports
+    studio.comp.__dict__["name"] = "multiverse1"  # as if it were renamed to make room
+    studio.program.run_text(BUILDER.read_text(encoding="utf-8"))
+    second = studio.program.project.op("multiverse")
+    own, taken = (
+        {name: getattr(comp.par, name).eval() for name in ("Listenport", "Featport")} for comp in (second, studio.comp)
+    )
+    assert set(own.values()).isdisjoint(taken.values())
+    third = studio.program.project.create("baseCOMP", "third")
+    studio.program.run_text(BUILDER.read_text(encoding="utf-8").replace('NAME = "multiverse"', 'NAME = "third"'))
+    assert third.par.Listenport.eval() not in (*own.values(), *taken.values())
+    assert third.par.Message.eval().startswith("receives on ports ")
+    studio.program.frame()
+    assert [comp.op("osc_in").errors() for comp in (studio.comp, second, third)] == ["", "", ""]
 
 
 def test_pictures_follow_the_senders_that_appear(studio: Studio, until: Until) -> None:

@@ -178,12 +178,16 @@ def test_audio_channels_run_by_default(studio: Studio, engine: RunningEngine, un
     studio.program.frame()
     studio.program.sent.clear()
     audio = studio.comp.op("out4_audio")
-    assert audio.numChans == 33
+    assert list(audio.channels()) == list(studio.comp.op("features").module.NAMES) and audio["rms1"] == 0.0
     studio.set("Port", engine.osc_port)
     until(lambda: audio["rms1"] > 0.0 and audio["pitch2"] > 0.0, "levels of the demo loop")
     assert params.get("/audio/features/rate_hz") == studio.value("Afeatratehz") == 60.0
     until(lambda: audio["onset1"] == 1.0, "the kick")
     until(lambda: audio["onset1"] == 0.0, "its end")
+    calls = studio.comp.op("osc_in").calls
+    before = audio["beat"]
+    until(lambda: audio["beat"] != before, "the next features")
+    assert studio.comp.op("osc_in").calls - calls < 33, "no callback for each feature"
     assert studio.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)]
     params.set("/audio/features/rate_hz", 0.0)
     until(lambda: studio.value("Afeatratehz") == 0.0, "the rate that somebody else has set")

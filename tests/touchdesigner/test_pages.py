@@ -179,24 +179,6 @@ def test_a_sender_is_picked_by_a_part_of_its_name(
     assert module_named("senders").pick(part, names, but_not) == picked
 
 
-def test_an_onset_is_seen_in_exactly_one_frame(module_named: Callable) -> None:
-    features = module_named("features").FeatureChannels()
-    assert features.take("/audio/1/onset", 1.0) and features.take("/audio/1/onset", 0.0)
-    assert features.take("/audio/4/rms", 0.25)
-    assert not features.take("/audio/1/gain_db", 3.0) and not features.take("/audio/5/rms", 1.0)
-    assert features.take_changes() == {"onset1": 1.0, "rms4": 0.25}
-    assert features.take_changes() == {"onset1": 0.0}
-    assert features.take_changes() == {}
-
-
-def test_the_beat_and_drum_hits_are_channels_too(module_named: Callable) -> None:
-    features = module_named("features").FeatureChannels()
-    assert features.take("/audio/beat", 0.25) and features.take("/audio/kick", 1.0)
-    assert features.take("/audio/beat", 0.5) and features.take("/audio/kick", 0.0)
-    assert features.take_changes() == {"beat": 0.5, "kick": 1.0}
-    assert features.take_changes() == {"kick": 0.0}, "a hit is seen in exactly one frame"
-
-
 def test_an_object_beyond_the_count_is_dropped(module_named: Callable) -> None:
     module = module_named("found_objects")
     assert ("k", *OBJECT_ARGUMENTS) == module.COLUMNS

@@ -5,7 +5,9 @@ engine -> osc_in -> on_message -> echo -> parameters, status, tables of audio an
 frame -> on_frame -> link (heartbeat, subscription), pictures, the engine's process
 """
 
+import functools
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -16,14 +18,62 @@ FEATURES_RATE = "/audio/features/rate_hz"
 FEATURES_HZ = 60.0
 
 
+PORTS = ("Listenport", "Featport")
+TAG = "multiverse"
+MAX_DEPTH = 100
+
+
+def opened(comp: Any) -> "MultiverseExt":
+    """The extension. If it cannot start, the component's error flag and Message say why: an extension that raises
+    shows nothing on the component, only a traceback in the textport."""
+    comp.clearScriptErrors()
+    try:
+        return MultiverseExt(comp)
+    except Exception as error:
+        line = f"the component did not start: {described(error)}; build it again with the build_component.py it is from"
+        comp.addScriptError(line)
+        comp.par.Message = line
+        raise
+
+
+def described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def guarded(callback: Callable[..., None]) -> Callable[..., None]:
+    """Report the first error of a callback with its traceback, then only count: TouchDesigner would print it 60 times a
+    second."""
+
+    @functools.wraps(callback)
+    def call(self: "MultiverseExt", *args: Any) -> None:
+        try:
+            callback(self, *args)
+        except Exception as error:
+            self._note_fault(callback.__name__, error)
+
+    return call
+
+
+def free_ports(wanted: dict[str, int], taken: set[int]) -> dict[str, int]:
+    """The wanted ports, each replaced by the next that nobody has if another component has it."""
+    taken, chosen = set(taken), {}
+    for name, port in wanted.items():
+        while port in taken:
+            port = port + 1 if port < 65_535 else 1024
+        chosen[name] = port
+        taken.add(port)
+    return chosen
+
+
 class MultiverseExt:
     def __init__(self, ownerComp: Any) -> None:
         self.ownerComp = ownerComp
+        self._faults: dict[str, int] = {}
+        self._take_free_ports()
         part = self._part
         self._layout = part("layout")
         self._link = part("link").EngineLink()
         self._echo = part("echo").Echo()
-        self._features = part("features").FeatureChannels()
         self._objects = part("found_objects").FoundObjects()
         self._status = part("status_page").StatusPage(ownerComp)
         self._process = part("engine_process").EngineProcess()
@@ -35,7 +85,7 @@ class MultiverseExt:
         self._presets: list[str] = []
         self._unanswered_polls = 0
         self._is_new_to_engine = True
-        self._target = (self._own("Host"), self._own("Port"), self._own("Listenport"))
+        self._target = self._wanted_target()
         self._apply_target()
         self._on_answer = self._answers()
         self._on_own_pulse = self._pulses()
@@ -44,7 +94,7 @@ class MultiverseExt:
     def onDestroyTD(self) -> None:
         """Unsubscribe. If the component itself was deleted, its operators are gone already."""
         if self.ownerComp.op("osc_out") is not None:
-            self.Send("/engine/notify", 0, self._target[2])
+            self._unsubscribe()
 
     # -- for patches ---------------------------------------------------------------------------
 
@@ -54,19 +104,22 @@ class MultiverseExt:
 
     # -- callbacks -----------------------------------------------------------------------------
 
+    @guarded
     def on_value(self, par: Any) -> None:
         """Handle a changed parameter, from any cause."""
         control = self._by_name.get(par.name)
         if control is None:
-            if par.name in ("Host", "Port", "Listenport"):
+            if par.name in ("Host", "Port", *PORTS):
                 self._retarget()
             elif par.name == "Audiochop" and self._link.is_connected:
+                self._subscribe_features()
                 self._request_features()
             return
         value = self._value(control)
         if self._echo.wants_sending(control.address, value, self.now_s()):
             self.Send(control.address, *(value if isinstance(value, tuple) else (value,)))
 
+    @guarded
     def on_pulse(self, par: Any) -> None:
         control = self._by_name.get(par.name)
         if control is not None:
@@ -74,6 +127,7 @@ class MultiverseExt:
         elif par.name in self._on_own_pulse:
             self._on_own_pulse[par.name]()
 
+    @guarded
     def on_message(self, address: str, args: list[Any]) -> None:
         """Handle a message from the engine. Hot path."""
         control = self._by_address.get(address)
@@ -83,11 +137,12 @@ class MultiverseExt:
                 self._request_features()
         elif address.startswith("/engine/status/"):
             self._status.take(address, args)
-        elif not (args and (self._features.take(address, args[0]) or self._objects.take(address, args))):
+        elif not (args and self._objects.take(address, args)):
             key = f"/done {args[0]}" if address == "/done" and args else address
             if key in self._on_answer:
                 self._on_answer[key](args)
 
+    @guarded
     def on_frame(self) -> None:
         now_s = self.now_s()
         due = self._link.step(now_s)
@@ -95,16 +150,15 @@ class MultiverseExt:
             self._set("Connected", 0)
             self._status.show_lost()
             self._objects.forget()
+            self.ownerComp.op("features_in").par.resetvalues = True
             self._is_new_to_engine = True
         if due.subscribe:
-            self.Send("/engine/notify", 1, self._target[2])
+            self.Send("/engine/notify", 1, self._target[2], "values")
+            self._subscribe_features()
         if due.ask_status:
             self.Send("/engine/status")
         for address in self._echo.take_outdated(now_s):
             self.Send("/get", address)
-        table = self.ownerComp.op("audio")
-        for name, value in self._features.take_changes().items():
-            table[name, 1] = value
         self._show_objects()
         self._watch_process(now_s)
         tree = self._tree.take_result()
@@ -115,6 +169,17 @@ class MultiverseExt:
             self._pictures.poll()
             self._show_message(self._pictures.take_message(self._expected_px()))
             self._report_no_engine()
+
+    def _note_fault(self, callback: str, error: Exception) -> None:
+        """Count an error of a callback; show the first, the 10th, the 100th ..."""
+        count = self._faults[callback] = self._faults.get(callback, 0) + 1
+        if count == 1:
+            print(f"multiverse: {self.ownerComp.path}: {traceback.format_exc()}")
+        if count == 10 ** (len(str(count)) - 1):
+            line = f"{callback}: {described(error)} ({count} times; the first traceback is in the textport)"
+            self.ownerComp.clearScriptErrors()
+            self.ownerComp.addScriptError(line)
+            self._show_message(line)
 
     # -- parameters ----------------------------------------------------------------------------
 
@@ -216,6 +281,7 @@ class MultiverseExt:
             return
         self._unanswered_polls = 0
         self._set("Connected", 1)
+        self.ownerComp.op("features_in").par.resetvalues = False
         self._status.show_connected(f"{self._target[0]}:{self._target[1]}")
         self._show_message(f"connected to {self._target[0]}:{self._target[1]}")
         self.Send("/preset/list")
@@ -223,9 +289,9 @@ class MultiverseExt:
 
     def _retarget(self) -> None:
         """Switch to another host or port: unsubscribe from the old engine."""
-        target = (self._own("Host"), self._own("Port"), self._own("Listenport"))
+        target = self._wanted_target()
         if target != self._target:
-            self.Send("/engine/notify", 0, self._target[2])
+            self._unsubscribe()
             self._target = target
             self._apply_target()
             self._link.start_over()
@@ -234,10 +300,43 @@ class MultiverseExt:
             self._unanswered_polls = 0
             self._is_new_to_engine = True
 
+    def _wanted_target(self) -> tuple[str, int, int, int]:
+        """Host, port of the engine, and the two ports here: for values, and for audio features."""
+        return self._own("Host"), self._own("Port"), self._own("Listenport"), self._own("Featport")
+
     def _apply_target(self) -> None:
-        host, port, listen_port = self._target
-        out, heard = self.ownerComp.op("osc_out").par, self.ownerComp.op("osc_in").par
-        out.address, out.port, heard.port = host, port, listen_port
+        host, port, listen_port, features_port = self._target
+        out = self.ownerComp.op("osc_out").par
+        out.address, out.port = host, port
+        self.ownerComp.op("osc_in").par.port = listen_port
+        self.ownerComp.op("features_in").par.port = features_port
+
+    def _unsubscribe(self) -> None:
+        for port, part in zip(self._target[2:], ("values", "features"), strict=True):
+            self.Send("/engine/notify", 0, port, part)
+
+    def _subscribe_features(self) -> None:
+        """Get the audio features, or no longer, as Audio CHOP says."""
+        if self._own("Audiochop"):
+            self.Send("/engine/notify", 1, self._target[3], "features")
+        else:
+            self.Send("/engine/notify", 0, self._target[3], "features")
+
+    def _take_free_ports(self) -> None:
+        """Give a copied or second component its own ports: two cannot receive on one."""
+        others = [
+            comp
+            for comp in self.ownerComp.op("/").findChildren(tags=[TAG], maxDepth=MAX_DEPTH)
+            if comp.path != self.ownerComp.path and hasattr(comp.par, PORTS[0])
+        ]
+        taken = {getattr(comp.par, name).eval() for comp in others for name in PORTS if hasattr(comp.par, name)}
+        wanted = {name: self._own(name) for name in PORTS}
+        chosen = free_ports(wanted, taken)
+        for name, port in chosen.items():
+            self._set(name, port)
+        if chosen != wanted:
+            ports = " and ".join(str(port) for port in chosen.values())
+            self._show_message(f"receives on ports {ports}: another component of this project has those before")
 
     # -- SAM3 objects ---------------------------------------------------------------------------
 
@@ -289,7 +388,7 @@ class MultiverseExt:
 
     def _start_engine(self) -> None:
         process = self._part("engine_process")
-        host, port, _ = self._target
+        host, port = self._target[:2]
         if host not in LOOPBACK:
             self._show_message(
                 f"Start Engine starts it on this machine, but Host is {host}: start it there, or set Host to 127.0.0.1"
@@ -329,11 +428,15 @@ class MultiverseExt:
         self._unanswered_polls += 1
         if self._unanswered_polls != 2:
             return
-        host, port, listen_port = self._target
+        host, port, listen_port, features_port = self._target
         osc_in = self.ownerComp.op("osc_in")
+        features_in = self.ownerComp.op("features_in")
         problem = " ".join((osc_in.errors() or osc_in.warnings()).split())
+        features_problem = " ".join(features_in.errors().split())
         if problem:
             self._show_message(f"Listen port {listen_port} cannot be opened ({problem}): choose a free one")
+        elif features_problem:
+            self._show_message(f"Features port {features_port} cannot be opened ({features_problem}): choose another")
         elif host in LOOPBACK:
             self._show_message(
                 f"no engine answers at {host}:{port}: pulse Start Engine, or start it with `multiverse run`"

@@ -2,4 +2,6 @@
 
 
 def onFrameStart(frame):
-    parent().ext.MultiverseExt.on_frame()  # noqa: F821  TouchDesigner's
+    extension = getattr(parent().ext, "MultiverseExt", None)  # noqa: F821  TouchDesigner's
+    if extension is not None:  # else it did not start, which the component shows
+        extension.on_frame()

@@ -1,9 +1,13 @@
-"""Forwards changes and pulses of the component's parameters to the extension."""
+"""Forwards changes and pulses of the component's parameters to the extension, if it started."""
 
 
 def onValueChange(par, prev):
-    par.owner.ext.MultiverseExt.on_value(par)
+    extension = getattr(par.owner.ext, "MultiverseExt", None)
+    if extension is not None:
+        extension.on_value(par)
 
 
 def onPulse(par):
-    par.owner.ext.MultiverseExt.on_pulse(par)
+    extension = getattr(par.owner.ext, "MultiverseExt", None)
+    if extension is not None:
+        extension.on_pulse(par)

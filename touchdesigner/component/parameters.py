@@ -48,6 +48,12 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
                 9010,
                 "Port that this component receives on; a different one per component.",
             ),
+            _port(
+                "Featport",
+                "Features port",
+                9011,
+                "Port that the audio features arrive on; a different one per component.",
+            ),
             _port("Webport", "Web port", 9001, "Port of the page and of OSCQuery: multiverse run --web HOST:PORT."),
             Own(
                 name="Token",

@@ -24,6 +24,10 @@ OscValue = int | float | str
 class EngineStatus:
     seconds: float
     frames: int
+    standing_s: float
+    """Seconds without a picture so far; 0 while they come."""
+    standing_in: str
+    """The loop's step meanwhile, with the shaders in it; "" while pictures come."""
     fps: float
     """Over the last two seconds."""
     target_fps: float
@@ -31,6 +35,7 @@ class EngineStatus:
     """Over the last 600 frames."""
     late: int
     dropped: int
+    """Due times without a picture, those of a frame that is still standing included."""
     lately: FrameFaults
     width: int
     height: int
@@ -70,6 +75,7 @@ class EngineStatus:
             ("/engine/status/latency_ms_p99", (self.latency_ms.p99,)),
             ("/engine/status/latency_ms_worst", (self.latency_ms.worst,)),
             ("/engine/status/frames", (self.frames,)),
+            ("/engine/status/standing", (self.standing_s, self.standing_in)),
             ("/engine/status/late", (self.late,)),
             ("/engine/status/dropped", (self.dropped,)),
             ("/engine/status/lately", (self.lately.late, self.lately.dropped, self.lately.due)),

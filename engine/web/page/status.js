@@ -77,10 +77,11 @@ export class Status {
 
   #showFacts(status) {
     this.#showFlashGuard(status.flash_guard);
-    const stands = status.frames === this.#frames;
+    const stands = status.standing_s > 0 || status.frames === this.#frames;
     this.#frames = status.frames;
     const rate = byId("rate");
-    write(rate, stands ? "no picture is being drawn" : `${(status.fps ?? 0).toFixed(1)} fps`);
+    const standing = status.standing_s ? `no picture for ${status.standing_s.toFixed(1)} s: ${status.standing_in}` : "no picture is being drawn";
+    write(rate, stands ? standing : `${(status.fps ?? 0).toFixed(1)} fps`);
     rate.classList.toggle("is-bad", stands || status.fps < 0.8 * status.target_fps);
     const ms = status.frame_ms ?? {};
     const facts = [

@@ -1,0 +1,122 @@
+"""Notices from outside the frame loop that no picture comes, and tells what it is doing.
+
+The loop counts its late frames when they are over. While a driver, a disk or a sink holds one frame for seconds, its
+own figures still say that all is well. So the loop marks each frame's beginning and end here, and a thread of its own
+looks at the mark ten times a second. It needs the GIL, which every wait of the loop releases.
+"""
+
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.reporting import Report
+
+LIMIT_S = 0.5  # a gap that everybody in the room sees
+POLL_S = 0.1
+STUCK_S = 3.0  # after this long at the end of a run, nobody waits for the frame any more
+STACK_DEPTH = 8
+
+log = logging.getLogger(__name__)
+
+
+class FrameMark:
+    """The frame in progress. Written by the frame loop's thread, read by any."""
+
+    def __init__(self) -> None:
+        self.began_s: float | None = None
+        """Start of the frame in progress, after the wait for its due time; None between frames."""
+        self.step = ""
+        """Part of the frame in progress: drawing, publishing ..."""
+        self.thread_id = 0
+        self.is_watched = False
+        """True from the first published picture on: before it things are compiled."""
+
+    def begin(self, now_s: float) -> None:
+        self.step, self.thread_id = "reading values", threading.get_ident()
+        self.began_s = now_s
+
+    def end(self, *, is_published: bool) -> None:
+        self.began_s = None
+        self.is_watched = self.is_watched or is_published
+
+    def standing_s(self, now_s: float) -> float:
+        """Duration of the frame in progress, if it is longer than LIMIT_S; else 0."""
+        began_s = self.began_s
+        if began_s is None or not self.is_watched:
+            return 0.0
+        return now_s - began_s if now_s - began_s >= LIMIT_S else 0.0
+
+
+class Watchdog:
+    """Reports a frame that takes more than LIMIT_S, on a thread of its own."""
+
+    def __init__(
+        self,
+        mark: FrameMark,
+        clock: Clock,
+        *,
+        describe: Callable[[], str],
+        is_stopping: Callable[[], bool],
+        finish_files: Callable[[], object] = lambda: None,
+        on_stuck: Callable[[], object],
+        report: Report,
+        say: Callable[[str], None],
+    ) -> None:
+        """`describe()`: what is being drawn. `finish_files()` and `on_stuck()` are called once if the run should end, but
+        its last frame has taken STUCK_S more."""
+        self._mark, self._clock = mark, clock
+        self._describe, self._is_stopping = describe, is_stopping
+        self._finish_files, self._on_stuck = finish_files, on_stuck
+        self._report, self._say = report, say
+        self._told_s: float | None = None  # beginning of the frame that was reported
+        self._longest_s = 0.0
+        self._stopping_s: float | None = None
+        self._ended = threading.Event()
+        self._thread = GuardedThread("watchdog", self._run, Guard(log, report, "watchdog", "the watchdog failed"))
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def step(self, now_s: float) -> None:
+        """Look at the mark once."""
+        standing_s, began_s = self._mark.standing_s(now_s), self._mark.began_s
+        if self._told_s is not None and began_s != self._told_s:
+            self._say(f"pictures come again, after {self._longest_s:.1f} s without one")
+            self._told_s = None
+        if not standing_s:
+            self._stopping_s = None
+            return
+        self._longest_s = standing_s
+        if self._told_s is None:
+            self._told_s = began_s
+            self._report(
+                "standstill",
+                f"no picture for {standing_s:.1f} s: {self._describe()}; stack: {stack_of(self._mark.thread_id)}",
+            )
+        if self._is_stopping():
+            self._stopping_s = self._stopping_s or now_s
+            if now_s - self._stopping_s >= STUCK_S:
+                self._ended.set()
+                self._finish_files()
+                self._on_stuck()
+
+    def _run(self) -> None:
+        while not self._ended.wait(POLL_S):
+            self.step(self._clock.now_s())
+
+
+def stack_of(thread_id: int) -> str:
+    """Where a thread is, in one line, innermost call first."""
+    frame: FrameType | None = sys._current_frames().get(thread_id)
+    calls = traceback.extract_stack(frame)[::-1][:STACK_DEPTH] if frame is not None else []
+    return " < ".join(f"{Path(call.filename).name}:{call.lineno} {call.name}" for call in calls) or "unknown"

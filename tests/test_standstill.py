@@ -1,0 +1,100 @@
+"""A frame that stands: what the performer is told meanwhile, and that the run can still be ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import pytest
+
+from engine.osc import encode_message
+from tests.support.desk import open_desk
+
+STANDING = "/engine/status/standing"
+
+
+def test_while_a_frame_stands_questions_are_answered_and_the_status_says_so(
+    tmp_path: Path, wait_for: Callable[..., object]
+) -> None:
+    held, is_held = threading.Event(), threading.Event()
+    with open_desk(tmp_path) as desk:
+        desk.client.send(encode_message("/engine/notify", 1))
+        desk.answers_up_to("/engine/heartbeat")
+
+        def stand() -> None:
+            is_held.set()
+            held.wait(60.0)
+
+        before = desk.engine.status()
+        assert (before.standing_s, before.standing_in) == (0.0, "")
+        desk.engine.post(stand)
+        assert is_held.wait(30.0)
+        warning = desk.hear("/engine/warning")[0]
+        assert warning.startswith("no picture for ") and "reading values; stack: " in warning
+        assert "stand" in warning.partition("stack: ")[2]
+        desk.client.send(encode_message("/get", "/layer/1/angle"))
+        desk.hear("/layer/1/angle")
+        lines = {message.address: message.args for message in desk.ask("/engine/status")}
+        seconds, step = lines[STANDING]
+        assert seconds >= 0.5 and step == "reading values"
+        assert lines["/engine/status/dropped"][0] >= before.dropped + 30  # 0.5 s at 60 frames a second
+        wait_for(lambda: desk.engine.status().standing_s >= 2.0, "two seconds")
+        assert desk.engine.status().fps == 0.0
+        held.set()
+        assert desk.hear("/engine/warning")[0].startswith("pictures come again, after ")
+        after = desk.engine.status()
+        assert after.standing_s == 0.0 and after.dropped >= before.dropped + 30
+
+
+OPTIONS = "--size 96x64 --renderer gl --audio demo --osc off --web off --sink record=show.mp4"
+STANDING_RUN = """
+import sys, threading, engine.app, engine.cli.main
+opened = engine.app.open_engine
+class Standing:
+    def __init__(self, *args, **options):
+        self._engine = opened(*args, **options)
+    def __enter__(self):
+        made = self._engine.__enter__()
+        def stand_later():
+            while made.times.frames < 10:
+                threading.Event().wait(0.02)
+            def stand():
+                print("standing", flush=True)
+                lock = threading.Lock()
+                lock.acquire()
+                while not lock.acquire(timeout=60.0):  # no Python handler runs meanwhile
+                    pass
+            made.post(stand)
+        threading.Thread(target=stand_later, daemon=True).start()
+        return made
+    def __exit__(self, *error):
+        return self._engine.__exit__(*error)
+engine.app.open_engine = Standing
+sys.argv = ["multiverse", "run", *sys.argv[1:]]
+engine.cli.main.main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends a signal of POSIX systems")
+def test_ctrl_c_ends_a_run_whose_last_frame_stands_and_its_recording_is_whole(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", STANDING_RUN, *OPTIONS.split()],
+        cwd=tmp_path, env=os.environ | {"MULTIVERSE_HOME": str(tmp_path)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "standing\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60.0)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 1
+    assert "no picture for" in errors and "ended without the last picture" in errors
+    (film,) = tmp_path.rglob("show.mp4")
+    with av.open(str(film)) as container:
+        assert sum(1 for _ in container.decode(video=0)) >= 10
