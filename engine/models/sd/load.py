@@ -175,7 +175,7 @@ class _Loading:
             takes_guidance=sampler.takes_guidance,
             time_cond_proj_dim=unet.config.time_cond_proj_dim if unet else None,
             zeroes_empty_negative=folder.zeroes_empty_negative,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *self.plan.name_notes),
         )
         if self._has_unet:
             self._add_extras(model)

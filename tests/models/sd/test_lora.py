@@ -178,6 +178,17 @@ def test_layers_that_do_not_fit_the_model_are_noted(tiny_models: Any, tiny_sd: P
     assert model.notes == (f"LoRA more: only {pairs} of its {pairs + 1} changes fit this model",)
 
 
+def test_two_distillation_loras_are_told_of_when_they_are_loaded(
+    tiny_models: Any, tiny_sd: Path, tmp_path: Path
+) -> None:
+    loras = []
+    for name in ("lcm-lora-sdv1-5", "Hyper-SD15-8steps-lora"):
+        (tmp_path / f"{name}.safetensors").write_bytes(tiny_models.lora(tiny_sd).read_bytes())
+        loras.append((str(tmp_path / f"{name}.safetensors"), 1.0))
+    (note,) = load(ModelSpec(model=str(tiny_sd), loras=tuple(loras)), "cpu", "fp32").notes
+    assert note.startswith("2 distillation LoRAs (lcm-lora-sdv1-5, Hyper-SD15-8steps-lora)")
+
+
 @pytest.mark.parametrize("kind", ["sd15", "sdxl"])
 @pytest.mark.parametrize("as_file", [False, True], ids=["folder", "file"])
 def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, kind: str, as_file: bool) -> None:

@@ -78,6 +78,8 @@ class ModelPlan:
     controlnets: tuple[ControlNetFiles, ...] = ()
     ip_adapter: IpAdapterFiles | None = None
     embeddings: tuple[EmbeddingFile, ...] = ()
+    name_notes: tuple[str, ...] = ()
+    """Those of the notes that follow from names."""
     parts: tuple[PartReport, ...] = ()
     missing: tuple[str, ...] = ()
     """Missing, broken or unsupported parts, one line each, with how to get them or what to use instead."""
@@ -146,20 +148,21 @@ class _Planning:
                 plan.scheduler = scheduler_config(plan.folder, source, plan.prediction, self._spec.sampler)
                 plan.sampler = choose_sampler(self._spec.sampler, plan.folder, source, plan.prediction, plan.loras)
                 require_signal(plan.folder.name, plan.scheduler, plan.prediction, plan.sampler.value)
-        self._add_name_notes(plan)
+        plan.name_notes = self._name_notes(plan)
+        self._notes += plan.name_notes
         plan.parts, plan.missing, plan.notes = tuple(self._parts), tuple(self._missing), tuple(self._notes)
         return plan
 
-    def _add_name_notes(self, plan: ModelPlan) -> None:
-        """Add what the names tell about how to run the model, unless the user names the sampler."""
+    def _name_notes(self, plan: ModelPlan) -> tuple[str, ...]:
+        """Notes that follow from names; without those on the sampler if the user names it."""
         source = plan.unet or plan.single
         loras = [lora.name for lora in plan.loras]
-        if rivals := rival_note(loras):
-            self._notes.append(rivals)
+        notes = [rival_note(loras)]
         if self._spec.sampler == "auto":
             own = source.public_name if source is not None else Path(self._spec.model).name
             for name, is_lora in (*((lora, True) for lora in loras), (own, False)):
-                self._notes += name_notes(name, is_lora=is_lora)
+                notes += name_notes(name, is_lora=is_lora)
+        return tuple(filter(None, notes))
 
     def _outline(self, plan: ModelPlan) -> NetworkOutline | None:
         if plan.folder is None or not (self._spec.loras or self._spec.controlnets or self._spec.ip_adapter):

@@ -20,7 +20,7 @@ _UNSURE = (("hyper", r"\bhyper \d+\b", "Hyper-SD"), ("lightning", r"\blightning\
 
 
 def name_notes(name: str, *, is_lora: bool) -> tuple[str, ...]:
-    """What a name tells about how to run the model, and that the sampler alone does not show; one line each."""
+    """Lines about how to run a model of this name that its sampler alone does not show."""
     words = " ".join(words_in(name))
     notes = [f"the name {name} says {told}" for pattern, told in _NOTES if re.search(pattern, words)]
     named = sampler_named(name, is_lora=is_lora)

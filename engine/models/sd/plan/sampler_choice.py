@@ -8,7 +8,7 @@ published steps. So a model counts as turbo only if its name or its size says so
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import ModelError
@@ -118,6 +118,9 @@ def _of_trailing_euler(folder: DiffusersFolder, kind: str) -> SamplerChoice:
     name = Path(folder.name).name
     named = sampler_named(name, is_lora=False)
     if named is not None:
+        is_as_published = folder.family == "sd21" or folder.unet.get("sample_size") == _TURBO_SIDE
+        if named.sampler == "turbo" and is_as_published:  # sd-turbo or sdxl-turbo in a folder of another name
+            named = replace(named, guidance=1.0, is_merge=False)
         return _of_named(named, f"{reason} and the name {name}")
     if folder.family == "sd21":
         return SamplerChoice("turbo", f"{reason}, as sd-turbo's")
