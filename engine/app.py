@@ -103,7 +103,7 @@ def open_engine(
             store.add_condition(address, check)
 
         # the picture and its outputs
-        drawing = closing.here(_open_drawing(config, configured, clock, warnings))
+        drawing = closing.here(_open_drawing(config, clock, warnings))
         if config.is_size_free and drawing.is_software and not config.offline:
             drawing.resize(*SOFTWARE_SIZE)
             config = config.with_size(*SOFTWARE_SIZE)
@@ -168,7 +168,6 @@ def open_engine(
                 clock=clock,
                 first=config.camera,
                 open_source=open_camera,
-                announce=drawing.announce_layer5,
                 is_offline=config.offline,
                 tell=announcements.tell,
                 say=warnings.notice,
@@ -282,12 +281,11 @@ def open_engine(
         yield engine
 
 
-def _open_drawing(config: Config, configured: Sequence[LiveEntry], clock: Clock, warnings: Warnings) -> GuardedRenderer:
+def _open_drawing(config: Config, clock: Clock, warnings: Warnings) -> GuardedRenderer:
     open_drawing = partial(
         open_renderer,
         config.renderer,
-        has_layer5=config.offline or config.camera != "none" or any(entry.paints_layer5 for entry in configured),
-        has_masks=any(entry.finds_masks for entry in configured),
+        is_live=not config.offline,
         on_progress=warnings.notice,
         date_at=date_offline if config.offline else date_live,
     )

@@ -292,7 +292,8 @@ class FrameLoop:
         shaders: tuple[ShaderSlot, ...],
         tick: FrameId,
     ) -> None:
-        picture = replace(picture_of(values, features, features.waves, scene, region, tick), shaders=shaders)
+        picture = picture_of(values, features, features.waves, scene, region, tick)
+        picture = replace(picture, shaders=shaders, cuts=self.parts.crossfade.cuts)
         going = self.parts.leaving
         if going.fade is not None:
             waves = features.waves if features.leaving_waves is None else features.leaving_waves

@@ -1,8 +1,11 @@
 """Overhead of a frame, jitter of the loop, time to the first picture, and memory growth."""
 
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -14,6 +17,7 @@ from engine.config import build_config
 SINKS = ("null", "shared=bench")
 SETTLED_AFTER = 0.25  # share of the run after which caches are warm and pools full
 STARTS = 3
+COMPILE = "from engine.render.numba_code import Compilation; Compilation(print).wait()"  # what a start has begun
 
 
 def run(width: int, height: int, fps: float, seconds: float, progress: Progress) -> dict[str, Any]:
@@ -47,23 +51,35 @@ def run(width: int, height: int, fps: float, seconds: float, progress: Progress)
 
 def first_frame_s(width: int, height: int) -> float:
     """Seconds from the command to the end of a run of one frame, an upper bound. Best of three."""
+    return min(_one_frame_s(width, height) for _ in range(STARTS))
+
+
+def cold_start(width: int, height: int) -> dict[str, Any]:
+    """The same with Numba and no code from an earlier start; and how many functions are compiled then, and how many at
+    the next start."""
+    with TemporaryDirectory() as folder:
+        cache = {"NUMBA_CACHE_DIR": folder}
+        cold_s = _one_frame_s(width, height, "--renderer", "numba", **cache)
+        subprocess.run([sys.executable, "-c", COMPILE], check=True, capture_output=True, env=os.environ | cache)
+        compiled = _kept_functions(folder)
+        next_s = _one_frame_s(width, height, "--renderer", "numba", **cache)
+        return {
+            "first_frame_s": cold_s,
+            "functions_compiled": compiled,
+            "first_frame_next_start_s": next_s,
+            "functions_compiled_next_start": _kept_functions(folder) - compiled,
+        }
+
+
+def _one_frame_s(width: int, height: int, *options: str, **environment: str) -> float:
     command = [
-        *(sys.executable, "-m", "engine.cli.main", "run", "--size", f"{width}x{height}", "--frames", "1"),
-        *(
-            "--osc",
-            "127.0.0.1:0",
-            "--web",
-            "127.0.0.1:0",
-            "--audio",
-            "demo",
-            "--sink",
-            "shared=bench",
-            "--json",
-        ),
+        *(sys.executable, "-m", "engine.cli.main", "run", "--size", f"{width}x{height}", "--frames", "1", "--json"),
+        *("--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--audio", "demo", "--sink", "shared=bench", *options),
     ]
-    best_s = float("inf")
-    for _ in range(STARTS):
-        started_s = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
-        best_s = min(best_s, time.perf_counter() - started_s)
-    return round(best_s, 3)
+    started_s = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | environment)
+    return round(time.perf_counter() - started_s, 3)
+
+
+def _kept_functions(folder: str) -> int:
+    return sum(1 for _ in Path(folder).rglob("*.nbc"))

@@ -15,7 +15,8 @@ from engine.bench.shaders import KALEIDOSCOPE, NEGATIVE, SHADERS, unseen
 from engine.errors import NoGLError
 from engine.params.plain_look import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
-from engine.render.isf import ShaderSlot, parse_isf
+from engine.render.isf import ShaderSlot
+from engine.render.isf.parse import parse_isf
 from engine.render.isf.vetter import VetProcess
 from engine.values import ChannelFeatures
 from osc_schema import PARAMS
@@ -87,11 +88,8 @@ class _Stage:
 
     def change_ms(self, text: str) -> list[float]:
         """The render thread's own time in each frame while this shader replaces what was there."""
-        from engine.render.isf.translate import translate
-
         self._slots.clear()
         file = parse_isf(text, path=None)
-        translate(file)
         slot = "generator" if file.is_generator else "1"
         self._slots[slot] = ShaderSlot(slot=slot, file=file, inputs={}, mix=1.0)
         times_ms = []

@@ -24,7 +24,7 @@ from engine.bench.progress import Progress
 from engine.bench.shaders import SHADERS, unseen
 from engine.config import build_config
 from engine.errors import MultiverseError
-from engine.render.isf import parse_isf
+from engine.render.isf.parse import parse_isf
 
 SETTLING_S: Final = 3.0
 PLAYED_S: Final = 1.0

@@ -29,6 +29,9 @@ def render(
         float, typer.Option(min=1.0, help="Length of the live loop; 120 shows that memory stays flat.")
     ] = 10.0,
     fps: Annotated[float, typer.Option(help="Rate of the live loop.")] = 30.0,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Only start Numba without compiled code, and again: takes half a minute.")
+    ] = False,
     json_: AsJson = False,
 ) -> None:
     """Compare the renderers with simpler ones, and measure the overhead of a frame."""
@@ -39,6 +42,8 @@ def render(
     width, height = parse_size(size)
     with _progress(json_) as progress:
         progress("first frame", 0.0)
+        if cold:
+            return _print(frame.cold_start(width, height), json_)
         start_s = frame.first_frame_s(width, height)
         progress("renderers", 0.0)
         result: dict[str, Any] = render_bench.run(width, height, frames)

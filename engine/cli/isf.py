@@ -78,15 +78,15 @@ def _shaders(files: list[Path]) -> list[Path]:
 
 
 def _vet(vet: "Callable[..., VetResult]", path: Path, size_px: tuple[int, int]) -> "VetResult":
-    from engine.errors import IsfError
-    from engine.render.isf.parse import read_shader_text
+    from engine.params.shader_catalog import read_source
     from engine.render.isf.vetter import VetResult
 
     try:
-        text = read_shader_text(path)
-    except IsfError as error:
-        return VetResult(ticket=0, path=path, ok=False, reason=error.reason)
-    return vet(text, path=path, size_px=size_px)
+        source = read_source(path)
+    except OSError as error:
+        reason = f"{path.name} cannot be read: {error.strerror or error}"
+        return VetResult(ticket=0, path=path, ok=False, reason=reason)
+    return vet(source.text, vertex=source.vertex, path=path, size_px=size_px)
 
 
 def _row(result: "VetResult", path: Path) -> dict[str, Any]:

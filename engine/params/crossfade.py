@@ -90,6 +90,8 @@ class Crossfade:
         self._lock = threading.Lock()
         self._fades: list[_Fade] = []
         self._number = 0
+        self.cuts = 0
+        """Number of looks so far that have replaced another at once. Any thread."""
 
     def start(
         self,
@@ -109,6 +111,7 @@ class Crossfade:
         with self._lock:
             before = self._store.snapshot()
             picture = self._new_picture_fade(before) if is_picture and seconds > 0.0 else None
+            self.cuts += is_picture and seconds <= 0.0
             superseded = self._supersede({address for address, _ in values}, is_picture)
             at_once = [entry for entry in values if not (seconds > 0.0 and _glides(entry[0], is_picture))]
             results = self._store.set_many(at_once, by=by, together=[address for address, _ in values])

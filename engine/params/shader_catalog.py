@@ -51,6 +51,15 @@ class ShaderEntry:
         return self.root.name if inner == "." else inner
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShaderSource:
+    """The texts of a shader as they lie on the disk; characters that are not UTF-8 became question marks."""
+
+    text: str
+    vertex: str | None
+    """Text of the .vs file beside it, if there is one."""
+
+
 Stamp = tuple[int, int]  # time of the last change in ns, bytes
 
 
@@ -137,19 +146,20 @@ class ShaderCatalog:
         """Report when one of these files, or its vertex shader, is saved. Replaces the earlier ones."""
         self._watched = frozenset(paths)
 
-    def read(self, entry: ShaderEntry, on_text: Callable[[str], None], on_failure: Callable[[str], None]) -> None:
-        """Read a file; if it is watched, a later change is reported. Answers on its folder's disk thread, where
-        `on_text` may read files that belong to it."""
+    def read(
+        self, entry: ShaderEntry, on_text: Callable[[ShaderSource], None], on_failure: Callable[[str], None]
+    ) -> None:
+        """Read a file; if it is watched, a later change is reported. Answers on its folder's disk thread."""
         folder = next((each for each in self._folders if each.root == entry.root), None)
 
         def read() -> None:
             try:
                 if folder is not None:
                     folder.note(entry.path)
-                text = read_small(entry.path, max_bytes=MAX_FILE_BYTES).decode("utf-8", "replace")
+                source = read_source(entry.path)
             except OSError as error:
                 raise IsfError(f"cannot be read ({error.strerror or error})") from None
-            on_text(text)
+            on_text(source)
 
         queue = self._queues.get(entry.root)
         if queue is None:
@@ -178,6 +188,17 @@ class ShaderCatalog:
             self._entries, self._by_name = entries, by_name
         if has_changed:
             self._on_changed(len(entries))
+
+
+def read_source(path: Path) -> ShaderSource:
+    """The texts of this shader file. OSError. Waits for the disk."""
+    beside = path.with_suffix(VERTEX_SUFFIX)
+    vertex = _read_text(beside) if beside != path and beside.exists() else None
+    return ShaderSource(text=_read_text(path), vertex=vertex)
+
+
+def _read_text(path: Path) -> str:
+    return read_small(path, max_bytes=MAX_FILE_BYTES).decode("utf-8", "replace")
 
 
 class _Folder:

@@ -1,16 +1,20 @@
-"""Compiles Numba's kernels, caches the code if possible, and reports progress to the user.
+"""Compiles Numba's kernels, each for one signature, and keeps the code on the disk.
 
 Numba compiles a function at its first call, which takes seconds, and caches the code on the disk: in `NUMBA_CACHE_DIR`,
 else beside our own files, else in the user's cache folder. If none of these can be written, Numba refuses to define the
-function; we then compile it at each start.
+function; we then compile it at each start. numba_code.py compiles all kernels in several processes.
 
 Numba would use cached code again while the kernel's own file is unchanged, although its stages and numbers are in other
 files, too. So the cache is stamped with the contents of all of them.
+
+Two habits of Numba are expensive. It optimises a function again inside each function that calls it, and a parallel
+loop's body twice more. So rows are drawn by functions that know nothing of the loop, and large parts of a row are
+functions of their own: they are called by their addresses, and are compiled once, in different processes. And each set
+of argument types is compiled for itself, a read-only array or an absent one too: so every kernel has one signature.
 """
 
-import logging
+import gc
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,16 +23,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numba import njit, typeof
-from numba.core import event
+from numba import njit, prange, types
+from numba.core import cgutils, sigutils
 from numba.core.caching import NullCache
+from numba.extending import intrinsic
 from numba.np.ufunc import threading_layer
 
-from engine.system.guarded_thread import Guard, GuardedThread
-
-log = logging.getLogger(__name__)
-
-PROGRESS_INTERVAL_S = 5.0
 NUMBER_FILES = (
     "blue_noise.py",
     "compiling.py",
@@ -43,6 +43,7 @@ STAGE_OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
+    "_nrt": False,  # no stage makes an array: there are no references to count
 }
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -58,8 +59,67 @@ def stage(function: Function) -> Function:
     return compiled
 
 
+def _call_part(typing: Any, address: Any, number: Any, args: Any) -> Any:
+    signature = types.void(address, number, args)
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        _, number_type, tuple_type = signature.args
+        arg_types = (number_type, *tuple_type.types)
+        function_type = context.call_conv.get_function_type(types.none, arg_types)
+        function = builder.inttoptr(values[0], function_type.as_pointer())
+        called_with = [values[1], *cgutils.unpack_tuple(builder, values[2])]  # type: ignore[no-untyped-call]
+        context.call_conv.call_function(builder, function, types.none, arg_types, called_with)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+call_part: Callable[[int, int, tuple[Any, ...]], None] = intrinsic(_call_part)  # type: ignore[assignment]  # as compiled
+"""Call the compiled function at an address with a number, int32, and the items of a tuple. In kernels only."""
+
+
+class Code:
+    """A function compiled for one signature, kept on the disk if possible."""
+
+    def __init__(self, function: Callable[..., None], arg_types: tuple[Any, ...], *, is_parallel: bool = False) -> None:
+        self._types = arg_types
+        self._dispatcher = _kept(function, is_parallel=is_parallel)
+        self.folder = Path(path) if (path := self._dispatcher.stats.cache_path) else None
+        """Folder of the cached code; None if it cannot be cached."""
+
+    def __call__(self, *args: object) -> None:
+        self._dispatcher(*args)
+
+    @property
+    def is_cached(self) -> bool:
+        kept = self._dispatcher._cache
+        if isinstance(kept, NullCache):
+            return False
+        key = kept._index_key(self._types, self._dispatcher.targetctx.codegen())
+        try:
+            return key in kept._cache_file._load_index()
+        except OSError:  # another user's files
+            return False
+
+    def prepare(self) -> int:
+        """Compile, or load from the cache, and allow no other types; returns the address of the native function.
+
+        OSError if the cache cannot be written.
+        """
+        self._dispatcher.disable_compile(False)
+        self._dispatcher.compile(self._types)
+        self._dispatcher.disable_compile()
+        compiled = self._dispatcher.overloads[self._types]
+        address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+        return address
+
+    def keep_in_memory(self) -> None:
+        """Use the cache no more."""
+        self._dispatcher._cache = NullCache()
+
+
 class Kernel:
-    """A function that Numba compiles in parallel. Thread-safe.
+    """Compiled code that Python calls, or that other code calls by its address. Thread-safe.
 
     Numba's own threading layer "workqueue" ends the process if two threads run parallel functions at once
     (numba/np/ufunc/workqueue.c). macOS has no other layer: the wheel lacks libomp.dylib, which the OpenMP layer links
@@ -67,20 +127,72 @@ class Kernel:
     layer, a lock serialises kernels.
     """
 
-    def __init__(self, dispatcher: Any) -> None:
-        self.dispatcher = dispatcher
+    def __init__(self, name: str, code: Code, loop: Code | None = None) -> None:
+        self.name = name
+        self.codes = (code,) if loop is None else (code, loop)
+        self.is_ready = False
+        self.is_free = threading.Event()
+        """Cleared while a process compiles it."""
+        self.is_free.set()
+        self._code, self._loop = code, loop
+        self._address = np.uint64(0)
+        self._preparing = threading.Lock()
+        KERNELS[name] = self
 
-    def __call__(self, *args: object) -> None:
-        if _is_thread_safe():
-            self.dispatcher(*args)
+    def __call__(self, *args: Any) -> None:
+        """Compile first, if that is not done. TypeError if the arguments have other types."""
+        if not self.is_ready:
+            self.prepare()
+        if self._loop is None:
+            self._code(*args)
+        elif _is_thread_safe():
+            self._loop(self._address, len(args[0]), args)
         else:
             with _turn:
-                self.dispatcher(*args)
+                self._loop(self._address, len(args[0]), args)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.dispatcher, name)
+    @property
+    def address(self) -> np.uint64:
+        """Address of the native function, for `call_part`; compiles first, if that is not done."""
+        if not self.is_ready:
+            self.prepare()
+        return self._address
+
+    @property
+    def folder(self) -> Path | None:
+        """Folder of the cached code; None if it cannot be cached."""
+        return self._code.folder
+
+    @property
+    def is_cached(self) -> bool:
+        return all(code.is_cached for code in self.codes)
+
+    def prepare(self, on_problem: Callable[[str], None] = lambda line: None) -> None:
+        """Compile, or load from the cache; wait for the process that compiles it. Idempotent; any thread. After that a
+        call with other types raises TypeError, because compiling would stall a show for seconds."""
+        self.is_free.wait()
+        self.load(on_problem)
+
+    def load(self, on_problem: Callable[[str], None]) -> None:
+        """The same without waiting."""
+        with self._preparing, _without_collecting():
+            if self.is_ready:
+                return
+            try:
+                addresses = [code.prepare() for code in self.codes]
+            except OSError as error:  # a full disk or another user's files: this run works without the cache
+                on_problem(
+                    f"compiled code cannot be cached in {self.folder} ({error.strerror}): compiled at each start"
+                )
+                for code in self.codes:
+                    code.keep_in_memory()
+                addresses = [code.prepare() for code in self.codes]
+            self._address = np.uint64(addresses[0])
+            self.is_ready = True
 
 
+KERNELS: dict[str, Kernel] = {}
+"""All kernels of the imported files by name."""
 _turn = threading.Lock()
 
 
@@ -91,18 +203,64 @@ def _is_thread_safe() -> bool:
         return False
 
 
-def kernel(function: Callable[..., None]) -> Kernel:
-    """The function compiled in parallel and without the GIL, cached on the disk if possible."""
-    return Kernel(_kept(function, parallel=True))
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Compiling makes millions of objects; collecting garbage meanwhile takes a sixth of its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
-def small_kernel(function: Callable[..., None]) -> Any:
-    """The same on one core: for work of a tenth of a millisecond threads cost more than they save."""
-    return _kept(function, parallel=False)
+def kernel(signature: str) -> Callable[[Callable[..., None]], Kernel]:
+    """Make a kernel of `function(row, *args)`, row int32: called with `args`, it runs for each row of the first one, in
+    parallel and without the GIL. `signature`: the types of args, as Numba writes them."""
+
+    def make(function: Callable[..., None]) -> Kernel:
+        arg_types = _types_of(signature)
+        loop = Code(_loop_of(function.__name__), (types.uint64, types.int64, types.Tuple(arg_types)), is_parallel=True)  # type: ignore[no-untyped-call]
+        return Kernel(function.__name__, Code(function, (types.int32, *arg_types)), loop)
+
+    return make
 
 
-def _kept(function: Callable[..., None], *, parallel: bool) -> Any:
-    options: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "nogil": True, "parallel": parallel}
+def small_kernel(signature: str) -> Callable[[Callable[..., None]], Kernel]:
+    """The same without rows, on one core: for a tenth of a millisecond threads cost more than they save."""
+    return lambda function: Kernel(function.__name__, Code(function, _types_of(signature)))
+
+
+def part(signature: str) -> Callable[[Callable[..., None]], Kernel]:
+    """Make a kernel of `function(number, *args)`, number int32, that other kernels call with `call_part`."""
+    return lambda function: Kernel(function.__name__, Code(function, (types.int32, *_types_of(signature))))
+
+
+def _types_of(signature: str) -> tuple[Any, ...]:
+    arg_types, _ = sigutils.normalize_signature(f"void({signature})")  # type: ignore[no-untyped-call]
+    return tuple(arg_types)
+
+
+def _loop_of(name: str) -> Callable[..., None]:
+    """The parallel loop of one kernel; the cache tells them apart by their names."""
+
+    def loop(address: int, rows: int, args: tuple[Any, ...]) -> None:
+        for row in prange(rows):
+            call_part(address, int32(row), args)
+
+    loop.__qualname__ = loop.__name__ = f"{name}_loop"
+    return loop
+
+
+def _kept(function: Callable[..., None], *, is_parallel: bool) -> Any:
+    options: dict[str, Any] = {
+        "fastmath": True,
+        "error_model": "numpy",
+        "nogil": True,
+        "parallel": is_parallel,
+        "no_cfunc_wrapper": True,
+    }
     try:
         compiled = njit(cache=True, **options)(function)
     except RuntimeError:  # no folder for the cache
@@ -121,93 +279,3 @@ def _shared_stamp() -> tuple[int, ...]:
     folder = Path(__file__).parent
     files = [*sorted(folder.glob("numba_*.py")), *(folder / name for name in NUMBER_FILES)]
     return tuple(zlib.crc32(file.read_bytes()) for file in files)
-
-
-def cache_folder(compiled: Any) -> Path | None:
-    """Folder of this kernel's cached code, or None if it cannot be cached."""
-    path = compiled.stats.cache_path
-    return Path(path) if path else None
-
-
-def prepare(compiled: Any, on_progress: Callable[[str], None], *args: object) -> None:
-    """Compile the kernel for arguments of these types, or load it from the cache, and call it once. Idempotent.
-
-    After that a call with other types raises TypeError, because compiling would stall a show for seconds.
-    """
-    _prepare(compiled, on_progress, lambda: compiled(*args))
-
-
-def prepare_in_background(compiled: Any, on_progress: Callable[[str], None], *args: object) -> None:
-    """`prepare` without the call, for use on a thread other than the drawing one."""
-    _prepare(compiled, on_progress, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))  # type: ignore[no-untyped-call]  # Numba's `typeof` has no annotations
-
-
-def _prepare(compiled: Any, on_progress: Callable[[str], None], act: Callable[[], object]) -> None:
-    compiled.disable_compile(False)
-    try:
-        act()
-    except OSError as error:  # a full disk or another user's files: this run works without the cache
-        on_progress(
-            f"compiled code cannot be cached in {cache_folder(compiled)} ({error.strerror}): compiled at each start"
-        )
-        dispatcher = compiled.dispatcher if isinstance(compiled, Kernel) else compiled
-        dispatcher._cache = NullCache()
-        act()
-    compiled.disable_compile()
-
-
-class _Progress(event.Listener):
-    """Counts compiled functions. Called on the thread that compiles."""
-
-    def __init__(self, began: Callable[[], None]) -> None:
-        self.done = 0
-        self.depth = 0
-        self._began = began
-
-    def on_start(self, event: event.Event) -> None:
-        if not self.done and not self.depth:
-            self._began()
-        self.depth += 1
-
-    def on_end(self, event: event.Event) -> None:
-        self.depth -= 1
-        self.done += 1
-
-
-@contextmanager
-def reporting_progress(
-    on_progress: Callable[[str], None], folder: Path | None, every_s: float = PROGRESS_INTERVAL_S
-) -> Iterator[None]:
-    """Report when Numba compiles inside the block, its progress, and the cache folder.
-
-    Reports nothing if everything comes from the cache.
-    """
-    began_s = 0.0
-    is_over = threading.Event()
-
-    def begin() -> None:
-        nonlocal began_s
-        began_s = time.perf_counter()
-        often = (
-            "once per machine" if folder else "at each start, as no cache folder can be written: set NUMBA_CACHE_DIR"
-        )
-        on_progress(f"compiling the renderer for this processor, {often}")
-        thread.start()
-
-    def go_on() -> None:
-        while not is_over.wait(every_s):
-            on_progress(
-                f"still compiling after {time.perf_counter() - began_s:.0f} s: {progress.done} functions are done"
-            )
-
-    guard = Guard(log, lambda key, line: None, "compiling", "reporting the progress of compiling failed")
-    thread = GuardedThread("compiling", go_on, guard)
-    progress = _Progress(begin)
-    try:
-        with event.install_listener("numba:compile", progress):
-            yield
-    finally:
-        is_over.set()
-        if thread.is_started:
-            thread.join()
-            on_progress(f"compiled in {time.perf_counter() - began_s:.1f} s{f'; cached in {folder}' if folder else ''}")

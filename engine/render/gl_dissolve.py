@@ -1,9 +1,9 @@
 """GPU targets for two looks while one dissolves into the other.
 
-Each look has a pair of targets, drawn alternately, so that each keeps its own feedback trail; their mix has a third
-pair. Instead of copying pictures, pairs change roles: when a fade begins, the current pair becomes the outgoing look's,
-with its picture and its trail. If a fade begins during another one, the first outgoing look stays as a still picture
-beneath the new outgoing look.
+Each look has a pair of targets, drawn alternately, so that each keeps its own feedback trail. The mix is one of two
+finished pictures: each look with its shaders and effects. Instead of copying pictures, targets change roles: when a
+fade begins, the current pair becomes the outgoing look's, with its trail. If a fade begins during another one, the
+first outgoing look stays as a still picture beneath the new outgoing look.
 """
 
 from dataclasses import dataclass
@@ -34,52 +34,66 @@ class Dissolve:
         self._context, self._size_px, self._dtype = context, size_px, dtype
         self._targets: list[Target] = []
         self._number: int | None = None
-        self._pairs: dict[str, TargetPair] = {}
+        self.shown: Target | None = None
+        """The last finished picture on screen, or None before the first. Set by the renderer."""
         self.side: Target | None = None
-        """Picture that the incoming look is mixed with, or None."""
+        """Finished picture that the incoming look is mixed with, or None."""
         self.beneath: Target | None = None
         """Still picture beneath the outgoing look, or None."""
-        self._pairs["coming"] = self._free_pair()
+        self.is_still = False
+        """True if `side` is a still, although the outgoing look may be drawn."""
+        self._leaving: TargetPair | None = None
+        self._coming: TargetPair | None = None
+        self._coming = self._free_pair()
 
     @property
     def coming(self) -> TargetPair:
         """Pair of the incoming look; without a fade, of the only look."""
-        return self._pairs["coming"]
+        assert self._coming is not None  # since the constructor
+        return self._coming
 
     @property
     def leaving(self) -> TargetPair:
-        """Pair of the outgoing look."""
-        return self._pairs["leaving"]
+        """Pair of the outgoing look; only while that moves."""
+        assert self._leaving is not None
+        return self._leaving
 
     @property
-    def sides(self) -> TargetPair:
-        """Pair for the outgoing look mixed with the still picture beneath it."""
-        return self._pairs["sides"]
+    def held(self) -> set[Target]:
+        """Finished pictures that are still needed: not to be drawn into."""
+        return {target for target in (self.side, self.beneath) if target is not None}
 
-    @property
-    def mixed(self) -> TargetPair:
-        """Pair of the mix on screen during a fade."""
-        return self._pairs["mixed"]
-
-    def follow(self, leaving: Leaving | None, *, has_picture: bool) -> None:
-        """Assign the pairs before a picture is drawn. `has_picture`: True if one is on screen."""
+    def follow(self, leaving: Leaving | None) -> None:
+        """Assign the roles before a picture is drawn."""
         if leaving is None:
-            self._number = self.side = self.beneath = None
+            self._number = self.side = self.beneath = self._leaving = None
+            self.is_still = False
             return
         if leaving.number == self._number:
             return
-        if self.side is not None and leaving.picture is None:  # freeze everything on screen
-            self.side, self.beneath = self.mixed.front, None
-            self._pairs["mixed"] = self._free_pair()
-        else:
-            self.side, self.beneath = self.coming.front if has_picture else None, self.side
-            self._pairs["leaving"] = self.coming
+        is_second = self._number is not None
         self._number = leaving.number
-        self._pairs["coming"] = self._free_pair()
-        if "mixed" not in self._pairs:
-            self._pairs["mixed"] = self._free_pair()
-        if self.beneath is not None:
-            self._pairs["sides"] = self._free_pair()
+        # A fade that morphs has no finished picture of its outgoing look: if it is interrupted, the screen is held.
+        self.is_still = leaving.picture is None or (is_second and self.side is None)
+        if self.is_still:
+            self.side, self.beneath, self._leaving = self.shown, None, None
+        else:
+            self.side, self.beneath, self._leaving = None, self.side, self.coming
+        self.clear_trail()
+
+    def clear_trail(self) -> None:
+        """Let the next look begin with a black trail."""
+        self._coming = self._free_pair()
+
+    def take(self) -> Target:
+        """A target that holds nothing that is needed."""
+        pairs = [pair for pair in (self._coming, self._leaving) if pair is not None]
+        kept = {self.shown, self.side, self.beneath, *(each for pair in pairs for each in (pair.front, pair.back))}
+        for target in self._targets:
+            if target not in kept:
+                return target
+        self._targets.append(Target(self._context, self._size_px, dtype=self._dtype))
+        return self._targets[-1]
 
     def release(self) -> None:
         for target in self._targets:
@@ -87,11 +101,10 @@ class Dissolve:
 
     def _free_pair(self) -> TargetPair:
         """A pair of unused targets, cleared to black."""
-        kept = {self.side, self.beneath, *(each for pair in self._pairs.values() for each in (pair.front, pair.back))}
-        free = [target for target in self._targets if target not in kept][:2]
-        while len(free) < 2:
-            free.append(Target(self._context, self._size_px, dtype=self._dtype))
-            self._targets.append(free[-1])
-        for target in free:
+        self._coming = None
+        first = self.take()
+        self._coming = TargetPair(first, first)  # taken: the second is another one
+        pair = TargetPair(first, self.take())
+        for target in (pair.front, pair.back):
             target.framebuffer.clear()
-        return TargetPair(*free)
+        return pair

@@ -4,7 +4,7 @@ The targets of a size are made when the first effect is switched on, which takes
 compiled and run once at the start, so that no frame waits for a compiler.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import moderngl
 
@@ -49,8 +49,11 @@ class PostChain:
         self._sized: _SizedPost | None = None
         self._warm_up(finish)
 
-    def draw(self, picture: Target, post: PostLook, time_s: float, *, is_luma: bool) -> Target:
-        """The picture with these effects; `picture` itself if all are off. Valid until the next call."""
+    def draw(
+        self, picture: Target, post: PostLook, time_s: float, *, is_luma: bool, held: Collection[Target] = ()
+    ) -> Target:
+        """The picture with these effects; `picture` itself if all are off. Valid until the next call without it in
+        `held`."""
         if post.is_off:
             return picture
         size_px = picture.texture.size
@@ -76,8 +79,9 @@ class PostChain:
             sized.veil.texture.use(_SECOND)
         self._grain.use(_GRAIN)
         picture.texture.use(_FIRST)
-        _run(compose, sized.finished)
-        return sized.finished
+        finished = sized.free(held)
+        _run(compose, finished)
+        return finished
 
     def release_targets(self) -> None:
         """Give back the memory of the current size; the next picture with effects takes it again."""
@@ -148,7 +152,16 @@ class _SizedPost:
         sizes = pyramid_sizes(*size_px)
         self.down = [_light_target(context, size) for size in sizes]
         self.up = [_light_target(context, size) for size in sizes]
-        self.finished = Target(context, size_px, dtype=dtype)
+        self._context, self._dtype = context, dtype
+        self._finished: list[Target] = []
+
+    def free(self, held: Collection[Target]) -> Target:
+        """A target for a finished picture."""
+        for target in self._finished:
+            if target not in held:
+                return target
+        self._finished.append(Target(self._context, self.size_px, dtype=self._dtype))
+        return self._finished[-1]
 
     @property
     def veil(self) -> Target:
@@ -156,7 +169,7 @@ class _SizedPost:
         return self.up[0]
 
     def release(self) -> None:
-        for target in (*self.down, *self.up, self.finished):
+        for target in (*self.down, *self.up, *self._finished):
             target.release()
 
 

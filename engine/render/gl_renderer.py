@@ -3,7 +3,8 @@
 Steps of a picture: the pass (gl_look.py, multiverse.glsl) into one of two targets, while the other holds the last
 picture for feedback; effects; the light of its cells for the flash guard; then it is faded, limited and dithered into a
 target of 8 bits that is published (gl_publish.py). A crossfade of layer 5 is mixed beforehand, at its own size
-(gl_crossfade.py). While one look dissolves into another, both are drawn and then mixed (mix.glsl).
+(gl_crossfade.py). While one look dissolves into another, both are drawn, each with its shaders and effects, and then
+mixed (mix.glsl).
 """
 
 import logging
@@ -16,6 +17,7 @@ import numpy as np
 from engine.errors import RenderError
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
 from engine.render.crossfade import PictureCrossfade
+from engine.render.gl_dissolve import TargetPair
 from engine.render.gl_look import LookPass
 from engine.render.gl_post import PostChain
 from engine.render.gl_publish import Publisher
@@ -27,8 +29,8 @@ from engine.render.isf.gl_slots import SlotChain
 from engine.render.isf.isf_file import ShaderState
 from engine.render.mask_look import IdPicture, Overlay
 from engine.render.master import Finish, FlashGuardState, Master
-from engine.render.picture import PictureInput
-from engine.render.post_fade import PostFade
+from engine.render.picture import Leaving, PictureInput
+from engine.render.post_look import PostLook, between
 from engine.render.shader_source import compile_program
 from engine.system.translate_errors import translate_errors
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
@@ -59,7 +61,6 @@ class GLRenderer:
             self.is_software = is_software(name)
             self._publisher = Publisher(self._context)
             self._post = PostChain(self._context, self._finish, self._publisher.dtype, is_software=self.is_software)
-            self._post_fade = PostFade()
             is_deep = self._publisher.dtype == DEEP_DTYPE
             self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._publisher.dtype}"
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
@@ -77,6 +78,7 @@ class GLRenderer:
             )
             self.master = Master()
             self._has_picture = False
+            self._cuts = 0
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
             self._pixels: np.ndarray | None = None
             self._deep_pixels: np.ndarray | None = None
@@ -91,17 +93,15 @@ class GLRenderer:
             self._targets.release()
             self._start(targets)
 
-    def announce_layer5(self) -> None:
-        """Do nothing: the shader always includes it."""
-
     def draw(self, picture: PictureInput) -> None:
         """Begin this picture. While the look is frozen the last one stays and is only faded."""
         with self._drawing():
             self._pump_messages()
             self._take_context_back()
             if not (picture.look.is_frozen and self._has_picture):
-                drawn = self._draw_shaders(picture, self._draw_looks(picture))
-                self._current = self._draw_post(picture, drawn)
+                self._current = self._draw_looks(picture)
+                self._targets.dissolve.shown = self._current
+                self._has_picture = True
             self._unfinished = picture
             self._pixels = self._deep_pixels = None
 
@@ -229,44 +229,71 @@ class GLRenderer:
         self._warm_up()
 
     def _draw_looks(self, picture: PictureInput) -> Target:
-        """Draw the look; during a dissolve, both looks and their mix. Returns that."""
-        self._shaders.begin(picture.shaders, picture.waves, picture.time_s, self._targets.size_px)
-        dissolve, leaving = self._targets.dissolve, picture.leaving
-        dissolve.follow(leaving, has_picture=self._has_picture)
-        if leaving is not None and leaving.picture is not None:
-            generator = self._generator_of(leaving.picture, is_leaving=True)
-            self._look.draw(leaving.picture, dissolve.leaving, self._targets.size_px, generator)
+        """Draw the finished look; during a dissolve, both finished looks and their mix. Returns that."""
+        dissolve, fade = self._targets.dissolve, picture.leaving
+        dissolve.follow(fade)
+        size_px = self._targets.size_px
+        self._shaders.begin(picture.shaders, picture.waves, picture.time_s, size_px, dissolve.held)
+        if picture.cuts != self._cuts:
+            self._cuts = picture.cuts
+            dissolve.clear_trail()
+        leaving = None if fade is None or dissolve.is_still else fade.picture
+        if fade is not None and leaving is not None and any(each.is_shared for each in picture.shaders):
+            return self._draw_morph(picture, leaving, fade)
+        if fade is not None and leaving is not None:
+            old = self._draw_finished(leaving, dissolve.leaving, is_leaving=True)
             self._finish()  # the next pass reuses this one's buffers: moderngl would wait holding the GIL
-            dissolve.side = dissolve.leaving.front
-            if dissolve.beneath is not None:
-                dissolve.side = dissolve.sides.turn()
-                self._run_dissolve(dissolve.beneath, dissolve.leaving.front, leaving.revealed, dissolve.side)
-        self._look.draw(picture, dissolve.coming, self._targets.size_px, self._generator_of(picture))
-        self._has_picture = True
-        if leaving is None or dissolve.side is None:
-            return dissolve.coming.front
+            beneath = dissolve.beneath
+            dissolve.side = old if beneath is None else self._dissolved(beneath, old, fade.revealed)
+        new = self._draw_finished(picture, dissolve.coming)
+        if fade is None or dissolve.side is None:
+            return new
         self._finish()
-        mixed = dissolve.mixed.turn()
-        self._run_dissolve(dissolve.side, dissolve.coming.front, leaving.mix, mixed)
-        return mixed
+        return self._dissolved(dissolve.side, new, fade.mix)
 
-    def _generator_of(self, picture: PictureInput, *, is_leaving: bool = False) -> Target | None:
-        """The generator's picture, if layer 5 of this look shows it."""
-        return self._shaders.draw_generator(is_leaving=is_leaving) if picture.shows_generator else None
+    def _draw_finished(self, picture: PictureInput, pair: TargetPair, *, is_leaving: bool = False) -> Target:
+        """One look with its shaders and effects, 16 bits per channel. `pair` has its trail."""
+        drawn = self._draw_look(picture, pair, is_leaving=is_leaving)
+        return self._draw_effects(picture, drawn, picture.look.post, is_leaving=is_leaving)
 
-    def _draw_shaders(self, picture: PictureInput, drawn: Target) -> Target:
-        """The picture after the shader slots, 16 bits per channel."""
-        if not picture.shaders:
+    def _draw_morph(self, picture: PictureInput, leaving: PictureInput, fade: Leaving) -> Target:
+        """Two looks with the same shaders: their pictures are mixed before them, and inputs and amounts move."""
+        dissolve = self._targets.dissolve
+        dissolve.side = None
+        seen = 1.0 if dissolve.beneath is None else 1 - (1 - fade.revealed) * (1 - fade.mix)  # above what is beneath
+        share = min(1.0, fade.mix / seen) if seen else 0.0
+        old = self._draw_look(leaving, dissolve.leaving, is_leaving=True)
+        self._finish()
+        new = self._draw_look(picture, dissolve.coming)
+        self._finish()
+        mixed = self._dissolved(old, new, share)
+        drawn = self._draw_effects(picture, mixed, between(leaving.look.post, picture.look.post, share))
+        if dissolve.beneath is None:
             return drawn
-        if self.is_software:
-            self._finish()  # the effects read this picture: moderngl would wait holding the GIL
-        return self._shaders.draw(drawn, is_luma=picture.look.is_alpha_luma)
+        self._finish()
+        return self._dissolved(dissolve.beneath, drawn, seen)
 
-    def _draw_post(self, picture: PictureInput, drawn: Target) -> Target:
-        """The picture after bloom, grain and so on: what the flash guard measures."""
-        look = picture.look
-        post = self._post_fade.follow(look.post, picture.leaving)
-        return self._post.draw(drawn, post, picture.time_s, is_luma=look.is_alpha_luma)
+    def _draw_look(self, picture: PictureInput, pair: TargetPair, *, is_leaving: bool = False) -> Target:
+        """The look alone; layer 5 shows its own generator."""
+        generator = self._shaders.draw_generator(is_leaving=is_leaving) if picture.shows_generator else None
+        self._look.draw(picture, pair, self._targets.size_px, generator)
+        return pair.front
+
+    def _draw_effects(
+        self, picture: PictureInput, drawn: Target, post: PostLook, *, is_leaving: bool = False
+    ) -> Target:
+        """The picture after the shader slots, and after bloom, grain and so on."""
+        held, is_luma = self._targets.dissolve.held, picture.look.is_alpha_luma
+        if self._shaders.plays(is_leaving=is_leaving):
+            if self.is_software:
+                self._finish()  # the effects read this picture: moderngl would wait holding the GIL
+            drawn = self._shaders.draw(drawn, is_luma=is_luma, is_leaving=is_leaving, held=held)
+        return self._post.draw(drawn, post, picture.time_s, is_luma=is_luma, held=held)
+
+    def _dissolved(self, leaving: Target, coming: Target, mix: float) -> Target:
+        into = self._targets.dissolve.take()
+        self._run_dissolve(leaving, coming, mix, into)
+        return into
 
     def _run_dissolve(self, leaving: Target, coming: Target, mix: float, into: Target) -> None:
         self._mix.program["u_share"] = mix

@@ -69,16 +69,18 @@ class GLShaders:
             self._finish()
             return self._plain.read(drawn.framebuffer)
 
-    def draw(self, pixels: np.ndarray, *, is_luma: bool) -> np.ndarray:
-        """`pixels`, (height, width, 4) uint16, with all slots; `pixels` itself if none plays.
+    def draw(self, pixels: np.ndarray, *, is_luma: bool, is_leaving: bool = False) -> np.ndarray:
+        """`pixels`, (height, width, 4) uint16, with all slots of a look; `pixels` itself if none plays.
 
-        `is_luma`: alpha becomes the largest of red, green and blue; otherwise 1.
+        `is_luma`: alpha becomes the largest of red, green and blue; otherwise 1. `is_leaving`: as in `SlotChain`.
         """
+        if not self._chain.plays(is_leaving=is_leaving):
+            return pixels
         with _driver_errors():
             assert self._source is not None and self._deep is not None  # made by `begin`
             is_deep = self._dtype == DEEP_DTYPE
             self._source.texture.write(pixels if is_deep else (pixels // WHITE).astype(np.uint8))
-            drawn = self._chain.draw(self._source, is_luma=is_luma)
+            drawn = self._chain.draw(self._source, is_luma=is_luma, is_leaving=is_leaving)
             if drawn is self._source:
                 return pixels
             self._finish()

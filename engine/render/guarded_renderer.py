@@ -31,7 +31,7 @@ class ContextUser(Protocol):
 
 
 class GuardedRenderer:
-    """Render thread only, except `description`, `flash_guard`, `shader_state` and `announce_layer5`."""
+    """Render thread only, except `description`, `flash_guard` and `shader_state`."""
 
     def __init__(
         self,
@@ -99,12 +99,6 @@ class GuardedRenderer:
         self._renderer.resize(width, height)
         self._size_px = (width, height)
         self._held = self._black()
-
-    def announce_layer5(self) -> None:
-        """Prepare for pictures on layer 5, so that the first one does not stall. Any thread; may take seconds."""
-        renderer = self._renderer
-        if renderer is not None:
-            renderer.announce_layer5()
 
     def draw(self, picture: PictureInput) -> None:
         """Draw and wait until it is done (other threads run meanwhile). If the renderer is lost, try to reopen it."""

@@ -5,7 +5,6 @@ See numba_kernels.py for the rules that these kernels follow, too.
 """
 
 import numpy as np
-from numba import prange
 
 from engine.render.blue_noise import SIDE
 from engine.render.compiling import float32, int32
@@ -27,7 +26,7 @@ Deep = np.ndarray  # (height, width, 4) uint16
 Image = np.ndarray  # (height, width, 4) uint8
 
 
-@_small_kernel
+@_small_kernel("float32[:,:,::1], uint16[:,:,::1], int32[:,:,:,::1]")
 def sum_cells(cells: np.ndarray, picture: Deep, places: np.ndarray) -> None:
     """cells (4, 18, 18) float32: the light of each cell of the picture, see shaders/flash_cells.glsl.
 
@@ -57,55 +56,54 @@ def sum_cells(cells: np.ndarray, picture: Deep, places: np.ndarray) -> None:
             cells[3, row, column] = reds / samples
 
 
-@_kernel
-def publish_picture(out: Image, picture: Deep, noise: np.ndarray, fade: float, is_luma: bool) -> None:
+@_kernel("uint8[:,:,::1], uint16[:,:,::1], float32[:,::1], float32, boolean")
+def publish_picture(row: int, out: Image, picture: Deep, noise: np.ndarray, fade: float, is_luma: bool) -> None:
     """Apply the fade and dither, as shaders/publish.glsl does. noise (64, 256) float32: `wide_thresholds`."""
     gain = fade / DEEP
     width = picture.shape[1]
-    for row in prange(picture.shape[0]):
-        line, finished, steps = picture[row].reshape(width * 4), out[row].reshape(width * 4), noise[row % SIDE]
-        for i in range(width * 4):
-            finished[i] = np.uint8(float32(line[i]) * gain + steps[i & (SIDE * 4 - 1)])
-        if not (is_luma or fade == ONE):  # a mix of looks with different alpha keeps its own
-            for i in range(width):
-                finished[i * 4 + 3] = 255
+    line, finished, steps = picture[row].reshape(width * 4), out[row].reshape(width * 4), noise[row % SIDE]
+    for i in range(width * 4):
+        finished[i] = np.uint8(float32(line[i]) * gain + steps[i & (SIDE * 4 - 1)])
+    if not (is_luma or fade == ONE):  # a mix of looks with different alpha keeps its own
+        for i in range(width):
+            finished[i * 4 + 3] = 255
 
 
-@_kernel
+@_kernel("uint8[:,:,::1], uint16[:,:,::1], float32[:,::1], float32[:,:,::1], float32, boolean")
 def publish_limited(
-    out: Image, picture: Deep, noise: np.ndarray, limits: np.ndarray, fade: float, is_luma: bool
+    row: int, out: Image, picture: Deep, noise: np.ndarray, limits: np.ndarray, fade: float, is_luma: bool
 ) -> None:
     """The same with the flash guard's limits, (18, 18, 2) float32."""
     height, width = out.shape[0], out.shape[1]
-    for row in prange(height):
-        line = np.empty((CELLS, 2), np.float32)
-        limit_row(line, limits, row, height)
-        steps = noise[row % SIDE]
-        for i in range(width):
-            red, green, blue = limited(line, picture[row, i], i, width)
-            step = steps[(i & (SIDE - 1)) * 4]
-            out[row, i, 0] = np.uint8(red * fade / DEEP + step)
-            out[row, i, 1] = np.uint8(green * fade / DEEP + step)
-            out[row, i, 2] = np.uint8(blue * fade / DEEP + step)
-            out[row, i, 3] = max(out[row, i, 0], out[row, i, 1], out[row, i, 2]) if is_luma else 255
+    line = np.empty((CELLS, 2), np.float32)
+    limit_row(line, limits, row, height)
+    steps = noise[row % SIDE]
+    for i in range(width):
+        red, green, blue = limited(line, picture[row, i], i, width)
+        step = steps[(i & (SIDE - 1)) * 4]
+        out[row, i, 0] = np.uint8(red * fade / DEEP + step)
+        out[row, i, 1] = np.uint8(green * fade / DEEP + step)
+        out[row, i, 2] = np.uint8(blue * fade / DEEP + step)
+        out[row, i, 3] = max(out[row, i, 0], max(out[row, i, 1], out[row, i, 2])) if is_luma else 255
 
 
-@_kernel
-def publish_deep(out: Deep, picture: Deep, limits: np.ndarray, fade: float, is_luma: bool, keeps_alpha: bool) -> None:
+@_kernel("uint16[:,:,::1], uint16[:,:,::1], float32[:,:,::1], float32, boolean, boolean")
+def publish_deep(
+    row: int, out: Deep, picture: Deep, limits: np.ndarray, fade: float, is_luma: bool, keeps_alpha: bool
+) -> None:
     """The same in 16 bits, without dither."""
     height, width = out.shape[0], out.shape[1]
-    for row in prange(height):
-        line = np.empty((CELLS, 2), np.float32)
-        limit_row(line, limits, row, height)
-        for i in range(width):
-            red, green, blue = limited(line, picture[row, i], i, width)
-            out[row, i, 0] = np.uint16(red * fade + HALF)
-            out[row, i, 1] = np.uint16(green * fade + HALF)
-            out[row, i, 2] = np.uint16(blue * fade + HALF)
-            if keeps_alpha:
-                out[row, i, 3] = picture[row, i, 3]
-            else:
-                out[row, i, 3] = max(out[row, i, 0], out[row, i, 1], out[row, i, 2]) if is_luma else 65535
+    line = np.empty((CELLS, 2), np.float32)
+    limit_row(line, limits, row, height)
+    for i in range(width):
+        red, green, blue = limited(line, picture[row, i], i, width)
+        out[row, i, 0] = np.uint16(red * fade + HALF)
+        out[row, i, 1] = np.uint16(green * fade + HALF)
+        out[row, i, 2] = np.uint16(blue * fade + HALF)
+        if keeps_alpha:
+            out[row, i, 3] = picture[row, i, 3]
+        else:
+            out[row, i, 3] = max(out[row, i, 0], max(out[row, i, 1], out[row, i, 2])) if is_luma else 65535
 
 
 @_stage
@@ -134,17 +132,6 @@ def limited(line: np.ndarray, pixel: np.ndarray, column: int, width: int) -> tup
         (green + ADDED_OTHERS * surplus) * gain,
         (blue + ADDED_OTHERS * surplus) * gain,
     )
-
-
-@_kernel
-def mix_pictures(out: Image, current: Image, previous: Image, share: float) -> None:
-    """Mix two 8-bit pictures, as shaders/mix.glsl does."""
-    for row in prange(out.shape[0]):
-        for i in range(out.shape[1]):
-            for c in range(3):
-                mixed = previous[row, i, c] * (ONE - share) + current[row, i, c] * share
-                out[row, i, c] = np.uint8(mixed + HALF)
-            out[row, i, 3] = 255
 
 
 def wide_thresholds(thresholds: np.ndarray) -> np.ndarray:

@@ -12,10 +12,10 @@ and numba_light.py (blending and colour); what follows the pass is in numba_post
 """
 
 import numpy as np
-from numba import prange
 
-from engine.render.compiling import float32, int32
+from engine.render.compiling import call_part, float32, int32
 from engine.render.compiling import kernel as _kernel
+from engine.render.compiling import part as _part
 from engine.render.compiling import stage as _stage
 from engine.render.frame_block import (
     BLEND,
@@ -36,22 +36,48 @@ from engine.render.frame_block import (
     SIZE,
     TONE,
 )
-from engine.render.numba_layers import fold_row, place_row, polar_row, shape_row, trace_row, wave_row
+from engine.render.numba_layers import fold_row, polar_row, shape_part, stripes_part
 from engine.render.numba_light import (
     add_row,
     blend_row,
     colour_row,
     darken_row,
     fill_row,
+    light_part,
     linear_row,
     mix_row,
-    ramp_row,
-    tone_row,
+    ramp_part,
     turn_hue_row,
     whole_row,
 )
-from engine.render.numba_maths import DEEP, HALF, ONE, THREE, TWO, WHITE, ZERO, Block, Deep, Index, Rgb, Row, reflect
-from engine.render.numba_pixels import between_row, corners, fetch_row
+from engine.render.numba_maths import (
+    BUFFERS,
+    DEEP,
+    HALF,
+    HAS_BASE,
+    LAYER,
+    ONE,
+    PICTURE,
+    SHARES,
+    THREE,
+    TWO,
+    VALUES,
+    WEIGHTS,
+    WHITE,
+    ZERO,
+    Block,
+    Deep,
+    Index,
+    R,
+    Rgb,
+    Row,
+    T,
+    U,
+    X,
+    Y,
+    reflect,
+)
+from engine.render.numba_pixels import between_row, corners, fetch_row, one_number_each
 
 FEEDBACK_LOSS = float32(0.498)  # levels; see shaders/feedback.glsl
 
@@ -101,23 +127,14 @@ def matte_row(weights: Row, xs: Row, ys: Row, mask: np.ndarray, block: Block) ->
         weights[i] *= covered if keeps > ZERO else ONE - covered
 
 
-@_stage
-def feedback_row(
-    picture: Rgb,
-    layer: Rgb,
-    xs: Row,
-    ys: Row,
-    us: Row,
-    vs: Row,
-    index: Index,
-    corner: np.ndarray,
-    last: np.ndarray,
-    block: Block,
-) -> None:
-    """picture: the maximum of itself and the last picture, moved, mirrored at its edges, hue-shifted and dimmed.
+@_part("float32[:,::1], int32[::1], uint64[::1], float32[:,::1]")
+def feedback_part(row: int, rows: np.ndarray, index: Index, last: np.ndarray, block: Block) -> None:
+    """rows[PICTURE]: the maximum of itself and the last picture, moved, mirrored at its edges, hue-shifted and dimmed.
 
-    In levels. last: (height * width,) uint64, the last picture. layer, us, vs, index and corner are scratch.
+    In levels. last: (height * width,) uint64, the last picture.
     """
+    picture, layer, xs, ys, us, vs = rows[PICTURE], rows[LAYER], rows[X], rows[Y], rows[U], rows[SHARES]
+    corner = np.empty((4, xs.size), np.uint64)
     half_w, half_h = block[SIZE, 2], block[SIZE, 3]
     amount, hue = block[FEEDBACK_X, 3] / DEEP, block[FEEDBACK_Y, 3]
     for i in range(xs.size):
@@ -125,7 +142,7 @@ def feedback_row(
         y = xs[i] * block[FEEDBACK_Y, 0] + ys[i] * block[FEEDBACK_Y, 1] + block[FEEDBACK_Y, 2]
         us[i] = reflect(x + HALF - half_w, half_w) + half_w - HALF
         vs[i] = reflect(y + HALF - half_h, half_h) + half_h - HALF
-    fetch_row(corner, us, vs, index, last, TWO * half_w, TWO * half_h)
+    fetch_row(corner, us, vs, index, last, int32(TWO * half_w), int32(TWO * half_h))
     for c in range(3):
         between_row(layer[c], corner, us, vs, c)
     if hue != ZERO:
@@ -144,10 +161,126 @@ def pack_row(out: np.ndarray, picture: Rgb, block: Block) -> None:
         green = np.uint16(picture[1, i] * DEEP + HALF)
         blue = np.uint16(picture[2, i] * DEEP + HALF)
         out[i, 0], out[i, 1], out[i, 2] = red, green, blue
-        out[i, 3] = max(red, green, blue) if is_luma else 65535
+        out[i, 3] = max(red, max(green, blue)) if is_luma else 65535
 
 
-@_kernel
+@_part("float32[:,::1], uint8[:,::1], float32[:,::1]")
+def mix_part(channel: int, rows: np.ndarray, indices: np.ndarray, block: Block) -> None:
+    """rows[PICTURE]: with this channel's layer, whose brightness is in rows[VALUES], by its weight; see `is_even`."""
+    picture, values = rows[PICTURE], rows[VALUES]
+    colour, weight = block[LAYER_RGB + channel], block[LAYER_RGB + channel, 3]
+    if block[COLOUR, 0] > ZERO:
+        linear_row(values)
+    if block[BLEND, 0] == ONE and block[TONE, 1] > ZERO:
+        add_row(picture, values, colour, weight)
+    else:
+        mix_row(picture, values, colour, weight, block)
+    fill_row(rows[HAS_BASE], ONE)
+
+
+@_part("float32[:,::1], uint8[:,::1], float32[:,::1]")
+def blend_part(channel: int, rows: np.ndarray, indices: np.ndarray, block: Block) -> None:
+    """rows[PICTURE]: the same with weights and palette colours per pixel. indices: the regions."""
+    layer, values, weights = rows[LAYER], rows[VALUES], rows[WEIGHTS]
+    if block[COLOUR, 0] > ZERO:
+        linear_row(values)
+    colour_row(layer, values, block[LAYER_RGB + channel])
+    if block[LAYER_DARK + channel, 0] + block[LAYER_DARK + channel, 1] != ZERO:
+        darken_row(layer, values, channel, block)
+    if block[REGION, 3] > ZERO:
+        region_row(weights, rows[X], rows[Y], channel, indices, block)
+    else:
+        fill_row(weights, block[LAYER_RGB + channel, 3])
+    blend_row(rows[PICTURE], layer, weights, rows[HAS_BASE], block)
+
+
+@_stage
+def is_even(channel: int, block: Block) -> bool:
+    """True if a layer has one weight and one colour, and is added without clamping or blended without dodge."""
+    is_plain = block[BLEND, 0] == ONE and block[TONE, 1] > ZERO
+    has_darks = block[LAYER_DARK + channel, 0] + block[LAYER_DARK + channel, 1] != ZERO
+    even: bool = not has_darks and not block[REGION, 3] > ZERO and (is_plain or block[BLEND, 3] == ZERO)
+    return even
+
+
+@_part("float32[:,::1], uint8[:,:,::1], uint8[:,::1], float32[:,::1]")
+def image_part(row: int, rows: np.ndarray, image: np.ndarray, mask: np.ndarray, block: Block) -> None:
+    """rows[PICTURE]: with layer 5, cut out by its matte; in simple mode it is layer 5, in levels."""
+    picture, layer, weights, xs, ys = rows[PICTURE], rows[LAYER], rows[WEIGHTS], rows[X], rows[Y]
+    is_simple = block[LAYER5, 3] > ZERO
+    image_row(layer, xs, ys, image, block)
+    if block[COLOUR, 0] > ZERO and not is_simple:
+        for c in range(3):
+            linear_row(layer[c])
+    fill_row(weights, ONE if is_simple else block[LAYER5, 0])
+    if block[MATTE, 3] != ZERO:
+        matte_row(weights, xs, ys, mask, block)
+    if is_simple:
+        whole_row(picture, layer, weights)
+    else:
+        blend_row(picture, layer, weights, rows[HAS_BASE], block)
+
+
+SHAPE, STRIPES, MIX, BLENDED, LIGHT, RAMPED, IMAGE, FEEDBACK = range(8)
+PARTS = (shape_part, stripes_part, mix_part, blend_part, light_part, ramp_part, image_part, feedback_part)
+"""Parts of a row, by those numbers. Until the last two are compiled, layer 5 and trails are left out."""
+
+
+@_kernel(
+    "uint16[:,:,::1], uint64[::1], float32[:,:,:,::1], float32[:,::1], uint8[:,:,::1], uint8[:,::1], uint8[:,::1],"
+    " uint64[:,::1]"
+)
+def draw_row(
+    row: int,
+    out: Deep,
+    last: np.ndarray,
+    tables: np.ndarray,
+    block: Block,
+    image: np.ndarray,
+    mask: np.ndarray,
+    indices: np.ndarray,
+    parts: np.ndarray,
+) -> None:
+    """One row of `draw_picture`. last: one number per pixel; parts (2, 8): their addresses, 0 for those that are not
+    compiled, and 1 for those that were missed."""
+    is_simple = block[LAYER5, 3] > ZERO
+    needs_polar = False
+    for channel in range(4):
+        needs_polar |= block[LAYER_POLAR + channel, 0] != ZERO or block[LAYER_POLAR + channel, 1] != ZERO
+    width = out.shape[1]
+    rows, index = np.zeros((BUFFERS, width), np.float32), np.empty(width, np.int32)
+    fold_row(rows[X], rows[Y], row, block)
+    if needs_polar:
+        polar_row(rows[R], rows[T], rows[X], rows[Y])
+    for channel in range(4):
+        if is_simple or block[LAYER_RGB + channel, 3] == ZERO:
+            continue
+        is_trace = block[LAYER_LINE + channel, 0] > ZERO
+        is_polar = block[LAYER_POLAR + channel, 0] != ZERO or block[LAYER_POLAR + channel, 1] != ZERO
+        part = SHAPE if is_trace or is_polar or block[LAYER_BAND + channel, 1] > ZERO else STRIPES
+        if parts[0, part]:
+            call_part(parts[0, part], int32(channel), (rows, index, tables, block))
+        else:
+            parts[1, part] = 1
+        part = MIX if is_even(channel, block) else BLENDED
+        if parts[0, part]:
+            call_part(parts[0, part], int32(channel), (rows, indices, block))
+        else:
+            parts[1, part] = 1
+    if parts[0, IMAGE] and (is_simple or block[LAYER5, 0] > ZERO):
+        call_part(parts[0, IMAGE], row, (rows, image, mask, block))
+    if not is_simple:
+        call_part(parts[0, LIGHT], row, (rows, block))
+    if block[COLOUR, 1] > ZERO:
+        if parts[0, RAMPED]:
+            call_part(parts[0, RAMPED], row, (rows, index, block))
+        else:
+            parts[1, RAMPED] = 1
+    if parts[0, FEEDBACK] and block[FEEDBACK_X, 3] > ZERO:
+        call_part(parts[0, FEEDBACK], row, (rows, index, last, block))
+    pack_row(out[row], rows[PICTURE], block)
+
+
 def draw_picture(
     out: Deep,
     last: Deep,
@@ -157,84 +290,19 @@ def draw_picture(
     mask: np.ndarray,
     indices: np.ndarray,
 ) -> None:
-    """Draw one picture into `out`; `last` is the one before.
+    """Draw one picture into `out`; `last` is the one before. Waits for parts that it needs and that are being compiled.
 
     tables (4, 5, 1025, 2) float32 and block from `bake_waves` and `pack_block`; image (h, w, 3) uint8 for layer 5, mask
     (side, side) uint8 for its matte and indices (h, w) uint8 for the regions, or any 1 x 1 array for those that the
-    block does not use. If image and mask are None, their code is not compiled.
+    block does not use.
     """
-    height, width = out.shape[0], out.shape[1]
-    is_simple = block[LAYER5, 3] > ZERO
-    layer5_weight = block[LAYER5, 0]
-    has_matte = block[MATTE, 3] != ZERO
-    has_regions = block[REGION, 3] > ZERO
-    is_linear = block[COLOUR, 0] > ZERO
-    # Fast paths, without weights per pixel: add without clamping, and all blends but dodge.
-    is_plain = block[BLEND, 0] == ONE and block[TONE, 1] > ZERO and not has_regions
-    is_even_mix = block[BLEND, 3] == ZERO and not has_regions
-    pixels = last.view(np.uint64).reshape(-1)  # one number per pixel
-    needs_polar = False
-    for channel in range(4):
-        needs_polar |= block[LAYER_POLAR + channel, 0] != ZERO or block[LAYER_POLAR + channel, 1] != ZERO
-    for row in prange(height):
-        buffers = np.zeros((16, width), np.float32)
-        xs, ys, values, weights, has_base = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
-        picture, layer = buffers[5:8], buffers[8:11]
-        us, slopes, rs, ts, shares = buffers[11], buffers[12], buffers[13], buffers[14], buffers[15]
-        index, corner = np.empty(width, np.int32), np.empty((4, width), np.uint64)
-        fold_row(xs, ys, int32(row), block)  # prange counts in uint64, which would compile it a second time
-        if needs_polar:
-            polar_row(rs, ts, xs, ys)
-        for channel in range(4):
-            weight = block[LAYER_RGB + channel, 3]
-            if is_simple or weight == ZERO:
-                continue
-            is_trace = block[LAYER_LINE + channel, 0] > ZERO
-            is_polar = block[LAYER_POLAR + channel, 0] != ZERO or block[LAYER_POLAR + channel, 1] != ZERO
-            if not (is_trace or is_polar or block[LAYER_BAND + channel, 1] > ZERO):
-                wave_row(values, xs, ys, shares, index, channel, tables[channel, 0], block)
-            else:
-                place_row(us, slopes, xs, ys, rs, ts, channel, block)
-                if is_trace:
-                    trace_row(values, us, xs, ys, rs, slopes, shares, index, channel, tables[channel], block)
-                else:
-                    shape_row(values, us, slopes, shares, index, channel, tables[channel], block)
-            if is_linear:
-                linear_row(values)
-            colour = block[LAYER_RGB + channel]
-            is_even = block[LAYER_DARK + channel, 0] + block[LAYER_DARK + channel, 1] == ZERO
-            if is_even and (is_plain or is_even_mix):
-                if is_plain:
-                    add_row(picture, values, colour, weight)
-                else:
-                    mix_row(picture, values, colour, weight, block)
-                fill_row(has_base, ONE)
-                continue
-            colour_row(layer, values, colour)
-            if not is_even:
-                darken_row(layer, values, channel, block)
-            if has_regions:
-                region_row(weights, xs, ys, channel, indices, block)
-            else:
-                fill_row(weights, weight)
-            blend_row(picture, layer, weights, has_base, block)
-        if image is not None:  # decided by the type, at compile time
-            if is_simple or layer5_weight > ZERO:
-                image_row(layer, xs, ys, image, block)
-                if is_linear and not is_simple:
-                    for c in range(3):
-                        linear_row(layer[c])
-                fill_row(weights, ONE if is_simple else layer5_weight)
-                if has_matte:
-                    matte_row(weights, xs, ys, mask, block)
-            if is_simple:
-                whole_row(picture, layer, weights)
-            elif layer5_weight > ZERO:
-                blend_row(picture, layer, weights, has_base, block)
-        if not is_simple:
-            tone_row(picture, block)
-        if block[COLOUR, 1] > ZERO:
-            ramp_row(picture, shares, index, block)
-        if block[FEEDBACK_X, 3] > ZERO:
-            feedback_row(picture, layer, xs, ys, us, shares, index, corner, pixels, block)
-        pack_row(out[row], picture, block)
+    light_part.prepare()
+    parts = np.zeros((2, len(PARTS)), np.uint64)
+    while True:
+        parts[0], parts[1] = [each.address if each.is_ready else 0 for each in PARTS], 0
+        draw_row(out, one_number_each(last), tables, block, image, mask, indices, parts)
+        missed = [each for each, is_missed in zip(PARTS, parts[1], strict=True) if is_missed]
+        if not missed:
+            return
+        for each in missed:
+            each.prepare()

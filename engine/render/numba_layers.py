@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from engine.render.compiling import float32, int32, uint64
+from engine.render.compiling import part as _part
 from engine.render.compiling import stage as _stage
 from engine.render.frame_block import (
     FOLD,
@@ -40,14 +41,22 @@ from engine.render.numba_maths import (
     S2,
     S3,
     S4,
+    SHARES,
+    SLOPES,
     THREE,
     TINY,
     TURN_RAD,
     TWO,
+    VALUES,
     ZERO,
     Block,
     Index,
+    R,
     Row,
+    T,
+    U,
+    X,
+    Y,
     angle_rad,
     reflect,
 )
@@ -223,25 +232,26 @@ def trace_row(
     for i in range(values.size):
         values[i] = ZERO
         across[i] = xs[i] * a_x + ys[i] * a_y + rs[i] * a_r + a_0
-    lowest, highest = table[4, 0, 0], table[4, 0, 1]
-    for i in range(1, table.shape[1]):
-        lowest, highest = min(lowest, table[4, i, 0]), max(highest, table[4, i, 1])
+    inners, outers, nears, fars = table[1], table[2], table[3], table[4]
+    lowest, highest = fars[0, 0], fars[0, 1]
+    for i in range(1, fars.shape[0]):
+        lowest, highest = min(lowest, fars[i, 0]), max(highest, fars[i, 1])
     for i in range(values.size):
         place = across[i]
         if place < lowest or place > highest:  # most pixels; the rest needs up to 16 values of the table
             continue
         point, share = index[i], shares[i]
-        far = beyond_px(table, 4, point, share, place)
+        far = beyond_px(fars, point, share, place)
         if far >= ZERO:
             continue
-        outer = beyond_px(table, 2, point, share, place)
+        outer = beyond_px(outers, point, share, place)
         core = ZERO
         if outer < ZERO:
-            inner = beyond_px(table, 1, point, share, place)
+            inner = beyond_px(inners, point, share, place)
             core = min(max(outer / min(outer - inner, -TINY), ZERO), ONE)
         glow = ZERO
         if glow_px > ZERO:
-            near = beyond_px(table, 3, point, share, place)
+            near = beyond_px(nears, point, share, place)
             first = min(max(outer / max(outer - near, TINY), ZERO), ONE)
             second = min(max(near / max(near - far, TINY), ZERO), ONE)
             left = ONE - (first + TWO * second) / THREE
@@ -250,10 +260,28 @@ def trace_row(
 
 
 @_stage
-def beyond_px(table: np.ndarray, row: int, index: int, share: float, across: float) -> float:
-    """Distance across beyond the interval of this row, pixels; negative inside."""
+def beyond_px(intervals: np.ndarray, index: int, share: float, across: float) -> float:
+    """Distance across beyond the interval at this point of (1025, 2), pixels; negative inside."""
     at, after = uint64(index), uint64(min(index + 1, 1024))
-    low = table[row, at, 0] + share * (table[row, after, 0] - table[row, at, 0])
-    high = table[row, at, 1] + share * (table[row, after, 1] - table[row, at, 1])
+    low = intervals[at, 0] + share * (intervals[after, 0] - intervals[at, 0])
+    high = intervals[at, 1] + share * (intervals[after, 1] - intervals[at, 1])
     beyond: float = max(across - high, low - across)
     return beyond
+
+
+@_part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
+def stripes_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
+    """rows[VALUES]: brightness of a layer of plain stripes, 0..1. tables (4, 5, 1025, 2) from `bake_waves`."""
+    wave_row(rows[VALUES], rows[X], rows[Y], rows[SHARES], index, channel, tables[channel, 0], block)
+
+
+@_part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
+def shape_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
+    """rows[VALUES]: the same of any other shape."""
+    values, xs, ys, shares = rows[VALUES], rows[X], rows[Y], rows[SHARES]
+    us, slopes, rs, ts = rows[U], rows[SLOPES], rows[R], rows[T]
+    place_row(us, slopes, xs, ys, rs, ts, channel, block)
+    if block[LAYER_LINE + channel, 0] > ZERO:
+        trace_row(values, us, xs, ys, rs, slopes, shares, index, channel, tables[channel], block)
+    else:
+        shape_row(values, us, slopes, shares, index, channel, tables[channel], block)

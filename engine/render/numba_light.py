@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from engine.render.compiling import float32, int32, uint64
+from engine.render.compiling import part as _part
 from engine.render.compiling import stage as _stage
 from engine.render.flash_levels import LINEAR
 from engine.render.frame_block import BLEND, COLOUR, LAYER_DARK, RAMP, TONE
@@ -17,7 +18,9 @@ from engine.render.numba_maths import (
     GREEN_LIGHT,
     HALF,
     ONE,
+    PICTURE,
     RED_LIGHT,
+    SHARES,
     SIX,
     THREE,
     TWO,
@@ -269,3 +272,15 @@ def hue_share(sixths: float) -> float:
     place = sixths - SIX * np.floor(sixths / SIX)
     share: float = min(max(abs(place - THREE) - ONE, ZERO), ONE)
     return share
+
+
+@_part("float32[:,::1], float32[:,::1]")
+def light_part(row: int, rows: np.ndarray, block: Block) -> None:
+    """rows[PICTURE]: from what the layers add up to, to levels 0..255."""
+    tone_row(rows[PICTURE], block)
+
+
+@_part("float32[:,::1], int32[::1], float32[:,::1]")
+def ramp_part(row: int, rows: np.ndarray, index: Index, block: Block) -> None:
+    """rows[PICTURE]: levels in the colours of the palette's ramp."""
+    ramp_row(rows[PICTURE], rows[SHARES], index, block)

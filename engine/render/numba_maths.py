@@ -27,6 +27,12 @@ S0, S1, S2, S3, S4 = (float32(value) for value in (1.0, -0.1666665799, 0.0083330
 K0, K1, K2, K3, K4 = (float32(value) for value in (1.0, -0.4999990535, 0.0416635847, -0.0013853704, 0.0000231539))
 ROOT_1, ROOT_2, ROOT_3 = (float32(value) for value in (0.43269591, 0.86537019, -0.302872))
 
+# The buffers of one row of the picture, (16, width) float32.
+X, Y, VALUES, WEIGHTS, HAS_BASE = range(5)  # source position, a layer's brightness and weights, 1 where one was drawn
+PICTURE, LAYER = slice(5, 8), slice(8, 11)  # red, green and blue
+U, SLOPES, R, T, SHARES = range(11, 16)  # of one layer; scratch for later stages
+BUFFERS = 16
+
 Row = np.ndarray  # (width,) float32
 Index = np.ndarray  # (width,) int32
 Rgb = np.ndarray  # (3, width) float32: red, green and blue of a row

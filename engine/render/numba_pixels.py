@@ -1,6 +1,6 @@
 """Reads pictures of 16 bits between their pixels, in Numba.
 
-The pictures are arrays of uint64, one number per pixel with red lowest (`picture.view(np.uint64)`), so that one fetch
+The pictures are arrays of uint64, one number per pixel with red lowest (`one_number_each`), so that one fetch
 gets all channels of a pixel. Looking up is the part that the compiler cannot vectorise; so it is a loop of its own.
 """
 
@@ -8,9 +8,14 @@ import numpy as np
 
 from engine.render.compiling import float32, int32, uint64
 from engine.render.compiling import stage as _stage
-from engine.render.numba_maths import ZERO, Index, Row
+from engine.render.numba_maths import ZERO, Deep, Index, Row
 
 CHANNEL_BITS = uint64(65535)
+
+
+def one_number_each(picture: Deep) -> np.ndarray:
+    """(height * width,) uint64: a C-contiguous picture, one number per pixel; not a copy."""
+    return picture.view(np.uint64).reshape(-1)
 
 
 @_stage
@@ -35,7 +40,6 @@ def fetch_row(corner: np.ndarray, us: Row, vs: Row, index: Index, pixels: np.nda
 
     us, vs: positions, pixels, clamped to the picture; after that the weights of the right and the lower pixels.
     """
-    width, height = int32(width), int32(height)
     for i in range(us.size):
         x, y = min(max(us[i], ZERO), float32(width - 1)), min(max(vs[i], ZERO), float32(height - 1))
         column, row = max(min(int32(x), width - 2), 0), max(min(int32(y), height - 2), 0)

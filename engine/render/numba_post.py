@@ -4,17 +4,15 @@ See post_look.py for the effects and numba_kernels.py for the rules that these k
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
-from numba import prange
 
-from engine.render.compiling import float32, int32, prepare, uint64
+from engine.render.compiling import float32, int32, uint64
 from engine.render.compiling import kernel as _kernel
 from engine.render.compiling import small_kernel as _small_kernel
 from engine.render.compiling import stage as _stage
 from engine.render.numba_maths import BLUE_LIGHT, GREEN_LIGHT, HALF, ONE, RED_LIGHT, THREE, TWO, ZERO, Deep, Rgb, Row
-from engine.render.numba_pixels import between_row, fetch_row, unpack_row
+from engine.render.numba_pixels import between_row, fetch_row, one_number_each, unpack_row
 from engine.render.post_look import (
     CHROMATIC_SHARE,
     GRAIN_GAIN,
@@ -32,6 +30,7 @@ from engine.render.post_look import (
 QUARTER = float32(0.25)
 DEEP_WHITE = float32(65535)
 LEVEL = float32(1 / 65535)
+ALPHA_SHIFT = uint64(48)
 VEIL_START = SHRINK // 2  # the veil's first value lies half a block before the first pixel
 BLOCK = float32(SHRINK * SHRINK)
 NEAR, MIDDLE, FAR = (float32(value) for value in (0.375, 0.5, 0.125))  # B-spline at a quarter of a texel
@@ -73,16 +72,12 @@ class NumbaPost:
             [post.chromatic * CHROMATIC_SHARE, post.vignette * VIGNETTE_GAIN, post.grain * GRAIN_GAIN], np.float32
         )
         place = np.array([*grain_offset(time_s), grain_px(height)], np.int32)
-        compose(out, picture, veil, self._grain, amounts, place, post.has_light, is_luma)
+        compose(out, one_number_each(picture), veil, self._grain, amounts, place, post.has_light, is_luma)
 
-    def prepare(self, on_progress: Callable[[str], None]) -> None:
-        """Compile the kernels, or load them from the cache."""
-        picture, light, one = np.zeros((2, 2, 4), np.uint16), np.zeros((1, 1, 3), np.float32), np.float32(1)
-        amounts, place = np.zeros(3, np.float32), np.array([0, 0, 1], np.int32)
-        prepare(gather_light, on_progress, light, picture, one, one)
-        prepare(halve, on_progress, light, light)
-        prepare(add_risen, on_progress, light, light, light, one, one)
-        prepare(compose, on_progress, picture, picture, light, self._grain, amounts, place, True, False)
+    @property
+    def is_ready(self) -> bool:
+        """True once its kernels are compiled."""
+        return all(kernel.is_ready for kernel in (gather_light, halve, add_risen, compose))
 
     def release(self) -> None:
         self._size_px, self._down, self._up = (0, 0), [], []
@@ -96,31 +91,30 @@ class NumbaPost:
             self._size_px = (width, height)
 
 
-@_kernel
-def gather_light(out: Light, picture: Deep, threshold: float, knee: float) -> None:
+@_kernel("float32[:,:,::1], uint16[:,:,::1], float32, float32")
+def gather_light(row: int, out: Light, picture: Deep, threshold: float, knee: float) -> None:
     """Mean of 4 x 4 pixels of the light that spreads; see shaders/post_light.glsl."""
     height, width = picture.shape[0], picture.shape[1]
-    for row in prange(out.shape[0]):
-        for column in range(out.shape[1]):
-            reds, greens, blues = ZERO, ZERO, ZERO
-            for y in range(SHRINK):
-                line = picture[min(int32(row) * SHRINK + y, height - 1)]
-                for x in range(SHRINK):
-                    pixel = line[min(column * SHRINK + x, width - 1)]
-                    red, green, blue = (
-                        float32(pixel[0]) / DEEP_WHITE,
-                        float32(pixel[1]) / DEEP_WHITE,
-                        float32(pixel[2]) / DEEP_WHITE,
-                    )
-                    share = min(max((max(red, green, blue) - threshold) / knee + HALF, ZERO), ONE)
-                    share = share * share * (THREE - TWO * share)
-                    reds += red * red * share
-                    greens += green * green * share
-                    blues += blue * blue * share
-            out[row, column, 0], out[row, column, 1], out[row, column, 2] = reds / BLOCK, greens / BLOCK, blues / BLOCK
+    for column in range(out.shape[1]):
+        reds, greens, blues = ZERO, ZERO, ZERO
+        for y in range(SHRINK):
+            line = picture[min(row * SHRINK + y, height - 1)]
+            for x in range(SHRINK):
+                pixel = line[min(column * SHRINK + x, width - 1)]
+                red, green, blue = (
+                    float32(pixel[0]) / DEEP_WHITE,
+                    float32(pixel[1]) / DEEP_WHITE,
+                    float32(pixel[2]) / DEEP_WHITE,
+                )
+                share = min(max((max(red, green, blue) - threshold) / knee + HALF, ZERO), ONE)
+                share = share * share * (THREE - TWO * share)
+                reds += red * red * share
+                greens += green * green * share
+                blues += blue * blue * share
+        out[row, column, 0], out[row, column, 1], out[row, column, 2] = reds / BLOCK, greens / BLOCK, blues / BLOCK
 
 
-@_small_kernel
+@_small_kernel("float32[:,:,::1], float32[:,:,::1]")
 def halve(out: Light, larger: Light) -> None:
     """Half the size, averaged with weights 1 3 3 1; see shaders/post_halve.glsl."""
     height, width = larger.shape[0], larger.shape[1]
@@ -139,7 +133,7 @@ def halve(out: Light, larger: Light) -> None:
                 out[row, column, c] = (line[x0, c] + line[x3, c]) * OUTER + (line[x1, c] + line[x2, c]) * INNER
 
 
-@_small_kernel
+@_small_kernel("float32[:,:,::1], float32[:,:,::1], float32[:,:,::1], float32, float32")
 def add_risen(out: Light, own: Light, smaller: Light, own_weight: float, smaller_weight: float) -> None:
     """Add own_weight x this level, softened, and smaller_weight x the next; see shaders/post_rise.glsl."""
     height, width = own.shape[0], own.shape[1]
@@ -225,10 +219,11 @@ def shift_row(us: Row, vs: Row, row: int, width: int, height: int, shift: float)
         vs[i] = float32(row) + y * away
 
 
-@_kernel
+@_kernel("uint16[:,:,::1], uint64[::1], float32[:,:,::1], float32[:,::1], float32[::1], int32[::1], boolean, boolean")
 def compose(
+    row: int,
     out: Deep,
-    picture: Deep,
+    pixels: np.ndarray,
     veil: Light,
     grain: np.ndarray,
     amounts: np.ndarray,
@@ -236,54 +231,54 @@ def compose(
     has_light: bool,
     is_luma: bool,
 ) -> None:
-    """All effects into `out`; see shaders/post.glsl. amounts: chromatic, vignette, grain, as the shader gets them;
-    place: column and row of the tile's beginning, pixels per grain."""
-    height, width = picture.shape[0], picture.shape[1]
+    """All effects into a row of `out`; see shaders/post.glsl. pixels (height * width,) uint64: the picture, one number
+    per pixel. amounts: chromatic, vignette, grain, as the shader gets them; place: column and row of the tile's
+    beginning, pixels per grain."""
+    height, width = out.shape[0], out.shape[1]
     half_w, half_h = float32(width) * HALF, float32(height) * HALF
     scale = ONE / (half_w * half_w + half_h * half_h)
-    chromatic, vignette, grain_amount = amounts
-    grain_x, grain_y, grain_size = place
-    pixels = picture.view(np.uint64).reshape(height, width)  # one number per pixel
-    for row in prange(height):
-        buffers = np.empty((6, width), np.float32)
-        rgb, us, vs, gains = buffers[0:3], buffers[3], buffers[4], buffers[5]
-        for c in range(3):
-            unpack_row(rgb[c], pixels[row], c)
-        if chromatic > ZERO:
-            index, corner = np.empty(width, np.int32), np.empty((4, width), np.uint64)
-            for c, shift in ((0, -chromatic), (2, chromatic)):
-                shift_row(us, vs, int32(row), width, height, shift)
-                fetch_row(corner, us, vs, index, pixels.reshape(-1), width, height)
-                between_row(rgb[c], corner, us, vs, c)
-        for c in range(3):
-            for i in range(width):
-                rgb[c, i] *= LEVEL
-        if has_light:
-            light, line = np.empty((3, width + 2 * SHRINK), np.float32), np.empty(veil.shape[1] + 2, np.float32)
-            veil_row(light, line, veil, int32(row))
-            light_row(rgb, light)
-        y = float32(row) + HALF - half_h
+    chromatic, vignette, grain_amount = amounts[0], amounts[1], amounts[2]
+    own = pixels[row * width : (row + 1) * width]
+    buffers = np.empty((6, width), np.float32)
+    rgb, us, vs, gains = buffers[0:3], buffers[3], buffers[4], buffers[5]
+    for c in range(3):
+        unpack_row(rgb[c], own, c)
+    if chromatic > ZERO:
+        index, corner = np.empty(width, np.int32), np.empty((4, width), np.uint64)
+        for c in range(0, 3, 2):
+            shift_row(us, vs, row, width, height, chromatic if c else -chromatic)
+            fetch_row(corner, us, vs, index, pixels, int32(width), int32(height))
+            between_row(rgb[c], corner, us, vs, c)
+    for c in range(3):
         for i in range(width):
-            x = float32(i) + HALF - half_w
-            corner_share = (x * x + y * y) * scale
-            gains[i] = ONE / (ONE + vignette * corner_share * corner_share)
+            rgb[c, i] *= LEVEL
+    if has_light:
+        light, line = np.empty((3, width + 2 * SHRINK), np.float32), np.empty(veil.shape[1] + 2, np.float32)
+        veil_row(light, line, veil, row)
+        light_row(rgb, light)
+    y = float32(row) + HALF - half_h
+    for i in range(width):
+        x = float32(i) + HALF - half_w
+        corner_share = (x * x + y * y) * scale
+        gains[i] = ONE / (ONE + vignette * corner_share * corner_share)
+    for c in range(3):
+        for i in range(width):
+            rgb[c, i] *= gains[i]
+    if grain_amount > ZERO:
+        grain_x, grain_y, grain_size = place[0], place[1], place[2]
+        grains = grain[(row // grain_size + grain_y) & (GRAIN_SIDE - 1)]
+        for i in range(width):
+            luminance = rgb[0, i] * RED_LIGHT + rgb[1, i] * GREEN_LIGHT + rgb[2, i] * BLUE_LIGHT
+            noise = grains[uint64((int32(i) // grain_size + grain_x) & (GRAIN_SIDE - 1))]
+            gains[i] = ONE + grain_amount * noise * (ONE - luminance)
         for c in range(3):
             for i in range(width):
                 rgb[c, i] *= gains[i]
-        if grain_amount > ZERO:
-            grains = grain[(int32(row) // grain_size + grain_y) & (GRAIN_SIDE - 1)]
-            for i in range(width):
-                luminance = rgb[0, i] * RED_LIGHT + rgb[1, i] * GREEN_LIGHT + rgb[2, i] * BLUE_LIGHT
-                noise = grains[uint64((int32(i) // grain_size + grain_x) & (GRAIN_SIDE - 1))]
-                gains[i] = ONE + grain_amount * noise * (ONE - luminance)
-            for c in range(3):
-                for i in range(width):
-                    rgb[c, i] *= gains[i]
-        finished = out[row]
-        for i in range(width):
-            red = np.uint16(int32(min(max(rgb[0, i] * DEEP_WHITE, ZERO), DEEP_WHITE) + HALF))
-            green = np.uint16(int32(min(max(rgb[1, i] * DEEP_WHITE, ZERO), DEEP_WHITE) + HALF))
-            blue = np.uint16(int32(min(max(rgb[2, i] * DEEP_WHITE, ZERO), DEEP_WHITE) + HALF))
-            high = max(red, max(green, blue))
-            finished[i, 0], finished[i, 1], finished[i, 2] = red, green, blue
-            finished[i, 3] = high if is_luma else max(picture[row, i, 3], high)
+    finished = out[row]
+    for i in range(width):
+        red = np.uint16(int32(min(max(rgb[0, i] * DEEP_WHITE, ZERO), DEEP_WHITE) + HALF))
+        green = np.uint16(int32(min(max(rgb[1, i] * DEEP_WHITE, ZERO), DEEP_WHITE) + HALF))
+        blue = np.uint16(int32(min(max(rgb[2, i] * DEEP_WHITE, ZERO), DEEP_WHITE) + HALF))
+        high = max(red, max(green, blue))
+        finished[i, 0], finished[i, 1], finished[i, 2] = red, green, blue
+        finished[i, 3] = high if is_luma else max(np.uint16(own[i] >> ALPHA_SHIFT), high)

@@ -16,16 +16,15 @@ import numpy as np
 from engine.errors import RenderError
 from engine.render.blue_noise import thresholds
 from engine.render.colour import layer_colours
-from engine.render.compiling import cache_folder, prepare, prepare_in_background, reporting_progress
 from engine.render.crossfade import PictureCrossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import CELLS, sample_places
-from engine.render.frame_block import ROWS, pack_block
+from engine.render.frame_block import pack_block
 from engine.render.isf.isf_file import ShaderState
 from engine.render.mask_look import IdPicture, Overlay, joined_mask, mask_boxes, object_colours
 from engine.render.master import Finish, FlashGuardState, Master
+from engine.render.numba_code import ALL, FIRST, Compilation
 from engine.render.numba_finish import (
-    mix_pictures,
     publish_deep,
     publish_limited,
     publish_picture,
@@ -35,13 +34,12 @@ from engine.render.numba_finish import (
 from engine.render.numba_kernels import draw_picture
 from engine.render.numba_masks import paint_ids, paint_masks
 from engine.render.numba_post import NumbaPost
-from engine.render.picture import Matte, PictureInput
+from engine.render.picture import Leaving, Matte, PictureInput
 from engine.render.pixel_pool import PixelPool
-from engine.render.post_fade import PostFade
-from engine.render.wave_table import TABLE_POINTS, TABLE_ROWS, bake_waves, shown_points
+from engine.render.post_look import PostLook, between
+from engine.render.wave_table import bake_waves, shown_points
 from engine.system import openmp
-from engine.system.guarded_thread import Guard, GuardedThread
-from engine.values import CHANNELS, Segmentation, ShownPicture, VideoFrame
+from engine.values import Segmentation, ShownPicture, VideoFrame
 
 log = logging.getLogger(__name__)
 
@@ -75,37 +73,34 @@ class NumbaRenderer:
         height: int,
         *,
         reason: str = "",
-        has_layer5: bool = True,
-        has_masks: bool = True,
+        is_live: bool = False,
         on_progress: Callable[[str], None] = lambda line: None,
         shaders: "GLShaders | None" = None,
     ) -> None:
-        """Compile the kernels, so that no picture has to wait: 20 to 30 s of CPU time the first time on a machine,
-        0.4 s from Numba's cache.
+        """Compile the kernels, so that no picture has to wait: 12 s of CPU time the first time on a machine, on all
+        cores, 0.4 s from Numba's cache.
 
-        `has_layer5`, `has_masks`: True if there will be pictures for layer 5, or masks to show. Otherwise their kernels
-        are compiled when they are first needed. `on_progress` gets the progress, line by line.
+        `is_live`: begin as soon as any look can be drawn; effects are drawn, and masks and pictures of 16 bits read,
+        once they are compiled, too. `on_progress` gets the progress, line by line, also on other threads.
         """
         self.reason = reason
         self._shaders = shaders
         self.shader_driver = shaders.driver if shaders else ""
-        self._on_progress = on_progress
-        self._has_layer5, self._has_masks = has_layer5, has_masks
+        compilation = Compilation(on_progress)
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads, 16-bit pictures"
         self._noise = wide_thresholds(thresholds())
-        self._post, self._post_fade = NumbaPost(), PostFade()
+        self._post = NumbaPost()
         self.master = Master()
         self._why_no_shaders = NEEDS_GL
         self._refused = ShaderState()
-        self._compiling: GuardedThread | None = None
         self._is_closed = False
+        self._cuts = 0
         self._mixed = _Kept()
         self._overlaid = _Kept()
         self._marked = _Kept()
         self._matte: tuple[Segmentation | None, np.ndarray] = (None, _NOTHING)
-        self.resize(2, 2)
-        self._compile()
         self.resize(width, height)
+        compilation.wait(FIRST if is_live else ALL)
 
     def resize(self, width: int, height: int) -> None:
         """Draw at this size from now on; the last picture is dropped. RenderError if there is no memory for it."""
@@ -114,11 +109,12 @@ class NumbaRenderer:
         with self._drawing():
             # first, so that the old ones stay if this fails
             black, published = np.zeros((height, width, 4), np.uint16), np.zeros((height, width, 4), np.uint8)
-        self._current = self._drawn = self._last = self._leaving = black
+        self._current = self._last = self._leaving = black
         self._published = published
         self._deep: np.ndarray | None = None
         self._finish, self._is_luma = Finish(1.0, None), False
         self._fade: int | None = None
+        self._is_still = False
         self._side: np.ndarray | None = None
         self._beneath: np.ndarray | None = None
         self._size_px = (width, height)
@@ -207,7 +203,7 @@ class NumbaRenderer:
         self._matte = (None, _NOTHING)
         self._post.release()
         self._pool, self._published_pool = PixelPool(1, 1, np.uint16), PixelPool(1, 1)
-        self._current = self._drawn = self._last = self._leaving = self._pool.take()
+        self._current = self._last = self._leaving = self._pool.take()
         self._published, self._deep, self._side, self._beneath = self._published_pool.take(), None, None, None
 
     @contextmanager
@@ -238,16 +234,12 @@ class NumbaRenderer:
         """(height, width, 4) uint8, opaque; the same array while the fade is unchanged."""
 
         def paint(out: np.ndarray) -> None:
-            pixels = _plain(fade.picture.pixels)
-            before = pixels if fade.before is None else _plain(fade.before.pixels)
-            mix_pictures(out, pixels, before, np.float32(fade.mix))
+            mixed = fade.picture.pixels[..., :3]
+            if fade.before is not None:
+                mixed = cv2.addWeighted(fade.before.pixels[..., :3], 1 - fade.mix, mixed, fade.mix, 0)
+            out[..., :3], out[..., 3] = mixed, 255
 
         return self._mixed.read(fade, paint)
-
-    def _require_masks(self) -> None:
-        if not self._has_masks:
-            self._has_masks = True
-            self._compile()
 
     def _read_overlay(self, overlay: Overlay) -> np.ndarray:
         def paint(out: np.ndarray) -> None:
@@ -255,10 +247,9 @@ class NumbaRenderer:
             masks = _NO_MASKS if found is None else _plain(found.masks)
             colours = object_colours([each.id for each in found.objects] if found else [])
             pixels = _plain(overlay.source.pixels)
-            paint_masks(out, pixels, masks, mask_boxes(masks), colours, np.float32(overlay.opacity), overlay.is_hard)
+            paint_masks(out, pixels, masks, mask_boxes(masks), colours, overlay.opacity, overlay.is_hard)
 
         with self._drawing():
-            self._require_masks()
             return self._overlaid.read(overlay, paint)
 
     def _read_ids(self, ids: IdPicture) -> np.ndarray:
@@ -267,7 +258,6 @@ class NumbaRenderer:
             paint_ids(out, masks, mask_boxes(masks), ids.levels)
 
         with self._drawing():
-            self._require_masks()
             return self._marked.read(ids, paint)
 
     def _matte_mask(self, matte: Matte | None) -> np.ndarray:
@@ -284,7 +274,7 @@ class NumbaRenderer:
         if not (look.is_simple or look.layer5_weight > 0):
             return None
         if picture.shows_generator:
-            if self._shaders is None or not self._is_layer5_ready():
+            if self._shaders is None:
                 return None
             return self._shaders.draw_generator(is_leaving=is_leaving)
         fade = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
@@ -292,21 +282,11 @@ class NumbaRenderer:
             return None if fade is None else fade.picture.pixels
         return self._mix(fade)
 
-    def _is_layer5_ready(self) -> bool:
-        """True once the code for layer 5 is compiled, which begins with the first call."""
-        if self._has_layer5:
-            return True
-        if self._compiling is None:
-            guard = Guard(log, lambda key, line: None, "compiling", "compiling the code for layer 5 failed")
-            self._compiling = GuardedThread("compiling layer 5", self.announce_layer5, guard)
-            self._compiling.start()
-        return not self._compiling.is_alive
-
     def _draw_with_shaders(self, picture: PictureInput) -> None:
         if self._shaders is not None:
             self._shaders.begin(picture.shaders, picture.waves, picture.time_s, self._size_px)
-        self._draw_looks(picture)
-        self._draw_post(picture, self._draw_shaders(picture))
+        self._current = self._draw_looks(picture)
+        self._has_picture = True
 
     def _lose_shaders(self, error: RenderError) -> None:
         """Go on without OpenGL, which the picture itself does not need."""
@@ -316,43 +296,64 @@ class NumbaRenderer:
         self._shaders = None
         self._why_no_shaders = f"OpenGL has failed, so shaders are off until the next start ({error})"
 
-    def _draw_looks(self, picture: PictureInput) -> None:
-        """Draw the look; during a dissolve both looks and their mixture. As in gl_dissolve.py, `_last` and `_leaving`
-        are the trails of the two, and `_side` is the picture that the incoming one is mixed with."""
-        leaving = picture.leaving
-        if leaving is None:
-            self._side = self._beneath = None
-        elif leaving.number != self._fade:
-            if self._side is not None and leaving.picture is None:  # freeze everything on screen
-                self._side, self._beneath = self._drawn, None
-            else:
-                self._side, self._beneath = self._last if self._has_picture else None, self._side
-                self._leaving = self._last
-            self._last = np.zeros_like(self._current)
-        self._fade = None if leaving is None else leaving.number
-        if leaving is not None and leaving.picture is not None:
-            self._side = self._leaving = self._draw_look(leaving.picture, self._leaving, is_leaving=True)
-            if self._beneath is not None:
-                self._side = self._dissolved(self._beneath, self._leaving, leaving.revealed)
-        self._drawn = self._last = self._draw_look(picture, self._last)
-        if leaving is not None and self._side is not None:
-            self._drawn = self._dissolved(self._side, self._last, leaving.mix)
-        self._has_picture = True
+    def _draw_looks(self, picture: PictureInput) -> np.ndarray:
+        """Draw the finished look; during a dissolve both finished looks and their mixture.
 
-    def _draw_shaders(self, picture: PictureInput) -> np.ndarray:
-        """The picture after the shader slots, (height, width, 4) uint16."""
-        if self._shaders is None or not picture.shaders:
-            return self._drawn
-        return self._shaders.draw(self._drawn, is_luma=picture.look.is_alpha_luma)
+        As in gl_dissolve.py: `_last` and `_leaving` are the trails of the two, and `_side` is the picture that the
+        incoming one is mixed with.
+        """
+        fade = picture.leaving
+        self._follow_fade(fade)
+        if picture.cuts != self._cuts:
+            self._cuts = picture.cuts
+            self._last = np.zeros_like(self._last)
+        leaving = None if fade is None or self._is_still else fade.picture
+        if fade is not None and leaving is not None and any(each.is_shared for each in picture.shaders):
+            return self._draw_morph(picture, leaving, fade)
+        if fade is not None and leaving is not None:
+            self._leaving = self._draw_look(leaving, self._leaving, is_leaving=True)
+            old = self._draw_effects(leaving, self._leaving, leaving.look.post, is_leaving=True)
+            self._side = old if self._beneath is None else self._dissolved(self._beneath, old, fade.revealed)
+        self._last = self._draw_look(picture, self._last)
+        new = self._draw_effects(picture, self._last, picture.look.post)
+        return new if fade is None or self._side is None else self._dissolved(self._side, new, fade.mix)
 
-    def _draw_post(self, picture: PictureInput, drawn: np.ndarray) -> None:
-        """Bloom, grain and so on: `_current` from `drawn`."""
-        look = picture.look
-        post = self._post_fade.follow(look.post, picture.leaving)
-        self._current = drawn
-        if not post.is_off:
-            self._current = self._pool.take()
-            self._post.draw(self._current, drawn, post, picture.time_s, is_luma=look.is_alpha_luma)
+    def _follow_fade(self, fade: Leaving | None) -> None:
+        """See `Dissolve.follow`."""
+        if fade is None:
+            self._fade = self._side = self._beneath = None
+            self._is_still = False
+        elif fade.number != self._fade:
+            is_second = self._fade is not None
+            self._fade = fade.number
+            self._is_still = fade.picture is None or (is_second and self._side is None)
+            shown = self._current if self._has_picture else None
+            self._side, self._beneath = (shown, None) if self._is_still else (None, self._side)
+            self._leaving, self._last = self._last, np.zeros_like(self._last)
+
+    def _draw_morph(self, picture: PictureInput, leaving: PictureInput, fade: Leaving) -> np.ndarray:
+        """Two looks with the same shaders: their pictures are mixed before them, and inputs and amounts move."""
+        self._side = None
+        seen = 1.0 if self._beneath is None else 1 - (1 - fade.revealed) * (1 - fade.mix)  # above what is beneath
+        share = min(1.0, fade.mix / seen) if seen else 0.0
+        self._leaving = self._draw_look(leaving, self._leaving, is_leaving=True)
+        self._last = self._draw_look(picture, self._last)
+        mixed = self._dissolved(self._leaving, self._last, share)
+        drawn = self._draw_effects(picture, mixed, between(leaving.look.post, picture.look.post, share))
+        return drawn if self._beneath is None else self._dissolved(self._beneath, drawn, seen)
+
+    def _draw_effects(
+        self, picture: PictureInput, drawn: np.ndarray, post: PostLook, *, is_leaving: bool = False
+    ) -> np.ndarray:
+        """The picture after the shader slots, and after bloom, grain and so on, (height, width, 4) uint16."""
+        is_luma = picture.look.is_alpha_luma
+        if self._shaders is not None:
+            drawn = self._shaders.draw(drawn, is_luma=is_luma, is_leaving=is_leaving)
+        if post.is_off or not self._post.is_ready:
+            return drawn
+        out = self._pool.take()
+        self._post.draw(out, drawn, post, picture.time_s, is_luma=is_luma)
+        return out
 
     def _dissolved(self, leaving: np.ndarray, coming: np.ndarray, mix: float) -> np.ndarray:
         """(1 - mix) x leaving + mix x coming, alpha too."""
@@ -364,11 +365,7 @@ class NumbaRenderer:
         """(height, width, 4) uint16; `last` is the look's own last picture."""
         look = picture.look
         layer5 = self._layer5_pixels(picture, is_leaving=is_leaving)
-        if layer5 is not None and not self._has_layer5:
-            self._has_layer5 = True
-            self._compile()
-        no_image, no_mask = self._nothing()
-        image = no_image if layer5 is None else _plain(layer5)
+        image = _NO_IMAGE if layer5 is None else _plain(layer5)
         indices = _NOTHING if picture.region is None else picture.region.indices
         colours = layer_colours(look, picture.features)
         shown = shown_points(picture.waves)
@@ -382,14 +379,10 @@ class NumbaRenderer:
             shown=shown,
         )
         out = self._pool.take()
-        mask = no_mask if layer5 is None else self._matte_mask(picture.matte)
+        mask = _NOTHING if layer5 is None else self._matte_mask(picture.matte)
         tables = bake_waves(look, picture.waves, self._size_px, shown)
         draw_picture(out, last, tables, block, image, mask, _plain(indices))
         return out
-
-    def _nothing(self) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Placeholders for layer 5 and its matte; None while their code is not compiled."""
-        return (_NO_IMAGE, _NOTHING) if self._has_layer5 else (None, None)
 
     def _sum_cells(self) -> np.ndarray:
         """(4, 18, 18) float32: the light of the cells of the last picture."""
@@ -406,39 +399,6 @@ class NumbaRenderer:
         else:
             publish_limited(out, self._current, self._noise, self._finish.limits.maps, fade, self._is_luma)
         return out
-
-    def announce_layer5(self) -> None:
-        """Compile the code for layer 5 while pictures are drawn."""
-        if not self._has_layer5:
-            out, (tables, block) = np.zeros((2, 2, 4), np.uint16), _empty_look()
-            with reporting_progress(self._on_progress, cache_folder(draw_picture)):
-                prepare_in_background(
-                    draw_picture, self._on_progress, out, out, tables, block, _NO_IMAGE, _NOTHING, _NOTHING
-                )
-
-    def _compile(self) -> None:
-        """Run the needed kernels once on empty input, then forbid further compiling."""
-        deep, out, (tables, block) = self._pool.take(), self._published_pool.take(), _empty_look()
-        noise, limits, one = self._noise, NO_LIMITS.maps, np.float32(1)
-        with reporting_progress(self._on_progress, cache_folder(draw_picture)):
-            prepare(draw_picture, self._on_progress, deep, self._current, tables, block, *self._nothing(), _NOTHING)
-            prepare(mix_pictures, self._on_progress, out, out, out, one)
-            prepare(publish_picture, self._on_progress, out, self._current, noise, one, False)
-            prepare(publish_limited, self._on_progress, out, self._current, noise, limits, one, False)
-            prepare(publish_deep, self._on_progress, deep, self._current, limits, one, False, False)
-            prepare(sum_cells, self._on_progress, np.empty((4, CELLS, CELLS), np.float32), self._current, self._places)
-            self._post.prepare(self._on_progress)
-            if self._has_masks:
-                boxes, opacity = mask_boxes(_NO_MASKS), one
-                prepare(
-                    paint_masks, self._on_progress, out, _NO_IMAGE, _NO_MASKS, boxes, object_colours([]), opacity, False
-                )
-                prepare(paint_ids, self._on_progress, out, _NO_MASKS, boxes, np.zeros((0, 2), np.uint8))
-
-
-def _empty_look() -> tuple[np.ndarray, np.ndarray]:
-    """Empty wave tables and block, as arguments for `draw_picture`."""
-    return np.zeros((CHANNELS, TABLE_ROWS, TABLE_POINTS, 2), np.float32), np.zeros((ROWS, 4), np.float32)
 
 
 _Asked = TypeVar("_Asked", PictureCrossfade, Overlay, IdPicture)

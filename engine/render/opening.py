@@ -24,22 +24,21 @@ def open_renderer(
     width: int,
     height: int,
     *,
-    has_layer5: bool = True,
-    has_masks: bool = True,
+    is_live: bool = False,
     on_progress: Callable[[str], None] = lambda line: None,
     date_at: DateAt = date_live,
 ) -> Renderer:
     """Open a renderer of this size, "auto", "gl" or "numba". Use it on the calling thread only.
 
-    `has_layer5`, `has_masks`: True if pictures for layer 5 and masks will be drawn. Numba compiles only what is needed
-    and reports its progress to `on_progress`. `date_at` is the date that shaders get. "auto" is OpenGL on a GPU; on a
-    software rasteriser Numba, with OpenGL for shaders; without OpenGL Numba alone. `.reason` says why it is not OpenGL.
+    `is_live`: where Numba must compile, begin before trails, layer 5 and effects are compiled. `on_progress` gets the
+    progress. `date_at` is the date that shaders get. "auto" is OpenGL on a GPU; on a software rasteriser Numba, with
+    OpenGL for shaders; without OpenGL Numba alone. `.reason` says why it is not OpenGL.
     NoGLError if "gl" is not available; RenderError if a shader or size is rejected.
     """
     if choice not in CHOICES:
         raise RenderError(f"renderer {choice!r}: choose auto, gl or numba")
     if choice == "numba":
-        return _open_numba(width, height, "", has_layer5, has_masks, on_progress)
+        return _open_numba(width, height, "", is_live, on_progress)
     if choice == "gl":
         return _open_gl(width, height, date_at)
     try:
@@ -48,9 +47,9 @@ def open_renderer(
             shaders.close()
             return _open_gl(width, height, date_at)
     except RenderError as error:  # no OpenGL, or a driver that rejects a shader
-        return _open_numba(width, height, str(error), has_layer5, has_masks, on_progress)
+        return _open_numba(width, height, str(error), is_live, on_progress)
     try:
-        return _open_numba(width, height, SOFTWARE, has_layer5, has_masks, on_progress, shaders)
+        return _open_numba(width, height, SOFTWARE, is_live, on_progress, shaders)
     except RenderError as error:  # no Numba for this Python, or no memory
         shaders.close()
         gl = _open_gl(width, height, date_at)
@@ -78,8 +77,7 @@ def _open_numba(
     width: int,
     height: int,
     reason: str,
-    has_layer5: bool,
-    has_masks: bool,
+    is_live: bool,
     on_progress: Callable[[str], None],
     shaders: "GLShaders | None" = None,
 ) -> "NumbaRenderer":
@@ -91,8 +89,7 @@ def _open_numba(
         width,
         height,
         reason=reason,
-        has_layer5=has_layer5,
-        has_masks=has_masks,
+        is_live=is_live,
         on_progress=on_progress,
         shaders=shaders,
     )

@@ -56,15 +56,21 @@ class PictureInput:
     """None for all of layer 5."""
     leaving: "Leaving | None" = None
     """The look that this one replaces, during a dissolve."""
+    cuts: int = 0
+    """Number of looks so far that have replaced another at once: a new number begins a black feedback trail."""
     shaders: tuple[ShaderSlot, ...] = ()
-    """The slots that play: the generator over the picture, then the effects; only of this input, not of `leaving`'s."""
+    """The slots that play: the generator over the picture, then the effects; in the input on screen also those of
+    `leaving`."""
     shows_generator: bool = False
     """The generator is layer 5's picture, in place of `layer5`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaving:
-    """A look that dissolves into another: (1 - mix) x its picture + mix x the other's, before the master.
+    """A look that dissolves into another: (1 - mix) x its finished picture + mix x the other's, before the master.
+
+    A finished picture has the look's shaders and effects. Looks with the same shaders in the same slots are mixed
+    before them instead: the shaders play on, and their inputs move.
 
     The outgoing look keeps its own feedback trail; the incoming look begins with a black one. If a fade begins during
     another one, three looks are on screen: the first is frozen beneath the second, which now fades out.
@@ -107,10 +113,6 @@ class Renderer(Protocol):
 
         RenderError if there is no memory for it or the size is not allowed; the old size then stays.
         """
-
-    def announce_layer5(self) -> None:
-        """Prepare for pictures on layer 5, so that the first one is not late. Any thread; may take seconds without
-        blocking drawing."""
 
     def draw(self, picture: PictureInput) -> None:
         """Begin a picture; may return before it is drawn."""

@@ -68,8 +68,8 @@ class Watchdog:
         report: Report,
         say: Callable[[str], None],
     ) -> None:
-        """`describe()`: what is being drawn. `finish_files()` and `on_stuck()` are called once if the run should end, but
-        its last frame has taken STUCK_S more."""
+        """`describe()`: what is being drawn. `finish_files()` and `on_stuck()` are called once if the run should end,
+        but its last frame has taken STUCK_S more."""
         self._mark, self._clock = mark, clock
         self._describe, self._is_stopping = describe, is_stopping
         self._finish_files, self._on_stuck = finish_files, on_stuck

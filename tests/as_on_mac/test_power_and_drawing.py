@@ -18,13 +18,13 @@ IDLE_SYSTEM_SLEEP_DISABLED, IDLE_DISPLAY_SLEEP_DISABLED, LATENCY_CRITICAL = 1 <<
 TWO_THREADS = """
 import threading
 import numba, numpy as np
-from engine.render.numba_finish import mix_pictures
-picture = np.zeros((360, 640, 4), np.uint8)
+from engine.render.numba_finish import publish_deep
+picture, limits = np.zeros((360, 640, 4), np.uint16), np.ones((18, 18, 2), np.float32)
 def draw():
     out = np.zeros_like(picture)
     start.wait()
     for _ in range(300):
-        mix_pictures(out, picture, picture, np.float32(0.5))
+        publish_deep(out, picture, limits, np.float32(1), False, False)
 start = threading.Barrier(2)
 threads = [threading.Thread(target=draw) for _ in range(2)]
 for thread in threads: thread.start()

@@ -65,5 +65,4 @@ ENTRY = LiveEntry(
     is_configured=lambda config: config.camera != "none",
     open=StubModel,
     pictures=(ExtraPicture(name=NAME, addition="Stub", shows="the stub", model="stub", option="--camera"),),
-    paints_layer5=True,
 )

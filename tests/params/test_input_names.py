@@ -8,7 +8,7 @@ import pytest
 from engine.params import ParamStore, PresetFolder
 from engine.params.input_views import InputViews
 from engine.params.shader_inputs import ShaderInput, inputs_of
-from engine.render.isf import parse_isf
+from engine.render.isf.parse import parse_isf
 
 SPEED = '{"NAME": "speed", "TYPE": "float", "DEFAULT": 0.3}'
 CENTRE = '{"NAME": "centre", "TYPE": "point2D", "MIN": [0, 0], "MAX": [1, 1], "DEFAULT": [0.5, 0.5]}'

@@ -1,4 +1,4 @@
-"""Compiling of Numba's kernels and its progress reports."""
+"""Compiling of Numba's kernels, its progress reports, and what the cache keeps."""
 
 import re
 import threading
@@ -8,135 +8,225 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numba import prange
 
-from engine.render import compiling, numba_kernels
-from engine.render.compiling import cache_folder, kernel, prepare, reporting_progress
+from engine.render import compiling, numba_code, numba_kernels, numba_post
+from engine.render.compiling import KERNELS, Kernel, small_kernel
+from engine.render.numba_code import ALL, Compilation
 from engine.render.numba_renderer import NumbaRenderer
 from tests.render.test_renderers import run_python
+from tests.support.long_form import only_soak
 
-FILL = "def fill(out):\n    for i in prange(out.size):\n        out[i] = 1\n"
-
-
-def new_kernel(file: Path | None) -> Any:
-    """A kernel with that source file; None for no file, so that it cannot be cached."""
-    names: dict[str, Any] = {"prange": prange, "__name__": "fill"}
-    if file is not None:
-        file.write_text(FILL)
-    exec(compile(FILL, file or "<nowhere>", "exec"), names)
-    return kernel(names["fill"])
+FILL = "def fill(out):\n    for i in range(out.size):\n        out[i] = 1\n"
 
 
-def test_compiling_reports_progress_and_is_cached_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def new_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Kernel]:
+    """A kernel that only this process knows; `is_kept`: in a file, so that it can be cached."""
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
-    lines: list[str] = []
-    goes_on = threading.Event()
+    monkeypatch.setattr(compiling, "KERNELS", {})
 
-    def on_progress(line: str) -> None:
-        lines.append(line)
-        if line.startswith("still"):
-            goes_on.set()
+    def make(*, is_kept: bool = True) -> Kernel:
+        file = tmp_path / "fill.py"
+        file.write_text(FILL)
+        names: dict[str, Any] = {"__name__": "fill"}
+        exec(compile(FILL, file if is_kept else "<nowhere>", "exec"), names)
+        return small_kernel("float64[::1]")(names["fill"])
 
-    fill = new_kernel(tmp_path / "fill.py")
-    with reporting_progress(on_progress, cache_folder(fill), every_s=0.01):
-        prepare(fill, on_progress, np.zeros(4))
-        assert goes_on.wait(30)
+    return make
+
+
+def filled(kernel: Kernel) -> list[float]:
+    out = np.zeros(4)
+    kernel(out)
+    return out.tolist()
+
+
+COMPILE_TWO = """
+import time
+from numba.core import event
+from engine.render.numba_code import Compilation
+from engine.render.numba_finish import sum_cells
+from engine.render.numba_post import halve
+class Here(event.Listener):
+    count = 0
+    def on_start(self, event): self.count += 1
+    def on_end(self, event): pass
+lines = []
+with event.install_listener("numba:compile", here := Here()):
+    Compilation(lines.append, (sum_cells, halve), every_s=0.05).wait((sum_cells, halve))
+    while lines and not lines[-1].startswith("compiled"): time.sleep(0.01)
+print(here.count, *lines, sep="\\n")
+"""
+
+
+def test_other_processes_compile_and_report_and_the_next_start_compiles_nothing(tmp_path: Path) -> None:
+    """A process that compiles holds the GIL for seconds, which would stop the picture."""
+    here, *lines = run_python(COMPILE_TWO, NUMBA_CACHE_DIR=str(tmp_path)).splitlines()
+    assert here == "0"
     assert lines[0] == "compiling the renderer for this processor, once per machine"
-    assert lines[1].startswith("still compiling after ") and lines[1].endswith(" functions are done")
-    assert lines[-1].startswith("compiled in ") and lines[-1].endswith(f"; cached in {cache_folder(fill)}")
-    assert str(tmp_path / "cache") in lines[-1]
-    lines.clear()
-    again = new_kernel(tmp_path / "fill.py")
-    with reporting_progress(on_progress, cache_folder(again)):
-        prepare(again, on_progress, np.zeros(4))
-    assert lines == []
+    assert re.fullmatch(r"still compiling after \d+ s: \d of 2 functions are done", lines[1])
+    assert lines[-1].startswith("compiled in ") and str(tmp_path) in lines[-1]
+    assert run_python(COMPILE_TWO, NUMBA_CACHE_DIR=str(tmp_path)).splitlines() == ["0"]
+
+
+def test_a_kernel_is_compiled_here_if_the_process_for_it_ends(
+    new_kernel: Callable[..., Kernel], caplog: pytest.LogCaptureFixture
+) -> None:
+    fill, lines, is_over = new_kernel(), [], threading.Event()
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        if line.startswith("compiled"):
+            is_over.set()
+
+    Compilation(tell, (fill,)).wait((fill,))  # the process does not know this kernel
+    assert filled(fill) == [1, 1, 1, 1]
+    assert "the process that compiles fill has ended: it is compiled here" in caplog.text
+    assert is_over.wait(30) and len(lines) == 2
+
+
+def test_nothing_is_compiled_during_a_show(new_kernel: Callable[..., Kernel]) -> None:
+    fill = new_kernel()
+    assert filled(fill) == [1, 1, 1, 1]
     with pytest.raises(TypeError):
-        again(np.zeros((2, 2)))  # nothing is compiled during a show
+        fill(np.zeros((2, 2)))
+    with pytest.raises(TypeError):
+        fill(np.zeros(4, np.float32))
 
 
 def test_cached_code_is_not_used_after_a_change_of_a_file_that_its_stages_or_numbers_come_from(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_kernel: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Numba itself looks at the kernel's own file only."""
-    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
-    hits = []
+    was_cached = []
     for stamp in ((1, 2), (1, 2), (1, 3)):
         monkeypatch.setattr("engine.render.compiling._shared_stamp", lambda stamp=stamp: stamp)
-        fill = new_kernel(tmp_path / "fill.py")
-        prepare(fill, lambda line: None, np.zeros(4))
-        hits.append(sum(fill.stats.cache_hits.values()))
-    assert hits == [0, 1, 0]
+        fill = new_kernel()
+        was_cached.append(fill.is_cached)
+        if not fill.is_cached:
+            fill.prepare()
+    assert was_cached == [False, True, False]
 
 
 def test_the_stamp_covers_all_files_that_kernels_import() -> None:
     folder = Path(compiling.__file__).parent
     imported = set()
     for file in folder.glob("numba_*.py"):
-        if file.name != "numba_renderer.py":  # no kernel
+        if file.name not in ("numba_renderer.py", "numba_code.py"):  # no kernels
             imported |= set(re.findall(r"^from engine\.render\.(\w+) import", file.read_text("utf-8"), re.MULTILINE))
     numbers = {f"{name}.py" for name in imported if not name.startswith("numba_")}
     assert numbers == set(compiling.NUMBER_FILES)
 
 
-def test_without_a_cache_folder_it_is_compiled_at_each_start_with_a_report() -> None:
+def test_without_a_cache_folder_it_is_compiled_at_each_start_with_a_report(new_kernel: Callable[..., Kernel]) -> None:
     lines: list[str] = []
-    fill, out = new_kernel(None), np.zeros(4)
-    assert cache_folder(fill) is None
-    with reporting_progress(lines.append, None):
-        prepare(fill, lines.append, out)
-    assert out.tolist() == [1, 1, 1, 1]
+    fill = new_kernel(is_kept=False)
+    assert fill.folder is None and not fill.is_cached
+    Compilation(lines.append, (fill,)).wait((fill,))
+    assert filled(fill) == [1, 1, 1, 1]
     assert "at each start" in lines[0] and "NUMBA_CACHE_DIR" in lines[0]
-    assert lines[-1].startswith("compiled in ") and "cached" not in lines[-1]
 
 
-def test_a_full_disk_prevents_only_caching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
+def test_a_full_disk_prevents_only_caching(new_kernel: Callable[..., Kernel]) -> None:
     lines: list[str] = []
-    fill, out = new_kernel(tmp_path / "fill.py"), np.zeros(4)
-    folder = cache_folder(fill)
+    fill = new_kernel()
+    folder = fill.folder
     assert folder is not None
     folder.rmdir()
     folder.touch()  # blocks every write there
-    prepare(fill, lines.append, out)
-    assert out.tolist() == [1, 1, 1, 1]
+    fill.prepare(lines.append)
+    assert filled(fill) == [1, 1, 1, 1]
     assert lines == [f"compiled code cannot be cached in {folder} (Not a directory): compiled at each start"]
 
 
-def test_only_kernels_that_a_run_needs_are_compiled() -> None:
-    """The default run has no camera and no model: one picture kernel without layer 5, no masks. The kernel with
-    layer 5 is compiled on a thread when a camera is opened."""
-    told = run_python(
-        "from engine import Config, open_engine\n"
-        "config = Config(width=64, height=64, fps=30, audio='demo', renderer='numba', sinks=('null',))\n"
-        "with open_engine(config) as engine:\n"
-        "    engine.run(count=2)\n"
-        "    from engine.render.numba_kernels import draw_picture\n"
-        "    from engine.render.numba_masks import paint_ids, paint_masks\n"
-        "    told = [len(draw_picture.signatures), str(draw_picture.signatures[0]).count('none'),\n"
-        "            len(paint_masks.signatures), len(paint_ids.signatures)]\n"
-        "    from threading import Thread\n"
-        "    beside = Thread(target=engine._parts.drawing.announce_layer5)\n"
-        "    beside.start()\n"
-        "    while beside.is_alive(): engine.run(count=1)\n"
-        "    print(*told, len(draw_picture.signatures), str(draw_picture.signatures[1]).count('none'))\n"
-    )
-    assert told == "1 2 0 0 2 0"
+def test_every_kernel_is_compiled_at_the_first_start() -> None:
+    """So it does not matter what was run first."""
+    assert {kernel.name for kernel in ALL} == set(KERNELS) and len(ALL) == len(KERNELS)
 
 
-@pytest.mark.parametrize("changes", [{}, {"/mode": "simple"}, {"/multiverse/tone": "clip", "/feedback/amount": 0.9}])
-def test_kernels_without_layer_5_draw_the_same_and_a_later_layer_5_is_drawn(
-    picture: Callable, changes: dict[str, Any]
+SHOW = """
+from numba.core import event
+from engine import Config, open_engine
+from engine.render.numba_code import Compilation
+class Count(event.Listener):
+    count = 0
+    def on_start(self, event): self.count += 1
+    def on_end(self, event): pass
+compiling = Count()
+lines = []
+def run(changes, **options):
+    with open_engine(Config(width=96, height=64, audio="demo", renderer="numba", sinks=("null",), **options)) as engine:
+        for values in ({}, changes):
+            for address, value in values.items():
+                engine.params.set(address, value)
+            engine.run(count=3)
+with event.install_listener("numba:compile", compiling):
+    Compilation(lines.append)
+    run({})
+    run({"/layer/5/intensity": 1.0, "/post/bloom": 1.0, "/post/grain": 0.5, "/feedback/amount": 0.9}, camera="test")
+    run({"/mode": "simple", "/safety/flash_guard": False, "/multiverse/tone": "filmic"}, camera="test")
+    run({"/post/glow": 1.0, "/multiverse/alpha": "luma"}, offline=True)
+print(compiling.count, lines)
+"""
+
+
+def test_a_second_start_compiles_nothing_live_or_offline_with_camera_effects_or_neither() -> None:
+    """The tests themselves are the first start."""
+    Compilation(lambda line: None).wait()
+    assert run_python(SHOW) == "0 []"
+
+
+@only_soak
+def test_a_second_start_compiles_nothing_after_a_first_one_of_either_kind(tmp_path: Path) -> None:
+    for kind in ("", "offline=True"):
+        folder = str(tmp_path / (kind or "live"))
+        first = (
+            "from engine import Config, open_engine\n"
+            "from engine.render.numba_code import ALL\n"
+            "config = Config(width=96, height=64, audio='demo', renderer='numba', sinks=('null',), " + kind + ")\n"
+            "with open_engine(config) as engine:\n"
+            "    engine.run(count=1)\n"
+            "    while not all(kernel.is_ready for kernel in ALL): engine.run(count=1)\n"
+        )
+        run_python(first, NUMBA_CACHE_DIR=folder)
+        assert run_python(SHOW, NUMBA_CACHE_DIR=folder) == "0 []"
+
+
+def test_until_trails_layer_5_and_effects_are_compiled_the_picture_is_drawn_without_them(
+    picture: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = []
     camera = np.random.default_rng(3).integers(0, 255, (36, 64, 3), np.uint8)
-    for has_layer5 in (True, False):
-        renderer = NumbaRenderer(64, 36, has_layer5=has_layer5, has_masks=False)
-        pictures = []
-        for layer5 in (None, None, camera):
-            renderer.draw(picture(changes | {"/layer/5/intensity": 1.0}, layer5=layer5))
-            pictures.append(renderer.read_rgba().astype(int))
+    look = {"/layer/5/intensity": 1.0, "/feedback/amount": 0.9, "/post/bloom": 1.0}
+    late = (numba_kernels.image_part, numba_kernels.feedback_part, numba_post.compose)
+    assert set(late) <= set(numba_code.LATER)
+
+    def drawn(changes: dict[str, Any], layer5: np.ndarray | None) -> np.ndarray:
+        renderer = NumbaRenderer(64, 36)
+        for _ in range(3):
+            renderer.draw(picture(changes, layer5=layer5))
+        pixels = renderer.read_rgba()
         renderer.close()
-        shown.append(np.stack(pictures))
-    assert np.abs(shown[0] - shown[1]).max() <= 1
-    assert shown[0][2].std() > 10
-    assert {len(signature) for signature in numba_kernels.draw_picture.signatures} == {7}
+        return pixels
+
+    whole = drawn(look, camera)
+    with monkeypatch.context() as patched:
+        for kernel in late:
+            patched.setattr(kernel, "is_ready", False)
+            patched.setattr(kernel, "prepare", lambda *args: None)
+        without = drawn(look, camera)
+        assert np.array_equal(without, drawn({}, None))
+    assert not np.array_equal(without, whole)
+    assert np.array_equal(drawn(look, camera), whole)
+
+
+def test_a_picture_waits_for_what_its_look_needs(picture: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    renderer = NumbaRenderer(64, 36)
+    renderer.draw(picture({"/feedback/amount": 0.0}))
+    whole = renderer.read_rgba()
+    needed = numba_kernels.PARTS[: numba_kernels.IMAGE]
+    for part in needed:
+        monkeypatch.setattr(part, "is_ready", False)
+    renderer.draw(picture({"/feedback/amount": 0.0}))
+    assert np.array_equal(renderer.read_rgba(), whole)
+    assert numba_kernels.light_part.is_ready and not all(part.is_ready for part in needed)
+    renderer.close()

@@ -1,13 +1,17 @@
 """Without a GPU Numba draws the picture, and OpenGL only its shaders."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pytest
 
+from engine.control.commands.shader_stage import dissolving, morphed
 from engine.render import Leaving, PictureInput, Renderer, open_renderer
-from engine.render.isf import ShaderSlot, parse_isf
+from engine.render.isf import ShaderSlot
+from engine.render.isf.parse import parse_isf
 
 SIZE = (96, 54)
 TRAIL = {"/feedback/amount": 0.9, "/feedback/zoom": 1.05, "/feedback/rotate": 3.0}
@@ -134,3 +138,65 @@ def test_the_picture_goes_on_without_its_shaders_when_opengl_fails(
 def test_numba_alone_refuses_shaders_in_one_line(cpu: Renderer, picture: Callable) -> None:
     cpu.draw(replace(picture(), shaders=(effect(UNCHANGED),)))
     assert cpu.shader_state.failures == {"1": "shaders need OpenGL; start with --renderer gl"}
+
+
+STILLS: dict[str, tuple[dict[str, object], tuple[ShaderSlot, ...]]] = {
+    "plain": ({}, ()),
+    "plain, bright": ({"/layer/1/angle": 40.0, "/post/bloom": 0.8, "/post/vignette": 0.7}, ()),
+    "generator": ({"/layer/2/mute": True}, (generator(),)),
+    "effect": ({"/post/glow": 1.0, "/layer/3/angle": 70.0}, (effect(MIRRORED),)),
+}
+
+
+@pytest.mark.parametrize("kind", ["auto", "gl"])
+@pytest.mark.parametrize(("old", "new"), [*permutations(STILLS, 2)])
+def test_a_dissolve_is_one_mix_of_two_finished_pictures(
+    request: pytest.FixtureRequest, picture: Callable[..., PictureInput], kind: str, old: str, new: str
+) -> None:
+    """No layer of either look shines through in the middle, and the light does not sag."""
+    renderer: Renderer = request.getfixturevalue(kind)
+    (old_look, old_slots), (new_look, new_slots) = STILLS[old], STILLS[new]
+    going, coming = picture(old_look), picture(new_look)
+    finished = [
+        settled(renderer, replace(each, shaders=slots)) for each, slots in ((coming, new_slots), (going, old_slots))
+    ]
+    slots = dissolving(
+        {each.slot: each for each in old_slots}, {each.slot: each for each in new_slots}, defaultdict(lambda: "-")
+    )
+    fade = Leaving(number=1, mix=0.5, picture=going)
+    middle = settled(renderer, replace(coming, shaders=slots, leaving=fade))
+    mean = (finished[0] + finished[1]) / 2
+    assert np.abs(middle - mean).max() <= 2 * 257
+    assert middle.mean() == pytest.approx(mean.mean(), rel=0.02)
+    still = settled(renderer, replace(coming, shaders=slots, leaving=replace(fade, number=2, mix=0.25, picture=None)))
+    assert np.abs(still - (0.75 * middle + 0.25 * finished[0])).max() <= 2 * 257
+
+
+@pytest.mark.parametrize("kind", ["auto", "gl"])
+def test_two_looks_with_the_same_shaders_are_mixed_before_them(
+    request: pytest.FixtureRequest, picture: Callable[..., PictureInput], kind: str
+) -> None:
+    renderer: Renderer = request.getfixturevalue(kind)
+    going, coming = picture({}), picture({"/layer/1/angle": 40.0, "/post/vignette": 0.8})
+    before, now = ({"1": effect(MIRRORED, mix)} for mix in (1.0, 0.5))
+    now["1"] = replace(now["1"], file=before["1"].file)
+    slots = morphed(before, now, 0.5, {"1": ""})
+    plain = [shown(renderer, each) for each in (going, picture({"/layer/1/angle": 40.0}))]
+    settled(renderer, replace(going, shaders=(before["1"],)))
+    middle = settled(renderer, replace(coming, shaders=slots, leaving=Leaving(number=1, mix=0.5, picture=going)))
+    mixed = (plain[0] + plain[1]) / 2
+    expected = (0.25 * mixed + 0.75 * mixed[:, ::-1])[SIZE[1] // 2, SIZE[0] // 2]  # no vignette in the middle
+    assert np.abs(middle[SIZE[1] // 2, SIZE[0] // 2] - expected).max() <= 2 * 257
+    assert middle[0, 0, :3].mean() < 0.8 * (0.25 * mixed + 0.75 * mixed[:, ::-1])[0, 0, :3].mean()
+
+
+@pytest.mark.parametrize("kind", ["auto", "gl"])
+def test_after_a_cut_nothing_of_the_old_look_is_in_the_trail(
+    request: pytest.FixtureRequest, picture: Callable[..., PictureInput], kind: str
+) -> None:
+    renderer: Renderer = request.getfixturevalue(kind)
+    dark = {f"/layer/{n}/mute": True for n in (1, 2, 3, 4)}
+    bright = shown(renderer, picture(TRAIL))
+    left = shown(renderer, picture(TRAIL | dark))
+    assert bright[..., :3].mean() > left[..., :3].mean() > 1000, "without a cut a trail remains"
+    assert shown(renderer, replace(picture(TRAIL | dark), cuts=1))[..., :3].max() == 0

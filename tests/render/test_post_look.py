@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-from engine.render.picture import Leaving
-from engine.render.post_fade import PostFade
 from engine.render.post_look import (
     GRAIN_SIDE,
     NO_POST,
@@ -44,16 +42,6 @@ def test_between_two_looks_the_shape_is_that_of_the_one_with_a_bloom() -> None:
     for mixed in (between(with_bloom, PostLook(), 0.25), between(PostLook(), with_bloom, 0.75)):
         assert (mixed.bloom_radius, mixed.bloom_threshold) == pytest.approx((0.9, 0.2))
         assert (mixed.bloom, mixed.grain) == pytest.approx((0.6, 0.15))
-
-
-def test_a_still_picture_keeps_the_amounts_it_had() -> None:
-    fade = PostFade()
-    shown = PostLook(vignette=0.8)
-    assert fade.follow(shown, None) == shown
-    steps = [fade.follow(PostLook(), Leaving(number=1, mix=mix, picture=None)) for mix in (0.0, 0.5, 1.0)]
-    assert [step.vignette for step in steps] == pytest.approx([0.8, 0.4, 0.0])
-    second = fade.follow(PostLook(vignette=1.0), Leaving(number=2, mix=0.0, picture=None))
-    assert second.vignette == pytest.approx(0.0)  # continues from what was on screen
 
 
 def test_grain_is_a_tile_of_unit_noise_that_starts_elsewhere_24_times_a_second() -> None:

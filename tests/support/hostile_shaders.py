@@ -11,6 +11,14 @@ def hostile_shader(number: int) -> str:
     return _KINDS[number % len(_KINDS)](rng)
 
 
+def slow_to_compile() -> str:
+    """A text that drivers compile for minutes: each function calls the one before it twice."""
+    functions = "float f0(float x) { return sin(x) + fract(x * 7.0); }\n" + "".join(
+        f"float f{n}(float x) {{ return f{n - 1}(x) + f{n - 1}(x + 1.0); }}\n" for n in range(1, 16)
+    )
+    return _file(functions + _main("c = f15(isf_FragNormCoord.x + TIME);"))
+
+
 def _file(body: str, **header: Any) -> str:
     return f"/*{json.dumps(header)}*/\n{body}\n"
 
@@ -109,6 +117,34 @@ def _wild_inputs(rng: random.Random) -> str:
     return _file(_main(""), INPUTS=[entry])
 
 
+def _late_calls(rng: random.Random) -> str:
+    """Nothing in it looks long, and no trial sees it."""
+    functions = "float f0(float x) { return sin(x); }\n" + "".join(
+        f"float f{n}(float x) {{ for (int i = 0; i < 1000; i++) x += f{n - 1}(x); return x; }}\n" for n in range(1, 4)
+    )
+    when = rng.choice(["TIME > 0.2", "FRAMEINDEX > 6", "mod(DATE.w, 2.0) < 1.0"])
+    passes = [{"TARGET": f"t{n}", "PERSISTENT": True} for n in range(rng.randint(0, 20))]
+    return _file(functions + _main(f"if ({when}) {{ c = f3(isf_FragNormCoord.x); }}"), PASSES=[*passes, {}])
+
+
+def _slow_header(rng: random.Random) -> str:
+    return "/*{" + rng.choice(['\\"', '"', ",   ", "/* {", '"a": [']) * 50_000
+
+
+def _hidden_loops(rng: random.Random) -> str:
+    loops = [
+        "J(whi, le) (c > -1.0) c += 0.1;",
+        "wh\\\nile (c > -1.0) c += 0.1;",
+        "while (A B c > -1.0 B A true) c += 0.1;",
+        "for (int i = 0; i < 8; i++) zero(i);",
+        "while (c > -1.0) { isf_spent = 0; c += 0.1; }",
+        "for (float i = 16777216.0; i < 16777226.0; i += 1.0) c += 0.1;",
+    ]
+    macros = "#define J(a, b) a##b\n#define A /\n#define B *\n#define isf_go(units) true\n"
+    functions = "void zero(inout int i) { i = 0; }\n"
+    return _file(macros + functions + _main(f"if (TIME > 0.2) {{ {rng.choice(loops)} }}"))
+
+
 _KINDS = [
     _endless,
     _broken_json,
@@ -126,4 +162,7 @@ _KINDS = [
     _nested_calls,
     _recursion,
     _giant_array,
+    _late_calls,
+    _slow_header,
+    _hidden_loops,
 ]

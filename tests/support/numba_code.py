@@ -1,17 +1,12 @@
 """Compiles the Numba renderer's code while the test workers start and collect.
 
-On a fresh clone the first tests that draw would compile it, several workers at once, for 30 s of CPU each.
+On a fresh clone the first tests that draw would compile it, several workers at once, for 14 s of CPU each.
 """
 
 import subprocess
 import sys
 
-COMPILE = """
-from engine.render.numba_renderer import NumbaRenderer
-
-for has in (True, False):
-    NumbaRenderer(16, 16, has_layer5=has, has_masks=has).close()
-"""
+COMPILE = "from engine.render.numba_code import Compilation; Compilation(print).wait()"
 
 
 def start_compiling() -> subprocess.Popen[bytes]:

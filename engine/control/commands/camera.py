@@ -78,20 +78,17 @@ class CameraControl:
         clock: Clock,
         first: str,
         open_source: Callable[[str], Source | None],
-        announce: Callable[[], None],
         is_offline: bool,
         tell: Tell,
         say: Callable[[str], None],
         report: Report = lambda key, line: None,
     ) -> None:
-        """`first`: the configured source. `say(line)` writes to the log and the page; `report` gets warnings.
-        `announce()` prepares the renderer for a first picture on layer 5."""
+        """`first`: the configured source. `say(line)` writes to the log and the page; `report` gets warnings."""
         self._current = current
         self._senders = senders
         self._clock = clock
         self._first = first
         self._open_source = open_source
-        self._announce = announce
         self._is_offline = is_offline
         self._tell = tell
         self._say = say
@@ -257,8 +254,6 @@ class CameraControl:
             return
         try:
             source = self._open_source(request.spec)
-            if source is not None and not self._current.has_source:
-                self._announce()
             if source is not None:
                 source.start()
         except SourceError as error:

@@ -1,7 +1,7 @@
 """Chooses, tests and plays the shaders of the slots: /fx.
 
-    /fx/<slot>/file ─► found in the catalog ─► read, parsed ─► tested in a process of its own ─► played
-                           └─ not found          └─ refused        └─ refused or too slow: the last good one plays on
+    /fx/<slot>/file ─► found in the catalog ─► read ─► parsed, tested in a process of its own ─► played
+                           └─ not found                    └─ refused or too slow: the last good one plays on
 
 Everything slow is on other threads: files on their folder's disk thread, the rest on `shaders`, which also follows the
 store. The frame loop only takes the finished shader (`ShaderStage`). A text that has passed is not tested again, not in
@@ -30,9 +30,9 @@ from engine.errors import IsfError
 from engine.params import ParamStore, Snapshot
 from engine.params.current_preset import BYPASS
 from engine.params.input_views import InputViews
-from engine.params.shader_catalog import ShaderCatalog, ShaderEntry
+from engine.params.shader_catalog import ShaderCatalog, ShaderEntry, ShaderSource
 from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address, rearranged
-from engine.render.isf import IsfFile, parse_isf
+from engine.render.isf import IsfFile
 from engine.render.isf.isf_file import OTHER_PLACE, ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
@@ -213,7 +213,7 @@ class ShaderControl:
         for place, reason in state.failures.items() if begins_film else ():
             failed = self._slots[place.removesuffix(OTHER_PLACE)]
             raise IsfError(f"{file_address(failed.name)}: {failed.wanted}: {reason}")
-        slow = self._stage.measured(state.costs_ms, period_s)
+        slow = self._stage.measured(state.costs_ms, period_s, state.overruns)
         for slot, draw_ms in () if self._is_offline else slow:
             self._store.set(enable_address(slot), False, by=BYPASS)
             self._post(partial(self._bypass, slot, draw_ms, period_s))
@@ -300,13 +300,8 @@ class ShaderControl:
             self._set_state(slot, "waiting", slot.detail)
         self._watch()
 
-        def on_text(text: str) -> None:  # the disk's thread: reads the vertex shader and images, too
-            try:
-                read = ShaderText(entry=entry, text=text, file=parse_isf(text, path=entry.path))
-            except IsfError as error:
-                refuse(str(error))
-                return
-            self._post(partial(self._on_text, slot, ticket, read))
+        def on_text(source: ShaderSource) -> None:  # the disk's thread
+            self._post(partial(self._on_text, slot, ticket, ShaderText(entry=entry, source=source)))
 
         def refuse(reason: str) -> None:
             self._post(partial(self._on_refused, slot, ticket, reason))
@@ -319,10 +314,6 @@ class ShaderControl:
 
     def _on_text(self, slot: _Slot, ticket: object, text: ShaderText) -> None:
         if slot.ticket is not ticket:
-            return
-        wrong = _wrong_kind(slot.name, text.file)
-        if wrong:
-            self._fail(slot, wrong)
             return
         slot.text = text
         self._set_state(slot, "testing", slot.detail)
@@ -352,6 +343,10 @@ class ShaderControl:
                 self._play(slot, outcome.file)
 
     def _play(self, slot: _Slot, file: IsfFile) -> None:
+        wrong = _wrong_kind(slot.name, file)
+        if wrong:
+            self._fail(slot, wrong)
+            return
         inputs, left_out = inputs_of(slot.name, file.inputs)
         version = self._set_aliases(slot, inputs)
         slot.playing = PlayingShader(name=slot.wanted, file=file, inputs=inputs, version=version)

@@ -55,6 +55,7 @@ def open_shaders(
             own_folder=OWN_SHADERS,
             size_px=lambda: drawing.size_px,
             post=post,
+            is_offline=config.offline,
         ),
         tell=announcements.tell,
         report=warnings.report,

@@ -6,10 +6,9 @@ A shader that is chosen is not ready yet: the last one plays on, with the values
 the same preset are not meant for it. If the new one fails, the last one follows its aliases again.
 
 Numbers that an input cannot mix, switches and menus, are not smoothed: they take the set or modulated value. While one
-look dissolves into another, the effects of both are drawn. If both have the same shader in a slot, its inputs move from
-one value to the other. Of two different ones, the old one fades out and the new one in. Both are drawn, so a slot has
-two places in the renderer, `1` and `1-`: the old shader keeps its place, where it is compiled, and the new one
-is compiled in the other.
+look dissolves into another, each has its own shaders, so a slot has two places in the renderer, `1` and `1-`: the old
+shader keeps its place, where it is compiled, and the new one is compiled in the other. If both looks have the same
+shaders in all slots, each plays on once, and its inputs move from one value to the other.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +23,7 @@ from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import OTHER_PLACE
 from engine.render.palettes import shader_colours
 from engine.values import item_shares
-from osc_schema.fx import ALIASES, GENERATOR, PALETTE_INPUTS, SLOTS, alias_address, enable_address, file_address
+from osc_schema.fx import ALIASES, PALETTE_INPUTS, SLOTS, alias_address, enable_address, file_address
 
 MAX_SHARE: Final = 0.5  # of a frame's time, for one shader; two of them leave nothing for the picture
 MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame may be the system's
@@ -86,8 +85,8 @@ class ShaderStage:
         self._pressed: dict[str, bool] = {}
         self._enabled: dict[str, object] = {}
         self._places = dict.fromkeys(SLOTS, "")
-        self._turned: dict[str, tuple[IsfFile, IsfFile]] = {}
-        """By slot, the shaders of the last dissolve for which the place was changed."""
+        self._turned: dict[str, Snapshot] = {}
+        """By slot, the old look of the last dissolve for which the place was changed."""
         self._slow = SlowShaders()
         self.draw_ms: Mapping[str, float] = {}
         """Milliseconds of drawing each slot in the newest frame. Any thread."""
@@ -151,14 +150,15 @@ class ShaderStage:
         if fade is None:
             return tuple(replace(each, slot=slot + self._places[slot]) for slot, each in now.items())
         before = self._leaving(fade.before, fade.before if leaving is None else leaving)
-        for slot, new in now.items():
-            old = before.get(slot)
-            if old is None or old.file is new.file:
-                continue
-            if self._turned.get(slot) != (old.file, new.file):
-                self._turned[slot] = old.file, new.file
+        if leaving is not None and is_same(before, now):
+            return morphed(before, now, fade.share, self._places)
+        for slot in now.keys() & before.keys():
+            # A still has its shaders in it: one that plays on can stay in its place.
+            is_going_on = leaving is None and before[slot].file is now[slot].file
+            if self._turned.get(slot) is not fade.before and not is_going_on:
+                self._turned[slot] = fade.before
                 self._places[slot] = _other(self._places[slot])
-        return crossfaded(before, now, fade.share, self._places)
+        return dissolving({} if leaving is None else before, now, self._places)
 
     def _playing(
         self, values: Mapping[str, Any], snapshot: Snapshot, moved: Mapping[str, float]
@@ -196,13 +196,19 @@ class ShaderStage:
                 leaving[slot] = replace(old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}})
         return leaving
 
-    def measured(self, costs_ms: Mapping[str, float], period_s: float) -> list[tuple[str, float]]:
-        """Take the drawing times of a frame, by place; the slots that must be bypassed, with the milliseconds."""
+    def measured(
+        self, costs_ms: Mapping[str, float], period_s: float, overruns: Iterable[str] = ()
+    ) -> list[tuple[str, float]]:
+        """Take the drawing times of a frame, by place; the slots that must be bypassed, with the milliseconds.
+
+        `overruns`: places that the renderer gave up in the middle of the picture.
+        """
         draw_ms = {place.removesuffix(OTHER_PLACE): 0.0 for place in costs_ms}
         for place, ms in costs_ms.items():
             draw_ms[place.removesuffix(OTHER_PLACE)] += ms
         self.draw_ms = draw_ms
-        slow = [slot for slot, ms in draw_ms.items() if self._slow.add(slot, ms, period_s * 1000.0)]
+        over = {place.removesuffix(OTHER_PLACE) for place in overruns}
+        slow = [slot for slot, ms in draw_ms.items() if self._slow.add(slot, ms, period_s * 1000.0) or slot in over]
         for slot in slow:
             self._slow.begin(slot)
         return [(slot, draw_ms[slot]) for slot in slow]
@@ -236,41 +242,47 @@ class ShaderStage:
         self._store.glide([(param, 0.0) for param in params if param is not None], by="fx", since=snapshot.version)
 
 
-def crossfaded(
+def is_same(before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot]) -> bool:
+    """True if two looks have the same shaders in the same slots, and any. Pure."""
+    return bool(now) and before.keys() == now.keys() and all(before[slot].file is now[slot].file for slot in now)
+
+
+def morphed(
     before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot], share: float, places: Mapping[str, str]
 ) -> tuple[ShaderSlot, ...]:
-    """Two looks' shaders as one list, in the order of the slots; `share` of the second, 0..1. Pure.
+    """The shaders that two looks have in common, with inputs between those of both; `share` of the second. Pure.
 
-    `places`: the suffix of each slot's place for the second look.
+    `places`: the suffix of each slot's place.
     """
     drawn = []
-    for slot in SLOTS:
-        old, new, place = before.get(slot), now.get(slot), slot + places[slot]
-        if old is not None and new is not None and old.file is new.file:
-            mixed = {
-                each.name: _between(old.inputs[each.name], new.inputs[each.name], share)
-                for each in new.file.inputs
-                if each.type in _MIXED and each.name in old.inputs and each.name in new.inputs
-            }
-            mix = old.mix + (new.mix - old.mix) * share
-            drawn.append(replace(new, slot=place, inputs={**new.inputs, **mixed}, mix=mix))
-        else:
-            if old is not None:
-                old_place = place if new is None else slot + _other(places[slot])
-                new_mix = new.mix * share if new is not None and slot == GENERATOR else 0.0
-                mix = _uncovered(old.mix * (1.0 - share), new_mix)
-                drawn.append(replace(old, slot=old_place, mix=mix, is_leaving=True))
-            if new is not None:
-                drawn.append(replace(new, slot=place, mix=new.mix * share))
+    for slot, new in now.items():
+        old = before[slot]
+        mixed = {
+            each.name: _between(old.inputs[each.name], new.inputs[each.name], share)
+            for each in new.file.inputs
+            if each.type in _MIXED and each.name in old.inputs and each.name in new.inputs
+        }
+        mix = old.mix + (new.mix - old.mix) * share
+        drawn.append(replace(new, slot=slot + places[slot], inputs={**new.inputs, **mixed}, mix=mix, is_shared=True))
     return tuple(drawn)
 
 
-def _uncovered(mix: float, covered_by: float) -> float:
-    """The mix of a generator that has this one in the picture after another one lies over it.
+def dissolving(
+    before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot], places: Mapping[str, str]
+) -> tuple[ShaderSlot, ...]:
+    """The shaders of two looks as one list, in the order of the slots. Pure.
 
-    Otherwise the look beneath would shine through in the middle of a dissolve of two that cover it.
+    `places`: the suffix of each slot's place for the second look, or for the only one that has a shader there.
     """
-    return min(1.0, mix / (1.0 - covered_by)) if covered_by < 1.0 else 0.0
+    drawn = []
+    for slot in SLOTS:
+        old, new = before.get(slot), now.get(slot)
+        if old is not None:
+            place = places[slot] if new is None else _other(places[slot])
+            drawn.append(replace(old, slot=slot + place, is_leaving=True))
+        if new is not None:
+            drawn.append(replace(new, slot=slot + places[slot]))
+    return tuple(drawn)
 
 
 def _other(place: str) -> str:

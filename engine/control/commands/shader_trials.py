@@ -20,10 +20,10 @@ from typing import Final, Protocol
 import numpy as np
 
 from engine.errors import IsfError, MultiverseError
-from engine.params.shader_catalog import ShaderCatalog, ShaderEntry
-from engine.render.isf import IsfFile, parse_isf
-from engine.render.isf.translate import translate
+from engine.params.shader_catalog import ShaderCatalog, ShaderEntry, ShaderSource
+from engine.render.isf import IsfFile
 from engine.render.isf.vet_record import VetRecord, prune_records, read_record, record_path, write_record
+from engine.render.isf.vetter import placed
 from engine.system.disk_store import DiskQueue
 
 log = logging.getLogger(__name__)
@@ -55,13 +55,13 @@ class TrialResult(Protocol):
     def thumbnail(self) -> np.ndarray | None: ...
     @property
     def file(self) -> IsfFile | None:
-        """To be played in place of the parsed one."""
+        """To be played; None if it cannot be."""
 
 
 class ShaderTrials(Protocol):
     """Tests one shader at a time in a process of its own (`engine.render.isf.Vetter`)."""
 
-    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int]) -> int:
+    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None) -> int:
         """Begin; returns at once."""
 
     def poll(self) -> TrialResult | None:
@@ -78,16 +78,15 @@ class ShaderTrials(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ShaderText:
-    """A file that has been read and parsed."""
+    """A file that has been read. Nobody in this process looks into it: only the test does."""
 
     entry: ShaderEntry
-    text: str
-    file: IsfFile
+    source: ShaderSource
 
     @property
-    def key(self) -> tuple[str | None, str, str | None]:
+    def key(self) -> tuple[str, str, str | None]:
         """Equal for what need not be tested twice."""
-        return str(self.file.path), self.text, self.file.vertex
+        return str(self.entry.path), self.source.text, self.source.vertex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,14 +131,15 @@ class ShaderTesting:
         own_folder: Path | None,
         size_px: Callable[[], tuple[int, int]],
         post: Post,
+        is_offline: bool = False,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """`records`: the disk thread of `folder`; None: no records and no tests in advance (an offline run, or a
         renderer without shaders). `circumstances`: version and driver. `own_folder`: of the built-in shaders. `post`
-        runs an action on this thread."""
+        runs an action on this thread. `is_offline`: nothing is too slow, since the film waits."""
         self._open_tester, self._size_px, self._post, self._now_s = open_tester, size_px, post, now_s
         self._records, self._folder, self._circumstances = records, folder, circumstances
-        self._own_folder = own_folder
+        self._own_folder, self._is_offline = own_folder, is_offline
         self._tester: ShaderTrials | None = None
         self._running: _Running | None = None
         self._known: dict[object, Outcome] = {}
@@ -198,7 +198,8 @@ class ShaderTesting:
     def _begin(self, text: ShaderText, *, is_idle: bool) -> None:
         self._tester = self._tester or self._open_tester()
         size_px = self._size_px()
-        self._tester.submit(text.text, path=text.file.path, size_px=size_px)
+        source = text.source
+        self._tester.submit(source.text, vertex=source.vertex, path=text.entry.path, size_px=size_px)
         self._running = _Running(text=text, size_px=size_px, began_s=self._now_s(), is_idle=is_idle)
 
     def _preempt(self, wanted: Sequence[ShaderText]) -> None:
@@ -222,8 +223,10 @@ class ShaderTesting:
         if ran.is_idle:
             now_s = self._now_s()
             self._idle.rests_until_s = now_s + REST * (now_s - ran.began_s)
-        file = result.file or ran.text.file if result.ok else None
-        self._write(ran, result, file or ran.text.file)
+        file = result.file if result.ok else None
+        self._write(ran, result, file)
+        if file is not None and self._is_offline:
+            file = replace(file, band_px=0)
         reason = "" if result.ok else str(IsfError(result.reason, result.line or None))
         outcome = Outcome(file=file, reason=reason, note=result.note)
         self._keep(ran.text, outcome, result.thumbnail)
@@ -241,7 +244,7 @@ class ShaderTesting:
     # -- records -------------------------------------------------------------------------------
 
     def _path_of(self, text: ShaderText) -> Path:
-        return record_path(self._folder, text.text, text.file.vertex, self._circumstances)
+        return record_path(self._folder, text.source.text, text.source.vertex, self._circumstances)
 
     def _look_up(self, text: ShaderText) -> None:
         """Read the record of a text, once."""
@@ -264,13 +267,12 @@ class ShaderTesting:
         def read() -> None:  # the disk's thread
             record, file = read_record(self._path_of(text)), None
             if record is not None and record.ok and record.draw_ms_at(self._size_px()) <= MAX_DRAW_MS:
-                file = replace(text.file, max_loop_steps=record.max_loop_steps, is_opaque=record.is_opaque)
-                translate(file)
+                file = placed(record.file, text.entry.path) if record.file is not None else None
             self._post(partial(accept, record, file))
 
         self._records.post(read, lambda reason: self._post(partial(accept, None, None)))
 
-    def _write(self, ran: _Running, result: TrialResult, file: IsfFile) -> None:
+    def _write(self, ran: _Running, result: TrialResult, file: IsfFile | None) -> None:
         if self._records is None:
             return
         record = VetRecord(
@@ -280,8 +282,7 @@ class ShaderTesting:
             note=result.note,
             draw_ms=result.draw_ms or 0.0,
             size_px=ran.size_px,
-            max_loop_steps=file.max_loop_steps,
-            is_opaque=file.is_opaque,
+            file=file,
             thumbnail=result.thumbnail,
         )
         path = self._path_of(ran.text)
@@ -345,12 +346,8 @@ class ShaderTesting:
             if text is not None:
                 self._look_up(text)
 
-        def on_text(text: str) -> None:  # the folder's disk thread
-            try:
-                read = ShaderText(entry=entry, text=text, file=parse_isf(text, path=entry.path))
-            except IsfError:  # told when somebody chooses it
-                read = None
-            self._post(partial(accept, read))
+        def on_text(source: ShaderSource) -> None:  # the folder's disk thread
+            self._post(partial(accept, ShaderText(entry=entry, source=source)))
 
         catalog.read(entry, on_text, lambda reason: self._post(partial(accept, None)))
 

@@ -115,5 +115,3 @@ class LiveEntry:
     calls: Mapping[str, str] = field(default_factory=dict)
     """OSC command -> name of the command sent to the child."""
     pictures: tuple[ExtraPicture, ...] = ()
-    paints_layer5: bool = False
-    finds_masks: bool = False

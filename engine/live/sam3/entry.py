@@ -32,5 +32,4 @@ ENTRY = LiveEntry(
     first_values=lambda config: [("/sam3/enable", bool(config.sam3.model))],
     calls={"/sam3/empty_cache": "empty_cache"},
     pictures=AREA.pictures,
-    finds_masks=True,
 )

@@ -42,5 +42,4 @@ ENTRY = LiveEntry(
     conditions=lambda config, has_camera: conditions(config.sd, has_camera=has_camera),
     first_values=first_values,
     pictures=AREA.pictures,
-    paints_layer5=True,
 )

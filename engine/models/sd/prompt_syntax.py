@@ -24,7 +24,7 @@ _TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<values>[^<>]+)>", re.IGNOR
 _MARK = re.compile(
     rf"\\(?P<escaped>[()\[\]\\])|:\s*(?P<weight>{_NUMBER})\s*\)|(?P<bracket>[()\[\]])|(?P<plain>[^\\()\[\]:]+|[\\:])"
 )
-_BREAK = re.compile(r"\s*\bBREAK\b\s*")
+_BREAK = re.compile(r"\bBREAK\b\s*")
 _WHEN = re.compile(rf":\s*{_NUMBER}\s*$")
 
 
@@ -142,7 +142,7 @@ class _Parsing:
         parts = _BREAK.split(text)
         if len(parts) > 1:
             self._note("BREAK does not start a new chunk of tokens here: it is read as a space")
-        self._pieces.append(_Piece(" ".join(parts)))
+        self._pieces.append(_Piece(" ".join((*(part.rstrip() for part in parts[:-1]), parts[-1]))))
 
     def _multiply(self, piece: int, weight: float) -> None:
         for each in self._pieces[piece:]:

@@ -8,6 +8,7 @@ parsers that other ISF hosts use (DDMathParser, exprtk), as far as public shader
 import math
 import re
 from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from engine.errors import IsfError
@@ -43,46 +44,55 @@ _FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled text. IsfError if it is not one."""
+    """A compiled text."""
 
-    __slots__ = ("_steps", "text")
+    text: str
+    steps: tuple[str | float, ...]
+    """In the order of a stack: numbers, `$NAME`, and what is done with the last ones."""
 
-    def __init__(self, text: str, names: Container[str]) -> None:
-        """`names`: those that may stand after a $."""
-        self.text = text
+    @classmethod
+    def compiled(cls, text: str, names: Container[str]) -> "Expression":
+        """`names`: those that may stand after a $. IsfError if it is none."""
         if len(text) > MAX_CHARS:
             raise IsfError(f"a size expression has {len(text)} characters: at most {MAX_CHARS}")
-        self._steps = _Compiler(text, names).steps
+        return cls(text, tuple(_Compiler(text, names).steps))
 
     def evaluate(self, values: Mapping[str, float]) -> float | None:
         """The number, or None where there is none: a division by zero, a root of -1."""
         stack: list[float] = []
         try:
-            for count, step in self._steps:
-                if isinstance(step, str):
-                    stack.append(float(values[step]))
-                elif isinstance(step, float):
+            for step in self.steps:
+                if isinstance(step, float):
                     stack.append(step)
+                elif step[0] == "$":
+                    stack.append(float(values[step[1:]]))
                 else:
-                    stack[-count:] = [float(step(*stack[-count:]))]
+                    count, function = _STEPS[step]
+                    stack[-count:] = [float(function(*stack[-count:]))]
         except (ArithmeticError, ValueError):
             return None
         return stack[0] if math.isfinite(stack[0]) else None
 
 
-_Step = tuple[int, str | float | Callable[..., float]]
+_STEPS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
+    **_FUNCTIONS,
+    **{sign: (2, function) for sign, (_, function) in _BINARY.items()},
+    "negative": (1, lambda a: -a),
+}
 
 
 class _Compiler:
     """Recursive descent with precedence climbing."""
 
     def __init__(self, text: str, names: Container[str]) -> None:
-        self.steps: list[_Step] = []
+        self.steps: list[str | float] = []
         self._text, self._names = text, names
         self._tokens: list[str] = []
         place = 0
-        while text[place:].strip():
+        text = text.rstrip()
+        while place < len(text):
             token = _TOKEN.match(text, place)
             if token is None:
                 self._refuse(f"{text[place:].strip()[:10]!r} cannot be read")
@@ -111,38 +121,41 @@ class _Compiler:
         self._operand(depth)
         while (operator := _BINARY.get(self._peek())) is not None and operator[0] >= precedence:
             self._at += 1
+            sign = self._tokens[self._at - 1]
             self._sum(operator[0] + 1, depth + 1)
-            self.steps.append((2, operator[1]))
+            self.steps.append(sign)
 
     def _operand(self, depth: int) -> None:
         token = self._take()
         if token in "+-":
             self._sum(3, depth + 1)
             if token == "-":
-                self.steps.append((1, lambda a: -a))
+                self.steps.append("negative")
         elif token == "(":
             self._sum(1, depth + 1)
             self._expect(")")
         elif token[0].isdigit() or token[0] == ".":
-            self.steps.append((0, float(token)))
+            if not math.isfinite(float(token)):
+                self._refuse(f"{token} is too large")
+            self.steps.append(float(token))
         elif token.startswith("$"):
             if token[1:] not in self._names:
                 self._refuse(f"{token} is neither $WIDTH, $HEIGHT nor a number input")
-            self.steps.append((0, token[1:]))
+            self.steps.append(token)
         elif token in _FUNCTIONS:
             self._call(token, depth)
         else:
             self._refuse(f"{token!r} is not known; functions: {', '.join(_FUNCTIONS)}")
 
     def _call(self, name: str, depth: int) -> None:
-        count, function = _FUNCTIONS[name]
+        count, _ = _FUNCTIONS[name]
         self._expect("(")
         for number in range(count):
             if number:
                 self._expect(",")
             self._sum(1, depth + 1)
         self._expect(")")
-        self.steps.append((count, function))
+        self.steps.append(name)
 
     def _expect(self, sign: str) -> None:
         if self._peek() != sign:

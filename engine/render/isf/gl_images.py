@@ -6,7 +6,7 @@ import moderngl
 import numpy as np
 
 from engine.render.isf.isf_file import IsfFile, IsfInput
-from engine.render.isf.sizes import is_float
+from engine.render.isf.sizes import BYTES_PER_PX, SIDES, is_float
 from engine.render.isf.sound import spectrum_image, wave_image
 from engine.values import CHANNELS
 
@@ -20,13 +20,24 @@ def unbind(context: moderngl.Context) -> None:
 class PassTarget:
     """A texture that a pass draws into while it reads the last content from another one."""
 
-    def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str) -> None:
+    def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str, *, sides: int = SIDES) -> None:
+        """`sides`: allocated at once; the rest with `add_side`."""
         self.size_px = size_px
-        self._context = context
-        self._textures = [context.texture(size_px, 4, dtype=dtype) for _ in range(2)]
-        self._framebuffers = [context.framebuffer([texture]) for texture in self._textures]
-        for framebuffer in self._framebuffers:
-            framebuffer.clear()
+        self._context, self._dtype = context, dtype
+        self._textures: list[moderngl.Texture] = []
+        self._framebuffers: list[moderngl.Framebuffer] = []
+        for _ in range(sides):
+            self.add_side()
+
+    @property
+    def missing_sides(self) -> int:
+        return SIDES - len(self._textures)
+
+    def add_side(self) -> None:
+        """Allocate one of the two textures, black."""
+        self._textures.append(self._context.texture(self.size_px, 4, dtype=self._dtype))
+        self._framebuffers.append(self._context.framebuffer([self._textures[-1]]))
+        self._framebuffers[-1].clear()
 
     @property
     def texture(self) -> moderngl.Texture:
@@ -58,19 +69,45 @@ class OwnTargets:
         self._is_float = {each.target: is_float(file, each.target) for each in file.passes if each.target is not None}
         self._targets: dict[str, PassTarget] = {}
 
-    def follow(self, sizes: dict[str, tuple[int, int]]) -> None:
+    def follow(self, sizes: dict[str, tuple[int, int]], most: int | None = None) -> int:
+        """Allocate what is missing or has another size; the bytes of that. `most`: textures at once; None: all."""
+        allocated_bytes = 0
         for name, size_px in sizes.items():
             target = self._targets.get(name)
-            if target is None or target.size_px != size_px:
-                if target is not None:
-                    self._targets.pop(name).release()
-                self._targets[name] = PassTarget(self._context, size_px, "f4" if self._is_float[name] else "f1")
+            if target is not None and target.size_px != size_px:
+                self._targets.pop(name).release()
+                target = None
+            if target is None:
+                kind = "f4" if self._is_float[name] else "f1"
+                target = self._targets[name] = PassTarget(self._context, size_px, kind, sides=0)
+            while target.missing_sides and most != 0:
+                target.add_side()
+                allocated_bytes += self._side_bytes(name, size_px)
+                most = None if most is None else most - 1
+        return allocated_bytes
+
+    def missing_bytes(self, sizes: dict[str, tuple[int, int]]) -> int:
+        """Bytes that `follow` would allocate."""
+        missing = 0
+        for name, size_px in sizes.items():
+            target = self._targets.get(name)
+            sides = SIDES if target is None or target.size_px != size_px else target.missing_sides
+            missing += sides * self._side_bytes(name, size_px)
+        return missing
+
+    def _side_bytes(self, name: str, size_px: tuple[int, int]) -> int:
+        return size_px[0] * size_px[1] * BYTES_PER_PX[self._is_float[name]]
 
     def __getitem__(self, name: str) -> PassTarget:
         return self._targets[name]
 
     def __contains__(self, name: str) -> bool:
         return name in self._targets
+
+    @property
+    def steps(self) -> int:
+        """Calls of `follow` with `most` 1 until everything is allocated."""
+        return SIDES * len(self._is_float)
 
     def release(self) -> None:
         for target in self._targets.values():

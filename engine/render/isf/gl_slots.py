@@ -4,12 +4,12 @@ A new file is built in steps, one a frame, while the slot still plays its old on
 each pass, since drivers finish compiling at the first draw. The vetting process has compiled the same text before, and
 drivers keep compiled shaders on the disk, so a step takes milliseconds instead of seconds (measured in docs/isf.md).
 
-Frame: `begin`, `draw_generator` (before the pass, if layer 5 or another shader shows it), `draw` (after the dissolve).
+Frame: `begin`, then for each look `draw_generator` (before the pass, if layer 5 or another shader shows it) and `draw`.
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import moderngl
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from engine.errors import IsfError
 from engine.render.gl_textures import Target
 from engine.render.isf.dates import DateAt, date_live, isf_date
+from engine.render.isf.draw_clock import DrawClock, OverrunError
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.isf_file import (
     OTHER_PLACE,
@@ -31,7 +32,7 @@ from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, Moment, 
 
 log = logging.getLogger(__name__)
 
-RING = 3  # targets: the one drawn into, the one read, and the last picture, which sinks may still read
+RING = 4  # targets: the one drawn into, the one read, and two finished pictures of looks that dissolve
 _SHOWN_FIRST = (SOURCE_IMAGE, START_IMAGE)
 
 
@@ -61,27 +62,40 @@ class SlotChain:
         """The places of `_generated` that hold this picture's."""
         self._copy: IsfProgram | None = None
         self._size_px = (0, 0)
-        self._last: Target | None = None
+        self._kept: Collection[Target] = ()
         self._sound = SoundImages(context)
+        self._clock = DrawClock()
         self._date = (2000.0, 1.0, 1.0, 0.0)
         self.state = ShaderState()
         """State of the last picture; replaced as a whole. Any thread."""
 
-    def begin(self, slots: Sequence[ShaderSlot], waves: np.ndarray, time_s: float, size_px: tuple[int, int]) -> None:
+    def begin(
+        self,
+        slots: Sequence[ShaderSlot],
+        waves: np.ndarray,
+        time_s: float,
+        size_px: tuple[int, int],
+        held: Collection[Target] = (),
+    ) -> None:
         """Prepare a picture of this size: read the last one's costs, and do one step of building a new file.
 
-        `waves`: (4, 1024) float32; `time_s`: due time of the picture.
+        `waves`: (4, 1024) float32; `time_s`: due time of the picture; `held`: earlier pictures that are still needed.
         """
         if not slots and not self._slots:
             return
+        self._kept = held
         self._playing = tuple(slots)
         self._drawn = set()
+        self._clock.begin()
         self._sound.follow(waves)
         self._date = isf_date(self._date_at(time_s))
         if size_px != self._size_px:
             self._release_targets()
             self._size_px = size_px
         costs_ms = {name: slot.read_cost_ms() for name, slot in self._slots.items()}
+        overruns = frozenset(name for name, slot in self._slots.items() if slot.has_overrun)
+        for name in overruns.difference(each.slot for each in slots):
+            self._slots[name].has_overrun = False  # it has been switched off, and may be tried again
         may_build = True
         for told in self._playing:
             slot = self._slots.setdefault(told.slot, _Slot(self._context))
@@ -92,18 +106,15 @@ class SlotChain:
         self.state = ShaderState(
             costs_ms={name: cost_ms for name, cost_ms in costs_ms.items() if cost_ms is not None},
             failures={name: slot.failure for name, slot in self._slots.items() if slot.failure},
+            overruns=overruns,
         )
 
     def draw_generator(self, *, is_leaving: bool = False) -> Target | None:
-        """The generator's picture over black, for layer 5; None if none plays. Drawn once per picture.
+        """The generator's picture over black, for layer 5; None if the look has none. Drawn once per picture.
 
-        While two looks with different generators dissolve, that of the old one if `is_leaving`, else of the new one.
+        While two looks dissolve, that of the old one if `is_leaving`, else of the new one.
         """
-        told = min(
-            (each for each in self._playing if each.is_generator),
-            key=lambda each: each.is_leaving is not is_leaving,
-            default=None,
-        )
+        told = next((each for each in self._of(is_leaving) if each.is_generator), None)
         slot = self._slots.get(told.slot) if told is not None else None
         if told is None or slot is None or slot.program is None:
             return None
@@ -117,30 +128,39 @@ class SlotChain:
             self._drawn.add(told.slot)
         return self._generated[told.slot]
 
-    def draw(self, source: Target, *, is_luma: bool) -> Target:
-        """The picture with all slots; `source` itself if none plays. Not drawn into again until the next but one.
+    def plays(self, *, is_leaving: bool = False) -> bool:
+        """True if this look has shaders: while two looks dissolve, the old one if `is_leaving`, else the new one."""
+        return bool(self._of(is_leaving))
 
-        `is_luma`: alpha becomes the largest of red, green and blue; otherwise 1.
+    def _of(self, is_leaving: bool) -> list[ShaderSlot]:
+        return [each for each in self._playing if each.is_shared or each.is_leaving is is_leaving]
+
+    def draw(self, source: Target, *, is_luma: bool, is_leaving: bool = False, held: Collection[Target] = ()) -> Target:
+        """The picture with all slots of a look; `source` itself if none plays. Valid until the next call without it in
+        `held`.
+
+        `is_luma`: alpha becomes the largest of red, green and blue; otherwise 1. `is_leaving`: as in `plays`.
         """
         beneath = source
-        if is_luma and self._playing:
+        playing = self._of(is_leaving)
+        if is_luma and playing:
             source.texture.swizzle = "RGB1"  # a shader that keeps its input's alpha would darken the picture
-        generated = self.draw_generator() if any(map(self._reads_other_images, self._playing)) else None
-        for told in sorted(self._playing, key=_order):
+        generated = None
+        if any(map(self._reads_other_images, playing)):
+            generated = self.draw_generator(is_leaving=is_leaving)
+        for told in sorted(playing, key=_order):
             slot = self._slots[told.slot]
             if slot.program is None or told.mix <= 0:
                 continue
-            into = self._free_target(beneath)
+            into = self._free_target({beneath, *held})
             canvas = self._canvas(into, beneath, OVER if told.is_generator else EFFECT, told.mix, is_luma=is_luma)
             if told.slot in self._drawn:
                 self._copied(canvas, self._generated[told.slot])
             elif not self._draw_slot(slot, told, canvas, self._images(slot.program.file, beneath, source, generated)):
                 continue
             beneath = into
-        if is_luma and self._playing:
+        if is_luma and playing:
             source.texture.swizzle = "RGBA"
-        if beneath is not source:
-            self._last = beneath
         return beneath
 
     def release(self) -> None:
@@ -157,17 +177,24 @@ class SlotChain:
         self, slot: "_Slot", told: ShaderSlot, canvas: Canvas, images: Callable[[str], moderngl.Texture]
     ) -> bool:
         assert slot.program is not None
+        if slot.has_overrun:
+            return False
         inputs = told.inputs if slot.program.file is told.file else {}  # the old file plays on with its last values
         began_s = time.perf_counter()
         try:
-            if self._is_software:
-                slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.moment(self._date))
-                self._wait()
-                slot.cost_ms = (time.perf_counter() - began_s) * 1e3
-            else:
-                with slot.query:
+            with self._clock.running(told.slot):
+                if self._is_software:
                     slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.moment(self._date))
-                slot.is_timed = True
+                    self._wait()
+                    slot.cost_ms = (time.perf_counter() - began_s) * 1e3
+                else:
+                    with slot.query:
+                        slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.moment(self._date))
+                    slot.is_timed = True
+        except OverrunError:
+            slowest = self._clock.slowest
+            self._slots[slowest].overrun(self._clock.spent_s(slowest) * 1e3)
+            return False
         except IsfError as error:
             slot.fail_playing(str(error))
             return False
@@ -186,10 +213,12 @@ class SlotChain:
         assert slot.coming_file is not None
         try:
             if slot.coming is None:
-                slot.coming = IsfProgram(self._context, slot.coming_file, self._wait if self._is_software else None)
+                slot.coming = IsfProgram(
+                    self._context, slot.coming_file, self._wait, self._clock, waits_for_passes=self._is_software
+                )
                 return
             kind = OVER if slot.coming_file.is_generator else EFFECT
-            into = self._free_target(black)
+            into = self._free_target({black, *self._kept})
             canvas = self._canvas(into, black, kind, 1.0, is_luma=False)
             images = self._images(slot.coming_file, black, black, None)
             slot.coming.warm(slot.warmed, canvas, slot.coming_inputs, images)
@@ -230,9 +259,9 @@ class SlotChain:
             is_luma=is_luma,
         )
 
-    def _free_target(self, beneath: Target) -> Target:
+    def _free_target(self, held: Collection[Target]) -> Target:
         for target in self._ring:
-            if target is not beneath and target is not self._last:
+            if target not in held:
                 return target
         self._ring.append(Target(self._context, self._size_px, dtype=self._dtype))
         assert len(self._ring) <= RING
@@ -250,7 +279,7 @@ class SlotChain:
             if target is not None:
                 target.release()
         self._ring = []
-        self._black = self._last = None
+        self._black = None
         self._generated = {}
 
 
@@ -268,6 +297,8 @@ class _Slot:
         self.query = context.query(time=True)
         self.is_timed = False
         self.cost_ms: float | None = None
+        self.has_overrun = False
+        """Its program was given up in the middle of a picture: not drawn until it is switched off or replaced."""
         self._failed: IsfFile | None = None
         self._began_s = self._time_s = 0.0
         self._before_s: float | None = None
@@ -300,7 +331,11 @@ class _Slot:
         if self.program is not None:
             self.program.release()
         self.program, self.coming, self.coming_file, self.warmed = self.coming, None, None, 0
-        self.last_inputs = {}
+        self.last_inputs, self.has_overrun = {}, False
+
+    def overrun(self, spent_ms: float) -> None:
+        """Its program has held up the picture."""
+        self.has_overrun, self.cost_ms, self.is_timed = True, spent_ms, False
 
     def fail_coming(self, reason: str) -> None:
         """Give up the new file; the old one plays on."""
@@ -340,6 +375,6 @@ class _Slot:
         self.coming, self.coming_file, self.warmed = None, None, 0
 
 
-def _order(told: ShaderSlot) -> tuple[bool, str, bool]:
-    """The generators first, then the effects by slot; in a slot of two, that of the old look first."""
-    return not told.is_generator, told.slot.removesuffix(OTHER_PLACE), not told.is_leaving
+def _order(told: ShaderSlot) -> tuple[bool, str]:
+    """The generator first, then the effects by slot."""
+    return not told.is_generator, told.slot.removesuffix(OTHER_PLACE)

@@ -1,4 +1,4 @@
-"""A parsed shader file, and a slot that plays it."""
+"""A shader as the engine knows it, and a slot that plays it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,10 @@ Input = bool | int | float | tuple[float, ...]
 IMAGE_TYPES = ("image", "audio", "audioFFT")
 SOURCE_IMAGE = "inputImage"
 START_IMAGE, END_IMAGE = "startImage", "endImage"
-MAX_LOOP_STEPS = 32768  # of all guarded loops of one pixel: 0.1 s at 1080p on a GPU, below the 2 s of a driver's reset
+MAX_CHARS: Final = 256 * 1024  # of a text: the largest of 321 public shaders has 24 KB
+MAX_BUDGET: Final = 2 << 20  # units of work of all guarded loops of one pixel (loops.py)
+FRAGMENT_FILE, VERTEX_FILE = 0, 1
+"""Numbers that a driver's message gives the author's two texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +62,32 @@ class IsfPass:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class IsfImport:
     name: str
-    path: Path
     pixels: np.ndarray
-    """(height, width, 4) uint8, row 0 at the top."""
+    """(height, width, 4) uint8, row 0 at the top; the same array for the same file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShaderTexts:
+    """Texts for the compiler; one program draws all passes."""
+
+    vertex: str
+    fragment: str
+    names: dict[str, str]
+    """The name in GLSL of each input, target and imported image."""
+    straight_units: int
+    """Work of a pixel beside its guarded loops."""
+    is_guarded: bool
+    """True if loops of a pixel draw on its budget."""
+    has_holes: bool
+    """True if it may leave pixels out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class IsfFile:
-    """Compared by identity: a file that is parsed again is another one."""
+    """A shader as the engine knows it: read, translated and tried in the vetting process.
+
+    Compared by identity: a file that is parsed again is another one.
+    """
 
     path: Path | None
     title: str
@@ -78,12 +99,11 @@ class IsfFile:
     passes: tuple[IsfPass, ...]
     """At least one."""
     imports: tuple[IsfImport, ...]
-    fragment: str
-    """GLSL as in the file, the header replaced by empty lines: line numbers are the file's."""
-    vertex: str | None
-    """The text of the .vs file beside it, or None."""
-    max_loop_steps: int = MAX_LOOP_STEPS
-    """A pixel's loops end after so many rounds; vetting may lower it."""
+    texts: ShaderTexts
+    budget: int = MAX_BUDGET
+    """Units of work after which a pixel's loops end; a trial lowers it."""
+    band_px: int = 0
+    """Pixels that are drawn at once; their worst case was measured to be short. 0: all."""
     is_opaque: bool = False
     """Alpha is ignored: vetting found that the shader leaves it at 0, so that nothing would be seen."""
 
@@ -122,6 +142,8 @@ class ShaderSlot:
     """Share of the shader's picture, 0..1. Of the generator: over the picture; 0 if only layer 5 shows it."""
     is_leaving: bool = False
     """It belongs to the look that dissolves."""
+    is_shared: bool = False
+    """Two looks that dissolve have the same shaders: it plays on, over the mix of both."""
 
     @property
     def is_generator(self) -> bool:
@@ -137,3 +159,5 @@ class ShaderState:
     """By slot, time that its shader took: of the GPU, or of a software rasteriser by the clock."""
     failures: Mapping[str, str] = field(default_factory=dict)
     """By slot, why its file is not drawn."""
+    overruns: frozenset[str] = frozenset()
+    """Slots whose shader was given up in the middle of the picture, since it held it up."""

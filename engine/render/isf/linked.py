@@ -7,8 +7,7 @@ from typing import Final
 import moderngl
 
 from engine.errors import IsfError
-from engine.render.isf.isf_file import Input, IsfFile
-from engine.render.isf.translate import FRAGMENT_FILE, VERTEX_FILE, translate
+from engine.render.isf.isf_file import FRAGMENT_FILE, VERTEX_FILE, Input, IsfFile
 
 BENEATH: Final = "isf_beneath"
 MAX_REASON_CHARS: Final = 300
@@ -26,7 +25,7 @@ class LinkedProgram:
         """IsfError with the line of the driver's first complaint."""
         self._program = _compile(context, file)
         self._vertices = context.vertex_array(self._program, [])
-        names = translate(file).names
+        names = file.texts.names
         images = [name for name in names if name not in {each.name for each in file.controls}]
         wanted = {name: names[name] for name in images if names[name] in self._program}
         if BENEATH in self._program:
@@ -39,11 +38,14 @@ class LinkedProgram:
         for name, unit in self.units.items():
             self._program[wanted[name]] = unit
 
-    def run(self, uniforms: Mapping[str, Input]) -> None:
-        """Draw the strip of four corners with these uniforms; one that the compiler removed is left out."""
+    def set(self, uniforms: Mapping[str, Input]) -> None:
+        """Set these uniforms; one that the compiler removed is left out."""
         for name, value in uniforms.items():
             if name in self._program:
                 self._program[name] = value
+
+    def draw(self) -> None:
+        """Draw the strip of four corners."""
         self._vertices.render(moderngl.TRIANGLE_STRIP, vertices=4)
 
     def release(self) -> None:
@@ -52,7 +54,7 @@ class LinkedProgram:
 
 
 def _compile(context: moderngl.Context, file: IsfFile) -> moderngl.Program:
-    texts = translate(file)
+    texts = file.texts
     try:
         return context.program(vertex_shader=texts.vertex, fragment_shader=texts.fragment)
     except moderngl.Error as error:

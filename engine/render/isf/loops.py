@@ -1,190 +1,306 @@
-"""Ends the loops of a shader after a number of rounds, so that no slider can hang the GPU.
+"""Bounds the work of a pixel, so that no slider, no date and no moment of the show can hang the GPU.
 
 Problem: a loop whose end depends on an input may be short when the file is tried, and endless when an artist moves a
-slider. A GPU cannot be interrupted from outside: after two seconds the system resets the driver, which costs every
-program its pictures; a software rasteriser just never returns.
+slider, or eight seconds later. A GPU cannot be interrupted from outside: after two seconds the system resets the
+driver, which costs every program its pictures; a software rasteriser just never returns.
 
-So a counter runs in each pixel. Every loop asks `isf_go()` before its condition and ends once the pixel has made too
-many rounds. A loop with a counter would no longer be unrolled, and most loops of real shaders are short and have fixed
-ends: `for (int i = 0; i < 8; i++)`. Those keep their text, as long as the loops nested in one statement make at most
-MAX_FREE_ROUNDS together. Functions that call each other from such loops multiply that; trying the file finds those.
+So the work of a pixel is counted in units, roughly one operation on a vector of four. The words of each function are
+weighed, the functions it calls counted with all that they call. A loop with fixed ends counts as many times as it
+turns, and keeps its text if that is not much: compilers unroll such loops, and a counter would keep them from it. Every
+other loop asks `isf_go(units)` before each round, where `units` is the work of one round; it ends once the pixel has
+spent its budget. What remains is the work of the text without these loops, each counted once: `straight`. Together,
+`straight` and the budget bound a pixel by construction; no path, condition or moment needs to be tried for that.
+
+A fixed number of rounds is only believed where nothing in the loop can change it: the counter is declared in the loop,
+is assigned nowhere else and handed to no function that could, its numbers are far from where 32 bits end, and its
+constants are declared once in the whole text.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 from typing import Final
 
-from engine.render.isf.tokens import after_blank, closing, is_blank
+from engine.errors import IsfError
+from engine.render.isf.structure import SIZES, Function, Structure, is_name
+from engine.render.isf.tokens import is_blank
+from engine.render.isf.weights import BUILTIN, DEFAULT_CALL, OUT_BUILTINS, SIGNS
 
-MAX_FREE_ROUNDS: Final = 1024
-GUARD: Final = "isf_go()"
+FREE_UNITS: Final = 65_536  # of a loop that keeps its text
+MAX_STRAIGHT: Final = 262_144  # above it loops lose that right
+MAX_UNITS: Final = 4 << 20  # of a text without loops: calls that call each other twice, thirty deep
+MIN_ROUND: Final = 33  # so that a budget ends before the 65535 rounds at which llvmpipe ends any loop without a word
+MAX_LEVELS: Final = 120  # of statements in statements, and of functions called before they are defined
+_FINISH: Final = ("clamp", "mix", "isnan", "max", "texelFetch", "float", "vec3", "vec4")  # after the author's text
+_LOOPS: Final = ("for", "while", "do")
 
-_STEPS = {"++": 1.0, "--": -1.0}
+
+class Guarded:
+    """A stage's text with bounded work."""
+
+    def __init__(self, tokens: Sequence[str], *, entry: str = "main") -> None:
+        """`tokens`: with all macros expanded. IsfError if it cannot be read, or does too much without any loop."""
+        self._places = [place for place, token in enumerate(tokens) if not is_blank(token)]
+        line, lines = 1, []
+        for token in tokens:
+            if not is_blank(token):
+                lines.append(line)
+            line += token.count("\n")
+        self._structure = Structure([tokens[place] for place in self._places], lines)
+        free_units = FREE_UNITS
+        while True:
+            weighing = _Weighing(self._structure, free_units)
+            self.straight = weighing.total(entry)
+            """Units of a pixel beside those of the guarded loops."""
+            if self.straight <= MAX_STRAIGHT or free_units < 8:
+                break
+            free_units //= 8
+        if self.straight > MAX_UNITS:
+            raise IsfError(
+                f"a pixel takes {self.straight} operations without any loop, since functions call each other so often: "
+                f"at most {MAX_UNITS}"
+            )
+        self.is_guarded = bool(weighing.guards)
+        self._before: dict[int, str] = {}
+        self._behind: dict[int, str] = {}
+        for first, last, units in weighing.guards:
+            if first == last:  # an empty condition
+                self._before[self._places[first]] = f" isf_go({units})"
+            else:
+                self._before[self._places[first]] = f"isf_go({units}) && ("
+                self._behind[self._places[last - 1]] = ")"
+
+    def written(self, tokens: Sequence[str]) -> list[str]:
+        """These tokens, with the same places as the constructor's, and the guards."""
+        return [self._before.get(place, "") + token + self._behind.get(place, "") for place, token in enumerate(tokens)]
 
 
-def guard_loops(tokens: list[str]) -> list[str]:
-    """The tokens with every loop guarded, except short ones with a fixed end."""
-    loops = _find_loops(tokens)
-    constants = _constants(tokens)
-    free_ends: list[tuple[int, float]] = []  # end and rounds of the unguarded loops around
-    for loop in loops:
-        free_ends = [(end, rounds) for end, rounds in free_ends if end > loop.start]
-        around = free_ends[-1][1] if free_ends else 1.0
-        rounds = _rounds(tokens, loop, constants)
-        if rounds is not None and rounds * around <= MAX_FREE_ROUNDS:
-            free_ends.append((loop.end, rounds * around))
+class _Weighing:
+    """Weighs a text with one limit for free loops."""
+
+    def __init__(self, structure: Structure, free_units: int) -> None:
+        self._s, self._words, self._free_units = structure, structure.words, free_units
+        self.guards: list[tuple[int, int, int]] = []
+        """First and last + 1 word of a condition, and the units of one round."""
+        self._weights: dict[int, int] = {}
+        self._running: set[int] = set()
+        self._copy = 1 + structure.largest // 16
+        matrices = max(
+            [SIZES[word] for word in set(self._words) if word.startswith("mat") and word in SIZES], default=4
+        )
+        self._times = max(2, (matrices**2) // 8) if matrices > 4 else 2
+
+    def total(self, entry: str) -> int:
+        """Units of one call of main, and of all that is done around it."""
+        every = [function for functions in self._s.functions.values() for function in functions]
+        for function in sorted(every, key=lambda each: each.number):
+            self._weight_of(function, 0)
+        around = sum(self._range(first, last, len(every), 0) for first, last in self._s.outside)
+        ends = [function for name in _FINISH for function in self._s.functions.get(name, ())]
+        mains = self._s.functions.get(entry, [])
+        return sum(self._weight_of(each, 0) for each in mains) + around + 4 * sum(self._weight_of(e, 0) for e in ends)
+
+    def _weight_of(self, function: Function, level: int) -> int:
+        weight = self._weights.get(function.number)
+        if weight is None:
+            if level > MAX_LEVELS:
+                raise self._s.refuse(f"functions call each other more than {MAX_LEVELS} deep", function.body[0])
+            self._running.add(function.number)
+            weight = 2 + self._block(*function.body, function.number, level)
+            self._running.discard(function.number)
+            self._weights[function.number] = weight = min(weight, 1 << 40)
+        return weight
+
+    # -- statements ----------------------------------------------------------------------------
+
+    def _block(self, at: int, end: int, number: int, level: int) -> int:
+        units = 0
+        while at < end:
+            at, more = self._statement(at, end, number, level + 1)
+            units += more
+        return units
+
+    def _statement(self, at: int, end: int, number: int, level: int) -> tuple[int, int]:
+        """Place after it, and its units. `number`: of the function it stands in."""
+        s, words = self._s, self._words
+        if level > MAX_LEVELS:
+            raise s.refuse("statements are nested too deeply", at)
+        units = 0
+        while at < end and words[at] == "if":  # `else if` goes on here, so that a long row is not deep
+            opening, closing = self._brackets(at + 1)
+            units += 1 + self._range(opening + 1, closing, number, level)
+            at, more = self._statement(closing + 1, end, number, level + 1)
+            units += more
+            if not (at < end and words[at] == "else"):
+                return at, units
+            at += 1
+        if at >= end:
+            return at, units
+        word = words[at]
+        if word == "{":
+            return s.partner[at] + 1, units + self._block(at + 1, s.partner[at], number, level)
+        if word == "for":
+            after, more = self._for(at, end, number, level)
+        elif word == "while":
+            opening, closing = self._brackets(at + 1)
+            after, body = self._statement(closing + 1, end, number, level + 1)
+            more = self._guard(opening + 1, closing, body + self._range(opening + 1, closing, number, level))
+        elif word == "do":
+            after, body = self._statement(at + 1, end, number, level + 1)
+            if words[after : after + 1] != ["while"]:
+                raise s.refuse("a do has no while", at)
+            opening, closing = self._brackets(after + 1)
+            more = self._guard(opening + 1, closing, body + self._range(opening + 1, closing, number, level))
+            after = closing + 1
+        elif word == "switch":
+            opening, closing = self._brackets(at + 1)
+            after, more = self._statement(closing + 1, end, number, level + 1)
+            more += 1 + self._range(opening + 1, closing, number, level)
+        elif word in ("case", "default"):
+            while at < end and words[at] != ":":
+                at = s.partner[at] + 1 if words[at] in ("(", "[", "{") else at + 1
+            return at + 1, units + 1
         else:
-            loop.is_guarded = True
-    guarded = list(tokens)
-    for loop in loops:
-        if loop.is_guarded:
-            first, last = loop.condition
-            condition = "".join(tokens[first:last]).strip()
-            guarded[first:last] = [""] * (last - first)
-            lines = "\n" * condition.count("\n")
-            text = f" {GUARD} && ({condition}) " if condition else f" {GUARD} "
-            # inserted before the sign that ends the condition, so that no place moves
-            guarded[last] = (text if lines or condition else f" {GUARD}") + guarded[last]
-    return guarded
+            after = at
+            while after < end and words[after] != ";":
+                after = s.partner[after] + 1 if words[after] in ("(", "[", "{") else after + 1
+            return after + 1, units + self._range(at, min(after, end), number, level)
+        return after, units + more
 
+    def _brackets(self, at: int) -> tuple[int, int]:
+        if self._words[at : at + 1] != ["("]:
+            raise self._s.refuse("( is missing behind if, for, while or switch", at)
+        return at, self._s.partner[at]
 
-@dataclass(slots=True)
-class _Loop:
-    start: int
-    end: int
-    """Place after its last token."""
-    condition: tuple[int, int]
-    parts: tuple[tuple[int, int], tuple[int, int]] | None
-    """Places of a `for`'s beginning and step."""
-    is_guarded: bool = False
+    def _guard(self, first: int, last: int, units: int) -> int:
+        units = max(units, MIN_ROUND)
+        self.guards.append((first, last, min(units, MAX_UNITS)))
+        return units
 
+    def _for(self, at: int, end: int, number: int, level: int) -> tuple[int, int]:
+        s = self._s
+        opening, closing = self._brackets(at + 1)
+        parts = s.parts(opening + 1, closing, ";")
+        if len(parts) != 3:
+            raise s.refuse("a for has not three parts", at)
+        begin, condition, step = parts
+        after, body = self._statement(closing + 1, end, number, level + 1)
+        once = self._range(*begin, number, level)
+        units = 1 + body + self._range(*condition, number, level) + self._range(*step, number, level)
+        rounds = self._rounds(begin, condition, step, (closing + 1, after))
+        if rounds is not None and rounds * units <= self._free_units:
+            return after, once + math.ceil(rounds) * units
+        return after, once + self._guard(*condition, units)
 
-def _find_loops(tokens: list[str]) -> list[_Loop]:
-    """All loops in the order of their beginnings. A loop that cannot be read stays as it is: it will not compile."""
-    loops = []
-    for start, token in enumerate(tokens):
-        if token not in ("for", "while"):
-            continue
-        opening = after_blank(tokens, start + 1)
-        if opening == len(tokens) or tokens[opening] != "(":
-            continue
-        end = closing(tokens, opening)
-        if end is None:
-            continue
-        body_end = _statement_end(tokens, end + 1, 0)
-        if token == "while":
-            loops.append(_Loop(start, body_end, (opening + 1, end), None))
-            continue
-        signs = _top_level(tokens, opening + 1, end)
-        if len(signs) == 2:
-            first, second = signs
-            parts = ((opening + 1, first), (second + 1, end))
-            loops.append(_Loop(start, body_end, (first + 1, second), parts))
-    return loops
+    # -- expressions ---------------------------------------------------------------------------
 
+    def _range(self, first: int, last: int, number: int, level: int) -> int:
+        """Units of words that are no statements."""
+        words, units = self._words, 0
+        for at in range(first, last):
+            word = words[at]
+            if word in _LOOPS or word in ("if", "switch", "else"):
+                raise self._s.refuse(f"{word} stands where no statement can", at)
+            if word == "*" or word == "*=":
+                units += self._times
+            elif word == "=" or word == "return":
+                units += self._copy
+            elif word in SIGNS:
+                units += SIGNS[word]
+            elif words[at + 1 : at + 2] == ["("] and is_name(word):
+                units += self._call(word, at, number, level)
+        return units
 
-def _top_level(tokens: list[str], first: int, last: int) -> list[int]:
-    """Places of the semicolons outside brackets."""
-    places, depth = [], 0
-    for place in range(first, last):
-        depth += (tokens[place] in "([{") - (tokens[place] in ")]}") if tokens[place] else 0
-        if tokens[place] == ";" and depth == 0:
-            places.append(place)
-    return places
+    def _call(self, name: str, at: int, number: int, level: int) -> int:
+        own = self._s.functions.get(name)
+        if own is None:
+            return BUILTIN.get(name, DEFAULT_CALL)
+        arity = len(self._s.parts(at + 2, self._s.partner[at + 1], ","))
+        is_announced = name in self._s.prototypes
+        called = [
+            each
+            for each in own
+            if each.arity in (arity, 0 if arity == 1 else arity)
+            and (is_announced or each.number < number)
+            and each.number not in self._running
+        ]
+        if not called and any(each.number in self._running for each in own):
+            raise self._s.refuse(f"{name} calls itself", at)
+        weight = max((self._weight_of(each, level + 1) for each in called), default=DEFAULT_CALL)
+        return weight + self._copy * (1 + arity)
 
+    # -- loops with fixed ends -----------------------------------------------------------------
 
-def _statement_end(tokens: list[str], place: int, depth: int) -> int:
-    """Place after the statement that begins here."""
-    place = after_blank(tokens, place)
-    if place >= len(tokens) or depth > 100:
-        return len(tokens)
-    token = tokens[place]
-    if token == "{":
-        end = closing(tokens, place)
-        return len(tokens) if end is None else end + 1
-    if token in ("for", "while", "if"):
-        opening = after_blank(tokens, place + 1)
-        end = closing(tokens, opening) if opening < len(tokens) and tokens[opening] == "(" else None
-        if end is None:
-            return len(tokens)
-        after = _statement_end(tokens, end + 1, depth + 1)
-        following = after_blank(tokens, after)
-        if token == "if" and following < len(tokens) and tokens[following] == "else":
-            return _statement_end(tokens, following + 1, depth + 1)
-        return after
-    while place < len(tokens) and tokens[place] != ";":
-        place += 1
-    return place + 1
+    def _rounds(
+        self, begin: tuple[int, int], condition: tuple[int, int], step: tuple[int, int], body: tuple[int, int]
+    ) -> float | None:
+        """Rounds of `for (int i = A; i < B; i += C)` with fixed numbers, whose body leaves i alone; None for others."""
+        words, s = self._words, self._s
+        first = begin[0]
+        if begin[1] - first < 4 or words[first] not in ("int", "float") or words[first + 2] != "=":
+            return None
+        name = words[first + 1]
+        if condition[1] - condition[0] < 3 or words[condition[0]] != name:
+            return None
+        sign = words[condition[0] + 1]
+        start = s.number(first + 3, begin[1], s.constants)
+        stop = s.number(condition[0] + 2, condition[1], s.constants)
+        change = self._change(step, name)
+        if sign not in ("<", "<=", ">", ">=") or start is None or stop is None or not change:
+            return None
+        reach = max(abs(start), abs(stop), abs(start - stop))
+        if reach > 1e6 or (words[first] == "float" and abs(change) < 1e-5 * reach):
+            return None  # near the end of 32 bits a counter stands still, or begins again
+        if words[first] == "int" and (start % 1 or change % 1):
+            return None
+        if self._is_changed(name, condition, (step[0], body[1])):
+            return None
+        if (change > 0) != (sign[0] == "<"):
+            return None  # none, or endless
+        return max(0.0, (stop - start) / change) + 1
 
-
-def _constants(tokens: list[str]) -> dict[str, float]:
-    """Numbers by name: `#define N 8` and `const int N = 8;`. A name that is given twice is not constant."""
-    found: dict[str, list[float | None]] = {}
-    words = [token for token in tokens if not is_blank(token)]
-    for place in range(len(words) - 4):
-        if words[place] == "#" and words[place + 1] == "define":
-            found.setdefault(words[place + 2], []).append(_number(words[place + 3]))
-        elif words[place] == "const" and words[place + 3] == "=":
-            is_whole = place + 5 < len(words) and words[place + 5] == ";"
-            found.setdefault(words[place + 2], []).append(_number(words[place + 4]) if is_whole else None)
-    return {name: each[0] for name, each in found.items() if len(each) == 1 and each[0] is not None}
-
-
-def _number(word: str) -> float | None:
-    try:
-        return float(word.rstrip("fFuU")) if word[:1] in "-.0123456789" else None
-    except ValueError:
+    def _change(self, step: tuple[int, int], name: str) -> float | None:
+        words = self._words[step[0] : step[1]]
+        if sorted(words) in (sorted([name, "++"]), sorted([name, "--"])):
+            return 1.0 if "++" in words else -1.0
+        if len(words) >= 3 and words[0] == name and words[1] in ("+=", "-="):
+            size = self._s.number(step[0] + 2, step[1], self._s.constants)
+            return None if size is None else size if words[1] == "+=" else -size
         return None
 
+    def _is_changed(self, name: str, condition: tuple[int, int], rest: tuple[int, int]) -> bool:
+        """True if the counter could be another number than its own step makes it."""
+        words, s = self._words, self._s
+        own_step = True
+        for at in range(rest[0], rest[1]):
+            if words[at] != name or words[at - 1] == ".":
+                continue
+            before, after = words[at - 1], words[at + 1] if at + 1 < len(words) else ""
+            is_assigned = after in ("++", "--") or before in ("++", "--")
+            is_assigned |= after.endswith("=") and after not in ("==", "<=", ">=", "!=")
+            if is_assigned and own_step and s.around[at] == s.around[condition[0]]:
+                own_step = False  # the loop's own
+                continue
+            if is_assigned or (is_name(before) and before not in ("return", "case", "else")) or before == "]":
+                return True
+            if self._is_handed_out(at):
+                return True
+        return False
 
-def _rounds(tokens: list[str], loop: _Loop, constants: dict[str, float]) -> float | None:
-    """Rounds of `for (int i = A; i < B; i += C)` with fixed numbers whose body leaves i alone; None for others."""
-    if loop.parts is None:
-        return None
-    begin, condition, step = (
-        [token for token in tokens[first:last] if not is_blank(token)]
-        for first, last in (loop.parts[0], loop.condition, loop.parts[1])
-    )
-    if begin[:1] in (["int"], ["float"], ["uint"]):
-        begin = begin[1:]
-    if len(begin) < 3 or begin[1] != "=":
-        return None
-    name = begin[0]
-    text, by = "".join(condition), "".join(step)
-    sign = next((each for each in ("<=", ">=", "<", ">") if text.startswith(name + each)), None)
-    if sign is None:
-        return None
-    start, end = _value("".join(begin[2:]), constants), _value(text[len(name + sign) :], constants)
-    change = next((value for mark, value in _STEPS.items() if by in (name + mark, mark + name)), None)
-    if change is None:
-        for mark, factor in (("+=", 1.0), ("-=", -1.0)):
-            if by.startswith(name + mark):
-                size = _number(by[len(name + mark) :])
-                change = None if size is None else factor * size
-    if start is None or end is None or not change:
-        return None
-    if _is_changed(tokens, loop, name):
-        return None
-    return max(0.0, (end - start) / change) + 1 if (change > 0) == (sign[0] == "<") else None
-
-
-def _value(word: str, constants: dict[str, float]) -> float | None:
-    number = _number(word)
-    return constants.get(word) if number is None else number
-
-
-def _is_changed(tokens: list[str], loop: _Loop, name: str) -> bool:
-    """True if the body could assign the counter, or hand it to a function that does."""
-    assert loop.parts is not None
-    body = [token for token in tokens[loop.parts[1][1] + 1 : loop.end] if not is_blank(token)]
-    for place, token in enumerate(body):
-        if token != name:
-            continue
-        after = body[place + 1 : place + 3]
-        before = body[max(0, place - 2) : place]
-        if after[:1] == ["="] and after[1:] != ["="]:
+    def _is_handed_out(self, at: int) -> bool:
+        """True if a function gets this word as it is, and could change it."""
+        words, s = self._words, self._s
+        opening = s.around[at]
+        while opening > 0 and words[opening] == "(" and not is_name(words[opening - 1]):
+            opening = s.around[opening]  # f((i))
+        if opening <= 0 or words[opening] != "(":
+            return False
+        name = words[opening - 1]
+        if name in OUT_BUILTINS:
             return True
-        if len(after) == 2 and after[0] in "+-*/%" and after[1] == "=":
-            return True
-        if after in (["+", "+"], ["-", "-"]) or before in (["+", "+"], ["-", "-"]):
-            return True
-    return False
+        own = s.functions.get(name, []) if name not in SIZES else []
+        return any(
+            words[place] in ("out", "inout")
+            for each in own
+            for first, last in each.parameters
+            for place in range(first, last)
+        )

@@ -7,67 +7,71 @@ and files of version 1 (PERSISTENT_BUFFERS, IMPORTED as a list). Everything is b
 
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import IsfError
 from engine.render.isf.expression import Expression
-from engine.render.isf.images import read_image
+from engine.render.isf.images import read_images
 from engine.render.isf.inputs import parse_inputs
-from engine.render.isf.isf_file import IsfFile, IsfImport, IsfInput, IsfPass
-from engine.system.small_file import read_small
+from engine.render.isf.isf_file import MAX_CHARS, IsfFile, IsfImport, IsfInput, IsfPass
+from engine.render.isf.translate import translate
 
-MAX_CHARS: Final = 256 * 1024  # the largest of 321 public shaders has 24 KB
 MAX_PASSES: Final = 64
 MAX_IMPORTS: Final = 16
+MAX_CATEGORIES: Final = 64
 
-_BEFORE = re.compile(r"\ufeff?(?:\s|//[^\n]*\n|/\*(?!\s*\{).*?\*/|#[^\n]*\n)*", re.DOTALL)
-_OPENING = re.compile(r"/\*\s*(?=\{)")
-_TEXT_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
+_PLAIN = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f]*")
+_BLANK = re.compile(r"\s*")
+# A text that is not closed ends at the end, so that it is not looked for again from each of its quotes.
+_TEXT_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|,\s*+(?=[}\]])', re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
+_DIVIDED = re.compile(r"\b(?P<name>[A-Za-z_]\w*+)(?:\.\w++)?+\s*+/\s*+RENDERSIZE\b", re.ASCII)
 
 
-def parse_isf(text: str, *, path: Path | None) -> IsfFile:
-    """The shader in this text. IsfError with the line and one clear reason.
+def parse_isf(text: str, *, path: Path | None, vertex: str | None = None) -> IsfFile:
+    """The shader in this text, translated. IsfError with the line and one clear reason.
 
-    `path` is the file it was read from: beside it lies a vertex shader with the suffix .vs, in its folder the IMPORTED
-    images. Both are read here, so call this on a thread that may wait for a disk.
+    Not in the engine's own process, except for texts of its own: a file may be anything. `path` is the file that it was
+    read from, in whose folder the IMPORTED images lie; `vertex` the text of its vertex shader. Waits for the disk.
     """
     _require_plain(text)
     header, fragment = _split(text)
+    if vertex is not None:
+        _require_plain(vertex)
     inputs = parse_inputs(header.get("INPUTS"))
     passes = _passes(header, inputs)
-    imports = _imports(header.get("IMPORTED"), path)
-    names = [*(each.name for each in inputs), *(each.name for each in imports)]
-    twice = [name for name in names if names.count(name) > 1]
-    targets = {each.target for each in passes if each.target is not None}
-    twice += [name for name in names if name in targets]
+    images = _imports(header.get("IMPORTED"))
+    names = Counter([*(each.name for each in inputs), *images, *{each.target for each in passes if each.target}])
+    twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise IsfError(f"the name {twice[0]!r} is used twice; inputs, targets and images need different ones")
-    vertex = _read_vertex(path)
-    inputs = tuple(_in_pixels(each, header, fragment + (vertex or "")) for each in inputs)
+    inputs = tuple(_in_pixels(inputs, header, fragment + (vertex or "")))
+    texts = translate(fragment, vertex, inputs=inputs, passes=passes, images=images)
+    pixels = read_images(images.values(), path)
     return IsfFile(
         path=path,
         title=path.stem if path is not None else "shader",
         description=_words(header.get("DESCRIPTION")),
         credit=_words(header.get("CREDIT")),
-        categories=tuple(_words(each) for each in _list(header.get("CATEGORIES", []), "CATEGORIES")),
+        categories=tuple(_words(each) for each in _list(header.get("CATEGORIES", []), "CATEGORIES")[:MAX_CATEGORIES]),
         inputs=inputs,
         passes=passes,
-        imports=imports,
-        fragment=fragment,
-        vertex=vertex,
+        imports=tuple(IsfImport(name=name, pixels=pixels[file]) for name, file in images.items()),
+        texts=texts,
     )
 
 
 def _require_plain(text: str) -> None:
     if len(text) > MAX_CHARS:
         raise IsfError(f"the file has {len(text)} characters: at most {MAX_CHARS}")
-    damaged = re.search(r"[\x00-\x08\x0e-\x1f\x7f]", text)
-    if damaged is not None:
-        raise IsfError(f"character {ord(damaged[0]):#04x} is no text", _line_of(text, damaged.start()))
+    plain = _PLAIN.match(text)
+    assert plain is not None
+    if plain.end() < len(text):
+        raise IsfError(f"character {ord(text[plain.end()]):#04x} is no text", _line_of(text, plain.end()))
 
 
 def _line_of(text: str, place: int) -> int:
@@ -76,17 +80,38 @@ def _line_of(text: str, place: int) -> int:
 
 def _split(text: str) -> tuple[dict[str, Any], str]:
     """The header, and the text with empty lines in its place."""
-    before = _BEFORE.match(text)
-    opening = _OPENING.match(text, before.end() if before else 0)
-    if opening is None:
-        raise IsfError("no JSON header: an ISF file begins with /*{ ... }*/", 1)
-    start = opening.end()
+    text = text.removeprefix("\ufeff")
+    opening, start = _opening(text)
     header, end = _decode(text, start)
-    closing = re.compile(r"\s*\*/").match(text, end)
-    if closing is None:
+    closing = _blank_end(text, end)
+    if not text.startswith("*/", closing):
         raise IsfError("the header's comment is not closed with */ after its last brace", _line_of(text, end))
-    end = closing.end()
-    return header, text[: opening.start()] + "\n" * text.count("\n", opening.start(), end) + text[end:]
+    end = closing + 2
+    return header, text[:opening] + "\n" * text.count("\n", opening, end) + text[end:]
+
+
+def _opening(text: str) -> tuple[int, int]:
+    """Where the header's comment begins, and its first brace. Other comments and directives may come before it."""
+    place = _blank_end(text, 0)
+    while place < len(text):
+        end = -1
+        if text.startswith("/*", place):
+            brace = _blank_end(text, place + 2)
+            if text.startswith("{", brace):
+                return place, brace
+            end = text.find("*/", place + 2) + 1
+        elif text.startswith("//", place) or text[place] == "#":
+            end = text.find("\n", place)
+        if end <= 0:
+            break
+        place = _blank_end(text, end + 1)
+    raise IsfError("no JSON header: an ISF file begins with /*{ ... }*/", 1)
+
+
+def _blank_end(text: str, place: int) -> int:
+    found = _BLANK.match(text, place)
+    assert found is not None
+    return found.end()
 
 
 def _decode(text: str, start: int) -> tuple[dict[str, Any], int]:
@@ -97,7 +122,7 @@ def _decode(text: str, start: int) -> tuple[dict[str, Any], int]:
         raise IsfError("the header is nested too deeply", _line_of(text, start)) from None
     except ValueError as error:
         # Trailing commas become spaces, so that the length stays the same.
-        mended = _TEXT_OR_COMMA.sub(lambda found: " " if found[0] == "," else found[0], text[start:])
+        mended = _TEXT_OR_COMMA.sub(lambda found: f" {found[0][1:]}" if found[0][0] == "," else found[0], text[start:])
         try:
             header, end = decoder.raw_decode(mended)
         except (ValueError, RecursionError):
@@ -148,54 +173,37 @@ def _size(told: Any, names: set[str]) -> Expression | None:
         return None
     if isinstance(told, bool) or not isinstance(told, (str, int, float)):
         raise IsfError('PASSES: WIDTH and HEIGHT are numbers or texts like "$WIDTH / 2"')
-    return Expression(str(told), names)
+    return Expression.compiled(str(told), names)
 
 
-def _imports(told: Any, path: Path | None) -> tuple[IsfImport, ...]:
+def _imports(told: Any) -> dict[str, str]:
+    """The images' files by their names."""
     if told is None:
-        return ()
+        return {}
     if isinstance(told, list):  # version 1
         told = {each.get("NAME"): each for each in told if isinstance(each, dict)}
     if not isinstance(told, dict):
         raise IsfError("IMPORTED is neither an object nor a list")
     if len(told) > MAX_IMPORTS:
         raise IsfError(f"IMPORTED has {len(told)} images: at most {MAX_IMPORTS}")
-    images = []
+    images: dict[str, str] = {}
     for name, entry in told.items():
         if not is_name(name):
             raise IsfError(f"IMPORTED: {str(name)[:40]!r} is no name")
         file = entry.get("PATH") if isinstance(entry, dict) else entry
         if not isinstance(file, str):
             raise IsfError(f"IMPORTED: {name} has no PATH of one image (cube maps are not supported)")
-        found, pixels = read_image(file, path)
-        images.append(IsfImport(name=name, path=found, pixels=pixels))
-    return tuple(images)
+        images[name] = file
+    return images
 
 
-def read_shader_text(path: Path) -> str:
-    """The text of a shader file; characters that are not UTF-8 become question marks. IsfError. Waits for the disk."""
-    try:
-        return read_small(path, max_bytes=4 * MAX_CHARS).decode("utf-8", "replace")
-    except (OSError, ValueError) as error:
-        raise IsfError(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-
-
-def _read_vertex(path: Path | None) -> str | None:
-    file = path.with_suffix(".vs") if path is not None else None
-    if file is None or not file.exists():
-        return None
-    text = read_shader_text(file)
-    _require_plain(text)
-    return text
-
-
-def _in_pixels(each: IsfInput, header: Mapping[str, Any], text: str) -> IsfInput:
+def _in_pixels(inputs: tuple[IsfInput, ...], header: Mapping[str, Any], text: str) -> Iterator[IsfInput]:
     """A point without a range that the shader divides by RENDERSIZE is meant in pixels, as in version 1."""
-    if each.type != "point2D" or (each.minimum, each.maximum) != ((0.0, 0.0), (1.0, 1.0)):
-        return each
-    has_range = any(told.get("NAME") == each.name and ("MIN" in told or "MAX" in told) for told in header["INPUTS"])
-    is_divided = re.search(rf"\b{each.name}(\.\w+)?\s*/\s*RENDERSIZE\b", text) is not None
-    return replace(each, is_in_pixels=is_divided and not has_range)
+    with_range = {told["NAME"] for told in header.get("INPUTS") or () if "MIN" in told or "MAX" in told}
+    divided = {found["name"] for found in _DIVIDED.finditer(text)}
+    for each in inputs:
+        is_plain = each.type == "point2D" and (each.minimum, each.maximum) == ((0.0, 0.0), (1.0, 1.0))
+        yield replace(each, is_in_pixels=is_plain and each.name in divided and each.name not in with_range)
 
 
 def is_name(text: Any) -> bool:

@@ -3,18 +3,19 @@
 All sizes are in pixels. Render thread, the context current.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 
 import moderngl
 
+from engine.errors import IsfError
+from engine.render.isf.assembly import PLAIN_VERTEX, fragment_text, vertex_text
+from engine.render.isf.draw_clock import DrawClock
 from engine.render.isf.gl_images import OwnTargets, PassTarget
-from engine.render.isf.isf_file import Input, IsfFile
+from engine.render.isf.isf_file import Input, IsfFile, IsfImport, IsfInput, IsfPass, ShaderTexts
 from engine.render.isf.linked import BENEATH, LinkedProgram
-from engine.render.isf.parse import parse_isf
 from engine.render.isf.sizes import is_float, output_size, target_sizes
-from engine.render.isf.translate import translate
 
 RAW, OVER, EFFECT, COUNT = range(4)
 """How the last pass ends: `isf_finish` in shaders/fragment.glsl."""
@@ -50,21 +51,31 @@ class Canvas:
 class IsfProgram:
     """A compiled shader with its own textures."""
 
-    def __init__(self, context: moderngl.Context, file: IsfFile, wait: Callable[[], None] | None = None) -> None:
-        """Compile. IsfError with the line of the driver's first complaint. `wait` is called between passes, where each
-        would otherwise wait for the last one holding the GIL (a software rasteriser)."""
+    def __init__(
+        self,
+        context: moderngl.Context,
+        file: IsfFile,
+        wait: Callable[[], None] | None = None,
+        clock: DrawClock | None = None,
+        *,
+        waits_for_passes: bool = True,
+    ) -> None:
+        """Compile. IsfError with the line of the driver's first complaint. `wait` is called between bands, and, if
+        `waits_for_passes`, between passes: on a software rasteriser each would otherwise wait for the last one holding
+        the GIL. `clock` is read after each band; None: nothing is given up."""
         self.file = file
         self._context = context
-        self._wait = wait
-        self._names = translate(file).names
-        self._uniforms: dict[str, Input] = {"isf_max_steps": file.max_loop_steps, "isf_is_opaque": file.is_opaque}
+        self._wait, self._clock, self._waits_for_passes = wait, clock, waits_for_passes
+        self._names = file.texts.names
+        self._uniforms: dict[str, Input] = {"isf_budget": file.budget, "isf_is_opaque": file.is_opaque}
         self._linked: dict[str, LinkedProgram] = {}
         self._targets = OwnTargets(context, file)
         self._sampler = context.sampler(repeat_x=False, repeat_y=False, filter=(moderngl.LINEAR, moderngl.LINEAR))
-        self._imports = {each.name: context.texture(each.pixels.shape[1::-1], 4, each.pixels) for each in file.imports}
+        self._imports: dict[int, moderngl.Texture] = {}
+        """Imported images by their array's identity: one texture for a file that has two names."""
         last = file.passes[-1]
         # Pixels that keep what was drawn before would not be mixed with the picture beneath.
-        self._has_holes = "discard" in file.fragment or "gl_Position" in (file.vertex or "")
+        self._has_holes = file.texts.has_holes
         is_copied = self._has_holes or last.target is not None or last.width is not None or last.height is not None
         self._copy = IsfProgram(context, copy_file(), wait) if is_copied else None
         self._output: PassTarget | None = None
@@ -75,9 +86,13 @@ class IsfProgram:
     ) -> None:
         """Draw all passes, the last one into the canvas. `images` gives the texture of an image input by its name.
 
-        IsfError if its targets are too large with these inputs.
+        IsfError if its targets are too large with these inputs; OverrunError where the clock ends it.
         """
-        self._targets.follow(target_sizes(self.file, inputs, canvas.size_px))
+        sizes = target_sizes(self.file, inputs, canvas.size_px)
+        missing_bytes = self._targets.missing_bytes(sizes)
+        if self._clock is not None and missing_bytes > self._clock.max_growth_bytes:
+            raise IsfError(f"its targets grow by {missing_bytes >> 20} MB while it plays")
+        self._targets.follow(sizes)
         self._set_values(inputs, moment, canvas.size_px)
         last = len(self.file.passes) - 1
         for number, each in enumerate(self.file.passes):
@@ -100,23 +115,37 @@ class IsfProgram:
         if self._copy is not None:
             self._copy.set_opaque(is_opaque)
 
-    @property
-    def counts_rounds(self) -> bool:
-        """True if a canvas with COUNT gets the rounds of its loops: if the last pass draws straight into it."""
-        return self._copy is None
+    def bound(self, budget: int, band_px: int) -> None:
+        """Another budget and size of bands from now on."""
+        self.file = replace(self.file, budget=budget, band_px=band_px)
+        self._uniforms["isf_budget"] = budget
+
+    def count(self, number: int, canvas: Canvas, images: Callable[[str], moderngl.Texture]) -> None:
+        """Draw the work of each pixel's loops in one pass into the canvas, as a share of the budget; `draw` first."""
+        self._run(number, canvas.framebuffer, canvas.size_px, images, canvas, COUNT)
 
     @property
     def warm_steps(self) -> int:
         """Number of `warm` calls until nothing is left to compile."""
-        return len(self.file.passes) + (1 if self._copy is not None else 0)
+        return (
+            len(self.file.imports) + self._targets.steps + len(self.file.passes) + (1 if self._copy is not None else 0)
+        )
 
     def warm(
         self, step: int, canvas: Canvas, inputs: Mapping[str, Input], images: Callable[[str], moderngl.Texture]
     ) -> None:
-        """Draw one pixel of one pass: drivers finish compiling at the first draw, for the bound formats. Steps from 0.
+        """Upload an image, allocate a texture, or draw one pixel of one pass: drivers finish compiling at the first
+        draw, for the bound formats. Steps from 0, each short by itself.
 
-        The shader's textures are allocated in step 0 and black after the last one. IsfError as in `draw`.
+        The shader's textures are black after the last one. IsfError as in `draw`.
         """
+        if step < len(self.file.imports):
+            self._imported(self.file.imports[step])
+            return
+        step -= len(self.file.imports) + self._targets.steps
+        if step < 0:
+            self._targets.follow(target_sizes(self.file, inputs, canvas.size_px), most=1)
+            return
         if step == 0:
             self._targets.follow(target_sizes(self.file, inputs, canvas.size_px))
             self._set_values(inputs, Moment(), canvas.size_px)
@@ -175,7 +204,7 @@ class IsfProgram:
     ) -> None:
         self._run(number, target.coming, target.size_px, images, canvas, RAW)
         target.turn()
-        if self._wait is not None:
+        if self._wait is not None and self._waits_for_passes:
             self._wait()
 
     def _run(
@@ -199,14 +228,43 @@ class IsfProgram:
             framebuffer.clear()
         told: dict[str, Input] = {"PASSINDEX": number, "RENDERSIZE": size_px, "isf_finish": finish}
         told |= {"isf_mix": canvas.mix, "isf_is_luma": canvas.is_luma}
-        linked.run(self._uniforms | told)
+        linked.set(self._uniforms | told)
+        self._draw_bands(linked, framebuffer, size_px)
         for unit in linked.units.values():
             self._sampler.clear(unit)
+
+    def _draw_bands(self, linked: LinkedProgram, framebuffer: moderngl.Framebuffer, size_px: tuple[int, int]) -> None:
+        """Draw the bound pass, all at once if even the worst of it is short."""
+        width, height = size_px
+        band_px, clock, wait = self.file.band_px, self._clock, self._wait
+        is_whole = framebuffer.scissor == (0, 0, width, height)  # or one pixel, to finish compiling
+        if not band_px or clock is None or wait is None or not is_whole:
+            linked.draw()
+            return
+        try:
+            for band in bands(size_px, band_px):
+                if clock.is_due(band[2] * band[3] / band_px):
+                    wait()
+                    clock.check()
+                framebuffer.scissor = band
+                framebuffer.use()
+                linked.draw()
+        finally:
+            framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
+            framebuffer.use()
 
     def _texture(self, name: str, images: Callable[[str], moderngl.Texture]) -> moderngl.Texture:
         if name in self._targets:
             return self._targets[name].texture
-        return self._imports[name] if name in self._imports else images(name)
+        imported = next((each for each in self.file.imports if each.name == name), None)
+        return images(name) if imported is None else self._imported(imported)
+
+    def _imported(self, image: IsfImport) -> moderngl.Texture:
+        texture = self._imports.get(id(image.pixels))
+        if texture is None:
+            texture = self._context.texture(image.pixels.shape[1::-1], 4, image.pixels)
+            self._imports[id(image.pixels)] = texture
+        return texture
 
     def _set_values(self, inputs: Mapping[str, Input], moment: Moment, size_px: tuple[int, int]) -> None:
         self._uniforms["TIME"] = moment.time_s
@@ -220,8 +278,36 @@ class IsfProgram:
             self._uniforms[self._names[each.name]] = value
 
 
+def bands(size_px: tuple[int, int], band_px: int) -> Iterator[tuple[int, int, int, int]]:
+    """Rectangles (x, y, width, height) that cover the size, each of about `band_px` pixels; even, for derivatives."""
+    width, height = size_px
+    rows = max(2, band_px // width // 2 * 2)
+    columns = width if band_px >= 2 * width else max(2, band_px // 4 * 2)
+    for y in range(0, height, rows):
+        for x in range(0, width, columns):
+            yield x, y, min(columns, width - x), min(rows, height - y)
+
+
 @cache
 def copy_file() -> IsfFile:
     """A shader that shows its input, stretched."""
-    header = '/*{"INPUTS": [{"NAME": "inputImage", "TYPE": "image"}]}*/'
-    return parse_isf(header + "void main() { gl_FragColor = IMG_THIS_PIXEL(inputImage); }", path=None)
+    shown = IsfInput(name="inputImage", type="image", label="inputImage", default=0, minimum=0, maximum=0)
+    declared = "uniform sampler2D inputImage;\n"
+    return IsfFile(
+        path=None,
+        title="shader",
+        description="",
+        credit="",
+        categories=(),
+        inputs=(shown,),
+        passes=(IsfPass(target=None),),
+        imports=(),
+        texts=ShaderTexts(
+            vertex=vertex_text(declared, PLAIN_VERTEX),
+            fragment=fragment_text(declared, "void isf_main() { isf_FragColor = IMG_THIS_PIXEL(inputImage); }"),
+            names={"inputImage": "inputImage"},
+            straight_units=0,
+            is_guarded=False,
+            has_holes=False,
+        ),
+    )

@@ -10,6 +10,7 @@ from engine.render.isf.isf_file import Input, IsfFile, IsfPass
 MAX_SIDE_PX: Final = 8192  # more than twice a 4K picture
 MAX_BYTES: Final = 1 << 29  # of all textures of one shader: six of 1080p in floats
 BYTES_PER_PX: Final = {False: 4, True: 16}  # by `is_float`
+MAX_TARGET_BYTES: Final = 136 << 20  # of one texture: a 4K picture in floats
 SIDES = 2  # each texture has a second one, which the next pass draws into
 
 
@@ -24,8 +25,14 @@ def target_sizes(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int,
         width, height = pass_size(each, names, size_px)
         if max(width, height) > MAX_SIDE_PX:
             raise IsfError(f"target {each.target} is {width}x{height} px: at most {MAX_SIDE_PX} a side")
+        side_bytes = width * height * BYTES_PER_PX[is_float(file, each.target)]
+        if side_bytes > MAX_TARGET_BYTES:
+            most = MAX_TARGET_BYTES >> 20
+            raise IsfError(
+                f"target {each.target} of {width}x{height} px takes {side_bytes >> 20} MB: at most {most} MB"
+            )
         sizes[each.target] = width, height
-        total_bytes += width * height * BYTES_PER_PX[is_float(file, each.target)] * SIDES
+        total_bytes += side_bytes * SIDES
     if total_bytes > MAX_BYTES:
         raise IsfError(f"its targets take {total_bytes >> 20} MB: at most {MAX_BYTES >> 20} MB")
     return sizes

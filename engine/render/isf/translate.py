@@ -1,7 +1,9 @@
-"""Translates an ISF shader, GLSL 1.20 with ISF's own names, to GLSL 3.30 core.
+"""Translates an ISF shader, GLSL 1.20 with ISF's own names, to GLSL 3.30 core, in the vetting process.
 
-Only names are replaced, by tokens: macros, `#if` and line numbers stay the author's, so the compiler's messages name
-the file's own lines. What the names mean is written in front as functions (`shaders/` in this folder).
+Macros are expanded (preprocess.py), the work of a pixel is bounded (loops.py), then names are replaced, by tokens. Line
+numbers stay the author's, so the compiler's messages name the file's own lines. What the names mean is written in front
+as functions (`shaders/` in this folder). All names in there begin with `isf_`; an author's name that does is renamed,
+so that no file can name the guard of its loops.
 
 Row order: our textures have row 0 at the top, ISF's coordinates begin at the bottom left. Every texture of a shader is
 kept our way, its own targets too, and everything that names a place is turned over: `gl_Position.y` at the end of the
@@ -12,21 +14,19 @@ flip it, also where a shader hands a sampler to a function.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from engine.errors import IsfError
-from engine.render.isf.isf_file import IsfFile
-from engine.render.isf.loops import guard_loops
-from engine.render.isf.tokens import after_blank, is_blank, split_tokens
+from engine.render.isf.assembly import fragment_text, vertex_text
+from engine.render.isf.isf_file import IsfInput, IsfPass, ShaderTexts
+from engine.render.isf.loops import Guarded
+from engine.render.isf.preprocess import preprocess
+from engine.render.isf.tokens import after_blank, is_blank, join_tokens
 
-FOLDER: Final = Path(__file__).parent / "shaders"
-FRAGMENT_FILE, VERTEX_FILE = 0, 1
-MAX_ARRAY: Final = 4096
+_PLAIN_VERTEX: Final = "void main() { isf_vertShaderInit(); }"
 
 _RENAMED: Final = {
     "gl_FragColor": "isf_FragColor",
@@ -60,76 +60,64 @@ _NEW_WORDS: Final = frozenset(
 # Renamed only where the author declares them as names: they may also stand for what they mean in 3.30.
 _NEW_KEYWORDS: Final = frozenset("smooth flat noperspective layout switch case default uint uvec2 uvec3 uvec4".split())
 _DECLARING: Final = re.compile(r"(float|int|bool|[bi]?vec[234]|mat[234])\Z")
+_IMAGE_MACROS: Final = {
+    "_imgSize": "isf_size({0})",
+    "_imgRect": "vec4(0.0, 0.0, isf_size({0}))",
+    "_flip": "false",
+}
 _TYPES: Final = {"float": "float", "long": "int", "bool": "bool", "event": "bool", "point2D": "vec2", "color": "vec4"}
 _AUTOMATIC: Final = frozenset(
     "PASSINDEX RENDERSIZE TIME TIMEDELTA DATE FRAMEINDEX isf_FragNormCoord vv_FragNormCoord".split()
 )
-_DROPPED_DIRECTIVES: Final = ("version", "extension", "line")
+_OURS: Final = "isf_"
+_THEIRS: Final = frozenset(("isf_FragNormCoord", "isf_vertShaderInit"))  # ISF's own names of that kind
 _STORAGE: Final = ("uniform", "varying", "attribute", "in", "out")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShaderTexts:
-    """Texts for the compiler; one program draws all passes."""
+def translate(
+    fragment: str,
+    vertex: str | None,
+    *,
+    inputs: tuple[IsfInput, ...],
+    passes: tuple[IsfPass, ...],
+    images: Iterable[str],
+) -> ShaderTexts:
+    """The shader in GLSL 3.30 core; `images`: names of the imported ones. IsfError with the line.
 
-    vertex: str
-    fragment: str
-    names: dict[str, str]
-    """The name in GLSL of each input, target and imported image."""
-
-
-_translated: "WeakKeyDictionary[IsfFile, ShaderTexts]" = WeakKeyDictionary()
-
-
-def translate(file: IsfFile) -> ShaderTexts:
-    """The shader in GLSL 3.30 core. IsfError with the line. Kept as long as the file: the second call is free.
-
-    5 ms for a file of 20 KB, so call it first on another thread than the frame loop's.
+    20 ms for a file of 20 KB; the time grows in proportion to the text, and stops at MAX_TOKENS.
     """
-    texts = _translated.get(file)
-    if texts is None:
-        texts = _translated.setdefault(file, _translate(file))
-    return texts
-
-
-def _translate(file: IsfFile) -> ShaderTexts:
-    names = _glsl_names(file)
-    declared = _declarations(file, names)
-    fragment = _body(file.fragment, names, storage={"varying": "in", "attribute": "in"})
-    if "isf_main" not in fragment:
+    images = [*(each.name for each in inputs if each.is_image), *images]
+    targets = list(dict.fromkeys(each.target for each in passes if each.target is not None))
+    controls = [each for each in inputs if not each.is_image]
+    names = _glsl_names([*(each.name for each in controls), *images, *targets])
+    declared = _declarations(controls, [*images, *targets], names)
+    body, guarded, has_discard = _body(fragment, names, storage={"varying": "in", "attribute": "in"})
+    if "isf_main" not in body:
         raise IsfError("the shader has no function main()")
-    vertex = _body(file.vertex or "void main() { isf_vertShaderInit(); }", names, {"varying": "out", "attribute": "in"})
-    if "isf_main" not in vertex:
+    try:
+        corners, guarded_corners, _ = _body(vertex or _PLAIN_VERTEX, names, {"varying": "out", "attribute": "in"})
+    except IsfError as error:
+        raise IsfError(f"vertex shader{_at(error.line)}: {error.reason}") from None
+    if "isf_main" not in corners:
         raise IsfError("the vertex shader has no function main()")
-    common = _part("common") + declared
     return ShaderTexts(
-        vertex="".join(
-            (_part("vertex_begin"), common, _part("vertex"), f"#line 1 {VERTEX_FILE}\n", *vertex, _part("vertex_end"))
-        ),
-        fragment="".join(
-            (
-                _part("fragment_begin"),
-                common,
-                _part("fragment"),
-                f"#line 1 {FRAGMENT_FILE}\n",
-                *fragment,
-                _part("fragment_end"),
-            )
-        ),
+        vertex=vertex_text(declared, join_tokens(guarded_corners.written(corners))),
+        fragment=fragment_text(declared, join_tokens(guarded.written(body))),
         names=names,
+        straight_units=guarded.straight,
+        is_guarded=guarded.is_guarded,
+        has_holes=has_discard or "gl_Position" in corners,
     )
 
 
-@cache
-def _part(name: str) -> str:
-    return (FOLDER / f"{name}.glsl").read_text(encoding="utf-8")
+def _at(line: int | None) -> str:
+    return "" if line is None else f", line {line}"
 
 
-def _glsl_names(file: IsfFile) -> dict[str, str]:
-    """Inputs and targets by their name in GLSL: another one where 3.30 has taken the name."""
-    own = [each.name for each in file.inputs] + [each.name for each in file.imports]
-    own += [each.target for each in file.passes if each.target is not None]
-    return {name: f"isf_own_{name}" if name in _NEW_WORDS | _NEW_KEYWORDS | _reserved() else name for name in own}
+def _glsl_names(own: Iterable[str]) -> dict[str, str]:
+    """Inputs and targets by their name in GLSL: another one where 3.30 or this file's frame has taken the name."""
+    taken = _NEW_WORDS | _NEW_KEYWORDS | _reserved()
+    return {name: f"isf_own_{name}" if name in taken or name.startswith(_OURS) else name for name in own}
 
 
 @cache
@@ -143,28 +131,20 @@ def _reserved() -> frozenset[str]:
     return frozenset(f"{types} {words} {builtins} main".split())
 
 
-def _declarations(file: IsfFile, names: dict[str, str]) -> str:
-    lines = []
-    images = [each.name for each in file.inputs if each.is_image]
-    images += [each.name for each in file.imports]
-    images += list(dict.fromkeys(each.target for each in file.passes if each.target is not None))
-    for each in file.controls:
-        lines.append(f"uniform {_TYPES[each.type]} {names[each.name]};")
-    for name in images:
-        glsl = names[name]
-        lines.append(f"uniform sampler2D {glsl};")
-        lines.append(f"#define _{name}_imgSize isf_size({glsl})")
-        lines.append(f"#define _{name}_imgRect vec4(0.0, 0.0, isf_size({glsl}))")
-        lines.append(f"#define _{name}_flip false")
+def _declarations(controls: Iterable[IsfInput], images: Iterable[str], names: dict[str, str]) -> str:
+    lines = [f"uniform {_TYPES[each.type]} {names[each.name]};" for each in controls]
+    lines += [f"uniform sampler2D {names[name]};" for name in images]
     return "\n".join(lines) + "\n"
 
 
-def _body(text: str, names: dict[str, str], storage: dict[str, str]) -> list[str]:
-    """The author's text as tokens of GLSL 3.30."""
-    tokens = guard_loops(split_tokens(text))
-    _require_small_arrays(tokens)
-    _drop_directives(tokens)
+def _body(text: str, names: dict[str, str], storage: dict[str, str]) -> tuple[list[str], Guarded, bool]:
+    """The author's text as tokens of GLSL 3.30, the guards of its loops, and whether it leaves pixels out."""
+    tokens = preprocess(text)
+    if "#" in tokens or "##" in tokens:
+        raise IsfError("# stands where no directive can")
     _drop_declarations(tokens, names)
+    guarded = Guarded(tokens)
+    has_discard = "discard" in tokens
     renamed = {**_RENAMED, **storage}
     renamed |= {name: glsl for name, glsl in names.items() if name != glsl}
     own_words = _own_words(tokens)
@@ -178,24 +158,23 @@ def _body(text: str, names: dict[str, str], storage: dict[str, str]) -> list[str
                 tokens[place] = _RENAMED_CALLS[token]
         elif token in renamed and previous != ".":
             tokens[place] = renamed[token]
-        elif token in own_words and previous != ".":
+        elif (token in own_words and previous != ".") or (token.startswith(_OURS) and token not in _THEIRS):
             tokens[place] = f"isf_own_{token}"
         elif token == "gl_FragData":
             _rename_output(tokens, place)
+        elif token.startswith("_") and (size := _image_macro(token, names)) is not None:
+            tokens[place] = size
         previous = token
-    return tokens
+    return tokens, guarded, has_discard
 
 
-def _require_small_arrays(tokens: list[str]) -> None:
-    """Compilers lay a large array out element by element."""
-    line = 1
-    for place, token in enumerate(tokens):
-        line += token.count("\n")
-        if token == "[":
-            at = after_blank(tokens, place + 1)
-            size = tokens[at] if at < len(tokens) else ""
-            if size.isdigit() and (len(size) > 6 or int(size) > MAX_ARRAY):
-                raise IsfError(f"an array of {size[:20]} elements: at most {MAX_ARRAY}", line)
+def _image_macro(token: str, names: dict[str, str]) -> str | None:
+    """The text that ISF's hosts define for an image: `_inputImage_imgSize`. None for another name."""
+    for ending, text in _IMAGE_MACROS.items():
+        glsl = names.get(token[1 : -len(ending)]) if token.endswith(ending) else None
+        if glsl is not None:
+            return text.format(glsl)
+    return None
 
 
 def _rename_output(tokens: list[str], place: int) -> None:
@@ -203,7 +182,7 @@ def _rename_output(tokens: list[str], place: int) -> None:
     tokens[place] = "isf_FragColor"
     opening = after_blank(tokens, place + 1)
     if opening < len(tokens) and tokens[opening] == "[":
-        end = tokens.index("]", opening)
+        end = tokens.index("]", opening)  # there is one: brackets match
         tokens[opening : end + 1] = [""] * (end + 1 - opening)
 
 
@@ -214,19 +193,6 @@ def _own_words(tokens: list[str]) -> frozenset[str]:
         word for before, word in pairwise(words) if word in _NEW_KEYWORDS and _DECLARING.match(before) is not None
     }
     return _NEW_WORDS.intersection(words) | declared
-
-
-def _drop_directives(tokens: list[str]) -> None:
-    """Remove #version, #extension and #line: the first two may only stand at the very beginning."""
-    for place, token in enumerate(tokens):
-        if token != "#":
-            continue
-        word = after_blank(tokens, place + 1)
-        if word < len(tokens) and tokens[word] in _DROPPED_DIRECTIVES:
-            at = place
-            while at < len(tokens) and "\n" not in tokens[at]:
-                tokens[at] = ""
-                at += 1
 
 
 def _drop_declarations(tokens: list[str], names: dict[str, str]) -> None:

@@ -5,12 +5,12 @@ the time that a picture takes and so that the driver's cache holds what the engi
 of one colour are noted, not refused: an artist may begin with one.
 """
 
-import base64
-import io
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import moderngl
 import numpy as np
@@ -18,9 +18,11 @@ import numpy as np
 from engine.errors import IsfError
 from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
 from engine.render.gl_textures import Target
+from engine.render.isf.draw_clock import BAND_S, DrawClock
 from engine.render.isf.gl_images import SoundImages, unbind
-from engine.render.isf.isf_file import MAX_LOOP_STEPS, Input, IsfFile, IsfInput
+from engine.render.isf.isf_file import MAX_BUDGET, Input, IsfFile, IsfInput
 from engine.render.isf.program import COUNT, EFFECT, OVER, Canvas, IsfProgram, Moment
+from engine.render.isf.speed import measure_unit_s
 from engine.values import CHANNELS, WAVE_POINTS
 
 THUMBNAIL_PX: Final = 240  # its longer side; not a power of two, for which Mesa compiles another variant
@@ -31,10 +33,24 @@ MAX_THUMBNAIL_S: Final = 2.0  # of processor time for its first frames
 MAX_FRAMES: Final = 24  # some shaders show the picture of many frames ago
 FLAT: Final = 1.0  # deviation of a channel, of 255, below which a picture counts as one colour
 BLACK: Final = 3.0  # of 255
-MIN_LOOP_STEPS: Final = 256
-STEPS_MARGIN: Final = 4  # a slider between the corners may need more rounds than at them
+MIN_BUDGET: Final = 16_384  # units of work
+MIN_BAND_PX: Final = 64
+FRAME_UNITS: Final = 64  # of a pixel whose shader does nothing
+BUDGET_MARGIN: Final = 4  # a slider between the corners may need more rounds than at them
+MAX_STEP_S: Final = 0.35  # of building a shader that the driver has compiled before, one step a frame
 
 Phase = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tried:
+    file: IsfFile
+    """To be played."""
+    compile_ms: float
+    draw_ms: float
+    note: str
+    thumbnail: np.ndarray
+    """(height, width, 3) uint8."""
 
 
 class Trial:
@@ -53,20 +69,26 @@ class Trial:
         self._context, self._wait, self._is_software = context, wait, is_software
         self._sound = SoundImages(context)
         self._sound.follow(test_waves())
+        self._measured_unit_s: float | None = None
         self._sized: dict[tuple[tuple[int, int], str], _Stage] = {}
         self._dtype = deepest_dtype(context)  # the slots' targets have this one: for another, Mesa compiles anew
 
-    def run(self, file: IsfFile, size_px: tuple[int, int], phase: Phase) -> dict[str, Any]:
-        """Its figures: compile_ms, draw_ms, note, max_loop_steps, thumbnail. IsfError if it cannot be played."""
+    def run(self, file: IsfFile, size_px: tuple[int, int], phase: Phase) -> "Tried":
+        """Its figures and how it is to be played. IsfError if it cannot be."""
         phase("compiling")
         self._context.error  # noqa: B018  reading clears
         began_s = time.perf_counter()
-        program = IsfProgram(self._context, file, self._wait if self._is_software else None)
+        # In bands, too: on a GPU the show waits for each.
+        endless = DrawClock(math.inf)
+        program = IsfProgram(self._context, file, self._wait, endless, waits_for_passes=self._is_software)
         compile_ms = (time.perf_counter() - began_s) * 1e3
         try:
             self._rehearse(program, self._stage(size_px, self._dtype))
             phase("drawing small pictures with")
-            steps = self._corners(program, _fitted(size_px, CORNER_PX))
+            units = self._corners(program, _fitted(size_px, CORNER_PX))
+            budget = min(MAX_BUDGET, max(MIN_BUDGET, units * BUDGET_MARGIN))
+            worst_units = FRAME_UNITS + file.texts.straight_units + (budget if file.texts.is_guarded else 0)
+            program.bound(budget, max(MIN_BAND_PX, int(BAND_S / (self._unit_s() * worst_units))))
             small_px = _fitted(size_px, THUMBNAIL_PX)
             thumbnail, note = self._thumbnail(program, small_px, self._dtype)
             is_opaque = False
@@ -82,14 +104,38 @@ class Trial:
                 raise IsfError(f"the GL driver reports {error}")
         finally:
             program.release()
-        return {
-            "compile_ms": round(compile_ms, 2),
-            "draw_ms": round(draw_ms, 3),
-            "note": note,
-            "max_loop_steps": min(MAX_LOOP_STEPS, max(MIN_LOOP_STEPS, steps * STEPS_MARGIN)),
-            "is_opaque": is_opaque,
-            "thumbnail": _packed(thumbnail),
-        }
+        phase("compiling once more")
+        self._require_kept(file, size_px)
+        return Tried(
+            file=replace(program.file, is_opaque=is_opaque),
+            compile_ms=round(compile_ms, 2),
+            draw_ms=round(draw_ms, 3),
+            note=note,
+            thumbnail=thumbnail,
+        )
+
+    def _unit_s(self) -> float:
+        """Seconds for a unit of work of a pixel here; measured once."""
+        if self._measured_unit_s is None:
+            self._before_draw()
+            self._measured_unit_s = measure_unit_s(self._context, self._wait, is_software=self._is_software)
+        return self._measured_unit_s
+
+    def _require_kept(self, file: IsfFile, size_px: tuple[int, int]) -> None:
+        """IsfError if a second compilation is long, too: then the driver keeps nothing, and the picture would wait."""
+        clock_s = time.process_time if self._is_software else time.perf_counter
+        began_s = clock_s()
+        program = IsfProgram(self._context, file, self._wait, waits_for_passes=self._is_software)
+        try:
+            longest_s = clock_s() - began_s
+            for _ in self._rehearsal(program, self._stage(size_px, self._dtype)):
+                longest_s, began_s = max(longest_s, clock_s() - began_s), clock_s()
+        finally:
+            program.release()
+        if longest_s > MAX_STEP_S:
+            raise IsfError(
+                f"the driver needs {longest_s:.1f} s to load it again: the picture would stand still so long"
+            )
 
     def _rehearse(self, program: IsfProgram, stage: "_Stage") -> None:
         """Draw one pixel of each pass, before anything else, as a slot does when it builds this shader.
@@ -97,6 +143,11 @@ class Trial:
         Mesa keeps what it compiled under a name that depends on what the same program was drawn into before: only the
         same draws in the same order find it again.
         """
+        for _ in self._rehearsal(program, stage):
+            pass
+
+    def _rehearsal(self, program: IsfProgram, stage: "_Stage") -> Iterator[None]:
+        """The same in steps."""
         black = stage.black.texture
         kind = _finish(program.file)
         canvas = Canvas(framebuffer=stage.target.framebuffer, size_px=stage.size_px, beneath=black, finish=kind)
@@ -104,6 +155,7 @@ class Trial:
             self._before_draw()
             program.warm(step, canvas, {}, lambda name: self._image(program.file, name, black, black))
             self._wait()
+            yield
 
     def _image(self, file: IsfFile, name: str, source: moderngl.Texture, other: moderngl.Texture) -> moderngl.Texture:
         told = next(each for each in file.inputs if each.name == name)
@@ -132,18 +184,20 @@ class Trial:
         return best, f"draws only {kind} with its default inputs"
 
     def _corners(self, program: IsfProgram, size_px: tuple[int, int]) -> int:
-        """Largest number of loop rounds of a pixel. IsfError if they do not end at the defaults."""
-        # 8 bits cannot tell the rounds; with 16 it is the same variant that is compiled already.
+        """Most units of work that a pixel's loops take. IsfError if they do not end at the defaults."""
+        # 8 bits cannot tell the share; with 16 it is the same variant that is compiled already.
         stage = self._stage(size_px, self._dtype if self._dtype == DEEP_DTYPE else "f4")
-        rounds = 0.0
+        units = 0.0
         for name, inputs in corner_inputs(program.file).items():
-            self._draw(program, stage, inputs, COUNT if program.counts_rounds else _finish(program.file), 0, 1.0)
-            share = float(stage.read_float()[..., 0].max()) if program.counts_rounds else 0.0
-            if share >= 1.0 and name == "defaults":
-                raise IsfError(f"a loop goes on after {program.file.max_loop_steps} rounds; is it endless?")
-            if share < 1.0:  # a corner that overruns says nothing about what the shader needs
-                rounds = max(rounds, share * program.file.max_loop_steps)
-        return int(rounds) if program.counts_rounds else MAX_LOOP_STEPS // STEPS_MARGIN
+            self._draw(program, stage, inputs, _finish(program.file), 0, 1.0)
+            for number in range(len(program.file.passes) if program.file.texts.is_guarded else 0):
+                self._draw(program, stage, inputs, COUNT, 0, 1.0, number)
+                share = float(stage.read_float()[..., 0].max())
+                if share >= 1.0 and name == "defaults":
+                    raise IsfError("a loop goes on after some millions of operations for a pixel; is it endless?")
+                if share < 1.0:  # a corner that overruns says nothing about what the shader needs
+                    units = max(units, share * program.file.budget)
+        return int(units)
 
     def _draw_ms(self, program: IsfProgram, size_px: tuple[int, int], dtype: str) -> float:
         small = self._stage(_fitted(size_px, THUMBNAIL_PX), dtype)
@@ -179,7 +233,9 @@ class Trial:
         finish: int,
         frame: int,
         time_s: float,
+        counted: int | None = None,
     ) -> None:
+        """`counted`: the pass whose work is drawn in place of a picture."""
         canvas = Canvas(
             framebuffer=stage.target.framebuffer,
             size_px=stage.size_px,
@@ -188,7 +244,14 @@ class Trial:
         )
         moment = Moment(time_s=time_s, delta_s=1 / 30 if frame else 0.0, frame=frame, date=(2024.0, 6.0, 15.0, 45296.7))
         self._before_draw()
-        program.draw(canvas, inputs, lambda name: self._image(program.file, name, stage.source, stage.other), moment)
+
+        def images(name: str) -> moderngl.Texture:
+            return self._image(program.file, name, stage.source, stage.other)
+
+        if counted is None:
+            program.draw(canvas, inputs, images, moment)
+        else:
+            program.count(counted, canvas, images)
 
     def _stage(self, size_px: tuple[int, int], dtype: str) -> "_Stage":
         stage = self._sized.get((size_px, dtype))
@@ -270,15 +333,6 @@ def _too_slow(draw_ms: float, size_px: tuple[int, int]) -> str:
 def _fitted(size_px: tuple[int, int], side_px: int) -> tuple[int, int]:
     scale = min(1.0, side_px / max(size_px))
     return max(1, round(size_px[0] * scale)), max(1, round(size_px[1] * scale))
-
-
-def _packed(pixels: np.ndarray) -> str:
-    """A PNG in base64, which fits into one message."""
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return base64.b64encode(stream.getvalue()).decode("ascii")
 
 
 def test_picture(width: int, height: int) -> np.ndarray:

@@ -15,9 +15,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from engine.errors import IsfError, MultiverseError, in_one_line
 from engine.ipc import Gate
 from engine.render.isf.parse import parse_isf
+from engine.render.isf.vet_record import pack_file
 from engine.system.priority import MAX_NICENESS
 
 MAX_HANG_S: Final = 90.0  # above every deadline of the parent
@@ -54,7 +57,10 @@ def serve(connection: Any, gate: str = "") -> None:
         while True:
             request = json.loads(connection.recv_bytes(MAX_REQUEST_BYTES))
             faulthandler.dump_traceback_later(MAX_HANG_S, exit=True, file=nowhere)
-            _send(connection, _answer(trial, request, lambda name: _send(connection, {"phase": name})))
+            answer, pictures = _answer(trial, request, lambda name: _send(connection, {"phase": name}))
+            _send(connection, answer)
+            for picture in pictures:
+                connection.send_bytes(np.ascontiguousarray(picture).data.cast("B"))
             faulthandler.cancel_dump_traceback_later()
 
 
@@ -81,22 +87,34 @@ def wait_for_gate(
         sleep(POLL_S)
 
 
-def _answer(trial: Any, request: dict[str, Any], phase: Any) -> dict[str, Any]:
+def _answer(trial: Any, request: dict[str, Any], phase: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """The message, and the pictures that follow it as raw pixels: the thumbnail, and the imported images."""
     path = Path(request["path"]) if request["path"] else None
     try:
         phase("reading")
-        file = parse_isf(request["text"], path=path)
-        figures = trial.run(file, tuple(request["size_px"]), phase)
+        file = parse_isf(request["text"], path=path, vertex=request["vertex"])
+        tried = trial.run(file, tuple(request["size_px"]), phase)
     except IsfError as error:
-        return {"ok": False, "reason": error.reason, "line": error.line}
+        return {"ok": False, "reason": error.reason, "line": error.line}, []
     except MemoryError:
-        return {"ok": False, "reason": "the shader takes too much memory", "line": None}
+        return {"ok": False, "reason": "the shader takes too much memory", "line": None}, []
     except Exception as error:
         # moderngl raises plain exceptions; whatever a hostile file brings about is a reason to refuse it.
         if isinstance(error, (EOFError, BrokenPipeError)):
             raise
-        return {"ok": False, "reason": f"the GL driver refuses it: {in_one_line(error)}", "line": None}
-    return {"ok": True, **figures}
+        return {"ok": False, "reason": f"the GL driver refuses it: {in_one_line(error)}", "line": None}, []
+    images = {id(each.pixels): each.pixels for each in tried.file.imports}
+    pictures = [tried.thumbnail, *images.values()]
+    places = {each: place for place, each in enumerate(images, 1)}
+    return {
+        "ok": True,
+        "file": pack_file(tried.file),
+        "note": tried.note,
+        "draw_ms": tried.draw_ms,
+        "compile_ms": tried.compile_ms,
+        "pictures": [each.shape for each in pictures],
+        "imports": [(each.name, places[id(each.pixels)]) for each in tried.file.imports],
+    }, pictures
 
 
 def _limit_memory() -> None:

@@ -1,29 +1,32 @@
-"""Results of trials on the disk, so that a shader that has passed once on this machine plays at once in every run.
+"""Results of trials: how one travels from the vetting process, and how it is kept on the disk.
 
-A file of the user's data folder holds one result; its name is a fingerprint of the shader's text, this engine's version
-and the GL driver. The driver belongs to it because a trial also fills the driver's cache of compiled shaders: without
-that, the first picture would be late. A record is advice: one that is missing or damaged only costs another trial.
+A shader that has passed once on this machine plays at once in every run. A file of the user's data folder holds one
+result; its name is a fingerprint of the shader's text, this engine's version and the GL driver. The driver belongs to
+it because a trial also fills the driver's cache of compiled shaders: without that, the first picture would be late. A
+record is advice: one that is missing or damaged only costs another trial.
+
+Imported images are not kept: a shader with images is tried again in each run, since only that process reads images.
 """
 
 import base64
 import hashlib
 import io
-import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
-from engine.render.isf.isf_file import MAX_LOOP_STEPS
+from engine.render.isf.isf_file import IsfFile
 from engine.system.atomic_file import remove_file, write_atomic
-from engine.system.small_file import parse_json, read_small
+from engine.system.small_file import read_small
 
 SUFFIX: Final = ".json"
-FORMAT: Final = 1
-MAX_BYTES: Final = 256 << 10
-MAX_RECORDS: Final = 2000  # of some 12 kB each
+FORMAT: Final = 2
+MAX_BYTES: Final = 4 << 20  # a text of MAX_TOKENS words; usual ones take 40 kB
+MAX_RECORDS: Final = 2000
 JPEG_QUALITY: Final = 80
 
 
@@ -36,8 +39,8 @@ class VetRecord:
     draw_ms: float = 0.0
     """A picture at its defaults, in `size_px`."""
     size_px: tuple[int, int]
-    max_loop_steps: int = MAX_LOOP_STEPS
-    is_opaque: bool = False
+    file: IsfFile | None = None
+    """To be played; None if it was refused, or has images."""
     thumbnail: np.ndarray | None = field(default=None, repr=False)
     """(height, width, 3) uint8."""
 
@@ -46,49 +49,61 @@ class VetRecord:
         return self.draw_ms * max(1.0, size_px[0] * size_px[1] / (self.size_px[0] * self.size_px[1]))
 
 
+def pack_file(file: IsfFile) -> str:
+    """The file as JSON, without its place on the disk and its images."""
+    return msgspec.json.encode(replace(file, path=None, imports=())).decode("utf-8")
+
+
+def unpack_file(packed: str | bytes) -> IsfFile:
+    """The file that `pack_file` packed. ValueError."""
+    return msgspec.json.decode(packed, type=IsfFile, dec_hook=_refuse)
+
+
 def record_path(folder: Path, text: str, vertex: str | None, circumstances: str) -> Path:
     """The file of a shader's record. `circumstances`: version and driver."""
     told = "\0".join((str(FORMAT), circumstances, text, "" if vertex is None else f"v{vertex}"))
     return folder / f"{hashlib.sha256(told.encode('utf-8', 'replace')).hexdigest()[:40]}{SUFFIX}"
 
 
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A record as it lies on the disk."""
+
+    ok: bool
+    reason: str
+    line: int | None
+    note: str
+    draw_ms: float
+    size_px: tuple[int, int]
+    file: IsfFile | None
+    thumbnail: str
+
+
 def read_record(path: Path) -> VetRecord | None:
     """The record in this file; None if there is none that can be used. Waits for the disk."""
     try:
-        told = parse_json(read_small(path, max_bytes=MAX_BYTES))
-        width, height = told["size_px"]
-        steps = int(told["max_loop_steps"])
-        if not (0 < steps <= MAX_LOOP_STEPS and int(width) > 0 and int(height) > 0):
+        kept = msgspec.json.decode(read_small(path, max_bytes=MAX_BYTES), type=_Kept, dec_hook=_refuse)
+        if min(kept.size_px) <= 0:
             return None
-        return VetRecord(
-            ok=bool(told["ok"]),
-            reason=str(told["reason"]),
-            line=None if told["line"] is None else int(told["line"]),
-            note=str(told["note"]),
-            draw_ms=float(told["draw_ms"]),
-            size_px=(int(width), int(height)),
-            max_loop_steps=steps,
-            is_opaque=bool(told["is_opaque"]),
-            thumbnail=_unpacked(told["thumbnail"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        told = {name: getattr(kept, name) for name in kept.__struct_fields__}
+        return VetRecord(**told | {"thumbnail": _unpacked(kept.thumbnail)})
+    except (OSError, ValueError):
         return None
 
 
 def write_record(path: Path, record: VetRecord) -> None:
     """Write it. OSError. Waits for the disk."""
-    told: dict[str, Any] = {
-        "ok": record.ok,
-        "reason": record.reason,
-        "line": record.line,
-        "note": record.note,
-        "draw_ms": record.draw_ms,
-        "size_px": list(record.size_px),
-        "max_loop_steps": record.max_loop_steps,
-        "is_opaque": record.is_opaque,
-        "thumbnail": _packed(record.thumbnail),
-    }
-    write_atomic(path, json.dumps(told))
+    file = record.file
+    kept = _Kept(
+        ok=record.ok,
+        reason=record.reason,
+        line=record.line,
+        note=record.note,
+        draw_ms=record.draw_ms,
+        size_px=record.size_px,
+        file=None if file is None or file.imports else replace(file, path=None),
+        thumbnail=_packed(record.thumbnail),
+    )
+    write_atomic(path, msgspec.json.encode(kept).decode("utf-8"))
 
 
 def prune_records(folder: Path) -> None:
@@ -119,3 +134,8 @@ def _unpacked(packed: str) -> np.ndarray | None:
 
     with Image.open(io.BytesIO(base64.b64decode(packed))) as image:
         return np.array(image.convert("RGB"))
+
+
+def _refuse(kind: type, value: Any) -> Any:
+    """Paths and pixels are not in there."""
+    raise ValueError(f"{kind.__name__} in a record")

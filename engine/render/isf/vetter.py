@@ -4,8 +4,6 @@ The process stays for the next file, since opening a GL context takes half a sec
 or crashes is killed and replaced; the file gets the reason. What it prints goes nowhere.
 """
 
-import base64
-import io
 import json
 import logging
 import math
@@ -14,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -21,10 +20,9 @@ from typing import Any, Final
 import numpy as np
 import psutil
 
-from engine.errors import IsfError, MultiverseError, in_one_line
-from engine.render.isf.isf_file import IsfFile, IsfInput
-from engine.render.isf.parse import MAX_CHARS, parse_isf
-from engine.render.isf.translate import translate
+from engine.errors import MultiverseError, in_one_line
+from engine.render.isf.isf_file import MAX_CHARS, IsfFile, IsfImport, IsfInput
+from engine.render.isf.vet_record import unpack_file
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.priority import MAX_NICENESS
 from engine.system.python_process import exit_reason, start_python
@@ -40,6 +38,7 @@ CHECK_INTERVAL_S: Final = 0.5
 START_DEADLINE_S: Final = 30.0
 MAX_QUEUE: Final = 1000
 MAX_ANSWER_BYTES: Final = 4 << 20
+MAX_PICTURE_BYTES: Final = 4096 * 4096 * 4
 # One thread beside the show. Mesa's shader cache, on by default, is what makes the engine's compile of the file short.
 ENVIRONMENT: Final = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -62,7 +61,7 @@ class VetResult:
     thumbnail: np.ndarray | None = field(default=None, repr=False)
     """(height, width, 3) uint8, at most 240 px wide or high, row 0 at the top."""
     file: IsfFile | None = None
-    """To be played: translated, with bounded loops. None if not ok."""
+    """To be played: what the process has read, translated and measured. None if not ok."""
 
     @property
     def inputs(self) -> tuple[IsfInput, ...]:
@@ -74,6 +73,7 @@ class VetResult:
 class _Request:
     ticket: int
     text: str
+    vertex: str | None
     path: Path | None
     size_px: tuple[int, int]
 
@@ -93,14 +93,18 @@ class VetProcess:
         popen = self._popen  # another thread may kill it
         return popen.pid if popen is not None else None
 
-    def vet(self, text: str, *, path: Path | None, size_px: tuple[int, int], ticket: int = 0) -> VetResult:
-        """Try this text, for at most `deadline_s` of processor time, or three times that by the clock."""
+    def vet(
+        self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None, ticket: int = 0
+    ) -> VetResult:
+        """Try this text, with that of its vertex shader, for at most `deadline_s` of processor time, or three times
+        that by the clock."""
 
         def refuse(reason: str, line: int | None = None) -> VetResult:
             return VetResult(ticket=ticket, path=path, ok=False, reason=reason, line=line)
 
-        if len(text) > MAX_CHARS:
-            return refuse(f"the file has {len(text)} characters: at most {MAX_CHARS}")
+        for each in (text, vertex or ""):
+            if len(each) > MAX_CHARS:
+                return refuse(f"the file has {len(each)} characters: at most {MAX_CHARS}")
         phase = "starting with"
         try:
             if not self._start():
@@ -108,11 +112,14 @@ class VetProcess:
             pipe = self._pipe
             if pipe is None:
                 raise EOFError
-            pipe.send_bytes(json.dumps({"text": text, "path": str(path or ""), "size_px": size_px}).encode())
+            request = {"text": text, "vertex": vertex, "path": str(path or ""), "size_px": size_px}
+            pipe.send_bytes(json.dumps(request).encode())
             end_s = time.monotonic() + self._deadline_s * WALL_DEADLINES
             used_s = self._processor_s() + self._deadline_s
             while "ok" not in (answer := self._receive(end_s, used_s)):
                 phase = answer["phase"]
+            phase = "handing over"
+            pictures = [self._receive_picture(shape, end_s) for shape in answer.get("pictures", ())]
         except TimeoutError:
             self.kill()
             return refuse(f"{phase} it took more than {self._deadline_s:g} s")
@@ -122,12 +129,7 @@ class VetProcess:
             return refuse(f"{phase} it ended the trial process ({exit_reason(code)})")
         if not answer["ok"]:
             return refuse(answer["reason"], answer["line"])
-        try:
-            parsed = parse_isf(text, path=path)
-            file = replace(parsed, max_loop_steps=answer["max_loop_steps"], is_opaque=answer["is_opaque"])
-            translate(file)
-        except IsfError as error:  # an imported image was deleted meanwhile
-            return refuse(error.reason, error.line)
+        imports = tuple(IsfImport(name=name, pixels=pictures[place]) for name, place in answer["imports"])
         return VetResult(
             ticket=ticket,
             path=path,
@@ -135,8 +137,8 @@ class VetProcess:
             note=answer["note"],
             draw_ms=answer["draw_ms"],
             compile_ms=answer["compile_ms"],
-            thumbnail=_unpacked(answer["thumbnail"]),
-            file=file,
+            thumbnail=pictures[0],
+            file=placed(unpack_file(answer["file"]), path, imports),
         )
 
     def start(self) -> None:
@@ -199,6 +201,17 @@ class VetProcess:
         answer: dict[str, Any] = json.loads(pipe.recv_bytes(MAX_ANSWER_BYTES))
         return answer
 
+    def _receive_picture(self, shape: Sequence[int], end_s: float) -> np.ndarray:
+        """(height, width, channels) uint8. TimeoutError, EOFError."""
+        pipe = self._pipe
+        if pipe is None:
+            raise EOFError
+        if not pipe.poll(max(0.0, end_s - time.monotonic())):
+            raise TimeoutError
+        height, width, channels = shape
+        raw = pipe.recv_bytes(MAX_PICTURE_BYTES)
+        return np.frombuffer(raw, np.uint8, height * width * channels).reshape(height, width, channels)
+
     def _processor_s(self) -> float:
         """Processor time of the process so far, all threads."""
         pid = self.pid
@@ -226,13 +239,14 @@ class Vetter:
         self._thread = GuardedThread("shader vetting", self._run, guard)
         self._thread.start()
 
-    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int]) -> int:
+    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None) -> int:
         """Try this text; the result has the returned ticket. A waiting text of the same path is dropped."""
         with self._condition:
             self._tickets += 1
             if path is not None:
                 self._requests = deque(each for each in self._requests if each.path != path)
-            self._requests.append(_Request(ticket=self._tickets, text=text, path=path, size_px=size_px))
+            request = _Request(ticket=self._tickets, text=text, vertex=vertex, path=path, size_px=size_px)
+            self._requests.append(request)
             while len(self._requests) > MAX_QUEUE:
                 dropped = self._requests.popleft()
                 reason = f"more than {MAX_QUEUE} files wait to be tried"
@@ -276,6 +290,7 @@ class Vetter:
                 continue
             result = self._process.vet(
                 request.text,
+                vertex=request.vertex,
                 path=request.path,
                 size_px=request.size_px,
                 ticket=request.ticket,
@@ -298,8 +313,6 @@ class Vetter:
             return "rest" if is_rest and not is_warm else "warm"
 
 
-def _unpacked(packed: str) -> np.ndarray:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(base64.b64decode(packed))) as image:
-        return np.array(image.convert("RGB"))
+def placed(file: IsfFile, path: Path | None, imports: tuple[IsfImport, ...] = ()) -> IsfFile:
+    """The file at its place on the disk, which its record does not have."""
+    return replace(file, path=path, title=path.stem if path is not None else file.title, imports=imports)

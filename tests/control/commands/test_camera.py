@@ -103,7 +103,6 @@ class Rig:
             clock=self.clock,
             first=first,
             open_source=open_source,
-            announce=lambda: None,
             is_offline=is_offline,
             tell=lambda *told: None,
             say=print,

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.render.isf import parse_isf
-from engine.render.isf.translate import FOLDER
+from engine.render.isf.assembly import FOLDER
+from engine.render.isf.parse import parse_isf
 
 HARD = {"Gates", "Field"}
 """The edges in their pictures may fall on columns of either kind."""

@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 from engine.errors import IsfError
-from engine.render.isf import parse_isf
+from engine.params.shader_catalog import read_source
+from engine.render.isf import images
 from engine.render.isf.expression import Expression
-from engine.render.isf.parse import MAX_CHARS
+from engine.render.isf.isf_file import MAX_CHARS
+from engine.render.isf.parse import parse_isf
 from engine.render.isf.sizes import target_sizes
 
 BODY = "\nvoid main() { gl_FragColor = vec4(1.0); }\n"
@@ -40,7 +42,8 @@ def test_a_header_is_found_behind_other_comments() -> None:
 
 def test_line_numbers_of_the_code_stay_those_of_the_file() -> None:
     file = parse_isf('/*\n{\n"CREDIT": "a */ b"\n}\n*/\nvoid main() {}', path=None)
-    assert file.fragment.split("\n")[5] == "void main() {}" and "CREDIT" not in file.fragment
+    text = file.texts.fragment.split("#line 1 0\n")[1]
+    assert text.split("\n")[5] == "void isf_main() {}" and "CREDIT" not in text
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,8 @@ def test_a_menu_has_a_label_for_each_value() -> None:
 
 
 def test_a_point_that_is_divided_by_the_picture_s_size_is_in_pixels() -> None:
-    text = shader({"INPUTS": [{"NAME": n, "TYPE": "point2D"} for n in "ab"]}, "vec2 c = a.xy / RENDERSIZE; vec2 d = b;")
+    body = "void main() { vec2 c = a.xy / RENDERSIZE; vec2 d = b; }"
+    text = shader({"INPUTS": [{"NAME": n, "TYPE": "point2D"} for n in "ab"]}, body)
     assert [each.is_in_pixels for each in parse_isf(text, path=None).inputs] == [True, False]
 
 
@@ -163,8 +167,10 @@ def test_a_huge_image_is_refused_by_its_size(tmp_path: Path) -> None:
 
 def test_a_vertex_shader_beside_the_file_belongs_to_it(tmp_path: Path) -> None:
     (tmp_path / "a.vs").write_text("void main() { isf_vertShaderInit(); }", encoding="utf-8")
-    assert parse_isf(shader(), path=tmp_path / "a.fs").vertex == "void main() { isf_vertShaderInit(); }"
-    assert parse_isf(shader(), path=tmp_path / "b.fs").vertex is None
+    (tmp_path / "a.fs").write_text(shader(), encoding="utf-8")
+    (tmp_path / "b.fs").write_text(shader(), encoding="utf-8")
+    assert read_source(tmp_path / "a.fs").vertex == "void main() { isf_vertShaderInit(); }"
+    assert read_source(tmp_path / "b.fs").vertex is None
 
 
 @pytest.mark.parametrize(
@@ -186,7 +192,7 @@ def test_a_vertex_shader_beside_the_file_belongs_to_it(tmp_path: Path) -> None:
 )
 def test_sizes_are_arithmetic(text: str, value: float | None) -> None:
     names = {"WIDTH": 640.0, "HEIGHT": 360.0, "amount": 0.5}
-    assert Expression(text, names).evaluate(names) == value
+    assert Expression.compiled(text, names).evaluate(names) == value
 
 
 @pytest.mark.parametrize(
@@ -194,7 +200,7 @@ def test_sizes_are_arithmetic(text: str, value: float | None) -> None:
 )
 def test_a_size_that_is_no_arithmetic_is_refused(text: str) -> None:
     with pytest.raises(IsfError):
-        Expression(text, ["WIDTH"])
+        Expression.compiled(text, ["WIDTH"])
 
 
 def test_targets_are_bounded() -> None:
@@ -206,3 +212,26 @@ def test_targets_are_bounded() -> None:
         sizes({"TARGET": "a", "WIDTH": 16384})
     with pytest.raises(IsfError, match="MB"):
         sizes(*({"TARGET": f"t{n}", "WIDTH": 4096, "HEIGHT": 4096, "FLOAT": True} for n in range(4)))
+
+
+def test_a_file_with_several_names_is_one_image(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
+    (tmp_path / "maps").mkdir()
+    paths = ["a.png", "./a.png", "maps/../a.png", "link.png"]
+    text = shader({"IMPORTED": {f"i{n}": {"PATH": path} for n, path in enumerate(paths)}})
+    found = parse_isf(text, path=tmp_path / "a.fs").imports
+    assert len(found) == 4 and len({id(each.pixels) for each in found}) == 1
+
+
+def test_all_images_of_a_file_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_BYTES", 100 * 100 * 4 * 2)
+    for number in range(3):
+        Image.fromarray(np.zeros((100, 100), np.uint8)).save(tmp_path / f"{number}.png")
+
+    def importing(*numbers: int) -> str:
+        told = {f"i{place}": {"PATH": f"{number}.png"} for place, number in enumerate(numbers)}
+        return shader({"IMPORTED": told})
+
+    assert len(parse_isf(importing(0, 1, 0, 1, 0), path=tmp_path / "a.fs").imports) == 5
+    assert "too much memory" in reason_of(importing(0, 1, 2), tmp_path / "a.fs").reason

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render.isf import IsfFile, parse_isf
+from engine.render.isf import IsfFile
+from engine.render.isf.parse import parse_isf
 from engine.render.isf.program import Moment
 from engine.render.isf.sound import spectrum_image, wave_image
 
@@ -109,13 +110,12 @@ def test_an_imported_image_is_upright(show: Show, f_card: Callable, tmp_path: Pa
     assert np.array_equal(show(parse_isf(text, path=tmp_path / "a.fs")), card)
 
 
-def test_a_vertex_shader_moves_the_picture_and_hands_values_on(show: Show, tmp_path: Path) -> None:
+def test_a_vertex_shader_moves_the_picture_and_hands_values_on(show: Show) -> None:
     vertex = (
         "varying vec2 place; void main() { isf_vertShaderInit(); place = isf_FragNormCoord; gl_Position.y += 1.0; }"
     )
-    (tmp_path / "a.vs").write_text(vertex, encoding="utf-8")
     text = "/*{}*/ varying vec2 place; void main() { gl_FragColor = vec4(place, 1.0, 1.0); }"
-    picture = show(parse_isf(text, path=tmp_path / "a.fs"))
+    picture = show(parse_isf(text, path=None, vertex=vertex))
     assert picture[-1, 0].tolist() == [0, 0, 0, 255]  # moved up by half the picture
     assert picture[0, 0, 2] == 255 and picture[0, 0, 1] < 140 and picture[23, 0, 1] < 5
 

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.control.commands.shader_stage import crossfaded
 from engine.render import Leaving, PictureInput, Renderer
-from engine.render.isf import Input, IsfFile, ShaderSlot, parse_isf
-from osc_schema.fx import SLOTS
+from engine.render.isf import Input, IsfFile, ShaderSlot
+from engine.render.isf.parse import parse_isf
 
 Draw = Callable[..., np.ndarray]
 
@@ -80,15 +79,6 @@ def test_a_generator_lies_under_the_effects_and_over_the_picture(play: Draw) -> 
 def test_a_generator_can_be_layer_5(play: Draw) -> None:
     told = slot("generator", file_of(RED), mix=0.0)
     assert play(told, changes={"/mode": "simple"}, shows_generator=True)[9, 9].tolist() == [255, 0, 0, 255]
-
-
-@pytest.mark.parametrize(("share", "red"), [(0.0, 255), (0.25, 191), (1.0, 0)])
-def test_two_generators_dissolve_without_the_picture_shining_through(play: Draw, share: float, red: int) -> None:
-    old, new = slot("generator", file_of(RED)), slot("generator", file_of(BLUE))
-    slots = crossfaded({"generator": old}, {"generator": new}, share, {**dict.fromkeys(SLOTS, ""), "generator": "-"})
-    play(old)
-    shown = play(*slots, frames=2 * BUILD_FRAMES)
-    assert shown[5, 5].tolist() == pytest.approx([red, 0, 255 - red, 255], abs=1)
 
 
 def test_layer_5_of_each_look_shows_its_own_generator(
@@ -185,3 +175,24 @@ def test_a_transition_goes_from_the_picture_to_the_generator(play: Draw) -> None
 def test_numba_says_what_shaders_need(cpu: Renderer, picture: Callable[..., PictureInput]) -> None:
     cpu.draw(replace(picture(), shaders=(slot("2", file_of(RED)),)))
     assert "--renderer gl" in cpu.shader_state.failures["2"]
+
+
+def test_a_shader_that_holds_up_the_picture_is_given_up_in_the_middle_and_tried_again_later(
+    gl: Renderer, play: Draw
+) -> None:
+    """Only after the shader has been switched off; the picture beneath it shows meanwhile."""
+    body = "float c = 0.0; if (TIME > 0.5) { while (c > -1.0) c += IMG_NORM_PIXEL(inputImage, vec2(fract(c), 0.5)).r; }"
+    text = f"""/*{{"INPUTS": [{{"NAME": "inputImage", "TYPE": "image"}}]}}*/
+    void main() {{ {body} gl_FragColor = vec4(1.0 - IMG_THIS_PIXEL(inputImage).rgb, 1.0); }}"""
+    file = replace(file_of(text), band_px=64)  # as the trial has it for two million operations of each pixel
+    plain = play(frames=2)
+    turned = play(slot("1", file), frames=9)
+    assert not np.array_equal(turned, plain) and not gl.shader_state.overruns
+    given_up = play(slot("1", file), frames=3, start_s=2.0)
+    assert np.array_equal(given_up, plain) and gl.shader_state.overruns == {"1"}
+    costs = [gl.shader_state.costs_ms.get("1")]
+    play(slot("1", file), frames=2, start_s=3.0)
+    assert costs[0] is None and gl.shader_state.overruns == {"1"}  # not drawn again
+    play(frames=1, start_s=4.0)
+    play(slot("1", file), frames=2, start_s=5.0)
+    assert gl.shader_state.overruns == {"1"} and gl.shader_state.costs_ms["1"] > 0  # tried again

@@ -7,15 +7,21 @@ import numpy as np
 import pytest
 
 from engine.render.isf import vet_record
+from engine.render.isf.parse import parse_isf
 from engine.render.isf.vet_record import VetRecord, prune_records, read_record, record_path, write_record
 
+FILE = """/*{"INPUTS": [
+    {"NAME": "glow", "TYPE": "float", "DEFAULT": 0.5, "LABEL": "Glow"},
+    {"NAME": "kind", "TYPE": "long", "VALUES": [1, 5], "LABELS": ["a", "b"]},
+    {"NAME": "hue", "TYPE": "color", "DEFAULT": [1, 0, 0.5, 1], "IDENTITY": [0, 0, 0, 0]}],
+  "PASSES": [{"TARGET": "small", "WIDTH": "max($WIDTH / 2.0, -$glow)"}, {}]}*/
+void main() { gl_FragColor = hue * glow; }"""
 RECORD = VetRecord(
     ok=True,
     note="draws only black with its default inputs",
     draw_ms=4.5,
     size_px=(960, 540),
-    max_loop_steps=512,
-    is_opaque=True,
+    file=parse_isf(FILE, path=Path("a.fs")),
     thumbnail=np.full((36, 64, 3), 120, np.uint8),
 )
 
@@ -26,7 +32,9 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert read is not None and read.thumbnail is not None
     assert replace(read, thumbnail=None).draw_ms == 4.5
     assert (read.ok, read.note, read.line, read.size_px) == (True, RECORD.note, None, (960, 540))
-    assert (read.max_loop_steps, read.is_opaque) == (512, True)
+    assert read.file is not None and RECORD.file is not None and read.file.path is None
+    for name in ("title", "inputs", "passes", "texts", "budget"):
+        assert getattr(read.file, name) == getattr(RECORD.file, name)
     assert abs(read.thumbnail.astype(int) - 120).max() <= 2
 
 
@@ -41,9 +49,7 @@ def test_another_text_vertex_shader_or_driver_has_a_record_of_its_own(tmp_path: 
     assert len(others | {same}) == 4
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"\0", b"[]", b"{}", b'{"ok": true, "size_px": [0, 0], "max_loop_steps": 5}', b"9" * 300_000]
-)
+@pytest.mark.parametrize("content", [b"", b"\0", b"[]", b"{}", b'{"ok": true, "size_px": [0, 0]}', b"9" * 300_000])
 def test_a_file_that_is_no_record_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.json").write_bytes(content)
     assert read_record(tmp_path / "a.json") is None and read_record(tmp_path / "missing.json") is None

@@ -22,7 +22,7 @@ ARCHITECTURES = {"stable-diffusion-v2-512": "epsilon", "stable-diffusion-v2-768-
 """Values of `modelspec.architecture` that imply the prediction (sd-scripts, library/sai_model_spec.py)."""
 V_NORM_STD = 0.09
 """Standard deviation of the last attention's norm1.bias above which an SD 2.x model predicts v (ComfyUI)."""
-_YAML = re.compile(r"^\s*parameterization:\s*[\"']?(v|eps)\b", re.MULTILINE)
+_YAML = re.compile(r"^[ \t]*parameterization:[ \t]*[\"']?(v|eps)\b", re.MULTILINE)
 _NORM = re.compile(re.escape(UNET) + r"output_blocks\.(\d+)\.1\.transformer_blocks\.0\.norm1\.bias")
 _V_STEM = re.compile(r"v[-_ ]?pred", re.IGNORECASE)
 _ZERO_SNR_STEM = re.compile(r"zt?snr", re.IGNORECASE)

@@ -28,13 +28,20 @@ float chance(vec2 cell) {
     return fract((q.x + q.y) * q.z);
 }
 
+// A slope in a random direction around each grid point (Perlin, "Improving Noise", 2002): noise of values alone has
+// boxes, whose straight sides show where the smoke is smooth.
+float slope(vec2 cell, vec2 from) {
+    float turn = 6.2832 * chance(cell);
+    return dot(vec2(cos(turn), sin(turn)), from);
+}
+
 float noise(vec2 p) {
     vec2 cell = floor(p);
     vec2 f = p - cell;
-    f = f * f * (3.0 - 2.0 * f);
-    float low = mix(chance(cell), chance(cell + vec2(1.0, 0.0)), f.x);
-    float high = mix(chance(cell + vec2(0.0, 1.0)), chance(cell + vec2(1.0, 1.0)), f.x);
-    return mix(low, high, f.y);
+    vec2 share = f * f * f * (f * (f * 6.0 - 15.0) + 10.0);
+    float low = mix(slope(cell, f), slope(cell + vec2(1.0, 0.0), f - vec2(1.0, 0.0)), share.x);
+    float high = mix(slope(cell + vec2(0.0, 1.0), f - vec2(0.0, 1.0)), slope(cell + 1.0, f - 1.0), share.x);
+    return 0.5 + 0.85 * mix(low, high, share.y);
 }
 
 float smoke(vec2 p) {

@@ -7,10 +7,14 @@ uniform float TIME;
 uniform float TIMEDELTA;
 uniform vec4 DATE;
 uniform int FRAMEINDEX;
-uniform int isf_max_steps; // rounds of all guarded loops of one pixel
-int isf_steps = 0;
+uniform int isf_budget; // units of work that all guarded loops of one pixel may take together
+int isf_spent = 0;
 
-bool isf_go() { return isf_steps++ < isf_max_steps; }
+// Before each round of a guarded loop. It stops at the budget, so that no number of rounds can make it wrap.
+bool isf_go(int units) {
+    isf_spent = min(isf_spent + units, isf_budget);
+    return isf_spent < isf_budget;
+}
 
 vec2 isf_size(sampler2D image) { return vec2(textureSize(image, 0)); }
 vec4 isf_texture(sampler2D image, vec2 place) { return texture(image, vec2(place.x, 1.0 - place.y)); }

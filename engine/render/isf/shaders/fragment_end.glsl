@@ -8,7 +8,7 @@ void main() {
         return;
     }
     if (isf_finish == ISF_COUNT) {
-        isf_FragColor = vec4(vec3(float(isf_steps) / float(isf_max_steps)), 1.0);
+        isf_FragColor = vec4(vec3(float(isf_spent) / float(isf_budget)), 1.0);
         return;
     }
     vec4 drawn = clamp(mix(isf_FragColor, vec4(0.0), isnan(isf_FragColor)), 0.0, 1.0);

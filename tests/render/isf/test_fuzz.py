@@ -1,0 +1,97 @@
+"""Shaders that were damaged at random: only IsfError leaves the reader, in a time that the text's length bounds."""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.errors import IsfError
+from engine.render.isf.assembly import FOLDER
+from engine.render.isf.parse import parse_isf
+from tests.support.hostile_shaders import hostile_shader
+from tests.support.long_form import IS_SOAK
+
+ROUNDS = 20_000 if IS_SOAK else 500
+MAX_S = 10.0  # of processor time: the longest text that is taken needs a tenth of it
+PIECES = r"""
+#define #if #endif #else ## \ ( ) [ ] { } ; , . " ' /* */ // for while do if else switch case default: const int float
+struct S uniform varying gl_FragData gl_FragData[ gl_FragColor isf_go isf_spent main void return = ++ -- += < > ? : \x
+IMG_PIXEL inputImage _inputImage_imgSize 0x7fffffff 1e99 .5 08 "INPUTS": "PASSES": "IMPORTED": "WIDTH": null true -1
+""".split()
+
+
+def damaged(text: str, rng: random.Random) -> str:
+    for _ in range(rng.randint(1, 6)):
+        place, length = rng.randrange(len(text) + 1), rng.randint(0, 40)
+        kind = rng.randrange(5)
+        if kind == 0:
+            text = text[:place] + text[place + length :]
+        elif kind == 1:
+            text = text[:place] + rng.choice(PIECES) + text[place:]
+        elif kind == 2:
+            text = text[:place] + text[place : place + length] * rng.randint(2, 30) + text[place + length :]
+        elif kind == 3:
+            text = text[:place] + chr(rng.choice([0, 9, 10, 13, 34, 92, 127, 0xE9, 0x2028, 0x1F600])) + text[place:]
+        else:
+            other = rng.randrange(len(text) + 1)
+            text = text[: min(place, other)] + text[max(place, other) :] + text[: length * 4]
+    return text
+
+
+def read(text: str, vertex: str | None = None) -> float:
+    """Processor time of reading it; any error but IsfError is raised."""
+    began_s = time.process_time()
+    try:
+        parse_isf(text, path=None, vertex=vertex)
+    except IsfError as error:
+        assert error.reason and "\n" not in error.reason and len(error.reason) < 1000
+    return time.process_time() - began_s
+
+
+def test_whatever_is_in_a_file_only_a_reason_comes_out() -> None:
+    rng = random.Random(38)
+    sources = [path.read_text(encoding="utf-8") for path in sorted(Path(FOLDER).glob("*.fs"))]
+    sources += [hostile_shader(number) for number in (1, 4, 7, 8, 11, 13, 14, 15)]
+    assert len(sources) > 12
+    used_s = [
+        read(damaged(rng.choice(sources), rng), rng.choice([None, None, "void main() { for"])) for _ in range(ROUNDS)
+    ]
+    assert max(used_s) < MAX_S
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/*{}*/ void main() { gl_FragData[0 = vec4(1.0); }",
+        "/*{}*/ void main() { gl_FragData[",
+        "/*{}*/ void main() { gl_FragData[[0]] = vec4(1.0); }",
+        "/*{}*/ void main() { gl_FragData",
+        "/*{}*/ void main( {",
+        "/*{}*/ struct { float a; } main; const",
+        "/*{}*/ const int a[",
+        "/*{}*/ #define main(",
+        '/*{"PASSES": [{"WIDTH": "' + "(" * 400 + '"}]}*/ void main() {}',
+        '/*{"PASSES": [{"WIDTH": "1e999"}]}*/ void main() {}',
+        '/*{"INPUTS": [{"NAME": "a", "TYPE": "long", "VALUES": [1e400]}]}*/ void main() {}',
+        '/*{"CATEGORIES": 7}*/ void main() {}',
+    ],
+)
+def test_a_text_that_ends_in_the_middle_is_refused_with_a_reason(text: str) -> None:
+    with pytest.raises(IsfError):
+        parse_isf(text, path=None)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        '"', '\\"', "/*", "/* {", ",  ", "[", "{", "a.", "a /", "# \n", "//\n", "\\\n", "for(;;)", "if(a)", "else ",
+        "gl_FragData", "gl_FragData[", "#define a b\n", "const int a = 8;", "a[8]", "struct S{", "f(", "void f(){}",
+        "do ", "uniform float ", "case 1:", "#if 1\n", "1.5e", "?", "_inputImage_imgSize ",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", ["/*{", "/*{}*/ void main() {", "/*{}*/ "])
+def test_no_text_takes_longer_than_its_length_explains(before: str, unit: str) -> None:
+    """A quarter of a megabyte of one piece: what is quadratic takes minutes."""
+    count = 240_000 // len(unit)
+    assert read(before + unit * count) < MAX_S

@@ -1,0 +1,130 @@
+"""Every regular expression of the engine grows linearly with a hostile text, since texts come from anybody.
+
+The expressions are found in the source, each with the methods that it is used with, and given texts made of its own
+letters: one letter or two repeated, behind and before others. Processor time of n, 2n and 4n letters is compared:
+what is quadratic takes sixteen times as long, what is linear four times.
+"""
+
+import ast
+import importlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+METHODS = ("match", "fullmatch", "search", "sub", "finditer", "findall", "split")
+LETTERS = 1500
+MAX_GROWTH = 9.0  # from n to 4n: between 4 and 16
+NOTICED_S = 0.004  # a text of 4n letters that takes less is not slow
+COMMON = tuple("a0 _.,:;/\\\"'\n\t-[]{}()<>*#e@=x")
+
+
+def sources() -> list[Path]:
+    return sorted(path for folder in ("engine", "osc_schema") for path in (ROOT / folder).rglob("*.py"))
+
+
+@cache
+def found() -> dict[str, tuple[re.Pattern[str], frozenset[str]]]:
+    """Expressions with the methods they are used with, by file and line."""
+    told = {}
+    for path in sources():
+        text = path.read_text(encoding="utf-8")
+        if "re." not in text:
+            continue
+        tree = ast.parse(text)
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+                continue
+            if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "re"):
+                continue
+            name, place = node.func.attr, f"{path.relative_to(ROOT)}:{node.lineno}"
+            if name in METHODS:
+                pattern = literal(node)
+                if pattern is not None:
+                    told[place] = (pattern, frozenset((name,)))
+            elif name == "compile":
+                owner = next((each for each in tree.body if node in ast.walk(each)), None)
+                target = name_of(owner)
+                used = {method for method in METHODS if target and f"{target}.{method}(" in text} or {"search"}
+                pattern = literal(node)
+                if pattern is None and target:
+                    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+                    pattern = getattr(importlib.import_module(module), target, None)
+                if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
+                    told[place] = (pattern, frozenset(used))
+    return told
+
+
+def name_of(owner: ast.stmt | None) -> str:
+    """The module's constant that holds the expression; "" for none."""
+    if isinstance(owner, ast.Assign) and isinstance(owner.targets[0], ast.Name):
+        return owner.targets[0].id
+    if isinstance(owner, ast.AnnAssign) and isinstance(owner.target, ast.Name):
+        return owner.target.id
+    return ""
+
+
+def literal(call: ast.Call) -> re.Pattern[str] | None:
+    """The expression, if it is written out in the call."""
+    try:
+        pattern = ast.literal_eval(call.args[0])
+        flags = [ast.unparse(each) for each in (*call.args[1:], *(word.value for word in call.keywords))]
+        wanted = [getattr(re, name) for each in flags for name in re.findall(r"re\.([A-Z]+)\b", each)]
+        return re.compile(pattern, sum(wanted)) if isinstance(pattern, str) else None
+    except ValueError:
+        return None
+
+
+def hostile_texts(pattern: str) -> Iterator[Callable[[int], str]]:
+    """Makers of texts of some length."""
+    words = [word for word in re.findall(r"[A-Za-z_]{2,}", pattern) if len(word) > 2][:6]
+    for letter in dict.fromkeys([*re.sub(r"\\[a-zA-Z]", "", pattern)[:24], *COMMON]):
+        yield lambda count, unit=letter: unit * count
+        yield lambda count, unit=letter: "a" + unit * count + "\u00a7"
+    for first in ('"', '\\"', "/*", "[", "{", "<", "(", ",", "a.", "a_", "0.", "\\", ",  ", *words):
+        for last in ("", "\u00a7"):
+            yield lambda count, unit=first, end=last: unit * (count // len(unit)) + end
+            yield lambda count, unit=first, end=last: unit + " " * count + end
+            yield lambda count, unit=first, end=last: (unit + "a") * (count // (len(unit) + 1)) + end
+
+
+def used_s(pattern: re.Pattern[str], method: str, text: str) -> float:
+    began_s = time.process_time()
+    if method == "sub":
+        pattern.sub("", text)
+    elif method == "finditer":
+        for _ in pattern.finditer(text):
+            pass
+    else:
+        getattr(pattern, method)(text)
+    return time.process_time() - began_s
+
+
+def grows_too_fast(pattern: re.Pattern[str], method: str, text_of: Callable[[int], str]) -> bool:
+    text = text_of(4 * LETTERS)
+    if used_s(pattern, method, text) < NOTICED_S:
+        return False
+    times_s = [min(used_s(pattern, method, text_of(count * LETTERS)) for _ in range(3)) for count in (1, 2, 4)]
+    return times_s[2] > MAX_GROWTH * max(times_s[0], 1e-6) and times_s[2] > 2.5 * times_s[1]
+
+
+def test_no_text_makes_an_expression_slow() -> None:
+    assert len(found()) > 80
+    slow = []
+    for place, (pattern, methods) in found().items():
+        for method in sorted(methods):
+            makers = hostile_texts(pattern.pattern)
+            worst = next((text_of for text_of in makers if grows_too_fast(pattern, method, text_of)), None)
+            if worst is not None:
+                slow.append(f"{place}: {pattern.pattern[:60]} .{method} of {worst(12)!r}")
+    assert slow == []
+
+
+@pytest.mark.parametrize("pattern", [r'"(?:[^"\\]|\\.)*"', r"\s+$", r"/\*.*?\*/"])
+def test_an_expression_that_is_quadratic_is_found(pattern: str) -> None:
+    compiled = re.compile(pattern, re.DOTALL)
+    assert any(grows_too_fast(compiled, "search", text_of) for text_of in hostile_texts(pattern))
