@@ -10,6 +10,7 @@ positional and the keyword ones.
 
 import functools
 import inspect
+import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
@@ -73,7 +74,7 @@ def _fields_of(kind: type, table: Mapping[str, OptionInfo]) -> list[tuple[Field[
 def _parameter(each: Field[Any], hint: Any, info: OptionInfo) -> inspect.Parameter:
     default = None if each.default is MISSING or info.is_configured or _is_tuple(hint) else each.default
     kind = _type_on_the_command_line(hint, info)
-    flags = [_flags(each, info)]
+    flags = _flags(each, info).split()
     value = typer.Option(
         *flags,
         metavar=info.metavar,
@@ -108,7 +109,7 @@ def _parsed(value: Any, hint: Any, info: OptionInfo, flags: str) -> Any:
     except UsageError as error:
         if str(error).startswith("--"):
             raise
-        raise UsageError(f"{flags.partition('/')[0]}: {error}") from None
+        raise UsageError(f"{re.split('[/ ]', flags)[0]}: {error}") from None
 
 
 def _is_tuple(hint: Any) -> bool:

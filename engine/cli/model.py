@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.sd_options import PREDICTION_WORDS, SAMPLER_WORDS, require_known
+from engine.cli.sd_options import PREDICTION_WORDS, SAMPLER_WORDS, UNET, VAE, VAE_WORDS, require_known
 from engine.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Models of Stable Diffusion, SAM3 and RVC.", no_args_is_help=True)
 
-KINDS = {"sam3_video": "SAM3, finds and tracks", "sam3": "SAM3, finds only"}
+KINDS = {
+    "sam3_video": "SAM3, finds and tracks",
+    "sam3": "SAM3, finds only",
+    "sam3_lite_text": "SAM3-LiteText, finds only",
+}
 SD_ONLY = (
-    "--vae, --lora, --controlnet, --ip-adapter, --embedding, --clip-skip, --sampler and --prediction are for Stable "
-    "Diffusion"
+    "--vae, --unet, --lora, --controlnet, --ip-adapter, --embedding, --clip-skip, --sampler and --prediction are for "
+    "Stable Diffusion"
 )
 
 Row = tuple[str, str]
@@ -34,7 +38,8 @@ def check(
             help="Folder of a diffusers model or of SAM3, .safetensors file, a voice's .pth file, Hugging Face id.",
         ),
     ],
-    vae: Annotated[str, typer.Option(metavar="auto|taesd|full|PATH", help="Like vae in [sd].")] = "auto",
+    vae: Annotated[str, typer.Option(metavar=VAE_WORDS, help=VAE)] = "auto",
+    unet: Annotated[str, typer.Option(metavar="PATH|ID", help=UNET)] = "",
     lora: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A LoRA, repeatable.")] = None,
     controlnet: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A ControlNet, repeatable.")] = None,
     ip_adapter: Annotated[str, typer.Option(metavar="PATH", help="An IP-Adapter.")] = "",
@@ -57,7 +62,7 @@ def check(
     require_known(sampler, prediction)
     report: ModelReport | SegmentationReport | VoiceReport
     is_plain = vae == sampler == prediction == "auto"
-    is_plain &= not (lora or controlnet or ip_adapter or embedding or clip_skip)
+    is_plain &= not (unet or lora or controlnet or ip_adapter or embedding or clip_skip)
     if not _is_sam_file(path) and _is_voice(path):
         from engine.models.rvc.check import check as check_voice
         from engine.models.rvc.index_choice import index_for
@@ -87,6 +92,7 @@ def check(
         spec = ModelSpec(
             model=path,
             vae=vae,
+            unet=unet,
             sampler=sampler,
             prediction=prediction,
             loras=tuple((name, 1.0) for name in lora or ()),

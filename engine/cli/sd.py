@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.job_options import job_options
-from engine.cli.sd_options import GUIDANCE, IP_SCALE, PROMPT, SEED, STEPS, STRENGTH, ModelOptions
+from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, ModelOptions
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.option_range import check_no_stream
 from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, JSON, OVERWRITE, option
@@ -33,11 +33,8 @@ SIDE_STEP_PX = 64  # three halvings of latents that span 8 px each
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureOptions(ModelOptions):
-    """The options of `multiverse sd`, with the ranges of the live parameters."""
+    """The options of `multiverse sd`."""
 
-    steps: int = option(4, STEPS, low=1, high=50)
-    strength: float = option(0.5, STRENGTH, low=0.05, high=1.0)
-    guidance: float = option(1.0, GUIDANCE, low=1.0, high=15.0)
     seed: int = option(1, f"{SEED} -1: a random one.", low=-1, high=MAX_SEED)
     size: str = option("512x512", "Multiples of 64 px; the picture is cropped to it.", metavar="WxH")
     control: str = option(
@@ -75,12 +72,13 @@ def sd(
     locate.find(spec.model)  # reports a wrong name at once, before seconds of loading
     picture = _writable(read_still(image))
     shown = _control_picture(asked.control, picture, (width, height)) if spec.controlnets else None
+    steps, guidance = asked.steps_and_guidance(spec)
     settings = {
         "prompt": prompt,
         "negative": asked.negative,
         "strength": asked.strength,
-        "steps": asked.steps,
-        "guidance": asked.guidance,
+        "steps": steps,
+        "guidance": guidance,
         "seed": asked.seed if asked.seed >= 0 else int.from_bytes(os.urandom(4), "little") & MAX_SEED,
         "width": width,
         "height": height,
@@ -115,7 +113,7 @@ def _paint(
     from engine.models.sd.check import run_line
     from engine.models.sd.coefficients import real_steps
     from engine.models.sd.load import load
-    from engine.models.sd.model import unguided
+    from engine.models.sd.model import dropped_negative, unguided
     from engine.models.sd.single import paint
 
     began_s = time.perf_counter()
@@ -126,12 +124,16 @@ def _paint(
     if not is_quiet:
         how = run_line(model.sampler, model.sampler_reason, model.prediction_type, model.prediction_reason)
         where_told = f"{device} {str(model.dtype).removeprefix('torch.')}"
-        print(f"SD: {spec.model}, {how}, {where_told}", file=sys.stderr)
+        numbers = f"{options['steps']} steps, cfg {options['guidance']:g}"
+        print(f"SD: {spec.model}, {how}, {numbers}, {where_told}", file=sys.stderr)
     loaded_s = time.perf_counter()
     notes: list[str] = []
     painted = paint(model, picture, note=notes.append, **options)
     painted_s = time.perf_counter()
-    has_no_effect = unguided(model, model.sampler, options["guidance"])
+    without_effect = {
+        "--guidance": unguided(model, model.sampler, options["guidance"]),
+        "--negative": dropped_negative(model, model.sampler, options["guidance"], options["negative"]),
+    }
     return painted, {
         "width": options["width"],
         "height": options["height"],
@@ -152,7 +154,7 @@ def _paint(
         "notes": [
             *model.notes,
             *dict.fromkeys(notes),
-            *([f"--guidance: {has_no_effect}"] if has_no_effect else []),
+            *(f"{option}: {line}" for option, line in without_effect.items() if line),
         ],
     }
 

@@ -7,25 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.live_options import LiveOptions
 from engine.errors import UsageError
+from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
+from engine.models.sd.painting import MAX_GUIDANCE, MAX_STEPS
 from engine.models.sd.plan.sampler_choice import SAMPLERS
+from osc_schema.sd import AREA
 
 if TYPE_CHECKING:
     from engine.config import SdConfig
     from engine.models.sd import ModelSpec
 
+VAE_WORDS = "auto|taesd|full|PATH"
+VAE = "VAE: auto: TAESD if it is on this machine; full: the model's own, slower, more detail; or a folder, file or id."
+UNET = "UNet in place of the model's own, as SDXL-Lightning, DMD2 or Hyper-SD publish it: a file, folder or id."
 SAMPLER_WORDS = "|".join(SAMPLERS)
 SAMPLER = "Sampler the model was distilled for; scheduler: none. (default: detected from the model's files)"
 PREDICTION_WORDS = "auto|epsilon|v"
 PREDICTION = "What the model's UNet predicts. (default: detected from the model's files)"
 
+USUAL = "(default: what the model's authors recommend)"
 # Texts of options that each command has with its own range or default.
 PROMPT = "Prompt: what the picture should show."
-STEPS = "Total steps; only the last `strength` share of them is run."
-STRENGTH = "Denoising strength: how far the result may differ from the source."
-GUIDANCE = "Guidance scale (CFG): how closely the picture follows the prompt; 1 is off."
 SEED = "Seed of the noise."
 IP_SCALE = "How closely the result follows --ip-image."
+
+
+_STRENGTH = {param.address: param for param in AREA.params}["/sd/strength"]
+_CONFIGURED = ("vae", "unet", "sampler", "prediction")
+"""Options that are keys of [sd] too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +47,22 @@ class ModelOptions:
     )
     negative: str = option(
         "", "Negative prompt: what the picture should not show; needs a guidance scale above 1.", metavar="TEXT"
+    )
+    vae: str | None = option(None, VAE, metavar=VAE_WORDS)
+    unet: str | None = option(None, UNET, metavar="PATH|ID")
+    steps: int | None = option(
+        None, f"Total steps; only the last `strength` share of them is run. {USUAL}", metavar=f"1..{MAX_STEPS}"
+    )
+    strength: float = option(
+        _STRENGTH.default,
+        "Denoising strength: how far the result may differ from the source.",
+        metavar=f"{_STRENGTH.low:g}..{_STRENGTH.high:g}",
+    )
+    guidance: float | None = option(
+        None,
+        f"Guidance scale (CFG): how closely the picture follows the prompt; 1 is off. {USUAL}",
+        flags="--guidance --cfg",
+        metavar=f"0..{MAX_GUIDANCE:g}",
     )
     sampler: str | None = option(None, SAMPLER, metavar=SAMPLER_WORDS)
     prediction: str | None = option(None, PREDICTION, metavar=PREDICTION_WORDS)
@@ -62,7 +87,8 @@ class ModelOptions:
         """The model: options override the configuration. `others`: fields of ModelSpec; None means as configured."""
         from engine.models.sd import ModelSpec
 
-        asked = {"sampler": self.sampler, "prediction": self.prediction} | others
+        self._check_numbers()
+        asked = {name: getattr(self, name) for name in _CONFIGURED} | others
         loras = _with_numbers(self.lora, "--lora")
         spec = ModelSpec(
             model=self.model or configured.model,
@@ -72,7 +98,7 @@ class ModelOptions:
             image_encoder=configured.image_encoder if self.ip_adapter is None else "",
             embeddings=self.embedding or tuple(configured.embeddings),
             clip_skip=configured.clip_skip if self.clip_skip is None else self.clip_skip,
-            **{"vae": configured.vae, "sampler": configured.sampler, "prediction": configured.prediction}
+            **{name: getattr(configured, name) for name in _CONFIGURED}
             | {name: value for name, value in asked.items() if value is not None},
         )
         require_known(spec.sampler, spec.prediction)
@@ -80,6 +106,19 @@ class ModelOptions:
         if spec.model and has_image != bool(spec.ip_adapter) and (needs_ip_image or has_image):
             raise UsageError("--ip-adapter PATH and --ip-image FILE belong together")
         return spec
+
+    def _check_numbers(self) -> None:
+        check_number("--steps", 1 if self.steps is None else self.steps, 1, MAX_STEPS)
+        check_number("--strength", self.strength, _STRENGTH.low, _STRENGTH.high)
+        check_number("--guidance", 1.0 if self.guidance is None else self.guidance, 0.0, MAX_GUIDANCE)
+
+    def steps_and_guidance(self, spec: "ModelSpec") -> tuple[int, float]:
+        """As given, else those of the model's authors."""
+        from engine.models.sd.plan.usual_settings import usual_settings_of
+
+        usual = usual_settings_of(spec)
+        steps = usual.steps if self.steps is None else self.steps
+        return steps, usual.guidance if self.guidance is None else self.guidance
 
     def control_scales(self, spec: "ModelSpec") -> list[float]:
         """The scale of each ControlNet of `spec`; configured ones have 1."""
@@ -98,6 +137,8 @@ class SdOptions(LiveOptions):
     sd: str | None = option(
         None, "Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.", metavar="MODEL"
     )
+    sd_vae: str | None = option(None, VAE, metavar=VAE_WORDS)
+    sd_unet: str | None = option(None, UNET, metavar="PATH|ID")
     sd_sampler: str | None = option(None, SAMPLER, metavar=SAMPLER_WORDS)
     sd_prediction: str | None = option(None, PREDICTION, metavar=PREDICTION_WORDS)
     sd_video: str | None = option(

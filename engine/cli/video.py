@@ -12,7 +12,7 @@ import typer
 
 from engine.cli.job_options import job_options, pop_options
 from engine.cli.job_progress import VIDEO, shown_progress
-from engine.cli.sd_options import GUIDANCE, IP_SCALE, PROMPT, SEED, STEPS, STRENGTH, ModelOptions
+from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, ModelOptions
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import is_given, refuse_without_effect, serve
@@ -24,7 +24,6 @@ from engine.models.sd.spec import RANDOM
 if TYPE_CHECKING:
     from engine.jobs.video import VideoReport
     from engine.jobs.video.pipeline import OnProgress
-    from engine.models.sd import ModelSpec
     from engine.models.sd.painting import Painting
 
 INTERRUPTED = 1
@@ -37,13 +36,7 @@ NO_OUTPUT = "no output: name a video (.mp4 .m4v .mov .mkv .webm .avi) or a folde
 class PaintingOptions(ModelOptions):
     """How `multiverse video` paints; VideoJob checks the ranges."""
 
-    steps: int = option(5, STEPS, metavar="COUNT")
-    strength: float = option(0.5, STRENGTH, metavar="0..1")
-    cfg: float | None = option(
-        None, f"{GUIDANCE} (default: 6, and for distilled models what their authors take)", metavar="0..30"
-    )
     seed: int = option(0, f"{SEED} The same for every picture.", metavar="N")
-    vae: bool = option(False, "Use the full VAE, not TAESD: slower, more detail.", flags="--vae")
     control: Literal["edges", "input"] = option(
         "edges", "Input of the ControlNets: the edges of each picture, or the picture itself.", metavar="edges|input"
     )
@@ -131,7 +124,6 @@ def video(
     spec = asked.spec(
         configured,
         needs_ip_image=web is None,  # on the page it can be chosen later
-        vae="full" if asked.vae else configured.vae,
         accelerator=accelerator or configured.accelerator,
         # Random weights have no schedule; the painting chooses the sampler by its steps.
         sampler=None if sampler == "auto" or (asked.model or configured.model).startswith(RANDOM) else sampler,
@@ -142,13 +134,14 @@ def video(
     ):
         if is_given(context, name) and not is_there:
             raise UsageError(f"--{name.replace('_', '-')}: only with --{needed} PATH")
+    steps, guidance = asked.steps_and_guidance(spec)
     painting = Painting(
         spec=spec,
         prompt=prompt or "",
         negative=asked.negative,
-        steps=asked.steps,
+        steps=steps,
         strength=asked.strength,
-        cfg=_usual_cfg(spec) if asked.cfg is None else asked.cfg,
+        cfg=guidance,
         seed=asked.seed,
         sampler=sampler,
         controls=tuple(ControlUse(sees=asked.control, scale=scale) for scale in asked.control_scales(spec)),
@@ -215,19 +208,6 @@ def _painted(
     return run_job(job, opened, stages, on_progress=on_progress, watch=known.follow, stop=stop), is_live
 
 
-def _usual_cfg(spec: "ModelSpec") -> float:
-    """The default guidance of a model; the general default if the model is not on this machine."""
-    from engine.models.sd.plan.model_plan import plan_model
-    from engine.models.sd.plan.usual_guidance import USUAL_GUIDANCE, usual_guidance
-
-    if spec.random_shape or not spec.model:
-        return USUAL_GUIDANCE
-    try:
-        return usual_guidance(plan_model(spec))
-    except ModelError:
-        return USUAL_GUIDANCE  # the error is reported in full on loading
-
-
 def _choices(painting: "Painting") -> dict[str, str]:
     """How the model is run and why; empty if it is not on this machine, as with a cluster, or has random weights."""
     from engine.models.sd.check import check
@@ -252,7 +232,9 @@ def _say_model(painting: "Painting", *, as_json: bool) -> None:
 
     if told := {} if as_json else _choices(painting):
         print(
-            f"SD: {painting.spec.model}, {run_line(*told.values())}, cfg {painting.cfg:g}", file=sys.stderr, flush=True
+            f"SD: {painting.spec.model}, {run_line(*told.values())}, {painting.steps} steps, cfg {painting.cfg:g}",
+            file=sys.stderr,
+            flush=True,
         )
 
 

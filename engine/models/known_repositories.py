@@ -59,9 +59,11 @@ KNOWN: Final[dict[str, Repository]] = {
             "sdxl_lightning_4step_lora.safetensors": 394,
             "sdxl_lightning_8step_lora.safetensors": 394,
         }
+        | {f"sdxl_lightning_{steps}step_unet.safetensors": 5135 for steps in (2, 4, 8)}
     ),
     "ByteDance/Hyper-SD": Repository(
         files={f"Hyper-SD15-{steps}-lora.safetensors": 269 for steps in ("1step", "2steps", "4steps", "8steps")}
+        | {"Hyper-SDXL-1step-Unet.safetensors": 5135}
         | {f"Hyper-SDXL-{steps}-lora.safetensors": 787 for steps in ("1step", "2steps", "4steps", "8steps")}
     ),
     "latent-consistency/lcm-lora-sdv1-5": Repository(includes=("pytorch_lora_weights.safetensors",), size_mb=135),

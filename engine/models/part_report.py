@@ -79,7 +79,7 @@ def counted_part(part: str, tensors: dict[str, Tensor], files: tuple[str, ...]) 
     """The report of a part, with its weights counted."""
     numbers: Counter[str] = Counter()
     for tensor in tensors.values():
-        if "float" in tensor.dtype:  # integers are position tables, not weights
+        if "float" in tensor.dtype or tensor.dtype == "int8":  # larger integers are position tables, not weights
             numbers[tensor.dtype] += tensor.count
     dtypes = " + ".join(dtype for dtype, _ in numbers.most_common())
     return PartReport(name=part, parameters=numbers.total(), dtype=dtypes, files=files)

@@ -27,6 +27,8 @@ STATE_DICT = "state_dict"
 """Key of the tensors in files of PyTorch Lightning; other files are the dict itself."""
 TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
 PARAMETER = "torch._utils._rebuild_parameter"
+PARAMETER_DICT = "torch.nn.modules.container.ParameterDict"
+"""A class that old embeddings contain. torch.load does not allow it by itself, so neither does `read_plain_pickle`."""
 # Names that torch.load allows with weights_only.
 _PLAIN = re.compile(
     r"torch\.(\w+Storage|Size|Tensor|device|b?float\w*|u?int\d+|bool)|torch\.storage\.\w+Storage"
@@ -105,6 +107,13 @@ class Table(dict[Any, Any]):
 
     def __setstate__(self, state: Any) -> None:
         pass
+
+
+class Parameters(dict[str, Any]):
+    """A torch.nn.ParameterDict, with its parameters by name."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.update(state["_parameters"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +241,7 @@ def _read_legacy(stream: IO[bytes]) -> PickledFile:
 
 def _read(stream: IO[bytes]) -> PickledFile:
     names: dict[str, None] = {}
-    known = {"collections.OrderedDict": Table}
+    known: dict[str, type] = {"collections.OrderedDict": Table, PARAMETER_DICT: Parameters}
 
     # The pure Python unpickler: the one in C allocates gigabytes if a broken file has memo numbers in the billions.
     class Reader(pickle._Unpickler):

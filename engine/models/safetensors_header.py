@@ -18,7 +18,10 @@ _LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 16 << 20  # the format allows 100 MB; this is ten times SDXL's header, and is parsed within a second
 MAX_DIMENSIONS = 16
 MAX_SIDE = 1 << 40
-DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8", "I64": "int64"}
+DTYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2", "I64": "int64", "I8": "int8", "U8": "uint8",
+}  # fmt: skip
 _BITS = re.compile(r"[A-Z]+(\d+)")  # number of bits in the name of a dtype; BOOL has none
 
 _TROUBLES = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)

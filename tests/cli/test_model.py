@@ -127,3 +127,12 @@ def test_options_of_another_kind_of_model_are_refused(check: Check, tiny_voice: 
     assert code == 2 and "are for Stable Diffusion" in said
     code, _, said = check(tiny_sam3, "--index", "x.index")
     assert code == 2 and "--index and --content are for voices" in said
+
+
+def test_a_unet_alone_is_checked_together_with_its_model(check: Check, tiny_sd: Path) -> None:
+    unet = tiny_sd / "unet" / "diffusion_pytorch_model.safetensors"
+    code, out, _ = check(tiny_sd, "--unet", unet, "--json")
+    (part,) = (part for part in json.loads(out)["parts"] if part["name"] == "unet")
+    assert (code, part["files"]) == (0, [str(unet)])
+    code, _, error = check(unet)
+    assert code == 1 and "use it together with a --model, as --unet" in error

@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import osc_schema
 from engine.cli.main import main
+from engine.cli.sd import PictureOptions
+from engine.cli.sd_options import ModelOptions
+from engine.cli.video import PaintingOptions
+from engine.models.sd import ModelSpec
 from tests.cli.conftest import Said
 from tests.conftest import TinyModels
 
@@ -55,18 +60,35 @@ def test_sd_paints_the_same_picture_as_the_library(
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["in.png", "out.png"]
 
 
-def test_the_sampler_is_printed_and_an_option_without_effect_is_refused(
-    home: Path, say: Callable[..., Said], tiny_sd: Path
-) -> None:
-    asked = ["--model", tiny_sd, "--sampler", "lightning", "--guidance", "3", "--overwrite"]
+def test_the_sampler_and_an_option_without_effect_are_told(home: Path, say: Callable[..., Said], tiny_sd: Path) -> None:
+    asked = ["--model", tiny_sd, "--sampler", "lightning", "--negative", "fog", "--overwrite"]
     code, _, err = say("sd", "in.png", "out.png", *SMALL, *asked)
     assert code == 0
     first, second = err.splitlines()
-    assert first.startswith(f"SD: {tiny_sd}, lightning (asked for), epsilon (") and first.endswith("), cpu float32")
-    assert second.startswith("multiverse: --guidance: 3 has no effect: lightning models were distilled")
-    told = json.loads(say("sd", "in.png", "out.png", *SMALL, *asked, "--prediction", "v", "--json").out)
-    assert (told["sampler"], told["sampler_reason"], told["guidance"]) == ("lightning", "asked for", 1.0)
+    assert first.startswith(f"SD: {tiny_sd}, lightning (asked for), epsilon (")
+    assert first.endswith("), 4 steps, cfg 1, cpu float32")
+    assert second == "multiverse: --negative: has no effect: it needs a guidance above 1"
+    more = [*asked, "--guidance", "1.5", "--prediction", "v", "--json"]
+    told = json.loads(say("sd", "in.png", "out.png", *SMALL, *more).out)
+    assert (told["sampler"], told["sampler_reason"], told["guidance"]) == ("lightning", "asked for", 1.5)
+    assert not any("no effect" in note for note in told["notes"])
     assert (told["prediction_type"], told["prediction_reason"]) == ("v_prediction", "asked for")
+
+
+@pytest.mark.parametrize("kind", [PictureOptions, PaintingOptions])
+def test_pictures_and_videos_have_the_same_defaults(kind: type[ModelOptions], tiny_models: TinyModels) -> None:
+    """Those of the model's authors; of a model on other machines by its name."""
+    assert kind().strength == osc_schema.lookup("/sd/strength").default
+    numbers = {
+        str(tiny_models.sd()): (4, 1.0),
+        str(tiny_models.sd(kind="turbo")): (2, 1.0),
+        str(tiny_models.sd(kind="sd21")): (20, 6.0),
+        "away/sdxl_lightning_8step.safetensors": (8, 1.0),
+        "away/DreamShaperXL_Turbo_v2_1.safetensors": (6, 2.0),
+    }
+    for model, usual in numbers.items():
+        assert kind().steps_and_guidance(ModelSpec(model=model)) == usual
+        assert kind(steps=3, guidance=1.5).steps_and_guidance(ModelSpec(model=model)) == (3, 1.5)
 
 
 def painted(model: Path, image: Path) -> np.ndarray:

@@ -44,7 +44,7 @@ def test_a_video_is_painted_and_the_last_line_is_the_originals(run: Run, tiny_sd
     code, out, err = run("in.mp4", "out.mp4", *QUICK, "--model", tiny_sd, "--batch", "4", "--skip", "1")
     assert code == 0
     chosen = "lcm (the scheduler's configuration: LCMScheduler), epsilon (the scheduler's configuration)"
-    assert err == f"SD: {tiny_sd}, {chosen}, cfg 1\n"
+    assert err == f"SD: {tiny_sd}, {chosen}, 2 steps, cfg 1\n"
     assert len(pictures_of(home / "out.mp4")) == 5
     lines = out.splitlines()
     assert lines[0].split() == ["stage", "frames", "seconds", "busy", "ms", "a", "frame"]
@@ -173,7 +173,7 @@ PROMPTED = ["--prompt", "x", "--model", "m"]
         (["in.mp4", "out.mp4", *PROMPTED, "--ip-scale", "1"], 2, "--ip-scale: only with --ip-adapter PATH"),
         ([*PROMPTED, "--web", "8000"], 1, "--web: '8000' is not HOST:PORT"),
         (["in.mp4", "out.mp4", *PROMPTED, "--sampler", "ddim"], 2, "--sampler ddim: not one of auto, lcm, turbo"),
-        (["in.mp4", "out.mp4", *PROMPTED, "--strength", "2"], 2, "--strength: 2 is not 0 to 1"),
+        (["in.mp4", "out.mp4", *PROMPTED, "--strength", "2"], 2, "--strength: 2 is not 0.05 to 1"),
         (["in.mp4", "out.mp4", *PROMPTED, "--stages", "fused", "--pipe", "2"], 2, "--pipe: fused stages run in one"),
         (["in.mp4", "out.mp4", *PROMPTED, "--lora", "a=b"], 2, "--lora: 'b' in 'a=b' is not a number (PATH=0.8)"),
         (["in.mp4", "out.mp4", *PROMPTED, "--ip-adapter", "x"], 2, "--ip-adapter PATH and --ip-image FILE belong"),

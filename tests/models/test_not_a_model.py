@@ -66,7 +66,7 @@ def test_a_folder_of_downloads_is_reported_with_the_file_names(tmp_path: Path) -
     [
         ({"_class_name": "ControlNetModel"}, "is a ControlNet; use it together with a --model, as --controlnet"),
         ({"_class_name": "AutoencoderTiny"}, "is a VAE; use it together with a --model, as --vae"),
-        ({"_class_name": "UNet2DConditionModel"}, "give the folder of the whole model"),
+        ({"_class_name": "UNet2DConditionModel"}, "is the UNet of a model; use it together with a --model, as --unet"),
         ({"model_type": "hubert"}, "is a HuBERT"),
         ({"model_type": "clip_text_model"}, "is a text encoder"),
     ],

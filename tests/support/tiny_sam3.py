@@ -65,6 +65,39 @@ def build_tiny_sam3(folder: Path, *, kind: str = "random", seed: int = 0, side_p
     return folder
 
 
+def build_tiny_lite_text(folder: Path, *, side_px: int = NATIVE_SIZE, seed: int = 2) -> Path:
+    """Write a folder of SAM3-LiteText with its tokenizer, like `build_tiny_sam3`'s random one, and return it.
+
+    Its text encoder has convolutions over 5 tokens in the first and last of three layers, with their full effect.
+    """
+    from transformers import Sam3LiteTextConfig, Sam3LiteTextModel
+
+    config = tiny_config("random", side_px).detector_config.to_dict() | {
+        "model_type": "sam3_lite_text",
+        "text_config": {
+            "vocab_size": 518,
+            "hidden_size": TEXT_WIDTH,
+            "intermediate_size": 64,
+            "projection_dim": TEXT_WIDTH,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 2,
+            "max_position_embeddings": PROMPT_TOKENS,
+            "repmixer_kernel_size": 5,
+            "layer_scale_init_value": 1.0,
+        },
+    }
+    with seeded(seed):
+        model = Sam3LiteTextModel(Sam3LiteTextConfig(**config)).eval()
+        scatter_weights(model)
+        score_above_half(model)
+        thin_masks(model)
+    tokenizer = tiny_tokenizer(folder, pad_token=None)
+    tokenizer.model_max_length = PROMPT_TOKENS
+    tokenizer.save_pretrained(folder)
+    model.save_pretrained(folder)
+    return folder
+
+
 def tiny_config(kind: str, side_px: int = NATIVE_SIZE) -> Any:
     from transformers import Sam3VideoConfig
 

@@ -6,7 +6,7 @@ from typing import Literal
 from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_no_stream, check_number
 from engine.jobs.kit.options import CLUSTER, CLUSTERS, DEVICE, DEVICES, DTYPE, DTYPES, OVERWRITE, RESUME, option
-from engine.models.sd.painting import MAX_SEED, Painting
+from engine.models.sd.painting import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL
 
@@ -78,8 +78,6 @@ class VideoJob:
         if min(width, height) * self.scale < MIN_SIDE_PX - SIDE_STEP_PX / 2:
             shown = "{}x{}".format(*self.size_for(width, height))
             found.append(f"painted at {shown}: sides are at least {MIN_SIDE_PX} px, so the proportions have changed")
-        if self.painting.negative and self.painting.cfg <= 1.0:
-            found.append("--negative has no effect: it needs --cfg above 1")
         return found
 
 
@@ -89,9 +87,9 @@ def check_painting(painting: Painting) -> None:
         raise UsageError(NO_MODEL)
     if painting.sampler not in SAMPLERS:
         raise UsageError(f"--sampler {painting.sampler}: not one of {', '.join(SAMPLERS)}")
-    check_number("--steps", painting.steps, 1, 1000)
+    check_number("--steps", painting.steps, 1, MAX_STEPS)
     check_number("--strength", painting.strength, 0.0, 1.0)
-    check_number("--cfg", painting.cfg, 0.0, 30.0)
+    check_number("--cfg", painting.cfg, 0.0, MAX_GUIDANCE)
     check_number("--seed", painting.seed, 0, MAX_SEED)
     check_number("--ip-scale", painting.ip_scale, 0.0, MAX_SCALE)
     for use in painting.controls:

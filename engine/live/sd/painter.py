@@ -247,7 +247,7 @@ class Painter:
     def _schedule(self, settings: DiffusionSettings) -> None:
         """Choose the PaintPlan for these settings, or update the current one."""
         from engine.live.sd.plan import SinglePlan, StreamPlan
-        from engine.models.sd.model import unguided
+        from engine.models.sd.model import dropped_negative, unguided
 
         is_stream = settings.steps.is_stream and self.model.sampler in FEW_STEPS
         was_asked = self._settings is not None and self._settings.steps.is_stream
@@ -256,6 +256,11 @@ class Painter:
         line = unguided(self.model, self.model.sampler, settings.steps.guidance)
         if line and (self._settings is None or settings.steps.guidance != self._settings.steps.guidance):
             self._note("guidance", f"/sd/guidance: {line}")
+        asked = settings.steps.guidance, settings.words.negative
+        line = dropped_negative(self.model, self.model.sampler, *asked)
+        last = self._settings
+        if line and (last is None or asked != (last.steps.guidance, last.words.negative)):
+            self._note("negative", f"/sd/negative: {line}")
         kind = StreamPlan if is_stream else SinglePlan
         before = self._plan
         if not isinstance(before, kind):

@@ -13,6 +13,7 @@ def spec_of(config: SdConfig, model: str) -> ModelSpec:
     return ModelSpec(
         model=_absolute(model),
         vae=config.vae if config.vae in VAE_WORDS else _absolute(config.vae),
+        unet=_absolute(config.unet),
         sampler=config.sampler,
         prediction=config.prediction,
         loras=tuple((_absolute(lora.path), lora.weight) for lora in config.loras),

@@ -22,7 +22,7 @@ NO_TRACKER = "no tracker: detects objects in each picture, but cannot track them
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentationReport(Report):
     kind: str
-    """sam3_video: detector and tracker; sam3: only the detector."""
+    """sam3_video: detector and tracker; sam3 and sam3_lite_text: only the detector."""
 
 
 def check(spec: SegmentationSpec) -> SegmentationReport:

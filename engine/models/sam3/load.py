@@ -19,6 +19,8 @@ from engine.models.weight_files import weights_in
 
 log = logging.getLogger(__name__)
 
+CLASSES = {"sam3_video": "Sam3VideoModel", "sam3": "Sam3Model", "sam3_lite_text": "Sam3LiteTextModel"}
+"""transformers' class for each of KINDS."""
 NOTHING_TO_OFFLOAD = "offload: has no effect, because the weights are already in main memory"
 
 
@@ -76,15 +78,14 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
 
 
 def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype) -> Any:
-    """Sam3VideoModel or Sam3Model for pictures of this size, on the CPU."""
-    from transformers import Sam3Config, Sam3Model, Sam3VideoConfig, Sam3VideoModel
+    """The transformers model of the folder's kind for pictures of this size, on the CPU."""
+    import transformers
 
-    is_video = folder.kind == "sam3_video"
-    kind, of = (Sam3VideoModel, Sam3VideoConfig) if is_video else (Sam3Model, Sam3Config)
+    kind: Any = getattr(transformers, CLASSES[folder.kind])
     with one_line(folder.name):
-        config = architecture(of, folder.config, folder.name)
+        config = architecture(kind.config_class, folder.config, folder.name)
         config.image_size = resolution
-        if is_video:
+        if folder.kind == "sam3_video":
             config.low_res_mask_size = 4 * resolution // 14  # image_size is not passed on to it
         with require_fitting(folder.name, lambda: kind(config), weights_in(folder.path)):
             loaded: Any = kind.from_pretrained(

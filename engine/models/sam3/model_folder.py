@@ -12,7 +12,8 @@ from engine.models.weight_files import weights_in
 
 FILES = ("*.json", "*.txt", "*.safetensors")
 """All files needed from the repository on the Hub. Meta's own checkpoint (sam3.pt) is not."""
-KINDS = ("sam3_video", "sam3")
+LITE_TEXT = "sam3_lite_text"
+KINDS = ("sam3_video", "sam3", LITE_TEXT)
 SAM3 = "facebook/sam3"
 GATED = "facebook/"
 PATCH_PX = 14
@@ -50,13 +51,13 @@ class Sam3Folder:
 
     @property
     def kind(self) -> str:
-        """sam3_video (detector and tracker) or sam3 (detector alone)."""
+        """sam3_video (detector and tracker), sam3 (detector alone), sam3_lite_text (the same, another text encoder)."""
         return str(self.config.get("model_type", ""))
 
     @property
     def vision(self) -> dict[str, Any]:
         """The configuration of the detector's ViT. Missing entries have transformers' defaults."""
-        detector = self.config if self.kind == "sam3" else self.config.get("detector_config") or {}
+        detector = self.config.get("detector_config") or {} if self.kind == "sam3_video" else self.config
         return (detector.get("vision_config") or {}).get("backbone_config") or {}
 
     def require_resolution(self, resolution: int) -> None:

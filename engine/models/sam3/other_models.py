@@ -24,7 +24,6 @@ MODEL_TYPES: Final = {
     "edgetam_video": f"EdgeTAM, a small SAM 2, {CLICKED}",
     "sam3_tracker": f"SAM3's tracker alone, {CLICKED}",
     "sam3_tracker_video": f"SAM3's tracker alone, {CLICKED}",
-    "sam3_lite_text": "SAM3-LiteText, a SAM3 with a smaller text encoder, which is not supported",
 }
 """Descriptions of transformers models by `model_type`."""
 _SAM31: Final = "SAM 3.1, which is published only as Meta's own checkpoint (sam3.1_multiplex.pt), not for transformers"
@@ -34,7 +33,6 @@ _IDS: Final = (
     (re.compile(r"facebook/sam2(\.1)?-hiera-.*"), MODEL_TYPES["sam2"]),
     (re.compile(r"facebook/sam-vit-.*"), MODEL_TYPES["sam"]),
     (re.compile(r"(facebook|yonigozlan)/EdgeTAM.*", re.IGNORECASE), MODEL_TYPES["edgetam"]),
-    (re.compile(r"yonigozlan/sam3-litetext-.*", re.IGNORECASE), MODEL_TYPES["sam3_lite_text"]),
 )
 _SUFFIXES: Final = (".pt", ".pth", ".safetensors", ".bin")
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import torch
 
 from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.model_folder import LITE_TEXT
 
 KEPT = 16
+PADDED_TOKENS = 32  # transformers' Sam3Processor
 WITHOUT_WORDS = "visual"
 """The text that the model was trained with for prompts of only boxes (transformers' Sam3Processor)."""
 
@@ -26,13 +28,17 @@ class EncodedPrompt:
 class PromptEncoder:
     """Encodes texts, with a cache of the most recent ones. Single thread.
 
-    transformers pads every prompt to 32 tokens and masks the padding. The text encoder is causal, so no token attends
-    to the padding after it. Without padding the result is the same, and no mask is needed.
+    transformers pads every prompt to 32 tokens and masks the padding. SAM3's text encoder is causal, so no token
+    attends to the padding after it. Without padding the result is the same, and no mask is needed. That of
+    SAM3-LiteText has convolutions over the tokens, and its position embeddings depend on their number: it gets the
+    padding, whose embeddings are then cut off.
     """
 
     def __init__(self, model: SegmentationModel) -> None:
         self._model = model
-        self._longest = model.detector.config.text_config.max_position_embeddings
+        config = model.detector.config
+        self._is_padded = config.model_type == LITE_TEXT
+        self._longest = PADDED_TOKENS if self._is_padded else config.text_config.max_position_embeddings
         self._kept: dict[str, EncodedPrompt] = {}
 
     def encode(self, text: str) -> EncodedPrompt:
@@ -47,11 +53,16 @@ class PromptEncoder:
         tokenizer = self._model.tokenizer
         everything = tokenizer(text).input_ids
         ids = tokenizer(text, truncation=True, max_length=self._longest).input_ids
-        tokens = torch.tensor([ids], device=self._model.device)
-        features = self._model.detector.get_text_features(input_ids=tokens)
+        given = {"input_ids": torch.tensor([ids], device=self._model.device)}
+        if self._is_padded:
+            padded = tokenizer([text], truncation=True, padding="max_length", max_length=self._longest)
+            given = {
+                key: torch.tensor(padded[key], device=self._model.device) for key in ("input_ids", "attention_mask")
+            }
+        features = self._model.detector.get_text_features(**given)
         return EncodedPrompt(
             text=text,
-            embeds=features.pooler_output.to(self._model.dtype),
+            embeds=features.pooler_output[:, : len(ids)].to(self._model.dtype),
             tokens=len(ids),
             is_truncated=len(everything) > len(ids),
             read=tokenizer.decode(ids[1:-1]).strip(),

@@ -12,7 +12,7 @@ from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.lora_tags import Note, tagged_weights, with_tags
-from engine.models.sd.model import unguided
+from engine.models.sd.model import dropped_negative, unguided
 from engine.models.sd.outlines import edges
 from engine.models.sd.painting import Painting
 from engine.models.sd.pixels import fitted
@@ -73,10 +73,13 @@ class LatentPainter:
         key = painting.prompt, painting.negative, painting.lora_weights, painting.ip_image
         self._cond = _kept(self._conds, key, lambda: self._encoded(painting))
         before = self._painting
-        if before is None or (before.cfg, before.sampler) != (painting.cfg, painting.sampler):
-            line = unguided(model, model.sampler if painting.sampler == "auto" else painting.sampler, painting.cfg)
-            if line:
+        told = (painting.cfg, painting.sampler, painting.negative)
+        if before is None or (before.cfg, before.sampler, before.negative) != told:
+            sampler = model.sampler if painting.sampler == "auto" else painting.sampler
+            if line := unguided(model, sampler, painting.cfg):
                 self._tell(f"--cfg: {line}")
+            if line := dropped_negative(model, sampler, painting.cfg, painting.negative):
+                self._tell(f"--negative: {line}")
         self._steps, self._evaluations = steps, evaluations
         self._schedule, self._painting = schedule, painting
 

@@ -24,7 +24,7 @@ from engine.models.sd.plan.sampler_choice import SamplerChoice
 from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES, SingleFile
 from engine.models.sd.plan.vae_choice import VaeChoice
 from engine.models.sd.shapes import build
-from engine.models.sd.single_file_weights import read
+from engine.models.sd.single_file_weights import read, read_unet
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.vae_loading import load_vae_file
 from engine.models.tokenizer_files import read_tokenizer
@@ -107,13 +107,15 @@ class _Loading:
     def _from_folder(self, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
         texts = [part for part in folder.parts if part in TEXT_CLASSES and self._has_unet]
         return {
-            "unet": self._part(folder, "unet", "UNet2DConditionModel") if self._has_unet else None,
+            "unet": self._unet(folder) if self._has_unet else None,
             "vae": self._vae(folder, vae) if self._has_vae else None,
             "text_encoders": tuple(self._part(folder, part, TEXT_CLASSES[part]) for part in texts),
         }
 
     def _from_file(self, single: SingleFile, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
         wanted = {"unet", "text_encoders"} if self._has_unet else set()
+        if self.plan.unet is not None:
+            wanted.discard("unet")
         parts: dict[str, Any] = {"unet": None, "vae": None, "text_encoders": ()}
         if self._has_vae and vae.weights is None:
             wanted.add("vae")
@@ -126,6 +128,8 @@ class _Loading:
             self.notes += single.notes
             with one_line(str(single.path)):
                 parts |= read(single, folder, self.dtype, self._vae_dtype(folder, vae), wanted)
+        if self.plan.unet is not None and self._has_unet:
+            parts["unet"] = self._unet(folder)
         if "vae" in wanted:
             self.notes += [vae.note] if vae.note else []
         return parts
@@ -168,10 +172,10 @@ class _Loading:
             sampler=sampler.value,
             sampler_reason=sampler.reason,
             eta=sampler.eta,
-            is_hyper_guided=sampler.is_hyper_guided,
+            takes_guidance=sampler.takes_guidance,
             time_cond_proj_dim=unet.config.time_cond_proj_dim if unet else None,
             zeroes_empty_negative=folder.zeroes_empty_negative,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *self.plan.name_notes),
         )
         if self._has_unet:
             self._add_extras(model)
@@ -188,9 +192,10 @@ class _Loading:
             )
             model.notes += tuple(note for lora in self.plan.loras for note in lora.notes)
         if self.plan.embeddings:
-            from engine.models.sd.textual_inversion import load_embedding
+            from engine.models.sd.textual_inversion import load_embeddings
 
-            model.embeddings = tuple(load_embedding(file, self.device, self.dtype) for file in self.plan.embeddings)
+            files = self.plan.embeddings
+            model.embeddings = tuple(each for file in files for each in load_embeddings(file, self.device, self.dtype))
         if self.plan.controlnets:
             from engine.models.sd.controlnet import load_controlnet
 
@@ -204,6 +209,13 @@ class _Loading:
             model.notes += model.ip_adapter.notes
 
     # -- parts
+
+    def _unet(self, folder: DiffusersFolder) -> Any:
+        if self.plan.unet is None:
+            return self._part(folder, "unet", CLASSES["unet"])
+        self.notes += self.plan.unet.notes
+        with one_line(str(self.plan.unet.path)):
+            return read_unet(self.plan.unet, folder, self.dtype)
 
     def _part(self, folder: DiffusersFolder, part: str, kind: str) -> Any:
         """One network of a folder, on the CPU."""

@@ -113,8 +113,7 @@ def _weights_of(unet: Any, text_encoders: Sequence[Any]) -> dict[tuple[str, str]
     found = {}
     for part, network in ((UNET_PART, unet), *zip(TEXT_PARTS, text_encoders, strict=False)):
         for name, weight in network.named_parameters():
-            if (layer := plain_layer(name)) is not None:
-                found[part, layer] = weight
+            found[part, plain_layer(name)] = weight
     return found
 
 
@@ -146,7 +145,8 @@ def _merge(merged: Merged) -> None:
     if not any(merged.strengths):
         merged.weight.copy_(merged.original)
         return
-    original = merged.original.float().flatten(1)
+    original = merged.original.float()
+    original = original.reshape(len(original), -1)  # a norm has one column
     total = original
     for strength, delta in zip(merged.strengths, merged.deltas, strict=True):
         if strength:

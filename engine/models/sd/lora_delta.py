@@ -15,7 +15,7 @@ class Delta:
     lora: str
     """Name of the LoRA."""
     kind: str
-    """lora, loha or lokr."""
+    """lora, loha, lokr or norm."""
     scale: float
     factors: dict[str, torch.Tensor]
     """Tensors by role (`lora_names`), without alpha, in the model's dtype or a smaller one."""
@@ -36,6 +36,9 @@ class Delta:
 
     def product(self) -> torch.Tensor:
         """The delta before scaling."""
+        if self.kind == "norm":
+            (difference,) = self.factors.values()
+            return difference.float()[:, None]
         if self.kind == "lora":
             up, down = self._pair()
             return up @ down

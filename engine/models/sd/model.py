@@ -8,7 +8,7 @@ import torch
 
 from engine.models.device_work import bytes_of, weights_of
 from engine.models.sd.plan.sampler_name import TCD_ETA
-from engine.models.sd.plan.usual_guidance import EMBEDDED_GUIDANCE
+from engine.models.sd.plan.usual_settings import EMBEDDED_GUIDANCE
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.unet_parts import PLAIN, UnetParts
 
@@ -74,8 +74,8 @@ class DiffusionModel:
     """Why this sampler was chosen, in a few words."""
     eta: float = TCD_ETA
     """Share of the noise that tcd redraws after each step."""
-    is_hyper_guided: bool = False
-    """True if this hyper model supports guidance."""
+    takes_guidance: bool = False
+    """True if a requested guidance is used with its sampler although that is one of UNGUIDED."""
     notes: tuple[str, ...] = ()
     """Messages for the user about loading, one line each."""
 
@@ -89,12 +89,12 @@ class DiffusionModel:
     def guidance_for(self, sampler: str, asked: float) -> float:
         """The effective guidance if `asked` is requested; 1: off.
 
-        Always off for turbo, lightning and most hyper models, which were distilled with their guidance. A model with a
-        guidance embedding cannot turn it off: 1 and below give its authors' default.
+        Off for turbo, lightning and hyper models as published, which were distilled with their guidance, but not for
+        merges with them. A model with a guidance embedding cannot turn it off: 1 and below give its authors' default.
         """
         if self.time_cond_proj_dim is not None:
             return asked if asked > 1.0 else EMBEDDED_GUIDANCE
-        if sampler in UNGUIDED and not (sampler == "hyper" and self.is_hyper_guided):
+        if sampler in UNGUIDED and not (sampler == self.sampler and self.takes_guidance):
             return 1.0
         return asked
 
@@ -119,6 +119,15 @@ def unguided(model: DiffusionModel, sampler: str, asked: float) -> str:
     if asked <= 1.0 or model.guidance_for(sampler, asked) == asked:
         return ""
     return f"{asked:g} has no effect: {sampler} models were distilled with guidance; see --sampler"
+
+
+def dropped_negative(model: DiffusionModel, sampler: str, asked: float, negative: str) -> str:
+    """One line if the negative prompt has no effect with the requested guidance, else empty."""
+    if not negative.strip() or (model.guidance_for(sampler, asked) > 1.0 and model.time_cond_proj_dim is None):
+        return ""
+    if asked <= 1.0 and model.time_cond_proj_dim is None:
+        return "has no effect: it needs a guidance above 1"
+    return f"has no effect: {sampler} models like this one were distilled with guidance, and see no negative prompt"
 
 
 def vae_channels(vae: Any) -> tuple[int, ...]:

@@ -10,6 +10,8 @@ from engine.models.sd.spec import ModelSpec
 Stage = Literal["encode", "process", "decode", "whole"]
 
 MAX_SEED = 2**31 - 1
+MAX_GUIDANCE = 30.0
+MAX_STEPS = 1000  # of the noise schedule
 GOOD, RERUN, NOT_FINITE, BLACK = range(4)
 """The fate of a picture: painted; painted at the second attempt; both attempts not finite; both completely black."""
 
@@ -34,7 +36,7 @@ class Painting:
     """Total steps; only the last `strength` share of them is run."""
     strength: float = 0.5
     cfg: float = 6.0
-    """Guidance scale; 1: off. turbo, lightning and hyper ignore it."""
+    """Guidance scale; 1: off. Turbo, lightning and hyper models ignore it, merges with them do not."""
     seed: int = 0
     sampler: str = "auto"
     """One of `sampler_choice.SAMPLERS`; auto: the model's own."""

@@ -13,8 +13,9 @@ from engine.errors import ModelError
 from engine.models.pickle_file import STATE_DICT
 from engine.models.pretrained import architecture
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.original_names import UNET, modern_name
+from engine.models.sd.plan.original_names import UNET, diffusers_name
 from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
+from engine.models.sd.plan.tensor_file import fill
 
 Tensors = dict[str, torch.Tensor]
 
@@ -28,11 +29,12 @@ def read(
     one line if a tensor is missing. Only tensors that these networks need are read, and no averaged weights
     (`model_ema.`).
     """
-    starts = {"unet": UNET, "vae": VAE}
-    starts = {part: start for part, start in starts.items() if part in wanted}
+    starts = {"vae": VAE} if "vae" in wanted else {}
     texts = PARTS[single.family] if "text_encoders" in wanted else {}
     tensors = _tensors(single, (*starts.values(), *texts.values()))
     parts: dict[str, Any] = {}
+    if "unet" in wanted:
+        parts["unet"] = read_unet(single, folder, dtype)
     with tempfile.TemporaryDirectory(prefix="multiverse-config-", ignore_cleanup_errors=True) as place:
         for part, start in (starts | texts).items():
             _write_plain(Path(place) / part, folder, part)
@@ -42,10 +44,23 @@ def read(
             except NotImplementedError:  # diffusers fails when it moves a network with a missing tensor
                 raise ModelError(f"{single.path}: {part} lacks a tensor that its configuration needs") from None
             _require_complete(f"{single.path}: {part}", parts[part])
-    networks: dict[str, Any] = {part: parts[part] for part in starts}
+    networks: dict[str, Any] = {part: parts[part] for part in ("unet", *starts) if part in parts}
     if "text_encoders" in wanted:
         networks["text_encoders"] = tuple(parts[part] for part in texts)
     return networks
+
+
+def read_unet(single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype) -> Any:
+    """Load the UNet of a file on the CPU, with the configuration in `folder`, strictly: every tensor has a place."""
+    import diffusers
+
+    layers = folder.unet.get("layers_per_block", 2)
+    tensors = {}
+    for name, tensor in _tensors(single, (UNET,)).items():
+        tensors[diffusers_name(name, layers) or name] = tensor.to(dtype)
+    with torch.device("meta"):
+        module = getattr(diffusers, CLASSES["unet"]).from_config(folder.unet)
+    return fill(module, tensors, dtype, f"{single.path}: unet")
 
 
 def _network(part: str, tensors: Tensors, place: str, dtype: torch.dtype) -> Any:
@@ -75,21 +90,28 @@ def _require_complete(what: str, network: Any) -> None:
 
 
 def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Tensors:
-    """The tensors whose names (in `single`) begin with one of `starts`."""
+    """The tensors whose names (in `single`) begin with one of `starts`; quantized ones times their scale, float32."""
+    wanted = {name: stored for name, stored in single.stored.items() if name.startswith(starts)}
+    scales = single.quantized.scales
     if single.is_pickle:
         # Its header was checked before: it imports only what tensors need.
         stored = torch.load(single.path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(single.path))
         held = stored.get(STATE_DICT, stored)
-        return {name: tensor for name, tensor in _named(single, held).items() if name.startswith(starts)}
+        return {name: held[stored] for name, stored in wanted.items()}
     from safetensors import safe_open
 
     with safe_open(single.path, framework="pt") as file:
-        names = _named(single, {name: name for name in file.keys()})  # noqa: SIM118  it is no dict
-        return {name: file.get_tensor(stored) for name, stored in names.items() if name.startswith(starts)}
+        return {
+            name: _scaled(file.get_tensor(stored), file.get_tensor(scales[stored]))
+            if stored in scales
+            else file.get_tensor(stored)
+            for name, stored in wanted.items()
+        }
 
 
-def _named(single: SingleFile, held: dict[str, Any]) -> dict[str, Any]:
-    return {modern_name(name, is_xl=single.family == "sdxl"): value for name, value in held.items()}
+def _scaled(weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """The weight that is meant, float32. `scale`: one number, or one for each row."""
+    return weight.float() * scale.float().reshape(-1, *[1] * (weight.ndim - 1))
 
 
 def _write_plain(place: Path, folder: DiffusersFolder, part: str) -> None:

@@ -19,7 +19,9 @@ class ModelSpec:
     """A diffusers folder, an id, or one `.safetensors` file of Stable Diffusion 1.5, 2.x or XL; or `random:SHAPE`, a
     model of a true size with random weights, for measuring."""
     vae: str = "auto"
-    """auto: TAESD if available, else the model's own. taesd. full: the model's own. Or a folder or id."""
+    """auto: TAESD if available, else the model's own. taesd. full: the model's own. Or a folder, file or id."""
+    unet: str = ""
+    """A UNet in place of the model's own: a file, folder or id; "" for none."""
     sampler: str = "auto"
     """One of `sampler_choice.SAMPLERS`; auto: from the scheduler's configuration and the file names."""
     prediction: str = "auto"

@@ -49,21 +49,29 @@ def _whole_word(word: str) -> str:
     return f"{before}{re.escape(word)}{after}"
 
 
-def load_embedding(file: EmbeddingFile, device: torch.device, dtype: torch.dtype) -> Embedding:
-    """Read an embedding. ModelError if the file cannot be read, or holds NaN or infinity."""
+def load_embeddings(file: EmbeddingFile, device: torch.device, dtype: torch.dtype) -> tuple[Embedding, ...]:
+    """Read the embeddings of a file. ModelError if the file cannot be read, or holds NaN or infinity."""
     with one_line(str(file.file)):
         stored: Any
         if file.is_pickle:
-            stored = torch.load(file.file, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals([torch.nn.ParameterDict]):
+                stored = torch.load(file.file, map_location="cpu", weights_only=True)
             stored = stored.get(WEBUI_PICKLE) or stored
+            if isinstance(stored, torch.nn.ParameterDict):  # torch before 1.12 wrote no list of its keys
+                stored = stored._parameters
         else:
             from safetensors.torch import load_file
 
             stored = load_file(file.file)
-        tensors = [stored[key].detach().to(device, dtype) for key in file.keys]
-    if not all(tensor.isfinite().all() for tensor in tensors):
+        held = {key: stored[key].detach().to(device, dtype) for key in file.tensors}
+    if not all(tensor.isfinite().all() for tensor in held.values()):
         raise ModelError(f"{file.file}: contains NaN or infinity in {str(dtype).removeprefix('torch.')}")
-    return Embedding(file.triggers, tuple(tensor.reshape(-1, tensor.shape[-1]) for tensor in tensors))
+    rows = {key: tensor.reshape(-1, tensor.shape[-1]) for key, tensor in held.items()}
+    found = []
+    for word in file.words:
+        own = slice(None) if word.row is None else slice(word.row, word.row + 1)
+        found.append(Embedding(word.triggers, tuple(rows[key][own] for key in word.keys)))
+    return tuple(found)
 
 
 @contextmanager

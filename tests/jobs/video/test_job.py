@@ -66,6 +66,3 @@ def test_options_without_effect_are_reported(job: MakeJob) -> None:
     small = "painted at 64x64: sides are at least 64 px, so the proportions have changed"
     assert job("in", "out", scale=0.5).notes(128, 96) == [small]
     assert job("in", "out", scale=0.5).notes(128, 120) == []
-    negative = "--negative has no effect: it needs --cfg above 1"
-    assert job("in", "out", negative="rain", cfg=1.0).notes(128, 96) == [negative]
-    assert job("in", "out", negative="rain", cfg=1.5).notes(128, 96) == []

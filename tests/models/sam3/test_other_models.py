@@ -44,14 +44,12 @@ KINDS = {
     "sam2_video": "SAM 2",
     "edgetam_video": "EdgeTAM",
     "sam3_tracker_video": "SAM3's tracker alone",
-    "sam3_lite_text": "SAM3-LiteText",
 }
 IDS = {
     "facebook/sam3.1": "SAM 3.1, which is published only as Meta's own checkpoint (sam3.1_multiplex.pt)",
     "facebook/sam2.1-hiera-large": "SAM 2",
     "facebook/sam-vit-huge": "SAM 1",
     "yonigozlan/EdgeTAM-hf": "EdgeTAM",
-    "yonigozlan/sam3-litetext-s0": "SAM3-LiteText",
 }
 STEPS = "; use facebook/sam3: ask for access at https://huggingface.co/facebook/sam3, then `hf auth login`, then `hf"
 

@@ -176,3 +176,62 @@ def test_layers_that_do_not_fit_the_model_are_noted(tiny_models: Any, tiny_sd: P
     save_file(tensors | lost, tmp_path / "more.safetensors")
     model = load(ModelSpec(model=str(tiny_sd), loras=((str(tmp_path / "more.safetensors"), 1.0),)), "cpu", "fp32")
     assert model.notes == (f"LoRA more: only {pairs} of its {pairs + 1} changes fit this model",)
+
+
+def test_two_distillation_loras_are_told_of_when_they_are_loaded(
+    tiny_models: Any, tiny_sd: Path, tmp_path: Path
+) -> None:
+    loras = []
+    for name in ("lcm-lora-sdv1-5", "Hyper-SD15-8steps-lora"):
+        (tmp_path / f"{name}.safetensors").write_bytes(tiny_models.lora(tiny_sd).read_bytes())
+        loras.append((str(tmp_path / f"{name}.safetensors"), 1.0))
+    (note,) = load(ModelSpec(model=str(tiny_sd), loras=tuple(loras)), "cpu", "fp32").notes
+    assert note.startswith("2 distillation LoRAs (lcm-lora-sdv1-5, Hyper-SD15-8steps-lora)")
+
+
+@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
+@pytest.mark.parametrize("as_file", [False, True], ids=["folder", "file"])
+def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, kind: str, as_file: bool) -> None:
+    """LyCORIS' train_norm: `w_norm` and `b_norm` beside the factors, in the UNet and in each text encoder."""
+    from safetensors.torch import save_file
+
+    sd = tiny_models.sd(kind=kind, vae="kl")
+    model = tiny_models.single_file(sd) if as_file else sd
+    norms = {
+        "lora_unet_mid_block_resnets_0_norm1": ("unet", "mid_block.resnets.0.norm1"),
+        "lora_unet_down_blocks_1_attentions_0_norm": ("unet", "down_blocks.1.attentions.0.norm"),
+        "lora_unet_mid_block_attentions_0_transformer_blocks_0_norm2": (
+            "unet",
+            "mid_block.attentions.0.transformer_blocks.0.norm2",
+        ),
+        "lora_te1_text_model_encoder_layers_0_layer_norm1": ("text_encoder", "encoder.layers.0.layer_norm1"),
+    }
+    if kind == "sdxl":
+        norms["lora_te2_text_model_encoder_layers_1_layer_norm2"] = ("text_encoder_2", "encoder.layers.1.layer_norm2")
+    plain = load(ModelSpec(model=str(model), vae="full"), "cpu", "fp32")
+    networks = dict(zip(("unet", "text_encoder", "text_encoder_2"), (plain.unet, *plain.text_encoders), strict=False))
+    before = {part: dict(_without_prefix(network)) for part, network in networks.items()}
+    pair = load_file(tiny_models.lora(tiny_models.sd(), style="kohya", with_text=False)) if kind == "sd15" else {}
+    tensors = dict(list(pair.items())[:3])
+    for named, (part, layer) in norms.items():
+        count = before[part][f"{layer}.weight"].numel()
+        tensors |= {f"{named}.w_norm": torch.randn(count), f"{named}.b_norm": torch.randn(count)}
+    save_file(tensors, tmp_path / "normed.safetensors")
+    loras = ((str(tmp_path / "normed.safetensors"), 0.5),)
+    merged = load(ModelSpec(model=str(model), vae="full", loras=loras), "cpu", "fp32")
+    assert merged.notes == plain.notes
+    networks = dict(zip(networks, (merged.unet, *merged.text_encoders), strict=True))
+    after = {part: dict(_without_prefix(network)) for part, network in networks.items()}
+    for named, (part, layer) in norms.items():
+        for name, role in (("weight", "w_norm"), ("bias", "b_norm")):
+            wanted = before[part][f"{layer}.{name}"] + 0.5 * tensors[f"{named}.{role}"]
+            assert torch.equal(after[part][f"{layer}.{name}"], wanted)
+    changed = sum(not torch.equal(each, before[part][name]) for part in before for name, each in after[part].items())
+    assert changed == 2 * len(norms) + bool(pair)
+    merged.loras.set_weights({"normed": 0.0})
+    for part, network in networks.items():
+        assert all(torch.equal(each, before[part][name]) for name, each in _without_prefix(network))
+
+
+def _without_prefix(network: Any) -> list[tuple[str, torch.Tensor]]:
+    return [(name.removeprefix("text_model."), each.detach().clone()) for name, each in network.named_parameters()]

@@ -100,12 +100,14 @@ def test_an_open_clip_encoder_has_the_weights_of_transformers() -> None:
             f"{block}.{number}.mlp.c_proj.weight": (32, 37),
             f"{block}.{number}.ln_1.weight": (32,),
             f"{block}.{number}.ln_2.weight": (32,),
+            f"{block}.{number}.ln_1.bias": (32,),
+            f"{block}.{number}.ln_2.bias": (32,),
         }
     tensors = {start + name: Tensor("float16", shape) for name, shape in shapes.items()}
     wanted = {
         name.removeprefix("text_model."): tuple(weight.shape)
         for name, weight in tiny_text_encoder(with_projection=True).named_parameters()
-        if name.endswith(".weight")
+        if name.endswith((".weight", "norm1.bias", "norm2.bias", "layer_norm.bias"))
     }
     assert {name: each.shape for name, each in text_weights(tensors, ENCODERS[1], 3).items()} == wanted
 

@@ -10,6 +10,7 @@ from engine.models.sd.plan.choice import Decision
 from engine.models.sd.plan.file_prediction import FilePrediction
 from engine.models.sd.plan.lora_file import LoraFile
 from engine.models.sd.plan.model_folder import DiffusersFolder
+from engine.models.sd.plan.name_notes import name_notes, rival_note
 from engine.models.sd.plan.prediction import choose_prediction
 from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
 from engine.models.sd.plan.sampler_name import predicts_picture, sampler_named
@@ -83,13 +84,68 @@ def test_a_name_shows_steps_eta_and_support_for_guidance() -> None:
     def told(name: str) -> tuple[int | None, float, bool]:
         named = sampler_named(name, is_lora=True)
         assert named is not None
-        return named.steps, named.eta, named.is_hyper_guided
+        return named.steps, named.eta, named.guidance > 1.0
 
     assert told("Hyper-SDXL-8steps-CFG-lora") == (8, 0.3, True)
     assert told("Hyper-SDXL-8steps-lora") == (8, 0.3, False)
     assert told("Hyper-SD15-1step-lora") == (1, 1.0, False)
     assert told("TCD-SDXL-LoRA") == (None, 0.3, False)
     assert told("pcm_sdxl_normalcfg_4step_converted") == (4, 0.0, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "takes", "usual"),
+    [
+        ("DreamShaperXL_Turbo_v2_1", True, 2.0),
+        ("dreamshaperXL_lightningDPMSDE", True, 2.0),
+        ("juggernautXL_v9Rdphoto2Lightning", True, 2.0),
+        ("realvisxlV40_v40LightningBakedvae", True, 2.0),
+        ("epicrealismXL_vxviLastfameDMD2", True, 1.0),
+        ("someMix_hyper8", True, 2.0),
+        ("sd_xl_turbo_1.0_fp16", False, 1.0),
+        ("sdxl_lightning_4step_unet", False, 1.0),
+        ("sdxl_lightning_1step_x0", False, 1.0),
+        ("dmd2_sdxl_4step_unet_fp16", False, 1.0),
+        ("Hyper-SDXL-8steps-CFG", True, 6.0),
+    ],
+)
+def test_a_merge_obeys_a_guidance_and_a_published_distillation_does_not(
+    tmp_path: Path, name: str, takes: bool, usual: float
+) -> None:
+    folder = folder_of(tmp_path / "model", {"_class_name": "PNDMScheduler"}, XL)
+    chosen = choice(folder, single=name)
+    assert (chosen.takes_guidance, chosen.guidance) == (takes, usual)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_lora", "says"),
+    [
+        ("Segmind-VegaRT", True, "sampler lcm, 2 to 8 steps"),
+        ("yoso_sd1.5_lora", True, "sampler lcm, 2 steps, guidance 1.5"),
+        ("perflow-sd15-dreamshaper", False, "PeRFlow, whose scheduler"),
+        ("PeRFlow_SDXL", False, "PeRFlow, whose scheduler"),
+        ("tdm_dreamshaper_lora", True, "set the sampler dpm"),
+        ("nitrosd-realism_unet", False, "NitroFusion"),
+        ("someMix_hyper8", False, "read as Hyper-SD with 8 steps"),
+        ("detail_hyper8", True, "may mean Hyper-SD; if so, set the sampler hyper"),
+        ("someMix_LCM_TURBO", False, "both LCM and turbo: run as lcm"),
+    ],
+)
+def test_a_distillation_that_only_its_name_tells_is_noted(name: str, is_lora: bool, says: str) -> None:
+    (note,) = name_notes(name, is_lora=is_lora)
+    assert says in note and name in note
+
+
+@pytest.mark.parametrize("name", ["dreamshaper_8", "sd_xl_base_1.0", "hyperrealism_v3", "sdxl_lightning_4step"])
+def test_other_names_are_not_noted(name: str) -> None:
+    assert name_notes(name, is_lora=False) == ()
+
+
+def test_two_distillation_loras_are_told_of() -> None:
+    assert rival_note(["lcm-lora-sdxl", "glass"]) == ""
+    assert rival_note(["glass", "lcm-lora-sdxl", "Hyper-SDXL-8steps-lora"]).startswith(
+        "2 distillation LoRAs (lcm-lora-sdxl, Hyper-SDXL-8steps-lora): the sampler is that of lcm-lora-sdxl"
+    )
 
 
 def test_the_one_step_lightning_is_known_to_predict_the_picture() -> None:
@@ -183,7 +239,7 @@ def test_only_the_stem_of_a_single_file_counts_not_its_folder_or_the_published_c
 def test_a_lora_takes_precedence_over_the_model(tmp_path: Path) -> None:
     lcm = folder_of(tmp_path / "model", {"_class_name": "LCMScheduler"}, XL)
     chosen = choice(lcm, loras=("glass", "Hyper-SDXL-12steps-CFG-lora"))
-    assert (chosen.value, chosen.is_hyper_guided) == ("hyper", True)
+    assert (chosen.value, chosen.takes_guidance) == ("hyper", True)
     assert chosen.reason == "the name of the LoRA Hyper-SDXL-12steps-CFG-lora: Hyper-SD, made for 12 steps"
     assert choice(lcm, loras=("glass",)).value == "lcm"
 
@@ -199,5 +255,5 @@ def test_a_model_that_predicts_velocity_is_never_turbo(tmp_path: Path) -> None:
 def test_a_requested_sampler_still_uses_details_from_the_name(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "model", {"_class_name": "PNDMScheduler"}, XL)
     assert choice(folder, loras=("Hyper-SDXL-1step-lora",), wanted="tcd").eta == 1.0
-    assert choice(folder, loras=("Hyper-SDXL-8steps-CFG-lora",), wanted="hyper").is_hyper_guided
+    assert choice(folder, loras=("Hyper-SDXL-8steps-CFG-lora",), wanted="hyper").takes_guidance
     assert choice(folder, wanted="tcd").eta == 0.3

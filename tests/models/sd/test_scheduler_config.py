@@ -1,7 +1,7 @@
 """The schedulers of diffusers that are run, and the errors for the others."""
 
 import json
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.scheduler_config import CARRIER, PREDICTIONS, RUNNABLE, SCHEDULES, folder_schedule
-from engine.models.sd.plan.usual_guidance import usual_guidance
+from engine.models.sd.plan.usual_settings import usual_settings
 from engine.models.sd.spec import ModelSpec
 from tests.models.sd.plain_stream import random_latents
 from tests.support.long_form import only_soak
@@ -157,18 +157,18 @@ def test_epsilon_with_zero_terminal_snr_is_refused(tiny_sd: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("told", "asked", "usual"),
     [
-        ({"_class_name": "LCMScheduler"}, "auto", 1.0),
-        ({"_class_name": "PNDMScheduler"}, "auto", 6.0),
-        ({"_class_name": "PNDMScheduler"}, "turbo", 1.0),
-        ({"_class_name": "LCMScheduler"}, "euler", 6.0),
+        ({"_class_name": "LCMScheduler"}, "auto", (4, 1.0)),
+        ({"_class_name": "PNDMScheduler"}, "auto", (20, 6.0)),
+        ({"_class_name": "PNDMScheduler"}, "turbo", (2, 1.0)),
+        ({"_class_name": "LCMScheduler"}, "euler", (20, 6.0)),
     ],
 )
-def test_a_job_without_a_guidance_option_uses_the_authors_default(
-    tiny_sd: Path, tmp_path: Path, told: dict[str, Any], asked: str, usual: float
+def test_a_job_without_steps_and_guidance_uses_those_of_the_authors(
+    tiny_sd: Path, tmp_path: Path, told: dict[str, Any], asked: str, usual: tuple[int, float]
 ) -> None:
     spec = replace(with_scheduler(tiny_sd, tmp_path / "model", **told), sampler=asked)
     plan = plan_model(spec)
-    assert usual_guidance(plan) == usual
+    assert astuple(usual_settings(plan)) == usual
     assert plan.folder is not None
     plan.folder.unet |= {"time_cond_proj_dim": 256}
-    assert usual_guidance(plan) == 8.0
+    assert astuple(usual_settings(plan)) == (4, 8.0)

@@ -12,7 +12,7 @@ from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
-from engine.models.sd.model import DiffusionModel, unguided
+from engine.models.sd.model import DiffusionModel, dropped_negative, unguided
 from engine.models.sd.pixels import is_finite
 from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
 from tests.models.sd.plain_stream import loaded, plain_picture, random_latents, with_short_scaling
@@ -148,7 +148,7 @@ def test_a_stream_equals_the_batch(
     model: DiffusionModel, conds: list[Cond], asked: dict[str, Any], cfg: dict[str, Any], sampler: str
 ) -> None:
     """With one step exactly the same call as for a single picture; with three the same picture S - 1 calls later."""
-    model = replace(model, sampler=sampler, is_hyper_guided=True)
+    model = replace(model, sampler=sampler, takes_guidance=True)
     z = random_latents(5, seed=5).view(5, 1, 4, 8, 8)
     stream = stream_of(model, StreamSettings(width=64, height=64, seed=11, **asked, **cfg))
     assert stream.steps == (1 if asked["steps"] == 2 else 3)
@@ -289,6 +289,11 @@ def test_models_distilled_with_guidance_are_never_guided(
     assert torch.equal(pictures[0], pictures[1])
     assert unguided(turbo, sampler, 5.0).startswith("5 has no effect: ")
     assert unguided(turbo, sampler, 1.0) == unguided(replace(model, sampler="tcd"), "tcd", 5.0) == ""
+    assert unguided(replace(turbo, takes_guidance=True), sampler, 5.0) == ""
+    assert "distilled with guidance" in dropped_negative(turbo, sampler, 5.0, "fog")
+    assert dropped_negative(turbo, sampler, 1.0, "fog") == "has no effect: it needs a guidance above 1"
+    assert dropped_negative(turbo, sampler, 1.0, "") == ""
+    assert dropped_negative(replace(turbo, takes_guidance=True), sampler, 5.0, "fog") == ""
 
 
 def test_an_embedded_guidance_defaults_to_the_published_one(model: DiffusionModel) -> None:

@@ -30,7 +30,7 @@ def write(tmp_path: Path) -> Write:
     def written(name: str, content: Any) -> str:
         file = tmp_path / name
         file.parent.mkdir(exist_ok=True)
-        save_file(content, file) if file.suffix == ".safetensors" else torch.save(content, file)
+        save_file(content, file) if file.suffix in (".safetensors", ".pti") else torch.save(content, file)
         return str(file)
 
     return written
@@ -109,6 +109,7 @@ def test_vectors_that_do_not_fit_are_dropped_and_noted(tiny_sd: Path, write: Wri
         ("bad-hands-5.pt", {"string_to_token": {"*": 265}, "string_to_param": {"*": vectors()}, "name": "bad-hands-5",
                             "step": 4999, "sd_checkpoint": None, "sd_checkpoint_name": None}, ("bad-hands-5",)),
         ("parameter.pt", {"string_to_param": {"*": torch.nn.Parameter(vectors())}}, ("parameter",)),
+        ("old.pt", {"string_to_param": torch.nn.ParameterDict({"*": vectors()})}, ("old",)),
         ("learned_embeds.bin", {"<cat-toy>": vectors()[0]}, ("<cat-toy>",)),
         ("renamed.safetensors", {"<cat-toy>": vectors()}, ("<cat-toy>", "renamed")),
     ],
@@ -127,6 +128,28 @@ def test_each_kind_of_file_has_its_trigger_words(
     assert torch.equal(Conditioner(model).encode(words[-1].upper() + ", ", None).text[:, 1], held[:, 1])
 
 
+def test_a_file_of_two_tokens_has_a_word_for_each(tiny_sd: Path, write: Write) -> None:
+    """diffusers' learned_embeds with several tokens."""
+    both = write("learned_embeds.safetensors", {"<cat>": vectors(1), "<hat>": vectors(2, seed=6)})
+    ones = write("<cat>.pt", {"*": vectors(1)}), write("<hat>.pt", {"*": vectors(2, seed=6)})
+    ours, theirs = Conditioner(loaded(tiny_sd, both)), Conditioner(loaded(tiny_sd, *ones))
+    assert torch.equal(ours.encode("a <cat> in a <hat>", None).text, theirs.encode("a <cat> in a <hat>", None).text)
+
+
+def test_pivotal_tuning_has_a_word_for_each_row(tiny_models: Any, write: Write) -> None:
+    """cog-sdxl's embeddings.pti: text_encoders_0 and _1, in a prompt as <s0><s1>."""
+    sd = tiny_models.sd(kind="sdxl")
+    rows = {"text_encoders_0": vectors(2), "text_encoders_1": vectors(2, seed=6)}
+    renamed = {"clip_l": rows["text_encoders_0"], "clip_g": rows["text_encoders_1"]}
+    model = loaded(sd, write("mine.pti", rows))
+    ours, theirs = Conditioner(model), Conditioner(loaded(sd, write("whole.safetensors", renamed)))
+    wanted = theirs.encode("a whole cat", None).text
+    for prompt in ("a <s0><s1> cat", "a mine cat"):
+        assert torch.equal(ours.encode(prompt, None).text, wanted)
+    assert [each.triggers for each in model.embeddings] == [("mine",), ("<s0>",), ("<s1>",)]
+    assert not torch.equal(ours.encode("a <s1><s0> cat", None).text, wanted)
+
+
 class Stranger:
     def __reduce__(self) -> Any:
         return eval, ("1",)
@@ -138,14 +161,9 @@ class Stranger:
         ("xl.safetensors", {"clip_l": vectors(), "clip_g": vectors()}, "an embedding made for SDXL (32 + 32 numbers"),
         ("sd2.pt", {"*": vectors(width=1024)}, "an embedding made for SD 2.x (1024 numbers a token), "),
         ("ink.safetensors", {"lora_te_x.lora_up.weight": vectors()}, "a LoRA, not an embedding; pass it with --lora"),
-        ("two.safetensors", {"a": vectors(), "b": vectors()}, "not a textual inversion embedding; it contains a, b"),
+        ("two.safetensors", {"a.b": vectors(), "c.d": vectors()}, "not a textual inversion embedding; it contains a.b"),
         ("long.safetensors", {"emb_params": vectors(76)}, "1 to 75 vectors"),
         ("uneven.safetensors", {"clip_l": vectors(1), "clip_g": vectors(2)}, "the same number for each text encoder"),
-        (
-            "old.pt",
-            {"string_to_param": torch.nn.ParameterDict({"*": vectors()})},
-            "ParameterDict, which no file of tensors needs",
-        ),
         ("bad.pt", {"*": vectors(), "x": Stranger()}, "it would run builtins.eval"),
     ],
 )

@@ -55,10 +55,13 @@ def test_unexpected_tensors_are_found_by_their_prefix() -> None:
         "down_blocks.1.resnets.0.conv1.weight",
         "conv_out.bias",
     ]
-    astray = ["down_blocks.10.x", "up_blocks.2.x", "mid_block.resnets.0.x", "position_net.x", "add_embedding.x"]
+    blocks = ["down_blocks.10", "up_blocks.2", "mid_block.resnets.0", "position_net", "add_embedding"]
+    astray = [*(f"{block}.x.weight" for block in blocks), "down_blocks.1.resnets.0.conv1.weight_scale"]
     assert unexpected_tensors(two, [*fits, *astray]) == astray
     assert (
-        unexpected_tensors({"addition_embed_type": "text_time"}, ["down_blocks.3.x", "mid_block.x", "add_embedding.x"])
+        unexpected_tensors(
+            {"addition_embed_type": "text_time"}, ["down_blocks.3.x.bias", "mid_block.x.bias", "add_embedding.weight"]
+        )
         == []
     )
 

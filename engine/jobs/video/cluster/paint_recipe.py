@@ -118,6 +118,7 @@ def _absolute_spec(spec: ModelSpec) -> ModelSpec:
         vae=spec.vae if spec.vae in VAE_WORDS else absolute_if_here(spec.vae),
         loras=tuple((absolute_if_here(name), weight) for name, weight in spec.loras),
         controlnets=tuple(absolute_if_here(name) for name in spec.controlnets),
+        unet=absolute_if_here(spec.unet),
         ip_adapter=absolute_if_here(spec.ip_adapter),
         image_encoder=absolute_if_here(spec.image_encoder),
         embeddings=tuple(absolute_if_here(name) for name in spec.embeddings),

@@ -90,7 +90,14 @@ def _model_key(job: VideoJob) -> dict[str, Any]:
         with suppress(ModelError):  # on a cluster the model is on other machines
             plan = plan_model(spec)
     if plan is None:
-        named = [spec.model, spec.vae, spec.ip_adapter, spec.image_encoder, *(name for name, _ in spec.loras)]
+        named = [
+            spec.model,
+            spec.vae,
+            spec.unet,
+            spec.ip_adapter,
+            spec.image_encoder,
+            *(name for name, _ in spec.loras),
+        ]
         named += [*spec.controlnets, *spec.embeddings]
         return {"a file of the model": digest_of_files([*(path for name in named for path in _found(name)), *shown])}
     prediction, sampler = plan.prediction and plan.prediction.value, plan.sampler and plan.sampler.value

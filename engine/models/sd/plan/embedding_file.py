@@ -6,15 +6,19 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.pickle_file import read_plain_pickle
+from engine.models.pickle_file import PARAMETER_DICT, read_pickle, refuse_code
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.sd.plan.families import FAMILIES, made_for_another
 from engine.models.sd.plan.model_folder import DiffusersFolder
 
-SUFFIXES = (".safetensors", ".pt", ".bin")
+SUFFIXES = (".safetensors", ".pt", ".bin", ".pti")
+PICKLED = (".pt", ".bin")  # a .pti (cog-sdxl) is a safetensors file
 WEBUI_PICKLE = "string_to_param"
 WEBUI = "emb_params"
 XL = ("clip_l", "clip_g")
+PIVOTAL = ("text_encoders_0", "text_encoders_1")
+"""Keys of pivotal tuning (cog-sdxl, diffusers' advanced DreamBooth): each row is a token, `<s0>`, `<s1>` and so on."""
+_UNNAMED = (WEBUI, *XL, *PIVOTAL, "*")
 LEARNED = "learned_embeds"  # diffusers' file name for every embedding
 BASES = {(768,): FAMILIES["sd15"], (1024,): FAMILIES["sd21"], (768, 1280): FAMILIES["sdxl"]}
 """Model families by the vector width of each text encoder."""
@@ -23,22 +27,36 @@ DEFAULT_WIDTH = 512  # default of CLIPTextConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingWord:
+    """One embedding of a file."""
+
+    triggers: tuple[str, ...]
+    """Words that trigger it in a prompt: the file name (A1111), or the token in a diffusers file and the file name."""
+    keys: tuple[str, ...]
+    """Keys of its tensors, one for each text encoder; each is (vectors, width), or (width,)."""
+    row: int | None = None
+    """The row of these tensors; None for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingFile:
     name: str
     """The name as the user gave it."""
     file: Path
     is_pickle: bool
-    triggers: tuple[str, ...]
-    """Words that trigger it in a prompt: the file name (A1111), or the token in a diffusers file and the file name."""
-    keys: tuple[str, ...]
-    """Keys of its tensors, one for each text encoder; each is (vectors, width), or (width,)."""
+    words: tuple[EmbeddingWord, ...]
     tensors: dict[str, Tensor]
     """Its tensors by key."""
 
     @property
+    def triggers(self) -> tuple[str, ...]:
+        """The words of all its embeddings."""
+        return tuple(trigger for word in self.words for trigger in word.triggers)
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """Vector width for each text encoder."""
-        return tuple(self.tensors[key].shape[-1] for key in self.keys)
+        return tuple(self.tensors[key].shape[-1] for key in self.words[0].keys)
 
 
 def text_widths(folder: DiffusersFolder) -> tuple[int, ...]:
@@ -53,18 +71,15 @@ def examine_embedding(name: str, widths: tuple[int, ...], model: str) -> Embeddi
     ModelError in one line if it is not an embedding, or was made for another model.
     """
     file = _file(name)
-    is_pickle = file.suffix.lower() != ".safetensors"
+    is_pickle = file.suffix.lower() in PICKLED
     tensors = _pickled(file) if is_pickle else read_header(file)
-    keys = _keys(file, tensors)
-    token = keys[0] if keys[0] not in (WEBUI, *XL, "*") else ""
-    stem = file.stem if file.stem != LEARNED or not token else ""
+    words = _words(file, tensors)
     embedding = EmbeddingFile(
         name=name,
         file=file,
         is_pickle=is_pickle,
-        triggers=tuple(dict.fromkeys(filter(None, (token, stem)))),
-        keys=keys,
-        tensors={key: tensors[key] for key in keys},
+        words=words,
+        tensors={key: tensors[key] for word in words for key in word.keys},
     )
     if embedding.widths != widths:
         take = "take one that was made for it"
@@ -87,17 +102,39 @@ def _file(name: str) -> Path:
 
 
 def _pickled(file: Path) -> dict[str, Tensor]:
-    pickled = read_plain_pickle(file)
+    pickled = read_pickle(file)
+    foreign = [name for name in pickled.foreign if name != PARAMETER_DICT]
+    refuse_code(file, foreign, "file of tensors", "; use a .safetensors version of it")
     return pickled.tensors(of=WEBUI_PICKLE) or pickled.tensors()
 
 
-def _keys(file: Path, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
-    keys = XL if all(key in tensors for key in XL) else (WEBUI,) if WEBUI in tensors else tuple(tensors)
+def _words(file: Path, tensors: Mapping[str, Tensor]) -> tuple[EmbeddingWord, ...]:
+    """The file's embeddings: one for all its vectors, or one for each token."""
     if any("lora" in key for key in tensors):
         raise ModelError(f"{file}: a LoRA, not an embedding; pass it with --lora PATH")
+    of_encoders = next((keys for keys in (XL, PIVOTAL) if all(key in tensors for key in keys)), ())
+    keys = of_encoders or ((WEBUI,) if WEBUI in tensors else tuple(tensors))
     shapes = [tensors[key].shape for key in keys]
-    if (keys != XL and len(keys) != 1) or any(len(shape) not in (1, 2) for shape in shapes):
+    is_of_tokens = not of_encoders and len(keys) > 1
+    is_named = not any("." in key for key in keys) and len({shape[-1:] for shape in shapes}) == 1
+    if (is_of_tokens and not is_named) or any(len(shape) not in (1, 2) for shape in shapes) or not keys:
         raise ModelError(f"{file}: not a textual inversion embedding; it contains {', '.join(list(tensors)[:3])[:120]}")
+    if is_of_tokens:
+        return tuple(
+            EmbeddingWord(triggers=(key,), keys=_counted(file, (key,), [shape]))
+            for key, shape in zip(keys, shapes, strict=True)
+        )
+    _counted(file, keys, shapes)
+    token = keys[0] if keys[0] not in _UNNAMED else ""
+    stem = file.stem if file.stem != LEARNED or not token else ""
+    whole = EmbeddingWord(triggers=tuple(dict.fromkeys(filter(None, (token, stem)))), keys=keys)
+    if keys[0] != PIVOTAL[0] or len(shapes[0]) == 1:
+        return (whole,)
+    return (whole, *(EmbeddingWord(triggers=(f"<s{row}>",), keys=keys, row=row) for row in range(shapes[0][0])))
+
+
+def _counted(file: Path, keys: tuple[str, ...], shapes: list[tuple[int, ...]]) -> tuple[str, ...]:
+    """`keys`. ModelError if their tensors do not have the same number of vectors, or too many."""
     counts = {shape[0] if len(shape) == 2 else 1 for shape in shapes}
     if len(counts) > 1 or not 1 <= counts.pop() <= MAX_VECTORS:
         raise ModelError(

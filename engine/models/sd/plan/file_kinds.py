@@ -22,7 +22,7 @@ EMBEDDING = (
 )
 _KNOWN = f"supported: {SUPPORTED}"
 _KINDS: tuple[tuple[str, str], ...] = (
-    (r"scaled_fp8$|\.absmax$|\.quant_state|\.scale_weight$", "its weights are quantized; use the file in float16"),
+    (r"\.absmax$|\.quant_state", "its weights are quantized to 4 bits; use the file in float16"),
     (r"\.time_stack\.|\.time_mixer\.", f"Stable Video Diffusion, which makes videos; {_KNOWN}"),
     (r"(motion_modules|motion_module)\.", f"an AnimateDiff motion module, which is not supported; {_KNOWN}"),
     CONTROL_LORA,
@@ -41,8 +41,8 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"^(decoder|encoder)\.layers\.\d+\.(conv\.|weight|bias)|^taesd_|^[1-9]\d*\.conv\.0\.",
      f"a TAESD; {BESIDE} --vae"),
     (r"^(first_stage_model\.)?(en|de)coder\.conv_in\.weight$", f"a VAE; {BESIDE} --vae"),
-    (r"^down_blocks\.\d+\.(resnets|attentions)\.", "the UNet alone, under diffusers' names: text encoders and VAE are "
-     "not in it; use the whole checkpoint that most such repositories have beside it"),
+    (r"^(diffusion_model\.)?(down_blocks\.\d+\.(resnets|attentions)|input_blocks\.\d+)\.",
+     f"the UNet alone, without text encoders and VAE; {BESIDE} --unet, or take the whole checkpoint"),
     (r"^(text_model|transformer\.text_model|encoder\.block|encoder\.layers\.\d+\.self_attn)\.",
      "a text encoder; name a whole checkpoint as --model"),
     (r"^(vision_model|visual)\.", "an image encoder; name a whole checkpoint as --model"),

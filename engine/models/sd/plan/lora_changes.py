@@ -3,7 +3,8 @@
 LoRA (Hu et al. 2021) adds B A; LoCon does so to convolutions, with a Tucker core (`mid`) between the factors where
 there is one. LoHa (Hyeon-Woo et al. 2021) adds (B1 A1) * (B2 A2), elementwise, LoKr (Edalati et al. 2022) the Kronecker
 product of two matrices, each of which may itself be a product of factors. All in LyCORIS' format (lycoris/modules).
-DoRA (Liu et al. 2024) scales the rows or columns of the sum to given lengths. Does not load torch.
+DoRA (Liu et al. 2024) scales the rows or columns of the sum to given lengths. With `train_norm`, LyCORIS adds whole
+differences to the weights and biases of norms. Does not load torch.
 """
 
 import math
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from engine.errors import ModelError
 from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.lora_names import WeightPlace
+from engine.models.sd.plan.lora_names import NORMS, WeightPlace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class FactorShape:
     """The kind and size of a delta, as a matrix."""
 
     kind: str
-    """lora, loha or lokr."""
+    """lora, loha, lokr or norm."""
     rows: int
     columns: int
     """Inputs times kernel size."""
@@ -44,7 +45,10 @@ def shape_of(named: str, roles: Mapping[str, Tensor], what: str) -> FactorShape:
     """Kind and size of a delta. ModelError if tensors are missing or do not fit together."""
     shapes = {role: tensor.shape for role, tensor in roles.items()}
     try:
-        if "down" in shapes or "up" in shapes:
+        if roles.keys() <= set(NORMS):
+            ((count,),) = shapes.values()
+            found = FactorShape(kind="norm", rows=count, columns=1, rank=None)
+        elif "down" in shapes or "up" in shapes:
             found = _lora(shapes)
         elif any(role.startswith("hada_") for role in shapes):
             found = _loha(shapes)
@@ -58,7 +62,7 @@ def shape_of(named: str, roles: Mapping[str, Tensor], what: str) -> FactorShape:
 
 def dora_axis(place: WeightPlace, roles: Mapping[str, Tensor], named: str, what: str) -> int | None:
     """The axis of DoRA's lengths, see `LoraChange`. ModelError if they fit neither rows nor columns."""
-    rows, columns = place.shape[:2]
+    rows, columns = (*place.shape, 1)[:2]
     if "magnitude" in roles:  # peft's form, always for rows
         if roles["magnitude"].count == rows:
             return 0

@@ -98,6 +98,7 @@ class _Fitting:
             what = str(self._file)
             rank = shape.rank
             scale = self._scales.of(place.part, place.layer, rank, what) if "alpha" not in layer.tensors else None
+            scale = 1.0 if shape.kind == "norm" else scale
             axis = dora_axis(place, self._roles(layer), layer.named, what)
             found.append(LoraChange(place=place, shape=shape, tensors=layer.tensors, scale=scale, dora_axis=axis))
         lost = [layer for layer in layers if UNET_PART in layer.parts]

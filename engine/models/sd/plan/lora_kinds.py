@@ -46,9 +46,7 @@ _KINDS = {
     r"\.on_input$|\.ia3_l(\b|\.)": f"an IA3, which scales the outputs of layers{_MERGED}",
     r"\.[ab][12]\.weight$": f"a GLoRA, which is not a product of two factors{_MERGED}",
     r"\.vera_lambda": f"a VeRA, whose factors are not in the file{_MERGED}",
-    r"\.(diff|diff_b|w_norm|b_norm)$": (
-        f"made of whole differences of weights, norms and biases (LyCORIS' full or norm), not a LoRA{_MERGED}"
-    ),
+    r"\.(diff|diff_b)$": f"made of whole differences of weights and biases (LyCORIS' full), not a LoRA{_MERGED}",
     r"\.(lora_[AB]|lora_up|lora_down|up|down)(\.default)?\.bias$": (
         f"a LoRA that changes biases too; only weights can be merged{_MERGED}"
     ),

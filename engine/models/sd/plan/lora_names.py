@@ -28,9 +28,13 @@ _ROLES: dict[str, str] = {
     **{f".{side}.default.weight": role for side, role in _SIDES.items()},
     **{f"{old}.{side}.weight": side for old in (".lora", "_lora", ".lora_linear_layer") for side in ("down", "up")},
     **{f".hada_{role}": f"hada_{role}" for role in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")},
+    ".w_norm": "w_norm",
+    ".b_norm": "b_norm",
     **{f".lokr_{role}": f"lokr_{role}" for role in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2")},
 }
 """Role of a tensor in its layer, by the suffix of its name."""
+NORMS = ("w_norm", "b_norm")
+"""Whole differences of a norm's weight and bias (LyCORIS' train_norm, lycoris/modules/norms.py)."""
 _ENDS = tuple(sorted(_ROLES, key=len, reverse=True))
 _LEFT_OVER = ("_lora", ".lora", ".lora_linear_layer")  # suffixes of a layer's name before `.alpha`
 
@@ -75,7 +79,7 @@ class LoraLayer:
     flat: str
     """Its name in diffusers or transformers, with underscores instead of dots."""
     tensors: dict[str, str]
-    """Tensor names in the file by role: down, up, mid, alpha, dora_scale, magnitude, hada_*, lokr_*."""
+    """Tensor names in the file by role: down, up, mid, alpha, dora_scale, magnitude, hada_*, lokr_*; one of NORMS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +88,7 @@ class WeightPlace:
 
     part: str
     layer: str
-    """Name of its layer in diffusers or transformers, without `text_model.`"""
+    """Name of its layer in diffusers or transformers, without `text_model.`; with `.bias` for the bias of a norm."""
     shape: tuple[int, ...]
 
 
@@ -100,33 +104,36 @@ def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[LoraLay
         named = name.removesuffix(end)
         for old in _LEFT_OVER:
             named = named.removesuffix(old)
-        found.setdefault(named, {})[_ROLES[end]] = name
+        role = _ROLES[end]
+        found.setdefault(name if role in NORMS else named, {})[role] = name
     layers = []
     for named, tensors in found.items():
         if tensors.keys() == {"alpha"}:
             rest.append(tensors["alpha"])
             continue
-        parts, flat = _placed(named, layers_per_block)
+        parts, flat = _placed(named.removesuffix(".w_norm").removesuffix(".b_norm"), layers_per_block)
+        flat += "_bias" * ("b_norm" in tensors)
         layers.append(LoraLayer(named=named, parts=parts, flat=flat, tensors=tensors))
     return layers, rest
 
 
 def places_in(outline: NetworkOutline) -> dict[tuple[str, str], WeightPlace]:
-    """Every weight that a LoRA can change, by part and layer name with underscores."""
+    """Every weight, and every bias of a norm, that a LoRA can change, by part and layer name with underscores."""
     parts: list[tuple[str, Mapping[str, Tensor]]] = [(UNET_PART, outline.unet_tensors)]
     parts += zip(TEXT_PARTS, outline.text_tensors, strict=False)
     places = {}
     for part, tensors in parts:
         for name, tensor in tensors.items():
-            layer = plain_layer(name)
-            if layer is not None and len(tensor.shape) > 1:
+            weight = tensors.get(f"{name.removesuffix('.bias')}.weight", tensor)
+            if not name.endswith(".bias") or len(weight.shape) == 1:
+                layer = plain_layer(name)
                 places[part, layer.replace(".", "_")] = WeightPlace(part=part, layer=layer, shape=tensor.shape)
     return places
 
 
-def plain_layer(name: str) -> str | None:
-    """The layer whose weight is called `name`, without the `text_model.` of some encoders; None for a bias."""
-    return name.removesuffix(".weight").removeprefix("text_model.") if name.endswith(".weight") else None
+def plain_layer(name: str) -> str:
+    """The layer whose weight is called `name`, without the `text_model.` of some encoders; a bias keeps its `.bias`."""
+    return name.removesuffix(".weight").removeprefix("text_model.")
 
 
 def _placed(named: str, layers_per_block: int) -> tuple[tuple[str, ...], str]:

@@ -1,6 +1,7 @@
 """Reads the JSON files of a diffusers folder. No weights are read, and torch is not loaded."""
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,14 @@ class DiffusersFolder:
         self._require_texts()
         if "LDM3D" in self._pipeline:  # whose UNet has the shape of SD 1.5's
             raise self._refusal("its latents contain a depth map too")
-        if wrong := unsupported_input(self.unet):
-            raise self._refusal(f"its UNet {wrong}")
-        if self.family == "sdxl":
-            self._require_sizes()
+        self._require_inputs()
+
+    def with_unet(self, unet: Mapping[str, Any]) -> "DiffusersFolder":
+        """This folder with another configuration of the UNet. ModelError if it needs inputs that we do not provide."""
+        changed = copy.copy(self)
+        changed.unet = dict(unet)
+        changed._require_inputs()
+        return changed
 
     @property
     def _pipeline(self) -> str:
@@ -73,6 +78,12 @@ class DiffusersFolder:
                 raise self._refusal(f"has no {part}")
             if not kind.startswith("CLIP") or (part.startswith("text_encoder") and kind not in TEXT_CLASSES):
                 raise self._refusal(f"its {part} is a {kind}, not CLIP's")
+
+    def _require_inputs(self) -> None:
+        if wrong := unsupported_input(self.unet):
+            raise self._refusal(f"its UNet {wrong}")
+        if self.family == "sdxl":
+            self._require_sizes()
 
     def _require_sizes(self) -> None:
         config = self.config("text_encoder_2/config.json") if (self.path / "text_encoder_2" / CONFIG).is_file() else {}

@@ -25,6 +25,7 @@ from engine.models.sd.plan.embedding_file import EmbeddingFile, examine_embeddin
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles, examine_ip_adapter
 from engine.models.sd.plan.lora_file import LoraFile, examine_lora
 from engine.models.sd.plan.model_folder import DiffusersFolder
+from engine.models.sd.plan.name_notes import name_notes, rival_note
 from engine.models.sd.plan.network_outline import NetworkOutline, outline_of_file, outline_of_folder
 from engine.models.sd.plan.part_shapes import require_shapes, require_text_width
 from engine.models.sd.plan.prediction import choose_prediction
@@ -32,6 +33,7 @@ from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
 from engine.models.sd.plan.scheduler_config import require_signal, scheduler_config
 from engine.models.sd.plan.single_file import SingleFile
 from engine.models.sd.plan.tensor_file import headers_of
+from engine.models.sd.plan.unet_file import examine_unet, with_unet
 from engine.models.sd.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.sd.spec import ModelSpec
 from engine.models.weight_files import Weights
@@ -43,6 +45,7 @@ FILE_PARTS = {
     "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
     "text_encoder_2": ("conditioner.embedders.1.",),
 }
+VAE_OF_THE_MODEL = ("auto", "full")
 DESCRIBING = (".json", ".txt")
 """Suffixes of configurations and tokenizer vocabularies."""
 IMAGE_ENCODER = "CLIPVisionModelWithProjection"
@@ -61,8 +64,10 @@ class ModelPlan:
     """sd15, sd21 or sdxl."""
     single: SingleFile | None = None
     """The model's file, or None if it is a folder."""
+    unet: SingleFile | None = None
+    """The UNet that replaces the model's own, or None."""
     folder: DiffusersFolder | None = None
-    """The model's folder, or the folder with the configuration of its single file."""
+    """The model's folder, or the folder with the configuration of its single file; with that of `unet`."""
     prediction: Decision | None = None
     """epsilon, v_prediction or sample."""
     sampler: SamplerChoice | None = None
@@ -73,6 +78,8 @@ class ModelPlan:
     controlnets: tuple[ControlNetFiles, ...] = ()
     ip_adapter: IpAdapterFiles | None = None
     embeddings: tuple[EmbeddingFile, ...] = ()
+    name_notes: tuple[str, ...] = ()
+    """Those of the notes that follow from names."""
     parts: tuple[PartReport, ...] = ()
     missing: tuple[str, ...] = ()
     """Missing, broken or unsupported parts, one line each, with how to get them or what to use instead."""
@@ -123,6 +130,9 @@ class _Planning:
             plan = ModelPlan(spec=self._spec, path=self._path, family=folder.family, folder=folder)
             self._notes += notes_on(self._spec.model, self._path, locate.INDEX)
             self._add_folder_parts(folder)
+        if self._spec.unet:
+            with self._missing.listed():
+                self._add_unet(plan)
         outline = None
         if plan.folder is not None:
             with self._missing.listed():
@@ -133,17 +143,42 @@ class _Planning:
         self._add_words(plan)
         if plan.folder is not None:
             with self._missing.listed():
-                plan.prediction = choose_prediction(self._spec.prediction, plan.folder, plan.single)
-                plan.scheduler = scheduler_config(plan.folder, plan.single, plan.prediction, self._spec.sampler)
-                plan.sampler = choose_sampler(self._spec.sampler, plan.folder, plan.single, plan.prediction, plan.loras)
+                source = plan.unet or plan.single
+                plan.prediction = choose_prediction(self._spec.prediction, plan.folder, source)
+                plan.scheduler = scheduler_config(plan.folder, source, plan.prediction, self._spec.sampler)
+                plan.sampler = choose_sampler(self._spec.sampler, plan.folder, source, plan.prediction, plan.loras)
                 require_signal(plan.folder.name, plan.scheduler, plan.prediction, plan.sampler.value)
+        plan.name_notes = self._name_notes(plan)
+        self._notes += plan.name_notes
         plan.parts, plan.missing, plan.notes = tuple(self._parts), tuple(self._missing), tuple(self._notes)
         return plan
+
+    def _name_notes(self, plan: ModelPlan) -> tuple[str, ...]:
+        """Notes that follow from names; without those on the sampler if the user names it."""
+        source = plan.unet or plan.single
+        loras = [lora.name for lora in plan.loras]
+        notes = [rival_note(loras)]
+        if self._spec.sampler == "auto":
+            own = source.public_name if source is not None else Path(self._spec.model).name
+            for name, is_lora in (*((lora, True) for lora in loras), (own, False)):
+                notes += name_notes(name, is_lora=is_lora)
+        return tuple(filter(None, notes))
 
     def _outline(self, plan: ModelPlan) -> NetworkOutline | None:
         if plan.folder is None or not (self._spec.loras or self._spec.controlnets or self._spec.ip_adapter):
             return None
-        return outline_of_file(plan.single, plan.folder) if plan.single else outline_of_folder(plan.folder)
+        if plan.single is not None:
+            return outline_of_file(plan.single, plan.folder, plan.unet)
+        return outline_of_folder(plan.folder, plan.unet)
+
+    def _add_unet(self, plan: ModelPlan) -> None:
+        """Add the UNet that replaces the model's own."""
+        unet, config = examine_unet(self._spec.unet)
+        if plan.folder is not None:
+            plan.folder = with_unet(plan.folder, unet, config)
+        plan.unet = unet
+        self._parts.append(replace(counted_part("unet", unet.tensors, (str(unet.path),)), is_pickle=unet.is_pickle))
+        self._notes += unet.notes
 
     def _add_folder_parts(self, folder: DiffusersFolder) -> None:
         for part in folder.parts:
@@ -152,7 +187,7 @@ class _Planning:
                     folder.config("scheduler/scheduler_config.json")
                 elif part.startswith("tokenizer"):
                     folder.require_tokenizer(part)
-                elif part != "vae":
+                elif part != "vae" and not (part == "unet" and self._spec.unet):
                     require_no_adapter(folder.name, folder.path, folder.path / part)
                     tensors = self._add(part, folder.weights(part), f"{folder.name}: {part}", self._spec.model)
                     if part == "unet":
@@ -165,9 +200,11 @@ class _Planning:
                 require_text_width(folder)
 
     def _add_file_parts(self, single: SingleFile) -> None:
+        replaced = {"unet"} if self._spec.unet else set()
+        replaced |= set() if self._spec.vae in VAE_OF_THE_MODEL else {"vae"}
         for part, starts in FILE_PARTS.items():
             own = {name: tensor for name, tensor in single.tensors.items() if name.startswith(starts)}
-            if own and (part != "vae" or self._spec.vae in ("auto", "full")):
+            if own and part not in replaced:
                 counted = counted_part(part, own, (str(self._path),))
                 self._parts.append(replace(counted, is_pickle=single.is_pickle))
         self._missing += single_file.lacks(single)

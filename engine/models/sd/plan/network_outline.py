@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.models.safetensors_header import Tensor
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.original_names import diffusers_name
+from engine.models.sd.plan.original_names import by_diffusers_names
 from engine.models.sd.plan.original_text_names import ENCODERS, text_weights
 from engine.models.sd.plan.single_file import SingleFile
 from engine.models.sd.plan.tensor_file import headers_of
@@ -35,22 +35,20 @@ class NetworkOutline:
         return int(width[0] if isinstance(width, list) else width)  # a list has equal items, one per level
 
 
-def outline_of_folder(folder: DiffusersFolder) -> NetworkOutline:
+def outline_of_folder(folder: DiffusersFolder, unet: SingleFile | None = None) -> NetworkOutline:
+    """The outline of a folder; `unet` replaces its own."""
     texts = [part for part in folder.parts if part.startswith("text_encoder")]
     return NetworkOutline(
         model=folder.name,
         family=folder.family,
         unet=folder.unet,
-        unet_tensors=_tensors_of(folder.weights("unet")),
+        unet_tensors=_unet_of(unet, folder) if unet else _tensors_of(folder.weights("unet")),
         text_tensors=tuple(_tensors_of(folder.weights(part)) for part in texts),
     )
 
 
-def outline_of_file(single: SingleFile, folder: DiffusersFolder) -> NetworkOutline:
-    """The outline of a single file whose configuration is in `folder`."""
-    layers = folder.unet.get("layers_per_block", 2)
-    named = {diffusers_name(name, layers): tensor for name, tensor in single.tensors.items()}
-    unet = {name: tensor for name, tensor in named.items() if name is not None}
+def outline_of_file(single: SingleFile, folder: DiffusersFolder, unet: SingleFile | None = None) -> NetworkOutline:
+    """The outline of a single file whose configuration is in `folder`; `unet` replaces its own."""
     texts = []
     for number, starts in enumerate(ENCODERS):
         part = f"text_encoder_{number + 1}" if number else "text_encoder"
@@ -58,8 +56,16 @@ def outline_of_file(single: SingleFile, folder: DiffusersFolder) -> NetworkOutli
             depth = folder.config(f"{part}/config.json").get("num_hidden_layers")
             texts.append(text_weights(single.tensors, starts, depth if isinstance(depth, int) else None))
     return NetworkOutline(
-        model=folder.name, family=folder.family, unet=folder.unet, unet_tensors=unet, text_tensors=tuple(texts)
+        model=folder.name,
+        family=folder.family,
+        unet=folder.unet,
+        unet_tensors=_unet_of(unet or single, folder),
+        text_tensors=tuple(texts),
     )
+
+
+def _unet_of(file: SingleFile, folder: DiffusersFolder) -> dict[str, Tensor]:
+    return by_diffusers_names(file.tensors, folder.unet.get("layers_per_block", 2))
 
 
 def _tensors_of(weights: Weights | None) -> dict[str, Tensor]:

@@ -6,12 +6,16 @@ entries.
 """
 
 import re
+from collections.abc import Mapping
+from typing import TypeVar
 
+Held = TypeVar("Held")
 UNET = "model.diffusion_model."
 _FIXED = {
     "input_blocks.0.0.": "conv_in.",
     "time_embed.0.": "time_embedding.linear_1.",
     "time_embed.2.": "time_embedding.linear_2.",
+    "time_embed.cond_proj.": "time_embedding.cond_proj.",
     "label_emb.0.0.": "add_embedding.linear_1.",
     "label_emb.0.2.": "add_embedding.linear_2.",
     "out.0.": "conv_norm_out.",
@@ -29,6 +33,7 @@ _RESNET = {
     "skip_connection.": "conv_shortcut.",
 }
 _BLOCK = re.compile(r"(input|output)_blocks\.(\d+)\.(\d+)\.(.+)")
+_NEW_BLOCK = re.compile(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)")
 
 
 _OLD_CLIP = "cond_stage_model.transformer."
@@ -77,6 +82,40 @@ def diffusers_name(name: str, layers: int) -> str | None:
         return f"up_blocks.{block}.upsamplers.0.{tail}"
     kind = "attentions" if part else "resnets"
     return f"up_blocks.{block}.{kind}.{place}.{_resnet(tail)}"
+
+
+def by_diffusers_names(tensors: Mapping[str, Held], layers: int) -> dict[str, Held]:
+    """The UNet's tensors by diffusers' names."""
+    named = {diffusers_name(name, layers): tensor for name, tensor in tensors.items()}
+    return {name: tensor for name, tensor in named.items() if name is not None}
+
+
+def original_name(name: str, layers: int) -> str:
+    """The reverse: the original name of a UNet tensor that diffusers calls `name`; one that is unknown keeps its own.
+
+    An upsampler is always the third part of its entry, although it is the second where there is no attention.
+    """
+    for theirs, ours in _FIXED.items():
+        if name.startswith(ours):
+            return UNET + theirs + _old_resnet(name.removeprefix(ours))
+    found = _NEW_BLOCK.fullmatch(name)
+    if found is None:
+        return UNET + name
+    way, block, part, place, tail = found[1], int(found[2]), found[3], int(found[4]), found[5]
+    number = block * (layers + 1) + place
+    if part == "downsamplers":
+        return f"{UNET}input_blocks.{(block + 1) * (layers + 1)}.0.op.{tail.removeprefix('conv.')}"
+    if part == "upsamplers":
+        return f"{UNET}output_blocks.{(block + 1) * (layers + 1) - 1}.2.{tail}"
+    tail = f"{int(part == 'attentions')}.{_old_resnet(tail) if part == 'resnets' else tail}"
+    return f"{UNET}input_blocks.{number + 1}.{tail}" if way == "down" else f"{UNET}output_blocks.{number}.{tail}"
+
+
+def _old_resnet(tail: str) -> str:
+    for theirs, ours in _RESNET.items():
+        if tail.startswith(ours):
+            return theirs + tail.removeprefix(ours)
+    return tail
 
 
 def _resnet(tail: str) -> str:

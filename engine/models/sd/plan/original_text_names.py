@@ -17,6 +17,7 @@ _FIXED = {
     "token_embedding.weight": "embeddings.token_embedding.weight",
     "positional_embedding": "embeddings.position_embedding.weight",
     "ln_final.weight": "final_layer_norm.weight",
+    "ln_final.bias": "final_layer_norm.bias",
     "text_projection": "text_projection.weight",
 }
 _IN_BLOCK = {
@@ -24,7 +25,9 @@ _IN_BLOCK = {
     "mlp.c_fc.weight": "mlp.fc1.weight",
     "mlp.c_proj.weight": "mlp.fc2.weight",
     "ln_1.weight": "layer_norm1.weight",
+    "ln_1.bias": "layer_norm1.bias",
     "ln_2.weight": "layer_norm2.weight",
+    "ln_2.bias": "layer_norm2.bias",
 }
 _JOINED = "attn.in_proj_weight"
 

@@ -11,7 +11,7 @@ BESIDE: Final = "use it together with a --model, as"
 _CLASSES: Final = (
     ("ControlNet", f"a ControlNet; {BESIDE} --controlnet"),
     ("Autoencoder", f"a VAE; {BESIDE} --vae"),
-    ("UNet", "the UNet of a model; give the folder of the whole model, where model_index.json lies"),
+    ("UNet", f"the UNet of a model; {BESIDE} --unet"),
 )
 _TYPES: Final = {
     "hubert": "a HuBERT, which extracts speech content; name the voice (.pth) as the model, this with --content",

@@ -23,8 +23,8 @@ def choose_prediction(wanted: str, folder: DiffusersFolder, single: SingleFile |
         choice = Decision(_configured(folder), "the scheduler's configuration")
     elif single.prediction.marked:
         choice = single.prediction.marked
-    elif predicts_picture(single.path.stem):
-        choice = Decision("sample", f"the name {single.path.stem}: the one-step SDXL-Lightning")
+    elif predicts_picture(single.public_name):
+        choice = Decision("sample", f"the name {single.public_name}: the one-step SDXL-Lightning")
     elif folder.path == single.folder_beside:
         choice = Decision(_configured(folder), f"the scheduler's configuration in {folder.path.name}/ next to the file")
     else:

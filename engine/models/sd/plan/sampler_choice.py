@@ -8,7 +8,7 @@ published steps. So a model counts as turbo only if its name or its size says so
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import ModelError
@@ -32,8 +32,13 @@ _TURBO_SIDE = 64  # latents, 512 px: the size of sdxl-turbo; SDXL and SDXL-Light
 class SamplerChoice(Decision):
     eta: float = TCD_ETA
     """Share of the noise that tcd redraws after each step, 0 to 1."""
-    is_hyper_guided: bool = False
-    """True if this hyper model was distilled to be used with guidance."""
+    takes_guidance: bool = False
+    """True if a requested guidance is used although the sampler's models were distilled without: merges, Hyper-SD's CFG
+    files, and models whose name says nothing, where the user asked for the sampler."""
+    guidance: float = 1.0
+    """The guidance that the authors recommend; 1: none."""
+    steps: int | None = None
+    """The number of steps that it was made for, or None."""
 
 
 def choose_sampler(
@@ -43,7 +48,7 @@ def choose_sampler(
     if wanted not in SAMPLERS:
         raise ModelError(f"sampler {wanted}: not one of {', '.join(SAMPLERS)}")
     by_loras = _named([(f"the name of the LoRA {lora.name}", lora.name) for lora in loras], is_lora=True)
-    by_file = _named([] if single is None else [(f"the name {single.path.stem}", single.path.stem)], is_lora=False)
+    by_file = _named([] if single is None else [(f"the name {single.public_name}", single.public_name)], is_lora=False)
     if wanted != "auto":
         return _asked(wanted, [named for _, named in (*by_loras, *by_file)])
     is_velocity = prediction.value == "v_prediction"
@@ -55,7 +60,7 @@ def choose_sampler(
             return _as_named(reason, named)
     if _is_sdxs(folder) and not is_velocity:
         reason = "a UNet without a middle block, as in SDXS: made for 1 step without guidance"
-        return SamplerChoice("turbo", f"unet/config.json: {reason}, at /sd/t_index 0")
+        return SamplerChoice("turbo", f"unet/config.json: {reason}, at /sd/t_index 0", steps=1)
     if kind in _CLASSES:
         return SamplerChoice(_CLASSES[kind], f"the scheduler's configuration: {kind}")
     for reason, named in by_file:
@@ -79,14 +84,19 @@ def _named(names: Sequence[tuple[str, str]], *, is_lora: bool) -> list[tuple[str
 def _asked(wanted: str, names: Sequence[NamedSampler]) -> SamplerChoice:
     for named in names:
         if named.sampler == wanted:
-            return SamplerChoice(wanted, ASKED, named.eta, named.is_hyper_guided)
-    return SamplerChoice(wanted, ASKED)
+            return _of_named(named, ASKED)
+    return SamplerChoice(wanted, ASKED, takes_guidance=True)
 
 
 def _as_named(reason: str, named: NamedSampler) -> SamplerChoice:
     made_for = f", made for {named.steps} step{'' if named.steps == 1 else 's'}" if named.steps else ""
     at = f", to be run at /sd/t_index {named.place}" if named.place is not None else ""
-    return SamplerChoice(named.sampler, f"{reason}: {named.kind}{made_for}{at}", named.eta, named.is_hyper_guided)
+    return _of_named(named, f"{reason}: {named.kind}{made_for}{at}")
+
+
+def _of_named(named: NamedSampler, reason: str) -> SamplerChoice:
+    takes_guidance = named.is_merge or named.guidance > 1.0
+    return SamplerChoice(named.sampler, reason, named.eta, takes_guidance, named.guidance, named.steps)
 
 
 def _is_sdxs(folder: DiffusersFolder) -> bool:
@@ -108,7 +118,10 @@ def _of_trailing_euler(folder: DiffusersFolder, kind: str) -> SamplerChoice:
     name = Path(folder.name).name
     named = sampler_named(name, is_lora=False)
     if named is not None:
-        return SamplerChoice(named.sampler, f"{reason} and the name {name}", named.eta, named.is_hyper_guided)
+        is_as_published = folder.family == "sd21" or folder.unet.get("sample_size") == _TURBO_SIDE
+        if named.sampler == "turbo" and is_as_published:  # sd-turbo or sdxl-turbo in a folder of another name
+            named = replace(named, guidance=1.0, is_merge=False)
+        return _of_named(named, f"{reason} and the name {name}")
     if folder.family == "sd21":
         return SamplerChoice("turbo", f"{reason}, as sd-turbo's")
     if folder.family == "sdxl" and folder.unet.get("sample_size") == _TURBO_SIDE:

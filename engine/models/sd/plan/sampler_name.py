@@ -29,6 +29,18 @@ _JOINED = {
 }
 """Several words that are often written as one."""
 _AFTER_HYPER = ("baked", "bakedvae", "vae", "lora", "unet", "cfg", "dpmsde", "fp")
+_HYPER_STEPS = ("1", "2", "4", "8", "12", "16")  # of ByteDance/Hyper-SD
+_PURE = frozenset(
+    "sd sdxl xl ssd turbo lightning hyper dmd lora unet cfg step steps fp bf x v base full pruned ema only emaonly "
+    "comfyui model checkpoint diffusion stable stability ai stabilityai bytedance baked vae bakedvae weights".split()
+)
+"""Words in the names of distillations as they were published. Any other word is that of a merge with another model."""
+MERGE_GUIDANCE = 2.0
+"""For merges: DreamShaper XL Turbo and Lightning 2, Juggernaut XL Lightning 1.5 to 2, RealVisXL Lightning 1 to 2 (their
+authors on CivitAI)."""
+MERGE_STEPS = 6  # DreamShaper XL Turbo 4 to 8, Lightning 3 to 6, Juggernaut XL Lightning 5 to 7, RealVisXL Lightning 5
+_CFG_GUIDANCE = 6.0  # Hyper-SD's CFG files: 5 to 8 (ByteDance/Hyper-SD)
+_DMD_STEPS = 4  # tianweiy/DMD2, also in the names of the files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +55,10 @@ class NamedSampler:
     """Number of steps in the name, or None."""
     eta: float = TCD_ETA
     """The eta for sampler tcd."""
-    is_hyper_guided: bool = False
-    """True if made for guidance, such as Hyper-SD's CFG files."""
+    guidance: float = 1.0
+    """The guidance that its authors recommend; 1: none, it was distilled without."""
+    is_merge: bool = False
+    """True if it is mixed with another model, so that a guidance may be asked of it."""
     place: int | None = None
     """The only index of the 50-step table that it was made for, or None."""
 
@@ -66,6 +80,11 @@ def sampler_named(name: str, *, is_lora: bool) -> NamedSampler | None:
     """
     words = words_in(name)
     steps = _steps_in(words)
+    is_merge = not is_lora and any(not word.isdigit() and word not in _PURE for word in words)
+    if "yoso" in words:  # Luo-Yihong/yoso_sd1.5_lora: LCMScheduler
+        return NamedSampler(sampler="lcm", kind="YOSO", steps=steps or 2, guidance=1.5)
+    if ("vega", "rt") in pairwise(words):  # segmind/Segmind-VegaRT: an LCM-LoRA
+        return NamedSampler(sampler="lcm", kind="VegaRT", steps=steps or 4)
     if "pcm" in words:
         return _phased(words, steps)
     if "lcm" in words:
@@ -73,12 +92,13 @@ def sampler_named(name: str, *, is_lora: bool) -> NamedSampler | None:
     if "tcd" in words:
         return NamedSampler(sampler="tcd", kind="TCD", steps=steps)
     if "dmd" in words:  # LCMScheduler at 999, 749, 499, 249 without guidance (tianweiy/DMD2), the same steps as turbo
-        return NamedSampler(sampler="turbo", kind="DMD2", steps=steps)
+        return NamedSampler(sampler="turbo", kind="DMD2", steps=steps or _DMD_STEPS, is_merge=is_merge)
     if _is_hyper(words, is_lora=is_lora):
-        return _hyper(words, steps)
+        return _hyper(words, steps, is_merge=is_merge)
     for word, kind in (("lightning", "SDXL-Lightning"), ("turbo", "turbo")):
         if word in words and (not is_lora or _is_of_a_base(words, word) or steps is not None):
-            return NamedSampler(sampler=word, kind=kind, steps=steps)
+            guidance = MERGE_GUIDANCE if is_merge else 1.0
+            return NamedSampler(sampler=word, kind=kind, steps=steps, guidance=guidance, is_merge=is_merge)
     if "flash" in words and _after(words, "flash") in _BASES:  # jasperai/flash-sd, not sd-community/sdxl-flash
         return NamedSampler(sampler="lcm", kind="Flash Diffusion", steps=steps)
     return None
@@ -97,10 +117,13 @@ def _phased(words: tuple[str, ...], steps: int | None) -> NamedSampler:
     return NamedSampler(sampler="tcd", kind="PCM", steps=steps, eta=_PHASED_ETA)
 
 
-def _hyper(words: tuple[str, ...], steps: int | None) -> NamedSampler:
+def _hyper(words: tuple[str, ...], steps: int | None, *, is_merge: bool) -> NamedSampler:
     """Hyper-SD: DDIM with trailing timesteps; the one-step LoRA TCD with eta 1, the one-step UNet LCM at 800."""
+    after = _after(words, "hyper")
+    steps = steps or (int(after) if after in _HYPER_STEPS else None)
     if steps != 1:
-        return NamedSampler(sampler="hyper", kind="Hyper-SD", steps=steps, is_hyper_guided="cfg" in words)
+        guidance = _CFG_GUIDANCE if "cfg" in words else MERGE_GUIDANCE if is_merge else 1.0
+        return NamedSampler(sampler="hyper", kind="Hyper-SD", steps=steps, guidance=guidance, is_merge=is_merge)
     if "unet" in words:
         return NamedSampler(sampler="lcm", kind="Hyper-SD's one-step UNet", steps=1, place=10)
     return NamedSampler(sampler="tcd", kind="Hyper-SD's one-step LoRA", steps=1, eta=_UNIFIED_ETA)
@@ -112,7 +135,7 @@ def _is_hyper(words: tuple[str, ...], *, is_lora: bool) -> bool:
     after = _after(words, "hyper")
     if after in _BASES or (after.isdigit() and _steps_in(words) is not None):
         return True
-    return not is_lora and (not after or after in _AFTER_HYPER)
+    return not is_lora and (not after or after in (*_AFTER_HYPER, *_HYPER_STEPS))
 
 
 def _is_of_a_base(words: tuple[str, ...], word: str) -> bool:

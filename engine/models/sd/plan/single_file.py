@@ -1,7 +1,8 @@
 """Examines models in a single file, like most shared checkpoints: weights without a configuration. No torch."""
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.errors import ModelError
@@ -14,6 +15,7 @@ from engine.models.sd.plan.file_kinds import kind_of, unet_alone
 from engine.models.sd.plan.file_prediction import FilePrediction, file_prediction
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, modern_name
+from engine.models.sd.plan.quantized import Quantized, quantized_in
 from engine.models.sd.plan.sampler_name import sampler_named
 from engine.models.sd.plan.unet_layout import require_same_blocks, require_whole
 
@@ -54,15 +56,25 @@ _EDM = "continuous EDM noise is not supported; supported: "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleFile:
-    """A checkpoint of a whole model, described by its header."""
+    """A checkpoint of a whole model, or of its UNet only (`unet_file`), described by its header."""
 
     path: Path
     family: str
     """sd15, sd21 or sdxl."""
     tensors: dict[str, Tensor]
-    """Tensors by their current original names, also for old files (`original_names.modern_name`)."""
+    """Tensors by their current original names, also for old files (`original_names.modern_name`); not those that only
+    describe quantized weights."""
     prediction: FilePrediction
     is_pickle: bool = False
+    stored: dict[str, str] = field(default_factory=dict)
+    """Names in the file by the names in `tensors`."""
+    quantized: Quantized = field(default_factory=Quantized)
+    name: str = ""
+    """The public name, if it is not the file's: of the folder or repository of a UNet."""
+
+    @property
+    def public_name(self) -> str:
+        return self.name or self.path.stem
 
     @property
     def folder_beside(self) -> Path:
@@ -72,7 +84,7 @@ class SingleFile:
     @property
     def is_turbo(self) -> bool:
         """True if its name says so and it does not predict v."""
-        named = sampler_named(self.path.stem, is_lora=False)
+        named = sampler_named(self.public_name, is_lora=False)
         return named is not None and named.kind == "turbo" and not self._predicts_v
 
     @property
@@ -83,7 +95,23 @@ class SingleFile:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return (pickle_note(self.path.name),) if self.is_pickle else ()
+        found = (pickle_note(self.path.name) if self.is_pickle else "", self.quantized_note)
+        return tuple(filter(None, found))
+
+    @property
+    def quantized_note(self) -> str:
+        """How many weights are quantized, or ""."""
+        counts = Counter(self.tensors[name].dtype for name in self.quantized_weights)
+        if not counts:
+            return ""
+        dtypes = " and ".join(sorted(counts))
+        return f"{self.path.name}: {counts.total()} quantized weights ({dtypes}) are read exactly, times their scales"
+
+    @property
+    def quantized_weights(self) -> dict[str, str]:
+        """The scale in the file of each quantized weight, by its original name."""
+        scales = self.quantized.scales
+        return {name: scales[stored] for name, stored in self.stored.items() if stored in scales}
 
     @property
     def _predicts_v(self) -> bool:
@@ -95,14 +123,18 @@ def examine(file: Path) -> SingleFile:
     """Examine a checkpoint. ModelError in one line, with the actual kind of the file, if it is not a supported one."""
     header = read_checkpoint_header(file)
     is_xl = _XL_EMBEDDING in header.tensors
-    tensors = {modern_name(name, is_xl=is_xl): tensor for name, tensor in header.tensors.items()}
-    family = family_in(tensors, file)
+    named = {modern_name(name, is_xl=is_xl): name for name in header.tensors}
+    family = family_in({ours: header.tensors[name] for ours, name in named.items()}, file)
+    quantized = quantized_in(file, header)
+    stored = {ours: name for ours, name in named.items() if name not in quantized.beside}
     return SingleFile(
         path=file,
         family=family,
-        tensors=tensors,
+        tensors={ours: header.tensors[name] for ours, name in stored.items()},
         prediction=file_prediction(file, family, header),
         is_pickle=header.is_pickle,
+        stored=stored,
+        quantized=quantized,
     )
 
 
@@ -114,8 +146,6 @@ def family_in(tensors: dict[str, Tensor], file: Path) -> str:
     if channels != 4:
         kind = _CHANNELS.get(channels, "inpainting or editing")
         raise ModelError(f"{file}: its UNet takes {channels} channels ({kind}); supported: {SUPPORTED}")
-    if "scaled_fp8" in tensors:
-        raise ModelError(f"{file}: {kind_of(tensors)}")
     if "edm_mean" in tensors:
         raise ModelError(f"{file}: Playground v2.5, whose {_EDM}{SUPPORTED}; Playground v2 is such a model")
     if "edm_vpred.sigma_max" in tensors:
@@ -139,7 +169,7 @@ def lacks(single: SingleFile) -> list[str]:
     if not absent:
         return []
     if len(absent) == len(parts):
-        return [f"{single.path}: contains no text encoder (only a UNet?); use the complete checkpoint"]
+        return [f"{single.path}: contains no text encoder; use the complete checkpoint, or with a --model as --unet"]
     return [f"{single.path}: {absent[0]}, one of two, is not in the file; use the complete checkpoint"]
 
 
@@ -164,7 +194,7 @@ def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
             FAMILIES[single.family],
             f"put a diffusers folder of this model (JSON and tokenizer only) at {single.folder_beside}",
         )
-    require_whole(str(single.path), single.tensors)
+    require_whole(str(single.path), single.tensors, single.stored)
     require_same_blocks(str(single.path), single.family, single.tensors, folder.unet)
     for part, start in PARTS[single.family].items():
         held = {name.removeprefix(start): tensor for name, tensor in single.tensors.items() if name.startswith(start)}

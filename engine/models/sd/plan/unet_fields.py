@@ -60,14 +60,19 @@ def sizes_wanted(config: dict[str, Any], pooled: int) -> int:
 def unexpected_tensors(config: dict[str, Any], tensors: Iterable[str]) -> list[str]:
     """Tensors of a UNet file that do not belong to a network of this configuration, by the start of their names.
 
-    For example a middle block, too many down or up blocks, or another network.
+    For example a middle block, too many down or up blocks, or another network; and all that is neither a weight nor a
+    bias, such as the scales of quantized weights.
     """
     known = {"conv_in", "time_proj", "time_embedding", "conv_norm_out", "conv_out"}
     known |= {"add_embedding"} if config.get("addition_embed_type") else set()
     known |= {"mid_block"} if config.get("mid_block_type", MID_BLOCKS[1]) else set()
     for blocks in ("down_blocks", "up_blocks"):
         known |= {f"{blocks}.{place}" for place in range(len(_listed(config, f"{blocks[:-1]}_types") or range(4)))}
-    return [name for name in tensors if not any(name.startswith(f"{begin}.") for begin in known)]
+    return [
+        name
+        for name in tensors
+        if not name.endswith((".weight", ".bias")) or not any(name.startswith(f"{begin}.") for begin in known)
+    ]
 
 
 def _unknown_block(config: dict[str, Any]) -> str:

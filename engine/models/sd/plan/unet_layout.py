@@ -15,6 +15,12 @@ from engine.models.safetensors_header import Tensor
 from engine.models.sd.plan.original_names import UNET
 
 _PLACE = re.compile(re.escape(UNET) + r"((?:input|output)_blocks\.\d+|middle_block)\.(\d+)\.(.+)")
+_OPTIONAL = re.compile(
+    re.escape(UNET)
+    + r"((input_blocks\.\d+\.0\.(op|skip_connection)|output_blocks\.\d+\.(0\.skip_connection|[12]\.conv)"
+    + r"|label_emb\.0\.[02])\.(weight|bias)|time_embed\.cond_proj\.weight)"
+)
+"""Tensors that only some UNets or blocks have."""
 _DEPTH = re.compile(r"transformer_blocks\.(\d+)\.")
 _PAIR = ("weight", "bias")
 _FIXED = ("input_blocks.0.0.", "time_embed.0.", "time_embed.2.", "out.0.", "out.2.")
@@ -71,8 +77,9 @@ def layout_of_config(unet: Mapping[str, Any]) -> dict[str, Block]:
         raise ModelError(f"unet/config.json: its lists of blocks are inconsistent ({error})") from None
 
 
-def require_whole(name: str, tensors: Mapping[str, Tensor]) -> None:
-    """Raise ModelError, in one line, if a block of the file `name` lacks a tensor that every such block has."""
+def require_whole(name: str, tensors: Mapping[str, Tensor], stored: Mapping[str, str]) -> None:
+    """Raise ModelError, in one line, if a block of the file `name` lacks a tensor that every such block has, or if its
+    UNet has tensors that no such network has: what they do would be left out. `stored`: names in the file."""
     starts: dict[str, tuple[str, ...]] = {f"{UNET}{start}": _PAIR for start in _FIXED}
     for tensor in tensors:
         found = _PLACE.fullmatch(tensor)
@@ -87,6 +94,14 @@ def require_whole(name: str, tensors: Mapping[str, Tensor]) -> None:
     absent = [start + each for start, each_of in starts.items() for each in each_of if start + each not in tensors]
     if absent:
         raise ModelError(f"{name}: damaged: {len(absent)} tensors of the UNet are missing, the first is {absent[0]}")
+    known = {start + each for start, each_of in starts.items() for each in each_of}
+    own = (each for each in tensors if each.startswith(UNET))
+    strange = [stored.get(each, each) for each in own if each not in known and not _OPTIONAL.fullmatch(each)]
+    if strange:
+        raise ModelError(
+            f"{name}: {len(strange)} tensors of its UNet are unknown, the first is {strange[0][:160]}; it is another "
+            "kind of model"
+        )
 
 
 def require_same_blocks(name: str, family: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> None:

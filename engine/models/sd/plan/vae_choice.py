@@ -70,10 +70,7 @@ def choose_vae(folder: DiffusersFolder, wanted: str, *, is_in_file: bool = False
     if wanted not in ("auto", "full"):
         return _elsewhere(wanted, folder)
     if wanted == "full" and folder.is_taesd:
-        raise ModelError(
-            f"{folder.name}: its VAE is a TAESD; for a full one, name it as vae under [sd] in a file "
-            "and pass --config FILE.toml"
-        )
+        raise ModelError(f"{folder.name}: its VAE is a TAESD; for a full one, pass --vae PATH, or set vae under [sd]")
     if folder.vae:
         _require_kind(f"{folder.name}/vae", folder.vae.get("_class_name", FULL), folder)
         _require_channels(f"{folder.name}/vae", folder.vae, folder)

@@ -1,0 +1,132 @@
+"""Finds quantized weights and their scales in a header, and refuses those that are not simply weight times scale.
+
+ComfyUI puts `weight_scale` and `comfy_quant`, a JSON text of bytes with the format, beside `weight`, or the formats of
+all layers into the header's `_quantization_metadata` (QUANTIZATION.md, comfy/ops.py). Its older files have
+`scale_weight`, and `scaled_fp8` once. The scales of inputs are for multiplication in 8 bits; we multiply in the working
+dtype and need none. Forge stores nf4 as bitsandbytes does. Does not load torch.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from engine.errors import ModelError
+from engine.models.safetensors_header import Tensor, read_stored
+from engine.models.sd.plan.checkpoint_header import CheckpointHeader
+from engine.models.sd.plan.original_names import UNET
+from engine.system.small_file import parse_json
+
+FORMATS: Final = {"float8_e4m3fn": "float8_e4m3fn", "float8_e5m2": "float8_e5m2", "int8_tensorwise": "int8"}
+"""Formats that are weight times scale, for the whole tensor or each row, and the dtype of their weights."""
+METADATA: Final = "_quantization_metadata"
+OLD_MARK: Final = "scaled_fp8"
+INSTEAD: Final = "use the file in float16"
+_SCALES: Final = ("weight_scale", "scale_weight")
+_FORMAT: Final = "comfy_quant"
+_BESIDE: Final = (*_SCALES, _FORMAT, "input_scale", "scale_input")
+_OWN: Final = ("weight", "bias")
+_FOUR_BITS: Final = re.compile(r"\.(nested_)?(absmax|quant_map)$|\.quant_state\.")
+_PLAIN_OPTIONS: Final = ("format", "full_precision_matrix_mult", "per_row", "per_channel", "orig_dtype", "orig_shape")
+"""Options of a layer that do not change which weights are meant."""
+_MAX_FORMAT_BYTES: Final = 1 << 16
+_TABLES: Final = ("int64",)  # of positions: no weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantized:
+    scales: dict[str, str] = field(default_factory=dict)
+    """The scale of each quantized weight, by names in the file: (), (1,), or one for each row."""
+    beside: frozenset[str] = frozenset()
+    """Tensors that only describe quantized weights."""
+
+
+def quantized_in(file: Path, header: CheckpointHeader) -> Quantized:
+    """The quantized weights of a file. ModelError in one line if they cannot be read exactly."""
+    tensors = header.tensors
+    if four := next((name for name in tensors if _FOUR_BITS.search(name)), None):
+        raise ModelError(f"{file}: its weights are quantized to 4 bits (nf4 or fp4: {four}); {INSTEAD}")
+    roles: dict[str, set[str]] = {}
+    for name in tensors:
+        layer, _, role = name.rpartition(".")
+        roles.setdefault(layer, set()).add(role)
+    told = _formats_in_metadata(file, header)
+    scales, beside = {}, {OLD_MARK} & tensors.keys()
+    for layer, held in roles.items():
+        if layer not in told and held.isdisjoint((*_SCALES, _FORMAT)):
+            continue
+        if strange := sorted(held.difference(_OWN, _BESIDE)):
+            raise _refused(file, layer, f"{strange[0]} beside its weight is not supported")
+        options = _options(file, layer, header) if _FORMAT in held else told.get(layer)
+        scale = next((role for role in _SCALES if role in held), None)
+        beside |= {f"{layer}.{role}" for role in held.intersection(_BESIDE)}
+        if "weight" not in held:
+            raise _refused(file, layer, "it has a scale, but no weight")
+        weight = tensors[f"{layer}.weight"]
+        _require_format(file, layer, weight, options)
+        if scale is None:
+            raise _refused(file, layer, "its weight has no scale (weight_scale)")
+        _require_scale(file, layer, weight, scale, tensors[f"{layer}.{scale}"])
+        scales[f"{layer}.weight"] = f"{layer}.{scale}"
+    for name, tensor in tensors.items():
+        is_number = "float" in tensor.dtype or tensor.dtype in _TABLES or not tensor.shape
+        if not is_number and name not in scales and name.endswith((".weight", ".bias")):
+            raise ModelError(f"{file}: {name} is {tensor.dtype} without a scale; {INSTEAD}")
+    if scales and header.is_pickle:
+        raise ModelError(f"{file}: quantized weights in a pickle; use its .safetensors version, or {INSTEAD}")
+    return Quantized(scales=scales, beside=frozenset(beside))
+
+
+def _formats_in_metadata(file: Path, header: CheckpointHeader) -> dict[str, Any]:
+    """The options of each layer in the header; layers of the UNet may lack its prefix."""
+    text = header.metadata.get(METADATA)
+    if not text:
+        return {}
+    try:
+        layers = dict(parse_json(text)["layers"])
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(f"{file}: its {METADATA} cannot be read; {INSTEAD}") from None
+    starts = ("", UNET, "diffusion_model.")
+    found = {}
+    for layer, options in layers.items():
+        start = next((start for start in starts if f"{start}{layer}.weight" in header.tensors), None)
+        if start is None:
+            raise _refused(file, str(layer), f"it is in {METADATA}, but has no weight")
+        found[f"{start}{layer}"] = options
+    return found
+
+
+def _options(file: Path, layer: str, header: CheckpointHeader) -> Any:
+    name = f"{layer}.{_FORMAT}"
+    try:
+        if header.is_pickle or header.tensors[name].count > _MAX_FORMAT_BYTES:
+            raise ValueError
+        return parse_json(read_stored(file, name)[1])
+    except ValueError:
+        raise _refused(file, layer, f"its {_FORMAT} cannot be read") from None
+
+
+def _require_format(file: Path, layer: str, weight: Tensor, options: Any) -> None:
+    """Raise ModelError unless the weight times its scale is what was meant. `options`: None for the older files."""
+    if options is None:
+        if "float" not in weight.dtype:
+            raise _refused(file, layer, f"{weight.dtype} without a format ({_FORMAT})")
+        return
+    kind = options.get("format") if isinstance(options, dict) else None
+    if kind not in FORMATS:
+        raise _refused(file, layer, f"the format {str(kind)[:40]} is not supported, only {', '.join(FORMATS)}")
+    if strange := [str(key)[:40] for key, value in options.items() if value and key not in _PLAIN_OPTIONS]:
+        raise _refused(file, layer, f"{strange[0]} of {kind} is not supported")
+    if weight.dtype != FORMATS[kind]:
+        raise _refused(file, layer, f"its weight is {weight.dtype}, not {FORMATS[kind]}")
+
+
+def _require_scale(file: Path, layer: str, weight: Tensor, role: str, scale: Tensor) -> None:
+    is_of_rows = scale.shape[:1] == weight.shape[:1] and scale.count == weight.shape[0]
+    if (scale.count != 1 and not is_of_rows) or "float" not in scale.dtype or "float8" in scale.dtype:
+        shape = " x ".join(map(str, scale.shape))
+        raise _refused(file, layer, f"its {role} is {shape} {scale.dtype}, neither one number nor one for each row")
+
+
+def _refused(file: Path, layer: str, why: str) -> ModelError:
+    return ModelError(f"{file}: {layer[:120]} is quantized: {why}; {INSTEAD}")

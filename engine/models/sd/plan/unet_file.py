@@ -1,0 +1,120 @@
+"""Examines a UNet that replaces the model's own: SDXL-Lightning, DMD2, Hyper-SD and NitroFusion publish only that.
+
+A file has the names of diffusers, of ComfyUI (`diffusion_model.`) or of the original code, with or without its prefix;
+a folder has a config.json. In both cases the description has the original names, so that the checks and the loading are
+those of a whole checkpoint. Does not load torch.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.plain_config import CONFIG, read_config
+from engine.models.sd.plan.checkpoint_header import read_checkpoint_header
+from engine.models.sd.plan.extras import published_name
+from engine.models.sd.plan.families import FAMILIES, made_for_another
+from engine.models.sd.plan.file_kinds import kind_of
+from engine.models.sd.plan.file_prediction import file_prediction
+from engine.models.sd.plan.model_folder import DiffusersFolder
+from engine.models.sd.plan.original_names import UNET, by_diffusers_names, original_name
+from engine.models.sd.plan.part_shapes import require_shapes
+from engine.models.sd.plan.quantized import quantized_in
+from engine.models.sd.plan.single_file import CLASSES, SingleFile, family_in
+from engine.models.sd.plan.unet_layout import require_same_blocks, require_whole
+from engine.models.weight_files import weights_in
+
+PREFIXES = (UNET, "diffusion_model.", "unet.", "")
+_FIRSTS = ("input_blocks.0.0.weight", "conv_in.weight")
+"""The first convolution, by the original code and by diffusers."""
+_GENERIC = ("diffusion_pytorch_model", "diffusion_pytorch_model.fp16", "unet")
+_GUIDANCE_INPUT = "time_embedding.cond_proj.weight"
+
+
+def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
+    """Examine the UNet called `name`, a file, folder or id; also its config.json, {} for a file.
+
+    ModelError in one line, with the actual kind, if it is not a UNet of Stable Diffusion.
+    """
+    path = locate.find(name, files=locate.PART_FILES)
+    file, config = path, {}
+    if path.is_dir():
+        config = _config(name, path)
+        weights = weights_in(path)
+        if weights is None or len(weights.files) > 1:
+            found = f"{len(weights.files)} files of weights" if weights else "no weights"
+            raise ModelError(f"{name}: has {found}; name one file with the whole UNet")
+        file = weights.files[0]
+    elif path.stem in _GENERIC and (path.parent / CONFIG).is_file():
+        config = _config(name, path.parent)
+    header = read_checkpoint_header(file)
+    start = _prefix(name, header.tensors)
+    own = {each.removeprefix(start): each for each in header.tensors if each.startswith(start)}
+    if _FIRSTS[1] in own:
+        layers = len({each.split(".")[3] for each in own if each.startswith("down_blocks.0.resnets.")})
+        named = {original_name(each, layers): held for each, held in own.items()}
+    else:
+        named = {UNET + each: held for each, held in own.items()}
+    quantized = quantized_in(file, header)
+    stored = {ours: held for ours, held in named.items() if held not in quantized.beside}
+    tensors = {ours: header.tensors[held] for ours, held in stored.items()}
+    family = family_in(tensors, file)
+    unet = SingleFile(
+        path=file,
+        family=family,
+        tensors=tensors,
+        prediction=file_prediction(file, family, header),
+        is_pickle=header.is_pickle,
+        stored=stored,
+        quantized=quantized,
+        name=_public_name(file),
+    )
+    return unet, config
+
+
+def with_unet(folder: DiffusersFolder, unet: SingleFile, config: Mapping[str, Any]) -> DiffusersFolder:
+    """`folder` with the configuration of `unet` in place of its own UNet's. ModelError in one line if it does not fit.
+
+    Only a folder has a configuration; a file is built as the model's own UNet, plus an input for the guidance if it has
+    its tensor.
+    """
+    what = str(unet.path)
+    if folder.family != unet.family:
+        take = f"use a UNet for {FAMILIES[folder.family]}"
+        theirs, ours = FAMILIES[unet.family], FAMILIES[folder.family]
+        raise made_for_another(f"{what}: a UNet", theirs, folder.name, ours, take)
+    tensors = by_diffusers_names(unet.tensors, _layers(config or folder.unet))
+    guided = tensors.get(_GUIDANCE_INPUT)
+    changed = folder.with_unet(config or folder.unet | {"time_cond_proj_dim": guided.shape[1] if guided else None})
+    require_whole(what, unet.tensors, unet.stored)
+    require_same_blocks(what, unet.family, unet.tensors, changed.unet)
+    require_shapes(what, CLASSES["unet"], changed.unet, tensors)
+    return changed
+
+
+def _config(name: str, folder: Path) -> dict[str, Any]:
+    config = read_config(name, folder)
+    kind = config.get("_class_name")
+    if kind != CLASSES["unet"]:
+        raise ModelError(f"{name}: its {CONFIG} describes {kind or 'something else'}, not a {CLASSES['unet']}")
+    return config
+
+
+def _layers(config: Mapping[str, Any]) -> int:
+    layers = config.get("layers_per_block", 2)
+    return layers if isinstance(layers, int) else 2
+
+
+def _prefix(name: str, names: Collection[str]) -> str:
+    for start in PREFIXES:
+        if any(start + first in names for first in _FIRSTS):
+            return start
+    raise ModelError(f"{name}: {kind_of(names)}, and not a UNet")
+
+
+def _public_name(file: Path) -> str:
+    """The file's name, or that of its folder or repository if it is generic."""
+    if file.stem not in _GENERIC:
+        return ""
+    return published_name(file).rpartition("/")[0].rpartition("/")[2] or file.parent.name

@@ -1,0 +1,165 @@
+"""Quantized checkpoints are read exactly, as weight times scale, or refused by name before anything is loaded."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.sd import ModelSpec
+from engine.models.sd.check import check
+from engine.models.sd.load import load
+from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
+
+UNET = "model.diffusion_model."
+Tensors = dict[str, torch.Tensor]
+
+
+@pytest.fixture(scope="module")
+def tensors(tiny_models: Any) -> Tensors:
+    return original_tensors(tiny_models.sd(vae="kl"))
+
+
+def matrices(tensors: Tensors) -> list[str]:
+    """The weights that ComfyUI quantizes: those of linear layers in the UNet."""
+    return [name for name, held in tensors.items() if name.startswith(UNET) and held.ndim == 2]
+
+
+def described(**options: Any) -> torch.Tensor:
+    return torch.tensor(list(json.dumps(options).encode()), dtype=torch.uint8)
+
+
+def quantized(tensors: Tensors, kind: torch.dtype, scale: str, *, rows: bool = False) -> tuple[Tensors, Tensors]:
+    """A file whose matrices are `kind` with a scale called `scale`, and the weights that it stands for."""
+    stored, meant = dict(tensors), {}
+    most = 127.0 if kind == torch.int8 else torch.finfo(kind).max
+    for name in matrices(tensors):
+        weight = tensors[name].float()
+        largest = weight.abs().amax(dim=1, keepdim=True) if rows else weight.abs().amax()
+        scales = largest.clamp(min=1e-6) / most
+        stored[name] = (weight / scales).round().to(kind) if kind == torch.int8 else (weight / scales).to(kind)
+        stored[f"{name.removesuffix('weight')}{scale}"] = scales
+        meant[name] = stored[name].float() * scales
+    return stored, meant
+
+
+def write(tiny_models: Any, folder: Path, tensors: Tensors, metadata: dict[str, str] | None = None) -> str:
+    copy_configuration(tiny_models.sd(vae="kl"), folder / "x")
+    return str(save_tensors(folder / "x.safetensors", tensors, metadata))
+
+
+def comfy(tensors: Tensors, kind: torch.dtype, *, rows: bool = False, **options: Any) -> tuple[Tensors, Tensors]:
+    stored, meant = quantized(tensors, kind, "weight_scale", rows=rows)
+    name = {torch.int8: "int8_tensorwise", torch.float8_e5m2: "float8_e5m2"}.get(kind, "float8_e4m3fn")
+    for weight in meant:
+        stored[f"{weight.removesuffix('weight')}comfy_quant"] = described(**({"format": name} | options))
+        stored[f"{weight.removesuffix('weight')}input_scale"] = torch.tensor(3.0)  # of activations: no part of a weight
+    return stored, meant
+
+
+def in_metadata(tensors: Tensors) -> tuple[Tensors, Tensors, dict[str, str]]:
+    stored, meant = quantized(tensors, torch.float8_e4m3fn, "weight_scale")
+    layers = {name.removesuffix(".weight").removeprefix(UNET): {"format": "float8_e4m3fn"} for name in meant}
+    return stored, meant, {"_quantization_metadata": json.dumps({"format_version": "1.0", "layers": layers})}
+
+
+def older(tensors: Tensors) -> tuple[Tensors, Tensors]:
+    stored, meant = quantized(tensors, torch.float8_e4m3fn, "scale_weight")
+    for weight in meant:
+        stored[f"{weight.removesuffix('weight')}scale_input"] = torch.tensor(3.0)
+    return stored | {"scaled_fp8": torch.zeros(2, dtype=torch.float8_e4m3fn)}, meant
+
+
+CASES = {
+    "ComfyUI's fp8": lambda tensors: comfy(tensors, torch.float8_e4m3fn),
+    "ComfyUI's wide fp8": lambda tensors: comfy(tensors, torch.float8_e5m2),
+    "ComfyUI's int8": lambda tensors: comfy(tensors, torch.int8),
+    "ComfyUI's int8 with a scale a row": lambda tensors: comfy(tensors, torch.int8, rows=True),
+    "formats in the header": in_metadata,
+    "scaled_fp8": older,
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_quantized_weights_are_painted_as_weight_times_scale(
+    tiny_models: Any, tensors: Tensors, tmp_path: Path, case: str, dtype: torch.dtype
+) -> None:
+    stored, meant, *metadata = CASES[case](tensors)
+    name = write(tiny_models, tmp_path, stored, *metadata)
+    report = check(ModelSpec(model=name, vae="full"))
+    assert report.is_complete and any("quantized" in note and "exactly" in note for note in report.notes)
+    ours = load(ModelSpec(model=name, vae="full"), "cpu", str(dtype).removeprefix("torch.")).unet.state_dict()
+    plain = write(tiny_models, tmp_path / "plain", tensors | meant)
+    expected = load(ModelSpec(model=plain, vae="full"), "cpu", "float32").unet.state_dict()
+    assert ours.keys() == expected.keys()
+    assert all(torch.equal(ours[key], expected[key].to(dtype)) for key in expected)
+
+
+def nf4(tensors: Tensors) -> Tensors:
+    """Forge's: two weights a byte, scales a block, and the tables of bitsandbytes."""
+    stored = dict(tensors)
+    for name in matrices(tensors):
+        stored[name] = torch.zeros(tensors[name].numel() // 2, 1, dtype=torch.uint8)
+        stored[f"{name}.absmax"] = torch.ones(tensors[name].numel() // 64)
+        stored[f"{name}.quant_map"] = torch.linspace(-1, 1, 16)
+        stored[f"{name}.quant_state.bitsandbytes__nf4"] = described(quant_type="nf4", blocksize=64)
+    return stored
+
+
+def one(tensors: Tensors, **changes: Any) -> Tensors:
+    """A file in ComfyUI's fp8, with changes at its first quantized layer; None takes a tensor away."""
+    stored, _ = comfy(tensors, torch.float8_e4m3fn)
+    layer = matrices(tensors)[0].removesuffix("weight")
+    for role, tensor in changes.items():
+        stored.pop(layer + role, None)
+        if tensor is not None:
+            stored[layer + role] = tensor
+    return stored
+
+
+REFUSED = {
+    "nf4": (nf4, "nf4"),
+    "a rotation": (lambda held: comfy(held, torch.int8, convrot=True, convrot_groupsize=256)[0], "convrot"),
+    "blocks": (lambda held: one(held, comfy_quant=described(format="int8_blockwise")), "int8_blockwise"),
+    "a second scale": (lambda held: one(held, weight_scale_2=torch.ones(1)), "weight_scale_2"),
+    "no scale": (lambda held: one(held, weight_scale=None), "no scale"),
+    "a scale of another size": (lambda held: one(held, weight_scale=torch.ones(3)), "weight_scale"),
+    "no format": (lambda held: one(held, comfy_quant=torch.zeros(4, dtype=torch.uint8)), "comfy_quant"),
+    "int8 without a scale": (
+        lambda held: held | {matrices(held)[0]: torch.ones(held[matrices(held)[0]].shape, dtype=torch.int8)},
+        "int8",
+    ),
+    "an unknown tensor": (lambda held: held | {f"{UNET}input_blocks.1.0.in_layers.2.gain": torch.ones(1)}, "2.gain"),
+    "an unknown block": (lambda held: held | {f"{UNET}extra.0.weight": torch.ones(1)}, "extra.0.weight"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_read_exactly_is_refused_in_one_line_that_names_it(
+    tiny_models: Any, tensors: Tensors, tmp_path: Path, case: str
+) -> None:
+    make, named = REFUSED[case]
+    spec = ModelSpec(model=write(tiny_models, tmp_path, make(tensors)), vae="full")
+    lines = []
+    try:
+        lines = list(check(spec).missing)
+    except ModelError as error:
+        lines = [str(error)]
+    assert lines and named in lines[0] and "\n" not in lines[0]
+    with pytest.raises(ModelError) as refused:
+        load(spec, "cpu", "float32")
+    assert named in str(refused.value)
+
+
+def test_plain_eight_bit_floats_are_their_own_values(tiny_models: Any, tensors: Tensors, tmp_path: Path) -> None:
+    """Files that were only rounded to fp8, without scales, as the smallest downloads are."""
+    stored = {name: held.to(torch.float8_e4m3fn) for name, held in tensors.items()}
+    name = write(tiny_models, tmp_path, stored)
+    plain = write(tiny_models, tmp_path / "plain", {name: held.float() for name, held in stored.items()})
+    ours, expected = (
+        load(ModelSpec(model=each, vae="full"), "cpu", "float32").unet.state_dict() for each in (name, plain)
+    )
+    assert all(torch.equal(ours[key], expected[key]) for key in expected)

@@ -1,0 +1,140 @@
+"""`--unet`: a UNet published alone replaces the model's own, by any of its names, and decides how it is run."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.models.sd import ModelSpec
+from engine.models.sd.check import check
+from engine.models.sd.load import load
+from engine.models.sd.plan.original_names import UNET, diffusers_name, original_name
+from tests.support.tiny_single_file import original_unet_name, original_unet_tensors, save_tensors, with_prefix
+
+Tensors = dict[str, torch.Tensor]
+
+
+def unet_of(sd: Path) -> tuple[Tensors, int]:
+    from safetensors.torch import load_file
+
+    config = json.loads((sd / "unet" / "config.json").read_text(encoding="utf-8"))
+    return load_file(sd / "unet" / "diffusion_pytorch_model.safetensors"), config["layers_per_block"]
+
+
+@pytest.fixture(scope="module")
+def base(tiny_models: Any) -> Path:
+    return tiny_models.sd(kind="sdxl", vae="kl", sampler="euler")
+
+
+@pytest.fixture(scope="module")
+def other(base: Path) -> tuple[Tensors, int]:
+    """Another UNet of the same shape."""
+    tensors, layers = unet_of(base)
+    return {name: tensor.flip(0).clone() for name, tensor in tensors.items()}, layers
+
+
+LAYOUTS: dict[str, Callable[[Tensors, int], Tensors]] = {
+    "diffusers": lambda tensors, layers: tensors,
+    "the original code, without its prefix": original_unet_tensors,
+    "ComfyUI": lambda tensors, layers: with_prefix("diffusion_model.", original_unet_tensors(tensors, layers)),
+    "a checkpoint": lambda tensors, layers: with_prefix(UNET, original_unet_tensors(tensors, layers)),
+}
+
+
+@pytest.mark.parametrize(("layout", "kind"), [*((layout, "folder") for layout in LAYOUTS), ("ComfyUI", "file")])
+def test_a_unet_alone_paints_with_the_texts_and_the_vae_of_the_model(
+    tiny_models: Any, base: Path, other: tuple[Tensors, int], tmp_path: Path, layout: str, kind: str
+) -> None:
+    file = save_tensors(tmp_path / "sdxl_lightning_4step_unet.safetensors", LAYOUTS[layout](*other))
+    model = base if kind == "folder" else tiny_models.single_file(base)
+    spec = ModelSpec(model=str(model), unet=str(file), vae="full")
+    report = check(spec)
+    assert report.missing == () and report.sampler == "lightning"
+    assert report.sampler_reason == "the name sdxl_lightning_4step_unet: SDXL-Lightning, made for 4 steps"
+    assert [part.files for part in report.parts if part.name == "unet"] == [(str(file),)]
+    loaded, own = load(spec, "cpu", "float32"), load(ModelSpec(model=str(base), vae="full"), "cpu", "float32")
+    assert loaded.sampler == "lightning"
+    assert all(torch.equal(tensor, other[0][name]) for name, tensor in loaded.unet.state_dict().items())
+    for ours, theirs in zip((loaded.vae, *loaded.text_encoders), (own.vae, *own.text_encoders), strict=True):
+        assert all(torch.equal(each, theirs.state_dict()[name]) for name, each in ours.state_dict().items())
+
+
+def test_the_models_own_unet_need_not_be_there(base: Path, other: tuple[Tensors, int], tmp_path: Path) -> None:
+    """Its configuration is enough: 5 GB less to download."""
+    folder = shutil.copytree(base, tmp_path / "base")
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    file = save_tensors(tmp_path / "Hyper-SDXL-1step-Unet.safetensors", other[0])
+    spec = ModelSpec(model=str(folder), unet=str(file), vae="full")
+    assert check(spec).missing == () and load(spec, "cpu", "float32").sampler == "lcm"
+
+
+def test_a_unet_in_a_folder_has_its_own_configuration(base: Path, other: tuple[Tensors, int], tmp_path: Path) -> None:
+    """latent-consistency/lcm-sdxl: config.json and weights at the top, with an input for the guidance."""
+    folder = tmp_path / "lcm-sdxl"
+    config = json.loads((base / "unet" / "config.json").read_text(encoding="utf-8")) | {"time_cond_proj_dim": 16}
+    proj = {"time_embedding.cond_proj.weight": torch.ones(32, 16)}
+    save_tensors(folder / "diffusion_pytorch_model.safetensors", other[0] | proj)
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    as_file = save_tensors(tmp_path / "lcm.safetensors", other[0] | proj)
+    for unet in (folder, as_file):
+        model = load(ModelSpec(model=str(base), unet=str(unet), vae="full"), "cpu", "float32")
+        assert (model.sampler, model.time_cond_proj_dim) == ("lcm", 16)
+        assert torch.equal(model.unet.time_embedding.cond_proj.weight, proj["time_embedding.cond_proj.weight"])
+
+
+def test_a_pickled_unet_is_read_with_a_note(base: Path, other: tuple[Tensors, int], tmp_path: Path) -> None:
+    """tianweiy/DMD2: dmd2_sdxl_4step_unet_fp16.bin."""
+    torch.save(other[0], tmp_path / "dmd2_sdxl_4step_unet_fp16.bin")
+    spec = ModelSpec(model=str(base), unet=str(tmp_path / "dmd2_sdxl_4step_unet_fp16.bin"), vae="full")
+    report = check(spec)
+    assert (report.sampler, report.missing) == ("turbo", ()) and any("a pickle" in note for note in report.notes)
+    assert torch.equal(load(spec, "cpu", "float32").unet.conv_in.weight, other[0]["conv_in.weight"])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda held: held | {"conv_in.gain": torch.ones(1)}, "conv_in.gain"),
+        (lambda held: {name: each for name, each in held.items() if "to_k" not in name}, "damaged"),
+        (lambda held: {"down.lora_A.weight": torch.ones(1, 1)}, "not a UNet"),
+        (lambda held: {n: e for n, e in held.items() if ".transformer_blocks.1." not in n}, "built differently"),
+        (lambda held: held | {"conv_in.weight": torch.ones(32, 9, 3, 3)}, "9 channels"),
+    ],
+)
+def test_a_unet_that_does_not_fit_is_refused_in_one_line(
+    base: Path, other: tuple[Tensors, int], tmp_path: Path, change: Callable[[Tensors], Tensors], says: str
+) -> None:
+    file = save_tensors(tmp_path / "x.safetensors", change(other[0]))
+    (line,) = check(ModelSpec(model=str(base), unet=str(file), vae="full")).missing
+    assert says in line and "\n" not in line and str(file) in line
+
+
+def test_a_unet_of_another_family_is_refused_with_both_names(tiny_models: Any, base: Path) -> None:
+    theirs = tiny_models.sd() / "unet"
+    (line,) = check(ModelSpec(model=str(base), unet=str(theirs), vae="full")).missing
+    assert "a UNet made for SD 1.5" in line and "is SDXL" in line
+
+
+def test_a_lora_is_merged_into_the_unet_that_replaces_the_models_own(
+    tiny_models: Any, base: Path, other: tuple[Tensors, int], tmp_path: Path
+) -> None:
+    file = save_tensors(tmp_path / "mine.safetensors", other[0])
+    lora = tiny_models.lora(base)
+    plain, merged = (
+        load(ModelSpec(model=str(base), unet=str(file), vae="full", loras=loras), "cpu", "float32").unet.state_dict()
+        for loras in ((), ((str(lora), 1.0),))
+    )
+    changed = [name for name in plain if not torch.equal(plain[name], merged[name])]
+    assert changed and all("to_" in name for name in changed)
+
+
+@pytest.mark.parametrize("kind", ["sd15", "sd21", "sdxl"])
+def test_the_names_of_both_layouts_are_each_others_reverse(tiny_models: Any, kind: str) -> None:
+    tensors, layers = unet_of(tiny_models.sd(kind=kind, vae="kl"))
+    for name in tensors:
+        assert original_name(name, layers) == UNET + original_unet_name(name, layers + 1)
+        assert diffusers_name(original_name(name, layers), layers) == name
