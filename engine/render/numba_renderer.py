@@ -87,8 +87,8 @@ class NumbaRenderer:
         self.reason = reason
         self._shaders = shaders
         self.shader_driver = shaders.driver if shaders else ""
-        compilation = Compilation(on_progress)
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads, 16-bit pictures"
+        compilation = Compilation(on_progress)  # after that: code from the cache starts the threads, too
         self._noise = wide_thresholds(thresholds())
         self._post = NumbaPost()
         self.master = Master()

@@ -193,7 +193,7 @@ def test_a_second_start_compiles_nothing_after_a_first_one_of_either_kind(tmp_pa
 
 
 def test_until_trails_layer_5_and_effects_are_compiled_the_picture_is_drawn_without_them(
-    picture: Callable, monkeypatch: pytest.MonkeyPatch
+    picture: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     camera = np.random.default_rng(3).integers(0, 255, (36, 64, 3), np.uint8)
     look = {"/layer/5/intensity": 1.0, "/feedback/amount": 0.9, "/post/bloom": 1.0}
@@ -219,7 +219,7 @@ def test_until_trails_layer_5_and_effects_are_compiled_the_picture_is_drawn_with
     assert np.array_equal(drawn(look, camera), whole)
 
 
-def test_a_picture_waits_for_what_its_look_needs(picture: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_waits_for_what_its_look_needs(picture: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     renderer = NumbaRenderer(64, 36)
     renderer.draw(picture({"/feedback/amount": 0.0}))
     whole = renderer.read_rgba()
@@ -228,5 +228,5 @@ def test_a_picture_waits_for_what_its_look_needs(picture: Callable, monkeypatch:
         monkeypatch.setattr(part, "is_ready", False)
     renderer.draw(picture({"/feedback/amount": 0.0}))
     assert np.array_equal(renderer.read_rgba(), whole)
-    assert numba_kernels.light_part.is_ready and not all(part.is_ready for part in needed)
+    assert numba_kernels.PARTS[numba_kernels.LIGHT].is_ready and not all(part.is_ready for part in needed)
     renderer.close()

@@ -20,8 +20,8 @@ import engine.models
 ctypes.CDLL(glob.glob(sys.argv[1] + "/lib/libgomp*.so*")[0])
 """
 LIKE_NUMBA = """
-from engine.render.numba_renderer import _open_threads
-_open_threads()
+from engine.render.numba_renderer import NumbaRenderer
+NumbaRenderer(16, 16).close()
 import os
 print("left in the environment:", os.environ.get("OMP_WAIT_POLICY"))
 """
