@@ -73,6 +73,7 @@ class Format:
     """True for levels 0..255 in BT.601, as in JPEG; else 16..235 in BT.709."""
 
 
+SAME_BYTES = {"fflags": "+bitexact"}  # as options of a container: Matroska gets random ids otherwise
 FORMATS = {
     ".mp4": Format(
         codec="libx264",
@@ -98,7 +99,7 @@ FORMATS = {
         pixels="yuv420p10le",
         live={"preset": "ultrafast", "tune": "zerolatency", "crf": QUALITY, "forced-idr": "1", "x265-params": X265},
         offline={"preset": "veryfast", "crf": QUALITY, "forced-idr": "1", "x265-params": X265},
-        container={"cluster_time_limit": f"{FRAGMENT_S * 1e3:.0f}", "flush_packets": "1", "fflags": "+bitexact"},
+        container={"cluster_time_limit": f"{FRAGMENT_S * 1e3:.0f}", "flush_packets": "1", **SAME_BYTES},
         sound="pcm_s16le",
         has_keys=True,
     ),

@@ -14,7 +14,15 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from engine.errors import SinkError
-from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format, add_video, container_of, make_repeatable
+from engine.sinks.movie_file import (
+    BT470BG_MATRIX,
+    FORMATS,
+    SAME_BYTES,
+    Format,
+    add_video,
+    container_of,
+    make_repeatable,
+)
 from engine.sinks.whole_file import partial_path
 from engine.sources.look import VideoLook
 from engine.sources.stream_copy import StreamCopy
@@ -90,7 +98,7 @@ class PictureVideo:
                 str(self._partial),
                 "w",
                 format=container_of(path),
-                options=form.container if is_piece or not form.container else INDEX_IN_FRONT,
+                options=SAME_BYTES | (form.container if is_piece or not form.container else INDEX_IN_FRONT),
             )
         try:
             with self._errors():

@@ -283,11 +283,16 @@ def _length_of(stream: VideoStream) -> Fraction | None:
         return None
 
 
+def is_picture_name(file: Path) -> bool:
+    """True for a picture by its name. Hidden files are none: beside `x.jpg` macOS puts `._x.jpg`, without a picture."""
+    return file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
+
+
 def _files_in(folder: Path) -> list[Path]:
     def in_order(path: Path) -> list[tuple[int, str]]:
         return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name.lower())]
 
     try:
-        return sorted((file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES), key=in_order)
+        return sorted((file for file in folder.iterdir() if is_picture_name(file)), key=in_order)
     except OSError as error:
         raise SourceError(f"{folder}: cannot be read ({error.strerror})") from None

@@ -20,6 +20,7 @@ from engine.errors import SinkError
 from engine.jobs.convert.formats import FORMS, Form
 from engine.jobs.convert.sound import Sound
 from engine.jobs.convert.tags import Tags, TagSource, copy_with_tags, lost_line, read_tags
+from engine.sinks.movie_file import SAME_BYTES
 from engine.sources.stream_copy import StreamCopy, can_hold
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file
 from engine.system.file_names import name_for_libsndfile
@@ -133,7 +134,9 @@ class ContainerWriter:
         self._begins = 0
         self._copy: StreamCopy | None = None
         self._tags: TagSource | None = None
-        options = form.options | {"movie_timescale": str(rate_hz)} if form.container in ("mp4", "mov") else {}
+        options = dict(SAME_BYTES)
+        if form.container in ("mp4", "mov"):
+            options |= form.options | {"movie_timescale": str(rate_hz)}
         with self._one_line():
             self._container: OutputContainer = av.open(str(path), "w", format=form.container, options=options)
         try:

@@ -102,6 +102,15 @@ def test_a_video_keeps_its_pictures_and_its_voice_is_another_at_the_same_time(
         assert container.metadata["title"] == "A talk"
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mka"])
+def test_two_runs_write_the_same_bytes(convert: Convert, suffix: str, tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mkv", [tone(0.3, 44_100)])
+    one, other = tmp_path / f"one{suffix}", tmp_path / f"other{suffix}"
+    convert(source, one)
+    convert(source, other)
+    assert one.read_bytes() == other.read_bytes()
+
+
 def test_a_voice_that_begins_late_begins_as_late(convert: Convert, tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", [tone(0.5, 44_100)], late_s=0.4)
     convert(source, tmp_path / "out.mp4")

@@ -70,6 +70,14 @@ def test_every_container_holds_all_pictures_and_the_sound_as_it_was(movie: Calla
         assert out.read_bytes().index(b"moov") < out.read_bytes().index(b"mdat")
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+def test_two_runs_write_the_same_bytes(movie: Callable, tmp_path: Path, suffix: str) -> None:
+    source, one, other = movie(3), tmp_path / f"one{suffix}", tmp_path / f"other{suffix}"
+    overlaid(source, one)
+    overlaid(source, other)
+    assert one.read_bytes() == other.read_bytes()
+
+
 def test_sound_that_a_container_cannot_hold_is_reported(movie: Callable, tmp_path: Path) -> None:
     output = overlaid(movie(3, name="in.mkv", sound="flac"), tmp_path / "out.mov")
     assert len(pictures_of(tmp_path / "out.mov")) == 3

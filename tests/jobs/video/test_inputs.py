@@ -20,6 +20,7 @@ from PIL import Image
 
 from engine.errors import SourceError
 from engine.jobs.video.inputs import open_input
+from engine.jobs.video.writing.video_fingerprint import picture_files
 from engine.sources.pictures import fitted
 from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered, read_all, write_numbered
 from tests.sources.test_video_file import rotate_in_place
@@ -42,6 +43,17 @@ def test_pictures_that_a_mac_could_not_tell_apart_keep_their_whole_names(tmp_pat
         for name in names:
             Image.new("RGB", (16, 16)).save(folder / name)
         assert sorted(picture.name for picture in read_all(folder)[1]) == expected
+
+
+def test_hidden_files_of_a_folder_are_no_pictures(tmp_path: Path) -> None:
+    """macOS puts `._x.jpg`, which holds no picture, beside each `x.jpg` on a foreign disk."""
+    Image.new("RGB", (16, 16)).save(tmp_path / "x.jpg")
+    Image.new("RGB", (16, 16)).save(tmp_path / ".hidden.png")
+    for name in ("._x.jpg", ".DS_Store"):
+        (tmp_path / name).write_bytes(b"\0\5\x16\7")
+    pictures, read = read_all(tmp_path)
+    assert ([picture.name for picture in read], pictures.expected, pictures.counts.unreadable) == (["x"], 1, 0)
+    assert picture_files(tmp_path) == [tmp_path / "x.jpg"]
 
 
 def test_each_of_509_pictures_comes_once_whatever_is_skipped(movie: Movie) -> None:

@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from engine.errors import SourceError
 from engine.jobs.video.writing.source_sound import SourceSound
-from engine.sinks.movie_file import container_of
+from engine.sinks.movie_file import SAME_BYTES, container_of
 from engine.sinks.picture_video import INDEX_IN_FRONT
 
 NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
@@ -62,7 +62,7 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
     sound: SourceSound | None = None
     # Edit lists, which hold the start times, use this clock; in milliseconds they would be rounded.
     options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(job.tick_s))} if form in ("mp4", "mov") else {}
-    container = av.open(str(path), "w", format=form, options=options)
+    container = av.open(str(path), "w", format=form, options=SAME_BYTES | options)
     try:
         with av.open(str(job.folder / job.segments[0].name)) as first:
             stream = container.add_stream_from_template(first.streams.video[0])

@@ -12,7 +12,7 @@ from engine.jobs.kit.fingerprint import Fingerprint, difference, digest, digest_
 from engine.jobs.video.job import VideoJob
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.spec import VAE_WORDS
-from engine.sources.pictures import PICTURE_SUFFIXES, Pictures
+from engine.sources.pictures import PICTURE_SUFFIXES, Pictures, is_picture_name
 
 LIVE = "a live source"
 # May differ, with a note: torch does not guarantee identical last bits when another number of threads shares a sum.
@@ -71,8 +71,9 @@ def picture_files(source: Path | str) -> list[Path]:
     """The picture files of a folder, or the single picture; empty for other sources."""
     if isinstance(source, str):
         return []
-    files = sorted(source.iterdir()) if source.is_dir() else [source]
-    return [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES]
+    if source.is_dir():
+        return [file for file in sorted(source.iterdir()) if is_picture_name(file)]
+    return [source] if source.suffix.lower() in PICTURE_SUFFIXES else []
 
 
 def _source_key(pictures: Pictures) -> str:
