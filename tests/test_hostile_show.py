@@ -1,0 +1,138 @@
+"""A show with ten hostile shaders in its folder, played hard, watched by another process."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import osc_schema
+from engine.osc import encode_message
+from engine.params.looks import LOOKS
+from osc_schema import ParamType
+from tests.support import ten_hostile_files
+from tests.support.long_form import IS_SOAK
+from tests.support.reading_client import ReadingClient
+
+WATCHER = Path(__file__).parent / "support/gap_watcher.py"
+READER = Path(__file__).parents[1] / "engine/sinks/shared_reader.py"
+SECONDS = 600.0 if IS_SOAK else 12.0
+SIZE = "960x540" if IS_SOAK else "160x90"
+MAX_GAP_S = 0.5 if IS_SOAK else 3.0  # other tests share the machine with the short form
+RATE_HZ = 500.0
+SLOTS = ("generator", "1", "2", "3", "4")
+FADERS = [
+    param
+    for param in osc_schema.PARAMS
+    if param.type is ParamType.FLOAT and param.area in ("layer", "multiverse", "feedback", "mirror", "colour", "post")
+]
+
+
+def test_ten_hostile_shaders_in_a_played_show_leave_no_gap_between_pictures(tmp_path: Path) -> None:
+    from tests.support.tiny_models import build_tiny_sd
+
+    shaders = tmp_path / "isf"
+    shaders.mkdir()
+    (tmp_path / "show.toml").write_text(f"shaders = [{json.dumps(str(shaders))}]\n", encoding="utf-8")
+    model = build_tiny_sd(tmp_path / "sd")
+    with running_show(tmp_path, model) as (process, client), watcher(tmp_path) as watching:
+        ten_hostile_files.write_files(shaders)  # while it plays
+        chosen = play(client, SECONDS)
+        client.send(encode_message("/sync", 7))
+        wait_for_answer(client, "/synced")
+        seen = end_watching(watching)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60.0) == 0
+    print(f"pictures: {seen['pictures']}, longest gaps: {seen['gaps']}")
+    assert set(chosen) == set(ten_hostile_files.FILES) or not IS_SOAK
+    assert seen["pictures"] > 5 * SECONDS
+    assert seen["gaps"][0][0] < MAX_GAP_S, seen
+
+
+def play(client: ReadingClient, seconds: float) -> list[str]:
+    """500 messages a second: faders at random, a preset every three seconds, a hostile file every two."""
+    chance = random.Random(1)
+    chosen: list[str] = []
+    started_s = time.perf_counter()
+    number = 0
+    while (now_s := time.perf_counter() - started_s) < seconds:
+        if number % round(3 * RATE_HZ) == 0:
+            client.send(encode_message("/preset/load", chance.choice(list(LOOKS)), chance.choice([0.0, 1.0, 4.0])))
+        elif number % round(2 * RATE_HZ) == 1 and number > 2 * RATE_HZ:  # they have been found by then
+            chosen.append(chance.choice(list(ten_hostile_files.FILES)))
+            client.send(encode_message(f"/fx/{chance.choice(SLOTS)}/file", chosen[-1]))
+        elif number % 50 == 2:
+            client.send(encode_message(f"/fx/{chance.choice(SLOTS)}/1", chance.random()))
+        else:
+            param = chance.choice(FADERS)
+            client.send(encode_message(param.address, chance.uniform(param.low, param.high)))
+        number += 1
+        time.sleep(max(0.0, number / RATE_HZ - now_s))
+    return chosen
+
+
+@contextmanager
+def running_show(folder: Path, model: Path) -> Iterator[tuple[subprocess.Popen[bytes], ReadingClient]]:
+    environment = os.environ | {"MULTIVERSE_HOME": str(folder / "home")}
+    arguments = "--config show.toml --audio demo --osc 127.0.0.1:0 --web off --sink shared=hostile --size".split()
+    log = folder / "log.txt"
+    with open(log, "wb") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "engine.cli.main", "run", *arguments, SIZE, "--sd", str(model)],
+            cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=written, stderr=written,
+        )  # fmt: skip
+    client = None
+    try:
+        client = ReadingClient("127.0.0.1", osc_port(process, log))
+        yield process, client
+    finally:
+        process.kill()
+        process.wait()
+        if client is not None:
+            client.close()
+        print(log.read_text(encoding="utf-8", errors="replace")[-20_000:])
+
+
+def osc_port(process: subprocess.Popen[bytes], log: Path) -> int:
+    """The port in the line that tells where OSC listens, once the engine runs."""
+    end_s = time.perf_counter() + 120.0
+    while "\nrunning" not in (text := log.read_text(encoding="utf-8", errors="replace")):
+        assert process.poll() is None and time.perf_counter() < end_s, text
+        time.sleep(0.05)
+    found = re.search(r"^osc .*?127\.0\.0\.1:(\d+)", text, re.MULTILINE)
+    assert found is not None, text
+    return int(found[1])
+
+
+def wait_for_answer(client: ReadingClient, address: str) -> None:
+    end_s = time.perf_counter() + 30.0
+    while (message := client.receive(1.0)) is None or message.address != address:
+        assert time.perf_counter() < end_s, f"no {address}"
+
+
+@contextmanager
+def watcher(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    (folder / "copied_reader.py").write_bytes(READER.read_bytes())
+    process = subprocess.Popen(
+        [sys.executable, "-I", str(WATCHER), str(folder), "hostile"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "watching\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def end_watching(process: subprocess.Popen[str]) -> dict[str, Any]:
+    out, _ = process.communicate(timeout=60.0)
+    result: dict[str, Any] = json.loads(out)
+    return result
