@@ -147,7 +147,7 @@ def open_engine(
             {command: (entry.name, call) for entry in live_models for command, call in entry.calls.items()},
         )
         children.add_commands(desk.commands)
-        shader_stage = ShaderStage(store)
+        shader_stage = ShaderStage(store, desk.crossfade)
         shaders = closing(
             open_shaders(
                 config,

@@ -186,7 +186,7 @@ class FrameLoop:
         return self._first_due_s + tick.time_s
 
     def _read_parameters(self, tick: FrameId) -> tuple[Snapshot, Mapping[str, object]]:
-        """The newest values as an immutable snapshot, and the same values smoothed."""
+        """The newest values as an immutable snapshot, and those to draw with: smoothed, without bypassed shaders."""
         parts = self.parts
         parts.dispatcher.tick()  # before the commands: a /sync that waits for them counts frames from here
         for _ in range(len(self._posted)):  # actions posted by these actions wait for the next frame
@@ -205,9 +205,10 @@ class FrameLoop:
         step_s = min(max(tick.time_s - self._previous_s, 0.0), MAX_STEP_S)
         self._previous_s = tick.time_s
         period_s = None if parts.stage.is_offline else self.schedule.period_s
-        parts.leaving.follow(fade, snapshot, step_s=step_s, period_s=period_s, late=parts.times.late)
+        shown = parts.crossfade.bypass.shown(snapshot)
+        parts.leaving.follow(fade, shown, step_s=step_s, period_s=period_s, late=parts.times.late)
         self._attempt(partial(parts.shader_stage.follow, snapshot, parts.slew.jump_to))
-        return snapshot, parts.slew.step(snapshot, step_s)
+        return snapshot, parts.slew.step(shown, step_s)
 
     def _apply_format(self, snapshot: Snapshot) -> None:
         """Apply a new size or frame rate; restore the old size if the renderer refuses the new one."""
@@ -300,7 +301,9 @@ class FrameLoop:
             heard = replace(features, channels=features.leaving_channels or features.channels)
             before = None if going.values is None else picture_of(going.values, heard, waves, scene, region, tick)
             fade = going.fade
-            leaving = Leaving(number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed)
+            leaving = Leaving(
+                number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed, held_from=fade.held_from
+            )
             picture = replace(picture, leaving=leaving)
         stopwatch = self.parts.stopwatch
         started_s = stopwatch.now_s()
@@ -318,6 +321,8 @@ class FrameLoop:
         self.parts.mark.step = "publishing"
         state = self.parts.drawing.shader_state
         self._attempt(partial(self.parts.shaders.after_frame, state, self.schedule.period_s))
+        if self.parts.shader_stage.holds_up_fade:
+            going.give_up()
 
     def _publish(self, tick: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
         parts = self.parts

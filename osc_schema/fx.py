@@ -1,6 +1,6 @@
 """Shaders of others: a generator and four effects, each with a file and sixteen aliases of its inputs."""
 
-from osc_schema.declare import number, switch, text
+from osc_schema.declare import menu, number, switch, text
 from osc_schema.types import Area, Command, Param
 
 GENERATOR = "generator"
@@ -14,6 +14,14 @@ PALETTE_INPUTS = ("palette_1", "palette_2", "palette_3", "palette_4")
 MAX_NAME_CHARACTERS = 255
 RESERVED = frozenset(("file", "enable", "mix", "error", *map(str, ALIASES)))
 """Last parts of addresses that are no input's name."""
+
+
+FALLBACK = "/fx/fallback"
+OWN_LAYERS = "layers"
+FALLBACKS = (
+    "eclipse", "prism", "silk", "cathedral", "mandala", "skein", "medusa", "pulsar", "thunder",
+)  # fmt: skip
+"""The built-in looks without shaders, in lower case."""
 
 
 def file_address(slot: str) -> str:
@@ -54,7 +62,8 @@ def _slot(slot: str) -> tuple[Param, ...]:
         switch(
             enable_address(slot),
             True,
-            f"Draws the {what}. The engine switches it off if the shader takes too long; switching it on tries again.",
+            f"Draws the {what}. The engine bypasses a shader that takes too long; switching it on, also when it is on, "
+            "tries it again.",
             words="bypass on off mute",
         ),
         number(f"{at}/mix", 1, 0, 1, mixed, words="amount wet dry opacity blend"),
@@ -80,7 +89,16 @@ AREA = Area(
     "OSCQuery lists.",
     words="isf fx",
     is_page_per_number=True,
-    params=tuple(param for slot in SLOTS for param in _slot(slot)),
+    params=(
+        menu(
+            FALLBACK,
+            " ".join((*FALLBACKS, OWN_LAYERS)),
+            "Look that holds the picture, in the palette of the present one, while the engine bypasses a generator "
+            f"that covers it: a built-in look without shaders, or {OWN_LAYERS}: the layers beneath.",
+            words="bypass replacement safety backup plan b",
+        ),
+        *(param for slot in SLOTS for param in _slot(slot)),
+    ),
     commands=(
         Command(
             address="/fx/list",

@@ -11,6 +11,9 @@ surprise.
 
 Time is frame time: it starts with the first frame after `start`, and is as exact offline as live.
 
+A third one is needed when a shader is bypassed, which cannot be drawn any more: the picture on screen is held and
+dissolves into the present look (`hold`).
+
 The last source to touch a parameter owns it. The store checks that under its lock, together with setting the values
 (`ParamStore.glide`), so a fade never overwrites a fader that was just moved. A later start takes over its parameters
 from running fades, the later of two picture fades takes the picture, and a panic ends all fades.
@@ -21,12 +24,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import osc_schema
+from engine.params.bypass import Bypass
 from engine.params.store import PANIC, ParamStore, Snapshot
 from osc_schema import Param, Rejected, Value
 from osc_schema.scale import Scale, scale_of
 
 BY = "fade"
 """Source name of the gliding values, in the store."""
+
+MAX_UNSEEN = 0.1  # of the new look in a fade: it may change without a fade of its own
 
 Ended = Callable[[str], None]
 """Called once, on the thread that ends the fade, with "" if it is complete, else with what superseded it."""
@@ -68,6 +74,10 @@ class PictureFade:
     """Share of the old look that was on screen when the fade started, 0..1; below 1 if it was still fading in."""
     share: float
     """Share of the new look, 0..1."""
+    is_held: bool = False
+    """The old look is a still: the picture on screen when the fade got its number."""
+    held_from: float = 0.0
+    """`share` at that time."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -90,6 +100,8 @@ class Crossfade:
         self._lock = threading.Lock()
         self._fades: list[_Fade] = []
         self._number = 0
+        self.bypass = Bypass()
+        """Replaces bypassed shaders, also in the old look of a fade."""
         self.cuts = 0
         """Number of looks so far that have replaced another at once. Any thread."""
 
@@ -140,6 +152,25 @@ class Crossfade:
             ended("")
         return rejected
 
+    def hold(self, seconds: float) -> None:
+        """Hold the picture on screen, and dissolve it into the present look: a part of it cannot be drawn any more.
+
+        During a picture fade that lasts longer, it goes on in place of the old look. Frame loop's thread.
+        """
+        with self._lock:
+            running = self._picture_fade()
+            if running is None or not self._hold_old(running, seconds):
+                self._add_picture(seconds, is_held=True)
+
+    def dissolve(self, seconds: float) -> None:
+        """Dissolve the look as it is drawn now into what it becomes in the next frame. Frame loop's thread."""
+        with self._lock:
+            running = self._picture_fade()
+            if running is None:
+                self._add_picture(seconds, is_held=False)
+            elif running.picture is not None and running.picture.share > MAX_UNSEEN:
+                self._hold_old(running, 0.0)
+
     def step(self, now_s: float) -> None:
         """Set all gliding parameters to their values at `now_s`."""
         if not self._fades:
@@ -161,6 +192,32 @@ class Crossfade:
             snapshot = self._store.snapshot()
             fade = self._picture_fade()
             return snapshot, fade.picture if fade is not None and fade.panics == snapshot[PANIC] else None
+
+    def _hold_old(self, running: _Fade, seconds: float) -> bool:
+        """Hold the screen in place of a fade's old look, unless it ends earlier. The caller holds the lock."""
+        assert running.picture is not None
+        if (1.0 - running.picture.share) * running.seconds < seconds:
+            return False
+        self._number += 1
+        running.picture = replace(running.picture, number=self._number, is_held=True, held_from=running.picture.share)
+        return True
+
+    def _add_picture(self, seconds: float, *, is_held: bool) -> None:
+        """Add a picture fade without values; one that runs ends. The caller holds the lock."""
+        now = self._store.snapshot()
+        picture = replace(self._new_picture_fade(now), is_held=is_held)
+        for fade in self._fades:
+            fade.picture = None  # so that it ends in the next step, as complete: the look is loaded
+        self._fades.append(
+            _Fade(
+                paths={},
+                seconds=seconds,
+                since=now.version,
+                panics=now[PANIC],
+                ended=lambda superseded_by: None,
+                picture=picture,
+            )
+        )
 
     def _move(self, fade: _Fade, now_s: float) -> str | None:
         """Advance one fade. Returns the argument for `ended` if it is over, else None."""
@@ -188,11 +245,12 @@ class Crossfade:
         self._number += 1
         fade = self._picture_fade()
         if fade is None or fade.panics != now[PANIC]:
-            return PictureFade(number=self._number, before=now, revealed=1.0, share=0.0)
+            return PictureFade(number=self._number, before=self.bypass.shown(now), revealed=1.0, share=0.0)
         assert fade.picture is not None
         if fade.began_s is None:  # it has not been drawn yet: its old look is still on screen
             return replace(fade.picture, number=self._number)
-        return PictureFade(number=self._number, before=now, revealed=fade.picture.share, share=0.0)
+        revealed = fade.picture.share
+        return PictureFade(number=self._number, before=self.bypass.shown(now), revealed=revealed, share=0.0)
 
     def _supersede(self, addresses: set[str], is_picture: bool) -> list[_Fade]:
         """Remove addresses, and the picture, from all fades; returns the emptied fades. The caller holds the lock."""

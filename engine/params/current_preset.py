@@ -3,30 +3,18 @@
 A preset becomes current when it is loaded (by OSC, the page, a cue or `--preset`) or saved. It is edited while any of
 its values differs from the current value; setting the value back clears the mark. While a fade to it is running, it
 does not count as edited. There is no current preset at the start, or after it was deleted.
-
-A shader that the engine has bypassed, because it takes too long, counts as switched on: the preset was not edited, and
-saved it plays again where there is time for it.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import osc_schema
 from engine.params.preset_file import LoadedPreset
 from engine.params.store import ParamStore, Snapshot
 from osc_schema import Rejected, Value
-from osc_schema.fx import SLOTS, enable_address
 
 ADDRESS = "/preset/current"
-BYPASS = "bypass"
-"""Source name of the switches of shaders that the engine has switched off."""
-_ENABLES = tuple(map(enable_address, SLOTS))
-
-
-def bypassed(store: ParamStore, values: Mapping[str, Value]) -> dict[str, Value]:
-    """The switches of the shaders that the engine has bypassed, as the performer left them: on."""
-    return {address: True for address in _ENABLES if not values[address] and store.last_set_by(address) == BYPASS}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -94,12 +82,10 @@ class CurrentPreset:
             current, known = self._current, self._different
             if current is None or current.is_fading:
                 return
-            on = bypassed(self._store, snapshot)
-            if known and on.get(known, snapshot[known]) != current.values[known]:
+            if known and snapshot[known] != current.values[known]:
                 return
             self._different = next(
-                (address for address, value in current.values.items() if on.get(address, snapshot[address]) != value),
-                "",
+                (address for address, value in current.values.items() if snapshot[address] != value), ""
             )
             if bool(self._different) != self._is_edited:
                 self._is_edited = bool(self._different)

@@ -27,6 +27,7 @@ MAX_WORK_SHARE = 0.8  # of a frame's time, estimated for drawing both looks; the
 MAX_LATE_FRAMES = 2  # per fade: two can be a hiccup of the system
 MEASURED_FRAMES = 60
 BOTH = "both looks are drawn"
+HELD = "a shader was bypassed"
 
 
 class DrawingCost:
@@ -85,7 +86,9 @@ class LeavingLook:
             self._slew = None
             return
         if before is None or before.number != fade.number:
-            if before is None or before.before is not fade.before:  # else nothing was drawn since: same old look
+            if fade.is_held:
+                self._freeze(HELD)
+            elif before is None or before.before is not fade.before:  # else nothing was drawn since: same old look
                 self._begin(period_s, late)
             self._show_slew.jump_to(snapshot, LOOK)
         elif self._slew is not None and period_s is not None and (why := self.cost.check_late(late)):
@@ -104,6 +107,11 @@ class LeavingLook:
         """Modulate `values`, like the show's modulation."""
         if self.values is not None:
             self.values = self._modulation.step(self.values, features, time_s=time_s, beat=beat)
+
+    def give_up(self) -> None:
+        """Freeze the old look, because its shader holds up the picture."""
+        if self._slew is not None:
+            self._freeze(HELD)
 
     def _begin(self, period_s: float | None, late: int) -> None:
         why = "" if period_s is None else self.cost.begin(period_s, late)

@@ -80,7 +80,7 @@ CHANGES: dict[str, Look] = {
     # A flight through lit gates; the kick is the throttle.
     "Tunnel": {
         **DARK_LIGHT,
-        **generator_only("Gates", 0.506, 0.6, 0.6, 0.42, 0.0, 0.0, 0.2),
+        **generator_only("Gates", 0.506, 0.6, 0.6, 0.42, 0.0, 0.0, 0.2, fallback="mandala"),
         "/colour/palette": "peacock",
         "/post/bloom": 0.27,
         "/post/bloom_radius": 0.4,
@@ -101,7 +101,7 @@ CHANGES: dict[str, Look] = {
     # A plain of lights up to a bright horizon, mirrored in the sky; the kick is a wave that runs through it.
     "Horizon": {
         **DARK_LIGHT,
-        **generator_only("Field", 0.506, 0.25, 0.5, 0.5, 1.0, 0.0, 0.0),
+        **generator_only("Field", 0.506, 0.25, 0.5, 0.5, 1.0, 0.0, 0.0, fallback="pulsar"),
         "/colour/palette": "neon",
         "/post/bloom": 0.35,
         "/post/bloom_radius": 0.5,

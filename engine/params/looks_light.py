@@ -9,7 +9,7 @@ CHANGES: dict[str, Look] = {
     # Curtains of northern light over a dark horizon; a swell runs along them at each kick.
     "Aurora": {
         **DARK_LIGHT,
-        **generator_only("Curtain", 0.09, 0.55, 0.5, 0.0, 0.0),
+        **generator_only("Curtain", 0.09, 0.55, 0.5, 0.0, 0.0, fallback="silk"),
         "/colour/palette": "aurora",
         "/post/bloom": 0.3,
         "/post/bloom_radius": 0.7,

@@ -1,12 +1,13 @@
 """The looks from the world of liquid: ink, quicksilver, a skein and a jellyfish, each as changes against PLAIN."""
 
-from engine.params.plain_look import DARK_AND_SLOW, SHADER_OVER_RING, on_drums
+from engine.params.plain_look import DARK_AND_SLOW, covered, on_drums
 from osc_schema.look_changes import Look, layers, route
 
 CHANGES: dict[str, Look] = {
     # Ink in dark water: sheets of colour that fold into each other and open with the kick.
     "Ink": {
-        **SHADER_OVER_RING,
+        **DARK_AND_SLOW,
+        **covered("medusa"),
         "/colour/palette": "plasma",
         "/fx/generator/file": "Ink",
         "/fx/generator/1": 0.12,
@@ -23,7 +24,8 @@ CHANGES: dict[str, Look] = {
     },
     # Drops of quicksilver that meet and part; the kick lights the room that they mirror.
     "Mercury": {
-        **SHADER_OVER_RING,
+        **DARK_AND_SLOW,
+        **covered("skein"),
         "/colour/palette": "vapor",
         "/fx/generator/file": "Mercury",
         "/fx/generator/1": 0.16,

@@ -1,12 +1,13 @@
 """The looks from the world of noise: smoke, a mapped land, a pulsar and lightning, each as changes against PLAIN."""
 
-from engine.params.plain_look import DARK_AND_SLOW, SHADER_OVER_RING, on_drums
+from engine.params.plain_look import DARK_AND_SLOW, covered, on_drums
 from osc_schema.look_changes import Look, layers, route
 
 CHANGES: dict[str, Look] = {
     # A spirit of violet smoke, lit from within; the kick fans it, the highs throw sparks.
     "Djinn": {
-        **SHADER_OVER_RING,
+        **DARK_AND_SLOW,
+        **covered("silk"),
         "/colour/palette": "sunset",
         "/fx/generator/file": "Ember",
         "/fx/generator/1": 0.12,
@@ -23,7 +24,8 @@ CHANGES: dict[str, Look] = {
     },
     # The height lines of a land that drifts below at night; the kick lights its summits.
     "Relief": {
-        **SHADER_OVER_RING,
+        **DARK_AND_SLOW,
+        **covered("pulsar"),
         "/colour/palette": "deep_sea",
         "/fx/generator/file": "Relief",
         "/fx/generator/1": 0.08,

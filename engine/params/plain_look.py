@@ -2,7 +2,7 @@
 
 import osc_schema
 from osc_schema import Param
-from osc_schema.fx import GENERATOR, alias_address, file_address
+from osc_schema.fx import FALLBACK, GENERATOR, alias_address, file_address
 from osc_schema.look_changes import DARK_LIGHT, Look, layers, route
 
 
@@ -15,19 +15,14 @@ def shader(slot: str, name: str, *positions: float) -> Look:
     return {file_address(slot): name, **aliases}
 
 
-def generator_only(name: str, *positions: float) -> Look:
-    """A generator that covers the picture, over one dim ring."""
-    return {**DIM_RING, **shader(GENERATOR, name, *positions)}
+def generator_only(name: str, *positions: float, fallback: str) -> Look:
+    """A generator that covers the picture. `fallback`: the look that holds it where the shader is too slow."""
+    return {**covered(fallback), **shader(GENERATOR, name, *positions)}
 
 
-DIM_RING: Look = {
-    "/layer/1/shape": "circle",
-    "/layer/1/line_width": 0.4,
-    "/layer/1/line_glow": 3.0,
-    "/layer/1/ratio": 0.25,
-    **layers("intensity", 0.4, 0.0, 0.0, 0.0),
-}
-"""Lies under a shader that covers the picture, so that a machine that is too slow for the shader is not black."""
+def covered(fallback: str) -> Look:
+    """No layers, since a generator covers them. `fallback`: as in `generator_only`."""
+    return {FALLBACK: fallback, **layers("intensity", 0.0)}
 
 
 _PICTURE_AREAS = frozenset({"multiverse", "colour", "layer", "feedback", "mirror", "post", "fx", "mod", "lfo"})
@@ -45,9 +40,6 @@ PLAIN: Look = {param.address: param.default for param in osc_schema.DECLARED if 
 
 DARK_AND_SLOW: Look = {**DARK_LIGHT, "/lfo/1/rate_hz": 0.013, "/lfo/2/rate_hz": 0.021, "/lfo/3/rate_hz": 0.017}
 """Besides, three slow waves that never meet again in the same place."""
-
-SHADER_OVER_RING: Look = {**DARK_AND_SLOW, **DIM_RING}
-"""Beginning of looks with a shader over the whole picture."""
 
 
 def on_drums(target: str, kick: float, low: float) -> Look:

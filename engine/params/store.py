@@ -80,10 +80,19 @@ class ParamStore:
         self._conditions: dict[str, list[Callable[[Value], None]]] = {}
         self._hooks: dict[str, Callable[[], None]] = {}
         self._groups: dict[str, frozenset[str]] = {}
+        self._asked: dict[str, int] = {}
 
     def remember_groups(self, addresses: Iterable[str]) -> None:
         """Remember for these texts what was set together with their newest value. Before the first value."""
         self._groups = {_known(address).address: frozenset() for address in addresses}
+
+    def count_asked(self, addresses: Iterable[str]) -> None:
+        """Count how often these are set, also to the value that they have. Before the first value."""
+        self._asked = {_known(address).address: 0 for address in addresses}
+
+    def times_asked(self, addresses: Iterable[str]) -> int:
+        """How often these parameters of `count_asked` have been set together; False and "" do not count."""
+        return sum(self._asked[address] for address in addresses)
 
     def group_of(self, address: str) -> tuple[int, frozenset[str]]:
         """The version at which a parameter of `remember_groups` changed last, and all addresses of that group, also
@@ -179,10 +188,6 @@ class ParamStore:
         """The current value; for a trigger its count. Raises Rejected for an unknown address."""
         return self._values[_known(address).address]
 
-    def last_set_by(self, address: str) -> str:
-        """Name of the source that has changed the parameter last; "default" at the start. Any known address."""
-        return self._last_set.get(address, (0, "default"))[1]
-
     def snapshot(self) -> Snapshot:
         """All current values; the same object until something changes."""
         with self._lock:
@@ -220,8 +225,11 @@ class ParamStore:
                 value = count + 1  # counted, so that no frame misses one
                 if address in self._hooks:
                     self._hooks[address]()
-            elif values[address] == value:
-                continue
+            else:
+                if value and address in self._asked:
+                    self._asked[address] += 1
+                if values[address] == value:
+                    continue
             values[address] = value
             self._last_set[address] = stamp
             self._version = version

@@ -42,6 +42,8 @@ class Dissolve:
         """Still picture beneath the outgoing look, or None."""
         self.is_still = False
         """True if `side` is a still, although the outgoing look may be drawn."""
+        self._held_from = 0.0
+        """The fade's share when `side` was held: it is 0 of the way from there."""
         self._leaving: TargetPair | None = None
         self._coming: TargetPair | None = None
         self._coming = self._free_pair()
@@ -67,19 +69,27 @@ class Dissolve:
         """Assign the roles before a picture is drawn."""
         if leaving is None:
             self._number = self.side = self.beneath = self._leaving = None
-            self.is_still = False
+            self.is_still, self._held_from = False, 0.0
             return
-        if leaving.number == self._number:
-            return
-        is_second = self._number is not None
-        self._number = leaving.number
+        is_new = leaving.number != self._number
         # A fade that morphs has no finished picture of its outgoing look: if it is interrupted, the screen is held.
-        self.is_still = leaving.picture is None or (is_second and self.side is None)
+        has_none = self._number is not None and (self.side is None or self._held_from > 0)
+        self._number = leaving.number
+        if not is_new and (self.is_still or leaving.picture is not None or self.side is not None):
+            return
+        self.is_still = leaving.picture is None or has_none
+        self._held_from = leaving.held_from if is_new else leaving.mix
         if self.is_still:
             self.side, self.beneath, self._leaving = self.shown, None, None
+            if not is_new:
+                return
         else:
             self.side, self.beneath, self._leaving = None, self.side, self.coming
         self.clear_trail()
+
+    def mix_of(self, leaving: Leaving) -> float:
+        """Share of the incoming look over `side`, 0..1."""
+        return (leaving.mix - self._held_from) / (1.0 - self._held_from) if self._held_from < 1.0 else 1.0
 
     def clear_trail(self) -> None:
         """Let the next look begin with a black trail."""

@@ -99,8 +99,9 @@ class GLRenderer:
             self._pump_messages()
             self._take_context_back()
             if not (picture.look.is_frozen and self._has_picture):
-                self._current = self._draw_looks(picture)
-                self._targets.dissolve.shown = self._current
+                drawn = self._draw_looks(picture)
+                if not (self._shaders.is_incomplete and self._has_picture):  # else the last one stays
+                    self._current = self._targets.dissolve.shown = drawn
                 self._has_picture = True
             self._unfinished = picture
             self._pixels = self._deep_pixels = None
@@ -233,7 +234,7 @@ class GLRenderer:
         dissolve, fade = self._targets.dissolve, picture.leaving
         dissolve.follow(fade)
         size_px = self._targets.size_px
-        self._shaders.begin(picture.shaders, picture.waves, picture.time_s, size_px, dissolve.held)
+        self._shaders.begin(picture.shaders, picture.waves, picture.time_s, size_px, self._held)
         if picture.cuts != self._cuts:
             self._cuts = picture.cuts
             dissolve.clear_trail()
@@ -249,7 +250,14 @@ class GLRenderer:
         if fade is None or dissolve.side is None:
             return new
         self._finish()
-        return self._dissolved(dissolve.side, new, fade.mix)
+        return self._dissolved(dissolve.side, new, dissolve.mix_of(fade))
+
+    @property
+    def _held(self) -> set[Target]:
+        """Earlier pictures that are still needed. While shaders play, one may be given up: the last picture stays."""
+        dissolve = self._targets.dissolve
+        plays = self._shaders.plays() or self._shaders.plays(is_leaving=True)
+        return dissolve.held | {dissolve.shown} if plays and dissolve.shown is not None else dissolve.held
 
     def _draw_finished(self, picture: PictureInput, pair: TargetPair, *, is_leaving: bool = False) -> Target:
         """One look with its shaders and effects, 16 bits per channel. `pair` has its trail."""
@@ -283,7 +291,7 @@ class GLRenderer:
         self, picture: PictureInput, drawn: Target, post: PostLook, *, is_leaving: bool = False
     ) -> Target:
         """The picture after the shader slots, and after bloom, grain and so on."""
-        held, is_luma = self._targets.dissolve.held, picture.look.is_alpha_luma
+        held, is_luma = self._held, picture.look.is_alpha_luma
         if self._shaders.plays(is_leaving=is_leaving):
             if self.is_software:
                 self._finish()  # the effects read this picture: moderngl would wait holding the GIL

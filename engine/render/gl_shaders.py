@@ -50,6 +50,11 @@ class GLShaders:
         """Costs and failures of the slots. Any thread."""
         return self._chain.state
 
+    @property
+    def is_incomplete(self) -> bool:
+        """As of `SlotChain`."""
+        return self._chain.is_incomplete
+
     def begin(self, slots: Sequence[ShaderSlot], waves: np.ndarray, time_s: float, size_px: tuple[int, int]) -> None:
         """Prepare a picture of this size (width, height), as `SlotChain.begin`."""
         with _driver_errors():

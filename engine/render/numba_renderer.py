@@ -115,7 +115,7 @@ class NumbaRenderer:
         self._deep: np.ndarray | None = None
         self._finish, self._is_luma = Finish(1.0, None), False
         self._fade: int | None = None
-        self._is_still = False
+        self._is_still, self._held_from = False, 0.0
         self._side: np.ndarray | None = None
         self._beneath: np.ndarray | None = None
         self._size_px = (width, height)
@@ -134,8 +134,10 @@ class NumbaRenderer:
                     if self._shaders is None:
                         raise
                     self._lose_shaders(error)
-                    self._draw_with_shaders(picture)
-            self._refused = ShaderState(failures={each.slot: self._why_no_shaders for each in picture.shaders})
+                    if not self._has_picture:
+                        self._draw_with_shaders(picture)
+            why = {each.slot: self._why_no_shaders for each in picture.shaders}
+            self._refused = ShaderState(failures=why, missing=frozenset(why))
             cells = self._sum_cells() if look.is_flash_guarded else None
             finish = self.master.finish(look, cells, picture.time_s)
             self._finish, self._is_luma, self._deep = finish, look.is_alpha_luma, None
@@ -286,7 +288,9 @@ class NumbaRenderer:
     def _draw_with_shaders(self, picture: PictureInput) -> None:
         if self._shaders is not None:
             self._shaders.begin(picture.shaders, picture.waves, picture.time_s, self._size_px)
-        self._current = self._draw_looks(picture)
+        drawn = self._draw_looks(picture)
+        if self._shaders is None or not self._shaders.is_incomplete or not self._has_picture:  # else the last one stays
+            self._current = drawn
         self._has_picture = True
 
     def _lose_shaders(self, error: RenderError) -> None:
@@ -317,19 +321,28 @@ class NumbaRenderer:
             self._side = old if self._beneath is None else self._dissolved(self._beneath, old, fade.revealed)
         self._last = self._draw_look(picture, self._last)
         new = self._draw_effects(picture, self._last, picture.look.post)
-        return new if fade is None or self._side is None else self._dissolved(self._side, new, fade.mix)
+        return new if fade is None or self._side is None else self._dissolved(self._side, new, self._mix_of(fade))
+
+    def _mix_of(self, fade: Leaving) -> float:
+        """See `Dissolve.mix_of`."""
+        return (fade.mix - self._held_from) / (1.0 - self._held_from) if self._held_from < 1.0 else 1.0
 
     def _follow_fade(self, fade: Leaving | None) -> None:
         """See `Dissolve.follow`."""
         if fade is None:
             self._fade = self._side = self._beneath = None
-            self._is_still = False
-        elif fade.number != self._fade:
-            is_second = self._fade is not None
-            self._fade = fade.number
-            self._is_still = fade.picture is None or (is_second and self._side is None)
-            shown = self._current if self._has_picture else None
-            self._side, self._beneath = (shown, None) if self._is_still else (None, self._side)
+            self._is_still, self._held_from = False, 0.0
+            return
+        is_new = fade.number != self._fade
+        has_none = self._fade is not None and (self._side is None or self._held_from > 0)
+        self._fade = fade.number
+        if not is_new and (self._is_still or fade.picture is not None or self._side is not None):
+            return
+        self._is_still = fade.picture is None or has_none
+        self._held_from = fade.held_from if is_new else fade.mix
+        shown = self._current if self._has_picture else None
+        self._side, self._beneath = (shown, None) if self._is_still else (None, self._side)
+        if is_new:
             self._leaving, self._last = self._last, np.zeros_like(self._last)
 
     def _draw_morph(self, picture: PictureInput, leaving: PictureInput, fade: Leaving) -> np.ndarray:

@@ -160,3 +160,6 @@ class Renderer(Protocol):
 
     def close(self) -> None:
         """Release everything. Idempotent; all other methods raise RenderError afterwards."""
+
+    held_from: float = 0.0
+    """Of a still, `mix` when it was on screen: it goes from there to 1."""

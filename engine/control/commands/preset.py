@@ -14,7 +14,7 @@ from engine.osc.encode import ReplyValue
 from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder, Snapshot
 from engine.params.crossfade import Ended
 from engine.params.current_preset import ADDRESS as CURRENT
-from engine.params.current_preset import CurrentPreset, bypassed
+from engine.params.current_preset import CurrentPreset
 from engine.params.input_views import InputViews
 from engine.params.preset_shelf import PresetChange, PresetPicture, PresetShelf
 from engine.system.disk_store import DiskStore
@@ -192,10 +192,9 @@ class PresetControl:
     # -- OSC's threads -------------------------------------------------------------------------
 
     def _on_save(self, args: Args, reply: Reply) -> None:
-        """Save the current values without modulation; a shader that the engine has bypassed is saved switched on."""
+        """Save the current values without modulation."""
         name = preset_name(args)
-        snapshot = self._store.snapshot()
-        values = snapshot.to_dict() | bypassed(self._store, snapshot)
+        values = self._store.snapshot()
         change = self._shelf.save(name, values, self._views.names_in(values))
         assert change.content is not None
         self.current.begin(change.content)

@@ -28,7 +28,6 @@ from engine.control.commands.shader_stage import PlayingShader, ShaderStage
 from engine.control.commands.shader_trials import Post, ShaderTesting, ShaderText
 from engine.errors import IsfError
 from engine.params import ParamStore, Snapshot
-from engine.params.current_preset import BYPASS
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry, ShaderSource
 from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address, rearranged
@@ -37,7 +36,7 @@ from engine.render.isf.isf_file import OTHER_PLACE, ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 from osc_schema import Param, Value
-from osc_schema.fx import ALIASES, GENERATOR, SLOTS, alias_address, enable_address, file_address
+from osc_schema.fx import ALIASES, FALLBACK, GENERATOR, OWN_LAYERS, SLOTS, alias_address, enable_address, file_address
 from osc_schema.modulation import ROUTES
 
 log = logging.getLogger(__name__)
@@ -49,6 +48,7 @@ IDLE_S: Final = 0.25
 CLOSED_WITHIN_S: Final = 2.0
 SETTLED_WITHIN_S: Final = 30.0  # offline: the deadline of a test, with room for five slots
 MAX_REASON: Final = 300
+_SWITCHED: Final = ("playing", "bypassed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +77,6 @@ class _Slot:
     """Version of the group in which the file was chosen."""
     together: frozenset[str] = frozenset()
     is_reload: bool = False
-    was_bypassed: bool = False
-    """The last shader was: the engine switched the slot off, and switches it on for the next one."""
     ticket: object = None
     """Identifies the newest request; answers to earlier ones are dropped."""
     text: ShaderText | None = None
@@ -121,6 +119,7 @@ class ShaderControl:
         self._guard = Guard(log, report, "fx", "shaders")
         self._thread = GuardedThread("shaders", self._run, self._guard)
         store.remember_groups(file_address(slot) for slot in SLOTS)
+        store.count_asked(address(slot) for slot in SLOTS for address in (enable_address, file_address))
         for slot in SLOTS:
             store.add_condition(file_address(slot), partial(self._check_file, file_address(slot)))
 
@@ -146,7 +145,7 @@ class ShaderControl:
             ShaderStatus(
                 slot=slot.name,
                 file=slot.wanted,
-                state="off" if slot.state == "playing" and not snapshot[enable_address(slot.name)] else slot.state,
+                state="off" if slot.state in _SWITCHED and not snapshot[enable_address(slot.name)] else slot.state,
                 detail=slot.detail,
                 shown=slot.playing.name if slot.playing is not None else "",
                 draw_ms=self._stage.draw_ms.get(slot.name, 0.0),
@@ -187,11 +186,15 @@ class ShaderControl:
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def before_frame(self) -> None:
-        """Notice a chosen file. Offline: wait until it plays or has failed, so that a film does not depend on time.
+        """Notice a chosen file, and one that is to be tried again. Call it before the values are read.
+
+        Offline: wait until it plays or has failed, so that a film does not depend on time.
 
         Raises IsfError if a film begins with a shader that fails: nobody wants to render it without. Once it has begun,
         a failure is reported.
         """
+        for slot_name in self._stage.bring_back():
+            self._post(partial(self._try_again, slot_name))
         snapshot = self._store.snapshot()
         files = {slot: str(snapshot[file_address(slot)]) for slot in SLOTS}
         if files == self._files:
@@ -214,9 +217,9 @@ class ShaderControl:
             failed = self._slots[place.removesuffix(OTHER_PLACE)]
             raise IsfError(f"{file_address(failed.name)}: {failed.wanted}: {reason}")
         slow = self._stage.measured(state.costs_ms, period_s, state.overruns)
-        for slot, draw_ms in () if self._is_offline else slow:
-            self._store.set(enable_address(slot), False, by=BYPASS)
-            self._post(partial(self._bypass, slot, draw_ms, period_s))
+        too_slow = {} if self._is_offline else dict(slow)
+        for slot_name in self._stage.bypass(too_slow):
+            self._post(partial(self._bypass, slot_name, too_slow[slot_name], period_s))
         if not state.failures and not self._failing:
             return
         failing = {place: (self._stage.shader_at(place), reason) for place, reason in state.failures.items()}
@@ -224,6 +227,8 @@ class ShaderControl:
             if shader is not None and self._failing.get(place) != (shader, reason):
                 self._post(partial(self._fail_drawing, place.removesuffix(OTHER_PLACE), shader, reason))
         self._failing = failing
+        # The last good shader may play on; if nothing does, the look's fallback holds the picture.
+        self._stage.bypass(place.removesuffix(OTHER_PLACE) for place in state.missing if failing[place][0] is not None)
 
     def _is_settled(self, files: Mapping[str, str]) -> bool:
         return all(
@@ -248,9 +253,6 @@ class ShaderControl:
             wanted = str(snapshot[file_address(slot.name)])
             if wanted != slot.wanted:
                 self._choose(slot, wanted)
-            elif slot.state == "bypassed" and snapshot[enable_address(slot.name)]:
-                slot.was_bypassed = False
-                self._set_state(slot, "playing")
             elif slot.state == "waiting" and slot.entry is None:
                 self._find(slot)
         self._test()
@@ -260,7 +262,6 @@ class ShaderControl:
     def _choose(self, slot: _Slot, wanted: str) -> None:
         slot.wanted, slot.is_reload, slot.entry, slot.text = wanted, False, None, None
         slot.ticket = None
-        slot.was_bypassed |= slot.state == "bypassed"
         slot.version, slot.together = self._store.group_of(file_address(slot.name))
         if not wanted:
             slot.playing = None
@@ -288,7 +289,6 @@ class ShaderControl:
     def _on_saved(self, path: Path) -> None:
         for slot in self._slots.values():
             if slot.entry is not None and slot.entry.path == path:
-                slot.was_bypassed |= slot.state == "bypassed"
                 slot.is_reload = slot.playing is not None and slot.playing.name == slot.wanted
                 self._read(slot)
 
@@ -355,10 +355,6 @@ class ShaderControl:
         if left_out:
             reason = f"{slot.wanted}: {', '.join(left_out)}: no alias is left; these inputs keep their defaults"
             self._report(f"fx.{slot.name}.inputs", f"/fx/{slot.name}: {reason}")
-        enable = enable_address(slot.name)
-        if slot.was_bypassed and enable not in slot.together:
-            self._store.set(enable, True, by="engine")
-        slot.was_bypassed = False
         self._tell("/fx/playing", slot.name, slot.wanted)
         self._check_routes(slot)
         self._set_state(slot, "playing")
@@ -399,12 +395,22 @@ class ShaderControl:
 
     def _bypass(self, slot_name: str, draw_ms: float, period_s: float) -> None:
         slot = self._slots[slot_name]
+        held = f"; {self._fallback()} holds the picture" if slot_name == GENERATOR else ""
         reason = (
-            f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame; "
+            f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame{held}; "
             f"/fx/{slot_name}/enable 1 tries it again, at a smaller /engine/size it may pass"
         )
         self._report(f"fx.{slot_name}", f"/fx/{slot_name}: {slot.wanted}: bypassed: {reason}")
         self._set_state(slot, "bypassed", reason)
+
+    def _fallback(self) -> str:
+        name = str(self._store.get(FALLBACK))
+        return "the picture beneath" if name == OWN_LAYERS else f"{name.capitalize()} (/fx/fallback)"
+
+    def _try_again(self, slot_name: str) -> None:
+        slot = self._slots[slot_name]
+        if slot.state in ("bypassed", "failed"):
+            self._set_state(slot, "playing")
 
     def _set_state(self, slot: _Slot, state: str, detail: str = "") -> None:
         if slot.detail != detail:

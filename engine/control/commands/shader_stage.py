@@ -9,6 +9,10 @@ Numbers that an input cannot mix, switches and menus, are not smoothed: they tak
 look dissolves into another, each has its own shaders, so a slot has two places in the renderer, `1` and `1-`: the old
 shader keeps its place, where it is compiled, and the new one is compiled in the other. If both looks have the same
 shaders in all slots, each plays on once, and its inputs move from one value to the other.
+
+A shader that is bypassed leaves in a dissolve: the picture on screen is held and becomes what is shown in its place
+(`params/bypass.py`). It is tried again when its slot is switched on or its file is chosen, also to what they are, and
+comes back in a dissolve, too.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +21,7 @@ from typing import Any, Final
 
 import osc_schema
 from engine.params import ParamStore, Snapshot
-from engine.params.crossfade import PictureFade
+from engine.params.crossfade import Crossfade, PictureFade
 from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput
 from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import OTHER_PLACE
@@ -29,6 +33,7 @@ MAX_SHARE: Final = 0.5  # of a frame's time, for one shader; two of them leave n
 MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame may be the system's
 MAX_HELD_UP_MS: Final = 500.0
 UNMEASURED_FRAMES: Final = 5  # at the start a driver still compiles
+BYPASS_S: Final = 0.5  # of the dissolves to the fallback and back
 KEPT_SHADERS: Final = 32  # that leaving looks may need
 _MIXED: Final = ("float", "point2D", "color")
 
@@ -74,8 +79,12 @@ class SlowShaders:
 
 
 class ShaderStage:
-    def __init__(self, store: ParamStore) -> None:
+    def __init__(self, store: ParamStore, crossfade: Crossfade) -> None:
         self._store = store
+        self._crossfade = crossfade
+        self._bypass = crossfade.bypass
+        self._tried: dict[str, int] = {}
+        """By bypassed slot, how often it had been asked for."""
         self._next: dict[str, PlayingShader] = {}
         self._now: dict[str, PlayingShader] = {}
         self._kept: dict[tuple[str, str], PlayingShader] = {}
@@ -88,6 +97,8 @@ class ShaderStage:
         self._turned: dict[str, Snapshot] = {}
         """By slot, the old look of the last dissolve for which the place was changed."""
         self._slow = SlowShaders()
+        self.holds_up_fade = False
+        """True if a shader of the old look was given up in the newest frame."""
         self.draw_ms: Mapping[str, float] = {}
         """Milliseconds of drawing each slot in the newest frame. Any thread."""
 
@@ -113,10 +124,42 @@ class ShaderStage:
 
     # -- the frame loop's thread ---------------------------------------------------------------
 
+    def bypass(self, slots: Iterable[str]) -> list[str]:
+        """Draw no shader in these slots from the next frame on. Returns those that were not bypassed yet."""
+        new = [slot for slot in slots if slot in self._now and slot not in self._bypass.slots]
+        if new:
+            self._crossfade.hold(BYPASS_S)
+        for slot in new:
+            self._tried[slot] = self._store.times_asked(_asks(slot))
+            self._bypass.begin(slot)
+        return new
+
+    def bring_back(self) -> list[str]:
+        """Draw the bypassed slots again that have another shader or are to be tried. Call it before a frame's values
+        are read. Returns those that play the same shader again."""
+        snapshot = self._store.snapshot()
+        again, other = [], []
+        for slot in self._bypass.slots:
+            coming, now = self._next.get(slot), self._now[slot]
+            if coming is not None and coming.version <= snapshot.version:
+                other.append(slot)
+            elif (
+                self._store.times_asked(_asks(slot)) != self._tried[slot]
+                and snapshot[enable_address(slot)]
+                and _key(now.name) == _key(str(snapshot[file_address(slot)]))
+            ):
+                again.append(slot)
+        if again or other:
+            self._crossfade.dissolve(BYPASS_S)
+        for slot in (*again, *other):
+            self._bypass.end(slot)
+            self._slow.begin(slot)
+        return again
+
     def follow(self, snapshot: Snapshot, jump: Jump) -> None:
         """Take over the shaders that are ready. `jump(snapshot, addresses)`: show these values without a glide."""
         for slot, shader in list(self._next.items()):
-            if shader.version > snapshot.version:
+            if shader.version > snapshot.version or slot in self._bypass.slots:
                 continue
             if self._next.get(slot) is shader:
                 del self._next[slot]
@@ -133,6 +176,7 @@ class ShaderStage:
             if not snapshot[file_address(slot)]:
                 self._now.pop(slot, None)
                 self._last.pop(slot, None)
+                self._bypass.end(slot)
 
     def shaders(
         self,
@@ -201,13 +245,13 @@ class ShaderStage:
     ) -> list[tuple[str, float]]:
         """Take the drawing times of a frame, by place; the slots that must be bypassed, with the milliseconds.
 
-        `overruns`: places that the renderer gave up in the middle of the picture.
+        `overruns`: places that the renderer gave up in the middle of the picture. Those of an old look that dissolves
+        bypass nothing: `holds_up_fade`.
         """
-        draw_ms = {place.removesuffix(OTHER_PLACE): 0.0 for place in costs_ms}
-        for place, ms in costs_ms.items():
-            draw_ms[place.removesuffix(OTHER_PLACE)] += ms
-        self.draw_ms = draw_ms
-        over = {place.removesuffix(OTHER_PLACE) for place in overruns}
+        own = {slot + place: slot for slot, place in self._places.items() if slot in self._now}
+        self.draw_ms = draw_ms = {own[place]: ms for place, ms in costs_ms.items() if place in own}
+        over = {own[place] for place in overruns if place in own}
+        self.holds_up_fade = any(place not in own for place in overruns)
         slow = [slot for slot, ms in draw_ms.items() if self._slow.add(slot, ms, period_s * 1000.0) or slot in over]
         for slot in slow:
             self._slow.begin(slot)
@@ -283,6 +327,11 @@ def dissolving(
         if new is not None:
             drawn.append(replace(new, slot=slot + places[slot]))
     return tuple(drawn)
+
+
+def _asks(slot: str) -> tuple[str, str]:
+    """The switches and texts that ask for a shader."""
+    return enable_address(slot), file_address(slot)
 
 
 def _other(place: str) -> str:

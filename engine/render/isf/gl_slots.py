@@ -10,6 +10,7 @@ Frame: `begin`, then for each look `draw_generator` (before the pass, if layer 5
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 import moderngl
 import numpy as np
@@ -32,7 +33,7 @@ from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, Moment, 
 
 log = logging.getLogger(__name__)
 
-RING = 4  # targets: the one drawn into, the one read, and two finished pictures of looks that dissolve
+RING = 5  # targets: the one drawn into, the one read, two finished pictures of looks that dissolve, and the last one
 _SHOWN_FIRST = (SOURCE_IMAGE, START_IMAGE)
 
 
@@ -68,6 +69,8 @@ class SlotChain:
         self._date = (2000.0, 1.0, 1.0, 0.0)
         self.state = ShaderState()
         """State of the last picture; replaced as a whole. Any thread."""
+        self.is_incomplete = False
+        """A shader was given up in this picture, or failed: it is not one to show."""
 
     def begin(
         self,
@@ -81,6 +84,7 @@ class SlotChain:
 
         `waves`: (4, 1024) float32; `time_s`: due time of the picture; `held`: earlier pictures that are still needed.
         """
+        self.is_incomplete = False
         if not slots and not self._slots:
             return
         self._kept = held
@@ -107,6 +111,7 @@ class SlotChain:
             costs_ms={name: cost_ms for name, cost_ms in costs_ms.items() if cost_ms is not None},
             failures={name: slot.failure for name, slot in self._slots.items() if slot.failure},
             overruns=overruns,
+            missing=frozenset(name for name, slot in self._slots.items() if slot.failure and slot.program is None),
         )
 
     def draw_generator(self, *, is_leaving: bool = False) -> Target | None:
@@ -193,10 +198,23 @@ class SlotChain:
                     slot.is_timed = True
         except OverrunError:
             slowest = self._clock.slowest
-            self._slots[slowest].overrun(self._clock.spent_s(slowest) * 1e3)
+            spent_ms = self._clock.spent_s(slowest) * 1e3
+            self._slots[slowest].overrun(spent_ms)
+            self.is_incomplete = True
+            self.state = replace(
+                self.state,
+                costs_ms={**self.state.costs_ms, slowest: spent_ms},
+                overruns=self.state.overruns | {slowest},
+            )
             return False
         except IsfError as error:
             slot.fail_playing(str(error))
+            self.is_incomplete = True
+            self.state = replace(
+                self.state,
+                failures={**self.state.failures, told.slot: slot.failure},
+                missing=self.state.missing | {told.slot},
+            )
             return False
         if inputs:
             slot.last_inputs = inputs

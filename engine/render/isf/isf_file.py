@@ -161,3 +161,5 @@ class ShaderState:
     """By slot, why its file is not drawn."""
     overruns: frozenset[str] = frozenset()
     """Slots whose shader was given up in the middle of the picture, since it held it up."""
+    missing: frozenset[str] = frozenset()
+    """Those of `failures` that draw nothing; in the others the last good shader plays on."""

@@ -63,6 +63,7 @@ export class Status {
     this.#frames = -1;
     write(byId("rate"), "");
     byId("flash-guard").hidden = true;
+    byId("bypassed").hidden = true;
   }
 
   /** The lamp is lit while the flash guard dims, and crossed out while it is off. */
@@ -77,6 +78,7 @@ export class Status {
 
   #showFacts(status) {
     this.#showFlashGuard(status.flash_guard);
+    showBypassed(status.shaders ?? []);
     const stands = status.standing_s > 0 || status.frames === this.#frames;
     this.#frames = status.frames;
     const rate = byId("rate");
@@ -212,6 +214,15 @@ export class Status {
     write(count, news && !this.#isSeen ? String(news) : "");
     count.hidden = count.textContent === "";
   }
+}
+
+/** Shows in the header which shaders are not drawn although they are chosen and switched on. */
+function showBypassed(shaders) {
+  const gone = shaders.filter(({ state, shown, file }) => state === "bypassed" || (state === "failed" && shown === file));
+  const lamp = byId("bypassed");
+  lamp.hidden = gone.length === 0;
+  write(lamp, gone.length ? `bypassed: ${gone.map(({ file }) => file).join(", ")}` : "");
+  lamp.title = gone.map(({ slot, detail }) => `/fx/${slot}: ${detail}`).join("\n");
 }
 
 /** Updates an element from a new one, keeping buttons that may be pressed right now. */

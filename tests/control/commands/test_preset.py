@@ -18,7 +18,6 @@ from engine.control.commands.preset import PresetControl
 from engine.errors import MultiverseError
 from engine.osc import Message, decode_packet, encode_bundle, encode_message
 from engine.params import Crossfade, LoadedPreset, Modulation, ParamStore, PresetFolder
-from engine.params.current_preset import BYPASS
 from engine.system.atomic_file import unfinished_path
 from engine.system.disk_store import DiskStore
 from engine.values import AudioFeatures, ChannelFeatures
@@ -229,23 +228,6 @@ def test_a_preset_saved_while_modulated_holds_the_unmodulated_values(rig: Rig, w
     rig.store.set("/master/panic", 1)
     rig.say("/preset/load", "modulated")
     assert (rig.store.get(BRIGHTNESS), rig.store.get("/mod/1/target")) == (1.0, BRIGHTNESS)
-
-
-def test_a_shader_that_the_engine_bypassed_is_no_edit_and_is_saved_switched_on(rig: Rig, wait_for: Callable) -> None:
-    enable, other = "/fx/1/enable", "/fx/2/enable"
-    saved(rig, wait_for, "night")
-    rig.say("/preset/load", "night")
-    rig.crossfade.step(0.0)
-    for by, is_edited in ((BYPASS, 0), ("desk", 1)):
-        rig.store.set_many([(enable, True), (other, True)], by="desk")
-        rig.store.set(enable, False, by=by)
-        rig.control.step(rig.store.snapshot())
-        assert rig.control.current.state == ("night", is_edited), by
-    rig.store.set(other, False, by=BYPASS)
-    saved(rig, wait_for, "later")
-    rig.store.set_many([(enable, True), (other, True)], by="desk")
-    rig.say("/preset/load", "later")
-    assert (rig.store.get(enable), rig.store.get(other)) == (False, True), "the hand's switch and the engine's"
 
 
 def test_a_layer_is_copied_whole_in_one_frame(rig: Rig) -> None:

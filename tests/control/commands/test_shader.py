@@ -17,8 +17,9 @@ from engine.control.commands.shader_stage import MAX_SLOW_FRAMES, UNMEASURED_FRA
 from engine.control.commands.shader_trials import ShaderTesting
 from engine.errors import IsfError
 from engine.params import Crossfade, ParamStore, Slew
-from engine.params.current_preset import BYPASS
+from engine.params.crossfade import PictureFade
 from engine.params.input_views import InputViews
+from engine.params.looks import LOOKS
 from engine.params.shader_catalog import ShaderCatalog
 from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import ShaderState
@@ -100,7 +101,11 @@ class Rig:
         """Of the tests in advance."""
         self.store, self.slew = ParamStore(), Slew()
         self.crossfade = Crossfade(self.store)
-        self.views, self.stage, self.tester = InputViews(self.store), ShaderStage(self.store), ScriptedTrials()
+        self.views, self.stage, self.tester = (
+            InputViews(self.store),
+            ShaderStage(self.store, self.crossfade),
+            ScriptedTrials(),
+        )
         self.told: list[tuple[Any, ...]] = []
         self.tester.may_answer.set()
         self.control = ShaderControl(
@@ -127,6 +132,8 @@ class Rig:
         self.control.add_commands(CommandTable())
         self.control.start()
         self.leaves_a_still = False
+        self.fade: PictureFade | None = None
+        self.shown = self.store.snapshot()
         self.time_s = 0.0
 
     def write(self, name: str, text: str) -> None:
@@ -140,10 +147,13 @@ class Rig:
         self.crossfade.step(self.time_s)
         snapshot, fade = self.crossfade.snapshot()
         self.stage.follow(snapshot, self.slew.jump_to)
-        values = self.slew.step(snapshot, PERIOD_S)
-        leaving = None if fade is None or self.leaves_a_still else fade.before
+        self.fade = fade
+        self.shown = self.crossfade.bypass.shown(snapshot)
+        values = self.slew.step(self.shown, PERIOD_S)
+        leaving = None if fade is None or fade.is_held or self.leaves_a_still else fade.before
         drawn = self.stage.shaders(values, snapshot, {}, fade, leaving)
-        self.control.after_frame(ShaderState(costs_ms=costs_ms or {}, failures=failures or {}), PERIOD_S)
+        state = ShaderState(costs_ms=costs_ms or {}, failures=failures or {}, missing=frozenset(failures or {}))
+        self.control.after_frame(state, PERIOD_S)
         return {each.slot: each for each in drawn}
 
     def state(self, slot: str = "1") -> str:
@@ -346,13 +356,15 @@ def test_a_slow_shader_is_bypassed_and_told_and_tried_again_when_it_is_switched_
     play("Glow")
     for _ in range(UNMEASURED_FRAMES + MAX_SLOW_FRAMES):
         rig.frame({"1": 0.6 * PERIOD_S * 1000})
-    assert rig.store.get("/fx/1/enable") is False and "1" not in rig.frame()
-    assert rig.store.last_set_by("/fx/1/enable") == BYPASS, "so no preset is saved with it switched off"
+    assert rig.store.get("/fx/1/enable") is True and "1" not in rig.frame()
     wait_for(lambda: rig.state() == "bypassed", "the bypass")
     assert "takes 20 ms of the 33 ms of a frame" in rig.detail()
     assert "/fx/1: Glow: bypassed: takes 20 ms" in reports.lines[-1][1]
+    for _ in range(20):
+        rig.frame()
+    assert rig.fade is None and "1" not in rig.frame()
     rig.store.set("/fx/1/enable", True, by="test")
-    assert "1" in rig.frame({"1": 5.0})
+    assert "1" in rig.frame({"1": 5.0}), "as often as it is asked for, although the switch is on"
     wait_for(lambda: rig.state() == "playing", "the second try")
 
 
@@ -375,27 +387,101 @@ def test_a_shader_that_was_given_up_in_the_middle_of_a_picture_is_bypassed_at_on
     rig: Rig, play: Any, wait_for: WaitFor
 ) -> None:
     play("Glow")
-    rig.control.after_frame(ShaderState(costs_ms={"1-": 230.0}, overruns=frozenset({"1-"})), PERIOD_S)
+    rig.control.after_frame(ShaderState(costs_ms={"1": 230.0}, overruns=frozenset({"1"})), PERIOD_S)
     wait_for(lambda: rig.state() == "bypassed", "the bypass")
     assert "takes 230 ms" in rig.detail() and "1" not in rig.frame()
+
+
+LAYERS = ("/layer/1/shape", "/layer/1/intensity", "/feedback/amount", "/layer/5/intensity", "/mod/1/target")
+
+
+def test_a_generator_that_is_bypassed_dissolves_into_the_look_that_its_look_names(
+    rig: Rig, play: Any, wait_for: WaitFor
+) -> None:
+    rig.store.set_many(
+        [("/fx/fallback", "skein"), ("/colour/palette", "ice"), ("/layer/5/intensity", 1.0), ("/fx/1/file", "Glow")],
+        by="preset",
+    )
+    play("Sky", "generator")
+    wait_for(lambda: rig.is_playing("Glow"), "the effect")
+    before = rig.store.snapshot()
+    for _ in range(2):
+        rig.frame({"generator": 900.0})
+    shares = []
+    while not shares or rig.fade is not None:
+        drawn = rig.frame()
+        assert drawn.keys() == {"1"}, "the effect plays on"
+        if rig.fade is not None:
+            assert rig.fade.is_held, "the picture on screen has the shader in it, which cannot be drawn any more"
+            shares.append(rig.fade.share)
+    assert len(shares) == 15 and shares == sorted(shares), "half a second at 30 frames a second"
+    assert rig.store.snapshot() == before, "what the performer sees on the desk stays"
+    look = LOOKS["Skein"]
+    assert [rig.shown[at] for at in LAYERS] == [*map(look.get, LAYERS[:3]), 0.0, look["/mod/1/target"]]
+    assert rig.shown["/colour/palette"] == "ice"
+    rig.store.set("/fx/generator/file", "sky", by="page")
+    assert "generator" in rig.frame() and rig.fade is not None and not rig.fade.is_held
+    assert rig.fade.before["/layer/1/shape"] == look["/layer/1/shape"] and rig.shown is rig.store.snapshot()
+    wait_for(lambda: rig.is_playing("sky", "generator"), "the second try")
+
+
+def test_layers_that_are_seen_through_a_generator_hold_the_picture_alone(rig: Rig, play: Any) -> None:
+    for mix, fallback in ((0.3, "skein"), (1.0, "layers")):
+        play("Sky", "generator")
+        rig.store.set_many([("/fx/generator/mix", mix), ("/fx/fallback", fallback)], by="test")
+        for _ in range(20):
+            rig.frame()
+        rig.control.after_frame(ShaderState(costs_ms={"generator": 1.0}, overruns=frozenset({"generator"})), PERIOD_S)
+        assert rig.frame() == {} and rig.shown.changed_from(rig.store.snapshot()) == ("/fx/generator/enable",)
+        rig.store.set("/fx/generator/enable", True, by="test")
+        assert rig.frame()
+
+
+def test_a_bypass_in_a_long_fade_holds_the_screen_and_the_fade_goes_on(rig: Rig, play: Any) -> None:
+    play("Sky", "generator")
+    ended: list[str] = []
+    rig.crossfade.start([("/layer/1/intensity", 0.2)], 4.0, by="preset", ended=ended.append, is_picture=True)
+    for _ in range(30):
+        rig.frame()
+    assert rig.fade is not None and not rig.fade.is_held
+    rig.control.after_frame(ShaderState(costs_ms={"generator": 1.0}, overruns=frozenset({"generator"})), PERIOD_S)
+    number = rig.fade.number
+    rig.frame()
+    assert rig.fade.is_held and rig.fade.number > number and 0.2 < rig.fade.share < 0.3
+    for _ in range(60):
+        rig.frame()
+    assert rig.fade.share > 0.7 and not ended
+    for _ in range(35):
+        rig.frame()
+    assert rig.fade is None and ended == [""]
+
+
+def test_a_shader_of_the_old_look_that_holds_up_the_picture_bypasses_nothing_of_the_new_one(
+    rig: Rig, play: Any, wait_for: WaitFor
+) -> None:
+    for name in ("Dawn", "Sky"):
+        play(name, "generator")
+    rig.crossfade.start([("/fx/generator/file", "Dawn")], 4.0, by="preset", is_picture=True)
+    wait_for(lambda: rig.frame().keys() == {"generator", "generator-"}, "both")
+    rig.control.after_frame(ShaderState(costs_ms={"generator": 1.0}, overruns=frozenset({"generator"})), PERIOD_S)
+    assert rig.stage.holds_up_fade and not rig.crossfade.bypass.slots
 
 
 def test_another_shader_in_a_bypassed_slot_is_seen(rig: Rig, play: Any, wait_for: WaitFor) -> None:
     play("Glow")
     rig.frame({"1": 900.0})
     rig.frame({"1": 900.0})
-    assert rig.store.get("/fx/1/enable") is False
     wait_for(lambda: rig.state() == "bypassed", "the bypass")
-    assert play("Wave")["1"].file.title == "Wave"
+    assert [each.file.title for each in play("Wave").values()] == ["Wave"]
 
 
 def test_a_shader_that_the_renderer_cannot_draw_is_told_once_for_each_file(
     rig: Rig, play: Any, wait_for: WaitFor, reports: Any
 ) -> None:
     for name in ("Glow", "Wave"):
-        play(name)
+        (place,) = play(name)
         for _ in range(5):
-            rig.frame(failures={"1": "shaders need OpenGL"})
+            rig.frame(failures={place: "shaders need OpenGL"})
         wait_for(lambda: rig.state() == "failed", "the failure")
         assert rig.detail() == "shaders need OpenGL"
     told = [f"/fx/1/file: {name}: shaders need OpenGL" for name in ("Glow", "Wave")]

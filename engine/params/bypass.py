@@ -1,0 +1,75 @@
+"""The values that are drawn in place of shaders that the engine has bypassed.
+
+The store keeps what the performer set; only the values that are drawn change. An effect that is bypassed is left out. A
+generator covers the layers, so that without it something else must hold the picture: the look names another look for
+that (`/fx/fallback`), one without shaders. It is drawn in the palette of the first one, with its effects; layer 5 stays
+covered.
+"""
+
+from typing import Final
+
+from engine.params.looks import LOOKS
+from engine.params.store import Snapshot
+from osc_schema import Value
+from osc_schema.fx import FALLBACK, GENERATOR, OWN_LAYERS, enable_address, file_address
+from osc_schema.modulation import ROUTES
+
+COVERS_FROM: Final = 0.5
+"""Mix of the generator; below it the layers are seen anyway, and hold the picture alone."""
+_PICTURE: Final = ("/multiverse/", "/colour/", "/layer/", "/feedback/", "/mirror/", "/post/", "/fx/", "/lfo/")
+_KEPT: Final = ("/fx/", "/colour/palette", "/mod/")
+_COVERED: Final = {
+    "/layer/5/intensity": 0.0,
+    **{f"/layer/{n}/{part}": False for n in range(1, 5) for part in ("mute", "solo")},
+}
+_LOOKS: Final = {name.lower(): look for name, look in LOOKS.items()}
+
+
+class Bypass:
+    """The slots that are bypassed. Frame loop's thread, except `shown`."""
+
+    def __init__(self) -> None:
+        self.slots: frozenset[str] = frozenset()
+        self._last: tuple[Snapshot, frozenset[str], Snapshot] | None = None
+
+    def begin(self, slot: str) -> None:
+        self.slots |= {slot}
+
+    def end(self, slot: str) -> None:
+        self.slots -= {slot}
+
+    def shown(self, snapshot: Snapshot) -> Snapshot:
+        """The values to draw with; `snapshot` itself while none of its slots is bypassed, and the same one for the same
+        arguments in a row. Any thread."""
+        last, slots = self._last, self.slots
+        if last is not None and last[0] is snapshot and last[1] == slots:
+            return last[2]
+        shown = _shown(snapshot, frozenset(slot for slot in slots if snapshot[file_address(slot)]))
+        self._last = snapshot, slots, shown
+        return shown
+
+
+def _shown(snapshot: Snapshot, bypassed: frozenset[str]) -> Snapshot:
+    if not bypassed:
+        return snapshot
+    values = snapshot.to_dict()
+    if (
+        GENERATOR in bypassed
+        and snapshot[enable_address(GENERATOR)]
+        and snapshot.number(f"/fx/{GENERATOR}/mix") >= COVERS_FROM
+        and snapshot[FALLBACK] != OWN_LAYERS
+    ):
+        values |= fallback_of(snapshot)
+    values |= {enable_address(slot): False for slot in bypassed}
+    return Snapshot(values, snapshot.version)
+
+
+def fallback_of(snapshot: Snapshot) -> dict[str, Value]:
+    """The values of the look that this one names as its fallback. Routes to what is no part of the picture stay."""
+    look = _LOOKS[str(snapshot[FALLBACK])]
+    values = {address: value for address, value in look.items() if not address.startswith(_KEPT)}
+    for n in ROUTES:
+        target = str(snapshot[f"/mod/{n}/target"])
+        if not target or target.startswith(_PICTURE):
+            values |= {address: value for address, value in look.items() if address.startswith(f"/mod/{n}/")}
+    return values | _COVERED

@@ -1,0 +1,42 @@
+"""The values that are drawn in place of bypassed shaders."""
+
+from engine.params import ParamStore
+from engine.params.bypass import Bypass, fallback_of
+from engine.params.looks import LOOKS
+from osc_schema.fx import FALLBACK, FALLBACKS, GENERATOR, OWN_LAYERS, SLOTS, file_address
+
+
+def has_shaders(name: str) -> bool:
+    return any(LOOKS[name][file_address(slot)] for slot in SLOTS)
+
+
+def test_every_look_without_shaders_can_hold_the_picture_of_another() -> None:
+    assert sorted(FALLBACKS) == sorted(name.lower() for name in LOOKS if not has_shaders(name))
+
+
+def test_every_look_that_a_shader_covers_names_one_that_holds_the_picture() -> None:
+    for name, look in LOOKS.items():
+        if look[file_address(GENERATOR)]:
+            assert look[FALLBACK] in FALLBACKS and look[FALLBACK] != OWN_LAYERS, name
+            assert not any(look[f"/layer/{n}/intensity"] for n in range(1, 5)), f"{name}: nobody sees its layers"
+
+
+def test_a_fallback_moves_by_its_own_routes_and_those_to_models_stay() -> None:
+    store = ParamStore()
+    store.set_many([("/mod/2/source", "low"), ("/mod/2/target", "/sd/strength")], by="test")
+    store.set(FALLBACK, "thunder")
+    values = fallback_of(store.snapshot())
+    assert values["/mod/1/target"] == LOOKS["Thunder"]["/mod/1/target"] and "/mod/2/target" not in values
+
+
+def test_an_empty_slot_and_one_that_is_not_bypassed_change_nothing() -> None:
+    store, bypass = ParamStore(), Bypass()
+    store.set("/fx/1/file", "Glow")
+    snapshot = store.snapshot()
+    bypass.begin(GENERATOR)
+    assert bypass.shown(snapshot) is snapshot
+    bypass.begin("1")
+    shown = bypass.shown(snapshot)
+    assert shown.changed_from(snapshot) == ("/fx/1/enable",) and bypass.shown(snapshot) is shown
+    bypass.end("1")
+    assert bypass.shown(snapshot) is snapshot
