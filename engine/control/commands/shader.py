@@ -399,6 +399,8 @@ class ShaderControl:
 
     def _bypass(self, slot_name: str, draw_ms: float, period_s: float) -> None:
         slot = self._slots[slot_name]
+        if not slot.wanted:  # emptied meanwhile
+            return
         reason = (
             f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame; "
             f"/fx/{slot_name}/enable 1 tries it again, at a smaller /engine/size it may pass"
