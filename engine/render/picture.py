@@ -84,6 +84,8 @@ class Leaving:
     """Input of the outgoing look, without a `leaving`. None to keep the last picture on screen instead."""
     revealed: float = 1.0
     """Share of `picture` over the still beneath it, 0..1: the mix of the fade that this one interrupted."""
+    held_from: float = 0.0
+    """Of a still, `mix` when it was on screen: it goes from there to 1."""
 
 
 class Renderer(Protocol):
@@ -160,6 +162,3 @@ class Renderer(Protocol):
 
     def close(self) -> None:
         """Release everything. Idempotent; all other methods raise RenderError afterwards."""
-
-    held_from: float = 0.0
-    """Of a still, `mix` when it was on screen: it goes from there to 1."""

@@ -250,18 +250,21 @@ def fitted(pictures: Iterator[InputPicture], size: tuple[int, int], counts: Read
     """Yield all pictures in the `size` (width, height) of the first, scaled and padded with black; one note about
     it."""
     for picture in pictures:
-        height, width = picture.pixels.shape[:2]
-        if (width, height) != size:
+        if picture.pixels.shape[1::-1] != size:
             if not counts.refitted:
-                counts.notes.append(
-                    f"from {picture.name} on pictures are {width}x{height}: scaled to the first, {size[0]}x{size[1]}"
-                )
+                counts.notes.append(refitted_note(picture, size))
             counts.refitted += 1
-            picture = replace(picture, pixels=_fit(picture.pixels, size))
+            picture = replace(picture, pixels=fit(picture.pixels, size))
         yield picture
 
 
-def _fit(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def refitted_note(picture: InputPicture, size: tuple[int, int]) -> str:
+    height, width = picture.pixels.shape[:2]
+    return f"from {picture.name} on pictures are {width}x{height}: scaled to the first, {size[0]}x{size[1]}"
+
+
+def fit(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(height, width, 3) uint8 scaled into `size` (width, height) and padded with black."""
     height, width = pixels.shape[:2]
     scale = min(size[0] / width, size[1] / height)
     inner = max(1, round(width * scale)), max(1, round(height * scale))

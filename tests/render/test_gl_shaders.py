@@ -128,8 +128,9 @@ def test_the_picture_goes_on_without_its_shaders_when_opengl_fails(
     auto: Renderer, cpu: Renderer, picture: Callable, shader: ShaderSlot
 ) -> None:
     cpu.resize(*SIZE)
-    settled(auto, replace(picture(), shaders=(shader,)))
+    before = settled(auto, replace(picture(), shaders=(shader,)))
     auto._shaders._context.release()  # as a driver that is updated does
+    assert np.array_equal(shown(auto, replace(picture(), shaders=(shader,))), before), "it can dissolve into another"
     for _ in range(3):
         assert np.array_equal(shown(auto, replace(picture(), shaders=(shader,))), shown(cpu, picture()))
     (reason,) = auto.shader_state.failures.values()

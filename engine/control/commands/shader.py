@@ -395,6 +395,8 @@ class ShaderControl:
 
     def _bypass(self, slot_name: str, draw_ms: float, period_s: float) -> None:
         slot = self._slots[slot_name]
+        if not slot.wanted or slot.state in ("waiting", "testing"):  # emptied, or another was chosen meanwhile
+            return
         held = f"; {self._fallback()} holds the picture" if slot_name == GENERATOR else ""
         reason = (
             f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame{held}; "

@@ -1,4 +1,8 @@
-"""The source with coloured masks as a video, its sound copied."""
+"""The source with coloured masks as a video, its sound copied.
+
+A film has one size, that of the first picture; others are scaled into it and padded. The other outputs keep the size of
+each picture.
+"""
 
 from pathlib import Path
 
@@ -6,13 +10,14 @@ from engine.jobs.segment.outputs import OnWhole, nothing
 from engine.jobs.segment.results import Result
 from engine.sinks.picture_video import PictureVideo
 from engine.sinks.whole_file import WholeFile
-from engine.sources.pictures import Pictures
+from engine.sources.pictures import Pictures, fit, refitted_note
 
 
 class OverlayVideo:
     def __init__(self, path: Path, pictures: Pictures, *, every: int) -> None:
         height, width = pictures.first.pixels.shape[:2]
         self.path = path
+        self._size_px, self._counts = (width, height), pictures.counts
         self._file = WholeFile(path)
         try:
             self._video = PictureVideo(
@@ -29,7 +34,13 @@ class OverlayVideo:
         self.notes = self._video.notes
 
     def add(self, result: Result) -> None:
-        self._video.add(result.overlay(), result.picture.start_s, result.picture.end_s)
+        overlay = result.overlay()
+        if overlay.shape[1::-1] != self._size_px:
+            if not self._counts.refitted:
+                self.notes.append(f"{refitted_note(result.picture, self._size_px)} in the film")
+            self._counts.refitted += 1
+            overlay = fit(overlay, self._size_px)
+        self._video.add(overlay, result.picture.start_s, result.picture.end_s)
 
     def finish(self, on_whole: OnWhole = nothing) -> None:
         self._video.finish()

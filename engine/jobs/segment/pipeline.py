@@ -8,7 +8,6 @@ from engine.jobs.kit.pipeline import Pipeline
 from engine.jobs.segment.advice import coarser_look
 from engine.jobs.segment.finished import FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
-from engine.jobs.segment.outputs import form_of
 from engine.jobs.segment.report import SegmentProgress, SegmentReport
 from engine.jobs.segment.segmented import Segmented
 from engine.jobs.segment.stage import SegmentStage
@@ -60,7 +59,7 @@ class SegmentRun:
         """Run on the reader thread."""
         job, pictures = self._job, self._pictures
         read = pictures.read(job.every, job.limit)
-        if pictures.kind == "video" or any(form_of(name) == "video" for name in job.outputs):
+        if pictures.kind == "video":
             height, width = pictures.first.pixels.shape[:2]
             read = fitted(read, (width, height), pictures.counts)
         return batches(read, job.batch)

@@ -172,11 +172,6 @@ def test_a_transition_goes_from_the_picture_to_the_generator(play: Draw) -> None
     assert shown[0, 0].tolist() == [255, 0, 0, 255]
 
 
-def test_numba_says_what_shaders_need(cpu: Renderer, picture: Callable[..., PictureInput]) -> None:
-    cpu.draw(replace(picture(), shaders=(slot("2", file_of(RED)),)))
-    assert "--renderer gl" in cpu.shader_state.failures["2"]
-
-
 def test_a_shader_that_holds_up_the_picture_is_given_up_in_the_middle_and_tried_again_later(
     gl: Renderer, play: Draw
 ) -> None:
