@@ -85,7 +85,7 @@ class Leaving:
     revealed: float = 1.0
     """Share of `picture` over the still beneath it, 0..1: the mix of the fade that this one interrupted."""
     held_from: float = 0.0
-    """Of a still, `mix` when it was on screen: it goes from there to 1."""
+    """The `mix` at which a still was on screen: it goes from there to 1."""
 
 
 class Renderer(Protocol):
