@@ -37,7 +37,7 @@ _KINDS = (
 
 
 def read_small(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, inside: Path | None = None) -> bytes:
-    """The content of a regular file, at most `max_bytes`. OSError with the reason for anything else. Never blocks.
+    """The content of a regular file, at most `max_bytes`. OSError with the reason for anything else.
 
     `inside`: the folder in which the file must lie, also when links are followed.
     """
@@ -50,7 +50,7 @@ def read_small(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, inside: Path | No
 
 
 def open_regular(path: Path, *, inside: Path | None = None) -> BufferedReader:
-    """Open a regular file for reading. OSError with the reason for anything else. Never blocks."""
+    """Open a regular file for reading. OSError with the reason for anything else."""
     if inside is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(inside)):
         raise OSError(0, f"outside {inside}; copy it there", str(path))
     _check_mode(os.stat(path).st_mode, path)  # before opening it: a device may act on that
@@ -64,7 +64,10 @@ def open_regular(path: Path, *, inside: Path | None = None) -> BufferedReader:
 
 
 def _opened(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # opening a FIFO waits for its writer
+    try:
+        return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # opening a FIFO waits for its writer
+    except BlockingIOError:  # only of a regular file: another program holds a lease on it (Samba, NFS), and gives it up
+        return os.open(path, flags)
 
 
 def _check_mode(mode: int, path: Path) -> None:

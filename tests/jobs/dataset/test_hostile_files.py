@@ -46,7 +46,10 @@ for name in sys.argv[1:]:
         print("was read")
     except UsageError as error:
         print(error)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> (20 if sys.platform == "darwin" else 10))
+if sys.platform == "linux":  # ru_maxrss there begins with the size of the process that started this one
+    print(int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) >> 10)
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 20)
 """
 
 
