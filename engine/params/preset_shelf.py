@@ -22,6 +22,7 @@ from engine.params.presets import (
     not_found,
     refuse_factory,
 )
+from engine.system.small_file import read_small
 from osc_schema import PARAMS, Value
 
 MAX_PICTURE_BYTES = 200_000  # the engine writes about 15 kB; a larger file is from elsewhere
@@ -208,7 +209,7 @@ class PresetShelf:
             if (before is not None and before.file == file) or file.size > MAX_PICTURE_BYTES:
                 continue
             try:
-                picture = _picture(file.path.read_bytes(), file)
+                picture = _picture(read_small(file.path, max_bytes=MAX_PICTURE_BYTES), file)
             except OSError:  # it was just deleted
                 continue
             if name in names and (before is None or before.version != picture.version):

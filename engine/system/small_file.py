@@ -1,4 +1,7 @@
-"""Reads small untrusted files: whole, up to a limit, and only regular files (no FIFO, socket or device)."""
+"""Reads untrusted files, those that a user or another file names: whole, up to a limit, and only regular files.
+
+No FIFO, socket or device. A path that stands in a foreign file is read with `inside`, the folder that it may not leave.
+"""
 
 import errno
 import json
@@ -6,6 +9,7 @@ import os
 import re
 import stat
 import tomllib
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -32,19 +36,47 @@ _KINDS = (
 )
 
 
-def read_small(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
-    """The content of a regular file, at most `max_bytes`. OSError with the reason for anything else. Never blocks."""
-    mode = os.stat(path).st_mode
+def read_small(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, inside: Path | None = None) -> bytes:
+    """The content of a regular file, at most `max_bytes`. OSError with the reason for anything else. Never blocks.
+
+    `inside`: the folder in which the file must lie, also when links are followed.
+    """
+    with open_regular(path, inside=inside) as file:
+        size = os.fstat(file.fileno()).st_size
+        raw = b"" if size > max_bytes else file.read(min(max_bytes, max(size, MAX_TEXT_BYTES)) + 1)
+    if max(size, len(raw)) > max_bytes:  # the first before reading; files of /proc tell a size of 0
+        raise OSError(0, f"larger than {_size(max_bytes)}", str(path))
+    return raw
+
+
+def open_regular(path: Path, *, inside: Path | None = None) -> BufferedReader:
+    """Open a regular file for reading. OSError with the reason for anything else. Never blocks."""
+    if inside is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(inside)):
+        raise OSError(0, f"outside {inside}; copy it there", str(path))
+    _check_mode(os.stat(path).st_mode, path)  # before opening it: a device may act on that
+    file = when_free(lambda: open(path, "rb", opener=_opened), path, timeout_s=MAX_HELD_LIVE_S)  # noqa: SIM115  the caller's
+    try:
+        _check_mode(os.fstat(file.fileno()).st_mode, path)  # it may have been replaced meanwhile
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def _opened(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # opening a FIFO waits for its writer
+
+
+def _check_mode(mode: int, path: Path) -> None:
     if stat.S_ISDIR(mode):  # Windows would raise PermissionError, as for a file that another program holds
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if kind := special_kind(mode):  # before opening it: opening a FIFO waits for its writer
+    if kind := special_kind(mode):
         raise OSError(0, f"{kind}, where a file is needed", str(path))
-    with when_free(lambda: open(path, "rb"), path, timeout_s=MAX_HELD_LIVE_S) as file:
-        raw = file.read(max_bytes + 1)
-    if len(raw) > max_bytes:
-        size = f"{max_bytes >> 20} MiB" if max_bytes >> 20 else f"{max_bytes} bytes"
-        raise OSError(0, f"larger than {size}", str(path))
-    return raw
+
+
+def _size(count: int) -> str:
+    units = ((30, "GiB"), (20, "MiB"))
+    return next((f"{count >> bits} {unit}" for bits, unit in units if count >> bits), f"{count} bytes")
 
 
 def special_kind(mode: int) -> str:

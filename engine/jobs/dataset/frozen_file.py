@@ -11,6 +11,7 @@ from engine.jobs.dataset.frozen import thaw
 from engine.jobs.dataset.ground_picture import read_ground_picture
 from engine.jobs.dataset.scene.description import SiteScene
 from engine.system.file_names import escaped
+from engine.system.small_file import read_small
 
 OPTION = "--scene"
 MAX_BYTES = 256 << 20
@@ -91,8 +92,6 @@ def _thawed(content: bytes, path: str) -> SiteScene:
 
 def _content(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{OPTION} {escaped(str(path))}: is larger than {MAX_BYTES >> 20} MB")
-        return path.read_bytes()
+        return read_small(path, max_bytes=MAX_BYTES)
     except OSError as error:
         raise UsageError(f"{OPTION} {escaped(str(path))}: cannot be read ({error.strerror or error})") from None

@@ -8,6 +8,8 @@ import numpy as np
 
 from engine.errors import UsageError
 from engine.jobs.dataset.scene.description import GroundPicture
+from engine.system.foreign_data import picture_size_px
+from engine.system.small_file import read_small
 
 DEFAULT_SIZE_M = 4.0
 MIN_SIDE_PX, MAX_SIDE_PX = 16, 4096
@@ -48,9 +50,7 @@ def _content(path: Path) -> bytes:
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{OPTION} {path}: is not a {', '.join(SUFFIXES)} file; FILE[,METRES] names one")
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{OPTION} {path}: is larger than {MAX_BYTES >> 20} MB; save it smaller")
-        return path.read_bytes()
+        return read_small(path, max_bytes=MAX_BYTES)
     except OSError as error:
         raise UsageError(f"{OPTION} {path}: cannot be read ({error.strerror or error})") from None
 
@@ -59,15 +59,18 @@ def _decoded(path: Path, content: bytes) -> np.ndarray:
     """(height, width, 3) uint8, BGR."""
     import cv2
 
-    try:
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-    except cv2.error:
-        picture = None
-    if picture is None:
+    size = picture_size_px(content)
+    if size is None:
         raise UsageError(f"{OPTION} {path}: is damaged, or no picture")
-    height, width = picture.shape[:2]
+    width, height = size
     if min(height, width) < MIN_SIDE_PX or max(height, width) > MAX_SIDE_PX:
         raise UsageError(
             f"{OPTION} {path}: {width}x{height} px; sides of {MIN_SIDE_PX} to {MAX_SIDE_PX} px are possible"
         )
+    try:
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        picture = None
+    if picture is None:
+        raise UsageError(f"{OPTION} {path}: is damaged, or no picture")
     return np.asarray(picture)

@@ -10,6 +10,7 @@ import numpy as np
 GREY = 0.4
 """Albedo of faces without a material."""
 MAX_ALBEDO = 0.9
+MAX_TEXTURE_PX = 8192
 MAX_COLORS = 24
 _THIRD = 1 / 3
 INSIDE = np.array(
@@ -122,6 +123,7 @@ def _of_material(visual: Any, faces: np.ndarray, is_gltf: bool) -> np.ndarray:
         factor = np.ones(4) if base is None else _decoded(np.asarray(base) / 255, False)
     if image is None or visual.uv is None:
         return np.tile(factor, (len(faces), 1))
+    check_texture(image.size)  # known from its header; nothing is decoded yet
     texels = np.asarray(image.convert("RGBA"))
     high, wide = texels.shape[:2]
     uv = np.asarray(visual.uv, np.float64)[faces]  # (t, 3, 2); v counts from the bottom
@@ -134,6 +136,13 @@ def _of_material(visual: Any, faces: np.ndarray, is_gltf: bool) -> np.ndarray:
         row = np.minimum(((1 - place[:, 1]) * high).astype(int), high - 1)
         total += _decoded(texels[row, column] / 255, False)
     return factor * total / len(INSIDE)
+
+
+def check_texture(size_px: tuple[int, int] | None) -> None:
+    """ValueError for a picture with too long a side."""
+    if size_px is not None and max(size_px) > MAX_TEXTURE_PX:
+        size = "x".join(map(str, size_px))
+        raise ValueError(f"a texture of {size} px; sides of up to {MAX_TEXTURE_PX} px are possible: save it smaller")
 
 
 def _decoded(rgba: np.ndarray, is_linear: bool) -> np.ndarray:

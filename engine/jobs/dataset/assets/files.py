@@ -6,7 +6,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from engine.errors import UsageError
+from engine.jobs.dataset.assets.colors import check_texture
 from engine.system.file_names import escaped
+from engine.system.foreign_data import picture_size_px
+from engine.system.small_file import read_small
 
 MAX_BYTES = 1 << 30
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
@@ -17,31 +20,35 @@ def read_content(path: Path, words: str) -> bytes:
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{words}: is not a {', '.join(SUFFIXES)} file")
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{words}: is larger than {MAX_BYTES >> 20} MB; save it smaller")
-        return path.read_bytes()
+        return read_small(path, max_bytes=MAX_BYTES)
     except OSError as error:
         raise UsageError(f"{words}: cannot be read ({error.strerror or error})") from None
 
 
 class Neighbours:
-    """The files beside a model, as trimesh asks for them. Remembers which were read, and which are missing."""
+    """The files beside a model, as trimesh asks for them: in its folder, at most MAX_BYTES in all.
+
+    Remembers which were read, and why others were not.
+    """
 
     def __init__(self, path: Path) -> None:
         self._folder = path.parent
         self.file_name = path.name
-        self.missing: list[str] = []
+        self.faults: list[str] = []
+        self._bytes = 0
         self._read: dict[str, bytes] = {}
 
     def get(self, name: str) -> bytes:
         path = self._folder / unquote(name.strip())
         try:
-            if path.stat().st_size > MAX_BYTES:
-                raise OSError(f"{path.name} is larger than {MAX_BYTES >> 20} MB")
-            content = path.read_bytes()
-        except (OSError, ValueError):
-            self.missing.append(escaped(name))
+            content = read_small(path, max_bytes=MAX_BYTES - self._bytes, inside=self._folder)
+            check_texture(picture_size_px(content))
+        except (OSError, ValueError) as error:
+            is_missing = isinstance(error, FileNotFoundError)
+            reason = "not there" if is_missing else getattr(error, "strerror", None) or str(error)
+            self.faults.append(f"names {escaped(name)}, which is {reason}")
             raise
+        self._bytes += len(content)
         self._read[name] = content
         return content
 

@@ -96,8 +96,8 @@ def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
             plain = glb.with_header(content, glb.with_plain_materials(header), suffix)
             pictured = glb.textured(header)
         scene = _load(plain, suffix, neighbours)
-        if neighbours.missing:
-            raise UsageError(f"{words}: names {neighbours.missing[0]}, which is not there")
+        if neighbours.faults:
+            raise UsageError(f"{words}: {neighbours.faults[0]}")
         for mesh in scene.geometry.values():
             material = getattr(getattr(mesh, "visual", None), "material", None)
             if material is not None and material.name in pictured and material.baseColorTexture is None:
@@ -108,8 +108,8 @@ def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
         size_m = faces.stand(scale)
         parts = tuple(faces.parts())
     except BROKEN as error:
-        if neighbours.missing:
-            raise UsageError(f"{words}: names {neighbours.missing[0]}, which is not there") from None
+        if neighbours.faults:
+            raise UsageError(f"{words}: {neighbours.faults[0]}") from None
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UsageError(f"{words}: is damaged, or no model ({reason})") from error
     return ReadModel(

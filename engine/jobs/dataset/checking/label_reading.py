@@ -9,7 +9,10 @@ from xml.etree import ElementTree
 import msgspec
 import numpy as np
 
+from engine.system.small_file import read_small
+
 MAX_COCO_BYTES = 8 << 30
+MAX_LABEL_BYTES = 64 << 20  # of one picture
 BOX_COLUMNS = 5  # class, centre, size
 TURNED_COLUMNS = 9  # class, four corners
 KITTI_COLUMNS = 15
@@ -64,9 +67,7 @@ class CocoLabels(msgspec.Struct, frozen=True):
 def read_coco(path: Path) -> CocoLabels | str:
     """The file, or the reason why it cannot be read."""
     try:
-        if path.stat().st_size > MAX_COCO_BYTES:
-            return f"is larger than {MAX_COCO_BYTES >> 30} GB, and was not read"
-        return msgspec.json.decode(path.read_bytes(), type=CocoLabels)
+        return msgspec.json.decode(read_small(path, max_bytes=MAX_COCO_BYTES), type=CocoLabels)
     except OSError as error:
         return f"cannot be read ({error.strerror or error})"
     except (ValueError, RecursionError) as error:  # msgspec raises ValueError
@@ -150,7 +151,7 @@ def _numbers(texts: Iterable[str]) -> list[float]:
 
 def _text(path: Path, read: ReadLabels) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_small(path, max_bytes=MAX_LABEL_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         read.faults.append("is not a text")
     except OSError as error:

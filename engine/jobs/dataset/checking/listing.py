@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from engine.errors import UsageError
+from engine.system.small_file import open_regular, read_small
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 SUBSETS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -32,6 +33,7 @@ LABEL_FOLDERS = {
 """Folder and suffix of each format's label files."""
 NO_LABELS = frozenset({"classes.txt"})
 """Files among the labels that are of no picture: labelImg's names of classes."""
+MAX_MANIFEST_BYTES = 4 << 30  # 100,000 pictures of 768 piles take 6 kB each
 MANIFEST_FILE, YAML_FILE = "manifest.jsonl", "dataset.yaml"
 
 
@@ -142,7 +144,7 @@ def _suffix(name: str) -> str:
 def _is_coco(path: Path) -> bool:
     """True if the file begins as a JSON object and names annotations near its start or end."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(1 << 16)
             file.seek(max(0, path.stat().st_size - (1 << 16)))
             text = start + file.read()
@@ -153,7 +155,7 @@ def _is_coco(path: Path) -> bool:
 
 def _read_manifest(found: FoundFolder) -> None:
     try:
-        lines = (found.path / MANIFEST_FILE).read_bytes().splitlines()
+        lines = read_small(found.path / MANIFEST_FILE, max_bytes=MAX_MANIFEST_BYTES).splitlines()
     except FileNotFoundError:
         return
     except OSError as error:
@@ -169,10 +171,15 @@ def _read_manifest(found: FoundFolder) -> None:
 def _name_classes(found: FoundFolder) -> None:
     """Take them from the manifest if it has them, else from the YAML file, which may be edited or damaged."""
     names = (YAML_FILE, "data.yaml")
-    text = next(
-        (path.read_text(encoding="utf-8", errors="replace") for name in names if (path := found.path / name).is_file()),
-        "",
-    )
+    text = ""
+    for path in (found.path / name for name in names):
+        try:
+            text = read_small(path).decode("utf-8", "replace")
+            break
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
     found.class_names, found.keypoint_columns = read_yaml(text)
     if classes := found.options.get("classes"):
         found.class_names = dict(enumerate(classes))

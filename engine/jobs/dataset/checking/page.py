@@ -13,9 +13,10 @@ from PIL import Image
 from engine.errors import SourceError, UsageError
 from engine.jobs.dataset.checking.label_reading import ReadLabels, read_coco
 from engine.jobs.dataset.checking.listing import FoundFolder, FoundPicture, find_folder
-from engine.jobs.dataset.checking.pictures import large_pictures, read_picture
+from engine.jobs.dataset.checking.pictures import MAX_BYTES, large_pictures, read_picture
 from engine.jobs.dataset.checking.problems import coco_labels, match_coco, read_labels
 from engine.system.file_names import escaped
+from engine.system.small_file import read_small
 
 SHOWN_PX = 2400  # longer side of a picture in the page
 QUALITY = 85
@@ -97,7 +98,7 @@ def _figure(
 
 def _embedded(path: Path) -> str:
     """The picture as a JPEG in a data URI, with a longer side of at most SHOWN_PX."""
-    with Image.open(path) as image:
+    with Image.open(io.BytesIO(read_small(path, max_bytes=MAX_BYTES))) as image:
         pixels = np.asarray(image.convert("RGB"))
     scale = min(1.0, SHOWN_PX / max(pixels.shape[:2]))
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))

@@ -14,9 +14,11 @@ from PIL import Image, UnidentifiedImageError
 
 from engine.jobs.dataset.labels.look import PictureLook, look_of, shrunk
 from engine.jobs.dataset.options import MAX_SIDE_PX
+from engine.system.small_file import read_small
 
 HASH_SIDE = 16  # 256 bits
 MAX_PIXELS = MAX_SIDE_PX**2
+MAX_BYTES = 2 << 30  # the largest picture as a BMP takes 0.8 GB, as a 16-bit PNG up to 1.6 GB
 LARGE_PIXELS = 64_000_000
 LARGE_ONE_BY_ONE = threading.Lock()  # the largest takes 1.6 GB while it is decoded
 
@@ -51,7 +53,7 @@ def read_picture(path: Path) -> PictureFacts | str:
     Call it within `large_pictures`.
     """
     try:
-        content = path.read_bytes()
+        content = read_small(path, max_bytes=MAX_BYTES)
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > MAX_PIXELS:
                 return f"has {image.width}x{image.height} px; more than {MAX_SIDE_PX}x{MAX_SIDE_PX} are not read"

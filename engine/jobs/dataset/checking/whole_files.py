@@ -6,6 +6,7 @@ which whole files there are and what is in them.
 
 import hashlib
 import json
+import os
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,7 +18,9 @@ from engine.jobs.dataset.checking.problems import CheckProblem
 from engine.jobs.dataset.labels.source import FinishedPicture
 from engine.jobs.dataset.labels.writers.tiles import finished_tiles
 from engine.jobs.dataset.labels.writers.webdataset import INDEX, sample_of
+from engine.system.small_file import open_regular, read_small
 
+MAX_LINES_BYTES = 4 << 30
 POSE_COLUMNS = 3  # x, y and visibility of the head
 
 Digests = dict[str, str]
@@ -151,11 +154,14 @@ def _shard_problems(root: Path, pictures: list[FinishedPicture], digests: Digest
 
 def _members(path: Path) -> Iterator[tuple[str, str]]:
     """Name and SHA-256 of each file of a shard. Raises TarError and OSError."""
-    with tarfile.open(path, "r:") as tar:
+    with open_regular(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
         for member in tar:
             content = tar.extractfile(member)
-            if content is not None:
-                yield member.name, hashlib.sha256(content.read()).hexdigest()
+            if content is None:
+                continue
+            if member.offset_data + member.size > os.fstat(file.fileno()).st_size:
+                raise EOFError(f"{member.name} has {member.size} bytes, more than the shard")
+            yield member.name, hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def _shards_of(index: bytes) -> list[str] | None:
@@ -180,7 +186,7 @@ def _path_in(folder: str, picture: FinishedPicture) -> str:
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_small(path, max_bytes=MAX_LINES_BYTES)
     except OSError:
         return None
 

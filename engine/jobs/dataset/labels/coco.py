@@ -13,7 +13,9 @@ import numpy as np
 
 from engine.errors import SourceError, UsageError
 from engine.jobs.dataset.labels.instances import find_instances
+from engine.system.small_file import read_small
 
+MAX_PART_BYTES = 256 << 20
 CATEGORY = {"id": 1, "name": "pile", "supercategory": "foundation"}
 ANNOTATION_FIELDS = {
     "image_id": int,
@@ -108,7 +110,7 @@ def read_part(path: Path) -> dict[str, Any]:
     are not decoded.
     """
     try:
-        part: dict[str, Any] = json.loads(path.read_bytes())
+        part: dict[str, Any] = json.loads(read_small(path, max_bytes=MAX_PART_BYTES))
         fault = _fault(part, path.stem)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from error

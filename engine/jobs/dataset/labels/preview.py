@@ -14,10 +14,12 @@ import numpy as np
 
 from engine.errors import SourceError
 from engine.jobs.dataset.labels.yolo import read_boxes
+from engine.system.small_file import read_small
 
 LabelReader = Callable[[Path, int, int], tuple[np.ndarray, np.ndarray]]
 """Reads a label file of a picture of this width and height in px: (k, 4) boxes in px, (k,) classes."""
 MAX_PICTURES = 20
+MAX_BYTES = 2 << 30
 SMALL_WIDTH_PX = 720
 SIDE_PX = 540  # side of the crop, and height of the overview
 WHOLE_PX = 640  # pictures with no longer side are shown once, at full scale
@@ -155,7 +157,8 @@ def _read_picture(path: Path) -> np.ndarray:
     import cv2
 
     try:
-        data = np.fromfile(path, np.uint8)  # cv2.imread fails for non-ASCII names on Windows
+        # cv2.imread fails for non-ASCII names on Windows
+        data = np.frombuffer(read_small(path, max_bytes=MAX_BYTES), np.uint8)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
     try:

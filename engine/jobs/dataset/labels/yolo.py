@@ -6,7 +6,9 @@ import numpy as np
 
 from engine.errors import SourceError
 from engine.jobs.dataset.labels.instances import Instances
+from engine.system.small_file import read_small
 
+MAX_LABEL_BYTES = 64 << 20  # of one picture
 PILE_CLASS = 0
 COLUMNS = 5
 FORM = np.frombuffer(b"0 0.000000 0.000000 0.000000 0.000000\n", np.uint8)
@@ -35,7 +37,7 @@ def read_boxes(path: Path, width: int, height: int) -> np.ndarray:
     faster than line by line.
     """
     try:
-        data = path.read_bytes()
+        data = read_small(path, max_bytes=MAX_LABEL_BYTES)
         boxes = _boxes(data)
         lines = data.decode("utf-8").splitlines() if boxes is None else []
     except (OSError, UnicodeDecodeError) as error:
@@ -53,7 +55,7 @@ def read_labels(path: Path, width: int, height: int, classes: int) -> tuple[np.n
     not below `classes`, for points outside the picture, and for lines of no such format.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_small(path, max_bytes=MAX_LABEL_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text"
         raise SourceError(f"{path}: cannot be read: {reason}") from error

@@ -21,9 +21,9 @@ from engine.jobs.dataset.replacing import replace_with
 from engine.jobs.dataset.scene.streams import Seed
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.kit.fingerprint import package_version
-from engine.system.atomic_file import MAX_HELD_JOB_S, MAX_HELD_LIVE_S, when_free
+from engine.system.atomic_file import MAX_HELD_JOB_S, when_free
 from engine.system.file_names import with_replacements
-from engine.system.small_file import special_kind
+from engine.system.small_file import open_regular
 
 MANIFEST = "manifest.jsonl"
 MAX_LINE_BYTES = 64 << 20  # a thousand times the line of a scene with 768 piles
@@ -215,12 +215,8 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a folder; empty if there is none. Raises OSError, also for anything but a regular file."""
     manifest = Manifest(folder / MANIFEST)
     try:
-        mode = os.stat(manifest.path).st_mode
+        with open_regular(manifest.path) as file:
+            manifest.load(file)
     except FileNotFoundError:
         manifest.is_tidy = False  # no file, which marks the folder as ours
-        return manifest
-    if kind := special_kind(mode):  # before opening it: opening a FIFO waits for its writer
-        raise OSError(0, f"{kind}, where a file is needed", str(manifest.path))
-    with when_free(lambda: manifest.path.open("rb"), manifest.path, timeout_s=MAX_HELD_LIVE_S) as file:
-        manifest.load(file)
     return manifest

@@ -321,4 +321,4 @@ def test_a_coco_file_beyond_the_limit_is_not_read_into_memory(tmp_path: Path) ->
     path = tmp_path / "a.json"
     path.touch()
     os.truncate(path, MAX_COCO_BYTES + 1)
-    assert read_coco(path) == "is larger than 8 GB, and was not read"
+    assert read_coco(path) == "cannot be read (larger than 8 GiB)"

@@ -1,0 +1,165 @@
+"""Files that strangers hand over: special, huge, packed and far away ones are one line, at once, in little memory."""
+
+import base64
+import json
+import os
+import struct
+import subprocess
+import sys
+import tarfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.errors import SourceError, UsageError
+from engine.jobs.dataset.assets.reading import read_model
+from engine.jobs.dataset.checking.label_reading import read_coco
+from engine.jobs.dataset.checking.pictures import read_picture
+from engine.jobs.dataset.checking.whole_files import _members
+from engine.jobs.dataset.frozen import MAX_VALUES, _unpacked
+from engine.jobs.dataset.frozen_file import parse_frozen
+from engine.jobs.dataset.ground_picture import parse_ground_picture
+from engine.jobs.dataset.labels.yolo import read_boxes
+from engine.jobs.dataset.running.manifest import read_manifest
+
+TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl m\nf 1/1 2/2 3/3\n"
+posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+
+IN_LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from engine.errors import UsageError
+from engine.jobs.dataset.assets.reading import read_model
+from engine.jobs.dataset.frozen_file import parse_frozen
+from engine.jobs.dataset.ground_picture import parse_ground_picture
+
+for name in sys.argv[1:]:
+    try:
+        if name.endswith((".obj", ".gltf")):
+            read_model(Path(name), "y", 1.0, name)
+        elif name.endswith(".png"):
+            parse_ground_picture(name)
+        else:
+            parse_frozen(name)
+        print("was read")
+    except UsageError as error:
+        print(error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> (20 if sys.platform == "darwin" else 10))
+"""
+
+
+def gltf(path: Path, uri: str) -> Path:
+    position = {"attributes": {"POSITION": 0}}
+    header = {
+        "asset": {"version": "2.0"},
+        "buffers": [{"uri": uri, "byteLength": 36}],
+        "bufferViews": [{"buffer": 0, "byteLength": 36}],
+        "accessors": [{"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3"}],
+        "meshes": [{"primitives": [position]}],
+        "nodes": [{"mesh": 0}],
+        "scenes": [{"nodes": [0]}],
+        "scene": 0,
+    }
+    path.write_text(json.dumps(header))
+    return path
+
+
+def png_header(path: Path, side_px: int) -> Path:
+    """A PNG that tells its size, without pixels."""
+    told = b"IHDR" + struct.pack(">IIBBBBB", side_px, side_px, 8, 2, 0, 0, 0)
+    chunks = b"".join(struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (told, b"IDAT"))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    return path
+
+
+@posix_only
+def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_line_each(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    os.mkfifo(folder / "fifo")
+    (folder / "zero").symlink_to("/dev/zero")
+    with (folder / "huge.mtl").open("wb") as file:
+        file.truncate(5 << 30)
+    for name in ("/dev/zero", "huge.mtl"):
+        (folder / f"{len(name)}.obj").write_text(f"mtllib {name}\n{TRIANGLE}")
+    (tmp_path / "secret").write_bytes(bytes(36))
+    png_header(folder / "wide.png", 30_000)
+    (folder / "wide.mtl").write_text("newmtl m\nmap_Kd wide.png\n")
+    (folder / "wide.obj").write_text(f"mtllib wide.mtl\n{TRIANGLE}")
+    due = {
+        gltf(folder / "device.gltf", "/dev/zero"): "names /dev/zero, which is outside",
+        gltf(folder / "link.gltf", "zero"): "names zero, which is outside",
+        gltf(folder / "fifo.gltf", "fifo"): "names fifo, which is a FIFO, where a file is needed",
+        gltf(folder / "far.gltf", "../secret"): "names ../secret, which is outside",
+        folder / "9.obj": "names /dev/zero, which is outside",
+        folder / "8.obj": "names huge.mtl, which is larger than 1 GiB",
+        folder / "wide.obj": "a texture of 30000x30000 px; sides of up to 8192 px are possible",
+        folder / "wide.png": "30000x30000 px; sides of 16 to 4096 px are possible",
+        folder / "fifo": "cannot be read (a FIFO, where a file is needed)",
+        folder / "zero": "cannot be read (a device, where a file is needed)",
+    }
+    command = [sys.executable, "-c", IN_LITTLE_MEMORY, *map(str, due)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    *lines, peak_mb = ran.stdout.splitlines()
+    assert len(lines) == len(due), lines
+    for line, reason in zip(lines, due.values(), strict=True):
+        assert reason in line
+    assert int(peak_mb) < 300
+
+
+def test_a_model_reads_the_files_in_its_folder_and_below(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "corners.bin").write_bytes(np.eye(3, dtype="<f4").tobytes())
+    model = read_model(gltf(tmp_path / "ours.gltf", "parts/corners.bin"), "y", 1.0, "ours")
+    assert model.triangles == 2  # both sides
+
+
+@posix_only
+def test_a_dataset_with_special_files_is_checked_to_its_end(tmp_path: Path) -> None:
+    fifo = tmp_path / "manifest.jsonl"
+    os.mkfifo(fifo)
+    for path, kind in ((fifo, "a FIFO"), (Path("/dev/zero"), "a device")):
+        reason = f"{kind}, where a file is needed"
+        assert read_picture(path) == read_coco(path) == f"cannot be read ({reason})"
+        with pytest.raises(SourceError, match=reason):
+            read_boxes(path, 10, 10)
+    with pytest.raises(OSError, match="a FIFO"):
+        read_manifest(tmp_path)
+
+
+def test_a_shard_whose_member_claims_a_terabyte_is_damaged_not_a_traceback(tmp_path: Path) -> None:
+    member = tarfile.TarInfo("000001.png")
+    member.size = 10**12
+    (tmp_path / "a.tar").write_bytes(member.tobuf() + bytes(1024))
+    with pytest.raises(EOFError, match=r"000001\.png has 1000000000000 bytes, more than the shard"):
+        list(_members(tmp_path / "a.tar"))
+
+
+def packed(data: bytes, shape: list[int]) -> dict[str, object]:
+    text = base64.b64encode(zlib.compress(data, 1)).decode()
+    return {"shape": shape, "dtype": "uint8", "coding": "plain", "data": text}
+
+
+def test_packed_data_is_unpacked_no_further_than_its_shape() -> None:
+    assert (_unpacked(np.ndarray, packed(bytes(range(16)), [4, 4])) == np.arange(16).reshape(4, 4)).all()
+    with pytest.raises(ValueError, match="unpacks to more than"):
+        _unpacked(np.ndarray, packed(bytes(1 << 20), [4, 4]))
+    with pytest.raises(ValueError, match=f"at most {MAX_VALUES} are possible"):
+        _unpacked(np.ndarray, packed(b"", [100_000, 100_000]))
+    cut = packed(b"", [2])
+    cut["data"] = base64.b64encode(zlib.compress(b"ab")[:-6]).decode()
+    with pytest.raises(ValueError, match="is cut off"):
+        _unpacked(np.ndarray, cut)
+
+
+def test_a_ground_picture_is_measured_before_it_is_decoded(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="30000x30000 px; sides of 16 to 4096 px"):
+        parse_ground_picture(str(png_header(tmp_path / "wide.png", 30_000)))
+
+
+@posix_only
+def test_a_scene_that_is_no_file_is_refused_by_name() -> None:
+    with pytest.raises(UsageError, match=r"--scene /dev/zero: cannot be read \(a device"):
+        parse_frozen("/dev/zero")
