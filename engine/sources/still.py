@@ -9,6 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from engine.errors import SourceError
 from engine.sources.pixels import MAX_SIDE_PX, fitted_size, over_black
 from engine.sources.source import SourceStatus
+from engine.system.small_file import open_regular
 from engine.values import VideoFrame
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "JPEG2000")
@@ -72,7 +73,7 @@ def read_still(path: Path, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
     except Image.DecompressionBombError:
         raise SourceError(f"{path}: picture too large (the limit is 179 megapixels)") from None
     except (OSError, ValueError, SyntaxError) as error:
-        raise SourceError(f"{path}: the picture cannot be read ({error})") from None
+        raise SourceError(f"{path}: the picture cannot be read ({getattr(error, 'strerror', None) or error})") from None
     upright = _to_8_bit(upright)
     has_alpha = upright.has_transparency_data
     converted = upright.convert("RGBA" if has_alpha else "RGB")
@@ -83,6 +84,7 @@ def read_still(path: Path, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
 
 def _open(path: Path) -> Image.Image:
     Image.init()
+    open_regular(path).close()  # opening a FIFO in a folder of pictures would wait for its writer
     return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
 
 

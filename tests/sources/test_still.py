@@ -1,9 +1,13 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from engine.errors import SourceError
 from engine.sources import open_source
+from engine.sources.pictures import open_pictures
 from engine.system.clock import SteppedClock
 
 
@@ -94,3 +98,15 @@ def test_an_unplayable_animation_is_an_error_and_not_shown_as_a_still(tmp_path, 
     Image.new("RGB", (8, 8)).save(path, save_all=True, append_images=[Image.new("RGB", (8, 8), (255, 0, 0))])
     with pytest.raises(SourceError, match="animated WEBP cannot be played"):
         open_still(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFO in a folder")
+def test_a_fifo_among_the_pictures_of_a_folder_is_told_and_the_others_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    Image.new("RGB", (4, 3), "red").save(tmp_path / "b.png")
+    pictures = open_pictures(tmp_path)
+    assert [picture.file_name for picture in pictures.read(1, None)] == ["b.png"]
+    assert pictures.counts.unreadable == 1
+    assert pictures.counts.notes == [
+        f"{tmp_path / 'a.png'}: the picture cannot be read (a FIFO, where a file is needed)"
+    ]
