@@ -4,8 +4,6 @@ import base64
 import json
 import os
 import struct
-import subprocess
-import sys
 import tarfile
 import zlib
 from pathlib import Path
@@ -23,12 +21,13 @@ from engine.jobs.dataset.frozen_file import parse_frozen
 from engine.jobs.dataset.ground_picture import parse_ground_picture
 from engine.jobs.dataset.labels.yolo import read_boxes
 from engine.jobs.dataset.running.manifest import read_manifest
+from tests.support.own_process import lines_of
 
 TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl m\nf 1/1 2/2 3/3\n"
 posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
 
 IN_LITTLE_MEMORY = """
-import resource, sys
+import sys
 from pathlib import Path
 from engine.errors import UsageError
 from engine.jobs.dataset.assets.reading import read_model
@@ -46,10 +45,6 @@ for name in sys.argv[1:]:
         print("was read")
     except UsageError as error:
         print(error)
-if sys.platform == "linux":  # ru_maxrss there begins with the size of the process that started this one
-    print(int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) >> 10)
-else:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 20)
 """
 
 
@@ -103,13 +98,11 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
         folder / "fifo": "cannot be read (a FIFO, where a file is needed)",
         folder / "zero": "cannot be read (a device, where a file is needed)",
     }
-    command = [sys.executable, "-c", IN_LITTLE_MEMORY, *map(str, due)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    *lines, peak_mb = ran.stdout.splitlines()
+    lines, peak_mb = lines_of(IN_LITTLE_MEMORY, *due)
     assert len(lines) == len(due), lines
     for line, reason in zip(lines, due.values(), strict=True):
         assert reason in line
-    assert int(peak_mb) < 300
+    assert peak_mb < 300
 
 
 def test_a_model_reads_the_files_in_its_folder_and_below(tmp_path: Path) -> None:
