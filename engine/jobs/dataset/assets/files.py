@@ -14,7 +14,7 @@ from engine.system.small_file import read_small
 MAX_BYTES = 1 << 30
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 MATERIAL = b"newmtl"
-"""What every file of materials (.mtl) contains; .obj and .ply name these and textures alone."""
+"""In every file of materials (.mtl); .obj and .ply name these and textures alone."""
 
 
 def read_content(path: Path, words: str) -> bytes:

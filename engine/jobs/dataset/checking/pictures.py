@@ -50,7 +50,7 @@ def large_pictures() -> Iterator[None]:
 @contextmanager
 def open_picture(path: Path) -> Iterator[Image.Image]:
     """A picture file, of which only the header is read. OSError, ValueError, SyntaxError."""
-    with open_regular(path, max_bytes=MAX_BYTES) as file, Image.open(file, formats=FORMATS) as image:
+    with open_regular(path, max_bytes=MAX_BYTES) as stream, Image.open(stream, formats=FORMATS) as image:
         yield image
 
 
