@@ -139,7 +139,7 @@ def test_names_are_kept_and_bad_files_are_reported_while_others_continue(convert
         f"{tmp_path}/gone.wav: no such file or folder",
     ]
     assert not report.is_complete and not report.is_interrupted
-    assert report.files[1].notes == ("2 channels: their mean is converted, and the voice comes out mono",)
+    assert report.files[1].notes == ("stereo, mixed to one voice that is as loud (ITU-R BS.775)",)
 
 
 def test_a_file_found_damaged_while_reading_is_reported_and_leaves_nothing(convert: Convert, tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ def test_four_times_as_long_a_sound_is_heard_and_finished_in_the_same_memory(tmp
         )
         for number, span in enumerate(spans):
             converted.write(made.place_of(number), np.full(span.frames * 400, 0.1, np.float32))
-        finishing = peak_mb(lambda: sum(map(len, FinishedVoice(made, settings=VoiceSettings(), rate_hz=RATE_HZ).blocks())))  # noqa: B023
+        settings = VoiceSettings()
+        finishing = peak_mb(lambda: sum(map(len, FinishedVoice(made, settings=settings, rate_hz=RATE_HZ).blocks())))  # noqa: B023
         peaks[seconds] = hearing, finishing
         heard.close()
         converted.close()
