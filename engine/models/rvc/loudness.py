@@ -84,7 +84,8 @@ def gains(
     """
     wanted, own = (spread(points, hop, length, first) for points in (source, output))
     is_open = spread((source > 0).to(source.dtype), hop, length, first)
-    return is_open * (wanted / own.clamp(min=MIN_RMS)) ** (1.0 - share)
+    line: torch.Tensor = is_open * (wanted / own.clamp(min=MIN_RMS)) ** (1.0 - share)
+    return line
 
 
 def mix_loudness(
