@@ -20,7 +20,7 @@ from engine.jobs.convert.sound import Sound
 
 SIDE = 0.5**0.5
 SHARES = {"FC": 1.0, "FL": SIDE, "FR": SIDE, "DL": SIDE, "DR": SIDE, "FLC": SIDE, "FRC": SIDE, "LFE": 0.0, "LFE2": 0.0}
-"""Of each loudspeaker in mono, by FFmpeg's names (BS.775-3, annex 4)."""
+"""Share of each loudspeaker in mono, by FFmpeg's names (BS.775-3, annex 4)."""
 SURROUND_SHARE = 0.5  # of all others
 ASSUMED = {2: "stereo", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """Layouts of files that name no loudspeakers. Other numbers of channels are mixed in equal parts."""
@@ -85,7 +85,7 @@ class Covariance:
         self._weighting = _k_weighting(np.fft.rfftfreq(self._block, 1 / rate_hz)).astype(np.float32)[:, None]
         self._rest = np.zeros((0, len(gains)), np.float32)
         self._sums = np.zeros((LEVELS, len(gains), len(gains)))
-        """Of the blocks of each LUFS, from LOWEST_LUFS on."""
+        """The sum of the blocks at each LUFS, from LOWEST_LUFS on."""
         self._counts = np.zeros(LEVELS)
 
     def add(self, sound: np.ndarray) -> None:

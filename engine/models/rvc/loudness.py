@@ -72,7 +72,7 @@ def silence_db(threshold_db: float) -> float:
 
 def open_points(source: torch.Tensor, below_db: float = SILENCE_DB) -> torch.Tensor:
     """`source`, the points of the input, with 0 where it is softer than this."""
-    return source * (source > 10.0 ** (below_db / 20.0))
+    return torch.where(source > 10.0 ** (below_db / 20.0), source, 0.0)
 
 
 def gains(
@@ -84,8 +84,7 @@ def gains(
     """
     wanted, own = (spread(points, hop, length, first) for points in (source, output))
     is_open = spread((source > 0).to(source.dtype), hop, length, first)
-    line: torch.Tensor = is_open * (wanted / own.clamp(min=MIN_RMS)) ** (1.0 - share)
-    return line
+    return is_open * (wanted / own.clamp(min=MIN_RMS)) ** (1.0 - share)
 
 
 def mix_loudness(

@@ -138,6 +138,14 @@ def test_a_recording_of_more_channels_than_pyav_can_read_as_planes_is_decoded(tm
     np.testing.assert_allclose(np.concatenate(list(decoded.blocks())), parts, atol=1e-6)
 
 
+def test_a_run_that_is_stopped_while_channels_are_measured_hears_nothing(tmp_path: Path) -> None:
+    sound = open_sound(write_sound(tmp_path / "in.wav", np.stack([VOICE, OTHER], 1), RATE_HZ))
+    scratch = Scratch(tmp_path / "heard")
+    assert hear(sound, scratch, lambda sound: sound, lambda: True) is None
+    assert (scratch.samples, sound.notes) == (0, [])
+    scratch.close()
+
+
 def test_a_mix_that_would_clip_is_told_as_softer(tmp_path: Path) -> None:
     sound = open_sound(write_named(tmp_path / "in.wav", [0.9 * tone(1.0, RATE_HZ) / 0.3] * 6, "5.1"))
     scratch = Scratch(tmp_path / "heard")
