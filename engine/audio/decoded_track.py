@@ -19,7 +19,8 @@ GAP_S = 0.1  # minimum gap between time stamps; smaller ones are rounding of the
 MAX_GAP_S = 600.0  # a larger jump counts as a broken time stamp
 SILENCE_S = 1.0  # written at a time, so that a long gap does not fill the memory
 ZERO_BASED_FORMATS = ("mov", "matroska")  # their time 0 is the start of the file; a transport stream begins at any time
-EXACT_FORMATS = ("mov", "matroska", "avi", "asf")  # other formats only estimate their length from the bit rate
+EXACT_FORMATS = ("mov", "matroska", "avi", "asf", "flac", "aiff")  # others estimate their length from the bit rate
+MAX_PLANES = 8  # PyAV crashes when it reads a frame of more
 BAD_READS = 16  # after this many failed reads in a row the rest counts as unreadable
 
 
@@ -40,6 +41,8 @@ class DecodedTrack:
         with container:
             self.rate_hz: int = stream.rate
             self.channels: int = stream.channels
+            self.layout: str = stream.layout.name
+            """FFmpeg's name of its channel layout."""
             self.has_video = any(Disposition.attached_pic not in track.disposition for track in container.streams.video)
             self.index = stream.index
             """Index of its track among all streams of the file."""
@@ -134,7 +137,8 @@ class _Planar:
     """Converts frames of one track to (channels, n) float32 at its first rate and layout, even if they change."""
 
     def __init__(self, stream: AudioStream) -> None:
-        self._wanted = "fltp", stream.layout.name, stream.rate
+        self._channels = stream.channels
+        self._wanted = "fltp" if self._channels <= MAX_PLANES else "flt", stream.layout.name, stream.rate
         self._shape = self._wanted
         self._resampler: AudioResampler | None = None
 
@@ -145,10 +149,14 @@ class _Planar:
             self._shape = shape
             self._resampler = None if shape == self._wanted else AudioResampler(*self._wanted)
         if self._resampler is None:
-            yield frame.to_ndarray()
+            yield self._array(frame)
         else:
-            yield from (each.to_ndarray() for each in self._resampler.resample(frame))
+            yield from map(self._array, self._resampler.resample(frame))
 
     def flush(self) -> Iterator[np.ndarray]:
         if self._resampler is not None:
-            yield from (each.to_ndarray() for each in self._resampler.resample(None))
+            yield from map(self._array, self._resampler.resample(None))
+
+    def _array(self, frame: AudioFrame) -> np.ndarray:
+        array = frame.to_ndarray()
+        return array if self._channels <= MAX_PLANES else array.reshape(-1, self._channels).T
