@@ -14,6 +14,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from engine.errors import AudioError
+from engine.system.media_file import open_media
 
 GAP_S = 0.1  # minimum gap between time stamps; smaller ones are rounding of the container's clock
 MAX_GAP_S = 600.0  # a larger jump counts as a broken time stamp
@@ -94,7 +95,7 @@ class DecodedTrack:
 
     def _open(self) -> tuple[InputContainer, AudioStream]:
         try:
-            container = av.open(str(self.path), metadata_errors="replace")
+            container = open_media(self.path)
         except (av.FFmpegError, OSError) as error:
             raise AudioError(f"{self.path}: not a readable sound or video ({error.strerror})") from None
         stream = container.streams.best("audio")

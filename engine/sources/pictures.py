@@ -2,7 +2,6 @@
 
 import math
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -19,6 +18,7 @@ from engine.sources.look import UNTAGGED, VideoLook, look_of, lost_depth
 from engine.sources.pixels import to_rgb
 from engine.sources.still import is_still, read_still
 from engine.sources.stream import shown_address
+from engine.system.small_file import open_regular
 
 FOLDER_FPS = Fraction(25)  # of a video created from a folder
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
@@ -91,18 +91,14 @@ class Pictures(Protocol):
 def open_pictures(path: Path) -> Pictures:
     """Open a file or folder and decode its first picture. SourceError, in one line, if it is missing or has none."""
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISREG(mode):
-            path.open("rb").close()
+        is_folder = path.is_dir()
+        if not is_folder:
+            open_regular(path).close()
     except (FileNotFoundError, NotADirectoryError):
         raise SourceError(f"{path}: no such file or folder") from None
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    if stat.S_ISDIR(mode):
-        return FolderPictures(path)
-    if not stat.S_ISREG(mode):  # reading would wait for a writer
-        raise SourceError(f"{path}: a pipe or a device, not a file or folder; a video is read more than once")
-    return FolderPictures(path) if is_still(path) else VideoPictures(path)
+    return FolderPictures(path) if is_folder or is_still(path) else VideoPictures(path)
 
 
 class VideoPictures:

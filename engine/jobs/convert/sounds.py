@@ -16,7 +16,7 @@ from engine.audio.file import MAX_CHANNELS, RATES_HZ
 from engine.errors import AudioError
 from engine.jobs.convert.decoded_sound import DecodedSound
 from engine.jobs.convert.sound import BLOCK_S, Sound, note_missing_end
-from engine.system.file_names import name_for_libsndfile
+from engine.system.media_file import open_sound_file
 
 if TYPE_CHECKING:
     import soundfile
@@ -27,7 +27,7 @@ def open_sound(path: Path) -> Sound:
     import soundfile
 
     try:
-        with soundfile.SoundFile(name_for_libsndfile(path)) as file:
+        with open_sound_file(path) as file:
             sound: Sound = FileSound(path, file)
     except (soundfile.LibsndfileError, OSError):  # FFmpeg may be able to read it, and has the better error message
         sound = DecodedSound(path)
@@ -65,13 +65,14 @@ class FileSound:
 
         read = 0
         try:
-            with soundfile.SoundFile(name_for_libsndfile(self.path)) as file:
+            with open_sound_file(self.path) as file:
                 while len(block := file.read(round(BLOCK_S * self.rate_hz), dtype="float32", always_2d=True)):
                     read += len(block)
                     yield block
-        except soundfile.LibsndfileError as error:
+        except (soundfile.LibsndfileError, OSError) as error:
             if not read:
-                raise AudioError(f"{self.path}: {error.error_string.rstrip('.')}") from None
+                reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+                raise AudioError(f"{self.path}: {reason.rstrip('.')}") from None
             self.notes.append(f"damaged at {read / self.rate_hz:.1f} s; the rest is ignored")
             return
         note_missing_end(self, read / self.rate_hz)

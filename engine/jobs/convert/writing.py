@@ -24,6 +24,7 @@ from engine.sinks.movie_file import SAME_BYTES
 from engine.sources.stream_copy import StreamCopy, can_hold
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file
 from engine.system.file_names import name_for_libsndfile
+from engine.system.media_file import open_media
 from engine.system.translate_errors import translate_errors
 
 BIT_RATE = 128_000  # bit rate of AAC and Opus
@@ -57,7 +58,7 @@ def check_pictures(output: Path, sound: Sound) -> None:
     form = FORMS[output.suffix.lower()]
     if not (form.codec and sound.has_video):
         return
-    with av.open(str(sound.path), metadata_errors="replace") as source:
+    with open_media(sound.path) as source:
         for stream in source.streams.video:
             if Disposition.attached_pic not in stream.disposition and not can_hold(form.container, stream):
                 raise SinkError(
