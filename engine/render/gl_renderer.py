@@ -232,13 +232,15 @@ class GLRenderer:
     def _draw_looks(self, picture: PictureInput) -> Target:
         """Draw the finished look; during a dissolve, both finished looks and their mix. Returns that."""
         dissolve, fade = self._targets.dissolve, picture.leaving
+        size_px, cuts = self._targets.size_px, picture.is_cutting
         dissolve.follow(fade)
-        size_px = self._targets.size_px
-        self._shaders.begin(picture.shaders, picture.waves, picture.time_s, size_px, self._held)
+        self._shaders.begin(picture.shaders, picture.waves, picture.time_s, size_px, self._held, is_cutting=cuts)
+        if self._shaders.is_incomplete and dissolve.shown is not None:
+            return dissolve.shown
         if picture.cuts != self._cuts:
             self._cuts = picture.cuts
             dissolve.clear_trail()
-        leaving = None if fade is None or dissolve.is_still else fade.picture
+        leaving = None if fade is None or dissolve.state.is_still else fade.picture
         if fade is not None and leaving is not None and any(each.is_shared for each in picture.shaders):
             return self._draw_morph(picture, leaving, fade)
         if fade is not None and leaving is not None:
@@ -250,7 +252,7 @@ class GLRenderer:
         if fade is None or dissolve.side is None:
             return new
         self._finish()
-        return self._dissolved(dissolve.side, new, dissolve.mix_of(fade))
+        return self._dissolved(dissolve.side, new, dissolve.state.mix_of(fade))
 
     @property
     def _held(self) -> set[Target]:

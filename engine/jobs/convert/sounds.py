@@ -5,6 +5,7 @@ with a note.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,12 +31,14 @@ def open_sound(path: Path) -> Sound:
             sound: Sound = FileSound(path, file)
     except (soundfile.LibsndfileError, OSError):  # FFmpeg may be able to read it, and has the better error message
         sound = DecodedSound(path)
+    else:
+        if sound.channels > 2:
+            with suppress(AudioError):  # libsndfile does not tell the loudspeakers, whose order depends on the format
+                sound = DecodedSound(path, subtype=sound.subtype)
     if not RATES_HZ[0] <= sound.rate_hz <= RATES_HZ[1]:
         raise AudioError(f"{path}: {sound.rate_hz} Hz is outside {RATES_HZ[0]}..{RATES_HZ[1]} Hz")
     if sound.channels > MAX_CHANNELS:
         raise AudioError(f"{path}: {sound.channels} channels; at most {MAX_CHANNELS} can be converted")
-    if sound.channels > 1:
-        sound.notes.append(f"{sound.channels} channels: their mean is converted, and the voice comes out mono")
     return sound
 
 
@@ -50,6 +53,7 @@ class FileSound:
         self.path = path
         self.rate_hz: int = file.samplerate
         self.channels: int = file.channels
+        self.layout = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels} channels")
         self.subtype: str = file.subtype
         self.notes: list[str] = []
         self.promised_s = file.frames / self.rate_hz
@@ -72,16 +76,3 @@ class FileSound:
             self.notes.append(f"damaged at {read / self.rate_hz:.1f} s; the rest is ignored")
             return
         note_missing_end(self, read / self.rate_hz)
-
-
-def voice_of(sound: Sound) -> Iterator[np.ndarray]:
-    """The mean of its channels, (n,) float32. NaN and infinity become silence and are counted in a note."""
-    unreal = 0
-    for block in sound.blocks():
-        is_real = np.isfinite(block)
-        if not is_real.all():
-            unreal += int(block.size - np.count_nonzero(is_real))
-            block = np.where(is_real, block, np.float32(0))
-        yield block.mean(axis=1, dtype=np.float32)
-    if unreal:
-        sound.notes.append(f"{unreal} samples are NaN or infinite: replaced by silence")
