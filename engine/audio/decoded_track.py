@@ -1,6 +1,7 @@
 """The sound of a video, and of sound files that libsndfile does not support (M4A, AAC, Opus ...), through FFmpeg."""
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from engine.errors import AudioError
 GAP_S = 0.1  # minimum gap between time stamps; smaller ones are rounding of the container's clock
 MAX_GAP_S = 600.0  # a larger jump counts as a broken time stamp
 SILENCE_S = 1.0  # written at a time, so that a long gap does not fill the memory
+ZERO_BASED_FORMATS = ("mov", "matroska")  # their time 0 is the start of the file; a transport stream begins at any time
 EXACT_FORMATS = ("mov", "matroska", "avi", "asf")  # other formats only estimate their length from the bit rate
 BAD_READS = 16  # after this many failed reads in a row the rest counts as unreadable
 
@@ -41,10 +43,20 @@ class DecodedTrack:
             self.has_video = any(Disposition.attached_pic not in track.disposition for track in container.streams.video)
             self.index = stream.index
             """Index of its track among all streams of the file."""
-            self.promised_s = _length_of(container, stream)
-            """Duration in seconds that the file declares; None if it declares none."""
-            self.knows_its_length = container.format.name.partition(",")[0] in EXACT_FORMATS
-            self._origin_s = Fraction(container.start_time or 0, 1_000_000)
+            kind = container.format.name.partition(",")[0]
+            self.knows_its_length = kind in EXACT_FORMATS
+            begins_at_zero = kind in ZERO_BASED_FORMATS and not self.has_video  # else with the first picture
+            self._origin_s = Fraction(0 if begins_at_zero else container.start_time or 0, 1_000_000)
+            self.promised_s, self.promised_end_s = self._promised(container, stream)
+            """Length of its sound, and the end from the start of the file, as the file declares them; None if not."""
+
+    def pieces_from_start(self) -> Generator[np.ndarray, None, None]:
+        """The same as `pieces`, after silence up to `begins_s`."""
+        with closing(self.pieces()) as pieces:
+            for number, piece in enumerate(pieces):
+                if number == 0:
+                    yield from self._gap(round(self.begins_s * self.rate_hz))
+                yield piece
 
     def pieces(self) -> Generator[np.ndarray, None, None]:
         """Yield (channels, n) float32 from the beginning, one frame at a time, with silence in the gaps."""
@@ -65,6 +77,17 @@ class DecodedTrack:
                     read += piece.shape[1]
                     yield piece
             yield from planar.flush()
+
+    def _promised(self, container: InputContainer, stream: AudioStream) -> tuple[float | None, float | None]:
+        tick_s = stream.time_base or Fraction(0)
+        begins_s = max(float((stream.start_time or 0) * tick_s - self._origin_s), 0.0)
+        if stream.duration:
+            length_s = float(stream.duration * tick_s)
+        elif container.duration:
+            length_s = max(container.duration / 1_000_000 - begins_s, 0.0)
+        else:
+            return None, None
+        return length_s, begins_s + length_s
 
     def _open(self) -> tuple[InputContainer, AudioStream]:
         try:
@@ -129,9 +152,3 @@ class _Planar:
     def flush(self) -> Iterator[np.ndarray]:
         if self._resampler is not None:
             yield from (each.to_ndarray() for each in self._resampler.resample(None))
-
-
-def _length_of(container: InputContainer, stream: AudioStream) -> float | None:
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return container.duration / 1_000_000 if container.duration else None

@@ -245,9 +245,9 @@ class _FFmpegFile:
         self._track = DecodedTrack(path)
         self.rate_hz = self._track.rate_hz
         self.channels = self._track.channels
-        self.length_s = self._track.promised_s if self._track.knows_its_length else None
+        self.length_s = self._track.promised_end_s if self._track.knows_its_length else None
         self.position = 0
-        self._pieces = self._track.pieces()
+        self._pieces = self._track.pieces_from_start()
         self._piece = np.zeros((0, self.channels), np.float32)
 
     def read_into(self, out: np.ndarray) -> int:
@@ -266,7 +266,7 @@ class _FFmpegFile:
 
     def rewind(self) -> None:
         self._pieces.close()
-        self._pieces = self._track.pieces()
+        self._pieces = self._track.pieces_from_start()
         self._piece = self._piece[:0]
         self.position = 0
 

@@ -126,21 +126,22 @@ class Dispatcher:
             counters = self.counters
             counters.packets += 1
             counters.bytes += len(data)
-            try:
-                packet = decode_packet(data)
-                if (watcher := self._watcher) is not None:
-                    self._show_to_watcher(packet, sender, watcher)
-                if isinstance(packet, Message):
-                    self._on_message(packet, sender)
-                    self.latency.note_arrival(arrived_s)
-                elif self._on_bundle(packet, len(data), sender):
-                    self.latency.note_arrival(arrived_s)
-            except OscDecodeError as error:
-                counters.malformed += 1
-                self.report("osc.malformed", f"{sender.name}: not an OSC packet: {error}")
-            except Exception as error:  # the top level of every transport's receiving loop
-                self.counters.add("errors")
-                self._guard.caught(error)
+            self.attempt(partial(self._execute, data, sender, arrived_s))
+
+    def _execute(self, data: bytes, sender: Sender, arrived_s: float) -> None:
+        try:
+            packet = decode_packet(data)
+        except OscDecodeError as error:
+            self.counters.malformed += 1
+            self.report("osc.malformed", f"{sender.name}: not an OSC packet: {error}")
+            return
+        if (watcher := self._watcher) is not None:
+            self._show_to_watcher(packet, sender, watcher)
+        if isinstance(packet, Message):
+            self._on_message(packet, sender)
+            self.latency.note_arrival(arrived_s)
+        elif self._on_bundle(packet, len(data), sender):
+            self.latency.note_arrival(arrived_s)
 
     def _show_to_watcher(self, packet: Message | Bundle, sender: Sender, watcher: Watcher) -> None:
         if isinstance(packet, Message):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import moderngl
 
+from engine.render.fade_state import FadeChange, FadeState
 from engine.render.gl_textures import Target
 from engine.render.picture import Leaving
 
@@ -33,17 +34,13 @@ class Dissolve:
     def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str) -> None:
         self._context, self._size_px, self._dtype = context, size_px, dtype
         self._targets: list[Target] = []
-        self._number: int | None = None
+        self.state = FadeState()
         self.shown: Target | None = None
         """The last finished picture on screen, or None before the first. Set by the renderer."""
         self.side: Target | None = None
         """Finished picture that the incoming look is mixed with, or None."""
         self.beneath: Target | None = None
         """Still picture beneath the outgoing look, or None."""
-        self.is_still = False
-        """True if `side` is a still, although the outgoing look may be drawn."""
-        self._held_from = 0.0
-        """The fade's share when `side` was held: it is 0 of the way from there."""
         self._leaving: TargetPair | None = None
         self._coming: TargetPair | None = None
         self._coming = self._free_pair()
@@ -65,31 +62,17 @@ class Dissolve:
         """Finished pictures that are still needed: not to be drawn into."""
         return {target for target in (self.side, self.beneath) if target is not None}
 
-    def follow(self, leaving: Leaving | None) -> None:
+    def follow(self, fade: Leaving | None) -> None:
         """Assign the roles before a picture is drawn."""
-        if leaving is None:
-            self._number = self.side = self.beneath = self._leaving = None
-            self.is_still, self._held_from = False, 0.0
-            return
-        is_new = leaving.number != self._number
-        # A fade that morphs has no finished picture of its outgoing look: if it is interrupted, the screen is held.
-        has_none = self._number is not None and (self.side is None or self._held_from > 0)
-        self._number = leaving.number
-        if not is_new and (self.is_still or leaving.picture is not None or self.side is not None):
-            return
-        self.is_still = leaving.picture is None or has_none
-        self._held_from = leaving.held_from if is_new else leaving.mix
-        if self.is_still:
-            self.side, self.beneath, self._leaving = self.shown, None, None
-            if not is_new:
-                return
-        else:
+        change = self.state.follow(fade, has_side=self.side is not None)
+        if change is FadeChange.END:
+            self.side = self.beneath = self._leaving = None
+        elif change is FadeChange.BEGIN:
             self.side, self.beneath, self._leaving = None, self.side, self.coming
-        self.clear_trail()
-
-    def mix_of(self, leaving: Leaving) -> float:
-        """Share of the incoming look over `side`, 0..1."""
-        return (leaving.mix - self._held_from) / (1.0 - self._held_from) if self._held_from < 1.0 else 1.0
+        elif change in (FadeChange.HOLD, FadeChange.FREEZE):
+            self.side, self.beneath, self._leaving = self.shown, None, None
+        if change in (FadeChange.BEGIN, FadeChange.HOLD):
+            self.clear_trail()
 
     def clear_trail(self) -> None:
         """Let the next look begin with a black trail."""

@@ -238,7 +238,7 @@ class GLRenderer:
         if picture.cuts != self._cuts:
             self._cuts = picture.cuts
             dissolve.clear_trail()
-        leaving = None if fade is None or dissolve.is_still else fade.picture
+        leaving = None if fade is None or dissolve.state.is_still else fade.picture
         if fade is not None and leaving is not None and any(each.is_shared for each in picture.shaders):
             return self._draw_morph(picture, leaving, fade)
         if fade is not None and leaving is not None:
@@ -250,7 +250,7 @@ class GLRenderer:
         if fade is None or dissolve.side is None:
             return new
         self._finish()
-        return self._dissolved(dissolve.side, new, dissolve.mix_of(fade))
+        return self._dissolved(dissolve.side, new, dissolve.state.mix_of(fade))
 
     @property
     def _held(self) -> set[Target]:

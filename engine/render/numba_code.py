@@ -30,7 +30,7 @@ PROGRESS_INTERVAL_S = 5.0
 NICENESS = 10  # of what is compiled beside the picture
 FIRST: tuple[Kernel, ...] = (
     numba_kernels.draw_row,
-    numba_layers.shape_part,
+    numba_layers.trace_part,
     numba_light.light_part,
     numba_kernels.mix_part,
     numba_finish.publish_picture,
@@ -38,6 +38,7 @@ FIRST: tuple[Kernel, ...] = (
 )
 """Kernels of the first picture; the longest first, as they are compiled side by side."""
 LATER: tuple[Kernel, ...] = (
+    numba_layers.shape_part,
     numba_layers.stripes_part,
     numba_kernels.blend_part,
     numba_light.ramp_part,

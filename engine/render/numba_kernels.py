@@ -36,7 +36,7 @@ from engine.render.frame_block import (
     SIZE,
     TONE,
 )
-from engine.render.numba_layers import fold_row, polar_row, shape_part, stripes_part
+from engine.render.numba_layers import fold_row, polar_row, shape_part, stripes_part, trace_part
 from engine.render.numba_light import (
     add_row,
     blend_row,
@@ -221,8 +221,8 @@ def image_part(row: int, rows: np.ndarray, image: np.ndarray, mask: np.ndarray, 
         blend_row(picture, layer, weights, rows[HAS_BASE], block)
 
 
-SHAPE, STRIPES, MIX, BLENDED, LIGHT, RAMPED, IMAGE, FEEDBACK = range(8)
-PARTS = (shape_part, stripes_part, mix_part, blend_part, light_part, ramp_part, image_part, feedback_part)
+TRACE, SHAPE, STRIPES, MIX, BLENDED, LIGHT, RAMPED, IMAGE, FEEDBACK = range(9)
+PARTS = (trace_part, shape_part, stripes_part, mix_part, blend_part, light_part, ramp_part, image_part, feedback_part)
 """Parts of a row, by those numbers. Until the last two are compiled, layer 5 and trails are left out."""
 
 
@@ -241,7 +241,7 @@ def draw_row(
     indices: np.ndarray,
     parts: np.ndarray,
 ) -> None:
-    """One row of `draw_picture`. last: one number per pixel; parts (2, 8): their addresses, 0 for those that are not
+    """One row of `draw_picture`. last: one number per pixel; parts (2, 9): their addresses, 0 for those that are not
     compiled, and 1 for those that were missed."""
     is_simple = block[LAYER5, 3] > ZERO
     needs_polar = False
@@ -257,7 +257,8 @@ def draw_row(
             continue
         is_trace = block[LAYER_LINE + channel, 0] > ZERO
         is_polar = block[LAYER_POLAR + channel, 0] != ZERO or block[LAYER_POLAR + channel, 1] != ZERO
-        part = SHAPE if is_trace or is_polar or block[LAYER_BAND + channel, 1] > ZERO else STRIPES
+        is_bent = is_polar or block[LAYER_BAND + channel, 1] > ZERO
+        part = TRACE if is_trace else SHAPE if is_bent else STRIPES
         if parts[0, part]:
             call_part(parts[0, part], int32(channel), (rows, index, tables, block))
         else:

@@ -276,12 +276,16 @@ def stripes_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarra
 
 
 @_part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
+def trace_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
+    """rows[VALUES]: the same of a trace: a line or a circle."""
+    values, us, slopes, xs, ys, rs = rows[VALUES], rows[U], rows[SLOPES], rows[X], rows[Y], rows[R]
+    place_row(us, slopes, xs, ys, rs, rows[T], channel, block)
+    trace_row(values, us, xs, ys, rs, slopes, rows[SHARES], index, channel, tables[channel], block)
+
+
+@_part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
 def shape_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
     """rows[VALUES]: the same of any other shape."""
-    values, xs, ys, shares = rows[VALUES], rows[X], rows[Y], rows[SHARES]
-    us, slopes, rs, ts = rows[U], rows[SLOPES], rows[R], rows[T]
-    place_row(us, slopes, xs, ys, rs, ts, channel, block)
-    if block[LAYER_LINE + channel, 0] > ZERO:
-        trace_row(values, us, xs, ys, rs, slopes, shares, index, channel, tables[channel], block)
-    else:
-        shape_row(values, us, slopes, shares, index, channel, tables[channel], block)
+    us, slopes = rows[U], rows[SLOPES]
+    place_row(us, slopes, rows[X], rows[Y], rows[R], rows[T], channel, block)
+    shape_row(rows[VALUES], us, slopes, rows[SHARES], index, channel, tables[channel], block)

@@ -161,42 +161,32 @@ def whole_row(picture: Rgb, layer: Rgb, weights: Row) -> None:
 
 @_stage
 def tone_row(picture: Rgb, block: Block) -> None:
-    """picture: from what the layers add up to, to levels 0..255."""
+    """picture: from what the layers add up to, to levels 0..255. Each step once for all three colours: a stage is
+    compiled again at each place that calls it."""
     brightness, tone = block[TONE, 0], block[TONE, 1]
     is_linear = block[COLOUR, 0] > ZERO
-    for c in range(3):
-        if tone > ONE:
-            for i in range(picture.shape[1]):
-                picture[c, i] *= brightness
-            if not is_linear:
-                linear_row(picture[c])
-        elif is_linear:
-            for i in range(picture.shape[1]):
-                light = picture[c, i] * brightness
-                picture[c, i] = light / (ONE + light) if tone > ZERO else light
-            encode_row(picture[c])
-        elif tone > ZERO:
-            for i in range(picture.shape[1]):
-                light = picture[c, i] * brightness
-                picture[c, i] = SOFT_LEVELS[int32(light / (ONE + light) * LAST_TONE_STEP + HALF)]
-        else:
-            for i in range(picture.shape[1]):
-                picture[c, i] = min(picture[c, i] * brightness, ONE) * WHITE
-    if tone > ONE:
-        filmic_row(picture)
-
-
-@_stage
-def filmic_row(picture: Rgb) -> None:
-    """picture: from linear light to levels; see shaders/light.glsl."""
+    values = picture.reshape(picture.size)
     highest = ZERO
-    for c in range(3):
-        for i in range(picture.shape[1]):
-            highest = max(highest, picture[c, i])
-    if highest > SHOULDER:
-        roll_row(picture)
-    for c in range(3):
-        encode_row(picture[c])
+    for i in range(values.size):
+        values[i] *= brightness
+    if tone > ONE:
+        if not is_linear:
+            linear_row(values)
+        for i in range(values.size):
+            highest = max(highest, values[i])
+        if highest > SHOULDER:
+            roll_row(picture)
+    elif tone > ZERO:
+        for i in range(values.size):
+            values[i] /= ONE + values[i]
+    if is_linear or tone > ONE:
+        encode_row(values)
+    elif tone > ZERO:
+        for i in range(values.size):
+            values[i] = SOFT_LEVELS[int32(values[i] * LAST_TONE_STEP + HALF)]
+    else:
+        for i in range(values.size):
+            values[i] = min(values[i], ONE) * WHITE
 
 
 @_stage

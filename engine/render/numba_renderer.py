@@ -17,6 +17,7 @@ from engine.errors import RenderError
 from engine.render.blue_noise import thresholds
 from engine.render.colour import layer_colours
 from engine.render.crossfade import PictureCrossfade
+from engine.render.fade_state import FadeChange, FadeState
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import CELLS, sample_places
 from engine.render.frame_block import pack_block
@@ -114,8 +115,7 @@ class NumbaRenderer:
         self._published = published
         self._deep: np.ndarray | None = None
         self._finish, self._is_luma = Finish(1.0, None), False
-        self._fade: int | None = None
-        self._is_still, self._held_from = False, 0.0
+        self._fade = FadeState()
         self._side: np.ndarray | None = None
         self._beneath: np.ndarray | None = None
         self._size_px = (width, height)
@@ -308,11 +308,11 @@ class NumbaRenderer:
         incoming one is mixed with.
         """
         fade = picture.leaving
-        self._follow_fade(fade)
+        self._follow(fade)
         if picture.cuts != self._cuts:
             self._cuts = picture.cuts
             self._last = np.zeros_like(self._last)
-        leaving = None if fade is None or self._is_still else fade.picture
+        leaving = None if fade is None or self._fade.is_still else fade.picture
         if fade is not None and leaving is not None and any(each.is_shared for each in picture.shaders):
             return self._draw_morph(picture, leaving, fade)
         if fade is not None and leaving is not None:
@@ -321,28 +321,18 @@ class NumbaRenderer:
             self._side = old if self._beneath is None else self._dissolved(self._beneath, old, fade.revealed)
         self._last = self._draw_look(picture, self._last)
         new = self._draw_effects(picture, self._last, picture.look.post)
-        return new if fade is None or self._side is None else self._dissolved(self._side, new, self._mix_of(fade))
+        return new if fade is None or self._side is None else self._dissolved(self._side, new, self._fade.mix_of(fade))
 
-    def _mix_of(self, fade: Leaving) -> float:
-        """See `Dissolve.mix_of`."""
-        return (fade.mix - self._held_from) / (1.0 - self._held_from) if self._held_from < 1.0 else 1.0
-
-    def _follow_fade(self, fade: Leaving | None) -> None:
-        """See `Dissolve.follow`."""
-        if fade is None:
-            self._fade = self._side = self._beneath = None
-            self._is_still, self._held_from = False, 0.0
-            return
-        is_new = fade.number != self._fade
-        has_none = self._fade is not None and (self._side is None or self._held_from > 0)
-        self._fade = fade.number
-        if not is_new and (self._is_still or fade.picture is not None or self._side is not None):
-            return
-        self._is_still = fade.picture is None or has_none
-        self._held_from = fade.held_from if is_new else fade.mix
-        shown = self._current if self._has_picture else None
-        self._side, self._beneath = (shown, None) if self._is_still else (None, self._side)
-        if is_new:
+    def _follow(self, fade: Leaving | None) -> None:
+        """Assign the roles before a picture is drawn, as `Dissolve.follow` does."""
+        change = self._fade.follow(fade, has_side=self._side is not None)
+        if change is FadeChange.END:
+            self._side = self._beneath = None
+        elif change is FadeChange.BEGIN:
+            self._side, self._beneath = None, self._side
+        elif change in (FadeChange.HOLD, FadeChange.FREEZE):
+            self._side, self._beneath = self._current if self._has_picture else None, None
+        if change in (FadeChange.BEGIN, FadeChange.HOLD):
             self._leaving, self._last = self._last, np.zeros_like(self._last)
 
     def _draw_morph(self, picture: PictureInput, leaving: PictureInput, fade: Leaving) -> np.ndarray:

@@ -39,13 +39,13 @@ class Guard:
         try:
             return step()
         except Exception as error:  # the top of a thread: the next step may work
-            self.caught(error)
+            self._caught(error)
             if on_failure is not None:
                 on_failure(error)
             return None
 
-    def caught(self, error: Exception) -> None:
-        """Log and report an error that was caught elsewhere. Call it inside the `except` block."""
+    def _caught(self, error: Exception) -> None:
+        """Log and report an error. Inside the `except` block."""
         self.failures += 1
         fault = (type(error), *place_of(error))
         if fault not in self._known and len(self._known) < MAX_TRACEBACKS:

@@ -50,8 +50,10 @@ def test_an_mp3_is_heard(sine, tmp_path, reports) -> None:
     assert np.sqrt((block[5000:] ** 2).mean()) == pytest.approx(0.354, rel=0.02)
 
 
-def write_through_ffmpeg(path: Path, samples: np.ndarray, rate_hz: int, codec: str, *, has_pictures: bool) -> str:
-    """samples (frames, 2) float32, optionally with a second of black video."""
+def write_through_ffmpeg(
+    path: Path, samples: np.ndarray, rate_hz: int, codec: str, *, has_pictures: bool, begins_s: int = 0
+) -> str:
+    """samples (frames, 2) float32 from `begins_s` on, optionally with a second of black video from 0."""
     with av.open(str(path), "w") as movie:
         video = movie.add_stream("mpeg4", rate=10) if has_pictures else None
         sound = movie.add_stream(codec, rate=rate_hz, layout="stereo")
@@ -62,7 +64,7 @@ def write_through_ffmpeg(path: Path, samples: np.ndarray, rate_hz: int, codec: s
                 movie.mux(video.encode(av.VideoFrame(64, 48, "yuv420p")))
             movie.mux(video.encode(None))
         block = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout="stereo")
-        block.sample_rate, block.time_base, block.pts = rate_hz, Fraction(1, rate_hz), 0
+        block.sample_rate, block.time_base, block.pts = rate_hz, Fraction(1, rate_hz), begins_s * rate_hz
         movie.mux(sound.encode(block))
         movie.mux(sound.encode(None))
     return str(path)
@@ -92,6 +94,25 @@ def test_other_formats_are_decoded_by_ffmpeg_at_their_own_rate_in_both_channels(
     if feed.length_s is not None:
         assert feed.length_s == pytest.approx(1.0, abs=0.05)
     feed.close()
+    assert reports.lines == []
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "has_pictures"),
+    [("a.mkv", "pcm_s16le", True), ("a.mka", "pcm_s16le", False), ("a.mp4", "aac", True), ("a.m4a", "aac", False)],
+)
+def test_a_song_that_begins_late_keeps_its_length(name, codec, has_pictures, sine, tmp_path, reports) -> None:
+    tone = 0.5 * sine(440.0, 1.0, rate_hz=44_100)
+    path = write_through_ffmpeg(
+        tmp_path / name, np.stack([tone, tone], 1), 44_100, codec, has_pictures=has_pictures, begins_s=2
+    )
+    feed = FileFeed(path, is_looped=False, report=reports)
+    heard = feed.read(4 * 44_100)
+    assert feed._file.position == pytest.approx(3 * 44_100, abs=2500)  # AAC fills its last frame
+    feed.close()
+    assert not heard[: 2 * 44_100 - 2500].any()
+    assert np.abs(heard[2 * 44_100 + 2500 : 3 * 44_100 - 2500]).max() == pytest.approx(0.25, rel=0.1)
+    assert feed.length_s == pytest.approx(3.0, abs=0.06)
     assert reports.lines == []
 
 

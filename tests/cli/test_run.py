@@ -69,8 +69,8 @@ def wait_until_running(process: subprocess.Popen[str]) -> list[str]:
     raise AssertionError(f"ended before it ran: {lines}")
 
 
-def ring_files() -> set[str]:
-    return {path.name for path in Path("/dev/shm").glob("multiverse*")}
+def ring_files_of(pid: int) -> set[str]:
+    return {path.name for path in Path("/dev/shm").glob(f"multiverse-{pid}-*")}
 
 
 def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, song: Path) -> None:
@@ -272,11 +272,11 @@ def test_a_signal_ends_it_cleanly(home: Path, number: signal.Signals) -> None:
         "record=out.mp4",
     )
     wait_until_running(process)
-    assert any(str(process.pid) in name for name in ring_files())
+    assert ring_files_of(process.pid)
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == 0
-    assert not any(str(process.pid) in name for name in ring_files())
+    assert ring_files_of(process.pid) == set()
     with av.open(str(home / "out.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) >= 1
 
@@ -289,10 +289,10 @@ def test_leftovers_of_a_killed_engine_are_removed_by_the_next_one(home: Path, sa
     wait_until_running(process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=30)
-    assert any(str(process.pid) in name for name in ring_files())
+    assert ring_files_of(process.pid)
     done = say("run", *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "1")
     assert done.code == 0, done.err
-    assert not any(str(process.pid) in name for name in ring_files())
+    assert ring_files_of(process.pid) == set()
 
 
 def test_a_run_resumes_with_the_last_values(

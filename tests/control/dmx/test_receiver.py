@@ -276,8 +276,8 @@ def test_a_desk_that_rests_sets_a_restarted_engine_unless_takeover_is_chosen(
     changes = {"dmx": dmx, "mapping": str(tmp_path / "map.toml")}
     with open_desk(tmp_path, **changes) as desk, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lights:
         before, curve = intensity(desk), None
-        while curve != 1.0:  # the other channel of the packet has arrived
-            lights.sendto(art_dmx(1, bytes((200, 255))), (HOST, port))
+        while curve != pytest.approx(51 / 255):  # the other channel of the packet has arrived
+            lights.sendto(art_dmx(1, bytes((200, 51))), (HOST, port))
             desk.client.send(encode_message("/get", "/layer/1/curve"))
             (curve,) = desk.hear("/layer/1/curve")
         assert intensity(desk) == (pytest.approx(1.5 * 200 / 255) if moves else before)
