@@ -294,7 +294,11 @@ class FrameLoop:
         tick: FrameId,
     ) -> None:
         picture = picture_of(values, features, features.waves, scene, region, tick)
-        picture = replace(picture, shaders=shaders, cuts=self.parts.crossfade.cuts)
+        stage = self.parts.shader_stage
+        is_cutting = stage.is_cutting(tick.time_s)
+        picture = replace(picture, shaders=shaders, cuts=self.parts.crossfade.cuts, is_cutting=is_cutting)
+        if is_cutting and stage.is_testing(values):
+            picture = replace(picture, look=replace(picture.look, is_frozen=True))
         going = self.parts.leaving
         if going.fade is not None:
             waves = features.waves if features.leaving_waves is None else features.leaving_waves

@@ -232,9 +232,11 @@ class GLRenderer:
     def _draw_looks(self, picture: PictureInput) -> Target:
         """Draw the finished look; during a dissolve, both finished looks and their mix. Returns that."""
         dissolve, fade = self._targets.dissolve, picture.leaving
+        size_px, cuts = self._targets.size_px, picture.is_cutting
         dissolve.follow(fade)
-        size_px = self._targets.size_px
-        self._shaders.begin(picture.shaders, picture.waves, picture.time_s, size_px, self._held)
+        self._shaders.begin(picture.shaders, picture.waves, picture.time_s, size_px, self._held, is_cutting=cuts)
+        if self._shaders.is_incomplete and dissolve.shown is not None:
+            return dissolve.shown
         if picture.cuts != self._cuts:
             self._cuts = picture.cuts
             dissolve.clear_trail()

@@ -55,14 +55,22 @@ class GLShaders:
         """As of `SlotChain`."""
         return self._chain.is_incomplete
 
-    def begin(self, slots: Sequence[ShaderSlot], waves: np.ndarray, time_s: float, size_px: tuple[int, int]) -> None:
+    def begin(
+        self,
+        slots: Sequence[ShaderSlot],
+        waves: np.ndarray,
+        time_s: float,
+        size_px: tuple[int, int],
+        *,
+        is_cutting: bool = False,
+    ) -> None:
         """Prepare a picture of this size (width, height), as `SlotChain.begin`."""
         with _driver_errors():
             self._context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations
             self._pump_messages()
             if slots and size_px != self._size_px:
                 self._make_targets(size_px)
-            self._chain.begin(slots, waves, time_s, size_px)
+            self._chain.begin(slots, waves, time_s, size_px, is_cutting=is_cutting)
 
     def draw_generator(self, *, is_leaving: bool) -> np.ndarray | None:
         """The generator's picture over black, (height, width, 4) uint8; None if none plays. See `SlotChain`."""

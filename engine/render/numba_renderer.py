@@ -287,7 +287,11 @@ class NumbaRenderer:
 
     def _draw_with_shaders(self, picture: PictureInput) -> None:
         if self._shaders is not None:
-            self._shaders.begin(picture.shaders, picture.waves, picture.time_s, self._size_px)
+            self._shaders.begin(
+                picture.shaders, picture.waves, picture.time_s, self._size_px, is_cutting=picture.is_cutting
+            )
+            if self._shaders.is_incomplete and self._has_picture:
+                return
         drawn = self._draw_looks(picture)
         if self._shaders is None or not self._shaders.is_incomplete or not self._has_picture:  # else the last one stays
             self._current = drawn

@@ -25,6 +25,8 @@ void main() { gl_FragColor = IMG_NORM_PIXEL(inputImage, vec2(1.0 - isf_FragNormC
 RAMP = """/*{"INPUTS": []}*/
 void main() { gl_FragColor = vec4(isf_FragNormCoord, 0.25, 1.0); }"""
 
+BLUE = RAMP.replace("isf_FragNormCoord, 0.25", "0.0, 0.0, 1.0")
+
 
 @pytest.fixture
 def auto(require: Callable[[object, str], None]) -> Iterator[Renderer]:
@@ -213,3 +215,19 @@ def test_after_a_cut_nothing_of_the_old_look_is_in_the_trail(
     left = shown(renderer, picture(TRAIL | dark))
     assert bright[..., :3].mean() > left[..., :3].mean() > 1000, "without a cut a trail remains"
     assert shown(renderer, replace(picture(TRAIL | dark), cuts=1))[..., :3].max() == 0
+
+
+@pytest.mark.parametrize("kind", ["auto", "gl"])
+def test_a_cut_waits_for_the_shader_of_the_new_look(
+    request: pytest.FixtureRequest, picture: Callable[..., PictureInput], kind: str
+) -> None:
+    renderer: Renderer = request.getfixturevalue(kind)
+    old = shown(renderer, picture())
+    dark = picture({f"/layer/{n}/mute": True for n in (1, 2, 3, 4)})
+    coming = replace(dark, shaders=(replace(generator(), file=parse_isf(BLUE, path=None)),), cuts=1)
+    seen = [shown(renderer, replace(coming, is_cutting=True)) for _ in range(12)]
+    new = seen[-1]
+    assert new[..., :2].max() == 0 and new[..., 2].min() == 65535
+    changes = [number for number in range(12) if not np.array_equal(seen[number], old)]
+    assert 1 <= changes[0] < 10, "the old picture stays for a few frames"
+    assert all(np.array_equal(seen[number], new) for number in changes)

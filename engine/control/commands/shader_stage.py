@@ -3,7 +3,8 @@
     ShaderControl ─ play(slot, shader) ─► the next frame that has its values ─► shaders(values) ─► renderer
 
 A shader that is chosen is not ready yet: the last one plays on, with the values that it had, because the new ones in
-the same preset are not meant for it. If the new one fails, the last one follows its aliases again.
+the same preset are not meant for it. If the new one fails, the last one follows its aliases again. When a whole look
+replaces another at once, the picture on screen stays until its shaders are ready.
 
 Numbers that an input cannot mix, switches and menus, are not smoothed: they take the set or modulated value. While one
 look dissolves into another, each has its own shaders, so a slot has two places in the renderer, `1` and `1-`: the old
@@ -34,6 +35,7 @@ MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame m
 MAX_HELD_UP_MS: Final = 500.0
 UNMEASURED_FRAMES: Final = 5  # at the start a driver still compiles
 BYPASS_S: Final = 0.5  # of the dissolves to the fallback and back
+CUT_S: Final = 2.0  # at most, from a new look until its shaders are ready
 KEPT_SHADERS: Final = 32  # that leaving looks may need
 _MIXED: Final = ("float", "point2D", "color")
 
@@ -97,6 +99,7 @@ class ShaderStage:
         self._turned: dict[str, Snapshot] = {}
         """By slot, the old look of the last dissolve for which the place was changed."""
         self._slow = SlowShaders()
+        self._cuts, self._cut_s = crossfade.cuts, -CUT_S
         self.holds_up_fade = False
         """True if a shader of the old look was given up in the newest frame."""
         self.draw_ms: Mapping[str, float] = {}
@@ -203,6 +206,26 @@ class ShaderStage:
                 self._turned[slot] = fade.before
                 self._places[slot] = _other(self._places[slot])
         return dissolving({} if leaving is None else before, now, self._places)
+
+    def is_cutting(self, time_s: float) -> bool:
+        """True for two seconds after a look has replaced another at once.
+
+        Meanwhile the picture on screen stays until all its shaders are ready: its layers alone, or the shader of the
+        old look, belong to neither.
+        """
+        if self._crossfade.cuts != self._cuts:
+            self._cuts, self._cut_s = self._crossfade.cuts, time_s
+        return time_s - self._cut_s < CUT_S
+
+    def is_testing(self, values: Mapping[str, Any]) -> bool:
+        """True if a shader is chosen that is still being tested."""
+        for slot in SLOTS:
+            wanted, now = values[file_address(slot)], self._now.get(slot)
+            if not wanted or not values[enable_address(slot)] or slot in self._bypass.slots:
+                continue
+            if self._failed.get(slot) != wanted and (now is None or _key(now.name) != _key(wanted)):
+                return True
+        return False
 
     def _playing(
         self, values: Mapping[str, Any], snapshot: Snapshot, moved: Mapping[str, float]

@@ -70,7 +70,7 @@ class SlotChain:
         self.state = ShaderState()
         """State of the last picture; replaced as a whole. Any thread."""
         self.is_incomplete = False
-        """A shader was given up in this picture, or failed: it is not one to show."""
+        """A shader was given up in this picture, failed, or is not built yet after a cut: it is not one to show."""
 
     def begin(
         self,
@@ -79,10 +79,13 @@ class SlotChain:
         time_s: float,
         size_px: tuple[int, int],
         held: Collection[Target] = (),
+        *,
+        is_cutting: bool = False,
     ) -> None:
         """Prepare a picture of this size: read the last one's costs, and do one step of building a new file.
 
-        `waves`: (4, 1024) float32; `time_s`: due time of the picture; `held`: earlier pictures that are still needed.
+        `waves`: (4, 1024) float32; `time_s`: due time of the picture; `held`: earlier pictures that are still needed;
+        `is_cutting`: while a file is built, the picture is incomplete.
         """
         self.is_incomplete = False
         if not slots and not self._slots:
@@ -107,6 +110,7 @@ class SlotChain:
             if may_build and slot.is_building:
                 may_build = False
                 self._build(slot)
+        self.is_incomplete = is_cutting and any(self._slots[told.slot].is_building for told in self._of(False))
         self.state = ShaderState(
             costs_ms={name: cost_ms for name, cost_ms in costs_ms.items() if cost_ms is not None},
             failures={name: slot.failure for name, slot in self._slots.items() if slot.failure},

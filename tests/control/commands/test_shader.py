@@ -13,7 +13,7 @@ import pytest
 import osc_schema
 from engine.control import CommandTable
 from engine.control.commands.shader import ShaderControl
-from engine.control.commands.shader_stage import MAX_SLOW_FRAMES, UNMEASURED_FRAMES, ShaderStage, SlowShaders
+from engine.control.commands.shader_stage import CUT_S, MAX_SLOW_FRAMES, UNMEASURED_FRAMES, ShaderStage, SlowShaders
 from engine.control.commands.shader_trials import ShaderTesting
 from engine.errors import IsfError
 from engine.params import Crossfade, ParamStore, Slew
@@ -533,6 +533,22 @@ def test_a_still_has_its_shaders_in_it_so_only_those_of_the_new_look_are_drawn(
     rig.crossfade.start([("/fx/1/file", "Glow"), ("/fx/1/1", 0.5)], 1.0, by="preset", is_picture=True)
     for _ in range(5):
         assert rig.frame().keys() == {"1-"}, "it plays on"
+
+
+@pytest.mark.parametrize("name", ["Glow", "Broken"])
+def test_a_cut_waits_until_the_shader_of_the_new_look_is_tested(
+    rig: Rig, play: Any, wait_for: WaitFor, name: str
+) -> None:
+    play("Wave")
+    assert not rig.stage.is_cutting(rig.time_s) and not rig.stage.is_testing(rig.shown)
+    rig.tester.may_answer.clear()
+    rig.crossfade.start([("/fx/1/file", name)], 0.0, by="preset", is_picture=True)
+    rig.frame()
+    assert rig.stage.is_cutting(rig.time_s) and rig.stage.is_testing(rig.shown)
+    rig.tester.may_answer.set()
+    wait_for(lambda: rig.frame() and not rig.stage.is_testing(rig.shown), "the verdict")
+    rig.time_s += CUT_S
+    assert not rig.stage.is_cutting(rig.time_s), "from then on another shader of the same look holds nothing"
 
 
 def test_an_input_that_two_looks_share_moves_from_one_value_to_the_other(rig: Rig, play: Any) -> None:
