@@ -92,7 +92,7 @@ def sd(
         )
     _write(out, painted)
     if as_json:
-        print(json.dumps({"file": str(out)} | told, ensure_ascii=False))
+        print(json.dumps({"file": str(out)} | told))
         return
     for note in told["notes"]:
         print(f"multiverse: {note}", file=sys.stderr)

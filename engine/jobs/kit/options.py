@@ -13,6 +13,7 @@ from typing import Any
 # Help texts that every command shares.
 RESUME = "Continue an interrupted run."
 OVERWRITE = "Replace existing output."
+RECURSIVE = "Of a folder of pictures, take those of its subfolders, too."
 JSON = "Print one JSON object."
 DEVICE = "Device to run on."
 DTYPE = "Precision."

@@ -1,6 +1,7 @@
 """COCO: images, categories and annotations in one JSON file, masks as compressed RLE (cocodataset.org, format-results).
 
-Annotations are written as they come, so that hours of video need memory only for one line per picture.
+Annotations are written as they come, so that hours of video need memory only for one line per picture. The file
+is ASCII: pycocotools opens it in the machine's own encoding, and a picture's name may not be valid UTF-8.
 """
 
 import json
@@ -14,7 +15,6 @@ from engine.jobs.segment.outputs import OnWhole, nothing
 from engine.jobs.segment.results import Result
 from engine.sinks.whole_file import WholeFile, one_line
 from engine.sources.pictures import Pictures
-from engine.system.file_names import escaped
 
 WITHOUT_WORDS = "like the box"  # category for example boxes without a prompt
 
@@ -36,8 +36,9 @@ class CocoFile:
         info = {"description": f"{Path(pictures.path).name}, segmented by multiverse"}
         try:
             with one_line(path):
-                self._file = self._whole.unfinished.open("w", encoding="utf-8")
-                self._file.write(f'{{"info": {_line(info)},\n"licenses": [],\n"categories": {_line(categories)},\n')
+                self._file = self._whole.unfinished.open("w", encoding="ascii")
+                self._file.write(f'{{"info": {json.dumps(info)},\n"licenses": [],\n')
+                self._file.write(f'"categories": {json.dumps(categories)},\n')
                 self._file.write('"annotations": [')
         except BaseException:
             self._whole.discard()
@@ -54,11 +55,11 @@ class CocoFile:
             for place in range(len(result.found.objects)):
                 self._annotations += 1
                 separator = ",\n" if self._annotations > 1 else "\n"
-                self._file.write(separator + _line(self._annotation(result, place)))
+                self._file.write(separator + json.dumps(self._annotation(result, place)))
 
     def finish(self, on_whole: OnWhole = nothing) -> None:
         with one_line(self.path):
-            self._file.write('\n],\n"images": [\n' + ",\n".join(_line(image) for image in self._images) + "\n]}\n")
+            self._file.write('\n],\n"images": [\n' + ",\n".join(map(json.dumps, self._images)) + "\n]}\n")
             self._file.close()
         on_whole(self._whole.unfinished)
         self._whole.publish()
@@ -105,7 +106,3 @@ def run_lengths(part: np.ndarray, left: int, top: int, height: int, width: int) 
     edges = np.delete(edges, np.concatenate((goes_on, goes_on + 1)))
     counts: list[int] = np.diff(edges, prepend=0, append=height * width).tolist()
     return counts if counts[-1] or len(counts) == 1 else counts[:-1]
-
-
-def _line(values: Any) -> str:
-    return escaped(json.dumps(values, ensure_ascii=False))  # a picture's name may not be valid UTF-8

@@ -22,6 +22,7 @@ from engine.jobs.video.job import VideoJob
 from engine.sinks.whole_file import one_line
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
+from engine.system.folder_files import walk_files
 from engine.system.work_folder import sha256_of
 
 SUFFIX = ".png"
@@ -41,7 +42,9 @@ class FrameFolder:
         self._batch = job.batch
         self._has_written = is_resumed
         self._is_new = not self.path.exists()
-        self._older = set(frames_in(self.path, pictures))
+        self._older = set(frames_in(self.path, pictures, is_recursive=job.recursive))
+        self._folders = {self.path}
+        """The folder, and the subfolders with frames of this run."""
         self._unjournaled: dict[str, str] = {}
         if is_resumed:
             work.resume(self._whole())
@@ -55,10 +58,12 @@ class FrameFolder:
     def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
         with self._work.one_line():
             self._work.begin()
-            self.path.mkdir(exist_ok=True)
             name = picture.name + SUFFIX
+            path = self.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.update(parent for parent in path.parents if parent.is_relative_to(self.path))
             turned = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-            self._waiting.append((name, self._writers.submit(_write, self.path / name, turned)))
+            self._waiting.append((name, self._writers.submit(_write, path, turned)))
             while len(self._waiting) > self._most_waiting:
                 self._take()
 
@@ -67,11 +72,13 @@ class FrameFolder:
             while self._waiting:
                 self._take()
             if self.path.is_dir():
-                sync_folder(self.path)
+                for folder in self._folders:
+                    sync_folder(folder)
         self._writers.shutdown()
         with self._work.one_line():
-            for left in self.path.glob(f".*{SUFFIX}.partial"):  # partial frame of a killed run
-                remove_file(left, missing_ok=True)
+            for folder in self._folders:
+                for left in folder.glob(f".*{SUFFIX}.partial"):  # partial frame of a killed run
+                    remove_file(left, missing_ok=True)
         if is_whole:
             self._work.remove()
             if self._older:
@@ -85,9 +92,9 @@ class FrameFolder:
             while self._waiting:
                 self._take()
         self._work.close(is_wanted=self._has_written)
-        if self._is_new:
+        for folder in sorted(self._folders, reverse=True) if self._is_new else ():
             with contextlib.suppress(OSError):  # not empty, or never created
-                self.path.rmdir()
+                folder.rmdir()
 
     def _whole(self) -> Iterator[dict[str, Any]]:
         damaged = ""
@@ -145,12 +152,15 @@ def _write(path: Path, pixels: np.ndarray) -> str:
     return hashlib.sha256(encoded.data).hexdigest()
 
 
-def frames_in(folder: Path, pictures: Pictures) -> Iterator[str]:
+def frames_in(folder: Path, pictures: Pictures, *, is_recursive: bool) -> Iterator[str]:
     """Names of existing files in the folder that could be frames of these pictures."""
     if not folder.is_dir():
         return
     is_numbered = pictures.kind in ("video", "live")
-    with one_line(folder), os.scandir(folder) as entries:
-        for entry in entries:
-            if _FRAME.fullmatch(entry.name) if is_numbered else entry.name.endswith(SUFFIX):
-                yield entry.name
+    for file in walk_files(folder, (SUFFIX,), _raise, is_recursive=is_recursive):
+        if not is_numbered or _FRAME.fullmatch(file.name):
+            yield file.relative_to(folder).as_posix()
+
+
+def _raise(problem: str) -> None:
+    raise SinkError(problem)
