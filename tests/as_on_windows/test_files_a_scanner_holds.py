@@ -389,7 +389,7 @@ def test_a_converted_voice_is_complete_even_if_its_tags_could_not_be_added(scann
     with soundfile.SoundFile(tmp_path / "song.flac", "w", 48_000, 1) as song:
         song.title = "Early"
         song.write(np.zeros(480, np.float32))
-    source = SimpleNamespace(path=tmp_path / "song.flac", subtype="PCM_16", has_video=False)
+    source = SimpleNamespace(path=tmp_path / "song.flac", subtype="PCM_16", has_video=False, index=0)
     writer = open_writer(tmp_path / "new.flac", FORMS[".flac"], 48_000, source)  # type: ignore[arg-type]
     writer.write(np.zeros(480, np.float32))
     scanner.hold("tagged.flac")
