@@ -94,5 +94,5 @@ def is_given(context: typer.Context, name: str) -> bool:
 
 
 def _shown(names: list[str]) -> str:
-    arguments = {"source": "IN", "output": "OUT"}
+    arguments = {"source": "IN", "output": "OUT", "metadata": "--no-metadata"}
     return ", ".join(arguments.get(name, f"--{name.rstrip('_')}") for name in names)
