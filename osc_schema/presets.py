@@ -35,7 +35,8 @@ AREA = Area(
         ),
         _command(
             "load",
-            "Applies a preset in one frame; invalid entries are reported, the rest is applied. With a time, "
+            "Applies a preset in one frame; invalid entries are reported, the rest is applied. If its shaders are not "
+            "ready, the picture on screen stays until they are, at most 2 s. With a time, "
             f"0..{MAX_FADE_S:g} s, the picture of the old look dissolves into the new one. The parameters have the "
             "new look's values at once, and changing one during the fade changes the new look; only floats that are "
             f"not part of the look ({_NOT_LOOK}) glide. Both looks are drawn, each with its own menus, "

@@ -14,12 +14,14 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from engine.errors import AudioError
+from engine.system.media_file import open_media
 
 GAP_S = 0.1  # minimum gap between time stamps; smaller ones are rounding of the container's clock
 MAX_GAP_S = 600.0  # a larger jump counts as a broken time stamp
 SILENCE_S = 1.0  # written at a time, so that a long gap does not fill the memory
 ZERO_BASED_FORMATS = ("mov", "matroska")  # their time 0 is the start of the file; a transport stream begins at any time
-EXACT_FORMATS = ("mov", "matroska", "avi", "asf")  # other formats only estimate their length from the bit rate
+EXACT_FORMATS = ("mov", "matroska", "avi", "asf", "flac", "aiff")  # others estimate their length from the bit rate
+MAX_PLANES = 8  # PyAV crashes when it reads a frame of more
 BAD_READS = 16  # after this many failed reads in a row the rest counts as unreadable
 
 
@@ -40,6 +42,8 @@ class DecodedTrack:
         with container:
             self.rate_hz: int = stream.rate
             self.channels: int = stream.channels
+            self.layout: str = stream.layout.name
+            """FFmpeg's name of its channel layout."""
             self.has_video = any(Disposition.attached_pic not in track.disposition for track in container.streams.video)
             self.index = stream.index
             """Index of its track among all streams of the file."""
@@ -91,7 +95,7 @@ class DecodedTrack:
 
     def _open(self) -> tuple[InputContainer, AudioStream]:
         try:
-            container = av.open(str(self.path), metadata_errors="replace")
+            container = open_media(self.path)
         except (av.FFmpegError, OSError) as error:
             raise AudioError(f"{self.path}: not a readable sound or video ({error.strerror})") from None
         stream = container.streams.best("audio")
@@ -134,7 +138,8 @@ class _Planar:
     """Converts frames of one track to (channels, n) float32 at its first rate and layout, even if they change."""
 
     def __init__(self, stream: AudioStream) -> None:
-        self._wanted = "fltp", stream.layout.name, stream.rate
+        self._channels = stream.channels
+        self._wanted = "fltp" if self._channels <= MAX_PLANES else "flt", stream.layout.name, stream.rate
         self._shape = self._wanted
         self._resampler: AudioResampler | None = None
 
@@ -145,10 +150,14 @@ class _Planar:
             self._shape = shape
             self._resampler = None if shape == self._wanted else AudioResampler(*self._wanted)
         if self._resampler is None:
-            yield frame.to_ndarray()
+            yield self._array(frame)
         else:
-            yield from (each.to_ndarray() for each in self._resampler.resample(frame))
+            yield from map(self._array, self._resampler.resample(frame))
 
     def flush(self) -> Iterator[np.ndarray]:
         if self._resampler is not None:
-            yield from (each.to_ndarray() for each in self._resampler.resample(None))
+            yield from map(self._array, self._resampler.resample(None))
+
+    def _array(self, frame: AudioFrame) -> np.ndarray:
+        array = frame.to_ndarray()
+        return array if self._channels <= MAX_PLANES else array.reshape(-1, self._channels).T

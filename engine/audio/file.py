@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.audio.feed import bring_into_range
 from engine.errors import AudioError
-from engine.system.file_names import name_for_libsndfile
+from engine.system.media_file import open_sound_file
 from engine.system.reporting import Report
 
 MAX_CHANNELS = 64
@@ -29,7 +29,7 @@ class FileFeed:
     """
 
     def __init__(self, path: str, *, is_looped: bool, report: Report) -> None:
-        if not Path(path).is_file():
+        if not Path(path).exists():
             raise AudioError(f"{path}: no such file (device:NAME is a device, demo the built-in loop)")
         self._path = path
         self._version = self._seen = _Version.of(path)
@@ -198,7 +198,7 @@ def _open(path: Path) -> _OpenFile:
 
     try:
         return _SndFile(path)
-    except soundfile.LibsndfileError:  # FFmpeg gives a better reason
+    except (soundfile.LibsndfileError, OSError):  # FFmpeg gives a better reason
         return _FFmpegFile(path)
 
 
@@ -207,7 +207,7 @@ class _SndFile:
         import soundfile
 
         self._error = soundfile.LibsndfileError
-        self._file = soundfile.SoundFile(name_for_libsndfile(path))
+        self._file = open_sound_file(path)
         self.rate_hz: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.length_s: float | None = self._file.frames / self.rate_hz

@@ -13,7 +13,9 @@ import numpy as np
 from engine.errors import RenderError, SourceError
 from engine.models.detector.targets import LabelledPicture
 from engine.system.python_process import command, utf8_environment
+from engine.system.small_file import MAX_JSON_BYTES, read_small
 
+MAX_PICTURE_BYTES = 256 << 20
 MIN_SIDE_PX = 4.0
 """Labels with a shorter side may be found or not, like those that the dataset marks `iscrowd`."""
 MIN_CUT_SHARE = 0.2
@@ -47,13 +49,13 @@ def read_pictures(folder: Path, count: int) -> Iterator[LabelledPicture]:
         raise SourceError(f"{folder}: {len(parts)} of {count} pictures have labels in annotations/; delete the folder")
     for path in parts:
         try:
-            part = json.loads(path.read_bytes())
+            part = json.loads(read_small(path, max_bytes=MAX_JSON_BYTES))
             image = folder / "images" / part["image"]["file_name"]
             boxes = np.array([each["bbox"] for each in part["annotations"]], np.float64).reshape(-1, 4)
             is_crowd = np.array([bool(each["iscrowd"]) for each in part["annotations"]], bool)
+            data = np.frombuffer(read_small(image, max_bytes=MAX_PICTURE_BYTES), np.uint8)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SourceError(f"{path}: not the COCO part of a picture ({error}); delete {folder}") from error
-        data = np.fromfile(image, np.uint8) if image.exists() else np.zeros(0, np.uint8)
         colors = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None  # imread fails for names on Windows
         if colors is None:
             raise SourceError(f"{image}: cannot be read; delete {folder}")

@@ -153,8 +153,10 @@ def report_lines(report: "ConvertReport", load_s: float) -> list[str]:
         lines.append("")
     count = {state: sum(file.state == state for file in report.files) for state in ("converted", "kept", "failed")}
     others = "".join(f", {number} {state}" for state, number in count.items() if number and state != "converted")
+    lines.append(f"files       {count['converted']} of {len(report.files)} converted{others}")
+    if not report.device:
+        return [*lines, "model       not loaded: there is nothing to convert"]
     lines += [
-        f"files       {count['converted']} of {len(report.files)} converted{others}",
         f"sound       {report.sound_s:.1f} s in {report.seconds:.2f} s, {report.speed:.2f} times real time; "
         f"model loaded in {load_s:.1f} s",
         f"memory      {report.peak_memory_mb:.0f} MiB of the {report.memory_of} at most",

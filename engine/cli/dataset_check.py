@@ -104,6 +104,12 @@ def view(
         write_atomic(path, page.html)
     except OSError as error:
         raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
+    if page.unreadable:
+        print(
+            f"multiverse: {page.unreadable[0]}; of those asked for, {len(page.unreadable)} cannot be shown: "
+            f"multiverse dataset check {folder} names all that is wrong",
+            file=sys.stderr,
+        )
     print(f"wrote       {path} ({page.pictures} pictures, {page.boxes} boxes)")
     if opens and not webbrowser.open(path.resolve().as_uri()):
         print("multiverse: no browser was found; open the file yourself", file=sys.stderr)

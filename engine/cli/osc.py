@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.errors import MultiverseError, UsageError
+from engine.system.plain_text import escaped
 
 if TYPE_CHECKING:
     from engine.control import OscClient
@@ -170,7 +171,7 @@ def _print_heard(entries: list[Entry], total: int, unlisted: int) -> None:
     for sender, found in senders.items():
         print(f"{sender}: {_counted(len(found), 'address', 'addresses')} not mapped")
         for address, _, count, rate_hz, arguments in sorted(found):
-            print(f"  {address or '(empty)'} {arguments}  ({_how_often(count, rate_hz)})")
+            print(f"  {escaped(address) or '(empty)'} {escaped(arguments)}  ({_how_often(count, rate_hz)})")
     if not entries:
         print("No unmapped messages." if not total else "No entry contains these words.")
     if unlisted:
@@ -207,7 +208,7 @@ def read_argument(text: str) -> int | float | bool | str:
 
 def as_line(message: "Message") -> str:
     """The printed form of an answer: `/layer/1/angle 45`."""
-    return " ".join([message.address, *(f"{a:g}" if isinstance(a, float) else str(a) for a in message.args)])
+    return escaped(" ".join([message.address, *(f"{a:g}" if isinstance(a, float) else str(a) for a in message.args)]))
 
 
 def _in_64_bits(number: int) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.errors import ModelError
 from engine.models.libraries import require_libraries
 from engine.models.weight_files import weights_in
-from engine.system.small_file import read_json
+from engine.system.small_file import read_json, read_small
 
 MAIN = "main"
 MAX_FILES = 10_000
@@ -82,7 +82,7 @@ def _snapshots(hub_id: str) -> Iterator[CacheSnapshot]:
     try:
         for file in sorted((repository / "refs").rglob("*")):
             if file.is_file():
-                refs.setdefault(file.read_text(encoding="utf-8").strip(), []).append(_ref_name(repository, file))
+                refs.setdefault(read_small(file).decode("utf-8").strip(), []).append(_ref_name(repository, file))
         folders = [folder for folder in (repository / "snapshots").iterdir() if folder.is_dir()]
     except _TROUBLES:
         return

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from engine.system.small_file import open_regular
+
 MAX_NAMED: Final = 3
 """Maximum number of file names in one error."""
 MODEL_SUFFIXES: Final = (".safetensors", ".ckpt", ".pth", ".pt", ".bin", ".gguf")
@@ -25,7 +27,7 @@ def not_a_model(file: Path) -> str:
     if file.suffix.lower() in _UNFINISHED:
         return "an unfinished download; wait for it, or download it again"
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             head = stream.read(_HEAD_BYTES)
     except OSError:
         return ""
@@ -44,7 +46,7 @@ def not_a_model(file: Path) -> str:
 
 def _inside(file: Path) -> str:
     try:
-        with zipfile.ZipFile(file) as archive:
+        with open_regular(file) as stream, zipfile.ZipFile(stream) as archive:
             names = sorted(name for name in archive.namelist() if name.lower().endswith(MODEL_SUFFIXES))
     except (OSError, ValueError, zipfile.BadZipFile):
         return ""

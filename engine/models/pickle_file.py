@@ -13,13 +13,14 @@ import zipfile
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import IO, Any
 
 from engine.errors import ModelError
 from engine.models.not_a_model import not_a_model
 from engine.models.safetensors_header import Tensor
+from engine.system.small_file import open_regular
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 """Suffixes of files written by torch.save."""
@@ -45,6 +46,9 @@ SYSTEMS = {"posix": "os", "nt": "os"}
 MAX_PICKLE = 8 << 20
 """Bytes: many times what the largest HuBERT needs. A hostile pickle uses far more memory than it has bytes, and can be
 compressed a thousandfold."""
+MAX_STEPS = 1 << 19
+"""Opcodes in a pickle: eight times what SDXL needs. Each may take a kilobyte, for one byte of the file."""
+MAX_NAMES = 1 << 12
 MAX_NAME = 200
 LEGACY_PARTS = 3  # pickles before the actual one: magic number, protocol, system information
 TROUBLES = (
@@ -149,7 +153,7 @@ class PickledFile:
 def read_pickle(file: Path) -> PickledFile:
     """Read a file written by torch.save. ModelError in one line if it is not one, or is truncated."""
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             if zipfile.is_zipfile(stream):
                 return _read(BytesIO(_zipped(stream)))
             stream.seek(0)
@@ -226,6 +230,9 @@ def _zipped(stream: IO[bytes]) -> bytes:
             raise ValueError("a zip file without data.pkl")
         if archive.getinfo(inside).file_size > MAX_PICKLE:
             raise ValueError("its data.pkl is too long")
+        # torch.save compresses nothing, but torch.load would unpack it.
+        if sum(each.file_size for each in archive.infolist()) > stream.seek(0, SEEK_END):
+            raise ValueError("its parts are compressed; save it again with torch.save")
         return archive.read(inside)
 
 
@@ -245,17 +252,22 @@ def _read(stream: IO[bytes]) -> PickledFile:
 
     # The pure Python unpickler: the one in C allocates gigabytes if a broken file has memo numbers in the billions.
     class Reader(pickle._Unpickler):
-        dispatch = pickle._Unpickler.dispatch | {
-            code[0]: _as_row(pickle._Unpickler.dispatch[code[0]])
+        dispatch = {code: _counted(load) for code, load in pickle._Unpickler.dispatch.items()} | {
+            code[0]: _counted(_as_row(pickle._Unpickler.dispatch[code[0]]))
             for code in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3)
         }
+        steps = 0
 
         def find_class(self, module: str, name: str) -> Callable[..., Any]:
             # torch.save writes Python 2 names, and the name of the operating system's module for `os`.
             module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
             full = _printable(f"{SYSTEMS.get(module, module)}.{name}")
             names.setdefault(full)
-            return known.get(full) or type("StandIn", (StandIn,), {"name": full})
+            if len(names) > MAX_NAMES:
+                raise ValueError("too many names")
+            if full not in known:
+                known[full] = type("StandIn", (StandIn,), {"name": full})
+            return known[full]
 
         def persistent_load(self, given: Any) -> Storage:
             # ("storage", its class, key, place, count)
@@ -263,6 +275,18 @@ def _read(stream: IO[bytes]) -> PickledFile:
             return Storage(DTYPES.get(kind, kind.lower()), str(given[2]))
 
     return PickledFile(Reader(stream, encoding="utf-8", errors="replace").load(), tuple(names))
+
+
+def _counted(load: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Wrap an opcode so that a pickle has at most MAX_STEPS of them."""
+
+    def loaded(reader: Any) -> None:
+        reader.steps += 1
+        if reader.steps > MAX_STEPS:
+            raise ValueError("too many objects")
+        load(reader)
+
+    return loaded
 
 
 def _as_row(load: Callable[[Any], None]) -> Callable[[Any], None]:

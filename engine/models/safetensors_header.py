@@ -1,6 +1,7 @@
 """Reads names, shapes and dtypes of the tensors in a `.safetensors` file, without its weights."""
 
 import math
+import os
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -10,7 +11,7 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models.not_a_model import not_a_model
-from engine.system.small_file import parse_json
+from engine.system.small_file import open_regular, parse_json
 from engine.system.translate_errors import Description, translate_errors
 
 # 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
@@ -79,7 +80,7 @@ def read_stored(file: Path, name: str) -> tuple[str, bytes]:
         header, start, _ = _read(file)
         entry = header[name]
         begin, stop = _place(entry["data_offsets"])
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             stream.seek(start + begin)
             return DTYPES.get(entry["dtype"], entry["dtype"]), stream.read(stop - begin)
 
@@ -113,8 +114,8 @@ def _place(offsets: Any) -> tuple[int, int]:
 
 def _read(file: Path) -> tuple[dict[str, Any], int, int]:
     """The header, the offset of the weights, and the size of the file in bytes."""
-    size = file.stat().st_size
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
+        size = os.fstat(stream.fileno()).st_size
         length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
         if not 2 <= length <= min(size - _LENGTH_BYTES, MAX_HEADER_BYTES):
             what = not_a_model(file)

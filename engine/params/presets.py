@@ -18,6 +18,7 @@ from engine.params.replaced_presets import PICTURE_SUFFIX, SUFFIX, ReplacedPrese
 from engine.system import file_names
 from engine.system.atomic_file import remove_file, replace_file, write_atomic
 from engine.system.plain_text import some_of
+from engine.system.small_file import read_small
 from osc_schema import Param, Value
 
 _log = logging.getLogger(__name__)
@@ -260,7 +261,7 @@ def _holds(path: Path, text: str) -> bool:
     """True if the file holds exactly this text."""
     content = text.encode()
     try:
-        return path.stat().st_size == len(content) and path.read_bytes() == content
+        return path.stat().st_size == len(content) and read_small(path) == content
     except OSError:
         return False
 

@@ -18,6 +18,7 @@ from engine.errors import SourceError
 from engine.sources.awaited_pictures import AwaitedPictures
 from engine.sources.live import SILENT_S
 from engine.sources.stream import OPEN_TIMEOUT_S, shown_address
+from engine.system.media_file import open_media
 
 DECODE_THREADS = 2  # live; more would compete with drawing for cores
 BAD_READS = 16  # after this many failed reads in a row the rest of the file counts as unreadable
@@ -65,11 +66,8 @@ def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
     is_local = isinstance(path, Path)
     shown = str(path) if isinstance(path, Path) else shown_address(path)
     try:
-        container = av.open(
-            str(path),
-            metadata_errors="replace",
-            options={} if is_local else RECONNECTS,
-            timeout=None if is_local else (OPEN_TIMEOUT_S, SILENT_S),
+        container = open_media(
+            path, options=None if is_local else RECONNECTS, timeout=None if is_local else (OPEN_TIMEOUT_S, SILENT_S)
         )
     except av.ExitError:
         raise SourceError(f"{shown}: no answer within {OPEN_TIMEOUT_S:.0f} s") from None

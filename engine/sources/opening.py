@@ -12,6 +12,8 @@ from engine.sources.devices import find_camera, list_cameras
 from engine.sources.source import Source
 from engine.system.clock import Clock
 from engine.system.reporting import Report
+from engine.system.small_file import open_regular
+from engine.system.translate_errors import reason_of
 
 # Kinds of source are imported on demand: PyAV, Pillow and OpenCV take 20 to 190 ms each, and the engine shows its
 # first picture within 2.5 s of the command.
@@ -111,8 +113,14 @@ def _is_there(path: Path) -> bool:
 
 
 def _open_file(path: Path, *, offline: bool, clock: Clock, report: Report) -> Source:
-    if not path.is_file():
-        raise SourceError(f"{path}: {'is a folder, not a file' if path.is_dir() else 'no such file'}")
+    try:
+        open_regular(path).close()
+    except FileNotFoundError:
+        raise SourceError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise SourceError(f"{path}: is a folder, not a file") from None
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path}: cannot be read ({reason_of(error)})") from None
     from engine.sources.still import StillPicture, is_still
     from engine.sources.video_file import VideoFile
 

@@ -1,7 +1,6 @@
 """Inputs of offline jobs: a video, one picture, or a folder of pictures, each read completely and in order."""
 
 import math
-import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -19,6 +18,7 @@ from engine.sources.pixels import to_rgb
 from engine.sources.still import is_still, read_still
 from engine.sources.stream import shown_address
 from engine.system.folder_files import list_files, walk_files
+from engine.system.small_file import open_regular
 
 FOLDER_FPS = Fraction(25)  # of a video created from a folder
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
@@ -97,19 +97,17 @@ def open_pictures(path: Path, *, is_recursive: bool = False, but: Collection[Pat
     `is_recursive`: take the pictures of subfolders as well, except `but`, such as an output in it.
     """
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISREG(mode):
-            path.open("rb").close()
+        is_folder = path.is_dir()
+        if not is_folder:
+            open_regular(path).close()
     except (FileNotFoundError, NotADirectoryError):
         raise SourceError(f"{path}: no such file or folder") from None
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    if stat.S_ISDIR(mode):
+    if is_folder:
         return FolderPictures(path, is_recursive=is_recursive, but=but)
     if is_recursive:
         raise UsageError(f"--recursive: {path} is not a folder")
-    if not stat.S_ISREG(mode):  # reading would wait for a writer
-        raise SourceError(f"{path}: a pipe or a device, not a file or folder; a video is read more than once")
     return FolderPictures(path) if is_still(path) else VideoPictures(path)
 
 

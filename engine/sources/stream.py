@@ -7,6 +7,7 @@ from av.container import InputContainer
 
 from engine.errors import SourceError
 from engine.sources.live import SILENT_S
+from engine.system.media_file import open_media
 
 OPEN_TIMEOUT_S = 10.0
 # FFmpeg reads ahead to probe a stream, which adds latency.
@@ -56,7 +57,7 @@ def open_address(url: str) -> InputContainer:
     scheme = urlsplit(url).scheme.lower()
     options = {**OPTIONS, **SCHEME_OPTIONS.get(scheme, {})}
     try:
-        return av.open(url, options=options, timeout=(OPEN_TIMEOUT_S, SILENT_S), metadata_errors="replace")
+        return open_media(url, options=options, timeout=(OPEN_TIMEOUT_S, SILENT_S))
     except av.ExitError:
         raise SourceError(f"{name}: no answer within {OPEN_TIMEOUT_S:.0f} s") from None
     except av.ProtocolNotFoundError:

@@ -11,6 +11,8 @@ from av.container import InputContainer, OutputContainer
 from av.container.streams import StreamContainer
 from av.stream import Stream
 
+from engine.system.media_file import open_media
+
 if TYPE_CHECKING:
     from av.packet import Packet
 
@@ -27,7 +29,7 @@ class StreamCopy:
         self.damage = ""
         """Why the source could not be read to its end, or ""."""
         self._into = into
-        self._source: InputContainer = av.open(str(path), metadata_errors="replace")
+        self._source: InputContainer = open_media(path)
         self.origin_s = Fraction(self._source.start_time or 0, 1_000_000)
         """Source time that becomes time 0 of the copies."""
         self._tracks: dict[int, Stream] = {}

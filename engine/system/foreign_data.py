@@ -1,6 +1,7 @@
 """Bounds for packed data of foreign files: what it would unpack to is known before memory is taken for it."""
 
 import io
+import struct
 import zlib
 
 
@@ -18,15 +19,21 @@ def inflated(packed: bytes, *, max_bytes: int) -> bytes:
     return data
 
 
-def picture_size_px(content: bytes) -> tuple[int, int] | None:
-    """Width and height of a PNG or JPEG from its header, without decoding it; None for anything else."""
-    from PIL.JpegImagePlugin import JpegImageFile
-    from PIL.PngImagePlugin import PngImageFile
+def picture_size_px(content: bytes, formats: tuple[str, ...] = ("PNG", "JPEG")) -> tuple[int, int] | None:
+    """Width and height of a picture from its header, without decoding it; None if it is in none of these formats.
 
-    for kind in (PngImageFile, JpegImageFile):  # Image.open refuses large ones without their size
+    `formats`: names as Pillow writes them.
+    """
+    from PIL import Image
+
+    Image.init()
+    for name in formats:
+        opens, accepts = Image.OPEN[name]
+        if accepts is not None and accepts(content[:16]) is not True:
+            continue
         try:
-            with kind(io.BytesIO(content)) as image:
+            with opens(io.BytesIO(content), "") as image:  # Image.open refuses large ones without their size
                 return image.size
-        except (OSError, ValueError, SyntaxError, EOFError):
+        except (OSError, ValueError, SyntaxError, EOFError, struct.error):
             continue
     return None

@@ -20,16 +20,21 @@ _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\
 def one_line(text: str, max_bytes: int = MAX_LINE_BYTES) -> str:
     """`text` in one line of at most about `max_bytes` bytes, with the number of characters left out, if any."""
     kept = text[:max_bytes]  # every character has a byte: what follows takes no time from a flood
-    shown = _HIDDEN.sub(_escaped, kept)
+    shown = escaped(kept)
     if len(kept) == len(text) and len(shown.encode()) <= max_bytes:
         return shown
     left, count = max_bytes, 0
     for character in kept:
-        left -= len(_HIDDEN.sub(_escaped, character).encode())
+        left -= len(escaped(character).encode())
         if left < 0:
             break
         count += 1
-    return f"{_HIDDEN.sub(_escaped, text[:count])} … ({len(text) - count} characters left out)"
+    return f"{escaped(text[:count])} … ({len(text) - count} characters left out)"
+
+
+def escaped(text: str) -> str:
+    """`text` whole, without characters that would act on a terminal."""
+    return _HIDDEN.sub(_escape, text)
 
 
 def some_of(names: Iterable[str]) -> str:
@@ -59,5 +64,5 @@ def write_plain_lines(logger: logging.Logger) -> None:
         handler.setFormatter(LineFormatter(before._fmt, before.datefmt))
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")

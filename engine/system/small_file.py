@@ -41,22 +41,25 @@ def read_small(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, inside: Path | No
 
     `inside`: the folder in which the file must lie, also when links are followed.
     """
-    with open_regular(path, inside=inside) as file:
+    with open_regular(path, inside=inside, max_bytes=max_bytes) as file:
         size = os.fstat(file.fileno()).st_size
-        raw = b"" if size > max_bytes else file.read(min(max_bytes, max(size, MAX_TEXT_BYTES)) + 1)
-    if max(size, len(raw)) > max_bytes:  # the first before reading; files of /proc tell a size of 0
-        raise OSError(0, f"larger than {_size(max_bytes)}", str(path))
+        raw = file.read(min(max_bytes, max(size, MAX_TEXT_BYTES)) + 1)
+    if len(raw) > max_bytes:  # files of /proc tell a size of 0
+        raise _too_large(path, max_bytes)
     return raw
 
 
-def open_regular(path: Path, *, inside: Path | None = None) -> BufferedReader:
-    """Open a regular file for reading. OSError with the reason for anything else."""
+def open_regular(path: Path, *, inside: Path | None = None, max_bytes: int | None = None) -> BufferedReader:
+    """Open a regular file for reading, as `read_small` does. OSError with the reason for anything else."""
     if inside is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(inside)):
         raise OSError(0, f"outside {inside}; copy it there", str(path))
     _check_mode(os.stat(path).st_mode, path)  # before opening it: a device may act on that
     file = when_free(lambda: open(path, "rb", opener=_opened), path, timeout_s=MAX_HELD_LIVE_S)  # noqa: SIM115  the caller's
     try:
-        _check_mode(os.fstat(file.fileno()).st_mode, path)  # it may have been replaced meanwhile
+        opened = os.fstat(file.fileno())
+        _check_mode(opened.st_mode, path)  # it may have been replaced meanwhile
+        if max_bytes is not None and opened.st_size > max_bytes:
+            raise _too_large(path, max_bytes)
     except OSError:
         file.close()
         raise
@@ -75,6 +78,10 @@ def _check_mode(mode: int, path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if kind := special_kind(mode):
         raise OSError(0, f"{kind}, where a file is needed", str(path))
+
+
+def _too_large(path: Path, max_bytes: int) -> OSError:
+    return OSError(0, f"larger than {_size(max_bytes)}", str(path))
 
 
 def _size(count: int) -> str:

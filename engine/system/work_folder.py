@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.errors import FolderBusyError, SinkError
 from engine.system.atomic_file import MAX_HELD_LIVE_S, remove_file, remove_folder, when_free
+from engine.system.small_file import open_regular
 from engine.system.translate_errors import reason_of, translate_errors
 
 LOCK = "lock"
@@ -101,7 +102,7 @@ def file_key(path: Path) -> list[Any]:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, hexadecimal. Raises OSError."""
-    with when_free(lambda: path.open("rb"), path, timeout_s=MAX_HELD_LIVE_S) as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -62,6 +62,20 @@ def test_a_configuration_names_the_voice_and_json_reports_each_file(home: Path, 
     assert soundfile.info("out/talk.wav").duration == pytest.approx(0.5)
 
 
+def test_no_voice_is_loaded_if_nothing_can_be_converted(home: Path, say: Callable[..., Said]) -> None:
+    (home / "noise.wav").write_bytes(b"no sound" * 100)
+    command = ("convert", "noise.wav", "gone.wav", "out", "--config", "voice.toml")
+    code, out, err = say(*command)
+    assert code == 1
+    assert "noise.wav: not a readable sound" in err and "gone.wav: no such file or folder" in err
+    assert out.splitlines() == [
+        "files       0 of 2 converted, 2 failed",
+        "model       not loaded: there is nothing to convert",
+    ]
+    told = json.loads(say(*command, "--json").out)
+    assert (told["device"], told["rate_hz"], [file["state"] for file in told["files"]]) == ("", 0, ["failed"] * 2)
+
+
 def test_ctrl_c_keeps_the_files_that_are_done(
     home: Path, say: Callable[..., Said], ctrl_c_when: Callable[..., AbstractContextManager[None]]
 ) -> None:

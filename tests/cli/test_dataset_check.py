@@ -94,3 +94,14 @@ def test_names_that_are_not_utf8_are_printed_escaped(say: Say, tmp_path: Path, m
     assert code == 0 and "multiverse-view-caf\\udce9.html (1 pictures, 5 boxes)" in out
     code, _, err = say("dataset", "view", folder, "--pictures", "9")
     assert code == 2 and "caf\\udce9 has 2, counted from 0" in err
+
+
+def test_view_shows_what_it_can_and_says_what_it_cannot(say: Say, tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "site", [1, 2])
+    (folder / "images/000001.png").write_bytes(b"")
+    code, out, err = say("dataset", "view", folder, "--no-open", "--out", tmp_path / "page.html")
+    assert (code, out) == (0, f"wrote       {tmp_path / 'page.html'} (1 pictures, 5 boxes)\n")
+    assert err == (
+        f"multiverse: {folder / 'images/000001.png'}: is no picture; of those asked for, 1 cannot be shown: "
+        f"multiverse dataset check {folder} names all that is wrong\n"
+    )

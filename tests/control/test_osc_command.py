@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from engine.cli.osc import app, carry_out, read_argument
+from engine.cli.osc import app, as_line, carry_out, read_argument
 from engine.control import OscClient, OscServer, Reply
 from engine.errors import MultiverseError, PresetError, UsageError
-from engine.osc import encode_message
+from engine.osc import Message, encode_message
 from tests.support import arena
 
 
@@ -139,7 +139,11 @@ def test_heard_lists_unmapped_messages(rig: Any) -> None:
     rig.dispatcher.heard.add_commands(rig.commands)
     assert heard().output == "No unmapped messages.\n"
     program = rig.client()
-    for packet in (arena.message("", 0.5), encode_message("/fader/2", 0.25), encode_message("/fader/1", 1, "on")):
+    for packet in (
+        arena.message("", 0.5),
+        encode_message("/fader/2", 0.25),
+        encode_message("/fader/1", 1, "on\x1b[2J"),
+    ):
         program.send(packet)
         program.send(packet)
     program.say("/engine/notify", 1)
@@ -147,7 +151,7 @@ def test_heard_lists_unmapped_messages(rig: Any) -> None:
     lines = heard().output.splitlines()
     assert lines[0] == f"udp 127.0.0.1:{program.port}: 3 addresses not mapped"
     addresses = [line.rsplit("  (", 1)[0].strip() for line in lines[1:-1]]
-    assert addresses == ["(empty) 0.5", '/fader/1 1 "on"', "/fader/2 0.25"]
+    assert addresses == ["(empty) 0.5", r'/fader/1 1 "on\x1b[2J"', "/fader/2 0.25"]
     assert all("(2 times, " in line for line in lines[1:-1])
     program.say("/button", 1)
     assert "  /button 1  (once)" in heard("button").output.splitlines()
@@ -163,6 +167,7 @@ def test_heard_lists_unmapped_messages(rig: Any) -> None:
 def test_listen_prints_every_value(drawing: Any) -> None:
     heard = osc("listen", "--to", target(drawing), "--seconds", "1").stdout.splitlines()
     assert "/layer/2/angle 45" in heard and "/mode multiverse" in heard
+    assert as_line(Message("/fail", ("\x1b[2J\nforged", 0.5), "sf")) == r"/fail \x1b[2J\nforged 0.5"
     assert drawing.dispatcher.feedback.next_due_s() is None
 
 

@@ -1,6 +1,7 @@
-"""Reads the sound of videos, and of sound files that libsndfile cannot read, in blocks of a second."""
+"""Reads the sound of videos, of surround files, and of those that libsndfile cannot read, in blocks of a second."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +13,9 @@ from engine.jobs.convert.sound import BLOCK_S, note_missing_end
 class DecodedSound(DecodedTrack):
     """See Sound."""
 
-    subtype = ""
+    def __init__(self, path: Path, subtype: str = "") -> None:
+        super().__init__(path)
+        self.subtype = subtype
 
     def blocks(self) -> Iterator[np.ndarray]:
         at_once, gathered, count, read = round(BLOCK_S * self.rate_hz), [], 0, 0

@@ -159,7 +159,7 @@ class FileWork:
         form = form_of(output)
         wanted_hz = rate_hz if isinstance(rate_hz, int) else self._own_rate_hz(rate_hz)
         rate = rate_for(form, min(max(wanted_hz, RATES_HZ[0]), RATES_HZ[1]))
-        finished = FinishedVoice(self._made, share=self._voice.settings.rms_mix, rate_hz=rate)
+        finished = FinishedVoice(self._made, settings=self._voice.settings, rate_hz=rate)
         new = self._folder / f"new{output.suffix}"
         has_pictures = bool(form.codec) and self.sound.has_video
         if has_pictures:

@@ -1,4 +1,4 @@
-"""Turns the model's output into the final sound: spans joined, loudness matched, resampled, never clipped.
+"""Turns the model's output into the final sound: spans joined, as loud as set, silent in pauses, never clipped.
 
 Reads the sound three times: for loudness, for the peak, for writing, because the peak is known only after a whole pass.
 It is read from the disk in blocks and is never in memory as a whole.
@@ -13,7 +13,8 @@ import numpy as np
 import soxr
 
 from engine.jobs.convert.scratch import Scratch
-from engine.models.rvc.cutting import RATE_HZ, Span, joined
+from engine.models.rvc import VoiceSettings
+from engine.models.rvc.cutting import FRAME, Span, joined
 from engine.models.rvc.levels import MAX_PEAK_OUT, limiting_gain
 
 if TYPE_CHECKING:
@@ -56,12 +57,12 @@ class ConvertedVoice:
 class FinishedVoice:
     """The voice at its final loudness and rate, block by block."""
 
-    def __init__(self, made: ConvertedVoice, *, share: float, rate_hz: int) -> None:
-        """`share`: rms_mix; 1 keeps the loudness of the model. `rate_hz`: of the output file."""
+    def __init__(self, made: ConvertedVoice, *, settings: VoiceSettings, rate_hz: int) -> None:
+        """`rate_hz`: of the output file."""
         self._made = made
-        self._share = share
+        self._settings = settings
         self._rate_hz = rate_hz
-        self._points = None if share == 1.0 else self._rms_points()
+        self._points = self._rms_points()
         peak = max((float(np.abs(block).max(initial=0.0)) for block in self._resampled()), default=0.0)
         self._gain = np.float32(limiting_gain(peak, MAX_PEAK_OUT))
 
@@ -71,29 +72,25 @@ class FinishedVoice:
             yield block * self._gain
 
     def _rms_points(self) -> tuple["torch.Tensor", "torch.Tensor"]:
-        """RMS points of the source and of the converted voice."""
+        """RMS points of the source, 0 where the output is silent, and of the converted voice."""
         import torch
 
-        from engine.models.rvc.loudness import RunningPoints
+        from engine.models.rvc.loudness import RunningPoints, open_points, silence_db
 
-        source, output = RunningPoints(RATE_HZ), RunningPoints(self._made.rate_hz)
+        source, output = RunningPoints(FRAME), RunningPoints(self._made.hop)
         for block in self._made.heard.blocks():
-            source.add(torch.from_numpy(block * np.float32(self._made.limiting_gain))[None])
+            source.add(torch.from_numpy(block * np.float32(self._made.limiting_gain)))
         for block in self._made.blocks():
-            output.add(torch.from_numpy(block)[None])
-        return source.points(torch.device("cpu")), output.points(torch.device("cpu"))
+            output.add(torch.from_numpy(block))
+        return open_points(source.points(), silence_db(self._settings.threshold_db)), output.points()
 
     def _loud(self) -> Iterator[np.ndarray]:
-        from engine.models.rvc.loudness import gains, point_hop, spread
+        from engine.models.rvc.loudness import gains
 
-        if self._points is None:
-            yield from self._made.blocks()
-            return
-        hop, first = point_hop(self._made.rate_hz), 0
+        first = 0
         for block in self._made.blocks():
-            source, output = (spread(points, hop, len(block), first) for points in self._points)
+            yield block * gains(*self._points, self._made.hop, self._settings.rms_mix, len(block), first)[0].numpy()
             first += len(block)
-            yield block * gains(source, output, self._share)[0].numpy()
 
     def _resampled(self) -> Iterator[np.ndarray]:
         if self._rate_hz == self._made.rate_hz:

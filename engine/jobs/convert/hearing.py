@@ -8,13 +8,15 @@ import numpy as np
 import soxr
 
 from engine.errors import AudioError
+from engine.jobs.convert.mixing import voice_of
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sound import Sound
-from engine.jobs.convert.sounds import voice_of
 from engine.models.rvc.cutting import RATE_HZ
+from engine.models.rvc.levels import MAX_PEAK_IN
 
 FILTERED_AT_ONCE = 8 * RATE_HZ
 END = np.zeros(0, np.float32)
+TOLD_DB = 1.0
 HighPass = Callable[[np.ndarray], np.ndarray]
 
 
@@ -33,7 +35,7 @@ def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[
 
     def at_16k() -> Iterator[np.ndarray]:
         nonlocal source_samples, peak
-        for block in chain(voice_of(sound), (END,)):
+        for block in chain(voice_of(sound, is_stopped), (END,)):
             if is_stopped():
                 return
             source_samples += len(block)
@@ -49,6 +51,9 @@ def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[
         raise AudioError(f"{sound.path}: there is no sound in it")
     if not into.samples:  # a sample or two
         into.append(np.zeros(1, np.float32))
+    too_loud_db = 20 * np.log10(max(peak, MAX_PEAK_IN) / MAX_PEAK_IN)
+    if too_loud_db > TOLD_DB:
+        sound.notes.append(f"would clip: the voice is {too_loud_db:.1f} dB softer than the source")
     return HeardSource(source_samples=source_samples, peak=peak)
 
 

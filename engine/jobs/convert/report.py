@@ -39,8 +39,9 @@ class ConvertReport(JobReport):
     index: str
     """"" for none."""
     rate_hz: int
-    """Sample rate of the model."""
+    """Sample rate of the model; 0 if it was not loaded, because there was nothing to convert."""
     device: str
+    """"" if the model was not loaded."""
     dtype: str
     pitch: str
     """Pitch method: rmvpe, fcpe or yin; "" for a model without pitch."""

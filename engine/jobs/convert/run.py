@@ -1,7 +1,7 @@
 """Runs a job. `convert_files` does everything; its three steps are for callers that load a model once for many jobs:
 
 work = open_job(job)                  UsageError, SinkError, ModelError: everything known before loading
-voice = load_voice(job, work)         seconds
+voice = load_voice(job, work)         seconds; None if nothing is to be converted
 report = run_job(job, work, voice)
 """
 
@@ -100,8 +100,11 @@ def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> Opene
 
 def load_voice(
     job: ConvertJob, work: OpenedFiles, environ: Mapping[str, str] = os.environ
-) -> "VoiceConverter | ClusterVoice":
-    """Load the model on its device, or on the machines of a cluster. `run_job` disconnects from a cluster."""
+) -> "VoiceConverter | ClusterVoice | None":
+    """Load the model on its device, or on the machines of a cluster; None if no file needs it. `run_job` disconnects
+    from a cluster."""
+    if not work.sounds:
+        return None
     if job.cluster is None:
         return load_converter(job, environ)
     known = [sound.promised_s for sound in work.sounds.values()]
@@ -112,7 +115,7 @@ def load_voice(
 def run_job(
     job: ConvertJob,
     work: OpenedFiles,
-    voice: "VoiceConverter | ClusterVoice",
+    voice: "VoiceConverter | ClusterVoice | None",
     *,
     on_progress: OnProgress = lambda progress: None,
     on_file: OnFile = lambda report: None,
@@ -121,6 +124,8 @@ def run_job(
     """Convert the files of an open job with a model that may have served other jobs before; see `convert_files`.
     Disconnects from a cluster."""
     stop = stop or threading.Event()
+    if voice is None:
+        return _report_of_nothing(job, work)
     began_s = time.perf_counter()
     facts = voice.facts if isinstance(voice, ClusterVoice) else facts_of(voice)
     run = ConvertRun(
@@ -156,6 +161,28 @@ def run_job(
         peak_memory_mb=run.device_mb or peak_process_mb(),
         memory_of="device" if run.device_mb else "process",
         notes=tuple(voice.notes) if isinstance(voice, ClusterVoice) else facts.notes,
+    )
+
+
+def _report_of_nothing(job: ConvertJob, work: OpenedFiles) -> ConvertReport:
+    """The report of a job whose files all exist already or cannot be read."""
+    return ConvertReport(
+        files=tuple(work.reports[task] for task in work.tasks),
+        is_interrupted=False,
+        model=job.spec.model,
+        index=job.spec.index,
+        rate_hz=0,
+        device="",
+        dtype="",
+        pitch="",
+        batch_size=0,
+        sound_s=0.0,
+        seconds=0.0,
+        speed=0.0,
+        stages=(),
+        peak_memory_mb=peak_process_mb(),
+        memory_of="process",
+        notes=(),
     )
 
 

@@ -17,13 +17,15 @@ class Sound(Protocol):
     path: Path
     rate_hz: int
     channels: int
+    layout: str
+    """FFmpeg's name of its channel layout: mono, stereo, 5.1(side); 6 channels, if they name no loudspeakers."""
     promised_s: float | None
     """Length according to its header."""
     has_video: bool
     index: int
     """Index of the audio track among all streams of the file."""
     subtype: str
-    """libsndfile's name of the sample format; "" if FFmpeg reads the file."""
+    """libsndfile's name of the sample format; "" if it cannot read the file."""
     begins_s: Fraction
     """Time of the first sample from the start of the file. Valid after the first block."""
     notes: list[str]

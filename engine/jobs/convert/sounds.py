@@ -5,6 +5,7 @@ with a note.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from engine.audio.file import MAX_CHANNELS, RATES_HZ
 from engine.errors import AudioError
 from engine.jobs.convert.decoded_sound import DecodedSound
 from engine.jobs.convert.sound import BLOCK_S, Sound, note_missing_end
-from engine.system.file_names import name_for_libsndfile
+from engine.system.media_file import open_sound_file
 
 if TYPE_CHECKING:
     import soundfile
@@ -26,16 +27,18 @@ def open_sound(path: Path) -> Sound:
     import soundfile
 
     try:
-        with soundfile.SoundFile(name_for_libsndfile(path)) as file:
+        with open_sound_file(path) as file:
             sound: Sound = FileSound(path, file)
     except (soundfile.LibsndfileError, OSError):  # FFmpeg may be able to read it, and has the better error message
         sound = DecodedSound(path)
+    else:
+        if sound.channels > 2:
+            with suppress(AudioError):  # libsndfile does not tell the loudspeakers, whose order depends on the format
+                sound = DecodedSound(path, subtype=sound.subtype)
     if not RATES_HZ[0] <= sound.rate_hz <= RATES_HZ[1]:
         raise AudioError(f"{path}: {sound.rate_hz} Hz is outside {RATES_HZ[0]}..{RATES_HZ[1]} Hz")
     if sound.channels > MAX_CHANNELS:
         raise AudioError(f"{path}: {sound.channels} channels; at most {MAX_CHANNELS} can be converted")
-    if sound.channels > 1:
-        sound.notes.append(f"{sound.channels} channels: their mean is converted, and the voice comes out mono")
     return sound
 
 
@@ -50,6 +53,7 @@ class FileSound:
         self.path = path
         self.rate_hz: int = file.samplerate
         self.channels: int = file.channels
+        self.layout = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels} channels")
         self.subtype: str = file.subtype
         self.notes: list[str] = []
         self.promised_s = file.frames / self.rate_hz
@@ -61,26 +65,14 @@ class FileSound:
 
         read = 0
         try:
-            with soundfile.SoundFile(name_for_libsndfile(self.path)) as file:
+            with open_sound_file(self.path) as file:
                 while len(block := file.read(round(BLOCK_S * self.rate_hz), dtype="float32", always_2d=True)):
                     read += len(block)
                     yield block
-        except soundfile.LibsndfileError as error:
+        except (soundfile.LibsndfileError, OSError) as error:
             if not read:
-                raise AudioError(f"{self.path}: {error.error_string.rstrip('.')}") from None
+                reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+                raise AudioError(f"{self.path}: {reason.rstrip('.')}") from None
             self.notes.append(f"damaged at {read / self.rate_hz:.1f} s; the rest is ignored")
             return
         note_missing_end(self, read / self.rate_hz)
-
-
-def voice_of(sound: Sound) -> Iterator[np.ndarray]:
-    """The mean of its channels, (n,) float32. NaN and infinity become silence and are counted in a note."""
-    unreal = 0
-    for block in sound.blocks():
-        is_real = np.isfinite(block)
-        if not is_real.all():
-            unreal += int(block.size - np.count_nonzero(is_real))
-            block = np.where(is_real, block, np.float32(0))
-        yield block.mean(axis=1, dtype=np.float32)
-    if unreal:
-        sound.notes.append(f"{unreal} samples are NaN or infinite: replaced by silence")

@@ -21,6 +21,8 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from engine.system.media_file import open_media
+
 # Tags that describe the file or the old sound itself.
 NOT_CARRIED = (
     "encoder",
@@ -66,7 +68,7 @@ class TagSource:
     """A file opened to read its tags. Single-threaded. av.FFmpegError or OSError if it cannot be read."""
 
     def __init__(self, path: Path) -> None:
-        self._container: InputContainer = av.open(str(path), metadata_errors="replace")
+        self._container: InputContainer = open_media(path)
         covers = (each for each in self._container.streams.video if Disposition.attached_pic in each.disposition)
         self._cover: VideoStream | None = next(covers, None)
         self._cover_packet: Any = None

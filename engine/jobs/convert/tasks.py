@@ -74,7 +74,7 @@ def _into_folder(sources: tuple[Path, ...], folder: Path) -> Iterator[Task]:
 
 
 def _task(source: Path, output: Path) -> Task:
-    problem = "" if source.is_file() else f"{source}: {'no file' if source.exists() else 'no such file or folder'}"
+    problem = "" if source.exists() else f"{source}: no such file or folder"  # else `open_sound` says why
     return Task(source=source, output=output, problem=problem)
 
 

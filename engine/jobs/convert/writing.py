@@ -1,7 +1,7 @@
 """Writes the converted voice: as a sound file, or in place of a video's voice track, other streams copied.
 
 A video keeps its pictures, its other audio tracks, subtitles, chapters and tags; the new voice starts at the time of
-the old one.
+the old one. Notes name the tracks that are not converted, and those that are left out.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ from engine.sinks.movie_file import SAME_BYTES
 from engine.sources.stream_copy import StreamCopy, can_hold
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file
 from engine.system.file_names import name_for_libsndfile
+from engine.system.media_file import open_media
 from engine.system.translate_errors import translate_errors
 
 BIT_RATE = 128_000  # bit rate of AAC and Opus
@@ -57,7 +58,7 @@ def check_pictures(output: Path, sound: Sound) -> None:
     form = FORMS[output.suffix.lower()]
     if not (form.codec and sound.has_video):
         return
-    with av.open(str(sound.path), metadata_errors="replace") as source:
+    with open_media(sound.path) as source:
         for stream in source.streams.video:
             if Disposition.attached_pic not in stream.disposition and not can_hold(form.container, stream):
                 raise SinkError(
@@ -72,7 +73,7 @@ class FileWriter:
     def __init__(self, path: Path, form: Form, rate_hz: int, sound: Sound) -> None:
         import soundfile
 
-        self.notes: list[str] = []
+        self.notes = _left_out(sound)
         self._path = path
         is_same = FORMS.get(sound.path.suffix.lower()) == form
         subtype = sound.subtype if is_same and sound.subtype in form.subtypes else form.subtype
@@ -144,6 +145,7 @@ class ContainerWriter:
                 if sound.has_video:
                     self._copy_from(sound, form)
                 else:
+                    self.notes += _left_out(sound)
                     self._voice = self._add_voice(form)
                 with contextlib.suppress(av.FFmpegError, OSError):  # libsndfile reads some files that FFmpeg cannot
                     self._tags = TagSource(sound.path)
@@ -207,12 +209,11 @@ class ContainerWriter:
             elif Disposition.attached_pic in stream.disposition or _is_chapters(stream, copy):
                 continue  # covers are copied with the tags
             elif stream.type not in ("video", "audio", "subtitle"):
-                self.notes.append(f"its {_kind_of(stream)} stream is left out")
+                self.notes.append(f"{_name_of(stream)} is left out")
             elif not copy.add(stream):
-                self.notes.append(
-                    f"its {_kind_of(stream)} stream ({_codec_of(stream)}) cannot be copied into this format: "
-                    "it is left out"
-                )
+                self.notes.append(f"{_name_of(stream)} cannot be copied into this format: it is left out")
+            elif stream.type == "audio":
+                self.notes.append(f"{_name_of(stream)} is copied, not converted")
 
     def _one_line(self) -> AbstractContextManager[None]:
         def line(error: Any) -> str:
@@ -227,8 +228,26 @@ def _is_chapters(stream: Stream, source: StreamCopy) -> bool:
 
 
 def _codec_of(stream: Stream) -> str:
-    return stream.codec_context.name if stream.codec_context else "unknown"
+    return stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
 
 
-def _kind_of(stream: Stream) -> str:
-    return {"audio": "other sound", "subtitle": "subtitle"}.get(stream.type, stream.type)
+def _name_of(stream: Stream) -> str:
+    """A name for the user: sound track 2 (deu, aac, 6 channels), counted from 1."""
+    alike = [each.index for each in stream.container.streams if each.type == stream.type]
+    facts = [stream.language or "", _codec_of(stream)]
+    if isinstance(stream, AudioStream):
+        facts.append(f"{stream.channels} channels" if stream.channels > 1 else "mono")
+    kind = "sound" if stream.type == "audio" else stream.type
+    return f"{kind} track {alike.index(stream.index) + 1} ({', '.join(filter(None, facts))})"
+
+
+def _left_out(sound: Sound) -> list[str]:
+    """A line on the other sound tracks and the subtitles of a source of which only the voice is written."""
+    with contextlib.suppress(av.FFmpegError, OSError), av.open(str(sound.path), metadata_errors="replace") as source:
+        others = [
+            _name_of(stream)
+            for stream in source.streams
+            if stream.type == "subtitle" or (stream.type == "audio" and stream.index != sound.index)
+        ]
+        return [f"{', '.join(others)}: left out of a sound file"] if others else []
+    return []  # libsndfile reads some files that FFmpeg cannot

@@ -15,6 +15,7 @@ from typing import Any
 
 from engine.sinks.whole_file import one_line
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, when_free
+from engine.system.small_file import open_regular
 
 NAME = "journal.jsonl"
 FORMAT = 3  # version of the file format; other versions are not read
@@ -61,10 +62,10 @@ class Journal:
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         try:
-            with when_free(lambda: self.path.open(encoding="utf-8"), self.path) as file:
+            with open_regular(self.path) as file:
                 for line in file:
                     values = json.loads(line)
-                    if not isinstance(values, dict) or not line.endswith("\n"):
+                    if not isinstance(values, dict) or not line.endswith(b"\n"):
                         return
                     yield values
         except (OSError, ValueError, RecursionError):

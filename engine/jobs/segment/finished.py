@@ -30,6 +30,7 @@ from engine.jobs.segment.segmented import Segmented
 from engine.sources.batches import Batch
 from engine.sources.pictures import Pictures
 from engine.system.atomic_file import remove_file
+from engine.system.small_file import open_regular
 from engine.values import FoundObject, Segmentation
 
 CHECKPOINT_S = 30.0  # between tracker states; a kill loses at most this much work, and saving takes 0.1 s
@@ -155,7 +156,7 @@ class FinishedBatches:
     def _content(self, place: list[int]) -> bytes | None:
         """Compressed masks; None if their checksum does not match."""
         first, size, crc = place
-        with suppress(OSError), self._masks.open("rb") as file:
+        with suppress(OSError), open_regular(self._masks) as file:
             file.seek(first)
             content = file.read(size)
             if len(content) == size and zlib.crc32(content) == crc:
@@ -225,7 +226,6 @@ def _unpacked(described: list[dict[str, Any]], masks: bytes) -> Iterator[Segment
 
 
 def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
+    with suppress(OSError), open_regular(path) as file:
+        return file.read()
+    return None

@@ -30,6 +30,7 @@ from typing import Any, Final
 import numpy as np
 
 from engine.errors import ModelError
+from engine.system.small_file import open_regular
 
 _FLAT: Final = (b"IxF2", b"IxFI", b"IxFl")
 _IVF_FLAT: Final = b"IwFl"
@@ -111,7 +112,7 @@ def read_index(path: Path, channels: int) -> np.ndarray:
 @contextmanager
 def _opened(path: Path) -> Iterator[BufferedReader]:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             yield stream
     except OSError as error:
         raise ModelError(f"{path}: the index cannot be read: {error.strerror or error}") from error

@@ -1,61 +1,57 @@
-"""Loudness of the converted voice: that of the input, the model's own, or a mix of both.
+"""Loudness of the converted voice: that of the input, the model's own, or a mix of both; silent where the input is.
 
     out * rms_in ** (1 - share) * rms_out ** (share - 1)        (RVC's change_rms; share 1: the model's own)
 
-The rms is taken at points: of a whole sound over 1 s every half second, of live blocks over 40 ms every 10 ms. Point k
-is at sample k hop, with linear interpolation in between. RVC stretches its points over the file, which moves them by up
-to a quarter of a second. Ours stay where they were measured, so a piece of a sound is scaled like the whole.
+The rms is taken at points: over 40 ms every 10 ms, as in RVC's real-time window. For files RVC takes it over a second
+and stretches its points over the file, so that a word's loudness reaches into the pause after it. Point k is at sample
+k hop, with linear interpolation in between, so a piece of a sound is scaled like the whole.
+
+A model makes sound even of silence. So the output is silent at points where the input is, at any share; the
+interpolation fades it there and back in 10 ms.
 """
 
 import torch
 from torch.nn import functional as F
 
-MIN_RMS = 1e-6  # lower limit of the output's rms, for whole sounds (RVC)
-MIN_RMS_LIVE = 1e-3  # for live blocks (RVC's real-time window): prevents near silence from being boosted
-LIVE_CELLS = 4
+from engine.models.rvc.noise_gate import HOP, OFF_DB
+
+CELLS = 4
+MIN_RMS = 1e-3  # lower limit of the output's rms: prevents near silence from being boosted (RVC's real-time window)
+SILENCE_DB = -70.0  # dBFS; softer input is silence
 
 
-def point_hop(rate_hz: int) -> int:
-    """Samples between points of a whole sound: half a second."""
-    return rate_hz // 2
+def rms_points(sound: torch.Tensor, hop: int) -> torch.Tensor:
+    """The rms of (B, n) around the samples 0, hop, 2 hop ..., as (B, 1 + n // hop). `hop`: samples of 10 ms.
 
-
-def rms_points(sound: torch.Tensor, hop: int, cells: int = 2) -> torch.Tensor:
-    """The rms of (B, n) around the samples 0, hop, 2 hop ..., as (B, 1 + n // hop).
-
-    The window is `cells` hops wide (an even number), with silence beyond both ends, as in librosa with center=True.
+    The window is four hops wide, with silence beyond both ends, as in librosa with center=True.
     """
-    beyond = cells // 2 * hop
+    beyond = CELLS // 2 * hop
     squares = F.pad(sound.square(), (beyond, beyond))
     whole = squares.shape[-1] // hop
     energy = torch.unflatten(squares[:, : whole * hop], -1, (whole, hop)).mean(-1)  # (B, cells)
-    return F.avg_pool1d(energy, cells, stride=1).sqrt()
+    return F.avg_pool1d(energy, CELLS, stride=1).sqrt()
 
 
 class RunningPoints:
-    """`rms_points` every half second, for a sound that comes in pieces of any length. One thread.
+    """`rms_points` of one sound that comes in pieces of any length. One thread. Keeps 100 numbers a second."""
 
-    Keeps a few numbers per second on the host.
-    """
-
-    def __init__(self, rate_hz: int) -> None:
-        self._hop = point_hop(rate_hz)
-        self._cells: list[float] = []
-        self._rest = torch.zeros(1, 0)
+    def __init__(self, hop: int) -> None:
+        self._hop = hop
+        self._energy = [torch.zeros(CELLS // 2)]
+        self._rest = torch.zeros(0)
 
     def add(self, sound: torch.Tensor) -> None:
-        """Add the next samples (1, n)."""
-        sound = torch.cat((self._rest, sound.cpu()), -1)
-        whole = sound.shape[-1] // self._hop
-        cells = torch.unflatten(sound[0, : whole * self._hop], -1, (whole, self._hop))
-        self._cells += cells.square().mean(-1).tolist()
-        self._rest = sound[:, whole * self._hop :].clone()
+        """Add the next samples (n,), on the host."""
+        sound = torch.cat((self._rest, sound))
+        whole = len(sound) // self._hop
+        self._energy.append(torch.unflatten(sound[: whole * self._hop], -1, (whole, self._hop)).square().mean(-1))
+        self._rest = sound[whole * self._hop :].clone()
 
-    def points(self, device: torch.device) -> torch.Tensor:
+    def points(self) -> torch.Tensor:
         """The points (1, 1 + n // hop) of all n samples added so far."""
-        last = float(self._rest.square().sum()) / self._hop
-        energy = torch.tensor([[0.0, *self._cells, last]], device=device)
-        return F.avg_pool1d(energy, 2, stride=1).sqrt()
+        last = self._rest.square().sum() / self._hop
+        beyond = torch.zeros(CELLS // 2 - 1)
+        return F.avg_pool1d(torch.cat((*self._energy, last[None], beyond))[None], CELLS, stride=1).sqrt()
 
 
 def spread(points: torch.Tensor, hop: int, length: int, first: int = 0) -> torch.Tensor:
@@ -69,35 +65,36 @@ def spread(points: torch.Tensor, hop: int, length: int, first: int = 0) -> torch
     return line[:, within : within + length]
 
 
-def gains(source: torch.Tensor, output: torch.Tensor, share: float, min_rms: float = MIN_RMS) -> torch.Tensor:
-    """Gains for the output, from the rms of source and output."""
-    return (source / output.clamp(min=min_rms)) ** (1.0 - share)
+def silence_db(threshold_db: float) -> float:
+    """The level in dBFS below which the output is silent: the noise gate's threshold, or -70 if that is off."""
+    return threshold_db if threshold_db > OFF_DB else SILENCE_DB
+
+
+def open_points(source: torch.Tensor, below_db: float = SILENCE_DB) -> torch.Tensor:
+    """`source`, the points of the input, with 0 where it is softer than this."""
+    return torch.where(source > 10.0 ** (below_db / 20.0), source, 0.0)
+
+
+def gains(
+    source: torch.Tensor, output: torch.Tensor, hop: int, share: float, length: int, first: int = 0
+) -> torch.Tensor:
+    """Gains (B, length) for the output's samples from `first` on, 0 where the source is.
+
+    `source` and `output`: the points of both; `hop`: samples of the output between them.
+    """
+    wanted, own = (spread(points, hop, length, first) for points in (source, output))
+    is_open = spread((source > 0).to(source.dtype), hop, length, first)
+    return is_open * (wanted / own.clamp(min=MIN_RMS)) ** (1.0 - share)
 
 
 def mix_loudness(
-    source: torch.Tensor, output: torch.Tensor, rate_source: int, rate_out: int, share: float
+    source: torch.Tensor, output: torch.Tensor, hop: int, share: float, below_db: float = SILENCE_DB
 ) -> torch.Tensor:
-    """`output` (B, n) at `rate_out` Hz with the loudness of `source` (B, m) at `rate_source`, both of equal duration.
+    """`output` (B, n) with the loudness of `source` (B, m at 16 kHz) of the same time, silent where that is softer
+    than `below_db`. `hop`: 10 ms of output samples.
 
-    `share` 0: the loudness of `source`; 1: `output` unchanged.
+    `share` 0: the loudness of `source`; 1: that of `output`. The window reaches beyond both ends by 20 ms, where it
+    counts silence, in both sounds alike.
     """
-    if share == 1.0:
-        return output
-    hop = point_hop(rate_out)
-    wanted, own = (
-        spread(rms_points(sound, point_hop(rate)), hop, output.shape[-1])
-        for sound, rate in ((source, rate_source), (output, rate_out))
-    )
-    return output * gains(wanted, own, share)
-
-
-def mix_loudness_live(source: torch.Tensor, output: torch.Tensor, hop: int, share: float) -> torch.Tensor:
-    """`output` (B, n) with the loudness of `source` (B, m at 16 kHz) of the same time. `hop`: 10 ms of output samples.
-
-    The window of 40 ms reaches beyond both ends by 20 ms, where it counts silence, in both sounds alike.
-    """
-    wanted, own = (
-        spread(rms_points(sound, each, LIVE_CELLS), hop, output.shape[-1])
-        for sound, each in ((source, 160), (output, hop))
-    )
-    return output * gains(wanted, own, share, MIN_RMS_LIVE)
+    points = open_points(rms_points(source, HOP), below_db)
+    return output * gains(points, rms_points(output, hop), hop, share, output.shape[-1])

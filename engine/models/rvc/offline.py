@@ -30,7 +30,7 @@ from engine.models.rvc.cutting import (
 )
 from engine.models.rvc.highpass import high_pass, high_pass_on_host
 from engine.models.rvc.levels import MAX_PEAK_IN, MAX_PEAK_OUT, limiting_gain
-from engine.models.rvc.loudness import mix_loudness
+from engine.models.rvc.loudness import mix_loudness, silence_db
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.noise_gate import gate
 from engine.models.rvc.optimization import OptimizationConfig
@@ -110,7 +110,8 @@ class VoiceConverter:
         parts = self.convert([piece_of(span, read, len(heard)) for span in spans])
         made = np.concatenate(list(joined(spans, parts, self.hop)))[: len(sound) * self.rate_hz // RATE_HZ]
         voices = torch.from_numpy(heard)[None], torch.from_numpy(made)[None]
-        made = mix_loudness(*voices, RATE_HZ, self.rate_hz, self.settings.rms_mix)[0].numpy()
+        below_db = silence_db(self.settings.threshold_db)
+        made = mix_loudness(*voices, self.hop, self.settings.rms_mix, below_db)[0].numpy()
         return made * np.float32(limiting_gain(float(np.abs(made).max(initial=0.0)), MAX_PEAK_OUT))
 
     def _convert(self, pieces: list[Piece]) -> list[np.ndarray]:

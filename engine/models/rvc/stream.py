@@ -50,7 +50,7 @@ from engine.models.device_work import HostBuffers, StageClock
 from engine.models.graphs import Calls, State, calls_for, nothing
 from engine.models.rvc.grid import HOPS_A_SECOND, BlockGrid
 from engine.models.rvc.input_window import HOP, InputWindow
-from engine.models.rvc.loudness import mix_loudness_live
+from engine.models.rvc.loudness import mix_loudness
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import autotuned
 from engine.models.rvc.pitch_cache import PitchCache
@@ -257,8 +257,7 @@ class LiveVoice:
         """Decoder output (1, n) -> (block + lag,) at the stream's rate, with the set loudness."""
         hops = self._voicing.hops
         stretched = sound.shape[1] // hops
-        if self.settings.rms_mix < 1.0:
-            sound = mix_loudness_live(self._input.sound[:, -hops * HOP :], sound, stretched, self.settings.rms_mix)
+        sound = mix_loudness(self._input.sound[:, -hops * HOP :], sound, stretched, self.settings.rms_mix)
         resampler = Resampler(
             stretched * HOPS_A_SECOND, self.grid.rate_hz, self.model.device
         )  # created anew, because its weights are cached

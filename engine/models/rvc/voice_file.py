@@ -14,7 +14,7 @@ from engine.errors import ModelError
 from engine.models.pickle_file import PickledFile, refuse_code, shown
 from engine.models.rvc.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, MAX_SIZE, RATES, SynthesizerShape, Version
 from engine.models.safetensors_header import Tensor, read_metadata
-from engine.system.small_file import parse_json
+from engine.system.small_file import open_regular, parse_json
 
 VOCODER: Final = "HiFi-GAN"
 """Applio's name of the decoder implemented here, the only one in the WebUI."""
@@ -53,7 +53,7 @@ def require_voice_file(path: Path) -> None:
 def archived(path: Path) -> list[str]:
     """Names of the voices in a zip archive; [] if it is not an archive."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as stream, zipfile.ZipFile(stream) as archive:
             return sorted(name for name in archive.namelist() if name.lower().endswith(".pth"))
     except (OSError, ValueError, zipfile.BadZipFile):
         return []

@@ -54,6 +54,24 @@ def test_a_voice_that_swells_and_ebbs_does_so_in_each_piece_of_the_file(convert:
         assert np.sqrt(np.mean(np.square(made[near]))) == pytest.approx(loudness, rel=0.35), middle_s
 
 
+@pytest.mark.parametrize("rms_mix", [0.0, 1.0])
+def test_digital_silence_between_words_stays_silent_though_the_voice_breathes(
+    convert: Convert, rms_mix: float, tmp_path: Path
+) -> None:
+    """The voice breathes at -18 dBFS where it hears no pitch. The source rumbles on until the silence begins."""
+    word = tone(1.0, 44_100) + tone(1.0, 44_100, hz=31.0)
+    source = write_sound(tmp_path / "in.wav", np.concatenate((word, np.zeros(22_050, np.float32), word)), 44_100)
+    convert(source, tmp_path / "out.wav", settings=VoiceSettings(pitch=12, rms_mix=rms_mix))
+    made, rate_hz = soundfile.read(tmp_path / "out.wav")
+
+    def level_db(begin_s: float, end_s: float) -> float:
+        part = made[round(begin_s * rate_hz) : round(end_s * rate_hz)]
+        return 20 * np.log10(np.abs(part).max() + 1e-9)
+
+    assert level_db(1.1, 1.4) < -60  # but for what rings in the high-pass filter, and the fades
+    assert min(level_db(0.3, 0.35), level_db(2.1, 2.15)) > -16
+
+
 @pytest.mark.parametrize(
     ("suffix", "rate_hz", "extra"),
     [
@@ -127,7 +145,7 @@ def test_names_are_kept_and_bad_files_are_reported_while_others_continue(convert
         f"{tmp_path}/gone.wav: no such file or folder",
     ]
     assert not report.is_complete and not report.is_interrupted
-    assert report.files[1].notes == ("2 channels: their mean is converted, and the voice comes out mono",)
+    assert report.files[1].notes == ("stereo, mixed to one voice that is as loud (ITU-R BS.775)",)
 
 
 def test_a_file_found_damaged_while_reading_is_reported_and_leaves_nothing(convert: Convert, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from engine.jobs.convert.finishing import ConvertedVoice, FinishedVoice
 from engine.jobs.convert.hearing import hear
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import open_sound
-from engine.models.rvc import VoiceSpec
+from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.rvc.cutting import Cutting, spans_of
 from engine.models.rvc.highpass import high_pass_on_host
 from tests.jobs.convert.voices import spoken
@@ -85,7 +85,8 @@ def test_four_times_as_long_a_sound_is_heard_and_finished_in_the_same_memory(tmp
         )
         for number, span in enumerate(spans):
             converted.write(made.place_of(number), np.full(span.frames * 400, 0.1, np.float32))
-        finishing = peak_mb(lambda: sum(map(len, FinishedVoice(made, share=0.0, rate_hz=RATE_HZ).blocks())))  # noqa: B023
+        settings = VoiceSettings()
+        finishing = peak_mb(lambda: sum(map(len, FinishedVoice(made, settings=settings, rate_hz=RATE_HZ).blocks())))  # noqa: B023
         peaks[seconds] = hearing, finishing
         heard.close()
         converted.close()

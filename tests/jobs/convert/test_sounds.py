@@ -9,8 +9,9 @@ import pytest
 
 from engine.errors import AudioError, SinkError
 from engine.jobs.convert.hearing import FILTERED_AT_ONCE, filtered, hear
+from engine.jobs.convert.mixing import voice_of
 from engine.jobs.convert.scratch import Scratch
-from engine.jobs.convert.sounds import open_sound, voice_of
+from engine.jobs.convert.sounds import open_sound
 from tests.jobs.convert.voices import spoken, tone, write_sound
 
 
@@ -33,13 +34,13 @@ def write_track(path: Path, sound: np.ndarray, rate_hz: int, *, codec: str, gap_
     return path
 
 
-@pytest.mark.parametrize(("rate_hz", "channels"), [(8000, 1), (44_100, 2), (48_000, 6), (192_000, 8)])
-def test_any_rate_and_number_of_channels_is_the_same_voice_at_16_khz(
+@pytest.mark.parametrize(("rate_hz", "channels"), [(8000, 1), (44_100, 2), (192_000, 2)])
+def test_a_voice_at_any_rate_on_one_or_two_channels_is_the_same_at_16_khz(
     rate_hz: int, channels: int, tmp_path: Path
 ) -> None:
     sound = spoken(1.0, rate_hz, hz=110)
-    weights = np.linspace(0.5, 1.5, channels) if channels > 1 else np.ones(1)
-    sound_file = open_sound(write_sound(tmp_path / "in.wav", sound[:, None] * weights, rate_hz, subtype="FLOAT"))
+    several = np.stack([sound] * channels, 1)
+    sound_file = open_sound(write_sound(tmp_path / "in.wav", several, rate_hz, subtype="FLOAT"))
     scratch = Scratch(tmp_path / "heard")
     known = hear(sound_file, scratch, lambda sound: sound, lambda: False)
     heard = scratch.read(0, scratch.samples)
@@ -47,8 +48,8 @@ def test_any_rate_and_number_of_channels_is_the_same_voice_at_16_khz(
     assert known is not None and (known.source_samples, len(heard)) == (rate_hz, 16_000)
     np.testing.assert_allclose(heard[500:-500], spoken(1.0, hz=110)[500:-500], atol=0.005)
     assert known.peak == pytest.approx(np.abs(sound).max(), rel=0.02)
-    several = [f"{channels} channels: their mean is converted, and the voice comes out mono"]
-    assert sound_file.notes == (several if channels > 1 else [])
+    mixed = ["stereo, mixed to one voice that is as loud (ITU-R BS.775)"]
+    assert sound_file.notes == (mixed if channels > 1 else [])
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,7 @@ def test_other_tracks_are_copied(convert: Convert, tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mkv", [tone(0.6, 44_100), tone(0.6, 44_100, hz=700)])
     report = convert(source, tmp_path / "out.mkv")
     assert report.is_complete
+    assert report.files[0].notes[1:] == ("sound track 2 (aac, 2 channels) is copied, not converted",)
     assert packets(tmp_path / "out.mkv", "audio", 1) == packets(source, "audio", 1)
     with av.open(str(tmp_path / "out.mkv")) as container:
         assert [(stream.type, stream.codec_context.name) for stream in container.streams] == [
@@ -129,6 +130,48 @@ def test_other_tracks_are_copied(convert: Convert, tmp_path: Path) -> None:
             ("audio", "flac"),
             ("audio", "aac"),
         ]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("out.mkv", ["sound track 2 (deu, aac, 2 channels) is copied, not converted"]),
+        (
+            "out.mp4",
+            [
+                "sound track 2 (deu, aac, 2 channels) is copied, not converted",
+                "subtitle track 1 (eng, subrip) cannot be copied into this format: it is left out",
+            ],
+        ),
+        (
+            "out.flac",
+            ["sound track 2 (deu, aac, 2 channels), subtitle track 1 (eng, subrip): left out of a sound file"],
+        ),
+    ],
+)
+def test_a_second_sound_track_and_subtitles_that_are_left_out_are_told(
+    convert: Convert, name: str, told: list[str], tmp_path: Path
+) -> None:
+    plain = write_video(tmp_path / "plain.mkv", [tone(0.5, 44_100), tone(0.5, 44_100, hz=700)])
+    (tmp_path / "words.srt").write_text("1\n00:00:00,100 --> 00:00:00,400\nA word.\n")
+    with (
+        av.open(str(plain)) as film,
+        av.open(str(tmp_path / "words.srt")) as words,
+        av.open(str(tmp_path / "in.mkv"), "w") as written,
+    ):
+        tracks = {stream: written.add_stream_from_template(stream) for stream in (*film.streams, *words.streams)}
+        for stream, language in zip(tracks, (None, None, "deu", "eng"), strict=True):
+            if language:
+                tracks[stream].metadata["language"] = language
+        for packet in (*words.demux(), *film.demux()):
+            if packet.size and packet.dts is not None:
+                packet.stream = tracks[packet.stream]
+                written.mux(packet)
+    (file,) = convert(tmp_path / "in.mkv", tmp_path / name).files
+    assert (file.state, file.reason) == ("converted", "")
+    assert [note for note in file.notes if "track" in note] == told
+    if name == "out.mkv":
+        assert packets(tmp_path / name, "subtitles") == packets(tmp_path / "in.mkv", "subtitles") == [b"A word."]
 
 
 def test_a_video_may_become_a_sound_and_an_unsupported_codec_is_refused(convert: Convert, tmp_path: Path) -> None:

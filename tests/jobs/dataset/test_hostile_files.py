@@ -4,14 +4,13 @@ import base64
 import json
 import os
 import struct
-import subprocess
-import sys
 import tarfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine.errors import SourceError, UsageError
 from engine.jobs.dataset.assets.reading import read_model
@@ -23,12 +22,13 @@ from engine.jobs.dataset.frozen_file import parse_frozen
 from engine.jobs.dataset.ground_picture import parse_ground_picture
 from engine.jobs.dataset.labels.yolo import read_boxes
 from engine.jobs.dataset.running.manifest import read_manifest
+from tests.support.own_process import lines_of
 
 TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl m\nf 1/1 2/2 3/3\n"
 posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
 
 IN_LITTLE_MEMORY = """
-import resource, sys
+import sys
 from pathlib import Path
 from engine.errors import UsageError
 from engine.jobs.dataset.assets.reading import read_model
@@ -46,10 +46,6 @@ for name in sys.argv[1:]:
         print("was read")
     except UsageError as error:
         print(error)
-if sys.platform == "linux":  # ru_maxrss there begins with the size of the process that started this one
-    print(int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) >> 10)
-else:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 20)
 """
 
 
@@ -91,7 +87,21 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
     png_header(folder / "wide.png", 30_000)
     (folder / "wide.mtl").write_text("newmtl m\nmap_Kd wide.png\n")
     (folder / "wide.obj").write_text(f"mtllib wide.mtl\n{TRIANGLE}")
+    for side_px, kind in ((20_000, "TIFF"), (20_000, "GIF"), (9_000, "TIFF")):
+        name = f"{side_px}.{kind.lower()}"
+        Image.new("1" if kind == "TIFF" else "P", (side_px, side_px)).save(
+            folder / name, kind, **({"compression": "group4"} if kind == "TIFF" else {})
+        )
+        (folder / f"{name}.mtl").write_text(f"newmtl m\nmap_Kd {name}\n")
+        (folder / f"{name}.obj").write_text(f"mtllib {name}.mtl\n{TRIANGLE}")
+    (folder / "drawing.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
+    (folder / "drawing.mtl").write_text("newmtl m\nmap_Kd drawing.eps\n")
+    (folder / "drawing.obj").write_text(f"mtllib drawing.mtl\n{TRIANGLE}")
     due = {
+        folder / "20000.tiff.obj": "a texture of 20000x20000 px; sides of up to 8192 px are possible",
+        folder / "20000.gif.obj": "a texture of 20000x20000 px; sides of up to 8192 px are possible",
+        folder / "9000.tiff.obj": "a texture of 9000x9000 px; sides of up to 8192 px are possible",
+        folder / "drawing.obj": "names drawing.eps, which is a texture that cannot be read; save it as JPEG or PNG",
         gltf(folder / "device.gltf", "/dev/zero"): "names /dev/zero, which is outside",
         gltf(folder / "link.gltf", "zero"): "names zero, which is outside",
         gltf(folder / "fifo.gltf", "fifo"): "names fifo, which is a FIFO, where a file is needed",
@@ -103,13 +113,20 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
         folder / "fifo": "cannot be read (a FIFO, where a file is needed)",
         folder / "zero": "cannot be read (a device, where a file is needed)",
     }
-    command = [sys.executable, "-c", IN_LITTLE_MEMORY, *map(str, due)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    *lines, peak_mb = ran.stdout.splitlines()
+    lines, peak_mb = lines_of(IN_LITTLE_MEMORY, *due)
     assert len(lines) == len(due), lines
     for line, reason in zip(lines, due.values(), strict=True):
         assert reason in line
-    assert int(peak_mb) < 300
+    assert peak_mb < 300
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff", "gif", "bmp", "webp", "tga"])
+def test_a_texture_in_any_usual_format_gives_its_colour(suffix: str, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8), (200, 30, 30)).save(tmp_path / f"red.{suffix}", lossless=True)
+    (tmp_path / "red.mtl").write_text(f"newmtl m\nmap_Kd red.{suffix}\n")
+    (tmp_path / "red.obj").write_text(f"mtllib red.mtl\n{TRIANGLE}")
+    red, green, _ = read_model(tmp_path / "red.obj", "y", 1.0, "red").parts[0].albedo
+    assert red > 20 * green
 
 
 def test_a_model_reads_the_files_in_its_folder_and_below(tmp_path: Path) -> None:

@@ -139,14 +139,6 @@ def test_a_source_without_pictures_is_refused_in_one_line(kind: str, movie: Movi
     assert "no such file or folder" in str(caught.value) or kind not in ("missing", "word")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no pipes that are files there")
-def test_a_pipe_or_a_device_does_not_block(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.mp4")
-    for source in (tmp_path / "pipe.mp4", Path("/dev/zero")):
-        with pytest.raises(SourceError, match="a pipe or a device, not a file or folder"):
-            open_input(str(source))
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="other permissions there")
 @pytest.mark.parametrize("is_folder", [False, True])
 def test_a_source_without_permission_says_so(is_folder: bool, movie: Movie, tmp_path: Path) -> None:

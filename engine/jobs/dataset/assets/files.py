@@ -6,13 +6,15 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from engine.errors import UsageError
-from engine.jobs.dataset.assets.colors import check_texture
+from engine.jobs.dataset.assets.colors import TEXTURES, check_texture
 from engine.system.file_names import escaped
 from engine.system.foreign_data import picture_size_px
 from engine.system.small_file import read_small
 
 MAX_BYTES = 1 << 30
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
+MATERIAL = b"newmtl"
+"""In every file of materials (.mtl); .obj and .ply name these and textures alone."""
 
 
 def read_content(path: Path, words: str) -> bytes:
@@ -34,6 +36,7 @@ class Neighbours:
     def __init__(self, path: Path) -> None:
         self._folder = path.parent
         self.file_name = path.name
+        self._names_pictures = path.suffix.lower() in (".obj", ".ply")
         self.faults: list[str] = []
         self._bytes = 0
         self._read: dict[str, bytes] = {}
@@ -42,7 +45,7 @@ class Neighbours:
         path = self._folder / unquote(name.strip())
         try:
             content = read_small(path, max_bytes=MAX_BYTES - self._bytes, inside=self._folder)
-            check_texture(picture_size_px(content))
+            self._check_picture(content)
         except (OSError, ValueError) as error:
             is_missing = isinstance(error, FileNotFoundError)
             reason = "not there" if is_missing else getattr(error, "strerror", None) or str(error)
@@ -53,6 +56,14 @@ class Neighbours:
         return content
 
     __getitem__ = get
+
+    def _check_picture(self, content: bytes) -> None:
+        """Raise ValueError for a texture that is too large, and for what trimesh would take for none in silence."""
+        names_pictures = self._names_pictures and MATERIAL not in content
+        size = picture_size_px(content, TEXTURES if names_pictures else ("PNG", "JPEG"))
+        if names_pictures and size is None:
+            raise ValueError("a texture that cannot be read; save it as JPEG or PNG")
+        check_texture(size)
 
     def keys(self) -> Iterator[str]:
         return iter(self._read)

@@ -9,6 +9,7 @@ import numpy as np
 from engine.jobs.dataset.card.plots import BARS, binned, histogram, place_map
 from engine.system.atomic_file import remove_file, write_atomic
 from engine.system.file_names import escaped
+from engine.system.small_file import open_regular
 
 README, FOLDER = "README.md", "card"
 TITLE = "# Foundation piles from above: synthetic pictures"
@@ -106,7 +107,7 @@ def write_card(folder: Path, pictures: Iterable[CardPicture], facts: CardFacts) 
 def remove_card(folder: Path) -> None:
     """Remove the card of `write_card` and its plots, but no README.md of another making. Raises OSError."""
     try:
-        with (folder / README).open("rb") as file:
+        with open_regular(folder / README) as file:
             is_ours = file.read(len(TITLE)) == TITLE.encode("ascii")
     except FileNotFoundError:
         return

@@ -10,13 +10,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from engine.errors import SourceError, UsageError
+from engine.errors import UsageError
 from engine.jobs.dataset.checking.label_reading import ReadLabels, read_coco
 from engine.jobs.dataset.checking.listing import FoundFolder, FoundPicture, find_folder
-from engine.jobs.dataset.checking.pictures import MAX_BYTES, large_pictures, read_picture
+from engine.jobs.dataset.checking.pictures import PictureFacts, large_pictures, open_picture, read_picture
 from engine.jobs.dataset.checking.problems import coco_labels, match_coco, read_labels
 from engine.system.file_names import escaped
-from engine.system.small_file import read_small
 
 SHOWN_PX = 2400  # longer side of a picture in the page
 QUALITY = 85
@@ -30,13 +29,15 @@ class LabelPage:
     html: str
     pictures: int
     boxes: int
+    unreadable: tuple[str, ...]
+    """Pictures that cannot be read, each with the reason; in the page these stand in their places."""
 
 
 def label_page(path: Path, first: int, last: int) -> LabelPage:
     """The page of the pictures first..last (from 0, both included) of a dataset, ours or a foreign one.
 
     COCO's boxes are shown if there are any, since they tell what is hidden; else those of the picture's own label file.
-    UsageError if the folder holds no picture, SourceError if one of these is damaged.
+    UsageError if the folder holds no picture.
     """
     folder = find_folder(path)
     chosen = folder.pictures[first : last + 1]
@@ -46,9 +47,15 @@ def label_page(path: Path, first: int, last: int) -> LabelPage:
     shown: list[str] = []
     classes: dict[str, str] = {}
     boxes = 0
+    unreadable: list[str] = []
     with large_pictures():
         for picture in chosen:
-            labels, figure = _figure(folder, picture, annotated.get(picture.name), classes)
+            facts = read_picture(folder.path / picture.name)
+            if isinstance(facts, str):
+                unreadable.append(f"{folder.path / picture.name}: {facts}")
+                shown.append(f"<figure><figcaption>{escape(f'{picture.name} {facts}')}</figcaption></figure>")
+                continue
+            labels, figure = _figure(folder, picture, facts, annotated.get(picture.name), classes)
             boxes += len(labels.boxes)
             shown.append(figure)
     filters = "".join(
@@ -59,7 +66,9 @@ def label_page(path: Path, first: int, last: int) -> LabelPage:
     text = TEMPLATE.read_text(encoding="utf-8")
     for mark, value in (("title", escape(title)), ("filters", filters), ("pictures", "\n".join(shown))):
         text = text.replace(f"<!-- {mark} -->", value)
-    return LabelPage(html=escaped(text), pictures=len(chosen), boxes=boxes)
+    return LabelPage(
+        html=escaped(text), pictures=len(chosen) - len(unreadable), boxes=boxes, unreadable=tuple(unreadable)
+    )
 
 
 def _coco_of(folder: FoundFolder) -> dict[str, ReadLabels]:
@@ -72,11 +81,12 @@ def _coco_of(folder: FoundFolder) -> dict[str, ReadLabels]:
 
 
 def _figure(
-    folder: FoundFolder, picture: FoundPicture, annotated: ReadLabels | None, classes: dict[str, str]
+    folder: FoundFolder,
+    picture: FoundPicture,
+    facts: PictureFacts,
+    annotated: ReadLabels | None,
+    classes: dict[str, str],
 ) -> tuple[ReadLabels, str]:
-    facts = read_picture(folder.path / picture.name)
-    if isinstance(facts, str):
-        raise SourceError(f"{folder.path / picture.name}: {facts}")
     labels = annotated or next(iter(read_labels(folder, picture, facts).values()), ReadLabels())
     hidden = labels.hidden or [False] * len(labels.boxes)
     rects = []
@@ -98,7 +108,7 @@ def _figure(
 
 def _embedded(path: Path) -> str:
     """The picture as a JPEG in a data URI, with a longer side of at most SHOWN_PX."""
-    with Image.open(io.BytesIO(read_small(path, max_bytes=MAX_BYTES))) as image:
+    with open_picture(path) as image:
         pixels = np.asarray(image.convert("RGB"))
     scale = min(1.0, SHOWN_PX / max(pixels.shape[:2]))
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))

@@ -1,7 +1,6 @@
 """Reads one picture: damaged or not, and its figures."""
 
 import hashlib
-import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,11 +13,12 @@ from PIL import Image, UnidentifiedImageError
 
 from engine.jobs.dataset.labels.look import PictureLook, look_of, shrunk
 from engine.jobs.dataset.options import MAX_SIDE_PX
-from engine.system.small_file import read_small
+from engine.system.small_file import open_regular
 
 HASH_SIDE = 16  # 256 bits
 MAX_PIXELS = MAX_SIDE_PX**2
 MAX_BYTES = 2 << 30  # the largest picture as a BMP takes 0.8 GB, as a 16-bit PNG up to 1.6 GB
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")  # Pillow would start Ghostscript for others
 LARGE_PIXELS = 64_000_000
 LARGE_ONE_BY_ONE = threading.Lock()  # the largest takes 1.6 GB while it is decoded
 
@@ -47,18 +47,26 @@ def large_pictures() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = before
 
 
+@contextmanager
+def open_picture(path: Path) -> Iterator[Image.Image]:
+    """A picture file, of which only the header is read. OSError, ValueError, SyntaxError."""
+    with open_regular(path, max_bytes=MAX_BYTES) as stream, Image.open(stream, formats=FORMATS) as image:
+        yield image
+
+
 def read_picture(path: Path) -> PictureFacts | str:
     """Decode the whole picture; the reason in words if it cannot be read. Safe to call from several threads.
 
     Call it within `large_pictures`.
     """
     try:
-        content = read_small(path, max_bytes=MAX_BYTES)
-        with Image.open(io.BytesIO(content)) as image:
+        with open_picture(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 return f"has {image.width}x{image.height} px; more than {MAX_SIDE_PX}x{MAX_SIDE_PX} are not read"
             with LARGE_ONE_BY_ONE if image.width * image.height > LARGE_PIXELS else nullcontext():
                 pixels = np.asarray(image.convert("RGB"))
+        with open_regular(path) as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:  # Pillow raises it for cut files, too
         if isinstance(error, UnidentifiedImageError):
             return "is no picture"
@@ -69,7 +77,7 @@ def read_picture(path: Path) -> PictureFacts | str:
     return PictureFacts(
         width_px=width,
         height_px=height,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=sha256,
         print_bits=_print_of(shrunk(pixels)),
         look=look_of(pixels),
     )

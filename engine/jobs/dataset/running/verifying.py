@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from engine.jobs.dataset.running.manifest import FileFacts, Manifest
-from engine.system.atomic_file import MAX_HELD_LIVE_S, when_free
+from engine.system.small_file import open_regular
 from engine.system.work_folder import sha256_of
 
 READERS = 4  # threads; hashing takes half as long as reading from a fast disk, and both release the GIL
@@ -108,5 +108,5 @@ def _digest(path: str, size: int) -> str:
     """SHA-256 of a file. A small one is read at once: `file_digest` clears a buffer of 256 kB for each."""
     if size > SMALL_BYTES:
         return sha256_of(Path(path))
-    with when_free(lambda: open(path, "rb", buffering=0), Path(path), timeout_s=MAX_HELD_LIVE_S) as file:
+    with open_regular(Path(path)) as file:
         return hashlib.sha256(file.read()).hexdigest()

@@ -18,6 +18,7 @@ from av.filter import Graph
 from engine.sinks.movie_file import AAC_RATES_HZ, BIT_RATE_PER_CHANNEL
 from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.stream_copy import StreamCopy
+from engine.system.media_file import open_media
 
 OPUS_RATE_HZ = 48_000
 RAW = "pcm_"
@@ -86,7 +87,7 @@ class EncodedTrack:
         self.damage = ""
         """Reason why the track could not be read to its end; "" if it could."""
         self._into = into
-        self._source = av.open(str(source), metadata_errors="replace")
+        self._source = open_media(source)
         self._origin_s = Fraction(self._source.start_time or 0, 1_000_000)
         track = self._source.streams[index]
         assert isinstance(track, AudioStream)

@@ -15,6 +15,7 @@ from engine.errors import ModelError
 from engine.models.not_a_model import not_a_model
 from engine.models.pickle_file import PICKLES, STATE_DICT, StandIn, Storage, pickled_tensors, read_pickle
 from engine.models.safetensors_header import Tensor, read_header, read_metadata, read_stored
+from engine.system.small_file import open_regular
 
 GGUF = b"GGUF"
 _NUMPY = {"float64": "<f8", "float32": "<f4", "float16": "<f2"}
@@ -63,9 +64,10 @@ def _pickled(file: Path, name: str) -> tuple[str, bytes]:
         case StandIn(arguments=(Storage(dtype, key), int(offset), tuple(shape), *_)):
             count = math.prod(shape)
             width = {"float64": 8, "float32": 4}.get(dtype, 2)
-            if not zipfile.is_zipfile(file):
-                return "", b""
-            with zipfile.ZipFile(file) as archive:
+            with open_regular(file) as packed:
+                if not zipfile.is_zipfile(packed):
+                    return "", b""
+                archive = zipfile.ZipFile(packed)
                 inside = next((each for each in archive.namelist() if each.endswith(f"/data/{key}")), None)
                 if inside is None:
                     return "", b""
@@ -81,7 +83,7 @@ def _key_in(value: Any) -> str:
 
 def _starts_with(file: Path, magic: bytes) -> bool:
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             return stream.read(len(magic)) == magic
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror or error})") from None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.errors import SourceError, UsageError
+from engine.errors import UsageError
 from engine.jobs.dataset.checking.page import label_page
 from tests.jobs.dataset.checking.folders import boxes_of, write_dataset
 
@@ -37,14 +37,20 @@ def test_names_of_files_and_classes_cannot_break_the_page(tmp_path: Path) -> Non
     assert "<b>&" not in html and "&lt;b&gt;&amp;" in html
 
 
-def test_a_range_beyond_the_folder_and_a_damaged_picture_are_one_line(tmp_path: Path) -> None:
+def test_a_range_beyond_the_folder_is_one_line(tmp_path: Path) -> None:
     write_dataset(tmp_path, [1])
     with pytest.raises(UsageError, match=r"--pictures 3\.\.5: .* has 1, counted from 0$"):
         label_page(tmp_path, 3, 5)
-    path = tmp_path / "images/000001.png"
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(SourceError, match=r"000001\.png: "):
-        label_page(tmp_path, 0, 0)
+
+
+def test_a_picture_that_cannot_be_read_leaves_a_line_in_its_place_and_the_others_are_shown(tmp_path: Path) -> None:
+    write_dataset(tmp_path, [1, 2, 3])
+    path = tmp_path / "images/000002.png"
+    path.write_bytes(b"<b>no picture</b>")
+    page = label_page(tmp_path, 0, 2)
+    assert (page.pictures, page.boxes, page.unreadable) == (2, 10, (f"{path}: is no picture",))
+    places = [page.html.index(f"<figcaption>images/00000{number}.png") for number in (1, 2, 3)]
+    assert places == sorted(places) and page.html.count("data:image/jpeg") == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import SourceError
-from engine.jobs.dataset.labels.coco import encode_masks, require_pycocotools, write_coco
+from engine.jobs.dataset.labels.coco import MAX_PART_BYTES, encode_masks, require_pycocotools, write_coco
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import LabelledThing
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
@@ -23,6 +23,7 @@ from engine.jobs.dataset.labels.thing_values import head_values, values_of, widt
 from engine.jobs.dataset.labels.writers.protocol import LabelWriter
 from engine.jobs.dataset.replacing import replaced
 from engine.jobs.dataset.task import PictureTask
+from engine.system.small_file import read_small
 
 PARTS = "annotations"
 
@@ -107,7 +108,7 @@ def _parts(folder: Path, pictures: Iterable[FinishedPicture]) -> Iterator[dict[s
 
 def _read(path: Path, index: int) -> dict[str, Any]:
     try:
-        part: dict[str, Any] = json.loads(path.read_bytes())
+        part: dict[str, Any] = json.loads(read_small(path, max_bytes=MAX_PART_BYTES))
         if part["image"]["id"] == index and isinstance(part["annotations"], list):
             return part
     except OSError as error:

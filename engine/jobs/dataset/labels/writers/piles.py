@@ -5,7 +5,6 @@ little is visible for a label.
 """
 
 import json
-import shutil
 
 from engine.errors import SourceError
 from engine.jobs.dataset.labels.options import LabelOptions
@@ -15,6 +14,7 @@ from engine.jobs.dataset.labels.thing_values import head_values, values_of
 from engine.jobs.dataset.labels.writers.protocol import LabelWriter
 from engine.jobs.dataset.replacing import replaced
 from engine.jobs.dataset.task import PictureTask
+from engine.system.small_file import open_regular
 
 PARTS, WHOLE = "piles", "piles.jsonl"
 
@@ -43,8 +43,8 @@ class PilesWriter:
                     if not path.startswith(f"{PARTS}/"):
                         continue
                     try:
-                        with (contents.folder / path).open(encoding="ascii") as part:
-                            shutil.copyfileobj(part, whole)
+                        with open_regular(contents.folder / path) as part:
+                            whole.writelines(line.decode("ascii") for line in part)
                     except (FileNotFoundError, UnicodeDecodeError) as error:
                         raise SourceError(f"{contents.folder / path}: cannot be read ({error})") from error
         return (WHOLE,)

@@ -25,6 +25,7 @@ from engine.jobs.dataset.labels.record import PictureRecord
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
 from engine.jobs.dataset.task import PictureTask
 from engine.system.atomic_file import move_into_place, remove_file, write_atomic
+from engine.system.small_file import MAX_JSON_BYTES, open_regular, read_small
 
 FOLDER, INDEX = "webdataset", "webdataset/index.json"
 SHARD_PX = 1 << 29  # about 1 GB of PNGs at two bytes per pixel; pictures per shard are a power of two below it
@@ -155,7 +156,7 @@ def _sample_path(picture: FinishedPicture) -> str:
 def _pictures_per_shard(sample: Path) -> int:
     """A power of two, by the size of the pictures, which all have the same. SourceError for a damaged sample."""
     try:
-        told = json.loads(sample.read_bytes())
+        told = json.loads(read_small(sample, max_bytes=MAX_JSON_BYTES))
         most: int = max(1, SHARD_PX // (told["width"] * told["height"]))
     except (ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError) as error:
         raise SourceError(f"{sample}: is not a sample of this dataset") from error
@@ -191,7 +192,7 @@ def _is_newer(path: Path, samples: list[ShardSample]) -> bool:
 def _read_index(path: Path) -> dict[str, Any]:
     """The shards of an earlier call; empty if there is no index, or it was edited."""
     try:
-        index = json.loads(path.read_bytes())
+        index = json.loads(read_small(path, max_bytes=MAX_JSON_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     return index if isinstance(index, dict) else {}
@@ -200,5 +201,5 @@ def _read_index(path: Path) -> dict[str, Any]:
 def _add(tar: tarfile.TarFile, name: str, file: Path) -> None:
     member = tarfile.TarInfo(name)  # time 0, owner 0
     member.size = file.stat().st_size
-    with file.open("rb") as content:
+    with open_regular(file) as content:
         tar.addfile(member, content)

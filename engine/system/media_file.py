@@ -1,0 +1,46 @@
+"""Opens films and sounds for FFmpeg and libsndfile: regular files, and none that names other files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.system.file_names import name_for_libsndfile
+from engine.system.small_file import open_regular
+
+if TYPE_CHECKING:
+    import soundfile
+    from av.container import InputContainer
+
+HEAD_BYTES = 4096
+LISTS = (b"ffconcat", b"#EXTM3U")
+DASH = b"<MPD"
+
+
+def open_media(
+    path: Path | str, *, options: dict[str, str] | None = None, timeout: tuple[float, float] | None = None
+) -> "InputContainer":
+    """Open a film or a sound for FFmpeg; a `str` is an address. OSError or av.FFmpegError, whose `strerror` is the
+    reason.
+
+    `options`, `timeout`: as for `av.open`.
+    """
+    import av
+
+    if isinstance(path, Path):
+        check_media(path)
+    return av.open(str(path), options=options, timeout=timeout, metadata_errors="replace")
+
+
+def open_sound_file(path: Path) -> "soundfile.SoundFile":
+    """Open a sound for libsndfile. OSError or soundfile.LibsndfileError."""
+    import soundfile
+
+    check_media(path)
+    return soundfile.SoundFile(name_for_libsndfile(path))
+
+
+def check_media(path: Path) -> None:
+    """Raise OSError for a FIFO, a device, a folder, and for a playlist, because FFmpeg opens all that it names."""
+    with open_regular(path) as file:
+        head = file.read(HEAD_BYTES)
+    if head.startswith(LISTS) or DASH in head:
+        raise OSError(0, "a playlist of other files; join them to one: ffmpeg -i LIST -c copy FILM.mkv", str(path))

@@ -1,0 +1,154 @@
+"""Mixing of several channels to one voice. Loudness is measured by FFmpeg's ebur128, independently of the engine."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engine.jobs.convert.decoded_sound import DecodedSound
+from engine.jobs.convert.hearing import hear
+from engine.jobs.convert.mixing import mix_of, voice_of
+from engine.jobs.convert.scratch import Scratch
+from engine.jobs.convert.sounds import open_sound
+from tests.jobs.convert.voices import spoken, tone, write_sound
+
+RATE_HZ = 48_000
+SILENCE = np.zeros(3 * RATE_HZ, np.float32)
+VOICE = 0.5 * spoken(3.0, RATE_HZ)
+OTHER = 0.5 * spoken(3.0, RATE_HZ, hz=311.0)
+NOISE = np.random.default_rng(0).normal(0, 0.02, (4, 3 * RATE_HZ)).astype(np.float32)
+
+
+def lufs(channels: np.ndarray, layout: str) -> float:
+    """Loudness of (channels, n) by EBU R 128; mono is measured as heard from two loudspeakers."""
+    graph = av.filter.Graph()
+    source = graph.add_abuffer(sample_rate=RATE_HZ, format="fltp", layout=layout, time_base=Fraction(1, RATE_HZ))
+    meter = graph.add("ebur128", "metadata=1:dualmono=true")
+    sink = graph.add("abuffersink")
+    source.link_to(meter)
+    meter.link_to(sink)
+    graph.configure()
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(channels, np.float32), format="fltp", layout=layout)
+    frame.rate, frame.pts, frame.time_base = RATE_HZ, 0, Fraction(1, RATE_HZ)
+    graph.push(frame)
+    graph.push(None)
+    loudness = -70.0
+    while True:
+        try:
+            loudness = float(graph.pull().metadata["lavfi.r128.I"])
+        except (av.BlockingIOError, av.EOFError):
+            return loudness
+
+
+def write_named(path: Path, channels: list[np.ndarray], layout: str, codec: str = "pcm_f32le") -> Path:
+    """Through FFmpeg, which writes the loudspeakers' names into the file."""
+    sound = np.stack(channels)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=RATE_HZ, layout=layout)
+        for begin in range(0, sound.shape[1], 1024):
+            part = np.ascontiguousarray(sound[:, begin : begin + 1024])
+            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=layout)
+            frame.rate, frame.pts, frame.time_base = RATE_HZ, begin, Fraction(1, RATE_HZ)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def mixed(path: Path) -> tuple[np.ndarray, list[str]]:
+    sound = open_sound(path)
+    return np.concatenate(list(voice_of(sound))), sound.notes
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [(VOICE, VOICE), (VOICE, OTHER), (VOICE, SILENCE), (VOICE, 0.3 * VOICE), (VOICE + NOISE[0], VOICE + NOISE[1])],
+    ids=["the same", "two singers", "left only", "off centre", "in a room"],
+)
+def test_stereo_mixed_to_mono_is_as_loud(sides: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    voice, notes = mixed(write_sound(tmp_path / "in.wav", np.stack(sides, 1), RATE_HZ, subtype="FLOAT"))
+    assert lufs(voice[None], "mono") == pytest.approx(lufs(np.stack(sides), "stereo"), abs=0.2)
+    assert notes == ["stereo, mixed to one voice that is as loud (ITU-R BS.775)"]
+
+
+def test_two_equal_channels_are_mixed_to_just_that_channel(tmp_path: Path) -> None:
+    voice, _ = mixed(write_sound(tmp_path / "in.wav", np.stack([VOICE] * 2, 1), RATE_HZ, subtype="FLOAT"))
+    np.testing.assert_allclose(voice, VOICE, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "channels",
+    [
+        [SILENCE, SILENCE, VOICE, SILENCE, SILENCE, SILENCE],
+        [*NOISE[:2], VOICE, tone(3.0, RATE_HZ, hz=50), *NOISE[2:]],
+        [VOICE, VOICE, SILENCE, SILENCE, SILENCE, SILENCE],
+        [SILENCE, SILENCE, SILENCE, SILENCE, VOICE, OTHER],
+    ],
+    ids=["dialogue", "film", "stereo within", "surround only"],
+)
+@pytest.mark.parametrize(("suffix", "layout"), [(".wav", "5.1"), (".mov", "5.1(side)")])
+def test_surround_mixed_to_mono_is_as_loud(
+    channels: list[np.ndarray], suffix: str, layout: str, tmp_path: Path
+) -> None:
+    voice, notes = mixed(write_named(tmp_path / f"in{suffix}", channels, layout))
+    as_centre = lufs(voice[None], "mono") - 10 * np.log10(2)  # one loudspeaker
+    assert as_centre == pytest.approx(lufs(np.stack(channels), layout), abs=0.2)
+    assert notes == [f"{layout}, mixed to one voice that is as loud (ITU-R BS.775)"]
+
+
+def test_loudspeakers_of_51_have_the_shares_of_bs775_and_the_bass_has_none(tmp_path: Path) -> None:
+    mix = mix_of(open_sound(write_named(tmp_path / "in.wav", [*NOISE[:2], VOICE, VOICE, *NOISE[2:]], "5.1")), bool)
+    assert mix is not None
+    assert mix.weights / mix.weights[2] == pytest.approx([0.7071, 0.7071, 1.0, 0.0, 0.5, 0.5], abs=1e-4)
+
+
+def test_dialogue_is_found_where_the_format_keeps_its_centre(tmp_path: Path) -> None:
+    """libsndfile writes channels as they come; Vorbis has the centre second and the bass last, WAV third and fourth."""
+    bass, silent = tone(3.0, RATE_HZ, hz=50), [SILENCE] * 3
+    in_vorbis = write_sound(tmp_path / "in.ogg", np.stack([SILENCE, VOICE, *silent, bass], 1), RATE_HZ)
+    in_wav = write_sound(tmp_path / "in.wav", np.stack([SILENCE] * 2 + [VOICE, bass] + [SILENCE] * 2, 1), RATE_HZ)
+    for path, note in ((in_vorbis, "5.1, mixed"), (in_wav, "6 channels without names of loudspeakers, taken as 5.1, ")):
+        voice, notes = mixed(path)
+        assert np.sqrt(np.mean((voice[: len(VOICE)] - VOICE) ** 2)) < 0.1 * VOICE.std(), path
+        assert notes[0].startswith(note)
+
+
+def test_microphones_without_names_are_mixed_in_equal_parts(tmp_path: Path) -> None:
+    voice, notes = mixed(write_sound(tmp_path / "in.wav", np.stack([VOICE] * 4, 1), RATE_HZ, subtype="FLOAT"))
+    np.testing.assert_allclose(voice, VOICE, atol=1e-5)
+    assert notes == ["4 channels without names of loudspeakers, mixed in equal parts to one voice that is as loud"]
+
+
+@pytest.mark.parametrize(("right", "taken"), [(-1.0, "left"), (-0.7, "left"), (-1.4, "right")])
+def test_of_two_sides_of_opposite_phase_the_louder_is_taken_and_told(right: float, taken: str, tmp_path: Path) -> None:
+    sides = np.stack([VOICE, right * VOICE])
+    voice, notes = mixed(write_sound(tmp_path / "in.wav", sides.T, RATE_HZ, subtype="FLOAT"))
+    assert abs(np.corrcoef(voice, VOICE)[0, 1]) > 0.999
+    assert lufs(voice[None], "mono") == pytest.approx(lufs(sides, "stereo"), abs=0.2)
+    assert notes == [
+        "left and right have opposite phase (correlation -1.00) and would cancel each other out: of the two only "
+        f"{taken} is converted"
+    ]
+
+
+def test_a_recording_of_more_channels_than_pyav_can_read_as_planes_is_decoded(tmp_path: Path) -> None:
+    parts = np.linspace(0.1, 0.9, 12, dtype=np.float32) * VOICE[:RATE_HZ, None]
+    decoded = DecodedSound(write_sound(tmp_path / "in.wav", parts, RATE_HZ, subtype="PCM_24"))
+    np.testing.assert_allclose(np.concatenate(list(decoded.blocks())), parts, atol=1e-6)
+
+
+def test_a_run_that_is_stopped_while_channels_are_measured_hears_nothing(tmp_path: Path) -> None:
+    sound = open_sound(write_sound(tmp_path / "in.wav", np.stack([VOICE, OTHER], 1), RATE_HZ))
+    scratch = Scratch(tmp_path / "heard")
+    assert hear(sound, scratch, lambda sound: sound, lambda: True) is None
+    assert (scratch.samples, sound.notes) == (0, [])
+    scratch.close()
+
+
+def test_a_mix_that_would_clip_is_told_as_softer(tmp_path: Path) -> None:
+    sound = open_sound(write_named(tmp_path / "in.wav", [0.9 * tone(1.0, RATE_HZ) / 0.3] * 6, "5.1"))
+    scratch = Scratch(tmp_path / "heard")
+    hear(sound, scratch, lambda sound: sound, lambda: False)
+    scratch.close()
+    assert len(sound.notes) == 2 and sound.notes[1].startswith("would clip: the voice is ")

@@ -1,0 +1,83 @@
+"""Model files from strangers: whatever they claim or contain, they are one line, at once, in little memory."""
+
+import os
+import pickle
+import struct
+import zipfile
+from pathlib import Path
+
+from tests.support.own_process import lines_of
+
+READ = """
+import sys
+from pathlib import Path
+from engine.errors import ModelError
+from engine.models.pickle_file import read_pickle
+from engine.models.rvc.index_file import count_vectors
+from engine.models.safetensors_header import read_header, read_metadata
+from engine.models.sd.plan.checkpoint_header import read_checkpoint_header
+
+READERS = {
+    ".safetensors": (read_header, read_metadata, read_checkpoint_header),
+    ".pth": (read_pickle, read_checkpoint_header),
+    ".index": (lambda path: count_vectors(path, 768),),
+}
+for name in sys.argv[1:]:
+    for read in READERS[Path(name).suffix]:
+        try:
+            read(Path(name))
+            print(name, "was read")
+        except ModelError as error:
+            print(error)
+"""
+COUNTS = {".safetensors": 3, ".pth": 2, ".index": 1}
+
+
+def saved(path: Path, pickled: bytes, parts: dict[str, int] | None = None) -> Path:
+    """A file as torch.save writes it, with this pickle and zeros as weights, compressed."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if parts else zipfile.ZIP_STORED) as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        for name, size in (parts or {}).items():
+            with archive.open(f"archive/data/{name}", "w", force_zip64=True) as part:
+                for _ in range(size >> 24):
+                    part.write(bytes(1 << 24))
+    return path
+
+
+def claims(path: Path, length: int, size: int) -> Path:
+    """A safetensors file of `size` bytes, nearly all of them a hole, whose header says it has `length`."""
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", length))
+        file.truncate(size)
+    return path
+
+
+def index(path: Path, count: int) -> Path:
+    header = struct.pack("<iqqq?i", 768, count, 0, 0, True, 1)
+    path.write_bytes(b"IwFl" + header + struct.pack("<QQ", count, 1) + b"IxF2" + header + struct.pack("<Q", count))
+    return path
+
+
+def test_hostile_model_files_take_neither_memory_nor_time(tmp_path: Path) -> None:
+    step = 100_000
+    due = {
+        claims(tmp_path / "long.safetensors", 10**12, 2 << 30): "not a safetensors file, or truncated",
+        claims(tmp_path / "hole.safetensors", 16 << 20, 2 << 30): "cannot be read as safetensors",
+        saved(tmp_path / "bomb.pth", pickle.dumps({}, 2), {"0": 1 << 26}): "its parts are compressed",
+        saved(tmp_path / "sets.pth", b"\x80\x02" + b"\x8f" * (8 * 10**6) + b"."): "too many objects",
+        saved(tmp_path / "marks.pth", b"\x80\x02" + b"]\x94" * (4 * 10**6) + b"."): "too many objects",
+        saved(tmp_path / "names.pth", b"\x80\x02" + b"".join(b"cm\n%d\n" % n for n in range(step))): "too many names",
+        index(tmp_path / "many.index", 1 << 60): "truncated or damaged",
+    }
+    if os.name != "nt":
+        for suffix in COUNTS:
+            os.mkfifo(tmp_path / f"fifo{suffix}")
+            due[tmp_path / f"fifo{suffix}"] = "a FIFO, where a file is needed"
+            (tmp_path / f"zero{suffix}").symlink_to("/dev/zero")
+            due[tmp_path / f"zero{suffix}"] = "a device, where a file is needed"
+    lines, peak_mb = lines_of(READ, *due)
+    expected = [(path, reason) for path, reason in due.items() for _ in range(COUNTS[path.suffix])]
+    assert len(lines) == len(expected), lines
+    for line, (path, reason) in zip(lines, expected, strict=True):
+        assert line.startswith(f"{path}: ") and reason in line
+    assert peak_mb < 300

@@ -1,0 +1,79 @@
+"""Films and sounds that are no files, or that name other files: one line each, at once."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.support.own_process import lines_of
+
+OPENED = """
+import sys
+from pathlib import Path
+from engine.audio.file import FileFeed
+from engine.errors import MultiverseError
+from engine.jobs.convert.sounds import open_sound
+from engine.sources.opening import open_source
+from engine.sources.pictures import open_pictures
+
+def reports(cause, line):
+    print(line)
+
+for name in sys.argv[1:]:
+    for open_it in (
+        lambda: FileFeed(name, is_looped=False, report=reports),
+        lambda: open_source(name, offline=True, clock=None, report=reports),
+        lambda: open_sound(Path(name)),
+        lambda: open_pictures(Path(name)),
+    ):
+        try:
+            open_it()
+            print("was opened")
+        except MultiverseError as error:
+            print(error)
+"""
+
+REPLACED = """
+import os, sys
+import numpy as np, soundfile
+from engine.audio.file import FileFeed
+
+path = sys.argv[1]
+soundfile.write(path, np.full(8000, 0.5), 8000)
+feed = FileFeed(path, is_looped=True, report=lambda cause, line: print(line))
+os.unlink(path)
+os.mkfifo(path)
+for _ in range(30):
+    feed.read(800)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_whatever_is_named_as_a_film_or_sound_is_opened_only_if_it_is_one_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.mp4")
+    due = {
+        tmp_path / "fifo.mp4": "a FIFO, where a file is needed",
+        tmp_path / "fifo.wav": "a FIFO, where a file is needed",
+        Path("/dev/zero"): "a device, where a file is needed",
+        tmp_path / "socket": "a socket, where a file is needed",
+        tmp_path / "list.mp4": "a playlist of other files; join them to one",
+        tmp_path / "hls.mkv": "a playlist of other files; join them to one",
+    }
+    os.mkfifo(tmp_path / "fifo.wav")
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile fifo.mp4\n")
+    (tmp_path / "hls.mkv").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfifo.mp4\n#EXT-X-ENDLIST\n")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "socket"))  # the whole path may be too long for its address
+        lines, peak_mb = lines_of(OPENED, *due)
+    assert len(lines) == 4 * len(due), lines
+    for number, line in enumerate(lines):
+        path, reason = list(due.items())[number // 4]
+        assert line.startswith(str(path)) and reason in line
+    assert peak_mb < 300
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_a_looped_sound_that_becomes_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    lines, _ = lines_of(REPLACED, tmp_path / "loop.wav")
+    assert any("a FIFO, where a file is needed" in line for line in lines), lines
