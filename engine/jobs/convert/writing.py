@@ -243,7 +243,7 @@ def _name_of(stream: Stream) -> str:
 
 def _left_out(sound: Sound) -> list[str]:
     """A line on the other sound tracks and the subtitles of a source of which only the voice is written."""
-    with contextlib.suppress(av.FFmpegError, OSError), av.open(str(sound.path), metadata_errors="replace") as source:
+    with contextlib.suppress(av.FFmpegError, OSError), open_media(sound.path) as source:
         others = [
             _name_of(stream)
             for stream in source.streams
