@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.jobs.segment.outputs import OnWhole, nothing
 from engine.jobs.segment.results import Result
+from engine.sinks.made_with import MadeWith
 from engine.sinks.whole_file import WholeFile, one_line
 from engine.sources.pictures import Pictures
 
@@ -22,7 +23,15 @@ WITHOUT_WORDS = "like the box"  # category for example boxes without a prompt
 class CocoFile:
     """Category ids are prompt numbers; `track_id` is written in track mode only."""
 
-    def __init__(self, path: Path, pictures: Pictures, prompts: tuple[str, ...], *, is_tracked: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        pictures: Pictures,
+        prompts: tuple[str, ...],
+        made_with: MadeWith | None,
+        *,
+        is_tracked: bool,
+    ) -> None:
         self.path = path
         self.notes: list[str] = []
         self._whole = WholeFile(path)
@@ -34,6 +43,8 @@ class CocoFile:
         named = [(number, text.strip()) for number, text in enumerate(prompts, 1) if text.strip()]
         categories = [{"id": number, "name": text} for number, text in named or [(1, WITHOUT_WORDS)]]
         info = {"description": f"{Path(pictures.path).name}, segmented by multiverse"}
+        if made_with is not None:
+            info["parameters"] = made_with.text
         try:
             with one_line(path):
                 self._file = self._whole.unfinished.open("w", encoding="ascii")

@@ -169,6 +169,7 @@ def segment_fingerprint(job: SegmentJob, pictures: Pictures, mode: Mode) -> Fing
     return fingerprint_of(
         {
             "the source": digest_of_files(sorted(pictures.files)),
+            "--no-metadata": not job.metadata or None,
             "--recursive": job.recursive or None,
             "the outputs": list(job.outputs),
             "--frames": job.frames,

@@ -13,6 +13,7 @@ from engine.jobs.kit.options import (
     DEVICES,
     DTYPE,
     DTYPES,
+    METADATA,
     OVERWRITE,
     RECURSIVE,
     RESUME,
@@ -97,6 +98,7 @@ class SegmentJob:
         shows_default=False,
     )
     """A folder for the pictures of a video; "" for none."""
+    metadata: bool = option(True, METADATA, flags="--metadata/--no-metadata")
     resume: bool = option(False, RESUME, flags="--resume")
     """Continue an interrupted run of the same job."""
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")

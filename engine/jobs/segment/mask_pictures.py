@@ -8,6 +8,7 @@ from PIL import Image
 
 from engine.jobs.segment.outputs import JOB_WORK, MASK, WORK, OnWhole, nothing
 from engine.jobs.segment.results import Result
+from engine.sinks.made_with import MadeWith
 from engine.sinks.picture_file import save_picture
 from engine.sinks.whole_file import WholeFile, one_line
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
@@ -17,14 +18,15 @@ PNG_EFFORT = 1  # PNG compression level; a higher one saves little on flat masks
 
 
 class OverlayPicture:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, made_with: MadeWith | None) -> None:
         self.path = path
         self.notes: list[str] = []
+        self._made_with = made_with
         self._file = WholeFile(path)
 
     def add(self, result: Result) -> None:
         with one_line(self.path):
-            save_picture(self._file.unfinished, result.overlay())
+            save_picture(self._file.unfinished, result.overlay(), self._made_with)
 
     def finish(self, on_whole: OnWhole = nothing) -> None:
         on_whole(self._file.unfinished)
@@ -37,9 +39,10 @@ class OverlayPicture:
 class PngFolder:
     """Writes one PNG per picture, each moved to its name when complete. Subclasses provide the pixels."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, made_with: MadeWith | None) -> None:
         self.path = path
         self.notes: list[str] = []
+        self._text = {} if made_with is None else made_with.options("PNG")
         self._folders = {path}
         """The folder, and the subfolders with pictures of this run."""
         self._written: set[str] = set()
@@ -58,7 +61,7 @@ class PngFolder:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._folders.update(parent for parent in path.parents if parent.is_relative_to(self.path))
             image = Image.fromarray(np.ascontiguousarray(self.pixels(result)))
-            image.save(self._unfinished, format="PNG", compress_level=PNG_EFFORT)
+            image.save(self._unfinished, format="PNG", compress_level=PNG_EFFORT, **self._text)
             sync_file(self._unfinished)
             if not path.exists():
                 self._new.append(path)

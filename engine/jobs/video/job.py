@@ -12,6 +12,7 @@ from engine.jobs.kit.options import (
     DEVICES,
     DTYPE,
     DTYPES,
+    METADATA,
     OVERWRITE,
     RECURSIVE,
     RESUME,
@@ -53,6 +54,7 @@ class VideoJob:
     dtype: str = option("auto", DTYPE, metavar=DTYPES, is_configured=True)
     threads: int | None = option(None, "CPU threads per process. (default: cores divided among them)", metavar="N")
     """None: chosen by torch for fused, cores divided among the processes for split, one on a cluster."""
+    metadata: bool = option(True, METADATA, flags="--metadata/--no-metadata")
     resume: bool = option(False, RESUME, flags="--resume")
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
 

@@ -19,6 +19,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.video.job import VideoJob
+from engine.sinks.made_with import MadeWith
 from engine.sinks.whole_file import one_line
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
@@ -33,12 +34,14 @@ _FRAME = re.compile(r"frame_\d{6,}\.png")
 class FrameFolder:
     """A VideoOutput; see outputs.py."""
 
-    def __init__(self, job: VideoJob, pictures: Pictures, work: JobFolder, *, is_resumed: bool) -> None:
+    def __init__(
+        self, job: VideoJob, pictures: Pictures, work: JobFolder, made_with: MadeWith | None, *, is_resumed: bool
+    ) -> None:
         """`is_resumed`: continue with the frames recorded in `work`."""
         self.path = work.output
         self.notes: list[str] = []
         self.done = 0
-        self._work = work
+        self._work, self._made_with = work, made_with
         self._batch = job.batch
         self._has_written = is_resumed
         self._is_new = not self.path.exists()
@@ -63,7 +66,7 @@ class FrameFolder:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._folders.update(parent for parent in path.parents if parent.is_relative_to(self.path))
             turned = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-            self._waiting.append((name, self._writers.submit(_write, path, turned)))
+            self._waiting.append((name, self._writers.submit(_write, path, turned, self._made_with)))
             while len(self._waiting) > self._most_waiting:
                 self._take()
 
@@ -135,21 +138,22 @@ class FrameFolder:
             self._unjournaled = {}
 
 
-def _write(path: Path, pixels: np.ndarray) -> str:
+def _write(path: Path, pixels: np.ndarray, made_with: MadeWith | None) -> str:
     """Write (height, width, 3) uint8 BGR and return its SHA-256. Runs on one of several writer threads. Flushes the
     content to the disk; the name is durable once the folder is flushed."""
     partial = path.with_name(f".{path.name}.partial")
     # No options: with an explicit compression level OpenCV tries five filters per row, which takes twice as long.
     _, encoded = cv2.imencode(SUFFIX, pixels)
+    content = encoded.data if made_with is None else made_with.in_png(encoded.data)
     with one_line(path):
         try:
-            partial.write_bytes(encoded.data)
+            partial.write_bytes(content)
             sync_file(partial)
             replace_file(partial, path, timeout_s=MAX_HELD_JOB_S)
         except BaseException:
             remove_file(partial, missing_ok=True)
             raise
-    return hashlib.sha256(encoded.data).hexdigest()
+    return hashlib.sha256(content).hexdigest()
 
 
 def frames_in(folder: Path, pictures: Pictures, *, is_recursive: bool) -> Iterator[str]:

@@ -15,11 +15,13 @@ import numpy as np
 
 from engine.errors import SinkError, UsageError
 from engine.jobs.kit.job_folder import JobFolder
+from engine.jobs.kit.painted_with import painted_with
 from engine.jobs.kit.resuming import check_start, mark_of
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.writing.frame_folder import SUFFIX, FrameFolder, frames_in
 from engine.jobs.video.writing.segmented_video import SegmentedVideo
 from engine.jobs.video.writing.video_fingerprint import LIVE, THREADS, rounding_note, video_fingerprint
+from engine.sinks.made_with import MadeWith
 from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import FolderPictures, InputPicture, Pictures
 from engine.system.work_folder import check_place
@@ -75,9 +77,9 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
         is_resumed = job.resume and not note
         output: VideoOutput
         if form == "video":
-            output = SegmentedVideo(job, pictures, size, work, is_resumed=is_resumed)
+            output = SegmentedVideo(job, pictures, size, work, _made_with(job, size), is_resumed=is_resumed)
         else:
-            output = FrameFolder(job, pictures, work, is_resumed=is_resumed)
+            output = FrameFolder(job, pictures, work, _made_with(job, size), is_resumed=is_resumed)
         if is_resumed and before is not None:
             note = rounding_note(before, work.fingerprint)
         output.notes += [note] * bool(note)
@@ -85,6 +87,24 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
     except BaseException:
         work.close()
         raise
+
+
+def _made_with(job: VideoJob, size: tuple[int, int]) -> MadeWith | None:
+    """The output's metadata; None if the job wants none."""
+    if not job.metadata:
+        return None
+    painting = job.painting
+    return painted_with(
+        model=painting.spec.model,
+        prompt=painting.prompt,
+        negative=painting.negative,
+        steps=painting.steps,
+        strength=painting.strength,
+        guidance=painting.cfg,
+        seed=painting.seed,
+        sampler=painting.sampler,
+        size=size,
+    )
 
 
 def _path_of(name: str) -> Path:

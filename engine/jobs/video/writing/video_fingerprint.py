@@ -8,7 +8,15 @@ from typing import Any
 import av
 
 from engine.errors import ModelError
-from engine.jobs.kit.fingerprint import Fingerprint, difference, digest, digest_of_files, fingerprint_of, model_files
+from engine.jobs.kit.fingerprint import (
+    Fingerprint,
+    difference,
+    digest,
+    digest_of_files,
+    fingerprint_of,
+    model_files,
+    package_version,
+)
 from engine.jobs.video.job import VideoJob
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.spec import VAE_WORDS
@@ -55,6 +63,8 @@ def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) 
         THREADS: job.threads,
         "the kind of output": Path(job.output).suffix.lower(),
         "the encoder": av.__version__,
+        "--no-metadata": not job.metadata or None,
+        "the version of multiverse": package_version() if job.metadata else None,
         LIVE: pictures.kind == "live" or None,
     }
     return fingerprint_of(values)
