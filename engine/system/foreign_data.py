@@ -4,14 +4,19 @@ import io
 import struct
 import zlib
 
+PIECE_BYTES = 16 << 20
 
-def inflated(packed: bytes, *, max_bytes: int) -> bytes:
+
+def inflated(packed: bytes, *, max_bytes: int) -> bytearray:
     """The data of a zlib stream. ValueError if it is damaged or unpacks to more than `max_bytes`."""
     unpacking = zlib.decompressobj()
-    try:
-        data = unpacking.decompress(packed, max_bytes + 1)
-    except zlib.error as error:
-        raise ValueError(f"its data is damaged: {error}") from error
+    data = bytearray()
+    while packed and not unpacking.eof and len(data) <= max_bytes:
+        try:  # in pieces, because zlib takes twice the memory of what it returns
+            data += unpacking.decompress(packed, min(PIECE_BYTES, max_bytes + 1 - len(data)))
+        except zlib.error as error:
+            raise ValueError(f"its data is damaged: {error}") from error
+        packed = unpacking.unconsumed_tail
     if len(data) > max_bytes:
         raise ValueError(f"its data unpacks to more than {max_bytes} bytes")
     if not unpacking.eof:

@@ -1,4 +1,4 @@
-"""Films and sounds that are no files, or that name other files: one line each, at once."""
+"""Films, sounds and certificates that are no files, or name other files: one line each, at once."""
 
 import os
 import socket
@@ -77,3 +77,22 @@ def test_whatever_is_named_as_a_film_or_sound_is_opened_only_if_it_is_one_file(t
 def test_a_looped_sound_that_becomes_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
     lines, _ = lines_of(REPLACED, tmp_path / "loop.wav")
     assert any("a FIFO, where a file is needed" in line for line in lines), lines
+
+
+CERTIFICATE = """
+import sys
+from pathlib import Path
+from engine.errors import UsageError
+from engine.jobs.video.live.server import _tls
+try:
+    _tls(Path(sys.argv[1]), Path(sys.argv[1]))
+except UsageError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_a_certificate_that_is_a_fifo_is_one_line(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "c.pem")
+    lines, _ = lines_of(CERTIFICATE, tmp_path / "c.pem")
+    assert len(lines) == 1 and lines[0].endswith("cannot be used (a FIFO, where a file is needed)")

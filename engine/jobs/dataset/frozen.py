@@ -157,11 +157,17 @@ def _unpacked(kind: type, value: Any) -> Any:
     if min(shape, default=0) < 0 or count > MAX_VALUES:
         raise ValueError(f"an array of {count} values; at most {MAX_VALUES} are possible")
     packed = base64.b64decode(msgspec.convert(value["data"], str), validate=True)
-    content = inflated(packed, max_bytes=count * size)
     if value["coding"] == "steps":
-        steps = np.frombuffer(content, np.uint8).reshape(4, -1).T.copy().view("<i4").reshape(shape)
-        tenths = steps.astype(np.int64).cumsum(axis=1).cumsum(axis=0)
-        return (tenths / TENTHS_OF_MM).astype(np.float32)
+        data = np.frombuffer(inflated(packed, max_bytes=count * size), np.uint8)
+        tenths = data.reshape(4, -1).T.copy().view("<i4").reshape(shape)
+        del data
+        np.cumsum(tenths, axis=1, out=tenths)  # in place and by rows: the largest terrain has 67 MB
+        np.cumsum(tenths, axis=0, out=tenths)
+        heights = np.empty(shape, np.float32)
+        for row, of_row in zip(heights, tenths, strict=True):
+            row[:] = of_row / TENTHS_OF_MM
+        return heights
+    content = inflated(packed, max_bytes=count * size)
     if value["coding"] != "plain" or value["dtype"] not in ("float32", "float64", "uint8", "uint16", "uint32", "int64"):
         raise ValueError(f"an array of coding {value['coding']!r} and type {value['dtype']!r} is unknown")
     dtype = np.dtype(value["dtype"])

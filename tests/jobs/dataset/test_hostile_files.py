@@ -22,6 +22,7 @@ from engine.jobs.dataset.frozen_file import parse_frozen
 from engine.jobs.dataset.ground_picture import parse_ground_picture
 from engine.jobs.dataset.labels.yolo import read_boxes
 from engine.jobs.dataset.running.manifest import read_manifest
+from tests.jobs.dataset.checking.folders import write_dataset
 from tests.support.own_process import lines_of
 
 TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl m\nf 1/1 2/2 3/3\n"
@@ -97,7 +98,13 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
     (folder / "drawing.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
     (folder / "drawing.mtl").write_text("newmtl m\nmap_Kd drawing.eps\n")
     (folder / "drawing.obj").write_text(f"mtllib drawing.mtl\n{TRIANGLE}")
+    for name, size in (("bomb", 128 << 20), ("largest", 4 * 4097**2)):
+        heights = packed(bytes(size), [4097, 4097]) | {"dtype": "float32", "coding": "steps"}
+        scene = {"format": 1, "piles": [{"x_m": 0.0, "y_m": 0.0}], "terrain": {"heights_m": heights}}
+        (folder / f"{name}.json").write_text(json.dumps(scene))
     due = {
+        folder / "bomb.json": f"its data unpacks to more than {4 * 4097**2} bytes",
+        folder / "largest.json": "Object missing required field",
         folder / "20000.tiff.obj": "a texture of 20000x20000 px; sides of up to 8192 px are possible",
         folder / "20000.gif.obj": "a texture of 20000x20000 px; sides of up to 8192 px are possible",
         folder / "9000.tiff.obj": "a texture of 9000x9000 px; sides of up to 8192 px are possible",
@@ -147,6 +154,50 @@ def test_a_dataset_with_special_files_is_checked_to_its_end(tmp_path: Path) -> N
             read_boxes(path, 10, 10)
     with pytest.raises(OSError, match="a FIFO"):
         read_manifest(tmp_path)
+
+
+CHECKED = """
+import sys
+from pathlib import Path
+from engine.jobs.dataset.checking import check_folders
+for name in sys.argv[1:]:
+    own = Path(name).parent / "own"
+    report = check_folders([own], like=Path(name))
+    again = check_folders([Path(name)])
+    print(len(report.like.faults), *(f"{each.path}: {each.text}" for each in again.problems), sep="; ")
+"""
+
+
+@posix_only
+def test_datasets_with_holes_and_special_files_are_checked_and_compared_in_little_memory(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "own", [1])
+    due: dict[Path, str] = {}
+    for kind in ("hole", "fifo", "zero"):
+        for name, start in (
+            ("images/000003.png", b""),
+            ("images/000004.tif", b"II*\0\x08\0\0\0"),
+            ("labels/000002.txt", b"0 0.5 0.5 0.1 0.1\n"),
+            ("coco_more.json", b'{"images": [], "annotations": ['),
+            ("manifest.jsonl", b""),
+        ):
+            if kind != "hole" and name in ("coco_more.json", "manifest.jsonl"):
+                continue  # such a file is not taken for a COCO file, and such a manifest is refused
+            folder = write_dataset(tmp_path / f"{kind} {Path(name).name}", [2])
+            file = folder / name
+            file.unlink(missing_ok=True)
+            if kind == "fifo":
+                os.mkfifo(file)
+            elif kind == "zero":
+                file.symlink_to("/dev/zero")
+            else:
+                file.write_bytes(start)
+                os.truncate(file, 2 << 30)
+            due[folder] = f"{name}: "
+    lines, peak_mb = lines_of(CHECKED, *due)
+    assert len(lines) == len(due), lines
+    for line, name in zip(lines, due.values(), strict=True):
+        assert int(line.partition(";")[0]) >= 1 and name in line
+    assert peak_mb < 300
 
 
 def test_a_shard_whose_member_claims_a_terabyte_is_damaged_not_a_traceback(tmp_path: Path) -> None:

@@ -60,6 +60,8 @@ class LikeReport:
     path: str
     distances: tuple[FigureDistance, ...]
     proposals: tuple[str, ...]
+    faults: tuple[CheckProblem, ...]
+    """Pictures and labels of it that cannot be used, and are not in the distances."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,6 +96,7 @@ class CheckReport:
             "path": self.like.path,
             "distances": [asdict(each) for each in self.like.distances],
             "proposals": list(self.like.proposals),
+            "faults": [asdict(problem) for problem in self.like.faults],
         }
         shared = [asdict(problem) for problem in self.shared]
         return {"is_sound": not self.problems, "folders": folders, "shared": shared, "like": like}
@@ -135,6 +138,7 @@ def check_folders(
             path=str(like),
             distances=tuple(compare(first, real)),
             proposals=tuple(proposals(first, real, folders[0].options)),
+            faults=tuple(problem for problem in read[-1].problems if problem.kind in ("damaged", "label")),
         )
     return CheckReport(folders=tuple(reports), shared=tuple(_shared(own)), like=compared)
 

@@ -9,9 +9,10 @@ from xml.etree import ElementTree
 import msgspec
 import numpy as np
 
-from engine.system.small_file import read_small
+from engine.system.small_file import open_regular, read_small
 
 MAX_COCO_BYTES = 8 << 30
+PIECE_BYTES = 16 << 20
 MAX_LABEL_BYTES = 64 << 20  # of one picture
 BOX_COLUMNS = 5  # class, centre, size
 TURNED_COLUMNS = 9  # class, four corners
@@ -66,8 +67,14 @@ class CocoLabels(msgspec.Struct, frozen=True):
 
 def read_coco(path: Path) -> CocoLabels | str:
     """The file, or the reason why it cannot be read."""
+    content = bytearray()
     try:
-        return msgspec.json.decode(read_small(path, max_bytes=MAX_COCO_BYTES), type=CocoLabels)
+        with open_regular(path, max_bytes=MAX_COCO_BYTES) as file:
+            while piece := file.read(PIECE_BYTES):
+                if b"\0" in piece:  # a file with holes is not read to its end
+                    return "is not a COCO file: it holds bytes of 0"
+                content += piece
+        return msgspec.json.decode(content, type=CocoLabels)
     except OSError as error:
         return f"cannot be read ({error.strerror or error})"
     except (ValueError, RecursionError) as error:  # msgspec raises ValueError

@@ -34,6 +34,7 @@ LABEL_FOLDERS = {
 NO_LABELS = frozenset({"classes.txt"})
 """Files among the labels that are of no picture: labelImg's names of classes."""
 MAX_MANIFEST_BYTES = 4 << 30  # 100,000 pictures of 768 piles take 6 kB each
+MAX_LINE_BYTES = 16 << 20
 MANIFEST_FILE, YAML_FILE = "manifest.jsonl", "dataset.yaml"
 
 
@@ -155,17 +156,20 @@ def _is_coco(path: Path) -> bool:
 
 def _read_manifest(found: FoundFolder) -> None:
     try:
-        lines = read_small(found.path / MANIFEST_FILE, max_bytes=MAX_MANIFEST_BYTES).splitlines()
+        with open_regular(found.path / MANIFEST_FILE, max_bytes=MAX_MANIFEST_BYTES) as file:
+            while line := file.readline(MAX_LINE_BYTES):
+                try:
+                    if line.strip():
+                        entry = json.loads(line)
+                        found.manifest[int(entry["index"])] = entry
+                except (ValueError, KeyError, TypeError, RecursionError):
+                    found.bad_lines += 1
+                    if len(line) == MAX_LINE_BYTES:  # no manifest; the rest may be gigabytes
+                        break
     except FileNotFoundError:
         return
     except OSError as error:
         raise UsageError(f"{found.path / MANIFEST_FILE}: cannot be read ({error.strerror or error})") from error
-    for line in filter(None, lines):
-        try:
-            entry = json.loads(line)
-            found.manifest[int(entry["index"])] = entry
-        except (ValueError, KeyError, TypeError, RecursionError):
-            found.bad_lines += 1
 
 
 def _name_classes(found: FoundFolder) -> None:

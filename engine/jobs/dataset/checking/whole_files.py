@@ -19,8 +19,9 @@ from engine.jobs.dataset.labels.source import FinishedPicture
 from engine.jobs.dataset.labels.writers.tiles import finished_tiles
 from engine.jobs.dataset.labels.writers.webdataset import INDEX, sample_of
 from engine.system.small_file import open_regular, read_small
+from engine.system.work_folder import sha256_of
 
-MAX_LINES_BYTES = 4 << 30
+MAX_PART_BYTES = 64 << 20
 POSE_COLUMNS = 3  # x, y and visibility of the head
 
 Digests = dict[str, str]
@@ -105,10 +106,12 @@ def _piles_problems(root: Path, pictures: list[FinishedPicture], digests: Digest
         if content is None or hashlib.sha256(content).hexdigest() != digests[path]:
             return  # which is told already
         joined.update(content)
-    whole = _content(root / "piles.jsonl")
-    if whole is None:
+    try:
+        whole = sha256_of(root / "piles.jsonl")
+    except OSError:
         yield _missing("piles.jsonl")
-    elif hashlib.sha256(whole).digest() != joined.digest():
+        return
+    if whole != joined.hexdigest():
         yield CheckProblem(kind="damaged", path="piles.jsonl", text="is not the lines of the files in piles/")
 
 
@@ -186,7 +189,7 @@ def _path_in(folder: str, picture: FinishedPicture) -> str:
 
 def _content(path: Path) -> bytes | None:
     try:
-        return read_small(path, max_bytes=MAX_LINES_BYTES)
+        return read_small(path, max_bytes=MAX_PART_BYTES)
     except OSError:
         return None
 

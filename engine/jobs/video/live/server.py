@@ -23,6 +23,7 @@ from engine.models.sd.painting import Painting
 from engine.models.sd.plan.extras import lora_file, lora_name
 from engine.models.sd.spec import ModelSpec
 from engine.system.reporting import Report
+from engine.system.small_file import open_regular
 from engine.web.serving.access import Access, is_loopback, new_token
 from engine.web.serving.lan import lan_url, own_url
 from engine.web.serving.web_thread import WebThread
@@ -238,6 +239,8 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
         raise UsageError(f"HTTPS needs a certificate and its key, as PEM files; the {missing} is missing")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
+        for file in (certificate, key):
+            open_regular(file).close()
         context.load_cert_chain(certificate, key)
     except OSError as error:  # also ssl.SSLError
         reason = error.strerror or str(error)
