@@ -132,6 +132,17 @@ def test_no_two_files_import_each_other_in_a_circle() -> None:
     leaves.prepare()  # CycleError has the circle
 
 
+def test_json_is_printed_as_ascii() -> None:
+    """Standard output may have any encoding, and a file's name any bytes: other JSON could not be read back."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in (ENGINE / "cli").rglob("*.py")
+        for node in nodes_of(path)
+        if isinstance(node, ast.Call) and any(word.arg == "ensure_ascii" for word in node.keywords)
+    ]
+    assert wrong == []
+
+
 def own_files() -> list[Path]:
     return [path for folder in ("engine", "osc_schema", "touchdesigner") for path in (ROOT / folder).rglob("*.py")]
 

@@ -116,7 +116,7 @@ def convert(
             continue
         print(f"multiverse: {line}", file=sys.stderr)
     if as_json:
-        print(json.dumps(report.as_json() | {"load_s": round(load_s, 3)}, ensure_ascii=False))
+        print(json.dumps(report.as_json() | {"load_s": round(load_s, 3)}))
     else:
         print("\n".join(report_lines(report, load_s)))
     if not report.is_complete:

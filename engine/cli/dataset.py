@@ -132,7 +132,7 @@ def dataset(
     for line in note_lines(report):
         print(f"multiverse: {line}", file=sys.stderr)
     if as_json:
-        print(json.dumps(report.as_json(), ensure_ascii=False))
+        print(json.dumps(report.as_json()))
     else:
         print("\n".join(report_lines(report)))
     if report.missing:

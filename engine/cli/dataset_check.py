@@ -68,7 +68,7 @@ def check(
         print("multiverse: interrupted; nothing was found out", file=sys.stderr)
         raise typer.Exit(FAILED) from None
     if as_json:
-        print(json.dumps(report.as_json(), ensure_ascii=False))
+        print(json.dumps(report.as_json()))
     else:
         print("\n".join(check_lines(report)))
     if report.problems:

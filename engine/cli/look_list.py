@@ -19,7 +19,7 @@ def looks_json() -> str:
     from engine.params.looks import world_of
     from engine.params.presets import FACTORY_NAMES
 
-    rows = (json.dumps({"name": name, "world": world_of(name)}, ensure_ascii=False) for name in FACTORY_NAMES)
+    rows = (json.dumps({"name": name, "world": world_of(name)}) for name in FACTORY_NAMES)
     return "[\n  " + ",\n  ".join(rows) + "\n]\n"
 
 

@@ -159,7 +159,7 @@ def _lines(found: dict[str, Any], system: str) -> Iterator[str]:
     yield "## The same as JSON"
     yield ""
     yield "```json"
-    yield json.dumps(found, indent=1, ensure_ascii=False)
+    yield json.dumps(found, indent=1)
     yield "```"
 
 

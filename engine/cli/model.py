@@ -110,7 +110,7 @@ def check(
 
         told: dict[str, Any] = dataclasses.asdict(report)
         told |= {"is_complete": report.is_complete, "memory_bytes": memory}
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        print(json.dumps(told, indent=2))
     else:
         _print(
             ("model", report.model),

@@ -240,4 +240,4 @@ def _warn(problems: list[str]) -> None:
 def _print_json(value: object) -> None:
     import json
 
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(json.dumps(value, indent=2))

@@ -41,7 +41,7 @@ def list_params(
 
     chosen: tuple[Any, ...] = _commands_at(pattern) if commands else _params_at(pattern)
     if as_json:
-        print(json.dumps([_as_dict(entry) for entry in chosen], indent=2, ensure_ascii=False))
+        print(json.dumps([_as_dict(entry) for entry in chosen], indent=2))
         return
     width = max(len(entry.address) for entry in chosen)
     for entry in chosen:

@@ -16,7 +16,7 @@ from engine.cli.job_options import job_options
 from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, ModelOptions
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.option_range import check_no_stream
-from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, JSON, OVERWRITE, option
+from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, JSON, METADATA, OVERWRITE, option
 from engine.models.libraries import require_libraries
 from engine.models.sd.painting import MAX_SEED
 from engine.sinks.picture_file import PICTURE_FORMATS
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from engine.models.sd import ModelSpec
     from engine.models.sd.batch_schedule import Progress
+    from engine.sinks.made_with import MadeWith
 
 SIDE_STEP_PX = 64  # three halvings of latents that span 8 px each
 
@@ -45,6 +46,7 @@ class PictureOptions(ModelOptions):
     ip_scale: float = option(0.6, IP_SCALE, low=0.0, high=1.5)
     device: str | None = option(None, DEVICE, metavar=DEVICES)
     dtype: str | None = option(None, DTYPE, metavar=DTYPES)
+    metadata: bool = option(True, METADATA, flags="--metadata/--no-metadata")
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
 
 
@@ -61,6 +63,7 @@ def sd(
     asked = PictureOptions(**options)
     width, height = _checked_size(asked.size)
     _check_files(image, out, asked.overwrite)
+    from engine.jobs.kit.painted_with import painted_with
     from engine.models import locate
     from engine.models.sd.spec import NO_MODEL
     from engine.sources.still import read_still
@@ -73,7 +76,7 @@ def sd(
     picture = _writable(read_still(image))
     shown = _control_picture(asked.control, picture, (width, height)) if spec.controlnets else None
     steps, guidance = asked.steps_and_guidance(spec)
-    settings = {
+    settings: dict[str, Any] = {
         "prompt": prompt,
         "negative": asked.negative,
         "strength": asked.strength,
@@ -90,9 +93,11 @@ def sd(
         painted, told = _paint(
             spec, where, asked.ip_scale, picture, settings | {"progress": progress}, is_quiet=as_json
         )
-    _write(out, painted)
+    own = {name: settings[name] for name in ("prompt", "negative", "steps", "strength", "guidance", "seed")}
+    made_with = painted_with(model=spec.model, sampler=told["sampler"], size=(width, height), **own)
+    _write(out, painted, made_with if asked.metadata else None)
     if as_json:
-        print(json.dumps({"file": str(out)} | told, ensure_ascii=False))
+        print(json.dumps({"file": str(out)} | told))
         return
     for note in told["notes"]:
         print(f"multiverse: {note}", file=sys.stderr)
@@ -192,7 +197,7 @@ def _writable(picture: "np.ndarray") -> "np.ndarray":
     return picture.copy()
 
 
-def _write(out: Path, picture: "np.ndarray") -> None:
+def _write(out: Path, picture: "np.ndarray", made_with: "MadeWith | None") -> None:
     """Write a temporary file and rename it, so that a reader never sees half a picture."""
     from engine.sinks.picture_file import save_picture
     from engine.sinks.whole_file import WholeFile, one_line
@@ -200,7 +205,7 @@ def _write(out: Path, picture: "np.ndarray") -> None:
     file = WholeFile(out)
     try:
         with one_line(out):
-            save_picture(file.unfinished, picture)
+            save_picture(file.unfinished, picture, made_with)
         file.publish()
     finally:
         file.discard()

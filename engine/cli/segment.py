@@ -87,7 +87,7 @@ def segment(
             continue
         print(f"multiverse: {note}", file=sys.stderr)
     if as_json:
-        print(json.dumps(report.as_json() | {"load_s": round(load_s, 3)}, ensure_ascii=False))
+        print(json.dumps(report.as_json() | {"load_s": round(load_s, 3)}))
     elif report.written:
         print("\n".join(report_lines(report, load_s)))
     if report.is_interrupted:

@@ -178,7 +178,7 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
     if report.is_interrupted:
         print(f"multiverse: {ended_line(report, is_live=is_live)}", file=sys.stderr)
     if as_json:
-        print(json.dumps({"event": "done"} | report.as_json() | _choices(job.painting), ensure_ascii=False))
+        print(json.dumps({"event": "done"} | report.as_json() | _choices(job.painting)))
     else:
         print("\n".join(report_lines(report)))
     if report.is_interrupted and not (is_live and report.painted):

@@ -93,7 +93,7 @@ def told(progress: "VideoProgress", load: dict[str, float]) -> Event:
 
 def write_json(event: Event) -> None:
     """Print one line on standard output, unbuffered."""
-    print(json.dumps(event, ensure_ascii=False), flush=True)
+    print(json.dumps(event), flush=True)
 
 
 class DebugLines:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FILE_ONLY = (
     *("source", "output", "input_", "output_", "scale", "batch", "pipe", "skip", "limit", "stages", "cluster"),
-    *("resume", "overwrite"),
+    *("recursive", "metadata", "resume", "overwrite"),
 )
 INTERRUPTED = 1
 WEB_ONLY = ("clients", "side", "certificate", "key", "token")
@@ -94,5 +94,5 @@ def is_given(context: typer.Context, name: str) -> bool:
 
 
 def _shown(names: list[str]) -> str:
-    arguments = {"source": "IN", "output": "OUT"}
+    arguments = {"source": "IN", "output": "OUT", "metadata": "--no-metadata"}
     return ", ".join(arguments.get(name, f"--{name.rstrip('_')}") for name in names)

@@ -82,6 +82,15 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
     return folder / file
 
 
+def public_name(name: str) -> str:
+    """The name of a model without the folders of this machine: an id as it is, of a path the last part."""
+    path = Path(name)
+    if name.startswith("random:") or (_HUB_NAME.fullmatch(name) and not path.exists()):
+        return name
+    path = path.absolute()
+    return path.stem if path.suffix.lower() in (".safetensors", ".ckpt") else path.name
+
+
 def _check_utf_8(path: Path) -> None:
     try:
         str(path).encode("utf-8")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+    from engine.sinks.made_with import MadeWith
+
 QUALITY = 95  # of JPEG and WebP
 PICTURE_FORMATS = {
     ".png": "PNG",
@@ -18,8 +20,11 @@ PICTURE_FORMATS = {
 }
 
 
-def save_picture(path: Path, pixels: "np.ndarray") -> None:
-    """Write (height, width, 3) uint8 RGB in the format of the suffix of `path`. Raises OSError."""
+def save_picture(path: Path, pixels: "np.ndarray", made_with: "MadeWith | None" = None) -> None:
+    """Write (height, width, 3) uint8 RGB in the format of the suffix of `path`, and `made_with` as its metadata. Raises
+    OSError."""
     from PIL import Image
 
-    Image.fromarray(pixels).save(path, format=PICTURE_FORMATS[path.suffix.lower()], quality=QUALITY)
+    form = PICTURE_FORMATS[path.suffix.lower()]
+    options = {} if made_with is None else made_with.options(form)
+    Image.fromarray(pixels).save(path, format=form, quality=QUALITY, **options)

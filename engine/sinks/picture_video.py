@@ -14,6 +14,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from engine.errors import SinkError
+from engine.sinks.made_with import MadeWith
 from engine.sinks.movie_file import (
     BT470BG_MATRIX,
     FORMATS,
@@ -69,11 +70,12 @@ class PictureVideo:
         sound_from: Path | None = None,
         shown_as: Path | None = None,
         is_piece: bool = False,
+        made_with: MadeWith | None = None,
     ) -> None:
         """The suffix of `path` decides the format. `size`: width and height of the pictures. `every`: only each
         `every`-th picture of the source is written. `sound_from`: file whose sound is copied. `shown_as`: the user's
         file, for messages. `is_piece`: one of several that are joined later, so its index need not be moved to the
-        front."""
+        front. `made_with`: the film's comment."""
         self.path = path
         self.notes: list[str] = []
         self._shown = shown_as or path
@@ -104,6 +106,8 @@ class PictureVideo:
             with self._errors():
                 self._stream = add_video(self._container, form.codec, rate, form.offline)
                 self._set_up(width + width % 2, height + height % 2, rate)
+                if made_with is not None:
+                    self._container.metadata["comment"] = made_with.text
             if sound_from is not None and look.sound:
                 self._sound = StreamCopy(sound_from, self._container, has_early=not form.has_fixed_rate)
                 self._add_sound(self._sound)

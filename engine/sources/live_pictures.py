@@ -60,6 +60,7 @@ class LivePictures:
         self._camera = CameraSource(name, self._open, clock=self._clock, report=lambda key, message: None)
         self.label = self._camera.label
         self.path: Path | str = self.label
+        self.files: tuple[Path, ...] = ()
         self.counts = ReadCounts()
         self._open_container, self._opened, self._comes_back = open_container, opened, comes_back
         self._rate = USUAL_FPS

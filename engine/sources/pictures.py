@@ -1,8 +1,7 @@
 """Inputs of offline jobs: a video, one picture, or a folder of pictures, each read completely and in order."""
 
 import math
-import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,12 +11,13 @@ import cv2
 import numpy as np
 from av.video.stream import VideoStream
 
-from engine.errors import SourceError
+from engine.errors import SourceError, UsageError
 from engine.sources.decoding import TimedPicture, open_video, read_pass
 from engine.sources.look import UNTAGGED, VideoLook, look_of, lost_depth
 from engine.sources.pixels import to_rgb
 from engine.sources.still import is_still, read_still
 from engine.sources.stream import shown_address
+from engine.system.folder_files import list_files, walk_files
 from engine.system.small_file import open_regular
 
 FOLDER_FPS = Fraction(25)  # of a video created from a folder
@@ -34,9 +34,10 @@ class InputPicture:
     number: int
     """Index in the source, from 0, counting skipped pictures."""
     name: str
-    """Stem for files written for this picture: `frame_000012`, or its own file name without the suffix."""
+    """Stem for files written for this picture: `frame_000012`, or its own file name without the suffix; in a subfolder
+    with the path from the folder, `day 1/tree`."""
     file_name: str
-    """Its own file name; for a picture of a video, a generated one."""
+    """Its own file name, with the path from the folder; for a picture of a video, a generated one."""
     pixels: np.ndarray
     """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous."""
     start_s: Fraction
@@ -71,6 +72,8 @@ class ReadCounts:
 class Pictures(Protocol):
     path: Path | str
     """Path or address for FFmpeg, to read its sound; an address may contain a password."""
+    files: tuple[Path, ...]
+    """The files it is read from; empty for an address or a camera."""
     label: str
     """Name for messages: the path, the address without its password, or the camera."""
     kind: Kind
@@ -88,8 +91,11 @@ class Pictures(Protocol):
         """Release the device and wake a `read` that waits for it. Idempotent; any thread."""
 
 
-def open_pictures(path: Path) -> Pictures:
-    """Open a file or folder and decode its first picture. SourceError, in one line, if it is missing or has none."""
+def open_pictures(path: Path, *, is_recursive: bool = False, but: Collection[Path] = ()) -> Pictures:
+    """Open a file or folder and decode its first picture. SourceError, in one line, if it is missing or has none.
+
+    `is_recursive`: take the pictures of subfolders as well, except `but`, such as an output in it.
+    """
     try:
         is_folder = path.is_dir()
         if not is_folder:
@@ -98,7 +104,11 @@ def open_pictures(path: Path) -> Pictures:
         raise SourceError(f"{path}: no such file or folder") from None
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    return FolderPictures(path) if is_folder or is_still(path) else VideoPictures(path)
+    if is_folder:
+        return FolderPictures(path, is_recursive=is_recursive, but=but)
+    if is_recursive:
+        raise UsageError(f"--recursive: {path} is not a folder")
+    return FolderPictures(path) if is_still(path) else VideoPictures(path)
 
 
 class VideoPictures:
@@ -108,6 +118,7 @@ class VideoPictures:
 
     def __init__(self, path: Path | str) -> None:
         self.path = path
+        self.files: tuple[Path, ...] = (path,) if isinstance(path, Path) else ()
         self.label = str(path) if isinstance(path, Path) else shown_address(path)
         self._name = path.name if isinstance(path, Path) else self.label
         self.counts = ReadCounts()
@@ -181,7 +192,7 @@ class VideoPictures:
 class FolderPictures:
     """All pictures of a folder in natural order (2 before 10), or one picture. Sizes may differ."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_recursive: bool = False, but: Collection[Path] = ()) -> None:
         self.path: Path | str = path
         self.label = str(path)
         self.kind: Kind = "folder" if path.is_dir() else "picture"
@@ -189,20 +200,27 @@ class FolderPictures:
         self.look = VideoLook(
             rate=FOLDER_FPS, time_base=1 / FOLDER_FPS, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=()
         )
-        self._files = _files_in(path) if path.is_dir() else [path]
-        self.expected: int | None = len(self._files)
-        stems = [file.stem for file in self._files]
+        self.files: tuple[Path, ...] = (path,)
+        if self.kind == "folder":
+            suffixes, notes = PICTURE_SUFFIXES, self.counts.notes
+            self.files = tuple(list_files(path, suffixes, notes.append, is_recursive=is_recursive, but=but))
+        self.expected: int | None = len(self.files)
+        self._file_names = [
+            file.relative_to(path).as_posix() if self.kind == "folder" else file.name for file in self.files
+        ]
+        stems = [name.removesuffix(file.suffix) for name, file in zip(self._file_names, self.files, strict=True)]
         distinct = {stem.casefold() for stem in stems}  # macOS and Windows ignore case
-        self._names = stems if len(distinct) == len(stems) else [file.name for file in self._files]
-        reasons: list[str] = []
-        first = next((found for number in range(len(self._files)) if (found := self._picture(number, reasons))), None)
+        self.names = stems if len(distinct) == len(stems) else self._file_names
+        """`InputPicture.name` of each file."""
+        reasons = list(self.counts.notes)
+        first = next((found for number in range(len(self.files)) if (found := self._picture(number, reasons))), None)
         if first is None:
-            raise SourceError(reasons[0] if reasons else f"{path}: no pictures in this folder")
+            raise SourceError(reasons[0] if reasons else f"{path}: no pictures in this folder{_hint(path, but)}")
         self.first = first
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
         wanted = 0
-        for number in range(len(self._files)):
+        for number in range(len(self.files)):
             if number % every:
                 self.counts.decoded += 1
                 self.counts.passed_over += 1
@@ -223,9 +241,15 @@ class FolderPictures:
     def close(self) -> None:
         """Do nothing: no file is open."""
 
+    def input_under(self, folder: Path, suffix: str) -> Path | None:
+        """An input that would be replaced by writing each picture's name with `suffix` into `folder`, or None."""
+        inputs = {_identity(file): file for file in self.files}
+        there = (identity for name in self.names if (identity := _identity(folder / f"{name}{suffix}")) is not None)
+        return next((inputs[identity] for identity in there if identity in inputs), None)
+
     def _picture(self, number: int, notes: list[str]) -> InputPicture | None:
         try:
-            pixels = read_still(self._files[number], longest_px=WHOLE)
+            pixels = read_still(self.files[number], longest_px=WHOLE)
         except SourceError as error:
             notes.append(str(error))
             return None
@@ -234,8 +258,8 @@ class FolderPictures:
         start_s = number / FOLDER_FPS
         return InputPicture(
             number=number,
-            name=self._names[number],
-            file_name=self._files[number].name,
+            name=self.names[number],
+            file_name=self._file_names[number],
             pixels=pixels,
             start_s=start_s,
             end_s=start_s + 1 / FOLDER_FPS,
@@ -282,16 +306,16 @@ def _length_of(stream: VideoStream) -> Fraction | None:
         return None
 
 
-def is_picture_name(file: Path) -> bool:
-    """True for a picture by its name. Hidden files are none: beside `x.jpg` macOS puts `._x.jpg`, without a picture."""
-    return file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
-
-
-def _files_in(folder: Path) -> list[Path]:
-    def in_order(path: Path) -> list[tuple[int, str]]:
-        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name.lower())]
-
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Device and number of the file, whatever its name; None if it does not exist."""
     try:
-        return sorted((file for file in folder.iterdir() if is_picture_name(file)), key=in_order)
-    except OSError as error:
-        raise SourceError(f"{folder}: cannot be read ({error.strerror})") from None
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _hint(folder: Path, but: Collection[Path]) -> str:
+    """The next step if only subfolders have pictures, else ""."""
+    below = walk_files(folder, PICTURE_SUFFIXES, lambda problem: None, is_recursive=True, but=but)
+    return "; --recursive takes those of its subfolders" if next(below, None) else ""

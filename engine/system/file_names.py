@@ -26,7 +26,7 @@ def escaped(text: str) -> str:
 
 
 def with_replacements(text: str) -> str:
-    """`text` with U+FFFD for each byte that was not UTF-8, for readers that refuse lone surrogates, as msgspec does."""
+    """`text` with U+FFFD for each byte that was not UTF-8: msgspec, pandas and pyarrow refuse a lone surrogate."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 

@@ -362,7 +362,7 @@ def test_a_video_whose_target_stays_held_resumes_from_the_painted_pictures(
 def test_a_segmented_output_that_cannot_be_renamed_is_kept(scanner: Scanner, tmp_path: Path) -> None:
     pictures = SimpleNamespace(kind="video", path=Path("in.mp4"))
     (tmp_path / "out.json").write_text("of before")
-    output = CocoFile(tmp_path / "out.json", pictures, ("dog",), is_tracked=False)  # type: ignore[arg-type]
+    output = CocoFile(tmp_path / "out.json", pictures, ("dog",), None, is_tracked=False)  # type: ignore[arg-type]
     scanner.hold("out.json")
     with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*; the new file is") as caught:
         output.finish()
@@ -370,14 +370,14 @@ def test_a_segmented_output_that_cannot_be_renamed_is_kept(scanner: Scanner, tmp
     kept = Path(str(caught.value).rpartition("the new file is ")[2])
     assert '"dog"' in kept.read_text() and (tmp_path / "out.json").read_text() == "of before"
     scanner.hold("out.json", TIMES)
-    again = CocoFile(tmp_path / "out.json", pictures, ("cat",), is_tracked=False)  # type: ignore[arg-type]
+    again = CocoFile(tmp_path / "out.json", pictures, ("cat",), None, is_tracked=False)  # type: ignore[arg-type]
     again.finish()
     assert '"cat"' in (tmp_path / "out.json").read_text() and names(tmp_path) == ["out.json"]
 
 
 def test_a_held_picture_hides_no_error_and_does_not_block_cleanup(scanner: Scanner, tmp_path: Path) -> None:
     """An unfinished picture is discarded after an error or Ctrl-C; that error must be reported."""
-    output = SourceFrames(tmp_path / "frames")
+    output = SourceFrames(tmp_path / "frames", None)
     for name in ("a", "b", "c"):
         output.add(SimpleNamespace(picture=SimpleNamespace(name=name, pixels=np.zeros((4, 4, 3), np.uint8))))  # type: ignore[arg-type]
     scanner.hold("b.png")
@@ -389,7 +389,7 @@ def test_a_converted_voice_is_complete_even_if_its_tags_could_not_be_added(scann
     with soundfile.SoundFile(tmp_path / "song.flac", "w", 48_000, 1) as song:
         song.title = "Early"
         song.write(np.zeros(480, np.float32))
-    source = SimpleNamespace(path=tmp_path / "song.flac", subtype="PCM_16", has_video=False)
+    source = SimpleNamespace(path=tmp_path / "song.flac", subtype="PCM_16", has_video=False, index=0)
     writer = open_writer(tmp_path / "new.flac", FORMS[".flac"], 48_000, source)  # type: ignore[arg-type]
     writer.write(np.zeros(480, np.float32))
     scanner.hold("tagged.flac")

@@ -1,4 +1,4 @@
-"""File names that are not UTF-8: every command accepts, creates and prints them."""
+"""File names that are not UTF-8: every command accepts, creates and prints them, even in ASCII."""
 
 import json
 import os
@@ -16,8 +16,20 @@ from tests.jobs.segment.disc_movie import disc_picture, write_movie
 pytestmark = pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
 
 Say = Callable[..., Said]
-ODD = os.fsdecode(b"\xff\xe9")
-SHOWN = "\\udcff\\udce9"
+ODD = os.fsdecode(b"\xff\xe9") + "é"  # Latin-1, then UTF-8
+SHOWN = "\\udcff\\udce9\\xe9"
+
+
+@pytest.fixture
+def say(say: Say) -> Say:
+    """Runs a command on a terminal that has only ASCII, as with LC_ALL=C."""
+
+    def start(*arguments: object) -> Said:
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(encoding="ascii")  # type: ignore[union-attr]  # a TextIOWrapper here
+        return say(*arguments)
+
+    return start
 
 
 @pytest.fixture

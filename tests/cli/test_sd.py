@@ -57,7 +57,15 @@ def test_sd_paints_the_same_picture_as_the_library(
     assert (told["width"], told["height"], told["seed"], told["sampler"]) == (128, 64, 3, "lcm")
     assert (told["steps_asked"], told["steps"]) == (4, 2)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out.png")), painted(tiny_sd, tmp_path / "in.png"))
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["in.png", "out.png"]
+    with Image.open("out.png") as picture:
+        made_with = picture.info["parameters"]
+    assert made_with.startswith("sea\nSteps: 4, Sampler: lcm, CFG scale: ")
+    assert ", Seed: 3, Size: 128x64, Model: sd, Denoising strength: 0.5, Version: multiverse " in made_with
+    assert str(tiny_sd.parent) not in made_with
+    done = say("sd", "in.png", "plain.png", *SMALL, "--model", tiny_sd, "--seed", "3", "--no-metadata")
+    with Image.open("plain.png") as picture:
+        assert (done.code, picture.info) == (0, {})
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["in.png", "out.png", "plain.png"]
 
 
 def test_the_sampler_and_an_option_without_effect_are_told(home: Path, say: Callable[..., Said], tiny_sd: Path) -> None:

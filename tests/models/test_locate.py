@@ -421,3 +421,18 @@ def test_the_environment_sets_the_cache_folder(tmp_path: Path) -> None:
             check=True,
         )
         assert Path(done.stdout.strip()) == folder
+
+
+def test_a_model_is_named_without_the_folders_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models" / "toy").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for name, shown in {
+        "stabilityai/sd-turbo": "stabilityai/sd-turbo",
+        "random:tiny": "random:tiny",
+        "models/toy": "toy",
+        f"{tmp_path}/models/toy/": "toy",
+        "models/toy/.": "toy",
+        "~nobody-here/secret/sd.safetensors": "sd",
+        f"{tmp_path}/gone/Dream 1.5.ckpt": "Dream 1.5",
+    }.items():
+        assert locate.public_name(name) == shown

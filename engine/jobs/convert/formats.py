@@ -58,12 +58,8 @@ FORMS = {
 OTHER_SOUNDS = (".aac", ".ac3", ".amr", ".ape", ".dts", ".mp2", ".ra", ".snd", ".spx", ".tta", ".wma", ".wv", ".oga")
 OTHER_VIDEOS = (".3gp", ".asf", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".wmv")
 SOUND_INSTEAD, VIDEO_INSTEAD = ".wav", ".mkv"
-
-
-def can_read(path: Path) -> bool:
-    """True if a file in an input folder has the name of a sound or video."""
-    suffix = path.suffix.lower()
-    return not path.name.startswith(".") and suffix in (*FORMS, *OTHER_SOUNDS, *OTHER_VIDEOS)
+READ = (*FORMS, *OTHER_SOUNDS, *OTHER_VIDEOS)
+"""Suffixes of the files that are read from a folder."""
 
 
 def name_for(source: Path) -> str:

@@ -1,15 +1,15 @@
 """Maps inputs to outputs before the model is loaded, and checks that no file is overwritten or written twice."""
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import UsageError
-from engine.jobs.convert.formats import FORMS, can_read, form_of, name_for
+from engine.jobs.convert.formats import FORMS, READ, form_of, name_for
 from engine.jobs.convert.job import ConvertJob
 from engine.jobs.kit.option_range import check_no_stream
+from engine.system.folder_files import list_files
 from engine.system.work_folder import check_place
 
 
@@ -63,30 +63,19 @@ def _into_folder(sources: tuple[Path, ...], folder: Path) -> Iterator[Task]:
         if not source.is_dir():
             yield _task(source, folder / name_for(source))
             continue
-        found = _files_in(source, folder.absolute())
+        problems: list[str] = []
+        found = list_files(source, READ, problems.append, is_recursive=True, but=(folder,))
         for file in found:
             yield _task(file, folder / file.relative_to(source).with_name(name_for(file)))
-        if not found:
+        for problem in problems:
+            yield Task(source=source, output=folder, problem=problem)
+        if not found and not problems:
             yield Task(source=source, output=folder, problem=f"{source}: no sound or video in this folder")
 
 
 def _task(source: Path, output: Path) -> Task:
     problem = "" if source.exists() else f"{source}: no such file or folder"  # else `open_sound` says why
     return Task(source=source, output=output, problem=problem)
-
-
-def _files_in(folder: Path, output: Path) -> list[Path]:
-    """Sounds and videos in a folder and its subfolders except `output`; sorted by name, 2 before 10."""
-
-    def in_order(path: Path) -> list[tuple[int, str]]:
-        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path).lower())]
-
-    found = []
-    for at, folders, names in os.walk(folder):
-        here = Path(at)
-        folders[:] = [name for name in folders if not name.startswith(".") and (here / name).absolute() != output]
-        found += [here / name for name in names if can_read(Path(name))]
-    return sorted(found, key=in_order)
 
 
 def _check(tasks: list[Task], job: ConvertJob) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 # Help texts that every command shares.
 RESUME = "Continue an interrupted run."
 OVERWRITE = "Replace existing output."
+RECURSIVE = "Of a folder of pictures, take those of its subfolders, too."
+METADATA = "Write prompt, settings, model and version into the output's metadata."
 JSON = "Print one JSON object."
 DEVICE = "Device to run on."
 DTYPE = "Precision."

@@ -1,6 +1,7 @@
 """COCO: images, categories and annotations in one JSON file, masks as compressed RLE (cocodataset.org, format-results).
 
-Annotations are written as they come, so that hours of video need memory only for one line per picture.
+Annotations are written as they come, so that hours of video need memory only for one line per picture. The file
+is ASCII: pycocotools opens it in the machine's own encoding, and a picture's name may not be valid UTF-8.
 """
 
 import json
@@ -12,9 +13,9 @@ import numpy as np
 
 from engine.jobs.segment.outputs import OnWhole, nothing
 from engine.jobs.segment.results import Result
+from engine.sinks.made_with import MadeWith
 from engine.sinks.whole_file import WholeFile, one_line
 from engine.sources.pictures import Pictures
-from engine.system.file_names import escaped
 
 WITHOUT_WORDS = "like the box"  # category for example boxes without a prompt
 
@@ -22,7 +23,15 @@ WITHOUT_WORDS = "like the box"  # category for example boxes without a prompt
 class CocoFile:
     """Category ids are prompt numbers; `track_id` is written in track mode only."""
 
-    def __init__(self, path: Path, pictures: Pictures, prompts: tuple[str, ...], *, is_tracked: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        pictures: Pictures,
+        prompts: tuple[str, ...],
+        made_with: MadeWith | None,
+        *,
+        is_tracked: bool,
+    ) -> None:
         self.path = path
         self.notes: list[str] = []
         self._whole = WholeFile(path)
@@ -34,10 +43,13 @@ class CocoFile:
         named = [(number, text.strip()) for number, text in enumerate(prompts, 1) if text.strip()]
         categories = [{"id": number, "name": text} for number, text in named or [(1, WITHOUT_WORDS)]]
         info = {"description": f"{Path(pictures.path).name}, segmented by multiverse"}
+        if made_with is not None:
+            info["parameters"] = made_with.text
         try:
             with one_line(path):
-                self._file = self._whole.unfinished.open("w", encoding="utf-8")
-                self._file.write(f'{{"info": {_line(info)},\n"licenses": [],\n"categories": {_line(categories)},\n')
+                self._file = self._whole.unfinished.open("w", encoding="ascii")
+                self._file.write(f'{{"info": {json.dumps(info)},\n"licenses": [],\n')
+                self._file.write(f'"categories": {json.dumps(categories)},\n')
                 self._file.write('"annotations": [')
         except BaseException:
             self._whole.discard()
@@ -54,11 +66,11 @@ class CocoFile:
             for place in range(len(result.found.objects)):
                 self._annotations += 1
                 separator = ",\n" if self._annotations > 1 else "\n"
-                self._file.write(separator + _line(self._annotation(result, place)))
+                self._file.write(separator + json.dumps(self._annotation(result, place)))
 
     def finish(self, on_whole: OnWhole = nothing) -> None:
         with one_line(self.path):
-            self._file.write('\n],\n"images": [\n' + ",\n".join(_line(image) for image in self._images) + "\n]}\n")
+            self._file.write('\n],\n"images": [\n' + ",\n".join(map(json.dumps, self._images)) + "\n]}\n")
             self._file.close()
         on_whole(self._whole.unfinished)
         self._whole.publish()
@@ -105,7 +117,3 @@ def run_lengths(part: np.ndarray, left: int, top: int, height: int, width: int) 
     edges = np.delete(edges, np.concatenate((goes_on, goes_on + 1)))
     counts: list[int] = np.diff(edges, prepend=0, append=height * width).tolist()
     return counts if counts[-1] or len(counts) == 1 else counts[:-1]
-
-
-def _line(values: Any) -> str:
-    return escaped(json.dumps(values, ensure_ascii=False))  # a picture's name may not be valid UTF-8

@@ -28,7 +28,7 @@ from engine.jobs.kit.resuming import mark_of
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.segmented import Segmented
 from engine.sources.batches import Batch
-from engine.sources.pictures import Pictures, is_picture_name
+from engine.sources.pictures import Pictures
 from engine.system.atomic_file import remove_file
 from engine.system.small_file import open_regular
 from engine.values import FoundObject, Segmentation
@@ -166,11 +166,11 @@ class FinishedBatches:
 
 def segment_fingerprint(job: SegmentJob, pictures: Pictures, mode: Mode) -> Fingerprint:
     """Everything that affects the outputs."""
-    path = Path(pictures.path)
-    files = [path] if not path.is_dir() else [file for file in path.iterdir() if is_picture_name(file)]
     return fingerprint_of(
         {
-            "the source": digest_of_files(sorted(files)),
+            "the source": digest_of_files(sorted(pictures.files)),
+            "--no-metadata": not job.metadata or None,
+            "--recursive": job.recursive or None,
             "the outputs": list(job.outputs),
             "--frames": job.frames,
             "--prompt": list(job.prompts),

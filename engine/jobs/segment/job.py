@@ -6,7 +6,19 @@ from typing import Literal
 
 from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import CLUSTER, CLUSTERS, DEVICE, DEVICES, DTYPE, DTYPES, OVERWRITE, RESUME, option
+from engine.jobs.kit.options import (
+    CLUSTER,
+    CLUSTERS,
+    DEVICE,
+    DEVICES,
+    DTYPE,
+    DTYPES,
+    METADATA,
+    OVERWRITE,
+    RECURSIVE,
+    RESUME,
+    option,
+)
 from engine.values import MAX_OBJECTS
 
 MAX_BATCH = 4
@@ -76,6 +88,7 @@ class SegmentJob:
     """CPU threads of the model; None: chosen by torch, or one per actor on a cluster."""
     is_compiled: bool = option(False, "Compile the model: minutes at the start, faster afterwards.", flags="--compile")
     is_offloaded: bool = option(False, "Keep weights in main memory, for small GPUs.", flags="--offload")
+    recursive: bool = option(False, RECURSIVE, flags="--recursive")
     every: int = option(1, "Only each N-th picture.", metavar="N", low=1)
     limit: int | None = option(None, "At most N pictures.", metavar="N", low=1)
     frames: str = option(
@@ -85,6 +98,7 @@ class SegmentJob:
         shows_default=False,
     )
     """A folder for the pictures of a video; "" for none."""
+    metadata: bool = option(True, METADATA, flags="--metadata/--no-metadata")
     resume: bool = option(False, RESUME, flags="--resume")
     """Continue an interrupted run of the same job."""
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")

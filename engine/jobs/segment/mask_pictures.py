@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.jobs.segment.outputs import JOB_WORK, WORK, OnWhole, nothing
+from engine.jobs.segment.outputs import JOB_WORK, MASK, WORK, OnWhole, nothing
 from engine.jobs.segment.results import Result
+from engine.sinks.made_with import MadeWith
 from engine.sinks.picture_file import save_picture
 from engine.sinks.whole_file import WholeFile, one_line
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
@@ -17,14 +18,15 @@ PNG_EFFORT = 1  # PNG compression level; a higher one saves little on flat masks
 
 
 class OverlayPicture:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, made_with: MadeWith | None) -> None:
         self.path = path
         self.notes: list[str] = []
+        self._made_with = made_with
         self._file = WholeFile(path)
 
     def add(self, result: Result) -> None:
         with one_line(self.path):
-            save_picture(self._file.unfinished, result.overlay())
+            save_picture(self._file.unfinished, result.overlay(), self._made_with)
 
     def finish(self, on_whole: OnWhole = nothing) -> None:
         on_whole(self._file.unfinished)
@@ -37,10 +39,15 @@ class OverlayPicture:
 class PngFolder:
     """Writes one PNG per picture, each moved to its name when complete. Subclasses provide the pixels."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, made_with: MadeWith | None) -> None:
         self.path = path
         self.notes: list[str] = []
-        self._written: list[Path] = []
+        self._text = {} if made_with is None else made_with.options("PNG")
+        self._folders = {path}
+        """The folder, and the subfolders with pictures of this run."""
+        self._written: set[str] = set()
+        """Names in the folder: pictures, and subfolders with pictures."""
+        self._new: list[Path] = []
         self._is_new = not path.exists()
         # Inside the folder, not beside it: a rename must stay on one disk, and the folder may be a mount point.
         self._place = WorkFolder(path, at=path / WORK)
@@ -49,33 +56,36 @@ class PngFolder:
         self._before = {entry.name for entry in path.iterdir()} - {WORK, JOB_WORK}
 
     def add(self, result: Result) -> None:
-        path = self.path / f"{result.picture.name}.png"
+        path = self.path / f"{result.picture.name}{MASK}"
         with one_line(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.update(parent for parent in path.parents if parent.is_relative_to(self.path))
             image = Image.fromarray(np.ascontiguousarray(self.pixels(result)))
-            image.save(self._unfinished, format="PNG", compress_level=PNG_EFFORT)
+            image.save(self._unfinished, format="PNG", compress_level=PNG_EFFORT, **self._text)
             sync_file(self._unfinished)
+            if not path.exists():
+                self._new.append(path)
             replace_file(self._unfinished, path, timeout_s=MAX_HELD_JOB_S)
-        self._written.append(path)
+        self._written.add(path.relative_to(self.path).parts[0])
 
     def pixels(self, result: Result) -> np.ndarray:
         raise NotImplementedError
 
     def finish(self, on_whole: OnWhole = nothing) -> None:
-        sync_folder(self.path)
+        for folder in self._folders:
+            sync_folder(folder)
         self._place.remove()
-        older = self._before - {path.name for path in self._written}
-        if older:
+        if older := self._before - self._written:
             self.notes.append(f"{self.path}: {len(older)} other files from before are still there")
 
     def discard(self) -> None:
-        for path in self._written:
-            if path.name not in self._before:
-                with suppress(OSError):  # another program has it open; the original error is reported
-                    remove_file(path, missing_ok=True)
+        for path in self._new:
+            with suppress(OSError):  # another program has it open; the original error is reported
+                remove_file(path, missing_ok=True)
         self._place.remove()
-        if self._is_new:
+        for folder in sorted(self._folders, reverse=True) if self._is_new else ():
             with suppress(OSError):  # another program has put a file there
-                self.path.rmdir()
+                folder.rmdir()
 
 
 class MaskFolder(PngFolder):

@@ -21,10 +21,10 @@ from engine.jobs.kit.option_range import check_no_stream
 from engine.jobs.segment.results import Result
 from engine.sinks.picture_file import PICTURE_FORMATS
 from engine.sinks.picture_video import VIDEO_FORMATS
-from engine.sources.pictures import Pictures
+from engine.sources.pictures import FolderPictures, Pictures
 from engine.system.work_folder import check_place
 
-COCO = ".json"
+COCO, MASK = ".json", ".png"
 WORK = ".unfinished"
 """Subfolder of a folder of masks, for the mask that is being written."""
 JOB_WORK = ".segment"
@@ -118,6 +118,8 @@ def check_forms(forms: list[tuple[str, Form]], pictures: Pictures) -> None:
             raise UsageError(f"{name}: {pictures.path} is not a single picture; name a video or a folder of masks")
         if form == "video" and pictures.kind == "picture":
             raise UsageError(f"{name}: {pictures.path} is one picture; name one ({' '.join(PICTURE_FORMATS)})")
+        if form == "masks" and isinstance(pictures, FolderPictures) and (own := pictures.input_under(Path(name), MASK)):
+            raise UsageError(f"{name}: {own} is an input and would be replaced; name another output")
         if form == "frames" and pictures.kind != "video":
             raise UsageError(
                 f"--frames: only for a video; COCO refers to the pictures of {pictures.path} by their own names"

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from engine.jobs.segment.outputs import OnWhole, nothing
 from engine.jobs.segment.results import Result
+from engine.sinks.made_with import MadeWith
 from engine.sinks.picture_video import PictureVideo
 from engine.sinks.whole_file import WholeFile
 from engine.sources.pictures import Pictures, fit, refitted_note
 
 
 class OverlayVideo:
-    def __init__(self, path: Path, pictures: Pictures, *, every: int) -> None:
+    def __init__(self, path: Path, pictures: Pictures, made_with: MadeWith | None, *, every: int) -> None:
         height, width = pictures.first.pixels.shape[:2]
         self.path = path
         self._size_px, self._counts = (width, height), pictures.counts
@@ -27,6 +28,7 @@ class OverlayVideo:
                 every=every,
                 sound_from=Path(pictures.path),
                 shown_as=path,
+                made_with=made_with,
             )
         except BaseException:
             self._file.discard()

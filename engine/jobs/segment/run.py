@@ -73,7 +73,8 @@ def open_job(job: SegmentJob) -> OpenedSource:
     existing = check_outputs(forms, job.source)
     if existing and not (job.overwrite or job.resume or job_folder_of(forms).exists()):
         raise UsageError(f"{existing[0]}: exists already; --overwrite replaces it")
-    pictures = open_pictures(job.source)
+    folders = [Path(name) for name, form in forms if form in ("masks", "frames")]
+    pictures = open_pictures(job.source, is_recursive=job.recursive, but=folders)
     check_forms(forms, pictures)
     mode = mode_for(job, pictures, can_follow=_can_follow(job))
     job.check_mode(mode)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.errors import SinkError
+from engine.jobs.kit.fingerprint import package_version
 from engine.jobs.segment.coco import CocoFile
 from engine.jobs.segment.finished import FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
@@ -15,6 +16,8 @@ from engine.jobs.segment.outputs import Form, SegmentOutput, forms_of
 from engine.jobs.segment.overlay_video import OverlayVideo
 from engine.jobs.segment.results import PaintLook, Result
 from engine.jobs.segment.segmented import Segmented
+from engine.models.locate import public_name
+from engine.sinks.made_with import MadeWith, made_with
 from engine.sources.pictures import Pictures
 
 
@@ -38,6 +41,7 @@ class Writer:
         self._pictures = pictures
         self._mode = mode
         self._finished = finished
+        self._made_with = _made_with(job, mode) if job.metadata else None
         self._look = PaintLook(opacity=job.opacity, is_hard=job.edge == "hard")
 
     def run(self, results: Iterator[Segmented]) -> None:
@@ -92,9 +96,21 @@ class Writer:
 
     def _opened(self, path: Path, form: Form) -> SegmentOutput:
         if form == "video":
-            return OverlayVideo(path, self._pictures, every=self._job.every)
+            return OverlayVideo(path, self._pictures, self._made_with, every=self._job.every)
         if form == "picture":
-            return OverlayPicture(path)
+            return OverlayPicture(path, self._made_with)
         if form == "coco":
-            return CocoFile(path, self._pictures, self._job.prompts, is_tracked=self._mode == "track")
-        return SourceFrames(path) if form == "frames" else MaskFolder(path)
+            is_tracked = self._mode == "track"
+            return CocoFile(path, self._pictures, self._job.prompts, self._made_with, is_tracked=is_tracked)
+        return SourceFrames(path, None) if form == "frames" else MaskFolder(path, self._made_with)
+
+
+def _made_with(job: SegmentJob, mode: Mode) -> MadeWith:
+    values = {
+        "Model": public_name(job.model),
+        "Mode": mode,
+        "Threshold": job.threshold,
+        "Resolution": job.resolution,
+        "Box": " ".join(",".join(f"{number:g}" for number in box) for box in job.boxes) or None,
+    }
+    return made_with(package_version(), ", ".join(filter(None, map(str.strip, job.prompts))), values)

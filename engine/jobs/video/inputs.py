@@ -1,29 +1,33 @@
 """Opens a source by name: a file, a folder, a camera or an address."""
 
 import re
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
-from engine.errors import SourceError
+from engine.errors import SourceError, UsageError
 from engine.jobs.video.job import VideoJob
 from engine.sources.opening import ADDRESS, camera_of
 from engine.sources.pictures import Pictures, VideoPictures, open_pictures
 
 
-def open_input(source: str) -> Pictures:
+def open_input(source: str, *, is_recursive: bool = False, but: Collection[Path] = ()) -> Pictures:
     """Open a video, a picture, a folder of pictures, a camera's index or name, or an address. A file on a server is
     read like one on disk; streams and cameras are live. For a file named like a camera use `./0`.
 
     SourceError, in one line, if it is missing or has no picture; the first one is decoded here. The caller calls
-    `close()`.
+    `close()`. `is_recursive`, `but`: see `open_pictures`.
     """
-    if re.match(ADDRESS, source, re.IGNORECASE):
-        return _open_address(source)
+    is_address = re.match(ADDRESS, source, re.IGNORECASE)
     try:
-        camera = camera_of(source)
+        camera = None if is_address else camera_of(source)
     except (OSError, ValueError):  # not a valid file name; open_pictures reports it
         camera = None
-    return open_pictures(Path(source)) if camera is None else _open_camera(camera)
+    if not is_address and camera is None:
+        return open_pictures(Path(source), is_recursive=is_recursive, but=but)
+    if is_recursive:
+        raise UsageError(f"--recursive: {source} is not a folder")
+    return _open_address(source) if camera is None else _open_camera(camera)
 
 
 def expected_pictures(job: VideoJob, pictures: Pictures) -> int | None:

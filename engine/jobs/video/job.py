@@ -5,7 +5,19 @@ from typing import Literal
 
 from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_no_stream, check_number
-from engine.jobs.kit.options import CLUSTER, CLUSTERS, DEVICE, DEVICES, DTYPE, DTYPES, OVERWRITE, RESUME, option
+from engine.jobs.kit.options import (
+    CLUSTER,
+    CLUSTERS,
+    DEVICE,
+    DEVICES,
+    DTYPE,
+    DTYPES,
+    METADATA,
+    OVERWRITE,
+    RECURSIVE,
+    RESUME,
+    option,
+)
 from engine.models.sd.painting import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL
@@ -30,6 +42,7 @@ class VideoJob:
     scale: float = option(1.0, "Factor of the source's size; sides are rounded to 8 px.", metavar="0.05..8")
     batch: int = option(1, "Pictures per batch.", metavar="1..64")
     pipe: int = option(1, "Painting processes in parallel; split only.", metavar="N")
+    recursive: bool = option(False, RECURSIVE, flags="--recursive")
     skip: int = option(0, "Leave out N pictures after each one.", metavar="N")
     """A picture is kept if its number % (skip + 1) == 0."""
     limit: int | None = option(None, "Paint at most N pictures.", metavar="N")
@@ -41,6 +54,7 @@ class VideoJob:
     dtype: str = option("auto", DTYPE, metavar=DTYPES, is_configured=True)
     threads: int | None = option(None, "CPU threads per process. (default: cores divided among them)", metavar="N")
     """None: chosen by torch for fused, cores divided among the processes for split, one on a cluster."""
+    metadata: bool = option(True, METADATA, flags="--metadata/--no-metadata")
     resume: bool = option(False, RESUME, flags="--resume")
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
 

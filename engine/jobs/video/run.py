@@ -7,6 +7,7 @@ report = run_job(job, opened, stages)     closes both
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.jobs.kit.job_folder import RESUME_HINT
 from engine.jobs.video.choosing import ChosenStages, choose_stages
@@ -61,7 +62,7 @@ def open_job(job: VideoJob) -> OpenedJob:
 
         require_ray()
     check_model(job)
-    pictures = open_input(job.source)
+    pictures = open_input(job.source, is_recursive=job.recursive, but=(Path(job.output),))
     try:
         height, width = pictures.first.pixels.shape[:2]
         size = job.size_for(width, height)

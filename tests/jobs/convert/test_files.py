@@ -1,5 +1,7 @@
 """Conversion of files and folders: results, names, and errors for bad files."""
 
+import os
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +12,14 @@ import soundfile
 
 from engine.errors import UsageError
 from engine.jobs.convert import ConvertReport
+from engine.jobs.convert.job import ConvertJob
 from engine.jobs.convert.report import ConvertProgress
-from engine.models.rvc import VoiceSettings
+from engine.jobs.convert.tasks import tasks_of
+from engine.models.rvc import VoiceSettings, VoiceSpec
 from tests.jobs.convert.voices import heard, span_of, spoken, tone, write_sound
 from tests.support.scanner import Scanner
+
+NOBODY = 65534
 
 Convert = Callable[..., ConvertReport]
 
@@ -264,3 +270,23 @@ def test_a_converted_sound_takes_its_name_while_a_scanner_holds_its_files(
     assert "another program has had it open for 60 s" in report.files[0].reason
     assert report.files[0].notes == ("the converted part is kept; --resume continues from there",)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.wav.partial", "in.wav", "out.wav"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="other permissions there")
+def test_a_subfolder_that_cannot_be_read_is_told_beside_the_files_of_the_others() -> None:
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as name:  # not in tmp_path, which other users cannot read
+        source, closed = Path(name, "in"), Path(name, "in", "closed")
+        closed.mkdir(parents=True)
+        (source / "1.wav").touch()
+        closed.chmod(0)
+        Path(name).chmod(0o777)
+        if user == 0:  # root may read everything
+            os.seteuid(NOBODY)
+        try:
+            tasks = tasks_of(ConvertJob(sources=(source,), output=f"{name}/out/", spec=VoiceSpec(model="random:tiny")))
+        finally:
+            os.seteuid(user)
+            closed.chmod(0o700)
+    assert [task.source.name for task in tasks if not task.problem] == ["1.wav"]
+    assert [task.problem for task in tasks if task.problem] == [f"{closed}: cannot be read (Permission denied)"]

@@ -44,7 +44,7 @@ def left_half(picture: InputPicture) -> Result:
 
 def overlaid(source: Path, out: Path) -> OverlayVideo:
     pictures = open_pictures(source)
-    output = OverlayVideo(out, pictures, every=1)
+    output = OverlayVideo(out, pictures, None, every=1)
     height, width = pictures.first.pixels.shape[:2]
     for picture in fitted(pictures.read(1, None), (width, height), pictures.counts):
         output.add(left_half(picture))

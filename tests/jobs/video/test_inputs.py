@@ -20,7 +20,6 @@ from PIL import Image
 
 from engine.errors import SourceError
 from engine.jobs.video.inputs import open_input
-from engine.jobs.video.writing.video_fingerprint import picture_files
 from engine.sources.pictures import fitted
 from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered, read_all, write_numbered
 from tests.sources.test_video_file import rotate_in_place
@@ -53,7 +52,7 @@ def test_hidden_files_of_a_folder_are_no_pictures(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"\0\5\x16\7")
     pictures, read = read_all(tmp_path)
     assert ([picture.name for picture in read], pictures.expected, pictures.counts.unreadable) == (["x"], 1, 0)
-    assert picture_files(tmp_path) == [tmp_path / "x.jpg"]
+    assert pictures.files == (tmp_path / "x.jpg",)
 
 
 def test_each_of_509_pictures_comes_once_whatever_is_skipped(movie: Movie) -> None:

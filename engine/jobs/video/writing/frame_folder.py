@@ -19,9 +19,11 @@ import numpy as np
 from engine.errors import SinkError
 from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.video.job import VideoJob
+from engine.sinks.made_with import MadeWith
 from engine.sinks.whole_file import one_line
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
+from engine.system.folder_files import walk_files
 from engine.system.work_folder import sha256_of
 
 SUFFIX = ".png"
@@ -32,16 +34,20 @@ _FRAME = re.compile(r"frame_\d{6,}\.png")
 class FrameFolder:
     """A VideoOutput; see outputs.py."""
 
-    def __init__(self, job: VideoJob, pictures: Pictures, work: JobFolder, *, is_resumed: bool) -> None:
+    def __init__(
+        self, job: VideoJob, pictures: Pictures, work: JobFolder, made_with: MadeWith | None, *, is_resumed: bool
+    ) -> None:
         """`is_resumed`: continue with the frames recorded in `work`."""
         self.path = work.output
         self.notes: list[str] = []
         self.done = 0
-        self._work = work
+        self._work, self._made_with = work, made_with
         self._batch = job.batch
         self._has_written = is_resumed
         self._is_new = not self.path.exists()
-        self._older = set(frames_in(self.path, pictures))
+        self._older = set(frames_in(self.path, pictures, is_recursive=job.recursive))
+        self._folders = {self.path}
+        """The folder, and the subfolders with frames of this run."""
         self._unjournaled: dict[str, str] = {}
         if is_resumed:
             work.resume(self._whole())
@@ -55,10 +61,12 @@ class FrameFolder:
     def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
         with self._work.one_line():
             self._work.begin()
-            self.path.mkdir(exist_ok=True)
             name = picture.name + SUFFIX
+            path = self.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.update(parent for parent in path.parents if parent.is_relative_to(self.path))
             turned = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-            self._waiting.append((name, self._writers.submit(_write, self.path / name, turned)))
+            self._waiting.append((name, self._writers.submit(_write, path, turned, self._made_with)))
             while len(self._waiting) > self._most_waiting:
                 self._take()
 
@@ -67,11 +75,13 @@ class FrameFolder:
             while self._waiting:
                 self._take()
             if self.path.is_dir():
-                sync_folder(self.path)
+                for folder in self._folders:
+                    sync_folder(folder)
         self._writers.shutdown()
         with self._work.one_line():
-            for left in self.path.glob(f".*{SUFFIX}.partial"):  # partial frame of a killed run
-                remove_file(left, missing_ok=True)
+            for folder in self._folders:
+                for left in folder.glob(f".*{SUFFIX}.partial"):  # partial frame of a killed run
+                    remove_file(left, missing_ok=True)
         if is_whole:
             self._work.remove()
             if self._older:
@@ -85,9 +95,9 @@ class FrameFolder:
             while self._waiting:
                 self._take()
         self._work.close(is_wanted=self._has_written)
-        if self._is_new:
+        for folder in sorted(self._folders, reverse=True) if self._is_new else ():
             with contextlib.suppress(OSError):  # not empty, or never created
-                self.path.rmdir()
+                folder.rmdir()
 
     def _whole(self) -> Iterator[dict[str, Any]]:
         damaged = ""
@@ -128,29 +138,33 @@ class FrameFolder:
             self._unjournaled = {}
 
 
-def _write(path: Path, pixels: np.ndarray) -> str:
+def _write(path: Path, pixels: np.ndarray, made_with: MadeWith | None) -> str:
     """Write (height, width, 3) uint8 BGR and return its SHA-256. Runs on one of several writer threads. Flushes the
     content to the disk; the name is durable once the folder is flushed."""
     partial = path.with_name(f".{path.name}.partial")
     # No options: with an explicit compression level OpenCV tries five filters per row, which takes twice as long.
     _, encoded = cv2.imencode(SUFFIX, pixels)
+    content = encoded.data if made_with is None else made_with.in_png(encoded.data)
     with one_line(path):
         try:
-            partial.write_bytes(encoded.data)
+            partial.write_bytes(content)
             sync_file(partial)
             replace_file(partial, path, timeout_s=MAX_HELD_JOB_S)
         except BaseException:
             remove_file(partial, missing_ok=True)
             raise
-    return hashlib.sha256(encoded.data).hexdigest()
+    return hashlib.sha256(content).hexdigest()
 
 
-def frames_in(folder: Path, pictures: Pictures) -> Iterator[str]:
+def frames_in(folder: Path, pictures: Pictures, *, is_recursive: bool) -> Iterator[str]:
     """Names of existing files in the folder that could be frames of these pictures."""
     if not folder.is_dir():
         return
     is_numbered = pictures.kind in ("video", "live")
-    with one_line(folder), os.scandir(folder) as entries:
-        for entry in entries:
-            if _FRAME.fullmatch(entry.name) if is_numbered else entry.name.endswith(SUFFIX):
-                yield entry.name
+    for file in walk_files(folder, (SUFFIX,), _raise, is_recursive=is_recursive):
+        if not is_numbered or _FRAME.fullmatch(file.name):
+            yield file.relative_to(folder).as_posix()
+
+
+def _raise(problem: str) -> None:
+    raise SinkError(problem)

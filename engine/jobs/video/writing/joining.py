@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from engine.errors import SourceError
 from engine.jobs.video.writing.source_sound import SourceSound
+from engine.sinks.made_with import MadeWith
 from engine.sinks.movie_file import SAME_BYTES, container_of
 from engine.sinks.picture_video import INDEX_IN_FRONT
 
@@ -51,6 +52,8 @@ class Joining:
     sound_from: Path | str | None
     sound_label: str
     """Name of the source in messages; unlike an address it contains no password."""
+    made_with: MadeWith | None
+    """Written as the film's comment, before that of the source."""
     is_all: bool
     """True to copy the source's sound to its end, instead of to the end of the pictures."""
 
@@ -68,10 +71,13 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
             stream = container.add_stream_from_template(first.streams.video[0])
         stream.time_base = stream.codec_context.time_base = job.tick_s
         stream.codec_context.framerate, stream.codec_context.sample_aspect_ratio = job.rate, job.pixel_aspect
+        tags: dict[str, str] = {}
         if job.sound_from is not None:
             sound = _open_sound(job.sound_from, job.sound_label, container, suffix, shown)
-            tags = {name: text for name, text in sound.metadata.items() if name.lower() not in NOT_OURS}
-            container.metadata.update(tags)
+            tags = {name.lower(): text for name, text in sound.metadata.items() if name.lower() not in NOT_OURS}
+        if job.made_with is not None:
+            tags["comment"] = "\n\n".join((job.made_with.text, *([tags["comment"]] if "comment" in tags else [])))
+        container.metadata.update(tags)
         for packet in _packets(job):
             if sound is not None and packet.pts is not None:
                 sound.write_until(packet.pts * job.tick_s)

@@ -15,13 +15,15 @@ import numpy as np
 
 from engine.errors import SinkError, UsageError
 from engine.jobs.kit.job_folder import JobFolder
+from engine.jobs.kit.painted_with import painted_with
 from engine.jobs.kit.resuming import check_start, mark_of
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.writing.frame_folder import SUFFIX, FrameFolder, frames_in
 from engine.jobs.video.writing.segmented_video import SegmentedVideo
-from engine.jobs.video.writing.video_fingerprint import LIVE, THREADS, picture_files, rounding_note, video_fingerprint
+from engine.jobs.video.writing.video_fingerprint import LIVE, THREADS, rounding_note, video_fingerprint
+from engine.sinks.made_with import MadeWith
 from engine.sinks.picture_video import VIDEO_FORMATS
-from engine.sources.pictures import InputPicture, Pictures
+from engine.sources.pictures import FolderPictures, InputPicture, Pictures
 from engine.system.work_folder import check_place
 
 FORMS = f"a video ({' '.join(VIDEO_FORMATS)}) or a folder of frames (name/)"
@@ -75,9 +77,9 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
         is_resumed = job.resume and not note
         output: VideoOutput
         if form == "video":
-            output = SegmentedVideo(job, pictures, size, work, is_resumed=is_resumed)
+            output = SegmentedVideo(job, pictures, size, work, _made_with(job, size), is_resumed=is_resumed)
         else:
-            output = FrameFolder(job, pictures, work, is_resumed=is_resumed)
+            output = FrameFolder(job, pictures, work, _made_with(job, size), is_resumed=is_resumed)
         if is_resumed and before is not None:
             note = rounding_note(before, work.fingerprint)
         output.notes += [note] * bool(note)
@@ -85,6 +87,24 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
     except BaseException:
         work.close()
         raise
+
+
+def _made_with(job: VideoJob, size: tuple[int, int]) -> MadeWith | None:
+    """The output's metadata; None if the job wants none."""
+    if not job.metadata:
+        return None
+    painting = job.painting
+    return painted_with(
+        model=painting.spec.model,
+        prompt=painting.prompt,
+        negative=painting.negative,
+        steps=painting.steps,
+        strength=painting.strength,
+        guidance=painting.cfg,
+        seed=painting.seed,
+        sampler=painting.sampler,
+        size=size,
+    )
 
 
 def _path_of(name: str) -> Path:
@@ -101,22 +121,11 @@ def _check_place(path: Path, form: Form, pictures: Pictures) -> None:
         raise UsageError(f"{path}: is the input; name another output")
     if form == "frames" and path.exists() and not path.is_dir():
         raise UsageError(f"{path}: is a file; a folder of frames needs another name")
-    if form == "frames" and (own := _own_input(path, pictures)):
+    if form == "frames" and isinstance(pictures, FolderPictures) and (own := pictures.input_under(path, SUFFIX)):
         raise UsageError(f"{path}: {own} is an input and would be replaced; name another output")
     check_place(path)
     if path.is_dir() and not os.access(path, os.W_OK):
         raise SinkError(f"{path}: cannot be written (no permission to write into it)")
-
-
-def _own_input(folder: Path, pictures: Pictures) -> Path | None:
-    """An input picture in the output folder that a frame would overwrite, or None."""
-    if pictures.kind not in ("picture", "folder"):  # their frames are numbered
-        return None
-    for file in picture_files(pictures.path):
-        frame = folder / (file.stem + SUFFIX)
-        if frame.exists() and frame.samefile(file):
-            return file
-    return None
 
 
 def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: JobFolder) -> str:
@@ -127,7 +136,8 @@ def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: JobFolder
             f"{path}: videos of an earlier live recording are still in {work.path}; move them elsewhere, --overwrite "
             "removes them"
         )
-    is_there = path.exists() if form == "video" else next(frames_in(path, pictures), None) is not None
+    frames = frames_in(path, pictures, is_recursive=job.recursive)
+    is_there = path.exists() if form == "video" else next(frames, None) is not None
 
     def is_ours(path: Path) -> bool:
         """True if the interrupted run wrote this output; frames are compared one by one later."""

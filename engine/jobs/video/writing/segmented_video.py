@@ -20,6 +20,7 @@ from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.kit.resuming import mark_of
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.writing.joining import Joining, VideoSegment, join
+from engine.sinks.made_with import MadeWith
 from engine.sinks.picture_video import PictureVideo, tick_of
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
@@ -35,12 +36,20 @@ class SegmentedVideo:
     """A VideoOutput; see outputs.py."""
 
     def __init__(
-        self, job: VideoJob, pictures: Pictures, size: tuple[int, int], work: JobFolder, *, is_resumed: bool
+        self,
+        job: VideoJob,
+        pictures: Pictures,
+        size: tuple[int, int],
+        work: JobFolder,
+        made_with: MadeWith | None,
+        *,
+        is_resumed: bool,
     ) -> None:
         """`is_resumed`: continue with the segments recorded in `work`."""
         self.path = work.output
         self.notes: list[str] = []
         self._job, self._pictures, self._size, self._work = job, pictures, size, work
+        self._made_with = made_with
         self._suffix = self.path.suffix.lower()
         self._tick_s = tick_of(self.path, pictures.look, job.every)
         self._segment_pictures = job.batch * max(1, round(SEGMENT_PICTURES / job.batch))
@@ -206,6 +215,7 @@ class SegmentedVideo:
             end_s=last.last * self._tick_s + shown_for * Fraction(last.last_length_s),
             sound_from=pictures.path if pictures.look.sound else None,
             sound_label=pictures.label,
+            made_with=self._made_with,
             is_all=is_whole and count != self._job.limit,
         )
 

@@ -8,11 +8,19 @@ from typing import Any
 import av
 
 from engine.errors import ModelError
-from engine.jobs.kit.fingerprint import Fingerprint, difference, digest, digest_of_files, fingerprint_of, model_files
+from engine.jobs.kit.fingerprint import (
+    Fingerprint,
+    difference,
+    digest,
+    digest_of_files,
+    fingerprint_of,
+    model_files,
+    package_version,
+)
 from engine.jobs.video.job import VideoJob
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.spec import VAE_WORDS
-from engine.sources.pictures import PICTURE_SUFFIXES, Pictures, is_picture_name
+from engine.sources.pictures import Pictures
 
 LIVE = "a live source"
 # May differ, with a note: torch does not guarantee identical last bits when another number of threads shares a sum.
@@ -43,6 +51,7 @@ def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) 
     spec["model_sampler"] = spec.pop("sampler")  # from the configuration file; used if the job names none
     values: dict[str, Any] = {
         "the source": _source_key(pictures),
+        "--recursive": job.recursive or None,
         "the size": f"{size[0]}x{size[1]}",
         **{f"{OPTIONS.get(name, f'--{name}')}|{name}": value for name, value in (spec | painting).items()},
         **_model_key(job),
@@ -54,6 +63,8 @@ def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) 
         THREADS: job.threads,
         "the kind of output": Path(job.output).suffix.lower(),
         "the encoder": av.__version__,
+        "--no-metadata": not job.metadata or None,
+        "the version of multiverse": package_version() if job.metadata else None,
         LIVE: pictures.kind == "live" or None,
     }
     return fingerprint_of(values)
@@ -67,20 +78,10 @@ def rounding_note(before: Fingerprint, now: Fingerprint) -> str:
     return f"{THREADS} {change}: pictures from here on may differ by rounding"
 
 
-def picture_files(source: Path | str) -> list[Path]:
-    """The picture files of a folder, or the single picture; empty for other sources."""
-    if isinstance(source, str):
-        return []
-    if source.is_dir():
-        return [file for file in sorted(source.iterdir()) if is_picture_name(file)]
-    return [source] if source.suffix.lower() in PICTURE_SUFFIXES else []
-
-
 def _source_key(pictures: Pictures) -> str:
-    path = pictures.path
-    if isinstance(path, str):  # an address: changed content cannot be detected
-        return digest([path, pictures.expected])
-    return digest_of_files(picture_files(path) if path.is_dir() else [path])
+    if not pictures.files:  # an address: changed content cannot be detected
+        return digest([str(pictures.path), pictures.expected])
+    return digest_of_files(sorted(pictures.files))
 
 
 def _model_key(job: VideoJob) -> dict[str, Any]:

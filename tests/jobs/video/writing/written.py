@@ -21,7 +21,7 @@ PAINTING = Painting(spec=ModelSpec(model="random:sd15"), prompt="glass")
 class Live:
     """A camera that shows the pictures of a file."""
 
-    kind, label, path = "live", "camera 0", "0"
+    kind, label, path, files = "live", "camera 0", "0", ()
 
     def __init__(self, source: Path) -> None:
         self._pictures = open_pictures(source)
@@ -41,7 +41,8 @@ def job_of(source: Path, output: Path | str, **options: Any) -> VideoJob:
 
 def opened(source: Path, output: Path | str, **options: Any) -> tuple[VideoOutput, Iterator[InputPicture]]:
     """The opened output, and an iterator of its remaining pictures."""
-    job, pictures = job_of(source, output, **options), open_pictures(source)
+    job = job_of(source, output, **options)
+    pictures = open_pictures(source, is_recursive=job.recursive, but=(Path(output),))
     height, width = pictures.first.pixels.shape[:2]
     out = open_output(job, pictures, (width, height))
     return out, pictures.read(job.every, job.limit, out.done)

@@ -1,0 +1,56 @@
+"""The files of a folder, and of its subfolders if wanted, as the jobs list their inputs."""
+
+import os
+import re
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+
+def list_files(
+    folder: Path,
+    suffixes: Collection[str],
+    on_problem: Callable[[str], object],
+    *,
+    is_recursive: bool,
+    but: Collection[Path] = (),
+) -> list[Path]:
+    """The files with these suffixes, in lower case, in natural order: 2 before 10, a subfolder among the files.
+
+    `but`: subfolders to leave out, such as the output. Hidden files and folders (beside `x.jpg` macOS puts `._x.jpg`,
+    without a picture) and links to folders, which may form a circle, are left out too. `on_problem` gets one line for
+    each folder that cannot be read.
+    """
+
+    def in_order(file: Path) -> list[list[tuple[int, str]]]:
+        return [
+            [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", part.lower())]
+            for part in file.relative_to(folder).parts
+        ]
+
+    return sorted(walk_files(folder, suffixes, on_problem, is_recursive=is_recursive, but=but), key=in_order)
+
+
+def walk_files(
+    folder: Path,
+    suffixes: Collection[str],
+    on_problem: Callable[[str], object],
+    *,
+    is_recursive: bool,
+    but: Collection[Path] = (),
+) -> Iterator[Path]:
+    """The files of `list_files` in no order, as they are found."""
+
+    def tell(error: OSError) -> None:
+        on_problem(f"{error.filename}: cannot be read ({error.strerror})")
+
+    left_out = {os.path.realpath(path) for path in but}
+    for at, folders, names in os.walk(folder, onerror=tell):
+        here = Path(at)
+        folders[:] = [
+            name
+            for name in folders
+            if is_recursive and not name.startswith(".") and os.path.realpath(here / name) not in left_out
+        ]
+        for name in names:
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
+                yield here / name
