@@ -71,9 +71,8 @@ def _checked(path: Path) -> FrozenFile:
     named = [asset.path for asset in scene.assets] + ([scene.ground.picture.path] if scene.ground.picture else [])
     for foreign in named:
         if names_device(PureWindowsPath(foreign).name):
-            raise UsageError(
-                f"{OPTION} {escaped(str(path))}: names {escaped(foreign)}, which Windows reserves for a device; rename it"
-            )
+            words = f"{OPTION} {escaped(str(path))}: names {escaped(foreign)}"
+            raise UsageError(f"{words}, which Windows reserves for a device; rename it")
     for asset in scene.assets:
         read_asset(asset)
     if scene.ground.picture is not None:
