@@ -68,21 +68,16 @@ def index(path: Path, count: int) -> Path:
 
 def test_hostile_model_files_take_neither_memory_nor_time(tmp_path: Path) -> None:
     names = b"\x80\x02" + b"".join(b"cm\n%d\n" % number for number in range(100_000))
+    empty, start = pickle.dumps({}, 2), b"\x80\x02"
     due = {
         claims(tmp_path / "long.safetensors", 10**12, 2 << 30): "not a safetensors file, or truncated",
         claims(tmp_path / "hole.safetensors", 16 << 20, 2 << 30): "cannot be read as safetensors",
-        saved(
-            tmp_path / "bomb.pth", pickle.dumps({}, 2), {"0": 1 << 26}, zipfile.ZIP_DEFLATED
-        ): "its parts are compressed",
-        saved(
-            tmp_path / "sets.pth", b"\x80\x02" + b"\x8f" * (8 * 10**6) + b".", packing=zipfile.ZIP_STORED
-        ): "too many objects",
-        saved(
-            tmp_path / "marks.pth", b"\x80\x02" + b"]\x94" * (4 * 10**6) + b".", packing=zipfile.ZIP_STORED
-        ): "too many objects",
+        saved(tmp_path / "bomb.pth", empty, {"0": 1 << 26}, zipfile.ZIP_DEFLATED): "its parts are compressed",
+        saved(tmp_path / "sets.pth", start + b"\x8f" * (8 * 10**6) + b"."): "too many objects",
+        saved(tmp_path / "marks.pth", start + b"]\x94" * (4 * 10**6) + b"."): "too many objects",
         saved(tmp_path / "names.pth", names): "too many names",
         locked(tmp_path / "locked.pth"): "is encrypted",
-        saved(tmp_path / "lzma.pth", pickle.dumps({}, 2), packing=zipfile.ZIP_LZMA): "its data.pkl is compressed",
+        saved(tmp_path / "lzma.pth", empty, packing=zipfile.ZIP_LZMA): "its data.pkl is compressed",
         index(tmp_path / "many.index", 1 << 60): "truncated or damaged",
     }
     if os.name != "nt":
