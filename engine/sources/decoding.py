@@ -135,7 +135,8 @@ def _decode(
         try:
             frames = decoder.decode(packet)
         except av.FFmpegError as error:
-            reason = str(error.strerror)
+            is_large = isinstance(error, av.ArgumentError)
+            reason = f"{error.strerror}{'; pictures of up to 8192x8192 px can be decoded' if is_large else ''}"
             if not awaited.is_exact:
                 on_corrupt(reason)
             continue
@@ -195,6 +196,7 @@ def _decoder_of(stream: VideoStream, path: Path | str) -> VideoCodecContext:
         shown = path if isinstance(path, Path) else shown_address(path)
         raise SourceError(f"{shown}: transparent, which needs {name}; PyAV's FFmpeg here is built without it") from None
     assert isinstance(decoder, VideoCodecContext)
+    decoder.options = stream.codec_context.options  # the limit of pixels
     return decoder
 
 

@@ -12,13 +12,15 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 4096
 LISTS = (b"ffconcat", b"#EXTM3U")
+MAX_FILM_PX = 8192 * 8192
+"""Of a picture in a film: twice 8K. A film of 1 MB with larger ones takes gigabytes."""
 
 
 def open_media(
     path: Path | str, *, options: dict[str, str] | None = None, timeout: tuple[float, float] | None = None
 ) -> "InputContainer":
     """Open a film or a sound for FFmpeg; a `str` is an address. OSError or av.FFmpegError, whose `strerror` is the
-    reason.
+    reason. Decoding a picture of more than MAX_FILM_PX raises av.ArgumentError.
 
     `options`, `timeout`: as for `av.open`.
     """
@@ -26,7 +28,12 @@ def open_media(
 
     if isinstance(path, Path):
         check_media(path)
-    return av.open(str(path), options=options, timeout=timeout, metadata_errors="replace")
+    limits = {"max_pixels": str(MAX_FILM_PX)}
+    container = av.open(str(path), options=limits | (options or {}), timeout=timeout, metadata_errors="replace")
+    for stream in container.streams.video:
+        if stream.codec_context is not None:  # of a codec that is not known
+            stream.codec_context.options = limits
+    return container
 
 
 def open_sound_file(path: Path) -> "soundfile.SoundFile":

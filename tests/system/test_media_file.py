@@ -34,6 +34,40 @@ for name in sys.argv[1:]:
             print(error)
 """
 
+LARGE = """
+import struct, sys, zlib
+from fractions import Fraction
+from pathlib import Path
+import av
+import numpy as np
+from engine.errors import SourceError
+from engine.sources.pictures import open_pictures
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+def film(path, side_px):
+    packing = zlib.compressobj(1)
+    data = b"".join(packing.compress(bytes(1 + 3 * side_px)) for _ in range(side_px)) + packing.flush()
+    header = struct.pack(">IIBBBBB", side_px, side_px, 8, 2, 0, 0, 0)
+    picture = b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    with av.open(path, "w") as written:
+        stream = written.add_stream("png", rate=25)
+        stream.width = stream.height = 64  # what it says
+        stream.pix_fmt = "rgb24"
+        stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24"))
+        packet = av.Packet(picture)
+        packet.stream, packet.pts, packet.dts, packet.time_base = stream, 0, 0, Fraction(1, 25)
+        written.mux(packet)
+
+for side_px in (3000, 9000):
+    film(sys.argv[1], side_px)
+    try:
+        print(open_pictures(Path(sys.argv[1])).first.pixels.shape)
+    except SourceError as error:
+        print(error)
+"""
+
 REPLACED = """
 import os, sys
 import numpy as np, soundfile
@@ -98,3 +132,11 @@ def test_a_certificate_that_is_a_fifo_is_one_line(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "c.pem")
     lines, _ = lines_of(CERTIFICATE, tmp_path / "c.pem")
     assert len(lines) == 1 and lines[0].endswith("cannot be used (a FIFO, where a file is needed)")
+
+
+def test_a_small_film_of_huge_pictures_is_refused_before_they_are_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "huge.mov"
+    lines, peak_mb = lines_of(LARGE, path)
+    reason = "Invalid argument; pictures of up to 8192x8192 px can be decoded"
+    assert lines == ["(3000, 3000, 3)", f"{path}: no picture can be decoded ({reason})"]
+    assert peak_mb < 300
