@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ModelError
+from engine.system.file_names import names_device
 from engine.system.small_file import read_json
 
 
@@ -46,6 +47,8 @@ def _shards(index: Path) -> tuple[Path, ...]:
     if not isinstance(named, dict) or not named:
         raise ModelError(f"{index}: lists no files (weight_map)")
     names = sorted({str(name) for name in named.values()})
+    if devices := [name for name in names if names_device(name)]:
+        raise ModelError(f"{index}: names {devices[0]!r}, which Windows reserves for a device; rename it")
     if away := [name for name in names if Path(name).name != name or not (index.parent / name).is_file()]:
         raise ModelError(
             f"{index.parent}: {away[0]} is missing, one of {len(names)} files listed in {index.name}; download it"

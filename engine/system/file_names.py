@@ -14,7 +14,7 @@ MAX_BYTES = 200  # file systems allow 255; leaves room for a suffix and a number
 
 # Characters that Windows refuses or takes for a folder, drive or stream. Refused everywhere, to keep files portable.
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
-_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *([.:].*)?", re.IGNORECASE)
 
 
 def escaped(text: str) -> str:
@@ -33,6 +33,11 @@ def with_replacements(text: str) -> str:
 def name_for_libsndfile(path: Path | str) -> bytes | str:
     """`path` in the form that `soundfile.SoundFile` can open. It encodes text strictly, but passes bytes on."""
     return str(path) if os.name == "nt" else os.fsencode(path)  # on Windows bytes would be read in the ANSI code page
+
+
+def names_device(path: str) -> bool:
+    """True if Windows would take a part of this path for a device, such as `sub/NUL.bin`. Opening COM1 acts on it."""
+    return any(_RESERVED.fullmatch(part) for part in re.split(r"[/\\]", path))
 
 
 def clean_name(name: str) -> str:

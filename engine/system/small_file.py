@@ -1,6 +1,7 @@
 """Reads untrusted files, those that a user or another file names: whole, up to a limit, and only regular files.
 
-No FIFO, socket or device. A path that stands in a foreign file is read with `inside`, the folder that it may not leave.
+No FIFO, socket or device. A path that stands in a foreign file is read with `inside`, the folder that it may not leave;
+it may not name a device of Windows either.
 """
 
 import errno
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.system.atomic_file import MAX_HELD_LIVE_S, when_free
+from engine.system.file_names import names_device
 
 MAX_TEXT_BYTES: Final = 1 << 20
 """Limit for files that people write: a hundred times the size of a full preset."""
@@ -51,8 +53,12 @@ def read_small(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, inside: Path | No
 
 def open_regular(path: Path, *, inside: Path | None = None, max_bytes: int | None = None) -> BufferedReader:
     """Open a regular file for reading, as `read_small` does. OSError with the reason for anything else."""
-    if inside is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(inside)):
-        raise OSError(0, f"outside {inside}; copy it there", str(path))
+    if inside is not None:
+        name = path.relative_to(inside) if path.is_relative_to(inside) else path
+        if names_device(str(name)):
+            raise OSError(0, "a name that Windows reserves for a device; rename it", str(path))
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(inside)):
+            raise OSError(0, f"outside {inside}; copy it there", str(path))
     _check_mode(os.stat(path).st_mode, path)  # before opening it: a device may act on that
     file = when_free(lambda: open(path, "rb", opener=_opened), path, timeout_s=MAX_HELD_LIVE_S)  # noqa: SIM115  the caller's
     try:

@@ -3,14 +3,14 @@
 import hashlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from engine.errors import SourceError, UsageError
 from engine.jobs.dataset.assets.reading import read_asset
 from engine.jobs.dataset.frozen import thaw
 from engine.jobs.dataset.ground_picture import read_ground_picture
 from engine.jobs.dataset.scene.description import SiteScene
-from engine.system.file_names import escaped
+from engine.system.file_names import escaped, names_device
 from engine.system.small_file import read_small
 
 OPTION = "--scene"
@@ -68,6 +68,11 @@ def read_frozen(file: FrozenFile) -> SiteScene:
 def _checked(path: Path) -> FrozenFile:
     content = _content(path)
     scene = _thawed(content, str(path))
+    named = [asset.path for asset in scene.assets] + ([scene.ground.picture.path] if scene.ground.picture else [])
+    for foreign in named:
+        if names_device(PureWindowsPath(foreign).name):
+            words = f"{OPTION} {escaped(str(path))}: names {escaped(foreign)}"
+            raise UsageError(f"{words}, which Windows reserves for a device; rename it")
     for asset in scene.assets:
         read_asset(asset)
     if scene.ground.picture is not None:

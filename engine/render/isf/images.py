@@ -1,6 +1,7 @@
 """Reads the images that a shader imports: files below the shader's own folder, bounded in bytes and pixels."""
 
 import io
+import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from engine.errors import IsfError
 from engine.system.small_file import read_small
+from engine.system.translate_errors import reason_of
 
 MAX_FILE_BYTES: Final = 32 << 20
 MAX_SIDE_PX: Final = 4096
@@ -23,36 +25,28 @@ def read_images(files: Iterable[str], shader: Path | None) -> dict[str, np.ndarr
 
     A file that is named twice, in whatever way, is read once: both names get the same array.
     """
-    by_path: dict[Path, np.ndarray] = {}
+    by_path: dict[str, np.ndarray] = {}
     by_name: dict[str, np.ndarray] = {}
     for file in files:
         if file not in by_name:
-            path = _path_of(file, shader)
+            if shader is None:
+                raise IsfError(f"IMPORTED image {file[:80]!r}: a text without a file has no folder to find it in")
+            try:
+                path = os.path.realpath(shader.parent / file)
+            except (OSError, ValueError) as error:
+                raise _unreadable(file, error) from error
             if path not in by_path:
-                by_path[path] = _read(file, path, sum(each.nbytes for each in by_path.values()))
+                by_path[path] = _read(file, shader.parent, sum(each.nbytes for each in by_path.values()))
             by_name[file] = by_path[path]
     return by_name
 
 
-def _path_of(file: str, shader: Path | None) -> Path:
-    if shader is None:
-        raise IsfError(f"IMPORTED image {file[:80]!r}: a text without a file has no folder to find it in")
-    folder = shader.parent.resolve()
-    try:
-        path = (folder / file).resolve()
-    except (OSError, ValueError) as error:
-        raise _unreadable(file, error) from error
-    if not path.is_relative_to(folder):
-        raise IsfError(f"IMPORTED image {file[:80]!r} lies outside the shader's folder")
-    return path
-
-
-def _read(file: str, path: Path, held_bytes: int) -> np.ndarray:
+def _read(file: str, folder: Path, held_bytes: int) -> np.ndarray:
     """`held_bytes`: of the shader's other images."""
     from PIL import Image, ImageOps  # not needed by the frame loop
 
     try:
-        raw = io.BytesIO(read_small(path, max_bytes=MAX_FILE_BYTES))
+        raw = io.BytesIO(read_small(folder / file, max_bytes=MAX_FILE_BYTES, inside=folder))
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(raw, formats=FORMATS) as image:
@@ -73,4 +67,4 @@ def _read(file: str, path: Path, held_bytes: int) -> np.ndarray:
 
 
 def _unreadable(file: str, error: Exception) -> IsfError:
-    return IsfError(f"IMPORTED image {file[:80]!r} cannot be read: {getattr(error, 'strerror', None) or error}")
+    return IsfError(f"IMPORTED image {file[:80]!r} cannot be read: {reason_of(error)}")

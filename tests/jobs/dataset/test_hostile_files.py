@@ -6,6 +6,7 @@ import os
 import struct
 import tarfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,14 @@ from engine.jobs.dataset.assets.reading import read_model
 from engine.jobs.dataset.checking.label_reading import read_coco
 from engine.jobs.dataset.checking.pictures import read_picture
 from engine.jobs.dataset.checking.whole_files import _members
-from engine.jobs.dataset.frozen import MAX_VALUES, _unpacked
+from engine.jobs.dataset.frozen import MAX_VALUES, _unpacked, freeze
 from engine.jobs.dataset.frozen_file import parse_frozen
 from engine.jobs.dataset.ground_picture import parse_ground_picture
 from engine.jobs.dataset.labels.yolo import read_boxes
+from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.manifest import read_manifest
+from engine.jobs.dataset.scene.description import GroundPicture
+from engine.jobs.dataset.varied import VariedOptions, describe_varied
 from tests.jobs.dataset.checking.folders import write_dataset
 from tests.support.own_process import lines_of
 
@@ -134,6 +138,20 @@ def test_a_texture_in_any_usual_format_gives_its_colour(suffix: str, tmp_path: P
     (tmp_path / "red.obj").write_text(f"mtllib red.mtl\n{TRIANGLE}")
     red, green, _ = read_model(tmp_path / "red.obj", "y", 1.0, "red").parts[0].albedo
     assert red > 20 * green
+
+
+def test_a_model_and_a_scene_that_name_a_device_of_windows_are_refused_everywhere(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"names COM1\.bin, which is a name that Windows reserves for a device"):
+        read_model(gltf(tmp_path / "a.gltf", "COM1.bin"), "y", 1.0, "ours")
+    (tmp_path / "b.obj").write_text(f"mtllib sub/nul.mtl\n{TRIANGLE}")
+    with pytest.raises(UsageError, match=r"names sub/nul\.mtl, which is a name that Windows reserves"):
+        read_model(tmp_path / "b.obj", "y", 1.0, "ours")
+    scene = describe_varied(SceneOptions(width=64, height=64), VariedOptions(), (5, 2))
+    picture = GroundPicture(path=r"C:\pictures\con.png", sha256="0" * 64, size_m=4.0)
+    path = tmp_path / "scene.json"
+    path.write_bytes(freeze(replace(scene, ground=replace(scene.ground, picture=picture))))
+    with pytest.raises(UsageError, match=r"names C:.pictures.con\.png, which Windows reserves for a device"):
+        parse_frozen(str(path))
 
 
 def test_a_model_reads_the_files_in_its_folder_and_below(tmp_path: Path) -> None:

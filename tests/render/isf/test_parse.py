@@ -155,7 +155,7 @@ def test_images_are_read_from_the_shader_s_folder_only(tmp_path: Path) -> None:
     for outside in ("../secret.png", str(tmp_path / "secret.png"), "link.png"):
         assert "outside" in reason_of(imported(outside), folder / "a.fs").reason
     (folder / "text.png").write_text("no picture", encoding="utf-8")
-    for path in ("text.png", "missing.png", "maps"):
+    for path in ("text.png", "missing.png", "maps", "maps/COM1.png", "a\0.png"):
         assert "cannot be read" in reason_of(imported(path), folder / "a.fs").reason
 
 
