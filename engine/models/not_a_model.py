@@ -19,7 +19,8 @@ _PAGES: Final = (b"<!doctype", b"<html", b"<?xml", b"<head")
 _ARCHIVES: Final = (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")
 _POINTER: Final = b"version https://git-lfs"
 _HEAD_BYTES: Final = 64
-_AGAIN: Final = "download it again, logged in if the site requires it"
+AGAIN: Final = "download it again"
+_LOGGED_IN: Final = f"{AGAIN}, logged in if the site requires it"
 
 
 def not_a_model(file: Path) -> str:
@@ -32,13 +33,13 @@ def not_a_model(file: Path) -> str:
     except OSError:
         return ""
     if not head:
-        return "empty (truncated); download it again"
+        return f"empty (truncated); {AGAIN}"
     if head.startswith(_POINTER):
         return "a Git LFS pointer, not the model itself; run `git lfs pull` in its folder"
     if head.lstrip().lower().startswith(_PAGES):
-        return f"a web page saved instead of the model; {_AGAIN}"
+        return f"a web page saved instead of the model; {_LOGGED_IN}"
     if head.startswith(b'{"'):
-        return f"a server's reply saved instead of the model; {_AGAIN}"
+        return f"a server's reply saved instead of the model; {_LOGGED_IN}"
     if head.startswith(_ARCHIVES) and file.suffix.lower() not in MODEL_SUFFIXES:  # torch.save writes zips too
         return f"an archive; unpack it, and name the model in it{_inside(file)}"
     return ""

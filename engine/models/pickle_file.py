@@ -10,6 +10,7 @@ import re
 import reprlib
 import struct
 import zipfile
+import zlib
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.errors import ModelError
-from engine.models.not_a_model import not_a_model
+from engine.models.not_a_model import AGAIN, not_a_model
 from engine.models.safetensors_header import Tensor
 from engine.system.small_file import open_regular
+from engine.system.translate_errors import reason_of
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 """Suffixes of files written by torch.save."""
@@ -61,9 +63,10 @@ TROUBLES = (
     LookupError,
     MemoryError,
     OSError,
-    RecursionError,
+    RuntimeError,
     TypeError,
     ValueError,
+    zlib.error,
 )
 """Errors that reading a broken pickle raises."""
 
@@ -159,12 +162,14 @@ def read_pickle(file: Path) -> PickledFile:
             stream.seek(0)
             return _read_legacy(BytesIO(stream.read(MAX_PICKLE)))  # the weights come last
     except zipfile.BadZipFile as error:
-        raise ModelError(f"{file}: truncated or damaged ({error})") from None
+        raise ModelError(f"{file}: truncated or damaged ({error}); {AGAIN}") from None
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read ({reason_of(error)})") from None
     except TROUBLES as error:
         if what := not_a_model(file):
             raise ModelError(f"{file}: is {what}") from None
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise ModelError(f"{file}: not a file written by torch.save, or truncated ({why})") from None
+        why = reason_of(error)
+        raise ModelError(f"{file}: not a file written by torch.save, or truncated ({why}); {AGAIN}") from None
 
 
 def read_plain_pickle(file: Path) -> PickledFile:
@@ -228,6 +233,8 @@ def _zipped(stream: IO[bytes]) -> bytes:
         inside = next((name for name in archive.namelist() if name.endswith("data.pkl")), "")
         if not inside:
             raise ValueError("a zip file without data.pkl")
+        if archive.getinfo(inside).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError("its data.pkl is compressed; torch does not read it")
         if archive.getinfo(inside).file_size > MAX_PICKLE:
             raise ValueError("its data.pkl is too long")
         # torch.save compresses nothing, but torch.load would unpack it.

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
-from engine.models.not_a_model import not_a_model
+from engine.models.not_a_model import AGAIN, not_a_model
 from engine.system.small_file import open_regular, parse_json
-from engine.system.translate_errors import Description, translate_errors
+from engine.system.translate_errors import Description, reason_of, translate_errors
 
 # 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
 _LENGTH_BYTES = 8
@@ -25,7 +25,7 @@ DTYPES = {
 }  # fmt: skip
 _BITS = re.compile(r"[A-Z]+(\d+)")  # number of bits in the name of a dtype; BOOL has none
 
-_TROUBLES = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
+_TROUBLES = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,16 @@ def read_header(file: Path) -> dict[str, Tensor]:
     for name, (begin, stop) in sorted(places.items(), key=lambda item: item[1]):
         what = f"{file}: damaged: {name}"
         if not 0 <= begin <= stop:
-            raise ModelError(f"{what} exceeds the file")
+            raise ModelError(f"{what} exceeds the file; {AGAIN}")
         if begin < end:
-            raise ModelError(f"{what} overlaps another tensor")
+            raise ModelError(f"{what} overlaps another tensor; {AGAIN}")
         width = bits[name]
         if width is not None and tensors[name].count * width != (stop - begin) * 8:
-            raise ModelError(f"{what} has {stop - begin} bytes, but its shape needs {tensors[name].count * width // 8}")
+            needed = tensors[name].count * width // 8
+            raise ModelError(f"{what} has {stop - begin} bytes, but its shape needs {needed}; {AGAIN}")
         end = stop
     if start + end > size:
-        raise ModelError(f"{file}: truncated, {start + end - size} bytes are missing")
+        raise ModelError(f"{file}: truncated, {start + end - size} bytes are missing; {AGAIN}")
     return tensors
 
 
@@ -91,10 +92,13 @@ def shown_shape(sides: Sequence[int | None]) -> str:
 
 
 def _one_line(file: Path) -> AbstractContextManager[None]:
-    def line(error: Exception) -> str:
-        return f"{file}: cannot be read as safetensors ({error})"
+    def damaged(error: Exception) -> str:
+        return f"{file}: cannot be read as safetensors ({reason_of(error)}); {AGAIN}"
 
-    messages: dict[type[Exception], Description] = dict.fromkeys(_TROUBLES, line)
+    def unreadable(error: Exception) -> str:
+        return f"{file}: cannot be read ({reason_of(error)})"
+
+    messages: dict[type[Exception], Description] = {OSError: unreadable, **dict.fromkeys(_TROUBLES, damaged)}
     return translate_errors(messages, as_=ModelError)
 
 
@@ -119,5 +123,5 @@ def _read(file: Path) -> tuple[dict[str, Any], int, int]:
         length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
         if not 2 <= length <= min(size - _LENGTH_BYTES, MAX_HEADER_BYTES):
             what = not_a_model(file)
-            raise ModelError(f"{file}: is {what}" if what else f"{file}: not a safetensors file, or truncated")
+            raise ModelError(f"{file}: is {what}" if what else f"{file}: not a safetensors file, or truncated; {AGAIN}")
         return parse_json(stream.read(length)), _LENGTH_BYTES + length, size

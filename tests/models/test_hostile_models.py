@@ -33,14 +33,22 @@ for name in sys.argv[1:]:
 COUNTS = {".safetensors": 3, ".pth": 2, ".index": 1}
 
 
-def saved(path: Path, pickled: bytes, parts: dict[str, int] | None = None) -> Path:
-    """A file as torch.save writes it, with this pickle and zeros as weights, compressed."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if parts else zipfile.ZIP_STORED) as archive:
+def saved(path: Path, pickled: bytes, parts: dict[str, int] | None = None, packing: int = zipfile.ZIP_STORED) -> Path:
+    """A file like those of torch.save, with this pickle and zeros as weights, but packed."""
+    with zipfile.ZipFile(path, "w", packing) as archive:
         archive.writestr("archive/data.pkl", pickled)
         for name, size in (parts or {}).items():
             with archive.open(f"archive/data/{name}", "w", force_zip64=True) as part:
                 for _ in range(size >> 24):
                     part.write(bytes(1 << 24))
+    return path
+
+
+def locked(path: Path) -> Path:
+    content = bytearray(saved(path, pickle.dumps({}, 2)).read_bytes())
+    for mark, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        content[content.index(mark) + offset] |= 1  # the flag of an encrypted part
+    path.write_bytes(content)
     return path
 
 
@@ -59,14 +67,17 @@ def index(path: Path, count: int) -> Path:
 
 
 def test_hostile_model_files_take_neither_memory_nor_time(tmp_path: Path) -> None:
-    step = 100_000
+    names = b"\x80\x02" + b"".join(b"cm\n%d\n" % number for number in range(100_000))
+    empty, start = pickle.dumps({}, 2), b"\x80\x02"
     due = {
         claims(tmp_path / "long.safetensors", 10**12, 2 << 30): "not a safetensors file, or truncated",
         claims(tmp_path / "hole.safetensors", 16 << 20, 2 << 30): "cannot be read as safetensors",
-        saved(tmp_path / "bomb.pth", pickle.dumps({}, 2), {"0": 1 << 26}): "its parts are compressed",
-        saved(tmp_path / "sets.pth", b"\x80\x02" + b"\x8f" * (8 * 10**6) + b"."): "too many objects",
-        saved(tmp_path / "marks.pth", b"\x80\x02" + b"]\x94" * (4 * 10**6) + b"."): "too many objects",
-        saved(tmp_path / "names.pth", b"\x80\x02" + b"".join(b"cm\n%d\n" % n for n in range(step))): "too many names",
+        saved(tmp_path / "bomb.pth", empty, {"0": 1 << 26}, zipfile.ZIP_DEFLATED): "its parts are compressed",
+        saved(tmp_path / "sets.pth", start + b"\x8f" * (8 * 10**6) + b"."): "too many objects",
+        saved(tmp_path / "marks.pth", start + b"]\x94" * (4 * 10**6) + b"."): "too many objects",
+        saved(tmp_path / "names.pth", names): "too many names",
+        locked(tmp_path / "locked.pth"): "is encrypted",
+        saved(tmp_path / "lzma.pth", empty, packing=zipfile.ZIP_LZMA): "its data.pkl is compressed",
         index(tmp_path / "many.index", 1 << 60): "truncated or damaged",
     }
     if os.name != "nt":

@@ -19,6 +19,7 @@ from engine.system.small_file import open_regular
 
 NAME = "journal.jsonl"
 FORMAT = 3  # version of the file format; other versions are not read
+MAX_LINE_BYTES = 64 << 20  # of one picture with all its objects
 
 
 class Journal:
@@ -63,7 +64,7 @@ class Journal:
     def _lines(self) -> Iterator[dict[str, Any]]:
         try:
             with open_regular(self.path) as file:
-                for line in file:
+                while line := file.readline(MAX_LINE_BYTES):
                     values = json.loads(line)
                     if not isinstance(values, dict) or not line.endswith(b"\n"):
                         return

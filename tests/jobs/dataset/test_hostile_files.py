@@ -211,6 +211,12 @@ def test_datasets_with_holes_and_special_files_are_checked_and_compared_in_littl
                 file.write_bytes(start)
                 os.truncate(file, 2 << 30)
             due[folder] = f"{name}: "
+    for name, content in (("nested.xml", "<annotation>" * 2**19), ("lines.txt", "ab\n" * 2**21)):
+        folder = write_dataset(tmp_path / name, [2])
+        label = folder / f"labels/000002{Path(name).suffix}"
+        label = folder / "images/000002.xml" if name == "nested.xml" else label
+        label.write_text(content)
+        due[folder] = f"{label.relative_to(folder).as_posix()}: "
     lines, peak_mb = lines_of(CHECKED, *due)
     assert len(lines) == len(due), lines
     for line, name in zip(lines, due.values(), strict=True):

@@ -127,7 +127,7 @@ def test_a_truncated_file_is_listed_with_the_missing_bytes(tiny_models: Any, tmp
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
     file.write_bytes(file.read_bytes()[:-10])
     (line,) = checked(folder).missing
-    assert line.endswith("truncated, 10 bytes are missing")
+    assert line.endswith("truncated, 10 bytes are missing; download it again")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Reads boxes from label files of several formats. Faults are values, not errors: a check goes on and tells them."""
 
+import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,11 +10,12 @@ from xml.etree import ElementTree
 import msgspec
 import numpy as np
 
+from engine.jobs.dataset.labels.yolo import MAX_LABEL_BYTES
 from engine.system.small_file import open_regular, read_small
 
 MAX_COCO_BYTES = 8 << 30
 PIECE_BYTES = 16 << 20
-MAX_LABEL_BYTES = 64 << 20  # of one picture
+MAX_FAULTS = 10_000  # of one file; what has more is another kind of file
 BOX_COLUMNS = 5  # class, centre, size
 TURNED_COLUMNS = 9  # class, four corners
 KITTI_COLUMNS = 15
@@ -88,9 +90,7 @@ def read_yolo(
     rows: list[Sequence[float]] = []
     columns = set()
     read = ReadLabels()
-    for number, line in enumerate(_text(path, read).splitlines(), 1):
-        if not line.strip():
-            continue
+    for number, line in _lines(path, read):
         try:
             kind, *values = _numbers(line.split())
         except ValueError:
@@ -133,7 +133,7 @@ def read_voc(path: Path) -> ReadLabels:
 def read_kitti(path: Path) -> ReadLabels:
     read = ReadLabels()
     rows = []
-    for number, line in enumerate(_text(path, read).splitlines(), 1):
+    for number, line in _lines(path, read):
         fields = line.split()
         try:
             box = _numbers(fields[4:8])
@@ -154,6 +154,16 @@ def _numbers(texts: Iterable[str]) -> list[float]:
     if not all(map(math.isfinite, numbers)):
         raise ValueError("not finite")
     return numbers
+
+
+def _lines(path: Path, read: ReadLabels) -> Iterator[tuple[int, str]]:
+    """Number, from 1, and text of each line that is not empty, until there are too many faults."""
+    for number, line in enumerate(io.StringIO(_text(path, read), newline=None), 1):
+        if len(read.faults) >= MAX_FAULTS:
+            read.faults.append(f"line {number}: too many faults; the rest is not read")
+            return
+        if line.strip():
+            yield number, line
 
 
 def _text(path: Path, read: ReadLabels) -> str:

@@ -19,6 +19,7 @@ from engine.jobs.dataset.labels.source import FinishedPicture
 from engine.jobs.dataset.labels.writers.tiles import finished_tiles
 from engine.jobs.dataset.labels.writers.webdataset import INDEX, sample_of
 from engine.system.small_file import open_regular, read_small
+from engine.system.translate_errors import reason_of
 from engine.system.work_folder import sha256_of
 
 MAX_PART_BYTES = 64 << 20
@@ -149,8 +150,8 @@ def _shard_problems(root: Path, pictures: list[FinishedPicture], digests: Digest
                     text = f"{member} differs from its SHA-256 in the manifest"
                     yield CheckProblem(kind="damaged", path=path, text=text)
                 seen.add(member)
-        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-            yield CheckProblem(kind="damaged", path=path, text=f"cannot be read ({error})")
+        except (tarfile.TarError, OSError, EOFError, ValueError, MemoryError) as error:
+            yield CheckProblem(kind="damaged", path=path, text=f"cannot be read ({reason_of(error)})")
     if lacking := [name for name in wanted if name not in seen]:
         yield _lacking("webdataset", lacking, len(lacking))
 

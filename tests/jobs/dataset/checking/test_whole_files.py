@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +69,14 @@ def cut(name: str, share: float = 0.5) -> Callable[[Path], object]:
 
 
 COCO, SHARD = "coco_annotations_val.json", "webdataset/train-000000.tar"
+
+
+def claims_a_terabyte_of_names(folder: Path) -> None:
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = tarfile.XHDTYPE, 10**12
+    (folder / SHARD).write_bytes(header.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], object], tuple[str, str, str]]] = {
     "COCO is other JSON": (text(COCO, '{"a":1}'), ("damaged", COCO, "is not a COCO file")),
     "COCO is cut": (text(COCO, '{"images":['), ("damaged", COCO, "is not a COCO file")),
@@ -87,6 +96,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], tuple[str, str, str]]] = {
         lambda folder: shutil.copy(folder / SHARD, folder / "webdataset/train-000001.tar"),
         ("extra", "webdataset/train-000001.tar", "000000.png stands twice"),
     ),
+    "shard claims much": (claims_a_terabyte_of_names, ("damaged", SHARD, "cannot be read (")),
     "index is junk": (text("webdataset/index.json", "{"), ("damaged", "webdataset/index.json", "is not the index")),
     "index is gone": (without("webdataset/index.json"), ("missing", "webdataset/index.json", "is not in the folder")),
 }
