@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 4096
 LISTS = (b"ffconcat", b"#EXTM3U")
-DASH = b"<MPD"
 
 
 def open_media(
@@ -42,5 +41,5 @@ def check_media(path: Path) -> None:
     """Raise OSError for a FIFO, a device, a folder, and for a playlist, because FFmpeg opens all that it names."""
     with open_regular(path) as file:
         head = file.read(HEAD_BYTES)
-    if head.startswith(LISTS) or DASH in head:
+    if head.startswith(LISTS) or (head.lstrip().startswith(b"<") and b"<MPD" in head):
         raise OSError(0, "a playlist of other files; join them to one: ffmpeg -i LIST -c copy FILM.mkv", str(path))

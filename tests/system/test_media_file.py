@@ -59,9 +59,11 @@ def test_whatever_is_named_as_a_film_or_sound_is_opened_only_if_it_is_one_file(t
         tmp_path / "socket": "a socket, where a file is needed",
         tmp_path / "list.mp4": "a playlist of other files; join them to one",
         tmp_path / "hls.mkv": "a playlist of other files; join them to one",
+        tmp_path / "dash.mp4": "a playlist of other files; join them to one",
     }
     os.mkfifo(tmp_path / "fifo.wav")
     (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile fifo.mp4\n")
+    (tmp_path / "dash.mp4").write_text('<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>')
     (tmp_path / "hls.mkv").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfifo.mp4\n#EXT-X-ENDLIST\n")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(os.path.relpath(tmp_path / "socket"))  # the whole path may be too long for its address

@@ -131,7 +131,7 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
     assert peak_mb < 300
 
 
-@pytest.mark.parametrize("suffix", ["png", "tiff", "gif", "bmp", "webp", "tga"])
+@pytest.mark.parametrize("suffix", ["png", "tiff", "gif", "bmp", "webp", "dds", "jp2", "ppm", "tga"])
 def test_a_texture_in_any_usual_format_gives_its_colour(suffix: str, tmp_path: Path) -> None:
     Image.new("RGB", (8, 8), (200, 30, 30)).save(tmp_path / f"red.{suffix}", lossless=True)
     (tmp_path / "red.mtl").write_text(f"newmtl m\nmap_Kd red.{suffix}\n")

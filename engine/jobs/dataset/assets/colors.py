@@ -11,7 +11,7 @@ GREY = 0.4
 """Albedo of faces without a material."""
 MAX_ALBEDO = 0.9
 MAX_TEXTURE_PX = 8192
-TEXTURES = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "TGA")
+TEXTURES = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "DDS", "JPEG2000", "PPM", "TGA")
 """Pillow's names of the formats that are decoded. It would start Ghostscript for others."""
 MAX_COLORS = 24
 _THIRD = 1 / 3
@@ -125,7 +125,7 @@ def _of_material(visual: Any, faces: np.ndarray, is_gltf: bool) -> np.ndarray:
         factor = np.ones(4) if base is None else _decoded(np.asarray(base) / 255, False)
     if image is None or visual.uv is None:
         return np.tile(factor, (len(faces), 1))
-    if image.format not in (*TEXTURES, None):
+    if image.format not in (*TEXTURES, "MPO", None):
         raise ValueError(f"a texture in the format {image.format}; save it as JPEG or PNG")
     check_texture(image.size)  # known from its header; nothing is decoded yet
     texels = np.asarray(image.convert("RGBA"))

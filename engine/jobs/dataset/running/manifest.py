@@ -202,7 +202,7 @@ class Manifest:
             options = msgspec.convert(json.loads(bytes(facts.options)), dict[str, Any])
             made_by = self._shared[key] = Provenance(options, facts.version, facts.engine)
         name = f"{facts.index:06d}"
-        if any(".." in path or path.startswith(("/", "\\")) for path in facts.sha256):
+        if any(".." in path or ":" in path or path.startswith(("/", "\\")) for path in facts.sha256):
             raise ValueError("a path leaves the folder")  # such a file would be removed
         patterns = tuple(path.replace(name, NAME) for path in facts.sha256)
         patterns = self._shared.setdefault(patterns, patterns)

@@ -140,12 +140,13 @@ def test_coco_files_are_rewritten_only_when_that_is_a_small_part_of_the_time(
     folder.close()
 
 
-def test_a_manifest_that_leads_out_of_the_folder_removes_nothing_there(copy: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["../mine.txt", "C:/mine.txt", "/mine.txt"])
+def test_a_manifest_that_leads_out_of_the_folder_removes_nothing_there(copy: Path, tmp_path: Path, name: str) -> None:
     outside = tmp_path / "mine.txt"
     outside.write_text("mine", encoding="utf-8")
     manifest = copy / "manifest.jsonl"
     lines = manifest.read_text(encoding="utf-8")
-    manifest.write_text(lines.replace("labels/train/000000.txt", "../mine.txt"), encoding="utf-8")
+    manifest.write_text(lines.replace("labels/train/000000.txt", name), encoding="utf-8")
     folder = DatasetFolder(copy)
     assert folder.manifest.unreadable == 1 and 0 not in folder.manifest.places
     folder.close()
