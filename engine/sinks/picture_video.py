@@ -1,8 +1,8 @@
 """Writes a video with the source's pictures replaced. Keeps rate, time stamps, pixel aspect, colour tags and sound.
 
 Formats and encoders are those of recordings (movie_file.py), plus .mkv and .webm. Pictures are written upright, without
-a rotation tag, and with 8 bits; a 10-bit source keeps its colour tags. 4:2:0 needs even sides, so an odd side is padded
-by one pixel. No B-frames: decoding order is presentation order.
+a rotation tag, and with 8 bits. 4:2:0 needs even sides, so an odd side is padded by one pixel. No B-frames: decoding
+order is presentation order.
 """
 
 from contextlib import AbstractContextManager, suppress
@@ -51,8 +51,8 @@ INDEX_IN_FRONT = {"movflags": "faststart"}
 VIDEO_FORMATS[".m4v"] = H264  # MP4 by another name
 MATROSKA = (".mkv", ".webm")
 MATROSKA_TICK_S = Fraction(1, 1000)  # also the encoder's time base, so that times are rounded only once
-# ProRes has three transfer functions, by FFmpeg's numbers; three others equal the first (ITU-T H.273, table 3).
-PRORES_TRANSFERS = {1: 1, 6: 1, 14: 1, 15: 1, 16: 16, 18: 18}
+# ProRes has one transfer function of SDR; these, by FFmpeg's numbers, are the same (ITU-T H.273, table 3).
+BT709_TRANSFERS = (1, 6, 14, 15)
 KEY_EVERY_S = 1  # keyframe interval: a seeking player decodes at most this much
 CONVERSION_THREADS = 1  # leaves the cores to the encoder
 
@@ -88,7 +88,7 @@ class PictureVideo:
         self._range = self._range_of(form)
         self._transfer = look.tags.transfer
         if form.codec == "prores":
-            self._transfer = PRORES_TRANSFERS.get(self._transfer, ColorTrc.UNSPECIFIED)
+            self._transfer = ColorTrc.BT709 if self._transfer in BT709_TRANSFERS else ColorTrc.UNSPECIFIED
         rate = look.rate / every
         self._time_base = tick_of(path, look, every)
         self._newest_pts: int | None = None

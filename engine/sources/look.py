@@ -1,13 +1,15 @@
 """Properties of a video that a player needs: rate, time base, pixel aspect ratio, colour tags."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from av.video.frame import VideoFrame as DecodedFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from engine.sources.pixels import HD_LINES, UNSPECIFIED
+from engine.sources.tone_map import HDR_TRANSFERS
 
+BT709_MATRIX = 1  # AVCOL_SPC_BT709
 # Matrix number in a stream (AVCOL_SPC_...; ISO 23091-2, table 4) -> swscale's name.
 MATRICES = {
     1: Colorspace.ITU709,
@@ -57,37 +59,33 @@ class VideoLook:
     """The codec of each sound track."""
 
 
-TRANSFERS = {16: "PQ", 18: "HLG"}
-"""Transfer functions of HDR (ISO 23091-2, table 3)."""
-
-
-def lost_depth(first: DecodedFrame) -> str:
-    """One line about what 8 bits per colour lose, or ""."""
+def changed_depth(first: DecodedFrame) -> str:
+    """One line about what becomes of HDR, or of more than 8 bits per colour; or ""."""
     bits = max(component.bits for component in first.format.components)
-    transfer = TRANSFERS.get(first.color_trc)
+    transfer = HDR_TRANSFERS.get(first.color_trc)
     if transfer is not None:
-        return (
-            f"HDR ({transfer}, {bits} bits a colour) is not tone-mapped: decoded values are kept, with 8 bits, and "
-            f"a video keeps the tag {transfer}; for correct colours convert it to SDR (BT.709) first"
-        )
+        return f"HDR ({transfer}, {bits} bits a colour) is tone-mapped to SDR (BT.709, 8 bits)"
     return f"{bits} bits a colour are reduced to 8" if bits > 8 else ""
 
 
 def look_of(
     first: DecodedFrame, rate: Fraction, tick_s: Fraction, aspect: Fraction, sound: tuple[str, ...]
 ) -> VideoLook:
-    """The look of a video, from its first picture. `aspect`: of a pixel as coded, before rotation."""
+    """The look of a video after `to_rgb`, from its first picture. `aspect`: of a pixel as coded, before rotation."""
     is_turned = round(first.rotation / 90) % 2 == 1
     is_rgb = first.format.is_rgb  # RGB has no matrix; the output will have one
+    tags = ColourTags(
+        matrix=UNSPECIFIED if is_rgb else first.colorspace,
+        primaries=first.color_primaries,
+        transfer=first.color_trc,
+        is_full_range=not is_rgb and first.color_range == ColorRange.JPEG,
+    )
+    if first.color_trc in HDR_TRANSFERS:
+        tags = replace(tags, matrix=BT709_MATRIX, primaries=ColorPrimaries.BT709, transfer=ColorTrc.BT709)
     return VideoLook(
         rate=rate,
         time_base=tick_s or 1 / rate,
         pixel_aspect=1 / aspect if is_turned else aspect,
-        tags=ColourTags(
-            matrix=UNSPECIFIED if is_rgb else first.colorspace,
-            primaries=first.color_primaries,
-            transfer=first.color_trc,
-            is_full_range=not is_rgb and first.color_range == ColorRange.JPEG,
-        ),
+        tags=tags,
         sound=sound,
     )

@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from engine.errors import SourceError, UsageError
 from engine.sources.decoding import TimedPicture, open_video, read_pass
-from engine.sources.look import UNTAGGED, VideoLook, look_of, lost_depth
+from engine.sources.look import UNTAGGED, VideoLook, changed_depth, look_of
 from engine.sources.pixels import to_rgb
 from engine.sources.still import is_still, read_still
 from engine.sources.stream import shown_address
@@ -142,7 +142,7 @@ class VideoPictures:
         self._first_s = round(first_s / tick_s) * tick_s if tick_s else first_s  # start is in microseconds
         self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), tick_s, aspect, sound)
         self.first = self._picture(0, timed)
-        if line := lost_depth(timed.frame):
+        if line := changed_depth(timed.frame):
             self.counts.notes.append(f"{self._name}: {line}")
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:

@@ -4,6 +4,8 @@ import numpy as np
 from av.video.frame import VideoFrame as DecodedFrame
 from av.video.reformatter import Colorspace
 
+from engine.sources.tone_map import HDR_TRANSFERS, to_sdr
+
 MAX_SIDE_PX = 4096  # 8K and photographs are reduced: uploading 50 MB would stall, and no output is larger
 
 UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
@@ -21,18 +23,21 @@ def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0, *, longest_px: float 
     """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous; over black, rotated according to its tag.
 
     `pixel_aspect` is the width of a pixel divided by its height. Pictures above `longest_px` are reduced. Colours
-    follow the file's tags; HDR is not tone-mapped. The conversion runs in FFmpeg without the GIL.
+    follow the file's tags; HDR (PQ, HLG) becomes SDR (BT.709). The conversion runs in FFmpeg without the GIL.
     """
     width, height = fitted_size(frame.width, frame.height, pixel_aspect, longest_px=longest_px)
-    has_alpha = any(component.is_alpha for component in frame.format.components)
-    pixels: np.ndarray = frame.to_ndarray(
-        format="rgba" if has_alpha else "rgb24",
-        width=width,
-        height=height,
-        src_colorspace=Colorspace.ITU709 if _is_untagged_hd(frame) else None,
-        threads=1,  # 0.3 ms per 720p picture; swscale's own threads would compete with the renderer
-    )
-    if has_alpha:
+    matrix = _missing_matrix(frame)
+    if frame.color_trc in HDR_TRANSFERS:
+        pixels = to_sdr(frame, size=(width, height), matrix=matrix)
+    else:
+        pixels = frame.to_ndarray(
+            format="rgba" if any(component.is_alpha for component in frame.format.components) else "rgb24",
+            width=width,
+            height=height,
+            src_colorspace=matrix,
+            threads=1,  # 0.3 ms per 720p picture; swscale's own threads would compete with the renderer
+        )
+    if pixels.shape[2] == 4:
         pixels = over_black(pixels)
     return np.ascontiguousarray(_turned(pixels, round(frame.rotation / 90) % 4))
 
@@ -56,5 +61,10 @@ def _turned(pixels: np.ndarray, quarters: int) -> np.ndarray:
     return turned
 
 
-def _is_untagged_hd(frame: DecodedFrame) -> bool:
-    return frame.colorspace == UNSPECIFIED and not frame.format.is_rgb and frame.height > HD_LINES
+def _missing_matrix(frame: DecodedFrame) -> Colorspace | None:
+    """The matrix that players assume for an untagged picture; None: FFmpeg knows it."""
+    if frame.colorspace != UNSPECIFIED or frame.format.is_rgb:
+        return None
+    if frame.color_trc in HDR_TRANSFERS:
+        return Colorspace.BT2020
+    return Colorspace.ITU709 if frame.height > HD_LINES else None

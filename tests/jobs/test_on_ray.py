@@ -366,9 +366,9 @@ def test_a_dataset_has_the_same_pictures_as_one_machine_makes_each_in_its_own_pr
 
 
 def test_all_files_of_a_varied_picture_come_back_also_scenes_and_tiles(ray: Any, tmp_path: Path) -> None:
-    make_dataset(varied_job(tmp_path / "here", 2, jobs=1))
-    report = make_dataset(varied_job(tmp_path / "out", 2, cluster="auto", jobs=1))
-    assert (report.made, report.missing) == (2, 0)
+    make_dataset(varied_job(tmp_path / "here", 1, jobs=1))
+    report = make_dataset(varied_job(tmp_path / "out", 1, cluster="auto", jobs=1))
+    assert (report.made, report.missing) == (1, 0)
     made = contents(tmp_path / "out")
     assert made == contents(tmp_path / "here")
     assert {path.partition("/")[0] for path in made} >= {"images", "labels", "annotations", "piles", "scenes", "tiles"}

@@ -11,6 +11,7 @@ import pytest
 
 from engine.errors import SourceError
 from engine.jobs.video.writing import segmented_video
+from engine.sources.pictures import open_pictures
 from tests.jobs.segment.disc_movie import RATE, disc_picture, pictures_of, sound_of, times_of
 from tests.jobs.video.writing.clapper import bang_s, flash_s, sound_end_s, write_clapper
 from tests.jobs.video.writing.written import opened, packets_of, write
@@ -210,7 +211,7 @@ def test_pictures_that_begin_late_do_so_to_the_tick(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_colours_are_tagged_as_the_sources_and_look_the_same(
+def test_colours_are_tagged_as_the_sources_and_look_the_same_and_hdr_as_bt709(
     clip: Clip, tmp_path: Path, suffix: str, colours: tuple[int, int, int, int], pixels: str
 ) -> None:
     source = clip(2, name="in.mkv", colours=colours, pixel_format=pixels, pixel_aspect=Fraction(4, 3), sound=None)
@@ -220,17 +221,18 @@ def test_colours_are_tagged_as_the_sources_and_look_the_same(
         frame = next(container.decode(video=0))
         told = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
         aspect = container.streams.video[0].sample_aspect_ratio
+    kept = (1, 1, 1, colours[3]) if colours[2] in (16, 18) else colours
     expected = {
-        ".mov": (*colours[:2], {6: 1}.get(colours[2], colours[2]), 1),  # which are the same, and ProRes is never full
+        ".mov": (*kept[:2], 1, 1),  # 6 and 1 are the same, and ProRes is never full
         ".avi": (5, 2, 2, 2),  # JPEG's own
     }
-    assert told == expected.get(suffix, colours)
+    assert told == expected.get(suffix, kept)
     if suffix == ".webm":
         assert written.notes == ["out.webm: its pixels are square, the source's have the aspect 4/3; .mkv keeps that"]
     else:
         assert aspect == Fraction(4, 3) and written.notes == []
-    for before, after in zip(pictures_of(source), pictures_of(out), strict=True):
-        assert np.abs(255 - before.astype(int) - after).mean() < 4
+    for before, after in zip(open_pictures(source).read(1, None), pictures_of(out), strict=True):
+        assert np.abs(255 - before.pixels.astype(int) - after).mean() < 4
 
 
 def test_a_turned_video_is_written_upright(clip: Clip, tmp_path: Path) -> None:

@@ -1,0 +1,224 @@
+"""Films in HDR, as phones make them, become SDR with known colours, for every reader of films."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engine.sources.opening import open_source
+from engine.sources.pictures import open_pictures
+from engine.sources.pixels import to_rgb
+from engine.sources.tone_map import hlg_light, pq_light
+from engine.system.clock import SystemClock
+
+BT709, BT2020, P3, BT2020_MATRIX, UNTAGGED = 1, 9, 12, 9, 2
+BT2020_SDR, PQ, HLG = 14, 16, 18
+LIMITED, FULL = 1, 2
+LUMINANCE = np.array([0.2627, 0.6780, 0.0593])  # ITU-R BT.2020
+# Linear BT.709 in BT.2020 (ITU-R BT.2087), and in P3 (SMPTE EG 432-1).
+IN_BT2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
+IN_P3 = np.array([[0.8225, 0.1774, 0.0], [0.0332, 0.9669, 0.0], [0.0171, 0.0724, 0.9108]])
+STRIPE_PX = 32
+
+# Black, the grey card, 100 cd/m2, diffuse white, 1000 and 10 000 cd/m2 (ITU-R BT.2408), and what is shown for them:
+# (light / 203 cd/m2) ^ (1 / 2.4) up to 89 cd/m2, from there to 1000 cd/m2 the curve of BT.2390.
+GREYS = {PQ: [0.0, 0.380, 0.508, 0.581, 0.752, 1.0], HLG: [0.0, 0.379, 0.630, 0.750, 1.0, 1.0]}
+SHOWN = [0, 108, 189, 230, 255, 255]
+# Dark and light skin, foliage, sky and night in SDR, all below 89 cd/m2 when white has 203.
+COLOURS = np.array([(115, 82, 68), (170, 132, 114), (87, 108, 67), (98, 122, 157), (30, 30, 50)])
+
+
+def write_film(
+    path: Path,
+    codes: np.ndarray,
+    *,
+    transfer: int,
+    colour_range: int = LIMITED,
+    primaries: int = BT2020,
+    matrix: int = BT2020_MATRIX,
+    codec: str = "ffv1",
+    pixel_format: str = "yuv420p10le",
+    size: tuple[int, int] | None = None,
+) -> Path:
+    """Two pictures of vertical stripes with these codes, (stripes, 3) RGB in 0..1, without loss. An alpha channel
+    falls from 1 at the left stripe to 0 at the right one."""
+    luma = codes @ LUMINANCE
+    chroma = [(codes[:, 2] - luma) / 1.8814, (codes[:, 0] - luma) / 1.4746]
+    black, luma_span, chroma_span = (0, 1023, 1023) if colour_range == FULL else (64, 876, 896)
+    values = [
+        black + luma_span * luma,
+        *(512 + chroma_span * each for each in chroma),
+        np.linspace(1023, 0, len(codes)),
+    ]
+    options = (
+        {"x265-params": "lossless=1:bframes=0:log-level=none", "preset": "ultrafast"} if codec == "libx265" else {}
+    )
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=30, options=options)
+        stream.width, stream.height = size or (STRIPE_PX * len(codes), 48)
+        stream.pix_fmt = pixel_format
+        for number in range(2):
+            frame = av.VideoFrame(stream.width, stream.height, pixel_format)
+            for plane, stripes in zip(frame.planes, values, strict=False):
+                row = np.repeat(np.round(stripes), STRIPE_PX)[: stream.width]
+                row = row[:: 1 if plane.width == stream.width else 2]
+                rows = np.zeros((plane.height, plane.line_size // 2), np.uint16)
+                rows[:, : plane.width] = row
+                plane.update(rows.tobytes())
+            for tagged in (stream.codec_context, frame):
+                tagged.colorspace, tagged.color_primaries = matrix, primaries
+                tagged.color_trc, tagged.color_range = transfer, colour_range
+            frame.pts, frame.time_base = number, Fraction(1, 30)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def grey(codes: list[float] | np.ndarray) -> np.ndarray:
+    return np.repeat(np.asarray(codes)[:, None], 3, axis=1)
+
+
+def hdr_codes(sdr: np.ndarray, transfer: int, matrix: np.ndarray = IN_BT2020) -> np.ndarray:
+    """Codes for the light that a display with a white of 203 cd/m2 shows for these SDR colours, 0..255."""
+    light = 203 * (sdr / 255) ** 2.4 @ matrix.T
+    if transfer == PQ:
+        power = (light / 10_000) ** 0.1593017578125
+        return ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
+    luminance = (light @ LUMINANCE / 1000)[:, None]
+    scene = light / 1000 * luminance ** (1 / 1.2 - 1)
+    return np.where(
+        scene <= 1 / 12, np.sqrt(3 * scene), 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 0.1)) + 0.55991073
+    )
+
+
+def stripes_of(pixels: np.ndarray) -> np.ndarray:
+    """(stripes, 3): the middle of each."""
+    return pixels[pixels.shape[0] // 2, STRIPE_PX // 2 :: STRIPE_PX].astype(int)
+
+
+def read(path: Path) -> np.ndarray:
+    """The second picture of a film, as the jobs read it."""
+    return list(open_pictures(path).read(1, None))[1].pixels
+
+
+def test_transfer_functions_have_the_light_of_the_standards() -> None:
+    assert pq_light(np.array([0.0, 0.508, 0.5807, 0.7518, 1.0])) == pytest.approx([0, 100, 203, 1000, 10_000], rel=2e-3)
+    light = hlg_light(grey([0.0, 0.5, 0.75, 1.0]), LUMINANCE)
+    assert light == pytest.approx(grey([0, 1000 / 12**1.2, 203, 1000]), rel=2e-3), "on a display of 1000 cd/m2"
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format", "colour_range"),
+    [
+        ("in.mp4", "libx265", "yuv420p10le", LIMITED),
+        ("in.mp4", "libx265", "yuv422p10le", FULL),
+        ("in.mkv", "ffv1", "yuv444p10le", LIMITED),
+        ("in.mkv", "ffv1", "yuv420p10le", FULL),
+    ],
+)
+def test_greys_of_a_phones_film_are_shown_as_the_standards_ask(
+    tmp_path: Path, transfer: int, name: str, codec: str, pixel_format: str, colour_range: int
+) -> None:
+    film = write_film(
+        tmp_path / name,
+        grey(GREYS[transfer]),
+        transfer=transfer,
+        colour_range=colour_range,
+        codec=codec,
+        pixel_format=pixel_format,
+    )
+    assert np.abs(stripes_of(read(film)) - grey(SHOWN)).max() <= 1
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_sdr_colours_inside_an_hdr_film_come_back_as_themselves(tmp_path: Path, transfer: int) -> None:
+    film = write_film(tmp_path / "in.mp4", hdr_codes(COLOURS, transfer), transfer=transfer, codec="libx265")
+    assert np.abs(stripes_of(read(film)) - COLOURS).max() <= 2
+
+
+@pytest.mark.parametrize(("primaries", "codes"), [(P3, IN_P3), (BT709, np.eye(3)), (UNTAGGED, IN_BT2020)])
+def test_primaries_are_those_of_the_tag_and_without_one_those_of_bt2020(
+    tmp_path: Path, primaries: int, codes: np.ndarray
+) -> None:
+    film = write_film(tmp_path / "in.mkv", hdr_codes(COLOURS, PQ, codes), transfer=PQ, primaries=primaries)
+    assert np.abs(stripes_of(read(film)) - COLOURS).max() <= 2
+
+
+def test_an_untagged_matrix_is_that_of_bt2020(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "in.mkv", hdr_codes(COLOURS, HLG), transfer=HLG, matrix=UNTAGGED)
+    assert np.abs(stripes_of(read(film)) - COLOURS).max() <= 2
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_a_grey_ramp_stays_grey_rises_and_has_no_bands(tmp_path: Path, transfer: int) -> None:
+    """One stripe for each code of 10 bits; made from 8 bits, the greys would rise in steps of 2 and 3."""
+    film = write_film(tmp_path / "in.mkv", grey(np.arange(877) / 876), transfer=transfer)
+    shown = stripes_of(read(film))
+    assert np.ptp(shown, axis=1).max() <= 1
+    assert (shown[0, 0], shown[-1, 0]) == (0, 255)
+    assert set(np.diff(shown[:, 0])) == {0, 1}
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_brighter_than_white_keeps_its_hue(tmp_path: Path, transfer: int) -> None:
+    """Orange light of 1 and of 4 times the white: red, green and blue in the same order, and not clipped to yellow."""
+    orange = np.array([(200, 120, 40), (330, 198, 66)])
+    shown = stripes_of(read(write_film(tmp_path / "in.mkv", hdr_codes(orange, transfer), transfer=transfer))) / 255
+    ratios = shown**2.4 / (shown**2.4)[:, :1]
+    assert ratios[1] == pytest.approx(ratios[0], abs=0.03)
+    assert shown[1, 0] > shown[0, 0]
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_colours_outside_bt709_keep_their_hue(tmp_path: Path, transfer: int) -> None:
+    """Dark and bright pure red, green and blue of BT.2020: the other two primaries are equal, as in a tint of them."""
+    pure = np.concatenate([np.eye(3) * 0.55, np.eye(3) * 0.75])
+    shown = stripes_of(read(write_film(tmp_path / "in.mkv", pure, transfer=transfer)))
+    light = (shown / 255) ** 2.4 @ IN_BT2020.T
+    for number, tint in enumerate(light):
+        assert tint.argmax() == number % 3
+        others = np.delete(tint, number % 3) / tint.max()
+        assert np.ptp(others) < 0.02 and others.max() < 0.5
+    assert (shown.max(axis=1)[:3] < shown.max(axis=1)[3:]).all()
+
+
+def test_odd_sides_are_kept(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "in.mkv", grey(GREYS[HLG]), transfer=HLG, size=(191, 47))
+    pixels = read(film)
+    assert pixels.shape == (47, 191, 3) and pixels.flags.c_contiguous
+    assert np.abs(stripes_of(pixels) - grey(SHOWN)).max() <= 2
+
+
+def test_transparency_lies_over_black(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "in.mkv", grey([0.75, 0.75, 0.75]), transfer=HLG, pixel_format="yuva444p10le")
+    assert np.abs(stripes_of(read(film)) - grey([230, 115, 0])).max() <= 2
+
+
+def test_a_film_played_live_looks_as_in_a_job(tmp_path: Path, reports) -> None:
+    film = write_film(tmp_path / "in.mp4", hdr_codes(COLOURS, HLG), transfer=HLG, codec="libx265")
+    source = open_source(str(film), offline=True, clock=SystemClock(), report=reports)
+    assert (source.frame_at(0.04).pixels == read(film)).all()
+    source.close()
+
+
+def test_films_read_in_turn_do_not_disturb_each_other(tmp_path: Path) -> None:
+    films = [
+        write_film(tmp_path / "a.mkv", grey(GREYS[PQ]), transfer=PQ),
+        write_film(tmp_path / "b.mkv", grey(GREYS[HLG]), transfer=HLG),
+        write_film(tmp_path / "c.mkv", grey(GREYS[HLG][:4]), transfer=HLG, colour_range=FULL),
+    ]
+    for pictures in zip(*(open_pictures(film).read(1, None) for film in films), strict=True):
+        for picture in pictures:
+            shown = stripes_of(picture.pixels)
+            assert np.abs(shown - grey(SHOWN[: len(shown)])).max() <= 2
+
+
+def test_a_film_in_sdr_is_decoded_as_before_bit_by_bit(tmp_path: Path) -> None:
+    codes = np.random.default_rng(1).random((8, 3)) * 0.6 + 0.2
+    for transfer in (BT709, BT2020_SDR, UNTAGGED):
+        with av.open(str(write_film(tmp_path / "in.mkv", codes, transfer=transfer))) as container:
+            frame = next(container.decode(video=0))
+        assert (to_rgb(frame) == frame.to_ndarray(format="rgb24", threads=1)).all()
