@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 HEAD_BYTES = 4096
 LISTS = (b"ffconcat", b"#EXTM3U")
 MAX_FILM_PX = 8192 * 8192
-"""Pixels of a picture in a film, twice 8K: A film of 1 MB with larger ones takes gigabytes."""
+"""Pixels of a picture in a film, twice 8K; a film of 1 MB with larger ones takes gigabytes."""
 
 
 def open_media(
