@@ -39,7 +39,7 @@ HLG_GAMMA = 1.2
 
 D65 = (0.3127, 0.3290)
 # x and y of red, green and blue
-CHROMATICITIES = {
+CHROMATICITIES: dict[int, tuple[tuple[float, float], ...]] = {
     ColorPrimaries.BT709: ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060)),
     ColorPrimaries.BT2020: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
     ColorPrimaries.SMPTE432: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),  # P3
@@ -124,7 +124,7 @@ def _in_gamut(rgb: np.ndarray, luminance: np.ndarray) -> np.ndarray:
 
 def _to_xyz(primaries: int) -> np.ndarray:
     """(3, 3): linear RGB with these primaries to XYZ."""
-    chromaticities = CHROMATICITIES.get(ColorPrimaries(primaries), CHROMATICITIES[ColorPrimaries.BT2020])
+    chromaticities = CHROMATICITIES.get(primaries, CHROMATICITIES[ColorPrimaries.BT2020])
     columns = np.array([(x / y, 1, (1 - x - y) / y) for x, y in chromaticities]).T
     white = np.array([D65[0] / D65[1], 1, (1 - sum(D65)) / D65[1]])
     return np.asarray(columns * np.linalg.solve(columns, white))
