@@ -365,6 +365,7 @@ def test_a_dataset_has_the_same_pictures_as_one_machine_makes_each_in_its_own_pr
     assert "labels" in (tmp_path / "out" / "image_000001.log").read_text()
 
 
+@only_soak
 def test_all_files_of_a_varied_picture_come_back_also_scenes_and_tiles(ray: Any, tmp_path: Path) -> None:
     make_dataset(varied_job(tmp_path / "here", 1, jobs=1))
     report = make_dataset(varied_job(tmp_path / "out", 1, cluster="auto", jobs=1))

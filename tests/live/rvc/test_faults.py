@@ -16,6 +16,7 @@ from engine.ipc import Gate
 from tests.children.toys import ATTENTIVE
 from tests.live.rvc.faults import BROKEN, FULL, SPOILT, TIGHT
 from tests.live.rvc.studio import BLOCK, VoiceStudio, pitch_of
+from tests.support.long_form import only_soak
 
 SOON = 320  # samples: what a pitch tracker and a crossfade blur
 WaitFor = Callable[..., Any]
@@ -97,6 +98,7 @@ def test_after_a_kill_in_mid_phrase_the_output_stays_and_the_next_process_contin
     wait_for(lambda: not gate.is_voice_running(time.perf_counter_ns()), "the gate of the killed one to open")
 
 
+@only_soak
 def test_a_hung_child_is_replaced_and_the_next_continues_in_time(singing: VoiceStudio, wait_for: WaitFor) -> None:
     stopped = singing.status.pid
     os.kill(stopped, signal.SIGSTOP)

@@ -17,7 +17,7 @@ from engine.ipc import Gate
 from engine.live.kit.sent_values import GENERATION
 from tests.children.toys import ATTENTIVE, is_live
 from tests.live.sam3.studio import Sam3Studio, is_same
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 
 WaitFor = Callable[..., Any]
 Open = Callable[..., Sam3Studio]
@@ -71,6 +71,7 @@ def test_after_repeated_kills_it_finds_the_same_each_time(open_sam3: Open, small
     assert (studio.status.restarts, studio.status.quarantined) == (kills, ())
 
 
+@only_soak
 def test_a_hung_child_is_replaced(open_sam3: Open, small_sam3: Path, wait_for: WaitFor) -> None:
     studio = open_sam3(small_sam3, times=ATTENTIVE)
     wait_for(studio.finds, "a result")
@@ -93,6 +94,7 @@ def test_a_model_that_raises_ends_the_process_and_the_next_finds_again(
     wait_for(studio.finds, "a result")
 
 
+@only_soak
 def test_a_prompt_that_kills_is_quarantined_and_the_others_continue(
     open_sam3: Open, small_sam3: Path, wait_for: WaitFor
 ) -> None:
@@ -193,6 +195,7 @@ def test_it_waits_while_a_picture_is_drawn_if_the_gate_is_on(
     wait_for(studio.finds, "a result during a draw")
 
 
+@only_soak
 def test_it_ends_when_the_engine_is_killed(small_sam3: Path, wait_for: WaitFor, require: Callable[..., None]) -> None:
     require(sys.platform == "linux", "Linux, where shared memory can be listed")
     engine = subprocess.Popen(
