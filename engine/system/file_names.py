@@ -35,6 +35,11 @@ def name_for_libsndfile(path: Path | str) -> bytes | str:
     return str(path) if os.name == "nt" else os.fsencode(path)  # on Windows bytes would be read in the ANSI code page
 
 
+def name_for_ffmpeg(path: Path | str) -> str:
+    """`path` in the form that FFmpeg takes for a file: of `12:30.mp4` it takes `12` for a protocol."""
+    return os.path.abspath(path)
+
+
 def clean_name(name: str) -> str:
     """`name` in Unicode NFC, if it is a valid file name on every system; ValueError with the reason if not."""
     clean = unicodedata.normalize("NFC", name)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.system.file_names import name_for_libsndfile
+from engine.system.file_names import name_for_ffmpeg, name_for_libsndfile
 from engine.system.small_file import open_regular
 
 if TYPE_CHECKING:
@@ -25,9 +25,11 @@ def open_media(
     """
     import av
 
+    address = path
     if isinstance(path, Path):
         check_media(path)
-    return av.open(str(path), options=options, timeout=timeout, metadata_errors="replace")
+        address = name_for_ffmpeg(path)
+    return av.open(address, options=options, timeout=timeout, metadata_errors="replace")
 
 
 def open_sound_file(path: Path) -> "soundfile.SoundFile":
