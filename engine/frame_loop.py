@@ -297,7 +297,7 @@ class FrameLoop:
         stage = self.parts.shader_stage
         is_cutting = stage.is_cutting(tick.time_s)
         picture = replace(picture, shaders=shaders, cuts=self.parts.crossfade.cuts, is_cutting=is_cutting)
-        if is_cutting and stage.is_testing(values):
+        if stage.awaits_tests(values, tick.time_s):
             picture = replace(picture, look=replace(picture.look, is_frozen=True))
         going = self.parts.leaving
         if going.fade is not None:

@@ -102,8 +102,9 @@ class Crossfade:
         self._number = 0
         self.bypass = Bypass()
         """Replaces bypassed shaders, also in the old look of a fade."""
+        self._cuts = 0
         self.cuts = 0
-        """Number of looks so far that have replaced another at once. Any thread."""
+        """Number of looks that have replaced another at once, as of the newest `snapshot`."""
 
     def start(
         self,
@@ -123,7 +124,7 @@ class Crossfade:
         with self._lock:
             before = self._store.snapshot()
             picture = self._new_picture_fade(before) if is_picture and seconds > 0.0 else None
-            self.cuts += is_picture and seconds <= 0.0
+            self._cuts += is_picture and seconds <= 0.0
             superseded = self._supersede({address for address, _ in values}, is_picture)
             at_once = [entry for entry in values if not (seconds > 0.0 and _glides(entry[0], is_picture))]
             results = self._store.set_many(at_once, by=by, together=[address for address, _ in values])
@@ -187,9 +188,10 @@ class Crossfade:
             fade.ended(superseded_by)
 
     def snapshot(self) -> tuple[Snapshot, PictureFade | None]:
-        """The store's values and the picture fade they belong to, read together. Call it after `step`."""
+        """The store's values and the picture fade they belong to, read together, as is `cuts`. Call it after `step`."""
         with self._lock:
             snapshot = self._store.snapshot()
+            self.cuts = self._cuts
             fade = self._picture_fade()
             return snapshot, fade.picture if fade is not None and fade.panics == snapshot[PANIC] else None
 

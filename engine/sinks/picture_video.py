@@ -28,6 +28,7 @@ from engine.sinks.whole_file import partial_path
 from engine.sources.look import VideoLook
 from engine.sources.stream_copy import StreamCopy
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
+from engine.system.file_names import name_for_ffmpeg
 from engine.system.translate_errors import reason_of, translate_errors
 
 H264 = FORMATS[".mp4"]
@@ -97,7 +98,7 @@ class PictureVideo:
         self._sound: StreamCopy | None = None
         with self._errors():
             self._container = av.open(
-                str(self._partial),
+                name_for_ffmpeg(self._partial),
                 "w",
                 format=container_of(path),
                 options=SAME_BYTES | (form.container if is_piece or not form.container else INDEX_IN_FRONT),

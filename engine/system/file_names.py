@@ -40,6 +40,11 @@ def names_device(path: str) -> bool:
     return any(_RESERVED.fullmatch(part) for part in re.split(r"[/\\]", path))
 
 
+def name_for_ffmpeg(path: Path | str) -> str:
+    """`path` in the form that FFmpeg takes for a file: of `12:30.mp4` it takes `12` for a protocol."""
+    return os.path.abspath(path)
+
+
 def clean_name(name: str) -> str:
     """`name` in Unicode NFC, if it is a valid file name on every system; ValueError with the reason if not."""
     clean = unicodedata.normalize("NFC", name)

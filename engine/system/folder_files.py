@@ -21,11 +21,12 @@ def list_files(
     each folder that cannot be read.
     """
 
-    def in_order(file: Path) -> list[list[tuple[int, str]]]:
-        return [
+    def in_order(file: Path) -> tuple[list[list[tuple[int, str]]], str]:
+        pieces = [
             [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", part.lower())]
             for part in file.relative_to(folder).parts
         ]
+        return pieces, str(file)  # 1 and 01, a and A are equal, and the folder lists them in any order
 
     return sorted(walk_files(folder, suffixes, on_problem, is_recursive=is_recursive, but=but), key=in_order)
 

@@ -27,7 +27,7 @@ def inflated(packed: bytes, *, max_bytes: int) -> bytearray:
 def picture_size_px(content: bytes, formats: tuple[str, ...] = ("PNG", "JPEG")) -> tuple[int, int] | None:
     """Width and height of a picture from its header, without decoding it; None if it is in none of these formats.
 
-    `formats`: names as Pillow writes them.
+    `formats`: names as Pillow writes them. ValueError for a WebP of more than 179 million pixels.
     """
     from PIL import Image
 
@@ -39,6 +39,8 @@ def picture_size_px(content: bytes, formats: tuple[str, ...] = ("PNG", "JPEG")) 
         try:
             with opens(io.BytesIO(content), "") as image:  # Image.open refuses large ones without their size
                 return image.size
+        except Image.DecompressionBombError:  # of a WebP Pillow does not tell the size first
+            raise ValueError("a picture of more than 179 million pixels") from None
         except (OSError, ValueError, SyntaxError, EOFError, struct.error):
             continue
     return None

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.system.file_names import name_for_libsndfile
+from engine.system.file_names import name_for_ffmpeg, name_for_libsndfile
 from engine.system.small_file import open_regular
 
 if TYPE_CHECKING:
@@ -26,10 +26,12 @@ def open_media(
     """
     import av
 
+    address = path
     if isinstance(path, Path):
         check_media(path)
+        address = name_for_ffmpeg(path)
     limits = {"max_pixels": str(MAX_FILM_PX)}
-    container = av.open(str(path), options=limits | (options or {}), timeout=timeout, metadata_errors="replace")
+    container = av.open(address, options=limits | (options or {}), timeout=timeout, metadata_errors="replace")
     for stream in container.streams.video:
         if stream.codec_context is not None:  # of a codec that is not known
             stream.codec_context.options = limits

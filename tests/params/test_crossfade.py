@@ -236,6 +236,14 @@ def test_panic_ends_a_picture_fade_in_the_same_frame(store: ParamStore, fade: Cr
     assert ends == ["/master/panic"]
 
 
+def test_no_frame_has_the_old_look_with_the_cut_to_the_new_one(store: ParamStore, fade: Crossfade) -> None:
+    before, _ = fade.snapshot()
+    fade.start([(BRIGHTNESS, 3.0)], 0.0, by="preset x", is_picture=True)  # on another thread, before the frame is drawn
+    assert (before[BRIGHTNESS], fade.cuts) == (1.0, 0), "its trail stays"
+    after, _ = fade.snapshot()
+    assert (after[BRIGHTNESS], fade.cuts) == (3.0, 1)
+
+
 def test_no_frame_has_the_values_of_a_picture_fade_without_the_fade(store: ParamStore, fade: Crossfade) -> None:
     """Commands and frames in two threads: a frame without the fade would show the new look only."""
     is_over = threading.Event()

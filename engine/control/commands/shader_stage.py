@@ -99,7 +99,9 @@ class ShaderStage:
         self._turned: dict[str, Snapshot] = {}
         """By slot, the old look of the last dissolve for which the place was changed."""
         self._slow = SlowShaders()
-        self._cuts, self._cut_s = crossfade.cuts, -CUT_S
+        self._cuts: int | None = None
+        self._cut_s = -CUT_S
+        self._awaits_tests = False
         self.holds_up_fade = False
         """True if a shader of the old look was given up in the newest frame."""
         self.draw_ms: Mapping[str, float] = {}
@@ -213,12 +215,19 @@ class ShaderStage:
         Meanwhile the picture on screen stays until all its shaders are ready: its layers alone, or the shader of the
         old look, belong to neither.
         """
-        if self._crossfade.cuts != self._cuts:
-            self._cuts, self._cut_s = self._crossfade.cuts, time_s
+        cuts = self._crossfade.cuts
+        if self._cuts is not None and cuts != self._cuts:
+            self._cut_s, self._awaits_tests = time_s, True
+        self._cuts = cuts
         return time_s - self._cut_s < CUT_S
 
-    def is_testing(self, values: Mapping[str, Any]) -> bool:
-        """True if a shader is chosen that is still being tested."""
+    def awaits_tests(self, values: Mapping[str, Any], time_s: float) -> bool:
+        """True from then on while a shader of the new look is being tested, but not for one that is chosen later."""
+        is_cutting = self.is_cutting(time_s)
+        self._awaits_tests = self._awaits_tests and is_cutting and self._is_testing(values)
+        return self._awaits_tests
+
+    def _is_testing(self, values: Mapping[str, Any]) -> bool:
         for slot in SLOTS:
             wanted, now = values[file_address(slot)], self._now.get(slot)
             if not wanted or not values[enable_address(slot)] or slot in self._bypass.slots:

@@ -21,6 +21,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from engine.system.file_names import name_for_ffmpeg
 from engine.system.media_file import open_media
 
 # Tags that describe the file or the old sound itself.
@@ -132,7 +133,10 @@ def copy_with_tags(sound: Path, source: Path, into: Path, container: str, sample
     tags = TagSource(source)
     options = {"avoid_negative_ts": "disabled", **CONTAINER_OPTIONS.get(container, {})}
     try:
-        with av.open(str(sound)) as read, av.open(str(into), "w", format=container, options=options) as written:
+        with (
+            av.open(name_for_ffmpeg(sound)) as read,
+            av.open(name_for_ffmpeg(into), "w", format=container, options=options) as written,
+        ):
             track = read.streams.audio[0]
             voice = written.add_stream_from_template(track)
             tags.add_to(written, voice)

@@ -23,7 +23,7 @@ from engine.jobs.convert.tags import Tags, TagSource, copy_with_tags, lost_line,
 from engine.sinks.movie_file import SAME_BYTES
 from engine.sources.stream_copy import StreamCopy, can_hold
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file
-from engine.system.file_names import name_for_libsndfile
+from engine.system.file_names import name_for_ffmpeg, name_for_libsndfile
 from engine.system.media_file import open_media
 from engine.system.translate_errors import translate_errors
 
@@ -139,7 +139,9 @@ class ContainerWriter:
         if form.container in ("mp4", "mov"):
             options |= form.options | {"movie_timescale": str(rate_hz)}
         with self._one_line():
-            self._container: OutputContainer = av.open(str(path), "w", format=form.container, options=options)
+            self._container: OutputContainer = av.open(
+                name_for_ffmpeg(path), "w", format=form.container, options=options
+            )
         try:
             with self._one_line():
                 if sound.has_video:

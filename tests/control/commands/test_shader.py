@@ -135,6 +135,7 @@ class Rig:
         self.fade: PictureFade | None = None
         self.shown = self.store.snapshot()
         self.time_s = 0.0
+        self.awaits_tests = False
 
     def write(self, name: str, text: str) -> None:
         (self.folder / f"{name}.fs").write_text(text)
@@ -152,6 +153,7 @@ class Rig:
         values = self.slew.step(self.shown, PERIOD_S)
         leaving = None if fade is None or fade.is_held or self.leaves_a_still else fade.before
         drawn = self.stage.shaders(values, snapshot, {}, fade, leaving)
+        self.awaits_tests = self.stage.awaits_tests(values, self.time_s)
         state = ShaderState(costs_ms=costs_ms or {}, failures=failures or {}, missing=frozenset(failures or {}))
         self.control.after_frame(state, PERIOD_S)
         return {each.slot: each for each in drawn}
@@ -536,19 +538,41 @@ def test_a_still_has_its_shaders_in_it_so_only_those_of_the_new_look_are_drawn(
 
 
 @pytest.mark.parametrize("name", ["Glow", "Broken"])
-def test_a_cut_waits_until_the_shader_of_the_new_look_is_tested(
+def test_a_cut_waits_until_the_shader_of_the_new_look_is_tested_and_for_none_that_is_chosen_later(
     rig: Rig, play: Any, wait_for: WaitFor, name: str
 ) -> None:
     play("Wave")
-    assert not rig.stage.is_cutting(rig.time_s) and not rig.stage.is_testing(rig.shown)
+    assert not rig.awaits_tests
     rig.tester.may_answer.clear()
     rig.crossfade.start([("/fx/1/file", name)], 0.0, by="preset", is_picture=True)
+    cut_s = rig.time_s
     rig.frame()
-    assert rig.stage.is_cutting(rig.time_s) and rig.stage.is_testing(rig.shown)
+    assert rig.awaits_tests
     rig.tester.may_answer.set()
-    wait_for(lambda: rig.frame() and not rig.stage.is_testing(rig.shown), "the verdict")
+
+    def is_judged() -> bool:
+        rig.time_s = cut_s
+        rig.frame()
+        return not rig.awaits_tests
+
+    wait_for(is_judged, "the verdict")
+    rig.tester.may_answer.clear()
+    rig.store.set("/fx/generator/file", "Dawn", by="test")
+    rig.frame()
+    assert rig.stage.is_cutting(rig.time_s) and not rig.awaits_tests
+    rig.tester.may_answer.set()
+
+
+def test_a_cut_waits_two_seconds_at_most(rig: Rig, play: Any) -> None:
+    play("Wave")
+    rig.tester.may_answer.clear()
+    rig.crossfade.start([("/fx/1/file", "Glow")], 0.0, by="preset", is_picture=True)
+    rig.frame()
+    assert rig.stage.is_cutting(rig.time_s) and rig.awaits_tests
     rig.time_s += CUT_S
-    assert not rig.stage.is_cutting(rig.time_s), "from then on another shader of the same look holds nothing"
+    rig.frame()
+    assert not rig.stage.is_cutting(rig.time_s) and not rig.awaits_tests
+    rig.tester.may_answer.set()
 
 
 def test_an_input_that_two_looks_share_moves_from_one_value_to_the_other(rig: Rig, play: Any) -> None:

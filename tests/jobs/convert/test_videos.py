@@ -1,5 +1,6 @@
 """Videos keep their pictures unchanged; the voice is replaced at the same time."""
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -116,6 +117,17 @@ def test_a_voice_that_begins_late_begins_as_late(convert: Convert, tmp_path: Pat
     convert(source, tmp_path / "out.mp4")
     assert voice_span(source, 220)[0] == pytest.approx(0.4, abs=0.01)
     assert voice_span(tmp_path / "out.mp4", 440) == pytest.approx(voice_span(source, 220), abs=0.03)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no colon in a name")
+@pytest.mark.parametrize("output", ["22:10.mkv", "22:10.m4a"])
+def test_a_name_with_a_time_of_day_is_a_file_and_no_protocol(
+    convert: Convert, monkeypatch: pytest.MonkeyPatch, output: str, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_video(Path("film.mkv"), [spoken(0.2)]).rename("21:30.mkv")
+    report = convert(Path("21:30.mkv"), Path(output))
+    assert report.is_complete and Path(output).is_file(), report.files
 
 
 def test_other_tracks_are_copied(convert: Convert, tmp_path: Path) -> None:

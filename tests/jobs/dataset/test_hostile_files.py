@@ -99,6 +99,10 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
         )
         (folder / f"{name}.mtl").write_text(f"newmtl m\nmap_Kd {name}\n")
         (folder / f"{name}.obj").write_text(f"mtllib {name}.mtl\n{TRIANGLE}")
+    header = b"WEBPVP8X" + struct.pack("<II", 10, 0) + (16_383).to_bytes(3, "little") * 2
+    (folder / "wide.webp").write_bytes(b"RIFF" + struct.pack("<I", len(header)) + header)
+    (folder / "webp.mtl").write_text("newmtl m\nmap_Kd wide.webp\n")
+    (folder / "webp.obj").write_text(f"mtllib webp.mtl\n{TRIANGLE}")
     (folder / "drawing.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
     (folder / "drawing.mtl").write_text("newmtl m\nmap_Kd drawing.eps\n")
     (folder / "drawing.obj").write_text(f"mtllib drawing.mtl\n{TRIANGLE}")
@@ -120,6 +124,7 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
         folder / "9.obj": "names /dev/zero, which is outside",
         folder / "8.obj": "names huge.mtl, which is larger than 1 GiB",
         folder / "wide.obj": "a texture of 30000x30000 px; sides of up to 8192 px are possible",
+        folder / "webp.obj": "names wide.webp, which is a picture of more than 179 million pixels",
         folder / "wide.png": "30000x30000 px; sides of 16 to 4096 px are possible",
         folder / "fifo": "cannot be read (a FIFO, where a file is needed)",
         folder / "zero": "cannot be read (a device, where a file is needed)",

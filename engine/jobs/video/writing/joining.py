@@ -16,6 +16,7 @@ from engine.jobs.video.writing.source_sound import SourceSound
 from engine.sinks.made_with import MadeWith
 from engine.sinks.movie_file import SAME_BYTES, container_of
 from engine.sinks.picture_video import INDEX_IN_FRONT
+from engine.system.file_names import name_for_ffmpeg
 
 NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
 """Tags of the source that describe its file rather than the film."""
@@ -65,9 +66,9 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
     sound: SourceSound | None = None
     # Edit lists, which hold the start times, use this clock; in milliseconds they would be rounded.
     options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(job.tick_s))} if form in ("mp4", "mov") else {}
-    container = av.open(str(path), "w", format=form, options=SAME_BYTES | options)
+    container = av.open(name_for_ffmpeg(path), "w", format=form, options=SAME_BYTES | options)
     try:
-        with av.open(str(job.folder / job.segments[0].name)) as first:
+        with av.open(name_for_ffmpeg(job.folder / job.segments[0].name)) as first:
             stream = container.add_stream_from_template(first.streams.video[0])
         stream.time_base = stream.codec_context.time_base = job.tick_s
         stream.codec_context.framerate, stream.codec_context.sample_aspect_ratio = job.rate, job.pixel_aspect
@@ -112,7 +113,7 @@ def _packets(job: Joining) -> "Iterator[Packet[VideoStream]]":
     """The packets of all segments, with their times in the whole video."""
     ends = [segment.first for segment in job.segments[1:]] + [round(job.end_s / job.tick_s)]
     for segment, end in zip(job.segments, ends, strict=True):
-        with av.open(str(job.folder / segment.name)) as container:
+        with av.open(name_for_ffmpeg(job.folder / segment.name)) as container:
             for packet in container.demux(video=0):
                 if packet.pts is None or packet.time_base is None:  # end of the stream
                     continue

@@ -49,6 +49,16 @@ def told(source: Path, output: Path | str, **options: Any) -> str:
     return str(caught.value)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no colon in a name")
+def test_a_name_with_a_time_of_day_is_a_film_and_no_protocol(
+    source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source.rename("21:30.mp4")
+    write(Path("21:30.mp4"), Path("22:10.mp4"))
+    assert Path("22:10.mp4").is_file()
+
+
 @pytest.mark.parametrize(
     ("name", "form"),
     [("out.mp4", "video"), ("a/out.WEBM", "video"), ("out", "frames"), ("out/", "frames"), ("out.mp4/", "frames")],
