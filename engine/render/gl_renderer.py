@@ -232,9 +232,9 @@ class GLRenderer:
     def _draw_looks(self, picture: PictureInput) -> Target:
         """Draw the finished look; during a dissolve, both finished looks and their mix. Returns that."""
         dissolve, fade = self._targets.dissolve, picture.leaving
-        size_px, cuts = self._targets.size_px, picture.is_cutting
+        size_px, is_cutting = self._targets.size_px, picture.is_cutting
         dissolve.follow(fade)
-        self._shaders.begin(picture.shaders, picture.waves, picture.time_s, size_px, self._held, is_cutting=cuts)
+        self._shaders.begin(picture.shaders, picture.waves, picture.time_s, size_px, self._held, is_cutting=is_cutting)
         if self._shaders.is_incomplete and dissolve.shown is not None:
             return dissolve.shown
         if picture.cuts != self._cuts:
