@@ -269,6 +269,7 @@ def test_pictures_follow_the_senders_that_appear(studio: Studio, until: Until) -
 @pytest.fixture
 def playing(studio: Studio) -> Studio:
     """The component, as if an engine with 1920 x 1080 on this machine had just answered."""
+    studio.program.frame()  # it subscribes at the new ports
     for address, args in (
         ("/engine/heartbeat", [1]), ("/engine/status/size", [1920, 1080]), ("/done", ["/engine/status"]),
     ):  # fmt: skip

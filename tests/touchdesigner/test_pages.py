@@ -204,3 +204,12 @@ def test_the_connection_is_lost_after_three_seconds_without_a_heartbeat(module_n
     lost = link.step(6.2)
     assert lost.say_lost and lost.subscribe and not link.is_connected
     assert not link.step(8.1).subscribe and link.step(8.2).subscribe
+
+
+def test_a_late_heartbeat_does_not_stand_in_for_the_subscription_that_is_due(module_named: Callable) -> None:
+    """Else the pages would keep the defaults that they were rebuilt with."""
+    link = module_named("link").EngineLink()
+    assert link.step(0.0).subscribe and link.hear(0.1)
+    link.start_over()
+    assert not link.hear(0.2) and not link.is_connected
+    assert link.step(0.3).subscribe and link.hear(0.4) and link.is_connected

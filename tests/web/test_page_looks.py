@@ -28,6 +28,8 @@ def test_looks_stand_in_groups_by_their_worlds_and_saved_ones_after_them(
     )
     worlds = [row for world, looks in WORLDS.items() for row in (f"# {world}", *looks)]
     assert rows[: len(worlds) + 4] == ["default", "VAV original", *worlds, "# saved", "Mine"]
+    picture = page.locator("#presets li[data-name=Mine] img")
+    wait_for(lambda: picture.evaluate("img => img.complete && img.naturalWidth"), "its picture, before it is gone")
     stage.send("/preset/delete", "Mine")
     page.locator("#presets li.world", has_text="saved").wait_for(state="detached")
 

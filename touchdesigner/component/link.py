@@ -30,7 +30,13 @@ class EngineLink:
         self._next_status_s = -math.inf
 
     def hear(self, now_s: float) -> bool:
-        """Record a heartbeat, or the answer to a subscription. True if the connection is new."""
+        """Record a heartbeat, or the answer to a subscription. True if the connection is new.
+
+        Before a subscription is sent, what arrives is the rest of an older one and is ignored: it would count as
+        connected, and the values would never be requested.
+        """
+        if self._next_subscription_s == -math.inf:
+            return False
         self._heard_s = now_s
         is_new, self.is_connected = not self.is_connected, True
         return is_new
