@@ -10,8 +10,10 @@ has stopped moving, the engine is asked for the current value.
 """
 
 import math
+from collections.abc import Iterable
 
 HOLD_S = 0.25  # longer than the round trip to the engine, shorter than people notice
+ARRIVAL_S = 2.0  # the engine sends all values within half a second
 RELATIVE = 1e-6  # numbers are sent as 32-bit floats, with a relative spacing of 1.2e-7
 ABSOLUTE = 1e-9
 
@@ -23,6 +25,7 @@ class Echo:
         self._shown: dict[str, Value] = {}
         self._held_until_s: dict[str, float] = {}
         self._outdated: set[str] = set()
+        self._expected_until_s = -math.inf
 
     def show(self, address: str, value: Value) -> None:
         """Store the value shown after an update from the engine, so that it is not sent back."""
@@ -44,9 +47,15 @@ class Echo:
         self._outdated.discard(address)
         return True
 
+    def expect(self, addresses: Iterable[str], now_s: float) -> None:
+        """Have `take_outdated` return those of these addresses whose value does not arrive within 2 s."""
+        self._outdated.update(addresses)
+        self._expected_until_s = now_s + ARRIVAL_S
+
     def take_outdated(self, now_s: float) -> list[str]:
         """Addresses that are no longer held back and whose current value the engine must be asked for."""
-        rested = [address for address in self._outdated if now_s >= self._held_until_s[address]]
+        until_s = self._held_until_s
+        rested = [address for address in self._outdated if now_s >= until_s.get(address, self._expected_until_s)]
         self._outdated.difference_update(rested)
         return sorted(rested)
 

@@ -280,6 +280,7 @@ class MultiverseExt:
         if not self._link.hear(self.now_s()):
             return
         self._unanswered_polls = 0
+        self._echo.expect((one.address for one in self._by_address.values() if one.style != "Pulse"), self.now_s())
         self._set("Connected", 1)
         self.ownerComp.op("features_in").par.resetvalues = False
         self._status.show_connected(f"{self._target[0]}:{self._target[1]}")
