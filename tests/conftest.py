@@ -5,7 +5,6 @@ import importlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 import engine.models  # noqa: F401  registers the replacement for torchaudio before a test imports transformers
+from tests.support.free_port import free_port as find_free_port
 from tests.support.numba_code import start_compiling
 
 CEILING_S = 30.0
@@ -89,21 +89,8 @@ def wait_for() -> Callable[..., Any]:
 
 @pytest.fixture
 def free_port() -> Callable[[], int]:
-    """A port free for UDP and TCP on 127.0.0.1."""
-
-    def find() -> int:
-        while True:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-                udp.bind(("127.0.0.1", 0))
-                port = udp.getsockname()[1]
-                with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
-                    try:
-                        tcp.bind(("127.0.0.1", port))
-                    except OSError:
-                        continue
-                    return port
-
-    return find
+    """Finds a port free for UDP and TCP on 127.0.0.1."""
+    return find_free_port
 
 
 @pytest.fixture

@@ -287,9 +287,9 @@ def test_leftovers_of_a_killed_engine_are_removed_by_the_next_one(home: Path, sa
         home, *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared", start_new_session=True
     )
     wait_until_running(process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
     assert ring_files_of(process.pid)
+    os.killpg(process.pid, signal.SIGKILL)  # the next engine may be that of a test beside this one
+    process.communicate(timeout=30)
     done = say("run", *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "1")
     assert done.code == 0, done.err
     assert ring_files_of(process.pid) == set()

@@ -105,14 +105,8 @@ def test_a_level_bar_is_empty_under_the_floor_and_full_at_full_scale() -> None:
     assert level_bar(4.0) == BARS[-1]
 
 
-def test_a_lighting_desk_reads_where_to_send(tmp_path: Path) -> None:
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two,
-    ):
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        ports = {"artnet_port": one.getsockname()[1], "sacn_port": two.getsockname()[1]}
+def test_a_lighting_desk_reads_where_to_send(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    ports = {"artnet_port": free_port(), "sacn_port": free_port()}
     dmx = {"listen": "both", "universes": [1, 7], "interface": "127.0.0.1", **ports}
     settings = {"width": 64, "height": 64, "audio": "demo", "renderer": "numba", "sinks": ("null",), "dmx": dmx}
     osc = {"listen": "127.0.0.1:0"}

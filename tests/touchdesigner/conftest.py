@@ -1,7 +1,6 @@
 """Fixtures: a live engine, and the fake TouchDesigner with the component, on free ports of 127.0.0.1."""
 
 import importlib
-import socket
 import sys
 import threading
 import time
@@ -14,6 +13,7 @@ import pytest
 from engine import Engine, open_engine
 from engine.config import build_config
 from osc_schema.generate import TOUCHDESIGNER_FOLDER
+from tests.support.free_port import free_port as find_free_port
 from tests.touchdesigner.fake_td import COMP, TouchDesigner
 
 BUILDER = TOUCHDESIGNER_FOLDER / "build_component.py"
@@ -32,20 +32,27 @@ class RunningEngine:
             }
         )  # fmt: skip
         self.engine: Engine
+        self._error: BaseException | None = None
         self._opened = threading.Event()
         self._thread = threading.Thread(target=self._play)
         self._thread.start()
         assert self._opened.wait(120.0)  # in a fresh checkout it compiles first: 33 s on a busy machine
+        if self._error is not None:
+            raise self._error
 
     def _play(self) -> None:
-        with open_engine(self._config) as self.engine:
+        try:
+            with open_engine(self._config) as self.engine:
+                self._opened.set()
+                self.engine.run()
+        except BaseException as error:
+            self._error = error
             self._opened.set()
-            self.engine.run()
 
     def close(self) -> None:
         self.engine.stop()
         self._thread.join(30.0)
-        assert not self._thread.is_alive()
+        assert not self._thread.is_alive() and self._error is None, self._error
 
 
 class Studio:
@@ -110,11 +117,7 @@ def until(studio: Studio, wait_for: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
     """One component per module: tests may leave it in any state, and set what they need."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        ports = one.getsockname()[1], other.getsockname()[1]
-    running = RunningEngine(*ports, tmp_path_factory.mktemp("engine"))
+    running = RunningEngine(find_free_port(), find_free_port(), tmp_path_factory.mktemp("engine"))
     yield running
     running.close()
 

@@ -312,7 +312,7 @@ def test_a_preset_glides_in_over_udp_and_its_faders_are_seen_to_move(desk: Desk)
     desk.done("/preset/save", "dark")
     desk.engine.params.set(BRIGHTNESS, 3.5)
     desk.done("/engine/notify", 1)
-    desk.client.send(encode_message("/preset/glide", "dark", 0.3))
+    desk.client.send(encode_message("/preset/glide", "dark", 1.0))
     answers = desk.answers_up_to("/done")
     seen = [message.args[0] for message in answers if message.address == BRIGHTNESS]
     assert answers[-1].args == ("/preset/glide", "dark")

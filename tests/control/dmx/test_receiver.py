@@ -244,12 +244,6 @@ def receiver_on(port: int, report: Any, say: Callable[[str], None], clock: Clock
     )  # fmt: skip
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
-        found.bind((HOST, 0))
-        return int(found.getsockname()[1])
-
-
 def intensity(desk: Desk) -> object:
     desk.client.send(encode_message("/get", "/layer/1/intensity"))
     return desk.hear("/layer/1/intensity")[0]
@@ -257,7 +251,7 @@ def intensity(desk: Desk) -> object:
 
 @pytest.mark.parametrize(("choice", "moves"), [("", True), ("takeover = true", False)])
 def test_a_desk_that_rests_sets_a_restarted_engine_unless_takeover_is_chosen(
-    tmp_path: Path, choice: str, moves: bool
+    tmp_path: Path, free_port: Callable[[], int], choice: str, moves: bool
 ) -> None:
     tmp_path.joinpath("map.toml").write_text(
         f"""
@@ -283,7 +277,9 @@ def test_a_desk_that_rests_sets_a_restarted_engine_unless_takeover_is_chosen(
         assert intensity(desk) == (pytest.approx(1.5 * 200 / 255) if moves else before)
 
 
-def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: Path) -> None:
+def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
     port = free_port()
     dmx = {"listen": "artnet", "universes": [1], "interface": HOST, "artnet_port": port}
     changes = {"dmx": dmx, "mapping": str(tmp_path / "map.toml")}

@@ -3,7 +3,6 @@ working folder. The command `run` has the main thread; a second thread is the au
 
 import json
 import os
-import socket
 import sys
 import threading
 import time
@@ -12,6 +11,8 @@ import urllib.request
 from typing import Any
 
 import commands
+
+from tests.support.free_port import free_port
 
 NAME = "夜の森 🌲 Bär"
 SECONDS = 20.0
@@ -127,15 +128,3 @@ def echo() -> dict[str, Any]:
     supervisor.close()
     source.close()
     return seen
-
-
-def free_port() -> int:
-    """A port that is free for UDP and TCP."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            try:
-                tcp.bind(udp.getsockname())
-            except OSError:
-                continue
-            return int(udp.getsockname()[1])
