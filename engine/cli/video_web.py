@@ -51,12 +51,12 @@ def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: in
             log.say(f"model     loading {painting.spec.model}")
         try:
             server.start()
+            Signals().connect(stop.set)
         except KeyboardInterrupt:
             log.say("multiverse: interrupted before the page was served")  # queued, so behind all earlier lines
             raise typer.Exit(INTERRUPTED) from None
         for note in server.notes:
             log.say(f"multiverse: {note}")
-        Signals().connect(stop.set)
         if as_json:
             print(json.dumps({"event": "serving", **dict(_addresses(server))}), flush=True)
         else:

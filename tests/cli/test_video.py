@@ -117,6 +117,8 @@ def test_a_page_is_served_until_ctrl_c(run: Run, tiny_sd: Path, free_port, wait_
 
     def visit() -> None:
         answers.append(wait_for(page, "the page"))
+        default = signal.default_int_handler
+        wait_for(lambda: signal.getsignal(signal.SIGINT) is not default, "the command that is past its start")
         signal.raise_signal(signal.SIGINT)
 
     visitor = threading.Thread(target=visit)
