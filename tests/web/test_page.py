@@ -72,7 +72,10 @@ def test_the_keyboard_moves_a_fader_by_hundredths_and_home(visit: Visit, stage: 
         wait_for(
             lambda value=value: stage.get("/layer/1/intensity") == pytest.approx(value, abs=1e-5), f"{key}: {value}"
         )
-        assert visit.shown("/layer/1/intensity") == pytest.approx(value, abs=1e-4)
+        wait_for(
+            lambda value=value: visit.shown("/layer/1/intensity") == pytest.approx(value, abs=1e-4),
+            f"{value} on the page",
+        )
 
 
 def test_a_number_is_typed_after_enter_and_anything_else_is_refused(
