@@ -171,6 +171,17 @@ def test_a_refused_command_is_shown(connected: Studio, until: Until) -> None:
     until(lambda: "no such preset" in connected.value("Fault"), "the reason")
 
 
+def test_a_late_value_does_not_undo_the_rate_that_was_requested(studio: Studio) -> None:
+    hear = studio.comp.ext.MultiverseExt.on_message
+    for _ in range(2):
+        hear("/audio/features/rate_hz", [0.0])
+        assert studio.value("Afeatratehz") == 60.0
+    assert studio.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)]
+    studio.skipped_s += 0.3
+    studio.program.frame()
+    assert studio.sent_to("/get") == [("/get", "/audio/features/rate_hz")]
+
+
 def test_audio_channels_run_by_default(studio: Studio, engine: RunningEngine, until: Until, wait_for: Until) -> None:
     params = engine.engine.params
     params.set("/audio/features/rate_hz", 0.0)

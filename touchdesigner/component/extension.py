@@ -257,7 +257,8 @@ class MultiverseExt:
         if par.mode == ParMode.CONSTANT and par.eval() == 0.0:  # noqa: F821  TouchDesigner's
             # Sent here: in a project saved with 60 the change from 60 to 0 to 60 in one frame is not reported.
             par.val = FEATURES_HZ
-            self._echo.show(FEATURES_RATE, FEATURES_HZ)
+            # Like a move here, so that an older value that is still under way is not shown.
+            self._echo.wants_sending(FEATURES_RATE, FEATURES_HZ, self.now_s())
             self.Send(FEATURES_RATE, FEATURES_HZ)
 
     # -- the connection ------------------------------------------------------------------------
