@@ -34,8 +34,7 @@ class Echo:
     def __init__(self) -> None:
         self._shown: dict[str, Value] = {}
         self._held_until_s: dict[str, float] = {}
-        self._outdated: set[str] = set()
-        self._expected_until_s = -math.inf
+        self._outdated: dict[str, float] = {}  # by address, the time from which the engine may be asked
 
     def show(self, address: str, value: Value) -> None:
         """Store the value shown after an update from the engine, so that it is not sent back."""
@@ -52,22 +51,24 @@ class Echo:
     def may_show(self, address: str, now_s: float) -> bool:
         """True if a value from the engine should be shown; if not, `take_outdated` will return the address."""
         if now_s < self._held_until_s.get(address, -math.inf):
-            self._outdated.add(address)
+            self._outdated[address] = now_s
             return False
-        self._outdated.discard(address)
+        self._outdated.pop(address, None)
         return True
 
     def expect(self, addresses: Iterable[str], now_s: float) -> None:
         """Have `take_outdated` return those of these addresses whose value does not arrive within 2 s."""
-        self._outdated.update(addresses)
-        self._expected_until_s = now_s + ARRIVAL_S
+        self._outdated |= dict.fromkeys(addresses, now_s + ARRIVAL_S)
 
     def take_outdated(self, now_s: float) -> list[str]:
         """Addresses that are no longer held back and whose current value the engine must be asked for."""
-        until_s = self._held_until_s
-        rested = [address for address in self._outdated if now_s >= until_s.get(address, self._expected_until_s)]
-        self._outdated.difference_update(rested)
-        return sorted(rested)
+        held_s = self._held_until_s
+        due = [
+            address for address, ask_s in self._outdated.items() if now_s >= max(ask_s, held_s.get(address, -math.inf))
+        ]
+        for address in due:
+            del self._outdated[address]
+        return sorted(due)
 
 
 def is_same(one: Value, other: Value) -> bool:

@@ -206,6 +206,19 @@ def test_the_connection_is_lost_after_three_seconds_without_a_heartbeat(module_n
     assert not link.step(8.1).subscribe and link.step(8.2).subscribe
 
 
+def test_expected_values_are_asked_for_after_two_seconds_even_those_that_were_moved_before(
+    module_named: Callable,
+) -> None:
+    echo = module_named("echo").Echo()
+    assert echo.wants_sending("/a", 1.0, 0.0)
+    echo.expect(["/a", "/b", "/c"], 10.0)
+    assert echo.take_outdated(10.0) == [] and echo.may_show("/c", 10.5)
+    assert echo.take_outdated(11.9) == []
+    assert echo.wants_sending("/b", 1.0, 11.9), "it is being moved"
+    assert echo.take_outdated(12.0) == ["/a"]
+    assert echo.take_outdated(12.2) == ["/b"] and echo.take_outdated(20.0) == []
+
+
 def test_a_late_heartbeat_does_not_stand_in_for_the_subscription_that_is_due(module_named: Callable) -> None:
     """Else the pages would keep the defaults that they were rebuilt with."""
     link = module_named("link").EngineLink()
