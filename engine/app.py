@@ -36,8 +36,10 @@ from engine.live.opening import LIVE_MODELS, conditions, configured_models, open
 from engine.osc import Message
 from engine.params import Autosave, LeavingLook, ParamStore, Slew, modulation
 from engine.render import RegionMapper, open_renderer
+from engine.render.egl_devices import chosen_gpu
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.dates import date_live, date_offline
+from engine.render.opening import describe_unused_card
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
 from engine.sinks.sink import declare_pictures
@@ -75,7 +77,7 @@ def open_engine(
     config = build_config(msgspec.to_builtins(config), origin="Config")  # not checked yet if it was made in Python
     configured = configured_models(config, live_models)
     declare_pictures(picture for entry in live_models for picture in entry.pictures)
-    with kept_awake(), Closing() as closing:
+    with kept_awake(), chosen_gpu(config.gpu), Closing() as closing:
         raise_gpu_priority()  # `multiverse doctor` shows its effect
         clock: Clock = SteppedClock(wall_start_s=time.time()) if config.offline else SystemClock()
         announcements = Announcements()
@@ -107,6 +109,8 @@ def open_engine(
         if config.is_size_free and drawing.is_software and not config.offline:
             drawing.resize(*SOFTWARE_SIZE)
             config = config.with_size(*SOFTWARE_SIZE)
+        if drawing.is_software and config.renderer != "numba" and (line := describe_unused_card()):
+            warnings.report("renderer.unused_card", f"draws in {line}")
         stage = _stage_of(config, audio, is_software=drawing.is_software)
         sinks = closing.here(SinkSet(stage, clock=clock, report=warnings.report))
         drawing.add_context_user(sinks)

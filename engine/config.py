@@ -165,6 +165,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`none`, `test`, a camera's index or name, a video file or a picture, an address (rtsp, http, udp ...), or another
     program's picture: `ndi:NAME`, `shared:NAME`, `syphon:NAME`, `spout:NAME`."""
     renderer: Literal["auto", "gl", "numba"] = "auto"
+    gpu: str | None = None
+    """Linux: the GPU that OpenGL uses, by its index or a part of its name (`multiverse devices`); None: as the
+    environment variable `MULTIVERSE_GPU` says, else the best."""
     sinks: tuple[str, ...] | None = ()
     """Outputs: `KIND` or `KIND=ARGUMENT`, such as `shared`, `record=show.mp4`; None: the system's texture sharing."""
     osc: OscConfig = OscConfig()

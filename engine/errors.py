@@ -18,7 +18,8 @@ MultiverseError                 something the user can act on: what, which value
 ├── OscDecodeError              bytes that are not a valid OSC packet
 ├── SharedMemoryError           a ring cannot be made or opened
 ├── ModelError                  a model cannot be loaded or used
-│   └── DeviceFullError         its device has too little memory; another machine may have enough
+│   ├── DeviceFullError         its device has too little memory; another machine may have enough
+│   └── DeviceLostError         its device has failed: this process cannot use it any more, a new one may
 └── ChildError                  a child process cannot be started, or refused a request
     ├── ControlPipeError        a message that cannot be sent or read; the pipe still works
     └── PipeClosedError         the other end of a control pipe is gone
@@ -117,6 +118,10 @@ class ModelError(MultiverseError):
 
 
 class DeviceFullError(ModelError):
+    pass
+
+
+class DeviceLostError(ModelError):
     pass
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.errors import UsageError
+from engine.cli.gpu_option import Gpu
+from engine.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from engine.bench.progress import Progress
 
@@ -32,23 +33,26 @@ def render(
     cold: Annotated[
         bool, typer.Option("--cold", help="Only start Numba without compiled code, and again: takes half a minute.")
     ] = False,
+    gpu: Gpu = None,
     json_: AsJson = False,
 ) -> None:
     """Compare the renderers with simpler ones, and measure the overhead of a frame."""
     from engine.bench import frame
     from engine.bench import render as render_bench
     from engine.cli.run import parse_size
+    from engine.render.egl_devices import chosen_gpu
 
     width, height = parse_size(size)
-    with _progress(json_) as progress:
+    with chosen_gpu(gpu), _progress(json_) as progress:
         progress("first frame", 0.0)
         if cold:
             return _print(frame.cold_start(width, height), json_)
         start_s = frame.first_frame_s(width, height)
         progress("renderers", 0.0)
-        result: dict[str, Any] = render_bench.run(width, height, frames)
+        result = progress.begin({"first_frame_s": start_s})
+        result |= render_bench.run(width, height, frames)
+        progress("loop", 0.5)
         result["loop"] = frame.run(width, height, fps, seconds, progress)
-        result["first_frame_s"] = start_s
     _print(result, json_)
 
 
@@ -130,6 +134,7 @@ def isolation(
     size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
     fps: Annotated[float, typer.Option(help="Rate of the loop.")] = 30.0,
     seconds: Annotated[float, typer.Option(min=1.0, help="Length of each case; 600 for the long test.")] = 30.0,
+    rounds: Annotated[int, typer.Option(min=1, metavar="COUNT", help="Rounds of all cases, in turn.")] = 3,
     sd_size: Annotated[str, typer.Option(metavar="WxH", help="Size of the SD picture.")] = "512x512",
     json_: AsJson = False,
 ) -> None:
@@ -142,7 +147,7 @@ def isolation(
     sd_width, sd_height = parse_size(sd_size)
     params = {"/sd/width": sd_width, "/sd/height": sd_height}
     with _progress(json_) as progress:
-        result = isolation_bench.run("sd", width, height, fps, seconds, model, params, progress)
+        result = isolation_bench.run("sd", width, height, fps, seconds, model, params, progress, rounds=rounds)
     _print(result, json_)
 
 
@@ -424,7 +429,9 @@ def detector(
     }
     with _progress(json_) as progress:
         result = detector_bench.run(asked, progress)
-    print(json.dumps(result) if json_ else markdown(result))
+    if json_ or "failed" in result:
+        return _print(result, json_)
+    print(markdown(result))
 
 
 @app.command()
@@ -436,6 +443,7 @@ def isf(
     ] = 0,
     fps: Annotated[float, typer.Option(min=1, help="Frame rate with --live.")] = 30.0,
     renderer: Annotated[str, typer.Option(metavar="auto|gl|numba", help="Renderer with --live.")] = "auto",
+    gpu: Gpu = None,
     json_: AsJson = False,
 ) -> None:
     """Measure shader slots: time per effect, and what putting one in costs the render thread, with and without a trial.
@@ -446,9 +454,10 @@ def isf(
     from engine.bench import isf as isf_bench
     from engine.bench import isf_live
     from engine.cli.run import parse_size
+    from engine.render.egl_devices import chosen_gpu
 
     width, height = parse_size(size)
-    with _progress(json_) as progress:
+    with chosen_gpu(gpu), _progress(json_) as progress:
         if live:
             result = isf_live.run(width, height, fps, live, renderer, progress)
         else:
@@ -457,11 +466,27 @@ def isf(
 
 
 @contextmanager
-def _progress(is_quiet: bool) -> "Iterator[Progress]":
-    if is_quiet or not sys.stderr.isatty():
-        from engine.bench.progress import no_progress
+def _progress(is_json: bool) -> "Iterator[Progress]":
+    """The progress bar. If a part fails, or at Ctrl-C, what was found before is printed, then the error is raised."""
+    from engine.bench.progress import Progress
 
-        yield no_progress
+    with _bar(is_json) as show:
+        progress = Progress(show)
+        try:
+            try:
+                yield progress
+            except KeyboardInterrupt:
+                raise ModelError("interrupted") from None
+        except Exception as error:
+            if found := progress.failed(error):
+                _show(found, is_json)
+            raise
+
+
+@contextmanager
+def _bar(is_quiet: bool) -> "Iterator[Callable[[str, float], None]]":
+    if is_quiet or not sys.stderr.isatty():
+        yield lambda part, done: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -469,10 +494,19 @@ def _progress(is_quiet: bool) -> "Iterator[Progress]":
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("starting", total=1.0)
-        yield lambda stage, done: bars.update(task, description=stage, completed=done)
+        yield lambda part, done: bars.update(task, description=part, completed=done)
 
 
 def _print(result: dict[str, Any], as_json: bool) -> None:
+    """Print the result. ModelError if it is not complete."""
+    from engine.bench.progress import FAILED
+
+    _show(result, as_json)
+    if FAILED in result:
+        raise ModelError("{part}: {reason}".format_map(result[FAILED]))
+
+
+def _show(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(result))
         return

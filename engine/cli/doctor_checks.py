@@ -6,6 +6,7 @@ the answers are pure.
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from engine.sinks.syphon import PROCESS_NAME
 
 CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
 OLD_CARDS_INDEX = "https://download.pytorch.org/whl/cu126"  # from the GTX 900 on; CUDA 13 needs GTX 16, RTX 20
+KERNELS = re.compile(r"(?P<kind>sm|compute)_(?P<major>\d+)(?P<minor>\d)(?P<only>[af]?)")
 
 
 def run_checks() -> list[Check]:
@@ -71,14 +73,20 @@ def check_renderers(gl: Answer, numba: Answer, system: str, nvidia: str) -> list
     renderer = gl.values["renderer"]
     depth = "16 bits" if gl.values["is_deep"] else "only 8 bits, so slow gradients may show bands,"
     detail = f"{renderer}, {gl.values['version']}, {depth} per channel"
+    gpus = gl.values.get("gpus", ())
+    choice = f"; --gpu takes {', '.join(gpus)}" if len(gpus) > 1 else ""
     if gl.values["is_software"]:
         without_gpu = "OpenGL draws on the CPU" if numba.error else "Numba draws, at 30 fps"
         without_gpu += "; shaders run on the CPU and are slow"
+        beside = "no GPU" + (f", although there is a {nvidia}" if nvidia else "")
+        mend = "install the graphics driver's OpenGL/EGL part (Debian: libnvidia-egl-*)" if nvidia else ""
+        if unused := gl.values.get("unused"):
+            beside, mend = f"software, although there is a card ({unused['card']}): {unused['reason']}", unused["mend"]
         gl_check = Check(
             name="OpenGL",
-            state="warning" if nvidia else "note",
-            detail=f"{detail}: no GPU" + (f", although there is a {nvidia}" if nvidia else "") + "; " + without_gpu,
-            mend="install the graphics driver's OpenGL/EGL part (Debian: libnvidia-egl-*)" if nvidia else "",
+            state="warning" if nvidia or unused else "note",
+            detail=f"{detail}: {beside}; {without_gpu}{choice}",
+            mend=mend,
         )
     elif system == "win32" and nvidia and "nvidia" not in renderer.lower():
         gl_check = Check(
@@ -88,7 +96,7 @@ def check_renderers(gl: Answer, numba: Answer, system: str, nvidia: str) -> list
             mend=graphics_advice(getattr(sys, "_base_executable", sys.executable)),
         )
     else:
-        gl_check = Check(name="OpenGL", state="ok", detail=detail)
+        gl_check = Check(name="OpenGL", state="ok", detail=f"{detail}{choice}")
     return [gl_check, numba_check]
 
 
@@ -164,7 +172,7 @@ def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) ->
         return Check(name="torch", state="warning", detail=torch.error, mend=mend)
     version, devices = torch.values["version"], torch.values["devices"]
     release = version.partition("+")[0]
-    too_old = _cards_without_kernels(torch)
+    too_old, too_new = _cards_without_kernels(torch)
     if too_old:
         return Check(
             name="torch",
@@ -172,6 +180,15 @@ def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) ->
             detail=f"{version} does not support the {', '.join(too_old)}: too old for CUDA {torch.values['cuda']}",
             mend=f"{install}=={release} --force-reinstall --index-url {OLD_CARDS_INDEX}",
         )
+    if too_new:
+        return Check(
+            name="torch",
+            state="warning",
+            detail=f"{version} does not support the {', '.join(too_new)}: newer than this build of torch",
+            mend=f"{install} --upgrade --force-reinstall --index-url {CUDA_INDEX}",
+        )
+    if torch.values.get("problem"):
+        return Check(name="torch", state="warning", detail=torch.values["problem"])
     if devices:
         return Check(name="torch", state="ok", detail=f"{version} on {', '.join(devices)}")
     if torch.values["has_mps"]:
@@ -193,14 +210,32 @@ def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) ->
     return Check(name="torch", state="note", detail=f"{version} on the CPU: few pictures a second")
 
 
-def _cards_without_kernels(torch: Answer) -> list[str]:
-    """Cards that are too old for this build of torch: CUDA lists them, but every operation fails."""
-    built_for = [
-        int(name.removeprefix("sm_").rstrip("af")) for name in torch.values.get("kernels_for", ()) if "sm_" in name
-    ]
-    capabilities = [major * 10 + minor for major, minor in torch.values.get("capabilities", ())]
-    cards = zip(torch.values["devices"], capabilities, strict=False)
-    return [card for card, capability in cards if built_for and capability < min(built_for)]
+def _cards_without_kernels(torch: Answer) -> tuple[list[str], list[str]]:
+    """Cards that are too old for this build of torch, and cards that are too new for it.
+
+    CUDA lists them, but every operation fails. Code for sm_86 runs on 8.6 and later 8.x, the PTX of compute_86 is
+    compiled by the driver for 8.6 and every later card. An `a` at the end: for this capability only; `f`: for later
+    ones of the same family (NVIDIA, CUDA C++ Programming Guide, "Compute Capabilities").
+    """
+    built_for = [KERNELS.fullmatch(name) for name in torch.values.get("kernels_for", ())]
+    built = [(each["kind"], int(each["major"]), int(each["minor"]), each["only"]) for each in built_for if each]
+    too_old: list[str] = []
+    too_new: list[str] = []
+    for card, (major, minor) in zip(torch.values["devices"], torch.values.get("capabilities", ()), strict=False):
+        if not built or any(_runs(*kernels, major, minor) for kernels in built):
+            continue
+        oldest = min((of_major, of_minor) for _, of_major, of_minor, _ in built)
+        (too_old if (major, minor) < oldest else too_new).append(card)
+    return too_old, too_new
+
+
+def _runs(kind: str, of_major: int, of_minor: int, only: str, major: int, minor: int) -> bool:
+    """True if code for this capability runs on a card of capability major.minor."""
+    if only == "a":
+        return (of_major, of_minor) == (major, minor)
+    if kind == "compute" and not only:
+        return (of_major, of_minor) <= (major, minor)
+    return of_major == major and of_minor <= minor
 
 
 def check_blender(blender: Answer) -> Check:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.gpu_option import Gpu
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def check(
     thumbnails: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write a picture of each shader there, as PNG.")
     ] = None,
+    gpu: Gpu = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compile and draw each shader in a process of its own, as the engine does before it plays one.
@@ -39,6 +41,7 @@ def check(
     Exit code 1 if one of them cannot be played.
     """
     from engine.cli.run import parse_size
+    from engine.render.egl_devices import chosen_gpu
     from engine.render.isf.vetter import VetProcess
 
     size_px = parse_size(size)
@@ -50,7 +53,8 @@ def check(
     told: list[dict[str, Any]] = []
     try:
         for path in paths:
-            result = _vet(process.vet, path, size_px)
+            with chosen_gpu(gpu):  # the process is started with the first shader, and after each that kills it
+                result = _vet(process.vet, path, size_px)
             told.append(_row(result, path))
             if thumbnails is not None and result.thumbnail is not None:
                 _write_thumbnail(result, thumbnails, path, written)

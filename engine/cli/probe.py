@@ -13,11 +13,10 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import redirect_stdout
-from dataclasses import dataclass, field
-from io import StringIO
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from engine.errors import NoGLError
 from engine.system.python_process import command, utf8_environment
 
 TIMEOUT_S = 120.0  # importing torch from a cold disk takes long
@@ -85,18 +84,39 @@ def parse_answer(output: str, return_code: int) -> Answer:
 
 def _ask_gl() -> dict[str, Any]:
     from engine.render.context import is_software, open_context
+    from engine.render.egl_devices import list_egl_devices
     from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
+    from engine.render.unused_card import find_unused_card
 
-    context = open_context()
+    try:
+        context = open_context()
+    except NoGLError as error:
+        if (unused := find_unused_card()) is None:
+            raise
+        raise NoGLError(f"{error}; there is a card ({unused.card}): {unused.reason}; {unused.mend}") from error
     renderer = context.info["GL_RENDERER"]
     answer = {
         "renderer": renderer,
         "version": context.info["GL_VERSION"],
         "is_software": is_software(renderer),
         "is_deep": deepest_dtype(context) == DEEP_DTYPE,
+        "gpus": [device.label for device in list_egl_devices()] if sys.platform == "linux" else [],
     }
     context.release()
-    return answer
+    unused = find_unused_card() if answer["is_software"] else None
+    return answer | {"unused": None if unused is None else asdict(unused)}
+
+
+def _ask_gpus() -> dict[str, Any]:
+    from engine.render.context import name_devices
+
+    named = name_devices() if sys.platform == "linux" else ()
+    return {
+        "gpus": [
+            {"index": each.device.index, "name": each.name, "file": each.device.file, "error": each.error}
+            for each in named
+        ]
+    }
 
 
 def _ask_numba() -> dict[str, Any]:
@@ -161,15 +181,27 @@ def _ask_encoders() -> dict[str, Any]:
 
 
 def _ask_torch() -> dict[str, Any]:
+    """`problem`: why the card cannot be used, in one line. `devices` is empty then, unless the cards answer."""
     import torch
 
+    from engine.errors import ModelError
+    from engine.models.device_work import chosen_device
+
+    cuda: Any = torch.cuda  # partly annotated
+    problem = ""
+    try:
+        chosen_device("auto")
+    except ModelError as error:
+        problem = str(error)
+    cards = range(cuda.device_count() if cuda.is_initialized() else 0)
     return {
         "version": torch.__version__,
         "cuda": torch.version.cuda,
-        "devices": [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())],
+        "devices": [cuda.get_device_name(n) for n in cards],
         "has_mps": torch.backends.mps.is_available(),
-        "capabilities": [torch.cuda.get_device_capability(n) for n in range(torch.cuda.device_count())],
-        "kernels_for": torch.cuda.get_arch_list(),
+        "capabilities": [cuda.get_device_capability(n) for n in cards],
+        "kernels_for": cuda.get_arch_list(),
+        "problem": problem,
     }
 
 
@@ -197,12 +229,9 @@ def _ask_syphon() -> dict[str, Any]:
 
 
 def _ask_devices(ndi: str = "") -> dict[str, Any]:
-    from engine.cli.devices import devices
+    from engine.cli.device_list import find_devices
 
-    printed = StringIO()
-    with redirect_stdout(printed):
-        devices(ndi=bool(ndi), as_json=True)
-    return dict(json.loads(printed.getvalue()))
+    return find_devices(wants_ndi=bool(ndi)).as_values()
 
 
 def _ask_camera_formats() -> dict[str, Any]:
@@ -213,6 +242,7 @@ def _ask_camera_formats() -> dict[str, Any]:
 
 QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "gl": _ask_gl,
+    "gpus": _ask_gpus,
     "numba": _ask_numba,
     "audio": _ask_audio,
     "permissions": _ask_permissions,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.gpu_option import Gpu
 from engine.cli.job_options import job_options, pop_options
 from engine.cli.live_options import LiveOptions
 from engine.cli.rvc_options import RvcOptions
@@ -69,6 +70,7 @@ def run(
         str | None,
         typer.Option(metavar="auto|gl|numba", help="Renderer; auto: OpenGL on a GPU, else Numba. (default: auto)"),
     ] = None,
+    gpu: Gpu = None,
     sink: Annotated[
         list[str] | None,
         typer.Option(
@@ -168,6 +170,7 @@ def run(
         "camera": camera,
         "fps": None if fps is None else parse_rate(fps),
         "renderer": renderer,
+        "gpu": gpu,
         "sinks": sink,
         "web": web,
         "web_token": web_token,

@@ -1,22 +1,32 @@
 """Opens a headless OpenGL 3.3 core context on all three systems, or tells in one line what to install.
 
-Linux: EGL (a GPU's driver, or Mesa's llvmpipe). macOS: CGL. Windows: WGL. The context is current on the thread that
-opened it, and must be used only there.
+Linux: EGL, on the best device or the chosen one (egl_devices.py). macOS: CGL. Windows: WGL. The context is current on
+the thread that opened it, and must be used only there.
 """
 
 import ctypes
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import moderngl
 
 from engine.errors import NoGLError
+from engine.render.egl_devices import (
+    EGL_LIBRARY,
+    EglDevice,
+    by_preference,
+    find_device,
+    gpu_choice,
+    list_egl_devices,
+)
 from engine.system import win32
 from engine.system.translate_errors import translate_errors
 
 REQUIRED_VERSION = 330
 MAX_MESSAGES_PER_PICTURE = 32  # the rest wait for the next picture, so that a flood of messages delays none
+GL_LIBRARIES = ("libGL.so.1", "libOpenGL.so.0")  # glvnd's two; the second comes without X11's libraries
 _CORE_PROFILE_BIT = 1
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "SwiftShader", "Microsoft Basic Render")
 _REFUSED = {
@@ -24,6 +34,10 @@ _REFUSED = {
     "(log in at the screen, not over ssh), or use --renderer numba (docs/mac.md, Graphics)",
     "GDI Generic": "Windows offers only its OpenGL 1.1 emulation: install the graphics card's own driver "
     "(remote desktop hides it), or use --renderer numba (docs/windows.md, Graphics)",
+}
+_SYSTEM_CHOOSES = {
+    "win32": "Windows chooses the card for each program (docs/windows.md, Graphics); leave --gpu out",
+    "darwin": "macOS chooses the GPU itself, and most Macs have one; leave --gpu out",
 }
 _DEBIAN_PACKAGES = "apt-get install libegl1 libgl1 libgl1-mesa-dri"
 
@@ -41,20 +55,91 @@ _CAUSES = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedDevice:
+    """A device, and whether a context opens on it."""
+
+    device: EglDevice
+    name: str
+    """Its GL_RENDERER, or what its driver names it."""
+    error: str
+    """Why no context opens; "" if one does."""
+
+
 def open_context() -> moderngl.Context:
-    """Open a standalone core context, current on this thread. NoGLError tells the cause and the remedy."""
+    """Open a standalone core context, current on this thread. NoGLError tells the cause and the remedy.
+
+    On Linux: on the chosen device, or on the best that opens, with software as the last.
+    """
+    choice = gpu_choice()
+    if not sys.platform.startswith("linux"):
+        if choice:
+            raise NoGLError(f"gpu {choice!r}: {_SYSTEM_CHOOSES[sys.platform]}")
+        return _open()
+    devices = list_egl_devices()
+    if choice:
+        return _open(_find_named(choice, devices).index)
+    first, *others = [device.index for device in by_preference(devices)] or [0]  # none: glcontext says why
+    try:
+        return _open(first)
+    except NoGLError:
+        for index in others:
+            try:
+                return _open(index)
+            except NoGLError:
+                continue
+        raise
+
+
+def name_devices(devices: Iterable[EglDevice] | None = None) -> tuple[NamedDevice, ...]:
+    """Open a context on each of these devices, by default all of EGL's; none on systems that choose the GPU."""
+    named = []
+    for device in list_egl_devices() if devices is None else devices:
+        try:
+            context = _open(device.index)
+        except NoGLError as error:
+            named.append(NamedDevice(device=device, name=device.name or "unnamed", error=str(error)))
+        else:
+            named.append(NamedDevice(device=device, name=context.info["GL_RENDERER"], error=""))
+            context.release()
+    return tuple(named)
+
+
+def _find_named(choice: str, devices: tuple[EglDevice, ...]) -> EglDevice:
+    """The chosen device. With an older driver only a context knows a name."""
+    if not choice.isdecimal():
+        names = {each.device: each.name for each in name_devices(device for device in devices if not device.name)}
+        devices = tuple(replace(device, name=names.get(device, device.name)) for device in devices)
+    return find_device(choice, devices)
+
+
+def _open(device_index: int = 0) -> moderngl.Context:
     options: dict[str, Any] = {"standalone": True, "require": REQUIRED_VERSION}
-    if sys.platform.startswith("linux"):
-        # Named explicitly, or glcontext runs a compiler or ldconfig to find them.
-        options |= {"backend": "egl", "libgl": "libGL.so.1", "libegl": "libEGL.so.1"}
     # glcontext raises nothing more precise than Exception.
     with translate_errors({Exception: lambda error: explain(str(error))}, as_=NoGLError):
+        if sys.platform.startswith("linux"):
+            from glcontext import egl  # itself, because the function around it lets environment variables win
+
+            options["context"] = egl.create_context(
+                libgl=_gl_library(), libegl=EGL_LIBRARY, glversion=REQUIRED_VERSION, device_index=device_index
+            )
         context = moderngl.create_context(**options)
     reason = refusal(context.info["GL_RENDERER"], context.version_code, context.info.get("GL_CONTEXT_PROFILE_MASK", 0))
     if reason is not None:
         context.release()
         raise NoGLError(reason)
     return context
+
+
+def _gl_library() -> str:
+    """The first OpenGL library that is installed; if there is none, the first, so that the error names it."""
+    for name in GL_LIBRARIES:
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            continue
+        return name
+    return GL_LIBRARIES[0]
 
 
 def explain(message: str) -> str:
@@ -103,7 +188,7 @@ def load_finish() -> Callable[[], None]:
     elif sys.platform == "win32":
         library = ctypes.WinDLL("opengl32")
     else:
-        library = ctypes.CDLL("libGL.so.1")
+        library = ctypes.CDLL(_gl_library())
     finish = library.glFinish
     finish.argtypes = ()
     finish.restype = None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engine.errors import NoGLError, RenderError
+from engine.render.egl_devices import gpu_choice
 from engine.render.isf.dates import DateAt, date_live
 from engine.render.picture import Renderer
 
@@ -33,7 +34,7 @@ def open_renderer(
     `is_live`: where Numba must compile, begin before trails, layer 5 and effects are compiled. `on_progress` gets the
     progress. `date_at` is the date that shaders get. "auto" is OpenGL on a GPU, else "numba". Numba has OpenGL for
     shaders; where there is none, they fail one by one. `.reason` says why it is not OpenGL.
-    NoGLError if "gl" is not available; RenderError if a shader or size is rejected.
+    NoGLError if "gl" or the chosen GPU is not available; RenderError if a shader or size is rejected.
     """
     if choice not in CHOICES:
         raise RenderError(f"renderer {choice!r}: choose auto, gl or numba")
@@ -46,6 +47,8 @@ def open_renderer(
             shaders.close()
             return _open_gl(width, height, date_at)
     except RenderError as error:  # no OpenGL, or a driver that rejects a shader
+        if gpu_choice():
+            raise
         return _open_numba(
             width, height, "" if is_asked else str(error), is_live, on_progress, why_no_shaders=str(error)
         )
@@ -98,3 +101,16 @@ def _open_numba(
         shaders=shaders,
         why_no_shaders=why_no_shaders,
     )
+
+
+def describe_unused_card() -> str:
+    """One line: that there is a graphics card, why OpenGL does not use it, and what mends that; "" if there is none.
+
+    For Linux, and for a renderer that draws in software. As of `find_unused_card`.
+    """
+    try:
+        from engine.render.unused_card import find_unused_card
+    except ImportError:  # without moderngl, which the renderer's reason tells
+        return ""
+    unused = find_unused_card()
+    return "" if unused is None else str(unused)

@@ -27,6 +27,7 @@ from engine.cli.doctor_windows import (
 )
 from engine.cli.probe import Answer
 from engine.jobs.dataset.cycles import install_command
+from engine.models import device_work
 from engine.models.rvc.pitch import FCPE_INSTALL
 from engine.render.context import refusal
 from engine.system import win32
@@ -92,9 +93,13 @@ def stumbles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Check]:
     monkeypatch.setattr(sys, "executable", r".venv\Scripts\python")
     yield check_torch(Answer(values=torch), "NVIDIA RTX 4060")
     torch |= {"version": "2.13.0+cu130", "cuda": "13.0"}
-    yield check_torch(Answer(values=torch), "NVIDIA RTX 4060")
-    old = {"devices": ["NVIDIA GTX 1080"], "kernels_for": ["sm_75", "sm_120"], "capabilities": [[6, 1]]}
-    yield check_torch(Answer(values=torch | old), "NVIDIA GTX 1080")
+    monkeypatch.setattr(device_work.torch, "__version__", torch["version"])
+    monkeypatch.setattr(device_work.torch.version, "cuda", torch["cuda"])
+    problem = device_work._device_error("cuda", RuntimeError("driver on your system is too old (found version 12080)"))
+    yield check_torch(Answer(values=torch | {"problem": str(problem)}), "NVIDIA RTX 4060")
+    for card, capability in (("NVIDIA GTX 1080", [6, 1]), ("NVIDIA RTX 9090", [13, 0])):
+        cards = {"devices": [card], "kernels_for": ["sm_75", "sm_120"], "capabilities": [capability]}
+        yield check_torch(Answer(values=torch | cards), card)
     gl = Answer(values={"renderer": "Intel(R) UHD", "version": "4.6", "is_software": False, "is_deep": True})
     monkeypatch.setattr(sys, "_base_executable", r"C:\Python313\python.exe", raising=False)
     yield check_renderers(gl, NUMBA, "win32", "NVIDIA RTX 4060")[0]

@@ -134,7 +134,7 @@ def run_devices():
     return lambda *options: CliRunner().invoke(app, list(options))
 
 
-def test_the_devices_command_lists_inputs_outputs_cameras_and_advice(run_devices, require) -> None:
+def test_the_devices_command_lists_all_but_the_networks_pictures_unasked(run_devices, require) -> None:
     require(_has_portaudio(), "PortAudio (apt install libportaudio2)")
     plain = run_devices()
     assert plain.exit_code == 0
@@ -144,7 +144,11 @@ def test_the_devices_command_lists_inputs_outputs_cameras_and_advice(run_devices
     assert "the computer's own sound" in plain.output
     found = json.loads(run_devices("--json").output)
     pictures = {"cameras", "textures", "shared", "ndi"}
-    assert set(found) == {"audio_inputs", "audio_outputs", *pictures, "loopback_advice", "problems"}
+    assert set(found) == {"audio_inputs", "audio_outputs", *pictures, "gpus", "loopback_advice", "problems"}
+    assert found["ndi"] is None
+    if sys.platform == "linux":  # elsewhere the system chooses the GPU
+        first = found["gpus"][0]
+        assert (first["index"], first["error"]) == (0, "") and f"  0  {first['name']}" in plain.output
 
 
 CHOICE = """

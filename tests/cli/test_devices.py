@@ -1,6 +1,5 @@
 """`multiverse devices`: other programs' pictures, besides inputs and cameras."""
 
-import json
 import os
 import subprocess
 import sys
@@ -29,10 +28,6 @@ def test_pictures_of_other_programs_are_listed_as_the_camera_takes_them(require,
     seen = lines[lines.index("Pictures of other programs") :]
     assert f'  --camera "shared:{name}"  64x48 at 25 fps (process {os.getpid()})' in seen
     assert f'  --camera "ndi:{sender.full_name}"' in seen
-
-
-def test_the_network_is_searched_for_ndi_only_on_request() -> None:
-    assert json.loads(list_devices("--json"))["ndi"] is None
 
 
 def list_devices(*options: str) -> str:

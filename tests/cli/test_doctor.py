@@ -36,8 +36,10 @@ from engine.cli.doctor_machine import (
 )
 from engine.cli.first_contact import STEPS, steps_for
 from engine.cli.machine_report import redact, render
-from engine.cli.probe import Answer, Probe, parse_answer
+from engine.cli.probe import QUESTIONS, Answer, Probe, parse_answer
 from engine.cli.selftest import compare, run_selftest, selftest_check
+from engine.errors import NoGLError
+from engine.render.unused_card import UnusedCard
 from engine.sources.devices import CameraDevice
 
 GL = Answer(values={"renderer": "Apple M2", "version": "4.1 Metal", "is_software": False, "is_deep": True})
@@ -301,8 +303,30 @@ def test_one_of_two_renderers_is_enough_and_none_is_not():
 
 def test_drawing_on_the_cpu_beside_an_nvidia_card_is_a_warning():
     assert check_renderers(SOFTWARE_GL, NUMBA, "linux", "")[0].state == "note"
-    check = check_renderers(SOFTWARE_GL, NUMBA, "linux", "NVIDIA RTX 4090")[0]
-    assert check.state == "warning" and "NVIDIA RTX 4090" in check.detail and check.mend
+    card = {"card": "NVIDIA H100", "reason": "10_nvidia.json is missing", "mend": "write it"}
+    found = Answer(values=SOFTWARE_GL.values | {"unused": card})
+    check = check_renderers(found, NUMBA, "linux", "")[0]
+    assert (check.state, check.mend) == ("warning", "write it")
+    assert "software, although there is a card (NVIDIA H100): 10_nvidia.json is missing; Numba draws" in check.detail
+
+
+def test_without_opengl_a_card_is_named_too(monkeypatch):
+    def fail():
+        raise NoGLError("no OpenGL: no driver")
+
+    monkeypatch.setattr("engine.render.context.open_context", fail)
+    unused = UnusedCard(card="NVIDIA H100", reason="10_nvidia.json is missing", mend="write it")
+    monkeypatch.setattr("engine.render.unused_card.find_unused_card", lambda: unused)
+    with pytest.raises(
+        NoGLError, match=r"no driver; there is a card \(NVIDIA H100\): 10_nvidia.json is missing; write"
+    ):
+        QUESTIONS["gl"]()
+
+
+def test_several_gpus_are_listed_for_the_choice():
+    both = Answer(values=GL.values | {"gpus": ["0 NVIDIA H100", "1 software"]})
+    assert check_renderers(both, NUMBA, "linux", "")[0].detail.endswith("; --gpu takes 0 NVIDIA H100, 1 software")
+    assert "--gpu" not in check_renderers(GL, NUMBA, "linux", "")[0].detail
 
 
 def test_windows_on_the_wrong_card_names_the_python_to_assign():
@@ -348,6 +372,31 @@ def test_a_card_without_kernels_in_this_torch_names_the_build_that_has_them():
     assert check.mend.endswith("torch==2.13.0 --force-reinstall --index-url https://download.pytorch.org/whl/cu126")
     assert check_torch(Answer(values={**values, "capabilities": [[7, 5]]}), "GTX 1080").state == "ok"
     assert check_torch(Answer(values={**values, "capabilities": [[12, 1]]}), "GTX 1080").state == "ok"
+
+
+def test_a_card_newer_than_this_torch_is_told_unless_its_driver_can_compile_for_it():
+    """SM 8.6 runs on 8.9, not on 9.0; PTX runs on all later cards, with an `a` on no other (CUDA C++ Programming
+    Guide)."""
+    values = {**CPU_TORCH, "version": "2.11.0+cu126", "cuda": "12.6", "devices": ["RTX 9090"]}
+    built = (["sm_80", "sm_86", "sm_90a", "compute_90a"], ["sm_80", "compute_86"], ["sm_100f", "sm_120"])
+    too_new = {
+        (*capability, "+".join(kernels)): "RTX 9090: newer" in check.detail
+        for kernels in built
+        for capability in ((8, 9), (9, 0), (10, 3), (12, 1), (13, 0))
+        for check in (check_torch(Answer(values={**values, "capabilities": [capability], "kernels_for": kernels}), ""),)
+    }
+    first, _, third = map("+".join, built)
+    refused = {(10, 3, first), (12, 1, first), (13, 0, first), (13, 0, third)}
+    assert {key for key, is_too_new in too_new.items() if is_too_new} == refused
+    check = check_torch(Answer(values={**values, "capabilities": [[13, 0]], "kernels_for": ["sm_120"]}), "RTX 9090")
+    assert check.state == "warning"
+    assert check.mend.endswith("torch --upgrade --force-reinstall --index-url https://download.pytorch.org/whl/cu130")
+
+
+def test_a_card_that_torch_cannot_open_is_told_with_the_reason_and_not_as_the_cpu():
+    values = {**CPU_TORCH, "version": "2.13.0+cu130", "cuda": "13.0", "problem": "device cuda: the driver is old"}
+    check = check_torch(Answer(values=values), "")
+    assert (check.state, check.detail) == ("warning", "device cuda: the driver is old")
 
 
 def test_the_pip_command_avoids_quotes_if_a_parent_folder_has_a_blank(tmp_path, monkeypatch):

@@ -319,6 +319,7 @@ BAD_STARTS = {
     "a rate that is too high": (["--fps", "300"], 1, "fps: 300.0 is not allowed"),
     "a size that is too large": (["--size", "99999x10"], 1, "width"),
     "an unknown renderer": (["--renderer", "vulkan"], 1, "renderer"),
+    "a GPU that is not there": (["--gpu", "99"], 1, "gpu '99': "),
     "an unknown parameter": (["--set", "/layr/1/angle=3"], 2, "/layer/1/angle"),
     "a parameter that is like none": (["--set", "/nope=3"], 2, "--set: /nope: no such parameter"),
     "an assignment that is none": (["--set", "angle"], 2, "ADDRESS=VALUE"),
@@ -393,8 +394,8 @@ def test_help_names_every_option(home: Path) -> None:
         [*MULTIVERSE, "run", "--help"], capture_output=True, text=True, env=os.environ | {"COLUMNS": "140"}
     ).stdout
     for option in (
-        "--config --audio --camera --size --fps --renderer --osc --osc-allow --web --sink --set --preset --resume "
-        "--seconds --frames --offline --json --rvc --rvc-index --rvc-content "
+        "--config --audio --camera --size --fps --renderer --gpu --osc --osc-allow --web --sink --set --preset "
+        "--resume --seconds --frames --offline --json --rvc --rvc-index --rvc-content "
         "--sd-sampler --sd-prediction"
     ).split():
         assert option in text

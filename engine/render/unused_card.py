@@ -1,0 +1,145 @@
+"""Finds a graphics card that OpenGL does not use, and why: a driver or a right is missing, often in a container.
+
+Only for Linux, where EGL lists each driver's devices: if the CPU draws and there is a card, its driver is not in that
+list, or does not open. Windows and macOS give their cards to every program.
+"""
+
+import ctypes
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from engine.render.context import is_software, name_devices
+from engine.render.egl_devices import gpu_choice
+from engine.system.graphics_card import NVIDIA, GraphicsCard, find_cards, is_container, nvidia_release
+from engine.system.small_file import read_small
+
+NVIDIA_EGL: Final = "libEGL_nvidia.so.0"
+CAPABILITIES: Final = "NVIDIA_DRIVER_CAPABILITIES"
+WANTED_CAPABILITIES: Final = "graphics,compute,utility"
+"""For a container: OpenGL; CUDA; nvidia-smi and NVML (NVIDIA Container Toolkit, user guide, Driver Capabilities)."""
+# where glvnd looks for drivers, and the two variables that replace that (libglvnd, src/EGL/icd_enumeration.md)
+_VENDOR_FOLDERS: Final = ("etc/glvnd/egl_vendor.d", "usr/share/glvnd/egl_vendor.d")
+_VENDOR_VARIABLES: Final = ("__EGL_VENDOR_LIBRARY_FILENAMES", "__EGL_VENDOR_LIBRARY_DIRS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnusedCard:
+    card: str
+    """Its name."""
+    reason: str
+    mend: str
+    """The remedy: a package, a command or an option."""
+
+    def __str__(self) -> str:
+        return f"software, although there is a card ({self.card}): {self.reason}; {self.mend}"
+
+
+def _can_load(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _may_open(file: Path) -> bool:
+    return os.access(file, os.R_OK | os.W_OK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverFacts:
+    """The state of the drivers of this machine."""
+
+    errors: Mapping[str, str]
+    """The reasons why no context opens on devices that EGL lists, by device file; NVIDIA's own by `NVIDIA`."""
+    root: Path = Path("/")
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    can_load: Callable[[str], bool] = _can_load
+    """True if the system finds this library."""
+    may_open: Callable[[Path], bool] = _may_open
+    """True if this user may draw through this device file."""
+
+
+def find_unused_card() -> UnusedCard | None:
+    """The card that OpenGL could use here; None if there is none, or one is in use, or the user chose the device.
+
+    Opens a context on each device, to know their errors: another one is current afterwards.
+    """
+    if gpu_choice() or not sys.platform.startswith("linux") or not (cards := find_cards()):
+        return None
+    named = name_devices()
+    if any(not each.error and not is_software(each.name) for each in named):
+        return None
+    failed = [each for each in named if each.error]
+    errors = {NVIDIA if each.device.is_cuda else each.device.file: each.error for each in failed}
+    return explain_unused(cards[0], DriverFacts(errors=errors))
+
+
+def explain_unused(card: GraphicsCard, facts: DriverFacts) -> UnusedCard:
+    """Why OpenGL does not use this card."""
+    reason, mend = (_explain_nvidia if card.vendor == NVIDIA else _explain_mesa)(card, facts)
+    return UnusedCard(card=card.name, reason=reason, mend=mend)
+
+
+def _explain_nvidia(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
+    in_container = is_container(facts.root, facts.environ)
+    restart = f"start the container with -e {CAPABILITIES}={WANTED_CAPABILITIES}"
+    if NVIDIA in facts.errors:
+        return (
+            f"NVIDIA's driver does not open it ({facts.errors[NVIDIA]})",
+            f"allow this user {card.file}, then try nvidia-smi",
+        )
+    release = nvidia_release(facts.root) or "NUMBER"  # hidden by some sandboxes
+    if not card.file.exists():
+        return "NVIDIA's driver is not loaded", "install it (Debian: nvidia-driver), then restart and try nvidia-smi"
+    if not facts.can_load(NVIDIA_EGL):
+        given = facts.environ.get(CAPABILITIES, "compute,utility, the default")
+        if in_container and not {"graphics", "all"} & set(given.split(",")):
+            return f"the container has no {NVIDIA_EGL}: {CAPABILITIES} is {given}, without graphics", restart
+        where = "on the host " if in_container else ""
+        return (
+            f"{NVIDIA_EGL} is missing",
+            f"install {where}libnvidia-gl-{release} (Ubuntu; libnvidia-gl-{release}-server beside a server driver)"
+            " or libegl-nvidia0 (Debian)",
+        )
+    if not any(NVIDIA_EGL.encode() in _read(file) for file in _vendor_files(facts)):
+        if variable := next((name for name in _VENDOR_VARIABLES if facts.environ.get(name)), ""):
+            return f"{variable} is {facts.environ[variable]}, without NVIDIA's driver", f"unset {variable}"
+        path = f"/{_VENDOR_FOLDERS[1]}/10_nvidia.json"
+        content = f'{{"file_format_version":"1.0.0","ICD":{{"library_path":"{NVIDIA_EGL}"}}}}'
+        return f"{path} is missing, by which EGL finds NVIDIA's driver", f"write into it: {content}"
+    return (
+        f"NVIDIA's EGL driver finds no card; it may be of another release than the loaded driver ({release})",
+        restart if in_container else "restart the machine, as after each update of the driver, then try nvidia-smi",
+    )
+
+
+def _explain_mesa(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
+    if facts.environ.get("LIBGL_ALWAYS_SOFTWARE", "0").lower() not in ("", "0", "false"):
+        return "LIBGL_ALWAYS_SOFTWARE is set", "unset LIBGL_ALWAYS_SOFTWARE"
+    if not card.file.exists():
+        return f"{card.file} is missing: the kernel's driver is not loaded", "install its firmware, then restart"
+    if not facts.may_open(card.file):
+        return f"this user may not open {card.file}", "sudo usermod -aG render $USER, then log in again"
+    error = facts.errors.get(str(card.file), "EGL does not list it")
+    return f"Mesa does not open it ({error})", "apt-get install libgl1-mesa-dri, or a newer Mesa"
+
+
+def _vendor_files(facts: DriverFacts) -> list[Path]:
+    """The files by which glvnd finds drivers."""
+    files, folders = (facts.environ.get(name, "") for name in _VENDOR_VARIABLES)
+    if files:
+        return [Path(name) for name in files.split(":")]
+    wanted = [Path(name) for name in folders.split(":")] if folders else [facts.root / name for name in _VENDOR_FOLDERS]
+    return [file for folder in wanted for file in sorted(folder.glob("*.json"))]
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return read_small(file)
+    except OSError:
+        return b""

@@ -1,0 +1,185 @@
+"""Which GPU a context is opened on: EGL's list, the order, the choice, and the libraries behind it."""
+
+import ctypes
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import NoGLError
+from engine.render import context, open_renderer
+from engine.render.context import load_finish, name_devices, open_context
+from engine.render.egl_devices import (
+    GPU_VARIABLE,
+    EglDevice,
+    by_preference,
+    chosen_gpu,
+    find_device,
+    list_egl_devices,
+)
+from engine.render.unused_card import find_unused_card
+from engine.system.graphics_card import GraphicsCard
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="EGL is how contexts are made on Linux only")
+
+LLVMPIPE = EglDevice(index=0, name="Mesa llvmpipe", is_software=True)
+RADEON = EglDevice(index=1, name="AMD Radeon", file="/dev/dri/renderD129")
+H100 = EglDevice(index=2, name="NVIDIA H100 PCIe", file="/dev/dri/renderD128", is_cuda=True)
+OTHER_H100 = replace(H100, index=3, file="/dev/dri/renderD130")
+MACHINE = (LLVMPIPE, RADEON, H100, OTHER_H100)
+
+
+class StandInEgl:
+    """A libEGL with known devices: for each, its strings by EGL's number."""
+
+    def __init__(self, devices: Sequence[dict[int, bytes]], missing: bytes = b"") -> None:
+        @ctypes.CFUNCTYPE(ctypes.c_uint, ctypes.c_int, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_int))
+        def query_devices(room: int, handles: Any, count: Any) -> int:
+            for place in range(min(room, len(devices))):
+                handles[place] = 0x1000 + place
+            count[0] = len(devices)
+            return 1
+
+        @ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int)
+        def query_string(handle: int, name: int) -> int:
+            asked.append((handle, name))
+            text = kept.get((handle, name))
+            return ctypes.cast(text, ctypes.c_void_p).value or 0 if text else 0
+
+        strings = [((0x1000 + place, name), text) for place, own in enumerate(devices) for name, text in own.items()]
+        kept = {key: ctypes.c_char_p(text) for key, text in strings}
+        self.asked = asked = list[tuple[int, int]]()
+        functions = {b"eglQueryDevicesEXT": query_devices, b"eglQueryDeviceStringEXT": query_string}
+        functions.pop(missing, None)
+
+        def get_address(name: bytes) -> int:
+            return ctypes.cast(functions[name], ctypes.c_void_p).value or 0 if name in functions else 0
+
+        self.eglGetProcAddress = get_address
+
+
+def test_a_card_and_software_are_told_apart_by_their_extensions() -> None:
+    nvidia = {
+        0x3055: b"EGL_NV_device_cuda EGL_EXT_device_drm EGL_EXT_device_drm_render_node EGL_EXT_device_query_name",
+        0x3053: b"NVIDIA",
+        0x335F: b"NVIDIA H100 PCIe",
+        0x3233: b"/dev/dri/card0",
+        0x3377: b"/dev/dri/renderD128",
+    }
+    old_nvidia = {0x3055: b"EGL_NV_device_cuda EGL_EXT_device_drm", 0x3233: b"/dev/dri/card1"}
+    software = {0x3055: b"EGL_MESA_device_software EGL_EXT_device_drm_render_node"}
+    egl = StandInEgl([software, old_nvidia, nvidia])
+    assert list_egl_devices(egl) == (
+        EglDevice(index=0, is_software=True),
+        EglDevice(index=1, file="/dev/dri/card1", is_cuda=True),
+        H100,
+    )
+    assert (0x1001, 0x335F) not in egl.asked  # without its extension it would set an error
+    assert list_egl_devices(StandInEgl([nvidia], missing=b"eglQueryDeviceStringEXT")) == ()
+
+
+def test_a_card_comes_before_software_and_nvidias_driver_before_others() -> None:
+    assert by_preference(MACHINE) == (H100, OTHER_H100, RADEON, LLVMPIPE)
+
+
+@pytest.mark.parametrize(
+    ("choice", "found"),
+    [("0", LLVMPIPE), ("3", OTHER_H100), ("radeon", RADEON), ("/dev/dri/renderD130", OTHER_H100)],
+)
+def test_a_device_is_chosen_by_its_index_or_a_part_of_its_name(choice: str, found: EglDevice) -> None:
+    assert find_device(choice, MACHINE) == found
+
+
+@pytest.mark.parametrize(
+    ("choice", "reason"), [("h100", "several match; give the index"), ("9", "no such device"), ("arc", "no such")]
+)
+def test_a_choice_that_fits_none_or_several_lists_them(choice: str, reason: str) -> None:
+    with pytest.raises(NoGLError, match=f"gpu '{choice}': .*{reason}.*2 NVIDIA H100 PCIe /dev/dri/renderD128"):
+        find_device(choice, MACHINE)
+
+
+class Machine:
+    """Mesa's software, and before it an NVIDIA card that does not open. `tried`: the indices that are opened."""
+
+    card = EglDevice(index=99, name="NVIDIA H100", is_cuda=True)
+
+    def __init__(self, software: EglDevice) -> None:
+        self.software = replace(software, name="")  # only newer Mesa tells its name without a context
+        self.devices = (self.software, self.card)
+        self.tried: list[int] = []
+
+
+@pytest.fixture
+def machine(require: Any, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    software = [device for device in list_egl_devices() if device.is_software]
+    require(software, "Mesa's EGL with its software (apt-get install libegl1 libgl1-mesa-dri)")
+    from glcontext import egl
+
+    def create(**options: Any) -> Any:
+        made.tried.append(options["device_index"])
+        return real(**options)
+
+    made, real = Machine(software[0]), egl.create_context
+    monkeypatch.setattr(egl, "create_context", create)
+    monkeypatch.setattr(context, "list_egl_devices", lambda: made.devices)
+    return made
+
+
+def test_the_card_is_tried_first_and_software_draws_where_it_does_not_open(machine: Machine) -> None:
+    opened = open_context()
+    assert machine.tried == [99, machine.software.index] and "llvmpipe" in opened.info["GL_RENDERER"]
+    opened.release()
+
+
+def test_a_chosen_device_is_opened_or_nothing(machine: Machine) -> None:
+    with chosen_gpu("llvmpipe"):
+        open_context().release()  # a context tells the name, another draws
+        assert os.environ[GPU_VARIABLE] == "llvmpipe"  # children inherit it
+    assert machine.tried == [machine.software.index] * 2 and GPU_VARIABLE not in os.environ
+    machine.tried.clear()
+    for choice in ("99", "98"):
+        with chosen_gpu(choice), pytest.raises(NoGLError):
+            open_renderer("auto", 64, 36)
+    assert machine.tried == [99]
+
+
+def test_devices_are_named_by_their_drivers_or_by_a_context(machine: Machine) -> None:
+    first, second = name_devices()
+    assert "llvmpipe" in first.name and first.error == "" and first.device == machine.software
+    assert second.name == "NVIDIA H100" and "device index 99" in second.error
+
+
+def test_an_unused_card_is_told_with_its_error_unless_a_device_was_chosen(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = GraphicsCard(vendor="NVIDIA", name="NVIDIA H100", file=Path("/dev/nvidia0"))
+    monkeypatch.setattr("engine.render.unused_card.find_cards", lambda: (card,))
+    unused = find_unused_card()
+    assert unused is not None and "NVIDIA's driver does not open it" in unused.reason
+    assert "device index 99" in unused.reason
+    with chosen_gpu("llvmpipe"):
+        assert find_unused_card() is None
+    monkeypatch.setattr("engine.render.unused_card.is_software", lambda renderer: False)
+    assert find_unused_card() is None  # a card draws
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_other_systems_say_that_they_choose_the_gpu(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    with chosen_gpu("0"), pytest.raises(NoGLError, match=r"^gpu .0.: (Windows|macOS) .*leave --gpu out$"):
+        open_context()
+
+
+def test_without_libgl_contexts_use_libopengl(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "GL_LIBRARIES", ("libGL.so.missing", "libOpenGL.so.0"))
+    opened = open_context()
+    load_finish()()
+    assert opened.error == "GL_NO_ERROR"
+    opened.release()
+    monkeypatch.setattr(context, "GL_LIBRARIES", ("libGL.so.missing",))
+    with pytest.raises(NoGLError, match="apt-get install libegl1"):
+        open_context()

@@ -1,0 +1,144 @@
+"""A card that the CPU draws beside: which card, why, and what mends it. The machines are folders with known files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.render.unused_card import DriverFacts, explain_unused
+from engine.system.graphics_card import find_cards
+
+H100_SLOT, ICD = "sys/bus/pci/devices/0000:17:00.0", "usr/share/glvnd/egl_vendor.d/10_nvidia.json"
+NVIDIA_MACHINE = {
+    "sys/bus/pci/devices/0000:02:00.0/vendor": "0x1a03\n",  # the display of a server's management, without OpenGL
+    "sys/bus/pci/devices/0000:02:00.0/class": "0x030000\n",
+    f"{H100_SLOT}/vendor": "0x10de\n",
+    f"{H100_SLOT}/class": "0x030200\n",
+    "sys/bus/pci/devices/0000:18:00.0/vendor": "0x10de\n",  # the sound of an HDMI socket
+    "sys/bus/pci/devices/0000:18:00.0/class": "0x040300\n",
+    "proc/driver/nvidia/gpus/0000:17:00.0/information": "Model: \t\t NVIDIA H100 PCIe\nIRQ:   \t\t 42\n",
+    "proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build\n",
+    "dev/nvidia0": "",
+    "dev/nvidiactl": "",
+}
+RADEON_MACHINE = {
+    "sys/bus/pci/devices/0000:03:00.0/vendor": "0x1002\n",
+    "sys/bus/pci/devices/0000:03:00.0/class": "0x030000\n",
+    "sys/bus/pci/devices/0000:03:00.0/drm/renderD129/dev": "226:129\n",
+    "dev/dri/renderD129": "",
+}
+CONTAINER = {".dockerenv": ""}
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
+    def build(files: dict[str, str]) -> Path:
+        for name, content in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(content)
+        return tmp_path
+
+    return build
+
+
+def without(files: dict[str, str], part: str) -> dict[str, str]:
+    return {name: content for name, content in files.items() if part not in name}
+
+
+def test_cards_are_found_without_any_graphics_library(machine: Callable[[dict[str, str]], Path]) -> None:
+    root = machine(RADEON_MACHINE)
+    assert [(card.name, card.file) for card in find_cards(root, {})] == [("AMD card", root / "dev/dri/renderD129")]
+    machine(NVIDIA_MACHINE)
+    assert [card.name for card in find_cards(root, {})] == ["NVIDIA H100 PCIe", "AMD card"]
+
+
+def test_a_machine_without_a_card_has_none(machine: Callable[[dict[str, str]], Path]) -> None:
+    root = machine({name: text for name, text in NVIDIA_MACHINE.items() if "02:00.0" in name})
+    assert find_cards(root, {}) == ()
+
+
+def test_the_hosts_cards_are_not_the_containers(machine: Callable[[dict[str, str]], Path]) -> None:
+    root = machine(without(NVIDIA_MACHINE, "dev/nvidia") | CONTAINER)
+    assert find_cards(root, {}) == ()
+    machine({"dev/nvidia3": "", "dev/nvidia-uvm": ""})
+    assert [card.file for card in find_cards(root, {})] == [root / "dev/nvidia3"]
+
+
+def test_a_sandbox_without_sys_has_the_card_of_its_device_file(machine: Callable[[dict[str, str]], Path]) -> None:
+    assert [card.name for card in find_cards(machine({"dev/nvidia0": ""}), {})] == ["NVIDIA card"]
+
+
+CAUSES = {
+    "a container without graphics": (
+        NVIDIA_MACHINE | CONTAINER,
+        {"environ": {"NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}},
+        "NVIDIA_DRIVER_CAPABILITIES is compute,utility, without graphics; start the container with "
+        "-e NVIDIA_DRIVER_CAPABILITIES=graphics,compute,utility",
+    ),
+    "a container with everything, on a host without graphics": (
+        NVIDIA_MACHINE | CONTAINER,
+        {"environ": {"NVIDIA_DRIVER_CAPABILITIES": "all"}},
+        "libEGL_nvidia.so.0 is missing; install on the host libnvidia-gl-580 ",
+    ),
+    "a server without the graphics package": (
+        NVIDIA_MACHINE,
+        {},
+        "(NVIDIA H100 PCIe): libEGL_nvidia.so.0 is missing; install libnvidia-gl-580 ",
+    ),
+    "no entry for glvnd": (
+        NVIDIA_MACHINE | {ICD.replace("10_nvidia", "50_mesa"): '"libEGL_mesa.so.0"'},
+        {"can_load": bool},
+        '10_nvidia.json is missing, by which EGL finds NVIDIA\'s driver; write into it: {"file_format_version":',
+    ),
+    "a variable that leaves only Mesa": (
+        NVIDIA_MACHINE | {ICD: '"libEGL_nvidia.so.0"'},
+        {"can_load": bool, "environ": {"__EGL_VENDOR_LIBRARY_FILENAMES": "/50_mesa.json"}},
+        "__EGL_VENDOR_LIBRARY_FILENAMES is /50_mesa.json, without NVIDIA's driver; unset __EGL",
+    ),
+    "a driver of another release": (
+        NVIDIA_MACHINE | {ICD: '"libEGL_nvidia.so.0"'},
+        {"can_load": bool},
+        "of another release than the loaded driver (580); restart",
+    ),
+    "a sandbox that hides the driver's state": (
+        {"dev/nvidia0": ""} | CONTAINER,
+        {},
+        "(NVIDIA card): the container has no libEGL_nvidia.so.0: NVIDIA_DRIVER_CAPABILITIES is compute,utility, the",
+    ),
+    "no driver": (
+        without(without(NVIDIA_MACHINE, "proc/"), "dev/"),
+        {},
+        "(NVIDIA card): NVIDIA's driver is not loaded; install it",
+    ),
+    "a card that does not open": (
+        NVIDIA_MACHINE,
+        {"errors": {"NVIDIA": "eglInitialize failed (0x3001)"}},
+        "NVIDIA's driver does not open it (eglInitialize failed (0x3001)); allow this user ",
+    ),
+    "Mesa told to use software": (
+        RADEON_MACHINE,
+        {"environ": {"LIBGL_ALWAYS_SOFTWARE": "1"}},
+        "(AMD card): LIBGL_ALWAYS_SOFTWARE is set; unset",
+    ),
+    "Mesa without the card's driver": (
+        RADEON_MACHINE,
+        {},
+        "Mesa does not open it (EGL does not list it); apt-get install libgl1-mesa-dri",
+    ),
+    "a user outside the group render": (
+        RADEON_MACHINE,
+        {"may_open": lambda file: file.name != "renderD129"},
+        "renderD129; sudo usermod -aG render $USER, then log in again",
+    ),
+    "no module for the card": (without(RADEON_MACHINE, "dev/dri"), {}, "renderD129 is missing: the kernel's driver"),
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_each_cause_is_told_with_what_mends_it(name: str, machine: Callable[[dict[str, str]], Path]) -> None:
+    files, given, told = CAUSES[name]
+    root = machine(files)
+    facts = {"environ": {}, "errors": {}, "can_load": lambda library: False} | given
+    (card,) = find_cards(root, facts["environ"])
+    line = str(explain_unused(card, DriverFacts(root=root, **facts)))
+    assert line.startswith("software, although there is a card (") and told in line and "\n" not in line
