@@ -87,7 +87,9 @@ def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
     words = ChildWords.open(begin.words)
     mailbox = Mailbox(pipe, words)
     gate = Gate.open(begin.gate) if begin.gate else None
-    port = ChildPort(settings=begin.settings, send=pipe.send, mailbox=mailbox, words=words, gate=gate)
+    port = ChildPort(
+        settings=begin.settings, send=pipe.send, mailbox=mailbox, words=words, gate=gate, gate_place=begin.gate_place
+    )
     port.enter(Phase.STARTING)
     mailbox.open()
     pipe.send(Hello(pid=os.getpid()))

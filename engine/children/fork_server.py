@@ -1,10 +1,14 @@
 """A process that imports torch and other heavy modules once, then forks children that have them: 10 ms, not seconds.
 
-Linux only. It has one thread: the modules it imports must not start others, and must not touch CUDA. Requests come on
-its control socket, each with three descriptors: the child's end of the control pipe, its stderr, and a socket on which
-this server sends the child's process id and pidfd, and later its exit status. Only the child keeps its end of the
-control pipe, so either side notices when the other dies. When the engine dies the control socket closes and the server
-ends; its children notice that their own pipes close.
+Linux only. It has one thread: the modules it imports must not start others. Requests come on its control socket, each
+with three descriptors: the child's end of the control pipe, its stderr, and a socket on which this server sends the
+child's process id and pidfd, and later its exit status. Only the child keeps its end of the control pipe, so either
+side notices when the other dies. When the engine dies the control socket closes and the server ends; its children
+notice that their own pipes close.
+
+CUDA does not survive a fork, and a library may open it while it is imported. Where NVML is missing (a container without
+NVIDIA's "utility" capability), even torch.cuda.is_available() does. Then each fork becomes a new interpreter, and the
+engine logs a line about it.
 
 Why not `multiprocessing.forkserver`: there is only one per process, which a host program may have started with other
 modules; it inherits our environment, which we would have to change while other threads read it (numba reads
@@ -20,19 +24,22 @@ import select
 import signal
 import socket
 import struct
+import sys
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from engine.children import child_main
-from engine.system.python_process import wake_with_parent
+from engine.system.python_process import command, wake_with_parent
 
 NUMBER: Final = struct.Struct("=q")
-"""A process id or exit code, as sent to the engine."""
+"""A process id or exit code, as sent to the engine. A line for the log may follow a process id."""
+MAX_NOTE: Final = 200  # bytes
 REQUEST: Final = b"fork"
 NICENESS: Final = 10  # while importing, which takes seconds of CPU time during a show
 DESCRIPTORS: Final = 3
+CUDA_IS_OPEN: Final = "a library opened CUDA while it was imported, so children start from nothing: seconds later"
 POLL_S: Final = 0.1  # polling interval for the engine's death during the imports
 
 
@@ -57,6 +64,8 @@ def serve(control_descriptor: int, modules: Sequence[str]) -> None:
     gc.enable()
     gc.collect()
     gc.freeze()  # otherwise a collection in a child writes to every page of the modules, which copies them
+    is_cuda_open = _is_cuda_lost_by_forking()
+    note = CUDA_IS_OPEN if is_cuda_open else ""
     children: dict[int, _Child] = {}  # by pidfd
     events = select.poll()
     events.register(control, select.POLLIN)
@@ -67,9 +76,10 @@ def serve(control_descriptor: int, modules: Sequence[str]) -> None:
                 if not request:
                     _kill(children)
                     return
-                pidfd = _fork(control, children, descriptors)
+                pidfd = _fork(control, children, descriptors, note=note, is_fresh=is_cuda_open)
                 if pidfd is not None:
                     events.register(pidfd, select.POLLIN)
+                    note = ""
             else:
                 events.unregister(descriptor)
                 _reap(descriptor, children.pop(descriptor))
@@ -97,8 +107,26 @@ def _import_with_low_priority(modules: Sequence[str]) -> None:
             importlib.import_module(module)
 
 
-def _fork(control: socket.socket, children: dict[int, _Child], descriptors: list[int]) -> int | None:
-    """Fork a child with these descriptors, which are closed here. Returns its pidfd, or None if fork failed."""
+def _is_cuda_lost_by_forking() -> bool:
+    """True if a fork of this process could not use CUDA. Asks a fork: only there does torch tell, also of a driver that
+    was only asked for the number of cards (torch/csrc/cuda/Module.cpp)."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    if cuda is None:
+        return False
+    pid = os.fork()
+    if pid == 0:
+        os._exit(int(cuda._is_in_bad_fork()))
+    _, status = os.waitpid(pid, 0)
+    return status != 0
+
+
+def _fork(
+    control: socket.socket, children: dict[int, _Child], descriptors: list[int], *, note: str, is_fresh: bool
+) -> int | None:
+    """Fork a child with these descriptors, which are closed here. Returns its pidfd, or None if fork failed.
+
+    `note`: sent with its process id. `is_fresh`: it becomes a new interpreter.
+    """
     pipe, stderr, events_descriptor = descriptors
     events = socket.socket(fileno=events_descriptor)
     try:
@@ -121,6 +149,10 @@ def _fork(control: socket.socket, children: dict[int, _Child], descriptors: list
             os.dup2(stderr, 1)
             os.dup2(stderr, 2)
             os.close(stderr)
+            if is_fresh:
+                os.set_inheritable(pipe, True)
+                program = command(child_main.__name__, f"main({pipe})")
+                os.execv(program[0], program)
             code = child_main.run(pipe)
         finally:
             os._exit(code)
@@ -129,7 +161,7 @@ def _fork(control: socket.socket, children: dict[int, _Child], descriptors: list
     pidfd = os.pidfd_open(pid)
     children[pidfd] = _Child(pid, events)
     with contextlib.suppress(OSError):  # the engine is gone or abandoned this child, whose pipe is then closed too
-        socket.send_fds(events, [NUMBER.pack(pid)], [pidfd])
+        socket.send_fds(events, [NUMBER.pack(pid), note.encode()], [pidfd])
     return pidfd
 
 

@@ -1,5 +1,6 @@
 """Children on Linux: forked from a server that has imported the heavy modules. `fork_server` is the server's side."""
 
+import logging
 import os
 import select
 import signal
@@ -10,9 +11,11 @@ from contextlib import ExitStack, suppress
 from typing import Final
 
 from engine.children import stderr_file
-from engine.children.fork_server import NUMBER, REQUEST
+from engine.children.fork_server import MAX_NOTE, NUMBER, REQUEST
 from engine.errors import ChildError
 from engine.system.python_process import exit_reason, start_python
+
+log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 3
 KILL_WAIT_S: Final = 1.0
@@ -143,14 +146,16 @@ class ForkedProcess:
         if self.events is None:
             return
         try:
-            received, descriptors, _, _ = socket.recv_fds(self.events, NUMBER.size, 1)
+            received, descriptors, _, _ = socket.recv_fds(self.events, NUMBER.size + MAX_NOTE, 1)
         except BlockingIOError:
             return
         except OSError:
             received, descriptors = b"", []
         if received:
             self._close_theirs()  # now only the child has the other ends
-            self.pid, self._pidfd = NUMBER.unpack(received)[0], descriptors[0]
+            self.pid, self._pidfd = NUMBER.unpack_from(received)[0], descriptors[0]
+            if note := received[NUMBER.size :]:
+                log.warning("%s", note.decode())
             return
         self._close_events()  # the server died before answering, or fork failed
         if self._attempts == ATTEMPTS:

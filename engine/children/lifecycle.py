@@ -34,7 +34,7 @@ from typing import Any
 
 from engine.children.launcher import Launcher
 from engine.children.policy import Deadlines, DeathPolicy, Verdict
-from engine.children.process import Child, OnAnswer
+from engine.children.process import Child, GatePlace, OnAnswer
 from engine.children.published import Published
 from engine.children.spec import ChildSpec, ChildStatus, State
 from engine.errors import ChildError, SharedMemoryError
@@ -55,7 +55,7 @@ class Lifecycle:
         self,
         spec: ChildSpec,
         *,
-        gate: str,
+        gate: GatePlace,
         launcher: Launcher,
         times: Deadlines,
         report: Report,
@@ -283,7 +283,9 @@ class Lifecycle:
     def _main_died(self, child: Child, now_s: float) -> None:
         detail = self._exit_reason(child)
         is_final = child.fault is not None and child.fault.is_final
-        verdict = self._policy.died(child.tried, had_result=child.words.results > 0, is_final=is_final)
+        # A driver's fault tells nothing about the values that were being tried.
+        tried = {} if child.fault is not None and child.fault.kind == "driver" else child.tried
+        verdict = self._policy.died(tried, had_result=child.words.results > 0, is_final=is_final)
         self._report_fault("; ".join([detail, *(f"quarantined {blamed}" for blamed in verdict.blamed)]))
         if self._coming is None:
             self._plan_restart(verdict, now_s)

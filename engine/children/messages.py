@@ -42,6 +42,8 @@ class Begin(ChildMessage, frozen=True):
     """Shared-memory segment of this process's ChildWords."""
     gate: str
     """Segment of the engine's render gate, or "" without one."""
+    gate_place: int = 0
+    """Where it takes turns with other children of its GPU; 0: it takes none."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +124,7 @@ class Note(ChildMessage, frozen=True):
 
 class FaultReport(ChildMessage, frozen=True):
     kind: str
-    """memory, driver, model: named by the loop; error: an unexpected exception."""
+    """memory, driver, model: named by the loop; error: an unexpected exception. `driver` blames no value."""
     text: str
     is_final: bool
 

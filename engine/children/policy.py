@@ -11,7 +11,8 @@ Four questions, each answered from observations only:
   it, and afterwards that it is proved. A value that was being tried at a death gets one count. At three it is
   quarantined: later processes get the last proved value of that key, or none. A value that was proved once is never
   blamed, or a script that kills the child would take away every prompt. A result with another prompt does not clear the
-  counts, or a poisoned prompt that alternates with a good one would kill the child endlessly.
+  counts, or a poisoned prompt that alternates with a good one would kill the child endlessly. A death that the child
+  reports as its driver's blames nothing.
 - When does a process with new settings become active? With its first result. But a paused child, or one without a
   source, has no results, and two models would stay in memory indefinitely. So it also becomes active once it has been
   ready for 2 s in which the first published nothing.

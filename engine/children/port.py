@@ -58,6 +58,7 @@ class ChildPort:
         mailbox: Mailbox,
         words: ChildWords,
         gate: Gate | None,
+        gate_place: int = 0,
     ) -> None:
         self.settings = settings
         """Plain values the process was started with; constant."""
@@ -68,6 +69,8 @@ class ChildPort:
         self.words = words
         self.gate = gate
         """Tells if the engine is drawing; None without a gate."""
+        self.gate_place = gate_place
+        """Where it takes turns with other children of its GPU; 0: it takes none."""
         self._send = send
         self._mailbox = mailbox
         self._handlers: dict[str, Callable[..., str]] = {}

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from engine.children import stderr_file
 from engine.children.launcher import Launcher
@@ -58,6 +58,13 @@ PHASE_STATES: Final[Mapping[Phase, State]] = {
 MAX_CALLS: Final = 64  # unanswered commands per child: bounds the queue of a stopped child
 
 
+class GatePlace(NamedTuple):
+    """The engine's render gate, and where a child takes turns at it."""
+
+    segment: str = ""
+    place: int = 0
+
+
 class Child:
     """A running process of a child."""
 
@@ -68,7 +75,7 @@ class Child:
         *,
         values: Mapping[str, Any],
         inputs: Mapping[str, str],
-        gate: str,
+        gate: GatePlace,
         launcher: Launcher,
         policy: DeathPolicy,
         times: Deadlines,
@@ -117,7 +124,8 @@ class Child:
                 environment=dict(spec.environment),
                 niceness=spec.niceness,
                 words=self.words.segment,
-                gate=gate,
+                gate=gate.segment,
+                gate_place=gate.place,
             )
             if packed_bytes(begin) > VALUES_BYTES:
                 raise ChildError(f"{spec.name}: its settings do not fit into a message of {VALUES_BYTES} bytes")

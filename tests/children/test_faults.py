@@ -266,6 +266,13 @@ def test_a_model_that_kills_while_it_loads_fails_by_name(toys: Callable[..., Any
     assert status.restarts == 2
 
 
+def test_a_model_is_not_blamed_for_a_driver_that_fails_while_it_loads(toys: Callable[..., Any]) -> None:
+    toy = toys({"model": "good.safetensors", "loading": "driver"})
+    toy.supervisor.start()
+    status = toy.wait_for(lambda: toy.status if toy.status.restarts >= 4 else None, "a fifth process")
+    assert (status.quarantined, status.detail) == ((), "driver: the card has failed")
+
+
 @pytest.mark.parametrize("is_forking", [True, False], ids=["forked", "spawned"])
 def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(
     is_forking: bool, toys: Callable[..., Any]

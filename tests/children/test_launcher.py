@@ -1,6 +1,7 @@
 """Starting processes: forked or spawned, their environment and script, and no side effects."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -115,11 +116,28 @@ def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its
 
 def test_preloaded_modules_are_in_the_child_at_start(toys: Callable[..., Any], require: Callable[..., None]) -> None:
     require(CAN_FORK, "Linux with pidfd")
-    toy = toys(preload=("decimal", "no_such_module_anywhere"), loop="tests.children.toy:tell_modules")
+    toy = toys(preload=("wave", "no_such_module_anywhere"), loop="tests.children.toy:tell_modules")
     toy.supervisor.start()
     toy.until("ready")
     facts = toy.wait_for(lambda: toy.status.facts, "the facts")
-    assert facts == {"decimal": True, "argument": "-c", "threads": 2, "from stdin": 0}
+    assert facts == {"wave": True, "argument": "-c", "threads": 2, "from stdin": 0}
+
+
+def test_children_start_in_new_interpreters_where_an_import_has_opened_cuda(
+    toys: Callable[..., Any], launcher: Launcher, require: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    require(CAN_FORK, "Linux with pidfd")
+    toy = toys(preload=("wave", "tests.children.cuda_at_import"), loop="tests.children.toy:tell_modules")
+    toy.supervisor.start()
+    for _ in range(2):
+        pid = toy.until("ready").pid
+        facts = toy.wait_for(lambda: toy.status.facts, "the facts")
+        assert facts == {"wave": False, "argument": "-c", "threads": 2, "from stdin": 0}
+        os.kill(pid, signal.SIGKILL)
+        toy.until("ready", not_pid=pid)
+    assert toy.status.detail == "killed by SIGKILL"
+    (line,) = [each for each in caplog.messages if "CUDA" in each]
+    assert line == "a library opened CUDA while it was imported, so children start from nothing: seconds later"
 
 
 SCRIPT = """

@@ -9,7 +9,7 @@ import pytest
 
 from engine.children.launcher import Launcher
 from engine.children.policy import Deadlines, DeathPolicy
-from engine.children.process import Child
+from engine.children.process import Child, GatePlace
 from engine.children.spec import ChildSpec
 from engine.ipc import Phase
 from engine.ipc.control_pipe import open_pipe
@@ -56,7 +56,7 @@ def test_a_child_whose_process_id_has_not_arrived_is_loading_whatever_it_does_al
         {},
         values={},
         inputs={},
-        gate="",
+        gate=GatePlace(),
         launcher=cast(Launcher, OneLauncher()),
         policy=DeathPolicy(times),
         times=times,

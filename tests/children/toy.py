@@ -97,6 +97,8 @@ def act(port: ChildPort, what: str) -> None:
         case "memory beside another":
             if len(psutil.Process(os.getppid()).children()) > 1:
                 port.fail("memory", "7 GiB requested", is_final=False)
+        case "driver":
+            port.fail("driver", "the card has failed", is_final=False)
         case "note":
             port.note("odd", "the lake is frozen")
         case "chatter":
@@ -121,7 +123,7 @@ def hum(port: ChildPort) -> None:
 def tell_modules(port: ChildPort) -> None:
     """Sends facts about the process at its start."""
     facts = {"argument": sys.argv[0], "threads": threading.active_count(), "from stdin": len(sys.stdin.read())}
-    port.ready(decimal="decimal" in sys.modules, **facts)
+    port.ready(wave="wave" in sys.modules, **facts)
     while not port.should_stop:
         port.poll()
         time.sleep(0.01)
