@@ -22,12 +22,11 @@ COST_S: Final = 20.0
 
 def run(tempos: int, songs: int, progress: Progress) -> dict[str, Any]:
     """Measure with `tempos` metronomes and the first `songs` songs. Times in seconds, or ms where the name says so."""
-    return {
-        "clicks": _clicks(tempos, progress),
-        "songs": _songs(songs, progress),
-        "cost": _cost(progress),
-        "timecode": timecode.measure(progress),
-    }
+    result = progress.begin({"clicks": _clicks(tempos, progress)})
+    result["songs"] = _songs(songs, progress)
+    result["cost"] = _cost(progress)
+    result["timecode"] = timecode.measure(progress)
+    return result
 
 
 def _clicks(tempos: int, progress: Progress) -> dict[str, Any]:

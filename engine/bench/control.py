@@ -71,36 +71,36 @@ def run(
                 watched_ms += work_ms
                 pictures += seen["pictures"]
                 size += seen["bytes"]
+            quiet_p50, quiet_p99 = np.percentile(quiet_ms, (50, 99))
+            watched_p50, watched_p99 = np.percentile(watched_ms, (50, 99))
+            result = progress.begin(
+                {
+                    "viewers": viewers,
+                    "pictures_a_second_a_viewer": round(sum(pictures) / len(pictures) / turn_s, 2),
+                    "megabytes_a_second": round(size / 1e6 / seconds, 2),
+                    "frame_ms_p50_without": round(float(quiet_p50), 3),
+                    "frame_ms_p50_watched": round(float(watched_p50), 3),
+                    "frame_ms_p99_without": round(float(quiet_p99), 3),
+                    "frame_ms_p99_watched": round(float(watched_p99), 3),
+                    "frame_p99_ratio": round(float(watched_p99 / quiet_p99), 3),
+                }
+            )
             progress("whole tree", 2 * TURNS / (2 * TURNS + 2))
             tree, _ = loop.during("tree")
+            tree_p50, tree_p95 = np.percentile(tree["waits_ms"], (50, 95))
+            result["tree_bytes"] = tree["bytes"]
+            result |= {"tree_ms_p50": round(float(tree_p50), 3), "tree_ms_p95": round(float(tree_p95), 3)}
             progress("fader", (2 * TURNS + 1) / (2 * TURNS + 3))
             fader, _ = loop.during("fader")
+            fader_p50, fader_p95 = np.percentile(fader["waits_ms"], (50, 95))
+            result["fader_to_frame_ms_p50"] = round(float(fader_p50), 3)
+            result["fader_to_frame_ms_p95"] = round(float(fader_p95), 3)
             progress("fader in a browser", (2 * TURNS + 2) / (2 * TURNS + 3))
-            browser = loop.moves_seen()
+            result["browser_to_frame"] = loop.moves_seen()
             client.close_input()
             loop.draw_until_client_ended()
-        times = engine.times
-    tree_p50, tree_p95 = np.percentile(tree["waits_ms"], (50, 95))
-    fader_p50, fader_p95 = np.percentile(fader["waits_ms"], (50, 95))
-    quiet_p50, quiet_p99 = np.percentile(quiet_ms, (50, 99))
-    watched_p50, watched_p99 = np.percentile(watched_ms, (50, 99))
-    return {
-        "viewers": viewers,
-        "pictures_a_second_a_viewer": round(sum(pictures) / len(pictures) / turn_s, 2),
-        "megabytes_a_second": round(size / 1e6 / seconds, 2),
-        "frame_ms_p50_without": round(float(quiet_p50), 3),
-        "frame_ms_p50_watched": round(float(watched_p50), 3),
-        "frame_ms_p99_without": round(float(quiet_p99), 3),
-        "frame_ms_p99_watched": round(float(watched_p99), 3),
-        "frame_p99_ratio": round(float(watched_p99 / quiet_p99), 3),
-        "late": times.late,
-        "tree_bytes": tree["bytes"],
-        "tree_ms_p50": round(float(tree_p50), 3),
-        "tree_ms_p95": round(float(tree_p95), 3),
-        "fader_to_frame_ms_p50": round(float(fader_p50), 3),
-        "fader_to_frame_ms_p95": round(float(fader_p95), 3),
-        "browser_to_frame": browser,
-    }
+        result["late"] = engine.times.late
+    return result
 
 
 class _Loop:

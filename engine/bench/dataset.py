@@ -54,7 +54,7 @@ def run(
     engines = {"raster": RenderSettings(engine="raster")}
     if with_cycles:
         engines["cycles"] = choose_drawing("cycles", blender=blender or None).drawing
-    result: dict[str, Any] = {"cores": os.cpu_count(), "cases": {}}
+    result = progress.begin({"cores": os.cpu_count(), "cases": {}})
     for number, case in enumerate(cases):
         if case == TILE:
             progress(case, number / (len(cases) + 1))

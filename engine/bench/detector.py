@@ -82,18 +82,20 @@ def _measure(
     folders = _draw(Path(work), views, pictures, drawn, progress)
     tried = {name: _views(folders[TRY, name], name, pictures) for name in drawn}
 
-    result: dict[str, Any] = {
-        "cores": os.cpu_count(),
-        "threads": threads,
-        "steps": steps,
-        "crops": f"{BATCH} of {CROP_PX} px a step",
-        "seeds": seeds,
-        "dtype": "bfloat16" if has_fast_bfloat16() else "float32",
-        "weights": count_weights(build_network(seed=0)),
-        "training": {},
-        "sets": {name: _told(SETS[name], tried[name]) for name in drawn},
-        "missing": missing,
-    }
+    result = progress.begin(
+        {
+            "cores": os.cpu_count(),
+            "threads": threads,
+            "steps": steps,
+            "crops": f"{BATCH} of {CROP_PX} px a step",
+            "seeds": seeds,
+            "dtype": "bfloat16" if has_fast_bfloat16() else "float32",
+            "weights": count_weights(build_network(seed=0)),
+            "training": {},
+            "sets": {name: _told(SETS[name], tried[name]) for name in drawn},
+            "missing": missing,
+        }
+    )
     for number, recipe in enumerate(TRAINING):
         some = _views(folders[TRAIN, recipe], recipe, views)
         told = result["training"][recipe] = _told(TRAINING[recipe], some)

@@ -38,7 +38,7 @@ def run(blocks: int, frames: int, progress: Progress) -> dict[str, Any]:
     """Measure `blocks` blocks of each size with ring and queue, then `frames` numbered pictures; times in ms."""
     stages = len(SIZES) + 2
     progress("waking up", 0.0)
-    result: dict[str, Any] = {"wake_up": _wake_up(blocks)}
+    result = progress.begin({"wake_up": _wake_up(blocks)})
     for done, size in enumerate(SIZES, start=1):
         progress("x".join(map(str, size)), done / stages)
         result["x".join(map(str, size))] = _compare(size, blocks, result["wake_up"]["queue_ms_p50"])

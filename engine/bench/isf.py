@@ -26,7 +26,7 @@ CHANGE_FRAMES = 12  # of putting one in
 
 def run(width: int, height: int, frames: int, progress: Progress) -> dict[str, Any]:
     """The figures, or the reason why there are none."""
-    told: dict[str, Any] = {"width": width, "height": height, "frames": frames}
+    told = progress.begin({"width": width, "height": height, "frames": frames})
     try:
         renderer = open_renderer("gl", width, height)
     except NoGLError as error:

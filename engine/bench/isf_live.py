@@ -72,7 +72,9 @@ def run(width: int, height: int, fps: float, turns: int, renderer: str, progress
                     stage.draw("quiet", PLAYED_S)
                     progress("with a shader", (turn + 0.5) / turns)
                     stage.turn(turn)
-            return {"size": f"{width}x{height}", "fps": fps, "renderer": engine.status().renderer, **stage.figures()}
+                    renderer = engine.status().renderer
+                    progress.begin({"size": f"{width}x{height}", "fps": fps, "renderer": renderer, **stage.figures()})
+    return progress.found
 
 
 class _Stage:

@@ -19,7 +19,7 @@ import numpy as np
 from engine.app import Engine, open_engine
 from engine.bench.progress import Progress
 from engine.children.supervisor import Supervisor
-from engine.config import build_config
+from engine.config import Config, build_config
 from engine.errors import ChildError
 
 ROUNDS = 3
@@ -69,8 +69,10 @@ def run(
     model: str,
     params: dict[str, Any],
     progress: Progress,
+    *,
+    rounds: int = ROUNDS,
 ) -> dict[str, Any]:
-    """Measure each case for `seconds` in total, in three rounds; `params` are set from the start.
+    """Measure each case for `seconds` in total, in this many rounds; `params` are set from the start.
 
     `name`: of the live model; `model`: as in its configuration.
 
@@ -92,20 +94,25 @@ def run(
         child = engine.children[name]
         progress("loading the model", 0.0)
         _draw_until(engine, child, lambda: child.status().results > 0 or child.status().state == "failed")
-        steps = ROUNDS * len(played)
+        steps = rounds * len(played)
         for step in range(steps):
             case = played[step % len(played)]
             progress(case.name.replace("_", " "), step / steps)
             _prepare(engine, child, case)
-            _play(engine, child, case, seconds / ROUNDS)
-        status = engine.status()
+            _play(engine, child, case, seconds / rounds)
+            if step + 1 >= len(played):
+                progress.begin(_told(played, name, model, config, engine.status().renderer))
+    return progress.found
+
+
+def _told(played: list[ChildLoad], name: str, model: str, config: Config, renderer: str) -> dict[str, Any]:
     said = played[1].facts
     measured = {fact: said.get(fact) for fact in ("family", "size", "device", "dtype")}
     measured["slice_ms_p99"] = played[2].facts.get("slice_p99_ms")
     result: dict[str, Any] = {
-        "renderer": status.renderer,
-        "size": f"{width}x{height}",
-        "fps": fps,
+        "renderer": renderer,
+        "size": f"{config.width}x{config.height}",
+        "fps": config.fps,
         name: {"model": model, **measured},
         "cores": os.cpu_count(),
         "scenes": {case.name: _figures(case, name) for case in played},

@@ -18,18 +18,22 @@ from engine.errors import ModelError, MultiverseError
 from engine.system import openmp
 from engine.system.python_process import command, exit_reason, utf8_environment
 
+KEY = "multiverse bench"
+
 
 def in_own_process(
     module: str, asked: dict[str, Any], progress: Progress, *, waiting: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """Run `main()` of `module` with the arguments `asked` (plain values, including `threads`); returns its result.
 
-    ModelError, in one line, if it fails or dies. `waiting`: OpenMP's wait policy; None: that of child processes.
+    If it fails or dies: what it found before, with FAILED; without that, ModelError in one line. `waiting`: OpenMP's
+    wait policy; None: that of child processes. What libraries print between the lines of JSON only counts in errors.
     """
     environment = {**os.environ, **child_environment(), "OMP_NUM_THREADS": str(asked["threads"])}
     if waiting is not None:
         environment = {name: value for name, value in environment.items() if name not in openmp.VARIABLES}
         environment |= waiting
+    printed = ""
     with (
         stderr_file.create() as errors,
         subprocess.Popen(
@@ -42,16 +46,31 @@ def in_own_process(
         ) as process,
     ):
         assert process.stdout is not None
-        for line in process.stdout:
-            message = json.loads(line)
-            if "result" in message:
-                result: dict[str, Any] = message["result"]
-                return result
-            if "error" in message:
-                raise ModelError(message["error"])
-            progress(message["stage"], message["done"])
-        reasons = [exit_reason(process.wait()), stderr_file.crash_summary(stderr_file.read_tail(errors))]
-    raise ModelError(f"the measurement ended without a result: {'; '.join(filter(None, reasons))}")
+        try:
+            for line in process.stdout:
+                message = _message(line)
+                if message is None:
+                    printed = line.strip() or printed
+                    continue
+                progress.found = message["found"]
+                if message["is_done"]:
+                    return progress.found
+                if "error" in message:
+                    return _ended(progress, ModelError(message["error"]))
+                progress(message["part"], message["done"])
+        except KeyboardInterrupt:
+            process.kill()  # it would keep the device until its next line
+            raise
+        reasons = [exit_reason(process.wait()), stderr_file.crash_summary(stderr_file.read_tail(errors)), printed]
+    return _ended(progress, ModelError(f"the measurement ended early: {'; '.join(filter(None, reasons))}"))
+
+
+def _ended(progress: Progress, error: ModelError) -> dict[str, Any]:
+    """The findings up to the error; raises it if there are none."""
+    found = progress.failed(error)
+    if not found:
+        raise error
+    return found
 
 
 def answer(measure: Callable[..., dict[str, Any]]) -> None:
@@ -59,11 +78,21 @@ def answer(measure: Callable[..., dict[str, Any]]) -> None:
     faulthandler.enable()
 
     def write_line(**line: Any) -> None:
-        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.write(json.dumps({KEY: {"found": progress.found, "is_done": False} | line}) + "\n")
         sys.stdout.flush()
 
+    progress = Progress(lambda part, done: write_line(part=part, done=done))
     try:
-        asked = json.loads(sys.argv[1])
-        write_line(result=measure(**asked, progress=lambda stage, done: write_line(stage=stage, done=done)))
+        progress.found = measure(**json.loads(sys.argv[1]), progress=progress)
+        write_line(is_done=True)
     except MultiverseError as error:
         write_line(error=str(error))
+
+
+def _message(line: str) -> dict[str, Any] | None:
+    """A line of ours; None for what else is printed."""
+    try:
+        message: dict[str, Any] = json.loads(line)[KEY]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return message

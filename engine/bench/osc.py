@@ -83,6 +83,7 @@ def run(
         last = _LastValues(engine)
         flooded_ms = loop.draw("flood", seconds, last.note)
         late = engine.times.late - late_before
+        result = progress.begin(_frame_times(quiet_ms, elsewhere_ms, flooded_ms) | {"late_flooded": late})
         loop.draw_until(lambda: sender.has_ended, drawn=last.note)
         report = json.loads(sender.read())
         expected = before + report["sent"] + report["asked"]
@@ -96,11 +97,8 @@ def run(
         others.pause()
         messages, buffer_bytes = _received(engine)
         desk.play(engine, desk_s, lambda: loop.draw("lighting desk", desk_s))
-    quiet_p50, quiet_p99 = np.percentile(quiet_ms, (50, 99))
-    elsewhere_p99 = np.percentile(elsewhere_ms, 99)
-    flooded_p50, flooded_p99 = np.percentile(flooded_ms, (50, 99))
     wait_p50, wait_p99 = np.percentile(report["waits_ms"], (50, 99))
-    return {
+    return result | {
         "cores": psutil.cpu_count(),
         "cores_busy_elsewhere": round(others.cores, 2),
         "messages": report["sent"],
@@ -119,6 +117,21 @@ def run(
         "latency_ms_worst": round(latency.worst, 3),
         "latency_cost_ms_a_frame": round(_latency_cost_ms(max(1, round(rate / fps))), 4),
         "receive_buffer_bytes": buffer_bytes,
+        **_frame_times(quiet_ms, elsewhere_ms, flooded_ms),
+        "questions": report["asked"],
+        "unanswered": report["asked"] - len(report["waits_ms"]),
+        "arrival_to_frame_ms_p50": round(float(wait_p50), 3),
+        "arrival_to_frame_ms_p99": round(float(wait_p99), 3),
+        "arrival_to_frame_frames_p99": round(float(wait_p99) * fps / 1000.0, 3),
+        **desk.figures(),
+    }
+
+
+def _frame_times(quiet_ms: list[float], elsewhere_ms: list[float], flooded_ms: list[float]) -> dict[str, float]:
+    quiet_p50, quiet_p99 = np.percentile(quiet_ms, (50, 99))
+    elsewhere_p99 = np.percentile(elsewhere_ms, 99)
+    flooded_p50, flooded_p99 = np.percentile(flooded_ms, (50, 99))
+    return {
         "frame_ms_p50_quiet": round(float(quiet_p50), 3),
         "frame_ms_p50_flooded": round(float(flooded_p50), 3),
         "frame_ms_p99_quiet": round(float(quiet_p99), 3),
@@ -126,13 +139,6 @@ def run(
         "frame_ms_p99_flooded": round(float(flooded_p99), 3),
         "frame_p99_ratio": round(float(flooded_p99 / quiet_p99), 3),
         "frame_p99_ratio_to_flood_elsewhere": round(float(flooded_p99 / elsewhere_p99), 3),
-        "late_flooded": late,
-        "questions": report["asked"],
-        "unanswered": report["asked"] - len(report["waits_ms"]),
-        "arrival_to_frame_ms_p50": round(float(wait_p50), 3),
-        "arrival_to_frame_ms_p99": round(float(wait_p99), 3),
-        "arrival_to_frame_frames_p99": round(float(wait_p99) * fps / 1000.0, 3),
-        **desk.figures(),
     }
 
 

@@ -101,15 +101,17 @@ def _measure(
     files = files or FILES.get(place.kind, FILES_ELSEWHERE)
     progress(f"{shape}: a file", 0.0)
     model = _model(shape, embeddings, place, place.dtype_name)
-    result: dict[str, Any] = {
-        "device": place.name,
-        "dtype": place.dtype_name,
-        "threads": threads,
-        "shape": shape,
-        "pitch": model.pitch.name,
-        "embeddings": embeddings,
-        "model_memory_mb": round(model.memory_mb, 1),
-    }
+    result = progress.begin(
+        {
+            "device": place.name,
+            "dtype": place.dtype_name,
+            "threads": threads,
+            "shape": shape,
+            "pitch": model.pitch.name,
+            "embeddings": embeddings,
+            "model_memory_mb": round(model.memory_mb, 1),
+        }
+    )
     if place.kind == "cpu":
         result["unverified without a device"] = list(UNVERIFIED)
     result["offline"] = _offline(model, seconds)
@@ -257,7 +259,7 @@ def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
     is_gpu = model.device.type != "cpu"
     if is_gpu:
         for converter in converters.values():
-            converter.convert(pieces[:BATCH])
+            converter.convert(pieces)  # all of them: the last batch may be a smaller one
     times_s: dict[int, list[float]] = {size: [] for size in converters}
     made: dict[int, list[np.ndarray]] = {}
     for _ in range(ROUNDS if is_gpu else 1):

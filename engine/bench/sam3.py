@@ -90,14 +90,16 @@ def _measure(
     resolutions = resolutions or ((336,) if shape == "tiny" else (1008,))
     for resolution in resolutions:
         require_shape(shape, resolution)
-    result: dict[str, Any] = {
-        "device": place.name,
-        "dtype": place.dtype_name,
-        "threads": threads,
-        "matmul_tflops": round(matmul_tflops(place), 3),
-        "shape": shape,
-        "picture": f"{size[0]}x{size[1]}",
-    }
+    result = progress.begin(
+        {
+            "device": place.name,
+            "dtype": place.dtype_name,
+            "threads": threads,
+            "matmul_tflops": round(matmul_tflops(place), 3),
+            "shape": shape,
+            "picture": f"{size[0]}x{size[1]}",
+        }
+    )
     if place.kind == "cpu":
         result["unverified without a device"] = list(UNVERIFIED)
     cases = [(mode, resolution, count) for mode in modes for resolution in resolutions for count in prompts]

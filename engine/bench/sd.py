@@ -2,7 +2,9 @@
 
 Ours is the child's work for one picture: uint8 in, uint8 out, all steps of consecutive pictures in one call. Theirs
 is measured twice: as a user calls it (text and PIL picture in, PIL picture out), and with everything prepared
-(embeddings and tensor in, tensor out). Each call is synchronised, so that queued work is not missed.
+(embeddings and tensor in, tensor out). `fps` is the rate of calls in a row, without a wait of ours between them: a
+contender may begin a picture before the last one has arrived. `ms` is the latency of a call alone, with a wait before
+and after it.
 """
 
 import statistics
@@ -28,6 +30,8 @@ UNVERIFIED = (
 )
 """Not measurable on a CPU."""
 MIN_CALLS = 5
+MIN_RUNS = 2
+CALLS_A_RUN = 4  # calls in a row; more of short ones
 WARM_UP_CALLS = 3
 PROMPT = "a forest of glass at dawn"
 
@@ -65,12 +69,14 @@ def _measure(
     use_threads(threads)
     place = place_for(device)
     shapes = shapes or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo"))
-    result: dict[str, Any] = {
-        "device": place.name,
-        "dtype": place.dtype_name,
-        "threads": threads,
-        "matmul_tflops": round(matmul_tflops(place), 3),
-    }
+    result = progress.begin(
+        {
+            "device": place.name,
+            "dtype": place.dtype_name,
+            "threads": threads,
+            "matmul_tflops": round(matmul_tflops(place), 3),
+        }
+    )
     if place.kind == "cpu":
         result["unverified without a device"] = list(UNVERIFIED)
     cases = [(size, count) for size in sizes for count in steps]
@@ -111,24 +117,25 @@ class _ShapeBench:
             without = self._painter(side, steps, has_graphs=False)
             calls["without_graphs"] = lambda: without.paint(picture)
         stages: list[dict[str, float]] = []
-        times_ms = self._in_turn(calls, seconds, after_ours=lambda: stages.append(painter.clock.read_ms()))
+        ms = self._alone_ms(calls, seconds / 2, after_ours=lambda: stages.append(painter.clock.read_ms()))
+        fps = self._rates_per_s(calls, seconds / 2)
         work = gflop(self._shape, side, side)
         work_gflop = work["encode"] + steps * work["unet"] + work["decode"]
-        ours_ms = times_ms["ours"]
         result: dict[str, Any] = {
-            "fps": round(1000.0 / ours_ms, 2),
-            "ms": round(ours_ms, 3),
+            "fps": round(fps["ours"], 2),
+            "ms": round(ms["ours"], 3),
             **{f"{stage}_ms": round(statistics.median(call[stage] for call in stages), 3) for stage in stages[0]},
             "gflop": round(work_gflop, 2),
-            "tflops": round(work_gflop / ours_ms, 4),
-            "diffusers_call_ms": round(times_ms["call"], 3),
-            "diffusers_tensors_ms": round(times_ms["tensors"], 3),
-            "times_diffusers_call": round(times_ms["call"] / ours_ms, 3),
-            "times_diffusers_tensors": round(times_ms["tensors"] / ours_ms, 3),
+            "tflops": round(work_gflop * fps["ours"] / 1000.0, 4),
             "memory_mb": round(painter.memory_mb),
         }
+        for way in ("call", "tensors"):
+            result[f"diffusers_{way}_fps"] = round(fps[way], 2)
+            result[f"diffusers_{way}_ms"] = round(ms[way], 3)
+            result[f"times_diffusers_{way}"] = round(fps["ours"] / fps[way], 3)
         if is_cuda:
-            result["without_graphs_ms"] = round(times_ms["without_graphs"], 3)
+            result["without_graphs_fps"] = round(fps["without_graphs"], 2)
+            result["without_graphs_ms"] = round(ms["without_graphs"], 3)
         return result
 
     def close(self) -> None:
@@ -137,7 +144,7 @@ class _ShapeBench:
         self._rival.close()
 
     def _painter(self, side: int, steps: int, *, has_graphs: bool) -> Any:
-        """A painter as in the child. `steps` real steps: twice as many at half strength."""
+        """A painter as in the child, past its first picture. `steps` real steps: twice as many at half strength."""
         from engine.live.sd.painter import Painter
         from engine.live.sd.settings import read_settings
         from engine.models.graphs import DirectCalls, calls_for
@@ -145,10 +152,19 @@ class _ShapeBench:
         painter = Painter(self._model, note=_refuse, calls=calls_for if has_graphs else lambda *_: DirectCalls())
         values = {"/sd/prompt": PROMPT, "/sd/width": side, "/sd/height": side}
         painter.take(read_settings(values | {"/sd/steps": 2 * steps, "/sd/strength": 0.5}))
+        while painter.paint(np.zeros((side, side, 3), np.uint8)) is None:  # a stream of several steps fills first
+            pass
         return painter
 
-    def _in_turn(self, calls: dict[str, Call], seconds: float, after_ours: Callable[[], None]) -> dict[str, float]:
-        """Median ms of each call, in alternating rounds, so that other load affects all of them."""
+    def _rates_per_s(self, calls: dict[str, Call], seconds: float) -> dict[str, float]:
+        """Calls per second of each contender, in alternating runs of calls in a row."""
+        from engine.models.call_times import in_turn_s
+
+        runs_s = in_turn_s(calls, self._rival.wait, rounds=MIN_RUNS, seconds=seconds, min_calls=CALLS_A_RUN)
+        return {name: 1.0 / statistics.median(each) for name, each in runs_s.items()}
+
+    def _alone_ms(self, calls: dict[str, Call], seconds: float, after_ours: Callable[[], None]) -> dict[str, float]:
+        """Median ms of each call alone, in alternating rounds, so that other load affects all of them."""
         for call in calls.values():
             for _ in range(WARM_UP_CALLS):
                 call()

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from engine.bench.measuring import answer, in_own_process
-from engine.bench.progress import Progress
+from engine.bench.progress import FAILED, Progress
+from engine.errors import ModelError
 from engine.system import openmp
 
 POLICIES: Mapping[str, Mapping[str, str]] = {
@@ -43,12 +44,14 @@ def run(kinds: Sequence[str], seconds: float, threads: int, progress: Progress) 
 
     `kinds`: keys of `WORK`. `seconds`: for each kind and policy, half quiet, half busy. ModelError if one fails.
     """
-    result: dict[str, Any] = {"cores": os.cpu_count(), "threads": threads, "busy_processes": os.cpu_count()}
+    result = progress.begin({"cores": os.cpu_count(), "threads": threads, "busy_processes": os.cpu_count()})
     steps = [(kind, way) for kind in kinds for way in POLICIES]
     for done, (kind, way) in enumerate(steps):
         progress(f"{kind}: {way}", done / len(steps))
         asked = {"kind": kind, "seconds": seconds, "threads": threads}
-        measured = in_own_process("engine.bench.threads", asked, progress, waiting=POLICIES[way])
+        measured = in_own_process("engine.bench.threads", asked, Progress(), waiting=POLICIES[way])
+        if FAILED in measured:
+            raise ModelError(f"{kind}, {way}: {measured[FAILED]['reason']}")
         result.setdefault(kind, {"used": POLICY_IN_USE[kind]})[way] = measured
     return result
 

@@ -4,7 +4,8 @@ Ours is `multiverse video`, `fused` and `split`: the clip is read ahead, painted
 script with diffusers: each decoded picture goes as a PIL picture into the pipeline, and the result into the encoder.
 Both have the same weights, sampler, steps, guidance, noise and encoder, and alternate, so that other load affects both.
 On a CPU all run on the same cores, as many as `threads`: fused and diffusers with that many threads, split with as many
-shared among its processes, at least one each. Loading and warm-up are excluded.
+shared among its processes, at least one each. Loading and warm-up are excluded. `fps` is the rate of the whole job,
+with several batches in flight; `batch_latency_ms` is the time of one batch with nothing beside it.
 """
 
 import statistics
@@ -132,15 +133,17 @@ def _measure(
     place = place_for(device)
     cores = limit_cores(threads) if place.kind == "cpu" else None
     width, height = size
-    result: dict[str, Any] = {
-        "device": place.name,
-        "dtype": place.dtype_name,
-        "threads": threads,
-        "cores": cores,
-        "picture": f"{width}x{height}",
-        "cfg": CFG,
-        "matmul_tflops": round(matmul_tflops(place), 3),
-    }
+    result = progress.begin(
+        {
+            "device": place.name,
+            "dtype": place.dtype_name,
+            "threads": threads,
+            "cores": cores,
+            "picture": f"{width}x{height}",
+            "cfg": CFG,
+            "matmul_tflops": round(matmul_tflops(place), 3),
+        }
+    )
     if place.kind == "cpu":
         result["unverified without a device"] = list(UNVERIFIED)
     cases = cases_for(batches, steps, strength)
@@ -202,11 +205,11 @@ class _ShapeBench:
             contenders["diffusers"] = Contender(
                 take=lambda frames: frame_by_frame(self._clip, theirs, paint, frames), step=1
             )
-            self._in_turn(contenders, seconds)
+            alternate(contenders, seconds, CLIP_PICTURES[self._place.kind])
             result: dict[str, Any] = {}
             for mode, each in ours.items():
                 result[mode] = self._figures(case, contenders[mode], contenders["diffusers"], each)
-                result[mode]["pictures_differ"] = round(each.differs_from(paint), 3)
+                result[mode] |= each.alone(paint)
         rival = contenders["diffusers"]
         result["diffusers"] = {"fps": round(rival.fps, 3), "ms": round(1000 / rival.fps, 2), "frames": rival.frames}
         if {"fused", "split"} <= set(modes):
@@ -233,18 +236,6 @@ class _ShapeBench:
             threads=None if mode == "split" else self._threads,
             overwrite=True,
         )
-
-    def _in_turn(self, contenders: dict[str, Contender], seconds: float) -> None:
-        """Run the contenders in turn, each with as many frames per turn as fill its share of `seconds`."""
-        for each in contenders.values():
-            most = CLIP_PICTURES[self._place.kind] // each.step
-            each.take(each.step)  # warm-up: the first call includes one-time work
-            wanted = each.take(each.step).fps * seconds / ROUNDS
-            fewest = max(MIN_BATCHES, MIN_FRAMES // each.step)
-            each.frames = min(max(round(wanted / each.step), fewest), most) * each.step
-        for _ in range(ROUNDS):
-            for each in contenders.values():
-                each.turns.append(each.take(each.frames))
 
     def _figures(self, case: Case, own: Contender, rival: Contender, ours: "_Ours") -> dict[str, Any]:
         work = self._gflop
@@ -315,8 +306,9 @@ class _Ours:
             opened.pictures.close()
         return Turn(frames=outcome.painted, seconds=time.perf_counter() - began_s, outcome=outcome)
 
-    def differs_from(self, paint: "Repaint") -> float:
-        """Mean difference, 0..255, of one batch from the pictures that `paint` makes: only rounding if both agree."""
+    def alone(self, paint: "Repaint") -> dict[str, float]:
+        """Figures of one batch with nothing beside it: the ms from its pixels on the host to the painted ones, and the
+        mean difference, 0..255, from the pictures that `paint` makes: only rounding if both agree."""
         from PIL import Image
 
         from engine.jobs.video.batches import video_batches
@@ -326,14 +318,35 @@ class _Ours:
         try:
             pictures = opened.pictures.read(1, self._job.batch)
             (batch,) = video_batches(pictures, self._job.batch, opened.size)
-            (painted,) = self._stages.paint(iter([batch]))
+            times_ms = []
+            for _ in range(ROUNDS):
+                began_s = time.perf_counter()
+                (painted,) = self._stages.paint(iter([batch]))
+                times_ms.append((time.perf_counter() - began_s) * 1000.0)
         finally:
             opened.close()
         theirs = np.stack([np.asarray(paint(Image.fromarray(picture.pixels))) for picture in batch.pictures])
-        return float(np.abs(painted.pixels.astype(np.int16) - theirs).mean())
+        differs = float(np.abs(painted.pixels.astype(np.int16) - theirs).mean())
+        return {"batch_latency_ms": round(statistics.median(times_ms), 2), "pictures_differ": round(differs, 3)}
 
     def close(self) -> None:
         self._stages.close()
+
+
+def alternate(contenders: dict[str, Contender], seconds: float, max_frames: int) -> None:
+    """Run the contenders in turn, each with as many frames per turn as fill its share of `seconds`.
+
+    Before, each has two takes with several batches in flight: the first includes one-time work, the second shows how
+    fast it is.
+    """
+    for each in contenders.values():
+        fewest = max(MIN_BATCHES, MIN_FRAMES // each.step)
+        each.take(fewest * each.step)
+        wanted = each.take(fewest * each.step).fps * seconds / ROUNDS
+        each.frames = min(max(round(wanted / each.step), fewest), max_frames // each.step) * each.step
+    for _ in range(ROUNDS):
+        for each in contenders.values():
+            each.turns.append(each.take(each.frames))
 
 
 def frame_by_frame(clip: Path, out: Path, paint: "Repaint", frames: int) -> Turn:

@@ -1,5 +1,6 @@
 """A trivial measurement, to test the measuring process."""
 
+import os
 from typing import Any
 
 from engine.bench.measuring import answer
@@ -11,10 +12,20 @@ def main() -> None:
     answer(_measure)
 
 
-def _measure(*, threads: int, progress: Progress) -> dict[str, Any]:
-    progress("half", 0.5)
-    if threads == 0:
-        raise ModelError("threads: 0 is not positive")
-    if threads < 0:
-        raise RuntimeError(f"threads: {threads} is not positive")
-    return {"threads": threads}
+def _measure(*, threads: int, then: str, progress: Progress) -> dict[str, Any]:
+    if then == "refuse":
+        raise ModelError(f"threads: {threads} is not 1")
+    result = progress.begin({"threads": threads})
+    progress("first", 0.0)
+    print("a library says hello")
+    print("[1, 2]")
+    result["first"] = 1.5
+    progress("second", 0.5)
+    if then == "fail":
+        raise ModelError("no memory")
+    if then == "raise":
+        raise RuntimeError("no device")
+    if then == "die":
+        print("assertion failed in a driver", flush=True)
+        os._exit(3)
+    return result

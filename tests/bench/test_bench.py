@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.bench import beat, frame, sd, timecode
+from engine.bench import beat, sd, timecode
 from tests.cli.conftest import Said
-from tests.support.long_form import IS_SOAK
 
 BENCH = Path(sd.__file__).parent
 
@@ -26,19 +25,6 @@ def bench(say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return json.loads(said.out)
 
     return measured
-
-
-def test_render_reports_ratios_overhead_first_frame_and_memory(
-    bench: Callable[..., dict], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(frame, "STARTS", 1)  # each starts an engine; the best is reported
-    result = bench("render", "--size", "96x64", "--frames", "10", "--seconds", "1")
-    assert result["first_frame_s"] > 0
-    loop = result["loop"]
-    assert loop["frames"] == 30
-    assert {"overhead_ms_p50", "overhead_ms_p99", "memory_growth_mib", "late", "dropped"} <= set(loop)
-    assert result["gl"]["times_minimal"] > 0
-    assert result["numba"]["times_faster_than_numpy"] > 0
 
 
 def test_osc_reports_losses_and_the_cost_of_the_flood(bench: Callable[..., dict]) -> None:
@@ -65,22 +51,6 @@ def test_no_benchmark_uses_select_on_pipes_which_windows_rejects(file: Path) -> 
     nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     assert file.name == "osc_sender.py" or not imported & {"select", "selectors"}  # which uses it on a socket
-
-
-def test_sd_reports_stages_work_and_what_needs_a_gpu(bench_here: Callable[..., Said]) -> None:
-    steps = {"1": "64x64, 1 step", "2": "64x64, 2 steps"} if IS_SOAK else {"2": "64x64, 2 steps"}
-    asked = ("--size", "64", "--seconds", "0", "--device", "cpu", "--json")
-    said = bench_here("sd", *asked, *(word for number in steps for word in ("--steps", number)))
-    assert said.code == 0, said.err
-    result = json.loads(said.out)
-    assert result["matmul_tflops"] > 0
-    assert "limit" not in said.out, "no figure is a limit: convolutions may exceed a matrix product"
-    assert "gain from CUDA graphs" in result["unverified without a device"]
-    assert set(result["tiny"]) == set(steps.values())
-    for case in result["tiny"].values():
-        assert {"encode_ms", "unet_ms", "decode_ms", "memory_mb"} <= set(case)
-        assert case["tflops"] == pytest.approx(case["gflop"] / case["ms"], rel=0.05)
-        assert case["fps"] > 0 and case["times_diffusers_call"] > 0 and case["times_diffusers_tensors"] > 0
 
 
 def test_sd_rejects_an_unknown_shape(bench_here: Callable[..., Said]) -> None:

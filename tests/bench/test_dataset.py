@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from engine.bench import dataset
-from engine.bench.progress import no_progress
+from engine.bench.progress import Progress
 from tests.support.long_form import only_soak
 
 SMALL = next(iter(dataset.CASES))
@@ -12,7 +12,7 @@ SMALL = next(iter(dataset.CASES))
 
 @only_soak
 def test_process_start_and_drawing_are_measured_separately() -> None:
-    result = dataset.run(cases=(SMALL,), pictures=1, long_run=2, with_cycles=False, blender="", progress=no_progress)
+    result = dataset.run(cases=(SMALL,), pictures=1, long_run=2, with_cycles=False, blender="", progress=Progress())
     assert set(result["cases"]) == {SMALL}
     raster = result["cases"][SMALL]["raster"]
     assert set(raster["steps_s"]) == {"scene", "draw", "labels", "save"}
@@ -26,7 +26,7 @@ def test_process_start_and_drawing_are_measured_separately() -> None:
 @only_soak
 def test_processor_time_of_a_tile_is_told_by_step() -> None:
     result = dataset.run(
-        cases=(dataset.TILE,), pictures=1, long_run=0, with_cycles=False, blender="", progress=no_progress
+        cases=(dataset.TILE,), pictures=1, long_run=0, with_cycles=False, blender="", progress=Progress()
     )
     raster = result["cases"][dataset.TILE]["raster"]
     assert set(raster["steps_cpu_s"]) == {"scene", "draw", "sensor", "labels", "save"}

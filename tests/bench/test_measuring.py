@@ -1,26 +1,64 @@
 """A measurement runs in a separate process. The other tests here run measurements in this process."""
 
+import json
+from collections.abc import Callable
+
 import pytest
 
+from engine.bench import beat, timecode
 from engine.bench.measuring import in_own_process
-from engine.bench.progress import no_progress
+from engine.bench.progress import Progress
 from engine.errors import ModelError
+from tests.cli.conftest import Said
 
 MODULE = "tests.bench.measured"
 
 
-def test_results_and_progress_come_from_a_separate_process() -> None:
+def measured(then: str, progress: Progress | None = None) -> dict[str, object]:
+    return in_own_process(MODULE, {"threads": 2, "then": then}, progress or Progress())
+
+
+def test_results_and_progress_come_from_a_separate_process_whatever_libraries_print() -> None:
     told: list[tuple[str, float]] = []
-    assert in_own_process(MODULE, {"threads": 2}, lambda *stage: told.append(stage)) == {"threads": 2}
-    assert told == [("half", 0.5)]
+    assert measured("end", Progress(lambda *stage: told.append(stage))) == {"threads": 2, "first": 1.5}
+    assert told == [("first", 0.0), ("second", 0.5)]
 
 
-def test_a_rejected_measurement_tells_why() -> None:
-    with pytest.raises(ModelError, match=r"^threads: 0 is not positive$"):
-        in_own_process(MODULE, {"threads": 0}, no_progress)
+def test_a_measurement_that_is_refused_tells_why() -> None:
+    with pytest.raises(ModelError, match=r"^threads: 2 is not 1$"):
+        measured("refuse")
 
 
-def test_a_crashed_measurement_tells_why() -> None:
-    with pytest.raises(ModelError, match=r"without a result: exit code 1; RuntimeError: .*positive") as refusal:
-        in_own_process(MODULE, {"threads": -1}, no_progress)
-    assert "\n" not in str(refusal.value)
+@pytest.mark.parametrize(
+    ("then", "reason"),
+    [
+        ("fail", "no memory"),
+        ("raise", "the measurement ended early: exit code 1; RuntimeError: no device; [1, 2]"),
+        ("die", "the measurement ended early: exit code 3; assertion failed in a driver"),
+    ],
+)
+def test_what_was_found_before_a_part_failed_is_handed_over(then: str, reason: str) -> None:
+    assert measured(then) == {"threads": 2, "first": 1.5, "failed": {"part": "second", "reason": reason}}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "last_line"),
+    [
+        (ModelError("no tape"), "no tape", "multiverse: no tape"),
+        (KeyboardInterrupt(), "interrupted", "multiverse: interrupted"),
+    ],
+    ids=["error", "Ctrl-C"],
+)
+def test_a_bench_prints_what_it_has_and_ends_with_an_error(
+    error: BaseException, reason: str, last_line: str, say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(progress: Progress) -> dict[str, object]:
+        progress("timecode", 0.0)
+        raise error
+
+    monkeypatch.setattr(beat, "COST_S", 1.0)
+    monkeypatch.setattr(timecode, "measure", broken)
+    said = say("bench", "beat", "--tempos", "2", "--songs", "1", "--json")
+    result = json.loads(said.out)
+    assert said.code == 1 and said.err.splitlines() == [last_line]
+    assert result["clicks"] and result["failed"] == {"part": "timecode", "reason": reason}

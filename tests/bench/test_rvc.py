@@ -13,8 +13,6 @@ from tests.models.rvc.peers import FOLDER, MISSING, PACKAGE
 from tests.support.long_form import only_soak
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # by infer-rvc-python
-@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")  # by the same
 @only_soak
 def test_each_figure_is_reported_with_its_reference(
     bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]

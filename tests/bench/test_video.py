@@ -16,6 +16,9 @@ from engine.bench.video import (
     MIN_BATCHES,
     MIN_FRAMES,
     Case,
+    Contender,
+    Turn,
+    alternate,
     cases_for,
     frame_by_frame,
 )
@@ -75,8 +78,26 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
     for mode in modes:
         assert_measured(case[mode], steps=2, real_steps=1, batch=4)
         assert case[mode]["times_diffusers"] > 1.0
+        assert case[mode]["batch_latency_ms"] > 0
     assert case["fused"]["slowest"] == "paint", "on a CPU encode, process and decode take turns"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_several_batches_are_in_flight_before_anything_is_counted() -> None:
+    taken: dict[str, list[int]] = {"fused": [], "diffusers": []}
+
+    def take(name: str) -> Callable[[int], Turn]:
+        def turn(frames: int) -> Turn:
+            taken[name].append(frames)
+            return Turn(frames=frames, seconds=frames / (10.0 if len(taken[name]) == 1 else 100.0))
+
+        return turn
+
+    contenders = {name: Contender(take=take(name), step=step) for name, step in (("fused", 8), ("diffusers", 1))}
+    alternate(contenders, seconds=3.0, max_frames=600)
+    assert taken["fused"][:2] == [MIN_BATCHES * 8] * 2 and taken["diffusers"][:2] == [MIN_FRAMES] * 2
+    assert taken["fused"][2:] == [96] * 3 and taken["diffusers"][2:] == [100] * 3
+    assert contenders["fused"].fps == pytest.approx(100.0), "the first take includes one-time work"
 
 
 def test_by_default_the_originals_cases_are_measured() -> None:

@@ -1,11 +1,11 @@
 """A short `multiverse bench osc`: packets and answers add up on machines of any speed."""
 
 from engine.bench import osc
-from engine.bench.progress import no_progress
+from engine.bench.progress import Progress
 
 
 def test_the_bench_finds_every_message_and_every_answer() -> None:
-    figures = osc.run(rate=5000, seconds=0.5, width=160, height=90, fps=30.0, progress=no_progress)
+    figures = osc.run(rate=5000, seconds=0.5, width=160, height=90, fps=30.0, progress=Progress())
     assert figures["messages"] == 2500 + figures["last_values"]
     assert figures["lost"] == figures["last_values_lost"] == 0
     assert figures["last_values"] > 20 and figures["flood_end_to_frame_ms"] > 0.0
