@@ -6,9 +6,9 @@ for a child, a socket or a disk; other threads reach it through `post` and the p
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -106,7 +106,8 @@ class FrameLoop:
         self._has_published = False
         self._next_sample = 0
         self._draw_s = 0.0
-        parts.gate.period_ns = round(self.schedule.period_s * 1e9)
+        self._lead_s = 0.0  # from the due time of a frame until it is drawn
+        parts.gate.period_ns = to_ns(self.schedule.period_s)
 
     def post(self, action: Callable[[], None]) -> None:
         """Run `action` on the loop's thread before its next frame. Any thread."""
@@ -157,8 +158,10 @@ class FrameLoop:
         for model in parts.live:
             self._attempt(partial(model.show, scene, values, parts.stopwatch.now_s()))
         region = self._region_map(values, scene, tick)
-        self._draw(values, features, scene, region, self._attempt(partial(self._shaders, snapshot, values)) or (), tick)
-        frame = self._publish(tick, features, scene)
+        shaders = self._attempt(partial(self._shaders, snapshot, values)) or ()
+        with self._gate_closed(tick):
+            self._draw(values, features, scene, region, shaders, tick)
+            frame = self._publish(tick, features, scene)
         for model in parts.live:  # the frame is already published, so an error while feeding cannot lose it
             self._attempt(partial(model.feed, frame, scene, parts.stopwatch.now_s()))
         self._report(frame, snapshot, started_s, replace(features.beat, beat=beat, bpm=parts.tempo.bpm))
@@ -179,6 +182,18 @@ class FrameLoop:
         self._index += 1
         self._shown_until_s = tick.time_s + self.schedule.period_s
         return tick
+
+    @contextmanager
+    def _gate_closed(self, tick: FrameId) -> Iterator[None]:
+        """Tell the children that the picture needs the GPU now, and afterwards when it will need it next."""
+        parts, due_s = self.parts, self._due_s(tick)
+        now_s = parts.clock.now_s()
+        before_s, self._lead_s = self._lead_s, now_s - due_s
+        parts.gate.draw_begins(to_ns(now_s))
+        try:
+            yield
+        finally:  # after one late draw the next one is expected in time
+            parts.gate.draw_ends(to_ns(due_s + self.schedule.period_s + min(before_s, self._lead_s)))
 
     def _due_s(self, tick: FrameId) -> float:
         """The frame's due time on the clock that also times taps and MIDI ticks."""
@@ -230,7 +245,7 @@ class FrameLoop:
         if (width, height) != (stage.width, stage.height):
             parts.drawing.resize(width, height)
         self.schedule.set_fps(fps)
-        parts.gate.period_ns = round(self.schedule.period_s * 1e9)
+        parts.gate.period_ns = to_ns(self.schedule.period_s)
         parts.stage = stage.with_format(width, height, fps)
         parts.sinks.restart_all(parts.stage)
 
@@ -312,7 +327,6 @@ class FrameLoop:
         stopwatch = self.parts.stopwatch
         started_s = stopwatch.now_s()
         self.parts.mark.step = "drawing"
-        self.parts.gate.draw_begins(time.perf_counter_ns())
         if self.parts.osc is not None:
             self.parts.osc.draw_begins()
         try:
@@ -320,7 +334,6 @@ class FrameLoop:
         finally:
             if self.parts.osc is not None:
                 self.parts.osc.draw_ends()
-            self.parts.gate.draw_ends()
         self._draw_s = stopwatch.now_s() - started_s
         self.parts.mark.step = "publishing"
         state = self.parts.drawing.shader_state
@@ -342,6 +355,7 @@ class FrameLoop:
             texture=parts.drawing.texture,
             read_rgba=parts.drawing.reader(),
             read_rgba16=parts.drawing.deep_reader(),
+            read_fitted=parts.drawing.fitted_reader(),
             audio=audio,
             features=features.channels,
         )
@@ -404,7 +418,12 @@ def picture_of(
         matte=scene.matte(values),
         region=region,
         time_s=tick.time_s,
+        fitted_px=scene.fitted_px,
     )
+
+
+def to_ns(seconds: float) -> int:
+    return round(seconds * 1e9)
 
 
 def offer(tap: PreviewTap, shown: PublishedFrame | ShownPicture) -> None:

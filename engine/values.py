@@ -210,6 +210,10 @@ class PublishedFrame:
     read_rgba16: Callable[[], np.ndarray] | None = None
     """The same as (height, width, 4) uint16, 65535 for white, and not dithered; made only for those that call it. None
     if there are no more than 8 bits."""
+    read_fitted: Callable[[tuple[int, int]], np.ndarray] | None = None
+    """`read_fitted((width, height))`: where a GPU draws, the middle of the picture scaled to this size on it, opaque,
+    antialiased by a triangle when shrunk (fit.glsl); elsewhere, as `read_rgba`, all of it. None: use
+    `read_rgba`."""
     audio: AudioBlock | None = None
     """Source samples since the previous published frame."""
     features: tuple[ChannelFeatures, ...] = ()

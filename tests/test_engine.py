@@ -24,6 +24,7 @@ from engine.config import OscConfig, build_config
 from engine.errors import ConfigError, PortTakenError
 from engine.live.kit.scene import Scene
 from engine.params.looks import PLAIN
+from engine.render.unused_card import UnusedCard
 from engine.sinks import record
 from engine.web import WebServer
 
@@ -53,6 +54,15 @@ def test_the_example_of_embedding_prints_sixty_pitches(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines()] == [str(index) for index in range(60)]
+
+
+def test_a_card_beside_software_is_in_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    unused = UnusedCard(card="NVIDIA H100", reason="libEGL_nvidia.so.0 is missing", mend="install libnvidia-gl-580")
+    monkeypatch.setattr("engine.render.unused_card.find_unused_card", lambda: unused)
+    monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: True)
+    with open_engine(quiet(offline=True, renderer="gl")) as engine:
+        told = "draws in software, although there is a card (NVIDIA H100): libEGL_nvidia.so.0 is missing; install"
+        assert any(line.startswith(told) for line in engine.status().warnings)
 
 
 def test_pitches_of_the_four_channels_are_heard(chord: Path) -> None:
@@ -124,6 +134,24 @@ def test_sinks_are_switched_while_it_runs(tmp_path: Path, chord: Path) -> None:
         list(engine.frames(count=2))
         assert {sink.kind for sink in engine.status().sinks} == {"null", "snapshot"}
     assert (tmp_path / "ok.png").exists()
+
+
+def test_the_gate_is_closed_until_the_sinks_have_the_picture_and_knows_the_next_draw(
+    chord: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began_ns: list[int] = []
+    with open_engine(quiet(audio=str(chord), offline=True)) as engine:
+        parts, gate = engine._parts, engine._parts.gate
+        publish = parts.sinks.publish
+
+        def noting(*arguments: object) -> None:
+            began_ns.append(gate.draw_ns)
+            publish(*arguments)
+
+        monkeypatch.setattr(parts.sinks, "publish", noting)
+        next_ns = [gate.draw_ns for _ in engine.frames(count=4)]
+    assert len(set(began_ns)) == 4
+    assert next_ns[:-1] == began_ns[1:]
 
 
 def test_a_sink_that_fails_leaves_the_others_running(tmp_path: Path, wait_for: Callable) -> None:

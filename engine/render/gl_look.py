@@ -12,29 +12,33 @@ from engine.render.frame_block import LAYER_BAND, LAYER_DARK, ROWS, pack_block
 from engine.render.gl_crossfade import CrossfadedImage
 from engine.render.gl_dissolve import TargetPair
 from engine.render.gl_masks import MaskArray
+from engine.render.gl_publish import Dither
 from engine.render.gl_textures import Target, UploadedImage, wave_texture
 from engine.render.look import Look
+from engine.render.master import fade_of
 from engine.render.picture import PictureInput
 from engine.render.shader_source import compile_program
 from engine.render.wave_table import bake_waves, shown_points
 from engine.values import CHANNELS
 
 # Texture units. moderngl binds new textures to arbitrary units, so we bind all of them before each draw.
-_WAVES, _LAYER5, _REGION, _LAST, _MATTE = range(5)
+_WAVES, _LAYER5, _REGION, _LAST, _MATTE, _NOISE = range(6)
 _UNITS = {
     "u_waves": _WAVES,
     "u_layer5_rgb": _LAYER5,
     "u_region_index": _REGION,
     "u_last": _LAST,
     "u_matte_mask": _MATTE,
+    "u_noise": _NOISE,
 }
 
-# Optional features of the pass. A GPU skips disabled branches, so it gets one program with all features. A software
-# rasteriser runs both sides of every branch (10 ms without features, 26 ms with all at 720p), so each set of features
-# gets its own program there. All are built at the start, so that no frame waits for a disk or a compiler: 0.1 s for the
-# thirty-four from Mesa's disk cache, 10 s the first time on a machine. A matte takes 5 ms at 720p, so it is a feature.
-# All sets of eight features would be two hundred programs. A look that needs one of the three at the end mostly uses
-# the others of _BESIDE too, so these come along with it.
+# Optional features of the pass. A GPU skips disabled branches, but the more a program can do the more registers each
+# pixel takes, and the fewer are drawn at once: it gets one program with all features, and one with none for plain
+# looks. A software rasteriser runs both sides of every branch (10 ms without features, 26 ms with all at 720p), so
+# each set of features gets its own program there. All are built at the start, so that no frame waits for a disk or a
+# compiler: 0.1 s for the thirty-four from Mesa's disk cache, 10 s the first time on a machine. A matte takes 5 ms at
+# 720p, so it is a feature. All sets of eight features would be two hundred programs. A look that needs one of the
+# three at the end mostly uses the others of _BESIDE too, so these come along with it.
 _FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP", "FINE", "SHAPES", "COLOUR")
 _RARE = frozenset({"FINE", "SHAPES", "COLOUR"})
 _BESIDE = frozenset({"FEEDBACK", "BLENDS", "WARP"})
@@ -67,21 +71,31 @@ class LookPass:
         context: moderngl.Context,
         finish: Callable[[], None],
         layer5: CrossfadedImage,
+        dither: Dither,
         *,
         is_software: bool,
     ) -> None:
-        """Compile. `finish` waits for the GPU without the GIL. `layer5`: the picture of layer 5; not released here."""
-        self._context, self._finish, self._layer5, self._is_software = context, finish, layer5, is_software
-        self._programs = {features: self._make(features) for features in (_SETS if is_software else [_FEATURES])}
+        """Compile. `finish` waits for the GPU without the GIL. `layer5`: the picture of layer 5, and `dither`: not
+        released here."""
+        self._context, self._finish, self._layer5, self._dither = context, finish, layer5, dither
+        self._programs = {features: self._make(features) for features in (_SETS if is_software else [(), _FEATURES])}
         self._block = context.buffer(reserve=ROWS * 16)
         self._waves = wave_texture(context)
         self._region = UploadedImage(context, 1, "u1")
         self._matte = MaskArray(context, 1)
 
     def draw(
-        self, picture: PictureInput, trail: TargetPair, size_px: tuple[int, int], generator: Target | None
+        self,
+        picture: PictureInput,
+        trail: TargetPair,
+        into: moderngl.Framebuffer,
+        size_px: tuple[int, int],
+        generator: Target | None,
     ) -> None:
-        """Draw one look into the next target of its trail. `generator`: layer 5's picture instead of the camera's."""
+        """Draw one look. `generator`: layer 5's picture instead of the camera's.
+
+        `into`: the front of its trail, and a picture of 8 bits, which is published if nothing else is drawn on it.
+        """
         look = picture.look
         # Upload only what is visible: a 1080p camera picture takes 2 ms.
         layer5 = None
@@ -89,7 +103,6 @@ class LookPass:
             layer5 = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
         matte = picture.matte if layer5 is not None else None
         region = picture.region if look.has_regions else None
-        trail.turn()
         shown = shown_points(picture.waves)
         self._waves.write(bake_waves(look, picture.waves, size_px, shown))
         self._layer5.follow(layer5)
@@ -102,14 +115,15 @@ class LookPass:
         block = pack_block(look, colours, size_px, layer5_px, self._region.size_px, matte, shown=shown)
         self._block.write(block)
         is_seen = look.is_simple or layer5 is not None or generator is not None or region is not None
-        features = _features(look, block, is_seen, matte is not None) if self._is_software else _FEATURES
-        self._run(features, trail, generator)
+        features = _features(look, block, is_seen, matte is not None)
+        vertices = self._programs.get(features) or self._programs[_FEATURES]
+        self._run(vertices, trail, into, fade_of(look), generator)
 
-    def warm_up(self, trail: TargetPair) -> None:
+    def warm_up(self, trail: TargetPair, into: moderngl.Framebuffer) -> None:
         """Draw with each program: drivers finish compiling at the first draw, for the bound formats."""
         self._block.write(np.zeros((ROWS, 4), np.float32))
-        for features in self._programs:
-            self._run(features, trail, None)
+        for vertices in self._programs.values():
+            self._run(vertices, trail, into, 1.0, None)
             self._finish()
 
     def release(self) -> None:
@@ -119,7 +133,15 @@ class LookPass:
             vertices.program.release()
             vertices.release()
 
-    def _run(self, features: tuple[str, ...], trail: TargetPair, generator: Target | None) -> None:
+    def _run(
+        self,
+        vertices: moderngl.VertexArray,
+        trail: TargetPair,
+        into: moderngl.Framebuffer,
+        fade: float,
+        generator: Target | None,
+    ) -> None:
+        vertices.program["u_gain"] = fade * self._dither.gain
         self._block.bind_to_uniform_block(0)
         self._waves.use(_WAVES)
         if generator is not None:
@@ -129,11 +151,12 @@ class LookPass:
         self._region.use(_REGION)
         trail.back.texture.use(_LAST)
         self._matte.use(_MATTE)
-        trail.front.framebuffer.use()
-        self._programs[features].render(moderngl.TRIANGLES, vertices=3)
+        self._dither.noise.use(_NOISE)
+        into.use()
+        vertices.render(moderngl.TRIANGLES, vertices=3)
 
     def _make(self, features: tuple[str, ...]) -> moderngl.VertexArray:
-        program = compile_program(self._context, "multiverse", features)
+        program = compile_program(self._context, "multiverse", (*features, self._dither.define))
         block = program["Frame"]
         assert isinstance(block, moderngl.UniformBlock)
         block.binding = 0
@@ -149,7 +172,7 @@ def _features(look: Look, block: np.ndarray, is_seen: bool, has_matte: bool) -> 
         "FEEDBACK": look.feedback_amount > 0,
         "SEEN": is_seen,
         "MATTE": has_matte,
-        "BLENDS": look.blend_weights[0] < 1,
+        "BLENDS": look.blend_weights[0] < 1 or look.tone == "clip",
         "WARP": look.mirror != "off" or any(layer.curve > 0 for layer in look.layers),
         "FINE": bool(block[LAYER_BAND : LAYER_BAND + CHANNELS, 1].any()),
         "SHAPES": any(layer.shape != "stripes" for layer in look.layers),

@@ -32,11 +32,9 @@ _FIRST, _SECOND, _GRAIN = range(3)
 class PostChain:
     """Draws the effects of one renderer. Render thread, context current."""
 
-    def __init__(self, context: moderngl.Context, finish: Callable[[], None], dtype: str, *, is_software: bool) -> None:
-        """`dtype`: that of the pictures."""
-        self._context, self._dtype = context, dtype
-        # On a software rasteriser moderngl would otherwise wait for the last pass holding the GIL.
-        self._settle = finish if is_software else _go_on
+    def __init__(self, context: moderngl.Context, settle: Callable[[], None], dtype: str) -> None:
+        """`settle`: called before each pass that reads another one. `dtype`: that of the pictures."""
+        self._context, self._settle, self._dtype = context, settle, dtype
         self._light = self._program("post_light", u_current=_FIRST)
         self._halve = self._program("post_halve", u_larger=_FIRST)
         self._rise = self._program("post_rise", u_own=_FIRST, u_smaller=_SECOND)
@@ -47,7 +45,7 @@ class PostChain:
         self._grain = context.texture((GRAIN_SIDE, GRAIN_SIDE), 1, tile.tobytes(), dtype="f4")
         self._grain.filter = (moderngl.NEAREST, moderngl.NEAREST)
         self._sized: _SizedPost | None = None
-        self._warm_up(finish)
+        self._warm_up()
 
     def draw(
         self, picture: Target, post: PostLook, time_s: float, *, is_luma: bool, held: Collection[Target] = ()
@@ -122,7 +120,7 @@ class PostChain:
             _run(self._rise, risen)
         self._context.disable(moderngl.BLEND)
 
-    def _warm_up(self, finish: Callable[[], None]) -> None:
+    def _warm_up(self) -> None:
         """Draw a tiny picture with each program: drivers finish compiling at the first draw."""
         self._tiny = Target(self._context, (32, 32), dtype=self._dtype)
         for chromatic, light in _switches():
@@ -132,7 +130,6 @@ class PostChain:
                 0.0,
                 is_luma=False,
             )
-        finish()
         self._tiny.framebuffer.use()  # moderngl returns to a bound target: not to one that is released
         self.release_targets()
 
@@ -192,7 +189,3 @@ def _switches() -> list[tuple[bool, bool]]:
 
 def _features(*is_on: bool) -> tuple[str, ...]:
     return tuple(name for name, on in zip(_FEATURES, is_on, strict=True) if on)
-
-
-def _go_on() -> None:
-    pass

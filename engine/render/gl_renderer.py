@@ -1,10 +1,11 @@
 """Draws the Multiverse with OpenGL in one pass.
 
 Steps of a picture: the pass (gl_look.py, multiverse.glsl) into one of two targets, while the other holds the last
-picture for feedback; effects; the light of its cells for the flash guard; then it is faded, limited and dithered into a
-target of 8 bits that is published (gl_publish.py). A crossfade of layer 5 is mixed beforehand, at its own size
-(gl_crossfade.py). While one look dissolves into another, both are drawn, each with its shaders and effects, and then
-mixed (mix.glsl).
+picture for feedback, and at once, faded and dithered, into a target of 8 bits, which is published; the light of its
+cells for the flash guard. All that is one submission, and the program waits once. Only where effects or a dissolve
+follow, or the guard limits the picture, it is published by a pass of its own (gl_publish.py). A crossfade of layer 5 is
+mixed beforehand, at its own size (gl_crossfade.py). While one look dissolves into another, both are drawn, each with
+its shaders and effects, and then mixed (mix.glsl).
 """
 
 import logging
@@ -18,6 +19,7 @@ from engine.errors import RenderError
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
 from engine.render.crossfade import PictureCrossfade
 from engine.render.gl_dissolve import TargetPair
+from engine.render.gl_fitted import FittedPicture
 from engine.render.gl_look import LookPass
 from engine.render.gl_post import PostChain
 from engine.render.gl_publish import Publisher
@@ -27,8 +29,9 @@ from engine.render.gl_textures import Target
 from engine.render.isf.dates import DateAt, date_live
 from engine.render.isf.gl_slots import SlotChain
 from engine.render.isf.isf_file import ShaderState
+from engine.render.look import Look
 from engine.render.mask_look import IdPicture, Overlay
-from engine.render.master import Finish, FlashGuardState, Master
+from engine.render.master import Finish, FlashGuardState, Master, fade_of
 from engine.render.picture import Leaving, PictureInput
 from engine.render.post_look import PostLook, between
 from engine.render.shader_source import compile_program
@@ -59,21 +62,32 @@ class GLRenderer:
             self._pump_messages = load_message_pump()
             name = self._context.info["GL_RENDERER"]
             self.is_software = is_software(name)
-            self._publisher = Publisher(self._context)
-            self._post = PostChain(self._context, self._finish, self._publisher.dtype, is_software=self.is_software)
-            is_deep = self._publisher.dtype == DEEP_DTYPE
-            self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._publisher.dtype}"
+            self._publisher = Publisher(self._context, self._finish, is_software=self.is_software)
+            self._dtype = self._publisher.dither.dtype
+            # A software rasteriser draws a pass only when another reads it, and moderngl would wait holding the GIL.
+            self._settle = self._finish if self.is_software else _go_on
+            self._post = PostChain(self._context, self._settle, self._dtype)
+            is_deep = self._dtype == DEEP_DTYPE
+            self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._dtype}"
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
             self._mix = self._small_pass("mix", u_current=0, u_previous=1)
             self._shown = ShownImages(
                 self._context, self._mix, self._finish, is_software=self.is_software, drawing=self._drawing_extra
             )
-            self._look = LookPass(self._context, self._finish, self._shown.layer5, is_software=self.is_software)
+            self._look = LookPass(
+                self._context,
+                self._finish,
+                self._shown.layer5,
+                self._publisher.dither,
+                is_software=self.is_software,
+            )
+            self._fitted = None if self.is_software else FittedPicture(self._context, self._finish)
+            self._fitted_px: tuple[int, int] | None = None  # of the picture being drawn
             self._shaders = SlotChain(
                 self._context,
                 self._finish,
                 is_software=self.is_software,
-                dtype=self._publisher.dtype,
+                dtype=self._dtype,
                 date_at=date_at,
             )
             self.master = Master()
@@ -82,6 +96,7 @@ class GLRenderer:
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
             self._pixels: np.ndarray | None = None
             self._deep_pixels: np.ndarray | None = None
+            self._by_look: Target | None = None  # what the look's pass drew, and published if nothing is drawn on it
             self._start(self._make_targets(width, height))
             undo.pop_all()
 
@@ -98,12 +113,22 @@ class GLRenderer:
         with self._drawing():
             self._pump_messages()
             self._take_context_back()
+            self._published = self._targets.turn()
+            self._by_look = None
+            self._was_read = self._pixels is not None
+            self._was_deep_read = self._deep_pixels is not None
+            self._fitted_px = picture.fitted_px
+            if self._fitted is not None:
+                self._fitted.drop()
             if not (picture.look.is_frozen and self._has_picture):
                 drawn = self._draw_looks(picture)
                 if not (self._shaders.is_incomplete and self._has_picture):  # else the last one stays
                     self._current = self._targets.dissolve.shown = drawn
                 self._has_picture = True
             self._unfinished = picture
+            self._is_published = self._by_look is self._current
+            if not self.is_software:  # there it waits for the picture
+                self._queue_rest(picture.look)
             self._pixels = self._deep_pixels = None
 
     def wait(self) -> None:
@@ -115,10 +140,13 @@ class GLRenderer:
         self._unfinished = None
         with self._drawing():
             self._finish()
-            cells = self._publisher.read_cells(self._current) if look.is_flash_guarded else None
+            if self.is_software and look.is_flash_guarded:
+                self._publisher.sum_cells(self._current)
+            cells = self._publisher.read_cells() if look.is_flash_guarded else None
             self._final, self._is_luma = self.master.finish(look, cells, time_s), look.is_alpha_luma
-            self._published = self._publisher.draw(self._current, self._final, self._targets, is_luma=self._is_luma)
-            self._finish()
+            if self._final.limits is not None or not self._is_published:
+                self._publish(look, self._final)
+                self._finish()
             self._require_no_error()
 
     @property
@@ -149,6 +177,14 @@ class GLRenderer:
                 self._pixels = pixels
         return self._pixels
 
+    def read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
+        """Its middle, drawn and read in this size; all of it, as `read_rgba`, if OpenGL runs on the CPU."""
+        if self._fitted is None:
+            return self.read_rgba()
+        self.wait()
+        with self._drawing_extra():
+            return self._fitted.read(self._published, size_px)
+
     def read_rgba16(self) -> np.ndarray:
         """The same in 16 bits and without dither, (height, width, 4) uint16; drawn and read back once per picture.
 
@@ -157,10 +193,12 @@ class GLRenderer:
         self.wait()
         if self._deep_pixels is None:
             with self._drawing():
-                target, readback = self._targets.deep()
-                self._publisher.draw_deep(self._current, self._final, target, is_luma=self._is_luma)
-                self._finish()
-                self._deep_pixels = readback.read(target.framebuffer)
+                target = self._current
+                if not self._final.is_unchanged:
+                    target = self._targets.deep()
+                    self._publisher.draw_deep(self._current, self._final, target, is_luma=self._is_luma)
+                    self._finish()
+                self._deep_pixels = self._targets.deep_readback().read(target.framebuffer)
                 self._require_no_error()
         return self._deep_pixels
 
@@ -190,8 +228,9 @@ class GLRenderer:
                 self._make_current()
                 self._targets.release()
                 self._shaders.release()
-                for part in (self._look, self._post, self._publisher, self._shown):
-                    part.release()
+                for part in (self._look, self._post, self._publisher, self._shown, self._fitted):
+                    if part is not None:
+                        part.release()
                 self._mix.program.release()
                 self._mix.release()
                 self._context.release()
@@ -208,7 +247,7 @@ class GLRenderer:
                 self._context,
                 self._finish,
                 (width, height),
-                dtype=self._publisher.dtype,
+                dtype=self._dtype,
                 is_direct=self.is_software,
             )
         finally:
@@ -222,10 +261,12 @@ class GLRenderer:
         """Draw into these targets from now on, starting with nothing on screen."""
         self._targets = targets
         self._current = targets.dissolve.coming.front
-        self._published = targets.finished[0]
+        self._published = targets.turn()
         self._final, self._is_luma = Finish(1.0, None), False
         self._has_picture = False
         self._unfinished = None
+        self._is_published = False
+        self._was_read = self._was_deep_read = False  # the last picture
         self._pixels = self._deep_pixels = None
         self._warm_up()
 
@@ -245,13 +286,13 @@ class GLRenderer:
             return self._draw_morph(picture, leaving, fade)
         if fade is not None and leaving is not None:
             old = self._draw_finished(leaving, dissolve.leaving, is_leaving=True)
-            self._finish()  # the next pass reuses this one's buffers: moderngl would wait holding the GIL
+            self._settle()  # the next pass reuses this one's buffers
             beneath = dissolve.beneath
             dissolve.side = old if beneath is None else self._dissolved(beneath, old, fade.revealed)
         new = self._draw_finished(picture, dissolve.coming)
         if fade is None or dissolve.side is None:
             return new
-        self._finish()
+        self._settle()
         return self._dissolved(dissolve.side, new, dissolve.state.mix_of(fade))
 
     @property
@@ -273,20 +314,22 @@ class GLRenderer:
         seen = 1.0 if dissolve.beneath is None else 1 - (1 - fade.revealed) * (1 - fade.mix)  # above what is beneath
         share = min(1.0, fade.mix / seen) if seen else 0.0
         old = self._draw_look(leaving, dissolve.leaving, is_leaving=True)
-        self._finish()
+        self._settle()
         new = self._draw_look(picture, dissolve.coming)
-        self._finish()
+        self._settle()
         mixed = self._dissolved(old, new, share)
         drawn = self._draw_effects(picture, mixed, between(leaving.look.post, picture.look.post, share))
         if dissolve.beneath is None:
             return drawn
-        self._finish()
+        self._settle()
         return self._dissolved(dissolve.beneath, drawn, seen)
 
     def _draw_look(self, picture: PictureInput, pair: TargetPair, *, is_leaving: bool = False) -> Target:
         """The look alone; layer 5 shows its own generator."""
         generator = self._shaders.draw_generator(is_leaving=is_leaving) if picture.shows_generator else None
-        self._look.draw(picture, pair, self._targets.size_px, generator)
+        self._by_look = pair.turn()
+        into = self._targets.both(pair.front, self._published)
+        self._look.draw(picture, pair, into, self._targets.size_px, generator)
         return pair.front
 
     def _draw_effects(
@@ -295,10 +338,33 @@ class GLRenderer:
         """The picture after the shader slots, and after bloom, grain and so on."""
         held, is_luma = self._held, picture.look.is_alpha_luma
         if self._shaders.plays(is_leaving=is_leaving):
-            if self.is_software:
-                self._finish()  # the effects read this picture: moderngl would wait holding the GIL
+            self._settle()
             drawn = self._shaders.draw(drawn, is_luma=is_luma, is_leaving=is_leaving, held=held)
         return self._post.draw(drawn, post, picture.time_s, is_luma=is_luma, held=held)
+
+    def _queue_rest(self, look: Look) -> None:
+        """Queue behind the picture all that is known to be needed of it, so that the program waits once."""
+        if look.is_flash_guarded:
+            self._publisher.sum_cells(self._current)
+        if not self._is_published and self._final.limits is None:  # else it most likely will be limited again
+            self._publish(look, Finish(fade_of(look), None))
+        else:
+            self._queue_transfers()
+        if self._was_deep_read and fade_of(look) == 1.0:
+            self._targets.deep_readback().queue(self._current.framebuffer)
+
+    def _publish(self, look: Look, finish: Finish) -> None:
+        """Queue the published picture and its transfers."""
+        self._publisher.draw(self._current, finish, self._published, is_luma=look.is_alpha_luma)
+        self._is_published = True
+        self._queue_transfers()
+
+    def _queue_transfers(self) -> None:
+        """Queue the published picture's transfer if the last one was read, and the fitted one if it will be."""
+        if self._was_read:
+            self._targets.readback.queue(self._published.framebuffer)
+        if self._fitted is not None and self._fitted_px is not None:
+            self._fitted.queue(self._published, self._fitted_px)
 
     def _dissolved(self, leaving: Target, coming: Target, mix: float) -> Target:
         into = self._targets.dissolve.take()
@@ -315,17 +381,18 @@ class GLRenderer:
     def _warm_up(self) -> None:
         """Draw one pixel with each program: drivers finish compiling at the first draw, for the bound formats."""
         self._context.enable_only(moderngl.NOTHING)
-        trail, changed = self._targets.dissolve.coming, self._targets.finished[0]
-        for target in (trail.front, trail.back, changed):
-            target.framebuffer.scissor = (0, 0, 1, 1)
-        self._look.warm_up(trail)
+        trail, changed = self._targets.dissolve.coming, self._published
+        both = self._targets.both(trail.front, changed)
+        framebuffers = [both, *(target.framebuffer for target in (trail.front, trail.back, changed))]
+        for framebuffer in framebuffers:
+            framebuffer.scissor = (0, 0, 1, 1)
+        self._look.warm_up(trail, both)
         self._run_dissolve(trail.front, trail.back, 0.5, changed)  # layer 5's crossfades have 8 bits
         self._run_dissolve(trail.front, trail.front, 0.5, trail.back)
-        for target in (trail.front, trail.back, changed):
-            target.framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
-        self._publisher.warm_up(trail.front, self._targets, self._finish)
-        for target in (trail.front, trail.back, *self._targets.finished):
-            target.framebuffer.clear()
+        self._publisher.warm_up(trail.front, changed, self._finish)
+        for framebuffer in framebuffers:
+            framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
+            framebuffer.clear()
 
     def _small_pass(self, name: str, features: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
         program = compile_program(self._context, name, features)
@@ -374,3 +441,7 @@ def _driver_errors() -> AbstractContextManager[None]:
     """Turn every error of moderngl, its context and the driver into RenderError."""
     # moderngl.Error, glcontext's bare Exception, a lost context's AttributeError, OSError
     return translate_errors({Exception: "OpenGL"}, as_=RenderError)
+
+
+def _go_on() -> None:
+    pass

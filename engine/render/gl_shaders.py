@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.errors import RenderError
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
-from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
+from engine.render.gl_targets import DEEP_DTYPE, PLAIN_DTYPE, deepest_dtype
 from engine.render.gl_textures import Target
 from engine.render.isf.dates import DateAt, date_live
 from engine.render.isf.gl_slots import SlotChain
@@ -111,8 +111,8 @@ class GLShaders:
         self._release_targets()
         self._source = Target(self._context, size_px, dtype=self._dtype)
         self._deep, self._plain = (
-            Readback(self._context, self._finish, size_px, is_direct=self.is_software, is_deep=is_deep)
-            for is_deep in (True, False)
+            Readback(self._context, self._finish, size_px, is_direct=self.is_software, dtype=dtype)
+            for dtype in (DEEP_DTYPE, PLAIN_DTYPE)
         )
         self._size_px = size_px
 

@@ -39,7 +39,9 @@ class SizedTargets:
         """`dtype`: that of looks and mixes, from `deepest_dtype`."""
         self.size_px = size_px
         self._context, self._finish, self._dtype, self._is_direct = context, finish, dtype, is_direct
-        self._deep: tuple[Target, Readback] | None = None
+        self._deep: Target | None = None
+        self._deep_readback: Readback | None = None
+        self._both: dict[tuple[Target, Target], moderngl.Framebuffer] = {}
         with ExitStack() as undo:  # if one fails, the GPU memory of the others is freed
 
             def kept(part: _Part) -> _Part:
@@ -47,28 +49,56 @@ class SizedTargets:
                 return part
 
             self.dissolve = kept(Dissolve(context, size_px, dtype))
-            self.finished = (kept(Target(context, size_px)), kept(Target(context, size_px)))
+            self._published = [kept(Target(context, size_px)), kept(Target(context, size_px))]
             self.readback = kept(Readback(context, finish, size_px, is_direct=is_direct))
             self._parts = undo.pop_all()
 
-    def deep(self) -> tuple[Target, Readback]:
-        """The target and the readback of published pictures in 16 bits; made at the first call."""
+    def turn(self) -> Target:
+        """The target to publish the next picture in; the last one stays valid for a frame, but what was queued of it is
+        forgotten."""
+        for readback in (self.readback, self._deep_readback):
+            if readback is not None:
+                readback.drop()
+        self._published.reverse()
+        return self._published[0]
+
+    def both(self, drawn: Target, published: Target) -> moderngl.Framebuffer:
+        """A framebuffer that draws into both at once; made at the first call with them."""
+        found = self._both.get((drawn, published))
+        if found is None:
+            drawn.framebuffer.use()  # moderngl returns to what is bound: not to one that was released
+            found = self._both[drawn, published] = self._context.framebuffer([drawn.texture, published.texture])
+            self._parts.callback(found.release)
+        return found
+
+    def deep(self) -> Target:
+        """The target of published pictures in 16 bits; made at the first call."""
         if self._deep is None:
-            target = Target(self._context, self.size_px, dtype=self._dtype)
-            self._parts.callback(target.release)
-            readback = Readback(self._context, self._finish, self.size_px, is_direct=self._is_direct, is_deep=True)
-            self._parts.callback(readback.release)
-            self._deep = target, readback
+            self._deep = Target(self._context, self.size_px, dtype=self._dtype)
+            self._parts.callback(self._deep.release)
         return self._deep
+
+    def deep_readback(self) -> Readback:
+        """Reads pictures in 16 bits; made at the first call."""
+        if self._deep_readback is None:
+            self._deep_readback = Readback(
+                self._context, self._finish, self.size_px, is_direct=self._is_direct, dtype=DEEP_DTYPE
+            )
+            self._parts.callback(self._deep_readback.release)
+        return self._deep_readback
 
     def release(self) -> None:
         self._parts.close()
 
 
 def deepest_dtype(context: moderngl.Context) -> str:
-    """The deepest format that this driver draws into: RGBA16, else RGBA8."""
+    """The deepest format that this driver draws into, together with RGBA8: RGBA16, else RGBA8."""
+    textures = [context.texture((1, 1), 4, dtype=dtype) for dtype in (DEEP_DTYPE, PLAIN_DTYPE)]
     try:
-        Target(context, (1, 1), dtype=DEEP_DTYPE).release()
+        context.framebuffer(textures).release()
     except moderngl.Error:  # the framebuffer is not complete
         return PLAIN_DTYPE
+    finally:
+        for texture in textures:
+            texture.release()
     return DEEP_DTYPE

@@ -91,18 +91,6 @@ class Target:
         self.texture.release()
 
 
-class CellTarget(Target):
-    """The target of the flash guard's cells."""
-
-    def __init__(self, context: moderngl.Context) -> None:
-        super().__init__(context, (CELLS, CELLS), dtype="f4")
-
-    def read_cells(self) -> np.ndarray:
-        """(4, 18, 18) float32, row 0 at the top."""
-        texels = np.frombuffer(self.framebuffer.read(components=4, dtype="f4"), np.float32)
-        return texels.reshape(CELLS, CELLS, 4).transpose(2, 0, 1)
-
-
 def limits_texture(context: moderngl.Context) -> moderngl.Texture:
     """18 x 18 texels of two floats over the whole picture, interpolated: `flash_guard.Limits.maps`."""
     texture = context.texture((CELLS, CELLS), 2, dtype="f4")

@@ -55,6 +55,7 @@ class GuardedRenderer:
         self._layer5_picture = _ExtraPicture()
         self._masks = _ExtraPicture()
         self._ids = _ExtraPicture()
+        self._fitted = _ExtraPicture()
         self.is_software = self._renderer.is_software
         self.shader_driver = self._renderer.shader_driver
         """Name and version of the driver that compiles shaders; "" if none are played."""
@@ -128,6 +129,16 @@ class GuardedRenderer:
         """The same with 16 bits, (height, width, 4) uint16."""
         return self._until_next_draw(self._read_deep)
 
+    def fitted_reader(self) -> Callable[[tuple[int, int]], np.ndarray]:
+        """`PublishedFrame.read_fitted` of the last picture. RenderError if it is called after the next draw."""
+        draw = self._draws
+
+        def read(size_px: tuple[int, int]) -> np.ndarray:
+            self._require_newest(draw)
+            return self._read_fitted(size_px)
+
+        return read
+
     def show(
         self,
         picture: VideoFrame | None,
@@ -196,12 +207,15 @@ class GuardedRenderer:
 
         def ask_once() -> Answer:
             if not answers:
-                if draw != self._draws:
-                    raise RenderError("this picture is gone: read it before the next one is drawn")
+                self._require_newest(draw)
                 answers.append(ask())
             return answers[0]
 
         return ask_once
+
+    def _require_newest(self, draw: int) -> None:
+        if draw != self._draws:
+            raise RenderError("this picture is gone: read it before the next one is drawn")
 
     def _read(self) -> np.ndarray:
         if self._is_drawn:
@@ -209,6 +223,12 @@ class GuardedRenderer:
             if rgba is not None:
                 self._held = rgba
         return self._held
+
+    def _read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
+        if self.is_software:
+            return self._read()
+        rgba = self._ask(lambda renderer: renderer.read_fitted(size_px)) if self._is_drawn else None
+        return self._fitted.held(rgba, size_px)
 
     def _read_deep(self) -> np.ndarray:
         rgba = self._ask(lambda renderer: renderer.read_rgba16()) if self._is_drawn else None

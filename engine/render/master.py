@@ -18,6 +18,11 @@ class Finish:
     fade: float
     limits: Limits | None
 
+    @property
+    def is_unchanged(self) -> bool:
+        """True if the picture is shown as it was drawn."""
+        return self.fade == 1.0 and self.limits is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlashGuardState:
@@ -30,6 +35,11 @@ class FlashGuardState:
     """Share of this picture's light that it removes, 0..1."""
     lately_share: float = 0.0
     """Share of the frames of the last ten seconds in which it was limiting, 0..1."""
+
+
+def fade_of(look: Look) -> float:
+    """The master fade, 0..1; 0 in a blackout."""
+    return 0.0 if look.is_black else look.fade
 
 
 class Master:
@@ -47,7 +57,7 @@ class Master:
         A blackout takes effect in the same frame even after flashes, as it is the performer's emergency stop. The guard
         still counts it, so that the return from black is a rise like any other.
         """
-        fade = 0.0 if look.is_black else look.fade
+        fade = fade_of(look)
         if cells is None:
             if self.state.is_on:
                 self._guard, self._limited, self.state = FlashGuard(), 0, FlashGuardState()

@@ -168,6 +168,10 @@ class NumbaRenderer:
         self._require_open()
         return self._published
 
+    def read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
+        """All of it: the reader fits it as fast."""
+        return self.read_rgba()
+
     def read_rgba16(self) -> np.ndarray:
         """The same in 16 bits and without dither, (height, width, 4) uint16; made once per picture."""
         with self._drawing():

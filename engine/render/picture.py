@@ -65,6 +65,9 @@ class PictureInput:
     `leaving`."""
     shows_generator: bool = False
     """The generator is layer 5's picture, in place of `layer5`."""
+    fitted_px: tuple[int, int] | None = None
+    """The size, (width, height), in which the finished picture will be read with `read_fitted`, so that this is queued
+    with the drawing; None if it is not known to be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +162,19 @@ class Renderer(Protocol):
         Read-only. It may be kept, as it is not overwritten while referenced.
         """
 
+    def read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
+        """As `PublishedFrame.read_fitted` says."""
+
     def read_rgba16(self) -> np.ndarray:
         """The same as (height, width, 4) uint16, 65535 for white, without dither; drawn and read once per picture."""
 
     def close(self) -> None:
         """Release everything. Idempotent; all other methods raise RenderError afterwards."""
+
+
+def middle(full_px: tuple[int, int], size_px: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the largest centred part of a picture with the aspect ratio of `size_px`."""
+    (full_width, full_height), (width, height) = full_px, size_px
+    part_width = min(full_width, max(1, round(full_height * width / height)))
+    part_height = min(full_height, max(1, round(full_width * height / width)))
+    return (full_width - part_width) // 2, (full_height - part_height) // 2, part_width, part_height

@@ -18,9 +18,9 @@ _IDLE = _reference_counts([np.empty(0, np.uint8)])[
 
 
 class PixelPool:
-    """A pool of (height, width, 4) arrays, uint8 or uint16. `take` on one thread; any thread may keep them."""
+    """A pool of (height, width, 4) arrays of one dtype. `take` on one thread; any thread may keep them."""
 
-    def __init__(self, width: int, height: int, dtype: type[np.unsignedinteger] = np.uint8) -> None:
+    def __init__(self, width: int, height: int, dtype: type[np.generic] = np.uint8) -> None:
         self._shape, self._dtype = (height, width, 4), dtype
         self._buffers: list[np.ndarray] = []
 

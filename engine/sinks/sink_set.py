@@ -468,7 +468,8 @@ class SinkSet:
 def _extra_frame(frame: PublishedFrame, shown: ShownPicture, *, is_drawn: bool) -> PublishedFrame:
     """Another picture of the run as a frame, with 8 bits; `is_drawn` if a sink needs its texture."""
     texture, width, height = shown.draw_texture() if is_drawn else None, shown.width, shown.height
-    return replace(frame, width=width, height=height, texture=texture, read_rgba=shown.read_rgba, read_rgba16=None)
+    of_itself = replace(frame, width=width, height=height, texture=texture, read_rgba=shown.read_rgba)
+    return replace(of_itself, read_rgba16=None, read_fitted=None)
 
 
 def _initial_status(spec: SinkSpec, name: str) -> SinkStatus:

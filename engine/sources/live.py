@@ -49,10 +49,11 @@ class LatestPicture:
 
     def take(self, pixels: np.ndarray) -> None:
         arrived_s = self._clock.now_s()
-        self._newest = VideoFrame(pixels=pixels, index=self.index, time_s=arrived_s, source=self._name)
+        frame = VideoFrame(pixels=pixels, index=self.index, time_s=arrived_s, source=self._name)
         self.index += 1
         self._arrivals_s.append(arrived_s)
         self.problem = ""
+        self._newest = frame  # last: a thread that sees the picture does not see the old problem beside it
 
     def lose(self, problem: str) -> None:
         self.lost += 1

@@ -216,13 +216,13 @@ def test_objects_found_in_the_finished_picture_keep_their_position(
     assert row[:96].max() == 0 and row[96:].min() == 255
 
 
-def test_the_single_program_for_gpus_draws_the_same_with_and_without_a_matte(
+def test_the_programs_for_gpus_draw_the_same_with_and_without_a_matte(
     gl: Renderer, draw: Callable, found: Callable, smooth_masks: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: False)
     hardware = open_renderer("gl", *SIZE)
     try:
-        assert len(hardware._look._programs) == 1
+        assert len(hardware._look._programs) == 2
         gl.resize(*SIZE)
         card = np.random.default_rng(4).integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
         seen = found(levels(smooth_masks(4, 96)), picture_px=(128, 72))

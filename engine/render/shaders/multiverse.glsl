@@ -1,22 +1,27 @@
-// The Multiverse picture in one pass: mirror, four layers, layer 5, brightness, tone, feedback.
+// The Multiverse picture in one pass: mirror, four layers, layer 5, brightness, tone, feedback. Drawn twice: deep, for trails,
+// effects and recordings, and as it is published if nothing but a fade follows.
 // Inputs: the block Frame; waves (5 rows of 1025 texels for each layer, see wave_table.py); layer 5 (RGB); the mask of its matte;
-// region indices; the last picture as drawn by this pass (mirrored already, before fade and flash guard).
+// region indices; the last picture as drawn by this pass (mirrored already, before fade and flash guard); u_gain and u_noise as
+// in publish.glsl. DRAWN_LEVELS: white in the deep picture, 65535, or 255 if the driver has no deeper targets.
 // Display values without a gamma step, or linear light while /multiverse/light is linear. Row 0 of the target's memory is the top row.
 // Source: the project's formula of the Multiverse; see render_reference.py.
 // Each define adds a feature, so that a software rasteriser does not run unused ones: WARP curve and mirror, BLENDS all
-// blends but add, SEEN layer 5, simple mode and regions, MATTE (with SEEN only) the matte, FEEDBACK the last picture,
-// FINE averages of a wave that is too fine for the pixels, SHAPES all shapes but stripes, COLOUR linear
-// light, the filmic tone, a palette's dark parts and its ramp.
+// blends but add, and clipping (always with COLOUR), SEEN layer 5, simple mode and regions, MATTE (with SEEN only) the
+// matte, FEEDBACK the last picture, FINE averages of a wave that is too fine for the pixels, SHAPES all shapes but stripes,
+// COLOUR linear light, the filmic tone, a palette's dark parts and its ramp.
 #version 330 core
 #include "block.glsl"
 #include "blend.glsl"
 #include "tone.glsl"
+#include "dither.glsl"
 #ifdef COLOUR
 #include "light.glsl"
 #endif
 
 uniform sampler2D u_waves;
-out vec4 f_rgba;
+uniform float u_gain;
+layout(location = 0) out vec4 f_rgba;
+layout(location = 1) out vec4 f_published;
 
 #ifdef WARP
 #include "warp.glsl"
@@ -82,8 +87,7 @@ void main() {
 #ifdef COLOUR
         colour *= 1.0 - u_layer_dark[layer].rgb * (1.0 - min(value * u_tone.x, 1.0));
 #endif
-        rgb = has_base ? mix(rgb, blend(rgb, colour), weight) : colour * weight;
-        has_base = has_base || weight > 0.0;
+        rgb = over(rgb, colour, weight, has_base);
     }
 
 #ifdef SEEN
@@ -99,13 +103,15 @@ void main() {
 #ifdef COLOUR
         if (u_colour.x > 0.0) colour = linear(seen);
 #endif
-        rgb = has_base ? mix(rgb, blend(rgb, colour), weight) : colour * weight;
+        rgb = over(rgb, colour, weight, has_base);
     }
 #endif
 
     rgb *= u_tone.x;
 #ifdef COLOUR
     rgb = developed(rgb);
+#elif !defined(BLENDS)
+    rgb = soft_tone(rgb);
 #else
     rgb = u_tone.y > 0.0 ? soft_tone(rgb) : min(rgb, 1.0);
 #endif
@@ -118,5 +124,10 @@ void main() {
 #ifdef FEEDBACK
     if (u_feedback_x.w > 0.0) rgb = max(rgb, feedback(u_last, d_px));
 #endif
-    f_rgba = vec4(rgb, u_tone.w > 0.0 ? max(rgb.r, max(rgb.g, rgb.b)) : 1.0);
+    bool is_luma = u_tone.w > 0.0;
+    vec4 drawn = roundEven(vec4(rgb, 1.0) * DRAWN_LEVELS); // at most 1; targets clip what is below 0
+    if (is_luma) drawn.a = max(drawn.r, max(drawn.g, drawn.b));
+    f_rgba = drawn / DRAWN_LEVELS;
+    vec3 published = dithered(drawn, u_gain).rgb;
+    f_published = vec4(published, is_luma ? max(published.r, max(published.g, published.b)) : 1.0);
 }

@@ -22,8 +22,10 @@ export async function fetchVersions() {
 /** The element that shows a preset; `version` "" if it has no picture. */
 export function pictureOf(name, version) {
   const src = `${FOLDER}/${encodeURIComponent(name)}.jpg?${version}`;
-  if (version) return make("img", { src, alt: "", width: WIDTH, height: HEIGHT, loading: "lazy" });
-  return initialsPicture(name);
+  if (!version) return initialsPicture(name);
+  const picture = make("img", { src, alt: "", width: WIDTH, height: HEIGHT, loading: "lazy" });
+  picture.addEventListener("error", () => picture.replaceWith(initialsPicture(name))); // deleted since it was listed
+  return picture;
 }
 
 /** The element that shows a name without a picture. */

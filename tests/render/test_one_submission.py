@@ -1,0 +1,227 @@
+"""A usual picture is one submission that is waited for once; what is published is the same bit by bit either way."""
+
+import ctypes
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.models.sd.pixels import as_rgb, fitted
+from engine.render import Leaving, PictureInput, Renderer, open_renderer
+from engine.render.gl_look import _FEATURES
+from engine.render.gl_renderer import GLRenderer
+from engine.render.gl_targets import PLAIN_DTYPE
+from engine.render.gl_textures import Target
+from engine.render.isf import ShaderSlot
+from engine.render.isf.parse import parse_isf
+from engine.render.readback import stream_buffer
+
+SIZE = (96, 54)
+FITTED = (64, 40)
+SIMPLE = {"/mode": "simple"}
+TRAIL = {"/feedback/amount": 0.9, "/feedback/zoom": 1.05, "/feedback/rotate": 3.0}
+LUMA = {"/multiverse/alpha": "luma"}
+GUARDED = {"/safety/flash_guard": True}
+EFFECTS = {"/post/vignette": 1.0, "/post/glow": 0.8, "/post/chromatic": 0.5}
+MIRRORED = """/*{"INPUTS": [{"NAME": "inputImage", "TYPE": "image"}]}*/
+void main() { gl_FragColor = IMG_NORM_PIXEL(inputImage, vec2(1.0 - isf_FragNormCoord.x, isf_FragNormCoord.y)); }"""
+SLOT = ShaderSlot(slot="1", file=parse_isf(MIRRORED, path=None), inputs={}, mix=1.0)
+CARD = np.random.default_rng(5).integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+LOOKS: list[dict[str, Any]] = [
+    GUARDED,
+    TRAIL | GUARDED,
+    LUMA | {"/master/fade": 0.61},
+    TRAIL | {"/master/fade": 0.37, "/mirror/mode": "kaleidoscope", "/multiverse/blend": 1.5},
+    {"/multiverse/light": "linear", "/multiverse/tone": "filmic", "/multiverse/brightness": 3.0},
+    {"/multiverse/tone": "clip", "/multiverse/blend": 2.5, "/layer/5/intensity": 0.7},
+    SIMPLE,
+    {"/master/blackout": True},
+]
+KINDS = ["software", "gpu", "8 bits"]
+
+
+class Watched:
+    """A renderer whose waits and passes that publish are counted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+        self.waits = self.passes = 0
+        if kind == "gpu":  # as on a GPU: all is queued, and read through buffers
+            monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: False)
+        if kind == "8 bits":
+            monkeypatch.setattr("engine.render.gl_publish.deepest_dtype", lambda context: PLAIN_DTYPE)
+        monkeypatch.setattr("engine.render.gl_renderer.load_finish", lambda: self._finish)
+        finish = ctypes.CDLL("libGL.so.1").glFinish
+        finish.restype = None
+        self._gl_finish = finish
+        renderer = open_renderer("gl", *SIZE)
+        assert isinstance(renderer, GLRenderer)
+        self.renderer = renderer
+        draw = renderer._publisher.draw
+
+        def count(*parts: Any, **more: Any) -> None:
+            self.passes += 1
+            draw(*parts, **more)
+
+        monkeypatch.setattr(renderer._publisher, "draw", count)
+        self._again = draw
+        self._spare = Target(renderer._context, SIZE)
+        self._deep = Target(renderer._context, SIZE, dtype=renderer._dtype)
+
+    def _finish(self) -> None:
+        self.waits += 1
+        self._gl_finish()
+
+    def show(self, picture: PictureInput) -> tuple[int, int]:
+        """Draw it. Returns how often the program waited, and how many passes published it."""
+        self.waits = self.passes = 0
+        self.renderer.draw(replace(picture, fitted_px=FITTED))
+        self.renderer.wait()
+        return self.waits, self.passes
+
+    def expected(self) -> np.ndarray:
+        """The picture on screen, published by publish.glsl."""
+        renderer = self.renderer
+        self._again(renderer._current, renderer._final, self._spare, is_luma=renderer._is_luma)
+        self._gl_finish()
+        return np.frombuffer(self._spare.framebuffer.read(components=4), np.uint8).reshape(SIZE[1], SIZE[0], 4)
+
+    def expected_deep(self) -> np.ndarray:
+        renderer = self.renderer
+        renderer._publisher.draw_deep(renderer._current, renderer._final, self._deep, is_luma=renderer._is_luma)
+        self._gl_finish()
+        return np.frombuffer(self._deep.framebuffer.read(components=4, dtype="nu2"), np.uint16).reshape(
+            SIZE[1], SIZE[0], 4
+        )
+
+    def require_equal(self) -> None:
+        waits = self.waits
+        source = self.renderer.read_fitted(FITTED)
+        assert self.waits == waits, "it was transferred with the drawing"
+        if not self.renderer.is_software:
+            expected = as_rgb(fitted(self.expected()[None, ..., :3].copy(), *FITTED, torch.device("cpu")))[0].numpy()
+            assert source.shape == (FITTED[1], FITTED[0], 4) and (source[..., 3] == 255).all()
+            assert np.abs(source[..., :3].astype(int) - expected).max() <= 1
+        assert np.array_equal(self.renderer.read_rgba(), self.expected())
+        assert np.array_equal(self.renderer.read_rgba16(), self.expected_deep())
+
+
+@pytest.fixture(params=KINDS)
+def watched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, gl: Renderer) -> Iterator[Watched]:
+    watched = Watched(monkeypatch, request.param)
+    yield watched
+    assert watched.renderer._context.error == "GL_NO_ERROR"
+    watched.renderer.close()
+
+
+@pytest.fixture
+def is_gpu(watched: Watched) -> bool:
+    return not watched.renderer.is_software
+
+
+def test_a_look_is_drawn_and_published_at_once(watched: Watched, picture: Callable[..., PictureInput]) -> None:
+    for changes in LOOKS:
+        for frame in range(2):
+            shown = picture(changes, layer5=CARD, pitches_hz=(110.0 + frame,) * 4, time_s=frame / 30)
+            assert watched.show(shown) == (1, 0), changes
+            watched.require_equal()
+
+
+def test_what_is_drawn_on_a_look_is_published_afterwards(
+    watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool
+) -> None:
+    """Effects, shaders, a still picture and a dissolve, one after the other; on a GPU in one submission, too."""
+    old, new = picture(TRAIL), picture(LUMA)
+    for _ in range(8):  # the shader is built
+        watched.show(replace(old, shaders=(SLOT,)))
+    dissolve = [replace(new, leaving=Leaving(number=1, mix=mix, picture=old)) for mix in (0.0, 0.5)]
+    still = replace(new, leaving=Leaving(number=1, mix=0.7, picture=None))
+    frozen = picture({"/master/freeze": True, "/master/fade": 0.7})
+    for shown in (replace(old, shaders=(SLOT,)), picture(EFFECTS | LUMA), *dissolve, still, frozen, frozen):
+        waits, passes = watched.show(shown)
+        assert passes == 1 and (waits == 1 or not is_gpu)
+        watched.require_equal()
+    assert watched.show(new) == (1, 0)
+    watched.require_equal()
+
+
+def test_a_limited_picture_is_published_again(
+    watched: Watched, picture: Callable[..., PictureInput], cpu: Renderer
+) -> None:
+    cpu.resize(*SIZE)
+    limited = 0
+    for frame in range(20):
+        flash = np.full((6, 8, 3), 255 * (frame % 2), np.uint8)
+        shown = picture(SIMPLE | GUARDED | {"/master/fade": 0.9}, layer5=flash, time_s=frame / 30)
+        is_limited = watched.show(shown)[1] == 1
+        cpu.draw(shown)
+        cpu.wait()
+        assert is_limited == watched.renderer.flash_guard.is_limiting == cpu.flash_guard.is_limiting
+        assert watched.waits == 1 + is_limited
+        assert np.abs(watched.renderer.read_rgba().astype(int) - cpu.read_rgba()).max() <= 1
+        watched.require_equal()
+        limited += is_limited
+    assert 3 < limited < 20
+
+
+def test_a_new_size_and_the_texture_hold_the_published_picture(
+    watched: Watched, picture: Callable[..., PictureInput]
+) -> None:
+    watched.show(picture())
+    watched.renderer.resize(31, 17)
+    watched.show(picture())
+    watched.renderer.resize(*SIZE)
+    glos = []
+    for level in (10, 200, 90):
+        watched.show(picture(SIMPLE, layer5=np.full((4, 4, 3), level, np.uint8)))
+        watched.require_equal()
+        glos.append(watched.renderer.texture.glo)
+        told = watched.renderer._context.external_texture(glos[-1], SIZE, 4, 0, "f1")
+        assert set(told.read()[:3]) == {level}
+    assert glos[0] == glos[2] != glos[1]
+
+
+def test_a_picture_that_will_be_read_is_transferred_with_the_drawing(
+    watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool
+) -> None:
+    for read, white in (("read_rgba", 255), ("read_rgba16", 65535)):
+        waits = []
+        for frame in range(5):
+            watched.show(picture(SIMPLE, layer5=np.full((4, 4, 3), 10 + 40 * frame, np.uint8)))
+            if frame in (0, 1, 4):
+                levels = getattr(watched.renderer, read)()[0, 0, :3].astype(int) * 255 // white
+                assert set(levels) == {10 + 40 * frame}
+            waits.append(watched.waits)
+        # The first is not known to be read, the third is transferred in vain, and the last is not known again.
+        assert waits == ([2, 1, 1, 1, 2] if is_gpu else [1] * 5)
+        watched.show(picture(SIMPLE))
+
+
+def test_buffers_for_reading_are_kept_where_the_program_reads_fast(gl: Renderer) -> None:
+    assert isinstance(gl, GLRenderer)
+    buffer = stream_buffer(gl._context, 64)
+    usage = ctypes.c_int()
+    library = ctypes.CDLL("libGL.so.1")
+    library.glBindBuffer(0x8F36, buffer.glo)  # GL_COPY_READ_BUFFER
+    library.glGetBufferParameteriv(0x8F36, 0x8765, ctypes.byref(usage))  # GL_BUFFER_USAGE
+    library.glBindBuffer(0x8F36, 0)
+    assert usage.value == 0x88E1 and buffer.size == 64  # GL_STREAM_READ
+    buffer.release()
+
+
+def test_a_plain_look_has_a_program_of_its_own_on_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, gl: Renderer, picture: Callable[..., PictureInput]
+) -> None:
+    renderer = Watched(monkeypatch, "gpu").renderer
+    used = []
+    programs = renderer._look._programs
+    assert set(programs) == {(), _FEATURES}
+    run = renderer._look._run
+    monkeypatch.setattr(renderer._look, "_run", lambda vertices, *rest: (used.append(vertices), run(vertices, *rest)))
+    for changes in ({}, TRAIL, {"/multiverse/tone": "clip"}, {"/master/fade": 0.5}):
+        renderer.draw(picture(changes))
+        renderer.wait()
+    assert used == [programs[()], programs[_FEATURES], programs[_FEATURES], programs[()]]
+    renderer.close()
