@@ -3,7 +3,7 @@
 frame_ring.py     pictures, newest wins: START HERE; the other segments of shared memory work alike
 audio_ring.py     sound by sample number
 child_words.py    heartbeat, phase and result count of a child
-gate.py           says which process is using the GPU now
+gate.py           says which process is using the GPU now, and when the next picture is drawn
 control_pipe.py   typed messages; windows_pipe.py: its transport on Windows
 ring_folder.py    finds segments by name, and removes those of dead engines
 """
@@ -12,7 +12,7 @@ from engine.ipc.audio_ring import AudioRing, AudioRingReader, AudioRingWriter
 from engine.ipc.child_words import ChildWords, Phase
 from engine.ipc.control_pipe import ControlPipe
 from engine.ipc.frame_ring import FrameRing
-from engine.ipc.gate import Gate
+from engine.ipc.gate import Gate, Turns
 from engine.ipc.ring_folder import sweep_dead_rings
 from engine.ipc.ring_reader import RingFrame, RingReader
 from engine.ipc.ring_writer import RingOwner, RingWriter
@@ -31,6 +31,7 @@ __all__ = [
     "RingOwner",
     "RingReader",
     "RingWriter",
+    "Turns",
     "map_segment",
     "sweep_dead_rings",
 ]

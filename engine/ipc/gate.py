@@ -1,27 +1,44 @@
 """Words that say which process is using the GPU. The engine's draws go before the children, the voice before all.
 
 A process cannot ask the driver to let another process's draw go first, so children check the gate before each slice of
-work. The gate is advisory: it never locks. A word left set by a process that died, or was stopped while drawing,
-expires after the times below, and a gate without a period stops nobody.
+work. Children of one device also take turns, so that a draw finds at most one slice under way. The gate is advisory: it
+never locks. A word left set by a process that died, or was stopped while drawing, expires after the times below, and a
+gate without a period stops nobody.
 """
 
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from engine.ipc import layout
 from engine.ipc.ring_folder import RingFolder
 from engine.ipc.word_segment import WordSegment
 
 VOICE_LIMIT_NS: Final = 1_000_000_000  # a block of voice takes a tenth of that; after it the child counts as stopped
+TURN_LIMIT_NS: Final = 250_000_000  # a slice takes milliseconds; one that compiles or captures stops no other child
+
+
+class _Place(NamedTuple):
+    """Indices of the words of one child."""
+
+    device: int
+    wants: int
+    works: int
+
+
+_PLACES: Final = [
+    _Place(*(layout.GATE.word(f"{field}_{place}") for field in ("device", "wants_ns", "works_ns")))
+    for place in range(1, layout.TURN_PLACES + 1)
+]
 
 
 class Gate(WordSegment):
     """One gate for an engine and its children. `now_ns`: perf_counter_ns, the same in all processes of a machine."""
 
     _kind = layout.GATE
-    _DRAWING = _kind.word("drawing_ns")
+    _DRAW = _kind.word("draw_ns")
     _PERIOD = _kind.word("period_ns")
     _LATE = _kind.word("late_frames")
     _VOICE = _kind.word("voice_ns")
+    _taken = 0
 
     @classmethod
     def create(cls, *, folder: RingFolder | None = None) -> Self:
@@ -30,16 +47,22 @@ class Gate(WordSegment):
 
     def draw_begins(self, now_ns: int) -> None:
         """Called by the engine before it submits a draw."""
-        self._words[self._DRAWING] = now_ns
+        self._words[self._DRAW] = now_ns
 
-    def draw_ends(self) -> None:
-        """Called by the engine when the GPU has finished the draw."""
-        self._words[self._DRAWING] = 0
+    def draw_ends(self, next_ns: int = 0) -> None:
+        """Called by the engine when the sinks have the picture. `next_ns`: when the next draw will be submitted; the
+        gate closes by itself then. 0: unknown."""
+        self._words[self._DRAW] = next_ns
 
     def is_drawing(self, now_ns: int) -> bool:
-        """True while a draw is under way that began less than one period ago."""
-        began_ns = int(self._words[self._DRAWING])
-        return began_ns != 0 and now_ns - began_ns < self.period_ns
+        """True while a draw is under way, or due, that began less than one period ago."""
+        began_ns = self.draw_ns
+        return 0 < began_ns <= now_ns < began_ns + self.period_ns
+
+    @property
+    def draw_ns(self) -> int:
+        """When the draw under way began, or the next one will; 0: unknown."""
+        return int(self._words[self._DRAW])
 
     @property
     def period_ns(self) -> int:
@@ -71,3 +94,57 @@ class Gate(WordSegment):
         """True while the voice child processes a block that it began less than a second ago."""
         began_ns = int(self._words[self._VOICE])
         return began_ns != 0 and now_ns - began_ns < VOICE_LIMIT_NS
+
+    def take_place(self) -> int:
+        """The next place for a child to take turns at, from 1; 0 when all are taken. Called by the gate's maker."""
+        self._taken += 1
+        return self._taken if self._taken <= layout.TURN_PLACES else 0
+
+    def turns(self, place: int, device: int) -> "Turns | None":
+        """The turns of the child at this place on a device, numbered from 1; None for place 0."""
+        return Turns(self, place, device) if place else None
+
+
+class Turns:
+    """The turns of one child among those that use the same device. `now_ns`: perf_counter_ns."""
+
+    def __init__(self, gate: Gate, place: int, device: int) -> None:
+        """`place`: 1..4. `device`: its number, from 1."""
+        self._gate = gate
+        self._own = _PLACES[place - 1]
+        self._set(self._own.device, device)
+
+    def ask(self, now_ns: int) -> None:
+        """Called before the child waits for its turn."""
+        self._set(self._own.wants, now_ns)
+
+    def is_ours(self, now_ns: int) -> bool:
+        """True if no other child works on this device or has asked before this one, each for up to 250 ms."""
+        return not any(
+            self._get(other.device) == self._get(self._own.device)
+            and (self._is_set(other.works, now_ns) or (self._is_set(other.wants, now_ns) and self._is_first(other)))
+            for other in _PLACES
+            if other is not self._own
+        )
+
+    def begin(self, now_ns: int) -> None:
+        """Called before the child submits a slice."""
+        self._set(self._own.works, now_ns)
+        self._set(self._own.wants, 0)
+
+    def end(self) -> None:
+        """Called when the device has finished the slice."""
+        self._set(self._own.works, 0)
+
+    def _is_set(self, word: int, now_ns: int) -> bool:
+        return now_ns - self._get(word) < TURN_LIMIT_NS
+
+    def _is_first(self, other: _Place) -> bool:
+        """True if the other child has asked earlier; at the same time, the one whose words come first."""
+        return (self._get(other.wants), other) < (self._get(self._own.wants), self._own)
+
+    def _get(self, word: int) -> int:
+        return int(self._gate._words[word])
+
+    def _set(self, word: int, value: int) -> None:
+        self._gate._words[word] = value

@@ -80,10 +80,22 @@ GATE, magic b"MVGATE\\0\\0", 4096 bytes: which process is using the GPU; one for
 
     gate
     offset  type  field             meaning
-    192     u8    drawing_ns        time the engine submitted the draw under way, perf_counter_ns; 0: none
+    192     u8    draw_ns           time of the draw under way, or of the next one, perf_counter_ns; 0: unknown
     200     u8    period_ns         frame period of the engine; an older draw stops nobody
     208     u8    late_frames       number of frames the engine has published late
     216     u8    voice_ns          time the voice child began the block under way; 0: none
+    224     u8    device_1          number from 1 of the device on which the child at this place takes turns; 0: none
+    232     u8    wants_ns_1        time from which it waits for its turn; 0: it does not wait
+    240     u8    works_ns_1        time it began the slice under way; 0: none
+    248     u8    device_2
+    256     u8    wants_ns_2
+    264     u8    works_ns_2
+    272     u8    device_3
+    280     u8    wants_ns_3
+    288     u8    works_ns_3
+    296     u8    device_4
+    304     u8    wants_ns_4
+    312     u8    works_ns_4
 
 BATCH LINK, magic b"MVBATCH\\0": a header of 4096 bytes, then slots, each aligned to a page. The
 maker tells both processes what a slot contains. The producer writes all words but `taken`.
@@ -107,6 +119,7 @@ import numpy as np
 PAGE_BYTES: Final = 4096
 HEADER_BYTES: Final = PAGE_BYTES
 SLOTS: Final = 3
+TURN_PLACES: Final = 4
 SLOT_PIXELS: Final = 64  # offset of the pixels in a slot
 
 OPEN, CLOSED, MOVED = 1, 2, 3
@@ -224,14 +237,26 @@ CHILD_WORDS: Final = SegmentKind(
 GATE: Final = SegmentKind(
     "gate",
     b"MVGATE",
-    1,
+    2,
     _dtype(
         [
             *_HEAD,
-            (192, "<u8", "drawing_ns"),
+            (192, "<u8", "draw_ns"),
             (200, "<u8", "period_ns"),
             (208, "<u8", "late_frames"),
             (216, "<u8", "voice_ns"),
+            (224, "<u8", "device_1"),
+            (232, "<u8", "wants_ns_1"),
+            (240, "<u8", "works_ns_1"),
+            (248, "<u8", "device_2"),
+            (256, "<u8", "wants_ns_2"),
+            (264, "<u8", "works_ns_2"),
+            (272, "<u8", "device_3"),
+            (280, "<u8", "wants_ns_3"),
+            (288, "<u8", "works_ns_3"),
+            (296, "<u8", "device_4"),
+            (304, "<u8", "wants_ns_4"),
+            (312, "<u8", "works_ns_4"),
         ]
     ),
 )

@@ -126,14 +126,31 @@ def test_one_kind_of_segment_is_not_taken_for_another(words: tuple[ChildWords, C
         Gate.open(words[0].segment)
 
 
-def test_the_gate_is_closed_from_submit_to_fence(gate: tuple[Gate, Gate]) -> None:
+def test_the_gate_is_closed_from_submit_until_it_is_published_and_again_when_the_next_is_due(
+    gate: tuple[Gate, Gate],
+) -> None:
     engine, child = gate
     engine.period_ns = 33 * MS
     assert not child.is_drawing(1000 * MS)
     engine.draw_begins(1000 * MS)
     assert child.is_drawing(1000 * MS) and child.is_drawing(1032 * MS)
+    engine.draw_ends(1034 * MS)
+    assert not child.is_drawing(1033 * MS)
+    assert child.is_drawing(1034 * MS) and child.draw_ns == 1034 * MS
     engine.draw_ends()
-    assert not child.is_drawing(1000 * MS)
+    assert not child.is_drawing(1034 * MS)
+
+
+def test_children_of_two_devices_do_not_wait_for_each_other(gate: tuple[Gate, Gate]) -> None:
+    engine, child = gate
+    places = [engine.take_place() for _ in range(5)]
+    assert places == [1, 2, 3, 4, 0]
+    sd, sam3 = child.turns(1, 1), child.turns(2, 2)
+    assert sd is not None and sam3 is not None
+    sd.begin(1000 * MS)
+    sam3.ask(1001 * MS)
+    assert sam3.is_ours(1001 * MS)
+    assert child.turns(0, 1) is None
 
 
 def test_a_draw_older_than_one_frame_stops_no_child(gate: tuple[Gate, Gate]) -> None:

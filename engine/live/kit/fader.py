@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.render.picture import middle
 from engine.values import VideoFrame
 
 
@@ -57,10 +58,7 @@ class Fader:
 
     def fitted(self, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
         """A picture (H, W, 3) scaled and centre-cropped to this size: (height, width, 3) uint8."""
-        full_height, full_width = pixels.shape[:2]
-        part_width = min(full_width, max(1, round(full_height * width / height)))
-        part_height = min(full_height, max(1, round(full_width * height / width)))
-        left, top = (full_width - part_width) // 2, (full_height - part_height) // 2
+        left, top, part_width, part_height = middle(pixels.shape[1::-1], (width, height))
         part = pixels[top : top + part_height, left : left + part_width]
         return self._cv2.resize(part, (width, height), interpolation=self._cv2.INTER_AREA)
 

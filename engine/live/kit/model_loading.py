@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from engine.children.port import ChildPort
-from engine.errors import ModelError
+from engine.errors import DeviceFullError, DeviceLostError, ModelError
 from engine.ipc import Phase
 from engine.system import priority
 
@@ -25,24 +25,31 @@ def load_on_device(
     the lowest priority; wrong for sound. On Windows every child loads at that priority.
     """
     port.enter(Phase.LOADING)
-    port.trying("model", name)
     own_class = priority.enter_idle_class()  # torch is imported next
     from engine.models import device_work
+    from engine.models.card_memory import room_told
 
     device_work.use_threads(port.settings["threads"])
     try:
         device = device_work.chosen_device(port.settings["device"])
-        device_work.forbid_spilling(device)
-        is_behind = device == "cpu" and gives_way  # otherwise it takes CPU time from the renderer
-        if is_behind:
-            priority.run_when_idle()
+    except DeviceFullError as error:
+        port.fail("memory", str(error), is_final=True)
+    except DeviceLostError as error:  # it may come back: drivers reset themselves
+        port.fail("driver", str(error), is_final=False)
+    except ModelError as error:
+        port.fail("driver", str(error), is_final=True)
+    is_behind = device == "cpu" and gives_way  # otherwise it takes CPU time from the renderer
+    if is_behind:
+        priority.run_when_idle()
+    port.trying("model", name)  # not before: a driver that ends this process is not the model's fault
+    try:
         model = load(device, device_work.chosen_dtype(port.settings["dtype"], device, half=half))
     except ModelError as error:
         port.fail("model", str(error), is_final=True)
     except RuntimeError as error:
         if not device_work.is_out_of_memory(error):
             raise
-        port.fail("memory", f"{name}: not enough memory for its weights on {device}", is_final=True)
+        port.fail("memory", f"{name}: not enough memory for its weights on {device}{room_told(device)}", is_final=True)
     if not is_behind:
         priority.leave_idle_class(own_class)
     for number, note in enumerate(model.notes):

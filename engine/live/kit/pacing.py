@@ -5,6 +5,10 @@ renderer waits 80 ms. So a child queues one slice, waits until the device has fi
 is being drawn or a voice converted, and only then queues the next slice. It must wait for the device before it sleeps:
 launches are asynchronous, so without the wait the sleep would overlap with the work.
 
+Each wait leaves the device idle for a moment. So a slice has as many pieces of the work as fit, by the time that each
+took before, into `slice_ms` and into the time until the next draw. Children that share a GPU take turns, so that a draw
+finds at most one slice under way.
+
 The share is adapted like TCP's congestion window (AIMD, Chiu and Jain 1989): a small increase each second, a large cut
 after a late frame.
 """
@@ -14,7 +18,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.ipc import Gate
+from engine.ipc import Gate, Turns
+from engine.live.kit.slice_plan import SlicePlan
 
 MIN_DUTY = 0.05
 INCREASE_PER_S = 0.05  # from the lowest share to 1 in 19 s: too slow to be noticed as a stutter
@@ -23,6 +28,7 @@ REACTION_S = 0.25  # frames that are late within this time began before the cut,
 MAX_STEP_S = 1.0  # a child that slept for long has measured nothing in that time
 POLL_S = 0.0005
 MAX_VOICE_WAIT_S = 1.0
+MAX_TURN_WAIT_S = 0.25
 MIN_REST_S = 1e-6  # a shorter rest is not worth a sleep
 MAX_REST_S = 10.0  # even at the lowest duty, because a longer rest would look like a hang
 KEPT_SLICES = 512
@@ -70,7 +76,7 @@ class Pacer:
 
     `wait_device` blocks until the device has finished all work (on a CPU it returns immediately). `rest(seconds)`
     sleeps; in a child it also serves the control pipe and the heartbeat, and may return early so that a new duty takes
-    effect.
+    effect. `turns`: those of this child on a GPU; None on a CPU, where `yield_within` stops the work at any layer.
     """
 
     def __init__(
@@ -80,41 +86,47 @@ class Pacer:
         wait_device: Callable[[], None] = _nothing,
         rest: Callable[[float], None] = time.sleep,
         now_ns: Callable[[], int] = time.perf_counter_ns,
+        turns: Turns | None = None,
     ) -> None:
         self.fixed_duty: float | None = None
         """None: adapted by `DutyControl` to the gate's count of late frames; 1 without a gate."""
         self.yields_to_drawing = gate is not None
         self.slice_ms = 4.0
-        """If the last call's work took no longer than this, the next call is not split."""
+        """Pieces that take no longer than this together are one slice."""
         self.idle_s = 0.0
         """Total time spent in waits and rests."""
         self._gate = gate
+        self._turns = turns
         self._wait_device = wait_device
         self._rest = rest
         self._now_ns = now_ns
         self._control = DutyControl()
         self._slices_ms: deque[float] = deque(maxlen=KEPT_SLICES)
         self._slice_began_ns: int | None = None  # None: outside a call
+        self._slice_limit_ms = 0.0
         self._work_ms = 0.0
-        self._last_call_ms = float("inf")
+        self._plan = SlicePlan()
 
     @property
     def duty(self) -> float:
         return self._control.duty if self.fixed_duty is None else self.fixed_duty
 
-    def begin_call(self) -> None:
-        """Call before the first work on a picture."""
+    def begin_call(self, work: float = 1.0) -> None:
+        """Call before the first work on a picture. Calls with the same amount of `work` have the same pieces."""
         self._work_ms = 0.0
-        self.before_slice()
-        self._slice_began_ns = self._now_ns()
+        self._plan.begin_call(work)
+        self._begin_slice()
 
     def between(self) -> None:
-        """End the slice and begin the next one. Does nothing if the last call fitted into one slice, or outside a call,
+        """Call between two pieces: ends the slice if the next piece does not fit into it. Does nothing outside a call,
         for example during warm-up."""
-        if self._slice_began_ns is not None and self._last_call_ms > self.slice_ms:
+        if self._slice_began_ns is not None and not self._plan.fits_next(self._slice_limit_ms):
             self._end_slice()
-            self.before_slice()
-            self._slice_began_ns = self._now_ns()
+            self._begin_slice()
+
+    def forget_slice(self) -> None:
+        """Do not learn from the slice under way, because it captures or compiles."""
+        self._plan.forget_slice()
 
     def yield_within(self) -> None:
         """Wait inside a slice, at any duty, while a picture is being drawn, at most one frame period.
@@ -129,19 +141,25 @@ class Pacer:
 
     def end_call(self) -> float:
         """Call after the last work on a picture. Returns the milliseconds of its work, without waits and rests."""
+        self._plan.end_call()
         self._end_slice()
         self._slice_began_ns = None
-        self._last_call_ms = self._work_ms
         return self._work_ms
 
     def before_slice(self) -> None:
-        """Wait while a voice is being converted (at most 1 s) or a picture drawn (at most one frame period)."""
+        """Wait while a voice is being converted (at most 1 s), a picture drawn (at most one frame period), or another
+        child has its turn on this GPU (at most 250 ms)."""
         gate = self._gate
         if gate is None:
             return
         self._poll_until(lambda now_ns: not gate.is_voice_running(now_ns), MAX_VOICE_WAIT_S * 1e9)
         if self.yields_to_drawing:
             self._wait_for_drawing(gate)
+            if self._turns is not None:
+                self._wait_for_next_draw(gate)
+        if self._turns is not None:
+            self._turns.ask(self._now_ns())
+            self._poll_until(self._turns.is_ours, MAX_TURN_WAIT_S * 1e9)
 
     def after_slice(self, work_ms: float) -> None:
         """Record the slice, then rest until it amounts to `duty` of the time, at most 10 s."""
@@ -166,12 +184,32 @@ class Pacer:
         """Seconds to rest after this much work at the current duty."""
         return min(work_ms / 1000.0 * (1.0 / self.duty - 1.0), MAX_REST_S)
 
+    def _begin_slice(self) -> None:
+        self.before_slice()
+        self._slice_began_ns = now_ns = self._now_ns()
+        self._slice_limit_ms = self.slice_ms
+        if self._turns is not None:
+            self._turns.begin(now_ns)
+            if self._gate is not None and self.yields_to_drawing and self._gate.draw_ns > now_ns:
+                self._slice_limit_ms = min(self.slice_ms, (self._gate.draw_ns - now_ns) / 1e6)
+
     def _end_slice(self) -> None:
         assert self._slice_began_ns is not None
         self._wait_device()
         work_ms = (self._now_ns() - self._slice_began_ns) / 1e6
+        if self._turns is not None:
+            self._turns.end()
+        self._plan.learn(work_ms)
         self._work_ms += work_ms
         self.after_slice(work_ms)
+
+    def _wait_for_next_draw(self, gate: Gate) -> None:
+        """If the first piece would not end before the next draw begins, let that draw go first. A piece as long as a
+        frame period would meet a draw anyway, so it does not wait."""
+        draw_ns, now_ns = gate.draw_ns, self._now_ns()
+        if now_ns < draw_ns < now_ns + self._plan.first_ms * 1e6 < now_ns + gate.period_ns:
+            self._poll_until(lambda now_ns: now_ns >= draw_ns or gate.draw_ns != draw_ns, gate.period_ns)
+            self._wait_for_drawing(gate)
 
     def _wait_for_drawing(self, gate: Gate) -> None:
         self._poll_until(lambda now_ns: not gate.is_drawing(now_ns), gate.period_ns)

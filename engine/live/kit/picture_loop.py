@@ -5,6 +5,7 @@ a child implements its abstract methods. `progress` splits the work into pieces.
 
 Errors: if the device runs out of memory, caches are freed and the work is retried once; then the child decides. An
 output with NaN is not shown. Every other error ends the process, because the device's context may be broken after it.
+No model and no prompt is blamed for a lost device (`lost_device`).
 """
 
 import threading
@@ -18,7 +19,7 @@ import numpy as np
 
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
-from engine.ipc import Phase, RingFrame, RingReader, RingWriter
+from engine.ipc import Phase, RingFrame, RingReader, RingWriter, Turns
 from engine.live.kit.figures import Figures
 from engine.live.kit.freshness import ask_from_s
 from engine.live.kit.pace import read_pace
@@ -59,6 +60,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._progress = CallProgress(
             port,
             wait_device=device_wait(device),
+            turns=turns_on(device, port),
             read_pace=partial(read_pace, area=area),
             work=lambda: self._work,
             capture_phase=capture_phase,
@@ -274,3 +276,10 @@ class PictureLoop(ABC, Generic[Picture, Result]):
             duty=round(pacer.duty, 3),
             slice_p99_ms=round(pacer.slice_times().p99_ms, 2),
         )
+
+
+def turns_on(device: "torch.device", port: ChildPort) -> Turns | None:
+    """The turns of this child on a GPU; None on a CPU and without a gate."""
+    if device.type == "cpu" or port.gate is None:
+        return None
+    return port.gate.turns(port.gate_place, 1 + (device.index or 0))

@@ -6,7 +6,7 @@ minute, and the first call with larger pictures takes longer than any before it.
 
 from collections import deque
 
-KEPT_PIECES = 64  # about ten pictures; after that a single long piece, such as a capture, is forgotten
+KEPT_PIECES = 64  # about seven pictures of SD; after that a single long piece, such as a capture, is forgotten
 
 
 class PieceTimes:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.children.port import ChildPort
-from engine.ipc import Phase
+from engine.ipc import Phase, Turns
 from engine.live.kit.pace import ChildPace
 from engine.live.kit.pacing import Pacer
 from engine.live.kit.piece_times import PieceTimes
@@ -25,13 +25,14 @@ class CallProgress:
         port: ChildPort,
         *,
         wait_device: Callable[[], None],
+        turns: Turns | None,
         read_pace: Callable[[Mapping[str, Any]], ChildPace],
         work: Callable[[], float],
         capture_phase: Phase,
     ) -> None:
-        """`work()`: the amount of work in a call; the time of its pieces is proportional to it. `capture_phase`:
-        CAPTURING or COMPILING, the phase of the work done once for each shape."""
-        self.pacer = Pacer(port.gate, wait_device=wait_device, rest=self._rest)
+        """`turns`: as in `Pacer`. `work()`: the amount of work in a call; the time of its pieces is proportional to it.
+        `capture_phase`: CAPTURING or COMPILING, the phase of the work done once for each shape."""
+        self.pacer = Pacer(port.gate, wait_device=wait_device, rest=self._rest, turns=turns)
         self._port = port
         self._read_pace = read_pace
         self._work = work
@@ -58,7 +59,7 @@ class CallProgress:
         """Wait until the renderer is idle, then begin work on a picture."""
         self._phase = self._usual_phase = Phase.RUNNING
         self.expect()
-        self.pacer.begin_call()
+        self.pacer.begin_call(self._work())
         self.begin_piece()
 
     def between(self) -> None:
@@ -73,6 +74,7 @@ class CallProgress:
 
     def before_capture(self) -> None:
         """Enter the phase of the slow work done once for each shape."""
+        self.pacer.forget_slice()
         if self._usual_phase is Phase.RUNNING:
             self._phase = self._capture_phase
             self._port.enter(self._phase)

@@ -66,6 +66,8 @@ class Scene:
     extra_pictures: dict[Picture, DrawPicture] = field(default_factory=dict)
     write_control_image: WriteControlImage | None = None
     """Set by a model that uses the masks as control image."""
+    fitted_px: tuple[int, int] | None = None
+    """Set by a model that will read the finished picture in this size, as `PictureInput.fitted_px`."""
 
     @property
     def found(self) -> Segmentation | None:

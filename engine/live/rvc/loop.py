@@ -27,6 +27,7 @@ import numpy as np
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
 from engine.ipc import AudioRingReader, Phase
+from engine.live.kit.lost_device import lost_device_told
 from engine.live.rvc.arrivals import Arrivals
 from engine.live.rvc.figures import VoiceFigures
 from engine.live.rvc.load import load_model
@@ -53,13 +54,14 @@ def run(port: ChildPort) -> None:
     `environment` (the engine's RVC_*), `threads`. Values: `/rvc/*`. Input `voice`: mono, of any rate. Output
     `converted`, at the same rate: the sound in channel 0, its presence in channel 1. Command `empty_cache`.
     """
-    model = load_model(port)
-    while not port.should_stop and port.audio_input("voice") is None:
-        port.enter(Phase.IDLE)
-        port.poll()
-        time.sleep(MAX_NAP_S)
-    if not port.should_stop:
-        VoiceLoop(port, model).run()
+    with lost_device_told(port):
+        model = load_model(port)
+        while not port.should_stop and port.audio_input("voice") is None:
+            port.enter(Phase.IDLE)
+            port.poll()
+            time.sleep(MAX_NAP_S)
+        if not port.should_stop:
+            VoiceLoop(port, model).run()
 
 
 class VoiceLoop:
@@ -343,10 +345,13 @@ class VoiceLoop:
     def _report_facts(self) -> None:
         if not self._figures.is_due(time.perf_counter()):
             return
+        from engine.models.card_memory import card_facts
+
         self._warn_of_slowness()
         stages = self._figures.stages_ms() if self._is_profiled else {}
         counts: dict[str, Fact] = {"cleaned": self._live.cleaned, "nan": self._live.spoiled}
-        self._port.facts(**self._figures.facts(self._block_ms), **counts, **stages, memory_mb=self._memory_mb)
+        memory: dict[str, Fact] = {"memory_mb": self._memory_mb, **card_facts(self._model.device)}
+        self._port.facts(**self._figures.facts(self._block_ms), **counts, **stages, **memory)
 
     def _warn_of_slowness(self) -> None:
         """Warn once for each window that is too slow for real time: most of the voice would stay unconverted at any

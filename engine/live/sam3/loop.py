@@ -10,6 +10,7 @@ Errors, besides those of `picture_loop`: if the model cannot be loaded, or the d
 exits and is not restarted. A model without a tracker detects in each picture separately, and a note says so.
 """
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from engine.children.port import ChildPort
 from engine.errors import ModelError
 from engine.ipc import Phase, RingFrame, RingReader
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
+from engine.live.kit.lost_device import lost_device_told
 from engine.live.kit.picture_loop import PictureLoop
 from engine.live.kit.progress import Stopped
 from engine.live.sam3.load import load_model
@@ -40,11 +42,8 @@ def run(port: ChildPort) -> None:
     `/sam3/*`. Input `source`: RGB or RGBA pictures of any size. Output `objects`: sheets of `segmentation_sheet`.
     Command `empty_cache`.
     """
-    model = load_model(port)
-    try:
-        SegmentationLoop(port, model).run()
-    except Stopped:
-        return
+    with lost_device_told(port), suppress(Stopped):
+        SegmentationLoop(port, load_model(port)).run()
 
 
 class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
@@ -185,9 +184,12 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         }
 
     def _facts(self) -> dict[str, Fact]:
+        from engine.models.card_memory import card_facts
+
         return {
             "objects": self._objects,
             "prompts": len(self._settings.texts),
             "mode": self._segmenter.mode,
             "memory_mb": self._memory_mb,
+            **card_facts(self._model.device),
         }

@@ -142,10 +142,14 @@ class DiffusionLink(ChildLink[str]):
         is_wanted = self.supervisor.wants_frame
         if self.source == "multiverse":
             self._warn_of_loop()
+            if not (is_wanted or self._shows_source):
+                return
+            read = frame.read_fitted
+            pixels = frame.read_rgba() if read is None else read(size_of(self._values))
             if is_wanted:
-                self._input.write(frame.read_rgba(), frame.id, now_s)
+                self._input.write(pixels, frame.id, now_s)
             if self._shows_source:
-                self._multiverse = finished_picture(frame.read_rgba(), frame.id)
+                self._multiverse = finished_picture(pixels, frame.id)
             return
         picture = self._source_picture(scene.camera)
         if picture is None or not is_wanted:
@@ -203,6 +207,8 @@ class DiffusionLink(ChildLink[str]):
         scene.extra_pictures[CHILD] = partial(self._draw, offer.fade)
         if self.wants_control_image:
             scene.write_control_image = self.write_control_image
+        if self._is_enabled and self.source == "multiverse" and (self.supervisor.wants_frame or self._shows_source):
+            scene.fitted_px = size_of(self._values)
 
     def offer(self, now_s: float, camera: VideoFrame | None) -> Layer5Offer:
         """The picture to show in this frame. Reads the newest one from the ring, unless frozen."""

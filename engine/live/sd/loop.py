@@ -8,6 +8,7 @@ device stays out of memory, the picture is made smaller if `/sd/oom` allows it, 
 """
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import numpy as np
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
 from engine.ipc import Phase
+from engine.live.kit.lost_device import lost_device_told
 from engine.live.kit.picture_loop import PictureLoop
 from engine.live.kit.progress import Stopped
 from engine.live.sd.load import load_model
@@ -39,11 +41,8 @@ def run(port: ChildPort) -> None:
     Inputs `source`: RGB or RGBA pictures; `segments`: RGB segmentation pictures for ControlNets with source `sam3`.
     Output `picture`: (height, width, 3).
     """
-    model = load_model(port)
-    try:
-        DiffusionLoop(port, model).run()
-    except Stopped:
-        return
+    with lost_device_told(port), suppress(Stopped):
+        DiffusionLoop(port, load_model(port)).run()
 
 
 class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
@@ -211,6 +210,8 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         }
 
     def _facts(self) -> dict[str, Fact]:
+        from engine.models.card_memory import card_facts
+
         width, height = self._size
         return {
             "skipped": self._skipped,
@@ -219,4 +220,5 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             "steps": self._painter.steps,
             "guidance": round(self._painter.guidance, 2),
             "memory_mb": round(self._painter.memory_mb),
+            **card_facts(self._model.device),
         }

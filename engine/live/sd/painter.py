@@ -11,7 +11,6 @@ from engine.errors import SourceError
 from engine.live.sd.loras import LoraFaders
 from engine.live.sd.settings import DiffusionSettings
 from engine.live.sd.source import segments
-from engine.models.sd.outlines import edges
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.sources.still import read_still
 from osc_schema.sd import MASKS_SOURCE
@@ -61,9 +60,9 @@ class Painter:
         work can be interrupted; `idle_s()` returns the total seconds spent there. `before_capture` is called before the
         slow work done once for each shape. `calls(device, before_capture)` runs the parts of the model; default: CUDA
         graphs."""
-        from engine.models.device_work import DeviceCopy, StageClock
+        from engine.models.device_work import DeviceCopies, StageClock
         from engine.models.graphs import calls_for
-        from engine.models.sd.accelerators import unet_calls
+        from engine.models.sd.accelerators import compiling_beside, unet_calls
         from engine.models.sd.conditioner import Conditioner
         from engine.models.sd.denoiser import Denoiser
 
@@ -75,10 +74,11 @@ class Painter:
         self._between = between
         self._note = note
         self._conditioner = Conditioner(model, note=note)
-        self._denoiser = Denoiser(model, calls=for_unet, is_split=True)
+        beside = compiling_beside(model, lambda line: note("accelerator", line))
+        self._denoiser = Denoiser(model, calls=for_unet, is_split=True, beside=beside)
         self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
         self._vae_calls = tuple(for_vae)
-        self._device_copy = DeviceCopy(model.device)
+        self._device_copies = DeviceCopies(model.device)
         self._settings: DiffusionSettings | None = None
         self._plan: PaintPlan | None = None
         self._conditioned: tuple[object, ...] = ()
@@ -119,8 +119,9 @@ class Painter:
 
         assert self._plan is not None
         self.clock.begin()
-        rgb = self._device_copy.send(picture)[..., :3] if isinstance(picture, np.ndarray) else picture[None]
-        controls = self._controls(picture, found)
+        sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
+        rgb = sent[..., :3]
+        controls = self._controls(rgb, found)
         z = self._vae_calls[0].run(("encode", rgb.shape, self._size), (self._encode,), {"rgb": rgb})["z"]
         self.clock.end("encode")
         self._between()
@@ -273,22 +274,22 @@ class Painter:
 
     # -- one call
 
-    def _controls(self, picture: "np.ndarray | torch.Tensor", found: np.ndarray | None) -> "list[ControlInput]":
-        """The control image for each ControlNet in use."""
+    def _controls(self, rgb: "torch.Tensor", found: np.ndarray | None) -> "list[ControlInput]":
+        """The control image for each ControlNet in use, uploaded once. `rgb`: the picture on the device, as a batch."""
         from engine.models.sd.denoiser import ControlInput
 
         assert self._settings is not None
+        seen: dict[str, torch.Tensor] = {}  # (1, 3, height, width)
         shown = []
         for control in self._settings.controls:
             if control.scale == 0.0 or control.number > len(self.model.controlnets):
                 continue
-            if control.sees == MASKS_SOURCE:
-                seen = segments(found, self._size)
-            else:
-                seen = picture if isinstance(picture, np.ndarray) else picture.cpu().numpy()
-                seen = edges(seen, self._size) if control.sees == "edges" else np.ascontiguousarray(seen[..., :3])
-            prepared = self._pixels.prepare_control(seen[None])  # (1, 3, height, width)
-            shown.append(ControlInput(index=control.number - 1, picture=prepared, scale=control.scale))
+            if control.sees not in seen:
+                masks = segments(found, self._size) if control.sees == MASKS_SOURCE else None
+                sent = rgb if masks is None else self._device_copies.send(control.sees, masks)
+                prepare = self._pixels.prepare_edges if control.sees == "edges" else self._pixels.prepare_control
+                seen[control.sees] = prepare(sent)
+            shown.append(ControlInput(index=control.number - 1, picture=seen[control.sees], scale=control.scale))
         return shown
 
     def _encode(self, state: "State") -> "State":

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.live.sd.settings import DiffusionSettings
 from engine.models.sd.batch_schedule import BatchSchedule
@@ -107,24 +107,19 @@ class SinglePlan:
     ignores_delta = False
 
     def __init__(self, model: "DiffusionModel", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
-        self._model, self._denoiser = model, denoiser
-        self.change(settings)
+        self._schedule = BatchSchedule(model, denoiser, **_batch_settings(settings))
+        self._count(settings)
 
     @property
     def guidance(self) -> float:
         return self._schedule.guidance
 
     def change(self, settings: DiffusionSettings) -> None:
-        steps = settings.steps
-        self._schedule = BatchSchedule(
-            self._model,
-            self._denoiser,
-            steps=steps.steps,
-            strength=steps.strength,
-            guidance=steps.guidance,
-            seed=steps.seed,
-        )
-        self.steps = real_steps(steps.steps, steps.strength)
+        self._schedule = self._schedule.changed(**_batch_settings(settings))
+        self._count(settings)
+
+    def _count(self, settings: DiffusionSettings) -> None:
+        self.steps = real_steps(settings.steps.steps, settings.steps.strength)
         self.rows = self._schedule.rows_a_picture
 
     def paint(
@@ -136,6 +131,11 @@ class SinglePlan:
         ticket: Ticket,
     ) -> "tuple[torch.Tensor | None, Ticket]":
         return self._schedule.run(z, cond, controls, between=between), ticket
+
+
+def _batch_settings(settings: DiffusionSettings) -> dict[str, Any]:
+    steps = settings.steps
+    return {"steps": steps.steps, "strength": steps.strength, "guidance": steps.guidance, "seed": steps.seed}
 
 
 def _stream_settings(settings: DiffusionSettings) -> StreamSettings:

@@ -1,10 +1,10 @@
 """How a child shares the device, on an injected clock and a real gate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from engine.ipc import Gate
+from engine.ipc import Gate, Turns
 from engine.live.kit.pacing import MAX_REST_S, MIN_DUTY, DutyControl, Pacer
 
 PERIOD_NS = 33_333_333
@@ -210,17 +210,124 @@ def test_the_voice_goes_first_even_with_the_gate_off(time: Time, gate: Gate) -> 
     assert len(time.rests_s) == 20
 
 
-def test_a_picture_that_fits_into_one_slice_is_not_cut(time: Time) -> None:
+def paced(time: Time, pacer: Pacer, pieces_ms: Sequence[float]) -> None:
+    pacer.begin_call()
+    for place, ms in enumerate(pieces_ms):
+        if place:
+            pacer.between()
+        time.work(ms)
+    pacer.end_call()
+
+
+def test_pieces_are_joined_to_slices_by_the_times_they_took_before(time: Time) -> None:
     waits: list[int] = []
     pacer = Pacer(None, wait_device=lambda: waits.append(1), rest=time.rest, now_ns=time)
+    pacer.slice_ms = 4.0
+    counts = []
+    for _ in range(2):
+        paced(time, pacer, (1.0, 2.5, 1.0, 1.0, 6.0, 1.0))
+        counts.append(len(waits))
+        waits.clear()
+    assert counts == [6, 4], "first each piece alone, then 1 + 2.5, 1 + 1, 6, 1"
+    assert pacer.slice_times().p99_ms == pytest.approx(6.0)
+
+
+def test_a_slice_that_captures_is_not_learnt_from(time: Time) -> None:
+    waits: list[int] = []
+    pacer = Pacer(None, wait_device=lambda: waits.append(1), rest=time.rest, now_ns=time)
+    paced(time, pacer, (1.0, 1.0))
+    pacer.begin_call()
+    pacer.forget_slice()
+    time.work(5000.0)
+    pacer.end_call()
+    waits.clear()
+    paced(time, pacer, (1.0, 1.0))
+    assert len(waits) == 1
+
+
+@pytest.fixture
+def turns(gate: Gate) -> dict[str, Turns]:
+    made = {name: gate.turns(gate.take_place(), 1) for name in ("sd", "sam3")}
+    return {name: turn for name, turn in made.items() if turn is not None}
+
+
+@pytest.mark.parametrize(
+    ("until_draw_ms", "waits", "why"),
+    [(5.0, 1, "3 + 1 end before the draw"), (3.5, 2, "only 3 ends before it"), (2.0, 1, "the draw goes first")],
+)
+def test_a_slice_ends_before_the_next_draw(
+    time: Time, gate: Gate, turns: dict[str, Turns], until_draw_ms: float, waits: int, why: str
+) -> None:
+    ended: list[float] = []
+    pacer = Pacer(
+        gate, wait_device=lambda: ended.append((time.now_ns - began_ns) / 1e6), rest=time.rest, now_ns=time,
+        turns=turns["sd"],
+    )  # fmt: skip
+    began_ns = time.now_ns
+    paced(time, pacer, (3.0, 1.0))
+    gate.draw_ends(time.now_ns + 1_000_000_000)
+    paced(time, pacer, (3.0, 1.0))
+    ended.clear()
+    began_ns = time.now_ns
+    gate.draw_ends(began_ns + round(until_draw_ms * 1e6))
+    paced(time, pacer, (3.0, 1.0))
+    assert len(ended) == waits, why
+    if until_draw_ms < 3.0:  # until the draw that never comes has expired
+        assert ended[0] == pytest.approx(until_draw_ms + PERIOD_NS / 1e6 + 4.0, abs=1.0)
+
+
+def test_a_piece_as_long_as_a_frame_does_not_wait_for_the_next_draw(
+    time: Time, gate: Gate, turns: dict[str, Turns]
+) -> None:
+    pacer = Pacer(gate, rest=time.rest, now_ns=time, turns=turns["sd"])
+    for _ in range(3):
+        gate.draw_ends(time.now_ns + 1_000_000)
+        paced(time, pacer, (PERIOD_NS / 1e6,))
+    assert time.rests_s == []
+
+
+def test_on_a_cpu_nothing_waits_for_a_draw_that_has_not_begun(time: Time, gate: Gate) -> None:
+    pacer = Pacer(gate, rest=time.rest, now_ns=time)
+    for _ in range(3):
+        gate.draw_ends(time.now_ns + 5_000_000)
+        paced(time, pacer, (10.0,))
+    assert time.rests_s == []
+
+
+def test_two_children_of_one_device_take_turns(time: Time, gate: Gate, turns: dict[str, Turns]) -> None:
+    """SAM3 begins while SD works; each asks again as soon as its slice has ended."""
+    order: list[str] = []
+    sd, sam3 = turns["sd"], turns["sam3"]
+
+    def rest(seconds: float) -> None:  # as SD's process goes on meanwhile
+        time.rest(seconds)
+        order.append("sd")
+        sd.end()
+        sd.ask(time.now_ns)
+
+    pacer = Pacer(gate, rest=rest, now_ns=time, turns=sam3)
+    sd.begin(time.now_ns)
     for _ in range(2):
         pacer.begin_call()
-        time.work(1.5)
-        pacer.between()
-        time.work(1.5)
+        order.append("sam3")
+        time.work(1.0)
+        assert not sd.is_ours(time.now_ns)
         pacer.end_call()
-    assert len(waits) == 3  # the first picture's length was not known yet
-    assert pacer.slice_times().p99_ms == pytest.approx(3.0)
+        assert sd.is_ours(time.now_ns), "it has asked before"
+        sd.begin(time.now_ns)
+    assert order == ["sd", "sam3", "sd", "sam3"]
+
+
+def test_a_child_that_stopped_in_its_slice_delays_the_other_by_a_quarter_second(
+    time: Time, gate: Gate, turns: dict[str, Turns]
+) -> None:
+    turns["sd"].begin(time.now_ns)
+    pacer = Pacer(gate, rest=time.rest, now_ns=time, turns=turns["sam3"])
+    paced(time, pacer, (1.0,))
+    assert sum(time.rests_s) == pytest.approx(0.25, rel=0.01)
+    time.rests_s.clear()
+    paced(time, pacer, (1.0,))
+    assert time.rests_s == []
 
 
 def test_slice_times_are_percentiles_of_the_newest_slices(time: Time) -> None:

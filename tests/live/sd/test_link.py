@@ -2,18 +2,24 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from engine.config import LoraConfig, SdConfig
-from engine.ipc import Gate
+from engine.errors import NoGLError
+from engine.ipc import FrameRing, Gate
 from engine.live.kit.scene import Scene
 from engine.live.kit.sent_values import SentValues
 from engine.live.sd.link import DiffusionLink
 from engine.params import ParamStore
-from engine.values import VideoFrame
+from engine.render import Look, PictureInput, open_renderer
+from engine.render.guarded_renderer import GuardedRenderer
+from engine.render.readback import Readback
+from engine.system.clock import SteppedClock
+from engine.values import ChannelFeatures, PublishedFrame, VideoFrame, silent_waves
 from osc_schema import PARAMS
 from tests.live.frames import finished_frame
 
@@ -120,3 +126,80 @@ def test_the_crossfade_of_its_pictures_is_modulated_too(link: DiffusionLink) -> 
         picture = VideoFrame(pixels=np.full((8, 8, 3), now_s, np.uint8), index=0, time_s=now_s, source="sd")
         link._fader.show(picture, now_s, 1.0)
     assert link.offer(101.0, None).fade.share == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("is_gpu", [True, False])
+def test_a_gpu_reads_only_what_sd_sees_and_only_when_it_is_wanted(
+    link: DiffusionLink, is_gpu: bool, monkeypatch: pytest.MonkeyPatch, require: Any, reports: Any, wait_for: Any
+) -> None:
+    monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: not is_gpu)
+    try:
+        drawing = GuardedRenderer(
+            lambda width, height: open_renderer("gl", width, height), (320, 180), clock=SteppedClock(), report=reports
+        )
+    except NoGLError as error:
+        require(False, str(error))
+    read_bytes: list[int] = []
+    read = Readback.read
+
+    def count(readback: Readback, framebuffer: Any) -> np.ndarray:
+        pixels = read(readback, framebuffer)
+        read_bytes.append(pixels.nbytes)
+        return pixels
+
+    monkeypatch.setattr(Readback, "read", count)
+    store = ParamStore()
+    changes = {"/sd/enable": True, "/sd/source": "multiverse", "/sd/width": 128, "/sd/height": 64}
+    store.set_many([*changes.items(), ("/safety/flash_guard", False)], by="test")
+    values, child = store.snapshot(), SimpleNamespace(wants_frame=True)
+    monkeypatch.setattr(type(link.supervisor), "wants_frame", property(lambda supervisor: child.wants_frame))
+    link.follow(values)
+
+    def show() -> tuple[int, int] | None:
+        """A frame of the loop; the size that is queued with its drawing."""
+        scene = Scene(camera=None)
+        link.show(scene, values, 0.0)
+        look, features = Look.from_values(values), (ChannelFeatures(),) * 4
+        size_px = scene.fitted_px
+        drawing.draw(
+            PictureInput(
+                look=look,
+                waves=silent_waves(),
+                features=features,
+                layer5=None,
+                region=None,
+                time_s=0.0,
+                fitted_px=size_px,
+            )
+        )
+        tick = finished_frame().id
+        frame = PublishedFrame(
+            id=tick,
+            width=320,
+            height=180,
+            texture=None,
+            read_rgba=drawing.reader(),
+            read_fitted=drawing.fitted_reader(),
+        )
+        link.feed(frame, scene, 0.0)
+        return size_px
+
+    assert show() == (128, 64)
+    wait_for(lambda: link._input._making is None or link._input._making[1].done(), "the ring")
+    assert show() == (128, 64)
+    sent = FrameRing.attach(link._input._connected).latest()
+    width, height = (128, 64) if is_gpu else (320, 180)
+    assert sent is not None and sent.pixels.shape == (height, width, 4)
+    assert read_bytes == [width * height * 4] * 2
+    child.wants_frame = False
+    assert show() is None and len(read_bytes) == 2
+    store.set("/sd/fallback", "source")
+    values = store.snapshot()
+    monkeypatch.setattr(DiffusionLink, "_is_away", True)
+    link.follow(values)
+    assert show() == (128, 64)
+    assert link._multiverse is not None and link._multiverse.pixels.shape == (height, width, 3)
+    offer = link.offer(0.0, None)
+    assert offer.fade is not None and offer.fade.picture.pixels.shape == (64, 128, 3)
+    assert read_bytes == [width * height * 4] * 3
+    drawing.close()

@@ -11,6 +11,7 @@ import pytest
 
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
+from engine.models.device_work import DeviceCopies
 from engine.models.sd.outlines import edges
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
@@ -31,52 +32,6 @@ def model(tiny_sd: Path, tiny_models: TinyModels) -> Any:
 
 def no_note(key: str, line: str) -> None:
     pytest.fail(f"{key}: {line}")
-
-
-SHOW: list[dict[str, Any]] = [
-    {},
-    {"/sd/prompt": "fire"},
-    {"/sd/prompt_b": "ice", "/sd/prompt_mix": 0.3},
-    {"/sd/guidance": 2.5, "/sd/negative": "fog"},
-    {"/sd/cfg_type": "full"},
-    {"/sd/seed": 9},
-    {"/sd/lora/1/weight": 0.7},
-    {"/sd/controlnet/1/enable": True},
-    {"/sd/controlnet/1/scale": 0.4, "/sd/controlnet/1/source": "input"},
-    {"/sd/controlnet/1/source": "sam3"},
-    {"/sd/steps": 4},
-    {"/sd/width": 128},
-    {"/sd/mode": "single"},
-    {"/sd/width": 64, "/sd/mode": "stream"},
-]
-"""Values as they change from scene to scene; two pictures each."""
-
-
-def scenes(painter: Painter, *, is_feedback: bool = False) -> list[np.ndarray | None]:
-    values: dict[str, Any] = {**BASE, "/sd/lora/1/weight": 0.0}
-    pictures: list[np.ndarray | None] = []
-    for number, change in enumerate(SHOW):
-        values |= change
-        painter.take(read_settings(values))
-        for index in range(2):
-            moved = painter.feedback(1.05, 10.0 * number) if is_feedback else None
-            painted = painter.paint(source_picture(2 * number + index) if moved is None else moved)
-            pictures.append(None if painted is None else painted.pixels.copy())
-    return pictures
-
-
-@pytest.mark.parametrize("is_feedback", [False, True], ids=["source", "feedback"])
-def test_captured_graphs_follow_every_change_like_direct_calls(model: Any, is_feedback: bool) -> None:
-    from engine.models.graphs import GraphCalls
-    from tests.models.recorded_graphs import Recording
-
-    direct = scenes(Painter(model, note=no_note), is_feedback=is_feedback)
-    captured = scenes(Painter(model, note=no_note, calls=lambda *_: GraphCalls(Recording())), is_feedback=is_feedback)
-    assert [picture is None for picture in captured] == [picture is None for picture in direct]
-    for place, (theirs, ours) in enumerate(zip(direct, captured, strict=True)):
-        assert theirs is None or np.array_equal(theirs, ours), SHOW[place // 2]
-    shown = [picture for picture in direct if picture is not None]
-    assert len({picture.tobytes() for picture in shown}) > len(SHOW)
 
 
 def test_texts_are_encoded_only_when_a_text_changes(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,9 +109,13 @@ def test_a_picture_that_overflows_in_the_vae_is_neither_shown_nor_fed_back(tiny_
     assert last is not None and np.array_equal(last.numpy(), good)
 
 
-def test_a_controlnet_gets_the_source_its_edges_or_the_masks(model: Any) -> None:
+def test_a_controlnet_gets_the_source_its_edges_or_the_masks(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is uploaded once, without a wait; the source is there already."""
     from engine.models.sd.single import paint
 
+    uploads: list[str] = []
+    send = DeviceCopies.send
+    monkeypatch.setattr(DeviceCopies, "send", lambda self, what, shown: uploads.append(what) or send(self, what, shown))
     source, found = source_picture(0), source_picture(1)
     painter = Painter(model, note=no_note)
 
@@ -183,6 +142,7 @@ def test_a_controlnet_gets_the_source_its_edges_or_the_masks(model: Any) -> None
         (painted("sam3", found=found, scale=0.0), expected(None)),
     ):
         assert np.array_equal(ours, theirs)
+    assert uploads == ["source", "sam3"] * 3 + ["source"] * 3
     assert len({expected(shown).tobytes() for shown in (None, black, found, source)}) == 4
 
 
