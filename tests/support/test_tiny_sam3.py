@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.long_form import in_long_form
+
 WHITE, RED, GREEN, BLUE = (255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 255)
 DARK_GREY = 40
 ONE_PATCH = 1 / 24
@@ -85,8 +87,10 @@ def follow(video_model: Any, tokens: Callable[[str], Any]) -> Callable[[Sequence
     return lambda discs: video_model(inference_session=session, frame=as_input(picture(discs)))
 
 
-@pytest.mark.parametrize("colour", [WHITE, RED, (170, 170, 170)])
-@pytest.mark.parametrize("text", ["person", "a word it never saw, and a few more"])
+@pytest.mark.parametrize(
+    ("colour", "text"),
+    [(WHITE, "person"), (RED, "a word it never saw, and a few more"), ((170, 170, 170), "person")],
+)
 def test_a_disc_is_found_where_it_is_whatever_the_prompt(
     detect: Callable[..., Any], colour: tuple[int, int, int], text: str
 ) -> None:
@@ -152,7 +156,7 @@ def test_shapes_that_touch_and_hide_each_other_keep_their_ids(follow: Callable[[
         assert red == 0  # query 0 finds what is red: the first id
 
 
-@pytest.mark.parametrize("size", [336, 672])
+@pytest.mark.parametrize("size", [336, *in_long_form(672)])
 def test_random_weights_find_more_than_16_objects(tiny_sam3: Path, tokens: Callable[[str], Any], size: int) -> None:
     from transformers import Sam3Model, Sam3VideoConfig
 

@@ -4,7 +4,11 @@ transformers splits the picture into windows before each layer and joins them af
 attention works on single tokens, and attention does not depend on the order of its tokens as long as each keeps its
 rotary position. So the tokens are put into window order once, stay in it through all layers (including global ones),
 and are put back once: two copies instead of two per layer. The rotations of a layer, which transformers recomputes each
-time, are constants here.
+time, are constants here. Queries, keys and values come from one product, and the first two are turned together: seven
+kernels a layer less.
+
+The GELU stays a kernel of its own: the one that torch can append to a product (`torch._addmm_activation`) is the tanh
+approximation on CUDA, up to 0.0005 from the GELU that SAM3 was trained with.
 """
 
 from collections.abc import Callable
@@ -16,6 +20,7 @@ from torch.nn import functional as F
 
 from engine.models.compiling import compiled
 from engine.models.graphs import Calls, Part, State, nothing
+from engine.models.joined_weights import joined
 from engine.models.sam3.model import SegmentationModel
 
 LAYERS_A_SLICE = 4  # layers per part, of 32: 2 to 4 ms on a fast GPU at 1008 px
@@ -35,18 +40,6 @@ class Features:
     """(1, C, g, g): position encoding of the coarsest level, the only one in use; a constant."""
     last_hidden_state: torch.Tensor
     """(B, g * g, D) of the ViT, row by row. The tracker makes its own pyramid from it."""
-
-    def as_vision_embeds(self) -> Any:
-        """As input for transformers' Sam3Model and Sam3VideoModel: four levels, of which they ignore the last."""
-        from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
-
-        unread: Any = None
-        batch = len(self.last_hidden_state)
-        return Sam3VisionEncoderOutput(
-            last_hidden_state=self.last_hidden_state,
-            fpn_hidden_states=(*self.fpn_hidden_states, unread),
-            fpn_position_encoding=(unread, unread, self.position.expand(batch, -1, -1, -1), unread),
-        )
 
 
 class Backbone:
@@ -114,15 +107,28 @@ class Backbone:
         return {"levels": levels, "hidden": rows.flatten(1, 2)}
 
 
+def join_projections(vit: Any) -> None:
+    """Let each layer compute its queries, keys and values in one product. Call it once, when the weights are on their
+    device."""
+    for layer in vit.layers:
+        parts = (layer.attention.q_proj, layer.attention.k_proj, layer.attention.v_proj)
+        layer.attention.joined = joined([each.weight for each in parts]), joined([each.bias for each in parts])
+
+
 def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
     """One Sam3ViTLayer on tokens (B, windows, w * w, D) in window order; `turn` comes from `rotation`."""
     attention = layer.attention
     x = layer.layer_norm1(hidden)
     x = x if layer.window_size else x.flatten(1, 2)[:, None]  # global layer: a single window
     heads = (*x.shape[:-1], attention.num_attention_heads, attention.head_dim)
-    query = turned(attention.q_proj(x).view(heads), turn)
-    key = turned(attention.k_proj(x).view(heads), turn)
-    value = attention.v_proj(x).view(heads)
+    if hasattr(attention, "joined"):
+        count, size = heads[-2:]
+        all_heads = torch.unflatten(F.linear(x, *attention.joined), -1, (3 * count, size))
+        query, key = turned(all_heads[..., : 2 * count, :], turn).chunk(2, -2)
+        value = all_heads[..., 2 * count :, :]
+    else:  # the weights are in main memory until the layer runs
+        query, key = (turned(project(x).view(heads), turn) for project in (attention.q_proj, attention.k_proj))
+        value = attention.v_proj(x).view(heads)
     query, key, value = (each.flatten(0, 1).transpose(1, 2) for each in (query, key, value))
     seen = F.scaled_dot_product_attention(query, key, value)  # (B * windows, heads, tokens, d)
     hidden = hidden + attention.o_proj(seen.transpose(1, 2).reshape(hidden.shape))

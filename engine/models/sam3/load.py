@@ -7,9 +7,11 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
+from engine.models.card_memory import limit_to_free, reserved
 from engine.models.compiling import require_compiler
-from engine.models.device_work import dtype_named
+from engine.models.device_work import bytes_of, dtype_named, weights_of
 from engine.models.pretrained import ATTENTION, architecture, one_line, quieten_libraries, require_fitting
+from engine.models.sam3.backbone import join_projections
 from engine.models.sam3.check import NO_TRACKER
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.model_folder import Sam3Folder, find
@@ -39,6 +41,7 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
     if spec.random_shape:
         from engine.models.sam3.shapes import build
 
+        limit_to_free(device)
         model = build(spec.random_shape, spec.resolution, device, wanted)
         model.spec = spec
     else:
@@ -48,7 +51,9 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
             network.to(memory_format=torch.channels_last)
     if model.is_offloaded:
         offload(model)
-    elif spec.is_offloaded:
+    else:
+        join_projections(model.detector.vision_encoder.backbone)
+    if spec.is_offloaded and not model.is_offloaded:
         model.notes += (NOTHING_TO_OFFLOAD,)
     for note in model.notes:
         log.info("%s: %s", spec.model, note)
@@ -64,7 +69,8 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
     is_video = folder.kind == "sam3_video"
     network.requires_grad_(False).eval()
     if not (spec.is_offloaded and device.type != "cpu"):
-        network.to(device)
+        with reserved(device, bytes_of(weights_of((network,))), spec.model):
+            network.to(device)
     return SegmentationModel(
         spec=spec,
         device=device,

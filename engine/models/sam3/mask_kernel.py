@@ -16,6 +16,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from engine.models.sam3.association import greedy_nms
+
 
 def install(largest_area: int) -> None:
     """Make transformers' SAM3 video model use a MaskKernel from now on, in the whole process."""
@@ -56,16 +58,6 @@ class MaskKernel:
         if masks.device.type == "cpu":
             return host_components(masks)
         return device_components(masks, self.largest_area)
-
-
-def greedy_nms(ious: np.ndarray, scores: np.ndarray, threshold: float) -> list[int]:
-    """Indices of the kept masks, best first. Of equal scores the first wins."""
-    order = np.argsort(-scores, kind="stable")
-    kept: list[int] = []
-    while order.size:
-        kept.append(int(order[0]))
-        order = order[1:][ious[order[0], order[1:]] <= threshold]
-    return kept
 
 
 def host_components(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

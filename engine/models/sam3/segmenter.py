@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from engine.errors import ModelError
 from engine.models import device_work
@@ -64,6 +65,7 @@ class Segmenter:
         self._mode = "image"
         self._tracker: Any = None
         self._size: tuple[int, int] | None = None
+        self._batch_size = 0
 
     @property
     def mode(self) -> str:
@@ -128,14 +130,13 @@ class Segmenter:
 
         A change of size or mode, and an empty list of prompts, also reset.
         """
+        self._batch_size = 0
         if self._tracker is not None:
             self._tracker.reset()
 
     def tracker_state(self) -> bytes:
         """The tracker's complete state besides prompts and settings, for `restore_tracker`; track mode only."""
         import io
-
-        import torch
 
         content = io.BytesIO()
         torch.save(self._tracker.state(), content)
@@ -145,8 +146,6 @@ class Segmenter:
         """Continue in track mode from the state of another segmenter. Later results are bit-identical to its
         results."""
         import io
-
-        import torch
 
         # weights_only: only tensors and plain values, so that no code from a file is executed.
         self._tracker.restore(torch.load(io.BytesIO(state), map_location=self.model.device, weights_only=True))
@@ -175,6 +174,7 @@ class Segmenter:
         # Copies read-only arrays: torch has no read-only tensors and would warn.
         sent = self._copy.send(np.require(batch, requirements=("C", "W")))
         pixels = preprocess(sent, self.model.spec.resolution, self.model.dtype)
+        pixels = self._filled_up(pixels)
         self.clock.end("preprocess")
         self._between()
         features = self._backbone.run(pixels, self._between)
@@ -191,7 +191,15 @@ class Segmenter:
             between=self._between,
             mark=self.clock.end,
         )
-        return [tidy(each) for each in found]
+        return [tidy(each) for each in found[: len(batch)]]
+
+    def _filled_up(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(B, 3, S, S) with the last picture repeated, up to the size of the batch before: the last batch of a film
+        needs no graph of its own."""
+        missing, self._batch_size = self._batch_size - len(pixels), len(pixels)
+        if missing <= 0 or isinstance(self._calls, DirectCalls):
+            return pixels
+        return torch.cat((pixels, pixels[-1:].expand(missing, -1, -1, -1)))
 
     def _followed(self, features: Features, prompts: list[EncodedPrompt]) -> DetectedObjects:
         found: DetectedObjects = self._tracker.step(

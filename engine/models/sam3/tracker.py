@@ -1,12 +1,20 @@
-"""Tracks objects from picture to picture with SAM3's tracker, as transformers' Sam3VideoModel runs it."""
+"""Tracks objects from picture to picture, as transformers' Sam3VideoModel does for streams.
+
+The host waits for the device twice a picture: for the scores and overlaps of all masks, from which it decides
+everything (`association.py`), and for the masks of the result.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from transformers.models.sam3_video.modeling_sam3_video import fill_holes_in_mask_scores
 
+from engine.models.device_work import HostBuffers
 from engine.models.graphs import nothing
+from engine.models.sam3.association import Decided, MaskFacts, decide, rules_of
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector, Mark, ignore
@@ -15,19 +23,51 @@ from engine.models.sam3.following import MissedResults, surplus_ids, threshold_f
 from engine.models.sam3.mask_kernel import install
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt
-from engine.models.sam3.session import StreamSession
-from engine.models.sam3.video_flow import Detections, VideoFlow, detections_of
+from engine.models.sam3.propagation import Propagated, Propagation, Seen
+from engine.models.sam3.remembering import SURE_LOGIT, Memory, Remembering
+from engine.models.sam3.tracked_object import TrackedObject, restored
 
 CANDIDATES = 64
 """Number of queries per prompt for which masks are computed before duplicates are dropped. The model has 200."""
+INSIDE = 0.5  # the detector's logits are cut here to become an object's mask (Sam3VideoModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """The best queries of all prompts in one picture, on the device."""
+
+    logits: list[torch.Tensor]
+    """(k, side, side) of each prompt."""
+    scores: torch.Tensor
+    """(prompts, k) float32, descending."""
+    is_finite: torch.Tensor
+    """(prompts,) bool."""
+
+    def mask(self, row: int) -> torch.Tensor:
+        """The logits (side, side) of a row of all prompts' candidates."""
+        prompt, place = divmod(row, self.scores.shape[1])
+        return self.logits[prompt][place]
+
+    def cut(self, row: int, dtype: torch.dtype) -> torch.Tensor:
+        """The same as 0 and 1."""
+        return (self.mask(row) >= INSIDE).to(dtype)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The tracked objects in one picture."""
+
+    raw: Propagated
+    masks: torch.Tensor
+    """(m, side, side) logits, without small holes and specks."""
 
 
 class Tracker:
     """Tracks the prompted objects through the pictures of one source. Single thread, single device.
 
-    An object keeps its id, from 1, as long as it is tracked; ids are never reused. Memory is bounded (`session.py`).
-    The rules for dropping objects are in `following.py`. Pictures of any size are scaled to the same square before, so
-    a change of size has no effect here.
+    An object keeps its id, from 1, as long as it is tracked; ids are never reused. Memory is bounded
+    (`tracked_object.py`). The rules for dropping objects are in `following.py`. Pictures of any size are scaled to the
+    same square before, so a change of size has no effect here.
     """
 
     def __init__(self, model: SegmentationModel, detector: Detector) -> None:
@@ -35,26 +75,27 @@ class Tracker:
         and hole filling."""
         self._model = model
         self._detector = detector
-        self._flow = VideoFlow.over(model.video)
+        self._propagation, self._remembering = Propagation(model), Remembering(model)
+        self._rules = rules_of(model.video)
         self._own_thresholds = (model.video.score_threshold_detection, model.video.new_det_thresh)
+        self._facts, self._shown = HostBuffers(model.device), HostBuffers(model.device)
         self._numbers: dict[str, int] = {}
-        self._last_number = 0
-        self._session = StreamSession(model.device, model.dtype, first_id=1)
-        self._absence = MissedResults()
-        self._between: Callable[[], None] = nothing
-        install(self._flow.fill_hole_area)
-        for piece in self._flow.pieces():
-            piece.register_forward_pre_hook(self._before_piece)
+        self._last_number = self._last_id = 0
+        install(model.video.fill_hole_area)
+        self.reset()
 
     def reset(self) -> None:
         """Drop all tracked objects, for pictures from another source."""
-        self._session = StreamSession(self._model.device, self._model.dtype, first_id=self._session.max_obj_id + 1)
+        self._objects: list[TrackedObject] = []
+        self._frames = 0
         self._absence = MissedResults()
 
     def state(self) -> dict[str, Any]:
         """The complete state, as tensors and plain values (not copied), for `restore`."""
         return {
-            "session": self._session.state(),
+            "objects": [each.state() for each in self._objects],
+            "frames": self._frames,
+            "last_id": self._last_id,
             "absence": self._absence.results,
             "numbers": self._numbers,
             "last_number": self._last_number,
@@ -62,11 +103,12 @@ class Tracker:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from the state of another tracker. The next steps are bit-identical to its steps."""
-        self._session = StreamSession(self._model.device, self._model.dtype, first_id=1)
-        self._session.restore(state["session"])
+        self._objects = [restored(each) for each in state["objects"]]
+        self._frames, self._last_id = state["frames"], state["last_id"]
         self._absence = MissedResults(state["absence"])
         self._numbers, self._last_number = dict(state["numbers"]), state["last_number"]
 
+    @torch.no_grad()
     def step(
         self,
         features: Features,
@@ -90,45 +132,114 @@ class Tracker:
         `features` belong to one picture. `between` is called between the parts of detector and tracker, several times
         per object. `mark` is called at the end of each stage: decoder and masks for each prompt, then tracker and copy.
         `is_finite` is False if the detector returned NaN or infinity: the result is then empty, and tracking continues
-        with the next picture.
+        with the next picture, as it does after a picture that an error has ended.
         """
         places = self._places(prompts)
         if not places:
-            return self._found({}, {})
-        self._drop(surplus_ids(self._session.obj_id_to_score, threshold, max_objects))
-        detections: dict[int, Detections] = {}
-        for number, place in places.items():
-            best = self._detector.best(features, prompts[place], max_queries=CANDIDATES, between=between, mark=mark)
-            if not best.is_finite.all():
-                return self._found({}, {}, is_finite=False)
-            detections[number] = detections_of(best, threshold, self._flow.det_nms_thresh)
-            mark("masks")
-            between()
-        self._flow.new_det_thresh = threshold_for_new(threshold, *self._own_thresholds)
-        self._flow.max_num_objects = max_objects
-        masks = self._followed(features, detections, between)
+            return self._found([], [], places)
+        self._drop(surplus_ids({each.id: each.score for each in self._objects}, threshold, max_objects))
+        candidates = self._candidates(features, [prompts[place] for place in places.values()], between, mark)
+        seen = self._propagation.seen(features, between) if self._objects else None
+        known = self._known(seen, between) if seen else None
+        facts = self._learned(candidates, known)
+        if facts is None:
+            return self._found([], [], places, is_finite=False)
+        every = self._model.video.recondition_every_nth_frame
+        decided = decide(
+            facts,
+            self._objects,
+            list(places),
+            self._rules,
+            threshold=threshold,
+            score_for_new=threshold_for_new(threshold, *self._own_thresholds),
+            max_objects=max_objects,
+            first_id=self._last_id + 1,
+            is_due=every > 0 and self._frames % every == 0,
+        )
+        masks = list(known.masks) if known else []
+        for place in decided.hidden:
+            masks[place] = torch.full_like(masks[place], -SURE_LOGIT)
+        memories: list[Memory] = []
+        if known or decided.new:
+            seen = seen or self._propagation.seen(features, between)
+            memories = self._memories(seen, candidates, known, masks, decided, between)
         mark("tracker")
-        found = self._found(masks, places)
+        for place, row in decided.reconditioned.items():
+            masks[place] = candidates.mask(row)
+        if decided.new:
+            masks += self._mended(torch.stack([candidates.mask(row) for row in decided.rows]))
+        found = self._found([*self._objects, *decided.new], masks, places)
         mark("copy")
-        self._forget(set(found.tracked_ids.tolist()))
+        self._remember(decided, memories)
+        self._forget(set(found.tracked_ids.tolist()) - decided.unmatched)
         return found
 
-    def _followed(
-        self, features: Features, detections: dict[int, Detections], between: Callable[[], None]
-    ) -> dict[int, torch.Tensor]:
-        """Mask logits (1, side, side) of all tracked objects, by id."""
-        self._between = between
-        try:
-            output = self._flow.follow(self._session, features, detections)
-        except BaseException:
-            self.reset()  # an error inside a frame leaves the session inconsistent
-            raise
-        finally:
-            self._between = nothing
-        return output.obj_id_to_mask or {}
+    def _candidates(
+        self, features: Features, prompts: Sequence[EncodedPrompt], between: Callable[[], None], mark: Mark
+    ) -> Candidates:
+        found = []
+        for prompt in prompts:
+            best = self._detector.best(features, prompt, max_queries=CANDIDATES, between=between, mark=mark)
+            # Copied, because the next prompt overwrites them.
+            found.append((best.logits[0].clone(), best.scores.clone(), best.is_finite.clone()))
+            mark("masks")
+            between()
+        logits, scores, is_finite = zip(*found, strict=True)
+        return Candidates(logits=list(logits), scores=torch.cat(scores), is_finite=torch.cat(is_finite))
 
-    def _before_piece(self, piece: torch.nn.Module, inputs: tuple[object, ...]) -> None:
-        self._between()  # a hook that returns something would replace the inputs
+    def _known(self, seen: Seen, between: Callable[[], None]) -> Known:
+        memories = [each.memory for each in self._objects]
+        raw = self._propagation.propagated(seen, memories, self._frames, between)
+        return Known(raw=raw, masks=self._mended(raw.masks))
+
+    def _mended(self, masks: torch.Tensor) -> torch.Tensor:
+        """Masks (n, side, side) with small holes filled and small specks removed."""
+        mended: torch.Tensor = fill_holes_in_mask_scores(masks[:, None], max_area=self._model.video.fill_hole_area)  # type: ignore[no-untyped-call]  # has no types in transformers
+        return mended[:, 0]
+
+    def _learned(self, candidates: Candidates, known: Known | None) -> MaskFacts | None:
+        """Waits for the device. None if the detector returned NaN or infinity."""
+        masks = candidates.logits + ([known.masks] if known else [])
+        inside = torch.cat([(mask > 0).flatten(1) for mask in masks]).float()
+        logits = known.raw.scores.float() if known else candidates.scores[0, :0]
+        shared = inside @ inside.T  # counts exactly, in TF32 as well
+        *facts, is_finite = self._facts.fetch(shared, candidates.scores, logits, candidates.is_finite)
+        return MaskFacts(shared=facts[0], scores=facts[1], logits=facts[2]) if is_finite.all() else None
+
+    def _memories(
+        self,
+        seen: Seen,
+        candidates: Candidates,
+        known: Known | None,
+        masks: Sequence[torch.Tensor],
+        decided: Decided,
+        between: Callable[[], None],
+    ) -> list[Memory]:
+        masks = list(masks)
+        if not self._model.video.recondition_on_trk_masks:
+            for place, row in decided.reconditioned.items():
+                masks[place] = candidates.cut(row, masks[place].dtype)
+        return self._remembering.memories(
+            seen,
+            known.raw if known else None,
+            masks,
+            [each.prompt for each in self._objects],
+            decided.reconditioned,
+            [candidates.cut(row, self._model.dtype) for row in decided.rows],
+            between,
+        )
+
+    def _remember(self, decided: Decided, memories: Sequence[Memory]) -> None:
+        """End the picture: from here on nothing fails."""
+        count = len(self._objects)
+        for place in decided.empty:
+            self._objects[place].last_hidden = self._frames
+        self._objects += decided.new
+        self._last_id += len(decided.new)
+        for place, (each, (pointer, mask)) in enumerate(zip(self._objects, memories, strict=True)):
+            is_conditioning = place >= count or place in decided.reconditioned
+            each.memory.add(self._frames, pointer, mask, self._propagation.config, is_conditioning=is_conditioning)
+        self._frames += 1
 
     def _places(self, prompts: Sequence[EncodedPrompt]) -> dict[int, int]:
         """Index of each text in `prompts`, by a number that stays the same while the text is in use.
@@ -143,40 +254,36 @@ class Tracker:
             self._numbers[text] = self._last_number
         self._numbers = {text: self._numbers[text] for text in places}
         asked = set(self._numbers.values())
-        self._drop([each for each, number in self._session.obj_id_to_prompt_id.items() if number not in asked])
+        self._drop([each.id for each in self._objects if each.prompt not in asked])
         return {self._numbers[text]: place for text, place in places.items()}
 
     def _drop(self, ids: Iterable[int]) -> None:
-        for object_id in ids:
-            self._session.drop(object_id)
+        gone = set(ids)
+        self._objects = [each for each in self._objects if each.id not in gone]
 
-    def _forget(self, shown: set[int]) -> None:
-        """Drop data that no later picture needs, and objects that have been missing for long."""
-        session = self._session
-        newest = session.num_frames - 1
-        matched = {each for each in shown if newest not in session.unmatched_frame_inds.get(each, ())}
-        session.trim(self._model.video.config.tracker_config)
-        self._drop(self._absence.after({each: each in matched for each in session.obj_ids}))
+    def _forget(self, confirmed: set[int]) -> None:
+        """Drop objects that have been missing for long."""
+        self._drop(self._absence.after({each.id: each.id in confirmed for each in self._objects}))
 
     def _found(
-        self, masks: dict[int, torch.Tensor], places: dict[int, int], *, is_finite: bool = True
+        self,
+        objects: Sequence[TrackedObject],
+        masks: Sequence[torch.Tensor],
+        places: dict[int, int],
+        *,
+        is_finite: bool = True,
     ) -> DetectedObjects:
-        """The visible objects. `masks`: logits (1, side, side) of all tracked objects.
-
-        `places`: prompt indices by number.
-        """
-        session = self._session
-        ids = sorted(masks, key=lambda each: (-session.obj_id_to_score[each], each))
-        side = self._model.mask_side
-        levels = np.zeros((0, side, side), np.uint8)
-        if ids:
-            levels = as_levels(torch.cat([masks[each] for each in ids])).cpu().numpy()
+        """The visible objects. `masks`: logits (side, side) of each. `places`: prompt indices by number."""
+        ranked = sorted(range(len(objects)), key=lambda each: (-objects[each].score, objects[each].id))
+        levels = np.zeros((0, self._model.mask_side, self._model.mask_side), np.uint8)
+        if ranked:
+            (levels,) = self._shown.fetch(as_levels(torch.stack([masks[each] for each in ranked])))
         tracked = DetectedObjects(
-            scores=np.array([session.obj_id_to_score[each] for each in ids], np.float32),
+            scores=np.array([objects[each].score for each in ranked], np.float32),
             boxes=boxes_around(levels),
-            prompts=np.array([places[session.obj_id_to_prompt_id[each]] for each in ids], np.int64),
+            prompts=np.array([places[objects[each].prompt] for each in ranked], np.int64),
             masks=levels,
-            ids=np.array(ids, np.int64),
+            ids=np.array([objects[each].id for each in ranked], np.int64),
             is_finite=is_finite,
         )
         return tracked.only(tracked.boxes[:, 2] > 0.0)

@@ -27,7 +27,7 @@ def job_of(sam3: Path, source: Path, outputs: tuple[str, ...], **options: Any) -
 def begin_ids_anew(segmenter: Any) -> None:
     """As in a new process: the tracker of all tests here counts on from run to run."""
     if segmenter._tracker is not None:
-        segmenter._tracker._session.max_obj_id = 0
+        segmenter._tracker._last_id = 0
 
 
 @pytest.fixture

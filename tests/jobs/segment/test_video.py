@@ -51,7 +51,6 @@ def test_a_moving_disc_is_followed_into_overlay_masks_and_coco(segment: Segment,
     assert {each["track_id"] for each in told["annotations"]} == {1}
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
 def test_coco_loads_and_its_masks_areas_and_boxes_are_the_pictures(segment: Segment, movie, tmp_path: Path) -> None:
     from pycocotools.coco import COCO
 
@@ -73,7 +72,6 @@ def test_coco_loads_and_its_masks_areas_and_boxes_are_the_pictures(segment: Segm
         assert "track_id" not in annotation  # of single pictures
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
 @pytest.mark.parametrize("density", [0.0, 0.05, 0.5, 0.97, 1.0])
 def test_run_lengths_are_those_of_the_reference(density: float) -> None:
     from pycocotools import mask as rle

@@ -1,6 +1,7 @@
 """The seeing SAM3 at 112 x 112: 8 x 8 patches in one window, masks of 32 x 32; twenty milliseconds per picture."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -59,3 +60,16 @@ def pixels_of(model: SegmentationModel, drawn: np.ndarray) -> torch.Tensor:
 
 def features_of(model: SegmentationModel, drawn: np.ndarray) -> Features:
     return Backbone(model, DirectCalls()).run(pixels_of(model, drawn))
+
+
+def as_vision_embeds(features: Features) -> Any:
+    """Our Features as input for transformers' Sam3Model: four levels, of which it ignores the last."""
+    from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
+
+    unread: Any = None
+    batch = len(features.last_hidden_state)
+    return Sam3VisionEncoderOutput(
+        last_hidden_state=features.last_hidden_state,
+        fpn_hidden_states=(*features.fpn_hidden_states, unread),
+        fpn_position_encoding=(unread, unread, features.position.expand(batch, -1, -1, -1), unread),
+    )

@@ -1,17 +1,20 @@
 """Our token order and slices of the ViT, compared with transformers' own forward."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.models.graphs import DirectCalls, GraphCalls
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3 import backbone as module
-from engine.models.sam3.backbone import Backbone
+from engine.models.sam3.backbone import Backbone, rotation, vit_layer
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from tests.models.recorded_graphs import Recording
+from tests.models.sam3.small_sam3 import as_vision_embeds
 
 torch.set_num_threads(1)
 
@@ -51,13 +54,36 @@ def test_a_single_window_gives_the_same_bits(small_sam3: Path) -> None:
         assert torch.equal(level, expected)
 
 
+def test_queries_keys_and_values_are_one_product_and_no_weight_is_stored_twice(model: SegmentationModel) -> None:
+    layer = model.detector.vision_encoder.backbone.layers[0]
+    attention, products = layer.attention, []
+
+    class Products(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func is torch.ops.aten.addmm.default:
+                products.append(args[2].shape)
+            return func(*args, **(kwargs or {}))
+
+    window = layer.window_size
+    turn = rotation(model.detector.vision_encoder.backbone.config, window, 16, model.device)
+    width = attention.q_proj.in_features
+    with torch.no_grad(), Products():
+        vit_layer(layer, torch.rand(1, 4, window**2, width), turn)
+    assert products[0] == (width, 3 * width) and len(products) == 4, "that, the output, and two of the MLP"
+    weight, bias = attention.joined
+    for place, name in enumerate(("q_proj", "k_proj", "v_proj")):
+        part = getattr(attention, name)
+        assert part.weight.data_ptr() == weight[place * width].data_ptr()
+        assert part.bias.data_ptr() == bias[place * width :].data_ptr()
+
+
 def test_transformers_takes_the_features_for_its_own(model: SegmentationModel) -> None:
     x = pixels(2)
     words = model.tokenizer(["face"] * 2, return_tensors="pt")
     with torch.no_grad():
         plain = model.detector(pixel_values=x, input_ids=words.input_ids)
         ours = model.detector(
-            vision_embeds=Backbone(model, DirectCalls()).run(x).as_vision_embeds(), input_ids=words.input_ids
+            vision_embeds=as_vision_embeds(Backbone(model, DirectCalls()).run(x)), input_ids=words.input_ids
         )
     torch.testing.assert_close(ours.pred_boxes, plain.pred_boxes, rtol=0.0, atol=1e-5)
     torch.testing.assert_close(ours.pred_logits, plain.pred_logits, rtol=0.0, atol=1e-4)

@@ -22,6 +22,7 @@ from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 from tests.models.recorded_graphs import Recording
+from tests.models.sam3.small_sam3 import as_vision_embeds
 
 torch.set_num_threads(1)
 
@@ -259,9 +260,9 @@ def test_box_prompts_equal_those_of_transformers(
             box_mask=torch.ones(2, 2, dtype=torch.bool),
             box_labels=torch.ones(2, 2, dtype=torch.long),
             img_feats=features.fpn_hidden_states,
-            img_pos_embeds=features.as_vision_embeds().fpn_position_encoding[:-1],
+            img_pos_embeds=as_vision_embeds(features).fpn_position_encoding[:-1],
         ).last_hidden_state
-        answer = model.detector(vision_embeds=features.as_vision_embeds(), input_ids=words.input_ids, input_boxes=asked)
+        answer = model.detector(vision_embeds=as_vision_embeds(features), input_ids=words.input_ids, input_boxes=asked)
     assert ours.shape == (2, prompts[0].tokens + 3, 128)
     torch.testing.assert_close(ours[:, prompts[0].tokens :], theirs, rtol=0.0, atol=2e-6)
     best = Detector(model, DirectCalls()).best(features, prompts[0], max_queries=48, boxes=BOXES)

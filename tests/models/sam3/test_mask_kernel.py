@@ -4,11 +4,10 @@ hand."""
 import logging
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import torch
 
-from engine.models.sam3.mask_kernel import MaskKernel, device_components, greedy_nms, host_components, install
+from engine.models.sam3.mask_kernel import MaskKernel, device_components, host_components, install
 
 SMALL = 16
 INSIDE, OUTSIDE = 4.0, -4.0
@@ -72,17 +71,6 @@ def test_the_model_keeps_the_better_of_two_that_overlap(kernel: MaskKernel) -> N
     scores = torch.tensor([0.8, 0.9, 0.7, 0.4])
     assert nms_masks(scores, masks, 0.5, 0.1).tolist() == [False, True, True, False]
     assert nms_masks(scores, masks, 0.5, 0.9).tolist() == [True, True, True, False]
-
-
-def test_an_overlap_equal_to_the_threshold_does_not_count() -> None:
-    ious = np.array([[1.0, 0.5], [0.5, 1.0]])
-    assert greedy_nms(ious, np.array([0.9, 0.8]), 0.5) == [0, 1]
-    assert greedy_nms(ious, np.array([0.9, 0.8]), 0.49) == [0]
-
-
-def test_a_dropped_mask_drops_no_others() -> None:
-    chain = np.array([[1.0, 0.6, 0.0], [0.6, 1.0, 0.6], [0.0, 0.6, 1.0]])
-    assert greedy_nms(chain, np.array([0.7, 0.8, 0.9]), 0.5) == [2, 0]
 
 
 @both_ways

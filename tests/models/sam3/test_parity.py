@@ -23,6 +23,7 @@ from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.pixels import preprocess
 from engine.models.sam3.prompts import PromptEncoder
 from engine.models.sam3.timing import own_post_processing
+from tests.models.sam3.small_sam3 import as_vision_embeds
 
 torch.set_num_threads(1)
 
@@ -58,7 +59,7 @@ def transformers_finds_in(model: SegmentationModel, features: Features, embeds: 
     """Runs it on our features and texts, whose parity other tests prove."""
     batch = len(features.last_hidden_state)
     words: Any = SimpleNamespace(pooler_output=embeds.expand(batch, -1, -1))
-    return kept_of(model.detector(vision_embeds=features.as_vision_embeds(), text_embeds=words))
+    return kept_of(model.detector(vision_embeds=as_vision_embeds(features), text_embeds=words))
 
 
 def kept_of(answer: Any) -> list[Kept]:
@@ -117,7 +118,7 @@ def test_mask_logits_are_those_of_transformers(model: SegmentationModel, pixels:
     best = Detector(model, DirectCalls()).best(features, prompt, max_queries=MAX_OBJECTS)
     with torch.no_grad():
         words: Any = SimpleNamespace(pooler_output=prompt.embeds.expand(2, -1, -1))
-        answer = model.detector(vision_embeds=features.as_vision_embeds(), text_embeds=words)
+        answer = model.detector(vision_embeds=as_vision_embeds(features), text_embeds=words)
     order = scores_of(answer).argsort(dim=1, descending=True, stable=True)
     theirs = torch.stack([masks[places] for masks, places in zip(answer.pred_masks, order, strict=True)])
     assert best.logits.shape == (2, MAX_OBJECTS, 96, 96)

@@ -1,0 +1,223 @@
+"""Decides which detections are which tracked objects, which are new, and which objects are hidden.
+
+The rules are those of transformers' Sam3VideoModel for streams, which reads each decision from the device by itself.
+Here the device makes one table of overlaps of all masks, and everything is decided from that table on the host. The
+table holds numbers of pixels below 2^24, exact in float32, so every overlap is the float32 that transformers computes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.models.sam3.following import best_candidates
+from engine.models.sam3.tracked_object import NEVER, TrackedObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The model's settings, with transformers' names in brackets. IoUs and scores 0..1."""
+
+    same_iou: float
+    """Overlap above which the worse of two detections is dropped; 0: none is (det_nms_thresh)."""
+    known_iou: float
+    """A detection that overlaps an object this much is not new (assoc_iou_thresh)."""
+    match_iou: float
+    """An object that no detection overlaps this much is unmatched (trk_assoc_iou_thresh)."""
+    sure_score: float
+    """Minimum score of a detection that reconditions an object, and of the object's logit (high_conf_thresh)."""
+    sure_iou: float
+    """Minimum overlap of such a detection with the object (high_iou_thresh)."""
+    hidden_iou: float
+    """Minimum overlap of two objects of which the one that was hidden last is hidden; 0: none is
+    (suppress_overlapping_based_on_recent_occlusion_threshold)."""
+
+
+def rules_of(video: Any) -> Rules:
+    """The rules of a Sam3VideoModel."""
+    return Rules(
+        same_iou=video.det_nms_thresh,
+        known_iou=video.assoc_iou_thresh,
+        match_iou=video.trk_assoc_iou_thresh,
+        sure_score=video.high_conf_thresh,
+        sure_iou=video.high_iou_thresh,
+        hidden_iou=video.suppress_overlapping_based_on_recent_occlusion_threshold,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detections:
+    """n detections of all prompts, prompt by prompt, by descending score."""
+
+    rows: np.ndarray
+    """(n,) int64: their masks in the table."""
+    prompts: np.ndarray
+    """(n,) int64: the number of the prompt that each belongs to."""
+    scores: np.ndarray
+    """(n,) float32, 0..1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Association:
+    """Objects are given by their index among the tracked ones, detections by their index in Detections."""
+
+    new: list[int]
+    """Detections of new objects, in the order of their ids."""
+    unmatched: set[int]
+    """Visible objects that no detection confirms."""
+    confirmed: dict[int, int]
+    """The detection that may recondition an object, by object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskFacts:
+    """All that the host learns of a picture before it decides, from the device."""
+
+    shared: np.ndarray
+    """(n, n) float32: the pixels that two masks share. First the candidates of each prompt, then the objects."""
+    scores: np.ndarray
+    """(prompts, k) float32, descending: the candidates'."""
+    logits: np.ndarray
+    """(m,) float32 of the objects being visible."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """The fate of the objects in one picture. They are given by their place, candidates by their row in the table."""
+
+    new: list[TrackedObject]
+    rows: list[int]
+    """The masks of the new objects."""
+    reconditioned: dict[int, int]
+    """The mask that the detector gives to an object."""
+    hidden: list[int]
+    """Objects that another one hides."""
+    empty: list[int]
+    """Objects without a mask, hidden ones included."""
+    unmatched: set[int]
+    """Ids of the visible objects that no detection confirms."""
+
+
+def decide(
+    facts: MaskFacts,
+    objects: Sequence[TrackedObject],
+    numbers: Sequence[int],
+    rules: Rules,
+    *,
+    threshold: float,
+    score_for_new: float,
+    max_objects: int,
+    first_id: int,
+    is_due: bool,
+) -> Decided:
+    """Decide everything about a picture. `numbers`: of the prompts; `is_due`: objects may be reconditioned."""
+    found = detections_in(facts.shared, facts.scores, numbers, threshold, rules.same_iou)
+    rows = np.arange(facts.scores.size, len(facts.shared))
+    prompts = np.array([each.prompt for each in objects], np.int64)
+    last_hidden = np.array([each.last_hidden for each in objects], np.int64)
+
+    def overlap(others: np.ndarray, prompts_of_others: np.ndarray) -> np.ndarray:
+        is_same = prompts_of_others[:, None] == prompts
+        return np.where(is_same, overlap_of(facts.shared, others, rows), np.float32(0.0))
+
+    is_visible = facts.shared.diagonal()[rows] > 0
+    matched = associate(
+        found.scores,
+        overlap(found.rows, found.prompts),
+        is_visible,
+        rules,
+        score_for_new=score_for_new,
+        free=max_objects - len(objects),
+    )
+    is_hidden = hidden_by_others(overlap(rows, prompts), last_hidden, rules.hidden_iou)
+    return Decided(
+        new=[
+            TrackedObject(id=first_id + count, prompt=int(found.prompts[place]), score=float(found.scores[place]))
+            for count, place in enumerate(matched.new)
+        ],
+        rows=found.rows[matched.new].tolist(),
+        reconditioned={
+            place: int(found.rows[detection])
+            for place, detection in matched.confirmed.items()
+            if is_due and facts.logits[place] > rules.sure_score
+        },
+        hidden=np.flatnonzero(is_hidden).tolist(),
+        empty=np.flatnonzero(is_hidden | ~is_visible).tolist(),
+        unmatched={objects[place].id for place in matched.unmatched},
+    )
+
+
+def overlap_of(shared: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """IoU (rows, columns) float32 from `shared` (n, n) float32, the pixels that two masks share; 0 for empty masks."""
+    areas = shared.diagonal()
+    both = shared[rows[:, None], columns]
+    iou: np.ndarray = both / np.maximum(areas[rows][:, None] + areas[columns] - both, np.float32(1.0))
+    return iou
+
+
+def greedy_nms(ious: np.ndarray, scores: np.ndarray, threshold: float) -> list[int]:
+    """Indices of the kept masks, best first. Of equal scores the first wins."""
+    order = np.argsort(-scores, kind="stable")
+    kept: list[int] = []
+    while order.size:
+        kept.append(int(order[0]))
+        order = order[1:][ious[order[0], order[1:]] <= threshold]
+    return kept
+
+
+def detections_in(
+    shared: np.ndarray, scores: np.ndarray, prompts: Sequence[int], threshold: float, same_iou: float
+) -> Detections:
+    """The candidates with a score above `threshold`, without duplicates of one prompt.
+
+    `scores` (prompts, k) float32, descending: the first prompts x k rows of `shared` are their masks.
+    """
+    rows, numbers = [], []
+    k = scores.shape[1]
+    for place, number in enumerate(prompts):
+        kept = np.flatnonzero(scores[place] > threshold)
+        if same_iou > 0.0:
+            ious = overlap_of(shared, place * k + kept, place * k + kept)
+            kept = kept[sorted(greedy_nms(ious, scores[place, kept], same_iou))]
+        rows += (place * k + kept).tolist()
+        numbers += [number] * len(kept)
+    chosen = np.array(rows, np.int64)
+    return Detections(rows=chosen, prompts=np.array(numbers, np.int64), scores=scores.reshape(-1)[chosen])
+
+
+def associate(
+    scores: np.ndarray, iou: np.ndarray, is_visible: np.ndarray, rules: Rules, *, score_for_new: float, free: int
+) -> Association:
+    """Match n detections with m tracked objects.
+
+    `scores` (n,); `iou` (n, m) float32, 0 for different prompts; `is_visible` (m,) bool. At most `free` detections are
+    new, the best ones. While nothing is tracked, all of them may be new, whatever their score.
+    """
+    if not iou.shape[1]:
+        return Association(
+            new=best_candidates(range(len(scores)), scores.tolist(), free), unmatched=set(), confirmed={}
+        )
+    is_new = (scores >= score_for_new) & ~(iou >= rules.known_iou).any(axis=1)
+    is_unmatched = is_visible & ~(iou >= rules.match_iou).any(axis=0)
+    is_sure = (scores >= rules.sure_score) & ~is_new & (iou.max(axis=1) >= rules.sure_iou)
+    return Association(
+        new=best_candidates(np.flatnonzero(is_new).tolist(), scores.tolist(), free),
+        unmatched=set(np.flatnonzero(is_unmatched).tolist()),
+        confirmed={int(iou[place].argmax()): place for place in np.flatnonzero(is_sure).tolist()},
+    )
+
+
+def hidden_by_others(iou: np.ndarray, last_hidden_frames: np.ndarray, hidden_iou: float) -> np.ndarray:
+    """The objects to hide, (m,) bool: of two that overlap, the one that was hidden last, if the other was once hidden.
+
+    `iou` (m, m) float32, 0 for different prompts; `last_hidden_frames` (m,) int64, NEVER for none.
+    """
+    if hidden_iou <= 0.0:
+        return np.zeros(len(iou), bool)
+    first, second = last_hidden_frames[:, None], last_hidden_frames[None]
+    is_pair = np.triu(iou >= hidden_iou, 1)
+    is_first = is_pair & (first > second) & (second > NEVER)
+    is_second = is_pair & (second > first) & (first > NEVER)
+    result: np.ndarray = np.any(is_first | is_second.T, axis=1)
+    return result

@@ -1,0 +1,184 @@
+"""The tracker's networks: the mask of a known object in the next picture, and what to remember of it.
+
+Runs the layers of transformers' Sam3TrackerVideoModel, one object at a time, without its session. What depends on
+neither picture nor object is computed once: positions, rotations, and the embeddings of "no click" and "no mask". What
+depends only on the picture is computed once for all objects: the first self-attention. The full-size masks, which only
+a picture with a new object needs, are made only there. Nothing here waits for the device.
+
+The memory that an object attends to grows for 16 pictures and again with each reconditioning, and cuDNN's attention,
+which torch tries first on recent cards, makes a plan for each length. So the others are used here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers.models.sam3_tracker_video.modeling_sam3_tracker_video import NO_OBJ_SCORE, get_1d_sine_pe
+
+from engine.models.graphs import nothing
+from engine.models.sam3.backbone import COARSEST, Features, turned
+from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.tracked_object import Dated, ObjectMemory
+
+WITHOUT_PLANS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The tracker's features of one picture. g: patches per side."""
+
+    levels: list[torch.Tensor]
+    """(1, C / 8, 4 g, 4 g) and (1, C / 4, 2 g, 2 g), projected for the mask decoder."""
+    coarse: torch.Tensor
+    """(g * g, 1, C)."""
+    hidden: torch.Tensor
+    """(1, g * g, C): `coarse` with its positions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Propagated:
+    """One object, or several, in the next picture."""
+
+    masks: torch.Tensor
+    """(n, side, side) logits."""
+    pointers: torch.Tensor
+    """(n, C)."""
+    scores: torch.Tensor
+    """(n,): the logits of being visible."""
+
+
+class Propagation:
+    """Stateless. Single thread, single device. `between` is called between the parts, each a few milliseconds long."""
+
+    def __init__(self, model: SegmentationModel) -> None:
+        self._video, self._tracker = model.video, model.video.tracker_model
+        self.config = self._tracker.config
+        self._device, self._dtype = model.device, model.dtype
+        self._grid = model.mask_side // 4
+        attention, prompts = self._tracker.memory_attention, self._tracker.prompt_encoder
+        empty = torch.empty(1, device=self._device, dtype=self._dtype)
+        cosine, sine = attention.rotary_emb(empty, attention.position_ids)  # (1, g * g, d), each number twice
+        self._turn = torch.complex(cosine[0, :, None, ::2], sine[0, :, None, ::2])  # (g * g, 1, d / 2)
+        encoder = self._tracker.memory_encoder
+        shape = torch.Size((1, self._tracker.mem_dim, self._grid, self._grid))
+        place = encoder.position_encoding(shape, self._device, torch.float32).to(self._dtype).flatten(2)
+        self._places = place.permute(2, 0, 1) + self._tracker.memory_temporal_positional_encoding[:, None, 0]
+        self._image_places = self._tracker.get_image_wide_positional_embeddings()
+        point = torch.zeros(1, 1, 1, 2, device=self._device, dtype=self._dtype)
+        label = -torch.ones(1, 1, 1, device=self._device, dtype=torch.int32)
+        self._no_click, self._no_mask = prompts(point, label, None, None)
+        self._has_choice = self._tracker._use_multimask(False, None)
+
+    def seen(self, features: Features, between: Callable[[], None] = nothing) -> Seen:
+        """The features of one picture."""
+        neck, decoder = self._video.tracker_neck, self._tracker.mask_decoder
+        rows = features.last_hidden_state
+        picture = rows.view(1, self._grid, self._grid, -1).permute(0, 3, 1, 2)
+        fine, middle, coarse = (layer(picture) for layer in neck.fpn_layers[: COARSEST + 1])
+        between()
+        flat = coarse.flatten(2).permute(2, 0, 1)
+        hidden = flat + 0.1 * features.position.flatten(2).permute(2, 0, 1)
+        levels = [decoder.conv_s0(fine), decoder.conv_s1(middle)]
+        return Seen(levels=levels, coarse=flat, hidden=hidden.transpose(0, 1))
+
+    def propagated(
+        self, seen: Seen, memories: Sequence[ObjectMemory], frame: int, between: Callable[[], None] = nothing
+    ) -> Propagated:
+        """The objects in the picture of index `frame`; their masks may have small holes and specks."""
+        pointers = [memory.pointers(frame, self.config) for memory in memories]
+        ages = self._ages([age for dated in pointers for age, _ in dated], frame)
+        found = []
+        with sdpa_kernel(WITHOUT_PLANS):
+            begun = self._self_attended(self._tracker.memory_attention.layers[0], seen.hidden)
+            for memory, dated, age in zip(memories, pointers, torch.split(ages, list(map(len, pointers))), strict=True):
+                between()
+                keys, values, count = self._memory(memory.masks(frame, self.config), dated, age)
+                pixels = self._conditioned(begun, keys, values, count, between)
+                between()
+                found.append(self._decoded(seen, pixels))
+        masks, tokens, scores = (torch.cat(each) for each in zip(*found, strict=True))
+        return Propagated(masks=masks, pointers=tokens, scores=scores)
+
+    def _ages(self, ages: list[int], frame: int) -> torch.Tensor:
+        """Sines (n, C) of the pointers' ages in frames."""
+        host = torch.empty(len(ages), pin_memory=self._device.type == "cuda")  # a copy from other memory would wait
+        host.copy_(torch.tensor(ages))
+        longest = min(frame + 1, self.config.max_object_pointers_in_encoder) - 1
+        sent = host.to(self._device, non_blocking=True) / float(longest)
+        result: torch.Tensor = get_1d_sine_pe(sent, self._tracker.hidden_dim).to(self._dtype)  # type: ignore[no-untyped-call]  # has no types in transformers
+        return result
+
+    def _memory(self, masks: Dated, pointers: Dated, ages: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, int]:
+        """Keys and values (1, tokens, D) of all that an object remembers, and the number of pictures in it."""
+        tokens = torch.stack([pointer for _, pointer in pointers])  # (n, 1, C)
+        parts = tokens.shape[-1] // self._tracker.mem_dim
+        tokens = tokens.view(-1, 1, self._tracker.mem_dim)  # (n * parts, 1, D)
+        values = torch.cat([*(mask for _, mask in masks), tokens]).to(self._dtype)
+        since = self._tracker.temporal_positional_encoding_projection_layer(ages).repeat_interleave(parts, dim=0)
+        # The encodings of ages are counted from 1, and that of age 0 is the last.
+        of_masks = [self._places[age - 1] for age, _ in masks]
+        places = torch.cat([*of_masks, since[:, None]])
+        return (values + places).transpose(0, 1), values.transpose(0, 1), len(masks)
+
+    def _conditioned(
+        self, hidden: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, count: int, between: Callable[[], None]
+    ) -> torch.Tensor:
+        """The picture's features (1, C, g, g) in the light of what an object remembers.
+
+        `hidden` (1, g * g, C): they after the first self-attention.
+        """
+        attention = self._tracker.memory_attention
+        for place, layer in enumerate(attention.layers):
+            if place:
+                between()
+                hidden = self._self_attended(layer, hidden)
+            across = layer.cross_attn_image
+            query = self._heads(across, across.q_proj(layer.layer_norm2(hidden)))
+            key = self._heads(across, across.k_proj(keys))
+            pictures = count * self._grid**2
+            turning = torch.unflatten(key[:, :pictures], 1, (count, -1))
+            key = torch.cat((turned(turning, self._turn).flatten(1, 2), key[:, pictures:]), dim=1)
+            value = self._heads(across, across.v_proj(values))
+            hidden = hidden + self._attended(across, turned(query, self._turn), key, value)
+            inner = layer.activation(layer.linear1(layer.layer_norm3(hidden)))
+            hidden = hidden + layer.linear2(inner)
+        normed: torch.Tensor = attention.layer_norm(hidden)
+        return torch.unflatten(normed.transpose(1, 2), 2, (self._grid, self._grid))
+
+    def _self_attended(self, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
+        own, x = layer.self_attn, layer.layer_norm1(hidden)
+        query, key, value = (self._heads(own, proj(x)) for proj in (own.q_proj, own.k_proj, own.v_proj))
+        result: torch.Tensor = hidden + self._attended(own, turned(query, self._turn), turned(key, self._turn), value)
+        return result
+
+    def _heads(self, attention: Any, x: torch.Tensor) -> torch.Tensor:
+        return torch.unflatten(x, -1, (attention.num_attention_heads, -1))  # (1, tokens, heads, d)
+
+    def _attended(self, attention: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        query, key, value = (each.transpose(1, 2) for each in (query, key, value))
+        seen = F.scaled_dot_product_attention(query, key, value)
+        result: torch.Tensor = attention.o_proj(seen.transpose(1, 2).flatten(2))
+        return result
+
+    def _decoded(self, seen: Seen, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Mask (1, side, side), pointer (1, C), and logit (1,) of being visible."""
+        tracker = self._tracker
+        masks, ious, tokens, score = tracker.mask_decoder(
+            image_embeddings=pixels,
+            image_positional_embeddings=self._image_places,
+            sparse_prompt_embeddings=self._no_click,
+            dense_prompt_embeddings=self._no_mask,
+            multimask_output=self._has_choice,
+            high_resolution_features=seen.levels,
+        )
+        score = score.flatten()
+        best = ious[0, 0].argmax(dim=-1, keepdim=True)  # of the only one, if there is no choice
+        mask = masks[0, 0].index_select(0, best)
+        pointer = tracker.object_pointer_proj(tokens[0, 0].index_select(0, best))
+        is_visible = (score > 0)[:, None]
+        # Not `where`: NaN stays NaN, so that an object with it is lost for good, beside the one that is found for it.
+        pointer = is_visible * pointer + ~is_visible * tracker.no_object_pointer
+        return torch.where(is_visible[..., None], mask, NO_OBJ_SCORE), pointer, score

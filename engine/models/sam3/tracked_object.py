@@ -1,0 +1,101 @@
+"""One tracked object, and the frames that the tracker remembers of it, with bounded size.
+
+transformers' session keeps every picture, every full-size mask and all bookkeeping of every frame forever. The code of
+Sam3TrackerVideoModel shows what can be dropped, and a test checks it. With M = num_maskmem, P =
+max_object_pointers_in_encoder and C = max_cond_frame_num (7, 16 and 4 as published), frame f + 1 reads for each object
+
+- mask memories of the frames after f + 1 - M, and of the C newest conditioning frames;
+- object pointers of the frames after f + 1 - P, and of all conditioning frames so far.
+
+The last item cannot be bounded exactly: a tracked object gets a conditioning frame whenever it is reconditioned, every
+16th frame. Here only the newest CONDITIONING_KEPT are kept. For its first 240 frames an object's masks equal those of
+transformers. After that, 16 frames spread over about the last 8 seconds (at 30 fps) are kept, while transformers would
+attend to more and more of them. (The published SAM 2 reads C.)
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+CONDITIONING_KEPT = 16
+NEVER = -1
+
+Remembered = tuple[torch.Tensor, torch.Tensor | None]
+"""A frame: the object's pointer (1, C), and its mask memory (g * g, 1, D) unless no later frame reads it."""
+Dated = list[tuple[int, torch.Tensor]]
+"""Tensors with their age in frames."""
+
+
+@dataclass(slots=True)
+class ObjectMemory:
+    """The frames of one object, by their index in the stream, in ascending order. One thread."""
+
+    conditioning: dict[int, Remembered] = field(default_factory=dict)
+    """Frames whose mask the detector has given or confirmed."""
+    passing: dict[int, Remembered] = field(default_factory=dict)
+
+    def masks(self, frame: int, config: Any) -> Dated:
+        """The mask memories that `frame` reads; those of conditioning frames have age 0. `config`: the tracker's."""
+        chosen = self._selected(config.max_cond_frame_num)
+        found = [(0, self.conditioning[each][1]) for each in chosen]
+        for age in range(config.num_maskmem - 1, 0, -1):
+            other = self.passing.get(frame - age)
+            if other is None and frame - age not in chosen:
+                other = self.conditioning.get(frame - age)
+            if other is not None:
+                found.append((age, other[1]))
+        return [(age, mask) for age, mask in found if mask is not None]
+
+    def pointers(self, frame: int, config: Any) -> Dated:
+        """The object pointers that `frame` reads: of all conditioning frames, then of the newest others."""
+        found = [(frame - each, pointer) for each, (pointer, _) in self.conditioning.items()]
+        recent = ((age, self.passing.get(frame - age)) for age in range(1, config.max_object_pointers_in_encoder))
+        return found + [(age, held[0]) for age, held in recent if held is not None]
+
+    def add(self, frame: int, pointer: torch.Tensor, mask: torch.Tensor, config: Any, *, is_conditioning: bool) -> None:
+        """Remember the newest frame, and drop all that no later frame reads."""
+        if is_conditioning:  # kept for long: a slice would keep the tensor of all objects alive
+            self.conditioning[frame] = (pointer.clone(), mask.clone())
+        else:
+            self.passing[frame] = (pointer, mask)
+        masks_from = frame + 2 - config.num_maskmem
+        oldest = min(masks_from, frame + 2 - config.max_object_pointers_in_encoder)
+        kept = sorted(self.conditioning)[-CONDITIONING_KEPT:]
+        self.conditioning = {each: self.conditioning[each] for each in kept}
+        read = {*self._selected(config.max_cond_frame_num), *range(masks_from, frame + 1)}
+        self.passing = {each: held for each, held in self.passing.items() if each >= oldest}
+        for frames in (self.conditioning, self.passing):
+            for each in frames.keys() - read:
+                frames[each] = (frames[each][0], None)
+
+    def _selected(self, count: int) -> list[int]:
+        """The conditioning frames whose masks are read: the newest `count`, or all for -1."""
+        frames = list(self.conditioning)
+        return frames if count == -1 or len(frames) <= count else frames[: -count - 1 : -1]
+
+
+@dataclass(slots=True, kw_only=True)
+class TrackedObject:
+    """One object of a stream. One thread."""
+
+    id: int
+    prompt: int
+    """The number of its prompt."""
+    score: float
+    """The detector's score from when it was found."""
+    last_hidden: int = NEVER
+    """The last frame in which it had no mask."""
+    memory: ObjectMemory = field(default_factory=ObjectMemory)
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as tensors and plain values (not copied), for `restored`."""
+        frames = {"conditioning": self.memory.conditioning, "passing": self.memory.passing}
+        return {name: getattr(self, name) for name in ("id", "prompt", "score", "last_hidden")} | frames
+
+
+def restored(state: dict[str, Any]) -> TrackedObject:
+    """The object of this state."""
+    frames = {name: dict(state[name]) for name in ("conditioning", "passing")}
+    plain = {name: value for name, value in state.items() if name not in frames}
+    return TrackedObject(**plain, memory=ObjectMemory(**frames))

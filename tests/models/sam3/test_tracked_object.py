@@ -1,0 +1,252 @@
+"""Tracking against transformers' Sam3VideoModel with a session that keeps everything, with random weights.
+
+Its masks are scattered and cover one another, so that objects are found, matched, hidden, reconditioned and lost as
+never in a picture of a few discs.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from engine.models.graphs import DirectCalls
+from engine.models.sam3 import SegmentationSpec, association
+from engine.models.sam3.association import hidden_by_others
+from engine.models.sam3.backbone import Backbone
+from engine.models.sam3.detected_objects import DetectedObjects
+from engine.models.sam3.detector import Detector
+from engine.models.sam3.detr import as_levels
+from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.prompts import EncodedPrompt
+from engine.models.sam3.tracked_object import CONDITIONING_KEPT
+from engine.models.sam3.tracker import Tracker
+from engine.models.seeded import seeded
+from tests.models.sam3.held_memory import sizes
+from tests.support.long_form import IS_SOAK
+from tests.support.tiny_sam3 import scatter_weights, score_above_half, tiny_config
+
+SIDE = 56
+MASK_SIDE = 4 * SIDE // 14
+
+
+@pytest.fixture(scope="module")
+def video() -> Any:
+    """Only 16 patches. It finds several things in every picture, and no object vanishes by itself."""
+    from transformers import Sam3VideoModel
+
+    torch.set_num_threads(1)
+    config = tiny_config("random", SIDE)
+    config.detector_config.detr_decoder_config.num_queries = 8
+    config.det_nms_thresh, config.trk_assoc_iou_thresh = 0.7, 0.0
+    config.new_det_thresh, config.high_conf_thresh, config.high_iou_thresh = 0.5, 0.0, 0.0
+    with seeded(0):
+        model = Sam3VideoModel(config).eval().requires_grad_(False)
+        scatter_weights(model)
+        score_above_half(model.detector_model)
+        decoder = model.tracker_model.mask_decoder
+        decoder.pred_obj_score_head.proj_out.weight.mul_(0.1)
+        decoder.pred_obj_score_head.proj_out.bias.fill_(5.0)
+        for head in decoder.output_hypernetworks_mlps:
+            head.proj_out.weight.mul_(3.0)
+    return model
+
+
+class Pair:
+    """Our tracker, and transformers' model over the same pictures, with other settings of the model."""
+
+    def __init__(self, video: Any, *, prompts: int = 1, max_objects: int, **settings: Any) -> None:
+        from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
+
+        self.video, self.max_objects = video, max_objects
+        vars(video).update(settings, max_num_objects=max_objects)
+        self.model = SegmentationModel(
+            spec=SegmentationSpec(model="random", resolution=SIDE),
+            device=torch.device("cpu"),
+            dtype=torch.float32,
+            detector=video.detector_model,
+            video=video,
+            tokenizer=None,
+            mask_side=MASK_SIDE,
+        )
+        self.backbone = Backbone(self.model, DirectCalls())
+        self.tracker = Tracker(self.model, Detector(self.model, DirectCalls()))
+        self.session = Sam3VideoInferenceSession(dtype=torch.float32)
+        self.session.max_obj_id = 0
+        self.prompts = []
+        with seeded(1):
+            self._picture = torch.randn(1, 3, 24, 24)
+            for number in range(1, prompts + 1):
+                words = video.detector_model.get_text_features(input_ids=torch.randint(0, 99, (1, 4)))
+                self.session.prompts[number] = str(number)
+                self.session.prompt_embeddings[number] = words
+                self.session.prompt_attention_masks[number] = torch.ones(1, 4, dtype=torch.long)
+                embeds = words.pooler_output
+                self.prompts.append(
+                    EncodedPrompt(text=str(number), embeds=embeds, tokens=4, is_truncated=False, read="")
+                )
+        self.index = 0
+
+    def ours(self) -> DetectedObjects:
+        """The next picture, which moves by a patch every second time."""
+        features = self.backbone.run(self._pixels())
+        self.index += 1
+        return self.tracker.step(features, self.prompts, threshold=0.5, max_objects=self.max_objects)
+
+    @torch.no_grad()
+    def both(self) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
+        """Our masks and theirs by id. Objects that we drop are removed there as well."""
+        vars(self.video)["run_detection"] = self._detections
+        answer = self.video(inference_session=self.session, frame=self._pixels())
+        del vars(self.video)["run_detection"]
+        theirs = {each: as_levels(mask)[0].numpy() for each, mask in answer.obj_id_to_mask.items()}
+        ours = self.ours()
+        for each in set(self.session.obj_ids) - {known.id for known in self.tracker._objects}:
+            self.session.remove_object(each)
+        assert all(
+            answer.obj_id_to_score[each] == score
+            for each, score in zip(ours.ids.tolist(), ours.scores.tolist(), strict=True)
+        )
+        return dict(zip(ours.ids.tolist(), ours.masks, strict=True)), {
+            each: mask for each, mask in theirs.items() if (mask > 127).any()
+        }
+
+    def drop_oldest(self) -> None:
+        self.session.remove_object(self.tracker._objects[0].id)
+        self.tracker._drop([self.tracker._objects[0].id])
+
+    def restart(self) -> None:
+        """Continue with another tracker, from this one's state."""
+        content = io.BytesIO()
+        torch.save(self.tracker.state(), content)
+        content.seek(0)
+        self.tracker = Tracker(self.model, self.tracker._detector)
+        self.tracker.restore(torch.load(content, weights_only=True))
+
+    def _detections(self, inference_session: Any, vision_embeds: Any) -> dict[int, dict[str, torch.Tensor]]:
+        """Our detector's, because it rounds a mask otherwise, chosen by transformers' function."""
+        from transformers.models.sam3_video.modeling_sam3_video import nms_masks
+
+        features, found = self.backbone.run(self._pixels()), {}
+        for number, prompt in enumerate(self.prompts, 1):
+            best = self.tracker._detector.best(features, prompt, max_queries=64)
+            keep = nms_masks(best.scores[0], best.logits[0], 0.5, self.video.det_nms_thresh)
+            found[number] = {"bbox": best.boxes[0][keep], "mask": best.logits[0][keep], "scores": best.scores[0][keep]}
+        return found
+
+    def _pixels(self) -> torch.Tensor:
+        return F.interpolate(self._picture.roll(self.index // 2, 3), (SIDE, SIDE), mode="bilinear")
+
+
+@pytest.fixture(autouse=True)
+def unchanged(video: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The model's settings are those of its configuration again after each test."""
+    from transformers.utils import logging
+
+    # It logs a line for every picture in which it leaves an object out.
+    monkeypatch.setattr(logging.get_logger(type(video).__module__), "disabled", True)
+    before = dict(vars(video))
+    yield
+    vars(video).clear()
+    vars(video).update(before)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("is_corrected", [False, True], ids=["confirmed", "corrected"])
+def test_ids_and_masks_are_those_of_transformers(
+    video: Any, monkeypatch: pytest.MonkeyPatch, is_corrected: bool
+) -> None:
+    """Two prompts, bit for bit: objects appear, are matched, hide one another, are reconditioned every fourth picture
+    (by the detector's mask, or by their own), and are dropped; once the tracker goes on in another process."""
+    hidden: list[int] = []
+
+    def noted(*given: Any) -> np.ndarray:
+        result = hidden_by_others(*given)
+        hidden.extend(np.flatnonzero(result).tolist())
+        return result
+
+    monkeypatch.setattr(association, "hidden_by_others", noted)
+    pair = Pair(
+        video,
+        prompts=2,
+        max_objects=6,
+        assoc_iou_thresh=0.3,
+        trk_assoc_iou_thresh=0.3,
+        suppress_overlapping_based_on_recent_occlusion_threshold=0.05,
+        recondition_every_nth_frame=4,
+        recondition_on_trk_masks=not is_corrected,
+    )
+    compared = 0
+    frames = 100 if IS_SOAK else 28
+    for index in range(frames):
+        ours, theirs = pair.both()
+        assert ours.keys() == theirs.keys(), index
+        assert all(np.array_equal(mask, theirs[each]) for each, mask in ours.items()), index
+        compared += len(ours)
+        if index in (9, 17):
+            pair.drop_oldest()
+        if index == 13:
+            pair.restart()
+    assert compared > 3 * frames and hidden
+    kept = [sorted(each.memory.conditioning) for each in pair.tracker._objects]
+    outputs = pair.session.output_dict_per_obj.values()
+    assert kept == [sorted(each["cond_frame_outputs"]) for each in outputs]
+    assert pair.tracker._last_id == pair.session.max_obj_id > 6
+    assert max(map(len, kept)) > 1
+
+
+def test_masks_stay_those_of_a_session_that_keeps_everything(video: Any) -> None:
+    """One object, reconditioned so often that more conditioning frames are kept than whole memories are selected, at
+    first in every picture, so that some of the newest are not selected."""
+    every, frames = (16, 128) if IS_SOAK else (4, 32)
+    pair = Pair(video, max_objects=1, assoc_iou_thresh=0.0, recondition_every_nth_frame=1)
+    for index in range(frames):
+        ours, theirs = pair.both()
+        assert ours.keys() == theirs.keys() and all(np.array_equal(ours[each], theirs[each]) for each in ours), index
+        if index == 7:
+            video.recondition_every_nth_frame = every
+    (held,) = pair.session.output_dict_per_obj.values()
+    memory = pair.tracker._objects[0].memory
+    assert list(memory.conditioning) == sorted(held["cond_frame_outputs"]) == [*range(8), *range(8, frames, every)]
+    config = video.tracker_model.config
+    kept = [mask for _, mask in (memory.conditioning | memory.passing).values() if mask is not None]
+    assert len(kept) <= config.max_cond_frame_num + config.num_maskmem - 1
+    assert len(memory.passing) < config.max_object_pointers_in_encoder
+
+
+def test_memory_does_not_grow_with_the_stream(video: Any) -> None:
+    """Reconditioned every 16th frame it takes 256 frames until memory is full; every second frame, 32."""
+    every, frames = (16, 2000) if IS_SOAK else (2, 42)
+    pair = Pair(video, max_objects=1, assoc_iou_thresh=0.0, recondition_every_nth_frame=every)
+    history = []
+    for _ in range(frames):
+        pair.ours()
+        history.append(sizes(pair.tracker.state()))
+    filled = (CONDITIONING_KEPT + 1) * every
+    for start in range(filled, frames - every, every):
+        assert history[start : start + every] == history[filled : filled + every], start
+    assert len(pair.tracker._objects[0].memory.conditioning) == CONDITIONING_KEPT
+
+
+def test_a_dropped_object_leaves_no_data_behind(video: Any) -> None:
+    pair = Pair(video, max_objects=2, assoc_iou_thresh=0.0)
+    for _ in range(3):
+        pair.ours()
+    held = sizes(pair.tracker.state())
+    pair.tracker._drop([1, 2])
+    assert pair.tracker.state()["objects"] == [] and held[1] > sizes(pair.tracker.state())[1] == 0
+    assert pair.ours().ids.tolist() == [3, 4] and set(pair.tracker.state()["absence"]) == {3, 4}
+
+
+def test_a_kept_frame_does_not_keep_the_frames_of_other_objects_alive(video: Any) -> None:
+    pair = Pair(video, max_objects=2, assoc_iou_thresh=0.0, recondition_every_nth_frame=4)
+    for _ in range(5):
+        pair.ours()
+    kept = [each.memory.conditioning for each in pair.tracker._objects]
+    assert any(4 in frames for frames in kept)
+    for pointer, mask in (held for frames in kept for held in frames.values()):
+        for tensor in (pointer, mask):
+            assert tensor is None or tensor.untyped_storage().nbytes() == tensor.nbytes
