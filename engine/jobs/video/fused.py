@@ -18,7 +18,7 @@ class FusedStages:
 
     def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
         """Loads the model and warms it up: seconds. ModelError in one line."""
-        from engine.models.device_work import chosen_device, chosen_dtype, forbid_spilling, use_threads
+        from engine.models.device_work import chosen_device, chosen_dtype, use_threads
         from engine.models.sd.batch_painter import BatchPainter
         from engine.models.sd.stage_loading import load_stage
         from engine.sources.still import read_still
@@ -27,7 +27,6 @@ class FusedStages:
         if job.threads is not None:
             use_threads(job.threads)
         device = chosen_device(job.device)
-        forbid_spilling(device)
         if device == "cpu":
             keep_freed_memory()
         self.device, self.dtype = device, chosen_dtype(job.dtype, device)

@@ -2,7 +2,8 @@
 
 - `inductor`: torch.compile, part by part, so that a call can be interrupted between parts. Weights are inputs of the
   compiled code, so LoRAs and the IP-Adapter can still change them in place. Never `max-autotune`, which tries kernels
-  for minutes.
+  for minutes. On CUDA the compiled parts are captured like the plain ones; the runs before a capture compile them.
+  Live, they compile beside the plain parts, which paint until then. A job compiles first.
 - `tensorrt`: the same with Torch-TensorRT, which compiles the weights in: no LoRA, no IP-Adapter.
 - `stablefast`: stable-fast traces the whole UNet and keeps its parameters; a call cannot be interrupted.
 
@@ -11,7 +12,10 @@ Each of these compiles again for every shape, which takes minutes.
 - `deepcache`: not a compiler. Between full steps it reuses the deep features of the last full step, which changes the
   pictures. For jobs only: the rows of a stream are different pictures, and a live picture has only one to four steps.
 
-None of them can be combined with captured graphs.
+The others cannot be combined with captured graphs.
+
+Without a compiler a GroupNorm and the SiLU after it stay two kernels: torch has no operator for both, and a kernel of
+our own would go through a private function of torch (`torch.cuda._compile_kernel`) and need a card to be tested on.
 """
 
 import importlib.util
@@ -21,10 +25,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.errors import ModelError
-from engine.models.compiling import compiled, require_compiler
-from engine.models.graphs import Calls, CompiledCalls, calls_for, nothing
+from engine.models.compiling import CompilingThread, compiled, require_compiler
+from engine.models.graphs import SMALL_KEPT, Calls, CompiledCalls, calls_for, nothing
 from engine.models.sd.spec import ACCELERATORS, ModelSpec
-from engine.models.sd.unet_parts import UnetParts, down, mid, up, whole
+from engine.models.sd.unet_parts import PIECES, UnetParts, whole
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
@@ -78,18 +82,23 @@ def accelerate(model: "DiffusionModel") -> None:
             import torch_tensorrt  # noqa: F401 - registers the backend
         backend = BACKENDS[name]
         model.parts = UnetParts(
-            whole=compiled(whole, backend),
-            down=compiled(down, backend),
-            mid=compiled(mid, backend),
-            up=compiled(up, backend),
+            whole=compiled(whole, backend), pieces=tuple(compiled(piece, backend) for piece in PIECES)
         )
 
 
 def unet_calls(model: "DiffusionModel", before_slow: Callable[[], None] = nothing) -> Calls:
-    """The Calls for the UNet's parts: captured graphs on CUDA, direct calls elsewhere or with an accelerator.
+    """The Calls for the UNet's parts: captured graphs on CUDA, direct calls elsewhere or with most accelerators.
 
     `before_slow` is called before the slow work that is done once for each shape.
     """
-    if model.spec.accelerator == "none":
-        return calls_for(model.device, before_slow)
+    name = model.spec.accelerator
+    if name == "none" or (name == "inductor" and model.device.type == "cuda"):
+        return calls_for(model.device, before_slow, small_kept=SMALL_KEPT)
     return CompiledCalls(before_slow)
+
+
+def compiling_beside(model: "DiffusionModel", tell: Callable[[str], None]) -> CompilingThread | None:
+    """For a live picture: the thread that compiles while the plain parts paint; None if nothing compiles that way."""
+    if model.spec.accelerator != "inductor":
+        return None
+    return CompilingThread(model.device, lambda line: tell(f"accelerator inductor: {line}"))

@@ -10,11 +10,13 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from engine.errors import ModelError
+from engine.models.device_work import uploaded
 from engine.models.graphs import nothing
 from engine.models.sd.coefficients import StepCoefficients, real_steps, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.scheduler_config import ZERO_SNR_SCHEDULERS
+from engine.models.sd.seeded_noise import SeededNoise
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
@@ -60,7 +62,26 @@ class BatchSchedule:
         self.guidance = model.guidance_for(self._sampler, guidance)
         """The effective guidance."""
         self._steps, self._strength, self._seed = steps, strength, seed
+        self._asked = (steps, strength, guidance, seed, sampler)
         self._kept: SeededNoise | None = None
+
+    def changed(
+        self, *, steps: int, strength: float, guidance: float, seed: int, sampler: Sampler = "auto"
+    ) -> "BatchSchedule":
+        """This schedule with other settings, as in the constructor: itself if none differs. Keeps the noise."""
+        if self._asked == (steps, strength, guidance, seed, sampler):
+            return self
+        other = BatchSchedule(
+            self._model,
+            self._denoiser,
+            steps=steps,
+            strength=strength,
+            guidance=guidance,
+            seed=seed,
+            sampler=sampler,
+        )
+        other._kept = self._kept
+        return other
 
     @property
     def rows_a_picture(self) -> int:
@@ -108,34 +129,33 @@ class BatchSchedule:
         made.seed()
         return made
 
-    def _noise_for(self, z: torch.Tensor, generator: torch.Generator | None) -> "SeededNoise":
-        if generator is not None:
-            return SeededNoise(generator, z)
-        if self._seed < 0:
-            return SeededNoise(self._random, z)
-        if self._kept is None or not self._kept.fits(z):
-            self._kept = SeededNoise(torch.Generator().manual_seed(self._seed), z)
-        return self._kept
+    def _noise_for(self, z: torch.Tensor, generator: torch.Generator | None) -> SeededNoise:
+        size = tuple(z.shape[1:])
+        if generator is None and self._seed >= 0:
+            self._kept = SeededNoise.of_seed(self._seed, size, z.device, self._kept)
+            return self._kept
+        return SeededNoise(self._random if generator is None else generator, size, z.device)
 
     def _run_consistency(
         self,
         z: torch.Tensor,
         cond: "Cond",
         control: Sequence[ControlInput],
-        noise: "SeededNoise",
+        noise: SeededNoise,
         between: Callable[[], None],
         progress: Progress,
     ) -> torch.Tensor:
         rows, last = self._rows, self._coefficients.steps - 1
         self._begin(self._coefficients.timesteps)
         clean, guess = z, None
-        fresh, keeps_noise = self._coefficients.fresh.tolist(), any(self._coefficients.kept.tolist())
+        keeps_noise = any(self._coefficients.kept.tolist())
+        drawn = noise.first(max(step + 1 for step, share in enumerate(self._coefficients.fresh.tolist()) if share))
         for step in range(last + 1):
             if step:
                 between()
             x = rows.signal[step] * clean
-            if fresh[step]:
-                x = x + rows.noise[step] * rows.fresh[step] * noise.draw(step)
+            if step < len(drawn):
+                x = x + rows.noise[step] * rows.fresh[step] * drawn[step : step + 1]
             if guess is not None:
                 x = x + rows.noise[step] * rows.kept[step] * guess
             t = rows.timesteps[step].expand(len(z))
@@ -151,7 +171,7 @@ class BatchSchedule:
         z: torch.Tensor,
         cond: "Cond",
         control: Sequence[ControlInput],
-        noise: "SeededNoise",
+        noise: SeededNoise,
         between: Callable[[], None],
         progress: Progress,
     ) -> torch.Tensor:
@@ -233,7 +253,7 @@ class BatchSchedule:
         return LibrarySteps(
             scheduler=scheduler,
             timesteps=timesteps,
-            rows=timesteps.to(self._denoiser.device),
+            rows=uploaded(timesteps, self._denoiser.device),
             signal=scheduler.add_noise(one, none, timesteps[:1]).item(),
             noise=scheduler.add_noise(none, one, timesteps[:1]).item(),
         )
@@ -256,25 +276,6 @@ class LibrarySteps:
     """Weight of the picture before the first step."""
     noise: float
     """Weight of the noise before the first step."""
-
-
-class SeededNoise:
-    """Noise (1, 4, h, w) on the device for each step, the same for all pictures."""
-
-    def __init__(self, generator: torch.Generator, z: torch.Tensor) -> None:
-        """Noise for pictures like `z` (F, 4, h, w), drawn on the generator's device when first needed, and cached."""
-        self._generator, self._shape, self._device = generator, (1, *z.shape[1:]), z.device
-        self._drawn: list[torch.Tensor] = []
-
-    def fits(self, z: torch.Tensor) -> bool:
-        return self._shape[1:] == z.shape[1:] and self._device == z.device
-
-    def draw(self, step: int) -> torch.Tensor:
-        """The noise of a step. Steps must be requested from 0 without gaps."""
-        if step == len(self._drawn):
-            drawn = torch.randn(self._shape, generator=self._generator, device=self._generator.device)
-            self._drawn.append(drawn.to(self._device))
-        return self._drawn[step]
 
 
 class LaterNoise(TorchFunctionMode):

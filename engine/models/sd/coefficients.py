@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from engine.errors import ModelError
+from engine.models.device_work import uploaded
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.sampler_name import TCD_ETA
 from engine.models.sd.plan.scheduler_config import PREDICTIONS
@@ -132,19 +133,16 @@ class StepCoefficients:
         return len(self.timesteps)
 
     def rows(self, frames: int, device: torch.device) -> "StepCoefficients":
-        """One row for each of `frames` pictures in each step, step-major: (S F,) and (S F, 1, 1, 1) float32."""
+        """One row for each of `frames` pictures in each step, step-major: (S F,) and (S F, 1, 1, 1) float32.
 
-        def spread(values: torch.Tensor) -> torch.Tensor:
-            return values.repeat_interleave(frames).float().view(-1, 1, 1, 1).to(device)
-
+        One upload for all of them; float32 holds every timestep exactly.
+        """
+        numbers = (self.timesteps, self.signal, self.noise, self.c_skip, self.c_out, self.kept, self.fresh)
+        packed = torch.stack([values.float() for values in numbers]).repeat_interleave(frames, dim=1)  # (7, S F)
+        timesteps, *weights = uploaded(packed, device)
+        signal, noise, c_skip, c_out, kept, fresh = (each.view(-1, 1, 1, 1) for each in weights)
         return StepCoefficients(
-            timesteps=self.timesteps.repeat_interleave(frames).to(device),
-            signal=spread(self.signal),
-            noise=spread(self.noise),
-            c_skip=spread(self.c_skip),
-            c_out=spread(self.c_out),
-            kept=spread(self.kept),
-            fresh=spread(self.fresh),
+            timesteps=timesteps.long(), signal=signal, noise=noise, c_skip=c_skip, c_out=c_out, kept=kept, fresh=fresh
         )
 
 

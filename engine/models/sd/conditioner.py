@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from engine.models.device_work import uploaded
 from engine.models.sd.plan.clip_skip import layers_skipped
 from engine.models.sd.prompt_syntax import ParsedPrompt, parse_prompt
 from engine.models.sd.prompt_tokens import TokenRow, emphasised, note_left_out, token_row
@@ -164,7 +165,9 @@ class Conditioner:
 
     def _time_ids(self, width: int, height: int) -> torch.Tensor:
         # Full size, uncropped, for a picture of this size (SDXL, Podell et al. 2023, section 2.2).
-        return torch.tensor([[height, width, 0, 0, height, width]], dtype=self._model.dtype, device=self._model.device)
+        return uploaded(
+            torch.tensor([[height, width, 0, 0, height, width]], dtype=self._model.dtype), self._model.device
+        )
 
 
 def _hidden(encoder: Any, row: TokenRow, skipped: int) -> torch.Tensor:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.errors import ModelError
+from engine.models.compiling import CompilingThread
+from engine.models.device_work import uploaded
 from engine.models.graphs import Calls, State, nothing
 from engine.models.sd.accelerators import unet_calls
 from engine.models.sd.coefficients import x0_weights
@@ -32,18 +34,28 @@ class ControlInput:
 class Denoiser:
     """Stateless except for captured graphs. Single thread, single device; never waits for the device."""
 
-    def __init__(self, model: "DiffusionModel", *, calls: Calls | None = None, is_split: bool = False) -> None:
+    def __init__(
+        self,
+        model: "DiffusionModel",
+        *,
+        calls: Calls | None = None,
+        is_split: bool = False,
+        beside: CompilingThread | None = None,
+    ) -> None:
         """`calls`: by default `accelerators.unet_calls`. `is_split`: calls can be interrupted inside the UNet: after
-        the ControlNets, the down blocks and the middle block."""
+        the ControlNets and each of its pieces (`unet_parts`). `beside`: compiles the parts while the plain ones run;
+        without it the first call with a shape compiles."""
         self.model = model
         self.device = torch.device(model.device)
         self.calls = calls or unet_calls(model)
-        self._is_split = is_split
+        self._is_split, self._beside = is_split, beside
         self._dtype: torch.dtype = model.unet.dtype
         sample_weight, output_weight = x0_weights(model.alphas_cumprod, model.prediction_type)
-        self._sample_weight = sample_weight.float().to(self.device)
-        self._output_weight = output_weight.float().to(self.device)
+        weights = uploaded(torch.stack((sample_weight, output_weight)).float(), self.device)  # (2, T)
+        self._sample_weight, self._output_weight = weights[0], weights[1]
         self._guidance: tuple[float, torch.Tensor] | None = None
+        self._keys: tuple[Hashable, list[torch.Tensor], State] | None = None
+        """Key of the inputs; the texts, held so that no other tensor gets their id; the result of `_text_keys`."""
 
     def predict(
         self,
@@ -96,11 +108,14 @@ class Denoiser:
         """Predictions float32: with the negative prompt for the first `negatives` rows, and with the prompt for all."""
         if negatives and cond.negative_text is None:
             raise ModelError("guidance above 1 needs a negative prompt; it may be empty")
+        keys = self._text_keys(cond)
+        sees_text = keys["keys"] is None or bool(control)  # a ControlNet has keys of its own
         inputs: State = {
             "sample": z.to(self._dtype),
             "timesteps": t,
-            "text": cond.text,
-            "negative_text": cond.negative_text,
+            "text": cond.text if sees_text else None,
+            "negative_text": cond.negative_text if sees_text else None,
+            **keys,
             "pooled": cond.pooled,
             "negative_pooled": cond.negative_pooled,
             "time_ids": cond.time_ids,
@@ -117,6 +132,8 @@ class Denoiser:
         key: Hashable = ("unet", tuple(z.shape), t.dtype, negatives, used, cond.negative_text is None, cond.ip is None)
         controlnets = [self.model.controlnets[index] for index in used]
         parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split, parts=self.model.parts)
+        if self._beside is not None and not self._beside.is_ready(key, parts, inputs):
+            parts, key = chain(self.model.unet, controlnets, negatives, is_split=self._is_split), ("plain", key)
         with torch.no_grad():
             result = self.calls.run(key, parts, inputs, between)["output"]
             output = result.to(torch.float32, copy=True)  # a copy, because a graph overwrites its result
@@ -126,6 +143,20 @@ class Denoiser:
         """x0 (B, 4, h, w) float32 of a prediction `output` (B, 4, h, w) float32 at `t` (B,) int64."""
         a, b = self._sample_weight[t].view(-1, 1, 1, 1), self._output_weight[t].view(-1, 1, 1, 1)
         return a * z.float() + b * output
+
+    @torch.no_grad()
+    def _text_keys(self, cond: "Cond") -> State:
+        """`keys` and `negative_keys` of the texts, kept until a text or a LoRA of the UNet changes."""
+        weight, loras = self.model.text_weight, self.model.loras
+        if weight is None:
+            return {"keys": None, "negative_keys": None}
+        texts = [text for text in (cond.text, cond.negative_text) if text is not None]
+        made_of = (*((id(text), text._version) for text in texts), 0 if loras is None else loras.unet_version)
+        if self._keys is None or self._keys[0] != made_of:
+            keys = torch.nn.functional.linear(torch.cat(texts), weight)
+            state: State = {"keys": keys[:1], "negative_keys": keys[1:] if len(texts) > 1 else None}
+            self._keys = (made_of, texts, state)
+        return self._keys[2]
 
     def _guidance_embedding(self, guidance: float) -> torch.Tensor | None:
         size = self.model.time_cond_proj_dim

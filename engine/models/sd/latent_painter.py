@@ -48,6 +48,7 @@ class LatentPainter:
         self._conditioner = Conditioner(model, note=self._note)
         self._conds: dict[Hashable, Cond] = {}
         self._schedules: dict[Hashable, BatchSchedule] = {}
+        self._schedule: BatchSchedule | None = None
         self._painting: Painting | None = None
 
     def change(self, painting: Painting) -> None:
@@ -94,10 +95,7 @@ class LatentPainter:
         return self._evaluations
 
     def controls(self, rgb: np.ndarray | None, uploads: "DeviceCopies") -> list[ControlInput]:
-        """The inputs of all ControlNets with a scale above 0, for pictures (B, height, width, 3) uint8.
-
-        `uploads` must not be reused for another batch before these have arrived.
-        """
+        """The inputs of all ControlNets with a scale above 0, for pictures (B, height, width, 3) uint8."""
         assert self._painting is not None
         seen: dict[str, torch.Tensor] = {}  # (B, 3, height, width), shared by ControlNets with the same input
         shown = []
@@ -114,6 +112,7 @@ class LatentPainter:
     @torch.no_grad()
     def run(self, z: torch.Tensor, controls: list[ControlInput]) -> torch.Tensor:
         """Paint latents (B, 4, h, w); returns float32 in new memory."""
+        assert self._schedule is not None
         return self._schedule.run(z, self._cond, controls)
 
     def drop(self) -> None:
@@ -129,9 +128,12 @@ class LatentPainter:
             "seed": painting.seed,
             "sampler": painting.sampler,
         }
-        return _kept(
-            self._schedules, tuple(asked.values()), lambda: BatchSchedule(self._model, self._denoiser, **asked)
-        )
+        before = self._schedule
+
+        def made() -> BatchSchedule:
+            return BatchSchedule(self._model, self._denoiser, **asked) if before is None else before.changed(**asked)
+
+        return _kept(self._schedules, tuple(asked.values()), made)
 
     def _encoded(self, painting: Painting) -> Cond:
         image = None

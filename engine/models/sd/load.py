@@ -9,6 +9,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.card_memory import limit_to_free, reserved
 from engine.models.device_work import dtype_named, in_fastest_layout
 from engine.models.locate import INDEX
 from engine.models.plain_config import notes_on
@@ -45,6 +46,7 @@ def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is
     require_accelerator(spec, torch.device(device), is_job=is_job)  # before anything slow
     if not spec.random_shape:
         return load_planned(plan_model(spec), device, dtype, stage=stage)
+    limit_to_free(device)
     model = _random(spec, device, wanted, stage)
     if model.unet is not None:
         accelerate(model)
@@ -56,10 +58,18 @@ def load_planned(plan: ModelPlan, device: str, dtype: str, *, stage: Stage = "wh
     wanted = dtype_named(dtype)
     quieten_libraries("diffusers", "transformers")
     plan.require_complete()
-    model = _Loading(plan, torch.device(device), wanted, stage).model()
+    with reserved(device, weight_bytes(plan, wanted, stage), plan.spec.model):
+        model = _Loading(plan, torch.device(device), wanted, stage).model()
     if model.unet is not None:
         accelerate(model)
     return model
+
+
+def weight_bytes(plan: ModelPlan, dtype: torch.dtype, stage: Stage = "whole") -> int:
+    """Bytes of the weights that `load` puts onto the device; LoRAs are added to the others."""
+    is_vae = {"whole": (True, False), "process": (False,)}.get(stage, (True,))
+    parts = [part for part in plan.parts if (part.name == "vae") in is_vae and not part.name.startswith("lora ")]
+    return sum(part.parameters or 0 for part in parts) * dtype.itemsize
 
 
 def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> DiffusionModel:
@@ -184,6 +194,8 @@ class _Loading:
         return model
 
     def _add_extras(self, model: DiffusionModel) -> None:
+        from engine.models.sd.attention import share_weights
+
         if self.plan.loras:
             from engine.models.sd.lora import LoraSet
 
@@ -207,6 +219,9 @@ class _Loading:
 
             model.ip_adapter = IpAdapter(model.unet, self.plan.ip_adapter, self.device, self.dtype)
             model.notes += model.ip_adapter.notes
+        model.text_weight = share_weights(model.unet)
+        for net in model.controlnets:
+            share_weights(net)
 
     # -- parts
 

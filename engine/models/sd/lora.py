@@ -46,6 +46,8 @@ class LoraSet:
         self.weights: dict[str, float] = {}
         self.text_version = 0
         """Incremented when the weights of a text encoder change; texts must then be encoded again."""
+        self.unet_version = 0
+        """Incremented when the weights of the UNet change."""
         weights = _weights_of(unet, text_encoders)
         for lora in loras:
             if lora.name in self.weights:
@@ -65,15 +67,17 @@ class LoraSet:
         for name, weight in weights.items():
             self.weights[name]  # a lookup, which raises KeyError for an unknown name
             self.weights[name] = float(weight)
-        texts_changed = False
+        texts_changed = unet_changed = False
         for merged in self._merged.values():
             strengths = tuple(self.weights[delta.lora] for delta in merged.deltas)
             if strengths == (merged.strengths or (0.0,) * len(strengths)):
                 continue
             merged.strengths = strengths
             texts_changed |= merged.is_text
+            unet_changed |= not merged.is_text
             _merge(merged)
         self.text_version += texts_changed
+        self.unet_version += unet_changed
 
     def tensors(self) -> Iterator[torch.Tensor]:
         """Tensors stored in addition to the model's weights."""

@@ -66,6 +66,9 @@ class DiffusionModel:
     """Textual inversion embeddings; none without a UNet."""
     parts: UnetParts = PLAIN
     """The parts of a UNet call; compiled if the spec names an accelerator."""
+    text_weight: torch.Tensor | None = None
+    """`attention.share_weights` of the UNet: parts of it are the weights of layers, so it needs no memory of its own.
+    None: the UNet takes the text itself."""
     deep_cache: "DeepCache | None" = None
     """Its `begin` must be called when a batch begins."""
     prediction_reason: str = ""

@@ -82,7 +82,7 @@ def paint_overlapped(
             break
         if len(flights) == IN_FLIGHT:
             yield finished(flights.popleft())
-        # Reuse the upload buffers of the finished batch, which the device no longer reads.
+        # Reuse the upload buffers of the finished batch: the device has read them, so nothing waits.
         flights.append(launched(pieces, streams, uploads[number % IN_FLIGHT], source))
     yield from landed()
 

@@ -9,6 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from engine.errors import ModelError
+from engine.models.sd import outlines
+from engine.models.sd.device_edges import edges
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
@@ -75,6 +77,13 @@ class Pixels:
     def prepare_control(self, rgb: Pictures) -> torch.Tensor:
         """Convert (F, H, W, 3) uint8 to a ControlNet's input (F, 3, height, width) in 0..1, in the model's dtype."""
         return self.fitted(rgb).to(self._model.dtype)
+
+    def prepare_edges(self, rgb: torch.Tensor) -> torch.Tensor:
+        """The same with the edges of the pictures, white on black; computed where the pictures are."""
+        if not self._is_cpu:
+            return edges(self.fitted(rgb)).to(self._model.dtype)
+        drawn = [outlines.edges(picture.numpy(), (self.width, self.height)) for picture in rgb]
+        return self.prepare_control(np.stack(drawn))
 
     def resized(self, rgb: Pictures) -> torch.Tensor:
         """Scale (F, H, W, 3) uint8 to (F, height, width, 3) uint8 on the device, cropped to the middle."""

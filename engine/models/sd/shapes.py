@@ -104,6 +104,8 @@ def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") ->
     On the device `meta` it has no values, for counting.
     """
     quieten_libraries("diffusers", "transformers")
+    from engine.models.sd.attention import share_weights
+
     shape = _shape(name)
     unet, vae, encoders = None, None, ()
     with torch.device(device):
@@ -120,6 +122,7 @@ def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") ->
     for module in filter(None, (unet, vae, *encoders)):
         in_fastest_layout(module.requires_grad_(False).eval().to(dtype), torch.device(device))
     return DiffusionModel(
+        text_weight=None if unet is None else share_weights(unet),
         spec=ModelSpec(model=f"{name} with random weights", vae="taesd", sampler=shape.sampler),
         device=torch.device(device),
         dtype=dtype,
@@ -165,11 +168,18 @@ def build_scheduler(name: str) -> Any:
 
 
 def build_pipeline(model: DiffusionModel, name: str) -> Any:
-    """diffusers' own img2img pipeline with the modules of `model`, without a progress bar."""
+    """diffusers' own img2img pipeline with the weights of `model` and its own attention, without a progress bar."""
     import diffusers
 
     library: Any = diffusers  # its pipelines are not annotated
-    parts: dict[str, Any] = {"vae": model.vae, "unet": model.unet, "scheduler": build_scheduler(name)}
+    with torch.device("meta"):
+        unet = build_unet(name)
+    unet.load_state_dict(model.unet.state_dict(), assign=True)
+    parts: dict[str, Any] = {
+        "vae": model.vae,
+        "unet": unet.requires_grad_(False).eval(),
+        "scheduler": build_scheduler(name),
+    }
     for number, (encoder, tokenizer) in enumerate(zip(model.text_encoders, model.tokenizers, strict=True)):
         suffix = f"_{number + 1}" if number else ""
         parts |= {f"text_encoder{suffix}": encoder, f"tokenizer{suffix}": tokenizer}

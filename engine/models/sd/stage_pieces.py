@@ -34,10 +34,7 @@ class StagePieces:
         self._encode_calls, self._decode_calls = ((calls or calls_for)(model.device) for _ in range(2))
 
     def encode(self, rgb: np.ndarray, uploads: DeviceCopies) -> torch.Tensor:
-        """Encode (B, height, width, 3) uint8 to latents (B, 4, h, w) float32 on the device.
-
-        `uploads` must not be reused for another batch before the pictures have arrived.
-        """
+        """Encode (B, height, width, 3) uint8 to latents (B, 4, h, w) float32 on the device."""
         with self.seconds.of("encode"):
             sent = uploads.send("encoded", rgb)
             z: torch.Tensor = self._encode_calls.run(("encode", sent.shape), (self._encode,), {"rgb": sent})["z"]
@@ -50,7 +47,7 @@ class StagePieces:
             return self._latents.run(z, controls)
 
     def controls(self, rgb: np.ndarray | None, uploads: DeviceCopies) -> list[ControlInput]:
-        """The inputs of the ControlNets; `uploads` as in `encode`."""
+        """The inputs of the ControlNets."""
         assert self._latents is not None
         with self.seconds.of("process"):
             return self._latents.controls(rgb, uploads)

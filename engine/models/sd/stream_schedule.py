@@ -30,6 +30,7 @@ from engine.models.graphs import nothing
 from engine.models.sd.coefficients import step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.plan.unet_fields import LATENT_CHANNELS
+from engine.models.sd.seeded_noise import SeededNoise
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
@@ -88,6 +89,7 @@ class StreamSchedule:
         self._flight: FramesInFlight | None = None
         self._random = torch.Generator(denoiser.device)
         self._random.seed()
+        self._seeded: SeededNoise | None = None
         self._take(settings)
 
     @property
@@ -146,7 +148,7 @@ class StreamSchedule:
         """
         frames, rows, flight = self._settings.frames, self._rows, self._flight_for(z)
         if self._settings.seed < 0:
-            self._noise = self._drawn_noise(self._random)
+            self._noise = self._scaled(SeededNoise(self._random, self._size, self._denoiser.device))
         clean = torch.cat((z.float(), flight.clean))  # (S F, 4, h, w)
         x = rows.signal * clean + self._noise
         if flight.guess is not None:
@@ -235,12 +237,10 @@ class StreamSchedule:
         self._shape = (coefficients.steps, settings.frames, size, self._cfg_type)
         self._settings = settings
         if settings.seed >= 0:
-            # Drawn on the CPU, so that the values are the same on every kind of device.
-            self._noise = self._drawn_noise(torch.Generator().manual_seed(settings.seed))
+            self._seeded = SeededNoise.of_seed(settings.seed, size, device, self._seeded)
+            self._noise = self._scaled(self._seeded)
 
-    def _drawn_noise(self, generator: torch.Generator) -> torch.Tensor:
+    def _scaled(self, noise: SeededNoise) -> torch.Tensor:
         """Scaled noise (S F, 4, h, w) on the device, one per step, drawn in the same order as in BatchSchedule."""
-        shape, device = (1, *self._size), generator.device
-        noise = torch.cat([torch.randn(shape, generator=generator, device=device) for _ in range(self._steps)])
         fresh = self._rows.noise * self._rows.fresh
-        return fresh * noise.repeat_interleave(self._settings.frames, dim=0).to(self._denoiser.device)
+        return fresh * noise.first(self._steps).repeat_interleave(self._settings.frames, dim=0)

@@ -1,17 +1,28 @@
 """The UNet's forward pass as a chain of parts, so that a call can be interrupted on a shared device.
 
-down -> mid -> up perform the same operations as `UNet2DConditionModel.forward` for Stable Diffusion 1, 2 and XL (time
-and size embeddings, ControlNet residuals, IP-Adapter, guidance embedding): the results are bit-identical. Before them,
-`rows` lays out the batch and `controlled` adds the ControlNets' residuals. Every part takes and returns a State.
+The `PIECES`, one after the other, perform the same operations as `UNet2DConditionModel.forward` for Stable Diffusion
+1, 2 and XL (time and size embeddings, ControlNet residuals, IP-Adapter, guidance embedding): the results are
+bit-identical. The two outer blocks of each side, which work on the largest pictures, are pieces of their own. Before
+the first piece, `rows` lays out the batch and `controlled` adds the ControlNets' residuals. Every part takes and
+returns a State.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 
 from engine.models.graphs import Part, State
+
+
+class TextKeys(NamedTuple):
+    """In the place of a text: the keys and values that all layers of a UNet have for it (`attention`)."""
+
+    values: torch.Tensor
+    """(B, 77, K): the keys and values of each layer in turn."""
+
 
 UnetPart = Callable[[Any, State], State]
 
@@ -35,17 +46,18 @@ def chain(
     start = controlled if controlnets else rows
     if not (is_split and made_of.can_split):
         return (lambda state: made_of.whole(unet, start(state)),)
-    first: tuple[Part, ...] = (lambda state: made_of.down(unet, start(state)),)
+    first, *others = (partial(piece, unet) for piece in made_of.pieces_of(unet))
     if controlnets:
-        first = (controlled, lambda state: made_of.down(unet, state))
-    return (*first, lambda state: made_of.mid(unet, state), lambda state: made_of.up(unet, state))
+        return (controlled, first, *others)
+    return (lambda state: first(start(state)), *others)
 
 
 def lay_rows(state: State, negatives: int) -> State:
     """Lay out the rows: first the `negatives` rows with the negative prompt, then all rows of `sample` (B, 4, h, w).
 
-    Input: sample, timesteps (B,), text (1, 77, D), and optionally negative_text, pooled (1, P), negative_pooled,
-    time_ids (1, 6), ip (tuple of (1, ...)), negative_ip, guidance (1, G), controls (tuple of ((B, 3, H, W), scale ())).
+    Input: sample, timesteps (B,), text (1, 77, D) or keys (1, 77, K; see `TextKeys`) or both, and optionally
+    negative_text, negative_keys, pooled (1, P), negative_pooled, time_ids (1, 6), ip (tuple of (1, ...)), negative_ip,
+    guidance (1, G), controls (tuple of ((B, 3, H, W), scale ())).
     """
     count = state["sample"].shape[0]
 
@@ -71,7 +83,9 @@ def lay_rows(state: State, negatives: int) -> State:
     return {
         "sample": repeat(state["sample"]),
         "timesteps": repeat(state["timesteps"]),
-        "hidden": spread(state["text"], state["negative_text"]),
+        "hidden": None if state["text"] is None else spread(state["text"], state["negative_text"]),
+        # In memory of their own for each row, as layers would compute them: attention may not take a stride of 0.
+        "keys": None if state["keys"] is None else spread(state["keys"], state["negative_keys"]).contiguous(),
         "added": added,
         "images": images,
         "guidance": guidance if guidance is None else guidance.expand(negatives + count, -1),
@@ -116,12 +130,17 @@ def with_images(state: State) -> dict[str, Any]:
     return added if state["images"] is None else added | {"image_embeds": state["images"]}
 
 
+def text_of(state: State) -> torch.Tensor | TextKeys:
+    """The UNet's input for the text."""
+    return state["hidden"] if state["keys"] is None else TextKeys(state["keys"])
+
+
 def whole(unet: Any, state: State) -> State:
     down_residuals, mid_residual = state["residuals"] or (None, None)
     output = unet(
         state["sample"],
         state["timesteps"],
-        encoder_hidden_states=state["hidden"],
+        encoder_hidden_states=text_of(state),
         timestep_cond=state["guidance"],
         added_cond_kwargs=with_images(state),
         down_block_additional_residuals=down_residuals,
@@ -131,7 +150,8 @@ def whole(unet: Any, state: State) -> State:
     return {"output": output[0]}
 
 
-def down(unet: Any, state: State) -> State:
+def begin(unet: Any, state: State) -> State:
+    """Embeddings and the first convolution."""
     sample, added = state["sample"], with_images(state)
     if unet.config.center_input_sample:
         sample = 2 * sample - 1.0
@@ -142,48 +162,77 @@ def down(unet: Any, state: State) -> State:
         embedding = embedding + size
     if unet.time_embed_act is not None:
         embedding = unet.time_embed_act(embedding)
-    hidden = unet.process_encoder_hidden_states(encoder_hidden_states=state["hidden"], added_cond_kwargs=added)
+    hidden = unet.process_encoder_hidden_states(encoder_hidden_states=text_of(state), added_cond_kwargs=added)
     sample = unet.conv_in(sample)
-    skips = (sample,)
-    for block in unet.down_blocks:
-        if getattr(block, "has_cross_attention", False):
-            sample, more = block(hidden_states=sample, temb=embedding, encoder_hidden_states=hidden)
-        else:
-            sample, more = block(hidden_states=sample, temb=embedding)
-        skips += more
-    if state["residuals"] is not None:
-        skips = tuple(skip + residual for skip, residual in zip(skips, state["residuals"][0], strict=True))
     return {
         "sample": sample,
-        "skips": skips,
+        "skips": (sample,),
         "embedding": embedding,
         "hidden": hidden,
-        "residual": None if state["residuals"] is None else state["residuals"][1],
+        "residuals": state["residuals"],
     }
 
 
+def down(blocks: slice) -> UnetPart:
+    """These blocks; before the first one, `begin`."""
+
+    def part(unet: Any, state: State) -> State:
+        if blocks.start == 0:
+            state = begin(unet, state)
+        sample, skips = state["sample"], state["skips"]
+        for place in range(len(unet.down_blocks))[blocks]:
+            block = unet.down_blocks[place]
+            options = {"encoder_hidden_states": state["hidden"]} if getattr(block, "has_cross_attention", False) else {}
+            sample, more = block(hidden_states=sample, temb=state["embedding"], **options)
+            skips += more
+        return state | {"sample": sample, "skips": skips}
+
+    return part
+
+
 def mid(unet: Any, state: State) -> State:
-    sample = state["sample"]
+    sample, skips = state["sample"], state["skips"]
+    if state["residuals"] is not None:
+        skips = tuple(skip + residual for skip, residual in zip(skips, state["residuals"][0], strict=True))
     if getattr(unet.mid_block, "has_cross_attention", False):
         sample = unet.mid_block(sample, state["embedding"], encoder_hidden_states=state["hidden"])
     elif unet.mid_block is not None:  # missing in BK-SDM small and tiny, SDXS and KOALA
         sample = unet.mid_block(sample, state["embedding"])
-    return state | {"sample": sample if state["residual"] is None else sample + state["residual"]}
+    if state["residuals"] is not None:
+        sample = sample + state["residuals"][1]
+    return state | {"sample": sample, "skips": skips, "residuals": None}
 
 
-def up(unet: Any, state: State) -> State:
-    sample, skips = state["sample"], state["skips"]
-    for place, block in enumerate(unet.up_blocks):
-        count = len(block.resnets)
-        own, skips = skips[-count:], skips[:-count]
-        # For sides that are not divisible often enough: each block must match the size of the next one's skips.
-        options: dict[str, Any] = {"upsample_size": skips[-1].shape[2:] if place < len(unet.up_blocks) - 1 else None}
-        if getattr(block, "has_cross_attention", False):
-            options["encoder_hidden_states"] = state["hidden"]
-        sample = block(hidden_states=sample, temb=state["embedding"], res_hidden_states_tuple=own, **options)
+def up(blocks: slice) -> UnetPart:
+    """These blocks; after the last one, `end`."""
+
+    def part(unet: Any, state: State) -> State:
+        sample, skips = state["sample"], state["skips"]
+        count = len(unet.up_blocks)
+        for place in range(count)[blocks]:
+            block = unet.up_blocks[place]
+            own, skips = skips[-len(block.resnets) :], skips[: -len(block.resnets)]
+            # For sides that cannot be halved often enough: each block must match the size of the next one's skips.
+            options: dict[str, Any] = {"upsample_size": skips[-1].shape[2:] if place < count - 1 else None}
+            if getattr(block, "has_cross_attention", False):
+                options["encoder_hidden_states"] = state["hidden"]
+            sample = block(hidden_states=sample, temb=state["embedding"], res_hidden_states_tuple=own, **options)
+        state = state | {"sample": sample, "skips": skips}
+        return end(unet, state) if blocks.stop is None else state
+
+    return part
+
+
+def end(unet: Any, state: State) -> State:
+    """The last convolution."""
+    sample = state["sample"]
     if unet.conv_norm_out is not None:
         sample = unet.conv_act(unet.conv_norm_out(sample))
     return {"output": unet.conv_out(sample)}
+
+
+DOWN, UP = (slice(0, 1), slice(1, 2), slice(2, None)), (slice(0, -2), slice(-2, -1), slice(-1, None))
+PIECES: tuple[UnetPart, ...] = (*map(down, DOWN), mid, *map(up, UP))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,11 +240,18 @@ class UnetParts:
     """The functions of a chain, each of (UNet, State)."""
 
     whole: UnetPart = whole
-    down: UnetPart = down
-    mid: UnetPart = mid
-    up: UnetPart = up
+    pieces: tuple[UnetPart, ...] = PIECES
+    """In the places of `PIECES`."""
     can_split: bool = True
-    """True if down, mid and up together equal `whole`."""
+    """True if the pieces together equal `whole`."""
+
+    def pieces_of(self, unet: Any) -> list[UnetPart]:
+        """The pieces in their order, without those that have no block in this UNet: of SDXS, which has two a side."""
+        downs, ups = (
+            [bool(range(len(blocks))[each]) for each in cuts]
+            for blocks, cuts in ((unet.down_blocks, DOWN), (unet.up_blocks, UP))
+        )
+        return [piece for piece, is_used in zip(self.pieces, (*downs, True, *ups), strict=True) if is_used]
 
 
 PLAIN = UnetParts()

@@ -1,7 +1,9 @@
 """Compiled UNets paint the same picture, DeepCache nearly so; missing packages are named in one line."""
 
 import importlib.util
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,64 +15,155 @@ from PIL import Image
 from engine.errors import ModelError
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
+from engine.models import compiling
+from engine.models.compiling import CompilingThread
+from engine.models.graphs import CompiledCalls, GraphCalls, State
 from engine.models.sd import ModelSpec, accelerators, deep_cache
 from engine.models.sd.batch_painter import BatchPainter
+from engine.models.sd.conditioner import Conditioner
+from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.painting import Painting
 from engine.models.sd.stage_loading import load_stage
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
+from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import pipeline_of
-from tests.support.long_form import IS_SOAK, only_soak
-
-
-@pytest.fixture
-def backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """The real backend compiles C++ for a minute; the short form traces and guards the same graphs without it."""
-    if IS_SOAK:
-        accelerators.require_accelerator(ModelSpec(model="", accelerator="inductor"), torch.device("cpu"))
-        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-        return "inductor"
-    monkeypatch.setitem(accelerators.BACKENDS, "inductor", "eager")
-    return "eager"
+from tests.models.sd.plain_stream import random_latents
+from tests.support.long_form import only_soak
 
 
 @pytest.mark.soak
-@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # inductor's import
 @only_soak
 def test_a_compiled_unet_paints_the_same_and_follows_changes_of_weights(
-    tiny_models: TinyModels, tiny_sd: Path, backend: str
+    tiny_models: TinyModels, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """With the real compiler, a minute of C++. The second painter finds everything in the cache."""
+    accelerators.require_accelerator(ModelSpec(model="", accelerator="inductor"), torch.device("cpu"))
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     lora, net = str(tiny_models.lora(tiny_sd)), str(tiny_models.controlnet(tiny_sd))
     spec = {"model": str(tiny_sd), "loras": ((lora, 0.0),), "controlnets": (net,)}
-    slow: list[int] = []
     plain = Painter(load(ModelSpec(**spec), "cpu", "float32"), note=refuse)
-    compiled = Painter(
-        load(ModelSpec(**spec, accelerator="inductor"), "cpu", "float32"),
-        note=refuse,
-        before_capture=lambda: slow.append(1),
-    )
-    torch._dynamo.utils.counters.clear()
-    values: dict[str, Any] = {**BASE, "/sd/lora/1/weight": 0.0}
-    for change, is_new in (
-        ({}, True),
-        ({"/sd/lora/1/weight": 0.8}, False),
-        ({"/sd/prompt": "fire", "/sd/strength": 0.9}, False),
-        *([({"/sd/controlnet/1/enable": True}, True)] if IS_SOAK else []),  # each for three seconds of a processor
-        ({"/sd/controlnet/1/enable": True, "/sd/width": 128}, True),
-        ({"/sd/controlnet/1/enable": False, "/sd/width": 64}, False),
-    ):
-        values |= change
-        slow.clear()
-        pictures = []
-        for painter in (plain, compiled):
-            painter.take(read_settings(values))
-            painted = painter.paint(source_picture(0))
-            assert painted is not None
-            pictures.append(painted.pixels.astype(int))
-        assert np.abs(pictures[0] - pictures[1]).max() <= 1, change  # 1e-3 apart may round to the next of 255
-        assert bool(slow) == is_new, change
-    assert torch._dynamo.utils.counters["graph_break"] == {}
+    for is_cached in (False, True):
+        torch._dynamo.reset()
+        torch._dynamo.utils.counters.clear()
+        compiled = Painter(load(ModelSpec(**spec, accelerator="inductor"), "cpu", "float32"), note=print)
+        values: dict[str, Any] = {**BASE, "/sd/lora/1/weight": 0.0}
+        for change in (
+            {},
+            {"/sd/lora/1/weight": 0.8},
+            {"/sd/prompt": "fire", "/sd/strength": 0.9},
+            {"/sd/controlnet/1/enable": True},
+            {"/sd/controlnet/1/enable": True, "/sd/width": 128},
+            {"/sd/controlnet/1/enable": False, "/sd/width": 64},
+        ):
+            values |= change
+            for painter in (plain, compiled):
+                painter.take(read_settings(values))
+            for _ in range(2):  # by the plain parts, then by the compiled ones
+                pictures = [painter.paint(source_picture(0)) for painter in (plain, compiled)]
+                assert np.abs(pictures[0].pixels.astype(int) - pictures[1].pixels).max() <= 1, change
+                for thread in threads_named("compiling"):
+                    thread.join()
+        assert torch._dynamo.utils.counters["graph_break"] == {}
+        found = torch._dynamo.utils.counters["inductor"]
+        assert bool(found["fxgraph_cache_miss"]) != is_cached
+        assert found["fxgraph_cache_hit"] or not is_cached  # pieces that a ControlNet does not change are found at once
+    assert any((tmp_path / "multiverse" / "inductor").iterdir())
+
+
+def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_are_ready(
+    tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a compiler that takes as long as it likes, on a real thread."""
+    begun, may_end, runs, lines = threading.Event(), threading.Event(), [], []
+
+    def slow_compiler(graph: Any, examples: Any) -> Any:
+        begun.set()
+        assert may_end.wait(60.0)
+
+        def run(*args: Any) -> Any:
+            runs.append(threading.current_thread().name)
+            return graph.forward(*args)
+
+        return run
+
+    monkeypatch.setitem(accelerators.BACKENDS, "inductor", slow_compiler)
+    monkeypatch.setattr(accelerators, "require_compiler", lambda device, asked: None)
+    torch._dynamo.reset()
+    model = load(ModelSpec(model=str(tiny_sd), accelerator="inductor"), "cpu", "float32")
+    plain = Denoiser(load(ModelSpec(model=str(tiny_sd)), "cpu", "float32"))
+    calls = GraphCalls(Recording())
+    live = Denoiser(model, calls=calls, beside=accelerators.compiling_beside(model, lines.append))
+    cond, t, other = Conditioner(model).encode("the cat", None), torch.tensor([499, 99]), torch.tensor([499])
+    for seed in range(3):
+        z = random_latents(2, seed=seed)
+        assert torch.equal(live.predict(z, t, cond), plain.predict(z, t, cond))
+        assert torch.equal(live.predict(z[:1], other, cond), plain.predict(z[:1], other, cond)), "another shape waits"
+        assert begun.wait(60.0) and runs == []
+        assert lines == ["accelerator inductor: compiling beside the picture"]
+    (compiling,) = threads_named("compiling")
+    may_end.set()
+    compiling.join()
+    assert set(runs) == {"compiling"}
+    runs.clear()
+    for seed in range(3, 5):
+        z = random_latents(2, seed=seed)
+        torch.testing.assert_close(live.predict(z, t, cond), plain.predict(z, t, cond), rtol=1e-4, atol=1e-4)
+    assert set(runs) == {threading.current_thread().name}, "captured like any other part"
+    assert lines[1:] == ["accelerator inductor: compiled; the picture is faster from now on"]
+    torch._dynamo.reset()
+
+
+def test_each_piece_keeps_as_many_shapes_as_if_it_were_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond that number a piece would run uncompiled, which torch only logs."""
+    monkeypatch.setattr(compiling, "SHAPES_KEPT", 1)
+    compilations: list[Any] = []
+
+    def compiler(graph: Any, examples: Any) -> Any:
+        compilations.append(graph)
+        return graph.forward
+
+    def times(factor: int) -> Any:
+        return lambda z: factor * z
+
+    torch._dynamo.reset()
+    for factor in (2, 3):
+        assert torch.equal(compiling.compiled(times(factor), compiler)(torch.ones(2)), torch.full((2,), 1.0 * factor))
+    torch._dynamo.reset()
+    assert len(compilations) == 2
+
+
+def test_an_error_of_the_compiler_reaches_the_picture(tiny_sd: Path) -> None:
+    def fail(state: State) -> State:
+        raise ValueError("no such instruction")
+
+    beside = CompilingThread(torch.device("cpu"), print)
+    assert not beside.is_ready("a", (fail,), {})
+    for thread in threads_named("compiling"):
+        thread.join()
+    with pytest.raises(ValueError, match="no such instruction"):
+        beside.is_ready("a", (fail,), {})
+
+
+def test_compiled_parts_are_captured_on_a_card_and_only_live_ones_compile_beside() -> None:
+    def on_card(name: str) -> Any:
+        return SimpleNamespace(spec=ModelSpec(model="", accelerator=name), device=torch.device("cuda:0"))
+
+    assert [type(accelerators.unet_calls(on_card(name))) for name in ("none", "inductor", "tensorrt")] == [
+        GraphCalls,
+        GraphCalls,
+        CompiledCalls,
+    ]
+    assert [accelerators.compiling_beside(on_card(name), print) is None for name in ("none", "inductor")] == [
+        True,
+        False,
+    ]
+
+
+def threads_named(name: str) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == name]
 
 
 @pytest.mark.parametrize(

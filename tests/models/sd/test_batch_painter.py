@@ -339,23 +339,6 @@ def test_a_stage_that_decodes_is_warmed_up_by_one_batch_and_captures_nothing_lat
     assert len(captures.captured) == 1
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
-@pytest.mark.parametrize("vae", ["tiny", "kl"])
-def test_overlapping_stages_paint_the_same_as_sequential_ones(tiny_models: TinyModels, dtype: str, vae: str) -> None:
-    """A full VAE has attention, which needs workspaces like the UNet's; ControlNets need uploaded pictures."""
-    folder = tiny_models.sd(vae=vae)
-    nets = (str(tiny_models.controlnet(folder)), str(tiny_models.controlnet(folder, seed=9)))
-    painting = painting_of(folder, controlnets=nets, controls=(ControlUse(sees="edges"), ControlUse(sees="input")))
-    painter = load_stage(painting, "whole", "cuda", dtype, WIDTH, HEIGHT)
-    painter.warm_up(2)
-    batches = [pictures(2, seed) for seed in range(8)]
-    expected = [painter.paint(batch) for batch in batches]
-    for ours, alone in zip(painter.paint_stream(iter(batches)), expected, strict=True):
-        assert np.array_equal(ours[0], alone[0])
-        assert np.array_equal(ours[1], alone[1])
-
-
 def test_out_of_memory_is_reported_with_size_and_batch() -> None:
     painting = Painting(spec=ModelSpec(model="random:tiny"), steps=2)
     side_px = 8 << 20

@@ -297,7 +297,7 @@ def test_once_prepared_a_batch_never_waits_for_the_device(models: Callable[..., 
     config |= OWN.get(sampler, {"_class_name": "DDIMScheduler"})
     there = torch.device("meta")
     unet = here.unet if sampler == "lcm" else small_unet()  # which waits for nobody, whatever the sampler
-    model = replace(here, device=there, unet=deepcopy(unet).to(there), scheduler_config=config)
+    model = replace(here, device=there, unet=deepcopy(unet).to(there), text_weight=None, scheduler_config=config)
     cond = cond_of(here)
     cond = Cond(**{each.name: moved(getattr(cond, each.name), there) for each in fields(cond)})
     schedule = BatchSchedule(

@@ -7,40 +7,23 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.errors import ModelError
-from engine.models.graphs import DirectCalls, GraphCalls
-from engine.models.sd.batch_schedule import BatchSchedule
+from engine.models.graphs import GraphCalls, State
+from engine.models.sd.attention import share_weights
 from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser, guidance_embedding
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
-from engine.models.sd.pixels import Pixels
 from engine.models.sd.shapes import TINY_BLOCKS
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
-from engine.models.sd.unet_parts import down, mid, up, whole
+from engine.models.sd.unet_parts import PLAIN, UnetPart, mid, whole
 from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import source_picture
 from tests.models.sd.plain_stream import random_latents
 from tests.support.long_form import in_long_form
 
 T = torch.tensor([999, 459, 19])
-# What makes the CPU wait for a device: a value read, a shape that depends on values, a copy to the CPU.
-WAITS = {"aten::_local_scalar_dense", "aten::item", "aten::nonzero", "aten::equal"}
-
-
-class Watch(TorchDispatchMode):
-    """Records the names of all operations."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.names.add(func.name().split(".")[0])
-        return func(*args, **(kwargs or {}))
 
 
 def model_of(tiny_models: Any, kind: str, **spec: Any) -> DiffusionModel:
@@ -64,6 +47,12 @@ def full_models(tiny_models: Any) -> Callable[[str], DiffusionModel]:
         return model_of(tiny_models, kind, controlnets=nets, ip_adapter=ip_adapter)
 
     return cache(full)
+
+
+def chained(unet: Any, pieces: Sequence[UnetPart], state: State) -> State:
+    for piece in pieces:
+        state = piece(unet, state)
+    return state
 
 
 def cond_of(model: DiffusionModel, prompt: str = "the cat") -> Cond:
@@ -93,11 +82,23 @@ def test_the_parts_add_up_to_the_librarys_forward_bit_for_bit(
     split = Denoiser(model, is_split=True)
     parts = split.predict(z, T, cond, shown, guidance=2.0, between=lambda: interruptions.append(None))
     assert torch.equal(whole, parts)
-    assert len(interruptions) == (3 if shown else 2)
+    assert len(interruptions) == (5 if shown else 4), "two blocks a side and the middle"
 
 
 DOWN, UP = "CrossAttnDownBlock2D", "CrossAttnUpBlock2D"
 LAYOUTS: dict[str, dict[str, Any]] = {
+    "four blocks a side, SD 1.5": {
+        "block_out_channels": (32, 32, 32, 32),
+        "layers_per_block": 1,
+        "down_block_types": (DOWN, DOWN, DOWN, "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", UP, UP, UP),
+    },
+    "three blocks a side, SDXL": {
+        "block_out_channels": (32, 32, 32),
+        "layers_per_block": 1,
+        "down_block_types": ("DownBlock2D", DOWN, DOWN),
+        "up_block_types": (UP, UP, "UpBlock2D"),
+    },
     "no middle, BK-SDM tiny": {"mid_block_type": None, "down_block_types": (DOWN, DOWN), "up_block_types": (UP, UP)},
     "no middle, SDXS": {"mid_block_type": None, "down_block_types": ("DownBlock2D", DOWN)},
     "middle without the text, SSD-1B": {
@@ -131,19 +132,27 @@ def test_unets_of_other_layouts_are_split_too(layout: str, is_controlled: bool, 
             "sample": random_latents(2, seed=1, size=size),
             "timesteps": T[:2],
             "hidden": torch.randn(2, 5, 32),
+            "keys": None,
             "added": {},
             "images": None,
             "guidance": None,
             "residuals": None,
         }
+        pieces = PLAIN.pieces_of(unet)
+        assert len(pieces) == 2 * min(len(unet.down_blocks), 3) + 1
         if is_controlled:
-            below = down(unet, state)
+            below = chained(unet, pieces[: pieces.index(mid)], state)
             state["residuals"] = (
                 tuple(torch.randn_like(skip) for skip in below["skips"]),
                 torch.randn_like(below["sample"]),
             )
         expected = whole(unet, state)["output"]
-        assert torch.equal(up(unet, mid(unet, down(unet, state)))["output"], expected)
+        assert torch.equal(chained(unet, pieces, state)["output"], expected)
+        weight = share_weights(unet)
+        assert (weight is None) == (layout == "simple middle"), "its attention is of another kind"
+        for keys in (None, weight if weight is None else torch.nn.functional.linear(state["hidden"], weight)):
+            shared = chained(unet, pieces, state | {"keys": keys})["output"]
+            torch.testing.assert_close(shared, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_parts_fit_together_at_sides_that_cannot_be_halved(models: Callable[[str], DiffusionModel]) -> None:
@@ -270,45 +279,3 @@ def test_lora_and_ip_adapter_strengths_affect_an_existing_graph(tiny_models: Any
     assert torch.equal(changed, Denoiser(model).predict(z, T, cond))
     assert {name: weight.data_ptr() for name, weight in model.unet.named_parameters()} == before
     assert len(capture.captured) == 1
-
-
-@pytest.mark.parametrize("cfg_type", ["none", "full", "self", "initialise"])
-def test_painting_a_picture_never_waits_for_the_device(
-    full_models: Callable[[str], DiffusionModel], cfg_type: Any
-) -> None:
-    model = full_models("sd15")
-    cond = cond_of(model)
-    settings = StreamSettings(width=64, height=64, t_index=(5, 45), frames=2, guidance=2.0, cfg_type=cfg_type)
-    stream = StreamSchedule(model, Denoiser(model), settings)
-    with Watch() as watch:
-        for seed in (1, 2):
-            shown = [replace(one, picture=one.picture[:2]) for one in controls(seed)]
-            given = stream.push(random_latents(2, seed=seed), cond, shown)
-    assert given is not None
-    assert "aten::convolution" in watch.names
-    assert watch.names & WAITS == set()
-
-
-def test_batches_and_decoding_never_wait_for_the_device(full_models: Callable[[str], DiffusionModel]) -> None:
-    model = full_models("sd15")
-    batch, cond = BatchSchedule(model, Denoiser(model), steps=4, strength=0.5), cond_of(model)
-    with Watch() as watch:
-        given = batch.run(random_latents(3, seed=1), cond, controls(1))
-        Pixels(model, 64, 64).decode(given)
-    assert "aten::convolution" in watch.names
-    assert watch.names & WAITS == set()
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("is_split", [False, True], ids=["whole", "split"])
-@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
-def test_captured_graphs_paint_what_direct_calls_do(tiny_models: Any, kind: str, is_split: bool) -> None:
-    sd = tiny_models.sd(kind=kind)
-    model = load(ModelSpec(model=str(sd), controlnets=(str(tiny_models.controlnet(sd)),)), "cuda", "fp32")
-    graphed, direct = Denoiser(model, is_split=is_split), Denoiser(model, calls=DirectCalls())
-    assert isinstance(graphed.calls, GraphCalls)
-    for seed, prompt in enumerate(("the cat", "a thing in an inn"), start=1):
-        shown = [replace(one, picture=one.picture.cuda()) for one in controls(seed) if one.index == 0]
-        asked = (random_latents(3, seed=seed).cuda(), T.roll(seed).cuda(), cond_of(model, prompt), shown)
-        expected = direct.predict(*asked, guidance=1.0 + seed)
-        torch.testing.assert_close(graphed.predict(*asked, guidance=1.0 + seed), expected, rtol=1e-3, atol=1e-3)

@@ -53,7 +53,6 @@ def test_weights_of_a_half_precision_file_are_kept_in_half_the_memory(tiny_model
     assert all(map(torch.equal, weights_of(model), was))
 
 
-@pytest.mark.filterwarnings("ignore:Already found a `peft_config`")  # peft, of the pipeline's two adapters
 def test_two_loras_add_up_as_in_diffusers(tiny_models: Any, tiny_sd: Path) -> None:
     files = [tiny_models.lora(tiny_sd, seed=seed) for seed in (2, 5)]
     model = load(ModelSpec(model=str(tiny_sd), loras=((str(files[0]), 1.0), (str(files[1]), -0.5))), "cpu", "fp32")

@@ -1,94 +1,152 @@
-"""Batches in overlapping stages, on fake streams: how many are in flight, in which order, and how they end."""
+"""Batches in overlapping stages on a card: how many are in flight, in which order, how they end, and what a missing
+wait would do."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from engine.models.sd import ModelSpec
+from engine.models.graphs import DirectCalls
+from engine.models.sd import ModelSpec, stage_pieces
 from engine.models.sd.batch_painter import BatchPainter
-from engine.models.sd.latent_painter import LatentPainter
 from engine.models.sd.load import load
-from engine.models.sd.overlap import IN_FLIGHT, paint_overlapped
-from engine.models.sd.painting import GOOD, Painting
-from engine.models.sd.stage_pieces import StagePieces
-from tests.models.recorded_cuda import RecordedCuda
+from engine.models.sd.model import DiffusionModel
+from engine.models.sd.overlap import IN_FLIGHT
+from engine.models.sd.painting import BLACK, GOOD, ControlUse, Painting
+from tests.conftest import TinyModels
+from tests.support.sham_card.installation import installed
+from tests.support.sham_card.ledger import FaultKind
+from tests.support.sham_card.tensor import CardTensor
+from tests.support.sham_card.walking import HAS_CARD, walked_card
 
-SIZE = (64, 64)
-PAINTING = Painting(spec=ModelSpec(model="random:tiny"), prompt="a cat", steps=2, cfg=1.0, sampler="euler")
+SPEC = ModelSpec(model="random:tiny")
 BATCHES = [np.random.default_rng(seed).integers(0, 256, (2, 64, 64, 3), np.uint8) for seed in range(7)]
 
 
-@pytest.fixture(scope="module")
-def painter() -> BatchPainter:
-    return BatchPainter(load(PAINTING.spec, "cpu", "float32"), PAINTING, *SIZE)
+@pytest.fixture(scope="module", autouse=True)
+def libraries() -> None:
+    load(SPEC, "cpu", "float32")  # imports them before a card is put in place
 
 
-@pytest.fixture(scope="module")
-def expected(painter: BatchPainter) -> list[np.ndarray]:
-    return [painter.paint(batch)[0] for batch in BATCHES]
+def painting(prompt: str = "a cat", sampler: Any = "euler", cfg: float = 1.0) -> Painting:
+    return Painting(spec=SPEC, prompt=prompt, steps=2, cfg=cfg, sampler=sampler, seed=3)
 
 
-@pytest.fixture
-def pieces(painter: BatchPainter, monkeypatch: pytest.MonkeyPatch) -> StagePieces:
-    """On a CPU that pretends to have streams and pinned memory."""
-    RecordedCuda(monkeypatch)
-    empty = torch.empty
-    monkeypatch.setattr(torch, "empty", lambda *size, pin_memory=False, **options: empty(*size, **options))
-    monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: None)
-    latents = LatentPainter(painter.model, SIZE, read_picture=None, note=print, calls=None)
-    latents.change(PAINTING)
-    return StagePieces(painter.model, SIZE, latents, None)
+def painter_of(model: DiffusionModel, *, calls: Any = None, **changes: Any) -> BatchPainter:
+    return BatchPainter(model, painting(**changes), 64, 64, calls=calls)
 
 
-def as_they_are(source: np.ndarray, pixels: np.ndarray, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return pixels, fates
+@contextmanager
+def on_card(**changes: Any) -> Iterator[tuple[BatchPainter, list[np.ndarray]]]:
+    """A painter on a card, and the pictures of BATCHES by direct calls, one batch after the other."""
+    with walked_card():
+        model = load(SPEC, "cuda", "float32")
+        direct = painter_of(model, calls=lambda device: DirectCalls(), **changes)
+        expected = [direct.paint(batch)[0] for batch in BATCHES]
+        yield painter_of(model, **changes), expected
 
 
-@pytest.mark.parametrize("count", range(8))
-def test_each_batch_comes_out_once_in_order_while_the_next_are_in_flight(
-    expected: list[np.ndarray], pieces: StagePieces, count: int
+@pytest.mark.parametrize(("sampler", "cfg"), [("lcm", 1.0), ("euler", 3.0)])
+def test_each_batch_comes_out_once_in_order_while_the_next_are_in_flight(sampler: str, cfg: float) -> None:
+    with on_card(sampler=sampler, cfg=cfg) as (painter, expected):
+        for count in (0, 1, IN_FLIGHT, IN_FLIGHT + 1, len(BATCHES)):
+            given: list[int] = []
+
+            def source(count: int = count, given: list[int] = given) -> Iterator[np.ndarray]:
+                for number in range(count):
+                    given.append(number)
+                    yield BATCHES[number]
+
+            finished = 0
+            for pixels, fates in painter.paint_stream(source()):
+                assert np.array_equal(pixels, expected[finished])
+                assert fates.tolist() == [GOOD, GOOD]
+                finished += 1
+                assert len(given) == min(count, finished + IN_FLIGHT)
+            assert finished == count
+
+
+def test_a_full_vae_and_controlnets_paint_the_same_when_stages_overlap(tiny_models: TinyModels) -> None:
+    """Attention needs workspaces like the UNet's, and ControlNets need uploaded pictures."""
+    folder = tiny_models.sd(vae="kl")
+    spec = ModelSpec(
+        model=str(folder), controlnets=tuple(str(tiny_models.controlnet(folder, seed=seed)) for seed in (1, 9))
+    )
+    controls = ControlUse(sees="edges"), ControlUse(sees="input")
+    asked = Painting(spec=spec, prompt="a cat", steps=2, cfg=1.0, sampler="lcm", controls=controls)
+    load(spec, "cpu", "float32")
+    with walked_card():
+        painter = BatchPainter(load(spec, "cuda", "float32"), asked, 64, 64)
+        expected = [painter.paint(batch)[0] for batch in BATCHES]
+        painted = [pixels.copy() for pixels, _ in painter.paint_stream(iter(BATCHES))]
+    assert all(np.array_equal(*each) for each in zip(painted, expected, strict=True))
+
+
+def test_batches_before_an_error_of_the_source_are_painted_first() -> None:
+    with on_card() as (painter, expected):
+        for count in (0, 1, IN_FLIGHT, IN_FLIGHT + 1):
+
+            def source(count: int = count) -> Iterator[np.ndarray]:
+                yield from BATCHES[:count]
+                raise OSError("the disc is gone")
+
+            painted: list[np.ndarray] = []
+            with pytest.raises(OSError, match="the disc is gone"):
+                painted.extend(pixels for pixels, _ in painter.paint_stream(source()))
+            assert len(painted) == count
+            assert all(np.array_equal(*each) for each in zip(painted, expected, strict=False))
+
+
+def test_a_bad_picture_is_painted_again_from_its_own_batch_when_the_later_ones_are_done(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    given: list[int] = []
+    monkeypatch.setattr(stage_pieces, "picture_fates", lambda rgb, is_finite: is_finite.to(torch.uint8) * BLACK)
+    with on_card() as (painter, expected):
+        settled: list[np.ndarray] = []
+        settle = painter._settled
 
-    def source() -> Iterator[np.ndarray]:
-        for number in range(count):
-            given.append(number)
-            yield BATCHES[number]
+        def noted(rgb: np.ndarray, pixels: np.ndarray, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            settled.append(rgb)
+            return settle(rgb, pixels, fates)
 
-    finished = 0
-    for pixels, fates in paint_overlapped(pieces, source(), as_they_are):
-        assert np.array_equal(pixels, expected[finished])
-        assert fates.tolist() == [GOOD, GOOD]
-        finished += 1
-        assert len(given) == min(count, finished + IN_FLIGHT)
-    assert finished == count
+        painter._settled = noted
+        painted = [(pixels.copy(), fates) for pixels, fates in painter.paint_stream(iter(BATCHES))]
+        assert [id(each) for each in settled] == [id(each) for each in BATCHES]
+        assert all(fates.tolist() == [BLACK] * 2 for _, fates in painted)
+        assert all(np.array_equal(pixels, theirs) for (pixels, _), theirs in zip(painted, expected, strict=True))
 
 
-@pytest.mark.parametrize("count", range(8))
-def test_batches_before_an_error_of_the_source_are_painted_first(
-    expected: list[np.ndarray], pieces: StagePieces, count: int
+@pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not say it")
+def test_a_batch_costs_one_wait_and_nothing_is_uploaded_slowly_or_captured_twice() -> None:
+    with installed() as card:
+        painter = painter_of(load(SPEC, "cuda", "float32"))
+        list(painter.paint_stream(iter(BATCHES)))
+        painter.change(painting("a dog"))
+        with card.loop() as tally:
+            list(painter.paint_stream(iter(BATCHES)))
+        assert (len(tally.waits), tally.pageable, tally.random, tally.captures) == (len(BATCHES), [], [], 0)
+        assert tally.replays == 3 * len(BATCHES) and not card.faults
+
+
+@pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not say it")
+@pytest.mark.parametrize(
+    ("owner", "name", "kind"),
+    [
+        (lambda: torch.cuda.Stream, "wait_stream", FaultKind.RACE),
+        (lambda: CardTensor, "record_stream", FaultKind.FREED_TOO_EARLY),
+    ],
+    ids=["wait_stream", "record_stream"],
+)
+def test_a_stage_that_does_not_wait_or_does_not_hold_its_memory_is_found(
+    monkeypatch: pytest.MonkeyPatch, owner: Callable[[], Any], name: str, kind: FaultKind
 ) -> None:
-    def source() -> Iterator[np.ndarray]:
-        yield from BATCHES[:count]
-        raise OSError("the disc is gone")
-
-    painted: list[np.ndarray] = []
-    with pytest.raises(OSError, match="the disc is gone"):
-        painted.extend(pixels for pixels, _ in paint_overlapped(pieces, source(), as_they_are))
-    assert len(painted) == count
-    assert all(np.array_equal(*each) for each in zip(painted, expected, strict=False))
-
-
-def test_a_batch_is_settled_with_its_own_source(pieces: StagePieces) -> None:
-    settled: list[Any] = []
-
-    def settle(source: np.ndarray, pixels: np.ndarray, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        settled.append(source)
-        return pixels, fates + 1
-
-    results = list(paint_overlapped(pieces, iter(BATCHES), settle))
-    assert [id(each) for each in settled] == [id(each) for each in BATCHES]
-    assert [fates.tolist() for _, fates in results] == [[GOOD + 1] * 2] * len(BATCHES)
+    with installed() as card:
+        painter = painter_of(load(SPEC, "cuda", "float32"))
+        painter.warm_up(2)
+        monkeypatch.setattr(owner(), name, lambda self, stream: None)
+        list(painter.paint_stream(iter(BATCHES)))
+        assert {fault.kind for fault in card.faults} == {kind}
+        assert any("engine/models/sd/" in fault.line for fault in card.faults)

@@ -30,7 +30,6 @@ TABLE = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")  # NumPy of what KDPM2 does in diffusers
 @only_soak
 def test_every_supported_scheduler_is_reproducible(tiny_sd: Path) -> None:
     """For one seed and any batch size. Schedulers that draw their own noise would fail."""

@@ -47,12 +47,6 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-# Two of diffusers 0.42's schedulers, Euler and Heun, convert tensors in a way that NumPy 2 frowns on.
-diffusers_and_numpy_2 = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
-)
-
-
 def model_of(tiny_models: Any, built: dict[str, Any], **spec: Any) -> Any:
     vae = "full" if built.get("vae") == "kl" else "auto"
     return load(ModelSpec(model=str(tiny_models.sd(**built)), vae=vae, **spec), "cpu", "fp32")
@@ -132,7 +126,6 @@ def assert_same(
     return picture
 
 
-@diffusers_and_numpy_2
 @pytest.mark.parametrize("case", CASES)
 def test_a_picture_equals_that_of_diffusers(
     models: Callable[..., Any], pipelines: Callable[..., Any], case: str
@@ -181,7 +174,6 @@ def test_a_picture_with_an_ip_adapter_equals_that_of_diffusers(
     assert_same(model, pipeline, asked, {"ip_image": followed}, more)
 
 
-@diffusers_and_numpy_2
 def test_a_scheduler_of_second_order_makes_as_many_steps_as_in_diffusers(tiny_models: Any, tiny_sd: Any) -> None:
     from diffusers import HeunDiscreteScheduler
 

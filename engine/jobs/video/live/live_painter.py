@@ -1,12 +1,11 @@
 """Paints the pictures of all clients with one model, and caches a painter for each size in use. Single-threaded."""
 
-import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.errors import DeviceFullError, ModelError, MultiverseError
+from engine.errors import DeviceFullError, DeviceLostError, ModelError, MultiverseError
 from engine.jobs.video.batches import covered
 from engine.models.sd.painting import GOOD, RERUN, Painting
 from engine.sources.still import read_still
@@ -14,14 +13,8 @@ from engine.sources.still import read_still
 if TYPE_CHECKING:
     from engine.models.sd.batch_painter import BatchPainter
 
-# an error in one of these corrupts the CUDA context
-LIBRARIES = re.compile(r"cuda|cublas|cudnn|cusolver", re.IGNORECASE)
 SMALLER = "choose a smaller size"
 SMALLER_START = "start with a smaller --side, or --dtype float16"
-
-
-class DeviceLostError(ModelError):
-    """The device can no longer be used by this process."""
 
 
 class LivePainter:
@@ -34,7 +27,7 @@ class LivePainter:
 
         `most_sizes`: maximum number of cached painters.
         """
-        from engine.models.device_work import chosen_device, chosen_dtype, forbid_spilling, use_threads
+        from engine.models.device_work import chosen_device, chosen_dtype, use_threads
         from engine.models.sd.load import load
         from engine.system.process_memory import keep_freed_memory
 
@@ -44,7 +37,6 @@ class LivePainter:
         self.dtype = chosen_dtype(dtype, self.device)
         if self.device == "cpu":
             keep_freed_memory()
-        forbid_spilling(self.device)
         try:
             self._model = load(painting.spec, self.device, self.dtype, is_job=True)
         except RuntimeError as error:
@@ -118,13 +110,15 @@ class LivePainter:
         return painter
 
     def _explained(self, error: Exception, painting: Painting, size: tuple[int, int], smaller: str) -> MultiverseError:
+        from engine.models.device_work import is_device_lost
+
         width, height = size
         if _is_full(error):  # the painter's own message names command-line options
             return DeviceFullError(f"{self.device} has no memory for {width} x {height} px: {smaller}")
         if isinstance(error, MultiverseError):
             return error
         line = " ".join(str(error).split())[:200] or type(error).__name__
-        if self.device.startswith("cuda") and is_of_device(error):
+        if is_device_lost(error):
             self._is_lost = True
             return DeviceLostError(f"{self.device} has failed ({line}): start the server again")
         return ModelError(f"{painting.sampler}, {painting.steps} steps, {width} x {height} px: {line}")
@@ -138,11 +132,6 @@ class LivePainter:
     def _free(self, painter: "BatchPainter") -> None:
         if self.device != "cpu":  # on the CPU nothing is cached, and the collection takes half a second
             painter.free_memory()
-
-
-def is_of_device(error: Exception) -> bool:
-    """True if CUDA or one of its libraries failed for a reason other than lack of memory."""
-    return LIBRARIES.search(str(error)) is not None and not _is_full(error)
 
 
 def _is_full(error: Exception) -> bool:

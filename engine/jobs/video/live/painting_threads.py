@@ -13,11 +13,11 @@ from functools import partial
 
 import numpy as np
 
-from engine.errors import DeviceFullError, MultiverseError
+from engine.errors import DeviceFullError, DeviceLostError, MultiverseError
 from engine.jobs.video.live.controls import painted_size
 from engine.jobs.video.live.fair_queue import FairQueue, PaintTask
 from engine.jobs.video.live.jpeg import decode, encode
-from engine.jobs.video.live.live_painter import DeviceLostError, LivePainter
+from engine.jobs.video.live.live_painter import LivePainter
 from engine.jobs.video.live.protocol import pack
 from engine.models.sd.painting import Painting
 from engine.system.bounded_queue import WAKE_S, BoundedQueue, QueueAborted

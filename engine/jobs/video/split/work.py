@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 
 def open_work(begin: BeginStage) -> "PainterWork":
     """Load and warm up the stage's part of the model: seconds. ModelError in one line."""
-    from engine.models.device_work import chosen_device, chosen_dtype, forbid_spilling, use_threads
+    from engine.models.device_work import chosen_device, chosen_dtype, use_threads
     from engine.models.sd.stage_loading import load_stage
     from engine.sources.still import read_still
 
     use_threads(begin.threads)
     device = chosen_device(begin.device)
-    forbid_spilling(device)
     dtype = chosen_dtype(begin.dtype, device)
     size = begin.width, begin.height
     painter = load_stage(begin.painting, begin.role, device, dtype, *size, read_picture=read_still)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.errors import DeviceFullError
-from engine.jobs.video.live.live_painter import LivePainter, is_of_device
+from engine.jobs.video.live.live_painter import LivePainter
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.stage_pieces import StagePieces
@@ -22,21 +22,6 @@ def fill_device() -> None:
 
 def small_painting(tiny_sd: Path) -> Painting:
     return Painting(spec=ModelSpec(model=str(tiny_sd)), steps=1, strength=1.0, cfg=1.0)
-
-
-@pytest.mark.parametrize(
-    ("line", "is_lost"),
-    [
-        ("CUDA error: an illegal memory access was encountered", True),
-        ("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling cublasSgemm", True),
-        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", True),
-        ("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)", False),
-        ("CUDA error: out of memory", False),
-        ("mat1 and mat2 shapes cannot be multiplied", False),
-    ],
-)
-def test_the_errors_of_cuda_and_its_libraries_mean_that_the_device_is_lost(line: str, is_lost: bool) -> None:
-    assert is_of_device(RuntimeError(line)) is is_lost
 
 
 def test_the_cache_keeps_at_most_the_given_number_of_sizes(tiny_sd: Path) -> None:
