@@ -1,8 +1,10 @@
 """Device functions that do not depend on a model: choose, wait, time, copy, and detect out-of-memory errors."""
 
 import gc
+import re
 import sys
 import time
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -10,19 +12,42 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.errors import ModelError
+from engine.errors import DeviceFullError, DeviceLostError, ModelError, in_one_line
 
 _cuda: Any = torch.cuda  # torch annotates neither its events nor its streams
 
-# The CPU and MPS allocators raise a plain RuntimeError when out of memory, and so does CUDA for handles and streams.
-# These are their messages. The context stays usable after them.
+# The CPU and MPS allocators raise a plain RuntimeError when out of memory, and so do CUDA and its libraries for handles
+# and workspaces. These are their messages. The context stays usable after them.
 FULL = (
-    "ALLOC_FAILED",
+    "ALLOC_FAILED",  # CUBLAS_STATUS_ALLOC_FAILED and those of cuSPARSE, cuSOLVER, cuFFT and cuDNN 8
+    "ALLOCATION_FAILED",  # CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED of cuDNN 9
     "CUDA error: out of memory",
+    "CUDA driver error: out of memory",
+    "Triton Error [CUDA]: out of memory",
     "DefaultCPUAllocator: can't allocate memory",
     "DefaultCPUAllocator: not enough memory",
     "MPS backend out of memory",
 )
+# What torch writes when a call of CUDA or of its libraries fails (torch's ATen/cuda/Exceptions.h, Triton's driver.c).
+LOST = (
+    "CUDA error",
+    "CUDA driver error",
+    "CUBLAS_STATUS",
+    "CUDNN_STATUS",
+    "CUSOLVER_STATUS",
+    "CUSPARSE_STATUS",
+    "cuFFT error",
+    "Triton Error [CUDA]",
+)
+NO_CARD = (
+    "Found no NVIDIA driver",
+    "No CUDA GPUs are available",
+    "not compiled with CUDA",
+    "with arguments from the 'CUDA' backend",  # of the same build, where something has marked CUDA as initialised
+)
+OLD_DRIVER = re.compile(r"driver on your system is too old \(found version (\d+)\)")
+DRIVERS = {"11": "450", "12": "525", "13": "580"}  # oldest driver by release of CUDA (CUDA Toolkit Release Notes)
+OR_CPU = "or choose the device cpu"
 DTYPES = {
     "fp16": torch.float16,
     "bf16": torch.bfloat16,
@@ -34,19 +59,83 @@ DTYPES = {
 STREAMS = 32  # number of streams in torch's pool for a CUDA device; it hands them out in turn, even those still in use
 MAX_CONVOLVED = {"mps": 65_536}
 """The longest side of a convolution's result, by kind of device; devices without a limit are not listed."""
-MAX_SHARE = 0.9  # share of a device's memory that may be used on Windows; the rest is for the desktop and the renderer
+
+
+class _MissingDeviceError(ModelError):
+    """There is no device of this kind."""
 
 
 def chosen_device(wanted: str) -> str:
-    """Resolve `auto` to the fastest kind of device on this machine. ModelError for a kind that is not available."""
-    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted == "auto":
-        return next(kind for kind, is_here in here.items() if is_here)
-    kind = wanted.partition(":")[0]
-    if not here.get(kind, False):
-        found = ", ".join(kind for kind, is_here in here.items() if is_here)
-        raise ModelError(f"device {wanted}: not available (found: {found}); `multiverse doctor` shows the reason")
-    return wanted
+    """Resolve `auto` to the fastest kind of device on this machine. Puts one number on the device, which opens it.
+
+    ModelError in one line: the device is not here, or needs another driver or another build of torch first.
+    DeviceFullError, DeviceLostError: it may work later. `auto` is the CPU only where there is no other device; one that
+    cannot be used is an error, because a CPU is a hundred times slower.
+    """
+    if wanted != "auto":
+        _require_usable(wanted)
+        return wanted
+    for kind in ("cuda", "mps"):
+        try:
+            _require_usable(kind)
+        except _MissingDeviceError:
+            continue
+        return kind
+    return "cpu"
+
+
+def _require_usable(device: str) -> None:
+    """Raise ModelError in one line unless a tensor can be put on the device and read back."""
+    kind = device.partition(":")[0]
+    if kind == "cpu":
+        return
+    if kind not in ("cuda", "mps") or (kind == "mps" and not torch.backends.mps.is_available()):
+        raise _missing(device)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch describes a card without kernels in ten lines; the error is one
+            torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, torch.cuda.DeferredCudaCallError) as error:
+        raise _device_error(device, error) from error
+
+
+def _missing(device: str) -> ModelError:
+    here = [*_cards(), *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+    return _MissingDeviceError(
+        f"device {device}: not available (found: {', '.join(here)}); `multiverse doctor` shows the reason"
+    )
+
+
+def _cards() -> list[str]:
+    """`cuda:0 NAME` for each card in use by this process."""
+    if not _cuda.is_initialized():
+        return []
+    return [f"cuda:{n} {_cuda.get_device_name(n)}" for n in range(_cuda.device_count())]
+
+
+def _device_error(device: str, error: BaseException) -> ModelError:
+    """The error of a first tensor in the user's words. The texts are those of torch's c10/cuda/CUDAFunctions.cpp."""
+    text = str(error)
+    if is_out_of_memory(error):
+        return DeviceFullError(f"device {device}: full before a model is loaded; end other programs on it, {OR_CPU}")
+    if any(words in text for words in NO_CARD) or "invalid device ordinal" in text or "device string" in text:
+        return _missing(device)
+    old = OLD_DRIVER.search(text)
+    if old:
+        major, minor = divmod(int(old[1]), 1000)
+        release = str(torch.version.cuda)
+        oldest = DRIVERS.get(release.partition(".")[0])
+        needed = f"CUDA {release}" + (f", driver {oldest} or newer" if oldest else "")
+        return ModelError(
+            f"device {device}: the NVIDIA driver supports CUDA {major}.{minor // 10}, but torch {torch.__version__} "
+            f"needs {needed}: install the newest from nvidia.com/drivers, {OR_CPU}"
+        )
+    if "no kernel image" in text:
+        return ModelError(
+            f"device {device}: torch {torch.__version__} has no kernels for this card ({', '.join(_cards())}); "
+            f"`multiverse doctor` names the build that has, {OR_CPU}"
+        )
+    return DeviceLostError(f"device {device}: cannot be used ({in_one_line(error)}); restart the computer, {OR_CPU}")
 
 
 def call_before_layers(networks: Iterable[torch.nn.Module], call: Callable[[], None]) -> None:
@@ -92,19 +181,22 @@ def use_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def forbid_spilling(device: str) -> None:
-    """Make CUDA allocations fail on Windows too when the device is full.
-
-    Otherwise the driver moves memory to RAM, and the child becomes many times slower without an error.
-    """
-    if sys.platform == "win32" and device.startswith("cuda"):
-        torch.cuda.set_per_process_memory_fraction(MAX_SHARE, torch.device(device).index)  # None: the current one
-
-
 def is_out_of_memory(error: BaseException) -> bool:
-    """True if the device was out of memory. After any other CUDA error the context is unusable."""
+    """True if the device was out of memory. The context stays usable."""
     return isinstance(error, torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in FULL)
+    )
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """True if CUDA or one of its libraries failed, other than for lack of memory: the context is unusable from now on.
+
+    Not an error of torch's own checks, which may name CUDA too, such as tensors on two devices.
+    """
+    if is_out_of_memory(error):
+        return False
+    return isinstance(error, torch.AcceleratorError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in LOST)
     )
 
 
@@ -222,26 +314,39 @@ class StageClock:
         return event
 
 
+def uploaded(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A CPU tensor on the device. On CUDA from pinned memory, so that the host does not wait."""
+    if device.type != "cuda" or tensor.device.type == "cuda":
+        return tensor.to(device)
+    # Torch keeps the pinned block until this copy is done, although nothing refers to it then.
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 class DeviceCopy:
     """Copies pictures to the device through a pinned buffer, because a copy from pageable memory blocks the host."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._buffer = torch.empty(0, dtype=torch.uint8)
+        # Blocking, so that a wait for it does not take a core from the renderer.
+        self._is_read = _cuda.Event(blocking=True) if device.type == "cuda" else None
 
     def send(self, picture: np.ndarray) -> torch.Tensor:
         """Copy a picture (height, width, channels) uint8, or a batch of them, to the device, as a batch.
 
-        On a CPU the result shares the picture's memory. The device must have finished reading the previous picture.
+        On a CPU the result shares the picture's memory. Waits until the device has read the previous picture.
         """
         given = torch.from_numpy(picture)
         given = given if given.ndim == 4 else given[None]
-        if self._device.type != "cuda":
+        if self._is_read is None:
             return given.to(self._device)
+        self._is_read.synchronize()  # returns at once before the first copy
         if self._buffer.shape != given.shape:
             self._buffer = torch.empty(given.shape, dtype=torch.uint8, pin_memory=True)
         self._buffer.copy_(given)
-        return self._buffer.to(self._device, non_blocking=True)
+        sent = self._buffer.to(self._device, non_blocking=True)
+        self._is_read.record(_cuda.current_stream(self._device))
+        return sent
 
 
 class DeviceCopies:
@@ -252,8 +357,7 @@ class DeviceCopies:
         self._copies: dict[str, DeviceCopy] = {}
 
     def send(self, what: str, pictures: np.ndarray) -> torch.Tensor:
-        """Like `DeviceCopy.send`, with the buffer named `what`. The device must have finished reading its previous
-        content."""
+        """Like `DeviceCopy.send`, with the buffer named `what`."""
         if what not in self._copies:
             self._copies[what] = DeviceCopy(self._device)
         # Copy a read-only array: torch has no read-only tensors and would warn.

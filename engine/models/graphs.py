@@ -3,26 +3,37 @@
 A UNet call is some thousand kernels of microseconds each, launched one by one from Python: on a fast card the launches
 are the bottleneck. A CUDA graph replays them all at once, but with the addresses it was captured with. So inputs are
 copied into fixed buffers, results are in fixed buffers, and every number that may change is a tensor: a Python float
-would be captured as a constant. A graph works for one shape; the last four are cached.
+would be captured as a constant. A graph works for one shape; the last four are cached, or more small ones that need no
+more memory than four of the largest.
 
 Each chain has its own memory pool and capture stream (the parts of one chain share them, because they run in the order
 of their capture), so that two chains can run on two streams at once. The stream matters too: PyTorch keeps a cuBLAS
 workspace for each handle and stream, and the graphs captured there contain its address, whatever their pools. Two
 chains captured on one stream would write into the same workspace. And deleting a graph frees the workspace of its
-stream for all graphs captured there (pytorch/pytorch#193402). Tested only on machines with a CUDA device: the capture
-itself, and that two chains running at once do not share a workspace.
+stream for all graphs captured there (pytorch/pytorch#193402), so chains that never run at once cannot share a stream
+either. A pool without the stream would save nothing: the allocator reuses a freed block only on the stream that it was
+allocated on.
+
+A graph is captured when its shape is first asked for, not in idle time before: which size, number of steps or
+ControlNet comes next is unknown, each would hold memory, a capture cannot be interrupted, and it saves four runs once.
+
+Tested only on machines with a CUDA device: the capture itself, and that two chains running at once do not share a
+workspace.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
 import torch
 
+from engine.models.card_memory import limit_to_free
 from engine.models.device_work import own_stream
 
 KEPT = 4
+SMALL_KEPT = 8  # each has a stream of its own, and a device has 32 for all chains and the stages of a job
 WARM_UP_RUNS = 3  # as in torch's documentation: libraries pick kernels and allocate workspaces in the first runs
 
 State = dict[str, Any]
@@ -93,21 +104,35 @@ class Chain:
     replays: list[Callable[[], None]]
     result: State
 
+    @property
+    def size(self) -> int:
+        """The chain's share of memory, compared with others of the same parts: numbers in its first input."""
+        return size_of(self.buffers)
+
 
 class GraphCalls:
     """Captures a graph in the first run of a key, which takes seconds, and replays it afterwards. Single thread."""
 
-    def __init__(self, capture: Capture, kept: int = KEPT, *, before_capture: Callable[[], None] = nothing) -> None:
+    def __init__(
+        self,
+        capture: Capture,
+        kept: int = KEPT,
+        *,
+        small_kept: int = 0,
+        before_capture: Callable[[], None] = nothing,
+    ) -> None:
+        """`kept`: number of graphs that are cached; up to `small_kept` if together they are not larger than `kept` of
+        the largest that was captured."""
         self._capture = capture
         self._before_capture = before_capture
-        self._kept = kept
+        self._kept, self._most = kept, max(kept, small_kept)
+        self._largest = 0
         self._chains: dict[Hashable, Chain] = {}
 
     def run(self, key: Hashable, parts: Sequence[Part], inputs: State, between: Callable[[], None] = nothing) -> State:
         chain = self._chains.pop(key, None)
         if chain is None:
-            while len(self._chains) >= self._kept:
-                del self._chains[next(iter(self._chains))]
+            self._make_room(size_of(inputs))
             self._before_capture()
             buffers = {name: cloned(value) for name, value in inputs.items()}
             chain = Chain(buffers, *self._capture(parts, buffers))
@@ -121,6 +146,18 @@ class GraphCalls:
 
     def drop(self) -> None:
         self._chains.clear()
+        self._largest = 0
+
+    def _make_room(self, size: int) -> None:
+        self._largest = max(self._largest, size)
+        total = sum(chain.size for chain in self._chains.values())
+        while self._chains and (len(self._chains) >= self._most or total + size > self._kept * self._largest):
+            total -= self._chains.pop(next(iter(self._chains))).size
+
+
+def size_of(state: State) -> int:
+    first = next(iter(state.values()))
+    return first.numel() if isinstance(first, torch.Tensor) else 1
 
 
 def cloned(value: Any) -> Any:
@@ -138,11 +175,12 @@ def copy_into(buffer: Any, value: Any) -> None:
 
 
 def capture_cuda(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
-    """Capture the parts one after the other. Needs a CUDA device; untested without one."""
+    """Capture the parts one after the other, within the memory that the card has left. Untested on a card."""
     device = next(value.device for value in buffers.values() if isinstance(value, torch.Tensor))
+    limit_to_free(device)  # other programs may have taken memory since the weights were loaded
     replays: list[Callable[[], None]] = []
     pool = None
-    with torch.cuda.device(device):
+    with torch.cuda.device(device), fastest_convolutions():
         stream = own_stream(device)
         stream.wait_stream(torch.cuda.current_stream())
         # On the capture stream, so that its workspaces are allocated beforehand, outside the graphs' pool.
@@ -161,6 +199,20 @@ def capture_cuda(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[
     return replays, state
 
 
+@contextmanager
+def fastest_convolutions() -> Iterator[None]:
+    """Lets cuDNN measure which kernel is fastest for each new convolution in the `with` block, and keep its choice.
+
+    By the one switch: `torch.backends.cudnn.flags(benchmark=True)` would also turn cuDNN off, and `deterministic`.
+    """
+    cudnn: Any = torch.backends.cudnn
+    before, cudnn.benchmark = cudnn.benchmark, True
+    try:
+        yield
+    finally:
+        cudnn.benchmark = before
+
+
 def replayed(graph: Any, captured_on: Any) -> None:
     """Replay on the current stream of the graph's device.
 
@@ -169,8 +221,10 @@ def replayed(graph: Any, captured_on: Any) -> None:
     graph.replay()
 
 
-def calls_for(device: torch.device | str, before_capture: Callable[[], None] = nothing, *, kept: int = KEPT) -> Calls:
+def calls_for(
+    device: torch.device | str, before_capture: Callable[[], None] = nothing, *, kept: int = KEPT, small_kept: int = 0
+) -> Calls:
     """Graphs on CUDA devices, direct calls elsewhere. `before_capture` is called before a capture takes seconds."""
     if torch.device(device).type != "cuda":
         return DirectCalls()
-    return GraphCalls(capture_cuda, kept, before_capture=before_capture)
+    return GraphCalls(capture_cuda, kept, small_kept=small_kept, before_capture=before_capture)

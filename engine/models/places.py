@@ -1,11 +1,11 @@
 """The device that a benchmark runs on, its memory use, and its matrix product speed for comparison."""
 
-import time
 from dataclasses import dataclass
 
 import psutil
 import torch
 
+from engine.models.call_times import in_turn_s
 from engine.models.device_work import chosen_device, chosen_dtype, device_wait
 
 MATMUL_SIDE = {"cpu": 1024, "mps": 4096, "cuda": 8192}
@@ -42,7 +42,7 @@ def place_for(wanted: str, *, half: str = "float16") -> MeasuredDevice:
 
 
 def matmul_tflops(place: MeasuredDevice) -> float:
-    """Speed of a large matrix product with the current number of threads, for comparison; the best of thirty.
+    """Speed of a large matrix product with the current number of threads, for comparison; the best of thirty runs.
 
     Not an upper bound: Winograd convolutions need fewer multiplications than are counted, and other processes have
     threads of their own.
@@ -50,14 +50,8 @@ def matmul_tflops(place: MeasuredDevice) -> float:
     side = MATMUL_SIDE[place.kind]
     wait = device_wait(torch.device(place.device))
     a, b = (torch.randn(side, side, device=place.device, dtype=place.dtype) for _ in range(2))
-    best_s = float("inf")
-    for _ in range(MATMUL_RUNS):
-        wait()
-        began_s = time.perf_counter()
-        torch.matmul(a, b)
-        wait()
-        best_s = min(best_s, time.perf_counter() - began_s)
-    return 2.0 * side**3 / best_s / 1e12
+    runs_s = in_turn_s({"product": lambda: torch.matmul(a, b)}, wait, rounds=MATMUL_RUNS)["product"]
+    return 2.0 * side**3 / min(runs_s) / 1e12
 
 
 def reset_peak_memory(device: torch.device) -> None:

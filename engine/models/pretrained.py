@@ -20,6 +20,7 @@ import torch
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from engine.errors import ModelError
+from engine.models.device_work import is_device_lost, is_out_of_memory
 from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import CONFIG, notes_on, read_config, require_no_adapter
 from engine.models.weight_files import Weights, weights_in
@@ -50,17 +51,17 @@ _ACTIVATIONS = frozenset(
 
 @contextmanager
 def one_line(what: str) -> Iterator[None]:
-    """Turn a library's error about a broken file into a one-line ModelError. Out-of-memory errors pass through."""
+    """Turn a library's error about a broken file into a one-line ModelError. Errors of the device pass through."""
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise
     except ModelError:
         raise
     except Exception as error:
+        if is_out_of_memory(error) or is_device_lost(error):
+            raise
         known = isinstance(error, (*_TROUBLES, SafetensorError, StrictDataclassError))
         if not known and type(error) is not Exception:  # the library `tokenizers` raises bare Exceptions
             raise

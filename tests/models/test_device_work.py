@@ -1,12 +1,14 @@
 """Work with a device, as far as it can be tested on a CPU."""
 
-import sys
+import warnings
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.errors import ModelError
+from engine.errors import DeviceFullError, DeviceLostError, ModelError
 from engine.models.device_work import (
     DeviceCopies,
     DeviceCopy,
@@ -16,13 +18,13 @@ from engine.models.device_work import (
     chosen_device,
     chosen_dtype,
     device_wait,
-    forbid_spilling,
     free_memory,
+    is_device_lost,
     is_out_of_memory,
     memory_mb,
     own_stream,
 )
-from tests.models.recorded_cuda import RecordedCuda, RecordedStream
+from tests.support.sham_card.card import ShamCard
 
 CPU = torch.device("cpu")
 
@@ -43,15 +45,125 @@ def test_a_missing_device_is_named_with_the_available_ones() -> None:
         chosen_device("cuda:1")
 
 
-def test_out_of_memory_is_distinguished_from_other_errors() -> None:
-    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+OLD_DRIVER = (
+    "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver by downloading "
+    "and installing a new version from the URL: http://www.nvidia.com/Download/index.aspx"
+)
+NO_CARD = "No CUDA GPUs are available"
+
+
+@pytest.mark.parametrize(
+    ("device", "error", "kind", "line"),
+    [
+        (
+            "cuda",
+            RuntimeError(OLD_DRIVER),
+            ModelError,
+            "device cuda: the NVIDIA driver supports CUDA 11.4, but torch .* needs CUDA 13.0, driver 580 or newer: "
+            "install the newest from nvidia.com/drivers, or choose the device cpu",
+        ),
+        (
+            "cuda:3",
+            torch.AcceleratorError("CUDA error: invalid device ordinal\nGPU device may be out of range"),
+            ModelError,
+            r"device cuda:3: not available \(found: cuda:0 RTX 9090, cpu\); `multiverse doctor` shows the reason",
+        ),
+        (
+            "cuda",
+            torch.AcceleratorError(
+                "CUDA error: no kernel image is available for execution on the device\nCompile with"
+            ),
+            ModelError,
+            r"device cuda: torch .* has no kernels for this card \(cuda:0 RTX 9090\); `multiverse doctor` names .*",
+        ),
+        (
+            "cuda",
+            torch.OutOfMemoryError("CUDA out of memory."),
+            DeviceFullError,
+            "device cuda: full before a model is loaded; end other programs on it, or choose the device cpu",
+        ),
+        (
+            "cuda",
+            RuntimeError(
+                "Unexpected error from cudaGetDeviceCount(). Error 803: system has unsupported\ndisplay driver"
+            ),
+            DeviceLostError,
+            r"device cuda: cannot be used \(.*803: system has unsupported display driver\); restart the computer,.*",
+        ),
+    ],
+    ids=["an old driver", "a fourth card", "a wheel without kernels", "a full card", "a broken driver"],
+)
+def test_a_card_that_cannot_be_used_is_an_error_in_one_line_for_auto_too(
+    device: str, error: Exception, kind: type, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def zeros(size: int, device: str) -> None:
+        warnings.warn("Found GPU0 RTX 9090 which is of compute capability (CC) 5.0.\nThe following", stacklevel=1)
+        raise error
+
+    monkeypatch.setattr(torch, "zeros", zeros)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    is_seen = isinstance(error, torch.AcceleratorError)
+    for name, value in {"is_initialized": is_seen, "device_count": 1, "get_device_name": "RTX 9090"}.items():
+        monkeypatch.setattr(torch.cuda, name, lambda *device, value=value: value)
+    for wanted in (device, "auto") if device == "cuda" else (device,):
+        with pytest.raises(kind, match=f"^{line}$"):
+            chosen_device(wanted)
+
+
+def test_auto_is_the_cpu_only_where_there_is_no_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    errors = [
+        AssertionError("Torch not compiled with CUDA enabled"),
+        RuntimeError(NO_CARD),
+        NotImplementedError("Could not run 'aten::empty.memory_format' with arguments from the 'CUDA' backend."),
+    ]
+
+    def zeros(size: int, device: str) -> torch.Tensor:
+        opened.append(device)
+        raise errors[len(opened) - 1]
+
+    monkeypatch.setattr(torch, "zeros", zeros)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert [chosen_device("auto") for _ in errors] == ["cpu"] * 3 and opened == ["cuda"] * 3
+    monkeypatch.setattr(torch, "zeros", lambda size, device: torch.ones(size))
+    assert (chosen_device("auto"), chosen_device("cuda:1")) == ("cuda", "cuda:1")
+    for unknown in ("tpu", "mps"):
+        with pytest.raises(ModelError, match=rf"device {unknown}: not available \(found: .*cpu\)"):
+            chosen_device(unknown)
+
+
+def test_out_of_memory_is_distinguished_from_a_lost_device_and_from_other_errors() -> None:
     with pytest.raises(RuntimeError) as too_much:
         torch.empty(1 << 60, dtype=torch.uint8)
-    assert is_out_of_memory(too_much.value)
-    assert is_out_of_memory(RuntimeError("CUDA error: out of memory"))
-    assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
-    assert not is_out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
-    assert not is_out_of_memory(ValueError("DefaultCPUAllocator"))
+    full = (
+        torch.OutOfMemoryError("CUDA out of memory."),
+        too_much.value,
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("CUDA driver error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+    )
+    lost = (
+        torch.AcceleratorError("an illegal memory access was encountered"),
+        RuntimeError("CUDA error: unspecified launch failure"),
+        RuntimeError("CUDA driver error: device not ready"),
+        RuntimeError("CUBLAS_STATUS_EXECUTION_FAILED when calling cublasSgemm"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+        RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
+    )
+    other = (
+        ValueError("DefaultCPUAllocator"),
+        ValueError("CUDA error"),
+        RuntimeError("Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"),
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
+        DeviceFullError("cuda has no memory for 512 x 512 px"),
+    )
+    for errors, answers in ((full, (True, False)), (lost, (False, True)), (other, (False, False))):
+        assert {str(error): (is_out_of_memory(error), is_device_lost(error)) for error in errors} == dict.fromkeys(
+            map(str, errors), answers
+        )
 
 
 def test_pictures_are_copied_to_the_device_and_back_unchanged() -> None:
@@ -69,6 +181,51 @@ def test_a_batch_is_copied_at_once() -> None:
     assert np.array_equal(sent.numpy(), batch)
 
 
+class LazyDevice(TorchDispatchMode):
+    """A `cuda:0` that reads what is copied to it as late as it may: when an event after the copy is waited for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        self._due: list[tuple[torch.Tensor, torch.Tensor]] = []
+        empty = torch.empty
+        monkeypatch.setattr(torch, "empty", lambda *size, pin_memory=False, **options: empty(*size, **options))
+
+        class Event:
+            def __init__(event, blocking: bool) -> None:
+                event.copies = 0
+
+            def record(event, stream: Any) -> None:
+                event.copies = len(self._due)
+
+            def synchronize(event) -> None:
+                self.read(event.copies)
+                event.copies = 0
+
+        for name, stand_in in {"Event": Event, "current_stream": lambda device: None, "_lazy_init": bool}.items():
+            monkeypatch.setattr(torch.cuda, name, stand_in)
+
+    def read(self, count: int) -> None:
+        for source, there in self._due[:count]:
+            there.copy_(source)
+        del self._due[:count]
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is not torch.ops.aten._to_copy.default or kwargs.get("device") != torch.device("cuda:0"):
+            return func(*args, **kwargs)
+        there = torch.zeros_like(args[0])
+        self._due.append((args[0], there))
+        return there
+
+
+def test_a_picture_is_not_overwritten_before_the_device_has_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with LazyDevice(monkeypatch) as device:
+        copy = DeviceCopy(torch.device("cuda:0"))
+        sent = [copy.send(np.full((8, 8, 3), number, np.uint8)) for number in (1, 2, 3)]
+        device.read(3)
+    assert [int(each.float().mean()) for each in sent] == [1, 2, 3]
+
+
 def test_several_inputs_of_a_batch_are_copied_unchanged_and_may_be_read_only() -> None:
     copies, shown = DeviceCopies(CPU), {}
     for what in ("encoded", "edges"):
@@ -78,27 +235,24 @@ def test_several_inputs_of_a_batch_are_copied_unchanged_and_may_be_read_only() -
     assert all(np.array_equal(sent[what].numpy(), pictures) for what, pictures in shown.items())
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
-def test_events_are_recorded_on_the_models_device_whichever_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
-    cuda, second = RecordedCuda(monkeypatch), torch.device("cuda:1")
+def test_events_are_recorded_on_the_models_device_whichever_is_current(sham_card: ShamCard) -> None:
+    second = torch.device("cuda:1")
     wait, clock, side = device_wait(second), StageClock(second), own_stream(second)
     wait()
     clock.begin()
     with torch.cuda.stream(side):
         wait()
         clock.end("encode")
-    default = RecordedStream(1, 0)
-    assert cuda.events == [default, default, side, side]
+    default = sham_card.timeline.queue(1, 0)
+    assert sham_card.timeline.recorded == [default, default, side.queue, side.queue]
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
-def test_an_own_stream_is_not_shared_while_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    RecordedCuda(monkeypatch)
+def test_an_own_stream_is_not_shared_while_it_is_held(sham_card: ShamCard) -> None:
     first, second = torch.device("cuda:0"), torch.device("cuda:1")
     held = [own_stream(second) for _ in range(31)]
-    let_go = [own_stream(second).number for _ in range(40)]
+    let_go = [own_stream(second).queue for _ in range(40)]
     assert len(set(held)) == 31
-    assert len(set(let_go)) == 1 and let_go[0] not in {stream.number for stream in held}
+    assert len(set(let_go)) == 1 and let_go[0] not in {stream.queue for stream in held}
     last, another, shared = own_stream(second), own_stream(first), own_stream(second)
     assert last not in held and another not in held
     assert shared in [*held, last]
@@ -126,20 +280,6 @@ def test_several_tensors_are_fetched_together() -> None:
         fetched = home.fetch(numbers, bits)
         assert [each.dtype for each in fetched] == [np.float32, np.uint8]
         assert np.array_equal(fetched[0], numbers.numpy()) and np.array_equal(fetched[1], bits.numpy())
-
-
-def test_on_windows_a_full_device_fails_also_for_a_device_without_a_number(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    shares: list[tuple[float, int]] = []
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setattr(torch.cuda.memory, "_lazy_init", lambda: None)
-    monkeypatch.setattr(torch.cuda.memory, "current_device", lambda: 2, raising=False)
-    monkeypatch.setattr(torch.cuda, "current_device", lambda: 2)
-    monkeypatch.setattr(torch._C, "_cuda_setMemoryFraction", lambda *given: shares.append(given), raising=False)
-    for device in ("cuda", "cuda:1", "cpu"):
-        forbid_spilling(device)
-    assert shares == [(0.9, 2), (0.9, 1)]
 
 
 def test_a_wait_for_metal_releases_the_gil_for_the_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:

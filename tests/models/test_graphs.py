@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
 
+from engine.models import graphs
 from engine.models.graphs import Calls, DirectCalls, GraphCalls, Part, State, calls_for, capture_cuda
-from tests.models.recorded_cuda import RecordedCuda
 from tests.models.recorded_graphs import Recording
+from tests.support.sham_card.card import ShamCard
 
 
 def double(state: State) -> State:
@@ -85,6 +87,27 @@ def test_the_four_most_recently_used_graphs_are_cached() -> None:
     assert len(capture.captured) == 6
 
 
+def test_more_small_graphs_are_cached_than_large_ones() -> None:
+    """Up to eight that together are not larger than four of the largest."""
+    capture = Recording()
+    calls = GraphCalls(capture, small_kept=8)
+
+    def captures(*sizes: float) -> int:
+        before = len(capture.captured)
+        for size in sizes:
+            calls.run(size, [double], {"value": torch.ones(int(size))})
+        return len(capture.captured) - before
+
+    large, small = (100, 100.1, 100.2, 100.3), tuple(10 + number / 10 for number in range(8))
+    assert captures(*large, *large) == 4, "four large ones stay"
+    assert captures(*small, *small) == 8, "and make room for eight small ones"
+    assert captures(small[1]) == 0
+    assert captures(small[0], 10.9) == 1 and captures(small[2]) == 1, "the one unused for longest has gone"
+    assert captures(*large, small[0]) == 4 + 1 and captures(large[0]) == 1, "the small one had to make room, too"
+    calls.drop()
+    assert captures(*small, *small) == 16, "nothing larger is known to fit"
+
+
 def test_a_capture_that_fails_leaves_nothing_behind() -> None:
     def fail(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
         raise torch.OutOfMemoryError("full")
@@ -110,13 +133,12 @@ def test_graphs_are_for_cuda_only() -> None:
     assert isinstance(calls_for("cuda:1"), GraphCalls)
 
 
-def test_each_chain_is_captured_on_a_separate_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_chain_is_captured_on_a_separate_stream(sham_card: ShamCard) -> None:
     """If a library keeps a workspace for each stream, chains of one stream would write into the same one."""
-    cuda = RecordedCuda(monkeypatch)
     used: dict[str, list[int]] = {}
 
     def noted(state: State, name: str) -> State:
-        used.setdefault(name, []).append(cuda.current_stream().number)  # not the stream: nobody else is to hold it
+        used.setdefault(name, []).append(sham_card.timeline.current().number)  # not the stream: nobody may hold it
         return state
 
     calls = {name: GraphCalls(capture_cuda, kept=2) for name in ("encode", "unet", "decode")}
@@ -132,10 +154,32 @@ def test_each_chain_is_captured_on_a_separate_stream(monkeypatch: pytest.MonkeyP
         assert len(set(living)) == 4
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_captured_graphs_compute_what_direct_calls_do() -> None:
-    calls = GraphCalls(capture_cuda)
-    for number in (1.0, 2.0, 7.0):
-        inputs = {"value": torch.full((3,), number, device="cuda")}
-        expected = DirectCalls().run("a", [double, add_one], inputs)["value"]
-        assert torch.equal(calls.run("a", [double, add_one], inputs)["value"], expected)
+@pytest.mark.parametrize("is_deterministic", [False, True])
+def test_a_capture_is_limited_to_the_memory_left_and_measures_convolutions_but_no_other_switch_moves(
+    sham_card: ShamCard, monkeypatch: pytest.MonkeyPatch, is_deterministic: bool
+) -> None:
+    cudnn: Any = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "deterministic", is_deterministic)
+    seen: list[tuple[bool, ...]] = []
+
+    def switches() -> tuple[bool, ...]:
+        return cudnn.enabled, cudnn.deterministic, cudnn.allow_tf32
+
+    def noted(state: State) -> State:
+        seen.append((cudnn.benchmark, *switches()))
+        return state
+
+    limited: list[torch.device] = []
+    monkeypatch.setattr(graphs, "limit_to_free", limited.append)
+    before = switches()
+    GraphCalls(capture_cuda).run("a", [noted], value(1.0))
+    assert limited == [torch.device("cpu")], "the device of the buffers, once"
+    assert seen == [(True, *before)] * 4, "three runs, one capture"
+    assert (cudnn.benchmark, *switches()) == (False, *before)
+
+    def fails(state: State) -> State:
+        raise torch.OutOfMemoryError("full")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        GraphCalls(capture_cuda).run("a", [fails], value(1.0))
+    assert cudnn.benchmark is False

@@ -10,8 +10,10 @@ from transformers import HubertConfig, HubertModel
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.card_memory import reserved
 from engine.models.device_work import dtype_named
 from engine.models.pretrained import quieten_libraries
+from engine.models.rvc.check import check
 from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
 from engine.models.rvc.content import ContentEncoder
 from engine.models.rvc.content_files import load_content
@@ -46,7 +48,14 @@ def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
     """
     wanted, place = dtype_named(dtype), torch.device(device)
     quieten_libraries("transformers")
-    synthesizer, hubert_choice = _synthesizer(spec, device, wanted)
+    is_weighed = place.type == "cuda" and not spec.random_shape
+    needed_bytes = check(spec).memory_bytes(str(wanted).removeprefix("torch.")) if is_weighed else 0
+    with reserved(place, needed_bytes, spec.model):
+        return _loaded(spec, place, wanted)
+
+
+def _loaded(spec: VoiceSpec, place: torch.device, wanted: torch.dtype) -> VoiceModel:
+    synthesizer, hubert_choice = _synthesizer(spec, str(place), wanted)
     content = _content(spec, hubert_choice.content, place, wanted)
     version, channels = synthesizer.shape.version, synthesizer.shape.content_channels
     made = content.channels(version)

@@ -178,7 +178,7 @@ class VoiceConverter:
         synthesizer, profiler, hop, stretched = self.model.synthesizer, self.profiler, self.hop, self._stretched_hop
         lead_in = synthesizer.shape.lead_in_frames
         profiler.start("flow")
-        g = synthesizer.speaker(torch.tensor([self.settings.speaker], device=z.device))
+        g = synthesizer.speaker(torch.full((1,), self.settings.speaker, device=z.device))
         first = max(0, decoded.start - lead_in - FLOW_LEAD_IN_FRAMES)
         z = synthesizer.reverse_flow(z[..., first : decoded.stop + lead_in + FLOW_LEAD_IN_FRAMES], g)
         profiler.end("flow")

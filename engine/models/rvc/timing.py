@@ -7,20 +7,18 @@ CPU too. Each call is timed until its result is available.
 import importlib
 import importlib.util
 import sys
-import time
 import types
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
+from engine.models.call_times import Call, in_turn_s
 from engine.models.device_work import device_wait
 from engine.models.rvc.highpass import RATE_HZ, high_pass, high_pass_on_host
 from engine.models.rvc.retrieval import NEIGHBOURS, Retrieval
 from engine.models.rvc.synthesizer import NOISE_SCALE, Synthesizer
 
-WARM_UP_ROUNDS = 1
 ROUNDS = 5
 SPREAD = 0.5
 """Spread of embeddings around their cluster centre; the sounds of a voice form clusters."""
@@ -31,22 +29,11 @@ SCIPY_INSTALL = "not installed: pip install scipy"
 FAISS_INSTALL = "not installed: pip install faiss-cpu"
 FAISS_ON_A_MAC = "not on a Mac: PyTorch and faiss each bring an OpenMP runtime, and the second one ends the process"
 
-Call = Callable[[], Any]
-
 
 def in_turn_ms(calls: dict[str, Call], device: torch.device) -> dict[str, float]:
-    """Median of five rounds in ms. The calls are interleaved, so that other load affects all of them equally."""
-    wait = device_wait(device)
-    times_ms: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(WARM_UP_ROUNDS + ROUNDS):
-        for name, call in calls.items():
-            wait()
-            began_s = time.perf_counter()
-            call()
-            wait()
-            if number >= WARM_UP_ROUNDS:
-                times_ms[name].append((time.perf_counter() - began_s) * 1000.0)
-    return {name: round(float(np.median(each)), 3) for name, each in times_ms.items()}
+    """Median of five rounds in ms a call. The calls are interleaved, so that other load affects all of them equally."""
+    times_s = in_turn_s(calls, device_wait(device), rounds=ROUNDS)
+    return {name: round(float(np.median(each)) * 1000.0, 3) for name, each in times_s.items()}
 
 
 def time_filters(sound: np.ndarray, device: torch.device) -> dict[str, Any]:
@@ -176,6 +163,7 @@ def _their_synthesizer(synthesizer: Synthesizer) -> Any | None:
         return None
     empty = types.ModuleType(PEER)
     empty.__path__ = list(found.submodule_search_locations)
+    empty.__spec__ = found  # without it the next call would not find the package
     sys.modules.setdefault(PEER, empty)
     from infer_rvc_python.lib.infer_pack import models
 

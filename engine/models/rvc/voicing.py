@@ -75,7 +75,7 @@ class Voicing:
             "noise": self.noise.values,
             "source": None,
             "places": None if stretched == self._hop else self._places(count, stretched),
-            "speaker": torch.tensor([settings.speaker], device=self._device),
+            "speaker": torch.full((1,), settings.speaker, device=self._device),  # filled there: a copy would wait
         }
         if f0 is not None and self._synthesizer.shape.has_pitch:
             f0_out = shifted(f0, settings.pitch)

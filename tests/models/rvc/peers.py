@@ -2,8 +2,9 @@
 
 import importlib
 import sys
-import types
 import warnings
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def infer(theirs: Any, phone: torch.Tensor, pitch: torch.Tensor, f0: torch.Tenso
 def _module(name: str) -> Any:
     """The package's own `__init__` imports libraries that are not needed here; an empty module replaces it."""
     if PACKAGE.name not in sys.modules:
-        empty = types.ModuleType(PACKAGE.name)
-        empty.__path__ = [str(PACKAGE)]
-        sys.modules[PACKAGE.name] = empty
+        spec = ModuleSpec(PACKAGE.name, None, is_package=True)
+        spec.submodule_search_locations = [str(PACKAGE)]
+        sys.modules[PACKAGE.name] = module_from_spec(spec)
     return importlib.import_module(f"{PACKAGE.name}.{name}")

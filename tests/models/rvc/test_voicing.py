@@ -2,9 +2,11 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.models.graphs import DirectCalls, GraphCalls, nothing
 from engine.models.rvc.grid import BlockGrid
@@ -128,6 +130,21 @@ def test_captured_calls_equal_direct_ones(random: VoiceModel, formant: float) ->
         expected = follow(direct, phone[:, hops], f0[:, hops], settings)
         assert torch.equal(follow(captured, phone[:, hops], f0[:, hops], settings), expected)
     assert len(capture.captured) == 1  # whatever the formant
+
+
+def test_a_block_copies_no_number_to_the_device(random: VoiceModel) -> None:
+    """`torch.tensor` would, and wait for it: the speaker is filled in there."""
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            names.append(func.name())
+            return func(*args, **(kwargs or {}))
+
+    names: list[str] = []
+    voicing, phone, f0 = Voicing(random, GRID, DirectCalls()), said(GRID.window_hops), sung(GRID.window_hops)
+    with Watch():
+        follow(voicing, phone, f0, VoiceSettings(speaker=1))
+    assert "aten::convolution" in names and "aten::lift_fresh" not in names
 
 
 def test_with_little_extra_the_lead_ins_are_shortened_to_it(random: VoiceModel) -> None:

@@ -1,0 +1,105 @@
+"""One budget for the memory of a CUDA card that several processes share: children, jobs and other programs.
+
+Before weights are loaded, `reserved` compares them with what the card has left, as CUDA counts it: contexts, graphs and
+the memory of every other program are in it. Models that other processes are loading at the same moment are not yet, so
+each process claims its share by the name of an empty file meanwhile. Of two that claim at once the later one gives way.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import time_ns
+from typing import Any
+
+import psutil
+import torch
+
+from engine.errors import DeviceFullError
+from engine.models.cuda_card import card_uuid
+
+GIB = 2**30
+PICTURE_SHARE = 0.1
+"""Share of a card that is left to the desktop and the renderer on Windows, where a full card becomes slow, not full."""
+CLAIMS = "multiverse-card"
+MAX_LOADING_NS = 600 * 10**9  # an older claim belongs to a dead process whose number was given out again
+
+_cuda: Any = torch.cuda  # torch annotates it only partly
+
+
+@contextmanager
+def reserved(device: torch.device | str, needed_bytes: int, model: str) -> Iterator[None]:
+    """Load a model's weights within this block. DeviceFullError, in one line with the figures, if they do not fit.
+
+    `needed_bytes`: of the weights on the device. Does nothing for devices that are not CUDA.
+    """
+    place = torch.device(device)
+    if place.type != "cuda":
+        yield
+        return
+    limit_to_free(place)
+    claim = _claim_file(place, needed_bytes)
+    claim.touch()
+    try:
+        left, whole = _cuda.mem_get_info(place)
+        claimed = sum(_earlier_claims(claim))
+        if needed_bytes > left - claimed:
+            others = f", of which models being loaded claim {_gib(claimed)}" if claimed else ""
+            raise DeviceFullError(
+                f"{model}: its weights take {_gib(needed_bytes)}; of {_gib(whole)} {place} has {_gib(left)} left"
+                f"{others}; close what else uses the card, or choose a smaller model"
+            )
+        yield
+    finally:
+        claim.unlink(missing_ok=True)
+
+
+def limit_to_free(device: torch.device | str) -> None:
+    """On Windows, let this process take no more than the card has left now. Call it again before it grows.
+
+    Otherwise the driver moves memory to RAM, and every program on the card becomes many times slower without an error.
+    """
+    place = torch.device(device)
+    if sys.platform == "win32" and place.type == "cuda":
+        left, whole = _cuda.mem_get_info(place)
+        share = (left + _cuda.memory_reserved(place)) / whole - PICTURE_SHARE
+        _cuda.set_per_process_memory_fraction(min(max(share, 0.0), 1.0), place)
+
+
+def room_told(device: torch.device | str) -> str:
+    """The end of an error, `; 0.3 GiB of 8.0 GiB are left`; "" for devices that are not CUDA."""
+    if torch.device(device).type != "cuda":
+        return ""
+    left, whole = _cuda.mem_get_info(device)
+    return f"; {_gib(left)} of {_gib(whole)} are left"
+
+
+def card_facts(device: torch.device) -> dict[str, int]:
+    """MiB that the whole card has, and has left, for the status; {} for devices that are not CUDA."""
+    if device.type != "cuda":
+        return {}
+    left, whole = _cuda.mem_get_info(device)
+    return {"card_mb": whole >> 20, "card_free_mb": left >> 20}
+
+
+def _claim_file(device: torch.device, needed_bytes: int) -> Path:
+    card = card_uuid(str(device)) or str(device).replace(":", "-")
+    return Path(tempfile.gettempdir(), f"{CLAIMS},{card},{time_ns():020},{os.getpid()},{needed_bytes}")
+
+
+def _earlier_claims(own: Path) -> Iterator[int]:
+    """Bytes of the claims of living processes on the same card that were made before this one."""
+    prefix, card, *_ = own.name.split(",")
+    for file in own.parent.glob(f"{prefix},{card},*"):
+        with suppress(ValueError):  # not one of ours
+            _, _, began_ns, pid, claimed = file.name.split(",")
+            if not psutil.pid_exists(int(pid)) or time_ns() - int(began_ns) > MAX_LOADING_NS:
+                file.unlink(missing_ok=True)  # of a process that was killed
+            elif file.name < own.name:
+                yield int(claimed)
+
+
+def _gib(count: int) -> str:
+    return f"{count / GIB:.1f} GiB"

@@ -1,0 +1,105 @@
+"""The voice on a card: graphs sound like direct calls, whatever is set, and a block costs one wait."""
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.models.graphs import DirectCalls
+from engine.models.rvc import VoiceSettings, VoiceSpec
+from engine.models.rvc.cutting import Cutting
+from engine.models.rvc.load import load
+from engine.models.rvc.model import VoiceModel
+from engine.models.rvc.offline import VoiceConverter
+from engine.models.rvc.optimization import OptimizationConfig
+from engine.models.rvc.stream import LiveVoice
+from tests.models.rvc.streaming import spoken
+from tests.support.long_form import in_long_form
+from tests.support.sham_card.installation import installed
+from tests.support.sham_card.walking import HAS_CARD, REFERENCE, walked_card
+
+RATE_HZ = 48_000
+SPEC = VoiceSpec(model="random:tiny", index="random:2000", pitch="yin")
+SHOW: list[dict[str, Any]] = [
+    {},
+    {"index_rate": 0.5},
+    {"protect": 0.2, "pitch": 3.0},
+    {"formant": 1.0},
+    {"formant": 0.0, "rms_mix": 0.5},
+    {"is_autotuned": True},
+    {"threshold_db": -40.0},
+]
+WAYS: list[Any] = [("yin", SHOW), ("fcpe", SHOW[:2]), *in_long_form(("fcpe", SHOW))]
+
+
+def live_on(model: VoiceModel, **options: Any) -> LiveVoice:
+    return LiveVoice(model, rate_hz=RATE_HZ, block_ms=100, crossfade_ms=50, extra_ms=300, **options)
+
+
+def converted(
+    live: LiveVoice, show: list[dict[str, Any]], loop: Callable[[], Any] = nullcontext
+) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+    """Three blocks of each scene: two that may begin at an odd and an even hop for the first time, and one `loop`."""
+    frames = live.block_frames
+    sound = spoken(RATE_HZ, 3 * len(show) * frames / RATE_HZ)
+    for number, first in enumerate(range(0, len(sound), frames)):
+        live.settings = replace(live.settings, **show[number // 3])
+        with loop() if number % 3 == 2 else nullcontext():
+            block = live.convert(sound[first : first + frames], first_sample=first)
+        yield show[number // 3], block
+
+
+@pytest.mark.parametrize(("pitch", "show"), WAYS)
+def test_a_live_voice_from_graphs_sounds_like_one_by_direct_calls(pitch: Any, show: list[dict[str, Any]]) -> None:
+    spec = replace(SPEC, pitch=pitch)
+    expected = list(converted(live_on(load(spec, REFERENCE, "float32"), calls=DirectCalls()), show))
+    with walked_card() as card:
+        ours = list(converted(live_on(load(spec, "cuda", "float32")), show, card.loop))
+    for (change, block), (_, theirs) in zip(ours, expected, strict=True):
+        assert np.abs(block - theirs).max() <= 1e-4, change
+    assert all(np.abs(block).max() > 1e-3 for _, block in ours)
+
+
+def test_half_precision_is_captured_too() -> None:
+    load(SPEC, "cpu", "float32")
+    with walked_card() as card:
+        half = load(SPEC, "cuda", "float16")
+        ours = converted(live_on(half), SHOW[:1], card.loop)
+        expected = converted(live_on(half, calls=DirectCalls()), SHOW[:1])  # a CPU rounds halves at other places
+        for (_, block), (_, theirs) in zip(ours, expected, strict=True):
+            assert np.abs(block - theirs).max() <= 1e-4 < np.abs(block).max()
+
+
+@pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not say it")
+def test_a_block_costs_one_wait_one_upload_and_four_replays() -> None:
+    load(SPEC, "cpu", "float32")  # imports the libraries before a card is put in place
+    with installed() as card:
+        live = live_on(load(SPEC, "cuda", "float32"))
+        live.warm_up()
+        sound = spoken(RATE_HZ, 0.4)
+        for first in range(0, 2 * live.block_frames, live.block_frames):
+            with card.loop() as tally:
+                live.convert(sound[first : first + live.block_frames], first_sample=first)
+            assert (len(tally.waits), len(tally.uploads), tally.replays, tally.captures) == (1, 1, 4, 0)
+        for number in range(2, 4):
+            first = number * live.block_frames
+            live.listen(sound[first : first + live.block_frames], first_sample=first)
+        assert not card.faults, "a block that is only heard uses the same pinned memory"
+
+
+def test_a_whole_sound_is_converted_as_by_a_cpu() -> None:
+    def made(device: str) -> np.ndarray:
+        model = load(SPEC, device, "float32")
+        options = OptimizationConfig.for_device(device)
+        cutting = Cutting(pad_s=0.25, query_s=0.2, center_s=0.8, max_s=1.0)
+        converter = VoiceConverter(model, VoiceSettings(index_rate=0.5, formant=1.0), options, cutting=cutting)
+        return converter.convert_sound(spoken(16_000, 1.5))
+
+    expected = made(REFERENCE)
+    with walked_card():
+        ours = made("cuda")
+    assert ours.shape == expected.shape and np.abs(ours).max() > 0.1
+    assert np.abs(ours - expected).max() <= 1e-4

@@ -1,0 +1,93 @@
+"""The memory of a card that processes share, with known figures in place of a driver's."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import DeviceFullError
+from engine.models import card_memory
+from engine.models.card_memory import GIB, card_facts, limit_to_free, reserved, room_told
+from engine.models.sd.load import weight_bytes
+from engine.models.sd.plan.model_plan import plan_model
+from engine.models.sd.spec import ModelSpec
+
+CARD = torch.device("cuda", 0)
+
+
+@pytest.fixture(autouse=True)
+def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """8 GiB, of which 3 are left."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 * GIB, 8 * GIB))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 1 * GIB)
+    monkeypatch.setattr(card_memory, "card_uuid", lambda device: "GPU-1")
+
+
+def claims(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_a_model_that_does_not_fit_is_refused_with_the_figures(tmp_path: Path) -> None:
+    with pytest.raises(DeviceFullError) as refused, reserved(CARD, 4 * GIB, "big"):
+        raise AssertionError("loaded")
+    assert str(refused.value).startswith("big: its weights take 4.0 GiB; of 8.0 GiB cuda:0 has 3.0 GiB left; close")
+    assert claims(tmp_path) == [], "a refused model claims nothing"
+
+
+def test_two_models_that_are_loaded_at_once_do_not_take_the_same_memory(tmp_path: Path) -> None:
+    with reserved(CARD, 2 * GIB, "first"):
+        with pytest.raises(DeviceFullError, match="models being loaded claim 2"), reserved(CARD, 2 * GIB, "second"):
+            raise AssertionError("loaded")
+        with reserved(CARD, GIB, "small"), reserved("cpu", 99 * GIB, "elsewhere"):
+            assert len(claims(tmp_path)) == 2
+    with reserved(CARD, 2 * GIB, "second"):
+        assert len(claims(tmp_path)) == 1
+
+
+def test_the_claims_of_a_dead_process_of_another_card_and_of_a_later_one_do_not_count(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    alive, size = 1, 3 * GIB
+    now_ns = time.time_ns()
+    made = {
+        "dead": f"multiverse-card,GPU-1,{now_ns:020},{dead.pid},{size}",
+        "old": f"multiverse-card,GPU-1,{now_ns - 10**12:020},{alive},{size}",
+        "other card": f"multiverse-card,GPU-2,{now_ns:020},{alive},{size}",
+        "later": f"multiverse-card,GPU-1,{10**19:020},{alive},{size}",
+        "foreign": "multiverse-card,GPU-1,notes.txt",
+    }
+    for name in made.values():
+        (tmp_path / name).touch()
+    with reserved(CARD, 3 * GIB, "fits"):
+        pass
+    assert claims(tmp_path) == sorted(name for kind, name in made.items() if kind not in ("dead", "old"))
+
+
+def test_on_windows_a_process_is_limited_to_what_is_left_beside_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[tuple[float, torch.device]] = []
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *given: limits.append(given))
+    limit_to_free(CARD)
+    assert limits == [], "elsewhere a full card is an error by itself"
+    monkeypatch.setattr(sys, "platform", "win32")
+    limit_to_free(CARD)
+    limit_to_free("cpu")
+    assert limits == [(pytest.approx((3 + 1) / 8 - 0.1), CARD)]
+
+
+def test_the_status_tells_what_the_card_has_left() -> None:
+    assert card_facts(CARD) == {"card_mb": 8192, "card_free_mb": 3072}
+    assert room_told("cuda:0") == "; 3.0 GiB of 8.0 GiB are left"
+    assert card_facts(torch.device("cpu")) == {} and room_told("cpu") == ""
+
+
+def test_the_weights_of_sd_are_those_of_its_stage(tiny_models: Any) -> None:
+    plan = plan_model(ModelSpec(model=str(tiny_models.sd())))
+    whole, process, encode = (weight_bytes(plan, torch.float16, stage) for stage in ("whole", "process", "encode"))
+    assert whole == process + encode
+    assert encode == 2 * next(part.parameters or 0 for part in plan.parts if part.name == "vae") > 0

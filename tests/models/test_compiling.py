@@ -1,0 +1,76 @@
+"""What inductor needs on a card is asked for before a model is loaded, and named in one line."""
+
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils import _triton
+
+from engine.errors import ModelError
+from engine.models.compiling import require_compiler
+
+CARD = torch.device("cuda")
+
+
+@pytest.fixture(autouse=True)
+def complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Linux machine with all that is needed: Triton, a card that it knows, gcc, and Python's headers."""
+    (tmp_path / "Python.h").touch()
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(_triton, "has_triton_package", lambda: True)
+    monkeypatch.setattr(_triton, "has_triton", lambda: True)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if name == "gcc" else None)
+    monkeypatch.setattr(sysconfig, "get_path", lambda name, scheme: str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+
+
+def refusal() -> str:
+    with pytest.raises(ModelError) as told:
+        require_compiler(CARD, "accelerator inductor")
+    return str(told.value)
+
+
+def test_a_machine_with_triton_a_compiler_and_headers_can_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_compiler(CARD, "accelerator inductor")
+    monkeypatch.setattr(shutil, "which", lambda name: name if name == "/opt/cc" else None)
+    monkeypatch.setenv("CC", "/opt/cc")
+    require_compiler(CARD, "accelerator inductor")
+
+
+@pytest.mark.parametrize(("system", "package"), [("linux", "triton"), ("win32", "triton-windows")])
+def test_a_missing_triton_is_named_as_its_package_is_on_this_system(
+    system: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(_triton, "has_triton_package", lambda: False)
+    assert refusal() == f"accelerator inductor: Triton is not installed; pip install {package}"
+
+
+def test_a_card_too_old_for_triton_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_triton, "has_triton", lambda: False)
+    assert refusal().startswith("accelerator inductor: Triton needs a newer card: GTX 16, RTX 20 or later")
+
+
+def test_a_missing_c_compiler_is_named_except_on_windows_where_triton_brings_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert refusal() == (
+        "accelerator inductor: gcc or clang, which Triton needs, is not installed; "
+        "sudo apt install gcc, or set CC to a C compiler"
+    )
+    monkeypatch.setenv("CC", "gcc-99")
+    assert refusal().startswith("accelerator inductor: CC=gcc-99 is not a program; ")
+    monkeypatch.setattr(sys, "platform", "win32")
+    require_compiler(CARD, "accelerator inductor")
+
+
+def test_missing_headers_of_python_are_named_with_their_package(tmp_path: Path) -> None:
+    (tmp_path / "Python.h").unlink()
+    assert refusal() == (
+        f"accelerator inductor: {tmp_path / 'Python.h'}, which Triton needs, is missing; "
+        f"sudo apt install python3.{sys.version_info.minor}-dev"
+    )

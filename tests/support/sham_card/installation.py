@@ -1,0 +1,145 @@
+"""Puts a sham card in the place of torch's CUDA."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+import torch._dynamo  # before its functions are replaced: it refuses two names for one function
+from torch.utils._device import _device_constructors
+
+from engine.models import device_work
+from tests.support.sham_card.card import ShamCard
+from tests.support.sham_card.device_guard import guarded
+from tests.support.sham_card.graph import Graph
+from tests.support.sham_card.tensor import DEVICE, CardTensor
+from tests.support.sham_card.timeline import Event, Stream, index_of
+
+BYTES = 80 * 2**30
+BARE = torch.device("cuda")
+
+
+@contextmanager
+def installed() -> Iterator[ShamCard]:
+    """A card that `cuda` and `cuda:0` stand for within the block, in this thread. Without gradients."""
+    was_lifting = torch._C._only_lift_cpu_tensors()
+    torch._C._set_only_lift_cpu_tensors(
+        True
+    )  # torch.tensor(..., device="cuda") then is a copy from the host, as on a card
+    try:
+        with guarded(), pytest.MonkeyPatch.context() as patch, torch.no_grad(), ShamCard() as card:
+            put_in_place(card, patch)
+            yield card
+            card.host_learns(card.timeline.everything())  # the last look at pinned memory
+    finally:
+        torch._C._set_only_lift_cpu_tensors(was_lifting)
+
+
+def put_in_place(card: ShamCard, patch: pytest.MonkeyPatch) -> None:
+    _device_constructors()  # keeps torch's own functions from the first call on, for `with torch.device("meta")`
+    timeline = card.timeline
+
+    # Classes, because libraries name them in annotations.
+    event, stream, graph = (type(each.__name__, (each,), {"card": card}) for each in (Event, Stream, Graph))
+    captures = stream()  # torch's one stream for all captures without their own
+
+    def capturing(graph: Graph, pool: Any = None, stream: Any = None, capture_error_mode: str = "global") -> Any:
+        return card.capture(graph, (stream or captures).queue, pool)
+
+    replaced: dict[str, Any] = {
+        "_lazy_init": nothing,
+        "is_available": lambda: True,
+        "is_initialized": lambda: True,
+        "device_count": lambda: 1,
+        "current_device": lambda: 0,
+        "Stream": stream,
+        "Event": event,
+        "CUDAGraph": graph,
+        "graph": capturing,
+        "current_stream": lambda device=None: stream(queue=timeline.current(index_of(device))),
+        "default_stream": lambda device=None: stream(queue=timeline.queue(index_of(device), 0)),
+        "stream": lambda stream: timeline.within(stream.queue),
+        "device": lambda device: nullcontext(),
+        "synchronize": lambda device=None: card.host_waits(timeline.everything(), "cuda.synchronize"),
+        "empty_cache": nothing,
+        "memory_reserved": nothing_held,
+        "memory_allocated": nothing_held,
+        "mem_get_info": lambda device=None: (BYTES, BYTES),
+        "get_device_capability": lambda device=None: (9, 0),
+        "get_device_name": lambda device=None: "sham card",
+        "get_device_properties": lambda device=None: SimpleNamespace(
+            name="sham card", uuid="0", total_memory=BYTES, major=9, minor=0, multi_processor_count=132
+        ),
+        "is_bf16_supported": lambda *given, **options: True,
+        "manual_seed": nothing,
+        "manual_seed_all": nothing,
+        "get_rng_state": lambda device="cuda": torch.zeros(16, dtype=torch.uint8),
+        "set_rng_state": nothing,
+    }
+    for name, stand_in in replaced.items():
+        patch.setattr(torch.cuda, name, stand_in)
+    patch.setattr(torch, "Generator", CardGenerator)
+    # A build without CUDA refuses a device without an index before it asks the card.
+    for owner, names in ((torch, ("tensor", "as_tensor", "asarray")), (torch.Tensor, ("to", "cuda", "new_tensor"))):
+        for name in names:
+            patch.setattr(owner, name, with_index(getattr(owner, name)))
+    patch.setattr(torch, "_has_compatible_shallow_copy_type", of_one_place(torch._has_compatible_shallow_copy_type))
+    patch.setattr(torch.Tensor, "numpy", watched(card, torch.Tensor.numpy))
+    patch.setattr(device_work, "_streams", type(device_work._streams)())  # streams of two cards would be equal
+
+
+def nothing(*given: Any, **options: Any) -> None:
+    pass
+
+
+def nothing_held(device: Any = None) -> int:
+    return 0
+
+
+def with_index(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which gets cuda:0 for cuda."""
+
+    def indexed(value: Any) -> Any:
+        is_bare = value == "cuda" if isinstance(value, str) else isinstance(value, torch.device) and value == BARE
+        return DEVICE if is_bare else value
+
+    def called(*given: Any, **options: Any) -> Any:
+        return call(*map(indexed, given), **{name: indexed(value) for name, value in options.items()})
+
+    return called
+
+
+def of_one_place(is_compatible: Callable[..., bool]) -> Callable[..., bool]:
+    """Whether a module may keep a parameter and give it other memory: never between the CPU and the card."""
+
+    def compatible(one: torch.Tensor, other: torch.Tensor) -> bool:
+        return isinstance(one, CardTensor) == isinstance(other, CardTensor) and is_compatible(one, other)
+
+    return compatible
+
+
+def watched(card: ShamCard, numpy: Callable[..., Any]) -> Callable[..., Any]:
+    """Tensor.numpy, which also looks whether the card is at work in this memory: the array may be written to."""
+
+    def as_array(tensor: torch.Tensor, **options: Any) -> Any:
+        if not isinstance(tensor, CardTensor):
+            card.pinned.touched(tensor, is_write=True)
+        return numpy(tensor, **options)
+
+    return as_array
+
+
+class CardGenerator(torch.Generator):
+    """A generator of the CPU that says it is on the card: it draws the same numbers as one of the CPU."""
+
+    def __new__(cls, device: Any = "cpu") -> "CardGenerator":
+        return super().__new__(cls, "cpu")
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self._place = torch.device("cuda:0" if torch.device(device).type == "cuda" else device)
+
+    @property
+    def device(self) -> torch.device:
+        return self._place

@@ -1,0 +1,94 @@
+"""Memory of the sham card: who wrote and read it last, and when it may be given away or overwritten."""
+
+from typing import TYPE_CHECKING
+
+from tests.support.sham_card.ledger import FaultKind
+from tests.support.sham_card.pool import Block
+from tests.support.sham_card.timeline import Moment, Queue
+
+if TYPE_CHECKING:
+    from tests.support.sham_card.card import ShamCard
+
+
+class History:
+    """The accesses to one piece of memory that a later one must come after."""
+
+    def __init__(self, card: "ShamCard", block: Block | None = None) -> None:
+        self._card = card
+        self.block = block
+        """Its place in a graph's pool, or None."""
+        self.is_freed = False
+        self._written: Moment | None = None
+        self._read: dict[Queue, int] = {}
+
+    def read(self, now: Moment, what: str) -> None:
+        queue, number = now
+        if self.block is not None and (other := self.block.overwritten_by()):
+            owner = self.block.graph.number
+            self._card.ledger.fault(
+                FaultKind.POOL_OVERWRITTEN, f"{what} reads memory of graph {owner}, where graph {other} wrote since"
+            )
+        if self._written is not None and not queue.clock.covers(self._written):
+            self._race(f"{what} on {queue} reads what {self._written[0]} writes")
+        self._read[queue] = number
+
+    def write(self, now: Moment, what: str) -> None:
+        queue, _ = now
+        if self._written is not None and not queue.clock.covers(self._written):
+            self._race(f"{what} on {queue} overwrites what {self._written[0]} writes")
+        for moment in self._read.items():
+            if not queue.clock.covers(moment):
+                self._race(f"{what} on {queue} overwrites what {moment[0]} reads")
+        self._written = now
+        self._read.clear()
+
+    def users(self, queue: Queue) -> set[Queue]:
+        """Other streams with an access that is not certain to be over when `queue` goes on."""
+        moments = [*self._read.items(), *([self._written] if self._written else [])]
+        return {moment[0] for moment in moments if not queue.clock.covers(moment)}
+
+    def _race(self, what: str) -> None:
+        self._card.ledger.fault(FaultKind.RACE, what)
+
+
+class Memory:
+    """One storage of the card. Its tensors share it; with the last of them it is freed. A graph keeps only the
+    history."""
+
+    def __init__(self, card: "ShamCard", queue: Queue, block: Block | None) -> None:
+        self._card = card
+        self.history = History(card, block)
+        self.allocated_on = queue
+        self.recorded_on: set[Queue] = set()
+        """Streams for which the allocator keeps the memory after it is freed (`record_stream`)."""
+
+    def __del__(self) -> None:
+        self.history.is_freed = True
+        if self.history.block is not None:
+            self.history.block.release()
+        else:
+            self._card.allocator.free(self)
+
+
+class Allocator:
+    """torch's caching allocator, as far as streams notice it.
+
+    Memory that the host has freed is given to the next allocation of the stream that it was allocated on, even if
+    another stream still uses it (notes/cuda.html of torch's documentation, "CUDA streams").
+    """
+
+    def __init__(self, card: "ShamCard") -> None:
+        self._card = card
+        self._freed: dict[Queue, list[tuple[History, set[Queue]]]] = {}
+
+    def free(self, memory: Memory) -> None:
+        users = memory.history.users(memory.allocated_on) - memory.recorded_on
+        if users:
+            self._freed.setdefault(memory.allocated_on, []).append((memory.history, users))
+
+    def allocate(self, queue: Queue) -> None:
+        for history, users in self._freed.pop(queue, ()):
+            for other in users & history.users(queue):
+                self._card.ledger.fault(
+                    FaultKind.FREED_TOO_EARLY, f"{queue} allocates memory that {other} may still be using"
+                )

@@ -1,0 +1,86 @@
+"""Page-locked memory of the host, which the card reads and writes while the host goes on."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from tests.support.sham_card.ledger import FaultKind, calling_line
+from tests.support.sham_card.timeline import Clock, Moment
+
+if TYPE_CHECKING:
+    from tests.support.sham_card.card import ShamCard
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    source: torch.Tensor
+    content: torch.Tensor
+    """What the card has to read."""
+    moment: Moment
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    destination: torch.Tensor
+    content: torch.Tensor
+    """What arrives in `destination` at some time, at the latest when the host has waited."""
+    moment: Moment
+    line: str
+
+
+class PinnedMemory:
+    """Transfers that the host has not waited for."""
+
+    def __init__(self, card: "ShamCard") -> None:
+        self._card = card
+        self._uploads: list[Upload] = []
+        self._arrivals: list[Arrival] = []
+
+    def pin(self, tensor: torch.Tensor) -> torch.Tensor:
+        tensor.untyped_storage().is_pinned_for_sham_card = True
+        return tensor
+
+    def has(self, tensor: torch.Tensor) -> bool:
+        return getattr(tensor.untyped_storage(), "is_pinned_for_sham_card", False)
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._uploads or self._arrivals)
+
+    def upload(self, source: torch.Tensor, moment: Moment) -> None:
+        self._uploads.append(Upload(source, source.clone(), moment, calling_line()))
+
+    def arrive(self, destination: torch.Tensor, content: torch.Tensor, moment: Moment) -> None:
+        self._arrivals.append(Arrival(destination, content, moment, calling_line()))
+
+    def touched(self, tensor: torch.Tensor, *, is_write: bool) -> None:
+        """The host reads or writes a tensor now."""
+        if not self.is_busy or not self.has(tensor):
+            return
+        storage = tensor.untyped_storage()
+        for arrival in self._arrivals:
+            if arrival.destination.untyped_storage() is storage:
+                self._fault(f"the host uses it before the download of {arrival.line} has arrived")
+        for upload in self._uploads if is_write else ():
+            if upload.source.untyped_storage() is storage:
+                self._fault(f"the host writes while the card may read it for {upload.line}")
+
+    def settle(self, host: Clock) -> None:
+        """Finish the transfers that are over for the host. Notices sources that were changed meanwhile in any way."""
+        for upload in [each for each in self._uploads if host.covers(each.moment)]:
+            self._uploads = [each for each in self._uploads if each is not upload]
+            if not same(upload.source, upload.content):
+                self._fault(f"it was changed before the upload was over, at {upload.line}", upload.line)
+        for arrival in [each for each in self._arrivals if host.covers(each.moment)]:
+            self._arrivals = [each for each in self._arrivals if each is not arrival]
+            arrival.destination.copy_(arrival.content)
+
+    def _fault(self, what: str, line: str | None = None) -> None:
+        self._card.ledger.fault(FaultKind.PINNED_REUSED, what, line)
+
+
+def same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Equal bit by bit, NaN too."""
+    return one.reshape(-1).view(torch.uint8).equal(other.reshape(-1).view(torch.uint8))
