@@ -1,0 +1,326 @@
+"""Fills docs/performance.md and draws its plot from the figures in tests/benchmarks/results.
+
+Run `python tests/benchmarks/page.py` after a measurement; a test checks that both are up to date.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "tests" / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "performance.md"
+PLOT = ROOT / "docs" / "pictures" / "performance.svg"
+MARKER = re.compile(r"<!-- figures -->\n.*?<!-- end -->", re.DOTALL)
+OPEN = "open"
+CARD = "A graphics card (the goals are for an NVIDIA H100 or H200)"
+CPU = "Two CPU cores without a graphics card; models on one thread"
+OF_GOALS = re.compile(f"H[12]00|^{CPU}")
+"""Where goals are judged: of a smaller card nobody knows whether it should meet them."""
+
+Found = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    text: str = ""
+    is_met: Callable[[float, float], bool] = lambda ours, times: True
+    """`times`: how many times as fast as the rival; 0 where that is open."""
+
+
+NO_GOAL = Goal()
+NEAR_MINIMAL = Goal("≤ 1.35 of it", lambda _, times: times >= 1 / 1.35)
+NOT_SLOWER = Goal("not slower", lambda _, times: times >= 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    what: str
+    file: str
+    """Its name; of a card without the card's."""
+    unit: str
+    """pictures/s: more is better; anything else: less is better."""
+    ours: str
+    """The keys of the figure, with `/` between them; `1000 / ` before: the reciprocal, pictures/s of ms."""
+    rival: str = ""
+    against: str = ""
+    goal: Goal = NO_GOAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A row with the figures of one machine."""
+
+    row: Row
+    ours: float | None = None
+    rival: float | None = None
+
+    @property
+    def times(self) -> float | None:
+        """How many times as fast as the rival."""
+        if not self.ours or not self.rival:
+            return None
+        return self.ours / self.rival if self.row.unit == RATE else self.rival / self.ours
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    lines: list[Line]
+    failed: list[str]
+
+
+RATE = "pictures/s"
+TIMES_THREE = Goal("> 125, ≥ 3 times", lambda ours, times: ours > 125 and times >= 3)
+ON_CARD = (
+    *(
+        Row(what, file, unit, f"{case}/{ours}", f"{case}/diffusers_call_{ours}", "diffusers' pipeline", goal)
+        for what, file, case, unit, ours, goal in (
+            ("SD 1.5, 512x512, 1 step, TAESD", "sd", "sd15/512x512, 1 step", RATE, "fps", TIMES_THREE),
+            ("SD 1.5, 512x512, 1 step, TAESD, a picture alone", "sd", "sd15/512x512, 1 step", "ms", "ms", NO_GOAL),
+            ("SD 1.5, 512x512, 2 steps, TAESD", "sd", "sd15/512x512, 2 steps", RATE, "fps", NO_GOAL),
+            ("SD-Turbo, 512x512, 1 step, TAESD", "sd-others", "sd-turbo/512x512, 1 step", RATE, "fps", NO_GOAL),
+            ("SDXL-Turbo, 512x512, 1 step, TAESD", "sd-others", "sdxl-turbo/512x512, 1 step", RATE, "fps", NO_GOAL),
+        )
+    ),
+    Row(
+        *("SAM3, 1008 px, of 1080p pictures", "sam3-image", RATE, "image/1008 px, 1 prompt/fps"),
+        *("1000 / image/1008 px, 1 prompt/in_turn_ms/call", "transformers' model"),
+        Goal("> 50", lambda ours, _: ours > 50),
+    ),
+    Row(
+        *("SAM3, 1008 px, following 16 objects", "sam3-track", RATE),
+        *(f"track/1008 px, 1 prompt/fps_of_the_last/{name}" for name in ("ours", "transformers")),
+        "transformers' model",
+        Goal("≥ 25", lambda ours, _: ours >= 25),
+    ),
+    Row("a voice, 180 s of sound", "rvc", "s", "offline/s", goal=Goal("< 1", lambda ours, _: ours < 1)),
+    Row(
+        *("a voice, live, a block of 100 ms", "rvc", "ms", "live/100 ms/ms_p50"),
+        goal=Goal("< 12", lambda ours, _: ours < 12),
+    ),
+    Row(
+        *("a voice's synthesizer, 1 s", "rvc", "ms"),
+        *("synthesizer/ms/ours", "synthesizer/ms/infer_rvc_python", "infer-rvc-python"),
+    ),
+    Row("a voice's index, 100 of 20 000", "rvc", "ms", "retrieval/ms/ours", "retrieval/ms/flat", "FAISS on the CPU"),
+    Row(
+        *("video, 360x640, batch 8, 1 real step, CFG", "video", RATE),
+        *(f"sd15/batch 8, 5 steps at 0.2/{name}/fps" for name in ("fused", "diffusers")),
+        "diffusers, frame by frame",
+        Goal("> 106", lambda ours, _: ours > 106),
+    ),
+    Row(
+        *("1080p60 beside busy SD, publication p99", "isolation", "ms"),
+        *(f"scenes/{name}/interval_ms_p99" for name in ("busy_child", "no_child")),
+        "alone",
+        Goal("≤ 1.15 of alone", lambda _, times: times >= 1 / 1.15),
+    ),
+    Row("post effects, 1080p", "render", "ms", "gl/post_effects_ms", goal=Goal("< 1.5", lambda ours, _: ours < 1.5)),
+    Row(
+        *("the picture without effects, 1080p", "render", "ms"),
+        *("gl/multiverse_ms", "gl/minimal_four_layers_ms", "a minimal shader", NEAR_MINIMAL),
+    ),
+    Row(
+        *("the same", "render", "ms"),
+        *("gl/multiverse_ms", "gl/fair_rival_ms", "that shader in 16 bits, dithered", NOT_SLOWER),
+    ),
+    Row(
+        *("a 1080p picture to another process", "ipc", "ms"),
+        *("1920x1080x4/ring_handover_ms", "1920x1080x4/queue_handover_ms", "multiprocessing.Queue"),
+    ),
+)
+ON_CPU = (
+    Row(
+        *("tiny SD, 512x512, 1 step, a picture alone", "sd-linux-1-thread", "ms"),
+        *(f"tiny/512x512, 1 step/{name}ms" for name in ("", "diffusers_call_")),
+        "diffusers' pipeline",
+    ),
+    Row(
+        *("tiny SAM3, of 1080p pictures", "sam3-linux-1-thread", RATE, "image/336 px, 1 prompt/fps"),
+        *("1000 / image/336 px, 1 prompt/in_turn_ms/call", "transformers' model"),
+    ),
+    Row(
+        *("tiny SAM3, following 16 objects", "sam3-linux-1-thread", RATE),
+        *(f"track/336 px, 1 prompt/fps_of_the_last/{name}" for name in ("ours", "transformers")),
+        "transformers' model",
+    ),
+    Row("a tiny voice, 180 s of sound", "rvc-linux-1-thread", "s", "offline/s"),
+    Row(
+        *("a tiny voice's synthesizer, 1 s", "rvc-linux-1-thread", "ms"),
+        *("synthesizer/ms/ours", "synthesizer/ms/infer_rvc_python", "infer-rvc-python"),
+    ),
+    Row(
+        *("a voice's index, 100 of 20 000", "rvc-linux-1-thread", "ms"),
+        *("retrieval/ms/ours", "retrieval/ms/flat", "FAISS"),
+    ),
+    Row("a voice's 48 Hz filter, 180 s", "rvc-linux-1-thread", "ms", "filter/ms/device", "filter/ms/scipy", "SciPy"),
+    Row(
+        *("video with tiny SD, 360x640, batch 8, 1 real step, CFG", "video-linux-1-thread", RATE),
+        *(f"tiny/batch 8, 5 steps at 0.2/{name}/fps" for name in ("fused", "diffusers")),
+        "diffusers, frame by frame",
+    ),
+    Row(
+        *("the picture without effects, 720p, Numba", "render-linux-2-cores-llvmpipe", "ms"),
+        *("numba/multiverse_ms", "numba/numpy_float32_ms", "NumPy"),
+    ),
+    Row(
+        *("the same by OpenGL, llvmpipe", "render-linux-2-cores-llvmpipe", "ms"),
+        *("gl/multiverse_ms", "gl/minimal_four_layers_ms", "a minimal shader", NEAR_MINIMAL),
+    ),
+    Row(
+        *("the same by OpenGL, llvmpipe", "render-linux-2-cores-llvmpipe", "ms"),
+        *("gl/multiverse_ms", "gl/fair_rival_ms", "that shader in 16 bits, dithered", NOT_SLOWER),
+    ),
+    Row(
+        *("720p30 beside busy tiny SD, publication p99", "isolation-linux-2-cores-llvmpipe", "ms"),
+        *(f"scenes/{name}/interval_ms_p99" for name in ("busy_child", "no_child")),
+        "alone",
+    ),
+    Row(
+        *("a 1080p picture to another process", "ipc-linux-2-cores", "ms"),
+        *("1920x1080x4/ring_handover_ms", "1920x1080x4/queue_handover_ms", "multiprocessing.Queue"),
+    ),
+    Row(
+        *("waking up a process that waits for a picture", "ipc-linux-2-cores", "ms"),
+        *("wake_up/ring_ms_p50", "wake_up/queue_ms_p50", "multiprocessing.Queue"),
+    ),
+    Row(
+        *("a site picture with labels, 5280x3956, 364 piles", "dataset-linux-2-cores-llvmpipe", "s"),
+        *(f"cases/364 piles, 5280x3956/{name}/seconds" for name in ("raster", "cycles")),
+        "the same scene in Cycles",
+    ),
+)
+
+
+def sections(results: Mapping[str, Found]) -> Iterator[Section]:
+    """One for each card, or an open one, and that of the CPU. `results`: what is in each file, by its stem."""
+    cards = {found["machine"]["card"] for found in results.values() if "card" in found.get("machine", {})}
+    for card in sorted(cards) or [CARD]:
+        end = f"-{suffix(card)}"
+        of_card = {stem.removesuffix(end): found for stem, found in results.items() if stem.endswith(end)}
+        yield _section(card, ON_CARD, of_card)
+    yield _section(CPU, ON_CPU, results)
+
+
+def suffix(card: str) -> str:
+    """How the names of a card's files end."""
+    return re.sub(r"[^a-z0-9]+", "-", card.lower()).strip("-")
+
+
+def filled(text: str, results: Mapping[str, Found]) -> str:
+    """The page with new tables."""
+    return MARKER.sub(lambda _: f"<!-- figures -->\n{tables(results)}\n<!-- end -->", text)
+
+
+def tables(results: Mapping[str, Found]) -> str:
+    lines: list[str] = []
+    for section in sections(results):
+        lines += [f"## {section.title}", "", "| | measured | rival | times as fast | goal |", "|---|---|---|---|---|"]
+        lines += [_cells(line, bool(OF_GOALS.search(section.title))) for line in section.lines]
+        lines += ["", *(f"- {failed}" for failed in section.failed), *([""] if section.failed else [])]
+    return "\n".join(lines).rstrip()
+
+
+def plot(results: Mapping[str, Found]) -> str:
+    """An SVG: for each row with a rival a bar from 1, as long as the logarithm of how many times as fast we are."""
+    label_px, width_px, row_px, end_px = 510, 1000, 20, 70
+    drawn = [(section.title, [line for line in section.lines if line.times]) for section in sections(results)]
+    drawn = [(title, lines) for title, lines in drawn if lines]
+    all_times = [line.times or 1.0 for _, lines in drawn for line in lines]
+    low, high = math.floor(math.log2(min(all_times))), math.ceil(math.log2(max(all_times)))
+    scale_px = (width_px - label_px - end_px) / (high - low)
+
+    def x(times: float) -> float:
+        return label_px + (math.log2(times) - low) * scale_px
+
+    height_px = 30 + row_px * sum(len(lines) + 2 for _, lines in drawn)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width_px} {height_px}" font-family="sans-serif" '
+        'font-size="12" fill="#222">',
+        '<rect width="100%" height="100%" fill="#fff"/>',
+    ]
+    for power in range(low, high + 1):
+        times = 2.0**power
+        colour = "#222" if power == 0 else "#ccc"
+        parts.append(f'<path d="M{x(times):.1f} 24V{height_px - 6}" stroke="{colour}"/>')
+        parts.append(f'<text x="{x(times):.1f}" y="16" text-anchor="middle">{times:g}</text>')
+    y_px = 30
+    for title, lines in drawn:
+        parts.append(f'<text x="8" y="{y_px + 20}" font-weight="bold">{escape(title)}: times as fast as</text>')
+        y_px += row_px + 8
+        for line in lines:
+            times = line.times or 1.0
+            left, right = sorted((x(1.0), x(times)))
+            colour = "#2a7" if times >= 1.0 else "#c62"
+            label = f"{line.row.what} / {line.row.against}"
+            parts.append(f'<text x="{label_px - 8}" y="{y_px + 14}" text-anchor="end">{escape(label)}</text>')
+            bar = f'x="{left:.1f}" y="{y_px + 3}" width="{max(right - left, 1):.1f}" height="{row_px - 6}"'
+            parts.append(f'<rect {bar} fill="{colour}"/>')
+            parts.append(f'<text x="{right + 6:.1f}" y="{y_px + 14}">{_number(times)}</text>')
+            y_px += row_px
+        y_px += row_px - 8
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def read_results(folder: Path = RESULTS) -> dict[str, Found]:
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))}
+
+
+def _section(title: str, rows: Sequence[Row], results: Mapping[str, Found]) -> Section:
+    failed = {
+        row.file: "`{file}`: {part} failed: {reason}".format_map({"file": row.file} | results[row.file]["failed"])
+        for row in rows
+        if "failed" in results.get(row.file, {})
+    }
+    return Section(title, [_line(row, results.get(row.file, {})) for row in rows], list(failed.values()))
+
+
+def _line(row: Row, found: Found) -> Line:
+    return Line(row=row, ours=_read(row.ours, found), rival=_read(row.rival, found))
+
+
+def _read(figure: str, found: Found) -> float | None:
+    """The figure, or None if it was not measured."""
+    keys, value = figure.removeprefix("1000 / "), found
+    for key in keys.split("/"):
+        if key not in value:
+            return None
+        value = value[key]
+    number = float(str(value))
+    return 1000.0 / number if keys != figure else number
+
+
+def _cells(line: Line, is_of_goals: bool) -> str:
+    row, times = line.row, line.times
+    goal = row.goal.text
+    if goal and line.ours is not None and is_of_goals:
+        goal += ": met" if row.goal.is_met(line.ours, times or 0.0) else ": missed"
+    rival = f"{row.against}: {_figure(line.rival, row.unit)}" if row.against else OPEN
+    cells = row.what, _figure(line.ours, row.unit), rival, OPEN if times is None else _number(times), goal
+    return f"| {' | '.join(cells)} |"
+
+
+def _figure(value: float | None, unit: str) -> str:
+    return OPEN if value is None else f"{_number(value)} {unit}"
+
+
+def _number(value: float) -> str:
+    """With three digits."""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+def main() -> None:
+    results = read_results()
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
+    PLOT.write_text(plot(results), encoding="utf-8")
+    print(PAGE, PLOT, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
