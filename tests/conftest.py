@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import engine.models  # noqa: F401  registers the replacement for torchaudio before a test imports transformers
+from engine.system import openmp
 from tests.support.free_port import free_port as find_free_port
 from tests.support.numba_code import start_compiling
 
@@ -24,6 +25,10 @@ CEILING_S = 30.0
 os.environ["HF_HUB_OFFLINE"] = "1"
 # One thread: each test worker and its children share one core, and OpenMP threads that wait for each other spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Importing engine.models made OpenMP's threads spin briefly. Workers and the engines that tests start inherit that as
+# the user's choice, so Numba's threads would spin too, for as long as the drawing takes.
+if not openmp.is_chosen_by_user():
+    os.environ.update({**openmp.SLEEP, "GOMP_SPINCOUNT": "0"})
 # Hundreds of processes import the engine. Without bytecode each would compile it, a third of its start.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -147,6 +152,20 @@ def f_card() -> Callable[..., np.ndarray]:
         return card
 
     return draw
+
+
+@pytest.fixture
+def sham_card() -> Iterator[Any]:
+    """A ShamCard that `cuda` stands for. Fails if the test has committed a fault on it."""
+    import torch
+
+    from tests.support.sham_card.installation import installed
+
+    if torch.cuda.is_available():
+        pytest.skip("has a CUDA device")
+    with installed() as card:
+        yield card
+    assert not card.faults, "\n".join(map(str, card.faults))
 
 
 Stats = dict[Path, tuple[int, int]]

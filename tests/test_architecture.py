@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import warnings
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -43,9 +44,14 @@ def module_of(path: Path) -> str:
 
 
 @cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def nodes_of(path: Path) -> list[ast.AST]:
     """All nodes of the file's tree, cached because several tests need them."""
-    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    return list(ast.walk(tree_of(path)))
 
 
 def imports_of(path: Path) -> list[tuple[str, int]]:
@@ -202,18 +208,18 @@ def test_nobody_sets_the_callback_of_another_object() -> None:
 def test_a_public_class_name_stands_in_one_module() -> None:
     found: dict[str, list[str]] = {}
     for path in (*ENGINE.rglob("*.py"), *(ROOT / "osc_schema").rglob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in tree_of(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert {name: files for name, files in found.items() if len(files) > 1} == {}
 
 
 def test_the_dataset_imports_little_of_the_live_engine() -> None:
-    """Only the GL context."""
+    """Only the GL context and the GPU that it is opened on."""
     may_use = ("engine.errors", "engine.system", "engine.jobs.kit", "engine.jobs.dataset", "engine.render.context")
     for path in (ENGINE / "jobs" / "dataset").rglob("*.py"):
         for module, line in imports_of(path):
-            is_allowed = module.startswith((*may_use, "engine.render.shader_source"))
+            is_allowed = module.startswith((*may_use, "engine.render.egl_devices", "engine.render.shader_source"))
             assert is_allowed or part_of(module) is None, f"{path}:{line} {module}"
 
 
@@ -238,7 +244,7 @@ def imported_with(path: Path, seen: set[Path]) -> set[str]:
         return set()
     seen.add(path)
     found: set[str] = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in tree_of(path).body:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -358,3 +364,25 @@ def test_every_exported_name_can_be_imported() -> None:
 
     for name in engine.__all__:
         assert getattr(engine, name) is not None
+
+
+@pytest.mark.parametrize(
+    ("module", "category", "fails"),
+    [
+        *((name, UserWarning, True) for name in ("engine", "engine.models.graphs", "osc_schema.sd", __name__)),
+        (str(ROOT / "engine" / "render" / "numba_renderer"), UserWarning, True),  # of a compiled function, by Numba
+        ("/usr/lib/python3/site-packages/torch/engine/graph", UserWarning, False),
+        *((name, UserWarning, False) for name in ("torch.cuda", "transformers.tests", "engineering", "subprocess")),
+        ("asyncio.base_events", ResourceWarning, True),
+        ("transformers.loading", ResourceWarning, False),
+        ("_pytest.threadexception", pytest.PytestUnhandledThreadExceptionWarning, True),
+    ],
+)
+def test_a_warning_fails_a_test_only_if_it_is_ours(module: str, category: type[Warning], fails: bool) -> None:
+    """A machine with a GPU has other releases of torch and of its libraries, and those warn about each other."""
+    failed = False
+    try:
+        warnings.warn_explicit("old", category, "graph.py", 1, module)
+    except category:
+        failed = True
+    assert failed is fails

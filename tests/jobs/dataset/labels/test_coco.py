@@ -18,8 +18,6 @@ from engine.jobs.dataset.labels import coco_part, find_instances, read_part, req
 
 mask = pytest.importorskip("pycocotools.mask")
 COCO = pytest.importorskip("pycocotools.coco").COCO
-# pycocotools converts masks to arrays in a way that NumPy deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 def site(seed: int, height: int = 90, width: int = 120, piles: int = 12) -> np.ndarray:

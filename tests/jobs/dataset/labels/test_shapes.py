@@ -10,7 +10,6 @@ from engine.jobs.dataset.labels.shapes import area_of, joined, polygons_of, rota
 from tests.jobs.dataset.labels.records import disc, thing
 
 mask = pytest.importorskip("pycocotools.mask")
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 masks = hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))).filter(np.any)
 
 

@@ -18,8 +18,6 @@ from tests.jobs.dataset.labels.records import disc, source_of, thing
 
 COCO = pytest.importorskip("pycocotools.coco").COCO
 COCOeval = pytest.importorskip("pycocotools.cocoeval").COCOeval
-# pycocotools converts masks to arrays in a way that NumPy deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 OPTIONS = LabelOptions(classes=("pile", "machine"), write=("coco",))
 SUBSETS = ("train", "val")
 FILES = tuple(f"coco_annotations_{subset}.json" for subset in SUBSETS)
