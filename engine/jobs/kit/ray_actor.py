@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from engine.errors import DeviceFullError, MultiverseError, in_one_line
+from engine.errors import DeviceFullError, DeviceLostError, MultiverseError, in_one_line
 from engine.jobs.kit.fingerprint import package_version
 
 CALLS_PER_ACTOR = 2  # concurrent pieces per actor
@@ -130,7 +130,7 @@ def fault_of(error: BaseException) -> ActorFault:
     is_full = isinstance(error, (DeviceFullError, MemoryError))
     return ActorFault(
         text=in_one_line(error),
-        is_for_the_user=isinstance(error, MultiverseError) and not is_full,
+        is_for_the_user=isinstance(error, MultiverseError) and not is_full and not isinstance(error, DeviceLostError),
         is_machine_full=is_full,
         trace="".join(traceback.format_exception(error)),
     )

@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from engine.errors import DeviceFullError, ModelError
+from engine.errors import DeviceFullError, DeviceLostError, ModelError
 from engine.jobs.kit.ray_actor import ActorFault, PoolActor
 
 
@@ -76,6 +76,7 @@ def test_a_piece_without_a_result_is_a_fault_and_does_not_hang(actor: PoolActor[
     [
         (ModelError("no such model"), (True, False)),
         (DeviceFullError("does not fit"), (False, True)),
+        (DeviceLostError("driver"), (False, False)),
         (RuntimeError("driver"), (False, False)),
     ],
 )
