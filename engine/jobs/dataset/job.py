@@ -68,7 +68,8 @@ class DatasetJob:
     )
     devices: tuple[int, ...] | None = option(
         None,
-        "Graphics cards for the jobs, in turn: EGL's numbers, or Cycles'. Untested with more than one card.",
+        "Graphics cards for the jobs, in turn: the numbers of `multiverse devices`, or Cycles'. Untested with more"
+        " than one card.",
         metavar="N,N",
         parse=parse_devices,
     )

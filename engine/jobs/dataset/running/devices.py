@@ -10,15 +10,15 @@ from engine.errors import NoGLError, UsageError
 from engine.jobs.dataset.cycles import DEVICE_VARIABLE, ask_blender, find_blender
 from engine.jobs.dataset.job import DatasetJob
 from engine.render.context import open_context
+from engine.render.egl_devices import GPU_VARIABLE
 from engine.system.python_process import start_python, utf8_environment
 
-EGL_VARIABLE = "GLCONTEXT_DEVICE_INDEX"  # read by moderngl's glcontext
 ANSWER_S = 60.0
 
 
 def device_environment(device: int | None) -> dict[str, str]:
     """Variables for the processes of a job that draws with this device; none for the default device."""
-    return {} if device is None else {EGL_VARIABLE: str(device), DEVICE_VARIABLE: str(device)}
+    return {} if device is None else {GPU_VARIABLE: str(device), DEVICE_VARIABLE: str(device)}
 
 
 def check_devices(job: DatasetJob) -> None:
@@ -53,8 +53,7 @@ def _check_egl(device: int) -> None:
         raise UsageError(f"--devices {device}: its driver does not answer within {ANSWER_S:g} s") from None
     if process.returncode != 0:
         reason = said.decode("utf-8", "replace").strip() or "its driver crashed"
-        reason = reason.rpartition("(")[2].rstrip(")")  # in front of it stands how to install a driver
-        raise UsageError(f"--devices {device}: EGL has no such device here, or it cannot draw: {reason}")
+        raise UsageError(f"--devices {device}: {reason.removeprefix(f'gpu {str(device)!r}: ')}")
 
 
 def main() -> None:
