@@ -166,6 +166,25 @@ def test_the_installed_engine_is_the_wheel_and_draws(elsewhere: Path) -> None:
     assert shapes == "(64, 64, 4) (64, 64, 4)"
 
 
+def test_the_engine_draws_from_a_checkout_that_was_never_installed(tmp_path: Path) -> None:
+    code = (
+        "import importlib.metadata as metadata\n"
+        "found = metadata.Distribution.discover\n"
+        "metadata.Distribution.discover = lambda **wanted: (\n"
+        "    each for each in found(**wanted) if each.name != 'multiverse-engine'\n"
+        ")\n"
+        "from engine import Config, open_engine\n"
+        "config = Config(width=64, height=64, audio='demo', renderer='gl', offline=True)\n"
+        "with open_engine(config) as engine:\n"
+        "    print(*[frame.read_rgba().shape for frame in engine.frames(count=2)])\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "MULTIVERSE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (0, "(64, 64, 4) (64, 64, 4)\n"), done.stderr
+
+
 @pytest.fixture(scope="module")
 def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel and links to its dependencies without extras, so without torch."""

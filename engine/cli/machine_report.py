@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from engine.cli.check import Check
 from engine.cli.first_contact import steps_for
 from engine.cli.probe import Probe
 from engine.errors import UsageError
+from engine.system.package_version import package_version
 
 PAGE = "docs/first-contact.md"
 MIN_NAME_CHARACTERS = 2  # a shorter name would match too many words
@@ -94,7 +94,7 @@ def _find_out(checks: Sequence[Check], selftest: dict[str, Any], *, wants_ndi: b
         answers = {name: probe.read() for name, probe in probes.items()}
     return {
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "multiverse": version("multiverse-engine"),
+        "multiverse": package_version(),
         "system": platform.platform(),
         "machine": platform.machine(),
         "python": {

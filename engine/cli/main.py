@@ -2,7 +2,6 @@
 
 import logging
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -28,6 +27,7 @@ from engine.cli import (
 from engine.cli.console_events import console
 from engine.cli.standard_streams import open_closed_streams, print_any_name
 from engine.errors import MultiverseError, UsageError
+from engine.system.package_version import package_version
 from engine.system.plain_text import write_plain_lines
 from engine.system.power import kept_from_sleep
 
@@ -66,7 +66,7 @@ app.add_typer(bench.app, name="bench")
 
 def _print_version(is_wanted: bool) -> None:
     if is_wanted:
-        print(f"multiverse {version('multiverse-engine')}")
+        print(f"multiverse {package_version()}")
         raise typer.Exit
 
 

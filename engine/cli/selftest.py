@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from engine.cli.doctor_machine import texture_sink
 from engine.cli.probe import Answer, Probe
 from engine.errors import MultiverseError
 from engine.system.clock import SystemClock
+from engine.system.package_version import package_version
 from engine.values import FrameId, PublishedFrame, TextureRef
 
 FPS = 30.0
@@ -34,7 +34,7 @@ def run_selftest(kind: str = "") -> dict[str, Any]:
         "sink": kind,
         "platform": platform.platform(),
         "python": platform.python_version(),
-        "engine": version("multiverse-engine"),
+        "engine": package_version(),
     }
     card = _draw_card()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

@@ -1,6 +1,5 @@
 """Opens the control of shaders with their folders, their trials and the records of these."""
 
-from importlib.metadata import version
 from pathlib import Path
 
 import engine.render
@@ -15,6 +14,7 @@ from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.vetter import Vetter
 from engine.system import folders
 from engine.system.closing import Closing
+from engine.system.package_version import package_version
 from engine.telemetry import Warnings
 
 OWN_SHADERS = Path(engine.render.__file__).parent / "isf" / "shaders"
@@ -51,7 +51,7 @@ def open_shaders(
             open_tester=lambda: Vetter(warnings.report, gate=gate_segment),
             records=records,
             folder=records_folder,
-            circumstances=f"{version('multiverse-engine')}, {drawing.shader_driver}",
+            circumstances=f"{package_version()}, {drawing.shader_driver}",
             own_folder=OWN_SHADERS,
             size_px=lambda: drawing.size_px,
             post=post,

@@ -7,7 +7,6 @@ An interrupted run can be resumed if both fingerprints are equal. Otherwise a me
 import hashlib
 import json
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +81,3 @@ def model_files(name: str) -> list[Path]:
         return [locate.find(name)] if name else []
     except ModelError:
         return []
-
-
-def package_version(name: str = "multiverse-engine") -> str:
-    """The installed version; "source" for a package that was not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "source"

@@ -1,8 +1,8 @@
 """The metadata of what Stable Diffusion painted, by `multiverse sd` and `multiverse video`."""
 
-from engine.jobs.kit.fingerprint import package_version
 from engine.models.locate import public_name
 from engine.sinks.made_with import MadeWith, made_with
+from engine.system.package_version import package_version
 
 
 def painted_with(

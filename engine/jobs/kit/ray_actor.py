@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from engine.errors import DeviceFullError, DeviceLostError, MultiverseError, in_one_line
-from engine.jobs.kit.fingerprint import package_version
+from engine.system.package_version import package_version
 
 CALLS_PER_ACTOR = 2  # concurrent pieces per actor
 

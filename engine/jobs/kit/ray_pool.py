@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from engine.errors import ChildError, ModelError, UsageError
-from engine.jobs.kit.fingerprint import package_version
 from engine.jobs.kit.ray_actor import (
     CALLS_PER_ACTOR,
     ActorFault,
@@ -34,6 +33,7 @@ from engine.jobs.kit.ray_actor import (
 )
 from engine.jobs.kit.ray_cluster import Connection, connect, ray_reason
 from engine.system.bounded_queue import WAKE_S
+from engine.system.package_version import package_version
 
 LOOK_AHEAD = CALLS_PER_ACTOR + 1  # pieces per actor: two in flight, and one finished out of order
 LOOK_AHEAD_BYTES = 2**30  # of all pieces together, but at least one per actor

@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from engine.errors import SourceError
-from engine.jobs.kit.fingerprint import Fingerprint, digest_of_files, fingerprint_of, model_files, package_version
+from engine.jobs.kit.fingerprint import Fingerprint, digest_of_files, fingerprint_of, model_files
 from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.kit.resuming import mark_of
 from engine.jobs.segment.job import Mode, SegmentJob
@@ -30,6 +30,7 @@ from engine.jobs.segment.segmented import Segmented
 from engine.sources.batches import Batch
 from engine.sources.pictures import Pictures
 from engine.system.atomic_file import remove_file
+from engine.system.package_version import package_version
 from engine.system.small_file import open_regular
 from engine.values import FoundObject, Segmentation
 

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from engine.errors import SinkError
-from engine.jobs.kit.fingerprint import package_version
 from engine.jobs.segment.coco import CocoFile
 from engine.jobs.segment.finished import FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
@@ -19,6 +18,7 @@ from engine.jobs.segment.segmented import Segmented
 from engine.models.locate import public_name
 from engine.sinks.made_with import MadeWith, made_with
 from engine.sources.pictures import Pictures
+from engine.system.package_version import package_version
 
 
 class Writer:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from engine.jobs.kit.fingerprint import package_version
 from engine.jobs.kit.ray_actor import ActorFault, ActorPlace
 from engine.jobs.kit.ray_cluster import Connection
+from engine.system.package_version import package_version
 
 
 class RayError(Exception):

@@ -12,7 +12,7 @@ from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import read_labels
 from engine.jobs.dataset.options import option_name
 from engine.jobs.dataset.running.folder import DatasetFolder
-from engine.jobs.kit.fingerprint import package_version
+from engine.system.package_version import package_version
 
 MAX_NAMED = 8
 """Scenes that the card's command names; more are SCENES."""

@@ -30,8 +30,9 @@ from engine.jobs.dataset.running.listing import NumberedFile, numbered_files
 from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
 from engine.jobs.dataset.running.verifying import Verified, verify
 from engine.jobs.dataset.task import PictureTask
-from engine.jobs.kit.fingerprint import differences, package_version
+from engine.jobs.kit.fingerprint import differences
 from engine.system.atomic_file import move_into_place, remove_file
+from engine.system.package_version import package_version
 from engine.system.work_folder import LOCK, WorkFolder
 
 WORK = ".work"

@@ -20,9 +20,9 @@ import msgspec
 from engine.jobs.dataset.replacing import replace_with
 from engine.jobs.dataset.scene.streams import Seed
 from engine.jobs.dataset.task import PictureTask
-from engine.jobs.kit.fingerprint import package_version
 from engine.system.atomic_file import MAX_HELD_JOB_S, when_free
 from engine.system.file_names import with_replacements
+from engine.system.package_version import package_version
 from engine.system.small_file import open_regular
 
 MANIFEST = "manifest.jsonl"

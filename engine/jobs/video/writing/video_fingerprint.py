@@ -15,12 +15,12 @@ from engine.jobs.kit.fingerprint import (
     digest_of_files,
     fingerprint_of,
     model_files,
-    package_version,
 )
 from engine.jobs.video.job import VideoJob
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.spec import VAE_WORDS
 from engine.sources.pictures import Pictures
+from engine.system.package_version import package_version
 
 LIVE = "a live source"
 # May differ, with a note: torch does not guarantee identical last bits when another number of threads shares a sum.

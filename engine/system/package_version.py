@@ -1,0 +1,11 @@
+"""The version of an installed package. A checkout runs without being installed, so the engine itself may have none."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+
+def package_version(name: str = "multiverse-engine") -> str:
+    """The installed version; "source" for a package that was not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "source"
