@@ -50,7 +50,7 @@ from engine.sources.senders import SenderLists
 from engine.system import folders
 from engine.system.clock import Clock, SteppedClock, SystemClock
 from engine.system.closing import Closing
-from engine.system.power import kept_awake, raise_gpu_priority
+from engine.system.power import kept_awake
 from engine.system.standstill import FrameMark, Watchdog
 from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap, StillCamera, WebServer
@@ -78,7 +78,6 @@ def open_engine(
     configured = configured_models(config, live_models)
     declare_pictures(picture for entry in live_models for picture in entry.pictures)
     with kept_awake(), chosen_gpu(config.gpu), Closing() as closing:
-        raise_gpu_priority()  # `multiverse doctor` shows its effect
         clock: Clock = SteppedClock(wall_start_s=time.time()) if config.offline else SystemClock()
         announcements = Announcements()
         warnings = Warnings(clock, announcements.warn)

@@ -15,7 +15,6 @@ from engine.cli.check import Check, pip_command
 from engine.cli.doctor_first_hour import first_hour_checks
 from engine.cli.doctor_windows import NEW_ENVIRONMENT
 from engine.errors import SharedMemoryError
-from engine.system.power import raise_gpu_priority
 from engine.system.refused_port import refusal_reason
 
 PACKAGES = ("numpy", "numba", "moderngl", "av", "opencv-python-headless", "sounddevice", "aiohttp", "python-osc")
@@ -53,7 +52,6 @@ def machine_checks() -> list[Check]:
         check_receive_buffer(_granted_receive_buffer(), sys.platform),
         *_check_ports(),
         *_check_sinks(),
-        *check_gpu_priority(raise_gpu_priority()),
     ]
 
 
@@ -110,16 +108,6 @@ def check_receive_buffer(granted_bytes: int, system: str) -> Check:
         "darwin": f"sudo sysctl -w kern.ipc.maxsockbuf={2 * wanted}",
     }.get(system, "")
     return Check(name="OSC receive buffer", state="note", detail=f"{detail}: floods may lose packets", mend=mend)
-
-
-def check_gpu_priority(priority: str | None) -> Iterator[Check]:
-    """Report the GPU priority. `priority`: from `raise_gpu_priority`; no check if there is none."""
-    if priority is not None:
-        is_raised = not priority.startswith("normal")
-        detail = (
-            f"{priority}: {'the picture is drawn before' if is_raised else 'the picture waits for'} what children do"
-        )
-        yield Check(name="GPU priority", state="ok" if priority == "high" else "note", detail=detail)
 
 
 def check_port(name: str, option: str, host: str, port: int, kinds: tuple[socket.SocketKind, ...]) -> Check:

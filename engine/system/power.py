@@ -1,8 +1,7 @@
 """Keeps the operating system from throttling this program or going to sleep while there is work.
 
 Windows has timers of 15.6 ms unless a program requests 1 ms, and Windows 11 ignores that request if the windows of the
-program are hidden, like the one that OpenGL draws into. It shares the GPU evenly between the picture and a child that
-runs a model, unless one process has a higher priority. macOS throttles programs without a window (App Nap): it delays
+program are hidden, like the one that OpenGL draws into. macOS throttles programs without a window (App Nap): it delays
 timers and slows threads. Both systems go to sleep without user input, even while a program works. Linux does none of
 this by itself; on a desktop that sleeps when idle, use `systemd-inhibit multiverse run`.
 
@@ -19,8 +18,6 @@ from engine.system import win32
 log = logging.getLogger(__name__)
 
 WINDOWS_TIMER_MS = 1
-GPU_PRIORITIES = {win32.GPU_PRIORITY_HIGH: "high", win32.GPU_PRIORITY_ABOVE_NORMAL: "above normal"}
-"""In order of preference. Realtime, above these, would starve the desktop."""
 
 # NSActivityOptions (Foundation, NSProcessInfo.h)
 NS_ACTIVITY_IDLE_SYSTEM_SLEEP_DISABLED = 1 << 20
@@ -67,21 +64,6 @@ def kept_from_sleep(doing: str) -> Iterator[None]:
             yield
     else:
         yield
-
-
-def raise_gpu_priority() -> str | None:
-    """Raise this process's GPU priority on Windows.
-
-    Returns the priority in words: "high", "above normal", or "normal" and why it is no higher. None on other systems.
-    """
-    if sys.platform != "win32":
-        return None
-    status = 0
-    for priority, name in GPU_PRIORITIES.items():
-        status = win32.set_gpu_priority(priority)
-        if status == 0:
-            return name
-    return f"normal (Windows refuses more: NTSTATUS {status & 0xFFFFFFFF:#x})"
 
 
 @contextlib.contextmanager

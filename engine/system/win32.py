@@ -8,9 +8,6 @@ import ctypes
 from collections.abc import Callable
 from typing import Any, Final
 
-# D3DKMT_SCHEDULINGPRIORITYCLASS_* (d3dkmthk.h)
-GPU_PRIORITY_ABOVE_NORMAL: Final = 3
-GPU_PRIORITY_HIGH: Final = 4
 CTRL_C: Final = 0  # CTRL_C_EVENT (wincon.h); the window's closing is 2, logging off 5, shutting down 6
 CTRL_BREAK: Final = 1
 
@@ -35,12 +32,6 @@ def begin_timer_period(period_ms: int) -> None:
 def end_timer_period(period_ms: int) -> None:
     """Undo one `begin_timer_period` of the same value."""
     _function("winmm", "timeEndPeriod", ctypes.c_uint32, ctypes.c_uint32)(period_ms)
-
-
-def set_gpu_priority(priority_class: int) -> int:
-    """Set this process's priority on the GPU (`GPU_PRIORITY_HIGH`); returns the NTSTATUS, 0 for success."""
-    call = _function("gdi32", "D3DKMTSetProcessSchedulingPriorityClass", ctypes.c_int32, _HANDLE, ctypes.c_int32)
-    return int(call(_THIS_PROCESS, priority_class))
 
 
 def set_thread_execution_state(state: int) -> int:

@@ -15,12 +15,11 @@ import pytest
 from aiohttp import web
 from typer.testing import CliRunner
 
-from engine.cli.doctor_machine import check_gpu_priority
 from engine.cli.main import app
 from engine.errors import MultiverseError
 from engine.render.context import MAX_MESSAGES_PER_PICTURE, load_message_pump
 from engine.system import power, win32
-from engine.system.power import kept_awake, raise_gpu_priority
+from engine.system.power import kept_awake
 from engine.web.serving.connections import MAX_CONNECTIONS
 from engine.web.serving.listening import BACKLOG
 from engine.web.serving.web_thread import WebThread
@@ -29,7 +28,6 @@ from tests.support.fake_win32 import FakeWindows
 NETNAME_DELETED = 64  # ERROR_NETNAME_DELETED (winerror.h)
 CONTINUOUS, SYSTEM_REQUIRED, DISPLAY_REQUIRED = 0x80000000, 0x1, 0x2  # ES_* (winnt.h)
 THIS_PROCESS = ctypes.c_void_p(-1).value
-NTSTATUS_PRIVILEGE_NOT_HELD = ctypes.c_int32(0xC0000061).value  # (ntstatus.h)
 WM_SETTINGCHANGE = 0x1A
 FD_SETSIZE = 512  # on Windows: CPython, Modules/selectmodule.c
 
@@ -162,17 +160,6 @@ def test_windows_10_has_no_timer_throttling(windows: FakeWindows, caplog: pytest
         pass
     assert [call[2].control_mask for call in windows.called("SetProcessInformation")] == [0x5, 0x1]
     assert not caplog.records
-
-
-def test_gpu_priority_is_raised_as_far_as_windows_allows(windows: FakeWindows) -> None:
-    refused = NTSTATUS_PRIVILEGE_NOT_HELD
-    assert raise_gpu_priority() == "high"
-    windows.answers["D3DKMTSetProcessSchedulingPriorityClass"] = lambda process, priority: refused * (priority > 3)
-    assert raise_gpu_priority() == "above normal"
-    windows.answers["D3DKMTSetProcessSchedulingPriorityClass"] = refused
-    assert raise_gpu_priority() == "normal (Windows refuses more: NTSTATUS 0xc0000061)"
-    [check] = check_gpu_priority(raise_gpu_priority())
-    assert check.state == "note" and "NTSTATUS 0xc0000061" in check.detail
 
 
 def test_the_hidden_window_of_the_context_gets_its_messages(windows: FakeWindows) -> None:
