@@ -3,8 +3,9 @@
 Ours is the child's work for one picture: uint8 in, uint8 out, all steps of consecutive pictures in one call. Theirs
 is measured twice: as a user calls it (text and PIL picture in, PIL picture out), and with everything prepared
 (embeddings and tensor in, tensor out). `ms` is the latency of a call alone, with a wait before and after it. `fps` is
-the rate of calls in a row. Ours and their usual call end with the picture in main memory, so `fps` is nearly 1000 / `ms`.
-Their tensors stay on the device, where the next call may begin before they are finished: to their advantage.
+the rate of calls in a row. Ours and their usual call end with the picture in main memory, so `fps` is nearly
+1000 / `ms`. Their tensors stay on the device, where the next call may begin before they are finished: that is to their
+advantage.
 """
 
 import statistics
