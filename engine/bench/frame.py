@@ -13,6 +13,8 @@ import psutil
 from engine.app import open_engine
 from engine.bench.progress import Progress
 from engine.config import build_config
+from engine.errors import MultiverseError
+from engine.system.python_process import exit_reason
 
 SINKS = ("null", "shared=bench")
 SETTLED_AFTER = 0.25  # share of the run after which caches are warm and pools full
@@ -50,7 +52,10 @@ def run(width: int, height: int, fps: float, seconds: float, progress: Progress)
 
 
 def first_frame_s(width: int, height: int) -> float:
-    """Seconds from the command to the end of a run of one frame, an upper bound. Best of three."""
+    """Seconds from the command to the end of a run of one frame, an upper bound. Best of three.
+
+    MultiverseError with the engine's last line if it does not run.
+    """
     return min(_one_frame_s(width, height) for _ in range(STARTS))
 
 
@@ -77,7 +82,10 @@ def _one_frame_s(width: int, height: int, *options: str, **environment: str) -> 
         *("--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--audio", "demo", "--sink", "shared=bench", *options),
     ]
     started_s = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | environment)
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise MultiverseError(f"an engine of one frame: {lines[-1] if lines else exit_reason(done.returncode)}")
     return round(time.perf_counter() - started_s, 3)
 
 

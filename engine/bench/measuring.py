@@ -14,7 +14,7 @@ from typing import Any
 from engine.bench.progress import Progress
 from engine.children import stderr_file
 from engine.children.spec import child_environment
-from engine.errors import ModelError, MultiverseError
+from engine.errors import ModelError, MultiverseError, in_one_line
 from engine.system import openmp
 from engine.system.python_process import command, exit_reason, utf8_environment
 
@@ -74,19 +74,25 @@ def _ended(progress: Progress, error: ModelError) -> dict[str, Any]:
 
 
 def answer(measure: Callable[..., dict[str, Any]]) -> None:
-    """In the measuring process: call `measure` with its arguments and `progress`, print JSON lines."""
+    """In the measuring process: call `measure` with its arguments and `progress`, print JSON lines.
+
+    Any error hands over what was found up to it. An unexpected one ends the process with its traceback, too.
+    """
     faulthandler.enable()
 
     def write_line(**line: Any) -> None:
-        sys.stdout.write(json.dumps({KEY: {"found": progress.found, "is_done": False} | line}) + "\n")
+        # The newline before it: a library may have printed a line that it has not ended.
+        sys.stdout.write("\n" + json.dumps({KEY: {"found": progress.found, "is_done": False} | line}) + "\n")
         sys.stdout.flush()
 
     progress = Progress(lambda part, done: write_line(part=part, done=done))
     try:
         progress.found = measure(**json.loads(sys.argv[1]), progress=progress)
         write_line(is_done=True)
-    except MultiverseError as error:
-        write_line(error=str(error))
+    except Exception as error:
+        write_line(error=in_one_line(error))
+        if not isinstance(error, MultiverseError):
+            raise
 
 
 def _message(line: str) -> dict[str, Any] | None:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 import osc_schema
+from engine.bench.progress import Progress
 from engine.bench.render_reference import draw_reference
-from engine.errors import NoGLError
+from engine.errors import RenderError
 from engine.params.plain_look import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
 from engine.render.blue_noise import thresholds
@@ -127,22 +128,25 @@ def tones() -> np.ndarray:
     return np.stack([0.7 * np.sin(2 * np.pi * pitch * time_s) for pitch in PITCHES_HZ]).astype(np.float32)
 
 
-def run(width: int, height: int, frames: int) -> dict[str, Any]:
+def run(width: int, height: int, frames: int, progress: Progress) -> dict[str, Any]:
     """Measure four plain waves of four tones. A renderer that is unavailable is listed with the reason."""
-    return {
-        "width": width,
-        "height": height,
-        "frames": frames,
-        "gl": _gl(width, height, frames),
-        "numba": _numba(width, height, frames),
-    }
+    result = progress.begin({"width": width, "height": height, "frames": frames})
+    kinds: dict[str, Callable[[Renderer, int, int, int], dict[str, Any]]] = {"gl": _gl, "numba": _numba}
+    for number, (kind, measure) in enumerate(kinds.items()):
+        progress(kind, number / 4)
+        try:
+            renderer = open_renderer(kind, width, height)
+        except RenderError as error:
+            result[kind] = {"unavailable": str(error)}
+            continue
+        try:
+            result[kind] = measure(renderer, width, height, frames)
+        finally:
+            renderer.close()
+    return result
 
 
-def _gl(width: int, height: int, frames: int) -> dict[str, Any]:
-    try:
-        renderer = open_renderer("gl", width, height)
-    except NoGLError as error:
-        return {"unavailable": str(error)}
+def _gl(renderer: Renderer, width: int, height: int, frames: int) -> dict[str, Any]:
     turns = [(math.cos(math.radians(deg)), math.sin(math.radians(deg))) for deg in (0, 45, 90, 135)]
     four_layers = {"u_size_px": (width, height), "u_turn": turns, "u_colour": COLOURS, "u_waves": 0}
     trivial = PlainPass(TRIVIAL, {"u_colour": COLOURS[0]}, width, height)
@@ -160,7 +164,7 @@ def _gl(width: int, height: int, frames: int) -> dict[str, Any]:
     )
     renderer.resize(TINY_PX, TINY_PX)
     host_ms, host_still_ms, overhead_ms = _medians_ms([unguarded.draw, still.draw, guarded.draw], frames)
-    for part in (trivial, minimal, rival, renderer):
+    for part in (trivial, minimal, rival):
         part.close()
     return {
         "renderer": renderer.description,
@@ -182,8 +186,7 @@ def _gl(width: int, height: int, frames: int) -> dict[str, Any]:
     }
 
 
-def _numba(width: int, height: int, frames: int) -> dict[str, Any]:
-    renderer = open_renderer("numba", width, height)
+def _numba(renderer: Renderer, width: int, height: int, frames: int) -> dict[str, Any]:
     unguarded, guarded = WholeFrame(renderer, {"/safety/flash_guard": False}), WholeFrame(renderer, {})
     values, waves = _values({}), tones()
 

@@ -2,9 +2,10 @@
 
 Ours is the child's work for one picture: uint8 in, uint8 out, all steps of consecutive pictures in one call. Theirs
 is measured twice: as a user calls it (text and PIL picture in, PIL picture out), and with everything prepared
-(embeddings and tensor in, tensor out). `fps` is the rate of calls in a row, without a wait of ours between them: a
-contender may begin a picture before the last one has arrived. `ms` is the latency of a call alone, with a wait before
-and after it.
+(embeddings and tensor in, tensor out). `ms` is the latency of a call alone, with a wait before and after it. `fps` is
+the rate of calls in a row. Ours and their usual call end with the picture in main memory, so `fps` is nearly
+1000 / `ms`. Their tensors stay on the device, where the next call may begin before they are finished: that is to their
+advantage.
 """
 
 import statistics
@@ -81,6 +82,7 @@ def _measure(
         result["unverified without a device"] = list(UNVERIFIED)
     cases = [(size, count) for size in sizes for count in steps]
     for done, shape in enumerate(shapes):
+        progress(f"{shape}: loading", done / len(shapes))
         bench = _ShapeBench(shape, place)
         result[shape] = {}
         for number, (size, count) in enumerate(cases):

@@ -152,6 +152,7 @@ def _measure(
         clip = Path(folder) / "clip.mp4"
         write_clip(clip, width, height, CLIP_PICTURES[place.kind])
         for done, shape in enumerate(shapes):
+            progress(f"{shape}: loading", done / len(shapes))
             bench = _ShapeBench(shape, place, clip, (width, height), threads)
             result[shape] = {}
             for number, case in enumerate(cases):

@@ -44,14 +44,13 @@ def render(
 
     width, height = parse_size(size)
     with chosen_gpu(gpu), _progress(json_) as progress:
-        progress("first frame", 0.0)
         if cold:
+            progress("first frame", 0.0)
             return _print(frame.cold_start(width, height), json_)
-        start_s = frame.first_frame_s(width, height)
-        progress("renderers", 0.0)
-        result = progress.begin({"first_frame_s": start_s})
-        result |= render_bench.run(width, height, frames)
-        progress("loop", 0.5)
+        result = render_bench.run(width, height, frames, progress)
+        progress("first frame", 0.5)
+        result["first_frame_s"] = frame.first_frame_s(width, height)
+        progress("loop", 0.6)
         result["loop"] = frame.run(width, height, fps, seconds, progress)
     _print(result, json_)
 
@@ -136,6 +135,7 @@ def isolation(
     seconds: Annotated[float, typer.Option(min=1.0, help="Length of each case; 600 for the long test.")] = 30.0,
     rounds: Annotated[int, typer.Option(min=1, metavar="COUNT", help="Rounds of all cases, in turn.")] = 3,
     sd_size: Annotated[str, typer.Option(metavar="WxH", help="Size of the SD picture.")] = "512x512",
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the child works.")] = "auto",
     json_: AsJson = False,
 ) -> None:
     """Measure how a child process disturbs the picture: stopped, idle, busy, with and without the gate, killed every
@@ -147,7 +147,9 @@ def isolation(
     sd_width, sd_height = parse_size(sd_size)
     params = {"/sd/width": sd_width, "/sd/height": sd_height}
     with _progress(json_) as progress:
-        result = isolation_bench.run("sd", width, height, fps, seconds, model, params, progress, rounds=rounds)
+        result = isolation_bench.run(
+            "sd", width, height, fps, seconds, model, params, progress, device=device, rounds=rounds
+        )
     _print(result, json_)
 
 

@@ -22,8 +22,11 @@ def _measure(*, threads: int, then: str, progress: Progress) -> dict[str, Any]:
     result["first"] = 1.5
     progress("second", 0.5)
     if then == "fail":
+        result["second"] = 2.5
+        print("a library that does not end its line", end="")
         raise ModelError("no memory")
     if then == "raise":
+        result["second"] = 2.5
         raise RuntimeError("no device")
     if then == "die":
         print("assertion failed in a driver", flush=True)

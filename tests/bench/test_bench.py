@@ -2,6 +2,8 @@
 
 import ast
 import json
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,9 +55,32 @@ def test_no_benchmark_uses_select_on_pipes_which_windows_rejects(file: Path) -> 
     assert file.name == "osc_sender.py" or not imported & {"select", "selectors"}  # which uses it on a socket
 
 
-def test_sd_rejects_an_unknown_shape(bench_here: Callable[..., Said]) -> None:
-    said = bench_here("sd", "--shape", "sd3", "--device", "cpu")
-    assert said == (1, "", "multiverse: shape sd3: not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny\n")
+@pytest.mark.parametrize("name", ["sd", "video"])
+def test_a_model_that_cannot_be_loaded_is_named_and_takes_no_figures_with_it(
+    bench_here: Callable[..., Said], name: str
+) -> None:
+    size = {"sd": ("--size", "64", "--steps", "1"), "video": ("--size", "64x64")}[name]
+    shapes = ("--shape", "tiny", "--shape", "sd3") if name == "sd" else ("--shape", "sd3")
+    said = bench_here(name, *shapes, *size, "--seconds", "0", "--device", "cpu", "--json")
+    reason = "shape sd3: not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny"
+    assert (said.code, said.err) == (1, f"multiverse: sd3: loading: {reason}\n")
+    result = json.loads(said.out)
+    assert result["failed"] == {"part": "sd3: loading", "reason": reason} and result["matmul_tflops"] > 0
+    assert name == "video" or result["tiny"]["64x64, 1 step"]["fps"] > 0
+
+
+def test_renderers_are_measured_where_numba_is_missing_and_no_engine_starts(
+    say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
+) -> None:
+    monkeypatch.setitem(sys.modules, "engine.render.numba_renderer", None)
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    said = say("bench", "render", "--size", "64x36", "--frames", "10", "--json")
+    result = json.loads(said.out)
+    assert said.code == 1
+    assert result["failed"] == {"part": "first frame", "reason": "an engine of one frame: exit code 1"}
+    assert result["numba"]["unavailable"].startswith("Numba: ")
+    require("unavailable" not in result["gl"], str(result["gl"]))
+    assert result["gl"]["multiverse_ms"] > 0
 
 
 def test_beat_reports_lock_phase_error_f_measure_cost_and_timecode(

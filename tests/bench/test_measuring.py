@@ -30,15 +30,19 @@ def test_a_measurement_that_is_refused_tells_why() -> None:
 
 
 @pytest.mark.parametrize(
-    ("then", "reason"),
+    ("then", "reason", "found_since"),
     [
-        ("fail", "no memory"),
-        ("raise", "the measurement ended early: exit code 1; RuntimeError: no device; [1, 2]"),
-        ("die", "the measurement ended early: exit code 3; assertion failed in a driver"),
+        ("fail", "no memory", {"second": 2.5}),
+        ("raise", "RuntimeError: no device", {"second": 2.5}),
+        ("die", "the measurement ended early: exit code 3; assertion failed in a driver", {}),
     ],
 )
-def test_what_was_found_before_a_part_failed_is_handed_over(then: str, reason: str) -> None:
-    assert measured(then) == {"threads": 2, "first": 1.5, "failed": {"part": "second", "reason": reason}}
+def test_what_was_found_before_a_part_failed_is_handed_over(
+    then: str, reason: str, found_since: dict[str, float]
+) -> None:
+    """Also what was found since the last line of progress, and after a line of a library that has no end."""
+    expected = {"threads": 2, "first": 1.5, **found_since, "failed": {"part": "second", "reason": reason}}
+    assert measured(then) == expected
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,21 @@
 
 Each part is a process of its own with a time limit, and nothing stops the rest. The first call runs what was not tried
 yet, then again what failed or was cut off; what is complete is skipped. Run it from a checkout: nothing must be
-installed except the packages that the parts need.
+installed except the packages that the parts need, which may also lie in folders of PYTHONPATH.
 """
 
 import argparse
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
+import tarfile
+import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,29 +26,38 @@ RESULTS = ROOT / "tests" / "benchmarks" / "results"
 PEERS = ROOT / ".ci" / "peers"
 GRACE_S = 15.0  # after Ctrl-C, for what was found so far
 BEGUN_WITH = 0.5  # share of a part's limit that must be left: most parts take less than their limit
-PROBE_S = 60.0
+PROBE_S = 90.0  # a first import of torch from a cold disk takes a minute
 FAILED = "failed"
+PACKAGES = {
+    **dict.fromkeys(("numpy", "msgspec", "platformdirs", "tomli_w", "typer", "rich", "psutil"), "everything"),
+    **dict.fromkeys(("cv2", "PIL", "simplejpeg"), "everything"),
+    **dict.fromkeys(("aiohttp", "pythonosc", "zeroconf", "segno", "sounddevice", "soundfile", "soxr"), "everything"),
+    **dict.fromkeys(("moderngl", "glcontext"), "the picture by OpenGL"),
+    "numba": "the picture by the CPU",
+    "av": "videos",
+    **dict.fromkeys(("diffusers", "peft"), "Stable Diffusion"),
+    **dict.fromkeys(("torch", "transformers", "accelerate", "safetensors"), "all models"),
+    "torchfcpe": "the pitch of a voice",
+    **dict.fromkeys(("scipy", "faiss", "infer_rvc_python"), "a voice's rival"),
+    **dict.fromkeys(("pytest", "hypothesis"), "the tests"),
+}
+"""Import names of what the parts need, and what for."""
 PROBE = r"""
-import importlib.util, json, platform
-told, missing = {"machine": platform.machine(), "python": platform.python_version()}, []
-for name, needed in {
-    "msgspec": "everything", "typer": "everything", "psutil": "everything", "cv2": "everything", "av": "videos",
-    "numba": "the picture", "diffusers": "Stable Diffusion", "transformers": "all models", "accelerate": "all models",
-    "soundfile": "voices", "soxr": "voices", "torchfcpe": "the pitch of a voice", "faiss": "a voice's rival",
-    "scipy": "a voice's rival", "infer_rvc_python": "a voice's rival", "pytest": "the tests", "hypothesis": "the tests",
-}.items():
-    if importlib.util.find_spec(name) is None:
-        missing.append(f"{name} (for {needed})")
+import importlib.util, json, platform, sys
+packages, device = json.loads(sys.argv[1]), sys.argv[2]
+missing = [f"{name} (for {what})" for name, what in packages.items() if importlib.util.find_spec(name) is None]
+told = {"machine": platform.machine(), "python": platform.python_version(), "missing": missing}
 try:
     import torch
     told["torch"] = torch.__version__
-    if torch.cuda.is_available():
+    if device == "cuda" and torch.cuda.is_available():
         card = torch.cuda.get_device_properties(0)
         told |= {"card": card.name, "memory_gib": round(card.total_memory / 2**30, 1), "cuda": torch.version.cuda}
-    else:
+    elif device == "cuda":
         missing.append("CUDA: torch sees no card")
 except Exception as error:
-    missing.append(f"torch (for all models): {error}")
+    missing.append(f"torch: {error}")
+print("\n" + json.dumps(told), flush=True)  # a broken driver may end the process
 try:
     from engine.render.context import is_software, open_context
     told["opengl"] = open_context().info["GL_RENDERER"]
@@ -55,7 +65,7 @@ try:
         missing.append(f"OpenGL on the card: {told['opengl']} draws on the CPU; see docs/platforms.md")
 except Exception as error:
     missing.append(f"OpenGL (for the picture): {error}")
-print("\n" + json.dumps(told | {"missing": missing}))
+print("\n" + json.dumps(told))
 """
 
 
@@ -69,12 +79,12 @@ class Part:
     """The same for a dry run; empty: not in a dry run, because another part runs the same code."""
 
 
-def tests(limit_s: float, *patterns: str) -> Part:
-    """The tests that behave differently on a card."""
-    files = sorted(str(file.relative_to(ROOT)) for pattern in patterns for file in ROOT.glob(f"tests/{pattern}"))
-    # Without the options of the checkout: a borrowed machine may lack pytest-xdist, and have libraries that warn.
+def tests(name: str, limit_s: float, *patterns: str) -> Part:
+    """Tests that behave differently on a card."""
+    files = sorted(str(file.relative_to(ROOT)) for pattern in patterns for file in ROOT.glob(f"tests/{pattern}.py"))
+    # Without the options of the checkout: a rented machine may lack pytest-xdist, and have libraries that warn.
     options = "-q -W default -o addopts=--import-mode=importlib -p no:cacheprovider"
-    return Part("tests", limit_s, ("-m", "pytest", *options.split(), *files))
+    return Part(name, limit_s, ("-m", "pytest", *options.split(), *files))
 
 
 def bench(name: str, limit_s: float, real: str, tiny: str = "") -> Part:
@@ -83,82 +93,103 @@ def bench(name: str, limit_s: float, real: str, tiny: str = "") -> Part:
 
 
 ON = "--device {device}"
-ON_A_CARD = "test_graphs test_device_work sd/test_overlap sd/test_denoiser sd/test_batch_painter **/test_card_*".split()
 PARTS = (
-    tests(240, *(f"models/{file}.py" for file in ON_A_CARD)),
+    tests(
+        "tests",
+        150,
+        *(f"models/{name}" for name in "test_graphs test_device_work sd/test_overlap **/test_card_*".split()),
+    ),
+    # the figures that have goals, in 750 s
     bench(
         "sd",
-        120,
+        100,
         f"sd {ON} --shape sd15 --size 512 --steps 1 --steps 2 --seconds 6",
         f"sd {ON} --size 64 --steps 6 --seconds 0",
     ),
-    bench("sam3-image", 120, f"sam3 {ON} --mode image", f"sam3 {ON} --mode image --size 96x64 --objects 2 --seconds 0"),
-    bench("sam3-track", 150, f"sam3 {ON} --mode track", f"sam3 {ON} --mode track --size 96x64 --objects 1 --seconds 0"),
-    bench("rvc", 120, f"rvc {ON}", f"rvc {ON} --seconds 2 --block 100 --files 2 --embeddings 400"),
+    bench("sam3-image", 90, f"sam3 {ON} --mode image", f"sam3 {ON} --mode image --size 96x64 --objects 2 --seconds 0"),
+    bench("sam3-track", 110, f"sam3 {ON} --mode track", f"sam3 {ON} --mode track --size 96x64 --objects 1 --seconds 0"),
+    bench("rvc", 110, f"rvc {ON}", f"rvc {ON} --seconds 2 --block 100 --files 2 --embeddings 400"),
     bench(
         "video",
-        150,
+        120,
         f"video {ON} --shape sd15 --batch 8 --steps 5 --strength 0.2 --mode fused --seconds 8",
         f"video {ON} --size 64x64 --batch 2 --steps 2 --mode fused --seconds 0",
     ),
     bench(
         "isolation",
-        200,
-        "isolation --model random:sd15 --size 1920x1080 --fps 60 --seconds 15",
-        "isolation --size 96x64 --sd-size 64x64 --seconds 1 --rounds 1",
+        145,
+        f"isolation {ON} --model random:sd15 --size 1920x1080 --fps 60 --seconds 10 --rounds 2",
+        f"isolation {ON} --size 96x64 --sd-size 64x64 --seconds 1 --rounds 1",
     ),
-    bench("render", 60, "render --size 1920x1080 --fps 60 --seconds 10", "render --size 96x64 --frames 10 --seconds 1"),
-    bench("sd-others", 240, f"sd {ON} --shape sd-turbo --shape sdxl-turbo --size 512 --steps 1 --seconds 4"),
-    bench("video-others", 280, f"video {ON} --shape sd15 --batch 1 --batch 8 --steps 5"),
-    bench("isf", 90, "isf --size 1920x1080"),
+    bench(
+        "render",
+        75,  # half of it for Numba, which compiles on a new machine
+        "render --size 1920x1080 --fps 60 --seconds 10",
+        "render --size 96x64 --frames 10 --seconds 1",
+    ),
+    # what else is worth knowing
+    tests("render-tests", 90, *(f"render/test_{name}" for name in ("one_submission", "fitted", "renderers"))),
     bench("ipc", 60, "ipc", "ipc --blocks 1 --frames 200"),
+    bench("sd-others", 240, f"sd {ON} --shape sd-turbo --shape sdxl-turbo --size 512 --steps 1 --seconds 4"),
+    bench("isf", 90, "isf --size 1920x1080"),
     bench("osc", 60, "osc --size 1920x1080 --fps 60"),
+    bench("video-others", 280, f"video {ON} --shape sd15 --batch 1 --batch 8 --steps 5"),
 )
 """In order of worth."""
 
-Run = Callable[[Sequence[str], float, IO[str]], tuple[int | None, str]]
-"""(arguments of Python, limit in s, log) -> exit code, None when it was cut off, and what was printed."""
+Run = Callable[[Sequence[str], float, IO[str], IO[str]], int | None]
+"""(arguments of Python, limit in s, its standard output, its errors) -> exit code, None when it was cut off."""
+GUARD = "trap '' INT; read -r line; kill -9 0"  # ends its process group when its standard input ends
 
 
-def run_python(words: Sequence[str], limit_s: float, log: IO[str]) -> tuple[int | None, str]:
+def run_python(words: Sequence[str], limit_s: float, out: IO[str], log: IO[str]) -> int | None:
     """Run Python from this checkout. At the limit it gets Ctrl-C, for what it found so far, and is ended with its
-    children, which would keep the card."""
-    path = os.pathsep.join(str(folder) for folder in (ROOT, PEERS) if folder.is_dir())
-    process = subprocess.Popen(
-        [sys.executable, *words],
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"},
-        start_new_session=True,
-    )
-    try:
-        printed, _ = process.communicate(timeout=limit_s)
-        return process.returncode, printed
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            return None, process.communicate(timeout=GRACE_S)[0]
-        return None, ""
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    children, which would keep the card; as when this script is killed."""
+    path = [*(str(folder) for folder in (ROOT, PEERS) if folder.is_dir()), os.environ.get("PYTHONPATH", "")]
+    offline = {"PYTHONPATH": os.pathsep.join(filter(None, path)), "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+    with (
+        subprocess.Popen(["sh", "-c", GUARD], stdin=subprocess.PIPE, process_group=0) as guard,
+        subprocess.Popen(
+            [sys.executable, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=log,
+            cwd=ROOT,
+            env=os.environ | offline,
+            process_group=guard.pid,
+        ) as process,
+    ):
+        try:
+            return process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(guard.pid, signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_S)
+            return None
+        finally:
+            os.killpg(guard.pid, signal.SIGKILL)
 
 
 class Day:
     """One call."""
 
     def __init__(
-        self, device: str, out: Path, machine: dict[str, Any], *, minutes: float = 0.0, is_tiny: bool = False
+        self,
+        device: str,
+        out: Path,
+        machine: dict[str, Any],
+        *,
+        end_s: float = float("inf"),
+        pack: Path | None = None,
+        is_tiny: bool = False,
     ) -> None:
-        """`machine`: from `probe`. `minutes`: 0 for no limit."""
+        """`machine`: from `probe`. `end_s`: of `time.monotonic()`. `pack`: for `--pack`."""
         self._device, self._out, self._machine, self._is_tiny = device, out, machine, is_tiny
+        self._end_s, self._pack = end_s - GRACE_S, pack
         self._logs = out / "logs"
         self._logs.mkdir(parents=True, exist_ok=True)
-        self._end_s = time.monotonic() + 60.0 * minutes - GRACE_S if minutes else float("inf")
-        self._suffix = re.sub(r"[^a-z0-9]+", "-", "tiny" if is_tiny else machine.get("card", device).lower()).strip("-")
+        measured = machine.get("card", device) if device == "cuda" else device
+        self._suffix = suffix("tiny" if is_tiny else measured)
 
     def run(self, parts: Sequence[Part], run: Run = run_python) -> int:
         """Run what is not complete. 0: all complete; 1: some failed; 3: the time is over, call again."""
@@ -171,7 +202,7 @@ class Day:
         return self._out / f"{part.name}-{self._suffix}.json"
 
     def _run(self, part: Part, run: Run) -> str:
-        file, log_file = self.file(part), self._logs / f"{part.name}-{self._suffix}.txt"
+        file = self.file(part)
         before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         if before and FAILED not in before:
             print(f"{part.name}: complete, {file.name}", flush=True)
@@ -181,59 +212,128 @@ class Day:
             print(f"{part.name}: not begun, {max(left_s, 0.0):.0f} s are left; call again", flush=True)
             return "not begun"
         words = [word.format(device=self._device) for word in (part.tiny if self._is_tiny else part.words)]
+        log_file, out_file = (self._logs / f"{file.stem}.{kind}" for kind in ("txt", "out"))
         began_s = time.monotonic()
-        with log_file.open("w", encoding="utf-8") as log:
+        with (
+            log_file.open("w", encoding="utf-8") as log,
+            out_file.open("w+", encoding="utf-8", errors="replace") as out,
+        ):
             print(*words, file=log, flush=True)
-            code, printed = run(words, min(part.limit_s, left_s), log)
-            log.write(printed)
+            code = run(words, min(part.limit_s, left_s), out, log)
+            out.seek(0)
+            found = figures(out.read())
         took_s = round(time.monotonic() - began_s, 1)
-        found = figures(printed)
         if code != 0 and FAILED not in found:
             found[FAILED] = {"part": part.name, "reason": "cut off" if code is None else f"exit code {code}"}
         found = {"machine": self._machine, "seconds": took_s} | found
-        if len(found) >= len(before):  # else the first attempt found more
-            file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        if FAILED not in found or count_figures(found) >= count_figures(before):  # else the first attempt found more
+            with replacing(file) as new:
+                new.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        self._pack_all()
         state = "cut off" if code is None else "complete" if code == 0 else "failed"
         reason = f" ({found[FAILED]['part']}: {found[FAILED]['reason']})" if FAILED in found else ""
         print(f"{part.name}: {state} after {took_s:.0f} s{reason}; log: {log_file}", flush=True)
         return state
 
+    def _pack_all(self) -> None:
+        """Pack all files of this device that are here, those of earlier calls too."""
+        if self._pack is None:
+            return
+        above = ROOT if self._out.is_relative_to(ROOT) else self._out.parent
+        with replacing(self._pack) as new, tarfile.open(new, "w:gz") as archive:
+            for file in sorted(self._out.rglob(f"*-{self._suffix}.*")):
+                if file.suffix in (".json", ".txt", ".out"):
+                    archive.add(file, file.relative_to(above))
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """A file to write in its place, so that nobody finds half of it, however this script ends."""
+    new = file.with_name(f"{file.name}.part")
+    yield new
+    new.replace(file)
+
+
+def suffix(device: str) -> str:
+    """How the names of the files of a card or another device end."""
+    return re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
+
 
 def figures(printed: str) -> dict[str, Any]:
-    """The last line of JSON; without one, as of tests, the last line."""
+    """The last line that is a JSON object; without one, as of tests, the last line."""
     lines = [line for line in printed.splitlines() if line.strip()]
     for line in reversed(lines):
-        if line.startswith("{"):
-            found: dict[str, Any] = json.loads(line)
-            return found
+        with suppress(ValueError):  # a line that was torn
+            found = json.loads(line)
+            if isinstance(found, dict):
+                return found
     return {"summary": lines[-1]} if lines else {}
 
 
-def probe() -> dict[str, Any]:
-    """Facts of this machine; prints what is missing."""
-    with open(os.devnull, "w", encoding="utf-8") as log:
-        _, printed = run_python(("-c", PROBE), PROBE_S, log)
+def count_figures(found: dict[str, Any]) -> int:
+    """The number of figures in all levels."""
+    values = (value for name, value in found.items() if name not in ("machine", FAILED))
+    return sum(count_figures(value) if isinstance(value, dict) else 1 for value in values)
+
+
+def probe(device: str) -> dict[str, Any]:
+    """Facts of this machine and of `device`: cuda, mps or cpu; prints what is missing."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as out:
+        code = run_python(("-c", PROBE, json.dumps(PACKAGES), device), PROBE_S, out, out)
+        out.seek(0)
+        printed = out.read()
     found = figures(printed)
-    for line in found.pop("missing", ["everything: Python did not answer"]):
+    missing = found.pop("missing", [])
+    if code != 0:
+        missing.append(
+            f"an answer of Python: {'too late' if code is None else f'exit code {code}'}, {printed[-300:]!r}"
+        )
+    for line in missing:
         print(f"missing: {line}", flush=True)
-    if shutil.which("nvidia-smi"):
-        asked = ["nvidia-smi", "--query-gpu=driver_version,power.limit,clocks.max.sm", "--format=csv,noheader"]
-        found["nvidia-smi"] = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
-    return found | {"date": time.strftime("%Y-%m-%d")}
+    more = {
+        "nvidia-smi": said(
+            "nvidia-smi", "--query-gpu=driver_version,power.limit,clocks.max.sm", "--format=csv,noheader"
+        ),
+        # Whoever owns the checkout, and without its tags.
+        "commit": said("git", "-c", "safe.directory=*", *"describe --always --dirty --abbrev=40 --exclude=*".split()),
+    }
+    return found | {name: value for name, value in more.items() if value} | {"date": time.strftime("%Y-%m-%d")}
+
+
+def said(*command: str) -> str:
+    """What a program prints about this checkout or machine; "" if it is not here or does not end."""
+    with suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PROBE_S)
+        return done.stdout.strip()
+    return ""
+
+
+def see_only(device: str) -> str:
+    """Let the parts see no other card than `cuda:1`, because not all of them take a number; returns `cuda`."""
+    kind, _, number = device.partition(":")
+    if number:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[int(number)] if visible else number
+    return kind
 
 
 def main() -> int:
+    began_s = time.monotonic()
     names = [each.name for each in PARTS]
     reader = argparse.ArgumentParser(prog="tests/benchmarks/on_gpu.sh", description=__doc__)
     reader.add_argument("--device", default="cuda", help="where the models work: cuda, cuda:1, mps or cpu")
-    reader.add_argument("--tiny", action="store_true", help="a dry run with tiny models and sizes")
-    reader.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="for the JSON files and logs")
+    reader.add_argument("--tiny", action="store_true", help="a dry run with tiny models and sizes; needs --out")
+    reader.add_argument("--out", type=Path, metavar="FOLDER", help="for JSON files and logs (default: results)")
+    reader.add_argument("--pack", type=Path, metavar="FILE.tar.gz", help="keep a copy of all of them in one file")
     reader.add_argument("--minutes", type=float, default=0.0, metavar="N", help="end within N minutes; then call again")
     reader.add_argument("--only", action="append", choices=names, metavar="PART", help=", ".join(names))
     asked = reader.parse_args()
+    if asked.tiny and asked.out is None:
+        reader.error("--tiny needs --out FOLDER: its figures do not belong with those of machines")
     parts = [each for each in PARTS if each.name in (asked.only or names) and (each.tiny or not asked.tiny)]
-    out = asked.out.resolve()
-    return Day(asked.device, out, probe(), minutes=asked.minutes, is_tiny=asked.tiny).run(parts)
+    end_s = began_s + 60.0 * asked.minutes if asked.minutes else float("inf")
+    device, out, pack = see_only(asked.device), (asked.out or RESULTS).resolve(), asked.pack and asked.pack.resolve()
+    return Day(device, out, probe(device), end_s=end_s, pack=pack, is_tiny=asked.tiny).run(parts)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Fills docs/performance.md and draws its plot from the figures in tests/benchmarks/results.
 
-Run `python tests/benchmarks/page.py` after a measurement; a test checks that both are up to date.
+Run `python -m tests.benchmarks.page` after a measurement; a test checks that both are up to date.
 """
 
 import json
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "tests" / "benchmarks" / "results"
+from engine.render.context import is_software
+from tests.benchmarks.on_gpu import FAILED, RESULTS, ROOT, suffix
+
 PAGE = ROOT / "docs" / "performance.md"
 PLOT = ROOT / "docs" / "pictures" / "performance.svg"
 MARKER = re.compile(r"<!-- figures -->\n.*?<!-- end -->", re.DOTALL)
@@ -122,6 +123,7 @@ ON_CARD = (
         Goal("≤ 1.15 of alone", lambda _, times: times >= 1 / 1.15),
     ),
     Row("post effects, 1080p", "render", "ms", "gl/post_effects_ms", goal=Goal("< 1.5", lambda ours, _: ours < 1.5)),
+    Row("the pass that only effects need, 1080p", "render", "ms", "gl/publish_ms"),
     Row(
         *("the picture without effects, 1080p", "render", "ms"),
         *("gl/multiverse_ms", "gl/minimal_four_layers_ms", "a minimal shader", NEAR_MINIMAL),
@@ -177,6 +179,9 @@ ON_CPU = (
         *("the same by OpenGL, llvmpipe", "render-linux-2-cores-llvmpipe", "ms"),
         *("gl/multiverse_ms", "gl/fair_rival_ms", "that shader in 16 bits, dithered", NOT_SLOWER),
     ),
+    Row("the pass that only effects need, 720p, llvmpipe", "render-linux-2-cores-llvmpipe", "ms", "gl/publish_ms"),
+    Row("post effects, 720p, llvmpipe", "render-linux-2-cores-llvmpipe", "ms", "gl/post_effects_ms"),
+    Row("post effects, 720p, Numba", "render-linux-2-cores-llvmpipe", "ms", "numba/post_effects_ms"),
     Row(
         *("720p30 beside busy tiny SD, publication p99", "isolation-linux-2-cores-llvmpipe", "ms"),
         *(f"scenes/{name}/interval_ms_p99" for name in ("busy_child", "no_child")),
@@ -203,14 +208,17 @@ def sections(results: Mapping[str, Found]) -> Iterator[Section]:
     cards = {found["machine"]["card"] for found in results.values() if "card" in found.get("machine", {})}
     for card in sorted(cards) or [CARD]:
         end = f"-{suffix(card)}"
-        of_card = {stem.removesuffix(end): found for stem, found in results.items() if stem.endswith(end)}
+        of_card = {stem.removesuffix(end): _by_card(found) for stem, found in results.items() if stem.endswith(end)}
         yield _section(card, ON_CARD, of_card)
     yield _section(CPU, ON_CPU, results)
 
 
-def suffix(card: str) -> str:
-    """How the names of a card's files end."""
-    return re.sub(r"[^a-z0-9]+", "-", card.lower()).strip("-")
+def _by_card(found: Found) -> Found:
+    """The figures, unless the CPU drew the picture: then the reason why there are none."""
+    drawn_by = str(found.get("renderer") or found.get("gl", {}).get("renderer", ""))
+    if drawn_by.startswith("numba: ") or is_software(drawn_by):
+        return {FAILED: {"part": "the card", "reason": f"{drawn_by} drew the picture"}}
+    return found
 
 
 def filled(text: str, results: Mapping[str, Found]) -> str:
@@ -274,9 +282,9 @@ def read_results(folder: Path = RESULTS) -> dict[str, Found]:
 
 def _section(title: str, rows: Sequence[Row], results: Mapping[str, Found]) -> Section:
     failed = {
-        row.file: "`{file}`: {part} failed: {reason}".format_map({"file": row.file} | results[row.file]["failed"])
+        row.file: "`{file}`: {part} failed: {reason}".format_map({"file": row.file} | results[row.file][FAILED])
         for row in rows
-        if "failed" in results.get(row.file, {})
+        if FAILED in results.get(row.file, {})
     }
     return Section(title, [_line(row, results.get(row.file, {})) for row in rows], list(failed.values()))
 

@@ -3,6 +3,8 @@
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
+
 from tests.benchmarks import page
 from tests.benchmarks.on_gpu import PARTS, Day
 from tests.benchmarks.page import ON_CARD, filled, plot, read_results, tables
@@ -22,8 +24,8 @@ def row(text: str, beginning: str) -> list[str]:
 
 def test_the_page_and_its_plot_are_up_to_date() -> None:
     text, results = page.PAGE.read_text(encoding="utf-8"), read_results()
-    assert filled(text, results) == text, "run `python tests/benchmarks/page.py`"
-    assert page.PLOT.read_text(encoding="utf-8") == plot(results), "run `python tests/benchmarks/page.py`"
+    assert filled(text, results) == text, "run `python -m tests.benchmarks.page`"
+    assert page.PLOT.read_text(encoding="utf-8") == plot(results), "run `python -m tests.benchmarks.page`"
     ElementTree.fromstring(plot(results))
 
 
@@ -58,6 +60,20 @@ def test_goals_are_judged_on_the_cards_that_they_are_for_and_each_card_has_its_t
     small, large = tables(found).partition(f"## {CARD}")[::2][::-1]
     assert "130 pictures/s" in small + large and ": met" not in small + large
     assert tables(found).index(CARD) < tables(found).index("NVIDIA RTX 3060")
+
+
+@pytest.mark.parametrize("drawn_by", ["llvmpipe (LLVM 15.0.6, 256 bits)", "NVIDIA H100/PCIe/SSE2"])
+def test_a_picture_that_the_cpu_drew_says_nothing_about_a_card(drawn_by: str) -> None:
+    waits = {name: {"interval_ms_p99": 17.0} for name in ("busy_child", "no_child")}
+    found = of_a_card(
+        CARD,
+        render={"gl": {"renderer": drawn_by, "post_effects_ms": 1.2}},
+        isolation={"renderer": f"gl: {drawn_by}", "scenes": waits},
+    )
+    text, is_software = tables(found), drawn_by.startswith("llvmpipe")
+    assert row(text, "post effects, 1080p")[0] == ("open" if is_software else "1.2 ms")
+    assert row(text, "1080p60 beside busy SD, publication p99")[0] == ("open" if is_software else "17 ms")
+    assert (f"- `render`: the card failed: {drawn_by} drew the picture" in text) == is_software
 
 
 def test_each_row_of_a_card_reads_the_file_of_a_part_of_the_day(tmp_path: Any) -> None:

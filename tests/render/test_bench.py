@@ -13,7 +13,7 @@ from tests.support.long_form import IS_SOAK
 
 
 def test_the_figures_are_complete_and_serialise_to_json(gl: Renderer) -> None:
-    figures = json.loads(json.dumps(render.run(64, 36, 2)))
+    figures = json.loads(json.dumps(render.run(64, 36, 2, Progress())))
     assert figures["width"] == 64 and figures["frames"] == 2
     assert {
         "fair_rival_ms",
