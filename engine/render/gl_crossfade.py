@@ -23,14 +23,15 @@ class CrossfadedImage:
         context: moderngl.Context,
         mix_pass: moderngl.VertexArray,
         finish: Callable[[], None],
+        upload: Callable[[], UploadedImage],
         *,
         is_software: bool,
     ) -> None:
-        """`mix_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1."""
+        """`mix_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1. `upload` makes what takes an RGB
+        picture."""
         self._context, self._mix_pass, self._finish = context, mix_pass, finish
         self._is_software = is_software
-        self._picture = UploadedImage(context, 3, "f1")
-        self._before = UploadedImage(context, 3, "f1")
+        self._picture, self._before = upload(), upload()
         self._fade: PictureCrossfade | None = None
         self._outputs: _Outputs | None = None
         self._warm_up()

@@ -59,8 +59,9 @@ class MaskArray:
 class MaskPainter:
     """Draws objects into a target. Render thread, context current. Expects and leaves all GL features disabled."""
 
-    def __init__(self, context: moderngl.Context, copy_pass: moderngl.VertexArray) -> None:
-        """`copy_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1."""
+    def __init__(self, context: moderngl.Context, copy_pass: moderngl.VertexArray, source: UploadedImage) -> None:
+        """`copy_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1. `source` takes the RGB picture that
+        is painted over, and is released here."""
         self._context, self._copy_pass = context, copy_pass
         self._colours, self._ids = (
             context.vertex_array(compile_program(context, name, vertex="mask_boxes"), [])
@@ -68,7 +69,7 @@ class MaskPainter:
         )
         self._masks = MaskArray(context, MAX_OBJECTS)
         self._boxes: np.ndarray = np.zeros((0, 4), np.float32)
-        self._source = UploadedImage(context, 3, "f1")
+        self._source = source
         self._warm_up()
 
     def paint_overlay(self, target: Target, overlay: Overlay) -> None:

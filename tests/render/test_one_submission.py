@@ -11,13 +11,15 @@ import torch
 
 from engine.models.sd.pixels import as_rgb, fitted
 from engine.render import Leaving, PictureInput, Renderer, open_renderer
+from engine.render.context import load_finish
 from engine.render.gl_look import _FEATURES
 from engine.render.gl_renderer import GLRenderer
 from engine.render.gl_targets import PLAIN_DTYPE
 from engine.render.gl_textures import Target
 from engine.render.isf import ShaderSlot
 from engine.render.isf.parse import parse_isf
-from engine.render.readback import stream_buffer
+from engine.render.readback import Readback, stream_buffer
+from engine.values import VideoFrame
 
 SIZE = (96, 54)
 FITTED = (64, 40)
@@ -38,7 +40,7 @@ LOOKS: list[dict[str, Any]] = [
     {"/multiverse/light": "linear", "/multiverse/tone": "filmic", "/multiverse/brightness": 3.0},
     {"/multiverse/tone": "clip", "/multiverse/blend": 2.5, "/layer/5/intensity": 0.7},
     SIMPLE,
-    {"/master/blackout": True},
+    GUARDED | {"/master/blackout": True},
 ]
 KINDS = ["software", "gpu", "8 bits"]
 
@@ -164,6 +166,21 @@ def test_a_limited_picture_is_published_again(
         watched.require_equal()
         limited += is_limited
     assert 3 < limited < 20
+
+
+def test_a_gpu_gets_the_bytes_of_a_picture_as_they_are(
+    watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool
+) -> None:
+    """Its driver would put a fourth channel into RGB on the CPU."""
+    for width, height in ((1, 1), (3, 5), (64, 48), (77, 31), SIZE):
+        pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)[::-1]
+        shown = watched.renderer.show(VideoFrame(pixels=pixels, index=0, time_s=0.0, source="test"))
+        assert (shown.read_rgba()[..., :3] == pixels).all()
+    watched.renderer.draw(picture(SIMPLE, layer5=pixels))
+    assert (watched.renderer.read_rgba()[..., :3] == pixels).all()
+    assert watched.renderer._shown.layer5._picture._texture.components == (1 if is_gpu else 3)
+    watched.renderer.draw(picture(SIMPLE))
+    assert not watched.renderer.read_rgba()[..., :3].any(), "black without a picture"
 
 
 def test_a_new_size_and_the_texture_hold_the_published_picture(
