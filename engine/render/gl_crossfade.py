@@ -81,8 +81,7 @@ class CrossfadedImage:
         if outputs.pixels is None:
             source = outputs.for_pass if outputs.for_pass in outputs.drawn else outputs.for_others
             self._draw_into(source)
-            self._finish()  # waits without the GIL, which moderngl would hold
-            outputs.pixels = outputs.readback.read(source.framebuffer)
+            outputs.pixels = outputs.readback.read_drawn(source.framebuffer)
         return outputs.pixels
 
     def draw_texture(self) -> TextureRef:

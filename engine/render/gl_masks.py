@@ -190,8 +190,7 @@ class PaintedImage(Generic[_Asked]):
         """(height, width, 4) uint8, opaque, row 0 at the top. May be kept."""
         assert self._target is not None and self._readback is not None
         if self._pixels is None:
-            self._finish()  # waits without the GIL, which moderngl would hold
-            self._pixels = self._readback.read(self._target.framebuffer)
+            self._pixels = self._readback.read_drawn(self._target.framebuffer)
         return self._pixels
 
     def draw_texture(self) -> TextureRef:

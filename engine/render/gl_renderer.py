@@ -193,12 +193,13 @@ class GLRenderer:
         self.wait()
         if self._deep_pixels is None:
             with self._drawing():
-                target = self._current
-                if not self._final.is_unchanged:
+                readback = self._targets.deep_readback()
+                if self._final.is_unchanged:
+                    self._deep_pixels = readback.read(self._current.framebuffer)
+                else:
                     target = self._targets.deep()
                     self._publisher.draw_deep(self._current, self._final, target, is_luma=self._is_luma)
-                    self._finish()
-                self._deep_pixels = self._targets.deep_readback().read(target.framebuffer)
+                    self._deep_pixels = readback.read_drawn(target.framebuffer)
                 self._require_no_error()
         return self._deep_pixels
 

@@ -56,15 +56,21 @@ class Readback:
 
         The picture must be finished, and so must be the transfer if it was queued.
         """
+        if self._transfer is not None and self._queued is not framebuffer:
+            return self.read_drawn(framebuffer)
         pixels = self._pool.take()
         if self._transfer is None:
             framebuffer.read_into(pixels, self._viewport, components=4, dtype=self._dtype)
-            return pixels
-        if self._queued is not framebuffer:
-            self.queue(framebuffer)
-            self._finish()  # waits without the GIL, so that the copy does not wait
-        self._transfer.read_into(pixels)
+        else:
+            self._transfer.read_into(pixels)
         return pixels
+
+    def read_drawn(self, framebuffer: moderngl.Framebuffer) -> np.ndarray:
+        """The same of a picture that need not be finished: waits for it and for the transfer at once, without the GIL,
+        which moderngl would hold."""
+        self.queue(framebuffer)
+        self._finish()
+        return self.read(framebuffer)
 
     def release(self) -> None:
         if self._transfer is not None:

@@ -168,6 +168,24 @@ def test_a_limited_picture_is_published_again(
     assert 3 < limited < 20
 
 
+def test_what_is_not_finished_is_waited_for_once_with_its_transfer(
+    watched: Watched, picture: Callable[..., PictureInput], found: Callable
+) -> None:
+    watched.show(picture({"/master/fade": 0.5}))
+    one, other = (VideoFrame(pixels=CARD // n, index=n, time_s=0.0, source="test") for n in (1, 2))
+    masks = found(np.full((1, 32, 32), 255))
+    watched.renderer.show(other).read_rgba()  # the first time more is drawn
+    for read in (
+        watched.renderer.read_rgba16,
+        watched.renderer.show(one, other, 0.5).read_rgba,
+        watched.renderer.show_masks(one, masks, is_hard=False, opacity=0.5).read_rgba,
+        watched.renderer.show_ids(masks, SIZE).read_rgba,
+    ):
+        watched.waits = 0
+        read()
+        assert watched.waits == 1
+
+
 def test_a_gpu_gets_the_bytes_of_a_picture_as_they_are(
     watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool
 ) -> None:
