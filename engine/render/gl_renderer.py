@@ -347,10 +347,10 @@ class GLRenderer:
         """Queue behind the picture all that is known to be needed of it, so that the program waits once."""
         if look.is_flash_guarded:
             self._publisher.sum_cells(self._current)
-        if not self._is_published and self._final.limits is None:  # else it most likely will be limited again
-            self._publish(look, Finish(fade_of(look), None))
-        else:
+        if self._is_published:
             self._queue_transfers()
+        elif self._final.limits is None:  # else it most likely will be limited again
+            self._publish(look, Finish(fade_of(look), None))
         if self._was_deep_read and fade_of(look) == 1.0:
             self._targets.deep_readback().queue(self._current.framebuffer)
 

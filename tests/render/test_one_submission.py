@@ -149,23 +149,50 @@ def test_what_is_drawn_on_a_look_is_published_afterwards(
     watched.require_equal()
 
 
+@pytest.mark.parametrize("is_dissolving", [False, True], ids=["one look", "dissolve"])
 def test_a_limited_picture_is_published_again(
-    watched: Watched, picture: Callable[..., PictureInput], cpu: Renderer
+    watched: Watched,
+    picture: Callable[..., PictureInput],
+    cpu: Renderer,
+    is_gpu: bool,
+    is_dissolving: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cpu.resize(*SIZE)
-    limited = 0
+    was_limited, limited, fits = False, 0, []
+    if is_gpu:
+        fit = watched.renderer._fitted.queue
+        monkeypatch.setattr(watched.renderer._fitted, "queue", lambda *rest: (fits.append(rest), fit(*rest)))
     for frame in range(20):
         flash = np.full((6, 8, 3), 255 * (frame % 2), np.uint8)
         shown = picture(SIMPLE | GUARDED | {"/master/fade": 0.9}, layer5=flash, time_s=frame / 30)
-        is_limited = watched.show(shown)[1] == 1
+        if is_dissolving:
+            still = picture(SIMPLE | GUARDED, layer5=np.full((6, 8, 3), 80, np.uint8), time_s=frame / 30)
+            shown = replace(shown, leaving=Leaving(number=1, mix=0.8, picture=still))
+        fits.clear()
+        waits, passes = watched.show(shown)
         cpu.draw(shown)
         cpu.wait()
-        assert is_limited == watched.renderer.flash_guard.is_limiting == cpu.flash_guard.is_limiting
-        assert watched.waits == 1 + is_limited
+        is_limited = watched.renderer.flash_guard.is_limiting
+        assert is_limited == cpu.flash_guard.is_limiting
+        if is_dissolving:  # it is published ahead unless the last one was limited
+            assert passes == 1 + (is_gpu and is_limited and not was_limited)
+            assert waits == (1 + (is_limited or was_limited) if is_gpu else waits)
+        else:
+            assert (waits, passes) == (1 + is_limited, is_limited)
+        assert len(fits) == is_gpu * (passes if is_dissolving else 1 + is_limited), "only what is published is fitted"
         assert np.abs(watched.renderer.read_rgba().astype(int) - cpu.read_rgba()).max() <= 1
         watched.require_equal()
+        was_limited = is_limited
         limited += is_limited
     assert 3 < limited < 20
+    black = picture(SIMPLE | GUARDED | {"/master/blackout": True}, layer5=flash, time_s=frame / 30)
+    watched.show(black)
+    assert not watched.renderer.read_rgba()[..., :3].any() and not watched.renderer.read_rgba16()[..., :3].any()
+    watched.require_equal()
+    watched.show(shown)
+    assert watched.renderer.flash_guard.is_limiting, "the return from black is a rise like any other"
+    watched.require_equal()
 
 
 def test_what_is_not_finished_is_waited_for_once_with_its_transfer(
