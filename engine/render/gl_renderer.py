@@ -115,8 +115,6 @@ class GLRenderer:
             self._take_context_back()
             self._published = self._targets.turn()
             self._by_look = None
-            self._was_read = self._pixels is not None
-            self._was_deep_read = self._deep_pixels is not None
             self._fitted_px = picture.fitted_px
             if self._fitted is not None:
                 self._fitted.drop()
@@ -267,7 +265,6 @@ class GLRenderer:
         self._has_picture = False
         self._unfinished = None
         self._is_published = False
-        self._was_read = self._was_deep_read = False  # the last picture
         self._pixels = self._deep_pixels = None
         self._warm_up()
 
@@ -351,7 +348,7 @@ class GLRenderer:
             self._queue_transfers()
         elif self._final.limits is None:  # else it most likely will be limited again
             self._publish(look, Finish(fade_of(look), None))
-        if self._was_deep_read and fade_of(look) == 1.0:
+        if self._targets.expects_deep_read and fade_of(look) == 1.0:
             self._targets.deep_readback().queue(self._current.framebuffer)
 
     def _publish(self, look: Look, finish: Finish) -> None:
@@ -361,8 +358,8 @@ class GLRenderer:
         self._queue_transfers()
 
     def _queue_transfers(self) -> None:
-        """Queue the published picture's transfer if the last one was read, and the fitted one if it will be."""
-        if self._was_read:
+        """Queue the published picture's transfer if it most likely will be read, and the fitted one if it will be."""
+        if self._targets.readback.expects_read:
             self._targets.readback.queue(self._published.framebuffer)
         if self._fitted is not None and self._fitted_px is not None:
             self._fitted.queue(self._published, self._fitted_px)
