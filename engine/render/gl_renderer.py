@@ -96,7 +96,7 @@ class GLRenderer:
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
             self._pixels: np.ndarray | None = None
             self._deep_pixels: np.ndarray | None = None
-            self._by_look: Target | None = None  # what the look's pass drew, and published if nothing is drawn on it
+            self._by_look: Target | None = None  # what the look's pass drew and published
             self._start(self._make_targets(width, height))
             undo.pop_all()
 
@@ -302,7 +302,9 @@ class GLRenderer:
 
     def _draw_finished(self, picture: PictureInput, pair: TargetPair, *, is_leaving: bool = False) -> Target:
         """One look with its shaders and effects, 16 bits per channel. `pair` has its trail."""
-        drawn = self._draw_look(picture, pair, is_leaving=is_leaving)
+        is_alone = self._targets.dissolve.side is None and not is_leaving
+        is_last = is_alone and picture.look.post.is_off and not any(slot.mix > 0 for slot in picture.shaders)
+        drawn = self._draw_look(picture, pair, is_leaving=is_leaving, is_last=is_last)
         return self._draw_effects(picture, drawn, picture.look.post, is_leaving=is_leaving)
 
     def _draw_morph(self, picture: PictureInput, leaving: PictureInput, fade: Leaving) -> Target:
@@ -322,13 +324,18 @@ class GLRenderer:
         self._settle()
         return self._dissolved(dissolve.beneath, drawn, seen)
 
-    def _draw_look(self, picture: PictureInput, pair: TargetPair, *, is_leaving: bool = False) -> Target:
-        """The look alone; layer 5 shows its own generator."""
+    def _draw_look(
+        self, picture: PictureInput, pair: TargetPair, *, is_leaving: bool = False, is_last: bool = False
+    ) -> Target:
+        """The look alone; layer 5 shows its own generator. `is_last`: nothing is drawn on it: it is published, too."""
         generator = self._shaders.draw_generator(is_leaving=is_leaving) if picture.shows_generator else None
-        self._by_look = pair.turn()
-        into = self._targets.both(pair.front, self._published)
+        drawn = pair.turn()
+        into = drawn.framebuffer
+        if is_last or self.is_software:  # which would compile another version of each program for one target alone
+            into = self._targets.both(drawn, self._published)
+            self._by_look = drawn
         self._look.draw(picture, pair, into, self._targets.size_px, generator)
-        return pair.front
+        return drawn
 
     def _draw_effects(
         self, picture: PictureInput, drawn: Target, post: PostLook, *, is_leaving: bool = False
@@ -385,6 +392,8 @@ class GLRenderer:
         for framebuffer in framebuffers:
             framebuffer.scissor = (0, 0, 1, 1)
         self._look.warm_up(trail, both)
+        if not self.is_software:
+            self._look.warm_up(trail, trail.front.framebuffer)
         self._run_dissolve(trail.front, trail.back, 0.5, changed)  # layer 5's crossfades have 8 bits
         self._run_dissolve(trail.front, trail.front, 0.5, trail.back)
         self._publisher.warm_up(trail.front, changed, self._finish)

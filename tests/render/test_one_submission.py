@@ -285,17 +285,34 @@ def test_buffers_for_reading_are_kept_where_the_program_reads_fast(gl: Renderer)
     buffer.release()
 
 
-def test_a_plain_look_has_a_program_of_its_own_on_a_gpu(
+def test_a_gpu_draws_a_plain_look_by_its_own_program_and_publishes_only_what_is_last(
     monkeypatch: pytest.MonkeyPatch, gl: Renderer, picture: Callable[..., PictureInput]
 ) -> None:
     renderer = Watched(monkeypatch, "gpu").renderer
     used = []
     programs = renderer._look._programs
     assert set(programs) == {(), _FEATURES}
+    plain, full = programs[()], programs[_FEATURES]
     run = renderer._look._run
-    monkeypatch.setattr(renderer._look, "_run", lambda vertices, *rest: (used.append(vertices), run(vertices, *rest)))
-    for changes in ({}, TRAIL, {"/multiverse/tone": "clip"}, {"/master/fade": 0.5}):
-        renderer.draw(picture(changes))
+
+    def watch(vertices: Any, trail: Any, into: Any, *rest: Any) -> None:
+        used.append((vertices, len(into.color_attachments)))
+        run(vertices, trail, into, *rest)
+
+    monkeypatch.setattr(renderer._look, "_run", watch)
+    going = Leaving(number=1, mix=0.5, picture=picture())
+    for shown, expected in (
+        (picture(), [(plain, 2)]),
+        (picture(TRAIL), [(full, 2)]),
+        (picture({"/multiverse/tone": "clip"}), [(full, 2)]),
+        (picture({"/master/fade": 0.5}), [(plain, 2)]),
+        (picture(EFFECTS), [(plain, 1)]),
+        (replace(picture(TRAIL), leaving=going), [(plain, 1), (full, 1)]),
+        (replace(picture(), shaders=(SLOT,)), [(plain, 1)]),
+        (replace(picture(), shaders=(replace(SLOT, mix=0.0),)), [(plain, 2)]),
+    ):
+        used.clear()
+        renderer.draw(shown)
         renderer.wait()
-    assert used == [programs[()], programs[_FEATURES], programs[_FEATURES], programs[()]]
+        assert used == expected
     renderer.close()
