@@ -50,14 +50,12 @@ class Watched:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
         self.waits = self.passes = 0
-        if kind == "gpu":  # as on a GPU: all is queued, and read through buffers
-            monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: False)
+        # As on a GPU: all is queued, and read through buffers. The others are drawn as by a software rasteriser.
+        monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: kind != "gpu")
         if kind == "8 bits":
             monkeypatch.setattr("engine.render.gl_publish.deepest_dtype", lambda context: PLAIN_DTYPE)
         monkeypatch.setattr("engine.render.gl_renderer.load_finish", lambda: self._finish)
-        finish = ctypes.CDLL("libGL.so.1").glFinish
-        finish.restype = None
-        self._gl_finish = finish
+        self._gl_finish = load_finish()
         renderer = open_renderer("gl", *SIZE)
         assert isinstance(renderer, GLRenderer)
         self.renderer = renderer
@@ -195,6 +193,24 @@ def test_a_limited_picture_is_published_again(
     watched.require_equal()
 
 
+def test_looks_that_share_a_shader_are_mixed_before_it(
+    watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool
+) -> None:
+    old, new = picture(), picture(LUMA | {"/multiverse/blend": 2.0})
+    for _ in range(8):  # the shader is built
+        watched.show(replace(old, shaders=(SLOT,)))
+    seen = []
+    for number, slots in enumerate(((), (replace(SLOT, is_shared=True),))):
+        watched.show(replace(old, shaders=slots))
+        fade = Leaving(number=number, mix=0.3, picture=replace(old, shaders=slots))
+        waits, passes = watched.show(replace(new, shaders=slots, leaving=fade))
+        assert passes == 1 and (waits == 1 or not is_gpu)
+        watched.require_equal()
+        seen.append(watched.renderer.read_rgba16()[..., :3].astype(int))
+    assert np.ptp(seen[0]) > 30_000
+    assert np.abs(seen[1] - seen[0][:, ::-1]).max() <= (1 if watched.renderer._dtype != PLAIN_DTYPE else 257)
+
+
 def test_what_is_not_finished_is_waited_for_once_with_its_transfer(
     watched: Watched, picture: Callable[..., PictureInput], found: Callable
 ) -> None:
@@ -277,10 +293,12 @@ def test_buffers_for_reading_are_kept_where_the_program_reads_fast(gl: Renderer)
     assert isinstance(gl, GLRenderer)
     buffer = stream_buffer(gl._context, 64)
     usage = ctypes.c_int()
-    library = ctypes.CDLL("libGL.so.1")
-    library.glBindBuffer(0x8F36, buffer.glo)  # GL_COPY_READ_BUFFER
-    library.glGetBufferParameteriv(0x8F36, 0x8765, ctypes.byref(usage))  # GL_BUFFER_USAGE
-    library.glBindBuffer(0x8F36, 0)
+    load = gl._context.mglo._context.load
+    bind = ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_uint)(load("glBindBuffer"))
+    ask = ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p)(load("glGetBufferParameteriv"))
+    bind(0x8F36, buffer.glo)  # GL_COPY_READ_BUFFER
+    ask(0x8F36, 0x8765, ctypes.addressof(usage))  # GL_BUFFER_USAGE
+    bind(0x8F36, 0)
     assert usage.value == 0x88E1 and buffer.size == 64  # GL_STREAM_READ
     buffer.release()
 
