@@ -23,14 +23,15 @@ class CrossfadedImage:
         context: moderngl.Context,
         mix_pass: moderngl.VertexArray,
         finish: Callable[[], None],
+        upload: Callable[[], UploadedImage],
         *,
         is_software: bool,
     ) -> None:
-        """`mix_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1."""
+        """`mix_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1. `upload` makes what takes an RGB
+        picture."""
         self._context, self._mix_pass, self._finish = context, mix_pass, finish
         self._is_software = is_software
-        self._picture = UploadedImage(context, 3, "f1")
-        self._before = UploadedImage(context, 3, "f1")
+        self._picture, self._before = upload(), upload()
         self._fade: PictureCrossfade | None = None
         self._outputs: _Outputs | None = None
         self._warm_up()
@@ -80,8 +81,7 @@ class CrossfadedImage:
         if outputs.pixels is None:
             source = outputs.for_pass if outputs.for_pass in outputs.drawn else outputs.for_others
             self._draw_into(source)
-            self._finish()  # waits without the GIL, which moderngl would hold
-            outputs.pixels = outputs.readback.read(source.framebuffer)
+            outputs.pixels = outputs.readback.read_drawn(source.framebuffer)
         return outputs.pixels
 
     def draw_texture(self) -> TextureRef:

@@ -59,8 +59,9 @@ class MaskArray:
 class MaskPainter:
     """Draws objects into a target. Render thread, context current. Expects and leaves all GL features disabled."""
 
-    def __init__(self, context: moderngl.Context, copy_pass: moderngl.VertexArray) -> None:
-        """`copy_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1."""
+    def __init__(self, context: moderngl.Context, copy_pass: moderngl.VertexArray, source: UploadedImage) -> None:
+        """`copy_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1. `source` takes the RGB picture that
+        is painted over, and is released here."""
         self._context, self._copy_pass = context, copy_pass
         self._colours, self._ids = (
             context.vertex_array(compile_program(context, name, vertex="mask_boxes"), [])
@@ -68,7 +69,7 @@ class MaskPainter:
         )
         self._masks = MaskArray(context, MAX_OBJECTS)
         self._boxes: np.ndarray = np.zeros((0, 4), np.float32)
-        self._source = UploadedImage(context, 3, "f1")
+        self._source = source
         self._warm_up()
 
     def paint_overlay(self, target: Target, overlay: Overlay) -> None:
@@ -189,8 +190,7 @@ class PaintedImage(Generic[_Asked]):
         """(height, width, 4) uint8, opaque, row 0 at the top. May be kept."""
         assert self._target is not None and self._readback is not None
         if self._pixels is None:
-            self._finish()  # waits without the GIL, which moderngl would hold
-            self._pixels = self._readback.read(self._target.framebuffer)
+            self._pixels = self._readback.read_drawn(self._target.framebuffer)
         return self._pixels
 
     def draw_texture(self) -> TextureRef:

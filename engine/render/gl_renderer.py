@@ -96,7 +96,7 @@ class GLRenderer:
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
             self._pixels: np.ndarray | None = None
             self._deep_pixels: np.ndarray | None = None
-            self._by_look: Target | None = None  # what the look's pass drew, and published if nothing is drawn on it
+            self._by_look: Target | None = None  # what the look's pass drew and published
             self._start(self._make_targets(width, height))
             undo.pop_all()
 
@@ -115,8 +115,6 @@ class GLRenderer:
             self._take_context_back()
             self._published = self._targets.turn()
             self._by_look = None
-            self._was_read = self._pixels is not None
-            self._was_deep_read = self._deep_pixels is not None
             self._fitted_px = picture.fitted_px
             if self._fitted is not None:
                 self._fitted.drop()
@@ -193,12 +191,13 @@ class GLRenderer:
         self.wait()
         if self._deep_pixels is None:
             with self._drawing():
-                target = self._current
-                if not self._final.is_unchanged:
+                readback = self._targets.deep_readback()
+                if self._final.is_unchanged:
+                    self._deep_pixels = readback.read(self._current.framebuffer)
+                else:
                     target = self._targets.deep()
                     self._publisher.draw_deep(self._current, self._final, target, is_luma=self._is_luma)
-                    self._finish()
-                self._deep_pixels = self._targets.deep_readback().read(target.framebuffer)
+                    self._deep_pixels = readback.read_drawn(target.framebuffer)
                 self._require_no_error()
         return self._deep_pixels
 
@@ -266,7 +265,6 @@ class GLRenderer:
         self._has_picture = False
         self._unfinished = None
         self._is_published = False
-        self._was_read = self._was_deep_read = False  # the last picture
         self._pixels = self._deep_pixels = None
         self._warm_up()
 
@@ -304,7 +302,9 @@ class GLRenderer:
 
     def _draw_finished(self, picture: PictureInput, pair: TargetPair, *, is_leaving: bool = False) -> Target:
         """One look with its shaders and effects, 16 bits per channel. `pair` has its trail."""
-        drawn = self._draw_look(picture, pair, is_leaving=is_leaving)
+        is_alone = self._targets.dissolve.side is None and not is_leaving
+        is_last = is_alone and picture.look.post.is_off and not any(slot.mix > 0 for slot in picture.shaders)
+        drawn = self._draw_look(picture, pair, is_leaving=is_leaving, is_last=is_last)
         return self._draw_effects(picture, drawn, picture.look.post, is_leaving=is_leaving)
 
     def _draw_morph(self, picture: PictureInput, leaving: PictureInput, fade: Leaving) -> Target:
@@ -324,13 +324,18 @@ class GLRenderer:
         self._settle()
         return self._dissolved(dissolve.beneath, drawn, seen)
 
-    def _draw_look(self, picture: PictureInput, pair: TargetPair, *, is_leaving: bool = False) -> Target:
-        """The look alone; layer 5 shows its own generator."""
+    def _draw_look(
+        self, picture: PictureInput, pair: TargetPair, *, is_leaving: bool = False, is_last: bool = False
+    ) -> Target:
+        """The look alone; layer 5 shows its own generator. `is_last`: nothing is drawn on it: it is published, too."""
         generator = self._shaders.draw_generator(is_leaving=is_leaving) if picture.shows_generator else None
-        self._by_look = pair.turn()
-        into = self._targets.both(pair.front, self._published)
+        drawn = pair.turn()
+        into = drawn.framebuffer
+        if is_last or self.is_software:  # which would compile another version of each program for one target alone
+            into = self._targets.both(drawn, self._published)
+            self._by_look = drawn
         self._look.draw(picture, pair, into, self._targets.size_px, generator)
-        return pair.front
+        return drawn
 
     def _draw_effects(
         self, picture: PictureInput, drawn: Target, post: PostLook, *, is_leaving: bool = False
@@ -346,11 +351,11 @@ class GLRenderer:
         """Queue behind the picture all that is known to be needed of it, so that the program waits once."""
         if look.is_flash_guarded:
             self._publisher.sum_cells(self._current)
-        if not self._is_published and self._final.limits is None:  # else it most likely will be limited again
-            self._publish(look, Finish(fade_of(look), None))
-        else:
+        if self._is_published:
             self._queue_transfers()
-        if self._was_deep_read and fade_of(look) == 1.0:
+        elif self._final.limits is None:  # else it most likely will be limited again
+            self._publish(look, Finish(fade_of(look), None))
+        if self._targets.expects_deep_read and fade_of(look) == 1.0:
             self._targets.deep_readback().queue(self._current.framebuffer)
 
     def _publish(self, look: Look, finish: Finish) -> None:
@@ -360,8 +365,8 @@ class GLRenderer:
         self._queue_transfers()
 
     def _queue_transfers(self) -> None:
-        """Queue the published picture's transfer if the last one was read, and the fitted one if it will be."""
-        if self._was_read:
+        """Queue the published picture's transfer if it most likely will be read, and the fitted one if it will be."""
+        if self._targets.readback.expects_read:
             self._targets.readback.queue(self._published.framebuffer)
         if self._fitted is not None and self._fitted_px is not None:
             self._fitted.queue(self._published, self._fitted_px)
@@ -387,6 +392,8 @@ class GLRenderer:
         for framebuffer in framebuffers:
             framebuffer.scissor = (0, 0, 1, 1)
         self._look.warm_up(trail, both)
+        if not self.is_software:
+            self._look.warm_up(trail, trail.front.framebuffer)
         self._run_dissolve(trail.front, trail.back, 0.5, changed)  # layer 5's crossfades have 8 bits
         self._run_dissolve(trail.front, trail.front, 0.5, trail.back)
         self._publisher.warm_up(trail.front, changed, self._finish)

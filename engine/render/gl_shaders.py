@@ -79,8 +79,7 @@ class GLShaders:
             if drawn is None:
                 return None
             assert self._plain is not None  # made by `begin`
-            self._finish()
-            return self._plain.read(drawn.framebuffer)
+            return self._plain.read_drawn(drawn.framebuffer)
 
     def draw(self, pixels: np.ndarray, *, is_luma: bool, is_leaving: bool = False) -> np.ndarray:
         """`pixels`, (height, width, 4) uint16, with all slots of a look; `pixels` itself if none plays.
@@ -96,8 +95,7 @@ class GLShaders:
             drawn = self._chain.draw(self._source, is_luma=is_luma, is_leaving=is_leaving)
             if drawn is self._source:
                 return pixels
-            self._finish()
-            return self._deep.read(drawn.framebuffer)
+            return self._deep.read_drawn(drawn.framebuffer)
 
     def close(self) -> None:
         """Release the context and everything in it."""

@@ -10,8 +10,9 @@ import numpy as np
 from engine.render.crossfade import PictureCrossfade
 from engine.render.gl_crossfade import CrossfadedImage
 from engine.render.gl_masks import MaskPainter, PaintedImage
-from engine.render.gl_textures import Target
+from engine.render.gl_textures import Target, UnpackedImage, UploadedImage
 from engine.render.mask_look import IdPicture, Overlay
+from engine.render.shader_source import compile_program
 from engine.values import ShownPicture, TextureRef
 
 _Answer = TypeVar("_Answer")
@@ -42,10 +43,11 @@ class ShownImages:
         """`mix` runs mix.glsl; `drawing` makes the context current and its state plain, and checks for errors."""
         self._context, self._mix, self._finish, self._is_software = context, mix, finish, is_software
         self._drawing = drawing
+        self._unpack = None if is_software else context.vertex_array(compile_program(context, "unpack"), [])
         self.layer5 = self._crossfaded()
         """Layer 5 as the pass draws it."""
         self._beside: CrossfadedImage | None = None
-        self._painter = MaskPainter(context, mix)
+        self._painter = MaskPainter(context, mix, self._uploaded())
         self._overlay = self._painted(self._painter.paint_overlay)
         self._ids = self._painted(self._painter.paint_ids)
 
@@ -63,9 +65,18 @@ class ShownImages:
             part.release()
         if self._beside is not None:
             self._beside.release()
+        if self._unpack is not None:
+            self._unpack.program.release()
+            self._unpack.release()
+
+    def _uploaded(self) -> UploadedImage:
+        """For an RGB picture."""
+        if self._unpack is None:
+            return UploadedImage(self._context, 3, "f1")
+        return UnpackedImage(self._context, self._unpack)
 
     def _crossfaded(self) -> CrossfadedImage:
-        return CrossfadedImage(self._context, self._mix, self._finish, is_software=self._is_software)
+        return CrossfadedImage(self._context, self._mix, self._finish, self._uploaded, is_software=self._is_software)
 
     def _painted(self, paint: Callable[[Target, _Painted], None]) -> PaintedImage[_Painted]:
         return PaintedImage(self._context, self._finish, paint, is_software=self._is_software)

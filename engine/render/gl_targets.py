@@ -58,7 +58,7 @@ class SizedTargets:
         forgotten."""
         for readback in (self.readback, self._deep_readback):
             if readback is not None:
-                readback.drop()
+                readback.next_picture()
         self._published.reverse()
         return self._published[0]
 
@@ -77,6 +77,11 @@ class SizedTargets:
             self._deep = Target(self._context, self.size_px, dtype=self._dtype)
             self._parts.callback(self._deep.release)
         return self._deep
+
+    @property
+    def expects_deep_read(self) -> bool:
+        """True if this picture will most likely be read in 16 bits."""
+        return self._deep_readback is not None and self._deep_readback.expects_read
 
     def deep_readback(self) -> Readback:
         """Reads pictures in 16 bits; made at the first call."""

@@ -36,11 +36,8 @@ class UploadedImage:
             return
         if source is self.source:
             return
+        self._upload(np.ascontiguousarray(pixels))
         height, width = pixels.shape[:2]
-        if self._texture.size != odd_size(width, height):
-            self._texture.release()
-            self._texture = self._allocate(width, height)
-        self._texture.write(np.ascontiguousarray(pixels), viewport=(0, 0, width, height), alignment=1)
         self.source, self.size_px = source, (width, height)
 
     def use(self, unit: int) -> None:
@@ -48,6 +45,13 @@ class UploadedImage:
 
     def release(self) -> None:
         self._texture.release()
+
+    def _upload(self, pixels: np.ndarray) -> None:
+        height, width = pixels.shape[:2]
+        if self._texture.size != odd_size(width, height):
+            self._texture.release()
+            self._texture = self._allocate(width, height)
+        self._texture.write(pixels, viewport=(0, 0, width, height), alignment=1)
 
     def _blacken(self) -> None:
         """Set texel (0, 0) to 0: shaders read it if there is no source."""
@@ -57,6 +61,43 @@ class UploadedImage:
         texture = self._context.texture(odd_size(width, height), self._components, alignment=1, dtype=self._dtype)
         texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
         return texture
+
+
+class UnpackedImage(UploadedImage):
+    """An RGB picture as an RGBA texture, for a GPU, which has no textures of three channels.
+
+    Its driver would add the fourth on the CPU, and the GIL is held meanwhile. So the bytes are uploaded as they are, as
+    three rows of one channel for each of the picture's, and a pass makes the picture of them.
+    """
+
+    def __init__(self, context: moderngl.Context, unpack: moderngl.VertexArray) -> None:
+        """`unpack`: unpack.glsl with u_bytes on unit 0; not released here."""
+        self._unpack = unpack
+        self._rgba = Target(context, (1, 1))
+        super().__init__(context, 1, "f1")
+
+    def use(self, unit: int) -> None:
+        self._rgba.texture.use(unit)
+
+    def release(self) -> None:
+        super().release()
+        self._rgba.release()
+
+    def _upload(self, pixels: np.ndarray) -> None:
+        height, width = pixels.shape[:2]
+        super()._upload(pixels.reshape(3 * height, width))
+        old = self._rgba
+        if old.texture.size != (width, height):
+            self._rgba = Target(self._context, (width, height))
+        self._unpack.program["u_width_px"] = width
+        self._texture.use(0)
+        self._rgba.framebuffer.use()  # before the old one is released: moderngl returns to what is bound
+        self._unpack.render(moderngl.TRIANGLES, vertices=3)
+        if old is not self._rgba:
+            old.release()
+
+    def _blacken(self) -> None:
+        self._rgba.framebuffer.clear()
 
 
 def odd_size(width: int, height: int) -> tuple[int, int]:

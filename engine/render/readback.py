@@ -40,6 +40,8 @@ class Readback:
         size_bytes = size_px[0] * size_px[1] * 4 * np.dtype(_DTYPES[dtype]).itemsize
         self._transfer = None if is_direct else stream_buffer(context, size_bytes)
         self._queued: moderngl.Framebuffer | None = None
+        self._was_read = False
+        self._since = self._apart = 0  # pictures since the last that was read, and between it and the one before
 
     def queue(self, framebuffer: moderngl.Framebuffer) -> None:
         """Queue the transfer behind the drawing; after `finish`, `read` only copies. Not needed if direct."""
@@ -47,24 +49,41 @@ class Readback:
             framebuffer.read_into(self._transfer, self._viewport, components=4, dtype=self._dtype)
             self._queued = framebuffer
 
-    def drop(self) -> None:
+    def next_picture(self) -> None:
         """Forget what is queued: its framebuffer will be drawn into again."""
         self._queued = None
+        if self._was_read:
+            self._apart, self._since = self._since, 0
+        self._was_read = False
+        self._since += 1
+
+    @property
+    def expects_read(self) -> bool:
+        """True if this picture is as far from the last that was read as that was from the one before: so a recording
+        is served, and a preview of every fourth picture. A wrong guess costs a transfer or one wait more."""
+        return self._since == self._apart
 
     def read(self, framebuffer: moderngl.Framebuffer) -> np.ndarray:
         """(height, width, 4) uint8, or as `dtype` says, row 0 at the top; not overwritten while it is referenced.
 
         The picture must be finished, and so must be the transfer if it was queued.
         """
+        if self._transfer is not None and self._queued is not framebuffer:
+            return self.read_drawn(framebuffer)
+        self._was_read = True
         pixels = self._pool.take()
         if self._transfer is None:
             framebuffer.read_into(pixels, self._viewport, components=4, dtype=self._dtype)
-            return pixels
-        if self._queued is not framebuffer:
-            self.queue(framebuffer)
-            self._finish()  # waits without the GIL, so that the copy does not wait
-        self._transfer.read_into(pixels)
+        else:
+            self._transfer.read_into(pixels)
         return pixels
+
+    def read_drawn(self, framebuffer: moderngl.Framebuffer) -> np.ndarray:
+        """The same of a picture that need not be finished: waits for it and for the transfer at once, without the GIL,
+        which moderngl would hold."""
+        self.queue(framebuffer)
+        self._finish()
+        return self.read(framebuffer)
 
     def release(self) -> None:
         if self._transfer is not None:

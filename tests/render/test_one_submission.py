@@ -11,13 +11,15 @@ import torch
 
 from engine.models.sd.pixels import as_rgb, fitted
 from engine.render import Leaving, PictureInput, Renderer, open_renderer
+from engine.render.context import load_finish
 from engine.render.gl_look import _FEATURES
 from engine.render.gl_renderer import GLRenderer
 from engine.render.gl_targets import PLAIN_DTYPE
 from engine.render.gl_textures import Target
 from engine.render.isf import ShaderSlot
 from engine.render.isf.parse import parse_isf
-from engine.render.readback import stream_buffer
+from engine.render.readback import Readback, stream_buffer
+from engine.values import VideoFrame
 
 SIZE = (96, 54)
 FITTED = (64, 40)
@@ -38,7 +40,7 @@ LOOKS: list[dict[str, Any]] = [
     {"/multiverse/light": "linear", "/multiverse/tone": "filmic", "/multiverse/brightness": 3.0},
     {"/multiverse/tone": "clip", "/multiverse/blend": 2.5, "/layer/5/intensity": 0.7},
     SIMPLE,
-    {"/master/blackout": True},
+    GUARDED | {"/master/blackout": True},
 ]
 KINDS = ["software", "gpu", "8 bits"]
 
@@ -48,14 +50,12 @@ class Watched:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
         self.waits = self.passes = 0
-        if kind == "gpu":  # as on a GPU: all is queued, and read through buffers
-            monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: False)
+        # As on a GPU: all is queued, and read through buffers. The others are drawn as by a software rasteriser.
+        monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: kind != "gpu")
         if kind == "8 bits":
             monkeypatch.setattr("engine.render.gl_publish.deepest_dtype", lambda context: PLAIN_DTYPE)
         monkeypatch.setattr("engine.render.gl_renderer.load_finish", lambda: self._finish)
-        finish = ctypes.CDLL("libGL.so.1").glFinish
-        finish.restype = None
-        self._gl_finish = finish
+        self._gl_finish = load_finish()
         renderer = open_renderer("gl", *SIZE)
         assert isinstance(renderer, GLRenderer)
         self.renderer = renderer
@@ -147,23 +147,101 @@ def test_what_is_drawn_on_a_look_is_published_afterwards(
     watched.require_equal()
 
 
+@pytest.mark.parametrize("is_dissolving", [False, True], ids=["one look", "dissolve"])
 def test_a_limited_picture_is_published_again(
-    watched: Watched, picture: Callable[..., PictureInput], cpu: Renderer
+    watched: Watched,
+    picture: Callable[..., PictureInput],
+    cpu: Renderer,
+    is_gpu: bool,
+    is_dissolving: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cpu.resize(*SIZE)
-    limited = 0
+    was_limited, limited, fits = False, 0, []
+    if is_gpu:
+        fit = watched.renderer._fitted.queue
+        monkeypatch.setattr(watched.renderer._fitted, "queue", lambda *rest: (fits.append(rest), fit(*rest)))
     for frame in range(20):
         flash = np.full((6, 8, 3), 255 * (frame % 2), np.uint8)
         shown = picture(SIMPLE | GUARDED | {"/master/fade": 0.9}, layer5=flash, time_s=frame / 30)
-        is_limited = watched.show(shown)[1] == 1
+        if is_dissolving:
+            still = picture(SIMPLE | GUARDED, layer5=np.full((6, 8, 3), 80, np.uint8), time_s=frame / 30)
+            shown = replace(shown, leaving=Leaving(number=1, mix=0.8, picture=still))
+        fits.clear()
+        waits, passes = watched.show(shown)
         cpu.draw(shown)
         cpu.wait()
-        assert is_limited == watched.renderer.flash_guard.is_limiting == cpu.flash_guard.is_limiting
-        assert watched.waits == 1 + is_limited
+        is_limited = watched.renderer.flash_guard.is_limiting
+        assert is_limited == cpu.flash_guard.is_limiting
+        if is_dissolving:  # it is published ahead unless the last one was limited
+            assert passes == 1 + (is_gpu and is_limited and not was_limited)
+            assert waits == (1 + (is_limited or was_limited) if is_gpu else waits)
+        else:
+            assert (waits, passes) == (1 + is_limited, is_limited)
+        assert len(fits) == is_gpu * (passes if is_dissolving else 1 + is_limited), "only what is published is fitted"
         assert np.abs(watched.renderer.read_rgba().astype(int) - cpu.read_rgba()).max() <= 1
         watched.require_equal()
+        was_limited = is_limited
         limited += is_limited
     assert 3 < limited < 20
+    black = picture(SIMPLE | GUARDED | {"/master/blackout": True}, layer5=flash, time_s=frame / 30)
+    watched.show(black)
+    assert not watched.renderer.read_rgba()[..., :3].any() and not watched.renderer.read_rgba16()[..., :3].any()
+    watched.require_equal()
+    watched.show(shown)
+    assert watched.renderer.flash_guard.is_limiting, "the return from black is a rise like any other"
+    watched.require_equal()
+
+
+def test_looks_that_share_a_shader_are_mixed_before_it(
+    watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool
+) -> None:
+    old, new = picture(), picture(LUMA | {"/multiverse/blend": 2.0})
+    for _ in range(8):  # the shader is built
+        watched.show(replace(old, shaders=(SLOT,)))
+    seen = []
+    for number, slots in enumerate(((), (replace(SLOT, is_shared=True),))):
+        watched.show(replace(old, shaders=slots))
+        fade = Leaving(number=number, mix=0.3, picture=replace(old, shaders=slots))
+        waits, passes = watched.show(replace(new, shaders=slots, leaving=fade))
+        assert passes == 1 and (waits == 1 or not is_gpu)
+        watched.require_equal()
+        seen.append(watched.renderer.read_rgba16()[..., :3].astype(int))
+    assert np.ptp(seen[0]) > 30_000
+    assert np.abs(seen[1] - seen[0][:, ::-1]).max() <= (1 if watched.renderer._dtype != PLAIN_DTYPE else 257)
+
+
+def test_what_is_not_finished_is_waited_for_once_with_its_transfer(
+    watched: Watched, picture: Callable[..., PictureInput], found: Callable
+) -> None:
+    watched.show(picture({"/master/fade": 0.5}))
+    one, other = (VideoFrame(pixels=CARD // n, index=n, time_s=0.0, source="test") for n in (1, 2))
+    masks = found(np.full((1, 32, 32), 255))
+    watched.renderer.show(other).read_rgba()  # the first time more is drawn
+    for read in (
+        watched.renderer.read_rgba16,
+        watched.renderer.show(one, other, 0.5).read_rgba,
+        watched.renderer.show_masks(one, masks, is_hard=False, opacity=0.5).read_rgba,
+        watched.renderer.show_ids(masks, SIZE).read_rgba,
+    ):
+        watched.waits = 0
+        read()
+        assert watched.waits == 1
+
+
+def test_a_gpu_gets_the_bytes_of_a_picture_as_they_are(
+    watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool
+) -> None:
+    """Its driver would put a fourth channel into RGB on the CPU."""
+    for width, height in ((1, 1), (3, 5), (64, 48), (77, 31), SIZE):
+        pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)[::-1]
+        shown = watched.renderer.show(VideoFrame(pixels=pixels, index=0, time_s=0.0, source="test"))
+        assert (shown.read_rgba()[..., :3] == pixels).all()
+    watched.renderer.draw(picture(SIMPLE, layer5=pixels))
+    assert (watched.renderer.read_rgba()[..., :3] == pixels).all()
+    assert watched.renderer._shown.layer5._picture._texture.components == (1 if is_gpu else 3)
+    watched.renderer.draw(picture(SIMPLE))
+    assert not watched.renderer.read_rgba()[..., :3].any(), "black without a picture"
 
 
 def test_a_new_size_and_the_texture_hold_the_published_picture(
@@ -184,44 +262,75 @@ def test_a_new_size_and_the_texture_hold_the_published_picture(
 
 
 def test_a_picture_that_will_be_read_is_transferred_with_the_drawing(
-    watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool
+    watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for read, white in (("read_rgba", 255), ("read_rgba16", 65535)):
-        waits = []
-        for frame in range(5):
-            watched.show(picture(SIMPLE, layer5=np.full((4, 4, 3), 10 + 40 * frame, np.uint8)))
-            if frame in (0, 1, 4):
+    queued = {"f1": 0, "nu2": 0}
+    queue = Readback.queue
+
+    def count(readback: Readback, framebuffer: Any) -> None:
+        queued[readback._dtype] += framebuffer.size == SIZE
+        queue(readback, framebuffer)
+
+    monkeypatch.setattr(Readback, "queue", count)
+    for read, dtype, white in (("read_rgba", "f1", 255), ("read_rgba16", "nu2", 65535)):
+        waits, transfers = [], []
+        for frame in range(16):
+            queued[dtype] = 0
+            watched.show(picture(SIMPLE, layer5=np.full((4, 4, 3), 10 + 15 * frame, np.uint8)))
+            if frame < 4 or frame % 3 == 0:
                 levels = getattr(watched.renderer, read)()[0, 0, :3].astype(int) * 255 // white
-                assert set(levels) == {10 + 40 * frame}
+                assert set(levels) == {10 + 15 * frame}
             waits.append(watched.waits)
-        # The first is not known to be read, the third is transferred in vain, and the last is not known again.
-        assert waits == ([2, 1, 1, 1, 2] if is_gpu else [1] * 5)
-        watched.show(picture(SIMPLE))
+            transfers.append(queued[dtype])
+        # Every picture is read, and from the third on that is known; then every third, known from the third of them on.
+        known, unknown, vain, unread = (1, 1), (2, 1), (1, 1), (1, 0)
+        each = [unknown, unknown, known, known]
+        expected = [*each, vain, unread, unknown, unread, unread, *([known, unread, unread] * 3)[:7]]
+        assert list(zip(waits, transfers, strict=True)) == expected if is_gpu else waits == [1] * 16
 
 
 def test_buffers_for_reading_are_kept_where_the_program_reads_fast(gl: Renderer) -> None:
     assert isinstance(gl, GLRenderer)
     buffer = stream_buffer(gl._context, 64)
     usage = ctypes.c_int()
-    library = ctypes.CDLL("libGL.so.1")
-    library.glBindBuffer(0x8F36, buffer.glo)  # GL_COPY_READ_BUFFER
-    library.glGetBufferParameteriv(0x8F36, 0x8765, ctypes.byref(usage))  # GL_BUFFER_USAGE
-    library.glBindBuffer(0x8F36, 0)
+    load = gl._context.mglo._context.load
+    bind = ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_uint)(load("glBindBuffer"))
+    ask = ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p)(load("glGetBufferParameteriv"))
+    bind(0x8F36, buffer.glo)  # GL_COPY_READ_BUFFER
+    ask(0x8F36, 0x8765, ctypes.addressof(usage))  # GL_BUFFER_USAGE
+    bind(0x8F36, 0)
     assert usage.value == 0x88E1 and buffer.size == 64  # GL_STREAM_READ
     buffer.release()
 
 
-def test_a_plain_look_has_a_program_of_its_own_on_a_gpu(
+def test_a_gpu_draws_a_plain_look_by_its_own_program_and_publishes_only_what_is_last(
     monkeypatch: pytest.MonkeyPatch, gl: Renderer, picture: Callable[..., PictureInput]
 ) -> None:
     renderer = Watched(monkeypatch, "gpu").renderer
     used = []
     programs = renderer._look._programs
     assert set(programs) == {(), _FEATURES}
+    plain, full = programs[()], programs[_FEATURES]
     run = renderer._look._run
-    monkeypatch.setattr(renderer._look, "_run", lambda vertices, *rest: (used.append(vertices), run(vertices, *rest)))
-    for changes in ({}, TRAIL, {"/multiverse/tone": "clip"}, {"/master/fade": 0.5}):
-        renderer.draw(picture(changes))
+
+    def watch(vertices: Any, trail: Any, into: Any, *rest: Any) -> None:
+        used.append((vertices, len(into.color_attachments)))
+        run(vertices, trail, into, *rest)
+
+    monkeypatch.setattr(renderer._look, "_run", watch)
+    going = Leaving(number=1, mix=0.5, picture=picture())
+    for shown, expected in (
+        (picture(), [(plain, 2)]),
+        (picture(TRAIL), [(full, 2)]),
+        (picture({"/multiverse/tone": "clip"}), [(full, 2)]),
+        (picture({"/master/fade": 0.5}), [(plain, 2)]),
+        (picture(EFFECTS), [(plain, 1)]),
+        (replace(picture(TRAIL), leaving=going), [(plain, 1), (full, 1)]),
+        (replace(picture(), shaders=(SLOT,)), [(plain, 1)]),
+        (replace(picture(), shaders=(replace(SLOT, mix=0.0),)), [(plain, 2)]),
+    ):
+        used.clear()
+        renderer.draw(shown)
         renderer.wait()
-    assert used == [programs[()], programs[_FEATURES], programs[_FEATURES], programs[()]]
+        assert used == expected
     renderer.close()

@@ -14,6 +14,7 @@ import pytest
 from engine.errors import NoGLError
 from engine.ipc import FrameRing
 from engine.render import Renderer, open_renderer
+from engine.render.context import _gl_library
 from engine.sinks import SinkSet, SinkSpec
 from engine.system.clock import SteppedClock
 from engine.values import PublishedFrame, TextureRef
@@ -70,7 +71,7 @@ def test_a_syphon_receiver_sees_the_texture_upright(textured, stand_in_syphon, m
         seen.append(rows if is_flipped else rows[::-1])
 
     stand_in_syphon.answers["SyphonOpenGLServer.publish_frame_texture"] = publish
-    stand_in_syphon.answers["glGetError"] = ctypes.CDLL("libGL.so.1").glGetError
+    stand_in_syphon.answers["glGetError"] = ctypes.CDLL(_gl_library()).glGetError
     sinks = SinkSet(make_stage(), SteppedClock(), reports)
     sinks.start(SinkSpec(kind="syphon"))
     sinks.publish(frame)

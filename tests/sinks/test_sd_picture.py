@@ -14,6 +14,7 @@ import pytest
 from engine.errors import NoGLError, SinkError
 from engine.ipc import FrameRing
 from engine.render import Renderer, open_renderer
+from engine.render.context import _gl_library
 from engine.sinks import SinkSet, SinkSpec, Stage
 from engine.sinks.null import NullSink
 from engine.sinks.sink_set import MAX_SINKS
@@ -399,7 +400,7 @@ def test_every_kind_with_textures_gets_it_upright(
     library.answers["SyphonOpenGLServer.publish_frame_texture"] = lambda texture, region, size, is_flipped, target: (
         take(texture, size, not is_flipped)
     )
-    library.answers["glGetError"] = ctypes.CDLL("libGL.so.1").glGetError
+    library.answers["glGetError"] = ctypes.CDLL(_gl_library()).glGetError
     library.answers["SpoutReceiver.getSenderList"] = lambda: []
     library.answers["SpoutSender.sendTexture"] = send
     sinks = SinkSet(make_stage(), clock, reports)

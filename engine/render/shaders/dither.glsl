@@ -7,5 +7,5 @@ const int NOISE_MASK = 63;
 
 vec4 dithered(vec4 drawn, float gain) {
     ivec2 texel = ivec2(gl_FragCoord.xy) & NOISE_MASK;
-    return floor(drawn * gain + texelFetch(u_noise, texel, 0).r) / 255.0;
+    return floor(drawn * gain + texelFetch(u_noise, texel, 0).r) * (1.0 / 255.0);
 }
