@@ -65,7 +65,7 @@ def limit_to_free(device: torch.device | str) -> None:
     if sys.platform == "win32" and place.type == "cuda":
         left, whole = _cuda.mem_get_info(place)
         share = (left + _cuda.memory_reserved(place)) / whole - PICTURE_SHARE
-        _cuda.set_per_process_memory_fraction(min(max(share, 0.0), 1.0), place)
+        _cuda.set_per_process_memory_fraction(min(max(share, 0.0), 1.0), place.index)  # None: the current one
 
 
 def room_told(device: torch.device | str) -> str:

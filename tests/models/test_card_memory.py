@@ -70,14 +70,18 @@ def test_the_claims_of_a_dead_process_of_another_card_and_of_a_later_one_do_not_
 
 
 def test_on_windows_a_process_is_limited_to_what_is_left_beside_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits: list[tuple[float, torch.device]] = []
-    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *given: limits.append(given))
+    limits: list[tuple[float, int]] = []
+
+    def limit(fraction: float, device: Any = None) -> None:
+        limits.append((fraction, 0 if device is None else torch.cuda._utils._get_device_index(device)))  # as torch does
+
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", limit)
     limit_to_free(CARD)
     assert limits == [], "elsewhere a full card is an error by itself"
     monkeypatch.setattr(sys, "platform", "win32")
-    limit_to_free(CARD)
-    limit_to_free("cpu")
-    assert limits == [(pytest.approx((3 + 1) / 8 - 0.1), CARD)]
+    for device in (CARD, "cuda", "cuda:1", "cpu"):
+        limit_to_free(device)
+    assert limits == [(pytest.approx((3 + 1) / 8 - 0.1), index) for index in (0, 0, 1)]
 
 
 def test_the_status_tells_what_the_card_has_left() -> None:
