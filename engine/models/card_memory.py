@@ -2,16 +2,17 @@
 
 Before weights are loaded, `reserved` compares them with what the card has left, as CUDA counts it: contexts, graphs and
 the memory of every other program are in it. Models that other processes are loading at the same moment are not yet, so
-each process claims its share by the name of an empty file meanwhile. Of two that claim at once the later one gives way.
+each process claims its share by the name of an empty file meanwhile. What it has uploaded already is counted twice then;
+so a model that would fit without the claims made before its own waits until they are gone, and is judged then.
 """
 
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import time_ns
 from typing import Any
 
 import psutil
@@ -24,33 +25,42 @@ GIB = 2**30
 PICTURE_SHARE = 0.1
 """Share of a card that is left to the desktop and the renderer on Windows, where a full card becomes slow, not full."""
 CLAIMS = "multiverse-card"
+POLL_S = 0.2
+MAX_POLLS = 600  # 120 s: a live child has 300 s to load, and loads after that
 MAX_LOADING_NS = 600 * 10**9  # an older claim belongs to a dead process whose number was given out again
 
 _cuda: Any = torch.cuda  # torch annotates it only partly
 
 
 @contextmanager
-def reserved(device: torch.device | str, needed_bytes: int, model: str) -> Iterator[None]:
+def reserved(
+    device: torch.device | str, needed_bytes: int, model: str, *, sleep: Callable[[float], object] = time.sleep
+) -> Iterator[None]:
     """Load a model's weights within this block. DeviceFullError, in one line with the figures, if they do not fit.
 
-    `needed_bytes`: of the weights on the device. Does nothing for devices that are not CUDA.
+    `needed_bytes`: of the weights on the device. Does nothing for devices that are not CUDA. Waits two minutes at most
+    for models that other processes load; `sleep` takes seconds.
     """
     place = torch.device(device)
     if place.type != "cuda":
         yield
         return
-    limit_to_free(place)
     claim = _claim_file(place, needed_bytes)
     claim.touch()
     try:
-        left, whole = _cuda.mem_get_info(place)
-        claimed = sum(_earlier_claims(claim))
+        for _ in range(MAX_POLLS):
+            claimed = sum(_earlier_claims(claim))  # first: what is uploaded in between counts twice, not not at all
+            left, whole = _cuda.mem_get_info(place)
+            if not left - claimed < needed_bytes <= left:
+                break
+            sleep(POLL_S)
         if needed_bytes > left - claimed:
             others = f", of which models being loaded claim {_gib(claimed)}" if claimed else ""
             raise DeviceFullError(
                 f"{model}: its weights take {_gib(needed_bytes)}; of {_gib(whole)} {place} has {_gib(left)} left"
                 f"{others}; close what else uses the card, or choose a smaller model"
             )
+        limit_to_free(place)
         yield
     finally:
         claim.unlink(missing_ok=True)
@@ -86,7 +96,7 @@ def card_facts(device: torch.device) -> dict[str, int]:
 
 def _claim_file(device: torch.device, needed_bytes: int) -> Path:
     card = card_uuid(str(device)) or str(device).replace(":", "-")
-    return Path(tempfile.gettempdir(), f"{CLAIMS},{card},{time_ns():020},{os.getpid()},{needed_bytes}")
+    return Path(tempfile.gettempdir(), f"{CLAIMS},{card},{time.time_ns():020},{os.getpid()},{needed_bytes}")
 
 
 def _earlier_claims(own: Path) -> Iterator[int]:
@@ -95,7 +105,7 @@ def _earlier_claims(own: Path) -> Iterator[int]:
     for file in own.parent.glob(f"{prefix},{card},*"):
         with suppress(ValueError):  # not one of ours
             _, _, began_ns, pid, claimed = file.name.split(",")
-            if not psutil.pid_exists(int(pid)) or time_ns() - int(began_ns) > MAX_LOADING_NS:
+            if not psutil.pid_exists(int(pid)) or time.time_ns() - int(began_ns) > MAX_LOADING_NS:
                 file.unlink(missing_ok=True)  # of a process that was killed
             elif file.name < own.name:
                 yield int(claimed)

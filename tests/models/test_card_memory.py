@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from engine.children.policy import Deadlines
 from engine.errors import DeviceFullError
 from engine.models import card_memory
 from engine.models.card_memory import GIB, card_facts, limit_to_free, reserved, room_told
@@ -41,13 +42,30 @@ def test_a_model_that_does_not_fit_is_refused_with_the_figures(tmp_path: Path) -
 
 
 def test_two_models_that_are_loaded_at_once_do_not_take_the_same_memory(tmp_path: Path) -> None:
+    waits = list[float]()
     with reserved(CARD, 2 * GIB, "first"):
-        with pytest.raises(DeviceFullError, match="models being loaded claim 2"), reserved(CARD, 2 * GIB, "second"):
-            raise AssertionError("loaded")
-        with reserved(CARD, GIB, "small"), reserved("cpu", 99 * GIB, "elsewhere"):
-            assert len(claims(tmp_path)) == 2
+        with pytest.raises(DeviceFullError, match="models being loaded claim 2"):
+            with reserved(CARD, 2 * GIB, "second", sleep=waits.append):
+                raise AssertionError("loaded")
+        assert 60.0 < sum(waits) < 0.5 * Deadlines().loading_s, "the rest of the deadline is for its own load"
+        with reserved(CARD, GIB, "small", sleep=waits.clear), reserved("cpu", 99 * GIB, "elsewhere"):
+            assert len(claims(tmp_path)) == 2 and waits, "what fits beside the claim does not wait"
     with reserved(CARD, 2 * GIB, "second"):
         assert len(claims(tmp_path)) == 1
+
+
+def test_what_another_model_has_uploaded_is_not_counted_twice(tmp_path: Path) -> None:
+    polls = list[float]()
+
+    def poll(seconds: float) -> None:
+        polls.append(seconds)
+        if len(polls) == 3:
+            loaded.__exit__(None, None, None)
+
+    loaded = reserved(CARD, GIB, "first")  # its GiB is no longer left, and still claimed
+    loaded.__enter__()
+    with reserved(CARD, 3 * GIB, "second", sleep=poll):
+        assert (len(polls), len(claims(tmp_path))) == (3, 1)
 
 
 def test_the_claims_of_a_dead_process_of_another_card_and_of_a_later_one_do_not_count(tmp_path: Path) -> None:
