@@ -46,7 +46,8 @@ def reserved(
         yield
         return
     claim = _claim_file(place, needed_bytes)
-    claim.touch()
+    with suppress(OSError):  # a folder that is full or read-only: others do not learn of this model
+        claim.touch()
     try:
         for _ in range(MAX_POLLS):
             claimed = sum(_earlier_claims(claim))  # first: what is uploaded in between counts twice, not not at all
@@ -63,7 +64,8 @@ def reserved(
         limit_to_free(place)
         yield
     finally:
-        claim.unlink(missing_ok=True)
+        with suppress(OSError):
+            claim.unlink()
 
 
 def limit_to_free(device: torch.device | str) -> None:
@@ -103,7 +105,7 @@ def _earlier_claims(own: Path) -> Iterator[int]:
     """Bytes of the claims of living processes on the same card that were made before this one."""
     prefix, card, *_ = own.name.split(",")
     for file in own.parent.glob(f"{prefix},{card},*"):
-        with suppress(ValueError):  # not one of ours
+        with suppress(ValueError, OSError):  # not one of ours; another user's, which only he may remove
             _, _, began_ns, pid, claimed = file.name.split(",")
             if not psutil.pid_exists(int(pid)) or time.time_ns() - int(began_ns) > MAX_LOADING_NS:
                 file.unlink(missing_ok=True)  # of a process that was killed

@@ -87,6 +87,19 @@ def test_the_claims_of_a_dead_process_of_another_card_and_of_a_later_one_do_not_
     assert claims(tmp_path) == sorted(name for kind, name in made.items() if kind not in ("dead", "old"))
 
 
+def test_claims_that_cannot_be_made_or_removed_do_not_stop_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(file: Path, *given: Any, **options: Any) -> None:
+        raise PermissionError("in a folder with the sticky bit, or full, or read-only")
+
+    (tmp_path / f"multiverse-card,GPU-1,{time.time_ns() - 10**12:020},1,{3 * GIB}").touch()
+    for name in ("unlink", "touch"):
+        monkeypatch.setattr(Path, name, refused)
+    with reserved(CARD, 3 * GIB, "fits"):
+        pass
+
+
 def test_on_windows_a_process_is_limited_to_what_is_left_beside_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     limits: list[tuple[float, int]] = []
 
