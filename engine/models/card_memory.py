@@ -24,6 +24,9 @@ from engine.models.cuda_card import card_uuid
 GIB = 2**30
 PICTURE_SHARE = 0.1
 """Share of a card that is left to the desktop and the renderer on Windows, where a full card becomes slow, not full."""
+WORKSPACE_BYTES = 256 * 2**20
+"""Needed besides the weights: cuBLAS keeps 32 MiB for each stream on Hopper (torch's ATen/cuda/CublasHandlePool.cpp), a
+job has four, and half is for cuDNN's convolutions. Pictures are not in it: their size may still change."""
 CLAIMS = "multiverse-card"
 POLL_S = 0.2
 MAX_POLLS = 600  # 120 s: a live child has 300 s to load, and loads after that
@@ -34,32 +37,34 @@ _cuda: Any = torch.cuda  # torch annotates it only partly
 
 @contextmanager
 def reserved(
-    device: torch.device | str, needed_bytes: int, model: str, *, sleep: Callable[[float], object] = time.sleep
+    device: torch.device | str, weight_bytes: int, model: str, *, sleep: Callable[[float], object] = time.sleep
 ) -> Iterator[None]:
     """Load a model's weights within this block. DeviceFullError, in one line with the figures, if they do not fit.
 
-    `needed_bytes`: of the weights on the device. Does nothing for devices that are not CUDA. Waits two minutes at most
+    `weight_bytes`: of the weights on the device. Does nothing for devices that are not CUDA. Waits two minutes at most
     for models that other processes load; `sleep` takes seconds.
     """
     place = torch.device(device)
     if place.type != "cuda":
         yield
         return
+    needed_bytes = weight_bytes + WORKSPACE_BYTES
     claim = _claim_file(place, needed_bytes)
     with suppress(OSError):  # a folder that is full or read-only: others do not learn of this model
         claim.touch()
     try:
         for _ in range(MAX_POLLS):
             claimed = sum(_earlier_claims(claim))  # first: what is uploaded in between counts twice, not not at all
-            left, whole = _cuda.mem_get_info(place)
+            left, whole = _room(place)
             if not left - claimed < needed_bytes <= left:
                 break
             sleep(POLL_S)
         if needed_bytes > left - claimed:
             others = f", of which models being loaded claim {_gib(claimed)}" if claimed else ""
             raise DeviceFullError(
-                f"{model}: its weights take {_gib(needed_bytes)}; of {_gib(whole)} {place} has {_gib(left)} left"
-                f"{others}; close what else uses the card, or choose a smaller model"
+                f"{model}: its weights take {_gib(weight_bytes)}, its workspaces {_gib(WORKSPACE_BYTES)}; of "
+                f"{_gib(whole)} {place} has {_gib(left)} left{others}; close what else uses the card, or choose a "
+                "smaller model"
             )
         limit_to_free(place)
         yield
@@ -75,16 +80,16 @@ def limit_to_free(device: torch.device | str) -> None:
     """
     place = torch.device(device)
     if sys.platform == "win32" and place.type == "cuda":
-        left, whole = _cuda.mem_get_info(place)
-        share = (left + _cuda.memory_reserved(place)) / whole - PICTURE_SHARE
-        _cuda.set_per_process_memory_fraction(min(max(share, 0.0), 1.0), place.index)  # None: the current one
+        left, whole = _room(place)
+        share = (left + _cuda.memory_reserved(place)) / whole
+        _cuda.set_per_process_memory_fraction(min(share, 1.0), place.index)  # None: the current one
 
 
 def room_told(device: torch.device | str) -> str:
     """The end of an error, `; 0.3 GiB of 8.0 GiB are left`; "" for devices that are not CUDA."""
     if torch.device(device).type != "cuda":
         return ""
-    left, whole = _cuda.mem_get_info(device)
+    left, whole = _room(device)
     return f"; {_gib(left)} of {_gib(whole)} are left"
 
 
@@ -94,6 +99,13 @@ def card_facts(device: torch.device) -> dict[str, int]:
         return {}
     left, whole = _cuda.mem_get_info(device)
     return {"card_mb": whole >> 20, "card_free_mb": left >> 20}
+
+
+def _room(device: torch.device | str) -> tuple[int, int]:
+    """Bytes that this process may still take of the card, and bytes of the whole card."""
+    left, whole = _cuda.mem_get_info(device)
+    kept = PICTURE_SHARE * whole if sys.platform == "win32" else 0
+    return max(0, left - int(kept)), whole
 
 
 def _claim_file(device: torch.device, needed_bytes: int) -> Path:

@@ -35,16 +35,18 @@ def claims(folder: Path) -> list[str]:
 
 
 def test_a_model_that_does_not_fit_is_refused_with_the_figures(tmp_path: Path) -> None:
-    with pytest.raises(DeviceFullError) as refused, reserved(CARD, 4 * GIB, "big"):
+    with pytest.raises(DeviceFullError) as refused, reserved(CARD, 3 * GIB, "big"):
         raise AssertionError("loaded")
-    assert str(refused.value).startswith("big: its weights take 4.0 GiB; of 8.0 GiB cuda:0 has 3.0 GiB left; close")
+    assert str(refused.value).startswith(
+        "big: its weights take 3.0 GiB, its workspaces 0.2 GiB; of 8.0 GiB cuda:0 has 3.0 GiB left; close"
+    )
     assert claims(tmp_path) == [], "a refused model claims nothing"
 
 
 def test_two_models_that_are_loaded_at_once_do_not_take_the_same_memory(tmp_path: Path) -> None:
     waits = list[float]()
-    with reserved(CARD, 2 * GIB, "first"):
-        with pytest.raises(DeviceFullError, match="models being loaded claim 2"):
+    with reserved(CARD, GIB + GIB // 4, "first"):
+        with pytest.raises(DeviceFullError, match=r"models being loaded claim 1\.5 GiB"):
             with reserved(CARD, 2 * GIB, "second", sleep=waits.append):
                 raise AssertionError("loaded")
         assert 60.0 < sum(waits) < 0.5 * Deadlines().loading_s, "the rest of the deadline is for its own load"
@@ -62,9 +64,9 @@ def test_what_another_model_has_uploaded_is_not_counted_twice(tmp_path: Path) ->
         if len(polls) == 3:
             loaded.__exit__(None, None, None)
 
-    loaded = reserved(CARD, GIB, "first")  # its GiB is no longer left, and still claimed
+    loaded = reserved(CARD, GIB, "first")  # its memory is no longer left, and still claimed
     loaded.__enter__()
-    with reserved(CARD, 3 * GIB, "second", sleep=poll):
+    with reserved(CARD, 2 * GIB, "second", sleep=poll):
         assert (len(polls), len(claims(tmp_path))) == (3, 1)
 
 
@@ -82,7 +84,7 @@ def test_the_claims_of_a_dead_process_of_another_card_and_of_a_later_one_do_not_
     }
     for name in made.values():
         (tmp_path / name).touch()
-    with reserved(CARD, 3 * GIB, "fits"):
+    with reserved(CARD, 2 * GIB, "fits"):
         pass
     assert claims(tmp_path) == sorted(name for kind, name in made.items() if kind not in ("dead", "old"))
 
@@ -96,7 +98,7 @@ def test_claims_that_cannot_be_made_or_removed_do_not_stop_a_model(
     (tmp_path / f"multiverse-card,GPU-1,{time.time_ns() - 10**12:020},1,{3 * GIB}").touch()
     for name in ("unlink", "touch"):
         monkeypatch.setattr(Path, name, refused)
-    with reserved(CARD, 3 * GIB, "fits"):
+    with reserved(CARD, 2 * GIB, "fits"):
         pass
 
 
@@ -113,6 +115,10 @@ def test_on_windows_a_process_is_limited_to_what_is_left_beside_the_picture(monk
     for device in (CARD, "cuda", "cuda:1", "cpu"):
         limit_to_free(device)
     assert limits == [(pytest.approx((3 + 1) / 8 - 0.1), index) for index in (0, 0, 1)]
+    with pytest.raises(DeviceFullError, match=r"cuda:0 has 2\.2 GiB left"), reserved(CARD, 2 * GIB, "over the limit"):
+        raise AssertionError("loaded")
+    with reserved(CARD, GIB, "within the limit"):
+        pass
 
 
 def test_the_status_tells_what_the_card_has_left() -> None:
