@@ -2,8 +2,8 @@
 
 Before weights are loaded, `reserved` compares them with what the card has left, as CUDA counts it: contexts, graphs and
 the memory of every other program are in it. Models that other processes are loading at the same moment are not yet, so
-each process claims its share by the name of an empty file meanwhile. What it has uploaded already is counted twice then;
-so a model that would fit without the claims made before its own waits until they are gone, and is judged then.
+each process claims its share by the name of an empty file meanwhile. What it has uploaded by then is counted twice, so
+a model that would fit without the claims made before its own waits until they are gone, and is judged then.
 """
 
 import os
@@ -37,17 +37,22 @@ _cuda: Any = torch.cuda  # torch annotates it only partly
 
 @contextmanager
 def reserved(
-    device: torch.device | str, weight_bytes: int, model: str, *, sleep: Callable[[float], object] = time.sleep
+    device: torch.device | str,
+    weigh: Callable[[], int],
+    model: str,
+    *,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Iterator[None]:
     """Load a model's weights within this block. DeviceFullError, in one line with the figures, if they do not fit.
 
-    `weight_bytes`: of the weights on the device. Does nothing for devices that are not CUDA. Waits two minutes at most
-    for models that other processes load; `sleep` takes seconds.
+    `weigh()`: bytes of the weights on the device; called for CUDA only, because nothing is done for other devices.
+    Waits two minutes at most for models that other processes load; `sleep` takes seconds.
     """
     place = torch.device(device)
     if place.type != "cuda":
         yield
         return
+    weight_bytes = weigh()
     needed_bytes = weight_bytes + WORKSPACE_BYTES
     claim = _claim_file(place, needed_bytes)
     with suppress(OSError):  # a folder that is full or read-only: others do not learn of this model

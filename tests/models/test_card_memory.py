@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,15 @@ from engine.children.policy import Deadlines
 from engine.errors import DeviceFullError
 from engine.models import card_memory
 from engine.models.card_memory import GIB, card_facts, limit_to_free, reserved, room_told
+from engine.models.rvc import VoiceSpec
+from engine.models.rvc import load as rvc
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3 import load as sam3
+from engine.models.sd import load as sd
 from engine.models.sd.load import weight_bytes
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.spec import ModelSpec
+from tests.support.sham_card.installation import installed
 
 CARD = torch.device("cuda", 0)
 
@@ -35,7 +42,7 @@ def claims(folder: Path) -> list[str]:
 
 
 def test_a_model_that_does_not_fit_is_refused_with_the_figures(tmp_path: Path) -> None:
-    with pytest.raises(DeviceFullError) as refused, reserved(CARD, 3 * GIB, "big"):
+    with pytest.raises(DeviceFullError) as refused, reserved(CARD, lambda: 3 * GIB, "big"):
         raise AssertionError("loaded")
     assert str(refused.value).startswith(
         "big: its weights take 3.0 GiB, its workspaces 0.2 GiB; of 8.0 GiB cuda:0 has 3.0 GiB left; close"
@@ -45,14 +52,14 @@ def test_a_model_that_does_not_fit_is_refused_with_the_figures(tmp_path: Path) -
 
 def test_two_models_that_are_loaded_at_once_do_not_take_the_same_memory(tmp_path: Path) -> None:
     waits = list[float]()
-    with reserved(CARD, GIB + GIB // 4, "first"):
-        with pytest.raises(DeviceFullError, match=r"models being loaded claim 1\.5 GiB"):
-            with reserved(CARD, 2 * GIB, "second", sleep=waits.append):
-                raise AssertionError("loaded")
+    with reserved(CARD, lambda: GIB + GIB // 4, "first"):
+        second = reserved(CARD, lambda: 2 * GIB, "second", sleep=waits.append)
+        with pytest.raises(DeviceFullError, match=r"models being loaded claim 1\.5 GiB"), second:
+            raise AssertionError("loaded")
         assert 60.0 < sum(waits) < 0.5 * Deadlines().loading_s, "the rest of the deadline is for its own load"
-        with reserved(CARD, GIB, "small", sleep=waits.clear), reserved("cpu", 99 * GIB, "elsewhere"):
+        with reserved(CARD, lambda: GIB, "small", sleep=waits.clear), reserved("cpu", lambda: 99 * GIB, "elsewhere"):
             assert len(claims(tmp_path)) == 2 and waits, "what fits beside the claim does not wait"
-    with reserved(CARD, 2 * GIB, "second"):
+    with reserved(CARD, lambda: 2 * GIB, "second"):
         assert len(claims(tmp_path)) == 1
 
 
@@ -64,9 +71,9 @@ def test_what_another_model_has_uploaded_is_not_counted_twice(tmp_path: Path) ->
         if len(polls) == 3:
             loaded.__exit__(None, None, None)
 
-    loaded = reserved(CARD, GIB, "first")  # its memory is no longer left, and still claimed
+    loaded = reserved(CARD, lambda: GIB, "first")  # its memory is no longer left, and still claimed
     loaded.__enter__()
-    with reserved(CARD, 2 * GIB, "second", sleep=poll):
+    with reserved(CARD, lambda: 2 * GIB, "second", sleep=poll):
         assert (len(polls), len(claims(tmp_path))) == (3, 1)
 
 
@@ -84,7 +91,7 @@ def test_the_claims_of_a_dead_process_of_another_card_and_of_a_later_one_do_not_
     }
     for name in made.values():
         (tmp_path / name).touch()
-    with reserved(CARD, 2 * GIB, "fits"):
+    with reserved(CARD, lambda: 2 * GIB, "fits"):
         pass
     assert claims(tmp_path) == sorted(name for kind, name in made.items() if kind not in ("dead", "old"))
 
@@ -98,7 +105,7 @@ def test_claims_that_cannot_be_made_or_removed_do_not_stop_a_model(
     (tmp_path / f"multiverse-card,GPU-1,{time.time_ns() - 10**12:020},1,{3 * GIB}").touch()
     for name in ("unlink", "touch"):
         monkeypatch.setattr(Path, name, refused)
-    with reserved(CARD, 2 * GIB, "fits"):
+    with reserved(CARD, lambda: 2 * GIB, "fits"):
         pass
 
 
@@ -115,10 +122,36 @@ def test_on_windows_a_process_is_limited_to_what_is_left_beside_the_picture(monk
     for device in (CARD, "cuda", "cuda:1", "cpu"):
         limit_to_free(device)
     assert limits == [(pytest.approx((3 + 1) / 8 - 0.1), index) for index in (0, 0, 1)]
-    with pytest.raises(DeviceFullError, match=r"cuda:0 has 2\.2 GiB left"), reserved(CARD, 2 * GIB, "over the limit"):
+    with (
+        pytest.raises(DeviceFullError, match=r"cuda:0 has 2\.2 GiB left"),
+        reserved(CARD, lambda: 2 * GIB, "over the limit"),
+    ):
         raise AssertionError("loaded")
-    with reserved(CARD, GIB, "within the limit"):
+    with reserved(CARD, lambda: GIB, "within the limit"):
         pass
+
+
+@pytest.mark.parametrize("kind", ["sd", "sam3", "sam3, offloaded", "rvc"])
+def test_each_model_is_refused_by_a_card_without_room(kind: str, tiny_models: Any) -> None:
+    load: Any
+    specs: list[Any]
+    if kind == "sd":
+        load, specs = sd.load, [ModelSpec(model=name) for name in (str(tiny_models.sd()), "random:tiny")]
+    elif kind == "rvc":
+        voice = tiny_models.voice()
+        ours = VoiceSpec(model=str(voice / "voice.pth"), content=str(voice / "content"), pitch="yin")
+        load, specs = rvc.load, [ours, VoiceSpec(model="random:tiny", pitch="yin")]
+    else:
+        whole = SegmentationSpec(model=str(tiny_models.sam3()), resolution=336)
+        load, specs = sam3.load, [whole, replace(whole, model="random:tiny")]
+        if kind != "sam3":
+            specs = [replace(whole, is_offloaded=True)]
+    load(specs[-1], "cpu", "float32")  # libraries ask once whether there is a card, and keep the answer
+    with installed() as there:
+        there.free_bytes = card_memory.WORKSPACE_BYTES
+        for spec in specs:
+            with pytest.raises(DeviceFullError, match=r"its weights take 0\.\d GiB, .* cuda has 0\.2 GiB left"):
+                load(spec, "cuda", "float32")
 
 
 def test_the_status_tells_what_the_card_has_left() -> None:
