@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from engine.errors import DeviceFullError, DeviceLostError, ModelError, in_one_line
+from engine.system.graphics_card import CONTAINER_OPTION, NVIDIA, find_cards, is_container
 
 _cuda: Any = torch.cuda  # torch annotates neither its events nor its streams
 
@@ -39,8 +40,9 @@ LOST = (
     "cuFFT error",
     "Triton Error [CUDA]",
 )
+NO_DRIVER = "Found no NVIDIA driver"
 NO_CARD = (
-    "Found no NVIDIA driver",
+    NO_DRIVER,
     "No CUDA GPUs are available",
     "not compiled with CUDA",
     "with arguments from the 'CUDA' backend",  # of the same build, where something has marked CUDA as initialised
@@ -69,8 +71,8 @@ def chosen_device(wanted: str) -> str:
     """Resolve `auto` to the fastest kind of device on this machine. Puts one number on the device, which opens it.
 
     ModelError in one line: the device is not here, or needs another driver or another build of torch first.
-    DeviceFullError, DeviceLostError: it may work later. `auto` is the CPU only where there is no other device; one that
-    cannot be used is an error, because a CPU is a hundred times slower.
+    DeviceFullError, DeviceLostError: it may work later. `auto` is the CPU only where there is no other device, or
+    torch is a build for the CPU; a device that cannot be used is an error, because a CPU is a hundred times slower.
     """
     if wanted != "auto":
         _require_usable(wanted)
@@ -118,6 +120,11 @@ def _device_error(device: str, error: BaseException) -> ModelError:
     text = str(error)
     if is_out_of_memory(error):
         return DeviceFullError(f"device {device}: full before a model is loaded; end other programs on it, {OR_CPU}")
+    card = next((each.name for each in find_cards() if each.vendor == NVIDIA), "") if NO_DRIVER in text else ""
+    if card:
+        driver = "install NVIDIA's driver (Debian: nvidia-driver and libcuda1)"
+        mend = f"start the container with {CONTAINER_OPTION}" if is_container() else driver
+        return ModelError(f"device {device}: there is a card ({card}), but no driver for CUDA: {mend}, {OR_CPU}")
     if any(words in text for words in NO_CARD) or "invalid device ordinal" in text or "device string" in text:
         return _missing(device)
     old = OLD_DRIVER.search(text)

@@ -14,13 +14,18 @@ from typing import Final
 
 from engine.render.context import is_software, name_devices
 from engine.render.egl_devices import gpu_choice
-from engine.system.graphics_card import NVIDIA, GraphicsCard, find_cards, is_container, nvidia_release
+from engine.system.graphics_card import (
+    CAPABILITIES,
+    CONTAINER_OPTION,
+    NVIDIA,
+    GraphicsCard,
+    find_cards,
+    is_container,
+    nvidia_release,
+)
 from engine.system.small_file import read_small
 
 NVIDIA_EGL: Final = "libEGL_nvidia.so.0"
-CAPABILITIES: Final = "NVIDIA_DRIVER_CAPABILITIES"
-WANTED_CAPABILITIES: Final = "graphics,compute,utility"
-"""For a container: OpenGL; CUDA; nvidia-smi and NVML (NVIDIA Container Toolkit, user guide, Driver Capabilities)."""
 # where glvnd looks for drivers, and the two variables that replace that (libglvnd, src/EGL/icd_enumeration.md)
 _VENDOR_FOLDERS: Final = ("etc/glvnd/egl_vendor.d", "usr/share/glvnd/egl_vendor.d")
 _VENDOR_VARIABLES: Final = ("__EGL_VENDOR_LIBRARY_FILENAMES", "__EGL_VENDOR_LIBRARY_DIRS")
@@ -87,7 +92,7 @@ def explain_unused(card: GraphicsCard, facts: DriverFacts) -> UnusedCard:
 
 def _explain_nvidia(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
     in_container = is_container(facts.root, facts.environ)
-    restart = f"start the container with -e {CAPABILITIES}={WANTED_CAPABILITIES}"
+    restart = f"start the container with {CONTAINER_OPTION}"
     if NVIDIA in facts.errors:
         return (
             f"NVIDIA's driver does not open it ({facts.errors[NVIDIA]})",
