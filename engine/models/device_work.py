@@ -40,6 +40,8 @@ LOST = (
     "cuFFT error",
     "Triton Error [CUDA]",
 )
+# Statuses of the libraries about a call that they refuse before it runs: the context stays usable.
+REFUSED_CALL = re.compile(r"_(NOT_SUPPORTED|BAD_PARAM|INVALID_VALUE)")
 NO_DRIVER = "Found no NVIDIA driver"
 NO_CARD = (
     NO_DRIVER,
@@ -198,9 +200,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 def is_device_lost(error: BaseException) -> bool:
     """True if CUDA or one of its libraries failed, other than for lack of memory: the context is unusable from now on.
 
-    Not an error of torch's own checks, which may name CUDA too, such as tensors on two devices.
+    Not an error of torch's own checks, which may name CUDA too, such as tensors on two devices, nor a call that a
+    library refuses: it would be refused again and again.
     """
-    if is_out_of_memory(error):
+    if is_out_of_memory(error) or REFUSED_CALL.search(str(error)):
         return False
     return isinstance(error, torch.AcceleratorError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in LOST)

@@ -189,6 +189,11 @@ def test_out_of_memory_is_distinguished_from_a_lost_device_and_from_other_errors
         RuntimeError("Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"),
         RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
         DeviceFullError("cuda has no memory for 512 x 512 px"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasGemmStridedBatchedEx(...)`"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_INVALID_VALUE when calling `cublasGemmEx(...)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a non-contiguous"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_BAD_PARAM_NULL_POINTER"),
+        RuntimeError("cuFFT error: CUFFT_INVALID_VALUE"),
     )
     for errors, answers in ((full, (True, False)), (lost, (False, True)), (other, (False, False))):
         assert {str(error): (is_out_of_memory(error), is_device_lost(error)) for error in errors} == dict.fromkeys(
