@@ -20,6 +20,7 @@ import torch
 
 from engine.errors import DeviceFullError
 from engine.models.cuda_card import card_uuid
+from engine.models.device_work import is_out_of_memory
 
 GIB = 2**30
 PICTURE_SHARE = 0.1
@@ -90,12 +91,21 @@ def limit_to_free(device: torch.device | str) -> None:
         _cuda.set_per_process_memory_fraction(min(share, 1.0), place.index)  # None: the current one
 
 
-def room_told(device: torch.device | str) -> str:
-    """The end of an error, `; 0.3 GiB of 8.0 GiB are left`; "" for devices that are not CUDA."""
-    if torch.device(device).type != "cuda":
-        return ""
-    left, whole = _room(device)
-    return f"; {_gib(left)} of {_gib(whole)} are left"
+@contextmanager
+def full_told(model: str, device: str, dtype: str) -> Iterator[None]:
+    """Load a model within this block. DeviceFullError, in one line, if any kind of device runs out of memory.
+
+    `dtype`: of its weights. On CUDA the line tells what is left.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        left, whole = _room(device) if device.startswith("cuda") else (0, 0)
+        told = f"; {_gib(left)} of {_gib(whole)} are left" if whole else ""
+        advice = "; try the dtype float16" if dtype == "float32" else ""
+        raise DeviceFullError(f"{model}: not enough memory for its weights on {device}{told}{advice}") from None
 
 
 def card_facts(device: torch.device) -> dict[str, int]:

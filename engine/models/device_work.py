@@ -144,7 +144,9 @@ def _device_error(device: str, error: BaseException) -> ModelError:
             f"device {device}: torch {torch.__version__} has no kernels for this card ({', '.join(_cards())}); "
             f"`multiverse doctor` names the build that has, {OR_CPU}"
         )
-    return DeviceLostError(f"device {device}: cannot be used ({in_one_line(error)}); restart the computer, {OR_CPU}")
+    return DeviceLostError(
+        f"device {device}: cannot be used ({in_one_line(error)}); if it stays so, restart the computer, {OR_CPU}"
+    )
 
 
 def call_before_layers(networks: Iterable[torch.nn.Module], call: Callable[[], None]) -> None:

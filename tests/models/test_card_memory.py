@@ -14,7 +14,7 @@ import torch
 from engine.children.policy import Deadlines
 from engine.errors import DeviceFullError
 from engine.models import card_memory
-from engine.models.card_memory import GIB, card_facts, limit_to_free, reserved, room_told
+from engine.models.card_memory import GIB, card_facts, full_told, limit_to_free, reserved
 from engine.models.rvc import VoiceSpec
 from engine.models.rvc import load as rvc
 from engine.models.sam3 import SegmentationSpec
@@ -154,10 +154,21 @@ def test_each_model_is_refused_by_a_card_without_room(kind: str, tiny_models: An
                 load(spec, "cuda", "float32")
 
 
+@pytest.mark.parametrize(
+    ("device", "dtype", "end"),
+    [("cuda", "float16", "cuda; 3.0 GiB of 8.0 GiB are left"), ("mps", "float32", "mps; try the dtype float16")],
+)
+def test_a_device_that_runs_full_while_a_model_loads_is_told_with_what_helps(device: str, dtype: str, end: str) -> None:
+    with pytest.raises(DeviceFullError) as told, full_told("big", device, dtype):
+        raise RuntimeError("MPS backend out of memory")
+    assert str(told.value) == f"big: not enough memory for its weights on {end}"
+    with pytest.raises(RuntimeError, match="shapes"), full_told("broken", device, dtype):
+        raise RuntimeError("shapes cannot be multiplied")
+
+
 def test_the_status_tells_what_the_card_has_left() -> None:
     assert card_facts(CARD) == {"card_mb": 8192, "card_free_mb": 3072}
-    assert room_told("cuda:0") == "; 3.0 GiB of 8.0 GiB are left"
-    assert card_facts(torch.device("cpu")) == {} and room_told("cpu") == ""
+    assert card_facts(torch.device("cpu")) == {}
 
 
 def test_the_weights_of_sd_are_those_of_its_stage(tiny_models: Any) -> None:

@@ -91,7 +91,7 @@ NO_CARD = "No CUDA GPUs are available"
                 "Unexpected error from cudaGetDeviceCount(). Error 803: system has unsupported\ndisplay driver"
             ),
             DeviceLostError,
-            r"device cuda: cannot be used \(.*803: system has unsupported display driver\); restart the computer,.*",
+            r"device cuda: cannot be used \(.*803: system has unsupported display driver\); if it stays so, restart .*",
         ),
     ],
     ids=["an old driver", "a fourth card", "a wheel without kernels", "a full card", "a broken driver"],
@@ -191,7 +191,9 @@ def test_out_of_memory_is_distinguished_from_a_lost_device_and_from_other_errors
         DeviceFullError("cuda has no memory for 512 x 512 px"),
         RuntimeError("CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasGemmStridedBatchedEx(...)`"),
         RuntimeError("CUDA error: CUBLAS_STATUS_INVALID_VALUE when calling `cublasGemmEx(...)`"),
-        RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a non-contiguous"),
+        RuntimeError(
+            "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a non-contiguous"
+        ),
         RuntimeError("cuDNN error: CUDNN_STATUS_BAD_PARAM_NULL_POINTER"),
         RuntimeError("cuFFT error: CUFFT_INVALID_VALUE"),
     )
