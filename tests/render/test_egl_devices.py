@@ -135,6 +135,22 @@ def test_the_card_is_tried_first_and_software_draws_where_it_does_not_open(machi
     opened.release()
 
 
+def test_a_device_that_turns_out_to_be_software_gives_way_to_a_card(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claiming = replace(machine.software, is_software=False)
+    machine.devices = (claiming, replace(Machine.card, is_cuda=False))
+    opened = open_context()
+    assert machine.tried == [claiming.index, 99, claiming.index], "no card opens, so it draws after all"
+    opened.release()
+    machine.tried.clear()
+    machine.devices = (claiming, replace(Machine.card, index=claiming.index, is_cuda=False))
+    names = iter(["llvmpipe", "AMD Radeon"])
+    monkeypatch.setattr(context, "is_software", lambda renderer: next(names) == "llvmpipe")
+    open_context().release()
+    assert machine.tried == [claiming.index] * 2, "the second is a card"
+
+
 def test_a_chosen_device_is_opened_or_nothing(machine: Machine) -> None:
     with chosen_gpu("llvmpipe"):
         open_context().release()  # a context tells the name, another draws
