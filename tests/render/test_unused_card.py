@@ -98,7 +98,7 @@ CAUSES = {
     "a driver of another release": (
         NVIDIA_MACHINE | {ICD: '"libEGL_nvidia.so.0"'},
         {"can_load": bool},
-        "of another release than the loaded driver (580); restart",
+        "than the loaded driver (580), or the card is shared for computing only (MIG, vGPU); restart",
     ),
     "a sandbox that hides the driver's state": (
         {"dev/nvidia0": ""} | CONTAINER,
@@ -110,10 +110,20 @@ CAUSES = {
         {},
         "(NVIDIA card): NVIDIA's driver is not loaded; install it",
     ),
+    "a driver that has not made its device file": (
+        without(NVIDIA_MACHINE, "dev/"),
+        {},
+        "dev/nvidia0 is missing, although NVIDIA's driver is loaded; run sudo nvidia-smi, which makes it",
+    ),
     "a card that does not open": (
         NVIDIA_MACHINE,
         {"errors": {"NVIDIA": "eglInitialize failed (0x3001)"}},
-        "NVIDIA's driver does not open it (eglInitialize failed (0x3001)); allow this user ",
+        "NVIDIA's driver does not open it (eglInitialize failed (0x3001)); see whether nvidia-smi finds it, and ",
+    ),
+    "a user outside the group video": (
+        NVIDIA_MACHINE,
+        {"errors": {"NVIDIA": "eglInitialize failed (0x3001)"}, "may_open": lambda file: file.name != "nvidia0"},
+        "dev/nvidia0; sudo usermod -aG video $USER, then log in again",
     ),
     "Mesa told to use software": (
         RADEON_MACHINE,
