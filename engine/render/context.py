@@ -110,7 +110,7 @@ def name_devices(devices: Iterable[EglDevice] | None = None) -> tuple[NamedDevic
 
 def _find_named(choice: str, devices: tuple[EglDevice, ...]) -> EglDevice:
     """The chosen device. With an older driver only a context knows a name."""
-    if not choice.isdecimal():
+    if not any(str(device.index) == choice for device in devices):
         names = {each.device: each.name for each in name_devices(device for device in devices if not device.name)}
         devices = tuple(replace(device, name=names.get(device, device.name)) for device in devices)
     return find_device(choice, devices)
