@@ -6,9 +6,9 @@ child's process id and pidfd, and later its exit status. Only the child keeps it
 side notices when the other dies. When the engine dies the control socket closes and the server ends; its children
 notice that their own pipes close.
 
-CUDA does not survive a fork, and a library may open it while it is imported. Where NVML is missing (a container without
-NVIDIA's "utility" capability), even torch.cuda.is_available() does. Then each fork becomes a new interpreter, and the
-engine logs a line about it.
+CUDA does not survive a fork, and an imported module may open it through torch. Where NVML is missing (a container
+without NVIDIA's "utility" capability), even torch.cuda.is_available() does. Then each fork becomes a new interpreter,
+and the engine logs a line about it. Only torch is asked: CUDA that a library opens without it is not noticed.
 
 Why not `multiprocessing.forkserver`: there is only one per process, which a host program may have started with other
 modules; it inherits our environment, which we would have to change while other threads read it (numba reads
@@ -39,7 +39,7 @@ MAX_NOTE: Final = 200  # bytes
 REQUEST: Final = b"fork"
 NICENESS: Final = 10  # while importing, which takes seconds of CPU time during a show
 DESCRIPTORS: Final = 3
-CUDA_IS_OPEN: Final = "a library opened CUDA while it was imported, so children start from nothing: seconds later"
+CUDA_IS_OPEN: Final = "torch opened CUDA while modules were imported, so children start from nothing: seconds later"
 POLL_S: Final = 0.1  # polling interval for the engine's death during the imports
 
 

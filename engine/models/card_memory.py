@@ -2,16 +2,17 @@
 
 Before weights are loaded, `reserved` compares them with what the card has left, as CUDA counts it: contexts, graphs and
 the memory of every other program are in it. Models that other processes are loading at the same moment are not yet, so
-each process claims its share by the name of an empty file meanwhile. Of two that claim at once the later one gives way.
+each process claims its share by the name of an empty file meanwhile. What it has uploaded by then is counted twice, so
+a model that would fit without the claims made before its own waits until they are gone, and is judged then.
 """
 
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import time_ns
 from typing import Any
 
 import psutil
@@ -19,41 +20,63 @@ import torch
 
 from engine.errors import DeviceFullError
 from engine.models.cuda_card import card_uuid
+from engine.models.device_work import is_out_of_memory
 
 GIB = 2**30
 PICTURE_SHARE = 0.1
 """Share of a card that is left to the desktop and the renderer on Windows, where a full card becomes slow, not full."""
+WORKSPACE_BYTES = 256 * 2**20
+"""Needed besides the weights: cuBLAS keeps 32 MiB for each stream on Hopper (torch's ATen/cuda/CublasHandlePool.cpp), a
+job has four, and half is for cuDNN's convolutions. Pictures are not in it: their size may still change."""
 CLAIMS = "multiverse-card"
+POLL_S = 0.2
+MAX_POLLS = 600  # 120 s: a live child has 300 s to load, and loads after that
 MAX_LOADING_NS = 600 * 10**9  # an older claim belongs to a dead process whose number was given out again
 
 _cuda: Any = torch.cuda  # torch annotates it only partly
 
 
 @contextmanager
-def reserved(device: torch.device | str, needed_bytes: int, model: str) -> Iterator[None]:
+def reserved(
+    device: torch.device | str,
+    weigh: Callable[[], int],
+    model: str,
+    *,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Iterator[None]:
     """Load a model's weights within this block. DeviceFullError, in one line with the figures, if they do not fit.
 
-    `needed_bytes`: of the weights on the device. Does nothing for devices that are not CUDA.
+    `weigh()`: bytes of the weights on the device; called for CUDA only, because nothing is done for other devices.
+    Waits two minutes at most for models that other processes load; `sleep` takes seconds.
     """
     place = torch.device(device)
     if place.type != "cuda":
         yield
         return
-    limit_to_free(place)
+    weight_bytes = weigh()
+    needed_bytes = weight_bytes + WORKSPACE_BYTES
     claim = _claim_file(place, needed_bytes)
-    claim.touch()
+    with suppress(OSError):  # a folder that is full or read-only: others do not learn of this model
+        claim.touch()
     try:
-        left, whole = _cuda.mem_get_info(place)
-        claimed = sum(_earlier_claims(claim))
+        for _ in range(MAX_POLLS):
+            claimed = sum(_earlier_claims(claim))  # first: what is uploaded in between counts twice, not not at all
+            left, whole = _room(place)
+            if not left - claimed < needed_bytes <= left:
+                break
+            sleep(POLL_S)
         if needed_bytes > left - claimed:
             others = f", of which models being loaded claim {_gib(claimed)}" if claimed else ""
             raise DeviceFullError(
-                f"{model}: its weights take {_gib(needed_bytes)}; of {_gib(whole)} {place} has {_gib(left)} left"
-                f"{others}; close what else uses the card, or choose a smaller model"
+                f"{model}: its weights take {_gib(weight_bytes)}, its workspaces {_gib(WORKSPACE_BYTES)}; of "
+                f"{_gib(whole)} {place} has {_gib(left)} left{others}; close what else uses the card, or choose a "
+                "smaller model"
             )
+        limit_to_free(place)
         yield
     finally:
-        claim.unlink(missing_ok=True)
+        with suppress(OSError):
+            claim.unlink()
 
 
 def limit_to_free(device: torch.device | str) -> None:
@@ -63,17 +86,26 @@ def limit_to_free(device: torch.device | str) -> None:
     """
     place = torch.device(device)
     if sys.platform == "win32" and place.type == "cuda":
-        left, whole = _cuda.mem_get_info(place)
-        share = (left + _cuda.memory_reserved(place)) / whole - PICTURE_SHARE
-        _cuda.set_per_process_memory_fraction(min(max(share, 0.0), 1.0), place)
+        left, whole = _room(place)
+        share = (left + _cuda.memory_reserved(place)) / whole
+        _cuda.set_per_process_memory_fraction(min(share, 1.0), place.index)  # None: the current one
 
 
-def room_told(device: torch.device | str) -> str:
-    """The end of an error, `; 0.3 GiB of 8.0 GiB are left`; "" for devices that are not CUDA."""
-    if torch.device(device).type != "cuda":
-        return ""
-    left, whole = _cuda.mem_get_info(device)
-    return f"; {_gib(left)} of {_gib(whole)} are left"
+@contextmanager
+def full_told(model: str, device: str, dtype: str) -> Iterator[None]:
+    """Load a model within this block. DeviceFullError, in one line, if any kind of device runs out of memory.
+
+    `dtype`: of its weights. On CUDA the line tells what is left.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        left, whole = _room(device) if device.startswith("cuda") else (0, 0)
+        told = f"; {_gib(left)} of {_gib(whole)} are left" if whole else ""
+        advice = "; try the dtype float16" if dtype == "float32" else ""
+        raise DeviceFullError(f"{model}: not enough memory for its weights on {device}{told}{advice}") from None
 
 
 def card_facts(device: torch.device) -> dict[str, int]:
@@ -84,18 +116,25 @@ def card_facts(device: torch.device) -> dict[str, int]:
     return {"card_mb": whole >> 20, "card_free_mb": left >> 20}
 
 
+def _room(device: torch.device | str) -> tuple[int, int]:
+    """Bytes that this process may still take of the card, and bytes of the whole card."""
+    left, whole = _cuda.mem_get_info(device)
+    kept = PICTURE_SHARE * whole if sys.platform == "win32" else 0
+    return max(0, left - int(kept)), whole
+
+
 def _claim_file(device: torch.device, needed_bytes: int) -> Path:
     card = card_uuid(str(device)) or str(device).replace(":", "-")
-    return Path(tempfile.gettempdir(), f"{CLAIMS},{card},{time_ns():020},{os.getpid()},{needed_bytes}")
+    return Path(tempfile.gettempdir(), f"{CLAIMS},{card},{time.time_ns():020},{os.getpid()},{needed_bytes}")
 
 
 def _earlier_claims(own: Path) -> Iterator[int]:
     """Bytes of the claims of living processes on the same card that were made before this one."""
     prefix, card, *_ = own.name.split(",")
     for file in own.parent.glob(f"{prefix},{card},*"):
-        with suppress(ValueError):  # not one of ours
+        with suppress(ValueError, OSError):  # not one of ours; another user's, which only he may remove
             _, _, began_ns, pid, claimed = file.name.split(",")
-            if not psutil.pid_exists(int(pid)) or time_ns() - int(began_ns) > MAX_LOADING_NS:
+            if not psutil.pid_exists(int(pid)) or time.time_ns() - int(began_ns) > MAX_LOADING_NS:
                 file.unlink(missing_ok=True)  # of a process that was killed
             elif file.name < own.name:
                 yield int(claimed)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from engine.errors import DeviceFullError, DeviceLostError, ModelError, in_one_line
+from engine.system.graphics_card import CONTAINER_OPTION, NVIDIA, find_cards, is_container
 
 _cuda: Any = torch.cuda  # torch annotates neither its events nor its streams
 
@@ -39,8 +40,11 @@ LOST = (
     "cuFFT error",
     "Triton Error [CUDA]",
 )
+# Statuses of the libraries about a call that they refuse before it runs: the context stays usable.
+REFUSED_CALL = re.compile(r"_(NOT_SUPPORTED|BAD_PARAM|INVALID_VALUE)")
+NO_DRIVER = "Found no NVIDIA driver"
 NO_CARD = (
-    "Found no NVIDIA driver",
+    NO_DRIVER,
     "No CUDA GPUs are available",
     "not compiled with CUDA",
     "with arguments from the 'CUDA' backend",  # of the same build, where something has marked CUDA as initialised
@@ -69,8 +73,8 @@ def chosen_device(wanted: str) -> str:
     """Resolve `auto` to the fastest kind of device on this machine. Puts one number on the device, which opens it.
 
     ModelError in one line: the device is not here, or needs another driver or another build of torch first.
-    DeviceFullError, DeviceLostError: it may work later. `auto` is the CPU only where there is no other device; one that
-    cannot be used is an error, because a CPU is a hundred times slower.
+    DeviceFullError, DeviceLostError: it may work later. `auto` is the CPU only where there is no other device, or
+    torch is a build for the CPU; a device that cannot be used is an error, because a CPU is a hundred times slower.
     """
     if wanted != "auto":
         _require_usable(wanted)
@@ -118,6 +122,11 @@ def _device_error(device: str, error: BaseException) -> ModelError:
     text = str(error)
     if is_out_of_memory(error):
         return DeviceFullError(f"device {device}: full before a model is loaded; end other programs on it, {OR_CPU}")
+    card = next((each.name for each in find_cards() if each.vendor == NVIDIA), "") if NO_DRIVER in text else ""
+    if card:
+        driver = "install NVIDIA's driver (Debian: nvidia-driver and libcuda1)"
+        mend = f"start the container with {CONTAINER_OPTION}" if is_container() else driver
+        return ModelError(f"device {device}: there is a card ({card}), but no driver for CUDA: {mend}, {OR_CPU}")
     if any(words in text for words in NO_CARD) or "invalid device ordinal" in text or "device string" in text:
         return _missing(device)
     old = OLD_DRIVER.search(text)
@@ -135,7 +144,9 @@ def _device_error(device: str, error: BaseException) -> ModelError:
             f"device {device}: torch {torch.__version__} has no kernels for this card ({', '.join(_cards())}); "
             f"`multiverse doctor` names the build that has, {OR_CPU}"
         )
-    return DeviceLostError(f"device {device}: cannot be used ({in_one_line(error)}); restart the computer, {OR_CPU}")
+    return DeviceLostError(
+        f"device {device}: cannot be used ({in_one_line(error)}); if it stays so, restart the computer, {OR_CPU}"
+    )
 
 
 def call_before_layers(networks: Iterable[torch.nn.Module], call: Callable[[], None]) -> None:
@@ -191,9 +202,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 def is_device_lost(error: BaseException) -> bool:
     """True if CUDA or one of its libraries failed, other than for lack of memory: the context is unusable from now on.
 
-    Not an error of torch's own checks, which may name CUDA too, such as tensors on two devices.
+    Not an error of torch's own checks, which may name CUDA too, such as tensors on two devices, nor a call that a
+    library refuses: it would be refused again and again.
     """
-    if is_out_of_memory(error):
+    if is_out_of_memory(error) or REFUSED_CALL.search(str(error)):
         return False
     return isinstance(error, torch.AcceleratorError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in LOST)

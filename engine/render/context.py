@@ -69,7 +69,7 @@ class NamedDevice:
 def open_context() -> moderngl.Context:
     """Open a standalone core context, current on this thread. NoGLError tells the cause and the remedy.
 
-    On Linux: on the chosen device, or on the best that opens, with software as the last.
+    On Linux: on the chosen device, or on the best that opens, with whatever the CPU draws as the last.
     """
     choice = gpu_choice()
     if not sys.platform.startswith("linux"):
@@ -79,16 +79,19 @@ def open_context() -> moderngl.Context:
     devices = list_egl_devices()
     if choice:
         return _open(_find_named(choice, devices).index)
-    first, *others = [device.index for device in by_preference(devices)] or [0]  # none: glcontext says why
-    try:
-        return _open(first)
-    except NoGLError:
-        for index in others:
-            try:
-                return _open(index)
-            except NoGLError:
-                continue
-        raise
+    waiting = [*by_preference(devices)] or [EglDevice(index=0, is_software=True)]  # none: glcontext says why
+    errors = []
+    for device in waiting:
+        try:
+            context = _open(device.index)
+        except NoGLError as error:
+            errors.append(error)
+            continue
+        if device.is_software or not is_software(context.info["GL_RENDERER"]):
+            return context
+        context.release()
+        waiting.append(replace(device, is_software=True))  # it said that it was a card: once more after the others
+    raise errors[0]
 
 
 def name_devices(devices: Iterable[EglDevice] | None = None) -> tuple[NamedDevice, ...]:
@@ -107,7 +110,7 @@ def name_devices(devices: Iterable[EglDevice] | None = None) -> tuple[NamedDevic
 
 def _find_named(choice: str, devices: tuple[EglDevice, ...]) -> EglDevice:
     """The chosen device. With an older driver only a context knows a name."""
-    if not choice.isdecimal():
+    if not any(str(device.index) == choice for device in devices):
         names = {each.device: each.name for each in name_devices(device for device in devices if not device.name)}
         devices = tuple(replace(device, name=names.get(device, device.name)) for device in devices)
     return find_device(choice, devices)

@@ -7,6 +7,7 @@ ours that opens a context reads it, so that the engine, the trials of shaders an
 
 import ctypes
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -109,15 +110,14 @@ def by_preference(devices: Sequence[EglDevice]) -> tuple[EglDevice, ...]:
 
 
 def find_device(choice: str, devices: Sequence[EglDevice]) -> EglDevice:
-    """The device with this index, or the only one with this part in its name or file, ignoring case.
+    """The device with this index, or else the only one with this part in its name or file, ignoring case.
 
-    NoGLError, listing the devices, if none or several match.
+    A number is a part only as a whole: 9 is not in `RTX 4090`. NoGLError, listing the devices, if none or several fit.
     """
-    part = choice.casefold()
-    if choice.isdecimal():
-        found = [device for device in devices if device.index == int(choice)]
-    else:
-        found = [device for device in devices if part in f"{device.name} {device.file}".casefold()]
+    part = re.compile(rf"(?<!\d){re.escape(choice)}(?!\d)", re.IGNORECASE)
+    found = [device for device in devices if str(device.index) == choice] or [
+        device for device in devices if part.search(f"{device.name} {device.file}")
+    ]
     if len(found) == 1:
         return found[0]
     there = "; ".join(device.label for device in devices) or "none"

@@ -14,13 +14,18 @@ from typing import Final
 
 from engine.render.context import is_software, name_devices
 from engine.render.egl_devices import gpu_choice
-from engine.system.graphics_card import NVIDIA, GraphicsCard, find_cards, is_container, nvidia_release
+from engine.system.graphics_card import (
+    CAPABILITIES,
+    CONTAINER_OPTION,
+    NVIDIA,
+    GraphicsCard,
+    find_cards,
+    is_container,
+    nvidia_release,
+)
 from engine.system.small_file import read_small
 
 NVIDIA_EGL: Final = "libEGL_nvidia.so.0"
-CAPABILITIES: Final = "NVIDIA_DRIVER_CAPABILITIES"
-WANTED_CAPABILITIES: Final = "graphics,compute,utility"
-"""For a container: OpenGL; CUDA; nvidia-smi and NVML (NVIDIA Container Toolkit, user guide, Driver Capabilities)."""
 # where glvnd looks for drivers, and the two variables that replace that (libglvnd, src/EGL/icd_enumeration.md)
 _VENDOR_FOLDERS: Final = ("etc/glvnd/egl_vendor.d", "usr/share/glvnd/egl_vendor.d")
 _VENDOR_VARIABLES: Final = ("__EGL_VENDOR_LIBRARY_FILENAMES", "__EGL_VENDOR_LIBRARY_DIRS")
@@ -87,15 +92,23 @@ def explain_unused(card: GraphicsCard, facts: DriverFacts) -> UnusedCard:
 
 def _explain_nvidia(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
     in_container = is_container(facts.root, facts.environ)
-    restart = f"start the container with -e {CAPABILITIES}={WANTED_CAPABILITIES}"
+    restart = f"start the container with {CONTAINER_OPTION}"
+    if card.file.exists() and not facts.may_open(card.file):
+        return _closed(card, "video")
     if NVIDIA in facts.errors:
         return (
             f"NVIDIA's driver does not open it ({facts.errors[NVIDIA]})",
-            f"allow this user {card.file}, then try nvidia-smi",
+            "see whether nvidia-smi finds it, and restart the machine if not",
         )
-    release = nvidia_release(facts.root) or "NUMBER"  # hidden by some sandboxes
+    release = nvidia_release(facts.root)
     if not card.file.exists():
+        if release:
+            return (
+                f"{card.file} is missing, although NVIDIA's driver is loaded",
+                "run sudo nvidia-smi, which makes it, after each start of the machine",
+            )
         return "NVIDIA's driver is not loaded", "install it (Debian: nvidia-driver), then restart and try nvidia-smi"
+    release = release or "NUMBER"  # hidden by some sandboxes
     if not facts.can_load(NVIDIA_EGL):
         given = facts.environ.get(CAPABILITIES, "compute,utility, the default")
         if in_container and not {"graphics", "all"} & set(given.split(",")):
@@ -113,7 +126,8 @@ def _explain_nvidia(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
         content = f'{{"file_format_version":"1.0.0","ICD":{{"library_path":"{NVIDIA_EGL}"}}}}'
         return f"{path} is missing, by which EGL finds NVIDIA's driver", f"write into it: {content}"
     return (
-        f"NVIDIA's EGL driver finds no card; it may be of another release than the loaded driver ({release})",
+        f"NVIDIA's EGL driver finds no card; it may be of another release than the loaded driver ({release}), or the "
+        "card is shared for computing only (MIG, vGPU)",
         restart if in_container else "restart the machine, as after each update of the driver, then try nvidia-smi",
     )
 
@@ -124,9 +138,13 @@ def _explain_mesa(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
     if not card.file.exists():
         return f"{card.file} is missing: the kernel's driver is not loaded", "install its firmware, then restart"
     if not facts.may_open(card.file):
-        return f"this user may not open {card.file}", "sudo usermod -aG render $USER, then log in again"
+        return _closed(card, "render")
     error = facts.errors.get(str(card.file), "EGL does not list it")
     return f"Mesa does not open it ({error})", "apt-get install libgl1-mesa-dri, or a newer Mesa"
+
+
+def _closed(card: GraphicsCard, group: str) -> tuple[str, str]:
+    return f"this user may not open {card.file}", f"sudo usermod -aG {group} $USER, then log in again"
 
 
 def _vendor_files(facts: DriverFacts) -> list[Path]:

@@ -14,6 +14,10 @@ from typing import Final
 from engine.system.small_file import read_small
 
 NVIDIA: Final = "NVIDIA"
+CAPABILITIES: Final = "NVIDIA_DRIVER_CAPABILITIES"
+WANTED_CAPABILITIES: Final = "graphics,compute,utility"
+"""For a container: OpenGL; CUDA; nvidia-smi and NVML (NVIDIA Container Toolkit, user guide, Driver Capabilities)."""
+CONTAINER_OPTION: Final = f"-e {CAPABILITIES}={WANTED_CAPABILITIES}"
 _VENDORS = {"0x10de": NVIDIA, "0x1002": "AMD", "0x8086": "Intel"}  # by PCI vendor; others may lack OpenGL
 _DISPLAY_CLASS = "0x03"  # the first byte of a PCI class: display controllers (PCI Code and ID Assignment, 1.4)
 
@@ -41,7 +45,7 @@ def find_cards(root: Path = Path("/"), environ: Mapping[str, str] = os.environ) 
 
 def is_container(root: Path = Path("/"), environ: Mapping[str, str] = os.environ) -> bool:
     """True in a container of Docker, Podman, Kubernetes, systemd or NVIDIA's toolkit."""
-    marks = ("container", "KUBERNETES_SERVICE_HOST", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES")
+    marks = ("container", "KUBERNETES_SERVICE_HOST", "NVIDIA_VISIBLE_DEVICES", CAPABILITIES)
     return any((root / name).exists() for name in (".dockerenv", "run/.containerenv")) or any(map(environ.get, marks))
 
 

@@ -137,7 +137,7 @@ def test_children_start_in_new_interpreters_where_an_import_has_opened_cuda(
         toy.until("ready", not_pid=pid)
     assert toy.status.detail == "killed by SIGKILL"
     (line,) = [each for each in caplog.messages if "CUDA" in each]
-    assert line == "a library opened CUDA while it was imported, so children start from nothing: seconds later"
+    assert line == "torch opened CUDA while modules were imported, so children start from nothing: seconds later"
 
 
 SCRIPT = """

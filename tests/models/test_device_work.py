@@ -1,6 +1,7 @@
 """Work with a device, as far as it can be tested on a CPU."""
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.errors import DeviceFullError, DeviceLostError, ModelError
+from engine.models import device_work
 from engine.models.device_work import (
     DeviceCopies,
     DeviceCopy,
@@ -24,6 +26,7 @@ from engine.models.device_work import (
     memory_mb,
     own_stream,
 )
+from engine.system.graphics_card import GraphicsCard
 from tests.support.sham_card.card import ShamCard
 
 CPU = torch.device("cpu")
@@ -88,7 +91,7 @@ NO_CARD = "No CUDA GPUs are available"
                 "Unexpected error from cudaGetDeviceCount(). Error 803: system has unsupported\ndisplay driver"
             ),
             DeviceLostError,
-            r"device cuda: cannot be used \(.*803: system has unsupported display driver\); restart the computer,.*",
+            r"device cuda: cannot be used \(.*803: system has unsupported display driver\); if it stays so, restart .*",
         ),
     ],
     ids=["an old driver", "a fourth card", "a wheel without kernels", "a full card", "a broken driver"],
@@ -133,6 +136,33 @@ def test_auto_is_the_cpu_only_where_there_is_no_card(monkeypatch: pytest.MonkeyP
             chosen_device(unknown)
 
 
+@pytest.mark.parametrize(
+    ("is_inside", "mend"),
+    [
+        (True, "start the container with -e NVIDIA_DRIVER_CAPABILITIES=graphics,compute,utility"),
+        (False, r"install NVIDIA's driver \(Debian: nvidia-driver and libcuda1\)"),
+    ],
+    ids=["in a container", "on a machine"],
+)
+def test_auto_is_not_the_cpu_beside_a_card_whose_driver_lacks_cuda(
+    is_inside: bool, mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def zeros(size: int, device: str) -> None:
+        raise RuntimeError("Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU")
+
+    others = [GraphicsCard(vendor="AMD", name="AMD card", file=Path("/dev/dri/renderD128"))]
+    monkeypatch.setattr(torch, "zeros", zeros)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(device_work, "find_cards", lambda: others)
+    monkeypatch.setattr(device_work, "is_container", lambda: is_inside)
+    assert chosen_device("auto") == "cpu"
+    others.insert(0, GraphicsCard(vendor="NVIDIA", name="RTX 9090", file=Path("/dev/nvidia0")))
+    line = f"device cuda: there is a card \\(RTX 9090\\), but no driver for CUDA: {mend}, or choose the device cpu"
+    for wanted in ("auto", "cuda"):
+        with pytest.raises(ModelError, match=f"^{line}$"):
+            chosen_device(wanted)
+
+
 def test_out_of_memory_is_distinguished_from_a_lost_device_and_from_other_errors() -> None:
     with pytest.raises(RuntimeError) as too_much:
         torch.empty(1 << 60, dtype=torch.uint8)
@@ -159,6 +189,13 @@ def test_out_of_memory_is_distinguished_from_a_lost_device_and_from_other_errors
         RuntimeError("Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"),
         RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
         DeviceFullError("cuda has no memory for 512 x 512 px"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasGemmStridedBatchedEx(...)`"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_INVALID_VALUE when calling `cublasGemmEx(...)`"),
+        RuntimeError(
+            "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a non-contiguous"
+        ),
+        RuntimeError("cuDNN error: CUDNN_STATUS_BAD_PARAM_NULL_POINTER"),
+        RuntimeError("cuFFT error: CUFFT_INVALID_VALUE"),
     )
     for errors, answers in ((full, (True, False)), (lost, (False, True)), (other, (False, False))):
         assert {str(error): (is_out_of_memory(error), is_device_lost(error)) for error in errors} == dict.fromkeys(

@@ -30,6 +30,7 @@ LLVMPIPE = EglDevice(index=0, name="Mesa llvmpipe", is_software=True)
 RADEON = EglDevice(index=1, name="AMD Radeon", file="/dev/dri/renderD129")
 H100 = EglDevice(index=2, name="NVIDIA H100 PCIe", file="/dev/dri/renderD128", is_cuda=True)
 OTHER_H100 = replace(H100, index=3, file="/dev/dri/renderD130")
+RTX = EglDevice(index=4, name="NVIDIA GeForce RTX 4090", is_cuda=True)
 MACHINE = (LLVMPIPE, RADEON, H100, OTHER_H100)
 
 
@@ -88,14 +89,22 @@ def test_a_card_comes_before_software_and_nvidias_driver_before_others() -> None
 
 @pytest.mark.parametrize(
     ("choice", "found"),
-    [("0", LLVMPIPE), ("3", OTHER_H100), ("radeon", RADEON), ("/dev/dri/renderD130", OTHER_H100)],
+    [
+        ("0", LLVMPIPE),
+        ("3", OTHER_H100),
+        ("radeon", RADEON),
+        ("/dev/dri/renderD130", OTHER_H100),
+        ("4090", RTX),
+        ("129", RADEON),
+    ],
 )
 def test_a_device_is_chosen_by_its_index_or_a_part_of_its_name(choice: str, found: EglDevice) -> None:
-    assert find_device(choice, MACHINE) == found
+    assert find_device(choice, (*MACHINE, RTX)) == found
 
 
 @pytest.mark.parametrize(
-    ("choice", "reason"), [("h100", "several match; give the index"), ("9", "no such device"), ("arc", "no such")]
+    ("choice", "reason"),
+    [("h100", "several match; give the index"), ("9", "no such device"), ("10", "no such"), ("arc", "no such")],
 )
 def test_a_choice_that_fits_none_or_several_lists_them(choice: str, reason: str) -> None:
     with pytest.raises(NoGLError, match=f"gpu '{choice}': .*{reason}.*2 NVIDIA H100 PCIe /dev/dri/renderD128"):
@@ -135,6 +144,22 @@ def test_the_card_is_tried_first_and_software_draws_where_it_does_not_open(machi
     opened.release()
 
 
+def test_a_device_that_turns_out_to_be_software_gives_way_to_a_card(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claiming = replace(machine.software, is_software=False)
+    machine.devices = (claiming, replace(Machine.card, is_cuda=False))
+    opened = open_context()
+    assert machine.tried == [claiming.index, 99, claiming.index], "no card opens, so it draws after all"
+    opened.release()
+    machine.tried.clear()
+    machine.devices = (claiming, replace(Machine.card, index=claiming.index, is_cuda=False))
+    names = iter(["llvmpipe", "AMD Radeon"])
+    monkeypatch.setattr(context, "is_software", lambda renderer: next(names) == "llvmpipe")
+    open_context().release()
+    assert machine.tried == [claiming.index] * 2, "the second is a card"
+
+
 def test_a_chosen_device_is_opened_or_nothing(machine: Machine) -> None:
     with chosen_gpu("llvmpipe"):
         open_context().release()  # a context tells the name, another draws
@@ -144,7 +169,7 @@ def test_a_chosen_device_is_opened_or_nothing(machine: Machine) -> None:
     for choice in ("99", "98"):
         with chosen_gpu(choice), pytest.raises(NoGLError):
             open_renderer("auto", 64, 36)
-    assert machine.tried == [99]
+    assert machine.tried == [99, machine.software.index], "98 could be in the name of a device, which a context tells"
 
 
 def test_devices_are_named_by_their_drivers_or_by_a_context(machine: Machine) -> None:

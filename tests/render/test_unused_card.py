@@ -1,12 +1,13 @@
 """A card that the CPU draws beside: which card, why, and what mends it. The machines are folders with known files."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine.render.unused_card import DriverFacts, explain_unused
-from engine.system.graphics_card import find_cards
+from engine.system.graphics_card import CONTAINER_OPTION, WANTED_CAPABILITIES, find_cards
 
 H100_SLOT, ICD = "sys/bus/pci/devices/0000:17:00.0", "usr/share/glvnd/egl_vendor.d/10_nvidia.json"
 NVIDIA_MACHINE = {
@@ -98,7 +99,7 @@ CAUSES = {
     "a driver of another release": (
         NVIDIA_MACHINE | {ICD: '"libEGL_nvidia.so.0"'},
         {"can_load": bool},
-        "of another release than the loaded driver (580); restart",
+        "than the loaded driver (580), or the card is shared for computing only (MIG, vGPU); restart",
     ),
     "a sandbox that hides the driver's state": (
         {"dev/nvidia0": ""} | CONTAINER,
@@ -110,10 +111,20 @@ CAUSES = {
         {},
         "(NVIDIA card): NVIDIA's driver is not loaded; install it",
     ),
+    "a driver that has not made its device file": (
+        without(NVIDIA_MACHINE, "dev/"),
+        {},
+        "dev/nvidia0 is missing, although NVIDIA's driver is loaded; run sudo nvidia-smi, which makes it",
+    ),
     "a card that does not open": (
         NVIDIA_MACHINE,
         {"errors": {"NVIDIA": "eglInitialize failed (0x3001)"}},
-        "NVIDIA's driver does not open it (eglInitialize failed (0x3001)); allow this user ",
+        "NVIDIA's driver does not open it (eglInitialize failed (0x3001)); see whether nvidia-smi finds it, and ",
+    ),
+    "a user outside the group video": (
+        NVIDIA_MACHINE,
+        {"errors": {"NVIDIA": "eglInitialize failed (0x3001)"}, "may_open": lambda file: file.name != "nvidia0"},
+        "dev/nvidia0; sudo usermod -aG video $USER, then log in again",
     ),
     "Mesa told to use software": (
         RADEON_MACHINE,
@@ -132,6 +143,13 @@ CAUSES = {
     ),
     "no module for the card": (without(RADEON_MACHINE, "dev/dri"), {}, "renderD129 is missing: the kernel's driver"),
 }
+
+
+def test_the_page_names_the_capabilities_that_a_container_is_told_to_ask_for() -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "platforms.md").read_text(encoding="utf-8")
+    section = page.partition("### In a container")[2].partition("\n## ")[0]
+    assert ",".join(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == WANTED_CAPABILITIES
+    assert CONTAINER_OPTION in section
 
 
 @pytest.mark.parametrize("name", CAUSES)

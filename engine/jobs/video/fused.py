@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from engine.errors import ModelError, MultiverseError, in_one_line
+from engine.errors import DeviceLostError, ModelError, MultiverseError, in_one_line
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.stages import STAGES, StageFigures
@@ -92,10 +92,13 @@ class FusedStages:
 
     @contextmanager
     def _one_line(self, of_source: Callable[[], Exception | None] = lambda: None) -> Iterator[None]:
-        """Turn library errors into ModelError; errors of the source pass unchanged."""
+        """Turn library errors into ModelError, DeviceLostError if it was the device; errors of the source pass."""
+        from engine.models.device_work import is_device_lost
+
         try:
             yield
         except Exception as error:
             if isinstance(error, MultiverseError) or error is of_source():
                 raise
-            raise ModelError(f"{self._model}: {in_one_line(error)}") from error
+            kind = DeviceLostError if is_device_lost(error) else ModelError
+            raise kind(f"{self._model}: {in_one_line(error)}") from error

@@ -1,7 +1,7 @@
 """Loads a child's model on the device from its settings. If that fails, the child ends with a one-line reason."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from engine.children.port import ChildPort
 from engine.errors import DeviceFullError, DeviceLostError, ModelError
@@ -27,29 +27,26 @@ def load_on_device(
     port.enter(Phase.LOADING)
     own_class = priority.enter_idle_class()  # torch is imported next
     from engine.models import device_work
-    from engine.models.card_memory import room_told
+    from engine.models.card_memory import full_told
 
     device_work.use_threads(port.settings["threads"])
+    suspect: Literal["driver", "model"] = "driver"
     try:
         device = device_work.chosen_device(port.settings["device"])
-    except DeviceFullError as error:
+        is_behind = device == "cpu" and gives_way  # otherwise it takes CPU time from the renderer
+        if is_behind:
+            priority.run_when_idle()
+        port.trying("model", name)  # not before: a driver that ends this process is not the model's fault
+        suspect = "model"
+        dtype = device_work.chosen_dtype(port.settings["dtype"], device, half=half)
+        with full_told(name, device, dtype):
+            model = load(device, dtype)
+    except DeviceFullError as error:  # the kind for which a swap stops the running model and tries again
         port.fail("memory", str(error), is_final=True)
     except DeviceLostError as error:  # it may come back: drivers reset themselves
         port.fail("driver", str(error), is_final=False)
     except ModelError as error:
-        port.fail("driver", str(error), is_final=True)
-    is_behind = device == "cpu" and gives_way  # otherwise it takes CPU time from the renderer
-    if is_behind:
-        priority.run_when_idle()
-    port.trying("model", name)  # not before: a driver that ends this process is not the model's fault
-    try:
-        model = load(device, device_work.chosen_dtype(port.settings["dtype"], device, half=half))
-    except ModelError as error:
-        port.fail("model", str(error), is_final=True)
-    except RuntimeError as error:
-        if not device_work.is_out_of_memory(error):
-            raise
-        port.fail("memory", f"{name}: not enough memory for its weights on {device}{room_told(device)}", is_final=True)
+        port.fail(suspect, str(error), is_final=True)
     if not is_behind:
         priority.leave_idle_class(own_class)
     for number, note in enumerate(model.notes):

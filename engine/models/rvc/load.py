@@ -11,7 +11,7 @@ from transformers import HubertConfig, HubertModel
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.card_memory import reserved
-from engine.models.device_work import dtype_named
+from engine.models.device_work import dtype_named, weights_of
 from engine.models.pretrained import quieten_libraries
 from engine.models.rvc.check import check
 from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
@@ -24,6 +24,7 @@ from engine.models.rvc.pitch import choose
 from engine.models.rvc.pitch.load import load_pitch
 from engine.models.rvc.random_voice import build
 from engine.models.rvc.retrieval import Retrieval
+from engine.models.rvc.shapes import shape_named
 from engine.models.rvc.spec import CONTENT, RANDOM, VoiceSpec
 from engine.models.rvc.synthesizer import Synthesizer
 from engine.models.seeded import seeded
@@ -48,9 +49,15 @@ def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
     """
     wanted, place = dtype_named(dtype), torch.device(device)
     quieten_libraries("transformers")
-    is_weighed = place.type == "cuda" and not spec.random_shape
-    needed_bytes = check(spec).memory_bytes(str(wanted).removeprefix("torch.")) if is_weighed else 0
-    with reserved(place, needed_bytes, spec.model):
+
+    def weigh() -> int:
+        if not spec.random_shape:
+            return check(spec).memory_bytes(str(wanted).removeprefix("torch."))
+        with torch.device("meta"):
+            networks = (Synthesizer(shape_named(spec.random_shape)), _hubert(spec))
+        return sum(each.numel() for each in weights_of(networks)) * wanted.itemsize
+
+    with reserved(place, weigh, spec.model):
         return _loaded(spec, place, wanted)
 
 
@@ -91,12 +98,16 @@ def _synthesizer(spec: VoiceSpec, device: str, dtype: torch.dtype) -> tuple[Synt
 def _content(spec: VoiceSpec, name: str, device: torch.device, dtype: torch.dtype) -> ContentEncoder:
     if not spec.random_shape or spec.content:
         return load_content(name, device, dtype)
-    config = HubertConfig(**TINY_LAYERS if spec.random_shape == "tiny" else {})
     with seeded(0):
-        hubert, projection = HubertModel(config), torch.nn.Linear(config.hidden_size, config.classifier_proj_size)
+        hubert = _hubert(spec)
+        projection = torch.nn.Linear(hubert.config.hidden_size, hubert.config.classifier_proj_size)
     for network in (hubert, projection):
         network.requires_grad_(False).eval().to(device, dtype)
     return ContentEncoder(hubert, projection)
+
+
+def _hubert(spec: VoiceSpec) -> HubertModel:
+    return HubertModel(HubertConfig(**TINY_LAYERS if spec.random_shape == "tiny" else {}))
 
 
 def _retrieval(spec: VoiceSpec, device: torch.device, channels: int) -> Retrieval | None:

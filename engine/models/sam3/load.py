@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.card_memory import limit_to_free, reserved
+from engine.models.card_memory import reserved
 from engine.models.compiling import require_compiler
 from engine.models.device_work import bytes_of, dtype_named, weights_of
 from engine.models.pretrained import ATTENTION, architecture, one_line, quieten_libraries, require_fitting
@@ -41,7 +41,6 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
     if spec.random_shape:
         from engine.models.sam3.shapes import build
 
-        limit_to_free(device)
         model = build(spec.random_shape, spec.resolution, device, wanted)
         model.spec = spec
     else:
@@ -69,7 +68,7 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
     is_video = folder.kind == "sam3_video"
     network.requires_grad_(False).eval()
     if not (spec.is_offloaded and device.type != "cpu"):
-        with reserved(device, bytes_of(weights_of((network,))), spec.model):
+        with reserved(device, lambda: bytes_of(weights_of((network,))), spec.model):
             network.to(device)
     return SegmentationModel(
         spec=spec,
@@ -119,10 +118,18 @@ def offload(model: SegmentationModel) -> None:
     """
     from accelerate import cpu_offload
 
-    for network in (model.detector.vision_encoder.backbone, model.detector.text_encoder):
-        cpu_offload(network, model.device)
-    for network in model.networks:
-        for module in network.modules():
-            if not hasattr(module, "_hf_hook"):
-                for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
-                    tensor.data = tensor.data.to(model.device)
+    leaving = (model.detector.vision_encoder.backbone, model.detector.text_encoder)
+
+    def weigh() -> int:
+        left_out = {id(each) for network in leaving for each in network.parameters()}
+        weights = (each for each in weights_of(model.networks) if id(each) not in left_out)
+        return bytes_of(each for each in weights if each.device.type == "cpu")  # a random model's are there already
+
+    with reserved(model.device, weigh, model.spec.model):
+        for network in leaving:
+            cpu_offload(network, model.device)
+        for network in model.networks:
+            for module in network.modules():
+                if not hasattr(module, "_hf_hook"):
+                    for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+                        tensor.data = tensor.data.to(model.device)

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
+from engine.models.card_memory import reserved
+from engine.models.device_work import weights_of
 from engine.models.flop_count import count_gflop
 from engine.models.pretrained import quieten_libraries
 from engine.models.sam3.model import SegmentationModel
@@ -49,7 +51,12 @@ def build(
 
     quieten_libraries("transformers")
     config = _config(name, resolution, has_tracker)
-    with seeded(seed), torch.device(device):
+
+    def weigh() -> int:
+        hollow = build(name, resolution, "meta", dtype, has_tracker=has_tracker)
+        return sum(each.nbytes for each in weights_of(hollow.networks))
+
+    with reserved(device, weigh, f"random:{name}"), seeded(seed), torch.device(device):
         if has_tracker:
             video = _from_config(Sam3VideoModel, config, dtype)
             detector = video.detector_model

@@ -9,7 +9,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.card_memory import limit_to_free, reserved
+from engine.models.card_memory import reserved
 from engine.models.device_work import dtype_named, in_fastest_layout
 from engine.models.locate import INDEX
 from engine.models.plain_config import notes_on
@@ -46,7 +46,6 @@ def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is
     require_accelerator(spec, torch.device(device), is_job=is_job)  # before anything slow
     if not spec.random_shape:
         return load_planned(plan_model(spec), device, dtype, stage=stage)
-    limit_to_free(device)
     model = _random(spec, device, wanted, stage)
     if model.unet is not None:
         accelerate(model)
@@ -58,7 +57,7 @@ def load_planned(plan: ModelPlan, device: str, dtype: str, *, stage: Stage = "wh
     wanted = dtype_named(dtype)
     quieten_libraries("diffusers", "transformers")
     plan.require_complete()
-    with reserved(device, weight_bytes(plan, wanted, stage), plan.spec.model):
+    with reserved(device, lambda: weight_bytes(plan, wanted, stage), plan.spec.model):
         model = _Loading(plan, torch.device(device), wanted, stage).model()
     if model.unet is not None:
         accelerate(model)

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.device_work import in_fastest_layout
+from engine.models.card_memory import reserved
+from engine.models.device_work import in_fastest_layout, weights_of
 from engine.models.flop_count import count_gflop
 from engine.models.pretrained import quieten_libraries
 from engine.models.sd.coefficients import noise_table
@@ -101,14 +102,14 @@ enough for a CPU."""
 def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") -> DiffusionModel:
     """A model of this shape with TAESD, or only the networks that one stage needs.
 
-    On the device `meta` it has no values, for counting.
+    On the device `meta` it has no values, for counting. DeviceFullError if it does not fit onto a card.
     """
     quieten_libraries("diffusers", "transformers")
     from engine.models.sd.attention import share_weights
 
     shape = _shape(name)
     unet, vae, encoders = None, None, ()
-    with torch.device(device):
+    with reserved(device, lambda: _drawn_bytes(name, stage), f"random:{name}"), torch.device(device):
         # Each part is seeded on its own, so that a stage has the same weights as the whole model.
         if stage in ("process", "whole"):
             with seeded(0):
@@ -141,6 +142,12 @@ def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") ->
         time_cond_proj_dim=None,
         zeroes_empty_negative=shape.family == "sdxl",
     )
+
+
+def _drawn_bytes(name: str, stage: Stage) -> int:
+    """Bytes of the weights of `build` while they are drawn, as float32."""
+    model = build(name, "meta", torch.float32, stage)
+    return sum(each.nbytes for each in weights_of(filter(None, (model.unet, model.vae, *model.text_encoders))))
 
 
 def build_unet(name: str) -> Any:

@@ -1,7 +1,6 @@
 """Loads the model for one process of a job: all of it, or the networks that its stage needs."""
 
-from engine.errors import DeviceFullError
-from engine.models.device_work import is_out_of_memory
+from engine.models.card_memory import full_told
 from engine.models.sd.batch_painter import BatchPainter
 from engine.models.sd.latent_painter import ReadPicture
 from engine.models.sd.load import load
@@ -22,11 +21,6 @@ def load_stage(
 
     ModelError in one line, DeviceFullError if memory is short. `read_picture`: see BatchPainter.
     """
-    try:
+    with full_told(painting.spec.model, device, dtype):
         model = load(painting.spec, device, dtype, stage=stage, is_job=True)
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        name = painting.spec.model
-        raise DeviceFullError(f"{name}: does not fit into the memory of {device}; try --dtype float16") from None
     return BatchPainter(model, painting, width, height, read_picture=read_picture, stage=stage)

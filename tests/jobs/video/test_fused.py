@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.errors import ModelError, SourceError
+from engine.errors import DeviceLostError, ModelError, SourceError
 from engine.jobs.video.batches import VideoBatch, video_batches
 from engine.jobs.video.fused import FusedStages
 from engine.models import device_work
@@ -28,14 +28,19 @@ def test_an_error_of_a_library_is_one_line_that_names_the_model(
     tiny_sd: Path, job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stages = FusedStages(job("in", "out"), SIZE)
+    for error, kind in (
+        (NotImplementedError("no such\nkernel"), ModelError),
+        (RuntimeError("CUDA error: unspecified\nlaunch failure"), DeviceLostError),  # on Ray its piece is tried again
+    ):
 
-    def fail(*arguments: object) -> None:
-        raise NotImplementedError("no such\nkernel")
+        def fail(*arguments: object, error: Exception = error) -> None:
+            raise error
 
-    monkeypatch.setattr(stages._painter, "_attempt", fail)
-    with pytest.raises(ModelError) as caught:
-        list(stages.paint(batches_of(2)))
-    assert str(caught.value) == f"{tiny_sd}: NotImplementedError: no such kernel"
+        monkeypatch.setattr(stages._painter, "_attempt", fail)
+        with pytest.raises(ModelError) as caught:
+            list(stages.paint(batches_of(2)))
+        assert type(caught.value) is kind
+        assert str(caught.value) == f"{tiny_sd}: {type(error).__name__}: {' '.join(str(error).split())}"
     stages.close()
 
 

@@ -1,5 +1,7 @@
 """A child that cannot load its model says why, and whose fault it is."""
 
+import ast
+import inspect
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -10,6 +12,7 @@ import torch
 from engine.children.mailbox import Mailbox
 from engine.children.messages import ChildMessage, ToChild, Trying
 from engine.children.port import ChildFault, ChildPort
+from engine.errors import DeviceFullError, DeviceLostError, ModelError
 from engine.ipc import ChildWords, ControlPipe
 from engine.ipc.control_pipe import open_pipe
 from engine.live.kit.model_loading import load_on_device
@@ -77,6 +80,24 @@ def test_a_card_too_small_for_the_model_is_named_with_the_model(
     assert (told.value.fault.kind, sent) == ("memory", [Trying(key="model", value="tiny")])
 
 
+@pytest.mark.parametrize(
+    ("error", "kind", "is_final"),
+    [
+        (DeviceFullError("tiny: its weights take 9.0 GiB"), "memory", True),
+        (DeviceLostError("device cuda: has failed"), "driver", False),
+        (ModelError("tiny: has no weights"), "model", True),
+    ],
+    ids=["a card that is full", "a card that has failed", "a broken model"],
+)
+def test_a_model_that_does_not_load_is_at_fault_only_if_its_card_is_not(
+    error: Exception, kind: str, is_final: bool, port: ChildPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "zeros", lambda size, device: torch.ones(size))
+    with pytest.raises(ChildFault, match=str(error)) as told:
+        load_on_device(port, "tiny", raising(error), half="float16")
+    assert (told.value.fault.kind, told.value.fault.is_final) == (kind, is_final)
+
+
 @pytest.mark.parametrize("loop", [rvc, sam3, sd], ids=["rvc", "sam3", "sd"])
 def test_a_card_that_fails_is_its_drivers_fault_and_other_errors_are_not(
     loop: ModuleType, port: ChildPort, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -90,3 +111,13 @@ def test_a_card_that_fails_is_its_drivers_fault_and_other_errors_are_not(
     monkeypatch.setattr(loop, "load_model", raising(RuntimeError("shapes cannot be multiplied")))
     with pytest.raises(RuntimeError, match="shapes"):
         loop.run(port)
+
+
+@pytest.mark.parametrize("loop", [rvc, sam3, sd], ids=["rvc", "sam3", "sd"])
+def test_the_facts_of_each_child_hold_what_its_card_has_left(loop: ModuleType) -> None:
+    told = [
+        node.name
+        for node in ast.walk(ast.parse(inspect.getsource(loop)))
+        if isinstance(node, ast.FunctionDef) and "**card_facts(self._model.device)" in ast.unparse(node)
+    ]
+    assert told in (["_facts"], ["_report_facts"]), "a child on a card with every fact is long to run without one"

@@ -19,6 +19,7 @@ from tests.support.sham_card.timeline import Clock, Queue, Timeline
 
 aten = torch.ops.aten
 CPU = torch.device("cpu")
+BYTES = 80 * 2**30
 PHYSICAL = {aten._conj.default: aten.conj_physical.default, aten._neg_view.default: aten.neg.default}
 """Operations that would only set a bit of the result, which the wrapped tensor's kernels would not see."""
 MATH, OVERRIDEABLE = 0, 4  # SDPBackend in aten/src/ATen/SDPBackend.h
@@ -38,6 +39,8 @@ class ShamCard(TorchDispatchMode):
         self.timeline = Timeline()
         self.allocator = Allocator(self)
         self.pinned = PinnedMemory(self)
+        self.free_bytes = BYTES
+        """What the card says that it has left, whatever lies on it."""
         self._tape: Tape | None = None
         self._workspaces: dict[Queue, Workspace] = {}
 

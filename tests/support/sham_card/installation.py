@@ -11,13 +11,12 @@ import torch._dynamo  # before its functions are replaced: it refuses two names 
 from torch.utils._device import _device_constructors
 
 from engine.models import device_work
-from tests.support.sham_card.card import ShamCard
+from tests.support.sham_card.card import BYTES, ShamCard
 from tests.support.sham_card.device_guard import guarded
 from tests.support.sham_card.graph import Graph
 from tests.support.sham_card.tensor import DEVICE, CardTensor
 from tests.support.sham_card.timeline import Event, Stream, index_of
 
-BYTES = 80 * 2**30
 BARE = torch.device("cuda")
 
 
@@ -66,7 +65,7 @@ def put_in_place(card: ShamCard, patch: pytest.MonkeyPatch) -> None:
         "empty_cache": nothing,
         "memory_reserved": nothing_held,
         "memory_allocated": nothing_held,
-        "mem_get_info": lambda device=None: (BYTES, BYTES),
+        "mem_get_info": lambda device=None: (card.free_bytes, BYTES),
         "get_device_capability": lambda device=None: (9, 0),
         "get_device_name": lambda device=None: "sham card",
         "get_device_properties": lambda device=None: SimpleNamespace(

@@ -27,6 +27,7 @@ class LivePainter:
 
         `most_sizes`: maximum number of cached painters.
         """
+        from engine.models.card_memory import full_told
         from engine.models.device_work import chosen_device, chosen_dtype, use_threads
         from engine.models.sd.load import load
         from engine.system.process_memory import keep_freed_memory
@@ -37,13 +38,8 @@ class LivePainter:
         self.dtype = chosen_dtype(dtype, self.device)
         if self.device == "cpu":
             keep_freed_memory()
-        try:
+        with full_told(painting.spec.model, self.device, self.dtype):
             self._model = load(painting.spec, self.device, self.dtype, is_job=True)
-        except RuntimeError as error:
-            if not _is_full(error):
-                raise
-            name, advice = painting.spec.model, "" if self.dtype == "float16" else "; try --dtype float16"
-            raise DeviceFullError(f"{name}: does not fit into the memory of {self.device}{advice}") from None
         self._most_sizes = most_sizes
         self._is_lost = False
         self._painters: OrderedDict[tuple[int, int], BatchPainter] = OrderedDict()
