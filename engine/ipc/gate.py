@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Self
 
 from engine.ipc import layout
 from engine.ipc.ring_folder import RingFolder
+from engine.ipc.segment import MappedSegment
 from engine.ipc.word_segment import WordSegment
 
 VOICE_LIMIT_NS: Final = 1_000_000_000  # a block of voice takes a tenth of that; after it the child counts as stopped
@@ -17,7 +18,7 @@ TURN_LIMIT_NS: Final = 250_000_000  # a slice takes milliseconds; one that compi
 
 
 class _Place(NamedTuple):
-    """Indices of the words of one child."""
+    """Indices of the words of one child's process."""
 
     device: int
     wants: int
@@ -38,7 +39,10 @@ class Gate(WordSegment):
     _PERIOD = _kind.word("period_ns")
     _LATE = _kind.word("late_frames")
     _VOICE = _kind.word("voice_ns")
-    _taken = 0
+
+    def __init__(self, memory: MappedSegment) -> None:
+        super().__init__(memory)
+        self._free_places = list(range(layout.TURN_PLACES, 0, -1))  # taken from the end, on several threads
 
     @classmethod
     def create(cls, *, folder: RingFolder | None = None) -> Self:
@@ -96,9 +100,19 @@ class Gate(WordSegment):
         return began_ns != 0 and now_ns - began_ns < VOICE_LIMIT_NS
 
     def take_place(self) -> int:
-        """The next place for a child to take turns at, from 1; 0 when all are taken. Called by the gate's maker."""
-        self._taken += 1
-        return self._taken if self._taken <= layout.TURN_PLACES else 0
+        """A place for a new child process to take turns at, from 1; 0 when all are taken. Called by the gate's maker,
+        on any thread."""
+        try:
+            return self._free_places.pop()
+        except IndexError:
+            return 0
+
+    def leave_place(self, place: int) -> None:
+        """Called by the gate's maker when the process at this place has ended: the next one may have it."""
+        if place:
+            for word in _PLACES[place - 1]:
+                self._words[word] = 0
+            self._free_places.append(place)
 
     def turns(self, place: int, device: int) -> "Turns | None":
         """The turns of the child at this place on a device, numbered from 1; None for place 0."""
@@ -109,7 +123,7 @@ class Turns:
     """The turns of one child among those that use the same device. Times: perf_counter_ns."""
 
     def __init__(self, gate: Gate, place: int, device: int) -> None:
-        """`place`: 1..4. `device`: its number, from 1."""
+        """`place`: 1..6. `device`: its number, from 1."""
         self._gate = gate
         self._own = _PLACES[place - 1]
         self._set(self._own.device, device)

@@ -142,13 +142,25 @@ def test_the_gate_is_closed_from_submit_until_it_is_published_and_again_when_the
 
 
 def test_children_of_two_devices_do_not_wait_for_each_other(gate: tuple[Gate, Gate]) -> None:
-    engine, child = gate
-    assert [engine.take_place() for _ in range(5)] == [1, 2, 3, 4, 0]
+    _, child = gate
     sd, sam3 = child.turns(1, 1), child.turns(2, 2)
     assert sd is not None and sam3 is not None
     sd.begin(1000 * MS)
     assert sam3.try_begin(1001 * MS, 1001 * MS)
     assert child.turns(0, 1) is None
+
+
+def test_a_place_is_free_again_when_its_process_has_ended(gate: tuple[Gate, Gate]) -> None:
+    engine, child = gate
+    assert [engine.take_place() for _ in range(7)] == [1, 2, 3, 4, 5, 6, 0]
+    killed, other = child.turns(3, 1), child.turns(1, 1)
+    assert killed is not None and other is not None
+    killed.begin(1000 * MS)
+    assert not other.try_begin(1001 * MS, 1001 * MS)
+    engine.leave_place(3)
+    assert other.try_begin(1002 * MS, 1001 * MS), "its last slice holds nobody back"
+    engine.leave_place(0)  # that of a seventh
+    assert [engine.take_place(), engine.take_place()] == [3, 0]
 
 
 def test_the_one_that_asked_first_has_the_next_turn(gate: tuple[Gate, Gate]) -> None:
