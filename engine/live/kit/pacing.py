@@ -16,7 +16,7 @@ after a late frame.
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from engine.ipc import Gate, Turns
@@ -112,11 +112,16 @@ class Pacer:
     def duty(self) -> float:
         return self._control.duty if self.fixed_duty is None else self.fixed_duty
 
-    def begin_call(self, work: float = 1.0) -> None:
-        """Call before the first work on a picture. Calls with the same amount of `work` have the same pieces."""
+    def begin_call(self, kind: Hashable = None) -> None:
+        """Call before the first work on a picture. Calls of the same `kind` have the same pieces."""
         self._work_ms = 0.0
-        self._plan.begin_call(work)
+        self._plan.begin_call(kind)
         self._begin_slice()
+
+    def change_kind(self, kind: Hashable) -> None:
+        """Call in the first piece if new values have changed the pieces that come."""
+        self._plan.begin_call(kind)
+        self._plan.forget_slice()  # it took the values too
 
     def between(self) -> None:
         """Call between two pieces: ends the slice if the next piece does not fit into it. Does nothing outside a call,

@@ -212,8 +212,8 @@ def test_the_voice_goes_first_even_with_the_gate_off(time: Time, gate: Gate) -> 
     assert len(time.rests_s) == 20
 
 
-def paced(time: Time, pacer: Pacer, pieces_ms: Sequence[float]) -> None:
-    pacer.begin_call()
+def paced(time: Time, pacer: Pacer, pieces_ms: Sequence[float], kind: str = "") -> None:
+    pacer.begin_call(kind)
     for place, ms in enumerate(pieces_ms):
         if place:
             pacer.between()
@@ -245,6 +245,29 @@ def test_a_slice_that_captures_is_not_learnt_from(time: Time) -> None:
     waits.clear()
     paced(time, pacer, (1.0, 1.0))
     assert len(waits) == 1
+
+
+def test_calls_with_other_pieces_are_learnt_apart(time: Time) -> None:
+    """As with a ControlNet, whose piece comes before the network's. New values are taken in the first piece, which then
+    is longer than usual."""
+    ended_ms: list[float] = []
+    pacer = Pacer(
+        None, wait_device=lambda: ended_ms.append((time.now_ns - began_ns) / 1e6), rest=time.rest, now_ns=time
+    )
+    began_ns = time.now_ns
+    paced(time, pacer, (1.0, 1.0, 6.0), "plain")
+    paced(time, pacer, (6.0, 1.0, 1.0), "control")
+    ended_ms.clear()
+    began_ns = time.now_ns
+    pacer.begin_call("control")
+    pacer.change_kind("plain")
+    for ms in (50.0, 1.0):
+        time.work(ms)
+        pacer.between()
+    time.work(6.0)
+    pacer.end_call()
+    paced(time, pacer, (1.0, 1.0, 6.0), "plain")
+    assert ended_ms == [51.0, 57.0, 59.0, 65.0]
 
 
 @pytest.fixture
@@ -375,7 +398,7 @@ def test_a_piece_that_fits_between_no_two_draws_begins_as_soon_as_one_has_ended(
     paced(time, pacer, (20.0,))
     gate.draw_ends(time.now_ns + 5_000_000)
     ended_ns = time.now_ns + 25_000_000
-    pacer.begin_call()
+    pacer.begin_call("")
     assert ended_ns <= time.now_ns < ended_ns + 1_000_000
 
 
