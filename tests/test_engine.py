@@ -22,6 +22,7 @@ from engine import Config, Engine, MultiverseError, open_engine
 from engine.cli.run import build_settings, parse_size
 from engine.config import OscConfig, build_config
 from engine.errors import ConfigError, PortTakenError
+from engine.frame_loop import to_ns
 from engine.live.kit.scene import Scene
 from engine.params.looks import PLAIN
 from engine.render.unused_card import UnusedCard
@@ -136,22 +137,36 @@ def test_sinks_are_switched_while_it_runs(tmp_path: Path, chord: Path) -> None:
     assert (tmp_path / "ok.png").exists()
 
 
+@pytest.mark.parametrize("offline", [True, False])
 def test_the_gate_is_closed_until_the_sinks_have_the_picture_and_knows_the_next_draw(
-    chord: Path, monkeypatch: pytest.MonkeyPatch
+    chord: Path, monkeypatch: pytest.MonkeyPatch, offline: bool
 ) -> None:
-    began_ns: list[int] = []
-    with open_engine(quiet(audio=str(chord), offline=True)) as engine:
+    """At 4 fps, so that a live frame is not late on a busy machine."""
+    during: list[tuple[int, bool]] = []
+    after: list[bool] = []
+    with open_engine(quiet(audio=str(chord), offline=offline, fps=4.0)) as engine:
         parts, gate = engine._parts, engine._parts.gate
         publish = parts.sinks.publish
 
-        def noting(*arguments: object) -> None:
-            began_ns.append(gate.draw_ns)
-            publish(*arguments)
+        def seen() -> tuple[int, bool]:
+            return gate.draw_ns, gate.is_drawing(to_ns(parts.clock.now_s()))
 
+        def noting(*arguments: object) -> None:
+            during.append(seen())
+            publish(*arguments)
+            during.append(seen())
+
+        frames = engine.frames(count=3)
+        next(frames)  # offline it is drawn at 0, which means that no draw is known
+        told_ns = [gate.draw_ns]
         monkeypatch.setattr(parts.sinks, "publish", noting)
-        next_ns = [gate.draw_ns for _ in engine.frames(count=4)]
-    assert len(set(began_ns)) == 4
-    assert next_ns[:-1] == began_ns[1:]
+        for _ in frames:
+            after.append(seen()[1])
+            told_ns.append(gate.draw_ns)
+            assert gate.is_drawing(gate.draw_ns)
+    assert [is_drawing for _, is_drawing in during] == [True] * 4
+    assert after == [False] * 2
+    assert (told_ns[:-1] == [began_ns for began_ns, _ in during[::2]]) is offline, "live it begins a little after"
 
 
 def test_a_sink_that_fails_leaves_the_others_running(tmp_path: Path, wait_for: Callable) -> None:

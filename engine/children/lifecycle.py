@@ -34,11 +34,11 @@ from typing import Any
 
 from engine.children.launcher import Launcher
 from engine.children.policy import Deadlines, DeathPolicy, Verdict
-from engine.children.process import Child, GatePlace, OnAnswer
+from engine.children.process import Child, OnAnswer
 from engine.children.published import Published
 from engine.children.spec import ChildSpec, ChildStatus, State
 from engine.errors import ChildError, SharedMemoryError
-from engine.ipc import ChildWords
+from engine.ipc import ChildWords, Gate
 from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Lifecycle:
         self,
         spec: ChildSpec,
         *,
-        gate: GatePlace,
+        gate: Gate | None,
         launcher: Launcher,
         times: Deadlines,
         report: Report,

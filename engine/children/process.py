@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from engine.children import stderr_file
 from engine.children.launcher import Launcher
@@ -39,7 +39,7 @@ from engine.children.messages import (
 from engine.children.policy import Deadlines, DeathPolicy, HangDetector, Promotion
 from engine.children.spec import ChildSpec, State
 from engine.errors import ChildError, ControlPipeError, PipeClosedError, SharedMemoryError
-from engine.ipc import AudioRing, AudioRingWriter, ChildWords, ControlPipe, FrameRing, Phase, RingOwner
+from engine.ipc import AudioRing, AudioRingWriter, ChildWords, ControlPipe, FrameRing, Gate, Phase, RingOwner
 from engine.system.reporting import Report
 
 Ring = RingOwner | AudioRingWriter
@@ -58,13 +58,6 @@ PHASE_STATES: Final[Mapping[Phase, State]] = {
 MAX_CALLS: Final = 64  # unanswered commands per child: bounds the queue of a stopped child
 
 
-class GatePlace(NamedTuple):
-    """The engine's render gate, and where a child takes turns at it."""
-
-    segment: str = ""
-    place: int = 0
-
-
 class Child:
     """A running process of a child."""
 
@@ -75,7 +68,7 @@ class Child:
         *,
         values: Mapping[str, Any],
         inputs: Mapping[str, str],
-        gate: GatePlace,
+        gate: Gate | None,
         launcher: Launcher,
         policy: DeathPolicy,
         times: Deadlines,
@@ -118,14 +111,16 @@ class Child:
         with ExitStack() as undo:
             self.words = ChildWords.create(f"{spec.name} words")
             undo.callback(self.words.close)
+            self._gate, self._place = gate, gate.take_place() if gate else 0
+            undo.callback(self._leave_gate)
             begin = Begin(
                 loop=spec.loop,
                 settings=dict(settings),
                 environment=dict(spec.environment),
                 niceness=spec.niceness,
                 words=self.words.segment,
-                gate=gate.segment,
-                gate_place=gate.place,
+                gate=gate.segment if gate else "",
+                gate_place=self._place,
             )
             if packed_bytes(begin) > VALUES_BYTES:
                 raise ChildError(f"{spec.name}: its settings do not fit into a message of {VALUES_BYTES} bytes")
@@ -269,8 +264,13 @@ class Child:
         self._process.close()
         self._stderr.close()
         self.words.close()
+        self._leave_gate()
         for on_answer in self._answers.values():
             on_answer(False, f"{self._spec.name} ended before it answered")
+
+    def _leave_gate(self) -> None:
+        if self._gate is not None:
+            self._gate.leave_place(self._place)
 
     def _take(self, message: ToEngine) -> None:
         match message:

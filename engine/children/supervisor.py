@@ -28,7 +28,7 @@ from typing import Any, Final
 from engine.children.launcher import LAUNCHER, Launcher
 from engine.children.lifecycle import Lifecycle
 from engine.children.policy import Deadlines
-from engine.children.process import GatePlace, OnAnswer
+from engine.children.process import OnAnswer
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.ipc import ChildWords, Gate
 from engine.system.guarded_thread import Guard
@@ -72,7 +72,7 @@ class Supervisor:
         self._launcher = launcher
         self._lifecycle = Lifecycle(  # used on the thread only
             spec,
-            gate=GatePlace(gate.segment, gate.take_place()) if gate else GatePlace(),
+            gate=gate,
             launcher=launcher,
             times=times or Deadlines(),
             report=report,

@@ -1,15 +1,16 @@
-"""Words that say which process is using the GPU. The engine's draws go before the children, the voice before all.
+"""Words that say which process is using the GPU. The engine's draws go before SD and SAM3, the voice before all.
 
 A process cannot ask the driver to let another process's draw go first, so children check the gate before each slice of
-work. Children of one device also take turns, so that a draw finds at most one slice under way. The gate is advisory: it
-never locks. A word left set by a process that died, or was stopped while drawing, expires after the times below, and a
-gate without a period stops nobody.
+work. The voice does not: a late block would be heard. Children of one device also take turns, so that a draw finds at
+most one slice under way. The gate is advisory: it never locks. A word left set by a process that was stopped, or by the
+engine while it draws, expires after the times below, and a gate without a period stops nobody.
 """
 
 from typing import Final, NamedTuple, Self
 
 from engine.ipc import layout
 from engine.ipc.ring_folder import RingFolder
+from engine.ipc.segment import MappedSegment
 from engine.ipc.word_segment import WordSegment
 
 VOICE_LIMIT_NS: Final = 1_000_000_000  # a block of voice takes a tenth of that; after it the child counts as stopped
@@ -17,7 +18,7 @@ TURN_LIMIT_NS: Final = 250_000_000  # a slice takes milliseconds; one that compi
 
 
 class _Place(NamedTuple):
-    """Indices of the words of one child."""
+    """Indices of the words of one child's process."""
 
     device: int
     wants: int
@@ -38,7 +39,10 @@ class Gate(WordSegment):
     _PERIOD = _kind.word("period_ns")
     _LATE = _kind.word("late_frames")
     _VOICE = _kind.word("voice_ns")
-    _taken = 0
+
+    def __init__(self, memory: MappedSegment) -> None:
+        super().__init__(memory)
+        self._free_places = list(range(layout.TURN_PLACES, 0, -1))  # taken from the end, on several threads
 
     @classmethod
     def create(cls, *, folder: RingFolder | None = None) -> Self:
@@ -96,9 +100,19 @@ class Gate(WordSegment):
         return began_ns != 0 and now_ns - began_ns < VOICE_LIMIT_NS
 
     def take_place(self) -> int:
-        """The next place for a child to take turns at, from 1; 0 when all are taken. Called by the gate's maker."""
-        self._taken += 1
-        return self._taken if self._taken <= layout.TURN_PLACES else 0
+        """A place for a new child process to take turns at, from 1; 0 when all are taken. Called by the gate's maker,
+        on any thread."""
+        try:
+            return self._free_places.pop()
+        except IndexError:
+            return 0
+
+    def leave_place(self, place: int) -> None:
+        """Called by the gate's maker when the process at this place has ended: the next one may have it."""
+        if place:
+            for word in _PLACES[place - 1]:
+                self._words[word] = 0
+            self._free_places.append(place)
 
     def turns(self, place: int, device: int) -> "Turns | None":
         """The turns of the child at this place on a device, numbered from 1; None for place 0."""
@@ -106,40 +120,52 @@ class Gate(WordSegment):
 
 
 class Turns:
-    """The turns of one child among those that use the same device. `now_ns`: perf_counter_ns."""
+    """The turns of one child among those that use the same device. Times: perf_counter_ns."""
 
     def __init__(self, gate: Gate, place: int, device: int) -> None:
-        """`place`: 1..4. `device`: its number, from 1."""
+        """`place`: 1..6. `device`: its number, from 1."""
         self._gate = gate
         self._own = _PLACES[place - 1]
         self._set(self._own.device, device)
 
-    def ask(self, now_ns: int) -> None:
-        """Called before the child waits for its turn."""
-        self._set(self._own.wants, now_ns)
+    def ask(self, asked_ns: int) -> None:
+        """Stand in line as from `asked_ns`; 0: not now, the others need not wait for this child."""
+        self._set(self._own.wants, asked_ns)
 
-    def is_ours(self, now_ns: int) -> bool:
-        """True if no other child works on this device or has asked before this one, each for up to 250 ms."""
-        return not any(
-            self._get(other.device) == self._get(self._own.device)
-            and (self._is_set(other.works, now_ns) or (self._is_set(other.wants, now_ns) and self._is_first(other)))
-            for other in _PLACES
-            if other is not self._own
-        )
+    def try_begin(self, now_ns: int, asked_ns: int) -> bool:
+        """Begin a slice, unless another child works on this device or has asked before this one, each for up to 250 ms.
+
+        True for one child only, even if two try at the same moment: each says that it works before it looks at the
+        others (Dekker's algorithm), so one of them sees the other.
+        """
+        self.ask(asked_ns)
+        others = [other for other in _PLACES if other is not self._own and self._is_on_device(other)]
+        if any(self._is_set(other.wants, now_ns) and self._is_before(other) for other in others):
+            return False
+        self._set(self._own.works, now_ns)
+        self._gate._fence()
+        if any(self._is_set(other.works, now_ns) for other in others):
+            self.end()
+            return False
+        self.ask(0)
+        return True
 
     def begin(self, now_ns: int) -> None:
-        """Called before the child submits a slice."""
+        """Begin a slice whatever the others do."""
         self._set(self._own.works, now_ns)
-        self._set(self._own.wants, 0)
+        self.ask(0)
 
     def end(self) -> None:
         """Called when the device has finished the slice."""
         self._set(self._own.works, 0)
 
+    def _is_on_device(self, other: _Place) -> bool:
+        return self._get(other.device) == self._get(self._own.device)
+
     def _is_set(self, word: int, now_ns: int) -> bool:
         return now_ns - self._get(word) < TURN_LIMIT_NS
 
-    def _is_first(self, other: _Place) -> bool:
+    def _is_before(self, other: _Place) -> bool:
         """True if the other child has asked earlier; at the same time, the one whose words come first."""
         return (self._get(other.wants), other) < (self._get(self._own.wants), self._own)
 

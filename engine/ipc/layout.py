@@ -96,6 +96,12 @@ GATE, magic b"MVGATE\\0\\0", 4096 bytes: which process is using the GPU; one for
     296     u8    device_4
     304     u8    wants_ns_4
     312     u8    works_ns_4
+    320     u8    device_5
+    328     u8    wants_ns_5
+    336     u8    works_ns_5
+    344     u8    device_6
+    352     u8    wants_ns_6
+    360     u8    works_ns_6
 
 BATCH LINK, magic b"MVBATCH\\0": a header of 4096 bytes, then slots, each aligned to a page. The
 maker tells both processes what a slot contains. The producer writes all words but `taken`.
@@ -119,7 +125,7 @@ import numpy as np
 PAGE_BYTES: Final = 4096
 HEADER_BYTES: Final = PAGE_BYTES
 SLOTS: Final = 3
-TURN_PLACES: Final = 4
+TURN_PLACES: Final = 6  # SD, SAM3 and a voice, each with two processes while one is replaced
 SLOT_PIXELS: Final = 64  # offset of the pixels in a slot
 
 OPEN, CLOSED, MOVED = 1, 2, 3
@@ -257,6 +263,12 @@ GATE: Final = SegmentKind(
             (296, "<u8", "device_4"),
             (304, "<u8", "wants_ns_4"),
             (312, "<u8", "works_ns_4"),
+            (320, "<u8", "device_5"),
+            (328, "<u8", "wants_ns_5"),
+            (336, "<u8", "works_ns_5"),
+            (344, "<u8", "device_6"),
+            (352, "<u8", "wants_ns_6"),
+            (360, "<u8", "works_ns_6"),
         ]
     ),
 )

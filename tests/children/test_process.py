@@ -1,6 +1,6 @@
 """The state of a child, which its own process and its launcher tell at different times."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, cast
@@ -8,10 +8,11 @@ from typing import Any, cast
 import pytest
 
 from engine.children.launcher import Launcher
+from engine.children.messages import Begin, ToChild
 from engine.children.policy import Deadlines, DeathPolicy
-from engine.children.process import Child, GatePlace
+from engine.children.process import Child
 from engine.children.spec import ChildSpec
-from engine.ipc import Phase
+from engine.ipc import ControlPipe, Gate, Phase
 from engine.ipc.control_pipe import open_pipe
 
 
@@ -39,35 +40,58 @@ def pipe() -> Iterator[tuple[Connection, Connection]]:
         end.close()
 
 
+@pytest.fixture
+def open_child(pipe: tuple[Connection, Connection], reports: Any) -> Iterator[Callable[..., Child]]:
+    """`open_child(process, gate)`: the child of a process whose launcher has just been asked for it."""
+    made: list[Child] = []
+    times = Deadlines()
+
+    def opened(process: Requested, gate: Gate | None = None) -> Child:
+        class OneLauncher:
+            def launch(self, *_: object) -> tuple[Requested, Connection]:
+                return process, pipe[0]
+
+        made.append(
+            Child(
+                ChildSpec(name="toy", loop="tests.children.toy:run", settings={}),
+                {},
+                values={},
+                inputs={},
+                gate=gate,
+                launcher=cast(Launcher, OneLauncher()),
+                policy=DeathPolicy(times),
+                times=times,
+                report=reports,
+                now_s=0.0,
+            )
+        )
+        return made[-1]
+
+    yield opened
+    for child in made:
+        child.close()
+
+
 def test_a_child_whose_process_id_has_not_arrived_is_loading_whatever_it_does_already(
-    pipe: tuple[Connection, Connection], reports: Any
+    open_child: Callable[..., Child],
 ) -> None:
     """Its own words are read from shared memory, so they may come first. A busy child without an id would be one that
     nobody can end: to a kill, 0 means the engine itself and all its children."""
     requested = Requested()
+    child = open_child(requested)
+    child.words.enter(Phase.RUNNING, 1)
+    assert (child.state(0.0), child.pid) == ("loading", 0)
+    requested.pid = 4711
+    assert (child.state(0.0), child.pid) == ("busy", 4711)
 
-    class OneLauncher:
-        def launch(self, *_: object) -> tuple[Requested, Connection]:
-            return requested, pipe[0]
 
-    times = Deadlines()
-    child = Child(
-        ChildSpec(name="toy", loop="tests.children.toy:run", settings={}),
-        {},
-        values={},
-        inputs={},
-        gate=GatePlace(),
-        launcher=cast(Launcher, OneLauncher()),
-        policy=DeathPolicy(times),
-        times=times,
-        report=reports,
-        now_s=0.0,
-    )
-    try:
-        child.words.enter(Phase.RUNNING, 1)
-        assert (child.state(0.0), child.pid) == ("loading", 0)
-        requested.pid = 4711
-        assert (child.state(0.0), child.pid) == ("busy", 4711)
-    finally:
-        child.words.close()
-        child.close()
+def test_the_two_processes_of_a_swap_take_turns_at_places_of_their_own(
+    open_child: Callable[..., Child], pipe: tuple[Connection, Connection]
+) -> None:
+    gate = Gate.create()
+    for _ in range(2):
+        open_child(Requested(), gate)
+    received: ControlPipe[ToChild] = ControlPipe(pipe[1], ToChild)
+    begins = [message for message in (received.receive() for _ in range(4)) if isinstance(message, Begin)]
+    assert [(begin.gate, begin.gate_place) for begin in begins] == [(gate.segment, 1), (gate.segment, 2)]
+    gate.close()

@@ -142,15 +142,51 @@ def test_the_gate_is_closed_from_submit_until_it_is_published_and_again_when_the
 
 
 def test_children_of_two_devices_do_not_wait_for_each_other(gate: tuple[Gate, Gate]) -> None:
-    engine, child = gate
-    places = [engine.take_place() for _ in range(5)]
-    assert places == [1, 2, 3, 4, 0]
+    _, child = gate
     sd, sam3 = child.turns(1, 1), child.turns(2, 2)
     assert sd is not None and sam3 is not None
     sd.begin(1000 * MS)
-    sam3.ask(1001 * MS)
-    assert sam3.is_ours(1001 * MS)
+    assert sam3.try_begin(1001 * MS, 1001 * MS)
     assert child.turns(0, 1) is None
+
+
+def test_a_place_is_free_again_when_its_process_has_ended(gate: tuple[Gate, Gate]) -> None:
+    engine, child = gate
+    assert [engine.take_place() for _ in range(7)] == [1, 2, 3, 4, 5, 6, 0]
+    killed, other = child.turns(3, 1), child.turns(1, 1)
+    assert killed is not None and other is not None
+    killed.begin(1000 * MS)
+    assert not other.try_begin(1001 * MS, 1001 * MS)
+    engine.leave_place(3)
+    assert other.try_begin(1002 * MS, 1001 * MS), "its last slice holds nobody back"
+    engine.leave_place(0)  # that of a seventh
+    assert [engine.take_place(), engine.take_place()] == [3, 0]
+
+
+def test_the_one_that_asked_first_has_the_next_turn(gate: tuple[Gate, Gate]) -> None:
+    _, child = gate
+    sd, sam3, third = (child.turns(place, 1) for place in (1, 2, 3))
+    assert sd is not None and sam3 is not None and third is not None
+    assert sd.try_begin(1000 * MS, 1000 * MS)
+    assert not third.try_begin(1001 * MS, 1001 * MS) and not sam3.try_begin(1002 * MS, 1002 * MS)
+    sd.end()
+    assert not sam3.try_begin(1003 * MS, 1002 * MS) and not sd.try_begin(1003 * MS, 1003 * MS)
+    assert third.try_begin(1004 * MS, 1001 * MS)
+    third.end()
+    sam3.ask(0)
+    assert sd.try_begin(1005 * MS, 1003 * MS), "SAM3 does not want its turn now"
+
+
+def test_of_two_that_begin_at_the_same_moment_one_does(gate: tuple[Gate, Gate]) -> None:
+    """SAM3, which asked before but whose word comes late, tries between the two looks of SD."""
+    one, other = gate
+    sd, sam3 = one.turns(1, 1), other.turns(2, 1)
+    assert sd is not None and sam3 is not None
+    begun: list[bool] = []
+    fence = one._fence
+    one._fence = lambda: (fence(), begun.append(sam3.try_begin(1000 * MS, 999 * MS)))  # type: ignore[assignment,method-assign]  # where another process may run
+    begun.append(sd.try_begin(1000 * MS, 1000 * MS))
+    assert begun == [False, True]
 
 
 def test_a_draw_older_than_one_frame_stops_no_child(gate: tuple[Gate, Gate]) -> None:

@@ -6,8 +6,9 @@ is being drawn or a voice converted, and only then queues the next slice. It mus
 launches are asynchronous, so without the wait the sleep would overlap with the work.
 
 Each wait leaves the device idle for a moment. So a slice has as many pieces of the work as fit, by the time that each
-took before, into `slice_ms` and into the time until the next draw. Children that share a GPU take turns, so that a draw
-finds at most one slice under way.
+took before, into `slice_ms` and into the time until the next draw. Only a piece that was never measured, or is longer
+than the time between two draws, runs into one. Children that share a GPU take turns, so that a draw finds at most one
+slice under way.
 
 The share is adapted like TCP's congestion window (AIMD, Chiu and Jain 1989): a small increase each second, a large cut
 after a late frame.
@@ -15,7 +16,7 @@ after a late frame.
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from engine.ipc import Gate, Turns
@@ -27,8 +28,8 @@ DECREASE = 0.7  # as in CUBIC (RFC 9438): yields without falling to zero
 REACTION_S = 0.25  # frames that are late within this time began before the cut, so they cause no second cut
 MAX_STEP_S = 1.0  # a child that slept for long has measured nothing in that time
 POLL_S = 0.0005
-MAX_VOICE_WAIT_S = 1.0
-MAX_TURN_WAIT_S = 0.25
+MAX_VOICE_WAIT_NS = 1_000_000_000
+MAX_TURN_WAIT_NS = 250_000_000
 MIN_REST_S = 1e-6  # a shorter rest is not worth a sleep
 MAX_REST_S = 10.0  # even at the lowest duty, because a longer rest would look like a hang
 KEPT_SLICES = 512
@@ -111,11 +112,16 @@ class Pacer:
     def duty(self) -> float:
         return self._control.duty if self.fixed_duty is None else self.fixed_duty
 
-    def begin_call(self, work: float = 1.0) -> None:
-        """Call before the first work on a picture. Calls with the same amount of `work` have the same pieces."""
+    def begin_call(self, kind: Hashable = None) -> None:
+        """Call before the first work on a picture. Calls of the same `kind` have the same pieces."""
         self._work_ms = 0.0
-        self._plan.begin_call(work)
+        self._plan.begin_call(kind)
         self._begin_slice()
+
+    def change_kind(self, kind: Hashable) -> None:
+        """Call in the first piece if new values have changed the pieces that come."""
+        self._plan.begin_call(kind)
+        self._plan.forget_slice()  # it took the values too
 
     def between(self) -> None:
         """Call between two pieces: ends the slice if the next piece does not fit into it. Does nothing outside a call,
@@ -133,11 +139,15 @@ class Pacer:
 
         For a CPU that also renders: it has no queue, so the work can stop between any two layers.
         """
-        if self._slice_began_ns is not None and self.yields_to_drawing and self._gate is not None:
-            began_ns = self._now_ns()
-            if self._gate.is_drawing(began_ns):
-                self._wait_for_drawing(self._gate)
-                self._slice_began_ns += self._now_ns() - began_ns  # time spent waiting does not count as work
+        gate = self._gate
+        if gate is None or self._slice_began_ns is None or not self.yields_to_drawing:
+            return
+        began_ns = now_ns = self._now_ns()
+        while gate.is_drawing(now_ns) and now_ns - began_ns < gate.period_ns:
+            self._rest(POLL_S)
+            now_ns = self._now_ns()
+        self._slice_began_ns += now_ns - began_ns  # time spent waiting does not count as work
+        self.idle_s += (now_ns - began_ns) / 1e9
 
     def end_call(self) -> float:
         """Call after the last work on a picture. Returns the milliseconds of its work, without waits and rests."""
@@ -147,19 +157,36 @@ class Pacer:
         return self._work_ms
 
     def before_slice(self) -> None:
-        """Wait while a voice is being converted (at most 1 s), a picture drawn (at most one frame period), or another
-        child has its turn on this GPU (at most 250 ms)."""
-        gate = self._gate
+        """Wait until nothing holds the slice back, and take this child's turn.
+
+        It is held back while a voice is being converted (at most 1 s), while a picture is drawn or will be before the
+        first piece ends (at most one frame period), and while another child has its turn on this GPU (at most 250 ms).
+        """
+        gate, turns = self._gate, self._turns
         if gate is None:
             return
-        self._poll_until(lambda now_ns: not gate.is_voice_running(now_ns), MAX_VOICE_WAIT_S * 1e9)
-        if self.yields_to_drawing:
-            self._wait_for_drawing(gate)
-            if self._turns is not None:
-                self._wait_for_next_draw(gate)
-        if self._turns is not None:
-            self._turns.ask(self._now_ns())
-            self._poll_until(self._turns.is_ours, MAX_TURN_WAIT_S * 1e9)
+        began_ns = now_ns = self._now_ns()
+        left_ns = {"voice": MAX_VOICE_WAIT_NS, "draw": gate.period_ns, "turn": MAX_TURN_WAIT_NS}
+        was_drawing = False
+        while True:  # each time all of it: a draw may begin while the child waits for its turn
+            is_drawing = gate.is_drawing(now_ns)
+            meets_draw = is_drawing or not (was_drawing or self._ends_before_draw(gate, now_ns))
+            was_drawing = is_drawing  # a piece that fits between no two draws begins when one has just ended
+            if left_ns["voice"] > 0 and gate.is_voice_running(now_ns):
+                cause = "voice"
+            elif self.yields_to_drawing and left_ns["draw"] > 0 and meets_draw:
+                cause = "draw"
+                if turns is not None:  # until the draw, a child with shorter pieces may go first
+                    turns.ask(began_ns if is_drawing else 0)
+            elif turns is not None and left_ns["turn"] > 0 and not turns.try_begin(now_ns, began_ns):
+                cause = "turn"
+                left_ns["draw"] = gate.period_ns  # no draw would hold it back now, so the next is another one
+            else:
+                break
+            self._rest(POLL_S)
+            before_ns, now_ns = now_ns, self._now_ns()
+            left_ns[cause] -= now_ns - before_ns
+        self.idle_s += (now_ns - began_ns) / 1e9
 
     def after_slice(self, work_ms: float) -> None:
         """Record the slice, then rest until it amounts to `duty` of the time, at most 10 s."""
@@ -203,20 +230,8 @@ class Pacer:
         self._work_ms += work_ms
         self.after_slice(work_ms)
 
-    def _wait_for_next_draw(self, gate: Gate) -> None:
-        """If the first piece would not end before the next draw begins, let that draw go first. A piece as long as a
-        frame period would meet a draw anyway, so it does not wait."""
-        draw_ns, now_ns = gate.draw_ns, self._now_ns()
-        if now_ns < draw_ns < now_ns + self._plan.first_ms * 1e6 < now_ns + gate.period_ns:
-            self._poll_until(lambda now_ns: now_ns >= draw_ns or gate.draw_ns != draw_ns, gate.period_ns)
-            self._wait_for_drawing(gate)
-
-    def _wait_for_drawing(self, gate: Gate) -> None:
-        self._poll_until(lambda now_ns: not gate.is_drawing(now_ns), gate.period_ns)
-
-    def _poll_until(self, is_free: Callable[[int], bool], longest_ns: float) -> None:
-        began_ns = now_ns = self._now_ns()
-        while not is_free(now_ns) and now_ns - began_ns < longest_ns:
-            self._rest(POLL_S)
-            now_ns = self._now_ns()
-        self.idle_s += (now_ns - began_ns) / 1e9
+    def _ends_before_draw(self, gate: Gate, now_ns: int) -> bool:
+        """True if the first piece ends before the next draw begins. A piece as long as a frame period would meet a draw
+        anyway, and on a CPU the work stops when the draw begins."""
+        first_ns = self._plan.first_ms * 1e6
+        return self._turns is None or first_ns >= gate.period_ns or not now_ns < gate.draw_ns < now_ns + first_ns

@@ -11,7 +11,7 @@ No model and no prompt is blamed for a lost device (`lost_device`).
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -63,6 +63,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
             turns=turns_on(device, port),
             read_pace=partial(read_pace, area=area),
             work=lambda: self._work,
+            kind=lambda: self._kind,
             capture_phase=capture_phase,
         )
         self._pace = self._progress.take_pace()
@@ -135,6 +136,11 @@ class PictureLoop(ABC, Generic[Picture, Result]):
     @abstractmethod
     def _work(self) -> float:
         """Amount of work in one call, in arbitrary units."""
+
+    @property
+    @abstractmethod
+    def _kind(self) -> Hashable:
+        """Equal for calls that have the same pieces, which take the same times."""
 
     @property
     @abstractmethod

@@ -1,7 +1,7 @@
 """Splits a child's work into pieces and reports the phase, a heartbeat and the expected time of each to the engine."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from engine.children.port import ChildPort
@@ -28,14 +28,17 @@ class CallProgress:
         turns: Turns | None,
         read_pace: Callable[[Mapping[str, Any]], ChildPace],
         work: Callable[[], float],
+        kind: Callable[[], Hashable],
         capture_phase: Phase,
     ) -> None:
         """`turns`: as in `Pacer`. `work()`: the amount of work in a call; the time of its pieces is proportional to it.
-        `capture_phase`: CAPTURING or COMPILING, the phase of the work done once for each shape."""
+        `kind()`: what the number of its pieces and their times depend on. `capture_phase`: CAPTURING or COMPILING, the
+        phase of the work done once for each shape."""
         self.pacer = Pacer(port.gate, wait_device=wait_device, rest=self._rest, turns=turns)
         self._port = port
         self._read_pace = read_pace
         self._work = work
+        self._kind = kind
         self._capture_phase = capture_phase
         self._pieces = PieceTimes()
         self._phase = self._usual_phase = Phase.COMPILING  # until the warm-up is over
@@ -58,8 +61,8 @@ class CallProgress:
     def begin_call(self) -> None:
         """Wait until the renderer is idle, then begin work on a picture."""
         self._phase = self._usual_phase = Phase.RUNNING
-        self.expect()
-        self.pacer.begin_call(self._work())
+        self._expect()
+        self.pacer.begin_call(self._kind())
         self.begin_piece()
 
     def between(self) -> None:
@@ -79,7 +82,12 @@ class CallProgress:
             self._phase = self._capture_phase
             self._port.enter(self._phase)
 
-    def expect(self) -> None:
+    def take_values(self) -> None:
+        """Call in the first piece of a call if new values have changed it."""
+        self._expect()
+        self.pacer.change_kind(self._kind())
+
+    def _expect(self) -> None:
         """Tell the engine how long the longest piece of the call may take."""
         self._port.expect(self._pieces.longest_s(self._work()))
 

@@ -1,8 +1,9 @@
 """Decides which pieces of a call run as one slice, by the time that each took before. Pure."""
 
+from collections.abc import Hashable
 from itertools import islice
 
-KEPT_CALLS = 8  # amounts of work, such as sizes, whose pieces are remembered
+KEPT_CALLS = 8  # kinds, such as sizes, whose pieces are remembered
 LEARNT = 0.5  # share of a new measurement in the time of a piece
 
 
@@ -14,7 +15,7 @@ class SlicePlan:
     """
 
     def __init__(self) -> None:
-        self._known: dict[float, dict[int, float]] = {}
+        self._known: dict[Hashable, dict[int, float]] = {}
         self._pieces_ms: dict[int, float] = {}
         self._first = self._next = 0
         """Index of the first piece of the slice under way, and of the one that comes after it."""
@@ -25,10 +26,10 @@ class SlicePlan:
         """The expected time of the piece that comes next; 0 if it was never measured."""
         return self._pieces_ms.get(self._next, 0.0)
 
-    def begin_call(self, work: float) -> None:
-        """Begin with the first piece. Calls with the same amount of `work` have the same pieces."""
-        self._pieces_ms = self._known.pop(work, {})
-        self._known[work] = self._pieces_ms
+    def begin_call(self, kind: Hashable) -> None:
+        """Begin with the first piece. Calls of the same `kind` have the same pieces."""
+        self._pieces_ms = self._known.pop(kind, {})
+        self._known[kind] = self._pieces_ms
         for oldest in list(islice(self._known, max(0, len(self._known) - KEPT_CALLS))):
             del self._known[oldest]
         self._first = self._next = 0

@@ -128,13 +128,17 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         if self._is_changed:
             self._take_asked()
             self._is_changed = False
-            self._progress.expect()
+            self._progress.take_values()
         (found,) = self._segmenter.segment(frame.pixels, index=frame.index, time_s=frame.time_s)
         return found
 
     @property
     def _work(self) -> float:
         return self._segmenter.work
+
+    @property
+    def _kind(self) -> tuple[object, ...]:
+        return self._segmenter.kind
 
     @property
     def _uses_source(self) -> bool:

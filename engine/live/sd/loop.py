@@ -149,7 +149,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             self._name_suspects(self._settings.texts)
             self._painter.take(replace(self._settings, size=self._size))
             self._is_changed = False
-            self._progress.expect()
+            self._progress.take_values()
         time_s = 0.0 if self._source is None else self._source.time_s
         return self._painter.paint(picture, found=self._newest_segments(), time_s=time_s, generation=self._generation)
 
@@ -165,6 +165,10 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
     @property
     def _work(self) -> float:
         return self._painter.work
+
+    @property
+    def _kind(self) -> tuple[object, ...]:
+        return self._painter.kind
 
     def _publish(self, painted: "PaintedPicture") -> None:
         if not painted.is_finite:

@@ -173,6 +173,13 @@ class Painter:
         return self._size[0] * self._size[1] * self._plan.rows
 
     @property
+    def kind(self) -> tuple[object, ...]:
+        """Equal for calls that have the same pieces, which take the same times."""
+        assert self._settings is not None
+        controls = tuple(control.number for control in self._settings.controls if control.scale != 0.0)
+        return self.work, self.steps, controls
+
+    @property
     def memory_mb(self) -> float:
         """Memory of this process on the device in MiB; on a CPU only the weights."""
         from engine.models.device_work import memory_mb

@@ -156,6 +156,11 @@ class Segmenter:
         return float(self.model.spec.resolution**2 * max(1, len(self._asked())))
 
     @property
+    def kind(self) -> tuple[object, ...]:
+        """Equal for pictures that take the same pieces of work, except where new objects are found."""
+        return self.work, self._mode, self._tracker.count if self._mode == "track" else 0
+
+    @property
     def memory_mb(self) -> float | None:
         """MiB of device memory held by this process; None on a CPU."""
         return device_work.memory_mb(self.model.device)

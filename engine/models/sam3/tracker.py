@@ -84,6 +84,11 @@ class Tracker:
         install(model.video.fill_hole_area)
         self.reset()
 
+    @property
+    def count(self) -> int:
+        """Number of tracked objects."""
+        return len(self._objects)
+
     def reset(self) -> None:
         """Drop all tracked objects, for pictures from another source."""
         self._objects: list[TrackedObject] = []

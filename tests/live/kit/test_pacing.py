@@ -1,11 +1,13 @@
 """How a child shares the device, on an injected clock and a real gate."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import pytest
 
 from engine.ipc import Gate, Turns
 from engine.live.kit.pacing import MAX_REST_S, MIN_DUTY, DutyControl, Pacer
+from tests.live.kit.lockstep import Lockstep, Span, overlaps
 
 PERIOD_NS = 33_333_333
 
@@ -210,8 +212,8 @@ def test_the_voice_goes_first_even_with_the_gate_off(time: Time, gate: Gate) -> 
     assert len(time.rests_s) == 20
 
 
-def paced(time: Time, pacer: Pacer, pieces_ms: Sequence[float]) -> None:
-    pacer.begin_call()
+def paced(time: Time, pacer: Pacer, pieces_ms: Sequence[float], kind: str = "") -> None:
+    pacer.begin_call(kind)
     for place, ms in enumerate(pieces_ms):
         if place:
             pacer.between()
@@ -245,6 +247,29 @@ def test_a_slice_that_captures_is_not_learnt_from(time: Time) -> None:
     assert len(waits) == 1
 
 
+def test_calls_with_other_pieces_are_learnt_apart(time: Time) -> None:
+    """As with a ControlNet, whose piece comes before the network's. New values are taken in the first piece, which then
+    is longer than usual."""
+    ended_ms: list[float] = []
+    pacer = Pacer(
+        None, wait_device=lambda: ended_ms.append((time.now_ns - began_ns) / 1e6), rest=time.rest, now_ns=time
+    )
+    began_ns = time.now_ns
+    paced(time, pacer, (1.0, 1.0, 6.0), "plain")
+    paced(time, pacer, (6.0, 1.0, 1.0), "control")
+    ended_ms.clear()
+    began_ns = time.now_ns
+    pacer.begin_call("control")
+    pacer.change_kind("plain")
+    for ms in (50.0, 1.0):
+        time.work(ms)
+        pacer.between()
+    time.work(6.0)
+    pacer.end_call()
+    paced(time, pacer, (1.0, 1.0, 6.0), "plain")
+    assert ended_ms == [51.0, 57.0, 59.0, 65.0]
+
+
 @pytest.fixture
 def turns(gate: Gate) -> dict[str, Turns]:
     made = {name: gate.turns(gate.take_place(), 1) for name in ("sd", "sam3")}
@@ -272,8 +297,8 @@ def test_a_slice_ends_before_the_next_draw(
     gate.draw_ends(began_ns + round(until_draw_ms * 1e6))
     paced(time, pacer, (3.0, 1.0))
     assert len(ended) == waits, why
-    if until_draw_ms < 3.0:  # until the draw that never comes has expired
-        assert ended[0] == pytest.approx(until_draw_ms + PERIOD_NS / 1e6 + 4.0, abs=1.0)
+    if until_draw_ms < 3.0:  # it waits for the draw, which never comes, for one period
+        assert ended[0] == pytest.approx(PERIOD_NS / 1e6 + 4.0, abs=1.0)
 
 
 def test_a_piece_as_long_as_a_frame_does_not_wait_for_the_next_draw(
@@ -294,28 +319,87 @@ def test_on_a_cpu_nothing_waits_for_a_draw_that_has_not_begun(time: Time, gate: 
     assert time.rests_s == []
 
 
-def test_two_children_of_one_device_take_turns(time: Time, gate: Gate, turns: dict[str, Turns]) -> None:
-    """SAM3 begins while SD works; each asks again as soon as its slice has ended."""
-    order: list[str] = []
-    sd, sam3 = turns["sd"], turns["sam3"]
+@pytest.mark.parametrize("what", ["draw", "voice"])
+def test_a_slice_waits_for_what_begins_while_it_waits_for_its_turn(
+    time: Time, gate: Gate, turns: dict[str, Turns], what: str
+) -> None:
+    held_back: list[bool] = []
 
-    def rest(seconds: float) -> None:  # as SD's process goes on meanwhile
+    def rest(seconds: float) -> None:
         time.rest(seconds)
-        order.append("sd")
-        sd.end()
-        sd.ask(time.now_ns)
+        if len(time.rests_s) == 2:
+            (gate.draw_begins if what == "draw" else gate.voice_begins)(time.now_ns)
+        if len(time.rests_s) == 4:
+            turns["sam3"].end()
+        if len(time.rests_s) == 6:
+            held_back.append(True)
+            gate.draw_ends()
+            gate.voice_ends()
 
-    pacer = Pacer(gate, rest=rest, now_ns=time, turns=sam3)
-    sd.begin(time.now_ns)
-    for _ in range(2):
-        pacer.begin_call()
-        order.append("sam3")
-        time.work(1.0)
-        assert not sd.is_ours(time.now_ns)
-        pacer.end_call()
-        assert sd.is_ours(time.now_ns), "it has asked before"
-        sd.begin(time.now_ns)
-    assert order == ["sd", "sam3", "sd", "sam3"]
+    turns["sam3"].begin(time.now_ns)
+    pacer = Pacer(gate, rest=rest, now_ns=time, turns=turns["sd"])
+    pacer.begin_call()
+    assert held_back and len(time.rests_s) == 6
+
+
+@pytest.mark.parametrize("draw_ms", [4.0, 10.0])
+def test_stable_diffusion_and_sam3_share_what_the_draws_leave(draw_ms: float) -> None:
+    """7 pieces of 3 ms and 4 of 5 ms beside a draw every 16.7 ms, each child in a thread of its own with the gate that
+    it opened."""
+    machine, engine = Lockstep(seconds=2.0), Gate.create()
+    engine.period_ns = 16_700_000
+    draws: list[Span] = []
+    slices: dict[str, list[Span]] = {"sd": [], "sam3": []}
+
+    def draw() -> None:
+        due_ns = machine.now_ns()
+        while True:
+            began_ns = machine.now_ns()
+            engine.draw_begins(began_ns)
+            machine.rest(draw_ms / 1000.0)
+            draws.append((began_ns, machine.now_ns()))
+            due_ns += engine.period_ns
+            engine.draw_ends(due_ns)
+            machine.rest((due_ns - machine.now_ns()) / 1e9)
+
+    def child(name: str, pieces_ms: Sequence[float]) -> None:
+        gate = Gate.open(engine.segment)
+        pacer = Pacer(gate, rest=machine.rest, now_ns=machine.now_ns, turns=gate.turns(engine.take_place(), 1))
+        while True:
+            pacer.begin_call()
+            for place, ms in enumerate(pieces_ms):
+                if place:
+                    pacer.between()
+                began_ns = machine.now_ns()
+                machine.rest(ms / 1000.0)
+                slices[name].append((began_ns, machine.now_ns()))
+            pacer.end_call()
+
+    machine.run(draw, partial(child, "sd", [3.0] * 7), partial(child, "sam3", [5.0] * 4))
+    engine.close()
+    measured = {name: spans[pieces:] for (name, spans), pieces in zip(slices.items(), (7, 4), strict=True)}
+    assert not overlaps(*slices.values())
+    assert not [name for name, spans in measured.items() if overlaps(spans, draws)]
+    free_ns = 2e9 - sum(end - begin for begin, end in draws)
+    shares = {name: sum(end - begin for begin, end in spans) / free_ns for name, spans in slices.items()}
+    assert shares["sd"] > 0.35 and shares["sam3"] > 0.35 and sum(shares.values()) > 0.8
+
+
+def test_a_piece_that_fits_between_no_two_draws_begins_as_soon_as_one_has_ended(
+    time: Time, gate: Gate, turns: dict[str, Turns]
+) -> None:
+    def rest(seconds: float) -> None:
+        time.rest(seconds)
+        if time.now_ns >= ended_ns and gate.draw_ns < ended_ns:
+            gate.draw_ends(ended_ns + 10_000_000)
+
+    pacer = Pacer(gate, rest=rest, now_ns=time, turns=turns["sd"])
+    ended_ns = time.now_ns
+    paced(time, pacer, (20.0,))
+    gate.draw_ends(time.now_ns + 5_000_000)
+    ended_ns = time.now_ns + 25_000_000
+    pacer.begin_call("")
+    assert ended_ns <= time.now_ns < ended_ns + 1_000_000
 
 
 def test_a_child_that_stopped_in_its_slice_delays_the_other_by_a_quarter_second(

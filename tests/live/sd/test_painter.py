@@ -14,7 +14,7 @@ from engine.live.sd.settings import read_settings
 from engine.models.device_work import DeviceCopies
 from engine.models.sd.outlines import edges
 from tests.conftest import TinyModels
-from tests.live.sd.studio import BASE, source_picture
+from tests.live.sd.studio import BASE, DEFAULTS, source_picture
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,25 @@ def test_texts_are_encoded_only_when_a_text_changes(model: Any, monkeypatch: pyt
     for change in ({}, {"/sd/guidance": 2.0}, {"/sd/seed": 4}, {"/sd/prompt": "fire"}, {"/sd/strength": 0.6}):
         painter.take(read_settings(BASE | change))
     assert encoded == ["sea", "fire", "sea"]
+
+
+def test_calls_with_other_pieces_are_of_another_kind(model: Any) -> None:
+    pieces: list[int] = []
+    painter = Painter(model, note=no_note, between=lambda: pieces.append(1))
+    counts: dict[object, set[int]] = {}
+    single = DEFAULTS | BASE | {"/sd/mode": "single", "/sd/strength": 1.0}
+    for values in (
+        {"/sd/steps": 2},
+        {"/sd/steps": 4},
+        {"/sd/steps": 4, "/sd/controlnet/1/enable": True},
+        {"/sd/steps": 4, "/sd/controlnet/1/enable": True, "/sd/controlnet/1/scale": 0.0},
+        {"/sd/steps": 2},
+    ):
+        painter.take(read_settings(single | values))
+        pieces.clear()
+        painter.paint(source_picture(0))
+        counts.setdefault(painter.kind, set()).add(len(pieces))
+    assert [len(found) for found in counts.values()] == [1, 1, 1] and len(set.union(*counts.values())) == 3
 
 
 def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported(model: Any) -> None:

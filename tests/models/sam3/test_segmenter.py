@@ -251,6 +251,22 @@ def test_waiting_is_counted_to_no_stage(seeing: SegmentationModel, mode: str) ->
     assert all(ms < 1000.0 for ms in stages.values())
 
 
+def test_pictures_that_take_other_pieces_of_work_are_of_another_kind(seeing: SegmentationModel) -> None:
+    pieces: list[int] = []
+    segmenter = Segmenter(seeing, between=lambda: pieces.append(1))
+    counts: dict[object, set[int]] = {}
+    for mode in ("image", "track", "image"):
+        segmenter.mode = mode
+        for texts in (["shape"], ["shape", "thing"]):
+            segmenter.set_prompts(texts)
+            for _ in range(3):  # the first has new objects
+                kind = segmenter.kind
+                pieces.clear()
+                segmenter.segment(shown())
+                counts.setdefault(kind, set()).add(len(pieces))
+    assert [len(found) for found in counts.values()] == [1] * 6 and len(set.union(*counts.values())) == 6
+
+
 def test_captured_graphs_find_what_direct_calls_find(tiny: SegmentationModel) -> None:
     recording = Recording()
     graphs = Segmenter(tiny, calls=GraphCalls(recording, 12))
