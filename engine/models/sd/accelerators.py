@@ -70,6 +70,7 @@ def accelerate(model: "DiffusionModel") -> None:
     if name == "stablefast":
         from sfast.compilers.diffusion_pipeline_compiler import CompilationConfig, compile_unet
 
+        model.text_weight = None  # the UNet takes the text itself: the tracing would take TextKeys apart
         model.unet = compile_unet(model.unet, CompilationConfig.Default())  # by default it keeps parameters changeable
         model.parts = UnetParts(can_split=False)
     elif name == "deepcache":

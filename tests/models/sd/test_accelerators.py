@@ -1,6 +1,7 @@
 """Compiled UNets paint the same picture, DeepCache nearly so; missing packages are named in one line."""
 
 import importlib.util
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -114,6 +115,26 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
     assert set(runs) == {threading.current_thread().name}, "captured like any other part"
     assert lines[1:] == ["accelerator inductor: compiled; the picture is faster from now on"]
     torch._dynamo.reset()
+
+
+def test_stable_fast_traces_the_unet_with_the_plain_text(tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tracing takes every tuple apart, and would make a plain one of TextKeys."""
+
+    def compile_unet(unet: Any, config: None) -> Any:
+        unet.register_forward_pre_hook(lambda unet, given, named: seen.append(named), with_kwargs=True)
+        return unet
+
+    seen: list[dict[str, Any]] = []
+    compiler = SimpleNamespace(CompilationConfig=SimpleNamespace(Default=lambda: None), compile_unet=compile_unet)
+    for name in ("sfast", "sfast.compilers", "sfast.compilers.diffusion_pipeline_compiler"):
+        monkeypatch.setitem(sys.modules, name, compiler)
+    model = load(ModelSpec(model=str(tiny_sd)), "cpu", "float32")
+    cond, z, t = Conditioner(model).encode("the cat", None), random_latents(2, seed=1), torch.tensor([499, 99])
+    plain = Denoiser(model).predict(z, t, cond)
+    model.spec = ModelSpec(model=str(tiny_sd), accelerator="stablefast")
+    accelerators.accelerate(model)
+    torch.testing.assert_close(Denoiser(model).predict(z, t, cond), plain, rtol=1e-4, atol=1e-4)
+    assert torch.equal(seen[0]["encoder_hidden_states"], cond.text.expand(2, -1, -1))
 
 
 def test_each_piece_keeps_as_many_shapes_as_if_it_were_alone(monkeypatch: pytest.MonkeyPatch) -> None:
