@@ -26,7 +26,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.compiling import CompilingThread, compiled, require_compiler
-from engine.models.graphs import SMALL_KEPT, Calls, CompiledCalls, calls_for, nothing
+from engine.models.graphs import SMALL_KEPT, Calls, CompiledCalls, always, calls_for, nothing
 from engine.models.sd.spec import ACCELERATORS, ModelSpec
 from engine.models.sd.unet_parts import PIECES, UnetParts, whole
 
@@ -87,14 +87,16 @@ def accelerate(model: "DiffusionModel") -> None:
         )
 
 
-def unet_calls(model: "DiffusionModel", before_slow: Callable[[], None] = nothing) -> Calls:
+def unet_calls(
+    model: "DiffusionModel", before_slow: Callable[[], None] = nothing, may_capture: Callable[[], bool] = always
+) -> Calls:
     """The Calls for the UNet's parts: captured graphs on CUDA, direct calls elsewhere or with most accelerators.
 
-    `before_slow` is called before the slow work that is done once for each shape.
+    `before_slow` is called before the slow work that is done once for each shape; for `may_capture` see `GraphCalls`.
     """
     name = model.spec.accelerator
     if name == "none" or (name == "inductor" and model.device.type == "cuda"):
-        return calls_for(model.device, before_slow, small_kept=SMALL_KEPT)
+        return calls_for(model.device, before_slow, may_capture, small_kept=SMALL_KEPT)
     return CompiledCalls(before_slow)
 
 
