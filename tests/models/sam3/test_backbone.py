@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.models.graphs import DirectCalls, GraphCalls
@@ -13,6 +14,7 @@ from engine.models.sam3 import backbone as module
 from engine.models.sam3.backbone import Backbone, rotation, vit_layer
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.propagation import Propagation
 from tests.models.recorded_graphs import Recording
 from tests.models.sam3.small_sam3 import as_vision_embeds
 
@@ -70,11 +72,23 @@ def test_queries_keys_and_values_are_one_product_and_no_weight_is_stored_twice(m
     with torch.no_grad(), Products():
         vit_layer(layer, torch.rand(1, 4, window**2, width), turn)
     assert products[0] == (width, 3 * width) and len(products) == 4, "that, the output, and two of the MLP"
+    products.clear()
+    propagation = Propagation(model)
+    layer = model.video.tracker_model.memory_attention.layers[0]
+    attention, width = layer.self_attn, layer.self_attn.q_proj.in_features
+    with torch.no_grad(), Products():
+        propagation._self_attended(layer, torch.rand(1, 16 * 16, width))
+    assert products == [(width, 3 * width), (width, width)], "the same of the tracker: that, and the output"
     weight, bias = attention.joined
     for place, name in enumerate(("q_proj", "k_proj", "v_proj")):
         part = getattr(attention, name)
         assert part.weight.data_ptr() == weight[place * width].data_ptr()
         assert part.bias.data_ptr() == bias[place * width :].data_ptr()
+
+
+def test_the_gelu_that_can_be_part_of_a_product_on_cuda_is_up_to_half_a_thousandth_off() -> None:
+    x = torch.linspace(-6.0, 6.0, 100_001, dtype=torch.float64)
+    assert 0.0004 < (F.gelu(x) - F.gelu(x, approximate="tanh")).abs().max() < 0.0005
 
 
 def test_transformers_takes_the_features_for_its_own(model: SegmentationModel) -> None:
