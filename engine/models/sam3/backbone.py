@@ -46,7 +46,7 @@ class Backbone:
     """Stateless except for the caches of `calls`. Single thread, single device; never waits for the device."""
 
     def __init__(self, model: SegmentationModel, calls: Calls) -> None:
-        self._calls = calls
+        self.calls = calls
         vision = model.detector.vision_encoder
         self._vit, self._neck = vision.backbone, vision.neck
         config = self._vit.config
@@ -66,7 +66,7 @@ class Backbone:
     @torch.no_grad()
     def run(self, pixels: torch.Tensor, between: Callable[[], None] = nothing) -> Features:
         """Features of `pixels` (B, 3, resolution, resolution) from `preprocess`; `between` is called between slices."""
-        state = self._calls.run(("backbone", tuple(pixels.shape)), self._parts, {"pixels": pixels}, between)
+        state = self.calls.run(("backbone", tuple(pixels.shape)), self._parts, {"pixels": pixels}, between)
         return Features(fpn_hidden_states=state["levels"], position=self.position, last_hidden_state=state["hidden"])
 
     def _chain(self) -> tuple[Part, ...]:

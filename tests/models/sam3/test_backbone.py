@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.models.compiling import compiled
 from engine.models.graphs import DirectCalls, GraphCalls
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3 import backbone as module
@@ -15,6 +17,7 @@ from engine.models.sam3.backbone import Backbone, rotation, vit_layer
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.propagation import Propagation
+from engine.models.sam3.segmenter import Segmenter
 from tests.models.recorded_graphs import Recording
 from tests.models.sam3.small_sam3 import as_vision_embeds
 
@@ -89,6 +92,20 @@ def test_queries_keys_and_values_are_one_product_and_no_weight_is_stored_twice(m
 def test_the_gelu_that_can_be_part_of_a_product_on_cuda_is_up_to_half_a_thousandth_off() -> None:
     x = torch.linspace(-6.0, 6.0, 100_001, dtype=torch.float64)
     assert 0.0004 < (F.gelu(x) - F.gelu(x, approximate="tanh")).abs().max() < 0.0005
+
+
+def test_a_smaller_last_batch_does_not_compile_again(small_sam3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU, where the detector is called directly."""
+    monkeypatch.setattr(module, "compiled", lambda part: compiled(part, "eager"))
+    slow: list[str] = []
+    model = load(SegmentationSpec(model=str(small_sam3), resolution=112, is_compiled=True), "cpu", "float32")
+    segmenter = Segmenter(model, before_capture=lambda: slow.append("compile"))
+    segmenter.set_prompts(["face"])
+    film = np.zeros((2, 112, 112, 3), np.uint8)
+    segmenter.segment(film)
+    once = len(slow)
+    assert once > 0 and len(segmenter.segment(film[:1])) == 1
+    assert len(slow) == once
 
 
 def test_transformers_takes_the_features_for_its_own(model: SegmentationModel) -> None:
