@@ -43,8 +43,8 @@ class Segmenter:
         idle_s: Callable[[], float] = lambda: 0.0,
         calls: Calls | None = None,
     ) -> None:
-        """`calls` runs chains of parts. Default: captured graphs on CUDA; direct calls elsewhere, with offloaded
-        weights, and for a compiled backbone."""
+        """`calls` runs chains of parts. Default: captured graphs on CUDA, of a compiled backbone too, which the runs
+        before its capture compile; direct calls elsewhere and with offloaded weights."""
         self.model = model
         self._idle_s = idle_s
         self.clock = StageClock(model.device, idle_s)
@@ -58,8 +58,8 @@ class Segmenter:
         """Pictures of the last call for which the model returned NaN. Their results are empty."""
         self._between = between
         self._calls = calls or own_calls(model, before_capture)
-        is_own = calls is None and model.spec.is_compiled
-        self._backbone = Backbone(model, CompiledCalls(before_capture) if is_own else self._calls)
+        is_slow = calls is None and model.spec.is_compiled and model.device.type != "cuda"
+        self._backbone = Backbone(model, CompiledCalls(before_capture) if is_slow else self._calls)
         self._detector = Detector(model, self._calls)
         self._encoder = PromptEncoder(model)
         self._copies = cycle(DeviceCopy(model.device) for _ in range(2))  # one may still be read when the next is sent

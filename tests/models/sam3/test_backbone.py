@@ -13,6 +13,7 @@ from engine.models.compiling import compiled
 from engine.models.graphs import DirectCalls, GraphCalls
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3 import backbone as module
+from engine.models.sam3 import load as loading
 from engine.models.sam3.backbone import Backbone, rotation, vit_layer
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
@@ -20,6 +21,7 @@ from engine.models.sam3.propagation import Propagation
 from engine.models.sam3.segmenter import Segmenter
 from tests.models.recorded_graphs import Recording
 from tests.models.sam3.small_sam3 import as_vision_embeds
+from tests.support.sham_card.walking import HAS_CARD, walked_card
 
 torch.set_num_threads(1)
 
@@ -106,6 +108,24 @@ def test_a_smaller_last_batch_does_not_compile_again(small_sam3: Path, monkeypat
     once = len(slow)
     assert once > 0 and len(segmenter.segment(film[:1])) == 1
     assert len(slow) == once
+
+
+@pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not count kernels")
+def test_a_compiled_backbone_is_captured_on_a_card(small_seeing_sam3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler is left out: it knows no sham card."""
+    monkeypatch.setattr(module, "compiled", lambda part: part)
+    monkeypatch.setattr(loading, "require_compiler", lambda device, asked: None)
+    kernels = []
+    with walked_card() as card:
+        for is_compiled in (False, True):
+            spec = SegmentationSpec(model=str(small_seeing_sam3), resolution=112, is_compiled=is_compiled)
+            segmenter = Segmenter(load(spec, "cuda", "float32"))
+            segmenter.set_prompts(["disc"])
+            for _ in range(2):
+                with card.tally() as tally:
+                    segmenter.segment(np.zeros((112, 112, 3), np.uint8))
+            kernels.append((tally.kernels, tally.captures))
+    assert kernels[0] == kernels[1]
 
 
 def test_transformers_takes_the_features_for_its_own(model: SegmentationModel) -> None:
