@@ -151,12 +151,13 @@ class Detector:
         is_cuda = scores.device.type == "cuda"
         # Such a copy goes to pinned memory of its own, so that several may be under way.
         fetched, shown = (each.to("cpu", non_blocking=is_cuda) for each in (numbers, masks.flatten(1, 2)[rows, places]))
-        arrived: Any = torch.cuda.Event(blocking=True) if is_cuda else None  # blocking: it takes no core meanwhile
-        if is_cuda:
-            arrived.record(torch.cuda.current_stream(scores.device))
+        cuda: Any = torch.cuda  # torch does not annotate its events
+        arrived = cuda.Event(blocking=True) if is_cuda else None  # blocking: it takes no core meanwhile
+        if arrived is not None:
+            arrived.record(cuda.current_stream(scores.device))
 
         def read() -> list[DetectedObjects]:
-            if is_cuda:
+            if arrived is not None:
                 arrived.synchronize()
             return self._read(fetched.numpy(), shown.numpy(), threshold)
 
