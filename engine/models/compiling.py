@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 
-from engine.errors import ModelError
-from engine.models.device_work import device_wait, own_stream
+from engine.errors import ModelError, in_one_line
+from engine.models.device_work import device_wait, is_device_lost, own_stream
 from engine.models.graphs import DirectCalls, Part, State, cloned
 from engine.system.daemon_worker import call_on_thread
 
@@ -97,34 +97,48 @@ class CompilingThread:
     """Makes the first call of compiled parts in a thread, one shape at a time, while the plain parts run.
 
     Called on the model's thread, in a process that ends with `os._exit`, as children do: Python's own end would abort
-    in the compiler. Untested on CUDA, where the call has a stream of its own.
+    in the compiler. Untested on CUDA, where the call has a stream of its own. There nothing may be captured meanwhile:
+    inductor times its kernels and waits for the whole device (torch/_inductor/runtime/benchmarking.py), which is
+    illegal during a capture and breaks it.
     """
 
     def __init__(self, device: torch.device, tell: Callable[[str], None]) -> None:
-        """`tell(line)` is called when a shape begins to compile and when it is ready."""
+        """`tell(line)` is called when a shape begins to compile and when it is ready or has failed."""
         self._device, self._tell = device, tell
-        self._ready: set[Hashable] = set()
+        self._is_ready: dict[Hashable, bool] = {}
+        """For each key that was compiled; False if that failed."""
         self._current: tuple[Hashable, Future[None]] | None = None
 
-    def is_ready(self, key: Hashable, parts: Sequence[Part], inputs: State) -> bool:
-        """True if these parts were called with this key; otherwise that call begins, unless another is under way.
+    def may_capture(self) -> bool:
+        """False while a call is under way."""
+        return self._current is None or self._current[1].done()
 
-        Arguments as in `Calls.run`. Raises the error of a call that failed.
-        """
+    def is_ready(self, key: Hashable) -> bool:
+        """True if the parts were called with this key. Raises the error of a call that has lost the device."""
         if self._current is not None and self._current[1].done():
             (done, future), self._current = self._current, None
-            future.result()
-            self._ready.add(done)
-            self._tell("compiled; the picture is faster from now on")
-        if key not in self._ready and self._current is None:
-            own = {name: cloned(value) for name, value in inputs.items()}
-            stream = None
-            if self._device.type == "cuda":
-                stream = own_stream(self._device)
-                stream.wait_stream(torch.cuda.current_stream(self._device))
-            self._current = key, call_on_thread("compiling", self._call, parts, own, stream)
-            self._tell("compiling beside the picture")
-        return key in self._ready
+            error = future.exception()
+            if error is not None and is_device_lost(error):
+                raise error
+            self._is_ready[done] = error is None
+            self._tell(
+                "compiled; the picture is faster from now on"
+                if error is None
+                else f"cannot compile; the picture stays as it is, not faster ({in_one_line(error)})"
+            )
+        return self._is_ready.get(key, False)
+
+    def begin(self, key: Hashable, parts: Sequence[Part], inputs: State) -> None:
+        """Call these parts, unless that was done or another call is under way. Arguments as in `Calls.run`."""
+        if self._current is not None or key in self._is_ready:
+            return
+        own = {name: cloned(value) for name, value in inputs.items()}
+        stream = None
+        if self._device.type == "cuda":
+            stream = own_stream(self._device)
+            stream.wait_stream(torch.cuda.current_stream(self._device))
+        self._current = key, call_on_thread("compiling", self._call, parts, own, stream)
+        self._tell("compiling beside the picture")
 
     def _call(self, parts: Sequence[Part], inputs: State, stream: Any) -> None:
         # Each thread has these settings of its own; code compiled without gradients serves only calls without.

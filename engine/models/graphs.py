@@ -33,7 +33,7 @@ from engine.models.card_memory import limit_to_free
 from engine.models.device_work import own_stream
 
 KEPT = 4
-SMALL_KEPT = 8  # each has a stream of its own, and a device has 32 for all chains and the stages of a job
+SMALL_KEPT = 8  # each has a stream of its own, and a device has 32: a painter's three chains take 24
 WARM_UP_RUNS = 3  # as in torch's documentation: libraries pick kernels and allocate workspaces in the first runs
 
 State = dict[str, Any]
@@ -45,6 +45,11 @@ Capture = Callable[[Sequence[Part], State], tuple[list[Callable[[], None]], Stat
 
 def nothing() -> None:
     """Default for `between`, for a device that is not shared."""
+
+
+def always() -> bool:
+    """Default for `may_capture`."""
+    return True
 
 
 class Calls(Protocol):
@@ -106,8 +111,9 @@ class Chain:
 
     @property
     def size(self) -> int:
-        """The chain's share of memory, compared with others of the same parts: numbers in its first input."""
-        return size_of(self.buffers)
+        """The chain's share of memory, compared with others of the same parts: numbers in its first result."""
+        first = next(iter(self.result.values()))
+        return first.numel() if isinstance(first, torch.Tensor) else 1
 
 
 class GraphCalls:
@@ -120,22 +126,26 @@ class GraphCalls:
         *,
         small_kept: int = 0,
         before_capture: Callable[[], None] = nothing,
+        may_capture: Callable[[], bool] = always,
     ) -> None:
         """`kept`: number of graphs that are cached; up to `small_kept` if together they are not larger than `kept` of
-        the largest that was captured."""
+        the largest that was captured. While not `may_capture()`, the parts of a new key run directly."""
         self._capture = capture
-        self._before_capture = before_capture
+        self._before_capture, self._may_capture = before_capture, may_capture
         self._kept, self._most = kept, max(kept, small_kept)
         self._largest = 0
         self._chains: dict[Hashable, Chain] = {}
 
     def run(self, key: Hashable, parts: Sequence[Part], inputs: State, between: Callable[[], None] = nothing) -> State:
         chain = self._chains.pop(key, None)
+        if chain is None and not self._may_capture():
+            return DirectCalls().run(key, parts, inputs, between)
         if chain is None:
-            self._make_room(size_of(inputs))
+            self._make_room()
             self._before_capture()
             buffers = {name: cloned(value) for name, value in inputs.items()}
             chain = Chain(buffers, *self._capture(parts, buffers))
+            self._largest = max(self._largest, chain.size)
         self._chains[key] = chain  # last in the dict: the most recently used
         copy_into(tuple(chain.buffers.values()), tuple(inputs[name] for name in chain.buffers))
         for place, replay in enumerate(chain.replays):
@@ -148,16 +158,11 @@ class GraphCalls:
         self._chains.clear()
         self._largest = 0
 
-    def _make_room(self, size: int) -> None:
-        self._largest = max(self._largest, size)
+    def _make_room(self) -> None:
+        """For one more, which may be as large as the largest: its size is known only when it is captured."""
         total = sum(chain.size for chain in self._chains.values())
-        while self._chains and (len(self._chains) >= self._most or total + size > self._kept * self._largest):
+        while self._chains and (len(self._chains) >= self._most or total > (self._kept - 1) * self._largest):
             total -= self._chains.pop(next(iter(self._chains))).size
-
-
-def size_of(state: State) -> int:
-    first = next(iter(state.values()))
-    return first.numel() if isinstance(first, torch.Tensor) else 1
 
 
 def cloned(value: Any) -> Any:
@@ -222,9 +227,15 @@ def replayed(graph: Any, captured_on: Any) -> None:
 
 
 def calls_for(
-    device: torch.device | str, before_capture: Callable[[], None] = nothing, *, kept: int = KEPT, small_kept: int = 0
+    device: torch.device | str,
+    before_capture: Callable[[], None] = nothing,
+    may_capture: Callable[[], bool] = always,
+    *,
+    kept: int = KEPT,
+    small_kept: int = 0,
 ) -> Calls:
-    """Graphs on CUDA devices, direct calls elsewhere. `before_capture` is called before a capture takes seconds."""
+    """Graphs on CUDA devices, direct calls elsewhere. `before_capture` is called before a capture takes seconds; for
+    `may_capture` see `GraphCalls`."""
     if torch.device(device).type != "cuda":
         return DirectCalls()
-    return GraphCalls(capture_cuda, kept, small_kept=small_kept, before_capture=before_capture)
+    return GraphCalls(capture_cuda, kept, small_kept=small_kept, before_capture=before_capture, may_capture=may_capture)

@@ -1,4 +1,4 @@
-"""What inductor needs on a card is asked for before a model is loaded, and named in one line."""
+"""What inductor needs on a card is asked for before a model is loaded, and named in one line; its cache is kept."""
 
 import shutil
 import sys
@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch._inductor.runtime.cache_dir_utils import cache_dir
 from torch.utils import _triton
 
 from engine.errors import ModelError
-from engine.models.compiling import require_compiler
+from engine.models.compiling import CACHE, compiled, require_compiler
 
 CARD = torch.device("cuda")
 
@@ -25,6 +26,33 @@ def complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if name == "gcc" else None)
     monkeypatch.setattr(sysconfig, "get_path", lambda name, scheme: str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's cache folder, with no folder chosen for inductor."""
+    monkeypatch.setenv(CACHE, "unset")  # so that what is set in its place is taken back after the test
+    monkeypatch.delenv(CACHE)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_inductor_keeps_compiled_code_in_the_users_cache_folder(home: Path) -> None:
+    compiled(lambda z: z)  # compiles nothing before its first call
+    assert Path(cache_dir()) == home / "multiverse" / "inductor"
+    assert Path(cache_dir()).is_dir()
+
+
+def test_a_cache_folder_of_the_users_choice_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE, str(home / "mine"))
+    compiled(lambda z: z)
+    assert Path(cache_dir()) == home / "mine"
+
+
+def test_without_a_place_for_a_cache_folder_torchs_own_serves(home: Path) -> None:
+    (home / "multiverse").touch()
+    compiled(lambda z: z)
+    assert home not in Path(cache_dir()).parents
 
 
 def refusal() -> str:

@@ -108,6 +108,25 @@ def test_more_small_graphs_are_cached_than_large_ones() -> None:
     assert captures(*small, *small) == 16, "nothing larger is known to fit"
 
 
+def test_while_nothing_may_be_captured_a_new_key_runs_directly_and_a_known_one_from_its_graph() -> None:
+    capture = Recording()
+    may_capture = True
+    calls = GraphCalls(capture, may_capture=lambda: may_capture)
+    interruptions: list[None] = []
+
+    def runs(key: str) -> int:
+        result = calls.run(key, [add_one, double], value(3.0), lambda: interruptions.append(None))
+        assert result["value"].tolist() == [8.0] * 3
+        return len(capture.captured)
+
+    assert runs("a") == 1
+    may_capture = False
+    assert [runs("b"), runs("a"), runs("b")] == [1, 1, 1]
+    assert len(interruptions) == 4
+    may_capture = True
+    assert runs("b") == 2
+
+
 def test_a_capture_that_fails_leaves_nothing_behind() -> None:
     def fail(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
         raise torch.OutOfMemoryError("full")

@@ -1,8 +1,10 @@
 """Runs the model: batches in, found objects out; in this process, or on a cluster (cluster/)."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -69,14 +71,21 @@ class LocalSegments:
 
     def segment(self, batches: Iterator[Batch], is_stopped: Callable[[], bool]) -> Iterator[Segmented]:
         saved_s = time.monotonic()
-        for batch in batches:
-            first = batch.pictures[0]
-            made = self.find(batch.pixels, index=first.number, time_s=float(first.start_s))
-            state = None
+        # On CUDA the next batch is queued first: the device works while the host tidies up, and waits for the reader.
+        in_flight = 1 if self._mode == "image" and self.device.startswith("cuda") else 0
+        flights: deque[tuple[Batch, Callable[[], FoundBatch]]] = deque()
+        for batch in chain(batches, [None] * in_flight):
+            if batch is not None:
+                first = batch.pictures[0]
+                flights.append((batch, self._launch(batch.pixels, first.number, float(first.start_s))))
+            if len(flights) <= (0 if batch is None else in_flight):
+                continue
+            landed, finish = flights.popleft()
+            made, state = finish(), None
             if self._mode == "track" and (time.monotonic() - saved_s >= CHECKPOINT_S or is_stopped()):
                 state, saved_s = self.tracker_state(), time.monotonic()
             yield Segmented(
-                batch=batch,
+                batch=landed,
                 found=made.found,
                 not_finite=made.not_finite,
                 stages_ms=made.stages_ms,
@@ -85,11 +94,21 @@ class LocalSegments:
 
     def find(self, pixels: np.ndarray, *, index: int, time_s: float) -> FoundBatch:
         """Segment one batch. `index` and `time_s` belong to its first picture."""
-        size = f"{len(pixels)} x {self._job.resolution} px"
-        with one_line_when_full(size, "a smaller --batch or --resolution, or --offload"):
-            found = self._segmenter.segment(pixels, index=index, time_s=time_s)
-        stages_ms = self._segmenter.clock.read_ms()
-        return FoundBatch(found=found, not_finite=self._segmenter.not_finite, stages_ms=stages_ms)
+        return self._launch(pixels, index, time_s)()
+
+    def _launch(self, pixels: np.ndarray, index: int, time_s: float) -> Callable[[], FoundBatch]:
+        """Queue one batch; the returned function waits for its result."""
+        full = f"{len(pixels)} x {self._job.resolution} px", "a smaller --batch or --resolution, or --offload"
+        with one_line_when_full(*full):
+            results = self._segmenter.launch(pixels, index=index, time_s=time_s)
+        clock = self._segmenter.clock
+
+        def finish() -> FoundBatch:
+            with one_line_when_full(*full):
+                found = results()
+            return FoundBatch(found=found, not_finite=self._segmenter.not_finite, stages_ms=clock.read_ms())
+
+        return finish
 
     def forget(self) -> None:
         """Drop all tracked objects."""

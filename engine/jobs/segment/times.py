@@ -61,8 +61,10 @@ class RunTimes:
         span, total_ms = self._counted, (self._now_s() - self._counted.began_s) * 1000
         read_ms = (self._read.take_wait_s - span.take_wait_s) * 1000
         write_ms = (self._results.put_wait_s - span.put_wait_s + self._last_wait_s) * 1000
-        rest_ms = max(total_ms - sum(span.stages_ms.values()) - read_ms - write_ms, 0.0)
-        rows = {READ: read_ms, **span.stages_ms, OTHER: rest_ms, WRITE: write_ms}
+        spare_ms = max(total_ms - sum(span.stages_ms.values()), 0.0)
+        shown = min(1.0, spare_ms / max(read_ms + write_ms, 1e-9))  # the rest passed while the device worked
+        rest_ms = spare_ms - shown * (read_ms + write_ms)
+        rows = {READ: shown * read_ms, **span.stages_ms, OTHER: rest_ms, WRITE: shown * write_ms}
         return tuple(
             StageShare(name=name, ms=ms / max(span.frames, 1), share=ms / max(total_ms, 1e-9))
             for name, ms in rows.items()

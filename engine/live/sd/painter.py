@@ -1,7 +1,8 @@
 """Paints pictures with a model and its settings: conditioning, schedule, pixels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from engine.errors import SourceError
 from engine.live.sd.loras import LoraFaders
-from engine.live.sd.settings import DiffusionSettings
+from engine.live.sd.settings import ControlSetting, DiffusionSettings
 from engine.live.sd.source import segments
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.sources.still import read_still
@@ -54,30 +55,32 @@ class Painter:
         between: Callable[[], None] = _nothing,
         before_capture: Callable[[], None] = _nothing,
         idle_s: Callable[[], float] = lambda: 0.0,
-        calls: "Callable[[torch.device, Callable[[], None]], Calls] | None" = None,
+        calls: "Callable[[torch.device, Callable[[], None], Callable[[], bool]], Calls] | None" = None,
     ) -> None:
         """`note(key, text)` receives a line for each setting that cannot be followed. `between` is called wherever the
         work can be interrupted; `idle_s()` returns the total seconds spent there. `before_capture` is called before the
-        slow work done once for each shape. `calls(device, before_capture)` runs the parts of the model; default: CUDA
-        graphs."""
+        slow work done once for each shape. `calls(device, before_capture, may_capture)` runs the parts of the model;
+        default: CUDA graphs (`graphs.calls_for`)."""
         from engine.models.device_work import DeviceCopies, StageClock
-        from engine.models.graphs import calls_for
+        from engine.models.graphs import SMALL_KEPT, always, calls_for
         from engine.models.sd.accelerators import compiling_beside, unet_calls
         from engine.models.sd.conditioner import Conditioner
         from engine.models.sd.denoiser import Denoiser
 
-        for_unet = calls(model.device, before_capture) if calls else unet_calls(model, before_capture)
-        for_vae = [(calls or calls_for)(model.device, before_capture) for _ in range(2)]
+        beside = compiling_beside(model, lambda line: note("accelerator", line))
+        may_capture = always if beside is None else beside.may_capture
+        captures = before_capture, may_capture
+        for_unet = calls(model.device, *captures) if calls else unet_calls(model, *captures)
+        for_vae = calls or partial(calls_for, small_kept=SMALL_KEPT)
         self.model = model
         self.clock = StageClock(model.device, idle_s)
         """Durations of the stages encode, unet, decode and copy in the newest call."""
         self._between = between
         self._note = note
         self._conditioner = Conditioner(model, note=note)
-        beside = compiling_beside(model, lambda line: note("accelerator", line))
         self._denoiser = Denoiser(model, calls=for_unet, is_split=True, beside=beside)
         self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
-        self._vae_calls = tuple(for_vae)
+        self._vae_calls = tuple(for_vae(model.device, *captures) for _ in range(2))
         self._device_copies = DeviceCopies(model.device)
         self._settings: DiffusionSettings | None = None
         self._plan: PaintPlan | None = None
@@ -121,8 +124,11 @@ class Painter:
         self.clock.begin()
         sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
         rgb = sent[..., :3]
-        controls = self._controls(rgb, found)
-        z = self._vae_calls[0].run(("encode", rgb.shape, self._size), (self._encode,), {"rgb": rgb})["z"]
+        used = self._used
+        kinds = tuple(sorted({control.sees for control in used} - {MASKS_SOURCE}))
+        key = ("encode", rgb.shape, self._size, kinds)
+        encoded = self._vae_calls[0].run(key, (partial(self._encode, kinds),), {"rgb": rgb})
+        z, controls = encoded["z"], self._controls(used, encoded, found)
         self.clock.end("encode")
         self._between()
         ticket = Ticket(generation=generation, time_s=time_s)
@@ -281,26 +287,33 @@ class Painter:
 
     # -- one call
 
-    def _controls(self, rgb: "torch.Tensor", found: np.ndarray | None) -> "list[ControlInput]":
-        """The control image for each ControlNet in use, uploaded once. `rgb`: the picture on the device, as a batch."""
+    @property
+    def _used(self) -> list[ControlSetting]:
+        """The settings of the ControlNets in use."""
+        assert self._settings is not None
+        count = len(self.model.controlnets)
+        return [control for control in self._settings.controls if control.scale and control.number <= count]
+
+    def _controls(
+        self, used: Sequence[ControlSetting], encoded: "State", found: np.ndarray | None
+    ) -> "list[ControlInput]":
+        """The control image for each of these ControlNets, (1, 3, height, width); `encoded`: result of `_encode`."""
         from engine.models.sd.denoiser import ControlInput
 
-        assert self._settings is not None
-        seen: dict[str, torch.Tensor] = {}  # (1, 3, height, width)
-        shown = []
-        for control in self._settings.controls:
-            if control.scale == 0.0 or control.number > len(self.model.controlnets):
-                continue
-            if control.sees not in seen:
-                masks = segments(found, self._size) if control.sees == MASKS_SOURCE else None
-                sent = rgb if masks is None else self._device_copies.send(control.sees, masks)
-                prepare = self._pixels.prepare_edges if control.sees == "edges" else self._pixels.prepare_control
-                seen[control.sees] = prepare(sent)
-            shown.append(ControlInput(index=control.number - 1, picture=seen[control.sees], scale=control.scale))
-        return shown
+        shown = dict(encoded)
+        if any(control.sees == MASKS_SOURCE for control in used):
+            masks = self._device_copies.send(MASKS_SOURCE, segments(found, self._size))
+            shown[MASKS_SOURCE] = self._pixels.prepare_control(masks)
+        return [
+            ControlInput(index=control.number - 1, picture=shown[control.sees], scale=control.scale) for control in used
+        ]
 
-    def _encode(self, state: "State") -> "State":
-        return {"z": self._pixels.encode(state["rgb"])}
+    def _encode(self, kinds: Sequence[str], state: "State") -> "State":
+        """The latents `z` of the source picture, and what ControlNets see of it: `input` or `edges`. The edges are some
+        ninety kernels, so they are captured with the encoder."""
+        prepare = {"input": self._pixels.prepare_control, "edges": self._pixels.prepare_edges}
+        rgb = state["rgb"]
+        return {"z": self._pixels.encode(rgb)} | {kind: prepare[kind](rgb) for kind in kinds}
 
     def _decode(self, state: "State") -> "State":
         rgb, is_finite = self._pixels.decode(state["z"])

@@ -11,7 +11,7 @@ The GELU stays a kernel of its own: the one that torch can append to a product (
 approximation on CUDA, up to 0.0005 from the GELU that SAM3 was trained with.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ class Backbone:
     """Stateless except for the caches of `calls`. Single thread, single device; never waits for the device."""
 
     def __init__(self, model: SegmentationModel, calls: Calls) -> None:
-        self._calls = calls
+        self.calls = calls
         vision = model.detector.vision_encoder
         self._vit, self._neck = vision.backbone, vision.neck
         config = self._vit.config
@@ -66,7 +66,7 @@ class Backbone:
     @torch.no_grad()
     def run(self, pixels: torch.Tensor, between: Callable[[], None] = nothing) -> Features:
         """Features of `pixels` (B, 3, resolution, resolution) from `preprocess`; `between` is called between slices."""
-        state = self._calls.run(("backbone", tuple(pixels.shape)), self._parts, {"pixels": pixels}, between)
+        state = self.calls.run(("backbone", tuple(pixels.shape)), self._parts, {"pixels": pixels}, between)
         return Features(fpn_hidden_states=state["levels"], position=self.position, last_hidden_state=state["hidden"])
 
     def _chain(self) -> tuple[Part, ...]:
@@ -107,12 +107,21 @@ class Backbone:
         return {"levels": levels, "hidden": rows.flatten(1, 2)}
 
 
-def join_projections(vit: Any) -> None:
-    """Let each layer compute its queries, keys and values in one product. Call it once, when the weights are on their
-    device."""
-    for layer in vit.layers:
-        parts = (layer.attention.q_proj, layer.attention.k_proj, layer.attention.v_proj)
-        layer.attention.joined = joined([each.weight for each in parts]), joined([each.bias for each in parts])
+def join_projections(attentions: Iterable[Any]) -> None:
+    """Prepare self-attentions for `joined_heads`. Call it when the weights are on their device."""
+    for attention in attentions:
+        parts = (attention.q_proj, attention.k_proj, attention.v_proj)
+        attention.joined = joined([each.weight for each in parts]), joined([each.bias for each in parts])
+
+
+def joined_heads(
+    attention: Any, x: torch.Tensor, turn: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Queries and keys, turned, and values of `x` (..., tokens, C) by one product: each (..., tokens, heads, d)."""
+    count = attention.num_attention_heads
+    all_heads = torch.unflatten(F.linear(x, *attention.joined), -1, (3 * count, -1))
+    query, key = turned(all_heads[..., : 2 * count, :], turn).chunk(2, -2)
+    return query, key, all_heads[..., 2 * count :, :]
 
 
 def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
@@ -120,13 +129,10 @@ def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Ten
     attention = layer.attention
     x = layer.layer_norm1(hidden)
     x = x if layer.window_size else x.flatten(1, 2)[:, None]  # global layer: a single window
-    heads = (*x.shape[:-1], attention.num_attention_heads, attention.head_dim)
     if hasattr(attention, "joined"):
-        count, size = heads[-2:]
-        all_heads = torch.unflatten(F.linear(x, *attention.joined), -1, (3 * count, size))
-        query, key = turned(all_heads[..., : 2 * count, :], turn).chunk(2, -2)
-        value = all_heads[..., 2 * count :, :]
+        query, key, value = joined_heads(attention, x, turn)
     else:  # the weights are in main memory until the layer runs
+        heads = (*x.shape[:-1], attention.num_attention_heads, attention.head_dim)
         query, key = (turned(project(x).view(heads), turn) for project in (attention.q_proj, attention.k_proj))
         value = attention.v_proj(x).view(heads)
     query, key, value = (each.flatten(0, 1).transpose(1, 2) for each in (query, key, value))

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 
-from engine.models.device_work import HostBuffers
 from engine.models.graphs import Calls, State, nothing
 from engine.models.sam3.backbone import Features, level_position
 from engine.models.sam3.boxes import Box, BoxEncoder
@@ -60,10 +61,13 @@ class Detector:
         self._grid = grid_of(side, model.device)
         self._position = level_position(neck, side, model.device).to(model.dtype)
         self._masks = (mask_part(model.detector),)
-        self._home = HostBuffers(model.device)
+
+    def detect(self, *asked: Any, **options: Any) -> list[DetectedObjects]:
+        """The result of `launch`, for which this waits."""
+        return self.launch(*asked, **options)()
 
     @torch.no_grad()
-    def detect(
+    def launch(
         self,
         features: Features,
         prompts: Sequence[EncodedPrompt],
@@ -73,16 +77,19 @@ class Detector:
         boxes: Sequence[Box] | None = None,
         between: Callable[[], None] = nothing,
         mark: Mark = ignore,
-    ) -> list[DetectedObjects]:
-        """For each picture, the best `max_objects` over all prompts with a score above `threshold`.
+    ) -> Callable[[], list[DetectedObjects]]:
+        """Queue the detection; the returned function waits for it. On CUDA nothing else waits, and more may be queued
+        meanwhile.
 
-        Selection as in `post_process_instance_segmentation` without target sizes.
+        It returns for each picture the best `max_objects` over all prompts with a score above `threshold`. Selection as
+        in `post_process_instance_segmentation` without target sizes.
 
         `boxes`: examples of the objects to find, centre x, centre y, width and height in 0..1, the same in all
         pictures; ModelError without torchvision. `mark` is called at the end of each stage: decoder, masks, copy.
         """
         if not prompts:
-            return [no_objects(self._model.mask_side)] * len(features.last_hidden_state)
+            nobody = [no_objects(self._model.mask_side)] * len(features.last_hidden_state)
+            return lambda: nobody
         queries = -(-max_objects // MASKS_AT_A_TIME) * MASKS_AT_A_TIME
         results: list[tuple[torch.Tensor, ...]] = []
         for place, prompt in enumerate(prompts):
@@ -91,9 +98,9 @@ class Detector:
             best = self.best(features, prompt, max_queries=queries, boxes=boxes, between=between, mark=mark)
             results.append((best.scores.clone(), best.boxes.clone(), as_levels(best.logits), best.is_finite.clone()))
             mark("masks")
-        found = self._fetched(results, max_objects, threshold)
+        launched = self._sent_home(results, max_objects, threshold)
         mark("copy")
-        return found
+        return launched
 
     @torch.no_grad()
     def best(
@@ -123,10 +130,10 @@ class Detector:
         is_finite = state["is_finite"] & torch.isfinite(logits.sum(dim=(1, 2, 3), dtype=torch.float32))
         return Best(scores=state["scores"], boxes=state["boxes"], logits=logits, is_finite=is_finite)
 
-    def _fetched(
+    def _sent_home(
         self, results: list[tuple[torch.Tensor, ...]], max_objects: int, threshold: float
-    ) -> list[DetectedObjects]:
-        """The best `max_objects` over all prompts, copied to the host."""
+    ) -> Callable[[], list[DetectedObjects]]:
+        """Queues a copy of the best `max_objects` over all prompts to the host."""
         scores, boxes, masks, are_finite = (torch.stack(each, dim=1) for each in zip(*results, strict=True))
         batch, count, k = scores.shape
         prompts = torch.arange(count, device=scores.device).repeat_interleave(k).expand(batch, -1)
@@ -141,10 +148,25 @@ class Detector:
             ),
             dim=-1,
         )  # (B, k, 7)
-        fetched, shown = self._home.fetch(numbers, masks.flatten(1, 2)[rows, places])
+        is_cuda = scores.device.type == "cuda"
+        # Such a copy goes to pinned memory of its own, so that several may be under way.
+        fetched, shown = (each.to("cpu", non_blocking=is_cuda) for each in (numbers, masks.flatten(1, 2)[rows, places]))
+        cuda: Any = torch.cuda  # torch does not annotate its events
+        arrived = cuda.Event(blocking=True) if is_cuda else None  # blocking: it takes no core meanwhile
+        if arrived is not None:
+            arrived.record(cuda.current_stream(scores.device))
+
+        def read() -> list[DetectedObjects]:
+            if arrived is not None:
+                arrived.synchronize()
+            return self._read(fetched.numpy(), shown.numpy(), threshold)
+
+        return read
+
+    def _read(self, numbers: np.ndarray, masks: np.ndarray, threshold: float) -> list[DetectedObjects]:
         side = self._model.mask_side
         found = []
-        for of_picture, of_masks in zip(fetched, shown, strict=True):
+        for of_picture, of_masks in zip(numbers, masks, strict=True):
             if not of_picture[0, 6]:
                 found.append(no_objects(side, is_finite=False))
                 continue

@@ -51,7 +51,7 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
     if model.is_offloaded:
         offload(model)
     else:
-        join_projections(model.detector.vision_encoder.backbone)
+        join_projections(layer.attention for layer in model.detector.vision_encoder.backbone.layers)
     if spec.is_offloaded and not model.is_offloaded:
         model.notes += (NOTHING_TO_OFFLOAD,)
     for note in model.notes:

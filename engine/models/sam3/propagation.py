@@ -18,8 +18,9 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers.models.sam3_tracker_video.modeling_sam3_tracker_video import NO_OBJ_SCORE, get_1d_sine_pe
 
+from engine.models.device_work import uploaded
 from engine.models.graphs import nothing
-from engine.models.sam3.backbone import COARSEST, Features, turned
+from engine.models.sam3.backbone import COARSEST, Features, join_projections, joined_heads, turned
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.tracked_object import Dated, ObjectMemory
 
@@ -59,6 +60,7 @@ class Propagation:
         self._device, self._dtype = model.device, model.dtype
         self._grid = model.mask_side // 4
         attention, prompts = self._tracker.memory_attention, self._tracker.prompt_encoder
+        join_projections(layer.self_attn for layer in attention.layers)
         empty = torch.empty(1, device=self._device, dtype=self._dtype)
         cosine, sine = attention.rotary_emb(empty, attention.position_ids)  # (1, g * g, d), each number twice
         self._turn = torch.complex(cosine[0, :, None, ::2], sine[0, :, None, ::2])  # (g * g, 1, d / 2)
@@ -104,10 +106,8 @@ class Propagation:
 
     def _ages(self, ages: list[int], frame: int) -> torch.Tensor:
         """Sines (n, C) of the pointers' ages in frames."""
-        host = torch.empty(len(ages), pin_memory=self._device.type == "cuda")  # a copy from other memory would wait
-        host.copy_(torch.tensor(ages))
         longest = min(frame + 1, self.config.max_object_pointers_in_encoder) - 1
-        sent = host.to(self._device, non_blocking=True) / float(longest)
+        sent = uploaded(torch.tensor(ages, dtype=torch.float32), self._device) / float(longest)
         result: torch.Tensor = get_1d_sine_pe(sent, self._tracker.hidden_dim).to(self._dtype)  # type: ignore[no-untyped-call]  # has no types in transformers
         return result
 
@@ -149,9 +149,8 @@ class Propagation:
         return torch.unflatten(normed.transpose(1, 2), 2, (self._grid, self._grid))
 
     def _self_attended(self, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
-        own, x = layer.self_attn, layer.layer_norm1(hidden)
-        query, key, value = (self._heads(own, proj(x)) for proj in (own.q_proj, own.k_proj, own.v_proj))
-        result: torch.Tensor = hidden + self._attended(own, turned(query, self._turn), turned(key, self._turn), value)
+        heads = joined_heads(layer.self_attn, layer.layer_norm1(hidden), self._turn)
+        result: torch.Tensor = hidden + self._attended(layer.self_attn, *heads)
         return result
 
     def _heads(self, attention: Any, x: torch.Tensor) -> torch.Tensor:

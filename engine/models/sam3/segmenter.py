@@ -1,6 +1,7 @@
 """Finds objects in pictures, for the child process, `multiverse segment` and the benchmark."""
 
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -42,11 +43,12 @@ class Segmenter:
         idle_s: Callable[[], float] = lambda: 0.0,
         calls: Calls | None = None,
     ) -> None:
-        """`calls` runs chains of parts. Default: captured graphs on CUDA; direct calls elsewhere, with offloaded
-        weights, and for a compiled backbone."""
+        """`calls` runs chains of parts. Default: captured graphs on CUDA, of a compiled backbone too, which the runs
+        before its capture compile; direct calls elsewhere and with offloaded weights."""
         self.model = model
+        self._idle_s = idle_s
         self.clock = StageClock(model.device, idle_s)
-        """Stages of the last call: preprocess, backbone, decoder, masks, tracker (track mode only), and copy. Copy
+        """Stages of the last call: preprocess, backbone, decoder, masks, tracker (track mode only), and copy. None
         includes cleaning up the result on the host."""
         self.threshold = 0.5
         self.max_objects = 16
@@ -56,11 +58,11 @@ class Segmenter:
         """Pictures of the last call for which the model returned NaN. Their results are empty."""
         self._between = between
         self._calls = calls or own_calls(model, before_capture)
-        is_own = calls is None and model.spec.is_compiled
-        self._backbone = Backbone(model, CompiledCalls(before_capture) if is_own else self._calls)
+        is_slow = calls is None and model.spec.is_compiled and model.device.type != "cuda"
+        self._backbone = Backbone(model, CompiledCalls(before_capture) if is_slow else self._calls)
         self._detector = Detector(model, self._calls)
         self._encoder = PromptEncoder(model)
-        self._copy = DeviceCopy(model.device)
+        self._copies = cycle(DeviceCopy(model.device) for _ in range(2))  # one may still be read when the next is sent
         self._prompts: list[tuple[int, EncodedPrompt]] = []
         self._mode = "image"
         self._tracker: Any = None
@@ -98,9 +100,15 @@ class Segmenter:
         return tuple(truncation(number, prompt) for number, prompt in self._prompts if prompt.is_truncated)
 
     def segment(self, pictures: np.ndarray, *, index: int = 0, time_s: float = 0.0) -> list[Segmentation]:
-        """One result per picture of (H, W, 3 or 4) or (B, H, W, 3 or 4) uint8, with the given `index` and `time_s`.
+        """The results of `launch`, for which this waits."""
+        return self.launch(pictures, index=index, time_s=time_s)()
 
-        In track mode pass one picture at a time, in order. ModelError for an empty picture, for boxes without
+    def launch(self, pictures: np.ndarray, *, index: int = 0, time_s: float = 0.0) -> Callable[[], list[Segmentation]]:
+        """Queue the work; the returned function waits for it and cleans up its results, and may be called once the next
+        is queued. In image mode on CUDA nothing else waits.
+
+        One result per picture of (H, W, 3 or 4) or (B, H, W, 3 or 4) uint8, with the given `index` and `time_s`. In
+        track mode pass one picture at a time, in order. ModelError for an empty picture, for boxes without
         torchvision, and for boxes in track mode.
         """
         batch = pictures if pictures.ndim == 4 else pictures[None]
@@ -112,17 +120,17 @@ class Segmenter:
         if self._size not in (None, (width, height)):
             self.reset()
         self._size = (width, height)
+        self.clock = StageClock(self.model.device, self._idle_s)
         self.clock.begin()
         prompts = self._asked()
-        if prompts:
-            found = self._found(batch, [prompt for _, prompt in prompts])
-        else:
-            found = [no_objects(self.model.mask_side)] * len(batch)
-        self.not_finite = sum(not each.is_finite for each in found)
-        results = [
-            segmentation(each, [number for number, _ in prompts], (width, height), index, time_s) for each in found
-        ]
-        self.clock.end("copy")
+        numbers = [number for number, _ in prompts]
+        launched = self._launched(batch, [prompt for _, prompt in prompts])
+
+        def results() -> list[Segmentation]:
+            found = launched()
+            self.not_finite = sum(not each.is_finite for each in found)
+            return [segmentation(each, numbers, (width, height), index, time_s) for each in found]
+
         return results
 
     def reset(self) -> None:
@@ -175,9 +183,11 @@ class Segmenter:
             return [(1, self._encoder.encode(WITHOUT_WORDS))]
         return self._prompts
 
-    def _found(self, batch: np.ndarray, prompts: list[EncodedPrompt]) -> list[DetectedObjects]:
+    def _launched(self, batch: np.ndarray, prompts: list[EncodedPrompt]) -> Callable[[], list[DetectedObjects]]:
+        if not prompts:
+            return lambda: [no_objects(self.model.mask_side)] * len(batch)
         # Copies read-only arrays: torch has no read-only tensors and would warn.
-        sent = self._copy.send(np.require(batch, requirements=("C", "W")))
+        sent = next(self._copies).send(np.require(batch, requirements=("C", "W")))
         pixels = preprocess(sent, self.model.spec.resolution, self.model.dtype)
         pixels = self._filled_up(pixels)
         self.clock.end("preprocess")
@@ -186,8 +196,9 @@ class Segmenter:
         self.clock.end("backbone")
         self._between()
         if self._mode == "track":
-            return [self._followed(features, prompts)]
-        found = self._detector.detect(
+            followed = self._followed(features, prompts)
+            return lambda: [followed]
+        launched = self._detector.launch(
             features,
             prompts,
             threshold=self.threshold,
@@ -196,13 +207,13 @@ class Segmenter:
             between=self._between,
             mark=self.clock.end,
         )
-        return [tidy(each) for each in found[: len(batch)]]
+        return lambda: [tidy(each) for each in launched()[: len(batch)]]
 
     def _filled_up(self, pixels: torch.Tensor) -> torch.Tensor:
         """(B, 3, S, S) with the last picture repeated, up to the size of the batch before: the last batch of a film
         needs no graph of its own."""
         missing, self._batch_size = self._batch_size - len(pixels), len(pixels)
-        if missing <= 0 or isinstance(self._calls, DirectCalls):
+        if missing <= 0 or isinstance(self._backbone.calls, DirectCalls):
             return pixels
         return torch.cat((pixels, pixels[-1:].expand(missing, -1, -1, -1)))
 

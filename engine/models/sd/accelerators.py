@@ -14,8 +14,12 @@ Each of these compiles again for every shape, which takes minutes.
 
 The others cannot be combined with captured graphs.
 
-Without a compiler a GroupNorm and the SiLU after it stay two kernels: torch has no operator for both, and a kernel of
-our own would go through a private function of torch (`torch.cuda._compile_kernel`) and need a card to be tested on.
+Without a compiler a GroupNorm and the SiLU after it stay torch's own. On CUDA these are six launches and nine passes
+over the picture (ATen's group_norm.cpp and cuda/group_norm_kernel.cu): a copy to channels first, the moments, a factor
+for each channel, the product, SiLU, and the copy back before the next convolution. In public operators that stay
+channels last (var_mean and two addcmul) they would be seven launches, of which a UNet has too many already, with five
+passes, and in half precision the moments would be rounded. A kernel of our own would go through a private function of
+torch (`torch.cuda._compile_kernel`) and need a card to be tested on.
 """
 
 import importlib.util
@@ -26,7 +30,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.compiling import CompilingThread, compiled, require_compiler
-from engine.models.graphs import SMALL_KEPT, Calls, CompiledCalls, calls_for, nothing
+from engine.models.graphs import SMALL_KEPT, Calls, CompiledCalls, always, calls_for, nothing
 from engine.models.sd.spec import ACCELERATORS, ModelSpec
 from engine.models.sd.unet_parts import PIECES, UnetParts, whole
 
@@ -70,6 +74,7 @@ def accelerate(model: "DiffusionModel") -> None:
     if name == "stablefast":
         from sfast.compilers.diffusion_pipeline_compiler import CompilationConfig, compile_unet
 
+        model.text_weight = None  # the UNet takes the text itself: the tracing would take TextKeys apart
         model.unet = compile_unet(model.unet, CompilationConfig.Default())  # by default it keeps parameters changeable
         model.parts = UnetParts(can_split=False)
     elif name == "deepcache":
@@ -86,14 +91,16 @@ def accelerate(model: "DiffusionModel") -> None:
         )
 
 
-def unet_calls(model: "DiffusionModel", before_slow: Callable[[], None] = nothing) -> Calls:
+def unet_calls(
+    model: "DiffusionModel", before_slow: Callable[[], None] = nothing, may_capture: Callable[[], bool] = always
+) -> Calls:
     """The Calls for the UNet's parts: captured graphs on CUDA, direct calls elsewhere or with most accelerators.
 
-    `before_slow` is called before the slow work that is done once for each shape.
+    `before_slow` is called before the slow work that is done once for each shape; for `may_capture` see `GraphCalls`.
     """
     name = model.spec.accelerator
     if name == "none" or (name == "inductor" and model.device.type == "cuda"):
-        return calls_for(model.device, before_slow, small_kept=SMALL_KEPT)
+        return calls_for(model.device, before_slow, may_capture, small_kept=SMALL_KEPT)
     return CompiledCalls(before_slow)
 
 

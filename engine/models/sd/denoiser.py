@@ -132,11 +132,15 @@ class Denoiser:
         key: Hashable = ("unet", tuple(z.shape), t.dtype, negatives, used, cond.negative_text is None, cond.ip is None)
         controlnets = [self.model.controlnets[index] for index in used]
         parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split, parts=self.model.parts)
-        if self._beside is not None and not self._beside.is_ready(key, parts, inputs):
-            parts, key = chain(self.model.unet, controlnets, negatives, is_split=self._is_split), ("plain", key)
+        beside = self._beside
+        call = key, parts
+        if beside is not None and not beside.is_ready(key):
+            call = ("plain", key), chain(self.model.unet, controlnets, negatives, is_split=self._is_split)
         with torch.no_grad():
-            result = self.calls.run(key, parts, inputs, between)["output"]
+            result = self.calls.run(*call, inputs, between)["output"]
             output = result.to(torch.float32, copy=True)  # a copy, because a graph overwrites its result
+        if beside is not None:
+            beside.begin(key, parts, inputs)  # after the capture of the plain parts, which then are a graph meanwhile
         return (output[:negatives], output[negatives:]) if negatives else (None, output)
 
     def x0(self, z: torch.Tensor, t: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
@@ -163,7 +167,7 @@ class Denoiser:
         if size is None:
             return None
         if self._guidance is None or self._guidance[0] != guidance:
-            self._guidance = (guidance, guidance_embedding(guidance, size).to(self.device, self._dtype))
+            self._guidance = (guidance, uploaded(guidance_embedding(guidance, size).to(self._dtype), self.device))
         return self._guidance[1]
 
 

@@ -61,8 +61,8 @@ def run(port: ChildPort) -> None:
             time.sleep(port.settings["capture_s"])
             return Recording()(parts, buffers)
 
-        def calls_for(device: torch.device, before_capture: Any, **options: int) -> graphs.GraphCalls:
-            return graphs.GraphCalls(record, before_capture=before_capture, **options)
+        def calls_for(device: torch.device, before_capture: Any, may_capture: Any, **options: int) -> graphs.GraphCalls:
+            return graphs.GraphCalls(record, before_capture=before_capture, may_capture=may_capture, **options)
 
         graphs.calls_for = accelerators.calls_for = calls_for
 

@@ -15,6 +15,7 @@ from engine.models.device_work import DeviceCopies
 from engine.models.sd.outlines import edges
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, DEFAULTS, source_picture
+from tests.support.sham_card.card import ShamCard
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +164,30 @@ def test_a_controlnet_gets_the_source_its_edges_or_the_masks(model: Any, monkeyp
         assert np.array_equal(ours, theirs)
     assert uploads == ["source", "sam3"] * 3 + ["source"] * 3
     assert len({expected(shown).tobytes() for shown in (None, black, found, source)}) == 4
+
+
+def test_six_sizes_stay_captured_and_edges_cost_no_kernels_of_their_own(
+    sham_card: ShamCard, tiny_sd: Path, tiny_models: TinyModels
+) -> None:
+    from engine.models.sd import ModelSpec
+    from engine.models.sd.load import load
+
+    spec = ModelSpec(model=str(tiny_sd), controlnets=(str(tiny_models.controlnet(tiny_sd)),))
+    painter = Painter(load(spec, "cuda", "float32"), note=no_note)
+
+    def tallied(changes: dict[str, Any]) -> Any:
+        painter.take(read_settings(BASE | {"/sd/mode": "single"} | changes))
+        with sham_card.tally() as tally:
+            assert painter.paint(source_picture(0)) is not None
+        return tally
+
+    sizes = [{"/sd/width": width, "/sd/height": height} for width in (64, 128) for height in (64, 128, 192)]
+    assert [tallied(size).captures > 0 for size in sizes * 2] == [True] * 6 + [False] * 6
+    control = {"/sd/controlnet/1/enable": True}
+    kernels = {}
+    for sees in ("input", "edges") * 2:
+        kernels[sees] = tallied(control | {"/sd/controlnet/1/source": sees}).kernels
+    assert kernels["edges"] == kernels["input"] < 60
 
 
 def test_a_picture_keeps_the_time_of_the_frame_it_was_made_from(model: Any) -> None:

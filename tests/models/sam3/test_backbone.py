@@ -3,18 +3,25 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.models.compiling import compiled
 from engine.models.graphs import DirectCalls, GraphCalls
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3 import backbone as module
+from engine.models.sam3 import load as loading
 from engine.models.sam3.backbone import Backbone, rotation, vit_layer
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.propagation import Propagation
+from engine.models.sam3.segmenter import Segmenter
 from tests.models.recorded_graphs import Recording
 from tests.models.sam3.small_sam3 import as_vision_embeds
+from tests.support.sham_card.walking import HAS_CARD, walked_card
 
 torch.set_num_threads(1)
 
@@ -70,11 +77,55 @@ def test_queries_keys_and_values_are_one_product_and_no_weight_is_stored_twice(m
     with torch.no_grad(), Products():
         vit_layer(layer, torch.rand(1, 4, window**2, width), turn)
     assert products[0] == (width, 3 * width) and len(products) == 4, "that, the output, and two of the MLP"
+    products.clear()
+    propagation = Propagation(model)
+    layer = model.video.tracker_model.memory_attention.layers[0]
+    attention, width = layer.self_attn, layer.self_attn.q_proj.in_features
+    with torch.no_grad(), Products():
+        propagation._self_attended(layer, torch.rand(1, 16 * 16, width))
+    assert products == [(width, 3 * width), (width, width)], "the same of the tracker: that, and the output"
     weight, bias = attention.joined
     for place, name in enumerate(("q_proj", "k_proj", "v_proj")):
         part = getattr(attention, name)
         assert part.weight.data_ptr() == weight[place * width].data_ptr()
         assert part.bias.data_ptr() == bias[place * width :].data_ptr()
+
+
+def test_the_gelu_that_can_be_part_of_a_product_on_cuda_is_up_to_half_a_thousandth_off() -> None:
+    x = torch.linspace(-6.0, 6.0, 100_001, dtype=torch.float64)
+    assert 0.0004 < (F.gelu(x) - F.gelu(x, approximate="tanh")).abs().max() < 0.0005
+
+
+def test_a_smaller_last_batch_does_not_compile_again(small_sam3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU, where the detector is called directly."""
+    monkeypatch.setattr(module, "compiled", lambda part: compiled(part, "eager"))
+    slow: list[str] = []
+    model = load(SegmentationSpec(model=str(small_sam3), resolution=112, is_compiled=True), "cpu", "float32")
+    segmenter = Segmenter(model, before_capture=lambda: slow.append("compile"))
+    segmenter.set_prompts(["face"])
+    film = np.zeros((2, 112, 112, 3), np.uint8)
+    segmenter.segment(film)
+    once = len(slow)
+    assert once > 0 and len(segmenter.segment(film[:1])) == 1
+    assert len(slow) == once
+
+
+@pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not count kernels")
+def test_a_compiled_backbone_is_captured_on_a_card(small_seeing_sam3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler is left out: it knows no sham card."""
+    monkeypatch.setattr(module, "compiled", lambda part: part)
+    monkeypatch.setattr(loading, "require_compiler", lambda device, asked: None)
+    kernels = []
+    with walked_card() as card:
+        for is_compiled in (False, True):
+            spec = SegmentationSpec(model=str(small_seeing_sam3), resolution=112, is_compiled=is_compiled)
+            segmenter = Segmenter(load(spec, "cuda", "float32"))
+            segmenter.set_prompts(["disc"])
+            for _ in range(2):
+                with card.tally() as tally:
+                    segmenter.segment(np.zeros((112, 112, 3), np.uint8))
+            kernels.append((tally.kernels, tally.captures))
+    assert kernels[0] == kernels[1]
 
 
 def test_transformers_takes_the_features_for_its_own(model: SegmentationModel) -> None:

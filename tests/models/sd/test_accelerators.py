@@ -1,6 +1,7 @@
 """Compiled UNets paint the same picture, DeepCache nearly so; missing packages are named in one line."""
 
 import importlib.util
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import torch
 from diffusers import DEISMultistepScheduler
 from PIL import Image
 
-from engine.errors import ModelError
+from engine.errors import ModelError, in_one_line
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models import compiling
@@ -92,28 +93,55 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
     monkeypatch.setitem(accelerators.BACKENDS, "inductor", slow_compiler)
     monkeypatch.setattr(accelerators, "require_compiler", lambda device, asked: None)
     torch._dynamo.reset()
-    model = load(ModelSpec(model=str(tiny_sd), accelerator="inductor"), "cpu", "float32")
-    plain = Denoiser(load(ModelSpec(model=str(tiny_sd)), "cpu", "float32"))
-    calls = GraphCalls(Recording())
-    live = Denoiser(model, calls=calls, beside=accelerators.compiling_beside(model, lines.append))
-    cond, t, other = Conditioner(model).encode("the cat", None), torch.tensor([499, 99]), torch.tensor([499])
-    for seed in range(3):
-        z = random_latents(2, seed=seed)
-        assert torch.equal(live.predict(z, t, cond), plain.predict(z, t, cond))
-        assert torch.equal(live.predict(z[:1], other, cond), plain.predict(z[:1], other, cond)), "another shape waits"
-        assert begun.wait(60.0) and runs == []
-        assert lines == ["accelerator inductor: compiling beside the picture"]
+    plain = Painter(load(ModelSpec(model=str(tiny_sd)), "cpu", "float32"), note=refuse)
+    capture = Recording()
+    live = Painter(
+        load(ModelSpec(model=str(tiny_sd), accelerator="inductor"), "cpu", "float32"),
+        note=lambda key, line: lines.append(line),
+        calls=lambda device, before, may_capture: GraphCalls(capture, may_capture=may_capture),
+    )
+
+    def captures(seed: int, width: int) -> int:
+        before = len(capture.captured)
+        for painter in (plain, live):
+            painter.take(read_settings(BASE | {"/sd/mode": "single", "/sd/width": width}))
+        pictures = [painter.paint(source_picture(seed)) for painter in (plain, live)]
+        assert np.abs(pictures[0].pixels.astype(int) - pictures[1].pixels).max() <= 1
+        return len(capture.captured) - before
+
+    assert captures(0, 64) == 2, "the stages before; from here on another capture could be broken by the compiler"
+    assert begun.wait(60.0)
+    assert [captures(seed, width) for seed, width in ((1, 64), (2, 128), (3, 64))] == [0, 0, 0]
+    assert (runs, lines) == ([], ["accelerator inductor: compiling beside the picture"]), "another size waits"
     (compiling,) = threads_named("compiling")
     may_end.set()
     compiling.join()
     assert set(runs) == {"compiling"}
     runs.clear()
-    for seed in range(3, 5):
-        z = random_latents(2, seed=seed)
-        torch.testing.assert_close(live.predict(z, t, cond), plain.predict(z, t, cond), rtol=1e-4, atol=1e-4)
+    assert [captures(seed, 64) for seed in (4, 5)] == [2, 0]
     assert set(runs) == {threading.current_thread().name}, "captured like any other part"
     assert lines[1:] == ["accelerator inductor: compiled; the picture is faster from now on"]
     torch._dynamo.reset()
+
+
+def test_stable_fast_traces_the_unet_with_the_plain_text(tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tracing takes every tuple apart, and would make a plain one of TextKeys."""
+
+    def compile_unet(unet: Any, config: None) -> Any:
+        unet.register_forward_pre_hook(lambda unet, given, named: seen.append(named), with_kwargs=True)
+        return unet
+
+    seen: list[dict[str, Any]] = []
+    compiler = SimpleNamespace(CompilationConfig=SimpleNamespace(Default=lambda: None), compile_unet=compile_unet)
+    for name in ("sfast", "sfast.compilers", "sfast.compilers.diffusion_pipeline_compiler"):
+        monkeypatch.setitem(sys.modules, name, compiler)
+    model = load(ModelSpec(model=str(tiny_sd)), "cpu", "float32")
+    cond, z, t = Conditioner(model).encode("the cat", None), random_latents(2, seed=1), torch.tensor([499, 99])
+    plain = Denoiser(model).predict(z, t, cond)
+    model.spec = ModelSpec(model=str(tiny_sd), accelerator="stablefast")
+    accelerators.accelerate(model)
+    torch.testing.assert_close(Denoiser(model).predict(z, t, cond), plain, rtol=1e-4, atol=1e-4)
+    assert torch.equal(seen[0]["encoder_hidden_states"], cond.text.expand(2, -1, -1))
 
 
 def test_each_piece_keeps_as_many_shapes_as_if_it_were_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,16 +163,42 @@ def test_each_piece_keeps_as_many_shapes_as_if_it_were_alone(monkeypatch: pytest
     assert len(compilations) == 2
 
 
-def test_an_error_of_the_compiler_reaches_the_picture(tiny_sd: Path) -> None:
-    def fail(state: State) -> State:
-        raise ValueError("no such instruction")
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("full\n\nof weights"), ValueError("no such instruction")])
+def test_what_cannot_be_compiled_stays_plain_is_told_once_and_not_tried_again(error: Exception) -> None:
+    tried, lines = [], []
 
-    beside = CompilingThread(torch.device("cpu"), print)
-    assert not beside.is_ready("a", (fail,), {})
+    def fail(state: State) -> State:
+        tried.append(state)
+        raise error
+
+    beside = CompilingThread(torch.device("cpu"), lines.append)
+    for _ in range(3):
+        assert not beside.is_ready("a")
+        beside.begin("a", (fail,), {})
+        for thread in threads_named("compiling"):
+            thread.join()
+        assert beside.may_capture()
+    assert len(tried) == 1
+    assert lines == [
+        "compiling beside the picture",
+        f"cannot compile; the picture stays as it is, not faster ({in_one_line(error)})",
+    ]
+    beside.begin("b", (lambda state: state,), {})
     for thread in threads_named("compiling"):
         thread.join()
-    with pytest.raises(ValueError, match="no such instruction"):
-        beside.is_ready("a", (fail,), {})
+    assert beside.is_ready("b") and not beside.is_ready("a")
+
+
+def test_a_compiler_that_loses_the_card_ends_the_child() -> None:
+    def fail(state: State) -> State:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    beside = CompilingThread(torch.device("cpu"), print)
+    beside.begin("a", (fail,), {})
+    for thread in threads_named("compiling"):
+        thread.join()
+    with pytest.raises(torch.AcceleratorError):
+        beside.is_ready("a")
 
 
 def test_compiled_parts_are_captured_on_a_card_and_only_live_ones_compile_beside() -> None:

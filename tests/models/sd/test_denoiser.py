@@ -22,6 +22,7 @@ from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import source_picture
 from tests.models.sd.plain_stream import random_latents
 from tests.support.long_form import in_long_form
+from tests.support.sham_card.card import ShamCard
 
 T = torch.tensor([999, 459, 19])
 
@@ -220,6 +221,18 @@ def test_the_guidance_embedding_is_the_librarys(size: int) -> None:
     embedding = LatentConsistencyModelImg2ImgPipeline.get_guidance_scale_embedding
     expected = embedding(None, torch.tensor([6.5 - 1.0]), embedding_dim=size)
     torch.testing.assert_close(guidance_embedding(6.5, size), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_a_moved_embedded_guidance_blocks_no_picture(sham_card: ShamCard, tiny_models: Any) -> None:
+    model = load(ModelSpec(model=str(tiny_models.sd(kind="sd15"))), "cuda", "float32")
+    embedding = model.unet.time_embedding
+    embedding.cond_proj = torch.nn.Linear(32, embedding.linear_1.in_features, bias=False, device="cuda")
+    denoiser = Denoiser(replace(model, time_cond_proj_dim=32))
+    cond, z, t = cond_of(model), random_latents(3, seed=1).to("cuda"), T.to("cuda")
+    denoiser.predict(z, t, cond, guidance=7.0)
+    with sham_card.loop() as tally:
+        denoiser.predict(z, t, cond, guidance=7.5)
+    assert ([note.what for note in tally.uploads], tally.waits, tally.captures) == (["pinned"], [], 0)
 
 
 @pytest.mark.parametrize(
