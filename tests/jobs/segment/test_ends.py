@@ -118,14 +118,15 @@ def test_leftovers_of_killed_runs_are_removed_and_a_second_run_is_refused(
     assert os.listdir(masks) == ["frame_000000.png"] and os.listdir(kept) == ["journal.jsonl"]
 
 
-def test_an_error_of_the_caller_ends_all_threads_and_leaves_nothing(segment: Segment, movie, tmp_path: Path) -> None:
+def test_an_error_of_the_caller_ends_all_threads_and_leaves_no_output(segment: Segment, movie, tmp_path: Path) -> None:
     def fail(progress) -> None:
         raise KeyboardInterrupt
 
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         segment(movie(12), tmp_path / "out.mp4", tmp_path / "out.json", on_progress=fail)
-    assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
+    # With the work folder if the writer was as fast as the error: what is found can be resumed.
+    assert {file.name for file in tmp_path.iterdir()} - {".out.mp4.segment"} == {"in.mp4"}
     assert threading.active_count() == before
 
 
