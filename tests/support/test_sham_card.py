@@ -8,6 +8,7 @@ import torch
 
 from tests.support.sham_card.card import ShamCard
 from tests.support.sham_card.ledger import FaultKind
+from tests.support.sham_card.walking import exact_kernels
 
 
 @pytest.fixture
@@ -109,6 +110,23 @@ def test_a_download_arrives_when_the_host_has_waited(card: ShamCard) -> None:
     assert array.tolist() == [0.0] * 4
     torch.cuda.current_stream().synchronize()
     assert array.tolist() == [1.0] * 4
+
+
+def test_on_a_real_card_a_walk_rounds_to_float32_and_measures_no_convolutions() -> None:
+    cudnn, cublas = torch.backends.cudnn, torch.backends.cuda.matmul
+
+    def switches() -> tuple[bool, ...]:
+        return torch._C._get_cudnn_benchmark(), cudnn.deterministic, cudnn.allow_tf32, cublas.allow_tf32
+
+    before = switches()
+    with pytest.raises(OSError, match="ended"), exact_kernels():
+        cudnn.benchmark = True  # as a capture does
+        assert switches() == (False, True, False, False)
+        raise OSError("ended")
+    assert switches() == before
+    cudnn.benchmark = not before[0]
+    assert switches() == (not before[0], *before[1:]), "it is a switch again"
+    cudnn.benchmark = before[0]
 
 
 # -- one planted fault of each kind: a function, the line that is to be named (marked), and the kind

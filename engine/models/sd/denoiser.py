@@ -163,7 +163,7 @@ class Denoiser:
         if size is None:
             return None
         if self._guidance is None or self._guidance[0] != guidance:
-            self._guidance = (guidance, guidance_embedding(guidance, size).to(self.device, self._dtype))
+            self._guidance = (guidance, uploaded(guidance_embedding(guidance, size).to(self._dtype), self.device))
         return self._guidance[1]
 
 
