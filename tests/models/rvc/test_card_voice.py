@@ -104,10 +104,10 @@ def test_a_whole_sound_is_converted_as_by_a_cpu_with_two_waits_a_batch(monkeypat
 
     sound = spoken(16_000, 1.5)
     expected = converter_on("cpu").convert_sound(sound)
-    if HAS_CARD:
-        monkeypatch.setattr(torch, "randn", drawn_by_a_cpu(torch.randn))
     with walked_card() as card:
         converter = converter_on("cuda")
+        if HAS_CARD:
+            monkeypatch.setattr(torch, "randn", drawn_by_a_cpu(torch.randn))
         with card.tally() as tally:
             ours = converter.convert_sound(sound)
     assert tally is None or len(tally.waits) == 2 * 2 + 4, "two batches; the filter, and tables that stay on the card"
