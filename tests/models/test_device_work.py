@@ -2,12 +2,10 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.errors import DeviceFullError, DeviceLostError, ModelError
 from engine.models import device_work
@@ -218,48 +216,9 @@ def test_a_batch_is_copied_at_once() -> None:
     assert np.array_equal(sent.numpy(), batch)
 
 
-class LazyDevice(TorchDispatchMode):
-    """A `cuda:0` that reads what is copied to it as late as it may: when an event after the copy is waited for."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        super().__init__()
-        self._due: list[tuple[torch.Tensor, torch.Tensor]] = []
-        empty = torch.empty
-        monkeypatch.setattr(torch, "empty", lambda *size, pin_memory=False, **options: empty(*size, **options))
-
-        class Event:
-            def __init__(event, blocking: bool) -> None:
-                event.copies = 0
-
-            def record(event, stream: Any) -> None:
-                event.copies = len(self._due)
-
-            def synchronize(event) -> None:
-                self.read(event.copies)
-                event.copies = 0
-
-        for name, stand_in in {"Event": Event, "current_stream": lambda device: None, "_lazy_init": bool}.items():
-            monkeypatch.setattr(torch.cuda, name, stand_in)
-
-    def read(self, count: int) -> None:
-        for source, there in self._due[:count]:
-            there.copy_(source)
-        del self._due[:count]
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func is not torch.ops.aten._to_copy.default or kwargs.get("device") != torch.device("cuda:0"):
-            return func(*args, **kwargs)
-        there = torch.zeros_like(args[0])
-        self._due.append((args[0], there))
-        return there
-
-
-def test_a_picture_is_not_overwritten_before_the_device_has_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    with LazyDevice(monkeypatch) as device:
-        copy = DeviceCopy(torch.device("cuda:0"))
-        sent = [copy.send(np.full((8, 8, 3), number, np.uint8)) for number in (1, 2, 3)]
-        device.read(3)
+def test_a_picture_is_not_overwritten_before_the_device_has_read_it(sham_card: ShamCard) -> None:
+    copy = DeviceCopy(torch.device("cuda:0"))
+    sent = [copy.send(np.full((8, 8, 3), number, np.uint8)) for number in (1, 2, 3)]
     assert [int(each.float().mean()) for each in sent] == [1, 2, 3]
 
 

@@ -1,20 +1,19 @@
 """The sham card: it computes what a CPU does, counts, and names each kind of fault with its line."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
 
 from tests.support.sham_card.card import ShamCard
-from tests.support.sham_card.installation import installed
 from tests.support.sham_card.ledger import FaultKind
+from tests.support.sham_card.walking import exact_kernels
 
 
 @pytest.fixture
-def card() -> Iterator[ShamCard]:
-    with installed() as card:
-        yield card
+def card(sham_card: ShamCard) -> ShamCard:
+    return sham_card
 
 
 def numbers(*size: int) -> torch.Tensor:
@@ -59,7 +58,6 @@ def test_it_computes_what_a_cpu_does(card: ShamCard) -> None:
     assert joined.tolist() == [[0.0] * 3, [2.0] * 3] and part.data.tolist() == [2.0] * 3
     with pytest.raises(TypeError, match="can't convert cuda:0 device type tensor to numpy"):
         given.numpy()
-    assert not card.faults
 
 
 def test_it_counts_waits_copies_random_numbers_and_kernels(card: ShamCard) -> None:
@@ -87,7 +85,6 @@ def test_it_counts_waits_copies_random_numbers_and_kernels(card: ShamCard) -> No
         there.add_(1.0).view(2, 2)
     assert [each.what for each in tally.uploads] == ["pinned"]
     assert (tally.waits, tally.random, tally.kernels) == ([], [], 1)
-    assert not card.faults
 
 
 def test_a_graph_is_replayed_with_the_numbers_of_its_capture_and_nothing_runs_meanwhile(card: ShamCard) -> None:
@@ -103,7 +100,7 @@ def test_a_graph_is_replayed_with_the_numbers_of_its_capture_and_nothing_runs_me
     for expected in (6.0, 9.0):
         graph.replay()
         assert made[0].tolist() == [expected] * 2
-    assert (card.ledger.total.captures, card.ledger.total.replays) == (1, 2) and not card.faults
+    assert (card.ledger.total.captures, card.ledger.total.replays) == (1, 2)
 
 
 def test_a_download_arrives_when_the_host_has_waited(card: ShamCard) -> None:
@@ -112,7 +109,24 @@ def test_a_download_arrives_when_the_host_has_waited(card: ShamCard) -> None:
     host.copy_(there, non_blocking=True)
     assert array.tolist() == [0.0] * 4
     torch.cuda.current_stream().synchronize()
-    assert array.tolist() == [1.0] * 4 and not card.faults
+    assert array.tolist() == [1.0] * 4
+
+
+def test_on_a_real_card_a_walk_rounds_to_float32_and_measures_no_convolutions() -> None:
+    cudnn, cublas = torch.backends.cudnn, torch.backends.cuda.matmul
+
+    def switches() -> tuple[bool, ...]:
+        return torch._C._get_cudnn_benchmark(), cudnn.deterministic, cudnn.allow_tf32, cublas.allow_tf32
+
+    before = switches()
+    with pytest.raises(OSError, match="ended"), exact_kernels():
+        cudnn.benchmark = True  # as a capture does
+        assert switches() == (False, True, False, False)
+        raise OSError("ended")
+    assert switches() == before
+    cudnn.benchmark = not before[0]
+    assert switches() == (not before[0], *before[1:]), "it is a switch again"
+    cudnn.benchmark = before[0]
 
 
 # -- one planted fault of each kind: a function, the line that is to be named (marked), and the kind
@@ -121,6 +135,26 @@ def test_a_download_arrives_when_the_host_has_waited(card: ShamCard) -> None:
 def wait_in_a_capture(card: ShamCard) -> None:
     there = numbers(4)
     captured(lambda: there.sum().item())  # here
+
+
+def an_explicit_wait_for_the_card_in_a_capture(card: ShamCard) -> None:
+    """A replay would not wait."""
+    captured(lambda: torch.cuda.synchronize())  # here
+
+
+def an_explicit_wait_for_a_stream_in_a_capture(card: ShamCard) -> None:
+    captured(lambda: torch.cuda.current_stream().synchronize())  # here
+
+
+def an_explicit_wait_for_an_event_in_a_capture(card: ShamCard) -> None:
+    """As `device_wait` does."""
+
+    def wait() -> None:
+        done = torch.cuda.Event(blocking=True)
+        done.record()
+        done.synchronize()  # here
+
+    captured(wait)
 
 
 def copy_in_a_capture(card: ShamCard) -> None:
@@ -230,10 +264,22 @@ def a_download_read_before_the_event(card: ShamCard) -> None:
     host + 1.0  # here
 
 
-def a_pageable_copy_in_a_loop(card: ShamCard) -> None:
+def a_pageable_upload_in_a_loop(card: ShamCard) -> None:
     with card.loop():
         for _ in range(3):
             torch.ones(3).to("cuda")  # here
+
+
+def a_pageable_download_in_a_loop(card: ShamCard) -> None:
+    there = numbers(3)
+    with card.loop():
+        there.cpu()  # here
+
+
+def numbers_read_as_a_list_in_a_loop(card: ShamCard) -> None:
+    there = numbers(3)
+    with card.loop():
+        there.tolist()  # here
 
 
 def a_capture_in_a_loop(card: ShamCard) -> None:
@@ -244,6 +290,9 @@ def a_capture_in_a_loop(card: ShamCard) -> None:
 
 PLANTED: list[tuple[Callable[[ShamCard], None], FaultKind]] = [
     (wait_in_a_capture, FaultKind.WAIT_IN_CAPTURE),
+    (an_explicit_wait_for_the_card_in_a_capture, FaultKind.WAIT_IN_CAPTURE),
+    (an_explicit_wait_for_a_stream_in_a_capture, FaultKind.WAIT_IN_CAPTURE),
+    (an_explicit_wait_for_an_event_in_a_capture, FaultKind.WAIT_IN_CAPTURE),
     (copy_in_a_capture, FaultKind.COPY_IN_CAPTURE),
     (random_number_in_a_capture, FaultKind.RANDOM_IN_CAPTURE),
     (mixed_devices, FaultKind.MIXED_DEVICES),
@@ -257,7 +306,9 @@ PLANTED: list[tuple[Callable[[ShamCard], None], FaultKind]] = [
     (a_pinned_buffer_rewritten_before_the_event, FaultKind.PINNED_REUSED),
     (a_pinned_buffer_rewritten_through_an_older_array, FaultKind.PINNED_REUSED),
     (a_download_read_before_the_event, FaultKind.PINNED_REUSED),
-    (a_pageable_copy_in_a_loop, FaultKind.PAGEABLE_IN_LOOP),
+    (a_pageable_upload_in_a_loop, FaultKind.PAGEABLE_IN_LOOP),
+    (a_pageable_download_in_a_loop, FaultKind.PAGEABLE_IN_LOOP),
+    (numbers_read_as_a_list_in_a_loop, FaultKind.PAGEABLE_IN_LOOP),
     (a_capture_in_a_loop, FaultKind.CAPTURE_IN_LOOP),
 ]
 
@@ -270,4 +321,5 @@ def test_a_planted_fault_is_named_with_its_line(
     lines, first = inspect.getsourcelines(fault)
     (marked,) = [first + place for place, line in enumerate(lines) if line.rstrip().endswith("# here")]
     (found,) = card.faults
+    card.faults.clear()
     assert (found.kind, found.line) == (kind, f"tests/support/test_sham_card.py:{marked}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from engine.models.graphs import DirectCalls
 from engine.models.rvc import VoiceSettings, VoiceSpec
@@ -18,8 +19,8 @@ from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.stream import LiveVoice
 from tests.models.rvc.streaming import spoken
 from tests.support.long_form import in_long_form
-from tests.support.sham_card.installation import installed
-from tests.support.sham_card.walking import HAS_CARD, REFERENCE, walked_card
+from tests.support.sham_card.card import ShamCard
+from tests.support.sham_card.walking import HAS_CARD, reference_device, walked_card
 
 RATE_HZ = 48_000
 SPEC = VoiceSpec(model="random:tiny", index="random:2000", pitch="yin")
@@ -33,6 +34,11 @@ SHOW: list[dict[str, Any]] = [
     {"threshold_db": -40.0},
 ]
 WAYS: list[Any] = [("yin", SHOW), ("fcpe", SHOW[:2]), *in_long_form(("fcpe", SHOW))]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def libraries() -> None:
+    load(SPEC, "cpu", "float32")  # imports them before a card is put in place
 
 
 def live_on(model: VoiceModel, **options: Any) -> LiveVoice:
@@ -55,7 +61,8 @@ def converted(
 @pytest.mark.parametrize(("pitch", "show"), WAYS)
 def test_a_live_voice_from_graphs_sounds_like_one_by_direct_calls(pitch: Any, show: list[dict[str, Any]]) -> None:
     spec = replace(SPEC, pitch=pitch)
-    expected = list(converted(live_on(load(spec, REFERENCE, "float32"), calls=DirectCalls()), show))
+    with reference_device() as device:
+        expected = list(converted(live_on(load(spec, device, "float32"), calls=DirectCalls()), show))
     with walked_card() as card:
         ours = list(converted(live_on(load(spec, "cuda", "float32")), show, card.loop))
     for (change, block), (_, theirs) in zip(ours, expected, strict=True):
@@ -64,42 +71,57 @@ def test_a_live_voice_from_graphs_sounds_like_one_by_direct_calls(pitch: Any, sh
 
 
 def test_half_precision_is_captured_too() -> None:
-    load(SPEC, "cpu", "float32")
+    # A real card chooses the kernel by where the numbers lie, and a graph has its own buffers.
+    difference = 1e-2 if HAS_CARD else 1e-4
     with walked_card() as card:
         half = load(SPEC, "cuda", "float16")
         ours = converted(live_on(half), SHOW[:1], card.loop)
         expected = converted(live_on(half, calls=DirectCalls()), SHOW[:1])  # a CPU rounds halves at other places
         for (_, block), (_, theirs) in zip(ours, expected, strict=True):
-            assert np.abs(block - theirs).max() <= 1e-4 < np.abs(block).max()
+            assert np.abs(block - theirs).max() <= difference < np.abs(block).max()
 
 
-@pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not say it")
-def test_a_block_costs_one_wait_one_upload_and_four_replays() -> None:
-    load(SPEC, "cpu", "float32")  # imports the libraries before a card is put in place
-    with installed() as card:
-        live = live_on(load(SPEC, "cuda", "float32"))
-        live.warm_up()
-        sound = spoken(RATE_HZ, 0.4)
-        for first in range(0, 2 * live.block_frames, live.block_frames):
-            with card.loop() as tally:
-                live.convert(sound[first : first + live.block_frames], first_sample=first)
-            assert (len(tally.waits), len(tally.uploads), tally.replays, tally.captures) == (1, 1, 4, 0)
-        for number in range(2, 4):
-            first = number * live.block_frames
-            live.listen(sound[first : first + live.block_frames], first_sample=first)
-        assert not card.faults, "a block that is only heard uses the same pinned memory"
+def test_a_block_costs_one_wait_one_upload_and_four_replays(sham_card: ShamCard) -> None:
+    live = live_on(load(SPEC, "cuda", "float32"))
+    live.warm_up()
+    sound = spoken(RATE_HZ, 0.4)
+    for first in range(0, 2 * live.block_frames, live.block_frames):
+        with sham_card.loop() as tally:
+            live.convert(sound[first : first + live.block_frames], first_sample=first)
+        assert (len(tally.waits), len(tally.uploads), tally.replays) == (1, 1, 4)
+    for number in range(2, 4):  # a block that is only heard uses the same pinned memory
+        first = number * live.block_frames
+        live.listen(sound[first : first + live.block_frames], first_sample=first)
 
 
-def test_a_whole_sound_is_converted_as_by_a_cpu() -> None:
-    def made(device: str) -> np.ndarray:
-        model = load(SPEC, device, "float32")
-        options = OptimizationConfig.for_device(device)
+def test_a_whole_sound_is_converted_as_by_a_cpu_with_two_waits_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its copies are pageable: the host has nothing to do until the result of many seconds of sound is there."""
+
+    def converter_on(device: str) -> VoiceConverter:
         cutting = Cutting(pad_s=0.25, query_s=0.2, center_s=0.8, max_s=1.0)
-        converter = VoiceConverter(model, VoiceSettings(index_rate=0.5, formant=1.0), options, cutting=cutting)
-        return converter.convert_sound(spoken(16_000, 1.5))
+        settings, options = VoiceSettings(index_rate=0.5, formant=1.0), OptimizationConfig.for_device(device)
+        return VoiceConverter(load(SPEC, device, "float32"), settings, options, cutting=cutting)
 
-    expected = made(REFERENCE)
-    with walked_card():
-        ours = made("cuda")
+    sound = spoken(16_000, 1.5)
+    expected = converter_on("cpu").convert_sound(sound)
+    with walked_card() as card:
+        converter = converter_on("cuda")
+        if HAS_CARD:
+            monkeypatch.setattr(torch, "randn", drawn_by_a_cpu(torch.randn))
+        with card.tally() as tally:
+            ours = converter.convert_sound(sound)
+    assert tally is None or len(tally.waits) == 2 * 2 + 4, "two batches; the filter, and tables that stay on the card"
     assert ours.shape == expected.shape and np.abs(ours).max() > 0.1
-    assert np.abs(ours - expected).max() <= 1e-4
+    if HAS_CARD:  # adds in another order: a pitch beside the border of two steps may fall to the other one
+        assert np.square(ours - expected).mean() <= 0.05**2 * np.square(expected).mean()
+    else:
+        assert np.abs(ours - expected).max() <= 1e-4
+
+
+def drawn_by_a_cpu(randn: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """`torch.randn` with the numbers of a CPU's generator on every device, for the first draw of a seed."""
+
+    def drawn(size: Any, *, device: Any, generator: torch.Generator) -> torch.Tensor:
+        return randn(size, generator=torch.Generator().manual_seed(generator.initial_seed())).to(device)
+
+    return drawn

@@ -1,6 +1,7 @@
 """Tracked objects keep their ids: coloured discs on black, tracked by the small SAM3 that really sees them."""
 
 import logging
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from engine.models.graphs import DirectCalls
 from engine.models.sam3.backbone import Features
@@ -17,6 +19,7 @@ from engine.models.sam3.detr import as_levels
 from engine.models.sam3.following import LOST_AFTER
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
+from engine.models.sam3.propagation import Propagation
 from engine.models.sam3.tracker import Tracker, boxes_around
 from tests.models.sam3.held_memory import sizes
 from tests.models.sam3.small_sam3 import (
@@ -343,6 +346,25 @@ def test_an_object_with_nan_in_memory_is_found_again_and_harms_no_others(
         bias.copy_(sound)
     for _ in range(LOST_AFTER + 1):
         assert stream.ids(RED_DISC, GREEN_DISC) == [2, 3]
+
+
+def test_no_attention_to_a_memory_that_grows_is_planned_by_its_length(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As cuDNN's is, which torch tries first on recent cards."""
+    attended = F.scaled_dot_product_attention
+    planned: dict[int, bool] = {}
+
+    def noted(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, **options: Any) -> torch.Tensor:
+        if sys._getframe(1).f_globals["__name__"] == Propagation.__module__:
+            planned[key.shape[-2]] = torch.backends.cuda.cudnn_sdp_enabled()
+        return attended(query, key, value, **options)
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", noted)
+    for _ in range(4):
+        stream.show(RED_DISC)
+    assert torch.backends.cuda.cudnn_sdp_enabled(), "elsewhere"
+    assert len(planned) == 4 and not any(planned.values()), "the picture's own, and three lengths of the memory"
 
 
 def test_tracking_works_in_bfloat16(seeing_sam3: Path) -> None:

@@ -1,7 +1,6 @@
 """In a batch every picture is the same as alone, with every sampler."""
 
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import fields, replace
 from functools import cache
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.errors import ModelError
 from engine.models.graphs import DirectCalls, GraphCalls
@@ -22,6 +20,7 @@ from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import pipeline_of, source_picture
 from tests.models.sd.plain_stream import loaded, random_latents
 from tests.support.long_form import in_long_form
+from tests.support.sham_card.card import ShamCard
 from tests.support.tiny_models import TEXT_WIDTH
 
 SAMPLERS = [
@@ -247,30 +246,6 @@ def test_a_scheduler_that_cannot_run_so_few_steps_suggests_alternatives(tiny_mod
     assert "\n" not in str(told.value)
 
 
-class HostWaits(TorchDispatchMode):
-    """Counts operations that make the host wait for a device: reading values, copies to and from pageable memory."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told: list[str] = []
-
-    def __torch_dispatch__(self, call: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs, name = kwargs or {}, call.overloadpacket.__name__
-        given = [each for each in args if isinstance(each, torch.Tensor)]
-        is_meta = any(each.is_meta for each in given)
-        match name:
-            case "_local_scalar_dense" | "nonzero" | "equal" if is_meta:
-                self.told.append(name)
-                return 1
-            case "_to_copy" if kwargs.get("device", given[0].device) != given[0].device:
-                self.told.append(name)
-            case "copy_" if given[0].device != given[1].device:
-                self.told.append(name)
-            case "index" if any(each is not None and each.is_meta != given[0].is_meta for each in args[1]):
-                self.told.append(name)
-        return call(*args, **kwargs)
-
-
 OWN = {
     "own DDIM": {"_class_name": "DDIMScheduler"},
     "own PNDM": {"_class_name": "PNDMScheduler", "skip_prk_steps": True},
@@ -290,14 +265,15 @@ OWN = {
         *in_long_form("turbo", "tcd", "euler", "dpm", *(name for name in OWN if name != "own PNDM")),
     ],
 )
-def test_once_prepared_a_batch_never_waits_for_the_device(models: Callable[..., DiffusionModel], sampler: str) -> None:
+def test_once_prepared_a_batch_never_waits_for_the_device(
+    sham_card: ShamCard, models: Callable[..., DiffusionModel], sampler: str
+) -> None:
     here = models()
     config = {key: here.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")}
     config |= {"beta_schedule": here.scheduler_config["beta_schedule"], "original_inference_steps": 50}
     config |= OWN.get(sampler, {"_class_name": "DDIMScheduler"})
-    there = torch.device("meta")
-    unet = here.unet if sampler == "lcm" else small_unet()  # which waits for nobody, whatever the sampler
-    model = replace(here, device=there, unet=deepcopy(unet).to(there), text_weight=None, scheduler_config=config)
+    there = torch.device("cuda:0")
+    model = replace(here, device=there, unet=small_unet().to(there), text_weight=None, scheduler_config=config)
     cond = cond_of(here)
     cond = Cond(**{each.name: moved(getattr(cond, each.name), there) for each in fields(cond)})
     schedule = BatchSchedule(
@@ -308,17 +284,17 @@ def test_once_prepared_a_batch_never_waits_for_the_device(models: Callable[..., 
         guidance=2.0,
         sampler="scheduler" if sampler in OWN else sampler,
     )
-    z = torch.empty((3, 4, 8, 8), device=there)
-    with HostWaits() as waits:
+    z = torch.zeros((3, 4, 8, 8), device=there)
+    with sham_card.tally() as tally:
         schedule.run(z, cond)
-        assert waits.told, "tables and noise go up once"
-        waits.told.clear()
+    assert tally.uploads, "tables and noise go up once"
+    with sham_card.tally() as tally:
         assert schedule.run(z, cond).shape == z.shape
-    assert waits.told == []
+    assert (tally.waits, tally.uploads) == ([], [])
 
 
 def small_unet() -> Any:
-    """A UNet of one level; on `meta` the size of a layer does not change its time."""
+    """A UNet of one level."""
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(

@@ -47,11 +47,11 @@ class ShamCard(TorchDispatchMode):
     # -- the host
 
     def host_waits(self, clock: Clock, what: str) -> None:
+        if self._tape is not None:
+            self.ledger.fault(FaultKind.WAIT_IN_CAPTURE, what)
         if self.timeline.host.covers_all(clock):
             return  # all is done: the call returns at once
         self.ledger.wait(what)
-        if self._tape is not None:
-            self.ledger.fault(FaultKind.WAIT_IN_CAPTURE, what)
         self.host_learns(clock)
 
     def host_learns(self, clock: Clock) -> None:
@@ -280,7 +280,7 @@ class ShamCard(TorchDispatchMode):
         if not source.numel():
             return
         is_pinned = self.pinned.has(source)
-        self.ledger.upload("pinned" if is_pinned else "pageable")
+        self.ledger.copy("upload", "pinned" if is_pinned else "pageable")
         if self._tape is not None:
             self.ledger.fault(FaultKind.COPY_IN_CAPTURE, "upload")
         moment = self.timeline.launch()
@@ -295,7 +295,7 @@ class ShamCard(TorchDispatchMode):
 
     def _download(self, source: CardTensor, destination: torch.Tensor | None, content: torch.Tensor) -> None:
         """Note the copy. `destination` is where the content arrives later; without one the host waits."""
-        self.ledger.download("pageable" if destination is None else "pinned")
+        self.ledger.copy("download", "pageable" if destination is None else "pinned")
         if self._tape is not None:
             self.ledger.fault(FaultKind.COPY_IN_CAPTURE, "download")
         moment = self.timeline.launch()

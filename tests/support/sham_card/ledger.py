@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 HERE = str(Path(__file__).parent)
 ROOT = Path(__file__).parents[3]
@@ -62,8 +63,8 @@ class Tally:
 
     @property
     def pageable(self) -> list[Note]:
-        """The uploads from pageable memory, each of which blocks the host."""
-        return [note for note in self.uploads if note.what == "pageable"]
+        """The copies from and to pageable memory, each of which blocks the host."""
+        return [note for note in self.uploads + self.downloads if note.what == "pageable"]
 
 
 class Ledger:
@@ -105,13 +106,10 @@ class Ledger:
     def wait(self, what: str) -> None:
         self._note("waits", what)
 
-    def upload(self, what: str) -> None:
-        note = self._note("uploads", what)
-        if self._loops and what == "pageable":
-            self.fault(FaultKind.PAGEABLE_IN_LOOP, "upload", note.line)
-
-    def download(self, what: str) -> None:
-        self._note("downloads", what)
+    def copy(self, way: Literal["upload", "download"], memory: Literal["pageable", "pinned"]) -> None:
+        note = self._note(f"{way}s", memory)
+        if self._loops and memory == "pageable":
+            self.fault(FaultKind.PAGEABLE_IN_LOOP, way, note.line)
 
     def random(self, what: str) -> None:
         self._note("random", what)

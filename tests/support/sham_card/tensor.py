@@ -64,8 +64,7 @@ class CardTensor(torch.Tensor):
         raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first.")
 
     def tolist(self) -> Any:
-        self.card.waits_for_stream("tolist")
-        return self.inner.tolist()
+        return self.cpu().tolist()
 
     def __repr__(self, **options: Any) -> str:
         return f"CardTensor({tuple(self.shape)}, {self.dtype})"
