@@ -82,7 +82,9 @@ def _one_frame_s(width: int, height: int, *options: str, **environment: str) -> 
         *("--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--audio", "demo", "--sink", "shared=bench", *options),
     ]
     started_s = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", env=os.environ | environment
+    )
     if done.returncode:
         lines = done.stderr.strip().splitlines()
         raise MultiverseError(f"an engine of one frame: {lines[-1] if lines else exit_reason(done.returncode)}")

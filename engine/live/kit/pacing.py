@@ -119,9 +119,8 @@ class Pacer:
         self._begin_slice()
 
     def change_kind(self, kind: Hashable) -> None:
-        """Call in the first piece if new values have changed the pieces that come."""
-        self._plan.begin_call(kind)
-        self._plan.forget_slice()  # it took the values too
+        """Call in the first piece if new values may have changed the pieces that come."""
+        self._plan.change_kind(kind)
 
     def between(self) -> None:
         """Call between two pieces: ends the slice if the next piece does not fit into it. Does nothing outside a call,
@@ -174,6 +173,7 @@ class Pacer:
             was_drawing = is_drawing  # a piece that fits between no two draws begins when one has just ended
             if left_ns["voice"] > 0 and gate.is_voice_running(now_ns):
                 cause = "voice"
+                left_ns["draw"] = gate.period_ns  # the draw that comes after it is another one
             elif self.yields_to_drawing and left_ns["draw"] > 0 and meets_draw:
                 cause = "draw"
                 if turns is not None:  # until the draw, a child with shorter pieces may go first

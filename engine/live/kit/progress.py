@@ -83,7 +83,7 @@ class CallProgress:
             self._port.enter(self._phase)
 
     def take_values(self) -> None:
-        """Call in the first piece of a call if new values have changed it."""
+        """Call in the first piece of a call if it took new values."""
         self._expect()
         self.pacer.change_kind(self._kind())
 

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from itertools import islice
 
-KEPT_CALLS = 8  # kinds, such as sizes, whose pieces are remembered
+KEPT_CALLS = 32  # kinds, such as sizes and numbers of tracked objects, whose pieces are remembered
 LEARNT = 0.5  # share of a new measurement in the time of a piece
 
 
@@ -16,6 +16,7 @@ class SlicePlan:
 
     def __init__(self) -> None:
         self._known: dict[Hashable, dict[int, float]] = {}
+        self._kind: Hashable = None
         self._pieces_ms: dict[int, float] = {}
         self._first = self._next = 0
         """Index of the first piece of the slice under way, and of the one that comes after it."""
@@ -28,12 +29,19 @@ class SlicePlan:
 
     def begin_call(self, kind: Hashable) -> None:
         """Begin with the first piece. Calls of the same `kind` have the same pieces."""
-        self._pieces_ms = self._known.pop(kind, {})
+        self._kind, self._pieces_ms = kind, self._known.pop(kind, {})
         self._known[kind] = self._pieces_ms
         for oldest in list(islice(self._known, max(0, len(self._known) - KEPT_CALLS))):
             del self._known[oldest]
         self._first = self._next = 0
         self._is_odd = False
+
+    def change_kind(self, kind: Hashable) -> None:
+        """Call in the first piece if the call may be of another kind than was said. If it is, the first piece is not
+        learnt from: it has prepared the new kind."""
+        if kind != self._kind:
+            self.begin_call(kind)
+            self._is_odd = True
 
     def fits_next(self, limit_ms: float) -> bool:
         """End a piece. True if the next one fits into the same slice of at most `limit_ms`."""

@@ -310,7 +310,7 @@ class Painter:
 
     def _encode(self, kinds: Sequence[str], state: "State") -> "State":
         """The latents `z` of the source picture, and what ControlNets see of it: `input` or `edges`. The edges are some
-        ninety kernels, so they are captured with the encoder."""
+        120 kernels, so they are captured with the encoder."""
         prepare = {"input": self._pixels.prepare_control, "edges": self._pixels.prepare_edges}
         rgb = state["rgb"]
         return {"z": self._pixels.encode(rgb)} | {kind: prepare[kind](rgb) for kind in kinds}
