@@ -114,6 +114,7 @@ def _paint(
     is_quiet: bool,
 ) -> tuple["np.ndarray", dict[str, Any]]:
     """Paint; returns the picture and the figures for the report."""
+    from engine.models.card_memory import full_told
     from engine.models.device_work import chosen_device, chosen_dtype
     from engine.models.sd.check import run_line
     from engine.models.sd.coefficients import real_steps
@@ -123,7 +124,9 @@ def _paint(
 
     began_s = time.perf_counter()
     device = chosen_device(where[0])
-    model = load(spec, device, chosen_dtype(where[1], device))
+    dtype = chosen_dtype(where[1], device)
+    with full_told(spec.model, device, dtype):
+        model = load(spec, device, dtype)
     if model.ip_adapter is not None:
         model.ip_adapter.set_scale(ip_scale)
     if not is_quiet:

@@ -66,7 +66,8 @@ def reserved(
                 break
             sleep(POLL_S)
         if needed_bytes > left - claimed:
-            others = f", of which models being loaded claim {_gib(claimed)}" if claimed else ""
+            waited = needed_bytes <= left  # in vain
+            others = f", less {_gib(claimed)} that models being loaded claim" if waited else ""
             raise DeviceFullError(
                 f"{model}: its weights take {_gib(weight_bytes)}, its workspaces {_gib(WORKSPACE_BYTES)}; of "
                 f"{_gib(whole)} {place} has {_gib(left)} left{others}; close what else uses the card, or choose a "

@@ -7,6 +7,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -230,6 +231,7 @@ def device_wait(device: torch.device) -> Callable[[], None]:
     return lambda: None  # a CPU has finished when the call returns
 
 
+@cache
 def _metal_wait(device: torch.device) -> Callable[[], None]:
     """A function that blocks until an MPS device has finished all its work, without holding the GIL.
 

@@ -94,7 +94,7 @@ class LookPass:
     ) -> None:
         """Draw one look. `generator`: layer 5's picture instead of the camera's.
 
-        `into`: the front of its trail, and a picture of 8 bits, which is published if nothing else is drawn on it.
+        `into`: the front of its trail, alone or with a picture of 8 bits that is published.
         """
         look = picture.look
         # Upload only what is visible: a 1080p camera picture takes 2 ms.

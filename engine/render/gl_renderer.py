@@ -331,7 +331,7 @@ class GLRenderer:
         generator = self._shaders.draw_generator(is_leaving=is_leaving) if picture.shows_generator else None
         drawn = pair.turn()
         into = drawn.framebuffer
-        if is_last or self.is_software:  # which would compile another version of each program for one target alone
+        if is_last or self.is_software:  # where each program would be compiled again for one target
             into = self._targets.both(drawn, self._published)
             self._by_look = drawn
         self._look.draw(picture, pair, into, self._targets.size_px, generator)

@@ -85,10 +85,14 @@ class UnpackedImage(UploadedImage):
 
     def _upload(self, pixels: np.ndarray) -> None:
         height, width = pixels.shape[:2]
-        super()._upload(pixels.reshape(3 * height, width))
         old = self._rgba
         if old.texture.size != (width, height):
             self._rgba = Target(self._context, (width, height))
+        if 3 * height > self._context.info["GL_MAX_TEXTURE_SIZE"]:  # 8192 px on a card that ends at 16384
+            alpha = np.full((height, width, 1), 255, np.uint8)
+            self._rgba.texture.write(np.concatenate((pixels, alpha), axis=2))
+            return
+        super()._upload(pixels.reshape(3 * height, width))
         self._unpack.program["u_width_px"] = width
         self._texture.use(0)
         self._rgba.framebuffer.use()  # before the old one is released: moderngl returns to what is bound

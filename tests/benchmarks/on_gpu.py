@@ -188,6 +188,8 @@ class Day:
         self._end_s, self._pack = end_s - GRACE_S, pack
         self._logs = out / "logs"
         self._logs.mkdir(parents=True, exist_ok=True)
+        if pack is not None:
+            pack.parent.mkdir(parents=True, exist_ok=True)
         measured = machine.get("card", device) if device == "cuda" else device
         self._suffix = suffix("tiny" if is_tiny else measured)
 
@@ -195,6 +197,7 @@ class Day:
         """Run what is not complete. 0: all complete; 1: some failed; 3: the time is over, call again."""
         in_order = sorted(parts, key=lambda part: self.file(part).is_file())  # what was not tried yet comes first
         states = [self._run(part, run) for part in in_order]
+        self._pack_all()  # what was complete before, too
         print("; ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)), flush=True)
         return 3 if "not begun" in states else 1 if {"failed", "cut off"} & set(states) else 0
 

@@ -284,8 +284,9 @@ def test_the_minutes_include_the_time_to_look_at_the_machine(tmp_path: Path, mon
 
 def test_a_day_can_be_carried_home_in_one_file(tmp_path: Path) -> None:
     """Also what earlier calls found, and what failed; nothing of another device."""
-    parts, pack = [program("good", GOOD), program("half", HALF)], tmp_path / "day.tar.gz"
+    parts, pack = [program("good", GOOD), program("half", HALF)], tmp_path / "home" / "day.tar.gz"
     Day("cpu", tmp_path / "out", {}).run(parts)
+    Day("cuda", tmp_path / "out", CARD).run(parts[:1])
     for number in (1, 2):
         day = Day("cuda", tmp_path / "out", CARD, pack=pack)
         assert day.run(parts[:number]) == number - 1
@@ -294,7 +295,7 @@ def test_a_day_can_be_carried_home_in_one_file(tmp_path: Path) -> None:
                 f"out/{folder}{part.name}-nvidia-h100-80gb.{kind}" for part in parts[:number] for folder, kind in KINDS
             }
             assert set(archive.getnames()) == names
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["day.tar.gz", "out"]
+    assert [file.name for file in pack.parent.iterdir()] == [pack.name]
 
 
 KINDS = (("", "json"), ("logs/", "txt"), ("logs/", "out"))

@@ -36,6 +36,7 @@ class VoiceFacts:
 
 def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> "VoiceConverter":
     """The model on its device. ModelError in one line; ConfigError for wrong values in `environ`."""
+    from engine.models.card_memory import full_told
     from engine.models.device_work import chosen_device, use_threads
     from engine.models.rvc.load import load
     from engine.models.rvc.offline import VoiceConverter
@@ -45,7 +46,9 @@ def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> 
     device = chosen_device(job.device)
     options = OptimizationConfig.resolve(device, environ, **job.switches)
     spec = replace(job.spec, is_retrieved_on_device=options.gpu_retrieval)
-    model = load(spec, device, "float16" if options.fp16 else "float32")
+    dtype = "float16" if options.fp16 else "float32"
+    with full_told(spec.model, device, dtype):
+        model = load(spec, device, dtype)
     return VoiceConverter(model, job.settings, options)
 
 

@@ -17,6 +17,7 @@ def load_segmenter(job: SegmentJob) -> "Segmenter":
 
         require_roi_align()
     require_libraries()
+    from engine.models.card_memory import full_told
     from engine.models.device_work import chosen_device, chosen_dtype, use_threads
     from engine.models.sam3.load import load
     from engine.models.sam3.segmenter import Segmenter
@@ -24,7 +25,9 @@ def load_segmenter(job: SegmentJob) -> "Segmenter":
     if job.threads is not None:
         use_threads(job.threads)
     device = chosen_device(job.device)
-    return Segmenter(load(spec_of(job), device, chosen_dtype(job.dtype, device, half="bfloat16")))
+    dtype = chosen_dtype(job.dtype, device, half="bfloat16")
+    with full_told(job.model, device, dtype):
+        return Segmenter(load(spec_of(job), device, dtype))
 
 
 def spec_of(job: SegmentJob) -> SegmentationSpec:

@@ -181,9 +181,7 @@ class Painter:
     @property
     def kind(self) -> tuple[object, ...]:
         """Equal for calls that have the same pieces, which take the same times."""
-        assert self._settings is not None
-        controls = tuple(control.number for control in self._settings.controls if control.scale != 0.0)
-        return self.work, self.steps, controls
+        return self.work, self.steps, tuple(control.number for control in self._used)
 
     @property
     def memory_mb(self) -> float:
