@@ -45,15 +45,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel, which uses the libraries of this environment."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
-    subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
-    site = next(folder.glob("lib/python*/site-packages"))
-    (site / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"])
+def elsewhere(light: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel of `light`, which uses the libraries of this environment."""
+    folder = new_environment(tmp_path_factory.mktemp("elsewhere"))
+    (site_of(folder) / "borrowed.pth").write_text(f"{site_of(light)}\n{sysconfig.get_paths()['purelib']}\n")
+    script = (light / "bin" / "multiverse").read_text().replace(str(light), str(folder))
+    (folder / "bin" / "multiverse").write_text(script)
+    (folder / "bin" / "multiverse").chmod(0o755)
     return folder
+
+
+def new_environment(folder: Path) -> Path:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    return folder
+
+
+def site_of(environment: Path) -> Path:
+    return next(environment.glob("lib/python*/site-packages"))
 
 
 def test_the_test_extra_does_not_install_torchaudio() -> None:
@@ -150,7 +158,7 @@ def test_the_wheel_holds_shaders_page_and_address_list(wheel: Path) -> None:
     assert not any(name.startswith("tests/") for name in names)
 
 
-def test_the_installed_engine_is_the_wheel_and_draws(elsewhere: Path) -> None:
+def test_the_installed_engine_is_the_wheel_and_draws(elsewhere: Path, light: Path) -> None:
     code = (
         "import engine; print(engine.__file__)\n"
         "from engine import open_engine\n"
@@ -162,7 +170,7 @@ def test_the_installed_engine_is_the_wheel_and_draws(elsewhere: Path) -> None:
     done = run(elsewhere, "python", "-c", code)
     assert done.returncode == 0, done.stderr
     path, shapes = done.stdout.splitlines()
-    assert path.startswith(str(elsewhere))
+    assert path.startswith(str(light)), "where the wheel is installed"
     assert shapes == "(64, 64, 4) (64, 64, 4)"
 
 
@@ -188,11 +196,10 @@ def test_the_engine_draws_from_a_checkout_that_was_never_installed(tmp_path: Pat
 @pytest.fixture(scope="module")
 def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel and links to its dependencies without extras, so without torch."""
-    folder = tmp_path_factory.mktemp("light")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    folder = new_environment(tmp_path_factory.mktemp("light"))
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
     subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
-    site = next(folder.glob("lib/python*/site-packages"))
+    site = site_of(folder)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     waiting, linked = [Requirement(line) for line in project["dependencies"]], set()
     while waiting:
@@ -213,16 +220,17 @@ def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_draws_without_the_models_extra(light: Path, renderer: str) -> None:
     code = (
         "from engine import Config, open_engine\n"
+        "from engine.models.libraries import missing_libraries\n"
         f"config = Config(width=64, height=64, audio='demo', renderer='{renderer}', offline=True)\n"
         "with open_engine(config) as engine:\n"
         "    for frame in engine.frames(count=15): pass\n"
-        "    print(frame.read_rgba()[..., :3].max())\n"
+        "    print(frame.read_rgba()[..., :3].max(), *missing_libraries())\n"
     )
     done = run(light, "python", "-c", code)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 50, "a picture that is not black"
-    held = run(light, "python", "-c", "from engine.models.libraries import missing_libraries as m; print(*m())")
-    assert held.stdout.split() == ["torch", "diffusers", "transformers", "accelerate", "peft", "safetensors"]
+    brightest, *missing = done.stdout.split()
+    assert int(brightest) > 50, "a picture that is not black"
+    assert missing == ["torch", "diffusers", "transformers", "accelerate", "peft", "safetensors"]
 
 
 @pytest.mark.parametrize("command", LIGHT_COMMANDS, ids=lambda command: " ".join(command[:2]))

@@ -18,7 +18,7 @@ STARTED_WITHIN_S = 60.0
 
 
 class Stage:
-    """The engine: 320 x 180, demo sound, OSC and the page on free ports of 127.0.0.1.
+    """The engine: 160 x 90, demo sound, OSC and the page on free ports of 127.0.0.1.
 
     12 pictures a second, because showing 30 takes Chromium half a core.
     """
@@ -46,8 +46,8 @@ class Stage:
     def _run(self) -> None:
         config = build_config(
             {
-                "width": 320,
-                "height": 180,
+                "width": 160,
+                "height": 90,
                 "fps": 12.0,
                 "audio": "demo",
                 "renderer": "numba",

@@ -277,20 +277,20 @@ def test_a_size_is_sent_when_it_is_confirmed_and_both_sides_at_once(
     assert width.get_by_role("slider").count() == 0, "nothing is sent on the way"
     width.locator("select").select_option(label="4K, 3840 × 2160")
     assert (width.locator("input").input_value(), height.locator("input").input_value()) == ("3840", "2160")
-    assert height.locator(".apply").inner_text() == "apply: 140 × the pixels"
+    assert height.locator(".apply").inner_text() == "apply: 580 × the pixels"
     width.locator("input").press("Escape")
     height.locator("input").press("Escape")
-    assert width.locator(".apply").is_disabled() and size() == (320, 180)
+    assert width.locator(".apply").is_disabled() and size() == (160, 90)
     width.locator("input").fill("400")
     height.locator("input").fill("200")
     stage.send("/layer/1/phase", 0.5)
     wait_for(lambda: visit.shown("/layer/1/phase") == 0.5, "a later change")
-    assert size() == (320, 180), "and what was typed is still there"
+    assert size() == (160, 90), "and what was typed is still there"
     height.locator("input").press("Enter")
     wait_for(lambda: size() == (400, 200), "the size")
-    assert set(seen) == {(320, 180), (400, 200)}
-    stage.send("/engine/size", 320, 180)
-    wait_for(lambda: width.locator("input").input_value() == "320", "the size of before, on the page")
+    assert set(seen) == {(160, 90), (400, 200)}
+    stage.send("/engine/size", 160, 90)
+    wait_for(lambda: width.locator("input").input_value() == "160", "the size of before, on the page")
     assert width.locator(".apply").is_disabled()
 
 

@@ -78,6 +78,15 @@ def png_header(path: Path, side_px: int) -> Path:
     return path
 
 
+def gif_with_a_dot(path: Path, side_px: int) -> Path:
+    """A whole GIF of that size, of which only one pixel is in the file."""
+    Image.new("P", (1, 1)).save(path, "GIF")
+    content = bytearray(path.read_bytes())
+    content[6:10] = struct.pack("<HH", side_px, side_px)
+    path.write_bytes(content)
+    return path
+
+
 @posix_only
 def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_line_each(tmp_path: Path) -> None:
     folder = tmp_path / "model"
@@ -94,9 +103,10 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
     (folder / "wide.obj").write_text(f"mtllib wide.mtl\n{TRIANGLE}")
     for side_px, kind in ((20_000, "TIFF"), (20_000, "GIF"), (9_000, "TIFF")):
         name = f"{side_px}.{kind.lower()}"
-        Image.new("1" if kind == "TIFF" else "P", (side_px, side_px)).save(
-            folder / name, kind, **({"compression": "group4"} if kind == "TIFF" else {})
-        )
+        if kind == "TIFF":
+            Image.new("1", (side_px, side_px)).save(folder / name, kind, compression="group4")
+        else:
+            gif_with_a_dot(folder / name, side_px)
         (folder / f"{name}.mtl").write_text(f"newmtl m\nmap_Kd {name}\n")
         (folder / f"{name}.obj").write_text(f"mtllib {name}.mtl\n{TRIANGLE}")
     header = b"WEBPVP8X" + struct.pack("<II", 10, 0) + (16_383).to_bytes(3, "little") * 2
