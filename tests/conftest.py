@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,24 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.add_cleanup(end)
 
 
+def import_own_share(config: pytest.Config) -> None:
+    """Import a part of all tests before collecting them, each worker another: on a fresh clone the workers would
+    compile every file at the same time, each for itself."""
+    worker = getattr(config, "workerinput", None)
+    if worker is None or config.args != config.getini("testpaths"):
+        return
+    own = int(worker["workerid"].removeprefix("gw"))
+    for file in sorted(Path(__file__).parent.rglob("test_*.py"))[own :: worker["workercount"]]:
+        with suppress(Exception, pytest.skip.Exception):  # collecting tells it again
+            importlib.import_module(".".join(file.relative_to(config.rootpath).with_suffix("").parts))
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Collect no garbage meanwhile: nearly all new objects stay (torch, diffusers, 9000 tests)."""
     gc.disable()
     try:
+        import_own_share(session.config)
         return (yield)
     finally:
         gc.enable()

