@@ -1,5 +1,6 @@
 """Fixtures every package's tests share. No fixture sleeps for a fixed time: they wait for events."""
 
+import atexit
 import gc
 import importlib
 import os
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
@@ -15,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 import engine.models  # noqa: F401  registers the replacement for torchaudio before a test imports transformers
 from engine.system import openmp
@@ -33,6 +36,16 @@ if not openmp.is_chosen_by_user():
 # Hundreds of processes import the engine. Without bytecode each would compile it, a third of its start.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Presets, autosave and tested shaders of this run: the user's own are neither used nor changed. Workers share them.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["MULTIVERSE_HOME"] = tempfile.mkdtemp(prefix="multiverse-tests-")
+    atexit.register(shutil.rmtree, os.environ["MULTIVERSE_HOME"], ignore_errors=True)
+# Time proves nothing on a machine with other work: neither that of an example nor that of making one. A test that uses
+# one desk for all its examples does so on purpose.
+settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("tests")
 # A shell lets background jobs (`run &`) ignore Ctrl-C, and all programs of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

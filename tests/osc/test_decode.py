@@ -86,7 +86,7 @@ def assert_same(ours: Message | Bundle, theirs: OscMessage | OscBundle) -> None:
 
 
 @given(built_message())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_valid_message_reads_as_python_osc_reads_it(theirs: OscMessage) -> None:
     first = decode_packet(theirs.dgram)
     assert_same(first, theirs)
@@ -94,13 +94,13 @@ def test_a_valid_message_reads_as_python_osc_reads_it(theirs: OscMessage) -> Non
 
 
 @given(built_bundle())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_valid_bundle_reads_as_python_osc_reads_it(theirs: OscBundle) -> None:
     assert_same(decode_packet(theirs.dgram), theirs)
 
 
 @given(st.binary(max_size=96))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_bytes_are_a_packet_or_refused(data: bytes) -> None:
     for start in (b"", b"/", b"/a\0\0,", b"#bundle\0"):
         try:

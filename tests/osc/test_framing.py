@@ -25,7 +25,7 @@ def cut(stream: bytes, chance: random.Random) -> list[bytes]:
 
 
 @given(st.lists(packet, min_size=1, max_size=8), st.sampled_from(Framing), st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_packets_are_read_as_they_were_framed(packets: list[bytes], framing: Framing, chance: random.Random) -> None:
     stream = b"".join(frame(one, framing) for one in packets)
     reader = StreamReader()

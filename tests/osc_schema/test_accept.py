@@ -213,7 +213,7 @@ SCALARS = st.one_of(
 ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4), max_leaves=5)
 
 
-@settings(max_examples=1500 if IS_SOAK else 500, deadline=None)
+@settings(max_examples=1500 if IS_SOAK else 500)
 @given(param=st.sampled_from(ALL), value=ANYTHING)
 def test_any_value_is_made_canonical_or_rejected(param: Param, value: object) -> None:
     try:
@@ -225,7 +225,7 @@ def test_any_value_is_made_canonical_or_rejected(param: Param, value: object) ->
     assert accept(param, accepted.value) == Accepted(accepted.value), "a canonical value is accepted unchanged"
 
 
-@settings(max_examples=200 if IS_SOAK else 60, deadline=None)
+@settings(max_examples=200 if IS_SOAK else 60)
 @given(address=st.text(max_size=200))
 def test_an_unknown_address_is_rejected_by_name(address: str) -> None:
     if osc_schema.lookup(address) is None:

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import osc_schema
@@ -214,7 +214,7 @@ def test_a_name_that_is_invalid_on_any_system_is_refused(presets: PresetFolder, 
     assert not presets.path.exists()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(name=st.one_of(st.text(st.characters(codec=None), max_size=70), st.text("./\\ nul:co1", max_size=6)))
 def test_no_name_writes_outside_the_folder(tmp_path: Path, name: str) -> None:
     presets = PresetFolder(tmp_path / "presets")

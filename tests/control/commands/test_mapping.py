@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import osc_schema
@@ -294,7 +294,6 @@ ADDRESSES = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(ADDRESSES, st.lists(ARGUMENTS, max_size=4)), max_size=8), st.booleans())
 def test_any_message_is_handled_without_an_error(desk: Desk, heard: list[tuple[str, list]], is_learning: bool) -> None:
     """Any input gives valid messages of our own, and the names of learned controls can be parsed."""

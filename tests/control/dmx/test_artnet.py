@@ -66,7 +66,7 @@ def test_a_targeted_poll_names_its_universes() -> None:
     assert read(art_poll(flags=0x20, targets=(0x0103, 0x0100))) == Poll(low=0x0100, high=0x0103)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=600), st.booleans())
 def test_no_bytes_do_more_than_be_refused(data: bytes, has_head: bool) -> None:
     head = art_dmx(1, b"")[:10] if has_head else b""

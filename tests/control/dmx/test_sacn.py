@@ -70,7 +70,7 @@ def test_a_damaged_packet_is_refused_with_its_reason(data: bytes, reason: str) -
         read_sacn(data, "h")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=60), st.integers(0, 133), st.integers(0, 140))
 def test_no_bytes_do_more_than_be_refused(data: bytes, at: int, length: int) -> None:
     whole = sacn(1, bytes(8))

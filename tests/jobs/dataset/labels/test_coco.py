@@ -56,7 +56,7 @@ def test_an_encoding_decodes_to_the_mask_with_its_holes_and_disjoint_parts(seed:
 
 
 @given(pixels=hnp.arrays(np.uint16, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.integers(0, 2)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_encoding_equals_that_of_pycocotools(pixels: np.ndarray) -> None:
     assert_codes_are_the_masks(pixels)
 

@@ -58,7 +58,7 @@ def test_instances_are_sorted_and_the_largest_number_counts() -> None:
 
 @pytest.mark.parametrize("pixels_at_once", [1, 7, 2**20])
 @given(pixels=hnp.arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 4)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_boxes_and_areas_agree_with_counting_pixels(pixels_at_once: int, pixels: np.ndarray) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(instances, "PIXELS_AT_ONCE", pixels_at_once)

@@ -29,7 +29,7 @@ def filled(pixels: np.ndarray) -> np.ndarray:
 
 
 @given(pixels=masks)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_polygons_cover_the_mask_and_its_holes_to_the_pixel(pixels: np.ndarray) -> None:
     polygons = polygons_of(thing(pixels, 20, 10))
     codes = mask.frPyObjects([polygon.reshape(-1).tolist() for polygon in polygons], 40, 50)
@@ -61,7 +61,7 @@ def test_a_rotated_box_fits_a_slanted_bar_closely() -> None:
 
 
 @given(pixels=masks, right=st.booleans(), low=st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_rotated_box_holds_every_pixel_and_never_leaves_the_picture(
     pixels: np.ndarray, right: bool, low: bool
 ) -> None:

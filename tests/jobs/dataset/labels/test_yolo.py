@@ -69,7 +69,7 @@ shares = st.floats(0, 1)
 
 
 @given(width=sides, height=sides, corners=st.lists(st.tuples(shares, shares, shares, shares), min_size=1, max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_boxes_are_read_back_to_the_pixel(tmp_path_factory, width: int, height: int, corners: list) -> None:
     boxes = []
     for left, top, right, bottom in corners:
@@ -86,7 +86,7 @@ millionths = st.integers(0, 1_999_999)
 
 
 @given(lines=st.lists(st.tuples(millionths, millionths, millionths, millionths), max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @example(lines=[(500_000, 500_000, 1_000_000, 1_000_000), (105_000, 410_000, 10_001, 20_003)])
 @example(lines=[(500_000, 500_000, 1_000_003, 10)])
 def test_fast_and_slow_parsing_are_bit_identical(lines: list[tuple[int, ...]]) -> None:
