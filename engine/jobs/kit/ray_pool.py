@@ -188,6 +188,7 @@ class ActorPool(Generic[Payload, Result, Loaded]):
         keeps: they occupy the object store while they are referenced, and disappear with Ray.
         """
         line: deque[_Call] = deque()
+        self._had_actor_s = self._clock()  # the last map may have lost them all, long ago
         try:
             with closing(with_heartbeat(pieces)) as read:
                 for piece in read:

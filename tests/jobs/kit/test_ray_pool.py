@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.errors import ChildError, ModelError, MultiverseError, UsageError
-from engine.jobs.kit.ray_pool import LOOK_AHEAD, MAX_FAILED_STARTS, ActorPool, share_of, with_heartbeat
+from engine.jobs.kit.ray_pool import LOOK_AHEAD, MAX_FAILED_STARTS, NO_ACTOR_S, ActorPool, share_of, with_heartbeat
 from tests.jobs.kit.fake_ray import FakeRay, death, fault
 
 CPU = [{"CPU": 4.0}]
@@ -83,6 +83,15 @@ def test_a_piece_that_three_actors_failed_on_ends_the_run_with_its_name() -> Non
     message = str(caught.value)
     assert message.startswith("piece 4: failed on 3 actors; the last: an actor on host")
     assert message.endswith(" was lost: ValueError: bad")
+
+
+def test_the_next_map_starts_actors_anew_however_long_ago_the_last_one_lost_them() -> None:
+    ray = FakeRay(work=lambda number, payload: fault("ValueError: bad") if payload == 0 else payload)
+    pool = started(ray, max_actors=1)
+    with pytest.raises(ChildError):
+        outputs(pool, 1)
+    pool._clock.now_s += 2 * NO_ACTOR_S  # type: ignore[attr-defined]  # an injected Clock
+    assert list(pool.map(iter([Numbered(7)]), lambda actor, piece, result: result)) == [7]
 
 
 def test_an_error_for_the_user_ends_the_run_at_once_with_the_machine() -> None:
