@@ -361,7 +361,7 @@ def test_a_dataset_has_the_same_pictures_as_one_machine_makes_each_in_its_own_pr
     )
     assert (report.made, report.missing) == (2, 0)
     assert contents(tmp_path / "out") == dataset_here
-    assert len(pids) == 2
+    assert len(pids) >= 2, "Ray may start one again"
     assert "labels" in (tmp_path / "out" / "image_000001.log").read_text()
 
 
