@@ -133,6 +133,9 @@ def limit_send_buffer(request: web.Request) -> None:
 
 
 async def _send(answer: web.WebSocketResponse, data: Data) -> None:
+    # aiohttp (3.14) would send it behind a close that still waits for a slow client. Any other error would abort that.
+    if answer.closed:
+        raise asyncio.CancelledError
     async with asyncio.timeout(STUCK_S):
         await (answer.send_str(data) if isinstance(data, str) else answer.send_bytes(data))
 
