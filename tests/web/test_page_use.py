@@ -178,7 +178,8 @@ def test_a_long_cue_list_keeps_go_visible_and_scrolls_to_the_current_cue_unless_
 def test_a_refusal_disappears_unless_hovered_and_stays_in_the_status(house: House, stage: Stage) -> None:
     visit = house.visit(viewport={"width": 1280, "height": 800})
     page = visit.page
-    page.clock.install()
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
     visit.open()
     page.evaluate("import('/page/toast.js').then(({ toast }) => toast('it cannot be', 'fail'))")
     notice = page.locator(".toast.fail", has_text="it cannot be")
@@ -487,7 +488,8 @@ def test_a_refused_list_is_retried_and_finally_reported(house: House, stage: Sta
         browser.on_message(forward)
 
     page.route_web_socket(re.compile(r":\d+/$"), refuse)
-    page.clock.install()
+    page.clock.install(time=0)
+    page.clock.pause_at(1)  # else it runs on by itself between the steps below
     visit.open()
     notices = page.locator(".toast.fail")
     empty = page.locator("#no-cues", has_text="No cues yet")
