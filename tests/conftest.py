@@ -24,7 +24,7 @@ from engine.system import openmp
 from tests.support.free_port import free_port as find_free_port
 from tests.support.numba_code import start_compiling
 
-CEILING_S = 30.0
+CEILING_S = 120.0
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 # One thread: each test worker and its children share one core, and OpenMP threads that wait for each other spin.
@@ -104,7 +104,7 @@ def pytest_runtest_setup() -> None:
 
 @pytest.fixture
 def wait_for() -> Callable[..., Any]:
-    """`wait_for(condition, what="...")` returns the first truthy result; fails after 30 s naming `what`."""
+    """`wait_for(condition, what="...")` returns the first truthy result; fails after two minutes naming `what`."""
 
     def wait(condition: Callable[[], Any], what: str = "the condition", ceiling_s: float = CEILING_S) -> Any:
         end_s = time.perf_counter() + ceiling_s

@@ -248,7 +248,7 @@ def test_allowed_osc_senders_read_oscquery_without_a_token_under_the_given_name(
 
     def ask(engine: Engine, path: str) -> tuple[int, bytes]:
         try:
-            with urllib.request.urlopen(f"{str(engine.page_url).rstrip('/')}{path}", timeout=30) as answer:
+            with urllib.request.urlopen(f"{str(engine.page_url).rstrip('/')}{path}", timeout=120) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:

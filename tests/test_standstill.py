@@ -32,7 +32,7 @@ def test_while_a_frame_stands_questions_are_answered_and_the_status_says_so(
         before = desk.engine.status()
         assert (before.standing_s, before.standing_in) == (0.0, "")
         desk.engine.post(stand)
-        assert is_held.wait(30.0)
+        assert is_held.wait(120.0)
         warning = desk.hear("/engine/warning")[0]
         assert warning.startswith("no picture for ") and "reading values; stack: " in warning
         assert "stand" in warning.partition("stack: ")[2]

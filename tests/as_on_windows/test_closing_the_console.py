@@ -42,7 +42,7 @@ def press(windows: FakeWindows) -> Callable[[int], int]:
         returned: list[int] = []
         thread = threading.Thread(target=lambda: returned.append(press(event)))
         thread.start()
-        thread.join(30.0)
+        thread.join(120.0)
         return returned[0]
 
     return call

@@ -33,7 +33,7 @@ class Program:
         """Wait until it exits and return its exit code."""
         self._process.stdin.close()
         try:
-            return self._process.wait(timeout=30)
+            return self._process.wait(timeout=120)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()

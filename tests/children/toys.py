@@ -66,9 +66,9 @@ def fork_one(launcher: Launcher) -> None:
     with tempfile.TemporaryFile() as stderr:
         process, pipe = launcher.launch(stderr, {})
         pipe.close()  # so it exits at once
-        end_s = time.perf_counter() + 30.0
+        end_s = time.perf_counter() + 120.0
         while not process.has_ended(time.perf_counter()):
-            assert time.perf_counter() < end_s, "no fork within 30 s"
+            assert time.perf_counter() < end_s, "no fork within two minutes"
             time.sleep(0.002)
         process.close()
 

@@ -258,7 +258,7 @@ def end_cleanly(process: subprocess.Popen[str], number: signal.Signals, recordin
     """By a signal: the recording can be read, and nothing is left in the shared memory."""
     assert ring_files_of(process.pid)
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 0
     assert ring_files_of(process.pid) == set()
     with av.open(str(recording)) as container:
@@ -281,7 +281,7 @@ def test_leftovers_of_a_killed_engine_are_removed_by_the_next_one(home: Path, sa
     wait_until_running(process)
     assert ring_files_of(process.pid)
     os.killpg(process.pid, signal.SIGKILL)  # the next engine may be that of a test beside this one
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     done = say("run", *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "1")
     assert done.code == 0, done.err
     assert ring_files_of(process.pid) == set()
@@ -436,7 +436,7 @@ def test_nohup_stays_nohup(home: Path, wait_for: Callable) -> None:
         wait_for(lambda: reader.latest() is not None, "the first picture")
         reader.close()
         process.send_signal(signal.SIGHUP)
-        summary, _ = process.communicate(timeout=30)
+        summary, _ = process.communicate(timeout=120)
     assert json.loads(summary)["frames"] == 24
 
 

@@ -141,7 +141,7 @@ def test_a_full_screen_shows_the_picture_upright_at_its_aspect_and_follows_its_s
     engine.write(tall, index=1, time_s=0.1)
     wait_for(lambda: shows(screen.look(), tall, (160, 0, 320, 480)), "the tall picture")
     screen.press(ord("q"))
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0
     assert process.communicate() == ("", "")
 
 
@@ -158,7 +158,7 @@ def test_the_newest_picture_is_shown_and_black_without_an_engine(screen: Screen,
     ring("restart", third)
     wait_for(lambda: shows(screen.look(), third, whole), "the next engine's picture")
     screen.press(ESCAPE)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0
 
 
 def test_waiting_is_reported_once_with_the_available_pictures(screen: Screen, view, ring, f_card, wait_for) -> None:
@@ -170,7 +170,7 @@ def test_waiting_is_reported_once_with_the_available_pictures(screen: Screen, vi
     ring("Nope", card)
     wait_for(lambda: shows(screen.look(), card, (0, 0, *SCREEN)), "the picture")
     screen.press(ESCAPE)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0
     assert process.stderr.read() == ""
 
 

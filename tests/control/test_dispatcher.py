@@ -315,7 +315,7 @@ def test_fifty_thousand_mutated_packets_leave_the_dispatcher_working(desk: Desk)
 
     flooding = threading.Thread(target=flood, daemon=True)
     flooding.start()
-    flooding.join(timeout=30.0)
+    flooding.join(timeout=120.0)
     assert not flooding.is_alive()
     assert desk.counters.packets == 50_000
     assert desk.counters.errors == 0
@@ -673,7 +673,7 @@ def test_a_bundle_is_carried_out_whole_before_a_packet_of_another_transport(desk
 
     desk.commands.add("/test/meanwhile", meanwhile)
     desk.bundle(encode_message("/test/meanwhile"), encode_message(ANGLE, 7.0))
-    page.join(30.0)
+    page.join(120.0)
     assert desk.store.get(ANGLE) == 5.0
     assert desk.dispatcher.counters.errors == 0
 

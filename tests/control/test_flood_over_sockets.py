@@ -35,10 +35,10 @@ class Blocked:
         self._is_over = threading.Event()
         self.saved: list[int] = []
         has_begun = threading.Event()
-        rig.commands.add("/test/wait", lambda args, reply: (has_begun.set(), self._is_over.wait(30.0), reply.done()))
+        rig.commands.add("/test/wait", lambda args, reply: (has_begun.set(), self._is_over.wait(120.0), reply.done()))
         rig.commands.add("/preset/save", lambda args, reply: self.saved.append(*args))
         self.client.say("/test/wait")
-        assert has_begun.wait(30.0)
+        assert has_begun.wait(120.0)
 
     def release(self) -> None:
         self._is_over.set()

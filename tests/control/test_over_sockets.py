@@ -224,7 +224,7 @@ def test_the_granted_receive_buffer_is_reported(rig: Any) -> None:
 def test_a_full_receive_buffer_is_counted_as_lost(rig: Any, wait_for: Callable[..., Any], reports: Any) -> None:
     """A handler blocks the receiving thread while far more arrives than the receive buffer holds."""
     is_over = threading.Event()
-    rig.commands.add("/preset/list", lambda args, reply: (is_over.wait(30.0), reply.done()))
+    rig.commands.add("/preset/list", lambda args, reply: (is_over.wait(120.0), reply.done()))
     rig.server._udp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client = rig.client()
     client.say("/preset/list")
@@ -252,7 +252,7 @@ def test_packets_wait_while_a_picture_is_drawn_and_are_carried_out_after_it(
     client.send(encode_message("/get", "/layer/1/curve"))
     assert client.receive(timeout_s=0.1) is None
     rig.server.draw_ends()
-    assert client.receive(timeout_s=30.0) is not None
+    assert client.receive(timeout_s=120.0) is not None
 
 
 def test_a_draw_that_takes_for_ever_does_not_shut_osc_out(open_rig: Callable) -> None:
@@ -261,7 +261,7 @@ def test_a_draw_that_takes_for_ever_does_not_shut_osc_out(open_rig: Callable) ->
     rig.server.draw_begins()
     client = rig.client()
     client.send(encode_message("/get", "/layer/1/curve"))
-    assert client.receive(timeout_s=30.0) is not None
+    assert client.receive(timeout_s=120.0) is not None
 
 
 def test_a_small_receive_buffer_is_never_held_back(open_rig: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,7 +271,7 @@ def test_a_small_receive_buffer_is_never_held_back(open_rig: Callable, monkeypat
     rig.server.draw_begins()
     client = rig.client()
     client.send(encode_message("/get", "/layer/1/curve"))
-    assert client.receive(timeout_s=30.0) is not None
+    assert client.receive(timeout_s=120.0) is not None
 
 
 def test_this_machine_is_always_allowed(open_rig: Callable, wait_for: Callable) -> None:
@@ -301,7 +301,7 @@ def test_senders_outside_the_allow_list_are_not_heard(
             stranger.sendto(encode_reply(ANGLE, 5.0), rig.server.address)
         wait_for(lambda: counters.refused == 3, "the refusals")
     with socket.create_connection(rig.server.address, source_address=("127.0.0.9", 0)) as refused:
-        refused.settimeout(30.0)
+        refused.settimeout(120.0)
         assert refused.recv(1) == b""
     assert (rig.store.get(ANGLE), counters.messages, counters.refused) == (0.0, 0, 4)
     assert set(reports.keys) == {"osc.refused"}
@@ -338,7 +338,7 @@ def test_the_server_is_heard_over_ipv6(require: Callable[..., None], reports: An
     sending.start()
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
-            sender.settimeout(30.0)
+            sender.settimeout(120.0)
             sender.sendto(encode_message("/get", ANGLE), server.address)
             assert sender.recv(1000) == encode_reply(ANGLE, 0.0)
     finally:
@@ -464,7 +464,7 @@ def test_python_osc_is_understood_over_tcp(rig: Any, wait_for: Callable[..., Any
     client.send_message(ANGLE, 33.0)
     wait_for(lambda: rig.store.get(ANGLE) == 33.0, "the value")
     client.send_message("/get", ANGLE)
-    answer = next(client.get_messages(timeout=30.0))
+    answer = next(client.get_messages(timeout=120.0))
     assert (answer.address, answer.params) == (ANGLE, [33.0])
     client.close()
 
@@ -492,7 +492,7 @@ def test_a_stream_may_come_in_single_bytes_and_many_packets_at_once(rig: Any) ->
 def test_garbage_ends_its_own_connection_and_no_other(rig: Any, wait_for: Callable[..., Any], garbage: bytes) -> None:
     fine = rig.client(tcp=True)
     with socket.create_connection(rig.server.address) as noisy:
-        noisy.settimeout(30.0)
+        noisy.settimeout(120.0)
         noisy.sendall(garbage)
         noisy.shutdown(socket.SHUT_WR)
         assert noisy.recv(100) == b""
@@ -560,7 +560,7 @@ def test_the_number_of_tcp_clients_is_bounded(rig: Any, wait_for: Callable[..., 
         client.say("/get", ANGLE)
         client.hear()
     with socket.create_connection(rig.server.address) as one_too_many:
-        one_too_many.settimeout(30.0)
+        one_too_many.settimeout(120.0)
         assert one_too_many.recv(1) == b""
     assert rig.dispatcher.counters.refused == 1
     crowd[0].close()
@@ -579,7 +579,7 @@ def test_without_file_descriptors_tcp_waits_and_udp_goes_on(
     client = rig.client()
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.socket() as late:
-        late.settimeout(30.0)
+        late.settimeout(120.0)
         unused = os.dup(late.fileno())
         os.close(unused)
         resource.setrlimit(resource.RLIMIT_NOFILE, (unused, limits[1]))
@@ -608,7 +608,7 @@ def test_a_connection_that_takes_no_options_any_more_is_closed_and_no_error(rig:
         peer.connect(listener.getsockname())
         connection, _ = listener.accept()
         rig.server._tcp._add_client(connection, ("192.0.2.1", 5000))
-        peer.settimeout(30.0)
+        peer.settimeout(120.0)
         assert peer.recv(1) == b""
     assert rig.server._tcp._clients == {}
 

@@ -73,11 +73,11 @@ def start(tmp_path: Path) -> Iterator[Callable[[list[str]], Path]]:
     yield launch
     for process in running:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
 
 
 def run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
 
 

@@ -216,7 +216,7 @@ def test_an_actors_death_is_blamed_on_its_current_segment_if_all_answers_come_at
         """Once all are sent; newest first."""
         if timeout_s == 0.0 or not refs:
             return wait([], timeout_s=timeout_s)
-        ray.wait(refs, num_returns=len(refs), timeout=30.0)
+        ray.wait(refs, num_returns=len(refs), timeout=120.0)
         return wait(refs, timeout_s=timeout_s)[::-1]
 
     monkeypatch.setattr(toys._pool, "wait", wait_for_all)
@@ -265,7 +265,7 @@ def test_painted_pictures_come_out_while_the_source_is_quiet(toys: ClusterStages
     def fed() -> Iterator[VideoBatch]:
         for batch in batches(count):
             if batch.number == SEGMENT_PICTURES:  # two segments of eight batches have been sent
-                was_given.append(has_come.wait(20.0))
+                was_given.append(has_come.wait(120.0))
             yield batch
 
     painted = []

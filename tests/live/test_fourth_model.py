@@ -79,7 +79,7 @@ def test_a_fourth_model_needs_one_entry_in_the_table(stage: Stage, wait_for: Cal
             aiohttp.ClientSession() as session,
             session.ws_connect(f"{stage.engine.page_url}preview?picture={NAME}&fps=30") as socket,
         ):
-            jpeg = (await socket.receive(timeout=30.0)).data
+            jpeg = (await socket.receive(timeout=120.0)).data
             return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
 
     assert np.abs(colour_of(asyncio.run(page_picture())) - HALF).max() < 8

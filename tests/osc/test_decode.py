@@ -152,7 +152,7 @@ def test_fifty_thousand_mutated_packets_neither_raise_nor_stall() -> None:
 
     reader = threading.Thread(target=read_all, daemon=True)
     reader.start()
-    reader.join(timeout=30.0)
+    reader.join(timeout=120.0)
     assert not reader.is_alive()
     assert sum(outcomes.values()) == 50_000
     assert min(outcomes.values()) > 1000  # enough mutations are harmless, and enough are fatal

@@ -114,7 +114,7 @@ def open_bench(
     yield start
     for bench in running:
         bench.process.terminate()
-        bench.process.wait(timeout=30)
+        bench.process.wait(timeout=120)
 
 
 def test_a_control_in_pd_and_the_engine_move_each_other(open_bench: Callable[[Any], Bench]) -> None:

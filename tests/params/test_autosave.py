@@ -56,7 +56,7 @@ def test_a_hung_disk_does_not_delay_the_end(tmp_path: Path, reports, monkeypatch
     saving.close()
     assert "has not answered" in reports.lines[0][1] and thread.is_alive()
     unfinished.read_bytes()
-    thread.join(30.0)
+    thread.join(120.0)
     assert not thread.is_alive()
 
 

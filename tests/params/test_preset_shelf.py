@@ -110,5 +110,5 @@ def test_names_are_known_although_a_file_hangs(folder: PresetFolder, shelf: Pres
         with pytest.raises(PresetError, match="has not been read yet"):
             shelf.get("night")
         assert looking.is_alive()
-    looking.join(30.0)
+    looking.join(120.0)
     assert shelf.get("night").values == shelf.get("day").values == [("/mode", "simple")]

@@ -135,7 +135,7 @@ def test_a_folder_that_hangs_does_not_hide_the_others(
 
     def hanging_stat(path: Any, *args: Any, **options: Any) -> os.stat_result:
         if str(path).startswith(str(tmp_path / "net")):
-            answer.wait(30.0)
+            answer.wait(120.0)
         return stat(path, *args, **options)
 
     monkeypatch.setattr(os, "stat", hanging_stat)

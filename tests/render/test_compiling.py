@@ -82,7 +82,7 @@ def test_a_kernel_is_compiled_here_if_the_process_for_it_ends(
     Compilation(tell, (fill,)).wait((fill,))  # the process does not know this kernel
     assert filled(fill) == [1, 1, 1, 1]
     assert "the process that compiles fill has ended: it is compiled here" in caplog.text
-    assert is_over.wait(30) and len(lines) == 2
+    assert is_over.wait(120) and len(lines) == 2
 
 
 def test_nothing_is_compiled_during_a_show(new_kernel: Callable[..., Kernel]) -> None:

@@ -208,12 +208,12 @@ def test_submitting_never_waits_for_an_unfinished_map(reports: Callable, wait_fo
 
     def blocking_report(key: str, message: str) -> None:
         is_reporting.set()
-        assert may_go_on.wait(30)
+        assert may_go_on.wait(120)
 
     mapper = RegionMapper(blocking_report)
     picture = frame_of(grey_ramp(np.array([0, 255])))
     mapper.submit(frame_of(np.zeros((4, 4), np.uint8)), settings("brightness"))
-    assert is_reporting.wait(30)
+    assert is_reporting.wait(120)
     for index in range(1000):
         mapper.submit(frame_of(picture.pixels, index), settings("brightness"))
     assert mapper.latest() is None

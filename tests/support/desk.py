@@ -12,7 +12,7 @@ from engine.config import build_config
 from engine.osc import Message, encode_message
 from tests.support.reading_client import ReadingClient
 
-CEILING_S = 30.0
+CEILING_S = 120.0
 
 
 class Desk:
@@ -78,12 +78,12 @@ def open_desk(folder: Path, **changes: Any) -> Iterator[Desk]:
 
     thread = threading.Thread(target=play)
     thread.start()
-    assert opened.wait(30.0)
+    assert opened.wait(120.0)
     client = ReadingClient(*engines[0].osc_address)
     try:
         yield Desk(engines[0], client)
     finally:  # else a test that fails leaves an engine that keeps the process alive
         engines[0].stop()
-        thread.join(30.0)
+        thread.join(120.0)
         client.close()
     assert not thread.is_alive()

@@ -33,4 +33,4 @@ def hung(path: Path) -> Iterator[None]:
         assert holder.stdout.readline() == "held\n"
         yield
     finally:
-        holder.communicate(timeout=30)
+        holder.communicate(timeout=120)

@@ -20,7 +20,7 @@ import numpy as np
 
 LEVELS, STEP, MAX_UNSEEN = 127, 2, 120
 POLL_S = 0.0003
-CEILING_S = 30.0
+CEILING_S = 120.0
 
 
 def packet(number: int) -> bytes:

@@ -91,7 +91,7 @@ class Stage:
     def await_results(self, count: int = 1) -> None:
         """Until so many more results than now have been published."""
         before = self.child.results
-        self.wait_for(lambda: self.child.results >= before + count, f"{count} results ({self.child})", ceiling_s=60.0)
+        self.wait_for(lambda: self.child.results >= before + count, f"{count} results ({self.child})", ceiling_s=180.0)
 
     def colour(self) -> np.ndarray:
         """Mean of the newest picture, RGB."""
@@ -107,7 +107,7 @@ class Stage:
     def close(self) -> None:
         self.client.close()
         self.engine.stop()
-        self._thread.join(30.0)
+        self._thread.join(120.0)
         assert not self._thread.is_alive()
         if self._errors:
             raise self._errors[0]

@@ -17,8 +17,8 @@ def stuck(monkeypatch: pytest.MonkeyPatch, reports: Any, tmp_path: Path) -> Iter
     """A queue whose running job hangs until the end of the test; its timeout is 0.05 s."""
     monkeypatch.setattr(disk_store, "MAX_S", 0.05)
     disk, is_begun, is_over = DiskStore(reports).open("slow", tmp_path), threading.Event(), threading.Event()
-    disk.post(lambda: (is_begun.set(), is_over.wait(30.0)), pytest.fail)
-    assert is_begun.wait(30.0)
+    disk.post(lambda: (is_begun.set(), is_over.wait(120.0)), pytest.fail)
+    assert is_begun.wait(120.0)
     yield disk
     is_over.set()
 
@@ -52,7 +52,7 @@ def test_it_polls_at_once_and_repeatedly_also_after_an_error(
         refuse("gone")()
 
     disk = DiskStore(reports).open("disk", tmp_path, poll=poll)
-    assert disk.has_polled.wait(30.0)
+    assert disk.has_polled.wait(120.0)
     wait_for(lambda: len(polls) > 3, "more polls")
     disk.close()
     assert set(reports.lines) == {("disk", "gone")}
@@ -65,7 +65,7 @@ def test_files_of_one_folder_share_a_thread_that_ends_with_the_last_of_them(repo
         queue.post(lambda: threads.append(threading.current_thread()), pytest.fail)
     first.close()
     second.close()
-    threads[0].join(30.0)
+    threads[0].join(120.0)
     assert threads[0] is threads[1] and not threads[0].is_alive()
     again = store.open("again", tmp_path)
     again.post(lambda: threads.append(threading.current_thread()), pytest.fail)
@@ -75,7 +75,7 @@ def test_files_of_one_folder_share_a_thread_that_ends_with_the_last_of_them(repo
 
 def test_a_hung_folder_does_not_delay_other_folders(reports: Any, tmp_path: Path) -> None:
     store, is_over, done = DiskStore(reports), threading.Event(), []
-    hung, well = store.open("hung", tmp_path / "share", poll=lambda: is_over.wait(30.0)), store.open("well", tmp_path)
+    hung, well = store.open("hung", tmp_path / "share", poll=lambda: is_over.wait(120.0)), store.open("well", tmp_path)
     well.post(lambda: done.append(hung.has_polled.is_set()), pytest.fail)
     well.close()
     assert done == [False]

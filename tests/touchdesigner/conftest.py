@@ -51,7 +51,7 @@ class RunningEngine:
 
     def close(self) -> None:
         self.engine.stop()
-        self._thread.join(30.0)
+        self._thread.join(120.0)
         assert not self._thread.is_alive() and self._error is None, self._error
 
 

@@ -24,7 +24,7 @@ def fader_box(engine: RunningEngine) -> Iterator[OscClient]:
 def synced(studio: Studio, until: Until, client: OscClient) -> None:
     """Wait until everything `client` sent has been drawn and is shown here."""
     client.send(encode_message("/sync", 1))
-    while (message := client.receive(timeout_s=30.0)) is not None and message.address != "/synced":
+    while (message := client.receive(timeout_s=120.0)) is not None and message.address != "/synced":
         pass
     assert message is not None
     heard = studio.value("Connected") and studio.program.frames

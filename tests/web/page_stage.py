@@ -120,7 +120,7 @@ class House:
             self._browser = playwright.chromium.launch(executable_path=SHELL, args=["--no-sandbox"])
             self._stack.callback(self._browser.close)
         page = self._browser.new_context(**context).new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(120_000)
         return Visit(page, self.stage)
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ class SocketClient:
     def __init__(self, address: tuple[str, int], path: str, *, receive_bytes: int = 0, **headers: str) -> None:
         """`receive_bytes`: size of the system's receive buffer, for a slow client."""
         self.socket = socket.socket()
-        self.socket.settimeout(30)
+        self.socket.settimeout(120)
         if receive_bytes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.connect(address)

@@ -17,7 +17,7 @@ GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 def talk(stand, request, *, hangs_up=True):
     """The server's whole answer to these bytes. After `hangs_up` it may close before it answers."""
     answer = b""
-    with socket.create_connection(stand.server.address, timeout=30) as client, contextlib.suppress(OSError):
+    with socket.create_connection(stand.server.address, timeout=120) as client, contextlib.suppress(OSError):
         client.sendall(request)
         if hangs_up:
             client.shutdown(socket.SHUT_WR)
@@ -114,9 +114,9 @@ def test_odd_paths_are_not_found(serve, reports, path):
 def test_an_idle_connection_is_closed(serve, monkeypatch):
     monkeypatch.setattr("engine.web.serving.web_thread.IDLE_S", 0.2)
     stand = serve()
-    with socket.create_connection(stand.server.address, timeout=30) as silent:
+    with socket.create_connection(stand.server.address, timeout=120) as silent:
         assert silent.recv(10) == b""
-    with socket.create_connection(stand.server.address, timeout=30) as dribbling:
+    with socket.create_connection(stand.server.address, timeout=120) as dribbling:
         dribbling.sendall(GET)  # and never the rest
         assert dribbling.recv(10) == b""
 
@@ -127,7 +127,7 @@ def test_one_connection_too_many_is_refused_and_the_others_stay(serve, monkeypat
     live = stand.connect("/live")
     with contextlib.ExitStack() as silent:
         for _ in range(8):
-            silent.enter_context(socket.create_connection(stand.server.address, timeout=30))
+            silent.enter_context(socket.create_connection(stand.server.address, timeout=120))
         wait_for(lambda: "web connections" in reports.keys, "the refusal")
         live.read_json("status")
     wait_for(lambda: answers(stand), "room again")
@@ -238,7 +238,7 @@ def test_a_client_that_disconnects_before_the_answer_is_not_an_error(serve, repo
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
     for path in (b"GET / ", b"GET /live ", b"GET /preview ") * 30:
-        with socket.create_connection(stand.server.address, timeout=30) as client:
+        with socket.create_connection(stand.server.address, timeout=120) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed with a reset
             client.sendall(handshake.replace(b"GET / ", path))
     assert stand.get("/status.json")[0] == 200

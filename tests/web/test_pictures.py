@@ -19,7 +19,7 @@ class Viewer:
     """Reads Motion JPEG as a browser does."""
 
     def __init__(self, stand):
-        self.connection = http.client.HTTPConnection(*stand.server.address, timeout=30)
+        self.connection = http.client.HTTPConnection(*stand.server.address, timeout=120)
         stand.stack.callback(self.close)
         self.connection.request("GET", "/stream.mjpg")
         self.response = self.connection.getresponse()

@@ -149,7 +149,7 @@ class Drivers:
 
     def open(self, spec: str) -> Source:
         self.asked.append(spec)
-        self.answering.wait(30.0)
+        self.answering.wait(120.0)
         self.opened.append(Card(offline=True, clock=SteppedClock(), report=self._report))
         return self.opened[-1]
 

@@ -42,7 +42,7 @@ class Desk:
 
     def hears(self) -> tuple[str, ...]:
         """The next answer."""
-        answer = self._client.receive(timeout_s=30.0)
+        answer = self._client.receive(timeout_s=120.0)
         assert answer is not None, "no answer"
         return (answer.address, *answer.args)
 

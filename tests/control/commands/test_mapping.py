@@ -140,7 +140,7 @@ def oscsend(require: Callable[[object, str], None]) -> Callable[..., None]:
     require(program, "oscsend (apt-get install liblo-tools)")
 
     def send(port: int, address: str, tags: str = "", *args: object) -> None:
-        subprocess.run([program, "127.0.0.1", str(port), address, tags, *map(str, args)], check=True, timeout=30)
+        subprocess.run([program, "127.0.0.1", str(port), address, tags, *map(str, args)], check=True, timeout=120)
 
     return send
 
@@ -152,11 +152,11 @@ def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
     osmid's o2m."""
     o2m = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     o2m.bind(("127.0.0.1", 0))
-    o2m.settimeout(30.0)
+    o2m.settimeout(120.0)
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     text = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # a Text Block of Resolume, at its OSC input
     text.bind(("127.0.0.1", 0))
-    text.settimeout(30.0)
+    text.settimeout(120.0)
     shown = {"port": text.getsockname()[1], "address": LINES}
     config = build_config(
         {
@@ -181,12 +181,12 @@ def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
 
         thread = threading.Thread(target=play)
         thread.start()
-        assert opened.wait(30.0)
+        assert opened.wait(120.0)
         try:
             test(engines[0], engines[0].osc_address[1])
         finally:
             engines[0].stop()
-            thread.join(30.0)
+            thread.join(120.0)
 
     def learn_and_play(engine: Any, port: int) -> None:
         client = ReadingClient("127.0.0.1", port)

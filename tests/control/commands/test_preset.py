@@ -394,7 +394,7 @@ def test_a_hanging_preset_file_does_not_block_panic(
         desk.client.send(encode_message("/master/blackout", 1))
         wait_for(lambda: desk.engine.params.get("/master/blackout"), "blackout")
         page = urllib.parse.urlsplit(desk.engine.page_url)
-        with urllib.request.urlopen(f"http://{page.netloc}/status.json", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://{page.netloc}/status.json", timeout=120) as answer:
             assert answer.status == 200
         assert ("held",) in [message.args for message in desk.ask("/preset/list")]
         desk.done("/preset/load", "Aurora")

@@ -44,7 +44,7 @@ def desk(stage: Desk, wait_for: WaitFor) -> Desk:
 
 def query(desk: Desk, path: str) -> dict[str, Any]:
     url = str(desk.engine.page_url).partition("?")[0].rstrip("/")
-    with urllib.request.urlopen(url + path, timeout=30.0) as answer:
+    with urllib.request.urlopen(url + path, timeout=120.0) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 

@@ -21,7 +21,7 @@ from tests.support.desk import Desk, open_desk
 from tests.support.dmx import SPARE_DESK, art_dmx, art_poll, sacn
 
 HOST = "127.0.0.1"
-CEILING_S = 30.0
+CEILING_S = 120.0
 
 
 class Stage:

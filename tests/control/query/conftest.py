@@ -55,7 +55,7 @@ class Site:
     def get(self, path: str) -> tuple[int, Any]:
         """The status, and the JSON of the body if there is one."""
         try:
-            with urllib.request.urlopen(self.server.url.rstrip("/") + path, timeout=30) as answer:
+            with urllib.request.urlopen(self.server.url.rstrip("/") + path, timeout=120) as answer:
                 status, body = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:

@@ -18,7 +18,7 @@ ANGLE = "/layer/1/angle"
 
 def ask(site: Any, path: str) -> tuple[str, dict[str, str], bytes]:
     """Status line, headers and body, requested and read like `http_get_request`: to the end of the connection."""
-    with socket.create_connection(site.server.address, timeout=30) as connection:
+    with socket.create_connection(site.server.address, timeout=120) as connection:
         connection.sendall(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode()
         )

@@ -71,7 +71,7 @@ def test_a_reader_that_waits_for_its_source_is_woken() -> None:
 
     def read() -> Iterator[int]:
         yield 1
-        assert source.wait(30.0), "not woken"
+        assert source.wait(120.0), "not woken"
 
     stop = threading.Event()
     line = pipeline(stop.is_set)

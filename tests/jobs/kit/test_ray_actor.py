@@ -46,7 +46,7 @@ def test_two_calls_at_once_get_their_own_results(actor: PoolActor[int, int, str]
     both = Barrier(2)
 
     def call(number: int) -> int | ActorFault:
-        both.wait(20.0)
+        both.wait(120.0)
         return actor.run(number)
 
     with ThreadPoolExecutor(2) as threads:

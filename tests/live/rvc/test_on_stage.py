@@ -74,7 +74,7 @@ def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Sta
     """The engine with its voice converted an octave higher."""
     stage = open_stage(wait_for)
     stage.reset({"/rvc/enable": True, "/rvc/pitch": 12.0, "/rvc/monitor": 1.0, "/rvc/fallback": "dry"})
-    wait_for(lambda: stage.child.is_at_work, "the child", ceiling_s=60.0)
+    wait_for(lambda: stage.child.is_at_work, "the child", ceiling_s=180.0)
     hears(stage, OCTAVE_HZ)
     return stage
 
@@ -107,7 +107,7 @@ def test_the_dry_voice_is_heard_while_the_child_is_killed_and_pictures_continue(
     drawn, pid = stage.engine.times.frames, stage.child.pid
     os.kill(pid, signal.SIGKILL)
     hears(stage, TONE_HZ)
-    stage.wait_for(lambda: stage.child.pid not in (0, pid) and stage.child.is_at_work, "another child", ceiling_s=60.0)
+    stage.wait_for(lambda: stage.child.pid not in (0, pid) and stage.child.is_at_work, "another child", ceiling_s=180.0)
     hears(stage, OCTAVE_HZ)
     assert stage.engine.times.frames > drawn
     assert stage.child.facts["underruns"] >= 1
@@ -137,11 +137,11 @@ def test_another_model_takes_over_by_name(stage: Stage, tiny_models: Any) -> Non
     os.link(other / "voice.pth", folder / "other.pth")
     pid = stage.child.pid
     stage.set(rvc__model="other.pth")
-    stage.wait_for(lambda: stage.child.facts.get("rate_hz") == 32_000, "the other model", ceiling_s=60.0)
+    stage.wait_for(lambda: stage.child.facts.get("rate_hz") == 32_000, "the other model", ceiling_s=180.0)
     assert stage.child.pid != pid
     hears(stage, OCTAVE_HZ)
     stage.set(rvc__model="")
-    stage.wait_for(lambda: stage.child.facts.get("rate_hz") == 40_000, "the first model", ceiling_s=60.0)
+    stage.wait_for(lambda: stage.child.facts.get("rate_hz") == 40_000, "the first model", ceiling_s=180.0)
 
 
 def test_a_missing_file_ends_the_start_in_one_line(tmp_path: Path, singing_voice: Path) -> None:

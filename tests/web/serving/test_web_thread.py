@@ -33,7 +33,7 @@ def test_clients_that_connect_during_the_close_are_disconnected(is_tls: bool, ce
         server.start(web.Application, tls)
         for client in clients:
             client.start()
-        is_any_there.wait(30.0)
+        is_any_there.wait(120.0)
         with warnings.catch_warnings(record=True) as left:
             warnings.simplefilter("always")
             server.close()
@@ -55,7 +55,7 @@ def test_a_client_that_does_not_finish_the_tls_close_does_not_delay_it(
     server.start(hanging_up_twice, tls)
     trusting = ssl.create_default_context(cafile=str(certificate[0]))
     with (
-        socket.create_connection(server.address, timeout=30.0) as plain,
+        socket.create_connection(server.address, timeout=120.0) as plain,
         trusting.wrap_socket(plain, server_hostname="localhost") as silent,
         warnings.catch_warnings(record=True) as left,
     ):

@@ -31,7 +31,7 @@ class Visitor:
     def __init__(self, page: Any) -> None:
         self.page = page
         self.errors: list[str] = []
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(120_000)
         page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
@@ -404,5 +404,5 @@ def test_a_phone_shows_everything_in_its_width(
         "parts => parts.filter((part) => part.getBoundingClientRect().height < 44).map((part) => part.outerHTML)"
     )
     assert small == []
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.address[1]}/status.json", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.address[1]}/status.json", timeout=120) as answer:
         assert json.loads(answer.read())["clients"] == 1

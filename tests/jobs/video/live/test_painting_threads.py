@@ -35,7 +35,7 @@ def test_a_failed_encoder_ends_painting_with_a_report(tiny_sd: Path, reports: An
     wait_for(is_ended, "the end")
     closing = threading.Thread(target=threads.close, daemon=True)
     closing.start()
-    closing.join(timeout=20)
+    closing.join(timeout=120)
     assert not closing.is_alive()
     assert threads.fault == "pictures cannot be encoded: RuntimeError: no way to go"
     assert reports.lines == [("live", f"page: {threads.fault}")]

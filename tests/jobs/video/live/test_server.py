@@ -37,7 +37,7 @@ WaitFor = Callable[..., Any]
 def get(server: LiveServer, path: str, **headers: str) -> tuple[int, Any, bytes]:
     request = urllib.request.Request(f"http://127.0.0.1:{server.address[1]}{path}", headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -338,12 +338,12 @@ def test_with_a_certificate_the_page_is_https(serve: Serve, certificate: tuple[P
     assert server.url.startswith("https://127.0.0.1:")
     trusting = ssl.create_default_context(cafile=str(certificate[0]))
     trusting.check_hostname = False
-    with urllib.request.urlopen(server.url, context=trusting, timeout=30) as answer:
+    with urllib.request.urlopen(server.url, context=trusting, timeout=120) as answer:
         assert answer.status == 200
     with socket.create_connection(server.address) as plain:  # which is no TLS, and ends nothing
         plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert plain.recv(100) == b""
-    with urllib.request.urlopen(server.url, context=trusting, timeout=30) as answer:
+    with urllib.request.urlopen(server.url, context=trusting, timeout=120) as answer:
         assert answer.status == 200
 
 
@@ -364,7 +364,7 @@ def test_an_unfinished_handshake_counts_as_a_connection(
 
     def cookie() -> str | None:
         try:
-            with urllib.request.urlopen(f"{server.url}?token=sesame", context=trusting, timeout=30) as answer:
+            with urllib.request.urlopen(f"{server.url}?token=sesame", context=trusting, timeout=120) as answer:
                 return answer.headers["Set-Cookie"]
         except OSError:
             return None
@@ -418,7 +418,7 @@ def test_serving_ends_with_its_event_and_frees_the_port(serve: Serve, connect: C
     serving.start()
     client.paint(1)
     stop.set()
-    serving.join(timeout=30)
+    serving.join(timeout=120)
     assert not serving.is_alive()
     with socket.create_server(server.address):
         pass
