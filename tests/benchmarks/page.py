@@ -183,7 +183,7 @@ ON_CPU = (
     Row("post effects, 720p, llvmpipe", "render-linux-2-cores-llvmpipe", "ms", "gl/post_effects_ms"),
     Row("post effects, 720p, Numba", "render-linux-2-cores-llvmpipe", "ms", "numba/post_effects_ms"),
     Row(
-        *("720p30 beside busy tiny SD, publication p99", "isolation-linux-2-cores-llvmpipe", "ms"),
+        *("720p30 by Numba beside busy tiny SD, publication p99", "isolation-linux-2-cores", "ms"),
         *(f"scenes/{name}/interval_ms_p99" for name in ("busy_child", "no_child")),
         "alone",
     ),
