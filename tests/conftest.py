@@ -1,6 +1,5 @@
 """Fixtures every package's tests share. No fixture sleeps for a fixed time: they wait for events."""
 
-import atexit
 import gc
 import importlib
 import os
@@ -36,10 +35,6 @@ if not openmp.is_chosen_by_user():
 # Hundreds of processes import the engine. Without bytecode each would compile it, a third of its start.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# Presets, autosave and tested shaders of this run: the user's own are neither used nor changed. Workers share them.
-if "PYTEST_XDIST_WORKER" not in os.environ:
-    os.environ["MULTIVERSE_HOME"] = tempfile.mkdtemp(prefix="multiverse-tests-")
-    atexit.register(shutil.rmtree, os.environ["MULTIVERSE_HOME"], ignore_errors=True)
 # Time proves nothing on a machine with other work: neither that of an example nor that of making one. A test that uses
 # one desk for all its examples does so on purpose.
 settings.register_profile(
@@ -48,6 +43,15 @@ settings.register_profile(
 settings.load_profile("tests")
 # A shell lets background jobs (`run &`) ignore Ctrl-C, and all programs of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this run presets, autosave and tested shaders of its own, which its workers share: the user's are neither
+    used nor changed."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        home = tempfile.TemporaryDirectory(prefix="multiverse-tests-", ignore_cleanup_errors=True)
+        os.environ["MULTIVERSE_HOME"] = home.name
+        config.add_cleanup(home.cleanup)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -333,5 +337,5 @@ def certificate(tmp_path: Path, require: Callable[[object, str], None]) -> tuple
     files = tmp_path / "certificate.pem", tmp_path / "key.pem"
     asked = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     written = ["-subj", "/CN=localhost", "-out", str(files[0]), "-keyout", str(files[1])]
-    subprocess.run(["openssl", "req", "-x509", *asked, *written], check=True, capture_output=True, timeout=60)
+    subprocess.run(["openssl", "req", "-x509", *asked, *written], check=True, capture_output=True, timeout=120)
     return files
