@@ -46,7 +46,7 @@ def test_ten_hostile_shaders_in_a_played_show_leave_no_gap_between_pictures(tmp_
         wait_for_answer(client, "/synced")
         seen = end_watching(watching)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60.0) == 0
+        assert process.wait(120.0) == 0
     print(f"pictures: {seen['pictures']}, longest gaps: {seen['gaps']}")
     assert set(chosen) == set(ten_hostile_files.FILES) or not IS_SOAK
     assert seen["pictures"] > 5 * SECONDS
@@ -118,7 +118,7 @@ def osc_port(process: subprocess.Popen[bytes], log: Path) -> int:
 
 
 def wait_for_answer(client: ReadingClient, address: str) -> None:
-    end_s = time.perf_counter() + 30.0
+    end_s = time.perf_counter() + 120.0
     while (message := client.receive(1.0)) is None or message.address != address:
         assert time.perf_counter() < end_s, f"no {address}"
 
@@ -139,6 +139,6 @@ def watcher(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def end_watching(process: subprocess.Popen[str]) -> dict[str, Any]:
-    out, _ = process.communicate(timeout=60.0)
+    out, _ = process.communicate(timeout=120.0)
     result: dict[str, Any] = json.loads(out)
     return result

@@ -89,7 +89,7 @@ def test_ctrl_c_ends_a_run_whose_last_frame_stands_and_its_recording_is_whole(tm
     try:
         assert process.stdout is not None and process.stdout.readline() == "standing\n"
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60.0)
+        _, errors = process.communicate(timeout=120.0)
     finally:
         process.kill()
         process.wait()

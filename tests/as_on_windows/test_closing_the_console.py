@@ -108,7 +108,7 @@ def test_a_window_that_closes_after_ctrl_c_waits_too(told: Told, press: Callable
 def test_a_command_that_stops_on_an_exception_gets_one(press: Callable[[int], int], event: int) -> None:
     told = Told()
     told.events.listen()
-    end_s = time.perf_counter() + 30.0
+    end_s = time.perf_counter() + 120.0
     with pytest.raises(KeyboardInterrupt):
         press(event)
         while time.perf_counter() < end_s:
@@ -235,7 +235,7 @@ lock.acquire()
 def test_a_second_ctrl_c_ends_a_program_whose_main_thread_waits_for_a_lock() -> None:
     """As on Windows before Python 3.14 (CPython #125541): a signal handled on another thread does not wake it."""
     done = subprocess.run(
-        [sys.executable, "-c", PREPARED + STUCK], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60
+        [sys.executable, "-c", PREPARED + STUCK], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=120
     )
     assert done.stdout == "pressed once\n"
     assert done.returncode == CONTROL_C_EXIT & 0xFF  # Windows keeps all 32 bits: 0xC000013A

@@ -104,7 +104,7 @@ def test_the_whole_program_prints_any_name_through_a_pipe_of_a_code_page(presets
         env={**os.environ, "PYTHONIOENCODING": "cp1252"},
         cwd=ENGINE.parent,
         capture_output=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert b"\\u685c\\u306e\\u591c" in done.stdout

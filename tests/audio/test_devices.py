@@ -169,7 +169,7 @@ NO_PORTAUDIO = "import ctypes.util; ctypes.util.find_library = lambda name: None
 def open_in_a_machine(spec: str | None, prelude: str = "", **environment: str) -> str:
     code = CHOICE.format(spec=spec, prelude=prelude)
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, timeout=120
     ).stdout.strip()
 
 

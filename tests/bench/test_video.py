@@ -46,7 +46,7 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
 def test_split_has_no_more_cores_than_fused() -> None:
     program = "import os; from engine.bench.video import limit_cores; from engine.jobs.video.split import split_stages;"
     program += "print(limit_cores(1), split_stages._cores())"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == ["1", "1"], done.stderr
 
 

@@ -182,7 +182,7 @@ def _output_of(arguments: list[str], folder: Path) -> str:
         env={**os.environ, "PYTHONPATH": str(ROOT)} if "-c" not in arguments else None,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.stderr == ""
     return done.stdout

@@ -247,7 +247,7 @@ def test_without_a_terminal_it_prints_its_choices_and_how_to_stop(home: Path) ->
 def test_the_first_line_comes_before_the_engine_is_loaded(home: Path) -> None:
     arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "1"]
     command = [sys.executable, "-X", "importtime", *MULTIVERSE[1:], "run", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
     assert done.returncode == 0, done.stderr
     lines = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()]
     first = next(number for number, line in enumerate(lines) if line.startswith("starting"))
@@ -403,7 +403,7 @@ def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(home: Path) -
     except BlockingIOError:
         os.set_blocking(stderr, True)
     arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "record=x.mp4", "--frames", "10"]
-    done = subprocess.run([*MULTIVERSE, "run", *arguments], stderr=stderr, cwd=home, timeout=60)
+    done = subprocess.run([*MULTIVERSE, "run", *arguments], stderr=stderr, cwd=home, timeout=120)
     os.close(stderr)
     os.close(unread)
     assert done.returncode == 0
@@ -449,7 +449,7 @@ def test_a_preset_is_saved_and_loaded_from_the_command_line_until_sigterm_ends_t
     wait_until_running(process)
 
     def by_a_process(*arguments: str) -> str:
-        done = subprocess.run([*MULTIVERSE, *arguments], capture_output=True, text=True, cwd=home, timeout=60)
+        done = subprocess.run([*MULTIVERSE, *arguments], capture_output=True, text=True, cwd=home, timeout=120)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

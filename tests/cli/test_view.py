@@ -188,7 +188,7 @@ def test_f_fills_the_display_and_gives_the_window_back(screen: Screen, view, rin
 
 def test_the_list_names_displays_and_pictures(screen: Screen, view, ring, f_card) -> None:
     ring("listed", f_card(64, 48))
-    output, errors = view("--list", "--json").communicate(timeout=60)
+    output, errors = view("--list", "--json").communicate(timeout=120)
     found = json.loads(output)
     assert errors == ""
     assert len(found["displays"]) == 1 and "640x480 at 0,0" in found["displays"][0]
@@ -198,7 +198,7 @@ def test_the_list_names_displays_and_pictures(screen: Screen, view, ring, f_card
 
 def test_a_missing_display_is_an_error_of_one_line(screen: Screen, view) -> None:
     process = view("--display", "4")
-    assert process.communicate(timeout=60)[1] == (
+    assert process.communicate(timeout=120)[1] == (
         "multiverse: --display: 4 is not one of 0..0 (`multiverse view --list`)\n"
     )
     assert process.returncode == 2
@@ -207,7 +207,7 @@ def test_a_missing_display_is_an_error_of_one_line(screen: Screen, view) -> None
 def test_a_missing_screen_is_an_error_of_one_line(require) -> None:
     require(find_spec("glfw"), INSTALL)
     process = run_view(display=None)
-    errors = process.communicate(timeout=60)[1]
+    errors = process.communicate(timeout=120)[1]
     assert errors.startswith("multiverse: view: no screen") and errors.count("\n") == 1
     assert process.returncode == 1
 

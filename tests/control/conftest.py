@@ -72,7 +72,7 @@ class Client(ReadingClient):
     def say(self, address: str, *args: object) -> None:
         self.send(encode_message(address, *args))
 
-    def hear(self, address: str = "", timeout_s: float = 30.0) -> Message:
+    def hear(self, address: str = "", timeout_s: float = 120.0) -> Message:
         """The next message, or the next to `address`."""
         while True:
             message = self.receive(timeout_s)

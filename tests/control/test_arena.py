@@ -68,7 +68,7 @@ class Stage:
     def patch_is_answered(self, address: str) -> str:
         """Send a wrong message from the patch; returns the explanation."""
         self.patch.send(encode_message(address, 1.0))
-        while (message := self.patch.receive(30.0)) is not None:
+        while (message := self.patch.receive(120.0)) is not None:
             if message.address == "/fail":
                 return str(message.args[1])
         raise AssertionError("the patch was not answered")
@@ -130,14 +130,14 @@ def test_arenas_flood_without_a_map_causes_one_line_and_one_answer(open_stage: C
 def test_a_page_that_is_sent_warnings_gets_only_the_real_one(open_stage: Callable[..., Stage]) -> None:
     stage = open_stage("resolume")
     stage.patch.send(encode_message("/engine/notify", 1))
-    while (value := stage.patch.receive(30.0)) is not None and value.address != osc_schema.PARAMS[-1].address:
+    while (value := stage.patch.receive(120.0)) is not None and value.address != osc_schema.PARAMS[-1].address:
         pass  # all values are read first: together with the rest they would not fit into the socket's buffer
     stage.flood(3, has_clip=True)
     other = ReadingClient(*stage.desk.server.address)
     other.send(encode_message(MISTAKE, 1.0))
     told, heartbeats = [], 0
     while heartbeats < 5 and not any(MISTAKE in line for line in told):
-        message = stage.patch.receive(30.0)
+        message = stage.patch.receive(120.0)
         assert message is not None
         heartbeats += message.address == "/engine/heartbeat"
         if message.address == "/engine/warning":

@@ -99,7 +99,7 @@ def test_the_module_for_open_stage_control_passes_midi_both_ways(require: Callab
     require(node, "node (apt-get install nodejs)")
     page = (Path(__file__).parents[2] / "docs" / "midi-and-mapping.md").read_text(encoding="utf-8")
     code = page.partition("```js\n")[2].partition("```")[0]
-    ran = subprocess.run([node, "-e", MODULE], input=code, capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run([node, "-e", MODULE], input=code, capture_output=True, text=True, timeout=120, check=True)
     assert json.loads(ran.stdout) == [
         ["127.0.0.1", 9000, "/map/feedback", 1],
         ["127.0.0.1", 9000, "/control", 1, 7, 64],

@@ -35,7 +35,7 @@ def drawing(rig: Any) -> Iterator[Any]:
 
 def osc(*args: str) -> subprocess.CompletedProcess[str]:
     command = "import sys; from engine.cli.osc import app; sys.argv[0] = 'osc'; app()"
-    return subprocess.run([sys.executable, "-c", command, *args], capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "-c", command, *args], capture_output=True, text=True, timeout=120)
 
 
 def target(rig: Any) -> str:

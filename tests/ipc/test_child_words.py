@@ -79,7 +79,7 @@ def test_a_phase_is_never_seen_with_the_time_of_another(children, words: tuple[C
     engine, _ = words
     children.start(FLICKER, engine.segment).stdout.readline()
     seen: set[tuple[Phase, int]] = set()
-    end_s = time.perf_counter() + 30.0
+    end_s = time.perf_counter() + 120.0
     while len(seen) < 2 and time.perf_counter() < end_s:  # the child may get no core for a while
         seen |= {engine.progress for _ in range(100_000)}
     assert seen == {(Phase.LOADING, 1), (Phase.RUNNING, 1 << 59)}

@@ -45,11 +45,11 @@ def test_messages_arrive_in_order_and_unchanged(ends: Ends) -> None:
     assert child.receive() is None
     engine.send(Values({"/sd/prompt": "a bird", "/sd/strength": 0.5}, 7))
     engine.send(Stop())
-    assert child.receive(30.0) == Values({"/sd/prompt": "a bird", "/sd/strength": 0.5}, 7)
+    assert child.receive(120.0) == Values({"/sd/prompt": "a bird", "/sd/strength": 0.5}, 7)
     assert child.receive() == Stop()
     assert child.receive() is None
     child.send(Ready({"loaded_s": 3.5}))
-    assert wait([engine.connection], 30.0) == [engine.connection]
+    assert wait([engine.connection], 120.0) == [engine.connection]
     assert engine.receive() == Ready({"loaded_s": 3.5})
 
 
@@ -57,7 +57,7 @@ def test_messages_sent_before_closing_are_read_first(ends: Ends) -> None:
     engine, child = ends
     engine.send(Stop())
     engine.close()
-    assert child.receive(30.0) == Stop()
+    assert child.receive(120.0) == Stop()
     for _ in range(2):
         with pytest.raises(PipeClosedError, match="the other end is gone"):
             child.receive()
@@ -95,8 +95,8 @@ def test_an_unreadable_message_is_reported_and_the_next_one_arrives(ends: Ends, 
     engine.connection.send_bytes(message)
     engine.send(Stop())
     with pytest.raises(ControlPipeError, match=f"unreadable message: .*{reason}"):
-        child.receive(30.0)
-    assert child.receive(30.0) == Stop()
+        child.receive(120.0)
+    assert child.receive(120.0) == Stop()
 
 
 def test_the_longest_message_fits_into_an_empty_pipe_and_a_longer_one_is_refused(ends: Ends) -> None:
@@ -104,7 +104,7 @@ def test_the_longest_message_fits_into_an_empty_pipe_and_a_longer_one_is_refused
     room = MAX_BYTES - len(msgspec.msgpack.encode(Values({"text": "x" * 50_000}, 0))) + 50_000
     longest = Values({"text": "x" * room}, 0)
     engine.send(longest)  # nobody reads yet
-    assert child.receive(30.0) == longest
+    assert child.receive(120.0) == longest
     with pytest.raises(ControlPipeError, match=rf"a Values of {MAX_BYTES + 1} bytes is too long \(at most 61440\)"):
         engine.send(Values({"text": "x" * (room + 1)}, 0))
     assert child.receive() is None
@@ -121,7 +121,7 @@ def test_a_small_send_buffer_is_enlarged(require) -> None:
     pipe.send(longest)  # the first would have left no room in what was 8 KiB
     pipe.close()
     other = ControlPipe[Values](child, Values)
-    assert other.receive(30.0) == other.receive(30.0) == longest
+    assert other.receive(120.0) == other.receive(120.0) == longest
     other.close()
 
 
@@ -130,7 +130,7 @@ def test_a_too_long_message_closes_the_pipe_and_is_not_read(ends: Ends) -> None:
     engine.connection.send_bytes(b"x" * (MAX_BYTES + 1))
     for _ in range(2):
         with pytest.raises(PipeClosedError):
-            child.receive(30.0)
+            child.receive(120.0)
 
 
 def test_an_end_that_never_reads_does_not_block_the_sender(ends: Ends, require) -> None:
@@ -143,12 +143,12 @@ def test_an_end_that_never_reads_does_not_block_the_sender(ends: Ends, require) 
     while child.receive():
         pass
     engine.send(Stop())
-    assert child.receive(30.0) == Stop()
+    assert child.receive(120.0) == Stop()
 
 
 def answer(connection: Connection) -> None:
     pipe = ControlPipe[Values | Stop](connection, Values | Stop)
-    while not isinstance(message := pipe.receive(30.0), Stop):
+    while not isinstance(message := pipe.receive(120.0), Stop):
         assert message is not None
         pipe.send(Ready({"version": message.version}))
     os.kill(os.getpid(), 9)
@@ -162,10 +162,10 @@ def test_a_real_child_answers_and_its_death_is_noticed() -> None:
     pipe = ControlPipe[Ready](engine, Ready)
     for version in range(100):
         pipe.send(Values({}, version))
-        assert pipe.receive(30.0) == Ready({"version": version})
+        assert pipe.receive(120.0) == Ready({"version": version})
     pipe.send(Stop())
     with pytest.raises(PipeClosedError):
-        pipe.receive(30.0)
+        pipe.receive(120.0)
     process.join()
     process.close()
     pipe.close()

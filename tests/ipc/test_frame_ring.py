@@ -192,7 +192,7 @@ def test_waiting_returns_the_next_frame_or_none_after_the_timeout(
     assert reader.wait_newer(0.0) is None
     thread = threading.Thread(target=lambda: writer.write(picture(4), index=3, time_s=0))
     thread.start()
-    frame = reader.wait_newer(30.0)
+    frame = reader.wait_newer(120.0)
     thread.join()
     assert frame is not None and frame.index == 3
 

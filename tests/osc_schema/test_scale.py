@@ -112,7 +112,7 @@ def test_the_page_converts_as_the_engine_does(tmp_path: Path, require: Callable[
         input=json.dumps(asked),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
     for param, answers, wanted in zip(FADERS, json.loads(ran.stdout), expected, strict=True):

@@ -151,7 +151,7 @@ def test_py2max_finds_no_error_and_no_overlap_in_the_max_patch(tmp_path: Path) -
     patch = tmp_path / "multiverse.maxpat"
     patch.write_text(max_patch(osc_schema.AREAS), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "py2max", "validate", str(patch)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "py2max", "validate", str(patch)], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     findings = [line for line in done.stdout.splitlines() if "WARNING" in line]

@@ -505,6 +505,6 @@ print(seen, lines, len(list(folder.iterdir())))
 def test_in_a_show_the_render_thread_neither_opens_files_nor_imports(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", RENDER_THREAD_AT_WORK, str(tmp_path / "recordings")],
-        cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=60,
+        cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     assert done.stdout.strip() == "[] [] 5"

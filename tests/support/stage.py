@@ -55,7 +55,7 @@ class Stage:
         self._thread = threading.Thread(target=play)
         self.engine: Engine
         self._thread.start()
-        opened.wait(60.0)
+        assert opened.wait(120.0)
         if self._errors:
             raise self._errors[0]
         self.client = ReadingClient(*self.engine.osc_address)
@@ -74,7 +74,7 @@ class Stage:
         self.client.send(encode_message(address, *args))
         answers = []
         while True:
-            message = self.client.receive(timeout_s=60.0)
+            message = self.client.receive(timeout_s=120.0)
             assert message is not None, f"no answer to {address}"
             answers.append(message)
             if message.address in ("/done", "/fail") and message.args[0] == address:

@@ -14,7 +14,7 @@ from engine.config import build_config
 from engine.osc import encode_message
 from tests.support.browsers import SHELL
 
-STARTED_WITHIN_S = 60.0
+STARTED_WITHIN_S = 120.0
 
 
 class Stage:

@@ -84,7 +84,7 @@ class Desk:
         self.client.send(encode_message(address, *args))
 
     def answer(self) -> Message:
-        message = self.client.receive(30.0)
+        message = self.client.receive(120.0)
         assert message is not None
         return message
 
@@ -194,7 +194,7 @@ def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
         oscsend(port, "/midi:nanokontrol2:0:1/clock")
         oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, 20)
         oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, 24)
-        answer = client.receive(30.0)
+        answer = client.receive(120.0)
         client.close()
         assert answer == Message(
             "/done", ("/map/learn", "/layer/2/intensity", "midi 1 cc 5 nanokontrol2:0", "fader"), "ssss"
@@ -372,7 +372,7 @@ def test_a_map_file_that_hangs_delays_nothing(desk: Desk, wait_for: Callable[...
 def test_entries_are_edited_and_the_change_is_announced(desk: Desk) -> None:
     other = ReadingClient(*desk.server.address)
     other.send(encode_message("/engine/notify", 1))
-    while (message := other.receive(30.0)) is not None and message.address != osc_schema.PARAMS[-1].address:
+    while (message := other.receive(120.0)) is not None and message.address != osc_schema.PARAMS[-1].address:
         pass  # all values are read first: together with the rest they would not fit into the socket's buffer
     assert desk.done("/map/add", "midi 1 cc 7", "/layer/1/ratio") == (1,)
     assert desk.done("/map/set", 1, "high", 4.0) == (1, "high")
@@ -391,7 +391,7 @@ def test_entries_are_edited_and_the_change_is_announced(desk: Desk) -> None:
     assert desk.done("/map/clear") == ()
     counts = []
     while len(counts) < 6:
-        message = other.receive(30.0)
+        message = other.receive(120.0)
         assert message is not None
         if message.address == "/map/changed":
             counts.append(message.args[0])
@@ -436,7 +436,7 @@ def test_a_closed_connection_is_sent_no_more_feedback(desk: Desk, wait_for: Call
     desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
     bridge = ReadingClient(*desk.server.address, tcp=True)
     bridge.send(encode_message("/map/feedback", 1))
-    assert [bridge.receive(30.0).address for _ in range(2)] == ["/done", "/control"]
+    assert [bridge.receive(120.0).address for _ in range(2)] == ["/done", "/control"]
     assert desk.feedback.poll(desk.dispatcher.clock.now_s())
     bridge.close()
     assert wait_for(lambda: not desk.feedback.poll(desk.dispatcher.clock.now_s()))

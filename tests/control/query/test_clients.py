@@ -32,7 +32,7 @@ def npm_client(require: Callable[..., None]) -> Callable[[tuple[str, int]], dict
             env={**os.environ, "NODE_PATH": str(modules)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

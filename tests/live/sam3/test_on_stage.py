@@ -125,7 +125,7 @@ def heard(
     after()
     messages: list[Message] = []
     while len(messages) < count or not until(messages):
-        message = stage.client.receive(timeout_s=60.0)
+        message = stage.client.receive(timeout_s=120.0)
         assert message is not None, f"only {len(messages)} messages"
         if message.address.startswith("/sam3/object"):
             messages.append(message)

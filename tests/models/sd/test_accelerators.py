@@ -82,7 +82,7 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
 
     def slow_compiler(graph: Any, examples: Any) -> Any:
         begun.set()
-        assert may_end.wait(60.0)
+        assert may_end.wait(120.0)
 
         def run(*args: Any) -> Any:
             runs.append(threading.current_thread().name)
@@ -110,7 +110,7 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
         return len(capture.captured) - before
 
     assert captures(0, 64) == 2, "the stages before; from here on another capture could be broken by the compiler"
-    assert begun.wait(60.0)
+    assert begun.wait(120.0)
     assert [captures(seed, width) for seed, width in ((1, 64), (2, 128), (3, 64))] == [0, 0, 0]
     assert (runs, lines) == ([], ["accelerator inductor: compiling beside the picture"]), "another size waits"
     (compiling,) = threads_named("compiling")

@@ -39,8 +39,9 @@ def test_nothing_is_sent_after_the_close_to_a_client_that_reads_late() -> None:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         client = await asyncio.to_thread(SocketClient, runner.addresses[0], "/", receive_bytes=4096)
-        while not requests[0].transport.get_write_buffer_size():
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(120.0):
+            while not requests[0].transport.get_write_buffer_size():
+                await asyncio.sleep(0.01)
         _, opcodes = await asyncio.gather(sockets.close_all(), asyncio.to_thread(opcodes_until_the_end, client))
         await runner.cleanup()
         return opcodes

@@ -59,7 +59,7 @@ def test_the_same_scene_gives_the_same_bytes_in_any_process() -> None:
         "print(digest(set_stage(crowded(40))))"
     )
     runs = [
-        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60).stdout
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120).stdout
         for _ in range(2)
     ]
     assert runs[0] == runs[1] == digest(set_stage(crowded(40))) + "\n"

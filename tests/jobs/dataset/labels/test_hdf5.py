@@ -84,7 +84,7 @@ except SinkError as error:
 def test_a_full_disk_gives_one_line_and_leaves_no_file(tmp_path: Path) -> None:
     path = tmp_path / "0.hdf5"
     run = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, path], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", FULL_DISK, path], capture_output=True, text=True, check=False, timeout=120
     )
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout == f"{path}: cannot be written: File too large\n"

@@ -28,7 +28,7 @@ def test_the_same_seed_gives_the_same_scene_in_another_process() -> None:
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.strip() == digest(scene(SceneOptions(), 1000))
 

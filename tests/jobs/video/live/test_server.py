@@ -145,7 +145,7 @@ def test_three_clients_get_the_same_share_though_one_floods(serve: Serve, connec
     wait_for(lambda: all(len(client.painted) >= 24 for client in modest), "24 pictures for each")
     done.set()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=120)
     counts = [len(client.painted) for client in (*modest, flooding)]
     assert max(counts) <= 1.5 * min(counts)
     state = flooding.hear("state")
