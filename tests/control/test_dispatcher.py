@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.control import CommandTable, Dispatcher, Reply, patterns
-from engine.control.bundle_queue import MAX_BUNDLES, MAX_VALUES
-from engine.control.changes import MAX_PULLS
-from engine.control.outbox import MAX_PACKETS
-from engine.control.patterns import VALUES_A_SECOND
-from engine.control.planner import MAX_VALUES_A_BUNDLE
+from engine.control import CommandTable, Dispatcher, Reply, steps
+from engine.control.dispatcher import MAX_VALUES_A_BUNDLE
+from engine.control.outgoing.outbox import MAX_PACKETS
+from engine.control.steps import MAX_BUNDLES, MAX_PULLS, MAX_VALUES, VALUES_A_SECOND
 from engine.errors import PresetError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
 from engine.osc.time_tag import time_tag_of
@@ -214,8 +212,8 @@ def test_a_pattern_with_a_wildcard_first_part_does_not_set_engine_sinks_or_trigg
 
 
 def test_a_trigger_in_any_area_needs_a_first_part_without_wildcards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patterns, "NAMED_AREAS", frozenset())
-    reached = patterns.settable.__wrapped__("//*")  # past the cache
+    monkeypatch.setattr(osc_schema, "FULLY_NAMED", frozenset())
+    reached = steps.settable.__wrapped__("//*")  # past the cache
     triggers = [param for param in osc_schema.PARAMS if param.type is osc_schema.ParamType.TRIGGER]
     assert len(triggers) >= 2 and set(reached) == set(osc_schema.PARAMS) - set(triggers)
 

@@ -8,8 +8,17 @@ import pytest
 
 import osc_schema
 from engine.control import CommandTable, Dispatcher, Sender
-from engine.control.backlog import MAX_IN_ORDER, SIFTED_AT, Backlog
-from engine.control.flood import MAX_COMMANDS_IN_ORDER, MAX_KEPT_BYTES, MAX_PULLS, MAX_WITHOUT_EFFECT, Datagram, Sifted
+from engine.control.flood import (
+    MAX_COMMANDS_IN_ORDER,
+    MAX_IN_ORDER,
+    MAX_KEPT_BYTES,
+    MAX_PULLS,
+    MAX_WITHOUT_EFFECT,
+    SIFTED_AT,
+    Backlog,
+    Datagram,
+    Sifted,
+)
 from engine.osc import Message, decode_packet, encode_bundle, encode_message, encode_reply
 from engine.osc.time_tag import time_tag_of
 from engine.params import ParamStore

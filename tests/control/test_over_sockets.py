@@ -20,7 +20,7 @@ from pythonosc.tcp_client import SimpleTCPClient
 import osc_schema
 from engine.control import CommandTable, Dispatcher, OscClient, OscServer, SendingThread, server
 from engine.control.allow import AllowList
-from engine.control.outbox import PACKETS_A_SENDING
+from engine.control.outgoing.outbox import PACKETS_A_SENDING
 from engine.control.tcp import ACCEPT_PAUSE_S, MAX_CLIENTS
 from engine.control.udp import WANTED_RECEIVE_BUFFER_BYTES, UdpTransport
 from engine.errors import ConfigError, MultiverseError

@@ -18,7 +18,7 @@ from typing import cast
 import osc_schema
 from engine.control import Args, CommandTable, Reply, Tell
 from engine.control.commands.mapping_feedback import MapFeedback
-from engine.control.midi_bridges import read_midi
+from engine.control.foreign.midi_bridges import read_midi
 from engine.errors import MappingError
 from engine.osc import Message
 from engine.params import ParamStore

@@ -22,14 +22,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from engine.control import Reply
-from engine.control.midi_feedback import midi_packets
-from engine.control.sender import NO_PORT, Sender
+from engine.control.foreign.midi_bridges import midi_packets
+from engine.control.outgoing.sender import NO_PORT, Sender
 from engine.osc import Message, encode_reply
 from engine.params import ParamStore
+from engine.params.mapping.control_map import is_pattern
 from engine.params.mapping.controls import Control, Movement
 from engine.params.mapping.entry import MapEntry
 from engine.params.mapping.policy import shown
-from engine.params.mapping.wildcards import is_pattern
 from engine.system.reporting import Report
 from osc_schema.mapping import FORMS
 

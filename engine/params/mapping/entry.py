@@ -124,8 +124,8 @@ def _default_entry(control: Control, target: str, mode: Literal[Mode, ""]) -> Ma
         high=high,
         curve=1.0,
         invert=False,
-        # Takeover is for hands. A lighting desk sends the levels that it means, and after a restart only once.
-        takeover=mode == "fader" and numeric and control.kind != "note" and not control.is_desk,
+        # Takeover is for hands. A lighting console sends the levels that it means, and after a restart only once.
+        takeover=mode == "fader" and numeric and control.kind != "note" and not control.is_console,
         mode=mode,
         in_low=0.0,
         in_high=float(MAX_VALUES[control.kind]),

@@ -4,7 +4,7 @@ import errno
 import socket
 import sys
 
-from engine.control.sender import addresses_of, display_address
+from engine.control.outgoing.sender import addresses_of, display_address
 from engine.errors import MultiverseError, PortTakenError
 from engine.system.refused_port import refusal_reason
 

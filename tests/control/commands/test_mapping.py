@@ -56,7 +56,7 @@ class Desk:
             store=self.store,
             feedback=self.feedback,
             clock={kind: lambda now_s, kind=kind: self.clock_ticks.append((kind, now_s)) for kind in ("clock", "stop")},
-            tell=outgoing.feedback.tell,
+            tell=outgoing.announcements.tell,
             report=report,
             disk=DiskStore(report),
             start_timer=self._start_timer,
@@ -66,7 +66,7 @@ class Desk:
         )
         self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
         self.map.add_commands(table)
-        self.dispatcher.heard.add_commands(table)
+        table.add("/map/heard", self.dispatcher.heard.on_heard, is_listing=True)
         table.add("/preset/load", lambda args, reply: self.loaded.append(args[0]))
         self.sending = SendingThread(self.dispatcher)
         self.sending.poll(self.feedback.poll)

@@ -14,7 +14,7 @@ from engine.control import CommandTable, Reply
 from engine.control.commands.cue import CueControl
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.timecode import TimecodeControl, conditions
-from engine.control.midi_bridges import read_midi
+from engine.control.foreign.midi_bridges import read_midi
 from engine.errors import MultiverseError
 from engine.osc import Message, decode_packet, encode_message
 from engine.params import Crossfade, ParamStore, PresetFolder, Tempo, read_cues

@@ -10,13 +10,12 @@ import osc_schema
 from engine.osc import Message
 from engine.params import ParamStore
 from engine.params.mapping.built_in_maps import BUILT_IN, built_in, is_from
-from engine.params.mapping.control_map import ControlMap
+from engine.params.mapping.control_map import ControlMap, WildcardIndex
 from engine.params.mapping.controls import MidiEvent, Movement, control_of
 from engine.params.mapping.entry import MapEntry, changed, make_entry
 from engine.params.mapping.map_file import read_tables
 from engine.params.mapping.movement_reader import MovementReader
 from engine.params.mapping.policy import STEP, picks_up, position_of, ticks, value_at
-from engine.params.mapping.wildcards import WildcardIndex
 
 
 class Surface:
