@@ -141,10 +141,8 @@ class Answering:
                 limit.spend(now_s, reply.sent)
 
     def _reply(self, command: str, sender: Sender) -> Reply:
-        def log_failure(line: str) -> None:
-            self._report_refusal("osc.command", line, sender)
-
-        return Reply(command, self._outgoing.feedback.listener_of(sender).post, log_failure)
+        post = self._outgoing.feedback.listener_of(sender).post
+        return Reply(command, post, lambda line: self._report_refusal("osc.command", line, sender))
 
     # -- questions -----------------------------------------------------------------------------
 

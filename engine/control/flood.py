@@ -123,7 +123,7 @@ class Sieve:
                     if by is not sender and by.name != sender.name:
                         state.overwritten.add((sender.name, kind.address))
                     continue
-                if self._is_set_by(data, kind):
+                if any(self._is_accepted(kind, message) for message in _messages_in(data)):
                     newer[kind.address] = sender
                 state.kept.append(datagram)
             elif data.startswith(BUNDLE_HEAD):
@@ -144,9 +144,6 @@ class Sieve:
         if len(address) <= MAX_KEPT_ADDRESS_BYTES:
             self._kinds[address] = kind
         return kind
-
-    def _is_set_by(self, data: bytes, param: Param) -> bool:
-        return any(self._is_accepted(param, message) for message in _messages_in(data))
 
     def _sift_other(self, datagram: Datagram, address: bytes, kind: AddressKind, state: _Sifting) -> None:
         sender = datagram[1]

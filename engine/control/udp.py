@@ -73,10 +73,8 @@ class UdpTransport:
             for data, sender, arrived_s in self._allowed(found):
                 receive(data, sender, arrived_s)
             return
-        for _ in range(
-            PACKETS_A_TURN // EXECUTED_AT_ONCE
-        ):  # on a busy machine even 512 packets can take long enough to lose some
-            self._keep(found)
+        for _ in range(PACKETS_A_TURN // EXECUTED_AT_ONCE):
+            self._keep(found)  # on a busy machine even 512 packets can take long enough to lose some
             self._count_sifted(backlog.begin_generation())
             for data, sender, arrived_s in backlog.take(EXECUTED_AT_ONCE):
                 receive(data, sender, arrived_s)
@@ -112,7 +110,8 @@ class UdpTransport:
         """The Sender for a new address, or None if it is not allowed; that is checked again for its next packet."""
         address = self._reader.address_of(key)
         if not self._allow.allows(address[0], self._dispatcher.clock.now_s()):
-            self._refuse(address)
+            self._counters.refused += 1
+            self._report("osc.refused", f"OSC from {display_address(*address[:2])} refused: not in --osc-allow")
             return None
         if len(self._senders) >= KEPT_SENDERS:
             self._senders.clear()
@@ -129,10 +128,6 @@ class UdpTransport:
         if sifted.discarded:
             reason = "more arrive than can be executed; values are kept, repeated and unmapped messages are not"
             self._report("osc.discarded", f"OSC: {sifted.discarded} messages discarded: {reason}")
-
-    def _refuse(self, address: SocketAddress) -> None:
-        self._counters.refused += 1
-        self._report("osc.refused", f"OSC from {display_address(*address[:2])} refused: not in --osc-allow")
 
     # -- any thread ----------------------------------------------------------------------------
 

@@ -376,9 +376,9 @@ def _factory_name(name: str) -> str | None:
 def _factory_values(name: str) -> dict[str, Value]:
     """The values of a built-in preset. `default` sets everything; a look leaves the inputs and their setup alone: the
     camera on layer 5, the live models, the region map, the sound."""
-    held = [param for param in osc_schema.PARAMS if param.stored and (name == "default" or _is_of_a_look(param))]
-    return {param.address: param.default for param in held} | _FACTORY[name]
 
+    def is_held(param: Param) -> bool:
+        is_of_a_look = param.area in _LOOK_AREAS and not param.address.startswith("/layer/5/")
+        return param.stored and (is_of_a_look or name == "default")
 
-def _is_of_a_look(param: Param) -> bool:
-    return param.area in _LOOK_AREAS and not param.address.startswith("/layer/5/")
+    return {param.address: param.default for param in osc_schema.PARAMS if is_held(param)} | _FACTORY[name]

@@ -131,7 +131,16 @@ class ShaderInput:
             raise Rejected(f"{self.address}: takes {len(self.aliases)} numbers, not {len(parts)}")
         numbers, notes = [], []
         for name, part, low, high in zip(PARTS[self.type], parts, self.lows, self.highs, strict=True):
-            accepted = osc_schema.accept(_float(self.address, name, low, low, high), part)
+            number = Param(
+                address=f"{self.address} ({name})",
+                type=ParamType.FLOAT,
+                default=low,
+                low=low,
+                high=high,
+                description=name,
+                out_of_range="clip",
+            )
+            accepted = osc_schema.accept(number, part)
             assert isinstance(accepted.value, float)
             numbers.append(accepted.value)
             notes += [accepted.note] if accepted.note else []
@@ -274,18 +283,6 @@ def _param(
         out_of_range="clip" if shape.type == "float" else "reject",
         stored=False,
         resumed=False,
-    )
-
-
-def _float(address: str, name: str, default: float, low: float, high: float) -> Param:
-    return Param(
-        address=f"{address} ({name})",
-        type=ParamType.FLOAT,
-        default=default,
-        low=low,
-        high=high,
-        description=name,
-        out_of_range="clip",
     )
 
 

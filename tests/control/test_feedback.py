@@ -92,14 +92,6 @@ def test_changes_before_and_during_a_subscription_are_sent_once_in_order(hall: H
         assert Message(ANGLE, (hall.store.get(ANGLE),), "f") in values
 
 
-def test_subscribing_again_brings_every_value_again(hall: Hall, peers: tuple[Any, Any]) -> None:
-    one, _ = peers
-    hall.subscribe(one)
-    hall.say(one, "/engine/notify", 1)
-    hall.after(0.5)
-    assert len(without_heartbeat(one.take())) == 1 + len(osc_schema.PARAMS)
-
-
 def test_all_values_are_sent_in_portions_that_fit_a_small_receive_buffer(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, _ = peers
     hall.say(one, "/engine/notify", 1)

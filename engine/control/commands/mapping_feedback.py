@@ -156,7 +156,8 @@ class MapFeedback:
                     continue
                 control = entry.control._replace(number=0) if entry.control.kind == "osc" else entry.control
                 output = self._outputs.setdefault(control, _Output(control))
-                if output.entries.setdefault(_argument(entry), entry) is entry:
+                argument = entry.control.number if entry.control.kind == "osc" else 0
+                if output.entries.setdefault(argument, entry) is entry:
                     self._outputs_of.setdefault(entry.target, []).append(output)
             for control, output in self._outputs.items():
                 if control in before:
@@ -232,10 +233,6 @@ class MapFeedback:
             for packet in packets:
                 subscriber.target.post(packet)
             room -= len(packets)
-
-
-def _argument(entry: MapEntry) -> int:
-    return entry.control.number if entry.control.kind == "osc" else 0
 
 
 def _is_same(movement: Movement, sent: float) -> bool:

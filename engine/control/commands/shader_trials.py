@@ -108,18 +108,14 @@ class ShaderTesting:
         self._looked_up: dict[object, bool] = {}
         """Texts whose record has been read; True if it says that the shader is refused."""
         self._reading: set[object] = set()
-        self._pictures: dict[str, np.ndarray] = {}
+        self.pictures: Mapping[str, np.ndarray] = {}
+        """Thumbnails of the shaders that have been tested, (height, width, 3) uint8, by name. Any thread."""
         self._idle = _Idle()
         self._wants_all = False
         self._has_listed = False
         self._began_s = now_s()
         if records is not None:
             records.post(partial(prune_records, folder), log.debug)
-
-    @property
-    def pictures(self) -> Mapping[str, np.ndarray]:
-        """Thumbnails of the shaders that have been tested, (height, width, 3) uint8, by name. Any thread."""
-        return self._pictures
 
     @property
     def is_running(self) -> bool:
@@ -200,8 +196,8 @@ class ShaderTesting:
             while len(self._known) > KEPT_TESTS:
                 del self._known[next(iter(self._known))]
         if thumbnail is not None:
-            pictures = {**self._pictures, text.entry.name: thumbnail}
-            self._pictures = dict(list(pictures.items())[-KEPT_PICTURES:])
+            pictures = {**self.pictures, text.entry.name: thumbnail}
+            self.pictures = dict(list(pictures.items())[-KEPT_PICTURES:])
 
     # -- records -------------------------------------------------------------------------------
 
@@ -287,7 +283,7 @@ class ShaderTesting:
                 self._tester.warm()
         if self._wants_all and not is_early:
             self._wants_all = False
-            idle.waiting = deque(each for each in catalog.entries if each.name not in self._pictures)
+            idle.waiting = deque(each for each in catalog.entries if each.name not in self.pictures)
             idle.seen = {each.path for each in catalog.entries}
         for entry in catalog.entries:
             is_guest = self._is_guest(entry)

@@ -78,6 +78,8 @@ class EngineStatus:
 
     def osc_lines(self) -> list[tuple[str, tuple[OscValue, ...]]]:
         """One message per item; values are int, float and string only."""
+        guard = self.flash_guard
+        guard_word = "limiting" if guard.is_limiting else "watching" if guard.is_on else "off"
         lines: list[tuple[str, tuple[OscValue, ...]]] = [
             ("/engine/status/seconds", (self.seconds,)),
             ("/engine/status/fps", (self.fps,)),
@@ -94,7 +96,7 @@ class EngineStatus:
             ("/engine/status/size", (self.width, self.height)),
             ("/engine/status/renderer", (self.renderer,)),
             ("/engine/status/fade", (self.last_fade,)),
-            ("/engine/status/flash_guard", _flash_guard_values(self.flash_guard)),
+            ("/engine/status/flash_guard", (guard_word, guard.held_share, guard.lately_share)),
             ("/engine/status/audio", (self.audio.state, self.audio.description)),
         ]
         beat = self.beat
@@ -103,7 +105,8 @@ class EngineStatus:
             time = self.timecode
             lines.append(("/engine/status/timecode", (time.source, time.state, time.position, time.rate, time.speed)))
         if self.osc is not None:
-            lines += _osc_lines(self.osc)
+            for name in ("messages", "replaced", "discarded", "lost"):
+                lines.append((f"/engine/status/osc/{name}", (getattr(self.osc, name),)))
         if self.camera is not None:
             lines.append(("/engine/status/camera", (self.camera.state, self.camera.description)))
         for child in self.children:
@@ -125,22 +128,6 @@ class EngineStatus:
         for line in self.warnings[-3:]:
             lines.append(("/engine/status/warning", (line,)))
         return lines
-
-
-def _flash_guard_values(state: FlashGuardState) -> tuple[OscValue, ...]:
-    """State (off, watching or limiting), share of the light held back now, share of the last 10 s with limiting."""
-    word = "limiting" if state.is_limiting else "watching" if state.is_on else "off"
-    return word, state.held_share, state.lately_share
-
-
-def _osc_lines(osc: OscCounters) -> list[tuple[str, tuple[OscValue, ...]]]:
-    """Messages executed, and those that were not: replaced by newer values, discarded, lost by the system."""
-    return [
-        ("/engine/status/osc/messages", (osc.messages,)),
-        ("/engine/status/osc/replaced", (osc.replaced,)),
-        ("/engine/status/osc/discarded", (osc.discarded,)),
-        ("/engine/status/osc/lost", (osc.lost,)),
-    ]
 
 
 def _child_lines(child: ChildStatus) -> list[tuple[str, tuple[OscValue, ...]]]:

@@ -211,7 +211,9 @@ class DmxReceiver:
             self._is_closing.wait(READ_INTERVAL_S)
 
     def _turn(self) -> None:
-        ready = self._selector.select(self._rest_s())
+        # Until something is due without a packet.
+        due_s = min(self._step_s, self._polls.next_due_s(), self._forward_s if self._changed else float("inf"))
+        ready = self._selector.select(max(0.0, due_s - self._clock.now_s()))
         for key, _ in ready:
             sock, read = key.data
             if read is not None:
@@ -226,11 +228,6 @@ class DmxReceiver:
         if now_s >= self._forward_s:
             self._forward(now_s)
         self._answer_polls(now_s)
-
-    def _rest_s(self) -> float:
-        """Seconds until something is due without a packet."""
-        due_s = min(self._step_s, self._polls.next_due_s(), self._forward_s if self._changed else float("inf"))
-        return max(0.0, due_s - self._clock.now_s())
 
     def _read(self, sock: socket.socket, read: ReadPacket) -> None:
         for _ in range(PACKETS_A_TURN):

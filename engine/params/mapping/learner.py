@@ -193,11 +193,9 @@ class Learner:
             known.first = known.value
             is_clear = before is not None and abs(known.value - before) >= CLEAR * largest
             # After the first half of a pair it is unknown if a second one follows; the next value shows it.
-            return is_clear and not self._partner_is_known(control)
+            is_partner_known = pair_of(control) is not None and _partner(control) in self._known
+            return is_clear and not is_partner_known
         return abs(known.value - known.first) >= NOISE * largest
-
-    def _partner_is_known(self, control: Control) -> bool:
-        return pair_of(control) is not None and _partner(control) in self._known
 
     def _whole(self, control: Control, before_s: float, now_s: float) -> Control:
         """The pair if the other half arrived together with this one, now or the last time; else `control`."""

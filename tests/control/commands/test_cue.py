@@ -321,15 +321,6 @@ def test_a_file_full_of_mistakes_is_reported_in_a_few_lines(tmp_path: Path, repo
     assert reports.lines[-1] == ("cues.more", "cues: 8991 more invalid entries")
 
 
-def test_a_failed_write_is_answered_and_the_list_stays_changed(rig: Rig, wait_for: Callable) -> None:
-    rig.path.mkdir()
-    rig.say("/cue/set", 1, "low")
-    wait_for(lambda: rig.answers, "the answer")
-    assert rig.take()[0][2].startswith("changed, but not saved: ")
-    rig.say("/cue/1")
-    assert rig.take() == [("/done", "/cue/1", 1, "low")]
-
-
 # -- end to end --------------------------------------------------------------------------------
 
 
@@ -424,21 +415,3 @@ def test_offline_a_modulated_show_is_the_same_byte_for_byte(swell: Path) -> None
     first = pictures()
     assert first == pictures()
     assert len(set(first)) > 3, "it moves"
-
-
-def test_a_modulated_parameter_is_seen_over_udp(desk: Desk, wait_for: Callable) -> None:
-    """An LFO modulates the brightness down to 0 and back, while the fader keeps its value."""
-    for address, value in (
-        *PLAIN.items(), ("/lfo/1/shape", "square"), ("/lfo/1/rate_hz", 5.0), ("/mod/1/source", "lfo1"),
-        ("/mod/1/amount", -1.0), ("/mod/1/target", BRIGHTNESS),
-    ):  # fmt: skip
-        desk.client.send(encode_message(address, value))
-    drawn: list[float] = []
-
-    def look() -> bool:
-        desk.engine.post(lambda: drawn.append(desk.engine._parts.drawing.reader()()[..., :3].mean()))
-        return len(drawn) > 5 and min(drawn) == 0.0 and max(drawn) > 5.0
-
-    wait_for(look, "dark and bright pictures")
-    assert desk.engine.params.get(BRIGHTNESS) == 2.5
-    assert "nearest" in desk.failed("/mod/1/target", "/layr/1/angle")

@@ -212,12 +212,6 @@ def test_a_name_of_digits_is_a_name(rig: Rig, wait_for: Callable) -> None:
     assert rig.store.get(BRIGHTNESS) == 3.0
 
 
-def test_subscribers_are_sent_saved_and_deleted_presets(rig: Rig, wait_for: Callable) -> None:
-    saved(rig, wait_for, "night")
-    rig.say("/preset/delete", "night")
-    wait_for(lambda: told_of(rig, "/preset/changed") == [("night",)] * 2, "both")
-
-
 def test_a_preset_saved_while_modulated_holds_the_unmodulated_values(rig: Rig, wait_for: Callable) -> None:
     rig.store.set_many([("/mod/1/source", "peak"), ("/mod/1/target", BRIGHTNESS), (BRIGHTNESS, 1.0)], by="test")
     rig.store.set("/mod/1/amount", 0.5)
