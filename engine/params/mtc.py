@@ -11,6 +11,7 @@ after the label's frame began.
 """
 
 from collections import deque
+from dataclasses import replace
 
 from engine.values import TimecodeReading
 
@@ -73,16 +74,17 @@ def full_frame(packed: int, now_s: float) -> TimecodeReading | None:
     """The reading of a full frame message: hours, minutes, seconds, frames of seven bits each, hours first; bits 5 and
     6 of the hours are the rate. None if it is not a time."""
     rate = MTC_RATES[packed >> 26 & 3]
-    return _if_time(TimecodeReading(**_label(packed & ~(0b11 << 26)), at_s=now_s, rate=rate, is_still=True))
+    return _if_time(replace(_at(packed & ~(0b11 << 26), now_s), rate=rate, is_still=True))
 
 
 def text_frame(packed: int, now_s: float) -> TimecodeReading | None:
     """The reading of Open Stage Control's text, packed like a full frame without a rate."""
-    return _if_time(TimecodeReading(**_label(packed), at_s=now_s, lead_frames=TEXT_LEAD_FRAMES))
+    return _if_time(replace(_at(packed, now_s), lead_frames=TEXT_LEAD_FRAMES))
 
 
-def _label(packed: int) -> dict[str, int]:
-    return {name: packed >> 7 * place & 127 for place, name in enumerate(("frames", "seconds", "minutes", "hours"))}
+def _at(packed: int, now_s: float) -> TimecodeReading:
+    hours, minutes, seconds, frames = (packed >> shift & 127 for shift in (21, 14, 7, 0))
+    return TimecodeReading(hours=hours, minutes=minutes, seconds=seconds, frames=frames, at_s=now_s)
 
 
 def _if_time(reading: TimecodeReading) -> TimecodeReading | None:

@@ -29,12 +29,13 @@ from osc_schema import PARAMS, Rejected, Value
 
 MAX_PICTURE_BYTES = 200_000  # the engine writes about 15 kB; a larger file is from elsewhere
 MAX_PICTURES = 500  # in memory, 8 MB
+CURRENT = "/preset/current"
 
 FACTORY = {name.casefold(): factory_preset(name) for name in FACTORY_NAMES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
+class _OnDisk:
     """A preset as it is on the disk."""
 
     file: SavedFile | None
@@ -71,7 +72,7 @@ class PresetShelf:
         self.problem = ""
         """The reason why the last poll could not read the folder, or ""."""
         self._lock = threading.Lock()
-        self._kept: dict[str, _Kept] = {}
+        self._on_disk: dict[str, _OnDisk] = {}
         self._changes: dict[str, PresetChange] = {}
         self._pictures: dict[str, PresetPicture] = {}  # replaced as a whole
 
@@ -81,7 +82,7 @@ class PresetShelf:
         """The names of all presets: the built-in ones, then the others, sorted."""
         with self._lock:
             deleted = {name for name, change in self._changes.items() if change.content is None}
-            saved = (self._kept.keys() | self._changes.keys()) - deleted
+            saved = (self._on_disk.keys() | self._changes.keys()) - deleted
         return (*FACTORY_NAMES, *sorted(saved, key=str.casefold))
 
     def has(self, name: str) -> bool:
@@ -104,7 +105,7 @@ class PresetShelf:
         if content is not None:
             raise PresetError(str(content))  # a new one each time: a traceback grows with every raise
         clean = clean_name(name)
-        if clean in self._kept:
+        if clean in self._on_disk:
             raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} does not respond")
         if self.problem:
             raise PresetError(self.problem)
@@ -146,9 +147,9 @@ class PresetShelf:
             self._pictures = {other: picture for other, picture in self._pictures.items() if other != name}
         with self._lock:
             if content is None:
-                self._kept.pop(name, None)
+                self._on_disk.pop(name, None)
             else:
-                self._kept[name] = _Kept(file=None, content=content)
+                self._on_disk[name] = _OnDisk(file=None, content=content)
             self._drop(change)
         return was_replaced
 
@@ -156,14 +157,14 @@ class PresetShelf:
         """Bring back the preset that was last overwritten or deleted under that name. PresetError if there is none."""
         loaded = self.folder.restore(name)
         with self._lock:
-            self._kept[loaded.name] = _Kept(file=None, content=loaded)
+            self._on_disk[loaded.name] = _OnDisk(file=None, content=loaded)
         self._poll_pictures({loaded.name})
         return loaded
 
     def write_picture(self, name: str, jpeg: bytes) -> None:
         """Write the picture of a preset, unless the preset was deleted meanwhile. PresetError if the disk refuses."""
         clean = clean_name(name)
-        if clean in self._kept:
+        if clean in self._on_disk:
             self.folder.save_picture(clean, jpeg)
             self._pictures = {**self._pictures, clean: _picture(jpeg, None)}
 
@@ -179,13 +180,13 @@ class PresetShelf:
             return []
         self.problem = ""
         with self._lock:  # the names first, because reading a file may take long
-            different = [name for name in self._kept if name not in files]
+            different = [name for name in self._on_disk if name not in files]
             for name in different:
-                del self._kept[name]
+                del self._on_disk[name]
             for name in files:
-                self._kept.setdefault(name, _Kept(file=None, content=None))
+                self._on_disk.setdefault(name, _OnDisk(file=None, content=None))
         for name, file in files.items():
-            before = self._kept[name]
+            before = self._on_disk[name]
             if before.file == file:
                 continue
             try:
@@ -193,7 +194,7 @@ class PresetShelf:
             except PresetError as error:
                 content = error
             with self._lock:
-                self._kept[name] = _Kept(file=file, content=content)
+                self._on_disk[name] = _OnDisk(file=file, content=content)
             if isinstance(content, PresetError) or content != before.content:
                 different.append(name)
         return [*different, *(name for name in self._poll_pictures(files.keys()) if name not in different)]
@@ -201,7 +202,7 @@ class PresetShelf:
     def _poll_pictures(self, names: Collection[str]) -> list[str]:
         """Read new and changed pictures, forget deleted ones; returns those of their names that are in `names`."""
         try:
-            files = {name: file for name, file in self.folder.pictures().items() if name in self._kept}
+            files = {name: file for name, file in self.folder.pictures().items() if name in self._on_disk}
         except PresetError:
             return []
         pictures = {name: picture for name, picture in self._pictures.items() if name in files}
@@ -225,10 +226,10 @@ class PresetShelf:
             return factory
         clean = clean_name(name)
         with self._lock:
-            change, kept = self._changes.get(clean), self._kept.get(clean)
+            change, on_disk = self._changes.get(clean), self._on_disk.get(clean)
         if change is not None:
             return change.content
-        return None if kept is None else kept.content
+        return None if on_disk is None else on_disk.content
 
     def _changed(self, change: PresetChange) -> PresetChange:
         with self._lock:
@@ -243,9 +244,6 @@ class PresetShelf:
 
 def _picture(jpeg: bytes, file: SavedFile | None) -> PresetPicture:
     return PresetPicture(jpeg=jpeg, version=f"{zlib.crc32(jpeg):08x}", file=file)
-
-
-ADDRESS = "/preset/current"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -327,12 +325,12 @@ class CurrentPreset:
             )
             if bool(self._different) != self._is_edited:
                 self._is_edited = bool(self._different)
-                self._send(ADDRESS, *self.state)
+                self._send(CURRENT, *self.state)
 
     def _set(self, current: _Current | None) -> None:
         with self._lock:
             self._current, self._is_edited, self._different, self._seen_version = current, False, "", -1
-            self._send(ADDRESS, *self.state)
+            self._send(CURRENT, *self.state)
 
     def _is_usable(self, address: str, value: Value) -> bool:
         """True if this run accepts the value. Refused values are not compared."""

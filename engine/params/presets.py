@@ -60,25 +60,25 @@ class ReplacedPresets:
 
     def put_aside(self, name: str, path: Path, picture: Path) -> None:
         """Copy a preset's file and picture here. Both also stay in place, because others may be reading them."""
-        kept = self._kept()
+        entries = self._entries()
         newest = self.newest(name)
         if newest is not None and newest.path.samefile(path):  # an earlier save copied it, then failed
             return
-        number = max((entry.number for entry in kept), default=0) + 1
+        number = max((entry.number for entry in entries), default=0) + 1
         self.path.mkdir(parents=True, exist_ok=True)
         entry = Replaced(number=number, name=name, path=self.path / f"{number:06} {name}{SUFFIX}")
         if picture.is_file():
             _copy(picture, entry.picture)
         _copy(path, entry.path)
-        self._forget_old([*kept, entry])
+        self._forget_old([*entries, entry])
 
     def newest(self, name: str) -> Replaced | None:
         """The newest one of that name, or None."""
         return max(
-            (entry for entry in self._kept() if entry.name == name), key=lambda entry: entry.number, default=None
+            (entry for entry in self._entries() if entry.name == name), key=lambda entry: entry.number, default=None
         )
 
-    def _kept(self) -> list[Replaced]:
+    def _entries(self) -> list[Replaced]:
         try:
             paths = [Path(entry.path) for entry in os.scandir(self.path) if entry.is_file()]
         except FileNotFoundError:
@@ -86,8 +86,8 @@ class ReplacedPresets:
         found = ((path, _KEPT.fullmatch(path.name)) for path in paths)
         return [Replaced(number=int(match["number"]), name=match["name"], path=path) for path, match in found if match]
 
-    def _forget_old(self, kept: list[Replaced]) -> None:
-        newest_first = sorted(kept, key=lambda entry: entry.number, reverse=True)
+    def _forget_old(self, entries: list[Replaced]) -> None:
+        newest_first = sorted(entries, key=lambda entry: entry.number, reverse=True)
         of_a_name: dict[str, int] = {}
         for place, entry in enumerate(newest_first):
             of_a_name[entry.name] = of_a_name.get(entry.name, 0) + 1
@@ -201,12 +201,13 @@ class PresetFolder:
         return is_factory(name) or clean_name(name) in self.files()
 
     def save(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> Path:
-        """Write the stored parameters among `values`, replacing a preset of that name. Returns the file's path."""
+        """Like `replace`; returns the file's path."""
         self.replace(name, values, inputs)
         return self._path_of(name)
 
     def replace(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> bool:
-        """Like `save`; True if another preset of that name was moved to `replaced`, with its picture."""
+        """Write the stored parameters among `values`. True if another preset of that name was moved to `replaced`, with
+        its picture."""
         path = self._path_of(name)
         text = preset_text(clean_name(name), values, holds=is_stored, inputs=inputs)
         is_another = path.is_file() and not _holds(path, text)

@@ -45,6 +45,8 @@ STEP_INTERVAL_S: Final = 0.5  # between two checks for silent senders
 PORTS_INTERVAL_S: Final = 5.0  # between two looks for programs on the same ports
 CLOSED_WITHIN_S: Final = 3.0
 MAX_TOLD: Final = 8  # lines about universes that are not configured
+MAX_WAITING: Final = 16  # hosts whose polls are not answered yet
+MAX_DELAY_S: Final = 1.0
 
 ReadPacket = Callable[[bytes, str, int], LevelsPacket | None]
 """`read(data, host, port)`: the levels in a packet, None if it carries none, or DmxDecodeError."""
@@ -323,11 +325,8 @@ class DmxReceiver:
         by_source: dict[str, list[Message]] = {}
         for universe, messages in taken:
             by_source.setdefault(universe.source, []).extend(messages)
-        for (
-            source,
-            messages,
-        ) in by_source.items():  # a console's faders move in one frame, in whichever universe they are
-            self._deliver(messages, source)
+        for source, messages in by_source.items():
+            self._deliver(messages, source)  # a console's faders move in one frame, in whichever universe they are
 
     def _answer_polls(self, now_s: float) -> None:
         for host, poll in self._polls.take_due(now_s):
@@ -352,7 +351,3 @@ class DmxReceiver:
 
 def _lost(universe: Universe) -> str:
     return f"dmx: universe {universe.number}: {universe.source}"
-
-
-MAX_WAITING: Final = 16
-MAX_DELAY_S: Final = 1.0

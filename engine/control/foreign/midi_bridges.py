@@ -64,20 +64,12 @@ _TYPES: Final[dict[str, tuple[_Event, int]]] = {
     "polyphonic_key_pressure": ("other", 2),
     "poly_pressure": ("other", 2),
 }
-_IGNORED: Final[dict[str, MidiKind]] = {
-    name: "other"
-    for name in (
-        "song_position", "song_select", "tune_request", "active_sensing", "reset",
-        "syscommon_undefined", "sysrt_undefined", "unknown_message", "heartbeat",
-    )
-}  # fmt: skip
 _WITHOUT_CHANNEL: Final[dict[str, MidiKind]] = {
-    "clock": "clock",
-    "start": "start",
-    "continue": "continue",
-    "stop": "stop",
-    **_IGNORED,
-}
+    "clock": "clock", "start": "start", "continue": "continue", "stop": "stop",
+    "song_position": "other", "song_select": "other", "tune_request": "other", "active_sensing": "other",
+    "reset": "other", "syscommon_undefined": "other", "sysrt_undefined": "other", "unknown_message": "other",
+    "heartbeat": "other",
+}  # fmt: skip
 _TIMECODE: Final = {"mtc": "mtc", "MTC": "mtc", "syscommon_MTC": "mtc", "sysex": "sysex"}
 _FULL_FRAME: Final = (0x01, 0x01)  # sub-IDs of a full frame, after F0 7F and the device
 _CHANNEL_STATUS: Final[dict[int, _Event]] = {
@@ -196,12 +188,8 @@ def _channel_event(kind: _Event, channel: int, data: list[int], device: str) -> 
 
 def _numbers(args: tuple[object, ...]) -> list[int]:
     """The arguments as whole numbers; empty if one of them is not a whole number."""
-    numbers = [
-        int(value)
-        for value in args
-        if isinstance(value, int | float) and type(value) in (int, float) and value == value // 1
-    ]
-    return numbers if len(numbers) == len(args) else []
+    numbers = [value for value in args if isinstance(value, int | float) and type(value) in (int, float)]
+    return [int(value) for value in numbers] if [value // 1 for value in numbers] == [*args] else []
 
 
 MidiForm = Literal["stage", "o2m", "midi"]
