@@ -28,7 +28,7 @@ def test_a_cut_to_a_look_whose_shader_is_new_shows_no_picture_of_neither_look(
     )  # fmt: skip
     seen: list[np.ndarray] = []
     with open_engine(config) as engine:
-        drawing = engine._parts.drawing
+        drawing = engine._parts.drawing.renderer
         require(drawing.shader_driver, "OpenGL")
         desk = OscClient(*engine.osc_address)
         after = 0

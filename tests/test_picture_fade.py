@@ -48,7 +48,7 @@ def open_offline(folder: Path, preset: str = "Mandala"):
 def load(engine: Engine, name: str, seconds: float, ends: list[str] | None = None) -> None:
     told = (lambda superseded_by: None) if ends is None else ends.append
     values = without_effects(engine.presets.load(name).values)
-    engine._parts.crossfade.start(values.items(), seconds, by=f"preset {name}", ended=told, is_picture=True)
+    engine._parts.control.crossfade.start(values.items(), seconds, by=f"preset {name}", ended=told, is_picture=True)
 
 
 def pictures(engine: Engine, count: int) -> Iterator[np.ndarray]:
@@ -104,4 +104,4 @@ def test_a_second_fade_starts_without_a_jump_and_panic_cuts(folder: Path, undist
         engine.params.set("/master/panic", 1)
         *_, panicked = pictures(engine, 1)
         assert ends == ["preset Silk", "/master/panic"] and np.abs(panicked - shown[-1]).mean() > 10
-        assert engine._parts.leaving.fade is None
+        assert engine._parts.drawing.looks.fade is None

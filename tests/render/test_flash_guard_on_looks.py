@@ -89,7 +89,7 @@ def rendered(look: str, sound: Path, presets: Path) -> tuple[np.ndarray, np.ndar
     )
     drawn, published, undithered = [], [], []
     with open_engine(config) as engine:
-        renderer = engine._parts.drawing._renderer
+        renderer = engine._parts.drawing.renderer._renderer
         for frame in engine.frames(count=int(FPS * SECONDS)):
             drawn.append(np.round(renderer._current[..., :3] / 257).astype(np.uint8))
             published.append(frame.read_rgba()[..., :3].copy())

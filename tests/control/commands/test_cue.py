@@ -359,8 +359,8 @@ def test_a_cue_goes_and_the_next_follows_over_udp(desk: Desk, tmp_path: Path) ->
 
 def test_taps_over_udp_make_the_tempo(desk: Desk, wait_for: Callable) -> None:
     desk.done("/engine/notify", 1)
-    tempo = desk.engine._parts.tempo
-    clock = desk.engine._parts.clock
+    tempo = desk.engine._parts.control.tempo
+    clock = desk.engine._parts.timing.clock
     times_s = []
     for _ in range(3):
         end_s = clock.now_s() + 0.25
@@ -436,7 +436,7 @@ def test_a_modulated_parameter_is_seen_over_udp(desk: Desk, wait_for: Callable) 
     drawn: list[float] = []
 
     def look() -> bool:
-        desk.engine.post(lambda: drawn.append(desk.engine._parts.drawing.reader()()[..., :3].mean()))
+        desk.engine.post(lambda: drawn.append(desk.engine._parts.drawing.renderer.reader()()[..., :3].mean()))
         return len(drawn) > 5 and min(drawn) == 0.0 and max(drawn) > 5.0
 
     wait_for(look, "dark and bright pictures")
