@@ -38,7 +38,7 @@ from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, modul
 from engine.render import RegionMapper, open_renderer
 from engine.render.egl_devices import chosen_gpu
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.render.isf.dates import date_live, date_offline
+from engine.render.isf.clocks import date_live, date_offline
 from engine.render.opening import describe_unused_card
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions

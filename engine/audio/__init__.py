@@ -2,11 +2,11 @@
 
 Start with `open_audio` (open.py), which returns an `AudioInput` (input.py). The path of a sample:
 
-    device.py, or file.py and demo.py through playback.py, fill
+    device.py, or file.py and demo.py through feed.py, fill
     ring.py, which is read hop by hop by
-    ltc_tap.py, which reads and removes timecode (ltc.py), and
-    analyser.py, which calls layout.py, gain.py, history.py with window.py (the waves that are drawn),
-                             spectrum.py with pitch.py and onset.py, envelope.py
+    ltc.py, which reads and removes timecode, and
+    analyser.py, which calls layout.py, levels.py (gain and envelope), window.py (the waves that are drawn),
+                             spectrum.py with pitch.py and onset.py, beat.py with beat_states.py and drums.py
 
 Everything is exported lazily: importing this package loads neither NumPy nor PortAudio nor libsndfile.
 """

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.audio.devices import AudioDevice
-from engine.audio.reconnecting_stream import ReconnectingStream
 from engine.audio.steady_reader import SteadyReader
-from engine.audio.streams import BLOCK_S, SoundStream, open_output
+from engine.audio.streams import BLOCK_S, ReconnectingStream, SoundStream, open_output
 from engine.system.clock import Clock
 from engine.system.reporting import Report
 

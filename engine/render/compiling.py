@@ -29,14 +29,7 @@ from numba.core.caching import NullCache
 from numba.extending import intrinsic
 from numba.np.ufunc import threading_layer
 
-NUMBER_FILES = (
-    "blue_noise.py",
-    "compiling.py",
-    "flash_levels.py",
-    "frame_block.py",
-    "mask_look.py",
-    "post_look.py",
-)  # beside numba_*.py
+NUMBER_FILES = "blue_noise compiling flash_guard frame_block look mask_look".split()  # beside numba_*.py
 # Stages are called by kernels only: they compile faster without wrappers for calls from Python.
 STAGE_OPTIONS: dict[str, Any] = {
     "fastmath": True,
@@ -277,5 +270,5 @@ def source_stamp(own: Path) -> tuple[int, ...]:
 @cache
 def _shared_stamp() -> tuple[int, ...]:
     folder = Path(__file__).parent
-    files = [*sorted(folder.glob("numba_*.py")), *(folder / name for name in NUMBER_FILES)]
+    files = [*sorted(folder.glob("numba_*.py")), *(folder / f"{name}.py" for name in NUMBER_FILES)]
     return tuple(zlib.crc32(file.read_bytes()) for file in files)

@@ -10,7 +10,7 @@ import re
 import numpy as np
 
 from engine.render.mask_look import object_colours
-from engine.render.object_map import objects_seen
+from engine.render.region_maps import objects_seen
 from engine.values import Segmentation
 
 MAX_PX = 512

@@ -7,18 +7,17 @@ import moderngl
 import numpy as np
 
 from engine.render.colour import layer_colours
-from engine.render.crossfade import PictureCrossfade
+from engine.render.fades import PictureCrossfade
 from engine.render.frame_block import LAYER_BAND, LAYER_DARK, ROWS, pack_block
-from engine.render.gl_crossfade import CrossfadedImage
-from engine.render.gl_dissolve import TargetPair
-from engine.render.gl_masks import MaskArray
 from engine.render.gl_publish import Dither
+from engine.render.gl_shown import CrossfadedImage, MaskArray
+from engine.render.gl_targets import TargetPair
 from engine.render.gl_textures import Target, UploadedImage, wave_texture
 from engine.render.look import Look
 from engine.render.master import fade_of
 from engine.render.picture import PictureInput
 from engine.render.shader_source import compile_program
-from engine.render.wave_table import bake_waves, shown_points
+from engine.render.shapes import bake_waves, shown_points
 from engine.values import CHANNELS
 
 # Texture units. moderngl binds new textures to arbitrary units, so we bind all of them before each draw.

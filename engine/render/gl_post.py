@@ -1,4 +1,4 @@
-"""Bloom, glow, chromatic aberration, vignette and grain with OpenGL; see post_look.py. Free of cost while all are off.
+"""Bloom, glow, chromatic aberration, vignette and grain with OpenGL; see look.py. Free of cost while all are off.
 
 The targets of a size are made when the first effect is switched on, which takes less than a millisecond; programs are
 compiled and run once at the start, so that no frame waits for a compiler.
@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 import moderngl
 
 from engine.render.gl_textures import Target
-from engine.render.post_look import (
+from engine.render.look import (
     CHROMATIC_SHARE,
     GRAIN_GAIN,
     GRAIN_SIDE,

@@ -4,7 +4,7 @@ Steps of a picture: the pass (gl_look.py, multiverse.glsl) into one of two targe
 picture for feedback, and at once, faded and dithered, into a target of 8 bits, which is published; the light of its
 cells for the flash guard. All that is one submission, and the program waits once. Only where effects or a dissolve
 follow, or the guard limits the picture, it is published by a pass of its own (gl_publish.py). A crossfade of layer 5 is
-mixed beforehand, at its own size (gl_crossfade.py). While one look dissolves into another, both are drawn, each with
+mixed beforehand, at its own size (gl_shown.py). While one look dissolves into another, both are drawn, each with
 its shaders and effects, and then mixed (mix.glsl).
 """
 
@@ -17,23 +17,20 @@ import numpy as np
 
 from engine.errors import RenderError
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
-from engine.render.crossfade import PictureCrossfade
-from engine.render.gl_dissolve import TargetPair
-from engine.render.gl_fitted import FittedPicture
+from engine.render.fades import PictureCrossfade
 from engine.render.gl_look import LookPass
 from engine.render.gl_post import PostChain
-from engine.render.gl_publish import Publisher
+from engine.render.gl_publish import FittedPicture, Publisher
 from engine.render.gl_shown import ShownImages
-from engine.render.gl_targets import DEEP_DTYPE, SizedTargets
+from engine.render.gl_targets import DEEP_DTYPE, SizedTargets, TargetPair
 from engine.render.gl_textures import Target
-from engine.render.isf.dates import DateAt, date_live
+from engine.render.isf.clocks import DateAt, date_live
 from engine.render.isf.gl_slots import SlotChain
 from engine.render.isf.isf_file import ShaderState
-from engine.render.look import Look
+from engine.render.look import Look, PostLook, between
 from engine.render.mask_look import IdPicture, Overlay
 from engine.render.master import Finish, FlashGuardState, Master, fade_of
 from engine.render.picture import Leaving, PictureInput
-from engine.render.post_look import PostLook, between
 from engine.render.shader_source import compile_program
 from engine.system.translate_errors import translate_errors
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame

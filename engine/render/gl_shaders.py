@@ -13,7 +13,7 @@ from engine.errors import RenderError
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
 from engine.render.gl_targets import DEEP_DTYPE, PLAIN_DTYPE, deepest_dtype
 from engine.render.gl_textures import Target
-from engine.render.isf.dates import DateAt, date_live
+from engine.render.isf.clocks import DateAt, date_live
 from engine.render.isf.gl_slots import SlotChain
 from engine.render.isf.isf_file import ShaderSlot, ShaderState
 from engine.render.readback import Readback

@@ -6,9 +6,9 @@ Memory row 0 is always the top row of the picture; GL calls it the bottom, which
 import moderngl
 import numpy as np
 
-from engine.render.flash_levels import CELLS
+from engine.render.flash_guard import CELLS
 from engine.render.picture import RegionMap
-from engine.render.wave_table import TABLE_POINTS, TABLE_ROWS
+from engine.render.shapes import TABLE_POINTS, TABLE_ROWS
 from engine.values import CHANNELS, VideoFrame
 
 

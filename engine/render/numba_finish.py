@@ -11,7 +11,7 @@ from engine.render.compiling import float32, int32
 from engine.render.compiling import kernel as _kernel
 from engine.render.compiling import small_kernel as _small_kernel
 from engine.render.compiling import stage as _stage
-from engine.render.flash_levels import CELLS, LINEAR, SATURATED_RED
+from engine.render.flash_guard import CELLS, LINEAR, SATURATED_RED
 
 ZERO, HALF, ONE, TWO = (float32(value) for value in (0, 0.5, 1, 2))
 DEEP = float32(257)  # 16-bit levels per 8-bit level

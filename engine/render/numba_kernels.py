@@ -75,9 +75,12 @@ from engine.render.numba_maths import (
     U,
     X,
     Y,
+    between_row,
+    corners,
+    fetch_row,
+    one_number_each,
     reflect,
 )
-from engine.render.numba_pixels import between_row, corners, fetch_row, one_number_each
 
 FEEDBACK_LOSS = float32(0.498)  # levels; see shaders/feedback.glsl
 

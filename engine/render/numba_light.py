@@ -10,7 +10,7 @@ import numpy as np
 from engine.render.compiling import float32, int32, uint64
 from engine.render.compiling import part as _part
 from engine.render.compiling import stage as _stage
-from engine.render.flash_levels import LINEAR
+from engine.render.flash_guard import LINEAR
 from engine.render.frame_block import BLEND, COLOUR, LAYER_DARK, RAMP, TONE
 from engine.render.numba_maths import (
     BLUE_LIGHT,

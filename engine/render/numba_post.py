@@ -1,6 +1,6 @@
 """Bloom, glow, chromatic aberration, vignette and grain in Numba: the stages of shaders/post*.glsl one by one.
 
-See post_look.py for the effects and numba_kernels.py for the rules that these kernels follow, too.
+See look.py for the effects and numba_kernels.py for the rules that these kernels follow, too.
 """
 
 import math
@@ -11,9 +11,7 @@ from engine.render.compiling import float32, int32, uint64
 from engine.render.compiling import kernel as _kernel
 from engine.render.compiling import small_kernel as _small_kernel
 from engine.render.compiling import stage as _stage
-from engine.render.numba_maths import BLUE_LIGHT, GREEN_LIGHT, HALF, ONE, RED_LIGHT, THREE, TWO, ZERO, Deep, Rgb, Row
-from engine.render.numba_pixels import between_row, fetch_row, one_number_each, unpack_row
-from engine.render.post_look import (
+from engine.render.look import (
     CHROMATIC_SHARE,
     GRAIN_GAIN,
     GRAIN_SIDE,
@@ -25,6 +23,23 @@ from engine.render.post_look import (
     grain_tile,
     pyramid_sizes,
     spreads,
+)
+from engine.render.numba_maths import (
+    BLUE_LIGHT,
+    GREEN_LIGHT,
+    HALF,
+    ONE,
+    RED_LIGHT,
+    THREE,
+    TWO,
+    ZERO,
+    Deep,
+    Rgb,
+    Row,
+    between_row,
+    fetch_row,
+    one_number_each,
+    unpack_row,
 )
 
 QUARTER = float32(0.25)

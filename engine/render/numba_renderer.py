@@ -16,12 +16,11 @@ import numpy as np
 from engine.errors import RenderError
 from engine.render.blue_noise import thresholds
 from engine.render.colour import layer_colours
-from engine.render.crossfade import PictureCrossfade
-from engine.render.fade_state import FadeChange, FadeState
-from engine.render.flash_guard import NO_LIMITS
-from engine.render.flash_levels import CELLS, sample_places
+from engine.render.fades import FadeChange, FadeState, PictureCrossfade
+from engine.render.flash_guard import CELLS, NO_LIMITS, sample_places
 from engine.render.frame_block import pack_block
 from engine.render.isf.isf_file import ShaderState
+from engine.render.look import PostLook, between
 from engine.render.mask_look import IdPicture, Overlay, joined_mask, mask_boxes, object_colours
 from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.numba_code import ALL, FIRST, Compilation
@@ -37,8 +36,7 @@ from engine.render.numba_masks import paint_ids, paint_masks
 from engine.render.numba_post import NumbaPost
 from engine.render.picture import Leaving, Matte, PictureInput
 from engine.render.pixel_pool import PixelPool
-from engine.render.post_look import PostLook, between
-from engine.render.wave_table import bake_waves, shown_points
+from engine.render.shapes import bake_waves, shown_points
 from engine.system import openmp
 from engine.values import Segmentation, ShownPicture, VideoFrame
 
@@ -312,7 +310,7 @@ class NumbaRenderer:
     def _draw_looks(self, picture: PictureInput) -> np.ndarray:
         """Draw the finished look; during a dissolve both finished looks and their mixture.
 
-        As in gl_dissolve.py: `_last` and `_leaving` are the trails of the two, and `_side` is the picture that the
+        As in gl_targets.py: `_last` and `_leaving` are the trails of the two, and `_side` is the picture that the
         incoming one is mixed with.
         """
         fade = picture.leaving

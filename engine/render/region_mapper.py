@@ -15,7 +15,7 @@ from engine.system.reporting import Report
 from engine.values import Segmentation, VideoFrame
 
 if TYPE_CHECKING:
-    from engine.render.mask_regions import ObjectRegions
+    from engine.render.region_maps import ObjectRegions
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ class RegionMapper:
         return _shown(indices, settings)
 
     def _object_regions(self) -> "ObjectRegions":
-        from engine.render.mask_regions import ObjectRegions
+        from engine.render.region_maps import ObjectRegions
 
         if self._objects is None:
             self._objects = ObjectRegions()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.audio.backbeat import Backbeat
+from engine.audio.beat_states import Backbeat
 
 PERIODS_S = np.arange(0.30, 1.04, 0.01)
 UNDIVIDED, DIVIDED = np.zeros(len(PERIODS_S)), np.ones(len(PERIODS_S))

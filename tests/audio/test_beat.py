@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from engine.audio import AudioInput
-from engine.audio.feed import LoopFeed
+from engine.audio.feed import LoopFeed, Playback
 from engine.audio.input import LiveAudio, OfflineAudio
-from engine.audio.playback import Playback
 from engine.bench.beat_score import Found, errors_s, f_measure, listen, lock_s
 from engine.bench.beat_songs import RATE_HZ, SCORES, Song, clicks, compose
 from engine.system.clock import SystemClock

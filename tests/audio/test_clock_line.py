@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.audio.clock_line import ClockLine
+from engine.audio.steady_reader import ClockLine
 
 RATE_HZ = 48_000
 BLOCK = 480

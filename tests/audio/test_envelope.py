@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.audio.envelope import EnvelopeFollower
+from engine.audio.levels import EnvelopeFollower
 
 RATE_HZ = 48_000
 DECAYS_MS = (10.0, 100.0, 1000.0, 10_000.0)

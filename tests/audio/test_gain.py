@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.audio.gain import AutoGain
+from engine.audio.levels import AutoGain
 from engine.audio.settings import AudioSettings
 
 HOP_S = 0.01

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.audio.history import History
+from engine.audio.window import History
 
 
 def test_samples_and_sums_stay_exact_after_many_slides() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.audio.analyser import Analyser
-from engine.audio.hue import HueGlide, pitch_hues, tone_share
+from engine.audio.pitch import HueGlide, pitch_hues, tone_share
 from engine.audio.settings import AudioSettings
 from engine.audio.spectrum import hann, power_spectrum
 

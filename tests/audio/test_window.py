@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.audio.history import History
 from engine.audio.settings import AudioSettings
-from engine.audio.window import WaveWindow, newest_rising_crossing
+from engine.audio.window import History, WaveWindow, newest_rising_crossing
 
 RATE_HZ = 48_000
 OFF = ("off",) * 4

@@ -114,7 +114,7 @@ def test_the_stamp_covers_all_files_that_kernels_import() -> None:
     for file in folder.glob("numba_*.py"):
         if file.name not in ("numba_renderer.py", "numba_code.py"):  # no kernels
             imported |= set(re.findall(r"^from engine\.render\.(\w+) import", file.read_text("utf-8"), re.MULTILINE))
-    numbers = {f"{name}.py" for name in imported if not name.startswith("numba_")}
+    numbers = {name for name in imported if not name.startswith("numba_")}
     assert numbers == set(compiling.NUMBER_FILES)
 
 

@@ -12,7 +12,7 @@ import pytest
 from engine.bench.render_reference import draw_reference
 from engine.errors import RenderError
 from engine.render import Renderer
-from engine.render.crossfade import PictureCrossfade
+from engine.render.fades import PictureCrossfade
 from engine.values import VideoFrame
 
 SIMPLE = {"/mode": "simple"}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine import Config, open_engine
-from engine.render.flash_levels import CELLS
+from engine.render.flash_guard import CELLS
 from tests.render.wcag_flashes import general_flashes, linear, red_flashes
 from tests.support.long_form import ONLY_SOAK
 

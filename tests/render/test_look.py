@@ -10,7 +10,7 @@ import pytest
 from engine.render import Look
 from engine.render.colour import hue_rgb, layer_colours, pitch_hue, scheme_hue
 from engine.render.frame_block import ROWS, pack_block
-from engine.render.wave_table import bake_waves
+from engine.render.shapes import bake_waves
 from engine.values import ChannelFeatures
 
 

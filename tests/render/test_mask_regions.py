@@ -8,8 +8,7 @@ import pytest
 from engine.render import RegionMapper, RegionSettings, Renderer
 from engine.render.control_picture import class_named, segmentation_picture
 from engine.render.mask_look import object_colours
-from engine.render.mask_regions import ObjectRegions
-from engine.render.object_map import objects_seen, small_size
+from engine.render.region_maps import ObjectRegions, objects_seen, small_size
 from engine.values import Segmentation, VideoFrame
 
 SIDE = 32

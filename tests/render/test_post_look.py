@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.render.post_look import (
+from engine.render.look import (
     GRAIN_SIDE,
     NO_POST,
     PostLook,

@@ -17,8 +17,7 @@ import numpy as np
 
 from engine.errors import IsfError
 from engine.render.gl_textures import Target
-from engine.render.isf.dates import DateAt, date_live, isf_date
-from engine.render.isf.draw_clock import DrawClock, OverrunError
+from engine.render.isf.clocks import DateAt, DrawClock, OverrunError, date_live, isf_date
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.isf_file import (
     OTHER_PLACE,

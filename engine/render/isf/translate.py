@@ -20,11 +20,9 @@ from itertools import pairwise
 from typing import Final
 
 from engine.errors import IsfError
-from engine.render.isf.assembly import fragment_text, vertex_text
-from engine.render.isf.isf_file import IsfInput, IsfPass, ShaderTexts
+from engine.render.isf.isf_file import IsfInput, IsfPass, ShaderTexts, fragment_text, vertex_text
 from engine.render.isf.loops import Guarded
-from engine.render.isf.preprocess import preprocess
-from engine.render.isf.tokens import after_blank, is_blank, join_tokens
+from engine.render.isf.preprocess import after_blank, is_blank, join_tokens, preprocess
 
 _PLAIN_VERTEX: Final = "void main() { isf_vertShaderInit(); }"
 

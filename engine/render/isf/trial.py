@@ -18,7 +18,7 @@ import numpy as np
 from engine.errors import IsfError
 from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
 from engine.render.gl_textures import Target
-from engine.render.isf.draw_clock import BAND_S, DrawClock
+from engine.render.isf.clocks import BAND_S, DrawClock
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.isf_file import MAX_BUDGET, Input, IsfFile, IsfInput
 from engine.render.isf.program import COUNT, EFFECT, OVER, Canvas, IsfProgram, Moment

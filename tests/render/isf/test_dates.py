@@ -9,7 +9,7 @@ from engine import open_engine
 from engine.config import build_config
 from engine.errors import NoGLError
 from engine.params.looks import PLAIN
-from engine.render.isf.dates import date_live, date_offline, isf_date
+from engine.render.isf.clocks import date_live, date_offline, isf_date
 
 CLOCK = """/*{"INPUTS": []}*/
 void main() { gl_FragColor = vec4(DATE.x == 2000.0 && DATE.yz == vec2(1.0) ? 1.0 : 0.0, DATE.w / 2.0, 0.0, 1.0); }"""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.render.isf.assembly import FOLDER
+from engine.render.isf.isf_file import FOLDER
 from engine.render.isf.parse import parse_isf
 
 HARD = {"Gates", "Field"}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from engine.render.isf import IsfFile
+from engine.render.isf.gl_images import spectrum_image, wave_image
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.program import Moment
-from engine.render.isf.sound import spectrum_image, wave_image
 
 Isf = Callable[..., IsfFile]
 Show = Callable[..., np.ndarray]
