@@ -298,9 +298,7 @@ class FrameLoop:
         looks, slots = self.drawing.looks, self.drawing.slots
         values, old, fade = looks.shown.values, looks.leaving_values, looks.fade
         region = self._region_map(scene, tick)
-        shaders = self._attempt(
-            lambda: slots.shaders(values, snapshot, looks.shown.modulation.moved, fade, old),
-        )
+        shaders = self._attempt(lambda: slots.shaders(values, snapshot, looks.shown.modulation.moved, fade, old))
         picture = replace(
             picture_of(values, features, scene, region, tick),
             shaders=shaders or (),

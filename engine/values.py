@@ -151,7 +151,7 @@ class AudioBlock:
     first_sample: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VideoFrame:
     pixels: np.ndarray
     """(height, width, 3) uint8 RGB, display values, row 0 at the top, C-contiguous."""

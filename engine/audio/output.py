@@ -54,10 +54,7 @@ class DeviceOutput:
 
     def status(self) -> OutputStatus:
         return OutputStatus(
-            state=self.state,
-            description=self.description,
-            delay_ms=self.delay_s * 1000.0,
-            lost_blocks=self.lost_blocks,
+            state=self.state, description=self.description, delay_ms=self.delay_s * 1000.0, lost_blocks=self.lost_blocks
         )
 
     def close(self) -> None:

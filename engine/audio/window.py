@@ -100,12 +100,7 @@ class WaveWindow:
         self._per_frame = np.empty(0)
 
     def cut(
-        self,
-        history: History,
-        window_ms: float,
-        ratios: tuple[float, ...],
-        width_px: int,
-        trigger: tuple[str, ...],
+        self, history: History, window_ms: float, ratios: tuple[float, ...], width_px: int, trigger: tuple[str, ...]
     ) -> np.ndarray:
         """(4, 1024) float32 before gain, oldest at index 0. A triggered channel's window starts at the newest rising
         zero crossing that leaves a full window; without one in the last 0.1 s it is the latest window."""

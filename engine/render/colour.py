@@ -160,11 +160,7 @@ MIN_HZ, MAX_HZ = 20.0, 20_000.0
 LOST, FULL_CHROMA = 0.9, 0.06
 PITCH_REACH = 0.04  # turns of the palette, to each side: a quarter of the way to the next of four colours
 
-_SCHEMES = (
-    (0.0, 1 / 4, 1 / 2, 3 / 4),
-    (0.0, 1 / 3, 2 / 3, 1 / 2),
-    (0.0, 1 / 3, 2 / 3, 1 / 6),
-)
+_SCHEMES = ((0.0, 1 / 4, 1 / 2, 3 / 4), (0.0, 1 / 3, 2 / 3, 1 / 2), (0.0, 1 / 3, 2 / 3, 1 / 6))
 
 
 def pitch_hue(pitch_hz: float) -> float:

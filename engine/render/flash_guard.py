@@ -192,10 +192,7 @@ class FlashGuard:
         held_share = 1.0 - min(float(shown[0, -1] / max(light[-1], 1e-6)), 1.0)
         np.minimum(shown[0], MAX_LEVEL, out=shown[0])
         self._count(shown)
-        return Limits(
-            maps=np.ascontiguousarray(maps.transpose(1, 2, 0), np.float32),
-            held_share=held_share,
-        )
+        return Limits(maps=np.ascontiguousarray(maps.transpose(1, 2, 0), np.float32), held_share=held_share)
 
     def _begin(self, levels: np.ndarray, time_s: float) -> None:
         self._time_s = time_s

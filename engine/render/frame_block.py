@@ -136,7 +136,4 @@ def _region(look: Look, size_px: tuple[int, int], region_px: tuple[int, int] | N
 def _feedback(look: Look, width: int, height: int) -> list[tuple[float, ...]]:
     cos = math.cos(look.feedback_angle_rad) / look.feedback_zoom
     sin = math.sin(look.feedback_angle_rad) / look.feedback_zoom
-    return [
-        (cos, sin, width / 2 - 0.5, look.feedback_amount),
-        (-sin, cos, height / 2 - 0.5, look.feedback_hue),
-    ]
+    return [(cos, sin, width / 2 - 0.5, look.feedback_amount), (-sin, cos, height / 2 - 0.5, look.feedback_hue)]

@@ -7,7 +7,6 @@ import moderngl
 import numpy as np
 
 from engine.render.colour import layer_colours
-from engine.render.fades import PictureCrossfade
 from engine.render.frame_block import LAYER_BAND, LAYER_DARK, ROWS, pack_block
 from engine.render.gl_publish import Dither
 from engine.render.gl_shown import CrossfadedImage, MaskArray
@@ -15,7 +14,7 @@ from engine.render.gl_targets import TargetPair
 from engine.render.gl_textures import Target, UploadedImage, wave_texture
 from engine.render.look import Look
 from engine.render.master import fade_of
-from engine.render.picture import PictureInput
+from engine.render.picture import PictureCrossfade, PictureInput
 from engine.render.shader_source import compile_program
 from engine.render.shapes import bake_waves, shown_points
 from engine.values import CHANNELS

@@ -7,15 +7,14 @@ from typing import Generic, Protocol, TypeVar
 import moderngl
 import numpy as np
 
-from engine.render.fades import PictureCrossfade
 from engine.render.gl_textures import Target, UnpackedImage, UploadedImage, odd_size
 from engine.render.mask_look import IdPicture, Overlay, edge, joined_mask, mask_boxes, object_colours
+from engine.render.picture import PictureCrossfade, ShownKind
 from engine.render.readback import Readback
 from engine.render.shader_source import compile_program, uniform
 from engine.values import MAX_OBJECTS, FoundObject, Segmentation, ShownPicture, TextureRef, VideoFrame
 
 _Answer = TypeVar("_Answer")
-_Asked = TypeVar("_Asked", PictureCrossfade, Overlay, IdPicture)
 _Painted = TypeVar("_Painted", Overlay, IdPicture)
 
 
@@ -52,7 +51,7 @@ class CrossfadedImage:
         return None if self._fade is None else self._fade.size_px
 
     def holds(self, fade: PictureCrossfade) -> bool:
-        return fade.is_same(self._fade)
+        return fade == self._fade
 
     def follow(self, fade: PictureCrossfade | None) -> None:
         """Hold this crossfade; None is black. A picture already held on either side is not uploaded again."""
@@ -340,7 +339,7 @@ class PaintedImage(Generic[_Painted]):
 
     def showing(self, asked: _Painted) -> "PaintedImage[_Painted]":
         """Paint the request into this image, unless it holds it already. Returns the image."""
-        if not asked.is_same(self._asked):
+        if asked != self._asked:
             self._paint(self._sized_target(asked.size_px), asked)
             self._asked, self._pixels = asked, None
         return self
@@ -406,14 +405,20 @@ class ShownImages:
         self._overlay = self._painted(self._painter.paint_overlay)
         self._ids = self._painted(self._painter.paint_ids)
 
-    def show_crossfade(self, fade: PictureCrossfade) -> ShownPicture:
-        return self._shown(fade, self._crossfade_image)
+    def show(self, asked: ShownKind) -> ShownPicture:
+        """Drawn when it is read."""
 
-    def show_masks(self, overlay: Overlay) -> ShownPicture:
-        return self._shown(overlay, self._overlay.showing)
+        def answer(ask: Callable[[_Image], _Answer]) -> _Answer:
+            with self._drawing():
+                return ask(self._image(asked))
 
-    def show_ids(self, ids: IdPicture) -> ShownPicture:
-        return self._shown(ids, self._ids.showing)
+        width, height = asked.size_px
+        return ShownPicture(
+            width=width,
+            height=height,
+            draw_texture=lambda: answer(lambda image: image.draw_texture()),
+            read_rgba=lambda: answer(lambda image: image.read_rgba()),
+        )
 
     def release(self) -> None:
         for part in (self.layer5, self._painter, self._overlay, self._ids):
@@ -436,20 +441,10 @@ class ShownImages:
     def _painted(self, paint: Callable[[Target, _Painted], None]) -> PaintedImage[_Painted]:
         return PaintedImage(self._context, self._finish, paint, is_software=self._is_software)
 
-    def _shown(self, asked: _Asked, image_of: Callable[[_Asked], _Image]) -> ShownPicture:
-        """A picture drawn on demand by `image_of`."""
-
-        def answer(ask: Callable[[_Image], _Answer]) -> _Answer:
-            with self._drawing():
-                return ask(image_of(asked))
-
-        width, height = asked.size_px
-        return ShownPicture(
-            width=width,
-            height=height,
-            draw_texture=lambda: answer(lambda image: image.draw_texture()),
-            read_rgba=lambda: answer(lambda image: image.read_rgba()),
-        )
+    def _image(self, asked: ShownKind) -> _Image:
+        if isinstance(asked, PictureCrossfade):
+            return self._crossfade_image(asked)
+        return self._overlay.showing(asked) if isinstance(asked, Overlay) else self._ids.showing(asked)
 
     def _crossfade_image(self, fade: PictureCrossfade) -> CrossfadedImage:
         """Layer 5's own image if it shows this crossfade, else a separate one."""

@@ -48,13 +48,7 @@ class Dissolve:
     def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str) -> None:
         self._context, self._size_px, self._dtype = context, size_px, dtype
         self._targets: list[Target] = []
-        self.state = FadeState()
-        self.shown: Target | None = None
-        """The last finished picture on screen, or None before the first. Set by the renderer."""
-        self.side: Target | None = None
-        """Finished picture that the incoming look is mixed with, or None."""
-        self.beneath: Target | None = None
-        """Still picture beneath the outgoing look, or None."""
+        self.state = FadeState[Target]()
         self._leaving: TargetPair | None = None
         self._coming: TargetPair | None = None
         self._coming = self._free_pair()
@@ -74,17 +68,13 @@ class Dissolve:
     @property
     def held(self) -> set[Target]:
         """Finished pictures that are still needed: not to be drawn into."""
-        return {target for target in (self.side, self.beneath) if target is not None}
+        return {target for target in (self.state.side, self.state.beneath) if target is not None}
 
     def follow(self, fade: Leaving | None) -> None:
         """Assign the roles before a picture is drawn."""
-        change = self.state.follow(fade, has_side=self.side is not None)
-        if change is FadeChange.END:
-            self.side = self.beneath = self._leaving = None
-        elif change is FadeChange.BEGIN:
-            self.side, self.beneath, self._leaving = None, self.side, self.coming
-        elif change in (FadeChange.HOLD, FadeChange.FREEZE):
-            self.side, self.beneath, self._leaving = self.shown, None, None
+        change = self.state.follow(fade)
+        if change is not FadeChange.NONE:
+            self._leaving = self.coming if change is FadeChange.BEGIN else None
         if change in (FadeChange.BEGIN, FadeChange.HOLD):
             self.clear_trail()
 
@@ -95,7 +85,8 @@ class Dissolve:
     def take(self) -> Target:
         """A target that holds nothing that is needed."""
         pairs = [pair for pair in (self._coming, self._leaving) if pair is not None]
-        kept = {self.shown, self.side, self.beneath, *(each for pair in pairs for each in (pair.front, pair.back))}
+        state = self.state
+        kept = {state.shown, state.side, state.beneath, *(each for pair in pairs for each in (pair.front, pair.back))}
         for target in self._targets:
             if target not in kept:
                 return target

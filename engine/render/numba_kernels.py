@@ -286,13 +286,7 @@ def draw_row(
 
 
 def draw_picture(
-    out: Deep,
-    last: Deep,
-    tables: np.ndarray,
-    block: Block,
-    image: np.ndarray,
-    mask: np.ndarray,
-    indices: np.ndarray,
+    out: Deep, last: Deep, tables: np.ndarray, block: Block, image: np.ndarray, mask: np.ndarray, indices: np.ndarray
 ) -> None:
     """Draw one picture into `out`; `last` is the one before. Waits for parts that it needs and that are being compiled.
 

@@ -121,10 +121,7 @@ class RegionMapper:
             indices = self._edges
         else:
             indices = region_maps.colour_regions(
-                pixels,
-                hue_offset=settings.hue_offset,
-                sat_min=settings.sat_min,
-                is_equalised=settings.is_equalised,
+                pixels, hue_offset=settings.hue_offset, sat_min=settings.sat_min, is_equalised=settings.is_equalised
             )
         return _shown(indices, settings)
 

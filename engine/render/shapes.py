@@ -121,10 +121,7 @@ def _across(layer: LayerLook, height: int) -> Row:
 def _turned(layer: LayerLook, width: int, height: int) -> tuple[tuple[float, float], tuple[float, float]]:
     """Slopes of x' and y' by dx and dy: rotated in pixel space, zoomed so that corners stay filled."""
     cos, sin = math.cos(layer.angle_rad), math.sin(layer.angle_rad)
-    scale = max(
-        (width * abs(cos) + height * abs(sin)) / width,
-        (width * abs(sin) + height * abs(cos)) / height,
-    )
+    scale = max((width * abs(cos) + height * abs(sin)) / width, (width * abs(sin) + height * abs(cos)) / height)
     return (cos / scale / width, sin / scale / width), (-sin / scale / height, cos / scale / height)
 
 

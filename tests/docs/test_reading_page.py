@@ -39,7 +39,8 @@ def test_there_are_as_many_programs_as_are_run_here() -> None:
 
 
 def test_a_program_saves_a_picture(tmp_path: Path) -> None:
-    run(programs()["A picture"], tmp_path)
+    lines = run(programs()["A picture"], tmp_path).splitlines()
+    assert [line.split()[0] for line in lines] == [str(index) for index in range(60)]
     with Image.open(tmp_path / "picture.png") as picture:
         assert picture.size == (640, 360)
         assert len(picture.getcolors(1 << 20) or range(1 << 20)) > 100

@@ -6,15 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.render.mask_look import (
-    IdPicture,
-    Overlay,
-    coverage,
-    joined_mask,
-    mask_boxes,
-    object_colours,
-    shown_id,
-)
+from engine.render.mask_look import IdPicture, Overlay, coverage, joined_mask, mask_boxes, object_colours, shown_id
 from engine.values import VideoFrame
 
 
@@ -71,7 +63,7 @@ def test_requests_are_equal_only_for_the_same_objects(found: Callable) -> None:
     first, second = found([np.zeros((4, 4))]), found([np.zeros((4, 4))])
     overlay = Overlay(source=one, found=first, is_hard=True, opacity=0.5)
     assert overlay.size_px == (4, 3)
-    assert overlay.is_same(Overlay(source=one, found=first, is_hard=True, opacity=0.5)) and not overlay.is_same(None)
+    assert overlay == Overlay(source=one, found=first, is_hard=True, opacity=0.5)
     for changed in (
         (other, first, True, 0.5),
         (one, second, True, 0.5),
@@ -79,8 +71,8 @@ def test_requests_are_equal_only_for_the_same_objects(found: Callable) -> None:
         (one, first, True, 1),
     ):
         source, seen, is_hard, opacity = changed
-        assert not overlay.is_same(Overlay(source=source, found=seen, is_hard=is_hard, opacity=opacity))
+        assert overlay != Overlay(source=source, found=seen, is_hard=is_hard, opacity=opacity)
     ids = IdPicture(found=first, size_px=(4, 3))
-    assert ids.is_same(IdPicture(found=first, size_px=(4, 3))) and not ids.is_same(None)
-    assert not ids.is_same(IdPicture(found=second, size_px=(4, 3)))
-    assert not ids.is_same(IdPicture(found=first, size_px=(4, 4)))
+    assert ids == IdPicture(found=first, size_px=(4, 3))
+    assert ids != IdPicture(found=second, size_px=(4, 3))
+    assert ids != IdPicture(found=first, size_px=(4, 4))

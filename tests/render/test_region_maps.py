@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 
 from engine.render import RegionMapper, RegionSettings, Renderer
-from engine.render.region_maps import (
-    brightness_regions,
-    colour_regions,
-    edge_regions,
-    quadrant_regions,
-    reduce_picture,
-)
+from engine.render.region_maps import brightness_regions, colour_regions, edge_regions, quadrant_regions, reduce_picture
 from engine.values import VideoFrame
 
 

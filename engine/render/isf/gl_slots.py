@@ -19,15 +19,7 @@ from engine.errors import IsfError
 from engine.render.gl_textures import Target
 from engine.render.isf.clocks import DateAt, DrawClock, OverrunError, date_live, isf_date
 from engine.render.isf.gl_images import SoundImages, unbind
-from engine.render.isf.isf_file import (
-    OTHER_PLACE,
-    SOURCE_IMAGE,
-    START_IMAGE,
-    Input,
-    IsfFile,
-    ShaderSlot,
-    ShaderState,
-)
+from engine.render.isf.isf_file import OTHER_PLACE, SOURCE_IMAGE, START_IMAGE, Input, IsfFile, ShaderSlot, ShaderState
 from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, Moment, copy_file
 
 log = logging.getLogger(__name__)

@@ -422,11 +422,7 @@ class _Expander:
         return dict(zip(macro.parameters, each, strict=True)), "\n" * newlines, behind
 
     def _filled(
-        self,
-        macro: _Macro,
-        plain: dict[str, list[_Told]],
-        expanded: dict[str, list[_Told]],
-        hidden: frozenset[str],
+        self, macro: _Macro, plain: dict[str, list[_Told]], expanded: dict[str, list[_Told]], hidden: frozenset[str]
     ) -> list[_Told]:
         """The macro's text with its arguments; beside ## they are not expanded."""
         body = macro.body

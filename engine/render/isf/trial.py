@@ -237,10 +237,7 @@ class Trial:
     ) -> None:
         """`counted`: the pass whose work is drawn in place of a picture."""
         canvas = Canvas(
-            framebuffer=stage.target.framebuffer,
-            size_px=stage.size_px,
-            beneath=stage.beneath(finish),
-            finish=finish,
+            framebuffer=stage.target.framebuffer, size_px=stage.size_px, beneath=stage.beneath(finish), finish=finish
         )
         moment = Moment(time_s=time_s, delta_s=1 / 30 if frame else 0.0, frame=frame, date=(2024.0, 6.0, 15.0, 45296.7))
         self._before_draw()
