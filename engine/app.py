@@ -14,7 +14,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from engine.audio import AudioInput, open_audio
+from engine.audio.input import AudioInput
+from engine.audio.open import open_audio
 from engine.config import Config, build_config, split_host_port
 from engine.control import OscServer, Sender, SendingThread
 from engine.control.announcements import Announcements

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from engine.audio import AudioInput
+from engine.audio.input import AudioInput
 from engine.control import Dispatcher, OscServer
 from engine.control.commands.cue import CueControl
 from engine.control.commands.shader import ShaderControl

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 import osc_schema
-from engine.audio import AudioSettings
+from engine.audio.settings import AudioSettings
 from engine.params.crossfade import PictureFade
 from engine.params.modulation import Modulation
 from engine.params.slew import Slew

@@ -13,11 +13,11 @@ import numpy as np
 from engine.render.blue_noise import thresholds
 from engine.render.flash_guard import CELLS, NO_LIMITS, sample_jitter
 from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
-from engine.render.gl_textures import Target, limits_texture
+from engine.render.gl_textures import Target, limits_texture, release_all
 from engine.render.master import Finish
 from engine.render.picture import middle
 from engine.render.readback import Readback
-from engine.render.shader_source import compile_program, uniform
+from engine.render.shader_source import Pass, uniform
 
 _CURRENT, _LIMITS, _NOISE = range(3)
 
@@ -49,10 +49,8 @@ class Publisher:
         self._limit = self._program("LIMITS")
         self._deep_fade = self._program("DEEP")
         self._deep_limit = self._program("DEEP", "LIMITS")
-        program = compile_program(context, "flash_cells")
-        program["u_picture"] = _CURRENT
-        uniform(program, "u_jitter").write(sample_jitter())
-        self._sum_cells = context.vertex_array(program, [])
+        self._sum_cells = Pass(context, "flash_cells", u_picture=_CURRENT)
+        uniform(self._sum_cells.program, "u_jitter").write(sample_jitter())
         self._limits = limits_texture(context)
         self._cells = Target(context, (CELLS, CELLS), dtype="f4")
         self._cell_readback = Readback(context, finish, (CELLS, CELLS), is_direct=is_software, dtype="f4")
@@ -60,10 +58,9 @@ class Publisher:
 
     def sum_cells(self, picture: Target) -> None:
         """Sum up the light of the picture's cells, and queue the transfer."""
-        self._sum_cells.program["u_size_px"] = picture.texture.size
+        self._sum_cells["u_size_px"] = picture.texture.size
         picture.texture.use(_CURRENT)
-        self._cells.framebuffer.use()
-        self._sum_cells.render(moderngl.TRIANGLES, vertices=3)
+        self._sum_cells.draw(self._cells.framebuffer)
         self._cell_readback.queue(self._cells.framebuffer)
 
     def read_cells(self) -> np.ndarray:
@@ -88,35 +85,25 @@ class Publisher:
         finish()
 
     def release(self) -> None:
-        for vertices in (self._fade, self._limit, self._deep_fade, self._deep_limit, self._sum_cells):
-            vertices.program.release()
-            vertices.release()
-        for part in (self._limits, self.dither.noise, self._cells, self._cell_readback, self._tiny):
-            part.release()
+        release_all(self._fade, self._limit, self._deep_fade, self._deep_limit, self._sum_cells)
+        release_all(self._limits, self.dither.noise, self._cells, self._cell_readback, self._tiny)
 
-    def _draw(
-        self, picture: Target, finish: Finish, publish: moderngl.VertexArray, into: Target, gain: float, is_luma: bool
-    ) -> None:
-        program = publish.program
-        program["u_gain"] = finish.fade * gain
-        program["u_keeps_alpha"] = finish.is_unchanged
-        program["u_is_luma"] = is_luma
+    def _draw(self, picture: Target, finish: Finish, publish: Pass, into: Target, gain: float, is_luma: bool) -> None:
+        publish["u_gain"] = finish.fade * gain
+        publish["u_keeps_alpha"] = finish.is_unchanged
+        publish["u_is_luma"] = is_luma
         if finish.limits is not None:
             width, height = picture.texture.size
-            program["u_pictures_per_px"] = 1 / width, 1 / height
+            publish["u_pictures_per_px"] = 1 / width, 1 / height
             self._limits.write(finish.limits.maps)
             self._limits.use(_LIMITS)
         picture.texture.use(_CURRENT)
         self.dither.noise.use(_NOISE)
-        into.framebuffer.use()
-        publish.render(moderngl.TRIANGLES, vertices=3)
+        publish.draw(into.framebuffer)
 
-    def _program(self, *features: str) -> moderngl.VertexArray:
-        program = compile_program(self._context, "publish", (*features, self.dither.define))
-        for name, unit in {"u_current": _CURRENT, "u_limits": _LIMITS, "u_noise": _NOISE}.items():
-            if name in program:
-                program[name] = unit
-        return self._context.vertex_array(program, [])
+    def _program(self, *features: str) -> Pass:
+        units = {"u_current": _CURRENT, "u_limits": _LIMITS, "u_noise": _NOISE}
+        return Pass(self._context, "publish", (*features, self.dither.define), **units)
 
 
 class FittedPicture:
@@ -129,7 +116,7 @@ class FittedPicture:
 
     def __init__(self, context: moderngl.Context, finish: Callable[[], None]) -> None:
         self._context, self._finish = context, finish
-        self._fit = context.vertex_array(compile_program(context, "fit"), [])
+        self._fit = Pass(context, "fit")
         self._size_px = (1, 1)
         self._target, self._readback = self._make(self._size_px)
         self._is_queued = False
@@ -141,15 +128,12 @@ class FittedPicture:
             made, old = self._make(size_px), (self._target, self._readback)
             made[0].framebuffer.use()  # moderngl returns to what is bound: not to one that was released
             (self._target, self._readback), self._size_px = made, size_px
-            for part in old:
-                part.release()
+            release_all(*old)
         left, top, width, height = middle(picture.texture.size, size_px)
-        program = self._fit.program
-        program["u_part"] = left, top, width, height
-        program["u_texels_per_px"] = width / size_px[0], height / size_px[1]
+        self._fit["u_part"] = left, top, width, height
+        self._fit["u_texels_per_px"] = width / size_px[0], height / size_px[1]
         picture.texture.use(0)
-        self._target.framebuffer.use()
-        self._fit.render(moderngl.TRIANGLES, vertices=3)
+        self._fit.draw(self._target.framebuffer)
         self._readback.queue(self._target.framebuffer)
         self._is_queued = True
 
@@ -168,9 +152,7 @@ class FittedPicture:
         return self._readback.read(self._target.framebuffer)
 
     def release(self) -> None:
-        self._fit.program.release()
-        for part in (self._fit, self._target, self._readback):
-            part.release()
+        release_all(self._fit, self._target, self._readback)
 
     def _make(self, size_px: tuple[int, int]) -> tuple[Target, Readback]:
         target = Target(self._context, size_px)

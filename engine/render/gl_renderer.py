@@ -23,14 +23,14 @@ from engine.render.gl_post import PostChain
 from engine.render.gl_publish import FittedPicture, Publisher
 from engine.render.gl_shown import ShownImages
 from engine.render.gl_targets import DEEP_DTYPE, SizedTargets
-from engine.render.gl_textures import Target
+from engine.render.gl_textures import Target, release_all
 from engine.render.isf.clocks import DateAt, date_live
 from engine.render.isf.gl_slots import SlotChain
 from engine.render.isf.isf_file import ShaderState
 from engine.render.look import Look, PostLook
 from engine.render.master import Finish, FlashGuardState, Master, fade_of
 from engine.render.picture import PictureInput, ShownKind
-from engine.render.shader_source import compile_program
+from engine.render.shader_source import Pass
 from engine.system.translate_errors import translate_errors
 from engine.values import ShownPicture, TextureRef
 
@@ -66,7 +66,7 @@ class GLRenderer:
             is_deep = self._dtype == DEEP_DTYPE
             self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._dtype}"
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
-            self._mix = self._small_pass("mix", u_current=0, u_previous=1)
+            self._mix = Pass(self._context, "mix", u_current=0, u_previous=1)
             self._shown = ShownImages(
                 self._context, self._mix, self._finish, is_software=self.is_software, drawing=self._drawing_extra
             )
@@ -204,14 +204,8 @@ class GLRenderer:
         try:
             with _driver_errors():
                 self._make_current()
-                self._targets.release()
-                self._shaders.release()
-                for part in (self._look, self._post, self._publisher, self._shown, self._fitted):
-                    if part is not None:
-                        part.release()
-                self._mix.program.release()
-                self._mix.release()
-                self._context.release()
+                release_all(self._targets, self._shaders, self._look, self._post, self._publisher)
+                release_all(self._shown, self._fitted, self._mix, self._context)
         except RenderError as error:
             log.warning("a lost context could not be released: %s", error)
 
@@ -313,11 +307,10 @@ class GLRenderer:
         return into
 
     def _run_dissolve(self, leaving: Target, coming: Target, mix: float, into: Target) -> None:
-        self._mix.program["u_share"] = mix
+        self._mix["u_share"] = mix
         coming.texture.use(0)
         leaving.texture.use(1)
-        into.framebuffer.use()
-        self._mix.render(moderngl.TRIANGLES, vertices=3)
+        self._mix.draw(into.framebuffer)
 
     def _warm_up(self) -> None:
         """Draw one pixel with each program: drivers finish compiling at the first draw, for the bound formats."""
@@ -336,12 +329,6 @@ class GLRenderer:
         for framebuffer in framebuffers:
             framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
             framebuffer.clear()
-
-    def _small_pass(self, name: str, features: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
-        program = compile_program(self._context, name, features)
-        for sampler, unit in units.items():
-            program[sampler] = unit
-        return self._context.vertex_array(program, [])
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:

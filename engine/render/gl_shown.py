@@ -7,11 +7,11 @@ from typing import Generic, Protocol, TypeVar
 import moderngl
 import numpy as np
 
-from engine.render.gl_textures import Target, UnpackedImage, UploadedImage, odd_size
+from engine.render.gl_textures import Target, UnpackedImage, UploadedImage, odd_size, release_all
 from engine.render.mask_look import IdPicture, Overlay, edge, joined_mask, mask_boxes, object_colours
 from engine.render.picture import PictureCrossfade, ShownKind
 from engine.render.readback import Readback
-from engine.render.shader_source import compile_program, uniform
+from engine.render.shader_source import Pass, compile_program, uniform
 from engine.values import MAX_OBJECTS, FoundObject, Segmentation, ShownPicture, TextureRef, VideoFrame
 
 _Answer = TypeVar("_Answer")
@@ -30,7 +30,7 @@ class CrossfadedImage:
     def __init__(
         self,
         context: moderngl.Context,
-        mix_pass: moderngl.VertexArray,
+        mix_pass: Pass,
         finish: Callable[[], None],
         upload: Callable[[], UploadedImage],
         *,
@@ -102,10 +102,7 @@ class CrossfadedImage:
         return TextureRef(glo=outputs.for_others.texture.glo, width=width, height=height)
 
     def release(self) -> None:
-        if self._outputs is not None:
-            self._outputs.release()
-        self._picture.release()
-        self._before.release()
+        release_all(self._outputs, self._picture, self._before)
 
     @property
     def _is_crossing(self) -> bool:
@@ -116,13 +113,11 @@ class CrossfadedImage:
         assert self._fade is not None and self._outputs is not None
         if target in self._outputs.drawn:
             return
-        program = self._mix_pass.program
-        program["u_share"] = self._fade.mix
+        self._mix_pass["u_share"] = self._fade.mix
         self._picture.use(0)
         (self._before if self._is_crossing else self._picture).use(1)
         target.framebuffer.viewport = (0, 0, *self._fade.size_px)
-        target.framebuffer.use()
-        self._mix_pass.render(moderngl.TRIANGLES, vertices=3)
+        self._mix_pass.draw(target.framebuffer)
         self._outputs.drawn.append(target)
 
     def _sized_outputs(self) -> "_Outputs":
@@ -168,8 +163,7 @@ class _Outputs:
         self.pixels: np.ndarray | None = None
 
     def release(self) -> None:
-        for part in (self.for_pass, self.for_others, self.readback):
-            part.release()
+        release_all(self.for_pass, self.for_others, self.readback)
 
 
 class MaskArray:
@@ -217,7 +211,7 @@ class MaskArray:
 class MaskPainter:
     """Draws objects into a target. Render thread, context current. Expects and leaves all GL features disabled."""
 
-    def __init__(self, context: moderngl.Context, copy_pass: moderngl.VertexArray, source: UploadedImage) -> None:
+    def __init__(self, context: moderngl.Context, copy_pass: Pass, source: UploadedImage) -> None:
         """`copy_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1. `source` takes the RGB picture that
         is painted over, and is released here."""
         self._context, self._copy_pass = context, copy_pass
@@ -232,12 +226,10 @@ class MaskPainter:
 
     def paint_overlay(self, target: Target, overlay: Overlay) -> None:
         self._source.follow(overlay.source, overlay.source.pixels)
-        program = self._copy_pass.program
-        program["u_share"] = 1.0
+        self._copy_pass["u_share"] = 1.0
         self._source.use(0)
         self._source.use(1)
-        target.framebuffer.use()
-        self._copy_pass.render(moderngl.TRIANGLES, vertices=3)
+        self._copy_pass.draw(target.framebuffer)
         found = overlay.found
         if found is None or not found.objects:
             return
@@ -267,10 +259,8 @@ class MaskPainter:
 
     def release(self) -> None:
         for vertices in (self._colours, self._ids):
-            vertices.program.release()
-            vertices.release()
-        for part in (self._masks, self._source, self._first_target):
-            part.release()
+            release_all(vertices.program, vertices)
+        release_all(self._masks, self._source, self._first_target)
 
     def _warm_up(self) -> None:
         """Paint a few pixels of each kind: drivers finish compiling at the first draw, for its state."""
@@ -359,9 +349,7 @@ class PaintedImage(Generic[_Painted]):
         return TextureRef(glo=self._target.texture.glo, width=width, height=height)
 
     def release(self) -> None:
-        for part in (self._target, self._readback):
-            if part is not None:
-                part.release()
+        release_all(self._target, self._readback)
 
     def _sized_target(self, size_px: tuple[int, int]) -> Target:
         if self._target is not None and self._size_px == size_px:
@@ -388,7 +376,7 @@ class ShownImages:
     def __init__(
         self,
         context: moderngl.Context,
-        mix: moderngl.VertexArray,
+        mix: Pass,
         finish: Callable[[], None],
         *,
         is_software: bool,
@@ -397,7 +385,7 @@ class ShownImages:
         """`mix` runs mix.glsl; `drawing` makes the context current and its state plain, and checks for errors."""
         self._context, self._mix, self._finish, self._is_software = context, mix, finish, is_software
         self._drawing = drawing
-        self._unpack = None if is_software else context.vertex_array(compile_program(context, "unpack"), [])
+        self._unpack = None if is_software else Pass(context, "unpack")
         self.layer5 = self._crossfaded()
         """Layer 5 as the pass draws it."""
         self._beside: CrossfadedImage | None = None
@@ -421,13 +409,7 @@ class ShownImages:
         )
 
     def release(self) -> None:
-        for part in (self.layer5, self._painter, self._overlay, self._ids):
-            part.release()
-        if self._beside is not None:
-            self._beside.release()
-        if self._unpack is not None:
-            self._unpack.program.release()
-            self._unpack.release()
+        release_all(self.layer5, self._painter, self._overlay, self._ids, self._beside, self._unpack)
 
     def _uploaded(self) -> UploadedImage:
         """For an RGB picture."""

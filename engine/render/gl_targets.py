@@ -16,7 +16,7 @@ from typing import TypeVar
 import moderngl
 
 from engine.render.fades import FadeChange, FadeState
-from engine.render.gl_textures import Target
+from engine.render.gl_textures import Target, release_all
 from engine.render.picture import Leaving
 from engine.render.readback import Readback
 
@@ -94,8 +94,7 @@ class Dissolve:
         return self._targets[-1]
 
     def release(self) -> None:
-        for target in self._targets:
-            target.release()
+        release_all(*self._targets)
 
     def _free_pair(self) -> TargetPair:
         """A pair of unused targets, cleared to black."""
@@ -194,6 +193,5 @@ def deepest_dtype(context: moderngl.Context) -> str:
     except moderngl.Error:  # the framebuffer is not complete
         return PLAIN_DTYPE
     finally:
-        for texture in textures:
-            texture.release()
+        release_all(*textures)
     return DEEP_DTYPE

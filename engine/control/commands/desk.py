@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.audio import AudioInput
+from engine.audio.input import AudioInput
 from engine.config import Config
 from engine.control import CommandTable, Dispatcher, Outgoing
 from engine.control.announcements import Announcements

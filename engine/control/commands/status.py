@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.audio import AudioStatus
+from engine.audio.input import AudioStatus
 from engine.children.spec import ChildStatus
 from engine.control import OscCounters
 from engine.control.commands.shader import ShaderStatus

@@ -7,6 +7,7 @@ import moderngl
 import numpy as np
 
 from engine.errors import IsfError
+from engine.render.gl_textures import release_all
 from engine.render.isf.expression import Expression
 from engine.render.isf.isf_file import Input, IsfFile, IsfInput, IsfPass
 from engine.values import CHANNELS, WAVE_POINTS
@@ -148,10 +149,7 @@ class PassTarget:
 
     def release(self) -> None:
         unbind(self._context)
-        for framebuffer in self._framebuffers:
-            framebuffer.release()
-        for texture in self._textures:
-            texture.release()
+        release_all(*self._framebuffers, *self._textures)
 
 
 class OwnTargets:
@@ -203,8 +201,7 @@ class OwnTargets:
         return SIDES * len(self._is_float)
 
     def release(self) -> None:
-        for target in self._targets.values():
-            target.release()
+        release_all(*self._targets.values())
         self._targets.clear()
 
 
@@ -239,6 +236,5 @@ class SoundImages:
         return texture
 
     def release(self) -> None:
-        for texture in self._textures.values():
-            texture.release()
+        release_all(*self._textures.values())
         self._textures.clear()

@@ -12,6 +12,7 @@ from typing import Final
 import moderngl
 
 from engine.errors import IsfError
+from engine.render.gl_textures import release_all
 from engine.render.isf.clocks import DrawClock
 from engine.render.isf.gl_images import OwnTargets, PassTarget, is_float, output_size, target_sizes
 from engine.render.isf.isf_file import (
@@ -68,8 +69,7 @@ class LinkedProgram:
         self._vertices.render(moderngl.TRIANGLE_STRIP, vertices=4)
 
     def release(self) -> None:
-        self._vertices.release()
-        self._program.release()
+        release_all(self._vertices, self._program)
 
 
 def _compile(context: moderngl.Context, file: IsfFile) -> moderngl.Program:
@@ -244,16 +244,8 @@ class IsfProgram:
             self._copy.warm(0, canvas, {}, lambda name: canvas.beneath)
 
     def release(self) -> None:
-        if self._copy is not None:
-            self._copy.release()
-        if self._output is not None:
-            self._output.release()
-        for texture in self._imports.values():
-            texture.release()
-        for linked in self._linked.values():
-            linked.release()
-        for part in (self._targets, self._sampler):
-            part.release()
+        release_all(self._copy, self._output, *self._imports.values(), *self._linked.values())
+        release_all(self._targets, self._sampler)
 
     def _own_output(self, size_px: tuple[int, int]) -> PassTarget:
         if self._output is None or self._output.size_px != size_px:

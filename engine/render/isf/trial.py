@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.errors import IsfError
 from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
-from engine.render.gl_textures import Target
+from engine.render.gl_textures import Target, release_all
 from engine.render.isf.clocks import BAND_S, DrawClock
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.isf_file import MAX_BUDGET, Input, IsfFile, IsfInput
@@ -288,8 +288,7 @@ class _Stage:
 
     def release(self) -> None:
         unbind(self._context)
-        for part in (self.source, self.other, self.black, self.target):
-            part.release()
+        release_all(self.source, self.other, self.black, self.target)
 
 
 def corner_inputs(file: IsfFile) -> dict[str, dict[str, Input]]:
