@@ -12,6 +12,7 @@ import pytest
 from engine.bench.render_reference import draw_reference
 from engine.errors import RenderError
 from engine.render import Renderer
+from engine.render.mask_look import IdPicture, Overlay
 from engine.render.picture import PictureCrossfade
 from engine.values import VideoFrame
 
@@ -226,8 +227,14 @@ def test_a_shown_texture_is_upright_opaque_and_of_exactly_its_size(
     assert (read(texture.glo, 64, 32) == (0, 0, 0, 255)).all()
 
 
-def test_numba_has_no_texture_to_show(cpu: Renderer) -> None:
-    assert cpu.show(PictureCrossfade.of(noise(1))).draw_texture() is None
+def test_numba_has_no_texture_to_show(cpu: Renderer, found: Callable) -> None:
+    nothing = found([])
+    for asked in (
+        PictureCrossfade.of(noise(1)),
+        Overlay(source=noise(1), found=nothing, is_hard=True, opacity=1.0),
+        IdPicture(found=nothing, size_px=(8, 8)),
+    ):
+        assert cpu.show(asked).draw_texture() is None
 
 
 def test_a_shown_picture_is_drawn_on_demand_and_only_once(renderer: Renderer) -> None:
