@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from engine.render.mask_look import object_colours
+from engine.render.masks import object_colours
 from engine.render.region_maps import objects_seen
 from engine.values import Segmentation
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.render.colour import RAMP_STOPS, dark_losses, linear_light, ramp_rgb
 from engine.render.look import Look
-from engine.render.mask_look import edge
+from engine.render.masks import edge
 from engine.render.picture import Matte
 from engine.render.shapes import may_be_too_fine, shape_rows
 

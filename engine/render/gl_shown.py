@@ -8,7 +8,7 @@ import moderngl
 import numpy as np
 
 from engine.render.gl_textures import Target, UnpackedImage, UploadedImage, odd_size, release_all
-from engine.render.mask_look import IdPicture, Overlay, edge, joined_mask, mask_boxes, object_colours
+from engine.render.masks import IdPicture, Overlay, edge, joined_mask, mask_boxes, object_colours
 from engine.render.picture import PictureCrossfade, ShownKind
 from engine.render.readback import Readback
 from engine.render.shader_source import Pass, compile_program, uniform

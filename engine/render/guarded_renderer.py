@@ -12,7 +12,7 @@ import numpy as np
 from engine.errors import RenderError
 from engine.render import FlashGuardState, PictureInput, Renderer
 from engine.render.isf.isf_file import ShaderState
-from engine.render.mask_look import IdPicture, Overlay
+from engine.render.masks import IdPicture, Overlay
 from engine.render.picture import PictureCrossfade, ShownKind
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock

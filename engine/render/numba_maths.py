@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from engine.render.compiling import float32, int32, uint64
-from engine.render.compiling import stage as _stage
+from engine.render.compiling import routine as _routine
 
 ZERO, HALF, ONE, TWO, THREE, FOUR, FIVE, SIX = (float32(value) for value in (0, 0.5, 1, 2, 3, 4, 5, 6))
 QUARTER_RAD, HALF_RAD, TURN_RAD = (float32(turns * 2 * math.pi) for turns in (0.25, 0.5, 1))
@@ -30,7 +30,7 @@ ROOT_1, ROOT_2, ROOT_3 = (float32(value) for value in (0.43269591, 0.86537019, -
 # The buffers of one row of the picture, (16, width) float32.
 X, Y, VALUES, WEIGHTS, HAS_BASE = range(5)  # source position, a layer's brightness and weights, 1 where one was drawn
 PICTURE, LAYER = slice(5, 8), slice(8, 11)  # red, green and blue
-U, SLOPES, R, T, SHARES = range(11, 16)  # of one layer; scratch for later stages
+U, SLOPES, R, T, SHARES = range(11, 16)  # of one layer; scratch for later steps
 BUFFERS = 16
 
 Row = np.ndarray  # (width,) float32
@@ -40,7 +40,7 @@ Block = np.ndarray  # (66, 4) float32, see frame_block.py
 Deep = np.ndarray  # (height, width, 4) uint16: levels of 0..255 times DEEP
 
 
-@_stage
+@_routine
 def angle_rad(x: float, y: float) -> float:
     """The angle of a position, -pi..pi, as atan2(y, x)."""
     wide, tall = abs(x), abs(y)
@@ -53,7 +53,7 @@ def angle_rad(x: float, y: float) -> float:
     return turned
 
 
-@_stage
+@_routine
 def reflect(place: float, half: float) -> float:
     """The position, mirrored at -half and half."""
     whole = TWO * half
@@ -63,7 +63,7 @@ def reflect(place: float, half: float) -> float:
     return folded
 
 
-@_stage
+@_routine
 def cube_root(x: float) -> float:
     """The cube root of x in 0..1, within 3e-4: a polynomial in the fourth root, then Newton's method twice."""
     start = math.sqrt(math.sqrt(x))
@@ -85,7 +85,7 @@ def one_number_each(picture: Deep) -> np.ndarray:
     return picture.view(np.uint64).reshape(-1)
 
 
-@_stage
+@_routine
 def corners(at: float, size: int) -> tuple[int, int, float]:
     """The two texels around a position on one axis, clamped to 0..size - 1, and the weight of the second."""
     first = np.floor(at)
@@ -93,7 +93,7 @@ def corners(at: float, size: int) -> tuple[int, int, float]:
     return min(max(low, 0), size - 1), min(max(low + 1, 0), size - 1), at - first
 
 
-@_stage
+@_routine
 def unpack_row(values: Row, pixels: np.ndarray, channel: int) -> None:
     """values: one channel of a row of pixels, 0..65535. pixels (width,) uint64: see `one_number_each`."""
     shift = uint64(16 * channel)
@@ -101,7 +101,7 @@ def unpack_row(values: Row, pixels: np.ndarray, channel: int) -> None:
         values[i] = float32(int32((pixels[i] >> shift) & CHANNEL_BITS))
 
 
-@_stage
+@_routine
 def fetch_row(corner: np.ndarray, us: Row, vs: Row, index: Index, pixels: np.ndarray, width: int, height: int) -> None:
     """corner (4, width) uint64: the four pixels around each position. pixels (height * width,) uint64; index: scratch.
 
@@ -119,7 +119,7 @@ def fetch_row(corner: np.ndarray, us: Row, vs: Row, index: Index, pixels: np.nda
         corner[2, i], corner[3, i] = pixels[at + below], pixels[at + below + right]
 
 
-@_stage
+@_routine
 def between_row(values: Row, corner: np.ndarray, us: Row, vs: Row, channel: int) -> None:
     """values: one channel, 0..65535, interpolated between the pixels from `fetch_row`."""
     shift = uint64(16 * channel)

@@ -21,7 +21,7 @@ from engine.render.flash_guard import CELLS, NO_LIMITS, sample_places
 from engine.render.frame_block import pack_block
 from engine.render.isf.isf_file import ShaderState
 from engine.render.look import PostLook
-from engine.render.mask_look import IdPicture, Overlay, joined_mask, mask_boxes, object_colours
+from engine.render.masks import IdPicture, Overlay, joined_mask, mask_boxes, object_colours
 from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.numba_code import ALL, FIRST, Compilation
 from engine.render.numba_finish import publish_deep, publish_limited, publish_picture, sum_cells, wide_thresholds

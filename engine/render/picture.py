@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.render.isf.isf_file import ShaderSlot, ShaderState
 from engine.render.look import Look
-from engine.render.mask_look import IdPicture, Overlay
+from engine.render.masks import IdPicture, Overlay
 from engine.render.master import FlashGuardState
 from engine.values import ChannelFeatures, Segmentation, ShownPicture, TextureRef, VideoFrame
 
@@ -24,7 +24,7 @@ class RegionMap:
 class Matte:
     """Cuts out a part of layer 5: its weight, or in simple mode its picture, is multiplied by the kept share.
 
-    The kept share is the coverage (mask_look.py) of the maximum of all masks per texel, or 1 minus that. The segmented
+    The kept share is the coverage (masks.py) of the maximum of all masks per texel, or 1 minus that. The segmented
     picture is fitted to layer 5 as layer 5 is to the Multiverse, and mirrored with it; a finished picture is not.
     """
 

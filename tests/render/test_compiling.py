@@ -94,7 +94,7 @@ def test_nothing_is_compiled_during_a_show(new_kernel: Callable[..., Kernel]) ->
         fill(np.zeros(4, np.float32))
 
 
-def test_cached_code_is_not_used_after_a_change_of_a_file_that_its_stages_or_numbers_come_from(
+def test_cached_code_is_not_used_after_a_change_of_a_file_that_its_routines_or_numbers_come_from(
     new_kernel: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Numba itself looks at the kernel's own file only."""

@@ -12,7 +12,7 @@ import pytest
 from engine.bench.render_reference import draw_reference
 from engine.errors import RenderError
 from engine.render import Renderer
-from engine.render.mask_look import IdPicture, Overlay
+from engine.render.masks import IdPicture, Overlay
 from engine.render.picture import PictureCrossfade
 from engine.values import VideoFrame
 

@@ -10,7 +10,7 @@ import pytest
 from engine.bench.render_reference import bilinear
 from engine.errors import RenderError
 from engine.render import Renderer
-from engine.render.mask_look import IdPicture, Overlay, coverage, joined_mask, mask_boxes, object_colours, shown_id
+from engine.render.masks import IdPicture, Overlay, coverage, joined_mask, mask_boxes, object_colours, shown_id
 from engine.render.picture import PictureCrossfade
 from engine.values import Segmentation, ShownPicture, VideoFrame
 

@@ -12,7 +12,7 @@ from engine.bench.render_reference import bilinear, cover_place, draw_reference,
 from engine.render import Matte, Renderer, open_renderer
 from engine.render.frame_block import pack_block
 from engine.render.look import Look
-from engine.render.mask_look import IdPicture, coverage
+from engine.render.masks import IdPicture, coverage
 from engine.values import Segmentation
 
 SHOWN = [1.0] * 4  # points of each wave that a pixel can show

@@ -18,7 +18,7 @@ from engine.render.gl_targets import PLAIN_DTYPE
 from engine.render.gl_textures import Target
 from engine.render.isf import ShaderSlot
 from engine.render.isf.parse import parse_isf
-from engine.render.mask_look import IdPicture, Overlay
+from engine.render.masks import IdPicture, Overlay
 from engine.render.picture import PictureCrossfade
 from engine.render.readback import Readback, stream_buffer
 from engine.values import VideoFrame

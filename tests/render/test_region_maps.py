@@ -9,7 +9,7 @@ import pytest
 
 from engine.render import RegionMapper, RegionSettings, Renderer
 from engine.render.control_picture import class_named, segmentation_picture
-from engine.render.mask_look import object_colours
+from engine.render.masks import object_colours
 from engine.render.region_maps import (
     ObjectRegions,
     brightness_regions,

@@ -61,7 +61,7 @@ _LOOPS: Final = ("for", "while", "do")
 
 
 class Guarded:
-    """A stage's text with bounded work."""
+    """A shader's text with bounded work."""
 
     def __init__(self, tokens: Sequence[str], *, entry: str = "main") -> None:
         """`tokens`: with all macros expanded. IsfError if it cannot be read, or does too much without any loop."""
