@@ -29,7 +29,7 @@ from engine.control.dmx import DmxReceiver
 from engine.control.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.engine import Engine, StatusReader
 from engine.errors import ConfigError, PortTakenError
-from engine.frame_loop import ControlParts, DrawingParts, EngineParts, InputParts, OutputParts, TimingParts
+from engine.frame_loop import DrawingParts, EngineParts, InputParts, OutputParts, TimingParts
 from engine.ipc import Gate, sweep_dead_rings
 from engine.link.follower import LinkFollower
 from engine.live.kit.live_model import LiveEntry, Surroundings
@@ -201,16 +201,8 @@ def open_engine(
         # the frame loop, the status, the page
         parts = EngineParts(
             timing=TimingParts(clock=clock, stopwatch=SystemClock(), times=FrameTimes(), mark=FrameMark(), gate=gate),
-            control=ControlParts(
-                store=store,
-                crossfade=desk.crossfade,
-                tempo=desk.tempo,
-                cues=desk.cues,
-                timecode=desk.timecode,
-                show=desk.show,
-                dispatcher=desk.dispatcher,
-                osc=osc,
-            ),
+            desk=desk,
+            osc=osc,
             inputs=InputParts(audio=audio, camera=camera, senders=senders, polled=polled),
             models=models,
             drawing=DrawingParts(

@@ -35,14 +35,14 @@ class Engine:
         self._web = web
         self._parts = parts
         self._loop = FrameLoop(parts)
-        parts.control.show.connect(
+        parts.desk.show.connect(
             Hooks(post=self._loop.post, stop=self._loop.stop, set_format=self._loop.set_format, status=self.status)
         )
 
     @property
     def params(self) -> ParamStore:
         """All parameters by address. Any thread."""
-        return self._parts.control.store
+        return self._parts.desk.store
 
     @property
     def children(self) -> Mapping[str, Supervisor]:
@@ -57,7 +57,7 @@ class Engine:
     @property
     def osc_address(self) -> tuple[str, int] | None:
         """Host and port of OSC (UDP and TCP), or None when it is off."""
-        osc = self._parts.control.osc
+        osc = self._parts.osc
         return osc.address if osc is not None else None
 
     @property
@@ -141,7 +141,7 @@ class StatusReader:
 
     def read(self) -> EngineStatus:
         """Current status of all parts. Any thread."""
-        parts, timing, control = self._parts, self._parts.timing, self._parts.control
+        parts, timing, desk = self._parts, self._parts.timing, self._parts.desk
         stage = parts.outputs.stage  # read once: another thread may replace it
         now_s = timing.stopwatch.now_s()
         standing_s = timing.mark.standing_s(now_s)
@@ -162,17 +162,17 @@ class StatusReader:
             last_fade=parts.drawing.looks.drawn_as,
             flash_guard=parts.drawing.renderer.flash_guard,
             audio=parts.inputs.audio.status(),
-            beat=control.tempo.status(timing.clock.now_s(), parts.inputs.audio.latest_features().beat.confidence),
-            timecode=control.timecode.status,
+            beat=desk.tempo.status(timing.clock.now_s(), parts.inputs.audio.latest_features().beat.confidence),
+            timecode=desk.timecode.status,
             camera=parts.inputs.camera.status(),
             children=tuple(model.status() for model in parts.models),
             sinks=parts.outputs.sinks.status(),
             shaders=parts.drawing.shaders.status(),
-            latency_ms=control.dispatcher.latency.latest(now_s),
-            osc=control.dispatcher.counters if self._has_control else None,
+            latency_ms=desk.dispatcher.latency.latest(now_s),
+            osc=desk.dispatcher.counters if self._has_control else None,
             dmx=self._dmx.status() if self._dmx is not None else None,
             link=self._link.status() if self._link is not None else None,
-            unavailable=control.show.unavailable_switches(),
+            unavailable=desk.show.unavailable_switches(),
             warnings=tuple(parts.warnings.latest),
             told=tuple(parts.warnings.notices),
             warning_counts=parts.warnings.counts,

@@ -14,17 +14,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 from engine.audio.input import AudioInput
-from engine.control import Dispatcher, OscServer
-from engine.control.commands.cue import CueControl
+from engine.control import OscServer
+from engine.control.commands.desk import Desk
 from engine.control.commands.shader import ShaderControl
 from engine.control.commands.shader_stage import ShaderStage
-from engine.control.commands.show import ShowControl
-from engine.control.commands.timecode import TimecodeControl
 from engine.errors import RenderError
 from engine.ipc import Gate
 from engine.live.kit.live_model import LiveModel
 from engine.live.kit.scene import Scene
-from engine.params import Crossfade, Looks, ParamStore, Snapshot, Tempo
+from engine.params import Looks, Snapshot
 from engine.params.crossfade import PictureFade
 from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
 from engine.render.guarded_renderer import GuardedRenderer
@@ -61,20 +59,6 @@ class TimingParts:
     """The frame in progress, for the watchdog."""
     gate: Gate
     """Tells the children when the picture is being drawn."""
-
-
-@dataclass(slots=True, kw_only=True)
-class ControlParts:
-    """The controls of performers: values, commands, cues, tempo."""
-
-    store: ParamStore
-    crossfade: Crossfade
-    tempo: Tempo
-    cues: CueControl
-    timecode: TimecodeControl
-    show: ShowControl
-    dispatcher: Dispatcher
-    osc: OscServer | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,7 +101,9 @@ class EngineParts:
     """All that a frame needs."""
 
     timing: TimingParts
-    control: ControlParts
+    desk: Desk
+    """The values, commands, cues and tempo that performers set."""
+    osc: OscServer | None
     inputs: InputParts
     models: tuple[LiveModel, ...]
     """In order of effect: each can use what the models before it added to the scene."""
@@ -129,7 +115,7 @@ class EngineParts:
 class FrameLoop:
     def __init__(self, parts: EngineParts) -> None:
         self.parts = parts
-        self.timing, self.control, self.inputs = parts.timing, parts.control, parts.inputs
+        self.timing, self.desk, self.inputs = parts.timing, parts.desk, parts.inputs
         self.drawing, self.outputs = parts.drawing, parts.outputs
         self.schedule = Schedule(self.outputs.stage.fps)
         self._posted: deque[Callable[[], None]] = deque()
@@ -179,7 +165,7 @@ class FrameLoop:
         started_s = stopwatch.now_s()
         self.timing.mark.begin(started_s)
         self._begin_frame(tick)
-        snapshot, fade = self.control.crossfade.snapshot()  # all values of this frame
+        snapshot, fade = self.desk.crossfade.snapshot()  # all values of this frame
         self._follow_settings(snapshot)
         self._glide_looks(snapshot, fade, tick)
         features = self._analyse_sound(tick)
@@ -197,7 +183,7 @@ class FrameLoop:
             frame = self._publish(tick, features, scene)
         for model in models:  # the frame is already published, so an error while feeding cannot lose it
             self._attempt(partial(model.feed, frame, scene, stopwatch.now_s()))
-        self._end_frame(frame, snapshot, started_s, replace(features.beat, beat=beat, bpm=self.control.tempo.bpm))
+        self._end_frame(frame, snapshot, started_s, replace(features.beat, beat=beat, bpm=self.desk.tempo.bpm))
         return frame
 
     def _attempt(self, action: Callable[[], Result]) -> Result | None:
@@ -223,19 +209,19 @@ class FrameLoop:
 
     def _begin_frame(self, tick: FrameId) -> None:
         """Run the commands that wait, and let all that sets values by itself do so: timecode, cues, fades, shaders."""
-        control = self.control
-        control.dispatcher.tick()  # before the commands: a /sync that waits for them counts frames from here
+        desk = self.desk
+        desk.dispatcher.tick()  # before the commands: a /sync that waits for them counts frames from here
         for _ in range(len(self._posted)):  # actions posted by these actions wait for the next frame
             self._attempt(self._posted.popleft())
         # In this order: a due cue starts its fade in this frame.
-        for part in (control.timecode, control.cues, control.crossfade, control.tempo):
+        for part in (desk.timecode, desk.cues, desk.crossfade, desk.tempo):
             self._attempt(partial(part.step, self._due_s(tick)))
         self._attempt(self.drawing.shaders.before_frame)
-        control.dispatcher.latency.begin_frame()
+        desk.dispatcher.latency.begin_frame()
 
     def _follow_settings(self, snapshot: Snapshot) -> None:
         """Start and stop sinks, and apply a new size or frame rate; the old size again if the renderer refuses it."""
-        self._attempt(lambda: self.control.show.follow(snapshot))
+        self._attempt(lambda: self.desk.show.follow(snapshot))
         width, height, fps = snapshot["/engine/width"], snapshot["/engine/height"], snapshot["/engine/fps"]
         assert isinstance(width, int) and isinstance(height, int) and isinstance(fps, float)
         try:
@@ -243,7 +229,7 @@ class FrameLoop:
         except RenderError as error:
             stage = self.outputs.stage
             self.parts.warnings.report("size", f"/engine/size {width} {height}: {error}")
-            self.control.store.set_many([("/engine/width", stage.width), ("/engine/height", stage.height)], by="engine")
+            self.desk.store.set_many([("/engine/width", stage.width), ("/engine/height", stage.height)], by="engine")
 
     def set_format(self, width: int, height: int, fps: float | None = None) -> None:
         """Change size and frame rate. RenderError if the renderer refuses the size; then nothing changes."""
@@ -264,7 +250,7 @@ class FrameLoop:
         step_s = min(max(tick.time_s - self._previous_s, 0.0), MAX_STEP_S)
         self._previous_s = tick.time_s
         period_s = None if self.outputs.stage.is_offline else self.schedule.period_s
-        shown = self.control.crossfade.bypass.shown(snapshot)
+        shown = self.desk.crossfade.bypass.shown(snapshot)
         looks.follow(fade, shown, period_s=period_s, late=self.timing.times.late)
         self._attempt(partial(self.drawing.slots.follow, snapshot, looks.shown.slew.jump_to))
         looks.glide(shown, step_s)
@@ -279,7 +265,7 @@ class FrameLoop:
 
     def _follow_beat(self, features: AudioFeatures, tick: FrameId) -> float:
         """Let the tempo follow the beat of the sound, as of the time when it was heard. The beat of this frame."""
-        heard, at_s, tempo = features.beat, features.end_s, self.control.tempo
+        heard, at_s, tempo = features.beat, features.end_s, self.desk.tempo
         if at_s is not None:
             tempo.follow("beat", beat=heard.beat, bpm=heard.bpm, at_s=at_s, confidence=heard.confidence)
         return tempo.beat_at(self._due_s(tick))
@@ -302,7 +288,7 @@ class FrameLoop:
         picture = replace(
             picture_of(values, features, scene, region, tick),
             shaders=shaders or (),
-            cuts=self.control.crossfade.cuts,
+            cuts=self.desk.crossfade.cuts,
             is_cutting=slots.is_cutting(tick.time_s),
         )
         if slots.awaits_tests(values, tick.time_s):
@@ -346,7 +332,7 @@ class FrameLoop:
             gate.draw_ends(to_ns(due_s + self.schedule.period_s + min(before_s, self._lead_s)))
 
     def _draw(self, picture: PictureInput) -> None:
-        stopwatch, osc, drawing = self.timing.stopwatch, self.control.osc, self.drawing
+        stopwatch, osc, drawing = self.timing.stopwatch, self.parts.osc, self.drawing
         started_s = stopwatch.now_s()
         self.timing.mark.step = "drawing"
         if osc is not None:
@@ -380,7 +366,7 @@ class FrameLoop:
         )
         extra = self._extra_pictures(scene)
         outputs.sinks.publish(frame, extra)
-        self.control.dispatcher.latency.frame_published(self.timing.stopwatch.now_s())
+        self.desk.dispatcher.latency.frame_published(self.timing.stopwatch.now_s())
         outputs.sinks.pump()
         pictures: dict[Picture, PublishedFrame | ShownPicture] = {"main": frame, **extra}
         for picture, shown in pictures.items():
@@ -400,7 +386,7 @@ class FrameLoop:
 
     def _end_frame(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float, beat: BeatFeatures) -> None:
         """Tell clients what was drawn, note how long it took, and give up a look that leaves if it takes too long."""
-        timing, dispatcher, looks = self.timing, self.control.dispatcher, self.drawing.looks
+        timing, dispatcher, looks = self.timing, self.desk.dispatcher, self.drawing.looks
         published_s = timing.stopwatch.now_s()
         work_s = published_s - started_s
         dispatcher.frame_drawn(snapshot.version)

@@ -51,7 +51,7 @@ def open_offline(folder: Path, preset: str = "Mandala"):
 def load(engine: Engine, name: str, seconds: float, ends: list[str] | None = None) -> None:
     told = (lambda superseded_by: None) if ends is None else ends.append
     values = without_effects(engine.presets.load(name).values)
-    engine._parts.control.crossfade.start(values.items(), seconds, by=f"preset {name}", ended=told, is_picture=True)
+    engine._parts.desk.crossfade.start(values.items(), seconds, by=f"preset {name}", ended=told, is_picture=True)
 
 
 def pictures(engine: Engine, count: int) -> Iterator[np.ndarray]:
